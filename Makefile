@@ -1,0 +1,80 @@
+# Every target installs what it needs: only Python 3.11 to 3.14 and make must be there. `make help` lists them.
+
+PYTHON ?= $(firstword $(foreach python,python3 python3.13 python3.14 python3.12 python3.11,$(if $(shell \
+    $(python) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null && echo yes),$(python))))
+BIN := .venv/bin
+SAM := .venv-sam/bin/sam
+INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
+
+# The SAM CLI reports to its makers, and writes to the home folder, unless told otherwise.
+export SAM_CLI_TELEMETRY := 0
+export __SAM_CLI_APP_DIR := $(CURDIR)/build/sam
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup run test check format simulator build package-size requirements clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name does; do printf '  make %-14s %s\n' "$$name" "$$does"; done
+
+setup: .venv/.dev .venv-sam/.sam ## everything in place to work offline: .venv and .venv-sam
+
+run: .venv/.run ## renew an example estate on this machine: no account, no network
+	$(BIN)/certmandate local run
+
+test: .venv/.dev ## the whole test suite
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+check: .venv/.dev .venv-sam/.sam ## the whole static gate
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m gate.template template.yaml
+	$(BIN)/python -m gate.asl template.yaml
+	$(SAM) validate --lint
+
+format: .venv/.dev ## let ruff format and repair what it safely can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+simulator: .venv/.run ## a stand-in for Sectigo Certificate Manager, served until stopped
+	$(BIN)/python -m scm_simulator
+
+# sam build wants the very version of `Runtime:` on its PATH; pyenv may have it without having selected it.
+RUNTIME = $(firstword $(foreach python,$(shell command -v python3.13) $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python3.13),$(if \
+    $(shell $(python) --version 2>/dev/null),$(python))))
+
+build: .venv-sam/.sam ## what a deployment would upload, for arm64, made without a container
+	@test -n "$(RUNTIME)" || { echo "make build: no python3.13 on PATH. The functions run on it, so sam build needs it: install it." >&2; exit 1; }
+	PATH="$(dir $(RUNTIME)):$$PATH" $(SAM) build
+
+package-size: build ## the zipped size of what `make build` made, against its limits
+	$(if $(wildcard .venv/.run),,@$(MAKE) .venv/.run)
+	$(BIN)/python -m gate.package_size .aws-sam/build
+
+requirements: .venv/.dev ## pin requirements/*.in anew (UPGRADE=--upgrade for the newest of everything)
+	$(BIN)/python -m gate.requirements $(UPGRADE)
+
+clean: ## remove all that these targets made
+	rm -rf .venv .venv-sam .aws-sam build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+# ---- What the targets above stand on: an environment, and a stamp for each list of packages in it --------------------
+
+.venv/bin/python .venv-sam/bin/python:
+	@test -n "$(PYTHON)" || { echo "make: Python 3.11 to 3.14 is needed; python3 is $$(python3 --version 2>&1). \
+	Install one, or name it: make PYTHON=/path/to/python3.13" >&2; exit 1; }
+	$(PYTHON) -m venv $(@D:/bin=)
+
+.venv/.run: requirements/run.txt pyproject.toml | .venv/bin/python
+	$(BIN)/python $(INSTALL) requirements/run.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --no-index --editable .
+	@touch $@
+
+.venv/.dev: requirements/dev.txt .venv/.run
+	$(BIN)/python $(INSTALL) requirements/dev.txt
+	@touch $@
+
+.venv-sam/.sam: requirements/sam.txt | .venv-sam/bin/python
+	.venv-sam/bin/python $(INSTALL) requirements/sam.txt
+	@touch $@
