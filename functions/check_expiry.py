@@ -1,0 +1,19 @@
+"""Lambda: decide what is due and write the plan of the run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from renewal import wiring
+
+logger = Logger()
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Take `{"run_id", "request"}`; return the plan's summary (see `CheckExpiry`)."""
+    plan = wiring.check_expiry()(event["run_id"], event["request"])
+    logger.info("plan written", **{name: plan[name] for name in ("run_id", "delegations", "due", "deferred", "dry_run")})
+    return plan

@@ -1,0 +1,20 @@
+"""Lambda: fetch an ordered certificate, check it, and store it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from renewal import wiring
+from renewal.steps.payload import Progress
+
+logger = Logger()
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Take a progress; return it with status `stored`."""
+    progress = wiring.collect()(Progress.parse(event)).payload()
+    logger.info("certificate stored", **progress)
+    return progress

@@ -1,0 +1,20 @@
+"""Lambda: order one certificate from SCM, once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from renewal import wiring
+from renewal.steps.payload import Task
+
+logger = Logger()
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Take a task; return the progress: identifiers only."""
+    progress = wiring.enroll()(Task.parse(event)).payload()
+    logger.info("order open", **progress)
+    return progress

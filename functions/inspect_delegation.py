@@ -1,0 +1,21 @@
+"""Lambda: log in once with a delegation's credential, record findings, complete the list of what is due."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from renewal import wiring
+from renewal.steps.payload import DelegationTask
+
+logger = Logger()
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Take a plan item; return `{"run_id", "delegation", "dry_run", "deferred", "certificates": [task…]}`."""
+    task = DelegationTask.parse(event)
+    inspected = wiring.inspect_delegation()(task)
+    logger.info("delegation inspected", delegation=task.delegation, run_id=task.run_id, due=len(inspected["certificates"]))
+    return inspected

@@ -1,0 +1,54 @@
+"""What ACM refuses on a re-import into the same ARN (AWS: acm/latest/userguide/import-reimport.html, 2026 text)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from renewal.domain.errors import AcmWouldRefuse
+from renewal.domain.keypair import KeyType
+
+CLIENT_AUTH = "1.3.6.1.5.5.7.3.2"
+
+ACM_KEY_ALGORITHMS = {
+    KeyType.RSA_2048: "RSA_2048",
+    KeyType.RSA_3072: "RSA_3072",
+    KeyType.RSA_4096: "RSA_4096",
+    KeyType.P_256: "EC_prime256v1",
+    KeyType.P_384: "EC_secp384r1",
+}
+"""Our key types in ACM's words (AWS: `KeyAlgorithm`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldCertificate:
+    """What ACM holds under an ARN now, from DescribeCertificate."""
+
+    arn: str
+    region: str
+    serial: str
+    key_algorithm: str
+    extended_key_usages: frozenset[str] = frozenset()
+
+
+def is_same_key_type(held_algorithm: str, key_type: KeyType) -> bool:
+    """Return whether ACM's word for the held key means *key_type*; ACM writes both `RSA_2048` and `RSA-2048`."""
+    return held_algorithm.replace("-", "_") == ACM_KEY_ALGORITHMS[key_type]
+
+
+def require_same_key_type(held: HeldCertificate, key_type: KeyType) -> None:
+    """Raise AcmWouldRefuse when *key_type* can't go into the ARN; known before an order is spent."""
+    if not is_same_key_type(held.key_algorithm, key_type):
+        raise AcmWouldRefuse(
+            f"{held.arn} holds a {held.key_algorithm} key and ACM never changes the key type of an ARN; "
+            f"for {key_type} keys remove the ARN from the delegation file, so that a new one is made"
+        )
+
+
+def require_usages_kept(held: HeldCertificate, new_usages: frozenset[str]) -> None:
+    """Raise AcmWouldRefuse when the new certificate drops an extended key usage; clientAuth alone may go."""
+    dropped = held.extended_key_usages - new_usages - {CLIENT_AUTH}
+    if dropped:
+        raise AcmWouldRefuse(
+            f"the new certificate lacks extended key usages that {held.arn} has ({', '.join(sorted(dropped))}); "
+            "ACM refuses to drop them on the same ARN"
+        )

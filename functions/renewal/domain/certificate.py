@@ -1,0 +1,230 @@
+"""An issued certificate: its facts, its chain, and every check before it may be stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Self
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from renewal.domain.errors import CertificateMismatch, ChainBroken
+from renewal.domain.keypair import KeyType, public_key_bytes
+
+ONE_DAY = timedelta(days=1)
+
+
+def normalised_serial(text: str) -> str:
+    """Return a serial as upper-case hexadecimal without separators or leading zeros (SCM reference §3.6)."""
+    return text.replace(":", "").replace(" ", "").upper().lstrip("0") or "0"
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """The facts of one X.509 certificate that decisions are made from."""
+
+    x509: x509.Certificate
+
+    @property
+    def serial(self) -> str:
+        """Upper-case hexadecimal, no leading zeros."""
+        return f"{self.x509.serial_number:X}"
+
+    @property
+    def not_before(self) -> datetime:
+        """UTC."""
+        return self.x509.not_valid_before_utc
+
+    @property
+    def not_after(self) -> datetime:
+        """UTC."""
+        return self.x509.not_valid_after_utc
+
+    @property
+    def issuer(self) -> str:
+        """The issuer's distinguished name (RFC 4514)."""
+        return self.x509.issuer.rfc4514_string()
+
+    @property
+    def key_type(self) -> KeyType | None:
+        """None when it is a type that certmandate does not order."""
+        return KeyType.of(self.x509.public_key())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """DNS names of the subjectAltName extension, lower case; common names are not looked at (RFC 9525 §2)."""
+        try:
+            extension = self.x509.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        except x509.ExtensionNotFound:
+            return ()
+        return tuple(name.lower() for name in extension.value.get_values_for_type(x509.DNSName))
+
+    @property
+    def extended_key_usages(self) -> frozenset[str]:
+        """Dotted object identifiers; empty when the extension is absent."""
+        try:
+            extension = self.x509.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
+        except x509.ExtensionNotFound:
+            return frozenset()
+        return frozenset(usage.dotted_string for usage in extension.value)
+
+    @property
+    def is_self_signed(self) -> bool:
+        """Whether it is a root: issued by itself."""
+        return self.x509.issuer == self.x509.subject and self._is_issued_by(self.x509)
+
+    def has_key(self, public_key: bytes) -> bool:
+        """Return whether this certificate is for *public_key* (SubjectPublicKeyInfo DER)."""
+        return public_key_bytes(self.x509.public_key()) == public_key
+
+    def is_issued_by(self, issuer: Certificate) -> bool:
+        """Return whether *issuer* signed this certificate: names and signature (RFC 5280 §6.1.3)."""
+        return self._is_issued_by(issuer.x509)
+
+    def _is_issued_by(self, issuer: x509.Certificate) -> bool:
+        try:
+            self.x509.verify_directly_issued_by(issuer)
+        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+            return False
+        return True
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the DER form, upper-case hexadecimal."""
+        return self.x509.fingerprint(hashes.SHA256()).hex().upper()
+
+    def pem(self) -> str:
+        """PEM with a final newline."""
+        return self.x509.public_bytes(serialization.Encoding.PEM).decode("ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A leaf and the intermediates that lead from it towards a root, which is left out."""
+
+    leaf: Certificate
+    issuers: tuple[Certificate, ...]
+
+    @classmethod
+    def assemble(cls, pem: str, public_key: bytes) -> Self:
+        """Build the chain for *public_key* from PEM certificates in any order, with any line ends.
+
+        SCM delivers root first, leaf first, or unsorted, by format and release (SCM reference §5.10): the leaf is found by its
+        key and every further certificate by having signed the one before. Raises CertificateMismatch when no
+        certificate has our key, ChainBroken when the text holds no certificate or the leaf's issuer did not come along.
+        """
+        certificates = _parse(pem)
+        leaf = next((one for one in certificates if one.has_key(public_key)), None)
+        if leaf is None:
+            raise CertificateMismatch(
+                f"none of the {len(certificates)} certificates that SCM delivered has the public key of this order"
+            )
+        return cls(leaf, tuple(_climb(leaf, certificates)))
+
+    @classmethod
+    def parse(cls, pem: str) -> Self:
+        """Read back what `pem()` wrote: leaf first."""
+        leaf, *issuers = _parse(pem)
+        return cls(leaf, tuple(issuers))
+
+    def pem(self) -> str:
+        """Leaf first, then the issuers: what certbot calls `fullchain.pem`."""
+        return self.leaf.pem() + self.issuers_pem()
+
+    def issuers_pem(self) -> str:
+        """The issuers only: what certbot calls `chain.pem`, and ACM `CertificateChain`."""
+        return "".join(issuer.pem() for issuer in self.issuers)
+
+
+def _parse(pem: str) -> list[Certificate]:
+    text = pem.replace("\r\n", "\n").replace("\r", "\n").strip().replace("-----BEGIN", "\n-----BEGIN")
+    try:
+        return [Certificate(one) for one in x509.load_pem_x509_certificates(text.encode("ascii"))]
+    except ValueError as error:
+        raise ChainBroken("what SCM delivered is not a list of PEM certificates") from error
+
+
+def _climb(leaf: Certificate, certificates: Sequence[Certificate]) -> list[Certificate]:
+    issuers: list[Certificate] = []
+    current = leaf
+    while issuer := _issuer_of(current, [one for one in certificates if one is not leaf and one not in issuers]):
+        if issuer.is_self_signed:
+            return _some(leaf, issuers, root=issuer)
+        issuers.append(issuer)
+        current = issuer
+    return _some(leaf, issuers)
+
+
+def _issuer_of(certificate: Certificate, candidates: Iterable[Certificate]) -> Certificate | None:
+    """A self-signed issuer wins over a cross-signed twin: the shorter path is the one that clients build."""
+    signers = [one for one in candidates if certificate.is_issued_by(one)]
+    return next((one for one in signers if one.is_self_signed), signers[0] if signers else None)
+
+
+def _some(leaf: Certificate, issuers: list[Certificate], root: Certificate | None = None) -> list[Certificate]:
+    if not issuers and root is None:
+        raise ChainBroken(f"the issuer of the certificate ({leaf.issuer}) did not come along, or did not sign it")
+    return issuers
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What an order asked for, to be held against what came."""
+
+    names: tuple[str, ...]
+    key_type: KeyType
+    term_days: int
+    for_acm: bool
+
+
+def check(chain: Chain, expected: Expectation, now: datetime) -> tuple[str, ...]:
+    """Hold *chain* against what was asked; return remarks worth telling (empty = exactly as asked).
+
+    Raises CertificateMismatch, or ChainBroken for ACM's rule that a leaf and its issuer have the same algorithm
+    (AWS: acm/latest/userguide/import-certificate-prerequisites.html), with every fault in one message.
+    """
+    faults = [*_name_faults(chain.leaf, expected), *_validity_faults(chain.leaf, expected, now)]
+    if ExtendedKeyUsageOID.SERVER_AUTH.dotted_string not in chain.leaf.extended_key_usages:
+        faults.append("it is not for servers (extended key usage serverAuth is missing)")
+    if faults:
+        raise CertificateMismatch(f"the certificate with serial {chain.leaf.serial} was not stored: {'; '.join(faults)}")
+    if expected.for_acm:
+        _require_same_algorithm(chain)
+    return _remarks(chain.leaf, expected)
+
+
+def _name_faults(leaf: Certificate, expected: Expectation) -> list[str]:
+    missing = [name for name in expected.names if name not in leaf.names]
+    return [f"it lacks {', '.join(missing)}"] if missing else []
+
+
+def _validity_faults(leaf: Certificate, expected: Expectation, now: datetime) -> list[str]:
+    faults = []
+    if now < leaf.not_before:
+        faults.append(f"it is not valid before {leaf.not_before:%Y-%m-%d %H:%M} UTC")
+    if now > leaf.not_after:
+        faults.append(f"it expired on {leaf.not_after:%Y-%m-%d %H:%M} UTC")
+    if leaf.not_after - leaf.not_before > timedelta(days=expected.term_days) + ONE_DAY:
+        faults.append(f"it lives longer than the {expected.term_days} days asked for")
+    return faults
+
+
+def _require_same_algorithm(chain: Chain) -> None:
+    if not chain.issuers:
+        return
+    leaf, issuer = chain.leaf.x509.public_key(), chain.issuers[0].x509.public_key()
+    if type(leaf) is not type(issuer):
+        raise ChainBroken("its key and its issuer's key have different algorithms, which ACM does not take")
+
+
+def _remarks(leaf: Certificate, expected: Expectation) -> tuple[str, ...]:
+    lifetime = leaf.not_after - leaf.not_before
+    remarks = []
+    if lifetime < timedelta(days=expected.term_days) - ONE_DAY:
+        remarks.append(f"lives {lifetime.days} days, {expected.term_days} were asked for")
+    if extra := sorted(set(leaf.names) - set(expected.names)):
+        remarks.append(f"also names {', '.join(extra)}")
+    return tuple(remarks)

@@ -1,0 +1,136 @@
+"""What was delegated, and which certificates are kept fresh under it: the *spec* half of the order book."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from types import MappingProxyType
+
+from renewal.domain.errors import KeyRefused, NameNotDelegated, ProfileRefused, TermRefused
+from renewal.domain.keypair import KeyType
+from renewal.domain.names import not_permitted
+
+S3 = "s3"
+DEFAULT_RATIO = 1 / 3
+
+
+@dataclass(frozen=True, slots=True)
+class RenewalPolicy:
+    """When a certificate becomes due by age.
+
+    `ratio` (0.1 to 0.5) is the share of the lifetime that is left when renewal starts; `floor_days` (0 = none) asks for at
+    least so many days, and never for more than half of the lifetime, whatever it says.
+    """
+
+    ratio: float = DEFAULT_RATIO
+    floor_days: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Delegation:
+    """One organisation's mandate to us: which names, in which department, until when."""
+
+    name: str
+    organisation: str
+    department_id: int
+    """SCM's `orgId` of the department, not of the organisation (SCM reference §6.3)."""
+    delegated_names: tuple[str, ...]
+    """Entries as the RAO delegated them, normalised; their meaning: `renewal.domain.names`."""
+    rao_email: str = ""
+    mandate_ends: date | None = None
+    """Last day on which anything may be ordered; None = until it is withdrawn."""
+    address: str = ""
+    """The /32 from which the department's access list lets us in, for the record and for checks."""
+
+    def not_delegated(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return those of *names* that this delegation does not permit."""
+        return not_permitted(self.delegated_names, names)
+
+    def require_delegated(self, names: Iterable[str]) -> None:
+        """Raise NameNotDelegated when one of *names* is outside the delegation."""
+        if outside := self.not_delegated(names):
+            raise NameNotDelegated(
+                f"{', '.join(outside)}: not delegated to department {self.department_id}; "
+                f"delegated are {', '.join(self.delegated_names)}"
+            )
+
+    def has_ended(self, now: datetime) -> bool:
+        """Return whether the mandate's last day is over (UTC)."""
+        return self.mandate_ends is not None and now.date() > self.mandate_ends
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateSpec:
+    """One managed certificate: its names, profile, term, key and stores."""
+
+    delegation: str
+    name: str
+    names: tuple[str, ...]
+    profile_id: int
+    key_type: KeyType = KeyType.P_256
+    term_days: int | None = None
+    """Longest term wanted; None = the longest that the profile offers and the calendar permits."""
+    stores: tuple[str, ...] = (S3,)
+    """`s3` and/or `acm:<region>`, in the order in which they are written."""
+    arns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Region to ARN, where the operator says into which existing ACM certificate to re-import."""
+    policy: RenewalPolicy = RenewalPolicy()
+
+    @property
+    def path(self) -> str:
+        """`delegation/certificate`, how people and executions name it."""
+        return f"{self.delegation}/{self.name}"
+
+    @property
+    def acm_regions(self) -> tuple[str, ...]:
+        """The regions in which ACM must hold the certificate."""
+        return tuple(store.removeprefix("acm:") for store in self.stores if store.startswith("acm:"))
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A certificate profile as the department may use it (`/types`, SCM reference §5.3)."""
+
+    profile_id: int
+    name: str
+    terms: tuple[int, ...]
+    key_types: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """Algorithm to sizes, e.g. `{"RSA": ("2048",), "EC": ("P-256",)}`; empty = not told (older releases)."""
+
+    def require_key_type(self, key_type: KeyType) -> None:
+        """Raise KeyRefused when the profile says that it does not take *key_type*."""
+        if self.key_types and key_type.size not in self.key_types.get(key_type.algorithm, ()):
+            offered = ", ".join(f"{name} {'/'.join(sizes)}" for name, sizes in self.key_types.items())
+            raise KeyRefused(f"profile {self.profile_id} does not take {key_type} keys; it offers {offered}")
+
+    def term_for(self, wanted: int | None, longest_allowed: int) -> int:
+        """Return the term to ask for: the longest offered, not above *wanted* nor, where possible, *longest_allowed*.
+
+        All in days. Raises TermRefused when nothing that short is offered.
+        """
+        if not self.terms:
+            raise TermRefused(f"profile {self.profile_id} offers no term at all")
+        if wanted is not None:
+            fitting = [term for term in self.terms if term <= wanted]
+            if not fitting:
+                raise TermRefused(
+                    f"profile {self.profile_id} offers terms of {_days(self.terms)}; "
+                    f"none is as short as the {wanted} days wanted"
+                )
+            return max(fitting)
+        return max([term for term in self.terms if term <= longest_allowed] or [min(self.terms)])
+
+
+def _days(terms: Iterable[int]) -> str:
+    return ", ".join(str(term) for term in sorted(terms)) + " days"
+
+
+def profile_of(spec: CertificateSpec, profiles: Iterable[Profile]) -> Profile:
+    """Return the profile that *spec* asks for. Raises ProfileRefused when the department does not have it."""
+    offered = tuple(profiles)
+    for profile in offered:
+        if profile.profile_id == spec.profile_id:
+            return profile
+    known = ", ".join(f"{profile.profile_id} ({profile.name})" for profile in offered) or "none"
+    raise ProfileRefused(f"the department has no certificate profile {spec.profile_id}; it has {known}")

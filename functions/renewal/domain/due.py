@@ -1,0 +1,135 @@
+"""Which certificates are due, and why: a pure function of what is wanted, what is served, and the moment."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from renewal.domain.delegation import RenewalPolicy
+from renewal.domain.order import ManagedCertificate, Replacement, Served
+
+SHORT_LIFETIME = timedelta(days=10)
+SHORT_RATIO = 1 / 2
+LAST_RESORT = 1 / 10
+SPREAD = 1 / 5  # of the renewal window
+
+
+class Cause(StrEnum):
+    """Why a certificate is due; the values stand in payloads, reports and metrics."""
+
+    NEW = "new"
+    AGE = "age"
+    LAST_RESORT = "last-resort"
+    EXPIRED = "expired"
+    NAMES_CHANGED = "names-changed"
+    PROFILE_CHANGED = "profile-changed"
+    KEY_TYPE_CHANGED = "key-type-changed"
+    STORES_CHANGED = "stores-changed"
+    REVOKED = "revoked"
+    ASKED = "asked"
+    REPLACEMENT = "replacement"
+    ORDER_OPEN = "order-open"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do about one certificate. `causes` empty = not due."""
+
+    causes: tuple[Cause, ...]
+    renew_at: datetime | None
+    """When it becomes due by age; None without a served certificate."""
+    held: bool = False
+    """Due, but a failed order keeps it back until `ManagedCertificate.hold_until`."""
+
+    @property
+    def is_due(self) -> bool:
+        """Whether anything is to be done now."""
+        return bool(self.causes) and not self.held
+
+
+def renewal_point(path: str, not_before: datetime, not_after: datetime, policy: RenewalPolicy) -> datetime:
+    """Return the moment from which the certificate is due by age.
+
+    The window is the last `policy.ratio` of the lifetime (half of it for lifetimes under ten days), at least
+    `policy.floor_days` but never more than half of the lifetime, so that no policy renews in a loop. The point is
+    spread over the first fifth of the window by a hash of *path*, so that certificates issued on one day do not all
+    come back on one day, and lies before the last tenth of the lifetime in any case.
+    """
+    lifetime = not_after - not_before
+    ratio = SHORT_RATIO if lifetime < SHORT_LIFETIME else policy.ratio
+    window = min(max(lifetime * ratio, timedelta(days=policy.floor_days)), lifetime / 2)
+    point = not_after - window + window * (SPREAD * _fraction(path))
+    return min(point, not_after - lifetime * LAST_RESORT)
+
+
+def _fraction(path: str) -> float:
+    """A number in [0, 1) that depends on *path* alone and is even over many paths."""
+    return int.from_bytes(hashlib.sha256(path.encode()).digest()[:4], "big") / 2**32
+
+
+def decide(
+    certificate: ManagedCertificate,
+    now: datetime,
+    *,
+    revoked: Collection[int] = (),
+    replacements: Iterable[Replacement] = (),
+    forced: bool = False,
+) -> Decision:
+    """Decide whether *certificate* is due at *now*.
+
+    *revoked*: SSL IDs that SCM calls revoked. *replacements*: standing orders to replace. *forced*: the
+    execution asks for it whatever its age. A hold after a failed order is overridden by asking, by force, and by the last
+    tenth of the lifetime.
+    """
+    served = certificate.served
+    renew_at = served and renewal_point(
+        certificate.spec.path, served.not_before, served.not_after, certificate.spec.policy
+    )
+    if certificate.order is not None:
+        return Decision((Cause.ORDER_OPEN,), renew_at)
+    causes = _asked(certificate, forced)
+    causes += [Cause.NEW] if served is None else _by_age(served, renew_at, now)
+    causes += [] if served is None else _by_change(certificate, served, revoked, replacements)
+    urgent = {Cause.ASKED, Cause.LAST_RESORT} & set(causes)
+    held = certificate.hold_until is not None and now < certificate.hold_until and not urgent
+    return Decision(tuple(causes), renew_at, held)
+
+
+def _asked(certificate: ManagedCertificate, forced: bool) -> list[Cause]:
+    return [Cause.ASKED] if forced or certificate.asked else []
+
+
+def _by_age(served: Served, renew_at: datetime | None, now: datetime) -> list[Cause]:
+    if now >= served.not_after:
+        return [Cause.EXPIRED, Cause.LAST_RESORT]
+    if now >= served.not_after - (served.not_after - served.not_before) * LAST_RESORT:
+        return [Cause.LAST_RESORT]
+    return [Cause.AGE] if renew_at is not None and now >= renew_at else []
+
+
+def _by_change(
+    certificate: ManagedCertificate, served: Served, revoked: Collection[int], replacements: Iterable[Replacement]
+) -> list[Cause]:
+    spec = certificate.spec
+    changes = {
+        Cause.NAMES_CHANGED: set(spec.names) != set(served.names),
+        Cause.PROFILE_CHANGED: spec.profile_id != served.profile_id,
+        Cause.KEY_TYPE_CHANGED: spec.key_type != served.key_type,
+        Cause.STORES_CHANGED: bool(set(spec.stores) - set(served.stores)),
+        Cause.REVOKED: served.ssl_id in revoked,
+        Cause.REPLACEMENT: any(replacement.covers(served) for replacement in replacements),
+    }
+    return [cause for cause, applies in changes.items() if applies]
+
+
+def next_action(certificate: ManagedCertificate, now: datetime) -> datetime:
+    """Return when the daily run should look at *certificate* again: the key of the order book's index."""
+    decision = decide(certificate, now)
+    if decision.held and certificate.hold_until:
+        return certificate.hold_until
+    if decision.causes or decision.renew_at is None:
+        return now
+    return decision.renew_at

@@ -1,0 +1,118 @@
+"""A key pair: made for one order, never used for a second one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Self, cast
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import NameOID
+
+from renewal.domain.names import common_name
+
+PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
+
+
+class KeyType(StrEnum):
+    """Algorithm and size; the value is what a delegation file says."""
+
+    RSA_2048 = "RSA-2048"
+    RSA_3072 = "RSA-3072"
+    RSA_4096 = "RSA-4096"
+    P_256 = "P-256"
+    P_384 = "P-384"
+
+    @property
+    def algorithm(self) -> str:
+        """`RSA` or `EC`, the words of SCM's `keyTypes` (SCM reference §5.3)."""
+        return "RSA" if self.value.startswith("RSA") else "EC"
+
+    @property
+    def size(self) -> str:
+        """`2048` … or `P-256` …, the words of SCM's `keyTypes`."""
+        return self.value.removeprefix("RSA-")
+
+    @classmethod
+    def of(cls, key: object) -> Self | None:
+        """Return the type of a public or private *key*, None when it is none of ours."""
+        if isinstance(key, rsa.RSAPublicKey | rsa.RSAPrivateKey):
+            return cls._find(f"RSA-{key.key_size}")
+        if isinstance(key, ec.EllipticCurvePublicKey | ec.EllipticCurvePrivateKey):
+            return cls._find({"secp256r1": "P-256", "secp384r1": "P-384"}.get(key.curve.name, ""))
+        return None
+
+    @classmethod
+    def _find(cls, value: str) -> Self | None:
+        return next((kind for kind in cls if kind.value == value), None)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """A private key and what is made from it. Its repr shows the type only."""
+
+    key_type: KeyType
+    private_key: PrivateKey = field(repr=False)
+
+    @classmethod
+    def generate(cls, key_type: KeyType) -> Self:
+        """Make a new private key from the operating system's randomness."""
+        if key_type.algorithm == "RSA":
+            return cls(key_type, rsa.generate_private_key(public_exponent=65537, key_size=int(key_type.size)))
+        curve = ec.SECP256R1() if key_type is KeyType.P_256 else ec.SECP384R1()
+        return cls(key_type, ec.generate_private_key(curve))
+
+    @classmethod
+    def from_der(cls, der: bytes) -> Self:
+        """Read an unencrypted PKCS#8 DER key. Raises ValueError, without a word of the key, when it is not one."""
+        try:
+            key = serialization.load_der_private_key(der, password=None)
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+            raise ValueError("not an unencrypted PKCS#8 private key") from error
+        key_type = KeyType.of(key)
+        if key_type is None:
+            raise ValueError("a private key of a type that is not ordered")
+        return cls(key_type, cast("PrivateKey", key))
+
+    def der(self) -> bytes:
+        """Return the key as unencrypted PKCS#8 DER, 0.1 to 2.4 KB: what is sealed."""
+        return self._bytes(serialization.Encoding.DER)
+
+    def pem(self) -> bytes:
+        """Return the key as unencrypted PKCS#8 PEM: what servers and ACM read."""
+        return self._bytes(serialization.Encoding.PEM)
+
+    def _bytes(self, encoding: serialization.Encoding) -> bytes:
+        return self.private_key.private_bytes(
+            encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+
+    def signing_request(self, names: Sequence[str]) -> str:
+        """Return a PEM certificate signing request for *names* (A-labels; the first that fits is the common name).
+
+        SCM takes the names from its own fields, not from the request's extension (SCM reference §5.4); they stand in
+        both places so that whoever reads the request sees what was meant.
+        """
+        first = common_name(names)
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, first)] if first else [])
+        builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
+        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), False)
+        digest = hashes.SHA384() if self.key_type is KeyType.P_384 else hashes.SHA256()
+        return builder.sign(self.private_key, digest).public_bytes(serialization.Encoding.PEM).decode("ascii")
+
+
+def public_key_bytes(key: object) -> bytes:
+    """Return a public key as SubjectPublicKeyInfo DER, the form in which two keys are compared."""
+    return cast("PublicKey", key).public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+
+
+def requested_key(csr: str) -> bytes:
+    """Return the public key of a PEM signing request as SubjectPublicKeyInfo DER."""
+    return public_key_bytes(x509.load_pem_x509_csr(csr.encode("ascii")).public_key())

@@ -1,0 +1,90 @@
+"""Domain names: how they are written, and what a delegated name permits.
+
+What a delegation entry permits (SCM reference §7, "`*.example.com` versus `example.com`"):
+
+    idp.univ.example      exactly that name
+    univ.example          exactly that name, nothing below it
+    *.univ.example        every sub-domain at any depth and every wildcard below it, but not univ.example itself
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+
+import idna
+
+MAX_NAME = 253  # characters (RFC 1035 §2.3.4, without the final dot)
+MAX_COMMON_NAME = 64  # characters (RFC 5280 appendix A.1, ub-common-name)
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+
+
+def normalised(text: str) -> str:
+    """Return *text* as SCM and certificates spell it: lower case, internationalised labels as A-labels (RFC 5891).
+
+    A leading `*.` is kept. Raises ValueError with a sentence that says what is wrong with the name.
+    """
+    name = text.strip().lower()
+    star, base = ("*.", name[2:]) if name.startswith("*.") else ("", name)
+    base = _to_ascii(base, text)
+    _refuse_what_no_public_ca_certifies(base, text)
+    if len(star + base) > MAX_NAME:
+        raise ValueError(f"'{text}' is longer than {MAX_NAME} characters")
+    return star + base
+
+
+def _to_ascii(base: str, text: str) -> str:
+    if base.isascii():
+        return base
+    try:
+        return idna.encode(base, uts46=True).decode("ascii")
+    except idna.IDNAError as error:
+        raise ValueError(f"'{text}' is not a valid internationalised domain name ({error})") from error
+
+
+def _refuse_what_no_public_ca_certifies(base: str, text: str) -> None:
+    if "*" in base:
+        raise ValueError(f"'{text}': a star may only be the whole first label, as in *.univ.example")
+    if base.endswith("."):
+        raise ValueError(f"'{text}': write the name without the final dot")
+    if _is_address(base):
+        raise ValueError(f"'{text}' is an IP address; only domain names are ordered")
+    labels = base.split(".")
+    if len(labels) < 2:
+        raise ValueError(f"'{text}' has no dot; write the full domain name")
+    for label in labels:
+        if not _LABEL.fullmatch(label):
+            raise ValueError(f"'{text}': the part '{label}' may only have letters, digits and inner hyphens (1 to 63)")
+
+
+def _is_address(base: str) -> bool:
+    try:
+        ipaddress.ip_address(base.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+def is_wildcard(name: str) -> bool:
+    """Return whether *name* starts with a star label."""
+    return name.startswith("*.")
+
+
+def permits(entry: str, name: str) -> bool:
+    """Return whether the delegated *entry* permits ordering *name*; both normalised."""
+    if is_wildcard(entry):
+        base = entry[1:]  # ".univ.example"
+        return name.endswith(base) and name != base[1:]
+    return entry == name
+
+
+def not_permitted(entries: Iterable[str], names: Iterable[str]) -> tuple[str, ...]:
+    """Return those of *names* that none of *entries* permits, in their order."""
+    known = tuple(entries)
+    return tuple(name for name in names if not any(permits(entry, name) for entry in known))
+
+
+def common_name(names: Iterable[str]) -> str:
+    """Return the first of *names* that fits into a common name, or "" when none does."""
+    return next((name for name in names if len(name) <= MAX_COMMON_NAME), "")

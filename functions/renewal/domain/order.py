@@ -1,0 +1,131 @@
+"""An order: one request for one certificate, from the intent to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+from renewal.domain.delegation import CertificateSpec
+from renewal.domain.keypair import KeyType
+
+COMMENT_PREFIX = "certmandate order "
+
+
+class OrderStatus(StrEnum):
+    """Where an order stands. `intent → ordered → issued → stored`, or `failed`."""
+
+    INTENT = "intent"
+    ORDERED = "ordered"
+    ISSUED = "issued"
+    STORED = "stored"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One request for one certificate; at most one is open for a certificate at any time.
+
+    Its spec is frozen at the moment of the intent: what was asked stays what is checked, even when the
+    delegation file changes while SCM works.
+    """
+
+    delegation: str
+    certificate: str
+    token: str
+    """Random, travels in SCM's `comments`; by it an order is found again when its answer was lost."""
+    status: OrderStatus
+    department_id: int
+    names: tuple[str, ...]
+    profile_id: int
+    key_type: KeyType
+    term_days: int
+    csr: str = field(repr=False)
+    sealed_key: bytes = field(repr=False)
+    causes: tuple[str, ...]
+    run_id: str
+    opened_at: datetime
+    posted_at: datetime
+    """When the latest POST was claimed; nobody posts again before the quiet period after it is over."""
+    posts: int = 1
+    """How many POSTs were claimed, the first with the intent itself."""
+    ssl_id: int | None = None
+    looked_at: datetime | None = None
+    """When SCM was last searched for the token without finding it."""
+    confirmed_at: datetime | None = None
+    """When the details last said that the order is really still pending."""
+    chain: str = field(default="", repr=False)
+    """The verified certificate and its issuers, PEM, leaf first; empty before `issued`."""
+    arns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Region to ARN, for the regions in which ACM already has the new certificate."""
+
+    @property
+    def path(self) -> str:
+        """`delegation/certificate`."""
+        return f"{self.delegation}/{self.certificate}"
+
+    @property
+    def comment(self) -> str:
+        """What stands in SCM's `comments`: findable by token, readable by a RAO."""
+        return f"{COMMENT_PREFIX}{self.token} for {self.path}"
+
+
+def token_in(comment: str | None) -> str | None:
+    """Return the token of an order of ours from SCM's `comments`, None when it is somebody else's."""
+    if not comment or not comment.startswith(COMMENT_PREFIX):
+        return None
+    return comment.removeprefix(COMMENT_PREFIX).split(" ", 1)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """The certificate that the stores hold now, as the last successful order left it."""
+
+    ssl_id: int
+    serial: str
+    """Upper-case hexadecimal without separators or leading zeros."""
+    not_before: datetime
+    not_after: datetime
+    names: tuple[str, ...]
+    profile_id: int
+    key_type: KeyType
+    issuer: str
+    stores: tuple[str, ...]
+    token: str
+    stored_at: datetime
+    arns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    sealed_key: bytes = field(default=b"", repr=False)
+    """Kept until the certificate is replaced, then overwritten; empty for adopted certificates."""
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedCertificate:
+    """A certificate's record: what is wanted (spec) and where it stands (status)."""
+
+    spec: CertificateSpec
+    served: Served | None = None
+    order: Order | None = None
+    """The open order, if there is one."""
+    asked: str = ""
+    """An operator's reason to replace it now; cleared when the new certificate is stored."""
+    hold_until: datetime | None = None
+    """After an order that existed was declined, rejected or revoked: no new one before this moment unless asked."""
+    failures: int = 0
+    """Orders in a row that ended in failure."""
+    last_error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """A standing order: replace everything that *issuer* issued before a moment (a mass revocation is announced)."""
+
+    issued_before: datetime
+    issuer: str
+    """Part of the issuer's name, any case; empty = every issuer."""
+    reason: str
+
+    def covers(self, served: Served) -> bool:
+        """Return whether *served* is to be replaced."""
+        return served.not_before < self.issued_before and self.issuer.casefold() in served.issuer.casefold()

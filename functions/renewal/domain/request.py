@@ -1,0 +1,91 @@
+"""The input of an execution: checked whole before anything is touched."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from renewal.domain.errors import InvalidRequest
+
+NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
+"""Names of delegations and certificates: 1 to 40 lower-case letters, digits and inner hyphens."""
+
+_PATH = re.compile(rf"{NAME.pattern}/{NAME.pattern}")
+_FIELDS = {
+    "delegations": "a list of delegation names",
+    "certificates": 'a list of "delegation/name"',
+    "force": "true or false",
+    "dry_run": "true or false",
+    "reason": "a text of 1 to 200 characters",
+    "all_due_is_right": "true or false",
+    "open_orders_only": "true or false",
+    "scheduled_at": "the time the schedule meant, set by the schedule itself",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What one run is asked to do; the daily schedule asks for nothing in particular.
+
+    `delegations` and `certificates` narrow the run (empty = everything). `force` replaces what is named whatever
+    its age, and needs names and a reason. `dry_run` decides, logs in, and orders nothing. `all_due_is_right`
+    (with a reason) answers `TooManyDue`. `open_orders_only` follows up on open orders and starts none.
+    """
+
+    delegations: tuple[str, ...] = ()
+    certificates: tuple[str, ...] = ()
+    force: bool = False
+    dry_run: bool = False
+    reason: str = ""
+    all_due_is_right: bool = False
+    open_orders_only: bool = False
+    scheduled_at: str = ""
+
+    @classmethod
+    def parse(cls, document: object) -> Self:
+        """Read the execution's input. Raises InvalidRequest that names every faulty field and what it should be."""
+        if not isinstance(document, Mapping):
+            raise InvalidRequest("the input must be a JSON object, {} at least")
+        faults = [f"unknown field '{name}'" for name in document if name not in _FIELDS]
+        faults += [
+            f"'{name}' must be {_FIELDS[name]}"
+            for name, value in document.items()
+            if name in _FIELDS and not _fits(name, value)
+        ]
+        if not faults:
+            faults = _contradictions(document)
+        if faults:
+            raise InvalidRequest(f"{'; '.join(faults)}. Known fields: {', '.join(_FIELDS)}")
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in document.items()})
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether it names delegations or certificates."""
+        return bool(self.delegations or self.certificates)
+
+    def covers(self, delegation: str, certificate: str) -> bool:
+        """Return whether the run is to look at that certificate."""
+        return not self.is_narrowed or delegation in self.delegations or f"{delegation}/{certificate}" in self.certificates
+
+
+def _fits(name: str, value: Any) -> bool:
+    if name in {"force", "dry_run", "all_due_is_right", "open_orders_only"}:
+        return isinstance(value, bool)
+    if name in {"reason", "scheduled_at"}:
+        return isinstance(value, str) and 0 < len(value) <= 200
+    pattern = NAME if name == "delegations" else _PATH
+    return isinstance(value, list) and all(isinstance(item, str) and pattern.fullmatch(item) for item in value)
+
+
+def _contradictions(document: Mapping[str, Any]) -> list[str]:
+    faults = []
+    named = document.get("delegations") or document.get("certificates")
+    if document.get("force") and not named:
+        faults.append("'force' needs 'delegations' or 'certificates': the whole estate is never forced")
+    if (document.get("force") or document.get("all_due_is_right")) and not document.get("reason"):
+        faults.append("'force' and 'all_due_is_right' need a 'reason': it stands in the audit trail")
+    if document.get("force") and document.get("open_orders_only"):
+        faults.append("'force' and 'open_orders_only' contradict each other")
+    return faults

@@ -1,0 +1,299 @@
+"""What the steps need from the world. The adapters are the world; tests bring their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from types import MappingProxyType
+from typing import Any, Protocol
+
+from renewal.domain.certificate import Chain
+from renewal.domain.delegation import CertificateSpec, Delegation, Profile
+from renewal.domain.finding import Finding
+from renewal.domain.keypair import KeyPair
+from renewal.domain.order import ManagedCertificate, Order, Replacement, Served
+
+Clock = Callable[[], datetime]
+"""Returns the present moment, aware, in UTC."""
+
+
+# ---- SCM ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordState:
+    """State of the account's own password (SCM reference §9)."""
+
+    state: str
+    """`ALIVE`, `EXPIRED` or `NEVER_EXPIRE`; upper case, blanks as underscores."""
+    expires: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EnrollRequest:
+    """What is sent to `/ssl/v1/enroll` (SCM reference §5.4)."""
+
+    department_id: int
+    profile_id: int
+    term_days: int
+    names: tuple[str, ...]
+    csr: str = field(repr=False)
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderDetails:
+    """What SCM's details say of one order (SCM reference §5.2)."""
+
+    ssl_id: int
+    status: str
+    """Upper case without blanks or underscores: `ISSUED`, `SAAPPROVED`, …"""
+    comment: str = ""
+    serial: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedCertificate:
+    """A row of SCM's SSL report (SCM reference §10.1)."""
+
+    ssl_id: int
+    common_name: str
+    names: tuple[str, ...]
+    status: str
+    comment: str = ""
+    serial: str = ""
+    issued: datetime | None = None
+    expires: datetime | None = None
+
+
+class CertificateAuthority(Protocol):
+    """SCM, seen by one account. Every call may raise what `renewal.domain.errors` says of SCM."""
+
+    def password_state(self) -> PasswordState | None:
+        """The account's password state; None for accounts that have none (OAuth2 clients)."""
+
+    def profiles(self, department_id: int) -> tuple[Profile, ...]:
+        """The certificate profiles that the department may use now."""
+
+    def reported(self, department_id: int) -> tuple[ReportedCertificate, ...]:
+        """Every SSL certificate of the department that SCM knows, in one request."""
+
+    def enroll(self, request: EnrollRequest) -> int:
+        """Order a certificate and return its SSL ID. AnswerLost: it may or may not exist."""
+
+    def find(self, token: str, names: tuple[str, ...], department_id: int) -> int | None:
+        """Return the SSL ID of the order that carries *token*, None when SCM lists none."""
+
+    def details(self, ssl_id: int) -> OrderDetails:
+        """What SCM says of one order. Raises OrderUnknown."""
+
+    def collect(self, ssl_id: int) -> str:
+        """Return the certificate with its chain as PEM, in any order. Raises OrderPending."""
+
+    def mark_renewed(self, ssl_id: int, renewed_by: int) -> None:
+        """Tell SCM that *ssl_id* was renewed, so that it stops reminding people."""
+
+
+class Accounts(Protocol):
+    """SCM accounts by delegation."""
+
+    def authority(self, delegation: str) -> CertificateAuthority:
+        """Return SCM as the delegation's account sees it. Raises CredentialMissing."""
+
+    def credential_version(self, delegation: str) -> str:
+        """Return which version of the stored credential is in use; changes when somebody stores a new one."""
+
+
+# ---- Keys --------------------------------------------------------------------------------------------------------
+
+
+class KeySealer(Protocol):
+    """Seals private keys; cannot open them."""
+
+    def seal(self, key: KeyPair, *, delegation: str, certificate: str, token: str) -> bytes:
+        """Return the key encrypted for exactly this order."""
+
+
+class KeyOpener(Protocol):
+    """Opens sealed keys; cannot seal."""
+
+    def open(self, sealed: bytes, *, delegation: str, certificate: str, token: str) -> KeyPair:
+        """Return the key of exactly this order. Raises KeyLost."""
+
+
+# ---- The order book ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What one inspection of a delegation saw."""
+
+    run_id: str
+    at: datetime
+    profiles: tuple[Profile, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    password_expires: date | None = None
+    revoked: tuple[int, ...] = ()
+    """SSL IDs that SCM calls revoked, among those that we serve."""
+
+
+@dataclass(frozen=True, slots=True)
+class DelegationRecord:
+    """A delegation's record: spec and status."""
+
+    delegation: Delegation
+    inspection: Inspection | None = None
+    refused_version: str = ""
+    """Version of the credential that SCM refused last …"""
+    refused_run: str = ""
+    """… and the run in which it did; the same version is not tried again in that run."""
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedOrder:
+    """An audit row: written once when an order ends, never changed."""
+
+    delegation: str
+    certificate: str
+    token: str
+    status: str
+    """`stored` or `failed`."""
+    ended_at: datetime
+    opened_at: datetime
+    names: tuple[str, ...]
+    causes: tuple[str, ...]
+    run_id: str
+    ssl_id: int | None
+    serial: str = ""
+    previous_serial: str = ""
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+    stores: tuple[str, ...] = ()
+    arns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    error: str = ""
+    """Name of the error that ended it; empty when it was stored."""
+    text: str = ""
+    posts: int = 1
+
+
+class OrderBook(Protocol):
+    """Spec and status of everything; every move is conditional (design §4)."""
+
+    def delegations(self) -> Iterator[str]:
+        """Names of all delegations."""
+
+    def waiting(self, until: datetime) -> Iterator[tuple[str, str]]:
+        """(delegation, certificate) of those whose next action is at or before *until*; costs what it returns."""
+
+    def every_certificate(self) -> Iterator[tuple[str, str]]:
+        """(delegation, certificate) of all certificates."""
+
+    def replacements(self) -> tuple[Replacement, ...]:
+        """Standing orders to replace."""
+
+    def delegation(self, name: str) -> DelegationRecord:
+        """Raises UnknownDelegation."""
+
+    def certificates(self, delegation: str) -> tuple[ManagedCertificate, ...]:
+        """All of a delegation's certificates with their open orders."""
+
+    def load(self, paths: Iterable[tuple[str, str]]) -> tuple[ManagedCertificate, ...]:
+        """The named certificates with their open orders; those that do not exist are left out."""
+
+    def certificate(self, delegation: str, name: str) -> ManagedCertificate:
+        """Raises UnknownDelegation."""
+
+    def open(self, order: Order) -> None:
+        """Write the intent with its sealed key. Raises OrderInOtherHands when an order is open already."""
+
+    def claim_post(self, order: Order, now: datetime) -> Order:
+        """Claim one more POST for an order whose answer was lost. Raises OrderInOtherHands when somebody else did."""
+
+    def record_look(self, order: Order, now: datetime) -> None:
+        """Remember that SCM was searched for the order and had nothing."""
+
+    def record_ordered(self, order: Order, ssl_id: int) -> Order:
+        """`intent → ordered`. Harmless when it is recorded with that number already."""
+
+    def record_confirmed(self, order: Order, now: datetime) -> None:
+        """Remember when the details said that the order is really pending."""
+
+    def record_issued(self, order: Order, chain: Chain) -> Order:
+        """`ordered → issued`, with the verified chain."""
+
+    def record_import(self, order: Order, region: str, arn: str) -> Order:
+        """Remember into which ARN a region's ACM took the new certificate."""
+
+    def finish(self, order: Order, served: Served, previous: Served | None) -> None:
+        """`issued → stored`: audit row, new status, open order gone, in one transaction."""
+
+    def fail(self, order: Order, error: str, text: str, now: datetime, hold_until: datetime | None) -> None:
+        """`→ failed`: audit row, open order and its key gone, in one transaction."""
+
+    def history(self, delegation: str, certificate: str) -> tuple[FinishedOrder, ...]:
+        """Audit rows, oldest first; *certificate* empty = all of the delegation."""
+
+    def record_inspection(self, delegation: str, inspection: Inspection) -> None:
+        """Replace the delegation's last inspection."""
+
+    def record_refusal(self, delegation: str, version: str, run_id: str) -> None:
+        """Remember that SCM refused that version of the credential in that run."""
+
+
+# ---- Stores, events, runs ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A verified certificate with its key, on its way into the stores."""
+
+    spec: CertificateSpec
+    chain: Chain
+    key: KeyPair = field(repr=False)
+
+
+class AcmStore(Protocol):
+    """ACM in any region."""
+
+    def foresee(self, certificate: ManagedCertificate) -> None:
+        """Raise AcmWouldRefuse or AcmCertificateMissing when an import could never succeed."""
+
+    def put(self, pair: Pair, region: str, arn: str | None, *, retried: bool) -> str:
+        """Import into *arn* (None = a new one) and return the ARN; *retried*: an earlier try may have succeeded."""
+
+
+class ObjectStore(Protocol):
+    """Certificates as objects."""
+
+    def put(self, pair: Pair) -> None:
+        """Write the four files, then flip `current.json` to them (design §6)."""
+
+    def erase_key(self, delegation: str, certificate: str, serial: str) -> None:
+        """Erase the private key of a certificate that has been replaced."""
+
+
+class Announcer(Protocol):
+    """Tells the world (EventBridge) that a new certificate can be picked up; at least once."""
+
+    def renewed(self, order: Order, served: Served, previous: Served | None) -> None:
+        """Publish `Certificate Renewed` with identifiers only."""
+
+
+class RunArchive(Protocol):
+    """The objects of a run: `runs/<run id>/…`."""
+
+    def write_plan(self, run_id: str, items: list[Mapping[str, Any]]) -> tuple[str, str]:
+        """Write the plan; return (bucket, key) for the state machine's ItemReader."""
+
+    def write_facts(self, run_id: str, facts: Mapping[str, Any]) -> None:
+        """Write what the report needs to know of the plan."""
+
+    def read_facts(self, run_id: str) -> Mapping[str, Any]:
+        """Raises PlanUnreadable."""
+
+    def read_results(self, run_id: str) -> list[Mapping[str, Any]]:
+        """What ResultWriter wrote: one description per child execution. Raises PlanUnreadable."""
+
+    def write_report(self, run_id: str, report: Mapping[str, Any]) -> str:
+        """Write the report; return its key."""

@@ -1,0 +1,60 @@
+"""What template.yaml says: one field per environment variable, no defaults, so that nothing is guessed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from typing import Self
+
+
+class SettingMissing(Exception):
+    """An environment variable that template.yaml should have set is absent or of a wrong form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The environment of every function; each variable is the field's name in upper case."""
+
+    orders_table: str
+    store_bucket: str
+    order_key_id: str
+    """KMS key that seals private keys."""
+    secret_prefix: str
+    """Credentials stand in Secrets Manager under `<prefix>/<delegation>`."""
+    event_bus: str
+    scm_url: str
+    """Base URL for header login, ending in `/api` (SCM reference §1)."""
+    scm_oauth_url: str
+    """Base URL for OAuth2 clients, ending in `/api`."""
+    scm_token_url: str
+    quiet_seconds: int
+    """How long after a POST nobody posts again; must exceed the longest life of an enroll function."""
+    orders_per_delegation: int
+    orders_per_run: int
+    due_share_percent: int
+    """Share of the certificates that may be due by age at once before the run stops and asks, 1 to 100."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Read all fields. Raises SettingMissing that names every variable that is missing or no whole number."""
+        values: dict[str, str | int] = {}
+        faults = []
+        for one in fields(cls):
+            variable = one.name.upper()
+            text = environment.get(variable, "")
+            if not text:
+                faults.append(f"{variable} is missing")
+            elif one.type == "int" and not text.isdigit():
+                faults.append(f"{variable} is not a whole number")
+            else:
+                values[one.name] = int(text) if one.type == "int" else text
+        if faults:
+            raise SettingMissing(f"{'; '.join(faults)}: template.yaml sets these variables")
+        return cls(**values)  # type: ignore[arg-type]  # the types were read from the fields just now
+
+    @property
+    def quiet(self) -> timedelta:
+        """`quiet_seconds` as a span."""
+        return timedelta(seconds=self.quiet_seconds)

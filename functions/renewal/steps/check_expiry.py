@@ -1,0 +1,119 @@
+"""Step one of a run: what is due, and the plan for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from renewal.domain.due import Cause, decide
+from renewal.domain.errors import UnknownDelegation
+from renewal.domain.limits import Due, Limits, require_plausible, within
+from renewal.domain.order import ManagedCertificate
+from renewal.domain.request import RunRequest
+from renewal.ports import Clock, OrderBook, RunArchive
+from renewal.steps.payload import DelegationTask, Task
+
+
+@dataclass(frozen=True, slots=True)
+class CheckExpiry:
+    """Reads the order book, decides, and writes the plan of the run. Talks to nobody else."""
+
+    book: OrderBook
+    archive: RunArchive
+    limits: Limits
+    clock: Clock
+
+    def __call__(self, run_id: str, document: object) -> dict[str, Any]:
+        """Plan the run *run_id* for the execution input *document*.
+
+        Returns `{"run_id", "dry_run", "delegations", "due", "deferred", "plan": {"bucket", "key"}, "results": prefix}`.
+        Raises InvalidRequest, UnknownDelegation or TooManyDue before anything is touched.
+        """
+        request = RunRequest.parse(document)
+        now = self.clock()
+        delegations = self._delegations(request)
+        due = self._due(request, now)
+        if not (request.all_due_is_right or request.is_narrowed):
+            require_plausible(due, sum(1 for _ in self.book.every_certificate()) if due else 0, self.limits)
+        taken, deferred = within((one for one in due if not one.decision.held), self.limits)
+        if request.open_orders_only:
+            delegations = sorted({one.certificate.spec.delegation for one in taken})
+        plan = [_item(name, run_id, now, request, taken).payload() for name in delegations]
+        bucket, key = self.archive.write_plan(run_id, plan)
+        self.archive.write_facts(run_id, _facts(request, now, delegations, due, deferred))
+        return {
+            "run_id": run_id,
+            "dry_run": request.dry_run,
+            "delegations": len(plan),
+            "due": len(taken),
+            "deferred": len(deferred),
+            "plan": {"bucket": bucket, "key": key},
+            "results": f"runs/{run_id}/results",
+        }
+
+    def _delegations(self, request: RunRequest) -> list[str]:
+        known = sorted(self.book.delegations())
+        if not request.is_narrowed:
+            return known
+        wanted = {*request.delegations, *(path.split("/")[0] for path in request.certificates)}
+        if unknown := sorted(wanted - set(known)):
+            raise UnknownDelegation(f"there is no delegation {', '.join(unknown)}; known are {', '.join(known) or 'none'}")
+        return sorted(wanted)
+
+    def _due(self, request: RunRequest, now: datetime) -> list[Due]:
+        replacements = self.book.replacements()
+        decided = [
+            Due(one, decide(one, now, replacements=replacements, forced=request.force))
+            for one in self._candidates(request, now, everything=bool(replacements))
+        ]
+        due = [one for one in decided if one.decision.causes]
+        return [one for one in due if one.resumes] if request.open_orders_only else due
+
+    def _candidates(self, request: RunRequest, now: datetime, *, everything: bool) -> Iterable[ManagedCertificate]:
+        """A daily run asks the index; a narrowed one reads what it names; a standing replacement reads all."""
+        if not request.is_narrowed:
+            return self.book.load(self.book.every_certificate() if everything else self.book.waiting(now))
+        whole = [one for name in request.delegations for one in self.book.certificates(name)]
+        single = [path for path in request.certificates if path.split("/")[0] not in request.delegations]
+        found = self.book.load((path.split("/")[0], path.split("/")[1]) for path in single)
+        if missing := sorted(set(single) - {one.spec.path for one in found}):
+            raise UnknownDelegation(f"there is no certificate {', '.join(missing)}")
+        return [*whole, *found]
+
+
+def _item(name: str, run_id: str, now: datetime, request: RunRequest, taken: list[Due]) -> DelegationTask:
+    mine = [one for one in taken if one.certificate.spec.delegation == name]
+    return DelegationTask(
+        run_id=run_id,
+        started_at=now,
+        delegation=name,
+        dry_run=request.dry_run,
+        whole=not request.open_orders_only and (not request.is_narrowed or name in request.delegations),
+        certificates=tuple(
+            Task(run_id, now, name, one.certificate.spec.name, tuple(one.decision.causes), request.force) for one in mine
+        ),
+    )
+
+
+def _facts(
+    request: RunRequest, now: datetime, delegations: list[str], due: list[Due], deferred: list[Due]
+) -> dict[str, Any]:
+    """What the report says of the plan."""
+    late = {one.certificate.spec.path for one in deferred}
+    return {
+        "started_at": now.isoformat(),
+        "reason": request.reason,
+        "dry_run": request.dry_run,
+        "narrowed": request.is_narrowed,
+        "named": [*request.delegations, *request.certificates],
+        "delegations": delegations,
+        "due": {one.certificate.spec.path: _standing(one, late) for one in due},
+        "asked": [one.certificate.spec.path for one in due if Cause.ASKED in one.decision.causes],
+    }
+
+
+def _standing(one: Due, deferred: set[str]) -> dict[str, Any]:
+    state = "held" if one.decision.held else "deferred" if one.certificate.spec.path in deferred else "planned"
+    return {"causes": list(one.decision.causes), "state": state}

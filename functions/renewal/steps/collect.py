@@ -1,0 +1,178 @@
+"""Step four: fetch an ordered certificate, check it, and bring it with its key into the stores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from renewal.domain.certificate import Certificate, Chain, Expectation, check
+from renewal.domain.delegation import S3
+from renewal.domain.errors import NeedsPerson, OrderPending, PlanUnreadable
+from renewal.domain.keypair import requested_key
+from renewal.domain.order import ManagedCertificate, Order, OrderStatus, Served
+from renewal.domain.status import ended
+from renewal.ports import (
+    Accounts,
+    AcmStore,
+    Announcer,
+    CertificateAuthority,
+    Clock,
+    KeyOpener,
+    ObjectStore,
+    OrderBook,
+    Pair,
+)
+from renewal.steps.login import Logins
+from renewal.steps.payload import Progress
+
+CONFIRM_EVERY = timedelta(minutes=10)
+"""A pending order's details are asked for at most so often: polls are cheap for SCM, details are not."""
+LONGEST_HOLD_DAYS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Collect:
+    """Collects one order and stores its certificate."""
+
+    book: OrderBook
+    accounts: Accounts
+    opener: KeyOpener
+    acm: AcmStore
+    objects: ObjectStore
+    announcer: Announcer
+    clock: Clock
+
+    def __call__(self, progress: Progress) -> Progress:
+        """Return the progress with status `stored`.
+
+        Raises OrderPending while SCM has not issued; OrderDeclined, OrderRejected or OrderRevoked, which end the order;
+        CertificateMismatch or ChainBroken, which keep it open so that nothing is ordered again before a person looked;
+        and what the stores refuse.
+        """
+        certificate = self.book.certificate(progress.delegation, progress.certificate)
+        order = certificate.order
+        if order is None or order.token != progress.token:
+            return _done(certificate, progress)
+        record = self.book.delegation(progress.delegation)
+        with Logins(self.book, self.accounts).login(record, progress.run_id) as authority:
+            try:
+                order, chain = self._issued(order, certificate, authority)
+            except NeedsPerson as error:
+                self._end(order, certificate, error)
+                raise
+            served = self._store(order, chain, certificate)
+            self._tell(order, served, certificate.served, authority)
+        self.book.finish(order, served, certificate.served)
+        return Progress(
+            progress.run_id, order.delegation, order.certificate, order.token, served.ssl_id, OrderStatus.STORED
+        )
+
+    def _issued(
+        self, order: Order, certificate: ManagedCertificate, authority: CertificateAuthority
+    ) -> tuple[Order, Chain]:
+        """The verified chain: from SCM, or from the book when an earlier try got that far."""
+        if order.status is OrderStatus.ISSUED:
+            return order, Chain.parse(order.chain)
+        if order.ssl_id is None:
+            raise PlanUnreadable(f"order {order.token} of {order.path} has no SSL ID yet; enroll comes first")
+        try:
+            pem = authority.collect(order.ssl_id)
+        except OrderPending:
+            self._require_alive(order, order.ssl_id, authority)
+            raise
+        chain = Chain.assemble(pem, requested_key(order.csr))
+        check(chain, _expected(order, certificate), self.clock())
+        return self.book.record_issued(order, chain), chain
+
+    def _require_alive(self, order: Order, ssl_id: int, authority: CertificateAuthority) -> None:
+        """A declined order answers like a pending one: the details tell them apart (SCM reference §5.10)."""
+        now = self.clock()
+        if order.confirmed_at is not None and now < order.confirmed_at + CONFIRM_EVERY:
+            return
+        details = authority.details(ssl_id)
+        if error := ended(details.status):
+            raise error(f"SCM order {ssl_id} of {order.path} is {details.status.lower()}")
+        self.book.record_confirmed(order, now)
+
+    def _end(self, order: Order, certificate: ManagedCertificate, error: NeedsPerson) -> None:
+        if not error.ends_order:
+            return
+        now = self.clock()
+        hold = now + timedelta(days=min(2**certificate.failures, LONGEST_HOLD_DAYS))
+        self.book.fail(order, type(error).__name__, str(error), now, hold_until=hold)
+
+    def _store(self, order: Order, chain: Chain, certificate: ManagedCertificate) -> Served:
+        spec, previous = certificate.spec, certificate.served
+        pair = Pair(
+            spec,
+            chain,
+            self.opener.open(
+                order.sealed_key, delegation=order.delegation, certificate=order.certificate, token=order.token
+            ),
+        )
+        # `issued` on arrival means that an earlier try may have imported without living to record the ARN.
+        retried = certificate.order is not None and certificate.order.status is OrderStatus.ISSUED
+        for region in spec.acm_regions:
+            if region not in order.arns:
+                arn = self.acm.put(pair, region, _arn(certificate, order, region), retried=retried)
+                order = self.book.record_import(order, region, arn)
+        if S3 in spec.stores:
+            self.objects.put(pair)
+        if previous is not None and S3 in previous.stores and previous.serial != chain.leaf.serial:
+            self.objects.erase_key(order.delegation, order.certificate, previous.serial)
+        return _served(order, chain.leaf, certificate, self.clock())
+
+    def _tell(self, order: Order, served: Served, previous: Served | None, authority: CertificateAuthority) -> None:
+        if previous is not None and previous.ssl_id and previous.ssl_id != served.ssl_id:
+            try:
+                authority.mark_renewed(previous.ssl_id, served.ssl_id)
+            except NeedsPerson as refusal:
+                # The mark only stops SCM's reminders; a certificate that is stored is not worth failing for it.
+                if refusal.__class__.__name__ in {"CredentialRefused", "AddressRefused"}:
+                    raise
+        self.announcer.renewed(order, served, previous)
+
+
+def _expected(order: Order, certificate: ManagedCertificate) -> Expectation:
+    return Expectation(order.names, order.key_type, order.term_days, for_acm=bool(certificate.spec.acm_regions))
+
+
+def _arn(certificate: ManagedCertificate, order: Order, region: str) -> str | None:
+    """The ARN to re-import into; None makes a new one, which a changed key type needs (aws-facts: re-import)."""
+    if region in certificate.spec.arns:
+        return certificate.spec.arns[region]
+    served = certificate.served
+    if served is None or served.key_type is not order.key_type:
+        return None
+    return served.arns.get(region)
+
+
+def _served(order: Order, leaf: Certificate, certificate: ManagedCertificate, now: datetime) -> Served:
+    return Served(
+        ssl_id=order.ssl_id or 0,
+        serial=leaf.serial,
+        not_before=leaf.not_before,
+        not_after=leaf.not_after,
+        names=order.names,
+        profile_id=order.profile_id,
+        key_type=order.key_type,
+        issuer=leaf.issuer,
+        stores=certificate.spec.stores,
+        token=order.token,
+        stored_at=now,
+        arns=dict(order.arns),
+        sealed_key=order.sealed_key,
+    )
+
+
+def _done(certificate: ManagedCertificate, progress: Progress) -> Progress:
+    """The order is over: by an earlier try of this step (its answer was lost) or by another run."""
+    served = certificate.served
+    if served is None or served.token != progress.token:
+        raise PlanUnreadable(
+            f"{certificate.spec.path}: order {progress.token} is not open and did not lead to what is served; "
+            "another run ended it, its audit row says how"
+        )
+    return Progress(
+        progress.run_id, progress.delegation, progress.certificate, served.token, served.ssl_id, OrderStatus.STORED
+    )

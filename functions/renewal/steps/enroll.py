@@ -1,0 +1,161 @@
+"""Step three: order a certificate, once.
+
+The order of things is what makes it once (design §4): the intent with its token and its sealed key is written before the
+POST; an answer that was lost is looked for in SCM by the token; a second POST is claimed only after two looks, a quiet
+period apart from the first POST, have found nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from renewal.domain.due import decide
+from renewal.domain.errors import AnswerLost, MandateEnded, NeedsPerson, OrderUnconfirmed
+from renewal.domain.keypair import KeyPair
+from renewal.domain.order import ManagedCertificate, Order, OrderStatus
+from renewal.ports import (
+    Accounts,
+    AcmStore,
+    CertificateAuthority,
+    Clock,
+    DelegationRecord,
+    EnrollRequest,
+    Inspection,
+    KeySealer,
+    OrderBook,
+)
+from renewal.steps.inspect_delegation import require_orderable
+from renewal.steps.login import Logins
+from renewal.steps.payload import Progress, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Enroll:
+    """Orders one certificate, or finds that it is ordered."""
+
+    book: OrderBook
+    accounts: Accounts
+    sealer: KeySealer
+    acm: AcmStore
+    clock: Clock
+    new_token: Callable[[], str]
+    quiet: timedelta
+    """How long after a POST nobody posts again; longer than any POST can still be on its way."""
+
+    def __call__(self, task: Task) -> Progress:
+        """Return the open order, with its SSL ID, or the stored certificate when another run was quicker.
+
+        Raises OrderUnconfirmed while it is not known whether the order exists, ScmUnavailable, OrderInOtherHands, or the
+        NeedsPerson that says why nothing can be ordered.
+        """
+        record = self.book.delegation(task.delegation)
+        certificate = self.book.certificate(task.delegation, task.certificate)
+        if certificate.order is None:
+            if done := self._done_by_another(certificate, record, task):
+                return done
+        with Logins(self.book, self.accounts).login(record, task.run_id) as authority:
+            if certificate.order is None:
+                order = self._begin(certificate, record, authority, task)
+            else:
+                order = self._resume(certificate.order, authority)
+        return Progress(task.run_id, task.delegation, task.certificate, order.token, order.ssl_id or 0, order.status)
+
+    def _done_by_another(
+        self, certificate: ManagedCertificate, record: DelegationRecord, task: Task
+    ) -> Progress | None:
+        """What was due when the plan was made may have been renewed since, by another run."""
+        served = certificate.served
+        if served is None:
+            return None
+        revoked = record.inspection.revoked if record.inspection else ()
+        newer = served.stored_at >= task.started_at
+        still_due = decide(certificate, self.clock(), revoked=revoked, forced=task.forced and not newer).causes
+        if still_due and not (newer and task.forced):
+            return None
+        return Progress(
+            task.run_id, task.delegation, task.certificate, served.token, served.ssl_id, OrderStatus.STORED
+        )
+
+    def _begin(
+        self,
+        certificate: ManagedCertificate,
+        record: DelegationRecord,
+        authority: CertificateAuthority,
+        task: Task,
+    ) -> Order:
+        now = self.clock()
+        if record.delegation.has_ended(now):
+            raise MandateEnded(f"the mandate ended on {record.delegation.mandate_ends}")
+        inspection = _of_this_run(record, authority, task.run_id, now)
+        term_days = require_orderable(certificate, record, inspection, now)
+        self.acm.foresee(certificate)
+        order = self._intend(certificate, record, task, term_days)
+        self.book.open(order)
+        return self._post(order, authority)
+
+    def _intend(self, certificate: ManagedCertificate, record: DelegationRecord, task: Task, term_days: int) -> Order:
+        spec, token, now = certificate.spec, self.new_token(), self.clock()
+        key = KeyPair.generate(spec.key_type)
+        return Order(
+            delegation=spec.delegation,
+            certificate=spec.name,
+            token=token,
+            status=OrderStatus.INTENT,
+            department_id=record.delegation.department_id,
+            names=spec.names,
+            profile_id=spec.profile_id,
+            key_type=spec.key_type,
+            term_days=term_days,
+            csr=key.signing_request(spec.names),
+            sealed_key=self.sealer.seal(key, delegation=spec.delegation, certificate=spec.name, token=token),
+            causes=task.causes,
+            run_id=task.run_id,
+            opened_at=now,
+            posted_at=now,
+        )
+
+    def _resume(self, order: Order, authority: CertificateAuthority) -> Order:
+        if order.ssl_id is not None:
+            return order
+        found = authority.find(order.token, order.names, order.department_id)
+        if found is not None:
+            return self.book.record_ordered(order, found)
+        now = self.clock()
+        if not _may_post_again(order, now, self.quiet):
+            self.book.record_look(order, now)
+            raise OrderUnconfirmed(
+                f"the answer to order {order.token} was lost at {order.posted_at:%H:%M:%S} UTC and SCM does not list it yet; "
+                f"it is looked for again, and posted again only after a quiet period of {self.quiet.total_seconds():.0f} s"
+            )
+        return self._post(self.book.claim_post(order, now), authority)
+
+    def _post(self, order: Order, authority: CertificateAuthority) -> Order:
+        request = EnrollRequest(
+            order.department_id, order.profile_id, order.term_days, order.names, order.csr, order.comment
+        )
+        try:
+            ssl_id = authority.enroll(request)
+        except AnswerLost as lost:
+            raise OrderUnconfirmed(f"SCM may have taken order {order.token}, its answer was lost: {lost}") from None
+        except NeedsPerson as refusal:
+            # SCM answered and said no: no order exists, so the intent is over and its key is erased.
+            self.book.fail(order, type(refusal).__name__, str(refusal), self.clock(), hold_until=None)
+            raise
+        return self.book.record_ordered(order, ssl_id)
+
+
+def _may_post_again(order: Order, now: datetime, quiet: timedelta) -> bool:
+    """Two looks after the latest POST found nothing (one earlier, one just now), and the quiet period is over."""
+    looked_before = order.looked_at is not None and order.posted_at < order.looked_at < now
+    return looked_before and now >= order.posted_at + quiet
+
+
+def _of_this_run(
+    record: DelegationRecord, authority: CertificateAuthority, run_id: str, now: datetime
+) -> Inspection:
+    """Profiles are read anew each run: inspect_delegation has just done it, unless this is a run without it."""
+    if record.inspection is not None and record.inspection.run_id == run_id:
+        return record.inspection
+    return Inspection(run_id, now, profiles=authority.profiles(record.delegation.department_id))

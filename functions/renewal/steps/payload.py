@@ -1,0 +1,161 @@
+"""What travels between the states: identifiers only, because Step Functions keeps every payload for 90 days.
+
+A plan item (one a delegation, written by check_expiry, read by the Distributed Map):
+
+    {"run_id", "started_at", "delegation", "dry_run", "whole", "certificates": [{"certificate", "causes", "forced"}]}
+
+`whole` says that the run looks at all certificates of the delegation, so that what SCM revoked may be added.
+A task (one a due certificate, given to enroll):
+
+    {"run_id", "started_at", "delegation", "certificate", "causes", "forced"}
+
+A progress (answer of enroll, given to collect; answer of collect):
+
+    {"run_id", "delegation", "certificate", "token", "ssl_id", "status"}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+from renewal.domain.errors import PlanUnreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One due certificate of one run."""
+
+    run_id: str
+    started_at: datetime
+    delegation: str
+    certificate: str
+    causes: tuple[str, ...] = ()
+    forced: bool = False
+
+    @classmethod
+    def parse(cls, event: object) -> Self:
+        """Raises PlanUnreadable that names what is missing or of a wrong type."""
+        source = _mapping(event)
+        return cls(
+            run_id=_text(source, "run_id"),
+            started_at=_moment(source, "started_at"),
+            delegation=_text(source, "delegation"),
+            certificate=_text(source, "certificate"),
+            causes=tuple(str(cause) for cause in _list(source, "causes")),
+            forced=_flag(source, "forced"),
+        )
+
+    def payload(self) -> dict[str, Any]:
+        """The same as JSON."""
+        return {
+            "run_id": self.run_id,
+            "started_at": self.started_at.isoformat(),
+            "delegation": self.delegation,
+            "certificate": self.certificate,
+            "causes": list(self.causes),
+            "forced": self.forced,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class DelegationTask:
+    """One delegation of one run with its due certificates."""
+
+    run_id: str
+    started_at: datetime
+    delegation: str
+    dry_run: bool
+    whole: bool
+    certificates: tuple[Task, ...]
+
+    @classmethod
+    def parse(cls, event: object) -> Self:
+        """Raises PlanUnreadable."""
+        source = _mapping(event)
+        shared = {name: source.get(name) for name in ("run_id", "started_at", "delegation")}
+        return cls(
+            run_id=_text(source, "run_id"),
+            started_at=_moment(source, "started_at"),
+            delegation=_text(source, "delegation"),
+            dry_run=_flag(source, "dry_run"),
+            whole=_flag(source, "whole"),
+            certificates=tuple(Task.parse({**_mapping(one), **shared}) for one in _list(source, "certificates")),
+        )
+
+    def payload(self) -> dict[str, Any]:
+        """The same as JSON; what all certificates share stands once."""
+        own = ("certificate", "causes", "forced")
+        return {
+            "run_id": self.run_id,
+            "started_at": self.started_at.isoformat(),
+            "delegation": self.delegation,
+            "dry_run": self.dry_run,
+            "whole": self.whole,
+            "certificates": [{name: task.payload()[name] for name in own} for task in self.certificates],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far one certificate has come in one run."""
+
+    run_id: str
+    delegation: str
+    certificate: str
+    token: str
+    ssl_id: int
+    status: str
+
+    @classmethod
+    def parse(cls, event: object) -> Self:
+        """Raises PlanUnreadable."""
+        source = _mapping(event)
+        ssl_id = source.get("ssl_id")
+        if isinstance(ssl_id, bool) or not isinstance(ssl_id, int):
+            raise PlanUnreadable("'ssl_id' must be a whole number")
+        texts = {name: _text(source, name) for name in ("run_id", "delegation", "certificate", "token", "status")}
+        return cls(ssl_id=ssl_id, **texts)
+
+    def payload(self) -> dict[str, Any]:
+        """The same as JSON."""
+        return {name: getattr(self, name) for name in ("run_id", "delegation", "certificate", "token", "ssl_id", "status")}
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise PlanUnreadable("a plan item must be a JSON object")
+    return value
+
+
+def _text(source: Mapping[str, Any], name: str) -> str:
+    value = source.get(name)
+    if not isinstance(value, str) or not value:
+        raise PlanUnreadable(f"'{name}' must be a text")
+    return value
+
+
+def _flag(source: Mapping[str, Any], name: str) -> bool:
+    value = source.get(name, False)
+    if not isinstance(value, bool):
+        raise PlanUnreadable(f"'{name}' must be true or false")
+    return value
+
+
+def _list(source: Mapping[str, Any], name: str) -> list[Any]:
+    value = source.get(name, [])
+    if not isinstance(value, list):
+        raise PlanUnreadable(f"'{name}' must be a list")
+    return value
+
+
+def _moment(source: Mapping[str, Any], name: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(_text(source, name))
+    except ValueError:
+        raise PlanUnreadable(f"'{name}' must be a moment in ISO 8601") from None
+    if moment.tzinfo is None:
+        raise PlanUnreadable(f"'{name}' must say its time zone")
+    return moment

@@ -1,0 +1,231 @@
+"""Last step: what the run did, in one object; and whether a person is needed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from renewal.domain.due import decide
+from renewal.domain.order import ManagedCertificate, Served
+from renewal.ports import Clock, DelegationRecord, FinishedOrder, OrderBook, RunArchive
+from renewal.steps.outcomes import CertificateOutcome, Failure, Outcomes, read_outcomes
+
+CREDENTIAL_ERRORS = frozenset({"CredentialRefused", "AddressRefused"})
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Reads the results of a run and the order book, writes `runs/<run id>/report.json`."""
+
+    book: OrderBook
+    archive: RunArchive
+    clock: Clock
+
+    def __call__(self, run_id: str) -> dict[str, Any]:
+        """Write the report; return `{"run_id", "outcome", "counts", "report", "metrics"}`.
+
+        `outcome` is `succeeded` or `failed` (somebody must act); `metrics` are numbers by name, per delegation where it
+        helps. Raises PlanUnreadable, which fails the run: a run that cannot be told is not a success.
+        """
+        facts = self.archive.read_facts(run_id)
+        outcomes = read_outcomes(self.archive.read_results(run_id))
+        now = self.clock()
+        rows = [row for name in facts["delegations"] for row in self._rows(name, run_id, facts, outcomes, now)]
+        delegations = [self._delegation(name, outcomes) for name in facts["delegations"]]
+        counts = Counter(row["outcome"] for row in rows)
+        common_cause = _common_cause(delegations)
+        outcome = "failed" if _needs_person(rows, delegations) else "succeeded"
+        report = {
+            "run_id": run_id,
+            "started_at": facts["started_at"],
+            "finished_at": now.isoformat(),
+            "outcome": outcome,
+            "reason": facts["reason"],
+            "dry_run": facts["dry_run"],
+            "counts": dict(counts),
+            "common_cause": common_cause,
+            "delegations": delegations,
+            "certificates": rows,
+        }
+        key = self.archive.write_report(run_id, report)
+        return {
+            "run_id": run_id,
+            "outcome": outcome,
+            "counts": dict(counts),
+            "report": key,
+            "metrics": _metrics(rows, delegations, now),
+        }
+
+    def _delegation(self, name: str, outcomes: Outcomes) -> Row:
+        record = self.book.delegation(name)
+        failure = outcomes.delegations.get(name, Failure("ResultMissing", "the run left no result for this delegation"))
+        findings = record.inspection.findings if record.inspection else ()
+        return {
+            "delegation": name,
+            "organisation": record.delegation.organisation,
+            "outcome": "failed" if failure else "inspected",
+            "error": failure.error if failure else "",
+            "text": failure.text if failure else "",
+            "findings": [_finding(one) for one in findings],
+            "password_expires": _day(record),
+        }
+
+    def _rows(
+        self, name: str, run_id: str, facts: Mapping[str, Any], outcomes: Outcomes, now: datetime
+    ) -> Iterable[Row]:
+        named = facts["named"]
+        for certificate in self.book.certificates(name):
+            path = certificate.spec.path
+            if named and name not in named and path not in named:
+                continue
+            planned = facts["due"].get(path)
+            yield self._row(certificate, run_id, planned, outcomes, now)
+
+    def _row(
+        self,
+        certificate: ManagedCertificate,
+        run_id: str,
+        planned: Mapping[str, Any] | None,
+        outcomes: Outcomes,
+        now: datetime,
+    ) -> Row:
+        spec, served = certificate.spec, certificate.served
+        outcome, failure = _outcome(certificate, planned, outcomes)
+        did = outcomes.certificates.get(spec.path)
+        ended = self._ended(certificate, did)
+        return {
+            "delegation": spec.delegation,
+            "name": spec.name,
+            "names": list(spec.names),
+            "outcome": outcome,
+            "reason": _reason(certificate, planned, ended, now),
+            "ssl_id": (did and did.ssl_id) or (served.ssl_id if served else None),
+            "old_serial": ended.previous_serial if ended else (served.serial if served and outcome != "renewed" else ""),
+            "new_serial": ended.serial if ended and outcome == "renewed" else "",
+            "not_before": _iso(served, "not_before"),
+            "not_after": _iso(served, "not_after"),
+            "key": str(spec.key_type),
+            "stores": list(spec.stores),
+            "arns": dict(served.arns) if served else {},
+            "error": failure.error if failure else "",
+            "text": failure.text if failure else "",
+            "remarks": _remarks(ended, certificate),
+            "renew_at": _renew_at(certificate, now),
+        }
+
+    def _ended(self, certificate: ManagedCertificate, did: CertificateOutcome | None) -> FinishedOrder | None:
+        """The audit row of what this run (or one beside it) stored."""
+        if did is None or did.status != "stored":
+            return None
+        rows = self.book.history(certificate.spec.delegation, certificate.spec.name)
+        return next((row for row in reversed(rows) if row.token == did.token and row.status == "stored"), None)
+
+
+def _outcome(
+    certificate: ManagedCertificate, planned: Mapping[str, Any] | None, outcomes: Outcomes
+) -> tuple[str, Failure | None]:
+    """One word for what became of a certificate, and the failure behind it."""
+    did = outcomes.certificates.get(certificate.spec.path)
+    if did is not None:
+        return {"stored": "renewed"}.get(did.status, did.status), did.failure
+    if planned is None:
+        return "not-due", None
+    if planned["state"] == "held":
+        return "held", Failure(certificate.last_error or "OrderRejected", "no new order before somebody has looked")
+    if planned["state"] == "deferred":
+        return "deferred", None
+    failure = outcomes.delegations.get(certificate.spec.delegation)
+    if failure is None and certificate.spec.delegation in outcomes.delegations:
+        return "deferred", None
+    return "failed", failure or Failure("ResultMissing", "the run left no result for this certificate")
+
+
+def _reason(
+    certificate: ManagedCertificate, planned: Mapping[str, Any] | None, ended: FinishedOrder | None, now: datetime
+) -> str:
+    if ended is not None:
+        return ", ".join(ended.causes)
+    if planned is not None:
+        return ", ".join(planned["causes"])
+    renew_at = _renew_at(certificate, now)
+    return f"due from {renew_at[:10]}" if renew_at else "nothing to do"
+
+
+def _renew_at(certificate: ManagedCertificate, now: datetime) -> str:
+    renew_at = decide(certificate, now).renew_at
+    return renew_at.isoformat() if renew_at else ""
+
+
+def _remarks(ended: FinishedOrder | None, certificate: ManagedCertificate) -> list[str]:
+    """What somebody should know of a success."""
+    served = certificate.served
+    if ended is None or served is None or "key-type-changed" not in ended.causes or not served.arns:
+        return []
+    made = ", ".join(served.arns.values())
+    return [
+        f"ACM never changes the key type of an ARN, so a new one was made: {made}. "
+        "Associate it where the old one is in use; the old one stays as it is"
+    ]
+
+
+def _finding(finding: Any) -> Row:
+    return {
+        "code": finding.code,
+        "severity": finding.severity,
+        "actor": finding.actor,
+        "certificate": finding.certificate,
+        "text": finding.text,
+        "due": finding.due.isoformat() if finding.due else "",
+        "screen": finding.screen,
+    }
+
+
+def _day(record: DelegationRecord) -> str:
+    expires = record.inspection.password_expires if record.inspection else None
+    return expires.isoformat() if expires else ""
+
+
+def _iso(served: Served | None, name: str) -> str:
+    return getattr(served, name).isoformat() if served else ""
+
+
+def _needs_person(rows: Iterable[Row], delegations: Iterable[Row]) -> bool:
+    return any(row["outcome"] in {"failed", "held"} for row in rows) or any(one["error"] for one in delegations)
+
+
+def _common_cause(delegations: list[Row]) -> str:
+    """Many accounts refused at once have one cause: the address that all of them come from."""
+    refused = [one for one in delegations if one["error"] in CREDENTIAL_ERRORS]
+    if len(refused) < 2 or len(refused) < len(delegations):
+        return ""
+    return (
+        f"SCM refused all {len(refused)} accounts at once: that is the address we come from, not {len(refused)} passwords. "
+        "Compare it with the /32 in the access lists (runbook: AddressRefused)"
+    )
+
+
+def _metrics(rows: list[Row], delegations: list[Row], now: datetime) -> dict[str, float]:
+    """Numbers for the alarms; names are the metrics' names, units in `check_expiry`'s neighbours are plain counts."""
+    counts = Counter(row["outcome"] for row in rows)
+    left = [_days_left(row, now) for row in rows if row["not_after"]]
+    metrics = {
+        "RunCompleted": 1.0,
+        "CertificatesRenewed": float(counts["renewed"]),
+        "CertificatesPending": float(counts["pending"]),
+        "CertificatesFailed": float(counts["failed"] + counts["held"]),
+        "CertificatesDeferred": float(counts["deferred"]),
+        "DelegationsFailed": float(sum(1 for one in delegations if one["error"])),
+        "CredentialsRefused": float(sum(1 for one in delegations if one["error"] in CREDENTIAL_ERRORS)),
+    }
+    if left:
+        metrics["LeastDaysToExpiry"] = min(left)
+    return metrics
+
+
+def _days_left(row: Row, now: datetime) -> float:
+    return round((datetime.fromisoformat(row["not_after"]) - now).total_seconds() / 86_400, 2)

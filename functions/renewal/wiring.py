@@ -1,0 +1,109 @@
+"""Builds the steps with their adapters, once per execution environment."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime
+from functools import cache
+
+from renewal.adapters import aws
+from renewal.adapters.acm import Acm
+from renewal.adapters.events import EventBridgeAnnouncer
+from renewal.adapters.keys import KmsOpener, KmsSealer
+from renewal.adapters.objects import S3Certificates
+from renewal.adapters.order_book import DynamoDbOrderBook
+from renewal.adapters.runs import S3RunArchive
+from renewal.adapters.scm.accounts import ScmAccounts
+from renewal.adapters.scm.client import new_http_client
+from renewal.adapters.secrets import SecretsManagerCredentials
+from renewal.domain.limits import Limits
+from renewal.settings import Settings
+from renewal.steps.check_expiry import CheckExpiry
+from renewal.steps.collect import Collect
+from renewal.steps.enroll import Enroll
+from renewal.steps.inspect_delegation import InspectDelegation
+from renewal.steps.report import Report
+
+
+def utc_now() -> datetime:
+    """The present moment."""
+    return datetime.now(UTC)
+
+
+def new_token() -> str:
+    """A random order token: 32 hexadecimal digits, 128 bits."""
+    return secrets.token_hex(16)
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this execution environment."""
+    return Settings.from_environment()
+
+
+@cache
+def _book() -> DynamoDbOrderBook:
+    return DynamoDbOrderBook(aws.client("dynamodb"), settings().orders_table)
+
+
+@cache
+def _archive() -> S3RunArchive:
+    return S3RunArchive(aws.client("s3"), settings().store_bucket)
+
+
+@cache
+def _accounts() -> ScmAccounts:
+    return ScmAccounts(
+        SecretsManagerCredentials(aws.client("secretsmanager"), settings().secret_prefix),
+        new_http_client(),
+        base_url=settings().scm_url,
+        oauth_base_url=settings().scm_oauth_url,
+        token_url=settings().scm_token_url,
+        clock=utc_now,
+    )
+
+
+def _acm() -> Acm:
+    return Acm(lambda region: aws.client("acm", region))
+
+
+@cache
+def check_expiry() -> CheckExpiry:
+    """The step of `check_expiry.py`."""
+    limits = Limits(
+        settings().orders_per_delegation, settings().orders_per_run, settings().due_share_percent / 100
+    )
+    return CheckExpiry(_book(), _archive(), limits, utc_now)
+
+
+@cache
+def inspect_delegation() -> InspectDelegation:
+    """The step of `inspect_delegation.py`."""
+    return InspectDelegation(_book(), _accounts(), settings().orders_per_delegation, utc_now)
+
+
+@cache
+def enroll() -> Enroll:
+    """The step of `enroll.py`."""
+    sealer = KmsSealer(aws.client("kms"), settings().order_key_id)
+    return Enroll(_book(), _accounts(), sealer, _acm(), utc_now, new_token, settings().quiet)
+
+
+@cache
+def collect() -> Collect:
+    """The step of `collect.py`."""
+    return Collect(
+        _book(),
+        _accounts(),
+        KmsOpener(aws.client("kms"), settings().order_key_id),
+        _acm(),
+        S3Certificates(aws.client("s3"), settings().store_bucket),
+        EventBridgeAnnouncer(aws.client("events"), settings().event_bus),
+        utc_now,
+    )
+
+
+@cache
+def report() -> Report:
+    """The step of `report.py`."""
+    return Report(_book(), _archive(), utc_now)

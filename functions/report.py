@@ -1,0 +1,24 @@
+"""Lambda: say what the run did, in an object and in metrics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+from renewal import wiring
+
+logger = Logger()
+metrics = Metrics()
+
+
+@metrics.log_metrics
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Take `{"run_id"}`; return `{"run_id", "outcome", "counts", "report"}`."""
+    summary = wiring.report()(event["run_id"])
+    for name, value in summary.pop("metrics").items():
+        metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
+    logger.info("run reported", **summary)
+    return summary
