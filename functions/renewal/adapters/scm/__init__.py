@@ -1,11 +1,13 @@
 """Sectigo Certificate Manager over its REST API (what we rely on: docs/scm.md).
 
-    accounts.py        who we are: one account per delegation, its refusals, its newest credential
-    client.py          what we ask: the port CertificateAuthority, one method a question
-    credential.py      what is stored for an account
-    authentication.py  how a request proves who sends it: header login or OAuth2
-    connection.py      one HTTP client per environment; what a broken connection means
-    answers.py         what SCM says, read tolerantly
-    dates.py           the ways in which SCM writes dates
-    refusals.py        every error code, and the error that it amounts to
+accounts.py        who we are: one account per delegation, its refusals, its newest credential
+client.py          what we ask: the port CertificateAuthority, one method a question
+call.py            one question on its way, and which questions order something
+credential.py      what is stored for an account
+authentication.py  how a request proves who sends it: header login or OAuth2
+connection.py      one HTTP client per environment; what a broken connection means
+answers.py         what SCM says, read tolerantly
+dates.py           the ways in which SCM writes dates
+refusals.py        every error code, and the error that it amounts to
+verdict.py         the error that an answer amounts to, and the sentence about it
 """

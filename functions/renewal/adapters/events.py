@@ -1,0 +1,63 @@
+"""The deploy hook: an EventBridge event for every renewed certificate."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from renewal.adapters.aws import translated
+from renewal.domain.errors import StoreUnavailable
+from renewal.domain.order import Order, Served
+
+if TYPE_CHECKING:
+    from mypy_boto3_events.client import EventBridgeClient
+
+SOURCE = "certmandate"
+DETAIL_TYPE = "Certificate Renewed"
+
+
+class EventBridgeAnnouncer:
+    """Publishes on one event bus, at least once: consumers tell repetitions by the token."""
+
+    def __init__(self, client: EventBridgeClient, bus: str) -> None:
+        self._client = client
+        self._bus = bus
+
+    @translated("events:PutEvents")
+    def renewed(self, order: Order, served: Served, previous: Served | None) -> None:
+        """Publish `Certificate Renewed` with identifiers only."""
+        answer = self._client.put_events(
+            Entries=[
+                {
+                    "EventBusName": self._bus,
+                    "Source": SOURCE,
+                    "DetailType": DETAIL_TYPE,
+                    "Detail": json.dumps(_detail(order, served, previous)),
+                    "Resources": sorted(served.arns.values()),
+                }
+            ]
+        )
+        if answer["FailedEntryCount"]:
+            code = answer["Entries"][0].get("ErrorCode", "Unknown")
+            raise StoreUnavailable(f"events:PutEvents did not take the event for {order.path}: {code}")
+
+
+def _detail(order: Order, served: Served, previous: Served | None) -> dict[str, Any]:
+    return {
+        "delegation": order.delegation,
+        "certificate": order.certificate,
+        "token": served.token,
+        "ssl_id": served.ssl_id,
+        "serial": served.serial,
+        "previous_serial": previous.serial if previous else None,
+        "not_before": _iso(served.not_before),
+        "not_after": _iso(served.not_after),
+        "names": list(served.names),
+        "stores": list(served.stores),
+        "arns": dict(served.arns),
+    }
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

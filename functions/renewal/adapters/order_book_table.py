@@ -1,0 +1,225 @@
+"""The few calls that the order book makes to DynamoDB, with Python's types on our side of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import ClientError
+
+from renewal.adapters.aws import error_code, translated
+from renewal.adapters.order_book_items import Item, Key, stamp
+from renewal.domain.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+INDEX = "next-action"
+"""Global secondary index (keys only): partition key `action`, sort key `next_action_at`."""
+
+_BATCH = 100  # keys a BatchGetItem (AWS: amazondynamodb/latest/developerguide/Limits.html)
+_PATIENCE = 5  # answers in a row without a single item before the table counts as unavailable
+
+Request = dict[str, Any]
+
+_serializer, _deserializer = TypeSerializer(), TypeDeserializer()
+
+
+class ConditionFailed(Exception):  # noqa: N818
+    """A write's condition did not hold, or DynamoDB's answer to its success was lost and botocore wrote again.
+
+    Which of the two it was, the caller finds out by comparing.
+    """
+
+    def __init__(self, found: Item | None = None) -> None:
+        super().__init__("condition failed")
+        self.found = found
+        """The item as the condition met it; None when there was none, and after transactions."""
+
+
+class Table:
+    """One DynamoDB table."""
+
+    def __init__(self, client: DynamoDBClient, name: str) -> None:
+        self._client = client
+        self.name = name
+
+    def read(self, keys: Iterable[Key]) -> dict[Key, Item]:
+        """Return the items that exist, by key, read consistently."""
+        wanted = list(dict.fromkeys(keys))
+        found: dict[Key, Item] = {}
+        for start in range(0, len(wanted), _BATCH):
+            for item in self._batch(wanted[start : start + _BATCH]):
+                found[item["delegation"], item["item"]] = item
+        return found
+
+    def _batch(self, keys: list[Key]) -> Iterator[Item]:
+        """Yield the items of one batch; DynamoDB may answer with a part of it and name the rest."""
+        left = [_wire(_key(key)) for key in keys]
+        in_vain = 0
+        while left:
+            items, left = self._batch_get(left)
+            yield from items
+            in_vain = 0 if items else in_vain + 1
+            if left and in_vain >= _PATIENCE:
+                raise StoreUnavailable("dynamodb:BatchGetItem keeps leaving keys unprocessed")
+
+    @translated("dynamodb:BatchGetItem")
+    def _batch_get(self, keys: list[Request]) -> tuple[list[Item], list[Request]]:
+        answer: Any = self._client.batch_get_item(
+            RequestItems={self.name: {"Keys": keys, "ConsistentRead": True}}
+        )
+        left = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
+        return [_plain(item) for item in answer["Responses"].get(self.name, [])], left
+
+    def query(self, partition: str, prefix: str) -> Iterator[Item]:
+        """Yield the items of a partition whose sort key begins with *prefix*, in its order, read consistently."""
+        return self._pages(
+            {
+                "KeyConditionExpression": "#delegation = :partition AND begins_with(#item, :prefix)",
+                "ExpressionAttributeNames": {"#delegation": "delegation", "#item": "item"},
+                "ExpressionAttributeValues": _wire({":partition": partition, ":prefix": prefix}),
+                "ConsistentRead": True,
+            }
+        )
+
+    def index(self, action: str, until: datetime | None = None) -> Iterator[Key]:
+        """Yield the keys that the index has under *action*, by the time of their next action, up to *until*."""
+        values = {":action": action} | ({":until": stamp(until)} if until else {})
+        condition = "#action = :action" + (" AND #next_action_at <= :until" if until else "")
+        request = {
+            "IndexName": INDEX,
+            "KeyConditionExpression": condition,
+            "ExpressionAttributeNames": _names(condition),
+            "ExpressionAttributeValues": _wire(values),
+        }
+        return ((item["delegation"], item["item"]) for item in self._pages(request))
+
+    def _pages(self, request: Request) -> Iterator[Item]:
+        start: Request | None = {}
+        while start is not None:
+            items, start = self._page(request | ({"ExclusiveStartKey": start} if start else {}))
+            yield from items
+
+    @translated("dynamodb:Query")
+    def _page(self, request: Request) -> tuple[list[Item], Request | None]:
+        answer: Any = self._client.query(TableName=self.name, **request)
+        return [_plain(item) for item in answer["Items"]], answer.get("LastEvaluatedKey")
+
+    @translated("dynamodb:UpdateItem")
+    def update(self, write: Request) -> Item:
+        """Send one `updated(...)`; return the whole item as it is now. Raises ConditionFailed with the item as it was."""
+        try:
+            answer: Any = self._client.update_item(
+                TableName=self.name,
+                ReturnValues="ALL_NEW",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                **write["Update"],
+            )
+        except ClientError as error:
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
+            failed: Any = error.response
+            raise ConditionFailed(_plain(failed["Item"]) if failed.get("Item") else None) from None
+        return _plain(answer["Attributes"])
+
+    @translated("dynamodb:TransactWriteItems")
+    def transact(self, *writes: Request) -> None:
+        """Do all of *writes* or none. Raises ConditionFailed.
+
+        The token makes DynamoDB answer botocore's repetition of a transaction that had succeeded with success.
+        """
+        items: Any = [{kind: {"TableName": self.name} | write[kind]} for write in writes for kind in write]
+        try:
+            self._client.transact_write_items(TransactItems=items, ClientRequestToken=str(uuid4()))
+        except ClientError as error:
+            if error_code(error) != "TransactionCanceledException":
+                raise
+            reasons: Any = error.response.get("CancellationReasons", [])
+            codes = {str(reason.get("Code")) for reason in reasons}
+            if "ConditionalCheckFailed" in codes:
+                raise ConditionFailed from None
+            if "ValidationError" in codes:
+                raise
+            text = f"dynamodb:TransactWriteItems was put off by AWS: {', '.join(sorted(codes - {'None'}))}"
+            raise StoreUnavailable(text) from None
+
+
+# ---- Writes, as DynamoDB takes them. `#name` is an attribute, `:name` a value --------------------------------------
+
+
+def put(item: Item) -> Request:
+    """Write a whole item where there is none."""
+    condition = "attribute_not_exists(#item)"
+    return {
+        "Put": {
+            "Item": _wire(item),
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": _names(condition),
+        }
+    }
+
+
+def updated(
+    key: Key,
+    change: str,
+    values: Mapping[str, Any],
+    *,
+    condition: str,
+    more_names: Mapping[str, str] | None = None,
+) -> Request:
+    """Change attributes of one item. *more_names*: those of `#names` that are not called so (map keys with hyphens)."""
+    names = _names(f"{change} {condition}") | {f"#{name}": text for name, text in (more_names or {}).items()}
+    return {
+        "Update": {
+            "Key": _wire(_key(key)),
+            "UpdateExpression": change,
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": _values(values),
+        }
+    }
+
+
+def deleted(key: Key, *, condition: str, values: Mapping[str, Any] | None = None) -> Request:
+    """Delete one item."""
+    return {"Delete": _conditional(key, condition, values)}
+
+
+def checked(key: Key, *, condition: str) -> Request:
+    """Only see that *condition* holds."""
+    return {"ConditionCheck": _conditional(key, condition, None)}
+
+
+def _conditional(key: Key, condition: str, values: Mapping[str, Any] | None) -> Request:
+    request: Request = {
+        "Key": _wire(_key(key)),
+        "ConditionExpression": condition,
+        "ExpressionAttributeNames": _names(condition),
+    }
+    return request | ({"ExpressionAttributeValues": _values(values)} if values else {})
+
+
+def _key(key: Key) -> dict[str, str]:
+    return {"delegation": key[0], "item": key[1]}
+
+
+def _names(expression: str) -> dict[str, str]:
+    return {f"#{name}": name for name in re.findall(r"#(\w+)", expression)}
+
+
+def _values(values: Mapping[str, Any]) -> Request:
+    return _wire({f":{name}": value for name, value in values.items()})
+
+
+def _wire(values: Mapping[str, Any]) -> Request:
+    return {name: _serializer.serialize(value) for name, value in values.items()}
+
+
+def _plain(item: Mapping[str, Any]) -> Item:
+    return {name: _deserializer.deserialize(value) for name, value in item.items()}

@@ -1,0 +1,163 @@
+"""What we ask of SCM."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
+
+import httpx
+
+from renewal.adapters.scm import answers
+from renewal.adapters.scm.call import Call, Operation
+from renewal.adapters.scm.verdict import failed_within, unusable
+from renewal.domain.delegation import Profile
+from renewal.domain.errors import OrderPending, OrderUnknown, ScmUnavailable
+from renewal.domain.names import common_name
+from renewal.domain.order import token_in
+from renewal.ports import CertificateAuthority, EnrollRequest, OrderDetails, PasswordState, ReportedCertificate
+
+PAGE_SIZE = 200  # the largest that SCM serves (SCM reference §3.3)
+ANY_STATUS = 0  # §5.14, numeric codes of reports
+
+_PEM_BEGIN = "-----BEGIN CERTIFICATE-----"
+_PEM_END = "-----END CERTIFICATE-----"
+
+
+class Line(Protocol):
+    """The way to SCM for one account."""
+
+    has_password: bool
+    """Whether the account has a password that can expire."""
+
+    def send(self, call: Call) -> httpx.Response:
+        """Return SCM's 2xx answer; raise what any other answer, or none, amounts to."""
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return what must never be read in a message."""
+
+
+class ScmClient(CertificateAuthority):
+    """SCM as one account sees it, over the endpoints of docs/scm.md."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    def password_state(self) -> PasswordState | None:
+        """Read the account's password state (SCM reference §9); None for OAuth2 clients, which have no password."""
+        if not self._line.has_password:
+            return None
+        call = Call(Operation.PASSWORD_STATE, "GET", "/admin/v1/password")
+        return answers.password_state_from(self._object(call, "password state"))
+
+    def profiles(self, department_id: int) -> tuple[Profile, ...]:
+        """List the department's certificate profiles with their terms in days (§5.3)."""
+        call = Call(Operation.PROFILES, "GET", "/ssl/v1/types", {"organizationId": department_id})
+        return answers.profiles_from(self._list(call, "list of certificate profiles")[1])
+
+    def reported(self, department_id: int) -> tuple[ReportedCertificate, ...]:
+        """Read the department's SSL report (§10.1); `statusCode` says whether a 200 is one."""
+        body = {"organizationIds": [department_id], "certificateStatus": ANY_STATUS}
+        call = Call(Operation.REPORT, "POST", "/report/v1/ssl-certificates", body=body)
+        answer = self._line.send(call)
+        said = answers.members(answer)
+        if not said:
+            raise unusable(call, "report")
+        if answers.text(said.get("statusCode")) not in {"", "0"}:
+            raise failed_within(call, answer, answers.whole(said.get("statusCode")), self._line.secrets())
+        return answers.reported_from(answers.objects(said.get("reports")))
+
+    def enroll(self, request: EnrollRequest) -> int:
+        """Order a certificate (§5.4): the names travel in `subjAltNames`, those inside the CSR are not looked at."""
+        first = common_name(request.names)
+        body = {
+            "orgId": request.department_id,
+            "csr": request.csr,
+            "certType": request.profile_id,
+            "term": request.term_days,
+            "subjAltNames": ",".join(name for name in request.names if name != first),
+            "comments": request.comment,
+        }
+        call = Call(Operation.ENROLL, "POST", "/ssl/v1/enroll", body=body)
+        ssl_id = answers.whole(answers.members(self._line.send(call)).get("sslId"))
+        if ssl_id is None:
+            raise unusable(call, "sslId")
+        return ssl_id
+
+    def find(self, token: str, names: tuple[str, ...], department_id: int) -> int | None:
+        """Search the department's orders for these names, newest first, until the comment of one holds *token*.
+
+        None is said only when every candidate has been read: on it depends whether there is a second order.
+        """
+        unread = 0
+        for ssl_id in sorted(self._candidates(names, department_id), reverse=True):
+            try:
+                comment = self.details(ssl_id).comment
+            except OrderUnknown:
+                unread = ssl_id
+                continue
+            if token_in(comment) == token:
+                return ssl_id
+        if unread:
+            raise ScmUnavailable(f"SCM lists order {unread} and does not know it: nothing can be said about the others")
+        return None
+
+    def details(self, ssl_id: int) -> OrderDetails:
+        """Read an order's status and comment (§5.2); `dateFormat` takes the US out of its dates."""
+        call = Call(Operation.DETAILS, "GET", f"/ssl/v1/{ssl_id}", {"dateFormat": "ISO"})
+        row = self._object(call, "details")
+        if not answers.text(row.get("status")):
+            raise unusable(call, "status")
+        return answers.details_from(row, ssl_id)
+
+    def collect(self, ssl_id: int) -> str:
+        """Fetch certificate and chain as PEM (§5.10); an empty 200 means pending like the codes of that name."""
+        call = Call(Operation.COLLECT, "GET", f"/ssl/v1/collect/{ssl_id}", {"format": "x509"})
+        pem = self._line.send(call).content.decode("ascii", errors="ignore")
+        if not pem.strip():
+            raise OrderPending(f"SCM has nothing to collect for order {ssl_id} yet")
+        if not 0 < pem.count(_PEM_BEGIN) == pem.count(_PEM_END):
+            raise unusable(call, "whole PEM certificate")
+        return pem
+
+    def mark_renewed(self, ssl_id: int, renewed_by: int) -> None:
+        """Mark *ssl_id* as renewed by another order (§5.8): SCM sends no more expiry mails about it."""
+        path = f"/ssl/v1/renew/manual/{ssl_id}"
+        self._line.send(Call(Operation.MARK_RENEWED, "POST", path, body={"id": renewed_by}))
+
+    def _candidates(self, names: tuple[str, ...], department_id: int) -> set[int]:
+        """Orders of the department that may be for *names*: SCM's filters match parts of names (§3.4)."""
+        first = common_name(names)
+        wanted = {"commonName": first} if first else {"subjectAlternativeName": names[0]}
+        found: set[int] = set()
+        for row in self._pages(Operation.SEARCH, "/ssl/v1", {**wanted, "orgId": department_id}):
+            ssl_id = answers.ssl_id_of(row)
+            listed = answers.text(row.get("commonName")).lower()
+            if ssl_id is not None and (not first or listed in {"", *names}):
+                found.add(ssl_id)
+        return found
+
+    def _pages(self, operation: Operation, path: str, params: Mapping[str, str | int]) -> Iterator[answers.Members]:
+        """Every row of a listing, page by page (§3.3); a row may come twice when the listing changes meanwhile."""
+        position = 0
+        while True:
+            call = Call(operation, "GET", path, {**params, "size": PAGE_SIZE, "position": position})
+            answer, rows = self._list(call, "list of orders")
+            yield from rows
+            position += len(rows)
+            total = answers.whole(answer.headers.get("X-Total-Count"))
+            # Without a total, a short page is the last; with one, SCM may have cut the page shorter than asked.
+            if not rows or (position >= total if total is not None else len(rows) < PAGE_SIZE):
+                return
+
+    def _object(self, call: Call, what: str) -> answers.Members:
+        found = answers.members(self._line.send(call))
+        if not found:
+            raise unusable(call, what)
+        return found
+
+    def _list(self, call: Call, what: str) -> tuple[httpx.Response, list[answers.Members]]:
+        answer = self._line.send(call)
+        value: Any = answers.document(answer)
+        if not isinstance(value, list):
+            raise unusable(call, what)
+        return answer, list(answers.objects(value))
