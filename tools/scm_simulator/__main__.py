@@ -1,0 +1,116 @@
+"""Serve the simulator: `python -m scm_simulator`."""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import dataclasses
+import json
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from .dial_options import add_dials, dialled
+from .server import LOOPBACK, Server
+from .simulator import Simulator
+from .world import World, WorldError
+
+_WRONG_USAGE = 2
+_PORTS = 65536
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until stopped (SIGINT, SIGTERM); return 0, or 2 on wrong usage."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        world = World.load(options.world) if options.world else World.example()
+        dials = copy.deepcopy(world.dials).overlaid(dialled(options))
+    except (WorldError, ValueError) as wrong:
+        print(f"scm_simulator: {wrong}", file=sys.stderr)
+        return _WRONG_USAGE
+    try:
+        server = Server(Simulator(world, dials=dials), tls=not options.http, port=options.port)
+    except OSError as trouble:
+        print(f"scm_simulator: port {options.port}: {trouble.strerror}", file=sys.stderr)
+        return _WRONG_USAGE
+    _serve(server, world, as_json=options.json)
+    return 0
+
+
+def _serve(server: Server, world: World, *, as_json: bool) -> None:
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    with server:
+        facts = _facts(server, world)
+        print(json.dumps(facts) if as_json else _page(facts), flush=True)
+        stopped.wait()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="scm_simulator",
+        description="Play Sectigo Certificate Manager on loopback. For tests, and nothing else.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--http", action="store_true", help="serve plain HTTP instead of HTTPS")
+    parser.add_argument("--port", type=_port, default=0, help="port to listen on; 0: any free one (default)")
+    parser.add_argument("--host", choices=[LOOPBACK], default=LOOPBACK, help="always loopback")
+    parser.add_argument("--json", action="store_true", help="print what a client needs as one line of JSON")
+    parser.add_argument("--world", metavar="FILE", help="YAML file of a world; the example world when not given")
+    add_dials(parser)
+    return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) >= _PORTS:
+        message = f"{text!r} is not a port; 0 to {_PORTS - 1}"
+        raise argparse.ArgumentTypeError(message)
+    return int(text)
+
+
+def _facts(server: Server, world: World) -> dict[str, Any]:
+    """Return what a client needs to order a certificate, for the first account that has a department."""
+    account = next((a for a in world.accounts if a.departments), None)
+    department = world.departments[account.departments[0]] if account else None
+    chosen = [p for p in world.profiles if department and (not department.profiles or p.id in department.profiles)]
+    names = [domain.name for domain in department.domains if domain.status == "ACTIVE"] if department else []
+    return {
+        "base_url": server.base_url,
+        "customer_uri": account.customer_uri if account else "",
+        "login": account.login if account else "",
+        "password": account.password if account else "",
+        "department_id": department.id if department else 0,
+        "profiles": [{"id": p.id, "name": p.name, "terms": list(p.terms)} for p in chosen],
+        "example_name": next((name.replace("*", "www") for name in names), ""),
+        "tls_ca_file": str(server.ca_file) if server.ca_file else None,
+        "roots_file": str(server.roots_file),
+        "oauth_clients": [dataclasses.asdict(client) for client in world.oauth_clients],
+    }
+
+
+def _page(facts: dict[str, Any]) -> str:
+    profiles = "\n".join(
+        f"  profile {p['id']}: {p['name']}, terms {', '.join(map(str, p['terms']))} days" for p in facts["profiles"]
+    )
+    return f"""\
+The SCM simulator plays Sectigo Certificate Manager. Its certificates are worthless.
+
+  base URL      {facts['base_url']}
+  TLS CA        {facts['tls_ca_file'] or 'none, plain HTTP'}
+  issuing roots {facts['roots_file']}
+  customerUri   {facts['customer_uri']}
+  login         {facts['login']}
+  password      {facts['password']}
+  department id {facts['department_id']}
+{profiles}
+  a name that may be ordered: {facts['example_name']}
+
+Stop it with Ctrl-C."""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

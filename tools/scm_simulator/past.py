@@ -1,0 +1,79 @@
+"""Certificates from before the simulator started."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from . import issuance
+from .ca import PrivateKey
+from .csr import SigningRequest, new_key, read_csr
+from .dates import midnight
+from .order import ISSUED, OPEN, REVOKED, Order
+from .state import State
+from .world import PastCertificate
+
+_NEVER_ISSUED = (*OPEN, "Declined", "Rejected", "Invalid")
+
+
+def add_issued(
+    state: State,
+    department_id: int,
+    csr_pem: str,
+    names: Sequence[str],
+    profile_id: int,
+    term_days: int,
+    issued_at: datetime,
+) -> int:
+    """Add a certificate issued at *issued_at* for the key of *csr_pem*; return its ssl_id."""
+    order = _order(state, read_csr(csr_pem), names, (department_id, profile_id, term_days), issued_at)
+    issuance.issue(state, order, issued_at=issued_at)
+    return order.ssl_id
+
+
+def add(state: State, past: PastCertificate) -> None:
+    """Add what a world says was there before."""
+    moment = midnight(past.issued_on) if past.issued_on else state.started - timedelta(days=past.issued_days_ago)
+    key = new_key(past.key_type)
+    place = (past.department, past.profile, past.term_days)
+    order = _order(state, _request_for(key, past.names[0]), past.names, place, moment)
+    order.label, order.comments, order.via = past.label, past.comments, past.via
+    order.private_key_pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    if past.status not in _NEVER_ISSUED:
+        issuance.issue(state, order, issued_at=moment)
+    order.status = past.status or order.status
+    if order.status == REVOKED:
+        order.revoked_at, order.reason_code = state.started, 4
+    issuance.advance(state, order)
+
+
+def _order(
+    state: State, csr: SigningRequest, names: Sequence[str], place: tuple[int, int, int], moment: datetime
+) -> Order:
+    ssl_id, renew_id = state.new_order_id()
+    department_id, profile_id, term_days = place
+    order = Order(
+        ssl_id=ssl_id,
+        renew_id=renew_id,
+        names=tuple(dict.fromkeys(name.lower() for name in names)),
+        department_id=department_id,
+        profile_id=profile_id,
+        term_days=term_days,
+        csr=csr,
+        requester="",
+        requested_at=moment,
+        approved_at=moment,
+        status=ISSUED,
+    )
+    state.orders[ssl_id] = order
+    return order
+
+
+def _request_for(key: PrivateKey, name: str) -> SigningRequest:
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)] if len(name) <= 64 else [])  # noqa: PLR2004
+    request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
+    return read_csr(request.public_bytes(Encoding.PEM).decode())

@@ -1,0 +1,140 @@
+"""Lists of certificates, profiles and custom fields (SCM reference §5.1, §5.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from cryptography.hazmat.primitives import hashes
+
+from ..details import (
+    VENDOR,
+    extended_key_usages,
+    key_usages,
+    names_shown,
+    profile_shown,
+    signature_algorithm,
+    with_missing,
+)
+from ..dials import Dials
+from ..issuance import advance
+from ..order import Order, serial_value, written_serial
+from ..paging import page, total
+from ..refusals import refuse
+from ..routing import Call, route
+from ..wire import JSON_UTF8, Response, json_answer
+
+_Test = Callable[[Order, str, Dials], bool]
+
+
+def _blankless(text: str) -> str:
+    return text.replace(" ", "").replace("_", "").lower()
+
+
+def _same(shown: str, wanted: str) -> bool:
+    return _blankless(shown) == _blankless(wanted)
+
+
+def _like(value: str, wanted: str, dials: Dials) -> bool:
+    """Return whether a name filter matches; SCM does not say whether by substring, so a dial does."""
+    return wanted.lower() in value.lower() if dials.name_filter == "substring" else wanted.lower() == value.lower()
+
+
+def _within(values: Sequence[str], wanted: str) -> bool:
+    return all(any(_same(one, value) for value in values) for one in wanted.split(","))
+
+
+def _key_parameter(order: Order) -> str:
+    return order.csr.key_type.partition(" - ")[2]
+
+
+def _issuer(order: Order) -> str:
+    return order.certificate.issuer.rfc4514_string() if order.certificate else ""
+
+
+FILTERS: Mapping[str, _Test] = {
+    "commonName": lambda order, text, dials: _like(order.common_name, text, dials),
+    "subjectAlternativeName": lambda order, text, dials: any(_like(n, text, dials) for n in order.names[1:]),
+    "status": lambda order, text, _: _same(order.status, text),
+    "sslTypeId": lambda order, text, _: str(order.profile_id) == text,
+    "orgId": lambda order, text, _: str(order.department_id) == text,
+    "vendor": lambda _, text, dials: _like(VENDOR, text, dials),
+    "issuer": lambda order, text, dials: _like(_issuer(order), text, dials),
+    "serialNumber": lambda order, text, _: serial_value(text) is not None
+    and serial_value(text) == order.serial_number,
+    "requester": lambda order, text, dials: _like(order.requester, text, dials),
+    "externalRequester": lambda order, text, dials: _like(order.external_requester, text, dials),
+    "signatureAlgorithm": lambda order, text, _: order.certificate is not None
+    and _same(signature_algorithm(order.certificate), text),
+    "keyAlgorithm": lambda order, text, _: _same(order.csr.key_type.partition(" - ")[0], text),
+    "keySize": lambda order, text, _: _key_parameter(order) == text,
+    "keyParam": lambda order, text, _: _same(_key_parameter(order), text),
+    "sha1Hash": lambda order, text, _: order.fingerprint(hashes.SHA1()) == text.upper(),  # noqa: S303  # SCM's filter
+    "md5Hash": lambda order, text, _: order.fingerprint(hashes.MD5()) == text.upper(),  # noqa: S303  # SCM's filter
+    "sha256Hash": lambda order, text, _: order.fingerprint(hashes.SHA256()) == text.upper(),
+    "keyUsage": lambda order, text, _: order.certificate is not None
+    and _within(key_usages(order.certificate), text),
+    "extendedKeyUsage": lambda order, text, _: order.certificate is not None
+    and _within(extended_key_usages(order.certificate), text),
+    "installStatus": lambda _, text, __: _blankless(text) in ("none", "notconfigured"),
+    "renewalStatus": lambda order, text, _: _same(str(order.auto_renew["state"]), text),
+    "requestedVia": lambda order, text, _: _same(order.via, text) or _same(order.via, f"{text} API"),
+    "discoveryStatus": lambda _, text, __: _same(text, "NotDeployed"),
+}
+"""Every filter of the list, by its query parameter. All that are given must match; an empty one matches all."""
+
+
+@route("GET", "/api/ssl/v1")
+def certificates(call: Call) -> Response:
+    """List certificates: ids, names and serial numbers, no status and no dates."""
+    found = _found(call)
+    items = [_item(order, call.state.dials_for(order.names)) for order in page(call, found)]
+    return json_answer(items, media=JSON_UTF8, pretty=True, headers=[total(found)])
+
+
+@route("HEAD", "/api/ssl/v1")
+def count(call: Call) -> Response:
+    """Count certificates: the header only."""
+    return Response(200, b"", (total(_found(call)),))
+
+
+def _found(call: Call) -> list[Order]:
+    orders = call.state.orders_seen_by(call.admin)
+    for order in orders:
+        advance(call.state, order)
+    wanted = [(FILTERS[name], text) for name, text in call.request.query.items() if name in FILTERS and text]
+    for name in ("orgId", "sslTypeId"):
+        call.request.number(name, low=1)
+    dials = call.state.dials
+    return [order for order in orders if all(test(order, text, dials) for test, text in wanted)]
+
+
+def _item(order: Order, dials: Dials) -> dict[str, Any]:
+    members = {
+        "sslId": order.ssl_id,
+        "commonName": order.common_name,
+        "subjectAlternativeNames": names_shown(order, dials) or None,
+        "serialNumber": written_serial(order.serial_number, dials.serial_format) or None,
+    }
+    return with_missing(members, dials)
+
+
+@route("GET", "/api/ssl/v1/types")
+def types(call: Call) -> Response:
+    """List certificate profiles: of one organisation or department, or of all that the account sees."""
+    place = call.request.number("organizationId", low=1)
+    if place is not None and not call.sees(place):
+        raise call.hidden(refuse(-1023, place))
+    places = [place] if place is not None else sorted(call.state.visible(call.admin))
+    seen = {profile.id: profile for one in places for profile in call.state.profiles_of(one)}
+    return json_answer([profile_shown(seen[number]) for number in sorted(seen)], media=JSON_UTF8, pretty=True)
+
+
+@route("GET", "/api/ssl/v1/customFields")
+def custom_fields(call: Call) -> Response:
+    """List the custom fields."""
+    known = {field.name: field.mandatory for field in call.state.world.custom_fields}
+    extra = call.state.dials.mandatory_custom_field
+    known |= {extra: True} if extra else {}
+    items = [{"id": i, "name": name, "mandatory": known[name]} for i, name in enumerate(known, 51)]
+    return json_answer(items, media=JSON_UTF8, pretty=True)

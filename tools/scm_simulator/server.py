@@ -1,0 +1,175 @@
+"""The server: the simulator over HTTP/1.1 with kept-alive connections, in plain or over TLS, on loopback only."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import socket
+import ssl
+import struct
+import tempfile
+from collections.abc import Iterable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import unquote_to_bytes
+
+from .simulator import CONNECTION, Simulator
+from .tls import TlsAuthority
+from .wire import ConnectionLost
+
+LOOPBACK = "127.0.0.1"
+_HANDSHAKE_SECONDS = 10.0
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+class Server:
+    """Serves a simulator from threads of this process; a context manager.
+
+    `base_url` ends in /api; `ca_file` is the PEM file of the TLS CA to trust, None without TLS;
+    `roots_file` holds the roots that the certificates issued lead to. Both files go with the server.
+    """
+
+    def __init__(self, simulator: Simulator, *, tls: bool = True, port: int = 0) -> None:
+        """Listen on *port* of 127.0.0.1 (0: any free one) at once; requests are answered within `with`."""
+        self._folder = tempfile.TemporaryDirectory(prefix="scm-simulator-")
+        self.ca_file = Path(self._folder.name, "tls-ca.pem") if tls else None
+        self.roots_file = Path(self._folder.name, "scm-root.pem")
+        self.roots_file.write_text(simulator.root_pem)
+        context = TlsAuthority().serve(self.ca_file) if self.ca_file else None
+        self._listener = _Listener((LOOPBACK, port), simulator, context)
+        self.port = int(self._listener.server_address[1])
+        self.base_url = f"{'https' if tls else 'http'}://{LOOPBACK}:{self.port}/api"
+        self._thread = Thread(target=self._listener.serve_forever, args=(0.1,), daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._listener.shutdown()
+        self._thread.join()
+        self._listener.server_close()
+        self._folder.cleanup()
+
+
+class _Listener(ThreadingHTTPServer):
+    """Accepts connections; each is shaken hands with and served in a thread of its own."""
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def __init__(self, address: tuple[str, int], simulator: Simulator, context: ssl.SSLContext | None) -> None:
+        self.simulator = simulator
+        self.context = context
+        super().__init__(address, _Connection)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of clients that go away."""
+
+
+class _Connection(BaseHTTPRequestHandler):
+    """One connection: reads requests, hands them to the WSGI application, writes each answer in one piece."""
+
+    protocol_version = "HTTP/1.1"
+    server: _Listener
+    wbufsize = -1
+    disable_nagle_algorithm = True
+
+    def setup(self) -> None:
+        """Shake hands, within a limit, then wait for requests no longer than the dial keep_alive_seconds says."""
+        if self.server.context is not None:
+            self.request.settimeout(_HANDSHAKE_SECONDS)
+            self.request = self.server.context.wrap_socket(self.request, server_side=True)
+        self.timeout = self.server.simulator.dials.keep_alive_seconds
+        super().setup()
+
+    def finish(self) -> None:
+        """Close the connection; a client that has gone already does not matter."""
+        with contextlib.suppress(OSError):
+            super().finish()
+        with contextlib.suppress(OSError):
+            self.request.close()
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # the protocol of BaseHTTPRequestHandler
+        """Answer every method (`do_GET`, `do_PUT` …) in the same way."""
+        if name.startswith("do_"):
+            return self._serve
+        raise AttributeError(name)
+
+    def _serve(self) -> None:
+        connection: dict[str, bool] = {}
+        answer = _Answer()
+        try:
+            body = self.server.simulator(self._environ(connection), answer.start)
+        except ConnectionLost:
+            self._break()
+            return
+        self._write(answer, b"".join(body))
+        if connection.get("close"):
+            self.close_connection = True
+
+    def _write(self, answer: _Answer, body: bytes) -> None:
+        lines = [f"HTTP/1.1 {answer.status}", *(f"{name}: {value}" for name, value in answer.headers)]
+        self.wfile.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body)
+        self.wfile.flush()
+
+    def _break(self) -> None:
+        """Close the connection with a reset (RST) and without a word."""
+        self.close_connection = True
+        with contextlib.suppress(OSError):
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+            socket.close(self.connection.detach())
+
+    def _environ(self, connection: dict[str, bool]) -> dict[str, Any]:
+        path, _, query = self.path.partition("?")
+        environ: dict[str, Any] = {
+            "REQUEST_METHOD": self.command,
+            "SCRIPT_NAME": "",
+            "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
+            "QUERY_STRING": query,
+            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+            "REMOTE_ADDR": self.client_address[0],
+            "SERVER_NAME": LOOPBACK,
+            "SERVER_PORT": str(self.server.server_address[1]),
+            "SERVER_PROTOCOL": self.request_version,
+            "wsgi.url_scheme": "http" if self.server.context is None else "https",
+            "wsgi.input": io.BytesIO(self._body()),
+            "wsgi.input_terminated": True,
+            CONNECTION: connection,
+        }
+        environ.update((f"HTTP_{name.upper().replace('-', '_')}", value) for name, value in self.headers.items())
+        return environ
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
+            return b"".join(self._chunks())
+        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+
+    def _chunks(self) -> Iterable[bytes]:
+        while size := int(self.rfile.readline().partition(b";")[0], 16):
+            yield self.rfile.read(size)
+            self.rfile.readline()
+        while self.rfile.readline().strip():
+            pass
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name it has there
+        """Say nothing: `Simulator.calls` is the record."""
+
+
+class _Answer:
+    """Status and headers, as WSGI's start_response is told them."""
+
+    def __init__(self) -> None:
+        self.status = ""
+        self.headers: list[tuple[str, str]] = []
+
+    def start(self, status: str, headers: list[tuple[str, str]], _trouble: object = None, /) -> Any:  # noqa: ANN401  # WSGI
+        """Take status and headers."""
+        self.status, self.headers = status, headers
+        return lambda _body: None
