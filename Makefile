@@ -4,7 +4,9 @@ PYTHON ?= $(firstword $(foreach python,python3 python3.13 python3.14 python3.12 
     $(python) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null && echo yes),$(python))))
 BIN := .venv/bin
 SAM := .venv-sam/bin/sam
-INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
+# The requirement files name every package with its hash, so there is nothing to resolve.
+PIP := -m pip --quiet --quiet --disable-pip-version-check install --no-deps
+HASHED := $(PIP) --require-hashes --requirement
 
 # The SAM CLI reports to its makers, and writes to the home folder, unless told otherwise.
 export SAM_CLI_TELEMETRY := 0
@@ -30,6 +32,7 @@ check: .venv/.dev .venv-sam/.sam ## the whole static gate
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m gate.shape functions tools
 	$(BIN)/python -m gate.template template.yaml
 	$(BIN)/python -m gate.asl template.yaml
 	$(SAM) validate --lint
@@ -53,8 +56,13 @@ package-size: build ## the zipped size of what `make build` made, against its li
 	$(if $(wildcard .venv/.run),,@$(MAKE) .venv/.run)
 	$(BIN)/python -m gate.package_size .aws-sam/build
 
+COMPILE = UV_CUSTOM_COMPILE_COMMAND='make requirements' $(BIN)/uv pip compile --quiet --generate-hashes $(UPGRADE)
+
 requirements: .venv/.dev ## pin requirements/*.in anew (UPGRADE=--upgrade for the newest of everything)
-	$(BIN)/python -m gate.requirements $(UPGRADE)
+	$(COMPILE) --python-version 3.13 --python-platform aarch64-manylinux_2_28 requirements/functions.in -o infra/dependencies/requirements.txt
+	$(COMPILE) --python-version 3.11 --universal -c infra/dependencies/requirements.txt requirements/run.in -o requirements/run.txt
+	$(COMPILE) --python-version 3.11 --universal -c requirements/run.txt requirements/dev.in -o requirements/dev.txt
+	$(COMPILE) --python-version 3.11 --universal requirements/sam.in -o requirements/sam.txt
 
 clean: ## remove all that these targets made
 	rm -rf .venv .venv-sam .aws-sam build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
@@ -67,14 +75,17 @@ clean: ## remove all that these targets made
 	$(PYTHON) -m venv $(@D:/bin=)
 
 .venv/.run: requirements/run.txt pyproject.toml | .venv/bin/python
-	$(BIN)/python $(INSTALL) requirements/run.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --no-index --editable .
+	@echo 'Installing requirements/run.txt into .venv'
+	@$(BIN)/python $(HASHED) requirements/run.txt
+	@$(BIN)/python $(PIP) --no-build-isolation --no-index --editable .
 	@touch $@
 
 .venv/.dev: requirements/dev.txt .venv/.run
-	$(BIN)/python $(INSTALL) requirements/dev.txt
+	@echo 'Installing requirements/dev.txt into .venv'
+	@$(BIN)/python $(HASHED) requirements/dev.txt
 	@touch $@
 
 .venv-sam/.sam: requirements/sam.txt | .venv-sam/bin/python
-	.venv-sam/bin/python $(INSTALL) requirements/sam.txt
+	@echo 'Installing requirements/sam.txt into .venv-sam'
+	@.venv-sam/bin/python $(HASHED) requirements/sam.txt
 	@touch $@

@@ -1,0 +1,107 @@
+"""Which reads of an optional field the presence check lets pass, and which not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gate.presence import faults
+
+TESTED = {"Variable": "$.made.note", "IsPresent": True}
+ABSENT = {"Variable": "$.made.note", "IsPresent": False}
+READS = {"Variable": "$.made.note", "StringEquals": "x"}
+
+MAKE = {"Type": "Pass", "Result": {}, "ResultPath": "$.made", "Next": "Ask"}
+TELL = {"Type": "Pass", "Parameters": {"told.$": "$.made.note"}, "Next": "Done"}
+DONE = {"Type": "Succeed"}
+
+
+def machine(*choices: dict[str, Any], default: str = "Done") -> dict[str, Any]:
+    """Return a machine that asks by *choices*, from which Tell (it reads the note) or Done is reached."""
+    ask = {"Type": "Choice", "Choices": list(choices), "Default": default}
+    return {"StartAt": "Make", "States": {"Make": MAKE, "Ask": ask, "Tell": TELL, "Done": DONE}}
+
+
+@pytest.mark.parametrize(
+    "guarded",
+    [
+        pytest.param(machine({**TESTED, "Next": "Tell"}), id="past IsPresent true"),
+        pytest.param(
+            machine({**ABSENT, "Next": "Done"}, default="Tell"), id="past IsPresent false, by default"
+        ),
+        pytest.param(machine({"Not": ABSENT, "Next": "Tell"}), id="past Not IsPresent false"),
+        pytest.param(machine({"And": [TESTED, READS], "Next": "Tell"}), id="tested first in an And"),
+        pytest.param(
+            machine({"Or": [ABSENT, READS], "Next": "Done"}, default="Tell"), id="tested first in an Or"
+        ),
+        pytest.param(
+            machine({**ABSENT, "Next": "Done"}, {**READS, "Next": "Tell"}),
+            id="an earlier choice took the absent ones",
+        ),
+    ],
+)
+def test_a_read_behind_its_test_is_sound(guarded: dict[str, Any]):
+    """All of these are ways in which people write the guard."""
+    assert list(faults(guarded)) == []
+
+
+@pytest.mark.parametrize(
+    "unguarded",
+    [
+        pytest.param(machine({**TESTED, "Next": "Done"}, default="Tell"), id="on the wrong side"),
+        pytest.param(machine({**TESTED, "Next": "Tell"}, default="Tell"), id="on both sides"),
+        pytest.param(machine({"And": [READS, TESTED], "Next": "Tell"}), id="read before it is tested"),
+        pytest.param(machine({"Or": [TESTED, READS], "Next": "Tell"}), id="read where the test failed"),
+        pytest.param(
+            machine({"Or": [TESTED, {**TESTED, "Variable": "$.made.x"}], "Next": "Tell"}), id="either of two"
+        ),
+        pytest.param(machine({"Not": TESTED, "Next": "Tell"}), id="past Not IsPresent true"),
+    ],
+)
+def test_a_read_that_may_find_nothing_is_found(unguarded: dict[str, Any]):
+    """On AWS each of these ends the run with States.Runtime, whatever is caught."""
+    assert any("$.made.note may be missing" in fault for fault in faults(unguarded))
+
+
+def test_a_test_says_nothing_of_another_document():
+    """Once a state has replaced the document, `$.made.note` is another field, which nobody doubts."""
+    replaced = machine({**TESTED, "Next": "Fetch"}, default="Fetch")
+    replaced["States"]["Fetch"] = {"Type": "Task", "Next": "Tell"}
+
+    assert list(faults(replaced)) == []
+
+
+def test_what_a_map_selects_is_there():
+    """The items of a Map have the fields that its ItemSelector names, and a Catch inside knows only those."""
+    collect = {
+        "Type": "Task",
+        "Catch": [{"Next": "Failed", "ResultPath": "$.error"}],
+        "ResultPath": "$.order",
+        "End": True,
+    }
+    failed = {
+        "Type": "Pass",
+        "Parameters": {"name.$": "$.name", "order.$": "$.order", "error.$": "$.error"},
+        "End": True,
+    }
+    inside = {"StartAt": "Collect", "States": {"Collect": collect, "Failed": failed}}
+    each = {
+        "Type": "Map",
+        "ItemSelector": {"name.$": "$$.Map.Item.Value"},
+        "ItemProcessor": inside,
+        "End": True,
+    }
+
+    (fault,) = faults({"StartAt": "Each", "States": {"Each": each}})
+
+    assert fault.startswith("Each.Failed: reads $.order")
+
+
+def test_a_loop_ends():
+    """A machine that polls goes round; the analysis must not."""
+    poll = {"Type": "Task", "ResultPath": "$.made", "Next": "Ask"}
+    looping = machine({**TESTED, "Next": "Tell"}, default="Poll")
+    looping["States"]["Poll"] = poll
+
+    assert list(faults(looping)) == []

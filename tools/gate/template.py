@@ -1,0 +1,51 @@
+"""Lint a SAM template: `python -m gate.template template.yaml`.
+
+cfn-lint reads the source, and what SAM makes of it: a Ref to nothing in Globals, a circular dependency or a
+misspelt IAM action shows only there. Handlers, code folders and schedules are nobody's but ours to check.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from cfnlint.api import ManualArgs, lint
+from samtranslator.yaml_helper import yaml_parse
+
+from gate import handlers, schedule
+from gate.findings import report
+from local.template import TemplateProblem, load
+
+REGION = "eu-west-1"  # any region that has all services used
+
+
+def faults(template: Path) -> Iterator[str]:
+    """Yield every fault of *template*."""
+    text = template.read_text(encoding="utf-8")
+    yield from (f"{template}: {fault}" for fault in _cfn_lint(text))
+    yield from (f"{template}: {fault}" for fault in handlers.faults(yaml_parse(text), template.parent))
+    try:
+        plain = load(template, {}).body
+    except TemplateProblem as refused:
+        yield f"{template}: {refused}"
+        return
+    yield from (f"{template}, transformed: {fault}" for fault in _cfn_lint(json.dumps(plain, indent=1)))
+    yield from (f"{template}, transformed: {fault}" for fault in schedule.faults(plain))
+
+
+def _cfn_lint(text: str) -> Iterator[str]:
+    for match in lint(text, config=ManualArgs(regions=[REGION])):
+        path = ".".join(str(key) for key in getattr(match, "path", None) or ())
+        yield f"line {match.linenumber}: {path}: {match.rule.id} {match.message}"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Lint the template named in *arguments*."""
+    (template,) = arguments or sys.argv[1:]
+    return report(faults(Path(template)), clean=f"{template}: sound, before and after SAM's transform")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
