@@ -1,0 +1,138 @@
+"""AWS inside this process: no server, no child processes; for tests that look into the functions' every step."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import Any, Self
+
+from local import executions
+from local.clients import Clients
+from local.function_pool import Function
+from local.isolation import isolate
+from local.lifetime import OPERATOR, deployed_function, only_one
+from local.moto_repairs import STATES, Repairs, repaired
+from local.provisioner import ACCOUNT, Provisioner
+from local.strict_acm import StrictAcm
+from local.template import load
+from local.zygote import LambdaContext, error_document
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+Handler = Callable[[Any, Any], Any]
+
+
+class NoHandler(Exception):
+    """The state machine invoked a function for which the test gave no handler."""
+
+
+class InProcessAws:
+    """The stack of a SAM template on moto in this process; a context manager.
+
+    handlers: the callables that play the functions, by logical id in the template; called with the event and a context
+        in threads of this process. A handler may be exchanged at any time (`aws.handlers["EnrollFunction"] = …`).
+    The functions' variables are not set: `variables` gives them, for whoever wires the handlers.
+    The other arguments are `LocalAws`'s.
+    """
+
+    def __init__(
+        self,
+        template: Path,
+        handlers: Mapping[str, Handler],
+        *,
+        parameters: Mapping[str, str] = _NOTHING,
+        wait_factor: float = 0.0,
+        region: str = "eu-west-3",
+    ) -> None:
+        self.region = region
+        self.handlers = dict(handlers)
+        self.acm = StrictAcm(wait_factor)
+        self._resources = ExitStack()
+        self._resources.enter_context(only_one())
+        try:
+            self._start(wait_factor)
+            self._stack = Provisioner(load(template, parameters), parameters, self.client, region)
+            self.outputs = self._stack.create()
+        except BaseException:
+            self.close()
+            raise
+        names = self._stack.physical_names("AWS::Lambda::Function")
+        self._logical_ids = {name: logical_id for logical_id, name in names.items()}
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def client(self, service: str, region: str | None = None) -> Any:
+        """Return a boto3 client; a new one is as good while this lives: moto answers all of this process."""
+        return self._operator.client(service, region or self.region)
+
+    def variables(self, logical_id: str) -> dict[str, str]:
+        """Return the environment variables that the template gives a function."""
+        names = self._stack.physical_names("AWS::Lambda::Function")
+        function = self.client("lambda").get_function_configuration(FunctionName=names[logical_id])
+        return dict(function.get("Environment", {}).get("Variables", {}))
+
+    def run(self, state_machine_arn: str, input: dict[str, Any], *, timeout_seconds: float = 60.0) -> dict[str, Any]:  # noqa: A002
+        """Execute the state machine to its end; return the history (`executions`)."""
+        arn = self.start_execution(state_machine_arn, str(uuid.uuid4()), input)
+        executions.wait(arn, ACCOUNT, self.region, timeout_seconds)
+        return self.history(arn)
+
+    def start_execution(self, state_machine_arn: str, name: str, input: dict[str, Any]) -> str:  # noqa: A002
+        """Start an execution and return its ARN."""
+        started = self.client("stepfunctions").start_execution(
+            stateMachineArn=state_machine_arn, name=name, input=json.dumps(input)
+        )
+        return str(started["executionArn"])
+
+    def history(self, execution_arn: str) -> dict[str, Any]:
+        """Return `{"execution": {…}, "events": […], "children": […]}` of an execution (see `executions`)."""
+        return executions.history(execution_arn, ACCOUNT, self.region)
+
+    def close(self) -> None:
+        """Forget all state. Closing twice does nothing."""
+        self._resources.close()
+
+    def _start(self, wait_factor: float) -> None:
+        from moto import mock_aws
+
+        isolate(self.region)
+        self._operator = Clients(OPERATOR, None)
+        states = Clients(STATES, None, retries=1)
+        self._resources.enter_context(repaired(Repairs(wait_factor, states.client, self._invoke, self.acm)))
+        self._resources.enter_context(mock_aws(config={"stepfunctions": {"execute_state_machine": True}}))
+
+    def _invoke(self, moto_function: Any, event: str) -> tuple[bytes, bool]:
+        function = deployed_function(moto_function)
+        logical_id = self._logical_ids[function.name]
+        handler = self.handlers.get(logical_id)
+        if handler is None:
+            message = f"{logical_id} was invoked, but handlers has only {', '.join(sorted(self.handlers))}"
+            raise NoHandler(message)
+        try:
+            return json.dumps(handler(json.loads(event), context(function))).encode(), False
+        except Exception as failure:  # noqa: BLE001 - whatever it is, Lambda reports it
+            return json.dumps(error_document(failure, {})).encode(), True
+
+
+def context(function: Function) -> LambdaContext:
+    """Return the context of one invocation."""
+    return LambdaContext(
+        {
+            "function_name": function.name,
+            "function_arn": function.arn,
+            "memory_mb": function.memory_mb,
+            "timeout_seconds": function.timeout_seconds,
+            "request_id": str(uuid.uuid4()),
+        }
+    )

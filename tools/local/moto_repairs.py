@@ -1,0 +1,366 @@
+"""Every change made to moto, each with its reason; all of them are undone when the context ends.
+
+The seams are private ones of moto 5.2.5, so its version is checked first. Execution of JSONPath state machines is
+repaired; JSONata is not.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import sys
+import time
+import types
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+from unittest.mock import patch
+
+import moto
+
+from local.strict_acm import StrictAcm
+
+PINNED = "5.2.5"
+STATES = "states"  # who calls when Step Functions does
+MOST_ITERATIONS_AT_ONCE = 40  # AWS's ceiling of an inline Map; a Distributed Map's 10,000 would be 30,000 threads
+_ASL = "moto.stepfunctions.parser.asl."
+
+Invoke = Callable[[Any, str], tuple[bytes, bool]]  # (moto's function, event) -> (payload, it failed)
+
+
+class WrongMoto(Exception):
+    """The repairs are for another version of moto."""
+
+
+@dataclass(frozen=True)
+class Repairs:
+    """What the repairs need to know of the local AWS that uses them."""
+
+    wait_factor: float
+    new_client: Callable[[str, str], Any]  # (service, region) -> the interpreter's client
+    invoke: Invoke
+    acm: StrictAcm
+
+
+@contextmanager
+def repaired(repairs: Repairs) -> Iterator[None]:
+    """Repair moto for as long as the context lasts."""
+    if moto.__version__ != PINNED:
+        message = f"the repairs in {__name__} are for moto {PINNED}, this is {moto.__version__}: install moto=={PINNED}"
+        raise WrongMoto(message)
+    with ExitStack() as stack:
+        for repair in _REPAIRS:
+            stack.enter_context(repair(repairs))
+        yield
+
+
+@contextmanager
+def _state_machines_execute(_: Repairs) -> Iterator[None]:
+    """Choose moto's interpreter (its default keeps definitions and runs none) and silence its log."""
+    import moto.stepfunctions.parser.models  # the whole interpreter
+    from moto.core.config import default_user_config
+    from moto.stepfunctions.parser.utils import TMP_THREADS
+
+    log = logging.getLogger("moto")
+    level, log.level = log.level, logging.CRITICAL  # it logs every failed task, which the history tells better
+    with patch.dict(default_user_config, {"stepfunctions": {"execute_state_machine": True}}):
+        yield
+    log.level = level
+    TMP_THREADS.clear()  # it keeps every thread that ever ran
+
+
+@contextmanager
+def _functions_run(repairs: Repairs) -> Iterator[None]:
+    """Run functions by ours: moto runs them in Docker containers only. A failed one is `Unhandled`, as on AWS."""
+    from moto.awslambda.models import LambdaFunction
+
+    def invoke(function: Any, body: str | bytes, _: Mapping[str, str], response_headers: dict[str, str]) -> bytes:
+        event = body.decode() if isinstance(body, bytes) else body
+        payload, failed = repairs.invoke(function, event or "{}")
+        if failed:
+            response_headers["x-amz-function-error"] = "Unhandled"
+        return payload
+
+    with patch.object(LambdaFunction, "invoke", invoke):
+        yield
+
+
+@contextmanager
+def _one_client_for_each_service(repairs: Repairs) -> Iterator[None]:
+    """Keep the interpreter's clients: it makes a new one, tens of milliseconds of work, for every task."""
+    made_by = _module("utils.boto_client").boto_client_for
+    client = functools.cache(repairs.new_client)
+
+    def boto_client_for(region: str, service: str, state_credentials: Any = None) -> Any:  # noqa: ARG001
+        return client(service, region)
+
+    users = [module for module in list(sys.modules.values()) if getattr(module, "boto_client_for", None) is made_by]
+    with ExitStack() as stack:
+        for module in users:
+            stack.enter_context(patch.object(module, "boto_client_for", boto_client_for))
+        yield
+
+
+@contextmanager
+def _definitions_are_parsed_once(_: Repairs) -> Iterator[None]:
+    """Keep parsed definitions: the parser takes a second for a long one, and each StartExecution calls it again.
+
+    Also gives each parse a scope of its own: moto keeps the scopes on the class, so that one refused definition spoils
+    every later parse of the process.
+    """
+    parse = _parse_once()
+    own_scope = patch.object(
+        _module("parse.preprocessor").Preprocessor,
+        "__init__",
+        lambda self: setattr(self, "_query_language_per_scope", []),
+    )
+    with own_scope, patch.object(_module("parse.asl_parser").AmazonStateLanguageParser, "parse", parse):
+        yield
+
+
+@functools.cache
+def _parse_once() -> Callable[[str], Any]:
+    """Return moto's parser with a memory, one for the life of the process: parsed definitions hold no state."""
+    return functools.lru_cache(maxsize=32)(_module("parse.asl_parser").AmazonStateLanguageParser.parse)
+
+
+@contextmanager
+def _execution_context_is_json(_: Repairs) -> Iterator[None]:
+    """Give `$$.Execution.StartTime` as text (a datetime breaks every state that passes it on) and always a Name."""
+    from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
+
+    original = ExecutionWorker._get_evaluation_environment
+
+    def environment(worker: Any) -> Any:
+        env = original(worker)
+        execution = env.states.context_object.context_object_data["Execution"]
+        if not isinstance(execution["StartTime"], str):
+            started = execution["StartTime"].isoformat(timespec="milliseconds")
+            execution["StartTime"] = started.replace("+00:00", "Z")
+        execution["Name"] = execution["Name"] or execution["Id"].rsplit(":", 1)[-1]
+        return env
+
+    with patch.object(ExecutionWorker, "_get_evaluation_environment", environment):
+        yield
+
+
+@contextmanager
+def _choice_without_match_has_its_name(_: Repairs) -> Iterator[None]:
+    """Fail a Choice that matches nothing with States.NoChoiceMatched; moto says States.Runtime."""
+    from local.failure import state_failure
+
+    choice = _module("component.state.choice.state_choice").StateChoice
+    original = choice._eval_state
+
+    def evaluate(state: Any, env: Any) -> None:
+        try:
+            original(state, env)
+        except RuntimeError as unmatched:
+            if "No branching option" not in str(unmatched.args[0]):
+                raise
+            raise state_failure(env, "States.NoChoiceMatched", "No choice rule matched") from unmatched
+
+    with patch.object(choice, "_eval_state", evaluate):
+        yield
+
+
+@contextmanager
+def _reserved_errors_are_passed_on(_: Repairs) -> Iterator[None]:
+    """Let a Fail state and an iteration end with an error of Step Functions' own, such as a caught States.Timeout.
+
+    moto takes the name for one that a state machine has made up, refuses it and fails with States.Runtime instead.
+    """
+    from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
+    from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
+
+    def error_name(error_name: str) -> Any:
+        reserved = error_name.startswith("States.")
+        return StatesErrorName.from_name(error_name) if reserved else CustomErrorName(error_name)
+
+    with (
+        patch.object(_module("component.state.fail.state_fail"), "CustomErrorName", error_name),
+        patch.object(
+            _module("component.state.exec.state_map.iteration.iteration_worker"), "CustomErrorName", error_name
+        ),
+    ):
+        yield
+
+
+@contextmanager
+def _wildcards_do_not_match_fatal_errors(_: Repairs) -> Iterator[None]:
+    """Let no Retry and no Catch match States.Runtime, and States.ALL not match States.DataLimitExceeded.
+
+    So it is on AWS ("Handling errors in Step Functions workflows"); moto lets States.ALL match both, which makes a test
+    green where AWS fails.
+    """
+    declaration = _module("component.common.error_name.error_equals_decl").ErrorEqualsDecl
+    original = declaration._eval_body
+
+    def evaluate(declared: Any, env: Any) -> None:
+        error = env.stack[-1].error_name if env.stack[-1] else None
+        named = [name.error_name for name in declared.error_names]
+        original(declared, env)
+        if error == "States.Runtime" or (error == "States.DataLimitExceeded" and error not in named):
+            env.stack[-1] = False
+
+    with patch.object(declaration, "_eval_body", evaluate):
+        yield
+
+
+@contextmanager
+def _waits_are_scaled(repairs: Repairs) -> Iterator[None]:
+    """Multiply every Wait and every Retry interval by the one factor; moto's own Wait counts whole seconds only."""
+
+    def wait(_: Any, env: Any, wait_seconds: float) -> None:
+        end = time.monotonic() + wait_seconds * repairs.wait_factor
+        while env.is_running() and (left := end - time.monotonic()) > 0:
+            env.program_state_event.wait(left)
+
+    clock = types.SimpleNamespace(sleep=lambda seconds: time.sleep(seconds * repairs.wait_factor))
+    waiting = patch.object(_module("component.state.wait.wait_function.wait_function").WaitFunction, "_wait_interval", wait)
+    with waiting, patch.object(_module("component.common.retry.retrier_decl"), "time", clock):
+        yield
+
+
+@contextmanager
+def _maps_have_aws_ceiling(_: Repairs) -> Iterator[None]:
+    """Run at most 40 iterations of a Map at once: moto starts a thread for each item when there is no MaxConcurrency."""
+    component = _module("component.state.exec.state_map.iteration.inline_iteration_component").InlineIterationComponent
+    original = component._launch_worker
+
+    def launch(iteration: Any, env: Any, eval_input: Any, job_pool: Any) -> Any:
+        job_pool.workers = getattr(job_pool, "workers", 0) + 1
+        if job_pool.workers <= MOST_ITERATIONS_AT_ONCE:
+            return original(iteration, env=env, eval_input=eval_input, job_pool=job_pool)
+        return None
+
+    with patch.object(component, "_launch_worker", launch):
+        yield
+
+
+@contextmanager
+def _distributed_maps_start_executions(_: Repairs) -> Iterator[None]:
+    """Give each item of a Distributed Map its own execution, honour the tolerated failures (see `distributed_map`)."""
+    from local import distributed_map
+    from moto.stepfunctions.parser.models import StepFunctionsParserBackend as Backend
+    from moto.stepfunctions.responses import StepFunctionResponse as Response
+
+    worker = _module(
+        "component.state.exec.state_map.iteration.itemprocessor.distributed_item_processor_worker"
+    ).DistributedItemProcessorWorker
+    describe_execution, described, listed = Backend.describe_execution, Response.describe_execution, Response.list_executions
+
+    def describe(backend: Any, execution_arn: str) -> Any:
+        return distributed_map.find_child(backend, execution_arn) or describe_execution(backend, execution_arn)
+
+    def answer(response: Any) -> Any:
+        result = described(response)
+        child = distributed_map.find_child(response.stepfunction_backend, result.result["executionArn"])
+        if child:
+            result.result["mapRunArn"] = child.map_run_arn
+        return result
+
+    def list_executions(response: Any) -> Any:
+        map_run = response._get_param("mapRunArn")
+        return _children_of(response, map_run) if map_run else listed(response)
+
+    with (
+        patch.object(worker, "eval", distributed_map.run_items),
+        patch.object(Backend, "describe_execution", describe),
+        patch.object(Response, "describe_execution", answer),
+        patch.object(Response, "list_executions", list_executions),
+    ):
+        yield
+
+
+def _children_of(response: Any, map_run_arn: str) -> Any:
+    """Answer ListExecutions for a Map Run; moto knows the executions of a state machine only."""
+    from local import distributed_map
+    from moto.core.responses import ActionResult
+
+    records = distributed_map.map_runs(response.stepfunction_backend)
+    record = next((record for record in records if record.map_run_arn == map_run_arn), None)
+    members = distributed_map.children(record).values() if record else ()
+    return ActionResult(
+        {"executions": [{**child.to_execution_list_item(), "mapRunArn": map_run_arn} for child in members]}
+    )
+
+
+@contextmanager
+def _result_writer_writes_results(_: Repairs) -> Iterator[None]:
+    """Write the result files of a Distributed Map: moto writes a manifest that names none.
+
+    Also evaluates the writer's Parameters on the state's input, as AWS does; moto does it on the children's outputs.
+    """
+    from local import distributed_map
+
+    base = "component.state.exec.state_map.result_writer."
+    target = _module(base + "resource_eval.resource_eval_s3").ResourceEvalS3
+
+    def evaluate(writer: Any, env: Any) -> None:
+        env.stack[-1] = env.states.get_input()  # in place of the children's outputs: the manifest replaces them
+        writer.parargs.eval(env=env)
+        writer.resource_eval.eval_resource(env=env)
+
+    def put_object(env: Any, runtime: Any, state_credentials: Any) -> None:
+        parameters = env.stack.pop()
+        env.stack.pop()
+        record = env.map_run_record_pool_manager.get_all()[-1]
+        s3 = target._get_s3_client(resource_runtime_part=runtime, state_credentials=state_credentials)
+        env.stack.append(
+            distributed_map.write_results(s3, record, parameters["Bucket"], parameters.get("Prefix", ""))
+        )
+
+    with (
+        patch.object(_module(base + "result_writer_decl").ResultWriter, "_eval_body", evaluate),
+        patch.object(target, "_handle_put_object", staticmethod(put_object)),
+    ):
+        yield
+
+
+@contextmanager
+def _bucket_policies_have_conditions(_: Repairs) -> Iterator[None]:
+    """Leave a bucket policy's statements with a Condition out: moto takes them without it, and so denies everybody."""
+    from moto.iam.access_control import IAMPolicy, PermissionResult
+    from moto.s3.models import FakeBucket
+
+    def permission(bucket: Any, action: str, resource: str) -> Any:
+        policy = json.loads(bucket.policy) if bucket.policy else {"Statement": []}
+        plain = [statement for statement in policy["Statement"] if "Condition" not in statement]
+        if not plain:
+            return PermissionResult.NEUTRAL
+        return IAMPolicy(json.dumps({**policy, "Statement": plain})).is_action_permitted(action, resource)
+
+    with patch.object(FakeBucket, "get_permission", permission):
+        yield
+
+
+@contextmanager
+def _acm_is_strict(repairs: Repairs) -> Iterator[None]:
+    """Let ACM refuse what the real one refuses and describe certificates as it does (see `strict_acm`)."""
+    with repairs.acm.installed():
+        yield
+
+
+def _module(name: str) -> Any:
+    return sys.modules[_ASL + name]
+
+
+_REPAIRS: tuple[Callable[[Repairs], Any], ...] = (
+    _state_machines_execute,
+    _functions_run,
+    _one_client_for_each_service,
+    _definitions_are_parsed_once,
+    _execution_context_is_json,
+    _choice_without_match_has_its_name,
+    _reserved_errors_are_passed_on,
+    _wildcards_do_not_match_fatal_errors,
+    _waits_are_scaled,
+    _maps_have_aws_ceiling,
+    _distributed_maps_start_executions,
+    _result_writer_writes_results,
+    _bucket_policies_have_conditions,
+    _acm_is_strict,
+)

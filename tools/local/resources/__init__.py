@@ -1,0 +1,1 @@
+"""How each type of resource is made through its service's API."""

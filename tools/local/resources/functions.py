@@ -1,0 +1,84 @@
+"""Lambda functions and what belongs to them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from local.resources.made import Made, Maker, Stack, tags
+from local.resources.properties import Properties
+
+
+def function(properties: Properties, stack: Stack) -> Made:
+    """Make a function from its packaged code."""
+    name = properties.take("FunctionName", stack.physical(properties.logical_id))
+    request = properties.some(
+        "Role", "Handler", "Runtime", "Timeout", "MemorySize", "Description", "Architectures", "KmsKeyArn",
+        "TracingConfig", "EphemeralStorage", "PackageType",
+    )  # fmt: skip
+    if "KmsKeyArn" in request:
+        request["KMSKeyArn"] = request.pop("KmsKeyArn")
+    variables = properties.take("Environment", {}).get("Variables", {})
+    request["Environment"] = {"Variables": {key: str(value) for key, value in variables.items()}}
+    request["Tags"] = {tag["Key"]: tag["Value"] for tag in tags(properties)}
+    made = stack.client("lambda").create_function(
+        FunctionName=name, Code=_code(properties.need("Code"), stack), **request
+    )
+    return Made(name, {"Arn": made["FunctionArn"]})
+
+
+def layer(properties: Properties, stack: Stack) -> Made:
+    """Publish a layer; functions run without it (see `ignored`)."""
+    name = properties.take("LayerName", stack.physical(properties.logical_id))
+    request = properties.some("Description", "CompatibleRuntimes", "CompatibleArchitectures", "LicenseInfo")
+    made = stack.client("lambda").publish_layer_version(
+        LayerName=name, Content=_code(properties.need("Content"), stack), **request
+    )
+    return Made(made["LayerVersionArn"], {"LayerVersionArn": made["LayerVersionArn"]})
+
+
+def permission(properties: Properties, stack: Stack) -> Made:
+    """Let a service invoke a function (kept, not enforced)."""
+    request = properties.some(
+        "FunctionName", "Action", "Principal", "SourceArn", "SourceAccount", "EventSourceToken", "PrincipalOrgID"
+    )
+    stack.client("lambda").add_permission(StatementId=properties.logical_id, **request)
+    return Made(properties.logical_id)
+
+
+def version(properties: Properties, stack: Stack) -> Made:
+    """Publish a version of a function."""
+    request = properties.some("FunctionName", "Description", "CodeSha256")
+    made = stack.client("lambda").publish_version(**request)
+    return Made(made["FunctionArn"], {"FunctionArn": made["FunctionArn"], "Version": made["Version"]})
+
+
+def alias(properties: Properties, stack: Stack) -> Made:
+    """Name a version of a function."""
+    request = properties.some("FunctionName", "FunctionVersion", "Name", "Description")
+    arn = stack.client("lambda").create_alias(**request)["AliasArn"]
+    return Made(arn, {"AliasArn": arn})
+
+
+def event_invoke_config(properties: Properties, stack: Stack) -> Made:
+    """Say how asynchronous events of a function are retried (kept; nothing here invokes asynchronously)."""
+    request = properties.some(
+        "FunctionName", "MaximumEventAgeInSeconds", "MaximumRetryAttempts", "DestinationConfig"
+    )
+    properties.take("Qualifier")
+    stack.client("lambda").put_function_event_invoke_config(**request)
+    return Made(properties.logical_id)
+
+
+def _code(location: dict[str, Any], stack: Stack) -> dict[str, Any]:
+    """Return the code itself in place of the S3 location that packaging wrote."""
+    return {"ZipFile": stack.artifacts[location["S3Key"]]} if "S3Key" in location else location
+
+
+MAKERS: dict[str, Maker] = {
+    "AWS::Lambda::Function": function,
+    "AWS::Lambda::LayerVersion": layer,
+    "AWS::Lambda::Permission": permission,
+    "AWS::Lambda::Version": version,
+    "AWS::Lambda::Alias": alias,
+    "AWS::Lambda::EventInvokeConfig": event_invoke_config,
+}

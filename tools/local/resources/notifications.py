@@ -1,0 +1,140 @@
+"""What tells people: SNS topics, SQS queues, log groups, alarms and dashboards."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from local.resources.made import Made, Maker, Stack, tags
+from local.resources.properties import Properties
+
+
+def topic(properties: Properties, stack: Stack) -> Made:
+    """Make a topic and its subscriptions."""
+    client, name = stack.client("sns"), properties.take("TopicName", stack.physical(properties.logical_id))
+    attributes = properties.some("DisplayName", "KmsMasterKeyId", "FifoTopic", "TracingConfig", "SignatureVersion")
+    made = client.create_topic(Name=name, Attributes=_texts(attributes), Tags=tags(properties))["TopicArn"]
+    for subscription in properties.take("Subscription", []):
+        client.subscribe(TopicArn=made, **subscription)
+    return Made(made, {"TopicArn": made, "TopicName": name})
+
+
+def topic_policy(properties: Properties, stack: Stack) -> Made:
+    """Attach a policy to topics."""
+    policy = json.dumps(properties.need("PolicyDocument"))
+    for arn in properties.need("Topics"):
+        stack.client("sns").set_topic_attributes(TopicArn=arn, AttributeName="Policy", AttributeValue=policy)
+    return Made(properties.logical_id)
+
+
+def subscription(properties: Properties, stack: Stack) -> Made:
+    """Subscribe somebody to a topic."""
+    request = properties.some("TopicArn", "Protocol", "Endpoint")
+    attributes = properties.some("FilterPolicy", "FilterPolicyScope", "RawMessageDelivery", "RedrivePolicy")
+    arn = stack.client("sns").subscribe(Attributes=_texts(attributes), ReturnSubscriptionArn=True, **request)
+    return Made(arn["SubscriptionArn"])
+
+
+def queue(properties: Properties, stack: Stack) -> Made:
+    """Make a queue."""
+    client, name = stack.client("sqs"), properties.take("QueueName", stack.physical(properties.logical_id))
+    attributes = properties.some(
+        "DelaySeconds", "KmsMasterKeyId", "MaximumMessageSize", "MessageRetentionPeriod", "RedrivePolicy",
+        "ReceiveMessageWaitTimeSeconds", "SqsManagedSseEnabled", "VisibilityTimeout", "RedriveAllowPolicy",
+    )  # fmt: skip
+    queue_tags = {tag["Key"]: tag["Value"] for tag in tags(properties)}
+    url = client.create_queue(QueueName=name, Attributes=_texts(attributes), tags=queue_tags)["QueueUrl"]
+    arn = client.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    return Made(url, {"Arn": arn, "QueueName": name, "QueueUrl": url})
+
+
+def queue_policy(properties: Properties, stack: Stack) -> Made:
+    """Attach a policy to queues."""
+    policy = json.dumps(properties.need("PolicyDocument"))
+    for url in properties.need("Queues"):
+        stack.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    return Made(properties.logical_id)
+
+
+def log_group(properties: Properties, stack: Stack) -> Made:
+    """Make a log group."""
+    client, name = stack.client("logs"), properties.take("LogGroupName", stack.physical(properties.logical_id))
+    key = properties.take("KmsKeyId")
+    group_tags = {tag["Key"]: tag["Value"] for tag in tags(properties)}
+    encrypted = {"kmsKeyId": key} if key else {}
+    client.create_log_group(logGroupName=name, **({"tags": group_tags} if group_tags else {}), **encrypted)
+    days = properties.take("RetentionInDays")
+    if days is not None:
+        client.put_retention_policy(logGroupName=name, retentionInDays=int(days))
+    return Made(name, {"Arn": f"arn:aws:logs:{stack.region}:{stack.account}:log-group:{name}:*"})
+
+
+def metric_filter(properties: Properties, stack: Stack) -> Made:
+    """Count what a log group says (kept; the functions' output does not go to CloudWatch here)."""
+    name = properties.take("FilterName", stack.physical(properties.logical_id))
+    transformations = [
+        {member[0].lower() + member[1:]: value for member, value in item.items()}
+        for item in properties.need("MetricTransformations")
+    ]
+    stack.client("logs").put_metric_filter(
+        filterName=name,
+        filterPattern=properties.need("FilterPattern"),
+        logGroupName=properties.need("LogGroupName"),
+        metricTransformations=transformations,
+    )
+    return Made(name)
+
+
+def alarm(properties: Properties, stack: Stack) -> Made:
+    """Make an alarm (moto keeps it and does not evaluate it)."""
+    name = properties.take("AlarmName", stack.physical(properties.logical_id))
+    request = properties.some(
+        "ActionsEnabled", "AlarmActions", "AlarmDescription", "ComparisonOperator", "DatapointsToAlarm",
+        "Dimensions", "EvaluationPeriods", "ExtendedStatistic", "InsufficientDataActions", "MetricName", "Metrics",
+        "Namespace", "OKActions", "Period", "Statistic", "Threshold", "TreatMissingData", "Unit",
+    )  # fmt: skip
+    stack.client("cloudwatch").put_metric_alarm(AlarmName=name, Tags=tags(properties), **request)
+    return Made(name, {"Arn": f"arn:aws:cloudwatch:{stack.region}:{stack.account}:alarm:{name}"})
+
+
+def composite_alarm(properties: Properties, stack: Stack) -> Made:
+    """Make an alarm of alarms."""
+    name = properties.take("AlarmName", stack.physical(properties.logical_id))
+    request = properties.some(
+        "ActionsEnabled", "AlarmActions", "AlarmDescription", "AlarmRule", "InsufficientDataActions", "OKActions",
+        "ActionsSuppressor", "ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod",
+    )  # fmt: skip
+    stack.client("cloudwatch").put_composite_alarm(AlarmName=name, Tags=tags(properties), **request)
+    return Made(name, {"Arn": f"arn:aws:cloudwatch:{stack.region}:{stack.account}:alarm:{name}"})
+
+
+def dashboard(properties: Properties, stack: Stack) -> Made:
+    """Make a dashboard."""
+    name = properties.take("DashboardName", stack.physical(properties.logical_id))
+    stack.client("cloudwatch").put_dashboard(DashboardName=name, DashboardBody=properties.need("DashboardBody"))
+    return Made(name)
+
+
+def _texts(attributes: dict[str, Any]) -> dict[str, str]:
+    """Return attributes as SNS and SQS want them: every value a text."""
+    return {name: _text(value) for name, value in attributes.items()}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return json.dumps(value) if isinstance(value, dict | list) else str(value)
+
+
+MAKERS: dict[str, Maker] = {
+    "AWS::SNS::Topic": topic,
+    "AWS::SNS::TopicPolicy": topic_policy,
+    "AWS::SNS::Subscription": subscription,
+    "AWS::SQS::Queue": queue,
+    "AWS::SQS::QueuePolicy": queue_policy,
+    "AWS::Logs::LogGroup": log_group,
+    "AWS::Logs::MetricFilter": metric_filter,
+    "AWS::CloudWatch::Alarm": alarm,
+    "AWS::CloudWatch::CompositeAlarm": composite_alarm,
+    "AWS::CloudWatch::Dashboard": dashboard,
+}

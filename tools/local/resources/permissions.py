@@ -1,0 +1,56 @@
+"""IAM roles and policies (moto keeps them and does not enforce them)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from local.resources.made import Made, Maker, Stack, tags
+from local.resources.properties import Properties
+
+
+def role(properties: Properties, stack: Stack) -> Made:
+    """Make a role with its own policies; AWS's managed policies are named, not attached: moto has none."""
+    client, name = stack.client("iam"), properties.take("RoleName", stack.physical(properties.logical_id))
+    trust = json.dumps(properties.need("AssumeRolePolicyDocument"))
+    request = properties.some("Description", "Path", "MaxSessionDuration", "PermissionsBoundary")
+    made = client.create_role(RoleName=name, AssumeRolePolicyDocument=trust, Tags=tags(properties), **request)["Role"]
+    for policy in properties.take("Policies", []):
+        client.put_role_policy(RoleName=name, PolicyName=policy["PolicyName"], PolicyDocument=_document(policy))
+    for arn in properties.take("ManagedPolicyArns", []):
+        if ":iam::aws:" not in arn:
+            client.attach_role_policy(RoleName=name, PolicyArn=arn)
+    return Made(name, {"Arn": made["Arn"], "RoleId": made["RoleId"]})
+
+
+def policy(properties: Properties, stack: Stack) -> Made:
+    """Attach an inline policy to roles."""
+    name = properties.need("PolicyName")
+    document = _document({"PolicyDocument": properties.need("PolicyDocument")})
+    for role_name in properties.take("Roles", []):
+        stack.client("iam").put_role_policy(RoleName=role_name, PolicyName=name, PolicyDocument=document)
+    return Made(name)
+
+
+def managed_policy(properties: Properties, stack: Stack) -> Made:
+    """Make a policy of its own and attach it to roles."""
+    client, name = stack.client("iam"), stack.physical(properties.logical_id)
+    name = properties.take("ManagedPolicyName", name)
+    document = _document({"PolicyDocument": properties.need("PolicyDocument")})
+    request = properties.some("Description", "Path")
+    arn = client.create_policy(PolicyName=name, PolicyDocument=document, **request)["Policy"]["Arn"]
+    for role_name in properties.take("Roles", []):
+        client.attach_role_policy(RoleName=role_name, PolicyArn=arn)
+    return Made(arn, {"PolicyArn": arn})
+
+
+def _document(policy: dict[str, Any]) -> str:
+    """Return a policy's text; moto wants a Version, which SAM's policy templates leave out."""
+    return json.dumps({"Version": "2012-10-17", **policy["PolicyDocument"]})
+
+
+MAKERS: dict[str, Maker] = {
+    "AWS::IAM::Role": role,
+    "AWS::IAM::Policy": policy,
+    "AWS::IAM::ManagedPolicy": managed_policy,
+}

@@ -1,0 +1,109 @@
+"""DynamoDB tables and S3 buckets."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from local.resources.made import Made, Maker, Stack, tags
+from local.resources.properties import Properties
+
+
+def table(properties: Properties, stack: Stack) -> Made:
+    """Make a table with its indexes, encryption, time to live, point-in-time recovery and deletion protection."""
+    name = properties.take("TableName", stack.physical(properties.logical_id))
+    client = stack.client("dynamodb")
+    request = properties.some(
+        "KeySchema", "AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes", "LocalSecondaryIndexes",
+        "DeletionProtectionEnabled", "TableClass", "StreamSpecification", "ProvisionedThroughput",
+    )  # fmt: skip
+    encryption = properties.take("SSESpecification")
+    if encryption:
+        request["SSESpecification"] = {"Enabled": encryption.pop("SSEEnabled"), **encryption}
+    if "StreamSpecification" in request:
+        request["StreamSpecification"].setdefault("StreamEnabled", True)
+    arn = client.create_table(TableName=name, Tags=tags(properties), **request)["TableDescription"]["TableArn"]
+    recovery = properties.take("PointInTimeRecoverySpecification")
+    if recovery:
+        client.update_continuous_backups(TableName=name, PointInTimeRecoverySpecification=recovery)
+    expiry = properties.take("TimeToLiveSpecification")
+    if expiry:
+        client.update_time_to_live(TableName=name, TimeToLiveSpecification=expiry)
+    return Made(name, {"Arn": arn})
+
+
+def bucket(properties: Properties, stack: Stack) -> Made:
+    """Make a bucket with versioning, encryption, ownership, life cycle and its public access block."""
+    name = properties.take("BucketName", stack.physical(properties.logical_id).lower())
+    client = stack.client("s3")
+    client.create_bucket(Bucket=name, **_placement(stack.region))
+    for property_name, put, argument, translated in _BUCKET_SETTINGS:
+        value = properties.take(property_name)
+        if value is not None:
+            getattr(client, put)(Bucket=name, **{argument: translated(value)})
+    bucket_tags = tags(properties)
+    if bucket_tags:
+        client.put_bucket_tagging(Bucket=name, Tagging={"TagSet": bucket_tags})
+    domain = f"{name}.s3.{stack.region}.amazonaws.com"
+    return Made(name, {"Arn": f"arn:aws:s3:::{name}", "DomainName": f"{name}.s3.amazonaws.com", "RegionalDomainName": domain})
+
+
+def bucket_policy(properties: Properties, stack: Stack) -> Made:
+    """Attach a policy to a bucket (moto keeps it and does not evaluate it)."""
+    name = properties.need("Bucket")
+    stack.client("s3").put_bucket_policy(Bucket=name, Policy=json.dumps(properties.need("PolicyDocument")))
+    return Made(name)
+
+
+def _placement(region: str) -> dict[str, Any]:
+    return {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+
+
+def _encryption(value: dict[str, Any]) -> dict[str, Any]:
+    """CloudFormation and S3 name the same thing differently."""
+    return {
+        "Rules": [
+            {
+                "ApplyServerSideEncryptionByDefault": rule["ServerSideEncryptionByDefault"],
+                "BucketKeyEnabled": rule.get("BucketKeyEnabled", False),
+            }
+            for rule in value["ServerSideEncryptionConfiguration"]
+        ]
+    }
+
+
+def _life_cycle(value: dict[str, Any]) -> dict[str, Any]:
+    return {"Rules": [_life_cycle_rule(dict(rule)) for rule in value["Rules"]]}
+
+
+def _life_cycle_rule(rule: dict[str, Any]) -> dict[str, Any]:
+    """S3 wants ID, a filter and expiration as a structure where CloudFormation has Id, Prefix and ExpirationInDays."""
+    answer: dict[str, Any] = {"Status": rule.pop("Status"), "Filter": {"Prefix": rule.pop("Prefix", "")}}
+    if "Id" in rule:
+        answer["ID"] = rule.pop("Id")
+    expiration = {
+        "Days": rule.pop("ExpirationInDays", None),
+        "ExpiredObjectDeleteMarker": rule.pop("ExpiredObjectDeleteMarker", None),
+    }
+    if any(value is not None for value in expiration.values()):
+        answer["Expiration"] = {name: value for name, value in expiration.items() if value is not None}
+    return {**answer, **rule}
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+_BUCKET_SETTINGS = (
+    ("VersioningConfiguration", "put_bucket_versioning", "VersioningConfiguration", _same),
+    ("BucketEncryption", "put_bucket_encryption", "ServerSideEncryptionConfiguration", _encryption),
+    ("PublicAccessBlockConfiguration", "put_public_access_block", "PublicAccessBlockConfiguration", _same),
+    ("OwnershipControls", "put_bucket_ownership_controls", "OwnershipControls", _same),
+    ("LifecycleConfiguration", "put_bucket_lifecycle_configuration", "LifecycleConfiguration", _life_cycle),
+)  # fmt: skip
+
+MAKERS: dict[str, Maker] = {
+    "AWS::DynamoDB::Table": table,
+    "AWS::S3::Bucket": bucket,
+    "AWS::S3::BucketPolicy": bucket_policy,
+}

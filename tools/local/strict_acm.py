@@ -1,0 +1,254 @@
+"""What the real ACM refuses and moto does not: chain, key, usage, tags, rates and quotas of imported certificates.
+
+Source: ACM user guide, "Prerequisites for importing", "Certificate and key format", "Reimport", "Quotas",
+"Troubleshoot import". Error names are AWS's; texts are AWS's where a public record of them exists.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from unittest.mock import patch
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import serialization
+from moto.acm.exceptions import AWSValidationException, CertificateNotFound
+from moto.acm.models import AWSCertificateManagerBackend as Backend
+from moto.acm.models import CertBundle
+from moto.acm.responses import AWSCertificateManagerResponse as Response
+from moto.core.exceptions import AWSError
+
+from local.certificate_facts import dropped_usages, extended_key_usages, key_algorithm, key_usages, serial
+
+LISTED_BY_DEFAULT = frozenset({"RSA_1024", "RSA_2048"})
+MOST_KEY_BYTES = 5120
+MOST_OCSP_URL = 1000
+_PEM_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+_BAD_CHAIN = (
+    "Unable to validate certificate chain. The certificate chain must start with the immediate signing certificate,"
+    " followed by any intermediaries in order. The index within the chain of the invalid certificate is: {index}"
+)
+
+
+class Throttled(AWSError):
+    """The request rate of an API was exceeded."""
+
+    TYPE = "ThrottlingException"
+
+
+class QuotaExceeded(AWSError):
+    """A quota of the account was reached."""
+
+    TYPE = "LimitExceededException"
+
+
+@dataclass(frozen=True)
+class Import:
+    """An ImportCertificate request."""
+
+    certificate: bytes
+    private_key: bytes
+    chain: bytes | None
+    arn: str | None
+    tags: list[dict[str, str]] | None
+
+
+class StrictAcm:
+    """ACM's rules, for all regions; the dials may be turned while it runs.
+
+    imports_per_second: ImportCertificate calls a second and region (AWS: 1), or None for no limit. Scaled by
+        `wait_factor` like every other wait, so that a shortened run is not slowed down by it.
+    imports_per_year: imports and re-imports in the life of this process and region (AWS: 5000), or None.
+    """
+
+    def __init__(self, wait_factor: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.imports_per_second: float | None = 1.0
+        self.imports_per_year: int | None = 5000
+        self._wait_factor = wait_factor
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._last: dict[str, float] = {}
+        self._imported: dict[str, int] = defaultdict(int)
+
+    @contextmanager
+    def installed(self) -> Iterator[None]:
+        """Put the rules in front of moto's ACM for as long as the context lasts."""
+        importing, describing = Backend.import_certificate, CertBundle.describe
+        listing = Response.list_certificates
+
+        def import_certificate(
+            backend: Any, certificate: bytes, private_key: bytes, chain: bytes | None, arn: str | None, tags: Any
+        ) -> str:
+            self._admit(backend.region_name)
+            check(Import(certificate, private_key, chain, arn, tags), _held(backend, arn))
+            arn = importing(backend, certificate, private_key, chain, arn, tags)
+            backend._certificates[arn].chain = chain or b""  # moto adds a root of its own
+            self._imported[backend.region_name] += 1
+            return str(arn)
+
+        with (
+            patch.object(Backend, "import_certificate", import_certificate),
+            patch.object(Backend, "list_certificates", _listed),
+            patch.object(CertBundle, "describe", lambda bundle: _described(bundle, describing(bundle))),
+            patch.object(Response, "list_certificates", lambda response: _summarised(listing(response))),
+        ):
+            yield
+
+    def _admit(self, region: str) -> None:
+        """Refuse an import over the rate or the quota."""
+        with self._lock:
+            now = self._clock()
+            interval = self._wait_factor / self.imports_per_second if self.imports_per_second else 0.0
+            if now - self._last.get(region, -interval) < interval:
+                message = "Rate exceeded"
+                raise Throttled(message)
+            self._last[region] = now
+            if self.imports_per_year is not None and self._imported[region] >= self.imports_per_year:
+                message = f"You have imported the maximum number of {self.imports_per_year} certificates in the last year."
+                raise QuotaExceeded(message)
+
+
+def check(request: Import, held: x509.Certificate | None) -> None:
+    """Raise the error with which ACM refuses an import; `held` is what the ARN holds, when it is a re-import."""
+    if request.arn and request.tags:
+        _refuse("Tagging is not permitted on re-import.")
+    leaf = _leaf(request.certificate)
+    _check_key(request.private_key, leaf)
+    _check_chain(leaf, _certificates(request.chain or b"", "The certificate chain is not PEM-encoded or is not valid."))
+    if held is not None:
+        _check_replacement(leaf, held)
+
+
+def _held(backend: Any, arn: str | None) -> x509.Certificate | None:
+    if arn is None:
+        return None
+    if arn not in backend._certificates:
+        raise CertificateNotFound(arn=arn, account_id=backend.account_id)
+    held: x509.Certificate = backend._certificates[arn]._cert
+    return held
+
+
+def _leaf(pem: bytes) -> x509.Certificate:
+    """Return the one certificate; moto then refuses an expired one and one that is not valid yet."""
+    certificates = _certificates(pem, "The certificate is not PEM-encoded or is not valid.")
+    if not certificates:
+        _refuse("The certificate is not PEM-encoded or is not valid.")
+    if len(certificates) > 1:
+        _refuse("The certificate field contains more than one certificate. You can specify only one certificate in this field.")
+    leaf = certificates[0]
+    if leaf.version is not x509.Version.v3:
+        _refuse("The certificate is not a version 3 certificate.")
+    if not list(leaf.issuer):
+        _refuse("The certificate has no issuer.")
+    if any(len(url) > MOST_OCSP_URL for url in _ocsp_urls(leaf)):
+        _refuse(f"The certificate's OCSP authority URL is longer than {MOST_OCSP_URL} characters.")
+    return leaf
+
+
+def _certificates(pem: bytes, refusal: str) -> list[x509.Certificate]:
+    try:
+        certificates = [x509.load_pem_x509_certificate(block) for block in _PEM_CERTIFICATE.findall(pem)]
+    except ValueError:
+        _refuse(refusal)
+        raise
+    if _PEM_CERTIFICATE.sub(b"", pem).strip():
+        _refuse(refusal)
+    return certificates
+
+
+def _check_key(pem: bytes, leaf: x509.Certificate) -> None:
+    if len(pem) > MOST_KEY_BYTES:
+        _refuse(
+            "1 validation error detected: Value at 'privateKey' failed to satisfy constraint: Member must have length"
+            f" less than or equal to {MOST_KEY_BYTES}"
+        )
+    try:
+        key = serialization.load_pem_private_key(pem, password=None)
+    except TypeError:  # cryptography's word for "a password is needed"
+        _refuse("The private key is encrypted. Provide an unencrypted private key.")
+        raise
+    except ValueError:
+        _refuse("The private key is not PEM-encoded or is not valid.")
+        raise
+    if key.public_key() != leaf.public_key():
+        _refuse("The private key doesn't match the certificate.")
+
+
+def _check_chain(leaf: x509.Certificate, chain: list[x509.Certificate]) -> None:
+    if not chain and not _certifies(leaf, leaf):
+        _refuse(
+            "Provided certificate is not a valid self signed. Please provide either a valid self-signed certificate or"
+            " certificate chain."
+        )
+    for index, (issuer, subject) in enumerate(zip(chain, [leaf, *chain], strict=False)):
+        if issuer == leaf or not _certifies(issuer, subject):
+            _refuse(_BAD_CHAIN.format(index=index))
+    if chain and type(chain[0].public_key()) is not type(leaf.public_key()):
+        _refuse("The cryptographic algorithm of the certificate must match the algorithm of the signing CA.")
+
+
+def _certifies(issuer: x509.Certificate, subject: x509.Certificate) -> bool:
+    try:
+        subject.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def _check_replacement(leaf: x509.Certificate, held: x509.Certificate) -> None:
+    if key_algorithm(leaf) != key_algorithm(held):
+        _refuse(
+            f"The key type and size cannot be changed: the certificate holds {key_algorithm(held)},"
+            f" not {key_algorithm(leaf)}."
+        )
+    dropped = dropped_usages(held, leaf)
+    if dropped:
+        _refuse(f"The key usage of a certificate cannot be removed on re-import: {', '.join(dropped)}.")
+
+
+def _ocsp_urls(certificate: x509.Certificate) -> list[str]:
+    try:
+        access = certificate.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
+    except x509.ExtensionNotFound:
+        return []
+    locations = [item.access_location for item in access if item.access_method._name == "OCSP"]
+    return [location.value for location in locations if isinstance(location, x509.UniformResourceIdentifier)]
+
+
+def _refuse(text: str) -> None:
+    raise AWSValidationException(text)
+
+
+def _listed(backend: Any, statuses: list[str] | None, includes: dict[str, Any] | None) -> Iterable[Any]:
+    """Leave out every key type but RSA_1024 and RSA_2048 unless `Includes.keyTypes` names it, as ACM does."""
+    wanted = set((includes or {}).get("keyTypes") or LISTED_BY_DEFAULT)
+    for arn in list(backend._certificates):
+        bundle = backend.get_certificate(arn)
+        if key_algorithm(bundle._cert) in wanted and (not statuses or bundle.status in statuses):
+            yield bundle
+
+
+def _described(bundle: Any, answer: dict[str, Any]) -> dict[str, Any]:
+    """Write serial, key algorithm and usages as DescribeCertificate does: `0f:ac:..`, `RSA-2048`, names and OIDs."""
+    answer["Certificate"].update(
+        Serial=serial(bundle._cert),
+        KeyAlgorithm=key_algorithm(bundle._cert).replace("_", "-", 1),
+        KeyUsages=[{"Name": name} for name in key_usages(bundle._cert)],
+        ExtendedKeyUsages=[{"Name": name, "OID": oid} for name, oid in extended_key_usages(bundle._cert).items()],
+    )
+    return answer
+
+
+def _summarised(result: Any) -> Any:
+    """Write usages as ListCertificates does: names only."""
+    for summary in result.result["CertificateSummaryList"]:
+        for member in ("KeyUsages", "ExtendedKeyUsages"):
+            summary[member] = [usage["Name"] for usage in summary[member]]
+    return result
