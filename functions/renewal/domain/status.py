@@ -14,14 +14,14 @@ _ENDED: dict[str, type[NeedsPerson]] = {
 
 
 def normalised_status(text: str) -> str:
-    """Return *text* in upper case without blanks or underscores: `SA Approved` and `SAAPPROVED` are one status."""
+    """Return *text* in upper case without blanks or underscores: `SA Approved` is `SAAPPROVED`."""
     return "".join(text.split()).replace("_", "").upper()
 
 
 def ended(status: str) -> type[NeedsPerson] | None:
     """Return the error that *status* amounts to, None while the order can still become a certificate.
 
-    A status that nobody knows yet counts as alive: the time budget of the state machine ends that wait, whereas a
-    wrong end would give up an order that is about to be issued.
+    A status that nobody knows yet counts as alive: the time budget of the state machine ends that wait,
+    whereas a wrong end would give up an order that is about to be issued.
     """
     return _ENDED.get(normalised_status(status))

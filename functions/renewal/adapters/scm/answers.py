@@ -1,4 +1,4 @@
-"""What SCM says, read tolerantly: by content and never by media type, unknown members ignored (SCM reference §12.1)."""
+"""What SCM says, read by content and never by media type, unknown members ignored (SCM reference §12.1)."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def _reported(row: Members, ssl_id: int) -> ReportedCertificate:
 
 
 def _names(common_name: str, value: object) -> tuple[str, ...]:
-    """`a; b`, `a, b`, `dNSName=a, dNSName=b` and lists are all attested; the common name may be left out of them."""
+    """`a; b`, `dNSName=a, dNSName=b` and lists are attested; the common name may be left out of them."""
     written = ",".join(map(text, value)) if isinstance(value, list) else text(value)
     parts = [part.strip().removeprefix("dNSName=").lower() for part in written.replace(";", ",").split(",")]
     return tuple(dict.fromkeys(name for name in (common_name, *parts) if name))

@@ -25,6 +25,8 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 class Login(Protocol):
     """A way to log in."""
 
+    base_url: str
+    """Where it works, ending in `/api`: header logins and OAuth2 each have their hosts (SCM reference §1)."""
     has_password: bool
     """Whether the account has a password that can expire."""
 
@@ -43,7 +45,8 @@ class HeaderLogin:
 
     has_password = True
 
-    def __init__(self, credential: PasswordCredential) -> None:
+    def __init__(self, credential: PasswordCredential, *, base_url: str) -> None:
+        self.base_url = base_url
         self._credential = credential
 
     def headers(self) -> Mapping[str, str]:
@@ -69,8 +72,15 @@ class ClientCredentials:
     has_password = False
 
     def __init__(
-        self, credential: ClientCredentialsCredential, http: httpx.Client, *, token_url: str, clock: Clock
+        self,
+        credential: ClientCredentialsCredential,
+        http: httpx.Client,
+        *,
+        base_url: str,
+        token_url: str,
+        clock: Clock,
     ) -> None:
+        self.base_url = base_url
         self._credential = credential
         self._http = http
         self._token_url = token_url
@@ -104,9 +114,11 @@ class ClientCredentials:
         answer = exchange(self._http, request, _TOKEN)
         if answer.status_code in {400, 401}:
             said = excerpt(text(members(answer).get("error")), self.secrets()) or "nothing more"
-            raise CredentialRefused(
-                f"the token server refused client {self._credential.client_id} (HTTP {answer.status_code}, {said})"
+            msg = (
+                f"the token server refused client {self._credential.client_id} "
+                f"(HTTP {answer.status_code}, {said})"
             )
+            raise CredentialRefused(msg)
         if not answer.is_success:
             raise verdict(_TOKEN, answer, self.secrets())
         self._take(members(answer), asked_at)
@@ -114,6 +126,7 @@ class ClientCredentials:
     def _take(self, answer: Mapping[str, object], asked_at: datetime) -> None:
         token = text(answer.get("access_token"))
         if not token.isascii() or not token.isprintable() or not token:
-            raise ScmUnavailable("the token server's answer holds no access token")
+            msg = "the token server's answer holds no access token"
+            raise ScmUnavailable(msg)
         self._token = token
         self._refresh_at = asked_at + timedelta(seconds=whole(answer.get("expires_in")) or 0) - REFRESH_EARLY

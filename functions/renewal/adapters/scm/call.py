@@ -19,8 +19,8 @@ class Operation(StrEnum):
     PROFILES = "list certificate profiles"
     REPORT = "report certificates"
     MARK_RENEWED = "mark as renewed"
-    PASSWORD_STATE = "read the password state"
-    TOKEN = "get an access token"
+    PASSWORD_STATE = "read the password state"  # noqa: S105  # no password
+    TOKEN = "get an access token"  # noqa: S105  # no token
 
 
 ABOUT_ONE_ORDER = frozenset({Operation.COLLECT, Operation.DETAILS, Operation.MARK_RENEWED})
@@ -56,4 +56,4 @@ class Call:
 
 
 ORDER_SECONDS = 60.0
-"""Enrolling takes SCM 3 to 6 seconds on a good day; giving up early only turns answers into lost ones (§3.7)."""
+"""Enrolling takes SCM 3 to 6 s on a good day; giving up early only turns answers into lost ones (§3.7)."""

@@ -14,7 +14,13 @@ from renewal.domain.delegation import Profile
 from renewal.domain.errors import OrderPending, OrderUnknown, ScmUnavailable
 from renewal.domain.names import common_name
 from renewal.domain.order import token_in
-from renewal.ports import CertificateAuthority, EnrollRequest, OrderDetails, PasswordState, ReportedCertificate
+from renewal.ports import (
+    CertificateAuthority,
+    EnrollRequest,
+    OrderDetails,
+    PasswordState,
+    ReportedCertificate,
+)
 
 PAGE_SIZE = 200  # the largest that SCM serves (SCM reference §3.3)
 ANY_STATUS = 0  # §5.14, numeric codes of reports
@@ -26,8 +32,9 @@ _PEM_END = "-----END CERTIFICATE-----"
 class Line(Protocol):
     """The way to SCM for one account."""
 
-    has_password: bool
-    """Whether the account has a password that can expire."""
+    @property
+    def has_password(self) -> bool:
+        """Whether the account has a password that can expire."""
 
     def send(self, call: Call) -> httpx.Response:
         """Return SCM's 2xx answer; raise what any other answer, or none, amounts to."""
@@ -43,7 +50,7 @@ class ScmClient(CertificateAuthority):
         self._line = line
 
     def password_state(self) -> PasswordState | None:
-        """Read the account's password state (SCM reference §9); None for OAuth2 clients, which have no password."""
+        """Read the account's password state (SCM reference §9); None for OAuth2 clients, which have none."""
         if not self._line.has_password:
             return None
         call = Call(Operation.PASSWORD_STATE, "GET", "/admin/v1/password")
@@ -67,7 +74,7 @@ class ScmClient(CertificateAuthority):
         return answers.reported_from(answers.objects(said.get("reports")))
 
     def enroll(self, request: EnrollRequest) -> int:
-        """Order a certificate (§5.4): the names travel in `subjAltNames`, those inside the CSR are not looked at."""
+        """Order a certificate (§5.4): names travel in `subjAltNames`, SCM ignores those inside the CSR."""
         first = common_name(request.names)
         body = {
             "orgId": request.department_id,
@@ -84,7 +91,7 @@ class ScmClient(CertificateAuthority):
         return ssl_id
 
     def find(self, token: str, names: tuple[str, ...], department_id: int) -> int | None:
-        """Search the department's orders for these names, newest first, until the comment of one holds *token*.
+        """Open the department's orders for these names, newest first, until the comment of one holds *token*.
 
         None is said only when every candidate has been read: on it depends whether there is a second order.
         """
@@ -98,7 +105,8 @@ class ScmClient(CertificateAuthority):
             if token_in(comment) == token:
                 return ssl_id
         if unread:
-            raise ScmUnavailable(f"SCM lists order {unread} and does not know it: nothing can be said about the others")
+            msg = f"SCM lists order {unread} and does not know it when asked: it might be the one"
+            raise ScmUnavailable(msg)
         return None
 
     def details(self, ssl_id: int) -> OrderDetails:
@@ -110,11 +118,12 @@ class ScmClient(CertificateAuthority):
         return answers.details_from(row, ssl_id)
 
     def collect(self, ssl_id: int) -> str:
-        """Fetch certificate and chain as PEM (§5.10); an empty 200 means pending like the codes of that name."""
+        """Fetch certificate and chain as PEM (§5.10); an empty 200 means pending, like five codes."""
         call = Call(Operation.COLLECT, "GET", f"/ssl/v1/collect/{ssl_id}", {"format": "x509"})
         pem = self._line.send(call).content.decode("ascii", errors="ignore")
         if not pem.strip():
-            raise OrderPending(f"SCM has nothing to collect for order {ssl_id} yet")
+            msg = f"SCM has nothing to collect for order {ssl_id} yet"
+            raise OrderPending(msg)
         if not 0 < pem.count(_PEM_BEGIN) == pem.count(_PEM_END):
             raise unusable(call, "whole PEM certificate")
         return pem
@@ -136,8 +145,10 @@ class ScmClient(CertificateAuthority):
                 found.add(ssl_id)
         return found
 
-    def _pages(self, operation: Operation, path: str, params: Mapping[str, str | int]) -> Iterator[answers.Members]:
-        """Every row of a listing, page by page (§3.3); a row may come twice when the listing changes meanwhile."""
+    def _pages(
+        self, operation: Operation, path: str, params: Mapping[str, str | int]
+    ) -> Iterator[answers.Members]:
+        """Every row of a listing, page by page (§3.3); one may come twice when the listing changes."""
         position = 0
         while True:
             call = Call(operation, "GET", path, {**params, "size": PAGE_SIZE, "position": position})
@@ -145,7 +156,7 @@ class ScmClient(CertificateAuthority):
             yield from rows
             position += len(rows)
             total = answers.whole(answer.headers.get("X-Total-Count"))
-            # Without a total, a short page is the last; with one, SCM may have cut the page shorter than asked.
+            # Without a total a short page is the last; with one, SCM may serve shorter pages than asked.
             if not rows or (position >= total if total is not None else len(rows) < PAGE_SIZE):
                 return
 

@@ -27,10 +27,10 @@ _STALE_CONNECTION = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteErro
 def new_http_client(
     *, connect_seconds: float = 5.0, read_seconds: float = 20.0, transport: httpx.BaseTransport | None = None
 ) -> httpx.Client:
-    """Return the client to share between all accounts: one TLS context, connections kept for 10 s, no cookies kept.
+    """Return the client that all accounts share: one TLS context, connections kept for 10 s, no cookies kept.
 
-    Calls that order wait longer than *read_seconds* by themselves (`call.ORDER_SECONDS`). *transport* replaces the
-    network, in tests.
+    Calls that order wait longer than *read_seconds* by themselves (`call.ORDER_SECONDS`). *transport* is the
+    network unless a test brings another.
     """
     for library in ("httpx", "httpcore"):
         # They write URLs and headers, and a header is where the password travels.
@@ -50,9 +50,9 @@ def new_http_client(
 def exchange(http: httpx.Client, request: httpx.Request, call: Call) -> httpx.Response:
     """Send *request* and return what comes back, whatever its status.
 
-    What only reads is sent once more when a kept-alive connection turned out to be dead. Raises AnswerLost when
-    a call that orders may have reached SCM, ScmUnavailable for everything else. httpx's errors carry the request
-    and with it the password, so they are never chained to ours.
+    What only reads is sent once more when a kept-alive connection turned out to be dead. Raises AnswerLost
+    when a call that orders may have reached SCM, ScmUnavailable for everything else. httpx's errors carry the
+    request and with it the password, so they are never chained to ours.
     """
     result = _sent(http, request)
     if isinstance(result, _STALE_CONNECTION) and call.only_reads:
@@ -60,8 +60,10 @@ def exchange(http: httpx.Client, request: httpx.Request, call: Call) -> httpx.Re
     if isinstance(result, httpx.Response):
         return result
     if call.orders and not isinstance(result, _NOTHING_WAS_SENT):
-        raise AnswerLost(f"SCM's answer was lost: {call.operation} ended in {_named(result)}")
-    raise ScmUnavailable(f"SCM did not answer: {call.operation} ended in {_named(result)}")
+        msg = f"SCM's answer was lost: {call.operation} ended in {_named(result)}"
+        raise AnswerLost(msg)
+    msg = f"SCM did not answer: {call.operation} ended in {_named(result)}"
+    raise ScmUnavailable(msg)
 
 
 def _sent(http: httpx.Client, request: httpx.Request) -> httpx.Response | httpx.RequestError:
@@ -73,4 +75,6 @@ def _sent(http: httpx.Client, request: httpx.Request) -> httpx.Response | httpx.
 
 def _named(error: httpx.RequestError) -> str:
     # Only connecting errors are quoted: they speak of the host, the others may quote what was sent.
-    return f"{type(error).__name__} ({error})" if isinstance(error, httpx.ConnectError) else type(error).__name__
+    return (
+        f"{type(error).__name__} ({error})" if isinstance(error, httpx.ConnectError) else type(error).__name__
+    )

@@ -1,4 +1,4 @@
-"""What is stored for an account, in one of two forms:
+"""What is stored for an account, in one of two forms.
 
 header login  `{"login": …, "password": …, "customerUri": …}`  (SCM reference §2.1)
 OAuth2        `{"client_id": …, "client_secret": …}`           (SCM reference §2.3)
@@ -36,12 +36,14 @@ Credential = PasswordCredential | ClientCredentialsCredential
 
 
 def credential_from(document: Mapping[str, str]) -> Credential:
-    """Read a stored credential. Raises CredentialMissing with the members at fault, never with their values."""
+    """Read a stored credential. Raises CredentialMissing, naming the members at fault, never their values."""
     is_client = any(document.get(member) for member in CLIENT_MEMBERS)
     if is_client and any(document.get(member) for member in PASSWORD_MEMBERS):
-        raise CredentialMissing(
-            f"the stored credential mixes two forms: keep {_listed(PASSWORD_MEMBERS)}, or {_listed(CLIENT_MEMBERS)}"
+        msg = (
+            f"the stored credential mixes two forms: keep {_listed(PASSWORD_MEMBERS)} "
+            f"or {_listed(CLIENT_MEMBERS)}"
         )
+        raise CredentialMissing(msg)
     if is_client:
         return ClientCredentialsCredential(*_values(document, CLIENT_MEMBERS))
     return PasswordCredential(*_values(document, PASSWORD_MEMBERS))
@@ -50,14 +52,16 @@ def credential_from(document: Mapping[str, str]) -> Credential:
 def _values(document: Mapping[str, str], members: tuple[str, ...]) -> tuple[str, ...]:
     missing = [member for member in members if not document.get(member)]
     if missing:
-        raise CredentialMissing(f"the stored credential lacks {_listed(missing)}; it needs {_listed(members)}")
+        msg = f"the stored credential lacks {_listed(missing)}; it needs {_listed(members)}"
+        raise CredentialMissing(msg)
     values = tuple(document[member] for member in members)
     unfit = [member for member, value in zip(members, values, strict=True) if not _fits_a_header(value)]
     if unfit:
-        raise CredentialMissing(
-            f"{_listed(unfit)} of the stored credential must be a text of printable ASCII characters without a "
-            f"blank or line break at either end: it travels in an HTTP header"
+        msg = (
+            f"{_listed(unfit)} of the stored credential must be printable ASCII without a blank or "
+            f"line break at either end: it travels in an HTTP header"
         )
+        raise CredentialMissing(msg)
     return values
 
 

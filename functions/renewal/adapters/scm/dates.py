@@ -18,10 +18,10 @@ _PATTERNS = (
 
 
 def moment(value: object) -> datetime | None:
-    """Return the aware UTC moment that SCM's *value* says; None for nothing (absent, null, "") and for the unreadable.
+    """Return the aware UTC moment that SCM's *value* says; None when it says nothing, or nothing readable.
 
-    Without a zone it is taken as UTC, without a time as midnight: SCM documents neither, so nothing but reports
-    may depend on it (a certificate's own validity is in the certificate).
+    Without a zone it is taken as UTC, without a time as midnight: SCM documents neither, so nothing but
+    reports may depend on it (a certificate's own validity is in the certificate).
     """
     if not isinstance(value, str) or not value.strip():
         return None

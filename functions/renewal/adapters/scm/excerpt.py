@@ -10,14 +10,15 @@ _REMOVED = "[removed]"
 
 _PEM = re.compile(r"-----BEGIN.*?(?:-----END[^-]*-----|\Z)", re.DOTALL)
 _NAMED_SECRET = re.compile(
-    r"""(\b(?:password|passwd|secret|token|authorization)["']?\s*[=:]\s*|\bbearer\s+)(?:bearer\s+)?\S+""", re.IGNORECASE
+    r"""(\b(?:password|passwd|secret|token|authorization)["']?\s*[=:]\s*|\bbearer\s+)(?:bearer\s+)?\S+""",
+    re.IGNORECASE,
 )
 _LONG_CODE = re.compile(r"[A-Za-z0-9+/=_-]{32,}")
 """Base64 or hexadecimal of 24 bytes and more. Labels of domain names look like it, but have no capitals."""
 
 
 def excerpt(text: str, secrets: Iterable[str] = ()) -> str:
-    """Return *text* on one line of at most 200 characters without PEM, *secrets*, or what looks like a secret."""
+    """Return *text* on one line of at most 200 characters, without PEM, *secrets* and what looks like one."""
     for secret in secrets:
         text = text.replace(secret, _REMOVED)
     text = _PEM.sub(_REMOVED, text)

@@ -1,7 +1,7 @@
-"""Every error code that SCM is known to use, and the error that it amounts to (SCM reference §3.2, Appendix A).
+"""Every error code that SCM is known to use, and the error it amounts to (SCM reference §3.2, Appendix A).
 
-The vendor gives no HTTP status for a code, so the code decides and not the status. Meanings are shortened. Six
-numbers mean two things; which of them depends on what was asked.
+The vendor gives no HTTP status for a code, so the code decides and not the status. Meanings are shortened.
+Six numbers mean two things; which of them depends on what was asked.
 """
 
 from __future__ import annotations
@@ -227,7 +227,11 @@ class Code:
 
 CODES = (
     *(Code(number, meaning, kind) for kind, group in _MEANINGS.items() for number, meaning in group.items()),
-    *(Code(number, meaning, kind, at) for number, group in _TWO_MEANINGS.items() for at, kind, meaning in group),
+    *(
+        Code(number, meaning, kind, at)
+        for number, group in _TWO_MEANINGS.items()
+        for at, kind, meaning in group
+    ),
 )
 _BY_NUMBER = {(code.number, code.operation): code for code in CODES}
 

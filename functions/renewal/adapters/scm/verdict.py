@@ -30,8 +30,8 @@ _NO_BETTER_NAME = (ScmRefused, CredentialRefused)
 def verdict(call: Call, answer: httpx.Response, secrets: Iterable[str] = ()) -> RenewalError:
     """Return the error for an *answer* to *call* that isn't the one hoped for.
 
-    Its message has the operation, SCM's code and description (without *secrets*) and the HTTP status: never a header,
-    a signing request or a body.
+    Its message has the operation, SCM's code and description (without *secrets*) and the HTTP status: never a
+    header, a signing request or a body.
     """
     said = members(answer)
     code = whole(said.get("code"))
@@ -40,7 +40,9 @@ def verdict(call: Call, answer: httpx.Response, secrets: Iterable[str] = ()) -> 
     return kind(_sentence(call, answer, said, meaning, secrets))
 
 
-def failed_within(call: Call, answer: httpx.Response, code: int | None, secrets: Iterable[str]) -> RenewalError:
+def failed_within(
+    call: Call, answer: httpx.Response, code: int | None, secrets: Iterable[str]
+) -> RenewalError:
     """Return the error for a 2xx *answer* whose body says that it failed with *code* (reports do, §10.1)."""
     meaning = known(code, call.operation)
     said = {"code": code, "description": members(answer).get("message")}
@@ -83,16 +85,19 @@ def _fitting(call: Call, kind: type[RenewalError]) -> type[RenewalError]:
 def _ordered_or_not(call: Call, answer: httpx.Response, kind: type[RenewalError]) -> type[RenewalError]:
     """Return AnswerLost unless the answer to a call that orders proves that nothing was ordered.
 
-    Only a 4xx that refuses does. 429 counts as lost although most rate limiters answer before anything is done: SCM documents
-    none, so nobody has promised that. So do -140 and -195 (CSR decoding, CA not available): nobody has
-    said that the order was not stored first. A look at SCM costs one request, a second order a certificate.
+    Only a 4xx that refuses does. 429 counts as lost although most rate limiters answer before anything is
+    done: SCM documents none, so nobody has promised it. So do -140 and -195 (CSR decoding, CA not available):
+    nobody has said that the order isn't stored first. A look at SCM costs a request, a second order a
+    certificate.
     """
     if call.orders and (issubclass(kind, Retryable) or not httpx.codes.is_client_error(answer.status_code)):
         return AnswerLost
     return kind
 
 
-def _sentence(call: Call, answer: httpx.Response, said: Members, meaning: Code | None, secrets: Iterable[str]) -> str:
+def _sentence(
+    call: Call, answer: httpx.Response, said: Members, meaning: Code | None, secrets: Iterable[str]
+) -> str:
     code = excerpt(text(said.get("code")), secrets)
     description = excerpt(text(said.get("description")), secrets) or (meaning.meaning if meaning else "")
     words = [f"code {code}" if code else "no code", f"'{description}'" if description else "no description"]

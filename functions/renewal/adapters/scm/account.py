@@ -1,0 +1,105 @@
+"""One delegation's account at SCM."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import httpx
+
+from renewal.adapters.scm.authentication import Login
+from renewal.adapters.scm.call import Call
+from renewal.adapters.scm.connection import exchange
+from renewal.adapters.scm.verdict import verdict
+from renewal.domain.errors import CredentialRefused
+
+
+class Account:
+    """Sends calls with the account's login, and with a newer one when SCM refuses it.
+
+    A version of the credential that SCM has refused is never sent again: SCM counts failed attempts and
+    locks accounts (SCM reference §2.4). *latest* returns the version that is stored now, and its login.
+    """
+
+    def __init__(
+        self, http: httpx.Client, version: str, login: Login, latest: Callable[[], tuple[str, Login]]
+    ) -> None:
+        self._http = http
+        self._version = version
+        self._login = login
+        self._latest = latest
+        self._refusals: dict[str, str] = {}
+
+    @property
+    def version(self) -> str:
+        """The version of the credential in use."""
+        return self._version
+
+    @property
+    def has_password(self) -> bool:
+        """Whether the account has a password that can expire."""
+        return self._login.has_password
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return what must never be read in a message."""
+        return self._login.secrets()
+
+    def use(self, version: str, login: Login) -> None:
+        """Log in like that from now on."""
+        self._version, self._login = version, login
+
+    def send(self, call: Call) -> httpx.Response:
+        """Return SCM's 2xx answer.
+
+        Raises what any other answer amounts to, or no answer. A refused login is followed by one more try if
+        another credential has been stored meanwhile: SCM checks the login before anything else (§2.4).
+        """
+        if self._version not in self._refusals:
+            try:
+                return self._attempt(call)
+            except CredentialRefused as refusal:
+                self._refusals[self._version] = str(refusal)
+        self._take_newer()
+        try:
+            return self._attempt(call)
+        except CredentialRefused as refusal:
+            self._refusals[self._version] = str(refusal)
+            raise
+
+    def _take_newer(self) -> None:
+        version, login = self._latest()
+        if version in self._refusals:
+            msg = (
+                f"{self._refusals[version]}; this credential (version {version}) is not tried again, "
+                f"because SCM locks accounts after failed attempts: store the right one"
+            )
+            raise CredentialRefused(msg)
+        self.use(version, login)
+
+    def _attempt(self, call: Call) -> httpx.Response:
+        answer = self._exchange(call)
+        if answer.status_code == httpx.codes.UNAUTHORIZED and self._login.renew():
+            answer = self._exchange(call)
+        if not answer.is_success:
+            raise verdict(call, answer, self._login.secrets())
+        return answer
+
+    def _exchange(self, call: Call) -> httpx.Response:
+        return exchange(self._http, self._request(call), call)
+
+    def _request(self, call: Call) -> httpx.Request:
+        headers = dict(self._login.headers())
+        if call.body is not None:
+            headers["Content-Type"] = "application/json;charset=utf-8"
+        return self._http.build_request(
+            call.method,
+            self._login.base_url.rstrip("/") + call.path,
+            params=call.params or None,
+            headers=headers,
+            content=None if call.body is None else json.dumps(call.body),
+            timeout=self._patience(call),
+        )
+
+    def _patience(self, call: Call) -> httpx.Timeout:
+        usual = self._http.timeout
+        return usual if call.read_seconds is None else httpx.Timeout(call.read_seconds, connect=usual.connect)
