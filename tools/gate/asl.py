@@ -129,7 +129,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Lint the state machines of the template named in *arguments*."""
     (template,) = arguments or sys.argv[1:]
     return report(
-        lint_template(Path(template), Names.of_the_functions()), clean=f"{template}: state machines are sound"
+        lint_template(Path(template), Names.of_the_functions()), clean=f"{template}: the state machines are sound"
     )
 
 

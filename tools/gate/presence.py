@@ -4,20 +4,20 @@ A path that selects nothing is `States.Runtime`, which on AWS neither Retry nor 
 `States.ALL` (AWS: step-functions/latest/dg/concepts-error-handling.html); the interpreters that run offline
 let `States.ALL` catch it, so a test would be green. Hence this check. A field is in doubt when
 
-* a Choice tests it with IsPresent, or some state sets it by ResultPath: then not every way here need have it;
+* a Choice tests it with IsPresent;
+* a state before sets it by ResultPath, on one of its ways out or on one of the ways here;
 * it is a field of the execution's input, all of which may be left out.
 
 A state that reads such a field must be reached only by ways on which it is there: past the IsPresent, past
-the state that sets it. This is the usual forward analysis over the states of one scope: `known` meets by
-intersection. A state that replaces the whole document starts a new one, named after that state; nothing is
-known of a document but what is tested or selected, and a field is in doubt only in the documents where
-somebody doubts it.
+the state that sets it, past another that reads it. This is the usual forward analysis over the states of one
+scope: `known` meets by intersection, `perhaps` by union. A state that replaces the whole document starts a
+new one, named after that state, of which nothing is known but what the state selects.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gate.definition import Scope, State, scopes
@@ -30,18 +30,23 @@ _INPUT = "input"
 
 @dataclass(frozen=True, slots=True)
 class _Fact:
-    """What holds when a state is entered: the paths that are there, and which documents `$` may be."""
+    """What holds when a state is entered."""
 
     known: Paths
+    """These are there, whatever way led here."""
+    perhaps: Paths
+    """Some state before may have set these."""
     documents: Paths
+    """`$` is one of these."""
 
     def met(self, other: _Fact | None) -> _Fact:
         if other is None:
             return self
-        return _Fact(self.known & other.known, self.documents | other.documents)
+        perhaps, documents = self.perhaps | other.perhaps, self.documents | other.documents
+        return _Fact(self.known & other.known, perhaps, documents)
 
     def plus(self, paths: Paths) -> _Fact:
-        return _Fact(self.known | paths, self.documents)
+        return replace(self, known=self.known | paths)
 
 
 @dataclass(slots=True)
@@ -87,7 +92,7 @@ def _in_doubt(path: str, scope: Scope, fact: _Fact, doubts: set[tuple[str, str]]
         return path.startswith(EXECUTION_INPUT)
     if scope.owner is None and _INPUT in fact.documents and path.count(".") == 1:
         return True
-    return any((document, path) in doubts for document in fact.documents)
+    return path in fact.perhaps or any((document, path) in doubts for document in fact.documents)
 
 
 def _prefixes(path: str) -> list[str]:
@@ -99,47 +104,48 @@ def _prefixes(path: str) -> list[str]:
 def _at_start(scope: Scope) -> _Fact:
     """Return what is known of a scope's input: what the Map around it selects."""
     selector = scope.owner.body.get("ItemSelector", {}) if scope.owner else {}
-    return _Fact(frozenset("$." + str(key).removesuffix(".$") for key in selector), frozenset({_INPUT}))
+    known = frozenset("$." + str(key).removesuffix(".$") for key in selector)
+    return _Fact(known, frozenset(), frozenset({_INPUT}))
 
 
 def _doubts(scope: Scope, facts: Mapping[str, _Fact]) -> set[tuple[str, str]]:
-    """Return (document, path) of every field that somebody tests for presence, or that only some ways set."""
-    found = set()
-    for name, fact in facts.items():
-        state = scope.states.get(name)
-        if state is not None:
-            paths = {*_tested(state.body.get("Choices", [])), *_result_paths(state)}
-            found |= {(document, path) for document in fact.documents for path in paths}
-    return found
+    """Return (document, path) of every field that a Choice tests for presence."""
+    return {
+        (document, path)
+        for name, fact in facts.items()
+        if name in scope.states
+        for path in _tested(scope.states[name].body.get("Choices", []))
+        for document in fact.documents
+    }
 
 
 def _tested(rules: Any) -> Iterator[str]:
     for rule in rules:
         if "IsPresent" in rule:
-            yield str(rule["Variable"])
+            yield str(rule.get("Variable"))
         inner = [rule["Not"]] if "Not" in rule else []
         yield from _tested([*rule.get("And", []), *rule.get("Or", []), *inner])
 
 
-def _result_paths(state: State) -> set[str]:
+def _result_paths(state: State) -> Paths:
     paths = {clause.get("ResultPath") for clause in [state.body, *state.body.get("Catch", [])]}
-    return {path for path in paths if path not in (None, "$")}
+    return frozenset(path for path in paths if path not in (None, "$"))
 
 
 def _transitions(name: str, state: State, fact: _Fact) -> Iterator[tuple[str, _Fact]]:
     """Yield (next state, what holds there) of every way out of *state*."""
+    read = frozenset(part for path in read_by(state) for part in _prefixes(path))
+    after = replace(fact.plus(read), perhaps=fact.perhaps | _result_paths(state))
     for clause in state.body.get("Catch", []):
-        yield clause["Next"], _caught(name, clause, fact)
+        yield clause.get("Next", ""), _caught(name, clause, after)
     if state.type == "Choice":
         yield from _chosen(state, fact)
     elif "Next" in state.body:
-        yield state.body["Next"], _passed_on(name, state, fact)
-
-
-def _passed_on(name: str, state: State, fact: _Fact) -> _Fact:
-    if replaces_document(state):
-        return _new_document(name, fact, set_by(state))
-    return fact.plus(set_by(state))
+        made = set_by(state)
+        yield (
+            state.body["Next"],
+            _new_document(name, fact, made) if replaces_document(state) else after.plus(made),
+        )
 
 
 def _caught(name: str, clause: Mapping[str, Any], fact: _Fact) -> _Fact:
@@ -152,12 +158,12 @@ def _caught(name: str, clause: Mapping[str, Any], fact: _Fact) -> _Fact:
 
 def _new_document(name: str, fact: _Fact, paths: Paths) -> _Fact:
     context = frozenset(path for path in fact.known if path.startswith("$$"))
-    return _Fact(context | paths, frozenset({name}))
+    return _Fact(context | paths, frozenset(), frozenset({name}))
 
 
 def _chosen(state: State, fact: _Fact) -> Iterator[tuple[str, _Fact]]:
     for rule in state.body.get("Choices", []):
-        yield rule["Next"], fact.plus(_implied(rule, matched=True))
+        yield rule.get("Next", ""), fact.plus(_implied(rule, matched=True))
         fact = fact.plus(_implied(rule, matched=False))
     if "Default" in state.body:
         yield state.body["Default"], fact
@@ -172,7 +178,7 @@ def _implied(rule: Mapping[str, Any], *, matched: bool) -> Paths:
             parts = [_implied(part, matched=matched) for part in rule[operator]]
             return frozenset.union(*parts) if all_hold else frozenset.intersection(*parts)
     if "IsPresent" in rule:
-        return frozenset({str(rule["Variable"])} if rule["IsPresent"] is matched else ())
+        return frozenset({str(rule.get("Variable"))} if rule["IsPresent"] is matched else ())
     return frozenset(read_by_rule(rule))
 
 

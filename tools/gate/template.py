@@ -7,6 +7,7 @@ misspelt IAM action shows only there. Handlers, code folders and schedules are n
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,7 @@ def faults(template: Path) -> Iterator[str]:
     text = template.read_text(encoding="utf-8")
     yield from (f"{template}: {fault}" for fault in _cfn_lint(text))
     yield from (f"{template}: {fault}" for fault in handlers.faults(yaml_parse(text), template.parent))
+    os.environ.setdefault("AWS_DEFAULT_REGION", REGION)  # SAM's transform asks for one
     try:
         plain = load(template, {}).body
     except TemplateProblem as refused:
