@@ -32,13 +32,30 @@ _SINGLE_ATTEMPT = frozenset({"acm"})
 nothing is sent again behind `acm.py`'s back: it looks first, and the state machine does the waiting."""
 
 _BUSY = frozenset(
-    """
-    BandwidthLimitExceeded ConcurrentModificationException ConditionalRequestConflict DependencyTimeoutException
-    InternalServerError KMSInternalException KeyUnavailableException OperationAborted PriorRequestNotComplete
-    ProvisionedThroughputExceededException RequestLimitExceeded RequestThrottled RequestThrottledException RequestTimeout
-    RequestTimeoutException SlowDown ThrottledException Throttling ThrottlingException TooManyRequestsException
-    TransactionConflictException TransactionInProgressException
-    """.split()
+    [
+        "BandwidthLimitExceeded",
+        "ConcurrentModificationException",
+        "ConditionalRequestConflict",
+        "DependencyTimeoutException",
+        "InternalServerError",
+        "KMSInternalException",
+        "KeyUnavailableException",
+        "OperationAborted",
+        "PriorRequestNotComplete",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "RequestTimeout",
+        "RequestTimeoutException",
+        "SlowDown",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "TransactionConflictException",
+        "TransactionInProgressException",
+    ]
 )
 """Codes below HTTP 500 that mean "later" (botocore's retry tables; AWS's pages of errors of the services used)."""
 
@@ -117,7 +134,9 @@ def _of_botocore(error: BotoCoreError, action: str) -> RenewalError:
     kind = type(error).__name__
     if isinstance(error, _NO_ANSWER):
         return StoreUnavailable(f"{action} got no answer from AWS: {kind}")
-    return StoreRefused(f"{action} could not be sent: {kind}; see the function's region, credentials and settings")
+    return StoreRefused(
+        f"{action} could not be sent: {kind}; see the function's region, credentials and settings"
+    )
 
 
 def scrubbed(text: str) -> str:

@@ -40,7 +40,8 @@ class EventBridgeAnnouncer:
         )
         if answer["FailedEntryCount"]:
             code = answer["Entries"][0].get("ErrorCode", "Unknown")
-            raise StoreUnavailable(f"events:PutEvents did not take the event for {order.path}: {code}")
+            msg = f"events:PutEvents did not take the event for {order.path}: {code}"
+            raise StoreUnavailable(msg)
 
 
 def _detail(order: Order, served: Served, previous: Served | None) -> dict[str, Any]:

@@ -41,7 +41,8 @@ class KmsOpener:
         """Return the key of exactly this order. Raises KeyLost."""
         key = _readable(self._decrypt(sealed, _context(delegation, certificate, token))) if sealed else None
         if key is None:
-            raise KeyLost(f"what is sealed for {delegation}/{certificate} (order {token}) is not a private key")
+            msg = f"what is sealed for {delegation}/{certificate} (order {token}) is not a private key"
+            raise KeyLost(msg)
         return key
 
     @translated("kms:Decrypt", {"InvalidCiphertextException": KeyLost, "IncorrectKeyException": KeyLost})

@@ -32,6 +32,9 @@ Key = tuple[str, str]
 
 DELEGATION = "delegation"
 CERTIFICATE = "certificate"
+CERTIFICATE_PREFIX = "certificate#"
+ORDER_PREFIX = "order#"
+REPLACEMENT_PREFIX = "replacement#"
 ESTATE = "#estate"
 """Partition of what concerns everything; no delegation can be called so (`renewal.domain.request.NAME`)."""
 
@@ -43,17 +46,22 @@ def delegation_key(name: str) -> Key:
 
 def certificate_key(delegation: str, name: str) -> Key:
     """Key of a certificate."""
-    return delegation, f"{CERTIFICATE}#{name}"
+    return delegation, f"{CERTIFICATE_PREFIX}{name}"
 
 
 def order_key(delegation: str, certificate: str) -> Key:
     """Key of a certificate's open order; there is but one, so there can't be two orders."""
-    return delegation, f"order#{certificate}"
+    return delegation, f"{ORDER_PREFIX}{certificate}"
 
 
 def replacement_key(replacement: Replacement) -> Key:
     """Key of a standing order to replace; the same order twice is one."""
-    return ESTATE, f"replacement#{stamp(replacement.issued_before)}#{replacement.issuer.casefold()}"
+    return ESTATE, f"{REPLACEMENT_PREFIX}{stamp(replacement.issued_before)}#{replacement.issuer.casefold()}"
+
+
+def name_in(item: Item) -> str:
+    """Return the certificate's name in the sort key of its item or of its open order."""
+    return str(item["item"]).partition("#")[2]
 
 
 def stamp(moment: datetime) -> str:
@@ -128,7 +136,7 @@ def _certificate_spec_from(item: Item) -> CertificateSpec:
     spec = item["spec"]
     return CertificateSpec(
         delegation=item["delegation"],
-        name=item["item"].partition("#")[2],
+        name=name_in(item),
         names=tuple(spec["names"]),
         profile_id=int(spec["profile_id"]),
         key_type=KeyType(spec["key_type"]),
@@ -213,6 +221,7 @@ def order_item(order: Order) -> dict[str, Any]:
             "item": item,
             "token": order.token,
             "status": order.status.value,
+            "department_id": order.department_id,
             "names": list(order.names),
             "profile_id": order.profile_id,
             "key_type": order.key_type.value,
@@ -237,9 +246,10 @@ def order_from(item: Item) -> Order:
     """Read the item of an open order."""
     return Order(
         delegation=item["delegation"],
-        certificate=item["item"].partition("#")[2],
+        certificate=name_in(item),
         token=item["token"],
         status=OrderStatus(item["status"]),
+        department_id=int(item["department_id"]),
         names=tuple(item["names"]),
         profile_id=int(item["profile_id"]),
         key_type=KeyType(item["key_type"]),

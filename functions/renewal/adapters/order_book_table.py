@@ -30,7 +30,7 @@ Request = dict[str, Any]
 _serializer, _deserializer = TypeSerializer(), TypeDeserializer()
 
 
-class ConditionFailed(Exception):  # noqa: N818
+class ConditionFailed(Exception):
     """A write's condition did not hold, or DynamoDB's answer to its success was lost and botocore wrote again.
 
     Which of the two it was, the caller finds out by comparing.
@@ -67,7 +67,8 @@ class Table:
             yield from items
             in_vain = 0 if items else in_vain + 1
             if left and in_vain >= _PATIENCE:
-                raise StoreUnavailable("dynamodb:BatchGetItem keeps leaving keys unprocessed")
+                msg = "dynamodb:BatchGetItem keeps leaving keys unprocessed"
+                raise StoreUnavailable(msg)
 
     @translated("dynamodb:BatchGetItem")
     def _batch_get(self, keys: list[Request]) -> tuple[list[Item], list[Request]]:
@@ -170,20 +171,18 @@ def updated(
     change: str,
     values: Mapping[str, Any],
     *,
-    condition: str,
+    condition: str = "",
     more_names: Mapping[str, str] | None = None,
 ) -> Request:
     """Change attributes of one item. *more_names*: those of `#names` that are not called so (map keys with hyphens)."""
     names = _names(f"{change} {condition}") | {f"#{name}": text for name, text in (more_names or {}).items()}
-    return {
-        "Update": {
-            "Key": _wire(_key(key)),
-            "UpdateExpression": change,
-            "ConditionExpression": condition,
-            "ExpressionAttributeNames": names,
-            "ExpressionAttributeValues": _values(values),
-        }
+    write: Request = {
+        "Key": _wire(_key(key)),
+        "UpdateExpression": change,
+        "ExpressionAttributeNames": names,
+        "ExpressionAttributeValues": _values(values),
     }
+    return {"Update": write | ({"ConditionExpression": condition} if condition else {})}
 
 
 def deleted(key: Key, *, condition: str, values: Mapping[str, Any] | None = None) -> Request:

@@ -1,0 +1,198 @@
+"""ACM in any region: import, re-import into the same ARN, and never a second copy.
+
+ACM keeps one certificate per ARN and forgets the one before. It imports once a second per region; when it is busy the
+state machine comes back later. Rules: AWS, acm/latest/userguide/import-reimport.html and import-certificate-prerequisites.html.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from cryptography.x509.oid import NameOID
+
+from renewal.adapters.aws import translated
+from renewal.domain.acm_rules import HeldCertificate, require_same_key_type, require_usages_kept
+from renewal.domain.certificate import Certificate, normalised_serial
+from renewal.domain.errors import (
+    AcmCertificateMissing,
+    AcmQuotaReached,
+    AcmRefused,
+    AcmWouldRefuse,
+    RenewalError,
+    StoreUnavailable,
+)
+from renewal.domain.order import ManagedCertificate
+from renewal.ports import Pair
+
+if TYPE_CHECKING:
+    from mypy_boto3_acm.client import ACMClient
+    from mypy_boto3_acm.literals import KeyAlgorithmType
+
+MAX_KEY = 5_120  # bytes of PEM (AWS: acm/latest/userguide/import-certificate-prerequisites.html)
+
+EVERY_KEY_TYPE: tuple[KeyAlgorithmType, ...] = (
+    "RSA_1024",
+    "RSA_2048",
+    "RSA_3072",
+    "RSA_4096",
+    "EC_prime256v1",
+    "EC_secp384r1",
+    "EC_secp521r1",
+)
+"""ListCertificates shows RSA up to 2048 bits only, unless it is told."""
+
+_USAGE_OIDS = {
+    "TLS_WEB_SERVER_AUTHENTICATION": "1.3.6.1.5.5.7.3.1",
+    "TLS_WEB_CLIENT_AUTHENTICATION": "1.3.6.1.5.5.7.3.2",
+    "CODE_SIGNING": "1.3.6.1.5.5.7.3.3",
+    "EMAIL_PROTECTION": "1.3.6.1.5.5.7.3.4",
+    "TIME_STAMPING": "1.3.6.1.5.5.7.3.8",
+    "OCSP_SIGNING": "1.3.6.1.5.5.7.3.9",
+}
+"""For answers that give an extended key usage by name only (RFC 5280 §4.2.1.12)."""
+
+_MISSING: dict[str, type[RenewalError]] = {
+    "ResourceNotFoundException": AcmCertificateMissing,
+    "InvalidArnException": AcmCertificateMissing,
+}
+_IMPORT_ERRORS: dict[str, type[RenewalError]] = _MISSING | {
+    "ConflictException": StoreUnavailable,
+    "LimitExceededException": AcmQuotaReached,
+    "ValidationException": AcmRefused,
+    "InvalidParameterException": AcmRefused,
+    "InvalidTagException": AcmRefused,
+    "TooManyTagsException": AcmRefused,
+    "TagPolicyException": AcmRefused,
+}
+
+
+class Acm:
+    """Imports certificates; *client_for* returns the client of a region."""
+
+    def __init__(self, client_for: Callable[[str], ACMClient]) -> None:
+        self._client_for = client_for
+
+    def foresee(self, certificate: ManagedCertificate) -> None:
+        """Raise AcmWouldRefuse or AcmCertificateMissing when an import could never succeed, before an order is spent."""
+        for region in certificate.spec.acm_regions:
+            arn = _known_arn(certificate, region)
+            if arn is not None:
+                require_same_key_type(self._held(region, arn), certificate.spec.key_type)
+
+    def put(self, pair: Pair, region: str, arn: str | None, *, retried: bool) -> str:
+        """Import into *arn* (None = a new one) and return the ARN; *retried*: an earlier try may have succeeded.
+
+        Raises AcmWouldRefuse (found before the import), AcmRefused, AcmQuotaReached, AcmCertificateMissing.
+        """
+        _require_importable(pair)
+        if arn is None:
+            return self._put_new(pair, region, retried=retried)
+        held = self._held(region, arn)
+        if held.serial == pair.chain.leaf.serial:
+            return arn
+        require_same_key_type(held, pair.key.key_type)
+        require_usages_kept(held, pair.chain.leaf.extended_key_usages)
+        self._reimport(pair, region, arn)
+        return self._verified(pair, region, arn)
+
+    def _put_new(self, pair: Pair, region: str, *, retried: bool) -> str:
+        found = self._find(pair.chain.leaf, region) if retried else None
+        if found is not None:
+            return found
+        arn = self._import(pair, region)
+        try:
+            return self._verified(pair, region, arn)
+        except AcmCertificateMissing:
+            # It was imported just now: ACM does not show it everywhere yet. The next try finds it by its serial.
+            text = f"ACM in {region} does not show {arn} yet, which it made a moment ago"
+        raise StoreUnavailable(text)
+
+    def _verified(self, pair: Pair, region: str, arn: str) -> str:
+        held = self._held(region, arn)
+        if held.serial != pair.chain.leaf.serial:
+            msg = f"{arn} has serial {held.serial} after the import of {pair.chain.leaf.serial}; is anybody else importing into it?"
+            raise AcmRefused(msg)
+        return arn
+
+    def _find(self, leaf: Certificate, region: str) -> str | None:
+        """The ARN under which an earlier try imported *leaf*: the name narrows, the serial decides."""
+        names = {*leaf.names, *_common_names(leaf)}
+        for summary in self._imported(region):
+            if summary.get("DomainName", "").lower() not in names:
+                continue
+            if self._held(region, summary["CertificateArn"]).serial == leaf.serial:
+                return str(summary["CertificateArn"])
+        return None
+
+    def _imported(self, region: str) -> Iterator[Any]:
+        page: Any = self._list(region, {})
+        yield from page["CertificateSummaryList"]
+        while "NextToken" in page:
+            page = self._list(region, {"NextToken": page["NextToken"]})
+            yield from page["CertificateSummaryList"]
+
+    def _held(self, region: str, arn: str) -> HeldCertificate:
+        described = self._describe(region, arn)
+        return HeldCertificate(
+            arn=arn,
+            region=region,
+            serial=normalised_serial(described.get("Serial", "")),
+            key_algorithm=described.get("KeyAlgorithm", ""),
+            extended_key_usages=_usages(described.get("ExtendedKeyUsages", [])),
+        )
+
+    # ---- Calls ---------------------------------------------------------------------------------------------------
+
+    @translated("acm:DescribeCertificate", _MISSING)
+    def _describe(self, region: str, arn: str) -> Any:
+        return self._client_for(region).describe_certificate(CertificateArn=arn)["Certificate"]
+
+    @translated("acm:ListCertificates")
+    def _list(self, region: str, start: Any) -> Any:
+        return self._client_for(region).list_certificates(
+            Includes={"keyTypes": list(EVERY_KEY_TYPE)}, MaxItems=1000, **start
+        )
+
+    @translated("acm:ImportCertificate", _IMPORT_ERRORS)
+    def _import(self, pair: Pair, region: str) -> str:
+        tags = {"certmandate:delegation": pair.spec.delegation, "certmandate:certificate": pair.spec.name}
+        answer = self._client_for(region).import_certificate(
+            Tags=[{"Key": key, "Value": value} for key, value in tags.items()], **_parts(pair)
+        )
+        return answer["CertificateArn"]
+
+    @translated("acm:ImportCertificate", _IMPORT_ERRORS)
+    def _reimport(self, pair: Pair, region: str, arn: str) -> None:
+        """Without tags: "Tagging is not permitted on re-import." """
+        self._client_for(region).import_certificate(CertificateArn=arn, **_parts(pair))
+
+
+def _known_arn(certificate: ManagedCertificate, region: str) -> str | None:
+    """The ARN that the operator names, or the one served from; another key type needs a new ARN, so then none."""
+    served, spec = certificate.served, certificate.spec
+    if region in spec.arns:
+        return spec.arns[region]
+    return served.arns.get(region) if served and served.key_type is spec.key_type else None
+
+
+def _require_importable(pair: Pair) -> None:
+    size = len(pair.key.pem())
+    if size > MAX_KEY:
+        msg = f"the private key of {pair.spec.path} has {size} bytes; ACM takes {MAX_KEY} at most"
+        raise AcmWouldRefuse(msg)
+
+
+def _parts(pair: Pair) -> Any:
+    """Exactly one certificate, its issuers apart, and the key; botocore does the base64."""
+    parts = {"Certificate": pair.chain.leaf.pem().encode(), "PrivateKey": pair.key.pem()}
+    return parts | ({"CertificateChain": pair.chain.issuers_pem().encode()} if pair.chain.issuers else {})
+
+
+def _usages(described: list[Any]) -> frozenset[str]:
+    oids = (usage.get("OID") or _USAGE_OIDS.get(usage.get("Name", "")) for usage in described)
+    return frozenset(oid for oid in oids if oid)
+
+
+def _common_names(leaf: Certificate) -> list[str]:
+    return [str(name.value).lower() for name in leaf.x509.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]

@@ -1,0 +1,170 @@
+"""Certificates as objects in S3, in the layout that certbot made usual.
+
+    certificates/<delegation>/<certificate>/<serial>/{cert,chain,fullchain,privkey}.pem
+    certificates/<delegation>/<certificate>/current.json      which serial is in use; flips last, in one write
+
+A consumer reads `current.json` and then the files that it points to: never half a pair. The bucket encrypts by default.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from renewal.adapters.aws import error_code, translated
+from renewal.domain.certificate import Certificate
+from renewal.domain.errors import OrderInOtherHands, StoreRefused
+from renewal.ports import Pair
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+_LOST_RACE = frozenset({"PreconditionFailed", "NoSuchKey"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Pointer:
+    """What `current.json` says, and the ETag that names this very state of it."""
+
+    serial: str
+    not_before: datetime
+    etag: str
+
+
+class S3Certificates:
+    """One bucket. The role needs `s3:ListBucket`, without which S3 calls an absent object forbidden."""
+
+    def __init__(self, client: S3Client, bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def put(self, pair: Pair) -> None:
+        """Write the four files, then flip `current.json` to them.
+
+        Raises OrderInOtherHands when the store points to a newer certificate, or is flipped by another run meanwhile.
+        """
+        leaf, folder = pair.chain.leaf, _folder(pair.spec.delegation, pair.spec.name)
+        before = self._current(folder)
+        if before and before.serial == leaf.serial:
+            return
+        if before and before.not_before > leaf.not_before:
+            msg = f"{folder}/current.json points to serial {before.serial}, which is newer than {leaf.serial}"
+            raise OrderInOtherHands(msg)
+        for name, content in _files(pair).items():
+            self._write(f"{folder}/{leaf.serial}/{name}", content)
+        if not self._flip(f"{folder}/current.json", _pointer_to(leaf, folder), before):
+            self._require_pointing_to(leaf.serial, folder)
+
+    def _require_pointing_to(self, serial: str, folder: str) -> None:
+        """The flip's condition failed: by our own flip, whose answer was lost, or by somebody else's."""
+        after = self._current(folder)
+        if after is None or after.serial != serial:
+            msg = f"{folder}/current.json was flipped by another run a moment ago"
+            raise OrderInOtherHands(msg)
+
+    def erase_key(self, delegation: str, certificate: str, serial: str) -> None:
+        """Erase the private key of a certificate that has been replaced, every version of it. Harmless when repeated.
+
+        A delete marker would hide the key and erase nothing. The key that `current.json` points to is left alone.
+        """
+        folder = _folder(delegation, certificate)
+        current = self._current(folder)
+        if current and current.serial == serial:
+            return
+        key = f"{folder}/{serial}/privkey.pem"
+        for version in self._versions(key):
+            self._delete(key, version)
+
+    def _current(self, folder: str) -> _Pointer | None:
+        found = self._read(f"{folder}/current.json")
+        if found is None:
+            return None
+        pointer = _pointer_from(*found)
+        if pointer is None:
+            msg = f"{folder}/current.json in {self._bucket} is not what certmandate writes; restore its previous version"
+            raise StoreRefused(msg)
+        return pointer
+
+    # ---- Calls ---------------------------------------------------------------------------------------------------
+
+    @translated("s3:GetObject")
+    def _read(self, key: str) -> tuple[bytes, str] | None:
+        try:
+            answer = self._client.get_object(Bucket=self._bucket, Key=key)
+        except ClientError as error:
+            if error_code(error) == "NoSuchKey":
+                return None
+            raise
+        return answer["Body"].read(), answer["ETag"]
+
+    @translated("s3:PutObject")
+    def _write(self, key: str, content: bytes) -> None:
+        self._client.put_object(
+            Bucket=self._bucket, Key=key, Body=content, ContentType="application/x-pem-file"
+        )
+
+    @translated("s3:PutObject")
+    def _flip(self, key: str, content: bytes, before: _Pointer | None) -> bool:
+        """Write the pointer if it still is as it was read; return whether it was."""
+        condition: Any = {"IfMatch": before.etag} if before else {"IfNoneMatch": "*"}
+        try:
+            self._client.put_object(
+                Bucket=self._bucket, Key=key, Body=content, ContentType="application/json", **condition
+            )
+        except ClientError as error:
+            if error_code(error) in _LOST_RACE:
+                return False
+            raise
+        return True
+
+    @translated("s3:ListBucketVersions")
+    def _versions(self, key: str) -> list[str]:
+        answer: Any = self._client.list_object_versions(Bucket=self._bucket, Prefix=key)
+        found = [*answer.get("Versions", []), *answer.get("DeleteMarkers", [])]
+        return [version["VersionId"] for version in found if version["Key"] == key]
+
+    @translated("s3:DeleteObjectVersion")
+    def _delete(self, key: str, version: str) -> None:
+        self._client.delete_object(Bucket=self._bucket, Key=key, VersionId=version)
+
+
+def _folder(delegation: str, certificate: str) -> str:
+    return f"certificates/{delegation}/{certificate}"
+
+
+def _files(pair: Pair) -> Mapping[str, bytes]:
+    return {
+        "cert.pem": pair.chain.leaf.pem().encode(),
+        "chain.pem": pair.chain.issuers_pem().encode(),
+        "fullchain.pem": pair.chain.pem().encode(),
+        "privkey.pem": pair.key.pem(),
+    }
+
+
+def _pointer_to(leaf: Certificate, folder: str) -> bytes:
+    document = {
+        "serial": leaf.serial,
+        "not_before": _iso(leaf.not_before),
+        "not_after": _iso(leaf.not_after),
+        "names": list(leaf.names),
+        "sha256": leaf.fingerprint(),
+        "path": f"{folder}/{leaf.serial}/",
+    }
+    return json.dumps(document, indent=2).encode()
+
+
+def _pointer_from(content: bytes, etag: str) -> _Pointer | None:
+    try:
+        document = json.loads(content)
+        return _Pointer(str(document["serial"]), datetime.fromisoformat(document["not_before"]), etag)
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

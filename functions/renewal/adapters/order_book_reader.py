@@ -1,0 +1,97 @@
+"""The reading half of the order book."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from renewal.adapters import order_book_audit as audit
+from renewal.adapters import order_book_items as items
+from renewal.adapters.order_book_items import Key, StoredCertificate
+from renewal.adapters.order_book_table import Table
+from renewal.domain.errors import UnknownDelegation
+from renewal.domain.order import ManagedCertificate, Replacement
+from renewal.ports import DelegationRecord, FinishedOrder
+
+
+class OrderBookReader:
+    """Reads records: consistently by name, and a moment late through the index."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def delegations(self) -> Iterator[str]:
+        """Names of all delegations."""
+        return (delegation for delegation, _ in self._table.index(items.DELEGATION))
+
+    def waiting(self, until: datetime) -> Iterator[tuple[str, str]]:
+        """(delegation, certificate) of those whose next action is at or before *until*; costs what it returns."""
+        return (_path(key) for key in self._table.index(items.CERTIFICATE, until))
+
+    def every_certificate(self) -> Iterator[tuple[str, str]]:
+        """(delegation, certificate) of all certificates."""
+        return (_path(key) for key in self._table.index(items.CERTIFICATE))
+
+    def replacements(self) -> tuple[Replacement, ...]:
+        """Standing orders to replace."""
+        stored = self._table.query(items.ESTATE, items.REPLACEMENT_PREFIX)
+        return tuple(audit.replacement_from(item) for item in stored)
+
+    def delegation(self, name: str) -> DelegationRecord:
+        """Raises UnknownDelegation."""
+        key = items.delegation_key(name)
+        item = self._table.read([key]).get(key)
+        if item is None:
+            raise unknown(name)
+        return audit.delegation_record(item)
+
+    def certificates(self, delegation: str) -> tuple[ManagedCertificate, ...]:
+        """All of a delegation's certificates with their open orders."""
+        orders = {items.name_in(item): item for item in self._table.query(delegation, items.ORDER_PREFIX)}
+        found = self._table.query(delegation, items.CERTIFICATE_PREFIX)
+        return tuple(
+            items.stored_certificate(item, orders.get(items.name_in(item))).certificate for item in found
+        )
+
+    def load(self, paths: Iterable[tuple[str, str]]) -> tuple[ManagedCertificate, ...]:
+        """The named certificates with their open orders; those that do not exist are left out."""
+        return tuple(stored.certificate for stored in self.stored(paths).values())
+
+    def certificate(self, delegation: str, name: str) -> ManagedCertificate:
+        """Raises UnknownDelegation."""
+        return self.stored_one(delegation, name).certificate
+
+    def history(self, delegation: str, certificate: str) -> tuple[FinishedOrder, ...]:
+        """Audit rows, oldest first; *certificate* empty = all of the delegation."""
+        rows = self._table.query(delegation, audit.finished_prefix(certificate))
+        return tuple(sorted((audit.finished_from(row) for row in rows), key=lambda row: row.ended_at))
+
+    def stored(self, paths: Iterable[tuple[str, str]]) -> dict[tuple[str, str], StoredCertificate]:
+        """Return those of *paths* that exist, in their order, with the revisions that writes rest on."""
+        wanted = list(dict.fromkeys(paths))
+        keys = [key for path in wanted for key in (items.certificate_key(*path), items.order_key(*path))]
+        found = self._table.read(keys)
+        return {
+            path: items.stored_certificate(item, found.get(items.order_key(*path)))
+            for path in wanted
+            if (item := found.get(items.certificate_key(*path)))
+        }
+
+    def stored_one(self, delegation: str, name: str) -> StoredCertificate:
+        """Raises UnknownDelegation."""
+        found = self.stored([(delegation, name)])
+        if not found:
+            msg = f"{delegation}/{name}"
+            raise unknown(msg)
+        return found[delegation, name]
+
+
+def unknown(what: str) -> UnknownDelegation:
+    """The error that says that *what* is not in the order book."""
+    return UnknownDelegation(
+        f"the order book has no '{what}'; is it spelt as in its delegation file, and was the file applied?"
+    )
+
+
+def _path(key: Key) -> tuple[str, str]:
+    return key[0], key[1].removeprefix(items.CERTIFICATE_PREFIX)

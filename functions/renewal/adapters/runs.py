@@ -1,0 +1,143 @@
+"""The objects of a run in S3: plan, facts, results, report.
+
+    runs/<run id>/plan.json               items of the Distributed Map (its ItemReader reads it)
+    runs/<run id>/facts.json              what the report needs to know of the plan
+    runs/<run id>/results/<uuid>/…        written by its ResultWriter: manifest.json and the files that it names
+    runs/<run id>/report.json             what came of it
+
+Shapes: AWS, step-functions/latest/dg/input-output-resultwriter.html.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from renewal.adapters.aws import error_code, translated
+from renewal.domain.errors import PlanUnreadable
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+
+class S3RunArchive:
+    """One bucket. The role needs `s3:ListBucket`, without which S3 calls an absent object forbidden."""
+
+    def __init__(self, client: S3Client, bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def write_plan(self, run_id: str, items: list[Mapping[str, Any]]) -> tuple[str, str]:
+        """Write the plan; return (bucket, key) for the state machine's ItemReader."""
+        return self._bucket, self._write(run_id, "plan", items)
+
+    def write_facts(self, run_id: str, facts: Mapping[str, Any]) -> None:
+        """Write what the report needs to know of the plan."""
+        self._write(run_id, "facts", facts)
+
+    def write_report(self, run_id: str, report: Mapping[str, Any]) -> str:
+        """Write the report; return its key."""
+        return self._write(run_id, "report", report)
+
+    def read_facts(self, run_id: str) -> Mapping[str, Any]:
+        """Raises PlanUnreadable."""
+        facts = self._document(_key(run_id, "facts"))
+        if not isinstance(facts, dict):
+            msg = f"{_key(run_id, 'facts')} must be a JSON object"
+            raise PlanUnreadable(msg)
+        return facts
+
+    def read_results(self, run_id: str) -> list[Mapping[str, Any]]:
+        """What ResultWriter wrote: one description per child execution. Raises PlanUnreadable.
+
+        A run without a manifest had nothing to do; if its plan says otherwise, results are missing and that is told.
+        """
+        manifests = [key for key in self._keys(f"runs/{run_id}/results/") if key.endswith("/manifest.json")]
+        if not manifests:
+            return self._nothing(run_id)
+        files = [key for manifest in manifests for key in _result_files(manifest, self._document(manifest))]
+        return [entry for key in files for entry in _entries(key, self._document(key))]
+
+    def _nothing(self, run_id: str) -> list[Mapping[str, Any]]:
+        if planned := self._document(_key(run_id, "plan")):
+            msg = (
+                f"run {run_id} planned {len(planned)} item(s), but there are no results under runs/{run_id}/results/; "
+                "see the execution's Map Run for what became of them"
+            )
+            raise PlanUnreadable(msg)
+        return []
+
+    def _document(self, key: str) -> Any:
+        content = self._read(key)
+        if content is None:
+            msg = f"{key} is not in {self._bucket}"
+            raise PlanUnreadable(msg)
+        document = _parsed(content)
+        if document is None:
+            msg = f"{key} in {self._bucket} is not JSON"
+            raise PlanUnreadable(msg)
+        return document
+
+    def _keys(self, prefix: str) -> list[str]:
+        """Every key below *prefix*, in the order in which the objects were written."""
+        found, page = [], self._list(prefix, {})
+        while True:
+            found += page.get("Contents", [])
+            if not page.get("IsTruncated"):
+                return [one["Key"] for one in sorted(found, key=lambda one: one["LastModified"])]
+            page = self._list(prefix, {"ContinuationToken": page["NextContinuationToken"]})
+
+    # ---- Calls ---------------------------------------------------------------------------------------------------
+
+    @translated("s3:ListBucket")
+    def _list(self, prefix: str, start: Mapping[str, str]) -> Any:
+        return self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, **start)  # type: ignore[arg-type]
+
+    @translated("s3:GetObject")
+    def _read(self, key: str) -> bytes | None:
+        try:
+            return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+        except ClientError as error:
+            if error_code(error) == "NoSuchKey":
+                return None
+            raise
+
+    @translated("s3:PutObject")
+    def _write(self, run_id: str, name: str, document: object) -> str:
+        key = _key(run_id, name)
+        self._client.put_object(
+            Bucket=self._bucket,
+            Key=key,
+            Body=json.dumps(document, indent=2).encode(),
+            ContentType="application/json",
+        )
+        return key
+
+
+def _key(run_id: str, name: str) -> str:
+    return f"runs/{run_id}/{name}.json"
+
+
+def _parsed(content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except ValueError:
+        return None
+
+
+def _result_files(key: str, manifest: Any) -> list[str]:
+    try:
+        return [file["Key"] for files in manifest["ResultFiles"].values() for file in files]
+    except (TypeError, KeyError, AttributeError):
+        msg = f"{key} is not a manifest of Step Functions' ResultWriter"
+        raise PlanUnreadable(msg) from None
+
+
+def _entries(key: str, entries: Any) -> list[Mapping[str, Any]]:
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        msg = f"{key} is not a list of execution descriptions"
+        raise PlanUnreadable(msg)
+    return entries

@@ -1,0 +1,80 @@
+"""SCM credentials in Secrets Manager: one secret per delegation, a JSON object."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from renewal.adapters.aws import translated
+from renewal.adapters.scm.accounts import StoredCredential
+from renewal.domain.errors import CredentialMissing
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager.client import SecretsManagerClient
+
+CACHE_SECONDS = 300
+
+_ABSENT = {
+    "ResourceNotFoundException": CredentialMissing,
+    "InvalidRequestException": CredentialMissing,  # scheduled for deletion, or it never had a value
+}
+
+
+class SecretsManagerCredentials:
+    """Reads `<prefix>/<delegation>`, and remembers it for five minutes.
+
+    *monotonic* returns seconds and never goes back.
+    """
+
+    def __init__(
+        self, client: SecretsManagerClient, prefix: str, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._client = client
+        self._prefix = prefix
+        self._monotonic = monotonic
+        self._remembered: dict[str, tuple[float, StoredCredential]] = {}
+
+    def current(self, delegation: str) -> StoredCredential:
+        """Return the delegation's credential, at most five minutes old. Raises CredentialMissing."""
+        read_at, credential = self._remembered.get(delegation, (0.0, None))
+        if credential is None or self._monotonic() - read_at >= CACHE_SECONDS:
+            return self.latest(delegation)
+        return credential
+
+    def latest(self, delegation: str) -> StoredCredential:
+        """Return what is stored at this moment; `current` says the same from then on. Raises CredentialMissing."""
+        self._remembered.pop(delegation, None)
+        credential = self._read(delegation)
+        self._remembered[delegation] = (self._monotonic(), credential)
+        return credential
+
+    def _read(self, delegation: str) -> StoredCredential:
+        name = f"{self._prefix}/{delegation}"
+        try:
+            version, text = self._fetch(name)
+        except CredentialMissing as missing:
+            msg = f"secret '{name}' can't be read: {missing}; store the account's credential under that name"
+            raise CredentialMissing(msg) from None
+        document = _document(text)
+        if document is None:
+            msg = f"secret '{name}' must be a JSON object whose members are texts; store it anew in that form"
+            raise CredentialMissing(msg)
+        return StoredCredential(version, document)
+
+    @translated("secretsmanager:GetSecretValue", _ABSENT)
+    def _fetch(self, name: str) -> tuple[str, str]:
+        answer = self._client.get_secret_value(SecretId=name)
+        return answer["VersionId"], answer.get("SecretString", "")
+
+
+def _document(text: str) -> dict[str, str] | None:
+    """Read the secret's text without ever quoting it; None when it is of another form."""
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(document, dict) or not all(isinstance(value, str) for value in document.values()):
+        return None
+    return document
