@@ -1,6 +1,7 @@
-"""A simulator of Sectigo Certificate Manager: to SCM what Pebble is to Let's Encrypt. For tests, and nothing else."""
+"""A simulator of Sectigo Certificate Manager, for tests: to SCM what Pebble is to Let's Encrypt."""
 
-from .dials import Dials, Fault
+from .dials import Dials
+from .fault import Fault
 from .order import Order
 from .simulator import RecordedCall, Simulator
 from .wire import ConnectionLost

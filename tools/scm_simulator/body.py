@@ -1,4 +1,4 @@
-"""The members of a request body, read with SCM's rules: -1002 for a wrong JSON type, -1001 for a bad value."""
+"""The members of a request body, by SCM's rules: -1002 for a wrong JSON type, -1001 for a bad value."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Body:
         return value
 
     def number(self, name: str, *, low: int = 1) -> int | None:
-        """Return a number, also when it is written as a string (attested of 2018); None when it is not there."""
+        """Return a number, also one written as a string (attested of 2018); None when it is not there."""
         value = self._members.get(name)
         if value is None:
             return None

@@ -1,8 +1,8 @@
-"""A throw-away certificate authority: real keys, real X.509, made anew at each start and trusted by nobody."""
+"""A throw-away certificate authority: real keys, real X.509, new at each start, trusted by nobody."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -46,7 +46,7 @@ class Issuer:
 
 
 class CertificateAuthority:
-    """Two hierarchies, RSA and EC, of root and intermediate, and a legacy root that cross-signs both roots."""
+    """Two hierarchies of root and intermediate, RSA and EC, and a legacy root that cross-signs both."""
 
     def __init__(self, now: datetime, random: Random) -> None:
         self._now = now.replace(microsecond=0)
@@ -76,7 +76,9 @@ class CertificateAuthority:
     @property
     def root_pem(self) -> str:
         """Both roots as PEM."""
-        return "".join(root.certificate.public_bytes(Encoding.PEM).decode() for root, _ in (self.rsa, self.ec))
+        return "".join(
+            root.certificate.public_bytes(Encoding.PEM).decode() for root, _ in (self.rsa, self.ec)
+        )
 
     def issue(self, plan: LeafPlan) -> x509.Certificate:
         """Return a certificate for *plan*, from the hierarchy of its kind of key."""
@@ -85,7 +87,7 @@ class CertificateAuthority:
         builder = builder.not_valid_before(plan.not_before).not_valid_after(plan.not_after)
         for extension, critical in _leaf_extensions(plan):
             builder = builder.add_extension(extension, critical)
-        return _signed(builder, issuer, plan.public_key)
+        return _signed(builder, issuer)
 
     def issuers_of(self, leaf: x509.Certificate) -> tuple[x509.Certificate, x509.Certificate]:
         """Return intermediate and root of *leaf*."""
@@ -100,19 +102,20 @@ class CertificateAuthority:
         """Return intermediate, the root cross-signed by the legacy root, and the legacy root."""
         intermediate, root = self.issuers_of(leaf)
         builder = self._ca_builder(root.subject, root.public_key(), self.legacy.certificate.subject)
-        return intermediate, _signed(builder, self.legacy, root.public_key()), self.legacy.certificate
+        return intermediate, _signed(builder, self.legacy), self.legacy.certificate
 
-    def _hierarchy(self, kind: str, new_key: object) -> tuple[Issuer, Issuer]:
-        assert callable(new_key)  # noqa: S101  # for the type checker
+    def _hierarchy(self, kind: str, new_key: Callable[[], PrivateKey]) -> tuple[Issuer, Issuer]:
         root = self._root(f"{kind} Root", new_key())
         key = new_key()
-        builder = self._ca_builder(_ca_name(f"{kind} Intermediate"), key.public_key(), root.certificate.subject)
-        return root, Issuer(_signed(builder, root, key.public_key()), key)
+        builder = self._ca_builder(
+            _ca_name(f"{kind} Intermediate"), key.public_key(), root.certificate.subject
+        )
+        return root, Issuer(_signed(builder, root), key)
 
     def _root(self, name: str, key: PrivateKey) -> Issuer:
         subject = _ca_name(name)
         builder = self._ca_builder(subject, key.public_key(), subject)
-        return Issuer(_self_signed(builder, key), key)
+        return Issuer(builder.sign(key, _digest(key)), key)
 
     def _ca_builder(self, subject: x509.Name, key: object, issuer: x509.Name) -> x509.CertificateBuilder:
         assert isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey)  # noqa: S101  # for the type checker
@@ -180,14 +183,10 @@ def _usage(*, ca: bool, enciphers: bool = False) -> x509.KeyUsage:
     )
 
 
-def _signed(builder: x509.CertificateBuilder, issuer: Issuer, _subject_key: object) -> x509.Certificate:
+def _signed(builder: x509.CertificateBuilder, issuer: Issuer) -> x509.Certificate:
     identifier = issuer.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     authority = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
     return builder.add_extension(authority, critical=False).sign(issuer.key, _digest(issuer.key))
-
-
-def _self_signed(builder: x509.CertificateBuilder, key: PrivateKey) -> x509.Certificate:
-    return builder.sign(key, _digest(key))
 
 
 def _digest(key: PrivateKey) -> hashes.SHA256 | hashes.SHA384:

@@ -12,7 +12,7 @@ from .wire import Request
 
 
 def names_concerned(state: State, request: Request, params: Mapping[str, str]) -> frozenset[str]:
-    """Return, in lower case, the names in the request's CSR and body, in its query, and of the order in its path."""
+    """Return, in lower case, the names in CSR, body and query, and those of the order in the path."""
     names = {request.query.get("commonName", "")}
     order = state.orders.get(int(params["sslId"])) if params.get("sslId", "").isdigit() else None
     if order is not None:

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
@@ -60,17 +60,15 @@ def new_key(key_type: str) -> PrivateKey:
 def read_csr(text: object) -> SigningRequest:
     """Understand *text*, PEM with or without its BEGIN and END lines; refuse -1001, -9, -10, -138 or -11."""
     if text is None or text == "":
-        raise must_be_there("csr")
+        msg = "csr"
+        raise must_be_there(msg)
     if not isinstance(text, str):
         raise refuse(-1002)
     request = _decoded(text)
     try:
-        key = request.public_key()
-        sound = request.is_signature_valid
+        key, sound = request.public_key(), request.is_signature_valid
     except (UnsupportedAlgorithm, ValueError):
         raise refuse(-11) from None
-    except InvalidSignature:
-        sound = False
     if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
         raise refuse(-11)
     if not sound:

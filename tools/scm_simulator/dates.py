@@ -57,7 +57,7 @@ def form_named(text: str) -> str | None:
 
 
 def moment_of(text: str) -> datetime | None:
-    """Read the ISO dates that reports accept (`2026-01-31`, `2026-01-31T00:00:00.000Z`); None when unreadable."""
+    """Read an ISO date (`2026-01-31`, `2026-01-31T00:00:00.000Z`); return None if it is none."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

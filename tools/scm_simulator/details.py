@@ -7,6 +7,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
 
 from .dates import written
 from .dials import Dials
@@ -15,12 +16,19 @@ from .state import State
 from .world import Profile
 
 VENDOR = "Sectigo Limited"
-_VALIDATION = {"DV": "Domain Validation (DV)", "OV": "Organization Validation (OV)", "EV": "Extended Validation (EV)"}
+_VALIDATION = {
+    "DV": "Domain Validation (DV)",
+    "OV": "Organization Validation (OV)",
+    "EV": "Extended Validation (EV)",
+}
 _KEY_USAGES = {
     "digital_signature": "Digital Signature",
     "key_encipherment": "Key Encipherment",
 }
-_EXTENDED_KEY_USAGES = {"1.3.6.1.5.5.7.3.1": "Server Authentication", "1.3.6.1.5.5.7.3.2": "Client Authentication"}
+_EXTENDED_KEY_USAGES = {
+    "1.3.6.1.5.5.7.3.1": "Server Authentication",
+    "1.3.6.1.5.5.7.3.2": "Client Authentication",
+}
 _NO_VALUE: dict[str, Any] = {"null": None, "empty": ""}
 
 
@@ -151,7 +159,7 @@ def _x509_details(order: Order, certificate: x509.Certificate) -> dict[str, str]
 def signature_algorithm(certificate: x509.Certificate) -> str:
     """Return the algorithm as SCM writes it: SHA256WITHRSA, SHA384WITHECDSA."""
     digest = certificate.signature_hash_algorithm
-    kind = "ECDSA" if "ecdsa" in certificate.signature_algorithm_oid._name.lower() else "RSA"
+    kind = "RSA" if isinstance(certificate.signature_algorithm_parameters, padding.PKCS1v15) else "ECDSA"
     return f"{digest.name.upper() if digest else ''}WITH{kind}"
 
 

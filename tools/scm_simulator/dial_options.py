@@ -8,7 +8,8 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import yaml
 
-from .dials import Dials, Fault
+from .dials import Dials
+from .fault import Fault
 from .values import fitting, words_for
 
 _PREFIX = "dial_"
@@ -31,7 +32,7 @@ def _shown(default: object) -> str:
     return str(default).lower() if isinstance(default, bool) else str(default or "none")
 
 
-def _add(group: Any, name: str, kind: Any, text: str) -> None:  # noqa: ANN401  # argparse's private group class; any type
+def _add(group: Any, name: str, kind: Any, text: str) -> None:
     flag = "--" + name.replace("_", "-")
     settings: dict[str, Any] = {"dest": _PREFIX + name, "default": None, "help": text}
     if kind is bool:
@@ -51,7 +52,9 @@ def _pair(text: str) -> tuple[str, str]:
     known = {name.lower(): name for name in Dials().chain_order}
     orders = get_args(get_args(get_type_hints(Dials)["chain_order"])[1])
     if not equals or key.lower() not in known or value not in orders:
-        message = f"{text!r}: write FORMAT=ORDER; formats: {', '.join(known.values())}; orders: {', '.join(orders)}"
+        message = (
+            f"{text!r}: write FORMAT=ORDER; formats: {', '.join(known.values())}; orders: {', '.join(orders)}"
+        )
         raise argparse.ArgumentTypeError(message)
     return known[key.lower()], value
 

@@ -10,18 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-FaultKind = Literal[
-    "slow",
-    "reset_before",
-    "reset_after",
-    "too_many_requests",
-    "unavailable",
-    "bad_gateway",
-    "empty",
-    "truncated",
-    "wrong_content_type",
-    "stale",
-]
+from .fault import Fault
+
 Outcome = Literal["issued", "requested", "declined", "rejected", "invalid", "revoked"]
 PendingAnswer = Literal["0", "-183", "-1400", "-109", "-103", "empty"]
 Direction = Literal["root-first", "leaf-first", "shuffled"]
@@ -30,41 +20,8 @@ DomainValidation = Literal["", "VALIDATED", "NOT_VALIDATED", "EXPIRED"]
 OrganisationValidation = Literal["", "VALIDATED", "NOT_VALIDATED", "PENDING", "EXPIRED", "FAILED"]
 
 
-@dataclass
-class Fault:
-    """One thing that goes wrong between client and SCM, for the first calls that match.
-
-    kind:
-        slow: answer `seconds` late; reset_before: break the connection, request not processed;
-        reset_after: process the request, then break the connection; too_many_requests: 429, with
-        `Retry-After: retry_after` when that is set; unavailable: 503 in plain text, as Envoy sends it;
-        bad_gateway: 502 in HTML; empty: 200 with no body; truncated: half of the body;
-        wrong_content_type: the right body called text/html; stale: the kept-alive connection is closed
-        after the answer, without a word, so that the next request on it fails.
-    operation:
-        pattern of the operation's name, such as `POST /api/ssl/v1/enroll` or `* /api/ssl/v1/collect/*`.
-    name, login:
-        only calls about that certificate name, only calls of that account; empty for all.
-    skip, times:
-        let the first `skip` matching calls pass, then fail `times` of them (0: all).
-    seconds: how late, for slow.
-    processed:
-        for slow, 429, 502 and 503: whether the request takes effect before the answer is spoilt.
-    """
-
-    kind: FaultKind
-    operation: str = "*"
-    name: str = ""
-    login: str = ""
-    times: int = 1
-    skip: int = 0
-    seconds: float = 0.0
-    retry_after: int | None = None
-    processed: bool = False
-
-
 def documented_order() -> dict[str, Direction]:
-    """Return the order of certificates in each collect format (SCM reference §5.10; `pem` is uncertain there)."""
+    """Return the order of certificates by collect format (SCM reference §5.10, uncertain about pem)."""
     return {
         "x509": "root-first",
         "x509IO": "root-first",
@@ -75,11 +32,11 @@ def documented_order() -> dict[str, Direction]:
     }
 
 
-def _dial(default: Any, mistake: str) -> Any:  # noqa: ANN401  # like dataclasses.field
+def _dial(default: Any, mistake: str) -> Any:
     return field(default=default, metadata={"help": mistake})
 
 
-def _made(factory: Any, mistake: str) -> Any:  # noqa: ANN401  # like dataclasses.field
+def _made(factory: Any, mistake: str) -> Any:
     return field(default_factory=factory, metadata={"help": mistake})
 
 
@@ -147,7 +104,8 @@ class Dials:
     )
     wrong_key: bool = _dial(
         False,
-        "the certificate holds another public key. Exposes the client that does not compare it with its own key.",
+        "the certificate holds another public key. "
+        "Exposes the client that does not compare it with its own key.",
     )
     missing_name: bool = _dial(
         False,
@@ -179,7 +137,8 @@ class Dials:
     )
     enum_dialect: Literal["constants", "labels"] = _dial(
         "constants",
-        "VALIDATED or Validated, NOT_VALIDATED or Not validated. Exposes the client that compares enums as text.",
+        "VALIDATED or Validated, NOT_VALIDATED or Not validated. "
+        "Exposes the client that compares enums as text.",
     )
     status_text: str = _dial(
         "",
@@ -187,7 +146,8 @@ class Dials:
         "Exposes the client that takes a status it does not know for good or for final.",
     )
     extra_members: bool = _dial(
-        False, "unknown members in every JSON object. Exposes the client that refuses what a new release adds."
+        False,
+        "unknown members in every JSON object. Exposes the client that refuses what a new release adds.",
     )
     cn_in_names: bool = _dial(
         False,
@@ -214,7 +174,8 @@ class Dials:
     )
     name_filter: Literal["substring", "exact"] = _dial(
         "substring",
-        "what a name filter matches. Exposes the client that adopts www.example.org when it asked for example.org.",
+        "what a name filter matches. "
+        "Exposes the client that adopts www.example.org when it asked for example.org.",
     )
     managed_by: Literal["both", "managedBy", "managed-by"] = _dial(
         "both", "spelling of the path that is served; the other is 404. Exposes the client that knows one."
@@ -225,13 +186,15 @@ class Dials:
         "Exposes the client that searches one level only.",
     )
     organisation_cert_types: bool = _dial(
-        False, "certTypes in the organisation list, as old releases. Exposes the client that needs them there."
+        False,
+        "certTypes in the organisation list, as old releases. Exposes the client that needs them there.",
     )
     report_names: Literal["plain", "dnsname"] = _dial(
         "plain", "names in reports: `a; b` or `dNSName=a, dNSName=b`. Exposes the client that splits one way."
     )
     report_status_code: int = _dial(
-        0, "statusCode of reports; not 0: failed within a 200. Exposes the client that looks at HTTP 200 alone."
+        0,
+        "statusCode of reports; not 0: failed within a 200. Exposes the client that looks at HTTP 200 alone.",
     )
     foreign_id: Literal["not-found", "denied"] = _dial(
         "not-found",
@@ -273,7 +236,9 @@ class Dials:
     )
     # Login
     lock_after: int = _dial(
-        5, "failed logins that lock an account; 0: never. Exposes the client that tries a refused password again."
+        5,
+        "failed logins that lock an account; 0: never. "
+        "Exposes the client that tries a refused password again.",
     )
     password_expired: bool = _dial(
         False, "every password has expired (401). Exposes the client that forgets that passwords end."
@@ -310,7 +275,7 @@ class Dials:
         """Return these dials with *changes*; a mapping among them is laid over the one here."""
         if not changes:
             return self
-        merged = {
+        merged: dict[str, Any] = {
             name: {**getattr(self, name), **value} if isinstance(value, dict) else value
             for name, value in changes.items()
         }

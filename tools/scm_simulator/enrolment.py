@@ -30,7 +30,7 @@ class Wanted:
 
 
 def names_of(csr: SigningRequest, others: Iterable[str]) -> tuple[str, ...]:
-    """Return common name and others in lower case, none twice; a blank common name leaves the first of the others."""
+    """Return common name and others in lower case, none twice; without a common name the others alone."""
     wanted = [csr.common_name, *others]
     names = tuple(dict.fromkeys(name.strip().lower() for name in wanted if name.strip()))
     if not names:
@@ -39,13 +39,14 @@ def names_of(csr: SigningRequest, others: Iterable[str]) -> tuple[str, ...]:
 
 
 def custom_fields_of(call: Call, body: Body) -> tuple[tuple[str, str], ...]:
-    """Return the custom fields of a request; refuse -135 an unknown one, -62 when a mandatory one is missing."""
+    """Return the custom fields of a request; refuse an unknown one (-135), a mandatory one missing (-62)."""
     world = call.state.world
     extra = call.state.dials.mandatory_custom_field
     mandatory = {field.name for field in world.custom_fields if field.mandatory} | ({extra} - {""})
     known = {field.name for field in world.custom_fields} | mandatory
     given = {
-        one.needed_text("name", longest=256): one.text("value", longest=256) for one in body.objects("customFields")
+        one.needed_text("name", longest=256): one.text("value", longest=256)
+        for one in body.objects("customFields")
     }
     if not known.issuperset(given):
         raise refuse(-135)
@@ -104,7 +105,7 @@ def _profile(call: Call, wanted: Wanted) -> Profile:
 
 
 def check_names(call: Call, names: Sequence[str], department_id: int) -> None:
-    """Refuse names that are none (-732), not delegated (-1010), suspended (-715) or not validated (-107 …)."""
+    """Refuse names that are none (-732), not delegated (-1010), suspended (-715), not validated (-107)."""
     state = call.state
     for name in names:
         if not is_domain_name(name):
@@ -174,7 +175,8 @@ def replacement_of(call: Call, order: Order, body: Body) -> Wanted:
     """Return what a replacement of *order* asks for; refuse what cannot be replaced (SCM reference §5.9)."""
     call.require("sslReplace", "replacement")
     if "csr" not in body:
-        raise must_be_there("csr")
+        msg = "csr"
+        raise must_be_there(msg)
     body.needed_text("reason")
     issuance.advance(call.state, order)
     if order.status != "Issued" or order.replacing:
@@ -182,5 +184,7 @@ def replacement_of(call: Call, order: Order, body: Body) -> Wanted:
     csr = read_csr(body.text("csr"))
     others = body.texts("subjectAlternativeNames")
     first = body.text("commonName", longest=64) or order.common_name
-    names = tuple(dict.fromkeys(name.strip().lower() for name in [first, *(order.names if others is None else others)]))
+    names = tuple(
+        dict.fromkeys(name.strip().lower() for name in [first, *(order.names if others is None else others)])
+    )
     return Wanted(order.department_id, order.profile_id, order.term_days, csr, names)

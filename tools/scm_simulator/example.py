@@ -17,7 +17,9 @@ def example_world() -> World:
     )
     department = Department(id=2001, name="Delegated services", domains=domains)
     account = Account(
-        login="drao-example", password="Example-password-1", departments=(2001,)  # noqa: S106  # public by design
+        login="drao-example",
+        password="Example-password-1",  # noqa: S106  # public by design
+        departments=(2001,),
     )
     client = OAuthClient("example-client", "example-client-secret", account.login)
     return World(

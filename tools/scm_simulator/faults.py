@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection
 
-from .dials import Fault
+from .fault import Fault
 from .state import State
 from .wire import ConnectionLost, Response
 
@@ -36,10 +36,9 @@ class Faults:
 
     def due(self, operation: str, names: Collection[str], login: str) -> Fault | None:
         """Return the first fault that is to strike this call."""
-        with self._state.lock:
-            for fault in self._state.faults_for(operation):
-                if _concerns(fault, names, login) and self._has_come(fault):
-                    return fault
+        for fault in self._state.faults_for(operation):
+            if _concerns(fault, names, login) and self._has_come(fault):
+                return fault
         return None
 
     def _has_come(self, fault: Fault) -> bool:
@@ -96,7 +95,10 @@ def _spoilt(fault: Fault, response: Response) -> Response:
 
 def with_extra_members(response: Response) -> Response:
     """Return a JSON answer with a member that no client knows in every object."""
-    if not any(name == "Content-Type" and "json" in value for name, value in response.headers) or not response.body:
+    if (
+        not any(name == "Content-Type" and "json" in value for name, value in response.headers)
+        or not response.body
+    ):
         return response
     body = json.dumps(_extended(json.loads(response.body))).encode()
     return Response(response.status, body, response.headers)

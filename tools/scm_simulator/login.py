@@ -17,7 +17,7 @@ CHANGE_PASSWORD = "/api/admin/v1/changepassword"  # noqa: S105  # a path
 
 
 def authenticate(state: State, request: Request) -> Admin:
-    """Return the account that makes *request*; refuse -16 (401) one and all who may not, whatever the cause."""
+    """Return the account that makes *request*; refuse -16 (401) all who may not, whatever the cause."""
     bearer = request.headers.get("authorization", "")
     admin = _by_token(state, bearer) if bearer[:7].lower() == "bearer " else _by_headers(state, request)
     if admin.locked or (admin.temporary and admin.spec.type == "STANDARD"):
@@ -117,7 +117,12 @@ def _token_answer(state: State, login: str) -> Response:
     seconds = state.dials.oauth_token_seconds
     text = secrets.token_urlsafe(32)
     state.tokens[text] = Token(login, state.now() + timedelta(seconds=seconds))
-    body = {"access_token": text, "expires_in": int(seconds), "token_type": "Bearer", "scope": "email profile"}
+    body = {
+        "access_token": text,
+        "expires_in": int(seconds),
+        "token_type": "Bearer",
+        "scope": "email profile",
+    }
     return json_answer(body, headers=[("Cache-Control", "no-store")])
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from .refusals import refuse
 from .state import Admin, State
 
 _SHORTEST, _LONGEST = 8, 32
-_RULES = (
+_RULES: tuple[tuple[str, Callable[[str], bool]], ...] = (
     ("1 or more uppercase characters", lambda text: any(c.isupper() for c in text)),
     ("1 or more lowercase characters", lambda text: any(c.islower() for c in text)),
     ("1 or more digit characters", lambda text: any(c.isdigit() for c in text)),

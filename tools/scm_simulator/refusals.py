@@ -70,7 +70,7 @@ TEXTS = {
 _STATUS = {-16: 401}
 
 
-class Refusal(Exception):  # noqa: N818  # named after what it is on the wire
+class Refusal(Exception):  # named after what it is on the wire
     """SCM refuses a call: code, description, HTTP status."""
 
     def __init__(self, code: int, description: str, *, status: int | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The server: the simulator over HTTP/1.1 with kept-alive connections, in plain or over TLS, on loopback only."""
+"""The server: the simulator over HTTP/1.1 with kept-alive connections, plain or TLS, on loopback only."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import io
 import socket
 import ssl
 import struct
+import sys
 import tempfile
 from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,9 +17,10 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import unquote_to_bytes
 
-from .simulator import CONNECTION, Simulator
+from .simulator import Simulator
 from .tls import TlsAuthority
 from .wire import ConnectionLost
+from .wsgi import CONNECTION
 
 LOOPBACK = "127.0.0.1"
 _HANDSHAKE_SECONDS = 10.0
@@ -64,13 +66,17 @@ class _Listener(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], simulator: Simulator, context: ssl.SSLContext | None) -> None:
+    def __init__(
+        self, address: tuple[str, int], simulator: Simulator, context: ssl.SSLContext | None
+    ) -> None:
         self.simulator = simulator
         self.context = context
         super().__init__(address, _Connection)
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of clients that go away."""
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of clients that go away; what else goes wrong is a fault of the simulator's own."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
 
 class _Connection(BaseHTTPRequestHandler):
@@ -82,12 +88,12 @@ class _Connection(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def setup(self) -> None:
-        """Shake hands, within a limit, then wait for requests no longer than the dial keep_alive_seconds says."""
+        """Shake hands, then wait for each request no longer than the dial keep_alive_seconds says."""
         if self.server.context is not None:
             self.request.settimeout(_HANDSHAKE_SECONDS)
             self.request = self.server.context.wrap_socket(self.request, server_side=True)
-        self.timeout = self.server.simulator.dials.keep_alive_seconds
         super().setup()
+        self.connection.settimeout(self.server.simulator.dials.keep_alive_seconds)
 
     def finish(self) -> None:
         """Close the connection; a client that has gone already does not matter."""
@@ -96,7 +102,7 @@ class _Connection(BaseHTTPRequestHandler):
         with contextlib.suppress(OSError):
             self.request.close()
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # the protocol of BaseHTTPRequestHandler
+    def __getattr__(self, name: str) -> Any:
         """Answer every method (`do_GET`, `do_PUT` …) in the same way."""
         if name.startswith("do_"):
             return self._serve
@@ -143,7 +149,9 @@ class _Connection(BaseHTTPRequestHandler):
             "wsgi.input_terminated": True,
             CONNECTION: connection,
         }
-        environ.update((f"HTTP_{name.upper().replace('-', '_')}", value) for name, value in self.headers.items())
+        environ.update(
+            (f"HTTP_{name.upper().replace('-', '_')}", value) for name, value in self.headers.items()
+        )
         return environ
 
     def _body(self) -> bytes:
@@ -169,7 +177,7 @@ class _Answer:
         self.status = ""
         self.headers: list[tuple[str, str]] = []
 
-    def start(self, status: str, headers: list[tuple[str, str]], _trouble: object = None, /) -> Any:  # noqa: ANN401  # WSGI
+    def start(self, status: str, headers: list[tuple[str, str]], _trouble: object = None, /) -> Any:
         """Take status and headers."""
         self.status, self.headers = status, headers
         return lambda _body: None

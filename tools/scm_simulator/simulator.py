@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 from random import Random
 from typing import Any
@@ -15,6 +16,7 @@ from . import issuance, login, passwords, past, routes, routing
 from .concerned import names_concerned
 from .dates import utcnow
 from .dials import Dials
+from .fault import Fault
 from .faults import Faults, struck, with_extra_members
 from .order import Order
 from .refusals import Refusal, refuse
@@ -22,9 +24,8 @@ from .routing import Call, Route
 from .state import State
 from .wire import ConnectionLost, Request, Response, refusal_answer
 from .world import World
+from .wsgi import CONNECTION, headers_of, request_of
 
-CONNECTION = "scm_simulator.connection"
-"""WSGI environment key: a server puts a dict there; `close` in it asks for the connection to be closed."""
 _COOKIE = ("Set-Cookie", "CCMBSESSIONID=simulator; Path=/; Secure; HttpOnly")
 _UNKNOWN = "unknown operation"
 _TOKEN_OPERATION = f"POST {login.TOKEN_PATH}"
@@ -57,7 +58,7 @@ class Simulator:
         clock: Callable[[], datetime] = utcnow,
         seed: int | None = None,
     ) -> None:
-        """Start with *world* (the example when None), *dials* (the world's when None), a *clock* and a random *seed*."""
+        """Start with *world* (None: the example), *dials* (None: the world's), a *clock*, a random *seed*."""
         self.world = world or World.example()
         random = Random(seed)  # noqa: S311  # for serial numbers that mean nothing
         self._state = State(self.world, dials or copy.deepcopy(self.world.dials), clock, random)
@@ -106,7 +107,9 @@ class Simulator:
     def issue(self, ssl_id: int) -> None:
         """Issue an open order now, whatever it waits for."""
         with self._state.lock:
-            issuance.issue(self._state, self._state.orders[ssl_id])
+            order = self._state.orders[ssl_id]
+            issuance.approve(self._state, order, order.approved_by)
+            issuance.issue(self._state, order)
 
     def approve(self, ssl_id: int) -> None:
         """Approve an order that waits for it; from now on it waits for the CA."""
@@ -139,9 +142,11 @@ class Simulator:
         term_days: int,
         issued_at: datetime,
     ) -> int:
-        """Add a certificate that was issued at *issued_at* for this CSR; return its ssl_id. Nothing is checked."""
+        """Add a certificate issued at *issued_at* for this CSR, unchecked; return its ssl_id."""
         with self._state.lock:
-            return past.add_issued(self._state, department_id, csr_pem, names, profile_id, term_days, issued_at)
+            return past.add_issued(
+                self._state, department_id, csr_pem, names, profile_id, term_days, issued_at
+            )
 
     def lock(self, login: str) -> None:
         """Lock an account."""
@@ -159,33 +164,32 @@ class Simulator:
         with self._state.lock:
             passwords.change(self._state, self._state.admins[login], password, temporary=temporary)
 
-    def behave(self, name: str, **changes: Any) -> None:  # noqa: ANN401  # one value per dial
+    def behave(self, name: str, **changes: Any) -> None:
         """Let dials hold for orders of one name: `behave("slow.example.org", issuance_polls=3)`."""
         with self._state.lock:
             self._state.behave(name, changes)
 
-    # WSGI
-
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request; raise ConnectionLost when the connection is to be broken."""
-        request = _request(environ)
+        request = request_of(environ)
         connection = environ.get(CONNECTION)
         if connection is None and self._stale:
             self._stale = False
-            raise ConnectionLost("stale")
+            msg = "stale"
+            raise ConnectionLost(msg)
         response = self._answer(request, connection)
         status = f"{response.status} {HTTPStatus(response.status).phrase}"
-        start_response(status, _headers(response))
+        start_response(status, headers_of(response))
         return [] if request.method == "HEAD" else [response.body]
 
     def _answer(self, request: Request, connection: dict[str, bool] | None) -> Response:
         found, params = routing.find(request)
         operation = _operation(request, found)
         who = login.login_of(self._state, request)
-        fault = self._faults.due(operation, names_concerned(self._state, request, params), who)
+        fault = self._fault(request, operation, params, who)
         started, status = self._state.now(), 0
         try:
-            process = lambda: self._process(request, found, params)  # noqa: E731  # a name for what faults defer
+            process = partial(self._process, request, found, params)
             response = process() if fault is None else struck(fault, process)
             status = response.status
         finally:
@@ -196,13 +200,19 @@ class Simulator:
             self._close(connection)
         return response
 
+    def _fault(self, request: Request, operation: str, params: Mapping[str, str], who: str) -> Fault | None:
+        with self._state.lock:
+            if not self.dials.faults:
+                return None
+            return self._faults.due(operation, names_concerned(self._state, request, params), who)
+
     def _close(self, connection: dict[str, bool] | None) -> None:
         if connection is None:
             self._stale = True
         else:
             connection["close"] = True
 
-    def _process(self, request: Request, found: Route | None, params: dict[str, str]) -> Response:
+    def _process(self, request: Request, found: Route | None, params: Mapping[str, str]) -> Response:
         with self._state.lock:
             if request.path == login.TOKEN_PATH and request.method == "POST":
                 return login.issue_token(self._state, request)
@@ -214,8 +224,8 @@ class Simulator:
                 response = with_extra_members(response)
             return response.with_headers(_COOKIE)
 
-    def _routed(self, request: Request, found: Route | None, params: dict[str, str]) -> Response:
-        """Answer through the route; the login is looked at before path, format and id (SCM reference §2.4)."""
+    def _routed(self, request: Request, found: Route | None, params: Mapping[str, str]) -> Response:
+        """Answer through the route; the login comes before path, format and id (SCM reference §2.4)."""
         admin = login.authenticate(self._state, request)
         if found is None:
             raise refuse(-1601, "path", status=404)
@@ -226,35 +236,3 @@ def _operation(request: Request, found: Route | None) -> str:
     if found is not None:
         return found.operation
     return _TOKEN_OPERATION if request.path == login.TOKEN_PATH else f"{request.method} {_UNKNOWN}"
-
-
-def _request(environ: WSGIEnvironment) -> Request:
-    headers = {
-        name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")
-    }
-    headers |= {"content-type": environ.get("CONTENT_TYPE", "")}
-    path = environ.get("PATH_INFO", "").encode("latin-1").decode(errors="replace")
-    return Request(
-        method=environ["REQUEST_METHOD"],
-        path=path,
-        query_string=environ.get("QUERY_STRING", ""),
-        headers=headers,
-        body=_body(environ),
-        peer=environ.get("REMOTE_ADDR", ""),
-        base_url=f"{environ['wsgi.url_scheme']}://{headers.get('host', environ.get('SERVER_NAME', ''))}",
-    )
-
-
-def _body(environ: WSGIEnvironment) -> bytes:
-    """Read the body: as long as Content-Length says, or to its end where the server marks it."""
-    length = environ.get("CONTENT_LENGTH") or ""
-    if length:
-        return bytes(environ["wsgi.input"].read(int(length)))
-    return bytes(environ["wsgi.input"].read()) if environ.get("wsgi.input_terminated") else b""
-
-
-def _headers(response: Response) -> list[tuple[str, str]]:
-    headers = list(response.headers)
-    if response.status != HTTPStatus.NO_CONTENT:
-        headers.append(("Content-Length", str(len(response.body))))
-    return headers

@@ -30,7 +30,9 @@ def _repeated(entries: Iterable[tuple[Place, object]], what: str) -> Iterator[Co
         seen.add(value)
 
 
-def _unknown(entries: Iterable[tuple[Place, object]], known: Iterable[object], what: str) -> Iterator[Complaint]:
+def _unknown(
+    entries: Iterable[tuple[Place, object]], known: Iterable[object], what: str
+) -> Iterator[Complaint]:
     at_hand = list(known)
     for place, value in entries:
         if value not in at_hand:
@@ -41,7 +43,7 @@ def _duplicates(world: World) -> Iterator[Complaint]:
     ids: list[tuple[Place, object]] = [
         (("organisations", i, "id"), o.id) for i, o in enumerate(world.organisations)
     ]
-    ids += [((*place, "id"), d.id) for place, d in world._departments()]
+    ids += [((*place, "id"), d.id) for place, d in world.placed_departments()]
     yield from _repeated(ids, "organisation or department id")
     yield from _repeated(((("accounts", i, "login"), a.login) for i, a in enumerate(world.accounts)), "login")
     yield from _repeated(((("profiles", i, "id"), p.id) for i, p in enumerate(world.profiles)), "profile id")
@@ -54,7 +56,7 @@ def _duplicates(world: World) -> Iterator[Complaint]:
 
 
 def _domains(world: World) -> Iterator[Complaint]:
-    for place, department in world._departments():
+    for place, department in world.placed_departments():
         entries = [((*place, "domains", k, "name"), d.name) for k, d in enumerate(department.domains)]
         yield from _repeated(((where, name.lower()) for where, name in entries), "domain")
         for where, name in entries:
@@ -65,7 +67,7 @@ def _domains(world: World) -> Iterator[Complaint]:
 
 
 def _references(world: World) -> Iterator[Complaint]:
-    departments = [d.id for _, d in world._departments()]
+    departments = [d.id for _, d in world.placed_departments()]
     organisations = [o.id for o in world.organisations]
     for i, account in enumerate(world.accounts):
         here: Place = ("accounts", i)
@@ -87,7 +89,7 @@ def _addresses(here: Place, addresses: Iterable[str]) -> Iterator[Complaint]:
 
 
 def _certificates(world: World) -> Iterator[Complaint]:
-    departments = [d.id for _, d in world._departments()]
+    departments = [d.id for _, d in world.placed_departments()]
     profiles = [p.id for p in world.profiles]
     for i, past in enumerate(world.certificates):
         here: Place = ("certificates", i)

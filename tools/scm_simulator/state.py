@@ -13,7 +13,8 @@ from typing import Any
 
 from .ca import CertificateAuthority
 from .dates import midnight
-from .dials import Dials, Fault
+from .dials import Dials
+from .fault import Fault
 from .names import permits
 from .order import Order
 from .world import Account, Department, Domain, Profile, World
@@ -104,7 +105,7 @@ class State:
     # Dials
 
     def behave(self, name: str, changes: Mapping[str, Any]) -> None:
-        """Let *changes* of the dials hold for orders of *name*; its faults go among the others, bound to the name."""
+        """Let *changes* of the dials hold for orders of *name*; faults among them are bound to it."""
         kept = dict(changes)
         for fault in kept.pop("faults", []):
             fault.name = name
@@ -177,7 +178,7 @@ class State:
         return domain
 
     def delegated(self, name: str, department_id: int) -> DelegatedDomain | None:
-        """Return the active delegation that permits *name* in the department; the exact entry before a star."""
+        """Return the active delegation that permits *name* there; the exact entry before a star."""
         entries = [
             domain
             for domain in self.domains.values()
@@ -186,7 +187,7 @@ class State:
         return max(entries, key=lambda domain: len(domain.name), default=None)
 
     def domain_validation(self, domain: DelegatedDomain, *names: str) -> str:
-        """Return VALIDATED, NOT_VALIDATED or EXPIRED, the dials for *names* and for the entry considered."""
+        """Return VALIDATED, NOT_VALIDATED or EXPIRED, as the dials or else the entry say."""
         turned = self.dials_for([domain.name, *names]).dcv
         if turned:
             return turned
@@ -208,7 +209,9 @@ def _matches(pattern: str, operation: str) -> bool:
     if len(parts) == 1:
         return operation == pattern
     head, *middle, tail = parts
-    if not (operation.startswith(head) and operation.endswith(tail)) or len(operation) < len(head) + len(tail):
+    if not (operation.startswith(head) and operation.endswith(tail)) or len(operation) < len(head) + len(
+        tail
+    ):
         return False
     rest = operation[len(head) : len(operation) - len(tail) or None]
     for part in middle:

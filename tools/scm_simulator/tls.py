@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import datetime
 import ipaddress
 import ssl
 import tempfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-_LIFE = datetime.timedelta(days=30)
+_LIFE = timedelta(days=30)
 _CA_NAME = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "SCM simulator TLS (worthless)")])
 _HOSTS = [
     x509.DNSName("localhost"),
@@ -47,10 +47,10 @@ class TlsAuthority:
 
 
 def _builder(subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.UTC)
+    now = datetime.now(UTC)
     builder = x509.CertificateBuilder().subject_name(subject).issuer_name(_CA_NAME).public_key(key)
     builder = builder.serial_number(x509.random_serial_number())
-    return builder.not_valid_before(now - datetime.timedelta(hours=1)).not_valid_after(now + _LIFE)
+    return builder.not_valid_before(now - timedelta(hours=1)).not_valid_after(now + _LIFE)
 
 
 def _with_ca_extensions(

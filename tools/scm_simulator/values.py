@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any, Literal, Union, get_args, get_origin
 
 
-def words_for(kind: Any) -> str:  # noqa: ANN401  # any type a field can have
+def words_for(kind: Any) -> str:
     """Return what a value of type *kind* is called in an error: `a number`, `one of a, b`."""
     if get_origin(kind) is Literal:
         return "one of " + ", ".join(map(str, get_args(kind)))
@@ -22,17 +22,17 @@ def words_for(kind: Any) -> str:  # noqa: ANN401  # any type a field can have
     return names.get(kind, "a mapping")
 
 
-def is_optional(kind: Any) -> bool:  # noqa: ANN401  # any type a field can have
+def is_optional(kind: Any) -> bool:
     """Return whether *kind* is something or None."""
     return get_origin(kind) in (Union, types.UnionType) and type(None) in get_args(kind)
 
 
-def inner(kind: Any) -> Any:  # noqa: ANN401  # any type a field can have
+def inner(kind: Any) -> Any:
     """Return the something of an optional *kind*."""
     return next(one for one in get_args(kind) if one is not type(None))
 
 
-def fitting(value: object, kind: Any) -> tuple[bool, Any]:  # noqa: ANN401  # any type a field can have
+def fitting(value: object, kind: Any) -> tuple[bool, Any]:
     """Return whether *value*, a scalar as YAML reads it, fits *kind*, and the value to use."""
     if is_optional(kind):
         return (True, None) if value is None else fitting(value, inner(kind))

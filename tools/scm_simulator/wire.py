@@ -82,10 +82,19 @@ EMPTY_OK = Response(200)
 
 
 def json_answer(
-    value: Json, *, status: int = 200, media: str = JSON_PLAIN, pretty: bool = False, headers: Iterable[Header] = ()
+    value: Json,
+    *,
+    status: int = 200,
+    media: str = JSON_PLAIN,
+    pretty: bool = False,
+    headers: Iterable[Header] = (),
 ) -> Response:
     """Return *value* as JSON; `pretty` as SCM's older areas write it: `"a" : 1` on lines of their own."""
-    text = json.dumps(value, indent=2, separators=(",", " : ")) if pretty else json.dumps(value, separators=(",", ":"))
+    text = (
+        json.dumps(value, indent=2, separators=(",", " : "))
+        if pretty
+        else json.dumps(value, separators=(",", ":"))
+    )
     return Response(status, text.encode(), (("Content-Type", media), *headers))
 
 

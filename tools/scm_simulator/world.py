@@ -184,7 +184,7 @@ class World:
 
     @staticmethod
     def load(path: str | Path) -> World:
-        """Read a world from a YAML file; raise WorldError naming file, line and field when it is not sound."""
+        """Read a world from a YAML file; raise WorldError naming file, line and field when it is wrong."""
         from .world_file import read_world  # noqa: PLC0415  # YAML is only needed for files
 
         return read_world(Path(path))
@@ -192,7 +192,7 @@ class World:
     @cached_property
     def departments(self) -> Mapping[int, Department]:
         """Every department by id."""
-        return {department.id: department for _, department in self._departments()}
+        return {department.id: department for _, department in self.placed_departments()}
 
     @cached_property
     def parents(self) -> Mapping[int, Organisation]:
@@ -205,7 +205,8 @@ class World:
         """Every profile by id."""
         return {profile.id: profile for profile in self.profiles}
 
-    def _departments(self) -> Iterator[tuple[Place, Department]]:
+    def placed_departments(self) -> Iterator[tuple[Place, Department]]:
+        """Yield every department with its place."""
         for i, organisation in enumerate(self.organisations):
             for j, department in enumerate(organisation.departments):
                 yield ("organisations", i, "departments", j), department

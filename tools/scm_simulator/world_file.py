@@ -11,7 +11,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import yaml
 
 from .dials import Dials
-from .values import fitting, is_optional, inner, words_for
+from .values import fitting, inner, is_optional, words_for
 from .world import Behaviour, Domain, Place, UnsoundWorldError, World, WorldError, dotted
 
 Line = int
@@ -52,7 +52,7 @@ class _Reader:
             self.lines[(*place, i)] = one.start_mark.line + 1
         return list(node.value)
 
-    def value(self, node: yaml.Node, kind: Any, place: Place) -> Any:  # noqa: ANN401  # any type a field can have
+    def value(self, node: yaml.Node, kind: Any, place: Place) -> Any:
         """Return *node* as a value of type *kind*."""
         if is_optional(kind) and not _is_null(node):
             kind = inner(kind)
@@ -71,7 +71,7 @@ class _Reader:
             raise self.wrong(place, f"must be {words_for(kind)}, not {_shown(node)}")
         return value
 
-    def object(self, node: yaml.Node, kind: Any, place: Place) -> Any:  # noqa: ANN401  # any dataclass
+    def object(self, node: yaml.Node, kind: Any, place: Place) -> Any:
         """Return *node* as an instance of the dataclass *kind*."""
         if kind is Domain and isinstance(node, yaml.ScalarNode):
             return Domain(self.value(node, str, place))
@@ -92,7 +92,7 @@ class _Reader:
         name = self.value(members.pop("name"), str, (*place, "name"))
         return Behaviour(name, self.fields(flattened(members, Dials), Dials, place))
 
-    def fields(self, members: Mapping[str, yaml.Node], kind: Any, place: Place) -> dict[str, Any]:  # noqa: ANN401  # any dataclass
+    def fields(self, members: Mapping[str, yaml.Node], kind: Any, place: Place) -> dict[str, Any]:
         """Return the values of *members* by the fields of *kind*; an unknown one is an error."""
         hints = get_type_hints(kind)
         for name in members:
@@ -101,7 +101,7 @@ class _Reader:
         return {name: self.value(node, hints[name], (*place, name)) for name, node in members.items()}
 
 
-def flattened(members: Mapping[str, yaml.Node], kind: Any) -> dict[str, yaml.Node]:  # noqa: ANN401  # any dataclass
+def flattened(members: Mapping[str, yaml.Node], kind: Any) -> dict[str, yaml.Node]:
     """Return *members* with groups undone: `issuance: {polls: 3}` is `issuance_polls: 3`."""
     names = {field.name for field in dataclasses.fields(kind)}
     flat: dict[str, yaml.Node] = {}
@@ -123,7 +123,9 @@ def read_world(path: Path) -> World:
         raise WorldError(message) from trouble
     except yaml.YAMLError as trouble:
         mark = getattr(trouble, "problem_mark", None)
-        message = f"{path}:{mark.line + 1 if mark else 1}: is not YAML: {getattr(trouble, 'problem', trouble)}"
+        message = (
+            f"{path}:{mark.line + 1 if mark else 1}: is not YAML: {getattr(trouble, 'problem', trouble)}"
+        )
         raise WorldError(message) from trouble
     if node is None:
         raise reader.wrong((), "is empty; it needs organisations, accounts and profiles")
@@ -137,16 +139,16 @@ def read_world(path: Path) -> World:
 def _scalar(node: yaml.ScalarNode) -> object:
     loader = yaml.SafeLoader("")
     try:
-        return loader.construct_object(node)  # type: ignore[no-untyped-call]  # not typed there
+        return loader.construct_object(node)
     finally:
-        loader.dispose()  # type: ignore[no-untyped-call]  # not typed there
+        loader.dispose()
 
 
 def _is_null(node: yaml.Node) -> bool:
     return isinstance(node, yaml.ScalarNode) and _scalar(node) is None
 
 
-def _is_required(field: Any) -> bool:  # noqa: ANN401  # dataclasses.Field of anything
+def _is_required(field: Any) -> bool:
     return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import passwords
-from ..body import Body
-from ..dates import ISO, written
-from ..details import with_missing
-from ..login import password_expired
-from ..paging import page, total
-from ..refusals import not_found
-from ..routing import Call, route
-from ..state import Admin
-from ..wire import NO_CONTENT, Response, json_answer
-from ..world import PRIVILEGES
+from scm_simulator import passwords
+from scm_simulator.body import Body
+from scm_simulator.dates import ISO, written
+from scm_simulator.details import with_missing
+from scm_simulator.login import password_expired
+from scm_simulator.paging import page, total
+from scm_simulator.refusals import not_found
+from scm_simulator.routing import Call, route
+from scm_simulator.state import Admin
+from scm_simulator.wire import NO_CONTENT, Response, json_answer
+from scm_simulator.world import PRIVILEGES
 
 
 def _seen(call: Call) -> list[Admin]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from ..body import Body
-from ..dates import ISO, written
-from ..paging import page, total
-from ..refusals import refuse
-from ..routing import Call, route
-from ..state import DelegatedDomain
-from ..wire import JSON_PLAIN, Response, json_answer
-from ..words import enum_shown, same_enum
+from scm_simulator.body import Body
+from scm_simulator.dates import ISO, written
+from scm_simulator.paging import page, total
+from scm_simulator.refusals import refuse
+from scm_simulator.routing import Call, route
+from scm_simulator.state import DelegatedDomain
+from scm_simulator.wire import JSON_PLAIN, Response, json_answer
+from scm_simulator.words import enum_shown, same_enum
+
 from .domains import domains_seen
 
 _NOT_INITIATED = "NOT_INITIATED"

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..body import Body
-from ..dates import ISO, written
-from ..names import is_domain_name
-from ..paging import page, total
-from ..refusals import must_be_there, not_found, refuse
-from ..routing import Call, route
-from ..state import DelegatedDomain
-from ..wire import EMPTY_OK, NO_CONTENT, Response, json_answer
-from ..words import enum_shown
-from ..world import Domain
+from scm_simulator.body import Body
+from scm_simulator.dates import ISO, written
+from scm_simulator.names import is_domain_name
+from scm_simulator.paging import page, total
+from scm_simulator.refusals import must_be_there, not_found, refuse
+from scm_simulator.routing import Call, route
+from scm_simulator.state import DelegatedDomain
+from scm_simulator.wire import EMPTY_OK, NO_CONTENT, Response, json_answer
+from scm_simulator.words import enum_shown
+from scm_simulator.world import Domain
 
 _MANAGE = "allowManageDomains"
 _APPROVE = "approveDomainDelegation"
@@ -111,7 +111,9 @@ def create(call: Call) -> Response:
     if not wanted:
         raise refuse(-709)
     delegations = {_place(call, one): _first_status(call) for one in wanted}
-    entry = Domain(name, state="ACTIVE" if body.boolean("active", default=True) else "SUSPENDED", dcv="NOT_VALIDATED")
+    entry = Domain(
+        name, state="ACTIVE" if body.boolean("active", default=True) else "SUSPENDED", dcv="NOT_VALIDATED"
+    )
     domain = call.state.add_domain(entry, delegations)
     return Response(201, b"", (("Location", f"{call.request.base_url}/api/domain/v1/{domain.id}"),))
 
@@ -119,7 +121,8 @@ def create(call: Call) -> Response:
 def _place(call: Call, body: Body) -> int:
     """Return the organisation or department that a delegation names, if the account manages it."""
     if not body.texts("certTypes"):
-        raise must_be_there("certTypes")
+        msg = "certTypes"
+        raise must_be_there(msg)
     return _managed(call, body.needed_number("orgId"))
 
 
@@ -181,7 +184,8 @@ def delegate_many(call: Call) -> Response:
     body = Body(call.request.object())
     numbers, place = body.numbers("domainIds"), _place(call, body)
     if not numbers:
-        raise must_be_there("domainIds")
+        msg = "domainIds"
+        raise must_be_there(msg)
     chosen = [domain for domain in domains_seen(call) if domain.id in numbers]
     if len(chosen) < len(set(numbers)):
         raise refuse(-727, ", ".join(map(str, numbers)))

@@ -5,13 +5,23 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from ..dates import ISO_HMS, written
-from ..refusals import not_found, refuse
-from ..routing import Call, route
-from ..wire import JSON_PLAIN, Response, json_answer
-from ..world import Department, Organisation
+from scm_simulator.dates import ISO_HMS, written
+from scm_simulator.refusals import not_found, refuse
+from scm_simulator.routing import Call, route
+from scm_simulator.wire import JSON_PLAIN, Response, json_answer
+from scm_simulator.world import Department, Organisation
 
-_ROLES = ("MRAO", "RAO_SSL", "DRAO_SSL", "RAO_SMIME", "DRAO_SMIME", "RAO_CS", "DRAO_CS", "RAO_DEVICE", "DRAO_DEVICE")
+_ROLES = (
+    "MRAO",
+    "RAO_SSL",
+    "DRAO_SSL",
+    "RAO_SMIME",
+    "DRAO_SMIME",
+    "RAO_CS",
+    "DRAO_CS",
+    "RAO_DEVICE",
+    "DRAO_DEVICE",
+)
 _REPORT_TYPES = ("SSL", "Client", "Device", "CodeSign")
 
 
@@ -51,7 +61,9 @@ def _department(call: Call, organisation: Organisation, department: Department) 
     return item | _cert_types(call)
 
 
-def _organisation(call: Call, organisation: Organisation, departments: list[dict[str, Any]]) -> dict[str, Any]:
+def _organisation(
+    call: Call, organisation: Organisation, departments: list[dict[str, Any]]
+) -> dict[str, Any]:
     item = {"id": organisation.id, "name": organisation.name, "departments": departments}
     return item | _cert_types(call)
 
@@ -97,7 +109,9 @@ def details(call: Call) -> Response:
     web_api = call.state.web_api(department, ())
     shown = _address(organisation) | {"sslCertsApiEnabled": web_api, "clientCertsApiEnabled": False}
     parent = {"parentId": organisation.id, "parentName": organisation.name}
-    return _pretty({"id": number, "name": department.name, **parent, "certTypes": ["SSL"], "departments": []} | shown)
+    return _pretty(
+        {"id": number, "name": department.name, **parent, "certTypes": ["SSL"], "departments": []} | shown
+    )
 
 
 def _organisation_details(call: Call, organisation: Organisation) -> dict[str, Any]:
@@ -107,7 +121,12 @@ def _organisation_details(call: Call, organisation: Organisation) -> dict[str, A
         for d in organisation.departments
         if d.id in seen
     ]
-    shown = {"id": organisation.id, "name": organisation.name, "certTypes": ["SSL"], "departments": departments}
+    shown = {
+        "id": organisation.id,
+        "name": organisation.name,
+        "certTypes": ["SSL"],
+        "departments": departments,
+    }
     return shown | _address(organisation) | {"sslCertsApiEnabled": False, "clientCertsApiEnabled": False}
 
 

@@ -7,15 +7,15 @@ from typing import Any
 
 from cryptography.hazmat.primitives import hashes
 
-from ..body import Body
-from ..dates import ISO_HMS, moment_of, written
-from ..details import with_missing
-from ..dials import Dials
-from ..issuance import advance
-from ..order import OPEN, Order, written_serial
-from ..refusals import refuse
-from ..routing import Call, route
-from ..wire import JSON_UTF8, Response, json_answer
+from scm_simulator.body import Body
+from scm_simulator.dates import ISO_HMS, moment_of, written
+from scm_simulator.details import with_missing
+from scm_simulator.dials import Dials
+from scm_simulator.issuance import advance
+from scm_simulator.order import OPEN, Order, written_serial
+from scm_simulator.refusals import refuse
+from scm_simulator.routing import Call, route
+from scm_simulator.wire import JSON_UTF8, Response, json_answer
 
 _STATUS_CODES: dict[int, tuple[str, ...]] = {
     0: (),
@@ -65,7 +65,10 @@ def _found(call: Call, body: Body) -> list[Order]:
     if code not in _STATUS_CODES:
         raise refuse(-1601, "certificateStatus")
     source, places = body.number("certificateRequestSource", low=0), body.numbers("organizationIds")
-    name, requester = body.text("commonName", longest=256).lower(), body.text("externalRequester", longest=512)
+    name, requester = (
+        body.text("commonName", longest=256).lower(),
+        body.text("externalRequester", longest=512),
+    )
     attribute = body.number("certificateDateAttribute", low=0)
     start, end = _moment(body, "from"), _moment(body, "to")
     orders = call.state.orders_seen_by(call.admin)
@@ -143,6 +146,7 @@ def _row_dates(order: Order) -> dict[str, Any]:
     moments = {
         "requested": order.requested_at,
         "approved": order.approved_at,
+        "issued": order.issued_at,
         "declined": order.declined_at,
         "expires": order.expires_at,
         "revoked": order.revoked_at,

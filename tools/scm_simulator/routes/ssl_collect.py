@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from .. import collecting, issuance
-from ..dials import Dials
-from ..order import APPLIED, DEAD, REVOKED, Order
-from ..refusals import refuse
-from ..routing import Call, route
-from ..wire import EMPTY_OK, Response
+from scm_simulator import collecting, issuance
+from scm_simulator.dials import Dials
+from scm_simulator.order import APPLIED, DEAD, REVOKED, Order
+from scm_simulator.refusals import refuse
+from scm_simulator.routing import Call, route
+from scm_simulator.wire import EMPTY_OK, Response
 
 _OCTETS = "application/octet-stream;charset=UTF-8"
 

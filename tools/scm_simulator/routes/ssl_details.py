@@ -6,13 +6,13 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
-from ..dates import form_named
-from ..details import certificate_shown
-from ..issuance import advance
-from ..order import OPEN, Order
-from ..refusals import refuse
-from ..routing import Call, route
-from ..wire import JSON_UTF8, NO_CONTENT, Response, json_answer
+from scm_simulator.dates import form_named
+from scm_simulator.details import certificate_shown
+from scm_simulator.issuance import advance
+from scm_simulator.order import OPEN, Order
+from scm_simulator.refusals import refuse
+from scm_simulator.routing import Call, route
+from scm_simulator.wire import JSON_UTF8, NO_CONTENT, Response, json_answer
 
 _SECONDS = "%Y-%m-%d %H:%M:%S"
 
@@ -49,7 +49,10 @@ def _dcv_shown(call: Call, order: Order) -> dict[str, Any]:
         for name, entry in zip(order.names, entries, strict=True)
         if entry["dcvStatus"] != "Validated" and order.status in OPEN
     ]
-    return {"dcvLog": {"error": {"code": 0, "description": None}, "log": entries}, "instructions": instructions}
+    return {
+        "dcvLog": {"error": {"code": 0, "description": None}, "log": entries},
+        "instructions": instructions,
+    }
 
 
 def _dcv_entry(call: Call, order: Order, name: str) -> dict[str, Any]:

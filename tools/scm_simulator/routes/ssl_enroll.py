@@ -1,13 +1,13 @@
-"""Enroll, renew and replace (SCM reference §5.4, §5.7–5.9)."""
+"""Enroll, renew and replace (SCM reference §5.4, §5.7-5.9)."""
 
 from __future__ import annotations
 
-from .. import enrolment, issuance
-from ..body import Body
-from ..order import APPLIED, Order
-from ..refusals import Refusal, refuse
-from ..routing import Call, route
-from ..wire import JSON_UTF8, NO_CONTENT, Response, json_answer
+from scm_simulator import enrolment, issuance
+from scm_simulator.body import Body
+from scm_simulator.order import APPLIED, Order
+from scm_simulator.refusals import Refusal, refuse
+from scm_simulator.routing import Call, route
+from scm_simulator.wire import JSON_UTF8, NO_CONTENT, Response, json_answer
 
 
 @route("POST", "/api/ssl/v1/enroll")

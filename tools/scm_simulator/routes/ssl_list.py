@@ -7,7 +7,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives import hashes
 
-from ..details import (
+from scm_simulator.details import (
     VENDOR,
     extended_key_usages,
     key_usages,
@@ -16,13 +16,13 @@ from ..details import (
     signature_algorithm,
     with_missing,
 )
-from ..dials import Dials
-from ..issuance import advance
-from ..order import Order, serial_value, written_serial
-from ..paging import page, total
-from ..refusals import refuse
-from ..routing import Call, route
-from ..wire import JSON_UTF8, Response, json_answer
+from scm_simulator.dials import Dials
+from scm_simulator.issuance import advance
+from scm_simulator.order import Order, serial_value, written_serial
+from scm_simulator.paging import page, total
+from scm_simulator.refusals import refuse
+from scm_simulator.routing import Call, route
+from scm_simulator.wire import JSON_UTF8, Response, json_answer
 
 _Test = Callable[[Order, str, Dials], bool]
 
@@ -37,7 +37,11 @@ def _same(shown: str, wanted: str) -> bool:
 
 def _like(value: str, wanted: str, dials: Dials) -> bool:
     """Return whether a name filter matches; SCM does not say whether by substring, so a dial does."""
-    return wanted.lower() in value.lower() if dials.name_filter == "substring" else wanted.lower() == value.lower()
+    return (
+        wanted.lower() in value.lower()
+        if dials.name_filter == "substring"
+        else wanted.lower() == value.lower()
+    )
 
 
 def _within(values: Sequence[str], wanted: str) -> bool:
@@ -60,28 +64,32 @@ FILTERS: Mapping[str, _Test] = {
     "orgId": lambda order, text, _: str(order.department_id) == text,
     "vendor": lambda _, text, dials: _like(VENDOR, text, dials),
     "issuer": lambda order, text, dials: _like(_issuer(order), text, dials),
-    "serialNumber": lambda order, text, _: serial_value(text) is not None
-    and serial_value(text) == order.serial_number,
+    "serialNumber": lambda order, text, _: (
+        serial_value(text) is not None and serial_value(text) == order.serial_number
+    ),
     "requester": lambda order, text, dials: _like(order.requester, text, dials),
     "externalRequester": lambda order, text, dials: _like(order.external_requester, text, dials),
-    "signatureAlgorithm": lambda order, text, _: order.certificate is not None
-    and _same(signature_algorithm(order.certificate), text),
+    "signatureAlgorithm": lambda order, text, _: (
+        order.certificate is not None and _same(signature_algorithm(order.certificate), text)
+    ),
     "keyAlgorithm": lambda order, text, _: _same(order.csr.key_type.partition(" - ")[0], text),
     "keySize": lambda order, text, _: _key_parameter(order) == text,
     "keyParam": lambda order, text, _: _same(_key_parameter(order), text),
     "sha1Hash": lambda order, text, _: order.fingerprint(hashes.SHA1()) == text.upper(),  # noqa: S303  # SCM's filter
     "md5Hash": lambda order, text, _: order.fingerprint(hashes.MD5()) == text.upper(),  # noqa: S303  # SCM's filter
     "sha256Hash": lambda order, text, _: order.fingerprint(hashes.SHA256()) == text.upper(),
-    "keyUsage": lambda order, text, _: order.certificate is not None
-    and _within(key_usages(order.certificate), text),
-    "extendedKeyUsage": lambda order, text, _: order.certificate is not None
-    and _within(extended_key_usages(order.certificate), text),
+    "keyUsage": lambda order, text, _: (
+        order.certificate is not None and _within(key_usages(order.certificate), text)
+    ),
+    "extendedKeyUsage": lambda order, text, _: (
+        order.certificate is not None and _within(extended_key_usages(order.certificate), text)
+    ),
     "installStatus": lambda _, text, __: _blankless(text) in ("none", "notconfigured"),
     "renewalStatus": lambda order, text, _: _same(str(order.auto_renew["state"]), text),
     "requestedVia": lambda order, text, _: _same(order.via, text) or _same(order.via, f"{text} API"),
     "discoveryStatus": lambda _, text, __: _same(text, "NotDeployed"),
 }
-"""Every filter of the list, by its query parameter. All that are given must match; an empty one matches all."""
+"""Every filter of the list, by its query parameter. All that are given must match; an empty one does."""
 
 
 @route("GET", "/api/ssl/v1")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..order import Order
-from ..refusals import must_be_there, not_found, refuse
-from ..routing import Call, route
-from ..wire import EMPTY_OK, JSON_UTF8, NO_CONTENT, Response, json_answer
+from scm_simulator.order import Order
+from scm_simulator.refusals import must_be_there, not_found, refuse
+from scm_simulator.routing import Call, route
+from scm_simulator.wire import EMPTY_OK, JSON_UTF8, NO_CONTENT, Response, json_answer
 
 _FIRST_LOCATION = 51
 
@@ -19,7 +19,8 @@ def _order(call: Call) -> Order:
 def _details(call: Call) -> dict[str, str]:
     value = call.request.object().get("details")
     if value is None:
-        raise must_be_there("details")
+        msg = "details"
+        raise must_be_there(msg)
     if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
         raise refuse(-1002)
     return value

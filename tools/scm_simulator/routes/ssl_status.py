@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
-from .. import issuance
-from ..body import Body
-from ..order import REQUESTED, REVOKED, Order, serial_value
-from ..refusals import must_be_there, refuse
-from ..routing import Call, route
-from ..wire import NO_CONTENT, Response
+from scm_simulator import issuance
+from scm_simulator.body import Body
+from scm_simulator.order import REQUESTED, REVOKED, Order, serial_value
+from scm_simulator.refusals import must_be_there, refuse
+from scm_simulator.routing import Call, route
+from scm_simulator.wire import NO_CONTENT, Response
 
 _REASON_CODES = (0, 1, 3, 4, 5)
 
@@ -44,7 +45,7 @@ def _waiting(call: Call) -> Order:
 @route("POST", "/api/ssl/v1/revoke/{sslId}")
 def revoke_by_id(call: Call) -> Response:
     """Revoke a certificate by its id."""
-    return _revoke(call, lambda: call.order())
+    return _revoke(call, call.order)
 
 
 @route("POST", "/api/ssl/v1/revoke/serial/{serialNumber}")
@@ -61,8 +62,7 @@ def _by_serial(call: Call, text: str) -> Order:
     raise refuse(-5101, text)
 
 
-def _revoke(call: Call, find: object) -> Response:
-    assert callable(find)  # noqa: S101  # for the type checker
+def _revoke(call: Call, find: Callable[[], Order]) -> Response:
     call.require("sslRevoke", "revocation")
     body = Body(call.request.object())
     code, reason = _reason_code(call, body), body.needed_text("reason")
@@ -76,7 +76,8 @@ def _reason_code(call: Call, body: Body) -> int:
     """Return the reason code, a number or a string; 0 when it is left out and may be."""
     code = body.number("reasonCode", low=0)
     if code is None and call.state.dials.reason_code_required:
-        raise must_be_there("reasonCode")
+        msg = "reasonCode"
+        raise must_be_there(msg)
     if code is not None and code not in _REASON_CODES:
         raise refuse(-1001, "reasonCode", f"must be one of {', '.join(map(str, _REASON_CODES))}")
     return code or 0

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .. import enrolment
-from ..body import Body
-from ..csr import read_csr
-from ..details import certificate_shown
-from ..order import DECLINED, INVALID, REJECTED, REQUESTED, Order
-from ..refusals import must_be_there, refuse
-from ..routing import Call, route
-from ..wire import JSON_UTF8, Response, json_answer
+from scm_simulator import enrolment
+from scm_simulator.body import Body
+from scm_simulator.csr import read_csr
+from scm_simulator.details import certificate_shown
+from scm_simulator.order import DECLINED, INVALID, REJECTED, REQUESTED, Order
+from scm_simulator.refusals import must_be_there, refuse
+from scm_simulator.routing import Call, route
+from scm_simulator.wire import JSON_UTF8, Response, json_answer
 
 _CHANGEABLE = (REQUESTED, DECLINED, REJECTED, INVALID)
 _ORDER_FIELDS = ("orgId", "certTypeId", "term", "commonName", "csr", "subjectAlternativeNames")
@@ -69,4 +69,7 @@ def _schedule(order: Order, renew: Body) -> None:
         raise refuse(-1601, "autoRenewDetails.state") if state else must_be_there("autoRenewDetails.state")
     order.auto_renew = {"state": state}
     if state == "Scheduled":
-        order.auto_renew = {"state": state, "daysBeforeExpiration": renew.number("daysBeforeExpiration") or 30}
+        order.auto_renew = {
+            "state": state,
+            "daysBeforeExpiration": renew.number("daysBeforeExpiration") or 30,
+        }

@@ -1,0 +1,210 @@
+"""A simulator with a clock that tests move, and a client to it whose every answer is held against the shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from scm_simulator import Account, Department, Domain, OAuthClient, Organisation, Profile, Simulator, World
+from scm_simulator.conformance import Conformance
+
+BASE_URL = "http://scm.test/api"
+NAME = "service.example.edu"
+OTHER_NAME = "a.service.example.edu"
+DEPARTMENT = 2001
+FOREIGN_DEPARTMENT = 2002
+PROFILE = 3001
+RSA_PROFILE = 3002
+EV_PROFILE = 3003
+TERM = 199
+APPROVER = "rao"
+
+Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+ClientMaker = Callable[..., httpx.Client]
+
+
+@dataclass
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    now: datetime = field(default_factory=lambda: datetime(2026, 5, 21, 12, 34, 56, 789000, tzinfo=UTC))
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **span: float) -> None:
+        self.now += timedelta(**span)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def world() -> World:
+    """Two departments of one organisation, an officer for each, and a registration authority officer above."""
+    ours = Department(
+        DEPARTMENT,
+        "Ours",
+        domains=(
+            Domain(NAME),
+            Domain(f"*.{NAME}"),
+            Domain("asked.example.edu", status="REQUESTED"),
+            Domain("asleep.example.edu", state="SUSPENDED"),
+            Domain("lapsed.example.edu", dcv_expires_in_days=-1),
+        ),
+        profiles=(PROFILE, RSA_PROFILE, EV_PROFILE),
+    )
+    theirs = Department(FOREIGN_DEPARTMENT, "Theirs", domains=(Domain("theirs.example.edu"),))
+    closed = Department(2003, "Closed", domains=(Domain("closed.example.edu"),), web_api=False)
+    officer = Account("drao", "Secret-1", departments=(DEPARTMENT,), password_expires_in_days=90)
+    return World(
+        organisations=(Organisation(2000, "Example University", departments=(ours, theirs, closed)),),
+        accounts=(
+            officer,
+            Account("other-drao", "Secret-2", departments=(FOREIGN_DEPARTMENT,)),
+            Account(
+                APPROVER,
+                "Secret-3",
+                organisations=(2000,),
+                privileges=(
+                    "sslRequest",
+                    "sslApprove",
+                    "sslManage",
+                    "allowDCV",
+                    "allowManageDomains",
+                    "approveDomainDelegation",
+                ),
+            ),
+            Account("mrao", "Secret-4", mrao=True, password_expires_in_days=None),
+            Account("weak", "Secret-5", departments=(DEPARTMENT,), privileges=()),
+        ),
+        oauth_clients=(OAuthClient("client", "client-secret", "drao"),),
+        profiles=(
+            Profile(PROFILE, "OV", terms=(90, TERM)),
+            Profile(
+                RSA_PROFILE, "RSA, not renewable", key_types={"RSA": ("2048", "4096")}, allows_renew=False
+            ),
+            Profile(EV_PROFILE, "EV", validation_type="EV"),
+            Profile(3009, "Elsewhere"),
+        ),
+    )
+
+
+@pytest.fixture
+def simulator(world: World, clock: Clock) -> Simulator:
+    """A simulator that issues at once, for tests that are not about waiting."""
+    simulator = Simulator(world, clock=clock, seed=1)
+    simulator.dials.issuance_polls = 0
+    return simulator
+
+
+@pytest.fixture
+def connect(simulator: Simulator) -> Iterator[ClientMaker]:
+    """Make clients for an account; every answer they get is held against the shapes."""
+    clients = []
+    passwords = {account.login: account.password for account in simulator.world.accounts}
+
+    def make(login: str = "drao", password: str | None = None, *, peer: str = "127.0.0.1") -> httpx.Client:
+        transport = httpx.WSGITransport(app=Conformance(simulator), remote_addr=peer)
+        headers = {"login": login, "password": password or passwords[login], "customerUri": "example"}
+        clients.append(httpx.Client(transport=transport, base_url=BASE_URL, headers=headers))
+        return clients[-1]
+
+    yield make
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def scm(connect: ClientMaker) -> httpx.Client:
+    """The officer of our department, connected."""
+    return connect()
+
+
+@pytest.fixture(scope="session")
+def ec_key() -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+@pytest.fixture(scope="session")
+def rsa_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(65537, 2048)
+
+
+def a_csr(key: Key, name: str = NAME, *, sans: tuple[str, ...] = ()) -> str:
+    """Return a CSR in PEM for *name* ("" for an empty subject), perhaps with SANs of its own."""
+    subject = [x509.NameAttribute(x509.NameOID.COMMON_NAME, name)] if name else []
+    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name(subject))
+    if sans:
+        builder = builder.add_extension(
+            x509.SubjectAlternativeName([x509.DNSName(s) for s in sans]), critical=False
+        )
+    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
+
+
+Request = dict[str, object]
+
+
+@pytest.fixture
+def request_for(ec_key: ec.EllipticCurvePrivateKey) -> Callable[..., Request]:
+    """Make enrol bodies: `request_for(subjAltNames="a.example.org", term=90)`."""
+
+    def make(name: str = NAME, *, key: Key | None = None, **changes: object) -> Request:
+        body: Request = {
+            "orgId": DEPARTMENT,
+            "csr": a_csr(key or ec_key, name),
+            "subjAltNames": "",
+            "certType": PROFILE,
+            "term": TERM,
+            "comments": "token",
+        }
+        return body | changes
+
+    return make
+
+
+Enroll = Callable[..., int]
+
+
+@pytest.fixture
+def enroll(scm: httpx.Client, request_for: Callable[..., Request]) -> Enroll:
+    """Enrol as the officer and return the ssl_id."""
+
+    def make(name: str = NAME, *, key: Key | None = None, **changes: object) -> int:
+        answer = scm.post("/ssl/v1/enroll", json=request_for(name, key=key, **changes))
+        assert answer.status_code == 200, answer.text
+        return int(answer.json()["sslId"])
+
+    return make
+
+
+def refusal(answer: httpx.Response) -> tuple[int, int]:
+    """Return HTTP status and code of a refusal."""
+    return answer.status_code, answer.json()["code"]
+
+
+def leaf_of(answer: httpx.Response) -> x509.Certificate:
+    """Return the one certificate of an answer that is not a CA's."""
+    certificates = x509.load_pem_x509_certificates(answer.content)
+    [leaf] = [
+        one
+        for one in certificates
+        if not one.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    ]
+    return leaf
+
+
+def names_in(certificate: x509.Certificate) -> list[str]:
+    """Return the DNS names of a certificate."""
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return names.get_values_for_type(x509.DNSName)
