@@ -210,7 +210,9 @@ def _enforce_tolerance(env: Any, record: Any, items: int) -> None:
     too_large = failed * 100 > percentage * items if percentage else False
     if too_many or too_large or (failed and not count and not percentage):
         raise state_failure(
-            env, "States.ExceedToleratedFailureThreshold", "The specified tolerated failure threshold was exceeded"
+            env,
+            "States.ExceedToleratedFailureThreshold",
+            "The specified tolerated failure threshold was exceeded",
         )
 
 

@@ -101,7 +101,9 @@ class FunctionPool:
             reply = environment.exchange(message, function.timeout_seconds)
         except TimeoutError:
             environment.end()
-            text = f"RequestId: {request_id} Error: Task timed out after {function.timeout_seconds:.2f} seconds"
+            text = (
+                f"RequestId: {request_id} Error: Task timed out after {function.timeout_seconds:.2f} seconds"
+            )
             return _payload({"errorType": "Sandbox.Timedout", "errorMessage": text}), True
         except EnvironmentEnded:
             environment.end()
@@ -160,7 +162,10 @@ class FunctionPool:
             return None, {"errorType": "Sandbox.Timedout", "errorMessage": "The initialisation timed out"}
         except EnvironmentEnded:
             environment.end()
-            return None, {"errorType": "Runtime.ExitError", "errorMessage": "The initialisation ended the process"}
+            return None, {
+                "errorType": "Runtime.ExitError",
+                "errorMessage": "The initialisation ended the process",
+            }
         if "error" in reply:
             environment.end()
             return None, reply["error"]
@@ -179,7 +184,11 @@ class FunctionPool:
 
     def _initialisation(self, function: Function) -> dict[str, Any]:
         folder = self._unpacked(function)
-        return {"handler": function.handler, "folder": folder, "environment": self._variables(function, folder)}
+        return {
+            "handler": function.handler,
+            "folder": folder,
+            "environment": self._variables(function, folder),
+        }
 
     def _unpacked(self, function: Function) -> str:
         folder = self._root / "code" / function.code_sha256.replace("/", "_")

@@ -82,7 +82,9 @@ class InProcessAws:
         function = self.client("lambda").get_function_configuration(FunctionName=names[logical_id])
         return dict(function.get("Environment", {}).get("Variables", {}))
 
-    def run(self, state_machine_arn: str, input: dict[str, Any], *, timeout_seconds: float = 60.0) -> dict[str, Any]:  # noqa: A002
+    def run(
+        self, state_machine_arn: str, input: dict[str, Any], *, timeout_seconds: float = 60.0
+    ) -> dict[str, Any]:  # noqa: A002
         """Execute the state machine to its end; return the history (`executions`)."""
         arn = self.start_execution(state_machine_arn, str(uuid.uuid4()), input)
         executions.wait(arn, ACCOUNT, self.region, timeout_seconds)

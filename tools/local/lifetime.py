@@ -14,7 +14,7 @@ OPERATOR = "operator"  # who calls, when neither a function nor Step Functions d
 _running = threading.Lock()
 
 
-class AlreadyRunning(Exception):
+class AlreadyRunning(RuntimeError):
     """moto's state belongs to the process: two local AWS in one process would share it."""
 
 

@@ -24,7 +24,9 @@ from local.strict_acm import StrictAcm
 
 PINNED = "5.2.5"
 STATES = "states"  # who calls when Step Functions does
-MOST_ITERATIONS_AT_ONCE = 40  # AWS's ceiling of an inline Map; a Distributed Map's 10,000 would be 30,000 threads
+MOST_ITERATIONS_AT_ONCE = (
+    40  # AWS's ceiling of an inline Map; a Distributed Map's 10,000 would be 30,000 threads
+)
 _ASL = "moto.stepfunctions.parser.asl."
 
 Invoke = Callable[[Any, str], tuple[bytes, bool]]  # (moto's function, event) -> (payload, it failed)
@@ -64,7 +66,10 @@ def _state_machines_execute(_: Repairs) -> Iterator[None]:
     from moto.stepfunctions.parser.utils import TMP_THREADS
 
     log = logging.getLogger("moto")
-    level, log.level = log.level, logging.CRITICAL  # it logs every failed task, which the history tells better
+    level, log.level = (
+        log.level,
+        logging.CRITICAL,
+    )  # it logs every failed task, which the history tells better
     with patch.dict(default_user_config, {"stepfunctions": {"execute_state_machine": True}}):
         yield
     log.level = level
@@ -76,7 +81,9 @@ def _functions_run(repairs: Repairs) -> Iterator[None]:
     """Run functions by ours: moto runs them in Docker containers only. A failed one is `Unhandled`, as on AWS."""
     from moto.awslambda.models import LambdaFunction
 
-    def invoke(function: Any, body: str | bytes, _: Mapping[str, str], response_headers: dict[str, str]) -> bytes:
+    def invoke(
+        function: Any, body: str | bytes, _: Mapping[str, str], response_headers: dict[str, str]
+    ) -> bytes:
         event = body.decode() if isinstance(body, bytes) else body
         payload, failed = repairs.invoke(function, event or "{}")
         if failed:
@@ -96,7 +103,9 @@ def _one_client_for_each_service(repairs: Repairs) -> Iterator[None]:
     def boto_client_for(region: str, service: str, state_credentials: Any = None) -> Any:  # noqa: ARG001
         return client(service, region)
 
-    users = [module for module in list(sys.modules.values()) if getattr(module, "boto_client_for", None) is made_by]
+    users = [
+        module for module in list(sys.modules.values()) if getattr(module, "boto_client_for", None) is made_by
+    ]
     with ExitStack() as stack:
         for module in users:
             stack.enter_context(patch.object(module, "boto_client_for", boto_client_for))
@@ -182,7 +191,9 @@ def _reserved_errors_are_passed_on(_: Repairs) -> Iterator[None]:
     with (
         patch.object(_module("component.state.fail.state_fail"), "CustomErrorName", error_name),
         patch.object(
-            _module("component.state.exec.state_map.iteration.iteration_worker"), "CustomErrorName", error_name
+            _module("component.state.exec.state_map.iteration.iteration_worker"),
+            "CustomErrorName",
+            error_name,
         ),
     ):
         yield
@@ -219,7 +230,9 @@ def _waits_are_scaled(repairs: Repairs) -> Iterator[None]:
             env.program_state_event.wait(left)
 
     clock = types.SimpleNamespace(sleep=lambda seconds: time.sleep(seconds * repairs.wait_factor))
-    waiting = patch.object(_module("component.state.wait.wait_function.wait_function").WaitFunction, "_wait_interval", wait)
+    waiting = patch.object(
+        _module("component.state.wait.wait_function.wait_function").WaitFunction, "_wait_interval", wait
+    )
     with waiting, patch.object(_module("component.common.retry.retrier_decl"), "time", clock):
         yield
 
@@ -227,7 +240,9 @@ def _waits_are_scaled(repairs: Repairs) -> Iterator[None]:
 @contextmanager
 def _maps_have_aws_ceiling(_: Repairs) -> Iterator[None]:
     """Run at most 40 iterations of a Map at once: moto starts a thread for each item when there is no MaxConcurrency."""
-    component = _module("component.state.exec.state_map.iteration.inline_iteration_component").InlineIterationComponent
+    component = _module(
+        "component.state.exec.state_map.iteration.inline_iteration_component"
+    ).InlineIterationComponent
     original = component._launch_worker
 
     def launch(iteration: Any, env: Any, eval_input: Any, job_pool: Any) -> Any:
@@ -250,10 +265,16 @@ def _distributed_maps_start_executions(_: Repairs) -> Iterator[None]:
     worker = _module(
         "component.state.exec.state_map.iteration.itemprocessor.distributed_item_processor_worker"
     ).DistributedItemProcessorWorker
-    describe_execution, described, listed = Backend.describe_execution, Response.describe_execution, Response.list_executions
+    describe_execution, described, listed = (
+        Backend.describe_execution,
+        Response.describe_execution,
+        Response.list_executions,
+    )
 
     def describe(backend: Any, execution_arn: str) -> Any:
-        return distributed_map.find_child(backend, execution_arn) or describe_execution(backend, execution_arn)
+        return distributed_map.find_child(backend, execution_arn) or describe_execution(
+            backend, execution_arn
+        )
 
     def answer(response: Any) -> Any:
         result = described(response)
@@ -300,7 +321,9 @@ def _result_writer_writes_results(_: Repairs) -> Iterator[None]:
     target = _module(base + "resource_eval.resource_eval_s3").ResourceEvalS3
 
     def evaluate(writer: Any, env: Any) -> None:
-        env.stack[-1] = env.states.get_input()  # in place of the children's outputs: the manifest replaces them
+        env.stack[-1] = (
+            env.states.get_input()
+        )  # in place of the children's outputs: the manifest replaces them
         writer.parargs.eval(env=env)
         writer.resource_eval.eval_resource(env=env)
 

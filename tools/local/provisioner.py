@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -117,7 +118,9 @@ class Provisioner:
     def _attribute(self, logical_id: str, attribute: str) -> str:
         made = self._resource(logical_id)
         if attribute not in made.attributes:
-            message = f"{logical_id} has no attribute {attribute} here; it has {', '.join(sorted(made.attributes))}"
+            message = (
+                f"{logical_id} has no attribute {attribute} here; it has {', '.join(sorted(made.attributes))}"
+            )
             raise UnknownIntrinsic(message)
         return made.attributes[attribute]
 
@@ -140,9 +143,26 @@ def _parameters(body: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, 
         if value is None:
             message = f"the template's parameter {name} has no default: give it a value"
             raise NotProvisioned(message)
+        _check_limits(name, str(value), spec)
         is_list = spec.get("Type", "String").startswith(("CommaDelimitedList", "List<"))
         values[name] = [item for item in str(value).split(",") if item] if is_list else str(value)
     return values
+
+
+def _check_limits(name: str, value: str, spec: Mapping[str, Any]) -> None:
+    """Refuse a value that CloudFormation would refuse."""
+    problem = ""
+    if "AllowedValues" in spec and value not in map(str, spec["AllowedValues"]):
+        problem = f"not one of {', '.join(map(str, spec['AllowedValues']))}"
+    elif "AllowedPattern" in spec and not re.fullmatch(spec["AllowedPattern"], value):
+        problem = f"which {spec['AllowedPattern']} does not match"
+    elif "MinValue" in spec and float(value) < float(spec["MinValue"]):
+        problem = f"below its least value {spec['MinValue']}"
+    elif "MaxValue" in spec and float(value) > float(spec["MaxValue"]):
+        problem = f"above its greatest value {spec['MaxValue']}"
+    if problem:
+        message = f"the template's parameter {name} is {value}, {problem}"
+        raise NotProvisioned(message)
 
 
 def _pseudo_parameters(region: str) -> dict[str, Any]:

@@ -84,7 +84,12 @@ class StrictAcm:
         listing = Response.list_certificates
 
         def import_certificate(
-            backend: Any, certificate: bytes, private_key: bytes, chain: bytes | None, arn: str | None, tags: Any
+            backend: Any,
+            certificate: bytes,
+            private_key: bytes,
+            chain: bytes | None,
+            arn: str | None,
+            tags: Any,
         ) -> str:
             self._admit(backend.region_name)
             check(Import(certificate, private_key, chain, arn, tags), _held(backend, arn))
@@ -121,7 +126,9 @@ def check(request: Import, held: x509.Certificate | None) -> None:
         _refuse("Tagging is not permitted on re-import.")
     leaf = _leaf(request.certificate)
     _check_key(request.private_key, leaf)
-    _check_chain(leaf, _certificates(request.chain or b"", "The certificate chain is not PEM-encoded or is not valid."))
+    _check_chain(
+        leaf, _certificates(request.chain or b"", "The certificate chain is not PEM-encoded or is not valid.")
+    )
     if held is not None:
         _check_replacement(leaf, held)
 
@@ -141,7 +148,9 @@ def _leaf(pem: bytes) -> x509.Certificate:
     if not certificates:
         _refuse("The certificate is not PEM-encoded or is not valid.")
     if len(certificates) > 1:
-        _refuse("The certificate field contains more than one certificate. You can specify only one certificate in this field.")
+        _refuse(
+            "The certificate field contains more than one certificate. You can specify only one certificate in this field."
+        )
     leaf = certificates[0]
     if leaf.version is not x509.Version.v3:
         _refuse("The certificate is not a version 3 certificate.")
@@ -241,7 +250,9 @@ def _described(bundle: Any, answer: dict[str, Any]) -> dict[str, Any]:
         Serial=serial(bundle._cert),
         KeyAlgorithm=key_algorithm(bundle._cert).replace("_", "-", 1),
         KeyUsages=[{"Name": name} for name in key_usages(bundle._cert)],
-        ExtendedKeyUsages=[{"Name": name, "OID": oid} for name, oid in extended_key_usages(bundle._cert).items()],
+        ExtendedKeyUsages=[
+            {"Name": name, "OID": oid} for name, oid in extended_key_usages(bundle._cert).items()
+        ],
     )
     return answer
 

@@ -109,8 +109,6 @@ def _entry(name: str) -> zipfile.ZipInfo:
     return entry
 
 
-
-
 def _read(logical_id: str, file: Path) -> bytes:
     try:
         return file.read_bytes()

@@ -39,7 +39,13 @@ def layer(properties: Properties, stack: Stack) -> Made:
 def permission(properties: Properties, stack: Stack) -> Made:
     """Let a service invoke a function (kept, not enforced)."""
     request = properties.some(
-        "FunctionName", "Action", "Principal", "SourceArn", "SourceAccount", "EventSourceToken", "PrincipalOrgID"
+        "FunctionName",
+        "Action",
+        "Principal",
+        "SourceArn",
+        "SourceAccount",
+        "EventSourceToken",
+        "PrincipalOrgID",
     )
     stack.client("lambda").add_permission(StatementId=properties.logical_id, **request)
     return Made(properties.logical_id)

@@ -22,7 +22,9 @@ def table(properties: Properties, stack: Stack) -> Made:
         request["SSESpecification"] = {"Enabled": encryption.pop("SSEEnabled"), **encryption}
     if "StreamSpecification" in request:
         request["StreamSpecification"].setdefault("StreamEnabled", True)
-    arn = client.create_table(TableName=name, Tags=tags(properties), **request)["TableDescription"]["TableArn"]
+    arn = client.create_table(TableName=name, Tags=tags(properties), **request)["TableDescription"][
+        "TableArn"
+    ]
     recovery = properties.take("PointInTimeRecoverySpecification")
     if recovery:
         client.update_continuous_backups(TableName=name, PointInTimeRecoverySpecification=recovery)
@@ -45,7 +47,14 @@ def bucket(properties: Properties, stack: Stack) -> Made:
     if bucket_tags:
         client.put_bucket_tagging(Bucket=name, Tagging={"TagSet": bucket_tags})
     domain = f"{name}.s3.{stack.region}.amazonaws.com"
-    return Made(name, {"Arn": f"arn:aws:s3:::{name}", "DomainName": f"{name}.s3.amazonaws.com", "RegionalDomainName": domain})
+    return Made(
+        name,
+        {
+            "Arn": f"arn:aws:s3:::{name}",
+            "DomainName": f"{name}.s3.amazonaws.com",
+            "RegionalDomainName": domain,
+        },
+    )
 
 
 def bucket_policy(properties: Properties, stack: Stack) -> Made:

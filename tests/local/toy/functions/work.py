@@ -37,7 +37,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if name == "unserialisable":
         return {"value": object()}
     boto3.client("s3").put_object(Bucket=os.environ["BUCKET"], Key=f"done/{name}", Body=b"done")
-    return {"name": name, "outcome": "stored", "greeting": os.environ["GREETING"], "function": context.function_name}
+    return {
+        "name": name,
+        "outcome": "stored",
+        "greeting": os.environ["GREETING"],
+        "function": context.function_name,
+    }
 
 
 def _poll(name: str) -> None:
@@ -55,7 +60,12 @@ def environment(_event: dict[str, Any], context: Any) -> dict[str, Any]:
         "variables": dict(os.environ),
         "pid": os.getpid(),
         "remaining": context.get_remaining_time_in_millis(),
-        "context": [context.function_version, context.memory_limit_in_mb, context.invoked_function_arn, context.aws_request_id],
+        "context": [
+            context.function_version,
+            context.memory_limit_in_mb,
+            context.invoked_function_arn,
+            context.aws_request_id,
+        ],
     }
 
 

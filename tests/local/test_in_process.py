@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from local.in_process import InProcessAws
+
+from .conftest import TOY
+
+PLAN = [{"delegation": "a", "certificates": ["one", "two"]}, {"delegation": "b", "certificates": ["lost"]}]
+
+
+def work(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    if event["name"] == "lost":
+        message = "what nobody catches"
+        raise ValueError(message)
+    boto3.client("s3").put_object(Bucket="certmandate-bucket", Key=f"done/{event['name']}", Body=b"")
+    return {"name": event["name"], "outcome": "stored"}
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[InProcessAws]:
+    with InProcessAws(TOY, {"WorkFunction": work}) as in_process:
+        yield in_process
+
+
+def run_plan(aws: InProcessAws, plan: list[dict[str, Any]]) -> dict[str, Any]:
+    aws.client("s3").put_object(Bucket=aws.outputs["BucketName"], Key="plan.json", Body=json.dumps(plan))
+    return aws.run(aws.outputs["MachineArn"], {"do": "plan", "plan": "plan.json", "results": "results"})
+
+
+def test_the_state_machine_runs_with_callables_of_this_process(aws: InProcessAws) -> None:
+    """Tests look into every step, and break it where they like."""
+    history = run_plan(aws, PLAN)
+
+    assert history["execution"]["status"] == "SUCCEEDED"
+    assert sorted(child["execution"]["status"] for child in history["children"]) == ["FAILED", "SUCCEEDED"]
+    keys = [item["Key"] for item in aws.client("s3").list_objects_v2(Bucket="certmandate-bucket")["Contents"]]
+    assert {"done/one", "done/two"} <= set(keys)
+
+
+def test_a_handler_may_be_exchanged_between_two_runs(aws: InProcessAws) -> None:
+    """So a test replaces one function by one that crashes."""
+
+    def crashing(_event: object, _context: object) -> None:
+        raise ConnectionError
+
+    kept, aws.handlers["WorkFunction"] = aws.handlers["WorkFunction"], crashing
+    (child,) = run_plan(aws, PLAN[:1])["children"]
+    aws.handlers["WorkFunction"] = kept
+
+    assert child["execution"]["error"] == "ConnectionError"
+
+
+def test_waiting_takes_no_time(aws: InProcessAws) -> None:
+    """A hundred seconds in the definition, none with the factor 0."""
+    assert aws.run(aws.outputs["MachineArn"], {"do": "wait"}, timeout_seconds=5)["execution"]["status"] == "SUCCEEDED"
+
+
+def test_a_long_map_does_not_exhaust_the_stack(aws: InProcessAws) -> None:
+    """One iteration must not sit on top of the one before: a large delegation has thousands."""
+    plan = [{"delegation": "a", "certificates": [f"n{number}" for number in range(150)]}]
+    (child,) = run_plan(aws, plan)["children"]
+
+    assert len(json.loads(child["execution"]["output"])) == 150
+
+
+def test_a_function_without_a_handler_is_named(aws: InProcessAws) -> None:
+    """Not a mysterious failure of the state machine."""
+    execution = aws.run(aws.outputs["MachineArn"], {"do": "broken"})["execution"]
+
+    assert "BrokenFunction was invoked, but handlers has only WorkFunction" in execution["cause"]
+
+
+def test_the_variables_of_a_function_are_told(aws: InProcessAws) -> None:
+    """Whoever wires the handlers sets them."""
+    assert aws.variables("WorkFunction") == {"GREETING": "hello", "BUCKET": "certmandate-bucket"}

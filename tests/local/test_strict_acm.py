@@ -1,0 +1,328 @@
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from cryptography.hazmat.primitives import serialization
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from local.strict_acm import StrictAcm
+from moto import mock_aws
+
+from .authority import NOW, Issued, Wish, hierarchy, issue
+
+SERVER, CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
+
+
+class Clock:
+    """A clock that the test moves."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Acm:
+    """ACM under the rules, with the dials and a short way to import."""
+
+    def __init__(self, rules: StrictAcm, clock: Clock) -> None:
+        self.rules = rules
+        self.clock = clock
+        self.client = boto3.client("acm", region_name="eu-west-3")
+
+    def put(self, leaf: Issued, chain: list[Issued] | None = None, region: str = "eu-west-3", **given: Any) -> str:
+        """Import and return the ARN; the chain is the leaf's own unless another one is given."""
+        links = list(hierarchy(kind_of(leaf))) if chain is None else chain
+        request = {"Certificate": leaf.pem, "PrivateKey": leaf.key_pem, **given}
+        if links:
+            request.setdefault("CertificateChain", b"".join(link.pem for link in links))
+        client = boto3.client("acm", region_name=region, config=None)
+        return str(client.import_certificate(**request)["CertificateArn"])
+
+    def refusal(self, *arguments: Any, **given: Any) -> tuple[str, str]:
+        """Return the code and the text with which an import is refused."""
+        with pytest.raises(ClientError) as refused:
+            self.put(*arguments, **given)
+        error = refused.value.response["Error"]
+        return error["Code"], error["Message"]
+
+
+@pytest.fixture
+def acm(monkeypatch: pytest.MonkeyPatch) -> Iterator[Acm]:
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    clock = Clock()
+    rules = StrictAcm(wait_factor=1.0, clock=clock)
+    rules.imports_per_second = None
+    with rules.installed(), mock_aws():
+        yield Acm(rules, clock)
+
+
+def kind_of(leaf: Issued) -> str:
+    key = leaf.certificate.public_key()
+    return "P-256" if hasattr(key, "curve") else "2048"
+
+
+def a_leaf(wish: Wish | None = None, kind: str = "P-256") -> Issued:
+    return issue(wish or Wish(key=kind), hierarchy(kind)[0])
+
+
+def test_a_good_certificate_is_described_as_acm_describes_it(acm: Acm) -> None:
+    """Our adapter compares the serial and reads the key type: both have a form of their own."""
+    leaf = a_leaf()
+
+    described = acm.client.describe_certificate(CertificateArn=acm.put(leaf))["Certificate"]
+    assert int(described["Serial"].replace(":", ""), 16) == leaf.certificate.serial_number
+    assert all(len(octet) == 2 for octet in described["Serial"].split(":"))
+    assert described["KeyAlgorithm"] == "EC-prime256v1"
+    assert described["KeyUsages"] == [{"Name": "DIGITAL_SIGNATURE"}]
+    assert described["ExtendedKeyUsages"] == [{"Name": "TLS_WEB_SERVER_AUTHENTICATION", "OID": SERVER.dotted_string}]
+
+
+def test_the_chain_comes_back_as_it_was_given(acm: Acm) -> None:
+    """What is served must be what was imported."""
+    intermediate, root = hierarchy("P-256")
+
+    answer = acm.client.get_certificate(CertificateArn=acm.put(a_leaf(), [intermediate, root]))
+    assert answer["CertificateChain"].encode() == intermediate.pem + root.pem
+
+
+def test_a_chain_may_end_before_the_root(acm: Acm) -> None:
+    """The root is dropped by us."""
+    assert acm.put(a_leaf(), [hierarchy("P-256")[0]])
+
+
+def test_a_self_signed_certificate_needs_no_chain(acm: Acm) -> None:
+    """ACM takes it; so must we, or a local test refuses what AWS allows."""
+    assert acm.put(issue(Wish()), [])
+
+
+def test_a_certificate_of_a_ca_needs_its_chain(acm: Acm) -> None:
+    """Clients could not build a path."""
+    code, text = acm.refusal(a_leaf(), [])
+
+    assert code == "ValidationException"
+    assert "either a valid self-signed certificate or certificate chain" in text
+
+
+def test_the_certificate_is_exactly_one(acm: Acm) -> None:
+    """A full chain in the wrong field is the usual mistake."""
+    leaf = a_leaf()
+
+    code, text = acm.refusal(leaf, Certificate=leaf.pem + hierarchy("P-256")[0].pem)
+    assert (code, text) == (
+        "ValidationException",
+        "The certificate field contains more than one certificate. You can specify only one certificate in this field.",
+    )
+
+
+@pytest.mark.parametrize("field", ["Certificate", "CertificateChain", "PrivateKey"])
+def test_what_is_not_pem_is_refused(acm: Acm, field: str) -> None:
+    """DER, HTML, half a body: SCM has answered all of them."""
+    leaf = a_leaf()
+    der = leaf.certificate.public_bytes(serialization.Encoding.DER)
+
+    code, text = acm.refusal(leaf, **{field: der})
+    assert code == "ValidationException"
+    assert "is not PEM-encoded or is not valid" in text
+
+
+def test_text_around_the_certificates_is_refused(acm: Acm) -> None:
+    """Some collect formats put subject lines before each certificate."""
+    code, _ = acm.refusal(a_leaf(), CertificateChain=b"subject=CN=x\n" + hierarchy("P-256")[0].pem)
+
+    assert code == "ValidationException"
+
+
+def test_the_leaf_is_not_in_the_chain(acm: Acm) -> None:
+    """Another usual mistake."""
+    leaf = a_leaf()
+
+    code, text = acm.refusal(leaf, [leaf, *hierarchy("P-256")])
+    assert code == "ValidationException"
+    assert text.startswith("Unable to validate certificate chain.")
+
+
+def test_the_chain_starts_with_the_issuer(acm: Acm) -> None:
+    """SCM has a format with the root first."""
+    intermediate, root = hierarchy("P-256")
+
+    _, text = acm.refusal(a_leaf(), [root, intermediate])
+    assert text.endswith("The index within the chain of the invalid certificate is: 0")
+
+
+def test_each_link_certifies_the_one_before(acm: Acm) -> None:
+    """A gap or a stranger in the chain breaks it."""
+    intermediate, _ = hierarchy("P-256")
+    stranger = issue(Wish(number=102, name="P-256 root", is_ca=True))
+
+    _, text = acm.refusal(a_leaf(), [intermediate, stranger])
+    assert text.endswith("The index within the chain of the invalid certificate is: 1")
+
+
+def test_the_key_is_the_certificates(acm: Acm) -> None:
+    """A staged key of another order."""
+    code, text = acm.refusal(a_leaf(), PrivateKey=a_leaf(Wish(number=1)).key_pem)
+
+    assert (code, text) == ("ValidationException", "The private key doesn't match the certificate.")
+
+
+def test_an_encrypted_key_is_refused(acm: Acm) -> None:
+    """ACM has no field for a password."""
+    leaf = a_leaf()
+    encrypted = leaf.key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"secret"),
+    )
+
+    code, text = acm.refusal(leaf, PrivateKey=encrypted)
+    assert code == "ValidationException"
+    assert "encrypted" in text
+
+
+def test_a_key_over_five_kilobytes_is_refused(acm: Acm) -> None:
+    """The API's model says 8192 bytes, the service 5120."""
+    leaf = a_leaf()
+
+    code, text = acm.refusal(leaf, PrivateKey=leaf.key_pem + b"\n" * 5120)
+    assert code == "ValidationException"
+    assert "5120" in text
+
+
+@pytest.mark.parametrize(
+    ("days_ago", "text"), [(91, "The certificate has expired"), (-1, "The certificate is not in effect yet")]
+)
+def test_now_is_within_the_validity(acm: Acm, days_ago: int, text: str) -> None:
+    """No import of the past, none of the future."""
+    code, said = acm.refusal(a_leaf(Wish(not_before=NOW - dt.timedelta(days=days_ago))))
+
+    assert code == "ValidationException"
+    assert said.startswith(text)
+
+
+@pytest.mark.parametrize(("leaf", "authority"), [("2048", "P-256"), ("P-256", "2048")])
+def test_leaf_and_issuer_have_the_same_kind_of_key(acm: Acm, leaf: str, authority: str) -> None:
+    """An RSA certificate of an EC authority, or the reverse, is refused however valid."""
+    mixed = issue(Wish(key=leaf), hierarchy(authority)[0])
+
+    code, text = acm.refusal(mixed, list(hierarchy(authority)))
+    assert code == "ValidationException"
+    assert "algorithm of the signing CA" in text
+
+
+def test_a_re_import_keeps_the_arn_and_may_change_the_names(acm: Acm) -> None:
+    """This is what a renewal does."""
+    arn = acm.put(a_leaf())
+
+    assert acm.put(a_leaf(Wish(number=1, name="other.example.org")), CertificateArn=arn) == arn
+    assert acm.client.describe_certificate(CertificateArn=arn)["Certificate"]["DomainName"] == "other.example.org"
+
+
+def test_a_re_import_takes_no_tags(acm: Acm) -> None:
+    """Tags are for the first import."""
+    arn = acm.put(a_leaf())
+
+    refused = acm.refusal(a_leaf(), CertificateArn=arn, Tags=[{"Key": "delegation", "Value": "a"}])
+    assert refused == ("ValidationException", "Tagging is not permitted on re-import.")
+
+
+def test_an_unknown_arn_is_not_found(acm: Acm) -> None:
+    """A certificate that somebody deleted."""
+    arn = "arn:aws:acm:eu-west-3:123456789012:certificate/00000000-0000-0000-0000-000000000000"
+
+    assert acm.refusal(a_leaf(), CertificateArn=arn)[0] == "ResourceNotFoundException"
+
+
+@pytest.mark.parametrize(("held", "new"), [("2048", "P-256"), ("P-256", "P-384"), ("2048", "3072")])
+def test_a_re_import_keeps_key_type_and_size(acm: Acm, held: str, new: str) -> None:
+    """A new key type needs a new ARN, and every load balancer told."""
+    authority = {"2048": "2048", "3072": "2048", "P-256": "P-256", "P-384": "P-256"}
+    arn = acm.put(issue(Wish(key=held), hierarchy(authority[held])[0]), list(hierarchy(authority[held])))
+
+    other = issue(Wish(key=new), hierarchy(authority[new])[0])
+    code, text = acm.refusal(other, list(hierarchy(authority[new])), CertificateArn=arn)
+    assert code == "ValidationException"
+    assert "key type and size cannot be changed" in text
+
+
+def test_a_re_import_drops_no_key_usage(acm: Acm) -> None:
+    """ACM lets usages be added, not removed."""
+    wish = Wish(key="2048", usages=("digital_signature", "key_encipherment"))
+    arn = acm.put(a_leaf(wish, "2048"))
+
+    code, text = acm.refusal(a_leaf(replace(wish, usages=("digital_signature",)), "2048"), CertificateArn=arn)
+    assert code == "ValidationException"
+    assert text.endswith("KEY_ENCIPHERMENT.")
+
+
+def test_a_re_import_drops_no_extended_key_usage(acm: Acm) -> None:
+    """serverAuth, for one, must stay."""
+    arn = acm.put(a_leaf(Wish(extended=(SERVER, CLIENT))))
+
+    _, text = acm.refusal(a_leaf(Wish(extended=(CLIENT,))), CertificateArn=arn)
+    assert text.endswith("TLS_WEB_SERVER_AUTHENTICATION.")
+
+
+@pytest.mark.parametrize(
+    ("held", "new"),
+    [
+        pytest.param(Wish(extended=(SERVER, CLIENT)), Wish(extended=(SERVER,)), id="clientAuth may go"),
+        pytest.param(
+            Wish(usages=("digital_signature", "key_encipherment")), Wish(), id="keyEncipherment of an EC key may go"
+        ),
+        pytest.param(Wish(), Wish(usages=("digital_signature", "key_agreement")), id="a usage may be added"),
+    ],
+)
+def test_what_a_re_import_may_change(acm: Acm, held: Wish, new: Wish) -> None:
+    """The exceptions of 2025 and 2026: without them every Sectigo renewal would be refused here."""
+    arn = acm.put(a_leaf(held))
+
+    assert acm.put(a_leaf(new), CertificateArn=arn) == arn
+
+
+def test_one_import_a_second_and_region(acm: Acm) -> None:
+    """Two renewals that end together meet this on AWS."""
+    acm.rules.imports_per_second = 1.0
+    acm.put(a_leaf())
+
+    assert acm.refusal(a_leaf())[0] == "ThrottlingException"
+    assert acm.put(a_leaf(), region="us-east-1")
+    acm.clock.now += 1.0
+    assert acm.put(a_leaf())
+
+
+def test_the_rate_is_shortened_like_every_wait(acm: Acm) -> None:
+    """A local run must not spend its time on it."""
+    with StrictAcm(wait_factor=0.02, clock=acm.clock).installed():
+        acm.put(a_leaf())
+        acm.clock.now += 0.02
+        assert acm.put(a_leaf())
+
+
+def test_the_yearly_quota_counts_re_imports(acm: Acm) -> None:
+    """Nobody knows for sure that it does: plan as if."""
+    acm.rules.imports_per_year = 2
+    arn = acm.put(a_leaf())
+    acm.put(a_leaf(), CertificateArn=arn)
+
+    code, text = acm.refusal(a_leaf(), CertificateArn=arn)
+    assert code == "LimitExceededException"
+    assert text == "You have imported the maximum number of 2 certificates in the last year."
+
+
+def test_only_small_rsa_is_listed_unless_asked_for(acm: Acm) -> None:
+    """Whoever forgets Includes.keyTypes does not see EC certificates and imports them again and again."""
+    small, elliptic = acm.put(a_leaf(kind="2048")), acm.put(a_leaf())
+
+    def listed(**given: Any) -> list[str]:
+        return [item["CertificateArn"] for item in acm.client.list_certificates(**given)["CertificateSummaryList"]]
+
+    assert listed() == [small]
+    assert listed(Includes={"keyTypes": ["EC_prime256v1"]}) == [elliptic]
+    (summary,) = acm.client.list_certificates()["CertificateSummaryList"]
+    assert summary["ExtendedKeyUsages"] == ["TLS_WEB_SERVER_AUTHENTICATION"]
