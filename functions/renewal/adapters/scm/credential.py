@@ -1,7 +1,9 @@
 """What is stored for an account, in one of two forms.
 
-header login  `{"login": …, "password": …, "customerUri": …}`  (SCM reference §2.1)
+header login  `{"login": …, "password": …, "customer_uri": …}`  (SCM reference §2.1)
 OAuth2        `{"client_id": …, "client_secret": …}`           (SCM reference §2.3)
+
+`customerUri`, as SCM spells it, is taken too.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from dataclasses import dataclass, field
 
 from renewal.domain.errors import CredentialMissing
 
-PASSWORD_MEMBERS = ("login", "password", "customerUri")
+PASSWORD_MEMBERS = ("login", "password", "customer_uri")
 CLIENT_MEMBERS = ("client_id", "client_secret")
 
 
@@ -37,6 +39,7 @@ Credential = PasswordCredential | ClientCredentialsCredential
 
 def credential_from(document: Mapping[str, str]) -> Credential:
     """Read a stored credential. Raises CredentialMissing, naming the members at fault, never their values."""
+    document = {"customer_uri": document.get("customerUri", ""), **document}
     is_client = any(document.get(member) for member in CLIENT_MEMBERS)
     if is_client and any(document.get(member) for member in PASSWORD_MEMBERS):
         msg = (

@@ -1,0 +1,140 @@
+"""What the tests of the SCM adapter share: a place for credentials, a wire with scripted answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from renewal.adapters.scm.accounts import ScmAccounts, StoredCredential
+from renewal.adapters.scm.connection import new_http_client
+from renewal.domain.errors import CredentialMissing
+from renewal.ports import CertificateAuthority, EnrollRequest
+
+BASE_URL = "https://scm.test/api"
+OAUTH_BASE_URL = "https://admin.scm.test/api"
+TOKEN_URL = "https://sso.scm.test/auth/realms/apiclients/protocol/openid-connect/token"
+
+PASSWORD = "Canary-Passw0rd!"
+CLIENT_SECRET = "canary-client-secret"
+LOGIN = {"login": "drao", "password": PASSWORD, "customer_uri": "univ"}
+CLIENT = {"client_id": "renewals", "client_secret": CLIENT_SECRET}
+
+ORDER = EnrollRequest(
+    department_id=2001,
+    profile_id=3001,
+    term_days=90,
+    names=("idp.univ.example", "www.idp.univ.example"),
+    csr="a signing request",
+    comment="certmandate order t0ken for univ/idp",
+)
+
+
+@dataclass
+class Vault:
+    """A CredentialSource with a cache that goes stale, as the real one has."""
+
+    stored: dict[str, StoredCredential] = field(default_factory=dict)
+    cached: dict[str, StoredCredential] = field(default_factory=dict)
+    looks_past_the_cache: int = 0
+
+    def store(self, version: str, document: Mapping[str, str], delegation: str = "univ") -> None:
+        """Store another credential; whoever has the old one in a cache doesn't notice."""
+        self.stored[delegation] = StoredCredential(version, document)
+
+    def current(self, delegation: str) -> StoredCredential:
+        """From the cache."""
+        if delegation not in self.cached:
+            self.cached[delegation] = self._stored(delegation)
+        return self.cached[delegation]
+
+    def latest(self, delegation: str) -> StoredCredential:
+        """Past the cache."""
+        self.looks_past_the_cache += 1
+        self.cached[delegation] = self._stored(delegation)
+        return self.cached[delegation]
+
+    def _stored(self, delegation: str) -> StoredCredential:
+        if delegation not in self.stored:
+            msg = f"no credential of {delegation} is stored"
+            raise CredentialMissing(msg)
+        return self.stored[delegation]
+
+
+def vault(document: Mapping[str, str] = LOGIN) -> Vault:
+    """Return a vault that holds one credential of `univ`, version 1."""
+    full = Vault()
+    full.store("1", document)
+    return full
+
+
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_seconds(self, seconds: float) -> None:
+        """Move it."""
+        self.now += timedelta(seconds=seconds)
+
+
+Answer = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
+
+
+class Wire:
+    """Answers requests from a script, the last line of it for ever, and keeps what was asked."""
+
+    def __init__(self, *script: Answer) -> None:
+        self.script = list(script)
+        self.requests: list[httpx.Request] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        answer = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        if isinstance(answer, Exception):
+            if isinstance(answer, httpx.RequestError):
+                answer.request = request  # as httpx does: with the password in its headers
+            raise answer
+        if isinstance(answer, httpx.Response):
+            return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
+        return answer(request)
+
+
+def accounts(transport: httpx.BaseTransport, source: Vault, clock: Clock | None = None) -> ScmAccounts:
+    """Return the real thing over *transport*."""
+    return ScmAccounts(
+        source,
+        new_http_client(transport=transport),
+        base_url=BASE_URL,
+        oauth_base_url=OAUTH_BASE_URL,
+        token_url=TOKEN_URL,
+        clock=clock or Clock(),
+    )
+
+
+def scm(*script: Answer) -> CertificateAuthority:
+    """Return the real client of the delegation `univ`, which gets these answers."""
+    return accounts(httpx.MockTransport(Wire(*script)), vault()).authority("univ")
+
+
+def refusal(code: object, description: str = "because", status: int = 400) -> httpx.Response:
+    """Return SCM's answer when it refuses."""
+    return httpx.Response(status, json={"code": code, "description": description})
+
+
+def json_answer(value: Any) -> httpx.Response:
+    """Return a 200 with *value*."""
+    return httpx.Response(200, json=value)
+
+
+HTML = httpx.Response(
+    502, headers={"Content-Type": "text/html"}, text="<html><h1>502 Bad Gateway</h1></html>"
+)
+ENVOY = httpx.Response(503, headers={"Content-Type": "text/plain"}, text="upstream connect error or reset")

@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections import Counter
+from pathlib import Path
+
+import httpx
+import pytest
+
+from renewal.adapters.scm.call import Operation
+from renewal.adapters.scm.refusals import CODES, known
+from renewal.domain import errors
+from tests.adapters.scm.stage import HTML, ORDER, refusal, scm
+
+KNOWN = """
+0 -1 -2 -3 -7 -9 -10 -11 -13 -14 -16 -25 -35 -36 -37 -39 -43 -44 -62 -64 -65 -76 -78 -102 -103 -105 -107 -109 -110
+-111 -123 -124 -126 -129 -130 -131 -134 -135 -138 -139 -140 -141 -159 -160 -164 -166 -169 -170 -172 -176 -180 -181
+-183 -184 -185 -188 -192 -194 -195 -196 -213 -219 -220 -221 -222 -223 -226 -233 -234 -237 -249 -253 -255 -256 -303
+-304 -305 -306 -410 -429 -500 -507 -508 -518 -524 -607 -615 -618 -637 -639 -700 -705 -707 -709 -711 -712 -713 -714
+-715 -723 -724 -727 -728 -731 -732 -737 -738 -740 -741 -834 -840 -843 -951 -970 -976 -977 -982 -993 -1001 -1002
+-1010 -1021 -1023 -1104 -1108 -1112 -1113 -1117 -1137 -1138 -1140 -1144 -1148 -1400 -1450 -1601 -1603 -1608 -3114
+-3115 -3301 -5001 -5002 -5003 -5101 -5109 -7306
+"""
+TWO_MEANINGS = {-9, -39, -62, -105, -159, -618}
+
+
+def _reference() -> Path:
+    """The shared reference, which a fresh clone does not have."""
+    beside = Path(__file__).parents[4] / "shared" / "reference"
+    return Path(os.environ.get("CERTMANDATE_REFERENCE", beside))
+
+
+def test_every_known_code_is_in_the_table():
+    """A code without an entry has a name that helps nobody at 3 a.m."""
+    assert {code.number for code in CODES} == {int(number) for number in KNOWN.split()}
+
+
+def test_a_number_with_two_meanings_has_both():
+    """What -159 means on collect has nothing to do with custom fields."""
+    counted = Counter(code.number for code in CODES)
+
+    assert {number for number, times in counted.items() if times > 1} == TWO_MEANINGS
+    assert len({(code.number, code.operation) for code in CODES}) == len(CODES)
+
+
+@pytest.mark.skipif(not _reference().is_dir(), reason="the shared reference is not at hand")
+def test_the_table_has_every_meaning_that_the_vendor_lists():
+    """The list above is ours; this holds it against the vendor's own and against the reference's Appendix A."""
+    ours = Counter(code.number for code in CODES)
+    vendor = json.loads((_reference() / "scm-vendor-examples" / "error-codes.json").read_text("utf-8"))
+    appendix = (
+        (_reference() / "scm-rest-api.md")
+        .read_text("utf-8")
+        .split("## Appendix A")[1]
+        .split("## Appendix B")[0]
+    )
+
+    assert Counter(entry["code"] for entry in vendor["codes"]) <= ours
+    assert Counter(int(number) for number in re.findall(r"^\| (-?\d+) \|", appendix, re.MULTILINE)) <= ours
+
+
+def test_every_code_has_a_meaning_in_words():
+    """It stands in for a description that SCM left out."""
+    assert all(code.meaning for code in CODES)
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        (-3, errors.PermissionMissing),
+        (-226, errors.PermissionMissing),
+        (-1021, errors.PermissionMissing),
+        (-1010, errors.NameNotDelegated),
+        (-107, errors.DcvLapsed),
+        (-737, errors.DcvLapsed),
+        (-1137, errors.DcvLapsed),
+        (-843, errors.OrganisationNotValidated),
+        (-39, errors.ProfileRefused),
+        (-111, errors.ProfileRefused),
+        (-36, errors.TermRefused),
+        (-170, errors.KeyRefused),
+        (-141, errors.KeyRefused),
+        (-9, errors.RequestRefused),
+        (-62, errors.RequestRefused),
+        (-139, errors.RequestRefused),
+        (-1002, errors.RequestRefused),
+        (-16, errors.CredentialRefused),
+        (-970, errors.CredentialRefused),
+        (-429, errors.ScmRefused),
+        (-4711, errors.ScmRefused),
+        (4711, errors.ScmRefused),
+    ],
+)
+def test_a_refused_order_is_named_after_who_must_act(code, error):
+    """The name is what the page, the report and the runbook go by."""
+    with pytest.raises(error) as caught:
+        scm(refusal(code)).enroll(ORDER)
+
+    assert type(caught.value) is error
+
+
+@pytest.mark.parametrize("code", [0, -183, -1400, -109, -103, "0", "-183", -183.0])
+def test_the_pending_codes_are_pending_on_collect(code):
+    """A zero code, five codes in all, and numbers written as text: all mean not issued yet (SCM reference §5.10)."""
+    with pytest.raises(errors.OrderPending):
+        scm(refusal(code)).collect(7)
+
+
+@pytest.mark.parametrize("code", [0, -183, -1400, -109, -103])
+def test_a_pending_code_elsewhere_is_not_an_order_that_is_pending(code):
+    """The state machine waits for hours on OrderPending; details that cannot be read deserve minutes."""
+    with pytest.raises(errors.ScmUnavailable):
+        scm(refusal(code)).details(7)
+
+
+@pytest.mark.parametrize("code", [-110, -192, -159])
+def test_a_revoked_certificate_is_not_pending(code):
+    """It will never be collected."""
+    with pytest.raises(errors.OrderRevoked):
+        scm(refusal(code)).collect(7)
+
+
+@pytest.mark.parametrize("answer", [refusal(-169), refusal(-5101), refusal(-124), refusal(-618), HTML])
+def test_an_order_that_scm_does_not_know_is_unknown(answer):
+    """404 is the documented answer, with or without a body; some releases say it by code."""
+    answer = httpx.Response(404) if answer is HTML else answer
+
+    with pytest.raises(errors.OrderUnknown):
+        scm(answer).collect(7)
+
+
+@pytest.mark.parametrize(
+    "kind", [kind for kind in errors.every_error() if kind.ends_order and kind is not errors.OrderRevoked]
+)
+def test_no_code_ends_an_order_that_exists(kind):
+    """What ends an order erases its key; a certificate whose key is gone is lost. Only enroll's refusals may."""
+    for code in (code for code in CODES if code.error is kind):
+        for ask in (lambda it: it.collect(7), lambda it: it.details(7), lambda it: it.mark_renewed(6, 7)):
+            with pytest.raises(errors.RenewalError) as caught:
+                ask(scm(refusal(code.number)))
+
+            assert not caught.value.ends_order, f"{code.number} ends an order"
+
+
+def test_the_old_order_being_revoked_does_not_end_the_new_one():
+    """mark_renewed speaks of the certificate that was replaced."""
+    with pytest.raises(errors.ScmRefused):
+        scm(refusal(-110)).mark_renewed(6, 7)
+
+
+def test_a_number_means_what_it_means_where_it_is_said():
+    """-9 is a broken CSR only in answer to an order."""
+    assert known(-9, Operation.ENROLL).error is errors.RequestRefused
+    assert known(-9, Operation.PROFILES).error is errors.ScmRefused
+    assert known(-618, Operation.COLLECT).error is errors.OrderUnknown
+    assert known(-618, Operation.PROFILES).error is errors.ScmUnavailable
+    assert known(None, Operation.COLLECT) is None
+
+
+@pytest.mark.parametrize("code", [None, 0, -1010, -3, -9999])
+def test_401_is_a_refused_credential_whatever_the_code(code):
+    """A pending code beside a 401 must not be polled: every try counts towards the lock-out."""
+    with pytest.raises(errors.CredentialRefused):
+        scm(refusal(code, status=401)).collect(7)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"code": -16}', b'{"code": -4711}'])
+def test_403_is_the_address(body):
+    """SCM documents no 403; the access list is what would send one."""
+    with pytest.raises(errors.AddressRefused):
+        scm(httpx.Response(403, content=body)).profiles(2001)
+
+
+def test_403_with_a_code_that_says_more_is_what_the_code_says():
+    """A missing privilege is not cured by another address."""
+    with pytest.raises(errors.PermissionMissing):
+        scm(refusal(-37, status=403)).profiles(2001)
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 302])
+def test_an_answer_from_something_in_between_is_an_outage(status):
+    """Gateways answer in plain text, HTML or nothing; waiting helps."""
+    with pytest.raises(errors.ScmUnavailable):
+        scm(httpx.Response(status, text="upstream connect error")).profiles(2001)
+
+
+def test_an_unknown_code_is_retried_only_with_a_5xx():
+    """A 4xx that nobody knows is a no; a 5xx that nobody knows may pass."""
+    with pytest.raises(errors.ScmRefused):
+        scm(refusal(-4711, status=400)).profiles(2001)
+    with pytest.raises(errors.ScmUnavailable):
+        scm(refusal(-4711, status=500)).profiles(2001)
+
+
+def test_the_sentence_has_operation_code_description_and_status():
+    """What a tired operator reads first."""
+    with pytest.raises(errors.NameNotDelegated) as caught:
+        scm(refusal(-1010, "Domain 'idp.univ.example' is not allowed.")).enroll(ORDER)
+
+    assert str(caught.value) == (
+        "SCM refused to enroll: code -1010, 'Domain 'idp.univ.example' is not allowed.' (HTTP 400)"
+    )
+
+
+def test_a_code_without_description_is_explained_from_the_table():
+    """Some answers hold the number only."""
+    with pytest.raises(errors.DcvLapsed, match="domain control validation is incomplete or expired"):
+        scm(httpx.Response(400, json={"code": -107})).enroll(ORDER)
