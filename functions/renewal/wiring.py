@@ -14,7 +14,7 @@ from renewal.adapters.objects import S3Certificates
 from renewal.adapters.order_book import DynamoDbOrderBook
 from renewal.adapters.runs import S3RunArchive
 from renewal.adapters.scm.accounts import ScmAccounts
-from renewal.adapters.scm.client import new_http_client
+from renewal.adapters.scm.connection import new_http_client
 from renewal.adapters.secrets import SecretsManagerCredentials
 from renewal.domain.limits import Limits
 from renewal.settings import Settings
