@@ -1,7 +1,8 @@
 """ACM in any region: import, re-import into the same ARN, and never a second copy.
 
-ACM keeps one certificate per ARN and forgets the one before. It imports once a second per region; when it is busy the
-state machine comes back later. Rules: AWS, acm/latest/userguide/import-reimport.html and import-certificate-prerequisites.html.
+ACM keeps one certificate per ARN and forgets the one before. It imports once a second per region; when it is
+busy, the state machine comes back later. Rules: AWS, acm/latest/userguide, import-reimport.html and
+import-certificate-prerequisites.html.
 """
 
 from __future__ import annotations
@@ -74,16 +75,17 @@ class Acm:
         self._client_for = client_for
 
     def foresee(self, certificate: ManagedCertificate) -> None:
-        """Raise AcmWouldRefuse or AcmCertificateMissing when an import could never succeed, before an order is spent."""
+        """Raise AcmWouldRefuse or AcmCertificateMissing when an import could never succeed."""
         for region in certificate.spec.acm_regions:
             arn = _known_arn(certificate, region)
             if arn is not None:
                 require_same_key_type(self._held(region, arn), certificate.spec.key_type)
 
     def put(self, pair: Pair, region: str, arn: str | None, *, retried: bool) -> str:
-        """Import into *arn* (None = a new one) and return the ARN; *retried*: an earlier try may have succeeded.
+        """Import into *arn* (None = a new one) and return the ARN.
 
-        Raises AcmWouldRefuse (found before the import), AcmRefused, AcmQuotaReached, AcmCertificateMissing.
+        *retried*: an earlier try may have imported already, so that import is looked for first. Raises
+        AcmWouldRefuse (found before the import), AcmRefused, AcmQuotaReached, AcmCertificateMissing.
         """
         _require_importable(pair)
         if arn is None:
@@ -104,14 +106,17 @@ class Acm:
         try:
             return self._verified(pair, region, arn)
         except AcmCertificateMissing:
-            # It was imported just now: ACM does not show it everywhere yet. The next try finds it by its serial.
+            # Imported just now, and not shown everywhere yet: the next try finds it by its serial.
             text = f"ACM in {region} does not show {arn} yet, which it made a moment ago"
         raise StoreUnavailable(text)
 
     def _verified(self, pair: Pair, region: str, arn: str) -> str:
         held = self._held(region, arn)
         if held.serial != pair.chain.leaf.serial:
-            msg = f"{arn} has serial {held.serial} after the import of {pair.chain.leaf.serial}; is anybody else importing into it?"
+            msg = (
+                f"{arn} has serial {held.serial} after the import of {pair.chain.leaf.serial}; "
+                "is anybody else importing into it?"
+            )
             raise AcmRefused(msg)
         return arn
 
@@ -142,7 +147,7 @@ class Acm:
             extended_key_usages=_usages(described.get("ExtendedKeyUsages", [])),
         )
 
-    # ---- Calls ---------------------------------------------------------------------------------------------------
+    # ---- Calls -----------------------------------------------------------------------------------------
 
     @translated("acm:DescribeCertificate", _MISSING)
     def _describe(self, region: str, arn: str) -> Any:
@@ -164,12 +169,12 @@ class Acm:
 
     @translated("acm:ImportCertificate", _IMPORT_ERRORS)
     def _reimport(self, pair: Pair, region: str, arn: str) -> None:
-        """Without tags: "Tagging is not permitted on re-import." """
+        """Import without tags, which ACM does not permit here."""
         self._client_for(region).import_certificate(CertificateArn=arn, **_parts(pair))
 
 
 def _known_arn(certificate: ManagedCertificate, region: str) -> str | None:
-    """The ARN that the operator names, or the one served from; another key type needs a new ARN, so then none."""
+    """The ARN that the operator names, or the one served from; None after a change of key type."""
     served, spec = certificate.served, certificate.spec
     if region in spec.arns:
         return spec.arns[region]

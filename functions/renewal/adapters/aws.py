@@ -1,4 +1,4 @@
-"""Clients of AWS, and what their errors mean to the state machine."""
+"""Clients of AWS, and what AWS's errors mean to the state machine."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, ParamSpec, TypeVar
 
@@ -27,17 +28,16 @@ for _name in ("boto3", "botocore", "s3transfer", "urllib3"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
 _ATTEMPTS = 5
+
 _SINGLE_ATTEMPT = frozenset({"acm"})
-"""An import whose answer was lost and that is simply sent again makes a second certificate with a second ARN. So
-nothing is sent again behind `acm.py`'s back: it looks first, and the state machine does the waiting."""
+"""An import that is sent again because its answer was lost makes a second certificate under a second ARN. So
+botocore repeats nothing here: `acm.py` looks for the first one, and the state machine does the waiting."""
 
 _BUSY = frozenset(
     [
         "BandwidthLimitExceeded",
-        "ConcurrentModificationException",
         "ConditionalRequestConflict",
         "DependencyTimeoutException",
-        "InternalServerError",
         "KMSInternalException",
         "KeyUnavailableException",
         "OperationAborted",
@@ -57,7 +57,7 @@ _BUSY = frozenset(
         "TransactionInProgressException",
     ]
 )
-"""Codes below HTTP 500 that mean "later" (botocore's retry tables; AWS's pages of errors of the services used)."""
+"""AWS's codes that mean "later", whatever their HTTP status (botocore's retry tables, AWS's pages)."""
 
 _NO_ANSWER = (HTTPClientError, IncompleteReadError, ResponseStreamingError)
 
@@ -69,19 +69,19 @@ _lock = threading.Lock()
 
 
 def client(service: str, region: str | None = None) -> Any:
-    """Return this environment's client of *service* (None = the function's own region), made when first needed."""
+    """Return this environment's client of *service*, made when first needed. *region* None = our own."""
     with _lock:
         if (service, region) not in _clients:
-            _clients[service, region] = boto3.client(service, region_name=region, config=_config(service))  # type: ignore[call-overload]
+            make: Any = boto3.client  # its stubs want the service as a literal
+            _clients[service, region] = make(service, region_name=region, config=_config(service))
         return _clients[service, region]
 
 
 def _config(service: str) -> Config:
-    """Time-outs in seconds."""
+    """Return attempts, and time-outs in seconds."""
     attempts = 1 if service in _SINGLE_ATTEMPT else _ATTEMPTS
-    return Config(
-        retries={"mode": "standard", "total_max_attempts": attempts}, connect_timeout=5, read_timeout=20
-    )
+    retries: Any = {"mode": "standard", "total_max_attempts": attempts}
+    return Config(retries=retries, connect_timeout=5, read_timeout=20)
 
 
 def translated(
@@ -89,8 +89,8 @@ def translated(
 ) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """Decorate a function that makes one kind of call, so that AWS's errors leave it under our names.
 
-    *action* is IAM's word for the call, e.g. `kms:Encrypt`. *named*: AWS's error code to the error that it means here,
-    with AWS's text. All other codes become StoreUnavailable (later) or StoreRefused (never), without AWS's text.
+    *action* is IAM's word for the call, e.g. `kms:Encrypt`. *named* maps a code of AWS's to the error that it
+    means here, which quotes AWS's text. Other codes become StoreUnavailable (later) or StoreRefused (never).
     """
 
     def decorate(function: Callable[P, T]) -> Callable[P, T]:
@@ -99,9 +99,9 @@ def translated(
             try:
                 return function(*args, **kwargs)
             except (ClientError, BotoCoreError) as error:
-                meant = _meaning(error, action, named)
-            # Raised out here, so that botocore's error, which may quote the request, is not even this one's context.
-            raise meant
+                meaning = _meaning(error, action, named)
+            # Out here botocore's error, which may quote the request, is not even the context of ours.
+            raise meaning
 
         return wrapper
 
@@ -120,27 +120,28 @@ def _meaning(
         return _of_botocore(error, action)
     code = error_code(error)
     if code in named:
-        return named[code](f"{action}: {code}: {scrubbed(str(error.response['Error'].get('Message', '')))}")
+        return named[code](f"{action}: {code}: {scrubbed(error.response['Error'].get('Message', ''))}")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code in _BUSY or status >= 500 or status == 429:
-        return StoreUnavailable(f"{action} was put off by AWS: {code}")
+    is_down = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
+    if is_down or code in _BUSY:
+        return StoreUnavailable(f"{action}: AWS is busy or down ({code})")
     return StoreRefused(
-        f"{action} was refused by AWS: {code}; see whether the function's role permits it and the resource is as "
-        "template.yaml makes it"
+        f"{action}: AWS refused ({code}); see whether the function's role permits the call, and whether the "
+        "resource exists and is as template.yaml makes it"
     )
 
 
 def _of_botocore(error: BotoCoreError, action: str) -> RenewalError:
     kind = type(error).__name__
     if isinstance(error, _NO_ANSWER):
-        return StoreUnavailable(f"{action} got no answer from AWS: {kind}")
+        return StoreUnavailable(f"{action}: no answer from AWS ({kind})")
     return StoreRefused(
-        f"{action} could not be sent: {kind}; see the function's region, credentials and settings"
+        f"{action}: the call could not be made ({kind}); see the function's region, credentials and settings"
     )
 
 
 def scrubbed(text: str) -> str:
-    """Return AWS's *text* for people: one line of at most 300 characters, without whatever looks like key material."""
-    text = re.sub(r"-----BEGIN.*?(-----END[^-]*-----|$)", "[PEM left out]", text, flags=re.DOTALL)
-    text = re.sub(r"[A-Za-z0-9+/=_]{48,}", "[left out]", text)
+    """Return AWS's *text* for people: one line of up to 300 characters, nothing that looks like a key."""
+    text = re.sub(r"-----BEGIN.*?(-----END[^-]*-----|\Z)", "[PEM left out]", text, flags=re.DOTALL)
+    text = re.sub(r"(?:[A-Za-z0-9+/=_]{48,}\s*)+", "[left out] ", text)
     return " ".join(text.split())[:300]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from renewal.adapters.aws import translated
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class KmsSealer:
-    """Seals; needs `kms:Encrypt` only. The largest key, RSA-4096, is 2.4 KB of the 4 KB that KMS encrypts at once."""
+    """Seals; needs `kms:Encrypt` only. The largest key, RSA-4096, has 2.4 KB; KMS encrypts 4 KB at once."""
 
     def __init__(self, client: KMSClient, key_id: str) -> None:
         self._client = client
@@ -39,9 +40,15 @@ class KmsOpener:
 
     def open(self, sealed: bytes, *, delegation: str, certificate: str, token: str) -> KeyPair:
         """Return the key of exactly this order. Raises KeyLost."""
-        key = _readable(self._decrypt(sealed, _context(delegation, certificate, token))) if sealed else None
+        key = None
+        if sealed:
+            with contextlib.suppress(KeyLost):
+                key = _readable(self._decrypt(sealed, _context(delegation, certificate, token)))
         if key is None:
-            msg = f"what is sealed for {delegation}/{certificate} (order {token}) is not a private key"
+            msg = (
+                f"the private key of {delegation}/{certificate}, order {token}, can't be opened: it is "
+                "damaged, or was sealed for another order or with another KMS key"
+            )
             raise KeyLost(msg)
         return key
 

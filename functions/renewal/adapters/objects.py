@@ -1,9 +1,10 @@
 """Certificates as objects in S3, in the layout that certbot made usual.
 
     certificates/<delegation>/<certificate>/<serial>/{cert,chain,fullchain,privkey}.pem
-    certificates/<delegation>/<certificate>/current.json      which serial is in use; flips last, in one write
+    certificates/<delegation>/<certificate>/current.json      which serial is in use; flips last, at once
 
-A consumer reads `current.json` and then the files that it points to: never half a pair. The bucket encrypts by default.
+A consumer reads `current.json` and then the files that it points to: never half a pair. Encryption is the
+bucket's default.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class S3Certificates:
     def put(self, pair: Pair) -> None:
         """Write the four files, then flip `current.json` to them.
 
-        Raises OrderInOtherHands when the store points to a newer certificate, or is flipped by another run meanwhile.
+        Raises OrderInOtherHands when the store points to a newer certificate, or another run flips it now.
         """
         leaf, folder = pair.chain.leaf, _folder(pair.spec.delegation, pair.spec.name)
         before = self._current(folder)
@@ -68,9 +69,10 @@ class S3Certificates:
             raise OrderInOtherHands(msg)
 
     def erase_key(self, delegation: str, certificate: str, serial: str) -> None:
-        """Erase the private key of a certificate that has been replaced, every version of it. Harmless when repeated.
+        """Erase the private key of a certificate that has been replaced. Harmless when repeated.
 
-        A delete marker would hide the key and erase nothing. The key that `current.json` points to is left alone.
+        Every version of it: a delete marker would hide the key and erase nothing. The key that `current.json`
+        points to is left alone.
         """
         folder = _folder(delegation, certificate)
         current = self._current(folder)
@@ -86,11 +88,14 @@ class S3Certificates:
             return None
         pointer = _pointer_from(*found)
         if pointer is None:
-            msg = f"{folder}/current.json in {self._bucket} is not what certmandate writes; restore its previous version"
+            msg = (
+                f"{folder}/current.json in {self._bucket} is not what certmandate writes; "
+                "restore its previous version"
+            )
             raise StoreRefused(msg)
         return pointer
 
-    # ---- Calls ---------------------------------------------------------------------------------------------------
+    # ---- Calls -----------------------------------------------------------------------------------------
 
     @translated("s3:GetObject")
     def _read(self, key: str) -> tuple[bytes, str] | None:

@@ -1,12 +1,13 @@
-"""The order book on DynamoDB: every move is one conditional write, so that two runs can't both make it (design §4).
+"""The order book on DynamoDB: every move is one conditional write, so that two runs can't both make it.
 
-When a condition fails, either somebody else was faster, or we were: DynamoDB's answer was lost and botocore wrote
-again. So what stands there is compared with what was to be written before anybody is told OrderInOtherHands.
+When a condition fails, somebody else was faster; or we were, and botocore wrote again because DynamoDB's
+answer was lost. So what stands there is compared with what was to be written before OrderInOtherHands is
+raised.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -17,13 +18,12 @@ from renewal.adapters.order_book_items import (
     Item,
     certificate_key,
     delegation_key,
-    order_from,
-    order_item,
     order_key,
     stamp,
 )
 from renewal.adapters.order_book_reader import OrderBookReader, unknown
 from renewal.adapters.order_book_revisions import status_updated
+from renewal.adapters.order_book_status import StoredCertificate, order_from, order_item
 from renewal.adapters.order_book_table import ConditionFailed, Table, deleted, put, updated
 from renewal.domain.certificate import Chain
 from renewal.domain.errors import OrderInOtherHands
@@ -42,31 +42,45 @@ class DynamoDbOrderBook(OrderBookReader):
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         super().__init__(Table(client, table))
+        self._revisions: dict[tuple[str, str], int] = {}
 
-    # ---- Moves of an open order ----------------------------------------------------------------------------------
+    def stored(self, paths: Iterable[tuple[str, str]]) -> dict[tuple[str, str], StoredCertificate]:
+        """Remember the revisions: `open` rests on what was read last."""
+        found = super().stored(paths)
+        self._revisions.update({path: stored.revision for path, stored in found.items()})
+        return found
+
+    # ---- Moves of an open order ------------------------------------------------------------------------
 
     def open(self, order: Order) -> None:
         """Write the intent with its sealed key, and have the certificate looked at again from now on.
 
-        Raises OrderInOtherHands when an order is open already, UnknownDelegation when the certificate does not exist.
+        Only if the certificate is as this book has read it last: otherwise a run that found it due, and was slow
+        from there on, would order again what another run has ordered and stored meanwhile. Raises
+        OrderInOtherHands then, and while an order is open; UnknownDelegation without such a certificate.
         """
+        seen = self._revisions.get((order.delegation, order.certificate))
+        if seen is None:
+            seen = self.stored_one(order.delegation, order.certificate).revision
         look_again = updated(
             certificate_key(order.delegation, order.certificate),
-            "SET #next_action_at = :now ADD #revision :one",
-            {"now": stamp(order.opened_at), "one": 1},
-            condition="attribute_exists(#item)",
+            "SET #next_action_at = :now, #revision = :next",
+            {"now": stamp(order.opened_at), "next": seen + 1, "seen": seen},
+            condition="#revision = :seen",
         )
         try:
-            self._table.transact(put(order_item(order)), look_again)
+            return self._table.transact(put(order_item(order)), look_again)
         except ConditionFailed:
             there = self.certificate(order.delegation, order.certificate).order
-            if there is None or there.token != order.token:
-                raise _in_other_hands(order, "another order is open, or was a moment ago") from None
+        if there is None or there.token != order.token:
+            raise _in_other_hands(order, "another order is open, or the certificate's record has changed")
+        return None
 
     def claim_post(self, order: Order, now: datetime) -> Order:
-        """Claim one more POST for an order whose answer was lost. Raises OrderInOtherHands when somebody else did.
+        """Claim one more POST for an order whose answer was lost.
 
-        The claim carries a random mark, because here "the same stands there" does not mean that it was we who wrote it.
+        Raises OrderInOtherHands when somebody else did. The claim has a random mark, because here "the same
+        stands there" does not mean that we wrote it.
         """
         claim = str(uuid4())
         change = "SET #posts = :next, #posted_at = :now, #claim = :claim"
@@ -127,9 +141,9 @@ class DynamoDbOrderBook(OrderBookReader):
         more_names: dict[str, str] | None = None,
         is_done: Callable[[Item], bool] = lambda _found: False,
     ) -> Order:
-        """Change the open order on condition that it still is this one; return it as it is now.
+        """Change the open order, provided that it still is this one; return it as it is now.
 
-        *is_done* says of an order with our token that failed the condition whether it has moved just as we wanted.
+        *is_done* says of an order that failed the condition whether it has moved already as we wanted.
         """
         key, condition = order_key(order.delegation, order.certificate), f"#token = :token AND {condition}"
         write = updated(
@@ -145,10 +159,10 @@ class DynamoDbOrderBook(OrderBookReader):
             raise _in_other_hands(order, f"it is {found['status']} now, with {found['posts']} POST(s)")
         return order_from(found)
 
-    # ---- Ends of an order ----------------------------------------------------------------------------------------
+    # ---- Ends of an order ------------------------------------------------------------------------------
 
     def finish(self, order: Order, served: Served, previous: Served | None) -> None:
-        """`issued → stored`: audit row, new status, open order gone, in one transaction. Harmless when repeated."""
+        """`issued → stored`: audit row, status, no open order, in one transaction. Harmless when repeated."""
         self._end(
             replace(order, status=OrderStatus.ISSUED),
             audit.stored_order(order, served, previous),
@@ -158,7 +172,7 @@ class DynamoDbOrderBook(OrderBookReader):
     def fail(self, order: Order, error: str, text: str, now: datetime, hold_until: datetime | None) -> None:
         """`→ failed`: audit row, open order and its key gone, in one transaction. Harmless when repeated.
 
-        Only from the state in which the caller knows the order: one whose SSL ID came to light since is not given up.
+        Only from the state in which the caller knows it: an order whose SSL ID has come to light stays open.
         """
         self._end(
             order,
@@ -175,7 +189,7 @@ class DynamoDbOrderBook(OrderBookReader):
     def _end(
         self, order: Order, row: FinishedOrder, becomes: Callable[[ManagedCertificate], ManagedCertificate]
     ) -> None:
-        """End *order* as *row* says. The certificate's next action depends on its spec: should that change, again."""
+        """End *order* as *row* says; again when the spec, on which the next action rests, changes."""
         close = deleted(
             order_key(order.delegation, order.certificate),
             condition="#token = :token AND #status = :status AND #posts = :posts",
@@ -199,7 +213,7 @@ class DynamoDbOrderBook(OrderBookReader):
         if (row.token, row.status) not in {(other.token, other.status) for other in ended}:
             raise _in_other_hands(order, f"it is not open as {order.status.value} any more")
 
-    # ---- Delegations ---------------------------------------------------------------------------------------------
+    # ---- Delegations -----------------------------------------------------------------------------------
 
     def record_inspection(self, delegation: str, inspection: Inspection) -> None:
         """Replace the delegation's last inspection. Raises UnknownDelegation."""

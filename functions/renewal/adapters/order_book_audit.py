@@ -1,4 +1,4 @@
-"""How what was seen and what has ended is written down: inspections, audit rows, standing orders to replace."""
+"""How the rest is written down: inspections, audit rows of orders, standing orders to replace."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from renewal.adapters.order_book_items import (
     Item,
     delegation_from,
     known_moment,
+    legible,
     moment,
     present,
     replacement_key,
@@ -22,6 +23,7 @@ from renewal.ports import DelegationRecord, FinishedOrder, Inspection
 FINISHED = "finished#"
 
 
+@legible
 def delegation_record(item: Item) -> DelegationRecord:
     """Read a delegation's item with its status."""
     inspection, refusal = item.get("inspection"), item.get("refusal", {})
@@ -105,11 +107,11 @@ def _finding_from(stored: Item) -> Finding:
     )
 
 
-# ---- Orders that have ended --------------------------------------------------------------------------------------
+# ---- Orders that have ended ----------------------------------------------------------------------------
 
 
 def finished_prefix(certificate: str) -> str:
-    """What the sort keys of a certificate's audit rows begin with; all of the delegation's when it is empty."""
+    """What the sort keys of a certificate's audit rows begin with; of all certificates' when it is empty."""
     return f"{FINISHED}{certificate}#" if certificate else FINISHED
 
 
@@ -175,6 +177,7 @@ def finished_item(row: FinishedOrder) -> dict[str, Any]:
     )
 
 
+@legible
 def finished_from(item: Item) -> FinishedOrder:
     """Read an audit row."""
     return FinishedOrder(
@@ -200,7 +203,7 @@ def finished_from(item: Item) -> FinishedOrder:
     )
 
 
-# ---- Standing orders ---------------------------------------------------------------------------------------------
+# ---- Standing orders -----------------------------------------------------------------------------------
 
 
 def replacement_item(replacement: Replacement) -> dict[str, Any]:
@@ -215,6 +218,7 @@ def replacement_item(replacement: Replacement) -> dict[str, Any]:
     }
 
 
+@legible
 def replacement_from(item: Item) -> Replacement:
     """Read a standing order to replace."""
     return Replacement(known_moment(item["issued_before"]), item["issuer"], item["reason"])

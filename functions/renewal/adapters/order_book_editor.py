@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from renewal.adapters import order_book_audit as audit
 from renewal.adapters import order_book_items as items
-from renewal.adapters.order_book_items import StoredCertificate, stamp
+from renewal.adapters.order_book_items import stamp
 from renewal.adapters.order_book_reader import OrderBookReader, unknown
 from renewal.adapters.order_book_revisions import asked_for, spec_updated, status_updated
+from renewal.adapters.order_book_status import StoredCertificate
 from renewal.adapters.order_book_table import ConditionFailed, Request, Table, checked, deleted, put, updated
 from renewal.domain.delegation import Delegation
 from renewal.domain.errors import InvalidDelegation, OrderInOtherHands
@@ -32,12 +34,12 @@ class OrderBookEditor:
         self._reader = OrderBookReader(self._table)
 
     def apply(self, specification: Specification, now: datetime) -> None:
-        """Create or update a delegation and its certificates; status stays, and so does what the file leaves out."""
+        """Create or update a delegation and its certificates; status and what the file leaves out stay."""
         self._apply_delegation(specification.delegation, now)
         paths = [(spec.delegation, spec.name) for spec in specification.certificates]
         stored = self._reader.stored(paths)
         for path, spec in zip(paths, specification.certificates, strict=True):
-            self._insist(path, stored.get(path), lambda before, spec=spec: spec_updated(spec, before, now))
+            self._insist(path, stored.get(path), partial(spec_updated, spec, now=now))
 
     def _apply_delegation(self, delegation: Delegation, now: datetime) -> None:
         change = (
@@ -55,8 +57,7 @@ class OrderBookEditor:
         try:
             self._table.update(asked_for((delegation, certificate), reason, now))
         except ConditionFailed:
-            msg = f"{delegation}/{certificate}"
-            raise unknown(msg) from None
+            raise unknown(delegation, certificate) from None
 
     def adopt(self, delegation: str, certificate: str, served: Served) -> None:
         """Take over a certificate that the stores hold already. Harmless when repeated.
@@ -67,14 +68,13 @@ class OrderBookEditor:
 
         def adopted(before: StoredCertificate | None) -> Request | None:
             if before is None:
-                msg = f"{delegation}/{certificate}"
-                raise unknown(msg)
+                raise unknown(delegation, certificate)
             if before.certificate.served == served:
                 return None
             if before.certificate.served is not None:
                 msg = (
-                    f"{delegation}/{certificate} has a certificate already (serial {before.certificate.served.serial}); "
-                    "only a certificate that certmandate has never served can be taken over"
+                    f"{delegation}/{certificate} serves serial {before.certificate.served.serial} already; "
+                    "only into a certificate that has none yet can one be taken over"
                 )
                 raise InvalidDelegation(msg)
             return status_updated(before, replace(before.certificate, served=served), served.stored_at)
@@ -111,7 +111,7 @@ class OrderBookEditor:
             self._table.transact(idle, gone)
         except ConditionFailed:
             self._reader.stored_one(delegation, certificate)
-            msg = f"{delegation}/{certificate} has an open order; remove the certificate once the order has ended"
+            msg = f"{delegation}/{certificate} has an open order; remove it once the order has ended"
             raise OrderInOtherHands(msg) from None
 
     def remove_delegation(self, delegation: str) -> None:
@@ -128,7 +128,7 @@ class OrderBookEditor:
             raise unknown(delegation) from None
 
     def add_replacement(self, replacement: Replacement) -> None:
-        """Have everything replaced that it covers; the same standing order a second time is harmless."""
+        """Have everything replaced that it covers. Harmless when repeated."""
         try:
             self._table.transact(put(audit.replacement_item(replacement)))
         except ConditionFailed:

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from renewal.adapters import order_book_audit as audit
 from renewal.adapters import order_book_items as items
-from renewal.adapters.order_book_items import Key, StoredCertificate
+from renewal.adapters.order_book_items import Key
+from renewal.adapters.order_book_status import StoredCertificate, stored_certificate
 from renewal.adapters.order_book_table import Table
 from renewal.domain.errors import UnknownDelegation
 from renewal.domain.order import ManagedCertificate, Replacement
@@ -25,7 +26,7 @@ class OrderBookReader:
         return (delegation for delegation, _ in self._table.index(items.DELEGATION))
 
     def waiting(self, until: datetime) -> Iterator[tuple[str, str]]:
-        """(delegation, certificate) of those whose next action is at or before *until*; costs what it returns."""
+        """(delegation, certificate) of those whose next action is due by *until*; costs what it returns."""
         return (_path(key) for key in self._table.index(items.CERTIFICATE, until))
 
     def every_certificate(self) -> Iterator[tuple[str, str]]:
@@ -49,9 +50,7 @@ class OrderBookReader:
         """All of a delegation's certificates with their open orders."""
         orders = {items.name_in(item): item for item in self._table.query(delegation, items.ORDER_PREFIX)}
         found = self._table.query(delegation, items.CERTIFICATE_PREFIX)
-        return tuple(
-            items.stored_certificate(item, orders.get(items.name_in(item))).certificate for item in found
-        )
+        return tuple(stored_certificate(item, orders.get(items.name_in(item))).certificate for item in found)
 
     def load(self, paths: Iterable[tuple[str, str]]) -> tuple[ManagedCertificate, ...]:
         """The named certificates with their open orders; those that do not exist are left out."""
@@ -72,7 +71,7 @@ class OrderBookReader:
         keys = [key for path in wanted for key in (items.certificate_key(*path), items.order_key(*path))]
         found = self._table.read(keys)
         return {
-            path: items.stored_certificate(item, found.get(items.order_key(*path)))
+            path: stored_certificate(item, found.get(items.order_key(*path)))
             for path in wanted
             if (item := found.get(items.certificate_key(*path)))
         }
@@ -81,13 +80,13 @@ class OrderBookReader:
         """Raises UnknownDelegation."""
         found = self.stored([(delegation, name)])
         if not found:
-            msg = f"{delegation}/{name}"
-            raise unknown(msg)
+            raise unknown(delegation, name)
         return found[delegation, name]
 
 
-def unknown(what: str) -> UnknownDelegation:
-    """The error that says that *what* is not in the order book."""
+def unknown(*path: str) -> UnknownDelegation:
+    """Return the error that says that the delegation, or its certificate, is not in the order book."""
+    what = "/".join(path)
     return UnknownDelegation(
         f"the order book has no '{what}'; is it spelt as in its delegation file, and was the file applied?"
     )

@@ -1,8 +1,9 @@
 """Writes that rest on what was read of a certificate: its next action follows from spec and status together.
 
-Spec and status have different writers and different attributes, so neither overwrites the other. But both move
-`next_action_at`, and a status written over a spec that changed meanwhile would put the change to sleep until the next
-renewal. Hence the number `revision`: each of these writes raises it, and holds only for the revision that was read.
+Spec and status have different writers and different attributes, so neither overwrites the other. But both
+move `next_action_at`, and a status written over a spec that changed meanwhile would put the change to sleep
+until the next renewal. Hence the number `revision`: each of these writes raises it, and holds only for the
+one it read.
 """
 
 from __future__ import annotations
@@ -14,12 +15,11 @@ from typing import Any
 
 from renewal.adapters.order_book_items import (
     CERTIFICATE,
-    StoredCertificate,
     certificate_key,
     certificate_spec,
-    served_map,
     stamp,
 )
+from renewal.adapters.order_book_status import StoredCertificate, served_map
 from renewal.adapters.order_book_table import Request, updated
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.due import next_action
@@ -50,10 +50,10 @@ def spec_updated(spec: CertificateSpec, before: StoredCertificate | None, now: d
     return _changed(spec, attributes, {"seen": before.revision}, "#revision = :seen")
 
 
-def asked_for(spec_key: tuple[str, str], reason: str, now: datetime) -> Request:
-    """Write an operator's wish. It makes the certificate due whatever else is true, so it rests on nothing."""
+def asked_for(path: tuple[str, str], reason: str, now: datetime) -> Request:
+    """Write an operator's wish, which makes the certificate due whatever else holds: it rests on nothing."""
     return updated(
-        certificate_key(*spec_key),
+        certificate_key(*path),
         "SET #asked = :reason, #next_action_at = :now ADD #revision :one",
         {"reason": reason, "now": stamp(now), "one": 1},
         condition="attribute_exists(#item)",

@@ -31,9 +31,9 @@ _serializer, _deserializer = TypeSerializer(), TypeDeserializer()
 
 
 class ConditionFailed(Exception):
-    """A write's condition did not hold, or DynamoDB's answer to its success was lost and botocore wrote again.
+    """A write's condition did not hold: somebody else was faster, or we were, and DynamoDB's answer was lost.
 
-    Which of the two it was, the caller finds out by comparing.
+    Botocore writes again when an answer is lost. Which of the two it was, the caller finds out by comparing.
     """
 
     def __init__(self, found: Item | None = None) -> None:
@@ -47,7 +47,7 @@ class Table:
 
     def __init__(self, client: DynamoDBClient, name: str) -> None:
         self._client = client
-        self.name = name
+        self._name = name
 
     def read(self, keys: Iterable[Key]) -> dict[Key, Item]:
         """Return the items that exist, by key, read consistently."""
@@ -73,13 +73,13 @@ class Table:
     @translated("dynamodb:BatchGetItem")
     def _batch_get(self, keys: list[Request]) -> tuple[list[Item], list[Request]]:
         answer: Any = self._client.batch_get_item(
-            RequestItems={self.name: {"Keys": keys, "ConsistentRead": True}}
+            RequestItems={self._name: {"Keys": keys, "ConsistentRead": True}}
         )
-        left = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
-        return [_plain(item) for item in answer["Responses"].get(self.name, [])], left
+        left = answer.get("UnprocessedKeys", {}).get(self._name, {}).get("Keys", [])
+        return [_plain(item) for item in answer["Responses"].get(self._name, [])], left
 
     def query(self, partition: str, prefix: str) -> Iterator[Item]:
-        """Yield the items of a partition whose sort key begins with *prefix*, in its order, read consistently."""
+        """Yield the items of a partition whose sort key begins with *prefix*, in order, read consistently."""
         return self._pages(
             {
                 "KeyConditionExpression": "#delegation = :partition AND begins_with(#item, :prefix)",
@@ -90,7 +90,7 @@ class Table:
         )
 
     def index(self, action: str, until: datetime | None = None) -> Iterator[Key]:
-        """Yield the keys that the index has under *action*, by the time of their next action, up to *until*."""
+        """Yield the keys that the index has under *action*, by time of next action, up to *until*."""
         values = {":action": action} | ({":until": stamp(until)} if until else {})
         condition = "#action = :action" + (" AND #next_action_at <= :until" if until else "")
         request = {
@@ -109,49 +109,62 @@ class Table:
 
     @translated("dynamodb:Query")
     def _page(self, request: Request) -> tuple[list[Item], Request | None]:
-        answer: Any = self._client.query(TableName=self.name, **request)
+        answer: Any = self._client.query(TableName=self._name, **request)
         return [_plain(item) for item in answer["Items"]], answer.get("LastEvaluatedKey")
 
-    @translated("dynamodb:UpdateItem")
     def update(self, write: Request) -> Item:
-        """Send one `updated(...)`; return the whole item as it is now. Raises ConditionFailed with the item as it was."""
+        """Make one `updated(...)`; return the item as it is now. Raises ConditionFailed, with the item."""
+        written, found = self._update(write["Update"])
+        if written is None:
+            raise ConditionFailed(found)
+        return written
+
+    @translated("dynamodb:UpdateItem")
+    def _update(self, change: Request) -> tuple[Item | None, Item | None]:
+        """Return (the item as it is now, None), or (None, the item that failed the condition)."""
         try:
             answer: Any = self._client.update_item(
-                TableName=self.name,
+                TableName=self._name,
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                **write["Update"],
+                **change,
             )
         except ClientError as error:
             if error_code(error) != "ConditionalCheckFailedException":
                 raise
-            failed: Any = error.response
-            raise ConditionFailed(_plain(failed["Item"]) if failed.get("Item") else None) from None
-        return _plain(answer["Attributes"])
+            found: Any = error.response.get("Item")
+            return None, _plain(found) if found else None
+        return _plain(answer["Attributes"]), None
+
+    def transact(self, *writes: Request) -> None:
+        """Make all of *writes* or none. Raises ConditionFailed."""
+        codes = self._transact(
+            [{kind: {"TableName": self._name} | write[kind]} for write in writes for kind in write]
+        )
+        if "ConditionalCheckFailed" in codes:
+            raise ConditionFailed
+        if codes:
+            msg = f"dynamodb:TransactWriteItems: AWS is busy ({', '.join(sorted(codes))})"
+            raise StoreUnavailable(msg)
 
     @translated("dynamodb:TransactWriteItems")
-    def transact(self, *writes: Request) -> None:
-        """Do all of *writes* or none. Raises ConditionFailed.
+    def _transact(self, items: Any) -> set[str]:
+        """Return why it was cancelled; empty when it was not.
 
-        The token makes DynamoDB answer botocore's repetition of a transaction that had succeeded with success.
+        By the token DynamoDB knows botocore's repetition of a transaction whose answer was lost.
         """
-        items: Any = [{kind: {"TableName": self.name} | write[kind]} for write in writes for kind in write]
         try:
             self._client.transact_write_items(TransactItems=items, ClientRequestToken=str(uuid4()))
         except ClientError as error:
-            if error_code(error) != "TransactionCanceledException":
+            answer: Any = error.response
+            codes = {str(reason.get("Code")) for reason in answer.get("CancellationReasons", [])} - {"None"}
+            if not codes or "ValidationError" in codes:
                 raise
-            reasons: Any = error.response.get("CancellationReasons", [])
-            codes = {str(reason.get("Code")) for reason in reasons}
-            if "ConditionalCheckFailed" in codes:
-                raise ConditionFailed from None
-            if "ValidationError" in codes:
-                raise
-            text = f"dynamodb:TransactWriteItems was put off by AWS: {', '.join(sorted(codes - {'None'}))}"
-            raise StoreUnavailable(text) from None
+            return codes
+        return set()
 
 
-# ---- Writes, as DynamoDB takes them. `#name` is an attribute, `:name` a value --------------------------------------
+# ---- Writes, as DynamoDB takes them: `#name` is an attribute, `:name` a value ------------------------------
 
 
 def put(item: Item) -> Request:
@@ -174,7 +187,7 @@ def updated(
     condition: str = "",
     more_names: Mapping[str, str] | None = None,
 ) -> Request:
-    """Change attributes of one item. *more_names*: those of `#names` that are not called so (map keys with hyphens)."""
+    """Change attributes of one item. *more_names*: attributes whose `#name` is not their own (hyphens)."""
     names = _names(f"{change} {condition}") | {f"#{name}": text for name, text in (more_names or {}).items()}
     write: Request = {
         "Key": _wire(_key(key)),

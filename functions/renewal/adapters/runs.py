@@ -2,7 +2,7 @@
 
     runs/<run id>/plan.json               items of the Distributed Map (its ItemReader reads it)
     runs/<run id>/facts.json              what the report needs to know of the plan
-    runs/<run id>/results/<uuid>/…        written by its ResultWriter: manifest.json and the files that it names
+    runs/<run id>/results/<uuid>/…        written by its ResultWriter: manifest.json and the files it names
     runs/<run id>/report.json             what came of it
 
 Shapes: AWS, step-functions/latest/dg/input-output-resultwriter.html.
@@ -53,22 +53,22 @@ class S3RunArchive:
     def read_results(self, run_id: str) -> list[Mapping[str, Any]]:
         """What ResultWriter wrote: one description per child execution. Raises PlanUnreadable.
 
-        A run without a manifest had nothing to do; if its plan says otherwise, results are missing and that is told.
+        Also when there are no results though something was planned: a run must not look idle that was not.
         """
         manifests = [key for key in self._keys(f"runs/{run_id}/results/") if key.endswith("/manifest.json")]
-        if not manifests:
-            return self._nothing(run_id)
         files = [key for manifest in manifests for key in _result_files(manifest, self._document(manifest))]
-        return [entry for key in files for entry in _entries(key, self._document(key))]
+        results = [entry for key in files for entry in _entries(key, self._document(key))]
+        if not results:
+            self._require_nothing_planned(run_id)
+        return results
 
-    def _nothing(self, run_id: str) -> list[Mapping[str, Any]]:
+    def _require_nothing_planned(self, run_id: str) -> None:
         if planned := self._document(_key(run_id, "plan")):
             msg = (
-                f"run {run_id} planned {len(planned)} item(s), but there are no results under runs/{run_id}/results/; "
-                "see the execution's Map Run for what became of them"
+                f"run {run_id} planned {len(planned)} item(s), but there are no results; see the "
+                "execution's Map Run for what became of them"
             )
             raise PlanUnreadable(msg)
-        return []
 
     def _document(self, key: str) -> Any:
         content = self._read(key)
@@ -90,7 +90,7 @@ class S3RunArchive:
                 return [one["Key"] for one in sorted(found, key=lambda one: one["LastModified"])]
             page = self._list(prefix, {"ContinuationToken": page["NextContinuationToken"]})
 
-    # ---- Calls ---------------------------------------------------------------------------------------------------
+    # ---- Calls -----------------------------------------------------------------------------------------
 
     @translated("s3:ListBucket")
     def _list(self, prefix: str, start: Mapping[str, str]) -> Any:

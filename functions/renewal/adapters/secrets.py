@@ -44,7 +44,7 @@ class SecretsManagerCredentials:
         return credential
 
     def latest(self, delegation: str) -> StoredCredential:
-        """Return what is stored at this moment; `current` says the same from then on. Raises CredentialMissing."""
+        """Return what is stored now; `current` says the same from then on. Raises CredentialMissing."""
         self._remembered.pop(delegation, None)
         credential = self._read(delegation)
         self._remembered[delegation] = (self._monotonic(), credential)
