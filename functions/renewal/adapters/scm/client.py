@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import httpx
 
@@ -53,13 +53,14 @@ class ScmClient(CertificateAuthority):
         """Read the account's password state (SCM reference §9); None for OAuth2 clients, which have none."""
         if not self._line.has_password:
             return None
-        call = Call(Operation.PASSWORD_STATE, "GET", "/admin/v1/password")
-        return answers.password_state_from(self._object(call, "password state"))
+        return answers.password_state_from(
+            self._object(Call(Operation.PASSWORD_STATE, "GET", "/admin/v1/password"), "state")
+        )
 
     def profiles(self, department_id: int) -> tuple[Profile, ...]:
         """List the department's certificate profiles with their terms in days (§5.3)."""
         call = Call(Operation.PROFILES, "GET", "/ssl/v1/types", {"organizationId": department_id})
-        return answers.profiles_from(self._list(call, "list of certificate profiles")[1])
+        return answers.profiles_from(self._list(call)[1])
 
     def reported(self, department_id: int) -> tuple[ReportedCertificate, ...]:
         """Read the department's SSL report (§10.1); `statusCode` says whether a 200 is one."""
@@ -112,10 +113,7 @@ class ScmClient(CertificateAuthority):
     def details(self, ssl_id: int) -> OrderDetails:
         """Read an order's status and comment (§5.2); `dateFormat` takes the US out of its dates."""
         call = Call(Operation.DETAILS, "GET", f"/ssl/v1/{ssl_id}", {"dateFormat": "ISO"})
-        row = self._object(call, "details")
-        if not answers.text(row.get("status")):
-            raise unusable(call, "status")
-        return answers.details_from(row, ssl_id)
+        return answers.details_from(self._object(call, "status"), ssl_id)
 
     def collect(self, ssl_id: int) -> str:
         """Fetch certificate and chain as PEM (§5.10); an empty 200 means pending, like five codes."""
@@ -133,42 +131,46 @@ class ScmClient(CertificateAuthority):
         path = f"/ssl/v1/renew/manual/{ssl_id}"
         self._line.send(Call(Operation.MARK_RENEWED, "POST", path, body={"id": renewed_by}))
 
-    def _candidates(self, names: tuple[str, ...], department_id: int) -> set[int]:
+    def _candidates(self, names: tuple[str, ...], department_id: int) -> list[int]:
         """Orders of the department that may be for *names*: SCM's filters match parts of names (§3.4)."""
         first = common_name(names)
         wanted = {"commonName": first} if first else {"subjectAlternativeName": names[0]}
-        found: set[int] = set()
-        for row in self._pages(Operation.SEARCH, "/ssl/v1", {**wanted, "orgId": department_id}):
-            ssl_id = answers.ssl_id_of(row)
-            listed = answers.text(row.get("commonName")).lower()
-            if ssl_id is not None and (not first or listed in {"", *names}):
-                found.add(ssl_id)
-        return found
+        listed = self._listed({**wanted, "orgId": department_id})
+        return [ssl_id for ssl_id, name in listed.items() if not first or name in {"", *names}]
 
-    def _pages(
-        self, operation: Operation, path: str, params: Mapping[str, str | int]
-    ) -> Iterator[answers.Members]:
-        """Every row of a listing, page by page (§3.3); one may come twice when the listing changes."""
+    def _listed(self, filters: Mapping[str, str | int]) -> dict[int, str]:
+        """Every order that SCM lists, page by page (§3.3): its common name by its number."""
+        listed: dict[int, str] = {}
         position = 0
         while True:
-            call = Call(operation, "GET", path, {**params, "size": PAGE_SIZE, "position": position})
-            answer, rows = self._list(call, "list of orders")
-            yield from rows
+            window = {"size": PAGE_SIZE, "position": position}
+            call = Call(Operation.SEARCH, "GET", "/ssl/v1", {**filters, **window})
+            answer, rows = self._list(call)
+            page = {answers.ssl_id_of(row): answers.text(row.get("commonName")).lower() for row in rows}
+            known = {ssl_id: name for ssl_id, name in page.items() if ssl_id is not None}
+            if len(known) < len(page):
+                raise unusable(call, "number of every order")
+            is_last = _is_last(rows, position, answer) or known.keys() <= listed.keys()
+            listed |= known
             position += len(rows)
-            total = answers.whole(answer.headers.get("X-Total-Count"))
-            # Without a total a short page is the last; with one, SCM may serve shorter pages than asked.
-            if not rows or (position >= total if total is not None else len(rows) < PAGE_SIZE):
-                return
+            if is_last:
+                return listed
 
-    def _object(self, call: Call, what: str) -> answers.Members:
+    def _object(self, call: Call, needed: str) -> answers.Members:
         found = answers.members(self._line.send(call))
-        if not found:
-            raise unusable(call, what)
+        if not answers.text(found.get(needed)):
+            raise unusable(call, needed)
         return found
 
-    def _list(self, call: Call, what: str) -> tuple[httpx.Response, list[answers.Members]]:
+    def _list(self, call: Call) -> tuple[httpx.Response, list[answers.Members]]:
         answer = self._line.send(call)
-        value: Any = answers.document(answer)
-        if not isinstance(value, list):
-            raise unusable(call, what)
-        return answer, list(answers.objects(value))
+        rows = answers.document(answer)
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise unusable(call, "list")
+        return answer, rows
+
+
+def _is_last(rows: Sequence[object], position: int, answer: httpx.Response) -> bool:
+    """A short page is the last, unless the total says that SCM serves shorter pages than asked for."""
+    total = answers.whole(answer.headers.get("X-Total-Count"))
+    return len(rows) < PAGE_SIZE and (total is None or position + len(rows) >= total)
