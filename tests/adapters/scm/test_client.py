@@ -1,0 +1,485 @@
+"""Single odd answers, one a test (SCM reference §12.1)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+import httpx
+import pytest
+from tests.adapters.scm.stage import ENVOY, HTML, ORDER, Wire, accounts, json_answer, refusal, scm, vault
+
+from renewal.domain import errors
+from renewal.ports import OrderDetails
+
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+
+
+def over(wire: Wire):
+    return accounts(httpx.MockTransport(wire), vault()).authority("univ")
+
+
+# ---- Enroll ----------------------------------------------------------------------------------------------------------
+
+
+def enrolled(order=ORDER) -> dict:
+    wire = Wire(json_answer({"sslId": 55, "renewId": "gu03sW6WENt7GTvDTuOP"}))
+    assert over(wire).enroll(order) == 55
+    assert (wire.requests[0].method, wire.requests[0].url.path) == ("POST", "/api/ssl/v1/enroll")
+    return json.loads(wire.requests[0].content)
+
+
+def test_an_order_sends_exactly_the_documented_fields():
+    """Legacy fields are ignored at best; numbers must be numbers."""
+    assert enrolled() == {
+        "orgId": 2001,
+        "csr": "a signing request",
+        "certType": 3001,
+        "term": 90,
+        "subjAltNames": "www.idp.univ.example",
+        "comments": "certmandate order t0ken for univ/idp",
+    }
+
+
+def test_a_single_name_has_no_alternative_names():
+    """Profiles for one name refuse it twice; the field is a text, empty for none."""
+    assert enrolled(replace(ORDER, names=("idp.univ.example",)))["subjAltNames"] == ""
+
+
+def test_names_are_one_text_with_commas():
+    """A JSON list gives -1002 (SCM reference §5.4)."""
+    order = replace(ORDER, names=("univ.example", "*.univ.example", "xn--tud-bma.univ.example"))
+
+    assert enrolled(order)["subjAltNames"] == "*.univ.example,xn--tud-bma.univ.example"
+
+
+def test_names_too_long_for_a_common_name_all_travel_as_alternatives():
+    """The CSR then has no common name, or the first name that fits."""
+    long = f"{'a' * 60}.univ.example"
+
+    assert enrolled(replace(ORDER, names=(long,)))["subjAltNames"] == long
+    assert enrolled(replace(ORDER, names=(long, "univ.example")))["subjAltNames"] == long
+
+
+@pytest.mark.parametrize(
+    "answer", [{"sslId": "55"}, {"sslId": 55.0}, {"renewId": "x", "sslId": 55, "new": []}]
+)
+def test_an_order_number_is_read_however_it_is_written(answer):
+    """Numbers as text and unknown members both occur."""
+    assert scm(json_answer(answer)).enroll(ORDER) == 55
+
+
+@pytest.mark.parametrize("status", [200, 201, 202])
+def test_any_success_is_a_success(status):
+    """Sources differ about which (SCM reference §3.1)."""
+    assert scm(httpx.Response(status, json={"sslId": 55})).enroll(ORDER) == 55
+
+
+# ---- Collect ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_certificate_is_asked_for_by_the_documented_form():
+    """The path form is undocumented since 2020."""
+    wire = Wire(httpx.Response(200, text=CERTIFICATE))
+
+    assert over(wire).collect(55) == CERTIFICATE
+    assert str(wire.requests[0].url) == "https://scm.test/api/ssl/v1/collect/55?format=x509"
+
+
+@pytest.mark.parametrize(
+    "answer", [httpx.Response(200), httpx.Response(204), httpx.Response(200, text=" \r\n")]
+)
+def test_an_empty_answer_is_pending(answer):
+    """Two clients of others saw it (SCM reference §5.10)."""
+    with pytest.raises(errors.OrderPending):
+        scm(answer).collect(55)
+
+
+@pytest.mark.parametrize("body", [CERTIFICATE.replace("\n", "\r\n"), CERTIFICATE.rstrip(), CERTIFICATE * 3])
+def test_line_ends_are_left_to_the_chain(body):
+    """The domain parses what it is given; nothing is lost on the way."""
+    assert scm(httpx.Response(200, content=body.encode())).collect(55) == body
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["<html>maintenance</html>", CERTIFICATE + CERTIFICATE[:40], '{"code": 0}', "-----BEGIN PKCS7-----"],
+)
+def test_half_a_certificate_and_a_page_are_an_outage(body):
+    """They pass; ChainBroken would wake somebody."""
+    with pytest.raises(errors.ScmUnavailable):
+        scm(httpx.Response(200, text=body)).collect(55)
+
+
+@pytest.mark.parametrize("answer", [HTML, ENVOY, httpx.Response(503)])
+def test_an_outage_is_not_pending(answer):
+    """Pending is waited for for hours, an outage for minutes."""
+    with pytest.raises(errors.ScmUnavailable):
+        scm(answer).collect(55)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b"Bad Request", b"{}", b"[]", b'"x"', b'{"code": null}', b'{"co', b"[" * 99999]
+)
+def test_a_refusal_without_a_code_is_a_refusal(body):
+    """Not JSON, no code, half a body: a 400 is still a no, and not a crash."""
+    with pytest.raises(errors.ScmRefused, match="HTTP 400"):
+        scm(httpx.Response(400, content=body)).collect(55)
+
+
+# ---- Details ---------------------------------------------------------------------------------------------------------
+
+
+def test_details_are_read_by_content():
+    """Pretty-printed, under the wrong media type, with unknown members; ISO dates are asked for."""
+    body = {
+        "id": 55,
+        "status": "SA Approved",
+        "comments": "certmandate order t0ken for univ/idp",
+        "serialNumber": "00:AB:cd",
+        "new": {"member": []},
+    }
+    wire = Wire(httpx.Response(200, headers={"Content-Type": "text/html"}, text=json.dumps(body, indent=2)))
+
+    assert over(wire).details(55) == OrderDetails(55, "SAAPPROVED", body["comments"], "ABCD")
+    assert str(wire.requests[0].url) == "https://scm.test/api/ssl/v1/55?dateFormat=ISO"
+
+
+@pytest.mark.parametrize(
+    "extra", [{}, {"comments": None, "serialNumber": None}, {"comments": "", "serialNumber": ""}]
+)
+def test_absent_null_and_empty_are_the_same(extra):
+    """All three occur for the same field before issuance."""
+    assert scm(json_answer({"status": "Requested", **extra})).details(55) == OrderDetails(
+        55, "REQUESTED", "", ""
+    )
+
+
+@pytest.mark.parametrize("body", ["", "<html>", '{"status": "Iss', "[]", "{}", '{"status": null}'])
+def test_details_without_a_status_are_an_outage(body):
+    """Half an answer must not pass for a status that nobody knows."""
+    with pytest.raises(errors.ScmUnavailable):
+        scm(httpx.Response(200, text=body)).details(55)
+
+
+# ---- Profiles --------------------------------------------------------------------------------------------------------
+
+
+def test_profiles_are_read_in_both_generations():
+    """2018 answers had no key types; numbers may be text, and a row without a number is none of ours."""
+    rows = [
+        {
+            "id": 1018,
+            "name": "OV",
+            "terms": [365, "90"],
+            "keyTypes": {"RSA": ["2048", 4096], "EC": ["P-256"]},
+        },
+        {"id": "1019", "name": None, "terms": None, "keyTypes": None},
+        {"name": "no number"},
+    ]
+    wire = Wire(json_answer(rows))
+
+    new, old = over(wire).profiles(2001)
+
+    assert (new.profile_id, new.name, new.terms) == (1018, "OV", (90, 365))
+    assert new.key_types == {"RSA": ("2048", "4096"), "EC": ("P-256",)}
+    assert (old.profile_id, old.name, old.terms, old.key_types) == (1019, "", (), {})
+    assert str(wire.requests[0].url) == "https://scm.test/api/ssl/v1/types?organizationId=2001"
+
+
+@pytest.mark.parametrize("body", ["", "<html>", "[{", "{}", '["x"]'])
+def test_a_list_that_is_none_is_an_outage(body):
+    """No profiles at all would blame the delegation file."""
+    with pytest.raises(errors.ScmUnavailable):
+        scm(httpx.Response(200, text=body)).profiles(2001)
+
+
+# ---- Password state --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "state", "expires"),
+    [
+        ({"expirationDate": "2025-08-21", "state": "ALIVE"}, "ALIVE", date(2025, 8, 21)),
+        ({"expirationDate": None, "state": "Never expire"}, "NEVER_EXPIRE", None),
+        ({"state": "EXPIRED"}, "EXPIRED", None),
+    ],
+)
+def test_the_password_state_is_read(body, state, expires):
+    """Labels and constants, with and without a date."""
+    found = scm(json_answer(body)).password_state()
+
+    assert (found.state, found.expires) == (state, expires)
+
+
+def test_a_password_state_without_a_state_is_an_outage():
+    """It must not pass for a password that lives for ever."""
+    with pytest.raises(errors.ScmUnavailable):
+        scm(json_answer({"expirationDate": "2025-08-21"})).password_state()
+
+
+# ---- Report ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_report_is_asked_for_in_one_request():
+    """An empty option set fails for some (SCM reference §10.1), so the status is always sent."""
+    wire = Wire(json_answer({"statusCode": 0, "reports": []}))
+
+    assert over(wire).reported(2001) == ()
+    assert wire.requests[0].url.path == "/api/report/v1/ssl-certificates"
+    assert json.loads(wire.requests[0].content) == {"organizationIds": [2001], "certificateStatus": 0}
+
+
+def test_a_reported_certificate_is_read():
+    """As the vendor's example writes it."""
+    row = {
+        "id": 7,
+        "commonName": "IDP.univ.example",
+        "subjAltNames": "idp.univ.example; www.idp.univ.example",
+        "status": "Issued",
+        "comments": "by hand",
+        "serialNumber": "0A:BC",
+        "issued": "2025-05-21T12:34:24.371Z",
+        "expires": "2019-01-02T00:00:00.000+02:00",
+    }
+
+    (found,) = scm(json_answer({"statusCode": "0", "reports": [row, {"commonName": "no number"}]})).reported(
+        2001
+    )
+
+    assert found.ssl_id == 7
+    assert found.common_name == "idp.univ.example"
+    assert found.names == ("idp.univ.example", "www.idp.univ.example")
+    assert (found.status, found.comment, found.serial) == ("ISSUED", "by hand", "ABC")
+    assert found.issued == datetime(2025, 5, 21, 12, 34, 24, 371000, tzinfo=UTC)
+    assert found.expires == datetime(2019, 1, 1, 22, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "www.univ.example; api.univ.example",
+        "www.univ.example,api.univ.example",
+        "dNSName=www.univ.example, dNSName=api.univ.example",
+        "univ.example; www.univ.example; api.univ.example;",
+        ["www.univ.example", "api.univ.example"],
+    ],
+)
+def test_names_in_reports_are_read_in_every_spelling(written):
+    """The common name is among them in some releases and not in others."""
+    report = {"statusCode": 0, "reports": [{"id": 7, "commonName": "univ.example", "subjAltNames": written}]}
+
+    (found,) = scm(json_answer(report)).reported(2001)
+
+    assert found.names == ("univ.example", "www.univ.example", "api.univ.example")
+
+
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_a_report_of_an_order_that_is_not_issued_has_holes(nothing):
+    """No serial, no dates, perhaps no names."""
+    row = dict.fromkeys(
+        ("commonName", "subjAltNames", "serialNumber", "issued", "expires", "comments"), nothing
+    )
+
+    (found,) = scm(
+        json_answer({"statusCode": 0, "reports": [{"id": 7, "status": "Requested", **row}]})
+    ).reported(1)
+
+    assert (found.names, found.serial, found.issued, found.expires) == ((), "", None, None)
+
+
+@pytest.mark.parametrize(
+    ("code", "error"), [(1, errors.ScmRefused), (-37, errors.PermissionMissing), (-2, errors.ScmUnavailable)]
+)
+def test_a_report_that_failed_within_a_200_is_a_failure(code, error):
+    """An empty report would say that nothing is revoked."""
+    with pytest.raises(error, match="no rights"):
+        scm(json_answer({"statusCode": code, "message": "no rights", "reports": []})).reported(2001)
+
+
+@pytest.mark.parametrize("body", ["", "<html>", '{"statusCode": 0, "rep', "[]", "{}", '{"statusCode": "x"}'])
+def test_half_a_report_is_a_failure(body):
+    """It must not pass for a department without certificates."""
+    with pytest.raises(errors.RenewalError):
+        scm(httpx.Response(200, text=body)).reported(2001)
+
+
+@pytest.mark.parametrize("body", [{"statusCode": 0}, {"statusCode": 0, "reports": None}])
+def test_a_report_of_nothing_may_leave_the_rows_out(body):
+    """Absent, null and empty are one and the same to SCM."""
+    assert scm(json_answer(body)).reported(2001) == ()
+
+
+# ---- Renewed ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("answer", [httpx.Response(204), httpx.Response(200), json_answer({"id": 54})])
+def test_the_old_certificate_is_linked_to_the_new_one(answer):
+    """204 without a body is documented; any success will do."""
+    wire = Wire(answer)
+
+    over(wire).mark_renewed(54, 55)
+
+    assert (wire.requests[0].method, wire.requests[0].url.path) == ("POST", "/api/ssl/v1/renew/manual/54")
+    assert json.loads(wire.requests[0].content) == {"id": 55}
+
+
+# ---- Find ------------------------------------------------------------------------------------------------------------
+
+
+class Listing:
+    """SCM's listing and details of some orders; `{ssl_id: (common name, comment)}`."""
+
+    def __init__(self, orders, *, total=True, limit=200, unknown=()):
+        self.orders, self.total, self.limit, self.unknown = orders, total, limit, unknown
+        self.requests: list[httpx.Request] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        if request.url.path == "/api/ssl/v1":
+            return self._page(request)
+        ssl_id = int(request.url.path.rsplit("/", 1)[1])
+        if ssl_id in self.unknown:
+            return httpx.Response(404)
+        return json_answer({"id": ssl_id, "status": "Applied", "comments": self.orders[ssl_id][1]})
+
+    def _page(self, request: httpx.Request) -> httpx.Response:
+        start, size = int(request.url.params["position"]), int(request.url.params["size"])
+        rows = [{"sslId": ssl_id, "commonName": name} for ssl_id, (name, _) in self.orders.items()]
+        headers = {"X-Total-Count": str(len(rows))} if self.total else {}
+        return httpx.Response(200, headers=headers, json=rows[start : start + min(size, self.limit)])
+
+    def opened(self) -> list[int]:
+        return [
+            int(request.url.path.rsplit("/", 1)[1])
+            for request in self.requests
+            if request.url.path != "/api/ssl/v1"
+        ]
+
+
+NAMES = ("idp.univ.example", "www.idp.univ.example")
+OURS = "certmandate order t0ken for univ/idp"
+
+
+def find(listing: Listing, names=NAMES):
+    return accounts(httpx.MockTransport(listing), vault()).authority("univ").find("t0ken", names, 2001)
+
+
+def test_an_order_is_found_by_its_token_newest_first():
+    """The order whose answer was lost is the newest of its name, whatever SCM sorts by."""
+    listing = Listing(
+        {3: (NAMES[0], "certmandate order other for univ/idp"), 9: (NAMES[0], OURS), 5: (NAMES[0], OURS)}
+    )
+
+    assert find(listing) == 9
+    assert listing.opened() == [9]
+    assert dict(listing.requests[0].url.params) == {
+        "commonName": "idp.univ.example",
+        "orgId": "2001",
+        "size": "200",
+        "position": "0",
+    }
+
+
+@pytest.mark.parametrize(
+    "comment", [None, "", "t0ken", "certmandate order t0ken2 for univ/idp", "note: " + OURS]
+)
+def test_an_order_of_somebody_else_is_not_adopted(comment):
+    """Only our own comment with exactly this token is our order."""
+    assert find(Listing({3: (NAMES[0], comment)})) is None
+
+
+def test_an_order_for_another_name_is_not_even_opened():
+    """SCM's filter matches parts of names; a department may have hundreds below one domain."""
+    listing = Listing({3: ("www2.idp.univ.example", OURS), 2: ("idp.univ.example.org", OURS)})
+
+    assert find(listing) is None
+    assert listing.opened() == []
+
+
+@pytest.mark.parametrize("listed", [None, "", "IDP.univ.example", "www.idp.univ.example"])
+def test_an_order_whose_common_name_is_in_doubt_is_opened(listed):
+    """One detail call more is cheaper than a second order."""
+    assert find(Listing({3: (listed, OURS)})) == 3
+
+
+@pytest.mark.parametrize("total", [True, False])
+@pytest.mark.parametrize("count", [199, 200, 201, 400, 401])
+def test_every_page_is_looked_at(total, count):
+    """Our order may be on the last one; the total is not always told, and full last pages happen."""
+    orders = {
+        number: (NAMES[0] if number == 1 else "other.univ.example", OURS) for number in range(count, 0, -1)
+    }
+
+    assert find(Listing(orders, total=total)) == 1
+
+
+def test_pages_shorter_than_asked_for_are_not_the_last():
+    """Where SCM serves less than 200 at a time, the total says that there is more."""
+    orders = {number: (NAMES[0], OURS if number == 1 else "") for number in range(7, 0, -1)}
+
+    assert find(Listing(orders, limit=3)) == 1
+
+
+def test_a_listing_that_ignores_the_position_ends():
+    """A page that brings nothing new is the last."""
+    page = [{"sslId": number, "commonName": "other.univ.example"} for number in range(200)]
+    wire = Wire(json_answer(page))
+
+    assert over(wire).find("t0ken", NAMES, 2001) is None
+    assert len(wire.requests) == 2
+
+
+def test_an_order_listed_twice_is_opened_once():
+    """Paging over a changing list repeats rows."""
+    row = {"sslId": 3, "commonName": NAMES[0]}
+    wire = Wire(
+        json_answer([row, row, {"id": "3", "commonName": NAMES[0]}]), json_answer({"status": "Issued"})
+    )
+
+    assert over(wire).find("t0ken", NAMES, 2001) is None
+    assert len(wire.requests) == 2
+
+
+def test_a_name_too_long_for_a_common_name_is_searched_among_the_alternatives():
+    """The order has no common name, or one that SCM chose."""
+    long = f"{'a' * 60}.univ.example"
+    listing = Listing({3: (long, OURS)})
+
+    assert find(listing, (long,)) == 3
+    assert listing.requests[0].url.params["subjectAlternativeName"] == long
+    assert "commonName" not in listing.requests[0].url.params
+
+
+def test_none_is_said_only_when_every_candidate_was_read():
+    """On None depends a second order; an order that is listed but not known might be ours."""
+    with pytest.raises(errors.ScmUnavailable, match="lists order 9"):
+        find(Listing({9: (NAMES[0], OURS), 3: (NAMES[0], "")}, unknown=[9]))
+
+
+def test_an_unknown_candidate_does_not_hide_ours():
+    """The others are still read."""
+    assert find(Listing({9: (NAMES[0], ""), 3: (NAMES[0], OURS)}, unknown=[9])) == 3
+
+
+@pytest.mark.parametrize(
+    "answer", [HTML, httpx.Response(200), httpx.Response(200, text="<html>"), json_answer({})]
+)
+def test_a_search_that_fails_is_not_a_search_that_finds_nothing(answer):
+    """The second order hangs on it."""
+    with pytest.raises(errors.ScmUnavailable):
+        scm(answer).find("t0ken", NAMES, 2001)
+
+
+@pytest.mark.parametrize("row", ["x", None, {}, {"commonName": "idp.univ.example"}])
+def test_a_row_that_cannot_be_read_is_not_nothing(row):
+    """A row without a number may be our order."""
+    with pytest.raises(errors.ScmUnavailable):
+        scm(json_answer([row])).find("t0ken", NAMES, 2001)
+
+
+def test_a_refused_search_is_named():
+    """A department that does not exist any more."""
+    with pytest.raises(errors.PermissionMissing):
+        scm(refusal(-1023)).find("t0ken", NAMES, 2001)
