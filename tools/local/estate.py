@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 import secrets
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -11,44 +11,153 @@ from pathlib import Path
 
 from certmandate.delegation_files import load_delegations
 from certmandate.yaml_document import FileFault, FilesInvalid, YamlDocument, read_yaml
-from renewal.domain.delegation import Delegation
+from renewal.domain.delegation import CertificateSpec, Delegation
+from renewal.domain.keypair import KeyType
 from renewal.domain.order import COMMENT_PREFIX
 from renewal.domain.specification import Specification
-from scm_simulator.order import ISSUED, OPEN, REVOKED
+from scm_simulator.order import OPEN, REVOKED
 from scm_simulator.world import Account, PastCertificate, World, WorldError
 
 WORLD_FILE = "scm.yaml"
 DELEGATIONS = "delegations"
-_SERVED = ("", ISSUED, REVOKED)
+_ISSUED = ("", REVOKED)
+_KEY_TYPES = {f"{kind.algorithm} - {kind.size}": kind for kind in KeyType}
+
+Loaded = Sequence[tuple[Specification, YamlDocument]]
 
 
 @dataclass(frozen=True, slots=True)
 class Estate:
-    """What an organisation's people and their operator have arranged before the first run."""
+    """What the organisations and their operator had arranged before the run."""
 
     folder: Path
     specifications: tuple[Specification, ...]
     world: World
-    tokens: Mapping[str, str]
-    """Token of the past order of each label that has an open one or an issued one: `(label, status)` by comment."""
     credentials: Mapping[str, Mapping[str, str]] = field(repr=False)
     """What is stored in Secrets Manager, by delegation."""
 
+    @property
+    def certificates(self) -> Mapping[str, CertificateSpec]:
+        """Every managed certificate by `delegation/certificate`."""
+        return _by_path(self.specifications)
+
 
 def load_estate(folder: Path, now: datetime) -> Estate:
-    """Read `delegations/*.yaml` and `scm.yaml`. Raises FilesInvalid with file, line and field of every fault found."""
-    if not folder.is_dir():
-        raise FilesInvalid([FileFault(folder, 1, f"is not a folder; it is to hold {DELEGATIONS}/ and {WORLD_FILE}")])
-    loaded = load_delegations(folder / DELEGATIONS, now)
-    world, written = _load_world(folder / WORLD_FILE)
-    specifications = tuple(specification for specification, _ in loaded)
-    faults = [*_department_faults(loaded, world), *_label_faults(specifications, world, written)]
+    """Read `delegations/*.yaml` and `scm.yaml`. Raises FilesInvalid with file, line and field of every fault."""
+    faults: list[FileFault] = []
+    loaded: Loaded = []
+    try:
+        loaded = load_delegations(folder / DELEGATIONS, now)
+    except FilesInvalid as invalid:
+        faults += invalid.faults
+    try:
+        written = read_yaml(folder / WORLD_FILE)
+        world = _load_world(folder / WORLD_FILE)
+    except FilesInvalid as invalid:
+        raise FilesInvalid([*faults, *invalid.faults]) from None
+    faults = faults or [*_department_faults(loaded, world), *_label_faults(loaded, world, written, now)]
     if faults:
         raise FilesInvalid(faults)
-    return Estate(
-        folder=folder,
-        specifications=specifications,
-        world=_with_comments(world),
-        tokens={},
-        credentials={one.delegation.name: _credential(one.delegation, world) for one in specifications},
-    )
+    specifications = tuple(specification for specification, _ in loaded)
+    credentials = {one.delegation.name: _credential(one.delegation, world) for one in specifications}
+    return Estate(folder, specifications, _with_comments(world), credentials)
+
+
+def _load_world(path: Path) -> World:
+    try:
+        return World.load(path)
+    except WorldError as error:
+        match = re.fullmatch(rf"{re.escape(str(path))}:(\d+): (.*)", str(error), re.DOTALL)
+        line, text = (int(match[1]), match[2]) if match else (1, str(error))
+        raise FilesInvalid([FileFault(path, line, text)]) from None
+
+
+def _with_comments(world: World) -> World:
+    """Give each certificate that has a label the comment by which its order was, or would have been, found again."""
+    return replace(world, certificates=tuple(_commented(past) for past in world.certificates))
+
+
+def _commented(past: PastCertificate) -> PastCertificate:
+    if not past.label:
+        return past
+    return replace(past, comments=f"{COMMENT_PREFIX}{secrets.token_hex(16)} for {past.label}")
+
+
+def _account(department_id: int, world: World) -> Account | None:
+    """The account of a delegation: the first one that has its department."""
+    return next((account for account in world.accounts if department_id in account.departments), None)
+
+
+def _credential(delegation: Delegation, world: World) -> Mapping[str, str]:
+    """What the operator stored: the API key of the account if it has one, else its login."""
+    account = _account(delegation.department_id, world)
+    if account is None:
+        msg = f"no account for department {delegation.department_id}"
+        raise LookupError(msg)
+    for client in world.oauth_clients:
+        if client.login == account.login:
+            return {"client_id": client.client_id, "client_secret": client.client_secret}
+    return {"login": account.login, "password": account.password, "customer_uri": account.customer_uri}
+
+
+# ---- What only both sides together show ------------------------------------------------------------------------------
+
+
+def _department_faults(loaded: Loaded, world: World) -> Iterator[FileFault]:
+    for specification, document in loaded:
+        department_id = specification.delegation.department_id
+        if department_id not in world.departments:
+            known = ", ".join(str(one) for one in sorted(world.departments)) or "none"
+            yield document.fault(
+                ("department_id",), f"{WORLD_FILE} has no department {department_id}; it has {known}"
+            )
+        elif _account(department_id, world) is None:
+            text = f"no account in {WORLD_FILE} has department {department_id} among its departments"
+            yield document.fault(("department_id",), text)
+
+
+def _label_faults(loaded: Loaded, world: World, written: YamlDocument, now: datetime) -> Iterator[FileFault]:
+    specifications = [specification for specification, _ in loaded]
+    specs = _by_path(specifications)
+    departments = {one.delegation.name: one.delegation.department_id for one in specifications}
+    seen: set[tuple[str, bool]] = set()
+    for index, past in enumerate(world.certificates):
+        if not past.label:
+            continue
+        place = ("certificates", index)
+        spec = specs.get(past.label)
+        if spec is None:
+            text = f"'{past.label}' is no certificate of the delegation files; known are {', '.join(sorted(specs))}"
+            yield written.fault((*place, "label"), text)
+            continue
+        yield from (
+            written.fault((*place, part), text)
+            for part, text in _misfits(past, spec, departments[spec.delegation], now)
+        )
+        kind = (past.label, past.status in OPEN)
+        if kind in seen:
+            text = f"'{past.label}' has another certificate like this one; label the one that is served, or the open order"
+            yield written.fault((*place, "label"), text)
+        seen.add(kind)
+
+
+def _misfits(
+    past: PastCertificate, spec: CertificateSpec, department_id: int, now: datetime
+) -> Iterator[tuple[str, str]]:
+    """What keeps *past* from being the certificate that *spec* manages: (field, text)."""
+    if past.status not in (*_ISSUED, *OPEN):
+        yield "status", "only an issued, revoked or open certificate can have a label"
+    if past.department != department_id:
+        yield "department", f"is not the department of {spec.delegation}, which is {department_id}"
+    if past.key_type not in _KEY_TYPES:
+        yield "key_type", f"must be one of {', '.join(_KEY_TYPES)}"
+    issued_days_ago = (now.date() - past.issued_on).days if past.issued_on else past.issued_days_ago
+    if spec.acm_regions and past.status in _ISSUED and issued_days_ago >= past.term_days:
+        yield (
+            "label",
+            "has expired, and ACM takes no expired certificate: it cannot stand in the store acm:<region>",
+        )
+
+
+def _by_path(specifications: Sequence[Specification]) -> dict[str, CertificateSpec]:
+    return {spec.path: spec for one in specifications for spec in one.certificates}

@@ -1,0 +1,131 @@
+"""A YAML file with the lines on which its values stand, so that whoever reads it can say where a fault is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+Place = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FileFault:
+    """One thing wrong with a file; it reads `file:line: field: what`."""
+
+    path: Path
+    line: int
+    text: str
+    place: Place = ()
+
+    def __str__(self) -> str:
+        """As compilers write it, so that editors can jump there."""
+        where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.place).lstrip(".")
+        return f"{self.path}:{self.line}: {where + ': ' if where else ''}{self.text}"
+
+
+class FilesInvalid(Exception):
+    """Files that cannot be taken, with every fault of every file."""
+
+    def __init__(self, faults: list[FileFault]) -> None:
+        self.faults = faults
+        super().__init__("\n".join(str(fault) for fault in faults))
+
+
+@dataclass(frozen=True, slots=True)
+class YamlDocument:
+    """What a YAML file says. `content` is made of mappings, lists and scalars."""
+
+    path: Path
+    content: Any
+    lines: Mapping[Place, int] = field(repr=False)
+
+    def fault(self, place: Place, text: str) -> FileFault:
+        """Return a fault with the line of *place*, or of the nearest thing around it that is written down."""
+        around = (place[:length] for length in range(len(place), -1, -1))
+        return FileFault(self.path, next(self.lines[part] for part in around if part in self.lines), text, place)
+
+
+def read_yaml(path: Path) -> YamlDocument:
+    """Read one document. Raises FilesInvalid: not there, not UTF-8, not YAML, empty, unknown tags, keys that stand twice."""
+    loader = _loader(path)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            raise FilesInvalid([FileFault(path, 1, "the file is empty")])
+        lines: dict[Place, int] = {(): node.start_mark.line + 1}
+        faults = [FileFault(path, lines[place], fault, place) for place, fault in _walk(node, (), lines, set())]
+        if faults:
+            raise FilesInvalid(faults)
+        return YamlDocument(path, loader.construct_document(node), lines)  # type: ignore[no-untyped-call]
+    except yaml.YAMLError as error:
+        raise FilesInvalid([_yaml_fault(path, error)]) from None
+    except (ValueError, RecursionError) as error:
+        raise FilesInvalid([FileFault(path, 1, f"not usable YAML: {error}")]) from None
+    finally:
+        loader.dispose()  # type: ignore[no-untyped-call]
+
+
+def _loader(path: Path) -> yaml.SafeLoader:
+    text = _text(path)
+    try:
+        return yaml.SafeLoader(text)
+    except yaml.reader.ReaderError as error:
+        line = text[: error.position].count("\n") + 1
+        fault = f"holds the character U+{ord(text[error.position]):04X}, which YAML does not allow"
+        raise FilesInvalid([FileFault(path, line, fault)]) from None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise FilesInvalid([FileFault(path, 1, f"cannot be read: {error.strerror}")]) from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        byte = error.object[error.start]
+        text = f"is not UTF-8 (byte 0x{byte:02x}); save the file as UTF-8"
+        raise FilesInvalid([FileFault(path, line, text)]) from None
+
+
+def _walk(node: yaml.Node, place: Place, lines: dict[Place, int], seen: set[int]) -> Iterator[tuple[Place, str]]:
+    """Note the line of every place; yield what YAML allows and we do not. Aliases are walked once: they may be circular."""
+    if id(node) in seen:
+        return
+    seen.add(id(node))
+    if not node.tag.startswith("tag:yaml.org,2002:"):
+        yield place, f"the tag {node.tag} is not known here; write the plain value"
+    if isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            lines[*place, index] = item.start_mark.line + 1
+            yield from _walk(item, (*place, index), lines, seen)
+    elif isinstance(node, yaml.MappingNode):
+        yield from _walk_mapping(node, place, lines, seen)
+
+
+def _walk_mapping(
+    node: yaml.MappingNode, place: Place, lines: dict[Place, int], seen: set[int]
+) -> Iterator[tuple[Place, str]]:
+    for key, value in node.value:
+        inner = (*place, str(key.value))
+        if inner in lines:
+            yield inner, f"stands here twice, again on line {key.start_mark.line + 1}"
+            continue
+        lines[inner] = key.start_mark.line + 1
+        yield from _walk(value, inner, lines, seen)
+
+
+def _yaml_fault(path: Path, error: yaml.YAMLError) -> FileFault:
+    mark = getattr(error, "problem_mark", None)
+    line = mark.line + 1 if mark else 1
+    problem = str(getattr(error, "problem", None) or error)
+    if "'\\t'" in problem:
+        problem = "a tab; YAML is indented with blanks only"
+    elif "expected a single document" in str(error):
+        problem = "a second document begins here; write one file for each"
+    else:
+        problem = f"is not YAML: {problem}"
+    return FileFault(path, line, problem)

@@ -1,0 +1,118 @@
+"""The whole system on this machine: the shipped template on a local AWS, SCM played over HTTPS, an estate between them."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from local.aws import LocalAws
+from local.calls import Call
+from local.estate import Estate
+from local.seed import Seed
+from scm_simulator import RecordedCall, Simulator
+from scm_simulator.login import TOKEN_PATH
+from scm_simulator.server import Server
+
+TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
+QUIET_SECONDS = 300  # template.yaml's own, shortened with the waits that it is measured against
+WAIT_FACTOR = 0.01
+_LOOK_SECONDS = 0.1
+
+History = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """One execution that has ended. `report` is None when the run ended before it could write one."""
+
+    run_id: str
+    history: History = field(repr=False)
+    report: Mapping[str, Any] | None = field(repr=False)
+    seconds: float
+    scm_calls: tuple[RecordedCall, ...] = field(repr=False)
+    aws_calls: tuple[Call, ...] = field(repr=False)
+
+    @property
+    def status(self) -> str:
+        """Step Functions' word for how the execution ended: SUCCEEDED, FAILED, TIMED_OUT or ABORTED."""
+        return str(self.history["execution"]["status"])
+
+
+class LocalSystem:
+    """AWS and SCM on this machine with an estate in them; a context manager.
+
+    wait_factor: multiplies every wait and every Retry interval of the state machine, and the quiet period.
+    aws_port, scm_port: ports on 127.0.0.1, 0 for any free one.
+    """
+
+    def __init__(
+        self, estate: Estate, *, wait_factor: float = WAIT_FACTOR, aws_port: int = 0, scm_port: int = 0
+    ) -> None:
+        self._resources = ExitStack()
+        try:
+            self.simulator = Simulator(estate.world)
+            self.scm = self._resources.enter_context(Server(self.simulator, port=scm_port))
+            origin = self.scm.base_url.removesuffix("/api")
+            self.aws = self._resources.enter_context(
+                LocalAws(
+                    TEMPLATE,
+                    parameters={
+                        "ScmUrl": self.scm.base_url,
+                        "ScmOauthUrl": self.scm.base_url,
+                        "ScmTokenUrl": origin + TOKEN_PATH,
+                        "QuietSeconds": str(max(1, round(QUIET_SECONDS * wait_factor))),
+                    },
+                    wait_factor=wait_factor,
+                    port=aws_port,
+                    function_environment={"SSL_CERT_FILE": str(self.scm.ca_file)},
+                )
+            )
+            Seed(self.aws, self.simulator).plant(estate)
+        except BaseException:
+            self._resources.close()
+            raise
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop both."""
+        self._resources.close()
+
+    def execute(self, request: Mapping[str, Any], watch: Callable[[History], None]) -> Finished:
+        """Run the state machine once on the execution input *request*; *watch* gets the history many times a second."""
+        started, run_id = time.monotonic(), datetime.now(UTC).strftime("local-%Y%m%dT%H%M%S%f")
+        scm_before, aws_before = len(self.simulator.calls), len(self.aws.calls)
+        arn = self.aws.start_execution(self.aws.outputs["StateMachineArn"], run_id, dict(request))
+        while (history := self.aws.history(arn))["execution"]["status"] == "RUNNING":
+            watch(history)
+            time.sleep(_LOOK_SECONDS)
+        watch(history)
+        aws_calls = tuple(call for call in self.aws.calls[aws_before:] if call.who != "operator")
+        return Finished(
+            run_id=run_id,
+            history=history,
+            report=self._report(run_id),
+            seconds=time.monotonic() - started,
+            scm_calls=self.simulator.calls[scm_before:],
+            aws_calls=aws_calls,
+        )
+
+    def _report(self, run_id: str) -> Mapping[str, Any] | None:
+        s3, key = self.aws.client("s3"), f"runs/{run_id}/report.json"
+        try:
+            answer = s3.get_object(Bucket=self.aws.outputs["StoreBucket"], Key=key)
+        except s3.exceptions.NoSuchKey:
+            return None
+        report: Mapping[str, Any] = json.loads(answer["Body"].read())
+        return report

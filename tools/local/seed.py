@@ -1,0 +1,186 @@
+"""The past: brings an estate into the local AWS and the simulator as earlier runs would have left it.
+
+It is written by the product's own steps and adapters, so that nothing here can be a state that they do not reach.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from cryptography.x509 import Certificate
+
+from local.aws import LocalAws
+from local.estate import Estate
+from local.provisioner import ACCOUNT
+from renewal.adapters.acm import Acm
+from renewal.adapters.keys import KmsOpener, KmsSealer
+from renewal.adapters.objects import S3Certificates
+from renewal.adapters.order_book import DynamoDbOrderBook
+from renewal.adapters.order_book_editor import OrderBookEditor
+from renewal.domain.due import Cause
+from renewal.domain.keypair import KeyPair, KeyType, PrivateKey
+from renewal.domain.order import Order, OrderStatus, Served, token_in
+from renewal.domain.specification import Specification
+from renewal.ports import Accounts, CertificateAuthority, Pair
+from renewal.steps.collect import Collect
+from renewal.steps.payload import Progress
+from scm_simulator import Order as ScmOrder
+from scm_simulator import Simulator
+
+EARLIER_RUN = "earlier-run"
+_COLLECTED_AFTER = timedelta(minutes=2)
+
+
+@dataclass(frozen=True)
+class Seed:
+    """Plants estates into a local AWS, and into a simulator that was started with the estate's world."""
+
+    aws: LocalAws
+    simulator: Simulator
+
+    def plant(self, estate: Estate) -> None:
+        """Store the credentials, live through the past, and apply the delegation files as they are now."""
+        now = datetime.now(UTC)
+        self._store_credentials(estate)
+        editor = OrderBookEditor(self.aws.client("dynamodb"), self.aws.outputs["OrdersTable"])
+        for specification in estate.specifications:
+            editor.apply(_without_arns(specification), now)
+        limit, self.aws.acm_imports_per_second = self.aws.acm_imports_per_second, None
+        for order in self.simulator.orders:
+            if order.label:
+                self._relive(order, estate)
+        self.aws.acm_imports_per_second = limit
+        for specification in estate.specifications:
+            if specification != _without_arns(specification):
+                editor.apply(specification, now)
+
+    def _store_credentials(self, estate: Estate) -> None:
+        client, prefix = self.aws.client("secretsmanager"), self.aws.outputs["SecretPrefix"]
+        for delegation, document in estate.credentials.items():
+            client.create_secret(Name=f"{prefix}/{delegation}", SecretString=json.dumps(document))
+
+    def _relive(self, past: ScmOrder, estate: Estate) -> None:
+        """Order as an earlier run did; collect and store too, if SCM had issued."""
+        book = DynamoDbOrderBook(self.aws.client("dynamodb"), self.aws.outputs["OrdersTable"])
+        order = self._order(past)
+        book.open(order)
+        book.record_ordered(order, past.ssl_id)
+        if past.certificate is None or past.issued_at is None:
+            return
+        collected_at = past.issued_at + _COLLECTED_AFTER
+        collect = Collect(
+            book,
+            _PastAccounts(_PastAuthority(self._delivered(past.certificate))),
+            KmsOpener(self.aws.client("kms"), self.aws.outputs["OrderKeyArn"]),
+            _PastAcm(Acm(lambda region: self.aws.client("acm", region)), estate),
+            S3Certificates(self.aws.client("s3"), self.aws.outputs["StoreBucket"]),
+            _Silence(),
+            lambda: collected_at,
+        )
+        collect(
+            Progress(
+                EARLIER_RUN, order.delegation, order.certificate, order.token, past.ssl_id, OrderStatus.ORDERED
+            )
+        )
+
+    def _order(self, past: ScmOrder) -> Order:
+        delegation, _, certificate = past.label.partition("/")
+        key = _key_of(past)
+        token = token_in(past.comments) or ""
+        sealer = KmsSealer(self.aws.client("kms"), self.aws.outputs["OrderKeyArn"])
+        return Order(
+            delegation=delegation,
+            certificate=certificate,
+            token=token,
+            status=OrderStatus.INTENT,
+            department_id=past.department_id,
+            names=past.names,
+            profile_id=past.profile_id,
+            key_type=key.key_type,
+            term_days=past.term_days,
+            csr=key.signing_request(past.names),
+            sealed_key=sealer.seal(key, delegation=delegation, certificate=certificate, token=token),
+            causes=(Cause.NEW,),
+            run_id=EARLIER_RUN,
+            opened_at=past.requested_at,
+            posted_at=past.requested_at,
+        )
+
+    def _delivered(self, leaf: Certificate) -> str:
+        """What SCM handed out then: the certificate and its issuers."""
+        issuers = self.simulator._state.authority.issuers_of(leaf)
+        return "".join(one.public_bytes(Encoding.PEM).decode() for one in (leaf, *issuers))
+
+
+def _without_arns(specification: Specification) -> Specification:
+    """The specification from before there was any ARN that it could name."""
+    certificates = tuple(replace(spec, arns={}) for spec in specification.certificates)
+    return replace(specification, certificates=certificates)
+
+
+def _key_of(past: ScmOrder) -> KeyPair:
+    key = load_pem_private_key(cast("bytes", past.private_key_pem), password=None)
+    return KeyPair(cast("KeyType", KeyType.of(key)), cast("PrivateKey", key))
+
+
+# ---- What the past step meets instead of the network ---------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _PastAuthority:
+    """SCM on that day: all that it is asked for is the certificate."""
+
+    pem: str
+
+    def collect(self, ssl_id: int) -> str:  # noqa: ARG002
+        return self.pem
+
+
+@dataclass(frozen=True)
+class _PastAccounts(Accounts):
+    """The account on that day, whatever became of it since."""
+
+    then: _PastAuthority
+
+    def authority(self, delegation: str) -> CertificateAuthority:  # noqa: ARG002
+        return cast("CertificateAuthority", self.then)
+
+    def credential_version(self, delegation: str) -> str:  # noqa: ARG002
+        return "then"
+
+
+class _Silence:
+    """Nobody is told today of what was renewed months ago."""
+
+    def renewed(self, order: Order, served: Served, previous: Served | None) -> None:
+        """Say nothing."""
+
+
+@dataclass(frozen=True)
+class _PastAcm:
+    """ACM, where a certificate gets the ARN that its delegation file names, because it had that one already."""
+
+    acm: Acm
+    estate: Estate
+
+    def foresee(self, certificate: Any) -> None:
+        """Foresee nothing: it went well then."""
+
+    def put(self, pair: Pair, region: str, arn: str | None, *, retried: bool) -> str:
+        """Import, and move the certificate to the ARN of the delegation file."""
+        made = self.acm.put(pair, region, arn, retried=retried)
+        wanted = self.estate.certificates[pair.spec.path].arns.get(region)
+        return _move(region, made, wanted) if wanted else made
+
+
+def _move(region: str, made: str, wanted: str) -> str:
+    from moto.acm.models import acm_backends
+
+    held = acm_backends[ACCOUNT][region]._certificates
+    held[wanted] = held.pop(made)
+    held[wanted].arn = wanted
+    return wanted
