@@ -95,9 +95,11 @@ def alarm(properties: Properties, stack: Stack) -> Made:
     name = properties.take("AlarmName", stack.physical(properties.logical_id))
     request = properties.some(
         "ActionsEnabled", "AlarmActions", "AlarmDescription", "ComparisonOperator", "DatapointsToAlarm",
-        "Dimensions", "EvaluationPeriods", "ExtendedStatistic", "InsufficientDataActions", "MetricName", "Metrics",
-        "Namespace", "OKActions", "Period", "Statistic", "Threshold", "TreatMissingData", "Unit",
+        "Dimensions", "EvaluationPeriods", "ExtendedStatistic", "InsufficientDataActions", "MetricName",
+        "Metrics", "Namespace", "OKActions", "Period", "Statistic", "Threshold", "TreatMissingData", "Unit",
     )  # fmt: skip
+    if "Threshold" in request:
+        request["Threshold"] = float(request["Threshold"])  # a text when it is a parameter of the template
     stack.client("cloudwatch").put_metric_alarm(AlarmName=name, Tags=tags(properties), **request)
     return Made(name, {"Arn": f"arn:aws:cloudwatch:{stack.region}:{stack.account}:alarm:{name}"})
 
@@ -106,8 +108,9 @@ def composite_alarm(properties: Properties, stack: Stack) -> Made:
     """Make an alarm of alarms."""
     name = properties.take("AlarmName", stack.physical(properties.logical_id))
     request = properties.some(
-        "ActionsEnabled", "AlarmActions", "AlarmDescription", "AlarmRule", "InsufficientDataActions", "OKActions",
-        "ActionsSuppressor", "ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod",
+        "ActionsEnabled", "AlarmActions", "AlarmDescription", "AlarmRule", "InsufficientDataActions",
+        "OKActions", "ActionsSuppressor", "ActionsSuppressorWaitPeriod",
+        "ActionsSuppressorExtensionPeriod",
     )  # fmt: skip
     stack.client("cloudwatch").put_composite_alarm(AlarmName=name, Tags=tags(properties), **request)
     return Made(name, {"Arn": f"arn:aws:cloudwatch:{stack.region}:{stack.account}:alarm:{name}"})
