@@ -34,10 +34,12 @@ class Issued:
 
     @property
     def pem(self) -> bytes:
+        """The certificate."""
         return self.certificate.public_bytes(serialization.Encoding.PEM)
 
     @property
     def key_pem(self) -> bytes:
+        """The key, unencrypted."""
         return self.key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
@@ -73,13 +75,16 @@ def issue(wish: Wish, issuer: Issued | None = None) -> Issued:
     )
     if not wish.is_ca:
         builder = builder.add_extension(key_usage(wish.usages), critical=True)
-        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(wish.name)]), critical=False)
+        builder = builder.add_extension(
+            x509.SubjectAlternativeName([x509.DNSName(wish.name)]), critical=False
+        )
         if wish.extended:
             builder = builder.add_extension(x509.ExtendedKeyUsage(wish.extended), critical=False)
     return Issued(builder.sign(issuer.key if issuer else key, hashes.SHA256()), key)
 
 
 def key_usage(names: tuple[str, ...]) -> x509.KeyUsage:
+    """Return the extension with these usages."""
     every = (
         "digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
         "key_cert_sign", "crl_sign", "encipher_only", "decipher_only",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from local import LocalAws
 from local import executions as recorded
 from local.provisioner import ACCOUNT
@@ -21,7 +22,9 @@ Run = Callable[[dict[str, Any]], dict[str, Any]]
 @pytest.fixture(scope="module")
 def aws() -> Iterator[LocalAws]:
     """Serve the toy application."""
-    with LocalAws(TOY, parameters={"Greeting": "bonjour"}, function_environment={"ONLY_HERE": "yes"}) as served:
+    with LocalAws(
+        TOY, parameters={"Greeting": "bonjour"}, function_environment={"ONLY_HERE": "yes"}
+    ) as served:
         yield served
 
 

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from local import LocalAws
 
 WORK = "certmandate-WorkFunction"
 
 
 def invoke(aws: LocalAws, logical_id: str, event: Any) -> tuple[Any, str | None]:
+    """Return the payload and the function error."""
     answer = aws.client("lambda").invoke(FunctionName=f"certmandate-{logical_id}", Payload=json.dumps(event))
     return json.loads(answer["Payload"].read()), answer.get("FunctionError")
 
@@ -27,7 +29,9 @@ def seen(aws: LocalAws) -> dict[str, Any]:
     return dict(told)
 
 
-def test_a_function_sees_its_own_variables_and_no_others(seen: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_function_sees_its_own_variables_and_no_others(
+    seen: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The operator's environment holds secrets and settings that are not there in Lambda."""
     variables = seen["variables"]
 
@@ -68,7 +72,9 @@ def test_an_exception_becomes_lambdas_error_document(aws: LocalAws) -> None:
 @pytest.mark.parametrize(
     ("name", "error_type"), [("exit", "Runtime.ExitError"), ("unserialisable", "Runtime.MarshalError")]
 )
-def test_a_handler_that_breaks_the_rules_gets_lambdas_own_error(aws: LocalAws, name: str, error_type: str) -> None:
+def test_a_handler_that_breaks_the_rules_gets_lambdas_own_error(
+    aws: LocalAws, name: str, error_type: str
+) -> None:
     """Such a bug must not look like one of our errors."""
     document, error = invoke(aws, "WorkFunction", {"name": name})
 
@@ -101,7 +107,9 @@ def test_the_exports_are_enough_for_a_program_of_its_own(aws: LocalAws) -> None:
     program = "import boto3, sys; sys.stdout.write(boto3.client('dynamodb').list_tables()['TableNames'][0])"
     environment = {"PATH": os.environ["PATH"], **aws.exports()}
 
-    told = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    told = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
     assert told.stdout == aws.outputs["TableName"]
 
 
@@ -109,18 +117,22 @@ def test_no_process_outlives_the_local_aws() -> None:
     """Not even when the parent is killed."""
     toy = Path(__file__).parent / "toy" / "template.yaml"
     program = (
-        "import json, os, sys; sys.path.insert(0, 'tools'); from local import LocalAws; from pathlib import Path\n"
+        "import json, os, sys; sys.path.insert(0, 'tools')\n"
+        "from local import LocalAws; from pathlib import Path\n"
         f"aws = LocalAws(Path({str(toy)!r}))\n"
         "answer = aws.client('lambda').invoke(FunctionName='certmandate-EnvironmentFunction', Payload='{}')\n"
         "print(json.load(answer['Payload'])['pid'], flush=True)\n"
         "os.kill(os.getpid(), 9)\n"
     )
     root = Path(__file__).parents[2]
-    ended = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=False
+    )
     assert is_gone(int(ended.stdout))
 
 
 def is_gone(pid: int) -> bool:
+    """Tell whether a process ends within two seconds."""
     for _ in range(200):
         try:
             os.kill(pid, 0)

@@ -4,6 +4,7 @@ import os
 
 import boto3
 import pytest
+
 from local.isolation import isolate
 
 

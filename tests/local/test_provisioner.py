@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from local.in_process import InProcessAws
 from local.intrinsics import UnknownIntrinsic
 from local.resources.properties import NotProvisioned
@@ -36,6 +37,7 @@ def up(tmp_path: Path) -> Iterator[Up]:
 
 @pytest.fixture(scope="module")
 def toy() -> Iterator[InProcessAws]:
+    """Provision the toy application."""
     with InProcessAws(TOY, {}, parameters={"Alarmed": "yes"}) as aws:
         yield aws
 
@@ -54,14 +56,19 @@ def test_an_unknown_resource_type_is_an_error(up: Up) -> None:
 
 def test_a_property_that_is_not_provisioned_is_an_error(up: Up) -> None:
     """The same, one level down."""
-    with pytest.raises(NotProvisioned, match=r"Store \(AWS::S3::Bucket\): WebsiteConfiguration not provisioned"):
-        up("Resources: {Store: {Type: AWS::S3::Bucket, Properties: {WebsiteConfiguration: {IndexDocument: x}}}}")
+    with pytest.raises(
+        NotProvisioned, match=r"Store \(AWS::S3::Bucket\): WebsiteConfiguration not provisioned"
+    ):
+        up("Resources: {Store: {Type: AWS::S3::Bucket, Properties: {WebsiteConfiguration: {}}}}")
 
 
 def test_a_misspelled_member_is_an_error_that_names_the_resource(up: Up) -> None:
-    """botocore knows every member's name and type."""
+    """Botocore knows every member's name and type."""
     with pytest.raises(NotProvisioned, match=r"(?s)Store \(AWS::S3::Bucket\).*Statuss"):
-        up("Resources: {Store: {Type: AWS::S3::Bucket, Properties: {VersioningConfiguration: {Statuss: Enabled}}}}")
+        up(
+            "Resources: {Store: {Type: AWS::S3::Bucket,"
+            " Properties: {VersioningConfiguration: {Statuss: Enabled}}}}"
+        )
 
 
 def test_what_is_left_out_on_purpose_is_no_error(up: Up) -> None:
@@ -88,30 +95,45 @@ def test_a_circle_of_references_is_an_error(up: Up) -> None:
 def test_a_parameter_that_the_template_lacks_is_an_error(up: Up) -> None:
     """A typing error in a parameter would otherwise be a default in disguise."""
     with pytest.raises(TemplateProblem, match="no parameter Graeting; it has Greeting"):
-        up("Parameters: {Greeting: {Type: String, Default: x}}\nResources: {T: {Type: AWS::SNS::Topic}}", Graeting="y")
+        up(
+            "Parameters: {Greeting: {Type: String, Default: x}}\nResources: {T: {Type: AWS::SNS::Topic}}",
+            Graeting="y",
+        )
 
 
 def test_a_parameter_outside_its_limits_is_an_error(up: Up) -> None:
     """CloudFormation refuses it before it makes anything."""
     with pytest.raises(NotProvisioned, match="Days is 0, below its least value 1"):
-        up("Parameters: {Days: {Type: Number, Default: 3, MinValue: 1}}\nResources: {T: {Type: AWS::SNS::Topic}}", Days="0")
+        up(
+            "Parameters: {Days: {Type: Number, Default: 3, MinValue: 1}}\n"
+            "Resources: {T: {Type: AWS::SNS::Topic}}",
+            Days="0",
+        )
 
 
 def test_a_folder_that_is_missing_is_an_error(up: Up) -> None:
     """Neither cfn-lint nor sam validate looks."""
     with pytest.raises(TemplateProblem, match=r"F: .*nowhere is not a folder"):
-        up("Resources: {F: {Type: AWS::Serverless::Function, Properties: {CodeUri: nowhere, Handler: a.b, Runtime: python3.13}}}")
+        up(
+            "Resources: {F: {Type: AWS::Serverless::Function,"
+            " Properties: {CodeUri: nowhere, Handler: a.b, Runtime: python3.13}}}"
+        )
 
 
 def test_a_substitution_that_is_not_given_is_an_error(up: Up, tmp_path: Path) -> None:
     """On AWS the state machine would call a function named ${Enroll}."""
-    (tmp_path / "machine.yaml").write_text('{StartAt: A, States: {A: {Type: Pass, Result: "${Enroll}", End: true}}}')
+    (tmp_path / "machine.yaml").write_text(
+        '{StartAt: A, States: {A: {Type: Pass, Result: "${Enroll}", End: true}}}'
+    )
     with pytest.raises(TemplateProblem, match=r"Machine: the definition uses \$\{Enroll\}"):
-        up("Resources: {Machine: {Type: AWS::Serverless::StateMachine, Properties: {DefinitionUri: machine.yaml}}}")
+        up(
+            "Resources: {Machine: {Type: AWS::Serverless::StateMachine,"
+            " Properties: {DefinitionUri: machine.yaml}}}"
+        )
 
 
 def test_only_one_at_a_time(toy: InProcessAws) -> None:
-    """moto's state is the process's."""
+    """Moto's state is the process's."""
     with pytest.raises(RuntimeError, match="close it first"):
         InProcessAws(TOY, {})
 
@@ -124,12 +146,15 @@ def test_only_one_at_a_time(toy: InProcessAws) -> None:
          ["PublicAccessBlockConfiguration", "RestrictPublicBuckets"], True),
         ("s3", "get_bucket_ownership_controls", {"Bucket": "certmandate-bucket"},
          ["OwnershipControls", "Rules", 0, "ObjectOwnership"], "BucketOwnerEnforced"),
-        ("s3", "get_bucket_lifecycle_configuration", {"Bucket": "certmandate-bucket"}, ["Rules", 0, "ID"], "runs"),
+        ("s3", "get_bucket_lifecycle_configuration", {"Bucket": "certmandate-bucket"},
+         ["Rules", 0, "ID"], "runs"),
         ("dynamodb", "describe_table", {"TableName": "certmandate-Table"},
          ["Table", "GlobalSecondaryIndexes", 0, "IndexName"], "by-due"),
-        ("dynamodb", "describe_table", {"TableName": "certmandate-Table"}, ["Table", "SSEDescription", "SSEType"], "KMS"),
+        ("dynamodb", "describe_table", {"TableName": "certmandate-Table"},
+         ["Table", "SSEDescription", "SSEType"], "KMS"),
         ("dynamodb", "describe_continuous_backups", {"TableName": "certmandate-Table"},
-         ["ContinuousBackupsDescription", "PointInTimeRecoveryDescription", "PointInTimeRecoveryStatus"], "ENABLED"),
+         ["ContinuousBackupsDescription", "PointInTimeRecoveryDescription", "PointInTimeRecoveryStatus"],
+         "ENABLED"),
         ("scheduler", "get_schedule_group", {"Name": "certmandate-Schedules"}, ["State"], "ACTIVE"),
         ("logs", "describe_log_groups", {}, ["logGroups", 0, "retentionInDays"], 30),
         ("events", "describe_event_bus", {"Name": "toy"}, ["Name"], "toy"),
@@ -148,7 +173,7 @@ def test_what_the_template_says_is_there(
 
 
 def test_a_schedule_starts_the_state_machine(toy: InProcessAws) -> None:
-    """moto never fires it: whoever runs the system reads the target here."""
+    """Moto never fires it: whoever runs the system reads the target here."""
     (schedule,) = toy.client("scheduler").list_schedules(GroupName="certmandate-Schedules")["Schedules"]
     told = toy.client("scheduler").get_schedule(Name=schedule["Name"], GroupName="certmandate-Schedules")
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from local import LocalAws
 
 from .conftest import Run
@@ -19,14 +20,18 @@ HEALTHY_AND_TROUBLED = [
 
 
 def stored(aws: LocalAws, key: str) -> Any:
+    """Read a JSON object of the bucket."""
     return json.loads(aws.client("s3").get_object(Bucket=aws.outputs["BucketName"], Key=key)["Body"].read())
 
 
 def output(history: dict[str, Any]) -> Any:
+    """Return an execution's output."""
     return json.loads(history["execution"]["output"])
 
 
-def test_a_distributed_map_reads_the_plan_and_writes_results_as_aws_does(aws: LocalAws, run_plan: Plan) -> None:
+def test_a_distributed_map_reads_the_plan_and_writes_results_as_aws_does(
+    aws: LocalAws, run_plan: Plan
+) -> None:
     """The report reads these files: their form is the contract."""
     history = run_plan(HEALTHY_AND_TROUBLED)
 
@@ -40,7 +45,10 @@ def test_a_distributed_map_reads_the_plan_and_writes_results_as_aws_does(aws: Lo
     assert manifest["MapRunArn"] == result["MapRunArn"]
     assert set(manifest["ResultFiles"]) == {"SUCCEEDED", "FAILED", "PENDING"}
     assert manifest["ResultFiles"]["PENDING"] == []
-    for status, file in (("SUCCEEDED", manifest["ResultFiles"]["SUCCEEDED"][0]), ("FAILED", manifest["ResultFiles"]["FAILED"][0])):
+    for status, file in (
+        ("SUCCEEDED", manifest["ResultFiles"]["SUCCEEDED"][0]),
+        ("FAILED", manifest["ResultFiles"]["FAILED"][0]),
+    ):
         assert file["Key"].endswith(f"{map_run}/{status}_0.json")
         head = aws.client("s3").head_object(Bucket=aws.outputs["BucketName"], Key=file["Key"])
         assert file["Size"] == head["ContentLength"]
@@ -53,7 +61,15 @@ def test_a_result_holds_the_execution_as_texts(aws: LocalAws, run_plan: Plan) ->
     succeeded = stored(aws, manifest["ResultFiles"]["SUCCEEDED"][0]["Key"])
     assert sorted(json.loads(child["Input"])["delegation"] for child in succeeded) == ["a", "b"]
     first = succeeded[0]
-    assert {"ExecutionArn", "Name", "Status", "StartDate", "StopDate", "StateMachineArn", "InputDetails"} <= set(first)
+    assert {
+        "ExecutionArn",
+        "Name",
+        "Status",
+        "StartDate",
+        "StopDate",
+        "StateMachineArn",
+        "InputDetails",
+    } <= set(first)
     assert isinstance(first["Output"], str)
     assert {child["Status"] for child in succeeded} == {"SUCCEEDED"}
 
@@ -75,11 +91,17 @@ def test_the_history_holds_the_children_of_a_distributed_map(run_plan: Plan) -> 
     history = run_plan(HEALTHY_AND_TROUBLED)
 
     assert [event["type"] for event in history["events"]][-1] == "ExecutionSucceeded"
-    assert sorted(child["execution"]["status"] for child in history["children"]) == ["FAILED", "SUCCEEDED", "SUCCEEDED"]
+    assert sorted(child["execution"]["status"] for child in history["children"]) == [
+        "FAILED",
+        "SUCCEEDED",
+        "SUCCEEDED",
+    ]
     child = history["children"][0]
     assert ":execution:certmandate-Machine/EachDelegation:" in child["execution"]["executionArn"]
     assert child["execution"]["mapRunArn"] == output(history)["results"]["MapRunArn"]
-    assert {"ExecutionStarted", "MapStateEntered", "TaskScheduled"} <= {event["type"] for event in child["events"]}
+    assert {"ExecutionStarted", "MapStateEntered", "TaskScheduled"} <= {
+        event["type"] for event in child["events"]
+    }
     json.dumps(history)
 
 
@@ -141,7 +163,9 @@ def test_catch_goes_by_the_class_of_the_exception(run_plan: Plan) -> None:
 
 def test_an_inner_map_keeps_to_its_concurrency(run_plan: Plan) -> None:
     """At most two calls at a time per SCM account."""
-    (child,) = run_plan([{"delegation": "a", "certificates": [f"n{number}" for number in range(8)]}])["children"]
+    (child,) = run_plan([{"delegation": "a", "certificates": [f"n{number}" for number in range(8)]}])[
+        "children"
+    ]
 
     running = most = 0
     for event in child["events"]:
@@ -164,7 +188,9 @@ def test_more_failures_than_tolerated_fail_the_map_by_name(run: Run) -> None:
         pytest.param("sleep", "States.Timeout", id="a task over the state's time"),
         pytest.param("broken", "Runtime.ImportModuleError", id="a function that cannot be imported"),
         pytest.param("nothing that is there", "States.NoChoiceMatched", id="a choice without a match"),
-        pytest.param("missing", "States.Runtime", id="a path that selects nothing, which States.ALL does not catch"),
+        pytest.param(
+            "missing", "States.Runtime", id="a path that selects nothing, which States.ALL does not catch"
+        ),
     ],
 )
 def test_errors_have_the_names_they_have_on_aws(run: Run, do: str, error: str) -> None:

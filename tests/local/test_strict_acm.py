@@ -10,8 +10,9 @@ import pytest
 from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from local.strict_acm import StrictAcm
 from moto import mock_aws
+
+from local.strict_acm import StrictAcm
 
 from .authority import NOW, Issued, Wish, hierarchy, issue
 
@@ -24,6 +25,7 @@ class Clock:
     now = 0.0
 
     def __call__(self) -> float:
+        """Return the time."""
         return self.now
 
 
@@ -33,9 +35,11 @@ class Acm:
     def __init__(self, rules: StrictAcm, clock: Clock) -> None:
         self.rules = rules
         self.clock = clock
-        self.client = boto3.client("acm", region_name="eu-west-3")
+        self.client: Any = boto3.client("acm", region_name="eu-west-3")
 
-    def put(self, leaf: Issued, chain: list[Issued] | None = None, region: str = "eu-west-3", **given: Any) -> str:
+    def put(
+        self, leaf: Issued, chain: list[Issued] | None = None, region: str = "eu-west-3", **given: Any
+    ) -> str:
         """Import and return the ARN; the chain is the leaf's own unless another one is given."""
         links = list(hierarchy(kind_of(leaf))) if chain is None else chain
         request = {"Certificate": leaf.pem, "PrivateKey": leaf.key_pem, **given}
@@ -54,6 +58,7 @@ class Acm:
 
 @pytest.fixture
 def acm(monkeypatch: pytest.MonkeyPatch) -> Iterator[Acm]:
+    """Run ACM under the rules, without its rate."""
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     clock = Clock()
     rules = StrictAcm(wait_factor=1.0, clock=clock)
@@ -63,11 +68,13 @@ def acm(monkeypatch: pytest.MonkeyPatch) -> Iterator[Acm]:
 
 
 def kind_of(leaf: Issued) -> str:
+    """Say which hierarchy issues such a key."""
     key = leaf.certificate.public_key()
     return "P-256" if hasattr(key, "curve") else "2048"
 
 
 def a_leaf(wish: Wish | None = None, kind: str = "P-256") -> Issued:
+    """Issue a certificate by the intermediate."""
     return issue(wish or Wish(key=kind), hierarchy(kind)[0])
 
 
@@ -80,7 +87,9 @@ def test_a_good_certificate_is_described_as_acm_describes_it(acm: Acm) -> None:
     assert all(len(octet) == 2 for octet in described["Serial"].split(":"))
     assert described["KeyAlgorithm"] == "EC-prime256v1"
     assert described["KeyUsages"] == [{"Name": "DIGITAL_SIGNATURE"}]
-    assert described["ExtendedKeyUsages"] == [{"Name": "TLS_WEB_SERVER_AUTHENTICATION", "OID": SERVER.dotted_string}]
+    assert described["ExtendedKeyUsages"] == [
+        {"Name": "TLS_WEB_SERVER_AUTHENTICATION", "OID": SERVER.dotted_string}
+    ]
 
 
 def test_the_chain_comes_back_as_it_was_given(acm: Acm) -> None:
@@ -114,9 +123,10 @@ def test_the_certificate_is_exactly_one(acm: Acm) -> None:
     leaf = a_leaf()
 
     code, text = acm.refusal(leaf, Certificate=leaf.pem + hierarchy("P-256")[0].pem)
-    assert (code, text) == (
-        "ValidationException",
-        "The certificate field contains more than one certificate. You can specify only one certificate in this field.",
+    assert code == "ValidationException"
+    assert text == (
+        "The certificate field contains more than one certificate."
+        " You can specify only one certificate in this field."
     )
 
 
@@ -220,7 +230,10 @@ def test_a_re_import_keeps_the_arn_and_may_change_the_names(acm: Acm) -> None:
     arn = acm.put(a_leaf())
 
     assert acm.put(a_leaf(Wish(number=1, name="other.example.org")), CertificateArn=arn) == arn
-    assert acm.client.describe_certificate(CertificateArn=arn)["Certificate"]["DomainName"] == "other.example.org"
+    assert (
+        acm.client.describe_certificate(CertificateArn=arn)["Certificate"]["DomainName"]
+        == "other.example.org"
+    )
 
 
 def test_a_re_import_takes_no_tags(acm: Acm) -> None:
@@ -273,7 +286,9 @@ def test_a_re_import_drops_no_extended_key_usage(acm: Acm) -> None:
     [
         pytest.param(Wish(extended=(SERVER, CLIENT)), Wish(extended=(SERVER,)), id="clientAuth may go"),
         pytest.param(
-            Wish(usages=("digital_signature", "key_encipherment")), Wish(), id="keyEncipherment of an EC key may go"
+            Wish(usages=("digital_signature", "key_encipherment")),
+            Wish(),
+            id="keyEncipherment of an EC key may go",
         ),
         pytest.param(Wish(), Wish(usages=("digital_signature", "key_agreement")), id="a usage may be added"),
     ],
@@ -320,7 +335,9 @@ def test_only_small_rsa_is_listed_unless_asked_for(acm: Acm) -> None:
     small, elliptic = acm.put(a_leaf(kind="2048")), acm.put(a_leaf())
 
     def listed(**given: Any) -> list[str]:
-        return [item["CertificateArn"] for item in acm.client.list_certificates(**given)["CertificateSummaryList"]]
+        return [
+            item["CertificateArn"] for item in acm.client.list_certificates(**given)["CertificateSummaryList"]
+        ]
 
     assert listed() == [small]
     assert listed(Includes={"keyTypes": ["EC_prime256v1"]}) == [elliptic]

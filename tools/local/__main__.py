@@ -19,9 +19,8 @@ def main() -> int:
         up = time.perf_counter()
         calls, outputs = len(aws.calls), len(aws.outputs)
     closed = time.perf_counter()
-    print(
-        f"{template.name}: up in {up - started:.1f} s ({calls} calls, {outputs} outputs), closed in {closed - up:.1f} s"
-    )
+    counted = f"{calls} calls, {outputs} outputs"
+    print(f"{template.name}: up in {up - started:.1f} s ({counted}), closed in {closed - up:.1f} s")
     return 0
 
 

@@ -154,7 +154,7 @@ class _Server:
         )
         from werkzeug.serving import make_server
 
-        class KeepAlive(MotoRequestHandler):  # type: ignore[misc]
+        class KeepAlive(MotoRequestHandler):
             protocol_version = "HTTP/1.1"
 
         logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it would log every request

@@ -51,7 +51,9 @@ class CallRecorder:
         operation = _operation(service, environ)
 
         def respond(status: str, *arguments: Any) -> Any:
-            self._calls.append(Call(moment, service, operation, who, region, int(status.split()[0])))
+            self._calls.append(
+                Call(moment, service, operation, who, region, int(status.split(maxsplit=1)[0]))
+            )
             return start_response(status, *arguments)
 
         return self._app(environ, respond)
@@ -66,10 +68,10 @@ def _scope(environ: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 def _operation(service: str, environ: dict[str, Any]) -> str:
-    """Return the operation's name from the target header, the path of RPC v2, the form's Action or the REST path."""
+    """Return the operation's name: of the target header, RPC v2's path, the form's Action or the REST one."""
     if target := environ.get("HTTP_X_AMZ_TARGET"):
         return str(target).rsplit(".", 1)[-1]
-    path = environ.get("PATH_INFO", "/")
+    path = str(environ.get("PATH_INFO", "/"))
     if "/operation/" in path:
         return str(path).rsplit("/", 1)[-1]
     if "x-www-form-urlencoded" in environ.get("CONTENT_TYPE", ""):
@@ -80,7 +82,7 @@ def _operation(service: str, environ: dict[str, Any]) -> str:
 def _form_action(environ: dict[str, Any]) -> str:
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     environ["wsgi.input"] = io.BytesIO(body)
-    return parse_qs(body.decode("utf-8", "replace")).get("Action", ["unknown"])[0]
+    return str(parse_qs(body.decode("utf-8", "replace")).get("Action", ["unknown"])[0])
 
 
 @dataclass(frozen=True)

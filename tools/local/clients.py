@@ -23,7 +23,7 @@ class Clients:
         self._endpoint = endpoint
         self._retries = retries
         self._lock = threading.Lock()
-        self._session = boto3.session.Session()
+        self._session: Any = boto3.session.Session()
         self._made: dict[tuple[str, str], Any] = {}
 
     def client(self, service: str, region: str) -> Any:

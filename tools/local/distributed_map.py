@@ -1,7 +1,7 @@
-"""Step Functions' Distributed Map: each item an execution of its own, results written to S3 as AWS writes them.
+"""Step Functions' Distributed Map: each item an execution of its own, results in S3 in AWS's form.
 
-moto's interpreter runs the items inside the parent: no child executions, no histories, an empty result manifest and a
-failure threshold without effect. `moto_repairs` puts what stands here in its place.
+moto's interpreter runs the items inside the parent: no child executions, no histories, an empty result
+manifest and a failure threshold without effect. `moto_repairs` puts what stands here in its place.
 Source: Step Functions developer guide, "Using Map state in Distributed mode" and "ResultWriter (Map)".
 """
 
@@ -35,7 +35,7 @@ class ChildStateMachine:
     definition: str = "{}"  # the parent's parsed program is run: this text is never read
 
 
-class ChildWorker(SyncExecutionWorker):  # type: ignore[misc]
+class ChildWorker(SyncExecutionWorker):
     """Runs the Map's item processor, already parsed, as a whole execution in the caller's thread."""
 
     program: Any
@@ -44,7 +44,7 @@ class ChildWorker(SyncExecutionWorker):  # type: ignore[misc]
         return self.program
 
 
-class ChildExecution(Execution):  # type: ignore[misc]
+class ChildExecution(Execution):
     """One item's execution."""
 
     def __init__(self, parent: Any, record: Any, program: Any, item_input: Any) -> None:
@@ -57,7 +57,7 @@ class ChildExecution(Execution):  # type: ignore[misc]
             exec_arn=f"{machine.arn.replace(':stateMachine:', ':execution:')}:{name}",
             account_id=parent.aws_execution_details.account,
             region_name=parent.aws_execution_details.region,
-            state_machine=machine,
+            state_machine=machine,  # type: ignore[arg-type]  # moto reads four members of it
             start_date=_now(),
             cloud_watch_logging_session=None,
             activity_store={},
@@ -86,7 +86,7 @@ class ChildExecution(Execution):  # type: ignore[misc]
 
 
 def run_items(worker: Any) -> None:
-    """Take items from the Map's pool, one execution each, until none is left; the body of one of its threads."""
+    """Take items from the Map's pool, one execution each, until none is left: one of the Map's threads."""
     pool, record = worker._job_pool, worker._map_run_record
     while (job := pool.next_job()) is not None:
         try:
@@ -122,9 +122,9 @@ def map_runs(backend: Any) -> Iterator[Any]:
 def write_results(s3: Any, record: Any, bucket: str, prefix: str) -> dict[str, Any]:
     """Write a Map Run's results to S3; return the Map state's output.
 
-    Objects: `<prefix>/<map run id>/manifest.json`, and beside it `SUCCEEDED_0.json` and `FAILED_0.json` where there is
-    something to write: a list of executions as DescribeExecution gives them, member names capitalised, Input and Output
-    as JSON texts. Failed, timed out and aborted executions are all in FAILED.
+    Objects: `<prefix>/<map run id>/manifest.json`, and beside it `SUCCEEDED_0.json` and `FAILED_0.json`
+    where there is something to write: a list of executions as DescribeExecution gives them, member names
+    capitalised, Input and Output as JSON texts. Failed, timed out and aborted executions are all in FAILED.
     """
     folder = "/".join(part for part in (prefix.strip("/"), record.map_run_arn.split(":")[-1]) if part)
     ended = list(children(record).values())
@@ -180,15 +180,15 @@ def _counted(record: Any, child: ChildExecution) -> Iterator[None]:
     yield
     for counter in counters:
         counter.running.offset(-1)
-        getattr(counter, _COUNTED_AS[child.exec_status]).count()
+        getattr(counter, _COUNTED_AS[child.status]).count()
         counter.results_written.count()
 
 
 _COUNTED_AS = {
-    ExecutionStatus.SUCCEEDED: "succeeded",
-    ExecutionStatus.FAILED: "failed",
-    ExecutionStatus.TIMED_OUT: "timed_out",
-    ExecutionStatus.ABORTED: "aborted",
+    "SUCCEEDED": "succeeded",
+    "FAILED": "failed",
+    "TIMED_OUT": "timed_out",
+    "ABORTED": "aborted",
 }
 
 
@@ -203,7 +203,7 @@ def _ending_with(frame: Any, child: ChildExecution) -> Iterator[None]:
 
 
 def _enforce_tolerance(env: Any, record: Any, items: int) -> None:
-    """Fail the Map Run as soon as more items failed than it tolerates; without a threshold, with the first one."""
+    """Fail the Map Run as soon as more items failed than it tolerates; without a threshold, at the first."""
     failed = record.item_counter.failed.get() + record.item_counter.timed_out.get()
     count, percentage = record.tolerated_failure_count, record.tolerated_failure_percentage
     too_many = failed > count if count else False
@@ -217,14 +217,16 @@ def _enforce_tolerance(env: Any, record: Any, items: int) -> None:
 
 
 def _result(child: ChildExecution) -> dict[str, Any]:
-    described = {name[0].upper() + name[1:]: value for name, value in child.to_describe_output().items()}
+    described: dict[str, Any] = {
+        name[0].upper() + name[1:]: value for name, value in child.to_describe_output().items()
+    }
     described.pop("TraceHeader", None)
     for name in ("StartDate", "StopDate"):
         described[name] = _iso(described[name])
     for name in ("InputDetails", "OutputDetails"):
         if name in described:
             described[name] = {"Included": True}
-    return {**described, **_redrive(str(child.exec_status.value))}
+    return {**described, **_redrive(str(child.status))}
 
 
 def _redrive(status: str) -> dict[str, Any]:

@@ -14,8 +14,8 @@ _LOOK_EVERY_SECONDS = 0.005
 def history(execution_arn: str, account: str, region: str) -> dict[str, Any]:
     """Return `{"execution": {…}, "events": […], "children": [the same shape, …]}`, fit for JSON.
 
-    Read from moto in this process: as DescribeExecution and GetExecutionHistory give it, without a call for each of
-    what may be thousands of executions.
+    Read from moto in this process: as DescribeExecution and GetExecutionHistory give it, without a call for
+    each of what may be thousands of executions.
     """
     from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 

@@ -15,7 +15,8 @@ from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 
 def state_failure(env: Any, error: str, cause: str) -> Exception:
     """Return the exception that fails the state with one of the errors that Step Functions itself reports."""
-    details = EventDetails(taskFailedEventDetails=TaskFailedEventDetails(error=error, cause=cause))
+    task_failed = TaskFailedEventDetails(error=error, cause=cause)
+    details = EventDetails(taskFailedEventDetails=task_failed)  # type: ignore[typeddict-item]  # one of them
     event = FailureEvent(
         env=env,
         error_name=StatesErrorName.from_name(error),

@@ -1,4 +1,4 @@
-"""AWS inside this process: no server, no child processes; for tests that look into the functions' every step."""
+"""AWS inside this process: no server, no child processes; for tests that look into every step."""
 
 from __future__ import annotations
 
@@ -32,8 +32,10 @@ class NoHandler(Exception):
 class InProcessAws:
     """The stack of a SAM template on moto in this process; a context manager.
 
-    handlers: the callables that play the functions, by logical id in the template; called with the event and a context
-        in threads of this process. A handler may be exchanged at any time (`aws.handlers["EnrollFunction"] = …`).
+    handlers: the callables that play the functions, by logical id in the template; called with the event and
+    a context
+        in threads of this process. A handler may be exchanged at any time (`aws.handlers["EnrollFunction"] =
+        …`).
     The functions' variables are not set: `variables` gives them, for whoever wires the handlers.
     The other arguments are `LocalAws`'s.
     """
@@ -83,8 +85,12 @@ class InProcessAws:
         return dict(function.get("Environment", {}).get("Variables", {}))
 
     def run(
-        self, state_machine_arn: str, input: dict[str, Any], *, timeout_seconds: float = 60.0
-    ) -> dict[str, Any]:  # noqa: A002
+        self,
+        state_machine_arn: str,
+        input: dict[str, Any],  # noqa: A002 - Step Functions' own word
+        *,
+        timeout_seconds: float = 60.0,
+    ) -> dict[str, Any]:
         """Execute the state machine to its end; return the history (`executions`)."""
         arn = self.start_execution(state_machine_arn, str(uuid.uuid4()), input)
         executions.wait(arn, ACCOUNT, self.region, timeout_seconds)

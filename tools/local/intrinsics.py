@@ -32,7 +32,7 @@ class Intrinsics:
         self._attribute = attribute
 
     def value(self, template: Any) -> Any:
-        """Return a template's value with every intrinsic function replaced; ABSENT when it is to be left out."""
+        """Return a template's value with its intrinsic functions evaluated; ABSENT when it is left out."""
         if isinstance(template, list):
             return [item for item in map(self.value, template) if item is not ABSENT]
         if not isinstance(template, dict):

@@ -11,8 +11,9 @@ _NEVER_PROXIED = ("127.0.0.1", "localhost", "::1")
 def isolate(region: str) -> None:
     """Forget every AWS setting of this process, for good, and speak of `region` by default.
 
-    Removes all `AWS_*` variables, points boto3 and the AWS CLI at empty configuration files (a profile in the home
-    directory would otherwise still count), switches the instance metadata off and keeps loopback off any proxy.
+    Removes all `AWS_*` variables, points boto3 and the AWS CLI at empty configuration files (a profile in
+    the home directory would otherwise still count), switches the instance metadata off and keeps loopback
+    off any proxy.
     """
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]

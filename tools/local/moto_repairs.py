@@ -1,7 +1,7 @@
 """Every change made to moto, each with its reason; all of them are undone when the context ends.
 
-The seams are private ones of moto 5.2.5, so its version is checked first. Execution of JSONPath state machines is
-repaired; JSONata is not.
+The seams are private ones of moto 5.2.5, so its version is checked first. Execution of JSONPath state
+machines is repaired; JSONata is not.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Repairs:
 def repaired(repairs: Repairs) -> Iterator[None]:
     """Repair moto for as long as the context lasts."""
     if moto.__version__ != PINNED:
-        message = f"the repairs in {__name__} are for moto {PINNED}, this is {moto.__version__}: install moto=={PINNED}"
+        message = f"the repairs of moto are for {PINNED}, this is {moto.__version__}: install moto=={PINNED}"
         raise WrongMoto(message)
     with ExitStack() as stack:
         for repair in _REPAIRS:
@@ -61,7 +61,6 @@ def repaired(repairs: Repairs) -> Iterator[None]:
 @contextmanager
 def _state_machines_execute(_: Repairs) -> Iterator[None]:
     """Choose moto's interpreter (its default keeps definitions and runs none) and silence its log."""
-    import moto.stepfunctions.parser.models  # the whole interpreter
     from moto.core.config import default_user_config
     from moto.stepfunctions.parser.utils import TMP_THREADS
 
@@ -78,7 +77,7 @@ def _state_machines_execute(_: Repairs) -> Iterator[None]:
 
 @contextmanager
 def _functions_run(repairs: Repairs) -> Iterator[None]:
-    """Run functions by ours: moto runs them in Docker containers only. A failed one is `Unhandled`, as on AWS."""
+    """Run functions by ours: moto has Docker containers only. A failed one is `Unhandled`, as on AWS."""
     from moto.awslambda.models import LambdaFunction
 
     def invoke(
@@ -114,10 +113,10 @@ def _one_client_for_each_service(repairs: Repairs) -> Iterator[None]:
 
 @contextmanager
 def _definitions_are_parsed_once(_: Repairs) -> Iterator[None]:
-    """Keep parsed definitions: the parser takes a second for a long one, and each StartExecution calls it again.
+    """Keep parsed definitions: parsing a long one takes a second, and each StartExecution does it again.
 
-    Also gives each parse a scope of its own: moto keeps the scopes on the class, so that one refused definition spoils
-    every later parse of the process.
+    Also gives each parse a scope of its own: moto keeps the scopes on the class, so that one refused
+    definition spoils every later parse of the process.
     """
     parse = _parse_once()
     own_scope = patch.object(
@@ -131,13 +130,13 @@ def _definitions_are_parsed_once(_: Repairs) -> Iterator[None]:
 
 @functools.cache
 def _parse_once() -> Callable[[str], Any]:
-    """Return moto's parser with a memory, one for the life of the process: parsed definitions hold no state."""
+    """Return moto's parser with a memory, for the process's life: parsed definitions hold no state."""
     return functools.lru_cache(maxsize=32)(_module("parse.asl_parser").AmazonStateLanguageParser.parse)
 
 
 @contextmanager
 def _execution_context_is_json(_: Repairs) -> Iterator[None]:
-    """Give `$$.Execution.StartTime` as text (a datetime breaks every state that passes it on) and always a Name."""
+    """Give `$$.Execution.StartTime` as text (moto's datetime cannot be passed on) and always a Name."""
     from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 
     original = ExecutionWorker._get_evaluation_environment
@@ -177,9 +176,10 @@ def _choice_without_match_has_its_name(_: Repairs) -> Iterator[None]:
 
 @contextmanager
 def _reserved_errors_are_passed_on(_: Repairs) -> Iterator[None]:
-    """Let a Fail state and an iteration end with an error of Step Functions' own, such as a caught States.Timeout.
+    """Let a Fail state and an iteration end with an error of Step Functions' own, such as States.Timeout.
 
-    moto takes the name for one that a state machine has made up, refuses it and fails with States.Runtime instead.
+    moto takes the name for one that a state machine has made up, refuses it and fails with States.Runtime
+    instead.
     """
     from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
     from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
@@ -203,8 +203,8 @@ def _reserved_errors_are_passed_on(_: Repairs) -> Iterator[None]:
 def _wildcards_do_not_match_fatal_errors(_: Repairs) -> Iterator[None]:
     """Let no Retry and no Catch match States.Runtime, and States.ALL not match States.DataLimitExceeded.
 
-    So it is on AWS ("Handling errors in Step Functions workflows"); moto lets States.ALL match both, which makes a test
-    green where AWS fails.
+    So it is on AWS ("Handling errors in Step Functions workflows"); moto lets States.ALL match both, which
+    makes a test green where AWS fails.
     """
     declaration = _module("component.common.error_name.error_equals_decl").ErrorEqualsDecl
     original = declaration._eval_body
@@ -222,7 +222,7 @@ def _wildcards_do_not_match_fatal_errors(_: Repairs) -> Iterator[None]:
 
 @contextmanager
 def _waits_are_scaled(repairs: Repairs) -> Iterator[None]:
-    """Multiply every Wait and every Retry interval by the one factor; moto's own Wait counts whole seconds only."""
+    """Multiply every Wait and Retry interval by the one factor; moto's Wait counts whole seconds only."""
 
     def wait(_: Any, env: Any, wait_seconds: float) -> None:
         end = time.monotonic() + wait_seconds * repairs.wait_factor
@@ -239,7 +239,7 @@ def _waits_are_scaled(repairs: Repairs) -> Iterator[None]:
 
 @contextmanager
 def _maps_have_aws_ceiling(_: Repairs) -> Iterator[None]:
-    """Run at most 40 iterations of a Map at once: moto starts a thread for each item when there is no MaxConcurrency."""
+    """Run at most 40 iterations of a Map at once: without MaxConcurrency moto starts a thread an item."""
     component = _module(
         "component.state.exec.state_map.iteration.inline_iteration_component"
     ).InlineIterationComponent
@@ -256,11 +256,39 @@ def _maps_have_aws_ceiling(_: Repairs) -> Iterator[None]:
 
 
 @contextmanager
+def _iterations_are_a_loop(_: Repairs) -> Iterator[None]:
+    """Take a Map's items one after the other: moto's workers call themselves, some hundreds overflow."""
+    worker = _module("component.state.exec.state_map.iteration.iteration_worker").IterationWorker
+    with patch.object(worker, "eval", _take_items):
+        yield
+
+
+def _take_items(worker: Any) -> None:
+    frame, pool = worker._env.open_frame(), worker._job_pool
+    job = pool.next_job()
+    while job is not None:
+        job_frame = frame.open_inner_frame()
+        worker._eval_job(env=job_frame, job=job)
+        frame.close_frame(job_frame)
+        ends = isinstance(job.job_output, Exception) or worker.stopped()
+        next_job = None if ends else pool.next_job()
+        if next_job is None:  # the frame is closed before the job: the Map waits for the jobs only
+            if not ends:
+                history = job_frame.event_history_context
+                frame.event_history_context.source_event_id = history.last_published_event_id
+            worker._env.close_frame(frame)
+        pool.close_job(job)
+        job = next_job
+    worker._env.close_frame(frame)
+
+
+@contextmanager
 def _distributed_maps_start_executions(_: Repairs) -> Iterator[None]:
-    """Give each item of a Distributed Map its own execution, honour the tolerated failures (see `distributed_map`)."""
-    from local import distributed_map
+    """Give each item of a Distributed Map its own execution, honour its tolerance (`distributed_map`)."""
     from moto.stepfunctions.parser.models import StepFunctionsParserBackend as Backend
     from moto.stepfunctions.responses import StepFunctionResponse as Response
+
+    from local import distributed_map
 
     worker = _module(
         "component.state.exec.state_map.iteration.itemprocessor.distributed_item_processor_worker"
@@ -277,10 +305,11 @@ def _distributed_maps_start_executions(_: Repairs) -> Iterator[None]:
         )
 
     def answer(response: Any) -> Any:
-        result = described(response)
-        child = distributed_map.find_child(response.stepfunction_backend, result.result["executionArn"])
+        result: Any = described(response)
+        told = result.result
+        child = distributed_map.find_child(response.stepfunction_backend, told["executionArn"])
         if child:
-            result.result["mapRunArn"] = child.map_run_arn
+            told["mapRunArn"] = child.map_run_arn
         return result
 
     def list_executions(response: Any) -> Any:
@@ -298,8 +327,9 @@ def _distributed_maps_start_executions(_: Repairs) -> Iterator[None]:
 
 def _children_of(response: Any, map_run_arn: str) -> Any:
     """Answer ListExecutions for a Map Run; moto knows the executions of a state machine only."""
-    from local import distributed_map
     from moto.core.responses import ActionResult
+
+    from local import distributed_map
 
     records = distributed_map.map_runs(response.stepfunction_backend)
     record = next((record for record in records if record.map_run_arn == map_run_arn), None)
@@ -313,7 +343,8 @@ def _children_of(response: Any, map_run_arn: str) -> Any:
 def _result_writer_writes_results(_: Repairs) -> Iterator[None]:
     """Write the result files of a Distributed Map: moto writes a manifest that names none.
 
-    Also evaluates the writer's Parameters on the state's input, as AWS does; moto does it on the children's outputs.
+    Also evaluates the writer's Parameters on the state's input, as AWS does; moto does it on the children's
+    outputs.
     """
     from local import distributed_map
 
@@ -345,7 +376,7 @@ def _result_writer_writes_results(_: Repairs) -> Iterator[None]:
 
 @contextmanager
 def _bucket_policies_have_conditions(_: Repairs) -> Iterator[None]:
-    """Leave a bucket policy's statements with a Condition out: moto takes them without it, and so denies everybody."""
+    """Leave a bucket policy's statements with a Condition out: moto ignores it, and so denies everybody."""
     from moto.iam.access_control import IAMPolicy, PermissionResult
     from moto.s3.models import FakeBucket
 
@@ -382,6 +413,7 @@ _REPAIRS: tuple[Callable[[Repairs], Any], ...] = (
     _wildcards_do_not_match_fatal_errors,
     _waits_are_scaled,
     _maps_have_aws_ceiling,
+    _iterations_are_a_loop,
     _distributed_maps_start_executions,
     _result_writer_writes_results,
     _bucket_policies_have_conditions,

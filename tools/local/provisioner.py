@@ -1,4 +1,4 @@
-"""Makes the resources of a template through the service APIs, in the order in which they refer to each other."""
+"""Makes the resources of a template through the service APIs, in the order of their references."""
 
 from __future__ import annotations
 
@@ -80,7 +80,8 @@ class Provisioner:
         if logical_id in self.made:
             return self.made[logical_id]
         if logical_id in self._being_made:
-            message = f"the resources refer to each other in a circle: {' -> '.join([*self._being_made, logical_id])}"
+            circle = " -> ".join([*self._being_made, logical_id])
+            message = f"the resources refer to each other in a circle: {circle}"
             raise NotProvisioned(message)
         self._being_made.append(logical_id)
         self.made[logical_id] = self._made(logical_id, self._body["Resources"][logical_id])

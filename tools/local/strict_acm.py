@@ -1,4 +1,4 @@
-"""What the real ACM refuses and moto does not: chain, key, usage, tags, rates and quotas of imported certificates.
+"""What the real ACM refuses and moto does not: chain, key, usage, tags, rates and quotas of imports.
 
 Source: ACM user guide, "Prerequisites for importing", "Certificate and key format", "Reimport", "Quotas",
 "Troubleshoot import". Error names are AWS's; texts are AWS's where a public record of them exists.
@@ -32,8 +32,9 @@ MOST_KEY_BYTES = 5120
 MOST_OCSP_URL = 1000
 _PEM_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 _BAD_CHAIN = (
-    "Unable to validate certificate chain. The certificate chain must start with the immediate signing certificate,"
-    " followed by any intermediaries in order. The index within the chain of the invalid certificate is: {index}"
+    "Unable to validate certificate chain. The certificate chain must start with the immediate signing"
+    " certificate, followed by any intermediaries in order."
+    " The index within the chain of the invalid certificate is: {index}"
 )
 
 
@@ -115,13 +116,14 @@ class StrictAcm:
                 message = "Rate exceeded"
                 raise Throttled(message)
             self._last[region] = now
-            if self.imports_per_year is not None and self._imported[region] >= self.imports_per_year:
-                message = f"You have imported the maximum number of {self.imports_per_year} certificates in the last year."
+            quota = self.imports_per_year
+            if quota is not None and self._imported[region] >= quota:
+                message = f"You have imported the maximum number of {quota} certificates in the last year."
                 raise QuotaExceeded(message)
 
 
 def check(request: Import, held: x509.Certificate | None) -> None:
-    """Raise the error with which ACM refuses an import; `held` is what the ARN holds, when it is a re-import."""
+    """Raise the error with which ACM refuses an import; `held` is what the ARN of a re-import holds."""
     if request.arn and request.tags:
         _refuse("Tagging is not permitted on re-import.")
     leaf = _leaf(request.certificate)
@@ -149,7 +151,8 @@ def _leaf(pem: bytes) -> x509.Certificate:
         _refuse("The certificate is not PEM-encoded or is not valid.")
     if len(certificates) > 1:
         _refuse(
-            "The certificate field contains more than one certificate. You can specify only one certificate in this field."
+            "The certificate field contains more than one certificate."
+            " You can specify only one certificate in this field."
         )
     leaf = certificates[0]
     if leaf.version is not x509.Version.v3:
@@ -175,8 +178,8 @@ def _certificates(pem: bytes, refusal: str) -> list[x509.Certificate]:
 def _check_key(pem: bytes, leaf: x509.Certificate) -> None:
     if len(pem) > MOST_KEY_BYTES:
         _refuse(
-            "1 validation error detected: Value at 'privateKey' failed to satisfy constraint: Member must have length"
-            f" less than or equal to {MOST_KEY_BYTES}"
+            "1 validation error detected: Value at 'privateKey' failed to satisfy constraint:"
+            f" Member must have length less than or equal to {MOST_KEY_BYTES}"
         )
     try:
         key = serialization.load_pem_private_key(pem, password=None)
@@ -193,8 +196,8 @@ def _check_key(pem: bytes, leaf: x509.Certificate) -> None:
 def _check_chain(leaf: x509.Certificate, chain: list[x509.Certificate]) -> None:
     if not chain and not _certifies(leaf, leaf):
         _refuse(
-            "Provided certificate is not a valid self signed. Please provide either a valid self-signed certificate or"
-            " certificate chain."
+            "Provided certificate is not a valid self signed. Please provide either a valid self-signed"
+            " certificate or certificate chain."
         )
     for index, (issuer, subject) in enumerate(zip(chain, [leaf, *chain], strict=False)):
         if issuer == leaf or not _certifies(issuer, subject):
@@ -245,7 +248,7 @@ def _listed(backend: Any, statuses: list[str] | None, includes: dict[str, Any] |
 
 
 def _described(bundle: Any, answer: dict[str, Any]) -> dict[str, Any]:
-    """Write serial, key algorithm and usages as DescribeCertificate does: `0f:ac:..`, `RSA-2048`, names and OIDs."""
+    """Write serial, key algorithm and usages as DescribeCertificate does: `0f:ac:..`, `RSA-2048`."""
     answer["Certificate"].update(
         Serial=serial(bundle._cert),
         KeyAlgorithm=key_algorithm(bundle._cert).replace("_", "-", 1),

@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,12 @@ from typing import Any
 import yaml
 
 ARTIFACTS = "artifacts"  # the name of the bucket that `sam package` would have filled
-_NOT_PACKAGED = {"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
+_NOT_PACKAGED = {
+    "__pycache__",
+    ".pytest_cache",
+    ".mypy_cache",
+    ".ruff_cache",
+}
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -117,7 +122,7 @@ def _read(logical_id: str, file: Path) -> bytes:
         raise TemplateProblem(message) from unreadable
 
 
-_PACKAGED = {
+_PACKAGED: Mapping[str, Mapping[str, Callable[[str, Path], bytes]]] = {
     "AWS::Serverless::Function": {"CodeUri": _zipped},
     "AWS::Serverless::LayerVersion": {"ContentUri": _zipped},
     "AWS::Serverless::StateMachine": {"DefinitionUri": _read},
@@ -128,7 +133,8 @@ _PACKAGED = {
 def definition(logical_id: str, text: str, substitutions: Mapping[str, Any]) -> str:
     """Return a state machine's definition as JSON, as CloudFormation makes it of `DefinitionS3Location`.
 
-    The file may be JSON or YAML; `${Name}` is replaced in its text first, so that a number may be substituted too.
+    The file may be JSON or YAML; `${Name}` is replaced in its text first, so that a number may be
+    substituted too.
     """
     for name, value in substitutions.items():
         text = text.replace("${" + name + "}", str(value))

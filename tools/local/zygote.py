@@ -1,9 +1,10 @@
-"""Runs by itself, with the interpreter's `-I`: forks Lambda's execution environments from one preloaded process.
+"""Forks Lambda's execution environments from one preloaded process; runs by itself, under `python -I`.
 
-Protocol. The parent sends one byte with two file descriptors on the control socket: the new environment's channel and
-its log. On the channel one JSON document a line: first the function, answered with `{"ready": …}` or `{"error": …}`;
-then an event each, answered with `{"result": …}` or `{"error": …}`. An end of file on either socket ends its process.
-Nothing of this package is imported here, so that a function sees only its own code and the installed packages.
+Protocol. The parent sends one byte with two file descriptors on the control socket: the new environment's
+channel and its log. On the channel one JSON document a line: first the function, answered with `{"ready":
+…}` or `{"error": …}`; then an event each, answered with `{"result": …}` or `{"error": …}`. An end of file on
+either socket ends its process. Nothing of this package is imported here, so that a function sees only its
+own code and the installed packages.
 """
 
 from __future__ import annotations

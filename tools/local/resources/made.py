@@ -43,7 +43,7 @@ def tags(properties: Properties) -> list[dict[str, str]]:
 
 
 def lower(value: Any) -> Any:
-    """Return a structure with its member names in the form of Step Functions' and Logs' APIs (`firstLower`)."""
+    """Return a structure with member names as Step Functions' and Logs' APIs write them (`firstLower`)."""
     if isinstance(value, dict):
         return {name[0].lower() + name[1:]: lower(item) for name, item in value.items()}
     return [lower(item) for item in value] if isinstance(value, list) else value

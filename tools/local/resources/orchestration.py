@@ -28,8 +28,8 @@ def schedule(properties: Properties, stack: Stack) -> Made:
     """Make a schedule (moto keeps it and never fires it: whoever runs the system starts the target)."""
     name = properties.take("Name", stack.physical(properties.logical_id))
     request = properties.some(
-        "ScheduleExpression", "ScheduleExpressionTimezone", "FlexibleTimeWindow", "Target", "State", "GroupName",
-        "Description", "KmsKeyArn", "StartDate", "EndDate",
+        "ScheduleExpression", "ScheduleExpressionTimezone", "FlexibleTimeWindow", "Target", "State",
+        "GroupName", "Description", "KmsKeyArn", "StartDate", "EndDate",
     )  # fmt: skip
     arn = stack.client("scheduler").create_schedule(Name=name, **request)["ScheduleArn"]
     return Made(name, {"Arn": arn})

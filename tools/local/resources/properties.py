@@ -38,8 +38,9 @@ class Properties:
     def finish(self) -> None:
         """Refuse the resource when a property was not taken."""
         if self._values:
+            left = ", ".join(sorted(self._values))
             message = (
-                f"{self.logical_id} ({self.resource_type}): {', '.join(sorted(self._values))} not provisioned locally;"
+                f"{self.logical_id} ({self.resource_type}): {left} not provisioned locally;"
                 " provision it in tools/local/resources or give a reason in ignored.py"
             )
             raise NotProvisioned(message)

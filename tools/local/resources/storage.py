@@ -10,7 +10,7 @@ from local.resources.properties import Properties
 
 
 def table(properties: Properties, stack: Stack) -> Made:
-    """Make a table with its indexes, encryption, time to live, point-in-time recovery and deletion protection."""
+    """Make a table with its indexes, encryption, time to live, recovery and deletion protection."""
     name = properties.take("TableName", stack.physical(properties.logical_id))
     client = stack.client("dynamodb")
     request = properties.some(
@@ -86,7 +86,7 @@ def _life_cycle(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _life_cycle_rule(rule: dict[str, Any]) -> dict[str, Any]:
-    """S3 wants ID, a filter and expiration as a structure where CloudFormation has Id, Prefix and ExpirationInDays."""
+    """S3 has ID, Filter and Expiration where CloudFormation has Id, Prefix and ExpirationInDays."""
     answer: dict[str, Any] = {"Status": rule.pop("Status"), "Filter": {"Prefix": rule.pop("Prefix", "")}}
     if "Id" in rule:
         answer["ID"] = rule.pop("Id")
