@@ -78,6 +78,7 @@ class Clock:
         self.now = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
     def __call__(self) -> datetime:
+        """What time it is."""
         return self.now
 
     def pass_seconds(self, seconds: float) -> None:
@@ -96,6 +97,7 @@ class Wire:
         self.requests: list[httpx.Request] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
+        """Give the next answer of the script."""
         self.requests.append(request)
         answer = self.script.pop(0) if len(self.script) > 1 else self.script[0]
         if isinstance(answer, Exception):

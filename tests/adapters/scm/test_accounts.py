@@ -27,10 +27,11 @@ NO_PROFILES = json_answer([])
 
 
 def over(wire: Wire, source: Vault, clock: Clock | None = None):
+    """Return accounts over *wire*."""
     return accounts(httpx.MockTransport(wire), source, clock)
 
 
-# ---- Header login ----------------------------------------------------------------------------------------------------
+# ---- Header login --------------------------------------------------------------------------------
 
 
 def test_every_request_carries_the_three_headers():
@@ -171,7 +172,7 @@ def test_a_delegation_without_a_credential_says_so_before_any_call():
     assert not wire.requests
 
 
-# ---- OAuth2 ----------------------------------------------------------------------------------------------------------
+# ---- OAuth2 --------------------------------------------------------------------------------------
 
 
 class TokenServer(Wire):
@@ -184,6 +185,7 @@ class TokenServer(Wire):
         self.tokens: list[httpx.Request] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
+        """Give a token, or the next answer of the script."""
         if request.url.host != "sso.scm.test":
             return super().__call__(request)
         self.tokens.append(request)

@@ -4,6 +4,7 @@ import logging
 import socket
 import threading
 from collections.abc import Iterator
+from typing import cast
 
 import httpx
 import pytest
@@ -89,7 +90,9 @@ def test_orders_get_more_patience_than_questions():
 def test_idle_connections_are_given_up_before_scm_does():
     """SCM's keep-alive is 15 s (SCM reference §3.7)."""
     with new_http_client() as http:
-        assert http._transport._pool._keepalive_expiry == KEEP_ALIVE_SECONDS < 15
+        transport = cast("httpx.HTTPTransport", http._transport)
+
+        assert transport._pool._keepalive_expiry == KEEP_ALIVE_SECONDS < 15
 
 
 def test_the_http_libraries_do_not_log_requests():
@@ -121,7 +124,7 @@ def test_scm_can_tell_who_asks():
     assert wire.requests[0].headers["user-agent"] == "certmandate"
 
 
-# ---- Real sockets: a server that forgets its second answer on a kept-alive connection --------------------------------
+# ---- Real sockets: a server that forgets its second answer on a kept-alive connection ------------
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]"
 
@@ -137,6 +140,7 @@ class ForgetfulServer:
 
     @property
     def url(self) -> str:
+        """Where it listens."""
         host, port = self.listener.getsockname()
         return f"http://{host}:{port}/api"
 
@@ -164,6 +168,7 @@ class ForgetfulServer:
 
 @pytest.fixture
 def forgetful() -> Iterator[ForgetfulServer]:
+    """Return the server, stopped afterwards."""
     server = ForgetfulServer()
     yield server
     server.listener.shutdown(socket.SHUT_RDWR)
@@ -172,6 +177,7 @@ def forgetful() -> Iterator[ForgetfulServer]:
 
 @pytest.fixture
 def over_sockets(forgetful: ForgetfulServer) -> Iterator[CertificateAuthority]:
+    """Return the real client, over a real connection to it."""
     with new_http_client() as http:
         made = ScmAccounts(
             vault(), http, base_url=forgetful.url, oauth_base_url="", token_url="", clock=Clock()

@@ -63,7 +63,7 @@ def test_two_forms_at_once_are_refused():
 )
 def test_a_password_that_no_header_can_carry_is_refused_before_it_is_sent(password):
     """A failed try counts towards the lock-out; the message names the member and not its value."""
-    with pytest.raises(CredentialMissing, match="^password of the stored credential must be") as caught:
+    with pytest.raises(CredentialMissing, match=r"^password of the stored credential must be") as caught:
         credential_from({**LOGIN, "password": password})
 
     assert str(password).strip() not in str(caught.value)

@@ -12,6 +12,7 @@ TEMPORARY = [-1, -2, -14, -65, -129, -140, -195, -196, -109, -1400, 0, -183, -43
 
 
 def enroll_over(wire: Wire) -> int:
+    """Order over *wire*."""
     return accounts(httpx.MockTransport(wire), vault()).authority("univ").enroll(ORDER)
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -15,13 +16,13 @@ from renewal.adapters.scm.refusals import CODES, known
 from renewal.domain import errors
 
 KNOWN = """
-0 -1 -2 -3 -7 -9 -10 -11 -13 -14 -16 -25 -35 -36 -37 -39 -43 -44 -62 -64 -65 -76 -78 -102 -103 -105 -107 -109 -110
--111 -123 -124 -126 -129 -130 -131 -134 -135 -138 -139 -140 -141 -159 -160 -164 -166 -169 -170 -172 -176 -180 -181
--183 -184 -185 -188 -192 -194 -195 -196 -213 -219 -220 -221 -222 -223 -226 -233 -234 -237 -249 -253 -255 -256 -303
--304 -305 -306 -410 -429 -500 -507 -508 -518 -524 -607 -615 -618 -637 -639 -700 -705 -707 -709 -711 -712 -713 -714
--715 -723 -724 -727 -728 -731 -732 -737 -738 -740 -741 -834 -840 -843 -951 -970 -976 -977 -982 -993 -1001 -1002
--1010 -1021 -1023 -1104 -1108 -1112 -1113 -1117 -1137 -1138 -1140 -1144 -1148 -1400 -1450 -1601 -1603 -1608 -3114
--3115 -3301 -5001 -5002 -5003 -5101 -5109 -7306
+0 -1 -2 -3 -7 -9 -10 -11 -13 -14 -16 -25 -35 -36 -37 -39 -43 -44 -62 -64 -65 -76 -78 -102 -103 -105 -107
+-109 -110 -111 -123 -124 -126 -129 -130 -131 -134 -135 -138 -139 -140 -141 -159 -160 -164 -166 -169 -170
+-172 -176 -180 -181 -183 -184 -185 -188 -192 -194 -195 -196 -213 -219 -220 -221 -222 -223 -226 -233 -234
+-237 -249 -253 -255 -256 -303 -304 -305 -306 -410 -429 -500 -507 -508 -518 -524 -607 -615 -618 -637 -639
+-700 -705 -707 -709 -711 -712 -713 -714 -715 -723 -724 -727 -728 -731 -732 -737 -738 -740 -741 -834 -840
+-843 -951 -970 -976 -977 -982 -993 -1001 -1002 -1010 -1021 -1023 -1104 -1108 -1112 -1113 -1117 -1137 -1138
+-1140 -1144 -1148 -1400 -1450 -1601 -1603 -1608 -3114 -3115 -3301 -5001 -5002 -5003 -5101 -5109 -7306
 """
 TWO_MEANINGS = {-9, -39, -62, -105, -159, -618}
 
@@ -47,7 +48,7 @@ def test_a_number_with_two_meanings_has_both():
 
 @pytest.mark.skipif(not _reference().is_dir(), reason="the shared reference is not at hand")
 def test_the_table_has_every_meaning_that_the_vendor_lists():
-    """The list above is ours; this holds it against the vendor's own and against the reference's Appendix A."""
+    """The list above is ours; this one is the vendor's own, and the reference's Appendix A."""
     ours = Counter(code.number for code in CODES)
     vendor = json.loads((_reference() / "scm-vendor-examples" / "error-codes.json").read_text("utf-8"))
     appendix = (
@@ -103,7 +104,7 @@ def test_a_refused_order_is_named_after_who_must_act(code, error):
 
 @pytest.mark.parametrize("code", [0, -183, -1400, -109, -103, "0", "-183", -183.0])
 def test_the_pending_codes_are_pending_on_collect(code):
-    """A zero code, five codes in all, and numbers written as text: all mean not issued yet (SCM reference §5.10)."""
+    """Five codes, a zero among them, numbers or text: not issued yet (SCM reference §5.10)."""
     with pytest.raises(errors.OrderPending):
         scm(refusal(code)).collect(7)
 
@@ -135,13 +136,14 @@ def test_an_order_that_scm_does_not_know_is_unknown(answer):
     "kind", [kind for kind in errors.every_error() if kind.ends_order and kind is not errors.OrderRevoked]
 )
 def test_no_code_ends_an_order_that_exists(kind):
-    """What ends an order erases its key; a certificate whose key is gone is lost. Only enroll's refusals may."""
-    for code in (code for code in CODES if code.error is kind):
-        for ask in (lambda it: it.collect(7), lambda it: it.details(7), lambda it: it.mark_renewed(6, 7)):
+    """What ends an order erases its key, and a certificate without its key is lost."""
+    for code in (code.number for code in CODES if code.error is kind):
+        client = scm(refusal(code))
+        for ask in (client.collect, client.details, partial(client.mark_renewed, renewed_by=7)):
             with pytest.raises(errors.RenewalError) as caught:
-                ask(scm(refusal(code.number)))
+                ask(6)
 
-            assert not caught.value.ends_order, f"{code.number} ends an order"
+            assert not caught.value.ends_order, f"{code} ends an order"
 
 
 def test_the_old_order_being_revoked_does_not_end_the_new_one():
@@ -150,13 +152,29 @@ def test_the_old_order_being_revoked_does_not_end_the_new_one():
         scm(refusal(-110)).mark_renewed(6, 7)
 
 
-def test_a_number_means_what_it_means_where_it_is_said():
+@pytest.mark.parametrize(
+    ("number", "operation", "error"),
+    [
+        (-9, Operation.ENROLL, errors.RequestRefused),
+        (-9, Operation.PROFILES, errors.ScmRefused),
+        (-159, Operation.COLLECT, errors.OrderRevoked),
+        (-159, Operation.ENROLL, errors.ScmRefused),
+        (-618, Operation.COLLECT, errors.OrderUnknown),
+        (-618, Operation.PROFILES, errors.ScmUnavailable),
+    ],
+)
+def test_a_number_means_what_it_means_where_it_is_said(number, operation, error):
     """-9 is a broken CSR only in answer to an order."""
-    assert known(-9, Operation.ENROLL).error is errors.RequestRefused
-    assert known(-9, Operation.PROFILES).error is errors.ScmRefused
-    assert known(-618, Operation.COLLECT).error is errors.OrderUnknown
-    assert known(-618, Operation.PROFILES).error is errors.ScmUnavailable
+    code = known(number, operation)
+
+    assert code is not None
+    assert code.error is error
+
+
+def test_no_number_and_an_unknown_one_mean_nothing():
+    """The HTTP status is all there is."""
     assert known(None, Operation.COLLECT) is None
+    assert known(-4711, Operation.COLLECT) is None
 
 
 @pytest.mark.parametrize("code", [None, 0, -1010, -3, -9999])

@@ -41,7 +41,7 @@ def test_an_order_on_its_way_has_not_ended(status):
 
 @pytest.mark.parametrize("status", ["", "Quarantined", "Replaced"])
 def test_an_unknown_status_is_no_end(status):
-    """A new release's word must not give up an order that is about to be issued; the time budget ends the wait."""
+    """A new release's word must not give up an order that is about to be issued."""
     assert ended(status) is None
 
 

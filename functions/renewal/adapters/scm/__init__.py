@@ -8,6 +8,7 @@ authentication.py  how a request proves who sends it: header login or OAuth2
 connection.py      one HTTP client per environment; what a broken connection means
 answers.py         what SCM says, read tolerantly
 dates.py           the ways in which SCM writes dates
+excerpt.py         what may be quoted of what SCM says, in a log or a page
 refusals.py        every error code, and the error that it amounts to
 verdict.py         the error that an answer amounts to, and the sentence about it
 """

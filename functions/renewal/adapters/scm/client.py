@@ -134,9 +134,11 @@ class ScmClient(CertificateAuthority):
     def _candidates(self, names: tuple[str, ...], department_id: int) -> list[int]:
         """Orders of the department that may be for *names*: SCM's filters match parts of names (§3.4)."""
         first = common_name(names)
-        wanted = {"commonName": first} if first else {"subjectAlternativeName": names[0]}
-        listed = self._listed({**wanted, "orgId": department_id})
-        return [ssl_id for ssl_id, name in listed.items() if not first or name in {"", *names}]
+        listed = self._listed({"commonName": first or names[0], "orgId": department_id})
+        if not first:
+            # SCM may have made a common name of the first alternative one, or left it where it was (§5.4).
+            listed |= self._listed({"subjectAlternativeName": names[0], "orgId": department_id})
+        return [ssl_id for ssl_id, name in listed.items() if name in {"", *names}]
 
     def _listed(self, filters: Mapping[str, str | int]) -> dict[int, str]:
         """Every order that SCM lists, page by page (§3.3): its common name by its number."""

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from tests.adapters.scm.stage import Clock, Vault, accounts, vault
+
+from renewal.adapters.scm.accounts import ScmAccounts
+from renewal.ports import CertificateAuthority
+from scm_simulator.in_process import InProcess
+from scm_simulator.simulator import Simulator
+
+SIMULATED_LOGIN = {"login": "drao-example", "password": "Example-password-1", "customer_uri": "example"}
+SIMULATED_CLIENT = {"client_id": "example-client", "client_secret": "example-client-secret"}
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The one clock of client and simulator."""
+    return Clock()
+
+
+@pytest.fixture
+def simulator(clock: Clock) -> Simulator:
+    """SCM, played, with its example world."""
+    return Simulator(clock=clock)
+
+
+@pytest.fixture
+def credentials() -> Vault:
+    """What is stored for the delegation `univ`: the example account's login."""
+    return vault(SIMULATED_LOGIN)
+
+
+@pytest.fixture
+def connected(simulator: Simulator, clock: Clock) -> Callable[[Vault], ScmAccounts]:
+    """Return what makes real accounts that speak HTTP to the simulator."""
+    return lambda source: accounts(InProcess(simulator), source, clock)
+
+
+@pytest.fixture(params=["header login", "OAuth2"])
+def authority(
+    request: pytest.FixtureRequest, connected: Callable[[Vault], ScmAccounts]
+) -> CertificateAuthority:
+    """SCM as the example account sees it, by each way to log in."""
+    source = vault(SIMULATED_LOGIN if request.param == "header login" else SIMULATED_CLIENT)
+    return connected(source).authority("univ")

@@ -1,0 +1,354 @@
+"""The whole client against the simulator, which is written from the reference and not from this client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from tests.adapters.scm.conftest import SIMULATED_LOGIN
+from tests.adapters.scm.stage import Clock, Vault
+
+from renewal.adapters.scm.accounts import ScmAccounts
+from renewal.domain import errors
+from renewal.domain.certificate import Chain
+from renewal.domain.keypair import KeyPair, KeyType, public_key_bytes
+from renewal.domain.status import ended
+from renewal.ports import CertificateAuthority, EnrollRequest
+from scm_simulator.fault import Fault
+from scm_simulator.simulator import Simulator
+
+DEPARTMENT = 2001
+PROFILE = 3001
+NAMES = ("portal.example.edu", "a.service.example.edu", "service.example.edu")
+KEY = KeyPair.generate(KeyType.P_256)
+ENROLL = "POST /api/ssl/v1/enroll"
+
+
+def order(
+    names: tuple[str, ...] = NAMES, *, token: str = "t0ken", profile: int = PROFILE, term: int = 90
+) -> EnrollRequest:
+    """Return a request that the example world grants."""
+    comment = f"certmandate order {token} for univ/portal"
+    return EnrollRequest(DEPARTMENT, profile, term, names, KEY.signing_request(names), comment)
+
+
+# ---- All that a renewal asks ---------------------------------------------------------------------
+
+
+def test_a_certificate_is_ordered_awaited_and_collected(authority: CertificateAuthority):
+    """The main job, by both ways to log in."""
+    ssl_id = authority.enroll(order())
+    with pytest.raises(errors.OrderPending):
+        authority.collect(ssl_id)
+
+    chain = Chain.assemble(authority.collect(ssl_id), public_key_bytes(KEY.private_key.public_key()))
+
+    assert set(chain.leaf.names) == set(NAMES)
+    assert len(chain.issuers) == 1
+    details = authority.details(ssl_id)
+    assert (details.status, details.serial) == ("ISSUED", chain.leaf.serial)
+
+
+def test_an_order_is_found_by_its_token(authority: CertificateAuthority):
+    """What makes a lost answer harmless."""
+    first, second = authority.enroll(order(token="one")), authority.enroll(order(token="two"))
+
+    assert authority.find("one", NAMES, DEPARTMENT) == first
+    assert authority.find("two", NAMES, DEPARTMENT) == second
+    assert authority.find("three", NAMES, DEPARTMENT) is None
+
+
+def test_an_order_without_a_common_name_is_found_too(authority: CertificateAuthority):
+    """A name of more than 64 characters fits into no common name."""
+    names = (f"{'a' * 60}.service.example.edu",)
+    ssl_id = authority.enroll(order(names))
+
+    assert authority.find("t0ken", names, DEPARTMENT) == ssl_id
+
+
+def test_profiles_come_with_terms_and_key_types(authority: CertificateAuthority):
+    """They decide what is asked for."""
+    profiles = {profile.profile_id: profile for profile in authority.profiles(DEPARTMENT)}
+
+    assert profiles[PROFILE].terms == (90, 199)
+    profiles[PROFILE].require_key_type(KeyType.P_256)
+    with pytest.raises(errors.KeyRefused):
+        profiles[3002].require_key_type(KeyType.P_256)
+
+
+def test_the_report_says_what_was_ordered(authority: CertificateAuthority):
+    """One request for all that SCM knows of the department."""
+    ssl_id = authority.enroll(order())
+
+    (row,) = authority.reported(DEPARTMENT)
+
+    assert (row.ssl_id, row.names, row.comment) == (ssl_id, NAMES, order().comment)
+
+
+def test_a_revoked_certificate_shows_in_the_report(authority: CertificateAuthority, simulator: Simulator):
+    """The only way in which we learn of it."""
+    simulator.dials.issuance_polls = 0
+    ssl_id = authority.enroll(order())
+    simulator.revoke(ssl_id)
+
+    assert [row.status for row in authority.reported(DEPARTMENT)] == ["REVOKED"]
+    with pytest.raises(errors.OrderRevoked):
+        authority.collect(ssl_id)
+
+
+def test_the_old_certificate_is_marked_as_renewed(authority: CertificateAuthority, simulator: Simulator):
+    """So that SCM stops reminding people of it."""
+    simulator.dials.issuance_polls = 0
+    old, new = authority.enroll(order()), authority.enroll(order())
+
+    authority.mark_renewed(old, new)
+
+    assert simulator.order(old).renewed
+
+
+# ---- Awkwardness ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "dials",
+    [
+        {"missing_values": "null"},
+        {"missing_values": "empty"},
+        {"extra_members": True},
+        {"enum_dialect": "labels"},
+        {"date_format": "EU"},
+        {"cn_in_names": True},
+        {"serial_format": "stripped"},
+        {"serial_format": "plain"},
+        {"report_names": "dnsname"},
+        {"list_order": "descending"},
+        {"name_filter": "exact"},
+        {"page_limit": 2},
+        {"default_size": 1},
+        {"crlf": True},
+        {"final_newline": False},
+        {"chain": "cross-signed"},
+        {"chain_order": {"x509": "shuffled"}},
+        {"pending_answer": "empty"},
+        {"pending_answer": "-183"},
+        {"pending_answer": "-1400"},
+        {"pending_answer": "-109"},
+        {"pending_answer": "-103"},
+        {"collect_lag_polls": 1},
+        {"faults": [Fault("wrong_content_type", times=0)]},
+        {"faults": [Fault("reset_before", "GET *", times=1)]},
+        {"faults": [Fault("reset_after", "GET *", times=1)]},
+    ],
+    ids=str,
+)
+def test_no_awkwardness_of_scm_changes_the_outcome(
+    authority: CertificateAuthority, simulator: Simulator, dials: dict[str, object]
+):
+    """Each is attested somewhere; all that a renewal asks works under each of them."""
+    for dial, value in dials.items():
+        setattr(simulator.dials, dial, value)
+    others = [authority.enroll(order(token=f"other{number}")) for number in range(3)]
+
+    assert authority.profiles(DEPARTMENT)[0].terms == (90, 199)
+    ssl_id = authority.enroll(order())
+    assert authority.find("t0ken", NAMES, DEPARTMENT) == ssl_id
+    chain = Chain.assemble(collected(authority, ssl_id), public_key_bytes(KEY.private_key.public_key()))
+    assert set(chain.leaf.names) == set(NAMES)
+    assert authority.details(ssl_id).serial == chain.leaf.serial
+    rows = {row.ssl_id: row for row in authority.reported(DEPARTMENT)}
+    assert rows.keys() == {*others, ssl_id}
+    assert rows[ssl_id].names == NAMES
+    assert rows[ssl_id].serial == chain.leaf.serial
+
+
+def test_a_connection_that_died_while_idle_costs_a_question_nothing(
+    authority: CertificateAuthority, simulator: Simulator
+):
+    """The next poll finds it dead, and is asked again."""
+    simulator.dials.faults = [Fault("stale", "GET *")]
+
+    assert authority.profiles(DEPARTMENT) == authority.profiles(DEPARTMENT)
+
+
+def collected(authority: CertificateAuthority, ssl_id: int) -> str:
+    """Collect as the state machine does: again while the order is pending."""
+    for _ in range(4):
+        try:
+            return authority.collect(ssl_id)
+        except errors.OrderPending:
+            continue
+    return authority.collect(ssl_id)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "error"),
+    [
+        ("declined", errors.OrderDeclined),
+        ("rejected", errors.OrderRejected),
+        ("invalid", errors.OrderRejected),
+    ],
+)
+@pytest.mark.parametrize("answer", ["pending", "unavailable"])
+def test_a_dead_order_is_told_by_its_details(
+    authority: CertificateAuthority, simulator: Simulator, outcome, error, answer
+):
+    """Collect may go on saying "being processed" for ever."""
+    simulator.dials.outcome, simulator.dials.dead_order_answer = outcome, answer
+    ssl_id = authority.enroll(order())
+
+    for _ in range(3):
+        with pytest.raises((errors.OrderPending, errors.OrderUnknown)):
+            authority.collect(ssl_id)
+
+    assert ended(authority.details(ssl_id).status) is error
+
+
+def test_an_order_that_nobody_made_is_unknown(authority: CertificateAuthority):
+    """Its number was lost, or belongs to somebody else."""
+    for ask in (authority.collect, authority.details):
+        with pytest.raises(errors.OrderUnknown):
+            ask(424242)
+
+
+# ---- Lost answers --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("reset_after", ENROLL),
+        Fault("empty", ENROLL),
+        Fault("truncated", ENROLL),
+        Fault("too_many_requests", ENROLL, processed=True),
+        Fault("unavailable", ENROLL, processed=True),
+        Fault("bad_gateway", ENROLL, processed=True),
+    ],
+    ids=lambda fault: fault.kind,
+)
+def test_an_order_whose_answer_was_lost_is_found_and_not_made_twice(
+    authority: CertificateAuthority, simulator: Simulator, fault: Fault
+):
+    """The reason for AnswerLost: the order exists."""
+    simulator.dials.faults = [fault]
+    with pytest.raises(errors.AnswerLost):
+        authority.enroll(order())
+
+    found = authority.find("t0ken", NAMES, DEPARTMENT)
+
+    assert [made.ssl_id for made in simulator.orders] == [found]
+
+
+@pytest.mark.parametrize("kind", ["reset_before", "unavailable", "bad_gateway", "too_many_requests"])
+def test_an_order_that_never_arrived_is_not_found(
+    authority: CertificateAuthority, simulator: Simulator, kind
+):
+    """The same error, and nothing there: the search tells the two apart."""
+    simulator.dials.faults = [Fault(kind, ENROLL)]
+    with pytest.raises(errors.AnswerLost):
+        authority.enroll(order())
+
+    assert authority.find("t0ken", NAMES, DEPARTMENT) is None
+
+
+# ---- Refusals ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("dials", "error"),
+    [
+        ({"dcv": "EXPIRED", "dcv_refusal": "-107"}, errors.DcvLapsed),
+        ({"dcv": "EXPIRED", "dcv_refusal": "-737"}, errors.DcvLapsed),
+        ({"dcv": "NOT_VALIDATED", "dcv_refusal": "-1137"}, errors.DcvLapsed),
+        ({"organisation_validation": "EXPIRED"}, errors.OrganisationNotValidated),
+        ({"web_api": False}, errors.PermissionMissing),
+        ({"external_requester_required": True}, errors.RequestRefused),
+        ({"mandatory_custom_field": "cost centre"}, errors.RequestRefused),
+    ],
+    ids=str,
+)
+def test_what_the_organisation_must_put_right_is_named(
+    authority: CertificateAuthority, simulator: Simulator, dials: dict[str, object], error
+):
+    """Nothing was ordered, and the name says who acts."""
+    for dial, value in dials.items():
+        setattr(simulator.dials, dial, value)
+
+    with pytest.raises(error) as caught:
+        authority.enroll(order())
+
+    assert type(caught.value) is error
+    assert not simulator.orders
+
+
+@pytest.mark.parametrize(
+    ("request_", "error"),
+    [
+        (order(("portal.example.edu", "www.portal.example.edu")), errors.NameNotDelegated),
+        (order(profile=9999), errors.ProfileRefused),
+        (order(term=365), errors.TermRefused),
+        (order(profile=3002, term=199), errors.KeyRefused),
+    ],
+    ids=["name", "profile", "term", "key"],
+)
+def test_what_the_operator_must_put_right_is_named(authority: CertificateAuthority, request_, error):
+    """The delegation file asks for what SCM does not give."""
+    with pytest.raises(error):
+        authority.enroll(request_)
+
+
+# ---- Logins --------------------------------------------------------------------------------------
+
+
+def test_a_wrong_password_never_locks_the_account(
+    connected: Callable[[Vault], ScmAccounts], credentials: Vault, simulator: Simulator
+):
+    """However often the steps ask, SCM sees one failed attempt."""
+    simulator.dials.lock_after = 2
+    credentials.store("1", {**SIMULATED_LOGIN, "password": "wrong"})
+    made = connected(credentials)
+    for _ in range(5):
+        with pytest.raises(errors.CredentialRefused):
+            made.authority("univ").profiles(DEPARTMENT)
+
+    credentials.store("2", SIMULATED_LOGIN)
+
+    assert made.authority("univ").profiles(DEPARTMENT)
+    assert [call.status for call in simulator.calls] == [401, 200]
+
+
+def test_the_password_state_is_told(
+    connected: Callable[[Vault], ScmAccounts], credentials: Vault, clock: Clock
+):
+    """The password ends sooner than the certificates do."""
+    state = connected(credentials).authority("univ").password_state()
+
+    assert state is not None
+    assert (state.state, state.expires) == ("ALIVE", (clock.now + timedelta(days=90)).date())
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"), [("401", errors.CredentialRefused), ("403", errors.AddressRefused)]
+)
+def test_an_address_outside_the_access_list_is_named_where_scm_tells(
+    connected: Callable[[Vault], ScmAccounts], credentials: Vault, simulator: Simulator, answer, error
+):
+    """SCM may hide it behind a 401; then the password is to blame first."""
+    simulator.dials.blocked_address_answer = answer
+    simulator.dials.peer_address_header = "user-agent"  # no address, so never an allowed one
+    admin = simulator._state.admins["drao-example"]
+    object.__setattr__(admin.spec, "allowed_addresses", ("192.0.2.7/32",))
+
+    with pytest.raises(error):
+        connected(credentials).authority("univ").profiles(DEPARTMENT)
+
+
+def test_a_token_that_ends_during_a_run_is_renewed_in_time(
+    authority: CertificateAuthority, simulator: Simulator, clock: Clock
+):
+    """A run may take hours, a token lives for minutes: no call of ours is ever refused."""
+    for _ in range(5):
+        authority.profiles(DEPARTMENT)
+        clock.pass_seconds(130)
+
+    assert {call.status for call in simulator.calls} == {200}
