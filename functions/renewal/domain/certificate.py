@@ -75,19 +75,19 @@ class Certificate:
     @property
     def is_self_signed(self) -> bool:
         """Whether it is a root: issued by itself."""
-        return self.x509.issuer == self.x509.subject and self._is_issued_by(self.x509)
+        return self.x509.issuer == self.x509.subject and self.is_issued_by(self)
 
     def has_key(self, public_key: bytes) -> bool:
-        """Return whether this certificate is for *public_key* (SubjectPublicKeyInfo DER)."""
-        return public_key_bytes(self.x509.public_key()) == public_key
+        """Return whether this certificate is for *public_key* (SubjectPublicKeyInfo DER); an unreadable key is not."""
+        try:
+            return public_key_bytes(self.x509.public_key()) == public_key
+        except (ValueError, UnsupportedAlgorithm):
+            return False
 
     def is_issued_by(self, issuer: Certificate) -> bool:
         """Return whether *issuer* signed this certificate: names and signature (RFC 5280 §6.1.3)."""
-        return self._is_issued_by(issuer.x509)
-
-    def _is_issued_by(self, issuer: x509.Certificate) -> bool:
         try:
-            self.x509.verify_directly_issued_by(issuer)
+            self.x509.verify_directly_issued_by(issuer.x509)
         except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
             return False
         return True
@@ -159,9 +159,12 @@ def _climb(leaf: Certificate, certificates: Sequence[Certificate]) -> list[Certi
 
 
 def _issuer_of(certificate: Certificate, candidates: Iterable[Certificate]) -> Certificate | None:
-    """A self-signed issuer wins over a cross-signed twin: the shorter path is the one that clients build."""
+    """Among twins with one name and key: the self-signed one, for the shorter path is the one that clients build.
+
+    Then the one that lives longest; the fingerprint makes the choice the same whatever the order in the bundle.
+    """
     signers = [one for one in candidates if certificate.is_issued_by(one)]
-    return next((one for one in signers if one.is_self_signed), signers[0] if signers else None)
+    return max(signers, key=lambda one: (one.is_self_signed, one.not_after, one.fingerprint()), default=None)
 
 
 def _some(leaf: Certificate, issuers: list[Certificate], root: Certificate | None = None) -> list[Certificate]:

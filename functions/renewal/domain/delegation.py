@@ -111,15 +111,13 @@ class Profile:
         """
         if not self.terms:
             raise TermRefused(f"profile {self.profile_id} offers no term at all")
-        if wanted is not None:
-            fitting = [term for term in self.terms if term <= wanted]
-            if not fitting:
-                raise TermRefused(
-                    f"profile {self.profile_id} offers terms of {_days(self.terms)}; "
-                    f"none is as short as the {wanted} days wanted"
-                )
-            return max(fitting)
-        return max([term for term in self.terms if term <= longest_allowed] or [min(self.terms)])
+        fitting = [term for term in self.terms if wanted is None or term <= wanted]
+        if not fitting:
+            raise TermRefused(
+                f"profile {self.profile_id} offers terms of {_days(self.terms)}; "
+                f"none is as short as the {wanted} days wanted"
+            )
+        return max([term for term in fitting if term <= longest_allowed] or [min(fitting)])
 
 
 def _days(terms: Iterable[int]) -> str:

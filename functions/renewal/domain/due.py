@@ -56,13 +56,19 @@ def renewal_point(path: str, not_before: datetime, not_after: datetime, policy: 
     The window is the last `policy.ratio` of the lifetime (half of it for lifetimes under ten days), at least
     `policy.floor_days` but never more than half of the lifetime, so that no policy renews in a loop. The point is
     spread over the first fifth of the window by a hash of *path*, so that certificates issued on one day do not all
-    come back on one day, and lies before the last tenth of the lifetime in any case.
+    come back on one day. That fifth ends before the last tenth of the lifetime in any case.
     """
     lifetime = not_after - not_before
     ratio = SHORT_RATIO if lifetime < SHORT_LIFETIME else policy.ratio
     window = min(max(lifetime * ratio, timedelta(days=policy.floor_days)), lifetime / 2)
-    point = not_after - window + window * (SPREAD * _fraction(path))
-    return min(point, not_after - lifetime * LAST_RESORT)
+    spread = window * SPREAD
+    begins = min(not_after - window, last_resort(not_before, not_after) - spread)
+    return begins + spread * _fraction(path)
+
+
+def last_resort(not_before: datetime, not_after: datetime) -> datetime:
+    """Return the moment from which a tenth of the life is left: nothing keeps a renewal back after it."""
+    return not_after - (not_after - not_before) * LAST_RESORT
 
 
 def _fraction(path: str) -> float:
@@ -85,17 +91,23 @@ def decide(
     tenth of the lifetime.
     """
     served = certificate.served
-    renew_at = served and renewal_point(
-        certificate.spec.path, served.not_before, served.not_after, certificate.spec.policy
-    )
+    renew_at = _renew_at(certificate)
     if certificate.order is not None:
         return Decision((Cause.ORDER_OPEN,), renew_at)
     causes = _asked(certificate, forced)
     causes += [Cause.NEW] if served is None else _by_age(served, renew_at, now)
-    causes += [] if served is None else _by_change(certificate, served, revoked, replacements)
+    standing = [one for one in replacements if one.issued_before <= now]
+    causes += [] if served is None else _by_change(certificate, served, revoked, standing)
     urgent = {Cause.ASKED, Cause.LAST_RESORT} & set(causes)
     held = certificate.hold_until is not None and now < certificate.hold_until and not urgent
     return Decision(tuple(causes), renew_at, held)
+
+
+def _renew_at(certificate: ManagedCertificate) -> datetime | None:
+    spec, served = certificate.spec, certificate.served
+    if served is None:
+        return None
+    return renewal_point(spec.path, served.not_before, served.not_after, spec.policy)
 
 
 def _asked(certificate: ManagedCertificate, forced: bool) -> list[Cause]:
@@ -105,7 +117,7 @@ def _asked(certificate: ManagedCertificate, forced: bool) -> list[Cause]:
 def _by_age(served: Served, renew_at: datetime | None, now: datetime) -> list[Cause]:
     if now >= served.not_after:
         return [Cause.EXPIRED, Cause.LAST_RESORT]
-    if now >= served.not_after - (served.not_after - served.not_before) * LAST_RESORT:
+    if now >= last_resort(served.not_before, served.not_after):
         return [Cause.LAST_RESORT]
     return [Cause.AGE] if renew_at is not None and now >= renew_at else []
 
@@ -129,7 +141,10 @@ def next_action(certificate: ManagedCertificate, now: datetime) -> datetime:
     """Return when the daily run should look at *certificate* again: the key of the order book's index."""
     decision = decide(certificate, now)
     if decision.held and certificate.hold_until:
-        return certificate.hold_until
+        served = certificate.served
+        # The last tenth overrides a hold, so the index must not sleep through its beginning.
+        ends = last_resort(served.not_before, served.not_after) if served else certificate.hold_until
+        return min(certificate.hold_until, ends)
     if decision.causes or decision.renew_at is None:
         return now
     return decision.renew_at

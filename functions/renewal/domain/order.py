@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -49,6 +49,9 @@ class Order:
     opened_at: datetime
     posted_at: datetime
     """When the latest POST was claimed; nobody posts again before the quiet period after it is over."""
+    replaces: str = ""
+    """Token of the certificate that was served when this order was decided ("" = none): when it is another by the
+    time of the intent, somebody else was quicker and the intent is refused. Of no use once the intent is written."""
     posts: int = 1
     """How many POSTs were claimed, the first with the intent itself."""
     ssl_id: int | None = None
@@ -127,5 +130,11 @@ class Replacement:
     reason: str
 
     def covers(self, served: Served) -> bool:
-        """Return whether *served* is to be replaced."""
-        return served.not_before < self.issued_before and self.issuer.casefold() in served.issuer.casefold()
+        """Return whether *served* is to be replaced.
+
+        CAs date certificates back, some to the midnight before: for those dated less than a day before
+        `issued_before` it counts when they were stored, or what was just replaced would be replaced once more.
+        """
+        surely_before = served.not_before < self.issued_before - timedelta(days=1)
+        before = surely_before or max(served.not_before, served.stored_at) < self.issued_before
+        return before and self.issuer.casefold() in served.issuer.casefold()

@@ -58,23 +58,27 @@ class RunRequest:
             faults = _contradictions(document)
         if faults:
             raise InvalidRequest(f"{'; '.join(faults)}. Known fields: {', '.join(_FIELDS)}")
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in document.items()})
+        read: dict[str, Any] = {
+            name: _once(value) if isinstance(value, list) else value for name, value in document.items()
+        }
+        return cls(**read)
 
     @property
     def is_narrowed(self) -> bool:
         """Whether it names delegations or certificates."""
         return bool(self.delegations or self.certificates)
 
-    def covers(self, delegation: str, certificate: str) -> bool:
-        """Return whether the run is to look at that certificate."""
-        return not self.is_narrowed or delegation in self.delegations or f"{delegation}/{certificate}" in self.certificates
+
+def _once(names: list[str]) -> tuple[str, ...]:
+    """The names in their order, each once: what is named twice is not done twice."""
+    return tuple(dict.fromkeys(names))
 
 
 def _fits(name: str, value: Any) -> bool:
     if name in {"force", "dry_run", "all_due_is_right", "open_orders_only"}:
         return isinstance(value, bool)
     if name in {"reason", "scheduled_at"}:
-        return isinstance(value, str) and 0 < len(value) <= 200
+        return isinstance(value, str) and 0 < len(value.strip()) <= len(value) <= 200
     pattern = NAME if name == "delegations" else _PATH
     return isinstance(value, list) and all(isinstance(item, str) and pattern.fullmatch(item) for item in value)
 

@@ -32,7 +32,7 @@ from datetime import date, datetime
 from typing import Any
 
 from renewal.domain.calendar import phase_at
-from renewal.domain.delegation import DEFAULT_RATIO, S3, CertificateSpec, Delegation, RenewalPolicy
+from renewal.domain.delegation import S3, CertificateSpec, Delegation, RenewalPolicy
 from renewal.domain.keypair import KeyType
 from renewal.domain.names import normalised
 from renewal.domain.request import NAME
@@ -136,6 +136,8 @@ def read(document: object, now: datetime) -> tuple[Specification | None, list[Fa
     """
     reader = _Reader()
     top = reader.mapping(document, (), _TOP)
+    if not isinstance(document, Mapping):
+        return None, reader.faults
     delegation = _delegation(reader, top)
     policy = _policy(reader, top, (), RenewalPolicy())
     profile_id = reader.value(top, "profile_id", (), _positive, default=None)
@@ -168,6 +170,9 @@ def _certificates(
         return []
     found: list[tuple[int, CertificateSpec]] = []
     for index, entry in enumerate(entries):
+        if not isinstance(entry, Mapping):
+            reader.mapping(entry, ("certificates", index), _CERTIFICATE)
+            continue
         spec = _certificate(reader, entry, ("certificates", index), delegation, profile_id, policy)
         if any(spec.name and spec.name == other.name for _, other in found):
             reader.fault(("certificates", index, "name"), f"'{spec.name}' is the name of an earlier certificate too")
@@ -219,8 +224,8 @@ def _policy(reader: _Reader, source: Mapping[str, Any], place: Place, inherited:
         return inherited
     policy = reader.mapping(source["policy"], (*place, "policy"), _POLICY)
     return RenewalPolicy(
-        ratio=reader.value(policy, "ratio", (*place, "policy"), _ratio, default=DEFAULT_RATIO),
-        floor_days=reader.value(policy, "floor_days", (*place, "policy"), _whole, default=0),
+        ratio=reader.value(policy, "ratio", (*place, "policy"), _ratio, default=inherited.ratio),
+        floor_days=reader.value(policy, "floor_days", (*place, "policy"), _whole, default=inherited.floor_days),
     )
 
 
@@ -320,8 +325,8 @@ def _day(value: Any) -> date:
 
 def _address(value: Any) -> str:
     try:
-        network = ipaddress.ip_network(value, strict=True)
-    except (TypeError, ValueError):
+        network = ipaddress.ip_network(value if isinstance(value, str) else "", strict=True)
+    except ValueError:
         raise ValueError("must be one address as a /32, as in 192.0.2.10/32") from None
     if network.prefixlen != 32 or network.version != 4:
         raise ValueError("must be one IPv4 address as a /32: a wider range lets others in")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -40,7 +40,9 @@ class CheckExpiry:
         taken, deferred = within((one for one in due if not one.decision.held), self.limits)
         if request.open_orders_only:
             delegations = sorted({one.certificate.spec.delegation for one in taken})
-        plan = [_item(name, run_id, now, request, taken).payload() for name in delegations]
+        plan: list[Mapping[str, Any]] = [
+            _item(name, run_id, now, request, taken).payload() for name in delegations
+        ]
         bucket, key = self.archive.write_plan(run_id, plan)
         self.archive.write_facts(run_id, _facts(request, now, delegations, due, deferred))
         return {

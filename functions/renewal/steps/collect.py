@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from renewal.domain.certificate import Certificate, Chain, Expectation, check
 from renewal.domain.delegation import S3
-from renewal.domain.errors import NeedsPerson, OrderPending, PlanUnreadable
+from renewal.domain.errors import AddressRefused, CredentialRefused, NeedsPerson, OrderPending, PlanUnreadable
 from renewal.domain.keypair import requested_key
 from renewal.domain.order import ManagedCertificate, Order, OrderStatus, Served
 from renewal.domain.status import ended
@@ -126,10 +126,10 @@ class Collect:
         if previous is not None and previous.ssl_id and previous.ssl_id != served.ssl_id:
             try:
                 authority.mark_renewed(previous.ssl_id, served.ssl_id)
-            except NeedsPerson as refusal:
-                # The mark only stops SCM's reminders; a certificate that is stored is not worth failing for it.
-                if refusal.__class__.__name__ in {"CredentialRefused", "AddressRefused"}:
-                    raise
+            except (CredentialRefused, AddressRefused):
+                raise
+            except NeedsPerson:
+                pass  # the mark only stops SCM's reminders; a certificate that is stored is not worth failing for it
         self.announcer.renewed(order, served, previous)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from renewal.domain.due import decide
+from renewal.domain.due import Cause, decide
 from renewal.domain.errors import AnswerLost, MandateEnded, NeedsPerson, OrderUnconfirmed
 from renewal.domain.keypair import KeyPair
 from renewal.domain.order import ManagedCertificate, Order, OrderStatus
@@ -69,10 +69,15 @@ class Enroll:
         served = certificate.served
         if served is None:
             return None
-        revoked = record.inspection.revoked if record.inspection else ()
         newer = served.stored_at >= task.started_at
-        still_due = decide(certificate, self.clock(), revoked=revoked, forced=task.forced and not newer).causes
-        if still_due and not (newer and task.forced):
+        still_due = decide(
+            certificate,
+            self.clock(),
+            revoked=record.inspection.revoked if record.inspection else (),
+            replacements=self.book.replacements() if Cause.REPLACEMENT in task.causes else (),
+            forced=task.forced and not newer,
+        )
+        if still_due.causes:
             return None
         return Progress(
             task.run_id, task.delegation, task.certificate, served.token, served.ssl_id, OrderStatus.STORED
@@ -92,6 +97,7 @@ class Enroll:
         term_days = require_orderable(certificate, record, inspection, now)
         self.acm.foresee(certificate)
         order = self._intend(certificate, record, task, term_days)
+        # Refused when another run has opened an order, or has even stored its certificate, since ours was read.
         self.book.open(order)
         return self._post(order, authority)
 
@@ -114,6 +120,7 @@ class Enroll:
             run_id=task.run_id,
             opened_at=now,
             posted_at=now,
+            replaces=certificate.served.token if certificate.served else "",
         )
 
     def _resume(self, order: Order, authority: CertificateAuthority) -> Order:

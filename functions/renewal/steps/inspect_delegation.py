@@ -9,7 +9,7 @@ from typing import Any
 
 from renewal.domain.calendar import phase_at
 from renewal.domain.delegation import profile_of
-from renewal.domain.due import Cause
+from renewal.domain.due import Cause, decide
 from renewal.domain.errors import CredentialExpired, MandateEnded, NeedsPerson
 from renewal.domain.finding import Finding, finding_from
 from renewal.domain.order import ManagedCertificate
@@ -53,7 +53,8 @@ class InspectDelegation:
             self.book.record_inspection(task.delegation, Inspection(task.run_id, now, findings=(finding_from(error),)))
             raise
         self.book.record_inspection(task.delegation, inspection)
-        tasks = [*task.certificates, *self._revoked(task, inspection)]
+        # A revoked certificate fails its users now: it goes before what merely grows old.
+        tasks = [*self._revoked(task, inspection), *task.certificates]
         taken = tasks[: self.orders_per_delegation]
         return {
             "run_id": task.run_id,
@@ -103,9 +104,10 @@ class InspectDelegation:
         """What only SCM knows: certificates revoked there, unless the plan has them already."""
         planned = {one.certificate for one in task.certificates}
         for certificate in self.book.certificates(task.delegation) if task.whole and inspection.revoked else ():
-            served = certificate.served
-            if served and served.ssl_id in inspection.revoked and certificate.spec.name not in planned:
-                yield Task(task.run_id, task.started_at, task.delegation, certificate.spec.name, (Cause.REVOKED,))
+            decision = decide(certificate, inspection.at, revoked=inspection.revoked)
+            is_new = Cause.REVOKED in decision.causes and certificate.spec.name not in planned
+            if is_new and not decision.held:
+                yield Task(task.run_id, task.started_at, task.delegation, certificate.spec.name, decision.causes)
 
 
 def _require_alive(password: PasswordState | None) -> None:

@@ -39,8 +39,8 @@ class Outcomes:
     """Every delegation whose child execution left something; with its failure when nothing could be done for it."""
     certificates: dict[str, CertificateOutcome] = field(default_factory=dict)
     """By `delegation/certificate`."""
-    deferred: dict[str, int] = field(default_factory=dict)
-    """Due certificates per delegation that inspect_delegation left for the next run."""
+    missing: str = ""
+    """Why there are no results at all, when the Map failed as a whole."""
 
 
 def read_outcomes(results: Iterable[Mapping[str, Any]]) -> Outcomes:
@@ -59,9 +59,9 @@ def read_outcomes(results: Iterable[Mapping[str, Any]]) -> Outcomes:
 def _read_output(outcomes: Outcomes, delegation: str, output: Mapping[str, Any]) -> None:
     error = output.get("error")
     outcomes.delegations[delegation] = failure(error) if error else None
-    if output.get("deferred"):
-        outcomes.deferred[delegation] = int(output["deferred"])
     for one in output.get("certificates", ()):
+        if not isinstance(one, Mapping) or not isinstance(one.get("certificate"), str):
+            raise PlanUnreadable(f"a result of {delegation} does not say which certificate it is about")
         outcomes.certificates[f"{delegation}/{one['certificate']}"] = CertificateOutcome(
             status=str(one.get("status", "planned")),
             ssl_id=one.get("ssl_id") or None,
@@ -70,8 +70,10 @@ def _read_output(outcomes: Outcomes, delegation: str, output: Mapping[str, Any])
         )
 
 
-def failure(error: Mapping[str, Any]) -> Failure:
+def failure(error: Any) -> Failure:
     """Turn what a Catch caught (`{"Error", "Cause"}`) into words; Cause is Lambda's error document or plain text."""
+    if not isinstance(error, Mapping):
+        raise PlanUnreadable("an error in the results of the run is not what the state machine catches")
     name = str(error.get("Error", "Unknown"))
     cause = error.get("Cause") or ""
     try:

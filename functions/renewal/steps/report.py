@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from renewal.domain.due import decide
+from renewal.domain.due import Cause, decide
+from renewal.domain.errors import PlanUnreadable
 from renewal.domain.order import ManagedCertificate, Served
 from renewal.ports import Clock, DelegationRecord, FinishedOrder, OrderBook, RunArchive
 from renewal.steps.outcomes import CertificateOutcome, Failure, Outcomes, read_outcomes
 
 CREDENTIAL_ERRORS = frozenset({"CredentialRefused", "AddressRefused"})
+BEFORE_LOGIN = frozenset({"MandateEnded", "CredentialMissing"})
+"""Errors of delegations for which SCM was not asked at all."""
+MISSING = "the run left no result for this delegation"
 
 Row = dict[str, Any]
 
@@ -30,10 +34,11 @@ class Report:
         """Write the report; return `{"run_id", "outcome", "counts", "report", "metrics"}`.
 
         `outcome` is `succeeded` or `failed` (somebody must act); `metrics` are numbers by name, per delegation where it
-        helps. Raises PlanUnreadable, which fails the run: a run that cannot be told is not a success.
+        helps. Results that are missing or unreadable are told as failures of the delegations they are about. Raises
+        PlanUnreadable without the facts of the plan: a run that cannot be told is not a success.
         """
         facts = self.archive.read_facts(run_id)
-        outcomes = read_outcomes(self.archive.read_results(run_id))
+        outcomes = self._outcomes(run_id)
         now = self.clock()
         rows = [row for name in facts["delegations"] for row in self._rows(name, run_id, facts, outcomes, now)]
         delegations = [self._delegation(name, outcomes) for name in facts["delegations"]]
@@ -61,9 +66,16 @@ class Report:
             "metrics": _metrics(rows, delegations, now),
         }
 
+    def _outcomes(self, run_id: str) -> Outcomes:
+        """Nothing when the Map failed as a whole: then the report must still be written, and say so."""
+        try:
+            return read_outcomes(self.archive.read_results(run_id))
+        except PlanUnreadable as error:
+            return Outcomes(missing=f"{MISSING}: {error}")
+
     def _delegation(self, name: str, outcomes: Outcomes) -> Row:
         record = self.book.delegation(name)
-        failure = outcomes.delegations.get(name, Failure("ResultMissing", "the run left no result for this delegation"))
+        failure = outcomes.delegations.get(name, _missing(outcomes))
         findings = record.inspection.findings if record.inspection else ()
         return {
             "delegation": name,
@@ -79,31 +91,33 @@ class Report:
         self, name: str, run_id: str, facts: Mapping[str, Any], outcomes: Outcomes, now: datetime
     ) -> Iterable[Row]:
         named = facts["named"]
+        inspection = self.book.delegation(name).inspection
+        revoked = inspection.revoked if inspection and inspection.run_id == run_id else ()
         for certificate in self.book.certificates(name):
             path = certificate.spec.path
             if named and name not in named and path not in named:
                 continue
-            planned = facts["due"].get(path)
-            yield self._row(certificate, run_id, planned, outcomes, now)
+            planned = facts["due"].get(path) or _revoked(certificate, revoked, now)
+            yield self._row(certificate, planned, outcomes, datetime.fromisoformat(facts["started_at"]), now)
 
     def _row(
         self,
         certificate: ManagedCertificate,
-        run_id: str,
         planned: Mapping[str, Any] | None,
         outcomes: Outcomes,
+        started_at: datetime,
         now: datetime,
     ) -> Row:
         spec, served = certificate.spec, certificate.served
-        outcome, failure = _outcome(certificate, planned, outcomes)
         did = outcomes.certificates.get(spec.path)
-        ended = self._ended(certificate, did)
+        ended = self._ended(certificate, did, started_at)
+        outcome, failure = _outcome(certificate, planned, outcomes, ended)
         return {
             "delegation": spec.delegation,
             "name": spec.name,
             "names": list(spec.names),
             "outcome": outcome,
-            "reason": _reason(certificate, planned, ended, now),
+            "reason": _reason(certificate, planned if outcome != "not-due" else None, ended, now),
             "ssl_id": (did and did.ssl_id) or (served.ssl_id if served else None),
             "old_serial": ended.previous_serial if ended else (served.serial if served and outcome != "renewed" else ""),
             "new_serial": ended.serial if ended and outcome == "renewed" else "",
@@ -118,21 +132,44 @@ class Report:
             "renew_at": _renew_at(certificate, now),
         }
 
-    def _ended(self, certificate: ManagedCertificate, did: CertificateOutcome | None) -> FinishedOrder | None:
-        """The audit row of what this run (or one beside it) stored."""
+    def _ended(
+        self, certificate: ManagedCertificate, did: CertificateOutcome | None, started_at: datetime
+    ) -> FinishedOrder | None:
+        """The audit row of what this run (or one beside it) stored since it began."""
         if did is None or did.status != "stored":
             return None
         rows = self.book.history(certificate.spec.delegation, certificate.spec.name)
-        return next((row for row in reversed(rows) if row.token == did.token and row.status == "stored"), None)
+        mine = (row for row in rows if row.token == did.token and row.status == "stored")
+        return next((row for row in mine if row.ended_at >= started_at), None)
+
+
+def _missing(outcomes: Outcomes) -> Failure:
+    return Failure("ResultMissing", outcomes.missing or MISSING)
+
+
+def _revoked(
+    certificate: ManagedCertificate, revoked: Collection[int], now: datetime
+) -> Mapping[str, Any] | None:
+    """What check_expiry could not know and inspect_delegation found: SCM revoked what is served."""
+    decision = decide(certificate, now, revoked=revoked)
+    if Cause.REVOKED not in decision.causes:
+        return None
+    return {"causes": list(decision.causes), "state": "held" if decision.held else "planned"}
 
 
 def _outcome(
-    certificate: ManagedCertificate, planned: Mapping[str, Any] | None, outcomes: Outcomes
+    certificate: ManagedCertificate,
+    planned: Mapping[str, Any] | None,
+    outcomes: Outcomes,
+    ended: FinishedOrder | None,
 ) -> tuple[str, Failure | None]:
     """One word for what became of a certificate, and the failure behind it."""
     did = outcomes.certificates.get(certificate.spec.path)
+    if did is not None and did.status == "stored":
+        # Without an audit row of this time it was not due any more when its turn came: nothing was ordered.
+        return ("renewed" if ended else "not-due"), None
     if did is not None:
-        return {"stored": "renewed"}.get(did.status, did.status), did.failure
+        return did.status, did.failure
     if planned is None:
         return "not-due", None
     if planned["state"] == "held":
@@ -142,7 +179,7 @@ def _outcome(
     failure = outcomes.delegations.get(certificate.spec.delegation)
     if failure is None and certificate.spec.delegation in outcomes.delegations:
         return "deferred", None
-    return "failed", failure or Failure("ResultMissing", "the run left no result for this certificate")
+    return "failed", failure or _missing(outcomes)
 
 
 def _reason(
@@ -199,9 +236,10 @@ def _needs_person(rows: Iterable[Row], delegations: Iterable[Row]) -> bool:
 
 
 def _common_cause(delegations: list[Row]) -> str:
-    """Many accounts refused at once have one cause: the address that all of them come from."""
-    refused = [one for one in delegations if one["error"] in CREDENTIAL_ERRORS]
-    if len(refused) < 2 or len(refused) < len(delegations):
+    """Many accounts refused at once, and none let in, have one cause: the address that all of them come from."""
+    tried = [one for one in delegations if one["error"] not in BEFORE_LOGIN]
+    refused = [one for one in tried if one["error"] in CREDENTIAL_ERRORS]
+    if len(refused) < 2 or len(refused) < len(tried):
         return ""
     return (
         f"SCM refused all {len(refused)} accounts at once: that is the address we come from, not {len(refused)} passwords. "
@@ -210,7 +248,7 @@ def _common_cause(delegations: list[Row]) -> str:
 
 
 def _metrics(rows: list[Row], delegations: list[Row], now: datetime) -> dict[str, float]:
-    """Numbers for the alarms; names are the metrics' names, units in `check_expiry`'s neighbours are plain counts."""
+    """Numbers for the alarms, by the metrics' names; all are plain counts but LeastDaysToExpiry."""
     counts = Counter(row["outcome"] for row in rows)
     left = [_days_left(row, now) for row in rows if row["not_after"]]
     metrics = {

@@ -1,0 +1,637 @@
+"""The ports of `renewal.ports` in memory: as strict as the real ones, misbehaving only when told to.
+
+    order book     every move is conditional; what a condition meets decides between "done already" and OrderInOtherHands
+    SCM            a small real CA behind it; answers get lost, orders are declined, listings lag: see `FakeScm`
+    interrupted    wraps any port: something else happens before or after one of its calls, or the process is killed
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Any, TypeVar, cast
+
+from cryptography import x509
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from renewal.domain.acm_rules import (
+    ACM_KEY_ALGORITHMS,
+    HeldCertificate,
+    require_same_key_type,
+    require_usages_kept,
+)
+from renewal.domain.certificate import Chain
+from renewal.domain.delegation import CertificateSpec, Delegation, Profile
+from renewal.domain.due import next_action
+from renewal.domain.errors import (
+    AcmCertificateMissing,
+    AcmRefused,
+    AnswerLost,
+    CredentialMissing,
+    CredentialRefused,
+    KeyLost,
+    OrderInOtherHands,
+    OrderPending,
+    OrderUnknown,
+    PlanUnreadable,
+    RenewalError,
+    UnknownDelegation,
+)
+from renewal.domain.keypair import KeyPair, PublicKey
+from renewal.domain.order import ManagedCertificate, Order, OrderStatus, Replacement, Served, token_in
+from renewal.ports import (
+    DelegationRecord,
+    EnrollRequest,
+    FinishedOrder,
+    Inspection,
+    OrderDetails,
+    Pair,
+    PasswordState,
+    ReportedCertificate,
+)
+from tests.throwaway_ca import hierarchy, pem
+
+Path = tuple[str, str]
+
+
+class HandClock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, **span: float) -> datetime:
+        """Move on by `timedelta(**span)`; return the new moment."""
+        self.now += timedelta(**span)
+        return self.now
+
+
+class Killed(BaseException):
+    """The process ended here: no `except` of the product sees it, as none sees a killed function."""
+
+
+T = TypeVar("T")
+
+
+def interrupted(
+    port: T, method: str, *, before: Callable[[], object] | None = None, after: Callable[[], object] | None = None
+) -> T:
+    """*port*, but the first call of *method* has *before* happen ahead of it and *after* once its effect is there."""
+    return cast("T", _Interrupted(port, method, before, after))
+
+
+def killed() -> None:
+    """For `interrupted`: the process ends."""
+    raise Killed
+
+
+class _Interrupted:
+    def __init__(
+        self, port: object, method: str, before: Callable[[], object] | None, after: Callable[[], object] | None
+    ) -> None:
+        self._port, self._method = port, method
+        self._before, self._after = before, after
+
+    def __getattr__(self, name: str) -> Any:
+        real = getattr(self._port, name)
+        return self._call(real) if name == self._method else real
+
+    def _call(self, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            (before, self._before), (after, self._after) = (self._before, None), (self._after, None)
+            if before:
+                before()
+            result = real(*args, **kwargs)
+            if after:
+                after()
+            return result
+
+        return call
+
+
+# ---- The order book ----------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class FakeOrderBook:
+    """Records by name; conditions as in `renewal.adapters.order_book`."""
+
+    records: dict[str, DelegationRecord] = field(default_factory=dict)
+    kept: dict[Path, ManagedCertificate] = field(default_factory=dict)
+    """Certificates without their open orders."""
+    orders: dict[Path, Order] = field(default_factory=dict)
+    rows: list[FinishedOrder] = field(default_factory=list)
+    standing: list[Replacement] = field(default_factory=list)
+    next_actions: dict[Path, datetime] = field(default_factory=dict)
+
+    # What an operator writes
+
+    def apply(self, delegation: Delegation, *specs: CertificateSpec, now: datetime) -> None:
+        """Create or update; status stays, and what changed is looked at now."""
+        self.records[delegation.name] = replace(
+            self.records.get(delegation.name, DelegationRecord(delegation)), delegation=delegation
+        )
+        for spec in specs:
+            path = (spec.delegation, spec.name)
+            self.kept[path] = replace(self.kept.get(path, ManagedCertificate(spec)), spec=spec)
+            self._schedule(path, now)
+
+    def ask(self, path: Path, reason: str, now: datetime) -> None:
+        """An operator wants it replaced at the next run."""
+        self.kept[path] = replace(self.kept[path], asked=reason)
+        self.next_actions[path] = now
+
+    def adopt(self, path: Path, served: Served, now: datetime) -> None:
+        """Take over a certificate that the stores hold."""
+        self.kept[path] = replace(self.kept[path], served=served)
+        self._schedule(path, now)
+
+    # Reading
+
+    def delegations(self) -> Iterator[str]:
+        return iter(list(self.records))
+
+    def waiting(self, until: datetime) -> Iterator[Path]:
+        return (path for path, at in sorted(self.next_actions.items(), key=lambda item: item[1]) if at <= until)
+
+    def every_certificate(self) -> Iterator[Path]:
+        return iter(list(self.kept))
+
+    def replacements(self) -> tuple[Replacement, ...]:
+        return tuple(self.standing)
+
+    def delegation(self, name: str) -> DelegationRecord:
+        if name not in self.records:
+            raise UnknownDelegation(f"the order book has no '{name}'")
+        return self.records[name]
+
+    def certificates(self, delegation: str) -> tuple[ManagedCertificate, ...]:
+        return self.load(sorted(path for path in self.kept if path[0] == delegation))
+
+    def load(self, paths: Iterable[Path]) -> tuple[ManagedCertificate, ...]:
+        return tuple(
+            replace(self.kept[path], order=self.orders.get(path)) for path in dict.fromkeys(paths) if path in self.kept
+        )
+
+    def certificate(self, delegation: str, name: str) -> ManagedCertificate:
+        found = self.load([(delegation, name)])
+        if not found:
+            raise UnknownDelegation(f"the order book has no '{delegation}/{name}'")
+        return found[0]
+
+    def history(self, delegation: str, certificate: str) -> tuple[FinishedOrder, ...]:
+        return tuple(
+            row for row in self.rows if row.delegation == delegation and certificate in {"", row.certificate}
+        )
+
+    # Moves of an open order
+
+    def open(self, order: Order) -> None:
+        path = (order.delegation, order.certificate)
+        there = self.certificate(*path)
+        if there.order is not None and there.order.token == order.token:
+            return
+        if there.order is not None:
+            raise OrderInOtherHands(f"order {order.token} of {order.path}: another order is open")
+        if (there.served.token if there.served else "") != order.replaces:
+            raise OrderInOtherHands(f"order {order.token} of {order.path}: another run has stored a certificate")
+        self.orders[path] = order
+        self.next_actions[path] = order.opened_at
+
+    def claim_post(self, order: Order, now: datetime) -> Order:
+        there = self._unanswered(order)
+        return self._write(replace(there, posts=order.posts + 1, posted_at=now))
+
+    def record_look(self, order: Order, now: datetime) -> None:
+        self._write(replace(self._unanswered(order), looked_at=now))
+
+    def record_ordered(self, order: Order, ssl_id: int) -> Order:
+        there = self._open(order)
+        if there.ssl_id == ssl_id:
+            return there
+        if there.ssl_id is not None:
+            raise OrderInOtherHands(f"order {order.token} of {order.path} has SSL ID {there.ssl_id}")
+        return self._write(replace(there, status=OrderStatus.ORDERED, ssl_id=ssl_id))
+
+    def record_confirmed(self, order: Order, now: datetime) -> None:
+        self._write(replace(self._open(order), confirmed_at=now))
+
+    def record_issued(self, order: Order, chain: Chain) -> Order:
+        there = self._open(order)
+        if there.status not in {OrderStatus.ORDERED, OrderStatus.ISSUED}:
+            raise OrderInOtherHands(f"order {order.token} of {order.path} is {there.status}")
+        return self._write(replace(there, status=OrderStatus.ISSUED, chain=chain.pem()))
+
+    def record_import(self, order: Order, region: str, arn: str) -> Order:
+        there = self._open(order)
+        if there.status is not OrderStatus.ISSUED:
+            raise OrderInOtherHands(f"order {order.token} of {order.path} is {there.status}")
+        return self._write(replace(there, arns={**there.arns, region: arn}))
+
+    def _open(self, order: Order) -> Order:
+        there = self.orders.get((order.delegation, order.certificate))
+        if there is None or there.token != order.token:
+            raise OrderInOtherHands(f"order {order.token} of {order.path} is not open any more")
+        return there
+
+    def _unanswered(self, order: Order) -> Order:
+        there = self._open(order)
+        if there.posts != order.posts or there.ssl_id is not None:
+            raise OrderInOtherHands(f"order {order.token} of {order.path} has moved on")
+        return there
+
+    def _write(self, order: Order) -> Order:
+        self.orders[order.delegation, order.certificate] = order
+        return order
+
+    # Ends of an order
+
+    def finish(self, order: Order, served: Served, previous: Served | None) -> None:
+        row = replace(
+            _ended(order, "stored", served.stored_at),
+            ssl_id=served.ssl_id,
+            serial=served.serial,
+            previous_serial=previous.serial if previous else "",
+            not_before=served.not_before,
+            not_after=served.not_after,
+            stores=served.stores,
+            arns=served.arns,
+        )
+        self._end(
+            replace(order, status=OrderStatus.ISSUED), row, lambda before: ManagedCertificate(before.spec, served)
+        )
+
+    def fail(self, order: Order, error: str, text: str, now: datetime, hold_until: datetime | None) -> None:
+        row = replace(_ended(order, "failed", now), error=error, text=text)
+        self._end(
+            order,
+            row,
+            lambda before: replace(
+                before, hold_until=hold_until, failures=before.failures + 1, last_error=error
+            ),
+        )
+
+    def _end(
+        self, order: Order, row: FinishedOrder, becomes: Callable[[ManagedCertificate], ManagedCertificate]
+    ) -> None:
+        path = (order.delegation, order.certificate)
+        there = self.orders.get(path)
+        if there is None or (there.token, there.status, there.posts) != (order.token, order.status, order.posts):
+            if (row.token, row.status) in {(one.token, one.status) for one in self.rows}:
+                return
+            raise OrderInOtherHands(f"order {order.token} of {order.path} is not open as {order.status} any more")
+        del self.orders[path]
+        self.rows.append(row)
+        self.kept[path] = becomes(self.kept[path])
+        self._schedule(path, row.ended_at)
+
+    def _schedule(self, path: Path, now: datetime) -> None:
+        self.next_actions[path] = next_action(replace(self.kept[path], order=self.orders.get(path)), now)
+
+    # Delegations
+
+    def record_inspection(self, delegation: str, inspection: Inspection) -> None:
+        self.records[delegation] = replace(self.delegation(delegation), inspection=inspection)
+
+    def record_refusal(self, delegation: str, version: str, run_id: str) -> None:
+        self.records[delegation] = replace(
+            self.delegation(delegation), refused_version=version, refused_run=run_id
+        )
+
+
+def _ended(order: Order, status: str, at: datetime) -> FinishedOrder:
+    return FinishedOrder(
+        delegation=order.delegation,
+        certificate=order.certificate,
+        token=order.token,
+        status=status,
+        ended_at=at,
+        opened_at=order.opened_at,
+        names=order.names,
+        causes=order.causes,
+        run_id=order.run_id,
+        ssl_id=order.ssl_id,
+        arns=order.arns,
+        posts=order.posts,
+    )
+
+
+# ---- SCM ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class ScmOrder:
+    """An order as SCM has it."""
+
+    request: EnrollRequest
+    at: datetime
+    status: str = "REQUESTED"
+    polls: int = 0
+    """How often it is still to be answered that it is pending."""
+    bundle: str = ""
+
+
+@dataclass(slots=True)
+class FakeScm:
+    """SCM for all delegations. Every field below `orders` is a way to misbehave; the defaults behave."""
+
+    clock: HandClock
+    orders: dict[int, ScmOrder] = field(default_factory=dict)
+    calls: Counter[str] = field(default_factory=Counter)
+    polls: int = 0
+    """How often each order is pending before it is issued."""
+    lost_after: int = 0
+    """So many answers to enroll get lost after the effect …"""
+    lost_before: int = 0
+    """… and so many requests before it."""
+    hidden: int = 0
+    """So many searches do not see what was ordered."""
+    answers: dict[str, RenewalError] = field(default_factory=dict)
+    """By method: what is raised instead of an answer, every time."""
+    days: float | None = None
+    """Lifetime of what is issued; None = as asked."""
+    starts_ago: timedelta = timedelta(hours=1)
+    """How far back certificates are dated."""
+    bundles: Callable[[ScmOrder, x509.Certificate], str] | None = None
+    """What is delivered instead of root, intermediate, leaf."""
+    offered: tuple[Profile, ...] = (Profile(1018, "OV", (46, 99, 199)),)
+    password: PasswordState | None = None
+    revoked: set[int] = field(default_factory=set)
+    marked: dict[int, int] = field(default_factory=dict)
+    _ids: Iterator[int] = field(default_factory=lambda: count(5001))
+
+    def _called(self, method: str) -> None:
+        self.calls[method] += 1
+        if method in self.answers:
+            raise self.answers[method]
+
+    def password_state(self) -> PasswordState | None:
+        self._called("password_state")
+        return self.password
+
+    def profiles(self, department_id: int) -> tuple[Profile, ...]:  # noqa: ARG002  # one department's are enough here
+        self._called("profiles")
+        return self.offered
+
+    def reported(self, department_id: int) -> tuple[ReportedCertificate, ...]:
+        self._called("reported")
+        known = {*self.revoked, *(one for one, order in self.orders.items() if order.request.department_id == department_id)}
+        return tuple(
+            ReportedCertificate(ssl_id, "", (), "REVOKED" if ssl_id in self.revoked else "ISSUED") for ssl_id in sorted(known)
+        )
+
+    def enroll(self, request: EnrollRequest) -> int:
+        self._called("enroll")
+        if self.lost_before:
+            self.lost_before -= 1
+            raise AnswerLost("no answer")
+        ssl_id = next(self._ids)
+        self.orders[ssl_id] = ScmOrder(request, self.clock(), polls=self.polls)
+        if self.lost_after:
+            self.lost_after -= 1
+            raise AnswerLost("no answer")
+        return ssl_id
+
+    def find(self, token: str, names: tuple[str, ...], department_id: int) -> int | None:
+        self._called("find")
+        if self.hidden:
+            self.hidden -= 1
+            return None
+        for ssl_id, order in self.orders.items():
+            theirs = (order.request.names, order.request.department_id, token_in(order.request.comment))
+            if theirs == (names, department_id, token):
+                return ssl_id
+        return None
+
+    def details(self, ssl_id: int) -> OrderDetails:
+        self._called("details")
+        order = self._order(ssl_id)
+        return OrderDetails(ssl_id, order.status, order.request.comment)
+
+    def collect(self, ssl_id: int) -> str:
+        self._called("collect")
+        order = self._order(ssl_id)
+        if order.polls or order.status not in {"REQUESTED", "ISSUED"}:
+            order.polls -= min(order.polls, 1)
+            raise OrderPending("Being processed by Sectigo")
+        if not order.bundle:
+            order.status, order.bundle = "ISSUED", self._issue(order)
+        return order.bundle
+
+    def mark_renewed(self, ssl_id: int, renewed_by: int) -> None:
+        self._called("mark_renewed")
+        self.marked[ssl_id] = renewed_by
+
+    def _order(self, ssl_id: int) -> ScmOrder:
+        if ssl_id not in self.orders:
+            raise OrderUnknown(f"SCM does not know {ssl_id}")
+        return self.orders[ssl_id]
+
+    def _issue(self, order: ScmOrder) -> str:
+        key = cast("PublicKey", x509.load_pem_x509_csr(order.request.csr.encode()).public_key())
+        issuer = hierarchy().issuer_for(key)
+        days = order.request.term_days if self.days is None else self.days
+        leaf = issuer.issue(key, order.request.names, not_before=self.clock() - self.starts_ago, days=days)
+        if self.bundles is not None:
+            return self.bundles(order, leaf)
+        return pem(hierarchy().root.certificate, issuer.certificate, leaf)
+
+
+@dataclass(slots=True)
+class FakeAccounts:
+    """One account a delegation; which versions of a credential SCM refuses, and how often each was shown to it."""
+
+    scm: FakeScm
+    versions: dict[str, str] = field(default_factory=dict)
+    """By delegation; absent = `v1`, empty = nothing is stored."""
+    refused: set[Path] = field(default_factory=set)
+    """(delegation, version) that SCM answers with 401."""
+    shown: Counter[Path] = field(default_factory=Counter)
+    """401s by (delegation, version)."""
+
+    def authority(self, delegation: str) -> FakeScm:
+        key = (delegation, self.credential_version(delegation))
+        return cast("FakeScm", _Account(self, key))
+
+    def credential_version(self, delegation: str) -> str:
+        version = self.versions.get(delegation, "v1")
+        if not version:
+            raise CredentialMissing(f"nothing is stored for {delegation}")
+        return version
+
+
+class _Account:
+    """SCM with one credential: every call shows it."""
+
+    def __init__(self, accounts: FakeAccounts, key: Path) -> None:
+        self._accounts, self._key = accounts, key
+
+    def __getattr__(self, name: str) -> Any:
+        real = getattr(self._accounts.scm, name)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if self._key in self._accounts.refused:
+                self._accounts.shown[self._key] += 1
+                raise CredentialRefused("401")
+            return real(*args, **kwargs)
+
+        return call
+
+
+# ---- Keys, stores, events, runs ----------------------------------------------------------------------------------
+
+
+class FakeSeal:
+    """Seals and opens with a key that nobody else has; a name other than the sealed one opens nothing."""
+
+    def __init__(self) -> None:
+        self._cipher = AESGCM(AESGCM.generate_key(128))
+
+    def seal(self, key: KeyPair, *, delegation: str, certificate: str, token: str) -> bytes:
+        nonce = os.urandom(12)
+        return nonce + self._cipher.encrypt(nonce, key.der(), _context(delegation, certificate, token))
+
+    def open(self, sealed: bytes, *, delegation: str, certificate: str, token: str) -> KeyPair:
+        try:
+            der = self._cipher.decrypt(sealed[:12], sealed[12:], _context(delegation, certificate, token))
+        except (InvalidTag, ValueError):
+            raise KeyLost(f"what is sealed for {delegation}/{certificate} does not open") from None
+        return KeyPair.from_der(der)
+
+
+def _context(*parts: str) -> bytes:
+    return json.dumps(parts).encode()
+
+
+@dataclass(slots=True)
+class FakeAcm:
+    """ACM in any region; holds pairs by ARN and refuses what `renewal.domain.acm_rules` says that ACM refuses."""
+
+    held: dict[str, Pair] = field(default_factory=dict)
+    imports: Counter[str] = field(default_factory=Counter)
+    """How often each ARN was imported into."""
+
+    def foresee(self, certificate: ManagedCertificate) -> None:
+        served, spec = certificate.served, certificate.spec
+        for region in spec.acm_regions:
+            same = served is not None and served.key_type is spec.key_type
+            arn = spec.arns.get(region) or (served.arns.get(region) if served and same else None)
+            if arn is not None:
+                require_same_key_type(self._describe(arn), spec.key_type)
+
+    def put(self, pair: Pair, region: str, arn: str | None, *, retried: bool) -> str:
+        if not pair.chain.leaf.has_key(_public(pair.key)):
+            raise AcmRefused("the private key does not match the certificate")
+        if arn is None:
+            arn = (self._find(pair, region) if retried else None) or self._new_arn(region)
+        elif (held := self._describe(arn)).serial != pair.chain.leaf.serial:
+            require_same_key_type(held, pair.key.key_type)
+            require_usages_kept(held, pair.chain.leaf.extended_key_usages)
+        if arn not in self.held or self.held[arn].chain.leaf.serial != pair.chain.leaf.serial:
+            self.held[arn] = pair
+            self.imports[arn] += 1
+        return arn
+
+    def _find(self, pair: Pair, region: str) -> str | None:
+        return next(
+            (
+                arn
+                for arn, held in self.held.items()
+                if f":{region}:" in arn and held.chain.leaf.serial == pair.chain.leaf.serial
+            ),
+            None,
+        )
+
+    def _new_arn(self, region: str) -> str:
+        return f"arn:aws:acm:{region}:111122223333:certificate/{len(self.held) + 1:08x}-0000-4000-8000-000000000000"
+
+    def _describe(self, arn: str) -> HeldCertificate:
+        if arn not in self.held:
+            raise AcmCertificateMissing(f"{arn} does not exist")
+        leaf, region = self.held[arn].chain.leaf, arn.split(":")[3]
+        algorithm = ACM_KEY_ALGORITHMS[self.held[arn].key.key_type]
+        return HeldCertificate(arn, region, leaf.serial, algorithm, leaf.extended_key_usages)
+
+
+def _public(key: KeyPair) -> bytes:
+    from renewal.domain.keypair import public_key_bytes
+
+    return public_key_bytes(key.private_key.public_key())
+
+
+@dataclass(slots=True)
+class FakeObjects:
+    """Certificates as objects: path → content, and which serial is current."""
+
+    files: dict[str, str] = field(default_factory=dict, repr=False)
+    current: dict[Path, str] = field(default_factory=dict)
+
+    def put(self, pair: Pair) -> None:
+        serial = pair.chain.leaf.serial
+        folder = f"{pair.spec.path}/{serial}"
+        self.files[f"{folder}/cert.pem"] = pair.chain.leaf.pem()
+        self.files[f"{folder}/chain.pem"] = pair.chain.issuers_pem()
+        self.files[f"{folder}/fullchain.pem"] = pair.chain.pem()
+        self.files[f"{folder}/privkey.pem"] = pair.key.pem().decode()
+        self.current[pair.spec.delegation, pair.spec.name] = serial
+
+    def erase_key(self, delegation: str, certificate: str, serial: str) -> None:
+        if self.current.get((delegation, certificate)) != serial:
+            self.files.pop(f"{delegation}/{certificate}/{serial}/privkey.pem", None)
+
+
+@dataclass(slots=True)
+class FakeAnnouncer:
+    """Remembers what was announced."""
+
+    announced: list[tuple[str, str]] = field(default_factory=list)
+    """(path, serial)."""
+
+    def renewed(self, order: Order, served: Served, previous: Served | None) -> None:  # noqa: ARG002
+        self.announced.append((order.path, served.serial))
+
+
+@dataclass(slots=True)
+class FakeArchive:
+    """Objects of runs by (run, name); what is written is JSON, as in S3."""
+
+    documents: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def write_plan(self, run_id: str, items: list[Mapping[str, Any]]) -> tuple[str, str]:
+        return "bucket", self._write(run_id, "plan", items)
+
+    def write_facts(self, run_id: str, facts: Mapping[str, Any]) -> None:
+        self._write(run_id, "facts", facts)
+
+    def write_report(self, run_id: str, report: Mapping[str, Any]) -> str:
+        return self._write(run_id, "report", report)
+
+    def write_results(self, run_id: str, results: list[Mapping[str, Any]]) -> None:
+        """What Step Functions does."""
+        self._write(run_id, "results", results)
+
+    def read_facts(self, run_id: str) -> Mapping[str, Any]:
+        return cast("Mapping[str, Any]", self.read(run_id, "facts"))
+
+    def read_results(self, run_id: str) -> list[Mapping[str, Any]]:
+        if (run_id, "results") not in self.documents and not self.read(run_id, "plan"):
+            return []
+        return cast("list[Mapping[str, Any]]", self.read(run_id, "results"))
+
+    def read(self, run_id: str, name: str) -> Any:
+        """An object of a run. Raises PlanUnreadable."""
+        if (run_id, name) not in self.documents:
+            raise PlanUnreadable(f"runs/{run_id}/{name}.json is not there")
+        return json.loads(self.documents[run_id, name])
+
+    def _write(self, run_id: str, name: str, document: object) -> str:
+        self.documents[run_id, name] = json.dumps(document)
+        return f"runs/{run_id}/{name}.json"
