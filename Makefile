@@ -33,6 +33,7 @@ check: .venv/.dev .venv-sam/.sam ## the whole static gate
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m gate.shape functions tools
+	$(BIN)/python -m gate.layer functions infra/dependencies
 	$(BIN)/python -m gate.template template.yaml
 	$(BIN)/python -m gate.asl template.yaml
 	$(SAM) validate --lint

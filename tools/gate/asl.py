@@ -128,9 +128,8 @@ def lint_template(template: Path, names: Names) -> Iterator[str]:
 def main(arguments: list[str] | None = None) -> int:
     """Lint the state machines of the template named in *arguments*."""
     (template,) = arguments or sys.argv[1:]
-    return report(
-        lint_template(Path(template), Names.of_the_functions()), clean=f"{template}: the state machines are sound"
-    )
+    faults = lint_template(Path(template), Names.of_the_functions())
+    return report(faults, clean=f"{template}: the state machines are sound")
 
 
 if __name__ == "__main__":

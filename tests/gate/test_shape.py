@@ -1,0 +1,46 @@
+"""The sizes and names that the gate holds the code to."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from gate.shape import LONGEST_FUNCTION, LONGEST_MODULE, Function, faults, length, main
+
+
+def function_of(lines: int) -> str:
+    """Return the source of a function of so many lines."""
+    return "def renew():\n" + "    x = 1\n" * (lines - 1)
+
+
+def test_a_docstring_does_not_make_a_function_long():
+    """Else people would leave out the reason to please the gate."""
+    (function,) = ast.parse('def renew():\n    """One.\n\n    Two.\n    """\n    return 1\n').body
+
+    assert isinstance(function, Function)
+    assert length(function) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "finding"),
+    [
+        ("renew.py", function_of(LONGEST_FUNCTION + 1), "renew.py:1: renew: 41 lines; 40 is the most"),
+        ("renew.py", "\n" * (LONGEST_MODULE + 1), "split a module"),
+        ("utils.py", "", "name it after what it holds"),
+    ],
+)
+def test_what_is_too_long_or_has_no_name_is_found(tmp_path: Path, name: str, source: str, finding: str):
+    """Each is where a reader would lose the thread."""
+    (tmp_path / name).write_text(source)
+
+    assert finding in "".join(faults(tmp_path / name))
+
+
+def test_what_is_just_short_enough_passes(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """The limit itself is allowed, and the figures are shown."""
+    (tmp_path / "renew.py").write_text(function_of(LONGEST_FUNCTION))
+
+    assert main([str(tmp_path)]) == 0
+    assert "1 modules, 1 functions: median 40 lines, longest 40" in capsys.readouterr().out
