@@ -13,10 +13,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from local.aws import LocalAws
-from local.calls import Call
 from local.estate import Estate
+from local.lifetime import OPERATOR
 from local.seed import Seed
-from scm_simulator import RecordedCall, Simulator
+from local.summary import Costs, costs_of
+from scm_simulator import Simulator
 from scm_simulator.login import TOKEN_PATH
 from scm_simulator.server import Server
 
@@ -36,13 +37,26 @@ class Finished:
     history: History = field(repr=False)
     report: Mapping[str, Any] | None = field(repr=False)
     seconds: float
-    scm_calls: tuple[RecordedCall, ...] = field(repr=False)
-    aws_calls: tuple[Call, ...] = field(repr=False)
+    costs: Costs
 
     @property
     def status(self) -> str:
         """Step Functions' word for how the execution ended: SUCCEEDED, FAILED, TIMED_OUT or ABORTED."""
         return str(self.history["execution"]["status"])
+
+    @property
+    def error(self) -> str:
+        """The error's name when the execution failed, else empty."""
+        return str(self.history["execution"].get("error", ""))
+
+    @property
+    def cause(self) -> str:
+        """The error's own sentence."""
+        cause = str(self.history["execution"].get("cause", ""))
+        try:
+            return str(json.loads(cause)["errorMessage"])
+        except (ValueError, TypeError, KeyError):
+            return cause
 
 
 class LocalSystem:
@@ -89,24 +103,23 @@ class LocalSystem:
         """Stop both."""
         self._resources.close()
 
-    def execute(self, request: Mapping[str, Any], watch: Callable[[History], None]) -> Finished:
+    def execute(self, request: Any, watch: Callable[[History], None]) -> Finished:
         """Run the state machine once on the execution input *request*; *watch* gets the history many times a second."""
         started, run_id = time.monotonic(), datetime.now(UTC).strftime("local-%Y%m%dT%H%M%S%f")
         scm_before, aws_before = len(self.simulator.calls), len(self.aws.calls)
-        arn = self.aws.start_execution(self.aws.outputs["StateMachineArn"], run_id, dict(request))
+        arn = self.aws.start_execution(self.aws.outputs["StateMachineArn"], run_id, request)
         while (history := self.aws.history(arn))["execution"]["status"] == "RUNNING":
             watch(history)
             time.sleep(_LOOK_SECONDS)
         watch(history)
-        aws_calls = tuple(call for call in self.aws.calls[aws_before:] if call.who != "operator")
-        return Finished(
-            run_id=run_id,
-            history=history,
-            report=self._report(run_id),
-            seconds=time.monotonic() - started,
-            scm_calls=self.simulator.calls[scm_before:],
-            aws_calls=aws_calls,
+        seconds, report = time.monotonic() - started, self._report(run_id)
+        costs = costs_of(
+            report["certificates"] if report else (),
+            self.simulator.calls[scm_before:],
+            [call for call in self.aws.calls[aws_before:] if call.who != OPERATOR],
+            {order.renewed_by: order.ssl_id for order in self.simulator.orders if order.renewed_by},
         )
+        return Finished(run_id, history, report, seconds, costs)
 
     def _report(self, run_id: str) -> Mapping[str, Any] | None:
         s3, key = self.aws.client("s3"), f"runs/{run_id}/report.json"

@@ -1,0 +1,260 @@
+"""What to do about each error: for somebody who was woken by it.
+
+`docs/runbook.md` has a section of the same name for each; this is its shortest form.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Who = Literal["operator", "RAO", "nobody yet"]
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """`what` happened, in words; `who` must act; what they `do`; `where` in SCM (or AWS) they do it."""
+
+    what: str
+    who: Who
+    do: str
+    where: str = ""
+
+
+_CERTIFICATES = "SCM: Certificates > SSL Certificates"
+_DOMAINS = "SCM: Domains > the domain"
+_DEPARTMENT = "SCM: Organizations > the department"
+_ADMINS = "SCM: Settings > Admins > the account"
+_PROFILES = "SCM: Enrollment > Certificate Profiles"
+
+ADVICE = {
+    "CredentialMissing": Advice(
+        "No usable credential is stored for this delegation",
+        "operator",
+        "Store login, password and customerUri (or client_id and client_secret) under the delegation's name",
+        "AWS: Secrets Manager",
+    ),
+    "CredentialRefused": Advice(
+        "SCM refused the login: wrong or expired password, locked account, or an address not on its list",
+        "operator",
+        "Look at the account. Locked: have it unlocked. Expired or wrong: set a new password and store it. "
+        "Do not try the old one again: every attempt counts towards the lock",
+        _ADMINS,
+    ),
+    "CredentialExpired": Advice(
+        "The account's password has expired",
+        "operator",
+        "Have a new password set and store it",
+        _ADMINS,
+    ),
+    "AddressRefused": Advice(
+        "SCM does not accept the address that we come from",
+        "RAO",
+        "Compare our address with the account's access list and correct the list. "
+        "If it is refused everywhere, our Elastic IP is lost: that is for the operator",
+        f"{_ADMINS} > access list",
+    ),
+    "PermissionMissing": Advice(
+        "The account or its department may not do this",
+        "RAO",
+        "Tick 'Enable Web / REST API' for SSL in the department, and see that the account is DRAO SSL of it",
+        f"{_DEPARTMENT} > Certificate Settings > SSL",
+    ),
+    "MandateEnded": Advice(
+        "The mandate to renew for this organisation is over; nothing is ordered any more",
+        "RAO",
+        "Prolong it in writing, then the operator changes mandate_ends in the delegation file; or take the service down",
+    ),
+    "NameNotDelegated": Advice(
+        "A name of the certificate is not delegated to the department in SCM",
+        "RAO",
+        "Delegate exactly that name to the department, for SSL, and see that the delegation is approved",
+        f"{_DOMAINS} > Delegate",
+    ),
+    "DcvLapsed": Advice(
+        "The domain's control validation (DCV) has lapsed, so no CA may issue for it",
+        "RAO",
+        "Validate the domain anew",
+        f"{_DOMAINS} > DCV",
+    ),
+    "OrganisationNotValidated": Advice(
+        "The organisation's own validation (OV) has lapsed",
+        "RAO",
+        "Start its validation anew and answer Sectigo's call; that takes days, so today",
+        "SCM: Organizations > the organisation > Validations",
+    ),
+    "ProfileRefused": Advice(
+        "The department may not use the certificate profile that the delegation file names",
+        "operator",
+        "Choose a profile_id that the department has, or ask the RAO to assign this one to it",
+        _PROFILES,
+    ),
+    "TermRefused": Advice(
+        "The certificate profile does not offer a lifetime as short as the delegation file asks for",
+        "operator",
+        "Change or remove term_days in the delegation file",
+        _PROFILES,
+    ),
+    "KeyRefused": Advice(
+        "The certificate profile does not take this type of key",
+        "operator",
+        "Change key in the delegation file to a type that the profile offers",
+        _PROFILES,
+    ),
+    "RequestRefused": Advice(
+        "SCM cannot use the request as it stands",
+        "operator",
+        "Read SCM's sentence above; it names the field. A mandatory custom field is for the RAO to make optional",
+    ),
+    "ScmRefused": Advice(
+        "SCM said no with a code that has no better name",
+        "operator",
+        "Read SCM's sentence above and look at the order in SCM; ask Sectigo's support with the code",
+        _CERTIFICATES,
+    ),
+    "OrderDeclined": Advice(
+        "An administrator declined the order",
+        "RAO",
+        "Find out who declined it and why. When it may go on, the operator asks for the certificate by name",
+        _CERTIFICATES,
+    ),
+    "OrderRejected": Advice(
+        "The CA rejected the order",
+        "operator",
+        "Look at the order for the CA's reason (CAA record, blocked name, policy), mend it, ask for the certificate by name",
+        _CERTIFICATES,
+    ),
+    "OrderRevoked": Advice(
+        "The new certificate was revoked before it was stored; the old one is still in use",
+        "operator",
+        "Find out who revoked it and why, then ask for the certificate by name",
+        _CERTIFICATES,
+    ),
+    "OrderUnknown": Advice(
+        "SCM does not know the open order any more",
+        "operator",
+        "Look in SCM for an order of that name. If there is none, ask Sectigo's support before anything is ordered again",
+        _CERTIFICATES,
+    ),
+    "CertificateMismatch": Advice(
+        "SCM issued something else than was asked for; it was not stored and the old certificate is still in use",
+        "operator",
+        "Compare the order in SCM with the delegation file. Revoke the wrong certificate; its order stays open until then",
+        _CERTIFICATES,
+    ),
+    "ChainBroken": Advice(
+        "The issuers that came with the certificate do not certify it; nothing was stored",
+        "operator",
+        "Nothing is lost: the order stays open and the next run collects again. If it persists, ask Sectigo's support",
+        _CERTIFICATES,
+    ),
+    "KeyLost": Advice(
+        "The order's private key cannot be opened, so its certificate is of no use",
+        "operator",
+        "See that the KMS key is enabled and not scheduled for deletion. If it is gone, revoke the certificate and ask anew",
+        "AWS: KMS",
+    ),
+    "AcmWouldRefuse": Advice(
+        "ACM would refuse the import, so no order was spent",
+        "operator",
+        "Take the ARN out of the delegation file, so that a new one is made, or keep the key type that the ARN holds",
+        "AWS: ACM",
+    ),
+    "AcmRefused": Advice(
+        "ACM refused the import; the order stays open",
+        "operator",
+        "Read ACM's sentence above",
+        "AWS: ACM",
+    ),
+    "AcmQuotaReached": Advice(
+        "The AWS account has imported as many certificates as it may in a year",
+        "operator",
+        "Ask AWS for a higher quota of imported certificates; the order stays open and is stored then",
+        "AWS: Service Quotas > ACM",
+    ),
+    "AcmCertificateMissing": Advice(
+        "The ARN that the delegation file names does not exist in this account and region",
+        "operator",
+        "Correct the ARN in the delegation file, or take it out, so that a new one is made",
+        "AWS: ACM",
+    ),
+    "StoreRefused": Advice(
+        "AWS denied a call that the stack's roles should permit",
+        "operator",
+        "See that the stack is deployed whole and that nobody changed its roles, key or bucket",
+        "AWS: CloudTrail",
+    ),
+    "StoreUnavailable": Advice(
+        "An AWS service was throttled or down for the whole patience of the run",
+        "operator",
+        "See the AWS health page; the next run tries again by itself",
+        "AWS: Health Dashboard",
+    ),
+    "ScmUnavailable": Advice(
+        "SCM did not answer usefully for the whole patience of the run",
+        "operator",
+        "See Sectigo's status page; the next run tries again by itself",
+        "sectigo.status.io",
+    ),
+    "AnswerLost": Advice(
+        "SCM's answer to an order was lost, and it is not known whether the order exists",
+        "operator",
+        "Nothing yet: the next run looks for the order by its token before anything is ordered",
+        _CERTIFICATES,
+    ),
+    "OrderUnconfirmed": Advice(
+        "SCM's answer to an order was lost, and SCM does not list the order yet",
+        "operator",
+        "Nothing yet: the next run looks for the order by its token before anything is ordered",
+        _CERTIFICATES,
+    ),
+    "OrderInOtherHands": Advice(
+        "Another run works on this order",
+        "operator",
+        "Nothing; see that only one schedule starts runs",
+        "AWS: Step Functions",
+    ),
+    "OrderPending": Advice("SCM has not issued yet", "nobody yet", "Nothing: the next run collects it and orders nothing"),
+    "InvalidRequest": Advice(
+        "The execution's input is not understood; nothing was touched",
+        "operator",
+        "Correct the input; the sentence above names every field that is wrong",
+    ),
+    "InvalidDelegation": Advice(
+        "A delegation in the order book cannot be used", "operator", "Correct the delegation file and apply it again"
+    ),
+    "UnknownDelegation": Advice(
+        "The run asks for something that the order book does not have; nothing was touched",
+        "operator",
+        "Correct the name, or apply the delegation file first",
+    ),
+    "TooManyDue": Advice(
+        "So much is due at once that a wrong clock or policy is likelier than the truth; nothing was ordered",
+        "operator",
+        "If it is true, start an execution with a reason and all_due_is_right",
+    ),
+    "PlanUnreadable": Advice(
+        "The run's own objects are not what this version wrote",
+        "operator",
+        "See whether two versions are deployed side by side; the order book is untouched by this",
+        "AWS: S3, runs/<run id>/",
+    ),
+    "ResultMissing": Advice(
+        "The run left no result for this; it was stopped or ran out of time",
+        "operator",
+        "Look at the execution's Map Run; the next run goes on from where the order book stands",
+        "AWS: Step Functions",
+    ),
+}
+
+UNFORESEEN = Advice(
+    "Something that nobody foresaw",
+    "operator",
+    "Read the function's log of this run; nothing was ordered twice, whatever it was: the order book saw to that",
+    "AWS: CloudWatch Logs",
+)
+
+
+def advice_for(error: str) -> Advice:
+    """Return the advice for an error by its name; names that are not ours (Lambda's, Step Functions') are unforeseen."""
+    return ADVICE.get(error, UNFORESEEN)

@@ -1,0 +1,32 @@
+"""The operator's command: what it can do, put together from one module per group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import typer
+
+from certmandate import local_commands
+
+app = typer.Typer(
+    help="Keeps delegated TLS certificates fresh, through Sectigo Certificate Manager, on AWS.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(local_commands.app, name="local")
+
+
+@app.callback()
+def _certmandate() -> None:
+    """Keep delegated TLS certificates fresh, through Sectigo Certificate Manager, on AWS."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return 0 all went well, 1 something needs a person, 2 wrong usage or bad input."""
+    try:
+        app(args=None if arguments is None else list(arguments), prog_name="certmandate")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    return 0

@@ -1,0 +1,95 @@
+"""Incidents: what of a run's report needs somebody, put together by cause."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from certmandate.advice import Advice, advice_for
+
+Row = Mapping[str, Any]
+
+NEEDS_SOMEBODY = frozenset({"failed", "held"})
+HELD_BACK = frozenset({"OrderDeclined", "OrderRejected", "OrderRevoked"})
+"""After these the daily run waits for a person, for 1 to 8 days, before it orders again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """One cause with everything that it stops."""
+
+    title: str
+    """The delegation, when it stops all of it; else `delegation/certificate`."""
+    organisation: str
+    error: str
+    text: str
+    """The error's own sentence."""
+    paths: tuple[str, ...]
+    """The certificates that were due and were not renewed because of it."""
+    expires: datetime | None
+    """When the first of them expires; None when none of them was ever issued."""
+    ssl_id: int | None = None
+    rao_email: str = ""
+
+    @property
+    def advice(self) -> Advice:
+        """What to do about it."""
+        return advice_for(self.error)
+
+    def then(self) -> str:
+        """How renewal goes on once somebody has acted."""
+        if self.error in HELD_BACK:
+            names = ", ".join(f'"{path}"' for path in self.paths)
+            return f'start an execution with {{"certificates": [{names}], "force": true, "reason": "…"}}'
+        return "the next run tries again by itself"
+
+
+def incidents_of(report: Row) -> list[Incident]:
+    """Return what needs somebody, soonest expiry first; what was never issued has nothing to lose and comes last."""
+    delegations = {one["delegation"]: one for one in report["delegations"]}
+    broken = {name for name, one in delegations.items() if one["error"]}
+    rows = [row for row in report["certificates"] if row["outcome"] in NEEDS_SOMEBODY]
+    found = [_of_delegation(delegations[name], [row for row in rows if row["delegation"] == name]) for name in broken]
+    found += [_of_certificate(row, delegations[row["delegation"]]) for row in rows if row["delegation"] not in broken]
+    return sorted(found, key=lambda one: (one.expires is None, one.expires and one.expires.isoformat(), one.title))
+
+
+def days_left(row: Row, report: Row) -> int | None:
+    """Return the days until what is served expires, negative when it has; None when nothing was ever issued."""
+    expires = _expires([row])
+    return (expires - datetime.fromisoformat(report["finished_at"])).days if expires else None
+
+
+def _of_delegation(delegation: Row, rows: list[Row]) -> Incident:
+    return Incident(
+        title=delegation["delegation"],
+        organisation=delegation["organisation"],
+        error=delegation["error"],
+        text=delegation["text"],
+        paths=tuple(_path(row) for row in rows),
+        expires=_expires(rows),
+        rao_email=delegation.get("rao_email", ""),
+    )
+
+
+def _of_certificate(row: Row, delegation: Row) -> Incident:
+    return Incident(
+        title=_path(row),
+        organisation=delegation["organisation"],
+        error=row["error"],
+        text=row["text"],
+        paths=(_path(row),),
+        expires=_expires([row]),
+        ssl_id=row["ssl_id"],
+        rao_email=delegation.get("rao_email", ""),
+    )
+
+
+def _path(row: Row) -> str:
+    return f"{row['delegation']}/{row['name']}"
+
+
+def _expires(rows: Iterable[Row]) -> datetime | None:
+    return min((datetime.fromisoformat(row["not_after"]) for row in rows if row["not_after"]), default=None)

@@ -1,0 +1,58 @@
+"""What stands in `build/run/` after a run: the report, the history, SCM's root, and the certificates as the S3 store holds them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from local.run import Finished, LocalSystem
+
+PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
+_FILES = ("cert.pem", "chain.pem", "fullchain.pem", "privkey.pem")
+_OURS = ("report.json", "history.json", "scm-root.pem")
+CERTIFICATES = "certificates"
+
+
+def write_products(system: LocalSystem, finished: Finished, folder: Path) -> None:
+    """Write all of it; what an earlier run left there is removed first, and nothing else.
+
+    A run that ended before it could report leaves no `report.json`. Raises OSError.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in _OURS:
+        (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / CERTIFICATES, ignore_errors=True)
+    if finished.report is not None:
+        (folder / "report.json").write_text(_json(finished.report), encoding="utf-8")
+    (folder / "history.json").write_text(_json(finished.history), encoding="utf-8")
+    (folder / "scm-root.pem").write_text(system.simulator.root_pem, encoding="ascii")
+    _write_certificates(system, folder / CERTIFICATES)
+
+
+def _write_certificates(system: LocalSystem, folder: Path) -> None:
+    s3, bucket = system.aws.client("s3"), system.aws.outputs["StoreBucket"]
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{CERTIFICATES}/")
+    keys = [item["Key"] for page in pages for item in page.get("Contents", ())]
+    for pointer in (key for key in keys if key.endswith("/current.json")):
+        _, delegation, certificate, _ = pointer.split("/")
+        path = json.loads(_read(s3, bucket, pointer))["path"]
+        for name in _FILES:
+            _write_private(folder / delegation / certificate / name, _read(s3, bucket, path + name))
+
+
+def _read(s3: Any, bucket: str, key: str) -> bytes:
+    content: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    return content
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    for folder in (path.parent.parent.parent, path.parent.parent, path.parent):
+        folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+    path.touch(mode=PRIVATE_FILE)  # before there is anything in it to read
+    path.write_bytes(content)
+
+
+def _json(document: object) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,105 @@
+"""What a run is doing at this moment, read from the history of its execution: one line per change."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+Event = Mapping[str, Any]
+
+_ENTERED = {
+    "InspectDelegation": "inspecting",
+    "Enroll": "enrolling",
+    "StillPending": "still pending; the next run collects it",
+}
+_CAUGHT = {"DelegationFailed", "NotOrdered", "NotStored"}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One delegation or certificate has moved."""
+
+    moment: datetime
+    path: str
+    """`delegation` or `delegation/certificate`."""
+    text: str
+
+
+@dataclass(slots=True)
+class _Child:
+    """How far one child execution has been read; `subjects` says which certificate each event is about."""
+
+    delegation: str
+    read: int = 0
+    subjects: dict[int, str] = field(default_factory=dict)
+    failures: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+
+class Progress:
+    """Reads the same growing history again and again and tells what is new."""
+
+    def __init__(self) -> None:
+        self._children: dict[str, _Child] = {}
+
+    def changes(self, history: Mapping[str, Any]) -> list[Change]:
+        """Return what has changed since the last call, oldest first."""
+        found = [change for child in history["children"] for change in self._changes(child)]
+        return sorted(found, key=lambda change: change.moment)
+
+    def _changes(self, child: Mapping[str, Any]) -> Iterator[Change]:
+        execution = child["execution"]
+        delegation = json.loads(execution["input"])["delegation"]
+        known = self._children.setdefault(execution["executionArn"], _Child(delegation))
+        for event in child["events"][known.read :]:
+            subject = known.subjects[event["id"]] = _subject(event, known)
+            text = _told(event, subject, known)
+            if text:
+                yield Change(datetime.fromisoformat(event["timestamp"]), subject, text)
+        known.read = len(child["events"])
+
+
+def _subject(event: Event, known: _Child) -> str:
+    """The certificate that a state's input names; what follows an event is about the same one."""
+    entered = event.get("stateEnteredEventDetails")
+    if entered:
+        certificate = json.loads(entered["input"]).get("certificate")
+        return f"{known.delegation}/{certificate}" if certificate else known.delegation
+    return known.subjects.get(event["previousEventId"], known.delegation)
+
+
+def _told(event: Event, subject: str, known: _Child) -> str:
+    if entered := event.get("stateEnteredEventDetails"):
+        return _entered(entered)
+    if left := event.get("stateExitedEventDetails"):
+        return _left(left)
+    if failed := event.get("taskFailedEventDetails"):
+        known.failures[subject, failed["error"]] += 1
+        return _failed(failed["error"], known.failures[subject, failed["error"]])
+    return ""
+
+
+def _entered(details: Mapping[str, Any]) -> str:
+    if details["name"] in _CAUGHT:
+        return f"failed: {json.loads(details['input'])['error']['Error']}"
+    return _ENTERED.get(details["name"], "")
+
+
+def _left(details: Mapping[str, Any]) -> str:
+    output = json.loads(details.get("output", "{}"))
+    if details["name"] == "InspectDelegation":
+        return f"inspected, {len(output['certificates'])} due"
+    if details["name"] == "Enroll":
+        return f"ordered (SSL ID {output['ssl_id']})" if output["status"] == "ordered" else str(output["status"])
+    return "stored" if details["name"] == "Collect" else ""
+
+
+def _failed(error: str, times: int) -> str:
+    polls = f"{times} poll{'s' if times > 1 else ''}"
+    return {
+        "OrderPending": f"pending ({polls})",
+        "OrderUnconfirmed": f"the answer was lost; looking for the order (try {times})",
+    }.get(error, f"{error} (try {times})")

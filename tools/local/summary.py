@@ -1,0 +1,68 @@
+"""What a run has cost: calls to SCM and to AWS, in all and for one renewal."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from local.calls import Call
+from scm_simulator import RecordedCall
+
+ENROLL = "POST /api/ssl/v1/enroll"
+_SSL_ID = re.compile(r"/(\d+)(?:/|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class OneRenewal:
+    """The calls to SCM for one certificate, all steps; what its delegation's certificates share is not in it."""
+
+    path: str
+    ssl_id: int
+    operations: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Calls of one run."""
+
+    scm: Mapping[str, int]
+    """By operation."""
+    aws: Mapping[str, int]
+    """By who called: a function's name or Step Functions (`states`)."""
+    immediate: OneRenewal | None
+    """The costliest renewal among those that SCM issued at once, if the run had one."""
+    renewals: int
+
+    @property
+    def aws_per_renewal(self) -> float:
+        """Calls of enroll and collect for one renewed certificate, on average."""
+        calls = sum(count for who, count in self.aws.items() if who in {"EnrollFunction", "CollectFunction"})
+        return calls / self.renewals if self.renewals else 0.0
+
+
+def costs_of(
+    rows: Sequence[Mapping[str, Any]],
+    scm_calls: Sequence[RecordedCall],
+    aws_calls: Iterable[Call],
+    predecessors: Mapping[int, int],
+) -> Costs:
+    """Count the calls of the run whose report has *rows* of certificates; *predecessors*: SSL ID to the one it renewed."""
+    renewed = [row for row in rows if row["outcome"] == "renewed"]
+    each = [_one(row, scm_calls, predecessors) for row in renewed]
+    at_once = [one for one in each if sum("/collect/" in operation for operation in one.operations) == 1]
+    return Costs(
+        scm=Counter(call.operation for call in scm_calls),
+        aws=Counter(call.who.rpartition("-")[2] for call in aws_calls),
+        immediate=max(at_once, key=lambda one: len(one.operations), default=None),
+        renewals=len(renewed),
+    )
+
+
+def _one(row: Mapping[str, Any], calls: Iterable[RecordedCall], predecessors: Mapping[int, int]) -> OneRenewal:
+    """One enroll, and every call that names the new order or, to mark it, the old one."""
+    ids = {row["ssl_id"], predecessors.get(row["ssl_id"])}
+    about = [call.operation for call in calls if ids & {int(text) for text in _SSL_ID.findall(call.path)}]
+    return OneRenewal(f"{row['delegation']}/{row['name']}", row["ssl_id"], (ENROLL, *about))
