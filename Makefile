@@ -31,9 +31,9 @@ check: .venv/.dev .venv-sam/.sam ## the whole static gate
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m gate.shape functions tools
-	$(BIN)/python -m gate.layer functions infra/dependencies
+	$(BIN)/python -m gate.layer functions infra/dependencies requirements/functions.in
 	$(BIN)/python -m gate.template template.yaml
 	$(BIN)/python -m gate.asl template.yaml
 	$(SAM) validate --lint

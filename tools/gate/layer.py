@@ -1,7 +1,10 @@
-"""Whether the trimmed layer serves the functions: `python -m gate.layer functions infra/dependencies`.
+"""Whether the layer serves the functions.
 
-infra/dependencies/Makefile leaves out most of boto3's services and some packages. A function that needs one
-of them would fail in Lambda alone: here the packages are whole.
+`python -m gate.layer functions infra/dependencies requirements/functions.in`
+
+A function may import the standard library, its own package, and what requirements/functions.in names. Of
+that, infra/dependencies/Makefile leaves out most of boto3's services and some packages. A function that needs
+what is not there would fail in Lambda alone: here everything is installed.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from gate.findings import report
@@ -31,33 +35,69 @@ def services(module: ast.Module) -> Iterator[tuple[int, str]]:
 
 
 def imports(module: ast.Module) -> Iterator[tuple[int, str]]:
-    """Yield (line, dotted name) of each module or name imported from one."""
+    """Yield (line, dotted name) of each module, or name in one, that is imported when the code runs."""
+    blocks = [node for node in ast.walk(module) if isinstance(node, ast.If) and _is_type_checking(node.test)]
+    for_types_only = {inner for block in blocks for inner in ast.walk(block)}
     for node in ast.walk(module):
-        if isinstance(node, ast.Import):
+        if isinstance(node, ast.Import) and node not in for_types_only:
             yield from ((node.lineno, alias.name) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif isinstance(node, ast.ImportFrom) and node.module and node not in for_types_only:
             yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
 
 
-def faults(functions: Path, dependencies: Path) -> Iterator[str]:
+def _is_type_checking(test: ast.expr) -> bool:
+    return isinstance(test, ast.Name) and test.id == "TYPE_CHECKING"
+
+
+def named(requirements: str) -> frozenset[str]:
+    """Return the top-level modules of the packages that a requirements file names."""
+    names = re.findall(r"^[a-z][a-z0-9-]*", requirements, re.MULTILINE)
+    return frozenset(name.replace("-", "_") for name in [*names, "botocore"])  # boto3's other half
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """What the layer offers to the functions."""
+
+    packages: frozenset[str]
+    services: frozenset[str]
+    left_out: tuple[str, ...]
+
+    @classmethod
+    def read(cls, dependencies: Path, requirements: Path) -> Layer:
+        """Read it from the layer's makefile and from the list of packages."""
+        makefile = (dependencies / "Makefile").read_text(encoding="utf-8")
+        left_out = [path.removesuffix(".py").replace("/", ".") + "." for path in variable(makefile, "UNUSED")]
+        packages = named(requirements.read_text(encoding="utf-8"))
+        return cls(packages, variable(makefile, "SERVICES"), tuple(left_out))
+
+    def lacks(self, name: str, own: frozenset[str]) -> str:
+        """Return why the module *name* is not there, or nothing; *own* are the modules beside it."""
+        if f"{name}.".startswith(self.left_out):
+            return f"{name} is left out of the layer (UNUSED in its Makefile)"
+        root = name.partition(".")[0]
+        known = root in self.packages or root in own or root in sys.stdlib_module_names
+        return "" if known else f"{root} is none of the packages in requirements/functions.in"
+
+
+def faults(functions: Path, layer: Layer) -> Iterator[str]:
     """Yield every service and module that the functions use and the layer does not have."""
-    makefile = (dependencies / "Makefile").read_text(encoding="utf-8")
-    kept, left_out = variable(makefile, "SERVICES"), variable(makefile, "UNUSED")
-    packages = tuple(path.removesuffix(".py").replace("/", ".") + "." for path in left_out)
+    own = frozenset(path.stem for path in functions.iterdir())
     for file in sorted(functions.rglob("*.py")):
         module = ast.parse(file.read_text(encoding="utf-8"))
         for line, service in services(module):
-            if service not in kept:
-                yield f"{file}:{line}: {service} is not among the SERVICES of {dependencies}/Makefile"
+            if service not in layer.services:
+                yield f"{file}:{line}: the layer's boto3 does not know {service} (SERVICES in its Makefile)"
         for line, name in imports(module):
-            if f"{name}.".startswith(packages):
-                yield f"{file}:{line}: {name} is left out of the layer: see UNUSED in {dependencies}/Makefile"
+            if lack := layer.lacks(name, own):
+                yield f"{file}:{line}: {lack}"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Check the folders of functions and dependencies named in *arguments*."""
-    functions, dependencies = map(Path, arguments or sys.argv[1:])
-    return report(faults(functions, dependencies), clean="the layer holds what the functions ask of it")
+    """Check the folders of functions and dependencies, and the list of packages, named in *arguments*."""
+    functions, dependencies, requirements = map(Path, arguments or sys.argv[1:])
+    layer = Layer.read(dependencies, requirements)
+    return report(faults(functions, layer), clean="the layer holds what the functions ask of it")
 
 
 if __name__ == "__main__":
