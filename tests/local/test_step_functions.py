@@ -181,6 +181,14 @@ def test_more_failures_than_tolerated_fail_the_map_by_name(run: Run) -> None:
     assert (execution["status"], execution["error"]) == ("FAILED", "States.ExceedToleratedFailureThreshold")
 
 
+@pytest.mark.parametrize(("failing", "status"), [(1, "SUCCEEDED"), (2, "FAILED")])
+def test_a_share_of_failures_is_tolerated_and_no_more(run: Run, failing: int, status: str) -> None:
+    """40 percent of three items are one."""
+    items = [{"name": "lost" if number < failing else "fine"} for number in range(3)]
+
+    assert run({"do": "tolerant", "items": items})["execution"]["status"] == status
+
+
 @pytest.mark.parametrize(
     ("do", "error"),
     [

@@ -352,9 +352,7 @@ def _result_writer_writes_results(_: Repairs) -> Iterator[None]:
     target = _module(base + "resource_eval.resource_eval_s3").ResourceEvalS3
 
     def evaluate(writer: Any, env: Any) -> None:
-        env.stack[-1] = (
-            env.states.get_input()
-        )  # in place of the children's outputs: the manifest replaces them
+        env.stack[-1] = env.states.get_input()  # not the children's outputs: the manifest replaces them
         writer.parargs.eval(env=env)
         writer.resource_eval.eval_resource(env=env)
 
