@@ -1,4 +1,4 @@
-"""Lint a SAM template: `python -m gate.template template.yaml`.
+"""Lint templates, SAM's or plain: `python -m gate.template template.yaml infra/*.yaml`.
 
 cfn-lint reads the source, and what SAM makes of it: a Ref to nothing in Globals, a circular dependency or a
 misspelt IAM action shows only there. Handlers, code folders and schedules are nobody's but ours to check.
@@ -25,16 +25,24 @@ REGION = "eu-west-1"  # any region that has all services used
 def faults(template: Path) -> Iterator[str]:
     """Yield every fault of *template*."""
     text = template.read_text(encoding="utf-8")
+    parsed = yaml_parse(text)
     yield from (f"{template}: {fault}" for fault in _cfn_lint(text))
-    yield from (f"{template}: {fault}" for fault in handlers.faults(yaml_parse(text), template.parent))
+    if "Transform" in parsed:
+        yield from (f"{template}: {fault}" for fault in handlers.faults(parsed, template.parent))
+        yield from _transformed(template)
+    else:
+        yield from (f"{template}: {fault}" for fault in schedule.faults(parsed))
+
+
+def _transformed(template: Path) -> Iterator[str]:
     os.environ.setdefault("AWS_DEFAULT_REGION", REGION)  # SAM's transform asks for one
     try:
         plain = load(template, {}).body
     except TemplateProblem as refused:
         yield f"{template}: {refused}"
-        return
-    yield from (f"{template}, transformed: {fault}" for fault in _cfn_lint(json.dumps(plain, indent=1)))
-    yield from (f"{template}, transformed: {fault}" for fault in schedule.faults(plain))
+    else:
+        found = [*_cfn_lint(json.dumps(plain, indent=1)), *schedule.faults(plain)]
+        yield from (f"{template}, transformed: {fault}" for fault in found)
 
 
 def _cfn_lint(text: str) -> Iterator[str]:
@@ -44,9 +52,10 @@ def _cfn_lint(text: str) -> Iterator[str]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Lint the template named in *arguments*."""
-    (template,) = arguments or sys.argv[1:]
-    return report(faults(Path(template)), clean=f"{template}: sound, before and after SAM's transform")
+    """Lint the templates named in *arguments*."""
+    templates = arguments or sys.argv[1:]
+    found = (fault for template in templates for fault in faults(Path(template)))
+    return report(found, clean=f"{', '.join(templates)}: sound, before and after SAM's transform")
 
 
 if __name__ == "__main__":
