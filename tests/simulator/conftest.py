@@ -7,9 +7,6 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-
-from scm_simulator import Account, Department, Domain, OAuthClient, Organisation, Profile, Simulator, World
-from scm_simulator.conformance import Conformance
 from tests.simulator.material import (
     APPROVER,
     BASE_URL,
@@ -28,6 +25,10 @@ from tests.simulator.material import (
     RequestMaker,
     a_csr,
 )
+
+from scm_simulator import Account, Department, Domain, OAuthClient, Organisation, Profile, Simulator, World
+from scm_simulator.conformance import Conformance
+
 
 @pytest.fixture
 def clock() -> Clock:
@@ -154,5 +155,3 @@ def enroll(scm: httpx.Client, request_for: RequestMaker) -> Enroll:
         return int(answer.json()["sslId"])
 
     return make
-
-

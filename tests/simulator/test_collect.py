@@ -9,8 +9,6 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs7
-
-from scm_simulator import Simulator
 from tests.simulator.material import (
     NAME,
     OTHER_NAME,
@@ -21,6 +19,8 @@ from tests.simulator.material import (
     names_in,
     refusal,
 )
+
+from scm_simulator import Simulator
 
 Collect = Callable[..., httpx.Response]
 

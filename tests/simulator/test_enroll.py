@@ -3,8 +3,6 @@
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-
-from scm_simulator import Simulator
 from tests.simulator.material import (
     DEPARTMENT,
     FOREIGN_DEPARTMENT,
@@ -20,6 +18,8 @@ from tests.simulator.material import (
     names_in,
     refusal,
 )
+
+from scm_simulator import Simulator
 
 
 def test_enrolment_answers_two_ids_and_no_certificate(
@@ -180,7 +180,7 @@ def test_a_plain_entry_permits_itself_and_a_star_all_below(entry: str, name: str
 
 
 def test_a_department_closed_to_the_api_refuses(connect: ClientMaker, request_for: RequestMaker):
-    """"Web / REST API" was not ticked: only the registration authority can change that."""
+    """ "Web / REST API" was not ticked: only the registration authority can change that."""
     above = connect("rao")
 
     answer = above.post("/ssl/v1/enroll", json=request_for("closed.example.edu", orgId=2003))

@@ -6,8 +6,6 @@ from typing import Any
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-
-from scm_simulator import Simulator
 from tests.simulator.material import (
     NAME,
     OTHER_NAME,
@@ -20,6 +18,8 @@ from tests.simulator.material import (
     names_in,
     refusal,
 )
+
+from scm_simulator import Simulator
 
 
 def test_renew_by_id_gives_a_new_id_and_marks_the_old(

@@ -36,12 +36,15 @@ class Server:
 
     def __init__(self, simulator: Simulator, *, tls: bool = True, port: int = 0) -> None:
         """Listen on *port* of 127.0.0.1 (0: any free one) at once; requests are answered within `with`."""
+        authority = TlsAuthority() if tls else None
+        context = authority.context() if authority else None
+        self._listener = _Listener((LOOPBACK, port), simulator, context)
         self._folder = tempfile.TemporaryDirectory(prefix="scm-simulator-")
-        self.ca_file = Path(self._folder.name, "tls-ca.pem") if tls else None
         self.roots_file = Path(self._folder.name, "scm-root.pem")
         self.roots_file.write_text(simulator.root_pem)
-        context = TlsAuthority().serve(self.ca_file) if self.ca_file else None
-        self._listener = _Listener((LOOPBACK, port), simulator, context)
+        self.ca_file = Path(self._folder.name, "tls-ca.pem") if authority else None
+        if authority and self.ca_file:
+            self.ca_file.write_text(authority.ca_pem)
         self.port = int(self._listener.server_address[1])
         self.base_url = f"{'https' if tls else 'http'}://{LOOPBACK}:{self.port}/api"
         self._thread = Thread(target=self._listener.serve_forever, args=(0.1,), daemon=True)

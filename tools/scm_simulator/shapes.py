@@ -213,7 +213,12 @@ DCV_STATUS = {
 }
 ADMIN = {"id": int, "type": str, "login": str, "forename": str, "surname": str, "email": str}
 ADMIN_DETAILS = {
-    **ADMIN,
+    "id": int,
+    "type": str,
+    "login?": str,
+    "forename?": str,
+    "surname?": str,
+    "email?": str,
     "status?": str,
     "activeState?": str,
     "activeStatus?": str,

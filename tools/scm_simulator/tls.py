@@ -6,7 +6,6 @@ import ipaddress
 import ssl
 import tempfile
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -34,9 +33,13 @@ class TlsAuthority:
         builder = _with_leaf_extensions(_builder(name, self.key.public_key()), key)
         self.certificate = builder.sign(key, hashes.SHA256())
 
-    def serve(self, ca_file: Path) -> ssl.SSLContext:
-        """Write the CA to *ca_file*; return a server's context with the certificate."""
-        ca_file.write_bytes(self.ca.public_bytes(Encoding.PEM))
+    @property
+    def ca_pem(self) -> str:
+        """The CA to trust, as PEM."""
+        return self.ca.public_bytes(Encoding.PEM).decode()
+
+    def context(self) -> ssl.SSLContext:
+        """Return a server's context with the certificate; the key is in a file for a moment only."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         with tempfile.NamedTemporaryFile(suffix=".pem") as pair:
             pair.write(self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))

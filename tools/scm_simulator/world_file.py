@@ -78,7 +78,7 @@ class _Reader:
         if kind is Behaviour:
             return self.behaviour(node, place)
         members = self.members(node, place)
-        given = self.fields(flattened(members, kind) if kind is Dials else members, kind, place)
+        given = self.fields(self.ungrouped(members, place) if kind is Dials else members, kind, place)
         for field in dataclasses.fields(kind):
             if field.name not in given and _is_required(field):
                 raise self.wrong(place, f"{field.name} is missing")
@@ -90,7 +90,20 @@ class _Reader:
         if "name" not in members:
             raise self.wrong(place, "name is missing")
         name = self.value(members.pop("name"), str, (*place, "name"))
-        return Behaviour(name, self.fields(flattened(members, Dials), Dials, place))
+        return Behaviour(name, self.fields(self.ungrouped(members, place), Dials, place))
+
+    def ungrouped(self, members: Mapping[str, yaml.Node], place: Place) -> dict[str, yaml.Node]:
+        """Return dials with groups undone: `issuance: {polls: 3}` is `issuance_polls: 3`."""
+        names = {field.name for field in dataclasses.fields(Dials)}
+        flat: dict[str, yaml.Node] = {}
+        for name, node in members.items():
+            if name in names or not isinstance(node, yaml.MappingNode):
+                flat[name] = node
+                continue
+            for inner_name, value in self.members(node, (*place, name)).items():
+                flat[f"{name}_{inner_name}"] = value
+                self.lines[(*place, f"{name}_{inner_name}")] = self.lines[(*place, name, inner_name)]
+        return flat
 
     def fields(self, members: Mapping[str, yaml.Node], kind: Any, place: Place) -> dict[str, Any]:
         """Return the values of *members* by the fields of *kind*; an unknown one is an error."""
@@ -99,18 +112,6 @@ class _Reader:
             if name not in hints:
                 raise self.wrong((*place, name), f"is not a known field{_meant(name, hints)}")
         return {name: self.value(node, hints[name], (*place, name)) for name, node in members.items()}
-
-
-def flattened(members: Mapping[str, yaml.Node], kind: Any) -> dict[str, yaml.Node]:
-    """Return *members* with groups undone: `issuance: {polls: 3}` is `issuance_polls: 3`."""
-    names = {field.name for field in dataclasses.fields(kind)}
-    flat: dict[str, yaml.Node] = {}
-    for name, node in members.items():
-        if name in names or not isinstance(node, yaml.MappingNode):
-            flat[name] = node
-        else:
-            flat |= {f"{name}_{key.value}": value for key, value in node.value}
-    return flat
 
 
 def read_world(path: Path) -> World:

@@ -19,13 +19,11 @@ from scm_simulator.world import PRIVILEGES
 
 def _seen(call: Call) -> list[Admin]:
     """Return the account itself and those that manage nothing but what it manages too."""
-    mine = call.state.visible(call.admin)
-    above = call.admin.spec.mrao or bool(call.admin.spec.organisations)
-    return [
-        admin
-        for admin in call.state.admins.values()
-        if admin is call.admin or (above and call.state.visible(admin) <= mine)
-    ]
+    me, everyone = call.admin, call.state.admins.values()
+    if me.spec.mrao:
+        return list(everyone)
+    mine = call.state.visible(me) if me.spec.organisations else frozenset[int]()
+    return [one for one in everyone if one is me or (not one.spec.mrao and call.state.visible(one) <= mine)]
 
 
 def _credentials(admin: Admin) -> list[dict[str, Any]]:

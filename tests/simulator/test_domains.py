@@ -1,0 +1,242 @@
+"""Domains, their delegation and their validation (SCM reference §7, §8)."""
+
+from typing import Any
+
+import httpx
+import pytest
+from tests.simulator.material import NAME, ClientMaker, Clock, RequestMaker, refusal
+
+from scm_simulator import Simulator
+
+STAR = f"*.{NAME}"
+
+
+def names(answer: httpx.Response) -> list[str]:
+    return [one["name"] for one in answer.json()]
+
+
+def id_of(client: httpx.Client, name: str) -> int:
+    [found] = [one for one in client.get("/domain/v1", params={"size": 200}).json() if one["name"] == name]
+    return int(found["id"])
+
+
+def test_an_officer_sees_the_domains_delegated_to_its_department(scm: httpx.Client, connect: ClientMaker):
+    """The plain entry and the star entry are two domains with two ids."""
+    listed = scm.get("/domain/v1")
+
+    assert names(listed) == [
+        NAME,
+        STAR,
+        "asked.example.edu",
+        "asleep.example.edu",
+        "lapsed.example.edu",
+    ]
+    assert listed.headers["x-total-count"] == "5"
+    assert names(connect("other-drao").get("/domain/v1")) == ["theirs.example.edu"]
+    assert scm.get("/domain/v1/count").json() == {"count": 5}
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({"name": "asleep"}, ["asleep.example.edu"]),
+        ({"state": "inactive"}, ["asleep.example.edu"]),
+        ({"status": "requested"}, ["asked.example.edu"]),
+        ({"size": 1, "position": 1}, [STAR]),
+        ({"orgId": 2002}, []),
+    ],
+)
+def test_domains_are_filtered_and_paged(scm: httpx.Client, query: dict[str, Any], found: list[str]):
+    """As every list is."""
+    assert names(scm.get("/domain/v1", params=query)) == found
+
+
+def test_details_tell_the_delegation_and_the_validation(scm: httpx.Client):
+    """Of the delegations only the account's own are told."""
+    shown = scm.get(f"/domain/v1/{id_of(scm, NAME)}").json()
+
+    assert shown["delegations"] == [{"orgId": 2001, "certTypes": ["SSL"], "status": "ACTIVE"}]
+    assert (shown["validationStatus"], shown["dcvExpiration"]) == ("VALIDATED", "2026-11-17")
+
+
+def test_a_validation_ends_with_its_time(scm: httpx.Client, clock: Clock):
+    """Ninety days later everything is as before but the validation."""
+    number = id_of(scm, "lapsed.example.edu")
+
+    assert scm.get(f"/domain/v1/{number}").json()["validationStatus"] == "EXPIRED"
+
+
+@pytest.mark.parametrize(
+    ("dcv", "dialect", "word"),
+    [
+        ("NOT_VALIDATED", "labels", "Not validated"),
+        ("VALIDATED", "labels", "Validated"),
+        ("EXPIRED", "constants", "EXPIRED"),
+    ],
+)
+def test_validations_are_told_in_constants_or_labels(
+    simulator: Simulator, scm: httpx.Client, dcv: Any, dialect: Any, word: str
+):
+    """Text and example of the documentation differ: normalise."""
+    simulator.dials.dcv, simulator.dials.enum_dialect = dcv, dialect
+
+    shown = scm.get(f"/domain/v1/{id_of(scm, NAME)}").json()
+
+    assert shown["validationStatus"] == word
+    assert ("dcvExpiration" in shown) == (dcv != "NOT_VALIDATED")
+
+
+def test_unknown_and_foreign_domains_are_not_found(
+    simulator: Simulator, scm: httpx.Client, connect: ClientMaker
+):
+    """One cannot tell them apart, unless the dial says so."""
+    foreign = id_of(connect("other-drao"), "theirs.example.edu")
+
+    assert refusal(scm.get("/domain/v1/4711")) == (404, -727)
+    assert refusal(scm.get(f"/domain/v1/{foreign}")) == (404, -727)
+    simulator.dials.foreign_id = "denied"
+    assert refusal(scm.get(f"/domain/v1/{foreign}")) == (400, -37)
+
+
+def delegation(place: int = 2001) -> dict[str, Any]:
+    return {"orgId": place, "certTypes": ["SSL"]}
+
+
+def test_a_new_domain_is_delegated_validated_and_only_then_of_use(
+    simulator: Simulator, connect: ClientMaker, request_for: RequestMaker
+):
+    """Created by the registration authority its delegation is active, its validation is still to come."""
+    above, officer = connect("rao"), connect()
+    body = {"name": "new.example.edu", "delegations": [delegation()]}
+
+    created = above.post("/domain/v1", json=body)
+    early = officer.post("/ssl/v1/enroll", json=request_for("new.example.edu"))
+    simulator.behave("new.example.edu", dcv="VALIDATED")
+
+    assert created.status_code == 201
+    assert created.headers["location"].endswith(f"/api/domain/v1/{id_of(officer, 'new.example.edu')}")
+    assert refusal(early) == (400, -107)
+    assert officer.post("/ssl/v1/enroll", json=request_for("new.example.edu")).is_success
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"name": NAME, "delegations": [delegation()]}, -700),
+        ({"name": "no name", "delegations": [delegation()]}, -732),
+        ({"name": "new.example.edu", "delegations": []}, -709),
+        ({"name": "new.example.edu", "delegations": [{"orgId": 2001}]}, -1001),
+        ({"name": "new.example.edu", "delegations": [delegation(4711)]}, -1023),
+    ],
+)
+def test_a_domain_is_refused_with_a_code_of_its_own(connect: ClientMaker, body: dict[str, Any], code: int):
+    """Nothing half-made stays behind."""
+    above = connect("rao")
+
+    assert refusal(above.post("/domain/v1", json=body)) == (400, code)
+    assert "new.example.edu" not in names(above.get("/domain/v1"))
+
+
+def test_an_officer_needs_the_privilege_to_touch_domains(scm: httpx.Client):
+    """A bot for renewals does without."""
+    assert refusal(scm.post("/domain/v1", json={"name": "x.example.edu"})) == (400, -3)
+    assert refusal(scm.delete(f"/domain/v1/{id_of(scm, NAME)}")) == (400, -3)
+
+
+def test_a_requested_delegation_is_approved_or_rejected_by_those_above(
+    connect: ClientMaker, request_for: RequestMaker
+):
+    """Until then the name is not allowed."""
+    above, officer = connect("rao"), connect()
+    number = id_of(above, "asked.example.edu")
+    request = request_for("asked.example.edu")
+
+    assert refusal(officer.post("/ssl/v1/enroll", json=request)) == (400, -1010)
+    assert above.post(f"/domain/v1/{number}/delegation/approve", json={"orgId": 2001}).status_code == 200
+    assert officer.post("/ssl/v1/enroll", json=request).is_success
+    assert refusal(above.post(f"/domain/v1/{number}/delegation/reject", json={"orgId": 2001})) == (400, -705)
+    assert refusal(officer.post(f"/domain/v1/{number}/delegation/approve", json={"orgId": 2001})) == (400, -3)
+
+
+def test_a_rejected_delegation_is_gone(connect: ClientMaker):
+    """The department no longer sees the domain."""
+    above = connect("rao")
+    number = id_of(above, "asked.example.edu")
+
+    assert above.post(f"/domain/v1/{number}/delegation/reject", json={"orgId": 2001}).status_code == 200
+    assert "asked.example.edu" not in names(connect().get("/domain/v1"))
+
+
+def test_delegations_are_given_and_withdrawn(connect: ClientMaker, request_for: RequestMaker):
+    """A DELETE with a body: some HTTP libraries cannot."""
+    above, officer = connect("rao"), connect()
+    theirs, mine = id_of(above, "theirs.example.edu"), id_of(above, NAME)
+
+    assert above.post(f"/domain/v1/{theirs}/delegation", json=delegation()).status_code == 200
+    assert officer.post("/ssl/v1/enroll", json=request_for("theirs.example.edu")).is_success
+    answer = above.request("DELETE", f"/domain/v1/{mine}/delegation", json=delegation())
+    assert answer.status_code == 200
+    assert refusal(officer.post("/ssl/v1/enroll", json=request_for(NAME))) == (400, -1010)
+
+
+def test_several_domains_are_delegated_at_once(connect: ClientMaker):
+    """One unknown id spoils them all."""
+    above = connect("rao")
+    numbers = [id_of(above, NAME), id_of(above, STAR)]
+
+    assert above.post("/domain/v1/delegation", json=delegation(2002) | {"domainIds": numbers}).is_success
+    assert {NAME, STAR} <= set(names(connect("other-drao").get("/domain/v1")))
+    assert refusal(above.post("/domain/v1/delegation", json=delegation() | {"domainIds": [4711]})) == (
+        400,
+        -727,
+    )
+    assert refusal(above.post("/domain/v1/delegation", json=delegation())) == (400, -1001)
+
+
+def test_only_the_master_suspends_and_only_a_manager_of_all_deletes(connect: ClientMaker):
+    """A domain is shared among all that it is delegated to."""
+    above, master = connect("rao"), connect("mrao")
+    number = id_of(above, NAME)
+
+    assert refusal(above.put(f"/domain/v1/{number}/suspend")) == (400, -738)
+    assert master.put(f"/domain/v1/{number}/suspend").status_code == 200
+    assert master.get(f"/domain/v1/{number}").json()["state"] == "SUSPENDED"
+    assert master.put(f"/domain/v1/{number}/activate").status_code == 200
+    assert above.delete(f"/domain/v1/{number}").status_code == 204
+    assert above.get(f"/domain/v1/{number}").status_code == 404
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_validations_are_listed_with_the_end_of_each(connect: ClientMaker, version: str):
+    """`expiresIn` is a bot's early warning."""
+    above = connect("rao")
+
+    def listed(**query: Any) -> list[str]:
+        return [one["domain"] for one in above.get(f"/dcv/{version}/validation", params=query).json()]
+
+    assert len(listed()) == 7
+    assert listed(dcvStatus="EXPIRED") == listed(dcvStatus="Expired") == ["lapsed.example.edu"]
+    assert listed(department=2001, expiresIn=30) == ["lapsed.example.edu"]
+    assert listed(department=2002) == ["theirs.example.edu"]
+    assert len(listed(org=2000)) == 7
+    assert listed(domain="asleep", orderStatus="NOT_INITIATED") == ["asleep.example.edu"]
+    assert listed(orderStatus="SUBMITTED") == []
+
+
+def test_the_validation_of_one_domain_is_told(connect: ClientMaker):
+    """By name, not by id."""
+    above = connect("rao")
+
+    shown = above.post("/dcv/v2/validation/status", json={"domain": "lapsed.example.edu"}).json()
+
+    assert (shown["status"], shown["expirationDate"]) == ("EXPIRED", "2026-05-20")
+    assert refusal(above.post("/dcv/v1/validation/status", json={"domain": "none.example.edu"})) == (
+        400,
+        -727,
+    )
+
+
+def test_validations_need_their_privilege(scm: httpx.Client):
+    """The attested refusal of an officer without allowDCV."""
+    assert refusal(scm.get("/dcv/v1/validation")) == (400, -3)
+    assert refusal(scm.post("/dcv/v2/validation/status", json={"domain": NAME})) == (400, -3)
