@@ -20,6 +20,7 @@ from botocore.exceptions import (
     IncompleteReadError,
     ResponseStreamingError,
 )
+from botocore.exceptions import ConnectionError as NoConnectionError
 
 from renewal.domain.errors import RenewalError, StoreRefused, StoreUnavailable
 
@@ -59,7 +60,7 @@ _BUSY = frozenset(
 )
 """AWS's codes that mean "later", whatever their HTTP status (botocore's retry tables, AWS's pages)."""
 
-_NO_ANSWER = (HTTPClientError, IncompleteReadError, ResponseStreamingError)
+_NO_ANSWER = (NoConnectionError, HTTPClientError, IncompleteReadError, ResponseStreamingError)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -73,12 +74,12 @@ def client(service: str, region: str | None = None) -> Any:
     with _lock:
         if (service, region) not in _clients:
             make: Any = boto3.client  # its stubs want the service as a literal
-            _clients[service, region] = make(service, region_name=region, config=_config(service))
+            _clients[service, region] = make(service, region_name=region, config=config_of(service))
         return _clients[service, region]
 
 
-def _config(service: str) -> Config:
-    """Return attempts, and time-outs in seconds."""
+def config_of(service: str) -> Config:
+    """Return how often a service is asked, and for how many seconds."""
     attempts = 1 if service in _SINGLE_ATTEMPT else _ATTEMPTS
     retries: Any = {"mode": "standard", "total_max_attempts": attempts}
     return Config(retries=retries, connect_timeout=5, read_timeout=20)

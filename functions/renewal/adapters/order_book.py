@@ -45,7 +45,7 @@ class DynamoDbOrderBook(OrderBookReader):
         self._revisions: dict[tuple[str, str], int] = {}
 
     def stored(self, paths: Iterable[tuple[str, str]]) -> dict[tuple[str, str], StoredCertificate]:
-        """Remember the revisions: `open` rests on what was read last."""
+        """Remember the revisions: `open` rests on what was read before it."""
         found = super().stored(paths)
         self._revisions.update({path: stored.revision for path, stored in found.items()})
         return found
@@ -55,13 +55,12 @@ class DynamoDbOrderBook(OrderBookReader):
     def open(self, order: Order) -> None:
         """Write the intent with its sealed key, and have the certificate looked at again from now on.
 
-        Only if the certificate is as this book has read it last: otherwise a run that found it due, and was slow
-        from there on, would order again what another run has ordered and stored meanwhile. Raises
-        OrderInOtherHands then, and while an order is open; UnknownDelegation without such a certificate.
+        Only if the certificate is still as this book has read it: a run that found it due, and was slow from
+        there on, must not order what another run has ordered and stored meanwhile. Raises OrderInOtherHands
+        then, and while an order is open; UnknownDelegation without such a certificate.
         """
-        seen = self._revisions.get((order.delegation, order.certificate))
-        if seen is None:
-            seen = self.stored_one(order.delegation, order.certificate).revision
+        path = (order.delegation, order.certificate)
+        seen = self._revisions[path] if path in self._revisions else self.stored_one(*path).revision
         look_again = updated(
             certificate_key(order.delegation, order.certificate),
             "SET #next_action_at = :now, #revision = :next",
@@ -201,6 +200,8 @@ class DynamoDbOrderBook(OrderBookReader):
             if there is None or _state(there) != _state(order):
                 return self._require_ended(order, row)
             after = status_updated(before, becomes(before.certificate), row.ended_at)
+            # From here on the revision that was read is history, whoever moves on from it.
+            self._revisions.pop((order.delegation, order.certificate), None)
             try:
                 return self._table.transact(put(audit.finished_item(row)), close, after)
             except ConditionFailed:

@@ -1,0 +1,360 @@
+"""ACM as the user guide describes it (moto under the rules of `tools/local/strict_acm.py`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from local.strict_acm import StrictAcm
+from renewal.adapters.acm import EVERY_KEY_TYPE, MAX_KEY, Acm
+from renewal.domain.certificate import normalised_serial
+from renewal.domain.delegation import CertificateSpec
+from renewal.domain.errors import (
+    AcmCertificateMissing,
+    AcmQuotaReached,
+    AcmRefused,
+    AcmWouldRefuse,
+    StoreRefused,
+    StoreUnavailable,
+)
+from renewal.domain.keypair import KeyPair, KeyType
+from renewal.domain.order import ManagedCertificate
+from renewal.ports import Pair
+
+from .conftest import REGION, client
+from .records import SPEC, a_pair, a_served
+from .wire import counted, lost_answers, refused
+
+ACM_SPEC = replace(SPEC, stores=("acm:eu-west-3",))
+NO_SUCH_ARN = "arn:aws:acm:eu-west-3:123456789012:certificate/00000000-0000-0000-0000-000000000000"
+SERVER, CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
+
+
+@pytest.fixture(autouse=True)
+def rules(aws: None) -> Iterator[StrictAcm]:
+    rules = StrictAcm(wait_factor=0)
+    with rules.installed():
+        yield rules
+
+
+@pytest.fixture
+def acm() -> Acm:
+    return Acm(lambda region: client("acm", region))
+
+
+@pytest.fixture
+def eu() -> Any:
+    return client("acm", REGION)
+
+
+def serials(region: str = REGION) -> list[str]:
+    """What ACM holds in a region."""
+    acm = client("acm", region)
+    listed = acm.list_certificates(Includes={"keyTypes": list(EVERY_KEY_TYPE)})["CertificateSummaryList"]
+    described = [acm.describe_certificate(CertificateArn=one["CertificateArn"]) for one in listed]
+    return sorted(normalised_serial(one["Certificate"]["Serial"]) for one in described)
+
+
+def renewed(pair: Pair, **changes: Any) -> Pair:
+    """The next certificate of the same spec, with a new key of the same type."""
+    return a_pair(pair.spec, key=KeyPair.generate(pair.key.key_type), **changes)
+
+
+# ---- Importing ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key_type", [KeyType.P_256, KeyType.P_384, KeyType.RSA_2048])
+def test_a_first_import_makes_a_tagged_certificate(acm: Acm, eu: Any, key_type: KeyType):
+    """By the tags the operator sees whose it is, and the role may re-import into it."""
+    pair = a_pair(replace(ACM_SPEC, key_type=key_type))
+
+    arn = acm.put(pair, REGION, None, retried=False)
+
+    assert serials() == [pair.chain.leaf.serial]
+    tags = {tag["Key"]: tag["Value"] for tag in eu.list_tags_for_certificate(CertificateArn=arn)["Tags"]}
+    assert tags == {"certmandate:delegation": "univ", "certmandate:certificate": "idp"}
+
+
+def test_a_renewal_goes_into_the_same_arn_without_tags(acm: Acm, eu: Any):
+    """Load balancers name the ARN; and "Tagging is not permitted on re-import."""
+    pair = a_pair(ACM_SPEC)
+    arn = acm.put(pair, REGION, None, retried=False)
+    new = renewed(pair)
+
+    with counted(eu, "ImportCertificate") as calls:
+        assert acm.put(new, REGION, arn, retried=False) == arn
+
+    assert serials() == [new.chain.leaf.serial]
+    assert "Tags" not in calls[0]
+
+
+def test_the_leaf_and_its_issuers_are_apart(acm: Acm, eu: Any):
+    """ACM refuses two certificates in one field, and a leaf in the chain."""
+    pair = a_pair(ACM_SPEC)
+
+    with counted(eu, "ImportCertificate") as calls:
+        acm.put(pair, REGION, None, retried=False)
+
+    assert calls[0]["Certificate"] == pair.chain.leaf.pem().encode()
+    assert calls[0]["CertificateChain"] == pair.chain.issuers_pem().encode()
+
+
+def test_each_region_has_its_own_arn(acm: Acm):
+    """CloudFront reads us-east-1 only, whatever region the load balancers are in."""
+    pair = a_pair(ACM_SPEC)
+
+    here, there = (acm.put(pair, region, None, retried=False) for region in (REGION, "us-east-1"))
+
+    assert here.split(":")[3] == REGION
+    assert there.split(":")[3] == "us-east-1"
+    assert serials() == serials("us-east-1") == [pair.chain.leaf.serial]
+
+
+# ---- Never a second copy -----------------------------------------------------------------------------------------
+
+
+def test_an_import_whose_answer_was_lost_is_not_sent_again(acm: Acm, eu: Any):
+    """Each attempt without an ARN makes a certificate: botocore's own retries must be off."""
+    pair = a_pair(ACM_SPEC)
+
+    with lost_answers(eu, "ImportCertificate"), pytest.raises(StoreUnavailable):
+        acm.put(pair, REGION, None, retried=False)
+
+    assert serials() == [pair.chain.leaf.serial]
+
+
+@pytest.mark.parametrize("key_type", [KeyType.P_256, KeyType.RSA_2048])
+def test_the_next_try_finds_what_an_earlier_one_imported(acm: Acm, eu: Any, key_type: KeyType):
+    """Among elliptic keys too, which ListCertificates does not show unless it is told."""
+    spec = replace(ACM_SPEC, key_type=key_type)
+    other, pair = a_pair(spec), a_pair(spec)
+    acm.put(other, REGION, None, retried=False)
+    with lost_answers(eu, "ImportCertificate"), pytest.raises(StoreUnavailable):
+        acm.put(pair, REGION, None, retried=False)
+
+    arn = acm.put(pair, REGION, None, retried=True)
+
+    described = eu.describe_certificate(CertificateArn=arn)["Certificate"]
+    assert normalised_serial(described["Serial"]) == pair.chain.leaf.serial
+    assert serials() == sorted([other.chain.leaf.serial, pair.chain.leaf.serial])
+
+
+def test_the_search_turns_every_page_and_describes_what_has_the_name(acm: Acm, eu: Any):
+    """An account may hold 2,500; describing each would take ten minutes at ACM's rate."""
+    wanted = a_pair(ACM_SPEC)
+    others = [a_pair(CertificateSpec("univ", "x", (f"host{number}.univ.example",), 1018)) for number in range(3)]
+    for pair in [*others, wanted]:
+        acm.put(pair, REGION, None, retried=False)
+
+    def small_pages(params: dict[str, Any], **_: Any) -> None:
+        params["MaxItems"] = 1
+
+    eu.meta.events.register("provide-client-params.acm.ListCertificates", small_pages)
+    try:
+        with counted(eu, "ListCertificates") as pages, counted(eu, "DescribeCertificate") as described:
+            acm.put(wanted, REGION, None, retried=True)
+    finally:
+        eu.meta.events.unregister("provide-client-params.acm.ListCertificates", small_pages)
+
+    assert len(pages) == 4
+    assert len(described) == 1
+
+
+def test_a_retry_that_finds_nothing_imports(acm: Acm):
+    """The earlier try may also have died before its import."""
+    pair = a_pair(ACM_SPEC)
+
+    acm.put(pair, REGION, None, retried=True)
+
+    assert serials() == [pair.chain.leaf.serial]
+
+
+def test_what_an_arn_holds_already_is_not_imported_again(acm: Acm, eu: Any):
+    """Re-imports count towards the yearly quota."""
+    pair = a_pair(ACM_SPEC)
+    arn = acm.put(pair, REGION, None, retried=False)
+
+    with counted(eu, "ImportCertificate") as calls:
+        assert acm.put(pair, REGION, arn, retried=False) == arn
+
+    assert calls == []
+
+
+def test_a_new_certificate_that_acm_does_not_show_yet_is_looked_for_later(acm: Acm, eu: Any):
+    """AcmCertificateMissing would call a person for a certificate that exists."""
+    pair = a_pair(ACM_SPEC)
+    with refused(eu, "DescribeCertificate", "ResourceNotFoundException"), pytest.raises(StoreUnavailable):
+        acm.put(pair, REGION, None, retried=False)
+
+    acm.put(pair, REGION, None, retried=True)
+
+    assert serials() == [pair.chain.leaf.serial]
+
+
+# ---- Refusals ----------------------------------------------------------------------------------------------------
+
+
+def test_a_key_of_another_type_is_foreseen_before_an_order_is_spent(acm: Acm):
+    """ACM never changes the key type of an ARN."""
+    arn = acm.put(a_pair(ACM_SPEC), REGION, None, retried=False)
+    spec = replace(ACM_SPEC, key_type=KeyType.RSA_2048, arns={REGION: arn})
+
+    with pytest.raises(AcmWouldRefuse, match="EC_prime256v1"):
+        acm.foresee(ManagedCertificate(spec))
+    with pytest.raises(AcmWouldRefuse):
+        acm.put(a_pair(spec), REGION, arn, retried=False)
+
+
+def test_an_arn_that_does_not_exist_is_foreseen(acm: Acm):
+    """Somebody deleted the certificate in the console, or the ARN is of another account."""
+    spec = replace(ACM_SPEC, arns={REGION: NO_SUCH_ARN})
+
+    with pytest.raises(AcmCertificateMissing, match="acm:DescribeCertificate"):
+        acm.foresee(ManagedCertificate(spec))
+    with pytest.raises(AcmCertificateMissing):
+        acm.put(a_pair(spec), REGION, NO_SUCH_ARN, retried=False)
+
+
+def test_the_arn_that_is_served_from_is_foreseen_too(acm: Acm):
+    """Most ARNs were never written into a file: the first import made them."""
+    served = a_served(arns={REGION: NO_SUCH_ARN})
+
+    with pytest.raises(AcmCertificateMissing):
+        acm.foresee(ManagedCertificate(ACM_SPEC, served))
+
+
+def test_a_changed_key_type_asks_for_a_new_arn(acm: Acm, eu: Any):
+    """With a key of the old type the served ARN is out of the question, so nothing has to be looked at."""
+    served = a_served(arns={REGION: NO_SUCH_ARN}, key_type=KeyType.RSA_2048)
+
+    with counted(eu, "DescribeCertificate") as calls:
+        acm.foresee(ManagedCertificate(ACM_SPEC, served))
+
+    assert calls == []
+
+
+def test_a_certificate_for_s3_has_nothing_to_foresee(acm: Acm, eu: Any):
+    """Enroll asks for every certificate; ACM's rate is for those that need it."""
+    with counted(eu, "DescribeCertificate") as calls:
+        acm.foresee(ManagedCertificate(SPEC, a_served()))
+
+    assert calls == []
+
+
+def test_a_dropped_usage_is_found_before_the_import(acm: Acm, eu: Any):
+    """ACM refuses to drop extended key usages on the same ARN."""
+    usages = (SERVER, ExtendedKeyUsageOID.EMAIL_PROTECTION)
+    pair = a_pair(ACM_SPEC, usages=usages)
+    arn = acm.put(pair, REGION, None, retried=False)
+
+    with counted(eu, "ImportCertificate") as calls, pytest.raises(AcmWouldRefuse, match="extended key usages"):
+        acm.put(renewed(pair), REGION, arn, retried=False)
+
+    assert calls == []
+
+
+def test_client_authentication_may_go(acm: Acm):
+    """Public CAs stop putting it in; ACM lets it go since 2025."""
+    pair = a_pair(ACM_SPEC, usages=(SERVER, CLIENT))
+    arn = acm.put(pair, REGION, None, retried=False)
+    new = renewed(pair)
+
+    acm.put(new, REGION, arn, retried=False)
+
+    assert serials() == [new.chain.leaf.serial]
+
+
+def test_usages_that_acm_gives_by_name_only_count(acm: Acm, eu: Any):
+    """The OID is optional in the answer's shape."""
+    pair = a_pair(ACM_SPEC, usages=(SERVER, ExtendedKeyUsageOID.EMAIL_PROTECTION))
+    arn = acm.put(pair, REGION, None, retried=False)
+
+    def by_name(parsed: dict[str, Any], **_: Any) -> None:
+        names = ("TLS_WEB_SERVER_AUTHENTICATION", "EMAIL_PROTECTION", "NONE")
+        parsed["Certificate"]["ExtendedKeyUsages"] = [{"Name": name} for name in names]
+
+    eu.meta.events.register("after-call.acm.DescribeCertificate", by_name)
+    try:
+        with pytest.raises(AcmWouldRefuse, match="1.3.6.1.5.5.7.3.4"):
+            acm.put(renewed(pair), REGION, arn, retried=False)
+    finally:
+        eu.meta.events.unregister("after-call.acm.DescribeCertificate", by_name)
+
+
+def test_a_key_that_is_too_large_for_acm_is_not_sent(acm: Acm, eu: Any, monkeypatch: pytest.MonkeyPatch):
+    """5,120 bytes; none of our key types comes near, so the limit is lowered here."""
+    monkeypatch.setattr("renewal.adapters.acm.MAX_KEY", 100)
+    assert MAX_KEY == 5_120
+
+    with counted(eu, "ImportCertificate") as calls, pytest.raises(AcmWouldRefuse, match="bytes"):
+        acm.put(a_pair(ACM_SPEC), REGION, None, retried=False)
+
+    assert calls == []
+
+
+def test_a_serial_that_differs_after_the_import_is_told(acm: Acm, eu: Any):
+    """Somebody else imports into the ARN: what is served is not what was stored."""
+    pair = a_pair(ACM_SPEC)
+    arn = acm.put(pair, REGION, None, retried=False)
+    new = renewed(pair)
+
+    def another(parsed: dict[str, Any], **_: Any) -> None:
+        parsed["Certificate"]["Serial"] = "0a:bc"
+
+    eu.meta.events.register("after-call.acm.DescribeCertificate", another)
+    try:
+        with pytest.raises(AcmRefused, match="ABC"):
+            acm.put(new, REGION, arn, retried=False)
+    finally:
+        eu.meta.events.unregister("after-call.acm.DescribeCertificate", another)
+
+
+def test_what_acm_refuses_is_told_in_its_own_words(acm: Acm):
+    """A chain that does not certify the leaf: the sentence is AWS's."""
+    pair = a_pair(ACM_SPEC)
+    wrong = replace(pair, key=KeyPair.generate(KeyType.P_256))
+
+    with pytest.raises(AcmRefused, match="ValidationException"):
+        acm.put(wrong, REGION, None, retried=False)
+
+
+def test_the_yearly_quota_has_a_name_of_its_own(acm: Acm, rules: StrictAcm):
+    """More patience does not help; a quota request does."""
+    rules.imports_per_year = 0
+
+    with pytest.raises(AcmQuotaReached, match="maximum number"):
+        acm.put(a_pair(ACM_SPEC), REGION, None, retried=False)
+
+
+@pytest.mark.parametrize(
+    ("operation", "code", "error"),
+    [
+        ("ImportCertificate", "ThrottlingException", StoreUnavailable),
+        ("ImportCertificate", "ConflictException", StoreUnavailable),
+        ("ImportCertificate", "AccessDeniedException", StoreRefused),
+        ("ImportCertificate", "InvalidParameterException", AcmRefused),
+        ("ImportCertificate", "ResourceNotFoundException", AcmCertificateMissing),
+        ("DescribeCertificate", "ThrottlingException", StoreUnavailable),
+        ("DescribeCertificate", "InvalidArnException", AcmCertificateMissing),
+    ],
+)
+def test_acms_errors_have_our_names(acm: Acm, eu: Any, operation: str, code: str, error: type[Exception]):
+    """The state machine matches names; ACM imports once a second, so throttling is ordinary."""
+    arn = acm.put(a_pair(ACM_SPEC), REGION, None, retried=False)
+
+    with refused(eu, operation, code, "AWS says why"), pytest.raises(error, match=code):
+        acm.put(a_pair(ACM_SPEC), REGION, arn, retried=False)
+
+
+def test_a_search_that_is_throttled_does_not_import(acm: Acm, eu: Any):
+    """Not knowing is not the same as nothing."""
+    pair = a_pair(ACM_SPEC)
+
+    with refused(eu, "ListCertificates", "ThrottlingException"), pytest.raises(StoreUnavailable):
+        acm.put(pair, REGION, None, retried=True)
+
+    assert serials() == []

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ParamValidationError,
+    ReadTimeoutError,
+)
+
+from renewal.adapters import aws as adapter
+from renewal.adapters.aws import translated
+from renewal.domain.errors import AcmRefused, StoreRefused, StoreUnavailable
+
+
+def failing(error: Exception) -> Callable[[], None]:
+    """A call of AWS that ends so."""
+
+    @translated("kms:Encrypt", {"ValidationException": AcmRefused})
+    def call() -> None:
+        raise error
+
+    return call
+
+
+def client_error(code: str, status: int = 400, message: str = "canary") -> ClientError:
+    return ClientError(
+        {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]
+        "Encrypt",
+    )
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        client_error("ThrottlingException"),
+        client_error("ProvisionedThroughputExceededException"),
+        client_error("TransactionConflictException"),
+        client_error("ConditionalRequestConflict", 409),
+        client_error("Whatever", 500),
+        client_error("Whatever", 503),
+        client_error("Whatever", 429),
+        EndpointConnectionError(endpoint_url="https://aws.test"),
+        ConnectTimeoutError(endpoint_url="https://aws.test"),
+        ReadTimeoutError(endpoint_url="https://aws.test"),
+    ],
+    ids=str,
+)
+def test_what_passes_by_itself_is_tried_again(error: Exception):
+    """The state machine waits for StoreUnavailable by name."""
+    with pytest.raises(StoreUnavailable, match="kms:Encrypt"):
+        failing(error)()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        client_error("AccessDeniedException"),
+        client_error("AccessDenied", 403),
+        client_error("DisabledException"),
+        client_error("NoSuchBucket", 404),
+        client_error("ResourceNotFoundException"),
+        client_error("NobodyKnowsThisException"),
+        NoCredentialsError(),
+        ParamValidationError(report="canary"),
+    ],
+    ids=str,
+)
+def test_what_needs_a_mend_is_not_tried_again(error: Exception):
+    """A missing permission does not appear by waiting; the message names the call and AWS's code, nothing else."""
+    with pytest.raises(StoreRefused, match="kms:Encrypt") as refusal:
+        failing(error)()
+
+    code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+    assert code in str(refusal.value)
+    assert "canary" not in str(refusal.value)
+
+
+def test_a_named_code_quotes_aws_without_key_material():
+    """AWS's sentence is what the operator needs; should it ever echo the request, that is left out."""
+    armour = "-----{} PRIVATE KEY-----"
+    pem = f"{armour.format('BEGIN')}\n{'Q' * 64}\ncanary\n{armour.format('END')}"
+    text = f"The key is wrong: {pem} and {'A' * 60}, see\nthe guide"
+
+    with pytest.raises(AcmRefused) as refusal:
+        failing(client_error("ValidationException", message=text))()
+
+    assert str(refusal.value) == (
+        "kms:Encrypt: ValidationException: The key is wrong: [PEM left out] and [left out] , see the guide"
+    )
+
+
+@pytest.mark.parametrize("error", [client_error("AccessDenied"), BotoCoreError(), client_error("ValidationException")])
+def test_botocores_error_is_not_even_the_context_of_ours(error: Exception):
+    """It may quote the request, and whoever prints a traceback prints contexts too."""
+    with pytest.raises((StoreRefused, AcmRefused)) as refusal:
+        failing(error)()
+
+    assert refusal.value.__cause__ is None
+    assert refusal.value.__context__ is None
+
+
+def test_other_errors_pass():
+    """A mistake of ours must not be called a refusal of AWS."""
+    with pytest.raises(ZeroDivisionError):
+        failing(ZeroDivisionError())()
+
+
+def test_there_is_one_client_for_each_service_and_region(monkeypatch: pytest.MonkeyPatch):
+    """Making one takes a tenth of a second of every cold start, and boto3's session is not safe among threads."""
+    monkeypatch.setattr(adapter, "_clients", {})
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-3")
+
+    with ThreadPoolExecutor(4) as pool:
+        made = set(pool.map(lambda _: id(adapter.client("kms")), range(8)))
+
+    assert len(made) == 1
+    assert adapter.client("kms", "us-east-1").meta.region_name == "us-east-1"
+    assert adapter.client("kms").meta.region_name == "eu-west-3"
+
+
+def test_clients_give_up_within_a_functions_life(monkeypatch: pytest.MonkeyPatch):
+    """Botocore's own time-outs are a minute each, five times."""
+    config = adapter.config_of("dynamodb")
+
+    assert (config.connect_timeout, config.read_timeout) == (5, 20)  # type: ignore[attr-defined]
+    assert config.retries == {"mode": "standard", "total_max_attempts": 5}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", ["botocore", "botocore.endpoint", "boto3", "urllib3.connectionpool", "s3transfer"])
+def test_nobody_switches_botocores_debug_log_on(name: str):
+    """It prints request bodies: private keys in base64."""
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.DEBUG)
+    try:
+        assert not logging.getLogger(name).isEnabledFor(logging.INFO)
+    finally:
+        root.setLevel(level)

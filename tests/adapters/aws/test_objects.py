@@ -1,0 +1,227 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from renewal.adapters.objects import S3Certificates
+from renewal.domain.errors import OrderInOtherHands, StoreRefused, StoreUnavailable
+from renewal.ports import Pair
+
+from .conftest import BUCKET
+from .records import SPEC, a_pair
+from .wire import counted, meanwhile, refused
+
+FOLDER = "certificates/univ/idp"
+POINTER = f"{FOLDER}/current.json"
+
+
+@pytest.fixture
+def store(s3: Any) -> S3Certificates:
+    return S3Certificates(s3, BUCKET)
+
+
+def body(s3: Any, key: str) -> bytes:
+    return bytes(s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
+
+
+def pointer(s3: Any) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(body(s3, POINTER))
+    return document
+
+
+def key_versions(s3: Any, pair: Pair) -> list[str]:
+    key = f"{FOLDER}/{pair.chain.leaf.serial}/privkey.pem"
+    listed = s3.list_object_versions(Bucket=BUCKET, Prefix=key)
+    return [version["VersionId"] for version in [*listed.get("Versions", []), *listed.get("DeleteMarkers", [])]]
+
+
+def younger(pair: Pair, days: int = 1) -> Pair:
+    """A certificate that was issued so many days after *pair*."""
+    return a_pair(pair.spec, not_before=pair.chain.leaf.not_before + timedelta(days=days))
+
+
+def test_the_files_are_those_of_certbot(store: S3Certificates, s3: Any):
+    """Every server's manual says what to do with these four names."""
+    pair = a_pair()
+
+    store.put(pair)
+
+    folder = f"{FOLDER}/{pair.chain.leaf.serial}"
+    assert body(s3, f"{folder}/fullchain.pem") == body(s3, f"{folder}/cert.pem") + body(s3, f"{folder}/chain.pem")
+    leaf = x509.load_pem_x509_certificate(body(s3, f"{folder}/cert.pem"))
+    key = serialization.load_pem_private_key(body(s3, f"{folder}/privkey.pem"), password=None)
+    assert leaf.public_key() == key.public_key()
+
+
+def test_the_pointer_says_what_is_in_use(store: S3Certificates, s3: Any):
+    """Consumers decide from it whether to fetch at all."""
+    pair = a_pair(not_before=datetime(2026, 11, 1, 12, tzinfo=UTC))
+    leaf = pair.chain.leaf
+
+    store.put(pair)
+
+    assert pointer(s3) == {
+        "serial": leaf.serial,
+        "not_before": "2026-11-01T12:00:00Z",
+        "not_after": "2027-05-19T12:00:00Z",
+        "names": ["idp.univ.example"],
+        "sha256": leaf.fingerprint(),
+        "path": f"{FOLDER}/{leaf.serial}/",
+    }
+
+
+def test_the_pointer_flips_last(store: S3Certificates, s3: Any):
+    """A consumer that reads at any moment gets a whole pair."""
+    with counted(s3, "PutObject") as calls:
+        store.put(a_pair())
+
+    assert [call["Key"].rsplit("/")[-1] for call in calls][-1] == "current.json"
+    assert len(calls) == 5
+
+
+def test_a_run_that_dies_before_the_flip_leaves_the_old_pair_in_use(store: S3Certificates, s3: Any):
+    """Nobody is pointed to files that may be incomplete."""
+    old = a_pair()
+    store.put(old)
+
+    def die(params: dict[str, Any], **_: Any) -> None:
+        if params["Key"].endswith("privkey.pem"):
+            raise KeyboardInterrupt
+
+    s3.meta.events.register("provide-client-params.s3.PutObject", die)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            store.put(younger(old))
+    finally:
+        s3.meta.events.unregister("provide-client-params.s3.PutObject", die)
+
+    assert pointer(s3)["serial"] == old.chain.leaf.serial
+
+
+def test_what_is_stored_already_is_not_written_again(store: S3Certificates, s3: Any):
+    """A step that runs twice does the work once."""
+    pair = a_pair()
+    store.put(pair)
+
+    with counted(s3, "PutObject") as calls:
+        store.put(pair)
+
+    assert calls == []
+
+
+def test_a_renewal_on_the_same_day_is_taken(store: S3Certificates, s3: Any):
+    """CAs round not_before to midnight: two certificates of one day are equally old."""
+    old = a_pair()
+    new = younger(old, days=0)
+    store.put(old)
+
+    store.put(new)
+
+    assert pointer(s3)["serial"] == new.chain.leaf.serial
+
+
+def test_an_older_run_never_flips_back(store: S3Certificates, s3: Any):
+    """It wakes up late with yesterday's certificate; and it leaves no key behind."""
+    old = a_pair()
+    new = younger(old)
+    store.put(new)
+
+    with pytest.raises(OrderInOtherHands, match="newer"):
+        store.put(old)
+
+    assert pointer(s3)["serial"] == new.chain.leaf.serial
+    assert key_versions(s3, old) == []
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_of_two_runs_that_flip_at_once_one_wins(store: S3Certificates, s3: Any, is_first: bool):
+    """Between reading the pointer and writing it anything may happen: S3 compares."""
+    ours = a_pair()
+    theirs = younger(ours)
+    if not is_first:
+        store.put(younger(ours, days=-1))
+    rival = S3Certificates(s3, BUCKET)
+
+    with meanwhile(s3, "PutObject", lambda: rival.put(theirs)), pytest.raises(OrderInOtherHands):
+        store.put(ours)
+
+    assert pointer(s3)["serial"] == theirs.chain.leaf.serial
+
+
+def test_two_runs_with_the_same_certificate_agree(store: S3Certificates, s3: Any):
+    """The second one's flip fails, and the pointer is just where it wanted it."""
+    pair = a_pair()
+    rival = S3Certificates(s3, BUCKET)
+
+    with meanwhile(s3, "PutObject", lambda: rival.put(pair)):
+        store.put(pair)
+
+    assert pointer(s3)["serial"] == pair.chain.leaf.serial
+
+
+def test_an_erased_key_is_gone_in_every_version(store: S3Certificates, s3: Any):
+    """A delete marker hides; whoever lists versions reads the key all the same."""
+    old = a_pair()
+    store.put(old)
+    key = f"{FOLDER}/{old.chain.leaf.serial}/privkey.pem"
+    s3.put_object(Bucket=BUCKET, Key=key, Body=b"again")
+    s3.delete_object(Bucket=BUCKET, Key=key)
+    store.put(younger(old))
+    assert len(key_versions(s3, old)) == 3
+
+    store.erase_key("univ", "idp", old.chain.leaf.serial)
+    store.erase_key("univ", "idp", old.chain.leaf.serial)
+
+    assert key_versions(s3, old) == []
+    assert body(s3, f"{FOLDER}/{old.chain.leaf.serial}/cert.pem")
+
+
+def test_the_key_in_use_is_never_erased(store: S3Certificates, s3: Any):
+    """A caller that is wrong about what has been replaced must not take a service down."""
+    pair = a_pair()
+    store.put(pair)
+
+    store.erase_key("univ", "idp", pair.chain.leaf.serial)
+
+    assert len(key_versions(s3, pair)) == 1
+
+
+def test_a_serial_that_begins_like_another_keeps_its_key(store: S3Certificates, s3: Any):
+    """S3 lists by prefix."""
+    key = f"{FOLDER}/AB/privkey.pem"
+    s3.put_object(Bucket=BUCKET, Key=f"{key}.bak", Body=b"x")
+
+    store.erase_key("univ", "idp", "AB")
+
+    assert body(s3, f"{key}.bak") == b"x"
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b'{"serial": "AB"}', b'{"serial": "AB", "not_before": "soon"}'])
+def test_a_pointer_that_is_not_ours_is_named(store: S3Certificates, s3: Any, content: bytes):
+    """Overwriting it could flip back; the operator restores it."""
+    s3.put_object(Bucket=BUCKET, Key=POINTER, Body=content)
+
+    with pytest.raises(StoreRefused, match=r"current\.json"):
+        store.put(a_pair())
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "error"),
+    [
+        ("AccessDenied", 403, StoreRefused),
+        ("NoSuchBucket", 404, StoreRefused),
+        ("SlowDown", 503, StoreUnavailable),
+        ("ConditionalRequestConflict", 409, StoreUnavailable),
+        ("InternalError", 500, StoreUnavailable),
+    ],
+)
+def test_s3s_errors_have_our_names(store: S3Certificates, s3: Any, code: str, status: int, error: type[Exception]):
+    """A bucket that is busy is tried again; one that is forbidden pages somebody."""
+    with refused(s3, "PutObject", code, status=status), pytest.raises(error, match=code):
+        store.put(a_pair(replace(SPEC, name="other")))

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from renewal.adapters.runs import S3RunArchive
+from renewal.domain.errors import PlanUnreadable, StoreRefused
+
+from .conftest import BUCKET
+from .wire import refused
+
+RUN = "2026-11-23T08-00-00Z"
+RESULTS = f"runs/{RUN}/results/6c1d4c8e-1a2b-3c4d-5e6f-7a8b9c0d1e2f"
+
+
+@pytest.fixture
+def archive(s3: Any) -> S3RunArchive:
+    return S3RunArchive(s3, BUCKET)
+
+
+def write(s3: Any, key: str, document: object) -> None:
+    s3.put_object(Bucket=BUCKET, Key=key, Body=json.dumps(document))
+
+
+def a_manifest(**files: list[str]) -> dict[str, Any]:
+    """What ResultWriter writes: every status, also those without a file."""
+    named = {status: [{"Key": key, "Size": 1} for key in files.get(status, [])] for status in ("FAILED", "PENDING", "SUCCEEDED")}
+    return {"DestinationBucket": BUCKET, "MapRunArn": "arn:aws:states:…", "ResultFiles": named}
+
+
+def an_execution(name: str, status: str) -> dict[str, Any]:
+    return {"ExecutionArn": f"arn:…:{name}", "Name": name, "Input": "{}", "InputDetails": {"Included": True}, "Status": status}
+
+
+def test_the_plan_is_where_the_state_machine_reads_it(archive: S3RunArchive, s3: Any):
+    """ItemReader takes bucket and key, and a JSON array."""
+    bucket, key = archive.write_plan(RUN, [{"delegation": "univ"}])
+
+    assert (bucket, key) == (BUCKET, f"runs/{RUN}/plan.json")
+    assert json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read()) == [{"delegation": "univ"}]
+
+
+def test_facts_are_read_back(archive: S3RunArchive):
+    """The report runs in another function than the plan."""
+    archive.write_facts(RUN, {"due": 3, "organisation": "Université"})
+
+    assert archive.read_facts(RUN) == {"due": 3, "organisation": "Université"}
+
+
+def test_the_report_says_where_it_is(archive: S3RunArchive):
+    """The page carries the key."""
+    assert archive.write_report(RUN, {"run_id": RUN}) == f"runs/{RUN}/report.json"
+
+
+def test_results_of_every_status_and_file_are_read(archive: S3RunArchive, s3: Any):
+    """A failed delegation stands in another file than those that went well; missing it is silence."""
+    archive.write_plan(RUN, [{}, {}, {}, {}])
+    files = {
+        "SUCCEEDED": [f"{RESULTS}/SUCCEEDED_0.json", f"{RESULTS}/SUCCEEDED_1.json"],
+        "FAILED": [f"{RESULTS}/FAILED_0.json"],
+        "PENDING": [f"{RESULTS}/PENDING_0.json"],
+    }
+    for status, keys in files.items():
+        for number, key in enumerate(keys):
+            write(s3, key, [an_execution(f"{status}-{number}", status)])
+    write(s3, f"{RESULTS}/manifest.json", a_manifest(**files))
+
+    names = {entry["Name"] for entry in archive.read_results(RUN)}
+
+    assert names == {"SUCCEEDED-0", "SUCCEEDED-1", "FAILED-0", "PENDING-0"}
+
+
+def test_results_of_another_run_are_not_read(archive: S3RunArchive, s3: Any):
+    """S3 lists by prefix: `run-1` must not read `run-10`."""
+    archive.write_plan("run-1", [])
+    write(s3, "runs/run-10/results/uuid/manifest.json", a_manifest(FAILED=["nowhere"]))
+
+    assert archive.read_results("run-1") == []
+
+
+@pytest.mark.parametrize("has_manifest", [True, False])
+def test_a_run_with_nothing_to_do_has_no_results(archive: S3RunArchive, s3: Any, has_manifest: bool):
+    """Most days nothing is due."""
+    archive.write_plan(RUN, [])
+    if has_manifest:
+        write(s3, f"{RESULTS}/manifest.json", a_manifest())
+
+    assert archive.read_results(RUN) == []
+
+
+@pytest.mark.parametrize("has_manifest", [True, False])
+def test_a_run_that_lost_its_results_does_not_look_idle(archive: S3RunArchive, s3: Any, has_manifest: bool):
+    """Something was planned and nothing is known of it: that is worth a page."""
+    archive.write_plan(RUN, [{"delegation": "univ"}])
+    if has_manifest:
+        write(s3, f"{RESULTS}/manifest.json", a_manifest())
+
+    with pytest.raises(PlanUnreadable, match=r"planned 1 item.*Map Run"):
+        archive.read_results(RUN)
+
+
+@pytest.mark.parametrize("manifest", [{}, [], {"ResultFiles": None}, {"ResultFiles": {"FAILED": [{}]}}, "text"])
+def test_a_manifest_of_another_shape_is_named(archive: S3RunArchive, s3: Any, manifest: object):
+    """A KeyError would page with a line of Python."""
+    write(s3, f"{RESULTS}/manifest.json", manifest)
+
+    with pytest.raises(PlanUnreadable, match=r"manifest\.json"):
+        archive.read_results(RUN)
+
+
+@pytest.mark.parametrize("entries", ["{", '{"a": 1}', '["a"]'])
+def test_a_result_file_of_another_shape_is_named(archive: S3RunArchive, s3: Any, entries: str):
+    """Also half a file."""
+    key = f"{RESULTS}/FAILED_0.json"
+    write(s3, f"{RESULTS}/manifest.json", a_manifest(FAILED=[key]))
+    s3.put_object(Bucket=BUCKET, Key=key, Body=entries)
+
+    with pytest.raises(PlanUnreadable, match=r"FAILED_0\.json"):
+        archive.read_results(RUN)
+
+
+def test_a_result_file_that_is_not_there_is_named(archive: S3RunArchive, s3: Any):
+    """The lifecycle rule was quicker than the report."""
+    write(s3, f"{RESULTS}/manifest.json", a_manifest(FAILED=[f"{RESULTS}/FAILED_0.json"]))
+
+    with pytest.raises(PlanUnreadable, match=r"FAILED_0\.json is not in"):
+        archive.read_results(RUN)
+
+
+def test_facts_that_are_missing_or_not_ours_are_named(archive: S3RunArchive, s3: Any):
+    """Report may be started by hand with a run id that never was."""
+    with pytest.raises(PlanUnreadable, match=r"facts\.json is not in"):
+        archive.read_facts("never-was")
+    write(s3, f"runs/{RUN}/facts.json", [])
+    with pytest.raises(PlanUnreadable, match="JSON object"):
+        archive.read_facts(RUN)
+
+
+def test_a_forbidden_bucket_is_not_an_unreadable_plan(archive: S3RunArchive, s3: Any):
+    """Its mend is in the role, not in the plan."""
+    with refused(s3, "GetObject", "AccessDenied", status=403), pytest.raises(StoreRefused):
+        archive.read_facts(RUN)

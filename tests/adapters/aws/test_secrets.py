@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from renewal.adapters.secrets import CACHE_SECONDS, SecretsManagerCredentials
+from renewal.domain.errors import CredentialMissing, StoreRefused, StoreUnavailable
+
+from .conftest import client
+from .wire import counted, refused
+
+LOGIN = {"login": "drao", "password": "first", "customerUri": "univ"}
+
+
+class Clock:
+    """Seconds that the test lets pass."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def secretsmanager() -> Any:
+    secretsmanager = client("secretsmanager")
+    secretsmanager.create_secret(Name="certmandate/univ", SecretString=json.dumps(LOGIN))
+    return secretsmanager
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def credentials(secretsmanager: Any, clock: Clock) -> SecretsManagerCredentials:
+    return SecretsManagerCredentials(secretsmanager, "certmandate", clock)
+
+
+def store(secretsmanager: Any, text: str) -> None:
+    secretsmanager.put_secret_value(SecretId="certmandate/univ", SecretString=text)
+
+
+def test_a_credential_is_read_once_in_five_minutes(
+    secretsmanager: Any, credentials: SecretsManagerCredentials, clock: Clock
+):
+    """Thousands of certificates a delegation share one account."""
+    with counted(secretsmanager, "GetSecretValue") as calls:
+        first = credentials.current("univ")
+        clock.now += CACHE_SECONDS - 1
+        assert credentials.current("univ") is first
+        clock.now += 1
+        assert credentials.current("univ") == first
+
+    assert first.document == LOGIN
+    assert len(calls) == 2
+
+
+def test_a_rotated_credential_is_found_past_the_cache(secretsmanager: Any, credentials: SecretsManagerCredentials):
+    """Refused, because it was rotated a minute ago: the new one is tried, with its own version."""
+    old = credentials.current("univ")
+    store(secretsmanager, json.dumps({**LOGIN, "password": "second"}))
+
+    new = credentials.latest("univ")
+
+    assert new.version != old.version
+    assert new.document["password"] == "second"
+    assert credentials.current("univ") == new
+
+
+@pytest.mark.parametrize("text", ["drao:canary-7", '["canary-7"]', '{"password": {"canary-7": 1}}', '"canary-7"', "{"])
+def test_a_secret_of_another_form_is_named_and_not_quoted(
+    secretsmanager: Any, credentials: SecretsManagerCredentials, text: str
+):
+    """The operator must learn which secret it is; the log must not learn what is in it."""
+    store(secretsmanager, text)
+
+    with pytest.raises(CredentialMissing, match="certmandate/univ") as missing:
+        credentials.current("univ")
+
+    assert "canary" not in str(missing.value)
+
+
+def test_a_binary_secret_is_of_another_form(secretsmanager: Any, credentials: SecretsManagerCredentials):
+    """The console never makes one; `aws secretsmanager --secret-binary` does."""
+    secretsmanager.put_secret_value(SecretId="certmandate/univ", SecretBinary=b"x")
+
+    with pytest.raises(CredentialMissing):
+        credentials.current("univ")
+
+
+def test_a_secret_that_is_not_there_says_what_to_store(credentials: SecretsManagerCredentials):
+    """The usual first error of a new delegation."""
+    with pytest.raises(CredentialMissing, match=r"'certmandate/other'.*store"):
+        credentials.current("other")
+
+
+def test_a_secret_scheduled_for_deletion_is_missing(secretsmanager: Any, credentials: SecretsManagerCredentials):
+    """It can be restored for a week; until then it can't be read."""
+    secretsmanager.delete_secret(SecretId="certmandate/univ")
+
+    with pytest.raises(CredentialMissing, match="InvalidRequestException"):
+        credentials.latest("univ")
+
+
+def test_a_failed_reading_forgets_what_was_cached(secretsmanager: Any, credentials: SecretsManagerCredentials):
+    """`latest` was asked because the cached one is doubted."""
+    credentials.current("univ")
+    with refused(secretsmanager, "GetSecretValue", "InternalServiceError", status=500):
+        with pytest.raises(StoreUnavailable):
+            credentials.latest("univ")
+    with refused(secretsmanager, "GetSecretValue", "AccessDeniedException"), pytest.raises(StoreRefused):
+        credentials.current("univ")

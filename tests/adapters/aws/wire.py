@@ -1,0 +1,77 @@
+"""What happens between botocore and AWS: answers get lost, services refuse, somebody else is quicker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ConnectionClosedError
+from moto.core.models import botocore_stubber
+
+
+@contextmanager
+def lost_answers(client: Any, operation: str, times: int = 1) -> Iterator[None]:
+    """AWS does what *operation* asks, and the connection breaks before the answer is here; botocore sends again."""
+    left = [None] * times
+
+    def lose(event_name: str, request: Any, **_: Any) -> None:
+        if left:
+            left.pop()
+            botocore_stubber(event_name, request)
+            raise ConnectionClosedError(endpoint_url=request.url)
+
+    with _hooked(client, f"before-send.{_service(client)}.{operation}", lose):
+        yield
+    assert not left, f"{operation} was sent less often than its answer was to be lost"
+
+
+@contextmanager
+def refused(client: Any, operation: str, code: str, message: str = "", status: int = 400) -> Iterator[None]:
+    """AWS answers *operation* with an error and does nothing."""
+
+    def refuse(**_: Any) -> tuple[AWSResponse, dict[str, Any]]:
+        error = {"Code": code, "Message": message}
+        metadata = {"HTTPStatusCode": status}
+        return AWSResponse("https://aws.test", status, {}, None), {"Error": error, "ResponseMetadata": metadata}  # type: ignore[arg-type]
+
+    with _hooked(client, f"before-call.{_service(client)}.{operation}", refuse):
+        yield
+
+
+@contextmanager
+def meanwhile(client: Any, operation: str, act: Callable[[], object], times: int = 1) -> Iterator[None]:
+    """Somebody else acts just before *operation* reaches AWS, the first *times* that it is called."""
+    left = [None] * times
+
+    def step_in(**_: Any) -> None:
+        if left:
+            left.pop()
+            act()
+
+    with _hooked(client, f"before-call.{_service(client)}.{operation}", step_in):
+        yield
+    assert not left, f"{operation} was called less often than somebody was to step in"
+
+
+@contextmanager
+def counted(client: Any, operation: str) -> Iterator[list[dict[str, Any]]]:
+    """Collect the parameters of every call of *operation*."""
+    calls: list[dict[str, Any]] = []
+    event = f"provide-client-params.{_service(client)}.{operation}"
+    with _hooked(client, event, lambda params, **_: calls.append(params)):
+        yield calls
+
+
+@contextmanager
+def _hooked(client: Any, event: str, handler: Callable[..., Any]) -> Iterator[None]:
+    client.meta.events.register_first(event, handler)
+    try:
+        yield
+    finally:
+        client.meta.events.unregister(event, handler)
+
+
+def _service(client: Any) -> str:
+    return str(client.meta.service_model.service_id.hyphenize())
