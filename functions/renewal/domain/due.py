@@ -99,8 +99,8 @@ def decide(
     standing = [one for one in replacements if one.issued_before <= now]
     causes += [] if served is None else _by_change(certificate, served, revoked, standing)
     urgent = {Cause.ASKED, Cause.LAST_RESORT} & set(causes)
-    held = certificate.hold_until is not None and now < certificate.hold_until and not urgent
-    return Decision(tuple(causes), renew_at, held)
+    on_hold = certificate.hold_until is not None and now < certificate.hold_until
+    return Decision(tuple(causes), renew_at, held=bool(causes) and on_hold and not urgent)
 
 
 def _renew_at(certificate: ManagedCertificate) -> datetime | None:
@@ -140,11 +140,13 @@ def _by_change(
 def next_action(certificate: ManagedCertificate, now: datetime) -> datetime:
     """Return when the daily run should look at *certificate* again: the key of the order book's index."""
     decision = decide(certificate, now)
-    if decision.held and certificate.hold_until:
-        served = certificate.served
-        # The last tenth overrides a hold, so the index must not sleep through its beginning.
-        ends = last_resort(served.not_before, served.not_after) if served else certificate.hold_until
-        return min(certificate.hold_until, ends)
-    if decision.causes or decision.renew_at is None:
-        return now
-    return decision.renew_at
+    due_at = now if decision.causes or decision.renew_at is None else decision.renew_at
+    return due_at if decision.is_due else max(due_at, _hold_ends(certificate) or due_at)
+
+
+def _hold_ends(certificate: ManagedCertificate) -> datetime | None:
+    """The last tenth overrides a hold, so the index must not sleep through its beginning."""
+    served, until = certificate.served, certificate.hold_until
+    if served is None or until is None:
+        return until
+    return min(until, last_resort(served.not_before, served.not_after))

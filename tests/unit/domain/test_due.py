@@ -1,0 +1,314 @@
+"""When is a certificate due, and why?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from renewal.domain.delegation import RenewalPolicy
+from renewal.domain.due import Cause, decide, last_resort, next_action, renewal_point
+from renewal.domain.keypair import KeyType
+from renewal.domain.order import Replacement
+from renewal.domain.specification import read
+from tests.unit.estate import IDP, NOW, managed, served_by
+from tests.unit.orders import an_order
+
+LIFETIMES = [199, 99, 46, 6]
+DAY = timedelta(days=1)
+ISSUER = "sectigo"
+
+ratios = st.floats(0.0, 1.0)
+floors = st.integers(0, 100_000)
+policies = st.builds(RenewalPolicy, ratios, floors)
+lifetimes = st.timedeltas(min_value=timedelta(hours=1), max_value=timedelta(days=825))
+paths = st.text("abcdefghijklmnopqrstuvwxyz-/", min_size=3, max_size=40)
+
+
+def point(path: str, lifetime: timedelta, policy: RenewalPolicy) -> datetime:
+    return renewal_point(path, NOW, NOW + lifetime, policy)
+
+
+# ---- The renewal point ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("days", LIFETIMES)
+def test_a_certificate_is_due_in_the_last_third_of_its_life_or_half_of_a_short_one(days: int) -> None:
+    """A ratio follows the lifetimes as they shrink; a number of days does not."""
+    window = days * (1 / 2 if days < 10 else 1 / 3)
+
+    at = renewal_point("univ/idp", NOW, NOW + days * DAY, RenewalPolicy())
+
+    assert NOW + (days - window) * DAY <= at <= NOW + (days - window * 4 / 5) * DAY
+
+
+@pytest.mark.parametrize("days", [199, 6])
+@pytest.mark.parametrize("ratio", [0.1, 1 / 3])
+def test_ten_thousand_certificates_of_one_day_come_back_evenly(days: int, ratio: float) -> None:
+    """An estate applied in an afternoon must not be an estate renewed in an afternoon, whatever its policy."""
+    policy = RenewalPolicy(ratio=ratio)
+    points = [renewal_point(f"univ-{n % 100}/c{n}", NOW, NOW + days * DAY, policy) for n in range(10_000)]
+    spread = max(points) - min(points)
+
+    buckets = Counter(int((at - min(points)) / (spread / 10)) for at in points)
+
+    assert spread > days * DAY * 0.015
+    assert max(buckets.values()) < 2 * 10_000 / 10
+
+
+def test_the_busiest_day_of_an_ordinary_estate_is_below_twice_the_mean() -> None:
+    """199 days and a third: the load of a bulk order is spread over nearly two weeks."""
+    days = Counter((point(f"univ-{n % 100}/c{n}", 199 * DAY, RenewalPolicy()) - NOW).days for n in range(10_000))
+
+    assert len(days) >= 13
+    assert max(days.values()) < 2 * 10_000 / len(days)
+
+
+@given(paths, lifetimes, policies)
+def test_the_renewal_point_is_inside_the_lifetime_whatever_the_policy(
+    path: str, lifetime: timedelta, policy: RenewalPolicy
+) -> None:
+    """At the earliest when half is over, so that nothing renews in a loop; at the latest with a tenth left."""
+    at = point(path, lifetime, policy)
+    slack = timedelta(microseconds=2)
+
+    assert NOW + lifetime / 2 - slack <= at <= last_resort(NOW, NOW + lifetime) + slack
+
+
+@given(paths, lifetimes, ratios, ratios, floors, floors)
+def test_more_generous_policies_never_renew_later(
+    path: str, lifetime: timedelta, one: float, other: float, few: int, many: int
+) -> None:
+    """Who raises the ratio or the floor gets at least as much time."""
+    less = RenewalPolicy(min(one, other), min(few, many))
+    more = RenewalPolicy(max(one, other), max(few, many))
+
+    assert point(path, lifetime, more) <= point(path, lifetime, less) + timedelta(microseconds=2)
+
+
+@given(paths, lifetimes, policies)
+def test_the_point_does_not_move_while_one_waits(path: str, lifetime: timedelta, policy: RenewalPolicy) -> None:
+    """Once due, always due: a missed day must not end renewals."""
+    spec = replace(IDP, policy=policy)
+    served = served_by(spec, age=0, days=lifetime / DAY)
+    certificate = managed(spec=spec, served=served)
+    at = decide(certificate, NOW).renew_at
+    assert at is not None
+
+    assert not decide(certificate, at - timedelta(seconds=1)).is_due
+    assert all(decide(certificate, at + span).is_due for span in (timedelta(0), lifetime, 1000 * DAY))
+
+
+@pytest.mark.parametrize("days", LIFETIMES)
+@pytest.mark.parametrize("policy", [RenewalPolicy(0.5, 1000), RenewalPolicy(0.1), RenewalPolicy(1 / 3, 30)])
+def test_a_year_of_daily_runs_renews_a_bounded_number_of_times(days: int, policy: RenewalPolicy) -> None:
+    """The product of lifetime and policy is what an unwatched loop would be made of."""
+    spec, renewals, now = replace(IDP, policy=policy), 0, NOW
+    served = served_by(spec, days=days)
+    for _ in range(365):
+        now += DAY
+        if decide(managed(spec=spec, served=served), now).is_due:
+            renewals += 1
+            served = replace(served, not_before=now, not_after=now + days * DAY)
+
+    assert renewals <= 365 / (days / 2)
+
+
+# ---- Causes --------------------------------------------------------------------------------------------------------
+
+OLD_STANDING_ORDER = Replacement(NOW - 5 * DAY, "SECTIGO public", "key ceremony went wrong")
+
+
+@pytest.mark.parametrize(
+    ("causes", "certificate", "more"),
+    [
+        ([], managed(age=1), {}),
+        (["new"], managed(), {}),
+        (["age"], managed(age=150), {}),
+        (["last-resort"], managed(age=180), {}),
+        (["expired", "last-resort"], managed(age=199), {}),
+        (["expired", "last-resort"], managed(age=900), {}),
+        (["names-changed"], managed(age=1, spec=replace(IDP, names=("idp.univ.example", "sp.univ.example"))), {}),
+        (["profile-changed"], managed(age=1, spec=replace(IDP, profile_id=7)), {}),
+        (["key-type-changed"], managed(age=1, spec=replace(IDP, key_type=KeyType.RSA_2048)), {}),
+        (["stores-changed"], managed(age=1, spec=replace(IDP, stores=("s3", "acm:eu-west-3"))), {}),
+        (["revoked"], managed(age=1), {"revoked": [4000]}),
+        ([], managed(age=1), {"revoked": [4001]}),
+        (["asked"], managed(age=1, asked="moved to another rack"), {}),
+        (["asked"], managed(age=1), {"forced": True}),
+        (["replacement"], managed(age=10), {"replacements": [OLD_STANDING_ORDER]}),
+        (["order-open"], managed(order=an_order()), {}),
+        (["order-open"], managed(age=180, order=an_order()), {"forced": True}),
+        (["asked", "age", "revoked"], managed(age=150, asked="why not"), {"revoked": [4000]}),
+    ],
+)
+def test_every_cause_is_told_by_its_name(causes: list[str], certificate: Any, more: dict[str, Any]) -> None:
+    """Reports, audit rows and metrics use these words."""
+    assert list(decide(certificate, NOW, **more).causes) == causes
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"names": ("idp.univ.example",)},
+        {"stores": ("s3", "acm:eu-west-3")},
+    ],
+)
+def test_serving_more_than_is_wanted_is_no_reason_to_order(changes: dict[str, Any]) -> None:
+    """A store that the spec does not name any more costs nobody a certificate."""
+    assert not decide(managed(served=served_by(IDP, age=1, **changes)), NOW).causes
+
+
+def test_the_order_of_names_does_not_matter() -> None:
+    """Names are a set: sorting a file must not order certificates."""
+    names = ("a.apps.univ.example", "b.apps.univ.example")
+    served = served_by(IDP, age=1, names=names[::-1])
+
+    assert not decide(managed(spec=replace(IDP, names=names), served=served), NOW).causes
+
+
+# ---- Standing orders to replace ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("is_covered", "issued_before", "issuer"),
+    [
+        (True, NOW - 9 * DAY, ""),
+        (True, NOW - 9 * DAY, ISSUER),
+        (False, NOW - 9 * DAY, "Harica"),
+        (False, NOW - 11 * DAY, ISSUER),
+    ],
+)
+def test_a_standing_order_covers_what_that_issuer_issued_before(
+    is_covered: bool, issued_before: datetime, issuer: str
+) -> None:
+    """The certificate is ten days old."""
+    causes = decide(managed(age=10), NOW, replacements=[Replacement(issued_before, issuer, "r")]).causes
+
+    assert (Cause.REPLACEMENT in causes) is is_covered
+
+
+def test_what_was_just_replaced_is_not_replaced_again_because_the_ca_dates_back() -> None:
+    """Sectigo's certificates begin at midnight: by that date alone each run of the day would order once more."""
+    standing = [Replacement(NOW, ISSUER, "mass revocation")]
+    fresh = served_by(IDP, not_before=NOW.replace(hour=0), stored_at=NOW + timedelta(hours=1))
+    stale = replace(fresh, stored_at=NOW - timedelta(hours=1))
+
+    assert not decide(managed(served=fresh), NOW + timedelta(hours=2), replacements=standing).causes
+    assert decide(managed(served=stale), NOW + timedelta(hours=2), replacements=standing).causes == ("replacement",)
+
+
+def test_a_standing_order_of_the_future_waits_for_its_moment() -> None:
+    """Every certificate is "issued before tomorrow": acting now would order again each day until then."""
+    standing = [Replacement(NOW + DAY, "", "announced")]
+
+    assert not decide(managed(age=10), NOW, replacements=standing).causes
+    assert decide(managed(age=10), NOW + DAY, replacements=standing).causes == ("replacement",)
+
+
+def test_an_adopted_certificate_is_covered_by_the_date_in_it() -> None:
+    """It was stored here long after it was issued."""
+    adopted = served_by(IDP, age=100, stored_at=NOW)
+
+    assert decide(managed(served=adopted), NOW, replacements=[OLD_STANDING_ORDER]).causes == ("replacement",)
+
+
+# ---- Holds ---------------------------------------------------------------------------------------------------------
+
+LATER = NOW + 3 * DAY
+
+
+@pytest.mark.parametrize(
+    ("is_held", "certificate"),
+    [
+        (True, managed(hold_until=LATER)),
+        (True, managed(age=150, hold_until=LATER)),
+        (False, managed(age=150, hold_until=NOW)),
+        (False, managed(age=180, hold_until=LATER)),
+        (False, managed(age=300, hold_until=LATER)),
+        (False, managed(age=150, hold_until=LATER, asked="the RAO says go")),
+        (False, managed(age=150, hold_until=LATER, order=an_order())),
+    ],
+    ids=["new", "by age", "over", "last tenth", "expired", "asked", "open order"],
+)
+def test_a_hold_keeps_back_what_can_wait(is_held: bool, certificate: Any) -> None:
+    """A person declined the last order: another one is an offence, until it is asked for or the service is at risk."""
+    decision = decide(certificate, NOW)
+
+    assert decision.held is is_held
+    assert decision.causes
+    assert decision.is_due is not is_held
+
+
+def test_force_overrides_a_hold() -> None:
+    """An operator with a reason knows more than the schedule."""
+    assert decide(managed(age=150, hold_until=LATER), NOW, forced=True).is_due
+
+
+# ---- When the daily run looks again --------------------------------------------------------------------------------
+
+
+def test_the_index_looks_again_when_the_certificate_becomes_due() -> None:
+    """What the index forgets, no run sees: both must say the same."""
+    certificate = managed(age=1)
+
+    assert next_action(certificate, NOW) == decide(certificate, NOW).renew_at
+
+
+@pytest.mark.parametrize(
+    "certificate",
+    [managed(), managed(age=150), managed(age=150, order=an_order()), managed(age=1, asked="please")],
+)
+def test_what_is_due_is_looked_at_now(certificate: Any) -> None:
+    """The next run takes it."""
+    assert next_action(certificate, NOW) == NOW
+
+
+def test_a_held_certificate_is_looked_at_when_the_hold_ends() -> None:
+    """Not before: the daily run reads what can be done."""
+    assert next_action(managed(age=150, hold_until=LATER), NOW) == LATER
+    assert next_action(managed(hold_until=LATER), NOW) == LATER
+
+
+def test_no_hold_sleeps_through_the_last_tenth() -> None:
+    """46 days: the last tenth is 4.6 days, the longest hold is 8. Found by asking the index, not `decide`."""
+    certificate = managed(age=40, days=46, hold_until=NOW + 8 * DAY)
+    assert certificate.served is not None
+
+    looked_at = next_action(certificate, NOW)
+
+    assert looked_at == last_resort(certificate.served.not_before, certificate.served.not_after)
+    assert decide(certificate, looked_at).is_due
+
+
+@given(st.floats(0, 400), st.floats(6, 398), st.booleans(), st.floats(-5, 20))
+def test_the_index_never_lies(age: float, days: float, is_asked: bool, hold: float) -> None:
+    """At the next action something is to be done, and a moment before there is not."""
+    certificate = managed(age=age, days=days, asked="x" if is_asked else "", hold_until=NOW + hold * DAY)
+
+    at = next_action(certificate, NOW)
+
+    assert decide(certificate, max(at, NOW)).is_due
+    assert at <= NOW or not decide(certificate, at - timedelta(milliseconds=1)).is_due
+
+
+def test_a_policy_that_the_file_check_lets_through_does_not_loop() -> None:
+    """The file's check and the arithmetic are two guards for one danger."""
+    document = {
+        "delegation": "univ",
+        "organisation": "U",
+        "department_id": 1,
+        "delegated_names": ["idp.univ.example"],
+        "profile_id": 1,
+        "certificates": [{"name": "idp", "names": ["idp.univ.example"], "policy": {"ratio": 0.5, "floor_days": 99}}],
+    }
+    specification, faults = read(document, NOW)
+    assert specification is not None, faults
+    spec = specification.certificates[0]
+
+    assert not decide(managed(spec=spec, served=served_by(spec, age=98)), NOW).is_due

@@ -1,0 +1,139 @@
+"""How names are written, and what a delegated name permits."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from renewal.domain.names import common_name, is_wildcard, normalised, not_permitted, permits
+
+labels = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True)
+bases = st.lists(labels, min_size=2, max_size=5).map(".".join).filter(lambda name: any(c.isalpha() for c in name))
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("idp.univ.example", "idp.univ.example"),
+        ("  IDP.Univ.Example ", "idp.univ.example"),
+        ("*.Univ.example", "*.univ.example"),
+        ("université.example", "xn--universit-j4a.example"),
+        ("xn--universit-j4a.example", "xn--universit-i1a.example"),
+        ("UNIVERSITÉ.example", "xn--universit-j4a.example"),
+        ("universite\u0301.example", "xn--universit-j4a.example"),
+        ("*.straße.example", "*.xn--strae-oqa.example"),
+        ("例え.テスト", "xn--r8jz45g.xn--zckzah"),
+        ("idp。université.example", "idp.xn--universit-j4a.example"),
+        ("1.univ.example", "1.univ.example"),
+        (f"{'a' * 63}.example", f"{'a' * 63}.example"),
+    ],
+)
+def test_a_name_is_written_as_scm_and_certificates_write_it(text: str, name: str) -> None:
+    """Two spellings of one name must be one name, or a renewal would see a change where there is none."""
+    assert normalised(text) == name
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("", "'' has no dot; write the full domain name"),
+        ("localhost", "'localhost' has no dot; write the full domain name"),
+        ("*.example", "'*.example' has no dot; write the full domain name"),
+        ("idp.univ.example.", "'idp.univ.example.': write the name without the final dot"),
+        ("université.example.", "'université.example.': write the name without the final dot"),
+        ("192.0.2.1", "'192.0.2.1' is an IP address; only domain names are ordered"),
+        ("*.192.0.2.1", "'*.192.0.2.1' is an IP address; only domain names are ordered"),
+        ("[2001:db8::1]", "'[2001:db8::1]' is an IP address; only domain names are ordered"),
+        ("a.*.example", "'a.*.example': a star may only be the whole first label, as in *.univ.example"),
+        ("*.*.univ.example", "'*.*.univ.example': a star may only be the whole first label, as in *.univ.example"),
+        ("idp*.univ.example", "'idp*.univ.example': a star may only be the whole first label, as in *.univ.example"),
+        ("i_dp.univ.example", "the part 'i_dp' may only have letters, digits and inner hyphens (1 to 63)"),
+        ("-idp.univ.example", "the part '-idp' may only have letters, digits and inner hyphens (1 to 63)"),
+        ("idp-.univ.example", "the part 'idp-' may only have letters, digits and inner hyphens (1 to 63)"),
+        ("idp..example", "the part '' may only have letters, digits and inner hyphens (1 to 63)"),
+        ("id p.example", "the part 'id p' may only have letters, digits and inner hyphens (1 to 63)"),
+        ("https://idp.example", "the part 'https://idp' may only have letters, digits and inner hyphens (1 to 63)"),
+        (f"{'a' * 64}.example", "may only have letters, digits and inner hyphens (1 to 63)"),
+        (".".join(["abcdefgh"] * 29), "is longer than 253 characters"),
+        ("uni\u2028v.example", "is not a valid internationalised domain name"),
+        ("é" * 70 + ".example", "is not a valid internationalised domain name"),
+    ],
+)
+def test_a_name_that_no_public_ca_certifies_is_refused_with_a_sentence(text: str, fault: str) -> None:
+    """Whoever wrote it sees the name as written, and what to write."""
+    with pytest.raises(ValueError, match=".") as refused:
+        normalised(text)
+
+    assert fault in str(refused.value)
+    assert text in str(refused.value)
+
+
+@given(bases)
+def test_a_normalised_name_is_its_own_normal_form(name: str) -> None:
+    """Applying a file twice changes nothing."""
+    assert normalised(normalised(name.upper())) == normalised(name)
+
+
+@given(st.text(max_size=80))
+def test_any_text_is_a_name_or_is_refused(text: str) -> None:
+    """Nothing that a file can hold ends in a traceback, and what is taken is ASCII without blanks."""
+    try:
+        name = normalised(text)
+    except ValueError as refusal:
+        assert str(refusal)
+    else:
+        assert name.isascii()
+        assert name == "".join(name.split()).lower()
+        assert len(name) <= 253
+
+
+@pytest.mark.parametrize(
+    ("entry", "name", "is_permitted"),
+    [
+        ("univ.example", "univ.example", True),
+        ("univ.example", "idp.univ.example", False),
+        ("univ.example", "*.univ.example", False),
+        ("idp.univ.example", "idp.univ.example", True),
+        ("idp.univ.example", "univ.example", False),
+        ("*.univ.example", "univ.example", False),
+        ("*.univ.example", "idp.univ.example", True),
+        ("*.univ.example", "a.b.c.univ.example", True),
+        ("*.univ.example", "*.univ.example", True),
+        ("*.univ.example", "*.apps.univ.example", True),
+        ("*.univ.example", "myuniv.example", False),
+        ("*.univ.example", "univ.example.evil.example", False),
+        ("*.apps.univ.example", "*.univ.example", False),
+    ],
+)
+def test_a_delegated_name_permits_what_scm_permits(entry: str, name: str, is_permitted: bool) -> None:
+    """SCM reference §7: a name permits itself, a star permits everything below, but not the name it stands before."""
+    assert permits(entry, name) is is_permitted
+
+
+@given(bases, labels)
+def test_a_star_and_its_base_never_permit_each_other(base: str, label: str) -> None:
+    """Least privilege: whoever delegates one has not delegated the other."""
+    assert not permits(base, f"*.{base}")
+    assert not permits(f"*.{base}", base)
+    assert permits(f"*.{base}", f"{label}.{base}")
+    assert not permits(base, f"{label}.{base}")
+    assert not permits(f"*.{base}", f"{label}{base}")
+
+
+def test_what_is_not_permitted_is_named_in_its_order() -> None:
+    """The RAO gets the list as the file has it."""
+    entries = ("idp.univ.example", "*.apps.univ.example")
+    names = ("z.univ.example", "a.apps.univ.example", "apps.univ.example", "idp.univ.example")
+
+    assert not_permitted(iter(entries), names) == ("z.univ.example", "apps.univ.example")
+
+
+def test_the_common_name_is_the_first_that_fits() -> None:
+    """RFC 5280: a common name has 64 characters at most; a certificate of long names has none."""
+    long = f"{'a' * 60}.univ.example"
+
+    assert common_name([long, "idp.univ.example"]) == "idp.univ.example"
+    assert common_name([long]) == ""
+    assert is_wildcard("*.univ.example")
+    assert not is_wildcard("univ.example")

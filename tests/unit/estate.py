@@ -1,0 +1,203 @@
+"""What the unit tests talk about: a delegation, its certificates, and a whole system of fakes around the steps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+from renewal.domain.delegation import CertificateSpec, Delegation
+from renewal.domain.errors import NeedsPerson, OrderPending, RenewalError, Retryable
+from renewal.domain.keypair import KeyType
+from renewal.domain.limits import Limits
+from renewal.domain.order import ManagedCertificate, Served
+from renewal.ports import AcmStore, KeyOpener, KeySealer, ObjectStore, OrderBook
+from renewal.steps.check_expiry import CheckExpiry
+from renewal.steps.collect import Collect
+from renewal.steps.enroll import Enroll
+from renewal.steps.inspect_delegation import InspectDelegation
+from renewal.steps.payload import DelegationTask, Progress, Task
+from renewal.steps.report import Report
+from tests.fakes import (
+    FakeAccounts,
+    FakeAcm,
+    FakeAnnouncer,
+    FakeArchive,
+    FakeObjects,
+    FakeOrderBook,
+    FakeScm,
+    FakeSeal,
+    HandClock,
+)
+
+NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
+QUIET = timedelta(minutes=5)
+DELEGATION = Delegation("univ", "Université d'Exemple", 1698, ("idp.univ.example", "*.apps.univ.example"))
+IDP = CertificateSpec("univ", "idp", ("idp.univ.example",), 1018)
+PATH = ("univ", "idp")
+
+
+def served_by(spec: CertificateSpec, *, age: float = 0, days: float = 199, **changes: Any) -> Served:
+    """What *spec* asks for, stored *age* days before NOW for *days* days."""
+    not_before = NOW - timedelta(days=age)
+    served = Served(
+        ssl_id=4000,
+        serial="ABC",
+        not_before=not_before,
+        not_after=not_before + timedelta(days=days),
+        names=spec.names,
+        profile_id=spec.profile_id,
+        key_type=spec.key_type,
+        issuer="CN=Sectigo Public Server Authentication CA OV E36",
+        stores=spec.stores,
+        token=f"earlier-{spec.name}",
+        stored_at=not_before,
+    )
+    return replace(served, **changes)
+
+
+def managed(*, age: float | None = None, days: float = 199, **changes: Any) -> ManagedCertificate:
+    """The certificate `univ/idp`; served for *age* days of *days*, or new."""
+    served = None if age is None else served_by(IDP, age=age, days=days)
+    return replace(ManagedCertificate(IDP, served), **changes)
+
+
+@dataclass(slots=True)
+class System:
+    """All steps over one set of fakes. `daily_run` plays the state machine with patience for every retry."""
+
+    clock: HandClock = field(default_factory=lambda: HandClock(NOW))
+    book: FakeOrderBook = field(default_factory=FakeOrderBook)
+    acm: FakeAcm = field(default_factory=FakeAcm)
+    objects: FakeObjects = field(default_factory=FakeObjects)
+    announcer: FakeAnnouncer = field(default_factory=FakeAnnouncer)
+    archive: FakeArchive = field(default_factory=FakeArchive)
+    seal: FakeSeal = field(default_factory=FakeSeal)
+    limits: Limits = Limits(30, 500, 0.5)
+    scm: FakeScm = field(init=False)
+    accounts: FakeAccounts = field(init=False)
+    _tokens: Iterator[int] = field(default_factory=lambda: count(1))
+    _runs: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def __post_init__(self) -> None:
+        self.scm = FakeScm(self.clock)
+        self.accounts = FakeAccounts(self.scm)
+
+    # ---- Steps -------------------------------------------------------------------------------------------
+
+    def check_expiry(self, run_id: str = "run", /, **request: Any) -> dict[str, Any]:
+        """Plan a run."""
+        return CheckExpiry(self.book, self.archive, self.limits, self.clock)(run_id, request)
+
+    def plan(self, run_id: str = "run") -> list[DelegationTask]:
+        """The plan that check_expiry wrote."""
+        return [DelegationTask.parse(item) for item in self.archive.read(run_id, "plan")]
+
+    def inspect(self, task: DelegationTask) -> dict[str, Any]:
+        """Inspect one delegation."""
+        step = InspectDelegation(self.book, self.accounts, self.limits.orders_per_delegation, self.clock)
+        return step(task)
+
+    def enroll(self, task: Task | None = None, **instead: Any) -> Progress:
+        """Order one certificate; *instead*: `book=`, `sealer=` … in place of the system's own."""
+        book: OrderBook = instead.get("book", self.book)
+        sealer: KeySealer = instead.get("sealer", self.seal)
+        acm: AcmStore = instead.get("acm", self.acm)
+        token = lambda: f"token{next(self._tokens)}"  # noqa: E731  # as short as it is dull
+        accounts = FakeAccounts(instead.get("scm", self.scm), self.accounts.versions, self.accounts.refused, self.accounts.shown)
+        return Enroll(book, accounts, sealer, acm, self.clock, token, QUIET)(task or self.task())
+
+    def collect(self, progress: Progress, **instead: Any) -> Progress:
+        """Collect one order."""
+        book: OrderBook = instead.get("book", self.book)
+        opener: KeyOpener = instead.get("opener", self.seal)
+        acm: AcmStore = instead.get("acm", self.acm)
+        objects: ObjectStore = instead.get("objects", self.objects)
+        announcer = instead.get("announcer", self.announcer)
+        accounts = FakeAccounts(instead.get("scm", self.scm), self.accounts.versions, self.accounts.refused, self.accounts.shown)
+        return Collect(book, accounts, opener, acm, objects, announcer, self.clock)(progress)
+
+    def report(self, run_id: str = "run") -> dict[str, Any]:
+        """Report a run; return the report."""
+        Report(self.book, self.archive, self.clock)(run_id)
+        return dict(self.archive.read(run_id, "report"))
+
+    # ---- Shorthands --------------------------------------------------------------------------------------
+
+    def task(self, spec: CertificateSpec = IDP, **changes: Any) -> Task:
+        """A due certificate of a run that begins now."""
+        return replace(Task("run", self.clock(), spec.delegation, spec.name, ("new",)), **changes)
+
+    def renew(self, spec: CertificateSpec = IDP) -> Served:
+        """Order and collect without any trouble; return what is served now."""
+        self.collect(self.enroll(self.task(spec)))
+        return self.served(spec)
+
+    def served(self, spec: CertificateSpec = IDP) -> Served:
+        """What is served now."""
+        served = self.book.certificate(spec.delegation, spec.name).served
+        assert served is not None, f"{spec.path} serves nothing"
+        return served
+
+    def add(self, *specs: CertificateSpec, delegation: Delegation = DELEGATION) -> None:
+        """Apply certificates to the order book."""
+        self.book.apply(delegation, *specs, now=self.clock())
+
+    # ---- A whole run -------------------------------------------------------------------------------------
+
+    def daily_run(self, **request: Any) -> dict[str, Any]:
+        """Play the state machine; return the report."""
+        run_id = f"run{next(self._runs)}"
+        self.check_expiry(run_id, **request)
+        self.archive.write_results(run_id, [self._child(task) for task in self.plan(run_id)])
+        return self.report(run_id)
+
+    def _child(self, task: DelegationTask) -> dict[str, Any]:
+        output: Mapping[str, Any]
+        try:
+            output = self.inspect(task)
+        except RenewalError as error:
+            output = {"delegation": task.delegation, "error": caught(error)}
+        else:
+            if not task.dry_run:
+                ended = [self._branch(Task.parse(one)) for one in output["certificates"]]
+                output = {**output, "certificates": ended}
+        return child(task.delegation, output)
+
+    def _branch(self, task: Task) -> dict[str, Any]:
+        progress: Progress | None = None
+        failure = RenewalError()
+        for _ in range(12):
+            try:
+                progress = progress or self.enroll(task)
+                return self.collect(progress).payload()
+            except Retryable as error:
+                failure = error
+                self.clock.advance(minutes=3)
+            except NeedsPerson as error:
+                failure = error
+                break
+        ids = {"token": progress.token, "ssl_id": progress.ssl_id} if progress else {}
+        if isinstance(failure, OrderPending):
+            return {"certificate": task.certificate, **ids, "status": "pending"}
+        return {"certificate": task.certificate, **ids, "status": "failed", "error": caught(failure)}
+
+
+def caught(error: RenewalError) -> dict[str, str]:
+    """What a Catch of the state machine gets to see."""
+    document = {"errorMessage": str(error), "errorType": type(error).__name__}
+    return {"Error": type(error).__name__, "Cause": json.dumps(document)}
+
+
+def child(delegation: str, output: Mapping[str, Any] | None, **changes: Any) -> dict[str, Any]:
+    """What ResultWriter writes of one child execution."""
+    described = {"Input": json.dumps({"delegation": delegation}), "Status": "SUCCEEDED", "Output": json.dumps(output)}
+    return {**described, **changes}
+
+
+def rsa_spec(name: str, **changes: Any) -> CertificateSpec:
+    """An RSA-2048 certificate of the same names as IDP."""
+    return replace(IDP, name=name, key_type=KeyType.RSA_2048, **changes)
