@@ -48,8 +48,14 @@ def verdict(report: Row) -> Text:
 
 
 def print_page(console: Console, report: Row) -> None:
-    """Print the page; plain text when *console* is no terminal."""
-    console.print(page(report))
+    """Print the page; plain text without trailing blanks when *console* is no terminal."""
+    if console.is_terminal:
+        console.print(page(report))
+        return
+    with console.capture() as captured:
+        console.print(page(report))
+    lines = (line.rstrip() for line in captured.get().splitlines())
+    console.print(Text("\n".join(lines)), soft_wrap=True)
 
 
 def _heading(text: str) -> Text:

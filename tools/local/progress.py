@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from renewal.domain.errors import NeedsPerson, every_error
+
 Event = Mapping[str, Any]
 
 _ENTERED = {
@@ -17,6 +19,7 @@ _ENTERED = {
     "StillPending": "still pending; the next run collects it",
 }
 _CAUGHT = {"DelegationFailed", "NotOrdered", "NotStored"}
+_FINAL = {kind.__name__ for kind in every_error() if issubclass(kind, NeedsPerson)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,8 @@ def _entered(details: Mapping[str, Any]) -> str:
 
 def _left(details: Mapping[str, Any]) -> str:
     output = json.loads(details.get("output", "{}"))
+    if "error" in output:
+        return ""  # it was caught: the state that comes next says so
     if details["name"] == "InspectDelegation":
         return f"inspected, {len(output['certificates'])} due"
     if details["name"] == "Enroll":
@@ -98,6 +103,8 @@ def _left(details: Mapping[str, Any]) -> str:
 
 
 def _failed(error: str, times: int) -> str:
+    if error in _FINAL:
+        return ""  # never retried: the state that catches it says so
     polls = f"{times} poll{'s' if times > 1 else ''}"
     return {
         "OrderPending": f"pending ({polls})",

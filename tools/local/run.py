@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -108,10 +109,7 @@ class LocalSystem:
         started, run_id = time.monotonic(), datetime.now(UTC).strftime("local-%Y%m%dT%H%M%S%f")
         scm_before, aws_before = len(self.simulator.calls), len(self.aws.calls)
         arn = self.aws.start_execution(self.aws.outputs["StateMachineArn"], run_id, request)
-        while (history := self.aws.history(arn))["execution"]["status"] == "RUNNING":
-            watch(history)
-            time.sleep(_LOOK_SECONDS)
-        watch(history)
+        history = self._watched(arn, watch)
         seconds, report = time.monotonic() - started, self._report(run_id)
         costs = costs_of(
             report["certificates"] if report else (),
@@ -120,6 +118,19 @@ class LocalSystem:
             {order.renewed_by: order.ssl_id for order in self.simulator.orders if order.renewed_by},
         )
         return Finished(run_id, history, report, seconds, costs)
+
+    def _watched(self, arn: str, watch: Callable[[History], None]) -> History:
+        """Wait for the execution's end; when the wait is interrupted, the execution is stopped."""
+        try:
+            while (history := self.aws.history(arn))["execution"]["status"] == "RUNNING":
+                watch(history)
+                time.sleep(_LOOK_SECONDS)
+        except BaseException:
+            logging.disable(logging.CRITICAL)  # moto would log a page for every step that finds its server gone
+            self.aws.client("stepfunctions").stop_execution(executionArn=arn)
+            raise
+        watch(history)
+        return history
 
     def _report(self, run_id: str) -> Mapping[str, Any] | None:
         s3, key = self.aws.client("s3"), f"runs/{run_id}/report.json"

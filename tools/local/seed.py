@@ -30,6 +30,7 @@ from renewal.steps.collect import Collect
 from renewal.steps.payload import Progress
 from scm_simulator import Order as ScmOrder
 from scm_simulator import Simulator
+from scm_simulator.order import OPEN
 
 EARLIER_RUN = "earlier-run"
 _COLLECTED_AFTER = timedelta(minutes=2)
@@ -50,9 +51,10 @@ class Seed:
         for specification in estate.specifications:
             editor.apply(_without_arns(specification), now)
         limit, self.aws.acm_imports_per_second = self.aws.acm_imports_per_second, None
-        for order in self.simulator.orders:
-            if order.label:
-                self._relive(order, estate)
+        statuses = {past.comments: past.status for past in estate.world.certificates if past.label}
+        labelled = [order for order in self.simulator.orders if order.label]
+        for order in sorted(labelled, key=lambda one: statuses[one.comments] in OPEN):
+            self._relive(order, estate, is_open=statuses[order.comments] in OPEN)
         self.aws.acm_imports_per_second = limit
         for specification in estate.specifications:
             if specification != _without_arns(specification):
@@ -63,13 +65,13 @@ class Seed:
         for delegation, document in estate.credentials.items():
             client.create_secret(Name=f"{prefix}/{delegation}", SecretString=json.dumps(document))
 
-    def _relive(self, past: ScmOrder, estate: Estate) -> None:
-        """Order as an earlier run did; collect and store too, if SCM had issued."""
+    def _relive(self, past: ScmOrder, estate: Estate, *, is_open: bool) -> None:
+        """Order as an earlier run did; collect and store too, unless that run left the order open."""
         book = DynamoDbOrderBook(self.aws.client("dynamodb"), self.aws.outputs["OrdersTable"])
-        order = self._order(past)
+        order = self._order(past, Cause.AGE if is_open else Cause.NEW)
         book.open(order)
         book.record_ordered(order, past.ssl_id)
-        if past.certificate is None or past.issued_at is None:
+        if is_open or past.certificate is None or past.issued_at is None:
             return
         collected_at = past.issued_at + _COLLECTED_AFTER
         collect = Collect(
@@ -87,7 +89,7 @@ class Seed:
             )
         )
 
-    def _order(self, past: ScmOrder) -> Order:
+    def _order(self, past: ScmOrder, cause: Cause) -> Order:
         delegation, _, certificate = past.label.partition("/")
         key = _key_of(past)
         token = token_in(past.comments) or ""
@@ -104,7 +106,7 @@ class Seed:
             term_days=past.term_days,
             csr=key.signing_request(past.names),
             sealed_key=sealer.seal(key, delegation=delegation, certificate=certificate, token=token),
-            causes=(Cause.NEW,),
+            causes=(cause,),
             run_id=EARLIER_RUN,
             opened_at=past.requested_at,
             posted_at=past.requested_at,

@@ -12,6 +12,7 @@ from local.calls import Call
 from scm_simulator import RecordedCall
 
 ENROLL = "POST /api/ssl/v1/enroll"
+DETAILS = "GET /api/ssl/v1/{sslId}"
 _SSL_ID = re.compile(r"/(\d+)(?:/|$)")
 
 
@@ -22,6 +23,12 @@ class OneRenewal:
     path: str
     ssl_id: int
     operations: tuple[str, ...]
+
+    @property
+    def is_at_once(self) -> bool:
+        """Whether SCM's first answers were all that was needed: one collect, and no look at the details."""
+        collects = sum("/collect/" in operation for operation in self.operations)
+        return collects == 1 and DETAILS not in self.operations
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +59,7 @@ def costs_of(
     """Count the calls of the run whose report has *rows* of certificates; *predecessors*: SSL ID to the one it renewed."""
     renewed = [row for row in rows if row["outcome"] == "renewed"]
     each = [_one(row, scm_calls, predecessors) for row in renewed]
-    at_once = [one for one in each if sum("/collect/" in operation for operation in one.operations) == 1]
+    at_once = [one for one in each if one.is_at_once]
     return Costs(
         scm=Counter(call.operation for call in scm_calls),
         aws=Counter(call.who.rpartition("-")[2] for call in aws_calls),
