@@ -22,11 +22,12 @@ def add_dials(parser: argparse.ArgumentParser) -> None:
     defaults = Dials()
     for field in dataclasses.fields(Dials):
         default = getattr(defaults, field.name)
-        text = f"{field.metadata['help']} [{_shown(default)}]".replace("%", "%%")
+        text = f"{field.metadata['help']} [{shown_default(default)}]".replace("%", "%%")
         _add(group, field.name, hints[field.name], text)
 
 
-def _shown(default: object) -> str:
+def shown_default(default: object) -> str:
+    """Return a dial's default as people read it."""
     if isinstance(default, dict):
         return " ".join(f"{key}={value}" for key, value in default.items())
     return str(default).lower() if isinstance(default, bool) else str(default or "none")
