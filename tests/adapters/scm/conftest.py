@@ -3,15 +3,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from tests.adapters.scm.stage import Clock, Vault, accounts, vault
+from tests.adapters.scm.stage import SIMULATED_CLIENT, SIMULATED_LOGIN, Clock, Vault, accounts, vault
 
 from renewal.adapters.scm.accounts import ScmAccounts
 from renewal.ports import CertificateAuthority
 from scm_simulator.in_process import InProcess
 from scm_simulator.simulator import Simulator
-
-SIMULATED_LOGIN = {"login": "drao-example", "password": "Example-password-1", "customer_uri": "example"}
-SIMULATED_CLIENT = {"client_id": "example-client", "client_secret": "example-client-secret"}
 
 
 @pytest.fixture

@@ -23,6 +23,10 @@ CLIENT_SECRET = "canary-client-secret"
 LOGIN = {"login": "drao", "password": PASSWORD, "customer_uri": "univ"}
 CLIENT = {"client_id": "renewals", "client_secret": CLIENT_SECRET}
 
+# The example world of the simulator:
+SIMULATED_LOGIN = {"login": "drao-example", "password": "Example-password-1", "customer_uri": "example"}
+SIMULATED_CLIENT = {"client_id": "example-client", "client_secret": "example-client-secret"}
+
 ORDER = EnrollRequest(
     department_id=2001,
     profile_id=3001,

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from tests.adapters.scm.conftest import SIMULATED_LOGIN
-from tests.adapters.scm.stage import Clock, Vault
+from tests.adapters.scm.stage import SIMULATED_LOGIN, Clock, Vault
 
 from renewal.adapters.scm.accounts import ScmAccounts
 from renewal.domain import errors

@@ -193,6 +193,14 @@ def test_profiles_are_read_in_both_generations():
     assert str(wire.requests[0].url) == "https://scm.test/api/ssl/v1/types?organizationId=2001"
 
 
+@pytest.mark.parametrize("untold", [None, {}, {"RSA": None}, {"RSA": []}, ["RSA"]])
+def test_key_types_that_are_not_told_exclude_no_key(untold):
+    """Only what a profile says may refuse a key before an order is spent."""
+    (profile,) = scm(json_answer([{"id": 1018, "terms": [90], "keyTypes": untold}])).profiles(2001)
+
+    assert profile.key_types == {}
+
+
 @pytest.mark.parametrize("body", ["", "<html>", "[{", "{}", '["x"]'])
 def test_a_list_that_is_none_is_an_outage(body):
     """No profiles at all would blame the delegation file."""

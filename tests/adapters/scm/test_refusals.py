@@ -109,6 +109,12 @@ def test_the_pending_codes_are_pending_on_collect(code):
         scm(refusal(code)).collect(7)
 
 
+def test_404_elsewhere_is_no_unknown_order():
+    """A wrong base URL must not look as if SCM had lost an order."""
+    with pytest.raises(errors.ScmRefused):
+        scm(httpx.Response(404)).profiles(2001)
+
+
 @pytest.mark.parametrize("code", [0, -183, -1400, -109, -103])
 def test_a_pending_code_elsewhere_is_not_an_order_that_is_pending(code):
     """The state machine waits for hours on OrderPending; details that cannot be read deserve minutes."""

@@ -71,7 +71,8 @@ class Account:
         if version in self._refusals:
             msg = (
                 f"{self._refusals[version]}; this credential (version {version}) is not tried again, "
-                f"because SCM locks accounts after failed attempts: store the right one"
+                f"because SCM locks accounts after failed attempts: store the right one, "
+                f"or the same once more when the account has been unlocked"
             )
             raise CredentialRefused(msg)
         self.use(version, login)
