@@ -5,7 +5,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from scm_simulator import Dials, Fault, Simulator, World
-from scm_simulator.dial_options import shown_default
+from scm_simulator.dial_options import described
 
 PAGE = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text(encoding="utf-8")
 
@@ -19,12 +19,7 @@ def test_the_page_begins_with_warning_goals_and_limitations():
 
 def test_every_dial_has_its_row_with_default_and_mistake():
     """And no row is of a dial that is gone."""
-    defaults = Dials()
-    rows = {
-        f"| `{one.name}` | {shown_default(getattr(defaults, one.name))} "
-        f"| {' | Exposes'.join(part.strip(' ') for part in one.metadata['help'].split('Exposes')).replace(' | Exposes', ' | Exposes ')} |"
-        for one in fields(Dials)
-    }
+    rows = {f"| `{one.name}` | {' | '.join(described(one.name))} |" for one in fields(Dials)}
     table = PAGE.split("## Dials")[1].split("### Faults")[0]
 
     assert rows == {line for line in table.splitlines() if line.startswith("| `")}

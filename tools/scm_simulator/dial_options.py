@@ -22,15 +22,24 @@ def add_dials(parser: argparse.ArgumentParser) -> None:
     defaults = Dials()
     for field in dataclasses.fields(Dials):
         default = getattr(defaults, field.name)
-        text = f"{field.metadata['help']} [{shown_default(default)}]".replace("%", "%%")
+        text = f"{field.metadata['help']} [{_shown(default)}]".replace("%", "%%")
         _add(group, field.name, hints[field.name], text)
 
 
-def shown_default(default: object) -> str:
-    """Return a dial's default as people read it."""
+def described(name: str) -> tuple[str, str, str]:
+    """Return a dial's values (default first), what it does, and the mistake that it exposes."""
+    [field] = [one for one in dataclasses.fields(Dials) if one.name == name]
+    what, _, mistake = field.metadata["help"].partition("Exposes")
+    default, kind = getattr(Dials(), name), get_type_hints(Dials)[name]
+    others = [one for one in get_args(kind) if one != default] if get_origin(kind) is Literal else []
+    values = ", ".join([_shown(default), *(one or "none" for one in others)])
+    return values, what.strip(), f"Exposes{mistake}"
+
+
+def _shown(default: object) -> str:
     if isinstance(default, dict):
-        return " ".join(f"{key}={value}" for key, value in default.items())
-    return str(default).lower() if isinstance(default, bool) else str(default or "none")
+        return ", ".join(f"{key}={value}" for key, value in default.items())
+    return str(default).lower() if isinstance(default, bool | int | float) else str(default or "none")
 
 
 def _add(group: Any, name: str, kind: Any, text: str) -> None:

@@ -245,7 +245,7 @@ class Dials:
     )
     expired_may_change: bool = _dial(
         False,
-        "changepassword works after expiry. Exposes, when off, the client that rotates too late.",
+        "changepassword works after expiry. Exposes the client that rotates too late, when off.",
     )
     blocked_address_answer: Literal["401", "403"] = _dial(
         "401",
