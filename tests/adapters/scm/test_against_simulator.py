@@ -66,6 +66,16 @@ def test_an_order_without_a_common_name_is_found_too(authority: CertificateAutho
     assert authority.find("t0ken", names, DEPARTMENT) == ssl_id
 
 
+def test_an_order_is_searched_by_its_common_name_even_when_that_is_not_the_first(
+    authority: CertificateAuthority,
+):
+    """The first name that fits is the common name; a search by another one finds nothing, and orders again."""
+    names = (f"{'a' * 60}.service.example.edu", "portal.example.edu")
+    ssl_id = authority.enroll(order(names))
+
+    assert authority.find("t0ken", names, DEPARTMENT) == ssl_id
+
+
 def test_profiles_come_with_terms_and_key_types(authority: CertificateAuthority):
     """They decide what is asked for."""
     profiles = {profile.profile_id: profile for profile in authority.profiles(DEPARTMENT)}
