@@ -69,7 +69,7 @@ def test_an_order_without_a_common_name_is_found_too(authority: CertificateAutho
 def test_an_order_is_searched_by_its_common_name_even_when_that_is_not_the_first(
     authority: CertificateAuthority,
 ):
-    """The first name that fits is the common name; a search by another one finds nothing, and orders again."""
+    """The first name that fits is the common name; a search by another one would find nothing."""
     names = (f"{'a' * 60}.service.example.edu", "portal.example.edu")
     ssl_id = authority.enroll(order(names))
 
