@@ -10,6 +10,7 @@ import functools
 import json
 import logging
 import sys
+import threading
 import time
 import types
 from collections.abc import Callable, Iterator, Mapping
@@ -390,6 +391,21 @@ def _bucket_policies_have_conditions(_: Repairs) -> Iterator[None]:
 
 
 @contextmanager
+def _dynamodb_takes_turns(_: Repairs) -> Iterator[None]:
+    """One DynamoDB call at a time: moto copies whole tables for a transaction while other threads write them."""
+    from moto.dynamodb.responses import DynamoHandler
+
+    call_action, turn = DynamoHandler.call_action, threading.RLock()
+
+    def in_turn(handler: Any) -> Any:
+        with turn:
+            return call_action(handler)
+
+    with patch.object(DynamoHandler, "call_action", in_turn):
+        yield
+
+
+@contextmanager
 def _acm_is_strict(repairs: Repairs) -> Iterator[None]:
     """Let ACM refuse what the real one refuses and describe certificates as it does (see `strict_acm`)."""
     with repairs.acm.installed():
@@ -415,5 +431,6 @@ _REPAIRS: tuple[Callable[[Repairs], Any], ...] = (
     _distributed_maps_start_executions,
     _result_writer_writes_results,
     _bucket_policies_have_conditions,
+    _dynamodb_takes_turns,
     _acm_is_strict,
 )
