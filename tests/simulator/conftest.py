@@ -1,4 +1,4 @@
-"""A simulator with a clock that tests move, and a client to it whose every answer is held against the shapes."""
+"""A simulator with a clock that tests move; every answer of it is held against the shapes."""
 
 from __future__ import annotations
 
@@ -32,12 +32,13 @@ from scm_simulator.conformance import Conformance
 
 @pytest.fixture
 def clock() -> Clock:
+    """A clock at noon, in May 2026."""
     return Clock()
 
 
 @pytest.fixture
 def world() -> World:
-    """Two departments of one organisation, an officer for each, and a registration authority officer above."""
+    """Departments of one organisation, their officers, and the registration authority above."""
     ours = Department(
         DEPARTMENT,
         "Ours",
@@ -119,11 +120,13 @@ def scm(connect: ClientMaker) -> httpx.Client:
 
 @pytest.fixture(scope="session")
 def ec_key() -> ec.EllipticCurvePrivateKey:
+    """One P-256 key for the session."""
     return ec.generate_private_key(ec.SECP256R1())
 
 
 @pytest.fixture(scope="session")
 def rsa_key() -> rsa.RSAPrivateKey:
+    """One RSA key for the session: they take long to make."""
     return rsa.generate_private_key(65537, 2048)
 
 

@@ -37,9 +37,11 @@ class Clock:
     now: datetime = field(default_factory=lambda: datetime(2026, 5, 21, 12, 34, 56, 789000, tzinfo=UTC))
 
     def __call__(self) -> datetime:
+        """Return the moment at which it stands."""
         return self.now
 
     def forward(self, **span: float) -> None:
+        """Move on by a span, as timedelta takes it."""
         self.now += timedelta(**span)
 
 

@@ -1,4 +1,4 @@
-"""Collect: pending, formats, orders of certificates, and what can be wrong with them (SCM reference §5.10)."""
+"""Collect: pending, formats, their order, and what can be wrong (SCM reference §5.10)."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -9,6 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs7
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from tests.simulator.material import (
     NAME,
     OTHER_NAME,
@@ -36,6 +37,7 @@ def collect(scm: httpx.Client) -> Collect:
 
 
 def certificates_of(answer: httpx.Response) -> list[x509.Certificate]:
+    """Return the certificates of an answer, in its order."""
     assert answer.is_success, answer.text
     return x509.load_pem_x509_certificates(answer.content)
 
@@ -311,7 +313,7 @@ def test_each_fault_of_a_certificate_shows_in_it(
     usage = faulty(starts_in_days=0, server_auth=False).extensions.get_extension_for_class(
         x509.ExtendedKeyUsage
     )
-    assert list(usage.value) == [x509.ExtendedKeyUsageOID.CLIENT_AUTH]
+    assert list(usage.value) == [ExtendedKeyUsageOID.CLIENT_AUTH]
 
 
 def test_the_only_name_missing_leaves_another(simulator: Simulator, enroll: Enroll, collect: Collect):

@@ -12,10 +12,12 @@ STAR = f"*.{NAME}"
 
 
 def names(answer: httpx.Response) -> list[str]:
+    """Return the names that are listed."""
     return [one["name"] for one in answer.json()]
 
 
 def id_of(client: httpx.Client, name: str) -> int:
+    """Return the id of the domain with this very name."""
     [found] = [one for one in client.get("/domain/v1", params={"size": 200}).json() if one["name"] == name]
     return int(found["id"])
 
@@ -99,6 +101,7 @@ def test_unknown_and_foreign_domains_are_not_found(
 
 
 def delegation(place: int = 2001) -> dict[str, Any]:
+    """Return the body that delegates to a department."""
     return {"orgId": place, "certTypes": ["SSL"]}
 
 

@@ -2,7 +2,9 @@
 
 import httpx
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 from tests.simulator.material import (
     DEPARTMENT,
     FOREIGN_DEPARTMENT,
@@ -20,6 +22,7 @@ from tests.simulator.material import (
 )
 
 from scm_simulator import Simulator
+from scm_simulator.names import permits
 
 
 def test_enrolment_answers_two_ids_and_no_certificate(
@@ -140,16 +143,13 @@ def test_keys_must_be_of_a_type_and_size_that_the_profile_offers(
         return int(scm.post("/ssl/v1/enroll", json=request).json()["code"])
 
     assert code(ec_key, RSA_PROFILE) == -170
-    assert code(rsa.generate_private_key(65537, 1024), RSA_PROFILE) == -141
+    assert code(rsa.generate_private_key(65537, 1024), RSA_PROFILE) == -141  # noqa: S505  # too small is the point
     assert code(rsa.generate_private_key(65537, 3072), RSA_PROFILE) == -194
     assert code(ec.generate_private_key(ec.SECP521R1()), 3001) == -194
 
 
 def test_a_key_of_no_known_algorithm_is_refused(scm: httpx.Client, request_for: RequestMaker):
     """Ed25519 is not for the public web."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives.serialization import Encoding
-
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, NAME)])
     request = x509.CertificateSigningRequestBuilder().subject_name(subject)
     csr = request.sign(ed25519.Ed25519PrivateKey.generate(), None).public_bytes(Encoding.PEM).decode()
@@ -174,13 +174,11 @@ def test_a_key_of_no_known_algorithm_is_refused(scm: httpx.Client, request_for: 
 )
 def test_a_plain_entry_permits_itself_and_a_star_all_below(entry: str, name: str, permitted: bool):
     """What people get wrong about delegations."""
-    from scm_simulator.names import permits
-
     assert permits(entry, name) is permitted
 
 
 def test_a_department_closed_to_the_api_refuses(connect: ClientMaker, request_for: RequestMaker):
-    """ "Web / REST API" was not ticked: only the registration authority can change that."""
+    """The Web/REST API was not ticked: only the registration authority can change that."""
     above = connect("rao")
 
     answer = above.post("/ssl/v1/enroll", json=request_for("closed.example.edu", orgId=2003))
@@ -258,8 +256,6 @@ def test_one_name_can_be_awkward_without_the_others(
 
 def test_the_certificate_is_a_real_one(scm: httpx.Client, enroll: Enroll, rsa_key: rsa.RSAPrivateKey):
     """Clients check it, so it must bear checking: key, validity, usage."""
-    from cryptography import x509
-
     ssl_id = enroll(key=rsa_key)
 
     leaf = leaf_of(scm.get(f"/ssl/v1/collect/{ssl_id}?format=x509CO"))

@@ -24,6 +24,7 @@ from scm_simulator import Simulator
 
 
 def ids(answer: httpx.Response) -> list[int]:
+    """Return the ids that are listed."""
     return [one["sslId"] for one in answer.json()]
 
 
@@ -114,7 +115,7 @@ def test_every_filter_of_the_list_finds_and_leaves_out(
     other = enroll()
     order = simulator.order(wanted)
     assert order.certificate
-    hits = {
+    hits: dict[str, Any] = {
         "commonName": "wanted",
         "subjectAlternativeName": OTHER_NAME,
         "status": "issued",
@@ -134,7 +135,7 @@ def test_every_filter_of_the_list_finds_and_leaves_out(
     }
     for name, value in hits.items():
         assert ids(scm.get("/ssl/v1", params={name: value})) == [wanted], name
-    both = {
+    both: dict[str, Any] = {
         "orgId": 2001,
         "vendor": "Sectigo",
         "requester": "drao",

@@ -14,6 +14,7 @@ REFUSED = (401, -16)
 
 
 def a_world(**account: object) -> World:
+    """Return a world with one account, made as the test wants it."""
     officer = Account("drao", "Secret-1", departments=(2,), **account)  # type: ignore[arg-type]  # any field
     return World((Organisation(1, "O", departments=(Department(2, "D"),)),), (officer,), (Profile(3, "P"),))
 
@@ -128,6 +129,7 @@ def test_an_address_outside_the_list_is_refused(answer: str):
 
 
 def a_token(client: httpx.Client, **form: str) -> httpx.Response:
+    """Ask for a token; the form may differ from the right one."""
     return client.post(TOKEN_URL, data=CREDENTIALS | form)
 
 

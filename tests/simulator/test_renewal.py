@@ -138,6 +138,7 @@ def test_marking_needs_certificates_that_are_there(scm: httpx.Client, enroll: En
 
 
 def replacement(key: Any, **changes: object) -> dict[str, object]:
+    """Return the body of a replacement."""
     return {"csr": a_csr(key), "reason": "new key"} | changes
 
 

@@ -13,6 +13,7 @@ PATH = "/report/v1/ssl-certificates"
 
 
 def rows(client: httpx.Client, **body: Any) -> list[dict[str, Any]]:
+    """Return the rows of a report that succeeds."""
     answer = client.post(PATH, json=body).json()
     assert answer["statusCode"] == 0
     return list(answer["reports"])

@@ -1,5 +1,6 @@
 """The server: TLS, kept-alive connections, many clients at once."""
 
+import json
 import socket
 import ssl
 from collections.abc import Callable, Iterator
@@ -32,6 +33,7 @@ def plain(simulator: Simulator) -> Iterator[Server]:
 
 
 def trusting(server: Server) -> httpx.Client:
+    """Return a client that trusts the CA of the server."""
     verify = ssl.create_default_context(cafile=str(server.ca_file)) if server.ca_file else True
     return httpx.Client(base_url=server.base_url, headers=HEADERS, verify=verify, timeout=10)
 
@@ -90,8 +92,6 @@ def test_an_answer_without_a_body_has_no_length_and_the_connection_lives_on(plai
 
 def test_a_body_in_chunks_is_understood(plain: Server, simulator: Simulator, request_for: RequestMaker):
     """Some clients stream."""
-    import json
-
     text = json.dumps(request_for()).encode()
     with trusting(plain) as client:
         answer = client.post("/ssl/v1/enroll", content=iter([text[:100], text[100:]]))

@@ -1,19 +1,18 @@
 """The table of shapes, and the middleware that holds every answer against it."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import httpx
 import pytest
 from tests.simulator.material import BASE_URL, Enroll
 
-from scm_simulator import Simulator, routes, routing
+from scm_simulator import Simulator, routing
 from scm_simulator.conformance import Conformance, NotConforming, operation_of
 from scm_simulator.shapes import SHAPES
 
 HEADERS = {"login": "drao", "password": "Secret-1", "customerUri": "example"}
-assert routes
 
 
 def test_every_operation_that_is_served_has_a_shape_and_no_other():
@@ -61,7 +60,7 @@ def changed(simulator: Simulator, change: Change) -> Callable[..., Iterable[byte
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        (lambda s, h, v: (201, h, v), "status 201 instead of 200"),
+        (lambda _, h, v: (201, h, v), "status 201 instead of 200"),
         (lambda s, h, v: (s, h | {"X-Odd": "1"}, v), "header X-Odd is unknown"),
         (
             lambda s, h, v: (s, {k: x for k, x in h.items() if k != "X-Total-Count"}, v),
@@ -69,14 +68,14 @@ def changed(simulator: Simulator, change: Change) -> Callable[..., Iterable[byte
         ),
         (lambda s, h, v: (s, h | {"Content-Type": "text/html"}, v), "content type 'text/html'"),
         (lambda s, h, v: (s, h, v[0]), "is no array"),
-        (lambda s, h, v: (s, h, [7]), "7 is no object"),
+        (lambda s, h, _: (s, h, [7]), "7 is no object"),
         (lambda s, h, v: (s, h, [v[0] | {"odd": 1}]), r"body\[0\].odd is unknown"),
         (lambda s, h, v: (s, h, [v[0] | {"sslId": "7"}]), "sslId: '7' is no int"),
         (lambda s, h, v: (s, h, [v[0] | {"sslId": True}]), "sslId: True is no int"),
         (lambda s, h, v: (s, h, [v[0] | {"commonName": None}]), "commonName: None is no str"),
         (lambda s, h, v: (s, h, [v[0] | {"subjectAlternativeNames": [1]}]), "1 is no str"),
-        (lambda s, h, v: (s, h, [{"sslId": 1}]), "commonName is missing"),
-        (lambda s, h, v: (400, h, {"code": 1}), "error.description is missing"),
+        (lambda s, h, _: (s, h, [{"sslId": 1}]), "commonName is missing"),
+        (lambda _, h, __: (400, h, {"code": 1}), "error.description is missing"),
     ],
 )
 def test_whatever_leaves_its_shape_is_caught(
@@ -84,7 +83,7 @@ def test_whatever_leaves_its_shape_is_caught(
 ):
     """The net has no holes: each kind of change is seen."""
     enroll()
-    application = Conformance(changed(simulator, change))  # type: ignore[arg-type]  # a WSGI application
+    application = Conformance(changed(simulator, change))
     transport = httpx.WSGITransport(app=application)
 
     with (
@@ -97,12 +96,12 @@ def test_whatever_leaves_its_shape_is_caught(
 def test_an_optional_member_may_be_absent_null_or_empty(simulator: Simulator, enroll: Enroll):
     """All three occur at SCM."""
     enroll()
-    values = iter([{}, {"serialNumber": None}, {"serialNumber": ""}])
+    values: Iterator[dict[str, Any]] = iter([{}, {"serialNumber": None}, {"serialNumber": ""}])
 
-    def change(status: int, headers: dict[str, str], value: Any) -> tuple[int, dict[str, str], Any]:
-        return status, headers, [{"sslId": 1, "commonName": "a"} | next(values)]
+    def change(status: int, headers: dict[str, str], _: Any) -> tuple[int, dict[str, str], Any]:
+        return status, headers, [{"sslId": 1, "commonName": "a", **next(values)}]
 
-    application = Conformance(changed(simulator, change))  # type: ignore[arg-type]  # a WSGI application
+    application = Conformance(changed(simulator, change))
     with httpx.Client(transport=httpx.WSGITransport(app=application), headers=HEADERS) as client:
         for _ in range(3):
             assert client.get(f"{BASE_URL}/ssl/v1").is_success

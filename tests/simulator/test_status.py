@@ -1,4 +1,4 @@
-"""Approve, decline, revoke, update, and the small things about one certificate (SCM reference §5.6, §5.11-5.13)."""
+"""Approve, decline, revoke, update, and what else there is (SCM reference §5.6, §5.11-5.13)."""
 
 from typing import Any
 

@@ -35,7 +35,7 @@ NOT_SERVED = re.compile(
 # Where the vendor's sources are wrong, or at odds with each other; the table goes by the section named.
 SCHEMA_SHAPE_AT_ODDS = {
     "GET /api/ssl/v1/{sslId}/dcv": "§5.13: an array in the schema, one object in the example",
-    "GET /api/organization/v1/report-type/{reportType}": "§6.1: one object in the schema, the list in the example",
+    "GET /api/organization/v1/report-type/{reportType}": "§6.1: one in the schema, a list in the example",
 }
 STATUS_AT_ODDS = {
     "DELETE /api/domain/v1/{domainId}": "§3.1: 204 in the documentation, 200 and 204 in the schema",
@@ -62,6 +62,7 @@ Paths = dict[str, str]
 
 @cache
 def examples() -> list[dict[str, Any]]:
+    """Return every example of the areas that are served."""
     files = [REFERENCE / "scm-vendor-examples" / f"{area}.json" for area in AREAS]
     return [one for file in files for one in json.loads(file.read_text())["examples"]]
 
@@ -77,7 +78,7 @@ def served_examples() -> Iterator[tuple[str, dict[str, Any]]]:
 
 @cache
 def schemas() -> dict[str, dict[str, Any]]:
-    """Return every operation of the schemas with its document, by method and path as they are written there."""
+    """Return every operation of the schemas with its document, by method and path as written there."""
     found = {}
     for area in SCHEMAS:
         document = json.loads((REFERENCE / "scm-openapi" / f"{area}.json").read_text())
@@ -111,6 +112,7 @@ def paths_of(shape: Body, prefix: str = "") -> Paths:
 
 
 def kind_of(shape: Body) -> str:
+    """Return the kind of a member, in the words of the vendor's tables."""
     if isinstance(shape, list):
         return "array"
     if isinstance(shape, dict):
@@ -143,6 +145,7 @@ def schema_paths(node: dict[str, Any], known: dict[str, Any], prefix: str = "") 
 
 
 def body_schema(operation: dict[str, Any], status: int) -> dict[str, Any] | None:
+    """Return the schema of an answer, None when it has no JSON."""
     content = operation["responses"].get(str(status), {}).get("content", {})
     schema = content.get("application/json", {}).get("schema")
     return dict(schema) if schema else None
@@ -244,7 +247,7 @@ def test_an_array_in_a_schema_is_an_array_in_the_table():
 
 
 def test_what_is_not_served_is_left_out_on_purpose():
-    """A call of an area that is served must be in the table, or write, or be on the list of what is left out."""
+    """What is not in the table writes organisations or administrators, or is on the list."""
     unknown = {
         f"{one['request']['method']} {one['request']['path']}"
         for one in examples()

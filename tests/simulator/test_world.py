@@ -30,7 +30,8 @@ profiles:
 custom_fields:
   - {name: cost centre, mandatory: true}
 certificates:
-  - {department: 1001, names: [service.example.edu], profile: 7, term_days: 199, issued_days_ago: 150, label: u/s}
+  - {department: 1001, names: [service.example.edu], profile: 7, term_days: 199,
+     issued_days_ago: 150, label: u/s}
   - {department: 1001, names: [a.service.example.edu], profile: 7, term_days: 90, issued_on: 2026-05-01}
 dials:
   issuance: {polls: 0, seconds: 5}
@@ -45,10 +46,12 @@ behaviours:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
+    """Where the file is to be."""
     return tmp_path / "estate.yaml"
 
 
 def load(path: Path, text: str) -> World:
+    """Write the text to the file, and read the file."""
     path.write_text(text)
     return World.load(path)
 
@@ -125,8 +128,8 @@ def test_two_simulators_of_one_world_do_not_share_their_dials(path: Path):
         ("terms: [90, 199]", "terms: [90, long]", 16, "profiles[0].terms[1]: must be a whole number"),
         ("key_types: {EC: [P-256]}", "key_types: [EC]", 16, "key_types: must be a mapping, not a list"),
         ("mandatory: true", "mandatory: 1", 18, "custom_fields[0].mandatory: must be true or false"),
-        ("issued_on: 2026-05-01", "issued_on: soon", 21, "issued_on: must be a day, not 'soon'"),
-        ("label: u/s", "status: Lost", 20, "status: must be one of"),
+        ("issued_on: 2026-05-01", "issued_on: soon", 22, "issued_on: must be a day, not 'soon'"),
+        ("label: u/s", "status: Lost", 21, "status: must be one of"),
         ("{login: drao, password: Secret-1", "{password: Secret-1", 12, "accounts[0]: login is missing"),
         ("  - id: 1000\n", "  - id: 1000\n    id: 1000\n", 3, "organisations[0].id: is there twice"),
         ("id: 1001\n", "id: 1000\n", 5, "organisation or department id 1000 is there twice"),
@@ -146,7 +149,7 @@ def test_two_simulators_of_one_world_do_not_share_their_dials(path: Path):
         (
             "department: 1001, names: [a.",
             "department: 9, names: [a.",
-            21,
+            22,
             "certificates[1].department: there is",
         ),
         ("names: [service.example.edu]", "names: []", 20, "certificates[0].names: a certificate needs"),
@@ -154,23 +157,23 @@ def test_two_simulators_of_one_world_do_not_share_their_dials(path: Path):
         (
             "polls: 0",
             "pols: 0",
-            23,
+            24,
             "dials.issuance_pols: is not a known field; did you mean issuance_polls?",
         ),
         (
             "pem: leaf-first",
             "pem: sideways",
-            24,
+            25,
             "dials.chain_order.pem: must be one of root-first, leaf-first",
         ),
-        ("kind: slow", "kind: lazy", 26, "dials.faults[0].kind: must be one of"),
-        ("{name: slow.service.example.edu, ", "{", 28, "behaviours[0]: name is missing"),
-        ("chain: other", "chain: mine", 29, "behaviours[1].chain: must be one of own, other"),
+        ("kind: slow", "kind: lazy", 27, "dials.faults[0].kind: must be one of"),
+        ("{name: slow.service.example.edu, ", "{", 29, "behaviours[0]: name is missing"),
+        ("chain: other", "chain: mine", 30, "behaviours[1].chain: must be one of own, other"),
         (
             "name: odd.",
             "name: slow.",
-            29,
-            "behaviours[1].name: behaviour of name 'slow.service.example.edu' is",
+            30,
+            "behaviours[1].name: behaviour 'slow.service.example.edu' is there twice",
         ),
     ],
 )

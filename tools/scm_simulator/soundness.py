@@ -52,7 +52,7 @@ def _duplicates(world: World) -> Iterator[Complaint]:
     fields = ((("custom_fields", i, "name"), c.name) for i, c in enumerate(world.custom_fields))
     yield from _repeated(fields, "custom field")
     behaviours = ((("behaviours", i, "name"), b.name.lower()) for i, b in enumerate(world.behaviours))
-    yield from _repeated(behaviours, "behaviour of name")
+    yield from _repeated(behaviours, "behaviour")
 
 
 def _domains(world: World) -> Iterator[Complaint]:

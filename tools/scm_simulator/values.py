@@ -11,7 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 def words_for(kind: Any) -> str:
     """Return what a value of type *kind* is called in an error: `a number`, `one of a, b`."""
     if get_origin(kind) is Literal:
-        return "one of " + ", ".join(map(str, get_args(kind)))
+        return "one of " + ", ".join(str(one) or "nothing" for one in get_args(kind))
     if is_optional(kind):
         return f"{words_for(inner(kind))}, or nothing"
     if get_origin(kind) in (Mapping, dict) or kind in (Mapping, dict):
