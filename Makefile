@@ -32,7 +32,7 @@ check: .venv/.dev .venv-sam/.sam ## the whole static gate
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/python -m gate.shape functions tools
+	$(BIN)/python -m gate.shape functions tools tests
 	$(BIN)/python -m gate.layer functions infra/dependencies requirements/functions.in
 	$(BIN)/python -m gate.template template.yaml $(filter-out %.asl.yaml,$(wildcard infra/*.yaml))
 	$(BIN)/python -m gate.asl template.yaml
