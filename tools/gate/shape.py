@@ -41,7 +41,8 @@ def faults(file: Path) -> Iterator[str]:
     """Yield what is too long or has no name of its own; in a test module, the tests without a reason."""
     source = file.read_text(encoding="utf-8")
     if file.stem.startswith("test_"):
-        yield from (f"{file}:{test.lineno}: {test.name} does not say why" for test in _without_reason(source))
+        for test in _without_reason(source):
+            yield f"{file}:{test.lineno}: {test.name} does not say why"
     elif "tests" not in file.parts:
         yield from _of_module(file, source)
         for function in functions(source):
