@@ -10,6 +10,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from local.strict_acm import StrictAcm
 from renewal.adapters.aws import config_of
 from renewal.adapters.order_book import DynamoDbOrderBook
 from renewal.adapters.order_book_editor import OrderBookEditor
@@ -90,3 +91,11 @@ def s3() -> Any:
     client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     client("s3").put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     return client("s3")
+
+
+@pytest.fixture
+def acm_rules(aws: None) -> Iterator[StrictAcm]:
+    """What the real ACM refuses and moto does not."""
+    rules = StrictAcm(wait_factor=0)
+    with rules.installed():
+        yield rules

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -27,27 +26,24 @@ from renewal.ports import Pair
 
 from .conftest import REGION, client
 from .records import SPEC, a_pair, a_served
-from .wire import counted, lost_answers, refused
+from .wire import changed, counted, lost_answers, refused
+
+pytestmark = pytest.mark.usefixtures("acm_rules")
 
 ACM_SPEC = replace(SPEC, stores=("acm:eu-west-3",))
 NO_SUCH_ARN = "arn:aws:acm:eu-west-3:123456789012:certificate/00000000-0000-0000-0000-000000000000"
 SERVER, CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
 
 
-@pytest.fixture(autouse=True)
-def rules(aws: None) -> Iterator[StrictAcm]:
-    rules = StrictAcm(wait_factor=0)
-    with rules.installed():
-        yield rules
-
-
 @pytest.fixture
 def acm() -> Acm:
+    """The adapter, in any region."""
     return Acm(lambda region: client("acm", region))
 
 
 @pytest.fixture
 def eu() -> Any:
+    """ACM's own client."""
     return client("acm", REGION)
 
 
@@ -64,7 +60,7 @@ def renewed(pair: Pair, **changes: Any) -> Pair:
     return a_pair(pair.spec, key=KeyPair.generate(pair.key.key_type), **changes)
 
 
-# ---- Importing ---------------------------------------------------------------------------------------------------
+# ---- Importing -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("key_type", [KeyType.P_256, KeyType.P_384, KeyType.RSA_2048])
@@ -114,7 +110,7 @@ def test_each_region_has_its_own_arn(acm: Acm):
     assert serials() == serials("us-east-1") == [pair.chain.leaf.serial]
 
 
-# ---- Never a second copy -----------------------------------------------------------------------------------------
+# ---- Never a second copy -------------------------------------------------------------------------------
 
 
 def test_an_import_whose_answer_was_lost_is_not_sent_again(acm: Acm, eu: Any):
@@ -146,21 +142,26 @@ def test_the_next_try_finds_what_an_earlier_one_imported(acm: Acm, eu: Any, key_
 def test_the_search_turns_every_page_and_describes_what_has_the_name(acm: Acm, eu: Any):
     """An account may hold 2,500; describing each would take ten minutes at ACM's rate."""
     wanted = a_pair(ACM_SPEC)
-    others = [a_pair(CertificateSpec("univ", "x", (f"host{number}.univ.example",), 1018)) for number in range(3)]
+    others = [
+        a_pair(CertificateSpec("univ", "x", (f"host{number}.univ.example",), 1018)) for number in range(3)
+    ]
     for pair in [*others, wanted]:
         acm.put(pair, REGION, None, retried=False)
 
-    def small_pages(params: dict[str, Any], **_: Any) -> None:
-        params["MaxItems"] = 1
+    def one_a_page(parsed: dict[str, Any], **_: Any) -> None:
+        summaries, number = parsed["CertificateSummaryList"], len(pages) - 1
+        parsed["CertificateSummaryList"] = summaries[number : number + 1]
+        if number + 1 < len(summaries):
+            parsed["NextToken"] = f"page-{number + 1}"
 
-    eu.meta.events.register("provide-client-params.acm.ListCertificates", small_pages)
-    try:
-        with counted(eu, "ListCertificates") as pages, counted(eu, "DescribeCertificate") as described:
-            acm.put(wanted, REGION, None, retried=True)
-    finally:
-        eu.meta.events.unregister("provide-client-params.acm.ListCertificates", small_pages)
+    with (
+        changed(eu, "ListCertificates", one_a_page),
+        counted(eu, "ListCertificates") as pages,
+        counted(eu, "DescribeCertificate") as described,
+    ):
+        acm.put(wanted, REGION, None, retried=True)
 
-    assert len(pages) == 4
+    assert [page.get("NextToken") for page in pages] == [None, "page-1", "page-2", "page-3"]
     assert len(described) == 1
 
 
@@ -195,7 +196,7 @@ def test_a_new_certificate_that_acm_does_not_show_yet_is_looked_for_later(acm: A
     assert serials() == [pair.chain.leaf.serial]
 
 
-# ---- Refusals ----------------------------------------------------------------------------------------------------
+# ---- Refusals ------------------------------------------------------------------------------------------
 
 
 def test_a_key_of_another_type_is_foreseen_before_an_order_is_spent(acm: Acm):
@@ -203,7 +204,7 @@ def test_a_key_of_another_type_is_foreseen_before_an_order_is_spent(acm: Acm):
     arn = acm.put(a_pair(ACM_SPEC), REGION, None, retried=False)
     spec = replace(ACM_SPEC, key_type=KeyType.RSA_2048, arns={REGION: arn})
 
-    with pytest.raises(AcmWouldRefuse, match="EC_prime256v1"):
+    with pytest.raises(AcmWouldRefuse, match=r"EC.prime256v1"):
         acm.foresee(ManagedCertificate(spec))
     with pytest.raises(AcmWouldRefuse):
         acm.put(a_pair(spec), REGION, arn, retried=False)
@@ -251,7 +252,10 @@ def test_a_dropped_usage_is_found_before_the_import(acm: Acm, eu: Any):
     pair = a_pair(ACM_SPEC, usages=usages)
     arn = acm.put(pair, REGION, None, retried=False)
 
-    with counted(eu, "ImportCertificate") as calls, pytest.raises(AcmWouldRefuse, match="extended key usages"):
+    with (
+        counted(eu, "ImportCertificate") as calls,
+        pytest.raises(AcmWouldRefuse, match="extended key usages"),
+    ):
         acm.put(renewed(pair), REGION, arn, retried=False)
 
     assert calls == []
@@ -277,12 +281,11 @@ def test_usages_that_acm_gives_by_name_only_count(acm: Acm, eu: Any):
         names = ("TLS_WEB_SERVER_AUTHENTICATION", "EMAIL_PROTECTION", "NONE")
         parsed["Certificate"]["ExtendedKeyUsages"] = [{"Name": name} for name in names]
 
-    eu.meta.events.register("after-call.acm.DescribeCertificate", by_name)
-    try:
-        with pytest.raises(AcmWouldRefuse, match="1.3.6.1.5.5.7.3.4"):
-            acm.put(renewed(pair), REGION, arn, retried=False)
-    finally:
-        eu.meta.events.unregister("after-call.acm.DescribeCertificate", by_name)
+    with (
+        changed(eu, "DescribeCertificate", by_name),
+        pytest.raises(AcmWouldRefuse, match=r"1\.3\.6\.1\.5\.5\.7\.3\.4"),
+    ):
+        acm.put(renewed(pair), REGION, arn, retried=False)
 
 
 def test_a_key_that_is_too_large_for_acm_is_not_sent(acm: Acm, eu: Any, monkeypatch: pytest.MonkeyPatch):
@@ -305,12 +308,8 @@ def test_a_serial_that_differs_after_the_import_is_told(acm: Acm, eu: Any):
     def another(parsed: dict[str, Any], **_: Any) -> None:
         parsed["Certificate"]["Serial"] = "0a:bc"
 
-    eu.meta.events.register("after-call.acm.DescribeCertificate", another)
-    try:
-        with pytest.raises(AcmRefused, match="ABC"):
-            acm.put(new, REGION, arn, retried=False)
-    finally:
-        eu.meta.events.unregister("after-call.acm.DescribeCertificate", another)
+    with changed(eu, "DescribeCertificate", another), pytest.raises(AcmRefused, match="ABC"):
+        acm.put(new, REGION, arn, retried=False)
 
 
 def test_what_acm_refuses_is_told_in_its_own_words(acm: Acm):
@@ -322,9 +321,9 @@ def test_what_acm_refuses_is_told_in_its_own_words(acm: Acm):
         acm.put(wrong, REGION, None, retried=False)
 
 
-def test_the_yearly_quota_has_a_name_of_its_own(acm: Acm, rules: StrictAcm):
+def test_the_yearly_quota_has_a_name_of_its_own(acm: Acm, acm_rules: StrictAcm):
     """More patience does not help; a quota request does."""
-    rules.imports_per_year = 0
+    acm_rules.imports_per_year = 0
 
     with pytest.raises(AcmQuotaReached, match="maximum number"):
         acm.put(a_pair(ACM_SPEC), REGION, None, retried=False)

@@ -31,6 +31,7 @@ def failing(error: Exception) -> Callable[[], None]:
 
 
 def client_error(code: str, status: int = 400, message: str = "canary") -> ClientError:
+    """What botocore raises for AWS's error answer."""
     return ClientError(
         {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]
         "Encrypt",
@@ -74,7 +75,7 @@ def test_what_passes_by_itself_is_tried_again(error: Exception):
     ids=str,
 )
 def test_what_needs_a_mend_is_not_tried_again(error: Exception):
-    """A missing permission does not appear by waiting; the message names the call and AWS's code, nothing else."""
+    """A missing permission does not appear by waiting. The message names the call and AWS's code only."""
     with pytest.raises(StoreRefused, match="kms:Encrypt") as refusal:
         failing(error)()
 
@@ -97,7 +98,9 @@ def test_a_named_code_quotes_aws_without_key_material():
     )
 
 
-@pytest.mark.parametrize("error", [client_error("AccessDenied"), BotoCoreError(), client_error("ValidationException")])
+@pytest.mark.parametrize(
+    "error", [client_error("AccessDenied"), BotoCoreError(), client_error("ValidationException")]
+)
 def test_botocores_error_is_not_even_the_context_of_ours(error: Exception):
     """It may quote the request, and whoever prints a traceback prints contexts too."""
     with pytest.raises((StoreRefused, AcmRefused)) as refusal:
@@ -114,7 +117,7 @@ def test_other_errors_pass():
 
 
 def test_there_is_one_client_for_each_service_and_region(monkeypatch: pytest.MonkeyPatch):
-    """Making one takes a tenth of a second of every cold start, and boto3's session is not safe among threads."""
+    """Making one takes a tenth of a second, and boto3's session is not made for several threads."""
     monkeypatch.setattr(adapter, "_clients", {})
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-3")
 
@@ -134,7 +137,9 @@ def test_clients_give_up_within_a_functions_life(monkeypatch: pytest.MonkeyPatch
     assert config.retries == {"mode": "standard", "total_max_attempts": 5}  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("name", ["botocore", "botocore.endpoint", "boto3", "urllib3.connectionpool", "s3transfer"])
+@pytest.mark.parametrize(
+    "name", ["botocore", "botocore.endpoint", "boto3", "urllib3.connectionpool", "s3transfer"]
+)
 def test_nobody_switches_botocores_debug_log_on(name: str):
     """It prints request bodies: private keys in base64."""
     root = logging.getLogger()

@@ -10,7 +10,7 @@ from renewal.domain.errors import StoreRefused, StoreUnavailable
 
 from .conftest import client
 from .records import a_served, an_order
-from .wire import counted, refused
+from .wire import changed, counted, refused
 
 
 def test_a_renewal_is_announced_with_identifiers_only():
@@ -43,16 +43,15 @@ def test_an_event_that_was_not_taken_is_announced_again():
     def not_taken(parsed: dict[str, Any], **_: Any) -> None:
         parsed.update(FailedEntryCount=1, Entries=[{"ErrorCode": "InternalFailure", "ErrorMessage": "text"}])
 
-    events.meta.events.register("after-call.events.PutEvents", not_taken)
-    try:
-        with pytest.raises(StoreUnavailable, match="InternalFailure"):
-            EventBridgeAnnouncer(events, "default").renewed(an_order(), a_served(), None)
-    finally:
-        events.meta.events.unregister("after-call.events.PutEvents", not_taken)
+    with changed(events, "PutEvents", not_taken), pytest.raises(StoreUnavailable, match="InternalFailure"):
+        EventBridgeAnnouncer(events, "default").renewed(an_order(), a_served(), None)
 
 
 def test_a_bus_that_refuses_is_named():
     """The function's role was made for another bus."""
     events = client("events")
-    with refused(events, "PutEvents", "AccessDeniedException"), pytest.raises(StoreRefused, match="events:PutEvents"):
+    with (
+        refused(events, "PutEvents", "AccessDeniedException"),
+        pytest.raises(StoreRefused, match="events:PutEvents"),
+    ):
         EventBridgeAnnouncer(events, "default").renewed(an_order(), a_served(), None)

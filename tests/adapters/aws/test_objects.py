@@ -15,7 +15,7 @@ from renewal.ports import Pair
 
 from .conftest import BUCKET
 from .records import SPEC, a_pair
-from .wire import counted, meanwhile, refused
+from .wire import asked, counted, meanwhile, refused
 
 FOLDER = "certificates/univ/idp"
 POINTER = f"{FOLDER}/current.json"
@@ -23,22 +23,28 @@ POINTER = f"{FOLDER}/current.json"
 
 @pytest.fixture
 def store(s3: Any) -> S3Certificates:
+    """The adapter."""
     return S3Certificates(s3, BUCKET)
 
 
 def body(s3: Any, key: str) -> bytes:
+    """An object's content."""
     return bytes(s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
 
 
 def pointer(s3: Any) -> dict[str, Any]:
+    """What current.json says."""
     document: dict[str, Any] = json.loads(body(s3, POINTER))
     return document
 
 
 def key_versions(s3: Any, pair: Pair) -> list[str]:
+    """Every version of a certificate's private key, delete markers included."""
     key = f"{FOLDER}/{pair.chain.leaf.serial}/privkey.pem"
     listed = s3.list_object_versions(Bucket=BUCKET, Prefix=key)
-    return [version["VersionId"] for version in [*listed.get("Versions", []), *listed.get("DeleteMarkers", [])]]
+    return [
+        version["VersionId"] for version in [*listed.get("Versions", []), *listed.get("DeleteMarkers", [])]
+    ]
 
 
 def younger(pair: Pair, days: int = 1) -> Pair:
@@ -53,7 +59,9 @@ def test_the_files_are_those_of_certbot(store: S3Certificates, s3: Any):
     store.put(pair)
 
     folder = f"{FOLDER}/{pair.chain.leaf.serial}"
-    assert body(s3, f"{folder}/fullchain.pem") == body(s3, f"{folder}/cert.pem") + body(s3, f"{folder}/chain.pem")
+    assert body(s3, f"{folder}/fullchain.pem") == body(s3, f"{folder}/cert.pem") + body(
+        s3, f"{folder}/chain.pem"
+    )
     leaf = x509.load_pem_x509_certificate(body(s3, f"{folder}/cert.pem"))
     key = serialization.load_pem_private_key(body(s3, f"{folder}/privkey.pem"), password=None)
     assert leaf.public_key() == key.public_key()
@@ -94,12 +102,8 @@ def test_a_run_that_dies_before_the_flip_leaves_the_old_pair_in_use(store: S3Cer
         if params["Key"].endswith("privkey.pem"):
             raise KeyboardInterrupt
 
-    s3.meta.events.register("provide-client-params.s3.PutObject", die)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            store.put(younger(old))
-    finally:
-        s3.meta.events.unregister("provide-client-params.s3.PutObject", die)
+    with asked(s3, "PutObject", die), pytest.raises(KeyboardInterrupt):
+        store.put(younger(old))
 
     assert pointer(s3)["serial"] == old.chain.leaf.serial
 
@@ -202,7 +206,9 @@ def test_a_serial_that_begins_like_another_keeps_its_key(store: S3Certificates, 
     assert body(s3, f"{key}.bak") == b"x"
 
 
-@pytest.mark.parametrize("content", [b"{", b"[]", b'{"serial": "AB"}', b'{"serial": "AB", "not_before": "soon"}'])
+@pytest.mark.parametrize(
+    "content", [b"{", b"[]", b'{"serial": "AB"}', b'{"serial": "AB", "not_before": "soon"}']
+)
 def test_a_pointer_that_is_not_ours_is_named(store: S3Certificates, s3: Any, content: bytes):
     """Overwriting it could flip back; the operator restores it."""
     s3.put_object(Bucket=BUCKET, Key=POINTER, Body=content)
@@ -221,7 +227,9 @@ def test_a_pointer_that_is_not_ours_is_named(store: S3Certificates, s3: Any, con
         ("InternalError", 500, StoreUnavailable),
     ],
 )
-def test_s3s_errors_have_our_names(store: S3Certificates, s3: Any, code: str, status: int, error: type[Exception]):
+def test_s3s_errors_have_our_names(
+    store: S3Certificates, s3: Any, code: str, status: int, error: type[Exception]
+):
     """A bucket that is busy is tried again; one that is forbidden pages somebody."""
     with refused(s3, "PutObject", code, status=status), pytest.raises(error, match=code):
         store.put(a_pair(replace(SPEC, name="other")))

@@ -10,14 +10,14 @@ from renewal.adapters.order_book import DynamoDbOrderBook
 from renewal.adapters.order_book_editor import OrderBookEditor
 from renewal.domain.delegation import Profile, RenewalPolicy
 from renewal.domain.due import renewal_point
-from renewal.domain.errors import OrderInOtherHands, StoreRefused, UnknownDelegation
+from renewal.domain.errors import OrderInOtherHands, StoreRefused, StoreUnavailable, UnknownDelegation
 from renewal.domain.finding import Finding
 from renewal.domain.order import Order, OrderStatus
 from renewal.ports import Inspection
 
 from .conftest import TABLE
 from .records import DELEGATION, LATER, NOW, PATH, SPEC, a_pair, a_served, a_specification, an_order
-from .wire import counted, meanwhile
+from .wire import asked, changed, counted, meanwhile, refused
 
 
 def issued(book: DynamoDbOrderBook) -> Order:
@@ -27,7 +27,7 @@ def issued(book: DynamoDbOrderBook) -> Order:
     return book.record_issued(order, a_pair().chain)
 
 
-# ---- Reading -----------------------------------------------------------------------------------------------------
+# ---- Reading -------------------------------------------------------------------------------------------
 
 
 def test_what_was_applied_is_read_back(book: DynamoDbOrderBook, editor: OrderBookEditor):
@@ -76,17 +76,13 @@ def test_all_certificates_are_found_however_many_pages_they_fill(
 
 def test_a_page_of_the_index_is_followed_by_the_next(book: DynamoDbOrderBook, dynamodb: Any):
     """Whoever stops after the first page renews the first megabyte of the estate only."""
-    original = dynamodb.meta.events
+    OrderBookEditor(dynamodb, TABLE).apply(a_specification(replace(SPEC, name="second")), NOW)
 
     def one_item_a_page(params: dict[str, Any], **_: Any) -> None:
         params["Limit"] = 1
 
-    original.register("provide-client-params.dynamodb.Query", one_item_a_page)
-    try:
-        OrderBookEditor(dynamodb, TABLE).apply(a_specification(replace(SPEC, name="second")), NOW)
+    with asked(dynamodb, "Query", one_item_a_page):
         assert set(book.every_certificate()) == {PATH, ("univ", "second")}
-    finally:
-        original.unregister("provide-client-params.dynamodb.Query", one_item_a_page)
 
 
 def test_keys_that_dynamodb_leaves_unprocessed_are_asked_for_again(book: DynamoDbOrderBook, dynamodb: Any):
@@ -100,16 +96,41 @@ def test_keys_that_dynamodb_leaves_unprocessed_are_asked_for_again(book: DynamoD
             parsed["Responses"][TABLE] = []
             parsed["UnprocessedKeys"] = {TABLE: {"Keys": keys, "ConsistentRead": True}}
 
-    dynamodb.meta.events.register("after-call.dynamodb.BatchGetItem", leave_out)
-    try:
+    with changed(dynamodb, "BatchGetItem", leave_out):
         assert book.certificate(*PATH).spec == SPEC
-        assert left_out
-    finally:
-        dynamodb.meta.events.unregister("after-call.dynamodb.BatchGetItem", leave_out)
+
+    assert left_out
+
+
+def test_a_table_that_leaves_everything_unprocessed_is_unavailable(book: DynamoDbOrderBook, dynamodb: Any):
+    """Asking for ever would end in the function's time-out, which names nothing."""
+    key = {"delegation": {"S": "univ"}, "item": {"S": "certificate#idp"}}
+
+    def leave_out(parsed: dict[str, Any], **_: Any) -> None:
+        parsed.update(Responses={}, UnprocessedKeys={TABLE: {"Keys": [key]}})
+
+    with changed(dynamodb, "BatchGetItem", leave_out), pytest.raises(StoreUnavailable, match="unprocessed"):
+        book.certificate(*PATH)
+
+
+@pytest.mark.parametrize(
+    "reason", ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"]
+)
+def test_a_transaction_that_was_cancelled_for_the_traffic_is_made_again_later(
+    book: DynamoDbOrderBook, dynamodb: Any, reason: str
+):
+    """Nobody has moved the order: the same step can be tried again."""
+    reasons = [{"Code": "None"}, {"Code": reason}]
+    cancelled = refused(
+        dynamodb, "TransactWriteItems", "TransactionCanceledException", more={"CancellationReasons": reasons}
+    )
+
+    with cancelled, pytest.raises(StoreUnavailable, match=reason):
+        book.open(an_order())
 
 
 def test_an_item_that_somebody_edited_is_named(book: DynamoDbOrderBook, dynamodb: Any):
-    """"KeyError: 'names'" at three in the morning does not say which of 100,000 items to look at."""
+    """ "KeyError: 'names'" at three in the morning does not say which of 100,000 items to look at."""
     key = {"delegation": {"S": "univ"}, "item": {"S": "certificate#idp"}}
     dynamodb.update_item(TableName=TABLE, Key=key, UpdateExpression="REMOVE spec")
 
@@ -144,7 +165,7 @@ def test_no_inspection_makes_a_delegation(book: DynamoDbOrderBook):
     assert list(book.delegations()) == ["univ"]
 
 
-# ---- The life of an order ----------------------------------------------------------------------------------------
+# ---- The life of an order ------------------------------------------------------------------------------
 
 
 def test_an_order_is_read_back_at_every_stage(book: DynamoDbOrderBook):
@@ -180,7 +201,13 @@ def test_a_stored_certificate_leaves_no_open_order(book: DynamoDbOrderBook, edit
     certificate = book.certificate(*PATH)
     assert (certificate.order, certificate.served, certificate.asked) == (None, a_served(), "")
     (row,) = book.history(*PATH)
-    assert (row.status, row.token, row.serial, row.previous_serial, row.ssl_id) == ("stored", "token-1", "AB12", "99", 77)
+    assert (row.status, row.token, row.serial, row.previous_serial, row.ssl_id) == (
+        "stored",
+        "token-1",
+        "AB12",
+        "99",
+        77,
+    )
     assert (row.ended_at, row.opened_at, row.names) == (NOW, NOW, order.names)
 
 
@@ -196,7 +223,9 @@ def test_a_stored_certificate_is_not_looked_at_before_it_is_due(book: DynamoDbOr
     assert list(book.waiting(due)) == [PATH]
 
 
-def test_a_failed_order_leaves_its_audit_row_and_no_key(book: DynamoDbOrderBook, editor: OrderBookEditor, dynamodb: Any):
+def test_a_failed_order_leaves_its_audit_row_and_no_key(
+    book: DynamoDbOrderBook, editor: OrderBookEditor, dynamodb: Any
+):
     """The sealed key of a declined order is of no use to anybody but a thief."""
     editor.ask(*PATH, "an operator asked", NOW)
     book.open(an_order())
@@ -209,7 +238,12 @@ def test_a_failed_order_leaves_its_audit_row_and_no_key(book: DynamoDbOrderBook,
     assert (certificate.order, certificate.failures, certificate.last_error) == (None, 1, "OrderDeclined")
     assert (certificate.hold_until, certificate.asked) == (hold, "an operator asked")
     (row,) = book.history("univ", "")
-    assert (row.status, row.error, row.text, row.ended_at) == ("failed", "OrderDeclined", "declined by the RAO", LATER)
+    assert (row.status, row.error, row.text, row.ended_at) == (
+        "failed",
+        "OrderDeclined",
+        "declined by the RAO",
+        LATER,
+    )
     assert b"a sealed key" not in str(dynamodb.scan(TableName=TABLE)["Items"]).encode()
 
 
@@ -237,7 +271,9 @@ def test_failures_are_counted_until_one_order_is_stored(book: DynamoDbOrderBook)
     assert (certificate.failures, certificate.last_error, certificate.hold_until) == (0, "", None)
 
 
-def test_the_history_of_a_certificate_is_its_own_and_in_order(book: DynamoDbOrderBook, editor: OrderBookEditor):
+def test_the_history_of_a_certificate_is_its_own_and_in_order(
+    book: DynamoDbOrderBook, editor: OrderBookEditor
+):
     """`idp` and `idp-test` share a prefix, not an audit trail."""
     editor.apply(a_specification(replace(SPEC, name="idp-test")), NOW)
     for number, name in enumerate(["idp-test", "idp", "idp"]):
@@ -249,7 +285,7 @@ def test_the_history_of_a_certificate_is_its_own_and_in_order(book: DynamoDbOrde
     assert [row.token for row in book.history("univ", "")] == ["t2", "t1", "t0"]
 
 
-# ---- Never twice: every condition, broken ------------------------------------------------------------------------
+# ---- Never twice: every condition, broken --------------------------------------------------------------
 
 
 def test_a_second_order_cannot_be_opened(book: DynamoDbOrderBook, rival: DynamoDbOrderBook):
@@ -262,12 +298,14 @@ def test_a_second_order_cannot_be_opened(book: DynamoDbOrderBook, rival: DynamoD
     assert book.certificate(*PATH).order == an_order()
 
 
-def test_of_two_runs_at_the_same_moment_one_opens(book: DynamoDbOrderBook, rival: DynamoDbOrderBook, dynamodb: Any):
+def test_of_two_runs_at_the_same_moment_one_opens(
+    book: DynamoDbOrderBook, rival: DynamoDbOrderBook, dynamodb: Any
+):
     """Both have read "no order"; DynamoDB decides."""
     book.certificate(*PATH)
-    with meanwhile(dynamodb, "TransactWriteItems", lambda: rival.open(an_order(token="token-2"))):
-        with pytest.raises(OrderInOtherHands):
-            book.open(an_order())
+    rival_opens = meanwhile(dynamodb, "TransactWriteItems", lambda: rival.open(an_order(token="token-2")))
+    with rival_opens, pytest.raises(OrderInOtherHands):
+        book.open(an_order())
 
     assert book.certificate(*PATH).order == an_order(token="token-2")
 
@@ -285,7 +323,9 @@ def test_what_another_run_has_ordered_and_stored_since_is_not_ordered_again(
     assert book.certificate(*PATH).order is None
 
 
-def test_an_order_for_a_spec_that_has_changed_since_is_not_opened(book: DynamoDbOrderBook, editor: OrderBookEditor):
+def test_an_order_for_a_spec_that_has_changed_since_is_not_opened(
+    book: DynamoDbOrderBook, editor: OrderBookEditor
+):
     """The intent has the names that were read; ordering them now buys what nobody wants any more."""
     book.certificate(*PATH)
     editor.apply(a_specification(replace(SPEC, names=("new.univ.example",))), LATER)
@@ -294,7 +334,9 @@ def test_an_order_for_a_spec_that_has_changed_since_is_not_opened(book: DynamoDb
         book.open(an_order())
 
 
-def test_no_order_is_opened_for_a_certificate_that_does_not_exist(book: DynamoDbOrderBook, editor: OrderBookEditor):
+def test_no_order_is_opened_for_a_certificate_that_does_not_exist(
+    book: DynamoDbOrderBook, editor: OrderBookEditor
+):
     """Removed between the plan and the order: nobody would ever collect it."""
     book.certificate(*PATH)
     editor.remove(*PATH)
@@ -312,7 +354,9 @@ def test_of_two_claims_to_post_again_one_wins(book: DynamoDbOrderBook, rival: Dy
         rival.claim_post(an_order(), LATER)
 
 
-def test_no_post_is_claimed_for_an_order_that_has_come_to_light(book: DynamoDbOrderBook, rival: DynamoDbOrderBook):
+def test_no_post_is_claimed_for_an_order_that_has_come_to_light(
+    book: DynamoDbOrderBook, rival: DynamoDbOrderBook
+):
     """The other run has found it in SCM: posting now would be the second certificate."""
     book.open(an_order())
     rival.record_ordered(an_order(), 77)
@@ -321,7 +365,9 @@ def test_no_post_is_claimed_for_an_order_that_has_come_to_light(book: DynamoDbOr
         book.claim_post(an_order(), LATER)
 
 
-def test_a_look_for_an_earlier_post_does_not_count_for_a_later_one(book: DynamoDbOrderBook, rival: DynamoDbOrderBook):
+def test_a_look_for_an_earlier_post_does_not_count_for_a_later_one(
+    book: DynamoDbOrderBook, rival: DynamoDbOrderBook
+):
     """Two looks after the latest POST permit the next; one that was made before it says nothing."""
     book.open(an_order())
     rival.claim_post(an_order(), LATER)
@@ -435,7 +481,7 @@ def test_an_order_that_was_stored_cannot_fail_afterwards(book: DynamoDbOrderBook
         book.fail(order, "OrderRevoked", "revoked", LATER, None)
 
 
-# ---- Spec and status ---------------------------------------------------------------------------------------------
+# ---- Spec and status -----------------------------------------------------------------------------------
 
 
 def test_a_spec_that_changes_while_an_order_ends_is_kept_and_noticed(
@@ -459,6 +505,6 @@ def test_a_record_that_never_rests_is_left_to_the_next_try(
     """The state machine waits and retries; the function does not spin."""
     order = issued(book)
 
-    with meanwhile(dynamodb, "TransactWriteItems", lambda: editor.ask(*PATH, "again", LATER), times=5):
-        with pytest.raises(OrderInOtherHands, match="keeps changing"):
-            book.finish(order, a_served(), None)
+    restless = meanwhile(dynamodb, "TransactWriteItems", lambda: editor.ask(*PATH, "again", LATER), times=5)
+    with restless, pytest.raises(OrderInOtherHands, match="keeps changing"):
+        book.finish(order, a_served(), None)

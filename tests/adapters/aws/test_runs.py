@@ -17,21 +17,33 @@ RESULTS = f"runs/{RUN}/results/6c1d4c8e-1a2b-3c4d-5e6f-7a8b9c0d1e2f"
 
 @pytest.fixture
 def archive(s3: Any) -> S3RunArchive:
+    """The adapter."""
     return S3RunArchive(s3, BUCKET)
 
 
 def write(s3: Any, key: str, document: object) -> None:
+    """Write an object as AWS would."""
     s3.put_object(Bucket=BUCKET, Key=key, Body=json.dumps(document))
 
 
 def a_manifest(**files: list[str]) -> dict[str, Any]:
     """What ResultWriter writes: every status, also those without a file."""
-    named = {status: [{"Key": key, "Size": 1} for key in files.get(status, [])] for status in ("FAILED", "PENDING", "SUCCEEDED")}
+    named = {
+        status: [{"Key": key, "Size": 1} for key in files.get(status, [])]
+        for status in ("FAILED", "PENDING", "SUCCEEDED")
+    }
     return {"DestinationBucket": BUCKET, "MapRunArn": "arn:aws:states:…", "ResultFiles": named}
 
 
 def an_execution(name: str, status: str) -> dict[str, Any]:
-    return {"ExecutionArn": f"arn:…:{name}", "Name": name, "Input": "{}", "InputDetails": {"Included": True}, "Status": status}
+    """One description of a child execution."""
+    return {
+        "ExecutionArn": f"arn:…:{name}",
+        "Name": name,
+        "Input": "{}",
+        "InputDetails": {"Included": True},
+        "Status": status,
+    }
 
 
 def test_the_plan_is_where_the_state_machine_reads_it(archive: S3RunArchive, s3: Any):
@@ -101,7 +113,9 @@ def test_a_run_that_lost_its_results_does_not_look_idle(archive: S3RunArchive, s
         archive.read_results(RUN)
 
 
-@pytest.mark.parametrize("manifest", [{}, [], {"ResultFiles": None}, {"ResultFiles": {"FAILED": [{}]}}, "text"])
+@pytest.mark.parametrize(
+    "manifest", [{}, [], {"ResultFiles": None}, {"ResultFiles": {"FAILED": [{}]}}, "text"]
+)
 def test_a_manifest_of_another_shape_is_named(archive: S3RunArchive, s3: Any, manifest: object):
     """A KeyError would page with a line of Python."""
     write(s3, f"{RESULTS}/manifest.json", manifest)

@@ -20,11 +20,13 @@ class Clock:
     now = 1000.0
 
     def __call__(self) -> float:
+        """Seconds since whenever."""
         return self.now
 
 
 @pytest.fixture
 def secretsmanager() -> Any:
+    """Secrets Manager with one delegation's credential."""
     secretsmanager = client("secretsmanager")
     secretsmanager.create_secret(Name="certmandate/univ", SecretString=json.dumps(LOGIN))
     return secretsmanager
@@ -32,15 +34,18 @@ def secretsmanager() -> Any:
 
 @pytest.fixture
 def clock() -> Clock:
+    """A clock that stands still."""
     return Clock()
 
 
 @pytest.fixture
 def credentials(secretsmanager: Any, clock: Clock) -> SecretsManagerCredentials:
+    """The adapter."""
     return SecretsManagerCredentials(secretsmanager, "certmandate", clock)
 
 
 def store(secretsmanager: Any, text: str) -> None:
+    """Rotate the credential."""
     secretsmanager.put_secret_value(SecretId="certmandate/univ", SecretString=text)
 
 
@@ -59,7 +64,9 @@ def test_a_credential_is_read_once_in_five_minutes(
     assert len(calls) == 2
 
 
-def test_a_rotated_credential_is_found_past_the_cache(secretsmanager: Any, credentials: SecretsManagerCredentials):
+def test_a_rotated_credential_is_found_past_the_cache(
+    secretsmanager: Any, credentials: SecretsManagerCredentials
+):
     """Refused, because it was rotated a minute ago: the new one is tried, with its own version."""
     old = credentials.current("univ")
     store(secretsmanager, json.dumps({**LOGIN, "password": "second"}))
@@ -71,7 +78,9 @@ def test_a_rotated_credential_is_found_past_the_cache(secretsmanager: Any, crede
     assert credentials.current("univ") == new
 
 
-@pytest.mark.parametrize("text", ["drao:canary-7", '["canary-7"]', '{"password": {"canary-7": 1}}', '"canary-7"', "{"])
+@pytest.mark.parametrize(
+    "text", ["drao:canary-7", '["canary-7"]', '{"password": {"canary-7": 1}}', '"canary-7"', "{"]
+)
 def test_a_secret_of_another_form_is_named_and_not_quoted(
     secretsmanager: Any, credentials: SecretsManagerCredentials, text: str
 ):
@@ -98,7 +107,9 @@ def test_a_secret_that_is_not_there_says_what_to_store(credentials: SecretsManag
         credentials.current("other")
 
 
-def test_a_secret_scheduled_for_deletion_is_missing(secretsmanager: Any, credentials: SecretsManagerCredentials):
+def test_a_secret_scheduled_for_deletion_is_missing(
+    secretsmanager: Any, credentials: SecretsManagerCredentials
+):
     """It can be restored for a week; until then it can't be read."""
     secretsmanager.delete_secret(SecretId="certmandate/univ")
 
@@ -106,11 +117,13 @@ def test_a_secret_scheduled_for_deletion_is_missing(secretsmanager: Any, credent
         credentials.latest("univ")
 
 
-def test_a_failed_reading_forgets_what_was_cached(secretsmanager: Any, credentials: SecretsManagerCredentials):
+def test_a_failed_reading_forgets_what_was_cached(
+    secretsmanager: Any, credentials: SecretsManagerCredentials
+):
     """`latest` was asked because the cached one is doubted."""
     credentials.current("univ")
-    with refused(secretsmanager, "GetSecretValue", "InternalServiceError", status=500):
-        with pytest.raises(StoreUnavailable):
-            credentials.latest("univ")
+    busy = refused(secretsmanager, "GetSecretValue", "InternalServiceError", status=500)
+    with busy, pytest.raises(StoreUnavailable):
+        credentials.latest("univ")
     with refused(secretsmanager, "GetSecretValue", "AccessDeniedException"), pytest.raises(StoreRefused):
         credentials.current("univ")

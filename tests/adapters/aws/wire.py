@@ -12,12 +12,14 @@ from moto.core.models import botocore_stubber
 
 
 @contextmanager
-def lost_answers(client: Any, operation: str, times: int = 1) -> Iterator[None]:
-    """AWS does what *operation* asks, and the connection breaks before the answer is here; botocore sends again."""
+def lost_answers(
+    client: Any, operation: str, times: int = 1, where: Callable[[Any], bool] = lambda _request: True
+) -> Iterator[None]:
+    """AWS does what *operation* asks, and the connection breaks before the answer is here."""
     left = [None] * times
 
     def lose(event_name: str, request: Any, **_: Any) -> None:
-        if left:
+        if left and where(request):
             left.pop()
             botocore_stubber(event_name, request)
             raise ConnectionClosedError(endpoint_url=request.url)
@@ -28,31 +30,57 @@ def lost_answers(client: Any, operation: str, times: int = 1) -> Iterator[None]:
 
 
 @contextmanager
-def refused(client: Any, operation: str, code: str, message: str = "", status: int = 400) -> Iterator[None]:
-    """AWS answers *operation* with an error and does nothing."""
+def refused(
+    client: Any, operation: str, code: str, message: str = "", *, status: int = 400, more: Any = None
+) -> Iterator[None]:
+    """AWS answers *operation* with an error, with *more* members in the answer, and does nothing."""
 
     def refuse(**_: Any) -> tuple[AWSResponse, dict[str, Any]]:
         error = {"Code": code, "Message": message}
         metadata = {"HTTPStatusCode": status}
-        return AWSResponse("https://aws.test", status, {}, None), {"Error": error, "ResponseMetadata": metadata}  # type: ignore[arg-type]
+        response: Any = AWSResponse
+        return response("https://aws.test", status, {}, None), {
+            "Error": error,
+            "ResponseMetadata": metadata,
+        } | (more or {})
 
     with _hooked(client, f"before-call.{_service(client)}.{operation}", refuse):
         yield
 
 
 @contextmanager
-def meanwhile(client: Any, operation: str, act: Callable[[], object], times: int = 1) -> Iterator[None]:
+def meanwhile(
+    client: Any,
+    operation: str,
+    act: Callable[[], object],
+    times: int = 1,
+    where: Callable[[Any], bool] = lambda _request: True,
+) -> Iterator[None]:
     """Somebody else acts just before *operation* reaches AWS, the first *times* that it is called."""
     left = [None] * times
 
-    def step_in(**_: Any) -> None:
-        if left:
+    def step_in(params: Any, **_: Any) -> None:
+        if left and where(params):
             left.pop()
             act()
 
     with _hooked(client, f"before-call.{_service(client)}.{operation}", step_in):
         yield
     assert not left, f"{operation} was called less often than somebody was to step in"
+
+
+@contextmanager
+def changed(client: Any, operation: str, change: Callable[..., None]) -> Iterator[None]:
+    """AWS's answer to *operation* is what *change* makes of `parsed`."""
+    with _hooked(client, f"after-call.{_service(client)}.{operation}", change):
+        yield
+
+
+@contextmanager
+def asked(client: Any, operation: str, change: Callable[..., None]) -> Iterator[None]:
+    """What is asked of *operation* is what *change* makes of `params`."""
+    with _hooked(client, f"provide-client-params.{_service(client)}.{operation}", change):
+        yield
 
 
 @contextmanager
