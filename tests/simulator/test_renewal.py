@@ -233,3 +233,23 @@ def test_a_certificate_past_its_end_is_expired(
     ssl_id = simulator.issue_past(2001, a_csr(ec_key), [NAME], 3001, 199, issued)
 
     assert simulator.order(ssl_id).status == "Expired"
+
+
+def test_faults_of_a_name_do_not_spoil_what_was_issued_before(
+    simulator: Simulator, scm: httpx.Client, clock: Clock, ec_key: ec.EllipticCurvePrivateKey
+):
+    """The certificate that is to be renewed is sound; it is the new one that is not."""
+    simulator.behave(NAME, wrong_key=True, missing_name=True, validity_days=1)
+
+    ssl_id = simulator.issue_past(2001, a_csr(ec_key), [NAME], 3001, 199, clock() - timedelta(days=150))
+
+    leaf = leaf_of(scm.get(f"/ssl/v1/collect/{ssl_id}?format=x509CO"))
+    assert leaf.public_key() == ec_key.public_key()
+    assert names_in(leaf) == [NAME]
+    assert simulator.order(ssl_id).status == "Issued"
+
+
+def test_a_behaviour_that_is_no_dial_is_refused(simulator: Simulator):
+    """A typing mistake in a test must not pass for calm weather."""
+    with pytest.raises(ValueError, match="no such dial: slowness"):
+        simulator.behave(NAME, slowness=3)

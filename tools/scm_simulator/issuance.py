@@ -75,10 +75,11 @@ def conclude(state: State, order: Order, dials: Dials) -> None:
 
 
 def issue(state: State, order: Order, *, issued_at: datetime | None = None) -> None:
-    """Issue the certificate of *order* now, or as if at *issued_at*; a replacement keeps the old expiry."""
+    """Issue the certificate of *order* now; or as it was issued at *issued_at*, then without any fault."""
     moment = issued_at or state.now()
     old = order.certificate if order.replacing else None
-    order.certificate = state.authority.issue(_plan(state, order, moment, old))
+    dials = state.dials_for(order.names) if issued_at is None else Dials()
+    order.certificate = state.authority.issue(_plan(state, order, moment, dials, old))
     order.status = ISSUED
     if order.replacing:
         order.replaced_at, order.replacing = moment, False
@@ -86,8 +87,10 @@ def issue(state: State, order: Order, *, issued_at: datetime | None = None) -> N
         order.issued_at = moment
 
 
-def _plan(state: State, order: Order, moment: datetime, old: x509.Certificate | None) -> LeafPlan:
-    dials = state.dials_for(order.names)
+def _plan(
+    state: State, order: Order, moment: datetime, dials: Dials, old: x509.Certificate | None
+) -> LeafPlan:
+    """Return what the certificate is to say; a replacement (of *old*) keeps the end of validity."""
     starts = moment.replace(microsecond=0) + timedelta(days=dials.starts_in_days)
     ends = starts + timedelta(days=dials.validity_days or order.term_days) - _INSTANT
     organisation = state.world.parents[order.department_id]

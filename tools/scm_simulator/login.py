@@ -6,6 +6,7 @@ import ipaddress
 import secrets
 from base64 import b64decode
 from datetime import timedelta
+from http import HTTPStatus
 from urllib.parse import parse_qsl, unquote_plus
 
 from .refusals import Refusal, refuse
@@ -132,6 +133,6 @@ def _oauth_error(status: int, error: str) -> Response:
 
 def challenge(request: Request, refusal: Refusal) -> tuple[tuple[str, str], ...]:
     """Return the header that a refused bearer token is answered with: where tokens are to be had."""
-    if refusal.status == 401 and "authorization" in request.headers:  # noqa: PLR2004
+    if refusal.status == HTTPStatus.UNAUTHORIZED and "authorization" in request.headers:
         return (("WWW-Authenticate", f"{request.base_url}{TOKEN_PATH}"),)
     return ()

@@ -15,21 +15,6 @@ from .csr import SigningRequest
 REQUESTED, APPROVED, APPLIED, ISSUED = "Requested", "Approved", "Applied", "Issued"
 DECLINED, REJECTED, INVALID = "Declined", "Rejected", "Invalid"
 REVOKED, EXPIRED = "Revoked", "Expired"
-STATUSES = (
-    "Invalid",
-    "Requested",
-    "Approved",
-    "Declined",
-    "Applied",
-    "Issued",
-    "Revoked",
-    "Expired",
-    "Replaced",
-    "Rejected",
-    "Unmanaged",
-    "SAApproved",
-    "Init",
-)
 DEAD = (DECLINED, REJECTED, INVALID)
 OPEN = (REQUESTED, APPROVED, APPLIED)
 

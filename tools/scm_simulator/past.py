@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from . import issuance
-from .ca import PrivateKey
+from .ca import LONGEST_COMMON_NAME, PrivateKey
 from .csr import SigningRequest, new_key, read_csr
 from .dates import midnight
 from .order import ISSUED, OPEN, REVOKED, Order
@@ -76,6 +76,7 @@ def _order(
 
 
 def _request_for(key: PrivateKey, name: str) -> SigningRequest:
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)] if len(name) <= 64 else [])  # noqa: PLR2004
+    fits = len(name) <= LONGEST_COMMON_NAME
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)] if fits else [])
     request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
     return read_csr(request.public_bytes(Encoding.PEM).decode())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import string
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from random import Random
 from threading import RLock
@@ -107,6 +107,10 @@ class State:
     def behave(self, name: str, changes: Mapping[str, Any]) -> None:
         """Let *changes* of the dials hold for orders of *name*; faults among them are bound to it."""
         kept = dict(changes)
+        unknown = kept.keys() - {field.name for field in fields(Dials)}
+        if unknown:
+            message = f"no such dial: {', '.join(sorted(unknown))}"
+            raise ValueError(message)
         for fault in kept.pop("faults", []):
             fault.name = name
             self.dials.faults.append(fault)
