@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from renewal.domain.certificate import Certificate, Chain, Expectation, check
 from renewal.domain.delegation import S3
-from renewal.domain.errors import AddressRefused, CredentialRefused, NeedsPerson, OrderPending, PlanUnreadable
+from renewal.domain.errors import AddressRefused, CredentialRefused, NeedsPerson, OrderPending, OrderUnknown, PlanUnreadable
 from renewal.domain.keypair import requested_key
 from renewal.domain.order import ManagedCertificate, Order, OrderStatus, Served
 from renewal.domain.status import ended
@@ -78,6 +78,10 @@ class Collect:
         try:
             pem = authority.collect(order.ssl_id)
         except OrderPending:
+            if not self._is_confirmed(order):
+                self._require_alive(order, order.ssl_id, authority)
+            raise
+        except OrderUnknown:  # some releases answer so for a declined order; the details know better
             self._require_alive(order, order.ssl_id, authority)
             raise
         chain = Chain.assemble(pem, requested_key(order.csr))
@@ -86,13 +90,13 @@ class Collect:
 
     def _require_alive(self, order: Order, ssl_id: int, authority: CertificateAuthority) -> None:
         """A declined order answers like a pending one: the details tell them apart (SCM reference §5.10)."""
-        now = self.clock()
-        if order.confirmed_at is not None and now < order.confirmed_at + CONFIRM_EVERY:
-            return
         details = authority.details(ssl_id)
         if error := ended(details.status):
             raise error(f"SCM order {ssl_id} of {order.path} is {details.status.lower()}")
-        self.book.record_confirmed(order, now)
+        self.book.record_confirmed(order, self.clock())
+
+    def _is_confirmed(self, order: Order) -> bool:
+        return order.confirmed_at is not None and self.clock() < order.confirmed_at + CONFIRM_EVERY
 
     def _end(self, order: Order, certificate: ManagedCertificate, error: NeedsPerson) -> None:
         if not error.ends_order:
