@@ -67,6 +67,10 @@ class _Reader:
     def fault(self, place: Place, text: str) -> None:
         self.faults.append(Fault(place, text))
 
+    def is_clean(self, place: Place) -> bool:
+        """Whether nothing at *place* or below has a fault: what follows from a fault is not told beside it."""
+        return all(fault.place[: len(place)] != place for fault in self.faults)
+
     def mapping(self, value: Any, place: Place, known: frozenset[str]) -> Mapping[str, Any]:
         if not isinstance(value, Mapping):
             self.fault(place, f"must be a mapping with {', '.join(sorted(known))}")
@@ -185,12 +189,12 @@ def _certificate(
 ) -> CertificateSpec:
     source = reader.mapping(entry, place, _CERTIFICATE)
     names = reader.items(source, "names", place, _domain)
-    if not names and isinstance(source.get("names"), list):
+    if source.get("names") == []:
         reader.fault((*place, "names"), "must have at least one name")
     if len(names) > MAX_NAMES:
         reader.fault((*place, "names"), f"has {len(names)} names; {MAX_NAMES} at most")
     own_profile = reader.value(source, "profile_id", place, _positive, default=profile_id)
-    if own_profile is None:
+    if own_profile is None and reader.is_clean(("profile_id",)) and reader.is_clean((*place, "profile_id")):
         reader.fault((*place, "profile_id"), "is missing, here and at the top of the file")
     return CertificateSpec(
         delegation=delegation,
@@ -233,12 +237,14 @@ def _hold_against(
     reader: _Reader, place: Place, spec: CertificateSpec, delegation: Delegation, now: datetime
 ) -> None:
     """The faults that only several fields together show."""
-    for name in delegation.not_delegated(spec.names):
+    for name in delegation.not_delegated(spec.names) if reader.is_clean(("delegated_names",)) else ():
         reader.fault((*place, "names"), f"'{name}' is not delegated: {_why_not(name, delegation.delegated_names)}")
-    if extra := set(spec.arns) - set(spec.acm_regions):
-        reader.fault((*place, "arns"), f"{', '.join(sorted(extra))}: no store acm:<region> says so")
-    if not spec.stores:
-        reader.fault((*place, "stores"), "must name at least one store: s3 or acm:<region>")
+    stores, arns = (*place, "stores"), (*place, "arns")
+    extra = set(spec.arns) - set(spec.acm_regions)
+    if extra and reader.is_clean(stores) and reader.is_clean(arns):
+        reader.fault(arns, f"{', '.join(sorted(extra))}: no store acm:<region> says so")
+    if not spec.stores and reader.is_clean(stores):
+        reader.fault(stores, "must name at least one store: s3 or acm:<region>")
     lifetime = min(spec.term_days or 10**6, phase_at(now).term_days)
     if spec.policy.floor_days > lifetime // 2:
         reader.fault(

@@ -1,0 +1,115 @@
+"""Guards against a run that does too much."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC
+
+import pytest
+
+from renewal.domain.delegation import CertificateSpec
+from renewal.domain.due import Cause, Decision
+from renewal.domain.errors import TooManyDue
+from renewal.domain.limits import FAR_FUTURE, Due, Limits, require_plausible, within
+from renewal.domain.order import ManagedCertificate
+from tests.unit.estate import IDP, served_by
+from tests.unit.orders import an_order
+
+MANY = Limits(100, 1000, 0.5)
+
+
+def due(name: str, *causes: Cause, age: float | None = 150, delegation: str = "univ") -> Due:
+    """A due certificate that was issued *age* days ago (None = there is none)."""
+    spec: CertificateSpec = replace(IDP, delegation=delegation, name=name)
+    served = None if age is None else served_by(spec, age=age)
+    order = an_order() if Cause.ORDER_OPEN in causes else None
+    return Due(ManagedCertificate(spec, served, order), Decision(causes or (Cause.AGE,), None))
+
+
+def names(found: list[Due]) -> list[str]:
+    return [one.certificate.spec.name for one in found]
+
+
+def test_open_orders_go_first_then_the_nearest_expiry() -> None:
+    """What was ordered is paid for; what expires first hurts first; what is new hurts nobody yet."""
+    found = [
+        due("new", Cause.NEW, age=None),
+        due("young", age=140),
+        due("old", age=198),
+        due("open", Cause.ORDER_OPEN, age=1),
+    ]
+
+    taken, deferred = within(found, MANY)
+
+    assert names(taken) == ["open", "old", "young", "new"]
+    assert not deferred
+
+
+def test_equal_urgency_is_ordered_by_name() -> None:
+    """Two runs over one estate take the same."""
+    assert names(within([due("b"), due("c"), due("a")], MANY)[0]) == ["a", "b", "c"]
+
+
+def test_a_delegation_takes_no_more_than_its_share() -> None:
+    """One organisation's backlog must not hold up the others."""
+    found = [due(f"a{n}", age=199 - n) for n in range(4)] + [due("b0", age=100, delegation="other")]
+
+    taken, deferred = within(found, Limits(2, 10, 0.5))
+
+    assert names(taken) == ["a0", "a1", "b0"]
+    assert names(deferred) == ["a2", "a3"]
+
+
+def test_a_run_takes_no_more_than_its_share() -> None:
+    """Nearest expiry first, over all delegations."""
+    found = [due(f"c{n}", age=100 + n, delegation=f"d{n}") for n in range(5)]
+
+    taken, deferred = within(found, Limits(10, 2, 0.5))
+
+    assert names(taken) == ["c4", "c3"]
+    assert names(deferred) == ["c2", "c1", "c0"]
+
+
+def test_nothing_due_is_nothing_taken() -> None:
+    """The ordinary day."""
+    assert within([], MANY) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("by_age", "others", "estate", "is_plausible"),
+    [
+        (19, 0, 19, True),
+        (20, 0, 20, False),
+        (10, 0, 20, True),
+        (11, 0, 20, False),
+        (10, 90, 100, True),
+        (51, 0, 100, False),
+    ],
+)
+def test_more_than_a_share_of_the_estate_due_by_age_is_not_believed(
+    by_age: int, others: int, estate: int, is_plausible: bool
+) -> None:
+    """A wrong clock makes everything old at once; new, changed and asked certificates are what somebody did."""
+    found = [due(f"a{n}") for n in range(by_age)] + [due(f"n{n}", Cause.NEW, age=None) for n in range(others)]
+
+    if is_plausible:
+        require_plausible(found, estate, MANY)
+    else:
+        with pytest.raises(TooManyDue, match=f"{by_age} of {estate} certificates are due by age at once") as stopped:
+            require_plausible(found, estate, MANY)
+        assert "Nothing was ordered" in str(stopped.value)
+        assert "all_due_is_right: true" in str(stopped.value)
+
+
+def test_expired_certificates_count_as_due_by_age() -> None:
+    """A clock that is ten years fast shows nothing else."""
+    found = [due(f"a{n}", Cause.EXPIRED, Cause.LAST_RESORT, age=900) for n in range(20)]
+
+    with pytest.raises(TooManyDue):
+        require_plausible(found, 20, MANY)
+
+
+def test_a_new_certificate_expires_after_everything() -> None:
+    """So it is sorted last."""
+    assert due("new", Cause.NEW, age=None).expires == FAR_FUTURE
+    assert FAR_FUTURE.tzinfo is UTC

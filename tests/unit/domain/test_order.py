@@ -1,0 +1,128 @@
+"""Orders and their tokens, statuses, findings, and the tree of errors."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from renewal.domain import errors
+from renewal.domain.errors import (
+    DcvLapsed,
+    NeedsPerson,
+    OrderDeclined,
+    OrderRejected,
+    OrderRevoked,
+    RenewalError,
+    Retryable,
+    every_error,
+)
+from renewal.domain.finding import Finding, finding_from
+from renewal.domain.order import token_in
+from renewal.domain.status import ended, normalised_status
+from tests.unit.orders import an_order
+
+
+def test_an_order_is_found_again_by_its_comment() -> None:
+    """The token travels in SCM's `comments`, in words that a RAO can read."""
+    order = an_order(token="0a1b")
+
+    assert order.comment == "certmandate order 0a1b for univ/idp"
+    assert token_in(order.comment) == "0a1b"
+
+
+@pytest.mark.parametrize(
+    "comment", [None, "", "ordered by hand", "re: certmandate order 0a1b for univ/idp", "Certmandate order 0a1b"]
+)
+def test_a_comment_that_is_not_ours_has_no_token(comment: str | None) -> None:
+    """An order that somebody else made is never adopted."""
+    assert token_in(comment) is None
+
+
+def test_a_token_is_read_whole() -> None:
+    """`0a1` is not `0a1b`."""
+    assert token_in("certmandate order 0a1b") == "0a1b"
+    assert token_in("certmandate order 0a1b for x") != "0a1"
+    assert token_in("certmandate order ") == ""
+
+
+def test_an_order_shows_neither_key_nor_request() -> None:
+    """Reprs end in logs."""
+    shown = repr(an_order(csr="CSR-TEXT", sealed_key=b"SEALED", chain="CHAIN"))
+
+    assert not any(secret in shown for secret in ("CSR-TEXT", "SEALED", "CHAIN"))
+
+
+# ---- Statuses ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        ("Declined", OrderDeclined),
+        ("REJECTED", OrderRejected),
+        ("Invalid", OrderRejected),
+        ("Revoked", OrderRevoked),
+        ("expired", OrderRevoked),
+        ("Requested", None),
+        ("Approved", None),
+        ("SA Approved", None),
+        ("Applied", None),
+        ("Issued", None),
+        ("Enrolled - Pending Download", None),
+        ("Something of 2031", None),
+    ],
+)
+def test_a_status_ends_an_order_only_when_it_surely_does(status: str, error: type[NeedsPerson] | None) -> None:
+    """An unknown status is waited for within the run's time, never given up (SCM reference §5.14)."""
+    assert ended(status) is error
+
+
+def test_two_spellings_of_a_status_are_one() -> None:
+    """SCM writes both."""
+    assert normalised_status("SA Approved") == normalised_status("SAAPPROVED") == normalised_status("sa_approved")
+
+
+# ---- Errors and findings -------------------------------------------------------------------------------------------
+
+
+def test_the_tree_in_the_docstring_is_the_tree_of_classes() -> None:
+    """It is what newcomers read, and the state machine matches these names as text."""
+    assert errors.__doc__ is not None
+    drawn: dict[str, str] = {}
+    above: list[str] = []
+    for line in errors.__doc__.splitlines():
+        if found := re.match(r"([│├└─ ]*)([A-Z][A-Za-z]+)(  |$)", line):
+            depth = len(found[1]) // 4
+            above = [*above[:depth], found[2]]
+            drawn[found[2]] = above[depth - 1] if depth else "Exception"
+    classes: list[type[RenewalError]] = [RenewalError, Retryable, NeedsPerson, *every_error()]
+    real = {kind.__name__: kind.__bases__[0].__name__ for kind in classes}
+
+    assert drawn == real
+
+
+@pytest.mark.parametrize("kind", every_error())
+def test_every_error_says_who_must_act_and_what_it_is(kind: type[RenewalError]) -> None:
+    """Pages and reports are addressed by it."""
+    assert kind.actor in {"operator", "rao"}
+    assert kind.__doc__
+    assert kind.__doc__ != RenewalError.__doc__
+    assert issubclass(kind, Retryable) is not issubclass(kind, NeedsPerson)
+
+
+def test_what_can_be_tried_again_never_ends_an_order() -> None:
+    """Ending an order erases its key."""
+    assert not [kind for kind in every_error() if issubclass(kind, Retryable) and kind.ends_order]
+
+
+def test_families_are_not_raised_themselves() -> None:
+    """A catch-all name would be a page without a cause."""
+    assert not {RenewalError, Retryable, NeedsPerson} & set(every_error())
+
+
+def test_an_error_becomes_a_finding_with_its_actor() -> None:
+    """The finding's code is the error's name: runbook and report have one word."""
+    assert finding_from(DcvLapsed("expired in May"), "idp") == Finding(
+        "DcvLapsed", "error", "rao", "expired in May", "idp"
+    )

@@ -1,0 +1,284 @@
+"""A delegation file: read whole, every fault with its place and its mend."""
+
+from __future__ import annotations
+
+import copy
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from renewal.domain.delegation import RenewalPolicy
+from renewal.domain.keypair import KeyType
+from renewal.domain.specification import Fault, read
+from tests.unit.estate import NOW
+
+FILE: dict[str, Any] = {
+    "delegation": "univ",
+    "organisation": "Université d'Exemple",
+    "department_id": 1698,
+    "delegated_names": ["idp.univ.example", "*.apps.univ.example"],
+    "profile_id": 1018,
+    "certificates": [{"name": "idp", "names": ["idp.univ.example"]}],
+}
+ARN = "arn:aws:acm:eu-west-3:111122223333:certificate/0a1b2c3d-0000-4000-8000-000000000000"
+GONE = object()
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """FILE with another value at *path* (`certificates.0.names`); GONE removes it."""
+    document = copy.deepcopy(FILE)
+    *parents, last = [int(part) if part.isdigit() else part for part in path.split(".")]
+    place: Any = document
+    for part in parents:
+        place = place[part]
+    if value is GONE:
+        del place[last]
+    else:
+        place[last] = value
+    return document
+
+
+def faults_of(document: object, now: datetime = NOW) -> list[str]:
+    specification, faults = read(document, now)
+    assert (specification is None) is bool(faults)
+    return [str(fault) for fault in faults]
+
+
+def test_a_small_file_is_read_with_its_defaults() -> None:
+    """What most files leave out: EC keys, S3, the common policy, the longest term."""
+    specification, faults = read(FILE, NOW)
+
+    assert not faults
+    assert specification is not None
+    assert specification.delegation.delegated_names == ("idp.univ.example", "*.apps.univ.example")
+    (idp,) = specification.certificates
+    assert (idp.path, idp.profile_id, idp.key_type, idp.term_days) == ("univ/idp", 1018, KeyType.P_256, None)
+    assert (idp.stores, dict(idp.arns), idp.policy) == (("s3",), {}, RenewalPolicy())
+
+
+def test_a_full_file_is_read_whole() -> None:
+    """Every field that the docstring promises."""
+    document = FILE | {
+        "rao_email": "rao@univ.example",
+        "mandate_ends": date(2028, 12, 31),
+        "address": "192.0.2.10/32",
+        "delegated_names": ["idp.univ.example", "*.Université.example"],
+        "policy": {"ratio": 0.25},
+        "certificates": [
+            {
+                "name": "idp",
+                "names": ["IDP.univ.example"],
+                "key": "RSA-3072",
+                "profile_id": 7,
+                "term_days": 99,
+                "stores": ["acm:eu-west-3", "s3"],
+                "arns": {"eu-west-3": ARN},
+                "policy": {"floor_days": 20},
+            },
+            {"name": "www", "names": ["www.université.example"]},
+        ],
+    }
+    specification, faults = read(document, NOW)
+
+    assert not faults
+    assert specification is not None
+    delegation, (idp, www) = specification.delegation, specification.certificates
+    assert (delegation.rao_email, delegation.mandate_ends) == ("rao@univ.example", date(2028, 12, 31))
+    assert delegation.address == "192.0.2.10/32"
+    assert (idp.names, idp.key_type, idp.profile_id) == (("idp.univ.example",), KeyType.RSA_3072, 7)
+    assert (idp.term_days, idp.stores, dict(idp.arns)) == (99, ("acm:eu-west-3", "s3"), {"eu-west-3": ARN})
+    assert (idp.policy, www.policy) == (RenewalPolicy(0.25, 20), RenewalPolicy(0.25))
+    assert www.names == ("www.xn--universit-j4a.example",)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "fault"),
+    [
+        # wrong type, missing, unknown
+        ("delegation", 5, "delegation: must be 1 to 40 lower-case letters, digits and inner hyphens"),
+        ("delegation", "Univ", "delegation: must be 1 to 40 lower-case letters, digits and inner hyphens"),
+        ("delegation", GONE, "delegation: is missing"),
+        ("organisation", "  ", "organisation: must be a text of 1 to 200 characters"),
+        ("organisation", ["U"], "organisation: must be a text of 1 to 200 characters"),
+        ("department_id", "1698", "department_id: must be a whole number of 1 or more"),
+        ("department_id", True, "department_id: must be a whole number of 1 or more"),
+        ("department_id", 0, "department_id: must be a whole number of 1 or more"),
+        ("department_id", None, "department_id: is missing"),
+        ("rao_email", "rao", "rao_email: must be an e-mail address"),
+        ("mandate_ends", "31.12.2028", "mandate_ends: must be a day, as in 2028-12-31"),
+        ("mandate_ends", datetime(2028, 12, 31, tzinfo=UTC), "mandate_ends: must be a day, as in 2028-12-31"),
+        ("mandate_ends", 20281231, "mandate_ends: must be a day, as in 2028-12-31"),
+        ("address", "192.0.2.0/24", "address: must be one IPv4 address as a /32: a wider range lets others in"),
+        ("address", "192.0.2.1/24", "address: must be one address as a /32, as in 192.0.2.10/32"),
+        ("address", "2001:db8::1/128", "address: must be one IPv4 address as a /32: a wider range lets others in"),
+        ("address", 3221225994, "address: must be one address as a /32, as in 192.0.2.10/32"),
+        ("address", True, "address: must be one address as a /32, as in 192.0.2.10/32"),
+        ("certificates", {}, "certificates: must be a list of certificates"),
+        ("certificates", GONE, "certificates: is missing"),
+        ("delegated_names", "idp.univ.example", "delegated_names: must be a list"),
+        ("certificates.0.names", GONE, "certificates[0].names: is missing"),
+        ("certificates.0.names", [], "certificates[0].names: must have at least one name"),
+        ("certificates.0.names.0", 5, "certificates[0].names[0]: must be a domain name, not int"),
+        ("certificates.0.names.0", "idp", "certificates[0].names[0]: 'idp' has no dot; write the full domain name"),
+        ("certificates.0.name", "IDP", "certificates[0].name: must be 1 to 40 lower-case letters, digits and inner hyphens"),
+        (
+            "certificates.0.key",
+            "RSA-1024",
+            "certificates[0].key: must be one of RSA-2048, RSA-3072, RSA-4096, P-256, P-384",
+        ),
+        ("certificates.0.key", 2048, "certificates[0].key: must be one of RSA-2048, RSA-3072, RSA-4096, P-256, P-384"),
+        ("certificates.0.term_days", 0, "certificates[0].term_days: must be a whole number of 1 or more"),
+        ("certificates.0.term_days", 99.5, "certificates[0].term_days: must be a whole number of 1 or more"),
+        ("certificates.0.stores", [], "certificates[0].stores: must name at least one store: s3 or acm:<region>"),
+        ("certificates.0.stores", "s3", "certificates[0].stores: must be a list"),
+        ("certificates.0.stores", ["gcs"], "certificates[0].stores[0]: must be s3 or acm:<region>, as in acm:eu-west-3"),
+        ("certificates.0.stores", ["acm:Paris"], "certificates[0].stores[0]: must be s3 or acm:<region>, as in acm:eu-west-3"),
+        ("certificates.0.stores", ["s3", "s3"], "certificates[0].stores[1]: 's3' stands here twice"),
+        ("certificates.0.arns", [ARN], "certificates[0].arns: must map a region to the ARN of an ACM certificate"),
+        ("certificates.0.arns", {"eu-west-3": "x"}, "certificates[0].arns.eu-west-3: is not the ARN of an ACM certificate"),
+        ("certificates.0.arns", {"eu-west-1": ARN}, "certificates[0].arns.eu-west-1: is an ARN of eu-west-3, not of eu-west-1"),
+        ("certificates.0.arns", {"eu-west-3": ARN}, "certificates[0].arns: eu-west-3: no store acm:<region> says so"),
+        ("certificates.0.profile_id", "OV", "certificates[0].profile_id: must be a whole number of 1 or more"),
+        ("profile_id", "OV", "profile_id: must be a whole number of 1 or more"),
+        ("profile_id", GONE, "certificates[0].profile_id: is missing, here and at the top of the file"),
+        ("certificates.0", "idp", "certificates[0]: must be a mapping with arns, key, name, names, policy, profile_id, stores, term_days"),
+        ("certificates.0.nmaes", [], "certificates[0].nmaes: unknown field; known here: arns, key, name, names, policy, "
+         "profile_id, stores, term_days"),
+        (
+            "orgId",
+            5,
+            "orgId: unknown field; known here: address, certificates, delegated_names, delegation, department_id, "
+            "mandate_ends, organisation, policy, profile_id, rao_email",
+        ),
+        # duplicates
+        ("delegated_names.1", "IDP.univ.example", "delegated_names[1]: 'idp.univ.example' stands here twice"),
+        (
+            "certificates.0.names",
+            ["idp.univ.example", "IDP.univ.example"],
+            "certificates[0].names[1]: 'idp.univ.example' stands here twice",
+        ),
+        # names and the delegation
+        (
+            "certificates.0.names.0",
+            "sp.univ.example",
+            "certificates[0].names: 'sp.univ.example' is not delegated: delegated are idp.univ.example, *.apps.univ.example; "
+            "ask the RAO for sp.univ.example itself",
+        ),
+        (
+            "certificates.0.names.0",
+            "*.idp.univ.example",
+            "certificates[0].names: '*.idp.univ.example' is not delegated: the entry idp.univ.example permits exactly that name; "
+            "a wildcard needs the entry *.idp.univ.example",
+        ),
+        (
+            "certificates.0.names.0",
+            "test.idp.univ.example",
+            "certificates[0].names: 'test.idp.univ.example' is not delegated: the entry idp.univ.example permits exactly that "
+            "name, nothing below it; delegate test.idp.univ.example itself",
+        ),
+        (
+            "certificates.0.names.0",
+            "apps.univ.example",
+            "certificates[0].names: 'apps.univ.example' is not delegated: the entry *.apps.univ.example permits what is below "
+            "apps.univ.example, not apps.univ.example; delegate apps.univ.example too",
+        ),
+        (
+            "delegated_names",
+            [],
+            "certificates[0].names: 'idp.univ.example' is not delegated: delegated are no names at all; "
+            "ask the RAO for idp.univ.example itself",
+        ),
+        # policies
+        (
+            "policy",
+            {"floor_days": 100},
+            "certificates[0].policy.floor_days: 100 days of a lifetime of 199 would renew in a loop; "
+            "at most 99 (half of it), or leave it out: the ratio follows the lifetime",
+        ),
+        ("policy", {"floor_days": -1}, "policy.floor_days: must be a whole number of days, 0 or more"),
+        ("policy", {"floor_days": "30 days"}, "policy.floor_days: must be a whole number of days, 0 or more"),
+        ("policy", {"days": 30}, "policy.days: unknown field; known here: floor_days, ratio"),
+        ("policy", 30, "policy: must be a mapping with floor_days, ratio"),
+        *(
+            ("policy", {"ratio": ratio}, "policy.ratio: must be a share of the lifetime between 0.1 and 0.5; "
+             "more would renew in a loop")
+            for ratio in (0.6, 0, 33, True, "1/3", float("nan"))
+        ),
+    ],
+)  # fmt: skip
+def test_a_fault_says_where_what_and_how_to_mend_it(path: str, value: Any, fault: str) -> None:
+    """One mistake, one sentence: whoever wrote the file needs no manual."""
+    assert faults_of(changed(path, value)) == [fault]
+
+
+def test_a_floor_is_held_against_the_term_and_the_calendar_of_the_day() -> None:
+    """What fits 199 days loops at 99: the file is refused on the day it is applied, not on the day it hurts."""
+    document = changed("policy", {"floor_days": 60})
+
+    assert not faults_of(document)
+    assert "60 days of a lifetime of 99 would renew in a loop" in faults_of(document, datetime(2027, 4, 1, tzinfo=UTC))[0]
+    document["certificates"][0]["term_days"] = 100
+    assert "60 days of a lifetime of 100 would renew in a loop; at most 50" in faults_of(document)[0]
+
+
+def test_two_certificates_of_one_name_are_a_fault() -> None:
+    """They would share a record."""
+    document = changed("certificates", FILE["certificates"] * 2)
+
+    assert faults_of(document) == ["certificates[1].name: 'idp' is the name of an earlier certificate too"]
+
+
+def test_too_many_names_are_a_fault() -> None:
+    """Profiles commonly refuse more than a hundred."""
+    names = [f"n{number}.apps.univ.example" for number in range(101)]
+
+    assert faults_of(changed("certificates.0.names", names)) == ["certificates[0].names: has 101 names; 100 at most"]
+    assert not faults_of(changed("certificates.0.names", names[:100]))
+
+
+def test_several_faults_are_told_at_once_in_the_order_of_the_file() -> None:
+    """Nobody mends a file one fault a run."""
+    document = changed("department_id", "1698") | {"organisation": None, "colour": "red"}
+    document["certificates"] = [{"name": "idp", "names": ["sp.univ.example"], "key": "DSA"}, 7]
+
+    assert [fault.partition(": ")[0] for fault in faults_of(document)] == [
+        "colour",
+        "organisation",
+        "department_id",
+        "certificates[0].key",
+        "certificates[1]",
+        "certificates[0].names",
+    ]
+
+
+@pytest.mark.parametrize("document", [None, [], "delegation: univ", 5])
+def test_a_file_that_is_no_mapping_is_one_fault(document: object) -> None:
+    """An empty file is None in YAML."""
+    (fault,) = faults_of(document)
+
+    assert fault.startswith("file: must be a mapping with address, certificates, ")
+
+
+def test_a_fault_names_its_place_as_people_write_paths() -> None:
+    """Line numbers are found by it."""
+    assert str(Fault(("certificates", 0, "names", 2), "no")) == "certificates[0].names[2]: no"
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.dates() | st.datetimes(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10) | st.integers(), inner, max_size=3),
+    max_leaves=6,
+)
+places = st.sampled_from(
+    [*FILE, "policy", "address", "mandate_ends", "certificates.0", "certificates.0.names.0"]
+    + [f"certificates.0.{name}" for name in ("name", "names", "key", "profile_id", "term_days", "stores", "arns", "policy")]
+)
+
+
+@given(places, values)
+def test_no_content_of_a_file_ends_in_a_traceback(place: str, value: Any) -> None:
+    """Whatever YAML can hold is read or is a fault with words."""
+    assert all(fault for fault in faults_of(changed(place, value)))
