@@ -50,7 +50,10 @@ class InspectDelegation:
         try:
             inspection = self._inspect(task, record, now)
         except NeedsPerson as error:
-            self.book.record_inspection(task.delegation, Inspection(task.run_id, now, findings=(finding_from(error),)))
+            # When the password was to expire is kept: it may well be why SCM refuses, and SCM does not say.
+            expires = record.inspection.password_expires if record.inspection else None
+            failed = Inspection(task.run_id, now, findings=(finding_from(error),), password_expires=expires)
+            self.book.record_inspection(task.delegation, failed)
             raise
         self.book.record_inspection(task.delegation, inspection)
         # A revoked certificate fails its users now: it goes before what merely grows old.

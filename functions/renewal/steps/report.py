@@ -80,6 +80,7 @@ class Report:
         return {
             "delegation": name,
             "organisation": record.delegation.organisation,
+            "rao_email": record.delegation.rao_email,
             "outcome": "failed" if failure else "inspected",
             "error": failure.error if failure else "",
             "text": failure.text if failure else "",
