@@ -1,0 +1,210 @@
+"""What the stack's policies permit, read from the template as SAM expands it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stack.policy import Request, Statement, allowed, statements
+from stack.resolved import ACCOUNT, REGION, Resource, Stack
+
+TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
+LAMBDAS = ("CheckExpiry", "InspectDelegation", "Enroll", "Collect", "Report")
+WIDE: Mapping[tuple[str, str], str] = {
+    ("RenewalRole", "LogDelivery"): "the log delivery actions know no resource",
+    ("CollectRole", "FindEarlierImport"): "acm:ListCertificates knows no resource",
+    ("NetworkInterfaces", "ByLambda"): "Lambda asks before the interface has a name",
+}
+"""Statements that allow something on every resource, and why AWS leaves no other way."""
+
+THEIR_KEY = "arn:aws:kms:eu-west-3:999999999999:key/theirs"
+ORDER_CONTEXT: dict[str, str | tuple[str, ...]] = {
+    "kms:EncryptionContext:order": "0123456789abcdef",
+    "kms:EncryptionContextKeys": ("delegation", "certificate", "order"),
+}
+
+
+def roles(stack: Stack) -> dict[str, list[Statement]]:
+    """The statements of every role, its managed policies included."""
+    managed = {stack.arn(one.logical_id): one for one in stack.resources("AWS::IAM::ManagedPolicy")}
+    found = {}
+    for role in stack.resources("AWS::IAM::Role"):
+        inline = [policy["PolicyDocument"] for policy in role.properties.get("Policies", [])]
+        attached = [
+            managed[arn].properties["PolicyDocument"] for arn in role.properties.get("ManagedPolicyArns", [])
+        ]
+        found[role.logical_id] = statements([*inline, *attached])
+    return found
+
+
+def documents(stack: Stack) -> Iterator[tuple[Resource, Mapping[str, Any]]]:
+    """Every policy document of the template: of roles, keys, the bucket, the topic and endpoints."""
+    for resource in stack.resources():
+        properties = resource.properties
+        for policy in properties.get("Policies", ()) if resource.type == "AWS::IAM::Role" else ():
+            yield resource, policy["PolicyDocument"]
+        for name in ("PolicyDocument", "KeyPolicy"):
+            if name in properties:
+                yield resource, properties[name]
+
+
+def key_policy(stack: Stack, key: str, role: str, request: Request) -> bool:
+    """Whether the policy of a key lets the account's IAM policies decide for that role."""
+    policy = stack.resource(key).properties["KeyPolicy"]
+    account = f"arn:aws:iam::{ACCOUNT}:root"
+    mine = [one for one in policy["Statement"] if one["Principal"].get("AWS") == account]
+    context = {**request.context, "aws:PrincipalArn": stack.arn(role), "kms:CallerAccount": ACCOUNT}
+    return allowed(statements([{"Statement": mine}]), Request(request.action, "*", context))
+
+
+def may(stack: Stack, role: str, action: str, key: str, context: Mapping[str, Any]) -> bool:
+    """Whether a role may use a key: its own policies and the key's must both say so."""
+    request = Request(action, stack.arn(key), context)
+    return allowed(roles(stack)[role], request) and key_policy(stack, key, role, request)
+
+
+def test_no_policy_allows_an_action_by_a_wildcard(stack: Stack, network: Stack) -> None:
+    """A wildcard grants what AWS adds next year, too."""
+    for one in (stack, network):
+        for resource, document in documents(one):
+            for statement in statements([document]):
+                if statement.effect == "Allow":
+                    assert not [action for action in statement.actions if "*" in action], resource.logical_id
+
+
+def test_a_role_that_may_act_on_everything_says_why(stack: Stack) -> None:
+    """And the list of reasons names no statement that is gone."""
+    wide = {
+        (resource.logical_id, statement.sid)
+        for resource, document in documents(stack)
+        if resource.type.startswith("AWS::IAM::")
+        for statement in statements([document])
+        if statement.effect == "Allow" and "*" in statement.resources
+    }
+    assert wide == set(WIDE)
+
+
+def test_only_enroll_seals_and_only_collect_opens(stack: Stack) -> None:
+    """Whoever takes over one of the functions gets half of what it needs to steal a key."""
+    for action, who in (("kms:Encrypt", "EnrollRole"), ("kms:Decrypt", "CollectRole")):
+        able = {role for role in roles(stack) if may(stack, role, action, "OrderKey", ORDER_CONTEXT)}
+        assert able == {who}, action
+
+
+def test_nobody_seals_or_opens_without_saying_for_which_order(stack: Stack) -> None:
+    """The encryption context ties a sealed key to one order, and shows in CloudTrail."""
+    assert not may(stack, "EnrollRole", "kms:Encrypt", "OrderKey", {})
+    assert not may(stack, "CollectRole", "kms:Decrypt", "OrderKey", {})
+
+
+def test_the_order_keys_policy_withholds_its_use_from_every_other_policy_of_the_account(stack: Stack) -> None:
+    """An administrator's `kms:*` must not open private keys by the way."""
+    policy = stack.resource("OrderKey").properties["KeyPolicy"]
+    outsider: dict[str, str | tuple[str, ...]] = {
+        **ORDER_CONTEXT,
+        "aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role/administrator",
+    }
+    for action in (
+        "kms:Decrypt",
+        "kms:Encrypt",
+        "kms:GenerateDataKey",
+        "kms:CreateGrant",
+        "kms:ReEncryptFrom",
+    ):
+        assert not allowed(statements([policy]), Request(action, "*", outsider)), action
+
+
+@pytest.mark.parametrize("key", ["OrderKey", "StoreKey", "WatchKey"])
+def test_the_account_can_always_change_a_keys_policy(stack: Stack, key: str) -> None:
+    """A key that nobody administers can never be mended."""
+    policy = stack.resource(key).properties["KeyPolicy"]
+    assert allowed(statements([policy]), Request("kms:PutKeyPolicy", "*", {}))
+
+
+def test_only_collect_writes_certificates(stack: Stack) -> None:
+    """One function has the stores; a run's report can't overwrite a certificate."""
+    key = f"{stack.arn('StoreBucket')}/certificates/campus/portal/00AB/privkey.pem"
+    able = {role for role, found in roles(stack).items() if allowed(found, Request("s3:PutObject", key))}
+    assert able == {"CollectRole"}
+    importers = {
+        role
+        for role, found in roles(stack).items()
+        if allowed(found, Request("acm:ImportCertificate", f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/x"))
+    }
+    assert importers == {"CollectRole"}
+
+
+def test_nobody_reads_a_stored_private_key(stack: Stack) -> None:
+    """The service that uses it does; nothing of this stack."""
+    key = f"{stack.arn('StoreBucket')}/certificates/campus/portal/00AB/privkey.pem"
+    assert not [role for role, found in roles(stack).items() if allowed(found, Request("s3:GetObject", key))]
+
+
+def test_only_functions_that_log_in_read_credentials(stack: Stack) -> None:
+    """Deciding and reporting need no password."""
+    secret = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:certmandate/campus-AbCdEf"
+    read = Request("secretsmanager:GetSecretValue", secret)
+    able = {role for role, found in roles(stack).items() if allowed(found, read)}
+    assert able == {"InspectDelegationRole", "EnrollRole", "CollectRole"}
+    other = Request("secretsmanager:GetSecretValue", secret.replace("certmandate/", "payroll/"))
+    assert not [role for role, found in roles(stack).items() if allowed(found, other)]
+
+
+def test_the_functions_code_may_not_touch_network_interfaces(stack: Stack) -> None:
+    """Lambda needs it to put them into the VPC; code that could move interfaces could move the address."""
+    create = "ec2:CreateNetworkInterface"
+    by_code = {"lambda:SourceFunctionArn": stack.arn("EnrollFunction")}
+    for role in ("InspectDelegationRole", "EnrollRole", "CollectRole"):
+        assert allowed(roles(stack)[role], Request(create, "*"))
+        assert not allowed(roles(stack)[role], Request(create, "*", by_code))
+
+
+def test_every_role_can_be_bounded(stack: Stack) -> None:
+    """An organisation that demands a permissions boundary must not have to patch the template."""
+    boundary = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
+    bounded = Stack(TEMPLATE, {"PermissionsBoundary": boundary})
+    found = {
+        role.logical_id: role.properties.get("PermissionsBoundary")
+        for role in bounded.resources("AWS::IAM::Role")
+    }
+    assert set(found.values()) == {boundary}
+    assert not [
+        role for role in stack.resources("AWS::IAM::Role") if "PermissionsBoundary" in role.properties
+    ]
+
+
+def test_every_role_is_assumed_by_one_service_for_this_account_only(stack: Stack) -> None:
+    """A service that another account has set up must not come in by a role of ours (the confused deputy)."""
+    for role in stack.resources("AWS::IAM::Role"):
+        (statement,) = role.properties["AssumeRolePolicyDocument"]["Statement"]
+        assert list(statement["Principal"]) == ["Service"], role.logical_id
+        assert isinstance(statement["Principal"]["Service"], str), role.logical_id
+        assert statement["Condition"]["StringEquals"]["aws:SourceAccount"] == ACCOUNT, role.logical_id
+
+
+def test_every_function_has_a_role_of_its_own(stack: Stack) -> None:
+    """A shared role grants each the other's rights; and SAM would make a looser one where none is given."""
+    used = [one.properties["Role"] for one in stack.resources("AWS::Lambda::Function")]
+    assert sorted(used) == sorted({stack.arn(f"{name}Role") for name in LAMBDAS})
+
+
+def test_the_bucket_takes_no_object_under_another_key(stack: Stack) -> None:
+    """Else a caller's header could undo the bucket's encryption; a put without headers must pass."""
+    policy = stack.resource("StoreBucketPolicy").properties["PolicyDocument"]
+    denials = [one for one in statements([policy]) if one.effect == "Deny"]
+    key = f"{stack.arn('StoreBucket')}/certificates/x"
+    header = "s3:x-amz-server-side-encryption"
+    tls = {"aws:SecureTransport": "true"}
+    put = [
+        ({}, False),
+        ({header: "aws:kms", f"{header}-aws-kms-key-id": stack.arn("StoreKey")}, False),
+        ({header: "AES256"}, True),
+        ({header: "aws:kms", f"{header}-aws-kms-key-id": THEIR_KEY}, True),
+        ({"aws:SecureTransport": "false"}, True),
+    ]
+    for context, denied in put:
+        request = Request("s3:PutObject", key, {**tls, **context})
+        assert any(one.applies(request) for one in denials) is denied, context

@@ -1,0 +1,157 @@
+"""What the template gives and the code expects: variables, handlers, substitutions, time limits, inputs."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from gate.definition import State, every_state, scopes
+from renewal.domain.request import RunRequest
+from renewal.settings import Settings
+from stack.resolved import Stack
+
+ROOT = Path(__file__).resolve().parents[2]
+TEMPLATE = ROOT / "template.yaml"
+OF_POWERTOOLS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOGGER_LOG_EVENT"}
+IN_VPC = {"InspectDelegationFunction", "EnrollFunction", "CollectFunction"}
+ENDS_OF_A_RUN = {"RunNeedsPerson"}
+"""Errors that the state machine itself ends with."""
+
+
+def task_of(machine: dict[str, Any], function: str) -> State:
+    """The state that invokes a function."""
+    (found,) = [
+        state
+        for state in every_state(machine)
+        if state.body.get("Parameters", {}).get("FunctionName") == f"${{{function}}}"
+    ]
+    return found
+
+
+def test_every_variable_is_a_setting_and_every_setting_a_variable(stack: Stack) -> None:
+    """A missing one stops every function at its start; a superfluous one is a dial that does nothing."""
+    wanted = {one.name.upper() for one in fields(Settings)} | OF_POWERTOOLS
+    for function in stack.resources("AWS::Lambda::Function"):
+        assert set(function.properties["Environment"]["Variables"]) == wanted, function.logical_id
+
+
+def test_the_variables_values_can_be_read_as_settings(stack: Stack) -> None:
+    """A parameter of the wrong form would be found in Lambda only."""
+    variables = stack.resource("EnrollFunction").properties["Environment"]["Variables"]
+    settings = Settings.from_environment({name: str(value) for name, value in variables.items()})
+    assert settings.quiet_seconds > stack.resource("EnrollFunction").properties["Timeout"]
+
+
+def test_every_handler_exists(stack: Stack) -> None:
+    """Lambda looks for it only when it is called."""
+    for function in stack.resources("AWS::Lambda::Function"):
+        module, name = function.properties["Handler"].rsplit(".", 1)
+        assert callable(getattr(importlib.import_module(module), name)), function.logical_id
+
+
+def test_the_state_machine_gets_every_function_it_names_and_no_other(
+    source: dict[str, Any], machine: dict[str, Any]
+) -> None:
+    """A substitution that is missing leaves its placeholder in the definition, and that deploys."""
+    given = source["Resources"]["Renewal"]["Properties"]["DefinitionSubstitutions"]
+    assert set(given) == set(re.findall(r"\$\{(\w+)\}", json.dumps(machine)))
+    assert all(value == {"Fn::GetAtt": [name, "Arn"]} for name, value in given.items())
+
+
+def test_the_states_that_have_a_function_wait_longer_than_it_lives(
+    stack: Stack, machine: dict[str, Any]
+) -> None:
+    """The other way round the state machine starts a second one beside the first."""
+    for function in stack.resources("AWS::Lambda::Function"):
+        state = task_of(machine, function.logical_id)
+        assert state.body["TimeoutSeconds"] > function.properties["Timeout"], state.path
+
+
+def test_a_lookup_after_a_lost_answer_comes_after_the_quiet_period(
+    stack: Stack, machine: dict[str, Any]
+) -> None:
+    """Else the retries end before anything may be posted again, and each such order costs a day."""
+    retry = next(
+        one for one in task_of(machine, "EnrollFunction").body["Retry"] if "AnswerLost" in one["ErrorEquals"]
+    )
+    waits = [
+        min(retry["IntervalSeconds"] * retry["BackoffRate"] ** turn, retry["MaxDelaySeconds"])
+        for turn in range(retry["MaxAttempts"])
+    ]
+    quiet = int(stack.resource("EnrollFunction").properties["Environment"]["Variables"]["QUIET_SECONDS"])
+    assert sum(waits[:-1]) > quiet
+
+
+def test_a_function_that_was_idle_for_a_fortnight_is_waited_for(machine: dict[str, Any]) -> None:
+    """Lambda has taken its network interface away by then and needs a minute or two for a new one."""
+    for function in IN_VPC:
+        retries = task_of(machine, function).body["Retry"]
+        (patient,) = [one for one in retries if "Lambda.ResourceNotReadyException" in one["ErrorEquals"]]
+        assert patient["MaxAttempts"] >= 5, function
+        assert patient["IntervalSeconds"] >= 20, function
+
+
+def test_only_functions_that_talk_to_scm_are_in_the_vpc(stack: Stack) -> None:
+    """Deciding and reporting must work when the way out does not."""
+    inside = {
+        one.logical_id for one in stack.resources("AWS::Lambda::Function") if "VpcConfig" in one.properties
+    }
+    assert inside == IN_VPC
+    assert len({json.dumps(stack.resource(one).properties["VpcConfig"]) for one in inside}) == 1
+
+
+def test_without_subnets_nothing_of_a_vpc_is_left() -> None:
+    """The local run and a trial need no network."""
+    bare = Stack(TEMPLATE)
+    assert not [one for one in bare.resources("AWS::Lambda::Function") if "VpcConfig" in one.properties]
+    assert not [one for one in bare.resources("AWS::IAM::Role") if one.properties.get("ManagedPolicyArns")]
+    assert not list(bare.resources("AWS::IAM::ManagedPolicy"))
+
+
+def test_reserved_concurrency_concerns_the_functions_that_talk_to_scm() -> None:
+    """And is unset by default: a new account may not reserve any."""
+    reserved = {
+        one.logical_id: one.properties.get("ReservedConcurrentExecutions")
+        for one in Stack(TEMPLATE, {"ReservedConcurrency": "3"}).resources("AWS::Lambda::Function")
+    }
+    assert {name for name, value in reserved.items() if value == "3"} == IN_VPC
+    default = Stack(TEMPLATE).resources("AWS::Lambda::Function")
+    assert not [one for one in default if "ReservedConcurrentExecutions" in one.properties]
+
+
+def test_what_the_schedules_send_is_a_request(stack: Stack) -> None:
+    """An input that check_expiry refuses would fail every night."""
+    inputs = {
+        one.logical_id: RunRequest.parse(json.loads(one.properties["Target"]["Input"]))
+        for one in stack.resources("AWS::Scheduler::Schedule")
+    }
+    assert not inputs["DailyRun"].open_orders_only
+    assert inputs["FollowUp"].open_orders_only
+    assert all(one.scheduled_at == "<aws.scheduler.scheduled-time>" for one in inputs.values())
+
+
+def test_a_start_that_cannot_be_delivered_is_kept(stack: Stack) -> None:
+    """And the schedules run by UTC, which has every hour every day."""
+    for one in stack.resources("AWS::Scheduler::Schedule"):
+        target = one.properties["Target"]
+        assert target["DeadLetterConfig"]["Arn"] == stack.arn("ScheduleDeadLetters"), one.logical_id
+        assert target["Arn"] == stack.arn("Renewal"), one.logical_id
+        assert one.properties["ScheduleExpressionTimezone"] == "UTC", one.logical_id
+        assert one.properties["GroupName"] == stack.name("ScheduleGroup"), one.logical_id
+
+
+def test_the_error_that_ends_a_run_stands_in_the_runbook(machine: dict[str, Any]) -> None:
+    """It is the first thing that somebody sees."""
+    named = {
+        state.body["Error"]
+        for scope in scopes(machine)
+        for state in scope.states.values()
+        if "Error" in state.body
+    }
+    assert named == ENDS_OF_A_RUN
+    text = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in text for name in named)

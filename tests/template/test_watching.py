@@ -1,0 +1,278 @@
+"""Alarms, dashboard and runbook: what they name is there, and what there is they name."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from samtranslator.yaml_helper import yaml_parse
+
+from renewal.domain.errors import Retryable, every_error
+from renewal.steps import report
+from stack.policy import Request, allowed, statements
+from stack.resolved import ACCOUNT, REGION, Resource, Stack
+
+ROOT = Path(__file__).resolve().parents[2]
+AWAITED = {
+    "AddressChanged",
+    "AddressesRefused",
+    "DailyRunCompleted",
+    "FindingsOpen",
+    "LeastDaysToPasswordExpiry",
+    "OldestOrderHours",
+}
+"""Metrics that alarms wait for and the report does not write yet."""
+
+AWS_METRICS = {
+    "AWS/Lambda": ({"Throttles"}, {"FunctionName"}),
+    "AWS/Logs": ({"LogEventsWithFindings"}, {"LogGroupName", "DataProtectionOperation"}),
+    "AWS/SNS": ({"NumberOfNotificationsDelivered", "NumberOfNotificationsFailed"}, {"TopicName"}),
+    "AWS/SQS": ({"ApproximateNumberOfMessagesVisible"}, {"QueueName"}),
+    "AWS/Scheduler": (
+        {"TargetErrorCount", "InvocationDroppedCount", "InvocationsFailedToBeSentToDeadLetterCount"},
+        {"ScheduleGroup"},
+    ),
+    "AWS/States": (
+        {"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted", "ExecutionThrottled"},
+        {"StateMachineArn"},
+    ),
+}
+"""AWS's own metrics that may be used, and the dimensions under which AWS publishes them."""
+
+Metric = tuple[str, str, dict[str, str]]
+
+
+@pytest.fixture(scope="module")
+def alarms(stack: Stack) -> dict[str, Resource]:
+    """Every alarm by its logical id."""
+    return {one.logical_id: one for one in stack.resources("AWS::CloudWatch::Alarm")}
+
+
+@pytest.fixture(scope="module")
+def runbook() -> dict[str, str]:
+    """The runbook's sections of the third and fourth level, by heading."""
+    text = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+    parts = re.split(r"^#{2,4} (.+)$", text, flags=re.MULTILINE)[1:]
+    sections = list(zip(parts[::2], parts[1::2], strict=True))
+    assert len({name for name, _ in sections}) == len(sections), "a heading stands twice"
+    return dict(sections)
+
+
+def emitted() -> set[str]:
+    """The names of the metrics that the report's function writes."""
+    tree = ast.parse(inspect.getsource(report._metrics))
+    texts = {
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    return {text for text in texts if re.fullmatch(r"(?:[A-Z][a-z]+){2,}", text)}
+
+
+def metrics_of(alarm: Resource) -> Iterator[Metric]:
+    """The metrics that an alarm looks at: (namespace, name, dimensions)."""
+    properties = alarm.properties
+    single = [properties] if "MetricName" in properties else []
+    several = [one["MetricStat"]["Metric"] for one in properties.get("Metrics", []) if "MetricStat" in one]
+    for metric in [*single, *several]:
+        dimensions = {one["Name"]: one["Value"] for one in metric["Dimensions"]}
+        yield metric["Namespace"], metric["MetricName"], dimensions
+
+
+def metrics_shown(stack: Stack) -> Iterator[Metric]:
+    """The metrics of the dashboard."""
+    body = json.loads(stack.resource("Overview").properties["DashboardBody"])
+    for widget in body["widgets"]:
+        for namespace, name, *pairs in widget["properties"].get("metrics", []):
+            yield namespace, name, dict(zip(pairs[::2], pairs[1::2], strict=True))
+
+
+def watched(stack: Stack, alarms: dict[str, Resource]) -> list[Metric]:
+    """Everything that an alarm or the dashboard looks at."""
+    return [*(metric for alarm in alarms.values() for metric in metrics_of(alarm)), *metrics_shown(stack)]
+
+
+def test_every_metric_of_ours_is_written_and_every_written_one_is_watched(
+    stack: Stack, alarms: dict[str, Resource]
+) -> None:
+    """An alarm on a name that nobody writes is silent for ever."""
+    ours = {name for namespace, name, _ in watched(stack, alarms) if namespace == "certmandate"}
+    assert ours - emitted() == AWAITED
+    assert emitted() <= ours
+
+
+def test_our_metrics_carry_the_dimension_that_the_functions_give_them(
+    stack: Stack, alarms: dict[str, Resource]
+) -> None:
+    """CloudWatch tells metrics apart by their dimensions: one letter off, and there is no data."""
+    environment = stack.resource("ReportFunction").properties["Environment"]["Variables"]
+    for namespace, name, dimensions in watched(stack, alarms):
+        if namespace == "certmandate":
+            assert environment["POWERTOOLS_METRICS_NAMESPACE"] == namespace
+            assert dimensions == {"service": environment["POWERTOOLS_SERVICE_NAME"]}, name
+
+
+def test_aws_publishes_the_other_metrics_under_these_dimensions(
+    stack: Stack, alarms: dict[str, Resource]
+) -> None:
+    """`ExecutionThrottled` is singular, and Scheduler knows groups only."""
+    for namespace, name, dimensions in watched(stack, alarms):
+        if namespace != "certmandate":
+            names, known = AWS_METRICS[namespace]
+            assert name in names, (namespace, name)
+            assert set(dimensions) <= known, (namespace, name)
+            assert all(dimensions.values()), name
+
+
+def test_only_the_missing_run_is_an_alarm_by_silence(alarms: dict[str, Resource]) -> None:
+    """The dead man's switch goes off when nothing is measured; the others must not: each day counts anew."""
+    missing = {name: alarm.properties["TreatMissingData"] for name, alarm in alarms.items()}
+    assert missing.pop("RunMissing") == "breaching"
+    assert set(missing.values()) == {"notBreaching"}
+
+
+def test_the_dead_mans_switch_looks_at_whole_days(alarms: dict[str, Resource]) -> None:
+    """A sliding day takes two runs slightly more than a day apart for a gap, and old data hide a real one."""
+    alarm = alarms["RunMissing"].properties
+    assert alarm["EvaluationWindow"] == {"WallClockWindow": {"Timezone": "UTC"}}
+    assert (alarm["Period"], alarm["EvaluationPeriods"], alarm["Statistic"]) == (86400, 1, "Sum")
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 1)
+    assert alarm["WarmUpConfiguration"]["WarmUpPeriodDurationInMinutes"] >= 2 * 24 * 60
+
+
+def test_an_alarm_goes_off_at_its_threshold_and_not_before(alarms: dict[str, Resource]) -> None:
+    """Days left alarm downwards, all else upwards: a reversed comparison is silent when it matters."""
+    for name, alarm in alarms.items():
+        downwards = (
+            any(metric.startswith("LeastDays") for _, metric, _ in metrics_of(alarm)) or name == "RunMissing"
+        )
+        assert alarm.properties["ComparisonOperator"].startswith("LessThan") is downwards, name
+        if "Statistic" in alarm.properties and any(
+            metric.startswith("LeastDays") for _, metric, _ in metrics_of(alarm)
+        ):
+            assert alarm.properties["Statistic"] == "Minimum", name
+
+
+def test_a_sum_of_metrics_counts_what_is_not_measured_as_nothing(alarms: dict[str, Resource]) -> None:
+    """Without FILL one metric that was never written makes the whole sum empty, and the alarm silent."""
+    for name, alarm in alarms.items():
+        parts = [one["Id"] for one in alarm.properties.get("Metrics", []) if "MetricStat" in one]
+        if parts:
+            (total,) = [one for one in alarm.properties["Metrics"] if "Expression" in one]
+            assert total["Expression"] == " + ".join(f"FILL({part}, 0)" for part in parts), name
+            assert total["ReturnData"], name
+            assert len(alarm.properties["Metrics"]) <= 10, name
+
+
+def test_every_alarm_tells_and_is_taken_back(stack: Stack, alarms: dict[str, Resource]) -> None:
+    """Who was woken wants to know when it is over."""
+    topic = stack.arn("Notices")
+    for name, alarm in alarms.items():
+        assert alarm.properties["AlarmActions"] == [topic], name
+        assert alarm.properties["OKActions"] == [topic], name
+        assert alarm.properties["AlarmName"] == f"certmandate-{name}"
+
+
+def test_an_alarms_notice_passes_the_topics_policy_and_its_key(
+    stack: Stack, alarms: dict[str, Resource]
+) -> None:
+    """With a key that CloudWatch may not use, an alarm turns red and nobody is told."""
+    policy = stack.resource("NoticesPolicy").properties["PolicyDocument"]
+    key = stack.resource("WatchKey").properties["KeyPolicy"]
+    assert stack.resource("Notices").properties["KmsMasterKeyId"] == stack.name("WatchKey")
+    mine = {"aws:SourceAccount": ACCOUNT, "aws:SecureTransport": "true"}
+    service = {"Service": "cloudwatch.amazonaws.com"}
+    of_cloudwatch = [{"Statement": [one for one in key["Statement"] if one["Principal"] == service]}]
+    for name in alarms:
+        source = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:certmandate-{name}"
+        publish = Request("sns:Publish", stack.arn("Notices"), {**mine, "aws:SourceArn": source})
+        assert allowed(statements([policy]), publish)
+        for action in ("kms:Decrypt", "kms:GenerateDataKey"):
+            assert allowed(statements(of_cloudwatch), Request(action, "*", mine))
+    theirs = {**mine, "aws:SourceAccount": "999999999999"}
+    assert not allowed(statements([policy]), Request("sns:Publish", stack.arn("Notices"), theirs))
+
+
+def test_every_alarm_says_what_happened_how_urgent_and_where_to_read_on(alarms: dict[str, Resource]) -> None:
+    """It is read on a telephone, at night, by somebody who did not write this."""
+    for name, alarm in alarms.items():
+        text = alarm.properties["AlarmDescription"]
+        assert f"docs/runbook.md, section {name}." in text
+        assert re.search(r"\. Urgency: (now|today|this week|within a working day|by )", text), name
+        assert len(text) <= 1024
+
+
+def test_the_dashboard_shows_every_alarm(stack: Stack, alarms: dict[str, Resource]) -> None:
+    """What is not on it is forgotten."""
+    body = json.loads(stack.resource("Overview").properties["DashboardBody"])
+    shown = next(one["properties"]["alarms"] for one in body["widgets"] if one["type"] == "alarm")
+    assert sorted(shown) == sorted(stack.arn(name) for name in alarms)
+
+
+def test_the_runbook_has_a_section_for_every_alarm_and_every_error(
+    alarms: dict[str, Resource], runbook: dict[str, str]
+) -> None:
+    """And none for what is gone."""
+    named = {*alarms, *(kind.__name__ for kind in every_error())}
+    headings = {name for name in runbook if re.fullmatch(r"(?:[A-Z][a-z]+){2,}", name)}
+    assert headings == named
+
+
+def test_every_section_of_the_runbook_says_what_how_urgent_who_and_what_to_do(
+    alarms: dict[str, Resource], runbook: dict[str, str]
+) -> None:
+    """Nobody reads prose at three in the morning."""
+    for name in {*alarms, *(kind.__name__ for kind in every_error())}:
+        found = re.findall(r"^\*\*(\w+)\.\*\*", runbook[name], flags=re.MULTILINE)
+        assert found == ["Meaning", "Urgency", "Who", "Do"], name
+
+
+def test_the_runbook_sends_to_whom_the_error_says(runbook: dict[str, str]) -> None:
+    """The report says who must act, too; two answers are none."""
+    words = {"operator": "The operator", "rao": "The RAO"}
+    for kind in every_error():
+        who = re.search(r"^\*\*Who\.\*\* (.*)$", runbook[kind.__name__], flags=re.MULTILINE)
+        assert who, kind.__name__
+        assert who[1].startswith(words[kind.actor]), kind.__name__
+        assert ("Retried." in who[1]) is issubclass(kind, Retryable), kind.__name__
+
+
+def test_every_link_of_the_documents_leads_somewhere() -> None:
+    """A runbook with a dead link is read when it is needed most."""
+    for document in (ROOT / "docs").glob("*.md"):
+        text = document.read_text(encoding="utf-8")
+        for target in re.findall(r"\]\(([^)\s]+)\)", text):
+            if "://" in target:
+                continue
+            file, _, anchor = target.partition("#")
+            there = document.parent / file if file else document
+            assert there.exists(), f"{document.name}: {target}"
+            if anchor and there.suffix == ".md":
+                assert anchor in _anchors(there), f"{document.name}: {target}"
+
+
+def _parsed(template: Path) -> dict[str, Any]:
+    return dict(yaml_parse(template.read_text(encoding="utf-8")))
+
+
+def _anchors(document: Path) -> set[str]:
+    headings = re.findall(r"^#{1,6} (.+)$", document.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_runbook_uses_outputs_and_resources_that_exist(stack: Stack, source: dict[str, Any]) -> None:
+    """A command that is copied must work."""
+    text = "".join((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("runbook.md", "deploy.md"))
+    network = set(_parsed(ROOT / "infra" / "network.yaml")["Outputs"])
+    outputs = set(source["Outputs"])
+    assert set(re.findall(r"\(out (?:\$STACK )?(\w+)\)", text)) <= outputs
+    assert set(re.findall(r"out \$STACK-network (\w+)", text)) <= network
+    assert set(re.findall(r"--logical-resource-id (\w+)", text)) <= {
+        one.logical_id for one in stack.resources()
+    }

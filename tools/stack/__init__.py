@@ -1,0 +1,10 @@
+"""Programs for the stack as AWS would have it; none is deployed.
+
+resolved      template.yaml with every intrinsic function evaluated, as one stack in one account would be made
+policy        AWS's rules of policy evaluation, as far as our policies use them
+authorization what a call of the AWS SDK asks IAM for
+cost          what a month costs: `python -m stack.cost`
+deploy        shows what a deployment would change, and refuses to give the address away
+package       bundles that come out the same, byte for byte: `python -m stack.package`
+sbom          what the bundles consist of, as CycloneDX: `python -m stack.sbom`
+"""

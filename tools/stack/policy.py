@@ -1,0 +1,134 @@
+"""AWS's rules of policy evaluation, as far as our policies use them.
+
+A request is allowed when a statement allows it and none denies it (AWS: IAM/latest/UserGuide,
+reference_policies_evaluation-logic.html). An operator or element that is not known here is an error, so that
+a policy can't seem to say more, or less, than it does.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+_ELEMENTS = {"Sid", "Effect", "Action", "Resource", "Condition", "Principal"}
+
+
+class UnknownPolicyElement(Exception):
+    """A policy uses something that this evaluator does not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One thing that somebody wants to do; *context* holds condition keys, a key may have several values."""
+
+    action: str
+    resource: str
+    context: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement of a policy, its lists made tuples."""
+
+    sid: str
+    effect: str
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    conditions: Mapping[str, Mapping[str, Any]]
+
+    @classmethod
+    def read(cls, body: Mapping[str, Any]) -> Statement:
+        """Read a statement. Raises UnknownPolicyElement."""
+        if unknown := sorted(set(body) - _ELEMENTS):
+            msg = f"statement {body.get('Sid', '')}: {', '.join(unknown)} is not known to this evaluator"
+            raise UnknownPolicyElement(msg)
+        return cls(
+            str(body.get("Sid", "")),
+            str(body["Effect"]),
+            _texts(body["Action"]),
+            _texts(body["Resource"]),
+            body.get("Condition", {}),
+        )
+
+    def applies(self, request: Request) -> bool:
+        """Return whether action, resource and every condition match."""
+        return (
+            any(_like(request.action.lower(), action.lower()) for action in self.actions)
+            and any(_like(request.resource, resource) for resource in self.resources)
+            and all(
+                _holds(operator, key, _texts(wanted), request.context)
+                for operator, tests in self.conditions.items()
+                for key, wanted in tests.items()
+            )
+        )
+
+
+def statements(documents: Iterable[Mapping[str, Any]]) -> list[Statement]:
+    """Return the statements of policy documents."""
+    return [
+        Statement.read(body)
+        for document in documents
+        for body in (
+            document["Statement"] if isinstance(document["Statement"], list) else [document["Statement"]]
+        )
+    ]
+
+
+def allowed(policies: Iterable[Statement], request: Request) -> bool:
+    """Return AWS's decision: an explicit deny, else an allow, else no."""
+    effects = {statement.effect for statement in policies if statement.applies(request)}
+    return effects == {"Allow"}
+
+
+def _holds(
+    operator: str, key: str, wanted: tuple[str, ...], context: Mapping[str, str | tuple[str, ...]]
+) -> bool:
+    found = {name.lower(): value for name, value in context.items()}.get(key.lower())
+    if operator == "Null":
+        return (found is None) == (wanted == ("true",))
+    quantifier, _, base = operator.rpartition(":")
+    if base.endswith("IfExists"):
+        if found is None:
+            return True
+        base = base.removesuffix("IfExists")
+    if base not in _OPERATORS:
+        msg = f"the condition operator {operator} is not known to this evaluator"
+        raise UnknownPolicyElement(msg)
+    matches, negated = _OPERATORS[base]
+    if found is None:
+        return negated or quantifier == "ForAllValues"
+    hits = [any(matches(value, one) for one in wanted) != negated for value in _texts(found)]
+    return all(hits) if quantifier == "ForAllValues" or negated else any(hits)
+
+
+def _like(value: str, pattern: str) -> bool:
+    """Return whether *value* matches a pattern of * and ?; brackets mean themselves."""
+    return re.fullmatch(fnmatch.translate(re.sub(r"\[", "[[]", pattern)), value) is not None
+
+
+def _same(value: str, other: str) -> bool:
+    return value == other
+
+
+def _same_truth(value: str, other: str) -> bool:
+    return value.lower() == other.lower()
+
+
+_OPERATORS: Mapping[str, tuple[Callable[[str, str], bool], bool]] = {
+    "ArnEquals": (_like, False),
+    "ArnLike": (_like, False),
+    "ArnNotLike": (_like, True),
+    "Bool": (_same_truth, False),
+    "StringEquals": (_same, False),
+    "StringLike": (_like, False),
+    "StringNotEquals": (_same, True),
+    "StringNotLike": (_like, True),
+}
+"""How two values are compared, and whether the operator asks for the opposite."""
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(str(one) for one in value) if isinstance(value, list | tuple) else (str(value),)

@@ -1,0 +1,159 @@
+"""A template as one stack in one account would be made: intrinsic functions evaluated, nothing created."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from local.intrinsics import ABSENT, Intrinsics
+from local.template import load
+
+ACCOUNT = "123456789012"
+REGION = "eu-west-3"
+STACK_NAME = "certmandate"
+IN_A_VPC: Mapping[str, str] = MappingProxyType(
+    {"SubnetIds": "subnet-0123456789abcdef0", "SecurityGroupIds": "sg-0123456789abcdef0"}
+)
+"""The parameters of a stack whose functions leave by the registered address."""
+
+_NAMED_BY = {
+    "AWS::DynamoDB::Table": "TableName",
+    "AWS::IAM::Role": "RoleName",
+    "AWS::Lambda::Function": "FunctionName",
+    "AWS::Logs::LogGroup": "LogGroupName",
+    "AWS::S3::Bucket": "BucketName",
+    "AWS::SQS::Queue": "QueueName",
+    "AWS::Scheduler::ScheduleGroup": "Name",
+    "AWS::StepFunctions::StateMachine": "StateMachineName",
+}
+_ARNS = {
+    "AWS::CloudWatch::Alarm": "arn:aws:cloudwatch:{region}:{account}:alarm:{name}",
+    "AWS::DynamoDB::Table": "arn:aws:dynamodb:{region}:{account}:table/{name}",
+    "AWS::IAM::ManagedPolicy": "arn:aws:iam::{account}:policy/{name}",
+    "AWS::IAM::Role": "arn:aws:iam::{account}:role/{name}",
+    "AWS::KMS::Key": "arn:aws:kms:{region}:{account}:key/{name}",
+    "AWS::Lambda::Function": "arn:aws:lambda:{region}:{account}:function:{name}",
+    "AWS::Lambda::LayerVersion": "arn:aws:lambda:{region}:{account}:layer:{name}:1",
+    "AWS::Logs::LogGroup": "arn:aws:logs:{region}:{account}:log-group:{name}:*",
+    "AWS::S3::Bucket": "arn:aws:s3:::{name}",
+    "AWS::SNS::Topic": "arn:aws:sns:{region}:{account}:{name}",
+    "AWS::SQS::Queue": "arn:aws:sqs:{region}:{account}:{name}",
+    "AWS::SecretsManager::Secret": "arn:aws:secretsmanager:{region}:{account}:secret:{name}-AbCdEf",
+    "AWS::StepFunctions::StateMachine": "arn:aws:states:{region}:{account}:stateMachine:{name}",
+}
+_REF_IS_ARN = {
+    "AWS::IAM::ManagedPolicy",
+    "AWS::Lambda::LayerVersion",
+    "AWS::SNS::Topic",
+    "AWS::SecretsManager::Secret",
+    "AWS::StepFunctions::StateMachine",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One resource whose condition holds, with its properties evaluated."""
+
+    logical_id: str
+    type: str
+    properties: Mapping[str, Any]
+    body: Mapping[str, Any]
+    """As the template has it: DeletionPolicy and so on."""
+
+
+class _Intrinsics(Intrinsics):
+    """With the functions that only a network needs."""
+
+    def value(self, template: Any) -> Any:
+        """Return a template's value, as `Intrinsics` does."""
+        if isinstance(template, dict) and "Fn::GetAZs" in template:
+            return [f"{self.value(template['Fn::GetAZs']) or REGION}{zone}" for zone in "abc"]
+        if isinstance(template, dict) and "Fn::Cidr" in template:
+            return _ranges(*self.value(template["Fn::Cidr"]))
+        return super().value(template)
+
+
+class Stack:
+    """A template of CloudFormation with parameters; SAM's macro is applied where the template asks for it."""
+
+    def __init__(self, template: Path, parameters: Mapping[str, str] = MappingProxyType({})) -> None:
+        self._body = load(template, parameters).body
+        self._values = {
+            name: _value(spec, parameters.get(name, spec.get("Default", "")))
+            for name, spec in self._body.get("Parameters", {}).items()
+        }
+        self._intrinsics = _Intrinsics(
+            conditions=self._body.get("Conditions", {}),
+            mappings=self._body.get("Mappings", {}),
+            ref=self._ref,
+            attribute=self._attribute,
+        )
+
+    def resources(self, kind: str = "") -> Iterator[Resource]:
+        """Yield the resources that exist, those of one type if *kind* names it."""
+        for logical_id, body in self._body["Resources"].items():
+            if kind in ("", body["Type"]) and self._exists(body):
+                yield self.resource(logical_id)
+
+    def resource(self, logical_id: str) -> Resource:
+        """Return one resource."""
+        body = self._body["Resources"][logical_id]
+        return Resource(logical_id, body["Type"], self._intrinsics.value(body.get("Properties", {})), body)
+
+    def arn(self, logical_id: str) -> str:
+        """Return the ARN that a resource would have."""
+        return self._attribute(logical_id, "Arn")
+
+    def name(self, logical_id: str) -> str:
+        """Return the name that a resource would have; where AWS appends random characters, so does this."""
+        body = self._body["Resources"][logical_id]
+        property_name = _NAMED_BY.get(body["Type"], "Name")
+        given = self._intrinsics.value(body.get("Properties", {}).get(property_name, ABSENT))
+        if given is not ABSENT:
+            return str(given)
+        if body["Type"] == "AWS::KMS::Key":
+            return f"00000000-0000-0000-0000-{logical_id.lower()}"
+        made_up = f"{STACK_NAME}-{logical_id}-A1B2C3D4E5F6"
+        return made_up.lower() if body["Type"] == "AWS::S3::Bucket" else made_up
+
+    def _exists(self, body: Mapping[str, Any]) -> bool:
+        return "Condition" not in body or self._intrinsics.condition(body["Condition"])
+
+    def _ref(self, name: str) -> Any:
+        pseudo = {
+            "AWS::AccountId": ACCOUNT,
+            "AWS::NoValue": ABSENT,
+            "AWS::Partition": "aws",
+            "AWS::Region": REGION,
+            "AWS::StackId": f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{STACK_NAME}/0a1b2c3d",
+            "AWS::StackName": STACK_NAME,
+            "AWS::URLSuffix": "amazonaws.com",
+        }
+        if name in pseudo:
+            return pseudo[name]
+        if name in self._values:
+            return self._values[name]
+        kind = self._body["Resources"][name]["Type"]
+        return self._attribute(name, "Arn") if kind in _REF_IS_ARN else self.name(name)
+
+    def _attribute(self, logical_id: str, attribute: str) -> str:
+        kind = self._body["Resources"][logical_id]["Type"]
+        if attribute == "Arn":
+            return _ARNS[kind].format(region=REGION, account=ACCOUNT, name=self.name(logical_id))
+        if attribute.endswith("Name"):
+            return self.name(logical_id)
+        return f"{logical_id}.{attribute}"
+
+
+def _ranges(block: str, count: int, host_bits: int) -> list[str]:
+    parts = ipaddress.ip_network(block).subnets(new_prefix=32 - int(host_bits))
+    return [str(next(parts)) for _ in range(int(count))]
+
+
+def _value(spec: Mapping[str, Any], given: Any) -> Any:
+    is_list = spec.get("Type", "String").startswith(("CommaDelimitedList", "List<"))
+    return [item for item in str(given).split(",") if item] if is_list else str(given)
