@@ -10,6 +10,11 @@ from typing import Literal
 
 Who = Literal["operator", "RAO", "nobody yet"]
 
+AGAIN = "the next run tries again by itself"
+APPLY = "apply the changed delegation file; the next run goes on from there"
+ASK = 'start an execution with {{"certificates": [{certificates}], "force": true, "reason": "…"}}'
+"""After these the daily run holds back for 1 to 8 days before it orders again, unless somebody asks."""
+
 
 @dataclass(frozen=True, slots=True)
 class Advice:
@@ -19,6 +24,8 @@ class Advice:
     who: Who
     do: str
     where: str = ""
+    then: str = AGAIN
+    """How renewal goes on once it is done; `{certificates}` stands for the JSON names of those concerned."""
 
 
 _CERTIFICATES = "SCM: Certificates > SSL Certificates"
@@ -63,7 +70,8 @@ ADVICE = {
     "MandateEnded": Advice(
         "The mandate to renew for this organisation is over; nothing is ordered any more",
         "RAO",
-        "Prolong it in writing, then the operator changes mandate_ends in the delegation file; or take the service down",
+        "Prolong it in writing, for the operator to change mandate_ends; or take the service down",
+        then=APPLY,
     ),
     "NameNotDelegated": Advice(
         "A name of the certificate is not delegated to the department in SCM",
@@ -88,18 +96,21 @@ ADVICE = {
         "operator",
         "Choose a profile_id that the department has, or ask the RAO to assign this one to it",
         _PROFILES,
+        then=APPLY,
     ),
     "TermRefused": Advice(
         "The certificate profile does not offer a lifetime as short as the delegation file asks for",
         "operator",
         "Change or remove term_days in the delegation file",
         _PROFILES,
+        then=APPLY,
     ),
     "KeyRefused": Advice(
         "The certificate profile does not take this type of key",
         "operator",
         "Change key in the delegation file to a type that the profile offers",
         _PROFILES,
+        then=APPLY,
     ),
     "RequestRefused": Advice(
         "SCM cannot use the request as it stands",
@@ -115,20 +126,23 @@ ADVICE = {
     "OrderDeclined": Advice(
         "An administrator declined the order",
         "RAO",
-        "Find out who declined it and why. When it may go on, the operator asks for the certificate by name",
+        "Find out who declined it and why. It goes on when the operator asks for it",
         _CERTIFICATES,
+        then=ASK,
     ),
     "OrderRejected": Advice(
         "The CA rejected the order",
         "operator",
-        "Look at the order for the CA's reason (CAA record, blocked name, policy), mend it, ask for the certificate by name",
+        "Look at the order for the CA's reason (CAA record, blocked name, policy), and mend it",
         _CERTIFICATES,
+        then=ASK,
     ),
     "OrderRevoked": Advice(
         "The new certificate was revoked before it was stored; the old one is still in use",
         "operator",
-        "Find out who revoked it and why, then ask for the certificate by name",
+        "Find out who revoked it and why",
         _CERTIFICATES,
+        then=ASK,
     ),
     "OrderUnknown": Advice(
         "SCM does not know the open order any more",
@@ -159,6 +173,7 @@ ADVICE = {
         "operator",
         "Take the ARN out of the delegation file, so that a new one is made, or keep the key type that the ARN holds",
         "AWS: ACM",
+        then=APPLY,
     ),
     "AcmRefused": Advice(
         "ACM refused the import; the order stays open",
@@ -177,6 +192,7 @@ ADVICE = {
         "operator",
         "Correct the ARN in the delegation file, or take it out, so that a new one is made",
         "AWS: ACM",
+        then=APPLY,
     ),
     "StoreRefused": Advice(
         "AWS denied a call that the stack's roles should permit",
@@ -187,13 +203,13 @@ ADVICE = {
     "StoreUnavailable": Advice(
         "An AWS service was throttled or down for the whole patience of the run",
         "operator",
-        "See the AWS health page; the next run tries again by itself",
+        "See the AWS health page",
         "AWS: Health Dashboard",
     ),
     "ScmUnavailable": Advice(
         "SCM did not answer usefully for the whole patience of the run",
         "operator",
-        "See Sectigo's status page; the next run tries again by itself",
+        "See Sectigo's status page",
         "sectigo.status.io",
     ),
     "AnswerLost": Advice(
@@ -214,14 +230,18 @@ ADVICE = {
         "Nothing; see that only one schedule starts runs",
         "AWS: Step Functions",
     ),
-    "OrderPending": Advice("SCM has not issued yet", "nobody yet", "Nothing: the next run collects it and orders nothing"),
+    "OrderPending": Advice(
+        "SCM has not issued yet", "nobody yet", "Nothing: the next run collects it and orders nothing"
+    ),
     "InvalidRequest": Advice(
         "The execution's input is not understood; nothing was touched",
         "operator",
         "Correct the input; the sentence above names every field that is wrong",
     ),
     "InvalidDelegation": Advice(
-        "A delegation in the order book cannot be used", "operator", "Correct the delegation file and apply it again"
+        "A delegation in the order book cannot be used",
+        "operator",
+        "Correct the delegation file and apply it again",
     ),
     "UnknownDelegation": Advice(
         "The run asks for something that the order book does not have; nothing was touched",

@@ -35,7 +35,9 @@ def delegation_paths(folder: Path) -> list[Path]:
     """Return the delegation files in *folder*. Raises FilesInvalid when there is none."""
     if not folder.is_dir():
         raise FilesInvalid([FileFault(folder, 1, "is not a folder; delegation files are looked for in it")])
-    paths = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and not path.name.startswith("."))
+    paths = sorted(
+        path for path in folder.iterdir() if path.suffix in SUFFIXES and not path.name.startswith(".")
+    )
     if not paths:
         raise FilesInvalid([FileFault(folder, 1, f"holds no delegation file ({', '.join(SUFFIXES)})")])
     return paths

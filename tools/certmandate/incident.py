@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from certmandate.advice import Advice, advice_for
@@ -12,8 +12,6 @@ from certmandate.advice import Advice, advice_for
 Row = Mapping[str, Any]
 
 NEEDS_SOMEBODY = frozenset({"failed", "held"})
-HELD_BACK = frozenset({"OrderDeclined", "OrderRejected", "OrderRevoked"})
-"""After these the daily run waits for a person, for 1 to 8 days, before it orders again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +30,8 @@ class Incident:
     """When the first of them expires; None when none of them was ever issued."""
     ssl_id: int | None = None
     rao_email: str = ""
+    password_expires: date | None = None
+    """When the account's password expires, or was to expire; None when SCM has never said."""
 
     @property
     def advice(self) -> Advice:
@@ -40,10 +40,17 @@ class Incident:
 
     def then(self) -> str:
         """How renewal goes on once somebody has acted."""
-        if self.error in HELD_BACK:
-            names = ", ".join(f'"{path}"' for path in self.paths)
-            return f'start an execution with {{"certificates": [{names}], "force": true, "reason": "…"}}'
-        return "the next run tries again by itself"
+        return self.advice.then.format(certificates=", ".join(f'"{path}"' for path in self.paths))
+
+    def known(self, today: date) -> str:
+        """What we know beyond SCM's answer, which is the same for every refused login; empty when that is nothing."""
+        if self.error != "CredentialRefused" or self.password_expires is None:
+            return ""
+        if self.password_expires <= today:
+            return f"its password was to expire on {self.password_expires}: that is most likely why"
+        return (
+            f"its password is good until {self.password_expires}: look for a lock, or another password, first"
+        )
 
 
 def incidents_of(report: Row) -> list[Incident]:
@@ -51,9 +58,18 @@ def incidents_of(report: Row) -> list[Incident]:
     delegations = {one["delegation"]: one for one in report["delegations"]}
     broken = {name for name, one in delegations.items() if one["error"]}
     rows = [row for row in report["certificates"] if row["outcome"] in NEEDS_SOMEBODY]
-    found = [_of_delegation(delegations[name], [row for row in rows if row["delegation"] == name]) for name in broken]
-    found += [_of_certificate(row, delegations[row["delegation"]]) for row in rows if row["delegation"] not in broken]
-    return sorted(found, key=lambda one: (one.expires is None, one.expires and one.expires.isoformat(), one.title))
+    found = [
+        _of_delegation(delegations[name], [row for row in rows if row["delegation"] == name])
+        for name in broken
+    ]
+    found += [
+        _of_certificate(row, delegations[row["delegation"]])
+        for row in rows
+        if row["delegation"] not in broken
+    ]
+    return sorted(
+        found, key=lambda one: (one.expires is None, one.expires and one.expires.isoformat(), one.title)
+    )
 
 
 def days_left(row: Row, report: Row) -> int | None:
@@ -70,7 +86,8 @@ def _of_delegation(delegation: Row, rows: list[Row]) -> Incident:
         text=delegation["text"],
         paths=tuple(_path(row) for row in rows),
         expires=_expires(rows),
-        rao_email=delegation.get("rao_email", ""),
+        rao_email=delegation["rao_email"],
+        password_expires=_day(delegation["password_expires"]),
     )
 
 
@@ -83,8 +100,12 @@ def _of_certificate(row: Row, delegation: Row) -> Incident:
         paths=(_path(row),),
         expires=_expires([row]),
         ssl_id=row["ssl_id"],
-        rao_email=delegation.get("rao_email", ""),
+        rao_email=delegation["rao_email"],
     )
+
+
+def _day(text: str) -> date | None:
+    return date.fromisoformat(text) if text else None
 
 
 def _path(row: Row) -> str:

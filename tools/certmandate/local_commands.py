@@ -29,20 +29,27 @@ CAMPUS = Path(__file__).resolve().parents[2] / "examples" / "campus"
 _OUR_INPUT = frozenset({"InvalidRequest", "UnknownDelegation"})
 
 app = typer.Typer(
-    help="The whole system on this machine: no account, no network.", no_args_is_help=True, rich_markup_mode=None
+    help="The whole system on this machine: no account, no network.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 EstateOption = Annotated[Path, typer.Option("--estate", help="Folder with delegations/*.yaml and scm.yaml.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document; progress goes to standard error.")]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document; progress goes to standard error.")
+]
 WaitFactorOption = Annotated[
-    float, typer.Option("--wait-factor", min=0.001, max=1.0, help="Multiplies every wait of the state machine.")
+    float,
+    typer.Option("--wait-factor", min=0.001, max=1.0, help="Multiplies every wait of the state machine."),
 ]
 
 
 @app.command("run")
 def run_command(
     estate: EstateOption = CAMPUS,
-    delegation: Annotated[list[str] | None, typer.Option(help="Only this delegation; may be repeated.")] = None,
+    delegation: Annotated[
+        list[str] | None, typer.Option(help="Only this delegation; may be repeated.")
+    ] = None,
     certificate: Annotated[
         list[str] | None, typer.Option(help="Only this delegation/certificate; may be repeated.")
     ] = None,
@@ -54,7 +61,9 @@ def run_command(
     ] = None,
     wait_factor: WaitFactorOption = 0.01,
     keep_waits: Annotated[bool, typer.Option("--keep-waits", help="Wait as long as on AWS.")] = False,
-    output: Annotated[Path, typer.Option(help="Folder for report, history and certificates.")] = Path("build/run"),
+    output: Annotated[Path, typer.Option(help="Folder for report, history and certificates.")] = Path(
+        "build/run"
+    ),
     as_json: JsonOption = False,
 ) -> None:
     """Renew an estate: one execution of the shipped state machine, from the plan to the report."""
@@ -91,7 +100,9 @@ def up_command(
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
-    with _system(printer(to_stderr=True), estate, wait_factor, aws_port=aws_port, scm_port=scm_port) as system:
+    with _system(
+        printer(to_stderr=True), estate, wait_factor, aws_port=aws_port, scm_port=scm_port
+    ) as system:
         typer.echo(json.dumps(_facts(system)) if as_json else _exports(system))
         stopped.wait()
 
@@ -104,17 +115,22 @@ def _request(options: Mapping[str, Any], text: str | None) -> Any:
     if text is None:
         return dict(options)
     if options:
-        raise typer.BadParameter(f"give it instead of {', '.join(options)}, not with them", param_hint="--input")
+        msg = f"give it instead of {', '.join(options)}, not with them"
+        raise typer.BadParameter(msg, param_hint="--input")
     try:
         return json.loads(text)
     except ValueError as error:
-        raise typer.BadParameter(f"is not JSON: {error}", param_hint="--input") from None
+        msg = f"is not JSON: {error}"
+        raise typer.BadParameter(msg, param_hint="--input") from None
 
 
 def _require_own(output: Path) -> None:
     """Only a folder that an earlier run wrote is emptied."""
-    if output.exists() and not (output.is_dir() and (not any(output.iterdir()) or (output / "history.json").exists())):
-        raise typer.BadParameter(f"{output} exists and is not the folder of an earlier run", param_hint="--output")
+    if output.exists() and not (
+        output.is_dir() and (not any(output.iterdir()) or (output / "history.json").exists())
+    ):
+        msg = f"{output} exists and is not the folder of an earlier run"
+        raise typer.BadParameter(msg, param_hint="--output")
 
 
 # ---- Running ---------------------------------------------------------------------------------------------------------
@@ -123,7 +139,8 @@ def _require_own(output: Path) -> None:
 @contextmanager
 def _interruptible() -> Iterator[None]:
     """End on Ctrl-C and on SIGTERM with everything stopped."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         yield
     except KeyboardInterrupt:
@@ -204,13 +221,16 @@ def _print(console: Console, finished: Finished, output: Path, seconds: float) -
         console.print(Text(text, style="bold red"), soft_wrap=True)
     else:
         print_page(console, finished.report)
-    for line in (*_figures(finished.costs), f"{seconds:.1f} s in all, {finished.seconds:.1f} s of them the run"):
+    for line in (
+        *_figures(finished.costs),
+        f"{seconds:.1f} s in all, {finished.seconds:.1f} s of them the run",
+    ):
         console.print(Text(line, style="dim"), soft_wrap=True)
     console.print(Text(f"Report, history and certificates are in {output}/", style="dim"), soft_wrap=True)
 
 
 def _figures(costs: Costs) -> Iterator[str]:
-    yield f"Calls to SCM: {sum(costs.scm.values())}; to AWS: {sum(costs.aws.values())} ({costs.aws_per_renewal:.0f} for one renewal)"
+    yield f"Calls to SCM: {sum(costs.scm.values())}; to AWS: {sum(costs.aws.values())} (about {costs.aws_per_certificate:.0f} a certificate worked on)"
     if costs.immediate:
         operations = ", ".join(operation.split("/v1/")[-1] for operation in costs.immediate.operations)
         yield f"One renewal issued at once, {costs.immediate.path}: {len(costs.immediate.operations)} calls to SCM ({operations})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from rich import box
@@ -17,7 +17,13 @@ from certmandate.incident import NEEDS_SOMEBODY, Incident, days_left, incidents_
 Row = Mapping[str, Any]
 
 _ORDER = ("failed", "held", "pending", "deferred", "renewed", "planned", "not-due")
-_COLOURS = {"failed": "bold red", "held": "bold red", "pending": "yellow", "deferred": "yellow", "renewed": "green"}
+_COLOURS = {
+    "failed": "bold red",
+    "held": "bold red",
+    "pending": "yellow",
+    "deferred": "yellow",
+    "renewed": "green",
+}
 
 
 def page(report: Row) -> RenderableType:
@@ -88,25 +94,31 @@ def _urgency(row: Row, report: Row) -> tuple[int, bool, int, str]:
 
 
 def _incident(number: int, incident: Incident, report: Row) -> RenderableType:
-    advice = incident.advice
-    head = Text(f"\n{number}. {incident.title}", style="bold").append(f"  {_deadline(incident, report)}", style="red")
+    today = datetime.fromisoformat(report["finished_at"]).date()
+    head = Text(f"\n{number}. {incident.title}", style="bold").append(
+        f"  {_deadline(incident, report)}", style="red"
+    )
     facts = Table(box=None, show_header=False, pad_edge=False, highlight=False)
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column(overflow="fold")
-    for name, value in _facts(incident, advice.who == "RAO"):
+    for name, value in _facts(incident, today):
         facts.add_row(name, Text(value))
     return Group(head, Padding(facts, (0, 0, 0, 3)))
 
 
-def _facts(incident: Incident, is_for_rao: bool) -> Iterator[tuple[str, str]]:
+def _facts(incident: Incident, today: date) -> Iterator[tuple[str, str]]:
     advice = incident.advice
     yield "What", f"{advice.what}."
     yield "Said", incident.text or "nothing"
+    if known := incident.known(today):
+        yield "Known", known
     rao = f"the RAO of {incident.organisation}" + (f", {incident.rao_email}" if incident.rao_email else "")
-    yield "Who", rao if is_for_rao else "you, the operator"
+    yield "Who", rao if advice.who == "RAO" else "you, the operator"
     yield "Do", f"{advice.do}."
     if advice.where:
-        order = f", SSL ID {incident.ssl_id}" if incident.ssl_id and "SSL Certificates" in advice.where else ""
+        order = (
+            f", SSL ID {incident.ssl_id}" if incident.ssl_id and "SSL Certificates" in advice.where else ""
+        )
         yield "Where", advice.where + order
     yield "Then", f"{incident.then()}."
     if incident.title not in incident.paths:
@@ -135,7 +147,10 @@ def _findings(report: Row, incidents: list[Incident]) -> Iterator[str]:
     for delegation in report["delegations"]:
         for finding in delegation["findings"]:
             subject = "/".join(part for part in (delegation["delegation"], finding["certificate"]) if part)
-            if (subject, finding["code"]) not in told and (delegation["delegation"], finding["code"]) not in told:
+            if (subject, finding["code"]) not in told and (
+                delegation["delegation"],
+                finding["code"],
+            ) not in told:
                 who = "the RAO" if finding["actor"] == "rao" else "the operator"
                 yield f"{subject}: {finding['text']} ({finding['code']}, for {who})."
 

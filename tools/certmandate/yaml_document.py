@@ -23,7 +23,9 @@ class FileFault:
 
     def __str__(self) -> str:
         """As compilers write it, so that editors can jump there."""
-        where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.place).lstrip(".")
+        where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.place).lstrip(
+            "."
+        )
         return f"{self.path}:{self.line}: {where + ': ' if where else ''}{self.text}"
 
 
@@ -46,7 +48,9 @@ class YamlDocument:
     def fault(self, place: Place, text: str) -> FileFault:
         """Return a fault with the line of *place*, or of the nearest thing around it that is written down."""
         around = (place[:length] for length in range(len(place), -1, -1))
-        return FileFault(self.path, next(self.lines[part] for part in around if part in self.lines), text, place)
+        return FileFault(
+            self.path, next(self.lines[part] for part in around if part in self.lines), text, place
+        )
 
 
 def read_yaml(path: Path) -> YamlDocument:
@@ -57,7 +61,9 @@ def read_yaml(path: Path) -> YamlDocument:
         if node is None:
             raise FilesInvalid([FileFault(path, 1, "the file is empty")])
         lines: dict[Place, int] = {(): node.start_mark.line + 1}
-        faults = [FileFault(path, lines[place], fault, place) for place, fault in _walk(node, (), lines, set())]
+        faults = [
+            FileFault(path, lines[place], fault, place) for place, fault in _walk(node, (), lines, set())
+        ]
         if faults:
             raise FilesInvalid(faults)
         return YamlDocument(path, loader.construct_document(node), lines)  # type: ignore[no-untyped-call]
@@ -91,7 +97,9 @@ def _text(path: Path) -> str:
         raise FilesInvalid([FileFault(path, line, text)]) from None
 
 
-def _walk(node: yaml.Node, place: Place, lines: dict[Place, int], seen: set[int]) -> Iterator[tuple[Place, str]]:
+def _walk(
+    node: yaml.Node, place: Place, lines: dict[Place, int], seen: set[int]
+) -> Iterator[tuple[Place, str]]:
     """Note the line of every place; yield what YAML allows and we do not. Aliases are walked once: they may be circular."""
     if id(node) in seen:
         return

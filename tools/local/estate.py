@@ -11,7 +11,7 @@ from pathlib import Path
 
 from certmandate.delegation_files import load_delegations
 from certmandate.yaml_document import FileFault, FilesInvalid, YamlDocument, read_yaml
-from renewal.domain.delegation import CertificateSpec, Delegation
+from renewal.domain.delegation import CertificateSpec
 from renewal.domain.keypair import KeyType
 from renewal.domain.order import COMMENT_PREFIX
 from renewal.domain.specification import Specification
@@ -33,8 +33,16 @@ class Estate:
     folder: Path
     specifications: tuple[Specification, ...]
     world: World
-    credentials: Mapping[str, Mapping[str, str]] = field(repr=False)
-    """What is stored in Secrets Manager, by delegation."""
+    accounts: Mapping[str, Account] = field(repr=False)
+    """The account that each delegation logs in with."""
+
+    def credential(self, delegation: str) -> Mapping[str, str]:
+        """What the operator stored for a delegation: its account's API key if there is one, else its login."""
+        account = self.accounts[delegation]
+        for client in self.world.oauth_clients:
+            if client.login == account.login:
+                return {"client_id": client.client_id, "client_secret": client.client_secret}
+        return {"login": account.login, "password": account.password, "customer_uri": account.customer_uri}
 
     @property
     def certificates(self) -> Mapping[str, CertificateSpec]:
@@ -59,8 +67,9 @@ def load_estate(folder: Path, now: datetime) -> Estate:
     if faults:
         raise FilesInvalid(faults)
     specifications = tuple(specification for specification, _ in loaded)
-    credentials = {one.delegation.name: _credential(one.delegation, world) for one in specifications}
-    return Estate(folder, specifications, _with_comments(world), credentials)
+    accounts = {one.delegation.name: _account(one.delegation.department_id, world) for one in specifications}
+    known = {name: account for name, account in accounts.items() if account is not None}
+    return Estate(folder, specifications, _with_comments(world), known)
 
 
 def _load_world(path: Path) -> World:
@@ -86,18 +95,6 @@ def _commented(past: PastCertificate) -> PastCertificate:
 def _account(department_id: int, world: World) -> Account | None:
     """The account of a delegation: the first one that has its department."""
     return next((account for account in world.accounts if department_id in account.departments), None)
-
-
-def _credential(delegation: Delegation, world: World) -> Mapping[str, str]:
-    """What the operator stored: the API key of the account if it has one, else its login."""
-    account = _account(delegation.department_id, world)
-    if account is None:
-        msg = f"no account for department {delegation.department_id}"
-        raise LookupError(msg)
-    for client in world.oauth_clients:
-        if client.login == account.login:
-            return {"client_id": client.client_id, "client_secret": client.client_secret}
-    return {"login": account.login, "password": account.password, "customer_uri": account.customer_uri}
 
 
 # ---- What only both sides together show ------------------------------------------------------------------------------

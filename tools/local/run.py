@@ -126,7 +126,9 @@ class LocalSystem:
                 watch(history)
                 time.sleep(_LOOK_SECONDS)
         except BaseException:
-            logging.disable(logging.CRITICAL)  # moto would log a page for every step that finds its server gone
+            logging.disable(
+                logging.CRITICAL
+            )  # moto would log a page for every step that finds its server gone
             self.aws.client("stepfunctions").stop_execution(executionArn=arn)
             raise
         watch(history)

@@ -25,7 +25,7 @@ from renewal.domain.due import Cause
 from renewal.domain.keypair import KeyPair, KeyType, PrivateKey
 from renewal.domain.order import Order, OrderStatus, Served, token_in
 from renewal.domain.specification import Specification
-from renewal.ports import Accounts, CertificateAuthority, Pair
+from renewal.ports import Accounts, CertificateAuthority, Inspection, Pair
 from renewal.steps.collect import Collect
 from renewal.steps.payload import Progress
 from scm_simulator import Order as ScmOrder
@@ -33,6 +33,7 @@ from scm_simulator import Simulator
 from scm_simulator.order import OPEN
 
 EARLIER_RUN = "earlier-run"
+_A_DAY = timedelta(days=1)
 _COLLECTED_AFTER = timedelta(minutes=2)
 
 
@@ -42,6 +43,10 @@ class Seed:
 
     aws: LocalAws
     simulator: Simulator
+
+    @property
+    def _book(self) -> DynamoDbOrderBook:
+        return DynamoDbOrderBook(self.aws.client("dynamodb"), self.aws.outputs["OrdersTable"])
 
     def plant(self, estate: Estate) -> None:
         """Store the credentials, live through the past, and apply the delegation files as they are now."""
@@ -57,17 +62,27 @@ class Seed:
             self._relive(order, estate, is_open=statuses[order.comments] in OPEN)
         self.aws.acm_imports_per_second = limit
         for specification in estate.specifications:
+            self._remember_password(specification.delegation.name, estate, now)
             if specification != _without_arns(specification):
                 editor.apply(specification, now)
 
     def _store_credentials(self, estate: Estate) -> None:
         client, prefix = self.aws.client("secretsmanager"), self.aws.outputs["SecretPrefix"]
-        for delegation, document in estate.credentials.items():
-            client.create_secret(Name=f"{prefix}/{delegation}", SecretString=json.dumps(document))
+        for delegation in estate.accounts:
+            document = json.dumps(estate.credential(delegation))
+            client.create_secret(Name=f"{prefix}/{delegation}", SecretString=document)
+
+    def _remember_password(self, delegation: str, estate: Estate, now: datetime) -> None:
+        """What the last inspection saw: SCM tells when a password expires only as long as it has not."""
+        days = estate.accounts[delegation].password_expires_in_days
+        expires = (now + timedelta(days=days)).date() if days is not None else None
+        self._book.record_inspection(
+            delegation, Inspection(EARLIER_RUN, now - _A_DAY, password_expires=expires)
+        )
 
     def _relive(self, past: ScmOrder, estate: Estate, *, is_open: bool) -> None:
         """Order as an earlier run did; collect and store too, unless that run left the order open."""
-        book = DynamoDbOrderBook(self.aws.client("dynamodb"), self.aws.outputs["OrdersTable"])
+        book = self._book
         order = self._order(past, Cause.AGE if is_open else Cause.NEW)
         book.open(order)
         book.record_ordered(order, past.ssl_id)
@@ -85,7 +100,12 @@ class Seed:
         )
         collect(
             Progress(
-                EARLIER_RUN, order.delegation, order.certificate, order.token, past.ssl_id, OrderStatus.ORDERED
+                EARLIER_RUN,
+                order.delegation,
+                order.certificate,
+                order.token,
+                past.ssl_id,
+                OrderStatus.ORDERED,
             )
         )
 

@@ -41,13 +41,14 @@ class Costs:
     """By who called: a function's name or Step Functions (`states`)."""
     immediate: OneRenewal | None
     """The costliest renewal among those that SCM issued at once, if the run had one."""
-    renewals: int
+    worked_on: int
+    """Certificates that were ordered or collected, or at least tried."""
 
     @property
-    def aws_per_renewal(self) -> float:
-        """Calls of enroll and collect for one renewed certificate, on average."""
+    def aws_per_certificate(self) -> float:
+        """Calls of enroll and collect for one certificate that was worked on, on average."""
         calls = sum(count for who, count in self.aws.items() if who in {"EnrollFunction", "CollectFunction"})
-        return calls / self.renewals if self.renewals else 0.0
+        return calls / self.worked_on if self.worked_on else 0.0
 
 
 def costs_of(
@@ -64,11 +65,13 @@ def costs_of(
         scm=Counter(call.operation for call in scm_calls),
         aws=Counter(call.who.rpartition("-")[2] for call in aws_calls),
         immediate=max(at_once, key=lambda one: len(one.operations), default=None),
-        renewals=len(renewed),
+        worked_on=sum(1 for row in rows if row["outcome"] in {"renewed", "pending", "failed"}),
     )
 
 
-def _one(row: Mapping[str, Any], calls: Iterable[RecordedCall], predecessors: Mapping[int, int]) -> OneRenewal:
+def _one(
+    row: Mapping[str, Any], calls: Iterable[RecordedCall], predecessors: Mapping[int, int]
+) -> OneRenewal:
     """One enroll, and every call that names the new order or, to mark it, the old one."""
     ids = {row["ssl_id"], predecessors.get(row["ssl_id"])}
     about = [call.operation for call in calls if ids & {int(text) for text in _SSL_ID.findall(call.path)}]
