@@ -1,0 +1,116 @@
+"""Lambda execution environments: the shipped handlers over fresh copies of the shipped wiring.
+
+A copy of `renewal.wiring` is what a cold start would make. It is kept while it is idle, as Lambda keeps environments,
+used by one invocation at a time, and thrown away with an invocation that was killed.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import httpx
+
+from campaign.virtual_time import VirtualTime
+from renewal.adapters.scm.connection import new_http_client
+from renewal.adapters.secrets import SecretsManagerCredentials
+
+HANDLERS: Mapping[str, str] = {
+    "CheckExpiryFunction": "check_expiry",
+    "InspectDelegationFunction": "inspect_delegation",
+    "EnrollFunction": "enroll",
+    "CollectFunction": "collect",
+    "ReportFunction": "report",
+}
+"""Logical id in template.yaml to the handler's module."""
+
+
+@dataclass(frozen=True)
+class World:
+    """What the environments' seams are replaced by."""
+
+    time: VirtualTime
+    client: Callable[..., Any]
+    """`renewal.adapters.aws.client`, with every call on the wire."""
+    transport: Callable[[], httpx.BaseTransport]
+
+
+Saboteur = Callable[[str, Any], Any]
+"""Takes a function's name and its step; returns the step to be used instead."""
+
+
+@dataclass
+class Environments:
+    """All environments of all functions."""
+
+    world: World
+    sabotage: Saboteur = staticmethod(lambda _name, step: step)
+    _idle: dict[str, list[ModuleType]] = field(default_factory=lambda: defaultdict(list))
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _here: threading.local = field(default_factory=threading.local)
+
+    def __post_init__(self) -> None:
+        self.modules = {name: importlib.import_module(name) for name in HANDLERS.values()}
+        self._kept = {name: module.wiring for name, module in self.modules.items()}
+        for module in self.modules.values():
+            vars(module)["wiring"] = _Dispatcher(self._step)
+
+    def close(self) -> None:
+        """Give the handlers their own wiring back."""
+        for name, module in self.modules.items():
+            vars(module)["wiring"] = self._kept[name]
+
+    def forget(self) -> None:
+        """Throw all environments away."""
+        self._idle.clear()
+
+    def play(self, name: str, event: Any, context: Any) -> Any:
+        """Invoke a handler in an idle environment, or in a new one. A killed environment is not kept."""
+        with self._lock:
+            wiring = self._idle[name].pop() if self._idle[name] else None
+        self._here.wiring, self._here.name = wiring or self._new(), name
+        try:
+            return self.modules[name].handler(event, context)
+        except Exception:
+            self._keep(name)
+            raise
+        else:
+            self._keep(name)
+
+    def _keep(self, name: str) -> None:
+        with self._lock:
+            self._idle[name].append(self._here.wiring)
+
+    def _new(self) -> ModuleType:
+        """A cold start."""
+        spec: Any = importlib.util.find_spec("renewal.wiring")
+        wiring = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(wiring)
+        world = self.world
+        vars(wiring).update(
+            aws=SimpleNamespace(client=world.client),
+            utc_now=world.time,
+            new_http_client=lambda: new_http_client(transport=world.transport()),
+            SecretsManagerCredentials=partial(SecretsManagerCredentials, monotonic=world.time.seconds),
+        )
+        return wiring
+
+    def _step(self, name: str) -> Any:
+        return self.sabotage(name, getattr(self._here.wiring, name)())
+
+
+class _Dispatcher:
+    """Stands where a handler's module has `wiring`, and leads to the environment that this thread plays."""
+
+    def __init__(self, step: Callable[[str], Any]) -> None:
+        self._step = step
+
+    def __getattr__(self, name: str) -> Callable[[], Any]:
+        return lambda: self._step(name)

@@ -1,0 +1,69 @@
+"""The functions' calls to SCM, between httpx and the simulator."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import NoReturn
+
+import httpx
+
+from campaign.wire import Wire
+from scm_simulator import ConnectionLost, Simulator
+
+REFUSED = 401
+_NUMBER = re.compile(r"/\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A login that SCM refused."""
+
+    run_id: str
+    credential: tuple[str, str]
+    """Login and password (or the token): two refusals of one are one too many."""
+
+
+class ScmWire(httpx.BaseTransport):
+    """A transport on which every request crosses *wire* before it reaches the simulator."""
+
+    def __init__(self, wire: Wire, simulator: Simulator, refusals: list[Refusal], peer: str) -> None:
+        self._wire = wire
+        self._simulator = httpx.WSGITransport(app=simulator, remote_addr=peer)
+        self._refusals = refusals
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Hand the request over, unless it is struck."""
+
+        def effect() -> httpx.Response:
+            return self._sent(request)
+
+        def lost() -> NoReturn:
+            message = "struck"
+            raise httpx.ReadTimeout(message, request=request)
+
+        def denial() -> httpx.Response:
+            return httpx.Response(400, json={"code": -3, "description": "You are not authorized."})
+
+        answer: httpx.Response = self._wire.cross(
+            "scm",
+            f"{request.method} {_NUMBER.sub('/<id>', request.url.path)}",
+            effect=effect,
+            lost=lost,
+            error=lambda: httpx.Response(503, text="upstream connect error or disconnect/reset before headers"),
+            denial=denial,
+        )
+        return answer
+
+    def _sent(self, request: httpx.Request) -> httpx.Response:
+        try:
+            answer = self._simulator.handle_request(request)
+            answer.read()
+        except ConnectionLost as lost:
+            message = f"connection reset ({lost})"
+            raise httpx.ReadError(message, request=request) from lost
+        if answer.status_code == REFUSED:
+            headers = request.headers
+            secret = headers.get("password") or headers.get("authorization", "")
+            self._refusals.append(Refusal(self._wire.invocation.run_id, (headers.get("login", ""), secret)))
+        return answer

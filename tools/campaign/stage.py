@@ -1,0 +1,286 @@
+"""The stage: the shipped template, state machine and handlers, SCM's simulator, and virtual time, in this process."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import itertools
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace, TracebackType
+from typing import Any, Self
+from unittest.mock import patch
+
+from campaign.aws_wire import crossing_client
+from campaign.environments import HANDLERS, Environments, World
+from campaign.scm_wire import Refusal, ScmWire
+from campaign.virtual_time import START, VirtualTime
+from campaign.wire import Invocation, Killed, Wire
+from local import executions
+from local.in_process import InProcessAws
+from local.provisioner import ACCOUNT
+from renewal.adapters import aws as product_aws
+from renewal.adapters.order_book_editor import OrderBookEditor
+from renewal.domain.specification import Specification
+from scm_simulator import Dials, Simulator
+from scm_simulator.world import World as ScmWorld
+
+TEMPLATE = Path(__file__).parents[2] / "template.yaml"
+PEER = "192.0.2.7"
+DAY = 86_400.0
+_PATIENCE = 120.0  # seconds of real time for one execution
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One execution of the state machine, when it has ended."""
+
+    run_id: str
+    status: str
+    error: str
+    metrics: Mapping[str, float]
+    """What it published; empty when it could not."""
+    report: Mapping[str, Any] | None
+
+
+@dataclass
+class Played:
+    """What belongs to one history, from `begin` to the next one."""
+
+    simulator: Simulator
+    refusals: list[Refusal] = field(default_factory=list)
+    events: list[Mapping[str, Any]] = field(default_factory=list)
+    log: io.StringIO = field(default_factory=io.StringIO)
+    runs: list[Run] = field(default_factory=list)
+
+
+def _named(name: str) -> type[Exception]:
+    """Return an exception whose class has the name that Lambda would report."""
+    return type(name, (Exception,), {})
+
+
+TIMED_OUT = _named("Sandbox.Timedout")
+ENDED = _named("Runtime.ExitError")
+LOST = _named("Lambda.ClientExecutionTimeoutException")
+BUSY = _named("Lambda.TooManyRequestsException")
+DENIED = _named("Lambda.AccessDeniedException")
+
+
+class Stage:
+    """A context manager; one at a time in a process. `begin` starts afresh."""
+
+    def __init__(self) -> None:
+        self.time = VirtualTime()
+        self.wire = Wire(self.time)
+        self._runs = itertools.count(1)
+        self._resources = ExitStack()
+        self._clients: dict[tuple[str, str | None], Any] = {}
+        self._clients_lock = threading.Lock()
+        self.aws = InProcessAws(TEMPLATE, {one: self._handler(one) for one in HANDLERS})
+        self._resources.callback(self.aws.close)
+        self._set_up()
+        self.played = Played(Simulator(clock=self.time))
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """Undo every patch and forget all state."""
+        self._resources.close()
+
+    def _set_up(self) -> None:
+        settings = self.aws.variables("EnrollFunction")
+        self._resources.enter_context(patch.dict(os.environ, settings))
+        self._seconds = self._time_limits()
+        self.environments = Environments(World(self.time, self.client, self._transport))
+        self._resources.callback(self.environments.close)
+        self.editor = OrderBookEditor(self.aws.client("dynamodb"), self.aws.outputs["OrdersTable"])
+        virtual = SimpleNamespace(sleep=self.time.pass_seconds)
+        retrier = sys.modules["moto.stepfunctions.parser.asl.component.common.retry.retrier_decl"]
+        for target, name, value in (
+            (retrier, "time", virtual),
+            (sys.modules["botocore.endpoint"], "time", virtual),
+            (sys.modules["moto.acm.models"], "utcnow", lambda: self.time().replace(tzinfo=None)),
+        ):
+            self._resources.enter_context(patch.object(target, name, value))
+
+    def _time_limits(self) -> dict[str, float]:
+        """Seconds after which Lambda kills each function, as template.yaml says."""
+        functions = self.aws.client("lambda").list_functions()["Functions"]
+        return {
+            logical_id: next(float(one["Timeout"]) for one in functions if one["FunctionName"].endswith(logical_id))
+            for logical_id in HANDLERS
+        }
+
+    # ---- A history ---------------------------------------------------------------------------------------------------
+
+    def begin(
+        self,
+        world: ScmWorld,
+        specifications: Sequence[Specification],
+        credentials: Mapping[str, Mapping[str, str]],
+        dials: Dials | None = None,
+    ) -> Played:
+        """Forget everything; then apply *specifications* and store *credentials*."""
+        self._forget()
+        authority = self.played.simulator._state.authority  # noqa: SLF001 - its keys cost 100 ms
+        self.played = Played(Simulator(world, dials=dials, clock=self.time))
+        self.played.simulator._state.authority = authority  # noqa: SLF001
+        for module in self.environments.modules.values():
+            module.logger.registered_handler.setStream(self.played.log)
+        for specification in specifications:
+            self.editor.apply(specification, self.time())
+        for delegation, document in credentials.items():
+            self.store_credential(delegation, document)
+        return self.played
+
+    def store_credential(self, delegation: str, document: Mapping[str, str]) -> None:
+        """Store a credential as an operator does: a new secret, or a new version of it."""
+        secrets, name = self.aws.client("secretsmanager"), f"{self.aws.outputs['SecretPrefix']}/{delegation}"
+        try:
+            secrets.create_secret(Name=name, SecretString=json.dumps(document))
+        except secrets.exceptions.ResourceExistsException:
+            secrets.put_secret_value(SecretId=name, SecretString=json.dumps(document))
+
+    def _forget(self) -> None:
+        from moto.backends import get_backend  # noqa: PLC0415 - moto may be imported only after the isolation
+
+        region = self.aws.region
+        get_backend("dynamodb")[ACCOUNT][region].tables[self.aws.outputs["OrdersTable"]].items.clear()
+        get_backend("s3")[ACCOUNT]["aws"].buckets[self.aws.outputs["StoreBucket"]].keys.clear()
+        get_backend("secretsmanager")[ACCOUNT][region].secrets.clear()
+        for backend in get_backend("acm")[ACCOUNT].values():
+            backend._certificates.clear()  # noqa: SLF001
+        for machine in get_backend("stepfunctions")[ACCOUNT][region].state_machines:
+            machine.executions.clear()
+        self.time.set(START)
+        self.wire.forget()
+        self.environments.forget()
+        self._clients.clear()
+
+    # ---- Runs --------------------------------------------------------------------------------------------------------
+
+    def next_run_id(self) -> str:
+        """Return the name of the next execution."""
+        return f"run-{next(self._runs)}"
+
+    def run(self, run_id: str = "", **request: Any) -> Run:
+        """Run the state machine to its end."""
+        name = run_id or self.next_run_id()
+        before = self.played.log.tell()
+        with contextlib.redirect_stdout(self.played.log):
+            arn = self.aws.start_execution(self.aws.outputs["StateMachineArn"], name, request)
+            executions.wait(arn, ACCOUNT, self.aws.region, _PATIENCE)
+        described = self.aws.client("stepfunctions").describe_execution(executionArn=arn)
+        written = self.played.log.getvalue()[before:]
+        run = Run(
+            name, described["status"], described.get("error", ""), _metrics(written, name), self.report(name)
+        )
+        self.played.runs.append(run)
+        return run
+
+    def daily_run(self, **request: Any) -> Run:
+        """Let a day pass, and run."""
+        self.time.pass_seconds(DAY)
+        return self.run(**request)
+
+    def history(self, run_id: str) -> dict[str, Any]:
+        """Return the execution's history, children included."""
+        machine = self.aws.outputs["StateMachineArn"].replace(":stateMachine:", ":execution:")
+        return self.aws.history(f"{machine}:{run_id}")
+
+    def report(self, run_id: str) -> Mapping[str, Any] | None:
+        """Return the run's report, None when there is none."""
+        s3 = self.aws.client("s3")
+        try:
+            answer = s3.get_object(Bucket=self.aws.outputs["StoreBucket"], Key=f"runs/{run_id}/report.json")
+        except s3.exceptions.NoSuchKey:
+            return None
+        return dict(json.loads(answer["Body"].read()))
+
+    # ---- What the functions meet -------------------------------------------------------------------------------------
+
+    def client(self, service: str, region: str | None = None) -> Any:
+        """Return the product's own client, with its own time-outs and attempts, on the wire."""
+        with self._clients_lock:
+            if (service, region) not in self._clients:
+                product_aws._clients.clear()  # noqa: SLF001 - one made for this history, with no used-up retries
+                client = product_aws.client(service, region)
+                self._clients[service, region] = crossing_client(client, self.wire, self._observe)
+            return self._clients[service, region]
+
+    def _transport(self) -> ScmWire:
+        return ScmWire(self.wire, self.played.simulator, self.played.refusals, PEER)
+
+    def _observe(self, service: str, operation: str, body: Any) -> None:
+        if (service, operation) == ("events", "PutEvents"):
+            self.played.events += [json.loads(one["Detail"]) for one in json.loads(body)["Entries"]]
+
+    def _handler(self, logical_id: str) -> Callable[[Any, Any], Any]:
+        def invoke(event: Any, context: Any) -> Any:
+            ends_at = self.time() + timedelta(seconds=self._seconds[logical_id])
+            invocation = Invocation(event["run_id"], HANDLERS[logical_id], ends_at)
+            self.wire.enter(invocation)
+            try:
+                return self._cross(invocation, event, context)
+            except Killed:
+                return self._told(invocation, ends_at)
+
+        return invoke
+
+    def _cross(self, invocation: Invocation, event: Any, context: Any) -> Any:
+        return self.wire.cross(
+            "lambda",
+            "Invoke " + invocation.function,
+            effect=lambda: self.environments.play(invocation.function, event, context),
+            lost=lambda: _raise(LOST("the answer was lost")),
+            error=lambda: _raise(BUSY("Rate Exceeded.")),
+            denial=lambda: _raise(DENIED("struck")),
+        )
+
+    def _told(self, invocation: Invocation, ends_at: datetime) -> Any:
+        """What Lambda says of an environment that is gone: at once, or when its time is over."""
+        if invocation.is_gone_for_good:
+            raise ENDED("Runtime exited without providing a reason")
+        left = (ends_at - self.time()).total_seconds()
+        self.time.pass_seconds(max(left, 0.0))
+        raise TIMED_OUT("Task timed out")
+
+
+def _raise(error: Exception) -> Any:
+    raise error
+
+
+def _metrics(log: str, run_id: str) -> dict[str, float]:
+    """Read the metrics (embedded metric format) that the run's report published."""
+    del run_id
+    found: dict[str, float] = {}
+    for line in log.splitlines():
+        document = _json(line)
+        for directive in document.get("_aws", {}).get("CloudWatchMetrics", []):
+            for metric in directive["Metrics"]:
+                value = document[metric["Name"]]
+                found[metric["Name"]] = float(value[0] if isinstance(value, list) else value)
+    return found
+
+
+def _json(line: str) -> dict[str, Any]:
+    try:
+        document = json.loads(line)
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}

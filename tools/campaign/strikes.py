@@ -1,0 +1,131 @@
+"""The modes: what can happen to one call of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from campaign.virtual_time import VirtualTime
+from campaign.wire import Boundary, Crossing, Killed
+
+LATE_SECONDS = 200.0
+"""How long a request may linger on the way; below QuietSeconds, as docs/reliability.md assumes."""
+
+
+class Mode(StrEnum):
+    """What happens at a boundary. *Attempt*: one invocation of one function, which the state machine may repeat."""
+
+    KILLED_BEFORE = "attempt killed before"
+    KILLED_AFTER = "attempt killed after"
+    RUN_KILLED_BEFORE = "run killed before"
+    RUN_KILLED_AFTER = "run killed after"
+    ANSWER_LOST = "answer lost once"
+    ANSWERS_LOST = "answers lost"
+    ERROR = "error answered once"
+    ERRORS = "errors answered"
+    DENIED = "refused for good"
+    OUTAGE = "service down from there"
+    RIVAL_BEFORE = "rival run before"
+    RIVAL_AFTER = "rival run after"
+    LATE = "effect comes late"
+
+
+_WHOLE_RUN = {Mode.RUN_KILLED_BEFORE, Mode.RUN_KILLED_AFTER}
+
+
+@dataclass(slots=True)
+class ModeStrike:
+    """One mode at one boundary of one run."""
+
+    mode: Mode
+    boundary: Boundary
+    run_id: str
+    rival: Callable[[], None]
+    """Runs the whole state machine once more, beside this run."""
+    time: VirtualTime
+    has_hit: bool = False
+
+    def is_due(self, crossing: Crossing) -> bool:
+        """Return whether this is the call, or one that the mode spoils along with it."""
+        if crossing.invocation.run_id != self.run_id:
+            return False
+        if not self.has_hit:
+            return crossing.boundary == self.boundary
+        return self._goes_on(crossing)
+
+    def _goes_on(self, crossing: Crossing) -> bool:
+        """The modes that last: for the run, for the service, or for the attempt."""
+        if self.mode in _WHOLE_RUN:
+            return True
+        if self.mode is Mode.OUTAGE:
+            return crossing.boundary.service == self.boundary.service
+        same = crossing.boundary.operation == self.boundary.operation
+        lasts = self.mode in {Mode.ANSWERS_LOST, Mode.ERRORS, Mode.DENIED}
+        return lasts and same and crossing.invocation.struck
+
+    def hit(self, crossing: Crossing) -> Any:
+        """Strike."""
+        is_first, self.has_hit = not self.has_hit, True
+        crossing.invocation.struck = True
+        crossing.invocation.is_gone_for_good = self.mode in _WHOLE_RUN
+        if self.mode in {Mode.KILLED_BEFORE, Mode.RUN_KILLED_BEFORE} or (
+            self.mode is Mode.RUN_KILLED_AFTER and not is_first
+        ):
+            return _die(crossing)
+        return _HITS[self.mode](self, crossing)
+
+    def killed_after(self, crossing: Crossing) -> Any:
+        """The call is made; nobody lives to read the answer."""
+        crossing.effect()
+        return _die(crossing)
+
+    def answer_lost(self, crossing: Crossing) -> Any:
+        """The call is made; its answer gets lost."""
+        crossing.effect()
+        return crossing.lost()
+
+    def late(self, crossing: Crossing) -> Any:
+        """The caller gives up on a request that arrives all the same, some minutes later."""
+        self.time.later(LATE_SECONDS, lambda: _swallow(crossing.effect))
+        return crossing.lost()
+
+    def rival_before(self, crossing: Crossing) -> Any:
+        """Another run does all its work at this point; then this one goes on, if it still has time."""
+        self.rival()
+        return crossing.effect() if self.time() <= crossing.invocation.ends_at else _die(crossing)
+
+    def rival_after(self, crossing: Crossing) -> Any:
+        """The call is made, and another run does all its work before the answer is used."""
+        answer = crossing.effect()
+        self.rival()
+        return answer
+
+
+def _die(crossing: Crossing) -> Any:
+    crossing.invocation.is_dead = True
+    raise Killed
+
+
+def _swallow(effect: Callable[[], Any]) -> None:
+    """A late effect has nobody who would see its error."""
+    try:
+        effect()
+    except Exception:  # noqa: BLE001, S110 - whatever it is, the connection is gone
+        pass
+
+
+_HITS: dict[Mode, Callable[[ModeStrike, Crossing], Any]] = {
+    Mode.KILLED_AFTER: ModeStrike.killed_after,
+    Mode.RUN_KILLED_AFTER: ModeStrike.killed_after,
+    Mode.ANSWER_LOST: ModeStrike.answer_lost,
+    Mode.ANSWERS_LOST: ModeStrike.answer_lost,
+    Mode.ERROR: lambda _, crossing: crossing.error(),
+    Mode.ERRORS: lambda _, crossing: crossing.error(),
+    Mode.DENIED: lambda _, crossing: crossing.denial(),
+    Mode.OUTAGE: lambda _, crossing: crossing.error(),
+    Mode.RIVAL_BEFORE: ModeStrike.rival_before,
+    Mode.RIVAL_AFTER: ModeStrike.rival_after,
+    Mode.LATE: ModeStrike.late,
+}
