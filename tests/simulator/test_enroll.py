@@ -143,7 +143,8 @@ def test_keys_must_be_of_a_type_and_size_that_the_profile_offers(
         return int(scm.post("/ssl/v1/enroll", json=request).json()["code"])
 
     assert code(ec_key, RSA_PROFILE) == -170
-    assert code(rsa.generate_private_key(65537, 1024), RSA_PROFILE) == -141
+    too_small = 1024
+    assert code(rsa.generate_private_key(65537, too_small), RSA_PROFILE) == -141
     assert code(rsa.generate_private_key(65537, 3072), RSA_PROFILE) == -194
     assert code(ec.generate_private_key(ec.SECP521R1()), 3001) == -194
 

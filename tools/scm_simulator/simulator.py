@@ -165,7 +165,7 @@ class Simulator:
             passwords.change(self._state, self._state.admins[login], password, temporary=temporary)
 
     def behave(self, name: str, **changes: Any) -> None:
-        """Let dials hold for one name: `behave("slow.example.org", issuance_polls=3)`; ValueError if unknown."""
+        """Let dials hold for one name: `behave("slow.example.org", issuance_polls=3)`."""
         with self._state.lock:
             self._state.behave(name, changes)
 
