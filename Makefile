@@ -1,7 +1,8 @@
 # Every target installs what it needs: only Python 3.11 to 3.14 and make must be there. `make help` lists them.
 
-PYTHON ?= $(firstword $(foreach python,python3 python3.13 python3.14 python3.12 python3.11,$(if $(shell \
-    $(python) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null && echo yes),$(python))))
+IS_SUPPORTED := -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null
+PYTHON ?= $(firstword $(foreach python,python3 python3.13 python3.14 python3.12 python3.11,\
+    $(if $(shell $(python) $(IS_SUPPORTED) && echo yes),$(python))))
 BIN := .venv/bin
 SAM := .venv-sam/bin/sam
 # The requirement files name every package with its hash, so there is nothing to resolve.
@@ -71,8 +72,8 @@ clean: ## remove all that these targets made
 # ---- What the targets above stand on: an environment, and a stamp for each list of packages in it --------------------
 
 .venv/bin/python .venv-sam/bin/python:
-	@test -n "$(PYTHON)" || { echo "make: Python 3.11 to 3.14 is needed; python3 is $$(python3 --version 2>&1). \
-	Install one, or name it: make PYTHON=/path/to/python3.13" >&2; exit 1; }
+	@test -n "$(PYTHON)" && $(PYTHON) $(IS_SUPPORTED) || { echo "make: Python 3.11 to 3.14 is needed, and" \
+	    "$(or $(PYTHON),python3) is not one. Install it, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.13" >&2; exit 1; }
 	$(PYTHON) -m venv $(@D:/bin=)
 
 .venv/.run: requirements/run.txt pyproject.toml | .venv/bin/python
