@@ -82,10 +82,15 @@ T = TypeVar("T")
 
 
 def interrupted(
-    port: T, method: str, *, before: Callable[[], object] | None = None, after: Callable[[], object] | None = None
+    port: T,
+    method: str,
+    *,
+    before: Callable[[], object] | None = None,
+    after: Callable[[], object] | None = None,
+    at: int = 1,
 ) -> T:
-    """*port*, but the first call of *method* has *before* happen ahead of it and *after* once its effect is there."""
-    return cast("T", _Interrupted(port, method, before, after))
+    """*port*, but call number *at* of *method* has *before* happen ahead of it and *after* once its effect is there."""
+    return cast("T", _Interrupted(port, method, before, after, at))
 
 
 def killed() -> None:
@@ -93,25 +98,27 @@ def killed() -> None:
     raise Killed
 
 
+@dataclass(slots=True)
 class _Interrupted:
-    def __init__(
-        self, port: object, method: str, before: Callable[[], object] | None, after: Callable[[], object] | None
-    ) -> None:
-        self._port, self._method = port, method
-        self._before, self._after = before, after
+    port: object
+    method: str
+    before: Callable[[], object] | None
+    after: Callable[[], object] | None
+    calls_to_go: int
 
     def __getattr__(self, name: str) -> Any:
-        real = getattr(self._port, name)
-        return self._call(real) if name == self._method else real
+        real = getattr(self.port, name)
+        return self._call(real) if name == self.method else real
 
     def _call(self, real: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
-            (before, self._before), (after, self._after) = (self._before, None), (self._after, None)
-            if before:
-                before()
+            self.calls_to_go -= 1
+            it_is_time = self.calls_to_go == 0
+            if it_is_time and self.before:
+                self.before()
             result = real(*args, **kwargs)
-            if after:
-                after()
+            if it_is_time and self.after:
+                self.after()
             return result
 
         return call

@@ -1,0 +1,491 @@
+"""What was ordered is fetched, checked and stored; nothing is lost on the way, and nothing unverified gets in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from renewal.domain.certificate import Certificate
+from renewal.domain.errors import (
+    AddressRefused,
+    CertificateMismatch,
+    ChainBroken,
+    CredentialRefused,
+    KeyLost,
+    NeedsPerson,
+    OrderDeclined,
+    OrderPending,
+    OrderRejected,
+    OrderRevoked,
+    OrderUnknown,
+    PlanUnreadable,
+    ScmRefused,
+    ScmUnavailable,
+    StoreRefused,
+)
+from renewal.domain.order import OrderStatus
+from renewal.steps.payload import Progress
+from tests.assertions import assert_leaf_first, assert_pair, assert_whole_store
+from tests.fakes import Killed, interrupted, killed
+from tests.throwaway_ca import hierarchy, pem
+from tests.unit.estate import IDP, NOW, PATH, System, served_by
+
+EVERYWHERE = replace(IDP, stores=("acm:eu-west-3", "acm:us-east-1", "s3"))
+
+
+def ordered(system: System) -> Progress:
+    """An order that SCM has; its certificate wants all stores."""
+    system.add(EVERYWHERE)
+    return system.enroll()
+
+
+def assert_stored_everywhere(system: System) -> None:
+    """One certificate, the same in two regions and in S3, with its key; announced; the order is over."""
+    served = system.served()
+    assert not system.book.orders
+    assert sorted(served.arns) == ["eu-west-3", "us-east-1"]
+    assert {system.acm.held[arn].chain.leaf.serial for arn in served.arns.values()} == {served.serial}
+    assert len(system.acm.held) == 2, "ACM holds an orphan"
+    assert system.objects.current == {PATH: served.serial}
+    assert_whole_store(system.objects.files, system.objects.current)
+    assert system.announcer.announced[-1] == ("univ/idp", served.serial)
+
+
+# ---- The ordinary case ---------------------------------------------------------------------------------------------
+
+
+def test_a_certificate_goes_with_its_key_into_every_store(system: System) -> None:
+    """And the order book knows it."""
+    progress = system.collect(ordered(system))
+
+    served = system.served()
+    assert_stored_everywhere(system)
+    assert progress.status == "stored"
+    assert (served.token, served.ssl_id, served.names) == (progress.token, 5001, ("idp.univ.example",))
+    assert (served.stores, served.issuer) == (EVERYWHERE.stores, "CN=Throw-Away EC CA")
+    assert served.not_after - served.not_before == timedelta(days=199)
+    assert (served.stored_at, system.book.next_actions[PATH] > NOW) == (NOW, True)
+
+
+def test_what_acm_holds_is_the_pair(system: System) -> None:
+    """Leaf, issuers without root, and the key of this very order."""
+    system.collect(ordered(system))
+
+    for pair in system.acm.held.values():
+        assert_pair(pair.chain.leaf.pem(), pair.key.pem().decode())
+        assert_leaf_first(pair.chain.pem())
+
+
+def test_the_audit_row_tells_the_truth(system: System) -> None:
+    """Written once, when the order ends."""
+    system.collect(ordered(system))
+
+    (row,) = system.book.history("univ", "idp")
+    served = system.served()
+    assert (row.status, row.ssl_id, row.serial, row.previous_serial) == ("stored", 5001, served.serial, "")
+    assert (row.causes, row.posts, row.arns) == (("new",), 1, served.arns)
+
+
+def test_a_renewal_goes_into_the_same_arns_and_erases_the_old_key(system: System) -> None:
+    """Load balancers keep their association; a key that serves no more is gone."""
+    system.collect(ordered(system))
+    before = system.served()
+    system.book.ask(PATH, "again", NOW)
+    system.collect(system.enroll())
+
+    after = system.served()
+    assert_stored_everywhere(system)
+    assert after.arns == before.arns
+    assert f"univ/idp/{before.serial}/privkey.pem" not in system.objects.files
+    assert f"univ/idp/{before.serial}/fullchain.pem" in system.objects.files
+    assert system.scm.marked == {5001: 5002}
+    assert system.book.history("univ", "idp")[-1].previous_serial == before.serial
+    assert system.book.certificate(*PATH).asked == ""
+
+
+def test_a_store_that_was_added_gets_an_arn_of_its_own(system: System) -> None:
+    """Stores-changed is a renewal: the key exists nowhere any more."""
+    system.renew()
+    system.add(EVERYWHERE)
+    system.collect(system.enroll())
+
+    assert_stored_everywhere(system)
+
+
+def test_a_certificate_that_s3_does_not_want_is_not_put_there(system: System) -> None:
+    """Each store only when the file names it."""
+    only_acm = replace(IDP, stores=("acm:eu-west-3",))
+    system.add(only_acm)
+    system.renew(only_acm)
+
+    assert not system.objects.files
+    assert len(system.acm.held) == 1
+
+
+def test_what_was_asked_is_what_is_checked_even_when_the_file_changes_meanwhile(system: System) -> None:
+    """The order is frozen; the change is the next order's."""
+    progress = system.enroll()
+    system.add(replace(IDP, names=("idp.univ.example", "a.apps.univ.example")))
+
+    system.collect(progress)
+
+    assert system.served().names == ("idp.univ.example",)
+    assert system.book.next_actions[PATH] == NOW
+
+
+# ---- Pending -------------------------------------------------------------------------------------------------------
+
+
+def test_pending_is_confirmed_by_the_details_once_in_ten_minutes(system: System) -> None:
+    """A declined order answers like a pending one; details cost SCM more than polls."""
+    system.scm.polls = 100
+    progress = system.enroll()
+    for _ in range(21):
+        with pytest.raises(OrderPending):
+            system.collect(progress)
+        system.clock.advance(minutes=1)
+
+    assert (system.scm.calls["collect"], system.scm.calls["details"]) == (21, 3)
+
+
+def test_an_order_that_is_issued_at_last_is_stored(system: System) -> None:
+    """After three polls."""
+    system.scm.polls = 3
+    progress = system.enroll()
+    for _ in range(3):
+        with pytest.raises(OrderPending):
+            system.collect(progress)
+
+    assert system.collect(progress).status == "stored"
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        ("DECLINED", OrderDeclined),
+        ("REJECTED", OrderRejected),
+        ("INVALID", OrderRejected),
+        ("REVOKED", OrderRevoked),
+        ("EXPIRED", OrderRevoked),
+    ],
+)
+def test_a_declined_order_is_not_polled_for_ever(system: System, status: str, error: type[NeedsPerson]) -> None:
+    """It ends with an audit row, its key is erased, and no new one is ordered before a day is over."""
+    progress = system.enroll()
+    system.scm.orders[5001].status = status
+    with pytest.raises(error, match=f"SCM order 5001 of univ/idp is {status.lower()}"):
+        system.collect(progress)
+
+    assert not system.book.orders
+    (row,) = system.book.history("univ", "idp")
+    assert (row.status, row.error, row.ssl_id) == ("failed", error.__name__, 5001)
+    certificate = system.book.certificate(*PATH)
+    assert certificate.hold_until == NOW + timedelta(days=1)
+    assert (certificate.last_error, certificate.failures) == (error.__name__, 1)
+
+
+def test_a_hold_grows_with_every_failure_and_ends_with_success(system: System) -> None:
+    """1, 2, 4, 8, 8 days: a RAO who says no every day is asked less and less."""
+    holds = []
+    for _ in range(5):
+        system.book.ask(PATH, "again", system.clock())
+        progress = system.enroll()
+        system.scm.orders[progress.ssl_id].status = "DECLINED"
+        with pytest.raises(OrderDeclined):
+            system.collect(progress)
+        holds.append((system.book.certificate(*PATH).hold_until or NOW) - system.clock())
+    system.renew()
+
+    assert [hold.days for hold in holds] == [1, 2, 4, 8, 8]
+    certificate = system.book.certificate(*PATH)
+    assert (certificate.failures, certificate.hold_until) == (0, None)
+
+
+def test_an_order_that_turns_out_revoked_when_collected_is_over(system: System) -> None:
+    """SCM says so instead of delivering."""
+    progress = system.enroll()
+    system.scm.answers["collect"] = OrderRevoked("revoked and cannot be downloaded")
+    with pytest.raises(OrderRevoked):
+        system.collect(progress)
+
+    assert not system.book.orders
+
+
+@pytest.mark.parametrize("error", [OrderUnknown, ScmRefused, ScmUnavailable, AddressRefused])
+def test_what_does_not_say_that_the_order_is_over_keeps_it_open(system: System, error: type[Exception]) -> None:
+    """An order that is given up loses its key, and the next run orders again."""
+    progress = system.enroll()
+    system.scm.answers["collect"] = error("no")  # type: ignore[assignment]  # all of them are errors of ours
+    with pytest.raises(error):
+        system.collect(progress)
+
+    assert system.book.orders[PATH].status is OrderStatus.ORDERED
+    del system.scm.answers["collect"]
+    assert system.collect(progress).status == "stored"
+
+
+def test_details_that_cannot_be_read_leave_the_order_pending(system: System) -> None:
+    """The next poll asks again, for nothing was confirmed."""
+    system.scm.polls = 2
+    progress = system.enroll()
+    system.scm.answers["details"] = ScmUnavailable("503")
+    with pytest.raises(ScmUnavailable):
+        system.collect(progress)
+
+    assert system.book.orders[PATH].confirmed_at is None
+
+
+# ---- What is not what was asked ------------------------------------------------------------------------------------
+
+
+def assert_nothing_stored(system: System) -> None:
+    """No store, no event, no served certificate."""
+    assert not system.acm.held
+    assert not system.objects.files
+    assert not system.announcer.announced
+    assert system.book.certificate(*PATH).served is None
+
+
+@pytest.mark.parametrize("usages", [(), (ExtendedKeyUsageOID.CLIENT_AUTH,)])
+def test_a_mismatch_is_not_stored_and_keeps_the_order_open(system: System, usages: tuple[object, ...]) -> None:
+    """A person looks before anything is ordered again: the next one would come out the same."""
+    system.scm.bundles = lambda order, leaf: pem(
+        hierarchy().ec.issue(leaf.public_key(), order.request.names, not_before=NOW, days=9, usages=usages),  # type: ignore[arg-type]
+        hierarchy().ec.certificate,
+    )
+    progress = ordered(system)
+    for _ in range(2):
+        with pytest.raises(CertificateMismatch, match="serverAuth"):
+            system.collect(progress)
+
+    assert_nothing_stored(system)
+    assert system.book.orders[PATH].status is OrderStatus.ORDERED
+    assert not system.book.rows
+
+
+@pytest.mark.parametrize(
+    ("bundle", "error"),
+    [
+        ("<html>Gateway Timeout</html>", ChainBroken),
+        (pem(hierarchy().ec.certificate, hierarchy().root.certificate), CertificateMismatch),
+    ],
+)
+def test_somebody_elses_answer_is_not_stored(system: System, bundle: str, error: type[NeedsPerson]) -> None:
+    """No pair, no store."""
+    system.scm.bundles = lambda _order, _leaf: bundle
+    progress = ordered(system)
+    with pytest.raises(error):
+        system.collect(progress)
+
+    assert_nothing_stored(system)
+    assert system.book.orders[PATH].status is OrderStatus.ORDERED
+
+
+def test_a_key_that_does_not_open_is_told_before_anything_is_stored(system: System) -> None:
+    """The certificate is safe in the book; the key policy may be mended."""
+    progress = ordered(system)
+    order = system.book.orders[PATH]
+    system.book.orders[PATH] = replace(order, sealed_key=order.sealed_key[:-1] + b"?")
+    for _ in range(2):
+        with pytest.raises(KeyLost):
+            system.collect(progress)
+
+    assert_nothing_stored(system)
+    system.book.orders[PATH] = replace(system.book.orders[PATH], sealed_key=order.sealed_key)
+    assert system.collect(progress).status == "stored"
+
+
+def test_a_key_sealed_for_another_certificate_does_not_open(system: System) -> None:
+    """Whoever swaps two items of the table gets neither."""
+    other = replace(IDP, name="www")
+    system.add(IDP, other)
+    progress, _ = system.enroll(), system.enroll(system.task(other))
+    swapped = system.book.orders["univ", "www"].sealed_key
+    system.book.orders[PATH] = replace(system.book.orders[PATH], sealed_key=swapped)
+
+    with pytest.raises(KeyLost):
+        system.collect(progress)
+
+
+# ---- Killed in between ---------------------------------------------------------------------------------------------
+
+MOMENTS = [
+    ("scm", "collect", 1),
+    ("book", "record_issued", 1),
+    ("opener", "open", 1),
+    ("acm", "put", 1),
+    ("acm", "put", 2),
+    ("book", "record_import", 1),
+    ("book", "record_import", 2),
+    ("objects", "put", 1),
+    ("objects", "erase_key", 1),
+    ("scm", "mark_renewed", 1),
+    ("announcer", "renewed", 1),
+    ("book", "finish", 1),
+]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(("port", "method", "at"), MOMENTS)
+@pytest.mark.parametrize("is_renewal", [False, True], ids=["first", "renewal"])
+def test_a_collect_that_is_killed_anywhere_is_finished_by_the_next(
+    system: System, port: str, method: str, at: int, when: str, is_renewal: bool
+) -> None:
+    """No second order, no second ARN, no half pair: the next try begins where this one died."""
+    if is_renewal:
+        system.collect(ordered(system))
+        system.book.ask(PATH, "again", NOW)
+    progress = ordered(system)
+    real: object = {
+        "scm": system.scm,
+        "book": system.book,
+        "opener": system.seal,
+        "acm": system.acm,
+        "objects": system.objects,
+        "announcer": system.announcer,
+    }[port]
+    moment: dict[str, Any] = {when: killed}
+    wrapped = interrupted(real, method, at=at, **moment)
+    happens = is_renewal or method not in {"erase_key", "mark_renewed"}
+    try:
+        system.collect(progress, **{port: wrapped})
+    except Killed:
+        assert happens
+    else:
+        assert not happens, f"{method} was never called"
+
+    assert system.collect(progress).status == "stored"
+    assert_stored_everywhere(system)
+    assert len(system.scm.orders) == 1 + is_renewal
+    assert [row.status for row in system.book.rows] == ["stored"] * (1 + is_renewal)
+    if is_renewal:
+        old = system.book.rows[0].serial
+        assert f"univ/idp/{old}/privkey.pem" not in system.objects.files
+        assert system.scm.marked == {5001: 5002}
+
+
+def test_a_retry_after_the_end_says_stored_once_more(system: System) -> None:
+    """The answer of the function was lost, not its work."""
+    progress = ordered(system)
+    first = system.collect(progress)
+    calls = dict(system.scm.calls)
+
+    assert system.collect(progress) == first
+    assert system.scm.calls == calls
+    assert len(system.announcer.announced) == 1
+
+
+def test_a_verified_chain_is_not_fetched_again(system: System) -> None:
+    """What stands in the book was checked; SCM may be down meanwhile."""
+    progress = ordered(system)
+    with pytest.raises(Killed):
+        system.collect(progress, opener=interrupted(system.seal, "open", before=killed))
+    system.scm.answers["collect"] = ScmUnavailable("503")
+
+    assert system.collect(progress).status == "stored"
+
+
+def test_a_store_that_refuses_keeps_the_order_and_what_is_done(system: System) -> None:
+    """The second region is forbidden: the first keeps its ARN, and the next try does not import there again."""
+    progress = ordered(system)
+
+    def denied() -> None:
+        raise StoreRefused("acm:ImportCertificate in us-east-1")
+
+    with pytest.raises(StoreRefused):
+        system.collect(progress, acm=interrupted(system.acm, "put", before=denied, at=2))
+
+    order = system.book.orders[PATH]
+    assert (order.status, list(order.arns)) == (OrderStatus.ISSUED, ["eu-west-3"])
+    system.collect(progress)
+    assert_stored_everywhere(system)
+    assert set(system.acm.imports.values()) == {1}
+
+
+def test_two_runs_that_collect_one_order_store_one_certificate(system: System) -> None:
+    """The other run is faster by a whole step."""
+    progress = ordered(system)
+    opener = interrupted(system.seal, "open", before=lambda: system.collect(progress))
+
+    try:
+        system.collect(progress, opener=opener)
+    except NeedsPerson:
+        pytest.fail("being overtaken is no reason to page")
+    except Exception:  # noqa: BLE001  # retried by the state machine
+        system.collect(progress)
+
+    assert [row.status for row in system.book.rows] == ["stored"]
+    assert system.served().serial == system.objects.current[PATH]
+
+
+# ---- SCM's mark, orders that are over ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("error", [ScmRefused, OrderUnknown])
+def test_a_refused_mark_is_not_worth_failing_for(system: System, error: type[NeedsPerson]) -> None:
+    """It only stops SCM's reminders; the certificate is in its stores."""
+    system.renew()
+    system.book.ask(PATH, "again", NOW)
+    system.scm.answers["mark_renewed"] = error("no")
+
+    system.renew()
+
+    assert system.served().ssl_id == 5002
+
+
+def test_a_certificate_of_an_unknown_number_is_not_marked(system: System) -> None:
+    """Adopted without its SSL ID."""
+    system.book.adopt(PATH, served_by(IDP, age=190, ssl_id=0), NOW)
+    system.renew()
+
+    assert not system.scm.calls["mark_renewed"]
+
+
+def test_a_password_refused_at_the_mark_is_remembered(system: System) -> None:
+    """The order stays open; with the next password the next run finishes it."""
+    system.renew()
+    system.book.ask(PATH, "again", NOW)
+    progress = system.enroll()
+    system.scm.answers["mark_renewed"] = CredentialRefused("401")
+    with pytest.raises(CredentialRefused):
+        system.collect(progress)
+    del system.scm.answers["mark_renewed"]
+
+    with pytest.raises(CredentialRefused):
+        system.collect(progress)
+    assert system.collect(replace(progress, run_id="tomorrow")).ssl_id == 5002
+
+
+def test_an_order_that_another_run_ended_otherwise_is_told(system: System) -> None:
+    """Declined next door: this run must not call it stored."""
+    progress = system.enroll()
+    system.scm.orders[5001].status = "DECLINED"
+    with pytest.raises(OrderDeclined):
+        system.collect(progress)
+
+    with pytest.raises(PlanUnreadable, match=f"univ/idp: order {progress.token} is not open"):
+        system.collect(progress)
+
+
+def test_an_order_without_a_number_cannot_be_collected(system: System) -> None:
+    """The state machine would have to have skipped enroll."""
+    with pytest.raises(Killed):
+        system.enroll(scm=interrupted(system.scm, "enroll", after=killed))
+    token = system.book.orders[PATH].token
+
+    with pytest.raises(PlanUnreadable, match="has no SSL ID yet; enroll comes first"):
+        system.collect(Progress("run", "univ", "idp", token, 0, "intent"))
+
+
+def test_the_serial_in_the_book_is_the_one_in_the_store(system: System) -> None:
+    """Everything else is compared with it."""
+    served = system.renew()
+    text = system.objects.files[f"univ/idp/{served.serial}/cert.pem"]
+
+    from cryptography import x509
+
+    assert Certificate(x509.load_pem_x509_certificate(text.encode())).serial == served.serial

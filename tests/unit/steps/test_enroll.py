@@ -1,0 +1,480 @@
+"""Ordered once, whatever happens on the way; and no key is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from renewal.domain.delegation import Profile
+from renewal.domain.errors import (
+    AcmCertificateMissing,
+    AcmWouldRefuse,
+    CredentialRefused,
+    DcvLapsed,
+    KeyRefused,
+    MandateEnded,
+    NameNotDelegated,
+    OrderInOtherHands,
+    OrderPending,
+    OrderUnconfirmed,
+    ProfileRefused,
+    ScmRefused,
+    ScmUnavailable,
+    StoreUnavailable,
+    TermRefused,
+)
+from renewal.domain.finding import Finding
+from renewal.domain.keypair import KeyType, public_key_bytes, requested_key
+from renewal.domain.order import OrderStatus, Replacement, token_in
+from renewal.ports import Inspection
+from tests.assertions import assert_ordered_once
+from tests.fakes import Killed, interrupted, killed
+from tests.unit.estate import DELEGATION, IDP, NOW, PATH, QUIET, System, served_by
+
+def lose_and_look(system: System, posts: int = 1) -> None:
+    """The answer to the first of *posts* that never arrive is lost, and one look a second later finds nothing."""
+    system.scm.lost_before = posts
+    with pytest.raises(OrderUnconfirmed):
+        system.enroll()
+    system.clock.advance(seconds=1)
+    with pytest.raises(OrderUnconfirmed):
+        system.enroll()
+
+
+def overtaken(system: System, port: str, other: Callable[[], object]) -> dict[str, Any]:
+    """The port of enroll in front of whose call the *other* run does its work."""
+    ports: dict[str, tuple[object, str]] = {
+        "acm": (system.acm, "foresee"),
+        "sealer": (system.seal, "seal"),
+        "book": (system.book, "open"),
+    }
+    real, method = ports[port]
+    return {port: interrupted(real, method, before=other)}
+
+
+# ---- The ordinary case ---------------------------------------------------------------------------------------------
+
+
+def test_an_order_asks_for_what_the_spec_says(system: System) -> None:
+    """Department, profile, the longest term allowed, names, and a comment by which it is found again."""
+    progress = system.enroll(system.task(causes=("new",)))
+
+    (sent,) = [order.request for order in system.scm.orders.values()]
+    order = system.book.orders[PATH]
+    assert (sent.department_id, sent.profile_id, sent.term_days, sent.names) == (1698, 1018, 199, ("idp.univ.example",))
+    assert token_in(sent.comment) == order.token == progress.token
+    assert (progress.ssl_id, progress.status, order.status) == (5001, "ordered", OrderStatus.ORDERED)
+    assert (order.causes, order.run_id, order.posts) == (("new",), "run", 1)
+
+
+def test_the_sealed_key_is_the_one_of_the_request(system: System) -> None:
+    """And it opens for this order only."""
+    system.enroll()
+
+    order = system.book.orders[PATH]
+    key = system.seal.open(order.sealed_key, delegation="univ", certificate="idp", token=order.token)
+    assert public_key_bytes(key.private_key.public_key()) == requested_key(order.csr)
+
+
+def test_the_intent_and_its_key_are_written_before_the_post(system: System) -> None:
+    """Whoever dies after the POST leaves the key behind."""
+    seen: list[OrderStatus] = []
+    scm = interrupted(system.scm, "enroll", before=lambda: seen.append(system.book.orders[PATH].status))
+
+    system.enroll(scm=scm)
+
+    assert seen == [OrderStatus.INTENT]
+
+
+def test_each_order_has_a_key_of_its_own(system: System) -> None:
+    """A key that leaked is gone with its certificate."""
+    first = system.renew()
+    system.book.ask(PATH, "again", NOW)
+    second = system.renew()
+
+    assert first.sealed_key != second.sealed_key
+    one, other = (order.request.csr for order in system.scm.orders.values())
+    assert requested_key(one) != requested_key(other)
+
+
+def test_an_order_that_is_open_is_continued_not_repeated(system: System) -> None:
+    """The run before left it; this one collects it."""
+    first = system.enroll()
+    second = system.enroll(system.task(run_id="tomorrow"))
+
+    assert (second.token, second.ssl_id) == (first.token, first.ssl_id)
+    assert system.scm.calls["enroll"] == 1
+    assert system.scm.calls["find"] == 0
+
+
+def test_profiles_are_read_once_a_run(system: System) -> None:
+    """The inspection of this run has them; that of yesterday does not count."""
+    system.book.record_inspection("univ", Inspection("run", NOW, (Profile(1018, "OV", (99,)),)))
+    system.enroll()
+    assert system.scm.calls["profiles"] == 0
+    assert next(iter(system.scm.orders.values())).request.term_days == 99
+
+    later = System()
+    later.add(IDP)
+    later.book.record_inspection("univ", Inspection("yesterday", NOW, (Profile(1018, "OV", (99,)),)))
+    later.enroll()
+    assert next(iter(later.scm.orders.values())).request.term_days == 199
+
+
+# ---- Foreseen refusals: nothing is sent, nothing is opened -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"names": ("sp.univ.example",)}, NameNotDelegated),
+        ({"profile_id": 7}, ProfileRefused),
+        ({"term_days": 30}, TermRefused),
+        ({"key_type": KeyType.P_384}, KeyRefused),
+        ({"stores": ("acm:eu-west-3",), "arns": {"eu-west-3": "arn:gone"}}, AcmCertificateMissing),
+    ],
+)
+def test_what_can_be_foreseen_costs_no_order(
+    system: System, changes: dict[str, object], error: type[Exception]
+) -> None:
+    """A refusal before the POST is free; one after it is an order, a key and a page."""
+    system.scm.offered = (Profile(1018, "OV", (99, 199), {"EC": ("P-256",)}),)
+    system.add(replace(IDP, **changes))  # type: ignore[arg-type]  # the table's columns are of many types
+
+    with pytest.raises(error):
+        system.enroll()
+
+    assert not system.scm.orders
+    assert not system.book.orders
+
+
+def test_an_arn_of_another_key_type_is_foreseen(system: System) -> None:
+    """ACM never changes the key type of an ARN; without the operator's ARN a new one is made."""
+    in_acm = replace(IDP, stores=("acm:eu-west-3",))
+    system.add(in_acm)
+    arn = system.renew(in_acm).arns["eu-west-3"]
+
+    system.add(replace(in_acm, key_type=KeyType.RSA_2048, arns={"eu-west-3": arn}))
+    with pytest.raises(AcmWouldRefuse):
+        system.enroll()
+    assert system.scm.calls["enroll"] == 1
+
+    system.add(replace(in_acm, key_type=KeyType.RSA_2048))
+    assert system.renew(in_acm).arns["eu-west-3"] != arn
+
+
+def test_nothing_is_ordered_after_the_mandate(system: System) -> None:
+    """The RAO said until when."""
+    system.book.apply(replace(DELEGATION, mandate_ends=NOW.date() - timedelta(days=1)), now=NOW)
+
+    with pytest.raises(MandateEnded):
+        system.enroll()
+    assert not system.scm.calls
+
+
+# ---- Never twice: the answer was lost --------------------------------------------------------------------------------
+
+
+def test_a_lost_answer_is_looked_for_not_posted_again(system: System) -> None:
+    """The order is adopted by its token."""
+    system.scm.lost_after = 1
+    with pytest.raises(OrderUnconfirmed, match="SCM may have taken order token1"):
+        system.enroll()
+
+    progress = system.enroll()
+
+    assert (progress.ssl_id, system.scm.calls["enroll"]) == (5001, 1)
+    assert system.book.orders[PATH].status is OrderStatus.ORDERED
+
+
+def test_there_is_no_second_post_before_two_looks_and_the_quiet_period(system: System) -> None:
+    """A POST may still be on its way, and SCM's listing may lag: two looks that find nothing, five minutes apart."""
+    lose_and_look(system)
+    system.clock.advance(seconds=QUIET.total_seconds() - 2)
+    with pytest.raises(OrderUnconfirmed, match="posted again only after a quiet period of 300 s"):
+        system.enroll()
+    assert system.scm.calls["enroll"] == 1
+
+    system.clock.advance(seconds=1)
+    progress = system.enroll()
+
+    assert (system.scm.calls["enroll"], progress.ssl_id) == (2, 5001)
+    assert system.book.orders[PATH].posts == 2
+
+
+def test_the_first_look_never_leads_to_a_post(system: System) -> None:
+    """Even a day later: one look can be the one that lags."""
+    system.scm.lost_before = 1
+    with pytest.raises(OrderUnconfirmed):
+        system.enroll()
+    system.clock.advance(days=1)
+
+    with pytest.raises(OrderUnconfirmed):
+        system.enroll()
+    assert system.scm.calls["enroll"] == 1
+
+    system.clock.advance(seconds=1)
+    system.enroll()
+    assert system.scm.calls["enroll"] == 2
+
+
+def test_a_look_before_the_latest_post_does_not_count(system: System) -> None:
+    """After the second POST everything begins anew."""
+    lose_and_look(system, posts=2)
+    system.clock.advance(minutes=6)
+    with pytest.raises(OrderUnconfirmed):
+        system.enroll()  # the second POST, lost as well
+    assert system.scm.calls["enroll"] == 2
+
+    system.clock.advance(minutes=6)
+    with pytest.raises(OrderUnconfirmed):
+        system.enroll()
+    assert system.scm.calls["enroll"] == 2
+
+
+def test_a_listing_that_lags_is_survived(system: System) -> None:
+    """The order exists and two searches miss it: the quiet period is what SCM has to show it."""
+    system.scm.lost_after, system.scm.hidden = 1, 2
+    for minutes in (0, 1, 2):
+        system.clock.advance(minutes=minutes)
+        with pytest.raises(OrderUnconfirmed):
+            system.enroll()
+
+    assert system.enroll().ssl_id == 5001
+    assert system.scm.calls["enroll"] == 1
+
+
+def test_a_function_killed_after_the_post_leaves_an_order_that_is_adopted(system: System) -> None:
+    """The number was never written down."""
+    with pytest.raises(Killed):
+        system.enroll(scm=interrupted(system.scm, "enroll", after=killed))
+
+    assert system.enroll().ssl_id == 5001
+    assert system.scm.calls["enroll"] == 1
+
+
+def test_a_function_killed_before_the_post_leaves_an_intent_that_is_posted_once(system: System) -> None:
+    """Nobody knows that the POST was never sent: looks and quiet period as ever."""
+    with pytest.raises(Killed):
+        system.enroll(scm=interrupted(system.scm, "enroll", before=killed))
+    system.clock.advance(seconds=1)
+    with pytest.raises(OrderUnconfirmed):
+        system.enroll()
+    system.clock.advance(minutes=6)
+
+    system.enroll()
+
+    assert len(system.scm.orders) == 1
+    assert system.book.orders[PATH].token == "token1"
+
+
+def test_a_function_killed_before_the_intent_leaves_nothing(system: System) -> None:
+    """The next one begins at the beginning."""
+    with pytest.raises(Killed):
+        system.enroll(sealer=interrupted(system.seal, "seal", after=killed))
+    assert not system.book.orders
+
+    system.enroll()
+    assert len(system.scm.orders) == 1
+
+
+def test_an_intent_that_cannot_be_written_is_never_posted(system: System) -> None:
+    """DynamoDB is throttled: no intent, no order."""
+
+    def throttled() -> None:
+        raise StoreUnavailable("ProvisionedThroughputExceededException")
+
+    with pytest.raises(StoreUnavailable):
+        system.enroll(book=interrupted(system.book, "open", before=throttled))
+    assert not system.scm.calls["enroll"]
+
+
+def test_when_scm_is_down_at_the_look_nothing_is_concluded(system: System) -> None:
+    """"I could not look" is not "there is nothing"."""
+    system.scm.lost_before = 1
+    with pytest.raises(OrderUnconfirmed):
+        system.enroll()
+    system.scm.answers["find"] = ScmUnavailable("503")
+    for _ in range(2):
+        system.clock.advance(minutes=6)
+        with pytest.raises(ScmUnavailable):
+            system.enroll()
+
+    assert system.book.orders[PATH].looked_at is None
+    assert system.scm.calls["enroll"] == 1
+
+
+def test_an_answer_to_enroll_that_says_neither_yes_nor_no_keeps_the_intent(system: System) -> None:
+    """Pending is no answer to an order; the next attempt looks."""
+    system.scm.answers["enroll"] = OrderPending("being processed")
+    with pytest.raises(OrderPending):
+        system.enroll()
+
+    assert system.book.orders[PATH].status is OrderStatus.INTENT
+
+
+# ---- Never twice: two runs side by side ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("port", ["acm", "sealer", "book"])
+def test_two_runs_at_once_order_once(system: System, port: str) -> None:
+    """The other run orders while this one is about to: the book lets one of them open an order."""
+    with pytest.raises(OrderInOtherHands):
+        system.enroll(**overtaken(system, port, system.enroll))
+
+    assert system.enroll().ssl_id == 5001
+    assert_ordered_once(order.request.comment for order in system.scm.orders.values())
+    assert len(system.scm.orders) == 1
+
+
+@pytest.mark.parametrize("port", ["acm", "sealer", "book"])
+def test_a_run_that_was_overtaken_from_order_to_store_does_not_order_again(system: System, port: str) -> None:
+    """The other run ordered, collected and stored while this one made its key: no order is open, and none is due."""
+    task = system.task()
+
+    with pytest.raises(OrderInOtherHands):
+        system.enroll(task, **overtaken(system, port, system.renew))
+    progress = system.enroll(task)
+
+    assert (progress.status, progress.ssl_id) == ("stored", 5001)
+    assert len(system.scm.orders) == 1
+
+
+def test_a_second_post_is_claimed_once(system: System) -> None:
+    """Both looked twice and found nothing; the other one was quicker to claim the POST."""
+    lose_and_look(system)
+    system.clock.advance(minutes=6)
+    book = interrupted(system.book, "claim_post", before=system.enroll)
+
+    with pytest.raises(OrderInOtherHands):
+        system.enroll(book=book)
+
+    assert len(system.scm.orders) == 1
+    assert system.scm.calls["enroll"] == 2
+
+
+def test_a_killed_claim_is_followed_by_the_whole_patience_again(system: System) -> None:
+    """The claim was written, the POST perhaps sent: nobody knows."""
+    lose_and_look(system)
+    system.clock.advance(minutes=6)
+    with pytest.raises(Killed):
+        system.enroll(book=interrupted(system.book, "claim_post", after=killed))
+
+    with pytest.raises(OrderUnconfirmed):
+        system.enroll()
+    assert system.scm.calls["enroll"] == 1
+
+
+def test_both_runs_may_adopt_the_same_order(system: System) -> None:
+    """It is recorded with one number, twice."""
+    system.scm.lost_after = 1
+    with pytest.raises(OrderUnconfirmed):
+        system.enroll()
+    book = interrupted(system.book, "record_ordered", before=system.enroll)
+
+    assert system.enroll(book=book).ssl_id == 5001
+
+
+# ---- A definite no ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("error", [DcvLapsed, NameNotDelegated, ScmRefused, TermRefused])
+def test_a_definite_refusal_closes_the_intent_and_erases_its_key(system: System, error: type[Exception]) -> None:
+    """SCM said no: no order exists, and tomorrow another may be tried."""
+    system.scm.answers["enroll"] = error("no")  # type: ignore[assignment]  # all of them are errors of ours
+    with pytest.raises(error):
+        system.enroll()
+
+    assert not system.book.orders
+    (row,) = system.book.history("univ", "idp")
+    assert (row.status, row.error, row.text, row.ssl_id) == ("failed", error.__name__, "no", None)
+    certificate = system.book.certificate(*PATH)
+    assert (certificate.hold_until, certificate.failures) == (None, 1)
+
+
+def test_a_refusal_of_the_second_post_closes_the_order_too(system: System) -> None:
+    """The audit row says how many POSTs there were."""
+    lose_and_look(system)
+    system.clock.advance(minutes=6)
+    system.scm.answers["enroll"] = DcvLapsed("expired")
+    with pytest.raises(DcvLapsed):
+        system.enroll()
+
+    (row,) = system.book.history("univ", "idp")
+    assert row.posts == 2
+    assert not system.book.orders
+
+
+def test_a_password_that_is_refused_at_the_post_ends_the_intent_and_the_run_for_this_account(system: System) -> None:
+    """A 401 is an answer: nothing was ordered."""
+    system.accounts.refused = {("univ", "v1")}
+    system.book.record_inspection("univ", Inspection("run", NOW, system.scm.offered))
+    with pytest.raises(CredentialRefused):
+        system.enroll()
+
+    assert not system.book.orders
+    with pytest.raises(CredentialRefused):
+        system.enroll()
+    assert system.accounts.shown == {("univ", "v1"): 1}
+
+
+# ---- Not due any more ------------------------------------------------------------------------------------------------
+
+
+def test_what_another_run_has_renewed_is_handed_on_as_stored(system: System) -> None:
+    """The plan is minutes or hours old."""
+    task = system.task()
+    served = system.renew()
+
+    progress = system.enroll(task)
+
+    assert (progress.status, progress.token, progress.ssl_id) == ("stored", served.token, served.ssl_id)
+    assert len(system.scm.orders) == 1
+    assert system.collect(progress) == progress
+
+
+def test_force_asks_for_one_new_certificate_not_for_two(system: System) -> None:
+    """A forced task that is tried again after another run has done it."""
+    task = system.task(forced=True)
+    system.clock.advance(seconds=5)
+    system.renew()
+
+    assert system.enroll(task).status == "stored"
+
+
+def test_force_replaces_what_is_older_than_the_run(system: System) -> None:
+    """Whatever its age."""
+    system.renew()
+    system.clock.advance(hours=1)
+
+    assert system.enroll(system.task(forced=True)).status == "ordered"
+
+
+def test_a_newer_certificate_with_the_wrong_names_is_still_due(system: System) -> None:
+    """The other run's order was older than the file: force or not, what is served is not what is wanted."""
+    task = system.task(forced=True)
+    system.renew()
+    system.add(replace(IDP, names=("idp.univ.example", "a.apps.univ.example")))
+
+    assert system.enroll(task).status == "ordered"
+
+
+def test_a_standing_order_to_replace_reaches_scm(system: System) -> None:
+    """Nothing but the standing order makes this certificate due."""
+    system.book.adopt(PATH, served_by(IDP, age=20), NOW)
+    system.book.standing.append(Replacement(NOW - timedelta(days=1), "sectigo", "key ceremony went wrong"))
+
+    assert system.enroll(system.task(causes=("replacement",))).status == "ordered"
+
+
+def test_a_revocation_that_the_inspection_found_reaches_scm(system: System) -> None:
+    """The certificate is young and looks well."""
+    system.book.adopt(PATH, served_by(IDP, age=1), NOW)
+    found = Inspection("run", NOW, system.scm.offered, (Finding("x", "info", "rao", ""),), revoked=(4000,))
+    system.book.record_inspection("univ", found)
+
+    assert system.enroll(system.task(causes=("revoked",))).status == "ordered"
