@@ -15,5 +15,8 @@ logger = Logger()
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Take `{"run_id", "request"}`; return the plan's summary (see `CheckExpiry`)."""
     plan = wiring.check_expiry()(event["run_id"], event["request"])
-    logger.info("plan written", **{name: plan[name] for name in ("run_id", "delegations", "due", "deferred", "dry_run")})
+    logger.info(
+        "plan written",
+        **{name: plan[name] for name in ("run_id", "delegations", "due", "deferred", "dry_run")},
+    )
     return plan

@@ -51,7 +51,8 @@ class Settings:
             else:
                 values[one.name] = int(text) if one.type == "int" else text
         if faults:
-            raise SettingMissing(f"{'; '.join(faults)}: template.yaml sets these variables")
+            msg = f"{'; '.join(faults)}: template.yaml sets these variables"
+            raise SettingMissing(msg)
         return cls(**values)  # type: ignore[arg-type]  # the types were read from the fields just now
 
     @property

@@ -70,9 +70,7 @@ def _acm() -> Acm:
 @cache
 def check_expiry() -> CheckExpiry:
     """The step of `check_expiry.py`."""
-    limits = Limits(
-        settings().orders_per_delegation, settings().orders_per_run, settings().due_share_percent / 100
-    )
+    limits = Limits(settings().orders_per_delegation, settings().orders_per_run, settings().due_share_percent / 100)
     return CheckExpiry(_book(), _archive(), limits, utc_now)
 
 

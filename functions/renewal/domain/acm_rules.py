@@ -38,17 +38,19 @@ def is_same_key_type(held_algorithm: str, key_type: KeyType) -> bool:
 def require_same_key_type(held: HeldCertificate, key_type: KeyType) -> None:
     """Raise AcmWouldRefuse when *key_type* can't go into the ARN; known before an order is spent."""
     if not is_same_key_type(held.key_algorithm, key_type):
-        raise AcmWouldRefuse(
+        msg = (
             f"{held.arn} holds a {held.key_algorithm} key and ACM never changes the key type of an ARN; "
             f"for {key_type} keys remove the ARN from the delegation file, so that a new one is made"
         )
+        raise AcmWouldRefuse(msg)
 
 
 def require_usages_kept(held: HeldCertificate, new_usages: frozenset[str]) -> None:
     """Raise AcmWouldRefuse when the new certificate drops an extended key usage; clientAuth alone may go."""
     dropped = held.extended_key_usages - new_usages - {CLIENT_AUTH}
     if dropped:
-        raise AcmWouldRefuse(
+        msg = (
             f"the new certificate lacks extended key usages that {held.arn} has ({', '.join(sorted(dropped))}); "
             "ACM refuses to drop them on the same ARN"
         )
+        raise AcmWouldRefuse(msg)

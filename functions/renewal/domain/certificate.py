@@ -112,16 +112,15 @@ class Chain:
     def assemble(cls, pem: str, public_key: bytes) -> Self:
         """Build the chain for *public_key* from PEM certificates in any order, with any line ends.
 
-        SCM delivers root first, leaf first, or unsorted, by format and release (SCM reference §5.10): the leaf is found by its
-        key and every further certificate by having signed the one before. Raises CertificateMismatch when no
+        SCM delivers root first, leaf first, or unsorted, by format and release (SCM reference §5.10): the leaf is found
+        by its key and every further certificate by having signed the one before. Raises CertificateMismatch when no
         certificate has our key, ChainBroken when the text holds no certificate or the leaf's issuer did not come along.
         """
         certificates = _parse(pem)
         leaf = next((one for one in certificates if one.has_key(public_key)), None)
         if leaf is None:
-            raise CertificateMismatch(
-                f"none of the {len(certificates)} certificates that SCM delivered has the public key of this order"
-            )
+            msg = f"none of the {len(certificates)} certificates that SCM delivered has the public key of this order"
+            raise CertificateMismatch(msg)
         return cls(leaf, tuple(_climb(leaf, certificates)))
 
     @classmethod
@@ -144,7 +143,8 @@ def _parse(pem: str) -> list[Certificate]:
     try:
         return [Certificate(one) for one in x509.load_pem_x509_certificates(text.encode("ascii"))]
     except ValueError as error:
-        raise ChainBroken("what SCM delivered is not a list of PEM certificates") from error
+        msg = "what SCM delivered is not a list of PEM certificates"
+        raise ChainBroken(msg) from error
 
 
 def _climb(leaf: Certificate, certificates: Sequence[Certificate]) -> list[Certificate]:
@@ -169,7 +169,8 @@ def _issuer_of(certificate: Certificate, candidates: Iterable[Certificate]) -> C
 
 def _some(leaf: Certificate, issuers: list[Certificate], root: Certificate | None = None) -> list[Certificate]:
     if not issuers and root is None:
-        raise ChainBroken(f"the issuer of the certificate ({leaf.issuer}) did not come along, or did not sign it")
+        msg = f"the issuer of the certificate ({leaf.issuer}) did not come along, or did not sign it"
+        raise ChainBroken(msg)
     return issuers
 
 
@@ -193,7 +194,8 @@ def check(chain: Chain, expected: Expectation, now: datetime) -> tuple[str, ...]
     if ExtendedKeyUsageOID.SERVER_AUTH.dotted_string not in chain.leaf.extended_key_usages:
         faults.append("it is not for servers (extended key usage serverAuth is missing)")
     if faults:
-        raise CertificateMismatch(f"the certificate with serial {chain.leaf.serial} was not stored: {'; '.join(faults)}")
+        msg = f"the certificate with serial {chain.leaf.serial} was not stored: {'; '.join(faults)}"
+        raise CertificateMismatch(msg)
     if expected.for_acm:
         _require_same_algorithm(chain)
     return _remarks(chain.leaf, expected)
@@ -220,7 +222,8 @@ def _require_same_algorithm(chain: Chain) -> None:
         return
     leaf, issuer = chain.leaf.x509.public_key(), chain.issuers[0].x509.public_key()
     if type(leaf) is not type(issuer):
-        raise ChainBroken("its key and its issuer's key have different algorithms, which ACM does not take")
+        msg = "its key and its issuer's key have different algorithms, which ACM does not take"
+        raise ChainBroken(msg)
 
 
 def _remarks(leaf: Certificate, expected: Expectation) -> tuple[str, ...]:

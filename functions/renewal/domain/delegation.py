@@ -19,8 +19,8 @@ DEFAULT_RATIO = 1 / 3
 class RenewalPolicy:
     """When a certificate becomes due by age.
 
-    `ratio` (0.1 to 0.5) is the share of the lifetime that is left when renewal starts; `floor_days` (0 = none) asks for at
-    least so many days, and never for more than half of the lifetime, whatever it says.
+    `ratio` (0.1 to 0.5) is the share of the lifetime that is left when renewal starts; `floor_days` (0 = none) asks for
+    at least so many days, and never for more than half of the lifetime, whatever it says.
     """
 
     ratio: float = DEFAULT_RATIO
@@ -50,10 +50,11 @@ class Delegation:
     def require_delegated(self, names: Iterable[str]) -> None:
         """Raise NameNotDelegated when one of *names* is outside the delegation."""
         if outside := self.not_delegated(names):
-            raise NameNotDelegated(
+            msg = (
                 f"{', '.join(outside)}: not delegated to department {self.department_id}; "
                 f"delegated are {', '.join(self.delegated_names)}"
             )
+            raise NameNotDelegated(msg)
 
     def has_ended(self, now: datetime) -> bool:
         """Return whether the mandate's last day is over (UTC)."""
@@ -102,7 +103,8 @@ class Profile:
         """Raise KeyRefused when the profile says that it does not take *key_type*."""
         if self.key_types and key_type.size not in self.key_types.get(key_type.algorithm, ()):
             offered = ", ".join(f"{name} {'/'.join(sizes)}" for name, sizes in self.key_types.items())
-            raise KeyRefused(f"profile {self.profile_id} does not take {key_type} keys; it offers {offered}")
+            msg = f"profile {self.profile_id} does not take {key_type} keys; it offers {offered}"
+            raise KeyRefused(msg)
 
     def term_for(self, wanted: int | None, longest_allowed: int) -> int:
         """Return the term to ask for: the longest offered, not above *wanted* nor, where possible, *longest_allowed*.
@@ -110,13 +112,15 @@ class Profile:
         All in days. Raises TermRefused when nothing that short is offered.
         """
         if not self.terms:
-            raise TermRefused(f"profile {self.profile_id} offers no term at all")
+            msg = f"profile {self.profile_id} offers no term at all"
+            raise TermRefused(msg)
         fitting = [term for term in self.terms if wanted is None or term <= wanted]
         if not fitting:
-            raise TermRefused(
+            msg = (
                 f"profile {self.profile_id} offers terms of {_days(self.terms)}; "
                 f"none is as short as the {wanted} days wanted"
             )
+            raise TermRefused(msg)
         return max([term for term in fitting if term <= longest_allowed] or [min(fitting)])
 
 
@@ -131,4 +135,5 @@ def profile_of(spec: CertificateSpec, profiles: Iterable[Profile]) -> Profile:
         if profile.profile_id == spec.profile_id:
             return profile
     known = ", ".join(f"{profile.profile_id} ({profile.name})" for profile in offered) or "none"
-    raise ProfileRefused(f"the department has no certificate profile {spec.profile_id}; it has {known}")
+    msg = f"the department has no certificate profile {spec.profile_id}; it has {known}"
+    raise ProfileRefused(msg)

@@ -86,15 +86,15 @@ def decide(
 ) -> Decision:
     """Decide whether *certificate* is due at *now*.
 
-    *revoked*: SSL IDs that SCM calls revoked. *replacements*: standing orders to replace. *forced*: the
-    execution asks for it whatever its age. A hold after a failed order is overridden by asking, by force, and by the last
-    tenth of the lifetime.
+    *revoked*: SSL IDs that SCM calls revoked. *replacements*: standing orders to replace. *forced*: the execution asks
+    for it whatever its age. A hold after a failed order is overridden by asking, by force, and by the last tenth of the
+    lifetime.
     """
     served = certificate.served
     renew_at = _renew_at(certificate)
     if certificate.order is not None:
         return Decision((Cause.ORDER_OPEN,), renew_at)
-    causes = _asked(certificate, forced)
+    causes = _asked(certificate, forced=forced)
     causes += [Cause.NEW] if served is None else _by_age(served, renew_at, now)
     standing = [one for one in replacements if one.issued_before <= now]
     causes += [] if served is None else _by_change(certificate, served, revoked, standing)
@@ -110,7 +110,7 @@ def _renew_at(certificate: ManagedCertificate) -> datetime | None:
     return renewal_point(spec.path, served.not_before, served.not_after, spec.policy)
 
 
-def _asked(certificate: ManagedCertificate, forced: bool) -> list[Cause]:
+def _asked(certificate: ManagedCertificate, *, forced: bool) -> list[Cause]:
     return [Cause.ASKED] if forced or certificate.asked else []
 
 
@@ -123,7 +123,10 @@ def _by_age(served: Served, renew_at: datetime | None, now: datetime) -> list[Ca
 
 
 def _by_change(
-    certificate: ManagedCertificate, served: Served, revoked: Collection[int], replacements: Iterable[Replacement]
+    certificate: ManagedCertificate,
+    served: Served,
+    revoked: Collection[int],
+    replacements: Iterable[Replacement],
 ) -> list[Cause]:
     spec = certificate.spec
     changes = {

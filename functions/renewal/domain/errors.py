@@ -15,7 +15,7 @@ RenewalError
     ├── InvalidRequest            the execution's input is not ours
     ├── InvalidDelegation         a delegation file cannot be taken
     ├── UnknownDelegation         a name that no delegation or certificate has
-    ├── TooManyDue                suspiciously much is due at once: a clock or policy error until somebody says otherwise
+    ├── TooManyDue                much is due at once: a clock or policy error until somebody says otherwise
     ├── PlanUnreadable            the run's plan or results are not what this version wrote
     ├── CredentialMissing         no usable credential is stored
     ├── CredentialRefused         401: password, lock-out, customerUri or address

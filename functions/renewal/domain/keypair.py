@@ -73,10 +73,12 @@ class KeyPair:
         try:
             key = serialization.load_der_private_key(der, password=None)
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-            raise ValueError("not an unencrypted PKCS#8 private key") from error
+            msg = "not an unencrypted PKCS#8 private key"
+            raise ValueError(msg) from error
         key_type = KeyType.of(key)
         if key_type is None:
-            raise ValueError("a private key of a type that is not ordered")
+            msg = "a private key of a type that is not ordered"
+            raise ValueError(msg)
         return cls(key_type, cast("PrivateKey", key))
 
     def der(self) -> bytes:
@@ -88,9 +90,7 @@ class KeyPair:
         return self._bytes(serialization.Encoding.PEM)
 
     def _bytes(self, encoding: serialization.Encoding) -> bytes:
-        return self.private_key.private_bytes(
-            encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        return self.private_key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
 
     def signing_request(self, names: Sequence[str]) -> str:
         """Return a PEM certificate signing request for *names* (A-labels; the first that fits is the common name).
@@ -101,7 +101,7 @@ class KeyPair:
         first = common_name(names)
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, first)] if first else [])
         builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
-        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), False)
+        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False)
         digest = hashes.SHA384() if self.key_type is KeyType.P_384 else hashes.SHA256()
         return builder.sign(self.private_key, digest).public_bytes(serialization.Encoding.PEM).decode("ascii")
 

@@ -68,7 +68,8 @@ def require_plausible(due: Sequence[Due], estate_size: int, limits: Limits) -> N
     by_age = [one for one in due if {Cause.AGE, Cause.LAST_RESORT} & set(one.decision.causes)]
     if estate_size < SMALL_ESTATE or len(by_age) <= estate_size * limits.due_share:
         return
-    raise TooManyDue(
-        f"{len(by_age)} of {estate_size} certificates are due by age at once; is the clock right, was a policy changed? "
-        "Nothing was ordered. To go on, start an execution with a reason and the field all_due_is_right: true"
+    msg = (
+        f"{len(by_age)} of {estate_size} certificates are due by age at once: is the clock right, "
+        "was a policy changed? Nothing was ordered. To go on, start an execution with a reason and the field all_due_is_right: true"
     )
+    raise TooManyDue(msg)

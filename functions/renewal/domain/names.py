@@ -30,7 +30,8 @@ def normalised(text: str) -> str:
     base = _to_ascii(base, text)
     _refuse_what_no_public_ca_certifies(base, text)
     if len(star + base) > MAX_NAME:
-        raise ValueError(f"'{text}' is longer than {MAX_NAME} characters")
+        msg = f"'{text}' is longer than {MAX_NAME} characters"
+        raise ValueError(msg)
     return star + base
 
 
@@ -40,22 +41,28 @@ def _to_ascii(base: str, text: str) -> str:
     try:
         return idna.encode(base, uts46=True).decode("ascii")
     except idna.IDNAError as error:
-        raise ValueError(f"'{text}' is not a valid internationalised domain name ({error})") from error
+        msg = f"'{text}' is not a valid internationalised domain name ({error})"
+        raise ValueError(msg) from error
 
 
 def _refuse_what_no_public_ca_certifies(base: str, text: str) -> None:
     if "*" in base:
-        raise ValueError(f"'{text}': a star may only be the whole first label, as in *.univ.example")
+        msg = f"'{text}': a star may only be the whole first label, as in *.univ.example"
+        raise ValueError(msg)
     if base.endswith("."):
-        raise ValueError(f"'{text}': write the name without the final dot")
+        msg = f"'{text}': write the name without the final dot"
+        raise ValueError(msg)
     if _is_address(base):
-        raise ValueError(f"'{text}' is an IP address; only domain names are ordered")
+        msg = f"'{text}' is an IP address; only domain names are ordered"
+        raise ValueError(msg)
     labels = base.split(".")
     if len(labels) < 2:
-        raise ValueError(f"'{text}' has no dot; write the full domain name")
+        msg = f"'{text}' has no dot; write the full domain name"
+        raise ValueError(msg)
     for label in labels:
         if not _LABEL.fullmatch(label):
-            raise ValueError(f"'{text}': the part '{label}' may only have letters, digits and inner hyphens (1 to 63)")
+            msg = f"'{text}': the part '{label}' may only have letters, digits and inner hyphens (1 to 63)"
+            raise ValueError(msg)
 
 
 def _is_address(base: str) -> bool:

@@ -47,7 +47,8 @@ class RunRequest:
     def parse(cls, document: object) -> Self:
         """Read the execution's input. Raises InvalidRequest that names every faulty field and what it should be."""
         if not isinstance(document, Mapping):
-            raise InvalidRequest("the input must be a JSON object, {} at least")
+            msg = "the input must be a JSON object, {} at least"
+            raise InvalidRequest(msg)
         faults = [f"unknown field '{name}'" for name in document if name not in _FIELDS]
         faults += [
             f"'{name}' must be {_FIELDS[name]}"
@@ -57,7 +58,8 @@ class RunRequest:
         if not faults:
             faults = _contradictions(document)
         if faults:
-            raise InvalidRequest(f"{'; '.join(faults)}. Known fields: {', '.join(_FIELDS)}")
+            msg = f"{'; '.join(faults)}. Known fields: {', '.join(_FIELDS)}"
+            raise InvalidRequest(msg)
         read: dict[str, Any] = {
             name: _once(value) if isinstance(value, list) else value for name, value in document.items()
         }

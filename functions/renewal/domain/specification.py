@@ -81,7 +81,13 @@ class _Reader:
         return value
 
     def value(
-        self, source: Mapping[str, Any], key: str, place: Place, read: Callable[[Any], Any], *, default: Any = ...
+        self,
+        source: Mapping[str, Any],
+        key: str,
+        place: Place,
+        read: Callable[[Any], Any],
+        *,
+        default: Any = ...,
     ) -> Any:
         """Read one field; on a fault note it and return the default (or None)."""
         if source.get(key) is None:
@@ -119,9 +125,20 @@ class _Reader:
 
 
 _TOP = frozenset(
-    "delegation organisation department_id rao_email mandate_ends address delegated_names profile_id policy certificates".split()
+    [
+        "delegation",
+        "organisation",
+        "department_id",
+        "rao_email",
+        "mandate_ends",
+        "address",
+        "delegated_names",
+        "profile_id",
+        "policy",
+        "certificates",
+    ]
 )
-_CERTIFICATE = frozenset("name names key profile_id term_days stores arns policy".split())
+_CERTIFICATE = frozenset(["name", "names", "key", "profile_id", "term_days", "stores", "arns", "policy"])
 _POLICY = frozenset({"ratio", "floor_days"})
 
 
@@ -233,9 +250,7 @@ def _policy(reader: _Reader, source: Mapping[str, Any], place: Place, inherited:
     )
 
 
-def _hold_against(
-    reader: _Reader, place: Place, spec: CertificateSpec, delegation: Delegation, now: datetime
-) -> None:
+def _hold_against(reader: _Reader, place: Place, spec: CertificateSpec, delegation: Delegation, now: datetime) -> None:
     """The faults that only several fields together show."""
     for name in delegation.not_delegated(spec.names) if reader.is_clean(("delegated_names",)) else ():
         reader.fault((*place, "names"), f"'{name}' is not delegated: {_why_not(name, delegation.delegated_names)}")
@@ -268,55 +283,64 @@ def _why_not(name: str, entries: tuple[str, ...]) -> str:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip() or len(value) > 200:
-        raise ValueError("must be a text of 1 to 200 characters")
+        msg = "must be a text of 1 to 200 characters"
+        raise ValueError(msg)
     return value.strip()
 
 
 def _name(value: Any) -> str:
     if not isinstance(value, str) or not NAME.fullmatch(value):
-        raise ValueError("must be 1 to 40 lower-case letters, digits and inner hyphens")
+        msg = "must be 1 to 40 lower-case letters, digits and inner hyphens"
+        raise ValueError(msg)
     return value
 
 
 def _domain(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"must be a domain name, not {type(value).__name__}")
+        msg = f"must be a domain name, not {type(value).__name__}"
+        raise ValueError(msg)
     return normalised(value)
 
 
 def _positive(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError("must be a whole number of 1 or more")
+        msg = "must be a whole number of 1 or more"
+        raise ValueError(msg)
     return value
 
 
 def _whole(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError("must be a whole number of days, 0 or more")
+        msg = "must be a whole number of days, 0 or more"
+        raise ValueError(msg)
     return value
 
 
 def _ratio(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0.1 <= value <= 0.5:
-        raise ValueError("must be a share of the lifetime between 0.1 and 0.5; more would renew in a loop")
+        msg = "must be a share of the lifetime between 0.1 and 0.5; more would renew in a loop"
+        raise ValueError(msg)
     return float(value)
 
 
 def _key_type(value: Any) -> KeyType:
     if not isinstance(value, str) or value not in {kind.value for kind in KeyType}:
-        raise ValueError(f"must be one of {', '.join(KeyType)}")
+        msg = f"must be one of {', '.join(KeyType)}"
+        raise ValueError(msg)
     return KeyType(value)
 
 
 def _store(value: Any) -> str:
     if value == S3 or (isinstance(value, str) and value.startswith("acm:") and _REGION.fullmatch(value[4:])):
         return str(value)
-    raise ValueError("must be s3 or acm:<region>, as in acm:eu-west-3")
+    msg = "must be s3 or acm:<region>, as in acm:eu-west-3"
+    raise ValueError(msg)
 
 
 def _email(value: Any) -> str:
     if not isinstance(value, str) or not _EMAIL.fullmatch(value):
-        raise ValueError("must be an e-mail address")
+        msg = "must be an e-mail address"
+        raise ValueError(msg)
     return value
 
 
@@ -326,14 +350,17 @@ def _day(value: Any) -> date:
     try:
         return date.fromisoformat(value)
     except (TypeError, ValueError):
-        raise ValueError("must be a day, as in 2028-12-31") from None
+        msg = "must be a day, as in 2028-12-31"
+        raise ValueError(msg) from None
 
 
 def _address(value: Any) -> str:
     try:
         network = ipaddress.ip_network(value if isinstance(value, str) else "", strict=True)
     except ValueError:
-        raise ValueError("must be one address as a /32, as in 192.0.2.10/32") from None
+        msg = "must be one address as a /32, as in 192.0.2.10/32"
+        raise ValueError(msg) from None
     if network.prefixlen != 32 or network.version != 4:
-        raise ValueError("must be one IPv4 address as a /32: a wider range lets others in")
+        msg = "must be one IPv4 address as a /32: a wider range lets others in"
+        raise ValueError(msg)
     return str(network)

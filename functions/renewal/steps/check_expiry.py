@@ -40,9 +40,7 @@ class CheckExpiry:
         taken, deferred = within((one for one in due if not one.decision.held), self.limits)
         if request.open_orders_only:
             delegations = sorted({one.certificate.spec.delegation for one in taken})
-        plan: list[Mapping[str, Any]] = [
-            _item(name, run_id, now, request, taken).payload() for name in delegations
-        ]
+        plan: list[Mapping[str, Any]] = [_item(name, run_id, now, request, taken).payload() for name in delegations]
         bucket, key = self.archive.write_plan(run_id, plan)
         self.archive.write_facts(run_id, _facts(request, now, delegations, due, deferred))
         return {
@@ -61,7 +59,8 @@ class CheckExpiry:
             return known
         wanted = {*request.delegations, *(path.split("/")[0] for path in request.certificates)}
         if unknown := sorted(wanted - set(known)):
-            raise UnknownDelegation(f"there is no delegation {', '.join(unknown)}; known are {', '.join(known) or 'none'}")
+            msg = f"there is no delegation {', '.join(unknown)}; known are {', '.join(known) or 'none'}"
+            raise UnknownDelegation(msg)
         return sorted(wanted)
 
     def _due(self, request: RunRequest, now: datetime) -> list[Due]:
@@ -81,7 +80,8 @@ class CheckExpiry:
         single = [path for path in request.certificates if path.split("/")[0] not in request.delegations]
         found = self.book.load((path.split("/")[0], path.split("/")[1]) for path in single)
         if missing := sorted(set(single) - {one.spec.path for one in found}):
-            raise UnknownDelegation(f"there is no certificate {', '.join(missing)}")
+            msg = f"there is no certificate {', '.join(missing)}"
+            raise UnknownDelegation(msg)
         return [*whole, *found]
 
 
@@ -94,7 +94,8 @@ def _item(name: str, run_id: str, now: datetime, request: RunRequest, taken: lis
         dry_run=request.dry_run,
         whole=not request.open_orders_only and (not request.is_narrowed or name in request.delegations),
         certificates=tuple(
-            Task(run_id, now, name, one.certificate.spec.name, tuple(one.decision.causes), request.force) for one in mine
+            Task(run_id, now, name, one.certificate.spec.name, tuple(one.decision.causes), request.force)
+            for one in mine
         ),
     )
 

@@ -7,7 +7,14 @@ from datetime import datetime, timedelta
 
 from renewal.domain.certificate import Certificate, Chain, Expectation, check
 from renewal.domain.delegation import S3
-from renewal.domain.errors import AddressRefused, CredentialRefused, NeedsPerson, OrderPending, OrderUnknown, PlanUnreadable
+from renewal.domain.errors import (
+    AddressRefused,
+    CredentialRefused,
+    NeedsPerson,
+    OrderPending,
+    OrderUnknown,
+    PlanUnreadable,
+)
 from renewal.domain.keypair import requested_key
 from renewal.domain.order import ManagedCertificate, Order, OrderStatus, Served
 from renewal.domain.status import ended
@@ -64,7 +71,12 @@ class Collect:
             self._tell(order, served, certificate.served, authority)
         self.book.finish(order, served, certificate.served)
         return Progress(
-            progress.run_id, order.delegation, order.certificate, order.token, served.ssl_id, OrderStatus.STORED
+            progress.run_id,
+            order.delegation,
+            order.certificate,
+            order.token,
+            served.ssl_id,
+            OrderStatus.STORED,
         )
 
     def _issued(
@@ -74,7 +86,8 @@ class Collect:
         if order.status is OrderStatus.ISSUED:
             return order, Chain.parse(order.chain)
         if order.ssl_id is None:
-            raise PlanUnreadable(f"order {order.token} of {order.path} has no SSL ID yet; enroll comes first")
+            msg = f"order {order.token} of {order.path} has no SSL ID yet; enroll comes first"
+            raise PlanUnreadable(msg)
         try:
             pem = authority.collect(order.ssl_id)
         except OrderPending:
@@ -92,7 +105,8 @@ class Collect:
         """A declined order answers like a pending one: the details tell them apart (SCM reference §5.10)."""
         details = authority.details(ssl_id)
         if error := ended(details.status):
-            raise error(f"SCM order {ssl_id} of {order.path} is {details.status.lower()}")
+            msg = f"SCM order {ssl_id} of {order.path} is {details.status.lower()}"
+            raise error(msg)
         self.book.record_confirmed(order, self.clock())
 
     def _is_confirmed(self, order: Order) -> bool:
@@ -111,7 +125,10 @@ class Collect:
             spec,
             chain,
             self.opener.open(
-                order.sealed_key, delegation=order.delegation, certificate=order.certificate, token=order.token
+                order.sealed_key,
+                delegation=order.delegation,
+                certificate=order.certificate,
+                token=order.token,
             ),
         )
         # `issued` on arrival means that an earlier try may have imported without living to record the ARN.
@@ -173,10 +190,16 @@ def _done(certificate: ManagedCertificate, progress: Progress) -> Progress:
     """The order is over: by an earlier try of this step (its answer was lost) or by another run."""
     served = certificate.served
     if served is None or served.token != progress.token:
-        raise PlanUnreadable(
+        msg = (
             f"{certificate.spec.path}: order {progress.token} is not open and did not lead to what is served; "
             "another run ended it, its audit row says how"
         )
+        raise PlanUnreadable(msg)
     return Progress(
-        progress.run_id, progress.delegation, progress.certificate, served.token, served.ssl_id, OrderStatus.STORED
+        progress.run_id,
+        progress.delegation,
+        progress.certificate,
+        served.token,
+        served.ssl_id,
+        OrderStatus.STORED,
     )

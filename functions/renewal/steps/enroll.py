@@ -1,8 +1,8 @@
 """Step three: order a certificate, once.
 
-The order of things is what makes it once (design §4): the intent with its token and its sealed key is written before the
-POST; an answer that was lost is looked for in SCM by the token; a second POST is claimed only after two looks, a quiet
-period apart from the first POST, have found nothing.
+The order of things is what makes it once (design §4): the intent with its token and its sealed key is written before
+the POST; an answer that was lost is looked for in SCM by the token; a second POST is claimed only after two looks, a
+quiet period apart from the first POST, have found nothing.
 """
 
 from __future__ import annotations
@@ -47,14 +47,13 @@ class Enroll:
     def __call__(self, task: Task) -> Progress:
         """Return the open order, with its SSL ID, or the stored certificate when another run was quicker.
 
-        Raises OrderUnconfirmed while it is not known whether the order exists, ScmUnavailable, OrderInOtherHands, or the
-        NeedsPerson that says why nothing can be ordered.
+        Raises OrderUnconfirmed while it is not known whether the order exists, ScmUnavailable, OrderInOtherHands, or
+        the NeedsPerson that says why nothing can be ordered.
         """
         record = self.book.delegation(task.delegation)
         certificate = self.book.certificate(task.delegation, task.certificate)
-        if certificate.order is None:
-            if done := self._done_by_another(certificate, record, task):
-                return done
+        if certificate.order is None and (done := self._done_by_another(certificate, record, task)):
+            return done
         with Logins(self.book, self.accounts).login(record, task.run_id) as authority:
             if certificate.order is None:
                 order = self._begin(certificate, record, authority, task)
@@ -79,9 +78,7 @@ class Enroll:
         )
         if still_due.causes:
             return None
-        return Progress(
-            task.run_id, task.delegation, task.certificate, served.token, served.ssl_id, OrderStatus.STORED
-        )
+        return Progress(task.run_id, task.delegation, task.certificate, served.token, served.ssl_id, OrderStatus.STORED)
 
     def _begin(
         self,
@@ -92,7 +89,8 @@ class Enroll:
     ) -> Order:
         now = self.clock()
         if record.delegation.has_ended(now):
-            raise MandateEnded(f"the mandate ended on {record.delegation.mandate_ends}")
+            msg = f"the mandate ended on {record.delegation.mandate_ends}"
+            raise MandateEnded(msg)
         inspection = _of_this_run(record, authority, task.run_id, now)
         term_days = require_orderable(certificate, record, inspection, now)
         self.acm.foresee(certificate)
@@ -132,10 +130,12 @@ class Enroll:
         now = self.clock()
         if not _may_post_again(order, now, self.quiet):
             self.book.record_look(order, now)
-            raise OrderUnconfirmed(
-                f"the answer to order {order.token} was lost at {order.posted_at:%H:%M:%S} UTC and SCM does not list it yet; "
-                f"it is looked for again, and posted again only after a quiet period of {self.quiet.total_seconds():.0f} s"
+            msg = (
+                f"the answer to order {order.token} was lost at {order.posted_at:%H:%M:%S} UTC and SCM does not list it "
+                "yet; it is looked for again, and posted again only after a quiet period of "
+                f"{self.quiet.total_seconds():.0f} s"
             )
+            raise OrderUnconfirmed(msg)
         return self._post(self.book.claim_post(order, now), authority)
 
     def _post(self, order: Order, authority: CertificateAuthority) -> Order:
@@ -145,7 +145,8 @@ class Enroll:
         try:
             ssl_id = authority.enroll(request)
         except AnswerLost as lost:
-            raise OrderUnconfirmed(f"SCM may have taken order {order.token}, its answer was lost: {lost}") from None
+            msg = f"SCM may have taken order {order.token}, its answer was lost: {lost}"
+            raise OrderUnconfirmed(msg) from None
         except NeedsPerson as refusal:
             # SCM answered and said no: no order exists, so the intent is over and its key is erased.
             self.book.fail(order, type(refusal).__name__, str(refusal), self.clock(), hold_until=None)
@@ -159,9 +160,7 @@ def _may_post_again(order: Order, now: datetime, quiet: timedelta) -> bool:
     return looked_before and now >= order.posted_at + quiet
 
 
-def _of_this_run(
-    record: DelegationRecord, authority: CertificateAuthority, run_id: str, now: datetime
-) -> Inspection:
+def _of_this_run(record: DelegationRecord, authority: CertificateAuthority, run_id: str, now: datetime) -> Inspection:
     """Profiles are read anew each run: inspect_delegation has just done it, unless this is a run without it."""
     if record.inspection is not None and record.inspection.run_id == run_id:
         return record.inspection

@@ -61,7 +61,8 @@ def _read_output(outcomes: Outcomes, delegation: str, output: Mapping[str, Any])
     outcomes.delegations[delegation] = failure(error) if error else None
     for one in output.get("certificates", ()):
         if not isinstance(one, Mapping) or not isinstance(one.get("certificate"), str):
-            raise PlanUnreadable(f"a result of {delegation} does not say which certificate it is about")
+            msg = f"a result of {delegation} does not say which certificate it is about"
+            raise PlanUnreadable(msg)
         outcomes.certificates[f"{delegation}/{one['certificate']}"] = CertificateOutcome(
             status=str(one.get("status", "planned")),
             ssl_id=one.get("ssl_id") or None,
@@ -73,7 +74,8 @@ def _read_output(outcomes: Outcomes, delegation: str, output: Mapping[str, Any])
 def failure(error: Any) -> Failure:
     """Turn what a Catch caught (`{"Error", "Cause"}`) into words; Cause is Lambda's error document or plain text."""
     if not isinstance(error, Mapping):
-        raise PlanUnreadable("an error in the results of the run is not what the state machine catches")
+        msg = "an error in the results of the run is not what the state machine catches"
+        raise PlanUnreadable(msg)
     name = str(error.get("Error", "Unknown"))
     cause = error.get("Cause") or ""
     try:
@@ -87,7 +89,8 @@ def failure(error: Any) -> Failure:
 def _delegation(result: Mapping[str, Any]) -> str:
     name = _json(result, "Input").get("delegation")
     if not isinstance(name, str):
-        raise PlanUnreadable("a result of the run does not say which delegation it is about")
+        msg = "a result of the run does not say which delegation it is about"
+        raise PlanUnreadable(msg)
     return name
 
 
@@ -95,7 +98,9 @@ def _json(result: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     try:
         value = json.loads(result[key])
     except (KeyError, TypeError, ValueError):
-        raise PlanUnreadable(f"a result of the run has no readable {key}") from None
+        msg = f"a result of the run has no readable {key}"
+        raise PlanUnreadable(msg) from None
     if not isinstance(value, Mapping):
-        raise PlanUnreadable(f"the {key} of a result is not a JSON object")
+        msg = f"the {key} of a result is not a JSON object"
+        raise PlanUnreadable(msg)
     return value

@@ -115,39 +115,46 @@ class Progress:
         source = _mapping(event)
         ssl_id = source.get("ssl_id")
         if isinstance(ssl_id, bool) or not isinstance(ssl_id, int):
-            raise PlanUnreadable("'ssl_id' must be a whole number")
+            msg = "'ssl_id' must be a whole number"
+            raise PlanUnreadable(msg)
         texts = {name: _text(source, name) for name in ("run_id", "delegation", "certificate", "token", "status")}
         return cls(ssl_id=ssl_id, **texts)
 
     def payload(self) -> dict[str, Any]:
         """The same as JSON."""
-        return {name: getattr(self, name) for name in ("run_id", "delegation", "certificate", "token", "ssl_id", "status")}
+        return {
+            name: getattr(self, name) for name in ("run_id", "delegation", "certificate", "token", "ssl_id", "status")
+        }
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise PlanUnreadable("a plan item must be a JSON object")
+        msg = "a plan item must be a JSON object"
+        raise PlanUnreadable(msg)
     return value
 
 
 def _text(source: Mapping[str, Any], name: str) -> str:
     value = source.get(name)
     if not isinstance(value, str) or not value:
-        raise PlanUnreadable(f"'{name}' must be a text")
+        msg = f"'{name}' must be a text"
+        raise PlanUnreadable(msg)
     return value
 
 
 def _flag(source: Mapping[str, Any], name: str) -> bool:
     value = source.get(name, False)
     if not isinstance(value, bool):
-        raise PlanUnreadable(f"'{name}' must be true or false")
+        msg = f"'{name}' must be true or false"
+        raise PlanUnreadable(msg)
     return value
 
 
 def _list(source: Mapping[str, Any], name: str) -> list[Any]:
     value = source.get(name, [])
     if not isinstance(value, list):
-        raise PlanUnreadable(f"'{name}' must be a list")
+        msg = f"'{name}' must be a list"
+        raise PlanUnreadable(msg)
     return value
 
 
@@ -155,7 +162,9 @@ def _moment(source: Mapping[str, Any], name: str) -> datetime:
     try:
         moment = datetime.fromisoformat(_text(source, name))
     except ValueError:
-        raise PlanUnreadable(f"'{name}' must be a moment in ISO 8601") from None
+        msg = f"'{name}' must be a moment in ISO 8601"
+        raise PlanUnreadable(msg) from None
     if moment.tzinfo is None:
-        raise PlanUnreadable(f"'{name}' must say its time zone")
+        msg = f"'{name}' must say its time zone"
+        raise PlanUnreadable(msg)
     return moment

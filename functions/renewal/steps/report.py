@@ -98,7 +98,7 @@ class Report:
             path = certificate.spec.path
             if named and name not in named and path not in named:
                 continue
-            planned = facts["due"].get(path) or _revoked(certificate, revoked, now)
+            planned = facts["due"].get(path) or _unplanned(certificate, revoked, now)
             yield self._row(certificate, planned, outcomes, datetime.fromisoformat(facts["started_at"]), now)
 
     def _row(
@@ -120,7 +120,9 @@ class Report:
             "outcome": outcome,
             "reason": _reason(certificate, planned if outcome != "not-due" else None, ended, now),
             "ssl_id": (did and did.ssl_id) or (served.ssl_id if served else None),
-            "old_serial": ended.previous_serial if ended else (served.serial if served and outcome != "renewed" else ""),
+            "old_serial": ended.previous_serial
+            if ended
+            else (served.serial if served and outcome != "renewed" else ""),
             "new_serial": ended.serial if ended and outcome == "renewed" else "",
             "not_before": _iso(served, "not_before"),
             "not_after": _iso(served, "not_after"),
@@ -148,12 +150,13 @@ def _missing(outcomes: Outcomes) -> Failure:
     return Failure("ResultMissing", outcomes.missing or MISSING)
 
 
-def _revoked(
-    certificate: ManagedCertificate, revoked: Collection[int], now: datetime
-) -> Mapping[str, Any] | None:
-    """What check_expiry could not know and inspect_delegation found: SCM revoked what is served."""
+def _unplanned(certificate: ManagedCertificate, revoked: Collection[int], now: datetime) -> Mapping[str, Any] | None:
+    """What is due without being in the plan: held back, which the index hides until the hold ends, or revoked in SCM.
+
+    A hold must be told every day: whoever missed the page about the failed order finds it in the next one.
+    """
     decision = decide(certificate, now, revoked=revoked)
-    if Cause.REVOKED not in decision.causes:
+    if not decision.held and Cause.REVOKED not in decision.causes:
         return None
     return {"causes": list(decision.causes), "state": "held" if decision.held else "planned"}
 
@@ -174,7 +177,7 @@ def _outcome(
     if planned is None:
         return "not-due", None
     if planned["state"] == "held":
-        return "held", Failure(certificate.last_error or "OrderRejected", "no new order before somebody has looked")
+        return "held", _held(certificate)
     if planned["state"] == "deferred":
         return "deferred", None
     failure = outcomes.delegations.get(certificate.spec.delegation)
@@ -183,8 +186,18 @@ def _outcome(
     return "failed", failure or _missing(outcomes)
 
 
+def _held(certificate: ManagedCertificate) -> Failure:
+    """The failure that a hold goes back to; `last_error` is its name and its sentence."""
+    error, _, text = (certificate.last_error or "OrderRejected").partition(": ")
+    until = f"no new order before {certificate.hold_until:%Y-%m-%d %H:%M} UTC unless somebody asks"
+    return Failure(error, f"{text}; {until}" if text else until)
+
+
 def _reason(
-    certificate: ManagedCertificate, planned: Mapping[str, Any] | None, ended: FinishedOrder | None, now: datetime
+    certificate: ManagedCertificate,
+    planned: Mapping[str, Any] | None,
+    ended: FinishedOrder | None,
+    now: datetime,
 ) -> str:
     if ended is not None:
         return ", ".join(ended.causes)
@@ -206,8 +219,10 @@ def _remarks(ended: FinishedOrder | None, certificate: ManagedCertificate) -> li
         return []
     made = ", ".join(served.arns.values())
     return [
-        f"ACM never changes the key type of an ARN, so a new one was made: {made}. "
-        "Associate it where the old one is in use; the old one stays as it is"
+        (
+            f"ACM never changes the key type of an ARN, so a new one was made: {made}. "
+            "Associate it where the old one is in use; the old one stays as it is"
+        )
     ]
 
 
@@ -243,8 +258,8 @@ def _common_cause(delegations: list[Row]) -> str:
     if len(refused) < 2 or len(refused) < len(tried):
         return ""
     return (
-        f"SCM refused all {len(refused)} accounts at once: that is the address we come from, not {len(refused)} passwords. "
-        "Compare it with the /32 in the access lists (runbook: AddressRefused)"
+        f"SCM refused all {len(refused)} accounts at once: that is the address we come from, "
+        f"not {len(refused)} passwords. Compare it with the /32 in the access lists (runbook: AddressRefused)"
     )
 
 
