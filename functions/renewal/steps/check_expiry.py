@@ -110,6 +110,7 @@ def _facts(
         "reason": request.reason,
         "dry_run": request.dry_run,
         "narrowed": request.is_narrowed,
+        "open_orders_only": request.open_orders_only,
         "named": [*request.delegations, *request.certificates],
         "delegations": delegations,
         "due": {one.certificate.spec.path: _standing(one, late) for one in due},

@@ -98,7 +98,9 @@ class Report:
             path = certificate.spec.path
             if named and name not in named and path not in named:
                 continue
-            planned = facts["due"].get(path) or _unplanned(certificate, revoked, now)
+            planned = facts["due"].get(path)
+            if planned is None and not facts["open_orders_only"]:  # the hourly look at open orders has one subject
+                planned = _unplanned(certificate, revoked, now)
             yield self._row(certificate, planned, outcomes, datetime.fromisoformat(facts["started_at"]), now)
 
     def _row(
