@@ -101,7 +101,8 @@ class KeyPair:
         first = common_name(names)
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, first)] if first else [])
         builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
-        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False)
+        wanted = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
+        builder = builder.add_extension(wanted, critical=False)
         digest = hashes.SHA384() if self.key_type is KeyType.P_384 else hashes.SHA256()
         return builder.sign(self.private_key, digest).public_bytes(serialization.Encoding.PEM).decode("ascii")
 

@@ -70,6 +70,7 @@ def require_plausible(due: Sequence[Due], estate_size: int, limits: Limits) -> N
         return
     msg = (
         f"{len(by_age)} of {estate_size} certificates are due by age at once: is the clock right, "
-        "was a policy changed? Nothing was ordered. To go on, start an execution with a reason and the field all_due_is_right: true"
+        "was a policy changed? Nothing was ordered. To go on, start an execution with a reason "
+        "and the field all_due_is_right: true"
     )
     raise TooManyDue(msg)

@@ -131,8 +131,8 @@ class Enroll:
         if not _may_post_again(order, now, self.quiet):
             self.book.record_look(order, now)
             msg = (
-                f"the answer to order {order.token} was lost at {order.posted_at:%H:%M:%S} UTC and SCM does not list it "
-                "yet; it is looked for again, and posted again only after a quiet period of "
+                f"the answer to order {order.token} was lost at {order.posted_at:%H:%M:%S} UTC and SCM does not list "
+                "it yet; it is looked for again, and posted again only after a quiet period of "
                 f"{self.quiet.total_seconds():.0f} s"
             )
             raise OrderUnconfirmed(msg)
