@@ -78,9 +78,7 @@ def world() -> World:
         oauth_clients=(OAuthClient("client", "client-secret", "drao"),),
         profiles=(
             Profile(PROFILE, "OV", terms=(90, TERM)),
-            Profile(
-                RSA_PROFILE, "RSA, not renewable", key_types={"RSA": ("2048", "4096")}, allows_renew=False
-            ),
+            Profile(RSA_PROFILE, "RSA, not renewable", key_types={"RSA": ("2048", "4096")}, allows_renew=False),
             Profile(EV_PROFILE, "EV", validation_type="EV"),
             Profile(3009, "Elsewhere"),
         ),

@@ -50,9 +50,7 @@ def a_csr(key: Key, name: str = NAME, *, sans: tuple[str, ...] = ()) -> str:
     subject = [x509.NameAttribute(x509.NameOID.COMMON_NAME, name)] if name else []
     builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name(subject))
     if sans:
-        builder = builder.add_extension(
-            x509.SubjectAlternativeName([x509.DNSName(s) for s in sans]), critical=False
-        )
+        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(s) for s in sans]), critical=False)
     return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
 
 
@@ -64,11 +62,7 @@ def refusal(answer: httpx.Response) -> tuple[int, int]:
 def leaf_of(answer: httpx.Response) -> x509.Certificate:
     """Return the one certificate of an answer that is not a CA's."""
     certificates = x509.load_pem_x509_certificates(answer.content)
-    [leaf] = [
-        one
-        for one in certificates
-        if not one.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    ]
+    [leaf] = [one for one in certificates if not one.extensions.get_extension_for_class(x509.BasicConstraints).value.ca]
     return leaf
 
 

@@ -71,9 +71,7 @@ def test_an_order_is_pending_for_as_many_collects_as_the_dial_says(
     assert collect(ssl_id).is_success
 
 
-def test_polling_the_details_brings_issuance_about_too(
-    simulator: Simulator, scm: httpx.Client, enroll: Enroll
-):
+def test_polling_the_details_brings_issuance_about_too(simulator: Simulator, scm: httpx.Client, enroll: Enroll):
     """Some clients poll the status and collect once."""
     simulator.dials.issuance_polls = 2
     ssl_id = enroll()
@@ -83,9 +81,7 @@ def test_polling_the_details_brings_issuance_about_too(
     assert seen == ["Applied", "Applied", "Issued"]
 
 
-def test_issuance_can_take_time_instead_of_polls(
-    simulator: Simulator, enroll: Enroll, collect: Collect, clock: Clock
-):
+def test_issuance_can_take_time_instead_of_polls(simulator: Simulator, enroll: Enroll, collect: Collect, clock: Clock):
     """Hours may pass while an organisation is looked at by hand."""
     simulator.dials.issuance_seconds = 3600
     ssl_id = enroll()
@@ -114,9 +110,7 @@ def test_pending_can_be_an_empty_success(simulator: Simulator, enroll: Enroll, c
     assert (answer.status_code, answer.content) == (200, b"")
 
 
-def test_collect_may_lag_behind_the_details(
-    simulator: Simulator, scm: httpx.Client, enroll: Enroll, collect: Collect
-):
+def test_collect_may_lag_behind_the_details(simulator: Simulator, scm: httpx.Client, enroll: Enroll, collect: Collect):
     """Details say Issued and collect still refuses: keep polling."""
     simulator.dials.collect_lag_polls = 1
     ssl_id = enroll()
@@ -175,9 +169,7 @@ def test_a_revoked_certificate_cannot_be_collected(simulator: Simulator, enroll:
         ("X509co", ["leaf"]),
     ],
 )
-def test_each_text_format_has_its_content_and_order(
-    enroll: Enroll, collect: Collect, form: str, order: list[str]
-):
+def test_each_text_format_has_its_content_and_order(enroll: Enroll, collect: Collect, form: str, order: list[str]):
     """x509 is root first: a client that takes the first certificate takes the root for its own."""
     assert kinds(collect(enroll(), form)) == order
 
@@ -266,9 +258,7 @@ def test_text_may_have_crlf_and_no_last_newline(simulator: Simulator, enroll: En
     assert odd == usual.rstrip(b"\n").replace(b"\n", b"\r\n")
 
 
-def test_another_chain_does_not_lead_to_the_certificate(
-    simulator: Simulator, enroll: Enroll, collect: Collect
-):
+def test_another_chain_does_not_lead_to_the_certificate(simulator: Simulator, enroll: Enroll, collect: Collect):
     """A client that does not build the chain itself serves a broken one."""
     simulator.dials.chain = "other"
 
@@ -310,9 +300,7 @@ def test_each_fault_of_a_certificate_shows_in_it(
     short = faulty(missing_name=False, validity_days=30)
     assert short.not_valid_after_utc - short.not_valid_before_utc == timedelta(days=30, seconds=-1)
     assert faulty(validity_days=0, starts_in_days=2).not_valid_before_utc > clock()
-    usage = faulty(starts_in_days=0, server_auth=False).extensions.get_extension_for_class(
-        x509.ExtendedKeyUsage
-    )
+    usage = faulty(starts_in_days=0, server_auth=False).extensions.get_extension_for_class(x509.ExtendedKeyUsage)
     assert list(usage.value) == [ExtendedKeyUsageOID.CLIENT_AUTH]
 
 

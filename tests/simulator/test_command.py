@@ -29,9 +29,7 @@ def start() -> Iterator[Start]:
     def make(*options: str) -> "subprocess.Popen[str]":
         environment = os.environ | {"PYTHONPATH": str(ROOT / "tools")}
         command = [sys.executable, "-m", "scm_simulator", *options]
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-        )
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
         started.append(process)
         return process
 
@@ -98,9 +96,7 @@ def test_dials_can_be_turned_on_the_command_line(start: Start):
         (["--issuance-polls", "many"], "invalid int value"),
     ],
 )
-def test_wrong_usage_is_said_and_ends_with_2(
-    capsys: pytest.CaptureFixture[str], options: list[str], complaint: str
-):
+def test_wrong_usage_is_said_and_ends_with_2(capsys: pytest.CaptureFixture[str], options: list[str], complaint: str):
     """Before anything is served."""
     with pytest.raises(SystemExit) as ended:
         main(options)

@@ -88,9 +88,7 @@ def test_validations_are_told_in_constants_or_labels(
     assert ("dcvExpiration" in shown) == (dcv != "NOT_VALIDATED")
 
 
-def test_unknown_and_foreign_domains_are_not_found(
-    simulator: Simulator, scm: httpx.Client, connect: ClientMaker
-):
+def test_unknown_and_foreign_domains_are_not_found(simulator: Simulator, scm: httpx.Client, connect: ClientMaker):
     """One cannot tell them apart, unless the dial says so."""
     foreign = id_of(connect("other-drao"), "theirs.example.edu")
 
@@ -146,9 +144,7 @@ def test_an_officer_needs_the_privilege_to_touch_domains(scm: httpx.Client):
     assert refusal(scm.delete(f"/domain/v1/{id_of(scm, NAME)}")) == (400, -3)
 
 
-def test_a_requested_delegation_is_approved_or_rejected_by_those_above(
-    connect: ClientMaker, request_for: RequestMaker
-):
+def test_a_requested_delegation_is_approved_or_rejected_by_those_above(connect: ClientMaker, request_for: RequestMaker):
     """Until then the name is not allowed."""
     above, officer = connect("rao"), connect()
     number = id_of(above, "asked.example.edu")

@@ -245,9 +245,7 @@ def test_a_dv_certificate_does_not_depend_on_the_organisations_validation(
     assert scm.post("/ssl/v1/enroll", json=request_for()).is_success
 
 
-def test_one_name_can_be_awkward_without_the_others(
-    simulator: Simulator, scm: httpx.Client, request_for: RequestMaker
-):
+def test_one_name_can_be_awkward_without_the_others(simulator: Simulator, scm: httpx.Client, request_for: RequestMaker):
     """One certificate of an estate is in trouble, the rest must be renewed all the same."""
     simulator.behave(NAME, dcv="EXPIRED")
 

@@ -183,7 +183,5 @@ def test_the_token_endpoint_can_fail_too(simulator: Simulator, client: httpx.Cli
     """It is another server: it fails by itself."""
     simulator.dials.faults.append(Fault("unavailable", "*/openid-connect/token"))
 
-    assert client.post(
-        "http://scm.test/auth/realms/apiclients/protocol/openid-connect/token"
-    ).status_code == (503)
+    assert client.post("http://scm.test/auth/realms/apiclients/protocol/openid-connect/token").status_code == (503)
     assert client.get("/ssl/v1").is_success

@@ -58,9 +58,7 @@ def test_head_counts_without_listing(scm: httpx.Client, five: list[int]):
     assert (answer.headers["x-total-count"], answer.content) == (str(len(five)), b"")
 
 
-def test_a_page_too_large_is_cut_silently_or_refused(
-    simulator: Simulator, scm: httpx.Client, five: list[int]
-):
+def test_a_page_too_large_is_cut_silently_or_refused(simulator: Simulator, scm: httpx.Client, five: list[int]):
     """A client that asked for 500 must not take 200 for the end."""
     simulator.dials.page_limit = 3
 
@@ -249,9 +247,7 @@ def test_members_that_no_client_knows_may_be_added(simulator: Simulator, enroll:
 
 
 @pytest.mark.parametrize("form", ["colons", "plain", "stripped"])
-def test_serial_numbers_are_written_in_several_ways(
-    simulator: Simulator, scm: httpx.Client, enroll: Enroll, form: Any
-):
+def test_serial_numbers_are_written_in_several_ways(simulator: Simulator, scm: httpx.Client, enroll: Enroll, form: Any):
     """Normalise before comparing."""
     ssl_id = enroll()
     number = simulator.order(ssl_id).serial_number

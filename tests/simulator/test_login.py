@@ -50,9 +50,7 @@ def test_a_session_cookie_is_set_even_on_a_refusal_and_is_worth_nothing(connect:
     assert refusal(bare.get("/ssl/v1")) == REFUSED
 
 
-def test_repeated_failures_lock_the_account_for_the_right_password_too(
-    simulator: Simulator, connect: ClientMaker
-):
+def test_repeated_failures_lock_the_account_for_the_right_password_too(simulator: Simulator, connect: ClientMaker):
     """This is what a client that tries again and again does to its delegation."""
     simulator.dials.lock_after = 3
     for _ in range(3):
@@ -187,9 +185,7 @@ def test_client_credentials_may_come_by_http_basic(bearer: httpx.Client):
         ({"grant_type": "password"}, "unsupported_grant_type"),
     ],
 )
-def test_token_requests_are_refused_in_oauths_own_words(
-    simulator: Simulator, form: dict[str, str], error: str
-):
+def test_token_requests_are_refused_in_oauths_own_words(simulator: Simulator, form: dict[str, str], error: str):
     """The token endpoint is not SCM's: its errors have no code."""
     with httpx.Client(transport=httpx.WSGITransport(app=simulator)) as client:
         assert a_token(client, **form).json() == {"error": error}

@@ -22,9 +22,7 @@ from tests.simulator.material import (
 from scm_simulator import Simulator
 
 
-def test_renew_by_id_gives_a_new_id_and_marks_the_old(
-    simulator: Simulator, scm: httpx.Client, enroll: Enroll
-):
+def test_renew_by_id_gives_a_new_id_and_marks_the_old(simulator: Simulator, scm: httpx.Client, enroll: Enroll):
     """There is no link between the two but this answer: the client must keep it."""
     old_id = enroll(subjAltNames=OTHER_NAME)
 
@@ -58,9 +56,7 @@ def test_renew_by_id_takes_a_string_or_nothing_only_by_dial(
     assert scm.post(f"/ssl/v1/renewById/{ssl_id}", content=body).is_success
 
 
-def test_a_term_no_longer_offered_becomes_the_longest(
-    simulator: Simulator, scm: httpx.Client, enroll: Enroll
-):
+def test_a_term_no_longer_offered_becomes_the_longest(simulator: Simulator, scm: httpx.Client, enroll: Enroll):
     """As in March 2026, when 365 days became 199."""
     ssl_id = enroll(term=90)
     object.__setattr__(simulator.world.profiles_by_id[3001], "terms", (47, 199))
@@ -70,9 +66,7 @@ def test_a_term_no_longer_offered_becomes_the_longest(
     assert simulator.order(new_id).term_days == 199
 
 
-def test_only_an_issued_certificate_is_renewed(
-    simulator: Simulator, scm: httpx.Client, enroll: Enroll, clock: Clock
-):
+def test_only_an_issued_certificate_is_renewed(simulator: Simulator, scm: httpx.Client, enroll: Enroll, clock: Clock):
     """Expired, revoked and open ones are not: enrol anew."""
     revoked, expired = enroll(), enroll()
     simulator.revoke(revoked)
@@ -224,9 +218,7 @@ def test_a_certificate_from_the_past_is_issued_back_dated(
     assert scm.get(f"/ssl/v1/{ssl_id}").json()["issued"] == issued.strftime("%m/%d/%Y")
 
 
-def test_a_certificate_past_its_end_is_expired(
-    simulator: Simulator, clock: Clock, ec_key: ec.EllipticCurvePrivateKey
-):
+def test_a_certificate_past_its_end_is_expired(simulator: Simulator, clock: Clock, ec_key: ec.EllipticCurvePrivateKey):
     """The status follows the clock."""
     issued = clock() - timedelta(days=200)
 

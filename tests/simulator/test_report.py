@@ -19,9 +19,7 @@ def rows(client: httpx.Client, **body: Any) -> list[dict[str, Any]]:
     return list(answer["reports"])
 
 
-def test_one_request_tells_all_certificates_of_the_department(
-    scm: httpx.Client, connect: ClientMaker, enroll: Enroll
-):
+def test_one_request_tells_all_certificates_of_the_department(scm: httpx.Client, connect: ClientMaker, enroll: Enroll):
     """No paging; with or without a body."""
     ssl_id = enroll(subjAltNames=OTHER_NAME)
 

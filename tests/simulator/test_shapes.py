@@ -78,9 +78,7 @@ def changed(simulator: Simulator, change: Change) -> Callable[..., Iterable[byte
         (lambda _, h, __: (400, h, {"code": 1}), "error.description is missing"),
     ],
 )
-def test_whatever_leaves_its_shape_is_caught(
-    simulator: Simulator, enroll: Enroll, change: Change, complaint: str
-):
+def test_whatever_leaves_its_shape_is_caught(simulator: Simulator, enroll: Enroll, change: Change, complaint: str):
     """The net has no holes: each kind of change is seen."""
     enroll()
     application = Conformance(changed(simulator, change))

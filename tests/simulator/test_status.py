@@ -31,9 +31,7 @@ def test_without_automatic_approval_an_order_waits_for_a_person(
     assert simulator.order(waiting).approved_by == "rao"
 
 
-def test_the_privilege_decides_about_automatic_approval(
-    simulator: Simulator, connect: ClientMaker, request_for: Any
-):
+def test_the_privilege_decides_about_automatic_approval(simulator: Simulator, connect: ClientMaker, request_for: Any):
     """The registration authority officer of this world may request and has no autoApproveCertificates."""
     connect("rao").post("/ssl/v1/enroll", json=request_for())
 
@@ -123,9 +121,7 @@ def test_a_revocation_needs_a_reason_that_is_allowed(
     assert refusal(scm.post(f"/ssl/v1/revoke/{enroll()}", json=body)) == (400, code)
 
 
-def test_whether_the_reason_code_may_be_left_out_is_a_dial(
-    simulator: Simulator, scm: httpx.Client, enroll: Enroll
-):
+def test_whether_the_reason_code_may_be_left_out_is_a_dial(simulator: Simulator, scm: httpx.Client, enroll: Enroll):
     """Sources disagree; a client sends both."""
     ssl_id = enroll()
     simulator.dials.reason_code_required = True

@@ -177,9 +177,7 @@ def test_two_simulators_of_one_world_do_not_share_their_dials(path: Path):
         ),
     ],
 )
-def test_what_is_wrong_is_said_with_file_line_and_field(
-    path: Path, old: str, new: str, line: int, complaint: str
-):
+def test_what_is_wrong_is_said_with_file_line_and_field(path: Path, old: str, new: str, line: int, complaint: str):
     """A person who writes an estate must not have to guess."""
     assert old in GOOD
     text = GOOD.replace(old, new, 1)

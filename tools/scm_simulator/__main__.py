@@ -60,9 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=_port, default=0, help="port to listen on; 0: any free one (default)")
     parser.add_argument("--host", choices=[LOOPBACK], default=LOOPBACK, help="always loopback")
     parser.add_argument("--json", action="store_true", help="print what a client needs as one line of JSON")
-    parser.add_argument(
-        "--world", metavar="FILE", help="YAML file of a world; the example world when not given"
-    )
+    parser.add_argument("--world", metavar="FILE", help="YAML file of a world; the example world when not given")
     add_dials(parser)
     return parser
 
@@ -78,9 +76,7 @@ def _facts(server: Server, world: World) -> dict[str, Any]:
     """Return what a client needs to order a certificate, for the first account that has a department."""
     account = next((a for a in world.accounts if a.departments), None)
     department = world.departments[account.departments[0]] if account else None
-    chosen = [
-        p for p in world.profiles if department and (not department.profiles or p.id in department.profiles)
-    ]
+    chosen = [p for p in world.profiles if department and (not department.profiles or p.id in department.profiles)]
     names = [domain.name for domain in department.domains if domain.status == "ACTIVE"] if department else []
     return {
         "base_url": server.base_url,
@@ -98,8 +94,7 @@ def _facts(server: Server, world: World) -> dict[str, Any]:
 
 def _page(facts: dict[str, Any]) -> str:
     profiles = "\n".join(
-        f"  profile {p['id']}: {p['name']}, terms {', '.join(map(str, p['terms']))} days"
-        for p in facts["profiles"]
+        f"  profile {p['id']}: {p['name']}, terms {', '.join(map(str, p['terms']))} days" for p in facts["profiles"]
     )
     return f"""\
 The SCM simulator plays Sectigo Certificate Manager. Its certificates are worthless.

@@ -76,9 +76,7 @@ class CertificateAuthority:
     @property
     def root_pem(self) -> str:
         """Both roots as PEM."""
-        return "".join(
-            root.certificate.public_bytes(Encoding.PEM).decode() for root, _ in (self.rsa, self.ec)
-        )
+        return "".join(root.certificate.public_bytes(Encoding.PEM).decode() for root, _ in (self.rsa, self.ec))
 
     def issue(self, plan: LeafPlan) -> x509.Certificate:
         """Return a certificate for *plan*, from the hierarchy of its kind of key."""
@@ -107,9 +105,7 @@ class CertificateAuthority:
     def _hierarchy(self, kind: str, new_key: Callable[[], PrivateKey]) -> tuple[Issuer, Issuer]:
         root = self._root(f"{kind} Root", new_key())
         key = new_key()
-        builder = self._ca_builder(
-            _ca_name(f"{kind} Intermediate"), key.public_key(), root.certificate.subject
-        )
+        builder = self._ca_builder(_ca_name(f"{kind} Intermediate"), key.public_key(), root.certificate.subject)
         return root, Issuer(_signed(builder, root), key)
 
     def _root(self, name: str, key: PrivateKey) -> Issuer:

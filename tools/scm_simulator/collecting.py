@@ -21,9 +21,7 @@ def format_named(text: str) -> str | None:
     return _BY_LOWER_CASE.get(text.lower())
 
 
-def rendered(
-    form: str, leaf: x509.Certificate, authority: CertificateAuthority, dials: Dials, random: Random
-) -> bytes:
+def rendered(form: str, leaf: x509.Certificate, authority: CertificateAuthority, dials: Dials, random: Random) -> bytes:
     """Return *leaf* with what *form* (one of FORMATS) adds, in the order and with the faults of the dials."""
     chain = _issuers(leaf, authority, dials)
     if form == "bin":

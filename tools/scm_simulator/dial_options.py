@@ -62,9 +62,7 @@ def _pair(text: str) -> tuple[str, str]:
     known = {name.lower(): name for name in Dials().chain_order}
     orders = get_args(get_args(get_type_hints(Dials)["chain_order"])[1])
     if not equals or key.lower() not in known or value not in orders:
-        message = (
-            f"{text!r}: write FORMAT=ORDER; formats: {', '.join(known.values())}; orders: {', '.join(orders)}"
-        )
+        message = f"{text!r}: write FORMAT=ORDER; formats: {', '.join(known.values())}; orders: {', '.join(orders)}"
         raise argparse.ArgumentTypeError(message)
     return known[key.lower()], value
 

@@ -104,8 +104,7 @@ class Dials:
     )
     wrong_key: bool = _dial(
         False,
-        "the certificate holds another public key. "
-        "Exposes the client that does not compare it with its own key.",
+        "the certificate holds another public key. Exposes the client that does not compare it with its own key.",
     )
     missing_name: bool = _dial(
         False,
@@ -137,8 +136,7 @@ class Dials:
     )
     enum_dialect: Literal["constants", "labels"] = _dial(
         "constants",
-        "VALIDATED or Validated, NOT_VALIDATED or Not validated. "
-        "Exposes the client that compares enums as text.",
+        "VALIDATED or Validated, NOT_VALIDATED or Not validated. Exposes the client that compares enums as text.",
     )
     status_text: str = _dial(
         "",
@@ -156,8 +154,7 @@ class Dials:
     )
     serial_format: Literal["colons", "plain", "stripped"] = _dial(
         "colons",
-        "AB:CD:…, ABCD…, or with leading zeros stripped. "
-        "Exposes the client that compares serial numbers as text.",
+        "AB:CD:…, ABCD…, or with leading zeros stripped. Exposes the client that compares serial numbers as text.",
     )
     page_limit: int = _dial(200, "largest page. Exposes the client that asks for everything at once.")
     page_excess: Literal["cap", "refuse"] = _dial(
@@ -174,8 +171,7 @@ class Dials:
     )
     name_filter: Literal["substring", "exact"] = _dial(
         "substring",
-        "what a name filter matches. "
-        "Exposes the client that adopts www.example.org when it asked for example.org.",
+        "what a name filter matches. Exposes the client that adopts www.example.org when it asked for example.org.",
     )
     managed_by: Literal["both", "managedBy", "managed-by"] = _dial(
         "both", "spelling of the path that is served; the other is 404. Exposes the client that knows one."
@@ -237,8 +233,7 @@ class Dials:
     # Login
     lock_after: int = _dial(
         5,
-        "failed logins that lock an account; 0: never. "
-        "Exposes the client that tries a refused password again.",
+        "failed logins that lock an account; 0: never. Exposes the client that tries a refused password again.",
     )
     password_expired: bool = _dial(
         False, "every password has expired (401). Exposes the client that forgets that passwords end."

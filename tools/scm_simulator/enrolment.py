@@ -45,8 +45,7 @@ def custom_fields_of(call: Call, body: Body) -> tuple[tuple[str, str], ...]:
     mandatory = {field.name for field in world.custom_fields if field.mandatory} | ({extra} - {""})
     known = {field.name for field in world.custom_fields} | mandatory
     given = {
-        one.needed_text("name", longest=256): one.text("value", longest=256)
-        for one in body.objects("customFields")
+        one.needed_text("name", longest=256): one.text("value", longest=256) for one in body.objects("customFields")
     }
     if not known.issuperset(given):
         raise refuse(-135)
@@ -184,7 +183,5 @@ def replacement_of(call: Call, order: Order, body: Body) -> Wanted:
     csr = read_csr(body.text("csr"))
     others = body.texts("subjectAlternativeNames")
     first = body.text("commonName", longest=64) or order.common_name
-    names = tuple(
-        dict.fromkeys(name.strip().lower() for name in [first, *(order.names if others is None else others)])
-    )
+    names = tuple(dict.fromkeys(name.strip().lower() for name in [first, *(order.names if others is None else others)]))
     return Wanted(order.department_id, order.profile_id, order.term_days, csr, names)

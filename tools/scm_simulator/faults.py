@@ -95,10 +95,7 @@ def _spoilt(fault: Fault, response: Response) -> Response:
 
 def with_extra_members(response: Response) -> Response:
     """Return a JSON answer with a member that no client knows in every object."""
-    if (
-        not any(name == "Content-Type" and "json" in value for name, value in response.headers)
-        or not response.body
-    ):
+    if not any(name == "Content-Type" and "json" in value for name, value in response.headers) or not response.body:
         return response
     body = json.dumps(_extended(json.loads(response.body))).encode()
     return Response(response.status, body, response.headers)

@@ -87,9 +87,7 @@ def issue(state: State, order: Order, *, issued_at: datetime | None = None) -> N
         order.issued_at = moment
 
 
-def _plan(
-    state: State, order: Order, moment: datetime, dials: Dials, old: x509.Certificate | None
-) -> LeafPlan:
+def _plan(state: State, order: Order, moment: datetime, dials: Dials, old: x509.Certificate | None) -> LeafPlan:
     """Return what the certificate is to say; a replacement (of *old*) keeps the end of validity."""
     starts = moment.replace(microsecond=0) + timedelta(days=dials.starts_in_days)
     ends = starts + timedelta(days=dials.validity_days or order.term_days) - _INSTANT

@@ -94,9 +94,7 @@ def issue_token(state: State, request: Request) -> Response:
         return _oauth_error(400, "unsupported_grant_type")
     client_id, secret = _client_credentials(request, form)
     for client in state.world.oauth_clients:
-        if client.client_id == client_id and secrets.compare_digest(
-            client.client_secret.encode(), secret.encode()
-        ):
+        if client.client_id == client_id and secrets.compare_digest(client.client_secret.encode(), secret.encode()):
             return _token_answer(state, client.login)
     return _oauth_error(401, "invalid_client")
 

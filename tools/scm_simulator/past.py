@@ -37,9 +37,7 @@ def add_issued(
 
 def add(state: State, past: PastCertificate) -> None:
     """Add what a world says was there before."""
-    moment = (
-        midnight(past.issued_on) if past.issued_on else state.started - timedelta(days=past.issued_days_ago)
-    )
+    moment = midnight(past.issued_on) if past.issued_on else state.started - timedelta(days=past.issued_days_ago)
     key = new_key(past.key_type)
     place = (past.department, past.profile, past.term_days)
     order = _order(state, _request_for(key, past.names[0]), past.names, place, moment)

@@ -69,9 +69,7 @@ class _Listener(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(
-        self, address: tuple[str, int], simulator: Simulator, context: ssl.SSLContext | None
-    ) -> None:
+    def __init__(self, address: tuple[str, int], simulator: Simulator, context: ssl.SSLContext | None) -> None:
         self.simulator = simulator
         self.context = context
         super().__init__(address, _Connection)
@@ -152,9 +150,7 @@ class _Connection(BaseHTTPRequestHandler):
             "wsgi.input_terminated": True,
             CONNECTION: connection,
         }
-        environ.update(
-            (f"HTTP_{name.upper().replace('-', '_')}", value) for name, value in self.headers.items()
-        )
+        environ.update((f"HTTP_{name.upper().replace('-', '_')}", value) for name, value in self.headers.items())
         return environ
 
     def _body(self) -> bytes:

@@ -180,9 +180,7 @@ DOMAIN = {
     "validationMethod?": str,
     "dcvValidation?": str,
     "dcvExpiration?": str,
-    "delegations": [
-        {"orgId": int, "certTypes": [str], "domainCertificateRequestPrivileges?": [str], "status": str}
-    ],
+    "delegations": [{"orgId": int, "certTypes": [str], "domainCertificateRequestPrivileges?": [str], "status": str}],
     "ctLogMonitoring?": {"bucketId?": str, "enabled": bool, "includeSubdomains?": bool},
 }
 DCV = {

@@ -144,9 +144,7 @@ class Simulator:
     ) -> int:
         """Add a certificate issued at *issued_at* for this CSR, unchecked; return its ssl_id."""
         with self._state.lock:
-            return past.add_issued(
-                self._state, department_id, csr_pem, names, profile_id, term_days, issued_at
-            )
+            return past.add_issued(self._state, department_id, csr_pem, names, profile_id, term_days, issued_at)
 
     def lock(self, login: str) -> None:
         """Lock an account."""

@@ -30,9 +30,7 @@ def _repeated(entries: Iterable[tuple[Place, object]], what: str) -> Iterator[Co
         seen.add(value)
 
 
-def _unknown(
-    entries: Iterable[tuple[Place, object]], known: Iterable[object], what: str
-) -> Iterator[Complaint]:
+def _unknown(entries: Iterable[tuple[Place, object]], known: Iterable[object], what: str) -> Iterator[Complaint]:
     at_hand = list(known)
     for place, value in entries:
         if value not in at_hand:
@@ -40,9 +38,7 @@ def _unknown(
 
 
 def _duplicates(world: World) -> Iterator[Complaint]:
-    ids: list[tuple[Place, object]] = [
-        (("organisations", i, "id"), o.id) for i, o in enumerate(world.organisations)
-    ]
+    ids: list[tuple[Place, object]] = [(("organisations", i, "id"), o.id) for i, o in enumerate(world.organisations)]
     ids += [((*place, "id"), d.id) for place, d in world.placed_departments()]
     yield from _repeated(ids, "organisation or department id")
     yield from _repeated(((("accounts", i, "login"), a.login) for i, a in enumerate(world.accounts)), "login")

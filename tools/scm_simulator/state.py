@@ -213,9 +213,7 @@ def _matches(pattern: str, operation: str) -> bool:
     if len(parts) == 1:
         return operation == pattern
     head, *middle, tail = parts
-    if not (operation.startswith(head) and operation.endswith(tail)) or len(operation) < len(head) + len(
-        tail
-    ):
+    if not (operation.startswith(head) and operation.endswith(tail)) or len(operation) < len(head) + len(tail):
         return False
     rest = operation[len(head) : len(operation) - len(tail) or None]
     for part in middle:

@@ -56,9 +56,7 @@ def _builder(subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.Certifi
     return builder.not_valid_before(now - timedelta(hours=1)).not_valid_after(now + _LIFE)
 
 
-def _with_ca_extensions(
-    builder: x509.CertificateBuilder, key: ec.EllipticCurvePrivateKey
-) -> x509.CertificateBuilder:
+def _with_ca_extensions(builder: x509.CertificateBuilder, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
     usage = _usage(ca=True)
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)

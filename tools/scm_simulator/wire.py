@@ -90,11 +90,7 @@ def json_answer(
     headers: Iterable[Header] = (),
 ) -> Response:
     """Return *value* as JSON; `pretty` as SCM's older areas write it: `"a" : 1` on lines of their own."""
-    text = (
-        json.dumps(value, indent=2, separators=(",", " : "))
-        if pretty
-        else json.dumps(value, separators=(",", ":"))
-    )
+    text = json.dumps(value, indent=2, separators=(",", " : ")) if pretty else json.dumps(value, separators=(",", ":"))
     return Response(status, text.encode(), (("Content-Type", media), *headers))
 
 

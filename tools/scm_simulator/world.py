@@ -113,9 +113,7 @@ class Profile:
     id: int
     name: str
     terms: tuple[int, ...] = (199,)
-    key_types: KeyTypes = field(
-        default_factory=lambda: {"RSA": ("2048", "3072", "4096"), "EC": ("P-256", "P-384")}
-    )
+    key_types: KeyTypes = field(default_factory=lambda: {"RSA": ("2048", "3072", "4096"), "EC": ("P-256", "P-384")})
     description: str = ""
     allows_renew: bool = True
     validation_type: Literal["DV", "OV", "EV"] = "OV"

@@ -124,9 +124,7 @@ def read_world(path: Path) -> World:
         raise WorldError(message) from trouble
     except yaml.YAMLError as trouble:
         mark = getattr(trouble, "problem_mark", None)
-        message = (
-            f"{path}:{mark.line + 1 if mark else 1}: is not YAML: {getattr(trouble, 'problem', trouble)}"
-        )
+        message = f"{path}:{mark.line + 1 if mark else 1}: is not YAML: {getattr(trouble, 'problem', trouble)}"
         raise WorldError(message) from trouble
     if node is None:
         raise reader.wrong((), "is empty; it needs organisations, accounts and profiles")

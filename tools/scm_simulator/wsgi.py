@@ -13,11 +13,7 @@ CONNECTION = "scm_simulator.connection"
 
 def request_of(environ: WSGIEnvironment) -> Request:
     """Return the request that *environ* tells of."""
-    headers = {
-        name[5:].replace("_", "-").lower(): value
-        for name, value in environ.items()
-        if name.startswith("HTTP_")
-    }
+    headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
     headers |= {"content-type": environ.get("CONTENT_TYPE", "")}
     path = environ.get("PATH_INFO", "").encode("latin-1").decode(errors="replace")
     return Request(

@@ -111,9 +111,7 @@ def create(call: Call) -> Response:
     if not wanted:
         raise refuse(-709)
     delegations = {_place(call, one): _first_status(call) for one in wanted}
-    entry = Domain(
-        name, state="ACTIVE" if body.boolean("active", default=True) else "SUSPENDED", dcv="NOT_VALIDATED"
-    )
+    entry = Domain(name, state="ACTIVE" if body.boolean("active", default=True) else "SUSPENDED", dcv="NOT_VALIDATED")
     domain = call.state.add_domain(entry, delegations)
     return Response(201, b"", (("Location", f"{call.request.base_url}/api/domain/v1/{domain.id}"),))
 

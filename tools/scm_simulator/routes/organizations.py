@@ -61,9 +61,7 @@ def _department(call: Call, organisation: Organisation, department: Department) 
     return item | _cert_types(call)
 
 
-def _organisation(
-    call: Call, organisation: Organisation, departments: list[dict[str, Any]]
-) -> dict[str, Any]:
+def _organisation(call: Call, organisation: Organisation, departments: list[dict[str, Any]]) -> dict[str, Any]:
     item = {"id": organisation.id, "name": organisation.name, "departments": departments}
     return item | _cert_types(call)
 
@@ -109,17 +107,13 @@ def details(call: Call) -> Response:
     web_api = call.state.web_api(department, ())
     shown = _address(organisation) | {"sslCertsApiEnabled": web_api, "clientCertsApiEnabled": False}
     parent = {"parentId": organisation.id, "parentName": organisation.name}
-    return _pretty(
-        {"id": number, "name": department.name, **parent, "certTypes": ["SSL"], "departments": []} | shown
-    )
+    return _pretty({"id": number, "name": department.name, **parent, "certTypes": ["SSL"], "departments": []} | shown)
 
 
 def _organisation_details(call: Call, organisation: Organisation) -> dict[str, Any]:
     seen = call.state.visible(call.admin)
     departments = [
-        {"id": d.id, "parentName": organisation.name, "name": d.name}
-        for d in organisation.departments
-        if d.id in seen
+        {"id": d.id, "parentName": organisation.name, "name": d.name} for d in organisation.departments if d.id in seen
     ]
     shown = {
         "id": organisation.id,

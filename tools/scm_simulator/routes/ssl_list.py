@@ -37,11 +37,7 @@ def _same(shown: str, wanted: str) -> bool:
 
 def _like(value: str, wanted: str, dials: Dials) -> bool:
     """Return whether a name filter matches; SCM does not say whether by substring, so a dial does."""
-    return (
-        wanted.lower() in value.lower()
-        if dials.name_filter == "substring"
-        else wanted.lower() == value.lower()
-    )
+    return wanted.lower() in value.lower() if dials.name_filter == "substring" else wanted.lower() == value.lower()
 
 
 def _within(values: Sequence[str], wanted: str) -> bool:
@@ -64,9 +60,7 @@ FILTERS: Mapping[str, _Test] = {
     "orgId": lambda order, text, _: str(order.department_id) == text,
     "vendor": lambda _, text, dials: _like(VENDOR, text, dials),
     "issuer": lambda order, text, dials: _like(_issuer(order), text, dials),
-    "serialNumber": lambda order, text, _: (
-        serial_value(text) is not None and serial_value(text) == order.serial_number
-    ),
+    "serialNumber": lambda order, text, _: serial_value(text) is not None and serial_value(text) == order.serial_number,
     "requester": lambda order, text, dials: _like(order.requester, text, dials),
     "externalRequester": lambda order, text, dials: _like(order.external_requester, text, dials),
     "signatureAlgorithm": lambda order, text, _: (
@@ -78,9 +72,7 @@ FILTERS: Mapping[str, _Test] = {
     "sha1Hash": lambda order, text, _: order.fingerprint(hashes.SHA1()) == text.upper(),  # noqa: S303  # SCM's filter
     "md5Hash": lambda order, text, _: order.fingerprint(hashes.MD5()) == text.upper(),  # noqa: S303  # SCM's filter
     "sha256Hash": lambda order, text, _: order.fingerprint(hashes.SHA256()) == text.upper(),
-    "keyUsage": lambda order, text, _: (
-        order.certificate is not None and _within(key_usages(order.certificate), text)
-    ),
+    "keyUsage": lambda order, text, _: order.certificate is not None and _within(key_usages(order.certificate), text),
     "extendedKeyUsage": lambda order, text, _: (
         order.certificate is not None and _within(extended_key_usages(order.certificate), text)
     ),

@@ -51,9 +51,7 @@ def create(call: Call) -> Response:
     order, details = _order(call), _details(call)
     number = max(order.locations, default=_FIRST_LOCATION - 1) + 1
     order.locations[number] = details
-    return Response(
-        201, b"", (("Location", f"{call.request.base_url}/api/ssl/v1/{order.ssl_id}/location/{number}"),)
-    )
+    return Response(201, b"", (("Location", f"{call.request.base_url}/api/ssl/v1/{order.ssl_id}/location/{number}"),))
 
 
 @route("GET", "/api/ssl/v1/{sslId}/location/{locationId}")
