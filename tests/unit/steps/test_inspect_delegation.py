@@ -1,0 +1,316 @@
+"""One login a delegation and run: findings before they hurt, revocations before users see them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from renewal.domain.delegation import Profile
+from renewal.domain.errors import (
+    AddressRefused,
+    CredentialExpired,
+    CredentialMissing,
+    CredentialRefused,
+    MandateEnded,
+    NeedsPerson,
+    PermissionMissing,
+    ScmUnavailable,
+)
+from renewal.domain.keypair import KeyType
+from renewal.ports import Inspection, PasswordState
+from renewal.steps.login import Logins
+from renewal.steps.payload import DelegationTask
+from tests.unit.estate import DELEGATION, IDP, NOW, PATH, System, served_by
+
+
+def the_task(system: System, **changes: Any) -> DelegationTask:
+    """The delegation's item of a whole run in which nothing is due by itself."""
+    return replace(DelegationTask("run", system.clock(), "univ", dry_run=False, whole=True, certificates=()), **changes)
+
+
+def inspection_of(system: System) -> Inspection:
+    found = system.book.delegation("univ").inspection
+    assert found is not None
+    return found
+
+
+def codes(system: System) -> list[tuple[str, str, str]]:
+    return [(one.code, one.severity, one.certificate) for one in inspection_of(system).findings]
+
+
+def test_a_healthy_delegation_has_no_findings(system: System) -> None:
+    """Profiles are read, the plan goes on as it came."""
+    task = the_task(system, certificates=(system.task(),))
+
+    answer = system.inspect(task)
+
+    assert answer == {
+        "run_id": "run",
+        "delegation": "univ",
+        "dry_run": False,
+        "deferred": 0,
+        "certificates": [system.task().payload()],
+    }
+    assert inspection_of(system) == Inspection("run", NOW, profiles=system.scm.offered)
+
+
+def test_one_inspection_is_three_calls(system: System) -> None:
+    """Shared by all certificates of the delegation, however many there are."""
+    system.add(*(replace(IDP, name=f"c{n}") for n in range(20)))
+    system.inspect(the_task(system))
+
+    assert system.scm.calls == {"password_state": 1, "reported": 1, "profiles": 1}
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"names": ("sp.univ.example",)}, "NameNotDelegated"),
+        ({"profile_id": 7}, "ProfileRefused"),
+        ({"key_type": KeyType.P_384}, "KeyRefused"),
+        ({"term_days": 30}, "TermRefused"),
+    ],
+)
+def test_what_would_refuse_the_next_order_is_found_long_before(
+    system: System, changes: dict[str, Any], code: str
+) -> None:
+    """The certificate is not due for months; the RAO has as long to mend it."""
+    system.scm.offered = (Profile(1018, "OV", (99, 199), {"EC": ("P-256",)}),)
+    broken = replace(IDP, name="broken", **changes)
+    system.add(broken)
+    system.book.adopt(("univ", "broken"), served_by(broken, age=1), NOW)
+
+    system.inspect(the_task(system))
+
+    assert codes(system) == [(code, "error", "broken")]
+
+
+@pytest.mark.parametrize(("days", "is_told"), [(22, False), (21, True), (1, True), (0, True)])
+def test_a_password_that_expires_soon_is_told(system: System, days: int, is_told: bool) -> None:
+    """Three weeks for a person to change it; it expires sooner than the certificates do."""
+    expires = NOW.date() + timedelta(days=days)
+    system.scm.password = PasswordState("ALIVE", expires)
+
+    system.inspect(the_task(system))
+
+    assert codes(system) == ([("PasswordExpiring", "warning", "")] if is_told else [])
+    assert inspection_of(system).password_expires == expires
+
+
+def test_a_password_that_never_expires_is_no_finding(system: System) -> None:
+    """Neither is an account that has none."""
+    system.scm.password = PasswordState("NEVER_EXPIRE")
+    system.inspect(the_task(system))
+
+    assert not codes(system)
+
+
+@pytest.mark.parametrize(("ends", "is_told"), [(NOW.date() + timedelta(days=60), True), (date(2028, 1, 1), False)])
+def test_a_mandate_that_ends_soon_is_told_to_the_rao(system: System, ends: date, is_told: bool) -> None:
+    """Sixty days to renew it."""
+    system.book.apply(replace(DELEGATION, mandate_ends=ends), now=NOW)
+    system.inspect(the_task(system))
+
+    assert codes(system) == ([("MandateEnding", "warning", "")] if is_told else [])
+    assert all((one.actor, one.due) == ("rao", ends) for one in inspection_of(system).findings)
+
+
+def expired_password(system: System) -> None:
+    system.scm.password = PasswordState("EXPIRED")
+
+
+def ended_mandate(system: System) -> None:
+    system.book.apply(replace(DELEGATION, mandate_ends=NOW.date() - timedelta(days=1)), now=NOW)
+
+
+def wrong_password(system: System) -> None:
+    system.accounts.refused = {("univ", "v1")}
+
+
+def no_password(system: System) -> None:
+    system.accounts.versions = {"univ": ""}
+
+
+def wrong_address(system: System) -> None:
+    system.scm.answers["password_state"] = AddressRefused("403")
+
+
+def missing_privilege(system: System) -> None:
+    system.scm.answers["reported"] = PermissionMissing("-226")
+
+
+@pytest.mark.parametrize(
+    ("broken", "error"),
+    [
+        (expired_password, CredentialExpired),
+        (ended_mandate, MandateEnded),
+        (wrong_password, CredentialRefused),
+        (no_password, CredentialMissing),
+        (wrong_address, AddressRefused),
+        (missing_privilege, PermissionMissing),
+    ],
+)
+def test_what_stops_a_whole_delegation_is_raised_and_recorded(
+    system: System, broken: Callable[[System], None], error: type[NeedsPerson]
+) -> None:
+    """One page, and a finding that the next report and the operator's tools show."""
+    broken(system)
+    with pytest.raises(error):
+        system.inspect(the_task(system))
+
+    assert codes(system) == [(error.__name__, "error", "")]
+    assert inspection_of(system).findings[0].actor == error.actor
+
+
+def test_the_mandate_is_asked_before_scm_is(system: System) -> None:
+    """After its end not even a login happens."""
+    ended_mandate(system)
+    with pytest.raises(MandateEnded):
+        system.inspect(the_task(system))
+
+    assert not system.scm.calls
+
+
+def test_an_scm_that_is_down_is_no_finding(system: System) -> None:
+    """The state machine tries again; yesterday's inspection stands."""
+    system.inspect(the_task(system))
+    before = inspection_of(system)
+    system.scm.answers["profiles"] = ScmUnavailable("503")
+    with pytest.raises(ScmUnavailable):
+        system.inspect(the_task(system, run_id="tomorrow"))
+
+    assert inspection_of(system) == before
+
+
+# ---- Revoked at SCM --------------------------------------------------------------------------------------------------
+
+
+def revoked(system: System, age: float = 10) -> None:
+    """SCM has revoked what `univ/idp` serves."""
+    system.book.adopt(PATH, served_by(IDP, age=age), NOW)
+    system.scm.revoked = {4000}
+
+
+def test_what_scm_revoked_is_added_to_the_plan_before_everything_else(system: System) -> None:
+    """Nobody told us: users did see it. What merely grows old can wait a day."""
+    revoked(system)
+    other = system.task(replace(IDP, name="old"), causes=("age",))
+
+    answer = system.inspect(the_task(system, certificates=(other,)))
+
+    assert [(one["certificate"], one["causes"]) for one in answer["certificates"]] == [("idp", ["revoked"]), ("old", ["age"])]
+    assert inspection_of(system).revoked == (4000,)
+
+
+def test_a_revoked_certificate_that_is_planned_already_is_not_added_again(system: System) -> None:
+    """It was due by age as well."""
+    revoked(system, age=150)
+    planned = system.task(causes=("age",))
+
+    assert system.inspect(the_task(system, certificates=(planned,)))["certificates"] == [planned.payload()]
+
+
+def test_a_narrowed_run_adds_nothing(system: System) -> None:
+    """It does what it was told; the daily run will."""
+    revoked(system)
+
+    assert not system.inspect(the_task(system, whole=False))["certificates"]
+
+
+def test_a_revoked_certificate_on_hold_is_not_ordered_every_day(system: System) -> None:
+    """The RAO has declined its replacement: asking daily is no better than asking for any other reason."""
+    revoked(system)
+    system.book.kept[PATH] = replace(system.book.kept[PATH], hold_until=NOW + timedelta(days=1))
+
+    assert not system.inspect(the_task(system))["certificates"]
+
+
+def test_a_certificate_revoked_elsewhere_is_not_ours(system: System) -> None:
+    """Only what we serve counts."""
+    system.book.adopt(PATH, served_by(IDP, age=1), NOW)
+    system.scm.revoked = {77}
+
+    assert not system.inspect(the_task(system))["certificates"]
+    assert not inspection_of(system).revoked
+
+
+def test_a_mass_revocation_stays_within_the_delegations_limit(system: System) -> None:
+    """The rest is told as deferred."""
+    system.limits = replace(system.limits, orders_per_delegation=3)
+    for n in range(5):
+        one = replace(IDP, name=f"c{n}")
+        system.add(one)
+        system.book.adopt(("univ", one.name), served_by(one, age=1, ssl_id=n + 1), NOW)
+    system.scm.revoked = {1, 2, 3, 4, 5}
+
+    answer = system.inspect(the_task(system, certificates=(system.task(),)))
+
+    assert (len(answer["certificates"]), answer["deferred"]) == (3, 3)
+
+
+# ---- Logging in ------------------------------------------------------------------------------------------------------
+
+
+def test_a_refused_credential_is_shown_once_in_a_run(system: System) -> None:
+    """SCM counts failed attempts and locks accounts."""
+    wrong_password(system)
+    for _ in range(3):
+        with pytest.raises(CredentialRefused, match="It was tried once and is not tried again in this run"):
+            system.inspect(the_task(system))
+
+    assert system.accounts.shown == {("univ", "v1"): 1}
+
+
+def test_the_refusal_names_every_likely_cause(system: System) -> None:
+    """SCM says 401 for all of them."""
+    wrong_password(system)
+    with pytest.raises(CredentialRefused) as refused:
+        system.inspect(the_task(system))
+
+    for cause in ("password", "locked", "customerUri", "address"):
+        assert cause in str(refused.value)
+
+
+def test_a_new_version_of_the_credential_is_tried_in_the_same_run(system: System) -> None:
+    """The operator stored the right one meanwhile."""
+    wrong_password(system)
+    with pytest.raises(CredentialRefused):
+        system.inspect(the_task(system))
+    system.accounts.versions["univ"] = "v2"
+
+    system.inspect(the_task(system))
+
+    assert not codes(system)
+
+
+def test_the_next_run_tries_the_same_version_again(system: System) -> None:
+    """The RAO may have unlocked the account: once a run is what SCM permits."""
+    wrong_password(system)
+    for run_id in ("run", "tomorrow"):
+        with pytest.raises(CredentialRefused):
+            system.inspect(the_task(system, run_id=run_id))
+
+    assert system.accounts.shown == {("univ", "v1"): 2}
+
+
+def test_one_delegations_refusal_is_nobody_elses(system: System) -> None:
+    """Isolation: the other account works."""
+    system.add(replace(IDP, delegation="lab"), delegation=replace(DELEGATION, name="lab"))
+    wrong_password(system)
+    with pytest.raises(CredentialRefused):
+        system.inspect(the_task(system))
+
+    system.inspect(the_task(system, delegation="lab"))
+
+
+def test_other_errors_do_not_count_as_a_refused_login(system: System) -> None:
+    """Only a 401 does."""
+    record = system.book.delegation("univ")
+    with pytest.raises(PermissionMissing), Logins(system.book, system.accounts).login(record, "run"):
+        raise PermissionMissing("no")
+
+    assert system.book.delegation("univ").refused_run == ""

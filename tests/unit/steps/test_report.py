@@ -1,0 +1,446 @@
+"""What a run did, told so that a tired person understands it; and never a success that was none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from renewal.domain.errors import (
+    AddressRefused,
+    DcvLapsed,
+    MandateEnded,
+    PermissionMissing,
+    PlanUnreadable,
+    ScmUnavailable,
+)
+from renewal.domain.keypair import KeyType
+from renewal.domain.limits import Limits
+from renewal.steps.outcomes import CertificateOutcome, Failure, failure, read_outcomes
+from renewal.steps.report import Report
+from tests.unit.estate import DELEGATION, IDP, NOW, PATH, System, caught, child, served_by
+
+
+def row_of(report: dict[str, Any], path: str = "univ/idp") -> dict[str, Any]:
+    """The report's row of one certificate."""
+    (row,) = [row for row in report["certificates"] if f"{row['delegation']}/{row['name']}" == path]
+    return dict(row)
+
+
+def serving(system: System, name: str, **changes: Any) -> None:
+    """Add a certificate that is served already."""
+    spec = replace(IDP, name=name)
+    system.add(spec)
+    system.book.adopt(("univ", name), served_by(spec, **changes), NOW)
+
+
+def metrics(system: System, run_id: str = "run1") -> dict[str, float]:
+    """The metrics of a run that was played."""
+    found: dict[str, float] = Report(system.book, system.archive, system.clock)(run_id)["metrics"]
+    return found
+
+
+# ---- Whole runs ------------------------------------------------------------------------------------------------------
+
+
+def test_a_renewed_certificate_is_told_with_old_and_new(system: System) -> None:
+    """What changed, why, where it lies, and until when it is good."""
+    system.book.adopt(PATH, served_by(IDP, age=150), NOW)
+
+    report = system.daily_run()
+
+    row, served = row_of(report), system.served()
+    assert (report["outcome"], report["counts"], report["common_cause"]) == ("succeeded", {"renewed": 1}, "")
+    assert (row["outcome"], row["reason"], row["ssl_id"]) == ("renewed", "age", 5001)
+    assert (row["old_serial"], row["new_serial"]) == ("ABC", served.serial)
+    assert (row["not_before"], row["not_after"]) == (served.not_before.isoformat(), served.not_after.isoformat())
+    assert (row["error"], row["text"], row["stores"], row["key"]) == ("", "", ["s3"], "P-256")
+    (delegation,) = report["delegations"]
+    assert (delegation["delegation"], delegation["outcome"], delegation["error"]) == ("univ", "inspected", "")
+    assert (delegation["organisation"], delegation["findings"]) == ("Université d'Exemple", [])
+    assert metrics(system)["CertificatesRenewed"] == 1
+
+
+def test_a_day_with_nothing_to_do_says_when_there_will_be(system: System) -> None:
+    """The most frequent report."""
+    system.renew()
+
+    report = system.daily_run()
+
+    row = row_of(report)
+    assert (report["outcome"], row["outcome"]) == ("succeeded", "not-due")
+    assert row["reason"] == f"due from {row['renew_at'][:10]}"
+    assert (row["old_serial"], row["new_serial"]) == (system.served().serial, "")
+    assert metrics(system)["LeastDaysToExpiry"] == pytest.approx(198.96, abs=0.01)
+
+
+def test_a_pending_order_is_no_failure_and_the_next_run_collects_it(system: System) -> None:
+    """SCM works on it; nothing is ordered again."""
+    system.scm.polls = 15
+
+    first, second = system.daily_run(), system.daily_run()
+
+    assert (first["outcome"], row_of(first)["outcome"], row_of(first)["ssl_id"]) == ("succeeded", "pending", 5001)
+    assert (row_of(second)["outcome"], row_of(second)["reason"]) == ("renewed", "new")
+    assert len(system.scm.orders) == 1
+    assert metrics(system)["CertificatesPending"] == 1
+
+
+def test_a_failure_fails_the_run_and_says_why(system: System) -> None:
+    """The words of the error, not of Step Functions."""
+    system.scm.answers["enroll"] = DcvLapsed("the validation of univ.example expired")
+
+    report = system.daily_run()
+
+    row = row_of(report)
+    assert (report["outcome"], row["outcome"]) == ("failed", "failed")
+    assert (row["error"], row["text"]) == ("DcvLapsed", "the validation of univ.example expired")
+    assert metrics(system)["CertificatesFailed"] == 1
+
+
+def test_one_failure_does_not_keep_the_others_back(system: System) -> None:
+    """All healthy certificates are renewed all the same."""
+    system.add(replace(IDP, name="broken", profile_id=7))
+
+    report = system.daily_run()
+
+    assert report["counts"] == {"renewed": 1, "failed": 1}
+    assert row_of(report, "univ/broken")["error"] == "ProfileRefused"
+
+
+def test_a_declined_order_is_held_the_next_day_and_still_needs_somebody(system: System) -> None:
+    """Silence would be worse than a second page."""
+    system.scm.polls = 3
+    system.daily_run(certificates=["univ/idp"], dry_run=True)
+    system.enroll()
+    system.scm.orders[5001].status = "DECLINED"
+
+    first = system.daily_run()
+    second = system.daily_run()
+
+    assert row_of(first)["error"] == "OrderDeclined"
+    row = row_of(second)
+    assert (second["outcome"], row["outcome"], row["error"]) == ("failed", "held", "OrderDeclined")
+    assert row["text"].startswith("no new order before 2026-11-24 08:00 UTC")
+    assert len(system.scm.orders) == 1
+
+
+def test_a_dry_run_says_what_would_be_done_and_does_nothing(system: System) -> None:
+    """It logs in, and that is all."""
+    serving(system, "old", age=150)
+
+    report = system.daily_run(dry_run=True, reason="before the holidays")
+
+    assert (report["dry_run"], report["reason"], report["outcome"]) == (True, "before the holidays", "succeeded")
+    assert {row["name"]: (row["outcome"], row["reason"]) for row in report["certificates"]} == {
+        "idp": ("planned", "new"),
+        "old": ("planned", "age"),
+    }
+    assert not system.scm.orders
+    assert not system.book.orders
+
+
+def test_a_dry_run_of_a_dead_delegation_fails(system: System) -> None:
+    """What would be done is: nothing."""
+    system.accounts.refused = {("univ", "v1")}
+
+    report = system.daily_run(dry_run=True)
+
+    assert (report["outcome"], row_of(report)["outcome"]) == ("failed", "failed")
+
+
+def test_a_narrowed_run_reports_what_it_was_asked_for(system: System) -> None:
+    """The rest of the estate is tomorrow's report."""
+    serving(system, "old", age=150)
+
+    assert [row["name"] for row in system.daily_run(certificates=["univ/old"])["certificates"]] == ["old"]
+    assert [row["name"] for row in system.daily_run(delegations=["univ"])["certificates"]] == ["idp", "old"]
+
+
+def test_what_the_limit_left_is_told_as_deferred(system: System) -> None:
+    """Not a failure; a number that an alarm can watch."""
+    system.limits = Limits(1, 500, 0.5)
+    serving(system, "old", age=150)
+
+    report = system.daily_run()
+
+    assert {row["name"]: row["outcome"] for row in report["certificates"]} == {"old": "renewed", "idp": "deferred"}
+    assert (report["outcome"], metrics(system)["CertificatesDeferred"]) == ("succeeded", 1)
+
+
+def test_a_revocation_is_told_even_when_it_had_to_wait(system: System) -> None:
+    """The limit, or a hold: in no case "not due" while users see an error."""
+    system.limits = Limits(1, 500, 0.5)
+    for n in range(3):
+        serving(system, f"c{n}", age=1, ssl_id=n + 1)
+    held = ("univ", "c2")
+    system.book.kept[held] = replace(
+        system.book.kept[held], hold_until=NOW + timedelta(days=2), last_error="OrderDeclined"
+    )
+    system.scm.revoked = {1, 2, 3}
+
+    report = system.daily_run()
+
+    rows = {row["name"]: (row["outcome"], row["reason"], row["error"]) for row in report["certificates"]}
+    assert rows == {
+        "c0": ("renewed", "revoked", ""),
+        "c1": ("deferred", "revoked", ""),
+        "c2": ("held", "revoked", "OrderDeclined"),
+        "idp": ("deferred", "new", ""),
+    }
+    assert report["outcome"] == "failed"
+
+
+def test_what_another_run_renewed_meanwhile_is_told_as_renewed(system: System) -> None:
+    """Its audit row is of this time."""
+    system.check_expiry("slow")
+    system.clock.advance(minutes=1)
+    system.renew()
+    system.archive.write_results("slow", [system._child(task) for task in system.plan("slow")])
+
+    assert row_of(system.report("slow"))["outcome"] == "renewed"
+    assert len(system.scm.orders) == 1
+
+
+def test_what_is_not_due_any_more_when_its_turn_comes_is_not_called_renewed(system: System) -> None:
+    """The operator took the change back: nothing was ordered, and nothing is claimed."""
+    system.renew()
+    system.clock.advance(hours=1)
+    system.add(replace(IDP, names=("idp.univ.example", "a.apps.univ.example")))
+    system.check_expiry("run9")
+    system.add(IDP)
+    system.archive.write_results("run9", [system._child(task) for task in system.plan("run9")])
+
+    row = row_of(system.report("run9"))
+
+    assert (row["outcome"], row["new_serial"], row["old_serial"]) == ("not-due", "", system.served().serial)
+    assert row["reason"].startswith("due from ")
+
+
+def test_a_new_arn_for_a_new_key_type_is_worth_a_remark(system: System) -> None:
+    """Somebody must associate it where the old one is in use."""
+    in_acm = replace(IDP, stores=("acm:eu-west-3",))
+    system.add(in_acm)
+    system.daily_run()
+    system.add(replace(in_acm, key_type=KeyType.RSA_2048))
+
+    row = row_of(system.daily_run())
+
+    assert row["reason"] == "key-type-changed"
+    assert "a new one was made: arn:aws:acm:eu-west-3" in row["remarks"][0]
+    assert list(row["arns"]) == ["eu-west-3"]
+
+
+def test_findings_stand_in_the_report(system: System) -> None:
+    """With who must act and by when."""
+    ends = NOW.date() + timedelta(days=10)
+    system.book.apply(replace(DELEGATION, mandate_ends=ends), now=NOW)
+
+    (finding,) = system.daily_run()["delegations"][0]["findings"]
+
+    assert finding["text"] == f"the mandate ends on {ends}; nothing is ordered after that day"
+    assert (finding["code"], finding["actor"], finding["due"]) == ("MandateEnding", "rao", ends.isoformat())
+
+
+# ---- Delegations that fail -------------------------------------------------------------------------------------------
+
+
+def three_delegations() -> System:
+    """Three with a new certificate each."""
+    system = System()
+    for name in ("a", "b", "c"):
+        system.add(replace(IDP, delegation=name), delegation=replace(DELEGATION, name=name))
+    return system
+
+
+def test_one_refused_credential_fails_its_delegation_alone() -> None:
+    """Every other is renewed; the refused one's certificates are told as failed with its error."""
+    system = three_delegations()
+    system.accounts.refused = {("b", "v1")}
+
+    report = system.daily_run()
+
+    assert {row["delegation"]: row["outcome"] for row in report["certificates"]} == {
+        "a": "renewed",
+        "b": "failed",
+        "c": "renewed",
+    }
+    assert row_of(report, "b/idp")["error"] == "CredentialRefused"
+    assert (report["outcome"], report["common_cause"]) == ("failed", "")
+    assert (metrics(system)["DelegationsFailed"], metrics(system)["CredentialsRefused"]) == (1, 1)
+
+
+def test_all_accounts_refused_at_once_is_one_cause() -> None:
+    """The address, not N passwords."""
+    system = three_delegations()
+    system.accounts.refused = {(name, "v1") for name in "abc"}
+
+    report = system.daily_run()
+
+    assert report["common_cause"].startswith("SCM refused all 3 accounts at once: that is the address we come from")
+    assert system.accounts.shown.total() == 3
+
+
+def test_a_delegation_that_never_logged_in_says_nothing_about_the_address() -> None:
+    """Its mandate has ended, or no password is stored: the two others are all that were tried."""
+    system = three_delegations()
+    system.book.apply(replace(DELEGATION, name="a", mandate_ends=NOW.date() - timedelta(days=1)), now=NOW)
+    system.accounts.refused = {("b", "v1"), ("c", "v1")}
+
+    assert system.daily_run()["common_cause"].startswith("SCM refused all 2 accounts at once")
+
+
+def test_a_refusal_of_another_kind_shows_that_the_address_is_right() -> None:
+    """Who is let in and told of a missing privilege comes from an address that is known."""
+    system = three_delegations()
+    system.accounts.refused = {("b", "v1"), ("c", "v1")}
+    system.scm.answers["reported"] = PermissionMissing("-226")
+
+    assert system.daily_run()["common_cause"] == ""
+
+
+def test_a_single_delegation_has_no_common_cause(system: System) -> None:
+    """One password is one password."""
+    system.accounts.refused = {("univ", "v1")}
+
+    assert system.daily_run()["common_cause"] == ""
+
+
+def test_an_scm_that_is_down_fails_the_run(system: System) -> None:
+    """After all the patience of the state machine."""
+    system.scm.answers["profiles"] = ScmUnavailable("503 for an hour")
+
+    report = system.daily_run()
+
+    assert (report["outcome"], row_of(report)["error"]) == ("failed", "ScmUnavailable")
+
+
+# ---- Results that are missing or not ours ----------------------------------------------------------------------------
+
+
+def test_a_map_that_failed_as_a_whole_is_reported_for_everybody() -> None:
+    """No results at all: the report is written all the same, and says so."""
+    system = three_delegations()
+    system.check_expiry("run1")
+
+    report = system.report("run1")
+
+    assert report["outcome"] == "failed"
+    assert {row["error"] for row in report["certificates"]} == {"ResultMissing"}
+    for one in report["delegations"]:
+        assert one["error"] == "ResultMissing"
+        assert one["text"] == (
+            "the run left no result for this delegation: runs/run1/results.json is not there"
+        )
+    assert metrics(system)["RunCompleted"] == 1
+
+
+def test_one_missing_result_is_a_failure_of_its_delegation() -> None:
+    """A child execution that vanished is not a success."""
+    system = three_delegations()
+    system.check_expiry("run1")
+    system.archive.write_results("run1", [system._child(task) for task in system.plan("run1") if task.delegation != "b"])
+
+    report = system.report("run1")
+
+    assert [one["delegation"] for one in report["delegations"] if one["error"] == "ResultMissing"] == ["b"]
+    assert row_of(report, "b/idp")["outcome"] == "failed"
+    assert report["outcome"] == "failed"
+
+
+def test_a_child_that_was_killed_is_told_by_its_status(system: System) -> None:
+    """Timed out, aborted, or failed with an error of Step Functions' own."""
+    system.check_expiry("run1")
+    killed = child("univ", None, Status="FAILED", Error="States.DataLimitExceeded", Cause="too much")
+    system.archive.write_results("run1", [killed])
+    assert row_of(system.report("run1"))["error"] == "States.DataLimitExceeded"
+
+    system.archive.write_results("run1", [child("univ", None, Status="TIMED_OUT")])
+    assert row_of(system.report("run1"))["error"] == "TIMED_OUT"
+
+
+def test_a_certificate_without_a_result_in_a_good_delegation_was_deferred(system: System) -> None:
+    """inspect_delegation left it for the next run."""
+    system.check_expiry("run1")
+    system.archive.write_results("run1", [child("univ", {"delegation": "univ", "certificates": []})])
+
+    assert row_of(system.report("run1"))["outcome"] == "deferred"
+
+
+def test_a_run_whose_facts_are_gone_cannot_be_told(system: System) -> None:
+    """Then the execution fails: silence is an error."""
+    with pytest.raises(PlanUnreadable, match="runs/nobody/facts.json is not there"):
+        system.report("nobody")
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {},
+        {"Input": "not JSON", "Status": "SUCCEEDED", "Output": "{}"},
+        {"Input": "{}", "Status": "SUCCEEDED", "Output": "{}"},
+        {"Input": '{"delegation": 5}', "Status": "SUCCEEDED", "Output": "{}"},
+        {"Input": '{"delegation": "univ"}', "Status": "SUCCEEDED"},
+        {"Input": '{"delegation": "univ"}', "Status": "SUCCEEDED", "Output": "[]"},
+        child("univ", {"certificates": ["idp"]}),
+        child("univ", {"certificates": [{"status": "stored"}]}),
+        child("univ", {"certificates": [{"certificate": "idp", "error": "text"}]}),
+        child("univ", {"error": "text"}),
+    ],
+)
+def test_results_that_this_version_does_not_write_are_named(result: dict[str, Any]) -> None:
+    """Never a KeyError, never a guess."""
+    with pytest.raises(PlanUnreadable):
+        read_outcomes([result])
+
+
+def test_unreadable_results_still_make_a_report(system: System) -> None:
+    """One that fails, and says what it could not read."""
+    system.check_expiry("run1")
+    system.archive.write_results("run1", [{"Input": "?"}])
+
+    report = system.report("run1")
+
+    assert report["outcome"] == "failed"
+    assert "a result of the run has no readable Input" in report["delegations"][0]["text"]
+
+
+def test_outcomes_are_read_as_the_state_machine_writes_them() -> None:
+    """One child execution: stored, pending, failed and planned."""
+    output = {
+        "delegation": "univ",
+        "certificates": [
+            {"certificate": "a", "status": "stored", "token": "t", "ssl_id": 5, "run_id": "r"},
+            {"certificate": "b", "status": "pending", "token": "t", "ssl_id": 6},
+            {"certificate": "c", "status": "failed", "error": caught(MandateEnded("in May"))},
+            {"certificate": "d", "causes": ["age"], "forced": False},
+        ],
+    }
+
+    outcomes = read_outcomes([child("univ", output)])
+
+    assert outcomes.delegations == {"univ": None}
+    assert outcomes.certificates == {
+        "univ/a": CertificateOutcome("stored", 5, "t"),
+        "univ/b": CertificateOutcome("pending", 6, "t"),
+        "univ/c": CertificateOutcome("failed", failure=Failure("MandateEnded", "in May")),
+        "univ/d": CertificateOutcome("planned"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (caught(AddressRefused("403")), "403"),
+        ({"Error": "AddressRefused", "Cause": "plain words"}, "plain words"),
+        ({"Error": "AddressRefused", "Cause": '["a list"]'}, '["a list"]'),
+        ({"Error": "AddressRefused", "Cause": ""}, ""),
+        ({"Error": "AddressRefused"}, ""),
+        ({"Error": "AddressRefused", "Cause": "x" * 900}, "x" * 500),
+    ],
+)
+def test_an_error_is_told_in_its_own_words(error: dict[str, Any], text: str) -> None:
+    """Lambda wraps them in a document with a stack trace, which nobody wants at 3 a.m."""
+    assert failure(error) == Failure("AddressRefused", text)
