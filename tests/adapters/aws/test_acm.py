@@ -142,9 +142,7 @@ def test_the_next_try_finds_what_an_earlier_one_imported(acm: Acm, eu: Any, key_
 def test_the_search_turns_every_page_and_describes_what_has_the_name(acm: Acm, eu: Any):
     """An account may hold 2,500; describing each would take ten minutes at ACM's rate."""
     wanted = a_pair(ACM_SPEC)
-    others = [
-        a_pair(CertificateSpec("univ", "x", (f"host{number}.univ.example",), 1018)) for number in range(3)
-    ]
+    others = [a_pair(CertificateSpec("univ", "x", (f"host{number}.univ.example",), 1018)) for number in range(3)]
     for pair in [*others, wanted]:
         acm.put(pair, REGION, None, retried=False)
 

@@ -98,9 +98,7 @@ def test_a_named_code_quotes_aws_without_key_material():
     )
 
 
-@pytest.mark.parametrize(
-    "error", [client_error("AccessDenied"), BotoCoreError(), client_error("ValidationException")]
-)
+@pytest.mark.parametrize("error", [client_error("AccessDenied"), BotoCoreError(), client_error("ValidationException")])
 def test_botocores_error_is_not_even_the_context_of_ours(error: Exception):
     """It may quote the request, and whoever prints a traceback prints contexts too."""
     with pytest.raises((StoreRefused, AcmRefused)) as refusal:
@@ -137,9 +135,7 @@ def test_clients_give_up_within_a_functions_life(monkeypatch: pytest.MonkeyPatch
     assert config.retries == {"mode": "standard", "total_max_attempts": 5}  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize(
-    "name", ["botocore", "botocore.endpoint", "boto3", "urllib3.connectionpool", "s3transfer"]
-)
+@pytest.mark.parametrize("name", ["botocore", "botocore.endpoint", "boto3", "urllib3.connectionpool", "s3transfer"])
 def test_nobody_switches_botocores_debug_log_on(name: str):
     """It prints request bodies: private keys in base64."""
     root = logging.getLogger()

@@ -48,9 +48,7 @@ def test_a_claim_whose_answer_was_lost_is_ours(book: DynamoDbOrderBook, dynamodb
     assert book.certificate(*PATH).order == order
 
 
-def test_a_rivals_claim_is_not_taken_for_our_own(
-    book: DynamoDbOrderBook, rival: DynamoDbOrderBook, dynamodb: Any
-):
+def test_a_rivals_claim_is_not_taken_for_our_own(book: DynamoDbOrderBook, rival: DynamoDbOrderBook, dynamodb: Any):
     """Same order, same number of POSTs, same moment: only the mark of the claim tells them apart."""
     book.open(an_order())
 
@@ -105,9 +103,7 @@ def test_an_end_whose_answer_was_lost_has_happened_once(book: DynamoDbOrderBook,
     assert len(book.history(*PATH)) == 1
 
 
-def test_what_operators_write_survives_a_lost_answer(
-    book: DynamoDbOrderBook, editor: OrderBookEditor, dynamodb: Any
-):
+def test_what_operators_write_survives_a_lost_answer(book: DynamoDbOrderBook, editor: OrderBookEditor, dynamodb: Any):
     """`certmandate apply` over a bad line says neither "conflict" nor writes twice."""
     replacement = Replacement(LATER, "Throw-Away", "mass revocation")
     with lost_answers(dynamodb, "UpdateItem", times=1):

@@ -113,9 +113,7 @@ def test_a_table_that_leaves_everything_unprocessed_is_unavailable(book: DynamoD
         book.certificate(*PATH)
 
 
-@pytest.mark.parametrize(
-    "reason", ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"]
-)
+@pytest.mark.parametrize("reason", ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"])
 def test_a_transaction_that_was_cancelled_for_the_traffic_is_made_again_later(
     book: DynamoDbOrderBook, dynamodb: Any, reason: str
 ):
@@ -130,7 +128,7 @@ def test_a_transaction_that_was_cancelled_for_the_traffic_is_made_again_later(
 
 
 def test_an_item_that_somebody_edited_is_named(book: DynamoDbOrderBook, dynamodb: Any):
-    """ "KeyError: 'names'" at three in the morning does not say which of 100,000 items to look at."""
+    """A bare KeyError does not say which of 100,000 items to look at."""
     key = {"delegation": {"S": "univ"}, "item": {"S": "certificate#idp"}}
     dynamodb.update_item(TableName=TABLE, Key=key, UpdateExpression="REMOVE spec")
 
@@ -271,9 +269,7 @@ def test_failures_are_counted_until_one_order_is_stored(book: DynamoDbOrderBook)
     assert (certificate.failures, certificate.last_error, certificate.hold_until) == (0, "", None)
 
 
-def test_the_history_of_a_certificate_is_its_own_and_in_order(
-    book: DynamoDbOrderBook, editor: OrderBookEditor
-):
+def test_the_history_of_a_certificate_is_its_own_and_in_order(book: DynamoDbOrderBook, editor: OrderBookEditor):
     """`idp` and `idp-test` share a prefix, not an audit trail."""
     editor.apply(a_specification(replace(SPEC, name="idp-test")), NOW)
     for number, name in enumerate(["idp-test", "idp", "idp"]):
@@ -298,9 +294,7 @@ def test_a_second_order_cannot_be_opened(book: DynamoDbOrderBook, rival: DynamoD
     assert book.certificate(*PATH).order == an_order()
 
 
-def test_of_two_runs_at_the_same_moment_one_opens(
-    book: DynamoDbOrderBook, rival: DynamoDbOrderBook, dynamodb: Any
-):
+def test_of_two_runs_at_the_same_moment_one_opens(book: DynamoDbOrderBook, rival: DynamoDbOrderBook, dynamodb: Any):
     """Both have read "no order"; DynamoDB decides."""
     book.certificate(*PATH)
     rival_opens = meanwhile(dynamodb, "TransactWriteItems", lambda: rival.open(an_order(token="token-2")))
@@ -323,9 +317,7 @@ def test_what_another_run_has_ordered_and_stored_since_is_not_ordered_again(
     assert book.certificate(*PATH).order is None
 
 
-def test_an_order_for_a_spec_that_has_changed_since_is_not_opened(
-    book: DynamoDbOrderBook, editor: OrderBookEditor
-):
+def test_an_order_for_a_spec_that_has_changed_since_is_not_opened(book: DynamoDbOrderBook, editor: OrderBookEditor):
     """The intent has the names that were read; ordering them now buys what nobody wants any more."""
     book.certificate(*PATH)
     editor.apply(a_specification(replace(SPEC, names=("new.univ.example",))), LATER)
@@ -334,9 +326,7 @@ def test_an_order_for_a_spec_that_has_changed_since_is_not_opened(
         book.open(an_order())
 
 
-def test_no_order_is_opened_for_a_certificate_that_does_not_exist(
-    book: DynamoDbOrderBook, editor: OrderBookEditor
-):
+def test_no_order_is_opened_for_a_certificate_that_does_not_exist(book: DynamoDbOrderBook, editor: OrderBookEditor):
     """Removed between the plan and the order: nobody would ever collect it."""
     book.certificate(*PATH)
     editor.remove(*PATH)
@@ -354,9 +344,7 @@ def test_of_two_claims_to_post_again_one_wins(book: DynamoDbOrderBook, rival: Dy
         rival.claim_post(an_order(), LATER)
 
 
-def test_no_post_is_claimed_for_an_order_that_has_come_to_light(
-    book: DynamoDbOrderBook, rival: DynamoDbOrderBook
-):
+def test_no_post_is_claimed_for_an_order_that_has_come_to_light(book: DynamoDbOrderBook, rival: DynamoDbOrderBook):
     """The other run has found it in SCM: posting now would be the second certificate."""
     book.open(an_order())
     rival.record_ordered(an_order(), 77)
@@ -365,9 +353,7 @@ def test_no_post_is_claimed_for_an_order_that_has_come_to_light(
         book.claim_post(an_order(), LATER)
 
 
-def test_a_look_for_an_earlier_post_does_not_count_for_a_later_one(
-    book: DynamoDbOrderBook, rival: DynamoDbOrderBook
-):
+def test_a_look_for_an_earlier_post_does_not_count_for_a_later_one(book: DynamoDbOrderBook, rival: DynamoDbOrderBook):
     """Two looks after the latest POST permit the next; one that was made before it says nothing."""
     book.open(an_order())
     rival.claim_post(an_order(), LATER)
@@ -448,6 +434,20 @@ def test_an_order_that_has_come_to_light_is_not_given_up(book: DynamoDbOrderBook
     order = book.certificate(*PATH).order
     assert order is not None
     assert order.ssl_id == 77
+
+
+def test_an_order_that_comes_to_light_at_the_last_moment_is_not_given_up(
+    book: DynamoDbOrderBook, rival: DynamoDbOrderBook, dynamodb: Any
+):
+    """It was an intent when it was read; by the time that it would be deleted SCM has been found to have it."""
+    book.open(an_order())
+    rival_finds = meanwhile(dynamodb, "TransactWriteItems", lambda: rival.record_ordered(an_order(), 77))
+
+    with rival_finds, pytest.raises(OrderInOtherHands):
+        book.fail(an_order(), "NameNotDelegated", "refused", LATER, None)
+
+    assert book.certificate(*PATH).order == an_order(ssl_id=77, status=OrderStatus.ORDERED)
+    assert book.history(*PATH) == ()
 
 
 def test_ending_an_order_twice_is_harmless(book: DynamoDbOrderBook):

@@ -113,9 +113,7 @@ def test_a_run_that_lost_its_results_does_not_look_idle(archive: S3RunArchive, s
         archive.read_results(RUN)
 
 
-@pytest.mark.parametrize(
-    "manifest", [{}, [], {"ResultFiles": None}, {"ResultFiles": {"FAILED": [{}]}}, "text"]
-)
+@pytest.mark.parametrize("manifest", [{}, [], {"ResultFiles": None}, {"ResultFiles": {"FAILED": [{}]}}, "text"])
 def test_a_manifest_of_another_shape_is_named(archive: S3RunArchive, s3: Any, manifest: object):
     """A KeyError would page with a line of Python."""
     write(s3, f"{RESULTS}/manifest.json", manifest)

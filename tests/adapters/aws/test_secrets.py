@@ -64,9 +64,7 @@ def test_a_credential_is_read_once_in_five_minutes(
     assert len(calls) == 2
 
 
-def test_a_rotated_credential_is_found_past_the_cache(
-    secretsmanager: Any, credentials: SecretsManagerCredentials
-):
+def test_a_rotated_credential_is_found_past_the_cache(secretsmanager: Any, credentials: SecretsManagerCredentials):
     """Refused, because it was rotated a minute ago: the new one is tried, with its own version."""
     old = credentials.current("univ")
     store(secretsmanager, json.dumps({**LOGIN, "password": "second"}))
@@ -78,9 +76,7 @@ def test_a_rotated_credential_is_found_past_the_cache(
     assert credentials.current("univ") == new
 
 
-@pytest.mark.parametrize(
-    "text", ["drao:canary-7", '["canary-7"]', '{"password": {"canary-7": 1}}', '"canary-7"', "{"]
-)
+@pytest.mark.parametrize("text", ["drao:canary-7", '["canary-7"]', '{"password": {"canary-7": 1}}', '"canary-7"', "{"])
 def test_a_secret_of_another_form_is_named_and_not_quoted(
     secretsmanager: Any, credentials: SecretsManagerCredentials, text: str
 ):
@@ -107,9 +103,7 @@ def test_a_secret_that_is_not_there_says_what_to_store(credentials: SecretsManag
         credentials.current("other")
 
 
-def test_a_secret_scheduled_for_deletion_is_missing(
-    secretsmanager: Any, credentials: SecretsManagerCredentials
-):
+def test_a_secret_scheduled_for_deletion_is_missing(secretsmanager: Any, credentials: SecretsManagerCredentials):
     """It can be restored for a week; until then it can't be read."""
     secretsmanager.delete_secret(SecretId="certmandate/univ")
 
@@ -117,9 +111,7 @@ def test_a_secret_scheduled_for_deletion_is_missing(
         credentials.latest("univ")
 
 
-def test_a_failed_reading_forgets_what_was_cached(
-    secretsmanager: Any, credentials: SecretsManagerCredentials
-):
+def test_a_failed_reading_forgets_what_was_cached(secretsmanager: Any, credentials: SecretsManagerCredentials):
     """`latest` was asked because the cached one is doubted."""
     credentials.current("univ")
     busy = refused(secretsmanager, "GetSecretValue", "InternalServiceError", status=500)
