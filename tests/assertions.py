@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -20,7 +21,7 @@ def assert_pair(certificate_pem: str, key_pem: str) -> None:
 def assert_leaf_first(chain_pem: str) -> None:
     """Each certificate is signed by the next, and no root is at the end."""
     chain = x509.load_pem_x509_certificates(chain_pem.encode())
-    for below, above in zip(chain, chain[1:], strict=False):
+    for below, above in pairwise(chain):
         below.verify_directly_issued_by(above)
     assert chain[-1].issuer != chain[-1].subject, "a root is in the chain"
 

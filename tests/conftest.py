@@ -9,7 +9,5 @@ from hypothesis import HealthCheck, settings
 # One set of examples per commit: a red test stays red until somebody mends it. `--hypothesis-profile=explore` tries new
 # ones.
 settings.register_profile("steady", derandomize=True, deadline=None, database=None, max_examples=60)
-settings.register_profile(
-    "explore", deadline=None, max_examples=1_000, suppress_health_check=[HealthCheck.too_slow]
-)
+settings.register_profile("explore", deadline=None, max_examples=1_000, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))

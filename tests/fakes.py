@@ -1,8 +1,8 @@
 """The ports of `renewal.ports` in memory: as strict as the real ones, misbehaving only when told to.
 
-    order book     every move is conditional; what a condition meets decides between "done already" and OrderInOtherHands
-    SCM            a small real CA behind it; answers get lost, orders are declined, listings lag: see `FakeScm`
-    interrupted    wraps any port: something else happens before or after one of its calls, or the process is killed
+order book     every move is conditional; what a condition meets decides between "done already" and OrderInOtherHands
+SCM            a small real CA behind it; answers get lost, orders are declined, listings lag: see `FakeScm`
+interrupted    wraps any port: something else happens before or after one of its calls, or the process is killed
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from typing import Any, TypeVar, cast
 from cryptography import x509
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from tests.throwaway_ca import hierarchy, pem
+
 from renewal.domain.acm_rules import (
     ACM_KEY_ALGORITHMS,
     HeldCertificate,
@@ -42,7 +44,7 @@ from renewal.domain.errors import (
     RenewalError,
     UnknownDelegation,
 )
-from renewal.domain.keypair import KeyPair, PublicKey
+from renewal.domain.keypair import KeyPair, PublicKey, public_key_bytes
 from renewal.domain.order import ManagedCertificate, Order, OrderStatus, Replacement, Served, token_in
 from renewal.ports import (
     DelegationRecord,
@@ -54,7 +56,6 @@ from renewal.ports import (
     PasswordState,
     ReportedCertificate,
 )
-from tests.throwaway_ca import hierarchy, pem
 
 Path = tuple[str, str]
 
@@ -195,9 +196,7 @@ class FakeOrderBook:
         return found[0]
 
     def history(self, delegation: str, certificate: str) -> tuple[FinishedOrder, ...]:
-        return tuple(
-            row for row in self.rows if row.delegation == delegation and certificate in {"", row.certificate}
-        )
+        return tuple(row for row in self.rows if row.delegation == delegation and certificate in {"", row.certificate})
 
     # Moves of an open order
 
@@ -281,9 +280,7 @@ class FakeOrderBook:
         self._end(
             order,
             row,
-            lambda before: replace(
-                before, hold_until=hold_until, failures=before.failures + 1, last_error=error
-            ),
+            lambda before: replace(before, hold_until=hold_until, failures=before.failures + 1, last_error=error),
         )
 
     def _end(
@@ -309,9 +306,7 @@ class FakeOrderBook:
         self.records[delegation] = replace(self.delegation(delegation), inspection=inspection)
 
     def record_refusal(self, delegation: str, version: str, run_id: str) -> None:
-        self.records[delegation] = replace(
-            self.delegation(delegation), refused_version=version, refused_run=run_id
-        )
+        self.records[delegation] = replace(self.delegation(delegation), refused_version=version, refused_run=run_id)
 
 
 def _ended(order: Order, status: str, at: datetime) -> FinishedOrder:
@@ -390,9 +385,13 @@ class FakeScm:
 
     def reported(self, department_id: int) -> tuple[ReportedCertificate, ...]:
         self._called("reported")
-        known = {*self.revoked, *(one for one, order in self.orders.items() if order.request.department_id == department_id)}
+        known = {
+            *self.revoked,
+            *(one for one, order in self.orders.items() if order.request.department_id == department_id),
+        }
         return tuple(
-            ReportedCertificate(ssl_id, "", (), "REVOKED" if ssl_id in self.revoked else "ISSUED") for ssl_id in sorted(known)
+            ReportedCertificate(ssl_id, "", (), "REVOKED" if ssl_id in self.revoked else "ISSUED")
+            for ssl_id in sorted(known)
         )
 
     def enroll(self, request: EnrollRequest) -> int:
@@ -569,8 +568,6 @@ class FakeAcm:
 
 
 def _public(key: KeyPair) -> bytes:
-    from renewal.domain.keypair import public_key_bytes
-
     return public_key_bytes(key.private_key.public_key())
 
 

@@ -9,6 +9,18 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
+from tests.fakes import (
+    FakeAccounts,
+    FakeAcm,
+    FakeAnnouncer,
+    FakeArchive,
+    FakeObjects,
+    FakeOrderBook,
+    FakeScm,
+    FakeSeal,
+    HandClock,
+)
+
 from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.errors import NeedsPerson, OrderPending, RenewalError, Retryable
 from renewal.domain.keypair import KeyType
@@ -21,17 +33,6 @@ from renewal.steps.enroll import Enroll
 from renewal.steps.inspect_delegation import InspectDelegation
 from renewal.steps.payload import DelegationTask, Progress, Task
 from renewal.steps.report import Report
-from tests.fakes import (
-    FakeAccounts,
-    FakeAcm,
-    FakeAnnouncer,
-    FakeArchive,
-    FakeObjects,
-    FakeOrderBook,
-    FakeScm,
-    FakeSeal,
-    HandClock,
-)
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 QUIET = timedelta(minutes=5)
@@ -107,7 +108,9 @@ class System:
         sealer: KeySealer = instead.get("sealer", self.seal)
         acm: AcmStore = instead.get("acm", self.acm)
         token = lambda: f"token{next(self._tokens)}"  # noqa: E731  # as short as it is dull
-        accounts = FakeAccounts(instead.get("scm", self.scm), self.accounts.versions, self.accounts.refused, self.accounts.shown)
+        accounts = FakeAccounts(
+            instead.get("scm", self.scm), self.accounts.versions, self.accounts.refused, self.accounts.shown
+        )
         return Enroll(book, accounts, sealer, acm, self.clock, token, QUIET)(task or self.task())
 
     def collect(self, progress: Progress, **instead: Any) -> Progress:
@@ -117,7 +120,9 @@ class System:
         acm: AcmStore = instead.get("acm", self.acm)
         objects: ObjectStore = instead.get("objects", self.objects)
         announcer = instead.get("announcer", self.announcer)
-        accounts = FakeAccounts(instead.get("scm", self.scm), self.accounts.versions, self.accounts.refused, self.accounts.shown)
+        accounts = FakeAccounts(
+            instead.get("scm", self.scm), self.accounts.versions, self.accounts.refused, self.accounts.shown
+        )
         return Collect(book, accounts, opener, acm, objects, announcer, self.clock)(progress)
 
     def report(self, run_id: str = "run") -> dict[str, Any]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from renewal.domain.order import Order, OrderStatus
 from tests.unit.estate import IDP, NOW
+
+from renewal.domain.order import Order, OrderStatus
 
 
 def an_order(**changes: Any) -> Order:

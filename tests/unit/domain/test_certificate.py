@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import encodebytes
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,9 +11,12 @@ from functools import cache
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.throwaway_ca import SERVER, Issuer, hierarchy, pem
+from tests.unit.estate import NOW
 
 from renewal.domain.acm_rules import (
     CLIENT_AUTH,
@@ -24,8 +28,6 @@ from renewal.domain.acm_rules import (
 from renewal.domain.certificate import Certificate, Chain, Expectation, check, normalised_serial
 from renewal.domain.errors import AcmWouldRefuse, CertificateMismatch, ChainBroken
 from renewal.domain.keypair import KeyPair, KeyType, public_key_bytes
-from tests.throwaway_ca import SERVER, Issuer, hierarchy, pem
-from tests.unit.estate import NOW
 
 NAMES = ("idp.univ.example", "www.univ.example")
 EXPECTED = Expectation(NAMES, KeyType.P_256, 199, for_acm=True)
@@ -143,7 +145,11 @@ def test_two_authorities_that_signed_each_other_are_no_endless_way() -> None:
     [
         ("", ChainBroken, "not a list of PEM certificates"),
         ("<html>502 Bad Gateway</html>", ChainBroken, "not a list of PEM certificates"),
-        ("-----BEGIN CERTIFICATE-----\nTUlJ\n-----END CERTIFICATE-----\n", ChainBroken, "not a list of PEM certificates"),
+        (
+            "-----BEGIN CERTIFICATE-----\nTUlJ\n-----END CERTIFICATE-----\n",
+            ChainBroken,
+            "not a list of PEM certificates",
+        ),
         ("-----BEGIN CERTIFICATE-----\nTUlJ", ChainBroken, "not a list of PEM certificates"),
         ("université", ChainBroken, "not a list of PEM certificates"),
     ],
@@ -169,14 +175,18 @@ def test_a_leaf_without_its_issuer_is_broken() -> None:
     impostor = hierarchy().root.certify("Throw-Away EC CA", ec.generate_private_key(ec.SECP256R1()))
 
     for text in (pem(bundle()[0]), pem(bundle()[0], impostor.certificate, hierarchy().root.certificate)):
-        with pytest.raises(ChainBroken, match=r"the issuer of the certificate \(CN=Throw-Away EC CA\) did not come along"):
+        with pytest.raises(
+            ChainBroken, match=r"the issuer of the certificate \(CN=Throw-Away EC CA\) did not come along"
+        ):
             assembled(text)
 
 
 def test_a_self_signed_leaf_is_broken() -> None:
     """Our key under a certificate that we could have made ourselves."""
     private = key(KeyType.P_256).private_key
-    own = Issuer(leaf(names=["self.example"]), private).issue(private.public_key(), ["self.example"], not_before=NOW, days=9)
+    own = Issuer(leaf(names=["self.example"]), private).issue(
+        private.public_key(), ["self.example"], not_before=NOW, days=9
+    )
 
     with pytest.raises(ChainBroken):
         assembled(pem(own))
@@ -192,10 +202,6 @@ def test_a_chain_reads_back_what_it_wrote() -> None:
 @given(st.integers(0, 5), st.integers(30, 700), st.integers(1, 255))
 def test_one_flipped_byte_is_a_named_error_or_the_same_chain(which: int, where: int, flip: int) -> None:
     """A certificate that was changed on its way is not stored, and does not end in a traceback."""
-    from base64 import encodebytes
-
-    from cryptography.hazmat.primitives.serialization import Encoding
-
     der = bytearray(bundle()[which].public_bytes(Encoding.DER))
     der[where % len(der)] ^= flip
     spoilt = f"-----BEGIN CERTIFICATE-----\n{encodebytes(bytes(der)).decode()}-----END CERTIFICATE-----\n"
@@ -206,7 +212,9 @@ def test_one_flipped_byte_is_a_named_error_or_the_same_chain(which: int, where: 
     except (CertificateMismatch, ChainBroken):
         return
     assert chain.leaf.x509 == bundle()[0]
-    assert all(below.is_issued_by(above) for below, above in zip([chain.leaf, *chain.issuers], chain.issuers, strict=False))
+    assert all(
+        below.is_issued_by(above) for below, above in zip([chain.leaf, *chain.issuers], chain.issuers, strict=False)
+    )
 
 
 # ---- The checks ----------------------------------------------------------------------------------------------------
@@ -248,7 +256,9 @@ def test_a_certificate_that_is_not_what_was_asked_is_not_stored(certificate: x50
 
 def test_all_faults_are_told_at_once() -> None:
     """One page, one reading."""
-    with pytest.raises(CertificateMismatch, match=r"lacks .*; it expired .*; it lives longer .*; it is not for servers"):
+    with pytest.raises(
+        CertificateMismatch, match=r"lacks .*; it expired .*; it lives longer .*; it is not for servers"
+    ):
         checked(leaf(names=["x.example"], starts=NOW - timedelta(days=400), days=300, usages=[CLIENT]))
 
 
@@ -294,7 +304,10 @@ def test_the_facts_of_a_certificate_are_as_the_order_book_writes_them() -> None:
     certificate = Certificate(bundle()[0])
 
     assert certificate.serial == normalised_serial(f"00:{certificate.x509.serial_number:x}")
-    assert (certificate.not_before, certificate.not_after) == (NOW - timedelta(hours=8), NOW + timedelta(days=199, hours=-8))
+    assert (certificate.not_before, certificate.not_after) == (
+        NOW - timedelta(hours=8),
+        NOW + timedelta(days=199, hours=-8),
+    )
     assert certificate.names == NAMES
     assert certificate.key_type is KeyType.P_256
     assert certificate.issuer == "CN=Throw-Away EC CA"

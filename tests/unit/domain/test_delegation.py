@@ -6,12 +6,12 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
+from tests.unit.estate import DELEGATION, IDP
 
 from renewal.domain.calendar import PHASES, phase_at
 from renewal.domain.delegation import Profile, profile_of
 from renewal.domain.errors import KeyRefused, NameNotDelegated, ProfileRefused, TermRefused
 from renewal.domain.keypair import KeyType
-from tests.unit.estate import DELEGATION, IDP
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_profile_that_the_department_does_not_have_is_named_with_those_it_has(
 def test_names_outside_the_delegation_are_refused_with_what_is_inside() -> None:
     """The RAO reads this sentence."""
     DELEGATION.require_delegated(["idp.univ.example", "x.apps.univ.example"])
-    with pytest.raises(NameNotDelegated, match="sp.univ.example: not delegated to department 1698") as refused:
+    with pytest.raises(NameNotDelegated, match=r"sp.univ.example: not delegated to department 1698") as refused:
         DELEGATION.require_delegated(["idp.univ.example", "sp.univ.example"])
 
     assert "idp.univ.example, *.apps.univ.example" in str(refused.value)
@@ -84,7 +84,7 @@ def test_names_outside_the_delegation_are_refused_with_what_is_inside() -> None:
     ],
 )
 def test_a_mandate_holds_on_its_last_day(ends: date | None, now: datetime, has_ended: bool) -> None:
-    """"Until 23 November" includes the 23rd."""
+    """The 23rd is part of "until 23 November"; it ends with that day."""
     assert replace(DELEGATION, mandate_ends=ends).has_ended(now) is has_ended
 
 

@@ -107,23 +107,21 @@ def test_a_key_survives_sealing_as_pkcs8(key_type: KeyType) -> None:
 
 def test_what_is_no_key_is_refused_without_a_word_of_it() -> None:
     """The text of an error goes into the history of executions."""
-    with pytest.raises(ValueError, match="^not an unencrypted PKCS#8 private key$"):
+    with pytest.raises(ValueError, match=r"^not an unencrypted PKCS#8 private key$"):
         KeyPair.from_der(b"hunter2hunter2")
     encrypted = pair(KeyType.P_256).private_key.private_bytes(
         serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"hunter2")
     )
-    with pytest.raises(ValueError, match="^not an unencrypted PKCS#8 private key$"):
+    with pytest.raises(ValueError, match=r"^not an unencrypted PKCS#8 private key$"):
         KeyPair.from_der(encrypted)
 
 
 @pytest.mark.parametrize("key", [dsa.generate_private_key(1024), ec.generate_private_key(ec.SECP521R1())])  # noqa: S505
 def test_a_key_of_a_type_that_is_not_ordered_is_refused(key: dsa.DSAPrivateKey | ec.EllipticCurvePrivateKey) -> None:
     """It can't be one that was sealed here."""
-    der = key.private_bytes(
-        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    der = key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
 
-    with pytest.raises(ValueError, match="^a private key of a type that is not ordered$"):
+    with pytest.raises(ValueError, match=r"^a private key of a type that is not ordered$"):
         KeyPair.from_der(der)
 
 

@@ -62,7 +62,7 @@ def test_a_name_is_written_as_scm_and_certificates_write_it(text: str, name: str
 )
 def test_a_name_that_no_public_ca_certifies_is_refused_with_a_sentence(text: str, fault: str) -> None:
     """Whoever wrote it sees the name as written, and what to write."""
-    with pytest.raises(ValueError, match=".") as refused:
+    with pytest.raises(ValueError, match=r".") as refused:
         normalised(text)
 
     assert fault in str(refused.value)
@@ -80,12 +80,11 @@ def test_any_text_is_a_name_or_is_refused(text: str) -> None:
     """Nothing that a file can hold ends in a traceback, and what is taken is ASCII without blanks."""
     try:
         name = normalised(text)
-    except ValueError as refusal:
-        assert str(refusal)
-    else:
-        assert name.isascii()
-        assert name == "".join(name.split()).lower()
-        assert len(name) <= 253
+    except ValueError:
+        return
+    assert name.isascii()
+    assert name == "".join(name.split()).lower()
+    assert len(name) <= 253
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,12 @@ def test_a_full_request_is_read_whole() -> None:
 
     assert request.delegations == ("univ",)
     assert request.certificates == ("lab/idp", "lab/www")
-    assert (request.force, request.dry_run, request.all_due_is_right, request.open_orders_only) == (True, True, True, False)
+    assert (request.force, request.dry_run, request.all_due_is_right, request.open_orders_only) == (
+        True,
+        True,
+        True,
+        False,
+    )
     assert request.is_narrowed
 
 
@@ -92,19 +97,21 @@ def test_an_input_that_is_not_ours_ends_the_run_with_a_sentence(document: dict[s
 
 def test_all_faults_are_told_at_once() -> None:
     """One execution, one correction."""
-    with pytest.raises(InvalidRequest, match="unknown field 'x'; 'force' must be .*; 'reason' must be"):
+    with pytest.raises(InvalidRequest, match=r"unknown field 'x'; 'force' must be .*; 'reason' must be"):
         RunRequest.parse({"x": 1, "force": 2, "reason": 3})
 
 
 @pytest.mark.parametrize("document", [None, [], "univ", 5])
 def test_an_input_that_is_no_object_is_refused(document: object) -> None:
     """JSON knows more than objects."""
-    with pytest.raises(InvalidRequest, match="must be a JSON object, {} at least"):
+    with pytest.raises(InvalidRequest, match=r"must be a JSON object, {} at least"):
         RunRequest.parse(document)
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=10), lambda inner: st.lists(inner, max_size=3), max_leaves=4
+    st.none() | st.booleans() | st.integers() | st.text(max_size=10),
+    lambda inner: st.lists(inner, max_size=3),
+    max_leaves=4,
 )
 fields = st.sampled_from([*KNOWN.removeprefix("Known fields: ").split(", "), "other"])
 

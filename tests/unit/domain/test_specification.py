@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.unit.estate import NOW
 
 from renewal.domain.delegation import RenewalPolicy
 from renewal.domain.keypair import KeyType
 from renewal.domain.specification import Fault, read
-from tests.unit.estate import NOW
 
 FILE: dict[str, Any] = {
     "delegation": "univ",
@@ -23,6 +23,7 @@ FILE: dict[str, Any] = {
     "profile_id": 1018,
     "certificates": [{"name": "idp", "names": ["idp.univ.example"]}],
 }
+OF_A_CERTIFICATE = "arns, key, name, names, policy, profile_id, stores, term_days"
 ARN = "arn:aws:acm:eu-west-3:111122223333:certificate/0a1b2c3d-0000-4000-8000-000000000000"
 GONE = object()
 
@@ -123,7 +124,11 @@ def test_a_full_file_is_read_whole() -> None:
         ("certificates.0.names", [], "certificates[0].names: must have at least one name"),
         ("certificates.0.names.0", 5, "certificates[0].names[0]: must be a domain name, not int"),
         ("certificates.0.names.0", "idp", "certificates[0].names[0]: 'idp' has no dot; write the full domain name"),
-        ("certificates.0.name", "IDP", "certificates[0].name: must be 1 to 40 lower-case letters, digits and inner hyphens"),
+        (
+            "certificates.0.name",
+            "IDP",
+            "certificates[0].name: must be 1 to 40 lower-case letters, digits and inner hyphens",
+        ),
         (
             "certificates.0.key",
             "RSA-1024",
@@ -134,24 +139,48 @@ def test_a_full_file_is_read_whole() -> None:
         ("certificates.0.term_days", 99.5, "certificates[0].term_days: must be a whole number of 1 or more"),
         ("certificates.0.stores", [], "certificates[0].stores: must name at least one store: s3 or acm:<region>"),
         ("certificates.0.stores", "s3", "certificates[0].stores: must be a list"),
-        ("certificates.0.stores", ["gcs"], "certificates[0].stores[0]: must be s3 or acm:<region>, as in acm:eu-west-3"),
-        ("certificates.0.stores", ["acm:Paris"], "certificates[0].stores[0]: must be s3 or acm:<region>, as in acm:eu-west-3"),
+        (
+            "certificates.0.stores",
+            ["gcs"],
+            "certificates[0].stores[0]: must be s3 or acm:<region>, as in acm:eu-west-3",
+        ),
+        (
+            "certificates.0.stores",
+            ["acm:Paris"],
+            "certificates[0].stores[0]: must be s3 or acm:<region>, as in acm:eu-west-3",
+        ),
         ("certificates.0.stores", ["s3", "s3"], "certificates[0].stores[1]: 's3' stands here twice"),
         ("certificates.0.arns", [ARN], "certificates[0].arns: must map a region to the ARN of an ACM certificate"),
-        ("certificates.0.arns", {"eu-west-3": "x"}, "certificates[0].arns.eu-west-3: is not the ARN of an ACM certificate"),
-        ("certificates.0.arns", {"eu-west-1": ARN}, "certificates[0].arns.eu-west-1: is an ARN of eu-west-3, not of eu-west-1"),
+        (
+            "certificates.0.arns",
+            {"eu-west-3": "x"},
+            "certificates[0].arns.eu-west-3: is not the ARN of an ACM certificate",
+        ),
+        (
+            "certificates.0.arns",
+            {"eu-west-1": ARN},
+            "certificates[0].arns.eu-west-1: is an ARN of eu-west-3, not of eu-west-1",
+        ),
         ("certificates.0.arns", {"eu-west-3": ARN}, "certificates[0].arns: eu-west-3: no store acm:<region> says so"),
         ("certificates.0.profile_id", "OV", "certificates[0].profile_id: must be a whole number of 1 or more"),
         ("profile_id", "OV", "profile_id: must be a whole number of 1 or more"),
         ("profile_id", GONE, "certificates[0].profile_id: is missing, here and at the top of the file"),
-        ("certificates.0", "idp", "certificates[0]: must be a mapping with arns, key, name, names, policy, profile_id, stores, term_days"),
-        ("certificates.0.nmaes", [], "certificates[0].nmaes: unknown field; known here: arns, key, name, names, policy, "
-         "profile_id, stores, term_days"),
+        ("certificates.0", "idp", f"certificates[0]: must be a mapping with {OF_A_CERTIFICATE}"),
+        (
+            "certificates.0.nmaes",
+            [],
+            (
+                "certificates[0].nmaes: unknown field; known here: arns, key, name, names, policy, "
+                "profile_id, stores, term_days"
+            ),
+        ),
         (
             "orgId",
             5,
-            "orgId: unknown field; known here: address, certificates, delegated_names, delegation, department_id, "
-            "mandate_ends, organisation, policy, profile_id, rao_email",
+            (
+                "orgId: unknown field; known here: address, certificates, delegated_names, delegation, department_id, "
+                "mandate_ends, organisation, policy, profile_id, rao_email"
+            ),
         ),
         # duplicates
         ("delegated_names.1", "IDP.univ.example", "delegated_names[1]: 'idp.univ.example' stands here twice"),
@@ -164,51 +193,70 @@ def test_a_full_file_is_read_whole() -> None:
         (
             "certificates.0.names.0",
             "sp.univ.example",
-            "certificates[0].names: 'sp.univ.example' is not delegated: delegated are idp.univ.example, *.apps.univ.example; "
-            "ask the RAO for sp.univ.example itself",
+            (
+                "certificates[0].names: 'sp.univ.example' is not delegated: delegated are idp.univ.example, "
+                "*.apps.univ.example; "
+                "ask the RAO for sp.univ.example itself"
+            ),
         ),
         (
             "certificates.0.names.0",
             "*.idp.univ.example",
-            "certificates[0].names: '*.idp.univ.example' is not delegated: the entry idp.univ.example permits exactly that name; "
-            "a wildcard needs the entry *.idp.univ.example",
+            (
+                "certificates[0].names: '*.idp.univ.example' is not delegated: the entry idp.univ.example "
+                "permits exactly that name; "
+                "a wildcard needs the entry *.idp.univ.example"
+            ),
         ),
         (
             "certificates.0.names.0",
             "test.idp.univ.example",
-            "certificates[0].names: 'test.idp.univ.example' is not delegated: the entry idp.univ.example permits exactly that "
-            "name, nothing below it; delegate test.idp.univ.example itself",
+            (
+                "certificates[0].names: 'test.idp.univ.example' is not delegated: the entry idp.univ.example "
+                "permits exactly that "
+                "name, nothing below it; delegate test.idp.univ.example itself"
+            ),
         ),
         (
             "certificates.0.names.0",
             "apps.univ.example",
-            "certificates[0].names: 'apps.univ.example' is not delegated: the entry *.apps.univ.example permits what is below "
-            "apps.univ.example, not apps.univ.example; delegate apps.univ.example too",
+            (
+                "certificates[0].names: 'apps.univ.example' is not delegated: the entry *.apps.univ.example "
+                "permits what is below "
+                "apps.univ.example, not apps.univ.example; delegate apps.univ.example too"
+            ),
         ),
         (
             "delegated_names",
             [],
-            "certificates[0].names: 'idp.univ.example' is not delegated: delegated are no names at all; "
-            "ask the RAO for idp.univ.example itself",
+            (
+                "certificates[0].names: 'idp.univ.example' is not delegated: delegated are no names at all; "
+                "ask the RAO for idp.univ.example itself"
+            ),
         ),
         # policies
         (
             "policy",
             {"floor_days": 100},
-            "certificates[0].policy.floor_days: 100 days of a lifetime of 199 would renew in a loop; "
-            "at most 99 (half of it), or leave it out: the ratio follows the lifetime",
+            (
+                "certificates[0].policy.floor_days: 100 days of a lifetime of 199 would renew in a loop; "
+                "at most 99 (half of it), or leave it out: the ratio follows the lifetime"
+            ),
         ),
         ("policy", {"floor_days": -1}, "policy.floor_days: must be a whole number of days, 0 or more"),
         ("policy", {"floor_days": "30 days"}, "policy.floor_days: must be a whole number of days, 0 or more"),
         ("policy", {"days": 30}, "policy.days: unknown field; known here: floor_days, ratio"),
         ("policy", 30, "policy: must be a mapping with floor_days, ratio"),
         *(
-            ("policy", {"ratio": ratio}, "policy.ratio: must be a share of the lifetime between 0.1 and 0.5; "
-             "more would renew in a loop")
+            (
+                "policy",
+                {"ratio": ratio},
+                ("policy.ratio: must be a share of the lifetime between 0.1 and 0.5; more would renew in a loop"),
+            )
             for ratio in (0.6, 0, 33, True, "1/3", float("nan"))
         ),
     ],
-)  # fmt: skip
+)
 def test_a_fault_says_where_what_and_how_to_mend_it(path: str, value: Any, fault: str) -> None:
     """One mistake, one sentence: whoever wrote the file needs no manual."""
     assert faults_of(changed(path, value)) == [fault]
@@ -219,7 +267,9 @@ def test_a_floor_is_held_against_the_term_and_the_calendar_of_the_day() -> None:
     document = changed("policy", {"floor_days": 60})
 
     assert not faults_of(document)
-    assert "60 days of a lifetime of 99 would renew in a loop" in faults_of(document, datetime(2027, 4, 1, tzinfo=UTC))[0]
+    assert (
+        "60 days of a lifetime of 99 would renew in a loop" in faults_of(document, datetime(2027, 4, 1, tzinfo=UTC))[0]
+    )
     document["certificates"][0]["term_days"] = 100
     assert "60 days of a lifetime of 100 would renew in a loop; at most 50" in faults_of(document)[0]
 
@@ -269,12 +319,17 @@ def test_a_fault_names_its_place_as_people_write_paths() -> None:
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.dates() | st.datetimes(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10) | st.integers(), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10) | st.integers(), inner, max_size=3)
+    ),
     max_leaves=6,
 )
 places = st.sampled_from(
     [*FILE, "policy", "address", "mandate_ends", "certificates.0", "certificates.0.names.0"]
-    + [f"certificates.0.{name}" for name in ("name", "names", "key", "profile_id", "term_days", "stores", "arns", "policy")]
+    + [
+        f"certificates.0.{name}"
+        for name in ("name", "names", "key", "profile_id", "term_days", "stores", "arns", "policy")
+    ]
 )
 
 

@@ -7,7 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
+from tests.assertions import assert_leaf_first, assert_pair, assert_whole_store
+from tests.fakes import Killed, interrupted, killed
+from tests.throwaway_ca import hierarchy, pem
+from tests.unit.estate import IDP, NOW, PATH, System, served_by
 
 from renewal.domain.certificate import Certificate
 from renewal.domain.errors import (
@@ -29,10 +34,6 @@ from renewal.domain.errors import (
 )
 from renewal.domain.order import OrderStatus
 from renewal.steps.payload import Progress
-from tests.assertions import assert_leaf_first, assert_pair, assert_whole_store
-from tests.fakes import Killed, interrupted, killed
-from tests.throwaway_ca import hierarchy, pem
-from tests.unit.estate import IDP, NOW, PATH, System, served_by
 
 EVERYWHERE = replace(IDP, stores=("acm:eu-west-3", "acm:us-east-1", "s3"))
 
@@ -486,6 +487,18 @@ def test_the_serial_in_the_book_is_the_one_in_the_store(system: System) -> None:
     served = system.renew()
     text = system.objects.files[f"univ/idp/{served.serial}/cert.pem"]
 
-    from cryptography import x509
-
     assert Certificate(x509.load_pem_x509_certificate(text.encode())).serial == served.serial
+
+
+def test_a_number_that_scm_does_not_know_any_more_is_looked_up_before_it_is_believed(system: System) -> None:
+    """Some releases answer so for a declined order; the details know better, also within the ten minutes."""
+    system.scm.polls = 1
+    progress = system.enroll()
+    with pytest.raises(OrderPending):
+        system.collect(progress)
+    system.scm.answers["collect"] = OrderUnknown("-5101")
+    system.scm.orders[5001].status = "DECLINED"
+
+    with pytest.raises(OrderDeclined):
+        system.collect(progress)
+    assert not system.book.orders

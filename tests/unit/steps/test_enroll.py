@@ -8,6 +8,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.assertions import assert_ordered_once
+from tests.fakes import Killed, interrupted, killed
+from tests.unit.estate import DELEGATION, IDP, NOW, PATH, QUIET, System, served_by
 
 from renewal.domain.delegation import Profile
 from renewal.domain.errors import (
@@ -31,9 +34,7 @@ from renewal.domain.finding import Finding
 from renewal.domain.keypair import KeyType, public_key_bytes, requested_key
 from renewal.domain.order import OrderStatus, Replacement, token_in
 from renewal.ports import Inspection
-from tests.assertions import assert_ordered_once
-from tests.fakes import Killed, interrupted, killed
-from tests.unit.estate import DELEGATION, IDP, NOW, PATH, QUIET, System, served_by
+
 
 def lose_and_look(system: System, posts: int = 1) -> None:
     """The answer to the first of *posts* that never arrive is lost, and one look a second later finds nothing."""
@@ -294,7 +295,7 @@ def test_an_intent_that_cannot_be_written_is_never_posted(system: System) -> Non
 
 
 def test_when_scm_is_down_at_the_look_nothing_is_concluded(system: System) -> None:
-    """"I could not look" is not "there is nothing"."""
+    """Not to have looked is not to have found nothing."""
     system.scm.lost_before = 1
     with pytest.raises(OrderUnconfirmed):
         system.enroll()

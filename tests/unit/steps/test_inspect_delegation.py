@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from tests.unit.estate import DELEGATION, IDP, NOW, PATH, System, served_by
 
 from renewal.domain.delegation import Profile
 from renewal.domain.errors import (
@@ -24,7 +25,6 @@ from renewal.domain.keypair import KeyType
 from renewal.ports import Inspection, PasswordState
 from renewal.steps.login import Logins
 from renewal.steps.payload import DelegationTask
-from tests.unit.estate import DELEGATION, IDP, NOW, PATH, System, served_by
 
 
 def the_task(system: System, **changes: Any) -> DelegationTask:
@@ -202,7 +202,10 @@ def test_what_scm_revoked_is_added_to_the_plan_before_everything_else(system: Sy
 
     answer = system.inspect(the_task(system, certificates=(other,)))
 
-    assert [(one["certificate"], one["causes"]) for one in answer["certificates"]] == [("idp", ["revoked"]), ("old", ["age"])]
+    assert [(one["certificate"], one["causes"]) for one in answer["certificates"]] == [
+        ("idp", ["revoked"]),
+        ("old", ["age"]),
+    ]
     assert inspection_of(system).revoked == (4000,)
 
 

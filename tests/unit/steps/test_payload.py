@@ -7,13 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.unit.estate import NOW, System
 
 from renewal.domain.errors import PlanUnreadable
 from renewal.steps.payload import DelegationTask, Progress, Task
-from tests.unit.estate import NOW, System
 
 TASK = Task("run", NOW, "univ", "idp", ("age", "asked"), forced=True)
-ITEM = DelegationTask("run", NOW, "univ", dry_run=True, whole=False, certificates=(TASK, replace(TASK, certificate="www")))
+ITEM = DelegationTask(
+    "run", NOW, "univ", dry_run=True, whole=False, certificates=(TASK, replace(TASK, certificate="www"))
+)
 PROGRESS = Progress("run", "univ", "idp", "t1", 5001, "ordered")
 
 
@@ -70,7 +72,9 @@ def test_no_payload_carries_a_secret(system: System) -> None:
     inspected = system.inspect(system.plan()[0])
     progress = system.enroll(Task.parse(inspected["certificates"][0]))
     order = system.book.orders["univ", "idp"]
-    written = str([inspected, progress.payload(), *system.archive.documents.values(), system.collect(progress).payload()])
+    written = str(
+        [inspected, progress.payload(), *system.archive.documents.values(), system.collect(progress).payload()]
+    )
 
     assert order.csr.splitlines()[1] not in written
     assert "BEGIN" not in written

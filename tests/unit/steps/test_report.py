@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.unit.estate import DELEGATION, IDP, NOW, PATH, System, caught, child, served_by
 
 from renewal.domain.errors import (
     AddressRefused,
@@ -20,7 +21,6 @@ from renewal.domain.keypair import KeyType
 from renewal.domain.limits import Limits
 from renewal.steps.outcomes import CertificateOutcome, Failure, failure, read_outcomes
 from renewal.steps.report import Report
-from tests.unit.estate import DELEGATION, IDP, NOW, PATH, System, caught, child, served_by
 
 
 def row_of(report: dict[str, Any], path: str = "univ/idp") -> dict[str, Any]:
@@ -331,9 +331,7 @@ def test_a_map_that_failed_as_a_whole_is_reported_for_everybody() -> None:
     assert {row["error"] for row in report["certificates"]} == {"ResultMissing"}
     for one in report["delegations"]:
         assert one["error"] == "ResultMissing"
-        assert one["text"] == (
-            "the run left no result for this delegation: runs/run1/results.json is not there"
-        )
+        assert one["text"] == ("the run left no result for this delegation: runs/run1/results.json is not there")
     assert metrics(system)["RunCompleted"] == 1
 
 
@@ -341,7 +339,9 @@ def test_one_missing_result_is_a_failure_of_its_delegation() -> None:
     """A child execution that vanished is not a success."""
     system = three_delegations()
     system.check_expiry("run1")
-    system.archive.write_results("run1", [system._child(task) for task in system.plan("run1") if task.delegation != "b"])
+    system.archive.write_results(
+        "run1", [system._child(task) for task in system.plan("run1") if task.delegation != "b"]
+    )
 
     report = system.report("run1")
 
@@ -371,7 +371,7 @@ def test_a_certificate_without_a_result_in_a_good_delegation_was_deferred(system
 
 def test_a_run_whose_facts_are_gone_cannot_be_told(system: System) -> None:
     """Then the execution fails: silence is an error."""
-    with pytest.raises(PlanUnreadable, match="runs/nobody/facts.json is not there"):
+    with pytest.raises(PlanUnreadable, match=r"runs/nobody/facts.json is not there"):
         system.report("nobody")
 
 
