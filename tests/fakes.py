@@ -540,7 +540,8 @@ class FakeAcm:
             arn = (self._find(pair, region) if retried else None) or self._new_arn(region)
         elif (held := self._describe(arn)).serial != pair.chain.leaf.serial:
             require_same_key_type(held, pair.key.key_type)
-            require_usages_kept(held, pair.chain.leaf.extended_key_usages)
+            leaf = pair.chain.leaf
+            require_usages_kept(held, pair.key.key_type, extended=leaf.extended_key_usages, key_usages=leaf.key_usages)
         if arn not in self.held or self.held[arn].chain.leaf.serial != pair.chain.leaf.serial:
             self.held[arn] = pair
             self.imports[arn] += 1

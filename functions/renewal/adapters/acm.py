@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID
 
 from renewal.adapters.aws import translated
 from renewal.domain.acm_rules import HeldCertificate, require_same_key_type, require_usages_kept
-from renewal.domain.certificate import Certificate, normalised_serial
+from renewal.domain.certificate import KEY_USAGES, Certificate, normalised_serial
 from renewal.domain.errors import (
     AcmCertificateMissing,
     AcmQuotaReached,
@@ -77,7 +77,7 @@ class Acm:
     def foresee(self, certificate: ManagedCertificate) -> None:
         """Raise AcmWouldRefuse or AcmCertificateMissing when an import could never succeed."""
         for region in certificate.spec.acm_regions:
-            arn = _known_arn(certificate, region)
+            arn = certificate.arn_in(region, certificate.spec.key_type)
             if arn is not None:
                 require_same_key_type(self._held(region, arn), certificate.spec.key_type)
 
@@ -94,7 +94,8 @@ class Acm:
         if held.serial == pair.chain.leaf.serial:
             return arn
         require_same_key_type(held, pair.key.key_type)
-        require_usages_kept(held, pair.chain.leaf.extended_key_usages)
+        leaf = pair.chain.leaf
+        require_usages_kept(held, pair.key.key_type, extended=leaf.extended_key_usages, key_usages=leaf.key_usages)
         self._reimport(pair, region, arn)
         return self._verified(pair, region, arn)
 
@@ -145,6 +146,9 @@ class Acm:
             serial=normalised_serial(described.get("Serial", "")),
             key_algorithm=described.get("KeyAlgorithm", ""),
             extended_key_usages=_usages(described.get("ExtendedKeyUsages", [])),
+            key_usages=frozenset(
+                usage["Name"] for usage in described.get("KeyUsages", []) if usage.get("Name") in KEY_USAGES
+            ),
         )
 
     # ---- Calls -----------------------------------------------------------------------------------------
@@ -171,14 +175,6 @@ class Acm:
     def _reimport(self, pair: Pair, region: str, arn: str) -> None:
         """Import without tags, which ACM does not permit here."""
         self._client_for(region).import_certificate(CertificateArn=arn, **_parts(pair))
-
-
-def _known_arn(certificate: ManagedCertificate, region: str) -> str | None:
-    """The ARN that the operator names, or the one served from; None after a change of key type."""
-    served, spec = certificate.served, certificate.spec
-    if region in spec.arns:
-        return spec.arns[region]
-    return served.arns.get(region) if served and served.key_type is spec.key_type else None
 
 
 def _require_importable(pair: Pair) -> None:

@@ -28,6 +28,9 @@ class HeldCertificate:
     serial: str
     key_algorithm: str
     extended_key_usages: frozenset[str] = frozenset()
+    """Dotted object identifiers."""
+    key_usages: frozenset[str] = frozenset()
+    """ACM's names: `DIGITAL_SIGNATURE`, `KEY_ENCIPHERMENT`, …"""
 
 
 def is_same_key_type(held_algorithm: str, key_type: KeyType) -> bool:
@@ -45,12 +48,19 @@ def require_same_key_type(held: HeldCertificate, key_type: KeyType) -> None:
         raise AcmWouldRefuse(msg)
 
 
-def require_usages_kept(held: HeldCertificate, new_usages: frozenset[str]) -> None:
-    """Raise AcmWouldRefuse when the new certificate drops an extended key usage; clientAuth alone may go."""
-    dropped = held.extended_key_usages - new_usages - {CLIENT_AUTH}
-    if dropped:
+def require_usages_kept(
+    held: HeldCertificate, key_type: KeyType, *, extended: frozenset[str], key_usages: frozenset[str]
+) -> None:
+    """Raise AcmWouldRefuse when the new certificate drops a usage that the one under the ARN has.
+
+    *extended*, *key_usages*: those of the new certificate. Two may go: clientAuth, and keyEncipherment of ECDSA
+    certificates. A held certificate without a list of usages restricts nothing.
+    """
+    may_go = {CLIENT_AUTH} | ({"KEY_ENCIPHERMENT"} if key_type.algorithm == "EC" else set())
+    dropped = (held.extended_key_usages - extended) | (held.key_usages - key_usages)
+    if lost := sorted(dropped - may_go):
         msg = (
-            f"the new certificate lacks extended key usages that {held.arn} has ({', '.join(sorted(dropped))}); "
+            f"the new certificate lacks key usages that {held.arn} has ({', '.join(lost)}); "
             "ACM refuses to drop them on the same ARN"
         )
         raise AcmWouldRefuse(msg)

@@ -17,6 +17,18 @@ from renewal.domain.keypair import KeyType, public_key_bytes
 
 ONE_DAY = timedelta(days=1)
 
+_KEY_USAGE_BITS = {
+    "digital_signature": "DIGITAL_SIGNATURE",
+    "content_commitment": "NON_REPUDIATION",
+    "key_encipherment": "KEY_ENCIPHERMENT",
+    "data_encipherment": "DATA_ENCIPHERMENT",
+    "key_agreement": "KEY_AGREEMENT",
+    "key_cert_sign": "CERTIFICATE_SIGNING",
+    "crl_sign": "CRL_SIGNING",
+}
+KEY_USAGES = frozenset(_KEY_USAGE_BITS.values())
+"""ACM's names of the bits of the keyUsage extension."""
+
 
 def normalised_serial(text: str) -> str:
     """Return a serial as upper-case hexadecimal without separators or leading zeros (SCM reference §3.6)."""
@@ -71,6 +83,15 @@ class Certificate:
         except x509.ExtensionNotFound:
             return frozenset()
         return frozenset(usage.dotted_string for usage in extension.value)
+
+    @property
+    def key_usages(self) -> frozenset[str]:
+        """The bits of the keyUsage extension in ACM's names (RFC 5280 §4.2.1.3); empty when it is absent."""
+        try:
+            usage = self.x509.extensions.get_extension_for_class(x509.KeyUsage).value
+        except x509.ExtensionNotFound:
+            return frozenset()
+        return frozenset(acm_name for name, acm_name in _KEY_USAGE_BITS.items() if getattr(usage, name))
 
     @property
     def is_self_signed(self) -> bool:

@@ -119,6 +119,17 @@ class ManagedCertificate:
     """Orders in a row that ended in failure."""
     last_error: str = ""
 
+    def arn_in(self, region: str, key_type: KeyType) -> str | None:
+        """Return the ARN to import into: the operator's, or the one served from.
+
+        None makes a new one: for a first import, and for another key type, which ACM never takes under an ARN
+        (AWS: acm/latest/userguide/import-reimport.html).
+        """
+        if region in self.spec.arns:
+            return self.spec.arns[region]
+        served = self.served
+        return served.arns.get(region) if served and served.key_type is key_type else None
+
 
 @dataclass(frozen=True, slots=True)
 class Replacement:

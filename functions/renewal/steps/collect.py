@@ -135,7 +135,7 @@ class Collect:
         retried = certificate.order is not None and certificate.order.status is OrderStatus.ISSUED
         for region in spec.acm_regions:
             if region not in order.arns:
-                arn = self.acm.put(pair, region, _arn(certificate, order, region), retried=retried)
+                arn = self.acm.put(pair, region, certificate.arn_in(region, order.key_type), retried=retried)
                 order = self.book.record_import(order, region, arn)
         if S3 in spec.stores:
             self.objects.put(pair)
@@ -156,16 +156,6 @@ class Collect:
 
 def _expected(order: Order, certificate: ManagedCertificate) -> Expectation:
     return Expectation(order.names, order.key_type, order.term_days, for_acm=bool(certificate.spec.acm_regions))
-
-
-def _arn(certificate: ManagedCertificate, order: Order, region: str) -> str | None:
-    """The ARN to re-import into; None makes a new one, which a changed key type needs (aws-facts: re-import)."""
-    if region in certificate.spec.arns:
-        return certificate.spec.arns[region]
-    served = certificate.served
-    if served is None or served.key_type is not order.key_type:
-        return None
-    return served.arns.get(region)
 
 
 def _served(order: Order, leaf: Certificate, certificate: ManagedCertificate, now: datetime) -> Served:

@@ -346,9 +346,20 @@ def test_acm_never_changes_the_key_type_of_an_arn(key_type: KeyType, held: str) 
 
 def test_acm_lets_only_client_auth_go() -> None:
     """CAs have stopped to certify clientAuth; anything else that was there must stay."""
-    server = frozenset({"1.3.6.1.5.5.7.3.1"})
+    server, none = frozenset({"1.3.6.1.5.5.7.3.1"}), frozenset[str]()
 
-    require_usages_kept(HELD, server)
-    require_usages_kept(HELD, server | {"1.3.6.1.5.5.7.3.4"})
-    with pytest.raises(AcmWouldRefuse, match=r"lacks extended key usages that arn:x has \(1.3.6.1.5.5.7.3.1\)"):
-        require_usages_kept(HELD, frozenset({CLIENT_AUTH}))
+    require_usages_kept(HELD, KeyType.RSA_2048, extended=server, key_usages=none)
+    require_usages_kept(HELD, KeyType.RSA_2048, extended=server | {"1.3.6.1.5.5.7.3.4"}, key_usages=none)
+    with pytest.raises(AcmWouldRefuse, match=r"lacks key usages that arn:x has \(1.3.6.1.5.5.7.3.1\)"):
+        require_usages_kept(HELD, KeyType.RSA_2048, extended=frozenset({CLIENT_AUTH}), key_usages=none)
+
+
+def test_acm_lets_key_encipherment_go_from_ec_certificates_only() -> None:
+    """RFC 5480 forbids it for ECDSA, so ACM forgives its absence there; an RSA certificate must keep it."""
+    held = replace(HELD, key_usages=frozenset({"DIGITAL_SIGNATURE", "KEY_ENCIPHERMENT"}))
+    signs = frozenset({"DIGITAL_SIGNATURE"})
+    extended = held.extended_key_usages
+
+    require_usages_kept(held, KeyType.P_256, extended=extended, key_usages=signs)
+    with pytest.raises(AcmWouldRefuse, match=r"lacks key usages that arn:x has \(KEY_ENCIPHERMENT\)"):
+        require_usages_kept(held, KeyType.RSA_2048, extended=extended, key_usages=signs)
