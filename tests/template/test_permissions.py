@@ -29,15 +29,7 @@ ORDER_CONTEXT: dict[str, str | tuple[str, ...]] = {
 
 def roles(stack: Stack) -> dict[str, list[Statement]]:
     """The statements of every role, its managed policies included."""
-    managed = {stack.arn(one.logical_id): one for one in stack.resources("AWS::IAM::ManagedPolicy")}
-    found = {}
-    for role in stack.resources("AWS::IAM::Role"):
-        inline = [policy["PolicyDocument"] for policy in role.properties.get("Policies", [])]
-        attached = [
-            managed[arn].properties["PolicyDocument"] for arn in role.properties.get("ManagedPolicyArns", [])
-        ]
-        found[role.logical_id] = statements([*inline, *attached])
-    return found
+    return {role.logical_id: statements(stack.policies(role.logical_id)) for role in stack.resources("AWS::IAM::Role")}
 
 
 def documents(stack: Stack) -> Iterator[tuple[Resource, Mapping[str, Any]]]:
@@ -167,13 +159,10 @@ def test_every_role_can_be_bounded(stack: Stack) -> None:
     boundary = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
     bounded = Stack(TEMPLATE, {"PermissionsBoundary": boundary})
     found = {
-        role.logical_id: role.properties.get("PermissionsBoundary")
-        for role in bounded.resources("AWS::IAM::Role")
+        role.logical_id: role.properties.get("PermissionsBoundary") for role in bounded.resources("AWS::IAM::Role")
     }
     assert set(found.values()) == {boundary}
-    assert not [
-        role for role in stack.resources("AWS::IAM::Role") if "PermissionsBoundary" in role.properties
-    ]
+    assert not [role for role in stack.resources("AWS::IAM::Role") if "PermissionsBoundary" in role.properties]
 
 
 def test_every_role_is_assumed_by_one_service_for_this_account_only(stack: Stack) -> None:

@@ -118,9 +118,7 @@ def test_there_is_one_way_out_and_it_has_the_address(network: Stack) -> None:
     private = routes[network.name("PrivateRoutes")]
     assert private["NatGatewayId"] == network.name("Gateway")
     assert private["DestinationCidrBlock"] == "0.0.0.0/0"
-    assert not [
-        one for one in network.resources() if "EgressOnly" in one.type or "Ipv6" in str(one.properties)
-    ]
+    assert not [one for one in network.resources() if "EgressOnly" in one.type or "Ipv6" in str(one.properties)]
     tables = {one.properties["SubnetId"]: one.properties["RouteTableId"]
               for one in network.resources("AWS::EC2::SubnetRouteTableAssociation")}  # fmt: skip
     assert tables[network.name("PrivateSubnet")] == network.name("PrivateRoutes")

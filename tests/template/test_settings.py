@@ -62,22 +62,16 @@ def test_the_state_machine_gets_every_function_it_names_and_no_other(
     assert all(value == {"Fn::GetAtt": [name, "Arn"]} for name, value in given.items())
 
 
-def test_the_states_that_have_a_function_wait_longer_than_it_lives(
-    stack: Stack, machine: dict[str, Any]
-) -> None:
+def test_the_states_that_have_a_function_wait_longer_than_it_lives(stack: Stack, machine: dict[str, Any]) -> None:
     """The other way round the state machine starts a second one beside the first."""
     for function in stack.resources("AWS::Lambda::Function"):
         state = task_of(machine, function.logical_id)
         assert state.body["TimeoutSeconds"] > function.properties["Timeout"], state.path
 
 
-def test_a_lookup_after_a_lost_answer_comes_after_the_quiet_period(
-    stack: Stack, machine: dict[str, Any]
-) -> None:
+def test_a_lookup_after_a_lost_answer_comes_after_the_quiet_period(stack: Stack, machine: dict[str, Any]) -> None:
     """Else the retries end before anything may be posted again, and each such order costs a day."""
-    retry = next(
-        one for one in task_of(machine, "EnrollFunction").body["Retry"] if "AnswerLost" in one["ErrorEquals"]
-    )
+    retry = next(one for one in task_of(machine, "EnrollFunction").body["Retry"] if "AnswerLost" in one["ErrorEquals"])
     waits = [
         min(retry["IntervalSeconds"] * retry["BackoffRate"] ** turn, retry["MaxDelaySeconds"])
         for turn in range(retry["MaxAttempts"])
@@ -97,9 +91,7 @@ def test_a_function_that_was_idle_for_a_fortnight_is_waited_for(machine: dict[st
 
 def test_only_functions_that_talk_to_scm_are_in_the_vpc(stack: Stack) -> None:
     """Deciding and reporting must work when the way out does not."""
-    inside = {
-        one.logical_id for one in stack.resources("AWS::Lambda::Function") if "VpcConfig" in one.properties
-    }
+    inside = {one.logical_id for one in stack.resources("AWS::Lambda::Function") if "VpcConfig" in one.properties}
     assert inside == IN_VPC
     assert len({json.dumps(stack.resource(one).properties["VpcConfig"]) for one in inside}) == 1
 
@@ -147,10 +139,7 @@ def test_a_start_that_cannot_be_delivered_is_kept(stack: Stack) -> None:
 def test_the_error_that_ends_a_run_stands_in_the_runbook(machine: dict[str, Any]) -> None:
     """It is the first thing that somebody sees."""
     named = {
-        state.body["Error"]
-        for scope in scopes(machine)
-        for state in scope.states.values()
-        if "Error" in state.body
+        state.body["Error"] for scope in scopes(machine) for state in scope.states.values() if "Error" in state.body
     }
     assert named == ENDS_OF_A_RUN
     text = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")

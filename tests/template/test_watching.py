@@ -67,11 +67,7 @@ def runbook() -> dict[str, str]:
 def emitted() -> set[str]:
     """The names of the metrics that the report's function writes."""
     tree = ast.parse(inspect.getsource(report._metrics))
-    texts = {
-        node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     return {text for text in texts if re.fullmatch(r"(?:[A-Z][a-z]+){2,}", text)}
 
 
@@ -118,9 +114,7 @@ def test_our_metrics_carry_the_dimension_that_the_functions_give_them(
             assert dimensions == {"service": environment["POWERTOOLS_SERVICE_NAME"]}, name
 
 
-def test_aws_publishes_the_other_metrics_under_these_dimensions(
-    stack: Stack, alarms: dict[str, Resource]
-) -> None:
+def test_aws_publishes_the_other_metrics_under_these_dimensions(stack: Stack, alarms: dict[str, Resource]) -> None:
     """`ExecutionThrottled` is singular, and Scheduler knows groups only."""
     for namespace, name, dimensions in watched(stack, alarms):
         if namespace != "certmandate":
@@ -149,9 +143,7 @@ def test_the_dead_mans_switch_looks_at_whole_days(alarms: dict[str, Resource]) -
 def test_an_alarm_goes_off_at_its_threshold_and_not_before(alarms: dict[str, Resource]) -> None:
     """Days left alarm downwards, all else upwards: a reversed comparison is silent when it matters."""
     for name, alarm in alarms.items():
-        downwards = (
-            any(metric.startswith("LeastDays") for _, metric, _ in metrics_of(alarm)) or name == "RunMissing"
-        )
+        downwards = any(metric.startswith("LeastDays") for _, metric, _ in metrics_of(alarm)) or name == "RunMissing"
         assert alarm.properties["ComparisonOperator"].startswith("LessThan") is downwards, name
         if "Statistic" in alarm.properties and any(
             metric.startswith("LeastDays") for _, metric, _ in metrics_of(alarm)
@@ -179,9 +171,7 @@ def test_every_alarm_tells_and_is_taken_back(stack: Stack, alarms: dict[str, Res
         assert alarm.properties["AlarmName"] == f"certmandate-{name}"
 
 
-def test_an_alarms_notice_passes_the_topics_policy_and_its_key(
-    stack: Stack, alarms: dict[str, Resource]
-) -> None:
+def test_an_alarms_notice_passes_the_topics_policy_and_its_key(stack: Stack, alarms: dict[str, Resource]) -> None:
     """With a key that CloudWatch may not use, an alarm turns red and nobody is told."""
     policy = stack.resource("NoticesPolicy").properties["PolicyDocument"]
     key = stack.resource("WatchKey").properties["KeyPolicy"]
@@ -273,6 +263,4 @@ def test_the_runbook_uses_outputs_and_resources_that_exist(stack: Stack, source:
     outputs = set(source["Outputs"])
     assert set(re.findall(r"\(out (?:\$STACK )?(\w+)\)", text)) <= outputs
     assert set(re.findall(r"out \$STACK-network (\w+)", text)) <= network
-    assert set(re.findall(r"--logical-resource-id (\w+)", text)) <= {
-        one.logical_id for one in stack.resources()
-    }
+    assert set(re.findall(r"--logical-resource-id (\w+)", text)) <= {one.logical_id for one in stack.resources()}

@@ -71,9 +71,7 @@ def statements(documents: Iterable[Mapping[str, Any]]) -> list[Statement]:
     return [
         Statement.read(body)
         for document in documents
-        for body in (
-            document["Statement"] if isinstance(document["Statement"], list) else [document["Statement"]]
-        )
+        for body in (document["Statement"] if isinstance(document["Statement"], list) else [document["Statement"]])
     ]
 
 
@@ -83,9 +81,7 @@ def allowed(policies: Iterable[Statement], request: Request) -> bool:
     return effects == {"Allow"}
 
 
-def _holds(
-    operator: str, key: str, wanted: tuple[str, ...], context: Mapping[str, str | tuple[str, ...]]
-) -> bool:
+def _holds(operator: str, key: str, wanted: tuple[str, ...], context: Mapping[str, str | tuple[str, ...]]) -> bool:
     found = {name.lower(): value for name, value in context.items()}.get(key.lower())
     if operator == "Null":
         return (found is None) == (wanted == ("true",))

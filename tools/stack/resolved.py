@@ -20,6 +20,7 @@ IN_A_VPC: Mapping[str, str] = MappingProxyType(
 )
 """The parameters of a stack whose functions leave by the registered address."""
 
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 _NAMED_BY = {
     "AWS::DynamoDB::Table": "TableName",
     "AWS::IAM::Role": "RoleName",
@@ -78,10 +79,22 @@ class _Intrinsics(Intrinsics):
 
 
 class Stack:
-    """A template of CloudFormation with parameters; SAM's macro is applied where the template asks for it."""
+    """A template of CloudFormation with parameters; SAM's macro is applied where the template asks for it.
 
-    def __init__(self, template: Path, parameters: Mapping[str, str] = MappingProxyType({})) -> None:
+    suffix: what AWS appends to the names that it makes up.
+    names: names of resources that are known, by logical id.
+    """
+
+    def __init__(
+        self,
+        template: Path,
+        parameters: Mapping[str, str] = _NOTHING,
+        *,
+        suffix: str = "-A1B2C3D4E5F6",
+        names: Mapping[str, str] = _NOTHING,
+    ) -> None:
         self._body = load(template, parameters).body
+        self._suffix, self._names = suffix, names
         self._values = {
             name: _value(spec, parameters.get(name, spec.get("Default", "")))
             for name, spec in self._body.get("Parameters", {}).items()
@@ -110,6 +123,8 @@ class Stack:
 
     def name(self, logical_id: str) -> str:
         """Return the name that a resource would have; where AWS appends random characters, so does this."""
+        if logical_id in self._names:
+            return self._names[logical_id]
         body = self._body["Resources"][logical_id]
         property_name = _NAMED_BY.get(body["Type"], "Name")
         given = self._intrinsics.value(body.get("Properties", {}).get(property_name, ABSENT))
@@ -117,8 +132,15 @@ class Stack:
             return str(given)
         if body["Type"] == "AWS::KMS::Key":
             return f"00000000-0000-0000-0000-{logical_id.lower()}"
-        made_up = f"{STACK_NAME}-{logical_id}-A1B2C3D4E5F6"
+        made_up = f"{STACK_NAME}-{logical_id}{self._suffix}"
         return made_up.lower() if body["Type"] == "AWS::S3::Bucket" else made_up
+
+    def policies(self, role: str) -> list[Mapping[str, Any]]:
+        """Return the documents of a role's policies: its own, and those of the template that are attached to it."""
+        properties = self.resource(role).properties
+        managed = {self.arn(one.logical_id): one for one in self.resources("AWS::IAM::ManagedPolicy")}
+        attached = [managed[arn].properties for arn in properties.get("ManagedPolicyArns", ())]
+        return [policy["PolicyDocument"] for policy in [*properties.get("Policies", ()), *attached]]
 
     def _exists(self, body: Mapping[str, Any]) -> bool:
         return "Condition" not in body or self._intrinsics.condition(body["Condition"])

@@ -1,0 +1,149 @@
+"""Least privilege, measured: every call of two whole runs against the role that makes it, and the other way round."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from local.estate import load_estate
+from local.lifetime import OPERATOR
+from local.run import TEMPLATE, LocalSystem
+from stack.authorization import Place, asked
+from stack.observed import Observed, observing
+from stack.policy import Request, Statement, allowed, statements
+from stack.resolved import ACCOUNT, REGION, Stack
+
+ROOT = Path(__file__).resolve().parents[2]
+FUNCTIONS = ("CheckExpiryRole", "InspectDelegationRole", "EnrollRole", "CollectRole", "ReportRole")
+LOG_DELIVERY = (
+    "CreateLogDelivery", "CreateLogStream", "GetLogDelivery", "UpdateLogDelivery", "DeleteLogDelivery",
+    "ListLogDeliveries", "PutLogEvents", "PutResourcePolicy", "DescribeResourcePolicies", "DescribeLogGroups",
+)  # fmt: skip
+RUNS = {"campus": {}, "troubled": {"certificates": ["rivemort/annuaire"]}}
+"""An estate that ends well, and an order that SCM refuses."""
+
+BY_LAMBDA = "Lambda writes the logs itself, with the function's role"
+BY_STATES = "inside Step Functions, which the local AWS does not do over HTTP"
+BY_SCHEDULER = "nothing fires schedules on this machine"
+IN_A_RACE = "looks at the audit rows when another run has ended its order (the crash campaign does it)"
+LARGE = "results of more than a few megabytes are written in parts"
+UNSEEN: Mapping[str, str] = {
+    "CollectRole acm:ListCertificates": "after a crash between an import and its record (the crash campaign)",
+    "CollectRole dynamodb:Query": IN_A_RACE,
+    "EnrollRole dynamodb:Query": IN_A_RACE,
+    "RenewalRole s3:AbortMultipartUpload": LARGE,
+    "RenewalRole s3:GetObject": f"of results: AWS asks it of a ResultWriter; {LARGE}",
+    "RenewalRole s3:ListMultipartUploadParts": LARGE,
+    "RenewalRole states:DescribeExecution": BY_STATES,
+    "RenewalRole states:StartExecution": BY_STATES,
+    "RenewalRole states:StopExecution": BY_STATES,
+    "ScheduleRole sqs:SendMessage": BY_SCHEDULER,
+    "ScheduleRole states:StartExecution": BY_SCHEDULER,
+    **{f"{role} logs:{action}": BY_LAMBDA for role in FUNCTIONS for action in ("CreateLogStream", "PutLogEvents")},
+    **{f"RenewalRole logs:{action}": BY_STATES for action in LOG_DELIVERY},
+}
+"""Granted actions that two runs on this machine do not show, and why."""
+
+
+class Proof:
+    """What was asked for by which role, and what the roles permit."""
+
+    def __init__(self, seen: list[Observed], stack: Stack) -> None:
+        self.stack = stack
+        place = Place(ACCOUNT, REGION, stack.arn("StoreKey"))
+        functions = stack.resources("AWS::Lambda::Function")
+        roles = {stack.name(one.logical_id): one.properties["Role"].rsplit("-", 1)[-1] for one in functions}
+        roles["states"] = "RenewalRole"
+        self.requests = {
+            (roles[observed.call.who], observed.call.operation, request.action, request.resource): request
+            for observed in seen
+            for request in asked(observed, place)
+        }
+        self.roles = {
+            one.logical_id: statements(stack.policies(one.logical_id)) for one in stack.resources("AWS::IAM::Role")
+        }
+
+    def asked_by(self, role: str) -> list[Request]:
+        """Everything that a role asked for."""
+        return [request for (who, *_), request in self.requests.items() if who == role]
+
+
+@pytest.fixture(scope="module")
+def proof() -> Proof:
+    """Two runs of the shipped state machine with the shipped functions."""
+    seen: list[Observed] = []
+    for name, request in RUNS.items():
+        estate = load_estate(ROOT / "examples" / name, datetime.now(UTC))
+        with observing() as calls, LocalSystem(estate) as system:
+            calls.clear()  # what brought the past about
+            system.execute(request, lambda _history: None)
+            key = system.aws.outputs["OrderKeyArn"]
+        seen += [_with_key(one, key) for one in calls if one.call.who != OPERATOR]
+    return Proof(seen, Stack(TEMPLATE, suffix="", names={"OrderKey": "order-key"}))
+
+
+def _with_key(observed: Observed, key: str) -> Observed:
+    """The key has another random name in each run."""
+    if observed.body.get("KeyId") != key:
+        return observed
+    return replace(observed, body={**observed.body, "KeyId": key.rsplit("/", 1)[0] + "/order-key"})
+
+
+def test_every_call_of_a_run_is_permitted_to_the_role_that_makes_it(proof: Proof) -> None:
+    """The local AWS enforces nothing: without this, a missing permission shows in the first night on AWS."""
+    refused = [
+        (role, request.action, request.resource)
+        for (role, *_), request in proof.requests.items()
+        if not allowed(proof.roles[role], request)
+    ]
+    assert not refused
+    assert len(proof.requests) > 100
+
+
+def test_every_granted_action_is_used_or_its_absence_explained(proof: Proof) -> None:
+    """What nobody uses is there for whoever breaks in; and excuses must not outlive what they excuse."""
+    assert {f"{role} {action}" for role, _, action in _idle(proof)} == set(UNSEEN)
+
+
+def test_of_what_this_machine_can_show_nearly_everything_is_used(proof: Proof) -> None:
+    """A long list of explanations is none."""
+    granted = sum(len(one.actions) for one in _allows(proof))
+    elsewhere = sum(1 for reason in UNSEEN.values() if reason in (BY_LAMBDA, BY_STATES, BY_SCHEDULER))
+    assert (granted - len(UNSEEN)) / (granted - elsewhere) > 0.85
+
+
+def test_taking_any_used_permission_away_makes_a_call_fail(proof: Proof) -> None:
+    """Two statements that permit the same hide that one of them is too wide."""
+    superfluous = []
+    for role, found in proof.roles.items():
+        requests = proof.asked_by(role)
+        for index, statement in enumerate(found):
+            for action in statement.actions if statement.effect == "Allow" else ():
+                if f"{role} {action}" in UNSEEN and not _uses(proof, role, replace(statement, actions=(action,))):
+                    continue
+                less = replace(statement, actions=tuple(one for one in statement.actions if one != action))
+                mutant = [*found[:index], less, *found[index + 1 :]]
+                if all(allowed(mutant, request) for request in requests):
+                    superfluous.append((role, statement.sid, action))
+    assert not superfluous
+
+
+def _allows(proof: Proof) -> list[Statement]:
+    return [one for found in proof.roles.values() for one in found if one.effect == "Allow"]
+
+
+def _idle(proof: Proof) -> Iterator[tuple[str, str, str]]:
+    """Role, statement and action of everything that is granted and was not asked for."""
+    for role, found in proof.roles.items():
+        for statement in found:
+            for action in statement.actions if statement.effect == "Allow" else ():
+                if not _uses(proof, role, replace(statement, actions=(action,))):
+                    yield role, statement.sid, action
+
+
+def _uses(proof: Proof, role: str, statement: Statement) -> bool:
+    return any(statement.applies(request) for request in proof.asked_by(role))
