@@ -252,7 +252,7 @@ def test_a_dropped_usage_is_found_before_the_import(acm: Acm, eu: Any):
 
     with (
         counted(eu, "ImportCertificate") as calls,
-        pytest.raises(AcmWouldRefuse, match="extended key usages"),
+        pytest.raises(AcmWouldRefuse, match="lacks key usages"),
     ):
         acm.put(renewed(pair), REGION, arn, retried=False)
 
