@@ -60,6 +60,16 @@ class Finished:
             return cause
 
 
+def parameters(scm_base_url: str, wait_factor: float) -> dict[str, str]:
+    """Return the template's parameters for the simulator at *scm_base_url* and waits shortened by *wait_factor*."""
+    return {
+        "ScmUrl": scm_base_url,
+        "ScmOauthUrl": scm_base_url,
+        "ScmTokenUrl": scm_base_url.removesuffix("/api") + TOKEN_PATH,
+        "QuietSeconds": str(max(1, round(QUIET_SECONDS * wait_factor))),
+    }
+
+
 class LocalSystem:
     """AWS and SCM on this machine with an estate in them; a context manager.
 
@@ -74,25 +84,25 @@ class LocalSystem:
         try:
             self.simulator = Simulator(estate.world)
             self.scm = self._resources.enter_context(Server(self.simulator, port=scm_port))
-            origin = self.scm.base_url.removesuffix("/api")
             self.aws = self._resources.enter_context(
                 LocalAws(
                     TEMPLATE,
-                    parameters={
-                        "ScmUrl": self.scm.base_url,
-                        "ScmOauthUrl": self.scm.base_url,
-                        "ScmTokenUrl": origin + TOKEN_PATH,
-                        "QuietSeconds": str(max(1, round(QUIET_SECONDS * wait_factor))),
-                    },
+                    parameters=parameters(self.scm.base_url, wait_factor),
                     wait_factor=wait_factor,
                     port=aws_port,
                     function_environment={"SSL_CERT_FILE": str(self.scm.ca_file)},
                 )
             )
-            Seed(self.aws, self.simulator).plant(estate)
+            self._plant(estate)
         except BaseException:
             self._resources.close()
             raise
+
+    def _plant(self, estate: Estate) -> None:
+        """Without ACM's limit of one import a second and region: in the past there was time enough."""
+        limit, self.aws.acm_imports_per_second = self.aws.acm_imports_per_second, None
+        Seed(self.aws, self.simulator).plant(estate)
+        self.aws.acm_imports_per_second = limit
 
     def __enter__(self) -> Self:
         """Return itself."""

@@ -15,6 +15,7 @@ from cryptography.x509 import Certificate
 
 from local.aws import LocalAws
 from local.estate import Estate
+from local.in_process import InProcessAws
 from local.provisioner import ACCOUNT
 from renewal.adapters.acm import Acm
 from renewal.adapters.keys import KmsOpener, KmsSealer
@@ -41,7 +42,7 @@ _COLLECTED_AFTER = timedelta(minutes=2)
 class Seed:
     """Plants estates into a local AWS, and into a simulator that was started with the estate's world."""
 
-    aws: LocalAws
+    aws: LocalAws | InProcessAws
     simulator: Simulator
 
     @property
@@ -55,12 +56,10 @@ class Seed:
         editor = OrderBookEditor(self.aws.client("dynamodb"), self.aws.outputs["OrdersTable"])
         for specification in estate.specifications:
             editor.apply(_without_arns(specification), now)
-        limit, self.aws.acm_imports_per_second = self.aws.acm_imports_per_second, None
         statuses = {past.comments: past.status for past in estate.world.certificates if past.label}
         labelled = [order for order in self.simulator.orders if order.label]
         for order in sorted(labelled, key=lambda one: statuses[one.comments] in OPEN):
             self._relive(order, estate, is_open=statuses[order.comments] in OPEN)
-        self.aws.acm_imports_per_second = limit
         for specification in estate.specifications:
             self._remember_password(specification.delegation.name, estate, now)
             if specification != _without_arns(specification):

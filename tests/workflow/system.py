@@ -1,0 +1,121 @@
+"""The shipped state machine with the shipped handlers inside this process; SCM over real HTTPS beside it."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+from uuid import uuid4
+
+from local.estate import Estate, load_estate
+from local.in_process import InProcessAws
+from local.run import TEMPLATE, parameters
+from local.seed import Seed
+from renewal import wiring
+from renewal.adapters import aws as clients
+from renewal.adapters.scm.connection import new_http_client
+from scm_simulator import Simulator
+from scm_simulator.server import Server
+
+ENROLL = "POST /api/ssl/v1/enroll"
+HANDLERS = {
+    "CheckExpiryFunction": "check_expiry",
+    "InspectDelegationFunction": "inspect_delegation",
+    "EnrollFunction": "enroll",
+    "CollectFunction": "collect",
+    "ReportFunction": "report",
+}
+
+
+@dataclass(frozen=True)
+class Ended:
+    """An execution that has ended, with its report when there is one."""
+
+    execution: Mapping[str, Any]
+    report: Mapping[str, Any] | None
+
+    @property
+    def status(self) -> str:
+        return str(self.execution["status"])
+
+    @property
+    def outcomes(self) -> dict[str, str]:
+        """What became of each certificate: the outcome, or the error's name."""
+        assert self.report is not None, self.execution
+        rows = self.report["certificates"]
+        return {f"{row['delegation']}/{row['name']}": row["error"] or row["outcome"] for row in rows}
+
+    def row(self, path: str) -> Mapping[str, Any]:
+        assert self.report is not None, self.execution
+        return next(row for row in self.report["certificates"] if f"{row['delegation']}/{row['name']}" == path)
+
+
+@dataclass(frozen=True)
+class System:
+    """One estate with its AWS and its SCM."""
+
+    aws: InProcessAws
+    simulator: Simulator
+
+    def start(self, request: Any) -> str:
+        return self.aws.start_execution(self.aws.outputs["StateMachineArn"], f"run-{uuid4().hex}", request)
+
+    def run(self, request: Any = None) -> Ended:
+        return self.end(self.start({} if request is None else request))
+
+    def end(self, arn: str) -> Ended:
+        executions = importlib.import_module("local.executions")
+        executions.wait(arn, importlib.import_module("local.provisioner").ACCOUNT, self.aws.region, 60)
+        execution = self.aws.history(arn)["execution"]
+        return Ended(execution, self._report(execution["name"]))
+
+    def orders_posted(self) -> int:
+        """How often SCM was asked to enroll since it started."""
+        return sum(call.operation == ENROLL for call in self.simulator.calls)
+
+    def calls(self, operation: str) -> int:
+        return sum(operation in call.operation for call in self.simulator.calls)
+
+    def _report(self, run_id: str) -> Mapping[str, Any] | None:
+        s3 = self.aws.client("s3")
+        try:
+            answer = s3.get_object(Bucket=self.aws.outputs["StoreBucket"], Key=f"runs/{run_id}/report.json")
+        except s3.exceptions.NoSuchKey:
+            return None
+        report: Mapping[str, Any] = json.loads(answer["Body"].read())
+        return report
+
+
+@contextmanager
+def started(folder: Path) -> Iterator[System]:
+    """Start the estate in *folder*; waits are left out altogether."""
+    estate = load_estate(folder, datetime.now(UTC))
+    simulator = Simulator(estate.world)
+    with (
+        Server(simulator) as server,
+        InProcessAws(TEMPLATE, {}, parameters=parameters(server.base_url, 0.0), wait_factor=0.0) as aws,
+        patch.dict("os.environ", {**aws.variables("EnrollFunction"), "SSL_CERT_FILE": str(server.ca_file)}),
+    ):
+        with new_http_client() as http, patch.object(wiring, "new_http_client", lambda: http):
+            yield _planted(aws, simulator, estate)
+
+
+def _planted(aws: InProcessAws, simulator: Simulator, estate: Estate) -> System:
+    _forget_wiring()
+    aws.handlers.update({name: importlib.import_module(module).handler for name, module in HANDLERS.items()})
+    Seed(aws, simulator).plant(estate)
+    return System(aws, simulator)
+
+
+def _forget_wiring() -> None:
+    """A new environment starts cold."""
+    for made in vars(wiring).values():
+        if hasattr(made, "cache_clear"):
+            made.cache_clear()
+    clients._clients.clear()
