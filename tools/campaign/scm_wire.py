@@ -35,8 +35,10 @@ class ScmWire(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Hand the request over, unless it is struck."""
 
+        run_id = self._wire.invocation.run_id
+
         def effect() -> httpx.Response:
-            return self._sent(request)
+            return self._sent(request, run_id)
 
         def lost() -> NoReturn:
             message = "struck"
@@ -55,7 +57,7 @@ class ScmWire(httpx.BaseTransport):
         )
         return answer
 
-    def _sent(self, request: httpx.Request) -> httpx.Response:
+    def _sent(self, request: httpx.Request, run_id: str) -> httpx.Response:
         try:
             answer = self._simulator.handle_request(request)
             answer.read()
@@ -65,5 +67,5 @@ class ScmWire(httpx.BaseTransport):
         if answer.status_code == REFUSED:
             headers = request.headers
             secret = headers.get("password") or headers.get("authorization", "")
-            self._refusals.append(Refusal(self._wire.invocation.run_id, (headers.get("login", ""), secret)))
+            self._refusals.append(Refusal(run_id, (headers.get("login", ""), secret)))
         return answer

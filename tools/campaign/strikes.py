@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -88,7 +90,7 @@ class ModeStrike:
 
     def late(self, crossing: Crossing) -> Any:
         """The caller gives up on a request that arrives all the same, some minutes later."""
-        self.time.later(LATE_SECONDS, lambda: _swallow(crossing.effect))
+        self.time.later(LATE_SECONDS, lambda: _apart(crossing.effect))
         return crossing.lost()
 
     def rival_before(self, crossing: Crossing) -> Any:
@@ -108,12 +110,16 @@ def _die(crossing: Crossing) -> Any:
     raise Killed
 
 
-def _swallow(effect: Callable[[], Any]) -> None:
-    """A late effect has nobody who would see its error."""
-    try:
-        effect()
-    except Exception:  # noqa: BLE001, S110 - whatever it is, the connection is gone
-        pass
+def _apart(effect: Callable[[], Any]) -> None:
+    """A late effect happens in nobody's thread, and nobody sees its answer or its error."""
+
+    def act() -> None:
+        with contextlib.suppress(Exception, Killed):
+            effect()
+
+    thread = threading.Thread(target=act)
+    thread.start()
+    thread.join()
 
 
 _HITS: dict[Mode, Callable[[ModeStrike, Crossing], Any]] = {

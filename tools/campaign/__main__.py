@@ -1,0 +1,107 @@
+"""`python -m campaign`: run the crash campaign, print its table, write build/campaign.json."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import sys
+import time
+import warnings
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from campaign.cases import Case, cases, record
+from campaign.runner import play_all
+from campaign.sabotage import SABOTAGES
+from campaign.scenarios import SCENARIOS
+from campaign.stage import Stage
+from campaign.table import Findings, show, versions, write
+
+ROOT = Path(__file__).parents[2]
+QUICK = 6
+"""Cases a scenario of a quick campaign."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Return 0 without a violation, 1 with one, 2 on wrong usage."""
+    options = _parser().parse_args(arguments)
+    warnings.filterwarnings("ignore", category=UserWarning, module="aws_lambda_powertools")
+    console, started, began = Console(), datetime.now(UTC), time.monotonic()
+    findings = Findings()
+    with Stage() as stage:
+        stage.environments.sabotage = SABOTAGES.get(options.sabotage, stage.environments.sabotage)
+        _strike_all(stage, options, findings, console)
+    model = _model(options, console)
+    document = {
+        "command": "python -m campaign " + " ".join(sys.argv[1:] if arguments is None else arguments),
+        "started_at": started.isoformat(timespec="seconds"),
+        "seconds": round(time.monotonic() - began, 1),
+        "seed": options.seed,
+        "sabotage": options.sabotage,
+        "versions": versions(ROOT),
+        **findings.document(),
+        "model": model,
+    }
+    show(findings, console)
+    write(options.output, document)
+    for outcome in findings.broken:
+        console.print(f"{outcome.scenario}: {outcome.boundary}, {outcome.mode}", style="red")
+        console.print("\n".join(f"    {text}" for text in outcome.violations), markup=False)
+    sequences = f", {model['sequences']} random histories" if model else ""
+    console.print(
+        f"{document['boundaries']} boundaries, {document['cases']} cases{sequences}: "
+        f"{document['violations']} violations, in {document['seconds']} s (seed {options.seed}); {options.output}"
+    )
+    return 1 if findings.broken or (model and model["failed"]) else 0
+
+
+def _strike_all(stage: Stage, options: argparse.Namespace, findings: Findings, console: Console) -> None:
+    for scenario in SCENARIOS:
+        if options.scenario not in scenario.name:
+            continue
+        boundaries = record(stage, scenario)
+        findings.boundaries[scenario.name] = len(boundaries)
+        chosen = _chosen(list(cases(scenario, boundaries)), options)
+        scenario.prepare(stage)
+        before = time.monotonic()
+        for outcome in play_all(stage, chosen, jobs=options.jobs, seed=options.seed):
+            findings.add(outcome)
+        seconds = time.monotonic() - before
+        console.print(f"{scenario.name}: {len(boundaries)} boundaries, {len(chosen)} cases, {seconds:.0f} s")
+
+
+def _chosen(every: list[Case], options: argparse.Namespace) -> list[Case]:
+    matching = [case for case in every if options.boundary in str(case.boundary)]
+    if not options.quick:
+        return matching
+    return random.Random(options.seed).sample(matching, min(QUICK, len(matching)))  # noqa: S311
+
+
+def _model(options: argparse.Namespace, console: Console) -> dict[str, object]:
+    if not options.model:
+        return {}
+    from campaign.histories import explore  # noqa: PLC0415 - hypothesis is wanted by this part only
+
+    console.print(f"model: {options.model} random histories")
+    return explore(options.model, options.seed, options.jobs)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m campaign", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK} cases of each scenario, chosen by the seed")
+    parser.add_argument("--seed", type=int, default=1, help="for the choice of cases, jitter and random histories")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes side by side")
+    parser.add_argument("--scenario", default="", help="only scenarios whose name holds this text")
+    parser.add_argument("--boundary", default="", help="only boundaries that hold this text")
+    parser.add_argument("--model", type=int, default=0, help="also play so many random histories")
+    parser.add_argument("--sabotage", choices=sorted(SABOTAGES), default="", help="break a protection on purpose")
+    parser.add_argument("--output", type=Path, default=ROOT / "build" / "campaign.json", help="where to write")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

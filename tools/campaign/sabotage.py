@@ -1,0 +1,130 @@
+"""The product without one of its protections. A campaign that does not see the difference proves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from campaign.environments import Saboteur
+from renewal.adapters.acm import Acm
+from renewal.adapters.objects import S3Certificates, _files, _folder, _pointer_to
+from renewal.domain.order import Order
+from renewal.ports import CertificateAuthority, EnrollRequest, Pair
+from renewal.steps.collect import Collect
+from renewal.steps.enroll import Enroll
+
+
+@dataclass(frozen=True, slots=True)
+class PostAgain(Enroll):
+    """Posts again at once when an answer was lost, as most clients do."""
+
+    def _resume(self, order: Order, authority: CertificateAuthority) -> Order:
+        if order.ssl_id is not None:
+            return order
+        return self._post(self.book.claim_post(order, self.clock()), authority)
+
+
+@dataclass(frozen=True, slots=True)
+class SkipIntent(Enroll):
+    """Posts first, and writes down what it ordered when SCM has answered."""
+
+    def _post(self, order: Order, authority: CertificateAuthority) -> Order:
+        return self.book.record_ordered(order, order.ssl_id or 0)
+
+    def _begin(self, *arguments: Any) -> Order:
+        posted = replace(self, book=_PostsFirst(self.book, arguments[2]))
+        return Enroll._begin(posted, *arguments)  # noqa: SLF001
+
+
+@dataclass(frozen=True)
+class _PostsFirst:
+    """An order book whose intent is written after the POST."""
+
+    book: Any
+    authority: CertificateAuthority
+
+    def open(self, order: Order) -> None:
+        request = EnrollRequest(
+            order.department_id, order.profile_id, order.term_days, order.names, order.csr, order.comment
+        )
+        ssl_id = self.authority.enroll(request)
+        self.book.open(replace(order, ssl_id=ssl_id))
+
+    def record_ordered(self, order: Order, _ssl_id: int) -> Order:
+        certificate = self.book.certificate(order.delegation, order.certificate)
+        return self.book.record_ordered(order, certificate.order.ssl_id)  # type: ignore[no-any-return]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.book, name)
+
+
+class PointerFirst(S3Certificates):
+    """Flips the pointer, and then writes what it points to."""
+
+    def put(self, pair: Pair) -> None:
+        leaf, folder = pair.chain.leaf, _folder(pair.spec.delegation, pair.spec.name)
+        self._flip(f"{folder}/current.json", _pointer_to(leaf, folder), self._current(folder))
+        for name, content in _files(pair).items():
+            self._write(f"{folder}/{leaf.serial}/{name}", content)
+
+
+class ImportAgain(Acm):
+    """Imports without looking whether an earlier try has imported already."""
+
+    def put(self, pair: Pair, region: str, arn: str | None, *, retried: bool) -> str:
+        del retried
+        return super().put(pair, region, arn, retried=False)
+
+
+@dataclass(frozen=True)
+class _Forgetful:
+    """An order book that does not remember refused credentials."""
+
+    book: Any
+
+    def record_refusal(self, delegation: str, version: str, run_id: str) -> None:
+        """Remember nothing."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.book, name)
+
+
+def _as(kind: type[Any], step: Any) -> Any:
+    return kind(**{one.name: getattr(step, one.name) for one in fields(step)})
+
+
+def _post_again(name: str, step: Any) -> Any:
+    return _as(PostAgain, step) if name == "enroll" else step
+
+
+def _skip_intent(name: str, step: Any) -> Any:
+    return _as(SkipIntent, step) if name == "enroll" else step
+
+
+def _pointer_first(name: str, step: Any) -> Any:
+    if not isinstance(step, Collect) or name != "collect":
+        return step
+    objects: Any = step.objects
+    return replace(step, objects=PointerFirst(objects._client, objects._bucket))  # noqa: SLF001
+
+
+def _import_again(name: str, step: Any) -> Any:
+    if not isinstance(step, Collect) or name != "collect":
+        return step
+    acm: Any = step.acm
+    return replace(step, acm=ImportAgain(acm._client_for))  # noqa: SLF001
+
+
+def _forget_refusals(name: str, step: Any) -> Any:
+    return replace(step, book=_Forgetful(step.book)) if name in {"inspect_delegation", "enroll", "collect"} else step
+
+
+SABOTAGES: Mapping[str, Saboteur] = {
+    "post-again": _post_again,
+    "skip-intent": _skip_intent,
+    "pointer-first": _pointer_first,
+    "import-again": _import_again,
+    "forget-refusals": _forget_refusals,
+}
+"""What can be broken on purpose, by name."""

@@ -1,0 +1,111 @@
+"""What a campaign found: the table that people read, and build/campaign.json."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from campaign.cases import Outcome
+from campaign.strikes import Mode
+
+_LIBRARIES = ("boto3", "cryptography", "httpx", "hypothesis", "moto")
+
+
+@dataclass
+class Findings:
+    """Outcomes as they come in."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    boundaries: dict[str, int] = field(default_factory=dict)
+    """Boundaries by scenario."""
+    not_reached: list[str] = field(default_factory=list)
+
+    def add(self, outcome: Outcome) -> None:
+        """Take one more."""
+        self.outcomes.append(outcome)
+        if not outcome.has_hit:
+            self.not_reached.append(f"{outcome.scenario}: {outcome.boundary}, {outcome.mode}")
+
+    @property
+    def broken(self) -> list[Outcome]:
+        """Those with violations."""
+        return [one for one in self.outcomes if one.violations]
+
+    def document(self) -> dict[str, Any]:
+        """The same as JSON."""
+        operations = sorted({one.operation for one in self.outcomes})
+        return {
+            "boundaries": sum(self.boundaries.values()),
+            "boundaries_by_scenario": self.boundaries,
+            "modes": [mode.value for mode in Mode],
+            "cases": len(self.outcomes),
+            "violations": sum(len(one.violations) for one in self.outcomes),
+            "not_reached": self.not_reached,
+            "runs_that_failed_and_said_so": sum(1 for one in self.outcomes if one.struck_run != "SUCCEEDED"),
+            "table": {
+                operation: _row([one for one in self.outcomes if one.operation == operation])
+                for operation in operations
+            },
+            "broken": [one.document() for one in self.broken],
+        }
+
+
+def _row(outcomes: Iterable[Outcome]) -> Mapping[str, Mapping[str, int]]:
+    cases: Counter[str] = Counter()
+    broken: Counter[str] = Counter()
+    for one in outcomes:
+        cases[one.mode] += 1
+        broken[one.mode] += bool(one.violations)
+    return {mode: {"cases": cases[mode], "violated": broken[mode]} for mode in sorted(cases)}
+
+
+def show(findings: Findings, console: Console) -> None:
+    """Print the table: operations by modes, `cases` or `violated/cases`."""
+    table = Table(title="boundaries x modes: cases (violated/cases where any is)", show_lines=False)
+    table.add_column("operation", overflow="fold")
+    for mode in Mode:
+        table.add_column(mode.value, justify="right")
+    rows: Mapping[str, Mapping[str, Mapping[str, int]]] = findings.document()["table"]
+    for operation, row in rows.items():
+        table.add_row(operation, *(_cell(row.get(mode.value)) for mode in Mode))
+    console.print(table)
+
+
+def _cell(counts: Mapping[str, int] | None) -> str:
+    if counts is None:
+        return ""
+    return f"[red]{counts['violated']}/{counts['cases']}" if counts["violated"] else str(counts["cases"])
+
+
+def write(path: Path, document: Mapping[str, Any]) -> None:
+    """Write build/campaign.json."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def versions(root: Path) -> Mapping[str, str]:
+    """Return what was tested: the commit, Python, and the libraries that play a part."""
+    commit = _git(root, ["rev-parse", "--short", "HEAD"])
+    return {
+        "commit": commit + ("+" if _git(root, ["status", "--porcelain", "--", "functions", "infra"]) else ""),
+        "python": platform.python_version(),
+        **{name: version(name) for name in _LIBRARIES},
+    }
+
+
+def _git(root: Path, arguments: Sequence[str]) -> str:
+    command = ["git", "-C", str(root), *arguments]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
