@@ -69,8 +69,8 @@ def read_yaml(path: Path) -> YamlDocument:
         return YamlDocument(path, loader.construct_document(node), lines)  # type: ignore[no-untyped-call]
     except yaml.YAMLError as error:
         raise FilesInvalid([_yaml_fault(path, error)]) from None
-    except (ValueError, RecursionError) as error:
-        raise FilesInvalid([FileFault(path, 1, f"not usable YAML: {error}")]) from None
+    except RecursionError:
+        raise FilesInvalid([FileFault(path, 1, "is nested too deeply")]) from None
     finally:
         loader.dispose()  # type: ignore[no-untyped-call]
 
@@ -106,12 +106,27 @@ def _walk(
     seen.add(id(node))
     if not node.tag.startswith("tag:yaml.org,2002:"):
         yield place, f"the tag {node.tag} is not known here; write the plain value"
-    if isinstance(node, yaml.SequenceNode):
+    if isinstance(node, yaml.ScalarNode):
+        yield from ((place, text) for text in _scalar_faults(node))
+    elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
             lines[*place, index] = item.start_mark.line + 1
             yield from _walk(item, (*place, index), lines, seen)
     elif isinstance(node, yaml.MappingNode):
         yield from _walk_mapping(node, place, lines, seen)
+
+
+def _scalar_faults(node: yaml.ScalarNode) -> Iterator[str]:
+    """What looks like a date and is none, and the like: YAML itself would not say where it stands."""
+    loader = yaml.SafeLoader("")
+    try:
+        loader.construct_object(node)
+    except ValueError as error:
+        yield f"'{node.value}': {error}"
+    except yaml.YAMLError:
+        return  # an unknown tag, which is a fault of its own
+    finally:
+        loader.dispose()
 
 
 def _walk_mapping(

@@ -1,0 +1,188 @@
+"""The deployed stack that commands work on: found by its name, or given by `certmandate local up`."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from certmandate.output import NEEDS_PERSON, WRONG_USAGE, complain
+from certmandate.yaml_document import FilesInvalid
+from renewal.domain.errors import InvalidDelegation, InvalidRequest, RenewalError, UnknownDelegation
+
+if TYPE_CHECKING:
+    from renewal.adapters.order_book_editor import OrderBookEditor
+    from renewal.adapters.order_book_reader import OrderBookReader
+
+OUTPUTS_VARIABLE = "CERTMANDATE_OUTPUTS"
+"""JSON object of the stack's outputs and parameters, where no CloudFormation can be asked: `local up` exports it."""
+DEFAULT_STACK = "certmandate"
+_ARN_PARTS = 6
+
+ProfileOption = Annotated[str | None, typer.Option("--profile", help="Profile of the AWS configuration.")]
+RegionOption = Annotated[str | None, typer.Option("--region", help="Region in which the stack is deployed.")]
+StackOption = Annotated[
+    str, typer.Option("--stack", envvar=["CERTMANDATE_STACK", "STACK"], help="Name of the stack.")
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document; progress and questions go to standard error.")
+]
+
+
+class DeploymentMissing(Exception):
+    """The stack cannot be found or lacks something; the text says what to do."""
+
+
+class Refused(Exception):
+    """A command refuses what it was asked; the text says what, where and what to do instead."""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One stack: its outputs and parameters, and clients of the account that it lives in."""
+
+    session: Any = field(repr=False)
+    facts: Mapping[str, str]
+    """Outputs and parameters by name; an output wins."""
+    stack: str = DEFAULT_STACK
+    """Its name, with which those of its alarms begin."""
+
+    def fact(self, name: str) -> str:
+        """Return an output or parameter. Raises DeploymentMissing."""
+        if name not in self.facts:
+            msg = (
+                f"stack '{self.stack}' has no output {name}: deploy this version of template.yaml (make deploy), "
+                "or name another stack with --stack"
+            )
+            raise DeploymentMissing(msg)
+        return self.facts[name]
+
+    def client(self, service: str, region: str | None = None) -> Any:
+        """Return a client for the stack's region, or for another one."""
+        from renewal.adapters.aws import config_of
+
+        return self.session.client(service, region_name=region or self.region, config=config_of(service))
+
+    @cached_property
+    def region(self) -> str:
+        """Where the stack is deployed."""
+        return _region_in(self.fact("StateMachineArn"))
+
+    @cached_property
+    def book(self) -> OrderBookReader:
+        """The order book, to read."""
+        from renewal.adapters.order_book_reader import OrderBookReader
+        from renewal.adapters.order_book_table import Table
+
+        return OrderBookReader(Table(self.client("dynamodb"), self.fact("OrdersTable")))
+
+    @cached_property
+    def editor(self) -> OrderBookEditor:
+        """The order book, to write what an operator may write."""
+        from renewal.adapters.order_book_editor import OrderBookEditor
+
+        return OrderBookEditor(self.client("dynamodb"), self.fact("OrdersTable"))
+
+    def secret_name(self, delegation: str) -> str:
+        """Where the delegation's credential stands in Secrets Manager."""
+        return f"{self.fact('SecretPrefix')}/{delegation}"
+
+
+@contextmanager
+def deployed(profile: str | None, region: str | None, stack: str) -> Iterator[Deployment]:
+    """Find the stack, for the length of one command; say errors in words and end with their exit code.
+
+    1 when something needs a person, 2 on bad input or when there is no such stack.
+    """
+    with told():
+        yield find(profile, region, stack)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Say the errors of one command in words; end with 1 when something needs a person, 2 on wrong usage or bad input."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except FilesInvalid as invalid:
+        complain(f"{invalid}\nNothing was changed.")
+        raise typer.Exit(WRONG_USAGE) from None
+    except (DeploymentMissing, Refused) as error:
+        complain(str(error))
+        raise typer.Exit(WRONG_USAGE) from None
+    except RenewalError as error:
+        complain(f"{type(error).__name__}: {error}")
+        bad_input = isinstance(error, InvalidDelegation | InvalidRequest | UnknownDelegation)
+        raise typer.Exit(WRONG_USAGE if bad_input else NEEDS_PERSON) from None
+    except (BotoCoreError, ClientError) as error:
+        complain(aws_sentence(error))
+        raise typer.Exit(NEEDS_PERSON) from None
+
+
+def find(profile: str | None, region: str | None, stack: str) -> Deployment:
+    """Return the stack called *stack*. Raises DeploymentMissing."""
+    import boto3
+    from botocore.exceptions import ProfileNotFound
+
+    try:
+        session = boto3.Session(profile_name=profile, region_name=region)
+    except ProfileNotFound:
+        msg = f"the AWS configuration has no profile '{profile}'; `aws configure list-profiles` lists them"
+        raise DeploymentMissing(msg) from None
+    if given := os.environ.get(OUTPUTS_VARIABLE):
+        return Deployment(session, _given(given), stack)
+    return Deployment(session, _described(session, stack), stack)
+
+
+def _given(text: str) -> dict[str, str]:
+    try:
+        facts = json.loads(text)
+    except ValueError:
+        facts = None
+    if not isinstance(facts, dict) or not all(isinstance(value, str) for value in facts.values()):
+        msg = f"{OUTPUTS_VARIABLE} is not a JSON object of texts; take it from `certmandate local up`, or unset it"
+        raise DeploymentMissing(msg)
+    return facts
+
+
+def _described(session: Any, stack: str) -> dict[str, str]:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        found = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    except (BotoCoreError, ClientError) as error:
+        msg = (
+            f"stack '{stack}' cannot be looked up: {aws_sentence(error)} Name it with --stack, its account and "
+            "region with --profile and --region; or start `certmandate local up` and take its exports"
+        )
+        raise DeploymentMissing(msg) from None
+    parameters = {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])}
+    outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
+    return parameters | outputs
+
+
+def aws_sentence(error: Exception) -> str:
+    """Return what AWS, or the library that asks it, says: one line without anything that looks like a key."""
+    from botocore.exceptions import ClientError
+
+    from renewal.adapters.aws import error_code, scrubbed
+
+    if isinstance(error, ClientError):
+        text = scrubbed(error.response.get("Error", {}).get("Message", ""))
+        return f"AWS refused {error.operation_name} ({error_code(error)}): {text}"
+    return f"AWS was not reached ({type(error).__name__}): {scrubbed(str(error))}"
+
+
+def _region_in(arn: str) -> str:
+    parts = arn.split(":")
+    if len(parts) < _ARN_PARTS or parts[0] != "arn":
+        msg = f"'{arn}' is not the ARN of a state machine; the stack's outputs are not certmandate's"
+        raise DeploymentMissing(msg)
+    return parts[3]
