@@ -13,14 +13,6 @@ from stack.resolved import IN_A_VPC, Stack
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _region() -> Any:
-    """SAM's transform asks for a region, and for nothing else of AWS."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_DEFAULT_REGION", "eu-west-3")
-        yield
-
-
 @pytest.fixture(scope="session")
 def stack() -> Stack:
     """The stack as it is deployed: its functions in a VPC."""

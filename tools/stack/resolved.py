@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,6 +94,7 @@ class Stack:
         suffix: str = "-A1B2C3D4E5F6",
         names: Mapping[str, str] = _NOTHING,
     ) -> None:
+        os.environ.setdefault("AWS_DEFAULT_REGION", REGION)  # SAM's transform asks for one, and for nothing else
         self._body = load(template, parameters).body
         self._suffix, self._names = suffix, names
         self._values = {

@@ -1,0 +1,163 @@
+"""What a month costs: `python -m stack.cost` prints the tables of docs/cost.md, `--write` puts them there.
+
+Everything that costs is counted from the template or assumed in `Load`; prices stand in prices.toml.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stack.resolved import IN_A_VPC, Stack
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENT = ROOT / "docs" / "cost.md"
+BEGIN, END = "<!-- computed: begin -->\n", "<!-- computed: end -->\n"
+DELEGATIONS = (1, 10, 100, 1_000)
+LIVES = {"199 days, today": 199, "99 days, from March 2027": 99, "46 days, from March 2029": 46}
+DAYS_A_MONTH = 365 / 12
+
+Prices = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What an estate asks for; the assumptions stand in docs/cost.md."""
+
+    delegations: int
+    life_days: int
+    certificates_each: int = 4
+    polls: int = 3
+    """How often a certificate is asked for before it is there."""
+
+    @property
+    def renewals(self) -> float:
+        """Renewals a month: each certificate in the last third of its life."""
+        return self.delegations * self.certificates_each * DAYS_A_MONTH / (self.life_days * 2 / 3)
+
+    @property
+    def inspections(self) -> float:
+        """Logins a month that a daily run makes whatever is due."""
+        return self.delegations * DAYS_A_MONTH
+
+    @property
+    def runs(self) -> float:
+        """Runs a month: one a day, one an hour."""
+        return 25 * DAYS_A_MONTH
+
+
+def prices() -> Prices:
+    """Return the price table."""
+    return tomllib.loads((Path(__file__).parent / "prices.toml").read_text(encoding="utf-8"))
+
+
+def fixed(stack: Stack, load: Load, table: Prices) -> dict[str, float]:
+    """Return what is paid for being there, by name, in dollars a month."""
+    price, hours = table["fixed"], table["hours_a_month"]
+    alarms = list(stack.resources("AWS::CloudWatch::Alarm"))
+    looked_at = sum(max(1, len(alarm.properties.get("Metrics", ())) - 1) for alarm in alarms)
+    return {
+        "NAT gateway": price["nat_gateway_hour"] * hours,
+        "address": price["public_address_hour"] * hours,
+        "keys": price["kms_key_month"] * len(list(stack.resources("AWS::KMS::Key"))),
+        "credentials": price["secret_month"] * (load.delegations + 1),
+        "alarms": price["alarm_metric_month"] * looked_at,
+        "metrics": price["custom_metric_month"] * len(_own_metrics(stack)),
+        "dashboard": price["dashboard_month"],
+    }
+
+
+def used(load: Load, table: Prices) -> dict[str, float]:
+    """Return what is paid for what is done, by name, in dollars a month."""
+    price, calls = table["used"], 1 + load.polls
+    invocations = 2 * load.runs + load.inspections + load.renewals * (1 + calls)
+    seconds = 0.5 * (2 * load.runs) * 0.5 + 0.5 * 2 * load.inspections
+    seconds += load.renewals * (1.0 * 3 + 0.5 * 1.5 * calls)  # gigabytes times seconds: enroll has 1 GB, collect half
+    transitions = 5 * load.runs + 4 * load.inspections + load.renewals * (1 + calls)
+    reads = load.runs * 10 + load.inspections * (6 + load.certificates_each) + load.renewals * 5 * (1 + calls)
+    writes = load.inspections + load.renewals * 14
+    objects = 3 * load.runs + 5 * load.renewals
+    return {
+        "steps": price["transitions_1000"] * transitions / 1_000,
+        "functions": price["lambda_gigabyte_second"] * seconds
+        + price["lambda_requests_1000000"] * invocations / 1_000_000,
+        "table": (price["table_reads_1000000"] * reads + price["table_writes_1000000"] * writes) / 1_000_000,
+        "bucket": (price["bucket_puts_1000"] * objects + price["bucket_gets_1000"] * 2 * objects) / 1_000,
+        "key and credential calls": price["kms_requests_10000"] * (reads + writes + objects) / 10_000
+        + price["secret_calls_10000"] * (load.inspections + 2 * load.renewals) / 10_000,
+        "logs and traffic": price["log_gigabyte"] * invocations * 2e-6
+        + price["nat_gigabyte"] * (load.inspections + load.renewals * calls) * 1e-4,
+    }
+
+
+def _own_metrics(stack: Stack) -> set[str]:
+    """Our own metrics that the alarms look at; the functions write a handful more for the dashboard."""
+    named = {str(one.properties.get("MetricName")) for one in stack.resources("AWS::CloudWatch::Alarm")
+             if one.properties.get("Namespace") == "certmandate"}  # fmt: skip
+    return named | {
+        "RunCompleted",
+        "CertificatesRenewed",
+        "CertificatesPending",
+        "CertificatesFailed",
+        "DelegationsFailed",
+    }
+
+
+def tables() -> str:
+    """Return the document's tables as Markdown."""
+    stack, table = Stack(ROOT / "template.yaml", IN_A_VPC), prices()
+    loads = [Load(count, LIVES["199 days, today"]) for count in DELEGATIONS]
+    lines = [
+        _row(["dollars a month, for so many delegations", *(f"{load.delegations:,}" for load in loads)]),
+        _rule(len(loads)),
+    ]
+    columns = [{**fixed(stack, load, table), **used(load, table)} for load in loads]
+    lines += [_row([name, *(f"{column[name]:,.2f}" for column in columns)]) for name in columns[0]]
+    lines.append(_row(["**together**", *(f"**{sum(column.values()):,.2f}**" for column in columns)]))
+    lines += [
+        "",
+        _row(["together, for so many delegations", *(f"{load.delegations:,}" for load in loads)]),
+        _rule(len(loads)),
+    ]
+    for name, days in LIVES.items():
+        sums = [_together(stack, Load(count, days), table) for count in DELEGATIONS]
+        lines.append(_row([f"certificates of {name}", *(f"{one:,.2f}" for one in sums)]))
+    return "\n".join(lines) + "\n"
+
+
+def _together(stack: Stack, load: Load, table: Prices) -> float:
+    return sum(fixed(stack, load, table).values()) + sum(used(load, table).values())
+
+
+def _row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _rule(columns: int) -> str:
+    return f"| --- |{' ---: |' * columns}"
+
+
+def written(document: str) -> str:
+    """Return the document with the tables of today between its marks."""
+    head, _, rest = document.partition(BEGIN)
+    _, _, tail = rest.partition(END)
+    return f"{head}{BEGIN}{tables()}{END}{tail}"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the tables, or write them into docs/cost.md."""
+    parser = argparse.ArgumentParser(prog="python -m stack.cost", description=__doc__.splitlines()[0])
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/cost.md")
+    if parser.parse_args(arguments).write:
+        DOCUMENT.write_text(written(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")
+    else:
+        print(tables())
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
