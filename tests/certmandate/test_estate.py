@@ -1,0 +1,127 @@
+"""An estate of the user's own: what does not fit together is told before anything is started."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from certmandate.yaml_document import FilesInvalid
+from local.estate import load_estate
+
+from tests.workflow.conftest import write_estate
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+
+
+def faults(folder: Path, *, scm: str = "", replace: tuple[str, str] = ("", "")) -> list[str]:
+    """Write a sound estate with one thing changed and return what is wrong, without the folder's name."""
+    write_estate(folder / "e", "idp", scm=scm)
+    world = folder / "e" / "scm.yaml"
+    world.write_text(world.read_text(encoding="utf-8").replace(*replace, 1), encoding="utf-8")
+    with pytest.raises(FilesInvalid) as refused:
+        load_estate(folder / "e", NOW)
+    return [str(fault).removeprefix(f"{folder / 'e'}/") for fault in refused.value.faults]
+
+
+def certificate(**fields: object) -> str:
+    """One entry of `certificates` that fits, but for *fields*."""
+    entry = {"label": "univ/idp", "department": 7, "names": "[idp.univ.example]", "profile": 1, "term_days": 199}
+    return "- {" + ", ".join(f"{name}: {value}" for name, value in {**entry, **fields}.items()) + "}\n"
+
+
+def test_the_examples_are_sound() -> None:
+    """They are what people copy."""
+    campus, troubled = (load_estate(EXAMPLES / name, NOW) for name in ("campus", "troubled"))
+
+    assert len(campus.specifications) == 3
+    assert len(campus.certificates) >= 12
+    assert len(troubled.certificates) >= 20
+
+
+def test_the_account_of_the_department_is_the_delegations(tmp_path: Path) -> None:
+    """Nothing else has to be said about credentials."""
+    estate = load_estate(write_estate(tmp_path / "e", "idp"), NOW)
+
+    assert estate.credential("univ")["login"] == "drao-univ"
+    assert "Univ-example-1" not in repr(estate)
+
+
+def test_the_accounts_api_key_is_used_where_there_is_one(tmp_path: Path) -> None:
+    """SCM calls OAuth2 the recommended way."""
+    key = "oauth_clients: [{client_id: c, client_secret: s, login: drao-univ}]\n"
+
+    assert load_estate(write_estate(tmp_path / "e", "idp", scm=key), NOW).credential("univ") == {
+        "client_id": "c",
+        "client_secret": "s",
+    }
+
+
+@pytest.mark.parametrize(
+    ("scm", "said"),
+    [
+        ("certificates:\n" + certificate(label="univ/idq"), "scm.yaml:8: certificates[0].label: 'univ/idq' is no cert"),
+        ("certificates:\n" + certificate(status="Declined"), "scm.yaml:8: certificates[0].status: only an issued, rev"),
+        ("certificates:\n" + certificate(key_type="RSA - 1024"), "scm.yaml:8: certificates[0].key_type: must be one"),
+        ("certificates:\n" + certificate() * 2, "scm.yaml:9: certificates[1].label: 'univ/idp' has another certificate"),
+        ("certificates:\n" + certificate(issued_days_ago="soon"), "scm.yaml:8: certificates[0].issued_days_ago: must be"),
+        ("certificates:\n" + certificate(profile=9), "scm.yaml:8: certificates[0].profile: there is no profile 9"),
+        ("dials: {issuance_pols: 3}\n", "scm.yaml:7: dials.issuance_pols: is not a known field; did you mean"),
+        ("\tdials:\n", "scm.yaml:7: a tab"),
+    ],
+)  # fmt: skip
+def test_a_fault_on_scms_side_is_told_with_line_and_field(tmp_path: Path, scm: str, said: str) -> None:
+    """Two files that contradict each other are the hardest to mend without a line number."""
+    (fault,) = faults(tmp_path, scm=scm)
+
+    assert fault.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("replace", "said"),
+    [
+        (
+            ("departments: [7]", "organisations: [6]"),
+            "delegations/univ.yaml:3: department_id: no account in scm.yaml has",
+        ),
+        (("{id: 7,", "{id: 8,"), "scm.yaml:4: accounts[0].departments[0]: there is no department 7"),
+    ],
+)
+def test_a_delegation_without_its_department_or_account_is_refused(
+    tmp_path: Path, replace: tuple[str, str], said: str
+) -> None:
+    """It could not log in, and would look like a refused credential."""
+    (fault,) = faults(tmp_path, replace=replace)
+
+    assert fault.startswith(said)
+
+
+def test_an_expired_certificate_cannot_stand_in_acm(tmp_path: Path) -> None:
+    """ACM does not take it, so no earlier run can be played with it."""
+    folder = write_estate(tmp_path / "e", "idp", scm="certificates:\n" + certificate(issued_days_ago=200))
+    file = folder / "delegations" / "univ.yaml"
+    text = file.read_text(encoding="utf-8").replace("example]}", 'example], stores: ["acm:eu-west-3"]}')
+    file.write_text(text, encoding="utf-8")
+
+    with pytest.raises(FilesInvalid, match="has expired, and ACM takes no expired certificate"):
+        load_estate(folder, NOW)
+
+
+def test_faults_of_both_sides_are_told_together(tmp_path: Path) -> None:
+    """Delegation files first: they are what the operator owns."""
+    folder = write_estate(tmp_path / "e", "IDP", scm="nonsense: 1\n")
+
+    with pytest.raises(FilesInvalid) as refused:
+        load_estate(folder, NOW)
+
+    assert [fault.path.name for fault in refused.value.faults] == ["univ.yaml", "scm.yaml"]
+
+
+def test_a_missing_scm_file_is_named(tmp_path: Path) -> None:
+    """The other half of the estate."""
+    folder = write_estate(tmp_path / "e", "idp")
+    (folder / "scm.yaml").unlink()
+
+    with pytest.raises(FilesInvalid, match="scm.yaml:1: cannot be read: No such file"):
+        load_estate(folder, NOW)
