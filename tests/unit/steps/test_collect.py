@@ -10,7 +10,7 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from tests.assertions import assert_leaf_first, assert_pair, assert_whole_store
-from tests.fakes import Killed, interrupted, killed
+from tests.fakes import FakeAcm, Killed, interrupted, killed
 from tests.throwaway_ca import hierarchy, pem
 from tests.unit.estate import IDP, NOW, PATH, System, served_by
 
@@ -33,6 +33,7 @@ from renewal.domain.errors import (
     StoreRefused,
 )
 from renewal.domain.order import OrderStatus
+from renewal.ports import Pair
 from renewal.steps.payload import Progress
 
 EVERYWHERE = replace(IDP, stores=("acm:eu-west-3", "acm:us-east-1", "s3"))
@@ -502,3 +503,36 @@ def test_a_number_that_scm_does_not_know_any_more_is_looked_up_before_it_is_beli
     with pytest.raises(OrderDeclined):
         system.collect(progress)
     assert not system.book.orders
+
+
+def test_a_region_that_has_it_is_not_imported_into_again(system: System) -> None:
+    """ACM's yearly quota may count re-imports: a retry goes on with the next region."""
+    progress = ordered(system)
+    with pytest.raises(Killed):
+        system.collect(progress, acm=interrupted(system.acm, "put", before=killed, at=2))
+    regions: list[str] = []
+
+    class Watched(FakeAcm):
+        """Remembers the regions."""
+
+        def put(self, pair: Pair, region: str, arn: str | None, *, retried: bool) -> str:
+            """Import and remember."""
+            regions.append(region)
+            return FakeAcm.put(self, pair, region, arn, retried=retried)
+
+    system.collect(progress, acm=Watched(system.acm.held, system.acm.imports))
+
+    assert regions == ["us-east-1"]
+
+
+def test_an_order_that_ended_is_not_taken_for_the_one_that_is_served(system: System) -> None:
+    """A late retry of an order that failed, when another one has been stored since."""
+    progress = system.enroll()
+    system.scm.orders[5001].status = "DECLINED"
+    with pytest.raises(OrderDeclined):
+        system.collect(progress)
+    system.book.ask(PATH, "the RAO agrees now", NOW)
+    system.renew()
+
+    with pytest.raises(PlanUnreadable, match="did not lead to what is served"):
+        system.collect(progress)
