@@ -27,9 +27,7 @@ _ARN_PARTS = 6
 
 ProfileOption = Annotated[str | None, typer.Option("--profile", help="Profile of the AWS configuration.")]
 RegionOption = Annotated[str | None, typer.Option("--region", help="Region in which the stack is deployed.")]
-StackOption = Annotated[
-    str, typer.Option("--stack", envvar=["CERTMANDATE_STACK", "STACK"], help="Name of the stack.")
-]
+StackOption = Annotated[str, typer.Option("--stack", envvar=["CERTMANDATE_STACK", "STACK"], help="Name of the stack.")]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document; progress and questions go to standard error.")
 ]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from renewal.adapters import order_book_audit as audit
+from renewal.adapters import order_book_estate as estate
 from renewal.adapters import order_book_items as items
 from renewal.adapters.order_book_items import Key
 from renewal.adapters.order_book_status import StoredCertificate, stored_certificate
@@ -37,6 +38,16 @@ class OrderBookReader:
         """Standing orders to replace."""
         stored = self._table.query(items.ESTATE, items.REPLACEMENT_PREFIX)
         return tuple(audit.replacement_from(item) for item in stored)
+
+    def retired(self) -> tuple[estate.Retired, ...]:
+        """Delegations that were ended, by name."""
+        stored = self._table.query(items.ESTATE, estate.RETIRED_PREFIX)
+        return tuple(estate.retired_from(item) for item in stored)
+
+    def unfinished_apply(self) -> datetime | None:
+        """Return when an apply began that did not come to its end, None when there is none."""
+        item = self._table.read([estate.UNFINISHED_APPLY]).get(estate.UNFINISHED_APPLY)
+        return estate.begun_at(item) if item else None
 
     def delegation(self, name: str) -> DelegationRecord:
         """Raises UnknownDelegation."""

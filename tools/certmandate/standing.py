@@ -1,0 +1,127 @@
+"""How a certificate stands, in one word, and what a person should look at first: pure, from the order book's records."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+from typing import Any
+
+from renewal.domain.due import Decision, decide, last_resort
+from renewal.domain.finding import Finding
+from renewal.domain.order import ManagedCertificate, Replacement
+from renewal.ports import DelegationRecord
+
+
+class State(IntEnum):
+    """What is said of a certificate, most urgent first."""
+
+    EXPIRED = 0
+    NEAR_EXPIRY = 1
+    """A tenth of its life is left: everything has failed for weeks."""
+    FAILING = 2
+    """Its last order failed, and no new one has succeeded since."""
+    PENDING = 3
+    """An order is open."""
+    DUE = 4
+    """The next run renews it."""
+    NEW = 5
+    """The next run orders it for the first time."""
+    FINE = 6
+
+    @property
+    def word(self) -> str:
+        """As it is printed."""
+        return self.name.lower().replace("_", "-")
+
+
+NEEDS_PERSON = frozenset({State.EXPIRED, State.NEAR_EXPIRY, State.FAILING})
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One certificate, judged."""
+
+    certificate: ManagedCertificate
+    decision: Decision
+    state: State
+    days_left: int | None
+    """Whole days until what is served expires, negative when it has; None when nothing was ever stored."""
+
+    @property
+    def path(self) -> str:
+        """`delegation/certificate`."""
+        return self.certificate.spec.path
+
+    @property
+    def needs_person(self) -> bool:
+        """Whether somebody should look at it."""
+        return self.state in NEEDS_PERSON
+
+    @property
+    def urgency(self) -> tuple[Any, ...]:
+        """Sorts what needs a person first, then by nearest expiry."""
+        return self.state, self.days_left is None, self.days_left or 0, self.path
+
+    def next_step(self) -> str:
+        """Return what happens next, in words."""
+        order, held = self.certificate.order, self.certificate.hold_until
+        if order is not None:
+            number = f", SSL ID {order.ssl_id}" if order.ssl_id else ""
+            return f"order {order.status.value}{number}, since {order.opened_at:%Y-%m-%d}: collected, not ordered again"
+        if self.decision.held and held:
+            return f"held until {held:%Y-%m-%d} after {error_name(self.certificate)}"
+        if self.decision.causes:
+            return f"the next run renews it ({', '.join(self.decision.causes)})"
+        return f"renewed from {self.decision.renew_at:%Y-%m-%d}" if self.decision.renew_at else ""
+
+
+def error_name(certificate: ManagedCertificate) -> str:
+    """Return the name of the error that ended the last order, empty when there was none."""
+    return certificate.last_error.partition(":")[0]
+
+
+def standing(
+    certificate: ManagedCertificate,
+    now: datetime,
+    *,
+    revoked: Collection[int] = (),
+    replacements: Iterable[Replacement] = (),
+) -> Standing:
+    """Judge one certificate at *now*, as the next run would."""
+    decision = decide(certificate, now, revoked=revoked, replacements=replacements)
+    served = certificate.served
+    left = (served.not_after - now).days if served else None
+    return Standing(certificate, decision, _state(certificate, decision, now), left)
+
+
+def _state(certificate: ManagedCertificate, decision: Decision, now: datetime) -> State:
+    served = certificate.served
+    if served and now >= served.not_after:
+        return State.EXPIRED
+    if served and now >= last_resort(served.not_before, served.not_after):
+        return State.NEAR_EXPIRY
+    if certificate.order is not None:
+        return State.PENDING
+    if decision.held or (certificate.failures and certificate.last_error):
+        return State.FAILING
+    if served is None:
+        return State.NEW
+    return State.DUE if decision.causes else State.FINE
+
+
+def open_findings(record: DelegationRecord) -> tuple[Finding, ...]:
+    """Return the findings of the delegation's last inspection, errors first, then by the day they are due."""
+    found = record.inspection.findings if record.inspection else ()
+    order = {"error": 0, "warning": 1, "info": 2}
+    return tuple(sorted(found, key=lambda one: (order[one.severity], one.due is not None, str(one.due or ""))))
+
+
+def finding_line(delegation: str, finding: Finding) -> str:
+    """Return one finding as a line: where, what, who, by when, and the screen in SCM."""
+    subject = "/".join(part for part in (delegation, finding.certificate) if part)
+    who = "the RAO" if finding.actor == "rao" else "the operator"
+    until = f" by {finding.due}" if finding.due else ""
+    screen = f"; SCM: {finding.screen}" if finding.screen else ""
+    return f"{subject}: {finding.text} ({finding.code}; for {who}{until}{screen})"
