@@ -1,0 +1,122 @@
+"""Bundles and the list of what is in them come out the same from the same input."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stack.package import NotBuilt, package
+from stack.sbom import REQUIREMENTS, Unpinned, document
+
+TEMPLATE = """
+Globals:
+  Function:
+    CodeUri: functions/
+Resources:
+  One:
+    Properties:
+      CodeUri: One
+  Two:
+    Properties:
+      CodeUri: Two
+  Layer:
+    Properties:
+      ContentUri: Layer
+  Machine:
+    Properties:
+      DefinitionUri: ../../machine.asl.yaml
+"""
+PROJECT: dict[str, Any] = {"name": "certmandate", "version": "1", "license": "Apache-2.0"}
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Path:
+    """What `sam build` leaves: the same functions twice, a layer, and a definition elsewhere."""
+    folder = tmp_path / ".aws-sam" / "build"
+    for name in ("One", "Two"):
+        (folder / name / "renewal" / "__pycache__").mkdir(parents=True)
+        (folder / name / "enroll.py").write_text("handler = print\n")
+        (folder / name / "renewal" / "a.py").write_text("A = 1\n")
+        (folder / name / "renewal" / "__pycache__" / "a.pyc").write_text(name)
+    (folder / "Layer").mkdir()
+    (folder / "Layer" / "x.pyc").write_bytes(b"x")
+    (tmp_path / "machine.asl.yaml").write_text("StartAt: A\n")
+    (folder / "template.yaml").write_text(TEMPLATE)
+    return folder
+
+
+def test_the_same_build_gives_the_same_bytes_whenever_it_is_packaged(build: Path, tmp_path: Path) -> None:
+    """Only then can anybody prove that what runs is what stands in the repository."""
+    first = package(build, tmp_path / "first")
+    for file in build.rglob("*"):
+        os.utime(file, (1, 1))
+    assert package(build, tmp_path / "second") == first
+
+
+def test_one_changed_letter_gives_other_bytes(build: Path, tmp_path: Path) -> None:
+    """A sum that never changes proves nothing."""
+    first = package(build, tmp_path / "out")
+    (build / "One" / "enroll.py").write_text("handler = repr\n")
+    assert set(package(build, tmp_path / "out")) != set(first)
+
+
+def test_functions_with_equal_code_share_one_bundle(build: Path, tmp_path: Path) -> None:
+    """Five equal uploads are five chances to deploy four of them."""
+    sums = package(build, tmp_path / "out")
+    zips = [name for name in sums if name.endswith(".zip")]
+    assert sorted(name.split("-")[0] for name in zips) == ["dependencies", "functions"]
+    template = (tmp_path / "out" / "template.yaml").read_text()
+    assert template.count(f"CodeUri: {next(name for name in zips if name.startswith('functions'))}") == 2
+    assert "DefinitionUri: machine.asl.yaml" in template
+
+
+def test_bytecode_that_this_machine_left_is_not_packaged(build: Path, tmp_path: Path) -> None:
+    """It holds this machine's paths and times, and may be of another Python."""
+    sums = package(build, tmp_path / "out")
+    functions = next(name for name in sums if name.startswith("functions"))
+    with zipfile.ZipFile(tmp_path / "out" / functions) as archive:
+        assert archive.namelist() == ["enroll.py", "renewal/a.py"]
+
+
+def test_the_sums_are_those_of_the_files(build: Path, tmp_path: Path) -> None:
+    """`sha256sum --check` must pass."""
+    package(build, tmp_path / "out")
+    for line in (tmp_path / "out" / "SHA256SUMS").read_text().splitlines():
+        digest, name = line.split("  ")
+        assert hashlib.sha256((tmp_path / "out" / name).read_bytes()).hexdigest() == digest
+
+
+def test_a_build_that_is_not_there_is_asked_for(tmp_path: Path) -> None:
+    """An error that says what to type."""
+    with pytest.raises(NotBuilt, match="make build"):
+        package(tmp_path, tmp_path / "out")
+
+
+def test_the_list_of_parts_names_every_package_of_the_layer_and_no_other() -> None:
+    """It is what somebody searches on the day of the next hole in a dependency."""
+    requirements = REQUIREMENTS.read_text(encoding="utf-8")
+    parts = document(requirements, PROJECT)["components"]
+    assert len(parts) == requirements.count("==")
+    assert {"boto3", "botocore", "cryptography", "httpx", "aws-lambda-powertools"} <= {one["name"] for one in parts}
+    assert all(one["purl"] == f"pkg:pypi/{one['name']}@{one['version']}" for one in parts)
+
+
+def test_equal_lists_give_equal_documents() -> None:
+    """No time and no random number in it, so that a difference means something."""
+    requirements = REQUIREMENTS.read_text(encoding="utf-8")
+    assert json.dumps(document(requirements, PROJECT)) == json.dumps(document(requirements, PROJECT))
+    one, other = (document(f"a=={version} \\\n    --hash=sha256:{'0' * 64}\n", PROJECT) for version in ("1", "2"))
+    assert one["serialNumber"] != other["serialNumber"]
+
+
+@pytest.mark.parametrize("requirement", ["boto3", "boto3>=1", "boto3==1"])
+def test_what_is_not_pinned_by_hash_is_refused(requirement: str) -> None:
+    """A list of what might be installed is none."""
+    with pytest.raises(Unpinned, match="boto3"):
+        document(requirement + "\n", PROJECT)
