@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tests.workflow.conftest import write_estate
+
 from certmandate.yaml_document import FilesInvalid
 from local.estate import load_estate
-
-from tests.workflow.conftest import write_estate
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -64,8 +64,8 @@ def test_the_accounts_api_key_is_used_where_there_is_one(tmp_path: Path) -> None
         ("certificates:\n" + certificate(label="univ/idq"), "scm.yaml:8: certificates[0].label: 'univ/idq' is no cert"),
         ("certificates:\n" + certificate(status="Declined"), "scm.yaml:8: certificates[0].status: only an issued, rev"),
         ("certificates:\n" + certificate(key_type="RSA - 1024"), "scm.yaml:8: certificates[0].key_type: must be one"),
-        ("certificates:\n" + certificate() * 2, "scm.yaml:9: certificates[1].label: 'univ/idp' has another certificate"),
-        ("certificates:\n" + certificate(issued_days_ago="soon"), "scm.yaml:8: certificates[0].issued_days_ago: must be"),
+        ("certificates:\n" + certificate() * 2, "scm.yaml:9: certificates[1].label: 'univ/idp' has another cert"),
+        ("certificates:\n" + certificate(issued_days_ago="soon"), "scm.yaml:8: certificates[0].issued_days_ago: must"),
         ("certificates:\n" + certificate(profile=9), "scm.yaml:8: certificates[0].profile: there is no profile 9"),
         ("dials: {issuance_pols: 3}\n", "scm.yaml:7: dials.issuance_pols: is not a known field; did you mean"),
         ("\tdials:\n", "scm.yaml:7: a tab"),
@@ -123,5 +123,5 @@ def test_a_missing_scm_file_is_named(tmp_path: Path) -> None:
     folder = write_estate(tmp_path / "e", "idp")
     (folder / "scm.yaml").unlink()
 
-    with pytest.raises(FilesInvalid, match="scm.yaml:1: cannot be read: No such file"):
+    with pytest.raises(FilesInvalid, match=r"scm\.yaml:1: cannot be read: No such file"):
         load_estate(folder, NOW)

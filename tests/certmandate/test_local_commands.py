@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from certmandate.cli import main
-
 from tests.workflow.conftest import write_estate
+
+from certmandate.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 from typing import Any
 
+from rich.console import Console
+
 from certmandate.advice import ADVICE
 from certmandate.page import print_page, verdict
 from renewal.domain.errors import every_error
-from rich.console import Console
 
 
 def row(name: str, outcome: str, *, error: str = "", not_after: str = "", **more: Any) -> dict[str, Any]:

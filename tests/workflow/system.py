@@ -101,9 +101,10 @@ def started(folder: Path) -> Iterator[System]:
         Server(simulator) as server,
         InProcessAws(TEMPLATE, {}, parameters=parameters(server.base_url, 0.0), wait_factor=0.0) as aws,
         patch.dict("os.environ", {**aws.variables("EnrollFunction"), "SSL_CERT_FILE": str(server.ca_file)}),
+        new_http_client() as http,
+        patch.object(wiring, "new_http_client", lambda: http),
     ):
-        with new_http_client() as http, patch.object(wiring, "new_http_client", lambda: http):
-            yield _planted(aws, simulator, estate)
+        yield _planted(aws, simulator, estate)
 
 
 def _planted(aws: InProcessAws, simulator: Simulator, estate: Estate) -> System:

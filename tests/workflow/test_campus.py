@@ -7,13 +7,15 @@ import json
 import stat
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from certmandate.cli import main
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from certmandate.cli import main
 
 EXPECTED = {
     "brzegowa/biblioteka": ("renewed", "age"),
@@ -127,7 +129,7 @@ def test_the_chain_leads_to_scms_root(campus: Campus) -> None:
     chain = x509.load_pem_x509_certificates((folder / "fullchain.pem").read_bytes())
     roots = x509.load_pem_x509_certificates((campus.output / "scm-root.pem").read_bytes())
 
-    for subject, issuer in zip(chain, chain[1:], strict=False):
+    for subject, issuer in pairwise(chain):
         subject.verify_directly_issued_by(issuer)
     assert chain[-1].issuer in {root.subject for root in roots}
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from gate.error_names import AWS
 from renewal.domain.errors import NeedsPerson, every_error
 

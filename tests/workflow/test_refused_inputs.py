@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-
 from tests.workflow.conftest import write_estate
 from tests.workflow.system import System, started
 

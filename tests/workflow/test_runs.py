@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from tests.workflow.conftest import Start
 
 SLOW = """\

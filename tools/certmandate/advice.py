@@ -42,7 +42,7 @@ ADVICE = {
         "AWS: Secrets Manager",
     ),
     "CredentialRefused": Advice(
-        "SCM refused the login: wrong or expired password, locked account, or an address not on its list",
+        "SCM refused the login",
         "operator",
         "Look at the account. Locked: have it unlocked. Expired or wrong: set a new password and store it. "
         "Do not try the old one again: every attempt counts towards the lock",
@@ -54,12 +54,18 @@ ADVICE = {
         "Have a new password set and store it",
         _ADMINS,
     ),
+    "PasswordPolicyRefused": Advice(
+        "SCM's password policy took none of the new passwords; the old one stays good until it expires",
+        "operator",
+        "Set a password that fits in SCM's portal and store it",
+        _ADMINS,
+    ),
     "AddressRefused": Advice(
         "SCM does not accept the address that we come from",
         "RAO",
         "Compare our address with the account's access list and correct the list. "
         "If it is refused everywhere, our Elastic IP is lost: that is for the operator",
-        f"{_ADMINS} > access list",
+        "SCM: Settings > Access Control > Organization ACL",
     ),
     "PermissionMissing": Advice(
         "The account or its department may not do this",
@@ -133,7 +139,7 @@ ADVICE = {
     "OrderRejected": Advice(
         "The CA rejected the order",
         "operator",
-        "Look at the order for the CA's reason (CAA record, blocked name, policy), and mend it",
+        "Look at the order for the CA's reason: a CAA record, a blocked name, a policy. Mend it",
         _CERTIFICATES,
         then=ASK,
     ),
@@ -147,31 +153,31 @@ ADVICE = {
     "OrderUnknown": Advice(
         "SCM does not know the open order any more",
         "operator",
-        "Look in SCM for an order of that name. If there is none, ask Sectigo's support before anything is ordered again",
+        "Look in SCM for an order of that name. If there is none, ask Sectigo's support before ordering again",
         _CERTIFICATES,
     ),
     "CertificateMismatch": Advice(
-        "SCM issued something else than was asked for; it was not stored and the old certificate is still in use",
+        "SCM issued something else than was asked for; nothing was stored",
         "operator",
-        "Compare the order in SCM with the delegation file. Revoke the wrong certificate; its order stays open until then",
+        "Compare the order in SCM with the delegation file. The order stays open until its certificate is revoked",
         _CERTIFICATES,
     ),
     "ChainBroken": Advice(
         "The issuers that came with the certificate do not certify it; nothing was stored",
         "operator",
-        "Nothing is lost: the order stays open and the next run collects again. If it persists, ask Sectigo's support",
+        "Nothing is lost: the order stays open and is collected again. If it persists, ask Sectigo's support",
         _CERTIFICATES,
     ),
     "KeyLost": Advice(
         "The order's private key cannot be opened, so its certificate is of no use",
         "operator",
-        "See that the KMS key is enabled and not scheduled for deletion. If it is gone, revoke the certificate and ask anew",
+        "See that the KMS key is enabled and not about to be deleted. If it is gone, revoke the certificate",
         "AWS: KMS",
     ),
     "AcmWouldRefuse": Advice(
         "ACM would refuse the import, so no order was spent",
         "operator",
-        "Take the ARN out of the delegation file, so that a new one is made, or keep the key type that the ARN holds",
+        "Take the ARN out of the delegation file, so that a new one is made, or keep the ARN's key type",
         "AWS: ACM",
         then=APPLY,
     ),
@@ -270,11 +276,11 @@ ADVICE = {
 UNFORESEEN = Advice(
     "Something that nobody foresaw",
     "operator",
-    "Read the function's log of this run; nothing was ordered twice, whatever it was: the order book saw to that",
+    "Read the function's log of this run. Nothing was ordered twice, whatever it was",
     "AWS: CloudWatch Logs",
 )
 
 
 def advice_for(error: str) -> Advice:
-    """Return the advice for an error by its name; names that are not ours (Lambda's, Step Functions') are unforeseen."""
+    """Return the advice for an error by its name; one that is Lambda's or Step Functions' own is unforeseen."""
     return ADVICE.get(error, UNFORESEEN)

@@ -6,15 +6,18 @@ from collections.abc import Sequence
 
 import typer
 
-from certmandate import local_commands
+from certmandate import estate_commands, local_commands, status_commands
 
 app = typer.Typer(
     help="Keeps delegated TLS certificates fresh, through Sectigo Certificate Manager, on AWS.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.command("plan")(estate_commands.plan_command)
+app.command("apply")(estate_commands.apply_command)
+app.command("status")(status_commands.status_command)
+app.command("show")(status_commands.show_command)
 app.add_typer(local_commands.app, name="local")
 
 

@@ -1,4 +1,4 @@
-"""Delegation files: a folder of YAML files, one delegation each, checked whole before anything is done with them."""
+"""Delegation files: a folder of YAML files, one delegation each, checked whole before anything is done."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ SUFFIXES = (".yaml", ".yml", ".json")  # JSON is YAML
 
 
 def load_delegations(folder: Path, now: datetime) -> list[tuple[Specification, YamlDocument]]:
-    """Return the specification of every delegation file in *folder*, by file name, with the document that it came from.
+    """Return what every delegation file in *folder* says, by file name, with the document that it came from.
 
-    Raises FilesInvalid with every fault of every file: nothing is to be done with any of them while there is one.
+    Raises FilesInvalid with every fault of every file: while there is one, nothing is done with any of them.
     """
     faults: list[FileFault] = []
     loaded: list[tuple[Specification, YamlDocument]] = []
@@ -35,9 +35,7 @@ def delegation_paths(folder: Path) -> list[Path]:
     """Return the delegation files in *folder*. Raises FilesInvalid when there is none."""
     if not folder.is_dir():
         raise FilesInvalid([FileFault(folder, 1, "is not a folder; delegation files are looked for in it")])
-    paths = sorted(
-        path for path in folder.iterdir() if path.suffix in SUFFIXES and not path.name.startswith(".")
-    )
+    paths = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and not path.name.startswith("."))
     if not paths:
         raise FilesInvalid([FileFault(folder, 1, f"holds no delegation file ({', '.join(SUFFIXES)})")])
     return paths

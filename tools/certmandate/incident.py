@@ -43,33 +43,22 @@ class Incident:
         return self.advice.then.format(certificates=", ".join(f'"{path}"' for path in self.paths))
 
     def known(self, today: date) -> str:
-        """What we know beyond SCM's answer, which is the same for every refused login; empty when that is nothing."""
+        """What we know beyond SCM's answer, the same for every refused login; empty when that is nothing."""
         if self.error != "CredentialRefused" or self.password_expires is None:
             return ""
         if self.password_expires <= today:
             return f"its password was to expire on {self.password_expires}: that is most likely why"
-        return (
-            f"its password is good until {self.password_expires}: look for a lock, or another password, first"
-        )
+        return f"its password is good until {self.password_expires}: look for a lock, or another password, first"
 
 
 def incidents_of(report: Row) -> list[Incident]:
-    """Return what needs somebody, soonest expiry first; what was never issued has nothing to lose and comes last."""
+    """Return what needs somebody, soonest expiry first; what was never issued comes last."""
     delegations = {one["delegation"]: one for one in report["delegations"]}
     broken = {name for name, one in delegations.items() if one["error"]}
     rows = [row for row in report["certificates"] if row["outcome"] in NEEDS_SOMEBODY]
-    found = [
-        _of_delegation(delegations[name], [row for row in rows if row["delegation"] == name])
-        for name in broken
-    ]
-    found += [
-        _of_certificate(row, delegations[row["delegation"]])
-        for row in rows
-        if row["delegation"] not in broken
-    ]
-    return sorted(
-        found, key=lambda one: (one.expires is None, one.expires and one.expires.isoformat(), one.title)
-    )
+    found = [_of_delegation(delegations[name], [row for row in rows if row["delegation"] == name]) for name in broken]
+    found += [_of_certificate(row, delegations[row["delegation"]]) for row in rows if row["delegation"] not in broken]
+    return sorted(found, key=lambda one: (one.expires is None, one.expires and one.expires.isoformat(), one.title))
 
 
 def days_left(row: Row, report: Row) -> int | None:

@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from certmandate.deployment import OUTPUTS_VARIABLE
 from certmandate.output import INTERRUPTED, NEEDS_PERSON, WRONG_USAGE, complain, printer
 from certmandate.page import is_good, print_page
 from certmandate.yaml_document import FilesInvalid
@@ -35,9 +36,7 @@ app = typer.Typer(
 )
 
 EstateOption = Annotated[Path, typer.Option("--estate", help="Folder with delegations/*.yaml and scm.yaml.")]
-JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print one JSON document; progress goes to standard error.")
-]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document; progress goes to standard error.")]
 WaitFactorOption = Annotated[
     float,
     typer.Option("--wait-factor", min=0.001, max=1.0, help="Multiplies every wait of the state machine."),
@@ -47,9 +46,7 @@ WaitFactorOption = Annotated[
 @app.command("run")
 def run_command(
     estate: EstateOption = CAMPUS,
-    delegation: Annotated[
-        list[str] | None, typer.Option(help="Only this delegation; may be repeated.")
-    ] = None,
+    delegation: Annotated[list[str] | None, typer.Option(help="Only this delegation; may be repeated.")] = None,
     certificate: Annotated[
         list[str] | None, typer.Option(help="Only this delegation/certificate; may be repeated.")
     ] = None,
@@ -61,9 +58,7 @@ def run_command(
     ] = None,
     wait_factor: WaitFactorOption = 0.01,
     keep_waits: Annotated[bool, typer.Option("--keep-waits", help="Wait as long as on AWS.")] = False,
-    output: Annotated[Path, typer.Option(help="Folder for report, history and certificates.")] = Path(
-        "build/run"
-    ),
+    output: Annotated[Path, typer.Option(help="Folder for report, history and certificates.")] = Path("build/run"),
     as_json: JsonOption = False,
 ) -> None:
     """Renew an estate: one execution of the shipped state machine, from the plan to the report."""
@@ -100,10 +95,8 @@ def up_command(
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
-    with _system(
-        printer(to_stderr=True), estate, wait_factor, aws_port=aws_port, scm_port=scm_port
-    ) as system:
-        typer.echo(json.dumps(_facts(system)) if as_json else _exports(system))
+    with _system(printer(to_stderr=True), estate, wait_factor, aws_port=aws_port, scm_port=scm_port) as system:
+        typer.echo(json.dumps(_facts(system)) if as_json else _lines(system))
         stopped.wait()
 
 
@@ -126,9 +119,7 @@ def _request(options: Mapping[str, Any], text: str | None) -> Any:
 
 def _require_own(output: Path) -> None:
     """Only a folder that an earlier run wrote is emptied."""
-    if output.exists() and not (
-        output.is_dir() and (not any(output.iterdir()) or (output / "history.json").exists())
-    ):
+    if output.exists() and not (output.is_dir() and (not any(output.iterdir()) or (output / "history.json").exists())):
         msg = f"{output} exists and is not the folder of an earlier run"
         raise typer.BadParameter(msg, param_hint="--output")
 
@@ -230,10 +221,11 @@ def _print(console: Console, finished: Finished, output: Path, seconds: float) -
 
 
 def _figures(costs: Costs) -> Iterator[str]:
-    yield f"Calls to SCM: {sum(costs.scm.values())}; to AWS: {sum(costs.aws.values())} (about {costs.aws_per_certificate:.0f} a certificate worked on)"
-    if costs.immediate:
-        operations = ", ".join(operation.split("/v1/")[-1] for operation in costs.immediate.operations)
-        yield f"One renewal issued at once, {costs.immediate.path}: {len(costs.immediate.operations)} calls to SCM ({operations})"
+    scm, aws = sum(costs.scm.values()), sum(costs.aws.values())
+    yield f"Calls to SCM: {scm}; to AWS: {aws} (about {costs.aws_per_certificate:.0f} a certificate worked on)"
+    if one := costs.immediate:
+        operations = ", ".join(operation.split("/v1/")[-1] for operation in one.operations)
+        yield f"One renewal issued at once, {one.path}: {len(one.operations)} calls to SCM ({operations})"
 
 
 def _document(finished: Finished, output: Path) -> dict[str, Any]:
@@ -254,20 +246,28 @@ def _document(finished: Finished, output: Path) -> dict[str, Any]:
 
 def _facts(system: LocalSystem) -> dict[str, Any]:
     return {
-        "exports": system.aws.exports(),
+        "exports": _exports(system),
         "state_machine_arn": system.aws.outputs["StateMachineArn"],
-        "outputs": system.aws.outputs,
         "scm_base_url": system.scm.base_url,
         "scm_ca_file": str(system.scm.ca_file),
     }
 
 
-def _exports(system: LocalSystem) -> str:
-    exports = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in system.aws.exports().items())
+def _exports(system: LocalSystem) -> dict[str, str]:
+    """What the AWS CLI, boto3 and `certmandate` need to find this AWS and this SCM, and no other."""
+    return {
+        **system.aws.exports(),
+        OUTPUTS_VARIABLE: json.dumps(system.facts()),
+        "SSL_CERT_FILE": str(system.scm.ca_file),
+    }
+
+
+def _lines(system: LocalSystem) -> str:
+    exports = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in _exports(system).items())
     arn = system.aws.outputs["StateMachineArn"]
     return f"""\
 {exports}
-# SCM: {system.scm.base_url}  (trust {system.scm.ca_file})
+# SCM: {system.scm.base_url}
 # State machine: {arn}
 # Start a run:   aws stepfunctions start-execution --state-machine-arn {arn} --input '{{}}'
 # Ctrl-C stops both."""

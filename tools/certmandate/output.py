@@ -19,9 +19,7 @@ def printer(*, to_stderr: bool = False) -> Console:
     """Return a console on standard output or error: colours and width of the terminal, plain lines into a pipe."""
     stream = sys.stderr if to_stderr else sys.stdout
     if isinstance(stream, io.TextIOWrapper):
-        stream.reconfigure(
-            errors="replace"
-        )  # an organisation's name must not end a run in a terminal without UTF-8
+        stream.reconfigure(errors="replace")  # an organisation's name must not end a run in a terminal without UTF-8
     console = Console(file=stream, highlight=False, emoji=False, markup=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _PIPE_WIDTH

@@ -95,9 +95,7 @@ def _urgency(row: Row, report: Row) -> tuple[int, bool, int, str]:
 
 def _incident(number: int, incident: Incident, report: Row) -> RenderableType:
     today = datetime.fromisoformat(report["finished_at"]).date()
-    head = Text(f"\n{number}. {incident.title}", style="bold").append(
-        f"  {_deadline(incident, report)}", style="red"
-    )
+    head = Text(f"\n{number}. {incident.title}", style="bold").append(f"  {_deadline(incident, report)}", style="red")
     facts = Table(box=None, show_header=False, pad_edge=False, highlight=False)
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column(overflow="fold")
@@ -116,9 +114,7 @@ def _facts(incident: Incident, today: date) -> Iterator[tuple[str, str]]:
     yield "Who", rao if advice.who == "RAO" else "you, the operator"
     yield "Do", f"{advice.do}."
     if advice.where:
-        order = (
-            f", SSL ID {incident.ssl_id}" if incident.ssl_id and "SSL Certificates" in advice.where else ""
-        )
+        order = f", SSL ID {incident.ssl_id}" if incident.ssl_id and "SSL Certificates" in advice.where else ""
         yield "Where", advice.where + order
     yield "Then", f"{incident.then()}."
     if incident.title not in incident.paths:

@@ -23,9 +23,7 @@ class FileFault:
 
     def __str__(self) -> str:
         """As compilers write it, so that editors can jump there."""
-        where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.place).lstrip(
-            "."
-        )
+        where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.place).lstrip(".")
         return f"{self.path}:{self.line}: {where + ': ' if where else ''}{self.text}"
 
 
@@ -48,31 +46,27 @@ class YamlDocument:
     def fault(self, place: Place, text: str) -> FileFault:
         """Return a fault with the line of *place*, or of the nearest thing around it that is written down."""
         around = (place[:length] for length in range(len(place), -1, -1))
-        return FileFault(
-            self.path, next(self.lines[part] for part in around if part in self.lines), text, place
-        )
+        return FileFault(self.path, next(self.lines[part] for part in around if part in self.lines), text, place)
 
 
 def read_yaml(path: Path) -> YamlDocument:
-    """Read one document. Raises FilesInvalid: not there, not UTF-8, not YAML, empty, unknown tags, keys that stand twice."""
+    """Read one document. Raises FilesInvalid: absent, not UTF-8, not YAML, empty, unknown tags, repeated keys."""
     loader = _loader(path)
     try:
         node = loader.get_single_node()
         if node is None:
             raise FilesInvalid([FileFault(path, 1, "the file is empty")])
         lines: dict[Place, int] = {(): node.start_mark.line + 1}
-        faults = [
-            FileFault(path, lines[place], fault, place) for place, fault in _walk(node, (), lines, set())
-        ]
+        faults = [FileFault(path, lines[place], fault, place) for place, fault in _walk(node, (), lines, set())]
         if faults:
             raise FilesInvalid(faults)
-        return YamlDocument(path, loader.construct_document(node), lines)  # type: ignore[no-untyped-call]
+        return YamlDocument(path, loader.construct_document(node), lines)
     except yaml.YAMLError as error:
         raise FilesInvalid([_yaml_fault(path, error)]) from None
     except RecursionError:
         raise FilesInvalid([FileFault(path, 1, "is nested too deeply")]) from None
     finally:
-        loader.dispose()  # type: ignore[no-untyped-call]
+        loader.dispose()
 
 
 def _loader(path: Path) -> yaml.SafeLoader:
@@ -97,10 +91,8 @@ def _text(path: Path) -> str:
         raise FilesInvalid([FileFault(path, line, text)]) from None
 
 
-def _walk(
-    node: yaml.Node, place: Place, lines: dict[Place, int], seen: set[int]
-) -> Iterator[tuple[Place, str]]:
-    """Note the line of every place; yield what YAML allows and we do not. Aliases are walked once: they may be circular."""
+def _walk(node: yaml.Node, place: Place, lines: dict[Place, int], seen: set[int]) -> Iterator[tuple[Place, str]]:
+    """Note the line of every place; yield what YAML allows and we do not. Aliases may be circular."""
     if id(node) in seen:
         return
     seen.add(id(node))

@@ -105,9 +105,7 @@ def _department_faults(loaded: Loaded, world: World) -> Iterator[FileFault]:
         department_id = specification.delegation.department_id
         if department_id not in world.departments:
             known = ", ".join(str(one) for one in sorted(world.departments)) or "none"
-            yield document.fault(
-                ("department_id",), f"{WORLD_FILE} has no department {department_id}; it has {known}"
-            )
+            yield document.fault(("department_id",), f"{WORLD_FILE} has no department {department_id}; it has {known}")
         elif _account(department_id, world) is None:
             text = f"no account in {WORLD_FILE} has department {department_id} among its departments"
             yield document.fault(("department_id",), text)
@@ -133,7 +131,9 @@ def _label_faults(loaded: Loaded, world: World, written: YamlDocument, now: date
         )
         kind = (past.label, past.status in OPEN)
         if kind in seen:
-            text = f"'{past.label}' has another certificate like this one; label the one that is served, or the open order"
+            text = (
+                f"'{past.label}' has another certificate like this one; label the one that is served, or the open order"
+            )
             yield written.fault((*place, "label"), text)
         seen.add(kind)
 

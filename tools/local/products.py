@@ -1,4 +1,4 @@
-"""What stands in `build/run/` after a run: the report, the history, SCM's root, and the certificates as the S3 store holds them."""
+"""What stands in `build/run/` after a run: report, history, SCM's root, certificates as the S3 store holds them."""
 
 from __future__ import annotations
 

@@ -98,9 +98,7 @@ def _left(details: Mapping[str, Any]) -> str:
     if details["name"] == "InspectDelegation":
         return f"inspected, {len(output['certificates'])} due"
     if details["name"] == "Enroll":
-        return (
-            f"ordered (SSL ID {output['ssl_id']})" if output["status"] == "ordered" else str(output["status"])
-        )
+        return f"ordered (SSL ID {output['ssl_id']})" if output["status"] == "ordered" else str(output["status"])
     return "stored" if details["name"] == "Collect" else ""
 
 

@@ -1,4 +1,4 @@
-"""The whole system on this machine: the shipped template on a local AWS, SCM played over HTTPS, an estate between them."""
+"""The whole system on this machine: the shipped template on a local AWS, SCM over HTTPS, an estate."""
 
 from __future__ import annotations
 
@@ -84,10 +84,11 @@ class LocalSystem:
         try:
             self.simulator = Simulator(estate.world)
             self.scm = self._resources.enter_context(Server(self.simulator, port=scm_port))
+            self._parameters = parameters(self.scm.base_url, wait_factor)
             self.aws = self._resources.enter_context(
                 LocalAws(
                     TEMPLATE,
-                    parameters=parameters(self.scm.base_url, wait_factor),
+                    parameters=self._parameters,
                     wait_factor=wait_factor,
                     port=aws_port,
                     function_environment={"SSL_CERT_FILE": str(self.scm.ca_file)},
@@ -114,8 +115,16 @@ class LocalSystem:
         """Stop both."""
         self._resources.close()
 
+    def facts(self) -> dict[str, str]:
+        """Return the stack's parameters and outputs, which commands would otherwise ask CloudFormation for."""
+        from samtranslator.yaml_helper import yaml_parse
+
+        declared = yaml_parse(TEMPLATE.read_text(encoding="utf-8"))["Parameters"]
+        defaults = {name: str(one.get("Default", "")) for name, one in declared.items()}
+        return {**defaults, **self._parameters, **self.aws.outputs}
+
     def execute(self, request: Any, watch: Callable[[History], None]) -> Finished:
-        """Run the state machine once on the execution input *request*; *watch* gets the history many times a second."""
+        """Run the state machine once on the execution input *request*; *watch* gets the growing history."""
         started, run_id = time.monotonic(), datetime.now(UTC).strftime("local-%Y%m%dT%H%M%S%f")
         scm_before, aws_before = len(self.simulator.calls), len(self.aws.calls)
         arn = self.aws.start_execution(self.aws.outputs["StateMachineArn"], run_id, request)
@@ -136,9 +145,7 @@ class LocalSystem:
                 watch(history)
                 time.sleep(_LOOK_SECONDS)
         except BaseException:
-            logging.disable(
-                logging.CRITICAL
-            )  # moto would log a page for every step that finds its server gone
+            logging.disable(logging.CRITICAL)  # moto would log a page for every step that finds its server gone
             self.aws.client("stepfunctions").stop_execution(executionArn=arn)
             raise
         watch(history)

@@ -1,6 +1,6 @@
 """The past: brings an estate into the local AWS and the simulator as earlier runs would have left it.
 
-It is written by the product's own steps and adapters, so that nothing here can be a state that they do not reach.
+It is written by the product's own steps and adapters, so that nothing here is a state that they do not reach.
 """
 
 from __future__ import annotations
@@ -75,9 +75,7 @@ class Seed:
         """What the last inspection saw: SCM tells when a password expires only as long as it has not."""
         days = estate.accounts[delegation].password_expires_in_days
         expires = (now + timedelta(days=days)).date() if days is not None else None
-        self._book.record_inspection(
-            delegation, Inspection(EARLIER_RUN, now - _A_DAY, password_expires=expires)
-        )
+        self._book.record_inspection(delegation, Inspection(EARLIER_RUN, now - _A_DAY, password_expires=expires))
 
     def _relive(self, past: ScmOrder, estate: Estate, *, is_open: bool) -> None:
         """Order as an earlier run did; collect and store too, unless that run left the order open."""
@@ -148,7 +146,7 @@ def _key_of(past: ScmOrder) -> KeyPair:
     return KeyPair(cast("KeyType", KeyType.of(key)), cast("PrivateKey", key))
 
 
-# ---- What the past step meets instead of the network ---------------------------------------------------------------
+# ---- What the past step meets instead of the network ----------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -183,7 +181,7 @@ class _Silence:
 
 @dataclass(frozen=True)
 class _PastAcm:
-    """ACM, where a certificate gets the ARN that its delegation file names, because it had that one already."""
+    """ACM, where a certificate gets the ARN that its delegation file names: it had that one already."""
 
     acm: Acm
     estate: Estate

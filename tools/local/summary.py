@@ -18,7 +18,7 @@ _SSL_ID = re.compile(r"/(\d+)(?:/|$)")
 
 @dataclass(frozen=True, slots=True)
 class OneRenewal:
-    """The calls to SCM for one certificate, all steps; what its delegation's certificates share is not in it."""
+    """The calls to SCM for one certificate, all steps, without what its delegation's certificates share."""
 
     path: str
     ssl_id: int
@@ -57,7 +57,7 @@ def costs_of(
     aws_calls: Iterable[Call],
     predecessors: Mapping[int, int],
 ) -> Costs:
-    """Count the calls of the run whose report has *rows* of certificates; *predecessors*: SSL ID to the one it renewed."""
+    """Count the calls of a run; *rows*: its report's certificates; *predecessors*: SSL ID to the one it renewed."""
     renewed = [row for row in rows if row["outcome"] == "renewed"]
     each = [_one(row, scm_calls, predecessors) for row in renewed]
     at_once = [one for one in each if one.is_at_once]
@@ -69,9 +69,7 @@ def costs_of(
     )
 
 
-def _one(
-    row: Mapping[str, Any], calls: Iterable[RecordedCall], predecessors: Mapping[int, int]
-) -> OneRenewal:
+def _one(row: Mapping[str, Any], calls: Iterable[RecordedCall], predecessors: Mapping[int, int]) -> OneRenewal:
     """One enroll, and every call that names the new order or, to mark it, the old one."""
     ids = {row["ssl_id"], predecessors.get(row["ssl_id"])}
     about = [call.operation for call in calls if ids & {int(text) for text in _SSL_ID.findall(call.path)}]
