@@ -27,14 +27,10 @@ def machine(*choices: dict[str, Any], default: str = "Done") -> dict[str, Any]:
     "guarded",
     [
         pytest.param(machine({**TESTED, "Next": "Tell"}), id="past IsPresent true"),
-        pytest.param(
-            machine({**ABSENT, "Next": "Done"}, default="Tell"), id="past IsPresent false, by default"
-        ),
+        pytest.param(machine({**ABSENT, "Next": "Done"}, default="Tell"), id="past IsPresent false, by default"),
         pytest.param(machine({"Not": ABSENT, "Next": "Tell"}), id="past Not IsPresent false"),
         pytest.param(machine({"And": [TESTED, READS], "Next": "Tell"}), id="tested first in an And"),
-        pytest.param(
-            machine({"Or": [ABSENT, READS], "Next": "Done"}, default="Tell"), id="tested first in an Or"
-        ),
+        pytest.param(machine({"Or": [ABSENT, READS], "Next": "Done"}, default="Tell"), id="tested first in an Or"),
         pytest.param(
             machine({**ABSENT, "Next": "Done"}, {**READS, "Next": "Tell"}),
             id="an earlier choice took the absent ones",
@@ -53,9 +49,7 @@ def test_a_read_behind_its_test_is_sound(guarded: dict[str, Any]):
         pytest.param(machine({**TESTED, "Next": "Tell"}, default="Tell"), id="on both sides"),
         pytest.param(machine({"And": [READS, TESTED], "Next": "Tell"}), id="read before it is tested"),
         pytest.param(machine({"Or": [TESTED, READS], "Next": "Tell"}), id="read where the test failed"),
-        pytest.param(
-            machine({"Or": [TESTED, {**TESTED, "Variable": "$.made.x"}], "Next": "Tell"}), id="either of two"
-        ),
+        pytest.param(machine({"Or": [TESTED, {**TESTED, "Variable": "$.made.x"}], "Next": "Tell"}), id="either of two"),
         pytest.param(machine({"Not": TESTED, "Next": "Tell"}), id="past Not IsPresent true"),
     ],
 )

@@ -32,9 +32,7 @@ def test_a_docstring_does_not_make_a_function_long():
         ("test_renew.py", "def test_a_day_is_a_day(): ...", "test_a_day_is_a_day does not say why"),
     ],
 )
-def test_what_is_too_long_or_has_no_name_or_reason_is_found(
-    tmp_path: Path, name: str, source: str, finding: str
-):
+def test_what_is_too_long_or_has_no_name_or_reason_is_found(tmp_path: Path, name: str, source: str, finding: str):
     """Each is where a reader would lose the thread."""
     (tmp_path / name).write_text(source)
 

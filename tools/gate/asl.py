@@ -117,10 +117,7 @@ def lint_template(template: Path, names: Names) -> Iterator[str]:
         file = template.parent / uri
         if file.is_file():
             text = file.read_text(encoding="utf-8")
-            yield from (
-                f"{uri}: {fault}"
-                for fault in lint(text, properties.get("DefinitionSubstitutions", {}), names)
-            )
+            yield from (f"{uri}: {fault}" for fault in lint(text, properties.get("DefinitionSubstitutions", {}), names))
         else:
             yield f"{template}: {logical_id}: DefinitionUri {uri} is not a file"
 

@@ -35,9 +35,7 @@ LAMBDA = frozenset(
     )
 )  # fmt: skip
 
-RUNTIME = frozenset(
-    {"Sandbox.Timedout", "Runtime.ExitError", "Runtime.HandlerNotFound", "Runtime.ImportModuleError"}
-)
+RUNTIME = frozenset({"Sandbox.Timedout", "Runtime.ExitError", "Runtime.HandlerNotFound", "Runtime.ImportModuleError"})
 
 AWS = STATES | LAMBDA | RUNTIME
 
@@ -68,9 +66,7 @@ def faults(machine: Mapping[str, Any], ours: Names) -> Iterator[str]:
     for state in every_state(machine):
         for field, names in _waited_for(state):
             waited_for |= {(field, name) for name in names}
-            yield from (
-                f"{state.path}: {field}: {fault}" for name in names for fault in _faults_of(name, field, ours)
-            )
+            yield from (f"{state.path}: {field}: {fault}" for name in names for fault in _faults_of(name, field, ours))
         yield from _not_last(state)
         yield from _compared(state, ours)
     for name in sorted(ours.retryable - {name for field, name in waited_for if field == "Retry"}):
@@ -105,11 +101,7 @@ def _compared(state: State, ours: Names) -> Iterator[str]:
     """Yield the names that a Choice compares an `Error` with and that nothing raises."""
     for rule in _rules(state.body.get("Choices", [])):
         name = rule.get("StringEquals")
-        if (
-            str(rule.get("Variable", "")).endswith(".Error")
-            and name is not None
-            and name not in ours.raised | AWS
-        ):
+        if str(rule.get("Variable", "")).endswith(".Error") and name is not None and name not in ours.raised | AWS:
             yield f"{state.path}: compares an error's name with {name}, which nothing raises"
 
 

@@ -14,9 +14,7 @@ def faults(template: Mapping[str, Any], root: Path) -> Iterator[str]:
     shared = template.get("Globals", {}).get("Function", {})
     for logical_id, resource in template["Resources"].items():
         if resource["Type"] == "AWS::Serverless::Function":
-            yield from (
-                f"{logical_id}: {fault}" for fault in _of({**shared, **resource.get("Properties", {})}, root)
-            )
+            yield from (f"{logical_id}: {fault}" for fault in _of({**shared, **resource.get("Properties", {})}, root))
 
 
 def _of(properties: Mapping[str, Any], root: Path) -> Iterator[str]:

@@ -35,8 +35,7 @@ def faults(template: Mapping[str, Any]) -> Iterator[str]:
         timezone = _default(properties.get("ScheduleExpressionTimezone"), parameters)
         if isinstance(expression, str):
             yield from (
-                f"{logical_id}: ScheduleExpression {expression}: {fault}"
-                for fault in _of_expression(expression)
+                f"{logical_id}: ScheduleExpression {expression}: {fault}" for fault in _of_expression(expression)
             )
         if isinstance(timezone, str) and timezone not in zoneinfo.available_timezones():
             yield f"{logical_id}: ScheduleExpressionTimezone: there is no time zone {timezone}"
