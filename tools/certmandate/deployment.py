@@ -104,7 +104,7 @@ def deployed(profile: str | None, region: str | None, stack: str) -> Iterator[De
 
 @contextmanager
 def told() -> Iterator[None]:
-    """Say the errors of one command in words; end with 1 when something needs a person, 2 on wrong usage or bad input."""
+    """Say errors in words; end with 1 when something needs a person, 2 on wrong usage or bad input."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:

@@ -1,4 +1,4 @@
-"""How a certificate stands, in one word, and what a person should look at first: pure, from the order book's records."""
+"""How a certificate stands, in one word, and what a person should look at first: pure, from records."""
 
 from __future__ import annotations
 
@@ -69,7 +69,8 @@ class Standing:
         order, held = self.certificate.order, self.certificate.hold_until
         if order is not None:
             number = f", SSL ID {order.ssl_id}" if order.ssl_id else ""
-            return f"order {order.status.value}{number}, since {order.opened_at:%Y-%m-%d}: collected, not ordered again"
+            since = f"since {order.opened_at:%Y-%m-%d}"
+            return f"open order ({order.status.value}{number}, {since}): collected, not ordered again"
         if self.decision.held and held:
             return f"held until {held:%Y-%m-%d} after {error_name(self.certificate)}"
         if self.decision.causes:

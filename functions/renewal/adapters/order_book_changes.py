@@ -1,4 +1,4 @@
-"""Changes of a whole estate: everything that an `apply` or a `retire` changes, in as few transactions as DynamoDB allows."""
+"""Changes of a whole estate: what an `apply` or a `retire` changes, in as few transactions as DynamoDB allows."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class OrderBookChanges:
         self._reader = OrderBookReader(self._table)
 
     def write(self, change: EstateChange, now: datetime) -> None:
-        """Write *change*. Raises OrderInOtherHands, before anything is written, while a removed certificate has an order.
+        """Write *change*. Raises OrderInOtherHands, with nothing written, while a removed certificate has an order.
 
         More than one transaction leaves a mark first, which the last one takes away: whoever looks in between knows
         that an apply has to be repeated, and repeating it writes what is left.
