@@ -54,8 +54,7 @@ build: .venv-sam/.sam ## what a deployment would upload, for arm64, made without
 	@test -n "$(RUNTIME)" || { echo "make build: no python3.13 on PATH. The functions run on it, so sam build needs it: install it." >&2; exit 1; }
 	PATH="$(dir $(RUNTIME)):$$PATH" $(SAM) build
 
-package-size: build ## the zipped size of what `make build` made, against its limits
-	$(if $(wildcard .venv/.run),,@$(MAKE) .venv/.run)
+package-size: build .venv/.run ## the zipped size of what `make build` made, against its limits
 	$(BIN)/python -m gate.package_size .aws-sam/build
 
 COMPILE = UV_CUSTOM_COMPILE_COMMAND='make requirements' $(BIN)/uv pip compile --quiet --generate-hashes $(UPGRADE)
