@@ -40,11 +40,19 @@ from renewal.domain.errors import (
     OrderInOtherHands,
     OrderPending,
     OrderUnknown,
+    PermissionMissing,
     PlanUnreadable,
     RenewalError,
     UnknownDelegation,
 )
 from renewal.domain.keypair import KeyPair, PublicKey, public_key_bytes
+from renewal.domain.observation import (
+    Account,
+    DelegatedName,
+    Department,
+    OrganisationValidation,
+    PasswordState,
+)
 from renewal.domain.order import ManagedCertificate, Order, OrderStatus, Replacement, Served, token_in
 from renewal.ports import (
     DelegationRecord,
@@ -53,7 +61,6 @@ from renewal.ports import (
     Inspection,
     OrderDetails,
     Pair,
-    PasswordState,
     ReportedCertificate,
 )
 
@@ -366,6 +373,11 @@ class FakeScm:
     """What is delivered instead of root, intermediate, leaf."""
     offered: tuple[Profile, ...] = (Profile(1018, "OV", (46, 99, 199)),)
     password: PasswordState | None = None
+    own: Account | None = None
+    place: Department | None = None
+    delegated: tuple[DelegatedName, ...] | None = None
+    """None = SCM does not show the domains to this account."""
+    validated: tuple[OrganisationValidation, ...] = ()
     revoked: set[int] = field(default_factory=set)
     marked: dict[int, int] = field(default_factory=dict)
     _ids: Iterator[int] = field(default_factory=lambda: count(5001))
@@ -378,6 +390,27 @@ class FakeScm:
     def password_state(self) -> PasswordState | None:
         self._called("password_state")
         return self.password
+
+    def change_password(self, new: str) -> None:  # noqa: ARG002  # the rotation has an SCM of its own
+        self._called("change_password")
+
+    def account(self) -> Account | None:
+        self._called("account")
+        return self.own
+
+    def department(self, department_id: int) -> Department | None:  # noqa: ARG002  # one is enough here
+        self._called("department")
+        return self.place
+
+    def delegated_names(self, department_id: int) -> tuple[DelegatedName, ...]:  # noqa: ARG002
+        self._called("delegated_names")
+        if self.delegated is None:
+            raise PermissionMissing("-3")
+        return self.delegated
+
+    def validations(self, organisation_id: int) -> tuple[OrganisationValidation, ...]:  # noqa: ARG002
+        self._called("validations")
+        return self.validated
 
     def profiles(self, department_id: int) -> tuple[Profile, ...]:  # noqa: ARG002  # one department's are enough here
         self._called("profiles")

@@ -12,22 +12,15 @@ from renewal.domain.certificate import Chain
 from renewal.domain.delegation import CertificateSpec, Delegation, Profile
 from renewal.domain.finding import Finding
 from renewal.domain.keypair import KeyPair
+from renewal.domain.observation import Account, DelegatedName, Department, OrganisationValidation, PasswordState
 from renewal.domain.order import ManagedCertificate, Order, Replacement, Served
+from renewal.domain.remark import Remark
 
 Clock = Callable[[], datetime]
 """Returns the present moment, aware, in UTC."""
 
 
 # ---- SCM ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class PasswordState:
-    """State of the account's own password (SCM reference §9)."""
-
-    state: str
-    """`ALIVE`, `EXPIRED` or `NEVER_EXPIRE`; upper case, blanks as underscores."""
-    expires: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +66,21 @@ class CertificateAuthority(Protocol):
     def password_state(self) -> PasswordState | None:
         """The account's password state; None for accounts that have none (OAuth2 clients)."""
 
+    def change_password(self, new: str) -> None:
+        """Change the account's own password; from then on only *new* logs in. Raises PasswordPolicyRefused."""
+
+    def account(self) -> Account | None:
+        """The account's own record; None when SCM does not show it (a right, or an OAuth2 client)."""
+
+    def department(self, department_id: int) -> Department | None:
+        """The department's record; None when SCM has none for this account."""
+
+    def delegated_names(self, department_id: int) -> tuple[DelegatedName, ...]:
+        """Domain entries delegated to the department: 2 + n calls. Raises PermissionMissing when they are hidden."""
+
+    def validations(self, organisation_id: int) -> tuple[OrganisationValidation, ...]:
+        """Validations of an organisation, or of the one that a department belongs to; () when they are hidden."""
+
     def profiles(self, department_id: int) -> tuple[Profile, ...]:
         """The certificate profiles that the department may use now."""
 
@@ -103,6 +111,44 @@ class Accounts(Protocol):
 
     def credential_version(self, delegation: str) -> str:
         """Return which version of the stored credential is in use; changes when somebody stores a new one."""
+
+
+class ExactAccounts(Protocol):
+    """SCM as one exact credential sees it: nothing newer is looked for, nothing is remembered."""
+
+    def has_password(self, credential: Credential) -> bool:
+        """Return whether SCM knows a password of it that can be changed. Raises CredentialMissing."""
+
+    def authority(self, credential: Credential) -> CertificateAuthority:
+        """Return SCM as it sees it, without asking it yet. Raises CredentialMissing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """One stored version of a delegation's credential."""
+
+    version: str
+    members: Mapping[str, str] = field(repr=False)
+    """`login`, `password`, …: all that is stored, also what the rotation does not know."""
+
+
+class CredentialVault(Protocol):
+    """A secret's versions while its password is being replaced. *secret*: its name or ARN."""
+
+    def delegation(self, secret: str) -> str:
+        """Name of the delegation whose credential it is. Raises CredentialMissing."""
+
+    def current(self, secret: str) -> Credential:
+        """What everybody logs in with. Raises CredentialMissing."""
+
+    def pending(self, secret: str) -> Credential | None:
+        """What is being tried; None when nothing is, or when it has become current."""
+
+    def stage(self, secret: str, credential: Credential) -> None:
+        """Store *credential* as the pending one. Harmless when it is stored already."""
+
+    def promote(self, secret: str, credential: Credential, instead_of: Credential) -> None:
+        """Make the pending *credential* the current one. Harmless when it is."""
 
 
 # ---- Keys --------------------------------------------------------------------------------------------------------
@@ -136,6 +182,11 @@ class Inspection:
     password_expires: date | None = None
     revoked: tuple[int, ...] = ()
     """SSL IDs that SCM calls revoked, among those that we serve."""
+    remarks: tuple[Remark, ...] = ()
+    """What is said of each of the procedure's eight steps, in their order; empty when nothing was looked at."""
+    delegated: tuple[DelegatedName, ...] = ()
+    """The domain entries that SCM delegates to the department, with their validation."""
+    organisation_validated_until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from renewal.adapters import order_book_audit as audit
+from renewal.adapters.order_book_inspection import inspection_map
 from renewal.adapters.order_book_items import (
     Item,
     certificate_key,
@@ -145,9 +146,7 @@ class DynamoDbOrderBook(OrderBookReader):
         *is_done* says of an order that failed the condition whether it has moved already as we wanted.
         """
         key, condition = order_key(order.delegation, order.certificate), f"#token = :token AND {condition}"
-        write = updated(
-            key, change, values | {"token": order.token}, condition=condition, more_names=more_names
-        )
+        write = updated(key, change, values | {"token": order.token}, condition=condition, more_names=more_names)
         try:
             return order_from(self._table.update(write))
         except ConditionFailed as failure:
@@ -218,7 +217,7 @@ class DynamoDbOrderBook(OrderBookReader):
 
     def record_inspection(self, delegation: str, inspection: Inspection) -> None:
         """Replace the delegation's last inspection. Raises UnknownDelegation."""
-        self._note(delegation, "inspection", audit.inspection_map(inspection))
+        self._note(delegation, "inspection", inspection_map(inspection))
 
     def record_refusal(self, delegation: str, version: str, run_id: str) -> None:
         """Remember that SCM refused that version of the credential in that run. Raises UnknownDelegation."""
@@ -226,9 +225,7 @@ class DynamoDbOrderBook(OrderBookReader):
 
     def _note(self, delegation: str, attribute: str, value: dict[str, Any]) -> None:
         change = f"SET #{attribute} = :value"
-        write = updated(
-            delegation_key(delegation), change, {"value": value}, condition="attribute_exists(#item)"
-        )
+        write = updated(delegation_key(delegation), change, {"value": value}, condition="attribute_exists(#item)")
         try:
             self._table.update(write)
         except ConditionFailed:

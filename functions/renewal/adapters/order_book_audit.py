@@ -1,10 +1,11 @@
-"""How the rest is written down: inspections, audit rows of orders, standing orders to replace."""
+"""How the rest is written down: a delegation's status, audit rows of orders, standing orders to replace."""
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
+from renewal.adapters.order_book_inspection import inspection_from
 from renewal.adapters.order_book_items import (
     Item,
     delegation_from,
@@ -15,10 +16,8 @@ from renewal.adapters.order_book_items import (
     replacement_key,
     stamp,
 )
-from renewal.domain.delegation import Profile
-from renewal.domain.finding import Finding
 from renewal.domain.order import Order, OrderStatus, Replacement, Served
-from renewal.ports import DelegationRecord, FinishedOrder, Inspection
+from renewal.ports import DelegationRecord, FinishedOrder
 
 FINISHED = "finished#"
 
@@ -29,81 +28,9 @@ def delegation_record(item: Item) -> DelegationRecord:
     inspection, refusal = item.get("inspection"), item.get("refusal", {})
     return DelegationRecord(
         delegation=delegation_from(item),
-        inspection=_inspection_from(inspection) if inspection else None,
+        inspection=inspection_from(inspection) if inspection else None,
         refused_version=refusal.get("version", ""),
         refused_run=refusal.get("run_id", ""),
-    )
-
-
-def inspection_map(inspection: Inspection) -> dict[str, Any]:
-    """Map `inspection` of a delegation."""
-    expires = inspection.password_expires
-    return present(
-        {
-            "run_id": inspection.run_id,
-            "at": stamp(inspection.at),
-            "profiles": [_profile_map(profile) for profile in inspection.profiles],
-            "findings": [_finding_map(finding) for finding in inspection.findings],
-            "password_expires": expires.isoformat() if expires else None,
-            "revoked": list(inspection.revoked),
-        }
-    )
-
-
-def _inspection_from(stored: Item) -> Inspection:
-    expires = stored.get("password_expires")
-    return Inspection(
-        run_id=stored["run_id"],
-        at=known_moment(stored["at"]),
-        profiles=tuple(_profile_from(profile) for profile in stored["profiles"]),
-        findings=tuple(_finding_from(finding) for finding in stored["findings"]),
-        password_expires=date.fromisoformat(expires) if expires else None,
-        revoked=tuple(int(ssl_id) for ssl_id in stored["revoked"]),
-    )
-
-
-def _profile_map(profile: Profile) -> dict[str, Any]:
-    return {
-        "profile_id": profile.profile_id,
-        "name": profile.name,
-        "terms": list(profile.terms),
-        "key_types": {algorithm: list(sizes) for algorithm, sizes in profile.key_types.items()},
-    }
-
-
-def _profile_from(stored: Item) -> Profile:
-    return Profile(
-        profile_id=int(stored["profile_id"]),
-        name=stored["name"],
-        terms=tuple(int(term) for term in stored["terms"]),
-        key_types={algorithm: tuple(sizes) for algorithm, sizes in stored["key_types"].items()},
-    )
-
-
-def _finding_map(finding: Finding) -> dict[str, Any]:
-    return present(
-        {
-            "code": finding.code,
-            "severity": finding.severity,
-            "actor": finding.actor,
-            "text": finding.text,
-            "certificate": finding.certificate or None,
-            "due": finding.due.isoformat() if finding.due else None,
-            "screen": finding.screen or None,
-        }
-    )
-
-
-def _finding_from(stored: Item) -> Finding:
-    due = stored.get("due")
-    return Finding(
-        code=stored["code"],
-        severity=stored["severity"],
-        actor=stored["actor"],
-        text=stored["text"],
-        certificate=stored.get("certificate", ""),
-        due=date.fromisoformat(due) if due else None,
-        screen=stored.get("screen", ""),
     )
 
 

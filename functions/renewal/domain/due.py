@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 
 from renewal.domain.delegation import RenewalPolicy
@@ -15,6 +15,8 @@ SHORT_LIFETIME = timedelta(days=10)
 SHORT_RATIO = 1 / 2
 LAST_RESORT = 1 / 10
 SPREAD = 1 / 5  # of the renewal window
+LAPSE_MARGIN = timedelta(days=7)
+"""How long before a domain validation lapses a renewal is brought forward."""
 
 
 class Cause(StrEnum):
@@ -31,6 +33,7 @@ class Cause(StrEnum):
     REVOKED = "revoked"
     ASKED = "asked"
     REPLACEMENT = "replacement"
+    DCV_LAPSING = "dcv-lapsing"
     ORDER_OPEN = "order-open"
 
 
@@ -83,6 +86,7 @@ def decide(
     revoked: Collection[int] = (),
     replacements: Iterable[Replacement] = (),
     forced: bool = False,
+    dcv_lapses: date | None = None,
 ) -> Decision:
     """Decide whether *certificate* is due at *now*.
 
@@ -96,6 +100,7 @@ def decide(
         return Decision((Cause.ORDER_OPEN,), renew_at)
     causes = _asked(certificate, forced=forced)
     causes += [Cause.NEW] if served is None else _by_age(served, renew_at, now)
+    causes += [Cause.DCV_LAPSING] if not causes and is_brought_forward(certificate, dcv_lapses, now) else []
     standing = [one for one in replacements if one.issued_before <= now]
     causes += [] if served is None else _by_change(certificate, served, revoked, standing)
     urgent = {Cause.ASKED, Cause.LAST_RESORT} & set(causes)
@@ -138,6 +143,21 @@ def _by_change(
         Cause.REPLACEMENT: any(replacement.covers(served) for replacement in replacements),
     }
     return [cause for cause, applies in changes.items() if applies]
+
+
+def is_brought_forward(certificate: ManagedCertificate, dcv_lapses: date | None, now: datetime) -> bool:
+    """Return whether to renew now, because a domain validation lapses before the renewal by age.
+
+    Never in the first half of the lifetime, and never twice because of one lapse: what was stored within the margin
+    before it stays. So where validations live for days only (BR §4.2.1, from 2029) nothing is renewed in a loop.
+    """
+    served, renew_at = certificate.served, _renew_at(certificate)
+    if served is None or renew_at is None or dcv_lapses is None:
+        return False
+    lapse = datetime(dcv_lapses.year, dcv_lapses.month, dcv_lapses.day, tzinfo=UTC)
+    half = served.not_before + (served.not_after - served.not_before) / 2
+    earliest = lapse - LAPSE_MARGIN
+    return max(half, earliest) <= now < lapse <= renew_at and served.stored_at < earliest
 
 
 def next_action(certificate: ManagedCertificate, now: datetime) -> datetime:

@@ -20,6 +20,7 @@ RenewalError
     ├── CredentialMissing         no usable credential is stored
     ├── CredentialRefused         401: password, lock-out, customerUri or address
     ├── CredentialExpired         the account's password has expired
+    ├── PasswordPolicyRefused     SCM's policy takes none of the passwords that were made for the account
     ├── AddressRefused            SCM refuses the address we come from (403), or every account at once
     ├── PermissionMissing         the account may not do this
     ├── MandateEnded              the delegation's end date has passed
@@ -124,6 +125,10 @@ class CredentialRefused(NeedsPerson):
 
 class CredentialExpired(NeedsPerson):
     """The account's password has expired."""
+
+
+class PasswordPolicyRefused(NeedsPerson):
+    """SCM's password policy refuses a new password (SCM reference §9); the old one stays good."""
 
 
 class AddressRefused(NeedsPerson):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -30,3 +31,23 @@ class Finding:
 def finding_from(error: NeedsPerson, certificate: str = "") -> Finding:
     """Return the finding that an error amounts to."""
     return Finding(type(error).__name__, "error", error.actor, str(error), certificate)
+
+
+MOST = 100  # so many are stored: a mistake that strikes a thousand certificates is one mistake
+_RANKS: dict[Severity, int] = {"error": 0, "warning": 1, "info": 2}
+
+
+def arranged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return *findings* as a person wants them: each once, errors first, then by date; a hundred at most.
+
+    Without a date it is to be done now. When there are more than a hundred, the last one says how many are left out.
+    """
+    found = sorted(
+        set(findings), key=lambda one: (_RANKS[one.severity], one.due or date.min, one.code, one.certificate, one.text)
+    )
+    if len(found) <= MOST:
+        return tuple(found)
+    left = len(found) - MOST + 1
+    first = found[MOST - 1]
+    text = f"{left} more findings are not listed; mend these first"
+    return (*found[: MOST - 1], Finding("MoreFindings", first.severity, first.actor, text))

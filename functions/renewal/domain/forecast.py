@@ -1,85 +1,145 @@
-"""Will everything still hold on the day of a certificate's next renewal? Findings with who must act, and by when."""
+"""Will everything still hold on the day of a certificate's next renewal? Who must act otherwise, and by when."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime, time, timedelta
 
+from renewal.domain.calendar import Phase, phase_at
 from renewal.domain.delegation import Delegation
-from renewal.domain.due import renewal_point
-from renewal.domain.finding import Finding
-from renewal.domain.observation import Observation
+from renewal.domain.due import LAPSE_MARGIN, is_brought_forward, renewal_point
+from renewal.domain.finding import Finding, Severity
+from renewal.domain.observation import DelegatedName, Observation
 from renewal.domain.order import ManagedCertificate
-from renewal.domain.procedure import SCREENS, Step
+from renewal.domain.procedure_domains import dcv_soon
+from renewal.domain.remark import SCREENS, VALIDATION_SCREEN, Step
 
-MARGIN = timedelta(days=7)
-"""How long before a validation lapses a renewal is brought forward, and how much time people get."""
+SOON = timedelta(days=30)
+"""What must be done by then is a warning; what must be done later is only told."""
+MANDATE_SOON = timedelta(days=60)
+ROTATION_NOTICE = (timedelta(days=30), timedelta(days=37))
+"""A password of ninety days is replaced by itself when thirty of them are left (Secrets Manager rotates every sixty
+days); the RAO is told in the week before, because SCM then sends a notice of the change."""
+
+Renewals = list[tuple[ManagedCertificate, date]]
 
 
 def forecast(
     delegation: Delegation, certificates: Iterable[ManagedCertificate], seen: Observation, now: datetime
 ) -> tuple[Finding, ...]:
-    """Return what will stop the next renewal of each certificate unless somebody acts first."""
-    findings = []
-    for certificate in certificates:
-        day = next_renewal(certificate, now).date()
-        findings += [
-            *_domain_validation(certificate, seen, day, now),
-            *_organisation_validation(certificate, seen, day, now),
-            *_mandate(certificate, delegation, day),
-        ]
-    return tuple(findings)
+    """Return what will stop the next renewals unless somebody acts first: one finding a cause, not a certificate."""
+    renewals = [(one, next_renewal(one, seen.dcv_of(one.spec.names), now).date()) for one in certificates]
+    return (
+        *_domain_validations(renewals, seen, now),
+        *_organisation_validation(renewals, seen, now),
+        *_terms(renewals, seen, now),
+        *_mandate(delegation, renewals, now),
+        *_rotation(seen, now),
+    )
 
 
-def next_renewal(certificate: ManagedCertificate, now: datetime) -> datetime:
-    """Return when *certificate* will be renewed by age; now when it has none or is past it."""
+def next_renewal(certificate: ManagedCertificate, dcv_lapses: date | None, now: datetime) -> datetime:
+    """Return when *certificate* will be renewed, now when it is due: by age, or before a domain validation lapses."""
     served = certificate.served
     if served is None:
         return now
     point = renewal_point(certificate.spec.path, served.not_before, served.not_after, certificate.spec.policy)
-    return max(point, now)
+    forward = _brought_forward_to(certificate, dcv_lapses, now)
+    return max(min(point, forward or point), now)
 
 
-def brought_forward(certificate: ManagedCertificate, seen: Observation, now: datetime) -> bool:
-    """Return whether to renew now because a domain validation lapses before the ordinary renewal.
-
-    Never in the first half of the lifetime: where validations live for days only (BR §4.2.1 from 2029), hurrying
-    would renew in a loop, and the validation is renewed at every order instead.
-    """
-    served, lapses = certificate.served, seen.dcv_of(certificate.spec.names)
-    if served is None or lapses is None:
-        return False
+def _brought_forward_to(certificate: ManagedCertificate, dcv_lapses: date | None, now: datetime) -> datetime | None:
+    """The first day from now on which the renewal is brought forward, None when it is not."""
+    served = certificate.served
+    if served is None or dcv_lapses is None:
+        return None
     half = served.not_before + (served.not_after - served.not_before) / 2
-    lapse = datetime(lapses.year, lapses.month, lapses.day, tzinfo=UTC)
-    return half <= now < lapse <= next_renewal(certificate, now) and now >= lapse - MARGIN
+    lapse = datetime.combine(dcv_lapses, time(), UTC)
+    day = max(half, lapse - LAPSE_MARGIN, now)
+    return day if is_brought_forward(certificate, dcv_lapses, day) else None
 
 
-def _domain_validation(
-    certificate: ManagedCertificate, seen: Observation, day: date, now: datetime
-) -> list[Finding]:
-    lapses = seen.dcv_of(certificate.spec.names)
-    if lapses is None or lapses > day:
-        return []
-    text = f"the domain validation lapses on {lapses}, before the next renewal on {day}; validate it again"
-    due = max(lapses - MARGIN, now.date())
-    return [Finding("DcvLapsed", "warning", "rao", text, certificate.spec.name, due, SCREENS[Step.DOMAINS])]
+def _domain_validations(renewals: Renewals, seen: Observation, now: datetime) -> Iterator[Finding]:
+    """Lapses that are near are told by the procedure already; these are the ones beyond."""
+    today, screen = now.date(), SCREENS[Step.DOMAINS]
+    struck: dict[DelegatedName, Renewals] = {}
+    for certificate, day in renewals:
+        for entry in {seen.entry_for(name) for name in certificate.spec.names}:
+            if entry and entry.dcv_expires and today + dcv_soon(now) < entry.dcv_expires <= day:
+                struck.setdefault(entry, []).append((certificate, day))
+    for entry, those in struck.items():
+        lapse = entry.dcv_expires or today
+        first = min(day for _, day in those)
+        reuse = timedelta(days=_phase(lapse).dcv_reuse_days)
+        # Renewed just before it lapses, a validation of 198 days still holds on the day; one of ten does not.
+        due = _by((lapse if lapse + reuse > first else first) - LAPSE_MARGIN, now)
+        text = f"the validation of {entry.entry} lapses on {lapse}, before {_renewal(those)}; validate it again"
+        yield Finding("DcvLapsing", _severity(due, now), "rao", text, _only(those), due, screen)
 
 
-def _organisation_validation(
-    certificate: ManagedCertificate, seen: Observation, day: date, now: datetime
-) -> list[Finding]:
+def _organisation_validation(renewals: Renewals, seen: Observation, now: datetime) -> Iterator[Finding]:
     until = seen.organisation_validated_until
-    if until is None or until > day:
-        return []
-    text = f"the organisation's validation ends on {until}, before the next renewal on {day}; renew it"
-    due = max(until - MARGIN, now.date())
-    screen = "Settings → Organizations → Validations"
-    return [Finding("OrganisationNotValidated", "warning", "rao", text, certificate.spec.name, due, screen)]
+    struck = [(one, day) for one, day in renewals if until and until <= day]
+    if until is None or not (struck or until - now.date() <= SOON):
+        return
+    due = _by(until - LAPSE_MARGIN, now)
+    before = f", before {_renewal(struck)}" if struck else ""
+    text = f"the organisation's validation ends on {until}{before}; have it validated again"
+    severity = _severity(due, now)
+    yield Finding("OrganisationValidationLapsing", severity, "rao", text, _only(struck), due, VALIDATION_SCREEN)
 
 
-def _mandate(certificate: ManagedCertificate, delegation: Delegation, day: date) -> list[Finding]:
+def _terms(renewals: Renewals, seen: Observation, now: datetime) -> Iterator[Finding]:
+    """SCM changes the terms of its own profiles when the calendar does; customised ones somebody has to change."""
+    shortest = {profile.profile_id: min(profile.terms, default=0) for profile in seen.profiles}
+    struck = [
+        (one, day)
+        for one, day in renewals
+        if day - now.date() <= SOON and shortest.get(one.spec.profile_id, 0) > _phase(day).term_days
+    ]
+    if struck:
+        first = min(day for _, day in struck)
+        text = f"its profile offers no term as short as {_phase(first).term_days} days, at {_renewal(struck)}"
+        yield Finding("TermTooLong", "warning", "rao", text, _only(struck), _by(first, now))
+
+
+def _mandate(delegation: Delegation, renewals: Renewals, now: datetime) -> Iterator[Finding]:
     ends = delegation.mandate_ends
-    if ends is None or ends > day:
-        return []
-    text = f"the mandate ends on {ends}, before the next renewal on {day}; prolong it or end the service"
-    return [Finding("MandateEnded", "warning", "rao", text, certificate.spec.name, ends)]
+    struck = [(one, day) for one, day in renewals if ends and ends < day]
+    if ends is None or not (struck or ends - now.date() <= MANDATE_SOON):
+        return
+    is_near = ends - now.date() <= MANDATE_SOON
+    before = f", before {_renewal(struck)}" if struck else ""
+    text = f"the mandate ends on {ends}{before}; nothing is ordered after that day"
+    yield Finding("MandateEnding", "warning" if is_near else "info", "rao", text, _only(struck), ends)
+
+
+def _rotation(seen: Observation, now: datetime) -> Iterator[Finding]:
+    expires = seen.password.expires if seen.password else None
+    least, most = ROTATION_NOTICE
+    if expires and least < expires - now.date() <= most:
+        text = "the account's password is about to be replaced by itself; SCM sends a notice: there is nothing to do"
+        yield Finding("PasswordRotation", "info", "rao", text, due=expires - least)
+
+
+def _phase(day: date) -> Phase:
+    return phase_at(datetime.combine(day, time(), UTC))
+
+
+def _only(those: Renewals) -> str:
+    """The certificate's name when a finding is about one alone."""
+    return those[0][0].spec.name if len(those) == 1 else ""
+
+
+def _renewal(those: Renewals) -> str:
+    first, day = min(those, key=lambda one: one[1])
+    more = f" and {len(those) - 1} more" if len(those) > 1 else ""
+    return f"the next renewal of {first.spec.name}{more} on {day}"
+
+
+def _by(day: date, now: datetime) -> date:
+    return max(day, now.date())
+
+
+def _severity(due: date, now: datetime) -> Severity:
+    return "warning" if due - now.date() <= SOON else "info"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 
 from renewal.domain.delegation import Profile
 from renewal.domain.names import is_wildcard, permits
@@ -15,7 +16,7 @@ class PasswordState:
     """State of the account's own password (SCM reference §9)."""
 
     state: str
-    """`ALIVE`, `EXPIRED` or `NEVEREXPIRE`; upper case, without blanks or underscores."""
+    """`ALIVE`, `EXPIRED` or `NEVEREXPIRE`: upper case, without blanks or underscores, as every status."""
     expires: date | None = None
 
 
@@ -27,10 +28,11 @@ class Account:
     kind: str
     """`API`, `STANDARD`, `IDP` or `SAS`."""
     active: bool
-    roles: tuple[tuple[str, int], ...]
-    """(role, department or organisation id), e.g. `("DRAO_SSL", 1698)`."""
+    roles: tuple[tuple[str, int | None], ...]
+    """(role, department or organisation id), e.g. `("DRAO_SSL", 1698)`; None for roles over everything."""
     privileges: frozenset[str]
     email: str = ""
+    failed_attempts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,8 @@ class Department:
     organisation: str
     """Name of the organisation above it; empty when SCM does not tell, or when it is an organisation itself."""
     organisation_id: int | None
-    web_api: bool
+    web_api: bool | None
+    """Whether orders over the API are switched on; None when SCM does not tell."""
     certificate_types: frozenset[str]
 
 
@@ -55,7 +58,7 @@ class DelegatedName:
     active: bool
     """Whether the delegation is approved and the domain not suspended."""
     certificate_types: frozenset[str]
-    dcv_status: str
+    dcv_status: str = ""
     """`VALIDATED`, `NOTVALIDATED`, `EXPIRED`, or empty where DCV is not enabled."""
     dcv_expires: date | None = None
     dcv_method: str = ""
@@ -72,9 +75,18 @@ class OrganisationValidation:
     expires: date | None = None
 
 
+class Look(StrEnum):
+    """A look at SCM that an account may or may not be permitted, and without which orders go on all the same."""
+
+    ACCOUNT = "the account's own record"
+    DEPARTMENT = "the department's record"
+    DOMAINS = "the delegated domains"
+    VALIDATIONS = "the organisation's validations"
+
+
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """All that one look at SCM showed; None or empty where the account may not see it."""
+    """All that one inspection saw of SCM; None or empty where there is nothing, or where it was not shown."""
 
     profiles: tuple[Profile, ...] = ()
     password: PasswordState | None = None
@@ -82,26 +94,38 @@ class Observation:
     department: Department | None = None
     delegated: tuple[DelegatedName, ...] = ()
     validations: tuple[OrganisationValidation, ...] = ()
+    not_shown: frozenset[Look] = frozenset(Look)
+    """The looks that SCM refused, did not answer, or that were not taken: nothing can be said of these."""
 
     def entry_for(self, name: str) -> DelegatedName | None:
-        """Return the delegated entry that permits *name*: the exact one before a star, an active one before others."""
-        fitting = [one for one in self.delegated if permits(one.entry, name)]
-        fitting.sort(
-            key=lambda one: (not one.active, "SSL" not in one.certificate_types, is_wildcard(one.entry))
-        )
-        return fitting[0] if fitting else None
+        """Return the delegated entry under which *name* is ordered."""
+        return entry_for(self.delegated, name)
 
     def dcv_of(self, names: Iterable[str]) -> date | None:
-        """Return the first day on which the validation of one of *names* is over, None when no end is known."""
-        found = [entry.dcv_expires for name in names if (entry := self.entry_for(name)) and entry.dcv_expires]
-        return min(found, default=None)
+        """Return the day on which the first validation of *names* lapses, None when no end is known."""
+        return dcv_of(self.delegated, names)
 
     @property
     def organisation_validated_until(self) -> date | None:
-        """Last day of the OV validation for SSL, None when not known."""
-        days = [
-            one.expires
-            for one in self.validations
-            if one.level.startswith("OV") and one.status == "VALIDATED"
-        ]
+        """Day on which the OV validation for SSL ends, None when not known."""
+        days = [one.expires for one in self.validations if is_for_ssl(one) and one.status == "VALIDATED"]
         return max((day for day in days if day), default=None)
+
+
+def is_for_ssl(validation: OrganisationValidation) -> bool:
+    """Return whether *validation* is the one that OV certificates for TLS rest on."""
+    return validation.level in {"OV", "OV_SSL", "OVSSL"}
+
+
+def entry_for(delegated: Iterable[DelegatedName], name: str) -> DelegatedName | None:
+    """Return the entry that permits *name*: a usable one before others, the exact one before a star."""
+    fitting = [one for one in delegated if permits(one.entry, name)]
+    fitting.sort(key=lambda one: (not one.active, "SSL" not in one.certificate_types, is_wildcard(one.entry)))
+    return fitting[0] if fitting else None
+
+
+def dcv_of(delegated: Iterable[DelegatedName], names: Iterable[str]) -> date | None:
+    """Return the day on which the first validation of *names* lapses, None when no end is known."""
+    entries = tuple(delegated)
+    found = [one.dcv_expires for name in names if (one := entry_for(entries, name)) and one.dcv_expires]
+    return min(found, default=None)

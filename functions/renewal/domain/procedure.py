@@ -1,295 +1,234 @@
-"""The eight steps by which a RAO delegates, each with a verdict from what SCM shows.
-
-The steps are those of the guide that the RAO receives. What SCM does not show over its API (access lists, the department's secret
-key) gets the verdict `by-eye` with how to look.
-"""
+"""What one look at SCM says of each of the eight steps by which a RAO delegates."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from renewal.domain.delegation import CertificateSpec, Delegation
-from renewal.domain.errors import Actor
-from renewal.domain.names import is_wildcard, permits
-from renewal.domain.observation import DelegatedName, Observation
+from renewal.domain.errors import (
+    AddressRefused,
+    CredentialExpired,
+    CredentialMissing,
+    CredentialRefused,
+    NeedsPerson,
+)
+from renewal.domain.observation import Account, Department, Look, Observation, is_for_ssl
+from renewal.domain.procedure_domains import domain_remarks
+from renewal.domain.remark import VALIDATION_SCREEN, Remark, Step, Verdict, by_eye, done, warning, wrong
 
 ROLE = "DRAO_SSL"
 NEEDED_PRIVILEGES = frozenset({"sslRequest"})
 ALLOWED_PRIVILEGES = NEEDED_PRIVILEGES | {
     "sslRenew",
+    "sslReplace",
+    "sslRevoke",
     "autoApproveCertificates",
-    "allowSslAutoApprove",
-    "wsApiUseOnly",
+    "allowSslAutoApprove",  # its name before 25.5
+    "wsApiUseOnly",  # an account type today (SCM reference §9.5)
 }
+"""What an account may do with the certificates that it ordered; everything else is more than was agreed."""
+AUTO_APPROVAL = frozenset({"autoApproveCertificates", "allowSslAutoApprove"})
 PASSWORD_SOON = timedelta(days=21)
-DCV_SOON = timedelta(days=30)
-
-
-class Step(StrEnum):
-    """A step of the procedure; the value is its number in the guide."""
-
-    DEPARTMENT = "1"
-    WEB_API = "2"
-    ORG_ID = "3"
-    DOMAINS = "4"
-    ADMIN = "5"
-    FIRST_LOGIN = "6"
-    API_ONLY = "7"
-    ACCESS_LIST = "8"
-
-
-SCREENS = {
-    Step.DEPARTMENT: "Settings → Organizations → Departments → Add",
-    Step.WEB_API: "Settings → Organizations → Departments → Edit → SSL Certificate",
-    Step.ORG_ID: "Settings → Organizations → Departments → Edit → General",
-    Step.DOMAINS: "Settings → Organizations → Departments → Domains",
-    Step.ADMIN: "Admins → Add",
-    Step.FIRST_LOGIN: "SCM portal, first login of the new account",
-    Step.API_ONLY: "Admins → Edit",
-    Step.ACCESS_LIST: "Settings → Access Control → Organization ACL",
-}
-
-
-class Verdict(StrEnum):
-    """`done`, `wrong` (nothing can be ordered, or more is permitted than agreed), `warning`, or `by-eye`."""
-
-    DONE = "done"
-    WRONG = "wrong"
-    WARNING = "warning"
-    BY_EYE = "by-eye"
-
-
-@dataclass(frozen=True, slots=True)
-class Remark:
-    """One verdict on one step."""
-
-    step: Step
-    verdict: Verdict
-    code: str
-    """A stable name for the fault, e.g. `web-api-off`; `done` for what is right."""
-    text: str
-    actor: Actor = "rao"
-
-    @property
-    def screen(self) -> str:
-        """Where in SCM."""
-        return SCREENS[self.step]
 
 
 def review(
     delegation: Delegation, certificates: Iterable[CertificateSpec], seen: Observation, now: datetime
 ) -> tuple[Remark, ...]:
-    """Return every step's remarks in the order of the procedure; each step has at least one."""
-    wanted = (
-        tuple(dict.fromkeys(name for spec in certificates for name in spec.names))
-        or delegation.delegated_names
-    )
+    """Return what is said of every step, in the order of the procedure; each has one remark at least.
+
+    The names that matter are those of *certificates*, or the mandate's own as long as there are none.
+    """
+    wanted = tuple(dict.fromkeys(name for spec in certificates for name in spec.names))
     remarks = [
+        *_organisation(seen),
         *_department(delegation, seen),
-        *_web_api(seen),
-        *_domains(delegation, wanted, seen, now),
+        *_domains(delegation, wanted or delegation.delegated_names, seen, now),
         *_account(delegation, seen),
         *_password(seen, now),
-        *_api_only(seen),
         _access_list(delegation),
     ]
-    present = {remark.step for remark in remarks}
-    remarks += [Remark(step, Verdict.DONE, "done", "in order") for step in Step if step not in present]
+    judged = {remark.step for remark in remarks}
+    remarks += [done(step, "in order") for step in Step if step not in judged]
     return tuple(sorted(remarks, key=lambda remark: remark.step))
 
 
-def unreachable(error: str) -> tuple[Remark, ...]:
-    """Remarks when the one login was refused: every step that a 401 may point to, likeliest first."""
-    causes = (
-        (
-            Step.FIRST_LOGIN,
-            "the temporary password was not changed yet, or the stored one is wrong or has expired",
-        ),
-        (Step.ACCESS_LIST, "the access list has another address than the one we come from"),
-        (
-            Step.ADMIN,
-            "the account is locked or suspended after failed attempts, or the login name is mistyped",
-        ),
-        (Step.API_ONLY, "the account may not use the API"),
-    )
-    return tuple(Remark(step, Verdict.WRONG, "login-refused", f"{error}: {text}") for step, text in causes)
+def unreachable(error: NeedsPerson) -> tuple[Remark, ...]:
+    """Return what is said of every step when *error* kept us from looking; the likeliest causes are `wrong`."""
+    causes = {CredentialRefused: _REFUSED, AddressRefused: _FROM_ELSEWHERE, CredentialMissing: _NOT_STORED}
+    remarks = list(causes.get(type(error), ()))
+    judged = {remark.step for remark in remarks}
+    remarks += [by_eye(step, f"could not be looked at: {type(error).__name__}") for step in Step if step not in judged]
+    return tuple(sorted(remarks, key=lambda remark: remark.step))
+
+
+_REFUSED = (
+    wrong(Step.ADMIN, "LoginRefused", "the login is mistyped, or the account is locked or suspended"),
+    wrong(
+        Step.FIRST_LOGIN,
+        "LoginRefused",
+        "the temporary password was not changed yet, or the stored password is another or has expired",
+        "operator",
+    ),
+    wrong(Step.API_ONLY, "LoginRefused", "the account is of a type that may not use the API"),
+    wrong(Step.ACCESS_LIST, "LoginRefused", "the access list lacks the address that we come from"),
+)
+_FROM_ELSEWHERE = (wrong(Step.ACCESS_LIST, "AddressRefused", "the access list lacks the address that we come from"),)
+_NOT_STORED = (
+    wrong(
+        Step.FIRST_LOGIN,
+        "CredentialMissing",
+        "no login and password are stored yet: certmandate credential",
+        "operator",
+    ),
+)
+
+
+# ---- Steps 1 to 3: the department ------------------------------------------------------------------------------
 
 
 def _department(delegation: Delegation, seen: Observation) -> list[Remark]:
     department = seen.department
     if department is None:
-        text = f"SCM shows no department {delegation.department_id} to this account; compare the OrgID noted in step 3"
-        return [Remark(Step.ORG_ID, Verdict.WRONG, "department-not-found", text)]
+        return _no_department(delegation, seen)
     if department.organisation_id is None and not department.organisation:
-        text = f"{delegation.department_id} ('{department.name}') is an organisation, not a department of one"
-        return [
-            Remark(
-                Step.DEPARTMENT, Verdict.WRONG, "no-department", f"{text}; make a department for this mandate"
-            ),
-        ]
-    return []
+        return _an_organisation(department, seen.account)
+    above = f" of '{department.organisation}'" if department.organisation else ""
+    return [done(Step.DEPARTMENT, f"department '{department.name}'{above}"), *_web_api(department)]
 
 
-def _web_api(seen: Observation) -> list[Remark]:
-    department = seen.department
-    if department is None:
-        return []
-    if not department.web_api:
+def _no_department(delegation: Delegation, seen: Observation) -> list[Remark]:
+    number = delegation.department_id
+    known = bool(seen.profiles or seen.delegated or (seen.account and (ROLE, number) in seen.account.roles))
+    if known or Look.DEPARTMENT in seen.not_shown:
+        look = f"SCM did not show department {number} to the account. Look by eye:"
         return [
-            Remark(
-                Step.WEB_API, Verdict.WRONG, "web-api-off", "'Web API' is not ticked: nothing can be ordered"
-            )
+            by_eye(Step.DEPARTMENT, f"{look} that it is a department of the organisation"),
+            by_eye(Step.WEB_API, f"{look} that 'Web API' is ticked for SSL"),
+            by_eye(Step.ORG_ID, f"{look} that its OrgID is {number}"),
         ]
+    text = f"there is no department {number}, or not for this account{_meant(seen.account)}"
+    return [
+        by_eye(Step.DEPARTMENT, "could not be looked at: no such OrgID"),
+        by_eye(Step.WEB_API, "could not be looked at: no such OrgID"),
+        wrong(Step.ORG_ID, "DepartmentNotFound", text),
+    ]
+
+
+def _an_organisation(department: Department, account: Account | None) -> list[Remark]:
+    text = f"{department.department_id} is the organisation '{department.name}' itself"
+    if meant := _meant(account):
+        return [wrong(Step.ORG_ID, "OrganisationNotDepartment", f"{text}, not a department{meant}")]
+    return [wrong(Step.DEPARTMENT, "NoDepartment", f"{text}; add a department for this mandate alone")]
+
+
+def _meant(account: Account | None) -> str:
+    places = [str(place) for role, place in account.roles if role == ROLE] if account else []
+    return f"; the account's own department is {', '.join(places)}: compare the OrgID" if places else ""
+
+
+def _web_api(department: Department) -> list[Remark]:
+    if department.web_api is False:
+        return [wrong(Step.WEB_API, "WebApiOff", "'Web API' is not ticked: nothing can be ordered")]
     if department.certificate_types and "SSL" not in department.certificate_types:
-        return [
-            Remark(
-                Step.WEB_API, Verdict.WRONG, "no-ssl-type", "the department has no SSL certificates enabled"
-            )
-        ]
-    text = "'Web API' is ticked. Look by eye: the secret key must be hard to guess and at most 20 characters long"
-    return [Remark(Step.WEB_API, Verdict.BY_EYE, "secret-key", text)]
+        return [wrong(Step.WEB_API, "SslOff", "the department has no SSL certificates enabled")]
+    ticked = "'Web API' is ticked" if department.web_api else "SCM does not say whether 'Web API' is ticked"
+    text = f"{ticked}. Look by eye: the secret key must be hard to guess and at most 20 characters long"
+    return [by_eye(Step.WEB_API, text)]
 
 
-def _domains(
-    delegation: Delegation, wanted: tuple[str, ...], seen: Observation, now: datetime
-) -> list[Remark]:
-    if seen.department is None and not seen.delegated:
+def _organisation(seen: Observation) -> list[Remark]:
+    """Without it nothing is issued for the department either; SCM shows it with the organisation."""
+    ours = [one for one in seen.validations if is_for_ssl(one)]
+    if not ours or any(one.status == "VALIDATED" for one in ours):
         return []
-    missing = [remark for name in wanted for remark in _wanted_name(name, seen, now)]
-    wider = [remark for entry in seen.delegated for remark in _too_wide(entry, delegation, wanted)]
-    return missing + wider
+    text = f"the organisation's OV validation is {ours[0].status.lower()}: nothing can be issued"
+    code = "OrganisationNotValidated"
+    return [Remark(Step.DEPARTMENT, Verdict.WRONG, code, text, elsewhere=VALIDATION_SCREEN)]
 
 
-def _wanted_name(name: str, seen: Observation, now: datetime) -> list[Remark]:
-    entry = seen.entry_for(name)
-    if entry is None:
-        return [Remark(Step.DOMAINS, Verdict.WRONG, *_not_delegated(name, seen))]
-    if not entry.active:
-        text = f"{name}: the delegation of {entry.entry} waits for approval, or the domain is suspended"
-        return [Remark(Step.DOMAINS, Verdict.WRONG, "delegation-not-active", text)]
-    if "SSL" not in entry.certificate_types:
-        text = f"{name}: {entry.entry} is delegated, but not for SSL"
-        return [Remark(Step.DOMAINS, Verdict.WRONG, "not-for-ssl", text)]
-    return _validation(name, entry, now)
+# ---- Step 4: the domains ---------------------------------------------------------------------------------------
 
 
-def _not_delegated(name: str, seen: Observation) -> tuple[str, str]:
-    base = name.removeprefix("*.")
-    entries = {one.entry for one in seen.delegated}
-    if is_wildcard(name) and base in entries:
-        return (
-            "star-not-delegated",
-            f"{name} is not delegated: {base} permits exactly that name; delegate {name}",
-        )
-    if f"*.{base}" in entries:
-        return (
-            "base-not-delegated",
-            f"{name} is not delegated: *.{base} permits what is below it; delegate {base} too",
-        )
-    if parent := next((one for one in entries if base.endswith(f".{one}")), ""):
-        text = (
-            f"{name} is not delegated: {parent} permits exactly that name, nothing below it; delegate {name}"
-        )
-        return "parent-only", text
-    return "name-not-delegated", f"{name} is not delegated to the department"
+def _domains(delegation: Delegation, wanted: tuple[str, ...], seen: Observation, now: datetime) -> list[Remark]:
+    if Look.DOMAINS in seen.not_shown:
+        text = f"SCM did not show the delegated domains. Look by eye: {', '.join(delegation.delegated_names)}, SSL only"
+        return [by_eye(Step.DOMAINS, text)]
+    return domain_remarks(delegation, wanted, seen.delegated, now)
 
 
-def _validation(name: str, entry: DelegatedName, now: datetime) -> list[Remark]:
-    if entry.dcv_status and entry.dcv_status != "VALIDATED":
-        text = f"{name}: domain control validation of {entry.entry} is {entry.dcv_status.lower()}"
-        return [Remark(Step.DOMAINS, Verdict.WRONG, "dcv-missing", text)]
-    if entry.dcv_expires and entry.dcv_expires < now.date():
-        text = f"{name}: domain control validation of {entry.entry} expired on {entry.dcv_expires}"
-        return [Remark(Step.DOMAINS, Verdict.WRONG, "dcv-expired", text)]
-    if entry.dcv_expires and entry.dcv_expires - now.date() <= DCV_SOON:
-        text = f"{name}: domain control validation of {entry.entry} expires on {entry.dcv_expires}"
-        return [Remark(Step.DOMAINS, Verdict.WARNING, "dcv-expiring", text)]
-    return []
-
-
-def _too_wide(entry: DelegatedName, delegation: Delegation, wanted: tuple[str, ...]) -> list[Remark]:
-    """More than was agreed is a security finding: we could order what we should not be able to."""
-    remarks = []
-    if extra := entry.certificate_types - {"SSL"}:
-        text = f"{entry.entry} is delegated for {', '.join(sorted(extra))} too; only SSL is needed"
-        remarks.append(Remark(Step.DOMAINS, Verdict.WARNING, "more-than-ssl", text))
-    if entry.entry not in delegation.delegated_names:
-        used = any(permits(entry.entry, name) for name in wanted)
-        text = f"{entry.entry} is delegated and not part of the mandate"
-        code = "wider-than-wanted" if is_wildcard(entry.entry) and used else "extra-name"
-        remarks.append(Remark(Step.DOMAINS, Verdict.WARNING, code, f"{text}; withdraw it"))
-    return remarks
+# ---- Steps 5 to 7: the account ---------------------------------------------------------------------------------
 
 
 def _account(delegation: Delegation, seen: Observation) -> list[Remark]:
     account = seen.account
     if account is None:
-        text = f"SCM does not show the account to itself. Look by eye: {ROLE} on department {delegation.department_id} only"
-        return [Remark(Step.ADMIN, Verdict.BY_EYE, "account-not-shown", text)]
-    remarks = []
+        look = "SCM does not show the account to itself. Look by eye:"
+        return [
+            by_eye(Step.ADMIN, f"{look} {ROLE} on department {delegation.department_id} and nothing else"),
+            by_eye(Step.API_ONLY, f"{look} 'Web API use only' is ticked"),
+        ]
+    remarks = _roles(delegation, account)
     if not account.active:
-        remarks.append(Remark(Step.ADMIN, Verdict.WRONG, "account-suspended", "the account is suspended"))
-    remarks += _roles(delegation, account.roles)
-    if missing := NEEDED_PRIVILEGES - account.privileges:
-        text = f"the account lacks the privilege {', '.join(sorted(missing))}"
-        remarks.append(Remark(Step.ADMIN, Verdict.WRONG, "privilege-missing", text))
-    if extra := account.privileges - ALLOWED_PRIVILEGES:
-        text = f"the account may do more than order: {', '.join(sorted(extra))}"
-        remarks.append(Remark(Step.ADMIN, Verdict.WARNING, "privilege-extra", text))
-    return remarks
+        remarks.append(wrong(Step.ADMIN, "AccountSuspended", f"account {account.login} is suspended"))
+    if account.kind != "API":
+        text = f"the account is of type {account.kind} and can use the portal: tick 'Web API use only'"
+        remarks.append(warning(Step.API_ONLY, "NotApiOnly", text))
+    return [*remarks, *_privileges(account)]
 
 
-def _roles(delegation: Delegation, roles: tuple[tuple[str, int], ...]) -> list[Remark]:
-    wanted = (ROLE, delegation.department_id)
-    remarks = []
+def _roles(delegation: Delegation, account: Account) -> list[Remark]:
+    wanted, roles = (ROLE, delegation.department_id), account.roles
     if wanted not in roles:
-        has = ", ".join(f"{role} on {where}" for role, where in roles) or "no role"
-        text = f"the account needs {ROLE} on department {delegation.department_id}; it has {has}"
-        remarks.append(Remark(Step.ADMIN, Verdict.WRONG, "role-missing", text))
-    if extra := [f"{role} on {where}" for role, where in roles if (role, where) != wanted]:
-        text = f"the account has more roles than agreed: {', '.join(extra)}"
-        remarks.append(Remark(Step.ADMIN, Verdict.WARNING, "role-extra", text))
+        text = f"the account needs {ROLE} on department {delegation.department_id}; it has {_listed(roles)}"
+        return [wrong(Step.ADMIN, "RoleMissing", text)]
+    if extra := [role for role in roles if role != wanted]:
+        return [warning(Step.ADMIN, "RoleExtra", f"the account has more roles than agreed: {_listed(extra)}")]
+    return []
+
+
+def _listed(roles: Iterable[tuple[str, int | None]]) -> str:
+    return ", ".join(f"{role} on {place or 'everything'}" for role, place in roles) or "no role"
+
+
+def _privileges(account: Account) -> list[Remark]:
+    remarks = []
+    if missing := NEEDED_PRIVILEGES - account.privileges:
+        text = f"the account lacks the privilege {', '.join(sorted(missing))}: nothing can be ordered"
+        remarks.append(wrong(Step.ADMIN, "PrivilegeMissing", text))
+    elif not AUTO_APPROVAL & account.privileges:
+        text = "the account lacks autoApproveCertificates: every order waits until somebody approves it"
+        remarks.append(warning(Step.ADMIN, "ApprovalByHand", text))
+    if extra := account.privileges - ALLOWED_PRIVILEGES:
+        text = f"the account may do more than order certificates: {', '.join(sorted(extra))}"
+        remarks.append(warning(Step.ADMIN, "PrivilegeExtra", text))
     return remarks
 
 
 def _password(seen: Observation, now: datetime) -> list[Remark]:
+    password, step = seen.password, Step.FIRST_LOGIN
+    if password is None:
+        return [done(step, "the login works, and it has no password that could expire")]
+    if is_expired(seen, now):
+        return [wrong(step, CredentialExpired.__name__, "the account's password has expired", "operator")]
+    if password.expires and password.expires - now.date() <= PASSWORD_SOON:
+        text = f"the account's password expires on {password.expires}; renewals stop on that day"
+        return [warning(step, "PasswordExpiring", text, "operator", password.expires)]
+    return [done(step, f"the login works; the password is good until {password.expires or 'it is changed'}")]
+
+
+def is_expired(seen: Observation, now: datetime) -> bool:
+    """Return whether the account's password is no longer good."""
     password = seen.password
     if password is None:
-        return []
-    if password.state == "EXPIRED" or (password.expires and password.expires < now.date()):
-        return [
-            Remark(
-                Step.FIRST_LOGIN,
-                Verdict.WRONG,
-                "password-expired",
-                "the account's password has expired",
-                "operator",
-            )
-        ]
-    if password.expires and password.expires - now.date() <= PASSWORD_SOON:
-        text = f"the account's password expires on {password.expires}"
-        return [Remark(Step.FIRST_LOGIN, Verdict.WARNING, "password-expiring", text, "operator")]
-    return []
+        return False
+    return password.state == "EXPIRED" or (password.expires is not None and password.expires < now.date())
 
 
-def _api_only(seen: Observation) -> list[Remark]:
-    account = seen.account
-    if account is None:
-        text = "SCM does not show the account to itself. Look by eye: 'Web API use only' is ticked"
-        return [Remark(Step.API_ONLY, Verdict.BY_EYE, "type-not-shown", text)]
-    if account.kind != "API":
-        text = f"the account is of type {account.kind}: it can still use the portal; tick 'Web API use only'"
-        return [Remark(Step.API_ONLY, Verdict.WARNING, "not-api-only", text)]
-    return []
+# ---- Step 8: the access list -----------------------------------------------------------------------------------
 
 
 def _access_list(delegation: Delegation) -> Remark:
     address = delegation.address or "our registered /32"
-    text = (
-        f"from our address it works. SCM shows no access list over its API; look by eye that it has {address} and nothing "
-        "wider, or try from elsewhere with: certmandate check --from-here"
-    )
-    return Remark(Step.ACCESS_LIST, Verdict.BY_EYE, "access-list", text)
+    text = f"from our address it works. SCM shows no access list: look by eye that it has {address} and nothing wider"
+    return by_eye(Step.ACCESS_LIST, f"{text}, or be refused from elsewhere: certmandate check --from-here")

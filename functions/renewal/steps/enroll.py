@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from renewal.domain.due import Cause, decide
+from renewal.domain.due import Cause
 from renewal.domain.errors import AnswerLost, MandateEnded, NeedsPerson, OrderUnconfirmed
 from renewal.domain.keypair import KeyPair
 from renewal.domain.order import ManagedCertificate, Order, OrderStatus
@@ -26,7 +26,7 @@ from renewal.ports import (
     KeySealer,
     OrderBook,
 )
-from renewal.steps.inspect_delegation import require_orderable
+from renewal.steps.inspect_delegation import decide_with, require_orderable
 from renewal.steps.login import Logins
 from renewal.steps.payload import Progress, Task
 
@@ -69,10 +69,10 @@ class Enroll:
         if served is None:
             return None
         newer = served.stored_at >= task.started_at
-        still_due = decide(
+        still_due = decide_with(
             certificate,
+            record.inspection,
             self.clock(),
-            revoked=record.inspection.revoked if record.inspection else (),
             replacements=self.book.replacements() if Cause.REPLACEMENT in task.causes else (),
             forced=task.forced and not newer,
         )

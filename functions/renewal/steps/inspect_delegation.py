@@ -3,36 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from renewal.domain.calendar import phase_at
 from renewal.domain.delegation import profile_of
-from renewal.domain.due import Cause, decide
-from renewal.domain.errors import CredentialExpired, MandateEnded, NeedsPerson
-from renewal.domain.finding import Finding, finding_from
+from renewal.domain.due import Cause, Decision, decide
+from renewal.domain.errors import MandateEnded, NeedsPerson
+from renewal.domain.finding import Finding, arranged, finding_from
+from renewal.domain.forecast import forecast
+from renewal.domain.observation import Observation, dcv_of
 from renewal.domain.order import ManagedCertificate
-from renewal.ports import (
-    Accounts,
-    CertificateAuthority,
-    Clock,
-    DelegationRecord,
-    Inspection,
-    OrderBook,
-    PasswordState,
-    ReportedCertificate,
-)
+from renewal.domain.procedure import review, unreachable
+from renewal.domain.remark import Remark
+from renewal.ports import Accounts, Clock, DelegationRecord, Inspection, OrderBook, ReportedCertificate
 from renewal.steps.login import Logins
+from renewal.steps.observer import Observer
 from renewal.steps.payload import DelegationTask, Task
 
-PASSWORD_WARNING = timedelta(days=21)
-MANDATE_WARNING = timedelta(days=60)
+FOUND_BY_INSPECTION = (Cause.REVOKED, Cause.DCV_LAPSING)
+"""Causes that only SCM knows of, so that the plan of the run cannot have them."""
+Certificates = tuple[ManagedCertificate, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class InspectDelegation:
-    """Logs in once, reads what the department may do now, records findings, and completes the list of what is due."""
+    """Logs in once, looks at the whole delegation, records findings, and completes the list of what is due."""
 
     book: OrderBook
     accounts: Accounts
@@ -42,22 +39,16 @@ class InspectDelegation:
     def __call__(self, task: DelegationTask) -> dict[str, Any]:
         """Return `{"run_id", "delegation", "dry_run", "deferred", "certificates": [task…]}`.
 
-        Raises what makes every order of this delegation impossible (CredentialRefused, CredentialExpired, MandateEnded,
-        AddressRefused, PermissionMissing, …) after it was recorded as a finding.
+        What was seen stands in the delegation's record afterwards (`Inspection`): it is all that `certmandate check`,
+        `status` and the RAO's mails need, without a second login. Raises what makes every order of this delegation
+        impossible (CredentialRefused, CredentialExpired, MandateEnded, AddressRefused, PermissionMissing, …) after it
+        was recorded, with whatever was seen before.
         """
-        now = self.clock()
         record = self.book.delegation(task.delegation)
-        try:
-            inspection = self._inspect(task, record, now)
-        except NeedsPerson as error:
-            # When the password was to expire is kept: it may well be why SCM refuses, and SCM does not say.
-            expires = record.inspection.password_expires if record.inspection else None
-            failed = Inspection(task.run_id, now, findings=(finding_from(error),), password_expires=expires)
-            self.book.record_inspection(task.delegation, failed)
-            raise
-        self.book.record_inspection(task.delegation, inspection)
+        certificates = self.book.certificates(task.delegation)
+        inspection = self._inspect(task, record, certificates)
         # A revoked certificate fails its users now: it goes before what merely grows old.
-        tasks = [*self._revoked(task, inspection), *task.certificates]
+        tasks = [*_added(task, certificates, inspection), *task.certificates]
         taken = tasks[: self.orders_per_delegation]
         return {
             "run_id": task.run_id,
@@ -67,55 +58,94 @@ class InspectDelegation:
             "certificates": [one.payload() for one in taken],
         }
 
-    def _inspect(self, task: DelegationTask, record: DelegationRecord, now: datetime) -> Inspection:
-        delegation = record.delegation
-        if delegation.has_ended(now):
-            raise MandateEnded(f"the mandate of {delegation.organisation} ended on {delegation.mandate_ends}")
-        with Logins(self.book, self.accounts).login(record, task.run_id) as authority:
-            password = authority.password_state()
-            _require_alive(password)
-            return self._look(authority, record, task.run_id, password, now)
-
-    def _look(
-        self,
-        authority: CertificateAuthority,
-        record: DelegationRecord,
-        run_id: str,
-        password: PasswordState | None,
-        now: datetime,
-    ) -> Inspection:
-        delegation = record.delegation
-        certificates = self.book.certificates(delegation.name)
-        reported = authority.reported(delegation.department_id)
-        inspection = Inspection(
-            run_id=run_id,
-            at=now,
-            profiles=authority.profiles(delegation.department_id),
-            password_expires=password.expires if password else None,
-            revoked=_revoked_ids(certificates, reported),
-        )
-        findings = [
-            *_password_findings(password, now),
-            *_mandate_findings(record, now),
-            *_certificate_findings(certificates, record, inspection, now),
-        ]
-        return Inspection(
-            inspection.run_id, now, inspection.profiles, tuple(findings), inspection.password_expires, inspection.revoked
-        )
-
-    def _revoked(self, task: DelegationTask, inspection: Inspection) -> Iterable[Task]:
-        """What only SCM knows: certificates revoked there, unless the plan has them already."""
-        planned = {one.certificate for one in task.certificates}
-        for certificate in self.book.certificates(task.delegation) if task.whole and inspection.revoked else ():
-            decision = decide(certificate, inspection.at, revoked=inspection.revoked)
-            is_new = Cause.REVOKED in decision.causes and certificate.spec.name not in planned
-            if is_new and not decision.held:
-                yield Task(task.run_id, task.started_at, task.delegation, certificate.spec.name, decision.causes)
+    def _inspect(self, task: DelegationTask, record: DelegationRecord, certificates: Certificates) -> Inspection:
+        now, observer = self.clock(), None
+        try:
+            if record.delegation.has_ended(now):
+                msg = f"the mandate of {record.delegation.organisation} ended on {record.delegation.mandate_ends}"
+                raise MandateEnded(msg)
+            with Logins(self.book, self.accounts).login(record, task.run_id) as authority:
+                observer = Observer(authority, record.delegation.department_id, now)
+                observer.look()
+        except NeedsPerson as error:
+            seen = observer.seen if observer else Observation()
+            inspection = _interrupted(task.run_id, record, certificates, seen, error, now)
+            self.book.record_inspection(task.delegation, inspection)
+            raise
+        inspection = _complete(task.run_id, record, certificates, observer, now)
+        self.book.record_inspection(task.delegation, inspection)
+        return inspection
 
 
-def _require_alive(password: PasswordState | None) -> None:
-    if password is not None and password.state == "EXPIRED":
-        raise CredentialExpired("the account's password has expired; set a new one in SCM and store it")
+def _complete(
+    run_id: str, record: DelegationRecord, certificates: Certificates, observer: Observer, now: datetime
+) -> Inspection:
+    delegation, seen = record.delegation, observer.seen
+    remarks = review(delegation, [one.spec for one in certificates], seen, now)
+    found = _inspection(run_id, now, seen, remarks, _revoked_ids(certificates, observer.reported))
+    findings = [
+        *(finding for remark in remarks for finding in remark.findings()),
+        *_certificate_findings(certificates, record, found, now),
+        *forecast(delegation, certificates, seen, now),
+    ]
+    return replace(found, findings=arranged(findings))
+
+
+def _interrupted(
+    run_id: str,
+    record: DelegationRecord,
+    certificates: Certificates,
+    seen: Observation,
+    error: NeedsPerson,
+    now: datetime,
+) -> Inspection:
+    """What is known when *error* ended the look: the error, and what the procedure says of what was seen before."""
+    if isinstance(error, MandateEnded):
+        return Inspection(run_id, now, findings=(finding_from(error),))
+    if seen == Observation():
+        return _inspection(run_id, now, seen, unreachable(error), findings=(finding_from(error),))
+    remarks = review(record.delegation, [one.spec for one in certificates], seen, now)
+    told = (finding for remark in remarks for finding in remark.findings() if finding.code != type(error).__name__)
+    return _inspection(run_id, now, seen, remarks, findings=arranged((finding_from(error), *told)))
+
+
+def _inspection(
+    run_id: str,
+    now: datetime,
+    seen: Observation,
+    remarks: tuple[Remark, ...],
+    revoked: tuple[int, ...] = (),
+    findings: tuple[Finding, ...] = (),
+) -> Inspection:
+    return Inspection(
+        run_id=run_id,
+        at=now,
+        profiles=seen.profiles,
+        findings=findings,
+        password_expires=seen.password.expires if seen.password else None,
+        revoked=revoked,
+        remarks=remarks,
+        delegated=seen.delegated,
+        organisation_validated_until=seen.organisation_validated_until,
+    )
+
+
+def _added(task: DelegationTask, certificates: Certificates, inspection: Inspection) -> Iterable[Task]:
+    """What only SCM knows: certificates revoked there or about to lose a validation, unless the plan has them."""
+    planned = {one.certificate for one in task.certificates}
+    for certificate in certificates if task.whole else ():
+        decision = decide_with(certificate, inspection, inspection.at)
+        is_new = set(FOUND_BY_INSPECTION) & set(decision.causes) and certificate.spec.name not in planned
+        if is_new and not decision.held:
+            yield Task(task.run_id, task.started_at, task.delegation, certificate.spec.name, decision.causes)
+
+
+def decide_with(certificate: ManagedCertificate, inspection: Inspection | None, now: datetime, **more: Any) -> Decision:
+    """Decide whether *certificate* is due, knowing what the last inspection saw. *more*: as `decide` takes it."""
+    if inspection is None:
+        return decide(certificate, now, **more)
+    lapses = dcv_of(inspection.delegated, certificate.spec.names)
+    return decide(certificate, now, revoked=inspection.revoked, dcv_lapses=lapses, **more)
 
 
 def _revoked_ids(
@@ -123,21 +153,6 @@ def _revoked_ids(
 ) -> tuple[int, ...]:
     gone = {row.ssl_id for row in reported if row.status == "REVOKED"}
     return tuple(one.served.ssl_id for one in certificates if one.served and one.served.ssl_id in gone)
-
-
-def _password_findings(password: PasswordState | None, now: datetime) -> list[Finding]:
-    if password is None or password.expires is None or password.expires - now.date() > PASSWORD_WARNING:
-        return []
-    text = f"the account's password expires on {password.expires}; renewals stop on that day"
-    return [Finding("PasswordExpiring", "warning", "operator", text, due=password.expires)]
-
-
-def _mandate_findings(record: DelegationRecord, now: datetime) -> list[Finding]:
-    ends = record.delegation.mandate_ends
-    if ends is None or ends - now.date() > MANDATE_WARNING:
-        return []
-    text = f"the mandate ends on {ends}; nothing is ordered after that day"
-    return [Finding("MandateEnding", "warning", "rao", text, due=ends)]
 
 
 def _certificate_findings(
@@ -165,4 +180,3 @@ def require_orderable(
     profile = profile_of(spec, inspection.profiles)
     profile.require_key_type(spec.key_type)
     return profile.term_for(spec.term_days, phase_at(now).term_days)
-

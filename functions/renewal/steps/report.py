@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from renewal.domain.due import Cause, decide
+from renewal.domain.due import decide
 from renewal.domain.errors import PlanUnreadable
 from renewal.domain.order import ManagedCertificate, Served
-from renewal.ports import Clock, DelegationRecord, FinishedOrder, OrderBook, RunArchive
+from renewal.ports import Clock, DelegationRecord, FinishedOrder, Inspection, OrderBook, RunArchive
+from renewal.steps.inspect_delegation import FOUND_BY_INSPECTION, decide_with
 from renewal.steps.outcomes import CertificateOutcome, Failure, Outcomes, read_outcomes
 
 CREDENTIAL_ERRORS = frozenset({"CredentialRefused", "AddressRefused"})
@@ -93,14 +94,14 @@ class Report:
     ) -> Iterable[Row]:
         named = facts["named"]
         inspection = self.book.delegation(name).inspection
-        revoked = inspection.revoked if inspection and inspection.run_id == run_id else ()
+        inspected = inspection if inspection and inspection.run_id == run_id else None
         for certificate in self.book.certificates(name):
             path = certificate.spec.path
             if named and name not in named and path not in named:
                 continue
             planned = facts["due"].get(path)
             if planned is None and not facts["open_orders_only"]:  # the hourly look at open orders has one subject
-                planned = _unplanned(certificate, revoked, now)
+                planned = _unplanned(certificate, inspected, now)
             yield self._row(certificate, planned, outcomes, datetime.fromisoformat(facts["started_at"]), now)
 
     def _row(
@@ -152,13 +153,15 @@ def _missing(outcomes: Outcomes) -> Failure:
     return Failure("ResultMissing", outcomes.missing or MISSING)
 
 
-def _unplanned(certificate: ManagedCertificate, revoked: Collection[int], now: datetime) -> Mapping[str, Any] | None:
-    """What is due without being in the plan: held back, which the index hides until the hold ends, or revoked in SCM.
+def _unplanned(
+    certificate: ManagedCertificate, inspection: Inspection | None, now: datetime
+) -> Mapping[str, Any] | None:
+    """What is due without being in the plan: held back, which the index hides until the hold ends, or seen in SCM.
 
     A hold must be told every day: whoever missed the page about the failed order finds it in the next one.
     """
-    decision = decide(certificate, now, revoked=revoked)
-    if not decision.held and Cause.REVOKED not in decision.causes:
+    decision = decide_with(certificate, inspection, now)
+    if not decision.held and not set(FOUND_BY_INSPECTION) & set(decision.causes):
         return None
     return {"causes": list(decision.causes), "state": "held" if decision.held else "planned"}
 

@@ -55,15 +55,16 @@ def test_a_healthy_delegation_has_no_findings(system: System) -> None:
         "deferred": 0,
         "certificates": [system.task().payload()],
     }
-    assert inspection_of(system) == Inspection("run", NOW, profiles=system.scm.offered)
+    found = inspection_of(system)
+    assert (found.run_id, found.at, found.profiles, found.findings) == ("run", NOW, system.scm.offered, ())
 
 
-def test_one_inspection_is_three_calls(system: System) -> None:
+def test_one_inspection_asks_each_question_once(system: System) -> None:
     """Shared by all certificates of the delegation, however many there are."""
     system.add(*(replace(IDP, name=f"c{n}") for n in range(20)))
     system.inspect(the_task(system))
 
-    assert system.scm.calls == {"password_state": 1, "reported": 1, "profiles": 1}
+    assert set(system.scm.calls.values()) == {1}
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ def test_a_password_that_expires_soon_is_told(system: System, days: int, is_told
 
 def test_a_password_that_never_expires_is_no_finding(system: System) -> None:
     """Neither is an account that has none."""
-    system.scm.password = PasswordState("NEVER_EXPIRE")
+    system.scm.password = PasswordState("NEVEREXPIRE")
     system.inspect(the_task(system))
 
     assert not codes(system)

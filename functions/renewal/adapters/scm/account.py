@@ -21,9 +21,7 @@ class Account:
     locks accounts (SCM reference §2.4). *latest* returns the version that is stored now, and its login.
     """
 
-    def __init__(
-        self, http: httpx.Client, version: str, login: Login, latest: Callable[[], tuple[str, Login]]
-    ) -> None:
+    def __init__(self, http: httpx.Client, version: str, login: Login, latest: Callable[[], tuple[str, Login]]) -> None:
         self._http = http
         self._version = version
         self._login = login
@@ -39,6 +37,11 @@ class Account:
     def has_password(self) -> bool:
         """Whether the account has a password that can expire."""
         return self._login.has_password
+
+    @property
+    def login_name(self) -> str:
+        """The account's login; empty where SCM does not tell a client which account it acts for."""
+        return self._login.name
 
     def secrets(self) -> tuple[str, ...]:
         """Return what must never be read in a message."""
@@ -82,7 +85,7 @@ class Account:
         if answer.status_code == httpx.codes.UNAUTHORIZED and self._login.renew():
             answer = self._exchange(call)
         if not answer.is_success:
-            raise verdict(call, answer, self._login.secrets())
+            raise verdict(call, answer, (*self._login.secrets(), *filter(None, [call.secret])))
         return answer
 
     def _exchange(self, call: Call) -> httpx.Response:

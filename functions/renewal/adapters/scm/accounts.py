@@ -61,9 +61,7 @@ class ScmAccounts(Accounts):
         stored = self._source.current(delegation)
         account = self._accounts.get(delegation)
         if account is None:
-            account = Account(
-                self._http, stored.version, self._login(stored), lambda: self._latest(delegation)
-            )
+            account = Account(self._http, stored.version, self._login(stored), lambda: self._latest(delegation))
             self._accounts[delegation] = account
         elif account.version != stored.version:
             account.use(stored.version, self._login(stored))

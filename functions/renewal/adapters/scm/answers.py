@@ -11,8 +11,9 @@ import httpx
 from renewal.adapters.scm.dates import day, moment
 from renewal.domain.certificate import normalised_serial
 from renewal.domain.delegation import Profile
+from renewal.domain.observation import PasswordState
 from renewal.domain.status import normalised_status
-from renewal.ports import OrderDetails, PasswordState, ReportedCertificate
+from renewal.ports import OrderDetails, ReportedCertificate
 
 Members = Mapping[str, Any]
 
@@ -102,8 +103,7 @@ def _serial(value: object) -> str:
 
 def password_state_from(row: Members) -> PasswordState:
     """Read the state of the account's password (§9)."""
-    state = "_".join(text(row.get("state")).upper().split())
-    return PasswordState(state=state, expires=day(row.get("expirationDate")))
+    return PasswordState(state=normalised_status(text(row.get("state"))), expires=day(row.get("expirationDate")))
 
 
 def reported_from(rows: Iterable[Members]) -> tuple[ReportedCertificate, ...]:

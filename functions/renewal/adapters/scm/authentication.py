@@ -29,6 +29,8 @@ class Login(Protocol):
     """Where it works, ending in `/api`: header logins and OAuth2 each have their hosts (SCM reference §1)."""
     has_password: bool
     """Whether the account has a password that can expire."""
+    name: str
+    """The account's login; empty where only the client's id is known."""
 
     def headers(self) -> Mapping[str, str]:
         """Return the headers that log a request in. Raises CredentialRefused, ScmUnavailable."""
@@ -47,6 +49,7 @@ class HeaderLogin:
 
     def __init__(self, credential: PasswordCredential, *, base_url: str) -> None:
         self.base_url = base_url
+        self.name = credential.login
         self._credential = credential
 
     def headers(self) -> Mapping[str, str]:
@@ -70,6 +73,7 @@ class ClientCredentials:
     """An OAuth2 access token, kept until 60 s before it ends (SCM reference §2.3)."""
 
     has_password = False
+    name = ""
 
     def __init__(
         self,
@@ -114,10 +118,7 @@ class ClientCredentials:
         answer = exchange(self._http, request, _TOKEN)
         if answer.status_code in {400, 401}:
             said = excerpt(text(members(answer).get("error")), self.secrets()) or "nothing more"
-            msg = (
-                f"the token server refused client {self._credential.client_id} "
-                f"(HTTP {answer.status_code}, {said})"
-            )
+            msg = f"the token server refused client {self._credential.client_id} (HTTP {answer.status_code}, {said})"
             raise CredentialRefused(msg)
         if not answer.is_success:
             raise verdict(_TOKEN, answer, self.secrets())

@@ -19,12 +19,21 @@ class Operation(StrEnum):
     PROFILES = "list certificate profiles"
     REPORT = "report certificates"
     MARK_RENEWED = "mark as renewed"
+    ACCOUNT = "read the account"
+    DEPARTMENT = "read the department"
+    DOMAINS = "read the delegated domains"
+    DCV = "read the domain validations"
+    VALIDATIONS = "read the organisation's validations"
+    CHANGE_PASSWORD = "change the password"  # noqa: S105  # no password
     PASSWORD_STATE = "read the password state"  # noqa: S105  # no password
     TOKEN = "get an access token"  # noqa: S105  # no token
 
 
 ABOUT_ONE_ORDER = frozenset({Operation.COLLECT, Operation.DETAILS, Operation.MARK_RENEWED})
 """Operations whose path names an order: there, 404 means that order."""
+
+LOOKS = frozenset({Operation.ACCOUNT, Operation.DEPARTMENT, Operation.DOMAINS, Operation.DCV, Operation.VALIDATIONS})
+"""Operations that an account may not be permitted: there, 404 means that it is hidden (SCM reference §4)."""
 
 _READS_BY_POST = frozenset({Operation.REPORT, Operation.TOKEN})
 
@@ -38,6 +47,8 @@ class Call:
     path: str
     params: Mapping[str, str | int] = field(default_factory=lambda: MappingProxyType({}))
     body: Mapping[str, Any] | None = field(default=None, repr=False)
+    secret: str = field(default="", repr=False)
+    """What stands in the body and must never be read in a message."""
 
     @property
     def orders(self) -> bool:

@@ -2,52 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
-
-import httpx
+from collections.abc import Mapping
 
 from renewal.adapters.scm import answers
 from renewal.adapters.scm.call import Call, Operation
+from renewal.adapters.scm.looks import Looks
 from renewal.adapters.scm.verdict import failed_within, unusable
 from renewal.domain.delegation import Profile
 from renewal.domain.errors import OrderPending, OrderUnknown, ScmUnavailable
 from renewal.domain.names import common_name
+from renewal.domain.observation import PasswordState
 from renewal.domain.order import token_in
 from renewal.ports import (
     CertificateAuthority,
     EnrollRequest,
     OrderDetails,
-    PasswordState,
     ReportedCertificate,
 )
 
-PAGE_SIZE = 200  # the largest that SCM serves (SCM reference §3.3)
 ANY_STATUS = 0  # §5.14, numeric codes of reports
 
 _PEM_BEGIN = "-----BEGIN CERTIFICATE-----"
 _PEM_END = "-----END CERTIFICATE-----"
 
 
-class Line(Protocol):
-    """The way to SCM for one account."""
-
-    @property
-    def has_password(self) -> bool:
-        """Whether the account has a password that can expire."""
-
-    def send(self, call: Call) -> httpx.Response:
-        """Return SCM's 2xx answer; raise what any other answer, or none, amounts to."""
-
-    def secrets(self) -> tuple[str, ...]:
-        """Return what must never be read in a message."""
-
-
-class ScmClient(CertificateAuthority):
+class ScmClient(Looks, CertificateAuthority):
     """SCM as one account sees it, over the endpoints of docs/scm.md."""
-
-    def __init__(self, line: Line) -> None:
-        self._line = line
 
     def password_state(self) -> PasswordState | None:
         """Read the account's password state (SCM reference §9); None for OAuth2 clients, which have none."""
@@ -56,6 +36,11 @@ class ScmClient(CertificateAuthority):
         return answers.password_state_from(
             self._object(Call(Operation.PASSWORD_STATE, "GET", "/admin/v1/password"), "state")
         )
+
+    def change_password(self, new: str) -> None:
+        """Change the account's own password (§9); the old one, with which we log in, proves that we may."""
+        body = {"newPassword": new}
+        self._line.send(Call(Operation.CHANGE_PASSWORD, "POST", "/admin/v1/changepassword", body=body, secret=new))
 
     def profiles(self, department_id: int) -> tuple[Profile, ...]:
         """List the department's certificate profiles with their terms in days (§5.3)."""
@@ -141,38 +126,6 @@ class ScmClient(CertificateAuthority):
         return [ssl_id for ssl_id, name in listed.items() if name in {"", *names}]
 
     def _listed(self, filters: Mapping[str, str | int]) -> dict[int, str]:
-        """Every order that SCM lists, page by page (§3.3): its common name by its number."""
-        listed: dict[int, str] = {}
-        position = 0
-        while True:
-            window = {"size": PAGE_SIZE, "position": position}
-            call = Call(Operation.SEARCH, "GET", "/ssl/v1", {**filters, **window})
-            answer, rows = self._list(call)
-            page = {answers.ssl_id_of(row): answers.text(row.get("commonName")).lower() for row in rows}
-            known = {ssl_id: name for ssl_id, name in page.items() if ssl_id is not None}
-            if len(known) < len(page):
-                raise unusable(call, "number of every order")
-            is_last = _is_last(rows, position, answer) or known.keys() <= listed.keys()
-            listed |= known
-            position += len(rows)
-            if is_last:
-                return listed
-
-    def _object(self, call: Call, needed: str) -> answers.Members:
-        found = answers.members(self._line.send(call))
-        if not answers.text(found.get(needed)):
-            raise unusable(call, needed)
-        return found
-
-    def _list(self, call: Call) -> tuple[httpx.Response, list[answers.Members]]:
-        answer = self._line.send(call)
-        rows = answers.document(answer)
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise unusable(call, "list")
-        return answer, rows
-
-
-def _is_last(rows: Sequence[object], position: int, answer: httpx.Response) -> bool:
-    """A short page is the last, unless the total says that SCM serves shorter pages than asked for."""
-    total = answers.whole(answer.headers.get("X-Total-Count"))
-    return len(rows) < PAGE_SIZE and (total is None or position + len(rows) >= total)
+        """Every order that SCM lists: its common name by its number."""
+        rows = self._numbered(Call(Operation.SEARCH, "GET", "/ssl/v1", filters))
+        return {ssl_id: answers.text(row.get("commonName")).lower() for ssl_id, row in rows.items()}

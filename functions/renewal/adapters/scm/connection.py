@@ -75,6 +75,4 @@ def _sent(http: httpx.Client, request: httpx.Request) -> httpx.Response | httpx.
 
 def _named(error: httpx.RequestError) -> str:
     # Only connecting errors are quoted: they speak of the host, the others may quote what was sent.
-    return (
-        f"{type(error).__name__} ({error})" if isinstance(error, httpx.ConnectError) else type(error).__name__
-    )
+    return f"{type(error).__name__} ({error})" if isinstance(error, httpx.ConnectError) else type(error).__name__

@@ -42,10 +42,7 @@ def credential_from(document: Mapping[str, str]) -> Credential:
     document = {"customer_uri": document.get("customerUri", ""), **document}
     is_client = any(document.get(member) for member in CLIENT_MEMBERS)
     if is_client and any(document.get(member) for member in PASSWORD_MEMBERS):
-        msg = (
-            f"the stored credential mixes two forms: keep {_listed(PASSWORD_MEMBERS)} "
-            f"or {_listed(CLIENT_MEMBERS)}"
-        )
+        msg = f"the stored credential mixes two forms: keep {_listed(PASSWORD_MEMBERS)} or {_listed(CLIENT_MEMBERS)}"
         raise CredentialMissing(msg)
     if is_client:
         return ClientCredentialsCredential(*_values(document, CLIENT_MEMBERS))

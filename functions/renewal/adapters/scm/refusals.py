@@ -42,6 +42,13 @@ _MEANINGS: Mapping[type[RenewalError], Mapping[int, str]] = {
         -410: "the customer cannot be found",
         -970: "incorrect login credentials",
     },
+    errors.PasswordPolicyRefused: {
+        -220: "the password must differ",
+        -976: "the new password is too short or too long",
+        -977: "the new password must be 32 characters long",
+        -982: "the new password must not contain the login",
+        -7306: "password policy violated",
+    },
     errors.PermissionMissing: {
         -3: "not authorised to perform this",
         -25: "not authorised to execute this",
@@ -115,7 +122,6 @@ _MEANINGS: Mapping[type[RenewalError], Mapping[int, str]] = {
         -139: "an external requester is required",
         -160: "two fields with the same name",
         -164: "local names and private addresses are not certified for so long",
-        -220: "the password must differ",
         -221: "select an organisation or department for each role",
         -222: "roles must be of the same level",
         -223: "select only one organisation or department for each role",
@@ -136,16 +142,12 @@ _MEANINGS: Mapping[type[RenewalError], Mapping[int, str]] = {
         -723: "not a high-level domain",
         -732: "invalid domain name",
         -951: "at least one of some fields must be filled in",
-        -976: "the new password is too short or too long",
-        -977: "the new password must be 32 characters long",
-        -982: "the new password must not contain the login",
         -1001: "a value breaks its constraint",
         -1002: "cannot parse the message body",
         -1450: "unsupported certificate format",
         -1601: "a field has an invalid value",
         -3301: "invalid scan range",
         -5002: "assignment rules are empty",
-        -7306: "password policy violated",
     },
     errors.OrderRevoked: {
         -110: "revoked, cannot be downloaded",
@@ -227,11 +229,7 @@ class Code:
 
 CODES = (
     *(Code(number, meaning, kind) for kind, group in _MEANINGS.items() for number, meaning in group.items()),
-    *(
-        Code(number, meaning, kind, at)
-        for number, group in _TWO_MEANINGS.items()
-        for at, kind, meaning in group
-    ),
+    *(Code(number, meaning, kind, at) for number, group in _TWO_MEANINGS.items() for at, kind, meaning in group),
 )
 _BY_NUMBER = {(code.number, code.operation): code for code in CODES}
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import httpx
 
 from renewal.adapters.scm.answers import Members, members, text, whole
-from renewal.adapters.scm.call import ABOUT_ONE_ORDER, Call, Operation
+from renewal.adapters.scm.call import ABOUT_ONE_ORDER, LOOKS, Call, Operation
 from renewal.adapters.scm.excerpt import excerpt
 from renewal.adapters.scm.refusals import Code, known
 from renewal.domain.errors import (
@@ -17,6 +17,7 @@ from renewal.domain.errors import (
     OrderPending,
     OrderRevoked,
     OrderUnknown,
+    PermissionMissing,
     RenewalError,
     Retryable,
     ScmRefused,
@@ -40,9 +41,7 @@ def verdict(call: Call, answer: httpx.Response, secrets: Iterable[str] = ()) -> 
     return kind(_sentence(call, answer, said, meaning, secrets))
 
 
-def failed_within(
-    call: Call, answer: httpx.Response, code: int | None, secrets: Iterable[str]
-) -> RenewalError:
+def failed_within(call: Call, answer: httpx.Response, code: int | None, secrets: Iterable[str]) -> RenewalError:
     """Return the error for a 2xx *answer* whose body says that it failed with *code* (reports do, §10.1)."""
     meaning = known(code, call.operation)
     said = {"code": code, "description": members(answer).get("message")}
@@ -63,6 +62,8 @@ def _kind(call: Call, status: int, meaning: Code | None) -> type[RenewalError]:
         return AddressRefused
     if status == httpx.codes.NOT_FOUND and kind is ScmRefused and call.operation in ABOUT_ONE_ORDER:
         return OrderUnknown
+    if status == httpx.codes.NOT_FOUND and kind is ScmRefused and call.operation in LOOKS:
+        return PermissionMissing
     if meaning is None and (status in _TRY_LATER or not httpx.codes.is_client_error(status)):
         return ScmUnavailable
     return kind
@@ -95,9 +96,7 @@ def _ordered_or_not(call: Call, answer: httpx.Response, kind: type[RenewalError]
     return kind
 
 
-def _sentence(
-    call: Call, answer: httpx.Response, said: Members, meaning: Code | None, secrets: Iterable[str]
-) -> str:
+def _sentence(call: Call, answer: httpx.Response, said: Members, meaning: Code | None, secrets: Iterable[str]) -> str:
     code = excerpt(text(said.get("code")), secrets)
     description = excerpt(text(said.get("description")), secrets) or (meaning.meaning if meaning else "")
     words = [f"code {code}" if code else "no code", f"'{description}'" if description else "no description"]

@@ -1,0 +1,109 @@
+"""Step four of the procedure: the names that are delegated, their validation, and what is too wide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from renewal.domain.calendar import phase_at
+from renewal.domain.delegation import Delegation
+from renewal.domain.names import is_wildcard, permits
+from renewal.domain.observation import DelegatedName, dcv_of, entry_for
+from renewal.domain.remark import Remark, Step, Verdict, done, warning
+
+MOST_NAMES = 8  # in one sentence
+SECURITY = frozenset({"WiderThanWanted", "NameExtra", "TypesExtra"})
+"""Codes that say that we could order what we should not be able to."""
+
+
+def domain_remarks(
+    delegation: Delegation, wanted: Iterable[str], delegated: tuple[DelegatedName, ...], now: datetime
+) -> list[Remark]:
+    """Return what is said of step four: one remark a fault, however many names it has."""
+    names = tuple(wanted)
+    faults: dict[_Fault, list[str]] = {}
+    for name in names:
+        if fault := _fault_of(name, delegated, now):
+            faults.setdefault(fault, []).append(name)
+    remarks = [fault.remark(struck) for fault, struck in faults.items()]
+    remarks += [remark for entry in delegated for remark in _too_wide(entry, delegation, names)]
+    if remarks:
+        return remarks
+    lapse = dcv_of(delegated, names)
+    until = f"; the first validation lapses on {lapse}" if lapse else ""
+    return [done(Step.DOMAINS, f"{_some(names)}: delegated for SSL{until}")]
+
+
+def dcv_soon(now: datetime) -> timedelta:
+    """Return how long before a domain validation lapses it is told: a sixth of the time that one may be reused.
+
+    That is a month of the 198 days of 2026, and two days of the ten of 2029 (`renewal.domain.calendar`).
+    """
+    return timedelta(days=round(phase_at(now).dcv_reuse_days / 6))
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    verdict: Verdict
+    code: str
+    sentence: str
+    due: date | None = None
+
+    def remark(self, names: list[str]) -> Remark:
+        text = f"{_some(names)}: {self.sentence}"
+        return Remark(Step.DOMAINS, self.verdict, self.code, text, due=self.due)
+
+
+def _some(names: Iterable[str]) -> str:
+    listed = tuple(names)
+    more = f" and {len(listed) - MOST_NAMES} more" if len(listed) > MOST_NAMES else ""
+    return ", ".join(listed[:MOST_NAMES]) + more
+
+
+def _fault_of(name: str, delegated: tuple[DelegatedName, ...], now: datetime) -> _Fault | None:
+    entry = entry_for(delegated, name)
+    if entry is None:
+        return _Fault(Verdict.WRONG, *_not_delegated(name, {one.entry for one in delegated}))
+    if not entry.active:
+        sentence = f"the delegation of {entry.entry} waits for approval, or the domain is suspended"
+        return _Fault(Verdict.WRONG, "DelegationNotActive", sentence)
+    if "SSL" not in entry.certificate_types:
+        return _Fault(Verdict.WRONG, "NotForSsl", f"{entry.entry} is delegated, but not for SSL")
+    return _validation(entry, now)
+
+
+def _not_delegated(name: str, entries: set[str]) -> tuple[str, str]:
+    base = name.removeprefix("*.")
+    if is_wildcard(name) and base in entries:
+        return "StarNotDelegated", f"not delegated: {base} permits exactly that name; delegate *.{base} too"
+    if f"*.{base}" in entries:
+        return "BaseNotDelegated", f"not delegated: *.{base} permits what is below it; delegate {base} too"
+    if parent := next((one for one in sorted(entries) if base.endswith(f".{one}")), ""):
+        return "ParentOnly", f"not delegated: {parent} permits exactly that name and nothing below it"
+    return "NameNotDelegated", "not delegated to the department"
+
+
+def _validation(entry: DelegatedName, now: datetime) -> _Fault | None:
+    what, lapse = f"domain control validation of {entry.entry}", entry.dcv_expires
+    if entry.dcv_status == "EXPIRED" or (lapse and lapse <= now.date()):
+        return _Fault(Verdict.WRONG, "DcvLapsed", f"the {what} has expired{f' on {lapse}' if lapse else ''}")
+    if entry.dcv_status not in {"", "VALIDATED"}:
+        return _Fault(Verdict.WRONG, "DcvMissing", f"the {what} is missing ({entry.dcv_status.lower()})")
+    if lapse and lapse - now.date() <= dcv_soon(now):
+        return _Fault(Verdict.WARNING, "DcvLapsing", f"the {what} lapses on {lapse}; renew it", due=lapse)
+    return None
+
+
+def _too_wide(entry: DelegatedName, delegation: Delegation, wanted: tuple[str, ...]) -> list[Remark]:
+    remarks = []
+    if extra := entry.certificate_types - {"SSL"}:
+        text = f"{entry.entry} is delegated for {', '.join(sorted(extra))} too; only SSL was agreed"
+        remarks.append(warning(Step.DOMAINS, "TypesExtra", text))
+    if entry.entry not in delegation.delegated_names:
+        used = is_wildcard(entry.entry) and any(permits(entry.entry, name) for name in wanted)
+        code = "WiderThanWanted" if used else "NameExtra"
+        remedy = "delegate the exact names instead" if used else "withdraw it"
+        text = f"{entry.entry} is delegated and was not agreed: we could order what we should not; {remedy}"
+        remarks.append(warning(Step.DOMAINS, code, text))
+    return remarks

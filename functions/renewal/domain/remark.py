@@ -1,0 +1,109 @@
+"""The eight steps by which a RAO delegates, and what is said of each.
+
+The steps are those of the guide that the RAO receives. What SCM does not show over its API (access lists, the
+department's secret key) has the verdict `by-eye`, with how to look.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from types import MappingProxyType
+
+from renewal.domain.errors import Actor
+from renewal.domain.finding import Finding, Severity
+
+
+class Step(StrEnum):
+    """A step of the procedure; the value is its number in the guide."""
+
+    DEPARTMENT = "1"
+    WEB_API = "2"
+    ORG_ID = "3"
+    DOMAINS = "4"
+    ADMIN = "5"
+    FIRST_LOGIN = "6"
+    API_ONLY = "7"
+    ACCESS_LIST = "8"
+
+
+SCREENS = MappingProxyType(
+    {
+        Step.DEPARTMENT: "Settings → Organizations → Departments → Add",
+        Step.WEB_API: "Settings → Organizations → Departments → Edit → SSL Certificate",
+        Step.ORG_ID: "Settings → Organizations → Departments → Edit → General",
+        Step.DOMAINS: "Settings → Organizations → Departments → Domains",
+        Step.ADMIN: "Admins → Add",
+        Step.FIRST_LOGIN: "the SCM portal, logged in as the new account",
+        Step.API_ONLY: "Admins → Edit",
+        Step.ACCESS_LIST: "Settings → Access Control → Organization ACL",
+    }
+)
+VALIDATION_SCREEN = "Settings → Organizations → Validations"
+
+
+class Verdict(StrEnum):
+    """What is said of a step."""
+
+    DONE = "done"
+    WRONG = "wrong"
+    """Nothing, or not everything that is wanted, can be ordered."""
+    WARNING = "warning"
+    """It works, and will stop to; or more is permitted than was agreed."""
+    BY_EYE = "by-eye"
+    """SCM does not show it: the text says how to look."""
+
+
+_SEVERITIES: MappingProxyType[Verdict, Severity] = MappingProxyType(
+    {Verdict.WRONG: "error", Verdict.WARNING: "warning"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """One verdict on one step."""
+
+    step: Step
+    verdict: Verdict
+    code: str
+    """A stable name for the fault, e.g. `WebApiOff`; `Done` for what is right, `ByEye` for what is not shown."""
+    text: str
+    actor: Actor = "rao"
+    due: date | None = None
+    """By when somebody must have acted; None = now."""
+    elsewhere: str = ""
+    """Where in SCM, when it is not the step's own screen."""
+
+    @property
+    def screen(self) -> str:
+        """Where in SCM, in SCM's own words."""
+        return self.elsewhere or SCREENS[self.step]
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Return what the remark is as a finding: none when it is `done` or `by-eye`."""
+        severity = _SEVERITIES.get(self.verdict)
+        if severity is None:
+            return ()
+        text = f"step {self.step}: {self.text}"
+        return (Finding(self.code, severity, self.actor, text, due=self.due, screen=self.screen),)
+
+
+def done(step: Step, text: str) -> Remark:
+    """Return the remark that *step* is in order."""
+    return Remark(step, Verdict.DONE, "Done", text)
+
+
+def by_eye(step: Step, text: str) -> Remark:
+    """Return the remark that somebody has to look, and how."""
+    return Remark(step, Verdict.BY_EYE, "ByEye", text)
+
+
+def wrong(step: Step, code: str, text: str, actor: Actor = "rao") -> Remark:
+    """Return the remark that *step* is not as it must be."""
+    return Remark(step, Verdict.WRONG, code, text, actor)
+
+
+def warning(step: Step, code: str, text: str, actor: Actor = "rao", due: date | None = None) -> Remark:
+    """Return the remark that *step* will be wrong, or permits too much."""
+    return Remark(step, Verdict.WARNING, code, text, actor, due)
