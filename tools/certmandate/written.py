@@ -1,0 +1,53 @@
+"""Files that belong together: all of them are written, or none."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def write_together(files: Mapping[Path, bytes], *, force: bool = False) -> None:
+    """Write all *files*, or none of them.
+
+    Raises FileExistsError with the first that is there already, unless *force*. Raises OSError; then every file is
+    as it was before.
+    """
+    for path in files if not force else ():
+        if path.exists():
+            raise FileExistsError(str(path))
+    before = {path: path.read_bytes() for path in files if path.exists()}
+    staged: dict[Path, Path] = {}
+    try:
+        for path, content in files.items():
+            staged[path] = _staged(path, content)
+        for path, temporary in staged.items():
+            temporary.replace(path)
+    except BaseException:
+        _put_back(files, staged, before)
+        raise
+
+
+def _staged(path: Path, content: bytes) -> Path:
+    """Write *content* beside *path*, so that only a rename is left to do."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+    temporary = Path(name)
+    temporary.chmod(0o644)
+    return temporary
+
+
+def _put_back(files: Mapping[Path, bytes], staged: Mapping[Path, Path], before: Mapping[Path, bytes]) -> None:
+    for path in files:
+        temporary = staged.get(path)
+        if temporary is None:
+            continue
+        if temporary.exists():
+            temporary.unlink()
+        elif path in before:
+            path.write_bytes(before[path])
+        else:
+            path.unlink(missing_ok=True)
