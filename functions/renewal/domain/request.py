@@ -14,8 +14,8 @@ NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 
 _PATH = re.compile(rf"{NAME.pattern}/{NAME.pattern}")
 _FIELDS = {
-    "delegations": "a list of delegation names",
-    "certificates": 'a list of "delegation/name"',
+    "delegations": "a list of one or more delegation names",
+    "certificates": 'a list of one or more "delegation/name"',
     "force": "true or false",
     "dry_run": "true or false",
     "reason": "a text of 1 to 200 characters",
@@ -76,19 +76,19 @@ def _once(names: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _fits(name: str, value: Any) -> bool:
-    if name in {"force", "dry_run", "all_due_is_right", "open_orders_only"}:
+def _fits(field: str, value: Any) -> bool:
+    if field in {"force", "dry_run", "all_due_is_right", "open_orders_only"}:
         return isinstance(value, bool)
-    if name in {"reason", "scheduled_at"}:
+    if field in {"reason", "scheduled_at"}:
         return isinstance(value, str) and 0 < len(value.strip()) <= len(value) <= 200
-    pattern = NAME if name == "delegations" else _PATH
-    return isinstance(value, list) and all(isinstance(item, str) and pattern.fullmatch(item) for item in value)
+    pattern = NAME if field == "delegations" else _PATH  # an empty list would mean everything
+    names = value if isinstance(value, list) else []
+    return bool(names) and all(isinstance(name, str) and pattern.fullmatch(name) for name in names)
 
 
 def _contradictions(document: Mapping[str, Any]) -> list[str]:
     faults = []
-    named = document.get("delegations") or document.get("certificates")
-    if document.get("force") and not named:
+    if document.get("force") and not ("delegations" in document or "certificates" in document):
         faults.append("'force' needs 'delegations' or 'certificates': the whole estate is never forced")
     if (document.get("force") or document.get("all_due_is_right")) and not document.get("reason"):
         faults.append("'force' and 'all_due_is_right' need a 'reason': it stands in the audit trail")
