@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import typer
 
-from certmandate import estate_commands, local_commands, status_commands
+from certmandate import estate_commands, local_commands, onboard_command, renewal_commands, status_commands
 
 app = typer.Typer(
     help="Keeps delegated TLS certificates fresh, through Sectigo Certificate Manager, on AWS.",
@@ -14,10 +14,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.command("onboard")(onboard_command.onboard_command)
 app.command("plan")(estate_commands.plan_command)
 app.command("apply")(estate_commands.apply_command)
 app.command("status")(status_commands.status_command)
 app.command("show")(status_commands.show_command)
+app.command("renew")(renewal_commands.renew_command)
 app.add_typer(local_commands.app, name="local")
 
 

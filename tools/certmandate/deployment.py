@@ -50,6 +50,7 @@ class Deployment:
     """Outputs and parameters by name; an output wins."""
     stack: str = DEFAULT_STACK
     """Its name, with which those of its alarms begin."""
+    _clients: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
 
     def fact(self, name: str) -> str:
         """Return an output or parameter. Raises DeploymentMissing."""
@@ -62,10 +63,13 @@ class Deployment:
         return self.facts[name]
 
     def client(self, service: str, region: str | None = None) -> Any:
-        """Return a client for the stack's region, or for another one."""
+        """Return a client for the stack's region, or for another one; made when first needed."""
         from renewal.adapters.aws import config_of
 
-        return self.session.client(service, region_name=region or self.region, config=config_of(service))
+        key = service, region or self.region
+        if key not in self._clients:
+            self._clients[key] = self.session.client(service, region_name=key[1], config=config_of(service))
+        return self._clients[key]
 
     @cached_property
     def region(self) -> str:
