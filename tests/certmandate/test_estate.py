@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests.workflow.conftest import write_estate
 
+from certmandate.delegation_files import load_delegations
 from certmandate.yaml_document import FilesInvalid
 from local.estate import load_estate
 
@@ -38,6 +39,26 @@ def test_the_examples_are_sound() -> None:
     assert len(campus.specifications) == 3
     assert len(campus.certificates) >= 12
     assert len(troubled.certificates) >= 20
+
+
+def test_the_example_in_the_documentation_works(tmp_path: Path) -> None:
+    """It is complete, and what people start from."""
+    text = (EXAMPLES.parent / "docs" / "estate.md").read_text(encoding="utf-8")
+    folder = write_estate(tmp_path / "e", "idp")
+    (folder / "scm.yaml").write_text(text.split("```yaml\n")[1].split("```")[0], encoding="utf-8")
+
+    estate = load_estate(folder, NOW)
+
+    assert [past.label for past in estate.world.certificates] == ["univ/idp"]
+    assert estate.credential("univ")["client_id"] == "univ-renewal"
+
+
+def test_the_example_delegation_file_works() -> None:
+    """With every field that there is: whoever copies it deletes, and never has to look one up."""
+    ((found, _),) = load_delegations(EXAMPLES.parent / "delegations", NOW)
+
+    assert found.delegation.name == "example"
+    assert len(found.certificates) == 2
 
 
 def test_the_account_of_the_department_is_the_delegations(tmp_path: Path) -> None:
