@@ -50,9 +50,10 @@ simulator: .venv/.run ## a stand-in for Sectigo Certificate Manager, served unti
 RUNTIME = $(firstword $(foreach python,$(shell command -v python3.13) $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python3.13),$(if \
     $(shell $(python) --version 2>/dev/null),$(python))))
 
-build: .venv-sam/.sam ## what a deployment would upload, for arm64, made without a container
+build: .venv-sam/.sam .venv/.run ## what a deployment would upload, for arm64, made without a container
 	@test -n "$(RUNTIME)" || { echo "make build: no python3.13 on PATH. The functions run on it, so sam build needs it: install it." >&2; exit 1; }
 	PATH="$(dir $(RUNTIME)):$$PATH" $(SAM) build
+	$(BIN)/python -m stack.lighten .aws-sam/build
 
 package-size: build .venv/.run ## the zipped size of what `make build` made, against its limits
 	$(BIN)/python -m gate.package_size .aws-sam/build

@@ -1,0 +1,65 @@
+"""What is uploaded does what the source does, and its tracebacks point into the source."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stack.lighten import lightened, main
+
+FUNCTIONS = Path(__file__).parents[2] / "functions"
+
+
+class _WithoutTexts(ast.NodeTransformer):
+    """Empties every statement that is nothing but a text."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr:
+        if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            return ast.Expr(ast.Constant(""))
+        return node
+
+
+def _shape(source: str) -> str:
+    return ast.dump(_WithoutTexts().visit(ast.parse(source)))
+
+
+def _lines(source: str) -> list[tuple[str, int]]:
+    return [(type(node).__name__, node.lineno) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.stmt)]
+
+
+@pytest.mark.parametrize("file", sorted(FUNCTIONS.rglob("*.py")), ids=lambda file: str(file.relative_to(FUNCTIONS)))
+def test_every_file_means_the_same_on_the_same_lines(file: Path) -> None:
+    """A bundle that differed from its source in more than texts could not be trusted, nor its tracebacks."""
+    source = file.read_text(encoding="utf-8")
+
+    light = lightened(source)
+
+    assert _shape(light) == _shape(source)
+    assert _lines(light) == _lines(source)
+    assert len(light) < len(source)
+
+
+def test_texts_that_are_used_stay() -> None:
+    """Only statements that are nothing but a text go; a hash inside a text is no comment."""
+    source = 'def f():\n    """Why."""  # because\n    return "#1"  # number one\n'
+
+    assert lightened(source) == 'def f():\n    ""\n    return "#1"\n'
+
+
+def test_what_is_left_can_be_imported_whole(tmp_path: Path) -> None:
+    """A module that a handler needs and that was left out would fail the first call of a run."""
+    bundle = tmp_path / "EnrollFunction"
+    shutil.copytree(FUNCTIONS, bundle, ignore=shutil.ignore_patterns("__pycache__"))
+
+    main([str(tmp_path)])
+
+    handlers = ", ".join(file.stem for file in sorted(bundle.glob("*.py")))
+    wired = "from renewal import wiring, settings"
+    command = [sys.executable, "-c", f"import {handlers}; {wired}; print(len(__import__('sys').modules))"]
+    subprocess.run(command, cwd=bundle, check=True, capture_output=True, env={"PYTHONPATH": str(bundle)})
+    assert not (bundle / "renewal" / "adapters" / "order_book_editor.py").exists(), "only operators' programs edit"
