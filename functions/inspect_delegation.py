@@ -17,5 +17,6 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Take a plan item; return `{"run_id", "delegation", "dry_run", "deferred", "certificates": [task…]}`."""
     task = DelegationTask.parse(event)
     inspected = wiring.inspect_delegation()(task)
-    logger.info("delegation inspected", delegation=task.delegation, run_id=task.run_id, due=len(inspected["certificates"]))
+    due = len(inspected["certificates"])
+    logger.info("delegation inspected", delegation=task.delegation, run_id=task.run_id, due=due)
     return inspected

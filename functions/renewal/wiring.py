@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import secrets
+import uuid
 from datetime import UTC, datetime
 from functools import cache
+from random import SystemRandom
 
 from renewal.adapters import aws
 from renewal.adapters.acm import Acm
@@ -12,9 +14,11 @@ from renewal.adapters.events import EventBridgeAnnouncer
 from renewal.adapters.keys import KmsOpener, KmsSealer
 from renewal.adapters.objects import S3Certificates
 from renewal.adapters.order_book import DynamoDbOrderBook
+from renewal.adapters.rotation import SecretsManagerVault
 from renewal.adapters.runs import S3RunArchive
 from renewal.adapters.scm.accounts import ScmAccounts
 from renewal.adapters.scm.connection import new_http_client
+from renewal.adapters.scm.exact import ExactScmAccounts
 from renewal.adapters.secrets import SecretsManagerCredentials
 from renewal.domain.limits import Limits
 from renewal.settings import Settings
@@ -23,6 +27,7 @@ from renewal.steps.collect import Collect
 from renewal.steps.enroll import Enroll
 from renewal.steps.inspect_delegation import InspectDelegation
 from renewal.steps.report import Report
+from renewal.steps.rotate_password import RotatePassword
 
 
 def utc_now() -> datetime:
@@ -105,3 +110,11 @@ def collect() -> Collect:
 def report() -> Report:
     """The step of `report.py`."""
     return Report(_book(), _archive(), utc_now)
+
+
+@cache
+def rotate_password() -> RotatePassword:
+    """The step of `rotate_password.py`."""
+    vault = SecretsManagerVault(aws.client("secretsmanager"), settings().secret_prefix)
+    accounts = ExactScmAccounts(new_http_client(), base_url=settings().scm_url)
+    return RotatePassword(vault, accounts, _book(), utc_now, SystemRandom(), lambda: str(uuid.uuid4()))

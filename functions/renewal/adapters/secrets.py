@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 CACHE_SECONDS = 300
 
-_ABSENT = {
+ABSENT = {
     "ResourceNotFoundException": CredentialMissing,
     "InvalidRequestException": CredentialMissing,  # scheduled for deletion, or it never had a value
 }
@@ -50,26 +50,36 @@ class SecretsManagerCredentials:
         self._remembered[delegation] = (self._monotonic(), credential)
         return credential
 
-    def _read(self, delegation: str) -> StoredCredential:
+    def pending(self, delegation: str) -> StoredCredential | None:
+        """Return the credential that a rotation has stored and not proved yet; None when there is none, or none usable.
+
+        It is the right one when the rotation ended between the change at SCM and its last step.
+        """
+        try:
+            return self._read(delegation, "AWSPENDING")
+        except CredentialMissing:
+            return None
+
+    def _read(self, delegation: str, stage: str = "AWSCURRENT") -> StoredCredential:
         name = f"{self._prefix}/{delegation}"
         try:
-            version, text = self._fetch(name)
+            version, text = self._fetch(name, stage)
         except CredentialMissing as missing:
             msg = f"secret '{name}' can't be read: {missing}; store the account's credential under that name"
             raise CredentialMissing(msg) from None
-        document = _document(text)
+        document = document_of(text)
         if document is None:
             msg = f"secret '{name}' must be a JSON object whose members are texts; store it anew in that form"
             raise CredentialMissing(msg)
         return StoredCredential(version, document)
 
-    @translated("secretsmanager:GetSecretValue", _ABSENT)
-    def _fetch(self, name: str) -> tuple[str, str]:
-        answer = self._client.get_secret_value(SecretId=name)
+    @translated("secretsmanager:GetSecretValue", ABSENT)
+    def _fetch(self, name: str, stage: str) -> tuple[str, str]:
+        answer = self._client.get_secret_value(SecretId=name, VersionStage=stage)
         return answer["VersionId"], answer.get("SecretString", "")
 
 
-def _document(text: str) -> dict[str, str] | None:
+def document_of(text: str) -> dict[str, str] | None:
     """Read the secret's text without ever quoting it; None when it is of another form."""
     try:
         document = json.loads(text)

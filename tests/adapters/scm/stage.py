@@ -43,6 +43,7 @@ class Vault:
 
     stored: dict[str, StoredCredential] = field(default_factory=dict)
     cached: dict[str, StoredCredential] = field(default_factory=dict)
+    being_tried: dict[str, StoredCredential] = field(default_factory=dict)
     looks_past_the_cache: int = 0
 
     def store(self, version: str, document: Mapping[str, str], delegation: str = "univ") -> None:
@@ -60,6 +61,10 @@ class Vault:
         self.looks_past_the_cache += 1
         self.cached[delegation] = self._stored(delegation)
         return self.cached[delegation]
+
+    def pending(self, delegation: str) -> StoredCredential | None:
+        """What a rotation has stored and not proved yet."""
+        return self.being_tried.get(delegation)
 
     def _stored(self, delegation: str) -> StoredCredential:
         if delegation not in self.stored:
@@ -140,7 +145,5 @@ def json_answer(value: Any) -> httpx.Response:
     return httpx.Response(200, json=value)
 
 
-HTML = httpx.Response(
-    502, headers={"Content-Type": "text/html"}, text="<html><h1>502 Bad Gateway</h1></html>"
-)
+HTML = httpx.Response(502, headers={"Content-Type": "text/html"}, text="<html><h1>502 Bad Gateway</h1></html>")
 ENVOY = httpx.Response(503, headers={"Content-Type": "text/plain"}, text="upstream connect error or reset")

@@ -1,6 +1,7 @@
 """Sectigo Certificate Manager over its REST API (what we rely on: docs/scm.md).
 
 accounts.py        who we are: one account per delegation, its refusals, its newest credential
+exact.py           the same for one exact credential, which a rotation is about to prove
 client.py          what we ask: the port CertificateAuthority, one method a question
 looks.py           what we ask about the delegation itself: account, department, domains, validations
 questions.py       answers of the right form: an object, a list, a list of many pages

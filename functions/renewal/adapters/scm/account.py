@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import httpx
 
@@ -18,14 +18,17 @@ class Account:
     """Sends calls with the account's login, and with a newer one when SCM refuses it.
 
     A version of the credential that SCM has refused is never sent again: SCM counts failed attempts and
-    locks accounts (SCM reference §2.4). *latest* returns the version that is stored now, and its login.
+    locks accounts (SCM reference §2.4). *another* returns the version that is stored now, or
+    the one that a rotation is about to make current when that is among the refused ones, and its login.
     """
 
-    def __init__(self, http: httpx.Client, version: str, login: Login, latest: Callable[[], tuple[str, Login]]) -> None:
+    def __init__(
+        self, http: httpx.Client, version: str, login: Login, another: Callable[[Collection[str]], tuple[str, Login]]
+    ) -> None:
         self._http = http
         self._version = version
         self._login = login
-        self._latest = latest
+        self._another = another
         self._refusals: dict[str, str] = {}
 
     @property
@@ -70,7 +73,7 @@ class Account:
             raise
 
     def _take_newer(self) -> None:
-        version, login = self._latest()
+        version, login = self._another(self._refusals.keys())
         if version in self._refusals:
             msg = (
                 f"{self._refusals[version]}; this credential (version {version}) is not tried again, "

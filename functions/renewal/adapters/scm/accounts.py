@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -34,6 +34,9 @@ class CredentialSource(Protocol):
     def latest(self, delegation: str) -> StoredCredential:
         """Return what is stored at this moment, past any cache; `current` says the same from then on."""
 
+    def pending(self, delegation: str) -> StoredCredential | None:
+        """Return what a rotation has stored and not proved yet; None when there is nothing."""
+
 
 class ScmAccounts(Accounts):
     """Accounts with a header login at *base_url*, OAuth2 clients at *oauth_base_url*; both end in `/api`."""
@@ -61,7 +64,9 @@ class ScmAccounts(Accounts):
         stored = self._source.current(delegation)
         account = self._accounts.get(delegation)
         if account is None:
-            account = Account(self._http, stored.version, self._login(stored), lambda: self._latest(delegation))
+            account = Account(
+                self._http, stored.version, self._login(stored), lambda refused: self._another(delegation, refused)
+            )
             self._accounts[delegation] = account
         elif account.version != stored.version:
             account.use(stored.version, self._login(stored))
@@ -71,8 +76,11 @@ class ScmAccounts(Accounts):
         """Return the version of the credential in use. Raises CredentialMissing."""
         return self._source.current(delegation).version
 
-    def _latest(self, delegation: str) -> tuple[str, Login]:
+    def _another(self, delegation: str, refused: Collection[str]) -> tuple[str, Login]:
+        """A rotation that ended after the change at SCM must not stop renewals: its password stands as pending."""
         stored = self._source.latest(delegation)
+        if stored.version in refused:
+            stored = self._source.pending(delegation) or stored
         return stored.version, self._login(stored)
 
     def _login(self, stored: StoredCredential) -> Login:

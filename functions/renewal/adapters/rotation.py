@@ -1,0 +1,86 @@
+"""A credential's versions in Secrets Manager while its password is being replaced."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from renewal.adapters.aws import translated
+from renewal.adapters.secrets import ABSENT, document_of
+from renewal.domain.errors import CredentialMissing
+from renewal.ports import Credential
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager.client import SecretsManagerClient
+
+CURRENT = "AWSCURRENT"
+PENDING = "AWSPENDING"
+
+
+class SecretsManagerVault:
+    """Secrets are called `<prefix>/<delegation>`.
+
+    Secrets Manager names the two versions by labels. A pending label on the current version, which is how a rotation
+    ends, and one on a version without a value, which is how it may begin, are no pending password.
+    """
+
+    def __init__(self, client: SecretsManagerClient, prefix: str) -> None:
+        self._client = client
+        self._prefix = prefix
+
+    def delegation(self, secret: str) -> str:
+        """Return the delegation of a secret's name or ARN. Raises CredentialMissing for a secret of something else."""
+        name = self._name(secret)
+        if not name.startswith(f"{self._prefix}/"):
+            msg = f"secret '{name}' is not called {self._prefix}/<delegation>"
+            raise CredentialMissing(msg)
+        return name.removeprefix(f"{self._prefix}/")
+
+    def current(self, secret: str) -> Credential:
+        """Return what everybody logs in with. Raises CredentialMissing."""
+        return _credential(*self._read(secret, CURRENT))
+
+    def pending(self, secret: str) -> Credential | None:
+        """Return what is being tried, None when nothing is."""
+        try:
+            version, text = self._read(secret, PENDING)
+        except CredentialMissing:
+            return None
+        return _credential(version, text) if version != self._read(secret, CURRENT)[0] else None
+
+    @translated("secretsmanager:PutSecretValue")
+    def stage(self, secret: str, credential: Credential) -> None:
+        """Store *credential* as the pending one. The same once more is taken as done by Secrets Manager."""
+        self._client.put_secret_value(
+            SecretId=secret,
+            ClientRequestToken=credential.version,
+            SecretString=json.dumps(dict(credential.members)),
+            VersionStages=[PENDING],
+        )
+
+    @translated("secretsmanager:UpdateSecretVersionStage")
+    def promote(self, secret: str, credential: Credential, instead_of: Credential) -> None:
+        """Move the current label; Secrets Manager calls the old version AWSPREVIOUS by itself."""
+        self._client.update_secret_version_stage(
+            SecretId=secret,
+            VersionStage=CURRENT,
+            MoveToVersionId=credential.version,
+            RemoveFromVersionId=instead_of.version,
+        )
+
+    @translated("secretsmanager:GetSecretValue", ABSENT)
+    def _read(self, secret: str, stage: str) -> tuple[str, str]:
+        answer = self._client.get_secret_value(SecretId=secret, VersionStage=stage)
+        return answer["VersionId"], answer.get("SecretString", "")
+
+    @translated("secretsmanager:DescribeSecret", ABSENT)
+    def _name(self, secret: str) -> str:
+        return self._client.describe_secret(SecretId=secret)["Name"]
+
+
+def _credential(version: str, text: str) -> Credential:
+    document = document_of(text)
+    if document is None:
+        msg = "the stored credential must be a JSON object whose members are texts; store it anew"
+        raise CredentialMissing(msg)
+    return Credential(version, document)

@@ -1,0 +1,19 @@
+"""Lambda: one of the four steps by which Secrets Manager replaces an account's password."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from renewal import wiring
+
+logger = Logger()
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: object) -> None:
+    """Take Secrets Manager's `{"SecretId", "ClientRequestToken", "Step"}`."""
+    secret, step = event["SecretId"], event["Step"]
+    done = wiring.rotate_password()(secret, event["ClientRequestToken"], step)
+    logger.info("password rotation", secret=secret, step=step, done=done)
