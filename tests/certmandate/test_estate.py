@@ -118,6 +118,15 @@ def test_a_delegation_without_its_department_or_account_is_refused(
     assert fault.startswith(said)
 
 
+def test_a_certificate_of_another_department_is_refused(tmp_path: Path) -> None:
+    """The delegation's account could not even see it in SCM."""
+    second = ("departments: [{id: 7,", "departments: [{id: 8, name: Others}, {id: 7,")
+
+    (fault,) = faults(tmp_path, scm="certificates:\n" + certificate(department=8), replace=second)
+
+    assert fault == "scm.yaml:8: certificates[0].department: is not the department of univ, which is 7"
+
+
 def test_an_expired_certificate_cannot_stand_in_acm(tmp_path: Path) -> None:
     """ACM does not take it, so no earlier run can be played with it."""
     folder = write_estate(tmp_path / "e", "idp", scm="certificates:\n" + certificate(issued_days_ago=200))
