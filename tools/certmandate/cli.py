@@ -6,7 +6,19 @@ from collections.abc import Sequence
 
 import typer
 
-from certmandate import estate_commands, local_commands, onboard_command, renewal_commands, status_commands
+from certmandate import (
+    adoption_commands,
+    check_commands,
+    credential_commands,
+    drill_commands,
+    estate_commands,
+    local_commands,
+    onboard_command,
+    order_commands,
+    renewal_commands,
+    retirement_commands,
+    status_commands,
+)
 
 app = typer.Typer(
     help="Keeps delegated TLS certificates fresh, through Sectigo Certificate Manager, on AWS.",
@@ -20,6 +32,13 @@ app.command("apply")(estate_commands.apply_command)
 app.command("status")(status_commands.status_command)
 app.command("show")(status_commands.show_command)
 app.command("renew")(renewal_commands.renew_command)
+app.command("revoke")(order_commands.revoke_command)
+app.command("close-order")(order_commands.close_order_command)
+app.command("adopt")(adoption_commands.adopt_command)
+app.command("credential")(credential_commands.credential_command)
+app.command("check")(check_commands.check_command)
+app.command("retire")(retirement_commands.retire_command)
+app.command("drill")(drill_commands.drill_command)
 app.add_typer(local_commands.app, name="local")
 
 

@@ -41,6 +41,10 @@ class Refused(Exception):
     """A command refuses what it was asked; the text says what, where and what to do instead."""
 
 
+class Stopped(Exception):
+    """A command stopped half-way, with nothing lost; the text says where it stands and how to go on."""
+
+
 @dataclass(frozen=True)
 class Deployment:
     """One stack: its outputs and parameters, and clients of the account that it lives in."""
@@ -119,6 +123,9 @@ def told() -> Iterator[None]:
     except (DeploymentMissing, Refused) as error:
         complain(str(error))
         raise typer.Exit(WRONG_USAGE) from None
+    except Stopped as stop:
+        complain(str(stop))
+        raise typer.Exit(NEEDS_PERSON) from None
     except RenewalError as error:
         complain(f"{type(error).__name__}: {error}")
         bad_input = isinstance(error, InvalidDelegation | InvalidRequest | UnknownDelegation)

@@ -36,6 +36,8 @@ class State(IntEnum):
         return self.name.lower().replace("_", "-")
 
 
+CLOSED = "ClosedByOperator"
+"""Stands as the error of an order that a person has ended: that one needs nobody any more."""
 NEEDS_PERSON = frozenset({State.EXPIRED, State.NEAR_EXPIRY, State.FAILING})
 
 
@@ -105,7 +107,7 @@ def _state(certificate: ManagedCertificate, decision: Decision, now: datetime) -
         return State.NEAR_EXPIRY
     if certificate.order is not None:
         return State.PENDING
-    if decision.held or (certificate.failures and certificate.last_error):
+    if decision.held or (certificate.failures and error_name(certificate) != CLOSED):
         return State.FAILING
     if served is None:
         return State.NEW

@@ -1,0 +1,142 @@
+"""`certmandate drill`: would anybody be told? Every alarm is raised once, and its notice is looked for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from certmandate import sheet
+from certmandate.deployment import Deployment, JsonOption, ProfileOption, Refused, RegionOption, StackOption, deployed
+from certmandate.estate_commands import YesOption, confirm
+from certmandate.output import NEEDS_PERSON, printer
+
+REASON = "certmandate drill: nothing has happened"
+_LOOK_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Drilled:
+    """One alarm, raised."""
+
+    name: str
+    notice: str
+    """CloudWatch's own sentence about the action, empty when there was none."""
+
+    @property
+    def left(self) -> bool:
+        """Whether its notice left."""
+        return self.notice.lower().startswith("successfully")
+
+
+def drill_command(
+    alarm: Annotated[list[str] | None, typer.Option(help="Only this one, e.g. RunFailed; may be repeated.")] = None,
+    wait_seconds: Annotated[
+        int, typer.Option("--wait-seconds", min=0, max=900, help="How long a notice may take to leave.")
+    ] = 60,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+    profile: ProfileOption = None,
+    region: RegionOption = None,
+    stack: StackOption = "certmandate",
+) -> None:
+    """Raise every alarm of the stack once and say whether its notice left. Exits 1 when one did not.
+
+    Whether the notice arrived, only who receives it can say: the drill ends with whom to ask.
+    """
+    with deployed(profile, region, stack) as deployment:
+        names = _names(deployment, alarm or [])
+        confirm(f"Raise {sheet.counted(len(names), 'alarm')}? Whoever is on call gets as many notices.", yes=yes)
+        cloudwatch, begun = deployment.client("cloudwatch"), datetime.now(UTC)
+        with printer(to_stderr=True).status("Raising the alarms …"):
+            for name in names:
+                cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason=REASON)
+            drilled = _looked_for(cloudwatch, names, begun, wait_seconds)
+            for name in names:
+                cloudwatch.set_alarm_state(AlarmName=name, StateValue="OK", StateReason=f"{REASON}; it is over")
+        receivers = _receivers(deployment)
+    if as_json:
+        alarms = [{"alarm": one.name, "notice_left": one.left, "said": one.notice} for one in drilled]
+        sheet.print_json({"alarms": alarms, "receivers": receivers})
+    else:
+        _tell(drilled, receivers)
+    confirmed = any(one["confirmed"] for one in receivers)
+    raise typer.Exit(0 if confirmed and all(one.left for one in drilled) else NEEDS_PERSON)
+
+
+def _names(deployment: Deployment, wanted: list[str]) -> list[str]:
+    """Raises Refused for an alarm that the stack does not have."""
+    prefix = f"{deployment.stack}-"
+    pages = deployment.client("cloudwatch").get_paginator("describe_alarms").paginate(AlarmNamePrefix=prefix)
+    known = sorted(one["AlarmName"] for page in pages for one in page["MetricAlarms"])
+    chosen = [one if one.startswith(prefix) else prefix + one for one in wanted]
+    if missing := [one.removeprefix(prefix) for one in chosen if one not in known]:
+        names = ", ".join(one.removeprefix(prefix) for one in known) or "none"
+        msg = f"the stack has no alarm {', '.join(missing)}; it has {names}"
+        raise Refused(msg)
+    if not known:
+        msg = f"no alarm begins with '{prefix}': is that the stack's name? Give it with --stack"
+        raise Refused(msg)
+    return chosen or known
+
+
+def _looked_for(cloudwatch: Any, names: list[str], begun: datetime, wait_seconds: int) -> list[Drilled]:
+    """Look into the alarms' histories until each notice has left or the time is over."""
+    deadline = time.monotonic() + wait_seconds
+    notices: dict[str, str] = {}
+    while True:
+        for name in names:
+            if name not in notices and (said := _notice(cloudwatch, name, begun)):
+                notices[name] = said
+        if len(notices) == len(names) or time.monotonic() >= deadline:
+            return [Drilled(name, notices.get(name, "")) for name in names]
+        time.sleep(_LOOK_SECONDS)
+
+
+def _notice(cloudwatch: Any, name: str, begun: datetime) -> str:
+    answer: Mapping[str, Any] = cloudwatch.describe_alarm_history(
+        AlarmName=name, HistoryItemType="Action", StartDate=begun - timedelta(seconds=5), EndDate=datetime.now(UTC)
+    )
+    return next((str(one["HistorySummary"]) for one in answer["AlarmHistoryItems"]), "")
+
+
+def _receivers(deployment: Deployment) -> list[dict[str, Any]]:
+    pages = (
+        deployment.client("sns")
+        .get_paginator("list_subscriptions_by_topic")
+        .paginate(TopicArn=deployment.fact("NoticesTopic"))
+    )
+    return [
+        {
+            "protocol": one["Protocol"],
+            "endpoint": _shown(one["Endpoint"]),
+            "confirmed": one["SubscriptionArn"].startswith("arn:"),
+        }
+        for page in pages
+        for one in page["Subscriptions"]
+    ]
+
+
+def _tell(drilled: list[Drilled], receivers: list[dict[str, Any]]) -> None:
+    rows = [
+        (one.name, Text("left", style="green") if one.left else Text("DID NOT LEAVE", style="bold red"), one.notice)
+        for one in sorted(drilled, key=lambda one: (one.left, one.name))
+    ]
+    console = printer()
+    lines = [f"{one['protocol']} {one['endpoint']}{'' if one['confirmed'] else ': NOT CONFIRMED'}" for one in receivers]
+    parts = [sheet.table(["alarm", "notice", "CloudWatch says"], rows)]
+    sheet.show(console, *parts, *sheet.bullets("Ask whether it arrived", lines))
+    if not any(one["confirmed"] for one in receivers):
+        console.print(
+            Text("Nobody has confirmed a subscription: NOBODY IS TOLD. See docs/deploy.md.", style="bold red")
+        )
+
+
+def _shown(endpoint: str) -> str:
+    """A pager's address holds its integration key: only its host is shown."""
+    return "/".join(endpoint.split("/")[:3]) + "/…" if endpoint.startswith("http") else endpoint
