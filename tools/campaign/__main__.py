@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Return 0 without a violation, 1 with one, 2 on wrong usage."""
     options = _parser().parse_args(arguments)
     warnings.filterwarnings("ignore", category=UserWarning, module="aws_lambda_powertools")
-    console, started, began = Console(), datetime.now(UTC), time.monotonic()
+    console, started, began = Console(width=None if sys.stdout.isatty() else 150), datetime.now(UTC), time.monotonic()
     findings = Findings()
     with Stage() as stage:
         stage.environments.sabotage = SABOTAGES.get(options.sabotage, stage.environments.sabotage)
@@ -87,7 +87,7 @@ def _model(options: argparse.Namespace, console: Console) -> dict[str, object]:
     from campaign.histories import explore  # noqa: PLC0415 - hypothesis is wanted by this part only
 
     console.print(f"model: {options.model} random histories")
-    return explore(options.model, options.seed, options.jobs)
+    return explore(Stage, options.model, options.seed, options.jobs)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -12,13 +12,13 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import httpx
 
-from campaign.virtual_time import VirtualTime
 from renewal.adapters.scm.connection import new_http_client
 from renewal.adapters.secrets import SecretsManagerCredentials
 
@@ -36,7 +36,9 @@ HANDLERS: Mapping[str, str] = {
 class World:
     """What the environments' seams are replaced by."""
 
-    time: VirtualTime
+    clock: Callable[[], datetime]
+    """What the functions take for the present moment."""
+    monotonic: Callable[[], float]
     client: Callable[..., Any]
     """`renewal.adapters.aws.client`, with every call on the wire."""
     transport: Callable[[], httpx.BaseTransport]
@@ -96,9 +98,9 @@ class Environments:
         world = self.world
         vars(wiring).update(
             aws=SimpleNamespace(client=world.client),
-            utc_now=world.time,
+            utc_now=world.clock,
             new_http_client=lambda: new_http_client(transport=world.transport()),
-            SecretsManagerCredentials=partial(SecretsManagerCredentials, monotonic=world.time.seconds),
+            SecretsManagerCredentials=partial(SecretsManagerCredentials, monotonic=world.monotonic),
         )
         return wiring
 

@@ -13,9 +13,13 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
 from campaign.evidence import Evidence, Item, public_half, public_key
+from renewal.domain.errors import every_error
 
 Invariant = Callable[[Evidence], Iterator[str]]
 FILES = {"cert.pem", "chain.pem", "fullchain.pem", "privkey.pem"}
+
+NAMED = frozenset(kind.__name__ for kind in every_error()) | {"ResultMissing"}
+OF_AWS = ("Lambda.", "Sandbox.", "Runtime.", "States.")
 
 
 # ---- Never ordered twice -------------------------------------------------------------------------------------------
@@ -31,13 +35,25 @@ def every_order_has_its_intent(evidence: Evidence) -> Iterator[str]:
             yield f"SCM holds order {token}, of which the order book knows nothing"
 
 
-def one_order_at_a_time(evidence: Evidence) -> Iterator[str]:
-    """While an order of a certificate is open or served, no other one of the same need stands at SCM."""
-    finished = {item["token"]: item for item in evidence.of_kind("finished")}
-    for token, row in finished.items():
-        live = [order for found, order in evidence.ours() if found == token and order.status == "Issued"]
-        if row["status"] == "failed" and live:
-            yield f"order {token} ended as failed ({row.get('error')}), and SCM issued it all the same"
+def one_unfinished_order_at_a_time(evidence: Evidence) -> Iterator[str]:
+    """At most one order of a certificate stands at SCM, open or issued, that the audit trail has not finished."""
+    finished = {item["token"] for item in evidence.of_kind("finished")}
+    open_ones = Counter(
+        order.comments.rsplit(" for ", 1)[-1]
+        for token, order in evidence.ours()
+        if token not in finished and order.status in {"Requested", "Approved", "Applied", "Issued"}
+    )
+    for path, count in open_ones.items():
+        if count > 1:
+            yield f"{count} unfinished orders of {path} stand at SCM"
+
+
+def what_failed_was_not_issued(evidence: Evidence) -> Iterator[str]:
+    """No order that the audit trail calls failed, and whose key is erased, stands issued at SCM."""
+    failed = {row["token"]: row for row in evidence.of_kind("finished") if row["status"] == "failed"}
+    for token, order in evidence.ours():
+        if token in failed and order.status == "Issued":
+            yield f"order {token} ended as failed ({failed[token].get('error')}), and SCM issued it all the same"
 
 
 # ---- Never lost ----------------------------------------------------------------------------------------------------
@@ -125,6 +141,14 @@ def _reasons(report: Item | None) -> list[str]:
     return [row["error"] for row in rows if row["error"]]
 
 
+def every_error_has_a_name(evidence: Evidence) -> Iterator[str]:
+    """What a report tells of is a named error of ours, of Lambda or of Step Functions: never a bare exception."""
+    for run in evidence.runs:
+        for error in _reasons(run.report):
+            if error not in NAMED and not error.startswith(OF_AWS):
+                yield f"{run.run_id} reports {error}, which nobody named"
+
+
 def one_refusal_a_credential(evidence: Evidence) -> Iterator[str]:
     """No credential was refused twice (401) in one run."""
     for refusal, count in Counter(evidence.refusals).items():
@@ -173,7 +197,7 @@ def every_order_was_used(evidence: Evidence) -> Iterator[str]:
     """Every certificate that SCM issued to us was stored: none was paid for and forgotten."""
     stored = {row["token"] for row in evidence.of_kind("finished") if row["status"] == "stored"}
     for token, order in evidence.ours():
-        if order.certificate is not None and token not in stored:
+        if order.status == "Issued" and token not in stored:
             yield f"SCM issued {order.ssl_id} for order {token}, and it was never stored"
 
 
@@ -186,8 +210,11 @@ def the_stores_hold_what_is_served(evidence: Evidence) -> Iterator[str]:
         if "s3" in served.get("stores", ()) and pointers.get(folder) != served["serial"]:
             yield f"{folder} points to {pointers.get(folder)}, the book serves {served['serial']}"
         known |= {arn: served["serial"] for arn in served.get("arns", {}).values()}
+    left = {arn for row in evidence.of_kind("finished") for arn in row.get("arns", {}).values()} - known.keys()
     for one in evidence.acm:
         serial = f"{one.certificate.serial_number:X}"
+        if one.arn in left:
+            continue  # a change of key type or of stores leaves the old ARN where it may still be in use
         if one.arn not in known:
             yield f"ACM holds {one.arn} (serial {serial}), of which the book knows nothing"
         elif known[one.arn] != serial:
@@ -207,12 +234,14 @@ def replaced_keys_are_erased(evidence: Evidence) -> Iterator[str]:
 
 ALWAYS: tuple[Invariant, ...] = (
     every_order_has_its_intent,
-    one_order_at_a_time,
+    one_unfinished_order_at_a_time,
+    what_failed_was_not_issued,
     no_certified_key_is_missing,
     every_stored_key_matches,
     nothing_stored_is_half_a_pair,
     a_success_is_true,
     a_failure_is_told,
+    every_error_has_a_name,
     one_refusal_a_credential,
     the_audit_tells_the_truth,
 )

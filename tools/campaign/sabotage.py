@@ -9,7 +9,7 @@ from typing import Any
 from campaign.environments import Saboteur
 from renewal.adapters.acm import Acm
 from renewal.adapters.objects import S3Certificates, _files, _folder, _pointer_to
-from renewal.domain.order import Order
+from renewal.domain.order import Order, OrderStatus
 from renewal.ports import CertificateAuthority, EnrollRequest, Pair
 from renewal.steps.collect import Collect
 from renewal.steps.enroll import Enroll
@@ -49,7 +49,7 @@ class _PostsFirst:
             order.department_id, order.profile_id, order.term_days, order.names, order.csr, order.comment
         )
         ssl_id = self.authority.enroll(request)
-        self.book.open(replace(order, ssl_id=ssl_id))
+        self.book.open(replace(order, ssl_id=ssl_id, status=OrderStatus.ORDERED))
 
     def record_ordered(self, order: Order, _ssl_id: int) -> Order:
         certificate = self.book.certificate(order.delegation, order.certificate)

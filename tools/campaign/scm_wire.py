@@ -9,7 +9,7 @@ from typing import NoReturn
 import httpx
 
 from campaign.wire import Wire
-from scm_simulator import ConnectionLost, Simulator
+from scm_simulator import ConnectionLost, Fault, Simulator
 
 REFUSED = 401
 _NUMBER = re.compile(r"/\d+")
@@ -29,6 +29,7 @@ class ScmWire(httpx.BaseTransport):
 
     def __init__(self, wire: Wire, simulator: Simulator, refusals: list[Refusal], peer: str) -> None:
         self._wire = wire
+        self._dials = simulator.dials
         self._simulator = httpx.WSGITransport(app=simulator, remote_addr=peer)
         self._refusals = refusals
 
@@ -39,6 +40,14 @@ class ScmWire(httpx.BaseTransport):
 
         def effect() -> httpx.Response:
             return self._sent(request, run_id)
+
+        def faulty(fault: Fault) -> httpx.Response:
+            faults = self._dials.faults
+            faults.append(fault)
+            try:
+                return effect()
+            finally:
+                faults.remove(fault)
 
         def lost() -> NoReturn:
             message = "struck"
@@ -54,6 +63,7 @@ class ScmWire(httpx.BaseTransport):
             lost=lost,
             error=lambda: httpx.Response(503, text="upstream connect error or disconnect/reset before headers"),
             denial=denial,
+            faulty=faulty,
         )
         return answer
 

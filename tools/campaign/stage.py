@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace, TracebackType
 from typing import Any, Self
@@ -81,6 +81,8 @@ class Stage:
     def __init__(self) -> None:
         self.time = VirtualTime()
         self.wire = Wire(self.time)
+        self.skew = timedelta(0)
+        """By how much the functions' clock is wrong."""
         self._runs = itertools.count(1)
         self._resources = ExitStack()
         self._clients: dict[tuple[str, str | None], Any] = {}
@@ -111,7 +113,7 @@ class Stage:
         settings = self.aws.variables("EnrollFunction")
         self._resources.enter_context(patch.dict(os.environ, settings))
         self._seconds = self._time_limits()
-        self.environments = Environments(World(self.time, self.client, self._transport))
+        self.environments = Environments(World(self._function_clock, self.time.seconds, self.client, self._transport))
         self._resources.callback(self.environments.close)
         self.editor = OrderBookEditor(self.aws.client("dynamodb"), self.aws.outputs["OrdersTable"])
         virtual = SimpleNamespace(sleep=self.time.pass_seconds)
@@ -186,6 +188,7 @@ class Stage:
         for machine in get_backend("stepfunctions")[ACCOUNT][region].state_machines:
             machine.executions.clear()
         self.time.set(START)
+        self.skew = timedelta(0)
         self.wire.forget()
         self.environments.forget()
         for quota in self._quotas:
@@ -214,7 +217,8 @@ class Stage:
 
     def daily_run(self, **request: Any) -> Run:
         """Let a day pass, and run."""
-        self.time.pass_seconds(DAY)
+        with contextlib.redirect_stdout(self.played.log):  # what comes late may log
+            self.time.pass_seconds(DAY)
         return self.run(**request)
 
     def history(self, run_id: str) -> dict[str, Any]:
@@ -240,6 +244,9 @@ class Stage:
                 client = product_aws.client(service, region)
                 self._clients[service, region] = crossing_client(client, self.wire, self._observe)
             return self._clients[service, region]
+
+    def _function_clock(self) -> datetime:
+        return self.time() + self.skew
 
     def _transport(self) -> ScmWire:
         return ScmWire(self.wire, self.played.simulator, self.played.refusals, PEER)

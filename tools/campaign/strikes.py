@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 from campaign.virtual_time import VirtualTime
 from campaign.wire import Boundary, Crossing, Killed
+from scm_simulator import Fault
 
 LATE_SECONDS = 200.0
 """How long a request may linger on the way; below QuietSeconds, as docs/reliability.md assumes."""
@@ -32,7 +33,31 @@ class Mode(StrEnum):
     RIVAL_BEFORE = "rival run before"
     RIVAL_AFTER = "rival run after"
     LATE = "effect comes late"
+    SCM_RESET = "reset after processing"
+    SCM_LIMITED = "429"
+    SCM_LIMITED_UNTIL = "429 with Retry-After"
+    SCM_LIMITED_AFTER = "429 after processing"
+    SCM_UNAVAILABLE = "503 in plain text"
+    SCM_HTML = "502 in HTML"
+    SCM_EMPTY = "empty 200"
+    SCM_TRUNCATED = "half of the answer"
+    SCM_MEDIA = "wrong content type"
+    SCM_STALE = "connection gone stale"
 
+
+SCM_FAULTS: Mapping[Mode, Fault] = {
+    Mode.SCM_RESET: Fault("reset_after"),
+    Mode.SCM_LIMITED: Fault("too_many_requests"),
+    Mode.SCM_LIMITED_UNTIL: Fault("too_many_requests", retry_after=30),
+    Mode.SCM_LIMITED_AFTER: Fault("too_many_requests", processed=True),
+    Mode.SCM_UNAVAILABLE: Fault("unavailable"),
+    Mode.SCM_HTML: Fault("bad_gateway"),
+    Mode.SCM_EMPTY: Fault("empty"),
+    Mode.SCM_TRUNCATED: Fault("truncated"),
+    Mode.SCM_MEDIA: Fault("wrong_content_type"),
+    Mode.SCM_STALE: Fault("stale"),
+}
+"""The simulator's faults; slow answers are `answers lost`, with the time that waiting takes."""
 
 _WHOLE_RUN = {Mode.RUN_KILLED_BEFORE, Mode.RUN_KILLED_AFTER}
 
@@ -76,7 +101,16 @@ class ModeStrike:
             self.mode is Mode.RUN_KILLED_AFTER and not is_first
         ):
             return _die(crossing)
+        if self.mode in SCM_FAULTS:
+            return self.faulty(crossing)
         return _HITS[self.mode](self, crossing)
+
+    def faulty(self, crossing: Crossing) -> Any:
+        """SCM, or what stands before it, answers in one of its awkward ways."""
+        if crossing.faulty is None:
+            message = f"{crossing.boundary} is no call to SCM"
+            raise ValueError(message)
+        return crossing.faulty(replace(SCM_FAULTS[self.mode]))
 
     def killed_after(self, crossing: Crossing) -> Any:
         """The call is made; nobody lives to read the answer."""
@@ -135,3 +169,22 @@ _HITS: dict[Mode, Callable[[ModeStrike, Crossing], Any]] = {
     Mode.RIVAL_AFTER: ModeStrike.rival_after,
     Mode.LATE: ModeStrike.late,
 }
+
+
+@dataclass(slots=True)
+class NthStrike(ModeStrike):
+    """Strikes a run at its nth call, whatever that is; SCM's own faults at the next call to SCM."""
+
+    nth: int = 0
+
+    def is_due(self, crossing: Crossing) -> bool:
+        """Count the run's calls down."""
+        if crossing.invocation.run_id != self.run_id:
+            return False
+        if self.has_hit:
+            return self._goes_on(crossing)
+        self.nth -= 1
+        if self.nth > 0 or (self.mode in SCM_FAULTS and crossing.faulty is None):
+            return False
+        self.boundary = crossing.boundary
+        return True

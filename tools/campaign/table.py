@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import string
 import subprocess
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -70,11 +71,13 @@ def _row(outcomes: Iterable[Outcome]) -> Mapping[str, Mapping[str, int]]:
 
 
 def show(findings: Findings, console: Console) -> None:
-    """Print the table: operations by modes, `cases` or `violated/cases`."""
-    table = Table(title="boundaries x modes: cases (violated/cases where any is)", show_lines=False)
-    table.add_column("operation", overflow="fold")
-    for mode in Mode:
-        table.add_column(mode.value, justify="right")
+    """Print the table: operations by modes; cases, or violated/cases where any is."""
+    letters = dict(zip(Mode, string.ascii_uppercase, strict=False))
+    console.print("  ".join(f"{letter} = {mode.value}" for mode, letter in letters.items()))
+    table = Table(box=None, pad_edge=False)
+    table.add_column("operation", no_wrap=True)
+    for letter in letters.values():
+        table.add_column(letter, justify="right", no_wrap=True)
     rows: Mapping[str, Mapping[str, Mapping[str, int]]] = findings.document()["table"]
     for operation, row in rows.items():
         table.add_row(operation, *(_cell(row.get(mode.value)) for mode in Mode))

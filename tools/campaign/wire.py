@@ -63,6 +63,8 @@ class Crossing:
     """… whose service was busy or down, and did nothing."""
     denial: Callable[[], Any]
     """… whose service refused for good, and did nothing."""
+    faulty: Callable[[Any], Any] | None = None
+    """Makes the call while SCM's simulator has this fault; only for calls to SCM."""
 
 
 class Strike(Protocol):
@@ -106,13 +108,14 @@ class Wire:
         lost: Callable[[], Any],
         error: Callable[[], Any],
         denial: Callable[[], Any],
+        faulty: Callable[[Any], Any] | None = None,
     ) -> Any:
         """Make a call, unless it is struck; return its answer. Raises Killed in a dead environment."""
         invocation = self.invocation
         self.require_alive(invocation)
         self.time.pass_seconds(CALL_SECONDS)
         boundary = self._numbered(invocation, service, operation)
-        crossing = Crossing(boundary, invocation, effect, lost, error, denial)
+        crossing = Crossing(boundary, invocation, effect, lost, error, denial, faulty)
         strike = self.strike
         answer = strike.hit(crossing) if strike is not None and strike.is_due(crossing) else effect()
         self.require_alive(invocation)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Collection
 
 import httpx
@@ -13,23 +14,33 @@ from renewal.adapters.scm.connection import exchange
 from renewal.adapters.scm.verdict import verdict
 from renewal.domain.errors import CredentialRefused
 
+REFUSAL_REMEMBERED = 3_600.0
+"""Seconds: a run tries again within minutes, and the order book remembers a refusal for the rest of the run."""
+
 
 class Account:
     """Sends calls with the account's login, and with a newer one when SCM refuses it.
 
-    A version of the credential that SCM has refused is never sent again: SCM counts failed attempts and
-    locks accounts (SCM reference §2.4). *another* returns the version that is stored now, or
-    the one that a rotation is about to make current when that is among the refused ones, and its login.
+    A version of the credential that SCM has refused is not sent again for an hour: SCM counts failed attempts and
+    locks accounts (SCM reference §2.4). It is not given up for good, for accounts are unlocked and access lists mended
+    without a new password. *another* returns the version that is stored now, or the one that a rotation is about to
+    make current when that is among the refused ones, and its login. *monotonic* returns seconds.
     """
 
     def __init__(
-        self, http: httpx.Client, version: str, login: Login, another: Callable[[Collection[str]], tuple[str, Login]]
+        self,
+        http: httpx.Client,
+        version: str,
+        login: Login,
+        another: Callable[[Collection[str]], tuple[str, Login]],
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._http = http
         self._version = version
         self._login = login
         self._another = another
-        self._refusals: dict[str, str] = {}
+        self._monotonic = monotonic
+        self._refusals: dict[str, tuple[str, float]] = {}
 
     @property
     def version(self) -> str:
@@ -60,25 +71,33 @@ class Account:
         Raises what any other answer amounts to, or no answer. A refused login is followed by one more try if
         another credential has been stored meanwhile: SCM checks the login before anything else (§2.4).
         """
-        if self._version not in self._refusals:
+        if not self._refusal(self._version):
             try:
                 return self._attempt(call)
             except CredentialRefused as refusal:
-                self._refusals[self._version] = str(refusal)
+                self._remember(refusal)
         self._take_newer()
         try:
             return self._attempt(call)
         except CredentialRefused as refusal:
-            self._refusals[self._version] = str(refusal)
+            self._remember(refusal)
             raise
 
+    def _remember(self, refusal: CredentialRefused) -> None:
+        self._refusals[self._version] = str(refusal), self._monotonic()
+
+    def _refusal(self, version: str) -> str:
+        """What SCM said when it refused *version* within the last hour; empty when it did not."""
+        text, at = self._refusals.get(version, ("", 0.0))
+        return text if self._monotonic() - at < REFUSAL_REMEMBERED else ""
+
     def _take_newer(self) -> None:
-        version, login = self._another(self._refusals.keys())
-        if version in self._refusals:
+        version, login = self._another([one for one in self._refusals if self._refusal(one)])
+        if refusal := self._refusal(version):
             msg = (
-                f"{self._refusals[version]}; this credential (version {version}) is not tried again, "
-                f"because SCM locks accounts after failed attempts: store the right one, "
-                f"or the same once more when the account has been unlocked"
+                f"{refusal}; this credential (version {version}) is not tried again, "
+                f"within the hour, because SCM locks accounts after failed attempts: store the right one, "
+                f"or have the account unlocked"
             )
             raise CredentialRefused(msg)
         self.use(version, login)

@@ -65,7 +65,11 @@ class ScmAccounts(Accounts):
         account = self._accounts.get(delegation)
         if account is None:
             account = Account(
-                self._http, stored.version, self._login(stored), lambda refused: self._another(delegation, refused)
+                self._http,
+                stored.version,
+                self._login(stored),
+                lambda refused: self._another(delegation, refused),
+                lambda: self._clock().timestamp(),
             )
             self._accounts[delegation] = account
         elif account.version != stored.version:
