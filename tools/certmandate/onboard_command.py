@@ -114,7 +114,9 @@ def _asked(missing: dict[str, Any]) -> dict[str, Any]:
     """Ask for *missing* at a terminal; without one, say which options are missing."""
     if missing and not sys.stdin.isatty():
         options = ", ".join(f"--{key.replace('_', '-')}" for key in missing)
-        complain(f"missing: {options}\nGive them, or run the command at a terminal, where it asks. Nothing was written.")
+        complain(
+            f"missing: {options}\nGive them, or run the command at a terminal, where it asks. Nothing was written."
+        )
         raise typer.Exit(WRONG_USAGE)
     answers = {key: str(typer.prompt(_ASKED[key], err=True)).strip() for key in missing}
     return {key: text.split() if key in _LISTS else text for key, text in answers.items()}
@@ -149,7 +151,9 @@ def _checked(answers: Answers, now: datetime, asked: dict[str, Any]) -> Onboardi
 
 
 def _typed(asked: dict[str, Any]) -> str:
-    pairs = [(key, value) for key, values in asked.items() for value in ([values] if isinstance(values, str) else values)]
+    pairs = [
+        (key, value) for key, values in asked.items() for value in ([values] if isinstance(values, str) else values)
+    ]
     return " ".join(f"--{key.replace('_', '-')} {shlex.quote(value)}" for key, value in pairs)
 
 
@@ -209,4 +213,6 @@ def _tell(found: Onboarding, files: list[Path], *, as_json: bool) -> None:
     typer.echo(f"Send the guide to {delegation.rao_email}, best as an invitation to a video call.")
     for field in found.missing:
         typer.echo(f"Then add {field} to {files[0]}: {_LATER[field]}.")
-    typer.echo(f"Then: certmandate credential {delegation.name}; certmandate apply; certmandate check {delegation.name}")
+    typer.echo(
+        f"Then: certmandate credential {delegation.name}; certmandate apply; certmandate check {delegation.name}"
+    )

@@ -1,0 +1,92 @@
+"""The mail that tells a RAO what to do: each finding with what, by when and on which screen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from certmandate.language import Language
+from renewal.domain.finding import Finding
+from renewal.ports import DelegationRecord
+
+_NAME = re.compile(r"(?<![\w@.-])(?:\*\.)?(?:[a-z0-9-]+\.)+[a-z][a-z0-9-]*[a-z0-9](?![\w-])")
+_DETAILS = {
+    "DepartmentNotFound": re.compile(r"no department (\d+)"),
+    "PrivilegeExtra": re.compile(r": ([^:]+)$"),
+    "PrivilegeMissing": re.compile(r"the privilege ([^:]+):"),
+    "RoleExtra": re.compile(r": ([^:]+)$"),
+    "RoleMissing": re.compile(r"it has (.+)$"),
+    "TypesExtra": re.compile(r"for (.+) too"),
+}
+"""What of a finding's own sentence is the same in every language: identifiers of SCM."""
+_QUOTED = frozenset({"RequestRefused", "ScmRefused"})
+"""Codes whose sentence is SCM's answer: only it says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A mail that is ready to be sent: plain text."""
+
+    to: str
+    subject: str
+    body: str
+
+
+def findings_mail(record: DelegationRecord, findings: Iterable[Finding], day: date, language: Language) -> Mail:
+    """Return the mail about *findings*, most urgent first. *day*: when they were found."""
+    listed = tuple(findings)
+    delegation = record.delegation
+    opening = language.text(
+        "mail.intro" if listed else "mail.none",
+        delegation=delegation.name,
+        department=delegation.department_id,
+        day=language.day(day),
+    )
+    items = ["\n".join(_item(number, one, record, language)) for number, one in enumerate(listed, 1)]
+    closing = [language.text("mail.closing")] if listed else []
+    parts = [language.text("mail.greeting"), opening, *items, *closing, language.text("mail.signature")]
+    return Mail(delegation.rao_email, _subject(delegation.organisation, listed, language), "\n\n".join(parts) + "\n")
+
+
+def names_in(finding: Finding) -> tuple[str, ...]:
+    """Return the domain names that the finding's sentence is about, each once."""
+    return tuple(dict.fromkeys(_NAME.findall(finding.text)))
+
+
+def _subject(organisation: str, findings: tuple[Finding, ...], language: Language) -> str:
+    """One line whatever stands in the organisation's name: a line feed would begin another header."""
+    kind, day = "none", ""
+    if findings:
+        acting = [one for one in findings if one.severity != "info"]
+        days = [one.due for one in acting if one.due]
+        kind = "info" if not acting else "now" if len(days) < len(acting) else "urgent"
+        day = language.day(min(days)) if kind == "urgent" else ""
+    return " ".join(language.text(f"mail.subject_{kind}", organisation=organisation, day=day).split())
+
+
+def _item(number: int, finding: Finding, record: DelegationRecord, language: Language) -> Iterator[str]:
+    words = language.at("findings")
+    told = words.get(finding.code, words["unknown"])
+    values = {"address": record.delegation.address or "/32"}
+    yield f"{number}. {told['what']}"
+    for key, value in (
+        ("certificate", finding.certificate),
+        ("names", ", ".join(names_in(finding))),
+        ("detail", _detail(finding)),
+        ("do", told["do"].format_map(values)),
+        ("where", finding.screen),
+        ("when", language.day(finding.due) if finding.due else language.text("mail.now")),
+        ("who", language.text(f"mail.{finding.actor}") if finding.actor != "rao" else ""),
+    ):
+        if value:
+            yield f"   {language.text(f'mail.{key}')}{language.texts['colon']}{value}"
+
+
+def _detail(finding: Finding) -> str:
+    pattern = _DETAILS.get(finding.code)
+    if pattern is None:
+        return finding.text if finding.code in _QUOTED else ""
+    match = pattern.search(finding.text)
+    return match[1] if match else finding.text
