@@ -24,10 +24,14 @@ YEAR = timedelta(days=365)
 FIRST_DAYS = 30  # an estate whose certificates are not known to exist is ordered within so many days
 ASSUMPTIONS = (
     "Each order gets the longest term that the calendar permits on its day, or term_days where that is shorter.",
-    "Each certificate is renewed at its renewal point (ratio, floor and spread of its policy); nothing is revoked, "
-    "changed, brought forward or ordered by hand.",
-    "Delegated entries are validated by themselves (a star with the name below it), on the day of the first order that "
-    "needs a fresh validation. Where the RAO validates a parent domain, there is less to do.",
+    (
+        "Each certificate is renewed at its renewal point (ratio, floor and spread of its policy); nothing is revoked, "
+        "changed, brought forward or ordered by hand."
+    ),
+    (
+        "Delegated entries are validated by themselves (a star with the name below it), on the day of the first order that "
+        "needs a fresh validation. Where the RAO validates a parent domain, there is less to do."
+    ),
     "An organisation is validated on the day of the first order that needs it.",
     "A re-import counts as an import into ACM; AWS does not say that it does not.",
 )

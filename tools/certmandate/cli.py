@@ -8,6 +8,7 @@ import typer
 
 from certmandate import (
     adoption_commands,
+    calendar_command,
     check_commands,
     credential_commands,
     drill_commands,
@@ -15,6 +16,7 @@ from certmandate import (
     local_commands,
     onboard_command,
     order_commands,
+    rao_commands,
     renewal_commands,
     retirement_commands,
     status_commands,
@@ -27,6 +29,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("onboard")(onboard_command.onboard_command)
+app.command("findings")(rao_commands.findings_command)
+app.command("report")(rao_commands.report_command)
+app.command("calendar")(calendar_command.calendar_command)
 app.command("plan")(estate_commands.plan_command)
 app.command("apply")(estate_commands.apply_command)
 app.command("status")(status_commands.status_command)

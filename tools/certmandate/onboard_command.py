@@ -6,6 +6,7 @@ import io
 import json
 import shlex
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -35,55 +36,74 @@ _ASKED = {
 _LISTS = frozenset({"domain", "certificate"})
 
 
+NameArgument = Annotated[str, typer.Argument(help="The delegation's name: lower-case letters, digits, hyphens.")]
+OrganisationOption = Annotated[str, typer.Option(help="The organisation, as SCM calls it.")]
+DomainOption = Annotated[list[str] | None, typer.Option(help="The organisation's own domain; repeatable.")]
+CertificateOption = Annotated[
+    list[str] | None, typer.Option(help="A certificate, as in idp=idp.univ.example; repeatable.")
+]
+DelegateOption = Annotated[
+    list[str] | None,
+    typer.Option(help="A name to delegate, exact or with a star; repeatable. Default: exactly the names needed."),
+]
+RaoOption = Annotated[str, typer.Option(help="The RAO's e-mail.")]
+ThirdPartyOption = Annotated[
+    str, typer.Option(envvar="CERTMANDATE_THIRD_PARTY", help="Your own name, as the RAO knows it.")
+]
+RoleOption = Annotated[
+    str, typer.Option(envvar="CERTMANDATE_ROLE_EMAIL", help="Your role's e-mail; it becomes the account's.")
+]
+AddressOption = Annotated[
+    str, typer.Option(envvar="CERTMANDATE_ADDRESS", help="The address that you call SCM from, as a /32.")
+]
+DepartmentOption = Annotated[str, typer.Option(help="Name of the department. Default: your own name.")]
+AccountOption = Annotated[str, typer.Option(help="User name. Default: drao<ORG><THIRD PARTY>.")]
+MandateOption = Annotated[str, typer.Option(help="Last day of the mandate, as in 2028-12-31.")]
+OrgIdOption = Annotated[int, typer.Option(min=0, help="The department's OrgID, once it is known.")]
+CertificateProfileOption = Annotated[int, typer.Option(min=0, help="The certificate profile, once it is known.")]
+KeyOption = Annotated[str, typer.Option(help="Type of key: P-256, P-384, RSA-2048, RSA-3072 or RSA-4096.")]
+StoreOption = Annotated[list[str] | None, typer.Option(help="s3 or acm:<region>; repeatable. Default: s3.")]
+FolderOption = Annotated[Path, typer.Option(help="Where the files are written.")]
+PdfOption = Annotated[bool, typer.Option("--pdf", help="Write the guide as PDF too (needs WeasyPrint).")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
 def onboard_command(
-    name: Annotated[str, typer.Argument(help="The delegation's name: lower-case letters, digits, hyphens.")],
-    organisation: Annotated[str, typer.Option(help="The organisation, as SCM calls it.")] = "",
-    domain: Annotated[list[str] | None, typer.Option(help="The organisation's own domain; repeatable.")] = None,
-    certificate: Annotated[
-        list[str] | None, typer.Option(help="A certificate, as in idp=idp.univ.example; repeatable.")
-    ] = None,
-    delegate: Annotated[
-        list[str] | None,
-        typer.Option(help="A name to delegate, exact or with a star; repeatable. Default: exactly the names needed."),
-    ] = None,
-    rao_email: Annotated[str, typer.Option(help="The RAO's e-mail.")] = "",
-    third_party: Annotated[
-        str, typer.Option(envvar="CERTMANDATE_THIRD_PARTY", help="Your own name, as the RAO knows it.")
-    ] = "",
-    role_email: Annotated[
-        str, typer.Option(envvar="CERTMANDATE_ROLE_EMAIL", help="Your role's e-mail; it becomes the account's.")
-    ] = "",
-    address: Annotated[
-        str, typer.Option(envvar="CERTMANDATE_ADDRESS", help="The address that you call SCM from, as a /32.")
-    ] = "",
-    department_name: Annotated[str, typer.Option(help="Name of the department. Default: your own name.")] = "",
-    account: Annotated[str, typer.Option(help="User name. Default: drao<ORG><THIRD PARTY>.")] = "",
-    mandate_ends: Annotated[str, typer.Option(help="Last day of the mandate, as in 2028-12-31.")] = "",
-    department_id: Annotated[int, typer.Option(min=0, help="The department's OrgID, once it is known.")] = 0,
-    profile_id: Annotated[int, typer.Option(min=0, help="The certificate profile, once it is known.")] = 0,
-    key: Annotated[str, typer.Option(help="Type of key: P-256, P-384, RSA-2048, RSA-3072 or RSA-4096.")] = "P-256",
-    store: Annotated[list[str] | None, typer.Option(help="s3 or acm:<region>; repeatable. Default: s3.")] = None,
-    folder: Annotated[Path, typer.Option(help="Where the files are written.")] = Path("delegations"),
-    as_pdf: Annotated[bool, typer.Option("--pdf", help="Write the guide as PDF too (needs WeasyPrint).")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    name: NameArgument,
+    organisation: OrganisationOption = "",
+    domain: DomainOption = None,
+    certificate: CertificateOption = None,
+    delegate: DelegateOption = None,
+    rao_email: RaoOption = "",
+    third_party: ThirdPartyOption = "",
+    role_email: RoleOption = "",
+    address: AddressOption = "",
+    department_name: DepartmentOption = "",
+    account: AccountOption = "",
+    mandate_ends: MandateOption = "",
+    department_id: OrgIdOption = 0,
+    profile_id: CertificateProfileOption = 0,
+    key: KeyOption = "P-256",
+    store: StoreOption = None,
+    folder: FolderOption = Path("delegations"),
+    as_pdf: PdfOption = False,
+    force: ForceOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Write a delegation's file and the RAO's guide; asks for what is not given. Both are written, or nothing is."""
-    given: dict[str, Any] = {
-        "organisation": organisation,
-        "domain": domain,
-        "certificate": certificate,
-        "rao_email": rao_email,
-        "third_party": third_party,
-        "role_email": role_email,
-        "address": address,
-    }
-    asked = _asked({key: value for key, value in given.items() if not value})
-    facts = given | asked
-    if asked:
-        account = account or _account(name, facts["third_party"])
-    answers = Answers(
-        delegation=name,
+    given = dict(locals())  # by the options' names: the prompts and the messages speak of them by these
+    now = datetime.now(UTC)
+    asked = _asked(given)
+    found = _checked(_answers(given | asked), now, asked)
+    files = _files(found, folder, now, as_pdf=as_pdf)
+    _write(files, force=force)
+    _tell(found, list(files), as_json=as_json)
+
+
+def _answers(facts: Mapping[str, Any]) -> Answers:
+    return Answers(
+        delegation=facts["name"],
         organisation=facts["organisation"],
         domains=tuple(facts["domain"]),
         certificates=_certificates(facts["certificate"]),
@@ -91,27 +111,23 @@ def onboard_command(
         third_party=facts["third_party"],
         role_email=facts["role_email"],
         address=facts["address"],
-        delegate=tuple(delegate or ()),
-        department_name=department_name,
-        account=account,
-        mandate_ends=mandate_ends,
-        department_id=department_id,
-        profile_id=profile_id,
-        key=key,
-        stores=tuple(store or ("s3",)),
+        delegate=tuple(facts["delegate"] or ()),
+        department_name=facts["department_name"],
+        account=facts["account"],
+        mandate_ends=facts["mandate_ends"],
+        department_id=facts["department_id"],
+        profile_id=facts["profile_id"],
+        key=facts["key"],
+        stores=tuple(facts["store"] or ("s3",)),
     )
-    now = datetime.now(UTC)
-    found = _checked(answers, now, asked)
-    files = _files(found, folder, now, as_pdf=as_pdf)
-    _write(files, force=force)
-    _tell(found, list(files), as_json=as_json)
 
 
 # ---- What is asked for -----------------------------------------------------------------------------------------------
 
 
-def _asked(missing: dict[str, Any]) -> dict[str, Any]:
-    """Ask for *missing* at a terminal; without one, say which options are missing."""
+def _asked(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Ask for what is missing at a terminal; without one, say which options are missing."""
+    missing = [key for key in _ASKED if not given[key]]
     if missing and not sys.stdin.isatty():
         options = ", ".join(f"--{key.replace('_', '-')}" for key in missing)
         complain(
@@ -119,11 +135,10 @@ def _asked(missing: dict[str, Any]) -> dict[str, Any]:
         )
         raise typer.Exit(WRONG_USAGE)
     answers = {key: str(typer.prompt(_ASKED[key], err=True)).strip() for key in missing}
+    if missing and not given["account"]:
+        proposed = proposed_account(given["name"], answers.get("third_party") or given["third_party"])
+        answers["account"] = str(typer.prompt("User name of the account", default=proposed, err=True)).strip()
     return {key: text.split() if key in _LISTS else text for key, text in answers.items()}
-
-
-def _account(name: str, third_party: str) -> str:
-    return str(typer.prompt("User name of the account", default=proposed_account(name, third_party), err=True))
 
 
 def _certificates(texts: list[str]) -> dict[str, tuple[str, ...]]:
