@@ -144,8 +144,8 @@ class CredentialVault(Protocol):
     def pending(self, secret: str) -> Credential | None:
         """What is being tried; None when nothing is, or when it has become current."""
 
-    def stage(self, secret: str, credential: Credential) -> None:
-        """Store *credential* as the pending one. Harmless when it is stored already."""
+    def stage(self, secret: str, credential: Credential) -> bool:
+        """Store *credential* as the pending one; False when its version has another value already."""
 
     def promote(self, secret: str, credential: Credential, instead_of: Credential) -> None:
         """Make the pending *credential* the current one. Harmless when it is."""
@@ -272,6 +272,12 @@ class OrderBook(Protocol):
 
     def record_issued(self, order: Order, chain: Chain) -> Order:
         """`ordered → issued`, with the verified chain."""
+
+    def claim_import(self, order: Order, region: str, now: datetime) -> Order:
+        """Claim the first import into a region's ACM. Raises OrderInOtherHands while another claim may be at work."""
+
+    def give_up_import(self, order: Order, region: str) -> None:
+        """Give the claim back after a failed import, for the next try not to wait."""
 
     def record_import(self, order: Order, region: str, arn: str) -> Order:
         """Remember into which ARN a region's ACM took the new certificate."""

@@ -49,14 +49,18 @@ class SecretsManagerVault:
         return _credential(version, text) if version != self._read(secret, CURRENT)[0] else None
 
     @translated("secretsmanager:PutSecretValue")
-    def stage(self, secret: str, credential: Credential) -> None:
-        """Store *credential* as the pending one. The same once more is taken as done by Secrets Manager."""
-        self._client.put_secret_value(
-            SecretId=secret,
-            ClientRequestToken=credential.version,
-            SecretString=json.dumps(dict(credential.members)),
-            VersionStages=[PENDING],
-        )
+    def stage(self, secret: str, credential: Credential) -> bool:
+        """Store *credential* as the pending one; False when its version has another value already: it never changes."""
+        try:
+            self._client.put_secret_value(
+                SecretId=secret,
+                ClientRequestToken=credential.version,
+                SecretString=json.dumps(dict(credential.members)),
+                VersionStages=[PENDING],
+            )
+        except self._client.exceptions.ResourceExistsException:
+            return False
+        return True
 
     @translated("secretsmanager:UpdateSecretVersionStage")
     def promote(self, secret: str, credential: Credential, instead_of: Credential) -> None:

@@ -79,7 +79,8 @@ class RotatePassword:
     def _create(self, secret: str, token: str, current: Credential) -> str:
         if self.vault.pending(secret) is not None:
             return "a new password is stored already"  # it may be the one in force: never replace it here
-        self.vault.stage(secret, self._another(current, token, PasswordForm()))
+        if current.version == token or not self.vault.stage(secret, self._another(current, token, PasswordForm())):
+            return "this attempt has ended already"
         return "a new password is stored as pending"
 
     def _set(self, secret: str, current: Credential, pending: Credential) -> str:

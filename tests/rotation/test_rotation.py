@@ -1,0 +1,205 @@
+"""What a rotation does when something is not as usual."""
+
+from __future__ import annotations
+
+import json
+from typing import Literal
+
+import pytest
+from tests.adapters.aws.wire import refused
+
+from renewal.domain import errors
+from scm_simulator.fault import Fault
+
+from .conftest import LOGIN, SECRET, Rotation
+
+TOKEN = "11111111-2222-3333-4444-555555555555"  # of Secrets Manager, no secret
+OTHER = "66666666-7777-8888-9999-000000000000"
+
+
+def test_only_the_password_is_replaced(rotation: Rotation) -> None:
+    """What else is stored with it, nobody asked to lose."""
+    rotation.attempt(TOKEN)
+
+    stored = rotation.stored()
+    assert {**stored, "password": LOGIN["password"]} == LOGIN
+    assert stored["password"] == rotation.passwords()
+    assert rotation.stored("AWSPREVIOUS") == LOGIN
+
+
+def test_the_new_password_is_stored_before_anything_is_changed(rotation: Rotation) -> None:
+    """The order of things is what makes a crash harmless."""
+    rotation.step()(SECRET, TOKEN, "createSecret")
+
+    assert rotation.stored("AWSPENDING")["password"] not in {LOGIN["password"], rotation.passwords()}
+    assert not rotation.simulator.calls
+
+
+def test_a_step_that_is_repeated_does_nothing_new(rotation: Rotation) -> None:
+    """Secrets Manager invokes at least once."""
+    step = rotation.step()
+    for name in (
+        "createSecret",
+        "createSecret",
+        "setSecret",
+        "setSecret",
+        "testSecret",
+        "finishSecret",
+        "finishSecret",
+    ):
+        step(SECRET, TOKEN, name)
+
+    assert rotation.stored()["password"] == rotation.passwords()
+    assert sum(rotation.failed_logins().values()) == 1  # the second setSecret asks which of the two is in force
+
+
+@pytest.mark.parametrize(
+    ("code", "description", "takes"),
+    [
+        (-7306, "Password policy violated: Password must contain at most 12 characters.", 12),
+        (-976, "The password must be between 8 and 20 characters.", 20),
+        (-977, "The new password must be 24 characters long", 24),
+        (-7306, "Password policy violated.", 16),
+        (-220, "Password can't be the same.", 20),
+    ],
+)
+def test_a_password_that_the_policy_refuses_is_followed_by_one_that_fits(
+    rotation: Rotation, code: int, description: str, takes: int
+) -> None:
+    """Under an id of its own, because a version is written once; promoted at once, so that nothing is left pending."""
+    rotation.policy(code, description, takes=takes)
+
+    rotation.attempt(TOKEN)
+
+    assert rotation.stored()["password"] == rotation.passwords() == rotation.stored("AWSPENDING")["password"]
+    assert len(rotation.passwords()) == takes
+    assert not rotation.failed_logins()
+    assert rotation.ends(OTHER) == ""  # and the next one is not blocked
+
+
+def test_a_policy_that_takes_nothing_is_told_in_its_own_words(rotation: Rotation) -> None:
+    """The old password stays good, and everybody goes on with it."""
+    rotation.policy(-7306, "Password policy violated: Password must contain a poem.", takes=0)
+
+    with pytest.raises(errors.PasswordPolicyRefused, match="a poem"):
+        rotation.attempt(TOKEN)
+
+    assert rotation.stored() == LOGIN
+    assert rotation.functions().authority("univ").profiles(2001)
+
+
+def test_a_policy_that_took_nothing_does_not_block_a_later_attempt(rotation: Rotation) -> None:
+    """The pending one that was refused is tried again, and followed by another."""
+    rotation.policy(-7306, "Password policy violated.", takes=0)
+    assert rotation.ends(TOKEN) == "PasswordPolicyRefused"
+    rotation.policy(-7306, "Password policy violated.", takes=20)
+
+    assert rotation.ends(TOKEN) == ""
+
+    assert rotation.stored()["password"] == rotation.passwords()
+
+
+def test_a_wrong_password_is_shown_to_scm_once_a_day(rotation: Rotation) -> None:
+    """And the pending one once; Secrets Manager comes back several times, and SCM locks after five."""
+    rotation.simulator.set_password(LOGIN["login"], "Somebody-else-set-1")
+
+    assert rotation.ends(TOKEN) == "CredentialRefused"
+    assert sum(rotation.failed_logins().values()) == 2
+    assert not rotation.is_locked()
+
+    rotation.simulator.unlock(LOGIN["login"])
+    rotation.clock.advance(days=1)
+    assert rotation.ends(TOKEN) == "CredentialRefused"
+    assert sum(rotation.failed_logins().values()) == 4
+
+
+def test_the_right_password_heals_the_rotation_at_once(rotation: Rotation) -> None:
+    """A version that the operator stores has not been refused."""
+    rotation.simulator.set_password(LOGIN["login"], "Somebody-else-set-1")
+    rotation.ends(TOKEN)
+    right = {**LOGIN, "password": "Somebody-else-set-1"}
+    rotation.secretsmanager.put_secret_value(SecretId=SECRET, SecretString=json.dumps(right))
+
+    assert rotation.ends(TOKEN) == ""
+
+    assert rotation.stored()["password"] == rotation.passwords()
+
+
+@pytest.mark.parametrize("kind", ["reset_before", "reset_after"])
+def test_a_change_whose_answer_is_lost_is_found_out(
+    rotation: Rotation, kind: Literal["reset_before", "reset_after"]
+) -> None:
+    """Whether SCM changed it or not, one login tells."""
+    rotation.simulator.dials.faults.append(Fault(kind, operation="POST /api/admin/v1/changepassword"))
+    with pytest.raises(errors.ScmUnavailable):
+        rotation.attempt(TOKEN)
+
+    assert rotation.ends(TOKEN) == ""
+
+    assert rotation.stored()["password"] == rotation.passwords()
+    assert sum(rotation.failed_logins().values()) <= 1
+
+
+def test_an_oauth2_client_needs_no_rotation_and_says_so(rotation: Rotation) -> None:
+    """Its secret is not a password that SCM lets it change."""
+    client = {"client_id": "example-client", "client_secret": "example-client-secret"}
+    rotation.secretsmanager.put_secret_value(SecretId=SECRET, SecretString=json.dumps(client))
+
+    said = rotation.attempt(TOKEN)
+
+    assert set(said) == {"no password: an OAuth2 client needs no rotation"}
+    assert rotation.stored() == client
+    assert not rotation.simulator.calls
+
+
+def test_a_step_that_nobody_knows_changes_nothing(rotation: Rotation) -> None:
+    """Whoever invokes the function by hand."""
+    rotation.step()(SECRET, TOKEN, "createSecret")
+
+    with pytest.raises(errors.InvalidRequest, match="deleteSecret"):
+        rotation.step()(SECRET, TOKEN, "deleteSecret")
+
+
+def test_a_secret_of_something_else_is_left_alone(rotation: Rotation) -> None:
+    """The function may read the secrets under its prefix only; its name for the delegation comes from there."""
+    rotation.secretsmanager.create_secret(Name="elsewhere/univ", SecretString=json.dumps(LOGIN))
+    rotation.step()("elsewhere/univ", TOKEN, "createSecret")
+
+    with pytest.raises(errors.CredentialMissing, match="elsewhere/univ"):
+        rotation.step()("elsewhere/univ", TOKEN, "setSecret")
+
+    assert not rotation.simulator.calls
+
+
+def test_an_attempt_that_has_ended_is_not_begun_again(rotation: Rotation) -> None:
+    """Its token names a version that has a value, which Secrets Manager lets nobody replace."""
+    rotation.attempt(TOKEN)
+    with refused(rotation.secretsmanager, "PutSecretValue", "ResourceExistsException"):
+        said = [*rotation.attempt(TOKEN), *rotation.attempt(OTHER)]
+
+    assert said.count("this attempt has ended already") == 2
+    assert rotation.stored()["password"] == rotation.passwords()
+
+
+def test_the_secrets_arn_does_as_well_as_its_name(rotation: Rotation) -> None:
+    """Secrets Manager sends the ARN."""
+    arn = rotation.secretsmanager.describe_secret(SecretId=SECRET)["ARN"]
+    step = rotation.step()
+
+    for name in ("createSecret", "setSecret", "testSecret", "finishSecret"):
+        step(arn, TOKEN, name)
+
+    assert rotation.stored()["password"] == rotation.passwords()
+
+
+def test_no_password_is_in_what_is_said(rotation: Rotation) -> None:
+    """It goes into a log; and SCM may quote the new password in its refusal."""
+    said = " ".join(rotation.attempt(TOKEN))
+    assert rotation.passwords() not in said
+    quoting = f"Password '{rotation.passwords()}' is bad"
+    rotation.policy(-7306, quoting, takes=0)
+
+    with pytest.raises(errors.PasswordPolicyRefused) as refusal:
+        rotation.attempt(OTHER)
+
+    assert rotation.passwords() not in str(refusal.value)
