@@ -9,7 +9,7 @@ from rich.console import Console
 
 from certmandate.advice import ADVICE
 from certmandate.page import print_page, verdict
-from renewal.domain.errors import every_error
+from renewal.domain.errors import NeedsPerson, every_error
 
 
 def row(name: str, outcome: str, *, error: str = "", not_after: str = "", **more: Any) -> dict[str, Any]:
@@ -23,6 +23,7 @@ def row(name: str, outcome: str, *, error: str = "", not_after: str = "", **more
         "text": "SCM's own sentence [in brackets]" if error else "",
         "ssl_id": 10023,
         "not_after": not_after,
+        "names": [f"{name}.univ.example"],
         "remarks": [],
         **more,
     }
@@ -130,6 +131,28 @@ def test_what_is_not_urgent_is_told_last() -> None:
 
     assert "univ: the password expires (PasswordExpiring, for the operator)." in page
     assert verdict(report(row("a", "renewed"))).plain == "All went well: 1 renewed."
+
+
+def test_a_finding_that_an_incident_tells_is_not_told_again() -> None:
+    """Told twice, one trouble looks like two; but the same trouble of another name must not be hidden by it."""
+    findings = [
+        {"code": "DcvLapsed", "text": f"{name}.univ.example has lapsed", "certificate": "", "actor": "rao"}
+        for name in ("www", "later")
+    ]
+
+    page = printed(report(row("www", "failed", error="DcvLapsed"), findings=findings))
+
+    assert "www.univ.example has lapsed" not in page
+    assert "univ: later.univ.example has lapsed (DcvLapsed, for the RAO)." in page
+
+
+def test_advice_names_the_one_who_can_act() -> None:
+    """The error classes say who must act; the page must not send somebody else."""
+    kinds = [kind for kind in every_error() if issubclass(kind, NeedsPerson)]
+
+    assert {kind.__name__: ADVICE[kind.__name__].who == "RAO" for kind in kinds} == {
+        kind.__name__: kind.actor == "rao" for kind in kinds
+    }
 
 
 def test_the_page_is_plain_in_a_pipe() -> None:

@@ -29,6 +29,8 @@ class Incident:
     expires: datetime | None
     """When the first of them expires; None when none of them was ever issued."""
     ssl_id: int | None = None
+    names: tuple[str, ...] = ()
+    """The domain names of the certificate; empty for a whole delegation."""
     rao_email: str = ""
     password_expires: date | None = None
     """When the account's password expires, or was to expire; None when SCM has never said."""
@@ -41,6 +43,16 @@ class Incident:
     def then(self) -> str:
         """How renewal goes on once somebody has acted."""
         return self.advice.then.format(certificates=", ".join(f'"{path}"' for path in self.paths))
+
+    def tells(self, delegation: str, finding: Row) -> bool:
+        """Return whether a finding of *delegation* says only what this incident says already."""
+        if finding["code"] != self.error or self.title.partition("/")[0] != delegation:
+            return False
+        is_whole = self.title == delegation
+        return is_whole or self.title == f"{delegation}/{finding['certificate']}" or self._is_named_in(finding["text"])
+
+    def _is_named_in(self, text: str) -> bool:
+        return any(name in text for name in self.names)
 
     def known(self, today: date) -> str:
         """What we know beyond SCM's answer, the same for every refused login; empty when that is nothing."""
@@ -89,6 +101,7 @@ def _of_certificate(row: Row, delegation: Row) -> Incident:
         paths=(_path(row),),
         expires=_expires([row]),
         ssl_id=row["ssl_id"],
+        names=tuple(row["names"]),
         rao_email=delegation["rao_email"],
     )
 

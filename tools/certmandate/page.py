@@ -139,14 +139,11 @@ def _remarks(report: Row) -> Iterator[str]:
 
 def _findings(report: Row, incidents: list[Incident]) -> Iterator[str]:
     """Findings that are not what an incident says already."""
-    told = {(incident.title, incident.error) for incident in incidents}
     for delegation in report["delegations"]:
+        name = delegation["delegation"]
         for finding in delegation["findings"]:
-            subject = "/".join(part for part in (delegation["delegation"], finding["certificate"]) if part)
-            if (subject, finding["code"]) not in told and (
-                delegation["delegation"],
-                finding["code"],
-            ) not in told:
+            if not any(incident.tells(name, finding) for incident in incidents):
+                subject = "/".join(part for part in (name, finding["certificate"]) if part)
                 who = "the RAO" if finding["actor"] == "rao" else "the operator"
                 yield f"{subject}: {finding['text']} ({finding['code']}, for {who})."
 
