@@ -30,6 +30,8 @@ ALLOWED_PRIVILEGES = NEEDED_PRIVILEGES | {
 """What an account may do with the certificates that it ordered; everything else is more than was agreed."""
 AUTO_APPROVAL = frozenset({"autoApproveCertificates", "allowSslAutoApprove"})
 PASSWORD_SOON = timedelta(days=21)
+NO_SUCH_DEPARTMENT = frozenset({"NoDepartment", "DepartmentNotFound", "OrganisationNotDepartment"})
+"""Codes of the faults that make whatever is said of the department's domains worthless."""
 
 
 def review(
@@ -40,10 +42,12 @@ def review(
     The names that matter are those of *certificates*, or the mandate's own as long as there are none.
     """
     wanted = tuple(dict.fromkeys(name for spec in certificates for name in spec.names))
+    department = _department(delegation, seen)
+    is_ours = not any(one.code in NO_SUCH_DEPARTMENT for one in department)
     remarks = [
         *_organisation(seen),
-        *_department(delegation, seen),
-        *_domains(delegation, wanted or delegation.delegated_names, seen, now),
+        *department,
+        *(_domains(delegation, wanted or delegation.delegated_names, seen, now) if is_ours else _NO_DOMAINS),
         *_account(delegation, seen),
         *_password(seen, now),
         _access_list(delegation),
@@ -148,6 +152,9 @@ def _organisation(seen: Observation) -> list[Remark]:
 
 
 # ---- Step 4: the domains ---------------------------------------------------------------------------------------
+
+
+_NO_DOMAINS = (by_eye(Step.DOMAINS, "could not be looked at: no such department"),)
 
 
 def _domains(delegation: Delegation, wanted: tuple[str, ...], seen: Observation, now: datetime) -> list[Remark]:

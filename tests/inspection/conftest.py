@@ -1,0 +1,132 @@
+"""An inspection as it happens: the real step and SCM client, over the simulator with a world that a test describes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import httpx
+from tests.fakes import FakeOrderBook, HandClock
+from tests.unit.estate import NOW, served_by
+
+from renewal.adapters.scm.accounts import ScmAccounts, StoredCredential
+from renewal.adapters.scm.connection import new_http_client
+from renewal.domain.delegation import CertificateSpec, Delegation
+from renewal.domain.errors import CredentialMissing, NeedsPerson
+from renewal.domain.remark import Remark, Verdict
+from renewal.ports import Inspection
+from renewal.steps.inspect_delegation import InspectDelegation
+from renewal.steps.payload import DelegationTask
+from scm_simulator.in_process import InProcess
+from scm_simulator.simulator import Simulator
+from scm_simulator.world import Account, Department, Domain, Organisation, Profile, World
+
+DEPARTMENT, ORGANISATION, NEIGHBOUR = 2001, 2000, 2002
+NAMES = ("idp.univ.example", "*.apps.univ.example")
+DELEGATION = Delegation("univ", "Université d'Exemple", DEPARTMENT, NAMES, address="192.0.2.7/32")
+IDP = CertificateSpec("univ", "idp", ("idp.univ.example",), 31)
+APPS = CertificateSpec("univ", "apps", ("*.apps.univ.example",), 31)
+LOGIN = "draouniv"
+PASSWORD = "An-example-password-1"  # public by design
+
+Change = Callable[[str, Any], Any]
+"""(path, JSON of an answer) → what SCM answers in a state for which the simulator's world has no words."""
+
+
+@dataclass(slots=True)
+class Mandate:
+    """One delegation on both sides; every field may be made wrong before `inspect`."""
+
+    delegation: Delegation = DELEGATION
+    specs: tuple[CertificateSpec, ...] = (IDP, APPS)
+    domains: tuple[Domain, ...] = tuple(Domain(name) for name in NAMES)
+    department: Mapping[str, Any] = field(default_factory=dict)
+    organisation: Mapping[str, Any] = field(default_factory=dict)
+    account: Mapping[str, Any] = field(default_factory=dict)
+    dials: Mapping[str, Any] = field(default_factory=dict)
+    address: str = "192.0.2.7"
+    stored: Mapping[str, str] | None = field(
+        default_factory=lambda: {"login": LOGIN, "password": PASSWORD, "customer_uri": "nren"}
+    )
+    change: Change = lambda _path, document: document
+    """What SCM answers instead."""
+    age: float = 20
+    """Days since the certificates were issued, for 199 days."""
+    clock: HandClock = field(default_factory=lambda: HandClock(NOW))
+    book: FakeOrderBook = field(default_factory=FakeOrderBook)
+    simulator: Simulator = field(init=False)
+    error: NeedsPerson | None = None
+    """What the inspection ended with."""
+
+    def inspect(self, *, whole: bool = True) -> Inspection:
+        """Inspect it as a run does; return what stands in the order book afterwards."""
+        self.simulator = Simulator(self._world(), clock=self.clock)
+        for dial, value in self.dials.items():
+            setattr(self.simulator.dials, dial, value)
+        self.book.apply(self.delegation, *self.specs, now=self.clock())
+        for spec in self.specs:
+            self.book.adopt((spec.delegation, spec.name), served_by(spec, age=self.age), self.clock())
+        step = InspectDelegation(self.book, self._accounts(), 30, self.clock)
+        try:
+            self.tasks = step(DelegationTask("run", self.clock(), "univ", dry_run=True, whole=whole, certificates=()))
+        except NeedsPerson as error:
+            self.error = error
+        found = self.book.delegation("univ").inspection
+        assert found is not None
+        return found
+
+    tasks: dict[str, Any] = field(default_factory=dict)
+    """What the inspection answered."""
+
+    def _world(self) -> World:
+        neighbour = Department(NEIGHBOUR, "Somebody else's")
+        department = Department(DEPARTMENT, "Delegated services", self.domains, **self.department)
+        above = Organisation(ORGANISATION, "Université", departments=(department, neighbour), **self.organisation)
+        account = Account(LOGIN, PASSWORD, "nren", departments=(DEPARTMENT,), allowed_addresses=("192.0.2.7/32",))
+        profile = Profile(31, "OV", (46, 99, 199))
+        return World((above,), (replace(account, **self.account),), (profile,))
+
+    def _accounts(self) -> ScmAccounts:
+        wire = InProcess(self.simulator, peer=self.address)
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            real = wire.handle_request(request)
+            real.read()
+            if not real.is_success:
+                return real
+            document = self.change(request.url.path.removeprefix("/api"), json.loads(real.content))
+            if isinstance(document, httpx.Response):
+                return httpx.Response(document.status_code, headers=document.headers, content=document.content)
+            headers = {name: real.headers[name] for name in ("X-Total-Count",) if name in real.headers}
+            return httpx.Response(real.status_code, json=document, headers=headers)
+
+        url = "https://scm.test/api"
+        http = new_http_client(transport=httpx.MockTransport(answer))
+        return ScmAccounts(self, http, base_url=url, oauth_base_url=url, token_url=url, clock=self.clock)
+
+    # ---- Where the credential is stored ------------------------------------------------------------------
+
+    def current(self, delegation: str) -> StoredCredential:
+        """The stored credential."""
+        if self.stored is None:
+            message = f"nothing is stored for {delegation}"
+            raise CredentialMissing(message)
+        return StoredCredential("v1", self.stored)
+
+    latest = current
+
+    def pending(self, delegation: str) -> StoredCredential | None:  # noqa: ARG002  # no rotation is under way
+        """Nothing."""
+        return None
+
+
+def faults(inspection: Inspection) -> set[tuple[str, str]]:
+    """(step, code) of everything that is wrong or warned of."""
+    return {(one.step.value, one.code) for one in bad(inspection)}
+
+
+def bad(inspection: Inspection) -> list[Remark]:
+    """The remarks that are wrong or warn."""
+    return [one for one in inspection.remarks if one.verdict in {Verdict.WRONG, Verdict.WARNING}]

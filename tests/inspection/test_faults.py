@@ -1,0 +1,314 @@
+"""Each of the eight steps, done wrong in every way that it can be, is found and named; a healthy one has no finding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+
+from renewal.domain.remark import Step, Verdict
+from scm_simulator.world import SSL_PRIVILEGES, Domain
+
+from .conftest import APPS, DEPARTMENT, IDP, NAMES, NEIGHBOUR, ORGANISATION, Change, Mandate, faults
+
+IDP_ENTRY, APPS_ENTRY = (Domain(name) for name in NAMES)
+
+
+def with_domains(*domains: Domain) -> Callable[[Mandate], None]:
+    """The RAO delegated these."""
+
+    def spoil(mandate: Mandate) -> None:
+        mandate.domains = domains
+
+    return spoil
+
+
+def with_account(**changes: Any) -> Callable[[Mandate], None]:
+    """The RAO made the account so."""
+
+    def spoil(mandate: Mandate) -> None:
+        mandate.account = changes
+
+    return spoil
+
+
+def with_department(**changes: Any) -> Callable[[Mandate], None]:
+    """The RAO made the department so."""
+
+    def spoil(mandate: Mandate) -> None:
+        mandate.department = changes
+
+    return spoil
+
+
+def with_organisation(**changes: Any) -> Callable[[Mandate], None]:
+    """The organisation stands so."""
+
+    def spoil(mandate: Mandate) -> None:
+        mandate.organisation = changes
+
+    return spoil
+
+
+def with_order_id(number: int, **account: Any) -> Callable[[Mandate], None]:
+    """This OrgID was told to us."""
+
+    def spoil(mandate: Mandate) -> None:
+        mandate.delegation = replace(mandate.delegation, department_id=number)
+        mandate.account = account
+
+    return spoil
+
+
+def answering(path: str, **members: Any) -> Callable[[Mandate], None]:
+    """SCM's record at *path* has these members."""
+
+    def change(asked: str, document: Any) -> Any:
+        return {**document, **members} if asked == path and isinstance(document, dict) else document
+
+    return lambda mandate: setattr(mandate, "change", change)
+
+
+def delegated_for(*types: str) -> Callable[[Mandate], None]:
+    """Every name is delegated for these certificate types."""
+
+    def change(asked: str, document: Any) -> Any:
+        if not (asked.startswith("/domain/v1/") and isinstance(document, dict)):
+            return document
+        return {**document, "delegations": [{**one, "certTypes": list(types)} for one in document["delegations"]]}
+
+    spoiled: Change = change
+    return lambda mandate: setattr(mandate, "change", spoiled)
+
+
+def from_elsewhere(mandate: Mandate) -> None:
+    """We come from an address that the access list lacks."""
+    mandate.address = "198.51.100.9"
+
+
+def from_elsewhere_403(mandate: Mandate) -> None:
+    """… and SCM says so."""
+    mandate.address = "198.51.100.9"
+    mandate.dials = {"blocked_address_answer": "403"}
+
+
+def nothing_stored(mandate: Mandate) -> None:
+    """The operator has not stored the credential."""
+    mandate.stored = None
+
+
+def mistyped_login(mandate: Mandate) -> None:
+    """The operator stored another login."""
+    mandate.stored = {**(mandate.stored or {}), "login": "dra0univ"}
+
+
+def profile_missing(mandate: Mandate) -> None:
+    """A certificate wants a profile that the department lacks."""
+    mandate.specs = (replace(IDP, profile_id=99), APPS)
+
+
+REQUESTER = ("sslRequest", "autoApproveCertificates")
+FAULTS: dict[str, tuple[Callable[[Mandate], None], set[tuple[str, str]]]] = {
+    # 1. the department
+    "no department was made": (
+        with_order_id(ORGANISATION, departments=(), organisations=(ORGANISATION,)),
+        {("1", "NoDepartment"), ("5", "RoleMissing")},
+    ),
+    "the organisation's validation has lapsed": (
+        with_organisation(validation="EXPIRED"), {("1", "OrganisationNotValidated")},
+    ),
+    "the organisation was never validated": (
+        with_organisation(validation="PENDING"), {("1", "OrganisationNotValidated")},
+    ),
+    # 2. Web API
+    "Web API is not ticked": (with_department(web_api=False), {("2", "WebApiOff")}),
+    "the department has no SSL": (answering(f"/organization/v1/{DEPARTMENT}", certTypes=["SMIME"]), {("2", "SslOff")}),
+    # 3. the OrgID
+    "the OrgID is the organisation's": (
+        with_order_id(ORGANISATION), {("3", "DepartmentNotFound"), ("5", "RoleMissing")},
+    ),
+    "the OrgID is the organisation's, which the account sees": (
+        with_order_id(ORGANISATION, organisations=(ORGANISATION,)),
+        {("3", "OrganisationNotDepartment"), ("5", "RoleMissing")},
+    ),
+    "the OrgID does not exist": (with_order_id(9999), {("3", "DepartmentNotFound"), ("5", "RoleMissing")}),
+    "the OrgID is another department's": (
+        with_order_id(NEIGHBOUR), {("3", "DepartmentNotFound"), ("5", "RoleMissing")},
+    ),
+    # 4. the domains
+    "nothing is delegated": (with_domains(), {("4", "NameNotDelegated")}),
+    "a name is missing": (with_domains(APPS_ENTRY), {("4", "NameNotDelegated")}),
+    "only the parent is delegated": (
+        with_domains(Domain("univ.example"), APPS_ENTRY), {("4", "ParentOnly"), ("4", "NameExtra")},
+    ),
+    "the star is delegated without its base": (
+        with_domains(Domain("*.idp.univ.example"), APPS_ENTRY), {("4", "BaseNotDelegated"), ("4", "NameExtra")},
+    ),
+    "the base is delegated without its star": (
+        with_domains(IDP_ENTRY, Domain("apps.univ.example")), {("4", "StarNotDelegated"), ("4", "NameExtra")},
+    ),
+    "the delegation waits for approval": (
+        with_domains(replace(IDP_ENTRY, status="REQUESTED"), APPS_ENTRY), {("4", "DelegationNotActive")},
+    ),
+    "the domain is suspended": (
+        with_domains(replace(IDP_ENTRY, state="SUSPENDED"), APPS_ENTRY), {("4", "DelegationNotActive")},
+    ),
+    "it is delegated for S/MIME instead": (delegated_for("SMIME"), {("4", "NotForSsl"), ("4", "TypesExtra")}),
+    "it is delegated for S/MIME too": (delegated_for("SSL", "SMIME"), {("4", "TypesExtra")}),
+    "one name more is delegated": (
+        with_domains(IDP_ENTRY, APPS_ENTRY, Domain("www.univ.example")), {("4", "NameExtra")},
+    ),
+    "a star stands where the exact name was agreed": (
+        with_domains(Domain("*.univ.example"), APPS_ENTRY), {("4", "WiderThanWanted")},
+    ),
+    "a star stands beside the exact name": (
+        with_domains(IDP_ENTRY, Domain("*.univ.example"), APPS_ENTRY), {("4", "WiderThanWanted")},
+    ),
+    "the validation is missing": (
+        with_domains(replace(IDP_ENTRY, dcv="NOT_VALIDATED"), APPS_ENTRY), {("4", "DcvMissing")},
+    ),
+    "the validation has expired": (
+        with_domains(replace(IDP_ENTRY, dcv_expires_in_days=-3), APPS_ENTRY), {("4", "DcvLapsed")},
+    ),
+    "the validation expires soon": (
+        with_domains(replace(IDP_ENTRY, dcv_expires_in_days=20), APPS_ENTRY), {("4", "DcvLapsing")},
+    ),
+    # 5. the account
+    "the role is RAO": (
+        with_account(departments=(), organisations=(ORGANISATION,)), {("5", "RoleMissing")},
+    ),
+    "the role is on another department": (
+        with_account(departments=(NEIGHBOUR,)), {("3", "DepartmentNotFound"), ("5", "RoleMissing")},
+    ),
+    "the role is on another department too": (with_account(departments=(DEPARTMENT, NEIGHBOUR)), {("5", "RoleExtra")}),
+    "the role RAO was given too": (with_account(organisations=(ORGANISATION,)), {("5", "RoleExtra")}),
+    "the account may manage domains": (
+        with_account(privileges=(*SSL_PRIVILEGES, "allowManageDomains")), {("5", "PrivilegeExtra")},
+    ),
+    "the account may approve orders": (
+        with_account(privileges=(*SSL_PRIVILEGES, "sslApprove")), {("5", "PrivilegeExtra")},
+    ),
+    "the account may not order": (with_account(privileges=("sslRenew",)), {("5", "PrivilegeMissing")}),
+    "orders wait for an approval": (with_account(privileges=("sslRequest",)), {("5", "ApprovalByHand")}),
+    "the account is suspended": (
+        answering("/admin/v1/1601", activeStatus="SUSPENDED", activeState="Suspended"), {("5", "AccountSuspended")},
+    ),
+    "the account is locked": (with_account(locked=True), {(step, "LoginRefused") for step in "5678"}),
+    "the login is mistyped": (mistyped_login, {(step, "LoginRefused") for step in "5678"}),
+    # 6. the first login
+    "the temporary password was not changed": (
+        with_account(type="STANDARD", temporary_password=True), {(step, "LoginRefused") for step in "5678"},
+    ),
+    "nothing is stored": (nothing_stored, {("6", "CredentialMissing")}),
+    "the password has expired": (
+        with_account(password_expires_in_days=-1), {(step, "LoginRefused") for step in "5678"},
+    ),
+    "SCM itself says that the password has expired": (
+        answering("/admin/v1/password", state="Expired"), {("6", "CredentialExpired")},
+    ),
+    "the password expires soon": (with_account(password_expires_in_days=14), {("6", "PasswordExpiring")}),
+    # 7. API only
+    "the account may use the portal": (with_account(type="STANDARD"), {("7", "NotApiOnly")}),
+    # 8. the access list
+    "the access list has another address": (from_elsewhere, {(step, "LoginRefused") for step in "5678"}),
+    "the access list has another address, and SCM says so": (from_elsewhere_403, {("8", "AddressRefused")}),
+}  # fmt: skip
+
+
+def test_every_step_can_be_done_wrong_in_this_table() -> None:
+    """More than forty ways; twenty were asked for."""
+    assert len(FAULTS) >= 40
+    assert {step for _, found in FAULTS.values() for step, _ in found} == {step.value for step in Step}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_found_and_named_with_its_step(fault: str) -> None:
+    """And no other fault is."""
+    spoil, expected = FAULTS[fault]
+    mandate = Mandate()
+    spoil(mandate)
+
+    inspection = mandate.inspect()
+
+    assert faults(inspection) == expected
+    assert {one.code for one in inspection.findings if one.severity != "info"} & (
+        {code for _, code in expected} | {"CredentialRefused"}
+    )
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_costs_one_refused_login_at_most(fault: str) -> None:
+    """SCM counts them."""
+    mandate = Mandate()
+    FAULTS[fault][0](mandate)
+    mandate.inspect()
+
+    assert sum(call.status in {401, 403} for call in mandate.simulator.calls) <= 1
+
+
+def test_a_healthy_delegation_has_no_fault_and_no_finding() -> None:
+    """Zero false alarms: every step is in order, or to be looked at by eye because SCM does not show it."""
+    inspection = Mandate().inspect()
+
+    assert not inspection.findings
+    verdicts = {one.step: one.verdict for one in inspection.remarks}
+    assert list(verdicts) == list(Step)
+    by_eye = {step for step, verdict in verdicts.items() if verdict is Verdict.BY_EYE}
+    assert by_eye == {Step.WEB_API, Step.ACCESS_LIST}
+
+
+@pytest.mark.parametrize("hidden", ["/admin/v1", "/organization/v1", "/organization/v2", "/domain", "/dcv"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(400, json={"code": -3, "description": "You are not authorized to perform this."}),
+        httpx.Response(403, json={}),
+        httpx.Response(404),
+        httpx.Response(503, text="upstream connect error"),
+        httpx.Response(200, text="<html>"),
+    ],
+    ids=["-3", "403", "404", "503", "HTML"],
+)
+def test_what_scm_does_not_show_is_to_be_looked_at_and_no_finding(hidden: str, answer: httpx.Response) -> None:
+    """Nobody has promised that a department's officer may see all this; renewals do not wait for it."""
+    mandate = Mandate()
+    mandate.change = lambda path, document: (
+        answer if path.startswith(hidden) and not path.endswith("/password") else document
+    )
+
+    inspection = mandate.inspect()
+
+    assert mandate.error is None
+    assert not inspection.findings
+    assert {one.step for one in inspection.remarks} == set(Step)
+
+
+def test_an_inspection_asks_scm_eight_things_and_one_an_entry() -> None:
+    """Password, account (2), department, domains, organisation (2), profiles, report; and each delegated entry."""
+    mandate = Mandate()
+    mandate.inspect()
+
+    assert [call.path.removeprefix("/api") for call in mandate.simulator.calls] == [
+        "/admin/v1/password",
+        "/admin/v1",
+        "/admin/v1/1601",
+        f"/organization/v1/{DEPARTMENT}",
+        "/domain/v1",
+        "/domain/v1/401",
+        "/domain/v1/402",
+        f"/organization/v2/{ORGANISATION}/validations",
+        f"/organization/v2/{DEPARTMENT}/validations",
+        "/ssl/v1/types",
+        "/report/v1/ssl-certificates",
+    ]
+
+
+def test_a_profile_that_is_missing_is_found_before_an_order_is_spent() -> None:
+    """It is no step of the RAO's, and stops renewals all the same."""
+    mandate = Mandate()
+    profile_missing(mandate)
+
+    assert [(one.code, one.certificate) for one in mandate.inspect().findings] == [("ProfileRefused", "idp")]
