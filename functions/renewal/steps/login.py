@@ -10,9 +10,10 @@ from renewal.domain.errors import CredentialRefused
 from renewal.ports import Accounts, CertificateAuthority, DelegationRecord, OrderBook
 
 REFUSED = (
-    "SCM refused the credential of {delegation} (401), which is all that SCM says of: a wrong or expired password, an "
-    "account that is locked or not for the API, a wrong customerUri, or an address that its access list lacks. It was "
-    "tried once and is not tried again in this run"
+    "SCM refused the credential of {delegation} (401) and never says why. Likeliest first: the password has expired or "
+    "was changed (its last known end; who used the portal); the account is locked (the RAO sees it under Settings, "
+    "Admins); our address is not on its access list (then usually every delegation is refused); a wrong customerUri or "
+    "login (new delegations only). It was tried once and is not tried again in this run"
 )
 
 
