@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -33,6 +33,9 @@ from renewal.ports import FinishedOrder, Inspection
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
+
+AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
+"""Next action of a certificate with an open order: seen by every run, even if a wrong clock dated the order ahead."""
 
 _TRIES = 5  # to end an order while an operator applies a new spec at the very moment
 _NOT_ANSWERED = "#posts = :posts AND attribute_not_exists(#ssl_id)"
@@ -64,8 +67,8 @@ class DynamoDbOrderBook(OrderBookReader):
         seen = self._revisions[path] if path in self._revisions else self.stored_one(*path).revision
         look_again = updated(
             certificate_key(order.delegation, order.certificate),
-            "SET #next_action_at = :now, #revision = :next",
-            {"now": stamp(order.opened_at), "next": seen + 1, "seen": seen},
+            "SET #next_action_at = :at_once, #revision = :next",
+            {"at_once": stamp(AT_ONCE), "next": seen + 1, "seen": seen},
             condition="#revision = :seen",
         )
         try:
