@@ -6,5 +6,7 @@ authorization what a call of the AWS SDK asks IAM for
 cost          what a month costs: `python -m stack.cost`
 deploy        shows what a deployment would change, and refuses to give the address away
 package       bundles that come out the same, byte for byte: `python -m stack.package`
+observed      the calls that the local AWS gets, with what they are about
+rehearsal     the built bundles alone on their import path, driven by the AWS CLI: `python -m stack.rehearsal`
 sbom          what the bundles consist of, as CycloneDX: `python -m stack.sbom`
 """
