@@ -53,7 +53,16 @@ from renewal.domain.observation import (
     OrganisationValidation,
     PasswordState,
 )
-from renewal.domain.order import ManagedCertificate, Order, OrderStatus, Replacement, Served, token_in
+from renewal.domain.order import (
+    GIVEN_UP,
+    IMPORT_LEASE,
+    ManagedCertificate,
+    Order,
+    OrderStatus,
+    Replacement,
+    Served,
+    token_in,
+)
 from renewal.ports import (
     DelegationRecord,
     EnrollRequest,
@@ -242,6 +251,17 @@ class FakeOrderBook:
         if there.status not in {OrderStatus.ORDERED, OrderStatus.ISSUED}:
             raise OrderInOtherHands(f"order {order.token} of {order.path} is {there.status}")
         return self._write(replace(there, status=OrderStatus.ISSUED, chain=chain.pem()))
+
+    def claim_import(self, order: Order, region: str, now: datetime) -> Order:
+        there = self._open(order)
+        claimed = there.importing.get(region, GIVEN_UP)
+        if there.status is not OrderStatus.ISSUED or region in there.arns or claimed >= now - IMPORT_LEASE:
+            raise OrderInOtherHands(f"order {order.token} of {order.path} is being imported into {region}")
+        return self._write(replace(there, importing={**there.importing, region: now}))
+
+    def give_up_import(self, order: Order, region: str) -> None:
+        there = self._open(order)
+        self._write(replace(there, importing={**there.importing, region: GIVEN_UP}))
 
     def record_import(self, order: Order, region: str, arn: str) -> Order:
         there = self._open(order)

@@ -12,6 +12,7 @@ import yaml
 
 from gate.error_names import AWS
 from renewal.domain.errors import NeedsPerson, every_error
+from renewal.domain.order import IMPORT_LEASE
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "infra" / "renewal.asl.yaml").read_text(encoding="utf-8")
@@ -107,3 +108,8 @@ def test_every_task_may_take_longer_than_its_function() -> None:
     """Otherwise the state machine gives up a function that still works, and starts a second beside it."""
     for name in ("CheckExpiry", "InspectDelegation", "Enroll", "Collect", "Report"):
         assert STATES[name]["TimeoutSeconds"] > timeout_of(f"{name}Function")
+
+
+def test_a_claimed_import_is_waited_for_until_its_lease_is_over() -> None:
+    """A killed import keeps its claim; tries that end before its lease would leave the certificate to the next day."""
+    assert timeout_of("CollectFunction") < IMPORT_LEASE.total_seconds() < sum(waits("Collect", "OrderInOtherHands"))

@@ -28,7 +28,7 @@ from renewal.adapters.order_book_status import StoredCertificate, order_from, or
 from renewal.adapters.order_book_table import ConditionFailed, Table, deleted, put, updated
 from renewal.domain.certificate import Chain
 from renewal.domain.errors import OrderInOtherHands
-from renewal.domain.order import ManagedCertificate, Order, OrderStatus, Served
+from renewal.domain.order import GIVEN_UP, IMPORT_LEASE, ManagedCertificate, Order, OrderStatus, Served
 from renewal.ports import FinishedOrder, Inspection
 
 if TYPE_CHECKING:
@@ -123,6 +123,24 @@ class DynamoDbOrderBook(OrderBookReader):
             {"issued": OrderStatus.ISSUED.value, "ordered": OrderStatus.ORDERED.value, "chain": chain.pem()},
             condition="#status IN (:ordered, :issued)",
         )
+
+    def claim_import(self, order: Order, region: str, now: datetime) -> Order:
+        """Claim the first import into a region's ACM. Raises OrderInOtherHands while another claim may be at work."""
+        values = {"now": stamp(now), "over": stamp(now - IMPORT_LEASE), "issued": OrderStatus.ISSUED.value}
+        free = "(attribute_not_exists(#importing.#region) OR #importing.#region < :over)"
+        return self._move(
+            order,
+            "SET #importing.#region = :now",
+            values,
+            condition=f"#status = :issued AND attribute_not_exists(#arns.#region) AND {free}",
+            more_names={"region": region},
+            is_done=lambda found: region not in found["arns"] and found["importing"].get(region) == stamp(now),
+        )
+
+    def give_up_import(self, order: Order, region: str) -> None:
+        """Give the claim back after a failed import, for the next try not to wait."""
+        change, values = "SET #importing.#region = :given_up", {"given_up": stamp(GIVEN_UP)}
+        self._move(order, change, values, more_names={"region": region})
 
     def record_import(self, order: Order, region: str, arn: str) -> Order:
         """Remember into which ARN a region's ACM took the new certificate."""

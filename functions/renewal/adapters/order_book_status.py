@@ -109,6 +109,7 @@ def order_item(order: Order) -> dict[str, Any]:
             "confirmed_at": stamp(order.confirmed_at) if order.confirmed_at else None,
             "chain": order.chain or None,
             "arns": dict(order.arns),
+            "importing": {region: stamp(claimed) for region, claimed in order.importing.items()},
         }
     )
 
@@ -138,4 +139,5 @@ def order_from(item: Item) -> Order:
         confirmed_at=moment(item.get("confirmed_at")),
         chain=item.get("chain", ""),
         arns=dict(item["arns"]),
+        importing={region: known_moment(claimed) for region, claimed in item["importing"].items()},
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -12,6 +12,10 @@ from renewal.domain.delegation import CertificateSpec
 from renewal.domain.keypair import KeyType
 
 COMMENT_PREFIX = "certmandate order "
+IMPORT_LEASE = timedelta(seconds=150)
+"""Longer than a collect function can live (`CollectFunction` in template.yaml)."""
+GIVEN_UP = datetime(1970, 1, 1, tzinfo=UTC)
+"""The moment of a claim that was given back: it keeps nobody away, and tells that an import was tried."""
 
 
 class OrderStatus(StrEnum):
@@ -63,6 +67,9 @@ class Order:
     """The verified certificate and its issuers, PEM, leaf first; empty before `issued`."""
     arns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Region to ARN, for the regions in which ACM already has the new certificate."""
+    importing: Mapping[str, datetime] = field(default_factory=lambda: MappingProxyType({}))
+    """Region to the moment of the latest claim of a first import; an import under way would be made a second time
+    by whoever does not see its ARN yet, so nobody else claims before `IMPORT_LEASE` is over."""
 
     @property
     def path(self) -> str:

@@ -14,6 +14,7 @@ from renewal.domain.errors import (
     OrderPending,
     OrderUnknown,
     PlanUnreadable,
+    RenewalError,
 )
 from renewal.domain.keypair import requested_key
 from renewal.domain.order import ManagedCertificate, Order, OrderStatus, Served
@@ -131,17 +132,27 @@ class Collect:
                 token=order.token,
             ),
         )
-        # `issued` on arrival means that an earlier try may have imported without living to record the ARN.
-        retried = certificate.order is not None and certificate.order.status is OrderStatus.ISSUED
         for region in spec.acm_regions:
             if region not in order.arns:
-                arn = self.acm.put(pair, region, certificate.arn_in(region, order.key_type), retried=retried)
-                order = self.book.record_import(order, region, arn)
+                order = self._import(order, pair, region, certificate.arn_in(region, order.key_type))
         if S3 in spec.stores:
             self.objects.put(pair)
         if previous is not None and S3 in previous.stores and previous.serial != chain.leaf.serial:
             self.objects.erase_key(order.delegation, order.certificate, previous.serial)
         return _served(order, chain.leaf, certificate, self.clock())
+
+    def _import(self, order: Order, pair: Pair, region: str, arn: str | None) -> Order:
+        """Import into one region; a first import is claimed, since ACM would make a second ARN without a word."""
+        if arn is not None:
+            return self.book.record_import(order, region, self.acm.put(pair, region, arn, retried=False))
+        retried = region in order.importing  # an earlier try may have imported without living to record the ARN
+        order = self.book.claim_import(order, region, self.clock())
+        try:
+            made = self.acm.put(pair, region, None, retried=retried)
+        except RenewalError:
+            self.book.give_up_import(order, region)
+            raise
+        return self.book.record_import(order, region, made)
 
     def _tell(self, order: Order, served: Served, previous: Served | None, authority: CertificateAuthority) -> None:
         if previous is not None and previous.ssl_id and previous.ssl_id != served.ssl_id:

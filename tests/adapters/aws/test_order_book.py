@@ -12,7 +12,7 @@ from renewal.domain.delegation import Profile, RenewalPolicy
 from renewal.domain.due import renewal_point
 from renewal.domain.errors import OrderInOtherHands, StoreRefused, StoreUnavailable, UnknownDelegation
 from renewal.domain.finding import Finding
-from renewal.domain.order import Order, OrderStatus
+from renewal.domain.order import IMPORT_LEASE, Order, OrderStatus
 from renewal.ports import Inspection
 
 from .conftest import TABLE
@@ -187,6 +187,27 @@ def test_an_order_is_read_back_at_every_stage(book: DynamoDbOrderBook):
     assert (order.status, order.ssl_id, order.confirmed_at) == (OrderStatus.ISSUED, 77, LATER)
     assert order.chain == chain.pem()
     assert order.arns == {"eu-west-3": "arn:one", "us-east-1": "arn:two"}
+
+
+def test_one_import_at_a_time_is_claimed(book: DynamoDbOrderBook, rival: DynamoDbOrderBook):
+    """ACM would make a second ARN; a claim ends with its lease, when it is given back, and with the ARN."""
+    order = issued(book)
+    claimed = book.claim_import(order, "eu-west-3", NOW)
+
+    with pytest.raises(OrderInOtherHands):
+        rival.claim_import(order, "eu-west-3", NOW + IMPORT_LEASE)
+    rival.claim_import(order, "us-east-1", NOW)
+    assert claimed.importing == {"eu-west-3": NOW}
+
+    book.give_up_import(order, "eu-west-3")
+    again = rival.claim_import(order, "eu-west-3", NOW + timedelta(seconds=1))
+    late = book.claim_import(order, "eu-west-3", NOW + IMPORT_LEASE + timedelta(seconds=2))
+    assert "eu-west-3" in again.importing
+    assert late.importing["eu-west-3"] == NOW + IMPORT_LEASE + timedelta(seconds=2)
+
+    book.record_import(order, "eu-west-3", "arn:one")
+    with pytest.raises(OrderInOtherHands):
+        rival.claim_import(order, "eu-west-3", NOW + timedelta(days=1))
 
 
 def test_a_stored_certificate_leaves_no_open_order(book: DynamoDbOrderBook, editor: OrderBookEditor):
@@ -391,10 +412,12 @@ def test_recording_the_ssl_id_again_does_not_undo_what_came_after(book: DynamoDb
         lambda book, order: book.record_confirmed(order, LATER),
         lambda book, order: book.record_issued(order, a_pair().chain),
         lambda book, order: book.record_import(order, "eu-west-3", "arn"),
+        lambda book, order: book.claim_import(order, "eu-west-3", LATER),
+        lambda book, order: book.give_up_import(order, "eu-west-3"),
         lambda book, order: book.finish(order, a_served(token=order.token), None),
         lambda book, order: book.fail(order, "DcvLapsed", "lapsed", LATER, None),
     ],
-    ids=["claim", "look", "ordered", "confirmed", "issued", "import", "finish", "fail"],
+    ids=["claim", "look", "ordered", "confirmed", "issued", "import", "lease", "given-up", "finish", "fail"],
 )
 @pytest.mark.parametrize("stage", ["nothing", "intent", "issued"])
 def test_no_move_touches_another_order(book: DynamoDbOrderBook, dynamodb: Any, move: Any, stage: str):

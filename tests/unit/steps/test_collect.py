@@ -23,6 +23,7 @@ from renewal.domain.errors import (
     KeyLost,
     NeedsPerson,
     OrderDeclined,
+    OrderInOtherHands,
     OrderPending,
     OrderRejected,
     OrderRevoked,
@@ -31,8 +32,9 @@ from renewal.domain.errors import (
     ScmRefused,
     ScmUnavailable,
     StoreRefused,
+    StoreUnavailable,
 )
-from renewal.domain.order import OrderStatus
+from renewal.domain.order import IMPORT_LEASE, OrderStatus
 from renewal.ports import Pair
 from renewal.steps.payload import Progress
 
@@ -321,6 +323,8 @@ MOMENTS = [
     ("opener", "open", 1),
     ("acm", "put", 1),
     ("acm", "put", 2),
+    ("book", "claim_import", 1),
+    ("book", "claim_import", 2),
     ("book", "record_import", 1),
     ("book", "record_import", 2),
     ("objects", "put", 1),
@@ -352,13 +356,14 @@ def test_a_collect_that_is_killed_anywhere_is_finished_by_the_next(
     }[port]
     moment: dict[str, Any] = {when: killed}
     wrapped = interrupted(real, method, at=at, **moment)
-    happens = is_renewal or method not in {"erase_key", "mark_renewed"}
+    happens = method not in ({"claim_import"} if is_renewal else {"erase_key", "mark_renewed"})
     try:
         system.collect(progress, **{port: wrapped})
     except Killed:
         assert happens
     else:
         assert not happens, f"{method} was never called"
+    system.clock.advance(seconds=IMPORT_LEASE.total_seconds() + 1)
 
     assert system.collect(progress).status == "stored"
     assert_stored_everywhere(system)
@@ -510,6 +515,7 @@ def test_a_region_that_has_it_is_not_imported_into_again(system: System) -> None
     progress = ordered(system)
     with pytest.raises(Killed):
         system.collect(progress, acm=interrupted(system.acm, "put", before=killed, at=2))
+    system.clock.advance(seconds=IMPORT_LEASE.total_seconds() + 1)
     regions: list[str] = []
 
     class Watched(FakeAcm):
@@ -523,6 +529,54 @@ def test_a_region_that_has_it_is_not_imported_into_again(system: System) -> None
     system.collect(progress, acm=Watched(system.acm.held, system.acm.imports))
 
     assert regions == ["us-east-1"]
+
+
+def test_two_runs_side_by_side_make_one_arn(system: System) -> None:
+    """ACM makes a second ARN without a word; the run that comes second waits until the first has told its own."""
+    progress = ordered(system)
+    refused: list[type[Exception]] = []
+
+    class Slow(FakeAcm):
+        """While it imports, another run collects the same order."""
+
+        def put(self, pair: Pair, region: str, arn: str | None, *, retried: bool) -> str:
+            """Let the other run try first, once."""
+            if not refused:
+                with pytest.raises(OrderInOtherHands) as other:
+                    system.collect(progress)
+                refused.append(other.type)
+            return FakeAcm.put(self, pair, region, arn, retried=retried)
+
+    system.collect(progress, acm=Slow(system.acm.held, system.acm.imports))
+
+    assert refused == [OrderInOtherHands]
+    assert_stored_everywhere(system)
+
+
+def test_a_failed_import_is_tried_again_at_once(system: System) -> None:
+    """A throttled import has ended; nobody has to wait for a lease, but an ARN it may have made is looked for."""
+    progress = ordered(system)
+    seen: list[bool] = []
+
+    class Throttled(FakeAcm):
+        """Imports, then loses the answer once."""
+
+        def put(self, pair: Pair, region: str, arn: str | None, *, retried: bool) -> str:
+            """The first answer is lost."""
+            seen.append(retried)
+            made = FakeAcm.put(self, pair, region, arn, retried=retried)
+            if len(seen) == 1:
+                raise StoreUnavailable("ACM did not answer")
+            return made
+
+    acm = Throttled(system.acm.held, system.acm.imports)
+    with pytest.raises(StoreUnavailable):
+        system.collect(progress, acm=acm)
+
+    system.collect(progress, acm=acm)
+
+    assert seen == [False, True, False], "first try, second try of that region, the other region"
+    assert_stored_everywhere(system)
 
 
 def test_an_order_that_ended_is_not_taken_for_the_one_that_is_served(system: System) -> None:
