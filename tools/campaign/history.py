@@ -28,6 +28,7 @@ NAMES = {
 }
 DAYS_TO_REST = 20
 """The longest hold after refused orders is eight days; what was declined on the last day waits that long."""
+DAYS_UNTIL_A_PERSON_ACTS = 12
 _NOWHERE = Boundary("", "", 0, "")
 
 
@@ -158,13 +159,20 @@ class History:
         self.scm_becomes(issuance_polls=0, issuance_seconds=0.0, outcome="issued", auto_approve=True)
         self.decide_orders(approve=True)
         self.store_password()
-        for _ in range(DAYS_TO_REST):
-            self.stage.daily_run()
+        for day in range(DAYS_TO_REST):
+            run = self.stage.daily_run()
             evidence = gather(self.stage)
             self._require(violations(evidence, ALWAYS))
             if not violations(evidence, AT_REST):
                 return
+            if day > DAYS_UNTIL_A_PERSON_ACTS and run.status == "FAILED":
+                self._answer_the_page()
         self._require(violations(gather(self.stage), AT_REST))
+
+    def _answer_the_page(self) -> None:
+        """What nobody was told of stays as it is; for what was told, the operator asks again."""
+        for name in CERTIFICATES:
+            self.stage.editor.ask(DELEGATION, name, "answering the page", self.stage.time())
 
     def _require(self, found: Sequence[str]) -> None:
         if found:

@@ -18,6 +18,7 @@ NAME = "idp"
 NAMES = ("idp.univ.example", "www.idp.univ.example")
 DEPARTMENT = 2001
 PROFILE, TERM = 3001, 199
+LONG = 3650  # days until a validation lapses: longer than any history
 LOGIN = "drao-univ"
 PASSWORD = "Stage-password-1"  # noqa: S105 - of a simulator
 PARIS, VIRGINIA = "acm:eu-west-3", "acm:us-east-1"
@@ -57,10 +58,15 @@ class Scenario:
 
 def world(*accounts: Account) -> World:
     """One organisation with one department, two profiles, and one account that may order."""
-    domains = (Domain("idp.univ.example"), Domain("*.idp.univ.example"), Domain("mail.univ.example"))
+    names = ("idp.univ.example", "*.idp.univ.example")
+    domains = tuple(Domain(name, dcv_expires_in_days=LONG) for name in names)
     department = Department(id=DEPARTMENT, name="Delegated services", domains=domains)
     return World(
-        organisations=(Organisation(2000, "University of Example", departments=(department,)),),
+        organisations=(
+            Organisation(
+                2000, "University of Example", validation_expires_in_days=LONG, departments=(department,)
+            ),
+        ),
         accounts=accounts or (account(),),
         profiles=(Profile(PROFILE, "OV multi domain", terms=(90, TERM)), Profile(3002, "OV short", terms=(30,))),
     )
