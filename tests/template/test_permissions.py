@@ -12,7 +12,7 @@ from stack.policy import Request, Statement, allowed, statements
 from stack.resolved import ACCOUNT, REGION, Resource, Stack
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
-LAMBDAS = ("CheckExpiry", "InspectDelegation", "Enroll", "Collect", "Report")
+LAMBDAS = ("CheckExpiry", "InspectDelegation", "Enroll", "Collect", "Report", "RotatePassword")
 WIDE: Mapping[tuple[str, str], str] = {
     ("RenewalRole", "LogDelivery"): "the log delivery actions know no resource",
     ("CollectRole", "FindEarlierImport"): "acm:ListCertificates knows no resource",
@@ -140,16 +140,26 @@ def test_only_functions_that_log_in_read_credentials(stack: Stack) -> None:
     secret = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:certmandate/campus-AbCdEf"
     read = Request("secretsmanager:GetSecretValue", secret)
     able = {role for role, found in roles(stack).items() if allowed(found, read)}
-    assert able == {"InspectDelegationRole", "EnrollRole", "CollectRole"}
+    assert able == {"InspectDelegationRole", "EnrollRole", "CollectRole", "RotatePasswordRole"}
     other = Request("secretsmanager:GetSecretValue", secret.replace("certmandate/", "payroll/"))
     assert not [role for role, found in roles(stack).items() if allowed(found, other)]
+
+
+def test_only_a_rotation_writes_credentials(stack: Stack) -> None:
+    """And only those of delegations; the others could lock us out."""
+    secret = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:certmandate/campus-AbCdEf"
+    for action in ("secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"):
+        able = {role for role, found in roles(stack).items() if allowed(found, Request(action, secret))}
+        assert able == {"RotatePasswordRole"}, action
+        other = Request(action, secret.replace("certmandate/", "payroll/"))
+        assert not allowed(roles(stack)["RotatePasswordRole"], other)
 
 
 def test_the_functions_code_may_not_touch_network_interfaces(stack: Stack) -> None:
     """Lambda needs it to put them into the VPC; code that could move interfaces could move the address."""
     create = "ec2:CreateNetworkInterface"
     by_code = {"lambda:SourceFunctionArn": stack.arn("EnrollFunction")}
-    for role in ("InspectDelegationRole", "EnrollRole", "CollectRole"):
+    for role in ("InspectDelegationRole", "EnrollRole", "CollectRole", "RotatePasswordRole"):
         assert allowed(roles(stack)[role], Request(create, "*"))
         assert not allowed(roles(stack)[role], Request(create, "*", by_code))
 
