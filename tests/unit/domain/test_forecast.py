@@ -1,0 +1,183 @@
+"""What will stop the next renewal, told while there is time; and renewals before a validation lapses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.estate import DELEGATION, IDP, NOW, managed, served_by
+
+from renewal.domain.delegation import Profile
+from renewal.domain.due import LAPSE_MARGIN, Cause, decide, last_resort
+from renewal.domain.finding import MOST, Finding, arranged
+from renewal.domain.forecast import forecast, next_renewal
+from renewal.domain.observation import DelegatedName, Observation, OrganisationValidation, PasswordState
+
+TODAY = NOW.date()
+
+
+def in_days(days: float) -> date:
+    """The day *days* from today."""
+    return TODAY + timedelta(days=days)
+
+
+def seen(*, dcv: float | None = None, ov: float | None = None, **more: Any) -> Observation:
+    """What an inspection saw: validations that end in so many days."""
+    entry = DelegatedName("idp.univ.example", True, frozenset({"SSL"}), "VALIDATED", in_days(dcv) if dcv else None)
+    validation = OrganisationValidation("OV_SSL", "VALIDATED", in_days(ov) if ov else None)
+    return Observation(delegated=(entry,), validations=(validation,), **more)
+
+
+def told(observation: Observation, *, age: float = 20, **mandate: Any) -> list[tuple[str, str, str, date | None]]:
+    """What the forecast says of the certificate `idp`, issued *age* days ago for 199 days."""
+    found = forecast(replace(DELEGATION, **mandate), (managed(age=age),), observation, NOW)
+    return [(one.code, one.severity, one.actor, one.due) for one in found]
+
+
+def test_what_holds_on_the_day_of_the_next_renewal_is_no_finding() -> None:
+    """Zero false alarms: validated for half a year, the renewal is in four months."""
+    assert not told(seen(dcv=160, ov=300, password=PasswordState("ALIVE", in_days(80))))
+
+
+def test_a_validation_that_lapses_long_before_the_renewal_is_told() -> None:
+    """A month and more ahead it is only told; the RAO has until a week before it lapses."""
+    assert told(seen(dcv=60)) == [("DcvLapsing", "info", "rao", in_days(53))]
+    assert told(seen(dcv=35)) == [("DcvLapsing", "warning", "rao", in_days(28))]
+
+
+def test_a_validation_that_lapses_within_days_is_told_by_the_procedure_and_not_twice() -> None:
+    """`check` names it with its step."""
+    assert not told(seen(dcv=20))
+
+
+def test_a_renewal_that_is_brought_forward_needs_no_validation() -> None:
+    """It lapses after the middle of the lifetime and before the ordinary day: we go first."""
+    renewal = next_renewal(managed(age=20), in_days(100), NOW)
+
+    assert renewal.date() == in_days(100) - LAPSE_MARGIN
+    assert not told(seen(dcv=100))
+
+
+def test_many_certificates_under_one_validation_are_one_finding() -> None:
+    """One thing to do is one line, however many certificates wait for it."""
+    certificates = [managed(age=20, spec=replace(IDP, name=f"c{n}")) for n in range(50)]
+
+    (found,) = forecast(DELEGATION, certificates, seen(dcv=60), NOW)
+
+    assert found.certificate == ""
+    assert "and 49 more" in found.text
+
+
+def test_the_organisations_validation_is_told() -> None:
+    """Once it has lapsed nothing is issued for any department (-843)."""
+    assert told(seen(ov=100)) == [("OrganisationValidationLapsing", "info", "rao", in_days(93))]
+    assert told(seen(ov=20)) == [("OrganisationValidationLapsing", "warning", "rao", in_days(13))]
+    assert not told(seen(ov=170))
+
+
+def test_a_mandate_that_ends_before_the_next_renewal_is_told() -> None:
+    """Nobody should notice it on that day."""
+    assert told(seen(), mandate_ends=in_days(90)) == [("MandateEnding", "info", "rao", in_days(90))]
+    assert told(seen(), mandate_ends=in_days(59)) == [("MandateEnding", "warning", "rao", in_days(59))]
+    assert not told(seen(), mandate_ends=in_days(365))
+
+
+@pytest.mark.parametrize(("days", "is_told"), [(38, False), (37, True), (31, True), (30, False)])
+def test_the_rao_is_told_before_a_password_is_replaced(days: int, is_told: bool) -> None:
+    """SCM sends a notice of the change, which nobody should take for a break-in."""
+    found = told(seen(password=PasswordState("ALIVE", in_days(days))))
+
+    assert [code for code, *_ in found] == (["PasswordRotation"] if is_told else [])
+
+
+def test_a_profile_without_a_term_that_will_be_permitted_is_told() -> None:
+    """From 15 March 2027 on, 199 days are too many."""
+    clock = NOW.replace(year=2027, month=3, day=1)
+    certificate = replace(managed(age=0), served=served_by(IDP, age=20))
+    observation = seen(profiles=(Profile(1018, "OV", (199,)),))
+
+    codes = {one.code for one in forecast(DELEGATION, (certificate,), observation, clock + timedelta(days=20))}
+    assert codes == {"TermTooLong"}
+    offered = replace(observation, profiles=(Profile(1018, "OV", (99, 199)),))
+    assert not forecast(DELEGATION, (certificate,), offered, clock + timedelta(days=20))
+
+
+# ---- Renewals brought forward --------------------------------------------------------------------------------------
+
+
+def causes(age: float, lapses_in: float, **changes: Any) -> tuple[Cause, ...]:
+    """Why `idp`, of *age* days, is due when its validation lapses in so many days."""
+    return decide(managed(age=age, **changes), NOW, dcv_lapses=in_days(lapses_in)).causes
+
+
+@pytest.mark.parametrize(
+    ("age", "lapses_in", "expected"),
+    [
+        (110, 7, (Cause.DCV_LAPSING,)),
+        (110, 1, (Cause.DCV_LAPSING,)),
+        (110, 8, ()),  # there is time
+        (110, 0, ()),  # too late: the order would be refused
+        (90, 5, ()),  # in the first half of the lifetime
+        (160, 5, (Cause.AGE,)),  # due anyway
+        (110, 40, ()),
+    ],
+)
+def test_a_renewal_is_brought_forward_to_before_a_lapse(
+    age: float, lapses_in: float, expected: tuple[Cause, ...]
+) -> None:
+    """A week before, and only where it would come too late otherwise."""
+    assert causes(age, lapses_in) == expected
+
+
+def test_a_new_certificate_is_not_brought_forward() -> None:
+    """It is due as it is."""
+    assert decide(managed(), NOW, dcv_lapses=in_days(3)).causes == (Cause.NEW,)
+
+
+@given(days=st.integers(2, 400), reuse=st.integers(1, 398), backdated=st.integers(0, 1), validated=st.integers(-30, 30))
+def test_no_validation_makes_a_certificate_renew_in_a_loop(
+    days: int, reuse: int, backdated: int, validated: int
+) -> None:
+    """Whatever the lifetimes: never twice for one lapse, and never in the first half of a lifetime."""
+    certificate = managed(age=0, days=days)
+    lapse = in_days(validated)
+    forward: list[date] = []
+    for day in range(2 * days):
+        now = NOW + timedelta(days=day)
+        lapse = lapse if lapse >= now.date() else now.date() + timedelta(days=reuse)
+        decision = decide(certificate, now, dcv_lapses=lapse)
+        served = certificate.served
+        assert served is not None
+        if Cause.DCV_LAPSING in decision.causes:
+            assert now - served.not_before >= (served.not_after - served.not_before) / 2
+            assert now < last_resort(served.not_before, served.not_after)
+            forward.append(lapse)
+        if decision.causes:
+            begins = now - timedelta(days=backdated)
+            renewed = replace(served, not_before=begins, not_after=begins + timedelta(days=days), stored_at=now)
+            certificate = replace(certificate, served=renewed)
+    assert len(forward) == len(set(forward))
+
+
+# ---- Findings ------------------------------------------------------------------------------------------------------
+
+
+def test_findings_stand_as_a_person_wants_them() -> None:
+    """Each once; errors first, then by date, what is to be done now before what has a date."""
+    late = Finding("Late", "warning", "rao", "", due=in_days(9))
+    soon, now = replace(late, code="Soon", due=in_days(1)), replace(late, code="Now", due=None)
+    error, info = replace(late, code="Error", severity="error"), replace(late, code="Info", severity="info", due=None)
+
+    assert arranged([info, late, soon, late, error, now]) == (error, now, soon, late, info)
+
+
+def test_a_mistake_that_strikes_everything_does_not_fill_the_record() -> None:
+    """An item of DynamoDB holds 400 KB."""
+    found = arranged(Finding("x", "error", "rao", f"{n:04}") for n in range(1000))
+
+    assert len(found) == MOST
+    assert found[-1].text.startswith("901 more findings")
