@@ -1,0 +1,50 @@
+// Looks at pages as a browser shows them: `node look.mjs CHROMIUM FOLDER PAGE...`.
+//
+// Prints a JSON object, for each page a list with one entry for each width and language: what axe finds, how wide the
+// page really is, what it asks the network for. Leaves a screenshot of each in FOLDER.
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { basename, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { chromium } from "playwright-core";
+
+const [, , executablePath, folder, ...pages] = process.argv;
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const views = [[360, "fr"], [360, "en"], [1280, ""]];
+
+const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
+const seen = {};
+for (const page of pages) {
+  seen[basename(page, ".html")] = [];
+  for (const [width, language] of views) {
+    seen[basename(page, ".html")].push(await look(page, width, language));
+  }
+}
+await browser.close();
+console.log(JSON.stringify(seen));
+
+async function look(page, width, language) {
+  const context = await browser.newContext({ viewport: { width, height: 900 }, bypassCSP: true });
+  const tab = await context.newPage();
+  const requests = [];
+  tab.on("request", (request) => requests.push(request.url()));
+  await tab.goto(`${pathToFileURL(page)}${language ? `#${language}` : ""}`);
+  const asked = requests.length - 1; // but for the page itself
+  await tab.evaluate(axe);
+  const result = await tab.evaluate(() => window.axe.run(document, { resultTypes: ["violations", "incomplete"] }));
+  const shown = await tab.evaluate(() =>
+    [...document.querySelectorAll("section.language")].filter((one) => one.offsetHeight).map((one) => one.lang));
+  const scrollWidth = await tab.evaluate(() => document.documentElement.scrollWidth);
+  await tab.screenshot({ path: join(folder, `${basename(page, ".html")}-${width}-${language || "both"}.png`), fullPage: true });
+  await context.close();
+  return {
+    width, language, asked, shown, scrollWidth,
+    rules: result.passes.length,
+    violations: result.violations.map(brief),
+    incomplete: result.incomplete.map(brief),
+  };
+}
+
+function brief(rule) {
+  return { id: rule.id, impact: rule.impact, help: rule.help, where: rule.nodes.map((node) => node.target.join(" ")) };
+}

@@ -1,0 +1,140 @@
+"""What the RAO reads, to look at: an onboarding and a month, with everything in them that a page can show."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from tests.unit.orders import an_order
+
+from certmandate.onboarding import Answers
+from certmandate.rao_report import RaoReport, month_named, rao_report
+from renewal.domain.delegation import CertificateSpec, Delegation
+from renewal.domain.finding import Finding
+from renewal.domain.keypair import KeyType
+from renewal.domain.order import ManagedCertificate, Served
+from renewal.ports import DelegationRecord, FinishedOrder, Inspection
+
+NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
+HOSTILE = "<script>alert(1)</script>\"'&{{7*7}}[[x]]`y`{department}"
+ANSWERS = Answers(
+    delegation="univ",
+    organisation="Université d'Exemple",
+    domains=("univ.example",),
+    certificates={
+        "idp": ("idp.univ.example",),
+        "apps": ("*.apps.univ.example", "a-rather-long-name-of-a-service.apps.univ.example"),
+    },
+    rao_email="rao@univ.example",
+    third_party="Réseau Exemple",
+    role_email="certificats@reseau.example",
+    address="51.15.20.30/32",
+    delegate=("idp.univ.example", "*.apps.univ.example"),
+    mandate_ends="2028-12-31",
+)
+
+
+def answers(**changes: Any) -> Answers:
+    """Facts of which some are others."""
+    return replace(ANSWERS, **changes)
+
+
+DELEGATION = Delegation(
+    "univ",
+    "Université d'Exemple",
+    1698,
+    ("idp.univ.example", "*.apps.univ.example"),
+    "rao@univ.example",
+    date(2028, 12, 31),
+    "51.15.20.30/32",
+)
+IDP = CertificateSpec("univ", "idp", ("idp.univ.example",), 1018, stores=("s3", "acm:eu-west-3"))
+APPS = CertificateSpec("univ", "apps", ("*.apps.univ.example",), 1018)
+
+
+def served(spec: CertificateSpec, not_before: datetime) -> Served:
+    """What *spec* asks for, stored at *not_before* for 199 days."""
+    return Served(
+        ssl_id=4001,
+        serial="C0FFEE00D15EA5E00C0FFEE00D15EA5E",
+        not_before=not_before,
+        not_after=not_before + timedelta(days=199),
+        names=spec.names,
+        profile_id=spec.profile_id,
+        key_type=KeyType.P_256,
+        issuer="CN=Sectigo",
+        stores=spec.stores,
+        token="t",
+        stored_at=not_before,
+    )
+
+
+def row(certificate: str = "idp", *, ended_at: datetime = NOW, status: str = "stored", **changes: Any) -> FinishedOrder:
+    """An audit row of an order that was opened an hour before its end."""
+    found = FinishedOrder(
+        delegation="univ",
+        certificate=certificate,
+        token=f"t-{ended_at.isoformat()}",
+        status=status,
+        ended_at=ended_at,
+        opened_at=ended_at - timedelta(hours=1),
+        names=("idp.univ.example",),
+        causes=("age",),
+        run_id="run-1",
+        ssl_id=4001,
+    )
+    if status == "stored":
+        found = replace(
+            found,
+            serial="C0FFEE00D15EA5E00C0FFEE00D15EA5E",
+            not_before=ended_at,
+            not_after=ended_at + timedelta(days=199),
+            stores=("s3", "acm:eu-west-3"),
+        )
+    return replace(found, **changes)
+
+
+REFUSED = row(
+    "apps",
+    status="failed",
+    error="NameNotDelegated",
+    text=f"SCM refused: {HOSTILE}",
+    ssl_id=None,
+    ended_at=NOW - timedelta(days=2),
+)
+FINDINGS = (
+    Finding(
+        "NameNotDelegated",
+        "error",
+        "rao",
+        "step 4: b.univ.example, c.univ.example: not delegated to the department",
+        screen="Settings → Organizations → Departments → Domains",
+    ),
+    Finding(
+        "DcvLapsing",
+        "warning",
+        "rao",
+        "step 4: the domain control validation of idp.univ.example lapses on 2026-12-08; renew it",
+        certificate="idp",
+        due=date(2026, 12, 1),
+        screen="Settings → Organizations → Departments → Domains",
+    ),
+    Finding("PasswordExpiring", "warning", "operator", "step 6: the account's password expires", due=date(2026, 12, 2)),
+    Finding("SomethingNew", "warning", "rao", f"unheard of {HOSTILE}"),
+)
+
+
+def record(*findings: Finding, delegation: Delegation = DELEGATION) -> DelegationRecord:
+    """The delegation as the last inspection left it."""
+    return DelegationRecord(delegation, Inspection("run-1", NOW, findings=findings))
+
+
+def month(*, name: str = "2026-11", organisation: str = DELEGATION.organisation) -> RaoReport:
+    """A month with an order, a refusal, an order under way, and a certificate that was never issued."""
+    managed = [
+        ManagedCertificate(IDP, served(IDP, NOW)),
+        ManagedCertificate(APPS, None, an_order(certificate="apps", names=APPS.names)),
+    ]
+    delegation = replace(DELEGATION, organisation=organisation)
+    return rao_report(record(*FINDINGS, delegation=delegation), managed, [REFUSED, row()], month_named(name), NOW)

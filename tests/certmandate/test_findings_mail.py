@@ -1,0 +1,98 @@
+"""The mail to the RAO: what, by when and on which screen, in both languages."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from tests.certmandate.rao_samples import DELEGATION, FINDINGS, NOW, record
+
+from certmandate.findings_mail import findings_mail, names_in
+from certmandate.language import language
+from renewal.domain.finding import Finding
+from renewal.domain.observation import Account, DelegatedName, Observation
+from renewal.domain.procedure import review
+
+
+def mail(code: str, *findings: Finding) -> tuple[str, str]:
+    found = findings_mail(record(*findings), findings, NOW.date(), language(code))
+    return found.subject, found.body
+
+
+def test_each_finding_says_what_by_when_and_where() -> None:
+    """The RAO must not have to ask back."""
+    subject, body = mail("en", *FINDINGS)
+
+    assert subject == "[Université d'Exemple] Delegated certificates: your action is needed now"
+    assert "1. A name that a certificate needs is not delegated to the department" in body
+    assert "Names: b.univ.example, c.univ.example" in body
+    assert "In SCM: Settings → Organizations → Departments → Domains" in body
+    assert "By: 1 December 2026" in body
+
+
+def test_the_french_mail_is_french() -> None:
+    """Also where the finding's own sentence is English."""
+    subject, body = mail("fr", FINDINGS[1])
+
+    assert "au plus tôt avant le 1er décembre 2026" in subject
+    assert "Échéance\u00a0: 1er décembre 2026" in body
+    assert "lapses" not in body
+
+
+def test_a_finding_that_nobody_has_words_for_is_quoted() -> None:
+    """Better English than silence."""
+    _, body = mail("fr", FINDINGS[3])
+
+    assert "Un point de la délégation n'est pas en ordre" in body
+
+
+def test_an_organisations_name_cannot_add_a_header() -> None:
+    """The subject is one line."""
+    found = record(delegation=replace(DELEGATION, organisation="Univ\r\nBcc: evil@example.org"))
+
+    assert "\n" not in findings_mail(found, FINDINGS, NOW.date(), language("fr")).subject
+
+
+def test_nothing_to_do_is_said_as_such() -> None:
+    """An empty mail would be read as a fault of ours."""
+    subject, body = mail("en")
+
+    assert subject.endswith("nothing to do")
+    assert "found nothing that you would have to do" in body
+
+
+def test_a_notice_alone_does_not_cry_wolf() -> None:
+    """A password that is replaced by itself needs nobody."""
+    notice = Finding("PasswordRotation", "info", "rao", "…", due=(NOW + timedelta(days=3)).date())
+
+    assert mail("en", notice)[0].endswith("for your information")
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("step 4: idp.univ.example, *.apps.univ.example: not delegated", ("idp.univ.example", "*.apps.univ.example")),
+        ("account a.b@univ.example is suspended", ()),
+        ("the validation ends on 2026-12-08, at 10.5 days", ()),
+        ("xn--bcher-kva.univ.example is delegated and was not agreed", ("xn--bcher-kva.univ.example",)),
+    ],
+)
+def test_domain_names_are_found_in_a_findings_sentence(text: str, names: tuple[str, ...]) -> None:
+    """They are what the sentence is about, in every language."""
+    assert names_in(Finding("X", "error", "rao", text)) == names
+
+
+def test_the_privileges_and_roles_that_are_too_many_are_named() -> None:
+    """Taking away every other one is of no use to somebody who does not see which."""
+    account = Account(
+        "drao", "API", True, (("DRAO_SSL", 1698), ("RAO_SMIME", 7)), frozenset({"sslRequest", "allowCreate"})
+    )
+    entry = DelegatedName("idp.univ.example", True, frozenset({"SSL", "SMIME"}))
+    seen = Observation(account=account, delegated=(entry,), not_shown=frozenset())
+    remarks = review(DELEGATION, [], seen, NOW)
+
+    _, body = mail("fr", *(finding for remark in remarks for finding in remark.findings()))
+
+    for detail in ("Précisions\u00a0: RAO_SMIME on 7", "Précisions\u00a0: allowCreate", "Précisions\u00a0: SMIME"):
+        assert detail in body

@@ -1,0 +1,180 @@
+"""Onboarding: facts that cannot be true are refused one and all, and files are written together or not at all."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.certmandate.rao_samples import HOSTILE, NOW, answers
+
+from certmandate.cli import main
+from certmandate.delegation_files import load_delegation
+from certmandate.onboard_command import delegation_file
+from certmandate.onboarding import FactsInvalid, onboarding, proposed_account
+from certmandate.written import write_together
+from certmandate.yaml_document import FilesInvalid
+
+COMMAND = [
+    "onboard",
+    "univ",
+    "--organisation=Université d'Exemple",
+    "--domain=univ.example",
+    "--certificate=idp=idp.univ.example",
+    "--rao-email=rao@univ.example",
+    "--third-party=Réseau Exemple",
+    "--role-email=certificats@reseau.example",
+    "--address=51.15.20.30/32",
+]
+
+
+def faults(**changes: Any) -> list[str]:
+    with pytest.raises(FactsInvalid) as refused:
+        onboarding(answers(**changes), NOW)
+    return refused.value.faults
+
+
+def test_the_exact_names_are_delegated_unless_somebody_says_otherwise() -> None:
+    """Least privilege is what happens when nobody thinks about it."""
+    found = onboarding(answers(delegate=(), certificates={"idp": ("idp.univ.example", "IDP2.univ.example")}), NOW)
+
+    assert found.specification.delegation.delegated_names == ("idp.univ.example", "idp2.univ.example")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"address": "10.1.2.3/32"}, "--address: 10.1.2.3/32 is not a public address"),
+        ({"address": "192.0.2.10/32"}, "--address: 192.0.2.10/32 is not a public address"),
+        ({"address": "100.64.0.1/32"}, "--address: 100.64.0.1/32 is not a public address"),
+        ({"address": "51.15.20.0/24"}, "--address: must be one IPv4 address as a /32: a wider range lets others in"),
+        ({"address": "2001:db8::1/128"}, "--address: must be one IPv4 address as a /32"),
+        ({"address": ""}, "--address: is missing; give the stack's Elastic IP"),
+        ({"domains": ("other.example",)}, "'idp.univ.example' is outside the organisation's domain other.example"),
+        ({"domains": ("niv.example",)}, "'idp.univ.example' is outside the organisation's domain niv.example"),
+        ({"domains": ()}, "--domain: is missing"),
+        ({"domains": ("*.univ.example",)}, "write the domain itself, without a star"),
+        ({"delegate": ("univ.example",)}, "permits exactly that name"),
+        ({"delegate": ("idp.univ.example", "*.apps.univ.example", "x.univ.example")}, "serves no certificate"),
+        ({"delegate": ("*.univ.example", "idp.univ.example")}, "is within '*.univ.example' already"),
+        ({"delegate": ("i_dp.univ.example",)}, "may only have letters, digits and inner hyphens"),
+        ({"certificates": {"idp": ("idp univ.example",)}, "delegate": ()}, "may only have letters, digits"),
+        ({"certificates": {}}, "--certificate: is missing"),
+        ({"role_email": "rao@UNIV.example"}, "--role-email: is the RAO's own address"),
+        ({"rao_email": "nobody"}, "--rao-email: must be an e-mail address"),
+        ({"third_party": " "}, "--third-party: is missing"),
+        ({"mandate_ends": "2026-11-22"}, "--mandate-ends: 2026-11-22 is over already"),
+        ({"mandate_ends": "soon"}, "--mandate-ends: must be a day"),
+        ({"account": "drao univ"}, "--account: must be 3 to 128 of the characters"),
+        ({"delegation": "Univ"}, "NAME: must be 1 to 40 lower-case letters"),
+        ({"department_name": "x" * 65}, "--department-name: has more than 64 characters"),
+        ({"key": "RSA-1024"}, "--certificate[0].key: must be one of"),
+        ({"stores": ("disk",)}, "--certificate[0].stores[0]: must be s3 or acm:<region>"),
+    ],
+)
+def test_facts_that_cannot_be_true_are_refused(changes: dict[str, Any], said: str) -> None:
+    """Each would otherwise be found by the RAO, on SCM's screens."""
+    assert [fault for fault in faults(**changes) if said in fault], faults(**changes)
+
+
+def test_every_fault_is_told_at_once() -> None:
+    """Whoever asks the RAO again asks once."""
+    told = faults(address="10.1.2.3/32", rao_email="x", mandate_ends="2020-01-01")
+
+    assert len(told) == 3
+
+
+@pytest.mark.parametrize(
+    ("delegation", "third_party", "account"),
+    [
+        ("univ-exemple", "RENATER", "draoUNIVEXEMPLERENATER"),
+        ("univ", "Réseau d'Exemple", "draoUNIVReseaudExemple"),
+        ("univ", "東京", "draoUNIV"),
+    ],
+)
+def test_the_proposed_account_has_only_characters_that_scm_takes(
+    delegation: str, third_party: str, account: str
+) -> None:
+    """SCM takes a-z A-Z 0-9 and a few signs (SCM reference §9)."""
+    assert proposed_account(delegation, third_party) == account
+
+
+def test_the_file_says_what_was_said_and_can_be_applied_once_scm_has_told_the_rest(tmp_path: Path) -> None:
+    """The OrgID exists only after the RAO's third step: without it apply refuses, with it the file is whole."""
+    found = onboarding(answers(), NOW)
+    path = tmp_path / "univ.yaml"
+    path.write_text(delegation_file(found), encoding="utf-8")
+    with pytest.raises(FilesInvalid) as refused:
+        load_delegation(path, NOW)
+    path.write_text(f"{delegation_file(found)}department_id: 1698\nprofile_id: 1018\n", encoding="utf-8")
+    loaded, _ = load_delegation(path, NOW)
+
+    assert {fault.place for fault in refused.value.faults} >= {("department_id",)}
+    assert loaded.delegation.department_id == 1698
+    assert loaded.delegation.delegated_names == found.specification.delegation.delegated_names
+
+
+def test_an_organisations_name_cannot_add_lines_to_the_file(tmp_path: Path) -> None:
+    """It stands in a comment too."""
+    path = tmp_path / "univ.yaml"
+    name = "Université\ndepartment_id: 1\nrao_email: evil@example.org"
+    found = onboarding(answers(organisation=name, department_id=7, profile_id=8), NOW)
+    path.write_text(delegation_file(found), encoding="utf-8")
+    loaded, _ = load_delegation(path, NOW)
+
+    assert (loaded.delegation.department_id, loaded.delegation.rao_email) == (7, "rao@univ.example")
+
+
+def test_both_files_are_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The command's whole purpose; scripts read what it wrote."""
+    ended = main([*COMMAND, f"--folder={tmp_path}", "--json"])
+
+    assert ended == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"univ.yaml", "univ-guide.html"}
+    assert json.loads(capsys.readouterr().out)["missing"] == ["department_id", "profile_id"]
+
+
+def test_nothing_is_overwritten_without_force(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One of two files that is there already keeps the other from being written."""
+    (tmp_path / "univ-guide.html").write_text("mine", encoding="utf-8")
+
+    assert main([*COMMAND, f"--folder={tmp_path}"]) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["univ-guide.html"]
+    assert (tmp_path / "univ-guide.html").read_text(encoding="utf-8") == "mine"
+    assert "--force" in capsys.readouterr().err
+    assert main([*COMMAND, f"--folder={tmp_path}", "--force"]) == 0
+    assert (tmp_path / "univ.yaml").exists()
+
+
+def test_refused_facts_leave_nothing_behind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Half an onboarding is worse than none."""
+    assert main([*COMMAND, f"--folder={tmp_path / 'new'}", "--mandate-ends=2001-01-01"]) == 2
+    assert not (tmp_path / "new").exists()
+    assert "is over already\nNothing was written." in capsys.readouterr().err
+
+
+def test_without_a_terminal_the_missing_options_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """A script must not hang at a question."""
+    assert main(["onboard", "univ", "--domain=univ.example"]) == 2
+    assert re.search(r"missing: --organisation, --certificate, --rao-email", capsys.readouterr().err)
+
+
+def test_files_are_as_before_when_one_of_them_cannot_be_written(tmp_path: Path) -> None:
+    """A full disk or a folder in the way must not leave a new file beside an old guide."""
+    (tmp_path / "a").write_text("old", encoding="utf-8")
+    (tmp_path / "b" / "in-the-way").mkdir(parents=True)
+
+    with pytest.raises(OSError, match="b"):
+        write_together({tmp_path / "a": b"new", tmp_path / "c": b"new", tmp_path / "b": b"new"}, force=True)
+
+    assert (tmp_path / "a").read_text(encoding="utf-8") == "old"
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "b"}
+
+
+def test_a_hostile_name_is_only_a_name() -> None:
+    """It travels through YAML and comes back as it was."""
+    found = onboarding(answers(organisation=HOSTILE, third_party=HOSTILE, account="drao1"), NOW)
+
+    assert found.document["organisation"] == HOSTILE

@@ -1,0 +1,100 @@
+"""The RAO's report: every order and every refusal of a month, from the audit rows alone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from tests.certmandate.rao_samples import DELEGATION, HOSTILE, IDP, NOW, month, record, row, served
+
+from certmandate.rao_report import RaoReport, document, month_before, month_named, page, rao_report
+from renewal.domain.order import ManagedCertificate
+from renewal.ports import FinishedOrder
+
+
+def of(*rows: FinishedOrder, name: str = "2026-11", **changes: Any) -> RaoReport:
+    delegation = replace(DELEGATION, **changes)
+    managed = [ManagedCertificate(IDP, served(IDP, NOW - timedelta(days=10)))]
+    return rao_report(record(delegation=delegation), managed, rows, month_named(name), NOW)
+
+
+def test_what_was_ordered_and_what_was_refused_is_told() -> None:
+    """A report that leaves out a refusal is of no use as proof."""
+    told = document(month())
+
+    assert [(one["certificate"], one["causes"], one["stores"]) for one in told["orders"]] == [
+        ("idp", ["age"], ["s3", "acm:eu-west-3"])
+    ]
+    assert [(one["certificate"], one["error"]) for one in told["refusals"]] == [("apps", "NameNotDelegated")]
+    assert [one["certificate"] for one in told["under_way"]] == ["apps"]
+    assert json.loads(json.dumps(told)) == told
+
+
+@pytest.mark.parametrize(
+    ("ended_at", "is_told"),
+    [
+        (datetime(2026, 10, 31, 23, 59, 59, tzinfo=UTC), False),
+        (datetime(2026, 11, 1, tzinfo=UTC), True),
+        (datetime(2026, 11, 30, 23, 59, 59, tzinfo=UTC), True),
+        (datetime(2026, 12, 1, tzinfo=UTC), False),
+    ],
+)
+def test_a_month_is_a_month_in_utc(ended_at: datetime, *, is_told: bool) -> None:
+    """Twelve reports have every order once."""
+    assert bool(of(row(ended_at=ended_at)).orders) is is_told
+
+
+def test_december_is_followed_by_january() -> None:
+    """And the last month that is over is the one before."""
+    assert month_named("2026-12").ends == datetime(2027, 1, 1, tzinfo=UTC)
+    assert str(month_before(datetime(2027, 1, 1, tzinfo=UTC))) == "2026-12"
+
+
+def test_the_next_renewal_is_the_day_on_which_the_run_will_order() -> None:
+    """Computed by the very rule that decides what is due."""
+    (found,) = of().nexts
+
+    assert found.renewal is not None
+    assert date(2027, 3, 1) < found.renewal < date(2027, 5, 31)
+
+
+def test_nothing_is_announced_beyond_the_mandates_end() -> None:
+    """Nothing is ordered after it."""
+    (found,) = of(mandate_ends=date(2027, 1, 31)).nexts
+
+    assert found.renewal is None
+
+
+def test_a_month_that_is_not_over_says_so() -> None:
+    """It must not be filed as the whole month."""
+    assert "Le mois n&#39;est pas terminé" in page(of())
+    assert "Le mois n&#39;est pas terminé" not in page(of(name="2026-10"))
+
+
+def test_the_page_has_it_all_in_both_languages() -> None:
+    """Serial, names, reason, stores."""
+    made = page(month())
+
+    for text in ("C0FFEE00D15EA5E00C0FFEE00D15EA5E", "acm:eu-west-3", "idp.univ.example"):
+        assert made.count(text) >= 2
+    assert "due by age" in made
+    assert "échéance de renouvellement atteinte" in made
+
+
+def test_a_hostile_answer_or_name_injects_nothing() -> None:
+    """SCM's sentences and an organisation's name stand in the page."""
+    made = page(month(organisation=HOSTILE))
+
+    assert "<script" not in made
+    assert "alert(1)" in made
+
+
+def test_an_empty_month_is_a_report_too() -> None:
+    """That nothing was ordered is what the RAO wants to know."""
+    made = page(of(name="2026-10"))
+
+    assert "Nothing was ordered in this month." in made
+    assert "Nothing was refused in this month." in made
