@@ -287,7 +287,7 @@ class FakeOrderBook:
 
     # Ends of an order
 
-    def finish(self, order: Order, served: Served, previous: Served | None) -> None:
+    def finish(self, order: Order, served: Served, previous: Served | None, text: str = "") -> None:
         row = replace(
             _ended(order, "stored", served.stored_at),
             ssl_id=served.ssl_id,
@@ -297,6 +297,7 @@ class FakeOrderBook:
             not_after=served.not_after,
             stores=served.stores,
             arns=served.arns,
+            text=text,
         )
         self._end(
             replace(order, status=OrderStatus.ISSUED), row, lambda before: ManagedCertificate(before.spec, served)
@@ -307,7 +308,13 @@ class FakeOrderBook:
         self._end(
             order,
             row,
-            lambda before: replace(before, hold_until=hold_until, failures=before.failures + 1, last_error=error),
+            lambda before: replace(
+                before,
+                asked="" if hold_until else before.asked,
+                hold_until=hold_until,
+                failures=before.failures + 1,
+                last_error=error,
+            ),
         )
 
     def _end(

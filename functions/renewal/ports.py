@@ -282,8 +282,8 @@ class OrderBook(Protocol):
     def record_import(self, order: Order, region: str, arn: str) -> Order:
         """Remember into which ARN a region's ACM took the new certificate."""
 
-    def finish(self, order: Order, served: Served, previous: Served | None) -> None:
-        """`issued → stored`: audit row, new status, open order gone, in one transaction."""
+    def finish(self, order: Order, served: Served, previous: Served | None, text: str = "") -> None:
+        """`issued → stored`: audit row with *text*, new status, open order gone, in one transaction."""
 
     def fail(self, order: Order, error: str, text: str, now: datetime, hold_until: datetime | None) -> None:
         """`→ failed`: audit row, open order and its key gone, in one transaction."""

@@ -180,11 +180,11 @@ class DynamoDbOrderBook(OrderBookReader):
 
     # ---- Ends of an order ------------------------------------------------------------------------------
 
-    def finish(self, order: Order, served: Served, previous: Served | None) -> None:
+    def finish(self, order: Order, served: Served, previous: Served | None, text: str = "") -> None:
         """`issued → stored`: audit row, status, no open order, in one transaction. Harmless when repeated."""
         self._end(
             replace(order, status=OrderStatus.ISSUED),
-            audit.stored_order(order, served, previous),
+            audit.stored_order(order, served, previous, text),
             lambda certificate: ManagedCertificate(certificate.spec, served),
         )
 
@@ -199,6 +199,7 @@ class DynamoDbOrderBook(OrderBookReader):
             lambda certificate: replace(
                 certificate,
                 order=None,
+                asked="" if hold_until else certificate.asked,  # a "no" answers what was asked
                 hold_until=hold_until,
                 failures=certificate.failures + 1,
                 last_error=error,

@@ -42,8 +42,8 @@ def finished_prefix(certificate: str) -> str:
     return f"{FINISHED}{certificate}#" if certificate else FINISHED
 
 
-def stored_order(order: Order, served: Served, previous: Served | None) -> FinishedOrder:
-    """Return the audit row of an order that was stored."""
+def stored_order(order: Order, served: Served, previous: Served | None, text: str) -> FinishedOrder:
+    """Return the audit row of an order that was stored; *text*: what to know of its certificate."""
     return FinishedOrder(
         **_asked(order),
         status=OrderStatus.STORED.value,
@@ -55,6 +55,7 @@ def stored_order(order: Order, served: Served, previous: Served | None) -> Finis
         not_after=served.not_after,
         stores=served.stores,
         arns=served.arns,
+        text=text,
     )
 
 

@@ -264,3 +264,8 @@ def every_error() -> tuple[type[RenewalError], ...]:
         if kind not in families:
             found.append(kind)
     return tuple(sorted(set(found), key=lambda kind: kind.__name__))
+
+
+def error_named(name: str) -> type[RenewalError]:
+    """Return the class that a payload or an audit row names; NeedsPerson for a name of another version."""
+    return next((kind for kind in every_error() if kind.__name__ == name), NeedsPerson)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from renewal.domain.certificate import Certificate, Chain, Expectation, check
@@ -15,6 +16,7 @@ from renewal.domain.errors import (
     OrderUnknown,
     PlanUnreadable,
     RenewalError,
+    error_named,
 )
 from renewal.domain.keypair import requested_key
 from renewal.domain.order import ManagedCertificate, Order, OrderStatus, Served
@@ -25,6 +27,7 @@ from renewal.ports import (
     Announcer,
     CertificateAuthority,
     Clock,
+    FinishedOrder,
     KeyOpener,
     ObjectStore,
     OrderBook,
@@ -60,37 +63,35 @@ class Collect:
         certificate = self.book.certificate(progress.delegation, progress.certificate)
         order = certificate.order
         if order is None or order.token != progress.token:
-            return _done(certificate, progress)
+            return _require_stored(certificate, progress, self.book.history(progress.delegation, progress.certificate))
         record = self.book.delegation(progress.delegation)
         with Logins(self.book, self.accounts).login(record, progress.run_id) as authority:
             try:
-                order, chain = self._issued(order, certificate, authority)
+                order, chain, remarks = self._issued(certificate, order, authority)
             except NeedsPerson as error:
                 self._end(order, certificate, error)
                 raise
             served = self._store(order, chain, certificate)
             self._tell(order, served, certificate.served, authority)
-        self.book.finish(order, served, certificate.served)
-        return Progress(
-            progress.run_id,
-            order.delegation,
-            order.certificate,
-            order.token,
-            served.ssl_id,
-            OrderStatus.STORED,
-        )
+        self.book.finish(order, served, certificate.served, remarks)
+        return replace(progress, ssl_id=served.ssl_id, status=OrderStatus.STORED)
 
     def _issued(
-        self, order: Order, certificate: ManagedCertificate, authority: CertificateAuthority
-    ) -> tuple[Order, Chain]:
-        """The verified chain: from SCM, or from the book when an earlier try got that far."""
-        if order.status is OrderStatus.ISSUED:
-            return order, Chain.parse(order.chain)
+        self, certificate: ManagedCertificate, order: Order, authority: CertificateAuthority
+    ) -> tuple[Order, Chain, str]:
+        """The verified chain, from SCM or from the book when an earlier try got that far, and what to say of it."""
+        is_known = order.status is OrderStatus.ISSUED
+        pem = order.chain if is_known else self._collected(order, authority)
+        chain = Chain.assemble(pem, requested_key(order.csr))
+        remarks = check(chain, _expected(order, certificate), self.clock())
+        return (order if is_known else self.book.record_issued(order, chain)), chain, "; ".join(remarks)
+
+    def _collected(self, order: Order, authority: CertificateAuthority) -> str:
         if order.ssl_id is None:
             msg = f"order {order.token} of {order.path} has no SSL ID yet; enroll comes first"
             raise PlanUnreadable(msg)
         try:
-            pem = authority.collect(order.ssl_id)
+            return authority.collect(order.ssl_id)
         except OrderPending:
             if not self._is_confirmed(order):
                 self._require_alive(order, order.ssl_id, authority)
@@ -98,9 +99,6 @@ class Collect:
         except OrderUnknown:  # some releases answer so for a declined order; the details know better
             self._require_alive(order, order.ssl_id, authority)
             raise
-        chain = Chain.assemble(pem, requested_key(order.csr))
-        check(chain, _expected(order, certificate), self.clock())
-        return self.book.record_issued(order, chain), chain
 
     def _require_alive(self, order: Order, ssl_id: int, authority: CertificateAuthority) -> None:
         """A declined order answers like a pending one: the details tell them apart (SCM reference §5.10)."""
@@ -187,20 +185,13 @@ def _served(order: Order, leaf: Certificate, certificate: ManagedCertificate, no
     )
 
 
-def _done(certificate: ManagedCertificate, progress: Progress) -> Progress:
-    """The order is over: by an earlier try of this step (its answer was lost) or by another run."""
+def _require_stored(certificate: ManagedCertificate, progress: Progress, rows: Iterable[FinishedOrder]) -> Progress:
+    """The order is over: by an earlier try of this step (its answer was lost) or by another run, which said why."""
     served = certificate.served
-    if served is None or served.token != progress.token:
-        msg = (
-            f"{certificate.spec.path}: order {progress.token} is not open and did not lead to what is served; "
-            "another run ended it, its audit row says how"
-        )
+    if served is not None and served.token == progress.token:
+        return replace(progress, ssl_id=served.ssl_id, status=OrderStatus.STORED)
+    row = next((one for one in rows if one.token == progress.token), None)
+    if row is None or not row.error:
+        msg = f"{certificate.spec.path}: order {progress.token} is not open and did not lead to what is served"
         raise PlanUnreadable(msg)
-    return Progress(
-        progress.run_id,
-        progress.delegation,
-        progress.certificate,
-        served.token,
-        served.ssl_id,
-        OrderStatus.STORED,
-    )
+    raise error_named(row.error)(row.text)

@@ -220,15 +220,16 @@ def _renew_at(certificate: ManagedCertificate, now: datetime) -> str:
 def _remarks(ended: FinishedOrder | None, certificate: ManagedCertificate) -> list[str]:
     """What somebody should know of a success."""
     served = certificate.served
-    if ended is None or served is None or "key-type-changed" not in ended.causes or not served.arns:
+    if ended is None or served is None:
         return []
-    made = ", ".join(served.arns.values())
-    return [
-        (
+    remarks = [ended.text] if ended.text else []
+    if "key-type-changed" in ended.causes and served.arns:
+        made = ", ".join(served.arns.values())
+        remarks.append(
             f"ACM never changes the key type of an ARN, so a new one was made: {made}. "
             "Associate it where the old one is in use; the old one stays as it is"
         )
-    ]
+    return remarks
 
 
 def _finding(finding: Any) -> Row:

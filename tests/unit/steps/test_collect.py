@@ -474,7 +474,7 @@ def test_an_order_that_another_run_ended_otherwise_is_told(system: System) -> No
     with pytest.raises(OrderDeclined):
         system.collect(progress)
 
-    with pytest.raises(PlanUnreadable, match=f"univ/idp: order {progress.token} is not open"):
+    with pytest.raises(OrderDeclined, match="is declined"):
         system.collect(progress)
 
 
@@ -529,6 +529,25 @@ def test_a_region_that_has_it_is_not_imported_into_again(system: System) -> None
     system.collect(progress, acm=Watched(system.acm.held, system.acm.imports))
 
     assert regions == ["us-east-1"]
+
+
+def test_a_shorter_life_than_asked_is_told(system: System) -> None:
+    """The certificate is good and stored; that it comes back sooner must not surprise anybody."""
+    system.scm.days = 90
+    system.renew()
+
+    assert system.book.rows[-1].text == "lives 90 days, 199 were asked for"
+
+
+def test_what_was_issued_is_checked_again_before_it_is_stored(system: System) -> None:
+    """Between issue and a late store lie days: what has expired meanwhile must not replace what is served."""
+    progress = ordered(system)
+    with pytest.raises(Killed):
+        system.collect(progress, opener=interrupted(system.seal, "open", before=killed))
+    system.clock.advance(days=400)
+
+    with pytest.raises(CertificateMismatch, match="it expired on"):
+        system.collect(progress)
 
 
 def test_two_runs_side_by_side_make_one_arn(system: System) -> None:
@@ -588,5 +607,13 @@ def test_an_order_that_ended_is_not_taken_for_the_one_that_is_served(system: Sys
     system.book.ask(PATH, "the RAO agrees now", NOW)
     system.renew()
 
-    with pytest.raises(PlanUnreadable, match="did not lead to what is served"):
+    with pytest.raises(OrderDeclined, match="is declined"):
         system.collect(progress)
+
+
+def test_an_order_that_nobody_knows_is_not_taken_for_one(system: System) -> None:
+    """A progress of another estate, or of before a restore: nothing may be called stored on its word."""
+    system.renew()
+
+    with pytest.raises(PlanUnreadable, match="order of-nobody is not open and did not lead to what is served"):
+        system.collect(Progress("run", "univ", "idp", "of-nobody", 5001, "ordered"))
