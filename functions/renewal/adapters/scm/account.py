@@ -24,7 +24,7 @@ class Account:
     A version of the credential that SCM has refused is not sent again for an hour: SCM counts failed attempts and
     locks accounts (SCM reference §2.4). It is not given up for good, for accounts are unlocked and access lists mended
     without a new password. *another* returns the version that is stored now, or the one that a rotation is about to
-    make current when that is among the refused ones, and its login. *monotonic* returns seconds.
+    make current when that is among the refused ones, and its login. *seconds* says how late it is.
     """
 
     def __init__(
@@ -33,13 +33,13 @@ class Account:
         version: str,
         login: Login,
         another: Callable[[Collection[str]], tuple[str, Login]],
-        monotonic: Callable[[], float] = time.monotonic,
+        seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self._http = http
         self._version = version
         self._login = login
         self._another = another
-        self._monotonic = monotonic
+        self._seconds = seconds
         self._refusals: dict[str, tuple[str, float]] = {}
 
     @property
@@ -84,12 +84,12 @@ class Account:
             raise
 
     def _remember(self, refusal: CredentialRefused) -> None:
-        self._refusals[self._version] = str(refusal), self._monotonic()
+        self._refusals[self._version] = str(refusal), self._seconds()
 
     def _refusal(self, version: str) -> str:
         """What SCM said when it refused *version* within the last hour; empty when it did not."""
         text, at = self._refusals.get(version, ("", 0.0))
-        return text if self._monotonic() - at < REFUSAL_REMEMBERED else ""
+        return text if 0 <= self._seconds() - at < REFUSAL_REMEMBERED else ""
 
     def _take_newer(self) -> None:
         version, login = self._another([one for one in self._refusals if self._refusal(one)])
