@@ -13,8 +13,9 @@ from campaign.virtual_time import VirtualTime
 from campaign.wire import Boundary, Crossing, Killed
 from scm_simulator import Fault
 
-LATE_SECONDS = 200.0
-"""How long a request may linger on the way; below QuietSeconds, as docs/reliability.md assumes."""
+LATE_SECONDS = {"scm": 200.0, "aws": 100.0}
+"""How long a request may linger on the way: below QuietSeconds, and below what an import is claimed for, as
+docs/reliability.md assumes."""
 
 
 class Mode(StrEnum):
@@ -124,7 +125,8 @@ class ModeStrike:
 
     def late(self, crossing: Crossing) -> Any:
         """The caller gives up on a request that arrives all the same, some minutes later."""
-        self.time.later(LATE_SECONDS, lambda: _apart(crossing.effect))
+        seconds = LATE_SECONDS["scm" if crossing.boundary.service == "scm" else "aws"]
+        self.time.later(seconds, lambda: _apart(crossing.effect))
         return crossing.lost()
 
     def rival_before(self, crossing: Crossing) -> Any:
