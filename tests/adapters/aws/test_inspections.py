@@ -1,0 +1,59 @@
+"""An inspection comes back from DynamoDB as it was written."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from renewal.adapters.order_book import DynamoDbOrderBook
+from renewal.domain.delegation import Profile
+from renewal.domain.finding import Finding
+from renewal.domain.observation import DelegatedName
+from renewal.domain.remark import VALIDATION_SCREEN, Remark, Step, Verdict, by_eye
+from renewal.ports import Inspection
+
+from .conftest import TABLE
+from .records import NOW
+
+FULL = Inspection(
+    run_id="run-1",
+    at=NOW,
+    profiles=(Profile(31, "OV", (46, 199), {"EC": ("P-256",)}),),
+    findings=(Finding("DcvLapsing", "warning", "rao", "…", "idp", date(2027, 1, 2), "Domains"),),
+    password_expires=date(2027, 1, 31),
+    revoked=(77,),
+    remarks=(
+        Remark(Step.DEPARTMENT, Verdict.WRONG, "X", "…", "operator", date(2027, 1, 2), VALIDATION_SCREEN),
+        by_eye(Step.ACCESS_LIST, "look"),
+    ),
+    delegated=(
+        DelegatedName("*.univ.example", True, frozenset({"SSL", "SMIME"}), "VALIDATED", date(2027, 5, 1), "EMAIL"),
+        DelegatedName("idp.univ.example", False, frozenset({"SSL"})),
+    ),
+    organisation_validated_until=date(2027, 9, 9),
+)
+
+
+def test_an_inspection_is_read_as_it_was_written(book: DynamoDbOrderBook) -> None:
+    """Whatever `check` prints has been through the table."""
+    book.record_inspection("univ", FULL)
+
+    assert book.delegation("univ").inspection == FULL
+
+
+def test_an_inspection_of_an_earlier_version_can_still_be_read(book: DynamoDbOrderBook, dynamodb: Any) -> None:
+    """A deployment must not stop the estate until every delegation has been inspected anew."""
+    book.record_inspection("univ", FULL)
+    for member in ("remarks", "delegated", "organisation_validated_until"):
+        dynamodb.update_item(
+            TableName=TABLE,
+            Key={"delegation": {"S": "univ"}, "item": {"S": "delegation"}},
+            UpdateExpression="REMOVE inspection.#member",
+            ExpressionAttributeNames={"#member": member},
+        )
+
+    found = book.delegation("univ").inspection
+
+    assert found is not None
+    assert (found.remarks, found.delegated, found.organisation_validated_until) == ((), (), None)
+    assert found.findings == FULL.findings

@@ -1,0 +1,104 @@
+"""What an inspection leaves in the order book: all that `certmandate check`, `status` and the mails need."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from tests.unit.estate import NOW, System
+
+from renewal.domain.due import LAPSE_MARGIN
+from renewal.steps.inspect_delegation import decide_with
+from renewal.steps.payload import Task
+from scm_simulator.world import Domain
+
+from .conftest import IDP, NAMES, Mandate
+
+APPS_ENTRY = Domain(NAMES[1])
+
+
+def lapsing(days: int) -> tuple[Domain, ...]:
+    """The delegated entries; the validation of the first lapses in so many days."""
+    return (Domain(NAMES[0], dcv_expires_in_days=days), APPS_ENTRY)
+
+
+def test_an_inspection_leaves_all_that_it_saw() -> None:
+    """So that nobody has to log in again to print it."""
+    found = Mandate().inspect()
+
+    assert (found.run_id, found.at) == ("run", NOW)
+    assert [entry.entry for entry in found.delegated] == list(NAMES)
+    assert {entry.dcv_expires for entry in found.delegated} == {NOW.date() + timedelta(days=180)}
+    assert found.organisation_validated_until == NOW.date() + timedelta(days=300)
+    assert found.password_expires == NOW.date() + timedelta(days=90)
+    assert [profile.profile_id for profile in found.profiles] == [31]
+
+
+def test_a_dry_run_leaves_the_same() -> None:
+    """`certmandate check` starts one for the delegation alone."""
+    mandate = Mandate()
+    mandate.inspect()
+    assert mandate.tasks["dry_run"] is True
+    assert mandate.book.delegation("univ").inspection is not None
+
+
+def test_a_refusal_in_the_middle_leaves_what_was_seen_before() -> None:
+    """The account may not list profiles; that it has the wrong role is what explains it."""
+    mandate = Mandate()
+    mandate.account = {"departments": (2002,)}
+    found = mandate.inspect()
+
+    assert type(mandate.error).__name__ == "PermissionMissing"
+    assert found.findings[0].severity == "error"
+    assert {"RoleMissing", "PermissionMissing"} <= {one.code for one in found.findings}
+
+
+def test_a_certificate_whose_validation_lapses_is_added_to_the_run() -> None:
+    """The plan could not know it."""
+    mandate = Mandate(domains=lapsing(5), age=110)
+    mandate.inspect()
+
+    assert [(one["certificate"], one["causes"]) for one in mandate.tasks["certificates"]] == [("idp", ["dcv-lapsing"])]
+
+
+def test_a_run_that_was_asked_for_one_certificate_adds_none() -> None:
+    """It does what it was asked."""
+    mandate = Mandate(domains=lapsing(5), age=110)
+    mandate.inspect(whole=False)
+
+    assert not mandate.tasks["certificates"]
+
+
+def test_enroll_orders_what_was_brought_forward() -> None:
+    """It decides again by what the inspection saw, or the order would be taken for done by another run."""
+    mandate = Mandate(domains=lapsing(5), age=110)
+    inspection = mandate.inspect()
+    system = System()
+    spec = replace(IDP, profile_id=1018)
+    system.add(spec, delegation=mandate.delegation)
+    served = mandate.book.certificate("univ", "idp").served
+    assert served is not None
+    system.book.adopt(("univ", "idp"), replace(served, profile_id=1018), NOW)
+    system.book.record_inspection("univ", replace(inspection, profiles=system.scm.offered))
+
+    progress = system.enroll(Task("run", NOW, "univ", "idp", ("dcv-lapsing",)))
+
+    assert progress.status == "ordered"
+    assert system.book.orders["univ", "idp"].causes == ("dcv-lapsing",)
+
+
+def test_what_was_brought_forward_is_not_brought_forward_again() -> None:
+    """The lapse is the same one tomorrow."""
+    mandate = Mandate(domains=lapsing(LAPSE_MARGIN.days), age=110)
+    mandate.inspect()
+    assert mandate.tasks["certificates"]
+    served = mandate.book.certificate("univ", "idp").served
+    assert served is not None
+    inspection = mandate.book.delegation("univ").inspection
+    assert inspection is not None
+
+    renewed: dict[str, Any] = {"not_before": NOW, "not_after": NOW + timedelta(days=199), "stored_at": NOW}
+    mandate.book.kept["univ", "idp"] = replace(mandate.book.kept["univ", "idp"], served=replace(served, **renewed))
+    later = decide_with(mandate.book.certificate("univ", "idp"), inspection, NOW + timedelta(days=1))
+    assert not later.causes
