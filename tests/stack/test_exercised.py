@@ -49,6 +49,10 @@ UNSEEN: Mapping[str, str] = {
 """Granted actions that two runs on this machine do not show, and why."""
 
 
+ELSEWHERE: Mapping[str, str] = {"RotatePasswordRole": "Secrets Manager rotates, no run does: tests/rotation"}
+"""Roles that no run uses, and what looks at them."""
+
+
 class Proof:
     """What was asked for by which role, and what the roles permit."""
 
@@ -64,7 +68,9 @@ class Proof:
             for request in asked(observed, place)
         }
         self.roles = {
-            one.logical_id: statements(stack.policies(one.logical_id)) for one in stack.resources("AWS::IAM::Role")
+            one.logical_id: statements(stack.policies(one.logical_id))
+            for one in stack.resources("AWS::IAM::Role")
+            if one.logical_id not in ELSEWHERE
         }
 
     def asked_by(self, role: str) -> list[Request]:
