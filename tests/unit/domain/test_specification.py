@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from tests.unit.estate import NOW
 
 from renewal.domain.delegation import RenewalPolicy
+from renewal.domain.fields import Fault
 from renewal.domain.keypair import KeyType
-from renewal.domain.specification import Fault, read
+from renewal.domain.specification import read
 
 FILE: dict[str, Any] = {
     "delegation": "univ",

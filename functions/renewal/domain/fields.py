@@ -1,0 +1,201 @@
+"""Reading a document field by field: every fault is collected with its place, not only the first.
+
+A reader of one value takes what the file says and returns it in our form, or raises ValueError with a sentence that
+says what the value must be.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from renewal.domain.delegation import S3
+from renewal.domain.keypair import KeyType
+from renewal.domain.names import normalised
+from renewal.domain.request import NAME
+
+Place = tuple[str | int, ...]
+
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong with a file: *place* is the path of keys and indexes to the value."""
+
+    place: Place
+    text: str
+
+    def __str__(self) -> str:
+        """`certificates[0].names[2]: …`."""
+        where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.place).lstrip(".")
+        return f"{where or 'file'}: {self.text}"
+
+
+@dataclass(slots=True)
+class Reader:
+    """Reads values out of nested mappings and collects faults on the way."""
+
+    faults: list[Fault] = field(default_factory=list)
+
+    def fault(self, place: Place, text: str) -> None:
+        """Note that the value at *place* is wrong."""
+        self.faults.append(Fault(place, text))
+
+    def is_clean(self, place: Place) -> bool:
+        """Whether nothing at *place* or below has a fault: what follows from a fault is not told beside it."""
+        return all(fault.place[: len(place)] != place for fault in self.faults)
+
+    def mapping(self, value: Any, place: Place, known: frozenset[str]) -> Mapping[str, Any]:
+        """Return *value* as a mapping, empty when it is none; keys other than *known* are faults."""
+        if not isinstance(value, Mapping):
+            self.fault(place, f"must be a mapping with {', '.join(sorted(known))}")
+            return {}
+        for key in value:
+            if key not in known:
+                self.fault((*place, str(key)), f"unknown field; known here: {', '.join(sorted(known))}")
+        return value
+
+    def value(
+        self,
+        source: Mapping[str, Any],
+        key: str,
+        place: Place,
+        read: Callable[[Any], Any],
+        *,
+        default: Any = ...,
+    ) -> Any:
+        """Read one field; on a fault note it and return the default (or None)."""
+        if source.get(key) is None:
+            if default is ...:
+                self.fault((*place, key), "is missing")
+                return None
+            return default
+        try:
+            return read(source[key])
+        except ValueError as error:
+            self.fault((*place, key), str(error))
+            return None if default is ... else default
+
+    def items(self, source: Mapping[str, Any], key: str, place: Place, read: Callable[[Any], Any]) -> list[Any]:
+        """Read a list field entry by entry; duplicates are faults."""
+        values = source.get(key)
+        if not isinstance(values, list):
+            self.fault((*place, key), "must be a list" if key in source else "is missing")
+            return []
+        return self._entries(values, (*place, key), read)
+
+    def _entries(self, values: list[Any], place: Place, read: Callable[[Any], Any]) -> list[Any]:
+        found: list[Any] = []
+        for index, value in enumerate(values):
+            try:
+                entry = read(value)
+            except ValueError as error:
+                self.fault((*place, index), str(error))
+                continue
+            if entry in found:
+                self.fault((*place, index), f"'{entry}' stands here twice")
+            else:
+                found.append(entry)
+        return found
+
+
+def text(value: Any) -> str:
+    """1 to 200 characters, without the blanks around them."""
+    if not isinstance(value, str) or not value.strip() or len(value) > 200:
+        msg = "must be a text of 1 to 200 characters"
+        raise ValueError(msg)
+    return value.strip()
+
+
+def delegation_or_certificate(value: Any) -> str:
+    """A name of ours: `renewal.domain.request.NAME`."""
+    if not isinstance(value, str) or not NAME.fullmatch(value):
+        msg = "must be 1 to 40 lower-case letters, digits and inner hyphens"
+        raise ValueError(msg)
+    return value
+
+
+def domain_name(value: Any) -> str:
+    """A domain name, normalised."""
+    if not isinstance(value, str):
+        msg = f"must be a domain name, not {type(value).__name__}"
+        raise ValueError(msg)
+    return normalised(value)
+
+
+def positive(value: Any) -> int:
+    """A whole number of 1 or more."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        msg = "must be a whole number of 1 or more"
+        raise ValueError(msg)
+    return value
+
+
+def whole_days(value: Any) -> int:
+    """A whole number of days, 0 or more."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        msg = "must be a whole number of days, 0 or more"
+        raise ValueError(msg)
+    return value
+
+
+def ratio(value: Any) -> float:
+    """A share of the lifetime, 0.1 to 0.5."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.1 <= value <= 0.5:
+        msg = "must be a share of the lifetime between 0.1 and 0.5; more would renew in a loop"
+        raise ValueError(msg)
+    return float(value)
+
+
+def key_type(value: Any) -> KeyType:
+    """A key type by its value."""
+    if not isinstance(value, str) or value not in {kind.value for kind in KeyType}:
+        msg = f"must be one of {', '.join(KeyType)}"
+        raise ValueError(msg)
+    return KeyType(value)
+
+
+def store(value: Any) -> str:
+    """`s3` or `acm:<region>`."""
+    if value == S3 or (isinstance(value, str) and value.startswith("acm:") and _REGION.fullmatch(value[4:])):
+        return str(value)
+    msg = "must be s3 or acm:<region>, as in acm:eu-west-3"
+    raise ValueError(msg)
+
+
+def email(value: Any) -> str:
+    """An e-mail address, by its look."""
+    if not isinstance(value, str) or not _EMAIL.fullmatch(value):
+        msg = "must be an e-mail address"
+        raise ValueError(msg)
+    return value
+
+
+def day(value: Any) -> date:
+    """A day, as YAML reads it or as ISO text."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        msg = "must be a day, as in 2028-12-31"
+        raise ValueError(msg) from None
+
+
+def address(value: Any) -> str:
+    """One IPv4 address as a /32."""
+    try:
+        network = ipaddress.ip_network(value if isinstance(value, str) else "", strict=True)
+    except ValueError:
+        msg = "must be one address as a /32, as in 192.0.2.10/32"
+        raise ValueError(msg) from None
+    if network.prefixlen != 32 or network.version != 4:
+        msg = "must be one IPv4 address as a /32: a wider range lets others in"
+        raise ValueError(msg)
+    return str(network)
