@@ -50,15 +50,10 @@ def drill_command(
     Whether the notice arrived, only who receives it can say: the drill ends with whom to ask.
     """
     with deployed(profile, region, stack) as deployment:
-        names = _names(deployment, alarm or [])
+        names, busy = _names(deployment, alarm or [])
         confirm(f"Raise {sheet.counted(len(names), 'alarm')}? Whoever is on call gets as many notices.", yes=yes)
-        cloudwatch, begun = deployment.client("cloudwatch"), datetime.now(UTC)
         with printer(to_stderr=True).status("Raising the alarms …"):
-            for name in names:
-                cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason=REASON)
-            drilled = _looked_for(cloudwatch, names, begun, wait_seconds)
-            for name in names:
-                cloudwatch.set_alarm_state(AlarmName=name, StateValue="OK", StateReason=f"{REASON}; it is over")
+            drilled = [*_raised(deployment.client("cloudwatch"), names, wait_seconds), *busy]
         receivers = _receivers(deployment)
     if as_json:
         alarms = [{"alarm": one.name, "notice_left": one.left, "said": one.notice} for one in drilled]
@@ -69,20 +64,33 @@ def drill_command(
     raise typer.Exit(0 if confirmed and all(one.left for one in drilled) else NEEDS_PERSON)
 
 
-def _names(deployment: Deployment, wanted: list[str]) -> list[str]:
-    """Raises Refused for an alarm that the stack does not have."""
+def _raised(cloudwatch: Any, names: list[str], wait_seconds: int) -> list[Drilled]:
+    """Raise them, look for their notices, and lower them again whatever happens."""
+    begun = datetime.now(UTC)
+    try:
+        for name in names:
+            cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason=REASON)
+        return _looked_for(cloudwatch, names, begun, wait_seconds)
+    finally:
+        for name in names:
+            cloudwatch.set_alarm_state(AlarmName=name, StateValue="OK", StateReason=f"{REASON}; it is over")
+
+
+def _names(deployment: Deployment, wanted: list[str]) -> tuple[list[str], list[Drilled]]:
+    """The alarms to raise, and those that cannot be because they are in alarm. Raises Refused for unknown ones."""
     prefix = f"{deployment.stack}-"
     pages = deployment.client("cloudwatch").get_paginator("describe_alarms").paginate(AlarmNamePrefix=prefix)
-    known = sorted(one["AlarmName"] for page in pages for one in page["MetricAlarms"])
-    chosen = [one if one.startswith(prefix) else prefix + one for one in wanted]
-    if missing := [one.removeprefix(prefix) for one in chosen if one not in known]:
-        names = ", ".join(one.removeprefix(prefix) for one in known) or "none"
-        msg = f"the stack has no alarm {', '.join(missing)}; it has {names}"
-        raise Refused(msg)
+    known = {one["AlarmName"]: one["StateValue"] for page in pages for one in page["MetricAlarms"]}
     if not known:
         msg = f"no alarm begins with '{prefix}': is that the stack's name? Give it with --stack"
         raise Refused(msg)
-    return chosen or known
+    chosen = [one if one.startswith(prefix) else prefix + one for one in wanted] or sorted(known)
+    if missing := [one.removeprefix(prefix) for one in chosen if one not in known]:
+        names = ", ".join(one.removeprefix(prefix) for one in sorted(known))
+        msg = f"the stack has no alarm {', '.join(missing)}; it has {names}"
+        raise Refused(msg)
+    busy = [Drilled(one, "it is in alarm already, in earnest") for one in chosen if known[one] == "ALARM"]
+    return [one for one in chosen if known[one] != "ALARM"], busy
 
 
 def _looked_for(cloudwatch: Any, names: list[str], begun: datetime, wait_seconds: int) -> list[Drilled]:

@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from tests.certmandate.desk import Desk, seated
+
+Sit = Callable[..., Desk]
+
+
+@pytest.fixture
+def sit(tmp_path: Path) -> Iterator[Sit]:
+    """Return a function that starts an estate of the test's own and gives the operator's desk before it."""
+    with ExitStack() as running:
+        yield lambda *certificates, **more: running.enter_context(seated(tmp_path / "estate", *certificates, **more))

@@ -1,0 +1,113 @@
+"""The operator's desk: the command as it is typed, against the shipped stack in this process and SCM over HTTPS."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from click.testing import Result
+from tests.workflow.conftest import write_estate
+from tests.workflow.system import System, started
+from typer.testing import CliRunner
+
+from certmandate.cli import app
+from local.run import parameters
+from renewal.adapters.order_book import DynamoDbOrderBook
+from renewal.domain.order import ManagedCertificate, Served
+
+CANARY = "Canary-in-the-mine-1"
+"""Never to be seen in any output."""
+
+PAST = (
+    "  - {{label: univ/{name}, department: 7, names: [{name}.univ.example], profile: 1, term_days: 199, "
+    "issued_days_ago: {age}}}\n"
+)
+OPEN_ORDER = """\
+certificates:
+  - label: univ/idp
+    department: 7
+    names: [idp.univ.example]
+    profile: 1
+    term_days: 199
+    issued_days_ago: 1
+    status: Applied
+"""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Runs commands; `folder` holds the delegation files that were applied."""
+
+    system: System
+    folder: Path
+
+    def run(self, *arguments: str, stdin: str = "") -> Result:
+        """Run one command; whatever it prints, the canary is not in it."""
+        result = CliRunner().invoke(app, [str(one) for one in arguments], input=stdin, env={"COLUMNS": "200"})
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert CANARY not in result.output
+        return result
+
+    def document(self, *arguments: str, stdin: str = "") -> Any:
+        """Run one command with --json; return what stands on standard output."""
+        result = self.run(*arguments, "--json", stdin=stdin)
+        return json.loads(_without_metrics(result.stdout))
+
+    @property
+    def book(self) -> DynamoDbOrderBook:
+        return DynamoDbOrderBook(self.system.aws.client("dynamodb"), self.system.aws.outputs["OrdersTable"])
+
+    def certificate(self, name: str) -> ManagedCertificate:
+        return self.book.certificate("univ", name)
+
+    def forget(self, name: str) -> Served:
+        """Take what is served out of the record, as if another program had stored it; the stores keep it."""
+        served = self.certificate(name).served
+        assert served
+        self.system.aws.client("dynamodb").update_item(
+            TableName=self.system.aws.outputs["OrdersTable"],
+            Key={"delegation": {"S": "univ"}, "item": {"S": f"certificate#{name}"}},
+            UpdateExpression="REMOVE served",
+        )
+        return served
+
+    def secret(self, delegation: str = "univ") -> dict[str, str]:
+        client = self.system.aws.client("secretsmanager")
+        document: dict[str, str] = json.loads(
+            client.get_secret_value(SecretId=f"certmandate/{delegation}")["SecretString"]
+        )
+        return document
+
+    @property
+    def file(self) -> Path:
+        return self.folder / "univ.yaml"
+
+    def rewrite(self, old: str, new: str) -> None:
+        """Edit the delegation file."""
+        text = self.file.read_text(encoding="utf-8")
+        assert old in text
+        self.file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def _without_metrics(text: str) -> str:
+    """The functions run in this process, and what they log stands on its standard output too."""
+    return "\n".join(line for line in text.splitlines() if not line.startswith('{"'))
+
+
+@contextmanager
+def seated(folder: Path, *certificates: str, scm: str = "dials: {issuance_polls: 0}\n") -> Iterator[Desk]:
+    """Start an estate of one delegation, `univ`. `name:20` was issued 20 days ago, a plain `name` never."""
+    names = [one.partition(":")[0] for one in certificates]
+    past = [PAST.format(name=one.split(":")[0], age=one.split(":")[1]) for one in certificates if ":" in one]
+    issued = "certificates:\n" + "".join(past) if past else ""
+    with started(write_estate(folder, *names, scm=scm + issued)) as system:
+        facts = {**parameters(os.environ["SCM_URL"], 0.0), **system.aws.outputs}
+        with patch.dict(os.environ, {"CERTMANDATE_OUTPUTS": json.dumps(facts)}):
+            yield Desk(system, folder / "delegations")

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.certmandate.desk import Desk, seated
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """An estate that forgets what it serves, as if another program had stored it."""
+    with seated(tmp_path_factory.mktemp("adopt"), "idp:20", "other:30", "old:198", "www") as one:
+        yield one
+
+
+def pem_of(desk: Desk, name: str, serial: str) -> bytes:
+    bucket = desk.system.aws.outputs["StoreBucket"]
+    key = f"certificates/univ/{name}/{serial}/fullchain.pem"
+    content: bytes = desk.system.aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    return content
+
+
+def test_what_s3_holds_is_taken_over_and_not_ordered(desk: Desk):
+    """Moving house must not order everything on the first day."""
+    before = desk.forget("idp")
+    posted = desk.system.orders_posted()
+
+    found = desk.document("adopt", "univ/idp", "--ssl-id", str(before.ssl_id), "--yes")
+
+    served = desk.certificate("idp").served
+    assert served
+    assert (served.serial, served.not_after, served.ssl_id) == (before.serial, before.not_after, before.ssl_id)
+    assert (found["state"], found["remarks"], found["served"]["adopted"]) == ("fine", [], True)
+    assert desk.run("renew", "--all-due", "--dry-run").exit_code == 0
+    assert desk.system.orders_posted() == posted
+
+
+def test_a_file_is_taken_over_without_any_store(desk: Desk, tmp_path: Path):
+    """Issued by hand while SCM's API was down, and installed by hand: it is renewed in time all the same."""
+    before = desk.forget("other")
+    file = tmp_path / "other.pem"
+    file.write_bytes(pem_of(desk, "other", before.serial))
+
+    found = desk.document("adopt", "univ/other", "--pem", str(file), "--yes")
+
+    assert found["served"]["serial"] == before.serial
+    assert any("do not hold it" in one for one in found["remarks"])
+    assert any("--ssl-id" in one for one in found["remarks"])
+
+
+def test_what_is_taken_over_twice_is_refused_when_it_differs(desk: Desk, tmp_path: Path):
+    """What the last order stored is the truth; an inventory may be older."""
+    other = desk.certificate("idp").served
+    assert other
+    file = tmp_path / "idp.pem"
+    file.write_bytes(pem_of(desk, "idp", other.serial))
+
+    assert desk.run("adopt", "univ/old", "--pem", str(file), "--yes").exit_code == 2
+
+
+def test_what_is_no_certificate_of_ours_is_refused(desk: Desk, tmp_path: Path):
+    """A wrong file adopted would put a service to sleep until it expires."""
+    idp = desk.certificate("idp").served
+    assert idp
+    wrong = {"empty.pem": b"", "text.pem": b"hello", "names.pem": pem_of(desk, "idp", idp.serial)}
+    for name, content in wrong.items():
+        (tmp_path / name).write_bytes(content)
+
+    for name in (*wrong, "missing.pem"):
+        result = desk.run("adopt", "univ/www", "--pem", str(tmp_path / name), "--yes")
+        assert (result.exit_code, bool(result.stderr)) == (2, True)
+    assert desk.certificate("www").served is None
+
+
+def test_without_a_store_or_a_file_there_is_nothing_to_adopt(desk: Desk):
+    """It says where it looked, and what else could be given."""
+    result = desk.run("adopt", "univ/www", "--yes")
+
+    assert (result.exit_code, "--pem" in result.stderr) == (2, True)

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.certmandate.conftest import Sit
+from tests.certmandate.desk import CANARY
+
+
+def test_a_delegation_in_order_is_told_step_by_step(sit: Sit):
+    """Eight steps, as in the guide that the RAO has; nothing is ordered."""
+    desk = sit("idp:20", "www")
+
+    found = desk.document("check", "univ")
+
+    assert [one["step"] for one in found["steps"]] == sorted(one["step"] for one in found["steps"])
+    assert {one["step"] for one in found["steps"]} == set(range(1, 9))
+    assert {one["verdict"] for one in found["steps"]} <= {"done", "by-eye"}
+    assert found["good"]
+    assert found["profiles"][0]["terms"] == [46, 99, 199]
+    assert desk.system.orders_posted() == 0
+    assert desk.run("check", "univ").exit_code == 0
+
+
+def test_a_wrong_password_is_tried_once_and_named(sit: Sit):
+    """SCM counts failed logins: a check that tries twice locks the account that it is to save."""
+    desk = sit("idp:20")
+    desk.run("credential", "univ", "--stdin", stdin=f"drao-univ\n{CANARY}\nnren-a\n")
+    before = len(desk.system.simulator.calls)
+
+    result = desk.run("check", "univ")
+
+    assert result.exit_code == 1
+    assert len(desk.system.simulator.calls) == before + 1
+    assert "LoginRefused" in result.stdout or "CredentialRefused" in result.stdout
+
+
+def test_a_step_that_is_not_done_is_wrong(sit: Sit):
+    """The RAO forgot a name: step 4, the screen, and exit code 1."""
+    desk = sit("idp:20")
+    world = (desk.folder.parent / "scm.yaml").read_text(encoding="utf-8")
+    assert "*.univ.example" in world
+    desk.rewrite('delegated_names: ["*.univ.example"]', 'delegated_names: ["*.univ.example", "www.elsewhere.example"]')
+    desk.file.write_text(
+        desk.file.read_text(encoding="utf-8") + "  - {name: www, names: [www.elsewhere.example]}\n", encoding="utf-8"
+    )
+    desk.run("apply", desk.folder, "--yes")
+
+    found = desk.document("check", "univ")
+
+    wrong = [one for one in found["steps"] if one["verdict"] == "wrong"]
+    assert [one["step"] for one in wrong] == [4]
+    assert "www.elsewhere.example" in wrong[0]["text"]
+    assert not found["good"]
+
+
+def test_from_here_warns_and_asks_first(sit: Sit):
+    """A refused attempt counts as a failed login, so nobody makes one by accident."""
+    desk = sit("idp:20")
+    before = len(desk.system.simulator.calls)
+
+    result = desk.run("check", "univ", "--from-here")
+
+    assert result.exit_code == 2
+    assert "failed login" in result.stderr
+    assert len(desk.system.simulator.calls) == before
+
+
+def test_to_be_let_in_from_here_is_wrong(sit: Sit):
+    """Without an access list whoever has the password can order from anywhere."""
+    result = sit("idp:20").run("check", "univ", "--from-here", "--yes")
+
+    assert result.exit_code == 1
+    assert "step 8" in result.stdout
+
+
+def test_to_be_refused_from_here_is_right(sit: Sit, tmp_path: Path):
+    """The access list names one address, and this is not it; one attempt, no second."""
+    desk = sit("idp:20")
+    desk.run("credential", "univ", "--stdin", stdin=f"drao-univ\n{CANARY}\nnren-a\n")
+    before = len(desk.system.simulator.calls)
+
+    found = desk.document("check", "univ", "--from-here", "--yes")
+
+    assert (found["outcome"], found["good"]) == ("refused", True)
+    assert "same to a wrong password" in found["text"]
+    assert len(desk.system.simulator.calls) == before + 1
+
+
+def test_an_unknown_delegation_starts_nothing(sit: Sit):
+    """A run that fails on its input pages somebody."""
+    desk = sit("idp:20")
+
+    assert desk.run("check", "typo").exit_code == 2
+    assert desk.document("status")["runs"] == []

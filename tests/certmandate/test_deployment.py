@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from typer.testing import CliRunner
+
+from certmandate.cli import app
+from certmandate.deployment import DeploymentMissing, find
+
+FOUND = """<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><DescribeStacksResult><Stacks>
+<member><StackName>certmandate</StackName><StackStatus>CREATE_COMPLETE</StackStatus>
+<CreationTime>2026-11-23T08:00:00Z</CreationTime>
+<Parameters><member><ParameterKey>ScmUrl</ParameterKey><ParameterValue>https://scm.example/api</ParameterValue></member>
+</Parameters><Outputs><member><OutputKey>StateMachineArn</OutputKey>
+<OutputValue>arn:aws:states:eu-west-3:123456789012:stateMachine:renewal</OutputValue></member></Outputs></member></Stacks>
+</DescribeStacksResult></DescribeStacksResponse>"""
+MISSING = """<ErrorResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><Error><Type>Sender</Type>
+<Code>ValidationError</Code><Message>Stack with id typo does not exist</Message></Error></ErrorResponse>"""
+
+
+class CloudFormation(BaseHTTPRequestHandler):
+    """Knows one stack."""
+
+    def do_POST(self) -> None:
+        asked = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        known = "StackName=certmandate" in asked
+        self.send_response(200 if known else 400)
+        self.end_headers()
+        self.wfile.write((FOUND if known else MISSING).encode())
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(autouse=True)
+def account(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """An account with nothing but CloudFormation, on loopback."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), CloudFormation)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    for name in (
+        "CERTMANDATE_OUTPUTS",
+        "CERTMANDATE_STACK",
+        "STACK",
+        "AWS_PROFILE",
+        "AWS_REGION",
+        "AWS_DEFAULT_REGION",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    nothing = tmp_path_factory.mktemp("aws") / "config"
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(nothing))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(nothing))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "operator")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "local")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+    yield
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_stack_is_found_by_its_name_with_outputs_and_parameters():
+    """Nobody copies ARNs; and SCM's address is a parameter, not an output."""
+    deployment = find(None, "eu-west-3", "certmandate")
+
+    assert deployment.fact("ScmUrl") == "https://scm.example/api"
+    assert deployment.region == "eu-west-3"
+
+
+def test_an_output_that_an_older_stack_lacks_is_named():
+    """The command is newer than what is deployed."""
+    with pytest.raises(DeploymentMissing, match=r"no output OrdersTable: deploy"):
+        find(None, "eu-west-3", "certmandate").fact("OrdersTable")
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--stack", "typo", "--region", "eu-west-3"), "'typo'"),
+        (("--profile", "typo"), "no profile 'typo'"),
+        ((), "--region"),
+    ],
+)
+def test_a_stack_that_is_not_found_says_what_to_do(options: tuple[str, ...], told: str):
+    """The commonest mistakes of all: another stack, another profile, no region."""
+    result = CliRunner().invoke(app, ["status", *options])
+
+    assert result.exit_code == 2
+    assert told in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_outputs_by_environment_must_be_what_local_up_prints(monkeypatch: pytest.MonkeyPatch):
+    """Half a line pasted into a shell."""
+    monkeypatch.setenv("CERTMANDATE_OUTPUTS", '{"StateMachineArn": ')
+
+    with pytest.raises(DeploymentMissing, match="certmandate local up"):
+        find(None, "eu-west-3", "certmandate")

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from tests.certmandate.desk import Desk, seated
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """An estate that refuses whatever the tests of this module apply."""
+    with seated(tmp_path_factory.mktemp("plan"), "idp:20", "www") as one:
+        yield one
+
+
+@pytest.fixture
+def text(desk: Desk) -> Iterator[None]:
+    """Put the delegation file back after the test."""
+    before = desk.file.read_text(encoding="utf-8")
+    yield
+    desk.file.write_text(before, encoding="utf-8")
+
+
+def test_a_plan_of_what_is_applied_changes_nothing(desk: Desk):
+    """`plan` is what a careful person runs first, and twice."""
+    found = desk.document("plan", desk.folder)
+
+    assert found["changes"] == []
+    assert found["unchanged"] == 3
+    assert {one["name"]: one["state"] for one in found["next_run"]} == {"idp": "fine", "www": "new"}
+
+
+@pytest.mark.usefixtures("text")
+def test_a_plan_says_field_by_field_and_why_the_next_run_acts(desk: Desk):
+    """What `apply` orders is seen before it is ordered."""
+    desk.rewrite("names: [idp.univ.example]", "names: [idp.univ.example, sso.univ.example]")
+
+    found = desk.document("plan", desk.folder)
+
+    assert found["changes"][0]["fields"] == {
+        "names": {"before": "idp.univ.example", "after": "idp.univ.example, sso.univ.example"}
+    }
+    assert {one["name"]: one["causes"] for one in found["next_run"]}["idp"] == ["names-changed"]
+    assert desk.certificate("idp").spec.names == ("idp.univ.example",)
+
+
+NO_ARN = "arn:aws:acm:eu-west-3:123456789012:certificate/00000000-0000-0000-0000-000000000000"
+FAULTS = {
+    "a policy that loops": ("profile_id: 1", "profile_id: 1\npolicy: {floor_days: 150}", "renew in a loop"),
+    "a name that is not delegated": ("idp.univ.example", "idp.elsewhere.example", "not delegated"),
+    "a region without ACM": (
+        "names: [idp.univ.example]",
+        'names: [idp.univ.example], stores: ["acm:eu-nowhere-9"]',
+        "no region",
+    ),
+    "an ARN that does not exist": (
+        "names: [idp.univ.example]",
+        f'names: [idp.univ.example], stores: ["acm:eu-west-3"], arns: {{eu-west-3: "{NO_ARN}"}}',
+        "certificates[0].arns",
+    ),
+    "an unknown field": ("profile_id: 1", "profile: 1", "unknown field"),
+    "no YAML": ("certificates:", "certificates: [", "is not YAML"),
+}
+
+
+@pytest.mark.usefixtures("text")
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_what_cannot_work_is_refused_whole(desk: Desk, fault: tuple[str, str, str]):
+    """Half an estate applied is worse than none: nobody knows which half."""
+    old, new, told = fault
+    before = desk.certificate("idp"), desk.certificate("www")
+    desk.rewrite("name: www,", "name: other,")
+    desk.rewrite(old, new)
+
+    result = desk.run("apply", desk.folder, "--yes")
+
+    assert result.exit_code == 2
+    assert told in result.stderr
+    assert "univ.yaml:" in result.stderr
+    assert (desk.certificate("idp"), desk.certificate("www")) == before
+    assert len(list(desk.book.every_certificate())) == 2
+
+
+@pytest.mark.usefixtures("text")
+def test_nothing_is_applied_without_a_yes(desk: Desk):
+    """Enter alone is a no, and so is a pipe with nothing in it."""
+    desk.rewrite("organisation: Université d'Exemple", "organisation: Other")
+
+    result = desk.run("apply", desk.folder)
+
+    assert result.exit_code == 2
+    assert "--yes" in result.stderr
+    assert desk.book.delegation("univ").delegation.organisation == "Université d'Exemple"

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from tests.certmandate.conftest import Sit
+from tests.certmandate.desk import OPEN_ORDER
+
+
+def test_the_end_stops_renewals_and_takes_the_credential(sit: Sit):
+    """Nothing may be ordered in the organisation's name from this moment; the audit rows stay."""
+    desk = sit("idp:20", "due:160", "www")
+
+    found = desk.document("retire", "univ", "--grace-days", "7", "--yes")
+
+    assert [one["certificate"] for one in found["still_valid"]] == ["due", "idp"]
+    assert all(one["serial"] and one["ssl_id"] for one in found["still_valid"])
+    assert list(desk.book.delegations()) == []
+    assert list(desk.book.every_certificate()) == []
+    assert len(desk.book.history("univ", "")) == 2
+    described = desk.system.aws.client("secretsmanager").describe_secret(SecretId="certmandate/univ")
+    assert described["DeletedDate"] > datetime.now(UTC) + timedelta(days=6)
+    assert desk.system.run().status == "SUCCEEDED"
+    assert desk.system.orders_posted() == 0
+
+
+def test_the_rao_is_told_what_to_undo(sit: Sit):
+    """Our side alone leaves an account that may still order."""
+    text = sit("idp:20").run("retire", "univ", "--yes").stdout
+
+    for part in ("Organization ACL", "DRAO SSL of department 7", "*.univ.example", "revoke"):
+        assert part in text
+
+
+def test_the_name_must_be_typed(sit: Sit):
+    """Nothing else in this product ends so much with one word."""
+    desk = sit("idp:20")
+
+    assert desk.run("retire", "univ", stdin="unvi\n").exit_code == 2
+    assert desk.run("retire", "univ").exit_code == 2
+    assert list(desk.book.delegations()) == ["univ"]
+    assert desk.run("retire", "univ", stdin="univ\n").exit_code == 0
+
+
+def test_no_end_while_an_order_is_open(sit: Sit):
+    """SCM may issue it any minute; its key would be gone."""
+    desk = sit("idp", scm=OPEN_ORDER)
+
+    result = desk.run("retire", "univ", "--yes")
+
+    assert (result.exit_code, "close-order" in result.stderr) == (1, True)
+    assert desk.certificate("idp").order
+    assert desk.secret()
+
+
+def test_an_end_that_was_interrupted_goes_on(sit: Sit):
+    """Killed between the order book and the secret: the credential must not stay."""
+    desk = sit("idp:20")
+    desk.run("retire", "univ", "--yes")
+    secrets = desk.system.aws.client("secretsmanager")
+    secrets.restore_secret(SecretId="certmandate/univ")
+
+    found = desk.document("retire", "univ", "--yes")
+
+    assert [one["certificate"] for one in found["still_valid"]] == ["idp"]
+    assert "DeletedDate" in secrets.describe_secret(SecretId="certmandate/univ")
+
+
+def test_an_end_can_be_undone_within_the_grace_time(sit: Sit):
+    """Retired by mistake, or the mandate was prolonged at the last minute: nothing is ordered anew."""
+    desk = sit("idp:20")
+    before = desk.certificate("idp").served
+    assert before
+    desk.run("retire", "univ", "--yes")
+
+    assert desk.document("retire", "univ", "--undo")["credential_restored"]
+    assert desk.run("apply", desk.folder, "--yes").exit_code == 0
+    assert desk.run("adopt", "univ/idp", "--ssl-id", str(before.ssl_id), "--yes").exit_code == 0
+    assert desk.document("status")["certificates"][0]["state"] == "fine"
+    assert desk.run("retire", "univ", "--undo").exit_code == 2
+
+
+def test_what_never_was_cannot_end(sit: Sit):
+    """A typing error must not look like success."""
+    assert sit("idp:20").run("retire", "typo", "--yes").exit_code == 2
