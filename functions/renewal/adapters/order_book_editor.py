@@ -42,9 +42,7 @@ class OrderBookEditor:
             self._insist(path, stored.get(path), partial(spec_updated, spec, now=now))
 
     def _apply_delegation(self, delegation: Delegation, now: datetime) -> None:
-        change = (
-            "SET #spec = :spec, #action = :action, #next_action_at = if_not_exists(#next_action_at, :now)"
-        )
+        change = "SET #spec = :spec, #action = :action, #next_action_at = if_not_exists(#next_action_at, :now)"
         values = {
             "spec": items.delegation_spec(delegation),
             "action": items.DELEGATION,
@@ -121,9 +119,7 @@ class OrderBookEditor:
             msg = f"'{delegation}' still has certificates: {names}; remove them first"
             raise InvalidDelegation(msg)
         try:
-            self._table.transact(
-                deleted(items.delegation_key(delegation), condition="attribute_exists(#item)")
-            )
+            self._table.transact(deleted(items.delegation_key(delegation), condition="attribute_exists(#item)"))
         except ConditionFailed:
             raise unknown(delegation) from None
 
@@ -137,8 +133,6 @@ class OrderBookEditor:
     def remove_replacement(self, replacement: Replacement) -> None:
         """Withdraw a standing order. Harmless when there is none."""
         try:
-            self._table.transact(
-                deleted(items.replacement_key(replacement), condition="attribute_exists(#item)")
-            )
+            self._table.transact(deleted(items.replacement_key(replacement), condition="attribute_exists(#item)"))
         except ConditionFailed:
             return

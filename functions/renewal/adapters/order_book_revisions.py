@@ -70,14 +70,10 @@ def _status(certificate: ManagedCertificate) -> dict[str, Any]:
     }
 
 
-def _changed(
-    spec: CertificateSpec, attributes: Mapping[str, Any], seen: Mapping[str, Any], condition: str
-) -> Request:
+def _changed(spec: CertificateSpec, attributes: Mapping[str, Any], seen: Mapping[str, Any], condition: str) -> Request:
     """Set the attributes that have a value and remove those that are None."""
     values = {name: value for name, value in attributes.items() if value is not None}
     change = "SET " + ", ".join(f"#{name} = :{name}" for name in values)
     if absent := [f"#{name}" for name in attributes if name not in values]:
         change += f" REMOVE {', '.join(absent)}"
-    return updated(
-        certificate_key(spec.delegation, spec.name), change, {**values, **seen}, condition=condition
-    )
+    return updated(certificate_key(spec.delegation, spec.name), change, {**values, **seen}, condition=condition)

@@ -72,9 +72,7 @@ class Table:
 
     @translated("dynamodb:BatchGetItem")
     def _batch_get(self, keys: list[Request]) -> tuple[list[Item], list[Request]]:
-        answer: Any = self._client.batch_get_item(
-            RequestItems={self._name: {"Keys": keys, "ConsistentRead": True}}
-        )
+        answer: Any = self._client.batch_get_item(RequestItems={self._name: {"Keys": keys, "ConsistentRead": True}})
         left = answer.get("UnprocessedKeys", {}).get(self._name, {}).get("Keys", [])
         return [_plain(item) for item in answer["Responses"].get(self._name, [])], left
 
@@ -138,9 +136,7 @@ class Table:
 
     def transact(self, *writes: Request) -> None:
         """Make all of *writes* or none. Raises ConditionFailed."""
-        codes = self._transact(
-            [{kind: {"TableName": self._name} | write[kind]} for write in writes for kind in write]
-        )
+        codes = self._transact([{kind: {"TableName": self._name} | write[kind]} for write in writes for kind in write])
         if "ConditionalCheckFailed" in codes:
             raise ConditionFailed
         if codes:

@@ -133,6 +133,12 @@ def test_a_renewal_is_brought_forward_to_before_a_lapse(
     assert causes(age, lapses_in) == expected
 
 
+def test_what_was_stored_in_view_of_a_lapse_is_not_brought_forward_by_it() -> None:
+    """A certificate of twelve days is half through before the validation lapses that hurried it."""
+    assert causes(6, 1, days=12) == ()
+    assert causes(7, 1, days=14) == (Cause.DCV_LAPSING,)
+
+
 def test_a_new_certificate_is_not_brought_forward() -> None:
     """It is due as it is."""
     assert decide(managed(), NOW, dcv_lapses=in_days(3)).causes == (Cause.NEW,)
