@@ -29,8 +29,8 @@ ASSUMPTIONS = (
         "changed, brought forward or ordered by hand."
     ),
     (
-        "Delegated entries are validated by themselves (a star with the name below it), on the day of the first order that "
-        "needs a fresh validation. Where the RAO validates a parent domain, there is less to do."
+        "Delegated entries are validated by themselves (a star with the name below it), on the day of the first order "
+        "that needs a fresh validation. Where the RAO validates a parent domain, there is less to do."
     ),
     "An organisation is validated on the day of the first order that needs it.",
     "A re-import counts as an import into ACM; AWS does not say that it does not.",
