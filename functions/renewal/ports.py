@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from renewal.domain.certificate import Chain
+from renewal.domain.credential import Credential
 from renewal.domain.delegation import CertificateSpec, Delegation, Profile
 from renewal.domain.finding import Finding
 from renewal.domain.keypair import KeyPair
@@ -121,15 +122,6 @@ class ExactAccounts(Protocol):
 
     def authority(self, credential: Credential) -> CertificateAuthority:
         """Return SCM as it sees it, without asking it yet. Raises CredentialMissing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """One stored version of a delegation's credential."""
-
-    version: str
-    members: Mapping[str, str] = field(repr=False)
-    """`login`, `password`, …: all that is stored, also what the rotation does not know."""
 
 
 class CredentialVault(Protocol):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from renewal.adapters.aws import translated
 from renewal.adapters.secrets import ABSENT, document_of
+from renewal.domain.credential import Credential
 from renewal.domain.errors import CredentialMissing
-from renewal.ports import Credential
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager.client import SecretsManagerClient

@@ -28,9 +28,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from random import Random
 
+from renewal.domain.credential import Credential
 from renewal.domain.errors import CredentialRefused, InvalidRequest, PasswordPolicyRefused
 from renewal.domain.password import PasswordForm, form_for, forms
-from renewal.ports import Clock, Credential, CredentialVault, ExactAccounts, OrderBook
+from renewal.ports import Clock, CredentialVault, ExactAccounts, OrderBook
 
 NOTHING_TO_DO = "no password: an OAuth2 client needs no rotation"
 REFUSED = (

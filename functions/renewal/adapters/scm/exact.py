@@ -8,8 +8,9 @@ from renewal.adapters.scm.account import Account
 from renewal.adapters.scm.authentication import HeaderLogin
 from renewal.adapters.scm.client import ScmClient
 from renewal.adapters.scm.credential import PasswordCredential, credential_from
+from renewal.domain.credential import Credential
 from renewal.domain.errors import CredentialMissing
-from renewal.ports import CertificateAuthority, Credential, ExactAccounts
+from renewal.ports import CertificateAuthority, ExactAccounts
 
 
 class ExactScmAccounts(ExactAccounts):
