@@ -13,9 +13,9 @@ from renewal.domain.errors import PlanUnreadable
 from renewal.domain.order import ManagedCertificate, Served
 from renewal.ports import Clock, DelegationRecord, FinishedOrder, Inspection, OrderBook, RunArchive
 from renewal.steps.inspect_delegation import FOUND_BY_INSPECTION, decide_with
+from renewal.steps.measures import CREDENTIAL_ERRORS, measures
 from renewal.steps.outcomes import CertificateOutcome, Failure, Outcomes, read_outcomes
 
-CREDENTIAL_ERRORS = frozenset({"CredentialRefused", "AddressRefused"})
 BEFORE_LOGIN = frozenset({"MandateEnded", "CredentialMissing"})
 """Errors of delegations for which SCM was not asked at all."""
 MISSING = "the run left no result for this delegation"
@@ -53,6 +53,7 @@ class Report:
             "outcome": outcome,
             "reason": facts["reason"],
             "dry_run": facts["dry_run"],
+            "is_daily": not (facts["narrowed"] or facts["dry_run"] or facts["open_orders_only"]),
             "counts": dict(counts),
             "common_cause": common_cause,
             "delegations": delegations,
@@ -64,7 +65,7 @@ class Report:
             "outcome": outcome,
             "counts": dict(counts),
             "report": key,
-            "metrics": _metrics(rows, delegations, now),
+            "metrics": measures(report, now),
         }
 
     def _outcomes(self, run_id: str) -> Outcomes:
@@ -122,6 +123,7 @@ class Report:
             "names": list(spec.names),
             "outcome": outcome,
             "reason": _reason(certificate, planned if outcome != "not-due" else None, ended, now),
+            "ordered_at": certificate.order.opened_at.isoformat() if certificate.order else "",
             "ssl_id": (did and did.ssl_id) or (served.ssl_id if served else None),
             "old_serial": ended.previous_serial
             if ended
@@ -267,25 +269,3 @@ def _common_cause(delegations: list[Row]) -> str:
         f"SCM refused all {len(refused)} accounts at once: that is the address we come from, "
         f"not {len(refused)} passwords. Compare it with the /32 in the access lists (runbook: AddressRefused)"
     )
-
-
-def _metrics(rows: list[Row], delegations: list[Row], now: datetime) -> dict[str, float]:
-    """Numbers for the alarms, by the metrics' names; all are plain counts but LeastDaysToExpiry."""
-    counts = Counter(row["outcome"] for row in rows)
-    left = [_days_left(row, now) for row in rows if row["not_after"]]
-    metrics = {
-        "RunCompleted": 1.0,
-        "CertificatesRenewed": float(counts["renewed"]),
-        "CertificatesPending": float(counts["pending"]),
-        "CertificatesFailed": float(counts["failed"] + counts["held"]),
-        "CertificatesDeferred": float(counts["deferred"]),
-        "DelegationsFailed": float(sum(1 for one in delegations if one["error"])),
-        "CredentialsRefused": float(sum(1 for one in delegations if one["error"] in CREDENTIAL_ERRORS)),
-    }
-    if left:
-        metrics["LeastDaysToExpiry"] = min(left)
-    return metrics
-
-
-def _days_left(row: Row, now: datetime) -> float:
-    return round((datetime.fromisoformat(row["not_after"]) - now).total_seconds() / 86_400, 2)
