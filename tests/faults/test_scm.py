@@ -1,0 +1,100 @@
+"""SCM in bad shape: a named error or the right result, and nothing unverified is stored."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from campaign.cases import Case, play, record
+from campaign.evidence import gather
+from campaign.fuzz import play as play_spoilt
+from campaign.invariants import ALWAYS, violations
+from campaign.scenarios import DELEGATION, PARIS, SCENARIOS, credential, specification, world
+from campaign.stage import Run, Stage
+from campaign.strikes import SCM_FAULTS, Mode
+from renewal.domain.delegation import S3
+from scm_simulator import Dials
+
+SEED = 4711
+SCENARIO = SCENARIOS[1]
+BAD_CERTIFICATES = {
+    "wrong_key": ({"wrong_key": True}, "CertificateMismatch"),
+    "missing_name": ({"missing_name": True}, "CertificateMismatch"),
+    "not_yet_valid": ({"starts_in_days": 3}, "CertificateMismatch"),
+    "longer_than_asked": ({"validity_days": 400}, "CertificateMismatch"),
+    "not_for_servers": ({"server_auth": False}, "CertificateMismatch"),
+    "chain_of_another_ca": ({"chain": "other"}, "ChainBroken"),
+    "no_chain": ({"chain": "leaf-only"}, "ChainBroken"),
+}
+
+pytestmark = pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    """One stage for all of this module."""
+    with Stage() as one:
+        yield one
+
+
+@pytest.mark.parametrize("mode", [*SCM_FAULTS, Mode.ANSWERS_LOST], ids=lambda mode: mode.value)
+def test_every_fault_of_scm_is_survived(stage: Stage, mode: Mode) -> None:
+    """At one call chosen by the seed; `make campaign` plays every fault at every call."""
+    calls = [one for one in record(stage, SCENARIO) if one.service == "scm"]
+    place = random.Random(f"{SEED} {mode.value}").choice(calls)  # noqa: S311
+
+    outcome = play(stage, Case(SCENARIO, place, mode))
+
+    assert outcome.has_hit
+    assert not outcome.violations, (str(place), outcome.violations)
+
+
+@pytest.mark.parametrize("seed", range(SEED, SEED + 4))
+def test_a_spoilt_answer_is_no_certificate(stage: Stage, seed: int) -> None:
+    """Bytes flipped, members dropped or of another type, certificates swapped."""
+    what, found = play_spoilt(stage, SCENARIOS[seed % len(SCENARIOS)], seed)
+
+    assert not found, (what, found)
+
+
+@pytest.mark.parametrize("bad", BAD_CERTIFICATES)
+def test_a_certificate_that_is_not_as_asked_is_not_stored(stage: Stage, bad: str) -> None:
+    """SCM delivers it with a 200; every check is ours. The order stays open, so nothing is ordered again."""
+    dials, error = BAD_CERTIFICATES[bad]
+
+    run = _run(stage, **dials)
+    stage.daily_run()
+
+    evidence = gather(stage)
+    assert run.status == "FAILED"
+    assert [row["error"] for row in (run.report or {})["certificates"]] == [error]
+    assert not evidence.acm
+    assert not list(evidence.folders())
+    assert len(evidence.scm) == 1
+    assert violations(evidence, ALWAYS) == []
+
+
+@pytest.mark.parametrize("outcome", ["declined", "rejected", "invalid"])
+def test_an_order_that_scm_ends_is_not_polled_for_ever(stage: Stage, outcome: str) -> None:
+    """It answers like a pending one; the details tell them apart, and a hold keeps the next order back."""
+    run = _run(stage, outcome=outcome)
+    stage.run()
+
+    evidence = gather(stage)
+    assert run.status == "FAILED"
+    assert [item["status"] for item in evidence.of_kind("finished")] == ["failed"]
+    assert len(evidence.scm) == 1
+    assert violations(evidence, ALWAYS) == []
+
+
+def _run(stage: Stage, **dials: Any) -> Run:
+    stage.begin(
+        world(),
+        [specification((S3, PARIS))],
+        {DELEGATION: credential()},
+        Dials(**{"issuance_polls": 0, **dials}),
+    )
+    return stage.run()

@@ -1,0 +1,69 @@
+"""Random histories of an estate: the quick profile; `make campaign` plays thousands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from campaign.histories import Histories, play_on
+from campaign.history import History, Violated, replay
+from campaign.invariants import ALWAYS
+from campaign.sabotage import SABOTAGES
+from campaign.stage import Stage
+
+Steps = list[tuple[str, Mapping[str, Any]]]
+
+KEPT: dict[str, Steps] = {
+    # A warm function remembered a refused credential for as long as it lived.
+    "an account is locked and unlocked": [("lock", {}), ("run", {})],
+    # The open order was dated 150 days ahead, and no run looked at it before that.
+    "an order opened by a wrong clock": [
+        ("scm_becomes", {"issuance_polls": 0, "issuance_seconds": 72_000.0}),
+        ("run_with_wrong_clock", {"hours": 3600}),
+    ],
+    # The refusal was noted 150 days ahead, and remembered until then.
+    "a refusal noted by a wrong clock": [("lock", {}), ("run_with_wrong_clock", {"hours": 3600})],
+}
+"""Histories that once failed."""
+
+pytestmark = pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    """One stage for all of this module."""
+    with Stage() as one:
+        yield one
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_a_history_that_failed_once_ends_well(stage: Stage, name: str) -> None:
+    """Each was found by the model."""
+    replay(stage, KEPT[name])
+
+
+def test_a_few_random_histories_violate_nothing(stage: Stage) -> None:
+    """Always the same few here, so that a failure is somebody's change."""
+    play_on(stage, 4, seed=20261123)
+
+    assert Histories.played >= 4
+
+
+def test_a_broken_product_is_found_by_the_model(stage: Stage) -> None:
+    """With a history that it can say in words."""
+    History(stage).run()
+    calls = stage.wire.crossed[stage.played.runs[-1].run_id]
+    enroll = next(i for i, one in enumerate(calls, 1) if one.operation == "POST /api/ssl/v1/enroll")
+    healthy, stage.environments.sabotage = stage.environments.sabotage, SABOTAGES["post-again"]
+    try:
+        with pytest.raises(Violated, match="2 orders with token"):
+            replay(stage, [("struck_run", {"mode": "reset after processing", "nth": enroll - 1})])
+    finally:
+        stage.environments.sabotage = healthy
+
+
+def test_every_invariant_says_what_it_holds() -> None:
+    """The sentence stands in docs/reliability.md and in every failure."""
+    assert all(invariant.__doc__ and invariant.__doc__.strip().endswith(".") for invariant in ALWAYS)
