@@ -47,7 +47,7 @@ class Desk:
     system: System
     folder: Path
 
-    def run(self, *arguments: str, stdin: str = "") -> Result:
+    def run(self, *arguments: object, stdin: str = "") -> Result:
         """Run one command; whatever it prints, the canary is not in it."""
         result = CliRunner().invoke(app, [str(one) for one in arguments], input=stdin, env={"COLUMNS": "200"})
         if result.exception is not None and not isinstance(result.exception, SystemExit):
@@ -55,7 +55,7 @@ class Desk:
         assert CANARY not in result.output
         return result
 
-    def document(self, *arguments: str, stdin: str = "") -> Any:
+    def document(self, *arguments: object, stdin: str = "") -> Any:
         """Run one command with --json; return what stands on standard output."""
         result = self.run(*arguments, "--json", stdin=stdin)
         return json.loads(_without_metrics(result.stdout))
@@ -85,6 +85,12 @@ class Desk:
         )
         return document
 
+    def store_wrong_password(self) -> None:
+        """As an operator would who mistyped it."""
+        document = json.dumps({**self.secret(), "password": CANARY})
+        client = self.system.aws.client("secretsmanager")
+        client.put_secret_value(SecretId="certmandate/univ", SecretString=document)
+
     @property
     def file(self) -> Path:
         return self.folder / "univ.yaml"
@@ -108,6 +114,7 @@ def seated(folder: Path, *certificates: str, scm: str = "dials: {issuance_polls:
     past = [PAST.format(name=one.split(":")[0], age=one.split(":")[1]) for one in certificates if ":" in one]
     issued = "certificates:\n" + "".join(past) if past else ""
     with started(write_estate(folder, *names, scm=scm + issued)) as system:
+        system.aws.handlers["RotatePasswordFunction"] = lambda _event, _context: None
         facts = {**parameters(os.environ["SCM_URL"], 0.0), **system.aws.outputs}
         with patch.dict(os.environ, {"CERTMANDATE_OUTPUTS": json.dumps(facts)}):
             yield Desk(system, folder / "delegations")

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 from tests.certmandate.conftest import Sit
-from tests.certmandate.desk import CANARY
 
 
 def test_a_delegation_in_order_is_told_step_by_step(sit: Sit):
@@ -24,7 +21,7 @@ def test_a_delegation_in_order_is_told_step_by_step(sit: Sit):
 def test_a_wrong_password_is_tried_once_and_named(sit: Sit):
     """SCM counts failed logins: a check that tries twice locks the account that it is to save."""
     desk = sit("idp:20")
-    desk.run("credential", "univ", "--stdin", stdin=f"drao-univ\n{CANARY}\nnren-a\n")
+    desk.store_wrong_password()
     before = len(desk.system.simulator.calls)
 
     result = desk.run("check", "univ")
@@ -73,10 +70,10 @@ def test_to_be_let_in_from_here_is_wrong(sit: Sit):
     assert "step 8" in result.stdout
 
 
-def test_to_be_refused_from_here_is_right(sit: Sit, tmp_path: Path):
+def test_to_be_refused_from_here_is_right(sit: Sit):
     """The access list names one address, and this is not it; one attempt, no second."""
     desk = sit("idp:20")
-    desk.run("credential", "univ", "--stdin", stdin=f"drao-univ\n{CANARY}\nnren-a\n")
+    desk.store_wrong_password()
     before = len(desk.system.simulator.calls)
 
     found = desk.document("check", "univ", "--from-here", "--yes")

@@ -68,15 +68,21 @@ def test_without_a_terminal_nobody_is_asked(desk: Desk):
     assert (result.exit_code, "--stdin" in result.stderr) == (2, True)
 
 
-def test_a_password_is_rotated_where_the_stack_can(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+def test_a_password_is_rotated_from_then_on(desk: Desk):
     """Passwords live for 90 days; whoever stores one must not have to remember."""
-    functions = desk.system.aws.client("lambda").list_functions()["Functions"]
-    outputs = {**desk.system.aws.outputs, ROTATION_OUTPUT: functions[0]["FunctionArn"]}
-    monkeypatch.setenv("CERTMANDATE_OUTPUTS", json.dumps(outputs))
-
     found = desk.document("credential", "univ", "--stdin", stdin=f"drao-univ\n{CANARY}\nnren-a\n")
 
-    secrets = desk.system.aws.client("secretsmanager")
-    described = secrets.describe_secret(SecretId="certmandate/univ")
+    described = desk.system.aws.client("secretsmanager").describe_secret(SecretId="certmandate/univ")
     assert found["rotation_days"] == 60
-    assert described["RotationLambdaARN"] == functions[0]["FunctionArn"]
+    assert described["RotationLambdaARN"] == desk.system.aws.outputs[ROTATION_OUTPUT]
+    assert described["RotationRules"]["AutomaticallyAfterDays"] == 60
+
+
+def test_a_stack_without_rotation_says_who_has_to_remember(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    """An older stack: the password expires in silence, unless somebody is told now."""
+    outputs = {name: value for name, value in desk.system.aws.outputs.items() if name != ROTATION_OUTPUT}
+    monkeypatch.setenv("CERTMANDATE_OUTPUTS", json.dumps(outputs))
+
+    result = desk.run("credential", "univ", "--stdin", stdin=f"drao-univ\n{CANARY}\nnren-a\n")
+
+    assert "change it before it expires" in result.stdout

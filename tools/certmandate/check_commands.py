@@ -151,7 +151,11 @@ def _log_in(deployment: Deployment, delegation: str) -> None:
     from renewal.adapters.scm.connection import new_http_client
     from renewal.adapters.secrets import SecretsManagerCredentials
 
-    credentials = SecretsManagerCredentials(deployment.client("secretsmanager"), deployment.fact("SecretPrefix"))
+    class OnlyCurrent(SecretsManagerCredentials):
+        def pending(self, delegation: str) -> None:  # noqa: ARG002 - a rotation's would be a second failed login
+            return None
+
+    credentials = OnlyCurrent(deployment.client("secretsmanager"), deployment.fact("SecretPrefix"))
     with new_http_client() as http:
         accounts = ScmAccounts(
             credentials,

@@ -11,7 +11,17 @@ import typer
 
 from certmandate import sheet
 from certmandate.completion import delegation_names
-from certmandate.deployment import Deployment, JsonOption, ProfileOption, Refused, RegionOption, StackOption, deployed
+from certmandate.deployment import (
+    Deployment,
+    JsonOption,
+    ProfileOption,
+    Refused,
+    RegionOption,
+    StackOption,
+    Stopped,
+    aws_sentence,
+    deployed,
+)
 from certmandate.output import printer
 from renewal.domain.request import NAME
 
@@ -161,12 +171,23 @@ def _rotation(deployment: Deployment, client: Any, name: str, document: Mapping[
     if not function:
         text = "This stack does not rotate passwords: change it before it expires; `certmandate status` says when."
         return {"rotation_days": None, "rotation_text": text}
-    rules = {"ScheduleExpression": f"rate({ROTATE_EVERY_DAYS} days)"}
-    client.rotate_secret(SecretId=name, RotationLambdaARN=function, RotationRules=rules, RotateImmediately=False)
+    _set_rotation(client, name, function)
     text = (
         f"It is changed every {ROTATE_EVERY_DAYS} days from now on. SCM sends a notice then: tell the RAO beforehand."
     )
     return {"rotation_days": ROTATE_EVERY_DAYS, "rotation_text": text}
+
+
+def _set_rotation(client: Any, name: str, function: str) -> None:
+    """Secrets Manager tries the function at once with one login, and rotates when the days are over."""
+    from botocore.exceptions import ClientError
+
+    rules = {"AutomaticallyAfterDays": ROTATE_EVERY_DAYS}
+    try:
+        client.rotate_secret(SecretId=name, RotationLambdaARN=function, RotationRules=rules, RotateImmediately=False)
+    except ClientError as error:
+        msg = f"{name} is stored, but its rotation is not set: {aws_sentence(error)} Store it once more later"
+        raise Stopped(msg) from None
 
 
 def _stop_rotation(client: Any, name: str) -> None:
