@@ -15,7 +15,8 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/build/sam
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check format simulator build package-size requirements clean
+.PHONY: help setup run test check checkov format simulator campaign build package-size package rehearse \
+    deploy-network deploy requirements clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name does; do printf '  make %-14s %s\n' "$$name" "$$does"; done
@@ -39,12 +40,18 @@ check: .venv/.dev .venv-sam/.sam ## the whole static gate
 	$(BIN)/python -m gate.asl template.yaml
 	$(SAM) validate --lint
 
+checkov: .venv-checkov/.checkov ## both templates against checkov; every skip has its reason
+	.venv-checkov/bin/checkov --config-file infra/checkov.yaml
+
 format: .venv/.dev ## let ruff format and repair what it safely can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
 simulator: .venv/.run ## a stand-in for Sectigo Certificate Manager, served until stopped
 	$(BIN)/python -m scm_simulator
+
+campaign: .venv/.dev ## kill a run at every call it makes, in every way, and look at what is left: minutes
+	$(BIN)/python -m campaign
 
 # sam build wants the very version of `Runtime:` on its PATH; pyenv may have it without having selected it.
 RUNTIME = $(firstword $(foreach python,$(shell command -v python3.13) $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python3.13),$(if \
@@ -58,6 +65,19 @@ build: .venv-sam/.sam .venv/.run ## what a deployment would upload, for arm64, m
 package-size: build .venv/.run ## the zipped size of what `make build` made, against its limits
 	$(BIN)/python -m gate.package_size .aws-sam/build
 
+package: build ## bundles with the same bytes on every machine, their sums and their parts, in build/package
+	$(BIN)/python -m stack.package .aws-sam/build build/package
+	$(BIN)/python -m stack.sbom > build/package/sbom.json
+
+rehearse: build .venv-awscli/.awscli ## the built bundles alone on their import path, driven by the public AWS CLI
+	$(BIN)/python -m stack.rehearsal --build .aws-sam/build --aws .venv-awscli/bin/aws --python $(RUNTIME)
+
+deploy-network: .venv/.run .venv-sam/.sam ## show the network's plan, ask, deploy (PARAMETERS="Name=value …")
+	$(BIN)/python -m stack.deploy network --stack certmandate-network --template infra/network.yaml --parameters '$(PARAMETERS)'
+
+deploy: package ## show the application's plan, ask, deploy (PARAMETERS="Name=value …")
+	$(BIN)/python -m stack.deploy application --stack certmandate --template build/package/template.yaml --parameters '$(PARAMETERS)'
+
 COMPILE = UV_CUSTOM_COMPILE_COMMAND='make requirements' $(BIN)/uv pip compile --quiet --generate-hashes $(UPGRADE)
 
 requirements: .venv/.dev ## pin requirements/*.in anew (UPGRADE=--upgrade for the newest of everything)
@@ -65,13 +85,15 @@ requirements: .venv/.dev ## pin requirements/*.in anew (UPGRADE=--upgrade for th
 	$(COMPILE) --python-version 3.11 --universal -c infra/dependencies/requirements.txt requirements/run.in -o requirements/run.txt
 	$(COMPILE) --python-version 3.11 --universal -c requirements/run.txt requirements/dev.in -o requirements/dev.txt
 	$(COMPILE) --python-version 3.11 --universal requirements/sam.in -o requirements/sam.txt
+	$(COMPILE) --python-version 3.11 --universal requirements/checkov.in -o requirements/checkov.txt
+	$(COMPILE) --python-version 3.11 --universal requirements/awscli.in -o requirements/awscli.txt
 
 clean: ## remove all that these targets made
-	rm -rf .venv .venv-sam .aws-sam build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-sam .venv-checkov .venv-awscli .aws-sam build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 # ---- What the targets above stand on: an environment, and a stamp for each list of packages in it --------------------
 
-.venv/bin/python .venv-sam/bin/python:
+.venv/bin/python .venv-sam/bin/python .venv-checkov/bin/python .venv-awscli/bin/python:
 	@test -n "$(PYTHON)" && $(PYTHON) $(IS_SUPPORTED) || { echo "make: Python 3.11 to 3.14 is needed, and" \
 	    "$(or $(PYTHON),python3) is not one. Install it, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.13" >&2; exit 1; }
 	$(PYTHON) -m venv $(@D:/bin=)
@@ -88,6 +110,10 @@ clean: ## remove all that these targets made
 	@touch $@
 
 .venv-sam/.sam: requirements/sam.txt | .venv-sam/bin/python
-	@echo 'Installing requirements/sam.txt into .venv-sam'
-	@.venv-sam/bin/python $(HASHED) requirements/sam.txt
+.venv-checkov/.checkov: requirements/checkov.txt | .venv-checkov/bin/python
+.venv-awscli/.awscli: requirements/awscli.txt | .venv-awscli/bin/python
+
+.venv-sam/.sam .venv-checkov/.checkov .venv-awscli/.awscli:
+	@echo 'Installing $< into $(@D)'
+	@$(@D)/bin/python $(HASHED) $<
 	@touch $@
