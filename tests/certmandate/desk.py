@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from click.testing import Result
 from tests.workflow.conftest import write_estate
 from tests.workflow.system import System, started
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from certmandate.cli import app
 from local.run import parameters
