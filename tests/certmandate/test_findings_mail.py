@@ -45,6 +45,25 @@ def test_a_finding_that_nobody_has_words_for_is_quoted() -> None:
     _, body = mail("fr", FINDINGS[3])
 
     assert "Un point de la délégation n'est pas en ordre" in body
+    assert "unheard of" in body
+
+
+def test_what_only_the_operator_can_do_does_not_ask_the_rao_for_anything() -> None:
+    """Somebody who forwards the whole list must not alarm anybody."""
+    subject, body = mail("en", FINDINGS[2])
+
+    assert subject.endswith("for your information")
+    assert "Who: the operator, nothing for you to do" in body
+
+
+def test_an_address_that_the_file_does_not_have_is_not_made_up() -> None:
+    """The guide has it in any case."""
+    finding = Finding("AddressRefused", "error", "rao", "…")
+    found = record(finding, delegation=replace(DELEGATION, address=""))
+
+    assert (
+        "our address (it stands in the guide) and" in findings_mail(found, [finding], NOW.date(), language("en")).body
+    )
 
 
 def test_an_organisations_name_cannot_add_a_header() -> None:

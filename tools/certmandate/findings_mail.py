@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from certmandate.language import Language
+from certmandate.language import Language, plain
 from renewal.domain.finding import Finding
 from renewal.ports import DelegationRecord
 
@@ -50,6 +50,11 @@ def findings_mail(record: DelegationRecord, findings: Iterable[Finding], day: da
     return Mail(delegation.rao_email, _subject(delegation.organisation, listed, language), "\n\n".join(parts) + "\n")
 
 
+def told_values(record: DelegationRecord, language: Language) -> dict[str, object]:
+    """Return what stands for the placeholders in the words of findings."""
+    return {"address": record.delegation.address or language.text("mail.no_address")}
+
+
 def names_in(finding: Finding) -> tuple[str, ...]:
     """Return the domain names that the finding's sentence is about, each once."""
     return tuple(dict.fromkeys(_NAME.findall(finding.text)))
@@ -59,7 +64,7 @@ def _subject(organisation: str, findings: tuple[Finding, ...], language: Languag
     """One line whatever stands in the organisation's name: a line feed would begin another header."""
     kind, day = "none", ""
     if findings:
-        acting = [one for one in findings if one.severity != "info"]
+        acting = [one for one in findings if one.severity != "info" and one.actor == "rao"]
         days = [one.due for one in acting if one.due]
         kind = "info" if not acting else "now" if len(days) < len(acting) else "urgent"
         day = language.day(min(days)) if kind == "urgent" else ""
@@ -69,13 +74,12 @@ def _subject(organisation: str, findings: tuple[Finding, ...], language: Languag
 def _item(number: int, finding: Finding, record: DelegationRecord, language: Language) -> Iterator[str]:
     words = language.at("findings")
     told = words.get(finding.code, words["unknown"])
-    values = {"address": record.delegation.address or "/32"}
     yield f"{number}. {told['what']}"
     for key, value in (
         ("certificate", finding.certificate),
         ("names", ", ".join(names_in(finding))),
-        ("detail", _detail(finding)),
-        ("do", told["do"].format_map(values)),
+        ("detail", _detail(finding, words)),
+        ("do", plain(told["do"], told_values(record, language))),
         ("where", finding.screen),
         ("when", language.day(finding.due) if finding.due else language.text("mail.now")),
         ("who", language.text(f"mail.{finding.actor}") if finding.actor != "rao" else ""),
@@ -84,9 +88,9 @@ def _item(number: int, finding: Finding, record: DelegationRecord, language: Lan
             yield f"   {language.text(f'mail.{key}')}{language.texts['colon']}{value}"
 
 
-def _detail(finding: Finding) -> str:
+def _detail(finding: Finding, known: Container[str]) -> str:
     pattern = _DETAILS.get(finding.code)
     if pattern is None:
-        return finding.text if finding.code in _QUOTED else ""
+        return finding.text if finding.code in _QUOTED or finding.code not in known else ""
     match = pattern.search(finding.text)
     return match[1] if match else finding.text

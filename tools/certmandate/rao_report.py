@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
+from certmandate.findings_mail import names_in, told_values
 from certmandate.html_page import html
 from certmandate.language import CODES, Language, languages
 from renewal.domain.finding import Finding
@@ -216,6 +217,7 @@ def page(report: RaoReport) -> str:
         report=report,
         values={one.code: _values(report, one) for one in languages()},
         words=dict(zip(CODES, (one.texts["findings"] for one in languages()), strict=True)),
+        names_in=names_in,
         today=report.made_at.date(),
     )
 
@@ -230,5 +232,4 @@ def _values(report: RaoReport, language: Language) -> Mapping[str, object]:
         "day": language.day(report.made_at.date()),
         "prefix": COMMENT_PREFIX.strip(),
         "contact": language.text("report.proof.contact"),
-        "address": delegation.address or "/32",
-    }
+    } | told_values(report.record, language)
