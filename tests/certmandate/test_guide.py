@@ -68,6 +68,12 @@ def test_a_star_over_the_whole_organisation_is_called_wide() -> None:
     assert "This is wide" not in made()
 
 
+def test_a_parent_domain_is_named_only_where_somebody_might_delegate_it_in_vain() -> None:
+    """What is delegated itself is not said to be of no use, and nobody delegates a top-level domain."""
+    assert "parent domain <code>univ.example</code>" in made()
+    assert "parent domain" not in made(certificates={"www": ("univ.example",)}, delegate=())
+
+
 def test_the_page_asks_for_nothing_from_outside() -> None:
     """It is opened from a mail: no tracking, no font, no script."""
     page = made()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -37,6 +37,7 @@ def guide(found: Onboarding, today: date) -> str:
         "guide.html.j2",
         values={code: _values(found, today, code) for code in CODES},
         entries=entries,
+        parent=_parent(entries),
         steps=[(step.value, "operator" if step in _BY_OPERATOR else "rao") for step in Step],
         fields=_fields(found),
         account_fields=_account_fields(found),
@@ -55,6 +56,13 @@ def _entry(name: str, found: Onboarding) -> Entry:
     needing = (spec.name for spec in found.specification.certificates if any(permits(name, one) for one in spec.names))
     wide = is_wildcard(name) and len(base.split(".")) <= _WIDE
     return Entry(name, base, is_wildcard(name), wide, tuple(needing))
+
+
+def _parent(entries: Sequence[Entry]) -> str:
+    """A domain that somebody might delegate instead, to no avail; empty when there is none."""
+    delegated = {entry.base for entry in entries}
+    parents = (entry.base.partition(".")[2] for entry in entries)
+    return next((parent for parent in parents if "." in parent and parent not in delegated), "")
 
 
 def _values(found: Onboarding, today: date, code: str) -> Mapping[str, object]:
