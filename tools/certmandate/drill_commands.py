@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -12,7 +11,17 @@ import typer
 from rich.text import Text
 
 from certmandate import sheet
-from certmandate.deployment import Deployment, JsonOption, ProfileOption, Refused, RegionOption, StackOption, deployed
+from certmandate.deployment import (
+    Deployment,
+    JsonOption,
+    ProfileOption,
+    Refused,
+    RegionOption,
+    StackOption,
+    Stopped,
+    aws_sentence,
+    deployed,
+)
 from certmandate.estate_commands import YesOption, confirm
 from certmandate.output import NEEDS_PERSON, printer
 
@@ -107,9 +116,15 @@ def _looked_for(cloudwatch: Any, names: list[str], begun: datetime, wait_seconds
 
 
 def _notice(cloudwatch: Any, name: str, begun: datetime) -> str:
-    answer: Mapping[str, Any] = cloudwatch.describe_alarm_history(
-        AlarmName=name, HistoryItemType="Action", StartDate=begun - timedelta(seconds=5), EndDate=datetime.now(UTC)
-    )
+    from botocore.exceptions import ClientError
+
+    span = {"StartDate": begun - timedelta(seconds=5), "EndDate": datetime.now(UTC)}
+    try:
+        answer = cloudwatch.describe_alarm_history(AlarmName=name, HistoryItemType="Action", **span)
+    except (ClientError, NotImplementedError) as error:
+        told = aws_sentence(error) if isinstance(error, ClientError) else "the AWS of `local up` keeps none"
+        msg = f"the alarms' history cannot be read, so it is not known whether a notice left: {told[:200]}"
+        raise Stopped(msg) from None
     return next((str(one["HistorySummary"]) for one in answer["AlarmHistoryItems"]), "")
 
 

@@ -198,6 +198,8 @@ def _page(plan: Plan, *, prune: bool) -> list[RenderableType]:
     parts += [_line(one) for change in plan.edits for one in _lines(change)]
     if plan.removals:
         parts.append(sheet.heading("No file has these any more" + ("" if prune else "; --prune would remove them")))
+        if any("/" not in one.path for one in plan.removals):
+            parts.append(Text("  --prune only forgets a delegation; `certmandate retire` ends it, credential and all"))
         parts += [_line(one) for change in plan.removals for one in _lines(change)]
     parts += sheet.bullets("Look twice", plan.warnings)
     if not plan.edits and not plan.removals:
