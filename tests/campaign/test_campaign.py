@@ -57,7 +57,9 @@ def test_the_boundaries_are_those_of_the_run(stage: Stage) -> None:
 
 def test_posting_again_after_a_lost_answer_is_seen(stage: Stage) -> None:
     """The protection that is the whole point: without the look at SCM there are two orders."""
-    outcome = _sabotaged(stage, "post-again", "s3, first, immediate", "scm", "POST /api/ssl/v1/enroll", Mode.ANSWERS_LOST)
+    outcome = _sabotaged(
+        stage, "post-again", "s3, first, immediate", "scm", "POST /api/ssl/v1/enroll", Mode.ANSWERS_LOST
+    )
 
     assert any("2 orders" in text for text in outcome)
 
@@ -73,7 +75,9 @@ def test_posting_before_the_intent_is_seen(stage: Stage) -> None:
 
 def test_a_pointer_that_flips_first_is_seen(stage: Stage) -> None:
     """A consumer that reads at that moment gets half a pair."""
-    outcome = _sabotaged(stage, "pointer-first", "s3, first, immediate", "s3", "PutObject", Mode.RUN_KILLED_AFTER, nth=3)
+    outcome = _sabotaged(
+        stage, "pointer-first", "s3, first, immediate", "s3", "PutObject", Mode.RUN_KILLED_AFTER, nth=3
+    )
 
     assert any("which lacks" in text for text in outcome)
 

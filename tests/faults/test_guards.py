@@ -29,9 +29,7 @@ def stage() -> Iterator[Stage]:
 
 def begin(stage: Stage, count: int) -> None:
     """An estate of one delegation with so many certificates."""
-    specs = tuple(
-        CertificateSpec(DELEGATION, f"n{i}", (f"n{i}.idp.univ.example",), PROFILE) for i in range(count)
-    )
+    specs = tuple(CertificateSpec(DELEGATION, f"n{i}", (f"n{i}.idp.univ.example",), PROFILE) for i in range(count))
     whole = replace(specification((S3,)), certificates=specs)
     stage.begin(world(), [whole], {DELEGATION: credential()}, Dials(issuance_polls=0))
 

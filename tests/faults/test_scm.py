@@ -20,7 +20,7 @@ from scm_simulator import Dials
 
 SEED = 4711
 SCENARIO = SCENARIOS[1]
-BAD_CERTIFICATES = {
+BAD_CERTIFICATES: dict[str, tuple[dict[str, Any], str]] = {
     "wrong_key": ({"wrong_key": True}, "CertificateMismatch"),
     "missing_name": ({"missing_name": True}, "CertificateMismatch"),
     "not_yet_valid": ({"starts_in_days": 3}, "CertificateMismatch"),

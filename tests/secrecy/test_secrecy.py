@@ -101,7 +101,7 @@ def test_a_renewal_leaves_no_secret_anywhere(stage: Stage, debug_log: io.StringI
 
 
 def test_an_open_order_leaves_no_secret_but_in_its_own_fields(stage: Stage, debug_log: io.StringIO) -> None:
-    """An order that waits for days has its sealed key and its signing request in the order's own item, and there only."""
+    """An order that waits for days has its sealed key and its signing request in its own item, and there only."""
     begin(stage, issuance_seconds=1e6)
 
     stage.run()
@@ -122,7 +122,13 @@ def test_a_refused_login_does_not_quote_the_password(stage: Stage, debug_log: io
 @pytest.mark.parametrize("mode", [Mode.ANSWERS_LOST, Mode.DENIED])
 @pytest.mark.parametrize(
     "place",
-    ["scm:POST /api/ssl/v1/enroll", "kms:Encrypt", "dynamodb:TransactWriteItems", "acm:ImportCertificate", "s3:PutObject"],
+    [
+        "scm:POST /api/ssl/v1/enroll",
+        "kms:Encrypt",
+        "dynamodb:TransactWriteItems",
+        "acm:ImportCertificate",
+        "s3:PutObject",
+    ],
 )
 def test_no_error_quotes_what_was_sent(stage: Stage, debug_log: io.StringIO, place: str, mode: Mode) -> None:
     """Requests carry keys, signing requests and passwords; the libraries' errors like to quote requests."""

@@ -1,14 +1,12 @@
 """The crash campaign: every external effect of a run is a place where it is killed, spoilt or overtaken.
 
-    virtual_time.py  a clock that only the harness moves: waits of the state machine, days between runs
-    wire.py          every call of a function to the world crosses here, is numbered, and may be struck
-    strikes.py       the modes: killed before, killed after, answer lost, error answered, a rival run, …
-    environments.py  the shipped wiring and handlers in throw-away Lambda environments
-    stage.py         the shipped template and state machine, the CA's simulator, and a way to start afresh
-    scenarios.py     the estates that are put through it
-    evidence.py      what is really there afterwards, read without any code of the product's adapters
-    invariants.py    what must be true of it, one sentence and one function each
-    cases.py         boundaries × modes × scenarios
-    model.py         random histories (hypothesis), with the same invariants
-    sabotage.py      the product without one of its protections: the campaign must see it
+Modules, from the ground up. `virtual_time`: a clock that only the harness moves. `wire`: every call of a function
+to the world crosses here, is numbered, and may be struck; `aws_wire`, `scm_wire` and `invocations` lead there.
+`strikes`: the modes, from "killed before" to "connection gone stale". `environments`: the shipped wiring and handlers
+in throw-away Lambda environments. `stage`: the shipped template and state machine with SCM's simulator, and a way to
+start afresh. `scenarios`: the estates. `evidence`: what is really there afterwards, read without our adapters.
+`invariants`: what must be true of it, one sentence and one function each. `cases` and `runner`: boundaries by modes by
+scenarios, each in a process of its own. `history` and `histories`: random histories, with the same invariants. `fuzz`:
+spoilt answers. `sabotage`: the product without one of its protections, which the campaign must see. `table`: what
+people read.
 """

@@ -11,10 +11,12 @@ import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from campaign.cases import Case, cases, record
+from campaign.fuzz import play as spoil
 from campaign.runner import play_all
 from campaign.sabotage import SABOTAGES
 from campaign.scenarios import SCENARIOS
@@ -35,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with Stage() as stage:
         stage.environments.sabotage = SABOTAGES.get(options.sabotage, stage.environments.sabotage)
         _strike_all(stage, options, findings, console)
+        spoilt = _spoil(stage, options, console)
     model = _model(options, console)
     document = {
         "command": "python -m campaign " + " ".join(sys.argv[1:] if arguments is None else arguments),
@@ -44,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "sabotage": options.sabotage,
         "versions": versions(ROOT),
         **findings.document(),
+        "spoilt_answers": spoilt,
         "model": model,
     }
     show(findings, console)
@@ -51,12 +55,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for outcome in findings.broken:
         console.print(f"{outcome.scenario}: {outcome.boundary}, {outcome.mode}", style="red")
         console.print("\n".join(f"    {text}" for text in outcome.violations), markup=False)
-    sequences = f", {model['sequences']} random histories" if model else ""
+    for text in (*spoilt["failed"], *model["failed"]):
+        console.print(text, style="red", markup=False)
     console.print(
-        f"{document['boundaries']} boundaries, {document['cases']} cases{sequences}: "
-        f"{document['violations']} violations, in {document['seconds']} s (seed {options.seed}); {options.output}"
+        f"{document['boundaries']} boundaries, {document['cases']} cases with {document['violations']} violations; "
+        f"{spoilt['runs']} spoilt answers with {len(spoilt['failed'])}; "
+        f"{model['sequences']} random histories with {model['violations']}; "
+        f"{document['seconds']} s (seed {options.seed}); {options.output}"
     )
-    return 1 if findings.broken or (model and model["failed"]) else 0
+    return 1 if findings.broken or spoilt["failed"] or model["failed"] else 0
 
 
 def _strike_all(stage: Stage, options: argparse.Namespace, findings: Findings, console: Console) -> None:
@@ -81,9 +88,19 @@ def _chosen(every: list[Case], options: argparse.Namespace) -> list[Case]:
     return random.Random(options.seed).sample(matching, min(QUICK, len(matching)))  # noqa: S311
 
 
-def _model(options: argparse.Namespace, console: Console) -> dict[str, object]:
+def _spoil(stage: Stage, options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    failed = []
+    if options.fuzz:
+        console.print(f"fuzzer: {options.fuzz} spoilt answers")
+    for seed in range(options.seed, options.seed + options.fuzz):
+        what, found = spoil(stage, SCENARIOS[seed % len(SCENARIOS)], seed)
+        failed += [f"seed {seed}, {what}: {text}" for text in found]
+    return {"runs": options.fuzz, "failed": failed}
+
+
+def _model(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     if not options.model:
-        return {}
+        return {"sequences": 0, "violations": 0, "failed": []}
     from campaign.histories import explore  # noqa: PLC0415 - hypothesis is wanted by this part only
 
     console.print(f"model: {options.model} random histories")
@@ -97,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes side by side")
     parser.add_argument("--scenario", default="", help="only scenarios whose name holds this text")
     parser.add_argument("--boundary", default="", help="only boundaries that hold this text")
+    parser.add_argument("--fuzz", type=int, default=0, help="also spoil so many answers of SCM, a run each")
     parser.add_argument("--model", type=int, default=0, help="also play so many random histories")
     parser.add_argument("--sabotage", choices=sorted(SABOTAGES), default="", help="break a protection on purpose")
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "campaign.json", help="where to write")

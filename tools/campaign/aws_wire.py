@@ -36,7 +36,7 @@ def crossing_client(client: Any, wire: Wire, observe: Observer) -> Any:
 
         def effect() -> Any:
             answer = botocore_stubber(event_name, request)
-            if answer is not None and answer.status_code < 300:  # noqa: PLR2004
+            if answer is not None and answer.status_code < 300:
                 observe(service, operation, request.body)
             return answer
 

@@ -53,7 +53,7 @@ class Outcome:
 
 
 def record(stage: Stage, scenario: Scenario) -> list[Boundary]:
-    """Play a healthy run from the prepared moment; return its boundaries. Raises RuntimeError when it is not healthy."""
+    """Play a healthy run from the prepared moment; return its boundaries. Raises RuntimeError if it is none."""
     scenario.prepare(stage)
     run = stage.run()
     boundaries = stage.wire.crossed[run.run_id]
@@ -65,7 +65,7 @@ def record(stage: Stage, scenario: Scenario) -> list[Boundary]:
 
 
 def cases(scenario: Scenario, boundaries: Sequence[Boundary]) -> Iterator[Case]:
-    """Every boundary with the canonical modes; with all of them what changes something; SCM's faults for its calls."""
+    """Every boundary with the canonical modes, what changes something with all, SCM's calls with SCM's faults too."""
     for boundary in boundaries:
         yield from (Case(scenario, boundary, mode) for mode in Mode if _belongs(mode, boundary, scenario))
 

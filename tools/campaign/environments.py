@@ -53,7 +53,7 @@ class Environments:
     """All environments of all functions."""
 
     world: World
-    sabotage: Saboteur = staticmethod(lambda _name, step: step)
+    sabotage: Saboteur = lambda _name, step: step
     _idle: dict[str, list[ModuleType]] = field(default_factory=lambda: defaultdict(list))
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _here: threading.local = field(default_factory=threading.local)

@@ -51,6 +51,7 @@ class Evidence:
     """Public half of the sealed key by order token, for every order of the book; None = it can't be opened."""
     events: tuple[Item, ...]
     refusals: tuple[Refusal, ...]
+    """Those that a function read and survived: what nobody lives to note, nobody can heed."""
     runs: tuple[Run, ...]
 
     def of_kind(self, kind: str) -> Iterator[Item]:
@@ -90,7 +91,7 @@ def gather(stage: Stage) -> Evidence:
         acm=tuple(_imported()),
         sealed=dict(_sealed(stage, items)),
         events=tuple(stage.played.events),
-        refusals=tuple(stage.played.refusals),
+        refusals=tuple(one for one, reader in stage.played.refusals if not reader.is_dead),
         runs=tuple(stage.played.runs),
     )
 

@@ -132,9 +132,9 @@ class Histories(RuleBasedStateMachine):
 def play_on(stage: Stage, examples: int, seed: int, *, shrink: bool = False) -> None:
     """Play so many histories on *stage*. Raises Violated with the first that fails."""
     Histories.stage = stage
-    Histories._hypothesis_internal_use_seed = seed  # type: ignore[attr-defined]  # noqa: SLF001 - what @seed sets
+    Histories._hypothesis_internal_use_seed = seed  # noqa: SLF001 - what @seed sets
     phases = [Phase.generate, Phase.shrink] if shrink else [Phase.generate]
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         Histories,
         settings=settings(
             max_examples=examples,
@@ -149,7 +149,7 @@ def play_on(stage: Stage, examples: int, seed: int, *, shrink: bool = False) -> 
     )
 
 
-def explore(stage_of: Callable[[], Stage], examples: int, seed: int, jobs: int) -> dict[str, object]:
+def explore(stage_of: Callable[[], Stage], examples: int, seed: int, jobs: int) -> dict[str, Any]:
     """Play *examples* histories in *jobs* processes, each with a seed of its own; return what came of it."""
     children = []
     for number in range(jobs):

@@ -30,6 +30,7 @@ class SkipIntent(Enroll):
     """Posts first, and writes down what it ordered when SCM has answered."""
 
     def _post(self, order: Order, authority: CertificateAuthority) -> Order:
+        del authority  # it has answered already
         return self.book.record_ordered(order, order.ssl_id or 0)
 
     def _begin(self, *arguments: Any) -> Order:
@@ -45,6 +46,7 @@ class _PostsFirst:
     authority: CertificateAuthority
 
     def open(self, order: Order) -> None:
+        """Order, then write that down."""
         request = EnrollRequest(
             order.department_id, order.profile_id, order.term_days, order.names, order.csr, order.comment
         )
@@ -52,6 +54,7 @@ class _PostsFirst:
         self.book.open(replace(order, ssl_id=ssl_id, status=OrderStatus.ORDERED))
 
     def record_ordered(self, order: Order, _ssl_id: int) -> Order:
+        """It is recorded already."""
         certificate = self.book.certificate(order.delegation, order.certificate)
         return self.book.record_ordered(order, certificate.order.ssl_id)  # type: ignore[no-any-return]
 
@@ -63,6 +66,7 @@ class PointerFirst(S3Certificates):
     """Flips the pointer, and then writes what it points to."""
 
     def put(self, pair: Pair) -> None:
+        """Write in the wrong order."""
         leaf, folder = pair.chain.leaf, _folder(pair.spec.delegation, pair.spec.name)
         self._flip(f"{folder}/current.json", _pointer_to(leaf, folder), self._current(folder))
         for name, content in _files(pair).items():
@@ -73,21 +77,9 @@ class ImportAgain(Acm):
     """Imports without looking whether an earlier try has imported already."""
 
     def put(self, pair: Pair, region: str, arn: str | None, *, retried: bool) -> str:
+        """Import, whatever happened before."""
         del retried
         return super().put(pair, region, arn, retried=False)
-
-
-@dataclass(frozen=True)
-class _Forgetful:
-    """An order book that does not remember refused credentials."""
-
-    book: Any
-
-    def record_refusal(self, delegation: str, version: str, run_id: str) -> None:
-        """Remember nothing."""
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.book, name)
 
 
 def _as(kind: type[Any], step: Any) -> Any:
@@ -116,15 +108,10 @@ def _import_again(name: str, step: Any) -> Any:
     return replace(step, acm=ImportAgain(acm._client_for))  # noqa: SLF001
 
 
-def _forget_refusals(name: str, step: Any) -> Any:
-    return replace(step, book=_Forgetful(step.book)) if name in {"inspect_delegation", "enroll", "collect"} else step
-
-
 SABOTAGES: Mapping[str, Saboteur] = {
     "post-again": _post_again,
     "skip-intent": _skip_intent,
     "pointer-first": _pointer_first,
     "import-again": _import_again,
-    "forget-refusals": _forget_refusals,
 }
 """What can be broken on purpose, by name."""

@@ -63,9 +63,7 @@ def world(*accounts: Account) -> World:
     department = Department(id=DEPARTMENT, name="Delegated services", domains=domains)
     return World(
         organisations=(
-            Organisation(
-                2000, "University of Example", validation_expires_in_days=LONG, departments=(department,)
-            ),
+            Organisation(2000, "University of Example", validation_expires_in_days=LONG, departments=(department,)),
         ),
         accounts=accounts or (account(),),
         profiles=(Profile(PROFILE, "OV multi domain", terms=(90, TERM)), Profile(3002, "OV short", terms=(30,))),
@@ -85,9 +83,7 @@ def credential(password: str = PASSWORD) -> Mapping[str, str]:
 
 def specification(stores: tuple[str, ...], key_type: KeyType = KeyType.P_256, **changes: Any) -> Specification:
     """The delegation file: one certificate with two names."""
-    delegation = Delegation(
-        DELEGATION, "University of Example", DEPARTMENT, ("idp.univ.example", "*.idp.univ.example")
-    )
+    delegation = Delegation(DELEGATION, "University of Example", DEPARTMENT, ("idp.univ.example", "*.idp.univ.example"))
     spec = {"names": NAMES, "profile_id": PROFILE, "key_type": key_type, "stores": stores, **changes}
     return Specification(delegation, (CertificateSpec(DELEGATION, NAME, **spec),))
 

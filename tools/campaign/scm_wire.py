@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import httpx
 
-from campaign.wire import Wire
+from campaign.wire import Invocation, Wire
 from scm_simulator import ConnectionLost, Fault, Simulator
 
 REFUSED = 401
@@ -17,7 +17,7 @@ _NUMBER = re.compile(r"/\d+")
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A login that SCM refused."""
+    """A login that SCM refused, and a function that read so."""
 
     run_id: str
     credential: tuple[str, str]
@@ -27,7 +27,7 @@ class Refusal:
 class ScmWire(httpx.BaseTransport):
     """A transport on which every request crosses *wire* before it reaches the simulator."""
 
-    def __init__(self, wire: Wire, simulator: Simulator, refusals: list[Refusal], peer: str) -> None:
+    def __init__(self, wire: Wire, simulator: Simulator, refusals: list[tuple[Refusal, Invocation]], peer: str) -> None:
         self._wire = wire
         self._dials = simulator.dials
         self._simulator = httpx.WSGITransport(app=simulator, remote_addr=peer)
@@ -36,10 +36,8 @@ class ScmWire(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Hand the request over, unless it is struck."""
 
-        run_id = self._wire.invocation.run_id
-
         def effect() -> httpx.Response:
-            return self._sent(request, run_id)
+            return self._sent(request)
 
         def faulty(fault: Fault) -> httpx.Response:
             faults = self._dials.faults
@@ -56,6 +54,7 @@ class ScmWire(httpx.BaseTransport):
         def denial() -> httpx.Response:
             return httpx.Response(400, json={"code": -3, "description": "You are not authorized."})
 
+        invocation = self._wire.invocation
         answer: httpx.Response = self._wire.cross(
             "scm",
             f"{request.method} {_NUMBER.sub('/<id>', request.url.path)}",
@@ -65,17 +64,17 @@ class ScmWire(httpx.BaseTransport):
             denial=denial,
             faulty=faulty,
         )
+        if answer.status_code == REFUSED:
+            headers = request.headers
+            secret = headers.get("password") or headers.get("authorization", "")
+            self._refusals.append((Refusal(invocation.run_id, (headers.get("login", ""), secret)), invocation))
         return answer
 
-    def _sent(self, request: httpx.Request, run_id: str) -> httpx.Response:
+    def _sent(self, request: httpx.Request) -> httpx.Response:
         try:
             answer = self._simulator.handle_request(request)
             answer.read()
         except ConnectionLost as lost:
             message = f"connection reset ({lost})"
             raise httpx.ReadError(message, request=request) from lost
-        if answer.status_code == REFUSED:
-            headers = request.headers
-            secret = headers.get("password") or headers.get("authorization", "")
-            self._refusals.append(Refusal(run_id, (headers.get("login", ""), secret)))
         return answer

@@ -19,15 +19,17 @@ from types import SimpleNamespace, TracebackType
 from typing import Any, Self
 from unittest.mock import patch
 
+from botocore.retries.quota import RetryQuota
+
 from campaign.aws_wire import crossing_client
 from campaign.environments import HANDLERS, Environments, World
+from campaign.invocations import invoked, published
 from campaign.scm_wire import Refusal, ScmWire
 from campaign.virtual_time import START, VirtualTime
-from campaign.wire import Invocation, Killed, Wire
+from campaign.wire import Invocation, Wire
 from local import executions
 from local.in_process import InProcessAws
 from local.provisioner import ACCOUNT
-from botocore.retries.quota import RetryQuota
 from renewal.adapters import aws as product_aws
 from renewal.adapters.order_book_editor import OrderBookEditor
 from renewal.domain.specification import Specification
@@ -57,22 +59,10 @@ class Played:
     """What belongs to one history, from `begin` to the next one."""
 
     simulator: Simulator
-    refusals: list[Refusal] = field(default_factory=list)
+    refusals: list[tuple[Refusal, Invocation]] = field(default_factory=list)
     events: list[Mapping[str, Any]] = field(default_factory=list)
     log: io.StringIO = field(default_factory=io.StringIO)
     runs: list[Run] = field(default_factory=list)
-
-
-def _named(name: str) -> type[Exception]:
-    """Return an exception whose class has the name that Lambda would report."""
-    return type(name, (Exception,), {})
-
-
-TIMED_OUT = _named("Sandbox.Timedout")
-ENDED = _named("Runtime.ExitError")
-LOST = _named("Lambda.ClientExecutionTimeoutException")
-BUSY = _named("Lambda.TooManyRequestsException")
-DENIED = _named("Lambda.AccessDeniedException")
 
 
 class Stage:
@@ -192,7 +182,7 @@ class Stage:
         self.wire.forget()
         self.environments.forget()
         for quota in self._quotas:
-            quota._available_capacity = quota._max_capacity  # noqa: SLF001 - as in a new process
+            vars(quota)["_available_capacity"] = vars(quota)["_max_capacity"]  # as in a new process
 
     # ---- Runs --------------------------------------------------------------------------------------------------------
 
@@ -209,9 +199,7 @@ class Stage:
             executions.wait(arn, ACCOUNT, self.aws.region, _PATIENCE)
         described = self.aws.client("stepfunctions").describe_execution(executionArn=arn)
         written = self.played.log.getvalue()[before:]
-        run = Run(
-            name, described["status"], described.get("error", ""), _metrics(written, name), self.report(name)
-        )
+        run = Run(name, described["status"], described.get("error", ""), published(written), self.report(name))
         self.played.runs.append(run)
         return run
 
@@ -245,6 +233,13 @@ class Stage:
                 self._clients[service, region] = crossing_client(client, self.wire, self._observe)
             return self._clients[service, region]
 
+    def _handler(self, logical_id: str) -> Callable[[Any, Any], Any]:
+        def invoke(event: Any, context: Any) -> Any:
+            name, seconds = HANDLERS[logical_id], self._seconds[logical_id]
+            return invoked(self.wire, name, seconds, event, lambda: self.environments.play(name, event, context))
+
+        return invoke
+
     def _function_clock(self) -> datetime:
         return self.time() + self.skew
 
@@ -255,46 +250,9 @@ class Stage:
         if (service, operation) == ("events", "PutEvents"):
             self.played.events += [json.loads(one["Detail"]) for one in json.loads(body)["Entries"]]
 
-    def _handler(self, logical_id: str) -> Callable[[Any, Any], Any]:
-        def invoke(event: Any, context: Any) -> Any:
-            seconds = self._seconds[logical_id]
-            ends_at = self.time() + timedelta(seconds=seconds)
-            invocation = Invocation(event["run_id"], HANDLERS[logical_id], ends_at)
-            self.wire.enter(invocation)
-            try:
-                return self._cross(invocation, lambda: self._play(invocation, seconds, event, context))
-            except Killed:
-                return self._told(invocation)
-
-        return invoke
-
-    def _play(self, invocation: Invocation, seconds: float, event: Any, context: Any) -> Any:
-        """Its time counts from now, and its calls are made by this thread."""
-        invocation.ends_at = self.time() + timedelta(seconds=seconds)
-        self.wire.enter(invocation)
-        return self.environments.play(invocation.function, event, context)
-
-    def _cross(self, invocation: Invocation, effect: Callable[[], Any]) -> Any:
-        return self.wire.cross(
-            "lambda",
-            "Invoke " + invocation.function,
-            effect=effect,
-            lost=lambda: _raise(LOST("the answer was lost")),
-            error=lambda: _raise(BUSY("Rate Exceeded.")),
-            denial=lambda: _raise(DENIED("struck")),
-        )
-
-    def _told(self, invocation: Invocation) -> Any:
-        """What Lambda says of an environment that is gone: at once, or when its time is over."""
-        if invocation.is_gone_for_good:
-            raise ENDED("Runtime exited without providing a reason")
-        left = (invocation.ends_at - self.time()).total_seconds()
-        self.time.pass_seconds(max(left, 0.0))
-        raise TIMED_OUT("Task timed out")
-
 
 def _picked(original: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """moto looks for five spellings of each of DynamoDB's type letters, of which there is one: 8 ms a read."""
+    """Save 8 ms a read: moto looks for five spellings of each of DynamoDB's type letters, and there is but one."""
 
     def pick(picker: Any, context: Any) -> Any:
         parent = getattr(context.shape, "parent", None)
@@ -303,28 +261,3 @@ def _picked(original: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
         return original(picker, context)
 
     return pick
-
-
-def _raise(error: Exception) -> Any:
-    raise error
-
-
-def _metrics(log: str, run_id: str) -> dict[str, float]:
-    """Read the metrics (embedded metric format) that the run's report published."""
-    del run_id
-    found: dict[str, float] = {}
-    for line in log.splitlines():
-        document = _json(line)
-        for directive in document.get("_aws", {}).get("CloudWatchMetrics", []):
-            for metric in directive["Metrics"]:
-                value = document[metric["Name"]]
-                found[metric["Name"]] = float(value[0] if isinstance(value, list) else value)
-    return found
-
-
-def _json(line: str) -> dict[str, Any]:
-    try:
-        document = json.loads(line)
-    except ValueError:
-        return {}
-    return document if isinstance(document, dict) else {}
