@@ -15,7 +15,7 @@ from typing import Any
 
 from rich.console import Console
 
-from campaign.cases import Case, cases, record
+from campaign.cases import Case, Outcome, cases, record
 from campaign.fuzz import play as spoil
 from campaign.runner import play_all
 from campaign.sabotage import SABOTAGES
@@ -52,9 +52,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }
     show(findings, console)
     write(options.output, document)
-    for outcome in findings.broken:
-        console.print(f"{outcome.scenario}: {outcome.boundary}, {outcome.mode}", style="red")
-        console.print("\n".join(f"    {text}" for text in outcome.violations), markup=False)
     for text in (*spoilt["failed"], *model["failed"]):
         console.print(text, style="red", markup=False)
     console.print(
@@ -77,8 +74,15 @@ def _strike_all(stage: Stage, options: argparse.Namespace, findings: Findings, c
         before = time.monotonic()
         for outcome in play_all(stage, chosen, jobs=options.jobs, seed=options.seed):
             findings.add(outcome)
+            _tell(outcome, console)
         seconds = time.monotonic() - before
         console.print(f"{scenario.name}: {len(boundaries)} boundaries, {len(chosen)} cases, {seconds:.0f} s")
+
+
+def _tell(outcome: Outcome, console: Console) -> None:
+    if outcome.violations:
+        console.print(f"{outcome.scenario}: {outcome.boundary}, {outcome.mode}", style="red", markup=False)
+        console.print("\n".join(f"    {text}" for text in outcome.violations), markup=False)
 
 
 def _chosen(every: list[Case], options: argparse.Namespace) -> list[Case]:
