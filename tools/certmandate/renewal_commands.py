@@ -20,37 +20,44 @@ from certmandate.page import print_page
 if TYPE_CHECKING:
     from renewal.domain.order import Replacement
 
+CertificatesArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[DELEGATION/NAME]...", help="What to renew.", autocompletion=certificate_names),
+]
+DelegationsOption = Annotated[
+    list[str] | None,
+    typer.Option(help="What is due of this delegation; may be repeated.", autocompletion=delegation_names),
+]
+ForceOption = Annotated[bool, typer.Option("--force", help="Whatever its age or hold; needs --reason.")]
 ReasonOption = Annotated[str | None, typer.Option("--reason", help="Why; it stands in the audit trail.")]
+AllDueOption = Annotated[bool, typer.Option("--all-due", help="Everything that is due, as the daily run.")]
+AllDueIsRightOption = Annotated[
+    bool, typer.Option("--all-due-is-right", help="Answer TooManyDue: it is true that so much is due.")
+]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Decide and log in, order nothing.")]
+IssuerOption = Annotated[str | None, typer.Option(help="Standing order: part of the issuer's name; '' is any issuer.")]
+IssuedBeforeOption = Annotated[
+    datetime | None,
+    typer.Option(
+        formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S"],
+        help="Standing order: replace what was issued before this moment (UTC).",
+    ),
+]
+CancelOption = Annotated[bool, typer.Option("--cancel", help="Withdraw that standing order.")]
 FollowOption = Annotated[bool, typer.Option("--follow/--no-follow", help="Wait for the end and show the report.")]
 
 
 def renew_command(
-    certificate: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[DELEGATION/NAME]...", help="What to renew.", autocompletion=certificate_names),
-    ] = None,
-    delegation: Annotated[
-        list[str] | None,
-        typer.Option(help="What is due of this delegation; may be repeated.", autocompletion=delegation_names),
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Whatever its age or hold; needs --reason.")] = False,
+    certificate: CertificatesArgument = None,
+    delegation: DelegationsOption = None,
+    force: ForceOption = False,
     reason: ReasonOption = None,
-    all_due: Annotated[bool, typer.Option("--all-due", help="Everything that is due, as the daily run.")] = False,
-    all_due_is_right: Annotated[
-        bool, typer.Option("--all-due-is-right", help="Answer TooManyDue: it is true that so much is due.")
-    ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Decide and log in, order nothing.")] = False,
-    issuer: Annotated[
-        str | None, typer.Option(help="Standing order: part of the issuer's name; '' is any issuer.")
-    ] = None,
-    issued_before: Annotated[
-        datetime | None,
-        typer.Option(
-            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S"],
-            help="Standing order: replace what was issued before this moment (UTC).",
-        ),
-    ] = None,
-    cancel: Annotated[bool, typer.Option("--cancel", help="Withdraw that standing order.")] = False,
+    all_due: AllDueOption = False,
+    all_due_is_right: AllDueIsRightOption = False,
+    dry_run: DryRunOption = False,
+    issuer: IssuerOption = None,
+    issued_before: IssuedBeforeOption = None,
+    cancel: CancelOption = False,
     follow: FollowOption = True,
     yes: YesOption = False,
     as_json: JsonOption = False,
@@ -63,20 +70,14 @@ def renew_command(
     Without --force a certificate that is not due stays as it is. With --issuer and --issued-before, every run from
     now on replaces what they cover, within the caps of a run, until it is done; nothing is started at once.
     """
+    given = {"certificates": certificate, "delegations": delegation, "force": force, "reason": reason}
+    given |= {"dry_run": dry_run, "all_due_is_right": all_due_is_right}
+    request = {name: value for name, value in given.items() if value}
     with deployed(profile, region, stack) as deployment:
         if issued_before is not None or issuer is not None or cancel:
-            _require_alone(certificate, delegation, force=force, all_due=all_due)
+            _require_alone(request, all_due=all_due)
             replacement = _replacement(issuer, issued_before, reason, cancel=cancel)
             return _stand(deployment, replacement, cancel=cancel, yes=yes, as_json=as_json)
-        given = {
-            "certificates": certificate,
-            "delegations": delegation,
-            "force": force,
-            "reason": reason,
-            "dry_run": dry_run,
-            "all_due_is_right": all_due_is_right,
-        }
-        request = {name: value for name, value in given.items() if value}
         _require_aim(request, all_due=all_due or all_due_is_right)
         _require_known(deployment, request)
         code = run(deployment, request, "renew", follow=follow, as_json=as_json)
@@ -137,9 +138,9 @@ def _require_known(deployment: Deployment, request: Mapping[str, Any]) -> None:
         deployment.book.certificate(delegation, name)
 
 
-def _require_alone(certificate: list[str] | None, delegation: list[str] | None, *, force: bool, all_due: bool) -> None:
-    if certificate or delegation or force or all_due:
-        msg = "--issuer and --issued-before say what is replaced: give no names, --force or --all-due with them"
+def _require_alone(request: Mapping[str, Any], *, all_due: bool) -> None:
+    if set(request) - {"reason"} or all_due:
+        msg = "--issuer and --issued-before say what is replaced: give no names and nothing but --reason with them"
         raise Refused(msg)
 
 
