@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 from tests.certmandate.conftest import Sit
 
 
@@ -80,6 +82,19 @@ def test_to_be_refused_from_here_is_right(sit: Sit):
 
     assert (found["outcome"], found["good"]) == ("refused", True)
     assert "same to a wrong password" in found["text"]
+    assert len(desk.system.simulator.calls) == before + 1
+
+
+def test_a_rotations_password_is_not_tried_from_here(sit: Sit):
+    """The functions try it when the current one is refused; from here that would be a second failed login."""
+    desk = sit("idp:20")
+    desk.store_wrong_password()
+    desk.system.aws.client("secretsmanager").put_secret_value(
+        SecretId="certmandate/univ", SecretString=json.dumps(desk.secret()), VersionStages=["AWSPENDING"]
+    )
+    before = len(desk.system.simulator.calls)
+
+    assert desk.run("check", "univ", "--from-here", "--yes").exit_code == 0
     assert len(desk.system.simulator.calls) == before + 1
 
 
