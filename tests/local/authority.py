@@ -75,9 +75,7 @@ def issue(wish: Wish, issuer: Issued | None = None) -> Issued:
     )
     if not wish.is_ca:
         builder = builder.add_extension(key_usage(wish.usages), critical=True)
-        builder = builder.add_extension(
-            x509.SubjectAlternativeName([x509.DNSName(wish.name)]), critical=False
-        )
+        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(wish.name)]), critical=False)
         if wish.extended:
             builder = builder.add_extension(x509.ExtendedKeyUsage(wish.extended), critical=False)
     return Issued(builder.sign(issuer.key if issuer else key, hashes.SHA256()), key)

@@ -22,9 +22,7 @@ Run = Callable[[dict[str, Any]], dict[str, Any]]
 @pytest.fixture(scope="module")
 def aws() -> Iterator[LocalAws]:
     """Serve the toy application."""
-    with LocalAws(
-        TOY, parameters={"Greeting": "bonjour"}, function_environment={"ONLY_HERE": "yes"}
-    ) as served:
+    with LocalAws(TOY, parameters={"Greeting": "bonjour"}, function_environment={"ONLY_HERE": "yes"}) as served:
         yield served
 
 

@@ -21,9 +21,7 @@ def test_transactions_and_writes_side_by_side_all_succeed() -> None:
             return client.transact_write_items(TransactItems=[{"Put": {"TableName": table, "Item": item}}])
 
         def put(number: int) -> Any:
-            return client.put_item(
-                TableName=table, Item={"delegation": {"S": f"p{number}"}, "item": {"S": "x"}}
-            )
+            return client.put_item(TableName=table, Item={"delegation": {"S": f"p{number}"}, "item": {"S": "x"}})
 
         with ThreadPoolExecutor(8) as pool:
             answers = list(pool.map(lambda number: (transact if number % 2 else put)(number), range(400)))

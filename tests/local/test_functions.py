@@ -29,9 +29,7 @@ def seen(aws: LocalAws) -> dict[str, Any]:
     return dict(told)
 
 
-def test_a_function_sees_its_own_variables_and_no_others(
-    seen: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_function_sees_its_own_variables_and_no_others(seen: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """The operator's environment holds secrets and settings that are not there in Lambda."""
     variables = seen["variables"]
 
@@ -72,9 +70,7 @@ def test_an_exception_becomes_lambdas_error_document(aws: LocalAws) -> None:
 @pytest.mark.parametrize(
     ("name", "error_type"), [("exit", "Runtime.ExitError"), ("unserialisable", "Runtime.MarshalError")]
 )
-def test_a_handler_that_breaks_the_rules_gets_lambdas_own_error(
-    aws: LocalAws, name: str, error_type: str
-) -> None:
+def test_a_handler_that_breaks_the_rules_gets_lambdas_own_error(aws: LocalAws, name: str, error_type: str) -> None:
     """Such a bug must not look like one of our errors."""
     document, error = invoke(aws, "WorkFunction", {"name": name})
 
@@ -107,9 +103,7 @@ def test_the_exports_are_enough_for_a_program_of_its_own(aws: LocalAws) -> None:
     program = "import boto3, sys; sys.stdout.write(boto3.client('dynamodb').list_tables()['TableNames'][0])"
     environment = {"PATH": os.environ["PATH"], **aws.exports()}
 
-    told = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
-    )
+    told = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
     assert told.stdout == aws.outputs["TableName"]
 
 
@@ -125,9 +119,7 @@ def test_no_process_outlives_the_local_aws() -> None:
         "os.kill(os.getpid(), 9)\n"
     )
     root = Path(__file__).parents[2]
-    ended = subprocess.run(
-        [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=False
-    )
+    ended = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=False)
     assert is_gone(int(ended.stdout))
 
 

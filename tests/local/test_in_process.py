@@ -62,10 +62,7 @@ def test_a_handler_may_be_exchanged_between_two_runs(aws: InProcessAws) -> None:
 
 def test_waiting_takes_no_time(aws: InProcessAws) -> None:
     """A hundred seconds in the definition, none with the factor 0."""
-    assert (
-        aws.run(aws.outputs["MachineArn"], {"do": "wait"}, timeout_seconds=5)["execution"]["status"]
-        == "SUCCEEDED"
-    )
+    assert aws.run(aws.outputs["MachineArn"], {"do": "wait"}, timeout_seconds=5)["execution"]["status"] == "SUCCEEDED"
 
 
 def test_a_long_map_does_not_exhaust_the_stack(aws: InProcessAws) -> None:
@@ -74,9 +71,7 @@ def test_a_long_map_does_not_exhaust_the_stack(aws: InProcessAws) -> None:
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(250)
     try:
-        (child,) = run_plan(aws, [{"delegation": "a", "certificates": [f"n{i}" for i in range(500)]}])[
-            "children"
-        ]
+        (child,) = run_plan(aws, [{"delegation": "a", "certificates": [f"n{i}" for i in range(500)]}])["children"]
     finally:
         sys.setrecursionlimit(limit)
         aws.handlers["WorkFunction"] = kept

@@ -56,19 +56,14 @@ def test_an_unknown_resource_type_is_an_error(up: Up) -> None:
 
 def test_a_property_that_is_not_provisioned_is_an_error(up: Up) -> None:
     """The same, one level down."""
-    with pytest.raises(
-        NotProvisioned, match=r"Store \(AWS::S3::Bucket\): WebsiteConfiguration not provisioned"
-    ):
+    with pytest.raises(NotProvisioned, match=r"Store \(AWS::S3::Bucket\): WebsiteConfiguration not provisioned"):
         up("Resources: {Store: {Type: AWS::S3::Bucket, Properties: {WebsiteConfiguration: {}}}}")
 
 
 def test_a_misspelled_member_is_an_error_that_names_the_resource(up: Up) -> None:
     """Botocore knows every member's name and type."""
     with pytest.raises(NotProvisioned, match=r"(?s)Store \(AWS::S3::Bucket\).*Statuss"):
-        up(
-            "Resources: {Store: {Type: AWS::S3::Bucket,"
-            " Properties: {VersioningConfiguration: {Statuss: Enabled}}}}"
-        )
+        up("Resources: {Store: {Type: AWS::S3::Bucket, Properties: {VersioningConfiguration: {Statuss: Enabled}}}}")
 
 
 def test_what_is_left_out_on_purpose_is_no_error(up: Up) -> None:
@@ -105,8 +100,7 @@ def test_a_parameter_outside_its_limits_is_an_error(up: Up) -> None:
     """CloudFormation refuses it before it makes anything."""
     with pytest.raises(NotProvisioned, match="Days is 0, below its least value 1"):
         up(
-            "Parameters: {Days: {Type: Number, Default: 3, MinValue: 1}}\n"
-            "Resources: {T: {Type: AWS::SNS::Topic}}",
+            "Parameters: {Days: {Type: Number, Default: 3, MinValue: 1}}\nResources: {T: {Type: AWS::SNS::Topic}}",
             Days="0",
         )
 
@@ -122,14 +116,9 @@ def test_a_folder_that_is_missing_is_an_error(up: Up) -> None:
 
 def test_a_substitution_that_is_not_given_is_an_error(up: Up, tmp_path: Path) -> None:
     """On AWS the state machine would call a function named ${Enroll}."""
-    (tmp_path / "machine.yaml").write_text(
-        '{StartAt: A, States: {A: {Type: Pass, Result: "${Enroll}", End: true}}}'
-    )
+    (tmp_path / "machine.yaml").write_text('{StartAt: A, States: {A: {Type: Pass, Result: "${Enroll}", End: true}}}')
     with pytest.raises(TemplateProblem, match=r"Machine: the definition uses \$\{Enroll\}"):
-        up(
-            "Resources: {Machine: {Type: AWS::Serverless::StateMachine,"
-            " Properties: {DefinitionUri: machine.yaml}}}"
-        )
+        up("Resources: {Machine: {Type: AWS::Serverless::StateMachine, Properties: {DefinitionUri: machine.yaml}}}")
 
 
 def test_only_one_at_a_time(toy: InProcessAws) -> None:

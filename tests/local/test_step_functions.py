@@ -29,9 +29,7 @@ def output(history: dict[str, Any]) -> Any:
     return json.loads(history["execution"]["output"])
 
 
-def test_a_distributed_map_reads_the_plan_and_writes_results_as_aws_does(
-    aws: LocalAws, run_plan: Plan
-) -> None:
+def test_a_distributed_map_reads_the_plan_and_writes_results_as_aws_does(aws: LocalAws, run_plan: Plan) -> None:
     """The report reads these files: their form is the contract."""
     history = run_plan(HEALTHY_AND_TROUBLED)
 
@@ -99,9 +97,7 @@ def test_the_history_holds_the_children_of_a_distributed_map(run_plan: Plan) -> 
     child = history["children"][0]
     assert ":execution:certmandate-Machine/EachDelegation:" in child["execution"]["executionArn"]
     assert child["execution"]["mapRunArn"] == output(history)["results"]["MapRunArn"]
-    assert {"ExecutionStarted", "MapStateEntered", "TaskScheduled"} <= {
-        event["type"] for event in child["events"]
-    }
+    assert {"ExecutionStarted", "MapStateEntered", "TaskScheduled"} <= {event["type"] for event in child["events"]}
     json.dumps(history)
 
 
@@ -163,9 +159,7 @@ def test_catch_goes_by_the_class_of_the_exception(run_plan: Plan) -> None:
 
 def test_an_inner_map_keeps_to_its_concurrency(run_plan: Plan) -> None:
     """At most two calls at a time per SCM account."""
-    (child,) = run_plan([{"delegation": "a", "certificates": [f"n{number}" for number in range(8)]}])[
-        "children"
-    ]
+    (child,) = run_plan([{"delegation": "a", "certificates": [f"n{number}" for number in range(8)]}])["children"]
 
     running = most = 0
     for event in child["events"]:
@@ -196,9 +190,7 @@ def test_a_share_of_failures_is_tolerated_and_no_more(run: Run, failing: int, st
         pytest.param("sleep", "States.Timeout", id="a task over the state's time"),
         pytest.param("broken", "Runtime.ImportModuleError", id="a function that cannot be imported"),
         pytest.param("nothing that is there", "States.NoChoiceMatched", id="a choice without a match"),
-        pytest.param(
-            "missing", "States.Runtime", id="a path that selects nothing, which States.ALL does not catch"
-        ),
+        pytest.param("missing", "States.Runtime", id="a path that selects nothing, which States.ALL does not catch"),
     ],
 )
 def test_errors_have_the_names_they_have_on_aws(run: Run, do: str, error: str) -> None:

@@ -37,9 +37,7 @@ class Acm:
         self.clock = clock
         self.client: Any = boto3.client("acm", region_name="eu-west-3")
 
-    def put(
-        self, leaf: Issued, chain: list[Issued] | None = None, region: str = "eu-west-3", **given: Any
-    ) -> str:
+    def put(self, leaf: Issued, chain: list[Issued] | None = None, region: str = "eu-west-3", **given: Any) -> str:
         """Import and return the ARN; the chain is the leaf's own unless another one is given."""
         links = list(hierarchy(kind_of(leaf))) if chain is None else chain
         request = {"Certificate": leaf.pem, "PrivateKey": leaf.key_pem, **given}
@@ -87,9 +85,7 @@ def test_a_good_certificate_is_described_as_acm_describes_it(acm: Acm) -> None:
     assert all(len(octet) == 2 for octet in described["Serial"].split(":"))
     assert described["KeyAlgorithm"] == "EC-prime256v1"
     assert described["KeyUsages"] == [{"Name": "DIGITAL_SIGNATURE"}]
-    assert described["ExtendedKeyUsages"] == [
-        {"Name": "TLS_WEB_SERVER_AUTHENTICATION", "OID": SERVER.dotted_string}
-    ]
+    assert described["ExtendedKeyUsages"] == [{"Name": "TLS_WEB_SERVER_AUTHENTICATION", "OID": SERVER.dotted_string}]
 
 
 def test_the_chain_comes_back_as_it_was_given(acm: Acm) -> None:
@@ -125,8 +121,7 @@ def test_the_certificate_is_exactly_one(acm: Acm) -> None:
     code, text = acm.refusal(leaf, Certificate=leaf.pem + hierarchy("P-256")[0].pem)
     assert code == "ValidationException"
     assert text == (
-        "The certificate field contains more than one certificate."
-        " You can specify only one certificate in this field."
+        "The certificate field contains more than one certificate. You can specify only one certificate in this field."
     )
 
 
@@ -230,10 +225,7 @@ def test_a_re_import_keeps_the_arn_and_may_change_the_names(acm: Acm) -> None:
     arn = acm.put(a_leaf())
 
     assert acm.put(a_leaf(Wish(number=1, name="other.example.org")), CertificateArn=arn) == arn
-    assert (
-        acm.client.describe_certificate(CertificateArn=arn)["Certificate"]["DomainName"]
-        == "other.example.org"
-    )
+    assert acm.client.describe_certificate(CertificateArn=arn)["Certificate"]["DomainName"] == "other.example.org"
 
 
 def test_a_re_import_takes_no_tags(acm: Acm) -> None:
@@ -335,9 +327,7 @@ def test_only_small_rsa_is_listed_unless_asked_for(acm: Acm) -> None:
     small, elliptic = acm.put(a_leaf(kind="2048")), acm.put(a_leaf())
 
     def listed(**given: Any) -> list[str]:
-        return [
-            item["CertificateArn"] for item in acm.client.list_certificates(**given)["CertificateSummaryList"]
-        ]
+        return [item["CertificateArn"] for item in acm.client.list_certificates(**given)["CertificateSummaryList"]]
 
     assert listed() == [small]
     assert listed(Includes={"keyTypes": ["EC_prime256v1"]}) == [elliptic]

@@ -51,9 +51,7 @@ class CallRecorder:
         operation = _operation(service, environ)
 
         def respond(status: str, *arguments: Any) -> Any:
-            self._calls.append(
-                Call(moment, service, operation, who, region, int(status.split(maxsplit=1)[0]))
-            )
+            self._calls.append(Call(moment, service, operation, who, region, int(status.split(maxsplit=1)[0])))
             return start_response(status, *arguments)
 
         return self._app(environ, respond)

@@ -47,9 +47,7 @@ def _told(execution: Any) -> dict[str, Any]:
     return {
         "execution": described,
         "events": _plain(env.event_manager.get_event_history()),
-        "children": [
-            _told(child) for record in records for child in list(distributed_map.children(record).values())
-        ],
+        "children": [_told(child) for record in records for child in list(distributed_map.children(record).values())],
     }
 
 

@@ -101,9 +101,7 @@ class FunctionPool:
             reply = environment.exchange(message, function.timeout_seconds)
         except TimeoutError:
             environment.end()
-            text = (
-                f"RequestId: {request_id} Error: Task timed out after {function.timeout_seconds:.2f} seconds"
-            )
+            text = f"RequestId: {request_id} Error: Task timed out after {function.timeout_seconds:.2f} seconds"
             return _payload({"errorType": "Sandbox.Timedout", "errorMessage": text}), True
         except EnvironmentEnded:
             environment.end()

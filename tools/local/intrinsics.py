@@ -86,9 +86,7 @@ class Intrinsics:
 
     _FUNCTIONS: Mapping[str, Callable[[Intrinsics, Any], Any]] = {
         "Ref": lambda self, name: self._ref(name),
-        "Condition": lambda self, name: (
-            self.condition(name) if isinstance(name, str) else {"Condition": name}
-        ),
+        "Condition": lambda self, name: self.condition(name) if isinstance(name, str) else {"Condition": name},
         "Fn::GetAtt": _get_att,
         "Fn::Sub": _sub,
         "Fn::If": _if,

@@ -25,9 +25,7 @@ from local.strict_acm import StrictAcm
 
 PINNED = "5.2.5"
 STATES = "states"  # who calls when Step Functions does
-MOST_ITERATIONS_AT_ONCE = (
-    40  # AWS's ceiling of an inline Map; a Distributed Map's 10,000 would be 30,000 threads
-)
+MOST_ITERATIONS_AT_ONCE = 40  # AWS's ceiling of an inline Map; a Distributed Map's 10,000 would be 30,000 threads
 _ASL = "moto.stepfunctions.parser.asl."
 
 Invoke = Callable[[Any, str], tuple[bytes, bool]]  # (moto's function, event) -> (payload, it failed)
@@ -81,9 +79,7 @@ def _functions_run(repairs: Repairs) -> Iterator[None]:
     """Run functions by ours: moto has Docker containers only. A failed one is `Unhandled`, as on AWS."""
     from moto.awslambda.models import LambdaFunction
 
-    def invoke(
-        function: Any, body: str | bytes, _: Mapping[str, str], response_headers: dict[str, str]
-    ) -> bytes:
+    def invoke(function: Any, body: str | bytes, _: Mapping[str, str], response_headers: dict[str, str]) -> bytes:
         event = body.decode() if isinstance(body, bytes) else body
         payload, failed = repairs.invoke(function, event or "{}")
         if failed:
@@ -103,9 +99,7 @@ def _one_client_for_each_service(repairs: Repairs) -> Iterator[None]:
     def boto_client_for(region: str, service: str, state_credentials: Any = None) -> Any:  # noqa: ARG001
         return client(service, region)
 
-    users = [
-        module for module in list(sys.modules.values()) if getattr(module, "boto_client_for", None) is made_by
-    ]
+    users = [module for module in list(sys.modules.values()) if getattr(module, "boto_client_for", None) is made_by]
     with ExitStack() as stack:
         for module in users:
             stack.enter_context(patch.object(module, "boto_client_for", boto_client_for))
@@ -241,9 +235,7 @@ def _waits_are_scaled(repairs: Repairs) -> Iterator[None]:
 @contextmanager
 def _maps_have_aws_ceiling(_: Repairs) -> Iterator[None]:
     """Run at most 40 iterations of a Map at once: without MaxConcurrency moto starts a thread an item."""
-    component = _module(
-        "component.state.exec.state_map.iteration.inline_iteration_component"
-    ).InlineIterationComponent
+    component = _module("component.state.exec.state_map.iteration.inline_iteration_component").InlineIterationComponent
     original = component._launch_worker
 
     def launch(iteration: Any, env: Any, eval_input: Any, job_pool: Any) -> Any:
@@ -301,9 +293,7 @@ def _distributed_maps_start_executions(_: Repairs) -> Iterator[None]:
     )
 
     def describe(backend: Any, execution_arn: str) -> Any:
-        return distributed_map.find_child(backend, execution_arn) or describe_execution(
-            backend, execution_arn
-        )
+        return distributed_map.find_child(backend, execution_arn) or describe_execution(backend, execution_arn)
 
     def answer(response: Any) -> Any:
         result: Any = described(response)
@@ -362,9 +352,7 @@ def _result_writer_writes_results(_: Repairs) -> Iterator[None]:
         env.stack.pop()
         record = env.map_run_record_pool_manager.get_all()[-1]
         s3 = target._get_s3_client(resource_runtime_part=runtime, state_credentials=state_credentials)
-        env.stack.append(
-            distributed_map.write_results(s3, record, parameters["Bucket"], parameters.get("Prefix", ""))
-        )
+        env.stack.append(distributed_map.write_results(s3, record, parameters["Bucket"], parameters.get("Prefix", "")))
 
     with (
         patch.object(_module(base + "result_writer_decl").ResultWriter, "_eval_body", evaluate),

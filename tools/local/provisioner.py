@@ -97,9 +97,7 @@ class Provisioner:
         for other in [depends] if isinstance(depends, str) else depends:
             if self._holds(self._body["Resources"][other]):
                 self._make(other)
-        properties = Properties(
-            logical_id, resource["Type"], self._intrinsics.value(resource.get("Properties", {}))
-        )
+        properties = Properties(logical_id, resource["Type"], self._intrinsics.value(resource.get("Properties", {})))
         try:
             made = maker(properties, self)
         except (BotoCoreError, ClientError) as refused:
@@ -119,9 +117,7 @@ class Provisioner:
     def _attribute(self, logical_id: str, attribute: str) -> str:
         made = self._resource(logical_id)
         if attribute not in made.attributes:
-            message = (
-                f"{logical_id} has no attribute {attribute} here; it has {', '.join(sorted(made.attributes))}"
-            )
+            message = f"{logical_id} has no attribute {attribute} here; it has {', '.join(sorted(made.attributes))}"
             raise UnknownIntrinsic(message)
         return made.attributes[attribute]
 

@@ -128,9 +128,7 @@ def check(request: Import, held: x509.Certificate | None) -> None:
         _refuse("Tagging is not permitted on re-import.")
     leaf = _leaf(request.certificate)
     _check_key(request.private_key, leaf)
-    _check_chain(
-        leaf, _certificates(request.chain or b"", "The certificate chain is not PEM-encoded or is not valid.")
-    )
+    _check_chain(leaf, _certificates(request.chain or b"", "The certificate chain is not PEM-encoded or is not valid."))
     if held is not None:
         _check_replacement(leaf, held)
 
@@ -253,9 +251,7 @@ def _described(bundle: Any, answer: dict[str, Any]) -> dict[str, Any]:
         Serial=serial(bundle._cert),
         KeyAlgorithm=key_algorithm(bundle._cert).replace("_", "-", 1),
         KeyUsages=[{"Name": name} for name in key_usages(bundle._cert)],
-        ExtendedKeyUsages=[
-            {"Name": name, "OID": oid} for name, oid in extended_key_usages(bundle._cert).items()
-        ],
+        ExtendedKeyUsages=[{"Name": name, "OID": oid} for name, oid in extended_key_usages(bundle._cert).items()],
     )
     return answer
 

@@ -171,9 +171,7 @@ def error_document(failure: BaseException, names: dict[type[BaseException], str]
 def print_trace(failure: BaseException) -> None:
     """Write to the log what the managed runtime writes of an exception that nobody caught."""
     text = "".join(traceback.format_tb(failure.__traceback__)[1:])
-    print(
-        f"[ERROR] {type(failure).__name__}: {failure}\nTraceback (most recent call last):\n{text}", flush=True
-    )
+    print(f"[ERROR] {type(failure).__name__}: {failure}\nTraceback (most recent call last):\n{text}", flush=True)
 
 
 if __name__ == "__main__":

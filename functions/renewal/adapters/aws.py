@@ -114,9 +114,7 @@ def error_code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", "Unknown"))
 
 
-def _meaning(
-    error: ClientError | BotoCoreError, action: str, named: Mapping[str, type[RenewalError]]
-) -> RenewalError:
+def _meaning(error: ClientError | BotoCoreError, action: str, named: Mapping[str, type[RenewalError]]) -> RenewalError:
     if isinstance(error, BotoCoreError):
         return _of_botocore(error, action)
     code = error_code(error)

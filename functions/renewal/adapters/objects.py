@@ -89,8 +89,7 @@ class S3Certificates:
         pointer = _pointer_from(*found)
         if pointer is None:
             msg = (
-                f"{folder}/current.json in {self._bucket} is not what certmandate writes; "
-                "restore its previous version"
+                f"{folder}/current.json in {self._bucket} is not what certmandate writes; restore its previous version"
             )
             raise StoreRefused(msg)
         return pointer
@@ -109,9 +108,7 @@ class S3Certificates:
 
     @translated("s3:PutObject")
     def _write(self, key: str, content: bytes) -> None:
-        self._client.put_object(
-            Bucket=self._bucket, Key=key, Body=content, ContentType="application/x-pem-file"
-        )
+        self._client.put_object(Bucket=self._bucket, Key=key, Body=content, ContentType="application/x-pem-file")
 
     @translated("s3:PutObject")
     def _flip(self, key: str, content: bytes, before: _Pointer | None) -> bool:

@@ -36,9 +36,7 @@ def connected(simulator: Simulator, clock: Clock) -> Callable[[Vault], ScmAccoun
 
 
 @pytest.fixture(params=["header login", "OAuth2"])
-def authority(
-    request: pytest.FixtureRequest, connected: Callable[[Vault], ScmAccounts]
-) -> CertificateAuthority:
+def authority(request: pytest.FixtureRequest, connected: Callable[[Vault], ScmAccounts]) -> CertificateAuthority:
     """SCM as the example account sees it, by each way to log in."""
     source = vault(SIMULATED_LOGIN if request.param == "header login" else SIMULATED_CLIENT)
     return connected(source).authority("univ")

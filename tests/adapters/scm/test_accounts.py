@@ -59,9 +59,7 @@ def test_a_refused_password_is_tried_once():
     assert source.looks_past_the_cache == 1
 
 
-@pytest.mark.parametrize(
-    "answer", [UNKNOWN_USER, refusal(-16, status=400), refusal(-970), httpx.Response(401)]
-)
+@pytest.mark.parametrize("answer", [UNKNOWN_USER, refusal(-16, status=400), refusal(-970), httpx.Response(401)])
 def test_a_refused_password_is_never_sent_again(answer):
     """Neither by the client at hand nor by one asked for anew; by code, too, because SCM's status varies."""
     wire = Wire(answer)

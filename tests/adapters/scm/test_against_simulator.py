@@ -249,9 +249,7 @@ def test_an_order_whose_answer_was_lost_is_found_and_not_made_twice(
 
 
 @pytest.mark.parametrize("kind", ["reset_before", "unavailable", "bad_gateway", "too_many_requests"])
-def test_an_order_that_never_arrived_is_not_found(
-    authority: CertificateAuthority, simulator: Simulator, kind
-):
+def test_an_order_that_never_arrived_is_not_found(authority: CertificateAuthority, simulator: Simulator, kind):
     """The same error, and nothing there: the search tells the two apart."""
     simulator.dials.faults = [Fault(kind, ENROLL)]
     with pytest.raises(errors.AnswerLost):
@@ -326,9 +324,7 @@ def test_a_wrong_password_never_locks_the_account(
     assert [call.status for call in simulator.calls] == [401, 200]
 
 
-def test_the_password_state_is_told(
-    connected: Callable[[Vault], ScmAccounts], credentials: Vault, clock: Clock
-):
+def test_the_password_state_is_told(connected: Callable[[Vault], ScmAccounts], credentials: Vault, clock: Clock):
     """The password ends sooner than the certificates do."""
     state = connected(credentials).authority("univ").password_state()
 
@@ -336,9 +332,7 @@ def test_the_password_state_is_told(
     assert (state.state, state.expires) == ("ALIVE", (clock.now + timedelta(days=90)).date())
 
 
-@pytest.mark.parametrize(
-    ("answer", "error"), [("401", errors.CredentialRefused), ("403", errors.AddressRefused)]
-)
+@pytest.mark.parametrize(("answer", "error"), [("401", errors.CredentialRefused), ("403", errors.AddressRefused)])
 def test_an_address_outside_the_access_list_is_named_where_scm_tells(
     connected: Callable[[Vault], ScmAccounts], credentials: Vault, simulator: Simulator, answer, error
 ):

@@ -179,9 +179,7 @@ def forgetful() -> Iterator[ForgetfulServer]:
 def over_sockets(forgetful: ForgetfulServer) -> Iterator[CertificateAuthority]:
     """Return the real client, over a real connection to it."""
     with new_http_client() as http:
-        made = ScmAccounts(
-            vault(), http, base_url=forgetful.url, oauth_base_url="", token_url="", clock=Clock()
-        )
+        made = ScmAccounts(vault(), http, base_url=forgetful.url, oauth_base_url="", token_url="", clock=Clock())
         yield made.authority("univ")
 
 

@@ -58,9 +58,7 @@ def test_two_forms_at_once_are_refused():
         credential_from({**LOGIN, **CLIENT})
 
 
-@pytest.mark.parametrize(
-    "password", ["gen\u00e9rique", "two\nlines", "ends in a newline\n", " leading", "\x7f", 12345]
-)
+@pytest.mark.parametrize("password", ["gen\u00e9rique", "two\nlines", "ends in a newline\n", " leading", "\x7f", 12345])
 def test_a_password_that_no_header_can_carry_is_refused_before_it_is_sent(password):
     """A failed try counts towards the lock-out; the message names the member and not its value."""
     with pytest.raises(CredentialMissing, match=r"^password of the stored credential must be") as caught:

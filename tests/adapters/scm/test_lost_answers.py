@@ -21,9 +21,7 @@ def enroll_over(wire: Wire) -> int:
     [
         pytest.param(httpx.ReadTimeout("slow"), id="read time-out"),
         pytest.param(httpx.ReadError("reset"), id="reset"),
-        pytest.param(
-            httpx.RemoteProtocolError("Server disconnected without sending a response."), id="disconnected"
-        ),
+        pytest.param(httpx.RemoteProtocolError("Server disconnected without sending a response."), id="disconnected"),
         pytest.param(httpx.WriteError("broken pipe"), id="broken while sending"),
         pytest.param(httpx.WriteTimeout("slow"), id="slow while sending"),
         pytest.param(httpx.DecodingError("gzip"), id="garbled"),

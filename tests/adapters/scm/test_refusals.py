@@ -51,12 +51,7 @@ def test_the_table_has_every_meaning_that_the_vendor_lists():
     """The list above is ours; this one is the vendor's own, and the reference's Appendix A."""
     ours = Counter(code.number for code in CODES)
     vendor = json.loads((_reference() / "scm-vendor-examples" / "error-codes.json").read_text("utf-8"))
-    appendix = (
-        (_reference() / "scm-rest-api.md")
-        .read_text("utf-8")
-        .split("## Appendix A")[1]
-        .split("## Appendix B")[0]
-    )
+    appendix = (_reference() / "scm-rest-api.md").read_text("utf-8").split("## Appendix A")[1].split("## Appendix B")[0]
 
     assert Counter(entry["code"] for entry in vendor["codes"]) <= ours
     assert Counter(int(number) for number in re.findall(r"^\| (-?\d+) \|", appendix, re.MULTILINE)) <= ours

@@ -67,9 +67,7 @@ def alias(properties: Properties, stack: Stack) -> Made:
 
 def event_invoke_config(properties: Properties, stack: Stack) -> Made:
     """Say how asynchronous events of a function are retried (kept; nothing here invokes asynchronously)."""
-    request = properties.some(
-        "FunctionName", "MaximumEventAgeInSeconds", "MaximumRetryAttempts", "DestinationConfig"
-    )
+    request = properties.some("FunctionName", "MaximumEventAgeInSeconds", "MaximumRetryAttempts", "DestinationConfig")
     properties.take("Qualifier")
     stack.client("lambda").put_function_event_invoke_config(**request)
     return Made(properties.logical_id)

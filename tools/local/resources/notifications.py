@@ -12,9 +12,7 @@ from local.resources.properties import Properties
 def topic(properties: Properties, stack: Stack) -> Made:
     """Make a topic and its subscriptions."""
     client, name = stack.client("sns"), properties.take("TopicName", stack.physical(properties.logical_id))
-    attributes = properties.some(
-        "DisplayName", "KmsMasterKeyId", "FifoTopic", "TracingConfig", "SignatureVersion"
-    )
+    attributes = properties.some("DisplayName", "KmsMasterKeyId", "FifoTopic", "TracingConfig", "SignatureVersion")
     made = client.create_topic(Name=name, Attributes=_texts(attributes), Tags=tags(properties))["TopicArn"]
     for subscription in properties.take("Subscription", []):
         client.subscribe(TopicArn=made, **subscription)
@@ -119,9 +117,7 @@ def composite_alarm(properties: Properties, stack: Stack) -> Made:
 def dashboard(properties: Properties, stack: Stack) -> Made:
     """Make a dashboard."""
     name = properties.take("DashboardName", stack.physical(properties.logical_id))
-    stack.client("cloudwatch").put_dashboard(
-        DashboardName=name, DashboardBody=properties.need("DashboardBody")
-    )
+    stack.client("cloudwatch").put_dashboard(DashboardName=name, DashboardBody=properties.need("DashboardBody"))
     return Made(name)
 
 

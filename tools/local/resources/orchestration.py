@@ -38,9 +38,7 @@ def schedule(properties: Properties, stack: Stack) -> Made:
 def schedule_group(properties: Properties, stack: Stack) -> Made:
     """Make a group of schedules."""
     name = properties.take("Name", stack.physical(properties.logical_id))
-    arn = stack.client("scheduler").create_schedule_group(Name=name, Tags=tags(properties))[
-        "ScheduleGroupArn"
-    ]
+    arn = stack.client("scheduler").create_schedule_group(Name=name, Tags=tags(properties))["ScheduleGroupArn"]
     return Made(name, {"Arn": arn})
 
 

@@ -14,13 +14,9 @@ def role(properties: Properties, stack: Stack) -> Made:
     client, name = stack.client("iam"), properties.take("RoleName", stack.physical(properties.logical_id))
     trust = json.dumps(properties.need("AssumeRolePolicyDocument"))
     request = properties.some("Description", "Path", "MaxSessionDuration", "PermissionsBoundary")
-    made = client.create_role(
-        RoleName=name, AssumeRolePolicyDocument=trust, Tags=tags(properties), **request
-    )["Role"]
+    made = client.create_role(RoleName=name, AssumeRolePolicyDocument=trust, Tags=tags(properties), **request)["Role"]
     for policy in properties.take("Policies", []):
-        client.put_role_policy(
-            RoleName=name, PolicyName=policy["PolicyName"], PolicyDocument=_document(policy)
-        )
+        client.put_role_policy(RoleName=name, PolicyName=policy["PolicyName"], PolicyDocument=_document(policy))
     for arn in properties.take("ManagedPolicyArns", []):
         if ":iam::aws:" not in arn:
             client.attach_role_policy(RoleName=name, PolicyArn=arn)

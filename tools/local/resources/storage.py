@@ -22,9 +22,7 @@ def table(properties: Properties, stack: Stack) -> Made:
         request["SSESpecification"] = {"Enabled": encryption.pop("SSEEnabled"), **encryption}
     if "StreamSpecification" in request:
         request["StreamSpecification"].setdefault("StreamEnabled", True)
-    arn = client.create_table(TableName=name, Tags=tags(properties), **request)["TableDescription"][
-        "TableArn"
-    ]
+    arn = client.create_table(TableName=name, Tags=tags(properties), **request)["TableDescription"]["TableArn"]
     recovery = properties.take("PointInTimeRecoverySpecification")
     if recovery:
         client.update_continuous_backups(TableName=name, PointInTimeRecoverySpecification=recovery)
