@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from renewal.domain import specification
+from renewal.domain.fields import Fault
 from renewal.domain.names import is_wildcard, normalised, permits
 from renewal.domain.specification import Specification
 
@@ -134,7 +135,7 @@ def _certificate(answers: Answers, name: str, names: Iterable[str]) -> dict[str,
     return {"name": name, "names": list(names), "key": answers.key, "stores": list(answers.stores)}
 
 
-def _told(fault: specification.Fault) -> str:
+def _told(fault: Fault) -> str:
     top, *rest = fault.place or ("",)
     where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in rest)
     return f"{_OPTIONS.get(str(top), str(top))}{where}: {fault.text}"

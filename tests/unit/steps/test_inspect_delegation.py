@@ -22,7 +22,8 @@ from renewal.domain.errors import (
     ScmUnavailable,
 )
 from renewal.domain.keypair import KeyType
-from renewal.ports import Inspection, PasswordState
+from renewal.domain.observation import PasswordState
+from renewal.ports import Inspection
 from renewal.steps.login import Logins
 from renewal.steps.payload import DelegationTask
 
