@@ -25,7 +25,7 @@ def play_all(stage: Stage, cases: Iterable[Case], *, jobs: int, seed: int) -> It
     with selectors.DefaultSelector() as running:
         for case in waiting:
             _start(stage, case, seed, running)
-            if len(running.get_map()) >= jobs:
+            while len(running.get_map()) >= jobs:
                 yield from _ended(running)
         while running.get_map():
             yield from _ended(running)
