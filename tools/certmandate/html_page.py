@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -34,6 +35,7 @@ def pdf(page: str) -> bytes:
         from weasyprint import HTML  # type: ignore[import-not-found,unused-ignore]
     except (ImportError, OSError):
         raise PdfMissing(PDF_MISSING) from None
+    logging.getLogger("weasyprint").setLevel(logging.ERROR)  # it warns of every rule that is for screens only
     made: bytes = HTML(string=page, url_fetcher=_nothing_from_outside).write_pdf(pdf_tags=True)
     return made
 

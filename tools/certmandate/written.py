@@ -17,7 +17,7 @@ def write_together(files: Mapping[Path, bytes], *, force: bool = False) -> None:
     for path in files if not force else ():
         if path.exists():
             raise FileExistsError(str(path))
-    before = {path: path.read_bytes() for path in files if path.exists()}
+    before = {path: path.read_bytes() for path in files if path.is_file()}
     staged: dict[Path, Path] = {}
     try:
         for path, content in files.items():
