@@ -225,12 +225,23 @@ def the_stores_hold_what_is_served(evidence: Evidence) -> Iterator[str]:
 
 
 def replaced_keys_are_erased(evidence: Evidence) -> Iterator[str]:
-    """No private key of a certificate that has been replaced is left in S3."""
-    pointers = {folder: pointer["serial"] for folder, pointer in evidence.pointers()}
-    for folder, files in evidence.folders():
-        parent, _, serial = folder.rpartition("/")
-        if "privkey.pem" in files and pointers.get(parent) != serial:
-            yield f"{folder} still holds the key of a certificate that has been replaced"
+    """No private key is left in S3 whose certificate was replaced there by the next one."""
+    folders = dict(evidence.folders())
+    for folder, serial in _replaced_in_s3(evidence):
+        if "privkey.pem" in folders.get(f"{folder}/{serial}", {}):
+            yield f"{folder}/{serial} still holds the key of a certificate that has been replaced"
+
+
+def _replaced_in_s3(evidence: Evidence) -> Iterator[tuple[str, str]]:
+    """(folder, serial) of what was in S3 and whose successor went there too."""
+    stored = [row for row in evidence.of_kind("finished") if row["status"] == "stored"]
+    by_path: dict[str, list[Item]] = {}
+    for row in sorted(stored, key=lambda row: str(row["ended_at"])):
+        by_path.setdefault(f"certificates/{row['delegation']}/{row['certificate']}", []).append(row)
+    for folder, rows in by_path.items():
+        for before, after in pairwise(rows):
+            if "s3" in before["stores"] and "s3" in after["stores"] and before["serial"] != after["serial"]:
+                yield folder, before["serial"]
 
 
 ALWAYS: tuple[Invariant, ...] = (

@@ -79,7 +79,9 @@ class Stage:
         self._clients_lock = threading.Lock()
         self._quotas: list[RetryQuota] = []
         product_aws._clients.clear()  # noqa: SLF001 - made before this AWS was there
-        self.aws = InProcessAws(TEMPLATE, {one: self._handler(one) for one in HANDLERS})
+        self.aws = InProcessAws(
+            TEMPLATE, {one: self._handler(one) for one in HANDLERS}, parameters={"EgressEchoUrl": "off"}
+        )
         self._resources.callback(self.aws.close)
         self._set_up()
         self.played = Played(Simulator(clock=self.time))
