@@ -35,6 +35,7 @@ def crossing_client(client: Any, wire: Wire, observe: Observer) -> Any:
         operation = event_name.rsplit(".", 1)[-1]
 
         def effect() -> Any:
+            request.reset_stream()  # what comes late, or twice, sends its body from the beginning
             answer = botocore_stubber(event_name, request)
             if answer is not None and answer.status_code < 300:
                 observe(service, operation, request.body)
