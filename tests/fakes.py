@@ -91,6 +91,16 @@ class HandClock:
         return self.now
 
 
+@dataclass(slots=True)
+class FakeEgress:
+    """The address that the outside sees; empty = the echo is silent."""
+
+    address: str = ""
+
+    def __call__(self) -> str:
+        return self.address
+
+
 class Killed(BaseException):
     """The process ended here: no `except` of the product sees it, as none sees a killed function."""
 

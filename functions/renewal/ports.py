@@ -20,6 +20,9 @@ from renewal.domain.remark import Remark
 Clock = Callable[[], datetime]
 """Returns the present moment, aware, in UTC."""
 
+EgressAddress = Callable[[], str]
+"""Returns the IPv4 address that the outside sees us come from, empty when it is not known; never raises."""
+
 
 # ---- SCM ---------------------------------------------------------------------------------------------------------
 
@@ -165,7 +168,7 @@ class KeyOpener(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What one inspection of a delegation saw."""
+    """What one inspection of a delegation saw; `seen_address`: as `EgressAddress` says."""
 
     run_id: str
     at: datetime
@@ -179,6 +182,7 @@ class Inspection:
     delegated: tuple[DelegatedName, ...] = ()
     """The domain entries that SCM delegates to the department, with their validation."""
     organisation_validated_until: date | None = None
+    seen_address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,20 +192,18 @@ class DelegationRecord:
     delegation: Delegation
     inspection: Inspection | None = None
     refused_version: str = ""
-    """Version of the credential that SCM refused last …"""
     refused_run: str = ""
-    """… and the run in which it did; the same version is not tried again in that run."""
+    """The credential's version that SCM refused last, and in which run: it is not tried again in that run."""
 
 
 @dataclass(frozen=True, slots=True)
 class FinishedOrder:
-    """An audit row: written once when an order ends, never changed."""
+    """An audit row: written once when an order ends (`status`: `stored` or `failed`), never changed."""
 
     delegation: str
     certificate: str
     token: str
     status: str
-    """`stored` or `failed`."""
     ended_at: datetime
     opened_at: datetime
     names: tuple[str, ...]

@@ -8,6 +8,9 @@ from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Self
 
+OFF = "off"
+"""Value of a setting that switches something off; an empty variable is a missing one."""
+
 
 class SettingMissing(Exception):
     """An environment variable that template.yaml should have set is absent or of a wrong form."""
@@ -29,6 +32,8 @@ class Settings:
     scm_oauth_url: str
     """Base URL for OAuth2 clients, ending in `/api`."""
     scm_token_url: str
+    egress_echo_url: str
+    """What answers a GET with the caller's IPv4 address as plain text; `off` = the address is not looked at."""
     quiet_seconds: int
     """How long after a POST nobody posts again; must exceed the longest life of an enroll function."""
     orders_per_delegation: int

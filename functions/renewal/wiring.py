@@ -10,6 +10,7 @@ from random import SystemRandom
 
 from renewal.adapters import aws
 from renewal.adapters.acm import Acm
+from renewal.adapters.egress import EchoedAddress, unknown_address
 from renewal.adapters.events import EventBridgeAnnouncer
 from renewal.adapters.keys import KmsOpener, KmsSealer
 from renewal.adapters.objects import S3Certificates
@@ -21,7 +22,8 @@ from renewal.adapters.scm.connection import new_http_client
 from renewal.adapters.scm.exact import ExactScmAccounts
 from renewal.adapters.secrets import SecretsManagerCredentials
 from renewal.domain.limits import Limits
-from renewal.settings import Settings
+from renewal.ports import EgressAddress
+from renewal.settings import OFF, Settings
 from renewal.steps.check_expiry import CheckExpiry
 from renewal.steps.collect import Collect
 from renewal.steps.enroll import Enroll
@@ -68,6 +70,12 @@ def _accounts() -> ScmAccounts:
     )
 
 
+@cache
+def _egress() -> EgressAddress:
+    url = settings().egress_echo_url
+    return unknown_address if url == OFF else EchoedAddress(new_http_client(), url)
+
+
 def _acm() -> Acm:
     return Acm(lambda region: aws.client("acm", region))
 
@@ -82,7 +90,7 @@ def check_expiry() -> CheckExpiry:
 @cache
 def inspect_delegation() -> InspectDelegation:
     """The step of `inspect_delegation.py`."""
-    return InspectDelegation(_book(), _accounts(), settings().orders_per_delegation, utc_now)
+    return InspectDelegation(_book(), _accounts(), _egress(), settings().orders_per_delegation, utc_now)
 
 
 @cache

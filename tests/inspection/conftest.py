@@ -11,6 +11,7 @@ import httpx
 from tests.fakes import FakeOrderBook, HandClock
 from tests.unit.estate import NOW, served_by
 
+from renewal.adapters.egress import unknown_address
 from renewal.adapters.scm.accounts import ScmAccounts, StoredCredential
 from renewal.adapters.scm.connection import new_http_client
 from renewal.domain.delegation import CertificateSpec, Delegation
@@ -68,7 +69,7 @@ class Mandate:
         self.book.apply(self.delegation, *self.specs, now=self.clock())
         for spec in self.specs:
             self.book.adopt((spec.delegation, spec.name), served_by(spec, age=self.age), self.clock())
-        step = InspectDelegation(self.book, self._accounts(), 30, self.clock)
+        step = InspectDelegation(self.book, self._accounts(), unknown_address, 30, self.clock)
         try:
             self.tasks = step(DelegationTask("run", self.clock(), "univ", dry_run=True, whole=whole, certificates=()))
         except NeedsPerson as error:

@@ -14,6 +14,7 @@ from tests.fakes import (
     FakeAcm,
     FakeAnnouncer,
     FakeArchive,
+    FakeEgress,
     FakeObjects,
     FakeOrderBook,
     FakeScm,
@@ -78,6 +79,7 @@ class System:
     archive: FakeArchive = field(default_factory=FakeArchive)
     seal: FakeSeal = field(default_factory=FakeSeal)
     limits: Limits = Limits(30, 500, 0.5)
+    egress: FakeEgress = field(default_factory=FakeEgress)
     scm: FakeScm = field(init=False)
     accounts: FakeAccounts = field(init=False)
     _tokens: Iterator[int] = field(default_factory=lambda: count(1))
@@ -99,7 +101,7 @@ class System:
 
     def inspect(self, task: DelegationTask) -> dict[str, Any]:
         """Inspect one delegation."""
-        step = InspectDelegation(self.book, self.accounts, self.limits.orders_per_delegation, self.clock)
+        step = InspectDelegation(self.book, self.accounts, self.egress, self.limits.orders_per_delegation, self.clock)
         return step(task)
 
     def enroll(self, task: Task | None = None, **instead: Any) -> Progress:

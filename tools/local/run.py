@@ -66,6 +66,7 @@ def parameters(scm_base_url: str, wait_factor: float) -> dict[str, str]:
         "ScmUrl": scm_base_url,
         "ScmOauthUrl": scm_base_url,
         "ScmTokenUrl": scm_base_url.removesuffix("/api") + TOKEN_PATH,
+        "EgressEchoUrl": "off",
         "QuietSeconds": str(max(1, round(QUIET_SECONDS * wait_factor))),
     }
 

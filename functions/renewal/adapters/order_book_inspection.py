@@ -26,6 +26,7 @@ def inspection_map(inspection: Inspection) -> dict[str, Any]:
             "remarks": [_remark_map(remark) for remark in inspection.remarks],
             "delegated": [_delegated_map(entry) for entry in inspection.delegated],
             "organisation_validated_until": _iso(inspection.organisation_validated_until),
+            "seen_address": inspection.seen_address or None,
         }
     )
 
@@ -42,6 +43,7 @@ def inspection_from(stored: Item) -> Inspection:
         remarks=tuple(_remark_from(remark) for remark in stored.get("remarks", ())),
         delegated=tuple(_delegated_from(entry) for entry in stored.get("delegated", ())),
         organisation_validated_until=_day(stored.get("organisation_validated_until")),
+        seen_address=stored.get("seen_address", ""),
     )
 
 

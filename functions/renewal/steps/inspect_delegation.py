@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from renewal.domain.address import address_findings
 from renewal.domain.calendar import phase_at
 from renewal.domain.delegation import profile_of
 from renewal.domain.due import Cause, Decision, decide
@@ -17,7 +18,7 @@ from renewal.domain.observation import Observation, dcv_of
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.procedure import review, unreachable
 from renewal.domain.remark import Remark
-from renewal.ports import Accounts, Clock, DelegationRecord, Inspection, OrderBook, ReportedCertificate
+from renewal.ports import Accounts, Clock, DelegationRecord, EgressAddress, Inspection, OrderBook, ReportedCertificate
 from renewal.steps.login import Logins
 from renewal.steps.observer import Observer
 from renewal.steps.payload import DelegationTask, Task
@@ -33,6 +34,7 @@ class InspectDelegation:
 
     book: OrderBook
     accounts: Accounts
+    egress: EgressAddress
     orders_per_delegation: int
     clock: Clock
 
@@ -70,11 +72,17 @@ class InspectDelegation:
         except NeedsPerson as error:
             seen = observer.seen if observer else Observation()
             inspection = _interrupted(task.run_id, record, certificates, seen, error, now)
-            self.book.record_inspection(task.delegation, inspection)
+            self._record(record, inspection)
             raise
-        inspection = _complete(task.run_id, record, certificates, observer, now)
-        self.book.record_inspection(task.delegation, inspection)
-        return inspection
+        return self._record(record, _complete(task.run_id, record, certificates, observer, now))
+
+    def _record(self, record: DelegationRecord, inspection: Inspection) -> Inspection:
+        """Write it down, with the address from which it was made: a refusal is understood by it, too."""
+        address = self.egress()
+        findings = arranged((*address_findings(record.delegation, address), *inspection.findings))
+        complete = replace(inspection, seen_address=address, findings=findings)
+        self.book.record_inspection(record.delegation.name, complete)
+        return complete
 
 
 def _complete(

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
+from renewal.domain.address import ADDRESS_CHANGED
+
 CREDENTIAL_ERRORS = frozenset({"CredentialRefused", "AddressRefused"})
 
 _HOUR = 3_600  # seconds
@@ -32,6 +34,7 @@ def measures(report: Mapping[str, Any], now: datetime) -> dict[str, float]:
         "DelegationsFailed": sum(1 for one in delegations if one["error"]),
         "CredentialsRefused": len(refused),
         "AddressesRefused": len(refused) if report["common_cause"] else _count(refused, "AddressRefused"),
+        "AddressChanged": int(any(_has_finding(one, ADDRESS_CHANGED) for one in delegations)),
         "FindingsOpen": sum(finding["severity"] == "error" for one in delegations for finding in one["findings"]),
         "OldestOrderHours": max(
             (_span(now, row["ordered_at"]) / _HOUR for row in rows if row["ordered_at"]), default=0
@@ -44,6 +47,10 @@ def measures(report: Mapping[str, Any], now: datetime) -> dict[str, float]:
 
 def _count(delegations: Iterable[Mapping[str, Any]], error: str) -> int:
     return sum(1 for one in delegations if one["error"] == error)
+
+
+def _has_finding(delegation: Mapping[str, Any], code: str) -> bool:
+    return any(finding["code"] == code for finding in delegation["findings"])
 
 
 def _span(now: datetime, moment: str) -> float:

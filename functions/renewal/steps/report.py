@@ -88,6 +88,8 @@ class Report:
             "text": failure.text if failure else "",
             "findings": [_finding(one) for one in findings],
             "password_expires": _day(record),
+            "address": record.delegation.address,
+            "seen_address": record.inspection.seen_address if record.inspection else "",
         }
 
     def _rows(

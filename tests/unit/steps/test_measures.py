@@ -16,11 +16,13 @@ def a_certificate(outcome: str = "not-due", ordered_at: str = "", not_after: str
     return {"outcome": outcome, "ordered_at": ordered_at, "not_after": not_after}
 
 
-def a_delegation(error: str = "", password_expires: str = "", findings: tuple[str, ...] = ()) -> dict[str, Any]:
+def a_delegation(
+    error: str = "", password_expires: str = "", findings: tuple[tuple[str, str], ...] = ()
+) -> dict[str, Any]:
     return {
         "error": error,
         "password_expires": password_expires,
-        "findings": [{"severity": severity} for severity in findings],
+        "findings": [{"severity": severity, "code": code} for severity, code in findings],
     }
 
 
@@ -75,6 +77,7 @@ def test_accounts_refused_at_once_are_refused_by_their_address() -> None:
 
 def test_findings_that_stop_the_next_order_are_counted_and_warnings_are_not() -> None:
     """A warning has its date in the report; an error wants somebody now."""
-    delegations = [a_delegation(findings=("error", "warning")), a_delegation(findings=("error", "info"))]
+    bad, warned, told = ("error", "RoleMissing"), ("warning", "PasswordExpiring"), ("info", "ShorterTerms")
+    delegations = [a_delegation(findings=(bad, warned)), a_delegation(findings=(bad, told))]
 
     assert measures(a_report(delegations=delegations), NOW)["FindingsOpen"] == 2
