@@ -113,9 +113,7 @@ def _model(options: argparse.Namespace, console: Console) -> dict[str, Any]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m campaign", description=__doc__)
     parser.add_argument("--quick", action="store_true", help=f"{QUICK} cases of each scenario, chosen by the seed")
-    parser.add_argument(
-        "--cases", type=int, default=0, help="so many cases of each scenario, chosen by the seed; 0: all"
-    )
+    parser.add_argument("--cases", type=int, default=0, help="so many of each scenario, by the seed; 0: all")
     parser.add_argument("--seed", type=int, default=1, help="for the choice of cases, jitter and random histories")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes side by side")
     parser.add_argument("--scenario", default="", help="only scenarios whose name holds this text")
