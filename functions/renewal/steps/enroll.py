@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from renewal.domain.due import Cause
-from renewal.domain.errors import AnswerLost, MandateEnded, NeedsPerson, OrderUnconfirmed
+from renewal.domain.errors import AnswerLost, MandateEnded, NeedsPerson, OrderInOtherHands, OrderUnconfirmed
 from renewal.domain.keypair import KeyPair
 from renewal.domain.order import ManagedCertificate, Order, OrderStatus
 from renewal.ports import (
@@ -66,6 +66,9 @@ class Enroll:
     ) -> Progress | None:
         """What was due when the plan was made may have been renewed since, by another run."""
         served = certificate.served
+        if set(task.causes) == {Cause.ORDER_OPEN} and not (served and served.stored_at >= task.started_at):
+            msg = f"the open order of {certificate.spec.path} ended meanwhile; whoever follows it up starts none"
+            raise OrderInOtherHands(msg)
         if served is None:
             return None
         newer = served.stored_at >= task.started_at

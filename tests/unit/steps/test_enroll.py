@@ -21,6 +21,7 @@ from renewal.domain.errors import (
     KeyRefused,
     MandateEnded,
     NameNotDelegated,
+    OrderDeclined,
     OrderInOtherHands,
     OrderPending,
     OrderUnconfirmed,
@@ -479,3 +480,16 @@ def test_a_revocation_that_the_inspection_found_reaches_scm(system: System) -> N
     system.book.record_inspection("univ", found)
 
     assert system.enroll(system.task(causes=("revoked",))).status == "ordered"
+
+
+def test_a_follow_up_of_an_order_that_ended_meanwhile_orders_nothing(system: System) -> None:
+    """Declined between the plan and this step: a new order minutes after a no would be more than was allowed."""
+    progress = system.enroll()
+    system.scm.orders[5001].status = "DECLINED"
+    with pytest.raises(OrderDeclined):
+        system.collect(progress)
+
+    with pytest.raises(OrderInOtherHands, match="starts none"):
+        system.enroll(replace(system.task(), causes=("order-open",)))
+
+    assert list(system.scm.orders) == [5001]
