@@ -16,6 +16,7 @@ from renewal.domain.errors import (
     OrderUnknown,
     PlanUnreadable,
     RenewalError,
+    ScmUnavailable,
     error_named,
 )
 from renewal.domain.keypair import requested_key
@@ -153,14 +154,14 @@ class Collect:
         return self.book.record_import(order, region, made)
 
     def _tell(self, order: Order, served: Served, previous: Served | None, authority: CertificateAuthority) -> None:
+        self.announcer.renewed(order, served, previous)
         if previous is not None and previous.ssl_id and previous.ssl_id != served.ssl_id:
             try:
                 authority.mark_renewed(previous.ssl_id, served.ssl_id)
             except (CredentialRefused, AddressRefused):
                 raise
-            except NeedsPerson:
+            except (NeedsPerson, ScmUnavailable):
                 pass  # the mark only stops SCM's reminders; a certificate that is stored is not worth failing for it
-        self.announcer.renewed(order, served, previous)
 
 
 def _expected(order: Order, certificate: ManagedCertificate) -> Expectation:
