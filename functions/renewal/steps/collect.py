@@ -110,7 +110,9 @@ class Collect:
         self.book.record_confirmed(order, self.clock())
 
     def _is_confirmed(self, order: Order) -> bool:
-        return order.confirmed_at is not None and self.clock() < order.confirmed_at + CONFIRM_EVERY
+        """Not by a moment that is still to come: a wrong clock noted that."""
+        now = self.clock()
+        return order.confirmed_at is not None and order.confirmed_at <= now < order.confirmed_at + CONFIRM_EVERY
 
     def _end(self, order: Order, certificate: ManagedCertificate, error: NeedsPerson) -> None:
         if not error.ends_order:
