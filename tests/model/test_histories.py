@@ -25,6 +25,16 @@ KEPT: dict[str, Steps] = {
     ],
     # The refusal was noted 150 days ahead, and remembered until then.
     "a refusal noted by a wrong clock": [("lock", {}), ("run_with_wrong_clock", {"hours": 3600})],
+    # The details were noted 150 days ahead, and a declined order was polled until then without asking for them again.
+    "a pending order confirmed by a wrong clock": [
+        ("scm_becomes", {"outcome": "invalid"}),
+        ("run_with_wrong_clock", {"hours": 3600}),
+        ("scm_becomes", {"issuance_polls": 1, "issuance_seconds": 72_000.0}),
+        ("run", {}),
+        ("run_with_wrong_clock", {"hours": 3600}),
+        ("scm_becomes", {"outcome": "declined"}),
+        ("run", {}),
+    ],
 }
 """Histories that once failed."""
 
