@@ -60,6 +60,8 @@ def test_a_refused_input_says_that_there_is_no_report(tmp_path: Path, capsys: py
     assert code == 2
     assert "InvalidRequest: unknown field 'certificate'" in printed
     assert "there is no report.json" in printed
+    assert "Report, history" not in printed
+    assert "a certificate worked on" not in printed
     assert not (output / "report.json").exists()
     assert (output / "history.json").exists()
 

@@ -210,19 +210,19 @@ def _print(console: Console, finished: Finished, output: Path, seconds: float) -
     if finished.report is None:
         text = f"{finished.error}: {finished.cause}\nThe run ended before it could report, so there is no report.json."
         console.print(Text(text, style="bold red"), soft_wrap=True)
+        told = (f"History is in {output}/",)
     else:
         print_page(console, finished.report)
-    for line in (
-        *_figures(finished.costs),
-        f"{seconds:.1f} s in all, {finished.seconds:.1f} s of them the run",
-    ):
+        took = f"{seconds:.1f} s in all, {finished.seconds:.1f} s of them the run"
+        told = (*_figures(finished.costs), took, f"Report, history and certificates are in {output}/")
+    for line in told:
         console.print(Text(line, style="dim"), soft_wrap=True)
-    console.print(Text(f"Report, history and certificates are in {output}/", style="dim"), soft_wrap=True)
 
 
 def _figures(costs: Costs) -> Iterator[str]:
     scm, aws = sum(costs.scm.values()), sum(costs.aws.values())
-    yield f"Calls to SCM: {scm}; to AWS: {aws} (about {costs.aws_per_certificate:.0f} a certificate worked on)"
+    each = f" (about {costs.aws_per_certificate:.0f} a certificate worked on)" if costs.worked_on else ""
+    yield f"Calls to SCM: {scm}; to AWS: {aws}{each}"
     if one := costs.immediate:
         operations = ", ".join(operation.split("/v1/")[-1] for operation in one.operations)
         yield f"One renewal issued at once, {one.path}: {len(one.operations)} calls to SCM ({operations})"
