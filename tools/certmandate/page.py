@@ -127,7 +127,7 @@ def _deadline(incident: Incident, report: Row) -> str:
         return "nothing is in use yet" if incident.paths else "nothing is due yet"
     left = (incident.expires - datetime.fromisoformat(report["finished_at"])).days
     if left < 0:
-        return f"EXPIRED {-left} day{'' if left == -1 else 's'} ago"
+        return f"EXPIRED, since {incident.expires:%Y-%m-%d %H:%M} UTC"
     return f"{left} day{'' if left == 1 else 's'} left, until {incident.expires:%Y-%m-%d %H:%M} UTC"
 
 
