@@ -6,9 +6,14 @@ import threading
 from typing import Any
 
 import boto3.session
+import botocore.session
 from botocore.config import Config
+from botocore.loaders import Loader
 
 from local.isolation import credentials
+
+_DESCRIPTIONS = Loader()
+"""botocore's descriptions of the services, read once for all clients of this process."""
 
 
 class Clients:
@@ -23,7 +28,9 @@ class Clients:
         self._endpoint = endpoint
         self._retries = retries
         self._lock = threading.Lock()
-        self._session: Any = boto3.session.Session()
+        session = botocore.session.get_session()
+        session.register_component("data_loader", _DESCRIPTIONS)
+        self._session: Any = boto3.session.Session(botocore_session=session)
         self._made: dict[tuple[str, str], Any] = {}
 
     def client(self, service: str, region: str) -> Any:
