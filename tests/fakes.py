@@ -650,13 +650,14 @@ class FakeObjects:
     current: dict[Path, str] = field(default_factory=dict)
 
     def put(self, pair: Pair) -> None:
-        serial = pair.chain.leaf.serial
+        serial, path = pair.chain.leaf.serial, (pair.spec.delegation, pair.spec.name)
+        assert self.current.get(path, "") in {"", serial, pair.replaces}, "the store may refuse: is it older?"
         folder = f"{pair.spec.path}/{serial}"
         self.files[f"{folder}/cert.pem"] = pair.chain.leaf.pem()
         self.files[f"{folder}/chain.pem"] = pair.chain.issuers_pem()
         self.files[f"{folder}/fullchain.pem"] = pair.chain.pem()
         self.files[f"{folder}/privkey.pem"] = pair.key.pem().decode()
-        self.current[pair.spec.delegation, pair.spec.name] = serial
+        self.current[path] = serial
 
     def erase_key(self, delegation: str, certificate: str, serial: str) -> None:
         if self.current.get((delegation, certificate)) != serial:

@@ -302,6 +302,8 @@ class Pair:
     spec: CertificateSpec
     chain: Chain
     key: KeyPair = field(repr=False)
+    replaces: str = ""
+    """Serial of the certificate that is served until now; empty for a first one."""
 
 
 class AcmStore(Protocol):

@@ -47,13 +47,14 @@ class S3Certificates:
     def put(self, pair: Pair) -> None:
         """Write the four files, then flip `current.json` to them.
 
-        Raises OrderInOtherHands when the store points to a newer certificate, or another run flips it now.
+        Raises OrderInOtherHands when the store points to a newer certificate, or another run flips it now. What the
+        pair replaces is older whatever it says: CAs date certificates back.
         """
         leaf, folder = pair.chain.leaf, _folder(pair.spec.delegation, pair.spec.name)
         before = self._current(folder)
         if before and before.serial == leaf.serial:
             return
-        if before and before.not_before > leaf.not_before:
+        if before and before.serial != pair.replaces and before.not_before > leaf.not_before:
             msg = f"{folder}/current.json points to serial {before.serial}, which is newer than {leaf.serial}"
             raise OrderInOtherHands(msg)
         for name, content in _files(pair).items():

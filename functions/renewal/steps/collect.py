@@ -132,6 +132,7 @@ class Collect:
                 certificate=order.certificate,
                 token=order.token,
             ),
+            replaces=previous.serial if previous else "",
         )
         for region in spec.acm_regions:
             if region not in order.arns:

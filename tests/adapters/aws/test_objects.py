@@ -50,6 +50,17 @@ def younger(pair: Pair, days: int = 1) -> Pair:
     return a_pair(pair.spec, not_before=pair.chain.leaf.not_before + timedelta(days=days))
 
 
+def test_what_is_replaced_may_have_been_dated_later(store: S3Certificates, s3: Any):
+    """CAs date certificates back: a renewal that looks older than what it renews would never be stored."""
+    old = a_pair()
+    new = replace(younger(old, days=-1), replaces=old.chain.leaf.serial)
+    store.put(old)
+
+    store.put(new)
+
+    assert pointer(s3)["serial"] == new.chain.leaf.serial
+
+
 def test_the_files_are_those_of_certbot(store: S3Certificates, s3: Any):
     """Every server's manual says what to do with these four names."""
     pair = a_pair()
