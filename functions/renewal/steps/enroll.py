@@ -151,8 +151,10 @@ class Enroll:
             msg = f"SCM may have taken order {order.token}, its answer was lost: {lost}"
             raise OrderUnconfirmed(msg) from None
         except NeedsPerson as refusal:
-            # SCM answered and said no: no order exists, so the intent is over and its key is erased.
-            self.book.fail(order, type(refusal).__name__, str(refusal), self.clock(), hold_until=None)
+            # SCM said no, so this POST made no order: the intent is over and its key is erased. After an earlier
+            # POST whose answer was lost, only a no to the order itself is believed of both; a login says nothing.
+            if order.posts == 1 or refusal.ends_order:
+                self.book.fail(order, type(refusal).__name__, str(refusal), self.clock(), hold_until=None)
             raise
         return self.book.record_ordered(order, ssl_id)
 

@@ -16,6 +16,7 @@ from renewal.domain.delegation import Profile
 from renewal.domain.errors import (
     AcmCertificateMissing,
     AcmWouldRefuse,
+    AddressRefused,
     CredentialRefused,
     DcvLapsed,
     KeyRefused,
@@ -25,6 +26,7 @@ from renewal.domain.errors import (
     OrderInOtherHands,
     OrderPending,
     OrderUnconfirmed,
+    PermissionMissing,
     ProfileRefused,
     ScmRefused,
     ScmUnavailable,
@@ -409,6 +411,20 @@ def test_a_refusal_of_the_second_post_closes_the_order_too(system: System) -> No
     (row,) = system.book.history("univ", "idp")
     assert row.posts == 2
     assert not system.book.orders
+
+
+@pytest.mark.parametrize("error", [AddressRefused, PermissionMissing, ScmRefused])
+def test_a_second_post_that_is_not_let_in_keeps_the_key(system: System, error: type[Exception]) -> None:
+    """It says nothing of the first POST, whose answer was lost and whose certificate would need that key."""
+    lose_and_look(system)
+    system.clock.advance(minutes=6)
+    system.scm.answers["enroll"] = error("no")  # type: ignore[assignment]  # all of them are errors of ours
+    with pytest.raises(error):
+        system.enroll()
+
+    kept = system.book.orders[PATH]
+    assert (kept.status, kept.posts, bool(kept.sealed_key)) == (OrderStatus.INTENT, 2, True)
+    assert not system.book.history("univ", "idp")
 
 
 def test_a_password_that_is_refused_at_the_post_ends_the_intent_and_the_run_for_this_account(system: System) -> None:
