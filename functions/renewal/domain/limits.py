@@ -44,19 +44,25 @@ class Due:
 
 
 def within(due: Iterable[Due], limits: Limits) -> tuple[list[Due], list[Due]]:
-    """Split *due* into what this run does and what it leaves for the next: open orders first, then nearest expiry."""
-    taken: list[Due] = []
-    deferred: list[Due] = []
-    orders: dict[str, int] = {}
-    for one in sorted(due, key=lambda item: (not item.resumes, item.expires, item.certificate.spec.path)):
-        delegation = one.certificate.spec.delegation
-        counted = orders.get(delegation, 0)
-        if counted >= limits.orders_per_delegation or sum(orders.values()) >= limits.orders_per_run:
-            deferred.append(one)
-            continue
-        orders[delegation] = counted + 1
-        taken.append(one)
-    return taken, deferred
+    """Split *due* into what this run does and what it leaves for the next: open orders first, then nearest expiry.
+
+    Open orders have at most half of a share while others wait: orders that never end must not hold renewals up.
+    """
+    urgent = sorted(due, key=lambda one: (not one.resumes, one.expires, one.certificate.spec.path))
+    of_delegation: dict[str, list[Due]] = {}
+    for one in urgent:
+        of_delegation.setdefault(one.certificate.spec.delegation, []).append(one)
+    shares = [_share(mine, limits.orders_per_delegation) for mine in of_delegation.values()]
+    chosen = {one.certificate.spec.path for share in shares for one in share}
+    taken = _share([one for one in urgent if one.certificate.spec.path in chosen], limits.orders_per_run)
+    chosen = {one.certificate.spec.path for one in taken}
+    return taken, [one for one in urgent if one.certificate.spec.path not in chosen]
+
+
+def _share(urgent: Sequence[Due], most: int) -> list[Due]:
+    opened, others = [one for one in urgent if one.resumes], [one for one in urgent if not one.resumes]
+    room = max(most - len(others), (most + 1) // 2)
+    return [*opened[:room], *others][:most]
 
 
 def require_plausible(due: Sequence[Due], estate_size: int, limits: Limits) -> None:

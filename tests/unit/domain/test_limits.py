@@ -70,6 +70,23 @@ def test_a_run_takes_no_more_than_its_share() -> None:
     assert names(deferred) == ["c2", "c1", "c0"]
 
 
+def test_orders_that_never_end_do_not_hold_renewals_up() -> None:
+    """A CA that sits on thirty orders must not let the other certificates of their delegation expire."""
+    found = [due(f"stuck{n}", Cause.ORDER_OPEN) for n in range(5)] + [due(f"due{n}") for n in range(5)]
+
+    taken, deferred = within(found, Limits(4, 1000, 0.5))
+
+    assert names(taken) == ["stuck0", "stuck1", "due0", "due1"]
+    assert len(deferred) == 6
+
+
+def test_open_orders_have_what_nobody_else_wants() -> None:
+    """Half of the share is theirs for sure; the rest while it is free."""
+    found = [due(f"open{n}", Cause.ORDER_OPEN) for n in range(5)] + [due("due")]
+
+    assert names(within(found, Limits(4, 1000, 0.5))[0]) == ["open0", "open1", "open2", "due"]
+
+
 def test_nothing_due_is_nothing_taken() -> None:
     """The ordinary day."""
     assert within([], MANY) == ([], [])
