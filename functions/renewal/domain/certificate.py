@@ -12,10 +12,12 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from renewal.domain.errors import CertificateMismatch, ChainBroken
+from renewal.domain.errors import CertificateMismatch, ChainBroken, OrderPending
 from renewal.domain.keypair import KeyType, public_key_bytes
 
 ONE_DAY = timedelta(days=1)
+CLOCK_SKEW = timedelta(minutes=5)
+"""By how much a CA's clock and ours may differ."""
 
 _KEY_USAGE_BITS = {
     "digital_signature": "DIGITAL_SIGNATURE",
@@ -208,7 +210,8 @@ class Expectation:
 def check(chain: Chain, expected: Expectation, now: datetime) -> tuple[str, ...]:
     """Hold *chain* against what was asked; return remarks worth telling (empty = exactly as asked).
 
-    Raises CertificateMismatch, or ChainBroken for ACM's rule that a leaf and its issuer have the same algorithm
+    Raises OrderPending for what becomes valid within the minutes by which clocks differ; otherwise CertificateMismatch,
+    or ChainBroken for ACM's rule that a leaf and its issuer have the same algorithm
     (AWS: acm/latest/userguide/import-certificate-prerequisites.html), with every fault in one message.
     """
     faults = [*_name_faults(chain.leaf, expected), *_validity_faults(chain.leaf, expected, now)]
@@ -217,6 +220,9 @@ def check(chain: Chain, expected: Expectation, now: datetime) -> tuple[str, ...]
     if faults:
         msg = f"the certificate with serial {chain.leaf.serial} was not stored: {'; '.join(faults)}"
         raise CertificateMismatch(msg)
+    if now < chain.leaf.not_before:
+        msg = f"it is valid from {chain.leaf.not_before:%Y-%m-%d %H:%M:%S} UTC on: the CA's clock is a little ahead"
+        raise OrderPending(msg)
     if expected.for_acm:
         _require_same_algorithm(chain)
     return _remarks(chain.leaf, expected)
@@ -229,7 +235,7 @@ def _name_faults(leaf: Certificate, expected: Expectation) -> list[str]:
 
 def _validity_faults(leaf: Certificate, expected: Expectation, now: datetime) -> list[str]:
     faults = []
-    if now < leaf.not_before:
+    if now + CLOCK_SKEW < leaf.not_before:
         faults.append(f"it is not valid before {leaf.not_before:%Y-%m-%d %H:%M} UTC")
     if now > leaf.not_after:
         faults.append(f"it expired on {leaf.not_after:%Y-%m-%d %H:%M} UTC")

@@ -26,7 +26,7 @@ from renewal.domain.acm_rules import (
     require_usages_kept,
 )
 from renewal.domain.certificate import Certificate, Chain, Expectation, check, normalised_serial
-from renewal.domain.errors import AcmWouldRefuse, CertificateMismatch, ChainBroken
+from renewal.domain.errors import AcmWouldRefuse, CertificateMismatch, ChainBroken, OrderPending
 from renewal.domain.keypair import KeyPair, KeyType, public_key_bytes
 
 NAMES = ("idp.univ.example", "www.univ.example")
@@ -252,6 +252,15 @@ def test_a_certificate_that_is_not_what_was_asked_is_not_stored(certificate: x50
 
     serial = f"{certificate.serial_number:X}"
     assert str(refused.value) == f"the certificate with serial {serial} was not stored: {fault}"
+
+
+def test_a_clock_that_is_a_little_ahead_is_waited_for() -> None:
+    """Clocks differ by seconds; nobody is paged for that, and what is not valid yet is not stored either."""
+    soon = leaf(starts=NOW + timedelta(seconds=90))
+
+    with pytest.raises(OrderPending, match="it is valid from 2026-11-23 08:01:30 UTC on"):
+        checked(soon)
+    assert checked(soon, now=NOW + timedelta(seconds=90)) == ()
 
 
 def test_all_faults_are_told_at_once() -> None:
