@@ -38,6 +38,7 @@ def report(*rows: dict[str, Any], **delegation: Any) -> dict[str, Any]:
         "delegation": "univ",
         "organisation": "Université d'Exemple",
         "rao_email": "rao@univ.example",
+        "outcome": "inspected",
         "error": "",
         "text": "",
         "findings": [],
@@ -121,6 +122,14 @@ def test_a_password_that_is_still_good_is_said_to_be() -> None:
     page = printed(report(error="CredentialRefused", text="refused", password_expires="2027-02-01"))
 
     assert "its password is good until 2027-02-01: look for a lock" in page
+
+
+def test_a_delegation_that_was_removed_during_the_run_is_told() -> None:
+    """Whoever looks for it in the table finds out why it is not there."""
+    page = printed(report(outcome="removed", text="removed from the order book during the run"))
+
+    assert "univ: removed from the order book during the run." in page
+    assert "Who must do what" not in page
 
 
 def test_what_is_not_urgent_is_told_last() -> None:

@@ -132,6 +132,9 @@ def _deadline(incident: Incident, report: Row) -> str:
 
 
 def _remarks(report: Row) -> Iterator[str]:
+    for delegation in report["delegations"]:
+        if delegation["outcome"] == "removed":
+            yield f"{delegation['delegation']}: {delegation['text']}."
     for row in report["certificates"]:
         for remark in row["remarks"]:
             yield f"{row['delegation']}/{row['name']}: {remark}."

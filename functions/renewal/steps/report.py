@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from renewal.domain.due import decide
-from renewal.domain.errors import PlanUnreadable
+from renewal.domain.errors import PlanUnreadable, UnknownDelegation
 from renewal.domain.order import ManagedCertificate, Served
 from renewal.ports import Clock, DelegationRecord, FinishedOrder, Inspection, OrderBook, RunArchive
 from renewal.steps.inspect_delegation import FOUND_BY_INSPECTION, decide_with
@@ -76,7 +76,10 @@ class Report:
             return Outcomes(missing=f"{MISSING}: {error}")
 
     def _delegation(self, name: str, outcomes: Outcomes) -> Row:
-        record = self.book.delegation(name)
+        try:
+            record = self.book.delegation(name)
+        except UnknownDelegation:
+            return _removed(name)
         failure = outcomes.delegations.get(name, _missing(outcomes))
         findings = record.inspection.findings if record.inspection else ()
         return {
@@ -96,7 +99,10 @@ class Report:
         self, name: str, run_id: str, facts: Mapping[str, Any], outcomes: Outcomes, now: datetime
     ) -> Iterable[Row]:
         named = facts["named"]
-        inspection = self.book.delegation(name).inspection
+        try:
+            inspection = self.book.delegation(name).inspection
+        except UnknownDelegation:
+            return
         inspected = inspection if inspection and inspection.run_id == run_id else None
         for certificate in self.book.certificates(name):
             path = certificate.spec.path
@@ -151,6 +157,13 @@ class Report:
         rows = self.book.history(certificate.spec.delegation, certificate.spec.name)
         mine = (row for row in rows if row.token == did.token and row.status == "stored")
         return next((row for row in mine if row.ended_at >= started_at), None)
+
+
+def _removed(name: str) -> Row:
+    """Somebody retired it while the run was at work: what became of it is no failure, and no reason for silence."""
+    empty = ("organisation", "rao_email", "error", "password_expires", "address", "seen_address")
+    text = "removed from the order book during the run"
+    return {"delegation": name, "outcome": "removed", "text": text, "findings": [], **dict.fromkeys(empty, "")}
 
 
 def _missing(outcomes: Outcomes) -> Failure:

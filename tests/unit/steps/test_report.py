@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -231,6 +232,19 @@ def test_a_new_arn_for_a_new_key_type_is_worth_a_remark(system: System) -> None:
     assert row["reason"] == "key-type-changed"
     assert "a new one was made: arn:aws:acm:eu-west-3" in row["remarks"][0]
     assert list(row["arns"]) == ["eu-west-3"]
+
+
+def test_a_delegation_that_is_removed_during_the_run_costs_nobody_the_report(system: System) -> None:
+    """Retiring one mandate must not leave the others without a word."""
+    system.daily_run()
+    del system.book.records["univ"]
+
+    Report(system.book, system.archive, system.clock)("run1")
+
+    report = json.loads(system.archive.documents["run1", "report"])
+    (told,) = report["delegations"]
+    assert (told["outcome"], told["text"]) == ("removed", "removed from the order book during the run")
+    assert (told["error"], report["certificates"], report["outcome"]) == ("", [], "succeeded")
 
 
 def test_findings_stand_in_the_report(system: System) -> None:
