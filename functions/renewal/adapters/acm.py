@@ -109,6 +109,8 @@ class Acm:
         except AcmCertificateMissing:
             # Imported just now, and not shown everywhere yet: the next try finds it by its serial.
             text = f"ACM in {region} does not show {arn} yet, which it made a moment ago"
+        except StoreUnavailable as busy:  # whatever it did not do, the import is done
+            text = str(busy)
         raise StoreUnavailable(text)
 
     def _verified(self, pair: Pair, region: str, arn: str) -> str:

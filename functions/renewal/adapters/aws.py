@@ -123,7 +123,9 @@ def _meaning(error: ClientError | BotoCoreError, action: str, named: Mapping[str
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     is_down = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
     if is_down or code in _BUSY:
-        return StoreUnavailable(f"{action}: AWS is busy or down ({code})")
+        return StoreUnavailable(
+            f"{action}: AWS is busy or down ({code})", undone=code in _BUSY and "Timeout" not in code
+        )
     return StoreRefused(
         f"{action}: AWS refused ({code}); see whether the function's role permits the call, and whether the "
         "resource exists and is as template.yaml makes it"

@@ -88,7 +88,14 @@ class AnswerLost(ScmUnavailable):
 
 
 class StoreUnavailable(Retryable):
-    """An AWS service is throttled, busy or down."""
+    """An AWS service is throttled, busy or down.
+
+    undone: AWS said that it did nothing; otherwise the call may have had its effect, or have it yet.
+    """
+
+    def __init__(self, text: str, *, undone: bool = False) -> None:
+        super().__init__(text)
+        self.undone = undone
 
 
 class NeedsPerson(RenewalError):

@@ -17,6 +17,7 @@ from renewal.domain.errors import (
     PlanUnreadable,
     RenewalError,
     ScmUnavailable,
+    StoreUnavailable,
     error_named,
 )
 from renewal.domain.keypair import requested_key
@@ -151,8 +152,10 @@ class Collect:
         order = self.book.claim_import(order, region, self.clock())
         try:
             made = self.acm.put(pair, region, None, retried=retried)
-        except RenewalError:
-            self.book.give_up_import(order, region)
+        except RenewalError as error:
+            # Without an answer the import may be under way still; then the claim keeps everybody off until it is over.
+            if isinstance(error, NeedsPerson) or (isinstance(error, StoreUnavailable) and error.undone):
+                self.book.give_up_import(order, region)
             raise
         return self.book.record_import(order, region, made)
 

@@ -572,29 +572,55 @@ def test_two_runs_side_by_side_make_one_arn(system: System) -> None:
     assert_stored_everywhere(system)
 
 
-def test_a_failed_import_is_tried_again_at_once(system: System) -> None:
-    """A throttled import has ended; nobody has to wait for a lease, but an ARN it may have made is looked for."""
+class Unlucky(FakeAcm):
+    """Imports, and says that it is busy the first time."""
+
+    undone = False
+    seen: list[bool]
+
+    def put(self, pair: Pair, region: str, arn: str | None, *, retried: bool) -> str:
+        """Import and remember; the first time after nothing was done, or before an answer that is lost."""
+        self.seen.append(retried)
+        if len(self.seen) == 1 and self.undone:
+            raise StoreUnavailable("throttled", undone=True)
+        made = FakeAcm.put(self, pair, region, arn, retried=retried)
+        if len(self.seen) == 1:
+            raise StoreUnavailable("no answer")
+        return made
+
+
+def unlucky(system: System, *, undone: bool) -> Unlucky:
+    acm = Unlucky(system.acm.held, system.acm.imports)
+    acm.undone, acm.seen = undone, []
+    return acm
+
+
+def test_a_throttled_import_is_tried_again_at_once(system: System) -> None:
+    """ACM said that it did nothing: nobody has to wait for a lease."""
     progress = ordered(system)
-    seen: list[bool] = []
-
-    class Throttled(FakeAcm):
-        """Imports, then loses the answer once."""
-
-        def put(self, pair: Pair, region: str, arn: str | None, *, retried: bool) -> str:
-            """The first answer is lost."""
-            seen.append(retried)
-            made = FakeAcm.put(self, pair, region, arn, retried=retried)
-            if len(seen) == 1:
-                raise StoreUnavailable("ACM did not answer")
-            return made
-
-    acm = Throttled(system.acm.held, system.acm.imports)
+    acm = unlucky(system, undone=True)
     with pytest.raises(StoreUnavailable):
         system.collect(progress, acm=acm)
 
     system.collect(progress, acm=acm)
 
-    assert seen == [False, True, False], "first try, second try of that region, the other region"
+    assert acm.seen == [False, True, False], "first try, second try of that region, the other region"
+    assert_stored_everywhere(system)
+
+
+def test_an_import_without_an_answer_keeps_everybody_off(system: System) -> None:
+    """It may arrive yet, and ACM would make a second ARN of a second import without a word."""
+    progress = ordered(system)
+    acm = unlucky(system, undone=False)
+    with pytest.raises(StoreUnavailable):
+        system.collect(progress, acm=acm)
+
+    with pytest.raises(OrderInOtherHands):
+        system.collect(progress, acm=acm)
+    system.clock.advance(seconds=IMPORT_LEASE.total_seconds() + 1)
+    system.collect(progress, acm=acm)
+
+    assert acm.seen == [False, True, False]
     assert_stored_everywhere(system)
 
 
