@@ -297,13 +297,12 @@ class OrderBook(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A verified certificate with its key, on its way into the stores."""
+    """A verified certificate with its key, on its way into the stores; *replaces*: serial of what is served now."""
 
     spec: CertificateSpec
     chain: Chain
     key: KeyPair = field(repr=False)
     replaces: str = ""
-    """Serial of the certificate that is served until now; empty for a first one."""
 
 
 class AcmStore(Protocol):

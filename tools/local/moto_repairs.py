@@ -380,18 +380,25 @@ def _bucket_policies_have_conditions(_: Repairs) -> Iterator[None]:
 
 
 @contextmanager
-def _dynamodb_takes_turns(_: Repairs) -> Iterator[None]:
-    """One DynamoDB call at a time: moto copies whole tables for a transaction while other threads write them."""
+def _storage_takes_turns(_: Repairs) -> Iterator[None]:
+    """One DynamoDB call, and one S3 call, at a time: moto copies and lists what other threads are writing."""
     from moto.dynamodb.responses import DynamoHandler
+    from moto.s3.responses import S3Response
 
-    call_action, turn = DynamoHandler.call_action, threading.RLock()
-
-    def in_turn(handler: Any) -> Any:
-        with turn:
-            return call_action(handler)
-
-    with patch.object(DynamoHandler, "call_action", in_turn):
+    with ExitStack() as stack:
+        for handler, names in ((DynamoHandler, ["call_action"]), (S3Response, ["bucket_response", "key_response"])):
+            turn = threading.RLock()
+            for name in names:
+                stack.enter_context(patch.object(handler, name, _in_turn(getattr(handler, name), turn)))
         yield
+
+
+def _in_turn(method: Callable[..., Any], turn: threading.RLock) -> Callable[..., Any]:
+    def call(*arguments: Any, **named: Any) -> Any:
+        with turn:
+            return method(*arguments, **named)
+
+    return call
 
 
 @contextmanager
@@ -433,7 +440,7 @@ _REPAIRS: tuple[Callable[[Repairs], Any], ...] = (
     _distributed_maps_start_executions,
     _result_writer_writes_results,
     _bucket_policies_have_conditions,
-    _dynamodb_takes_turns,
+    _storage_takes_turns,
     _symmetric_keys_have_no_private_key,
     _acm_is_strict,
 )
