@@ -19,7 +19,6 @@ from renewal.domain.remark import Remark
 
 Clock = Callable[[], datetime]
 """Returns the present moment, aware, in UTC."""
-
 EgressAddress = Callable[[], str]
 """Returns the IPv4 address that the outside sees us come from, empty when it is not known; never raises."""
 
