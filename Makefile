@@ -27,7 +27,7 @@ run: .venv/.run ## renew an example estate on this machine: no account, no netwo
 	$(BIN)/certmandate local run
 
 test: .venv/.dev ## the whole test suite
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: .venv/.dev .venv-sam/.sam ## the whole static gate
 	$(BIN)/ruff format --check

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # Powertools reads these when a handler is imported, and whichever test imports it first decides for all.
@@ -15,3 +17,20 @@ os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "certmandate")
 settings.register_profile("steady", derandomize=True, deadline=None, database=None, max_examples=60)
 settings.register_profile("explore", deadline=None, max_examples=1_000, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
+
+WHOLE_ESTATES = ("stack", "workflow", "faults", "campaign", "certmandate", "model", "secrecy", "local")
+"""Folders whose files take seconds: they come first, so that no worker is left with a long one at the end."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first; within them nothing changes place."""
+    rank = {name: number for number, name in enumerate(WHOLE_ESTATES)}
+    items.sort(key=lambda item: rank.get(item.nodeid.split("/")[1], len(rank)))
+
+
+def pytest_collection_finish() -> None:
+    """Leave what is imported now alone: to look through it again and again took a fifth of all the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)

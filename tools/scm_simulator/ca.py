@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from random import Random
 
 from cryptography import x509
@@ -56,7 +56,7 @@ class CertificateAuthority:
     @cached_property
     def rsa(self) -> tuple[Issuer, Issuer]:
         """Root and intermediate for RSA leaves."""
-        return self._hierarchy("RSA", lambda: rsa.generate_private_key(65537, 2048))
+        return self._hierarchy("RSA", iter(_rsa_keys()).__next__)
 
     @cached_property
     def ec(self) -> tuple[Issuer, Issuer]:
@@ -132,6 +132,12 @@ class CertificateAuthority:
             serial = self._random.getrandbits(127)
         self._serials.add(serial)
         return serial
+
+
+@cache
+def _rsa_keys() -> tuple[rsa.RSAPrivateKey, rsa.RSAPrivateKey]:
+    """Return the keys of every RSA hierarchy of this process: they are worthless, and take 100 ms to make."""
+    return rsa.generate_private_key(65537, 2048), rsa.generate_private_key(65537, 2048)
 
 
 def _ca_name(name: str) -> x509.Name:
