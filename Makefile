@@ -50,8 +50,8 @@ format: .venv/.dev ## let ruff format and repair what it safely can
 simulator: .venv/.run ## a stand-in for Sectigo Certificate Manager, served until stopped
 	$(BIN)/python -m scm_simulator
 
-campaign: .venv/.dev ## kill a run at every call it makes, in every way, and look at what is left: minutes
-	$(BIN)/python -m campaign
+campaign: .venv/.dev ## kill a run at every call it makes, in every way, and look at what is left: an hour
+	$(BIN)/python -m campaign --fuzz 500 --model 2000
 
 # sam build wants the very version of `Runtime:` on its PATH; pyenv may have it without having selected it.
 RUNTIME = $(firstword $(foreach python,$(shell command -v python3.13) $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python3.13),$(if \

@@ -24,6 +24,7 @@ from campaign.stage import Stage
 from campaign.table import Findings, show, versions, write
 
 ROOT = Path(__file__).parents[2]
+PROGRESS_SECONDS = 20
 QUICK = 6
 """Cases a scenario of a quick campaign."""
 
@@ -71,10 +72,13 @@ def _strike_all(stage: Stage, options: argparse.Namespace, findings: Findings, c
         findings.boundaries[scenario.name] = len(boundaries)
         chosen = _chosen(list(cases(scenario, boundaries)), options)
         scenario.prepare(stage)
-        before = time.monotonic()
-        for outcome in play_all(stage, chosen, jobs=options.jobs, seed=options.seed):
+        before = told = time.monotonic()
+        for number, outcome in enumerate(play_all(stage, chosen, jobs=options.jobs, seed=options.seed), 1):
             findings.add(outcome)
             _tell(outcome, console)
+            if time.monotonic() - told > PROGRESS_SECONDS:
+                told = time.monotonic()
+                console.print(f"  {scenario.name}: {number} of {len(chosen)} cases, {told - before:.0f} s")
         seconds = time.monotonic() - before
         console.print(f"{scenario.name}: {len(boundaries)} boundaries, {len(chosen)} cases, {seconds:.0f} s")
 

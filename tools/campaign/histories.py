@@ -29,12 +29,16 @@ class Histories(RuleBasedStateMachine):
 
     stage: ClassVar[Stage | None] = None
     played: ClassVar[int] = 0
+    tell_every: ClassVar[int] = 0
+    """Histories between two lines of progress; 0: none."""
 
     def __init__(self) -> None:
         super().__init__()
         assert Histories.stage is not None  # noqa: S101 - set by `playing_on`
         self.history = History(Histories.stage)
         Histories.played += 1
+        if Histories.tell_every and Histories.played % Histories.tell_every == 0:
+            print(f"  process {os.getpid()}: {Histories.played} histories", flush=True)
 
     @rule()
     def run(self) -> None:
@@ -176,6 +180,7 @@ def explore(stage_of: Callable[[], Stage], examples: int, seed: int, jobs: int) 
 
 
 def _explored(stage_of: Callable[[], Stage], examples: int, seed: int) -> tuple[int, str]:
+    Histories.tell_every = 50
     with stage_of() as stage:
         try:
             play_on(stage, examples, seed)
