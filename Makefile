@@ -69,8 +69,9 @@ package: build ## bundles with the same bytes on every machine, their sums and t
 	$(BIN)/python -m stack.package .aws-sam/build build/package
 	$(BIN)/python -m stack.sbom > build/package/sbom.json
 
-rehearse: build .venv-awscli/.awscli ## the built bundles alone on their import path, driven by the public AWS CLI
-	$(BIN)/python -m stack.rehearsal --build .aws-sam/build --aws .venv-awscli/bin/aws --python $(RUNTIME)
+rehearse: build .venv-awscli/.awscli .venv-ministack/.ministack ## what was built: driven by the AWS CLI; deployed where IAM is enforced
+	$(BIN)/python -m stack.rehearsal --build .aws-sam/build --aws .venv-awscli/bin/aws --python $(RUNTIME) \
+	    --ministack .venv-ministack/bin/python --sam $(SAM)
 
 deploy-network: .venv/.run .venv-sam/.sam ## show the network's plan, ask, deploy (PARAMETERS="Name=value …")
 	$(BIN)/python -m stack.deploy network --stack certmandate-network --template infra/network.yaml --parameters '$(PARAMETERS)'
@@ -87,9 +88,10 @@ requirements: .venv/.dev ## pin requirements/*.in anew (UPGRADE=--upgrade for th
 	$(COMPILE) --python-version 3.11 --universal requirements/sam.in -o requirements/sam.txt
 	$(COMPILE) --python-version 3.11 --universal requirements/checkov.in -o requirements/checkov.txt
 	$(COMPILE) --python-version 3.11 --universal requirements/awscli.in -o requirements/awscli.txt
+	$(COMPILE) --python-version 3.13 --universal requirements/ministack.in -o requirements/ministack.txt
 
 clean: ## remove all that these targets made
-	rm -rf .venv .venv-sam .venv-checkov .venv-awscli .aws-sam build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-sam .venv-checkov .venv-awscli .venv-ministack .aws-sam build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 # ---- What the targets above stand on: an environment, and a stamp for each list of packages in it --------------------
 
@@ -112,8 +114,14 @@ clean: ## remove all that these targets made
 .venv-sam/.sam: requirements/sam.txt | .venv-sam/bin/python
 .venv-checkov/.checkov: requirements/checkov.txt | .venv-checkov/bin/python
 .venv-awscli/.awscli: requirements/awscli.txt | .venv-awscli/bin/python
+.venv-ministack/.ministack: requirements/ministack.txt | .venv-ministack/bin/python
 
-.venv-sam/.sam .venv-checkov/.checkov .venv-awscli/.awscli:
+# It runs the functions itself, so it is of their Python.
+.venv-ministack/bin/python:
+	@test -n "$(RUNTIME)" || { echo "make rehearse: no python3.13 on PATH: install it." >&2; exit 1; }
+	$(RUNTIME) -m venv $(@D:/bin=)
+
+.venv-sam/.sam .venv-checkov/.checkov .venv-awscli/.awscli .venv-ministack/.ministack:
 	@echo 'Installing $< into $(@D)'
 	@$(@D)/bin/python $(HASHED) $<
 	@touch $@

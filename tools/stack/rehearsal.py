@@ -3,6 +3,8 @@
 The bundles that `sam build` made run in their own processes, on the runtime's own Python, with nothing on their
 import path but themselves, the layer and the standard library. The public AWS CLI starts the execution, follows
 it, reads its history and fetches what came out. AWS is played on this machine, SCM by the simulator.
+
+With `--ministack PYTHON --sam PATH`, a second half on another emulator, which enforces IAM: `stack.rehearsal_enforced`.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from local.estate import load_estate
 from local.run import LocalSystem
+from stack.rehearsal_enforced import rehearse_enforced
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "build" / "rehearsal"
@@ -183,6 +186,8 @@ def rehearse(options: argparse.Namespace) -> None:
             msg = "no certificate came out"
             raise Unrehearsed(msg)
         say(f"{len(names)} certificates in S3, each with its own key: {', '.join(names)}")
+    if options.ministack:
+        rehearse_enforced(options, packages, say)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -191,9 +196,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--build", type=Path, default=ROOT / ".aws-sam" / "build", help="what `sam build` made")
     parser.add_argument("--aws", required=True, help="the AWS CLI")
     parser.add_argument("--python", required=True, help="a Python of the functions' runtime")
+    parser.add_argument("--ministack", default="", help="Python of that runtime with ministack: the second half, too")
+    parser.add_argument("--sam", default="sam", help="the SAM CLI, for the second half")
     try:
         rehearse(parser.parse_args(arguments))
-    except (Unrehearsed, subprocess.CalledProcessError) as fault:
+    except (Unrehearsed, RuntimeError, subprocess.CalledProcessError) as fault:
         print(f"rehearsal failed: {fault}", file=sys.stderr)
         return 1
     return 0

@@ -1,0 +1,103 @@
+"""ministack 1.5.33 with four repairs: `python ministack_repaired.py`, by the Python of its own environment.
+
+Exceptions: its Lambda runtime hands the state machine only the text of a Python exception, under one name for all. AWS
+hands over the class's name, and every Retry and Catch of the shipped state machine goes by it. The worker, which is a
+script in a string, is made to send the name in front of the text; the answer is taken apart where it leaves Lambda.
+
+Alarms over several metrics: its CloudFormation refuses them. The first of the metrics stands for the sum.
+
+TLS: the bucket refuses whoever comes without it, and on loopback nobody has it; the emulator is told otherwise.
+
+Conditions: it does not know KMS's encryption context, so it is told that there is one for an order; and
+aws:PrincipalArn is the role's, not the session's. What the conditions keep out is asserted on the policies
+(tests/template).
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any
+
+_BETWEEN = "\\x1f"  # the unit separator, as the worker's source writes it
+_SENT = '"error": str(e), "trace"'
+
+
+def repair_exceptions() -> None:
+    """Raise RuntimeError when another version has another worker."""
+    runtime: Any = import_module("ministack.core.lambda_runtime")
+    service: Any = import_module("ministack.services.lambda_svc")
+    script = runtime._PYTHON_WORKER_SCRIPT  # noqa: SLF001 - there is no other seam
+    if script.count(_SENT) != 1:
+        msg = "this version of ministack has another Lambda worker: see whether it still needs the repair"
+        raise RuntimeError(msg)
+    named = f'"error": type(e).__name__ + "{_BETWEEN}" + str(e), "trace"'
+    runtime._PYTHON_WORKER_SCRIPT = script.replace(_SENT, named)  # noqa: SLF001
+    execute = service._execute_function_warm  # noqa: SLF001
+
+    def execute_named(*arguments: Any, **named: Any) -> Any:
+        return _named(execute(*arguments, **named))
+
+    service._execute_function_warm = execute_named  # noqa: SLF001
+
+
+def _named(answer: Any) -> Any:
+    body = answer.get("body") if isinstance(answer, dict) else None
+    text = body.get("errorMessage") if isinstance(body, dict) else None
+    if isinstance(body, dict) and isinstance(text, str) and "\x1f" in text:
+        name, _, message = text.partition("\x1f")
+        body.update(errorType=name, errorMessage=message)
+    return answer
+
+
+def repair_alarms() -> None:
+    """Let an alarm over several metrics look at the first."""
+    provisioners: Any = import_module("ministack.services.cloudformation.provisioners")
+    record = provisioners._cw_metric_alarm_record  # noqa: SLF001 - there is no other seam
+
+    def first_metric(name: str, properties: dict[str, Any]) -> Any:
+        several = [one["MetricStat"] for one in properties.get("Metrics", ()) if "MetricStat" in one]
+        if not several:
+            return record(name, properties)
+        single = {key: value for key, value in properties.items() if key != "Metrics"}
+        single.update(several[0]["Metric"], Statistic=several[0]["Stat"], Period=several[0]["Period"])
+        return record(name, single)
+
+    provisioners._cw_metric_alarm_record = first_metric  # noqa: SLF001
+
+
+def pretend_tls() -> None:
+    """Have every request look as if it had come by HTTPS."""
+    evaluator: Any = import_module("ministack.core.iam_evaluator")
+    pin = evaluator.pin_request_origin
+
+    def pinned(source_ip: str, _secure: bool) -> None:  # noqa: FBT001 - the emulator's own signature
+        pin(source_ip, True)
+
+    evaluator.pin_request_origin = pinned
+
+
+def repair_conditions() -> None:
+    """Answer for the condition keys that it does not know, or knows otherwise than AWS."""
+    evaluator: Any = import_module("ministack.core.iam_evaluator")
+    resolve = evaluator._resolve_condition_key  # noqa: SLF001 - there is no other seam
+
+    def resolved(key: str, context: Any) -> Any:
+        if key.lower().startswith("kms:encryptioncontext"):
+            return "order"
+        found = resolve(key, context)
+        if key.lower() == "aws:principalarn" and ":assumed-role/" in str(found):
+            head, _, session = found.partition(":assumed-role/")
+            return f"{head.replace(':sts:', ':iam:')}:role/{session.split('/')[0]}"
+        return found
+
+    evaluator._resolve_condition_key = resolved  # noqa: SLF001
+
+
+if __name__ == "__main__":
+    repair_exceptions()
+    repair_alarms()
+    pretend_tls()
+    repair_conditions()
+    sys.argv = ["ministack"]
+    import_module("ministack.app").main()
