@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,13 +32,12 @@ BY_LAMBDA = "Lambda writes the logs itself, with the function's role"
 BY_STATES = "inside Step Functions, which the local AWS does not do over HTTP"
 BY_SCHEDULER = "nothing fires schedules on this machine"
 IN_A_RACE = "looks at the audit rows when another run has ended its order (the crash campaign does it)"
-LARGE = "results of more than a few megabytes are written in parts"
+LARGE = f"results of more than a few megabytes are written in parts, {BY_STATES}"
 UNSEEN: Mapping[str, str] = {
     "CollectRole acm:ListCertificates": "after a crash between an import and its record (the crash campaign)",
-    "CollectRole dynamodb:Query": IN_A_RACE,
     "EnrollRole dynamodb:Query": IN_A_RACE,
     "RenewalRole s3:AbortMultipartUpload": LARGE,
-    "RenewalRole s3:GetObject": f"of results: AWS asks it of a ResultWriter; {LARGE}",
+    "RenewalRole s3:GetObject": LARGE,
     "RenewalRole s3:ListMultipartUploadParts": LARGE,
     "RenewalRole states:DescribeExecution": BY_STATES,
     "RenewalRole states:StartExecution": BY_STATES,
@@ -86,10 +87,25 @@ def proof() -> Proof:
         estate = load_estate(ROOT / "examples" / name, datetime.now(UTC))
         with observing() as calls, LocalSystem(estate) as system:
             calls.clear()  # what brought the past about
-            system.execute(request, lambda _history: None)
+            finished = system.execute(request, lambda _history: None)
+            _collect_again(system, finished.report)
             key = system.aws.outputs["OrderKeyArn"]
         seen += [_with_key(one, key) for one in calls if one.call.who != OPERATOR]
     return Proof(seen, Stack(TEMPLATE, suffix="", names={"OrderKey": "order-key"}))
+
+
+def _collect_again(system: LocalSystem, report: Mapping[str, Any] | None) -> None:
+    """Step Functions may deliver a task twice: the order is over then, and its audit row says how."""
+    assert report is not None
+    row = next((one for one in report["certificates"] if one["outcome"] == "renewed"), None)
+    if row is None:
+        return
+    progress = {
+        "run_id": report["run_id"], "delegation": row["delegation"], "certificate": row["name"],
+        "token": "over", "ssl_id": row["ssl_id"], "status": "ordered",
+    }  # fmt: skip
+    functions = system.aws.client("lambda")
+    functions.invoke(FunctionName="certmandate-CollectFunction", Payload=json.dumps(progress))
 
 
 def _with_key(observed: Observed, key: str) -> Observed:
@@ -118,8 +134,10 @@ def test_every_granted_action_is_used_or_its_absence_explained(proof: Proof) -> 
 def test_of_what_this_machine_can_show_nearly_everything_is_used(proof: Proof) -> None:
     """A long list of explanations is none."""
     granted = sum(len(one.actions) for one in _allows(proof))
-    elsewhere = sum(1 for reason in UNSEEN.values() if reason in (BY_LAMBDA, BY_STATES, BY_SCHEDULER))
-    assert (granted - len(UNSEEN)) / (granted - elsewhere) > 0.85
+    elsewhere = sum(1 for reason in UNSEEN.values() if reason in (BY_LAMBDA, BY_STATES, BY_SCHEDULER, LARGE))
+    shown, can_be_shown = granted - len(UNSEEN), granted - elsewhere
+    print(f"{shown} of {can_be_shown} granted actions exercised; {elsewhere} cannot be here")
+    assert shown / can_be_shown >= 0.95
 
 
 def test_taking_any_used_permission_away_makes_a_call_fail(proof: Proof) -> None:
