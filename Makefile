@@ -15,7 +15,7 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/build/sam
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check checkov format simulator campaign build package-size package rehearse \
+.PHONY: help setup run test check checkov format simulator campaign pdf build package-size package rehearse \
     deploy-network deploy requirements clean
 
 help: ## this list
@@ -62,6 +62,9 @@ build: .venv-sam/.sam .venv/.run ## what a deployment would upload, for arm64, m
 	PATH="$(dir $(RUNTIME)):$$PATH" $(SAM) build
 	$(BIN)/python -m stack.lighten .aws-sam/build
 
+pdf: .venv/.run requirements/pdf.txt ## WeasyPrint into .venv, for --pdf (needs the system's Pango)
+	$(BIN)/python $(HASHED) requirements/pdf.txt
+
 package-size: build .venv/.run ## the zipped size of what `make build` made, against its limits
 	$(BIN)/python -m gate.package_size .aws-sam/build
 
@@ -85,6 +88,7 @@ requirements: .venv/.dev ## pin requirements/*.in anew (UPGRADE=--upgrade for th
 	$(COMPILE) --python-version 3.13 --python-platform aarch64-manylinux_2_28 requirements/functions.in -o infra/dependencies/requirements.txt
 	$(COMPILE) --python-version 3.11 --universal -c infra/dependencies/requirements.txt requirements/run.in -o requirements/run.txt
 	$(COMPILE) --python-version 3.11 --universal -c requirements/run.txt requirements/dev.in -o requirements/dev.txt
+	$(COMPILE) --python-version 3.11 --universal -c requirements/dev.txt requirements/pdf.in -o requirements/pdf.txt
 	$(COMPILE) --python-version 3.11 --universal requirements/sam.in -o requirements/sam.txt
 	$(COMPILE) --python-version 3.11 --universal requirements/checkov.in -o requirements/checkov.txt
 	$(COMPILE) --python-version 3.11 --universal requirements/awscli.in -o requirements/awscli.txt

@@ -15,7 +15,7 @@ from certmandate.language import languages, marked
 
 PAGES = Path(__file__).parent / "pages"
 PDF_MISSING = (
-    "--pdf needs WeasyPrint and the Pango library: pip install weasyprint, and apt install libpango-1.0-0 "
+    "--pdf needs WeasyPrint and the Pango library: make pdf, and apt install libpango-1.0-0 "
     "libpangoft2-1.0-0 (macOS: brew install pango). Or open the HTML page in a browser and print it"
 )
 
