@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from renewal.domain.remark import Step, Verdict
-from scm_simulator.world import SSL_PRIVILEGES, Domain
+from scm_simulator.world import LEAST_PRIVILEGES, Domain
 
 from .conftest import APPS, DEPARTMENT, IDP, NAMES, NEIGHBOUR, ORGANISATION, Change, Mandate, faults
 
@@ -186,10 +186,13 @@ FAULTS: dict[str, tuple[Callable[[Mandate], None], set[tuple[str, str]]]] = {
     "the role is on another department too": (with_account(departments=(DEPARTMENT, NEIGHBOUR)), {("5", "RoleExtra")}),
     "the role RAO was given too": (with_account(organisations=(ORGANISATION,)), {("5", "RoleExtra")}),
     "the account may manage domains": (
-        with_account(privileges=(*SSL_PRIVILEGES, "allowManageDomains")), {("5", "PrivilegeExtra")},
+        with_account(privileges=(*LEAST_PRIVILEGES, "allowManageDomains")), {("5", "PrivilegeExtra")},
     ),
     "the account may approve orders": (
-        with_account(privileges=(*SSL_PRIVILEGES, "sslApprove")), {("5", "PrivilegeExtra")},
+        with_account(privileges=(*LEAST_PRIVILEGES, "sslApprove")), {("5", "PrivilegeExtra")},
+    ),
+    "the account may revoke": (
+        with_account(privileges=(*LEAST_PRIVILEGES, "sslRevoke")), {("5", "PrivilegeExtra")},
     ),
     "the account may not order": (with_account(privileges=("sslRenew",)), {("5", "PrivilegeMissing")}),
     "orders wait for an approval": (with_account(privileges=("sslRequest",)), {("5", "ApprovalByHand")}),

@@ -28,6 +28,7 @@ from tests.simulator.material import (
 
 from scm_simulator import Account, Department, Domain, OAuthClient, Organisation, Profile, Simulator, World
 from scm_simulator.conformance import Conformance
+from scm_simulator.world import SSL_PRIVILEGES
 
 
 @pytest.fixture
@@ -53,7 +54,9 @@ def world() -> World:
     )
     theirs = Department(FOREIGN_DEPARTMENT, "Theirs", domains=(Domain("theirs.example.edu"),))
     closed = Department(2003, "Closed", domains=(Domain("closed.example.edu"),), web_api=False)
-    officer = Account("drao", "Secret-1", departments=(DEPARTMENT,), password_expires_in_days=90)
+    officer = Account(
+        "drao", "Secret-1", departments=(DEPARTMENT,), password_expires_in_days=90, privileges=SSL_PRIVILEGES
+    )
     return World(
         organisations=(Organisation(2000, "Example University", departments=(ours, theirs, closed)),),
         accounts=(

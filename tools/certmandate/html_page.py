@@ -32,7 +32,7 @@ def html(template: str, **values: Any) -> str:
 def pdf(page: str) -> bytes:
     """Return the page as a tagged PDF. Raises PdfMissing."""
     try:
-        from weasyprint import HTML  # type: ignore[import-not-found,unused-ignore]
+        from weasyprint import HTML  # type: ignore[import-not-found,import-untyped,unused-ignore]
     except (ImportError, OSError):
         raise PdfMissing(PDF_MISSING) from None
     logging.getLogger("weasyprint").setLevel(logging.ERROR)  # it warns of every rule that is for screens only

@@ -210,7 +210,7 @@ def _print(console: Console, finished: Finished, output: Path, seconds: float) -
     if finished.report is None:
         text = f"{finished.error}: {finished.cause}\nThe run ended before it could report, so there is no report.json."
         console.print(Text(text, style="bold red"), soft_wrap=True)
-        told = (f"History is in {output}/",)
+        told: tuple[str, ...] = (f"History is in {output}/",)
     else:
         print_page(console, finished.report)
         took = f"{seconds:.1f} s in all, {finished.seconds:.1f} s of them the run"

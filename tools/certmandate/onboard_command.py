@@ -228,6 +228,5 @@ def _tell(found: Onboarding, files: list[Path], *, as_json: bool) -> None:
     typer.echo(f"Send the guide to {delegation.rao_email}, best as an invitation to a video call.")
     for field in found.missing:
         typer.echo(f"Then add {field} to {files[0]}: {_LATER[field]}.")
-    typer.echo(
-        f"Then: certmandate credential {delegation.name}; certmandate apply; certmandate check {delegation.name}"
-    )
+    name, folder = delegation.name, files[0].parent
+    typer.echo(f"Then: certmandate credential {name}; certmandate apply {folder}; certmandate check {name}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .world import Account, CustomField, Department, Domain, OAuthClient, Organisation, Profile, World
+from .world import SSL_PRIVILEGES, Account, CustomField, Department, Domain, OAuthClient, Organisation, Profile, World
 
 RSA_ONLY = {"RSA": ("2048", "3072", "4096")}
 ANY_KEY = {"RSA": ("2048", "3072", "4096"), "EC": ("P-256", "P-384")}
@@ -20,6 +20,7 @@ def example_world() -> World:
         login="drao-example",
         password="Example-password-1",  # noqa: S106  # public by design
         departments=(2001,),
+        privileges=SSL_PRIVILEGES,
     )
     client = OAuthClient("example-client", "example-client-secret", account.login)
     return World(

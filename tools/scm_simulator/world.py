@@ -20,6 +20,8 @@ Place = tuple[str | int, ...]
 """Where in a world something stands: ("accounts", 0, "login")."""
 
 SSL_PRIVILEGES = ("sslRequest", "sslRenew", "sslReplace", "sslRevoke", "autoApproveCertificates")
+LEAST_PRIVILEGES = ("sslRequest", "sslRenew", "autoApproveCertificates")
+"""What an account needs that orders and renews, and nothing else."""
 PRIVILEGES = (
     *SSL_PRIVILEGES,
     "sslApprove",
@@ -89,7 +91,7 @@ class Account:
     departments: tuple[int, ...] = ()
     organisations: tuple[int, ...] = ()
     mrao: bool = False
-    privileges: tuple[str, ...] = SSL_PRIVILEGES
+    privileges: tuple[str, ...] = LEAST_PRIVILEGES
     temporary_password: bool = False
     password_expires_in_days: int | None = 90
     locked: bool = False

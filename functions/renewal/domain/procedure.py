@@ -21,13 +21,11 @@ ROLE = "DRAO_SSL"
 NEEDED_PRIVILEGES = frozenset({"sslRequest"})
 ALLOWED_PRIVILEGES = NEEDED_PRIVILEGES | {
     "sslRenew",
-    "sslReplace",
-    "sslRevoke",
     "autoApproveCertificates",
     "allowSslAutoApprove",  # its name before 25.5
     "wsApiUseOnly",  # an account type today (SCM reference §9.5)
 }
-"""What an account may do with the certificates that it ordered; everything else is more than was agreed."""
+"""Everything else is more than was agreed; with sslRevoke, whoever gets the password takes every service down."""
 AUTO_APPROVAL = frozenset({"autoApproveCertificates", "allowSslAutoApprove"})
 PASSWORD_SOON = timedelta(days=21)
 NO_SUCH_DEPARTMENT = frozenset({"NoDepartment", "DepartmentNotFound", "OrganisationNotDepartment"})
