@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tests.fakes import FakeOrderBook
 
@@ -103,7 +103,11 @@ def a_book(dynamodb: Any) -> DynamoDbOrderBook:
     return DynamoDbOrderBook(dynamodb, TABLE)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=40,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(steps=STEPS)
 def test_both_order_books_say_and_hold_the_same(dynamodb: Any, steps: list[tuple[str, str, timedelta]]) -> None:
     """The unit tests prove as much as their order book is like the real one."""
