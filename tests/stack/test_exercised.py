@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.workflow.conftest import write_estate
 
 from local.estate import load_estate
 from local.lifetime import OPERATOR
@@ -25,8 +26,7 @@ LOG_DELIVERY = (
     "CreateLogDelivery", "CreateLogStream", "GetLogDelivery", "UpdateLogDelivery", "DeleteLogDelivery",
     "ListLogDeliveries", "PutLogEvents", "PutResourcePolicy", "DescribeResourcePolicies", "DescribeLogGroups",
 )  # fmt: skip
-RUNS = {"campus": {}, "troubled": {"certificates": ["rivemort/annuaire"]}}
-"""An estate that ends well, and an order that SCM refuses."""
+REFUSES = "dials: {issuance_polls: 0, dcv: EXPIRED}\n"
 
 BY_LAMBDA = "Lambda writes the logs itself, with the function's role"
 BY_STATES = "inside Step Functions, which the local AWS does not do over HTTP"
@@ -80,14 +80,15 @@ class Proof:
 
 
 @pytest.fixture(scope="module")
-def proof() -> Proof:
-    """Two runs of the shipped state machine with the shipped functions."""
+def proof(tmp_path_factory: pytest.TempPathFactory) -> Proof:
+    """Two runs of the shipped state machine with the shipped functions: one ends well, one order SCM refuses."""
     seen: list[Observed] = []
-    for name, request in RUNS.items():
-        estate = load_estate(ROOT / "examples" / name, datetime.now(UTC))
+    refused = write_estate(tmp_path_factory.mktemp("exercised") / "refused", "idp", scm=REFUSES)
+    for folder in (ROOT / "examples" / "campus", refused):
+        estate = load_estate(folder, datetime.now(UTC))
         with observing() as calls, LocalSystem(estate) as system:
             calls.clear()  # what brought the past about
-            finished = system.execute(request, lambda _history: None)
+            finished = system.execute({}, lambda _history: None)
             _collect_again(system, finished.report)
             key = system.aws.outputs["OrderKeyArn"]
         seen += [_with_key(one, key) for one in calls if one.call.who != OPERATOR]
