@@ -74,7 +74,7 @@ package: build ## bundles with the same bytes on every machine, their sums and t
 
 rehearse: build .venv-awscli/.awscli .venv-ministack/.ministack ## what was built: driven by the AWS CLI; deployed where IAM is enforced
 	$(BIN)/python -m stack.rehearsal --build .aws-sam/build --aws .venv-awscli/bin/aws --python $(RUNTIME) \
-	    --ministack .venv-ministack/bin/python --sam $(SAM)
+	    --ministack .venv-ministack/bin/python
 
 deploy-network: .venv/.run .venv-sam/.sam ## show the network's plan, ask, deploy (PARAMETERS="Name=value …")
 	$(BIN)/python -m stack.deploy network --stack certmandate-network --template infra/network.yaml --parameters '$(PARAMETERS)'

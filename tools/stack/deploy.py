@@ -22,6 +22,7 @@ GATEWAY = "AWS::EC2::NatGateway"
 KEPT = frozenset({"AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::Logs::LogGroup", "AWS::S3::Bucket"})
 PURPOSE = "scm-access-list"  # the tag by which infra/network.yaml marks addresses
 SAM = Path(".venv-sam/bin/sam")
+CONFIGURATION = Path("samconfig.toml")
 CONFIGURATIONS = {"network": "network", "application": "default"}
 """samconfig.toml's names of the two stacks."""
 
@@ -124,9 +125,11 @@ def latest_change_set(cloudformation: Any, stack: str) -> str | None:
     return str(newest["ChangeSetId"]) if newest else None
 
 
-def prepare(configuration: str, template: Path, parameters: Sequence[str]) -> None:
+def prepare(configuration: str, stack: str, template: Path, parameters: Sequence[str]) -> None:
     """Have `sam` upload what is packaged and make a change set."""
-    command = [str(SAM), "deploy", "--config-env", configuration, "--template-file", str(template)]
+    command = [str(SAM), "deploy", "--stack-name", stack, "--template-file", str(template)]
+    # Unasked, sam looks for its configuration beside the template.
+    command += ["--config-file", str(CONFIGURATION.absolute()), "--config-env", configuration]
     command += ["--no-execute-changeset", "--no-confirm-changeset"]
     if parameters:
         # sam takes an empty value only in quotes
@@ -153,7 +156,7 @@ def deploy(options: argparse.Namespace) -> None:
     """Prepare, show, judge, ask, carry out. Raises Refused."""
     session = boto3.Session()
     cloudformation = session.client("cloudformation")
-    prepare(CONFIGURATIONS[options.which], options.template, options.parameters.split())
+    prepare(CONFIGURATIONS[options.which], options.stack, options.template, options.parameters.split())
     change_set = latest_change_set(cloudformation, options.stack)
     if change_set is None:
         print(f"{options.stack}: nothing changes")
@@ -165,7 +168,7 @@ def deploy(options: argparse.Namespace) -> None:
         raise Refused("\n".join(faults))
     if not options.new_address:
         require_no_second_address(session.client("ec2"), changes)
-    if not options.yes and input("\nDeploy this? [y/N] ").strip().lower() != "y":
+    if not options.yes and input("\nDeploy this? [y/N] ").strip().lower() not in {"y", "yes"}:
         print("Nothing was changed.")
         return
     execute(cloudformation, options.stack, change_set)

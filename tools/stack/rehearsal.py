@@ -4,7 +4,7 @@ The bundles that `sam build` made run in their own processes, on the runtime's o
 import path but themselves, the layer and the standard library. The public AWS CLI starts the execution, follows
 it, reads its history and fetches what came out. AWS is played on this machine, SCM by the simulator.
 
-With `--ministack PYTHON --sam PATH`, a second half on another emulator, which enforces IAM: `stack.rehearsal_enforced`.
+With `--ministack PYTHON`, a second half on another emulator, which enforces IAM: `stack.rehearsal_enforced`.
 """
 
 from __future__ import annotations
@@ -197,7 +197,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--aws", required=True, help="the AWS CLI")
     parser.add_argument("--python", required=True, help="a Python of the functions' runtime")
     parser.add_argument("--ministack", default="", help="Python of that runtime with ministack: the second half, too")
-    parser.add_argument("--sam", default="sam", help="the SAM CLI, for the second half")
     try:
         rehearse(parser.parse_args(arguments))
     except (Unrehearsed, RuntimeError, subprocess.CalledProcessError) as fault:

@@ -1,4 +1,4 @@
-"""The template deployed by `sam deploy` onto the second AWS, with an estate of certificates that were never ordered."""
+"""The template deployed by `make deploy` onto the second AWS, and an estate of certificates never ordered before."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,8 +20,9 @@ from renewal.adapters.order_book_editor import OrderBookEditor
 from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.specification import Specification
 from scm_simulator.world import Account, Department, Domain, Organisation, Profile, World
-from stack.rehearsal_emulator import REGION, Emulator
+from stack.rehearsal_emulator import Emulator
 
+ROOT = Path(__file__).resolve().parents[2]
 STACK = "certmandate"
 CERTIFICATES = 60
 """One for each run: a run that was made to fail leaves its certificate behind, and the next takes another."""
@@ -61,26 +63,22 @@ class Deployed:
     outputs: Mapping[str, str]
 
     @classmethod
-    def by_sam(cls, aws: Emulator, sam: str, template: Path, parameters: Mapping[str, str]) -> Deployed:
-        """Deploy it as a person would. Raises RuntimeError with what SAM said."""
-        bucket = "artifacts"
-        aws.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-        empty = aws.folder / "samconfig.toml"
-        empty.write_text("version = 0.1\n", encoding="utf-8")
+    def by_make_deploy(cls, aws: Emulator, template: Path, parameters: Mapping[str, str]) -> Deployed:
+        """Deploy it as a person would: `make deploy`, with a yes. Raises RuntimeError with what was said."""
+        given = " ".join(f"{name}={value}" for name, value in parameters.items())
         done = subprocess.run(
             [
-                *(sam, "deploy", "--no-progressbar", "--config-file", str(empty), "--template-file", str(template)),
-                *("--stack-name", STACK, "--s3-bucket", bucket, "--region", REGION),
-                *("--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND", "--parameter-overrides"),
-                *(f"{name}={value}" for name, value in parameters.items()),
+                *(sys.executable, "-m", "stack.deploy", "application", "--stack", STACK),
+                *("--template", str(template), "--parameters", given, "--yes"),
             ],
             env={**aws.environment, "SAM_CLI_TELEMETRY": "0"},
+            cwd=ROOT,
             capture_output=True,
             text=True,
             check=False,
         )
-        if done.returncode:
-            msg = f"sam deploy failed: {done.stderr[-500:]} {aws.log.read_text(errors='replace')[-800:]}"
+        if done.returncode or f"{STACK}: done" not in done.stdout:
+            msg = f"make deploy failed: {done.stderr[-800:]} {aws.log.read_text(errors='replace')[-800:]}"
             raise RuntimeError(msg)
         (stack,) = aws.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
         return cls(aws, {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]})

@@ -1,4 +1,4 @@
-"""The second half of the rehearsal: `sam deploy` onto ministack with IAM enforced, and what only it can show.
+"""The second half of the rehearsal: `make deploy` onto ministack with IAM enforced, and what only it can show.
 
 ministack cannot: run a definition in YAML, write a Map's results, fill in Scheduler's context attributes, evaluate
 metric math or missing data in alarms, enforce the roles of the state machine and of Scheduler, key policies by
@@ -23,7 +23,7 @@ from stack.rehearsal_watching import fired, silent
 def rehearse_enforced(options: argparse.Namespace, packages: Path, say: Callable[[str], None]) -> None:
     """Do the whole of it. Raises RuntimeError.
 
-    options: `build`, `sam` and `ministack` of `stack.rehearsal`.
+    options: `build` and `ministack` of `stack.rehearsal`.
     packages: what the layer holds, for this machine.
     """
     with Server(Simulator(world())) as scm:
@@ -32,8 +32,8 @@ def rehearse_enforced(options: argparse.Namespace, packages: Path, say: Callable
             raise RuntimeError(msg)
         with Emulator(options.ministack, scm.ca_file) as aws:
             template = prepared(options.build, packages, aws.folder / "build")
-            deployed = Deployed.by_sam(aws, options.sam, template, parameters(scm.base_url, 0.0))
-            say("sam deploy made the stack on an AWS that enforces IAM")
+            deployed = Deployed.by_make_deploy(aws, template, parameters(scm.base_url, 0.0))
+            say("make deploy: the plan was shown and carried out on an AWS that enforces IAM")
             deployed.plant()
             _alarms(deployed, say)
             _permissions(deployed, say)
