@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from tests.workflow.conftest import write_estate
@@ -21,7 +22,9 @@ from stack.policy import Request, Statement, allowed, statements
 from stack.resolved import ACCOUNT, REGION, Stack
 
 ROOT = Path(__file__).resolve().parents[2]
-FUNCTIONS = ("CheckExpiryRole", "InspectDelegationRole", "EnrollRole", "CollectRole", "ReportRole")
+FUNCTIONS = (
+    "CheckExpiryRole", "InspectDelegationRole", "EnrollRole", "CollectRole", "ReportRole", "RotatePasswordRole",
+)  # fmt: skip
 LOG_DELIVERY = (
     "CreateLogDelivery", "CreateLogStream", "GetLogDelivery", "UpdateLogDelivery", "DeleteLogDelivery",
     "ListLogDeliveries", "PutLogEvents", "PutResourcePolicy", "DescribeResourcePolicies", "DescribeLogGroups",
@@ -50,10 +53,6 @@ UNSEEN: Mapping[str, str] = {
 """Granted actions that two runs on this machine do not show, and why."""
 
 
-ELSEWHERE: Mapping[str, str] = {"RotatePasswordRole": "Secrets Manager rotates, no run does: tests/rotation"}
-"""Roles that no run uses, and what looks at them."""
-
-
 class Proof:
     """What was asked for by which role, and what the roles permit."""
 
@@ -69,9 +68,7 @@ class Proof:
             for request in asked(observed, place)
         }
         self.roles = {
-            one.logical_id: statements(stack.policies(one.logical_id))
-            for one in stack.resources("AWS::IAM::Role")
-            if one.logical_id not in ELSEWHERE
+            one.logical_id: statements(stack.policies(one.logical_id)) for one in stack.resources("AWS::IAM::Role")
         }
 
     def asked_by(self, role: str) -> list[Request]:
@@ -90,6 +87,7 @@ def proof(tmp_path_factory: pytest.TempPathFactory) -> Proof:
             calls.clear()  # what brought the past about
             finished = system.execute({}, lambda _history: None)
             _collect_again(system, finished.report)
+            _rotate(system)
             key = system.aws.outputs["OrderKeyArn"]
         seen += [_with_key(one, key) for one in calls if one.call.who != OPERATOR]
     return Proof(seen, Stack(TEMPLATE, suffix="", names={"OrderKey": "order-key"}))
@@ -107,6 +105,28 @@ def _collect_again(system: LocalSystem, report: Mapping[str, Any] | None) -> Non
     }  # fmt: skip
     functions = system.aws.client("lambda")
     functions.invoke(FunctionName="certmandate-CollectFunction", Payload=json.dumps(progress))
+
+
+def _rotate(system: LocalSystem) -> None:
+    """What Secrets Manager does step by step; for valombre with a stored password that SCM refuses."""
+    secrets = system.aws.client("secretsmanager")
+    names = {one["Name"] for one in secrets.list_secrets()["SecretList"]}
+    for name in names - {"certmandate/example"}:
+        stored = json.loads(secrets.get_secret_value(SecretId=name)["SecretString"])
+        is_wrong = name.endswith("/valombre")
+        if is_wrong:
+            secrets.put_secret_value(SecretId=name, SecretString=json.dumps({**stored, "password": "No-longer-1"}))
+        assert _rotated(system, name) is not is_wrong
+
+
+def _rotated(system: LocalSystem, secret: str) -> bool:
+    functions, token = system.aws.client("lambda"), str(uuid4())
+    for step in ("createSecret", "setSecret", "testSecret", "finishSecret"):
+        event = json.dumps({"SecretId": secret, "ClientRequestToken": token, "Step": step})
+        answer = functions.invoke(FunctionName="certmandate-RotatePasswordFunction", Payload=event)
+        if "FunctionError" in answer:
+            return False
+    return True
 
 
 def _with_key(observed: Observed, key: str) -> Observed:

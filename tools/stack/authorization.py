@@ -125,7 +125,7 @@ def _delete_object(observed: Observed, _place: Place) -> Iterator[Request]:
 def _secret(observed: Observed, place: Place) -> Iterator[Request]:
     name = f"{observed.body['SecretId']}-AbCdEf"
     arn = f"arn:aws:secretsmanager:{place.region}:{place.account}:secret:{name}"
-    yield Request("secretsmanager:GetSecretValue", arn)
+    yield Request(f"secretsmanager:{observed.call.operation}", arn)
 
 
 def _sealed(action: str) -> Callable[[Observed, Place], Iterator[Request]]:
@@ -187,5 +187,8 @@ _ASKED: Mapping[str, Callable[[Observed, Place], Iterator[Any]]] = {
     "s3:ListObjectVersions": _listed("s3:ListBucketVersions"),
     "s3:ListObjectsV2": _listed("s3:ListBucket"),
     "s3:PutObject": _put_object,
+    "secretsmanager:DescribeSecret": _secret,
     "secretsmanager:GetSecretValue": _secret,
+    "secretsmanager:PutSecretValue": _secret,
+    "secretsmanager:UpdateSecretVersionStage": _secret,
 }
