@@ -20,7 +20,7 @@ from campaign.fuzz import play as spoil
 from campaign.runner import play_all
 from campaign.sabotage import SABOTAGES
 from campaign.scenarios import SCENARIOS
-from campaign.stage import Stage
+from campaign.stage import Stage, leave_alone
 from campaign.table import Findings, show, versions, write
 
 ROOT = Path(__file__).parents[2]
@@ -36,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console, started, began = Console(width=None if sys.stdout.isatty() else 150), datetime.now(UTC), time.monotonic()
     findings = Findings()
     with Stage() as stage:
+        leave_alone()
         stage.environments.sabotage = SABOTAGES.get(options.sabotage, stage.environments.sabotage)
         _strike_all(stage, options, findings, console)
         spoilt = _spoil(stage, options, console)

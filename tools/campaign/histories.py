@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 
 from campaign.history import CERTIFICATES, History, Violated
 from campaign.scenarios import PROFILE
-from campaign.stage import Stage
+from campaign.stage import Stage, leave_alone
 from campaign.strikes import Mode
 
 LONGEST = 7
@@ -182,6 +182,7 @@ def explore(stage_of: Callable[[], Stage], examples: int, seed: int, jobs: int) 
 def _explored(stage_of: Callable[[], Stage], examples: int, seed: int) -> tuple[int, str]:
     Histories.tell_every = 50
     with stage_of() as stage:
+        leave_alone()
         try:
             play_on(stage, examples, seed)
         except Violated as violated:

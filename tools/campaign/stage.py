@@ -65,6 +65,15 @@ class Played:
     runs: list[Run] = field(default_factory=list)
 
 
+def leave_alone() -> None:
+    """Take what stands now from the garbage collector: to look through it again and again costs a third of a run.
+
+    For a process that plays on one stage until it ends.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 class Stage:
     """A context manager; one at a time in a process. `begin` starts afresh."""
 
@@ -126,9 +135,6 @@ class Stage:
             (serialize.AttributePicker, "__call__", _picked(serialize.AttributePicker.__call__)),
         ):
             self._resources.enter_context(patch.object(target, name, value))
-        gc.collect()
-        gc.freeze()  # what stands now stays: looking through it again and again costs a third of a run
-        self._resources.callback(gc.unfreeze)
 
     def _time_limits(self) -> dict[str, float]:
         """Seconds after which Lambda kills each function, as template.yaml says."""
