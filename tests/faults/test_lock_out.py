@@ -88,6 +88,22 @@ def test_a_refused_login_is_tried_once_and_stops_nobody_else(stage: Stage, wrong
     assert served == set(OTHERS)
 
 
+def test_the_hourly_look_at_an_open_order_does_not_lock_the_account(stage: Stage) -> None:
+    """A password that changed while SCM worked: 24 failed logins a day would be worse than one late certificate."""
+    begin(stage)
+    stage.played.simulator.dials.issuance_seconds = 10 * 24 * 3600.0
+    assert stage.run().status == "SUCCEEDED"
+    stage.played.simulator.set_password(LOGIN, "changed in the portal")
+
+    for _ in range(3):
+        stage.time.pass_seconds(2 * 3600)
+        assert stage.run(open_orders_only=True).status == "FAILED"
+
+    assert len([call for call in stage.played.simulator.calls if call.status == 401]) == 1
+    stage.run()
+    assert len([call for call in stage.played.simulator.calls if call.status == 401]) == 2, "the daily run tries it"
+
+
 def test_one_finding_lists_the_causes_and_how_to_tell_them_apart(stage: Stage) -> None:
     """An operator at 3 a.m. works a list, likeliest cause first, and does not guess."""
     begin(stage, locked=True)

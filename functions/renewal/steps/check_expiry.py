@@ -93,6 +93,7 @@ def _item(name: str, run_id: str, now: datetime, request: RunRequest, taken: lis
         delegation=name,
         dry_run=request.dry_run,
         whole=not request.open_orders_only and (not request.is_narrowed or name in request.delegations),
+        follow_up=request.open_orders_only,
         certificates=tuple(
             Task(run_id, now, name, one.certificate.spec.name, tuple(one.decision.causes), request.force)
             for one in mine

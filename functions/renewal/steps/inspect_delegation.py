@@ -66,7 +66,7 @@ class InspectDelegation:
             if record.delegation.has_ended(now):
                 msg = f"the mandate of {record.delegation.organisation} ended on {record.delegation.mandate_ends}"
                 raise MandateEnded(msg)
-            with Logins(self.book, self.accounts).login(record, task.run_id) as authority:
+            with Logins(self.book, self.accounts).login(record, task.run_id, follow_up=task.follow_up) as authority:
                 observer = Observer(authority, record.delegation.department_id, now)
                 observer.look()
         except NeedsPerson as error:

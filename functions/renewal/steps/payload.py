@@ -2,9 +2,11 @@
 
 A plan item (one a delegation, written by check_expiry, read by the Distributed Map):
 
-    {"run_id", "started_at", "delegation", "dry_run", "whole", "certificates": [{"certificate", "causes", "forced"}]}
+    {"run_id", "started_at", "delegation", "dry_run", "whole", "follow_up",
+     "certificates": [{"certificate", "causes", "forced"}]}
 
 `whole` says that the run looks at all certificates of the delegation, so that what SCM revoked may be added.
+`follow_up` says that it is the hourly look at open orders.
 A task (one a due certificate, given to enroll):
 
     {"run_id", "started_at", "delegation", "certificate", "causes", "forced"}
@@ -70,6 +72,7 @@ class DelegationTask:
     dry_run: bool
     whole: bool
     certificates: tuple[Task, ...]
+    follow_up: bool = False
 
     @classmethod
     def parse(cls, event: object) -> Self:
@@ -82,6 +85,7 @@ class DelegationTask:
             delegation=_text(source, "delegation"),
             dry_run=_flag(source, "dry_run"),
             whole=_flag(source, "whole"),
+            follow_up=_flag(source, "follow_up"),
             certificates=tuple(Task.parse({**_mapping(one), **shared}) for one in _list(source, "certificates")),
         )
 
@@ -94,6 +98,7 @@ class DelegationTask:
             "delegation": self.delegation,
             "dry_run": self.dry_run,
             "whole": self.whole,
+            "follow_up": self.follow_up,
             "certificates": [{name: task.payload()[name] for name in own} for task in self.certificates],
         }
 

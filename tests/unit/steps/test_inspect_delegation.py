@@ -302,6 +302,30 @@ def test_the_next_run_tries_the_same_version_again(system: System) -> None:
     assert system.accounts.shown == {("univ", "v1"): 2}
 
 
+def test_a_follow_up_does_not_try_what_was_refused(system: System) -> None:
+    """An open order is looked at 24 times a day: so many failed logins lock every account."""
+    wrong_password(system)
+    for run_id in ("run", "hour-1", "hour-2"):
+        with pytest.raises(CredentialRefused):
+            system.inspect(the_task(system, run_id=run_id, follow_up=run_id != "run"))
+
+    assert system.accounts.shown == {("univ", "v1"): 1}
+    assert "before the next daily run" in inspection_of(system).findings[0].text
+
+
+def test_a_follow_up_tries_what_has_worked_since(system: System) -> None:
+    """The account was unlocked, and the daily run has logged in with the same password: the order is collected."""
+    wrong_password(system)
+    with pytest.raises(CredentialRefused):
+        system.inspect(the_task(system))
+    system.accounts.refused.clear()
+    system.inspect(the_task(system, run_id="tomorrow"))
+
+    system.inspect(the_task(system, run_id="hour-1", follow_up=True))
+
+    assert not codes(system)
+
+
 def test_one_delegations_refusal_is_nobody_elses(system: System) -> None:
     """Isolation: the other account works."""
     system.add(replace(IDP, delegation="lab"), delegation=replace(DELEGATION, name="lab"))

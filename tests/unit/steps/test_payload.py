@@ -14,7 +14,13 @@ from renewal.steps.payload import DelegationTask, Progress, Task
 
 TASK = Task("run", NOW, "univ", "idp", ("age", "asked"), forced=True)
 ITEM = DelegationTask(
-    "run", NOW, "univ", dry_run=True, whole=False, certificates=(TASK, replace(TASK, certificate="www"))
+    "run",
+    NOW,
+    "univ",
+    dry_run=True,
+    whole=False,
+    certificates=(TASK, replace(TASK, certificate="www")),
+    follow_up=True,
 )
 PROGRESS = Progress("run", "univ", "idp", "t1", 5001, "ordered")
 
