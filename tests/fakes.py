@@ -52,6 +52,7 @@ from renewal.domain.observation import (
     Department,
     OrganisationValidation,
     PasswordState,
+    ReportedCertificate,
 )
 from renewal.domain.order import (
     GIVEN_UP,
@@ -70,7 +71,6 @@ from renewal.ports import (
     Inspection,
     OrderDetails,
     Pair,
-    ReportedCertificate,
 )
 
 Path = tuple[str, str]

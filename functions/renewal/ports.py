@@ -13,7 +13,14 @@ from renewal.domain.credential import Credential
 from renewal.domain.delegation import CertificateSpec, Delegation, Profile
 from renewal.domain.finding import Finding
 from renewal.domain.keypair import KeyPair
-from renewal.domain.observation import Account, DelegatedName, Department, OrganisationValidation, PasswordState
+from renewal.domain.observation import (
+    Account,
+    DelegatedName,
+    Department,
+    OrganisationValidation,
+    PasswordState,
+    ReportedCertificate,
+)
 from renewal.domain.order import ManagedCertificate, Order, Replacement, Served
 from renewal.domain.remark import Remark
 
@@ -47,20 +54,6 @@ class OrderDetails:
     """Upper case without blanks or underscores: `ISSUED`, `SAAPPROVED`, …"""
     comment: str = ""
     serial: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ReportedCertificate:
-    """A row of SCM's SSL report (SCM reference §10.1)."""
-
-    ssl_id: int
-    common_name: str
-    names: tuple[str, ...]
-    status: str
-    comment: str = ""
-    serial: str = ""
-    issued: datetime | None = None
-    expires: datetime | None = None
 
 
 class CertificateAuthority(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 
 from renewal.domain.delegation import Profile
@@ -75,6 +75,20 @@ class OrganisationValidation:
     expires: date | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ReportedCertificate:
+    """A row of SCM's SSL report (SCM reference §10.1)."""
+
+    ssl_id: int
+    common_name: str
+    names: tuple[str, ...]
+    status: str
+    comment: str = ""
+    serial: str = ""
+    issued: datetime | None = None
+    expires: datetime | None = None
+
+
 class Look(StrEnum):
     """A look at SCM that an account may or may not be permitted, and without which orders go on all the same."""
 
@@ -82,6 +96,7 @@ class Look(StrEnum):
     DEPARTMENT = "the department's record"
     DOMAINS = "the delegated domains"
     VALIDATIONS = "the organisation's validations"
+    REPORT = "the SSL report"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +109,7 @@ class Observation:
     department: Department | None = None
     delegated: tuple[DelegatedName, ...] = ()
     validations: tuple[OrganisationValidation, ...] = ()
+    reported: tuple[ReportedCertificate, ...] = ()
     not_shown: frozenset[Look] = frozenset(Look)
     """The looks that SCM refused, did not answer, or that were not taken: nothing can be said of these."""
 

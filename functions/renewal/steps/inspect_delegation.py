@@ -14,11 +14,11 @@ from renewal.domain.due import Cause, Decision, decide
 from renewal.domain.errors import MandateEnded, NeedsPerson
 from renewal.domain.finding import Finding, arranged, finding_from
 from renewal.domain.forecast import forecast
-from renewal.domain.observation import Observation, dcv_of
+from renewal.domain.observation import Look, Observation, ReportedCertificate, dcv_of
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.procedure import review, unreachable
 from renewal.domain.remark import Remark
-from renewal.ports import Accounts, Clock, DelegationRecord, EgressAddress, Inspection, OrderBook, ReportedCertificate
+from renewal.ports import Accounts, Clock, DelegationRecord, EgressAddress, Inspection, OrderBook
 from renewal.steps.login import Logins
 from renewal.steps.observer import Observer
 from renewal.steps.payload import DelegationTask, Task
@@ -90,10 +90,11 @@ def _complete(
 ) -> Inspection:
     delegation, seen = record.delegation, observer.seen
     remarks = review(delegation, [one.spec for one in certificates], seen, now)
-    found = _inspection(run_id, now, seen, remarks, _revoked_ids(certificates, observer.reported))
+    found = _inspection(run_id, now, seen, remarks, _revoked_ids(certificates, seen.reported))
     findings = [
         *(finding for remark in remarks for finding in remark.findings()),
         *_certificate_findings(certificates, record, found, now),
+        *_report_findings(seen),
         *forecast(delegation, certificates, seen, now),
     ]
     return replace(found, findings=arranged(findings))
@@ -161,6 +162,17 @@ def _revoked_ids(
 ) -> tuple[int, ...]:
     gone = {row.ssl_id for row in reported if row.status == "REVOKED"}
     return tuple(one.served.ssl_id for one in certificates if one.served and one.served.ssl_id in gone)
+
+
+def _report_findings(seen: Observation) -> tuple[Finding, ...]:
+    """Without the report nothing stops; but nobody would notice what the organisation revokes."""
+    if Look.REPORT not in seen.not_shown:
+        return ()
+    text = (
+        "SCM did not show its SSL report, so what was revoked there is not known and not replaced; when it stays so, "
+        "ask the RAO to let the account read reports, and renew by hand what they revoke"
+    )
+    return (Finding("ReportNotShown", "warning", "operator", text),)
 
 
 def _certificate_findings(

@@ -10,12 +10,12 @@ from typing import Any
 from renewal.domain.errors import CredentialExpired, CredentialRefused, NeedsPerson, ScmUnavailable
 from renewal.domain.observation import Look, Observation, OrganisationValidation
 from renewal.domain.procedure import is_expired
-from renewal.ports import CertificateAuthority, ReportedCertificate
+from renewal.ports import CertificateAuthority
 
 
 @dataclass(slots=True)
 class Observer:
-    """One look at SCM; `seen` and `reported` grow while it lasts.
+    """One look at SCM; `seen` grows while it lasts.
 
     The calls: password state, account (2), department, domains (1 + one an entry, + 1 where they do not tell their
     validation), validations (1 or 2), profiles, report. Nothing is remembered from one run to the next.
@@ -25,7 +25,6 @@ class Observer:
     department_id: int
     now: datetime
     seen: Observation = field(default_factory=Observation)
-    reported: tuple[ReportedCertificate, ...] = ()
     _silent: bool = False
     """SCM did not answer an optional look: the other ones are left out, so that the needed ones come in time."""
 
@@ -43,11 +42,13 @@ class Observer:
         self._optional(Look.DOMAINS, "delegated", lambda: self.authority.delegated_names(self.department_id))
         self._optional(Look.VALIDATIONS, "validations", self._validations)
         self.seen = replace(self.seen, profiles=self.authority.profiles(self.department_id))
-        self.reported = self.authority.reported(self.department_id)
+        self._take(Look.REPORT, "reported", lambda: self.authority.reported(self.department_id))
 
     def _optional(self, look: Look, member: str, ask: Callable[[], Any]) -> None:
-        if self._silent:
-            return
+        if not self._silent:
+            self._take(look, member, ask)
+
+    def _take(self, look: Look, member: str, ask: Callable[[], Any]) -> None:
         try:
             answer = ask()
         except CredentialRefused:

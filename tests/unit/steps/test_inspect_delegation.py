@@ -19,6 +19,7 @@ from renewal.domain.errors import (
     MandateEnded,
     NeedsPerson,
     PermissionMissing,
+    RenewalError,
     ScmUnavailable,
 )
 from renewal.domain.keypair import KeyType
@@ -142,7 +143,7 @@ def wrong_address(system: System) -> None:
 
 
 def missing_privilege(system: System) -> None:
-    system.scm.answers["reported"] = PermissionMissing("-226")
+    system.scm.answers["password_state"] = PermissionMissing("-226")
 
 
 @pytest.mark.parametrize(
@@ -209,6 +210,18 @@ def test_what_scm_revoked_is_added_to_the_plan_before_everything_else(system: Sy
         ("old", ["age"]),
     ]
     assert inspection_of(system).revoked == (4000,)
+
+
+@pytest.mark.parametrize("answer", [PermissionMissing("-3"), ScmUnavailable("-2")])
+def test_a_report_that_scm_does_not_show_stops_no_renewal(system: System, answer: RenewalError) -> None:
+    """Nobody promised that a department's officer may read reports; what it hides is told, and age still counts."""
+    system.scm.answers["reported"] = answer
+    due = system.task(IDP, causes=("age",))
+
+    planned = system.inspect(the_task(system, certificates=(due,)))
+
+    assert [one["certificate"] for one in planned["certificates"]] == ["idp"]
+    assert codes(system) == [("ReportNotShown", "warning", "")]
 
 
 def test_a_revoked_certificate_that_is_planned_already_is_not_added_again(system: System) -> None:

@@ -11,9 +11,9 @@ import httpx
 from renewal.adapters.scm.dates import day, moment
 from renewal.domain.certificate import normalised_serial
 from renewal.domain.delegation import Profile
-from renewal.domain.observation import PasswordState
+from renewal.domain.observation import PasswordState, ReportedCertificate
 from renewal.domain.status import normalised_status
-from renewal.ports import OrderDetails, ReportedCertificate
+from renewal.ports import OrderDetails
 
 Members = Mapping[str, Any]
 

@@ -11,13 +11,12 @@ from renewal.adapters.scm.verdict import failed_within, unusable
 from renewal.domain.delegation import Profile
 from renewal.domain.errors import OrderPending, OrderUnknown, ScmUnavailable
 from renewal.domain.names import common_name
-from renewal.domain.observation import PasswordState
+from renewal.domain.observation import PasswordState, ReportedCertificate
 from renewal.domain.order import token_in
 from renewal.ports import (
     CertificateAuthority,
     EnrollRequest,
     OrderDetails,
-    ReportedCertificate,
 )
 
 ANY_STATUS = 0  # §5.14, numeric codes of reports
