@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from certmandate.cli import main
 
 EXPECTED = {
-    "brzegowa/biblioteka": ("renewed", "age"),
+    "brzegowa/biblioteka": ("renewed", "order-open, age"),
     "brzegowa/dziekanat": ("renewed", "age"),
     "brzegowa/poczta": ("not-due", ""),
     "brzegowa/rekrutacja": ("renewed", "new"),
@@ -87,6 +87,15 @@ def test_nothing_is_ordered_twice(campus: Campus) -> None:
     renewed = [path for path, (outcome, _) in EXPECTED.items() if outcome == "renewed"]
 
     assert campus.document["scm_calls"]["POST /api/ssl/v1/enroll"] == len(renewed) - len({"biblioteka"})
+
+
+def test_the_progress_tells_an_order_that_was_open_from_one_that_is_made(campus: Campus) -> None:
+    """Whoever watches must not think that it was ordered a second time."""
+    told = [line for line in campus.progress.splitlines() if "brzegowa/biblioteka" in line]
+
+    assert any("its order is still open" in line for line in told)
+    assert any("collecting, not ordered again" in line for line in told)
+    assert not any(" ordered (SSL ID" in line for line in told)
 
 
 def test_a_changed_key_type_gets_a_new_arn_and_says_so(campus: Campus) -> None:

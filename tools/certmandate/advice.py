@@ -175,9 +175,10 @@ ADVICE = {
         "AWS: KMS",
     ),
     "AcmWouldRefuse": Advice(
-        "ACM would refuse the import, so no order was spent",
+        "ACM would refuse the import, so it was not tried",
         "operator",
-        "Take the ARN out of the delegation file, so that a new one is made, or keep the ARN's key type",
+        "Take the ARN out of the delegation file, so that a new one is made, or keep the ARN's key type. An order that "
+        "is issued already stays open, with its key, and is stored once ACM can take it",
         "AWS: ACM",
         then=APPLY,
     ),

@@ -70,7 +70,16 @@ def _heading(text: str) -> Text:
 
 def _certificates(report: Row) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, highlight=False)
-    for name in ("certificate", "outcome", "why", "SSL ID", "expires", "days"):
+    columns = (
+        "certificate",
+        "outcome",
+        "why",
+        "SSL ID",
+        "expires",
+        "days",
+        *(["a run would"] if report["dry_run"] else []),
+    )
+    for name in columns:
         table.add_column(name, justify="right" if name in {"SSL ID", "days"} else "left", overflow="fold")
     table.columns[0].no_wrap = True
     for row in sorted(report["certificates"], key=lambda row: _urgency(row, report)):
@@ -83,6 +92,7 @@ def _certificates(report: Row) -> Table:
             str(row["ssl_id"] or ""),
             row["not_after"][:10] or "never issued",
             "" if left is None else str(left),
+            *([Text(row["would"])] if report["dry_run"] else []),
         )
     return table
 

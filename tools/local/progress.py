@@ -15,7 +15,6 @@ Event = Mapping[str, Any]
 
 _ENTERED = {
     "InspectDelegation": "inspecting",
-    "Enroll": "enrolling",
     "StillPending": "still pending; the next run collects it",
 }
 _CAUGHT = {"DelegationFailed", "NotOrdered", "NotStored"}
@@ -40,6 +39,8 @@ class _Child:
     read: int = 0
     subjects: dict[int, str] = field(default_factory=dict)
     failures: Counter[tuple[str, str]] = field(default_factory=Counter)
+    resumed: set[str] = field(default_factory=set)
+    """Certificates whose order an earlier run left open: nothing is ordered for them."""
 
 
 class Progress:
@@ -76,29 +77,38 @@ def _subject(event: Event, known: _Child) -> str:
 
 def _told(event: Event, subject: str, known: _Child) -> str:
     if entered := event.get("stateEnteredEventDetails"):
-        return _entered(entered)
+        return _entered(entered, subject, known)
     if left := event.get("stateExitedEventDetails"):
-        return _left(left)
+        return _left(left, subject, known)
     if failed := event.get("taskFailedEventDetails"):
         known.failures[subject, failed["error"]] += 1
         return _failed(failed["error"], known.failures[subject, failed["error"]])
     return ""
 
 
-def _entered(details: Mapping[str, Any]) -> str:
+def _entered(details: Mapping[str, Any], subject: str, known: _Child) -> str:
+    if details["name"] == "Enroll":
+        if "order-open" not in json.loads(details["input"])["causes"]:
+            return "enrolling"
+        known.resumed.add(subject)
+        return "its order is still open"
     if details["name"] in _CAUGHT:
         return f"failed: {json.loads(details['input'])['error']['Error']}"
     return _ENTERED.get(details["name"], "")
 
 
-def _left(details: Mapping[str, Any]) -> str:
+def _left(details: Mapping[str, Any], subject: str, known: _Child) -> str:
     output = json.loads(details.get("output", "{}"))
     if "error" in output:
         return ""  # it was caught: the state that comes next says so
     if details["name"] == "InspectDelegation":
         return f"inspected, {len(output['certificates'])} due"
     if details["name"] == "Enroll":
-        return f"ordered (SSL ID {output['ssl_id']})" if output["status"] == "ordered" else str(output["status"])
+        if output["status"] != "ordered":
+            return str(output["status"])
+        return (
+            f"{'collecting, not ordered again' if subject in known.resumed else 'ordered'} (SSL ID {output['ssl_id']})"
+        )
     return "stored" if details["name"] == "Collect" else ""
 
 

@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from renewal.domain.errors import CertificateMismatch, ChainBroken, OrderPending
+from renewal.domain.errors import AcmWouldRefuse, CertificateMismatch, ChainBroken, OrderPending
 from renewal.domain.keypair import KeyType, public_key_bytes
 
 ONE_DAY = timedelta(days=1)
@@ -211,8 +211,8 @@ def check(chain: Chain, expected: Expectation, now: datetime) -> tuple[str, ...]
     """Hold *chain* against what was asked; return remarks worth telling (empty = exactly as asked).
 
     Raises OrderPending for what becomes valid within the minutes by which clocks differ; otherwise CertificateMismatch,
-    or ChainBroken for ACM's rule that a leaf and its issuer have the same algorithm
-    (AWS: acm/latest/userguide/import-certificate-prerequisites.html), with every fault in one message.
+    with every fault in one message, or AcmWouldRefuse for ACM's rule that a leaf and its issuer have the same algorithm
+    (AWS: acm/latest/userguide/import-certificate-prerequisites.html).
     """
     faults = [*_name_faults(chain.leaf, expected), *_validity_faults(chain.leaf, expected, now)]
     if ExtendedKeyUsageOID.SERVER_AUTH.dotted_string not in chain.leaf.extended_key_usages:
@@ -249,8 +249,12 @@ def _require_same_algorithm(chain: Chain) -> None:
         return
     leaf, issuer = chain.leaf.x509.public_key(), chain.issuers[0].x509.public_key()
     if type(leaf) is not type(issuer):
-        msg = "its key and its issuer's key have different algorithms, which ACM does not take"
-        raise ChainBroken(msg)
+        msg = (
+            f"the certificate with serial {chain.leaf.serial} is issued, but its key and its issuer's key have "
+            "different algorithms, which ACM does not take: store it in S3 only; or end its order (certmandate "
+            "close-order) and choose the key type of the issuers"
+        )
+        raise AcmWouldRefuse(msg)
 
 
 def _remarks(leaf: Certificate, expected: Expectation) -> tuple[str, ...]:

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from renewal.domain.due import decide
+from renewal.domain.due import Cause, decide
 from renewal.domain.errors import PlanUnreadable, UnknownDelegation
 from renewal.domain.order import ManagedCertificate, Served
 from renewal.ports import Clock, DelegationRecord, FinishedOrder, Inspection, OrderBook, RunArchive
 from renewal.steps.inspect_delegation import FOUND_BY_INSPECTION, decide_with
 from renewal.steps.measures import CREDENTIAL_ERRORS, measures
 from renewal.steps.outcomes import CertificateOutcome, Failure, Outcomes, read_outcomes
+from renewal.steps.prospect import prospect
 
 BEFORE_LOGIN = frozenset({"MandateEnded", "CredentialMissing"})
 """Errors of delegations for which SCM was not asked at all."""
@@ -100,9 +101,10 @@ class Report:
     ) -> Iterable[Row]:
         named = facts["named"]
         try:
-            inspection = self.book.delegation(name).inspection
+            record = self.book.delegation(name)
         except UnknownDelegation:
             return
+        inspection = record.inspection
         inspected = inspection if inspection and inspection.run_id == run_id else None
         for certificate in self.book.certificates(name):
             path = certificate.spec.path
@@ -111,7 +113,10 @@ class Report:
             planned = facts["due"].get(path)
             if planned is None and not facts["open_orders_only"]:  # the hourly look at open orders has one subject
                 planned = _unplanned(certificate, inspected, now)
-            yield self._row(certificate, planned, outcomes, datetime.fromisoformat(facts["started_at"]), now)
+            row = self._row(certificate, planned, outcomes, datetime.fromisoformat(facts["started_at"]), now)
+            if row["outcome"] == "planned":
+                row["would"] = prospect(certificate, record, inspected, now)
+            yield row
 
     def _row(
         self,
@@ -145,6 +150,7 @@ class Report:
             "error": failure.error if failure else "",
             "text": failure.text if failure else "",
             "remarks": _remarks(ended, certificate),
+            "would": "",
             "renew_at": _renew_at(certificate, now),
         }
 
@@ -222,7 +228,8 @@ def _reason(
     now: datetime,
 ) -> str:
     if ended is not None:
-        return ", ".join(ended.causes)
+        resumed = [cause for cause in planned["causes"] if cause == Cause.ORDER_OPEN] if planned else []
+        return ", ".join([*resumed, *ended.causes])
     if planned is not None:
         return ", ".join(planned["causes"])
     renew_at = _renew_at(certificate, now)

@@ -293,7 +293,7 @@ def test_acm_wants_leaf_and_issuer_of_one_algorithm() -> None:
     certificate = leaf(hierarchy().ec, key_type=KeyType.RSA_2048)
     expected = replace(EXPECTED, key_type=KeyType.RSA_2048)
 
-    with pytest.raises(ChainBroken, match="different algorithms, which ACM does not take"):
+    with pytest.raises(AcmWouldRefuse, match="different algorithms, which ACM does not take"):
         checked(certificate, expected)
     assert checked(certificate, replace(expected, for_acm=False)) == ()
 

@@ -84,7 +84,7 @@ def test_a_pending_order_is_no_failure_and_the_next_run_collects_it(system: Syst
     first, second = system.daily_run(), system.daily_run()
 
     assert (first["outcome"], row_of(first)["outcome"], row_of(first)["ssl_id"]) == ("succeeded", "pending", 5001)
-    assert (row_of(second)["outcome"], row_of(second)["reason"]) == ("renewed", "new")
+    assert (row_of(second)["outcome"], row_of(second)["reason"]) == ("renewed", "order-open, new")
     assert len(system.scm.orders) == 1
     assert metrics(system)["CertificatesPending"] == 1
 

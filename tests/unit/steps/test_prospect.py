@@ -1,0 +1,81 @@
+"""What a dry run says that a run would do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from tests.unit.estate import IDP, NOW, PATH, System, served_by
+
+from renewal.domain.delegation import CertificateSpec
+from renewal.domain.keypair import KeyType
+from renewal.domain.observation import DelegatedName
+
+ACM = "acm:eu-west-3"
+
+
+def would(system: System) -> str:
+    """What the report of a dry run says of `univ/idp`."""
+    (row,) = system.daily_run(dry_run=True)["certificates"]
+    return str(row["would"])
+
+
+def apply(system: System, spec: CertificateSpec = IDP) -> None:
+    system.add(spec)
+
+
+def an_order_is_open(system: System) -> None:
+    apply(system)
+    system.enroll()
+
+
+def its_answer_was_lost(system: System) -> None:
+    an_order_is_open(system)
+    order = system.book.certificate(*PATH).order
+    assert order is not None
+    system.book.orders[PATH] = replace(order, ssl_id=None)
+
+
+def its_key_type_changed(system: System) -> None:
+    apply(system, replace(IDP, stores=(ACM,)))
+    served = served_by(IDP, key_type=KeyType.RSA_2048, stores=(ACM,), arns={"eu-west-3": "arn:old"})
+    system.book.adopt(PATH, served, NOW)
+
+
+def its_profile_is_gone(system: System) -> None:
+    apply(system, replace(IDP, profile_id=7))
+
+
+def its_validation_has_lapsed(system: System) -> None:
+    apply(system)
+    lapsed = date(2026, 11, 22)
+    system.scm.delegated = (DelegatedName("idp.univ.example", True, frozenset({"SSL"}), "EXPIRED", lapsed),)
+
+
+@pytest.mark.parametrize(
+    ("prepare", "said"),
+    [
+        (apply, "order profile 1018, P-256, 199 days, for s3"),
+        (an_order_is_open, "collect order 5001 of 2026-11-23, order nothing"),
+        (its_answer_was_lost, "look for the order of 2026-11-23, whose answer was lost, before it orders"),
+        (its_key_type_changed, f"order profile 1018, P-256, 199 days, for {ACM}, under a new ARN"),
+        (its_profile_is_gone, "be refused: ProfileRefused"),
+        (its_validation_has_lapsed, "be refused: DcvLapsed"),
+    ],
+)
+def test_a_dry_run_says_what_a_run_would_do(system: System, prepare: Callable[[System], None], said: str) -> None:
+    """`planned` for everything would hide that one is only collected and another one cannot be had."""
+    prepare(system)
+
+    assert would(system) == said
+
+
+def test_a_real_run_says_what_it_did_and_not_what_it_would(system: System) -> None:
+    """One column for each; never both."""
+    apply(system)
+
+    (row,) = system.daily_run()["certificates"]
+
+    assert (row["outcome"], row["would"]) == ("renewed", "")
