@@ -92,12 +92,21 @@ def test_nobody_seals_or_opens_without_saying_for_which_order(stack: Stack) -> N
     assert not may(stack, "CollectRole", "kms:Decrypt", "OrderKey", {})
 
 
-def test_the_order_keys_policy_withholds_its_use_from_every_other_policy_of_the_account(stack: Stack) -> None:
-    """An administrator's `kms:*` must not open private keys by the way."""
+@pytest.mark.parametrize(
+    "role",
+    [
+        "administrator",
+        "certmandate-CollectRole-made-by-an-administrator",
+        "certmandate-EnrollRole",
+        "certmandate-CollectRole-A1B2C3D4E5F6-2",
+    ],
+)
+def test_the_order_keys_policy_withholds_its_use_from_every_other_role_of_the_account(stack: Stack, role: str) -> None:
+    """An administrator's `kms:*` must not open private keys by the way, nor a new role whose name looks like ours."""
     policy = stack.resource("OrderKey").properties["KeyPolicy"]
     outsider: dict[str, str | tuple[str, ...]] = {
         **ORDER_CONTEXT,
-        "aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role/administrator",
+        "aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role/{role}",
     }
     for action in (
         "kms:Decrypt",

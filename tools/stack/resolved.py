@@ -139,10 +139,11 @@ class Stack:
 
     def policies(self, role: str) -> list[Mapping[str, Any]]:
         """Return the documents of a role's policies: its own, and those of the template that are attached to it."""
-        properties = self.resource(role).properties
+        properties, name = self.resource(role).properties, self.name(role)
         managed = {self.arn(one.logical_id): one for one in self.resources("AWS::IAM::ManagedPolicy")}
         attached = [managed[arn].properties for arn in properties.get("ManagedPolicyArns", ())]
-        return [policy["PolicyDocument"] for policy in [*properties.get("Policies", ()), *attached]]
+        apart = [one.properties for one in self.resources("AWS::IAM::Policy") if name in one.properties["Roles"]]
+        return [policy["PolicyDocument"] for policy in [*properties.get("Policies", ()), *apart, *attached]]
 
     def _exists(self, body: Mapping[str, Any]) -> bool:
         return "Condition" not in body or self._intrinsics.condition(body["Condition"])
