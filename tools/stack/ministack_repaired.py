@@ -1,10 +1,13 @@
-"""ministack 1.5.33 with four repairs: `python ministack_repaired.py`, by the Python of its own environment.
+"""ministack 1.5.33 with five repairs: `python ministack_repaired.py`, by the Python of its own environment.
 
 Exceptions: its Lambda runtime hands the state machine only the text of a Python exception, under one name for all. AWS
 hands over the class's name, and every Retry and Catch of the shipped state machine goes by it. The worker, which is a
 script in a string, is made to send the name in front of the text; the answer is taken apart where it leaves Lambda.
 
 Alarms over several metrics: its CloudFormation refuses them. The first of the metrics stands for the sum.
+
+Dimensions: its alarms take any metric of their namespace and name for their own. CloudWatch tells metrics apart by
+every dimension, and an alarm with a wrong one is silent for ever.
 
 TLS: the bucket refuses whoever comes without it, and on loopback nobody has it; the emulator is told otherwise.
 
@@ -66,6 +69,24 @@ def repair_alarms() -> None:
     provisioners._cw_metric_alarm_record = first_metric  # noqa: SLF001
 
 
+def repair_dimensions() -> None:
+    """Let an alarm see the metrics that carry its own dimensions, and no others."""
+    service: Any = import_module("ministack.services.cloudwatch")
+    evaluate = service._evaluate_alarm  # noqa: SLF001 - there is no other seam
+
+    def evaluate_its_own(alarm: dict[str, Any]) -> None:
+        every = service._metrics  # noqa: SLF001
+        dimensions = {one["Name"]: one["Value"] for one in alarm.get("Dimensions") or ()}
+        key = service._dims_key(dimensions)  # noqa: SLF001
+        service._metrics = {name: points for name, points in every.items() if name[2] == key}  # noqa: SLF001
+        try:
+            evaluate(alarm)
+        finally:
+            service._metrics = every  # noqa: SLF001
+
+    service._evaluate_alarm = evaluate_its_own  # noqa: SLF001
+
+
 def pretend_tls() -> None:
     """Have every request look as if it had come by HTTPS."""
     evaluator: Any = import_module("ministack.core.iam_evaluator")
@@ -97,6 +118,7 @@ def repair_conditions() -> None:
 if __name__ == "__main__":
     repair_exceptions()
     repair_alarms()
+    repair_dimensions()
     pretend_tls()
     repair_conditions()
     sys.argv = ["ministack"]

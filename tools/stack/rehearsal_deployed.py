@@ -83,6 +83,12 @@ class Deployed:
         (stack,) = aws.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
         return cls(aws, {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]})
 
+    def physical(self, logical_id: str) -> str:
+        """Return the name that CloudFormation gave to a resource of the stack."""
+        resources = self.aws.client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
+        (found,) = [str(one["PhysicalResourceId"]) for one in resources if one["LogicalResourceId"] == logical_id]
+        return found
+
     def plant(self) -> None:
         """Store the credential, and apply a delegation of certificates that go to S3 only."""
         secret = {"login": _LOGIN, "password": _PASSWORD, "customer_uri": "nren"}

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from renewal.domain.address import ADDRESS_CHANGED
+from renewal.steps.measures import measures
 from stack.rehearsal_deployed import STACK, Deployed
 from stack.rehearsal_emulator import REGION
 
 _PATIENCE_SECONDS = 80.0  # it looks at its schedules every ten seconds
+
+Metric = tuple[str, str, Mapping[str, str], float]
+"""Namespace, name, dimensions and value."""
 
 
 def fired(deployed: Deployed) -> str:
@@ -41,23 +47,54 @@ def _executions(workflow: Any, machine: str) -> set[str]:
 
 
 def silent(deployed: Deployed) -> tuple[int, list[str]]:
-    """Feed every alarm what it waits for; return how many there are, and those that the subscriber never heard of."""
+    """Write what a failed run and AWS itself would; return how many alarms there are, and those nobody heard of.
+
+    Nothing is read from the alarms but their names: namespace and dimension are those that the report's function has
+    in its environment, and the others those under which AWS publishes what this stack was given.
+    """
     queue, cloudwatch = _Subscriber(deployed), deployed.aws.client("cloudwatch")
-    alarms = cloudwatch.describe_alarms()["MetricAlarms"]
-    for alarm in alarms:
-        cloudwatch.put_metric_data(
-            Namespace=alarm["Namespace"],
-            MetricData=[
-                {"MetricName": alarm["MetricName"], "Dimensions": alarm["Dimensions"], "Value": _breaching(alarm)}
-            ],
-        )
-    heard = queue.heard({alarm["AlarmName"] for alarm in alarms})
-    return len(alarms), sorted({alarm["AlarmName"] for alarm in alarms} - heard)
+    for namespace, name, dimensions, value in [*_reported(deployed), *_by_aws(deployed)]:
+        named = [{"Name": key, "Value": text} for key, text in dimensions.items()]
+        datum = {"MetricName": name, "Dimensions": named, "Value": value}
+        cloudwatch.put_metric_data(Namespace=namespace, MetricData=[datum])
+    alarms = {alarm["AlarmName"] for alarm in cloudwatch.describe_alarms()["MetricAlarms"]}
+    return len(alarms), sorted(alarms - queue.heard(alarms))
 
 
-def _breaching(alarm: Mapping[str, Any]) -> float:
-    threshold = float(alarm["Threshold"])
-    return threshold - 1 if alarm["ComparisonOperator"].startswith("Less") else threshold + 1
+def _reported(deployed: Deployed) -> Iterator[Metric]:
+    """What the report's function measures of a run in which everything went wrong."""
+    function = deployed.physical("ReportFunction")
+    configuration = deployed.aws.client("lambda").get_function_configuration(FunctionName=function)
+    given = configuration["Environment"]["Variables"]
+    service = {"service": given["POWERTOOLS_SERVICE_NAME"]}
+    now = datetime.now(UTC)
+    for name, value in measures(_failed_report(now), now).items():
+        yield given["POWERTOOLS_METRICS_NAMESPACE"], name, service, value
+
+
+def _failed_report(now: datetime) -> dict[str, Any]:
+    tomorrow = now + timedelta(days=1)
+    ordered = (now - timedelta(days=9)).isoformat()
+    certificate = {"outcome": "deferred", "ordered_at": ordered, "not_after": tomorrow.isoformat()}
+    delegation = {
+        "error": "AddressRefused",
+        "password_expires": tomorrow.date().isoformat(),
+        "findings": [{"code": ADDRESS_CHANGED, "severity": "error"}],
+    }
+    return {"certificates": [certificate], "delegations": [delegation], "common_cause": "", "is_daily": False}
+
+
+def _by_aws(deployed: Deployed) -> Iterator[Metric]:
+    """What AWS publishes of this stack's resources when things go wrong (the names: AWS's guides of each service)."""
+    outputs = deployed.outputs
+    machine = {"StateMachineArn": outputs["StateMachineArn"]}
+    queue = {"QueueName": outputs["ScheduleDeadLettersUrl"].rsplit("/", 1)[-1]}
+    found = {"LogGroupName": outputs["FunctionLogs"], "DataProtectionOperation": "Audit"}
+    yield "AWS/States", "ExecutionsFailed", machine, 1.0
+    yield "AWS/States", "ExecutionThrottled", machine, 1.0
+    yield "AWS/Scheduler", "TargetErrorCount", {"ScheduleGroup": STACK}, 1.0
+    yield "AWS/SQS", "ApproximateNumberOfMessagesVisible", queue, 1.0
+    yield "AWS/Logs", "LogEventsWithFindings", found, 1.0
 
 
 class _Subscriber:
