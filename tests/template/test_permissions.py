@@ -173,6 +173,38 @@ def test_the_functions_code_may_not_touch_network_interfaces(stack: Stack) -> No
         assert not allowed(roles(stack)[role], Request(create, "*", by_code))
 
 
+def test_about_interfaces_lambda_may_what_aws_asks_for_and_code_nothing(stack: Stack) -> None:
+    """The list is AWS's (lambda/latest/dg/configuration-vpc.html): a longer one is more than Lambda needs."""
+    by_lambda, never_by_code = statements([stack.resource("NetworkInterfaces").properties["PolicyDocument"]])
+    assert (by_lambda.effect, never_by_code.effect) == ("Allow", "Deny")
+    assert set(by_lambda.actions) == {
+        "ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets",
+        "ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses",
+    }  # fmt: skip
+    assert set(never_by_code.actions) == {*by_lambda.actions, "ec2:DetachNetworkInterface"}
+    assert not by_lambda.conditions
+
+
+def test_dynamodb_may_keep_a_grant_on_the_stores_key_and_nobody_else(stack: Stack) -> None:
+    """It asks for one in the name of whoever makes the table; a grant of anybody else's would outlive every policy."""
+    policy = statements([stack.resource("StoreKey").properties["KeyPolicy"]])
+    for_table = {"kms:ViaService": f"dynamodb.{REGION}.amazonaws.com", "kms:GrantIsForAWSResource": "true"}
+    assert allowed(policy, Request("kms:CreateGrant", "*", for_table))
+    for less in ({}, {"kms:ViaService": for_table["kms:ViaService"]}, {"kms:GrantIsForAWSResource": "true"}):
+        assert not allowed(policy, Request("kms:CreateGrant", "*", less)), less
+
+
+@pytest.mark.parametrize("service", ["s3", "dynamodb"])
+def test_the_stores_key_is_used_through_the_stores_only(stack: Stack, service: str) -> None:
+    """Both must be able to, or nothing can be stored; called directly it opens nothing."""
+    policy = statements([stack.resource("StoreKey").properties["KeyPolicy"]])
+    via = {"kms:ViaService": f"{service}.{REGION}.amazonaws.com", "kms:CallerAccount": ACCOUNT}
+    for action in ("kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"):
+        assert allowed(policy, Request(action, "*", via)), action
+        assert not allowed(policy, Request(action, "*", {"kms:CallerAccount": ACCOUNT})), action
+        assert not allowed(policy, Request(action, "*", {**via, "kms:CallerAccount": "999999999999"})), action
+
+
 def test_every_role_can_be_bounded(stack: Stack) -> None:
     """An organisation that demands a permissions boundary must not have to patch the template."""
     boundary = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
