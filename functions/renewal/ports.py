@@ -160,21 +160,21 @@ class KeyOpener(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What one inspection of a delegation saw; `seen_address`: as `EgressAddress` says."""
+    """What one inspection of a delegation saw. `run_id`: empty when SCM has never answered."""
 
     run_id: str
     at: datetime
     profiles: tuple[Profile, ...] = ()
     findings: tuple[Finding, ...] = ()
     password_expires: date | None = None
-    revoked: tuple[int, ...] = ()
-    """SSL IDs that SCM calls revoked, among those that we serve."""
+    revoked: tuple[int, ...] = ()  # SSL IDs that SCM calls revoked, among those that we serve
     remarks: tuple[Remark, ...] = ()
     """What is said of each of the procedure's eight steps, in their order; empty when nothing was looked at."""
     delegated: tuple[DelegatedName, ...] = ()
     """The domain entries that SCM delegates to the department, with their validation."""
     organisation_validated_until: date | None = None
     seen_address: str = ""
+    address_run: str = ""  # the run that saw it: a later one than run_id where SCM gave no answer since
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,8 @@ class Settings:
     scm_token_url: str
     egress_echo_url: str
     """What answers a GET with the caller's IPv4 address as plain text; `off` = the address is not looked at."""
+    registered_addresses: str
+    """What organisations' access lists have of us, /32s separated by commas; `off` = only delegation files say."""
     quiet_seconds: int
     """How long after a POST nobody posts again; must exceed the longest life of an enroll function."""
     orders_per_delegation: int
@@ -59,6 +61,11 @@ class Settings:
             msg = f"{'; '.join(faults)}: template.yaml sets these variables"
             raise SettingMissing(msg)
         return cls(**values)  # type: ignore[arg-type]  # the types were read from the fields just now
+
+    @property
+    def registered(self) -> tuple[str, ...]:
+        """`registered_addresses` one by one."""
+        return () if self.registered_addresses == OFF else tuple(self.registered_addresses.split(","))
 
     @property
     def quiet(self) -> timedelta:

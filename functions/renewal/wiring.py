@@ -90,7 +90,8 @@ def check_expiry() -> CheckExpiry:
 @cache
 def inspect_delegation() -> InspectDelegation:
     """The step of `inspect_delegation.py`."""
-    return InspectDelegation(_book(), _accounts(), _egress(), settings().orders_per_delegation, utc_now)
+    limit, registered = settings().orders_per_delegation, settings().registered
+    return InspectDelegation(_book(), _accounts(), _egress(), limit, utc_now, registered)
 
 
 @cache

@@ -5,11 +5,15 @@ from __future__ import annotations
 import importlib
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from gate.definition import State, every_state, scopes
+from renewal import wiring
 from renewal.domain.request import RunRequest
 from renewal.settings import Settings
 from stack.resolved import Stack
@@ -46,6 +50,38 @@ def test_the_variables_values_can_be_read_as_settings(stack: Stack) -> None:
     variables = stack.resource("EnrollFunction").properties["Environment"]["Variables"]
     settings = Settings.from_environment({name: str(value) for name, value in variables.items()})
     assert settings.quiet_seconds > stack.resource("EnrollFunction").properties["Timeout"]
+
+
+@pytest.fixture
+def forgetful() -> Iterator[None]:
+    """What wiring keeps for an execution environment is of another test's."""
+    kept: list[Any] = [one for one in vars(wiring).values() if hasattr(one, "cache_clear")]
+    for one in kept:
+        one.cache_clear()
+    yield
+    for one in kept:
+        one.cache_clear()
+
+
+@pytest.mark.usefixtures("forgetful")
+@pytest.mark.parametrize(
+    ("given", "compared"),
+    [("", ()), ("192.0.2.7/32", ("192.0.2.7/32",)), ("192.0.2.7/32,192.0.2.8/32", ("192.0.2.7/32", "192.0.2.8/32"))],
+)
+def test_the_registered_addresses_reach_the_inspection(
+    monkeypatch: pytest.MonkeyPatch, given: str, compared: tuple[str, ...]
+) -> None:
+    """A parameter that nothing compares with says that the address is watched, and it is not."""
+    stack = Stack(TEMPLATE, {"RegisteredAddresses": given})
+    for name, value in stack.resource("InspectDelegationFunction").properties["Environment"]["Variables"].items():
+        monkeypatch.setenv(name, str(value))
+    assert wiring.inspect_delegation().registered == compared
+
+
+@pytest.mark.parametrize("given", ["192.0.2.7/32, 192.0.2.8/32", "192.0.2.0/24", "192.0.2.7,", "example.org"])
+def test_what_is_no_list_of_addresses_is_refused_before_it_is_deployed(source: dict[str, Any], given: str) -> None:
+    """It would never be equal to what the outside sees, and page somebody every hour."""
+    assert not re.fullmatch(source["Parameters"]["RegisteredAddresses"]["AllowedPattern"], given)
 
 
 def test_every_handler_exists(stack: Stack) -> None:

@@ -80,6 +80,7 @@ class System:
     seal: FakeSeal = field(default_factory=FakeSeal)
     limits: Limits = Limits(30, 500, 0.5)
     egress: FakeEgress = field(default_factory=FakeEgress)
+    registered: tuple[str, ...] = ()
     scm: FakeScm = field(init=False)
     accounts: FakeAccounts = field(init=False)
     _tokens: Iterator[int] = field(default_factory=lambda: count(1))
@@ -101,8 +102,8 @@ class System:
 
     def inspect(self, task: DelegationTask) -> dict[str, Any]:
         """Inspect one delegation."""
-        step = InspectDelegation(self.book, self.accounts, self.egress, self.limits.orders_per_delegation, self.clock)
-        return step(task)
+        limit = self.limits.orders_per_delegation
+        return InspectDelegation(self.book, self.accounts, self.egress, limit, self.clock, self.registered)(task)
 
     def enroll(self, task: Task | None = None, **instead: Any) -> Progress:
         """Order one certificate; *instead*: `book=`, `sealer=` … in place of the system's own."""

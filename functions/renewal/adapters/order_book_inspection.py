@@ -27,6 +27,7 @@ def inspection_map(inspection: Inspection) -> dict[str, Any]:
             "delegated": [_delegated_map(entry) for entry in inspection.delegated],
             "organisation_validated_until": _iso(inspection.organisation_validated_until),
             "seen_address": inspection.seen_address or None,
+            "address_run": inspection.address_run or None,
         }
     )
 
@@ -44,6 +45,7 @@ def inspection_from(stored: Item) -> Inspection:
         delegated=tuple(_delegated_from(entry) for entry in stored.get("delegated", ())),
         organisation_validated_until=_day(stored.get("organisation_validated_until")),
         seen_address=stored.get("seen_address", ""),
+        address_run=stored.get("address_run", ""),
     )
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from renewal.domain.address import address_findings
+from renewal.domain.address import ADDRESS_CHANGED, address_findings
 from renewal.domain.calendar import phase_at
 from renewal.domain.delegation import profile_of
 from renewal.domain.due import Cause, Decision, decide
-from renewal.domain.errors import MandateEnded, NeedsPerson
+from renewal.domain.errors import MandateEnded, NeedsPerson, ScmUnavailable
 from renewal.domain.finding import Finding, arranged, finding_from
 from renewal.domain.forecast import forecast
 from renewal.domain.observation import Look, Observation, ReportedCertificate, dcv_of
@@ -37,6 +37,8 @@ class InspectDelegation:
     egress: EgressAddress
     orders_per_delegation: int
     clock: Clock
+    registered: tuple[str, ...] = ()
+    """The addresses that the stack leaves by, for delegations whose file names none."""
 
     def __call__(self, task: DelegationTask) -> dict[str, Any]:
         """Return `{"run_id", "delegation", "dry_run", "deferred", "certificates": [task…]}`.
@@ -74,13 +76,23 @@ class InspectDelegation:
             inspection = _interrupted(task.run_id, record, certificates, seen, error, now)
             self._record(record, inspection)
             raise
+        except ScmUnavailable:
+            # Which is what a broken way out looks like, too. What SCM showed before stands; the address is of this run.
+            self._record(record, record.inspection or Inspection("", now), task.run_id)
+            raise
         return self._record(record, _complete(task.run_id, record, certificates, observer, now))
 
-    def _record(self, record: DelegationRecord, inspection: Inspection) -> Inspection:
-        """Write it down, with the address from which it was made: a refusal is understood by it, too."""
+    def _record(self, record: DelegationRecord, inspection: Inspection, address_run: str = "") -> Inspection:
+        """Write it down, with the address from which it was made: a refusal is understood by it, too.
+
+        address_run: the run, when the inspection is of an earlier one.
+        """
         address = self.egress()
-        findings = arranged((*address_findings(record.delegation, address), *inspection.findings))
-        complete = replace(inspection, seen_address=address, findings=findings)
+        others = (one for one in inspection.findings if one.code != ADDRESS_CHANGED)
+        findings = arranged((*address_findings(record.delegation, address, self.registered), *others))
+        complete = replace(
+            inspection, seen_address=address, address_run=address_run or inspection.run_id, findings=findings
+        )
         self.book.record_inspection(record.delegation.name, complete)
         return complete
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from renewal.domain.address import ADDRESS_CHANGED
 from renewal.domain.due import Cause, decide
 from renewal.domain.errors import PlanUnreadable, UnknownDelegation
+from renewal.domain.finding import Finding
 from renewal.domain.order import ManagedCertificate, Served
 from renewal.ports import Clock, DelegationRecord, FinishedOrder, Inspection, OrderBook, RunArchive
 from renewal.steps.inspect_delegation import FOUND_BY_INSPECTION, decide_with
@@ -43,7 +45,7 @@ class Report:
         outcomes = self._outcomes(run_id)
         now = self.clock()
         rows = [row for name in facts["delegations"] for row in self._rows(name, run_id, facts, outcomes, now)]
-        delegations = [self._delegation(name, outcomes) for name in facts["delegations"]]
+        delegations = [self._delegation(name, run_id, outcomes) for name in facts["delegations"]]
         counts = Counter(row["outcome"] for row in rows)
         common_cause = _common_cause(delegations)
         outcome = "failed" if _needs_person(rows, delegations) else "succeeded"
@@ -76,13 +78,13 @@ class Report:
         except PlanUnreadable as error:
             return Outcomes(missing=f"{MISSING}: {error}")
 
-    def _delegation(self, name: str, outcomes: Outcomes) -> Row:
+    def _delegation(self, name: str, run_id: str, outcomes: Outcomes) -> Row:
         try:
             record = self.book.delegation(name)
         except UnknownDelegation:
             return _removed(name)
         failure = outcomes.delegations.get(name, _missing(outcomes))
-        findings = record.inspection.findings if record.inspection else ()
+        address, findings = _seen(record.inspection, run_id)
         return {
             "delegation": name,
             "organisation": record.delegation.organisation,
@@ -93,7 +95,7 @@ class Report:
             "findings": [_finding(one) for one in findings],
             "password_expires": _day(record),
             "address": record.delegation.address,
-            "seen_address": record.inspection.seen_address if record.inspection else "",
+            "seen_address": address,
         }
 
     def _rows(
@@ -254,6 +256,18 @@ def _remarks(ended: FinishedOrder | None, certificate: ManagedCertificate) -> li
             "Associate it where the old one is in use; the old one stays as it is"
         )
     return remarks
+
+
+def _seen(inspection: Inspection | None, run_id: str) -> tuple[str, tuple[Finding, ...]]:
+    """The address that this run came from, and the open findings.
+
+    What an earlier inspection found is open until another one says otherwise; which address it came from is past.
+    """
+    if inspection is None:
+        return "", ()
+    if inspection.address_run == run_id:
+        return inspection.seen_address, inspection.findings
+    return "", tuple(one for one in inspection.findings if one.code != ADDRESS_CHANGED)
 
 
 def _finding(finding: Any) -> Row:

@@ -32,6 +32,7 @@ FULL = Inspection(
     ),
     organisation_validated_until=date(2027, 9, 9),
     seen_address="192.0.2.7",
+    address_run="run-2",
 )
 
 
@@ -45,7 +46,7 @@ def test_an_inspection_is_read_as_it_was_written(book: DynamoDbOrderBook) -> Non
 def test_an_inspection_of_an_earlier_version_can_still_be_read(book: DynamoDbOrderBook, dynamodb: Any) -> None:
     """A deployment must not stop the estate until every delegation has been inspected anew."""
     book.record_inspection("univ", FULL)
-    for member in ("remarks", "delegated", "organisation_validated_until", "seen_address"):
+    for member in ("remarks", "delegated", "organisation_validated_until", "seen_address", "address_run"):
         dynamodb.update_item(
             TableName=TABLE,
             Key={"delegation": {"S": "univ"}, "item": {"S": "delegation"}},

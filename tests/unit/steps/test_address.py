@@ -8,7 +8,8 @@ import pytest
 from tests.unit.estate import DELEGATION, System
 
 from renewal.domain.address import ADDRESS_CHANGED
-from renewal.domain.errors import CredentialRefused
+from renewal.domain.errors import CredentialRefused, ScmUnavailable
+from renewal.ports import Inspection
 from renewal.steps.payload import DelegationTask
 from renewal.steps.report import Report
 
@@ -20,9 +21,18 @@ def system(system: System) -> System:
     return system
 
 
-def addresses_told(system: System) -> list[str]:
+def the_task(system: System, run_id: str = "run") -> DelegationTask:
+    return DelegationTask(run_id, system.clock(), "univ", dry_run=False, whole=True, certificates=())
+
+
+def inspection_of(system: System) -> Inspection:
     found = system.book.delegation("univ").inspection
     assert found is not None
+    return found
+
+
+def addresses_told(system: System) -> list[str]:
+    found = inspection_of(system)
     assert found.seen_address == system.egress.address
     return [one.text for one in found.findings if one.code == ADDRESS_CHANGED]
 
@@ -51,6 +61,72 @@ def test_the_registered_or_an_unknown_address_is_no_finding(system: System, seen
     assert Report(system.book, system.archive, system.clock)(report["run_id"])["metrics"][ADDRESS_CHANGED] == 0
 
 
+def test_a_delegation_whose_file_names_no_address_is_compared_with_the_stacks(system: System) -> None:
+    """Hardly any file names one: without it nobody would hear that the address has changed."""
+    system.book.apply(DELEGATION, now=system.clock())
+    system.registered = ("192.0.2.7/32", "192.0.2.8")
+    for seen, told in (("192.0.2.7", 0), ("192.0.2.8", 0), ("198.51.100.9", 1)):
+        system.egress.address = seen
+        system.inspect(the_task(system))
+        assert len(addresses_told(system)) == told, seen
+    assert "192.0.2.7 or 192.0.2.8" in addresses_told(system)[0]
+
+
+def test_a_files_own_address_goes_before_the_stacks(system: System) -> None:
+    """An organisation may have registered one of two only."""
+    system.registered = ("192.0.2.8/32",)
+    system.egress.address = "192.0.2.8"
+    system.inspect(the_task(system))
+    assert len(addresses_told(system)) == 1
+
+
+def test_a_way_out_that_is_broken_is_told_with_its_address(system: System) -> None:
+    """SCM gives no answer then, and the inspection of the day before says that all is well."""
+    system.egress.address = "192.0.2.7"
+    system.inspect(the_task(system, "yesterday"))
+    before = inspection_of(system)
+    system.egress.address = "198.51.100.9"
+    system.scm.answers["profiles"] = ScmUnavailable("503")
+    with pytest.raises(ScmUnavailable):
+        system.inspect(the_task(system, "today"))
+
+    (text,) = addresses_told(system)
+    found = inspection_of(system)
+    assert "198.51.100.9" in text
+    assert (found.run_id, found.address_run) == ("yesterday", "today")
+    told = [one for one in found.findings if one.code != ADDRESS_CHANGED]
+    assert replace(found, findings=tuple(told), seen_address="192.0.2.7", address_run="yesterday") == before
+
+    for address, told_now in (("198.51.100.10", 1), ("192.0.2.7", 0)):
+        system.egress.address = address
+        with pytest.raises(ScmUnavailable):
+            system.inspect(the_task(system, "later"))
+        assert len(addresses_told(system)) == told_now, address
+
+
+def test_a_delegation_that_scm_never_answered_for_has_its_address_too(system: System) -> None:
+    """A new mandate behind a broken way out: the address is what explains it."""
+    system.egress.address = "198.51.100.9"
+    system.scm.answers["profiles"] = ScmUnavailable("503")
+    with pytest.raises(ScmUnavailable):
+        system.inspect(the_task(system))
+    assert addresses_told(system)
+    assert not inspection_of(system).run_id
+
+
+def test_a_report_shows_no_address_of_an_earlier_run(system: System) -> None:
+    """A run that did not look knows nothing of it; whoever reads the report takes it for today's."""
+    system.egress.address = "198.51.100.9"
+    system.inspect(the_task(system, "yesterday"))
+    system.check_expiry("today")
+    system.archive.write_results("today", [])
+    report = system.report("today")
+
+    (delegation,) = report["delegations"]
+    assert not delegation["seen_address"]
+    assert not [one for one in delegation["findings"] if one["code"] == ADDRESS_CHANGED]
+
+
 def test_without_a_registered_address_there_is_nothing_to_compare(system: System) -> None:
     """The delegation file need not say it."""
     system.book.apply(DELEGATION, now=system.clock())
@@ -64,8 +140,7 @@ def test_a_refused_login_is_told_with_the_address_it_came_from(system: System) -
     """SCM answers a wrong address as it answers a wrong password: this is what tells them apart."""
     system.egress.address = "198.51.100.9"
     system.accounts.refused = {("univ", "v1")}
-    task = DelegationTask("run", system.clock(), "univ", dry_run=False, whole=True, certificates=())
     with pytest.raises(CredentialRefused):
-        system.inspect(task)
+        system.inspect(the_task(system))
 
     assert addresses_told(system)
