@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from stack.policy import Request, Statement, allowed, statements
-from stack.resolved import ACCOUNT, REGION, Resource, Stack
+from stack.resolved import ACCOUNT, REGION, STACK_NAME, Resource, Stack
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
 LAMBDAS = ("CheckExpiry", "InspectDelegation", "Enroll", "Collect", "Report", "RotatePassword")
@@ -223,6 +223,29 @@ def test_every_role_is_assumed_by_one_service_for_this_account_only(stack: Stack
         assert list(statement["Principal"]) == ["Service"], role.logical_id
         assert isinstance(statement["Principal"]["Service"], str), role.logical_id
         assert statement["Condition"]["StringEquals"]["aws:SourceAccount"] == ACCOUNT, role.logical_id
+
+
+def test_the_roles_of_the_workflow_are_assumed_for_this_stacks_own_resources_only(stack: Stack) -> None:
+    """Another state machine or schedule of the account must not act with these rights."""
+    wanted = {
+        "RenewalRole": ("ArnLike", f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{STACK_NAME}-*"),
+        "ScheduleRole": ("StringEquals", f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/{STACK_NAME}"),
+    }
+    for role, (operator, source) in wanted.items():
+        (statement,) = stack.resource(role).properties["AssumeRolePolicyDocument"]["Statement"]
+        assert statement["Condition"][operator]["aws:SourceArn"] == source, role
+
+
+def test_secrets_manager_invokes_a_rotation_for_our_secrets_only(stack: Stack) -> None:
+    """Without the permission no password is ever rotated; without its source any secret of any account may ask."""
+    (permission,) = stack.resources("AWS::Lambda::Permission")
+    assert permission.properties == {
+        "FunctionName": stack.name("RotatePasswordFunction"),
+        "Action": "lambda:InvokeFunction",
+        "Principal": "secretsmanager.amazonaws.com",
+        "SourceAccount": ACCOUNT,
+        "SourceArn": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:certmandate/*",
+    }
 
 
 def test_every_function_has_a_role_of_its_own(stack: Stack) -> None:

@@ -81,12 +81,19 @@ def test_the_state_machine_logs_without_what_it_carries_and_is_not_traced(stack:
         assert "TracingConfig" not in function.properties, function.logical_id
 
 
-def test_the_address_outlives_its_stack(network: Stack) -> None:
+@pytest.mark.parametrize("logical_id", ["Address", "StandbyAddress"])
+def test_an_address_outlives_its_stack(logical_id: str) -> None:
     """It stands in the access list of every organisation; nobody can get it back once it is released."""
-    (address,) = network.resources("AWS::EC2::EIP")
+    address = Stack(NETWORK, {"WithStandbyAddress": "true"}).resource(logical_id)
     assert address.body["DeletionPolicy"] == "RetainExceptOnCreate"
     assert address.body["UpdateReplacePolicy"] == "Retain"
     assert {"Key": "Purpose", "Value": "scm-access-list"} in address.properties["Tags"]
+
+
+@pytest.mark.parametrize("key", ["OrderKey", "StoreKey", "WatchKey"])
+def test_keys_are_rotated(stack: Stack, key: str) -> None:
+    """AWS does it once a year, for nothing, and old ciphertext stays readable."""
+    assert stack.resource(key).properties["EnableKeyRotation"] is True
 
 
 @pytest.mark.parametrize(
@@ -128,8 +135,8 @@ def test_there_is_one_way_out_and_it_has_the_address(network: Stack) -> None:
 def test_the_functions_reach_https_only_and_nothing_reaches_them(network: Stack) -> None:
     """SCM's addresses are not fixed, so the port is what can be narrowed."""
     (group,) = network.resources("AWS::EC2::SecurityGroup")
-    ports = [(one["FromPort"], one["ToPort"]) for one in group.properties["SecurityGroupEgress"]]
-    assert ports == [(443, 443)]
+    out = [(one["IpProtocol"], one["FromPort"], one["ToPort"]) for one in group.properties["SecurityGroupEgress"]]
+    assert out == [("tcp", 443, 443)]
     assert "SecurityGroupIngress" not in group.properties
 
 

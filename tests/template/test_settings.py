@@ -166,6 +166,15 @@ def test_what_the_schedules_send_is_a_request(stack: Stack) -> None:
     assert all(one.scheduled_at == "<aws.scheduler.scheduled-time>" for one in inputs.values())
 
 
+def test_the_daily_run_is_daily_and_open_orders_are_looked_at_every_hour(stack: Stack) -> None:
+    """What an organisation approves in the morning must not wait for the night."""
+    expressions = {
+        one.logical_id: one.properties["ScheduleExpression"] for one in stack.resources("AWS::Scheduler::Schedule")
+    }
+    assert expressions["DailyRun"] == "cron(30 4 * * ? *)"
+    assert expressions["FollowUp"] == "cron(0 * * * ? *)"
+
+
 def test_a_start_that_cannot_be_delivered_is_kept(stack: Stack) -> None:
     """And the schedules run by UTC, which has every hour every day."""
     for one in stack.resources("AWS::Scheduler::Schedule"):

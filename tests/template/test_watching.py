@@ -179,6 +179,25 @@ def test_an_alarms_notice_passes_the_topics_policy_and_its_key(stack: Stack, ala
     assert not allowed(statements([policy]), Request("sns:Publish", stack.arn("Notices"), theirs))
 
 
+def test_nothing_is_published_without_tls(stack: Stack) -> None:
+    """Who listens in would learn what is wrong, and when nobody looks."""
+    policy = statements([stack.resource("NoticesPolicy").properties["PolicyDocument"]])
+    plain = Request("sns:Publish", stack.arn("Notices"), {"aws:SecureTransport": "false"})
+    assert [one.sid for one in policy if one.effect == "Deny" and one.applies(plain)] == ["TlsOnly"]
+
+
+def test_whoever_the_parameters_name_is_told() -> None:
+    """An alarm without a subscriber turns red for nobody."""
+    given = {"NoticeEmail": "certificates@example.org", "PagerUrl": "https://pager.example/integration"}
+    told = Stack(ROOT / "template.yaml", given)
+    subscribed = {
+        (one.properties["TopicArn"], one.properties["Protocol"], one.properties["Endpoint"])
+        for one in told.resources("AWS::SNS::Subscription")
+    }
+    topic = told.arn("Notices")
+    assert subscribed == {(topic, "email", given["NoticeEmail"]), (topic, "https", given["PagerUrl"])}
+
+
 def test_every_alarm_says_what_happened_how_urgent_and_where_to_read_on(alarms: dict[str, Resource]) -> None:
     """It is read on a telephone, at night, by somebody who did not write this."""
     for name, alarm in alarms.items():
