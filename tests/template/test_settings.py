@@ -136,12 +136,29 @@ def test_only_functions_that_talk_to_scm_are_in_the_vpc(stack: Stack) -> None:
     assert len({json.dumps(stack.resource(one).properties["VpcConfig"]) for one in inside}) == 1
 
 
-def test_without_subnets_nothing_of_a_vpc_is_left() -> None:
+def test_without_subnets_no_function_is_in_a_vpc() -> None:
     """The local run and a trial need no network."""
     bare = Stack(TEMPLATE)
     assert not [one for one in bare.resources("AWS::Lambda::Function") if "VpcConfig" in one.properties]
-    assert not [one for one in bare.resources("AWS::IAM::Role") if one.properties.get("ManagedPolicyArns")]
-    assert not list(bare.resources("AWS::IAM::ManagedPolicy"))
+
+
+def test_functions_that_leave_the_vpc_can_give_their_interfaces_back(stack: Stack) -> None:
+    """Lambda does it with the role, minutes later: without the right they stay, and the network can't be deleted."""
+    for one in (stack, Stack(TEMPLATE)):
+        attached = {role.logical_id for role in one.resources("AWS::IAM::Role")
+                    if role.properties.get("ManagedPolicyArns") == [one.arn("NetworkInterfaces")]}  # fmt: skip
+        assert attached == {name.replace("Function", "Role") for name in IN_VPC}
+
+
+def test_no_run_starts_by_itself_while_the_network_is_rebuilt(stack: Stack) -> None:
+    """It would log in from an address that no organisation has registered."""
+    for given, one in (("ENABLED", stack), ("DISABLED", Stack(TEMPLATE, {"ScheduleState": "DISABLED"}))):
+        states = {
+            schedule.logical_id: schedule.properties["State"]
+            for schedule in one.resources("AWS::Scheduler::Schedule")
+            if schedule.properties["Target"]["Arn"] == one.arn("Renewal")
+        }
+        assert states == {"DailyRun": given, "FollowUp": given}
 
 
 def test_reserved_concurrency_concerns_the_functions_that_talk_to_scm() -> None:
