@@ -9,9 +9,10 @@ import pytest
 from tests.adapters.aws.wire import refused
 
 from renewal.domain import errors
+from renewal.steps.rotate_password import KEEP_AWAKE
 from scm_simulator.fault import Fault
 
-from .conftest import LOGIN, SECRET, Rotation
+from .conftest import LOGIN, SECRET, Boundaries, Rotation
 
 TOKEN = "11111111-2222-3333-4444-555555555555"  # of Secrets Manager, no secret
 OTHER = "66666666-7777-8888-9999-000000000000"
@@ -158,6 +159,14 @@ def test_a_step_that_nobody_knows_changes_nothing(rotation: Rotation) -> None:
 
     with pytest.raises(errors.InvalidRequest, match="deleteSecret"):
         rotation.step()(SECRET, TOKEN, "deleteSecret")
+
+
+def test_the_call_that_keeps_it_awake_touches_nothing(rotation: Rotation) -> None:
+    """It comes every week and names no secret."""
+    watch = Boundaries()
+    rotation.step(watch)("", "", KEEP_AWAKE)
+
+    assert not watch.names
 
 
 def test_a_secret_of_something_else_is_left_alone(rotation: Rotation) -> None:

@@ -52,6 +52,7 @@ UNSEEN: Mapping[str, str] = {
     "RenewalRole states:DescribeExecution": BY_STATES,
     "RenewalRole states:StartExecution": BY_STATES,
     "RenewalRole states:StopExecution": BY_STATES,
+    "ScheduleRole lambda:InvokeFunction": BY_SCHEDULER,
     "ScheduleRole sqs:SendMessage": BY_SCHEDULER,
     "ScheduleRole states:StartExecution": BY_SCHEDULER,
     **{f"{role} logs:{action}": BY_LAMBDA for role in FUNCTIONS for action in ("CreateLogStream", "PutLogEvents")},

@@ -16,7 +16,8 @@ from gate.definition import State, every_state, scopes
 from renewal import wiring
 from renewal.domain.request import RunRequest
 from renewal.settings import Settings
-from stack.resolved import Stack
+from renewal.steps.rotate_password import KEEP_AWAKE
+from stack.resolved import Resource, Stack
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "template.yaml"
@@ -153,11 +154,7 @@ def test_functions_that_leave_the_vpc_can_give_their_interfaces_back(stack: Stac
 def test_no_run_starts_by_itself_while_the_network_is_rebuilt(stack: Stack) -> None:
     """It would log in from an address that no organisation has registered."""
     for given, one in (("ENABLED", stack), ("DISABLED", Stack(TEMPLATE, {"ScheduleState": "DISABLED"}))):
-        states = {
-            schedule.logical_id: schedule.properties["State"]
-            for schedule in one.resources("AWS::Scheduler::Schedule")
-            if schedule.properties["Target"]["Arn"] == one.arn("Renewal")
-        }
+        states = {schedule.logical_id: schedule.properties["State"] for schedule in starting_runs(one)}
         assert states == {"DailyRun": given, "FollowUp": given}
 
 
@@ -172,11 +169,35 @@ def test_reserved_concurrency_concerns_the_functions_that_talk_to_scm() -> None:
     assert not [one for one in default if "ReservedConcurrentExecutions" in one.properties]
 
 
+def starting_runs(stack: Stack) -> list[Resource]:
+    """The schedules that start the state machine."""
+    machine = stack.arn("Renewal")
+    found = [one for one in stack.resources("AWS::Scheduler::Schedule") if one.properties["Target"]["Arn"] == machine]
+    assert len(found) == 2
+    return found
+
+
+def test_a_function_that_no_run_calls_is_kept_awake(stack: Stack) -> None:
+    """Secrets Manager calls it every 60 days, Lambda takes its network interface after 14, and that call would fail."""
+    kept = {
+        one.properties["Target"]["Arn"]: one.properties
+        for one in stack.resources("AWS::Scheduler::Schedule")
+        if one not in starting_runs(stack)
+    }
+    assert set(kept) == {stack.arn(name) for name in BY_SECRETS_MANAGER}
+    for schedule in kept.values():
+        every = re.fullmatch(r"rate\((\d+) days\)", schedule["ScheduleExpression"])
+        assert every
+        assert int(every[1]) * 2 <= 14  # one may get lost
+        assert schedule.get("State", "ENABLED") == "ENABLED"
+        event = json.loads(schedule["Target"]["Input"])
+        assert event == {"SecretId": "", "ClientRequestToken": "", "Step": KEEP_AWAKE}
+
+
 def test_what_the_schedules_send_is_a_request(stack: Stack) -> None:
     """An input that check_expiry refuses would fail every night."""
     inputs = {
-        one.logical_id: RunRequest.parse(json.loads(one.properties["Target"]["Input"]))
-        for one in stack.resources("AWS::Scheduler::Schedule")
+        one.logical_id: RunRequest.parse(json.loads(one.properties["Target"]["Input"])) for one in starting_runs(stack)
     }
     assert not inputs["DailyRun"].open_orders_only
     assert inputs["FollowUp"].open_orders_only
@@ -185,11 +206,8 @@ def test_what_the_schedules_send_is_a_request(stack: Stack) -> None:
 
 def test_the_daily_run_is_daily_and_open_orders_are_looked_at_every_hour(stack: Stack) -> None:
     """What an organisation approves in the morning must not wait for the night."""
-    expressions = {
-        one.logical_id: one.properties["ScheduleExpression"] for one in stack.resources("AWS::Scheduler::Schedule")
-    }
-    assert expressions["DailyRun"] == "cron(30 4 * * ? *)"
-    assert expressions["FollowUp"] == "cron(0 * * * ? *)"
+    expressions = {one.logical_id: one.properties["ScheduleExpression"] for one in starting_runs(stack)}
+    assert expressions == {"DailyRun": "cron(30 4 * * ? *)", "FollowUp": "cron(0 * * * ? *)"}
 
 
 def test_a_start_that_cannot_be_delivered_is_kept(stack: Stack) -> None:
@@ -197,9 +215,9 @@ def test_a_start_that_cannot_be_delivered_is_kept(stack: Stack) -> None:
     for one in stack.resources("AWS::Scheduler::Schedule"):
         target = one.properties["Target"]
         assert target["DeadLetterConfig"]["Arn"] == stack.arn("ScheduleDeadLetters"), one.logical_id
-        assert target["Arn"] == stack.arn("Renewal"), one.logical_id
-        assert one.properties["ScheduleExpressionTimezone"] == "UTC", one.logical_id
+        assert target["RoleArn"] == stack.arn("ScheduleRole"), one.logical_id
         assert one.properties["GroupName"] == stack.name("ScheduleGroup"), one.logical_id
+    assert {one.properties["ScheduleExpressionTimezone"] for one in starting_runs(stack)} == {"UTC"}
 
 
 def test_the_error_that_ends_a_run_stands_in_the_runbook(machine: dict[str, Any]) -> None:

@@ -33,6 +33,8 @@ from renewal.domain.errors import CredentialRefused, InvalidRequest, PasswordPol
 from renewal.domain.password import PasswordForm, form_for, forms
 from renewal.ports import Clock, CredentialVault, ExactAccounts, OrderBook
 
+KEEP_AWAKE = "keepAwake"
+"""The step of no rotation: the weekly call that keeps the function's network interface. It touches nothing."""
 NOTHING_TO_DO = "no password: an OAuth2 client needs no rotation"
 REFUSED = (
     "SCM refuses both the current and the pending password of {delegation}: store the right one with `certmandate "
@@ -55,10 +57,12 @@ class RotatePassword:
     """Makes ids of versions, 32 to 64 characters."""
 
     def __call__(self, secret: str, token: str, step: str) -> str:
-        """Do one of the four steps for the attempt *token*; return what was done, in words fit for a log.
+        """Do one of the four steps for the attempt *token*, or none; return what was done, in words fit for a log.
 
         Raises InvalidRequest, CredentialMissing, CredentialRefused, PasswordPolicyRefused, ScmUnavailable, …
         """
+        if step == KEEP_AWAKE:
+            return "nothing: Lambda takes an idle function's network interface away"
         current = self.vault.current(secret)
         if not self.accounts.has_password(current):
             return NOTHING_TO_DO
