@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stack.resolved import STACK_NAME, Resource, Stack
+from stack.resolved import IN_A_VPC, STACK_NAME, Resource, Stack
 
+TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
 FIVE_MINUTES, HOUR, DAY = 300, 3600, 86400  # seconds
 AT_LEAST, AT_MOST, BELOW = (
     "GreaterThanOrEqualToThreshold",
@@ -114,10 +116,18 @@ def test_every_alarm_looks_at_what_it_is_there_for(stack: Stack, alarms: dict[st
         assert found.get("DatapointsToAlarm", watch.periods) == watch.periods, name
 
 
-def test_throttling_of_the_functions_that_a_run_begins_and_ends_with_is_told(
-    stack: Stack, alarms: dict[str, Resource]
-) -> None:
-    """Retries hide it until the run's time is over."""
-    found = alarms["RunThrottled"].properties
-    assert list(parts(found)) == throttled(stack, ("CheckExpiry", "Report"))
+@pytest.mark.parametrize(
+    ("reserved", "functions"),
+    [
+        ("0", ("CheckExpiry", "Report", "InspectDelegation", "Enroll", "Collect", "RotatePassword")),
+        ("3", ("CheckExpiry", "Report")),
+    ],
+)
+def test_throttling_is_told_unless_it_was_asked_for(reserved: str, functions: tuple[str, ...]) -> None:
+    """Retries hide it until the run's time is over; where a ceiling is set, it is there to be met."""
+    stack = Stack(TEMPLATE, {**IN_A_VPC, "ReservedConcurrency": reserved})
+    found = stack.resource("RunThrottled").properties
+    assert list(parts(found)) == throttled(stack, functions)
+    terms = " + ".join(f"FILL(m{number}, 0)" for number in range(len(functions) + 1))
+    assert found["Metrics"][-1]["Expression"] == terms
     assert (found["ComparisonOperator"], found["Threshold"], found["EvaluationPeriods"]) == (AT_LEAST, 1, 1)
