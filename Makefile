@@ -76,11 +76,14 @@ rehearse: build .venv-awscli/.awscli .venv-ministack/.ministack ## what was buil
 	$(BIN)/python -m stack.rehearsal --build .aws-sam/build --aws .venv-awscli/bin/aws --python $(RUNTIME) \
 	    --ministack .venv-ministack/bin/python
 
-deploy-network: .venv/.run .venv-sam/.sam ## show the network's plan, ask, deploy (PARAMETERS="Name=value …")
-	$(BIN)/python -m stack.deploy network --stack certmandate-network --template infra/network.yaml --parameters '$(PARAMETERS)'
+# By the environment, because a parameter's value has quotes of its own.
+export PARAMETERS
 
-deploy: package ## show the application's plan, ask, deploy (PARAMETERS="Name=value …")
-	$(BIN)/python -m stack.deploy application --stack certmandate --template build/package/template.yaml --parameters '$(PARAMETERS)'
+deploy-network: .venv/.run .venv-sam/.sam ## show the network's plan, ask, deploy (PARAMETERS="Name='a value' …" OPTIONS=--yes)
+	$(BIN)/python -m stack.deploy network --stack certmandate-network --template infra/network.yaml --parameters "$$PARAMETERS" $(OPTIONS)
+
+deploy: package ## show the application's plan, ask, deploy (PARAMETERS="Name='a value' …" OPTIONS=--yes)
+	$(BIN)/python -m stack.deploy application --stack certmandate --template build/package/template.yaml --parameters "$$PARAMETERS" $(OPTIONS)
 
 COMPILE = UV_CUSTOM_COMPILE_COMMAND='make requirements' $(BIN)/uv pip compile --quiet --generate-hashes $(UPGRADE)
 

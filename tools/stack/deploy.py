@@ -2,12 +2,13 @@
 
 `sam deploy` uploads and makes a change set, and stops there; the plan is read from CloudFormation. What would
 give the registered address away, or replace what holds keys, certificates or the audit trail, is refused whatever
-one answers.
+one answers. A change set that is not carried out is deleted: nobody can carry it out later by mistake.
 """
 
 from __future__ import annotations
 
 import argparse
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
 ADDRESS = "AWS::EC2::EIP"
 GATEWAY = "AWS::EC2::NatGateway"
@@ -112,67 +114,117 @@ def require_no_second_address(ec2: Any, changes: Iterable[Change]) -> None:
         known = ", ".join(f"{one['PublicIp']} ({one['AllocationId']})" for one in idle)
         msg = (
             f"the plan makes a new address, and there are registered ones without a gateway: {known}. Give "
-            "ExistingAllocationId and ExistingAddress, or --new-address if a new one is really meant"
+            "ExistingAllocationId and ExistingAddress; if a new one is really meant: make … OPTIONS=--new-address"
         )
         raise Refused(msg)
 
 
-def latest_change_set(cloudformation: Any, stack: str) -> str | None:
-    """Return the change set that `sam deploy` has just made; None when nothing changes."""
-    pages = cloudformation.get_paginator("list_change_sets").paginate(StackName=stack)
-    sets = [one for page in pages for one in page["Summaries"] if one["ExecutionStatus"] == "AVAILABLE"]
-    newest = max(sets, key=lambda one: one["CreationTime"], default=None)
-    return str(newest["ChangeSetId"]) if newest else None
+def change_sets(cloudformation: Any, stack: str) -> set[str]:
+    """Return the change sets that could be carried out; none when there is no such stack yet."""
+    try:
+        pages = list(cloudformation.get_paginator("list_change_sets").paginate(StackName=stack))
+    except ClientError as error:
+        if "does not exist" in str(error):
+            return set()
+        raise
+    return {one["ChangeSetId"] for page in pages for one in page["Summaries"] if one["ExecutionStatus"] == "AVAILABLE"}
+
+
+def overrides(parameters: str) -> list[str]:
+    """Return parameters as `sam` takes them, every value in quotes; it would split one at a space. Raises Refused.
+
+    parameters: `Name=value` pairs, quoted as in a shell.
+    """
+    try:
+        words = [word.partition("=") for word in shlex.split(parameters)]
+    except ValueError as error:
+        msg = f"PARAMETERS cannot be read ({error}): {parameters}"
+        raise Refused(msg) from error
+    for name, equals, _ in words:
+        if not (equals and name.isalnum()):
+            msg = f"PARAMETERS: '{name}' is not Name=value. A value with spaces stands in quotes: Name='a value'"
+            raise Refused(msg)
+    return ['{}="{}"'.format(name, value.replace('"', '\\"')) for name, _, value in words]
 
 
 def prepare(configuration: str, stack: str, template: Path, parameters: Sequence[str]) -> None:
-    """Have `sam` upload what is packaged and make a change set."""
+    """Have `sam` upload what is packaged and make a change set.
+
+    parameters: from `overrides`.
+    """
     command = [str(SAM), "deploy", "--stack-name", stack, "--template-file", str(template)]
     # Unasked, sam looks for its configuration beside the template.
     command += ["--config-file", str(CONFIGURATION.absolute()), "--config-env", configuration]
     command += ["--no-execute-changeset", "--no-confirm-changeset"]
     if parameters:
-        # sam takes an empty value only in quotes
-        command += ["--parameter-overrides", *(f'{one}""' if one.endswith("=") else one for one in parameters)]
+        command += ["--parameter-overrides", *parameters]
     if subprocess.run(command, check=False).returncode:
         msg = "sam deploy could not make the change set; its own words stand above"
         raise Refused(msg)
 
 
 def execute(cloudformation: Any, stack: str, change_set: str) -> None:
-    """Carry a change set out and wait for its end."""
-    description = cloudformation.describe_change_set(StackName=stack, ChangeSetName=change_set)
-    made = description.get("ChangeSetType") == "CREATE" or _is_new(cloudformation, stack)
-    cloudformation.execute_change_set(StackName=stack, ChangeSetName=change_set)
-    cloudformation.get_waiter("stack_create_complete" if made else "stack_update_complete").wait(StackName=stack)
-
-
-def _is_new(cloudformation: Any, stack: str) -> bool:
+    """Carry a change set out and wait for its end. Raises Refused when CloudFormation gave up."""
     status = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
-    return bool(status == "REVIEW_IN_PROGRESS")
+    cloudformation.execute_change_set(StackName=stack, ChangeSetName=change_set)
+    awaited = "stack_create_complete" if status == "REVIEW_IN_PROGRESS" else "stack_update_complete"
+    try:
+        cloudformation.get_waiter(awaited).wait(StackName=stack)
+    except WaiterError as error:
+        msg = (
+            f"CloudFormation could not finish, and puts back what was there. It says why in: aws cloudformation "
+            f"describe-stack-events --stack-name {stack} --query \"StackEvents[?contains(ResourceStatus, 'FAILED')]."
+            '[LogicalResourceId, ResourceStatusReason]" --output table'
+        )
+        raise Refused(msg) from error
 
 
-def deploy(options: argparse.Namespace) -> None:
-    """Prepare, show, judge, ask, carry out. Raises Refused."""
-    session = boto3.Session()
-    cloudformation = session.client("cloudformation")
-    prepare(CONFIGURATIONS[options.which], options.stack, options.template, options.parameters.split())
-    change_set = latest_change_set(cloudformation, options.stack)
-    if change_set is None:
-        print(f"{options.stack}: nothing changes")
-        return
-    changes = plan(cloudformation, options.stack, change_set)
+def is_agreed(options: argparse.Namespace, ec2: Any, changes: Sequence[Change]) -> bool:
+    """Show a plan, judge it and ask. Raises Refused."""
     print(f"\n{options.stack} would change:\n" + "\n".join(map(str, changes)))
     if faults := list(harm(changes)):
-        cloudformation.delete_change_set(StackName=options.stack, ChangeSetName=change_set)
         raise Refused("\n".join(faults))
     if not options.new_address:
-        require_no_second_address(session.client("ec2"), changes)
-    if not options.yes and input("\nDeploy this? [y/N] ").strip().lower() not in {"y", "yes"}:
+        require_no_second_address(ec2, changes)
+    if options.yes:
+        return True
+    try:
+        return input("\nDeploy this? [y/N] ").strip().lower() in {"y", "yes"}
+    except EOFError:
+        msg = "nobody is there to ask; where that is meant: make … OPTIONS=--yes"
+        raise Refused(msg) from None
+
+
+def decide(options: argparse.Namespace, session: Any, change_set: str) -> None:
+    """Carry a change set out, or delete it, whatever the reason. Raises Refused."""
+    cloudformation, agreed = session.client("cloudformation"), False
+    try:
+        changes = plan(cloudformation, options.stack, change_set)
+        agreed = is_agreed(options, session.client("ec2"), changes)
+    finally:
+        if not agreed:
+            cloudformation.delete_change_set(StackName=options.stack, ChangeSetName=change_set)
+    if not agreed:
         print("Nothing was changed.")
         return
     execute(cloudformation, options.stack, change_set)
     print(f"{options.stack}: done")
+
+
+def deploy(options: argparse.Namespace, session: Any) -> None:
+    """Prepare, show, judge, ask, carry out. Raises Refused.
+
+    session: boto3's.
+    """
+    parameters = overrides(options.parameters)
+    cloudformation = session.client("cloudformation")
+    before = change_sets(cloudformation, options.stack)
+    prepare(CONFIGURATIONS[options.which], options.stack, options.template, parameters)
+    made = change_sets(cloudformation, options.stack) - before  # what lay there before is not what was asked for now
+    if not made:
+        print(f"{options.stack}: nothing changes")
+    for change_set in made:
+        decide(options, session, change_set)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -181,11 +233,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("which", choices=CONFIGURATIONS)
     parser.add_argument("--stack", required=True, help="the stack's name, as samconfig.toml has it")
     parser.add_argument("--template", type=Path, required=True, help="what to deploy, packaged")
-    parser.add_argument("--parameters", default="", help="Name=value pairs; those not named stay as they are")
+    parser.add_argument(
+        "--parameters", default="", help="Name=value pairs, quoted as in a shell; others stay as they are"
+    )
     parser.add_argument("--new-address", action="store_true", help="make a new address though an old one is idle")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     try:
-        deploy(parser.parse_args(arguments))
+        deploy(parser.parse_args(arguments), boto3.Session())
+    except (BotoCoreError, ClientError) as error:
+        print(f"AWS did not do it: {error}", file=sys.stderr)
+        return 1
     except Refused as refusal:
         print(f"Refused: {refusal}", file=sys.stderr)
         return 1
