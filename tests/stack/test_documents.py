@@ -12,6 +12,8 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from stack.deploy import overrides
+from stack.policy import Request, allowed, statements
+from stack.resolved import IN_A_VPC, Stack
 
 BASH = shutil.which("bash") or "/bin/bash"
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,3 +62,53 @@ def test_every_parameter_that_is_given_to_make_exists(document: Path) -> None:
         known = yaml_parse(_TEMPLATES[target].read_text(encoding="utf-8"))["Parameters"]
         plain = re.sub(r"\$\([^)]*\)", "value", parameters.replace("\\\n", " "))
         assert {one.partition("=")[0] for one in overrides(plain)} <= set(known), parameters
+
+
+# ---- Who may do what, as docs/security.md has it -----------------------------------------------------------------
+
+SECURITY = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def stack() -> Stack:
+    """The stack as it is deployed."""
+    return Stack(ROOT / "template.yaml", IN_A_VPC)
+
+
+def permitted(stack: Stack, action: str) -> set[str]:
+    """The functions that may do this to the credential of a delegation, by the names that the documents use."""
+    secret = "arn:aws:secretsmanager:eu-west-3:123456789012:secret:certmandate/univ-AbCdEf"
+    functions = {
+        str(one.properties["Handler"]).partition(".")[0]: one for one in stack.resources("AWS::Lambda::Function")
+    }
+    roles = {name: f"{one.logical_id.removesuffix('Function')}Role" for name, one in functions.items()}
+    request = Request(action, secret)
+    return {name for name, role in roles.items() if allowed(statements(stack.policies(role)), request)}
+
+
+def test_every_function_stands_in_the_table_of_who_may_do_what(stack: Stack) -> None:
+    """The one that was missing was the only one that writes credentials."""
+    functions = {str(one.properties["Handler"]).partition(".")[0] for one in stack.resources("AWS::Lambda::Function")}
+    table = SECURITY.partition("## Who may do what")[2].partition("\n## ")[0]
+    assert functions <= set(re.findall(r"^\| (\w+) \|", table, flags=re.MULTILINE))
+
+
+def test_the_page_says_who_reads_and_who_writes_credentials(stack: Stack) -> None:
+    """Whoever investigates a stolen credential goes by that row."""
+    (row,) = re.findall(r"^\| credentials of SCM accounts \|[^|]*\|([^|]*)\|", SECURITY, flags=re.MULTILINE)
+    readers, _, writers = row.partition(" read; ")
+    assert set(re.findall(r"`(\w+)`", readers)) == permitted(stack, "secretsmanager:GetSecretValue")
+    assert set(re.findall(r"`(\w+)`", writers)) == permitted(stack, "secretsmanager:PutSecretValue")
+
+
+def test_a_password_near_its_end_sends_the_operator_to_the_rotation() -> None:
+    """The alarm means that the rotation has failed: changing the password by hand mends it for 90 days only."""
+    section = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8").partition("\n### CredentialNearExpiry\n")[2]
+    section = section.partition("\n### ")[0]
+    assert re.findall(r"^aws (\w+ [\w-]+)", section, flags=re.MULTILINE) == [
+        "secretsmanager describe-secret",
+        "cloudtrail lookup-events",
+        "logs filter-log-events",
+        "secretsmanager rotate-secret",
+        "secretsmanager describe-secret",
+    ]
