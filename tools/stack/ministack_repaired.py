@@ -11,6 +11,9 @@ every dimension, and an alarm with a wrong one is silent for ever.
 
 TLS: the bucket refuses whoever comes without it, and on loopback nobody has it; the emulator is told otherwise.
 
+Network: its CloudFormation knows neither elastic addresses nor NAT gateways, its EC2 does. They are made there; a
+gateway takes its address, and an address that is held is not an idle one.
+
 Conditions: it does not know KMS's encryption context, so it is told that there is one for an order; and
 aws:PrincipalArn is the role's, not the session's. What the conditions keep out is asserted on the policies
 (tests/template).
@@ -18,6 +21,7 @@ aws:PrincipalArn is the role's, not the session's. What the conditions keep out 
 
 from __future__ import annotations
 
+import re
 import sys
 from importlib import import_module
 from typing import Any
@@ -115,11 +119,56 @@ def repair_conditions() -> None:
     evaluator._resolve_condition_key = resolved  # noqa: SLF001
 
 
+def repair_network() -> None:
+    """Teach CloudFormation AWS::EC2::EIP and AWS::EC2::NatGateway. Raises RuntimeError when it knows them."""
+    ec2: Any = import_module("ministack.services.ec2")
+    provisioners: Any = import_module("ministack.services.cloudformation.provisioners")
+    handlers, tag = provisioners._RESOURCE_HANDLERS, provisioners._ec2_apply_tags  # noqa: SLF001 - no other seam
+    if {"AWS::EC2::EIP", "AWS::EC2::NatGateway"} & set(handlers):
+        msg = "this version of ministack makes addresses or NAT gateways itself: see whether it still needs the repair"
+        raise RuntimeError(msg)
+
+    def make_address(_name: str, properties: dict[str, Any], _stack: str) -> tuple[str, dict[str, str]]:
+        answer = ec2._allocate_address({"Domain": [properties["Domain"]]})  # noqa: SLF001
+        address, allocation = _element(answer, "publicIp"), _element(answer, "allocationId")
+        tag(allocation, properties)
+        return address, {"PublicIp": address, "AllocationId": allocation}
+
+    def release_address(address: str, _properties: dict[str, Any]) -> None:
+        for allocation in [one for one, held in ec2._addresses.items() if held["PublicIp"] == address]:  # noqa: SLF001
+            ec2._release_address({"AllocationId": [allocation]})  # noqa: SLF001
+
+    def make_gateway(_name: str, properties: dict[str, Any], _stack: str) -> tuple[str, dict[str, str]]:
+        allocation = properties["AllocationId"]
+        asked = {"SubnetId": [properties["SubnetId"]], "AllocationId": [allocation]}
+        gateway = _element(ec2._create_nat_gateway(asked), "natGatewayId")  # noqa: SLF001
+        ec2._associate_address({"AllocationId": [allocation], "InstanceId": [""]})  # noqa: SLF001
+        tag(gateway, properties)
+        return gateway, {"NatGatewayId": gateway}
+
+    def delete_gateway(gateway: str, _properties: dict[str, Any]) -> None:
+        ec2._delete_nat_gateway({"NatGatewayId": [gateway]})  # noqa: SLF001
+
+    handlers["AWS::EC2::EIP"] = {"create": make_address, "delete": release_address}
+    handlers["AWS::EC2::NatGateway"] = {"create": make_gateway, "delete": delete_gateway}
+
+
+def _element(answer: tuple[int, Any, bytes | str], name: str) -> str:
+    """Return the text of the one element of that name in an answer of EC2. Raises RuntimeError."""
+    body = answer[2].decode() if isinstance(answer[2], bytes) else answer[2]
+    found = re.search(f"<{name}>([^<]+)</{name}>", body)
+    if found is None:
+        msg = f"ministack's EC2 answers without {name}: {body}"
+        raise RuntimeError(msg)
+    return found[1]
+
+
 if __name__ == "__main__":
     repair_exceptions()
     repair_alarms()
     repair_dimensions()
     pretend_tls()
     repair_conditions()
+    repair_network()
     sys.argv = ["ministack"]
     import_module("ministack.app").main()

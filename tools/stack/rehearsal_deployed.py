@@ -1,14 +1,15 @@
-"""The template deployed by `make deploy` onto the second AWS, and an estate of certificates never ordered before."""
+"""Both templates deployed by `make deploy` onto the second AWS, and an estate of certificates never ordered before."""
 
 from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,10 +21,11 @@ from renewal.adapters.order_book_editor import OrderBookEditor
 from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.specification import Specification
 from scm_simulator.world import Account, Department, Domain, Organisation, Profile, World
-from stack.rehearsal_emulator import Emulator
+from stack.deploy import change_sets
+from stack.rehearsal_emulator import REGION, Emulator
 
 ROOT = Path(__file__).resolve().parents[2]
-STACK = "certmandate"
+STACK, NETWORK = "certmandate", "certmandate-network"
 CERTIFICATES = 60
 """One for each run: a run that was made to fail leaves its certificate behind, and the next takes another."""
 _LOGIN, _PASSWORD = "drao", "An-example-password-1"
@@ -55,6 +57,49 @@ def prepared(build: Path, packages: Path, target: Path) -> Path:
     return template
 
 
+def network_by_make(aws: Emulator) -> Mapping[str, str]:
+    """Deploy the network as a person would, and try to take its address away; return its outputs.
+
+    Raises RuntimeError with what was said.
+    """
+    parameters = {"WithStandbyAddress": "true"}
+    outputs = _deployed(aws, _make_network(parameters), NETWORK, parameters)
+    other_zone = _make_network({"AvailabilityZone": f"{REGION}b"})  # makes the gateway anew, which cannot end well
+    done = _called(aws, other_zone)
+    left = change_sets(aws.client("cloudformation"), NETWORK)
+    if not done.returncode or "Gateway holds the address" not in done.stderr or left:
+        msg = f"moving the gateway was not refused: {done.stdout[-800:]} {done.stderr[-800:]}, change sets left: {left}"
+        raise RuntimeError(msg)
+    return outputs
+
+
+def _make_network(parameters: Mapping[str, str]) -> list[str]:
+    return ["make", "--silent", "deploy-network", f"PARAMETERS={_quoted(parameters)}", "OPTIONS=--yes"]
+
+
+def _called(aws: Emulator, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    environment = {**aws.environment, "SAM_CLI_TELEMETRY": "0"}
+    return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def _deployed(aws: Emulator, command: Sequence[str], stack: str, parameters: Mapping[str, str]) -> Mapping[str, str]:
+    """Run a command that deploys, see that the stack has the parameters as they were meant; return its outputs."""
+    done = _called(aws, command)
+    if done.returncode or f"{stack}: done" not in done.stdout:
+        msg = f"{' '.join(command)} failed: {done.stderr[-800:]} {aws.log.read_text(errors='replace')[-800:]}"
+        raise RuntimeError(msg)
+    (made,) = aws.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+    taken = {one["ParameterKey"]: one["ParameterValue"] for one in made["Parameters"]}
+    if lost := [name for name, value in parameters.items() if taken.get(name) != value]:
+        msg = f"{stack} has other values than were given: {', '.join(f'{name}={taken.get(name)}' for name in lost)}"
+        raise RuntimeError(msg)
+    return {one["OutputKey"]: one["OutputValue"] for one in made["Outputs"]}
+
+
+def _quoted(parameters: Mapping[str, str]) -> str:
+    return " ".join(f"{name}={shlex.quote(value)}" for name, value in parameters.items())
+
+
 @dataclass(frozen=True, slots=True)
 class Deployed:
     """The stack on the emulator."""
@@ -64,24 +109,10 @@ class Deployed:
 
     @classmethod
     def by_make_deploy(cls, aws: Emulator, template: Path, parameters: Mapping[str, str]) -> Deployed:
-        """Deploy it as a person would: `make deploy`, with a yes. Raises RuntimeError with what was said."""
-        given = " ".join(f"{name}={value}" for name, value in parameters.items())
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "stack.deploy", "application", "--stack", STACK),
-                *("--template", str(template), "--parameters", given, "--yes"),
-            ],
-            env={**aws.environment, "SAM_CLI_TELEMETRY": "0"},
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode or f"{STACK}: done" not in done.stdout:
-            msg = f"make deploy failed: {done.stderr[-800:]} {aws.log.read_text(errors='replace')[-800:]}"
-            raise RuntimeError(msg)
-        (stack,) = aws.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
-        return cls(aws, {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]})
+        """Deploy it by what `make deploy` calls, with a yes. Raises RuntimeError with what was said."""
+        command = [sys.executable, "-m", "stack.deploy", "application", "--stack", STACK, "--template", str(template)]
+        command += ["--parameters", _quoted(parameters), "--yes"]
+        return cls(aws, _deployed(aws, command, STACK, parameters))
 
     def physical(self, logical_id: str) -> str:
         """Return the name that CloudFormation gave to a resource of the stack."""
