@@ -70,7 +70,6 @@ package-size: build .venv/.run ## the zipped size of what `make build` made, aga
 
 package: build ## bundles with the same bytes on every machine, their sums and their parts, in build/package
 	$(BIN)/python -m stack.package .aws-sam/build build/package
-	$(BIN)/python -m stack.sbom > build/package/sbom.json
 
 rehearse: build .venv-awscli/.awscli .venv-ministack/.ministack ## what was built: driven by the AWS CLI; deployed where IAM is enforced
 	$(BIN)/python -m stack.rehearsal --build .aws-sam/build --aws .venv-awscli/bin/aws --python $(RUNTIME) \

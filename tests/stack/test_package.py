@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from stack.package import NotBuilt, package
+from stack.package import NotBuilt, main, package
 from stack.sbom import REQUIREMENTS, Unpinned, document
 
 TEMPLATE = """
@@ -84,12 +84,14 @@ def test_bytecode_that_this_machine_left_is_not_packaged(build: Path, tmp_path: 
         assert archive.namelist() == ["enroll.py", "renewal/a.py"]
 
 
-def test_the_sums_are_those_of_the_files(build: Path, tmp_path: Path) -> None:
-    """`sha256sum --check` must pass."""
-    package(build, tmp_path / "out")
-    for line in (tmp_path / "out" / "SHA256SUMS").read_text().splitlines():
-        digest, name = line.split("  ")
+def test_the_sums_are_those_of_all_the_files(build: Path, tmp_path: Path) -> None:
+    """`sha256sum --check` must pass, and whoever changes the list of parts must be found, too."""
+    assert main([str(build), str(tmp_path / "out")]) == 0
+    lines = [line.split("  ") for line in (tmp_path / "out" / "SHA256SUMS").read_text().splitlines()]
+    for digest, name in lines:
         assert hashlib.sha256((tmp_path / "out" / name).read_bytes()).hexdigest() == digest
+    assert {name for _, name in lines} == {file.name for file in (tmp_path / "out").iterdir()} - {"SHA256SUMS"}
+    assert "sbom.json" in {name for _, name in lines}
 
 
 def test_a_build_that_is_not_there_is_asked_for(tmp_path: Path) -> None:

@@ -2,8 +2,8 @@
 
 `sam build` makes folders; `sam deploy` would zip them with the times of their files in it, so that two builds of
 the same source never look the same. Here they are zipped in order and without times, equal folders once, and the
-template is pointed at the zips. SHA256SUMS says what must come out, on any machine:
-`cd build/package && sha256sum --check SHA256SUMS`.
+template is pointed at the zips. sbom.json says what they consist of (`stack.sbom`), SHA256SUMS what must come out, on
+any machine: `cd build/package && sha256sum --check SHA256SUMS`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import re
 import sys
 import zipfile
 from pathlib import Path
+
+from stack import sbom
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest moment that a zip can hold
 _LEFT_OUT = {"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
@@ -41,7 +43,7 @@ def zipped(folder: Path) -> bytes:
 
 
 def package(build: Path, target: Path) -> dict[str, str]:
-    """Zip what `sam build` left in *build* into *target*; return the SHA-256 of each file, by name.
+    """Zip what `sam build` left in *build* into *target*, with the list of parts; return each file's SHA-256, by name.
 
     Raises NotBuilt.
     """
@@ -68,7 +70,7 @@ def package(build: Path, target: Path) -> dict[str, str]:
         return match[1] + source.name
 
     text = _FILE.sub(copied, _FOLDER.sub(bundled, template.read_text(encoding="utf-8")))
-    files["template.yaml"] = text.encode()
+    files |= {"template.yaml": text.encode(), "sbom.json": sbom.text().encode()}
     for old in target.glob("*.zip"):
         old.unlink()
     for name, content in files.items():

@@ -71,10 +71,15 @@ def document(requirements: str, project: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def text() -> str:
+    """Return the document of this repository as it is written. Raises Unpinned."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return json.dumps(document(REQUIREMENTS.read_text(encoding="utf-8"), project), indent=2) + "\n"
+
+
 def main() -> int:
     """Print the document."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    print(json.dumps(document(REQUIREMENTS.read_text(encoding="utf-8"), project), indent=2))
+    print(text(), end="")
     return 0
 
 
