@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from stack.cost import DOCUMENT, ROOT, Load, fixed, prices, used, written
+from stack.cost import BY_INTERFACE, DOCUMENT, ROOT, Load, choices, fixed, prices, used, written
 from stack.resolved import IN_A_VPC, Stack
 
 
@@ -30,3 +32,21 @@ def test_a_shorter_life_is_paid_in_work_only() -> None:
     today, in_2029 = Load(100, 199), Load(100, 46)
     assert in_2029.renewals / today.renewals == pytest.approx(199 / 46)
     assert sum(used(in_2029, table).values()) < 5 * sum(used(today, table).values())
+
+
+def test_what_is_kept_is_counted_and_grows_with_what_was_renewed() -> None:
+    """Finished orders are kept for good, with point-in-time recovery: after years that is most of what lies there."""
+    table = prices()
+    today, in_2029 = Load(1_000, 199), Load(1_000, 46)
+    assert used(in_2029, table)["storage and backup"] > 2 * used(today, table)["storage and backup"]
+    free = {**table, "kept": dict.fromkeys(table["kept"], 0.0)}
+    assert used(today, free)["storage and backup"] == 0
+
+
+def test_the_choices_follow_the_price_table() -> None:
+    """Typed by hand, they counted an endpoint that nothing in the VPC would use."""
+    (row,) = [line for line in choices().splitlines() if line.startswith("| interface endpoints")]
+    table, recipe = prices(), (ROOT / "infra" / "dependencies" / "Makefile").read_text(encoding="utf-8")
+    (services,) = re.findall(r"^SERVICES :?= (.*)$", recipe, flags=re.MULTILINE)
+    assert set(BY_INTERFACE) == set(services.split()) - {"s3", "dynamodb"}
+    assert f"+{len(BY_INTERFACE) * table['fixed']['endpoint_hour'] * table['hours_a_month']:.2f} |" in row

@@ -16,10 +16,13 @@ from stack.resolved import IN_A_VPC, Stack
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "cost.md"
-BEGIN, END = "<!-- computed: begin -->\n", "<!-- computed: end -->\n"
+BEGIN, END = "<!-- {name}: begin -->\n", "<!-- {name}: end -->\n"
 DELEGATIONS = (1, 10, 100, 1_000)
 LIVES = {"199 days, today": 199, "99 days, from March 2027": 99, "46 days, from March 2029": 46}
 DAYS_A_MONTH = 365 / 12
+KEPT_YEARS = 5  # what the order book has gathered by then
+BY_INTERFACE = ("acm", "events", "kms", "secretsmanager")
+"""What the functions in the VPC call by the gateway; for S3 and DynamoDB it has endpoints that cost nothing."""
 
 Prices = Mapping[str, Any]
 
@@ -35,9 +38,14 @@ class Load:
     """How often a certificate is asked for before it is there."""
 
     @property
+    def certificates(self) -> int:
+        """How many there are."""
+        return self.delegations * self.certificates_each
+
+    @property
     def renewals(self) -> float:
         """Renewals a month: each certificate in the last third of its life."""
-        return self.delegations * self.certificates_each * DAYS_A_MONTH / (self.life_days * 2 / 3)
+        return self.certificates * DAYS_A_MONTH / (self.life_days * 2 / 3)
 
     @property
     def inspections(self) -> float:
@@ -48,6 +56,16 @@ class Load:
     def runs(self) -> float:
         """Runs a month: one a day, one an hour."""
         return 25 * DAYS_A_MONTH
+
+    @property
+    def objects(self) -> float:
+        """Objects written in a month: plan, results and report of a run; four files and pointer of a certificate."""
+        return 3 * self.runs + 5 * self.renewals
+
+    @property
+    def invocations(self) -> float:
+        """Invocations of all functions a month."""
+        return 2 * self.runs + self.inspections + self.renewals * (2 + self.polls)
 
 
 def prices() -> Prices:
@@ -74,24 +92,36 @@ def fixed(stack: Stack, load: Load, table: Prices) -> dict[str, float]:
 def used(load: Load, table: Prices) -> dict[str, float]:
     """Return what is paid for what is done, by name, in dollars a month."""
     price, calls = table["used"], 1 + load.polls
-    invocations = 2 * load.runs + load.inspections + load.renewals * (1 + calls)
     seconds = 0.5 * (2 * load.runs) * 0.5 + 0.5 * 2 * load.inspections
     seconds += load.renewals * (1.0 * 3 + 0.5 * 1.5 * calls)  # gigabytes times seconds: enroll has 1 GB, collect half
     transitions = 5 * load.runs + 4 * load.inspections + load.renewals * (1 + calls)
     reads = load.runs * 10 + load.inspections * (6 + load.certificates_each) + load.renewals * 5 * (1 + calls)
     writes = load.inspections + load.renewals * 14
-    objects = 3 * load.runs + 5 * load.renewals
     return {
         "steps": price["transitions_1000"] * transitions / 1_000,
         "functions": price["lambda_gigabyte_second"] * seconds
-        + price["lambda_requests_1000000"] * invocations / 1_000_000,
+        + price["lambda_requests_1000000"] * load.invocations / 1_000_000,
         "table": (price["table_reads_1000000"] * reads + price["table_writes_1000000"] * writes) / 1_000_000,
-        "bucket": (price["bucket_puts_1000"] * objects + price["bucket_gets_1000"] * 2 * objects) / 1_000,
-        "key and credential calls": price["kms_requests_10000"] * (reads + writes + objects) / 10_000
+        "bucket": (price["bucket_puts_1000"] + price["bucket_gets_1000"] * 2) * load.objects / 1_000,
+        "key and credential calls": price["kms_requests_10000"] * (reads + writes + load.objects) / 10_000
         + price["secret_calls_10000"] * (load.inspections + 2 * load.renewals) / 10_000,
-        "logs and traffic": price["log_gigabyte"] * invocations * 2e-6
+        "logs and traffic": price["log_gigabyte"] * load.invocations * 2e-6
         + price["nat_gigabyte"] * (load.inspections + load.renewals * calls) * 1e-4,
+        "storage and backup": _kept(load, table),
     }
+
+
+def _kept(load: Load, table: Prices) -> float:
+    """Return what is paid for what lies there: the sizes are those of an RSA key of 2048 bits, in gigabytes."""
+    price = table["kept"]
+    finished = KEPT_YEARS * 12 * load.renewals
+    book = 4e-6 * (load.certificates + finished) + 8e-6 * load.delegations
+    runs = 365 * (25 * 2e-6 + load.certificates * 2e-6)  # a year of plans, results and reports
+    certificates = 20e-6 * (load.certificates + 3 * load.renewals)  # replaced versions go after 90 days
+    logs = 3 * load.invocations * 2e-6
+    return float(
+        price["bucket"] * (runs + certificates) + (price["table"] + price["table_backup"]) * book + price["logs"] * logs
+    )
 
 
 def _own_metrics(stack: Stack) -> set[str]:
@@ -141,11 +171,39 @@ def _rule(columns: int) -> str:
     return f"| --- |{' ---: |' * columns}"
 
 
+def choices() -> str:
+    """Return the table of what changes the sums, as Markdown."""
+    stack, table, largest = Stack(ROOT / "template.yaml", IN_A_VPC), prices(), Load(DELEGATIONS[-1], 199)
+    price, hours = table["fixed"], table["hours_a_month"]
+    address, gateway = price["public_address_hour"] * hours, price["nat_gateway_hour"] * hours
+    keys = len(list(stack.resources("AWS::KMS::Key")))
+    endpoints = ", ".join(f"`{service}`" for service in BY_INTERFACE)
+    events = 3 * largest.objects  # each is written once and read twice
+    rows = {
+        "a standby address (`WithStandbyAddress`)": address,
+        "a second gateway in another zone, with its address": gateway + address,
+        f"interface endpoints, so that {endpoints} do not go by the gateway": price["endpoint_hour"]
+        * hours
+        * len(BY_INTERFACE),
+        "your own subnets in place of `infra/network.yaml`": -(gateway + address),
+        "the yearly rotation of the keys, from the third year on": 2 * price["kms_key_month"] * keys,
+        "CloudTrail data events of the bucket, for 1,000 delegations": table["used"]["trail_events_100000"]
+        * events
+        / 100_000,
+    }
+    lines = [_row(["choice", "dollars a month"]), _rule(1)]
+    lines += [_row([name, f"{dollars:+,.2f}".replace("-", "\N{MINUS SIGN}")]) for name, dollars in rows.items()]
+    return "\n".join(lines) + "\n"
+
+
 def written(document: str) -> str:
-    """Return the document with the tables of today between its marks."""
-    head, _, rest = document.partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    return f"{head}{BEGIN}{tables()}{END}{tail}"
+    """Return the document with the tables of today between their marks."""
+    for name, text in {"computed": tables(), "choices": choices()}.items():
+        begin, end = BEGIN.format(name=name), END.format(name=name)
+        head, _, rest = document.partition(begin)
+        _, _, tail = rest.partition(end)
+        document = f"{head}{begin}{text}{end}{tail}"
+    return document
 
 
 def main(arguments: list[str] | None = None) -> int:
