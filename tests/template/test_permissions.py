@@ -20,6 +20,30 @@ WIDE: Mapping[tuple[str, str], str] = {
 }
 """Statements that allow something on every resource, and why AWS leaves no other way."""
 
+COMING_AND_GOING = "delegations come and go without a deployment, one secret each"
+RUN = "a run is known by its id only when it begins"
+STORED = "one folder a certificate, which come and go without a deployment"
+ANY_ARN = "certificates of any region, adopted ones among them, which carry no tag to ask for"
+PATTERNS: Mapping[tuple[str, str], str] = {
+    ("RenewalRole", "ChildExecutionsWatched"): RUN,
+    ("RenewalRole", "ReadPlan"): RUN,
+    ("RenewalRole", "WriteResults"): RUN,
+    ("CheckExpiryRole", "WritePlan"): RUN,
+    ("InspectDelegationRole", "Credential"): COMING_AND_GOING,
+    ("EnrollRole", "Credential"): COMING_AND_GOING,
+    ("EnrollRole", "ForeseeRefusals"): ANY_ARN,
+    ("CollectRole", "Credential"): COMING_AND_GOING,
+    ("CollectRole", "Acm"): ANY_ARN,
+    ("CollectRole", "TagNewImports"): ANY_ARN,
+    ("CollectRole", "StoreCertificates"): STORED,
+    ("CollectRole", "ReadPointer"): STORED,
+    ("CollectRole", "EraseReplacedKeys"): STORED,
+    ("ReportRole", "ReadRun"): RUN,
+    ("ReportRole", "WriteReport"): RUN,
+    ("RotatePasswordRole", "Credential"): COMING_AND_GOING,
+}
+"""Statements that name their resources by a pattern, and why not one by one."""
+
 THEIR_KEY = "arn:aws:kms:eu-west-3:999999999999:key/theirs"
 ORDER_CONTEXT: dict[str, str | tuple[str, ...]] = {
     "kms:EncryptionContext:order": "0123456789abcdef",
@@ -77,6 +101,33 @@ def test_a_role_that_may_act_on_everything_says_why(stack: Stack) -> None:
         if statement.effect == "Allow" and "*" in statement.resources
     }
     assert wide == set(WIDE)
+
+
+def test_a_pattern_of_resources_says_why_it_is_one(stack: Stack) -> None:
+    """Half a wildcard grants what is called so next year; a role's own log group ends in one by itself."""
+    patterns = {
+        (resource.logical_id, statement.sid)
+        for resource, document in documents(stack)
+        if resource.type.startswith("AWS::IAM::")
+        for statement in statements([document])
+        for name in statement.resources
+        if statement.effect == "Allow" and "*" in name.removeprefix(stack.arn("FunctionLogs")) and name != "*"
+    }
+    assert patterns == set(PATTERNS)
+
+
+def test_each_object_of_a_run_is_written_by_one_role(stack: Stack) -> None:
+    """A function that was taken over must not write what the next one believes: a plan, a result, the report."""
+    writers = {
+        "plan.json": {"CheckExpiryRole"},
+        "facts.json": {"CheckExpiryRole"},
+        "results/0a1b/manifest.json": {"RenewalRole"},
+        "report.json": {"ReportRole"},
+        "anything.json": set(),
+    }
+    for name, wanted in writers.items():
+        put = Request("s3:PutObject", f"{stack.arn('StoreBucket')}/runs/daily/{name}")
+        assert {role for role, found in roles(stack).items() if allowed(found, put)} == wanted, name
 
 
 def test_only_enroll_seals_and_only_collect_opens(stack: Stack) -> None:
