@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import boto3
 import pytest
 from tests.certmandate.desk import Desk, seated
 
@@ -68,6 +69,24 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """An estate, for its alarms."""
     with seated(tmp_path_factory.mktemp("drill"), "idp:20") as one:
         yield one
+
+
+def test_the_alarms_of_a_stack_whose_name_begins_alike_are_left_alone(desk: Desk):
+    """Raising certmandate-test's alarms pages whoever watches that one."""
+    cloudwatch = boto3.client("cloudwatch")
+    named = {"MetricName": "x", "Namespace": "x", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1}
+    told = ["arn:aws:sns:eu-west-3:123456789012:certmandate-test-Notices"]
+    cloudwatch.put_metric_alarm(
+        AlarmName="certmandate-test-RunFailed",
+        AlarmActions=told,
+        Threshold=1,
+        ComparisonOperator="GreaterThanThreshold",
+        **named,
+    )
+
+    result = desk.run("drill", "--alarm", "test-RunFailed", "--yes")
+
+    assert "no alarm test-RunFailed; it has" in result.stderr
 
 
 @pytest.mark.parametrize(
