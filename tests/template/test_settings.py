@@ -17,7 +17,7 @@ from renewal import wiring
 from renewal.domain.request import RunRequest
 from renewal.settings import Settings
 from renewal.steps.rotate_password import KEEP_AWAKE
-from stack.resolved import Resource, Stack
+from stack.resolved import STACK_NAME, Resource, Stack
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "template.yaml"
@@ -51,6 +51,22 @@ def test_the_variables_values_can_be_read_as_settings(stack: Stack) -> None:
     variables = stack.resource("EnrollFunction").properties["Environment"]["Variables"]
     settings = Settings.from_environment({name: str(value) for name, value in variables.items()})
     assert settings.quiet_seconds > stack.resource("EnrollFunction").properties["Timeout"]
+
+
+def test_no_quiet_period_can_be_asked_for_in_which_an_enroll_function_still_lives(
+    stack: Stack, source: dict[str, Any]
+) -> None:
+    """Its order may be posted after the next one has looked for it: two certificates for one."""
+    least = source["Parameters"]["QuietSeconds"]["MinValue"]
+    assert least > stack.resource("EnrollFunction").properties["Timeout"]
+
+
+def test_the_document_says_how_long_a_stacks_name_may_be(stack: Stack) -> None:
+    """CloudFormation takes 128 characters, and fails in the middle when a resource that is called after it does not."""
+    limits = {"ScheduleGroup": 64, "Renewal": 80}  # AWS's own, of a schedule group's name and a state machine's
+    longest = min(limit - len(stack.name(one)) + len(STACK_NAME) for one, limit in limits.items())
+    text = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+    assert f"at most {longest} characters" in text
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from local.estate import Estate, load_estate
 from local.in_process import InProcessAws
-from local.run import TEMPLATE, parameters
+from local.run import TEMPLATE, parameters, quiet
 from local.seed import Seed
 from renewal import wiring
 from renewal.adapters import aws as clients
@@ -99,8 +99,10 @@ def started(folder: Path) -> Iterator[System]:
     simulator = Simulator(estate.world)
     with (
         Server(simulator) as server,
-        InProcessAws(TEMPLATE, {}, parameters=parameters(server.base_url, 0.0), wait_factor=0.0) as aws,
-        patch.dict("os.environ", {**aws.variables("EnrollFunction"), "SSL_CERT_FILE": str(server.ca_file)}),
+        InProcessAws(TEMPLATE, {}, parameters=parameters(server.base_url), wait_factor=0.0) as aws,
+        patch.dict(
+            "os.environ", {**aws.variables("EnrollFunction"), **quiet(0.0), "SSL_CERT_FILE": str(server.ca_file)}
+        ),
         new_http_client() as http,
         patch.object(wiring, "new_http_client", lambda: http),
     ):

@@ -60,15 +60,22 @@ class Finished:
             return cause
 
 
-def parameters(scm_base_url: str, wait_factor: float) -> dict[str, str]:
-    """Return the template's parameters for the simulator at *scm_base_url* and waits shortened by *wait_factor*."""
+def parameters(scm_base_url: str) -> dict[str, str]:
+    """Return the template's parameters for the simulator at *scm_base_url*."""
     return {
         "ScmUrl": scm_base_url,
         "ScmOauthUrl": scm_base_url,
         "ScmTokenUrl": scm_base_url.removesuffix("/api") + TOKEN_PATH,
         "EgressEchoUrl": "off",
-        "QuietSeconds": str(max(1, round(QUIET_SECONDS * wait_factor))),
     }
+
+
+def quiet(wait_factor: float) -> dict[str, str]:
+    """Return the quiet period as the functions' variable, as short as *wait_factor* makes the waits around it.
+
+    No parameter: the template refuses one that is shorter than an enroll function lives.
+    """
+    return {"QUIET_SECONDS": str(max(1, round(QUIET_SECONDS * wait_factor)))}
 
 
 class LocalSystem:
@@ -85,14 +92,14 @@ class LocalSystem:
         try:
             self.simulator = Simulator(estate.world)
             self.scm = self._resources.enter_context(Server(self.simulator, port=scm_port))
-            self._parameters = parameters(self.scm.base_url, wait_factor)
+            self._parameters = parameters(self.scm.base_url)
             self.aws = self._resources.enter_context(
                 LocalAws(
                     TEMPLATE,
                     parameters=self._parameters,
                     wait_factor=wait_factor,
                     port=aws_port,
-                    function_environment={"SSL_CERT_FILE": str(self.scm.ca_file)},
+                    function_environment={"SSL_CERT_FILE": str(self.scm.ca_file), **quiet(wait_factor)},
                 )
             )
             self._plant(estate)

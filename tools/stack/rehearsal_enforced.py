@@ -39,7 +39,7 @@ def rehearse_enforced(options: argparse.Namespace, packages: Path, say: Callable
             network = network_by_make(aws)
             say(f"make deploy-network: {network['RegisteredAddress']} is to be registered; another zone was refused")
             own = {name: network[name] for name in ("SubnetIds", "SecurityGroupIds")} | {"ScheduleExpression": SCHEDULE}
-            deployed = Deployed.by_make_deploy(aws, template, parameters(scm.base_url, 0.0) | own)
+            deployed = Deployed.by_make_deploy(aws, template, parameters(scm.base_url) | own)
             say("make deploy: the plan was shown and carried out on an AWS that enforces IAM")
             deployed.plant()
             _alarms(deployed, say)
