@@ -29,6 +29,9 @@ Clock = Callable[[], datetime]
 EgressAddress = Callable[[], str]
 """Returns the IPv4 address that the outside sees us come from, empty when it is not known; never raises."""
 
+NextRotation = Callable[[str], date | None]
+"""Returns the day by which a delegation's password is replaced by itself, None when not, or not known; never raises."""
+
 
 # ---- SCM ---------------------------------------------------------------------------------------------------------
 

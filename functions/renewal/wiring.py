@@ -15,7 +15,7 @@ from renewal.adapters.events import EventBridgeAnnouncer
 from renewal.adapters.keys import KmsOpener, KmsSealer
 from renewal.adapters.objects import S3Certificates
 from renewal.adapters.order_book import DynamoDbOrderBook
-from renewal.adapters.rotation import SecretsManagerVault
+from renewal.adapters.rotation import ScheduledRotations, SecretsManagerVault
 from renewal.adapters.runs import S3RunArchive
 from renewal.adapters.scm.accounts import ScmAccounts
 from renewal.adapters.scm.connection import new_http_client
@@ -91,7 +91,8 @@ def check_expiry() -> CheckExpiry:
 def inspect_delegation() -> InspectDelegation:
     """The step of `inspect_delegation.py`."""
     limit, registered = settings().orders_per_delegation, settings().registered
-    return InspectDelegation(_book(), _accounts(), _egress(), limit, utc_now, registered)
+    rotations = ScheduledRotations(aws.client("secretsmanager"), settings().secret_prefix)
+    return InspectDelegation(_book(), _accounts(), _egress(), rotations, limit, utc_now, registered)
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -81,6 +81,8 @@ class System:
     limits: Limits = Limits(30, 500, 0.5)
     egress: FakeEgress = field(default_factory=FakeEgress)
     registered: tuple[str, ...] = ()
+    rotation: date | None = None
+    """When the account's password is replaced by itself."""
     scm: FakeScm = field(init=False)
     accounts: FakeAccounts = field(init=False)
     _tokens: Iterator[int] = field(default_factory=lambda: count(1))
@@ -102,8 +104,16 @@ class System:
 
     def inspect(self, task: DelegationTask) -> dict[str, Any]:
         """Inspect one delegation."""
-        limit = self.limits.orders_per_delegation
-        return InspectDelegation(self.book, self.accounts, self.egress, limit, self.clock, self.registered)(task)
+        step = InspectDelegation(
+            self.book,
+            self.accounts,
+            self.egress,
+            lambda _delegation: self.rotation,
+            self.limits.orders_per_delegation,
+            self.clock,
+            self.registered,
+        )
+        return step(task)
 
     def enroll(self, task: Task | None = None, **instead: Any) -> Progress:
         """Order one certificate; *instead*: `book=`, `sealer=` … in place of the system's own."""

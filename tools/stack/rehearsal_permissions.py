@@ -26,6 +26,7 @@ UNNOTICED: Mapping[str, str] = {
         f"{role} StoreKey kms:GenerateDataKey": _BY_SERVICES
         for role in ("CheckExpiryRole", "CollectRole", "ReportRole")
     },
+    "InspectDelegationRole Credential secretsmanager:DescribeSecret": "it serves a warning, and stops no run",
     "EnrollRole ForeseeRefusals acm:DescribeCertificate": _NO_ACM,
     "CollectRole Acm acm:ImportCertificate": _NO_ACM,
     "CollectRole Acm acm:DescribeCertificate": _NO_ACM,

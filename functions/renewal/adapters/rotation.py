@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, date
 from typing import TYPE_CHECKING
 
 from renewal.adapters.aws import translated
 from renewal.adapters.secrets import ABSENT, document_of
 from renewal.domain.credential import Credential
-from renewal.domain.errors import CredentialMissing
+from renewal.domain.errors import CredentialMissing, RenewalError
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager.client import SecretsManagerClient
@@ -80,6 +81,33 @@ class SecretsManagerVault:
     @translated("secretsmanager:DescribeSecret", ABSENT)
     def _name(self, secret: str) -> str:
         return self._client.describe_secret(SecretId=secret)["Name"]
+
+
+class ScheduledRotations:
+    """When Secrets Manager is going to replace the password in `<prefix>/<delegation>`: its own word, not a rule.
+
+    An interval that we had noted would be wrong as soon as somebody changed it there, or a rotation failed.
+    """
+
+    def __init__(self, client: SecretsManagerClient, prefix: str) -> None:
+        self._client = client
+        self._prefix = prefix
+
+    def __call__(self, delegation: str) -> date | None:
+        """Return the last day on which it may happen (UTC), in the past when it failed; None when none is set.
+
+        None, too, when it cannot be asked: what only warns must not stop a run.
+        """
+        try:
+            return self._next(f"{self._prefix}/{delegation}")
+        except RenewalError:
+            return None
+
+    @translated("secretsmanager:DescribeSecret", ABSENT)
+    def _next(self, secret: str) -> date | None:
+        described = self._client.describe_secret(SecretId=secret)
+        is_set = described.get("RotationEnabled") and "NextRotationDate" in described
+        return described["NextRotationDate"].astimezone(UTC).date() if is_set else None
 
 
 def _credential(version: str, text: str) -> Credential:

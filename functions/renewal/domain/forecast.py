@@ -17,24 +17,32 @@ from renewal.domain.remark import SCREENS, VALIDATION_SCREEN, Step
 SOON = timedelta(days=30)
 """What must be done by then is a warning; what must be done later is only told."""
 MANDATE_SOON = timedelta(days=60)
-ROTATION_NOTICE = (timedelta(days=30), timedelta(days=37))
-"""A password of ninety days is replaced by itself when thirty of them are left (Secrets Manager rotates every sixty
-days); the RAO is told in the week before, because SCM then sends a notice of the change."""
+ROTATION_NOTICE = timedelta(days=7)
+"""The RAO is told so long before a password is replaced by itself, because SCM then sends a notice of the change."""
+ROTATION_RESERVE = timedelta(days=7)
+"""So much of a password's life should be left then: a rotation that fails needs somebody's time."""
 
 Renewals = list[tuple[ManagedCertificate, date]]
 
 
 def forecast(
-    delegation: Delegation, certificates: Iterable[ManagedCertificate], seen: Observation, now: datetime
+    delegation: Delegation,
+    certificates: Iterable[ManagedCertificate],
+    seen: Observation,
+    now: datetime,
+    rotation: date | None = None,
 ) -> tuple[Finding, ...]:
-    """Return what will stop the next renewals unless somebody acts first: one finding a cause, not a certificate."""
+    """Return what will stop the next renewals unless somebody acts first: one finding a cause, not a certificate.
+
+    *rotation*: the day by which the password is replaced by itself; None when it is not, or when nobody knows.
+    """
     renewals = [(one, next_renewal(one, seen.dcv_of(one.spec.names), now).date()) for one in certificates]
     return (
         *_domain_validations(renewals, seen, now),
         *_organisation_validation(renewals, seen, now),
         *_terms(renewals, seen, now),
         *_mandate(delegation, renewals, now),
-        *_rotation(seen, now),
+        *_rotation(delegation, seen, rotation, now),
     )
 
 
@@ -114,12 +122,32 @@ def _mandate(delegation: Delegation, renewals: Renewals, now: datetime) -> Itera
     yield Finding("MandateEnding", "warning" if is_near else "info", "rao", text, _only(struck), ends)
 
 
-def _rotation(seen: Observation, now: datetime) -> Iterator[Finding]:
-    expires = seen.password.expires if seen.password else None
-    least, most = ROTATION_NOTICE
-    if expires and least < expires - now.date() <= most:
+def _rotation(delegation: Delegation, seen: Observation, day: date | None, now: datetime) -> Iterator[Finding]:
+    if seen.password is None or day is None:
+        return
+    today, expires = now.date(), seen.password.expires
+    left = expires - today if expires else timedelta()
+    again = f"certmandate credential {delegation.name} --rotate"
+    if day < today:
+        text = (
+            f"the account's password was to be replaced by itself until {day}, and was not: {again} tries and says why"
+        )
+        yield Finding("RotationOverdue", "warning", "operator", text, due=expires)
+    elif expires and expires - day < ROTATION_RESERVE:
+        text = (
+            f"the account's password ends on {expires}, and is replaced by itself only on {day}: {again} replaces it "
+            f"now; add --rotate-days {rotate_after(left).days} if a new one lives for no more than {left.days} days"
+        )
+        severity: Severity = "error" if expires <= day else "warning"
+        yield Finding("RotationTooLate", severity, "operator", text, due=expires)
+    elif day - today <= ROTATION_NOTICE:
         text = "the account's password is about to be replaced by itself; SCM sends a notice: there is nothing to do"
-        yield Finding("PasswordRotation", "info", "rao", text, due=expires - least)
+        yield Finding("PasswordRotation", "info", "rao", text, due=day)
+
+
+def rotate_after(life: timedelta) -> timedelta:
+    """Return how long a password that lives for *life* is kept: until a month is left, or half of a short life."""
+    return max(life - SOON, life / 2, timedelta(days=1))
 
 
 def _phase(day: date) -> Phase:

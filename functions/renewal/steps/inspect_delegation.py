@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from renewal.domain.address import ADDRESS_CHANGED, address_findings
@@ -18,7 +18,7 @@ from renewal.domain.observation import Look, Observation, ReportedCertificate, d
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.procedure import review, unreachable
 from renewal.domain.remark import Remark
-from renewal.ports import Accounts, Clock, DelegationRecord, EgressAddress, Inspection, OrderBook
+from renewal.ports import Accounts, Clock, DelegationRecord, EgressAddress, Inspection, NextRotation, OrderBook
 from renewal.steps.login import Logins
 from renewal.steps.observer import Observer
 from renewal.steps.payload import DelegationTask, Task
@@ -35,6 +35,7 @@ class InspectDelegation:
     book: OrderBook
     accounts: Accounts
     egress: EgressAddress
+    next_rotation: NextRotation
     orders_per_delegation: int
     clock: Clock
     registered: tuple[str, ...] = ()
@@ -80,7 +81,9 @@ class InspectDelegation:
             # Which is what a broken way out looks like, too. What SCM showed before stands; the address is of this run.
             self._record(record, record.inspection or Inspection("", now), task.run_id)
             raise
-        return self._record(record, _complete(task.run_id, record, certificates, observer, now))
+        # An OAuth2 client has no password that could be replaced.
+        rotation = self.next_rotation(task.delegation) if observer.seen.password else None
+        return self._record(record, _complete(task.run_id, record, certificates, observer, now, rotation))
 
     def _record(self, record: DelegationRecord, inspection: Inspection, address_run: str = "") -> Inspection:
         """Write it down, with the address from which it was made: a refusal is understood by it, too.
@@ -98,7 +101,12 @@ class InspectDelegation:
 
 
 def _complete(
-    run_id: str, record: DelegationRecord, certificates: Certificates, observer: Observer, now: datetime
+    run_id: str,
+    record: DelegationRecord,
+    certificates: Certificates,
+    observer: Observer,
+    now: datetime,
+    rotation: date | None,
 ) -> Inspection:
     delegation, seen = record.delegation, observer.seen
     remarks = review(delegation, [one.spec for one in certificates], seen, now)
@@ -107,7 +115,7 @@ def _complete(
         *(finding for remark in remarks for finding in remark.findings()),
         *_certificate_findings(certificates, record, found, now),
         *_report_findings(seen),
-        *forecast(delegation, certificates, seen, now),
+        *forecast(delegation, certificates, seen, now, rotation),
     ]
     return replace(found, findings=arranged(findings))
 

@@ -18,8 +18,9 @@ is not current, which is what would block every later rotation (AWS: API_RotateS
 *Failed logins.* SCM counts them and locks accounts (SCM reference §2.4). One attempt shows each of the two passwords
 at most once to SCM in vain. When both are refused, that is remembered, and no attempt is made again on that day.
 
-*When.* Secrets Manager starts it every sixty days, and `aws secretsmanager rotate-secret` on demand. The RAO is told in
-the week before (finding `PasswordRotation`, `renewal.domain.forecast`), because SCM sends a notice of the change.
+*When.* Secrets Manager starts it in the interval that `certmandate credential --rotate-days` set, and on demand by
+`certmandate credential --rotate`. The RAO is told in the week before (finding `PasswordRotation`,
+`renewal.domain.forecast`), because SCM sends a notice of the change.
 """
 
 from __future__ import annotations

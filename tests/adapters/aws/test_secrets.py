@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from renewal.adapters.rotation import ScheduledRotations
 from renewal.adapters.secrets import CACHE_SECONDS, SecretsManagerCredentials
 from renewal.domain.errors import CredentialMissing, StoreRefused, StoreUnavailable
 
@@ -119,3 +121,31 @@ def test_a_failed_reading_forgets_what_was_cached(secretsmanager: Any, credentia
         credentials.latest("univ")
     with refused(secretsmanager, "GetSecretValue", "AccessDeniedException"), pytest.raises(StoreRefused):
         credentials.current("univ")
+
+
+def test_secrets_manager_says_itself_when_it_rotates(secretsmanager: Any):
+    """An interval that we had noted would go on being believed after somebody changed it there."""
+    rotations = ScheduledRotations(secretsmanager, "certmandate")
+    assert rotations("univ") is None
+    secretsmanager.rotate_secret(SecretId="certmandate/univ", RotationRules={"AutomaticallyAfterDays": 45})
+
+    day = rotations("univ")
+
+    assert day
+    assert abs(day - datetime.now(UTC).date() - timedelta(days=45)) <= timedelta(days=1)
+
+
+def test_a_rotation_that_is_switched_off_has_no_day(secretsmanager: Any):
+    """Secrets Manager keeps the day of before."""
+    secretsmanager.rotate_secret(SecretId="certmandate/univ", RotationRules={"AutomaticallyAfterDays": 45})
+    switched_off = "after-call.secrets-manager.DescribeSecret"
+    secretsmanager.meta.events.register(switched_off, lambda parsed, **_: parsed.update(RotationEnabled=False))
+
+    assert ScheduledRotations(secretsmanager, "certmandate")("univ") is None
+
+
+@pytest.mark.parametrize("code", ["ResourceNotFoundException", "AccessDeniedException", "ThrottlingException"])
+def test_not_knowing_when_a_password_rotates_stops_nothing(secretsmanager: Any, code: str):
+    """It serves a warning; renewals are what matters."""
+    with refused(secretsmanager, "DescribeSecret", code):
+        assert ScheduledRotations(secretsmanager, "certmandate")("univ") is None

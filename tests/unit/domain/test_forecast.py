@@ -14,7 +14,7 @@ from tests.unit.estate import DELEGATION, IDP, NOW, managed, served_by
 from renewal.domain.delegation import Profile
 from renewal.domain.due import LAPSE_MARGIN, Cause, decide, last_resort
 from renewal.domain.finding import MOST, Finding, arranged
-from renewal.domain.forecast import forecast, next_renewal
+from renewal.domain.forecast import forecast, next_renewal, rotate_after
 from renewal.domain.observation import DelegatedName, Observation, OrganisationValidation, PasswordState
 
 TODAY = NOW.date()
@@ -32,9 +32,15 @@ def seen(*, dcv: float | None = None, ov: float | None = None, **more: Any) -> O
     return Observation(delegated=(entry,), validations=(validation,), **more)
 
 
-def told(observation: Observation, *, age: float = 20, **mandate: Any) -> list[tuple[str, str, str, date | None]]:
-    """What the forecast says of the certificate `idp`, issued *age* days ago for 199 days."""
-    found = forecast(replace(DELEGATION, **mandate), (managed(age=age),), observation, NOW)
+def told(
+    observation: Observation, *, age: float = 20, rotation: float | None = None, **mandate: Any
+) -> list[tuple[str, str, str, date | None]]:
+    """What the forecast says of the certificate `idp`, issued *age* days ago for 199 days.
+
+    rotation: days until the password is replaced by itself.
+    """
+    day = None if rotation is None else in_days(rotation)
+    found = forecast(replace(DELEGATION, **mandate), (managed(age=age),), observation, NOW, day)
     return [(one.code, one.severity, one.actor, one.due) for one in found]
 
 
@@ -86,12 +92,51 @@ def test_a_mandate_that_ends_before_the_next_renewal_is_told() -> None:
     assert not told(seen(), mandate_ends=in_days(365))
 
 
-@pytest.mark.parametrize(("days", "is_told"), [(38, False), (37, True), (31, True), (30, False)])
-def test_the_rao_is_told_before_a_password_is_replaced(days: int, is_told: bool) -> None:
-    """SCM sends a notice of the change, which nobody should take for a break-in."""
-    found = told(seen(password=PasswordState("ALIVE", in_days(days))))
+def password(ends_in: float | None) -> Observation:
+    """A password that ends in so many days, or never."""
+    return seen(password=PasswordState("ALIVE", None if ends_in is None else in_days(ends_in)))
 
-    assert [code for code, *_ in found] == (["PasswordRotation"] if is_told else [])
+
+@pytest.mark.parametrize("left_then", [8, 23, 30, 300, None])
+@pytest.mark.parametrize(("days", "is_told"), [(8, False), (7, True), (1, True), (0, True)])
+def test_the_rao_is_told_in_the_week_before_a_password_is_replaced(
+    left_then: int | None, days: int, is_told: bool
+) -> None:
+    """SCM sends a notice, which nobody should take for a break-in; however long the customer's passwords live."""
+    found = told(password(None if left_then is None else days + left_then), rotation=days)
+
+    assert found == ([("PasswordRotation", "info", "rao", in_days(days))] if is_told else [])
+
+
+@pytest.mark.parametrize(
+    ("ends_in", "rotation", "severity"),
+    [(45, 60, "error"), (60, 60, "error"), (3, 60, "error"), (66, 60, "warning"), (67, 60, None)],
+)
+def test_a_password_that_ends_before_it_is_replaced_is_told(ends_in: int, rotation: int, severity: str | None) -> None:
+    """A customer whose passwords live for 45 days, and the usual 60 days between two rotations: locked out by ours."""
+    expected = [("RotationTooLate", severity, "operator", in_days(ends_in))] if severity else []
+
+    assert told(password(ends_in), rotation=rotation) == expected
+
+
+def test_the_interval_that_fits_is_told() -> None:
+    """Whoever reads the finding need not compute."""
+    (found,) = forecast(DELEGATION, (managed(age=20),), password(45), NOW, in_days(60))
+
+    assert "certmandate credential univ --rotate" in found.text
+    assert "--rotate-days 22 if a new one lives for no more than 45 days" in found.text
+    assert [rotate_after(timedelta(days=life)).days for life in (1, 30, 45, 60, 90, 180)] == [1, 15, 22, 30, 60, 150]
+
+
+def test_a_rotation_that_failed_is_told() -> None:
+    """It is in no run, and no alarm hears it; Secrets Manager leaves its day in the past."""
+    assert told(password(29), rotation=-1) == [("RotationOverdue", "warning", "operator", in_days(29))]
+
+
+def test_what_nobody_replaces_by_itself_is_no_finding_yet() -> None:
+    """Nobody knows when; three weeks before the end the procedure tells it."""
+    assert not told(password(40), rotation=None)
+    assert not told(seen(), rotation=3)  # an OAuth2 client
 
 
 def test_a_profile_without_a_term_that_will_be_permitted_is_told() -> None:

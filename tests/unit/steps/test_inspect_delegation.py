@@ -104,6 +104,16 @@ def test_a_password_that_expires_soon_is_told(system: System, days: int, is_told
     assert inspection_of(system).password_expires == expires
 
 
+def test_a_password_that_ends_before_its_rotation_is_told(system: System) -> None:
+    """The interval stands in Secrets Manager, and the end only in SCM: nobody else sees both."""
+    system.scm.password = PasswordState("ALIVE", NOW.date() + timedelta(days=45))
+    system.rotation = NOW.date() + timedelta(days=60)
+
+    system.inspect(the_task(system))
+
+    assert codes(system) == [("RotationTooLate", "error", "")]
+
+
 def test_a_password_that_never_expires_is_no_finding(system: System) -> None:
     """Neither is an account that has none."""
     system.scm.password = PasswordState("NEVEREXPIRE")
