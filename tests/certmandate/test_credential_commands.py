@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from tests.certmandate.desk import CANARY, Desk, seated
 
-from certmandate.credential_commands import ROTATION_OUTPUT
+from certmandate.password_rotation import ROTATION_OUTPUT
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +76,14 @@ def test_a_password_is_rotated_from_then_on(desk: Desk):
     assert found["rotation_days"] == 60
     assert described["RotationLambdaARN"] == desk.system.aws.outputs[ROTATION_OUTPUT]
     assert described["RotationRules"]["AutomaticallyAfterDays"] == 60
+
+
+def test_the_interval_is_chosen_once(desk: Desk):
+    """A customer's passwords live for 45 days; whoever stores the next one need not know that."""
+    text = f"drao-univ\n{CANARY}\nnren-a\n"
+    assert desk.document("credential", "univ", "--stdin", "--rotate-days", "22", stdin=text)["rotation_days"] == 22
+
+    assert desk.document("credential", "univ", "--stdin", stdin=text)["rotation_days"] == 22
 
 
 def test_a_stack_without_rotation_says_who_has_to_remember(desk: Desk, monkeypatch: pytest.MonkeyPatch):

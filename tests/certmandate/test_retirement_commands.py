@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 from tests.certmandate.conftest import Sit
-from tests.certmandate.desk import OPEN_ORDER
+from tests.certmandate.desk import CANARY, OPEN_ORDER
 
 
 def test_the_end_stops_renewals_and_takes_the_credential(sit: Sit):
@@ -77,6 +78,30 @@ def test_an_end_can_be_undone_within_the_grace_time(sit: Sit):
     assert desk.run("adopt", "univ/idp", "--ssl-id", str(before.ssl_id), "--yes").exit_code == 0
     assert desk.document("status")["certificates"][0]["state"] == "fine"
     assert desk.run("retire", "univ", "--undo").exit_code == 2
+
+
+def test_what_is_brought_back_is_rotated_again(sit: Sit):
+    """The end cancels the rotation: a password that nobody changes any more stops every renewal in two months."""
+    desk = sit("idp:20")
+    document = json.dumps({**desk.secret(), "password": CANARY})
+    desk.run("credential", "univ", "--stdin", "--rotate-days", "22", stdin=document)
+    desk.run("retire", "univ", "--yes")
+    secrets = desk.system.aws.client("secretsmanager")
+    assert not secrets.describe_secret(SecretId="certmandate/univ")["RotationEnabled"]
+
+    assert desk.document("retire", "univ", "--undo")["rotation_days"] == 22
+    assert secrets.describe_secret(SecretId="certmandate/univ")["RotationEnabled"]
+
+
+def test_a_client_that_is_brought_back_has_nothing_to_rotate(sit: Sit):
+    """An OAuth2 client has no password."""
+    desk = sit("idp:20")
+    desk.run("credential", "univ", "--oauth", "--stdin", stdin=json.dumps({"client_id": "x", "client_secret": CANARY}))
+    desk.run("retire", "univ", "--yes")
+
+    found = desk.document("retire", "univ", "--undo")
+
+    assert (found["credential_restored"], found["rotation_days"]) == (True, None)
 
 
 def test_what_never_was_cannot_end(sit: Sit):

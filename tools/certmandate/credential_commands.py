@@ -18,19 +18,23 @@ from certmandate.deployment import (
     Refused,
     RegionOption,
     StackOption,
-    Stopped,
-    aws_sentence,
     deployed,
 )
+from certmandate.estate_commands import YesOption, confirm
 from certmandate.output import printer
+from certmandate.password_rotation import require_rotatable, rotate_now, schedule_rotation
 from renewal.domain.request import NAME
 
-ROTATION_OUTPUT = "RotatePasswordFunctionArn"
-ROTATE_EVERY_DAYS = 60  # passwords of SCM accounts live for 90 days as a rule
 _LONGEST = 4_096  # characters read from standard input; a credential has a few hundred
 
 DelegationArgument = Annotated[
     str, typer.Argument(metavar="DELEGATION", help="Name of the delegation.", autocompletion=delegation_names)
+]
+RotateDaysOption = Annotated[
+    int | None,
+    typer.Option(
+        "--rotate-days", min=1, max=1000, help="Replace the password every so many days. Default: as before, or 60."
+    ),
 ]
 
 
@@ -40,6 +44,11 @@ def credential_command(
     stdin: Annotated[
         bool, typer.Option("--stdin", help="Read it from standard input: a JSON object, or a line for each member.")
     ] = False,
+    rotate: Annotated[
+        bool, typer.Option("--rotate", help="Store nothing: have the password replaced now, and say how it ended.")
+    ] = False,
+    rotate_days: RotateDaysOption = None,
+    yes: YesOption = False,
     as_json: JsonOption = False,
     profile: ProfileOption = None,
     region: RegionOption = None,
@@ -51,9 +60,13 @@ def credential_command(
     """
     with deployed(profile, region, stack) as deployment:
         require_name(delegation)
+        if rotate:
+            _require_alone(oauth=oauth, stdin=stdin)
+            _rotate(deployment, delegation, rotate_days, yes=yes, as_json=as_json)
+            return
         members = _members(oauth=oauth)
         document = _checked(_from_stdin(members) if stdin else _asked(members), members)
-        done = _store(deployment, delegation, document)
+        done = _store(deployment, delegation, document, rotate_days)
         known = delegation in deployment.book.delegations()
     if as_json:
         sheet.print_json({"delegation": delegation, **done, "applied": known})
@@ -141,7 +154,9 @@ def _checked(document: dict[str, str], members: tuple[str, ...]) -> dict[str, st
 # ---- Secrets Manager -------------------------------------------------------------------------------------------------
 
 
-def _store(deployment: Deployment, delegation: str, document: Mapping[str, str]) -> dict[str, Any]:
+def _store(
+    deployment: Deployment, delegation: str, document: Mapping[str, str], rotate_days: int | None
+) -> dict[str, Any]:
     client, name = deployment.client("secretsmanager"), deployment.secret_name(delegation)
     text = json.dumps(document)
     try:
@@ -156,40 +171,56 @@ def _store(deployment: Deployment, delegation: str, document: Mapping[str, str])
             client.restore_secret(SecretId=name)
         client.put_secret_value(SecretId=name, SecretString=text)
         did = "stored anew, its deletion called off" if "DeletedDate" in described else "replaced"
-    return {"secret": name, "did": did, **_rotation(deployment, client, name, document)}
+    return {"secret": name, "did": did, **_rotation(deployment, delegation, document, rotate_days)}
 
 
-def _rotation(deployment: Deployment, client: Any, name: str, document: Mapping[str, str]) -> dict[str, Any]:
-    """Have the password changed every 60 days, where the stack can; a client's secret is SCM's to change."""
-    function = deployment.facts.get(ROTATION_OUTPUT)
+def _rotation(
+    deployment: Deployment, delegation: str, document: Mapping[str, str], rotate_days: int | None
+) -> dict[str, Any]:
+    """Have the password replaced by itself, where the stack can; a client's secret is SCM's to change."""
     if "password" not in document:
-        _stop_rotation(client, name)
+        _stop_rotation(deployment.client("secretsmanager"), deployment.secret_name(delegation))
         return {
             "rotation_days": None,
             "rotation_text": "An OAuth2 client has no password that expires: nothing to rotate.",
         }
-    if not function:
+    days = schedule_rotation(deployment, delegation, rotate_days)
+    if days is None:
         text = "This stack does not rotate passwords: change it before it expires; `certmandate status` says when."
         return {"rotation_days": None, "rotation_text": text}
-    _set_rotation(client, name, function)
     text = (
-        f"It is changed every {ROTATE_EVERY_DAYS} days from now on. SCM sends a notice then: tell the RAO beforehand."
+        f"It is changed every {days} days from now on; SCM sends a notice then, and the findings tell the RAO a week "
+        "before. `certmandate check` says when that is too late for the password's life: then give --rotate-days."
     )
-    return {"rotation_days": ROTATE_EVERY_DAYS, "rotation_text": text}
-
-
-def _set_rotation(client: Any, name: str, function: str) -> None:
-    """Secrets Manager tries the function at once with one login, and rotates when the days are over."""
-    from botocore.exceptions import ClientError
-
-    rules = {"AutomaticallyAfterDays": ROTATE_EVERY_DAYS}
-    try:
-        client.rotate_secret(SecretId=name, RotationLambdaARN=function, RotationRules=rules, RotateImmediately=False)
-    except ClientError as error:
-        msg = f"{name} is stored, but its rotation is not set: {aws_sentence(error)} Store it once more later"
-        raise Stopped(msg) from None
+    return {"rotation_days": days, "rotation_text": text}
 
 
 def _stop_rotation(client: Any, name: str) -> None:
     if client.describe_secret(SecretId=name).get("RotationEnabled"):
         client.cancel_rotate_secret(SecretId=name)
+
+
+# ---- Replacing it now ------------------------------------------------------------------------------------------------
+
+
+def _require_alone(*, oauth: bool, stdin: bool) -> None:
+    if oauth or stdin:
+        msg = "--rotate stores nothing: SCM and Secrets Manager get a new password; leave --oauth and --stdin out"
+        raise Refused(msg)
+
+
+def _rotate(deployment: Deployment, delegation: str, days: int | None, *, yes: bool, as_json: bool) -> None:
+    rao = deployment.book.delegation(delegation).delegation.rao_email or "the RAO"
+    require_rotatable(deployment, delegation)
+    console = printer(to_stderr=as_json)
+    console.print(f"SCM sends a notice of the change: tell {rao} beforehand that it is yours.", soft_wrap=True)
+    confirm(f"Replace the password of {delegation} now?", yes=yes)
+    done = rotate_now(deployment, delegation, days, console)
+    if as_json:
+        told = {"secret": done.secret, "did": "rotated", "rotation_days": done.every_days}
+        sheet.print_json({"delegation": delegation, **told, "next_rotation": done.next_until})
+        return
+    console.print(f"{done.secret}: the password is replaced, and the new one logs in.", soft_wrap=True)
+    until = f", by {done.next_until}" if done.next_until else ""
+    console.print(f"The next time in {done.every_days} days{until}.", soft_wrap=True)
+    console.print(f"Next: certmandate check {delegation}", soft_wrap=True)

@@ -1,0 +1,161 @@
+"""When Secrets Manager replaces the password of an account, and doing it now."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from rich.console import Console
+
+from certmandate.deployment import Deployment, Refused, Stopped, aws_sentence
+
+ROTATION_OUTPUT = "RotatePasswordFunctionArn"
+ROTATE_EVERY_DAYS = 60
+"""Where nobody says otherwise: most customers' passwords live for 90 days."""
+LONGEST_ROTATION = 180.0
+"""Seconds that the command waits; the function itself may take 120."""
+_BETWEEN_LOOKS = 2.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """A password that was replaced."""
+
+    secret: str
+    every_days: int
+    next_until: date | None
+    """The last day on which Secrets Manager does it again."""
+
+
+def schedule_rotation(deployment: Deployment, delegation: str, days: int | None = None) -> int | None:
+    """Have the password replaced by itself every *days*; return the days, None when the stack cannot.
+
+    Without *days* as often as before, or every ROTATE_EVERY_DAYS. Secrets Manager tries the function at once with one
+    login, and rotates when the days are over. Raises Stopped.
+    """
+    from botocore.exceptions import ClientError
+
+    client, name = deployment.client("secretsmanager"), deployment.secret_name(delegation)
+    function = deployment.facts.get(ROTATION_OUTPUT)
+    if not function:
+        return None
+    every = days or _interval(client.describe_secret(SecretId=name))
+    rules = {"AutomaticallyAfterDays": every}
+    try:
+        client.rotate_secret(SecretId=name, RotationLambdaARN=function, RotationRules=rules, RotateImmediately=False)
+    except ClientError as error:
+        again = f"certmandate credential {delegation} --rotate"
+        msg = f"{name} is stored, but its rotation is not set: {aws_sentence(error)} Later: {again}"
+        raise Stopped(msg) from None
+    return every
+
+
+def has_password(deployment: Deployment, delegation: str) -> bool:
+    """Return whether what is stored is a login with a password; an OAuth2 client has none."""
+    text = deployment.client("secretsmanager").get_secret_value(SecretId=deployment.secret_name(delegation))
+    try:
+        return "password" in json.loads(text.get("SecretString", ""))
+    except ValueError:
+        return False
+
+
+def rotate_now(deployment: Deployment, delegation: str, days: int | None, console: Console) -> Rotated:
+    """Have the password replaced at once and follow it to its end. Raises Refused, and Stopped when it failed."""
+    client, name = deployment.client("secretsmanager"), deployment.secret_name(delegation)
+    function, before = deployment.fact(ROTATION_OUTPUT), require_rotatable(deployment, delegation)
+    rules = {"AutomaticallyAfterDays": days or _interval(before)}
+    started = datetime.now(UTC)
+    try:
+        client.rotate_secret(SecretId=name, RotationLambdaARN=function, RotationRules=rules)
+    except client.exceptions.InvalidRequestException as error:
+        if "previous rotation" not in str(error):
+            raise
+        console.print("An earlier rotation has not ended: Secrets Manager tries that one again.", soft_wrap=True)
+    console.print("Secrets Manager replaces the password…", soft_wrap=True)
+    described = _followed(deployment, delegation, _current(before), started)
+    moment = described.get("NextRotationDate")
+    return Rotated(name, _interval(described), moment.astimezone(UTC).date() if moment else None)
+
+
+def require_rotatable(deployment: Deployment, delegation: str) -> Mapping[str, Any]:
+    """Return Secrets Manager's description of the secret. Raises Refused when there is no password to replace."""
+    client, name = deployment.client("secretsmanager"), deployment.secret_name(delegation)
+    try:
+        described: Mapping[str, Any] = client.describe_secret(SecretId=name)
+    except client.exceptions.ResourceNotFoundException:
+        msg = f"{name} is not there: store the credential first, with certmandate credential {delegation}"
+        raise Refused(msg) from None
+    if "DeletedDate" in described:
+        msg = f"{name} is scheduled for deletion; certmandate retire {delegation} --undo brings it back"
+        raise Refused(msg)
+    if not has_password(deployment, delegation):
+        msg = f"{name} is an OAuth2 client: it has no password that expires, and nothing to rotate"
+        raise Refused(msg)
+    return described
+
+
+def _followed(deployment: Deployment, delegation: str, before: str, started: datetime) -> Mapping[str, Any]:
+    """Wait until another version is the current one; return the description of then. Raises Stopped."""
+    client, name = deployment.client("secretsmanager"), deployment.secret_name(delegation)
+    ends = time.monotonic() + LONGEST_ROTATION
+    while True:
+        described: Mapping[str, Any] = client.describe_secret(SecretId=name)
+        if _current(described) != before:
+            return described
+        if said := _said(deployment, started):
+            msg = (
+                f"the password of {delegation} is not replaced: {said}. Secrets Manager tries again by itself; both "
+                "passwords are kept until one is proved. What to do: docs/runbook.md"
+            )
+            raise Stopped(msg)
+        if time.monotonic() >= ends:
+            msg = (
+                f"after {LONGEST_ROTATION:.0f} seconds the password of {delegation} is not replaced, and the log has "
+                f"no error: look at the log group {deployment.facts.get('FunctionLogs', 'of the functions')} and later "
+                f"at `certmandate check {delegation}`"
+            )
+            raise Stopped(msg)
+        time.sleep(_BETWEEN_LOOKS)
+
+
+def _said(deployment: Deployment, started: datetime) -> str:
+    """The error with which the rotating function ended since *started*; empty when the log has none, or is closed."""
+    from botocore.exceptions import ClientError
+
+    from renewal.adapters.aws import scrubbed
+
+    group, function = deployment.facts.get("FunctionLogs"), deployment.fact(ROTATION_OUTPUT).rsplit(":", 1)[-1]
+    if not group:
+        return ""
+    begins = int(started.timestamp() * 1000)
+    try:
+        found = deployment.client("logs").filter_log_events(
+            logGroupName=group, startTime=begins, filterPattern='"errorType"'
+        )
+    except ClientError:
+        return ""
+    # AWS calls the streams of a group that functions share <day>/<function>[<version>]…
+    ours = [event["message"] for event in found["events"] if f"/{function}[" in event["logStreamName"]]
+    return scrubbed(_error_in(ours[0])) if ours else ""
+
+
+def _error_in(message: str) -> str:
+    """Lambda writes an error as a JSON object (LogFormat: JSON)."""
+    try:
+        line = json.loads(message)
+        return f"{line['errorType']}: {line['errorMessage']}"
+    except (ValueError, KeyError, TypeError):
+        return message
+
+
+def _interval(described: Mapping[str, Any]) -> int:
+    return int(described.get("RotationRules", {}).get("AutomaticallyAfterDays") or ROTATE_EVERY_DAYS)
+
+
+def _current(described: Mapping[str, Any]) -> str:
+    versions: Mapping[str, list[str]] = described.get("VersionIdsToStages", {})
+    return next((version for version, labels in versions.items() if "AWSCURRENT" in labels), "")
