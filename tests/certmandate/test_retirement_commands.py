@@ -30,6 +30,17 @@ def test_the_rao_is_told_what_to_undo(sit: Sit):
 
     for part in ("Organization ACL", "DRAO SSL of department 7", "*.univ.example", "revoke"):
         assert part in text
+    assert "Pour le RAO, dans SCM" in text
+    assert "compte DRAO SSL du département 7" in text
+
+
+def test_the_account_goes_before_the_access_list(sit: Sit):
+    """In the other order it could be used from anywhere in between; the guide has the account first, too."""
+    found = sit("idp:20").document("retire", "univ", "--yes")["rao_steps"]
+
+    for steps in (found["fr"], found["en"]):
+        places = [next(i for i, step in enumerate(steps) if word in step) for word in ("Admins", "Domains", "ACL")]
+        assert places == [0, 1, 2]
 
 
 def test_the_name_must_be_typed(sit: Sit):

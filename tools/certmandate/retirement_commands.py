@@ -14,7 +14,9 @@ from certmandate import sheet
 from certmandate.credential_commands import DelegationArgument
 from certmandate.deployment import Deployment, JsonOption, ProfileOption, Refused, RegionOption, StackOption, deployed
 from certmandate.estate_commands import YesOption
+from certmandate.language import Language, language, languages, plain
 from certmandate.output import printer
+from certmandate.password_rotation import has_password, schedule_rotation
 
 if TYPE_CHECKING:
     from renewal.adapters.order_book_estate import Retired
@@ -58,7 +60,7 @@ def retire_command(
         _end(deployment, retired, now)
         deletion = _forget_credential(deployment, delegation, grace_days)
     if as_json:
-        sheet.print_json(_document(retired, deletion))
+        sheet.print_json(_document(mandate, retired, deletion))
     else:
         _say_ended(retired, deletion)
 
@@ -126,10 +128,15 @@ def _undo(deployment: Deployment, name: str, *, as_json: bool) -> None:
         restored = True
     except client.exceptions.ResourceNotFoundException:
         restored = False
+    # The end cancelled the rotation; without it the password would expire in silence.
+    days = schedule_rotation(deployment, name) if restored and has_password(deployment, name) else None
     if as_json:
-        sheet.print_json({"delegation": name, "undone": True, "credential_restored": restored})
+        told = {"credential_restored": restored, "rotation_days": days}
+        sheet.print_json({"delegation": name, "undone": True, **told})
         return
-    credential = "Its credential is back." if restored else f"Its credential is gone: certmandate credential {name}."
+    rotated = f", and its password is changed every {days} days again" if days else ""
+    gone = f"Its credential is gone: certmandate credential {name}."
+    credential = f"Its credential is back{rotated}." if restored else gone
     text = f"{name} may be applied again. {credential} `certmandate adopt` then takes over what is still valid."
     printer().print(text, soft_wrap=True)
 
@@ -154,7 +161,9 @@ def _page(mandate: Delegation | None, retired: Retired, grace_days: int) -> list
             sheet.table(["certificate", "until", "SSL ID#", "serial"], rows),
         ]
     parts += sheet.bullets("Done now", _ours(retired, grace_days))
-    return [*parts, *sheet.bullets("For the RAO, in SCM", rao_steps(mandate)), Text()]
+    for code, steps in rao_steps(mandate).items():
+        parts += sheet.bullets(language(code).text("retirement.title"), steps)
+    return [*parts, Text()]
 
 
 def _ours(retired: Retired, grace_days: int) -> Iterator[str]:
@@ -164,15 +173,18 @@ def _ours(retired: Retired, grace_days: int) -> Iterator[str]:
     yield "the audit rows stay: what was done in the organisation's name can be told later"
 
 
-def rao_steps(mandate: Delegation) -> Iterator[str]:
-    """Yield what the RAO undoes, in the reverse order of the procedure."""
-    address = mandate.address or "our address"
-    yield f"Settings → Access Control → Organization ACL: remove {address}"
-    yield f"Admins: delete the account that is DRAO SSL of department {mandate.department_id}"
-    yield f"Domains: withdraw {', '.join(mandate.delegated_names)} from the department"
-    department = mandate.department_id
-    yield f"Settings → Organizations → Departments: remove department {department}, once nothing of it is valid"
-    yield "Certificates → SSL Certificates: revoke what must not stay valid (cessationOfOperation)"
+def rao_steps(mandate: Delegation) -> dict[str, list[str]]:
+    """Return what the RAO undoes, by language, in the order of the guide: the account first of all."""
+    return {one.code: list(_rao_steps(mandate, one)) for one in languages()}
+
+
+def _rao_steps(mandate: Delegation, tongue: Language) -> Iterator[str]:
+    values = {
+        "department_id": mandate.department_id,
+        "names": ", ".join(mandate.delegated_names),
+        "address": mandate.address or tongue.text("retirement.address"),
+    }
+    return (plain(item, values) for item in tongue.at("retirement.items"))
 
 
 def _say_ended(retired: Retired, deletion: datetime | None) -> None:
@@ -182,11 +194,12 @@ def _say_ended(retired: Retired, deletion: datetime | None) -> None:
     console.print("Delete its delegation file: `certmandate apply` refuses it from now on.", soft_wrap=True)
 
 
-def _document(retired: Retired, deletion: datetime | None) -> dict[str, Any]:
+def _document(mandate: Delegation | None, retired: Retired, deletion: datetime | None) -> dict[str, Any]:
     return {
         "delegation": retired.delegation,
         "retired_at": retired.retired_at,
         "credential_deleted_on": deletion,
+        "rao_steps": rao_steps(mandate) if mandate else None,
         "still_valid": [
             {
                 "certificate": one.certificate,
