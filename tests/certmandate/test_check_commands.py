@@ -30,7 +30,25 @@ def test_a_wrong_password_is_tried_once_and_named(sit: Sit):
 
     assert result.exit_code == 1
     assert len(desk.system.simulator.calls) == before + 1
-    assert "LoginRefused" in result.stdout or "CredentialRefused" in result.stdout
+    assert "LoginRefused" in result.stdout
+    assert "One of steps 5, 6, 7, 8 is wrong, SCM does not say which" in result.stdout
+    assert "WRONG" not in result.stdout
+
+
+def test_the_rao_is_asked_to_unlock_the_account(sit: Sit):
+    """Only they can; a mail that says "nothing to do" leaves every certificate to expire."""
+    desk = sit("idp:20")
+    desk.store_wrong_password()
+    desk.run("check", "univ")
+
+    for_rao = desk.run("findings", "univ", "--for", "rao").stdout
+    everybody = desk.run("findings", "univ", "--language", "fr").stdout
+
+    assert "rien à faire" not in for_rao
+    assert "nothing to do" not in for_rao
+    assert "Admins → Edit, Settings → Access Control → Organization ACL" in for_rao
+    assert everybody.count("Vérifiez que le compte") == 1
+    assert "Rien pour le RAO" in everybody
 
 
 def test_a_step_that_is_not_done_is_wrong(sit: Sit):

@@ -124,10 +124,10 @@ class Mandate:
 
 
 def faults(inspection: Inspection) -> set[tuple[str, str]]:
-    """(step, code) of everything that is wrong or warned of."""
+    """(step, code) of everything that is wrong, may be wrong, or is warned of."""
     return {(one.step.value, one.code) for one in bad(inspection)}
 
 
 def bad(inspection: Inspection) -> list[Remark]:
-    """The remarks that are wrong or warn."""
-    return [one for one in inspection.remarks if one.verdict in {Verdict.WRONG, Verdict.WARNING}]
+    """The remarks that are wrong, may be wrong, or warn."""
+    return [one for one in inspection.remarks if one.verdict in {Verdict.WRONG, Verdict.PERHAPS, Verdict.WARNING}]

@@ -242,6 +242,41 @@ def test_a_fault_is_found_and_named_with_its_step(fault: str) -> None:
     )
 
 
+REFUSED = [fault for fault, (_, found) in FAULTS.items() if ("8", "LoginRefused") in found]
+
+
+@pytest.mark.parametrize("fault", REFUSED)
+def test_a_refused_login_asks_the_rao_for_what_only_they_can_do(fault: str) -> None:
+    """A lock, a password that has expired and an access list are the RAO's to mend: "nothing to do" kept it so."""
+    mandate = Mandate()
+    FAULTS[fault][0](mandate)
+
+    asked = [one for one in mandate.inspect().findings if one.actor == "rao"]
+
+    assert [one.code for one in asked] == ["LoginRefused"]
+    assert asked[0].screen == "Admins → Edit, Settings → Access Control → Organization ACL"
+
+
+@pytest.mark.parametrize("fault", REFUSED)
+def test_where_scm_does_not_say_why_no_step_is_called_wrong(fault: str) -> None:
+    """One of four is; told as four facts they send three people looking for what is in order."""
+    mandate = Mandate()
+    FAULTS[fault][0](mandate)
+
+    doubtful = [one for one in mandate.inspect().remarks if one.code == "LoginRefused"]
+
+    assert {one.verdict for one in doubtful} == {Verdict.PERHAPS}
+    assert all(one.text.startswith("perhaps: ") for one in doubtful)
+
+
+def test_an_expired_password_is_the_raos_to_replace() -> None:
+    """An account that may use the API only cannot change it any more."""
+    mandate = Mandate()
+    FAULTS["SCM itself says that the password has expired"][0](mandate)
+
+    assert [(one.code, one.actor) for one in mandate.inspect().findings] == [("CredentialExpired", "rao")]
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_costs_one_refused_login_at_most(fault: str) -> None:
     """SCM counts them."""

@@ -50,8 +50,8 @@ ADVICE = {
     ),
     "CredentialExpired": Advice(
         "The account's password has expired",
-        "operator",
-        "Have a new password set and store it",
+        "RAO",
+        "Set a temporary password and tell the operator by telephone, who changes and stores it",
         _ADMINS,
     ),
     "PasswordPolicyRefused": Advice(

@@ -36,6 +36,7 @@ _WORDS = {
     "done": ("in order", "green"),
     "wrong": ("WRONG", "bold red"),
     "warning": ("look", "yellow"),
+    "perhaps": ("perhaps", "yellow"),
     "by-eye": ("by eye", "cyan"),
 }
 
@@ -215,6 +216,10 @@ def _forecast(ended: Ended) -> Iterator[str]:
 def _verdict(record: DelegationRecord, ended: Ended) -> Text:
     found = open_findings(record)
     errors, warnings = (sum(one.severity == kind for one in found) for kind in ("error", "warning"))
+    if doubtful := _doubtful(record):
+        return Text(
+            f"One of steps {doubtful} is wrong, SCM does not say which; renewals have stopped.", style="bold red"
+        )
     if not _is_good(record, ended):
         return Text(
             f"{sheet.counted(errors, 'thing is', 'things are')} wrong; renewals will stop or have stopped.",
@@ -222,6 +227,12 @@ def _verdict(record: DelegationRecord, ended: Ended) -> Text:
         )
     rest = f", {sheet.counted(warnings, 'warning')}" if warnings else ""
     return Text(f"All that SCM shows is in order{rest}; look at the rest by eye.", style="bold green")
+
+
+def _doubtful(record: DelegationRecord) -> str:
+    """The steps of which one is wrong, as in `5, 6, 7, 8`; empty when it is known what is."""
+    remarks = record.inspection.remarks if record.inspection else ()
+    return ", ".join(dict.fromkeys(one.step.value for one in remarks if one.verdict.value == "perhaps"))
 
 
 def _document(record: DelegationRecord, inspection: Inspection, ended: Ended) -> dict[str, Any]:

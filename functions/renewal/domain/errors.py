@@ -131,7 +131,9 @@ class CredentialRefused(NeedsPerson):
 
 
 class CredentialExpired(NeedsPerson):
-    """The account's password has expired."""
+    """The account's password has expired; SCM promises no way to change it then, so the RAO sets one."""
+
+    actor = "rao"
 
 
 class PasswordPolicyRefused(NeedsPerson):

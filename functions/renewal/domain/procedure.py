@@ -13,9 +13,21 @@ from renewal.domain.errors import (
     CredentialRefused,
     NeedsPerson,
 )
+from renewal.domain.finding import Finding
 from renewal.domain.observation import Account, Department, Look, Observation, is_for_ssl
 from renewal.domain.procedure_domains import domain_remarks
-from renewal.domain.remark import VALIDATION_SCREEN, Remark, Step, Verdict, by_eye, done, warning, wrong
+from renewal.domain.remark import (
+    SCREENS,
+    VALIDATION_SCREEN,
+    Remark,
+    Step,
+    Verdict,
+    by_eye,
+    done,
+    perhaps,
+    warning,
+    wrong,
+)
 
 ROLE = "DRAO_SSL"
 NEEDED_PRIVILEGES = frozenset({"sslRequest"})
@@ -56,7 +68,10 @@ def review(
 
 
 def unreachable(error: NeedsPerson) -> tuple[Remark, ...]:
-    """Return what is said of every step when *error* kept us from looking; the likeliest causes are `wrong`."""
+    """Return what is said of every step when *error* kept us from looking.
+
+    What surely causes it is `wrong`; where SCM's refusal has several likely causes, each of them is `perhaps`.
+    """
     causes = {CredentialRefused: _REFUSED, AddressRefused: _FROM_ELSEWHERE, CredentialMissing: _NOT_STORED}
     remarks = list(causes.get(type(error), ()))
     judged = {remark.step for remark in remarks}
@@ -64,16 +79,28 @@ def unreachable(error: NeedsPerson) -> tuple[Remark, ...]:
     return tuple(sorted(remarks, key=lambda remark: remark.step))
 
 
+def refused_login(error: NeedsPerson) -> tuple[Finding, ...]:
+    """Return what the RAO has to look at when SCM refuses the login: of the causes, most are theirs to mend."""
+    if not isinstance(error, CredentialRefused):
+        return ()
+    text = (
+        "one of steps 5 to 8 is wrong, SCM does not say which: see whether the account is locked or suspended, whether "
+        "its password has expired or is temporary yet, and whether the access list has our address"
+    )
+    return (Finding("LoginRefused", "error", "rao", text, screen=_LOGIN_SCREENS),)
+
+
+_LOGIN_SCREENS = f"{SCREENS[Step.API_ONLY]}, {SCREENS[Step.ACCESS_LIST]}"
 _REFUSED = (
-    wrong(Step.ADMIN, "LoginRefused", "the login is mistyped, or the account is locked or suspended"),
-    wrong(
+    perhaps(Step.ADMIN, "LoginRefused", "the login is mistyped, or the account is locked or suspended"),
+    perhaps(
         Step.FIRST_LOGIN,
         "LoginRefused",
         "the temporary password was not changed yet, or the stored password is another or has expired",
         "operator",
     ),
-    wrong(Step.API_ONLY, "LoginRefused", "the account is of a type that may not use the API"),
-    wrong(Step.ACCESS_LIST, "LoginRefused", "the access list lacks the address that we come from"),
+    perhaps(Step.API_ONLY, "LoginRefused", "the account is of a type that may not use the API"),
+    perhaps(Step.ACCESS_LIST, "LoginRefused", "the access list lacks the address that we come from"),
 )
 _FROM_ELSEWHERE = (wrong(Step.ACCESS_LIST, "AddressRefused", "the access list lacks the address that we come from"),)
 _NOT_STORED = (
@@ -215,7 +242,7 @@ def _password(seen: Observation, now: datetime) -> list[Remark]:
     if password is None:
         return [done(step, "the login works, and it has no password that could expire")]
     if is_expired(seen, now):
-        return [wrong(step, CredentialExpired.__name__, "the account's password has expired", "operator")]
+        return [wrong(step, CredentialExpired.__name__, "the account's password has expired")]
     if password.expires and password.expires - now.date() <= PASSWORD_SOON:
         text = f"the account's password expires on {password.expires}; renewals stop on that day"
         return [warning(step, "PasswordExpiring", text, "operator", password.expires)]

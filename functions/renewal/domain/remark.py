@@ -51,6 +51,8 @@ class Verdict(StrEnum):
     """Nothing, or not everything that is wanted, can be ordered."""
     WARNING = "warning"
     """It works, and will stop to; or more is permitted than was agreed."""
+    PERHAPS = "perhaps"
+    """SCM refuses without saying why: one of the steps with this verdict is wrong, not each of them."""
     BY_EYE = "by-eye"
     """SCM does not show it: the text says how to look."""
 
@@ -81,7 +83,7 @@ class Remark:
         return self.elsewhere or SCREENS[self.step]
 
     def findings(self) -> tuple[Finding, ...]:
-        """Return what the remark is as a finding: none when it is `done` or `by-eye`."""
+        """Return what the remark is as a finding: none when it is `done`, `perhaps` or `by-eye`."""
         severity = _SEVERITIES.get(self.verdict)
         if severity is None:
             return ()
@@ -97,6 +99,11 @@ def done(step: Step, text: str) -> Remark:
 def by_eye(step: Step, text: str) -> Remark:
     """Return the remark that somebody has to look, and how."""
     return Remark(step, Verdict.BY_EYE, "ByEye", text)
+
+
+def perhaps(step: Step, code: str, text: str, actor: Actor = "rao") -> Remark:
+    """Return the remark that *step* may be what is wrong, beside others."""
+    return Remark(step, Verdict.PERHAPS, code, f"perhaps: {text}", actor)
 
 
 def wrong(step: Step, code: str, text: str, actor: Actor = "rao") -> Remark:

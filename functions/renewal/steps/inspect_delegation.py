@@ -16,7 +16,7 @@ from renewal.domain.finding import Finding, arranged, finding_from
 from renewal.domain.forecast import forecast
 from renewal.domain.observation import Look, Observation, ReportedCertificate, dcv_of
 from renewal.domain.order import ManagedCertificate
-from renewal.domain.procedure import review, unreachable
+from renewal.domain.procedure import refused_login, review, unreachable
 from renewal.domain.remark import Remark
 from renewal.ports import Accounts, Clock, DelegationRecord, EgressAddress, Inspection, NextRotation, OrderBook
 from renewal.steps.login import Logins
@@ -132,10 +132,13 @@ def _interrupted(
     if isinstance(error, MandateEnded):
         return Inspection(run_id, now, findings=(finding_from(error),))
     if seen == Observation():
-        return _inspection(run_id, now, seen, unreachable(error), findings=(finding_from(error),))
-    remarks = review(record.delegation, [one.spec for one in certificates], seen, now)
+        remarks = unreachable(error)
+    else:
+        remarks = review(record.delegation, [one.spec for one in certificates], seen, now)
     told = (finding for remark in remarks for finding in remark.findings() if finding.code != type(error).__name__)
-    return _inspection(run_id, now, seen, remarks, findings=arranged((finding_from(error), *told)))
+    return _inspection(
+        run_id, now, seen, remarks, findings=arranged((finding_from(error), *refused_login(error), *told))
+    )
 
 
 def _inspection(
