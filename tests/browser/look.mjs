@@ -35,10 +35,13 @@ async function look(page, width, language) {
   const shown = await tab.evaluate(() =>
     [...document.querySelectorAll("section.language")].filter((one) => one.offsetHeight).map((one) => one.lang));
   const scrollWidth = await tab.evaluate(() => document.documentElement.scrollWidth);
+  const headings = await tab.evaluate(() =>
+    [...document.querySelectorAll("table.stacked tbody th")].filter((one) => one.offsetWidth)
+      .map((one) => one.offsetWidth / one.parentElement.offsetWidth));
   await tab.screenshot({ path: join(folder, `${basename(page, ".html")}-${width}-${language || "both"}.png`), fullPage: true });
   await context.close();
   return {
-    width, language, asked, shown, scrollWidth,
+    width, language, asked, shown, scrollWidth, headings,
     rules: result.passes.length,
     violations: result.violations.map(brief),
     incomplete: result.incomplete.map(brief),

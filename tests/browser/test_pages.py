@@ -82,6 +82,14 @@ def test_a_phone_shows_it_without_scrolling_sideways(looks: Looks) -> None:
 
 
 @needs_browser
+def test_a_phone_gives_a_stacked_row_all_its_width(looks: Looks) -> None:
+    """A certificate's names in a strip of sixty pixels are there, and nobody can read them."""
+    narrow = [share for one in looks if one["width"] == 360 for share in one["headings"]]
+
+    assert [share for share in narrow if share < 0.9] == []
+
+
+@needs_browser
 def test_a_page_asks_the_network_for_nothing(looks: Looks) -> None:
     """It is opened from a mail, maybe on a train."""
     assert [one["asked"] for one in looks] == [0 for _ in looks]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -76,12 +77,20 @@ def test_a_month_that_is_not_over_says_so() -> None:
 
 def test_the_page_has_it_all_in_both_languages() -> None:
     """Serial, names, reason, stores."""
-    made = page(month())
+    made = page(month()).replace("<wbr>", "")
 
     for text in ("C0FFEE00D15EA5E00C0FFEE00D15EA5E", "acm:eu-west-3", "idp.univ.example"):
         assert made.count(text) >= 2
     assert "due by age" in made
     assert "échéance de renouvellement atteinte" in made
+
+
+def test_a_name_is_broken_after_its_dots() -> None:
+    """`archives.valombre.e/xample` is read as another name; and a hostile one stays text all the same."""
+    made = page(of(row(names=("archives.valombre.example", "<b>.example"))))
+
+    assert "<code>archives.<wbr>valombre.<wbr>example</code>" in made
+    assert "<code>&lt;b&gt;.<wbr>example</code>" in made
 
 
 def test_a_hostile_answer_or_name_injects_nothing() -> None:
@@ -90,6 +99,15 @@ def test_a_hostile_answer_or_name_injects_nothing() -> None:
 
     assert "<script" not in made
     assert "alert(1)" in made
+
+
+def test_every_day_on_the_page_is_in_words() -> None:
+    """One page, one way to write a day; and a RAO does not have to guess which of two numbers is the month."""
+    made = page(month())
+
+    assert not re.search(r"\d{4}-\d{2}-\d{2}", made)
+    assert "23 novembre 2026 à 7\u00a0h\u00a000 → 8\u00a0h\u00a000" in made
+    assert "23 November 2026, 07:00 → 08:00" in made
 
 
 def test_an_empty_month_is_a_report_too() -> None:

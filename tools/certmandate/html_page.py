@@ -45,6 +45,11 @@ def _nothing_from_outside(url: str) -> Any:
     raise ValueError(msg)
 
 
+def breakable(name: str) -> Markup:
+    """Return *name* as HTML that may go on in the next line after each dot, so that no label is torn in two."""
+    return Markup(".<wbr>").join(name.split("."))
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -56,6 +61,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters["marked"] = _marked
+    environment.filters["breakable"] = breakable
     return environment
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,14 @@ class Language:
         """Return *day* in words, as in `23 November 2026` (in French the first is `1er`)."""
         number = "1er" if self.code == "fr" and day.day == 1 else str(day.day)
         return self.text("day", number=number, month=self._month(day), year=day.year)
+
+    def moment(self, at: datetime) -> str:
+        """Return *at* in words, as in `23 November 2026, 08:00` (in French `23 novembre 2026 à 8 h 00`)."""
+        return self.text("moment", day=self.day(at.date()), time=self.time(at))
+
+    def time(self, at: datetime) -> str:
+        """Return the time of day of *at*."""
+        return f"{at.hour}\u00a0h\u00a0{at:%M}" if self.code == "fr" else f"{at:%H:%M}"
 
     def month(self, day: date) -> str:
         """Return the month of *day* in words, as in `November 2026`."""
