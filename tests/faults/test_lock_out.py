@@ -13,6 +13,7 @@ from campaign.history import replay
 from campaign.invariants import ALWAYS, AT_REST, violations
 from campaign.scenarios import DELEGATION, LOGIN, account, credential, specification, world
 from campaign.stage import PEER, Run, Stage
+from certmandate.incident import incidents_of
 from renewal.domain.delegation import S3, CertificateSpec, Delegation
 from renewal.domain.specification import Specification
 from scm_simulator import Account, Department, Dials, Domain, Organisation
@@ -31,14 +32,17 @@ def stage() -> Iterator[Stage]:
         yield one
 
 
-def begin(stage: Stage, *others: str, **changes: Any) -> None:
-    """An estate with the delegation `univ`, whose account is changed so, and others that are well."""
-    first = world(account(**changes))
+def begin(stage: Stage, *others: str, everybody: dict[str, Any] | None = None, **changes: Any) -> None:
+    """An estate with the delegation `univ`, whose account is changed so, and others that are well.
+
+    everybody: what is changed of all accounts.
+    """
+    first = world(account(**changes, **(everybody or {})))
     departments = tuple(Department(3000 + i, name, (Domain(f"{name}.example"),)) for i, name in enumerate(others))
     estate: World = replace(
         first,
         organisations=(*first.organisations, Organisation(2999, "Others", departments=departments)),
-        accounts=(*first.accounts, *(_account_of(name, 3000 + i) for i, name in enumerate(others))),
+        accounts=(*first.accounts, *(_account_of(name, 3000 + i, everybody or {}) for i, name in enumerate(others))),
     )
     stage.begin(
         estate,
@@ -48,8 +52,8 @@ def begin(stage: Stage, *others: str, **changes: Any) -> None:
     )
 
 
-def _account_of(name: str, department: int) -> Account:
-    return account(login=f"drao-{name}", departments=(department,))
+def _account_of(name: str, department: int, changes: dict[str, Any]) -> Account:
+    return account(login=f"drao-{name}", departments=(department,), **changes)
 
 
 def _specification_of(name: str, department: int) -> Specification:
@@ -110,8 +114,7 @@ def test_one_finding_lists_the_causes_and_how_to_tell_them_apart(stage: Stage) -
 
     run = stage.run()
 
-    (finding,) = (one for one in row(run, DELEGATION)["findings"] if one["severity"] == "error")
-    assert finding["code"] == "CredentialRefused"
+    (finding,) = (one for one in row(run, DELEGATION)["findings"] if one["code"] == "CredentialRefused")
     text = finding["text"].lower()
     causes = [text.index(cause) for cause in ("password", "locked", "address", "customeruri")]
     assert causes == sorted(causes), "the likeliest cause comes first"
@@ -128,6 +131,20 @@ def test_all_accounts_refused_at_once_have_one_cause(stage: Stage) -> None:
     assert run.report is not None
     assert "address" in run.report["common_cause"]
     assert len([call for call in stage.played.simulator.calls if call.status == 401]) == 3
+
+
+def test_an_address_that_all_lists_lack_is_one_page(stage: Stage) -> None:
+    """Three rows with three passwords to look at would be read as three faults."""
+    begin(stage, *OTHERS, everybody={"allowed_addresses": ("198.51.100.1/32",)})
+
+    run = stage.run()
+
+    assert run.report is not None
+    (incident,) = incidents_of(run.report)
+    assert incident.title == "every delegation"
+    assert len(incident.paths) == 3
+    assert run.metrics["AddressesRefused"] == 3
+    assert run.metrics["CredentialsRefused"] == 0
 
 
 def test_one_refused_account_among_many_is_no_common_cause(stage: Stage) -> None:

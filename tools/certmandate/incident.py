@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from certmandate.advice import Advice, advice_for
+from certmandate.advice import EVERYBODY, Advice, advice_for
+from renewal.steps.measures import CREDENTIAL_ERRORS
 
 Row = Mapping[str, Any]
 
 NEEDS_SOMEBODY = frozenset({"failed", "held"})
+EVERY_DELEGATION = "every delegation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Incident:
     @property
     def advice(self) -> Advice:
         """What to do about it."""
-        return advice_for(self.error)
+        return EVERYBODY if self.title == EVERY_DELEGATION else advice_for(self.error)
 
     def then(self) -> str:
         """How renewal goes on once somebody has acted."""
@@ -46,6 +48,8 @@ class Incident:
 
     def tells(self, delegation: str, finding: Row) -> bool:
         """Return whether a finding of *delegation* says only what this incident says already."""
+        if self.title == EVERY_DELEGATION:
+            return finding["code"] in CREDENTIAL_ERRORS
         if finding["code"] != self.error or self.title.partition("/")[0] != delegation:
             return False
         is_whole = self.title == delegation
@@ -66,11 +70,32 @@ class Incident:
 def incidents_of(report: Row) -> list[Incident]:
     """Return what needs somebody, soonest expiry first; what was never issued comes last."""
     delegations = {one["delegation"]: one for one in report["delegations"]}
-    broken = {name for name, one in delegations.items() if one["error"]}
     rows = [row for row in report["certificates"] if row["outcome"] in NEEDS_SOMEBODY]
-    found = [_of_delegation(delegations[name], [row for row in rows if row["delegation"] == name]) for name in broken]
+    refused = _refused(report)
+    found = [_of_all(report, [row for row in rows if row["delegation"] in refused])] if refused else []
+    rows = [row for row in rows if row["delegation"] not in refused]
+    broken = {name for name, one in delegations.items() if one["error"] and name not in refused}
+    found += [_of_delegation(delegations[name], [row for row in rows if row["delegation"] == name]) for name in broken]
     found += [_of_certificate(row, delegations[row["delegation"]]) for row in rows if row["delegation"] not in broken]
     return sorted(found, key=lambda one: (one.expires is None, one.expires and one.expires.isoformat(), one.title))
+
+
+def _refused(report: Row) -> set[str]:
+    """The delegations of a common cause: one thing is wrong then, and N pages would send N people the wrong way."""
+    if not report["common_cause"]:
+        return set()
+    return {one["delegation"] for one in report["delegations"] if one["error"] in CREDENTIAL_ERRORS}
+
+
+def _of_all(report: Row, rows: list[Row]) -> Incident:
+    return Incident(
+        title=EVERY_DELEGATION,
+        organisation="",
+        error="AddressRefused",
+        text=report["common_cause"],
+        paths=tuple(_path(row) for row in rows),
+        expires=_expires(rows),
+    )
 
 
 def days_left(row: Row, report: Row) -> int | None:

@@ -33,8 +33,6 @@ def page(report: Row) -> RenderableType:
     if incidents:
         parts += [_heading("Who must do what, most urgent first")]
         parts += [_incident(number, one, report) for number, one in enumerate(incidents, 1)]
-    if report["common_cause"]:
-        parts += [_heading("One cause for all"), Text(report["common_cause"])]
     parts += _listed("To know", _remarks(report))
     parts += _listed("Not urgent, but not right", _findings(report, incidents))
     parts += [Text(), verdict(report)]

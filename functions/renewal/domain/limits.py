@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,7 +22,7 @@ class Limits:
     orders_per_delegation: int
     orders_per_run: int
     due_share: float
-    """Share (0 to 1) of the certificates that hold a certificate already and may be due by age at once."""
+    """Share (0 to 1) of all certificates of the order book that may be due by age at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,18 @@ def _share(urgent: Sequence[Due], most: int) -> list[Due]:
     opened, others = [one for one in urgent if one.resumes], [one for one in urgent if not one.resumes]
     room = max(most - len(others), (most + 1) // 2)
     return [*opened[:room], *others][:most]
+
+
+def share_out(room: int, delegations: Sequence[str], run_id: str) -> dict[str, int]:
+    """Share *room*, what a run's cap leaves over, out among *delegations*: what only SCM knows is added within it.
+
+    Where there are more delegations than room, every run prefers others.
+    """
+    if not delegations:
+        return {}
+    each, rest = divmod(max(room, 0), len(delegations))
+    drawn = sorted(delegations, key=lambda name: hashlib.sha256(f"{run_id}/{name}".encode()).digest())
+    return {name: each + (place < rest) for place, name in enumerate(drawn)}
 
 
 def require_plausible(due: Sequence[Due], estate_size: int, limits: Limits) -> None:

@@ -70,6 +70,12 @@ class RunRequest:
         """Whether it names delegations or certificates."""
         return bool(self.delegations or self.certificates)
 
+    @property
+    def is_deliberate(self) -> bool:
+        """Whether somebody meant it, however much: they said so, named certificates, or delegations with a reason."""
+        by_name = bool(self.certificates and not self.delegations)
+        return self.all_due_is_right or by_name or bool(self.delegations and self.reason)
+
 
 def _once(names: list[str]) -> tuple[str, ...]:
     """The names in their order, each once: what is named twice is not done twice."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from renewal.domain.due import Cause, decide
 from renewal.domain.errors import UnknownDelegation
-from renewal.domain.limits import Due, Limits, require_plausible, within
+from renewal.domain.limits import Due, Limits, require_plausible, share_out, within
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.request import RunRequest
 from renewal.ports import Clock, OrderBook, RunArchive
@@ -35,12 +35,14 @@ class CheckExpiry:
         now = self.clock()
         delegations = self._delegations(request)
         due = self._due(request, now)
-        if not (request.all_due_is_right or request.is_narrowed):
+        if not request.is_deliberate:
             require_plausible(due, sum(1 for _ in self.book.every_certificate()) if due else 0, self.limits)
         taken, deferred = within((one for one in due if not one.decision.held), self.limits)
         if request.open_orders_only:
             delegations = sorted({one.certificate.spec.delegation for one in taken})
-        plan: list[Mapping[str, Any]] = [_item(name, run_id, now, request, taken).payload() for name in delegations]
+        rooms = share_out(self.limits.orders_per_run - len(taken), delegations, run_id)
+        items = (_item(name, run_id, now, request, taken, rooms[name]) for name in delegations)
+        plan: list[Mapping[str, Any]] = [item.payload() for item in items]
         bucket, key = self.archive.write_plan(run_id, plan)
         self.archive.write_facts(run_id, _facts(request, now, delegations, due, deferred))
         return {
@@ -85,7 +87,7 @@ class CheckExpiry:
         return [*whole, *found]
 
 
-def _item(name: str, run_id: str, now: datetime, request: RunRequest, taken: list[Due]) -> DelegationTask:
+def _item(name: str, run_id: str, now: datetime, request: RunRequest, taken: list[Due], room: int) -> DelegationTask:
     mine = [one for one in taken if one.certificate.spec.delegation == name]
     return DelegationTask(
         run_id=run_id,
@@ -94,6 +96,7 @@ def _item(name: str, run_id: str, now: datetime, request: RunRequest, taken: lis
         dry_run=request.dry_run,
         whole=not request.open_orders_only and (not request.is_narrowed or name in request.delegations),
         follow_up=request.open_orders_only,
+        room=room,
         certificates=tuple(
             Task(run_id, now, name, one.certificate.spec.name, tuple(one.decision.causes), request.force)
             for one in mine

@@ -42,7 +42,7 @@ class Enroll:
     clock: Clock
     new_token: Callable[[], str]
     quiet: timedelta
-    """How long after a POST nobody posts again; longer than any POST can still be on its way."""
+    """How long after an intent nobody posts again: what this function lives, and then its POST may be on its way."""
 
     def __call__(self, task: Task) -> Progress:
         """Return the open order, with its SSL ID, or the stored certificate when another run was quicker.

@@ -54,7 +54,7 @@ class InspectDelegation:
         inspection = self._inspect(task, record, certificates)
         # A revoked certificate fails its users now: it goes before what merely grows old.
         tasks = [*_added(task, certificates, inspection), *task.certificates]
-        taken = tasks[: self.orders_per_delegation]
+        taken = tasks[: min(self.orders_per_delegation, len(task.certificates) + task.room)]
         return {
             "run_id": task.run_id,
             "delegation": task.delegation,

@@ -32,7 +32,7 @@ def measures(report: Mapping[str, Any], now: datetime) -> dict[str, float]:
         "CertificatesFailed": counts["failed"] + counts["held"],
         "CertificatesDeferred": counts["deferred"],
         "DelegationsFailed": sum(1 for one in delegations if one["error"]),
-        "CredentialsRefused": len(refused),
+        "CredentialsRefused": 0 if report["common_cause"] else len(refused),
         "AddressesRefused": len(refused) if report["common_cause"] else _count(refused, "AddressRefused"),
         "AddressChanged": int(any(_has_finding(one, ADDRESS_CHANGED) for one in delegations)),
         "FindingsOpen": sum(finding["severity"] == "error" for one in delegations for finding in one["findings"]),

@@ -3,10 +3,11 @@
 A plan item (one a delegation, written by check_expiry, read by the Distributed Map):
 
     {"run_id", "started_at", "delegation", "dry_run", "whole", "follow_up",
-     "certificates": [{"certificate", "causes", "forced"}]}
+     "room", "certificates": [{"certificate", "causes", "forced"}]}
 
 `whole` says that the run looks at all certificates of the delegation, so that what SCM revoked may be added.
-`follow_up` says that it is the hourly look at open orders.
+`follow_up` says that it is the hourly look at open orders. `room` is how many certificates the inspection may add to
+those that the plan has.
 A task (one a due certificate, given to enroll):
 
     {"run_id", "started_at", "delegation", "certificate", "causes", "forced"}
@@ -73,6 +74,7 @@ class DelegationTask:
     whole: bool
     certificates: tuple[Task, ...]
     follow_up: bool = False
+    room: int = 0
 
     @classmethod
     def parse(cls, event: object) -> Self:
@@ -86,6 +88,7 @@ class DelegationTask:
             dry_run=_flag(source, "dry_run"),
             whole=_flag(source, "whole"),
             follow_up=_flag(source, "follow_up"),
+            room=_number(source, "room"),
             certificates=tuple(Task.parse({**_mapping(one), **shared}) for one in _list(source, "certificates")),
         )
 
@@ -99,6 +102,7 @@ class DelegationTask:
             "dry_run": self.dry_run,
             "whole": self.whole,
             "follow_up": self.follow_up,
+            "room": self.room,
             "certificates": [{name: task.payload()[name] for name in own} for task in self.certificates],
         }
 
@@ -118,10 +122,7 @@ class Progress:
     def parse(cls, event: object) -> Self:
         """Raises PlanUnreadable."""
         source = _mapping(event)
-        ssl_id = source.get("ssl_id")
-        if isinstance(ssl_id, bool) or not isinstance(ssl_id, int):
-            msg = "'ssl_id' must be a whole number"
-            raise PlanUnreadable(msg)
+        ssl_id = _number(source, "ssl_id")
         texts = {name: _text(source, name) for name in ("run_id", "delegation", "certificate", "token", "status")}
         return cls(ssl_id=ssl_id, **texts)
 
@@ -143,6 +144,14 @@ def _text(source: Mapping[str, Any], name: str) -> str:
     value = source.get(name)
     if not isinstance(value, str) or not value:
         msg = f"'{name}' must be a text"
+        raise PlanUnreadable(msg)
+    return value
+
+
+def _number(source: Mapping[str, Any], name: str) -> int:
+    value = source.get(name)
+    if isinstance(value, bool) or not isinstance(value, int):
+        msg = f"'{name}' must be a whole number"
         raise PlanUnreadable(msg)
     return value
 

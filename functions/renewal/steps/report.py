@@ -10,7 +10,7 @@ from typing import Any
 
 from renewal.domain.address import ADDRESS_CHANGED
 from renewal.domain.due import Cause, decide
-from renewal.domain.errors import PlanUnreadable, UnknownDelegation
+from renewal.domain.errors import NeedsPerson, PlanUnreadable, UnknownDelegation, every_error
 from renewal.domain.finding import Finding
 from renewal.domain.order import ManagedCertificate, Served
 from renewal.ports import Clock, DelegationRecord, FinishedOrder, Inspection, OrderBook, RunArchive
@@ -19,8 +19,11 @@ from renewal.steps.measures import CREDENTIAL_ERRORS, measures
 from renewal.steps.outcomes import CertificateOutcome, Failure, Outcomes, read_outcomes
 from renewal.steps.prospect import prospect
 
-BEFORE_LOGIN = frozenset({"MandateEnded", "CredentialMissing"})
-"""Errors of delegations for which SCM was not asked at all."""
+ANSWERED = frozenset(one.__name__ for one in every_error() if issubclass(one, NeedsPerson)) - {
+    "MandateEnded",
+    "CredentialMissing",
+}
+"""Errors by which SCM let a delegation in, or did not; after any other, nobody knows."""
 MISSING = "the run left no result for this delegation"
 
 Row = dict[str, Any]
@@ -297,11 +300,11 @@ def _needs_person(rows: Iterable[Row], delegations: Iterable[Row]) -> bool:
 
 def _common_cause(delegations: list[Row]) -> str:
     """Many accounts refused at once, and none let in, have one cause: the address that all of them come from."""
-    tried = [one for one in delegations if one["error"] not in BEFORE_LOGIN]
+    tried = [one for one in delegations if not one["error"] or one["error"] in ANSWERED]
     refused = [one for one in tried if one["error"] in CREDENTIAL_ERRORS]
     if len(refused) < 2 or len(refused) < len(tried):
         return ""
     return (
-        f"SCM refused all {len(refused)} accounts at once: that is the address we come from, "
+        f"SCM refused all {len(refused)} accounts at once: most likely that is the address we come from, "
         f"not {len(refused)} passwords. Compare it with the /32 in the access lists (runbook: AddressRefused)"
     )

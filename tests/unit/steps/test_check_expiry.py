@@ -191,7 +191,28 @@ def test_an_estate_that_is_due_all_at_once_stops_the_run(system: System) -> None
     assert not system.archive.documents
 
     assert system.check_expiry(all_due_is_right=True, reason="back from a long outage")["due"] == 30
-    assert system.check_expiry(delegations=["univ"])["due"] == 30
+    assert system.check_expiry(delegations=["univ"], reason="they asked for it")["due"] == 30
+
+
+def test_naming_every_delegation_is_no_way_round_the_guard(system: System) -> None:
+    """A script that names them all knows no more of the clock than the schedule does."""
+    serving(system, **{f"univ__c{n}": 1 for n in range(30)})
+    system.clock.advance(days=365)
+
+    with pytest.raises(TooManyDue):
+        system.check_expiry(delegations=["univ"])
+
+
+def test_what_a_runs_cap_leaves_over_is_shared_out_for_what_only_scm_knows(system: System) -> None:
+    """A mass revocation is found by the inspections, after the plan: the cap of the run must hold all the same."""
+    for name in ("b", "c"):
+        system.add(replace(IDP, delegation=name), delegation=replace(DELEGATION, name=name))
+    system.limits = replace(system.limits, orders_per_run=5)
+
+    system.check_expiry()
+
+    assert sum(task.room for task in system.plan()) == 2
+    assert max(task.room for task in system.plan()) == 1
 
 
 def test_a_dry_run_is_marked_for_every_delegation(system: System) -> None:

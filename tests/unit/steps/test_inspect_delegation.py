@@ -31,7 +31,8 @@ from renewal.steps.payload import DelegationTask
 
 def the_task(system: System, **changes: Any) -> DelegationTask:
     """The delegation's item of a whole run in which nothing is due by itself."""
-    return replace(DelegationTask("run", system.clock(), "univ", dry_run=False, whole=True, certificates=()), **changes)
+    task = DelegationTask("run", system.clock(), "univ", dry_run=False, whole=True, certificates=(), room=30)
+    return replace(task, **changes)
 
 
 def inspection_of(system: System) -> Inspection:
@@ -279,6 +280,17 @@ def test_a_mass_revocation_stays_within_the_delegations_limit(system: System) ->
     answer = system.inspect(the_task(system, certificates=(system.task(),)))
 
     assert (len(answer["certificates"]), answer["deferred"]) == (3, 3)
+
+
+def test_what_is_revoked_takes_no_more_than_the_runs_cap_leaves(system: System) -> None:
+    """It displaces what merely grows old, and the rest is told as deferred."""
+    revoked(system)
+    others = tuple(system.task(replace(IDP, name=name), causes=("age",)) for name in ("old", "older"))
+
+    answer = system.inspect(the_task(system, certificates=others, room=0))
+
+    assert [one["certificate"] for one in answer["certificates"]] == ["idp", "old"]
+    assert answer["deferred"] == 1
 
 
 # ---- Logging in ------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from tests.unit.estate import DELEGATION, IDP, NOW, PATH, System, caught, child,
 
 from renewal.domain.errors import (
     AddressRefused,
+    CredentialRefused,
     DcvLapsed,
     MandateEnded,
     PermissionMissing,
@@ -293,7 +294,7 @@ def test_all_accounts_refused_at_once_is_one_cause() -> None:
 
     report = system.daily_run()
 
-    assert report["common_cause"].startswith("SCM refused all 3 accounts at once: that is the address we come from")
+    assert report["common_cause"].startswith("SCM refused all 3 accounts at once: most likely that is the address")
     assert system.accounts.shown.total() == 3
 
 
@@ -304,6 +305,20 @@ def test_a_delegation_that_never_logged_in_says_nothing_about_the_address() -> N
     system.accounts.refused = {("b", "v1"), ("c", "v1")}
 
     assert system.daily_run()["common_cause"].startswith("SCM refused all 2 accounts at once")
+
+
+def test_a_delegation_that_scm_did_not_answer_says_nothing_about_the_address() -> None:
+    """It was not let in either."""
+    system = three_delegations()
+    system.check_expiry("run")
+    refused = caught(CredentialRefused("401"))
+    silent = caught(ScmUnavailable("503"))
+    errors = {"a": silent, "b": refused, "c": refused}
+    system.archive.write_results(
+        "run", [child(name, {"delegation": name, "error": error}) for name, error in errors.items()]
+    )
+
+    assert system.report()["common_cause"].startswith("SCM refused all 2 accounts at once")
 
 
 def test_a_refusal_of_another_kind_shows_that_the_address_is_right() -> None:

@@ -21,6 +21,9 @@ from renewal.ports import (
 
 ANY_STATUS = 0  # §5.14, numeric codes of reports
 
+LARGEST_ID = 2**53 - 1
+"""SCM's ids are far below; a larger number is not even JSON that every reader understands (RFC 8259, section 6)."""
+
 _PEM_BEGIN = "-----BEGIN CERTIFICATE-----"
 _PEM_END = "-----END CERTIFICATE-----"
 
@@ -71,8 +74,8 @@ class ScmClient(Looks, CertificateAuthority):
         }
         call = Call(Operation.ENROLL, "POST", "/ssl/v1/enroll", body=body)
         ssl_id = answers.whole(answers.members(self._line.send(call)).get("sslId"))
-        if ssl_id is None:
-            raise unusable(call, "sslId")
+        if ssl_id is None or not 0 < ssl_id <= LARGEST_ID:  # taken as lost: the order is looked for by its token
+            raise unusable(call, "usable sslId")
         return ssl_id
 
     def find(self, token: str, names: tuple[str, ...], department_id: int) -> int | None:
