@@ -7,10 +7,16 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
+from botocore import xform_name
+from botocore.session import get_session
+from click.exceptions import UsageError
 from samtranslator.yaml_helper import yaml_parse
 
+from certmandate.cli import app
 from stack.deploy import overrides
 from stack.policy import Request, allowed, statements
 from stack.resolved import IN_A_VPC, Stack
@@ -62,6 +68,104 @@ def test_every_parameter_that_is_given_to_make_exists(document: Path) -> None:
         known = yaml_parse(_TEMPLATES[target].read_text(encoding="utf-8"))["Parameters"]
         plain = re.sub(r"\$\([^)]*\)", "value", parameters.replace("\\\n", " "))
         assert {one.partition("=")[0] for one in overrides(plain)} <= set(known), parameters
+
+
+# ---- Each command, as a shell takes it apart -------------------------------------------------------------------------
+
+_RECORDED, _REAL = ("aws", "certmandate", "make"), ("date", "grep")
+_STAND_IN = """#!/bin/bash
+[[ $0 == */sleep || $0 == */python3 ]] || printf '%s\\x1f' "${0##*/}" "$@" >> "$CALLS"
+printf '\\n' >> "$CALLS"
+echo value
+"""
+_EVERYWHERE = {"--output", "--query", "--profile", "--region"}
+
+
+def sections(document: Path) -> list[str]:
+    """What is to be typed: the blocks, and the commands within sentences that have something behind their name."""
+    text = document.read_text(encoding="utf-8")
+    sentences = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    inline = re.findall(r"`((?:aws|certmandate) [^`]*)`", sentences)
+    named = [one for one in inline if not re.fullmatch(r"certmandate [\w-]+", one)]
+    return blocks(document) + [re.sub(r"<[^>]*>", "value", one) for one in named]
+
+
+def typed(document: Path, folder: Path) -> list[list[str]]:
+    """The commands that a shell calls when all of it is copied into one."""
+    for name in (*_RECORDED, "sleep", "python3", "git", "cd", "rm"):
+        (folder / name).write_text(_STAND_IN)
+        (folder / name).chmod(0o700)
+    for name in _REAL:
+        (folder / name).symlink_to(shutil.which(name) or name)
+    calls = folder / "calls"
+    subprocess.run(
+        [BASH, "-c", "cd() { :; }\n" + "\n".join(sections(document))],
+        env={"PATH": str(folder), "CALLS": str(calls), **dict.fromkeys(("DELEGATION", "CERTIFICATE"), "value")},
+        cwd=folder,
+        capture_output=True,
+        check=False,
+    )
+    recorded = [line.split("\x1f")[:-1] for line in calls.read_text(encoding="utf-8").splitlines()]
+    return [call for call in recorded if call and call[0] in _RECORDED]
+
+
+def unknown_to_aws(service: str, operation: str, *words: str) -> set[str]:
+    """What the AWS CLI would refuse of a command: an operation, an option, or an argument that is missing."""
+    if service == "s3" or operation == "wait":  # of the CLI's own making
+        return set()
+    model = get_session().get_service_model(service)
+    names = {xform_name(name, "-"): name for name in model.operation_names}
+    if operation not in names:
+        return {f"{service} {operation}"}
+    shape: Any = model.operation_model(names[operation]).input_shape
+    known = {f"--{xform_name(name, '-')}": name for name in shape.members} if shape else {}
+    given = {word.replace("--no-", "--") for word in words if word.startswith("--")}
+    missing = {option for option, name in known.items() if shape and name in shape.required_members} - given
+    return (given - set(known) - _EVERYWHERE) | missing
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_command_of_aws_exists_with_its_options(document: Path, tmp_path: Path) -> None:
+    """On the night that it is needed nobody has time to look options up."""
+    calls = [call[1:] for call in typed(document, tmp_path) if call[0] == "aws"]
+    assert len(calls) > 10
+    assert not {" ".join(call): wrong for call in calls if (wrong := unknown_to_aws(*call))}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_command_of_ours_takes_what_it_is_given(document: Path, tmp_path: Path) -> None:
+    """An option that has another name now would be found out at night."""
+    command: Any = typer.main.get_command(app)
+    calls = [call[1:] for call in typed(document, tmp_path) if call[0] == "certmandate"]
+    assert calls
+    for call in calls:
+        context = command.make_context("certmandate", list(call))
+        name, chosen, rest = command.resolve_command(context, list(call))
+        try:
+            chosen.make_context(name, list(rest), parent=context)
+        except UsageError as error:
+            pytest.fail(f"certmandate {' '.join(call)}: {error.format_message()}")
+
+
+@pytest.mark.parametrize("error", ["RunFailed", "ScmRefused", "ChainBroken", "AcmRefused", "BacklogRemains"])
+def test_what_has_to_be_typed_stands_there_to_be_copied(error: str) -> None:
+    """To act by what a text says is no command."""
+    text = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+    section = re.split(r"^#{3,4} ", text.partition(f"# {error}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
+    assert "```sh" in section
+
+
+def test_the_example_is_out_of_the_way_before_the_first_delegation_is_applied() -> None:
+    """Copied as it stood, the document applied the repository's example as a mandate: its alarms never end."""
+    text = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+    assert (ROOT / "delegations" / "example.yaml").is_file()
+    assert "\nrm delegations/example.yaml " in text.partition("\ncertmandate apply delegations/")[0]
+
+
+def test_a_run_that_was_stopped_or_timed_out_is_found_like_one_that_failed() -> None:
+    """The alarm counts all three, and a look for FAILED alone shows the run of another day."""
+    text = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8").partition("### RunFailed\n")[2]
+    assert '["FAILED", "TIMED_OUT", "ABORTED"]' in text.partition("\n### ")[0]
 
 
 # ---- Who may do what, as docs/security.md has it -----------------------------------------------------------------
