@@ -209,10 +209,9 @@ def test_a_password_near_its_end_sends_the_operator_to_the_rotation() -> None:
     """The alarm means that the rotation has failed: changing the password by hand mends it for 90 days only."""
     section = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8").partition("\n### CredentialNearExpiry\n")[2]
     section = section.partition("\n### ")[0]
-    assert re.findall(r"^aws (\w+ [\w-]+)", section, flags=re.MULTILINE) == [
-        "secretsmanager describe-secret",
-        "cloudtrail lookup-events",
-        "logs filter-log-events",
-        "secretsmanager rotate-secret",
-        "secretsmanager describe-secret",
+    assert re.findall(r"^(aws \w+ [\w-]+|certmandate credential .* --\w+)", section, flags=re.MULTILINE) == [
+        "aws secretsmanager describe-secret",
+        "aws cloudtrail lookup-events",
+        "aws logs filter-log-events",
+        'certmandate credential "$DELEGATION" --rotate',
     ]
