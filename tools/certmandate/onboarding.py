@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from renewal.domain import specification
-from renewal.domain.fields import Fault
+from renewal.domain.fields import Fault, require_public
 from renewal.domain.names import is_wildcard, normalised, permits
 from renewal.domain.specification import Specification
 
@@ -203,11 +203,13 @@ def _address_faults(address: str) -> Iterator[str]:
         yield "--address: is missing; give the stack's Elastic IP as a /32"
         return
     try:
-        network = ipaddress.ip_network(address, strict=True)
+        network = ipaddress.IPv4Network(address)
     except ValueError:
         return  # the file's own rules say so
-    if network.prefixlen == 32 and not network.is_global:
-        yield f"--address: {network} is not a public address, so SCM never sees it; give the stack's Elastic IP"
+    try:
+        require_public(network)  # no exception for documentation: this goes to a RAO
+    except ValueError as error:
+        yield f"--address: {error}"
 
 
 def _mandate_faults(text: str, now: datetime) -> Iterator[str]:

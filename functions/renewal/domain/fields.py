@@ -21,6 +21,7 @@ from renewal.domain.request import NAME
 Place = tuple[str | int, ...]
 
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
+_FOR_DOCUMENTATION = tuple(map(ipaddress.IPv4Network, ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")))
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
@@ -189,13 +190,22 @@ def day(value: Any) -> date:
 
 
 def address(value: Any) -> str:
-    """One IPv4 address as a /32."""
+    """One public IPv4 address as a /32; those for documentation pass, because examples have them (RFC 5737)."""
     try:
         network = ipaddress.ip_network(value if isinstance(value, str) else "", strict=True)
     except ValueError:
         msg = "must be one address as a /32, as in 192.0.2.10/32"
         raise ValueError(msg) from None
-    if network.prefixlen != 32 or network.version != 4:
+    if not isinstance(network, ipaddress.IPv4Network) or network.prefixlen != 32:
         msg = "must be one IPv4 address as a /32: a wider range lets others in"
         raise ValueError(msg)
+    if not any(network.subnet_of(range_) for range_ in _FOR_DOCUMENTATION):
+        require_public(network)
     return str(network)
+
+
+def require_public(network: ipaddress.IPv4Network) -> None:
+    """Raise ValueError for an address that nobody outside can see us come from."""
+    if not network.is_global or network.is_multicast:
+        msg = f"{network} is not a public address, so SCM never sees it; give the stack's Elastic IP"
+        raise ValueError(msg)

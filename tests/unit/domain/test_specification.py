@@ -115,6 +115,16 @@ def test_a_full_file_is_read_whole() -> None:
         ("mandate_ends", 20281231, "mandate_ends: must be a day, as in 2028-12-31"),
         ("address", "192.0.2.0/24", "address: must be one IPv4 address as a /32: a wider range lets others in"),
         ("address", "192.0.2.1/24", "address: must be one address as a /32, as in 192.0.2.10/32"),
+        (
+            "address",
+            "10.0.0.1/32",
+            "address: 10.0.0.1/32 is not a public address, so SCM never sees it; give the stack's Elastic IP",
+        ),
+        (
+            "address",
+            "224.0.0.1/32",
+            "address: 224.0.0.1/32 is not a public address, so SCM never sees it; give the stack's Elastic IP",
+        ),
         ("address", "2001:db8::1/128", "address: must be one IPv4 address as a /32: a wider range lets others in"),
         ("address", 3221225994, "address: must be one address as a /32, as in 192.0.2.10/32"),
         ("address", True, "address: must be one address as a /32, as in 192.0.2.10/32"),
