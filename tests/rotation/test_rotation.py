@@ -62,6 +62,7 @@ def test_a_step_that_is_repeated_does_nothing_new(rotation: Rotation) -> None:
         (-977, "The new password must be 24 characters long", 24),
         (-7306, "Password policy violated.", 16),
         (-220, "Password can't be the same.", 20),
+        (-982, "The new password must not contain the login.", 20),
     ],
 )
 def test_a_password_that_the_policy_refuses_is_followed_by_one_that_fits(
