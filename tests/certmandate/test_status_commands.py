@@ -4,7 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 from tests.certmandate.desk import Desk, seated
+from typer.core import TyperGroup
+from typer.main import get_command
 
+from certmandate.cli import app
 from certmandate.completion import certificate_names, delegation_names
 
 
@@ -69,3 +72,15 @@ def test_names_are_completed_from_the_order_book(desk: Desk):
     assert delegation_names("u") == ["univ"]
     assert certificate_names("univ/f") == ["univ/fresh"]
     assert delegation_names("x") == []
+
+
+@pytest.mark.parametrize("command", ["findings", "report", "check", "credential", "retire", "show"])
+def test_every_command_completes_its_name(desk: Desk, command: str):
+    """Whoever learns it with one command expects it of the next."""
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    context = group.commands[command].make_context(command, [], resilient_parsing=True)
+
+    found = group.commands[command].params[0].shell_complete(context, "u")
+
+    assert {one.value.split("/")[0] for one in found} == {"univ"}

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from certmandate.completion import delegation_names
 from certmandate.deployment import DEFAULT_STACK, JsonOption, ProfileOption, RegionOption, StackOption, deployed
 from certmandate.findings_mail import Mail, findings_mail
 from certmandate.html_page import PdfMissing, pdf
@@ -21,7 +22,7 @@ from certmandate.written import write_together
 from renewal.domain.finding import Finding
 from renewal.ports import DelegationRecord
 
-NameArgument = Annotated[str, typer.Argument(help="The delegation's name.")]
+NameArgument = Annotated[str, typer.Argument(help="The delegation's name.", autocompletion=delegation_names)]
 
 
 class Reader(StrEnum):
