@@ -15,6 +15,7 @@ def test_the_replacement_is_stored_before_anything_is_revoked(sit: Sit):
     assert (found["serial"], found["ssl_id"], found["reason_number"]) == (old.serial, old.ssl_id, 4)
     assert found["replacement"] == "stored"
     assert "rao@univ.example" in found["who"]
+    assert f"numéro de série {old.serial} (idp.univ.example), motif superseded" in found["rao"]["fr"]
     new = desk.certificate("idp").served
     assert new
     assert new.serial != old.serial

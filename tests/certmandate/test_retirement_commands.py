@@ -48,7 +48,8 @@ def test_the_name_must_be_typed(sit: Sit):
     desk = sit("idp:20")
 
     assert desk.run("retire", "univ", stdin="unvi\n").exit_code == 2
-    assert desk.run("retire", "univ").exit_code == 2
+    unanswered = desk.run("retire", "univ")
+    assert (unanswered.exit_code, "\nNothing was changed" in unanswered.stderr) == (2, True)
     assert list(desk.book.delegations()) == ["univ"]
     assert desk.run("retire", "univ", stdin="univ\n").exit_code == 0
 

@@ -102,6 +102,7 @@ def confirm(question: str, *, yes: bool) -> None:
     try:
         agreed = typer.confirm(question, err=True)
     except typer.Abort:
+        typer.echo(err=True)  # the question stands on this line
         agreed = False
     if not agreed:
         msg = "Nothing was changed: it was not agreed to. Where nobody can answer, give --yes"

@@ -24,6 +24,7 @@ from certmandate.deployment import (
 )
 from certmandate.estate_commands import YesOption, confirm
 from certmandate.execution import start
+from certmandate.language import languages
 from certmandate.output import NEEDS_PERSON, printer
 from certmandate.standing import CLOSED, Standing
 from certmandate.status_commands import CertificateArgument, judged, split
@@ -170,7 +171,19 @@ def _told(
         "who": f"the RAO of {delegation.organisation}" + (f", {delegation.rao_email}" if delegation.rao_email else ""),
         "where": WHERE,
         "urgent": urgent,
+        "rao": _for_rao(target, code, "urgent" if urgent else "replaced" if replaced else "ended"),
     }
+
+
+def _for_rao(target: Target, code: ReasonCode, when: str) -> dict[str, str]:
+    """What to send to the RAO, by language."""
+    values = {"ssl_id": target.ssl_id, "serial": target.serial}
+    found = {}
+    for one in languages():
+        which = one.text("revocation.ssl_id" if target.ssl_id else "revocation.serial", **values)
+        item = one.text("revocation.item", which=which, names=", ".join(target.names), reason_code=code.value)
+        found[one.code] = f"{one.text(f'revocation.{when}')} {item}"
+    return found
 
 
 def _lines(told: dict[str, Any]) -> Iterator[Text]:
@@ -188,6 +201,9 @@ def _lines(told: dict[str, Any]) -> Iterator[Text]:
     yield Text(f"  {told['where']}")
     yield Text(f"  {number}, serial {told['serial']}, {', '.join(told['names'])}")
     yield Text(f"  reason {told['reason_code']} ({told['reason_number']}): {told['reason']}")
+    yield Text("\nFor the RAO, ready to be sent:", style="bold")
+    for text in told["rao"].values():
+        yield Text(f"  {text}")
 
 
 # ---- close-order -----------------------------------------------------------------------------------------------------

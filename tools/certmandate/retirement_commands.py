@@ -86,6 +86,7 @@ def _require_name_again(name: str, *, yes: bool) -> None:
     try:
         typed = typer.prompt("Type the delegation's name to end it", err=True)
     except typer.Abort:
+        typer.echo(err=True)  # the question stands on this line
         typed = ""
     if typed.strip() != name:
         msg = f"Nothing was changed: '{name}' was not typed. Where nobody can, give --yes"
