@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +106,13 @@ def test_the_proposed_account_has_only_characters_that_scm_takes(
     assert proposed_account(delegation, third_party) == account
 
 
+def completed(text: str) -> str:
+    """The file as its comments say: the profile added, the line deleted, the # taken away."""
+    before, _, after = text.partition("certificates: []")
+    lines = [line.removeprefix("# ") for line in after.splitlines()[2:]]
+    return "\n".join([f"{before}profile_id: 1018", *lines, ""])
+
+
 def test_the_file_says_what_was_said_and_can_be_applied_once_scm_has_told_the_rest(tmp_path: Path) -> None:
     """The OrgID exists only after the RAO's third step: without it apply refuses, with it the file is whole."""
     found = onboarding(answers(), NOW)
@@ -109,11 +120,15 @@ def test_the_file_says_what_was_said_and_can_be_applied_once_scm_has_told_the_re
     path.write_text(delegation_file(found), encoding="utf-8")
     with pytest.raises(FilesInvalid) as refused:
         load_delegation(path, NOW)
-    path.write_text(f"{delegation_file(found)}department_id: 1698\nprofile_id: 1018\n", encoding="utf-8")
+    path.write_text(f"{delegation_file(found)}department_id: 1698\n", encoding="utf-8")
+    to_ask, _ = load_delegation(path, NOW)
+    path.write_text(f"{completed(delegation_file(found))}department_id: 1698\n", encoding="utf-8")
     loaded, _ = load_delegation(path, NOW)
 
     assert {fault.place for fault in refused.value.faults} >= {("department_id",)}
+    assert to_ask.certificates == ()  # certmandate check lists the profiles then
     assert loaded.delegation.department_id == 1698
+    assert [one.name for one in loaded.certificates] == ["idp", "apps"]
     assert loaded.delegation.delegated_names == found.specification.delegation.delegated_names
 
 
@@ -179,3 +194,32 @@ def test_a_hostile_name_is_only_a_name() -> None:
     found = onboarding(answers(organisation=HOSTILE, third_party=HOSTILE, account="drao1"), NOW)
 
     assert found.document["organisation"] == HOSTILE
+
+
+def typed(folder: Path, *answers: str) -> tuple[int, str]:
+    """Run `certmandate onboard univ` at a terminal, with these lines typed; return its exit code and the screen."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "certmandate", "onboard", "univ", f"--folder={folder}"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CERTMANDATE")}
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as running:
+        os.write(ours, "".join(f"{line}\n" for line in answers).encode())
+        running.wait(timeout=60)
+    screen = os.read(ours, 65_536).decode()
+    os.close(ours)
+    os.close(theirs)
+    return running.returncode, screen
+
+
+def test_a_wrong_answer_is_asked_again_at_once(tmp_path: Path) -> None:
+    """Refused at the end, everything that was typed before and after it was lost."""
+    ended, screen = typed(
+        tmp_path,
+        "Example University", "*.univ example", "univ.example", "idp", "idp=idp.univ.example",
+        "rao", "rao@univ.example", "Example Network", "certificates@network.example",
+        "10.0.0.1/32", "192.0.2.10/32", "51.15.20.30/32", "",
+    )  # fmt: skip
+
+    assert ended == 0, screen
+    assert "'idp' must be NAME=domain,domain" in screen
+    assert screen.count("is not a public address") == 2
+    assert (tmp_path / "univ.yaml").exists()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import ipaddress
 import json
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,10 +20,11 @@ from certmandate.html_page import PdfMissing, pdf
 from certmandate.onboarding import Answers, FactsInvalid, Onboarding, onboarding, proposed_account
 from certmandate.output import WRONG_USAGE, complain
 from certmandate.written import write_together
+from renewal.domain import fields
 
 _LATER = {
     "department_id": "the OrgID that the RAO notes in step 3 of the guide",
-    "profile_id": "the number of the certificate profile; certmandate check lists those of the department",
+    "profile_id": "the number of the certificate profile; then take the # from the certificates",
 }
 _ASKED = {
     "organisation": "Organisation, as SCM calls it",
@@ -102,11 +104,15 @@ def onboard_command(
 
 
 def _answers(facts: Mapping[str, Any]) -> Answers:
+    try:
+        certificates = _certificates(facts["certificate"])
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--certificate") from None
     return Answers(
         delegation=facts["name"],
         organisation=facts["organisation"],
         domains=tuple(facts["domain"]),
-        certificates=_certificates(facts["certificate"]),
+        certificates=certificates,
         rao_email=facts["rao_email"],
         third_party=facts["third_party"],
         role_email=facts["role_email"],
@@ -134,11 +140,49 @@ def _asked(given: Mapping[str, Any]) -> dict[str, Any]:
             f"missing: {options}\nGive them, or run the command at a terminal, where it asks. Nothing was written."
         )
         raise typer.Exit(WRONG_USAGE)
-    answers = {key: str(typer.prompt(_ASKED[key], err=True)).strip() for key in missing}
+    answers = {key: _ask(_ASKED[key], key) for key in missing}
     if missing and not given["account"]:
         proposed = proposed_account(given["name"], answers.get("third_party") or given["third_party"])
-        answers["account"] = str(typer.prompt("User name of the account", default=proposed, err=True)).strip()
+        answers["account"] = _ask("User name of the account", "account", proposed)
     return {key: text.split() if key in _LISTS else text for key, text in answers.items()}
+
+
+def _ask(question: str, key: str, default: str | None = None) -> str:
+    """Ask until the answer can be right by itself; what only several answers show is said at the end."""
+
+    def checked(answer: str) -> str:
+        try:
+            check_answer(key, answer.strip())
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+        return answer.strip()
+
+    text: str = typer.prompt(question, default=default, value_proc=checked, err=True)
+    return text
+
+
+def check_answer(key: str, text: str) -> None:
+    """Raise ValueError with a sentence for an answer to *key* that nothing else could make right."""
+    if key == "certificate":
+        for name, names in _certificates(text.split()).items():
+            fields.delegation_or_certificate(name)
+            for one in names:
+                fields.domain_name(one)
+    elif key == "domain":
+        for one in text.split():
+            fields.domain_name(one)
+    elif key == "address":
+        fields.require_public(ipaddress.IPv4Network(fields.address(text)))
+    elif key in _READERS:
+        _READERS[key](text)
+
+
+_READERS: Mapping[str, Callable[[str], str]] = {
+    "organisation": fields.text,
+    "rao_email": fields.email,
+    "third_party": fields.text,
+    "role_email": fields.email,
+}
 
 
 def _certificates(texts: list[str]) -> dict[str, tuple[str, ...]]:
@@ -148,10 +192,10 @@ def _certificates(texts: list[str]) -> dict[str, tuple[str, ...]]:
         name, equals, names = text.partition("=")
         if not equals or not names:
             msg = f"'{text}' must be NAME=domain,domain, as in idp=idp.univ.example"
-            raise typer.BadParameter(msg, param_hint="--certificate")
+            raise ValueError(msg)
         if name in found:
             msg = f"'{name}' is given twice; write all its names behind one {name}="
-            raise typer.BadParameter(msg, param_hint="--certificate")
+            raise ValueError(msg)
         found[name] = tuple(part.strip() for part in names.split(","))
     return found
 
@@ -198,8 +242,22 @@ def delegation_file(found: Onboarding) -> str:
     text.write(f"# Delegated by {_one_line(delegation.organisation)}. Account in SCM: {found.account}\n")
     for field in found.missing:
         text.write(f"# {field}:  (to add: {_LATER[field]})\n")
-    yaml.safe_dump(dict(found.document), text, sort_keys=False, allow_unicode=True, width=110)
+    document = dict(found.document)
+    if "profile_id" not in found.missing:
+        text.write(_yaml(document))
+        return text.getvalue()
+    certificates = document.pop("certificates")
+    text.write(_yaml(document))
+    # Without a profile nothing can be ordered; without certificates the file can be applied and SCM be asked for it.
+    text.write("certificates: [] # until profile_id is known: apply the file like this, and certmandate check lists\n")
+    text.write("# the profiles of the department; then add profile_id, delete this line, and take the # from these:\n")
+    text.writelines(f"# {line}\n" for line in _yaml({"certificates": certificates}).splitlines())
     return text.getvalue()
+
+
+def _yaml(document: dict[str, Any]) -> str:
+    text: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=110)
+    return text
 
 
 def _one_line(text: str) -> str:
@@ -226,7 +284,9 @@ def _tell(found: Onboarding, files: list[Path], *, as_json: bool) -> None:
         typer.echo(f"written: {path}")
     delegation = found.specification.delegation
     typer.echo(f"Send the guide to {delegation.rao_email}, best as an invitation to a video call.")
-    for field in found.missing:
-        typer.echo(f"Then add {field} to {files[0]}: {_LATER[field]}.")
     name, folder = delegation.name, files[0].parent
+    if "department_id" in found.missing:
+        typer.echo(f"Then add department_id to {files[0]}: {_LATER['department_id']}.")
     typer.echo(f"Then: certmandate credential {name}; certmandate apply {folder}; certmandate check {name}")
+    if "profile_id" in found.missing:
+        typer.echo(f"check lists the profiles: add profile_id to {files[0]} as it says there, and apply it once more.")
