@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.simulator.material import RequestMaker
 
 from scm_simulator import Dials
 from scm_simulator.__main__ import main
@@ -65,13 +66,46 @@ def test_one_line_of_json_is_all_that_a_client_needs(start: Start, number: signa
     assert (process.returncode, rest, trouble) == (0, "", "")
 
 
+def calls_of(facts: dict[str, Any], account: dict[str, Any]) -> httpx.Client:
+    """Return a client of *account*."""
+    headers = {"login": account["login"], "password": account["password"], "customerUri": facts["customer_uri"]}
+    return httpx.Client(base_url=facts["base_url"], headers=headers)
+
+
+def test_the_printed_accounts_reach_what_the_api_lists(start: Start, request_for: RequestMaker):
+    """Whoever tries a client against it meets no -3; a department's officer still only asks for a delegation."""
+    facts = facts_of(start("--json", "--http", "--no-auto-approve"))
+    name, place = facts["example_name"], {"orgId": facts["department_id"], "certTypes": ["SSL"]}
+    body = request_for(name, orgId=facts["department_id"], certType=facts["profiles"][0]["id"], term=90)
+
+    with calls_of(facts, facts) as officer, calls_of(facts, facts["registration_authority"]) as above:
+        one, other = (officer.post("/ssl/v1/enroll", json=body).json()["sslId"] for _ in range(2))
+        answers = [
+            officer.post(f"/ssl/v1/approve/{one}", json={"message": "yes"}),
+            officer.post(f"/ssl/v1/decline/{other}", json={"message": "no"}),
+            officer.get("/dcv/v1/validation"),
+            officer.post("/dcv/v2/validation/status", json={"domain": name}),
+            officer.post("/domain/v1", json={"name": "new.example.edu", "delegations": [place]}),
+        ]
+        [number] = [one["id"] for one in above.get("/domain/v1", params={"name": "new."}).json()]
+        answers += [
+            above.post(f"/domain/v1/{number}/delegation/approve", json=place),
+            above.put(f"/domain/v1/{number}/suspend"),
+            officer.delete(f"/domain/v1/{number}"),
+            officer.post(f"/ssl/v1/{one}/dcv/recheck"),
+        ]
+    assert [answer.text for answer in answers if not answer.is_success] == []
+    assert facts["registration_authority"]["role"] == "MRAO"
+
+
 def test_without_json_a_person_reads_the_same(start: Start):
     """And is told that it is all worthless."""
     process = start("--http")
     assert process.stdout
-    page = "".join(process.stdout.readline() for _ in range(3))
+    page = "".join(process.stdout.readline() for _ in range(10))
 
     assert "worthless" in page
+    assert "MRAO          login mrao-example, password Example-password-2" in page
     assert "http://127.0.0.1:" in page
 
 

@@ -233,7 +233,7 @@ def test_secrets_are_not_in_the_text_of_a_world():
 def test_the_example_world_can_be_ordered_from(request_for: Any):
     """Whatever `--json` prints must work."""
     world = World.example()
-    [account] = world.accounts
+    account = world.accounts[0]
     headers = {"login": account.login, "password": account.password, "customerUri": account.customer_uri}
     transport = httpx.WSGITransport(app=Simulator(world))
     with httpx.Client(transport=transport, headers=headers) as client:

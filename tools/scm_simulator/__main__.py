@@ -89,7 +89,17 @@ def _facts(server: Server, world: World) -> dict[str, Any]:
         "tls_ca_file": str(server.ca_file) if server.ca_file else None,
         "roots_file": str(server.roots_file),
         "oauth_clients": [dataclasses.asdict(client) for client in world.oauth_clients],
+        "registration_authority": _above(world),
     }
+
+
+def _above(world: World) -> dict[str, str] | None:
+    """Return the account that approves and manages for everybody (MRAO), else one of an organisation (RAO)."""
+    found = sorted((a for a in world.accounts if a.mrao or a.organisations), key=lambda account: not account.mrao)
+    if not found:
+        return None
+    role = "MRAO" if found[0].mrao else "RAO"
+    return {"role": role, "login": found[0].login, "password": found[0].password}
 
 
 def _page(facts: dict[str, Any]) -> str:
@@ -105,11 +115,17 @@ The SCM simulator plays Sectigo Certificate Manager. Its certificates are worthl
   customerUri   {facts["customer_uri"]}
   login         {facts["login"]}
   password      {facts["password"]}
-  department id {facts["department_id"]}
+  department id {facts["department_id"]}{_above_shown(facts["registration_authority"])}
 {profiles}
   a name that may be ordered: {facts["example_name"]}
 
 Stop it with Ctrl-C."""
+
+
+def _above_shown(account: dict[str, str] | None) -> str:
+    if account is None:
+        return ""
+    return f"\n  {account['role']:<14}login {account['login']}, password {account['password']}"
 
 
 if __name__ == "__main__":
