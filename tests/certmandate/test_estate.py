@@ -148,6 +148,28 @@ def test_faults_of_both_sides_are_told_together(tmp_path: Path) -> None:
     assert [fault.path.name for fault in refused.value.faults] == ["univ.yaml", "scm.yaml"]
 
 
+def test_every_fault_of_the_scm_side_is_told_at_once(tmp_path: Path) -> None:
+    """As of delegation files: an estate is mended in one go, not run by run."""
+    wrong = certificate(status="Lost") + certificate(profile=9) + certificate(issued_days_ago="soon")
+
+    found = faults(tmp_path, scm="certificates:\n" + wrong + "dials: {issuance_pols: 3}\n")
+
+    assert [fault.split(": ")[:2] for fault in found] == [
+        ["scm.yaml:8", "certificates[0].status"],
+        ["scm.yaml:9", "certificates[1].profile"],
+        ["scm.yaml:10", "certificates[2].issued_days_ago"],
+        ["scm.yaml:11", "dials.issuance_pols"],
+    ]
+
+
+@pytest.mark.parametrize("status", ["Requested", "Approved", "Applied"])
+def test_an_open_order_may_stand_in_each_of_its_states(tmp_path: Path, status: str) -> None:
+    """The documentation lists these three, so each must be taken."""
+    folder = write_estate(tmp_path / "e", "idp", scm="certificates:\n" + certificate(status=status))
+
+    assert load_estate(folder, NOW).world.certificates[0].status == status
+
+
 def test_a_missing_scm_file_is_named(tmp_path: Path) -> None:
     """The other half of the estate."""
     folder = write_estate(tmp_path / "e", "idp")

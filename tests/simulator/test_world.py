@@ -84,7 +84,7 @@ def test_what_was_issued_before_is_there_with_key_and_label(path: Path, clock: C
 
 @pytest.mark.parametrize(
     ("status", "certificate"),
-    [("Requested", False), ("Applied", False), ("Declined", False), ("Revoked", True)],
+    [("Requested", False), ("Approved", False), ("Applied", False), ("Declined", False), ("Revoked", True)],
 )
 def test_a_certificate_of_before_may_have_any_status(path: Path, status: str, certificate: bool):
     """An order left open by an earlier run, for one."""
@@ -129,7 +129,7 @@ def test_two_simulators_of_one_world_do_not_share_their_dials(path: Path):
         ("key_types: {EC: [P-256]}", "key_types: [EC]", 16, "key_types: must be a mapping, not a list"),
         ("mandatory: true", "mandatory: 1", 18, "custom_fields[0].mandatory: must be true or false"),
         ("issued_on: 2026-05-01", "issued_on: soon", 22, "issued_on: must be a day, not 'soon'"),
-        ("label: u/s", "status: Lost", 21, "status: must be one of"),
+        ("label: u/s", "status: Lost", 21, "status: must be left out, or one of Requested, Approved, Applied, Decl"),
         ("{login: drao, password: Secret-1", "{password: Secret-1", 12, "accounts[0]: login is missing"),
         ("  - id: 1000\n", "  - id: 1000\n    id: 1000\n", 3, "organisations[0].id: is there twice"),
         ("id: 1001\n", "id: 1000\n", 5, "organisation or department id 1000 is there twice"),
@@ -185,8 +185,49 @@ def test_what_is_wrong_is_said_with_file_line_and_field(path: Path, old: str, ne
     with pytest.raises(WorldError) as wrong:
         load(path, text)
 
-    assert str(wrong.value).startswith(f"{path}:{line}: ")
-    assert complaint in str(wrong.value)
+    told = str(wrong.value).splitlines()
+    assert any(one.startswith(f"{path}:{line}: ") and complaint in one for one in told), told
+
+
+def test_all_that_is_wrong_is_said_at_once(path: Path):
+    """Whoever mends one fault must not then be told of the next: wrong fields and wrong references together."""
+    wrong = (
+        ("name: Ours", "name: Ours\n        nane: Theirs"),
+        ("profiles: [7]", "profiles: [8]"),
+        ("dcv_expires_in_days: 20", "dcv_expires_in_days: soon"),
+        ("department: 1001, names: [a.", "department: 9, names: [a."),
+        ("polls: 0", "pols: 0"),
+        ("polls: 3", "polls: many"),
+    )
+    text = GOOD
+    for old, new in wrong:
+        text = text.replace(old, new, 1)
+
+    with pytest.raises(WorldError) as told:
+        load(path, text)
+
+    assert [line.removeprefix(f"{path}:")[:60] for line in str(told.value).splitlines()] == [
+        "7: organisations[0].departments[0].nane: is not a known field"[:60],
+        "8: organisations[0].departments[0].profiles[0]: there is no profile 8"[:60],
+        "11: organisations[0].departments[0].domains[1].dcv_expires_in_days: must"[:60],
+        "23: certificates[1].department: there is no department 9; known"[:60],
+        "25: dials.issuance_pols: is not a known field; did you mean issuance_polls?"[:60],
+        "30: behaviours[0].issuance_polls: must be a whole number, not 'many'"[:60],
+    ]
+
+
+def test_a_reference_to_an_entry_that_cannot_be_read_is_no_fault_of_its_own(path: Path):
+    """The department is there, only its id is wrong: to say that there is none would mislead."""
+    text = GOOD.replace("id: 1001\n", "id: x\n").replace("name: cost centre", "nome: cost centre")
+
+    with pytest.raises(WorldError) as told:
+        load(path, text)
+
+    assert [line.split(": ", 1)[1] for line in str(told.value).splitlines()] == [
+        "organisations[0].departments[0].id: must be a whole number, not 'x'",
+        "custom_fields[0]: name is missing",
+        "custom_fields[0].nome: is not a known field; did you mean name?",
+    ]
 
 
 @pytest.mark.parametrize(

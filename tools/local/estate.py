@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,7 +15,8 @@ from renewal.domain.keypair import KeyType
 from renewal.domain.order import COMMENT_PREFIX
 from renewal.domain.specification import Specification
 from scm_simulator.order import OPEN, REVOKED
-from scm_simulator.world import Account, PastCertificate, World, WorldError
+from scm_simulator.world import Account, PastCertificate, World
+from scm_simulator.world_file import WorldFileError
 
 WORLD_FILE = "scm.yaml"
 DELEGATIONS = "delegations"
@@ -75,10 +75,8 @@ def load_estate(folder: Path, now: datetime) -> Estate:
 def _load_world(path: Path) -> World:
     try:
         return World.load(path)
-    except WorldError as error:
-        match = re.fullmatch(rf"{re.escape(str(path))}:(\d+): (.*)", str(error), re.DOTALL)
-        line, text = (int(match[1]), match[2]) if match else (1, str(error))
-        raise FilesInvalid([FileFault(path, line, text)]) from None
+    except WorldFileError as error:
+        raise FilesInvalid([FileFault(path, line, text) for line, text in error.faults]) from None
 
 
 def _with_comments(world: World) -> World:

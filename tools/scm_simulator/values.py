@@ -9,9 +9,10 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 
 def words_for(kind: Any) -> str:
-    """Return what a value of type *kind* is called in an error: `a number`, `one of a, b`."""
+    """Return what a value of type *kind* is called in an error that says "must be": `a number`, `one of a, b`."""
     if get_origin(kind) is Literal:
-        return "one of " + ", ".join(str(one) or "nothing" for one in get_args(kind))
+        words = "one of " + ", ".join(str(one) for one in get_args(kind) if one)
+        return words if all(get_args(kind)) else f"left out, or {words}"
     if is_optional(kind):
         return f"{words_for(inner(kind))}, or nothing"
     if get_origin(kind) in (Mapping, dict) or kind in (Mapping, dict):

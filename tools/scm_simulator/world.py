@@ -143,7 +143,7 @@ class PastCertificate:
     term_days: int
     issued_days_ago: int = 0
     issued_on: date | None = None
-    status: Literal["", "Requested", "Applied", "Declined", "Rejected", "Invalid", "Revoked"] = ""
+    status: Literal["", "Requested", "Approved", "Applied", "Declined", "Rejected", "Invalid", "Revoked"] = ""
     key_type: str = "EC - P-256"
     comments: str = ""
     via: str = "REST API"
@@ -172,8 +172,9 @@ class World:
     behaviours: tuple[Behaviour, ...] = ()
 
     def __post_init__(self) -> None:
-        for place, complaint in self.complaints():
-            raise UnsoundWorldError(place, complaint)
+        complaints = tuple(self.complaints())
+        if complaints:
+            raise UnsoundWorldError(complaints)
 
     @staticmethod
     def example() -> World:
@@ -184,7 +185,7 @@ class World:
 
     @staticmethod
     def load(path: str | Path) -> World:
-        """Read a world from a YAML file; raise WorldError naming file, line and field when it is wrong."""
+        """Read a world from a YAML file; raise WorldError naming file, line and field of every fault."""
         from .world_file import read_world  # noqa: PLC0415  # YAML is only needed for files
 
         return read_world(Path(path))
@@ -219,12 +220,11 @@ class World:
 
 
 class UnsoundWorldError(WorldError):
-    """A world with a duplicate, or with a reference to something that it does not hold."""
+    """A world with duplicates, or with references to what it does not hold: every one, with its place."""
 
-    def __init__(self, place: Place, complaint: str) -> None:
-        self.place = place
-        self.complaint = complaint
-        super().__init__(f"{dotted(place)}: {complaint}")
+    def __init__(self, complaints: tuple[tuple[Place, str], ...]) -> None:
+        self.complaints = complaints
+        super().__init__("\n".join(f"{dotted(place)}: {complaint}" for place, complaint in complaints))
 
 
 def dotted(place: Place) -> str:
