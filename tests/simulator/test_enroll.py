@@ -21,7 +21,7 @@ from tests.simulator.material import (
     refusal,
 )
 
-from scm_simulator import Simulator
+from scm_simulator import Fault, Simulator
 from scm_simulator.names import permits
 
 
@@ -118,6 +118,14 @@ def test_each_fault_of_a_request_has_its_own_code_and_nothing_is_ordered(
 @pytest.mark.parametrize("body", [b'""', b"", b"[]", b"{", b"null"])
 def test_a_body_that_is_no_object_cannot_be_parsed(scm: httpx.Client, body: bytes):
     """The JSON string that old clients send is refused since 2024."""
+    assert refusal(scm.post("/ssl/v1/enroll", content=body)) == (400, -1002)
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"csr": ' + b"[" * 100_000])
+def test_a_body_nested_too_deeply_cannot_be_parsed_either(simulator: Simulator, scm: httpx.Client, body: bytes):
+    """Also while a fault that concerns one name has to look into it: a client would take silence for an outage."""
+    simulator.dials.faults.append(Fault("unavailable", "POST /api/ssl/v1/enroll", name=OTHER_NAME))
+
     assert refusal(scm.post("/ssl/v1/enroll", content=body)) == (400, -1002)
 
 

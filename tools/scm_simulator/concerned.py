@@ -27,7 +27,7 @@ def _names_in_body(request: Request) -> set[str]:
     try:
         body = json.loads(request.body)
         names = {read_csr(body.get("csr")).common_name}
-    except (ValueError, Refusal, AttributeError):
+    except (ValueError, RecursionError, Refusal, AttributeError):
         return set()
     others = body.get("subjAltNames")
     return names | set(others.split(",") if isinstance(others, str) else [])

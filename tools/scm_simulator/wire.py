@@ -57,7 +57,7 @@ class Request:
         """Return the JSON object of the body; refuse -1002 when it is anything else."""
         try:
             value = json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):  # the latter: nested a thousand deep
             raise refuse(-1002) from None
         if not isinstance(value, dict):
             raise refuse(-1002)
