@@ -1,12 +1,13 @@
 """Domains, their delegation and their validation (SCM reference §7, §8)."""
 
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
-from tests.simulator.material import NAME, ClientMaker, Clock, RequestMaker, refusal
+from tests.simulator.material import BASE_URL, NAME, ClientMaker, Clock, RequestMaker, refusal
 
-from scm_simulator import Simulator
+from scm_simulator import Account, Department, Domain, Organisation, Simulator, World
 
 STAR = f"*.{NAME}"
 
@@ -233,6 +234,65 @@ def test_the_validation_of_one_domain_is_told(connect: ClientMaker):
         400,
         -727,
     )
+
+
+@pytest.mark.parametrize(
+    ("entry", "dial", "status", "ends"),
+    [
+        (Domain("d.example.edu", dcv="EXPIRED"), "", "EXPIRED", -1),
+        (Domain("d.example.edu", dcv_expires_in_days=-30), "", "EXPIRED", -30),
+        (Domain("d.example.edu"), "EXPIRED", "EXPIRED", -1),
+        (Domain("d.example.edu", dcv_expires_in_days=-30), "VALIDATED", "VALIDATED", 180),
+    ],
+)
+def test_a_validation_and_its_dates_never_contradict_each_other(
+    clock: Clock, entry: Domain, dial: Any, status: str, ends: int
+):
+    """A client goes by the date or by the word; the two must lead to the same end, in every answer."""
+    world = World(
+        (Organisation(1, "O", departments=(Department(2, "D", domains=(entry,)),)),),
+        (Account("m", "x", mrao=True),),
+        (),
+    )
+    simulator = Simulator(world, clock=clock)
+    simulator.dials.dcv = dial
+    transport, login = httpx.WSGITransport(app=simulator), {"login": "m", "password": "x", "customerUri": "example"}
+    with httpx.Client(transport=transport, base_url=BASE_URL, headers=login) as above:
+        listed = above.get("/dcv/v1/validation").json()[0]
+        told = above.post("/dcv/v2/validation/status", json={"domain": "d.example.edu"}).json()
+        shown = above.get("/domain/v1/401").json()
+        soon = above.get("/dcv/v2/validation", params={"expiresIn": 30}).json()
+
+    end = (clock() + timedelta(days=ends)).date().isoformat()
+    assert listed["dcvStatus"] == told["status"] == shown["validationStatus"] == status
+    assert listed["expirationDate"] == told["expirationDate"] == shown["dcvExpiration"] == end
+    assert told["validationDate"] == shown["dcvValidation"] < end
+    assert bool(soon) == (status == "EXPIRED")
+
+
+def test_validations_of_an_organisation_and_of_a_department_are_those_of_both(connect: ClientMaker):
+    """Filters are ANDed (SCM reference §3.4): a department of another organisation has none here."""
+    above = connect("rao")
+
+    def listed(**query: int) -> int:
+        return len(above.get("/dcv/v1/validation", params=query).json())
+
+    assert listed(org=2000, department=2002) == 1
+    assert listed(org=9999, department=2002) == 0
+    assert listed(org=2000, department=9999) == 0
+
+
+def test_the_word_for_the_method_goes_with_the_dialect(simulator: Simulator, connect: ClientMaker):
+    """The vendor's example has EMAIL beside VALIDATED, the OpenAPI document CNAME_CSR_HASH beside Validated."""
+    above = connect("rao")
+
+    def methods() -> set[str]:
+        listed = {one["dcvMethod"] for one in above.get("/dcv/v1/validation").json()}
+        return listed | {above.get(f"/domain/v1/{id_of(above, NAME)}").json()["validationMethod"]}
+
+    assert methods() == {"EMAIL"}
+    simulator.dials.enum_dialect = "labels"
+    assert methods() == {"CNAME_CSR_HASH"}
 
 
 def test_validations_need_their_privilege(scm: httpx.Client):

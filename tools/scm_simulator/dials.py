@@ -136,7 +136,8 @@ class Dials:
     )
     enum_dialect: Literal["constants", "labels"] = _dial(
         "constants",
-        "VALIDATED or Validated, NOT_VALIDATED or Not validated. Exposes the client that compares enums as text.",
+        "VALIDATED or Validated, NOT_VALIDATED or Not validated; validation method EMAIL or CNAME_CSR_HASH. "
+        "Exposes the client that compares enums as text.",
     )
     status_text: str = _dial(
         "",

@@ -22,6 +22,8 @@ from .world import Account, Department, Domain, Profile, World
 _FIRST_SSL_ID = 10001
 _FIRST_DOMAIN_ID = 401
 _FIRST_ADMIN_ID = 1601
+_VALIDATED_BEFORE = timedelta(days=10)
+_VALIDATION = timedelta(days=190)
 _RENEW_ID_LETTERS = string.ascii_letters + string.digits
 _RENEW_ID_LENGTH = 20
 
@@ -169,13 +171,14 @@ class State:
                 return domain
         start = self.started
         on, days = entry.dcv_expires_on, entry.dcv_expires_in_days
+        ends = midnight(on) if on else start + timedelta(days=days)
         domain = DelegatedDomain(
             id=max(self.domains, default=_FIRST_DOMAIN_ID - 1) + 1,
             name=entry.name.lower(),
             state=entry.state,
             dcv=entry.dcv or "NOT_VALIDATED",
-            validated_at=start - timedelta(days=10),
-            expires_at=midnight(on) if on else start + timedelta(days=days),
+            validated_at=min(start - _VALIDATED_BEFORE, ends - _VALIDATION),
+            expires_at=ends,
             delegations=dict(delegations),
         )
         self.domains[domain.id] = domain
@@ -196,6 +199,16 @@ class State:
         if turned:
             return turned
         return "EXPIRED" if domain.dcv == "VALIDATED" and domain.expires_at <= self.now() else domain.dcv
+
+    def validation_period(self, domain: DelegatedDomain) -> tuple[datetime, datetime]:
+        """Return begin and end of a validation that is, or was: an end that goes with what domain_validation says."""
+        validation, now = self.domain_validation(domain), self.now()
+        if validation == "EXPIRED" and domain.expires_at > now:
+            ended = self.started - timedelta(days=1)
+            return ended - _VALIDATION, ended
+        if validation == "VALIDATED" and domain.expires_at <= now:
+            return now - _VALIDATED_BEFORE, now - _VALIDATED_BEFORE + _VALIDATION
+        return domain.validated_at, domain.expires_at
 
     def organisation_validation(self, department_id: int, names: Iterable[str] = ()) -> str:
         """Return the validation status of the organisation that a department belongs to."""

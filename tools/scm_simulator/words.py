@@ -1,4 +1,4 @@
-"""Enumerations in their two dialects: constants and labels (SCM reference §8.2)."""
+"""Enumerations in their two dialects: constants and labels (SCM reference §8.1, §8.2)."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ _LABELS = {
 def enum_shown(constant: str, dials: Dials) -> str:
     """Return *constant* or its label, as the dial enum_dialect says."""
     return _LABELS.get(constant, constant) if dials.enum_dialect == "labels" else constant
+
+
+def method_shown(dials: Dials) -> str:
+    """Return how domains were validated, a word that goes with the dialect: the vendor's example, or OpenAPI's enum."""
+    return "CNAME_CSR_HASH" if dials.enum_dialect == "labels" else "EMAIL"
 
 
 def same_enum(shown: str, wanted: str) -> bool:

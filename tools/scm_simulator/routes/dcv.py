@@ -12,7 +12,7 @@ from scm_simulator.refusals import refuse
 from scm_simulator.routing import Call, route
 from scm_simulator.state import DelegatedDomain
 from scm_simulator.wire import JSON_PLAIN, Response, json_answer
-from scm_simulator.words import enum_shown, same_enum
+from scm_simulator.words import enum_shown, method_shown, same_enum
 
 from .domains import domains_seen
 
@@ -30,17 +30,33 @@ def validations(call: Call) -> Response:
 
 def _wanted(call: Call, domain: DelegatedDomain) -> bool:
     query, state = call.request.query, call.state
-    place = call.request.number("department") or call.request.number("org")
-    within = call.request.number("expiresIn")
+    validation = state.domain_validation(domain)
     dcv, ordered = query.get("dcvStatus", ""), query.get("orderStatus", "")
-    below = {d.id for o in state.world.organisations if o.id == place for d in o.departments} | {place}
     return (
         query.get("domain", "").lower() in domain.name
-        and (not dcv or same_enum(state.domain_validation(domain), dcv))
+        and (not dcv or same_enum(validation, dcv))
         and (not ordered or same_enum(_NOT_INITIATED, ordered))
-        and (place is None or bool(below.intersection(domain.delegations)))
-        and (within is None or domain.expires_at <= state.now() + timedelta(days=within))
+        and _delegated_there(call, domain)
+        and _ends_soon(call, domain, validation)
     )
+
+
+def _delegated_there(call: Call, domain: DelegatedDomain) -> bool:
+    """Return whether one delegation lies in the `org`, and to the `department`, that are asked for (§3.4: ANDed)."""
+    org, department = call.request.number("org"), call.request.number("department")
+    below = {d.id for o in call.state.world.organisations if o.id == org for d in o.departments}
+    return any(
+        (org is None or place == org or place in below) and department in (None, place) for place in domain.delegations
+    )
+
+
+def _ends_soon(call: Call, domain: DelegatedDomain, validation: str) -> bool:
+    """Return whether the validation has an end, within `expiresIn` days."""
+    within = call.request.number("expiresIn")
+    if within is None:
+        return True
+    limit = call.state.now() + timedelta(days=within)
+    return validation != "NOT_VALIDATED" and call.state.validation_period(domain)[1] <= limit
 
 
 def _item(call: Call, domain: DelegatedDomain) -> dict[str, Any]:
@@ -51,7 +67,8 @@ def _item(call: Call, domain: DelegatedDomain) -> dict[str, Any]:
         "dcvOrderStatus": enum_shown(_NOT_INITIATED, dials),
     }
     if status != "NOT_VALIDATED":
-        item |= {"dcvMethod": "CNAME_CSR_HASH", "expirationDate": written(domain.expires_at, ISO)}
+        _, ends = call.state.validation_period(domain)
+        item |= {"dcvMethod": method_shown(dials), "expirationDate": written(ends, ISO)}
     return item
 
 
@@ -70,6 +87,7 @@ def _status(call: Call, domain: DelegatedDomain) -> dict[str, Any]:
     dials, validation = call.state.dials, call.state.domain_validation(domain)
     members = {"status": enum_shown(validation, dials), "orderStatus": enum_shown(_NOT_INITIATED, dials)}
     if validation != "NOT_VALIDATED":
-        members["validationDate"] = written(domain.validated_at, ISO)
-        members["expirationDate"] = written(domain.expires_at, ISO)
+        began, ends = call.state.validation_period(domain)
+        members["validationDate"] = written(began, ISO)
+        members["expirationDate"] = written(ends, ISO)
     return members

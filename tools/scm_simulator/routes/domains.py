@@ -13,7 +13,7 @@ from scm_simulator.refusals import must_be_there, not_found, refuse
 from scm_simulator.routing import Call, route
 from scm_simulator.state import DelegatedDomain
 from scm_simulator.wire import EMPTY_OK, NO_CONTENT, Response, json_answer
-from scm_simulator.words import enum_shown
+from scm_simulator.words import enum_shown, method_shown
 from scm_simulator.world import Domain
 
 _MANAGE = "allowManageDomains"
@@ -85,9 +85,10 @@ def _shown(call: Call, domain: DelegatedDomain) -> dict[str, Any]:
         "validationStatus": enum_shown(validation, call.state.dials),
     }
     if validation != "NOT_VALIDATED":
-        members["validationMethod"] = "CNAME_CSR_HASH"
-        members["dcvValidation"] = written(domain.validated_at, ISO)
-        members["dcvExpiration"] = written(domain.expires_at, ISO)
+        began, ends = call.state.validation_period(domain)
+        members["validationMethod"] = method_shown(call.state.dials)
+        members["dcvValidation"] = written(began, ISO)
+        members["dcvExpiration"] = written(ends, ISO)
     seen = call.state.visible(call.admin)
     members["delegations"] = [
         {"orgId": place, "certTypes": ["SSL"], "status": status}
