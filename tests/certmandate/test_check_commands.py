@@ -70,6 +70,23 @@ def test_a_step_that_is_not_done_is_wrong(sit: Sit):
     assert not found["good"]
 
 
+def test_what_is_wider_than_agreed_is_told_as_security(sit: Sit):
+    """A star that nobody agreed to, beside "all is in order": that is read as consent."""
+    desk = sit("idp:20")
+    desk.rewrite('delegated_names: ["*.univ.example"]', 'delegated_names: ["idp.univ.example"]')
+    desk.run("apply", desk.folder, "--yes")
+
+    result = desk.run("check", "univ")
+    found = desk.document("check", "univ")
+
+    assert "SECURITY" in result.stdout
+    assert "Renewals work; 1 thing is not as agreed (security)." in result.stdout
+    assert "in order, " not in result.stdout.splitlines()[-1]
+    assert [one["code"] for one in found["findings"] if one["security"]] == ["WiderThanWanted"]
+    assert [one["code"] for one in found["steps"] if one["security"]] == ["WiderThanWanted"]
+    assert "(sécurité)" in desk.run("findings", "univ", "--language", "fr").stdout
+
+
 def test_from_here_warns_and_asks_first(sit: Sit):
     """A refused attempt counts as a failed login, so nobody makes one by accident."""
     desk = sit("idp:20")

@@ -9,7 +9,8 @@ from rich.console import Console
 
 from certmandate.advice import ADVICE
 from certmandate.page import print_page, verdict
-from renewal.domain.errors import NeedsPerson, every_error
+from renewal.domain.errors import AddressRefused, DcvLapsed, NeedsPerson, OrderDeclined, every_error
+from renewal.domain.finding import finding_from
 
 
 def row(name: str, outcome: str, *, error: str = "", not_after: str = "", **more: Any) -> dict[str, Any]:
@@ -96,7 +97,7 @@ def test_an_incident_says_who_does_what_where() -> None:
         "What   An administrator declined the order.",
         "Said   SCM's own sentence [in brackets]",
         "Who    the RAO of Université d'Exemple, rao@univ.example",
-        "Where  SCM: Certificates > SSL Certificates, SSL ID 10023",
+        "Where  SCM: Certificates → SSL Certificates, SSL ID 10023",
         'Then   start an execution with {"certificates": ["univ/www"], "force": true, "reason": "…"}.',
         "Read   docs/runbook.md, OrderDeclined",
         "One thing needs somebody: 1 failed.",
@@ -153,6 +154,14 @@ def test_a_finding_that_an_incident_tells_is_not_told_again() -> None:
 
     assert "www.univ.example has lapsed" not in page
     assert "univ: later.univ.example has lapsed (DcvLapsed, for the RAO)." in page
+
+
+def test_the_page_of_a_run_and_the_raos_mail_name_the_same_screen() -> None:
+    """The operator reads one to a RAO who reads the other."""
+    for error in (DcvLapsed("…"), AddressRefused("…"), OrderDeclined("…")):
+        finding = finding_from(error)
+        assert finding.screen
+        assert f"Where  SCM: {finding.screen}" in printed(report(row("www", "failed", error=finding.code)))
 
 
 def test_advice_names_the_one_who_can_act() -> None:

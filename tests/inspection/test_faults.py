@@ -269,6 +269,64 @@ def test_where_scm_does_not_say_why_no_step_is_called_wrong(fault: str) -> None:
     assert all(one.text.startswith("perhaps: ") for one in doubtful)
 
 
+SCREENS = {
+    "the account is suspended": "Admins → Edit",
+    "the role RAO was given too": "Admins → Edit",
+    "the role is on another department": "Admins → Edit",
+    "the account may revoke": "Admins → Edit",
+    "the account may not order": "Admins → Edit",
+    "the validation is missing": "Domains → the domain → DCV",
+    "the validation has expired": "Domains → the domain → DCV",
+    "the validation expires soon": "Domains → the domain → DCV",
+    "one name more is delegated": "Settings → Organizations → Departments → Domains",
+    "the organisation was never validated": "Settings → Organizations → Validations",
+    "the access list has another address, and SCM says so": "Settings → Access Control → Organization ACL",
+    "SCM itself says that the password has expired": "Admins → Edit",
+}
+
+
+@pytest.mark.parametrize("fault", SCREENS)
+def test_a_finding_names_the_screen_on_which_it_is_mended(fault: str) -> None:
+    """An account that exists is not mended under "Add", and a domain is not validated where it is delegated."""
+    mandate = Mandate()
+    FAULTS[fault][0](mandate)
+
+    assert SCREENS[fault] in {one.screen for one in mandate.inspect().findings if one.severity != "info"}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_whatever_the_rao_has_to_do_has_a_screen(fault: str) -> None:
+    """They see SCM perhaps twice a year."""
+    mandate = Mandate()
+    FAULTS[fault][0](mandate)
+
+    assert [one.code for one in mandate.inspect().findings if one.actor == "rao" and not one.screen] == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "is_security"),
+    [
+        ("a star stands where the exact name was agreed", True),
+        ("one name more is delegated", True),
+        ("it is delegated for S/MIME too", True),
+        ("the role RAO was given too", True),
+        ("the account may revoke", True),
+        ("the account may use the portal", True),
+        ("no department was made", True),
+        ("a name is missing", False),
+        ("the password expires soon", False),
+    ],
+)
+def test_more_than_was_agreed_is_a_security_finding(fault: str, *, is_security: bool) -> None:
+    """It hurts nobody until the password is in other hands; told as any warning, nobody looks."""
+    mandate = Mandate()
+    FAULTS[fault][0](mandate)
+    inspection = mandate.inspect()
+
+    assert any(one.is_security for one in inspection.findings) is is_security
+    assert any(one.is_security for one in inspection.remarks) is is_security
+
+
 def test_an_expired_password_is_the_raos_to_replace() -> None:
     """An account that may use the API only cannot change it any more."""
     mandate = Mandate()

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from renewal.domain.screens import screen_of
+
 Who = Literal["operator", "RAO", "nobody yet"]
 
 AGAIN = "the next run tries again by itself"
@@ -18,21 +20,15 @@ ASK = 'start an execution with {{"certificates": [{certificates}], "force": true
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """`what` happened, in words; `who` must act; what they `do`; `where` in SCM (or AWS) they do it."""
+    """`what` happened, in words; `who` must act; what they `do`; `elsewhere` than in SCM they do it."""
 
     what: str
     who: Who
     do: str
-    where: str = ""
+    elsewhere: str = ""
     then: str = AGAIN
     """How renewal goes on once it is done; `{certificates}` stands for the JSON names of those concerned."""
 
-
-_CERTIFICATES = "SCM: Certificates > SSL Certificates"
-_DOMAINS = "SCM: Domains > the domain"
-_DEPARTMENT = "SCM: Organizations > the department"
-_ADMINS = "SCM: Settings > Admins > the account"
-_PROFILES = "SCM: Enrollment > Certificate Profiles"
 
 ADVICE = {
     "CredentialMissing": Advice(
@@ -46,32 +42,27 @@ ADVICE = {
         "operator",
         "Look at the account. Locked: have it unlocked. Expired or wrong: set a new password and store it. "
         "Do not try the old one again: every attempt counts towards the lock",
-        _ADMINS,
     ),
     "CredentialExpired": Advice(
         "The account's password has expired",
         "RAO",
         "Set a temporary password and tell the operator by telephone, who changes and stores it",
-        _ADMINS,
     ),
     "PasswordPolicyRefused": Advice(
         "SCM's password policy took none of the new passwords; the old one stays good until it expires",
         "operator",
         "Set a password that fits in SCM's portal and store it",
-        _ADMINS,
     ),
     "AddressRefused": Advice(
         "SCM does not accept the address that we come from",
         "RAO",
         "Compare our address with the account's access list and correct the list. "
         "If it is refused everywhere, our Elastic IP is lost: that is for the operator",
-        "SCM: Settings > Access Control > Organization ACL",
     ),
     "PermissionMissing": Advice(
         "The account or its department may not do this",
         "RAO",
         "Tick 'Enable Web / REST API' for SSL in the department, and see that the account is DRAO SSL of it",
-        f"{_DEPARTMENT} > Certificate Settings > SSL",
     ),
     "MandateEnded": Advice(
         "The mandate to renew for this organisation is over; nothing is ordered any more",
@@ -83,39 +74,33 @@ ADVICE = {
         "A name of the certificate is not delegated to the department in SCM",
         "RAO",
         "Delegate exactly that name to the department, for SSL, and see that the delegation is approved",
-        f"{_DOMAINS} > Delegate",
     ),
     "DcvLapsed": Advice(
         "The domain's control validation (DCV) has lapsed, so no CA may issue for it",
         "RAO",
         "Validate the domain anew",
-        f"{_DOMAINS} > DCV",
     ),
     "OrganisationNotValidated": Advice(
         "The organisation's own validation (OV) has lapsed",
         "RAO",
         "Start its validation anew and answer Sectigo's call; that takes days, so today",
-        "SCM: Organizations > the organisation > Validations",
     ),
     "ProfileRefused": Advice(
         "The department may not use the certificate profile that the delegation file names",
         "operator",
         "Choose a profile_id that the department has, or ask the RAO to assign this one to it",
-        _PROFILES,
         then=APPLY,
     ),
     "TermRefused": Advice(
         "The certificate profile does not offer a lifetime as short as the delegation file asks for",
         "operator",
         "Change or remove term_days in the delegation file",
-        _PROFILES,
         then=APPLY,
     ),
     "KeyRefused": Advice(
         "The certificate profile does not take this type of key",
         "operator",
         "Change key in the delegation file to a type that the profile offers",
-        _PROFILES,
         then=APPLY,
     ),
     "RequestRefused": Advice(
@@ -127,46 +112,39 @@ ADVICE = {
         "SCM said no with a code that has no better name",
         "operator",
         "Read SCM's sentence above and look at the order in SCM; ask Sectigo's support with the code",
-        _CERTIFICATES,
     ),
     "OrderDeclined": Advice(
         "An administrator declined the order",
         "RAO",
         "Find out who declined it and why. It goes on when the operator asks for it",
-        _CERTIFICATES,
         then=ASK,
     ),
     "OrderRejected": Advice(
         "The CA rejected the order",
         "operator",
         "Look at the order for the CA's reason: a CAA record, a blocked name, a policy. Mend it",
-        _CERTIFICATES,
         then=ASK,
     ),
     "OrderRevoked": Advice(
         "The new certificate was revoked before it was stored; the old one is still in use",
         "operator",
         "Find out who revoked it and why",
-        _CERTIFICATES,
         then=ASK,
     ),
     "OrderUnknown": Advice(
         "SCM does not know the open order any more",
         "operator",
         "Look in SCM for an order of that name. If there is none, ask Sectigo's support before ordering again",
-        _CERTIFICATES,
     ),
     "CertificateMismatch": Advice(
         "SCM issued something else than was asked for; nothing was stored",
         "operator",
         "Compare the order in SCM with the delegation file. The order stays open until its certificate is revoked",
-        _CERTIFICATES,
     ),
     "ChainBroken": Advice(
         "The issuers that came with the certificate do not certify it; nothing was stored",
         "operator",
         "Nothing is lost: the order stays open and is collected again. If it persists, ask Sectigo's support",
-        _CERTIFICATES,
     ),
     "KeyLost": Advice(
         "The order's private key cannot be opened, so its certificate is of no use",
@@ -223,13 +201,11 @@ ADVICE = {
         "SCM's answer to an order was lost, and it is not known whether the order exists",
         "operator",
         "Nothing yet: the next run looks for the order by its token before anything is ordered",
-        _CERTIFICATES,
     ),
     "OrderUnconfirmed": Advice(
         "SCM's answer to an order was lost, and SCM does not list the order yet",
         "operator",
         "Nothing yet: the next run looks for the order by its token before anything is ordered",
-        _CERTIFICATES,
     ),
     "OrderInOtherHands": Advice(
         "Another run works on this order",
@@ -289,6 +265,12 @@ UNFORESEEN = Advice(
     "Read the function's log of this run. Nothing was ordered twice, whatever it was",
     "AWS: CloudWatch Logs",
 )
+
+
+def where(error: str) -> str:
+    """Return where an error is mended: the screen in SCM, or elsewhere; empty when it is mended in our own files."""
+    screen = screen_of(error)
+    return f"SCM: {screen}" if screen else advice_for(error).elsewhere
 
 
 def advice_for(error: str) -> Advice:

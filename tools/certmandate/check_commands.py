@@ -39,6 +39,7 @@ _WORDS = {
     "perhaps": ("perhaps", "yellow"),
     "by-eye": ("by eye", "cyan"),
 }
+_SECURITY = ("SECURITY", "bold magenta")
 
 
 def check_command(
@@ -190,7 +191,7 @@ def _page(record: DelegationRecord, inspection: Inspection, ended: Ended) -> lis
 def _rows(remarks: Iterable[Remark]) -> Iterator[sheet.Row]:
     """The procedure in its order, so that it can be held beside the guide; what is wrong stands out by its colour."""
     for remark in remarks:
-        word, style = _WORDS[remark.verdict.value]
+        word, style = _SECURITY if remark.is_security else _WORDS[remark.verdict.value]
         until = f" (by {remark.due}, {remark.actor})" if remark.due else ""
         screen = "" if remark.verdict.value == "done" else remark.screen
         yield (
@@ -215,7 +216,7 @@ def _forecast(ended: Ended) -> Iterator[str]:
 
 def _verdict(record: DelegationRecord, ended: Ended) -> Text:
     found = open_findings(record)
-    errors, warnings = (sum(one.severity == kind for one in found) for kind in ("error", "warning"))
+    errors = sum(one.severity == "error" for one in found)
     if doubtful := _doubtful(record):
         return Text(
             f"One of steps {doubtful} is wrong, SCM does not say which; renewals have stopped.", style="bold red"
@@ -225,7 +226,12 @@ def _verdict(record: DelegationRecord, ended: Ended) -> Text:
             f"{sheet.counted(errors, 'thing is', 'things are')} wrong; renewals will stop or have stopped.",
             style="bold red",
         )
-    rest = f", {sheet.counted(warnings, 'warning')}" if warnings else ""
+    security = sum(one.is_security for one in found)
+    others = sum(one.severity == "warning" for one in found if not one.is_security)
+    rest = f", {sheet.counted(others, 'warning')}" if others else ""
+    if security:
+        text = f"Renewals work; {sheet.counted(security, 'thing is', 'things are')} not as agreed (security){rest}."
+        return Text(text, style="bold magenta")
     return Text(f"All that SCM shows is in order{rest}; look at the rest by eye.", style="bold green")
 
 
@@ -253,6 +259,7 @@ def _document(record: DelegationRecord, inspection: Inspection, ended: Ended) ->
                 "actor": one.actor,
                 "due": one.due,
                 "screen": one.screen,
+                "security": one.is_security,
             }
             for one in inspection.remarks
         ],

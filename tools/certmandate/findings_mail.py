@@ -74,13 +74,14 @@ def _subject(organisation: str, findings: tuple[Finding, ...], language: Languag
 def _item(number: int, finding: Finding, record: DelegationRecord, language: Language) -> Iterator[str]:
     words = language.at("findings")
     told = words.get(finding.code, words["unknown"])
-    yield f"{number}. {told['what']}"
+    security = f" ({language.text('mail.security')})" if finding.is_security else ""
+    yield f"{number}. {told['what']}{security}"
     for key, value in (
         ("certificate", finding.certificate),
         ("names", ", ".join(names_in(finding))),
         ("detail", _detail(finding, words)),
         ("do", plain(told["do"], told_values(record, language))),
-        ("where", finding.screen),
+        ("where", finding.screen if finding.actor == "rao" else ""),
         ("when", language.day(finding.due) if finding.due else language.text("mail.now")),
         ("who", language.text(f"mail.{finding.actor}") if finding.actor != "rao" else ""),
     ):

@@ -12,6 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from certmandate.advice import where
 from certmandate.incident import NEEDS_SOMEBODY, Incident, days_left, incidents_of
 
 Row = Mapping[str, Any]
@@ -121,9 +122,9 @@ def _facts(incident: Incident, today: date) -> Iterator[tuple[str, str]]:
     rao = f"the RAO of {incident.organisation}" + (f", {incident.rao_email}" if incident.rao_email else "")
     yield "Who", rao if advice.who == "RAO" else "you, the operator"
     yield "Do", f"{advice.do}."
-    if advice.where:
-        order = f", SSL ID {incident.ssl_id}" if incident.ssl_id and "SSL Certificates" in advice.where else ""
-        yield "Where", advice.where + order
+    if place := where(incident.error):
+        order = f", SSL ID {incident.ssl_id}" if incident.ssl_id and "SSL Certificates" in place else ""
+        yield "Where", place + order
     yield "Then", f"{incident.then()}."
     if incident.title not in incident.paths:
         yield "Stops", ", ".join(incident.paths) or "nothing that is due today"
@@ -156,7 +157,8 @@ def _findings(report: Row, incidents: list[Incident]) -> Iterator[str]:
             if not any(incident.tells(name, finding) for incident in incidents):
                 subject = "/".join(part for part in (name, finding["certificate"]) if part)
                 who = "the RAO" if finding["actor"] == "rao" else "the operator"
-                yield f"{subject}: {finding['text']} ({finding['code']}, for {who})."
+                kind = f"security, {finding['code']}" if finding.get("security") else finding["code"]
+                yield f"{subject}: {finding['text']} ({kind}, for {who})."
 
 
 def _listed(title: str, lines: Iterator[str]) -> list[RenderableType]:

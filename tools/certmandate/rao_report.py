@@ -148,6 +148,7 @@ def finding_document(finding: Finding) -> dict[str, Any]:
         "certificate": finding.certificate or None,
         "due": finding.due.isoformat() if finding.due else None,
         "screen": finding.screen or None,
+        "security": finding.is_security,
         "text": finding.text,
     }
 

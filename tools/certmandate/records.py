@@ -97,6 +97,7 @@ def finding_document(finding: Finding, delegation: str) -> Document:
         "text": finding.text,
         "due": finding.due,
         "screen": finding.screen,
+        "security": finding.is_security,
     }
 
 

@@ -127,4 +127,5 @@ def finding_line(delegation: str, finding: Finding) -> str:
     who = "the RAO" if finding.actor == "rao" else "the operator"
     until = f" by {finding.due}" if finding.due else ""
     screen = f"; SCM: {finding.screen}" if finding.screen else ""
-    return f"{subject}: {finding.text} ({finding.code}; for {who}{until}{screen})"
+    kind = f"security, {finding.code}" if finding.is_security else finding.code
+    return f"{subject}: {finding.text} ({kind}; for {who}{until}{screen})"

@@ -102,7 +102,6 @@ def _remark_map(remark: Remark) -> dict[str, Any]:
             "text": remark.text,
             "actor": remark.actor,
             "due": _iso(remark.due),
-            "elsewhere": remark.elsewhere or None,
         }
     )
 
@@ -115,7 +114,6 @@ def _remark_from(stored: Item) -> Remark:
         text=stored["text"],
         actor=stored["actor"],
         due=_day(stored.get("due")),
-        elsewhere=stored.get("elsewhere", ""),
     )
 
 

@@ -8,6 +8,12 @@ from datetime import date
 from typing import Literal
 
 from renewal.domain.errors import Actor, NeedsPerson
+from renewal.domain.screens import screen_of
+
+SECURITY = frozenset(
+    {"NameExtra", "NoDepartment", "NotApiOnly", "PrivilegeExtra", "RoleExtra", "TypesExtra", "WiderThanWanted"}
+)
+"""Codes that say that we, or whoever gets the password, could do more than was agreed."""
 
 Severity = Literal["info", "warning", "error"]
 
@@ -25,12 +31,18 @@ class Finding:
     due: date | None = None
     """By when somebody must have acted; None = now."""
     screen: str = ""
-    """Where in SCM, e.g. `Domains`, in SCM's own words."""
+    """Where in SCM, in SCM's own words (`renewal.domain.screens`)."""
+
+    @property
+    def is_security(self) -> bool:
+        """Whether it says that we could do more than was agreed."""
+        return self.code in SECURITY
 
 
 def finding_from(error: NeedsPerson, certificate: str = "") -> Finding:
     """Return the finding that an error amounts to."""
-    return Finding(type(error).__name__, "error", error.actor, str(error), certificate)
+    code = type(error).__name__
+    return Finding(code, "error", error.actor, str(error), certificate, screen=screen_of(code))
 
 
 MOST = 100  # so many are stored: a mistake that strikes a thousand certificates is one mistake

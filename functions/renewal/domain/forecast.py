@@ -12,7 +12,7 @@ from renewal.domain.finding import Finding, Severity
 from renewal.domain.observation import DelegatedName, Observation
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.procedure_domains import dcv_soon
-from renewal.domain.remark import SCREENS, VALIDATION_SCREEN, Step
+from renewal.domain.screens import screen_of
 
 SOON = timedelta(days=30)
 """What must be done by then is a warning; what must be done later is only told."""
@@ -69,7 +69,7 @@ def _brought_forward_to(certificate: ManagedCertificate, dcv_lapses: date | None
 
 def _domain_validations(renewals: Renewals, seen: Observation, now: datetime) -> Iterator[Finding]:
     """Lapses that are near are told by the procedure already; these are the ones beyond."""
-    today, screen = now.date(), SCREENS[Step.DOMAINS]
+    today, screen = now.date(), screen_of("DcvLapsing")
     struck: dict[DelegatedName, Renewals] = {}
     for certificate, day in renewals:
         for entry in {seen.entry_for(name) for name in certificate.spec.names}:
@@ -94,7 +94,8 @@ def _organisation_validation(renewals: Renewals, seen: Observation, now: datetim
     before = f", before {_renewal(struck)}" if struck else ""
     text = f"the organisation's validation ends on {until}{before}; have it validated again"
     severity = _severity(due, now)
-    yield Finding("OrganisationValidationLapsing", severity, "rao", text, _only(struck), due, VALIDATION_SCREEN)
+    code = "OrganisationValidationLapsing"
+    yield Finding(code, severity, "rao", text, _only(struck), due, screen_of(code))
 
 
 def _terms(renewals: Renewals, seen: Observation, now: datetime) -> Iterator[Finding]:
@@ -108,7 +109,8 @@ def _terms(renewals: Renewals, seen: Observation, now: datetime) -> Iterator[Fin
     if struck:
         first = min(day for _, day in struck)
         text = f"its profile offers no term as short as {_phase(first).term_days} days, at {_renewal(struck)}"
-        yield Finding("TermTooLong", "warning", "rao", text, _only(struck), _by(first, now))
+        due = _by(first, now)
+        yield Finding("TermTooLong", "warning", "rao", text, _only(struck), due, screen_of("TermTooLong"))
 
 
 def _mandate(delegation: Delegation, renewals: Renewals, now: datetime) -> Iterator[Finding]:

@@ -16,18 +16,8 @@ from renewal.domain.errors import (
 from renewal.domain.finding import Finding
 from renewal.domain.observation import Account, Department, Look, Observation, is_for_ssl
 from renewal.domain.procedure_domains import domain_remarks
-from renewal.domain.remark import (
-    SCREENS,
-    VALIDATION_SCREEN,
-    Remark,
-    Step,
-    Verdict,
-    by_eye,
-    done,
-    perhaps,
-    warning,
-    wrong,
-)
+from renewal.domain.remark import Remark, Step, by_eye, done, perhaps, warning, wrong
+from renewal.domain.screens import screen_of
 
 ROLE = "DRAO_SSL"
 NEEDED_PRIVILEGES = frozenset({"sslRequest"})
@@ -87,10 +77,9 @@ def refused_login(error: NeedsPerson) -> tuple[Finding, ...]:
         "one of steps 5 to 8 is wrong, SCM does not say which: see whether the account is locked or suspended, whether "
         "its password has expired or is temporary yet, and whether the access list has our address"
     )
-    return (Finding("LoginRefused", "error", "rao", text, screen=_LOGIN_SCREENS),)
+    return (Finding("LoginRefused", "error", "rao", text, screen=screen_of("LoginRefused")),)
 
 
-_LOGIN_SCREENS = f"{SCREENS[Step.API_ONLY]}, {SCREENS[Step.ACCESS_LIST]}"
 _REFUSED = (
     perhaps(Step.ADMIN, "LoginRefused", "the login is mistyped, or the account is locked or suspended"),
     perhaps(
@@ -172,8 +161,7 @@ def _organisation(seen: Observation) -> list[Remark]:
     if not ours or any(one.status == "VALIDATED" for one in ours):
         return []
     text = f"the organisation's OV validation is {ours[0].status.lower()}: nothing can be issued"
-    code = "OrganisationNotValidated"
-    return [Remark(Step.DEPARTMENT, Verdict.WRONG, code, text, elsewhere=VALIDATION_SCREEN)]
+    return [wrong(Step.DEPARTMENT, "OrganisationNotValidated", text)]
 
 
 # ---- Step 4: the domains ---------------------------------------------------------------------------------------

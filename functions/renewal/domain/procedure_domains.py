@@ -13,8 +13,6 @@ from renewal.domain.observation import DelegatedName, dcv_of, entry_for
 from renewal.domain.remark import Remark, Step, Verdict, done, warning
 
 MOST_NAMES = 8  # in one sentence
-SECURITY = frozenset({"WiderThanWanted", "NameExtra", "TypesExtra"})
-"""Codes that say that we could order what we should not be able to."""
 
 
 def domain_remarks(

@@ -12,7 +12,8 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from renewal.domain.errors import Actor
-from renewal.domain.finding import Finding, Severity
+from renewal.domain.finding import SECURITY, Finding, Severity
+from renewal.domain.screens import ACCESS_LIST, ACCOUNT, DEPARTMENTS, screen_of
 
 
 class Step(StrEnum):
@@ -30,17 +31,17 @@ class Step(StrEnum):
 
 SCREENS = MappingProxyType(
     {
-        Step.DEPARTMENT: "Settings → Organizations → Departments → Add",
-        Step.WEB_API: "Settings → Organizations → Departments → Edit → SSL Certificate",
-        Step.ORG_ID: "Settings → Organizations → Departments → Edit → General",
-        Step.DOMAINS: "Settings → Organizations → Departments → Domains",
+        Step.DEPARTMENT: f"{DEPARTMENTS} → Add",
+        Step.WEB_API: f"{DEPARTMENTS} → Edit → SSL Certificate",
+        Step.ORG_ID: f"{DEPARTMENTS} → Edit → General",
+        Step.DOMAINS: f"{DEPARTMENTS} → Domains",
         Step.ADMIN: "Admins → Add",
         Step.FIRST_LOGIN: "the SCM portal, logged in as the new account",
-        Step.API_ONLY: "Admins → Edit",
-        Step.ACCESS_LIST: "Settings → Access Control → Organization ACL",
+        Step.API_ONLY: ACCOUNT,
+        Step.ACCESS_LIST: ACCESS_LIST,
     }
 )
-VALIDATION_SCREEN = "Settings → Organizations → Validations"
+"""Where each step is done. What is wrong with it afterwards is often mended elsewhere (`renewal.domain.screens`)."""
 
 
 class Verdict(StrEnum):
@@ -74,13 +75,16 @@ class Remark:
     actor: Actor = "rao"
     due: date | None = None
     """By when somebody must have acted; None = now."""
-    elsewhere: str = ""
-    """Where in SCM, when it is not the step's own screen."""
+
+    @property
+    def is_security(self) -> bool:
+        """Whether it says that we could do more than was agreed."""
+        return self.code in SECURITY
 
     @property
     def screen(self) -> str:
         """Where in SCM, in SCM's own words."""
-        return self.elsewhere or SCREENS[self.step]
+        return screen_of(self.code) or SCREENS[self.step]
 
     def findings(self) -> tuple[Finding, ...]:
         """Return what the remark is as a finding: none when it is `done`, `perhaps` or `by-eye`."""

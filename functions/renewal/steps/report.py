@@ -282,6 +282,7 @@ def _finding(finding: Any) -> Row:
         "text": finding.text,
         "due": finding.due.isoformat() if finding.due else "",
         "screen": finding.screen,
+        "security": finding.is_security,
     }
 
 

@@ -9,7 +9,7 @@ from renewal.adapters.order_book import DynamoDbOrderBook
 from renewal.domain.delegation import Profile
 from renewal.domain.finding import Finding
 from renewal.domain.observation import DelegatedName
-from renewal.domain.remark import VALIDATION_SCREEN, Remark, Step, Verdict, by_eye
+from renewal.domain.remark import Remark, Step, Verdict, by_eye
 from renewal.ports import Inspection
 
 from .conftest import TABLE
@@ -23,7 +23,7 @@ FULL = Inspection(
     password_expires=date(2027, 1, 31),
     revoked=(77,),
     remarks=(
-        Remark(Step.DEPARTMENT, Verdict.WRONG, "X", "…", "operator", date(2027, 1, 2), VALIDATION_SCREEN),
+        Remark(Step.DEPARTMENT, Verdict.WRONG, "X", "…", "operator", date(2027, 1, 2)),
         by_eye(Step.ACCESS_LIST, "look"),
     ),
     delegated=(

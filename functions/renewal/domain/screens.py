@@ -1,0 +1,66 @@
+"""Where in SCM each thing is mended, in SCM's words: one table for `check`, the RAO's mail and the page of a run."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+DEPARTMENTS = "Settings → Organizations → Departments"
+ACCOUNT = "Admins → Edit"
+ACCESS_LIST = "Settings → Access Control → Organization ACL"
+VALIDATIONS = "Settings → Organizations → Validations"
+_SSL = f"{DEPARTMENTS} → Edit → SSL Certificate"
+_ORG_ID = f"{DEPARTMENTS} → Edit → General"
+_NAMES = f"{DEPARTMENTS} → Domains"
+_DCV = "Domains → the domain → DCV"
+_ORDERS = "Certificates → SSL Certificates"
+_PROFILES = "Enrollment → Certificate Profiles"
+
+_CODES = {
+    f"{DEPARTMENTS} → Add": ("NoDepartment",),
+    _ORG_ID: ("DepartmentNotFound", "OrganisationNotDepartment"),
+    _SSL: ("PermissionMissing", "SslOff", "WebApiOff"),
+    VALIDATIONS: ("OrganisationNotValidated", "OrganisationValidationLapsing"),
+    _NAMES: (
+        "BaseNotDelegated",
+        "DelegationNotActive",
+        "NameExtra",
+        "NameNotDelegated",
+        "NotForSsl",
+        "ParentOnly",
+        "StarNotDelegated",
+        "TypesExtra",
+        "WiderThanWanted",
+    ),
+    _DCV: ("DcvLapsed", "DcvLapsing", "DcvMissing"),
+    ACCOUNT: (
+        "AccountSuspended",
+        "ApprovalByHand",
+        "CredentialExpired",
+        "CredentialRefused",
+        "NotApiOnly",
+        "PasswordPolicyRefused",
+        "PrivilegeExtra",
+        "PrivilegeMissing",
+        "RoleExtra",
+        "RoleMissing",
+    ),
+    f"{ACCOUNT}, {ACCESS_LIST}": ("LoginRefused",),
+    ACCESS_LIST: ("AddressRefused",),
+    _PROFILES: ("KeyRefused", "ProfileRefused", "TermRefused", "TermTooLong"),
+    _ORDERS: (
+        "AnswerLost",
+        "CertificateMismatch",
+        "OrderDeclined",
+        "OrderRejected",
+        "OrderRevoked",
+        "OrderUnconfirmed",
+        "OrderUnknown",
+        "ScmRefused",
+    ),
+}
+_SCREENS = MappingProxyType({code: screen for screen, codes in _CODES.items() for code in codes})
+
+
+def screen_of(code: str) -> str:
+    """Return the screen on which what an error or a check calls *code* is mended; empty when it is not in SCM."""
+    return _SCREENS.get(code, "")
