@@ -20,6 +20,32 @@ def test_a_delegation_in_order_is_told_step_by_step(sit: Sit):
     assert desk.run("check", "univ").exit_code == 0
 
 
+def test_every_name_is_told_with_its_entry_and_its_validation(sit: Sit):
+    """By which entry, and until when: what is delegated wrong is seen here before an order is refused."""
+    desk = sit("idp:20", *(f"host-{number}" for number in range(9)))
+
+    found, text = desk.document("check", "univ"), desk.run("check", "univ").stdout
+
+    names = {one["name"]: one for one in found["names"]}
+    assert len(names) == 10
+    assert {one["entry"] for one in names.values()} == {"*.univ.example"}
+    assert {one["dcv_status"] for one in names.values()} == {"VALIDATED"}
+    assert all(one["dcv_expires"] for one in names.values())
+    assert found["organisation_validated_until"]
+    assert names["host-8.univ.example"]["dcv_expires"] in text
+    assert text.count("host-8.univ.example") >= 1
+    assert f"organisation validation (OV): valid until {found['organisation_validated_until']}" in text
+
+
+def test_what_was_seen_of_the_account_stands_beside_its_verdict(sit: Sit):
+    """The words alone convince nobody who has to answer for it."""
+    said = {one["step"]: one["text"] for one in sit("idp:20").document("check", "univ")["steps"]}
+
+    assert said[3] == "OrgID 7 is the department's"
+    assert "DRAO_SSL on 7, and nothing else; privileges: " in said[5]
+    assert said[7] == "the account is of type API"
+
+
 def test_a_wrong_password_is_tried_once_and_named(sit: Sit):
     """SCM counts failed logins: a check that tries twice locks the account that it is to save."""
     desk = sit("idp:20")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +11,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from certmandate import sheet
+from certmandate.coverage import COLUMNS, Coverage, coverage, organisation_line
 from certmandate.credential_commands import DelegationArgument
 from certmandate.deployment import Deployment, JsonOption, ProfileOption, Refused, RegionOption, StackOption, deployed
 from certmandate.estate_commands import YesOption, confirm
@@ -70,14 +71,15 @@ def check_command(
         )
         ended = execution.follow(console)
         record = deployment.book.delegation(delegation)
+        covered = coverage(record, deployment.book.certificates(delegation))
     inspection = record.inspection
     if inspection is None or inspection.run_id != ended.run_id:
         complain(_not_looked_at(ended))
         raise typer.Exit(NEEDS_PERSON)
     if as_json:
-        sheet.print_json(_document(record, inspection, ended))
+        sheet.print_json(_document(record, inspection, covered, ended))
     else:
-        sheet.show(printer(), *_page(record, inspection, ended))
+        sheet.show(printer(), *_page(record, inspection, covered, ended))
     raise typer.Exit(0 if _is_good(record, ended) else NEEDS_PERSON)
 
 
@@ -176,11 +178,16 @@ def _log_in(deployment: Deployment, delegation: str) -> None:
 # ---- Telling ---------------------------------------------------------------------------------------------------------
 
 
-def _page(record: DelegationRecord, inspection: Inspection, ended: Ended) -> list[RenderableType]:
+def _page(
+    record: DelegationRecord, inspection: Inspection, covered: Sequence[Coverage], ended: Ended
+) -> list[RenderableType]:
     delegation = record.delegation
     title = f"\n{delegation.organisation}: department {delegation.department_id}, {sheet.minute(inspection.at)}"
     parts: list[RenderableType] = [Text(title, style="bold")]
     parts.append(sheet.table(["step", "verdict", "what was seen", "where in SCM"], _rows(inspection.remarks)))
+    if covered:
+        parts += [sheet.heading("Names"), sheet.table(COLUMNS, (one.row() for one in covered))]
+        parts.append(Text(f"  {organisation_line(inspection.organisation_validated_until)}"))
     parts += sheet.bullets("Certificate profiles of the department", _profiles(inspection))
     parts += sheet.bullets("Next renewals", _forecast(ended))
     told = [finding_line(delegation.name, one) for one in open_findings(record) if not one.text.startswith("step ")]
@@ -241,7 +248,9 @@ def _doubtful(record: DelegationRecord) -> str:
     return ", ".join(dict.fromkeys(one.step.value for one in remarks if one.verdict.value == "perhaps"))
 
 
-def _document(record: DelegationRecord, inspection: Inspection, ended: Ended) -> dict[str, Any]:
+def _document(
+    record: DelegationRecord, inspection: Inspection, covered: Sequence[Coverage], ended: Ended
+) -> dict[str, Any]:
     from certmandate.records import finding_document
 
     return {
@@ -272,6 +281,8 @@ def _document(record: DelegationRecord, inspection: Inspection, ended: Ended) ->
             }
             for one in inspection.profiles
         ],
+        "names": [one.document() for one in covered],
+        "organisation_validated_until": inspection.organisation_validated_until,
         "password_expires": inspection.password_expires,
         "findings": [finding_document(one, record.delegation.name) for one in open_findings(record)],
         "report": ended.report,

@@ -53,8 +53,21 @@ def review(
         _access_list(delegation),
     ]
     judged = {remark.step for remark in remarks}
-    remarks += [done(step, "in order") for step in Step if step not in judged]
+    remarks += [done(step, _seen_at(step, delegation, seen)) for step in Step if step not in judged]
     return tuple(sorted(remarks, key=lambda remark: remark.step))
+
+
+def _seen_at(step: Step, delegation: Delegation, seen: Observation) -> str:
+    """What was seen of a step with which nothing is wrong."""
+    account = seen.account
+    if step is Step.ORG_ID:
+        return f"OrgID {delegation.department_id} is the department's"
+    if account and step is Step.ADMIN:
+        may = ", ".join(sorted(account.privileges))
+        return f"account {account.login}: {_listed(account.roles)}, and nothing else; privileges: {may}"
+    if account and step is Step.API_ONLY:
+        return f"the account is of type {account.kind}"
+    return "in order"
 
 
 def unreachable(error: NeedsPerson) -> tuple[Remark, ...]:
