@@ -171,11 +171,13 @@ def _after(deployment: Deployment, loaded: Loaded, stored: Stored, now: datetime
     found = []
     for specification, _ in loaded:
         record = stored.delegations.get(specification.delegation.name)
-        revoked = record.inspection.revoked if record and record.inspection else ()
+        inspection, ends = record.inspection if record else None, specification.delegation.mandate_ends
         for spec in specification.certificates:
             before = stored.certificates.get(spec.path)
             certificate = replace(before, spec=spec) if before else ManagedCertificate(spec)
-            found.append(standing(certificate, now, revoked=revoked, replacements=replacements))
+            found.append(
+                standing(certificate, now, inspection=inspection, mandate_ends=ends, replacements=replacements)
+            )
     return sorted(found, key=lambda one: one.urgency)
 
 

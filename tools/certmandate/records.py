@@ -23,7 +23,7 @@ def certificate_document(one: Standing) -> Document:
         "needs_person": one.needs_person,
         "days_left": one.days_left,
         "not_after": served.not_after if served else None,
-        "renew_at": one.decision.renew_at,
+        "renew_at": None if one.mandate_ends else one.renew_at,
         "causes": list(one.decision.causes),
         "held_until": certificate.hold_until,
         "failures": certificate.failures,

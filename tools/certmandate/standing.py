@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import IntEnum
 from typing import Any
 
-from renewal.domain.due import Decision, decide, last_resort
+from renewal.domain.due import Decision, last_resort
 from renewal.domain.finding import Finding
+from renewal.domain.forecast import coming_renewal
+from renewal.domain.observation import dcv_of
 from renewal.domain.order import ManagedCertificate, Replacement
-from renewal.ports import DelegationRecord
+from renewal.ports import DelegationRecord, Inspection
+from renewal.steps.inspect_delegation import decide_with
 
 
 class State(IntEnum):
@@ -22,13 +25,15 @@ class State(IntEnum):
     """A tenth of its life is left: everything has failed for weeks."""
     FAILING = 2
     """Its last order failed, and no new one has succeeded since."""
-    PENDING = 3
+    MANDATE_ENDED = 3
+    """It is due, and nothing is ordered any more."""
+    PENDING = 4
     """An order is open."""
-    DUE = 4
+    DUE = 5
     """The next run renews it."""
-    NEW = 5
+    NEW = 6
     """The next run orders it for the first time."""
-    FINE = 6
+    FINE = 7
 
     @property
     def word(self) -> str:
@@ -38,7 +43,7 @@ class State(IntEnum):
 
 CLOSED = "ClosedByOperator"
 """Stands as the error of an order that a person has ended: that one needs nobody any more."""
-NEEDS_PERSON = frozenset({State.EXPIRED, State.NEAR_EXPIRY, State.FAILING})
+NEEDS_PERSON = frozenset({State.EXPIRED, State.NEAR_EXPIRY, State.FAILING, State.MANDATE_ENDED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,10 @@ class Standing:
     state: State
     days_left: int | None
     """Whole days until what is served expires, negative when it has; None when nothing was ever stored."""
+    renew_at: datetime | None = None
+    """When the next renewal is due, by age or before a domain validation lapses; None when nothing was ever stored."""
+    mandate_ends: date | None = None
+    """The mandate's last day, when the next order would come after it: then there is none."""
 
     @property
     def path(self) -> str:
@@ -75,9 +84,16 @@ class Standing:
             return f"open order ({order.status.value}{number}, {since}): collected, not ordered again"
         if self.decision.held and held:
             return f"held until {held:%Y-%m-%d} after {error_name(self.certificate)}"
+        if self.mandate_ends:
+            return f"nothing: the mandate ends on {self.mandate_ends}, before its next order"
         if self.decision.causes:
             return f"the next run renews it ({', '.join(self.decision.causes)})"
-        return f"renewed from {self.decision.renew_at:%Y-%m-%d}" if self.decision.renew_at else ""
+        return f"renewed from {self.renew_at:%Y-%m-%d}{self._why_then()}" if self.renew_at else ""
+
+    def _why_then(self) -> str:
+        by_age = self.decision.renew_at
+        is_forward = by_age is not None and self.renew_at is not None and self.renew_at < by_age
+        return ", before a domain validation lapses" if is_forward else ""
 
 
 def error_name(certificate: ManagedCertificate) -> str:
@@ -89,17 +105,23 @@ def standing(
     certificate: ManagedCertificate,
     now: datetime,
     *,
-    revoked: Collection[int] = (),
+    inspection: Inspection | None = None,
+    mandate_ends: date | None = None,
     replacements: Iterable[Replacement] = (),
 ) -> Standing:
-    """Judge one certificate at *now*, as the next run would."""
-    decision = decide(certificate, now, revoked=revoked, replacements=replacements)
+    """Judge one certificate at *now*, as the next run would, with what the last *inspection* saw."""
+    decision = decide_with(certificate, inspection, now, replacements=replacements)
+    lapses = dcv_of(inspection.delegated, certificate.spec.names) if inspection else None
+    renew_at = coming_renewal(certificate, lapses, now)
+    ordered_on = (now if decision.causes or renew_at is None else renew_at).date()
+    ends = mandate_ends if mandate_ends and mandate_ends < ordered_on else None
     served = certificate.served
     left = (served.not_after - now).days if served else None
-    return Standing(certificate, decision, _state(certificate, decision, now), left)
+    state = _state(certificate, decision, now, has_ended=ends is not None)
+    return Standing(certificate, decision, state, left, renew_at, ends)
 
 
-def _state(certificate: ManagedCertificate, decision: Decision, now: datetime) -> State:
+def _state(certificate: ManagedCertificate, decision: Decision, now: datetime, *, has_ended: bool) -> State:
     served = certificate.served
     if served and now >= served.not_after:
         return State.EXPIRED
@@ -109,6 +131,8 @@ def _state(certificate: ManagedCertificate, decision: Decision, now: datetime) -
         return State.PENDING
     if decision.held or (certificate.failures and error_name(certificate) != CLOSED):
         return State.FAILING
+    if has_ended and decision.causes:
+        return State.MANDATE_ENDED
     if served is None:
         return State.NEW
     return State.DUE if decision.causes else State.FINE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,13 +21,19 @@ from certmandate.standing import Standing, State, finding_line, open_findings, s
 if TYPE_CHECKING:
     from certmandate.estate_changes import Stored
     from renewal.adapters.order_book_estate import Retired
-    from renewal.domain.order import Replacement
+    from renewal.domain.order import ManagedCertificate, Replacement
     from renewal.ports import DelegationRecord, FinishedOrder
 
 CertificateArgument = Annotated[
     str, typer.Argument(metavar="DELEGATION/NAME", help="One certificate.", autocompletion=certificate_names)
 ]
-_STYLES = {State.EXPIRED: "bold red", State.NEAR_EXPIRY: "bold red", State.FAILING: "red", State.PENDING: "yellow"}
+_STYLES = {
+    State.EXPIRED: "bold red",
+    State.NEAR_EXPIRY: "bold red",
+    State.FAILING: "red",
+    State.MANDATE_ENDED: "red",
+    State.PENDING: "yellow",
+}
 _LAST_RUNS = 5
 _PASSWORD_SOON = 30  # days; every password expires some day
 
@@ -101,19 +107,27 @@ def split(path: str) -> tuple[str, str]:
 def judged(deployment: Deployment, delegation: str, name: str, now: datetime) -> tuple[DelegationRecord, Standing]:
     """Read one certificate with its delegation. Raises UnknownDelegation."""
     record, certificate = deployment.book.delegation(delegation), deployment.book.certificate(delegation, name)
-    revoked = record.inspection.revoked if record.inspection else ()
-    return record, standing(certificate, now, revoked=revoked, replacements=deployment.book.replacements())
+    return record, _judged(record, certificate, now, deployment.book.replacements())
+
+
+def _judged(
+    record: DelegationRecord, certificate: ManagedCertificate, now: datetime, replacements: Iterable[Replacement]
+) -> Standing:
+    return standing(
+        certificate,
+        now,
+        inspection=record.inspection,
+        mandate_ends=record.delegation.mandate_ends,
+        replacements=replacements,
+    )
 
 
 def _estate(deployment: Deployment, now: datetime) -> Estate:
     from certmandate.records import run_document
 
     stored, replacements = read_stored(deployment), deployment.book.replacements()
-    standings = []
-    for certificate in stored.certificates.values():
-        inspection = stored.delegations[certificate.spec.delegation].inspection
-        revoked = inspection.revoked if inspection else ()
-        standings.append(standing(certificate, now, revoked=revoked, replacements=replacements))
+    records = stored.delegations
+    standings = [_judged(records[one.spec.delegation], one, now, replacements) for one in stored.certificates.values()]
     runs = deployment.client("stepfunctions").list_executions(
         stateMachineArn=deployment.fact("StateMachineArn"), maxResults=_LAST_RUNS
     )

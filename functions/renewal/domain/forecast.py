@@ -56,6 +56,15 @@ def next_renewal(certificate: ManagedCertificate, dcv_lapses: date | None, now: 
     return max(min(point, forward or point), now)
 
 
+def coming_renewal(certificate: ManagedCertificate, dcv_lapses: date | None, now: datetime) -> datetime | None:
+    """Return the same as `next_renewal`, but since when it is due when it is; None while nothing is served."""
+    served = certificate.served
+    if served is None:
+        return None
+    by_age = renewal_point(certificate.spec.path, served.not_before, served.not_after, certificate.spec.policy)
+    return min(by_age, next_renewal(certificate, dcv_lapses, now))
+
+
 def _brought_forward_to(certificate: ManagedCertificate, dcv_lapses: date | None, now: datetime) -> datetime | None:
     """The first day from now on which the renewal is brought forward, None when it is not."""
     served = certificate.served

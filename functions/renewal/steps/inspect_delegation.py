@@ -129,8 +129,6 @@ def _interrupted(
     now: datetime,
 ) -> Inspection:
     """What is known when *error* ended the look: the error, and what the procedure says of what was seen before."""
-    if isinstance(error, MandateEnded):
-        return Inspection(run_id, now, findings=(finding_from(error),))
     if seen == Observation():
         remarks = unreachable(error)
     else:

@@ -9,11 +9,12 @@ from datetime import datetime
 from typing import Any
 
 from renewal.domain.address import ADDRESS_CHANGED
-from renewal.domain.due import Cause, decide
+from renewal.domain.due import Cause
 from renewal.domain.errors import NeedsPerson, PlanUnreadable, UnknownDelegation, every_error
 from renewal.domain.finding import Finding
 from renewal.domain.order import ManagedCertificate, Served
 from renewal.ports import Clock, DelegationRecord, FinishedOrder, Inspection, OrderBook, RunArchive
+from renewal.steps.coming import Coming
 from renewal.steps.inspect_delegation import FOUND_BY_INSPECTION, decide_with
 from renewal.steps.measures import CREDENTIAL_ERRORS, measures
 from renewal.steps.outcomes import CertificateOutcome, Failure, Outcomes, read_outcomes
@@ -118,7 +119,8 @@ class Report:
             planned = facts["due"].get(path)
             if planned is None and not facts["open_orders_only"]:  # the hourly look at open orders has one subject
                 planned = _unplanned(certificate, inspected, now)
-            row = self._row(certificate, planned, outcomes, datetime.fromisoformat(facts["started_at"]), now)
+            coming = Coming.of(certificate, record, now)
+            row = self._row(certificate, planned, outcomes, datetime.fromisoformat(facts["started_at"]), coming)
             if row["outcome"] == "planned":
                 row["would"] = prospect(certificate, record, inspected, now)
             yield row
@@ -129,7 +131,7 @@ class Report:
         planned: Mapping[str, Any] | None,
         outcomes: Outcomes,
         started_at: datetime,
-        now: datetime,
+        coming: Coming,
     ) -> Row:
         spec, served = certificate.spec, certificate.served
         did = outcomes.certificates.get(spec.path)
@@ -140,7 +142,7 @@ class Report:
             "name": spec.name,
             "names": list(spec.names),
             "outcome": outcome,
-            "reason": _reason(certificate, planned if outcome != "not-due" else None, ended, now),
+            "reason": _reason(planned if outcome != "not-due" else None, ended, coming),
             "ordered_at": certificate.order.opened_at.isoformat() if certificate.order else "",
             "ssl_id": (did and did.ssl_id) or (served.ssl_id if served else None),
             "old_serial": ended.previous_serial
@@ -156,7 +158,7 @@ class Report:
             "text": failure.text if failure else "",
             "remarks": _remarks(ended, certificate),
             "would": "",
-            "renew_at": _renew_at(certificate, now),
+            "renew_at": coming.renew_at,
         }
 
     def _ended(
@@ -226,24 +228,15 @@ def _held(certificate: ManagedCertificate) -> Failure:
     return Failure(error, f"{text}; {until}" if text else until)
 
 
-def _reason(
-    certificate: ManagedCertificate,
-    planned: Mapping[str, Any] | None,
-    ended: FinishedOrder | None,
-    now: datetime,
-) -> str:
+def _reason(planned: Mapping[str, Any] | None, ended: FinishedOrder | None, coming: Coming) -> str:
     if ended is not None:
         resumed = [cause for cause in planned["causes"] if cause == Cause.ORDER_OPEN] if planned else []
         return ", ".join([*resumed, *ended.causes])
     if planned is not None:
         return ", ".join(planned["causes"])
-    renew_at = _renew_at(certificate, now)
-    return f"due from {renew_at[:10]}" if renew_at else "nothing to do"
-
-
-def _renew_at(certificate: ManagedCertificate, now: datetime) -> str:
-    renew_at = decide(certificate, now).renew_at
-    return renew_at.isoformat() if renew_at else ""
+    if coming.is_after_the_mandate:
+        return f"none: the mandate ends on {coming.mandate_ends}, before its renewal"
+    return f"due from {coming.renew_at[:10]}" if coming.renew_at else "nothing to do"
 
 
 def _remarks(ended: FinishedOrder | None, certificate: ManagedCertificate) -> list[str]:

@@ -24,6 +24,7 @@ from renewal.domain.errors import (
 )
 from renewal.domain.keypair import KeyType
 from renewal.domain.observation import PasswordState
+from renewal.domain.remark import Step
 from renewal.ports import Inspection
 from renewal.steps.login import Logins
 from renewal.steps.payload import DelegationTask
@@ -179,6 +180,17 @@ def test_what_stops_a_whole_delegation_is_raised_and_recorded(
     of_the_rao = [("LoginRefused", "error", "")] if error is CredentialRefused else []
     assert codes(system) == [(error.__name__, "error", ""), *of_the_rao]
     assert inspection_of(system).findings[0].actor == error.actor
+
+
+def test_a_mandate_that_has_ended_leaves_every_step_to_the_eye(system: System) -> None:
+    """`check` of it printed an empty table, as if there were no procedure."""
+    ended_mandate(system)
+    with pytest.raises(MandateEnded):
+        system.inspect(the_task(system))
+
+    remarks = inspection_of(system).remarks
+    assert [one.step for one in remarks] == list(Step)
+    assert {one.text for one in remarks} == {"could not be looked at: MandateEnded"}
 
 
 def test_the_mandate_is_asked_before_scm_is(system: System) -> None:

@@ -21,6 +21,7 @@ from renewal.domain.errors import (
 )
 from renewal.domain.keypair import KeyType
 from renewal.domain.limits import Limits
+from renewal.domain.observation import DelegatedName
 from renewal.steps.outcomes import CertificateOutcome, Failure, failure, read_outcomes
 from renewal.steps.report import Report
 
@@ -76,6 +77,29 @@ def test_a_day_with_nothing_to_do_says_when_there_will_be(system: System) -> Non
     assert row["reason"] == f"due from {row['renew_at'][:10]}"
     assert (row["old_serial"], row["new_serial"]) == (system.served().serial, "")
     assert metrics(system)["LeastDaysToExpiry"] == pytest.approx(198.96, abs=0.01)
+
+
+def test_a_renewal_that_is_brought_forward_is_told_with_its_day(system: System) -> None:
+    """What the report promises and what the run does are one rule."""
+    system.book.adopt(PATH, served_by(IDP, age=110), NOW)
+    lapses = NOW.date() + timedelta(days=20)
+    system.scm.delegated = (DelegatedName("idp.univ.example", True, frozenset({"SSL"}), "VALIDATED", lapses),)
+
+    row = row_of(system.daily_run())
+
+    assert row["reason"] == f"due from {lapses - timedelta(days=7)}"
+
+
+def test_no_renewal_is_promised_beyond_the_mandates_end(system: System) -> None:
+    """It would be read as "we are covered"."""
+    system.renew()
+    ends = NOW.date() + timedelta(days=70)
+    system.book.apply(replace(DELEGATION, mandate_ends=ends), now=NOW)
+
+    row = row_of(system.daily_run())
+
+    assert row["reason"] == f"none: the mandate ends on {ends}, before its renewal"
+    assert row["renew_at"] == ""
 
 
 def test_a_pending_order_is_no_failure_and_the_next_run_collects_it(system: System) -> None:
