@@ -71,7 +71,9 @@ class Mandate:
             self.book.adopt((spec.delegation, spec.name), served_by(spec, age=self.age), self.clock())
         step = InspectDelegation(self.book, self._accounts(), unknown_address, lambda _: None, 30, self.clock)
         try:
-            self.tasks = step(DelegationTask("run", self.clock(), "univ", dry_run=True, whole=whole, certificates=()))
+            self.tasks = step(
+                DelegationTask("run", self.clock(), "univ", dry_run=True, whole=whole, certificates=(), room=30)
+            )
         except NeedsPerson as error:
             self.error = error
         found = self.book.delegation("univ").inspection
