@@ -15,7 +15,7 @@ from typing import Any
 
 from rich.console import Console
 
-from campaign.cases import Case, Outcome, cases, record
+from campaign.cases import Case, Outcome, after_blows, cases, record
 from campaign.fuzz import play as spoil
 from campaign.runner import play_all
 from campaign.sabotage import SABOTAGES
@@ -54,15 +54,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }
     show(findings, console)
     write(options.output, document)
-    for text in (*spoilt["failed"], *model["failed"]):
+    for text in (*(f"not reached: {one}" for one in findings.not_reached), *spoilt["failed"], *model["failed"]):
         console.print(text, style="red", markup=False)
     console.print(
-        f"{document['boundaries']} boundaries, {document['cases']} cases with {document['violations']} violations; "
+        f"{document['boundaries']} boundaries, {document['cases']} cases with {document['violations']} violations, "
+        f"{len(findings.not_reached)} not reached; "
         f"{spoilt['runs']} spoilt answers with {len(spoilt['failed'])}; "
         f"{model['sequences']} random histories with {model['violations']}; "
         f"{document['seconds']} s (seed {options.seed}); {options.output}"
     )
-    return 1 if findings.broken or spoilt["failed"] or model["failed"] else 0
+    return 1 if findings.broken or findings.not_reached or spoilt["failed"] or model["failed"] else 0
 
 
 def _strike_all(stage: Stage, options: argparse.Namespace, findings: Findings, console: Console) -> None:
@@ -71,7 +72,7 @@ def _strike_all(stage: Stage, options: argparse.Namespace, findings: Findings, c
             continue
         boundaries = record(stage, scenario)
         findings.boundaries[scenario.name] = len(boundaries)
-        chosen = _chosen(list(cases(scenario, boundaries)), options)
+        chosen = _chosen([*cases(scenario, boundaries), *after_blows(stage, scenario, boundaries)], options)
         scenario.prepare(stage)
         before = told = time.monotonic()
         for number, outcome in enumerate(play_all(stage, chosen, jobs=options.jobs, seed=options.seed), 1):
@@ -91,7 +92,7 @@ def _tell(outcome: Outcome, console: Console) -> None:
 
 
 def _chosen(every: list[Case], options: argparse.Namespace) -> list[Case]:
-    matching = [case for case in every if options.boundary in str(case.boundary)]
+    matching = [case for case in every if options.boundary in str(case)]
     most = QUICK if options.quick else options.cases or len(matching)
     return random.Random(options.seed).sample(matching, min(most, len(matching)))  # noqa: S311
 
@@ -100,8 +101,10 @@ def _spoil(stage: Stage, options: argparse.Namespace, console: Console) -> dict[
     failed = []
     if options.fuzz:
         console.print(f"fuzzer: {options.fuzz} spoilt answers")
+    recorded = [record(stage, one) for one in SCENARIOS] if options.fuzz else []
     for seed in range(options.seed, options.seed + options.fuzz):
-        what, found = spoil(stage, SCENARIOS[seed % len(SCENARIOS)], seed)
+        number = seed % len(SCENARIOS)
+        what, found = spoil(stage, SCENARIOS[number], seed, recorded[number])
         failed += [f"seed {seed}, {what}: {text}" for text in found]
     return {"runs": options.fuzz, "failed": failed}
 

@@ -45,7 +45,7 @@ def crossing_client(client: Any, wire: Wire, observe: Observer) -> Any:
             service,
             operation,
             effect=effect,
-            lost=partial(_lost, request.url),
+            lost=partial(_lost, wire, request.url, client.meta.config.read_timeout),
             error=partial(_answer, service, request.url, *_BUSY.get(service, _OTHERS_BUSY)),
             denial=partial(_answer, service, request.url, *(_DENIED if service == "s3" else _OTHERS_DENIED)),
         )
@@ -54,7 +54,8 @@ def crossing_client(client: Any, wire: Wire, observe: Observer) -> Any:
     return client
 
 
-def _lost(url: str) -> NoReturn:
+def _lost(wire: Wire, url: str, seconds: float) -> NoReturn:
+    wire.time.pass_seconds(seconds)
     raise ReadTimeoutError(endpoint_url=url)
 
 

@@ -9,7 +9,7 @@ from campaign.evidence import gather
 from campaign.invariants import ALWAYS, AT_REST, orders_of, violations
 from campaign.scenarios import Scenario
 from campaign.stage import Stage
-from campaign.strikes import SCM_FAULTS, Mode, ModeStrike
+from campaign.strikes import SCM_FAULTS, Mode, ModeStrike, Sequel
 from campaign.wire import Boundary
 
 CANONICAL = (
@@ -30,6 +30,24 @@ class Case:
     """One strike."""
 
     scenario: Scenario
+    boundary: Boundary
+    mode: Mode
+    after: Blow | None = None
+    """What has happened in the run before: this case strikes what the run does about it."""
+
+    def __str__(self) -> str:
+        """Where it strikes."""
+        return (
+            f"{self.boundary}, after {self.after.mode.value} at {self.after.boundary}"
+            if self.after
+            else str(self.boundary)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Blow:
+    """A first strike."""
+
     boundary: Boundary
     mode: Mode
 
@@ -70,6 +88,24 @@ def cases(scenario: Scenario, boundaries: Sequence[Boundary]) -> Iterator[Case]:
         yield from (Case(scenario, boundary, mode) for mode in Mode if _belongs(mode, boundary, scenario))
 
 
+def after_blows(stage: Stage, scenario: Scenario, boundaries: Sequence[Boundary]) -> Iterator[Case]:
+    """Strike what a run does about a first blow: the search for a lost order, the look for an earlier import.
+
+    No healthy run makes these calls, so they are found by recording a run that was struck.
+    """
+    for operation, mode in scenario.first_blows:
+        first = Blow(next(one for one in boundaries if one.operation == operation), mode)
+        scenario.prepare(stage)
+        run_id = stage.next_run_id()
+        blow = ModeStrike(mode, first.boundary, run_id, lambda: _rival(stage), stage.time)
+        stage.wire.strike = blow
+        stage.run(run_id)
+        stage.wire.strike = None
+        crossed = stage.wire.crossed[run_id]
+        for boundary in crossed[crossed.index(first.boundary) + 1 :]:
+            yield from (Case(scenario, boundary, one, first) for one in CANONICAL)
+
+
 def _belongs(mode: Mode, boundary: Boundary, scenario: Scenario) -> bool:
     if mode in CANONICAL or not scenario.every_mode:
         return mode in CANONICAL
@@ -89,7 +125,8 @@ def strike(stage: Stage, case: Case) -> Outcome:
     before = stage.played.simulator.orders
     run_id = stage.next_run_id()
     blow = ModeStrike(case.mode, case.boundary, run_id, lambda: _rival(stage), stage.time)
-    stage.wire.strike = blow
+    first = case.after and ModeStrike(case.after.mode, case.after.boundary, run_id, lambda: _rival(stage), stage.time)
+    stage.wire.strike = Sequel(first, blow) if first else blow
     struck = stage.run(run_id)
     stage.wire.strike = None
     evidence = gather(stage)
@@ -107,7 +144,7 @@ def strike(stage: Stage, case: Case) -> Outcome:
         found.append(f"the_last_run_succeeds: it ended {stage.played.runs[-1].error}")
     return Outcome(
         case.scenario.name,
-        str(case.boundary),
+        str(case),
         f"{case.boundary.service}:{case.boundary.operation}",
         case.mode.value,
         blow.has_hit,

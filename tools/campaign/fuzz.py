@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from campaign.invariants import ALWAYS, violations, what_failed_was_not_issued
 from campaign.scenarios import Scenario
 from campaign.stage import Stage
 from campaign.virtual_time import START
-from campaign.wire import Crossing
+from campaign.wire import Boundary, Crossing
 
 UNDETECTABLE = {what_failed_was_not_issued}
 """An answer that is well formed and says that an order was refused cannot be told from the truth."""
@@ -28,18 +28,16 @@ _PEM_END = b"-----END CERTIFICATE-----\n"
 
 @dataclass(slots=True)
 class Garble:
-    """Spoils the nth answer of SCM in one run."""
+    """Spoils the answer of one call to SCM in one run."""
 
     run_id: str
-    nth: int
+    boundary: Boundary
     dice: random.Random
     what: str = ""
 
     def is_due(self, crossing: Crossing) -> bool:
-        """Count the answers of SCM."""
-        if crossing.boundary.service == "scm" and crossing.invocation.run_id == self.run_id:
-            self.nth -= 1
-        return self.nth == 0 and crossing.boundary.service == "scm" and not self.what
+        """Return whether this is the call."""
+        return crossing.boundary == self.boundary and crossing.invocation.run_id == self.run_id and not self.what
 
     def hit(self, crossing: Crossing) -> Any:
         """Make the call, and spoil what comes back."""
@@ -50,17 +48,23 @@ class Garble:
         return httpx.Response(answer.status_code, headers=headers, content=spoil(answer.content, self.dice))
 
 
-def play(stage: Stage, scenario: Scenario, seed: int) -> tuple[str, list[str]]:
-    """Play one run with one spoilt answer; return (what was spoilt, what was violated)."""
+def play(stage: Stage, scenario: Scenario, seed: int, boundaries: Sequence[Boundary]) -> tuple[str, list[str]]:
+    """Play one run with one spoilt answer; return (what was spoilt, what was violated).
+
+    boundaries: those of a healthy run of the scenario. Half of the draws are of an order or of a certificate.
+    """
     dice = random.Random(seed)  # noqa: S311
+    answers = [one for one in boundaries if one.service == "scm"]
+    orders = [one for one in answers if any(word in one.operation for word in ("enroll", "collect"))]
     scenario.prepare(stage)
     run_id = stage.next_run_id()
-    garble = Garble(run_id, dice.randint(1, 9), dice)
+    garble = Garble(run_id, dice.choice(dice.choice([answers, orders])), dice)
     stage.wire.strike = garble
     stage.run(run_id)
     stage.wire.strike = None
     stage.daily_run()
-    return garble.what, violations(gather(stage), [one for one in ALWAYS if one not in UNDETECTABLE])
+    found = violations(gather(stage), [one for one in ALWAYS if one not in UNDETECTABLE])
+    return garble.what, found if garble.what else [f"nothing was spoilt: {garble.boundary} was not reached", *found]
 
 
 # ---- Ways of spoiling ----------------------------------------------------------------------------------------------

@@ -162,7 +162,7 @@ def explore(stage_of: Callable[[], Stage], examples: int, seed: int, jobs: int) 
         if pid == 0:
             os.close(reading)
             with os.fdopen(writing, "wb") as pipe:
-                pickle.dump(_explored(stage_of, examples // jobs, seed + number), pipe)
+                pickle.dump(_explored(stage_of, examples // jobs + (number < examples % jobs), seed + number), pipe)
             os._exit(0)
         os.close(writing)
         children.append((pid, reading))

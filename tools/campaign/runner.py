@@ -59,7 +59,7 @@ def _be_a_child(writing: int, act: Callable[[], Outcome]) -> None:
 
 
 def _played(stage: Stage, case: Case, seed: int) -> Outcome:
-    random.seed(f"{seed} {case.scenario.name} {case.boundary} {case.mode}")
+    random.seed(f"{seed} {case.scenario.name} {case} {case.mode}")
     try:
         return strike(stage, case)
     except Exception:  # noqa: BLE001 - a harness that stumbles is told like a violation
@@ -67,7 +67,7 @@ def _played(stage: Stage, case: Case, seed: int) -> Outcome:
         return replace(
             empty,
             scenario=case.scenario.name,
-            boundary=str(case.boundary),
+            boundary=str(case),
             operation=f"{case.boundary.service}:{case.boundary.operation}",
             mode=case.mode.value,
             violations=(f"the harness stumbled: {traceback.format_exc()}",),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from campaign.stage import Stage
+from campaign.strikes import Mode
 from renewal.domain.delegation import S3, CertificateSpec, Delegation
 from renewal.domain.keypair import KeyType
 from renewal.domain.specification import Specification
@@ -37,6 +38,8 @@ class Scenario:
     """Whether a first certificate is stored already, and due by age."""
     every_mode: bool = False
     """Whether the variants of the five modes are played too, at every call that changes something."""
+    first_blows: tuple[tuple[str, Mode], ...] = ()
+    """Operations and what happens to them, after which the run is struck once more, at every call that follows."""
     due: int = 1
     """Orders that a right run leaves at SCM, beyond those of the preparation."""
 
@@ -88,15 +91,28 @@ def specification(stores: tuple[str, ...], key_type: KeyType = KeyType.P_256, **
     return Specification(delegation, (CertificateSpec(DELEGATION, NAME, **spec),))
 
 
+ENROLL = "POST /api/ssl/v1/enroll"
 SLOW = {"issuance_polls": 2}
 NEXT_DAY = {"issuance_polls": 0, "issuance_seconds": 20 * 3600.0}
 """Longer than the patience of one run: the next one collects."""
 
 SCENARIOS: tuple[Scenario, ...] = (
-    Scenario("s3, first, immediate", (S3,), every_mode=True),
-    Scenario("s3, renewal, slow", (S3,), SLOW, is_renewal=True, every_mode=True),
+    Scenario("s3, first, immediate", (S3,), every_mode=True, first_blows=((ENROLL, Mode.ANSWERS_LOST),)),
+    Scenario(
+        "s3, renewal, slow",
+        (S3,),
+        SLOW,
+        is_renewal=True,
+        every_mode=True,
+        first_blows=((ENROLL, Mode.KILLED_AFTER),),
+    ),
     Scenario("s3, first, next day", (S3,), NEXT_DAY),
-    Scenario("acm, first import, immediate", (PARIS,), every_mode=True),
+    Scenario(
+        "acm, first import, immediate",
+        (PARIS,),
+        every_mode=True,
+        first_blows=(("ImportCertificate", Mode.KILLED_AFTER),),
+    ),
     Scenario("acm, first import, slow", (PARIS,), SLOW),
     Scenario("acm, re-import, immediate", (PARIS,), is_renewal=True),
     Scenario("acm, re-import, slow", (PARIS,), SLOW, is_renewal=True, every_mode=True),

@@ -48,6 +48,7 @@ class ScmWire(httpx.BaseTransport):
                 faults.remove(fault)
 
         def lost() -> NoReturn:
+            self._wire.time.pass_seconds(request.extensions["timeout"]["read"])
             message = "struck"
             raise httpx.ReadTimeout(message, request=request)
 

@@ -174,6 +174,22 @@ _HITS: dict[Mode, Callable[[ModeStrike, Crossing], Any]] = {
 
 
 @dataclass(slots=True)
+class Sequel:
+    """Two strikes of one run: the second at what the run does about the first."""
+
+    first: ModeStrike
+    second: ModeStrike
+
+    def is_due(self, crossing: Crossing) -> bool:
+        """The second waits for the first."""
+        return self.first.is_due(crossing) or (self.first.has_hit and self.second.is_due(crossing))
+
+    def hit(self, crossing: Crossing) -> Any:
+        """Strike with whichever is due."""
+        return (self.first if self.first.is_due(crossing) else self.second).hit(crossing)
+
+
+@dataclass(slots=True)
 class NthStrike(ModeStrike):
     """Strikes a run at its nth call, whatever that is; SCM's own faults at the next call to SCM."""
 
