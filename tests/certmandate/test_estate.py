@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -39,6 +39,14 @@ def test_the_examples_are_sound() -> None:
     assert len(campus.specifications) == 3
     assert len(campus.certificates) >= 12
     assert len(troubled.certificates) >= 20
+
+
+def test_the_troubled_example_is_as_troubled_on_every_day() -> None:
+    """A mandate that ends on a day to come would end well until then."""
+    troubled = load_estate(EXAMPLES / "troubled", datetime(2024, 1, 1, tzinfo=UTC))
+
+    ends = [one.delegation.mandate_ends for one in troubled.specifications if one.delegation.mandate_ends]
+    assert [day < date(2024, 1, 1) for day in ends] == [True]
 
 
 def test_the_example_in_the_documentation_works(tmp_path: Path) -> None:

@@ -126,6 +126,20 @@ def test_a_used_up_quota_is_told_and_the_certificate_is_kept(stage: Stage) -> No
     assert violations(gather(stage), [*ALWAYS, *AT_REST]) == []
 
 
+def test_a_throttle_that_outlasts_the_run_is_told_and_the_certificate_is_kept(stage: Stage) -> None:
+    """The one trouble that examples/troubled cannot have: the run says that ACM is busy, the next one imports."""
+    stage.aws.acm.imports_per_second = 0
+    begin(stage)
+
+    run = stage.run()
+    stage.aws.acm.imports_per_second = None
+    stage.daily_run()
+
+    assert (run.status, error_of(run)) == ("FAILED", "StoreUnavailable")
+    assert orders_of(gather(stage)) == 1
+    assert violations(gather(stage), [*ALWAYS, *AT_REST]) == []
+
+
 @pytest.mark.parametrize("mode", [Mode.ERROR, Mode.ERRORS], ids=lambda mode: mode.value)
 def test_one_import_a_second_is_waited_for(stage: Stage, mode: Mode) -> None:
     """ACM throttles imports first of all; the state machine comes back."""

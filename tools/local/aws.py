@@ -99,7 +99,7 @@ class LocalAws:
 
     @property
     def acm_imports_per_second(self) -> float | None:
-        """ImportCertificate calls a second and region before ThrottlingException; None: no limit."""
+        """ImportCertificate calls a second and region before ThrottlingException; None: no limit, 0: none at all."""
         return self._acm.imports_per_second
 
     @acm_imports_per_second.setter

@@ -64,8 +64,8 @@ class Import:
 class StrictAcm:
     """ACM's rules, for all regions; the dials may be turned while it runs.
 
-    imports_per_second: ImportCertificate calls a second and region (AWS: 1), or None for no limit. Scaled by
-        `wait_factor` like every other wait, so that a shortened run is not slowed down by it.
+    imports_per_second: ImportCertificate calls a second and region (AWS: 1), None for no limit, 0 for none at
+        all. Scaled by `wait_factor` like every other wait, so that a shortened run is not slowed down by it.
     imports_per_year: imports and re-imports in the life of this process and region (AWS: 5000), or None.
     """
 
@@ -112,7 +112,7 @@ class StrictAcm:
         with self._lock:
             now = self._clock()
             interval = self._wait_factor / self.imports_per_second if self.imports_per_second else 0.0
-            if now - self._last.get(region, -interval) < interval:
+            if self.imports_per_second == 0 or now - self._last.get(region, -interval) < interval:
                 message = "Rate exceeded"
                 raise Throttled(message)
             self._last[region] = now
