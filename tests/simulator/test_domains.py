@@ -89,6 +89,29 @@ def test_validations_are_told_in_constants_or_labels(
     assert ("dcvExpiration" in shown) == (dcv != "NOT_VALIDATED")
 
 
+@pytest.mark.parametrize("name", ["a", "a" * 257])
+def test_a_name_to_look_for_has_two_to_256_characters(scm: httpx.Client, name: str):
+    """As the documentation says; a client that searches by one letter is refused."""
+    assert refusal(scm.get("/domain/v1", params={"name": name})) == (400, -1001)
+    assert refusal(scm.get("/domain/v1/count", params={"name": name})) == (400, -1001)
+    assert scm.get("/domain/v1", params={"name": ""}).is_success
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("/domain/v1/abc", -727),
+        ("/organization/v1/abc", -1023),
+        ("/organization/v2/abc/validations", -1023),
+        ("/admin/v1/roles", -5101),
+        ("/ssl/v1/collect/abc", -124),
+    ],
+)
+def test_an_id_that_is_no_number_is_refused_in_the_code_of_its_area(connect: ClientMaker, path: str, code: int):
+    """A domain that is not found is no wrong certificate: clients go by the code."""
+    assert refusal(connect("mrao").get(path)) == (404, code)
+
+
 def test_unknown_and_foreign_domains_are_not_found(simulator: Simulator, scm: httpx.Client, connect: ClientMaker):
     """One cannot tell them apart, unless the dial says so."""
     foreign = id_of(connect("other-drao"), "theirs.example.edu")

@@ -34,6 +34,12 @@ def five(enroll: Enroll) -> list[int]:
     return [enroll() for _ in range(5)]
 
 
+@pytest.mark.parametrize("query", [{"size": "x"}, {"position": -1}, {"size": -1}])
+def test_what_the_list_refuses_the_count_refuses_too(scm: httpx.Client, query: dict[str, Any]):
+    """HEAD is the same call without a body."""
+    assert scm.head("/ssl/v1", params=query).status_code == scm.get("/ssl/v1", params=query).status_code == 400
+
+
 def test_items_have_names_and_serials_and_neither_status_nor_dates(scm: httpx.Client, enroll: Enroll):
     """A client must filter by status or ask for details."""
     enroll(subjAltNames=OTHER_NAME)
@@ -219,11 +225,13 @@ def test_the_common_name_may_be_left_out_of_the_names(
     simulator: Simulator, scm: httpx.Client, enroll: Enroll, dial: bool, names: list[str]
 ):
     """The names are the common name and these together."""
-    simulator.dials.cn_in_names = dial
+    simulator.dials.cn_in_names, simulator.dials.name_filter = dial, "exact"
     ssl_id = enroll(subjAltNames=OTHER_NAME)
 
     assert scm.get(f"/ssl/v1/{ssl_id}").json()["subjectAlternativeNames"] == names
     assert scm.get("/ssl/v1").json()[0]["subjectAlternativeNames"] == names
+    found = scm.get("/ssl/v1", params={"subjectAlternativeName": NAME}).json()
+    assert bool(found) == (NAME in names)
 
 
 def test_a_status_may_be_unknown(simulator: Simulator, scm: httpx.Client, enroll: Enroll):

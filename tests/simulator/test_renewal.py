@@ -179,6 +179,23 @@ def test_collect_while_a_replacement_is_under_way(
     assert leaf_of(second).public_key() == rsa_key.public_key()
 
 
+def test_list_details_and_report_tell_of_the_same_certificate_during_a_replacement(
+    simulator: Simulator, scm: httpx.Client, enroll: Enroll, rsa_key: rsa.RSAPrivateKey
+):
+    """A row with `issued` and `expires` but without a serial number would be of no certificate at all."""
+    ssl_id = enroll()
+    simulator.dials.issuance_polls = 5
+    scm.post(f"/ssl/v1/replace/{ssl_id}", json=replacement(rsa_key))
+
+    [listed], details = scm.get("/ssl/v1").json(), scm.get(f"/ssl/v1/{ssl_id}").json()
+    [row] = scm.post("/report/v1/ssl-certificates", json={"serialNumberFormat": "HEXWithLeadingZeros"}).json()[
+        "reports"
+    ]
+
+    assert listed["serialNumber"] == details["serialNumber"] == row["serialNumber"] == simulator.order(ssl_id).serial
+    assert row["issued"]
+
+
 def test_a_replacement_needs_csr_and_reason_and_names_as_an_array(
     scm: httpx.Client, enroll: Enroll, rsa_key: rsa.RSAPrivateKey
 ):

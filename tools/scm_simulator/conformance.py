@@ -59,7 +59,8 @@ def _expression(name: str) -> re.Pattern[str]:
 def complaints(name: str | None, status: int, headers: Mapping[str, str], body: bytes) -> Iterator[str]:
     """Yield what is not right with an answer of the operation *name*."""
     if status in ERROR_STATUSES:
-        yield from _of_json(json.loads(body), ERROR, "error")
+        if not (name or "").startswith("HEAD ") or body:  # HEAD has no body, of an error neither (RFC 9110 §9.3.2)
+            yield from _of_json(json.loads(body), ERROR, "error")
     elif name is None:
         yield "no such operation in the table"
     else:

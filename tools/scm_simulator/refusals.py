@@ -60,7 +60,7 @@ TEXTS = {
     -1140: "The requester of an EV certificate cannot approve it.",
     -1400: "The request is being processed by Sectigo.",
     -1601: "Field '{0}' has no valid value.",
-    -5101: "There is no such certificate. {0}",
+    -5101: "There is nothing with this id: {0}",
     -7306: "Password policy violated: {0}",
 }
 _STATUS = {-16: 401}

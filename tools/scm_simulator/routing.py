@@ -12,6 +12,7 @@ from .state import Admin, State
 from .wire import Request, Response
 
 Handler = Callable[["Call"], Response]
+_UNKNOWN_ID = {"domainId": -727, "orgId": -1023, "adminId": -5101, "validationId": -5101}
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,11 @@ class Call:
             raise refuse(-3, deed)
 
     def number(self, name: str) -> int:
-        """Return a path parameter as a number; refuse 404 what is none."""
+        """Return a path parameter as a number; refuse what is none as its area refuses an unknown id, with 404."""
         try:
             return int(self.params[name])
         except ValueError:
-            raise not_found(-124, self.params[name]) from None
+            raise not_found(_UNKNOWN_ID.get(name, -124), self.params[name]) from None
 
     def sees(self, place_id: int) -> bool:
         """Return whether the account manages this organisation or department."""

@@ -18,6 +18,7 @@ from scm_simulator.world import Domain
 
 _MANAGE = "allowManageDomains"
 _APPROVE = "approveDomainDelegation"
+_SHORTEST_NAME, _LONGEST_NAME = 2, 256  # of the filter (SCM reference §7)
 
 
 def domains_seen(call: Call) -> list[DelegatedDomain]:
@@ -29,6 +30,7 @@ def domains_seen(call: Call) -> list[DelegatedDomain]:
 
 def _found(call: Call) -> list[DelegatedDomain]:
     query, place = call.request.query, call.request.number("orgId", low=1)
+    _check_name(query.get("name", ""))
     name, state, status = (query.get(key, "").lower() for key in ("name", "state", "status"))
     return [
         domain
@@ -38,6 +40,11 @@ def _found(call: Call) -> list[DelegatedDomain]:
         and status in ("", {"ACTIVE": "approved", "REQUESTED": "requested"}[_delegation_status(domain)])
         and (place is None or place in domain.delegations)
     ]
+
+
+def _check_name(name: str) -> None:
+    if name and not _SHORTEST_NAME <= len(name) <= _LONGEST_NAME:
+        raise refuse(-1001, "name", f"must have between {_SHORTEST_NAME} and {_LONGEST_NAME} characters")
 
 
 def _delegation_status(domain: DelegatedDomain) -> str:

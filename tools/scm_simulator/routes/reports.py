@@ -12,7 +12,7 @@ from scm_simulator.dates import ISO_HMS, moment_of, written
 from scm_simulator.details import with_missing
 from scm_simulator.dials import Dials
 from scm_simulator.issuance import advance
-from scm_simulator.order import OPEN, Order, written_serial
+from scm_simulator.order import Order, written_serial
 from scm_simulator.refusals import refuse
 from scm_simulator.routing import Call, route
 from scm_simulator.wire import JSON_UTF8, Response, json_answer
@@ -156,7 +156,7 @@ def _row_dates(order: Order) -> dict[str, Any]:
 
 
 def _row_certificate(order: Order, dials: Dials, *, full: bool) -> dict[str, Any]:
-    if order.certificate is None or order.status in OPEN:
+    if order.certificate is None:
         return {"serialNumber": ""}
     number = order.ssl_id + 7_000_000
     return {

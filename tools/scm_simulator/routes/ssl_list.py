@@ -54,7 +54,9 @@ def _issuer(order: Order) -> str:
 
 FILTERS: Mapping[str, _Test] = {
     "commonName": lambda order, text, dials: _like(order.common_name, text, dials),
-    "subjectAlternativeName": lambda order, text, dials: any(_like(n, text, dials) for n in order.names[1:]),
+    "subjectAlternativeName": lambda order, text, dials: any(
+        _like(name, text, dials) for name in names_shown(order, dials)
+    ),
     "status": lambda order, text, _: _same(order.status, text),
     "sslTypeId": lambda order, text, _: str(order.profile_id) == text,
     "orgId": lambda order, text, _: str(order.department_id) == text,
@@ -94,8 +96,10 @@ def certificates(call: Call) -> Response:
 
 @route("HEAD", "/api/ssl/v1")
 def count(call: Call) -> Response:
-    """Count certificates: the header only."""
-    return Response(200, b"", (total(_found(call)),))
+    """Count certificates: the header only; what GET refuses is refused here, too."""
+    found = _found(call)
+    page(call, found)
+    return Response(200, b"", (total(found),))
 
 
 def _found(call: Call) -> list[Order]:
