@@ -29,6 +29,14 @@ def output(history: dict[str, Any]) -> Any:
     return json.loads(history["execution"]["output"])
 
 
+def test_an_input_that_is_no_json_is_refused_by_its_name(aws: LocalAws) -> None:
+    """Whoever mistypes `--input` is told what is wrong, in AWS's words."""
+    client = aws.client("stepfunctions")
+
+    with pytest.raises(client.exceptions.InvalidExecutionInput, match="Invalid State Machine Execution Input"):
+        client.start_execution(stateMachineArn=aws.outputs["MachineArn"], input="junk")
+
+
 def test_a_distributed_map_reads_the_plan_and_writes_results_as_aws_does(aws: LocalAws, run_plan: Plan) -> None:
     """The report reads these files: their form is the contract."""
     history = run_plan(HEALTHY_AND_TROUBLED)

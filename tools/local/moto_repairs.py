@@ -333,6 +333,26 @@ def _children_of(response: Any, map_run_arn: str) -> Any:
 
 
 @contextmanager
+def _input_that_is_no_json_has_its_error(_: Repairs) -> Iterator[None]:
+    """Refuse an execution's input as AWS does, InvalidExecutionInput; moto raises an error without a name."""
+    from moto.stepfunctions.exceptions import InvalidExecutionInput
+    from moto.stepfunctions.parser.models import StepFunctionsParserBackend as Backend
+
+    start: Callable[..., Any] = Backend.start_execution
+
+    def start_execution(backend: Any, arn: str, name: Any = None, execution_input: Any = None, **more: Any) -> Any:
+        try:
+            json.loads(execution_input or "{}")
+        except (ValueError, RecursionError) as error:
+            message = f"Invalid State Machine Execution Input: '{error}'"
+            raise InvalidExecutionInput(message) from None
+        return start(backend, arn, name, execution_input, **more)
+
+    with patch.object(Backend, "start_execution", start_execution):
+        yield
+
+
+@contextmanager
 def _result_writer_writes_results(_: Repairs) -> Iterator[None]:
     """Write the result files of a Distributed Map: moto writes a manifest that names none.
 
@@ -525,6 +545,7 @@ _REPAIRS: tuple[Callable[[Repairs], Any], ...] = (
     _maps_have_aws_ceiling,
     _iterations_are_a_loop,
     _distributed_maps_start_executions,
+    _input_that_is_no_json_has_its_error,
     _result_writer_writes_results,
     _bucket_policies_have_conditions,
     _storage_takes_turns,
