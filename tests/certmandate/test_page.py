@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
+import pytest
 from rich.console import Console
 
 from certmandate.advice import ADVICE
@@ -87,6 +88,25 @@ def test_the_most_urgent_stands_first() -> None:
     assert [instructions.index(name) for name in names] == sorted(instructions.index(name) for name in names)
     assert "EXPIRED, since 2026-11-20 00:00 UTC" in instructions
     assert "97 days left" in instructions
+
+
+@pytest.mark.parametrize(
+    ("not_after", "days"),
+    [("2026-11-20T00:00:00+00:00", "-3"), ("2026-11-23T00:00:00+00:00", "0"), ("2026-11-25T12:00:00+00:00", "2")],
+)
+def test_days_are_whole_ones_on_both_sides_of_the_end(not_after: str, days: str) -> None:
+    """Three days and a half after the end are three days, not four: `timedelta.days` rounds down."""
+    page = printed(report(row("old", "not-due", not_after=not_after)))
+
+    [line] = [line for line in page.splitlines() if "univ/old" in line]
+    assert line.split()[-1] == days
+
+
+def test_what_ended_this_morning_has_expired() -> None:
+    """It has no whole day left and none gone, and is out of time all the same."""
+    page = printed(report(row("old", "failed", error="DcvLapsed", not_after="2026-11-23T00:00:00+00:00")))
+
+    assert "EXPIRED, since 2026-11-23 00:00 UTC" in page
 
 
 def test_an_incident_says_who_does_what_where() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from certmandate.advice import EVERYBODY, Advice, advice_for
@@ -101,7 +101,12 @@ def _of_all(report: Row, rows: list[Row]) -> Incident:
 def days_left(row: Row, report: Row) -> int | None:
     """Return the days until what is served expires, negative when it has; None when nothing was ever issued."""
     expires = _expires([row])
-    return (expires - datetime.fromisoformat(report["finished_at"])).days if expires else None
+    return whole_days(expires - datetime.fromisoformat(report["finished_at"])) if expires else None
+
+
+def whole_days(span: timedelta) -> int:
+    """Return the whole days of *span*, of a negative one too: `timedelta.days` makes six of minus five and a half."""
+    return int(span / timedelta(days=1))
 
 
 def _of_delegation(delegation: Row, rows: list[Row]) -> Incident:

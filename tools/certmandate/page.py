@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from rich import box
@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from certmandate.advice import where
-from certmandate.incident import NEEDS_SOMEBODY, Incident, days_left, incidents_of
+from certmandate.incident import NEEDS_SOMEBODY, Incident, days_left, incidents_of, whole_days
 
 Row = Mapping[str, Any]
 
@@ -134,8 +134,9 @@ def _facts(incident: Incident, today: date) -> Iterator[tuple[str, str]]:
 def _deadline(incident: Incident, report: Row) -> str:
     if incident.expires is None:
         return "nothing is in use yet" if incident.paths else "nothing is due yet"
-    left = (incident.expires - datetime.fromisoformat(report["finished_at"])).days
-    if left < 0:
+    span = incident.expires - datetime.fromisoformat(report["finished_at"])
+    left = whole_days(span)
+    if span < timedelta(0):
         return f"EXPIRED, since {incident.expires:%Y-%m-%d %H:%M} UTC"
     return f"{left} day{'' if left == 1 else 's'} left, until {incident.expires:%Y-%m-%d %H:%M} UTC"
 
