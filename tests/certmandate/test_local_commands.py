@@ -11,6 +11,8 @@ import pytest
 from tests.workflow.conftest import write_estate
 
 from certmandate.cli import main
+from certmandate.local_commands import _figures
+from local.summary import Costs
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -35,6 +37,8 @@ def test_bad_files_are_told_and_nothing_is_started(tmp_path: Path, capsys: pytes
         (["local", "run", "--input", "{}", "--dry-run"], "give it instead of dry_run"),
         (["local", "run", "--wait-factor", "0"], "--wait-factor"),
         (["local", "run", "--output", str(ROOT / "docs")], "is not the folder of an earlier run"),
+        (["local", "run", "--output", "/proc/x"], "/proc/x cannot be written: "),
+        (["local", "run", "--output", str(ROOT / "README.md" / "x")], "x cannot be written: Not a directory"),
         (["local", "walk"], "walk"),
         (["--nonsense"], "--nonsense"),
         (["local", "up", "--aws-port", "70000"], "--aws-port"),
@@ -43,7 +47,9 @@ def test_bad_files_are_told_and_nothing_is_started(tmp_path: Path, capsys: pytes
 def test_wrong_usage_ends_with_2(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Scripts tell a typing error from a failed run by it."""
     assert main(arguments) == 2
-    assert said in " ".join(capsys.readouterr().err.split())
+    told = capsys.readouterr()
+    assert said in " ".join(told.err.split())
+    assert "Starting" not in told.out
 
 
 def test_a_refused_input_says_that_there_is_no_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -66,6 +72,17 @@ def test_a_refused_input_says_that_there_is_no_report(tmp_path: Path, capsys: py
     assert (output / "history.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("calls", "worked_on", "said"),
+    [(30, 2, "to AWS: 30 (about 15 a certificate worked on)"), (0, 2, "to AWS: 0"), (0, 0, "to AWS: 0")],
+)
+def test_an_average_is_told_only_where_there_is_one(calls: int, worked_on: int, said: str) -> None:
+    """`about 0 a certificate` says nothing: a run whose logins are refused calls neither function."""
+    costs = Costs(scm={}, aws={"EnrollFunction": calls}, immediate=None, worked_on=worked_on)
+
+    assert list(_figures(costs)) == [f"Calls to SCM: 0; {said}"]
+
+
 def test_ctrl_c_stops_all_of_it(tmp_path: Path) -> None:
     """A server or a function that is left behind keeps a port, and the next run's patience."""
     command = [sys.executable, "-m", "certmandate", "local", "up", "--estate", str(write_estate(tmp_path / "e", "idp"))]
@@ -83,6 +100,8 @@ def test_ctrl_c_stops_all_of_it(tmp_path: Path) -> None:
 
     assert printed[0].startswith("export AWS_ACCESS_KEY_ID=")
     assert "aws stepfunctions start-execution" in printed[-1]
+    assert "# SSL_CERT_FILE trusts this SCM and nothing else" in "".join(printed)
+    assert ": 1 delegation, 1 certificate." in said
     assert "Traceback" not in said
     assert up.returncode == 0
     assert list((tmp_path / "tmp").iterdir()) == []

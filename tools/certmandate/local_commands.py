@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -118,10 +119,17 @@ def _request(options: Mapping[str, Any], text: str | None) -> Any:
 
 
 def _require_own(output: Path) -> None:
-    """Only a folder that an earlier run wrote is emptied."""
+    """Only a folder that an earlier run wrote is emptied; one that cannot be written is told before the run."""
     if output.exists() and not (output.is_dir() and (not any(output.iterdir()) or (output / "history.json").exists())):
         msg = f"{output} exists and is not the folder of an earlier run"
         raise typer.BadParameter(msg, param_hint="--output")
+    place = next(one for one in (output, *output.absolute().parents) if one.exists())
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        msg = f"{output} cannot be written: {error.strerror}"
+        raise typer.BadParameter(msg, param_hint="--output") from None
 
 
 # ---- Running ---------------------------------------------------------------------------------------------------------
@@ -160,11 +168,15 @@ def _system(
         raise typer.Exit(WRONG_USAGE) from None
     with system:
         console.print(
-            f"Ready after {time.monotonic() - started:.1f} s: {len(estate.specifications)} delegations, "
-            f"{len(estate.certificates)} certificates. {_waits(wait_factor)}\n",
+            f"Ready after {time.monotonic() - started:.1f} s: {_counted(len(estate.specifications), 'delegation')}, "
+            f"{_counted(len(estate.certificates), 'certificate')}. {_waits(wait_factor)}\n",
             soft_wrap=True,
         )
         yield system
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _waits(factor: float) -> str:
@@ -221,7 +233,8 @@ def _print(console: Console, finished: Finished, output: Path, seconds: float) -
 
 def _figures(costs: Costs) -> Iterator[str]:
     scm, aws = sum(costs.scm.values()), sum(costs.aws.values())
-    each = f" (about {costs.aws_per_certificate:.0f} a certificate worked on)" if costs.worked_on else ""
+    average = round(costs.aws_per_certificate)
+    each = f" (about {average} a certificate worked on)" if average else ""
     yield f"Calls to SCM: {scm}; to AWS: {aws}{each}"
     if one := costs.immediate:
         operations = ", ".join(operation.split("/v1/")[-1] for operation in one.operations)
@@ -267,6 +280,7 @@ def _lines(system: LocalSystem) -> str:
     arn = system.aws.outputs["StateMachineArn"]
     return f"""\
 {exports}
+# SSL_CERT_FILE trusts this SCM and nothing else: other HTTPS fails in this shell. Use one of its own, or unset it.
 # SCM: {system.scm.base_url}
 # State machine: {arn}
 # Start a run:   aws stepfunctions start-execution --state-machine-arn {arn} --input '{{}}'
