@@ -364,6 +364,7 @@ def _ended(order: Order, status: str, at: datetime) -> FinishedOrder:
         names=order.names,
         causes=order.causes,
         run_id=order.run_id,
+        reason=order.reason,
         ssl_id=order.ssl_id,
         arns=order.arns,
         posts=order.posts,

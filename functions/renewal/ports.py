@@ -214,6 +214,8 @@ class FinishedOrder:
     error: str = ""
     """Name of the error that ended it; empty when it was stored."""
     text: str = ""
+    reason: str = ""
+    """As `Order.reason`."""
     posts: int = 1
 
 

@@ -85,6 +85,14 @@ def test_the_page_has_it_all_in_both_languages() -> None:
     assert "échéance de renouvellement atteinte" in made
 
 
+def test_the_operators_reason_is_told_with_the_cause() -> None:
+    """The operator asked for it: and why?"""
+    made = of(row(causes=("asked",), reason="laptop <stolen>"))
+
+    assert 'à la demande de l&#39;exploitant\u00a0: <span class="any">laptop &lt;stolen&gt;</span>' in page(made)
+    assert document(made)["orders"][0]["reason"] == "laptop <stolen>"
+
+
 def test_a_name_is_broken_after_its_dots() -> None:
     """`archives.valombre.e/xample` is read as another name; and a hostile one stays text all the same."""
     made = page(of(row(names=("archives.valombre.example", "<b>.example"))))

@@ -46,7 +46,11 @@ def test_force_renews_with_its_reason_in_the_audit_trail(desk: Desk):
 
     assert found["status"] == "SUCCEEDED"
     assert found["report"]["reason"] == "the key was mailed around"
-    assert [row.causes for row in desk.book.history("univ", "forced")][-1] == ("asked",)
+    last = desk.book.history("univ", "forced")[-1]
+    assert (last.causes, last.reason) == (("asked",), "the key was mailed around")
+    shown = desk.document("show", "univ/forced")["history"][-1]
+    assert shown["reason"] == "the key was mailed around"
+    assert "asked: the key was mailed around" in " ".join(desk.run("show", "univ/forced").stdout.split())
 
 
 def test_a_dry_run_orders_nothing(desk: Desk):

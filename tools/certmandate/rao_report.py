@@ -163,6 +163,7 @@ def _order(row: FinishedOrder) -> dict[str, Any]:
         "ordered_at": row.opened_at.isoformat(),
         "stored_at": row.ended_at.isoformat(),
         "causes": list(row.causes),
+        "reason": row.reason or None,
         "not_before": _iso(row.not_before),
         "not_after": _iso(row.not_after),
         "stores": list(row.stores),

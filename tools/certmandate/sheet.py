@@ -40,6 +40,11 @@ def facts(pairs: Iterable[tuple[str, str]]) -> RenderableType:
     return Padding(made, (0, 0, 0, 2))
 
 
+def why(causes: Iterable[str], reason: str) -> str:
+    """Return why something was ordered: `asked: laptop stolen`."""
+    return ", ".join(causes) + (f": {reason}" if reason else "")
+
+
 def heading(text: str) -> Text:
     """Return the title of a part."""
     return Text(f"\n{text}", style="bold")

@@ -289,7 +289,7 @@ def _order_part(one: Standing) -> list[RenderableType]:
         ("status", order.status.value),
         ("SSL ID", str(order.ssl_id) if order.ssl_id else "none yet: SCM's answer is not known"),
         ("token", f"{order.token} (in the order's comments in SCM)"),
-        ("why", ", ".join(order.causes)),
+        ("why", sheet.why(order.causes, order.reason)),
         ("opened", f"{sheet.minute(order.opened_at)} by run {order.run_id}"),
         ("posted", f"{order.posts} time{'s' if order.posts > 1 else ''}, last {sheet.minute(order.posted_at)}"),
     ]
@@ -303,7 +303,7 @@ def _history_part(history: tuple[FinishedOrder, ...]) -> list[RenderableType]:
         (
             sheet.minute(row.ended_at),
             row.status,
-            ", ".join(row.causes),
+            sheet.why(row.causes, row.reason),
             str(row.ssl_id or ""),
             row.serial or (f"{row.error}: {row.text}" if row.error else ""),
             sheet.day(row.not_after),

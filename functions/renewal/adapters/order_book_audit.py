@@ -73,7 +73,7 @@ def failed_order(order: Order, error: str, text: str, now: datetime) -> Finished
 
 
 def _asked(order: Order) -> dict[str, Any]:
-    names = ("delegation", "certificate", "token", "opened_at", "names", "causes", "run_id", "posts")
+    names = ("delegation", "certificate", "token", "opened_at", "names", "causes", "run_id", "reason", "posts")
     return {name: getattr(order, name) for name in names}
 
 
@@ -91,6 +91,7 @@ def finished_item(row: FinishedOrder) -> dict[str, Any]:
             "names": list(row.names),
             "causes": list(row.causes),
             "run_id": row.run_id,
+            "reason": row.reason or None,
             "ssl_id": row.ssl_id,
             "serial": row.serial or None,
             "previous_serial": row.previous_serial or None,
@@ -118,6 +119,7 @@ def finished_from(item: Item) -> FinishedOrder:
         names=tuple(item["names"]),
         causes=tuple(item["causes"]),
         run_id=item["run_id"],
+        reason=item.get("reason", ""),
         ssl_id=int(item["ssl_id"]) if "ssl_id" in item else None,
         serial=item.get("serial", ""),
         previous_serial=item.get("previous_serial", ""),

@@ -56,6 +56,8 @@ class Order:
     replaces: str = ""
     """Token of the certificate that was served when this order was decided ("" = none): when it is another by the
     time of the intent, somebody else was quicker and the intent is refused. Of no use once the intent is written."""
+    reason: str = ""
+    """Why, in the words of whoever wanted it; empty where the causes say it all."""
     posts: int = 1
     """How many POSTs were claimed, the first with the intent itself."""
     ssl_id: int | None = None

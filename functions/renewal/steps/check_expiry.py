@@ -97,8 +97,11 @@ def _item(name: str, run_id: str, now: datetime, request: RunRequest, taken: lis
         whole=not request.open_orders_only and (not request.is_narrowed or name in request.delegations),
         follow_up=request.open_orders_only,
         room=room,
+        reason=request.reason,
         certificates=tuple(
-            Task(run_id, now, name, one.certificate.spec.name, tuple(one.decision.causes), request.force)
+            Task(
+                run_id, now, name, one.certificate.spec.name, tuple(one.decision.causes), request.force, request.reason
+            )
             for one in mine
         ),
     )

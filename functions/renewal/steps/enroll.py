@@ -119,10 +119,19 @@ class Enroll:
             sealed_key=self.sealer.seal(key, delegation=spec.delegation, certificate=spec.name, token=token),
             causes=task.causes,
             run_id=task.run_id,
+            reason=self._reason(certificate, task),
             opened_at=now,
             posted_at=now,
             replaces=certificate.served.token if certificate.served else "",
         )
+
+    def _reason(self, certificate: ManagedCertificate, task: Task) -> str:
+        """Why, in the words of whoever wanted it: the run's, the wish on record, the standing order's; each once."""
+        served = certificate.served
+        told = [task.reason, certificate.asked if Cause.ASKED in task.causes else ""]
+        if served and Cause.REPLACEMENT in task.causes:
+            told += [one.reason for one in self.book.replacements() if one.covers(served)]
+        return "; ".join(dict.fromkeys(text for text in told if text))
 
     def _resume(self, order: Order, authority: CertificateAuthority) -> Order:
         if order.ssl_id is not None:

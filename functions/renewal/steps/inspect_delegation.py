@@ -167,7 +167,8 @@ def _added(task: DelegationTask, certificates: Certificates, inspection: Inspect
         decision = decide_with(certificate, inspection, inspection.at)
         is_new = set(FOUND_BY_INSPECTION) & set(decision.causes) and certificate.spec.name not in planned
         if is_new and not decision.held:
-            yield Task(task.run_id, task.started_at, task.delegation, certificate.spec.name, decision.causes)
+            name = certificate.spec.name
+            yield Task(task.run_id, task.started_at, task.delegation, name, decision.causes, reason=task.reason)
 
 
 def decide_with(certificate: ManagedCertificate, inspection: Inspection | None, now: datetime, **more: Any) -> Decision:

@@ -1,16 +1,18 @@
 """What travels between the states: identifiers only, because Step Functions keeps every payload for 90 days.
 
+Beside them the operator's reason alone, which stands in the execution's input all the same.
+
 A plan item (one a delegation, written by check_expiry, read by the Distributed Map):
 
     {"run_id", "started_at", "delegation", "dry_run", "whole", "follow_up",
-     "room", "certificates": [{"certificate", "causes", "forced"}]}
+     "room", "reason", "certificates": [{"certificate", "causes", "forced"}]}
 
 `whole` says that the run looks at all certificates of the delegation, so that what SCM revoked may be added.
 `follow_up` says that it is the hourly look at open orders. `room` is how many certificates the inspection may add to
 those that the plan has.
 A task (one a due certificate, given to enroll):
 
-    {"run_id", "started_at", "delegation", "certificate", "causes", "forced"}
+    {"run_id", "started_at", "delegation", "certificate", "causes", "forced", "reason"}
 
 A progress (answer of enroll, given to collect; answer of collect):
 
@@ -37,6 +39,8 @@ class Task:
     certificate: str
     causes: tuple[str, ...] = ()
     forced: bool = False
+    reason: str = ""
+    """Why the run was started, in the operator's words; empty for the daily run."""
 
     @classmethod
     def parse(cls, event: object) -> Self:
@@ -49,6 +53,7 @@ class Task:
             certificate=_text(source, "certificate"),
             causes=tuple(str(cause) for cause in _list(source, "causes")),
             forced=_flag(source, "forced"),
+            reason=_remark(source, "reason"),
         )
 
     def payload(self) -> dict[str, Any]:
@@ -60,6 +65,7 @@ class Task:
             "certificate": self.certificate,
             "causes": list(self.causes),
             "forced": self.forced,
+            "reason": self.reason,
         }
 
 
@@ -75,12 +81,14 @@ class DelegationTask:
     certificates: tuple[Task, ...]
     follow_up: bool = False
     room: int = 0
+    reason: str = ""
 
     @classmethod
     def parse(cls, event: object) -> Self:
         """Raises PlanUnreadable."""
         source = _mapping(event)
         shared = {name: source.get(name) for name in ("run_id", "started_at", "delegation")}
+        shared["reason"] = source.get("reason", "")
         return cls(
             run_id=_text(source, "run_id"),
             started_at=_moment(source, "started_at"),
@@ -89,6 +97,7 @@ class DelegationTask:
             whole=_flag(source, "whole"),
             follow_up=_flag(source, "follow_up"),
             room=_number(source, "room"),
+            reason=_remark(source, "reason"),
             certificates=tuple(Task.parse({**_mapping(one), **shared}) for one in _list(source, "certificates")),
         )
 
@@ -103,6 +112,7 @@ class DelegationTask:
             "whole": self.whole,
             "follow_up": self.follow_up,
             "room": self.room,
+            "reason": self.reason,
             "certificates": [{name: task.payload()[name] for name in own} for task in self.certificates],
         }
 
@@ -152,6 +162,15 @@ def _number(source: Mapping[str, Any], name: str) -> int:
     value = source.get(name)
     if isinstance(value, bool) or not isinstance(value, int):
         msg = f"'{name}' must be a whole number"
+        raise PlanUnreadable(msg)
+    return value
+
+
+def _remark(source: Mapping[str, Any], name: str) -> str:
+    """A text that may be empty, or missing from what an earlier version wrote."""
+    value = source.get(name, "")
+    if not isinstance(value, str):
+        msg = f"'{name}' must be a text"
         raise PlanUnreadable(msg)
     return value
 

@@ -45,6 +45,7 @@ def an_order(**changes: Any) -> Order:
         sealed_key=b"a sealed key",
         causes=("new",),
         run_id="run-1",
+        reason="laptop stolen",
         opened_at=NOW,
         posted_at=NOW,
     )

@@ -49,6 +49,32 @@ def lose_and_look(system: System, posts: int = 1) -> None:
         system.enroll()
 
 
+def test_the_operators_reason_stands_in_the_order_and_in_its_audit_row(system: System) -> None:
+    """The command promises that it stands in the audit trail."""
+    system.book.adopt(PATH, served_by(IDP, age=20), NOW)
+    task = system.task(causes=("asked",), forced=True, reason="laptop stolen")
+
+    progress = system.enroll(task)
+    order = system.book.certificate(*PATH).order
+    assert order is not None
+    assert order.reason == "laptop stolen"
+
+    system.collect(progress)
+    assert [row.reason for row in system.book.history(*PATH)] == ["laptop stolen"]
+
+
+def test_a_standing_orders_reason_is_told_of_what_it_replaces(system: System) -> None:
+    """Months later nobody remembers which incident it was."""
+    system.book.adopt(PATH, served_by(IDP, age=20), NOW)
+    system.book.standing = [Replacement(NOW - timedelta(days=1), "", "CA incident 42")]
+
+    system.enroll(system.task(causes=("replacement",)))
+
+    order = system.book.certificate(*PATH).order
+    assert order is not None
+    assert order.reason == "CA incident 42"
+
+
 def overtaken(system: System, port: str, other: Callable[[], object]) -> dict[str, Any]:
     """The port of enroll in front of whose call the *other* run does its work."""
     ports: dict[str, tuple[object, str]] = {

@@ -12,7 +12,7 @@ from tests.unit.estate import NOW, System
 from renewal.domain.errors import PlanUnreadable
 from renewal.steps.payload import DelegationTask, Progress, Task
 
-TASK = Task("run", NOW, "univ", "idp", ("age", "asked"), forced=True)
+TASK = Task("run", NOW, "univ", "idp", ("age", "asked"), forced=True, reason="laptop stolen")
 ITEM = DelegationTask(
     "run",
     NOW,
@@ -21,6 +21,7 @@ ITEM = DelegationTask(
     whole=False,
     certificates=(TASK, replace(TASK, certificate="www")),
     follow_up=True,
+    reason="laptop stolen",
 )
 PROGRESS = Progress("run", "univ", "idp", "t1", 5001, "ordered")
 
@@ -46,6 +47,7 @@ def test_an_item_says_once_what_its_certificates_share() -> None:
         (Task.parse, TASK, {"started_at": "2026-11-23T08:00:00"}, "'started_at' must say its time zone"),
         (Task.parse, TASK, {"causes": "age"}, "'causes' must be a list"),
         (Task.parse, TASK, {"forced": "true"}, "'forced' must be true or false"),
+        (Task.parse, TASK, {"reason": None}, "'reason' must be a text"),
         (DelegationTask.parse, ITEM, {"dry_run": 1}, "'dry_run' must be true or false"),
         (DelegationTask.parse, ITEM, {"whole": None}, "'whole' must be true or false"),
         (DelegationTask.parse, ITEM, {"certificates": {}}, "'certificates' must be a list"),
