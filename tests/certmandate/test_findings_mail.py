@@ -35,7 +35,7 @@ def test_the_french_mail_is_french() -> None:
     """Also where the finding's own sentence is English."""
     subject, body = mail("fr", FINDINGS[1])
 
-    assert "au plus tôt avant le 1er décembre 2026" in subject
+    assert subject.endswith("votre intervention est nécessaire, première échéance le 1er décembre 2026")
     assert "Échéance\u00a0: 1er décembre 2026" in body
     assert "lapses" not in body
 
@@ -88,6 +88,41 @@ def test_a_notice_alone_does_not_cry_wolf() -> None:
     assert mail("en", notice)[0].endswith("for your information")
 
 
+def test_what_happens_by_itself_has_a_day_and_no_deadline() -> None:
+    """Nothing to do, above a deadline, is read as something to do."""
+    notice = Finding("PasswordRotation", "info", "rao", "…", due=(NOW + timedelta(days=3)).date())
+
+    _, body = mail("fr", notice)
+
+    assert "Date prévue\u00a0: 26 novembre 2026" in body
+    assert "Échéance" not in body
+    assert "À faire\u00a0: Rien\u00a0;" in body
+
+
+def test_whom_the_rao_knows_signs() -> None:
+    """They have a contract with the third party, and have never heard of a program."""
+    found = record(*FINDINGS)
+
+    signed = findings_mail(found, FINDINGS, NOW.date(), language("fr"), "Réseau Exemple").body
+    unsigned = findings_mail(found, FINDINGS, NOW.date(), language("fr")).body
+
+    assert signed.endswith("\n\nRéseau Exemple\n")
+    assert unsigned.endswith("\n\nLes exploitants de la délégation «\u00a0univ\u00a0»\n")
+    assert "certmandate" not in signed + unsigned
+
+
+@pytest.mark.parametrize(
+    ("text", "french"),
+    [
+        ("the account needs DRAO_SSL on department 7; it has no role", "aucun rôle"),
+        ("… it has RAO_SSL on 5002, MRAO on everything", "RAO_SSL sur 5002, MRAO sur l'ensemble"),
+    ],
+)
+def test_roles_are_told_in_french(text: str, french: str) -> None:
+    """Their names are SCM's; the words between them are not."""
+    assert f"Précisions\u00a0: {french}" in mail("fr", Finding("RoleMissing", "error", "rao", text))[1]
+
+
 @pytest.mark.parametrize(
     ("text", "names"),
     [
@@ -113,5 +148,5 @@ def test_the_privileges_and_roles_that_are_too_many_are_named() -> None:
 
     _, body = mail("fr", *(finding for remark in remarks for finding in remark.findings()))
 
-    for detail in ("Précisions\u00a0: RAO_SMIME on 7", "Précisions\u00a0: allowCreate", "Précisions\u00a0: SMIME"):
+    for detail in ("Précisions\u00a0: RAO_SMIME sur 7", "Précisions\u00a0: allowCreate", "Précisions\u00a0: SMIME"):
         assert detail in body

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from tests.certmandate.desk import Desk, seated
 
+from renewal.domain.finding import Finding
+from renewal.ports import Inspection
+
 THIS_MONTH = f"{datetime.now(UTC):%Y-%m}"
 
 
@@ -96,6 +99,32 @@ def test_findings_as_json_keep_the_readers_apart(desk: Desk) -> None:
     assert {one["actor"] for one in for_rao["findings"]} == {"rao"}
     assert set(for_rao["mails"]) == {"fr", "en"}
     assert len(everything["findings"]) >= len(for_rao["findings"])
+
+
+def test_what_is_the_operators_alone_is_no_mail_to_the_rao(desk: Desk) -> None:
+    """What begins with the RAO's address gets sent to them."""
+    finding = Finding("PasswordExpiring", "warning", "operator", "the password expires")
+    before = desk.book.delegation("univ").inspection
+    assert before is not None
+    try:
+        desk.book.record_inspection("univ", Inspection("run", before.at, findings=(finding,)))
+        told = desk.run("findings", "univ", "--for", "operator").stdout
+        found = json.loads(desk.run("findings", "univ", "--for", "operator", "--json").stdout)
+        desk.book.record_inspection("univ", Inspection("run", before.at))
+        empty = desk.run("findings", "univ", "--for", "operator").stdout
+    finally:
+        desk.book.record_inspection("univ", before)
+
+    assert told == "- warning: univ: the password expires (PasswordExpiring; for the operator)\n"
+    assert (found["to"], found["mails"], len(found["findings"])) == (None, {}, 1)
+    assert empty.endswith("found nothing that the operator would have to do.\n")
+
+
+def test_the_mail_is_signed_by_the_third_party(desk: Desk) -> None:
+    """As the guide is: one name, set once."""
+    said = desk.run("findings", "univ", "--for", "rao", "--third-party", "Réseau Exemple").stdout
+
+    assert said.count("\nRéseau Exemple\n") == 2
 
 
 @pytest.mark.parametrize("command", ["report", "findings"])

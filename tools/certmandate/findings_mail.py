@@ -21,6 +21,10 @@ _DETAILS = {
     "TypesExtra": re.compile(r"for (.+) too"),
 }
 """What of a finding's own sentence is the same in every language: identifiers of SCM."""
+_OF_ROLES = frozenset({"RoleExtra", "RoleMissing"})
+_ROLE = re.compile(r"(\w+) on (\w+)")
+_BY_ITSELF = frozenset({"PasswordRotation"})
+"""Codes of what happens without anybody: its day is no deadline."""
 _QUOTED = frozenset({"RequestRefused", "ScmRefused"})
 """Codes whose sentence is SCM's answer: only it says what to do."""
 
@@ -34,8 +38,10 @@ class Mail:
     body: str
 
 
-def findings_mail(record: DelegationRecord, findings: Iterable[Finding], day: date, language: Language) -> Mail:
-    """Return the mail about *findings*, most urgent first. *day*: when they were found."""
+def findings_mail(
+    record: DelegationRecord, findings: Iterable[Finding], day: date, language: Language, third_party: str = ""
+) -> Mail:
+    """Return the mail about *findings*, most urgent first. *day*: when they were found; *third_party*: who signs."""
     listed = tuple(findings)
     delegation = record.delegation
     opening = language.text(
@@ -46,7 +52,9 @@ def findings_mail(record: DelegationRecord, findings: Iterable[Finding], day: da
     )
     items = ["\n".join(_item(number, one, record, language)) for number, one in enumerate(listed, 1)]
     closing = [language.text("mail.closing")] if listed else []
-    parts = [language.text("mail.greeting"), opening, *items, *closing, language.text("mail.signature")]
+    who = third_party or language.text("mail.operators", delegation=delegation.name)
+    signature = language.text("mail.signature", third_party=who)
+    parts = [language.text("mail.greeting"), opening, *items, *closing, signature]
     return Mail(delegation.rao_email, _subject(delegation.organisation, listed, language), "\n\n".join(parts) + "\n")
 
 
@@ -79,19 +87,36 @@ def _item(number: int, finding: Finding, record: DelegationRecord, language: Lan
     for key, value in (
         ("certificate", finding.certificate),
         ("names", ", ".join(names_in(finding))),
-        ("detail", _detail(finding, words)),
+        ("detail", _detail(finding, words, language)),
         ("do", plain(told["do"], told_values(record, language))),
         ("where", finding.screen if finding.actor == "rao" else ""),
-        ("when", language.day(finding.due) if finding.due else language.text("mail.now")),
+        ("planned" if finding.code in _BY_ITSELF else "when", _day(finding, language)),
         ("who", language.text(f"mail.{finding.actor}") if finding.actor != "rao" else ""),
     ):
         if value:
             yield f"   {language.text(f'mail.{key}')}{language.texts['colon']}{value}"
 
 
-def _detail(finding: Finding, known: Container[str]) -> str:
+def _day(finding: Finding, language: Language) -> str:
+    return language.day(finding.due) if finding.due else language.text("mail.now")
+
+
+def _detail(finding: Finding, known: Container[str], language: Language) -> str:
     pattern = _DETAILS.get(finding.code)
     if pattern is None:
         return finding.text if finding.code in _QUOTED or finding.code not in known else ""
     match = pattern.search(finding.text)
-    return match[1] if match else finding.text
+    detail = match[1] if match else finding.text
+    return _roles(detail, language) if match and finding.code in _OF_ROLES else detail
+
+
+def _roles(detail: str, language: Language) -> str:
+    """`RAO_SSL on 5002, MRAO on everything`, or `no role`, in the mail's language: the names of roles are SCM's."""
+    if detail == "no role":
+        return language.text("mail.no_role")
+
+    def said(match: re.Match[str]) -> str:
+        place = language.text("mail.everything") if match[2] == "everything" else match[2]
+        return language.text("mail.role_on", role=match[1], place=place)
+
+    return _ROLE.sub(said, detail)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -18,11 +18,17 @@ from certmandate.html_page import PdfMissing, pdf
 from certmandate.language import CODES, language
 from certmandate.output import NEEDS_PERSON, WRONG_USAGE, complain
 from certmandate.rao_report import document, finding_document, month_before, month_named, page, rao_report
+from certmandate.standing import finding_line
 from certmandate.written import write_together
 from renewal.domain.finding import Finding
 from renewal.ports import DelegationRecord
 
 NameArgument = Annotated[str, typer.Argument(help="The delegation's name.", autocompletion=delegation_names)]
+
+
+ThirdPartyOption = Annotated[
+    str, typer.Option(envvar="CERTMANDATE_THIRD_PARTY", help="Your own name, as the RAO knows it: it signs.")
+]
 
 
 class Reader(StrEnum):
@@ -74,12 +80,16 @@ def findings_command(
         Reader | None, typer.Option("--for", help="Only what this reader must do. Default: everything.")
     ] = None,
     tongue: Annotated[Tongue | None, typer.Option("--language", help="Default: both.")] = None,
+    third_party: ThirdPartyOption = "",
     profile: ProfileOption = None,
     region: RegionOption = None,
     stack: StackOption = DEFAULT_STACK,
     as_json: JsonOption = False,
 ) -> None:
-    """The findings of the last inspection as a mail in French and English, ready to be sent."""
+    """The findings of the last inspection as a mail in French and English, ready to be sent.
+
+    What is the operator's alone (--for operator) is a list, and no mail.
+    """
     with deployed(profile, region, stack) as deployment:
         record = deployment.book.delegation(name)
     inspection = record.inspection
@@ -87,15 +97,24 @@ def findings_command(
         complain(f"'{name}' was never inspected: wait for the daily run, or start certmandate check {name}")
         raise typer.Exit(NEEDS_PERSON)
     findings = [one for one in inspection.findings if reader is None or one.actor == reader]
-    codes = [tongue.value] if tongue else CODES
-    mails = {code: findings_mail(record, findings, inspection.at.date(), language(code)) for code in codes}
-    typer.echo(json.dumps(_document(record, findings, mails), ensure_ascii=False) if as_json else _text(mails))
+    codes = [] if reader is Reader.OPERATOR else [tongue.value] if tongue else CODES
+    day = inspection.at.date()
+    mails = {code: findings_mail(record, findings, day, language(code), third_party) for code in codes}
+    if as_json:
+        typer.echo(json.dumps(_document(record, findings, mails), ensure_ascii=False))
+    else:
+        typer.echo(_text(mails) if mails else _list(name, findings, day))
+
+
+def _list(name: str, findings: Sequence[Finding], day: date) -> str:
+    lines = [f"- {one.severity}: {finding_line(name, one)}" for one in findings]
+    return "\n".join(lines) or f"{name}: the check of {day} found nothing that the operator would have to do."
 
 
 def _document(record: DelegationRecord, findings: Sequence[Finding], mails: dict[str, Mail]) -> dict[str, object]:
     return {
         "delegation": record.delegation.name,
-        "to": record.delegation.rao_email or None,
+        "to": record.delegation.rao_email or None if mails else None,
         "findings": [finding_document(one) for one in findings],
         "mails": {code: {"subject": mail.subject, "body": mail.body} for code, mail in mails.items()},
     }
