@@ -28,6 +28,41 @@ def test_a_finding_that_is_an_error_needs_a_person(sit: Sit):
     assert "for the RAO; SCM: Domains" in result.stdout
 
 
+def test_findings_of_all_delegations_are_sorted_as_one(sit: Sit):
+    """A thing to know of the first delegation stood above a warning of the second."""
+    desk = sit("idp:20")
+    desk.file.with_name("other.yaml").write_text(
+        desk.file.read_text(encoding="utf-8")
+        .replace("delegation: univ", "delegation: other")
+        .replace("_id: 7", "_id: 8"),
+        encoding="utf-8",
+    )
+    desk.run("apply", desk.folder, "--yes")
+    now = datetime.now(UTC)
+    soon = Finding("DcvLapsing", "warning", "rao", "soon", due=now.date())
+    late = Finding("DcvLapsing", "warning", "rao", "late", due=now.date() + timedelta(days=9))
+    desk.book.record_inspection(
+        "other", Inspection("run", now, findings=(late, Finding("X", "info", "rao", "to know")))
+    )
+    desk.book.record_inspection("univ", Inspection("run", now, findings=(soon,)))
+
+    lines = [line for line in desk.run("status").stdout.splitlines() if line.startswith("  - ")]
+
+    assert [line.split(": ")[2].split(" (")[0] for line in lines[:3]] == ["soon", "late", "to know"]
+
+
+def test_an_order_that_was_declined_reaches_the_raos_mail(sit: Sit):
+    """Only they can find out who declined it; the inspection before it had found nothing to do."""
+    desk = sit("www", scm="dials: {issuance_polls: 0, outcome: declined}\n")
+    desk.run("renew", "univ/www")
+
+    said = desk.run("findings", "univ", "--for", "rao", "--language", "fr").stdout
+
+    assert "votre intervention est nécessaire dès maintenant" in said
+    assert "Un administrateur a rejeté notre demande dans SCM" in said
+    assert "www.univ.example" in said
+
+
 def test_status_tells_standing_orders_and_retirements(sit: Sit):
     """Both are easily forgotten, and both explain what is seen months later."""
     desk = sit("idp:20")

@@ -18,6 +18,7 @@ from certmandate.html_page import PdfMissing, pdf
 from certmandate.language import CODES, language
 from certmandate.output import NEEDS_PERSON, WRONG_USAGE, complain
 from certmandate.rao_report import document, finding_document, month_before, month_named, page, rao_report
+from certmandate.refused_orders import findings_with_orders
 from certmandate.standing import finding_line
 from certmandate.written import write_together
 from renewal.domain.finding import Finding
@@ -91,12 +92,14 @@ def findings_command(
     What is the operator's alone (--for operator) is a list, and no mail.
     """
     with deployed(profile, region, stack) as deployment:
-        record = deployment.book.delegation(name)
+        book = deployment.book
+        record, certificates, history = book.delegation(name), book.certificates(name), book.history(name, "")
     inspection = record.inspection
     if inspection is None:
         complain(f"'{name}' was never inspected: wait for the daily run, or start certmandate check {name}")
         raise typer.Exit(NEEDS_PERSON)
-    findings = [one for one in inspection.findings if reader is None or one.actor == reader]
+    found = findings_with_orders(inspection, certificates, history)
+    findings = [one for one in found if reader is None or one.actor == reader]
     codes = [] if reader is Reader.OPERATOR else [tongue.value] if tongue else CODES
     day = inspection.at.date()
     mails = {code: findings_mail(record, findings, day, language(code), third_party) for code in codes}

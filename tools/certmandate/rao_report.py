@@ -10,6 +10,7 @@ from typing import Any
 from certmandate.findings_mail import names_in, told_values
 from certmandate.html_page import html
 from certmandate.language import CODES, Language, languages
+from certmandate.refused_orders import findings_with_orders
 from renewal.domain.finding import Finding
 from renewal.domain.forecast import next_renewal
 from renewal.domain.observation import dcv_of
@@ -77,7 +78,7 @@ class RaoReport:
     """With an order that was opened before the month's end and is open now."""
     nexts: tuple[Next, ...]
     asks: tuple[Finding, ...]
-    """What the last inspection wants of the RAO."""
+    """What the last inspection, and the orders that were refused since, want of the RAO."""
 
     @property
     def is_over(self) -> bool:
@@ -93,8 +94,8 @@ def rao_report(
     now: datetime,
 ) -> RaoReport:
     """Return the report of *month*. *history*: the delegation's audit rows, oldest first."""
-    managed = tuple(certificates)
-    rows = [row for row in history if month.has(row.ended_at)]
+    managed, every = tuple(certificates), tuple(history)
+    rows = [row for row in every if month.has(row.ended_at)]
     inspection = record.inspection
     return RaoReport(
         record=record,
@@ -104,7 +105,9 @@ def rao_report(
         refusals=tuple(row for row in rows if row.status != OrderStatus.STORED),
         under_way=tuple(one for one in managed if one.order and one.order.opened_at < month.ends),
         nexts=_nexts(record, managed, now),
-        asks=tuple(one for one in inspection.findings if one.actor == "rao") if inspection else (),
+        asks=tuple(one for one in findings_with_orders(inspection, managed, every) if one.actor == "rao")
+        if inspection
+        else (),
     )
 
 

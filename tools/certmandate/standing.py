@@ -140,9 +140,12 @@ def _state(certificate: ManagedCertificate, decision: Decision, now: datetime, *
 
 def open_findings(record: DelegationRecord) -> tuple[Finding, ...]:
     """Return the findings of the delegation's last inspection, errors first, then by the day they are due."""
-    found = record.inspection.findings if record.inspection else ()
-    order = {"error": 0, "warning": 1, "info": 2}
-    return tuple(sorted(found, key=lambda one: (order[one.severity], one.due is not None, str(one.due or ""))))
+    return tuple(sorted(record.inspection.findings if record.inspection else (), key=finding_urgency))
+
+
+def finding_urgency(finding: Finding) -> tuple[int, date]:
+    """Sorts errors first, then by the day they are due; without a day it is now."""
+    return {"error": 0, "warning": 1, "info": 2}[finding.severity], finding.due or date.min
 
 
 def finding_line(delegation: str, finding: Finding) -> str:

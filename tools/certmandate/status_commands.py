@@ -16,7 +16,7 @@ from certmandate.completion import certificate_names
 from certmandate.deployment import Deployment, JsonOption, ProfileOption, RegionOption, StackOption, deployed
 from certmandate.estate_commands import read_stored
 from certmandate.output import NEEDS_PERSON, printer
-from certmandate.standing import Standing, State, finding_line, open_findings, standing
+from certmandate.standing import Standing, State, finding_line, finding_urgency, open_findings, standing
 
 if TYPE_CHECKING:
     from certmandate.estate_changes import Stored
@@ -171,7 +171,7 @@ def _row(one: Standing) -> sheet.Row:
 
 def _finding_lines(estate: Estate) -> Iterator[str]:
     found = [(name, one) for name, record in estate.stored.delegations.items() for one in open_findings(record)]
-    for name, one in sorted(found, key=lambda pair: pair[1].severity != "error"):
+    for name, one in sorted(found, key=lambda pair: finding_urgency(pair[1])):
         yield f"{one.severity}: {finding_line(name, one)}"
 
 
