@@ -423,6 +423,23 @@ def _in_turn(method: Callable[..., Any], turn: threading.RLock) -> Callable[...,
 
 
 @contextmanager
+def _items_are_read_by_their_letter(_: Repairs) -> Iterator[None]:
+    """Save 8 ms a read: moto looks for five spellings of each of DynamoDB's type letters, and there is but one."""
+    from moto.core.serialize import AttributePicker
+
+    original = AttributePicker.__call__
+
+    def pick(picker: Any, context: Any) -> Any:
+        parent = getattr(context.shape, "parent", None)
+        if parent is not None and parent.name == "AttributeValue":
+            return context.obj.get(context.key)
+        return original(picker, context)
+
+    with patch.object(AttributePicker, "__call__", pick):
+        yield
+
+
+@contextmanager
 def _symmetric_keys_have_no_private_key(_: Repairs) -> Iterator[None]:
     """Spare symmetric KMS keys the RSA key that moto makes for each and never uses: 50 ms of work."""
     models: Any = importlib.import_module("moto.kms.models")
@@ -549,6 +566,7 @@ _REPAIRS: tuple[Callable[[Repairs], Any], ...] = (
     _result_writer_writes_results,
     _bucket_policies_have_conditions,
     _storage_takes_turns,
+    _items_are_read_by_their_letter,
     _symmetric_keys_have_no_private_key,
     _secrets_rotate_as_on_aws,
     _acm_is_strict,

@@ -104,7 +104,7 @@ def a_book(dynamodb: Any) -> DynamoDbOrderBook:
 
 
 @settings(
-    max_examples=40,
+    max_examples=25,
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

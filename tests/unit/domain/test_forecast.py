@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.estate import DELEGATION, IDP, NOW, managed, served_by
 
@@ -189,6 +189,7 @@ def test_a_new_certificate_is_not_brought_forward() -> None:
     assert decide(managed(), NOW, dcv_lapses=in_days(3)).causes == (Cause.NEW,)
 
 
+@settings(max_examples=25)  # each walks through two whole lifetimes
 @given(days=st.integers(2, 400), reuse=st.integers(1, 398), backdated=st.integers(0, 1), validated=st.integers(-30, 30))
 def test_no_validation_makes_a_certificate_renew_in_a_loop(
     days: int, reuse: int, backdated: int, validated: int
