@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -11,9 +12,11 @@ from campaign.cases import record
 from campaign.scenarios import DELEGATION, SCENARIOS
 from campaign.stage import Run, Stage
 from campaign.strikes import Mode, ModeStrike
-from campaign.wire import Boundary
+from campaign.wire import Boundary, Crossing
 
 SCENARIO = SCENARIOS[0]
+RETRIES = 5
+"""Of a function that timed out: MaxAttempts in infra/renewal.asl.yaml."""
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")
 
@@ -31,11 +34,19 @@ def boundaries(stage: Stage) -> list[Boundary]:
     return record(stage, SCENARIO)
 
 
-def struck(stage: Stage, boundary: Boundary, mode: Mode) -> Run:
-    """A run that was struck there."""
+@dataclass(slots=True)
+class EveryAttempt(ModeStrike):
+    """Strikes the call, and every later one of its operation in that run."""
+
+    def _goes_on(self, crossing: Crossing) -> bool:
+        return crossing.boundary.operation == self.boundary.operation
+
+
+def struck(stage: Stage, boundary: Boundary, mode: Mode, kind: type[ModeStrike] = ModeStrike, hours: int = 0) -> Run:
+    """A run that was struck there; hours: how long a rival run, if that is the mode, keeps it from going on."""
     SCENARIO.prepare(stage)
     run_id = stage.next_run_id()
-    stage.wire.strike = ModeStrike(mode, boundary, run_id, lambda: None, stage.time)
+    stage.wire.strike = kind(mode, boundary, run_id, lambda: stage.time.pass_seconds(hours * 3600), stage.time)
     run = stage.run(run_id)
     stage.wire.strike = None
     return run
@@ -63,9 +74,26 @@ def test_a_function_that_times_out_for_good_fails_the_run(stage: Stage, boundari
     """The report names it: a time-out is no business of the log alone."""
     place = next(one for one in boundaries if one.operation == "Invoke enroll")
 
-    run = struck(stage, place, Mode.OUTAGE)
+    run = struck(stage, place, Mode.KILLED_BEFORE, EveryAttempt)
 
-    assert run.status == "FAILED"
+    attempts = [one for one in stage.wire.crossed[run.run_id] if one.operation == place.operation]
+    assert len(attempts) == RETRIES + 1
+    assert (run.status, run.error) == ("FAILED", "RunNeedsPerson")
+    assert [row["error"] for row in (run.report or {})["certificates"]] == ["Sandbox.Timedout"]
+    assert (run.metrics["RunCompleted"], run.metrics["CertificatesFailed"]) == (1, 1)
+
+
+def test_an_execution_whose_time_is_over_says_so(stage: Stage, boundaries: list[Boundary]) -> None:
+    """No report, no metric: the alarm RunFailed counts ExecutionsTimedOut, and this is what is counted there."""
+    place = next(one for one in boundaries if one.operation == "Invoke enroll")
+
+    run = struck(stage, place, Mode.RIVAL_BEFORE, hours=11)
+
+    assert run.status == "TIMED_OUT"
+    assert stage.history(run.run_id)["events"][-1]["type"] == "ExecutionTimedOut"
+    assert run.report is None
+    assert run.metrics == {}
+    assert stage.daily_run().status == "SUCCEEDED"
 
 
 @pytest.mark.parametrize(

@@ -126,8 +126,10 @@ class Stage:
                 quotas.append(self)
 
         retrier = sys.modules["moto.stepfunctions.parser.asl.component.common.retry.retrier_decl"]
+        program = sys.modules["moto.stepfunctions.parser.asl.component.program.program"].Program
         for target, name, value in (
             (retrier, "time", virtual),
+            (program, "eval", self._limited(program.eval)),
             (sys.modules["botocore.endpoint"], "time", virtual),
             (sys.modules["moto.acm.models"], "utcnow", lambda: self.time().replace(tzinfo=None)),
             (sys.modules["botocore.retries.quota"], "RetryQuota", Quota),
@@ -245,6 +247,17 @@ class Stage:
             return invoked(self.wire, name, seconds, event, lambda: self.environments.play(name, event, context))
 
         return invoke
+
+    def _limited(self, original: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+        """Let TimeoutSeconds of an execution count in virtual time."""
+
+        def evaluate(program: Any, env: Any) -> None:
+            if program.timeout_seconds:
+                seconds = program.timeout_seconds.timeout_seconds
+                self.time.later(seconds, lambda: env.set_timed_out() if env.is_running() else None)
+            original(program, env)
+
+        return evaluate
 
     def _function_clock(self) -> datetime:
         return self.time() + self.skew
