@@ -6,7 +6,8 @@ import base64
 import io
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -79,14 +80,39 @@ def places(stage: Stage, debug: str) -> Mapping[str, str]:
     }
 
 
+def canaries(stage: Stage) -> Mapping[str, str]:
+    """Every text that may be nowhere, and what it is: plain, in base64, or a line of what is written in base64."""
+    evidence = gather(stage)
+    keys = [content.decode() for key, content in evidence.objects.items() if key.endswith("/privkey.pem")]
+    requests = [item["csr"] for item in evidence.of_kind("order") if "csr" in item]
+    return {
+        **dict.fromkeys((CANARY, base64.b64encode(CANARY.encode()).decode()), "password"),
+        **dict.fromkeys(KEY_MARKS, "head of a private key"),
+        CSR_MARK: "head of a signing request",
+        **{line: "private key" for key in keys for line in body(key)},
+        **{line: "signing request" for request in requests for line in body(request)},
+    }
+
+
+def body(pem: str) -> list[str]:
+    """The lines between head and foot that are long enough to mean anything."""
+    return [line for line in pem.splitlines()[1:-1] if len(line) >= 16]
+
+
+def leaks(stage: Stage, debug: str) -> set[str]:
+    """Say which place holds what."""
+    wanted = canaries(stage)
+    return {
+        f"{place}: {what}"
+        for place, text in places(stage, debug).items()
+        for one, what in wanted.items()
+        if one in text
+    }
+
+
 def assert_secret(stage: Stage, debug: str) -> None:
     """No canary, no private key, no signing request, plain or in base64."""
-    canaries = {CANARY, base64.b64encode(CANARY.encode()).decode(), *KEY_MARKS, CSR_MARK}
-    keys = [content.decode() for key, content in gather(stage).objects.items() if key.endswith("/privkey.pem")]
-    canaries |= {line for key in keys for line in key.splitlines()[1:-1]}
-    for place, text in places(stage, debug).items():
-        for canary in canaries:
-            assert canary not in text, f"{place} holds {canary[:12]}…"
+    assert leaks(stage, debug) == set()
 
 
 def test_a_renewal_leaves_no_secret_anywhere(stage: Stage, debug_log: io.StringIO) -> None:
@@ -143,11 +169,59 @@ def test_no_error_quotes_what_was_sent(stage: Stage, debug_log: io.StringIO, pla
     assert_secret(stage, debug_log.getvalue())
 
 
-def test_the_canary_would_be_found(stage: Stage) -> None:
-    """A search that finds nothing anywhere proves nothing."""
+def into_table(stage: Stage, text: str) -> None:
+    """As an attribute that nobody asked for."""
+    item = {"delegation": {"S": DELEGATION}, "item": {"S": "finished#stray"}, "text": {"S": text}}
+    stage.aws.client("dynamodb").put_item(TableName=stage.aws.outputs["OrdersTable"], Item=item)
+
+
+def into_objects(stage: Stage, text: str) -> None:
+    """As a file beside a certificate."""
+    stage.aws.client("s3").put_object(Bucket=stage.aws.outputs["StoreBucket"], Key="runs/stray", Body=text.encode())
+
+
+def into_runs(stage: Stage, **change: Any) -> None:
+    """As part of what a run left."""
+    stage.played.runs.append(replace(stage.played.runs[-1], **change))
+
+
+PLANT: Mapping[str, Callable[[Stage, str], object]] = {
+    "table": into_table,
+    "histories": lambda stage, text: stage.run(reason=text),
+    "objects": into_objects,
+    "events": lambda stage, text: stage.played.events.append({"token": text}),
+    "log": lambda stage, text: stage.played.log.write(text),
+    "reports": lambda stage, text: into_runs(stage, report={"text": text}),
+    "metrics": lambda stage, text: into_runs(stage, metrics={text: 1.0}),
+    "orders at SCM": lambda stage, text: setattr(last_order(stage), "comments", text),
+    "debug log": lambda _stage, text: logging.getLogger("stray").debug("%s", text),
+}
+
+
+def last_order(stage: Stage) -> Any:
+    """The simulator's own newest order, no copy."""
+    return list(stage.played.simulator._state.orders.values())[-1]
+
+
+@pytest.mark.parametrize("place", PLANT)
+def test_the_canary_would_be_found(stage: Stage, debug_log: io.StringIO, place: str) -> None:
+    """A search that finds nothing anywhere proves nothing: each place, and each kind of secret without its head."""
     begin(stage)
     stage.run()
-    stage.played.log.write(CANARY)
+    stage.editor.ask(DELEGATION, "idp", "drill", stage.time())
+    stage.played.simulator.dials.issuance_seconds = 1e6
+    stage.daily_run()
+    assert_secret(stage, debug_log.getvalue())
+    planted = {what: one for one, what in canaries(stage).items()}
+    assert set(planted) >= {"password", "private key", "signing request"}
 
-    with pytest.raises(AssertionError, match="log holds"):
-        assert_secret(stage, "")
+    for what, one in planted.items():
+        PLANT[place](stage, one)
+        assert f"{place}: {what}" in leaks(stage, debug_log.getvalue())
+
+
+def test_every_place_is_planted_in(stage: Stage) -> None:
+    """A place that is added to the search is proved, too."""
+    begin(stage)
+
+    assert set(PLANT) == set(places(stage, ""))
