@@ -256,6 +256,9 @@ class FakeOrderBook:
     def record_confirmed(self, order: Order, now: datetime) -> None:
         self._write(replace(self._open(order), confirmed_at=now))
 
+    def record_trouble(self, order: Order, error: str) -> None:
+        self._write(replace(self._open(order), trouble=error))
+
     def record_issued(self, order: Order, chain: Chain) -> Order:
         there = self._open(order)
         if there.status not in {OrderStatus.ORDERED, OrderStatus.ISSUED}:

@@ -215,7 +215,6 @@ class FinishedOrder:
     """Name of the error that ended it; empty when it was stored."""
     text: str = ""
     reason: str = ""
-    """As `Order.reason`."""
     posts: int = 1
 
 
@@ -260,6 +259,9 @@ class OrderBook(Protocol):
 
     def record_confirmed(self, order: Order, now: datetime) -> None:
         """Remember when the details said that the order is really pending."""
+
+    def record_trouble(self, order: Order, error: str) -> None:
+        """Remember the name of the error for which what SCM issued was not stored."""
 
     def record_issued(self, order: Order, chain: Chain) -> Order:
         """`ordered → issued`, with the verified chain."""

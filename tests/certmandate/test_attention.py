@@ -63,6 +63,18 @@ def test_an_order_that_was_declined_reaches_the_raos_mail(sit: Sit):
     assert "www.univ.example" in said
 
 
+def test_after_a_refused_login_nobody_is_told_to_force(sit: Sit):
+    """It would not renew either, and it would be one more refused login towards the lock."""
+    desk = sit("idp:20")
+    desk.store_wrong_password()
+
+    result = desk.run("renew", "univ/idp")
+
+    assert result.exit_code == 1
+    assert "CredentialRefused" in result.stdout
+    assert "--force --reason" not in result.stdout
+
+
 def test_status_tells_standing_orders_and_retirements(sit: Sit):
     """Both are easily forgotten, and both explain what is seen months later."""
     desk = sit("idp:20")

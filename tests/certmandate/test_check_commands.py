@@ -113,6 +113,18 @@ def test_what_is_wider_than_agreed_is_told_as_security(sit: Sit):
     assert "(sécurité)" in desk.run("findings", "univ", "--language", "fr").stdout
 
 
+def test_an_open_order_is_told_as_one_that_is_collected(sit: Sit):
+    """The word "planned" reads as if another one were ordered."""
+    desk = sit("idp", scm="dials: {issuance_polls: 0, outcome: requested}\n")
+    desk.run("renew", "univ/idp")
+
+    said = " ".join(desk.run("check", "univ").stdout.split())
+
+    assert "univ/idp: a run would collect order " in said
+    assert "order nothing (order-open)" in said
+    assert "planned, order-open" not in said
+
+
 def test_from_here_warns_and_asks_first(sit: Sit):
     """A refused attempt counts as a failed login, so nobody makes one by accident."""
     desk = sit("idp:20")

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 from tests.certmandate.rao_samples import DELEGATION, HOSTILE, IDP, NOW, month, record, row, served
+from tests.unit.orders import an_order
 
 from certmandate.rao_report import RaoReport, document, month_before, month_named, page, rao_report
-from renewal.domain.order import ManagedCertificate
+from renewal.domain.order import ManagedCertificate, OrderStatus
 from renewal.ports import FinishedOrder
 
 
@@ -91,6 +92,25 @@ def test_the_operators_reason_is_told_with_the_cause() -> None:
 
     assert 'à la demande de l&#39;exploitant\u00a0: <span class="any">laptop &lt;stolen&gt;</span>' in page(made)
     assert document(made)["orders"][0]["reason"] == "laptop <stolen>"
+
+
+def test_a_certificate_that_does_not_fit_is_not_called_pending() -> None:
+    """The CA has done its part; the RAO may have to revoke what it made."""
+    order = an_order(certificate="idp", status=OrderStatus.ORDERED, ssl_id=4002)
+    now, then = (
+        rao_report(record(), [ManagedCertificate(IDP, None, one)], [], month_named("2026-11"), NOW)
+        for one in (order, replace(order, trouble="CertificateMismatch"))
+    )
+
+    assert "en attente de l&#39;autorité de certification" in page(now)
+    assert "en attente" not in page(then)
+    assert "SCM a émis autre chose que ce qui était demandé" in page(then)
+    assert document(then)["under_way"][0]["trouble"] == "CertificateMismatch"
+
+
+def test_no_comment_is_promised_of_a_certificate_that_was_taken_over() -> None:
+    """Whoever looks for it would take an adopted certificate for a stranger's."""
+    assert "que nous avons repris et qui existaient déjà" in " ".join(page(of()).split())
 
 
 def test_a_name_is_broken_after_its_dots() -> None:

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 from tests.unit.estate import NOW, managed
+from tests.unit.orders import an_order
 
 from certmandate.standing import State, standing
 from renewal.domain.observation import DelegatedName
@@ -59,6 +60,15 @@ def test_beyond_the_mandates_end_no_renewal_is_promised(age: float | None, ends:
 
     assert found.state is state
     assert found.next_step() == f"nothing: the mandate ends on {ends}, before its next order"
+
+
+def test_an_order_whose_certificate_does_not_fit_waits_for_a_person() -> None:
+    """That it is collected was said of it for weeks."""
+    found = standing(managed(age=150, order=an_order(trouble="CertificateMismatch")), NOW)
+
+    assert "CertificateMismatch" in found.next_step()
+    assert "collected" not in found.next_step()
+    assert found.needs_person
 
 
 def test_a_mandate_that_ends_after_the_renewal_does_not_matter() -> None:

@@ -218,7 +218,9 @@ def _profiles(inspection: Inspection) -> Iterator[str]:
 
 def _forecast(ended: Ended) -> Iterator[str]:
     for row in ended.report["certificates"] if ended.report else ():
-        yield f"{row['delegation']}/{row['name']}: {row['outcome'].replace('-', ' ')}, {row['error'] or row['reason']}"
+        said = row["error"] or row["reason"]
+        told = f"a run would {row['would']} ({said})" if row["would"] else f"{row['outcome'].replace('-', ' ')}, {said}"
+        yield f"{row['delegation']}/{row['name']}: {told}"
 
 
 def _verdict(record: DelegationRecord, ended: Ended) -> Text:

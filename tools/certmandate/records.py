@@ -47,6 +47,7 @@ def order_document(order: Order) -> Document:
         "posted_at": order.posted_at,
         "posts": order.posts,
         "run_id": order.run_id,
+        "trouble": order.trouble,
     }
 
 

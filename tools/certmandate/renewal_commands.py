@@ -109,7 +109,8 @@ def _tell(ended: Ended, request: Mapping[str, Any]) -> None:
         return
     console = printer()
     print_page(console, ended.report)
-    rows = ended.report["certificates"]
+    stopped = {one["delegation"] for one in ended.report["delegations"] if one["error"]}
+    rows = [row for row in ended.report["certificates"] if row["delegation"] not in stopped]
     left = [f"{row['delegation']}/{row['name']}" for row in rows if row["outcome"] in {"not-due", "deferred", "held"}]
     if left and request.get("certificates"):
         text = f"Nothing was done for {', '.join(left)}; `--force --reason …` renews it all the same."

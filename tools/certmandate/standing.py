@@ -24,7 +24,7 @@ class State(IntEnum):
     NEAR_EXPIRY = 1
     """A tenth of its life is left: everything has failed for weeks."""
     FAILING = 2
-    """Its last order failed, and no new one has succeeded since."""
+    """Its last order failed and no new one has succeeded since, or what SCM issued was not fit to be stored."""
     MANDATE_ENDED = 3
     """It is due, and nothing is ordered any more."""
     PENDING = 4
@@ -80,6 +80,8 @@ class Standing:
         order, held = self.certificate.order, self.certificate.hold_until
         if order is not None:
             number = f", SSL ID {order.ssl_id}" if order.ssl_id else ""
+            if order.trouble:
+                return f"open order ({order.trouble}{number}): nothing is ordered before somebody has looked"
             since = f"since {order.opened_at:%Y-%m-%d}"
             return f"open order ({order.status.value}{number}, {since}): collected, not ordered again"
         if self.decision.held and held:
@@ -128,7 +130,7 @@ def _state(certificate: ManagedCertificate, decision: Decision, now: datetime, *
     if served and now >= last_resort(served.not_before, served.not_after):
         return State.NEAR_EXPIRY
     if certificate.order is not None:
-        return State.PENDING
+        return State.FAILING if certificate.order.trouble else State.PENDING
     if decision.held or (certificate.failures and error_name(certificate) != CLOSED):
         return State.FAILING
     if has_ended and decision.causes:

@@ -288,6 +288,7 @@ def _order_part(one: Standing) -> list[RenderableType]:
     pairs = [
         ("status", order.status.value),
         ("SSL ID", str(order.ssl_id) if order.ssl_id else "none yet: SCM's answer is not known"),
+        ("trouble", order.trouble),
         ("token", f"{order.token} (in the order's comments in SCM)"),
         ("why", sheet.why(order.causes, order.reason)),
         ("opened", f"{sheet.minute(order.opened_at)} by run {order.run_id}"),

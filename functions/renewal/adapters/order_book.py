@@ -115,6 +115,10 @@ class DynamoDbOrderBook(OrderBookReader):
         """Remember when the details said that the order is really pending."""
         self._move(order, "SET #confirmed_at = :now", {"now": stamp(now)})
 
+    def record_trouble(self, order: Order, error: str) -> None:
+        """Remember the name of the error for which what SCM issued was not stored."""
+        self._move(order, "SET #trouble = :error", {"error": error})
+
     def record_issued(self, order: Order, chain: Chain) -> Order:
         """`ordered → issued`, with the verified chain."""
         return self._move(

@@ -65,6 +65,8 @@ class Order:
     """When SCM was last searched for the token without finding it."""
     confirmed_at: datetime | None = None
     """When the details last said that the order is really still pending."""
+    trouble: str = ""
+    """Name of the error for which what SCM issued was not stored; the order stays open until a person has looked."""
     chain: str = field(default="", repr=False)
     """The verified certificate and its issuers, PEM, leaf first; empty before `issued`."""
     arns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))

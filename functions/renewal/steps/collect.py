@@ -10,7 +10,10 @@ from renewal.domain.certificate import Certificate, Chain, Expectation, check
 from renewal.domain.delegation import S3
 from renewal.domain.errors import (
     AddressRefused,
+    CertificateMismatch,
+    ChainBroken,
     CredentialRefused,
+    KeyLost,
     NeedsPerson,
     OrderPending,
     OrderUnknown,
@@ -70,10 +73,13 @@ class Collect:
         with Logins(self.book, self.accounts).login(record, progress.run_id) as authority:
             try:
                 order, chain, remarks = self._issued(certificate, order, authority)
+                served = self._store(order, chain, certificate)
+            except (CertificateMismatch, ChainBroken, KeyLost) as error:
+                self._note(order, type(error).__name__)
+                raise
             except NeedsPerson as error:
                 self._end(order, certificate, error)
                 raise
-            served = self._store(order, chain, certificate)
             self._tell(order, served, certificate.served, authority)
         self.book.finish(order, served, certificate.served, remarks)
         return replace(progress, ssl_id=served.ssl_id, status=OrderStatus.STORED)
@@ -114,6 +120,11 @@ class Collect:
         """Not by a moment that is still to come: a wrong clock noted that."""
         now = self.clock()
         return order.confirmed_at is not None and order.confirmed_at <= now < order.confirmed_at + CONFIRM_EVERY
+
+    def _note(self, order: Order, error: str) -> None:
+        """It stays open: whoever reads of it must not believe that the CA is still at work."""
+        if order.trouble != error:
+            self.book.record_trouble(order, error)
 
     def _end(self, order: Order, certificate: ManagedCertificate, error: NeedsPerson) -> None:
         if not error.ends_order:

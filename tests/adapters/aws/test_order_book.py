@@ -178,6 +178,7 @@ def test_an_order_is_read_back_at_every_stage(book: DynamoDbOrderBook):
 
     order = book.record_ordered(order, 77)
     book.record_confirmed(order, LATER)
+    book.record_trouble(order, "CertificateMismatch")
     order = book.record_issued(order, chain)
     order = book.record_import(order, "eu-west-3", "arn:one")
     order = book.record_import(order, "us-east-1", "arn:two")
@@ -185,6 +186,7 @@ def test_an_order_is_read_back_at_every_stage(book: DynamoDbOrderBook):
     stored = book.certificate(*PATH).order
     assert stored == order
     assert (order.status, order.ssl_id, order.confirmed_at) == (OrderStatus.ISSUED, 77, LATER)
+    assert order.trouble == "CertificateMismatch"
     assert order.chain == chain.pem()
     assert order.arns == {"eu-west-3": "arn:one", "us-east-1": "arn:two"}
 

@@ -30,6 +30,7 @@ MOVES: dict[str, Callable[[Any, Order, Any], Any]] = {
     "record_ordered": lambda book, order, _: book.record_ordered(order, 77),
     "record_ordered otherwise": lambda book, order, _: book.record_ordered(order, 78),
     "record_confirmed": lambda book, order, now: book.record_confirmed(order, now),
+    "record_trouble": lambda book, order, _: book.record_trouble(order, "CertificateMismatch"),
     "record_issued": lambda book, order, _: book.record_issued(order, CHAIN),
     "claim_import": lambda book, order, now: book.claim_import(order, REGION, now),
     "give_up_import": lambda book, order, _: book.give_up_import(order, REGION),
@@ -124,6 +125,15 @@ def test_the_whole_way_of_an_order_is_the_same(dynamodb: Any, end: str) -> None:
     fake = FakeOrderBook()
     fake.apply(DELEGATION, SPEC, now=NOW)
     pair = Pair(a_book(dynamodb), fake)
-    way = ("open", "record_look", "claim_post", "record_ordered", "record_confirmed", "record_issued", "claim_import")
+    way = (
+        "open",
+        "record_look",
+        "claim_post",
+        "record_ordered",
+        "record_confirmed",
+        "record_trouble",
+        "record_issued",
+        "claim_import",
+    )
     for move in (*way, "give_up_import", "claim_import", "record_import", end, end, "open"):
         pair.step(move, "now", timedelta(minutes=5))

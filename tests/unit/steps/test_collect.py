@@ -268,6 +268,7 @@ def test_a_mismatch_is_not_stored_and_keeps_the_order_open(system: System, usage
 
     assert_nothing_stored(system)
     assert system.book.orders[PATH].status is OrderStatus.ORDERED
+    assert system.book.orders[PATH].trouble == "CertificateMismatch"
     assert not system.book.rows
 
 
