@@ -9,7 +9,7 @@ from campaign.evidence import gather
 from campaign.invariants import ALWAYS, AT_REST, orders_of, violations
 from campaign.scenarios import Scenario
 from campaign.stage import Stage
-from campaign.strikes import SCM_FAULTS, Mode, ModeStrike, Sequel
+from campaign.strikes import OF_SCM, Mode, ModeStrike, Sequel
 from campaign.wire import Boundary
 
 CANONICAL = (
@@ -109,7 +109,7 @@ def after_blows(stage: Stage, scenario: Scenario, boundaries: Sequence[Boundary]
 def _belongs(mode: Mode, boundary: Boundary, scenario: Scenario) -> bool:
     if mode in CANONICAL or not scenario.every_mode:
         return mode in CANONICAL
-    if mode in SCM_FAULTS:
+    if mode in OF_SCM:
         return boundary.service == "scm"
     return not boundary.operation.startswith(_READS)
 

@@ -21,6 +21,8 @@ LONGEST = 7
 _WORST_RUN = 110
 """About so many calls a run of two certificates makes."""
 
+modes = st.sampled_from([one for one in Mode if one is not Mode.REFUSED])
+"""Two certificates at work may each show a password once that was changed in the middle: docs/reliability.md."""
 certificates = st.sampled_from(CERTIFICATES)
 
 
@@ -45,12 +47,12 @@ class Histories(RuleBasedStateMachine):
         """The daily run."""
         self.history.step("run")
 
-    @rule(mode=st.sampled_from(list(Mode)), nth=st.integers(1, _WORST_RUN))
+    @rule(mode=modes, nth=st.integers(1, _WORST_RUN))
     def struck_run(self, mode: Mode, nth: int) -> None:
         """A run that is struck somewhere."""
         self.history.step("struck_run", mode=mode.value, nth=nth)
 
-    @rule(mode=st.sampled_from(list(Mode)), nth=st.integers(15, 60))
+    @rule(mode=modes, nth=st.integers(15, 60))
     def struck_in_the_middle(self, mode: Mode, nth: int) -> None:
         """A run that is struck where orders are made and collected."""
         self.history.step("struck_run", mode=mode.value, nth=nth)

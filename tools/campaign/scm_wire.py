@@ -39,7 +39,9 @@ class ScmWire(httpx.BaseTransport):
         def effect() -> httpx.Response:
             return self._sent(request)
 
-        def faulty(fault: Fault) -> httpx.Response:
+        def faulty(fault: Fault | None) -> httpx.Response:
+            if fault is None:
+                return httpx.Response(REFUSED, json={"code": -16, "description": "Unknown user"})
             faults = self._dials.faults
             faults.append(fault)
             try:

@@ -34,6 +34,7 @@ class Mode(StrEnum):
     RIVAL_BEFORE = "rival run before"
     RIVAL_AFTER = "rival run after"
     LATE = "effect comes late"
+    REFUSED = "login refused from there"
     SCM_RESET = "reset after processing"
     SCM_LIMITED = "429"
     SCM_LIMITED_UNTIL = "429 with Retry-After"
@@ -60,6 +61,8 @@ SCM_FAULTS: Mapping[Mode, Fault] = {
 }
 """The simulator's faults; slow answers are `answers lost`, with the time that waiting takes."""
 
+OF_SCM = frozenset({*SCM_FAULTS, Mode.REFUSED})
+"""What only SCM does."""
 _WHOLE_RUN = {Mode.RUN_KILLED_BEFORE, Mode.RUN_KILLED_AFTER}
 
 
@@ -87,7 +90,7 @@ class ModeStrike:
         """The modes that last: for the run, for the service, or for the attempt."""
         if self.mode in _WHOLE_RUN:
             return True
-        if self.mode is Mode.OUTAGE:
+        if self.mode in {Mode.OUTAGE, Mode.REFUSED}:
             return crossing.boundary.service == self.boundary.service
         same = crossing.boundary.operation == self.boundary.operation
         lasts = self.mode in {Mode.ANSWERS_LOST, Mode.ERRORS, Mode.DENIED}
@@ -102,7 +105,7 @@ class ModeStrike:
             self.mode is Mode.RUN_KILLED_AFTER and not is_first
         ):
             return _die(crossing)
-        if self.mode in SCM_FAULTS:
+        if self.mode in OF_SCM:
             return self.faulty(crossing)
         return _HITS[self.mode](self, crossing)
 
@@ -111,7 +114,7 @@ class ModeStrike:
         if crossing.faulty is None:
             message = f"{crossing.boundary} is no call to SCM"
             raise ValueError(message)
-        return crossing.faulty(replace(SCM_FAULTS[self.mode]))
+        return crossing.faulty(replace(SCM_FAULTS[self.mode]) if self.mode in SCM_FAULTS else None)
 
     def killed_after(self, crossing: Crossing) -> Any:
         """The call is made; nobody lives to read the answer."""
@@ -191,7 +194,7 @@ class Sequel:
 
 @dataclass(slots=True)
 class NthStrike(ModeStrike):
-    """Strikes a run at its nth call, whatever that is; SCM's own faults at the next call to SCM."""
+    """Strikes a run at its nth call, whatever that is; what only SCM does at the next call to SCM."""
 
     nth: int = 0
 
@@ -202,7 +205,7 @@ class NthStrike(ModeStrike):
         if self.has_hit:
             return self._goes_on(crossing)
         self.nth -= 1
-        if self.nth > 0 or (self.mode in SCM_FAULTS and crossing.faulty is None):
+        if self.nth > 0 or (self.mode in OF_SCM and crossing.faulty is None):
             return False
         self.boundary = crossing.boundary
         return True

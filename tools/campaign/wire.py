@@ -64,7 +64,7 @@ class Crossing:
     denial: Callable[[], Any]
     """… whose service refused for good, and did nothing."""
     faulty: Callable[[Any], Any] | None = None
-    """Makes the call while SCM's simulator has this fault; only for calls to SCM."""
+    """Makes the call while SCM's simulator has this fault, or with None refuses the login; only for calls to SCM."""
 
 
 class Strike(Protocol):
