@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from campaign.histories import Histories, play_on
+from campaign.histories import Histories, play_on, shares
 from campaign.history import History, Violated, replay
 from campaign.invariants import ALWAYS
 from campaign.sabotage import SABOTAGES
@@ -56,9 +56,20 @@ def test_a_history_that_failed_once_ends_well(stage: Stage, name: str) -> None:
 
 def test_a_few_random_histories_violate_nothing(stage: Stage) -> None:
     """Always the same few here, so that a failure is somebody's change."""
+    before = Histories.played
+
     play_on(stage, 4, seed=20261123)
 
-    assert Histories.played >= 4
+    assert Histories.played == before + 4
+
+
+@pytest.mark.parametrize(("examples", "jobs"), [(2000, 3), (2000, 2), (3, 8), (1, 1)])
+def test_as_many_histories_are_played_as_were_asked_for(examples: int, jobs: int) -> None:
+    """However many processes play them."""
+    each = shares(examples, jobs)
+
+    assert (sum(each), max(each) - min(each) <= 1, min(each) > 0) == (examples, True, True)
+    assert len(each) <= jobs
 
 
 def test_a_broken_product_is_found_by_the_model(stage: Stage) -> None:

@@ -57,13 +57,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for text in (*(f"not reached: {one}" for one in findings.not_reached), *spoilt["failed"], *model["failed"]):
         console.print(text, style="red", markup=False)
     console.print(
-        f"{document['boundaries']} boundaries, {document['cases']} cases with {document['violations']} violations, "
-        f"{len(findings.not_reached)} not reached; "
+        f"{document['boundaries']} boundaries, {document['cases']} cases, {document['cases_of_recovery']} of recovery, "
+        f"with {document['violations']} violations, {len(findings.not_reached)} not reached; "
         f"{spoilt['runs']} spoilt answers with {len(spoilt['failed'])}; "
         f"{model['sequences']} random histories with {model['violations']}; "
         f"{document['seconds']} s (seed {options.seed}); {options.output}"
     )
-    return 1 if findings.broken or findings.not_reached or spoilt["failed"] or model["failed"] else 0
+    return 1 if findings.has_failed or spoilt["failed"] or model["failed"] else 0
 
 
 def _strike_all(stage: Stage, options: argparse.Namespace, findings: Findings, console: Console) -> None:

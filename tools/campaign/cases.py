@@ -64,6 +64,8 @@ class Outcome:
     struck_run: str
     days: int
     violations: tuple[str, ...]
+    is_recovery: bool = False
+    """Whether it struck what a run does about a first blow."""
 
     def document(self) -> dict[str, object]:
         """The same as JSON."""
@@ -151,6 +153,7 @@ def strike(stage: Stage, case: Case) -> Outcome:
         struck.error or struck.status,
         days,
         tuple(dict.fromkeys(found)),
+        is_recovery=case.after is not None,
     )
 
 

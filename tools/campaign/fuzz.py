@@ -51,20 +51,25 @@ class Garble:
 def play(stage: Stage, scenario: Scenario, seed: int, boundaries: Sequence[Boundary]) -> tuple[str, list[str]]:
     """Play one run with one spoilt answer; return (what was spoilt, what was violated).
 
-    boundaries: those of a healthy run of the scenario. Half of the draws are of an order or of a certificate.
+    boundaries: those of a healthy run of the scenario.
     """
     dice = random.Random(seed)  # noqa: S311
-    answers = [one for one in boundaries if one.service == "scm"]
-    orders = [one for one in answers if any(word in one.operation for word in ("enroll", "collect"))]
     scenario.prepare(stage)
     run_id = stage.next_run_id()
-    garble = Garble(run_id, dice.choice(dice.choice([answers, orders])), dice)
+    garble = Garble(run_id, drawn(boundaries, dice), dice)
     stage.wire.strike = garble
     stage.run(run_id)
     stage.wire.strike = None
     stage.daily_run()
     found = violations(gather(stage), [one for one in ALWAYS if one not in UNDETECTABLE])
     return garble.what, found if garble.what else [f"nothing was spoilt: {garble.boundary} was not reached", *found]
+
+
+def drawn(boundaries: Sequence[Boundary], dice: random.Random) -> Boundary:
+    """Draw a call to SCM; half of the draws are of an order or of a certificate."""
+    answers = [one for one in boundaries if one.service == "scm"]
+    orders = [one for one in answers if any(word in one.operation for word in ("enroll", "collect"))]
+    return dice.choice(dice.choice([answers, orders]))
 
 
 # ---- Ways of spoiling ----------------------------------------------------------------------------------------------

@@ -158,13 +158,13 @@ def play_on(stage: Stage, examples: int, seed: int, *, shrink: bool = False) -> 
 def explore(stage_of: Callable[[], Stage], examples: int, seed: int, jobs: int) -> dict[str, Any]:
     """Play *examples* histories in *jobs* processes, each with a seed of its own; return what came of it."""
     children = []
-    for number in range(jobs):
+    for number, share in enumerate(shares(examples, jobs)):
         reading, writing = os.pipe()
         pid = os.fork()
         if pid == 0:
             os.close(reading)
             with os.fdopen(writing, "wb") as pipe:
-                pickle.dump(_explored(stage_of, examples // jobs + (number < examples % jobs), seed + number), pipe)
+                pickle.dump(_explored(stage_of, share, seed + number), pipe)
             os._exit(0)
         os.close(writing)
         children.append((pid, reading))
@@ -175,14 +175,20 @@ def explore(stage_of: Callable[[], Stage], examples: int, seed: int, jobs: int) 
         os.waitpid(pid, 0)
     return {
         "sequences": sum(played for played, _ in results),
-        "seeds": list(range(seed, seed + jobs)),
+        "seeds": list(range(seed, seed + len(children))),
         "violations": sum(1 for _, failure in results if failure),
         "failed": [failure for _, failure in results if failure],
     }
 
 
+def shares(examples: int, jobs: int) -> list[int]:
+    """Say how many histories each process plays: together all of them, and none of them nothing."""
+    processes = min(examples, jobs)
+    return [examples // processes + (number < examples % processes) for number in range(processes)]
+
+
 def _explored(stage_of: Callable[[], Stage], examples: int, seed: int) -> tuple[int, str]:
-    Histories.tell_every = 50
+    Histories.tell_every, Histories.played = 50, 0
     with stage_of() as stage:
         leave_alone()
         try:

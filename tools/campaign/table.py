@@ -42,6 +42,11 @@ class Findings:
         """Those with violations."""
         return [one for one in self.outcomes if one.violations]
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether anything was violated, or not put to the proof at all."""
+        return bool(self.broken or self.not_reached)
+
     def document(self) -> dict[str, Any]:
         """The same as JSON."""
         operations = sorted({one.operation for one in self.outcomes})
@@ -50,6 +55,7 @@ class Findings:
             "boundaries_by_scenario": self.boundaries,
             "modes": [mode.value for mode in Mode],
             "cases": len(self.outcomes),
+            "cases_of_recovery": sum(1 for one in self.outcomes if one.is_recovery),
             "violations": sum(len(one.violations) for one in self.outcomes),
             "not_reached": self.not_reached,
             "runs_that_failed_and_said_so": sum(1 for one in self.outcomes if one.struck_run != "SUCCEEDED"),
