@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
@@ -15,7 +16,8 @@ from campaign.scenarios import ENROLL, SCENARIOS
 from campaign.stage import Stage
 from campaign.strikes import Mode, ModeStrike
 from campaign.table import Findings
-from campaign.wire import Boundary
+from campaign.virtual_time import VirtualTime
+from campaign.wire import Boundary, Invocation, Killed, Wire
 
 FIRST, ACM_FIRST = SCENARIOS[0], SCENARIOS[3]
 NOWHERE = Boundary("scm", "GET /api/nowhere", 1, "enroll")
@@ -100,3 +102,17 @@ def test_waiting_for_an_answer_takes_time(stage: Stage, operation: str, seconds:
     stage.run(run_id)
 
     assert ((stage.time() - began) - took).total_seconds() >= seconds
+
+
+def test_who_waits_for_longer_than_lambda_lets_it_is_killed() -> None:
+    """It must not live to tell, or to note, that no answer came."""
+    time = VirtualTime()
+    wire = Wire(time)
+    wire.enter(Invocation("run", "enroll", time() + timedelta(seconds=90)))
+
+    def wait() -> None:
+        time.pass_seconds(100)
+        raise TimeoutError
+
+    with pytest.raises(Killed):
+        wire.cross("scm", ENROLL, effect=wait, lost=wait, error=wait, denial=wait)

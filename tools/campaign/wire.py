@@ -117,8 +117,10 @@ class Wire:
         boundary = self._numbered(invocation, service, operation)
         crossing = Crossing(boundary, invocation, effect, lost, error, denial, faulty)
         strike = self.strike
-        answer = strike.hit(crossing) if strike is not None and strike.is_due(crossing) else effect()
-        self.require_alive(invocation)
+        try:
+            answer = strike.hit(crossing) if strike is not None and strike.is_due(crossing) else effect()
+        finally:
+            self.require_alive(invocation)  # it may have been killed while it waited, whatever came of the call
         return answer
 
     def require_alive(self, invocation: Invocation) -> None:
