@@ -23,6 +23,12 @@ KEPT: dict[str, Steps] = {
         ("scm_becomes", {"issuance_polls": 0, "issuance_seconds": 72_000.0}),
         ("run_with_wrong_clock", {"hours": 3600}),
     ],
+    # What replaced a certificate was dated before it: the fault was the invariant's, which went by the dates.
+    "a successor dated before what it replaces": [
+        ("run_with_wrong_clock", {"hours": 24}),
+        ("run_with_wrong_clock", {"hours": 3600}),
+        ("run_with_wrong_clock", {"hours": 1}),
+    ],
     # The refusal was noted 150 days ahead, and remembered until then.
     "a refusal noted by a wrong clock": [("lock", {}), ("run_with_wrong_clock", {"hours": 3600})],
     # The details were noted 150 days ahead, and a declined order was polled until then without asking for them again.

@@ -233,15 +233,20 @@ def replaced_keys_are_erased(evidence: Evidence) -> Iterator[str]:
 
 
 def _replaced_in_s3(evidence: Evidence) -> Iterator[tuple[str, str]]:
-    """(folder, serial) of what was in S3 and whose successor went there too."""
-    stored = [row for row in evidence.of_kind("finished") if row["status"] == "stored"]
-    by_path: dict[str, list[Item]] = {}
-    for row in sorted(stored, key=lambda row: str(row["ended_at"])):
-        by_path.setdefault(f"certificates/{row['delegation']}/{row['certificate']}", []).append(row)
-    for folder, rows in by_path.items():
-        for before, after in pairwise(rows):
-            if "s3" in before["stores"] and "s3" in after["stores"] and before["serial"] != after["serial"]:
-                yield folder, before["serial"]
+    """(folder, serial) of what was in S3 and whose successor went there too.
+
+    By what each row replaced: a wrong clock can date the successor before it.
+    """
+    stored = [row for row in evidence.of_kind("finished") if row["status"] == "stored" and "s3" in row["stores"]]
+    there = {(_folder(row), row["serial"]) for row in stored}
+    replaced = {
+        (_folder(row), row.get("previous_serial")) for row in stored if row.get("previous_serial") != row["serial"]
+    }
+    yield from sorted(there & replaced)
+
+
+def _folder(row: Item) -> str:
+    return f"certificates/{row['delegation']}/{row['certificate']}"
 
 
 ALWAYS: tuple[Invariant, ...] = (
