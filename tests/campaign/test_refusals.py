@@ -87,16 +87,13 @@ def test_a_login_refused_from_any_call_on_is_told_and_costs_no_order(stage: Stag
         assert violations(gather(stage), [*BUT_FOR_REFUSALS, *AT_REST]) == [], place
 
 
-@pytest.mark.xfail(
-    reason="not promised: two certificates at work may each show the old password once", raises=AssertionError
-)
 @pytest.mark.parametrize("operation", [ENROLL, "GET /api/ssl/v1/collect/<id>"])
-def test_a_login_refused_to_both_at_once_is_shown_once(
+def test_a_login_refused_to_both_at_once_is_shown_twice_at_the_most(
     stage: Stage, boundaries: list[Boundary], operation: str
 ) -> None:
-    """SCM locks accounts after several refusals."""
+    """Not once: two certificates are worked on at a time (docs/reliability.md). SCM locks after several."""
     place = next(one for one in boundaries if one.operation == operation)
 
     refused_from(stage, place, BothAtOnce)
 
-    assert len(stage.played.refusals) == 1
+    assert len(stage.played.refusals) == 2
