@@ -16,12 +16,15 @@ FUNCTIONS = Path(__file__).parents[2] / "functions"
 
 
 class _WithoutTexts(ast.NodeTransformer):
-    """Empties every statement that is nothing but a text."""
+    """Takes out every statement that is nothing but a text."""
 
-    def visit_Expr(self, node: ast.Expr) -> ast.Expr:
-        if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
-            return ast.Expr(ast.Constant(""))
-        return node
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
+        return None if _is_text(node) else node
+
+
+def _is_text(node: ast.AST) -> bool:
+    value = node.value if isinstance(node, ast.Expr) else None
+    return isinstance(value, ast.Constant) and isinstance(value.value, str)
 
 
 def _shape(source: str) -> str:
@@ -29,7 +32,8 @@ def _shape(source: str) -> str:
 
 
 def _lines(source: str) -> list[tuple[str, int]]:
-    return [(type(node).__name__, node.lineno) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.stmt)]
+    statements = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.stmt))
+    return [(type(node).__name__, node.lineno) for node in statements if not _is_text(node)]
 
 
 @pytest.mark.parametrize("file", sorted(FUNCTIONS.rglob("*.py")), ids=lambda file: str(file.relative_to(FUNCTIONS)))
@@ -48,7 +52,19 @@ def test_texts_that_are_used_stay() -> None:
     """Only statements that are nothing but a text go; a hash inside a text is no comment."""
     source = 'def f():\n    """Why."""  # because\n    return "#1"  # number one\n'
 
-    assert lightened(source) == 'def f():\n    ""\n    return "#1"\n'
+    assert lightened(source) == 'def f():\n\n return "#1"\n'
+
+
+def test_a_body_of_nothing_but_its_docstring_keeps_an_empty_one() -> None:
+    """Without any statement it would be no body."""
+    assert lightened('class Refused(Exception):\n    """No."""\n') == 'class Refused(Exception):\n ""\n'
+
+
+def test_the_inside_of_a_text_of_several_lines_keeps_its_blanks() -> None:
+    """It is what somebody reads, not indentation."""
+    source = 'def f():\n    return """a\n    b"""\n'
+
+    assert lightened(source) == 'def f():\n return """a\n    b"""\n'
 
 
 def test_what_is_left_can_be_imported_whole(tmp_path: Path) -> None:
@@ -56,9 +72,14 @@ def test_what_is_left_can_be_imported_whole(tmp_path: Path) -> None:
     bundle = tmp_path / "EnrollFunction"
     shutil.copytree(FUNCTIONS, bundle, ignore=shutil.ignore_patterns("__pycache__"))
 
+    (tmp_path / "template.yaml").write_text(
+        "Resources: {EnrollFunction: {Properties: {Handler: enroll.handler}}}\n", encoding="utf-8"
+    )
+
     main([str(tmp_path)])
 
     handlers = ", ".join(file.stem for file in sorted(bundle.glob("*.py")))
+    assert handlers == "enroll", "no other function's handler"
     wired = "from renewal import wiring, settings"
     command = [sys.executable, "-c", f"import {handlers}; {wired}; print(len(__import__('sys').modules))"]
     subprocess.run(command, cwd=bundle, check=True, capture_output=True, env={"PYTHONPATH": str(bundle)})
