@@ -143,6 +143,9 @@ def test_an_address_that_all_lists_lack_is_one_page(stage: Stage) -> None:
     (incident,) = incidents_of(run.report)
     assert incident.title == "every delegation"
     assert len(incident.paths) == 3
+    assert incident.where.startswith("AWS: VPC"), "the operator's address comes before the RAOs' lists"
+    findings = [one for delegation in run.report["delegations"] for one in delegation["findings"]]
+    assert all(incident.tells(DELEGATION, one) for one in findings if one["code"] == "LoginRefused")
     assert run.metrics["AddressesRefused"] == 3
     assert run.metrics["CredentialsRefused"] == 0
 

@@ -255,7 +255,7 @@ EVERYBODY = Advice(
     "operator",
     "See that we still leave by the registered address (the network stack's RegisteredAddress), and put it back. "
     "Only when it is right, look at the accounts one by one",
-    "AWS: VPC > Elastic IPs; SCM: Settings > Access Control > Organization ACL",
+    "AWS: VPC → Elastic IPs; SCM: Settings → Access Control → Organization ACL",
 )
 """Of a report's common cause: one thing to mend, whatever the number of delegations."""
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from certmandate.advice import EVERYBODY, Advice, advice_for
+from certmandate.advice import EVERYBODY, Advice, advice_for, where
 from renewal.steps.measures import CREDENTIAL_ERRORS
 
 Row = Mapping[str, Any]
 
 NEEDS_SOMEBODY = frozenset({"failed", "held"})
 EVERY_DELEGATION = "every delegation"
+LOGIN_REFUSED = "LoginRefused"  # what the RAO's mail asks after a refused login; the page of a run says it already
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,11 @@ class Incident:
         """What to do about it."""
         return EVERYBODY if self.title == EVERY_DELEGATION else advice_for(self.error)
 
+    @property
+    def where(self) -> str:
+        """Where it is mended."""
+        return self.advice.elsewhere if self.title == EVERY_DELEGATION else where(self.error)
+
     def then(self) -> str:
         """How renewal goes on once somebody has acted."""
         return self.advice.then.format(certificates=", ".join(f'"{path}"' for path in self.paths))
@@ -49,7 +55,9 @@ class Incident:
     def tells(self, delegation: str, finding: Row) -> bool:
         """Return whether a finding of *delegation* says only what this incident says already."""
         if self.title == EVERY_DELEGATION:
-            return finding["code"] in CREDENTIAL_ERRORS
+            return finding["code"] in {*CREDENTIAL_ERRORS, LOGIN_REFUSED}
+        if finding["code"] == LOGIN_REFUSED and self.error == "CredentialRefused":
+            return self.title == delegation
         if finding["code"] != self.error or self.title.partition("/")[0] != delegation:
             return False
         is_whole = self.title == delegation

@@ -12,7 +12,6 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from certmandate.advice import where
 from certmandate.incident import NEEDS_SOMEBODY, Incident, days_left, incidents_of, whole_days
 
 Row = Mapping[str, Any]
@@ -122,7 +121,7 @@ def _facts(incident: Incident, today: date) -> Iterator[tuple[str, str]]:
     rao = f"the RAO of {incident.organisation}" + (f", {incident.rao_email}" if incident.rao_email else "")
     yield "Who", rao if advice.who == "RAO" else "you, the operator"
     yield "Do", f"{advice.do}."
-    if place := where(incident.error):
+    if place := incident.where:
         order = f", SSL ID {incident.ssl_id}" if incident.ssl_id and "SSL Certificates" in place else ""
         yield "Where", place + order
     yield "Then", f"{incident.then()}."
