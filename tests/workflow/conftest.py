@@ -43,6 +43,6 @@ def write_estate(folder: Path, *certificates: str, scm: str = "dials: {issuance_
 def start(tmp_path: Path) -> Iterator[Start]:
     """Return a function that starts such an estate."""
     with ExitStack() as running:
-        yield lambda *certificates, **more: running.enter_context(
-            started(write_estate(tmp_path / "estate", *certificates, **more))
+        yield lambda *certificates, wait_factor=0.0, **more: running.enter_context(
+            started(write_estate(tmp_path / "estate", *certificates, **more), wait_factor=wait_factor)
         )

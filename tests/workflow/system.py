@@ -93,15 +93,15 @@ class System:
 
 
 @contextmanager
-def started(folder: Path) -> Iterator[System]:
-    """Start the estate in *folder*; waits are left out altogether."""
+def started(folder: Path, *, wait_factor: float = 0.0) -> Iterator[System]:
+    """Start the estate in *folder*; *wait_factor* multiplies every wait, and 0 leaves them out altogether."""
     estate = load_estate(folder, datetime.now(UTC))
     simulator = Simulator(estate.world)
     with (
         Server(simulator) as server,
-        InProcessAws(TEMPLATE, {}, parameters=parameters(server.base_url), wait_factor=0.0) as aws,
+        InProcessAws(TEMPLATE, {}, parameters=parameters(server.base_url), wait_factor=wait_factor) as aws,
         patch.dict(
-            "os.environ", {**aws.variables("EnrollFunction"), **quiet(0.0), "SSL_CERT_FILE": str(server.ca_file)}
+            "os.environ", {**aws.variables("EnrollFunction"), **quiet(wait_factor), "SSL_CERT_FILE": str(server.ca_file)}
         ),
         new_http_client() as http,
         patch.object(wiring, "new_http_client", lambda: http),

@@ -9,6 +9,11 @@ dials: {issuance_polls: 0}
 behaviours:
   - {name: slow.univ.example, issuance_seconds: 86400}
 """
+SLOW_TO_ANSWER = """\
+dials: {issuance_polls: 0}
+behaviours:
+  - {name: www.univ.example, faults: [{kind: slow, seconds: 1, operation: 'POST /api/ssl/v1/enroll'}]}
+"""
 
 
 def test_a_slow_order_is_collected_by_the_next_run_and_not_ordered_again(start: Start) -> None:
@@ -74,9 +79,9 @@ def test_a_second_run_right_after_finds_nothing_due(start: Start) -> None:
 
 
 def test_two_runs_side_by_side_order_once(start: Start) -> None:
-    """An operator starts one by hand while the daily one runs."""
+    """An operator starts one by hand while the daily one runs, and meets an order that SCM has not answered yet."""
     names = ("idp", "vpn", "www", "mail")
-    system = start(*names)
+    system = start(*names, scm=SLOW_TO_ANSWER, wait_factor=0.02)
 
     arns = [system.start({}), system.start({})]
     ended = [system.end(arn) for arn in arns]
