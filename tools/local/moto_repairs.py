@@ -23,6 +23,7 @@ from unittest.mock import patch
 
 import moto
 
+from local.moto_caches import answers_kept
 from local.strict_acm import StrictAcm
 
 PINNED = "5.2.5"
@@ -54,6 +55,7 @@ def repaired(repairs: Repairs) -> Iterator[None]:
         message = f"the repairs of moto are for {PINNED}, this is {moto.__version__}: install moto=={PINNED}"
         raise WrongMoto(message)
     with ExitStack() as stack:
+        stack.enter_context(answers_kept())
         for repair in _REPAIRS:
             stack.enter_context(repair(repairs))
         yield
@@ -423,23 +425,6 @@ def _in_turn(method: Callable[..., Any], turn: threading.RLock) -> Callable[...,
 
 
 @contextmanager
-def _items_are_read_by_their_letter(_: Repairs) -> Iterator[None]:
-    """Save 8 ms a read: moto looks for five spellings of each of DynamoDB's type letters, and there is but one."""
-    from moto.core.serialize import AttributePicker
-
-    original = AttributePicker.__call__
-
-    def pick(picker: Any, context: Any) -> Any:
-        parent = getattr(context.shape, "parent", None)
-        if parent is not None and parent.name == "AttributeValue":
-            return context.obj.get(context.key)
-        return original(picker, context)
-
-    with patch.object(AttributePicker, "__call__", pick):
-        yield
-
-
-@contextmanager
 def _symmetric_keys_have_no_private_key(_: Repairs) -> Iterator[None]:
     """Spare symmetric KMS keys the RSA key that moto makes for each and never uses: 50 ms of work."""
     models: Any = importlib.import_module("moto.kms.models")
@@ -566,7 +551,6 @@ _REPAIRS: tuple[Callable[[Repairs], Any], ...] = (
     _result_writer_writes_results,
     _bucket_policies_have_conditions,
     _storage_takes_turns,
-    _items_are_read_by_their_letter,
     _symmetric_keys_have_no_private_key,
     _secrets_rotate_as_on_aws,
     _acm_is_strict,
