@@ -6,8 +6,16 @@ from pathlib import Path
 
 import pytest
 from tests.certmandate.desk import Desk, seated
+from tests.workflow.system import leave
 
 Sit = Callable[..., Desk]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def house_of_the_module() -> Iterator[None]:
+    """Leave nothing standing for the next module."""
+    yield
+    leave()
 
 
 @pytest.fixture

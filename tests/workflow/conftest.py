@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from tests.workflow.system import System, started
+from tests.workflow.system import System, leave, started
 
 DELEGATION = """\
 delegation: univ
@@ -37,6 +37,13 @@ def write_estate(folder: Path, *certificates: str, scm: str = "dials: {issuance_
     (folder / "delegations" / "univ.yaml").write_text(DELEGATION + entries, encoding="utf-8")
     (folder / "scm.yaml").write_text(SCM + scm, encoding="utf-8")
     return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def house_of_the_module() -> Iterator[None]:
+    """Leave nothing standing for the next module."""
+    yield
+    leave()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -92,25 +92,58 @@ class System:
         return report
 
 
+@dataclass
+class House:
+    """One server and one stack, for all estates of a module in turn: to make them takes longer than most tests."""
+
+    server: Server
+    aws: InProcessAws
+    rooms: ExitStack
+
+
+_standing: dict[float, House] = {}
+"""By the factor of their waits; one at most, because moto's state belongs to the process."""
+
+
+def _house(wait_factor: float) -> House:
+    if wait_factor not in _standing:
+        leave()
+        with ExitStack() as rooms:
+            server = rooms.enter_context(Server(Simulator()))
+            aws = InProcessAws(TEMPLATE, {}, parameters=parameters(server.base_url), wait_factor=wait_factor)
+            rooms.enter_context(aws)
+            clients._clients.clear()  # made for the house before
+            _standing[wait_factor] = House(server, aws, rooms.pop_all())
+    return _standing[wait_factor]
+
+
+def leave() -> None:
+    """Stop what stands; called at the end of a module, whose successor may want a process without an AWS."""
+    for house in _standing.values():
+        house.rooms.close()
+    _standing.clear()
+
+
 @contextmanager
 def started(folder: Path, *, wait_factor: float = 0.0) -> Iterator[System]:
     """Start the estate in *folder*; *wait_factor* multiplies every wait, and 0 leaves them out altogether."""
     estate = load_estate(folder, datetime.now(UTC))
     simulator = Simulator(estate.world)
+    house = _house(wait_factor)
+    house.aws.forget()
+    house.server.play(simulator)
+    variables = house.aws.variables("EnrollFunction")
     with (
-        Server(simulator) as server,
-        InProcessAws(TEMPLATE, {}, parameters=parameters(server.base_url), wait_factor=wait_factor) as aws,
-        patch.dict(
-            "os.environ", {**aws.variables("EnrollFunction"), **quiet(wait_factor), "SSL_CERT_FILE": str(server.ca_file)}
-        ),
+        patch.dict("os.environ", {**variables, **quiet(wait_factor), "SSL_CERT_FILE": str(house.server.ca_file)}),
         new_http_client() as http,
         patch.object(wiring, "new_http_client", lambda: http),
     ):
-        yield _planted(aws, simulator, estate)
+        yield _planted(house.aws, simulator, estate)
 
 
 def _planted(aws: InProcessAws, simulator: Simulator, estate: Estate) -> System:
     _forget_wiring()
+    aws.handlers.clear()
     aws.handlers.update({name: importlib.import_module(module).handler for name, module in HANDLERS.items()})
     Seed(aws, simulator).plant(estate)
     return System(aws, simulator)
@@ -121,4 +154,3 @@ def _forget_wiring() -> None:
     for made in vars(wiring).values():
         if hasattr(made, "cache_clear"):
             made.cache_clear()
-    clients._clients.clear()

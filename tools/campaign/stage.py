@@ -175,16 +175,7 @@ class Stage:
             secrets.put_secret_value(SecretId=name, SecretString=json.dumps(document))
 
     def _forget(self) -> None:
-        from moto.backends import get_backend  # noqa: PLC0415 - moto may be imported only after the isolation
-
-        region = self.aws.region
-        get_backend("dynamodb")[ACCOUNT][region].tables[self.aws.outputs["OrdersTable"]].items.clear()
-        get_backend("s3")[ACCOUNT]["aws"].buckets[self.aws.outputs["StoreBucket"]].keys.clear()
-        get_backend("secretsmanager")[ACCOUNT][region].secrets.clear()
-        for backend in get_backend("acm")[ACCOUNT].values():
-            backend._certificates.clear()  # noqa: SLF001
-        for machine in get_backend("stepfunctions")[ACCOUNT][region].state_machines:
-            machine.executions.clear()
+        self.aws.forget()
         self.time.set(START)
         self.skew = timedelta(0)
         self.wire.forget()

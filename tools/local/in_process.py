@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import uuid
 from collections.abc import Callable, Mapping
@@ -61,6 +62,7 @@ class InProcessAws:
         except BaseException:
             self.close()
             raise
+        self._secrets = copy.deepcopy(self._secrets_kept())
         names = self._stack.physical_names("AWS::Lambda::Function")
         self._logical_ids = {name: logical_id for logical_id, name in names.items()}
 
@@ -106,6 +108,34 @@ class InProcessAws:
     def history(self, execution_arn: str) -> dict[str, Any]:
         """Return `{"execution": {…}, "events": […], "children": […]}` of an execution (see `executions`)."""
         return executions.history(execution_arn, ACCOUNT, self.region)
+
+    def forget(self) -> None:
+        """Take away what was put into the stack since it was made; a new one takes longer than most tests.
+
+        Items, objects, secrets, certificates, lines of logs and executions, that is. Alarms and schedules stay as they
+        are.
+        """
+        from moto.backends import get_backend
+        from moto.stepfunctions.parser.models import stepfunctions_parser_backends
+
+        tables = self._stack.physical_names("AWS::DynamoDB::Table").values()
+        for table in tables:
+            get_backend("dynamodb")[ACCOUNT][self.region].tables[table].items.clear()
+        for bucket in self._stack.physical_names("AWS::S3::Bucket").values():
+            get_backend("s3")[ACCOUNT]["aws"].buckets[bucket].keys.clear()
+        self._secrets_kept().clear()
+        self._secrets_kept().update(copy.deepcopy(self._secrets))
+        for backend in get_backend("acm")[ACCOUNT].values():
+            backend._certificates.clear()
+        for group in get_backend("logs")[ACCOUNT][self.region].groups.values():
+            group.streams.clear()
+        for machine in stepfunctions_parser_backends[ACCOUNT][self.region].state_machines:
+            machine.executions.clear()
+
+    def _secrets_kept(self) -> Any:
+        from moto.backends import get_backend
+
+        return get_backend("secretsmanager")[ACCOUNT][self.region].secrets
 
     def close(self) -> None:
         """Forget all state. Closing twice does nothing."""

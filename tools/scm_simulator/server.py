@@ -41,13 +41,18 @@ class Server:
         self._listener = _Listener((LOOPBACK, port), simulator, context)
         self._folder = tempfile.TemporaryDirectory(prefix="scm-simulator-")
         self.roots_file = Path(self._folder.name, "scm-root.pem")
-        self.roots_file.write_text(simulator.root_pem)
+        self.play(simulator)
         self.ca_file = Path(self._folder.name, "tls-ca.pem") if authority else None
         if authority and self.ca_file:
             self.ca_file.write_text(authority.ca_pem)
         self.port = int(self._listener.server_address[1])
         self.base_url = f"{'https' if tls else 'http'}://{LOOPBACK}:{self.port}/api"
         self._thread = Thread(target=self._listener.serve_forever, args=(0.1,), daemon=True)
+
+    def play(self, simulator: Simulator) -> None:
+        """Answer as *simulator* from the next request on."""
+        self._listener.simulator = simulator
+        self.roots_file.write_text(simulator.root_pem)
 
     def __enter__(self) -> Self:
         self._thread.start()
