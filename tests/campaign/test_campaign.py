@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 
 import pytest
+from tests.recordings import recorded
 
 from campaign.cases import Case, cases, play, record
 from campaign.evidence import gather
@@ -38,7 +39,7 @@ def boundary(boundaries: list[Boundary], service: str, operation: str, nth: int 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_a_sample_of_strikes_does_no_harm(stage: Stage, scenario: Scenario) -> None:
     """One order, one key, no silence: wherever the run is killed, spoilt or overtaken."""
-    every = list(cases(scenario, record(stage, scenario)))
+    every = list(cases(scenario, recorded(stage, scenario)))
 
     for case in random.Random(f"{SEED} {scenario.name}").sample(every, SAMPLE):  # noqa: S311
         outcome = play(stage, case)

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from tests.recordings import recorded
 
-from campaign.cases import Case, after_blows, play, record
+from campaign.cases import Case, after_blows, play
 from campaign.fuzz import drawn
 from campaign.fuzz import play as spoil
 from campaign.scenarios import ENROLL, SCENARIOS
@@ -34,7 +35,7 @@ def stage() -> Iterator[Stage]:
 
 def test_every_answer_of_scm_may_be_spoilt(stage: Stage) -> None:
     """Half of the draws hit an order or a certificate, where a wrong answer costs most."""
-    boundaries = record(stage, FIRST)
+    boundaries = recorded(stage, FIRST)
     dice = random.Random(1)  # noqa: S311
 
     draws = Counter(drawn(boundaries, dice) for _ in range(500))
@@ -68,7 +69,7 @@ def test_recovery_is_struck(stage: Stage) -> None:
     found = {
         one.boundary.operation
         for scenario in (FIRST, ACM_FIRST)
-        for one in after_blows(stage, scenario, record(stage, scenario))
+        for one in after_blows(stage, scenario, recorded(stage, scenario))
     }
 
     assert {"GET /api/ssl/v1", "ListCertificates"} <= found
@@ -76,7 +77,7 @@ def test_recovery_is_struck(stage: Stage) -> None:
 
 def test_the_search_for_a_lost_order_may_be_killed(stage: Stage) -> None:
     """That nothing is ordered twice rests on it."""
-    every = after_blows(stage, FIRST, record(stage, FIRST))
+    every = after_blows(stage, FIRST, recorded(stage, FIRST))
     case = next(one for one in every if one.boundary.operation == "GET /api/ssl/v1" and one.mode is Mode.KILLED_AFTER)
 
     outcome = play(stage, case)
@@ -89,7 +90,7 @@ def test_the_search_for_a_lost_order_may_be_killed(stage: Stage) -> None:
 @pytest.mark.parametrize(("operation", "seconds"), [(ENROLL, 60), ("GetSecretValue", 5), ("TransactWriteItems", 5)])
 def test_waiting_for_an_answer_takes_time(stage: Stage, operation: str, seconds: int) -> None:
     """A function may be killed while it waits, or have no time left for what comes next."""
-    place = next(one for one in record(stage, FIRST) if one.operation == operation)
+    place = next(one for one in recorded(stage, FIRST) if one.operation == operation)
     FIRST.prepare(stage)
     began, run_id = stage.time(), stage.next_run_id()
     healthy = stage.run(run_id)

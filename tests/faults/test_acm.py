@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.recordings import recorded
 
-from campaign.cases import Case, play, record
+from campaign.cases import Case, play
 from campaign.evidence import gather
 from campaign.invariants import ALWAYS, AT_REST, orders_of, violations
 from campaign.scenarios import DELEGATION, PARIS, SCENARIOS, VIRGINIA, credential, specification, world
@@ -143,7 +144,7 @@ def test_a_throttle_that_outlasts_the_run_is_told_and_the_certificate_is_kept(st
 @pytest.mark.parametrize("mode", [Mode.ERROR, Mode.ERRORS], ids=lambda mode: mode.value)
 def test_one_import_a_second_is_waited_for(stage: Stage, mode: Mode) -> None:
     """ACM throttles imports first of all; the state machine comes back."""
-    place = next(one for one in record(stage, RE_IMPORT) if one.operation == "ImportCertificate")
+    place = next(one for one in recorded(stage, RE_IMPORT) if one.operation == "ImportCertificate")
 
     outcome = play(stage, Case(RE_IMPORT, place, mode))
 

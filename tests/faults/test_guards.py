@@ -14,8 +14,8 @@ from campaign.stage import Stage
 from renewal.domain.delegation import S3, CertificateSpec
 from scm_simulator import Dials
 
-CAP = 30  # OrdersPerDelegation of template.yaml
-ALL = 22  # certificates: above the size below which everything due at once is ordinary
+CAP = 3
+ALL = 20  # certificates: the size from which everything due at once is not ordinary any more
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")
 
@@ -34,8 +34,9 @@ def begin(stage: Stage, count: int) -> None:
     stage.begin(world(), [whole], {DELEGATION: credential()}, Dials(issuance_polls=0))
 
 
-def test_what_is_over_the_cap_is_deferred_and_told(stage: Stage) -> None:
+def test_what_is_over_the_cap_is_deferred_and_told(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """One run's time rests on it; the rest has its turn tomorrow."""
+    monkeypatch.setenv("ORDERS_PER_DELEGATION", str(CAP))
     begin(stage, CAP + 2)
 
     first = stage.run()

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests.recordings import recorded
 
-from campaign.cases import Case, play, record
+from campaign.cases import Case, play
 from campaign.evidence import gather
 from campaign.fuzz import play as play_spoilt
 from campaign.invariants import ALWAYS, violations
@@ -43,7 +44,7 @@ def stage() -> Iterator[Stage]:
 @pytest.mark.parametrize("mode", [*SCM_FAULTS, Mode.ANSWERS_LOST], ids=lambda mode: mode.value)
 def test_every_fault_of_scm_is_survived(stage: Stage, mode: Mode) -> None:
     """At one call chosen by the seed; `make campaign` plays every fault at every call."""
-    calls = [one for one in record(stage, SCENARIO) if one.service == "scm"]
+    calls = [one for one in recorded(stage, SCENARIO) if one.service == "scm"]
     place = random.Random(f"{SEED} {mode.value}").choice(calls)  # noqa: S311
 
     outcome = play(stage, Case(SCENARIO, place, mode))
@@ -57,7 +58,7 @@ def test_a_spoilt_answer_is_no_certificate(stage: Stage, seed: int) -> None:
     """Bytes flipped, members dropped or of another type, certificates swapped."""
     scenario = SCENARIOS[seed % len(SCENARIOS)]
 
-    what, found = play_spoilt(stage, scenario, seed, record(stage, scenario))
+    what, found = play_spoilt(stage, scenario, seed, recorded(stage, scenario))
 
     assert not found, (what, found)
 

@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.recordings import recorded
 
-from campaign.cases import record
 from campaign.evidence import gather
 from campaign.scenarios import DELEGATION, LOGIN, SCENARIOS, account, credential, specification, world
 from campaign.stage import Stage
@@ -159,7 +159,7 @@ def test_a_refused_login_does_not_quote_the_password(stage: Stage, debug_log: io
 def test_no_error_quotes_what_was_sent(stage: Stage, debug_log: io.StringIO, place: str, mode: Mode) -> None:
     """Requests carry keys, signing requests and passwords; the libraries' errors like to quote requests."""
     scenario = SCENARIOS[0] if not place.startswith("acm") else SCENARIOS[3]
-    found = [one for one in record(stage, scenario) if str(one).startswith(f"{place} #")]
+    found = [one for one in recorded(stage, scenario) if str(one).startswith(f"{place} #")]
     scenario.prepare(stage)
     run_id = stage.next_run_id()
     stage.wire.strike = ModeStrike(mode, found[-1], run_id, lambda: None, stage.time)
@@ -187,7 +187,6 @@ def into_runs(stage: Stage, **change: Any) -> None:
 
 PLANT: Mapping[str, Callable[[Stage, str], object]] = {
     "table": into_table,
-    "histories": lambda stage, text: stage.run(reason=text),
     "objects": into_objects,
     "events": lambda stage, text: stage.played.events.append({"token": text}),
     "log": lambda stage, text: stage.played.log.write(text),
@@ -195,6 +194,7 @@ PLANT: Mapping[str, Callable[[Stage, str], object]] = {
     "metrics": lambda stage, text: into_runs(stage, metrics={text: 1.0}),
     "orders at SCM": lambda stage, text: setattr(last_order(stage), "comments", text),
     "debug log": lambda _stage, text: logging.getLogger("stray").debug("%s", text),
+    "histories": lambda stage, text: stage.run(reason=text),  # the last: a reason is repeated in other places
 }
 
 
@@ -203,8 +203,7 @@ def last_order(stage: Stage) -> Any:
     return list(stage.played.simulator._state.orders.values())[-1]
 
 
-@pytest.mark.parametrize("place", PLANT)
-def test_the_canary_would_be_found(stage: Stage, debug_log: io.StringIO, place: str) -> None:
+def test_the_canary_would_be_found(stage: Stage, debug_log: io.StringIO) -> None:
     """A search that finds nothing anywhere proves nothing: each place, and each kind of secret without its head."""
     begin(stage)
     stage.run()
@@ -215,9 +214,12 @@ def test_the_canary_would_be_found(stage: Stage, debug_log: io.StringIO, place: 
     planted = {what: one for one, what in canaries(stage).items()}
     assert set(planted) >= {"password", "private key", "signing request"}
 
-    for what, one in planted.items():
-        PLANT[place](stage, one)
-        assert f"{place}: {what}" in leaks(stage, debug_log.getvalue())
+    found: set[str] = set()
+    for place, plant in PLANT.items():
+        assert not any(leak.startswith(f"{place}: ") for leak in found)
+        plant(stage, " ".join(planted.values()))
+        found = leaks(stage, debug_log.getvalue())
+        assert found >= {f"{place}: {what}" for what in planted}, place
 
 
 def test_every_place_is_planted_in(stage: Stage) -> None:
