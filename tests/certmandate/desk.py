@@ -11,14 +11,19 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import typer.testing
 from tests.workflow.conftest import write_estate
 from tests.workflow.system import System, started
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from certmandate.cli import app
 from local.run import parameters
 from renewal.adapters.order_book import DynamoDbOrderBook
 from renewal.domain.order import ManagedCertificate, Served
+
+COMMAND = get_command(app)
+"""What typer makes of `app`, which its CliRunner makes anew for each command."""
 
 CANARY = "Canary-in-the-mine-1"
 """Never to be seen in any output."""
@@ -48,7 +53,9 @@ class Desk:
 
     def run(self, *arguments: object, stdin: str = "") -> Result:
         """Run one command; whatever it prints, the canary is not in it."""
-        result = CliRunner().invoke(app, [str(one) for one in arguments], input=stdin, env={"COLUMNS": "200"})
+        words = [str(one) for one in arguments]
+        with patch.object(typer.testing, "_get_command", lambda _: COMMAND):
+            result = CliRunner().invoke(app, words, input=stdin, env={"COLUMNS": "200"})
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         assert CANARY not in result.output

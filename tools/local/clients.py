@@ -12,7 +12,7 @@ from botocore.loaders import Loader
 
 from local.isolation import credentials
 
-_DESCRIPTIONS = Loader()
+DESCRIPTIONS = Loader()
 """botocore's descriptions of the services, read once for all clients of this process."""
 
 
@@ -29,7 +29,7 @@ class Clients:
         self._retries = retries
         self._lock = threading.Lock()
         session = botocore.session.get_session()
-        session.register_component("data_loader", _DESCRIPTIONS)
+        session.register_component("data_loader", DESCRIPTIONS)
         self._session: Any = boto3.session.Session(botocore_session=session)
         self._made: dict[tuple[str, str], Any] = {}
 

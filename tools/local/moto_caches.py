@@ -13,7 +13,10 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
+import botocore.session
 from botocore import useragent
+
+from local.clients import DESCRIPTIONS
 
 
 @contextmanager
@@ -37,6 +40,8 @@ def answers_kept() -> Iterator[None]:
         (S3Backend, "_url_module", property(lambda _: s3_urls)),
         (JSONSerializer, "_serialize_type_structure", _by_its_letter(JSONSerializer._serialize_type_structure)),
         (MotoRandom, "get_random_string", _random_string),
+        # The descriptions of the services: each session of boto3 reads its own.
+        (botocore.session, "create_loader", lambda _data_path: DESCRIPTIONS),
         (useragent, "sanitize_user_agent_string_component", _sanitized(useragent.sanitize_user_agent_string_component)),
     )
     with ExitStack() as stack:
