@@ -12,6 +12,9 @@ from hypothesis import HealthCheck, settings
 os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "certmandate")
 os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "certmandate")
 
+# Once a test has used EC2, moto would make its hundreds of machine images anew at the end of every test with an AWS.
+os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+
 # One set of examples per commit: a red test stays red until somebody mends it. `--hypothesis-profile=explore` tries new
 # ones.
 settings.register_profile("steady", derandomize=True, deadline=None, database=None, max_examples=60)

@@ -58,6 +58,5 @@ def test_an_estate_that_is_suddenly_due_stops_and_asks(stage: Stage) -> None:
 
     assert (run.status, run.error) == ("FAILED", "TooManyDue")
     assert orders_of(gather(stage)) == ALL
-    answered = stage.run(all_due_is_right=True, reason="the outage is over")
-    assert answered.status == "SUCCEEDED"
-    assert orders_of(gather(stage)) == 2 * ALL
+    answered = stage.run(all_due_is_right=True, reason="the outage is over", dry_run=True)
+    assert [row["outcome"] for row in (answered.report or {})["certificates"]] == ["planned"] * ALL
