@@ -61,6 +61,19 @@ def test_the_example_in_the_documentation_works(tmp_path: Path) -> None:
     assert estate.credential("univ")["client_id"] == "univ-renewal"
 
 
+def test_the_documented_throttle_is_read(tmp_path: Path) -> None:
+    """The optional file, too, is complete in the documentation."""
+    text = (EXAMPLES.parent / "docs" / "estate.md").read_text(encoding="utf-8")
+    folder = write_estate(tmp_path / "e", "idp")
+    (folder / "aws.yaml").write_text(text.split("```yaml\n")[2].split("```")[0], encoding="utf-8")
+    file = folder / "delegations" / "univ.yaml"
+    file.write_text(
+        file.read_text(encoding="utf-8").replace("}\n", ', stores: ["acm:eu-north-1"]}\n'), encoding="utf-8"
+    )
+
+    assert load_estate(folder, NOW).throttled_regions == ("eu-north-1",)
+
+
 def test_the_example_delegation_file_works() -> None:
     """With every field that there is: whoever copies it deletes, and never has to look one up."""
     ((found, _),) = load_delegations(EXAMPLES.parent / "delegations", NOW)
@@ -133,6 +146,28 @@ def test_a_certificate_of_another_department_is_refused(tmp_path: Path) -> None:
     (fault,) = faults(tmp_path, scm="certificates:\n" + certificate(department=8), replace=second)
 
     assert fault == "scm.yaml:8: certificates[0].department: is not the department of univ, which is 7"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("acm: {throttled_regions: [eu-west-4]}\n", "aws.yaml:1: acm.throttled_regions[0]: no certificate of the dele"),
+        ("acm:\n  throttled_regions: eu-west-3\n", "aws.yaml:2: acm.throttled_regions: must be a list of regions"),
+        ("acm: {throtled_regions: []}\n", "aws.yaml:1: acm: must be a mapping with one field, throttled_regions"),
+        ("s3: {}\n", "aws.yaml:1: must be a mapping with one field, acm"),
+        ("", "aws.yaml:1: the file is empty"),
+    ],
+)  # fmt: skip
+def test_a_fault_on_aws_side_is_told_with_line_and_field(tmp_path: Path, text: str, said: str) -> None:
+    """A region with a typo would be a trouble that never comes."""
+    folder = write_estate(tmp_path / "e", "idp")
+    (folder / "aws.yaml").write_text(text, encoding="utf-8")
+
+    with pytest.raises(FilesInvalid) as refused:
+        load_estate(folder, NOW)
+
+    (fault,) = refused.value.faults
+    assert str(fault).removeprefix(f"{folder}/").startswith(said)
 
 
 def test_an_expired_certificate_cannot_stand_in_acm(tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def test_a_used_up_quota_is_told_and_the_certificate_is_kept(stage: Stage) -> No
 
 
 def test_a_throttle_that_outlasts_the_run_is_told_and_the_certificate_is_kept(stage: Stage) -> None:
-    """The one trouble that examples/troubled cannot have: the run says that ACM is busy, the next one imports."""
+    """The run says that ACM is busy, and the next one imports what was ordered then."""
     stage.aws.acm.imports_per_second = 0
     begin(stage)
 

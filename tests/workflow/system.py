@@ -145,7 +145,9 @@ def _planted(aws: InProcessAws, simulator: Simulator, estate: Estate) -> System:
     _forget_wiring()
     aws.handlers.clear()
     aws.handlers.update({name: importlib.import_module(module).handler for name, module in HANDLERS.items()})
+    aws.acm.throttled_regions = ()  # of the estate before
     Seed(aws, simulator).plant(estate)
+    aws.acm.throttled_regions = estate.throttled_regions
     return System(aws, simulator)
 
 

@@ -15,6 +15,7 @@ EXPECTED = {
     "altenwald/mensa": "CredentialRefused",
     "duinkade/www": "MandateEnded",
     "fjordnes/down": "ScmUnavailable",
+    "fjordnes/film": "StoreUnavailable",
     "fjordnes/old": "renewed",
     "fjordnes/slow": "OrderPending",
     "fjordnes/www": "renewed",

@@ -115,6 +115,15 @@ class LocalAws:
     def acm_imports_per_year(self, quota: int | None) -> None:
         self._acm.imports_per_year = quota
 
+    @property
+    def acm_throttled_regions(self) -> tuple[str, ...]:
+        """Regions in which ACM takes no import at all."""
+        return self._acm.throttled_regions
+
+    @acm_throttled_regions.setter
+    def acm_throttled_regions(self, regions: tuple[str, ...]) -> None:
+        self._acm.throttled_regions = regions
+
     def close(self) -> None:
         """Stop the server and every function, forget all state. Closing twice does nothing."""
         self._resources.close()

@@ -1,4 +1,4 @@
-"""An estate: delegation files, and the SCM world that they live in. `docs/estate.md` describes the format."""
+"""An estate: delegation files, their SCM world, and what AWS does to them. `docs/estate.md` describes the format."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from certmandate.delegation_files import load_delegations
 from certmandate.yaml_document import FileFault, FilesInvalid, YamlDocument, read_yaml
+from local.aws_file import load_throttled_regions
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.keypair import KeyType
 from renewal.domain.order import COMMENT_PREFIX
@@ -35,6 +36,8 @@ class Estate:
     world: World
     accounts: Mapping[str, Account] = field(repr=False)
     """The account that each delegation logs in with."""
+    throttled_regions: tuple[str, ...] = ()
+    """Where ACM takes no import for now."""
 
     def credential(self, delegation: str) -> Mapping[str, str]:
         """What the operator stored for a delegation: its account's API key if there is one, else its login."""
@@ -51,7 +54,10 @@ class Estate:
 
 
 def load_estate(folder: Path, now: datetime) -> Estate:
-    """Read `delegations/*.yaml` and `scm.yaml`. Raises FilesInvalid with file, line and field of every fault."""
+    """Read `delegations/*.yaml`, `scm.yaml` and, if it is there, `aws.yaml`, once the others are right.
+
+    Raises FilesInvalid with file, line and field of every fault.
+    """
     faults: list[FileFault] = []
     loaded: Loaded = []
     try:
@@ -69,7 +75,8 @@ def load_estate(folder: Path, now: datetime) -> Estate:
     specifications = tuple(specification for specification, _ in loaded)
     accounts = {one.delegation.name: _account(one.delegation.department_id, world) for one in specifications}
     known = {name: account for name, account in accounts.items() if account is not None}
-    return Estate(folder, specifications, _with_comments(world), known)
+    regions = sorted({region for one in _by_path(specifications).values() for region in one.acm_regions})
+    return Estate(folder, specifications, _with_comments(world), known, load_throttled_regions(folder, regions))
 
 
 def _load_world(path: Path) -> World:

@@ -108,10 +108,11 @@ class LocalSystem:
             raise
 
     def _plant(self, estate: Estate) -> None:
-        """Without ACM's limit of one import a second and region: in the past there was time enough."""
+        """Without ACM's limits: in the past there was time enough."""
         limit, self.aws.acm_imports_per_second = self.aws.acm_imports_per_second, None
         Seed(self.aws, self.simulator).plant(estate)
         self.aws.acm_imports_per_second = limit
+        self.aws.acm_throttled_regions = estate.throttled_regions
 
     def __enter__(self) -> Self:
         """Return itself."""

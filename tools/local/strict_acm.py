@@ -66,12 +66,14 @@ class StrictAcm:
 
     imports_per_second: ImportCertificate calls a second and region (AWS: 1), None for no limit, 0 for none at
         all. Scaled by `wait_factor` like every other wait, so that a shortened run is not slowed down by it.
+    throttled_regions: where no import is taken at all.
     imports_per_year: imports and re-imports in the life of this process and region (AWS: 5000), or None.
     """
 
     def __init__(self, wait_factor: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.imports_per_second: float | None = 1.0
         self.imports_per_year: int | None = 5000
+        self.throttled_regions: tuple[str, ...] = ()
         self._wait_factor = wait_factor
         self._clock = clock
         self._lock = threading.Lock()
@@ -112,7 +114,8 @@ class StrictAcm:
         with self._lock:
             now = self._clock()
             interval = self._wait_factor / self.imports_per_second if self.imports_per_second else 0.0
-            if self.imports_per_second == 0 or now - self._last.get(region, -interval) < interval:
+            is_throttled = self.imports_per_second == 0 or region in self.throttled_regions
+            if is_throttled or now - self._last.get(region, -interval) < interval:
                 message = "Rate exceeded"
                 raise Throttled(message)
             self._last[region] = now
