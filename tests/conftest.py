@@ -26,7 +26,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 @pytest.fixture(scope="session")
 def quick_moto() -> Iterator[None]:
     """Spare moto what it works out anew at every call; for tests whose AWS is plain moto."""
-    from local.moto_caches import answers_kept  # noqa: PLC0415 - it imports moto, which most tests do without
+    from local.moto_repairs import answers_kept  # noqa: PLC0415 - it imports moto, which most tests do without
 
     with answers_kept():
         yield

@@ -1,7 +1,7 @@
 """Every change made to moto, each with its reason; all of them are undone when the context ends.
 
 The seams are private ones of moto 5.2.5, so its version is checked first. Execution of JSONPath state
-machines is repaired; JSONata is not.
+machines is repaired; JSONata is not. What only saves time stands at the end.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
+import botocore.session
 import moto
+from botocore import useragent
 
-from local.moto_caches import answers_kept
+from local.clients import DESCRIPTIONS
 from local.strict_acm import StrictAcm
 
 PINNED = "5.2.5"
@@ -555,3 +557,67 @@ _REPAIRS: tuple[Callable[[Repairs], Any], ...] = (
     _secrets_rotate_as_on_aws,
     _acm_is_strict,
 )
+
+
+# ---- Worked out once -------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def answers_kept() -> Iterator[None]:
+    """Keep what moto and botocore work out anew at every call though it is always the same: a third of a run's time.
+
+    Nothing else that a caller can see changes.
+    """
+    from moto.core.serialize import JSONSerializer
+    from moto.moto_api._internal.moto_random import MotoRandom
+    from moto.s3 import urls as s3_urls
+    from moto.s3.models import S3Backend
+
+    responses: Any = importlib.import_module("moto.core.responses")
+    json_path: Any = importlib.import_module(_ASL + "utils.json_path")
+    result_path: Any = importlib.import_module(_ASL + "component.common.path.result_path")
+    seams: tuple[tuple[Any, str, Any], ...] = (
+        # JSONPaths: the tables of the grammar are built again for each path.
+        (json_path, "parse", _kept(json_path.parse)),
+        (result_path, "parse", _kept(result_path.parse)),
+        # The operations of a service: a class is looked through at each call.
+        (responses, "method_names_from_class", _kept(responses.method_names_from_class)),
+        # S3's addresses, which are loaded anew because a setting could have changed.
+        (S3Backend, "_url_module", property(lambda _: s3_urls)),
+        (JSONSerializer, "_serialize_type_structure", _by_its_letter(JSONSerializer._serialize_type_structure)),
+        (MotoRandom, "get_random_string", _random_string),
+        # The descriptions of the services: each session of boto3 reads its own.
+        (botocore.session, "create_loader", lambda _data_path: DESCRIPTIONS),
+        # The parts of the user agent, of which each call has more than eighty.
+        (useragent, "sanitize_user_agent_string_component", _kept(useragent.sanitize_user_agent_string_component)),
+    )
+    with ExitStack() as stack:
+        for target, name, value in seams:
+            stack.enter_context(patch.object(target, name, value))
+        yield
+
+
+_kept = functools.lru_cache(maxsize=1024)
+
+
+def _by_its_letter(original: Any) -> Any:
+    """Look in one of DynamoDB's values for the letter it has: moto looks for all ten, and five spellings of each."""
+
+    def structure(serializer: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
+        if shape.name != "AttributeValue" or not isinstance(value, dict):
+            original(serializer, serialized, value, shape, key)
+            return
+        one: dict[str, Any] = {}
+        for letter, content in value.items():
+            if content is not None:
+                serializer._serialize(one, content, shape.members[letter], letter)
+        serializer._default_serialize(serialized, one, shape, key)
+
+    return structure
+
+
+def _random_string(random: Any, length: int = 20, include_digits: bool = True, lower_case: bool = False) -> str:  # noqa: FBT001, FBT002
+    """Draw all letters at once: every answer has 52 of them."""
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" + ("0123456789" if include_digits else "")
+    text = "".join(random.choices(letters, k=length))
+    return text.lower() if lower_case else text
