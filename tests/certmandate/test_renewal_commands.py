@@ -10,7 +10,7 @@ from tests.certmandate.desk import Desk, seated
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """An estate in which each test has certificates of its own."""
-    with seated(tmp_path_factory.mktemp("renew"), "fresh:20", "due:160", "forced:30", "dry", "later") as one:
+    with seated(tmp_path_factory.mktemp("renew"), "fresh:20", "young:5", "due:160", "forced:30", "dry", "later") as one:
         yield one
 
 
@@ -108,7 +108,7 @@ def test_a_standing_order_covers_stands_and_is_withdrawn(desk: Desk):
     found = desk.document(*order, "--reason", "mis-issuance", "--yes")
 
     assert "univ/fresh" in found["covers"]
-    assert "univ/due" not in found["covers"]
+    assert "univ/young" not in found["covers"]
     assert {one["name"]: one["causes"] for one in desk.document("status")["certificates"]}["fresh"] == ["replacement"]
     assert desk.run(*order, "--cancel").exit_code == 0
     assert desk.book.replacements() == ()
