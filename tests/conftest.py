@@ -23,9 +23,9 @@ settings.register_profile("explore", deadline=None, max_examples=1_000, suppress
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def quick_moto() -> Iterator[None]:
-    """Spare moto what it works out anew at every call; for tests whose AWS is plain moto."""
+    """Spare moto what it works out anew at every call; for tests whose AWS is moto without the repairs."""
     from local.moto_repairs import answers_kept  # noqa: PLC0415 - it imports moto, which most tests do without
 
     with answers_kept():

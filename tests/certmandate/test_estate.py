@@ -151,9 +151,10 @@ def test_a_certificate_of_another_department_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("acm: {throttled_regions: [eu-west-4]}\n", "aws.yaml:1: acm.throttled_regions[0]: no certificate of the dele"),
+        ("acm: {throttled_regions: [eu-west-4]}\n", "aws.yaml:1: acm.throttled_regions[0]: 'eu-west-4' is not"),
         ("acm:\n  throttled_regions: eu-west-3\n", "aws.yaml:2: acm.throttled_regions: must be a list of regions"),
         ("acm: {throtled_regions: []}\n", "aws.yaml:1: acm: must be a mapping with one field, throttled_regions"),
+        ("acm: {throttled_regions: [1]}\n", "aws.yaml:1: acm.throttled_regions: must be a list of regions"),
         ("s3: {}\n", "aws.yaml:1: must be a mapping with one field, acm"),
         ("", "aws.yaml:1: the file is empty"),
     ],
@@ -181,14 +182,15 @@ def test_an_expired_certificate_cannot_stand_in_acm(tmp_path: Path) -> None:
         load_estate(folder, NOW)
 
 
-def test_faults_of_both_sides_are_told_together(tmp_path: Path) -> None:
+def test_faults_of_all_files_are_told_together(tmp_path: Path) -> None:
     """Delegation files first: they are what the operator owns."""
     folder = write_estate(tmp_path / "e", "IDP", scm="nonsense: 1\n")
+    (folder / "aws.yaml").write_text("nonsense: 1\n", encoding="utf-8")
 
     with pytest.raises(FilesInvalid) as refused:
         load_estate(folder, NOW)
 
-    assert [fault.path.name for fault in refused.value.faults] == ["univ.yaml", "scm.yaml"]
+    assert [fault.path.name for fault in refused.value.faults] == ["univ.yaml", "scm.yaml", "aws.yaml"]
 
 
 def test_every_fault_of_the_scm_side_is_told_at_once(tmp_path: Path) -> None:

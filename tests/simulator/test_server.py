@@ -79,6 +79,18 @@ def test_one_connection_serves_many_requests(plain: Server):
             assert (answer.status, connection.sock) == (status, first)
 
 
+def test_another_simulator_answers_from_the_next_request_on(plain: Server, simulator: Simulator):
+    """Also on a connection that stands: a server is made once for many worlds."""
+    other = Simulator(simulator.world)
+    with trusting(plain) as client:
+        client.get("/ssl/v1/types")
+        plain.play(other)
+        client.get("/ssl/v1/types")
+
+    assert (len(simulator.calls), len(other.calls)) == (1, 1)
+    assert plain.roots_file.read_text() == other.root_pem
+
+
 def test_an_answer_without_a_body_has_no_length_and_the_connection_lives_on(plain: Server, enroll: Enroll):
     """A 204 as it was recorded: no Content-Type, no Content-Length."""
     ssl_id = enroll()

@@ -99,6 +99,7 @@ class House:
     server: Server
     aws: InProcessAws
     rooms: ExitStack
+    is_taken: bool = False
 
 
 _standing: dict[float, House] = {}
@@ -112,21 +113,22 @@ def _house(wait_factor: float) -> House:
             server = rooms.enter_context(Server(Simulator()))
             aws = InProcessAws(TEMPLATE, {}, parameters=parameters(server.base_url), wait_factor=wait_factor)
             rooms.enter_context(aws)
-            clients._clients.clear()  # made for the house before
             _standing[wait_factor] = House(server, aws, rooms.pop_all())
     return _standing[wait_factor]
 
 
 def leave() -> None:
     """Stop what stands; called at the end of a module, whose successor may want a process without an AWS."""
-    for house in _standing.values():
-        house.rooms.close()
+    houses = [*_standing.values()]
     _standing.clear()
+    for house in houses:
+        house.rooms.close()
 
 
 @contextmanager
 def started(folder: Path, *, wait_factor: float = 0.0) -> Iterator[System]:
-    """Start the estate in *folder*; *wait_factor* multiplies every wait, and 0 leaves them out altogether."""
+    """Start the estate in *folder*, one at a time; *wait_factor* multiplies every wait, and 0 leaves them out."""
+    assert not any(house.is_taken for house in _standing.values()), "another estate stands in this house"
     estate = load_estate(folder, datetime.now(UTC))
     simulator = Simulator(estate.world)
     house = _house(wait_factor)
@@ -138,16 +140,18 @@ def started(folder: Path, *, wait_factor: float = 0.0) -> Iterator[System]:
         new_http_client() as http,
         patch.object(wiring, "new_http_client", lambda: http),
     ):
-        yield _planted(house.aws, simulator, estate)
+        house.is_taken = True
+        try:
+            yield _planted(house.aws, simulator, estate)
+        finally:
+            house.is_taken = False
 
 
 def _planted(aws: InProcessAws, simulator: Simulator, estate: Estate) -> System:
     _forget_wiring()
     aws.handlers.clear()
     aws.handlers.update({name: importlib.import_module(module).handler for name, module in HANDLERS.items()})
-    aws.acm.throttled_regions = ()  # of the estate before
     Seed(aws, simulator).plant(estate)
-    aws.acm.throttled_regions = estate.throttled_regions
     return System(aws, simulator)
 
 
@@ -156,3 +160,4 @@ def _forget_wiring() -> None:
     for made in vars(wiring).values():
         if hasattr(made, "cache_clear"):
             made.cache_clear()
+    clients._clients.clear()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from tests.workflow.conftest import Start
 
 SLOW = """\
@@ -12,7 +14,7 @@ behaviours:
 SLOW_TO_ANSWER = """\
 dials: {issuance_polls: 0}
 behaviours:
-  - {name: www.univ.example, faults: [{kind: slow, seconds: 1, operation: 'POST /api/ssl/v1/enroll'}]}
+  - {name: idp.univ.example, faults: [{kind: slow, seconds: 3, operation: 'POST /api/ssl/v1/enroll'}]}
 """
 
 
@@ -86,6 +88,7 @@ def test_two_runs_side_by_side_order_once(start: Start) -> None:
     arns = [system.start({}), system.start({})]
     ended = [system.end(arn) for arn in arns]
 
+    assert "OrderUnconfirmed" in json.dumps([system.aws.history(arn) for arn in arns]), "they have met"
     assert system.orders_posted() == len(names)
     assert {one.status for one in ended} == {"SUCCEEDED"}
     for name in names:

@@ -36,7 +36,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-EstateOption = Annotated[Path, typer.Option("--estate", help="Folder with delegations/*.yaml and scm.yaml.")]
+EstateOption = Annotated[
+    Path, typer.Option("--estate", help="Folder with delegations/*.yaml, scm.yaml and, if you like, aws.yaml.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document; progress goes to standard error.")]
 WaitFactorOption = Annotated[
     float,

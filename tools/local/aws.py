@@ -97,33 +97,6 @@ class LocalAws:
         """Return what a function wrote so far; by its name or its logical id in the template."""
         return self._pool.log(self._functions.get(name, name))
 
-    @property
-    def acm_imports_per_second(self) -> float | None:
-        """ImportCertificate calls a second and region before ThrottlingException; None: no limit, 0: none at all."""
-        return self._acm.imports_per_second
-
-    @acm_imports_per_second.setter
-    def acm_imports_per_second(self, rate: float | None) -> None:
-        self._acm.imports_per_second = rate
-
-    @property
-    def acm_imports_per_year(self) -> int | None:
-        """Imports and re-imports in a region before LimitExceededException; None: no limit."""
-        return self._acm.imports_per_year
-
-    @acm_imports_per_year.setter
-    def acm_imports_per_year(self, quota: int | None) -> None:
-        self._acm.imports_per_year = quota
-
-    @property
-    def acm_throttled_regions(self) -> tuple[str, ...]:
-        """Regions in which ACM takes no import at all."""
-        return self._acm.throttled_regions
-
-    @acm_throttled_regions.setter
-    def acm_throttled_regions(self, regions: tuple[str, ...]) -> None:
-        self._acm.throttled_regions = regions
-
     def close(self) -> None:
         """Stop the server and every function, forget all state. Closing twice does nothing."""
         self._resources.close()
@@ -134,10 +107,10 @@ class LocalAws:
         self.endpoint = server.endpoint
         self._pool = FunctionPool(self.endpoint, self.region, function_environment)
         self._resources.callback(self._pool.close)
-        self._acm = StrictAcm(wait_factor)
+        self.acm = StrictAcm(wait_factor)
         states = Clients(STATES, self.endpoint, retries=1)
         self._operator = Clients(OPERATOR, self.endpoint)
-        repairs = Repairs(wait_factor, states.client, self._invoke, self._acm)
+        repairs = Repairs(wait_factor, states.client, self._invoke, self.acm)
         self._resources.enter_context(repaired(repairs))
         server.start()
         self._resources.callback(server.stop)

@@ -3,41 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from certmandate.yaml_document import FileFault, FilesInvalid, YamlDocument, read_yaml
 
 AWS_FILE = "aws.yaml"
+_PLACE = ("acm", "throttled_regions")
 
 
-def load_throttled_regions(folder: Path, used: Sequence[str]) -> tuple[str, ...]:
-    """Return the regions in which ACM throttles every import; none when *folder* has no `aws.yaml`.
+@dataclass(frozen=True, slots=True)
+class AwsWorld:
+    """What `aws.yaml` says; nothing when an estate has none."""
 
-    used: the regions that the delegation files name in a store `acm:<region>`. Raises FilesInvalid.
-    """
+    document: YamlDocument | None = None
+
+    @property
+    def throttled_regions(self) -> tuple[str, ...]:
+        """Where ACM refuses every import, as when its rate is used up by others."""
+        return tuple(self.document.content["acm"]["throttled_regions"]) if self.document else ()
+
+    def misfits(self, used: Sequence[str]) -> Iterator[FileFault]:
+        """Yield the regions that are not *used*, those of the stores `acm:<region>` in the delegation files."""
+        for index, region in enumerate(self.throttled_regions):
+            if self.document and region not in used:
+                known = ", ".join(used) or "none"
+                text = f"'{region}' is not a region of a store acm:<region> in the delegation files; known are {known}"
+                yield self.document.fault((*_PLACE, index), text)
+
+
+def load_aws(folder: Path) -> AwsWorld:
+    """Read `aws.yaml` of the estate in *folder*, if it is there. Raises FilesInvalid."""
     path = folder / AWS_FILE
     if not path.exists():
-        return ()
+        return AwsWorld()
     document = read_yaml(path)
-    if faults := list(_faults(document, used)):
-        raise FilesInvalid(faults)
-    return tuple(document.content["acm"]["throttled_regions"])
+    if fault := _fault(document):
+        raise FilesInvalid([fault])
+    return AwsWorld(document)
 
 
-def _faults(document: YamlDocument, used: Sequence[str]) -> Iterator[FileFault]:
-    regions: Any = document.content
-    place: tuple[str, ...] = ()
-    for member in ("acm", "throttled_regions"):
-        if not isinstance(regions, dict) or set(regions) != {member}:
-            yield document.fault(place, f"must be a mapping with one field, {member}")
-            return
-        regions, place = regions[member], (*place, member)
-    if not isinstance(regions, list):
-        yield document.fault(place, "must be a list of regions, like [eu-west-3]")
-        return
-    for index, region in enumerate(regions):
-        if region not in used:
-            stores = ", ".join(f"acm:{one}" for one in used) or "none"
-            text = f"no certificate of the delegation files is stored in ACM in '{region}'; their stores are {stores}"
-            yield document.fault((*place, index), text)
+def _fault(document: YamlDocument) -> FileFault | None:
+    value: Any = document.content
+    for depth, member in enumerate(_PLACE):
+        if not isinstance(value, dict) or set(value) != {member}:
+            return document.fault(_PLACE[:depth], f"must be a mapping with one field, {member}")
+        value = value[member]
+    if not isinstance(value, list) or not all(isinstance(region, str) for region in value):
+        return document.fault(_PLACE, "must be a list of regions, like [eu-west-3]")
+    return None

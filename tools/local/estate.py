@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 from certmandate.delegation_files import load_delegations
 from certmandate.yaml_document import FileFault, FilesInvalid, YamlDocument, read_yaml
-from local.aws_file import load_throttled_regions
+from local.aws_file import load_aws
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.keypair import KeyType
 from renewal.domain.order import COMMENT_PREFIX
@@ -54,29 +55,38 @@ class Estate:
 
 
 def load_estate(folder: Path, now: datetime) -> Estate:
-    """Read `delegations/*.yaml`, `scm.yaml` and, if it is there, `aws.yaml`, once the others are right.
+    """Read `delegations/*.yaml`, `scm.yaml` and, if it is there, `aws.yaml`.
 
-    Raises FilesInvalid with file, line and field of every fault.
+    Raises FilesInvalid with file, line and field: of every fault of a file, or else of all that does not fit between
+    them.
     """
     faults: list[FileFault] = []
-    loaded: Loaded = []
-    try:
-        loaded = load_delegations(folder / DELEGATIONS, now)
-    except FilesInvalid as invalid:
-        faults += invalid.faults
-    try:
-        written = read_yaml(folder / WORLD_FILE)
-        world = _load_world(folder / WORLD_FILE)
-    except FilesInvalid as invalid:
-        raise FilesInvalid([*faults, *invalid.faults]) from None
-    faults = faults or [*_department_faults(loaded, world), *_label_faults(loaded, world, written, now)]
+    with _noted(faults):
+        loaded: Loaded = load_delegations(folder / DELEGATIONS, now)
+    with _noted(faults):
+        written, world = read_yaml(folder / WORLD_FILE), _load_world(folder / WORLD_FILE)
+    with _noted(faults):
+        aws = load_aws(folder)
+    if not faults:
+        regions = sorted({region for one in loaded for spec in one[0].certificates for region in spec.acm_regions})
+        faults += _department_faults(loaded, world)
+        faults += _label_faults(loaded, world, written, now)
+        faults += aws.misfits(regions)
     if faults:
         raise FilesInvalid(faults)
     specifications = tuple(specification for specification, _ in loaded)
     accounts = {one.delegation.name: _account(one.delegation.department_id, world) for one in specifications}
     known = {name: account for name, account in accounts.items() if account is not None}
-    regions = sorted({region for one in _by_path(specifications).values() for region in one.acm_regions})
-    return Estate(folder, specifications, _with_comments(world), known, load_throttled_regions(folder, regions))
+    return Estate(folder, specifications, _with_comments(world), known, aws.throttled_regions)
+
+
+@contextmanager
+def _noted(faults: list[FileFault]) -> Iterator[None]:
+    """Add the faults of one file to *faults*, so that those of the others are told as well."""
+    try:
+        yield
+    except FilesInvalid as invalid:
+        faults += invalid.faults
 
 
 def _load_world(path: Path) -> World:

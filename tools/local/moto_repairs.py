@@ -1,4 +1,4 @@
-"""Every change made to moto, each with its reason; all of them are undone when the context ends.
+"""Every change made to moto, and to botocore beneath it, each with its reason; all are undone when the context ends.
 
 The seams are private ones of moto 5.2.5, so its version is checked first. Execution of JSONPath state
 machines is repaired; JSONata is not. What only saves time stands at the end.
@@ -53,9 +53,6 @@ class Repairs:
 @contextmanager
 def repaired(repairs: Repairs) -> Iterator[None]:
     """Repair moto for as long as the context lasts."""
-    if moto.__version__ != PINNED:
-        message = f"the repairs of moto are for {PINNED}, this is {moto.__version__}: install moto=={PINNED}"
-        raise WrongMoto(message)
     with ExitStack() as stack:
         stack.enter_context(answers_kept())
         for repair in _REPAIRS:
@@ -566,8 +563,12 @@ _REPAIRS: tuple[Callable[[Repairs], Any], ...] = (
 def answers_kept() -> Iterator[None]:
     """Keep what moto and botocore work out anew at every call though it is always the same: a third of a run's time.
 
-    Nothing else that a caller can see changes.
+    Only settings that `isolation` removes would have made it another answer (AWS_DATA_PATH, moto's own for S3). Raises
+    WrongMoto.
     """
+    if moto.__version__ != PINNED:
+        message = f"the repairs of moto are for {PINNED}, this is {moto.__version__}: install moto=={PINNED}"
+        raise WrongMoto(message)
     from moto.core.serialize import JSONSerializer
     from moto.moto_api._internal.moto_random import MotoRandom
     from moto.s3 import urls as s3_urls

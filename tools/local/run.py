@@ -102,17 +102,10 @@ class LocalSystem:
                     function_environment={"SSL_CERT_FILE": str(self.scm.ca_file), **quiet(wait_factor)},
                 )
             )
-            self._plant(estate)
+            Seed(self.aws, self.simulator).plant(estate)
         except BaseException:
             self._resources.close()
             raise
-
-    def _plant(self, estate: Estate) -> None:
-        """Without ACM's limits: in the past there was time enough."""
-        limit, self.aws.acm_imports_per_second = self.aws.acm_imports_per_second, None
-        Seed(self.aws, self.simulator).plant(estate)
-        self.aws.acm_imports_per_second = limit
-        self.aws.acm_throttled_regions = estate.throttled_regions
 
     def __enter__(self) -> Self:
         """Return itself."""

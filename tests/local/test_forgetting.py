@@ -1,0 +1,91 @@
+"""One stack for many histories: what one put into it, the next does not find."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.in_process import InProcessAws
+
+from .authority import Wish, hierarchy, issue
+
+TEMPLATE = Path(__file__).parents[2] / "template.yaml"
+VALUES: dict[str, Any] = {
+    "text": {"S": "é"},
+    "number": {"N": "1.5"},
+    "bytes": {"B": b"\x00\xff"},
+    "yes": {"BOOL": True},
+    "no": {"BOOL": False},
+    "nothing": {"NULL": True},
+    "texts": {"SS": ["a"]},
+    "numbers": {"NS": ["1"]},
+    "parts": {"BS": [b"\x01"]},
+    "list": {"L": [{"S": "a"}, {"M": {"inner": {"L": []}}}]},
+    "map": {"M": {"S": {"S": "a name that is a letter"}, "B": {"B": b"\x02"}}},
+}
+"""Every kind of value that DynamoDB knows, and nested ones."""
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[InProcessAws]:
+    """The shipped stack; its functions are not called."""
+    with InProcessAws(TEMPLATE, {}) as one:
+        yield one
+
+
+def found(aws: InProcessAws) -> dict[str, Any]:
+    """Everything that a history puts into the stack."""
+    listed = aws.client("s3").list_objects_v2(Bucket=aws.outputs["StoreBucket"])
+    streams = aws.client("logs").describe_log_streams(logGroupName=aws.outputs["FunctionLogs"])
+    executions = aws.client("stepfunctions").list_executions(stateMachineArn=aws.outputs["StateMachineArn"])
+    return {
+        "items": aws.client("dynamodb").scan(TableName=aws.outputs["OrdersTable"])["Items"],
+        "objects": [one["Key"] for one in listed.get("Contents", [])],
+        "secrets": [one["Name"] for one in aws.client("secretsmanager").list_secrets()["SecretList"]],
+        "certificates": aws.client("acm").list_certificates(Includes={"keyTypes": ["EC_prime256v1"]})[
+            "CertificateSummaryList"
+        ],
+        "log streams": streams["logStreams"],
+        "executions": executions["executions"],
+    }
+
+
+def put_everything(aws: InProcessAws) -> None:
+    """One of each."""
+    secrets, prefix = aws.client("secretsmanager"), aws.outputs["SecretPrefix"]
+    item = {"delegation": {"S": "univ"}, "item": {"S": "delegation"}}
+    aws.client("dynamodb").put_item(TableName=aws.outputs["OrdersTable"], Item=item)
+    aws.client("s3").put_object(Bucket=aws.outputs["StoreBucket"], Key="runs/one", Body=b"")
+    secrets.create_secret(Name=f"{prefix}/univ", SecretString="{}")
+    secrets.put_secret_value(SecretId=f"{prefix}/example", SecretString="changed")
+    leaf = issue(Wish(), hierarchy("P-256")[0])
+    aws.client("acm").import_certificate(
+        Certificate=leaf.pem, PrivateKey=leaf.key_pem, CertificateChain=b"".join(one.pem for one in hierarchy("P-256"))
+    )
+    aws.client("logs").create_log_stream(logGroupName=aws.outputs["FunctionLogs"], logStreamName="one")
+    aws.run(aws.outputs["StateMachineArn"], {})
+
+
+def test_what_was_put_into_a_stack_is_forgotten_and_the_stack_stays(aws: InProcessAws) -> None:
+    """An order or a key of the test before would make the next one pass, or fail, for a reason that nobody sees."""
+    pristine, example = found(aws), f"{aws.outputs['SecretPrefix']}/example"
+    put_everything(aws)
+    assert [kind for kind, what in found(aws).items() if what == pristine[kind]] == []
+
+    aws.forget()
+
+    assert found(aws) == pristine
+    held = aws.client("secretsmanager").get_secret_value(SecretId=example)["SecretString"]
+    assert json.loads(held)["password"] == "never used"
+
+
+def test_every_kind_of_value_comes_back_as_it_was_written(aws: InProcessAws) -> None:
+    """Moto's way of answering is exchanged for a quicker one."""
+    table, key = aws.outputs["OrdersTable"], {"delegation": {"S": "univ"}, "item": {"S": "kinds"}}
+    aws.client("dynamodb").put_item(TableName=table, Item={**key, **VALUES})
+
+    assert aws.client("dynamodb").get_item(TableName=table, Key=key)["Item"] == {**key, **VALUES}
