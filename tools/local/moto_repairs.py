@@ -561,9 +561,9 @@ _REPAIRS: tuple[Callable[[Repairs], Any], ...] = (
 
 @contextmanager
 def answers_kept() -> Iterator[None]:
-    """Keep what moto and botocore work out anew at every call though it is always the same: a third of a run's time.
+    """Keep what moto and botocore work out anew at every call though it is always the same.
 
-    Only settings that `isolation` removes would have made it another answer (AWS_DATA_PATH, moto's own for S3). Raises
+    Only settings that nothing here uses would make it another answer (AWS_DATA_PATH, MOTO_S3_CUSTOM_ENDPOINTS). Raises
     WrongMoto.
     """
     if moto.__version__ != PINNED:
