@@ -41,6 +41,13 @@ KEPT: dict[str, Steps] = {
         ("scm_becomes", {"outcome": "declined"}),
         ("run", {}),
     ],
+    # By the slow clock it was not valid yet, and when a run came again it had expired: it is never stored. The fault
+    # was the history's, in which nobody closed the order, as the runbook says.
+    "a certificate that expired before it was collected": [
+        ("days", {"count": 246}),
+        ("run_with_wrong_clock", {"hours": -72}),
+        ("days", {"count": 150}),
+    ],
 }
 """Histories that once failed."""
 

@@ -13,9 +13,11 @@ from typing import Any
 from campaign.evidence import gather
 from campaign.invariants import ALWAYS, AT_REST, violations
 from campaign.scenarios import DELEGATION, LOGIN, PARIS, PASSWORD, PROFILE, VIRGINIA, credential, specification, world
-from campaign.stage import Stage
+from campaign.stage import Run, Stage
 from campaign.strikes import Mode, NthStrike
 from campaign.wire import Boundary
+from certmandate.standing import CLOSED
+from renewal.adapters.order_book import DynamoDbOrderBook
 from renewal.domain.delegation import S3, CertificateSpec
 from renewal.domain.keypair import KeyType
 from scm_simulator import Dials
@@ -166,13 +168,26 @@ class History:
             if not violations(evidence, AT_REST):
                 return
             if day > DAYS_UNTIL_A_PERSON_ACTS and run.status == "FAILED":
-                self._answer_the_page()
+                self._answer_the_page(run)
         self._require(violations(gather(self.stage), AT_REST))
 
-    def _answer_the_page(self) -> None:
-        """What nobody was told of stays as it is; for what was told, the operator asks again."""
+    def _answer_the_page(self, run: Run) -> None:
+        """Do what the runbook says: end what is not as asked, and ask again. What nobody was told of stays."""
+        for row in (run.report or {}).get("certificates", ()):
+            if row["error"] == "CertificateMismatch":
+                self._close_order(row["name"])
         for name in CERTIFICATES:
             self.stage.editor.ask(DELEGATION, name, "answering the page", self.stage.time())
+
+    def _close_order(self, certificate: str) -> None:
+        """What was issued is revoked if it still can be; then `certmandate close-order`."""
+        aws = self.stage.aws
+        book = DynamoDbOrderBook(aws.client("dynamodb"), aws.outputs["OrdersTable"])
+        if order := book.certificate(DELEGATION, certificate).order:
+            issued = (one for one in self.stage.played.simulator.orders if one.status == "Issued")
+            if order.ssl_id in [one.ssl_id for one in issued]:
+                self.stage.played.simulator.revoke(order.ssl_id)
+            book.fail(order, CLOSED, "answering the page", self.stage.time(), hold_until=None)
 
     def _require(self, found: Sequence[str]) -> None:
         if found:

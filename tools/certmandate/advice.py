@@ -137,9 +137,9 @@ ADVICE = {
         "Look in SCM for an order of that name. If there is none, ask Sectigo's support before ordering again",
     ),
     "CertificateMismatch": Advice(
-        "SCM issued something else than was asked for; nothing was stored",
+        "SCM issued something else than was asked for, or it has expired meanwhile; nothing was stored",
         "operator",
-        "Compare the order in SCM with the delegation file. The order stays open until its certificate is revoked",
+        "Compare the order in SCM with the delegation file, have its certificate revoked, and close it (close-order)",
     ),
     "ChainBroken": Advice(
         "The issuers that came with the certificate do not certify it; nothing was stored",
