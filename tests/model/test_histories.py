@@ -86,16 +86,28 @@ def test_as_many_histories_are_played_as_were_asked_for(examples: int, jobs: int
 
 
 def test_a_broken_product_is_found_by_the_model(stage: Stage) -> None:
-    """With a history that it can say in words."""
+    """With a history that it can say in words.
+
+    Two certificates are worked on at a time, so that the number of a call is not the same in every run.
+    """
     History(stage).run()
     calls = stage.wire.crossed[stage.played.runs[-1].run_id]
     enroll = next(i for i, one in enumerate(calls, 1) if one.operation == "POST /api/ssl/v1/enroll")
+    near = sorted(range(1, enroll + 9), key=lambda nth: abs(nth - enroll + 1))
     healthy, stage.environments.sabotage = stage.environments.sabotage, SABOTAGES["post-again"]
     try:
-        with pytest.raises(Violated, match="2 orders with token"):
-            replay(stage, [("struck_run", {"mode": "reset after processing", "nth": enroll - 1})])
+        assert any("2 orders with token" in violated(stage, nth) for nth in near)
     finally:
         stage.environments.sabotage = healthy
+
+
+def violated(stage: Stage, nth: int) -> str:
+    """What a run violates whose nth call is processed, and its answer lost."""
+    try:
+        replay(stage, [("struck_run", {"mode": "reset after processing", "nth": nth})])
+    except Violated as found:
+        return str(found)
+    return ""
 
 
 def test_every_invariant_says_what_it_holds() -> None:
