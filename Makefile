@@ -50,7 +50,7 @@ format: .venv/.dev ## let ruff format and repair what it safely can
 simulator: .venv/.run ## a stand-in for Sectigo Certificate Manager, served until stopped
 	$(BIN)/python -m scm_simulator
 
-campaign: .venv/.dev ## kill a run at every call it makes, in every way, and look at what is left: an hour
+campaign: .venv/.dev ## kill a run at every call it makes, in every way, and look at what is left: over an hour
 	$(BIN)/python -m campaign --fuzz 500 --model 2000
 
 # sam build wants the very version of `Runtime:` on its PATH; pyenv may have it without having selected it.

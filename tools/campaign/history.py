@@ -184,9 +184,10 @@ class History:
         aws = self.stage.aws
         book = DynamoDbOrderBook(aws.client("dynamodb"), aws.outputs["OrdersTable"])
         if order := book.certificate(DELEGATION, certificate).order:
-            issued = (one for one in self.stage.played.simulator.orders if one.status == "Issued")
-            if order.ssl_id in [one.ssl_id for one in issued]:
-                self.stage.played.simulator.revoke(order.ssl_id)
+            simulator = self.stage.played.simulator
+            for one in simulator.orders:
+                if (one.ssl_id, one.status) == (order.ssl_id, "Issued"):
+                    simulator.revoke(one.ssl_id)
             book.fail(order, CLOSED, "answering the page", self.stage.time(), hold_until=None)
 
     def _require(self, found: Sequence[str]) -> None:
