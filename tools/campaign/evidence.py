@@ -104,9 +104,14 @@ def _items(stage: Stage) -> Iterator[Item]:
 
 
 def _objects(stage: Stage) -> Iterator[tuple[str, bytes]]:
-    s3, bucket = stage.aws.client("s3"), stage.aws.outputs["StoreBucket"]
-    for one in s3.list_objects_v2(Bucket=bucket).get("Contents", []):
-        yield one["Key"], s3.get_object(Bucket=bucket, Key=one["Key"])["Body"].read()
+    """Read what has come or changed since the last time: the documents of all earlier runs lie there too."""
+    s3, bucket, read = stage.aws.client("s3"), stage.aws.outputs["StoreBucket"], stage.played.read
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+        for one in page.get("Contents", []):
+            key = one["Key"]
+            if (key, one["ETag"]) not in read:
+                read[key, one["ETag"]] = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+            yield key, read[key, one["ETag"]]
 
 
 def _imported() -> Iterator[Imported]:

@@ -6,6 +6,7 @@ machines is repaired; JSONata is not. What only saves time stands at the end.
 
 from __future__ import annotations
 
+import copy
 import functools
 import importlib
 import json
@@ -23,7 +24,9 @@ from unittest.mock import patch
 
 import botocore.session
 import moto
-from botocore import useragent
+from botocore.auth import S3SigV4Auth, SigV4Auth
+from botocore.hooks import EVENT_ALIASES, EventAliaser
+from botocore.useragent import UserAgentString
 
 from local.clients import DESCRIPTIONS
 from local.strict_acm import StrictAcm
@@ -570,11 +573,14 @@ def answers_kept() -> Iterator[None]:
         message = f"the repairs of moto are for {PINNED}, this is {moto.__version__}: install moto=={PINNED}"
         raise WrongMoto(message)
     from moto.core.serialize import JSONSerializer
+    from moto.dynamodb.models.dynamo_type import DynamoType
     from moto.moto_api._internal.moto_random import MotoRandom
     from moto.s3 import urls as s3_urls
     from moto.s3.models import S3Backend
 
+    dynamodb: Any = importlib.import_module("moto.dynamodb.models")
     responses: Any = importlib.import_module("moto.core.responses")
+    stubber: Any = importlib.import_module("moto.core.botocore_stubber")
     json_path: Any = importlib.import_module(_ASL + "utils.json_path")
     result_path: Any = importlib.import_module(_ASL + "component.common.path.result_path")
     seams: tuple[tuple[Any, str, Any], ...] = (
@@ -583,14 +589,22 @@ def answers_kept() -> Iterator[None]:
         (result_path, "parse", _kept(result_path.parse)),
         # The operations of a service: a class is looked through at each call.
         (responses, "method_names_from_class", _kept(responses.method_names_from_class)),
+        # Whose address it is: the patterns of all services are tried in turn.
+        (stubber.backend_index, "backend_url_patterns", _ours_first(stubber.backend_index.backend_url_patterns)),
         # S3's addresses, which are loaded anew because a setting could have changed.
         (S3Backend, "_url_module", property(lambda _: s3_urls)),
         (JSONSerializer, "_serialize_type_structure", _by_its_letter(JSONSerializer._serialize_type_structure)),
         (MotoRandom, "get_random_string", _random_string),
         # The descriptions of the services: each session of boto3 reads its own.
         (botocore.session, "create_loader", lambda _data_path: DESCRIPTIONS),
-        # The parts of the user agent, of which each call has more than eighty.
-        (useragent, "sanitize_user_agent_string_component", _kept(useragent.sanitize_user_agent_string_component)),
+        # The user agent, which each call puts together from more than eighty parts.
+        (UserAgentString, "to_string", _kept(UserAgentString.to_string)),
+        # The names of botocore's own events, which each client learns anew.
+        (EventAliaser, "__init__", _remembering(EventAliaser.__init__)),
+        (SigV4Auth, "add_auth", _named(SigV4Auth.add_auth)),
+        # A transaction copies the table for each of its items, in case it has to take them back.
+        (dynamodb, "copy", types.SimpleNamespace(deepcopy=_copy_of)),
+        (DynamoType, "__deepcopy__", _copied),
     )
     with ExitStack() as stack:
         for target, name, value in seams:
@@ -601,20 +615,85 @@ def answers_kept() -> Iterator[None]:
 _kept = functools.lru_cache(maxsize=1024)
 
 
+def _ours_first(patterns: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    ours = {"acm", "awslambda", "dynamodb", "events", "kms", "s3", "secretsmanager", "stepfunctions"}
+    return sorted(patterns, key=lambda pattern: pattern[0] not in ours)
+
+
 def _by_its_letter(original: Any) -> Any:
     """Look in one of DynamoDB's values for the letter it has: moto looks for all ten, and five spellings of each."""
 
     def structure(serializer: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
-        if shape.name != "AttributeValue" or not isinstance(value, dict):
+        if shape.name == "AttributeValue" and isinstance(value, dict):
+            serialized[key] = _value(serializer, value, shape.members)
+        else:
             original(serializer, serialized, value, shape, key)
-            return
-        one: dict[str, Any] = {}
-        for letter, content in value.items():
-            if content is not None:
-                serializer._serialize(one, content, shape.members[letter], letter)
-        serializer._default_serialize(serialized, one, shape, key)
 
     return structure
+
+
+def _value(serializer: Any, value: Mapping[str, Any], members: Mapping[str, Any]) -> dict[str, Any]:
+    one: dict[str, Any] = {}
+    for letter, content in value.items():
+        if letter in ("S", "N", "SS", "NS"):
+            one[letter] = content
+        elif letter == "M":
+            one[letter] = {name: _value(serializer, inner, members) for name, inner in content.items()}
+        elif letter == "L":
+            one[letter] = [_value(serializer, inner, members) for inner in content]
+        else:
+            serializer._serialize(one, content, members[letter], letter)
+    return one
+
+
+def _remembering(original: Any) -> Any:
+    known: dict[str, str] = {}
+
+    def made(aliaser: Any, *arguments: Any, **named: Any) -> None:
+        original(aliaser, *arguments, **named)
+        if aliaser._event_aliases == EVENT_ALIASES:
+            aliaser._alias_name_cache = known
+
+    return made
+
+
+def _named(original: Any) -> Any:
+    """Say in a header who calls and where, without the signature: moto reads the one and checks the other nowhere."""
+
+    def add_auth(auth: Any, request: Any) -> None:
+        if auth.credentials is None or type(auth) not in (SigV4Auth, S3SigV4Auth):
+            original(auth, request)
+            return
+        request.context["timestamp"] = _SIGNED_AT
+        auth._modify_request_before_signing(request)
+        request.headers["Authorization"] = f"AWS4-HMAC-SHA256 Credential={auth.scope(request)}"
+
+    return add_auth
+
+
+_SIGNED_AT = "20260101T000000Z"
+
+
+def _copy_of(original: Any) -> Any:
+    """Copy a table, of which a transaction changes the items and nothing else; or whatever else it is."""
+    if type(original).__name__ != "Table":
+        return copy.deepcopy(original)
+    table = copy.copy(original)
+    table.items = copy.deepcopy(original.items)
+    return table
+
+
+def _copied(value: Any, _memo: Any = None) -> Any:
+    """Copy one of DynamoDB's values, which is a tree."""
+    made = object.__new__(type(value))
+    made.type, inner = value.type, value.value
+    if value.is_map():
+        made.value = {name: _copied(one) for name, one in inner.items()}
+    elif value.is_list():
+        made.value = [_copied(one) for one in inner]
+    else:
+        made.value = list(inner) if value.is_set() else inner
+    return made
 
 
 def _random_string(random: Any, length: int = 20, include_digits: bool = True, lower_case: bool = False) -> str:  # noqa: FBT001, FBT002
