@@ -19,7 +19,6 @@ from typing import Any, TypeVar, cast
 from cryptography import x509
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from tests.throwaway_ca import hierarchy, pem
 
 from renewal.domain.acm_rules import (
     ACM_KEY_ALGORITHMS,
@@ -72,6 +71,7 @@ from renewal.ports import (
     OrderDetails,
     Pair,
 )
+from tests.throwaway_ca import hierarchy, pem
 
 Path = tuple[str, str]
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.certmandate.rao_samples import HOSTILE, NOW, answers, month
 
 from certmandate import rao_report
 from certmandate.guide import guide
 from certmandate.html_page import PdfMissing, pdf
 from certmandate.onboarding import onboarding
+from tests.certmandate.rao_samples import HOSTILE, NOW, answers, month
 
 HERE = Path(__file__).parent
 CHROMIUM = next(

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 
 import pytest
-from tests.recordings import recorded
 
 from campaign.cases import Case, cases, play, record
 from campaign.evidence import gather
@@ -16,19 +14,13 @@ from campaign.scenarios import SCENARIOS, Scenario
 from campaign.stage import Stage
 from campaign.strikes import Mode
 from campaign.wire import Boundary
+from tests.recordings import recorded
 
 SEED = 20261123
 SAMPLE = 1  # of each scenario; `make campaign` plays all
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")
-
-
-@pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    """One stage for all: starting it takes longer than most cases."""
-    with Stage() as one:
-        yield one
 
 
 def boundary(boundaries: list[Boundary], service: str, operation: str, nth: int = 1) -> Boundary:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from tests.recordings import recorded
 
 from campaign.cases import Case, after_blows, play
 from campaign.fuzz import drawn
@@ -19,18 +17,12 @@ from campaign.strikes import Mode, ModeStrike
 from campaign.table import Findings
 from campaign.virtual_time import VirtualTime
 from campaign.wire import Boundary, Invocation, Killed, Wire
+from tests.recordings import recorded
 
 FIRST, ACM_FIRST = SCENARIOS[0], SCENARIOS[3]
 NOWHERE = Boundary("scm", "GET /api/nowhere", 1, "enroll")
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")
-
-
-@pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    """One stage for all of this module."""
-    with Stage() as one:
-        yield one
 
 
 def test_every_answer_of_scm_may_be_spoilt(stage: Stage) -> None:

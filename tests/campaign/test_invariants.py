@@ -27,14 +27,13 @@ pytestmark = pytest.mark.filterwarnings("ignore:No application metrics:UserWarni
 
 
 @pytest.fixture(scope="module")
-def healthy() -> Evidence:
+def healthy(stage: Stage) -> Evidence:
     """A certificate in both kinds of store, and its renewal."""
-    with Stage() as stage:
-        stage.begin(world(), [specification((S3, PARIS))], {DELEGATION: credential()}, Dials(issuance_polls=0))
-        stage.run()
-        stage.time.pass_seconds(DAYS_UNTIL_DUE * 86_400)
-        stage.run()
-        return gather(stage)
+    stage.begin(world(), [specification((S3, PARIS))], {DELEGATION: credential()}, Dials(issuance_polls=0))
+    stage.run()
+    stage.time.pass_seconds(DAYS_UNTIL_DUE * 86_400)
+    stage.run()
+    return gather(stage)
 
 
 def rows(evidence: Evidence, kind: str, **changes: Any) -> Evidence:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,13 +23,6 @@ BUT_FOR_REFUSALS = [one for one in ALWAYS if one is not one_refusal_a_credential
 MEETING_SECONDS = 3.0  # of real time, and only when the other function does not come
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")
-
-
-@pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    """One stage for all of this module."""
-    with Stage() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

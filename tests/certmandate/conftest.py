@@ -5,15 +5,16 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+
 from tests.certmandate.desk import Desk, seated
 from tests.workflow.system import leave
 
 Sit = Callable[..., Desk]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def house_of_the_module() -> Iterator[None]:
-    """Leave nothing standing for the next module."""
+@pytest.fixture(scope="package", autouse=True)
+def house_of_the_folder() -> Iterator[None]:
+    """Leave nothing standing for the next folder."""
     yield
     leave()
 

@@ -12,8 +12,6 @@ from typing import Any
 from unittest.mock import patch
 
 import typer.testing
-from tests.workflow.conftest import write_estate
-from tests.workflow.system import System, started
 from typer.main import get_command
 from typer.testing import CliRunner, Result
 
@@ -21,6 +19,8 @@ from certmandate.cli import app
 from local.run import parameters
 from renewal.adapters.order_book import DynamoDbOrderBook
 from renewal.domain.order import ManagedCertificate, Served
+from tests.workflow.conftest import write_estate
+from tests.workflow.system import System, started
 
 COMMAND = get_command(app)
 """What typer makes of `app`, which its CliRunner makes anew for each command."""

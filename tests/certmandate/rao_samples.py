@@ -6,8 +6,6 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from tests.unit.orders import an_order
-
 from certmandate.onboarding import Answers
 from certmandate.rao_report import RaoReport, month_named, rao_report
 from renewal.domain.delegation import CertificateSpec, Delegation
@@ -15,6 +13,7 @@ from renewal.domain.finding import Finding
 from renewal.domain.keypair import KeyType
 from renewal.domain.order import ManagedCertificate, Served
 from renewal.ports import DelegationRecord, FinishedOrder, Inspection
+from tests.unit.orders import an_order
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 HOSTILE = "<script>alert(1)</script>\"'&{{7*7}}[[x]]`y`{department}"

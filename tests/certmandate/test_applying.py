@@ -4,8 +4,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.certmandate.conftest import Sit
-from tests.certmandate.desk import OPEN_ORDER, Desk
 
 from certmandate.deployment import find
 from certmandate.estate_changes import estate_change
@@ -13,6 +11,8 @@ from certmandate.estate_commands import make_plan
 from renewal.adapters import order_book_changes
 from renewal.adapters.order_book_changes import EstateChange, OrderBookChanges
 from renewal.adapters.order_book_table import Table
+from tests.certmandate.conftest import Sit
+from tests.certmandate.desk import OPEN_ORDER, Desk
 
 
 def apply_all(desk: Desk) -> None:

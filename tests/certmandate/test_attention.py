@@ -2,10 +2,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from tests.certmandate.conftest import Sit
-
 from renewal.domain.finding import Finding
 from renewal.ports import Inspection
+from tests.certmandate.conftest import Sit
 
 
 def test_an_estate_in_order_needs_nobody(sit: Sit):

@@ -10,12 +10,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from tests.certmandate.rao_samples import DELEGATION, IDP, NOW, record, served
 
 from certmandate.calendar_view import HORIZON, Known, Start, order_days, starts_of_book, starts_of_files, work_ahead
 from certmandate.cli import main
 from renewal.domain.observation import DelegatedName
 from renewal.domain.order import ManagedCertificate
+from tests.certmandate.rao_samples import DELEGATION, IDP, NOW, record, served
 
 TODAY = NOW.date()
 START = Start(IDP, "Université d'Exemple", ("idp.univ.example",), TODAY, None)

@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from tests.certmandate.desk import CANARY, Desk, seated
 
 from certmandate.password_rotation import ROTATION_OUTPUT
+from tests.certmandate.desk import CANARY, Desk, seated
 
 
 @pytest.fixture(scope="module")

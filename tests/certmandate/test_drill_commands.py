@@ -6,10 +6,10 @@ from typing import Any
 
 import boto3
 import pytest
-from tests.certmandate.desk import Desk, seated
 
 from certmandate.deployment import Stopped
 from certmandate.drill_commands import _raised, _shown
+from tests.certmandate.desk import Desk, seated
 
 
 @dataclass

@@ -6,11 +6,11 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from tests.workflow.conftest import write_estate
 
 from certmandate.delegation_files import load_delegations
 from certmandate.yaml_document import FilesInvalid
 from local.estate import load_estate
+from tests.workflow.conftest import write_estate
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"

@@ -6,13 +6,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.certmandate.rao_samples import DELEGATION, FINDINGS, NOW, record
 
 from certmandate.findings_mail import findings_mail, names_in
 from certmandate.language import language
 from renewal.domain.finding import Finding
 from renewal.domain.observation import Account, DelegatedName, Observation
 from renewal.domain.procedure import review
+from tests.certmandate.rao_samples import DELEGATION, FINDINGS, NOW, record
 
 
 def mail(code: str, *findings: Finding) -> tuple[str, str]:

@@ -6,10 +6,10 @@ import re
 from typing import Any
 
 import pytest
-from tests.certmandate.rao_samples import HOSTILE, NOW, answers
 
 from certmandate.guide import entries_of, guide
 from certmandate.onboarding import onboarding
+from tests.certmandate.rao_samples import HOSTILE, NOW, answers
 
 
 def made(**changes: Any) -> str:

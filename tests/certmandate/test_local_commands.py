@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.workflow.conftest import write_estate
 
 from certmandate.cli import main
 from certmandate.local_commands import _figures
 from local.summary import Costs
+from tests.workflow.conftest import write_estate
+from tests.workflow.system import leave
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -59,6 +60,7 @@ def test_a_refused_input_says_that_there_is_no_report(tmp_path: Path, capsys: py
     for name in ("report.json", "history.json"):
         (output / name).write_text("{}", encoding="utf-8")
     request = '{"certificate": "univ/idp"}'
+    leave()  # one AWS at a time in a process
 
     code = main(["local", "run", "--estate", str(folder), "--output", str(output), "--input", request])
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.certmandate.rao_samples import HOSTILE, NOW, answers
 
 from certmandate.cli import main
 from certmandate.delegation_files import load_delegation
@@ -20,6 +19,7 @@ from certmandate.onboard_command import delegation_file
 from certmandate.onboarding import FactsInvalid, onboarding, proposed_account
 from certmandate.written import write_together
 from certmandate.yaml_document import FilesInvalid
+from tests.certmandate.rao_samples import HOSTILE, NOW, answers
 
 COMMAND = [
     "onboard",

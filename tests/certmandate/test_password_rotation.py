@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.certmandate.desk import CANARY, Desk, seated
 
 import rotate_password
 from certmandate import password_rotation
+from tests.certmandate.desk import CANARY, Desk, seated
 
 ROTATE = ("credential", "univ", "--rotate", "--yes")
 

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.certmandate.desk import Desk, seated
 
 from renewal.domain.finding import Finding
 from renewal.ports import Inspection
+from tests.certmandate.desk import Desk, seated
 
 THIS_MONTH = f"{datetime.now(UTC):%Y-%m}"
 

@@ -9,12 +9,12 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.certmandate.rao_samples import DELEGATION, HOSTILE, IDP, NOW, month, record, row, served
-from tests.unit.orders import an_order
 
 from certmandate.rao_report import RaoReport, document, month_before, month_named, page, rao_report
 from renewal.domain.order import ManagedCertificate, OrderStatus
 from renewal.ports import FinishedOrder
+from tests.certmandate.rao_samples import DELEGATION, HOSTILE, IDP, NOW, month, record, row, served
+from tests.unit.orders import an_order
 
 
 def of(*rows: FinishedOrder, name: str = "2026-11", **changes: Any) -> RaoReport:

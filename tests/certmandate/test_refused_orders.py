@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from tests.certmandate.rao_samples import IDP, NOW, record, row
 
 from certmandate.findings_mail import findings_mail
 from certmandate.language import language
@@ -15,6 +14,7 @@ from renewal.domain.finding import Finding
 from renewal.domain.observation import DelegatedName
 from renewal.domain.order import ManagedCertificate
 from renewal.ports import FinishedOrder, Inspection
+from tests.certmandate.rao_samples import IDP, NOW, record, row
 
 LOOKED = Inspection("run", NOW)
 LATER = NOW + timedelta(hours=1)

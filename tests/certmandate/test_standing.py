@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
-from tests.unit.estate import NOW, managed
-from tests.unit.orders import an_order
 
 from certmandate.standing import State, standing
 from renewal.domain.observation import DelegatedName
 from renewal.ports import Inspection
+from tests.unit.estate import NOW, managed
+from tests.unit.orders import an_order
 
 
 def inspection(*, dcv_days: int) -> Inspection:

@@ -3,12 +3,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.certmandate.desk import Desk, seated
 from typer.core import TyperGroup
 from typer.main import get_command
 
 from certmandate.cli import app
 from certmandate.completion import certificate_names, delegation_names
+from tests.certmandate.desk import Desk, seated
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.recordings import recorded
 
 from campaign.cases import Case, play
 from campaign.evidence import gather
@@ -17,17 +16,11 @@ from campaign.stage import Run, Stage
 from campaign.strikes import Mode
 from renewal.domain.keypair import KeyType
 from scm_simulator import Dials
+from tests.recordings import recorded
 
 RE_IMPORT = SCENARIOS[5]
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")
-
-
-@pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    """One stage for all of this module."""
-    with Stage() as one:
-        yield one
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -23,13 +22,6 @@ OTHERS = ("first", "second")
 IMMEDIATE = {"issuance_polls": 0}
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")
-
-
-@pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    """One stage for all of this module."""
-    with Stage() as one:
-        yield one
 
 
 def begin(stage: Stage, *others: str, everybody: dict[str, Any] | None = None, **changes: Any) -> None:

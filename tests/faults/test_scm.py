@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.recordings import recorded
 
 from campaign.cases import Case, play
 from campaign.evidence import gather
@@ -18,6 +16,7 @@ from campaign.stage import Run, Stage
 from campaign.strikes import SCM_FAULTS, Mode
 from renewal.domain.delegation import S3
 from scm_simulator import Dials
+from tests.recordings import recorded
 
 SEED = 4711
 SCENARIO = SCENARIOS[1]
@@ -32,13 +31,6 @@ BAD_CERTIFICATES: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")
-
-
-@pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    """One stage for all of this module."""
-    with Stage() as one:
-        yield one
 
 
 @pytest.mark.parametrize("mode", [*SCM_FAULTS, Mode.ANSWERS_LOST], ids=lambda mode: mode.value)

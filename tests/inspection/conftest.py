@@ -8,8 +8,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
-from tests.fakes import FakeOrderBook, HandClock
-from tests.unit.estate import NOW, served_by
 
 from renewal.adapters.egress import unknown_address
 from renewal.adapters.scm.accounts import ScmAccounts, StoredCredential
@@ -23,6 +21,8 @@ from renewal.steps.payload import DelegationTask
 from scm_simulator.in_process import InProcess
 from scm_simulator.simulator import Simulator
 from scm_simulator.world import Account, Department, Domain, Organisation, Profile, World
+from tests.fakes import FakeOrderBook, HandClock
+from tests.unit.estate import NOW, served_by
 
 DEPARTMENT, ORGANISATION, NEIGHBOUR = 2001, 2000, 2002
 NAMES = ("idp.univ.example", "*.apps.univ.example")

@@ -6,12 +6,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from tests.unit.estate import NOW, System
-
 from renewal.domain.due import LAPSE_MARGIN
 from renewal.steps.inspect_delegation import decide_with
 from renewal.steps.payload import Task
 from scm_simulator.world import Domain
+from tests.unit.estate import NOW, System
 
 from .conftest import IDP, NAMES, Mandate
 

@@ -15,8 +15,6 @@ import boto3
 import httpx
 import pytest
 from moto import mock_aws
-from tests.fakes import FakeOrderBook, HandClock, Killed
-from tests.unit.estate import NOW
 
 from renewal.adapters.rotation import SecretsManagerVault
 from renewal.adapters.scm.accounts import ScmAccounts
@@ -28,6 +26,8 @@ from renewal.domain.errors import RenewalError
 from renewal.steps.rotate_password import RotatePassword
 from scm_simulator.in_process import InProcess
 from scm_simulator.simulator import Simulator
+from tests.fakes import FakeOrderBook, HandClock, Killed
+from tests.unit.estate import NOW
 
 STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
 SECRET = "certmandate/univ"  # a name

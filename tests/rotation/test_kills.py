@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 import pytest
+
 from tests.fakes import Killed
 
 from .conftest import LOGIN, Boundaries, Rotation

@@ -6,11 +6,11 @@ import json
 from typing import Literal
 
 import pytest
-from tests.adapters.aws.wire import refused
 
 from renewal.domain import errors
 from renewal.steps.rotate_password import KEEP_AWAKE
 from scm_simulator.fault import Fault
+from tests.adapters.aws.wire import refused
 
 from .conftest import LOGIN, SECRET, Boundaries, Rotation
 

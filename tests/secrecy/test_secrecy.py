@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.recordings import recorded
 
 from campaign.evidence import gather
 from campaign.scenarios import DELEGATION, LOGIN, SCENARIOS, account, credential, specification, world
@@ -19,6 +18,7 @@ from campaign.stage import Stage
 from campaign.strikes import Mode, ModeStrike
 from renewal.domain.delegation import S3
 from scm_simulator import Dials
+from tests.recordings import recorded
 
 CANARY = "Canary-Passw0rd-4711"
 BEGIN = "-----BEGIN "

@@ -7,6 +7,10 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from scm_simulator import Account, Department, Domain, OAuthClient, Organisation, Profile, Simulator, World
+from scm_simulator.conformance import Conformance
+from scm_simulator.world import SSL_PRIVILEGES
 from tests.simulator.material import (
     APPROVER,
     BASE_URL,
@@ -25,10 +29,6 @@ from tests.simulator.material import (
     RequestMaker,
     a_csr,
 )
-
-from scm_simulator import Account, Department, Domain, OAuthClient, Organisation, Profile, Simulator, World
-from scm_simulator.conformance import Conformance
-from scm_simulator.world import SSL_PRIVILEGES
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.simulator.material import ClientMaker, Clock, refusal
 
 from scm_simulator import Simulator
+from tests.simulator.material import ClientMaker, Clock, refusal
 
 NEW = "Another-Secret-7"
 

@@ -10,6 +10,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs7
 from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from scm_simulator import Simulator
 from tests.simulator.material import (
     NAME,
     OTHER_NAME,
@@ -20,8 +22,6 @@ from tests.simulator.material import (
     names_in,
     refusal,
 )
-
-from scm_simulator import Simulator
 
 Collect = Callable[..., httpx.Response]
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.simulator.material import RequestMaker
 
 from scm_simulator import Dials
 from scm_simulator.__main__ import main
+from tests.simulator.material import RequestMaker
 
 ROOT = Path(__file__).parents[2]
 Start = Callable[..., "subprocess.Popen[str]"]

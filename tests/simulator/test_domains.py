@@ -5,9 +5,9 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.simulator.material import BASE_URL, NAME, ClientMaker, Clock, RequestMaker, refusal
 
 from scm_simulator import Account, Department, Domain, Organisation, Simulator, World
+from tests.simulator.material import BASE_URL, NAME, ClientMaker, Clock, RequestMaker, refusal
 
 STAR = f"*.{NAME}"
 

@@ -5,6 +5,9 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
+
+from scm_simulator import Fault, Simulator
+from scm_simulator.names import permits
 from tests.simulator.material import (
     DEPARTMENT,
     FOREIGN_DEPARTMENT,
@@ -20,9 +23,6 @@ from tests.simulator.material import (
     names_in,
     refusal,
 )
-
-from scm_simulator import Fault, Simulator
-from scm_simulator.names import permits
 
 
 def test_enrolment_answers_two_ids_and_no_certificate(

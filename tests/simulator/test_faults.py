@@ -5,10 +5,10 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.simulator.material import BASE_URL, NAME, OTHER_NAME, RequestMaker
 
 from scm_simulator import ConnectionLost, Fault, Simulator
 from scm_simulator.in_process import InProcess
+from tests.simulator.material import BASE_URL, NAME, OTHER_NAME, RequestMaker
 
 ENROLL = "POST /api/ssl/v1/enroll"
 HEADERS = {"login": "drao", "password": "Secret-1", "customerUri": "example"}

@@ -6,6 +6,8 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
+
+from scm_simulator import Simulator
 from tests.simulator.material import (
     FOREIGN_DEPARTMENT,
     NAME,
@@ -19,8 +21,6 @@ from tests.simulator.material import (
     RequestMaker,
     refusal,
 )
-
-from scm_simulator import Simulator
 
 
 def ids(answer: httpx.Response) -> list[int]:

@@ -4,9 +4,9 @@ import base64
 
 import httpx
 import pytest
-from tests.simulator.material import ClientMaker, Clock, refusal
 
 from scm_simulator import Account, Department, Organisation, Profile, Simulator, World
+from tests.simulator.material import ClientMaker, Clock, refusal
 
 TOKEN_URL = "http://scm.test/auth/realms/apiclients/protocol/openid-connect/token"
 CREDENTIALS = {"grant_type": "client_credentials", "client_id": "client", "client_secret": "client-secret"}

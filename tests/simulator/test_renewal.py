@@ -6,6 +6,8 @@ from typing import Any
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from scm_simulator import Simulator
 from tests.simulator.material import (
     NAME,
     OTHER_NAME,
@@ -18,8 +20,6 @@ from tests.simulator.material import (
     names_in,
     refusal,
 )
-
-from scm_simulator import Simulator
 
 
 def test_renew_by_id_gives_a_new_id_and_marks_the_old(simulator: Simulator, scm: httpx.Client, enroll: Enroll):

@@ -5,9 +5,9 @@ from typing import Any
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from tests.simulator.material import NAME, OTHER_NAME, ClientMaker, Clock, Enroll, a_csr, refusal
 
 from scm_simulator import Simulator
+from tests.simulator.material import NAME, OTHER_NAME, ClientMaker, Clock, Enroll, a_csr, refusal
 
 PATH = "/report/v1/ssl-certificates"
 

@@ -10,10 +10,10 @@ from http.client import HTTPConnection
 
 import httpx
 import pytest
-from tests.simulator.material import Enroll, RequestMaker
 
 from scm_simulator import Fault, Simulator
 from scm_simulator.server import Server
+from tests.simulator.material import Enroll, RequestMaker
 
 HEADERS = {"login": "drao", "password": "Secret-1", "customerUri": "example"}
 

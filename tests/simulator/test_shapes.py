@@ -6,11 +6,11 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.simulator.material import BASE_URL, Enroll
 
 from scm_simulator import Simulator, routing
 from scm_simulator.conformance import Conformance, NotConforming, operation_of
 from scm_simulator.shapes import SHAPES
+from tests.simulator.material import BASE_URL, Enroll
 
 HEADERS = {"login": "drao", "password": "Secret-1", "customerUri": "example"}
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.simulator.material import EV_PROFILE, NAME, OTHER_NAME, ClientMaker, Clock, Enroll, refusal
 
 from scm_simulator import Simulator
+from tests.simulator.material import EV_PROFILE, NAME, OTHER_NAME, ClientMaker, Clock, Enroll, refusal
 
 
 @pytest.fixture

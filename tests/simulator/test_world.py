@@ -6,9 +6,9 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.simulator.material import Clock
 
 from scm_simulator import Account, Organisation, Profile, Simulator, World, WorldError
+from tests.simulator.material import Clock
 
 GOOD = """\
 organisations:

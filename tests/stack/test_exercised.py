@@ -1,4 +1,4 @@
-"""Least privilege, measured: every call of two whole runs against the role that makes it, and the other way round."""
+"""Least privilege, measured: every call of a whole run against the role that makes it, and the other way round."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from tests.workflow.conftest import write_estate
 
 from local.estate import load_estate
 from local.lifetime import OPERATOR
@@ -21,8 +19,8 @@ from stack.authorization import Place, asked
 from stack.observed import Observed, observing
 from stack.policy import Request, Statement, allowed, statements
 from stack.resolved import ACCOUNT, IN_A_VPC, REGION, Stack
+from tests.workflow.conftest import DELEGATION, SCM
 
-ROOT = Path(__file__).resolve().parents[2]
 FUNCTIONS = (
     "CheckExpiryRole", "InspectDelegationRole", "EnrollRole", "CollectRole", "ReportRole", "RotatePasswordRole",
 )  # fmt: skip
@@ -35,7 +33,21 @@ INTERFACES = (
     "CreateNetworkInterface", "DescribeNetworkInterfaces", "DescribeSubnets", "DeleteNetworkInterface",
     "AssignPrivateIpAddresses", "UnassignPrivateIpAddresses",
 )  # fmt: skip
-REFUSES = "dials: {issuance_polls: 0, dcv: EXPIRED}\n"
+CERTIFICATES = """\
+  - {name: both, names: [both.univ.example], stores: [s3, "acm:eu-west-3", "acm:eu-west-1"]}
+  - {name: lost, names: [lost.univ.example], stores: [s3, "acm:eu-west-3"]}
+  - {name: open, names: [open.univ.example]}
+  - {name: refused, names: [refused.univ.example]}
+"""
+AT_SCM = """\
+dials: {issuance_polls: 0}
+behaviours:
+  - {name: lost.univ.example, faults: [{kind: reset_after, operation: POST /api/ssl/v1/enroll}]}
+  - {name: refused.univ.example, dcv: EXPIRED}
+certificates:
+  - {label: univ/both, department: 7, names: [both.univ.example], profile: 1, term_days: 199, issued_days_ago: 180}
+  - {label: univ/open, department: 7, names: [open.univ.example], profile: 1, term_days: 199, status: Applied}
+"""
 
 BY_LAMBDA = "Lambda writes the logs itself, with the function's role"
 BY_THE_VPC = "Lambda asks for its interface, not the code, which is denied all of it (tests/template)"
@@ -59,9 +71,9 @@ UNSEEN: Mapping[str, str] = {
     **{f"RenewalRole logs:{action}": BY_STATES for action in LOG_DELIVERY},
     **{f"{role} ec2:{action}": BY_THE_VPC for role in IN_THE_VPC for action in INTERFACES},
 }
-"""Granted actions that two runs on this machine do not show, and why."""
+"""Granted actions that a run on this machine does not show, and why."""
 ELSEWHERE = (BY_LAMBDA, BY_THE_VPC, BY_STATES, BY_SCHEDULER, LARGE)
-"""Reasons for which this machine can't show them; the others are for what these runs do not bring about."""
+"""Reasons for which this machine can't show them; the others are for what that run does not bring about."""
 
 
 class Proof:
@@ -103,27 +115,25 @@ class Proof:
 
 @pytest.fixture(scope="module")
 def proof(tmp_path_factory: pytest.TempPathFactory) -> Proof:
-    """Two runs of the shipped state machine with the shipped functions: one ends well, one order SCM refuses."""
-    seen: list[Observed] = []
-    refused = write_estate(tmp_path_factory.mktemp("exercised") / "refused", "idp", scm=REFUSES)
-    for folder in (ROOT / "examples" / "campus", refused):
-        estate = load_estate(folder, datetime.now(UTC))
-        with observing() as calls, LocalSystem(estate) as system:
-            calls.clear()  # what brought the past about
-            finished = system.execute({}, lambda _history: None)
-            _collect_again(system, finished.report)
-            _rotate(system)
-            key = system.aws.outputs["OrderKeyArn"]
-        seen += [_with_key(one, key) for one in calls if one.call.who != OPERATOR]
+    """A run of the shipped state machine with the shipped functions, on an estate that needs all they may do."""
+    folder = tmp_path_factory.mktemp("exercised")
+    (folder / "delegations").mkdir()
+    (folder / "delegations" / "univ.yaml").write_text(DELEGATION + CERTIFICATES, encoding="utf-8")
+    (folder / "scm.yaml").write_text(SCM + AT_SCM, encoding="utf-8")
+    with observing() as calls, LocalSystem(load_estate(folder, datetime.now(UTC))) as system:
+        calls.clear()  # what brought the past about
+        finished = system.execute({}, lambda _history: None)
+        _collect_again(system, finished.report)
+        _rotate(system)
+        key = system.aws.outputs["OrderKeyArn"]
+    seen = [_with_key(one, key) for one in calls if one.call.who != OPERATOR]
     return Proof(seen, Stack(TEMPLATE, IN_A_VPC, suffix="", names={"OrderKey": "order-key"}))
 
 
 def _collect_again(system: LocalSystem, report: Mapping[str, Any] | None) -> None:
     """Step Functions may deliver a task twice: the order is over then, and its audit row says how."""
     assert report is not None
-    row = next((one for one in report["certificates"] if one["outcome"] == "renewed"), None)
-    if row is None:
-        return
+    row = next(one for one in report["certificates"] if one["outcome"] == "renewed")
     progress = {
         "run_id": report["run_id"], "delegation": row["delegation"], "certificate": row["name"],
         "token": "over", "ssl_id": row["ssl_id"], "status": "ordered",
@@ -133,15 +143,13 @@ def _collect_again(system: LocalSystem, report: Mapping[str, Any] | None) -> Non
 
 
 def _rotate(system: LocalSystem) -> None:
-    """What Secrets Manager does step by step; for valombre with a stored password that SCM refuses."""
-    secrets = system.aws.client("secretsmanager")
-    names = {one["Name"] for one in secrets.list_secrets()["SecretList"]}
-    for name in names - {"certmandate/example"}:
-        stored = json.loads(secrets.get_secret_value(SecretId=name)["SecretString"])
-        is_wrong = name.endswith("/valombre")
-        if is_wrong:
-            secrets.put_secret_value(SecretId=name, SecretString=json.dumps({**stored, "password": "No-longer-1"}))
-        assert _rotated(system, name) is not is_wrong
+    """What Secrets Manager does step by step; first with a stored password that SCM refuses."""
+    secrets, name = system.aws.client("secretsmanager"), f"{system.aws.outputs['SecretPrefix']}/univ"
+    right = secrets.get_secret_value(SecretId=name)["SecretString"]
+    secrets.put_secret_value(SecretId=name, SecretString=json.dumps({**json.loads(right), "password": "No-longer-1"}))
+    assert not _rotated(system, name)
+    secrets.put_secret_value(SecretId=name, SecretString=right)
+    assert _rotated(system, name)
 
 
 def _rotated(system: LocalSystem, secret: str) -> bool:

@@ -9,19 +9,6 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from tests.fakes import (
-    FakeAccounts,
-    FakeAcm,
-    FakeAnnouncer,
-    FakeArchive,
-    FakeEgress,
-    FakeObjects,
-    FakeOrderBook,
-    FakeScm,
-    FakeSeal,
-    HandClock,
-)
-
 from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.errors import NeedsPerson, OrderPending, RenewalError, Retryable
 from renewal.domain.keypair import KeyType
@@ -34,6 +21,18 @@ from renewal.steps.enroll import Enroll
 from renewal.steps.inspect_delegation import InspectDelegation
 from renewal.steps.payload import DelegationTask, Progress, Task
 from renewal.steps.report import Report
+from tests.fakes import (
+    FakeAccounts,
+    FakeAcm,
+    FakeAnnouncer,
+    FakeArchive,
+    FakeEgress,
+    FakeObjects,
+    FakeOrderBook,
+    FakeScm,
+    FakeSeal,
+    HandClock,
+)
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 QUIET = timedelta(minutes=5)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from tests.unit.estate import IDP, NOW
-
 from renewal.domain.order import Order, OrderStatus
+from tests.unit.estate import IDP, NOW
 
 
 def an_order(**changes: Any) -> Order:

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+
 from tests.workflow.system import System, leave, started
 
 DELEGATION = """\
@@ -39,9 +40,9 @@ def write_estate(folder: Path, *certificates: str, scm: str = "dials: {issuance_
     return folder
 
 
-@pytest.fixture(scope="module", autouse=True)
-def house_of_the_module() -> Iterator[None]:
-    """Leave nothing standing for the next module."""
+@pytest.fixture(scope="package", autouse=True)
+def house_of_the_folder() -> Iterator[None]:
+    """Leave nothing standing for the next folder."""
     yield
     leave()
 

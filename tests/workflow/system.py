@@ -94,7 +94,7 @@ class System:
 
 @dataclass
 class House:
-    """One server and one stack, for all estates of a module in turn: to make them takes longer than most tests."""
+    """One server and one stack, for all estates of a folder in turn: to make them takes longer than most tests."""
 
     server: Server
     aws: InProcessAws
@@ -118,7 +118,7 @@ def _house(wait_factor: float) -> House:
 
 
 def leave() -> None:
-    """Stop what stands; called at the end of a module, whose successor may want a process without an AWS."""
+    """Stop what stands; called at the end of a folder, and by whoever wants a process without an AWS."""
     houses = [*_standing.values()]
     _standing.clear()
     for house in houses:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+
 from tests.workflow.conftest import write_estate
 from tests.workflow.system import System, started
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.workflow.system import Ended, System, started
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"

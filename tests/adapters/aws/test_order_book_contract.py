@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from tests.fakes import FakeOrderBook
 
 from renewal.adapters.order_book import DynamoDbOrderBook
 from renewal.adapters.order_book_editor import OrderBookEditor
 from renewal.domain.errors import RenewalError
 from renewal.domain.order import IMPORT_LEASE, Order, OrderStatus
 from renewal.ports import FinishedOrder, OrderBook
+from tests.fakes import FakeOrderBook
 
 from .conftest import TABLE
 from .records import DELEGATION, NOW, PATH, SPEC, a_pair, a_served, a_specification, an_order

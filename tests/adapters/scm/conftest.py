@@ -3,12 +3,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from tests.adapters.scm.stage import SIMULATED_CLIENT, SIMULATED_LOGIN, Clock, Vault, accounts, vault
 
 from renewal.adapters.scm.accounts import ScmAccounts
 from renewal.ports import CertificateAuthority
 from scm_simulator.in_process import InProcess
 from scm_simulator.simulator import Simulator
+from tests.adapters.scm.stage import SIMULATED_CLIENT, SIMULATED_LOGIN, Clock, Vault, accounts, vault
 
 
 @pytest.fixture

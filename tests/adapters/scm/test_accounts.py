@@ -4,6 +4,8 @@ from urllib.parse import parse_qs
 
 import httpx
 import pytest
+
+from renewal.domain.errors import AddressRefused, CredentialMissing, CredentialRefused, ScmUnavailable
 from tests.adapters.scm.stage import (
     CLIENT,
     CLIENT_SECRET,
@@ -19,8 +21,6 @@ from tests.adapters.scm.stage import (
     refusal,
     vault,
 )
-
-from renewal.domain.errors import AddressRefused, CredentialMissing, CredentialRefused, ScmUnavailable
 
 UNKNOWN_USER = refusal(-16, "Unknown user", 401)
 NO_PROFILES = json_answer([])

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from tests.adapters.scm.stage import SIMULATED_LOGIN, Clock, Vault
 
 from renewal.adapters.scm.accounts import ScmAccounts
 from renewal.domain import errors
@@ -16,6 +15,7 @@ from renewal.domain.status import ended
 from renewal.ports import CertificateAuthority, EnrollRequest
 from scm_simulator.fault import Fault
 from scm_simulator.simulator import Simulator
+from tests.adapters.scm.stage import SIMULATED_LOGIN, Clock, Vault
 
 DEPARTMENT = 2001
 PROFILE = 3001

@@ -10,10 +10,10 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.adapters.scm.stage import ENVOY, HTML, ORDER, Wire, accounts, json_answer, refusal, scm, vault
 
 from renewal.domain import errors
 from renewal.ports import EnrollRequest, OrderDetails
+from tests.adapters.scm.stage import ENVOY, HTML, ORDER, Wire, accounts, json_answer, refusal, scm, vault
 
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 OURS = "certmandate order t0ken for univ/idp"

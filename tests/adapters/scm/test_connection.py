@@ -8,12 +8,12 @@ from typing import cast
 
 import httpx
 import pytest
-from tests.adapters.scm.stage import ORDER, Clock, Wire, accounts, json_answer, scm, vault
 
 from renewal.adapters.scm.accounts import ScmAccounts
 from renewal.adapters.scm.connection import KEEP_ALIVE_SECONDS, new_http_client
 from renewal.domain.errors import AnswerLost, ScmUnavailable
 from renewal.ports import CertificateAuthority
+from tests.adapters.scm.stage import ORDER, Clock, Wire, accounts, json_answer, scm, vault
 
 STALE = httpx.RemoteProtocolError("Server disconnected without sending a response.")
 TYPES = json_answer([{"id": 1, "name": "OV", "terms": [90]}])

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.adapters.scm.stage import CLIENT, CLIENT_SECRET, LOGIN, PASSWORD
 
 from renewal.adapters.scm.accounts import StoredCredential
 from renewal.adapters.scm.credential import ClientCredentialsCredential, PasswordCredential, credential_from
 from renewal.domain.errors import CredentialMissing
+from tests.adapters.scm.stage import CLIENT, CLIENT_SECRET, LOGIN, PASSWORD
 
 
 def test_a_header_login_is_read():

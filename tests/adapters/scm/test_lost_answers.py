@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from tests.adapters.scm.stage import ENVOY, HTML, ORDER, Wire, accounts, json_answer, refusal, vault
 
 from renewal.domain.errors import AnswerLost, ScmUnavailable
+from tests.adapters.scm.stage import ENVOY, HTML, ORDER, Wire, accounts, json_answer, refusal, vault
 
 TEMPORARY = [-1, -2, -14, -65, -129, -140, -195, -196, -109, -1400, 0, -183, -43, -3115]
 

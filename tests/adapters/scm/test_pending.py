@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from tests.adapters.scm.stage import LOGIN, PASSWORD, Vault, Wire, accounts, json_answer, refusal, vault
 
 from renewal.adapters.scm.accounts import ScmAccounts, StoredCredential
 from renewal.domain.errors import CredentialRefused
+from tests.adapters.scm.stage import LOGIN, PASSWORD, Vault, Wire, accounts, json_answer, refusal, vault
 
 NEW = "the-one-of-the-rotation"
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.adapters.scm.stage import HTML, ORDER, refusal, scm
 
 from renewal.adapters.scm.call import Operation
 from renewal.adapters.scm.refusals import CODES, known
 from renewal.domain import errors
+from tests.adapters.scm.stage import HTML, ORDER, refusal, scm
 
 KNOWN = """
 0 -1 -2 -3 -7 -9 -10 -11 -13 -14 -16 -25 -35 -36 -37 -39 -43 -44 -62 -64 -65 -76 -78 -102 -103 -105 -107

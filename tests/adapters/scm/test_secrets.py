@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+
+from renewal.domain.errors import RenewalError
 from tests.adapters.scm.stage import (
     CLIENT,
     CLIENT_SECRET,
@@ -19,8 +21,6 @@ from tests.adapters.scm.stage import (
     refusal,
     vault,
 )
-
-from renewal.domain.errors import RenewalError
 
 ECHO = f"login drao password {PASSWORD} secret {CLIENT_SECRET} token t0p-s3cret csr {ORDER.csr}"
 FAILURES = [

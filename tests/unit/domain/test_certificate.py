@@ -15,8 +15,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.throwaway_ca import SERVER, Issuer, hierarchy, pem
-from tests.unit.estate import NOW
 
 from renewal.domain.acm_rules import (
     CLIENT_AUTH,
@@ -28,6 +26,8 @@ from renewal.domain.acm_rules import (
 from renewal.domain.certificate import Certificate, Chain, Expectation, check, normalised_serial
 from renewal.domain.errors import AcmWouldRefuse, CertificateMismatch, ChainBroken, OrderPending
 from renewal.domain.keypair import KeyPair, KeyType, public_key_bytes
+from tests.throwaway_ca import SERVER, Issuer, hierarchy, pem
+from tests.unit.estate import NOW
 
 NAMES = ("idp.univ.example", "www.univ.example")
 EXPECTED = Expectation(NAMES, KeyType.P_256, 199, for_acm=True)

@@ -6,12 +6,12 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
-from tests.unit.estate import DELEGATION, IDP
 
 from renewal.domain.calendar import PHASES, phase_at
 from renewal.domain.delegation import Profile, profile_of
 from renewal.domain.errors import KeyRefused, NameNotDelegated, ProfileRefused, TermRefused
 from renewal.domain.keypair import KeyType
+from tests.unit.estate import DELEGATION, IDP
 
 
 @pytest.mark.parametrize(

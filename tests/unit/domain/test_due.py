@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.estate import IDP, NOW, managed, served_by
-from tests.unit.orders import an_order
 
 from renewal.domain.delegation import RenewalPolicy
 from renewal.domain.due import Cause, decide, last_resort, next_action, renewal_point
 from renewal.domain.keypair import KeyType
 from renewal.domain.order import Replacement
 from renewal.domain.specification import read
+from tests.unit.estate import IDP, NOW, managed, served_by
+from tests.unit.orders import an_order
 
 LIFETIMES = [199, 99, 46, 6]
 DAY = timedelta(days=1)

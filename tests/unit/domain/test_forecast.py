@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.estate import DELEGATION, IDP, NOW, managed, served_by
 
 from renewal.domain.delegation import Profile
 from renewal.domain.due import LAPSE_MARGIN, Cause, decide, last_resort
 from renewal.domain.finding import MOST, Finding, arranged
 from renewal.domain.forecast import forecast, next_renewal, rotate_after
 from renewal.domain.observation import DelegatedName, Observation, OrganisationValidation, PasswordState
+from tests.unit.estate import DELEGATION, IDP, NOW, managed, served_by
 
 TODAY = NOW.date()
 

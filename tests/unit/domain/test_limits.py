@@ -6,14 +6,14 @@ from dataclasses import replace
 from datetime import UTC
 
 import pytest
-from tests.unit.estate import IDP, served_by
-from tests.unit.orders import an_order
 
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.due import Cause, Decision
 from renewal.domain.errors import TooManyDue
 from renewal.domain.limits import FAR_FUTURE, Due, Limits, require_plausible, within
 from renewal.domain.order import ManagedCertificate
+from tests.unit.estate import IDP, served_by
+from tests.unit.orders import an_order
 
 MANY = Limits(100, 1000, 0.5)
 

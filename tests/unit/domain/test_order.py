@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 import pytest
-from tests.unit.orders import an_order
 
 from renewal.domain import errors
 from renewal.domain.errors import (
@@ -21,6 +20,7 @@ from renewal.domain.errors import (
 from renewal.domain.finding import Finding, finding_from
 from renewal.domain.order import token_in
 from renewal.domain.status import ended, normalised_status
+from tests.unit.orders import an_order
 
 
 def test_an_order_is_found_again_by_its_comment() -> None:

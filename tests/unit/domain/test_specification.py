@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.estate import NOW
 
 from renewal.domain.delegation import RenewalPolicy
 from renewal.domain.fields import Fault
 from renewal.domain.keypair import KeyType
 from renewal.domain.specification import read
+from tests.unit.estate import NOW
 
 FILE: dict[str, Any] = {
     "delegation": "univ",

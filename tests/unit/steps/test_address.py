@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.unit.estate import DELEGATION, System
 
 from renewal.domain.address import ADDRESS_CHANGED
 from renewal.domain.errors import CredentialRefused, ScmUnavailable
 from renewal.ports import Inspection
 from renewal.steps.payload import DelegationTask
 from renewal.steps.report import Report
+from tests.unit.estate import DELEGATION, System
 
 
 @pytest.fixture

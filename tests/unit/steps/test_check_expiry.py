@@ -7,13 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.fakes import FakeOrderBook
-from tests.unit.estate import DELEGATION, IDP, NOW, PATH, System, served_by
 
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.errors import InvalidRequest, TooManyDue, UnknownDelegation
 from renewal.domain.limits import Limits
 from renewal.domain.order import Replacement
+from tests.fakes import FakeOrderBook
+from tests.unit.estate import DELEGATION, IDP, NOW, PATH, System, served_by
 
 LAB = replace(DELEGATION, name="lab", department_id=1700)
 

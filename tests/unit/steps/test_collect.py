@@ -9,10 +9,6 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from tests.assertions import assert_leaf_first, assert_pair, assert_whole_store
-from tests.fakes import FakeAcm, Killed, interrupted, killed
-from tests.throwaway_ca import hierarchy, pem
-from tests.unit.estate import IDP, NOW, PATH, System, served_by
 
 from renewal.domain.certificate import Certificate
 from renewal.domain.errors import (
@@ -37,6 +33,10 @@ from renewal.domain.errors import (
 from renewal.domain.order import IMPORT_LEASE, OrderStatus
 from renewal.ports import Pair
 from renewal.steps.payload import Progress
+from tests.assertions import assert_leaf_first, assert_pair, assert_whole_store
+from tests.fakes import FakeAcm, Killed, interrupted, killed
+from tests.throwaway_ca import hierarchy, pem
+from tests.unit.estate import IDP, NOW, PATH, System, served_by
 
 EVERYWHERE = replace(IDP, stores=("acm:eu-west-3", "acm:us-east-1", "s3"))
 

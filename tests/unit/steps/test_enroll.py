@@ -8,9 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.assertions import assert_ordered_once
-from tests.fakes import Killed, interrupted, killed
-from tests.unit.estate import DELEGATION, IDP, NOW, PATH, QUIET, System, served_by
 
 from renewal.domain.delegation import Profile
 from renewal.domain.errors import (
@@ -37,6 +34,9 @@ from renewal.domain.finding import Finding
 from renewal.domain.keypair import KeyType, public_key_bytes, requested_key
 from renewal.domain.order import OrderStatus, Replacement, token_in
 from renewal.ports import Inspection
+from tests.assertions import assert_ordered_once
+from tests.fakes import Killed, interrupted, killed
+from tests.unit.estate import DELEGATION, IDP, NOW, PATH, QUIET, System, served_by
 
 
 def lose_and_look(system: System, posts: int = 1) -> None:

@@ -8,7 +8,6 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from tests.unit.estate import DELEGATION, IDP, NOW, PATH, System, served_by
 
 from renewal.domain.delegation import Profile
 from renewal.domain.errors import (
@@ -28,6 +27,7 @@ from renewal.domain.remark import Step
 from renewal.ports import Inspection
 from renewal.steps.login import Logins
 from renewal.steps.payload import DelegationTask
+from tests.unit.estate import DELEGATION, IDP, NOW, PATH, System, served_by
 
 
 def the_task(system: System, **changes: Any) -> DelegationTask:

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.unit.estate import NOW, System
 
 from renewal.domain.errors import PlanUnreadable
 from renewal.steps.payload import DelegationTask, Progress, Task
+from tests.unit.estate import NOW, System
 
 TASK = Task("run", NOW, "univ", "idp", ("age", "asked"), forced=True, reason="laptop stolen")
 ITEM = DelegationTask(

@@ -7,11 +7,11 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from tests.unit.estate import IDP, NOW, PATH, System, served_by
 
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.keypair import KeyType
 from renewal.domain.observation import DelegatedName
+from tests.unit.estate import IDP, NOW, PATH, System, served_by
 
 ACM = "acm:eu-west-3"
 

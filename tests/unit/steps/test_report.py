@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.unit.estate import DELEGATION, IDP, NOW, PATH, System, caught, child, served_by
 
 from renewal.domain.errors import (
     AddressRefused,
@@ -24,6 +23,7 @@ from renewal.domain.limits import Limits
 from renewal.domain.observation import DelegatedName
 from renewal.steps.outcomes import CertificateOutcome, Failure, failure, read_outcomes
 from renewal.steps.report import Report
+from tests.unit.estate import DELEGATION, IDP, NOW, PATH, System, caught, child, served_by
 
 
 def row_of(report: dict[str, Any], path: str = "univ/idp") -> dict[str, Any]:

@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from campaign.stage import Stage
+
+
+@pytest.fixture(scope="package")
+def stage() -> Iterator[Stage]:
+    """One stage for all of this folder: starting it takes longer than most cases. `begin` starts afresh on it."""
+    with Stage() as one:
+        yield one
