@@ -63,8 +63,6 @@ class Played:
     events: list[Mapping[str, Any]] = field(default_factory=list)
     log: io.StringIO = field(default_factory=io.StringIO)
     runs: list[Run] = field(default_factory=list)
-    read: dict[tuple[str, str], bytes] = field(default_factory=dict)
-    """Contents of the bucket's objects, by key and ETag, as far as `gather` has read them."""
 
 
 def leave_alone() -> None:

@@ -12,7 +12,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from cfnlint.api import ManualArgs, lint
 from samtranslator.yaml_helper import yaml_parse
 
 from gate import handlers, schedule
@@ -46,6 +45,8 @@ def _transformed(template: Path) -> Iterator[str]:
 
 
 def _cfn_lint(text: str) -> Iterator[str]:
+    from cfnlint.api import ManualArgs, lint  # noqa: PLC0415 - takes seconds, which who only imports this need not wait
+
     for match in lint(text, config=ManualArgs(regions=[REGION])):
         path = ".".join(str(key) for key in getattr(match, "path", None) or ())
         yield f"line {match.linenumber}: {path}: {match.rule.id} {match.message}"

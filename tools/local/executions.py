@@ -6,8 +6,6 @@ import datetime as dt
 import time
 from typing import Any
 
-from local import distributed_map
-
 _LOOK_EVERY_SECONDS = 0.005
 
 
@@ -37,6 +35,8 @@ def wait(execution_arn: str, account: str, region: str, timeout_seconds: float) 
 
 
 def _told(execution: Any) -> dict[str, Any]:
+    from local import distributed_map
+
     described: dict[str, Any] = _plain(execution.to_describe_output())
     if hasattr(execution, "map_run_arn"):
         described["mapRunArn"] = execution.map_run_arn

@@ -58,6 +58,8 @@ def repaired(repairs: Repairs) -> Iterator[None]:
     """Repair moto for as long as the context lasts."""
     with ExitStack() as stack:
         stack.enter_context(answers_kept())
+        # All of the interpreter, because some repairs exchange a name wherever it was imported.
+        importlib.import_module("moto.stepfunctions.parser.models")
         for repair in _REPAIRS:
             stack.enter_context(repair(repairs))
         yield
@@ -533,7 +535,7 @@ def _acm_is_strict(repairs: Repairs) -> Iterator[None]:
 
 
 def _module(name: str) -> Any:
-    return sys.modules[_ASL + name]
+    return importlib.import_module(_ASL + name)
 
 
 _REPAIRS: tuple[Callable[[Repairs], Any], ...] = (
@@ -572,6 +574,15 @@ def answers_kept() -> Iterator[None]:
     if moto.__version__ != PINNED:
         message = f"the repairs of moto are for {PINNED}, this is {moto.__version__}: install moto=={PINNED}"
         raise WrongMoto(message)
+    with ExitStack() as stack:
+        # The descriptions of the services: each session of boto3 reads its own, and moto's import of EC2 makes four.
+        stack.enter_context(patch.object(botocore.session, "create_loader", lambda _data_path: DESCRIPTIONS))
+        for target, name, value in _seams():
+            stack.enter_context(patch.object(target, name, value))
+        yield
+
+
+def _seams() -> tuple[tuple[Any, str, Any], ...]:
     from moto.core.serialize import JSONSerializer
     from moto.dynamodb.models.dynamo_type import DynamoType
     from moto.moto_api._internal.moto_random import MotoRandom
@@ -583,7 +594,7 @@ def answers_kept() -> Iterator[None]:
     stubber: Any = importlib.import_module("moto.core.botocore_stubber")
     json_path: Any = importlib.import_module(_ASL + "utils.json_path")
     result_path: Any = importlib.import_module(_ASL + "component.common.path.result_path")
-    seams: tuple[tuple[Any, str, Any], ...] = (
+    return (
         # JSONPaths: the tables of the grammar are built again for each path.
         (json_path, "parse", _kept(json_path.parse)),
         (result_path, "parse", _kept(result_path.parse)),
@@ -595,8 +606,6 @@ def answers_kept() -> Iterator[None]:
         (S3Backend, "_url_module", property(lambda _: s3_urls)),
         (JSONSerializer, "_serialize_type_structure", _by_its_letter(JSONSerializer._serialize_type_structure)),
         (MotoRandom, "get_random_string", _random_string),
-        # The descriptions of the services: each session of boto3 reads its own.
-        (botocore.session, "create_loader", lambda _data_path: DESCRIPTIONS),
         # The user agent, which each call puts together from more than eighty parts.
         (UserAgentString, "to_string", _kept(UserAgentString.to_string)),
         # The names of botocore's own events, which each client learns anew.
@@ -606,10 +615,6 @@ def answers_kept() -> Iterator[None]:
         (dynamodb, "copy", types.SimpleNamespace(deepcopy=_copy_of)),
         (DynamoType, "__deepcopy__", _copied),
     )
-    with ExitStack() as stack:
-        for target, name, value in seams:
-            stack.enter_context(patch.object(target, name, value))
-        yield
 
 
 _kept = functools.lru_cache(maxsize=1024)
