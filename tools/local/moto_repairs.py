@@ -6,7 +6,6 @@ machines is repaired; JSONata is not. What only saves time stands at the end.
 
 from __future__ import annotations
 
-import copy
 import functools
 import importlib
 import json
@@ -583,13 +582,12 @@ def answers_kept() -> Iterator[None]:
 
 
 def _seams() -> tuple[tuple[Any, str, Any], ...]:
-    from moto.core.serialize import JSONSerializer
-    from moto.dynamodb.models.dynamo_type import DynamoType
     from moto.moto_api._internal.moto_random import MotoRandom
     from moto.s3 import urls as s3_urls
     from moto.s3.models import S3Backend
 
-    dynamodb: Any = importlib.import_module("moto.dynamodb.models")
+    from local import dynamodb_values
+
     responses: Any = importlib.import_module("moto.core.responses")
     stubber: Any = importlib.import_module("moto.core.botocore_stubber")
     json_path: Any = importlib.import_module(_ASL + "utils.json_path")
@@ -604,16 +602,13 @@ def _seams() -> tuple[tuple[Any, str, Any], ...]:
         (stubber.backend_index, "backend_url_patterns", _ours_first(stubber.backend_index.backend_url_patterns)),
         # S3's addresses, which are loaded anew because a setting could have changed.
         (S3Backend, "_url_module", property(lambda _: s3_urls)),
-        (JSONSerializer, "_serialize_type_structure", _by_its_letter(JSONSerializer._serialize_type_structure)),
         (MotoRandom, "get_random_string", _random_string),
         # The user agent, which each call puts together from more than eighty parts.
         (UserAgentString, "to_string", _kept(UserAgentString.to_string)),
         # The names of botocore's own events, which each client learns anew.
         (EventAliaser, "__init__", _remembering(EventAliaser.__init__)),
         (SigV4Auth, "add_auth", _named(SigV4Auth.add_auth)),
-        # A transaction copies the table for each of its items, in case it has to take them back.
-        (dynamodb, "copy", types.SimpleNamespace(deepcopy=_copy_of)),
-        (DynamoType, "__deepcopy__", _copied),
+        *dynamodb_values.seams(),
     )
 
 
@@ -623,32 +618,6 @@ _kept = functools.lru_cache(maxsize=1024)
 def _ours_first(patterns: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
     ours = {"acm", "awslambda", "dynamodb", "events", "kms", "s3", "secretsmanager", "stepfunctions"}
     return sorted(patterns, key=lambda pattern: pattern[0] not in ours)
-
-
-def _by_its_letter(original: Any) -> Any:
-    """Look in one of DynamoDB's values for the letter it has: moto looks for all ten, and five spellings of each."""
-
-    def structure(serializer: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
-        if shape.name == "AttributeValue" and isinstance(value, dict):
-            serialized[key] = _value(serializer, value, shape.members)
-        else:
-            original(serializer, serialized, value, shape, key)
-
-    return structure
-
-
-def _value(serializer: Any, value: Mapping[str, Any], members: Mapping[str, Any]) -> dict[str, Any]:
-    one: dict[str, Any] = {}
-    for letter, content in value.items():
-        if letter in ("S", "N", "SS", "NS"):
-            one[letter] = content
-        elif letter == "M":
-            one[letter] = {name: _value(serializer, inner, members) for name, inner in content.items()}
-        elif letter == "L":
-            one[letter] = [_value(serializer, inner, members) for inner in content]
-        else:
-            serializer._serialize(one, content, members[letter], letter)
-    return one
 
 
 def _remembering(original: Any) -> Any:
@@ -677,28 +646,6 @@ def _named(original: Any) -> Any:
 
 
 _SIGNED_AT = "20260101T000000Z"
-
-
-def _copy_of(original: Any) -> Any:
-    """Copy a table, of which a transaction changes the items and nothing else; or whatever else it is."""
-    if type(original).__name__ != "Table":
-        return copy.deepcopy(original)
-    table = copy.copy(original)
-    table.items = copy.deepcopy(original.items)
-    return table
-
-
-def _copied(value: Any, _memo: Any = None) -> Any:
-    """Copy one of DynamoDB's values, which is a tree."""
-    made = object.__new__(type(value))
-    made.type, inner = value.type, value.value
-    if value.is_map():
-        made.value = {name: _copied(one) for name, one in inner.items()}
-    elif value.is_list():
-        made.value = [_copied(one) for one in inner]
-    else:
-        made.value = list(inner) if value.is_set() else inner
-    return made
 
 
 def _random_string(random: Any, length: int = 20, include_digits: bool = True, lower_case: bool = False) -> str:  # noqa: FBT001, FBT002
