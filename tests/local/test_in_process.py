@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -63,6 +64,25 @@ def test_a_handler_may_be_exchanged_between_two_runs(aws: InProcessAws) -> None:
 def test_waiting_takes_no_time(aws: InProcessAws) -> None:
     """A hundred seconds in the definition, none with the factor 0."""
     assert aws.run(aws.outputs["MachineArn"], {"do": "wait"}, timeout_seconds=5)["execution"]["status"] == "SUCCEEDED"
+
+
+def test_an_execution_may_be_asked_for_its_maps_at_once(aws: InProcessAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever follows a run asks again and again from the moment it is started."""
+    from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker  # noqa: PLC0415 - see `isolation`
+
+    begin = ExecutionWorker._get_evaluation_environment
+
+    def late(worker: Any) -> Any:
+        time.sleep(0.2)
+        return begin(worker)
+
+    monkeypatch.setattr(ExecutionWorker, "_get_evaluation_environment", late)
+    states = aws.client("stepfunctions")
+
+    started = states.start_execution(stateMachineArn=aws.outputs["MachineArn"], input='{"do": "wait"}')
+
+    assert states.list_map_runs(executionArn=started["executionArn"])["mapRuns"] == []
+    states.stop_execution(executionArn=started["executionArn"])
 
 
 def test_a_long_map_does_not_exhaust_the_stack(aws: InProcessAws) -> None:

@@ -32,6 +32,7 @@ from local.strict_acm import StrictAcm
 
 PINNED = "5.2.5"
 STATES = "states"  # who calls when Step Functions does
+MOST_SECONDS_TO_BEGIN = 10.0  # of an execution; its definition has been parsed before
 MOST_ITERATIONS_AT_ONCE = 40  # AWS's ceiling of an inline Map; a Distributed Map's 10,000 would be 30,000 threads
 _ASL = "moto.stepfunctions.parser.asl."
 
@@ -153,6 +154,23 @@ def _execution_context_is_json(_: Repairs) -> Iterator[None]:
         return env
 
     with patch.object(ExecutionWorker, "_get_evaluation_environment", environment):
+        yield
+
+
+@contextmanager
+def _executions_can_be_asked_at_once(_: Repairs) -> Iterator[None]:
+    """Let StartExecution answer when the execution is there: ListMapRuns and StopExecution fail before that."""
+    from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
+
+    original: Callable[[Any], None] = ExecutionWorker.start
+
+    def start(worker: Any) -> None:
+        original(worker)
+        deadline = time.monotonic() + MOST_SECONDS_TO_BEGIN
+        while worker.env is None and time.monotonic() < deadline:
+            time.sleep(0.001)
+
+    with patch.object(ExecutionWorker, "start", start):
         yield
 
 
@@ -543,6 +561,7 @@ _REPAIRS: tuple[Callable[[Repairs], Any], ...] = (
     _one_client_for_each_service,
     _definitions_are_parsed_once,
     _execution_context_is_json,
+    _executions_can_be_asked_at_once,
     _choice_without_match_has_its_name,
     _reserved_errors_are_passed_on,
     _wildcards_do_not_match_fatal_errors,
