@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -109,11 +110,17 @@ def typed(document: Path, folder: Path) -> list[list[str]]:
     return [call for call in recorded if call and call[0] in _RECORDED]
 
 
+@cache
+def service_model(service: str) -> Any:
+    """What botocore knows of a service; of EC2 it takes a quarter of a second to read."""
+    return get_session().get_service_model(service)
+
+
 def unknown_to_aws(service: str, operation: str, *words: str) -> set[str]:
     """What the AWS CLI would refuse of a command: an operation, an option, or an argument that is missing."""
     if service == "s3" or operation == "wait":  # of the CLI's own making
         return set()
-    model = get_session().get_service_model(service)
+    model = service_model(service)
     names = {xform_name(name, "-"): name for name in model.operation_names}
     if operation not in names:
         return {f"{service} {operation}"}

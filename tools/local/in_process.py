@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import io
 import json
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
@@ -16,7 +18,7 @@ from local.clients import Clients
 from local.function_pool import Function
 from local.isolation import isolate
 from local.lifetime import OPERATOR, deployed_function, only_one
-from local.moto_repairs import STATES, Repairs, repaired
+from local.moto_repairs import STATES, Invoke, Repairs, repaired
 from local.provisioner import ACCOUNT, Provisioner
 from local.strict_acm import StrictAcm
 from local.template import load
@@ -147,7 +149,11 @@ class InProcessAws:
         isolate(self.region)
         self._operator = Clients(OPERATOR, None)
         states = Clients(STATES, None, retries=1)
-        self._resources.enter_context(repaired(Repairs(wait_factor, states.client, self._invoke, self.acm)))
+
+        def of_states(service: str, region: str) -> Any:
+            return _Functions(self._invoke, region) if service == "lambda" else states.client(service, region)
+
+        self._resources.enter_context(repaired(Repairs(wait_factor, of_states, self._invoke, self.acm)))
         self._resources.enter_context(mock_aws(config={"stepfunctions": {"execute_state_machine": True}}))
 
     def _invoke(self, moto_function: Any, event: str) -> tuple[bytes, bool]:
@@ -161,6 +167,22 @@ class InProcessAws:
             return json.dumps(handler(json.loads(event), context(function))).encode(), False
         except Exception as failure:  # noqa: BLE001 - whatever it is, Lambda reports it
             return json.dumps(error_document(failure, {})).encode(), True
+
+
+@dataclass(frozen=True, slots=True)
+class _Functions:
+    """Lambda as Step Functions calls it, without a detour over HTTP that moto would answer in this process anyway."""
+
+    call: Invoke
+    region: str
+
+    def invoke(self, *, FunctionName: str, Payload: bytes = b"{}", **_others: Any) -> dict[str, Any]:  # noqa: N803
+        from moto.awslambda.models import lambda_backends
+
+        function = lambda_backends[ACCOUNT][self.region].get_function(FunctionName)
+        payload, failed = self.call(function, Payload.decode())
+        answer = {"StatusCode": 200, "Payload": io.BytesIO(payload)}
+        return {**answer, "FunctionError": "Unhandled"} if failed else answer
 
 
 def context(function: Function) -> LambdaContext:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import io
 import json
 import logging
 import sys
@@ -607,6 +608,7 @@ def _seams() -> tuple[tuple[Any, str, Any], ...]:
 
     from local import dynamodb_values
 
+    requests: Any = importlib.import_module("moto.core.request")
     responses: Any = importlib.import_module("moto.core.responses")
     stubber: Any = importlib.import_module("moto.core.botocore_stubber")
     json_path: Any = importlib.import_module(_ASL + "utils.json_path")
@@ -627,6 +629,7 @@ def _seams() -> tuple[tuple[Any, str, Any], ...]:
         # The names of botocore's own events, which each client learns anew.
         (EventAliaser, "__init__", _remembering(EventAliaser.__init__)),
         (SigV4Auth, "add_auth", _named(SigV4Auth.add_auth)),
+        (requests.Request, "from_primitives", _posted(requests.Request.from_primitives)),
         *dynamodb_values.seams(),
     )
 
@@ -665,6 +668,40 @@ def _named(original: Any) -> Any:
 
 
 _SIGNED_AT = "20260101T000000Z"
+
+
+def _posted(original: Any) -> Any:
+    """Make what werkzeug reads of a POST to `/`, all that the JSON services get, without its client for tests."""
+    request: Any = importlib.import_module("moto.core.request").Request
+
+    def from_primitives(method: str, url: str, headers: Mapping[str, Any], body: Any = None) -> Any:
+        host = url.removeprefix("https://").removesuffix("/")
+        if method != "POST" or not host.endswith(".amazonaws.com") or not isinstance(body, bytes):
+            return original(method, url, headers, body)
+        given = {name.upper().replace("-", "_"): _text(value) for name, value in headers.items()}
+        return request(
+            {
+                **{f"HTTP_{name}": value for name, value in given.items()},
+                "REQUEST_METHOD": method,
+                "SCRIPT_NAME": "",
+                "PATH_INFO": "/",
+                "QUERY_STRING": "",
+                "SERVER_NAME": host,
+                "SERVER_PORT": "443",
+                "SERVER_PROTOCOL": "HTTP/1.1",
+                "HTTP_HOST": host,
+                "CONTENT_TYPE": given.get("CONTENT_TYPE", ""),
+                "CONTENT_LENGTH": str(len(body)),
+                "wsgi.url_scheme": "https",
+                "wsgi.input": io.BytesIO(body),
+            }
+        )
+
+    return from_primitives
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def _random_string(random: Any, length: int = 20, include_digits: bool = True, lower_case: bool = False) -> str:  # noqa: FBT001, FBT002
