@@ -68,9 +68,10 @@ def refused_from(stage: Stage, place: Boundary, kind: type[ModeStrike] = ModeStr
 def test_a_login_refused_from_any_call_on_is_told_and_costs_no_order(stage: Stage, boundaries: list[Boundary]) -> None:
     """Shown once by the inspection, or once by each certificate at work; all is well when it is right again.
 
-    At one call of each kind: what differs between two of a kind is the certificate.
+    At the first and at the last call of each function: between them it asks and asks, and has done nothing yet.
     """
-    for place in {(one.function, one.operation): one for one in boundaries}.values():
+    first, last = ({one.function: one for one in order} for order in (reversed(boundaries), boundaries))
+    for place in dict.fromkeys([*first.values(), *last.values()]):
         run = refused_from(stage, place)
 
         assert (run.status, run.error) == ("FAILED", "RunNeedsPerson"), place

@@ -45,7 +45,7 @@ def test_every_fault_of_scm_is_survived(stage: Stage, mode: Mode) -> None:
     assert not outcome.violations, (str(place), outcome.violations)
 
 
-@pytest.mark.parametrize("seed", range(SEED, SEED + 6))
+@pytest.mark.parametrize("seed", range(SEED, SEED + 4))
 def test_a_spoilt_answer_is_no_certificate(stage: Stage, seed: int) -> None:
     """Bytes flipped, members dropped or of another type, certificates swapped."""
     scenario = SCENARIOS[seed % len(SCENARIOS)]

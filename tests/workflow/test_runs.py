@@ -14,7 +14,7 @@ behaviours:
 SLOW_TO_ANSWER = """\
 dials: {issuance_polls: 0}
 behaviours:
-  - {name: idp.univ.example, faults: [{kind: slow, seconds: 3, operation: 'POST /api/ssl/v1/enroll'}]}
+  - {name: idp.univ.example, faults: [{kind: slow, seconds: 2, operation: 'POST /api/ssl/v1/enroll'}]}
 """
 
 
