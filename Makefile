@@ -1,6 +1,6 @@
 # Every target installs what it needs: only Python 3.11 to 3.14 and make must be there. `make help` lists them.
 
-# The system's own comes first: pyenv builds without optimisations unless told, and the tests take a third longer. A
+# The system's own comes first: pyenv builds without optimisations unless told, and the tests take nearly a third longer. A
 # system that keeps venv in a package of its own may lack it: the next one, then.
 IS_SUPPORTED := -c 'import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null
 PYTHON ?= $(firstword $(foreach python,/usr/bin/python3 python3 python3.13 python3.14 python3.12 python3.11,\
