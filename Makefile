@@ -15,14 +15,16 @@ HASHED := $(PIP) --require-hashes --requirement
 export SAM_CLI_TELEMETRY := 0
 export __SAM_CLI_APP_DIR := $(CURDIR)/build/sam
 
-PERMISSIONS := tests/stack/test_exercised.py
+# What is waited for before each commit ends within two minutes; these take longest for what they show.
+LONG := tests/model tests/campaign/test_refusals.py tests/gate/test_template_lint.py tests/local/test_functions.py \
+    tests/rotation/test_kills.py tests/stack/test_exercised.py
 
-# To compile all modules anew in each process takes a tenth of the time of `make test`.
+# Whoever has it set compiles all modules anew in each process: a tenth of the time of `make test`.
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check checkov format simulator campaign pdf build package-size package rehearse \
+.PHONY: help setup run test test-long check checkov format simulator campaign pdf build package-size package rehearse \
     deploy-network deploy requirements clean
 
 help: ## this list
@@ -33,8 +35,11 @@ setup: .venv/.dev .venv-sam/.sam ## everything in place to work offline: .venv a
 run: .venv/.run ## renew an example estate on this machine: no account, no network
 	$(BIN)/certmandate local run
 
-test: .venv/.dev ## all tests but the one of permissions, which `make rehearse` has
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore $(PERMISSIONS)
+test: .venv/.dev ## the tests, but for those of test-long
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(LONG:%=--ignore=%)
+
+test-long: .venv/.dev ## the other tests: histories, rotations killed at every call, permissions of a run
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(LONG)
 
 check: .venv/.dev .venv-sam/.sam ## the whole static gate
 	$(BIN)/ruff format --check
@@ -78,8 +83,7 @@ package-size: build .venv/.run ## the zipped size of what `make build` made, aga
 package: build ## bundles with the same bytes on every machine, their sums and their parts, in build/package
 	$(BIN)/python -m stack.package .aws-sam/build build/package
 
-rehearse: build .venv/.dev .venv-awscli/.awscli .venv-ministack/.ministack ## what was built: driven by the AWS CLI; deployed where IAM is enforced
-	$(BIN)/python -m pytest $(PERMISSIONS)
+rehearse: build .venv-awscli/.awscli .venv-ministack/.ministack ## what was built: driven by the AWS CLI; deployed where IAM is enforced
 	$(BIN)/python -m stack.rehearsal --build .aws-sam/build --aws .venv-awscli/bin/aws --python $(RUNTIME) \
 	    --ministack .venv-ministack/bin/python
 
@@ -111,7 +115,7 @@ clean: ## remove all that these targets made
 
 .venv/bin/python .venv-sam/bin/python .venv-checkov/bin/python .venv-awscli/bin/python:
 	@test -n "$(PYTHON)" && $(PYTHON) $(IS_SUPPORTED) || { echo "make: Python 3.11 to 3.14 with its venv is needed, and" \
-	    "$(or $(PYTHON),python3) is not one. Install it (Debian, Ubuntu: apt install python3-venv), or name it:" \
+	    "$(or $(PYTHON),python3) is not one. Install it (Debian, Ubuntu: its venv is a package, such as python3-venv), or name it:" \
 	    "make $(MAKECMDGOALS) PYTHON=/path/to/python3.13" >&2; exit 1; }
 	$(PYTHON) -m venv $(@D:/bin=)
 

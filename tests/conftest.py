@@ -32,7 +32,7 @@ def quick_moto() -> Iterator[None]:
         yield
 
 
-WHOLE_ESTATES = ("stack", "workflow", "faults", "campaign", "certmandate", "model", "secrecy", "local")
+WHOLE_ESTATES = ("workflow", "faults", "campaign", "certmandate", "model", "local", "stack", "secrecy", "silence")
 """Folders whose files take seconds: they come first, so that no worker is left with a long one at the end."""
 
 

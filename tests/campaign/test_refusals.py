@@ -65,10 +65,10 @@ def refused_from(stage: Stage, place: Boundary, kind: type[ModeStrike] = ModeStr
     return run
 
 
-def test_a_login_refused_from_any_call_on_is_told_and_costs_no_order(stage: Stage, boundaries: list[Boundary]) -> None:
+def test_a_login_refused_in_the_middle_is_told_and_costs_no_order(stage: Stage, boundaries: list[Boundary]) -> None:
     """Shown once by the inspection, or once by each certificate at work; all is well when it is right again.
 
-    At the first and at the last call of each function: between them it asks and asks, and has done nothing yet.
+    From the first and from the last call of each function on; the calls between them change nothing.
     """
     first, last = ({one.function: one for one in order} for order in (reversed(boundaries), boundaries))
     for place in dict.fromkeys([*first.values(), *last.values()]):

@@ -14,7 +14,7 @@ Sit = Callable[..., Desk]
 
 @pytest.fixture(scope="package", autouse=True)
 def house_of_the_folder() -> Iterator[None]:
-    """Leave nothing standing for the next folder."""
+    """Leave nothing standing for the next folder; without `__init__.py` here, "package" would be the whole session."""
     yield
     leave()
 

@@ -1,3 +1,5 @@
+"""Without `__init__.py` here "package" would be the whole session to pytest, and the next folder's AWS be refused."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

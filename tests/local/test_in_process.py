@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
+from local import calls
 from local.in_process import InProcessAws
 
 from .conftest import TOY
@@ -64,6 +65,15 @@ def test_a_handler_may_be_exchanged_between_two_runs(aws: InProcessAws) -> None:
 def test_waiting_takes_no_time(aws: InProcessAws) -> None:
     """A hundred seconds in the definition, none with the factor 0."""
     assert aws.run(aws.outputs["MachineArn"], {"do": "wait"}, timeout_seconds=5)["execution"]["status"] == "SUCCEEDED"
+
+
+def test_an_operation_keeps_its_name_after_it_was_called_in_this_process(aws: InProcessAws) -> None:
+    """Botocore takes the bucket out of the address in its description of S3, which names the calls of the next AWS."""
+    aws.client("s3").list_objects_v2(Bucket=aws.outputs["BucketName"])
+    calls._routes.cache_clear()
+
+    asked = {"REQUEST_METHOD": "GET", "PATH_INFO": "/bucket", "QUERY_STRING": "list-type=2&prefix=a"}
+    assert calls._operation("s3", asked) == "ListObjectsV2"
 
 
 def test_an_execution_may_be_asked_for_its_maps_at_once(aws: InProcessAws, monkeypatch: pytest.MonkeyPatch) -> None:

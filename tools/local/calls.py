@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import botocore.session
+from botocore.loaders import Loader
 
 _SCOPE = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/")
 _CLIENTS_OF_SIGNING_NAMES = {"states": "stepfunctions", "monitoring": "cloudwatch"}
@@ -112,6 +113,8 @@ def _rest_operation(service: str, environ: Mapping[str, Any]) -> str:
 def _routes(service: str) -> list[_Route]:
     """Return the REST operations of a service, from botocore's model of it."""
     session = botocore.session.Session()
+    # Its own descriptions: whoever calls S3 changes the addresses in those that the clients of this process share.
+    session.register_component("data_loader", Loader())
     if service not in session.get_available_services():
         return []
     model = session.get_service_model(service)

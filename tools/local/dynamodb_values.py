@@ -103,7 +103,7 @@ def _copied(value: Any, _memo: Any = None) -> Any:
 
 def _copy_of(original: Any) -> Any:
     """Copy a table, of which a transaction changes the items and nothing else; or whatever else it is."""
-    if not isinstance(original, Table):
+    if not isinstance(original, Table) or original.stream_shard:
         return copy.deepcopy(original)
     table = copy.copy(original)
     table.items = copy.deepcopy(original.items)
@@ -114,7 +114,7 @@ def _written(original: Any) -> Any:
     """Look in a value for the letter it has: moto looks for all ten, and five spellings of each."""
 
     def structure(serializer: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
-        if shape.name != "AttributeValue" or not isinstance(value, dict):
+        if not _is_value(shape, value):
             original(serializer, serialized, value, shape, key)
             return
 
@@ -132,11 +132,16 @@ def _read(original: Any) -> Any:
     """Look in a value for the letter it has: botocore looks for all ten."""
 
     def structure(parser: Any, shape: Any, value: Any) -> Any:
-        if shape.name != "AttributeValue" or not isinstance(value, dict):
+        if not _is_value(shape, value):
             return original(parser, shape, value)
         return _by_its_letter(value, lambda letter, content: parser._parse_shape(shape.members[letter], content))
 
     return structure
+
+
+def _is_value(shape: Any, value: Any) -> bool:
+    """Tell DynamoDB's values from what other services call AttributeValue."""
+    return shape.name == "AttributeValue" and "NULL" in shape.members and isinstance(value, dict) and len(value) == 1
 
 
 def _by_its_letter(value: Mapping[str, Any], one: Callable[[str, Any], Any]) -> dict[str, Any]:

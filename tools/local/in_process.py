@@ -171,12 +171,15 @@ class InProcessAws:
 
 @dataclass(frozen=True, slots=True)
 class _Functions:
-    """Lambda as Step Functions calls it, without a detour over HTTP that moto would answer in this process anyway."""
+    """Lambda as Step Functions calls it, without a detour over HTTP that moto would answer in this process anyway.
+
+    An unknown function, and an answer of more than 6 MB, do not fail as on AWS: for that there is `LocalAws`.
+    """
 
     call: Invoke
     region: str
 
-    def invoke(self, *, FunctionName: str, Payload: bytes = b"{}", **_others: Any) -> dict[str, Any]:  # noqa: N803
+    def invoke(self, *, FunctionName: str, Payload: bytes = b"{}") -> dict[str, Any]:  # noqa: N803
         from moto.awslambda.models import lambda_backends
 
         function = lambda_backends[ACCOUNT][self.region].get_function(FunctionName)

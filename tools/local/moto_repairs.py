@@ -1,7 +1,7 @@
 """Every change made to moto, and to botocore beneath it, each with its reason; all are undone when the context ends.
 
 The seams are private ones of moto 5.2.5, so its version is checked first. Execution of JSONPath state
-machines is repaired; JSONata is not. What only saves time stands at the end.
+machines is repaired; JSONata is not. What only saves time stands at the end, and in `dynamodb_values`.
 """
 
 from __future__ import annotations
@@ -168,7 +168,10 @@ def _executions_can_be_asked_at_once(_: Repairs) -> Iterator[None]:
     def start(worker: Any) -> None:
         original(worker)
         deadline = time.monotonic() + MOST_SECONDS_TO_BEGIN
-        while worker.env is None and time.monotonic() < deadline:
+        while worker.env is None:
+            if time.monotonic() > deadline:
+                message = f"an execution has not begun after {MOST_SECONDS_TO_BEGIN} s: see what its thread has printed"
+                raise TimeoutError(message)
             time.sleep(0.001)
 
     with patch.object(ExecutionWorker, "start", start):
@@ -585,9 +588,10 @@ _REPAIRS: tuple[Callable[[Repairs], Any], ...] = (
 
 @contextmanager
 def answers_kept() -> Iterator[None]:
-    """Keep what moto and botocore work out anew at every call though it is always the same.
+    """Keep what moto and botocore work out anew at every call though it is always the same, or read by nobody.
 
-    Only settings that nothing here uses would make it another answer (AWS_DATA_PATH, MOTO_S3_CUSTOM_ENDPOINTS). Raises
+    Only settings that nothing here uses would make it another answer (AWS_DATA_PATH, MOTO_S3_CUSTOM_ENDPOINTS,
+    INITIAL_NO_AUTH_ACTION_COUNT). Raises
     WrongMoto.
     """
     if moto.__version__ != PINNED:
@@ -628,6 +632,7 @@ def _seams() -> tuple[tuple[Any, str, Any], ...]:
         (UserAgentString, "to_string", _kept(UserAgentString.to_string)),
         # The names of botocore's own events, which each client learns anew.
         (EventAliaser, "__init__", _remembering(EventAliaser.__init__)),
+        # Signatures, and werkzeug's client for tests.
         (SigV4Auth, "add_auth", _named(SigV4Auth.add_auth)),
         (requests.Request, "from_primitives", _posted(requests.Request.from_primitives)),
         *dynamodb_values.seams(),
@@ -654,7 +659,7 @@ def _remembering(original: Any) -> Any:
 
 
 def _named(original: Any) -> Any:
-    """Say in a header who calls and where, without the signature: moto reads the one and checks the other nowhere."""
+    """Say in a header who calls and where, without the signature, which moto checks only when it is to enforce IAM."""
 
     def add_auth(auth: Any, request: Any) -> None:
         if auth.credentials is None or type(auth) not in (SigV4Auth, S3SigV4Auth):
@@ -676,7 +681,7 @@ def _posted(original: Any) -> Any:
 
     def from_primitives(method: str, url: str, headers: Mapping[str, Any], body: Any = None) -> Any:
         host = url.removeprefix("https://").removesuffix("/")
-        if method != "POST" or not host.endswith(".amazonaws.com") or not isinstance(body, bytes):
+        if method != "POST" or "/" in host or not host.endswith(".amazonaws.com") or not isinstance(body, bytes):
             return original(method, url, headers, body)
         given = {name.upper().replace("-", "_"): _text(value) for name, value in headers.items()}
         return request(

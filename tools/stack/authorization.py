@@ -39,7 +39,8 @@ def asked(observed: Observed, place: Place) -> list[Request]:
     """Return everything that a call asks for. Raises UnknownCall."""
     name = f"{observed.call.service}:{observed.call.operation}"
     if name not in _ASKED:
-        msg = f"what does {name} ask IAM for? Say it in stack/authorization.py"
+        where = f"{observed.path} {dict(observed.query)} by {observed.call.who}, status {observed.call.status}"
+        msg = f"what does {name} ask IAM for ({where})? Say it in stack/authorization.py"
         raise UnknownCall(msg)
     return list(_ASKED[name](observed, place))
 
