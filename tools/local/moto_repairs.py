@@ -591,8 +591,7 @@ def answers_kept() -> Iterator[None]:
     """Keep what moto and botocore work out anew at every call though it is always the same, or read by nobody.
 
     Only settings that nothing here uses would make it another answer (AWS_DATA_PATH, MOTO_S3_CUSTOM_ENDPOINTS,
-    INITIAL_NO_AUTH_ACTION_COUNT). Raises
-    WrongMoto.
+    INITIAL_NO_AUTH_ACTION_COUNT). Raises WrongMoto.
     """
     if moto.__version__ != PINNED:
         message = f"the repairs of moto are for {PINNED}, this is {moto.__version__}: install moto=={PINNED}"
@@ -643,6 +642,7 @@ _kept = functools.lru_cache(maxsize=1024)
 
 
 def _ours_first(patterns: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """Put the services that a run calls before the other hundred and seventy."""
     ours = {"acm", "awslambda", "dynamodb", "events", "kms", "s3", "secretsmanager", "stepfunctions"}
     return sorted(patterns, key=lambda pattern: pattern[0] not in ours)
 
