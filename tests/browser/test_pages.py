@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from certmandate import rao_report
-from certmandate.guide import guide
-from certmandate.html_page import PdfMissing, pdf
 from certmandate.onboarding import onboarding
+from certmandate.views import rao_report
+from certmandate.views.guide import guide
+from certmandate.views.html_page import PdfMissing, pdf
 from tests.certmandate.rao_samples import HOSTILE, NOW, answers, month
 
 HERE = Path(__file__).parent

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from certmandate.onboarding import Answers
-from certmandate.rao_report import RaoReport, month_named, rao_report
+from certmandate.views.rao_report import RaoReport, month_named, rao_report
 from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.finding import Finding
 from renewal.domain.keypair import KeyType

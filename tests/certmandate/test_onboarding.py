@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from certmandate.cli import main
-from certmandate.delegation_files import load_delegation
-from certmandate.onboard_command import delegation_file
+from certmandate.commands.onboard import delegation_file
+from certmandate.files.atomic_files import write_together
+from certmandate.files.delegation_files import load_delegation
+from certmandate.files.yaml_document import FilesInvalid
 from certmandate.onboarding import FactsInvalid, onboarding, proposed_account
-from certmandate.written import write_together
-from certmandate.yaml_document import FilesInvalid
 from tests.certmandate.rao_samples import HOSTILE, NOW, answers
 
 COMMAND = [

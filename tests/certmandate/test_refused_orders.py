@@ -7,9 +7,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from certmandate.findings_mail import findings_mail
-from certmandate.language import language
 from certmandate.refused_orders import findings_with_orders
+from certmandate.views.findings_mail import findings_mail
+from certmandate.views.language import language
 from renewal.domain.finding import Finding
 from renewal.domain.observation import DelegatedName
 from renewal.domain.order import ManagedCertificate

@@ -12,7 +12,7 @@ from campaign.history import replay
 from campaign.invariants import ALWAYS, AT_REST, violations
 from campaign.scenarios import DELEGATION, LOGIN, account, credential, specification, world
 from campaign.stage import PEER, Run, Stage
-from certmandate.incident import incidents_of
+from certmandate.views.incident import incidents_of
 from renewal.domain.delegation import S3, CertificateSpec, Delegation
 from renewal.domain.specification import Specification
 from scm_simulator import Account, Department, Dials, Domain, Organisation

@@ -16,7 +16,7 @@ from campaign.scenarios import DELEGATION, LOGIN, PARIS, PASSWORD, PROFILE, VIRG
 from campaign.stage import Run, Stage
 from campaign.strikes import Mode, NthStrike
 from campaign.wire import Boundary
-from certmandate.standing import CLOSED
+from certmandate.certificate_state import CLOSED
 from renewal.adapters.order_book import DynamoDbOrderBook
 from renewal.domain.delegation import S3, CertificateSpec
 from renewal.domain.keypair import KeyType

@@ -6,20 +6,20 @@ from collections.abc import Sequence
 
 import typer
 
-from certmandate import (
-    adoption_commands,
-    calendar_command,
-    check_commands,
-    credential_commands,
-    drill_commands,
-    estate_commands,
-    local_commands,
-    onboard_command,
-    order_commands,
-    rao_commands,
-    renewal_commands,
-    retirement_commands,
-    status_commands,
+from certmandate.commands import (
+    adopt,
+    apply,
+    calendar,
+    check,
+    credential,
+    drill,
+    local,
+    onboard,
+    orders,
+    rao,
+    renew,
+    retire,
+    status,
 )
 
 app = typer.Typer(
@@ -28,23 +28,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command("onboard")(onboard_command.onboard_command)
-app.command("findings")(rao_commands.findings_command)
-app.command("report")(rao_commands.report_command)
-app.command("calendar")(calendar_command.calendar_command)
-app.command("plan")(estate_commands.plan_command)
-app.command("apply")(estate_commands.apply_command)
-app.command("status")(status_commands.status_command)
-app.command("show")(status_commands.show_command)
-app.command("renew")(renewal_commands.renew_command)
-app.command("revoke")(order_commands.revoke_command)
-app.command("close-order")(order_commands.close_order_command)
-app.command("adopt")(adoption_commands.adopt_command)
-app.command("credential")(credential_commands.credential_command)
-app.command("check")(check_commands.check_command)
-app.command("retire")(retirement_commands.retire_command)
-app.command("drill")(drill_commands.drill_command)
-app.add_typer(local_commands.app, name="local")
+app.command("onboard")(onboard.onboard_command)
+app.command("findings")(rao.findings_command)
+app.command("report")(rao.report_command)
+app.command("calendar")(calendar.calendar_command)
+app.command("plan")(apply.plan_command)
+app.command("apply")(apply.apply_command)
+app.command("status")(status.status_command)
+app.command("show")(status.show_command)
+app.command("renew")(renew.renew_command)
+app.command("revoke")(orders.revoke_command)
+app.command("close-order")(orders.close_order_command)
+app.command("adopt")(adopt.adopt_command)
+app.command("credential")(credential.credential_command)
+app.command("check")(check.check_command)
+app.command("retire")(retire.retire_command)
+app.command("drill")(drill.drill_command)
+app.add_typer(local.app, name="local")
 
 
 @app.callback()

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from certmandate.files.yaml_document import FilesInvalid
 from certmandate.output import NEEDS_PERSON, WRONG_USAGE, complain
-from certmandate.yaml_document import FilesInvalid
 from renewal.domain.errors import InvalidDelegation, InvalidRequest, RenewalError, UnknownDelegation
 
 if TYPE_CHECKING:

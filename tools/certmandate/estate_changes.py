@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any, Literal
 
-from certmandate.yaml_document import FileFault, YamlDocument
+from certmandate.files.yaml_document import FileFault, YamlDocument
 from renewal.adapters.order_book_changes import EstateChange
 from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.order import ManagedCertificate

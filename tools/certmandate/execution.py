@@ -16,7 +16,7 @@ from rich.text import Text
 
 from certmandate.deployment import Deployment
 from certmandate.output import INTERRUPTED, NEEDS_PERSON, WRONG_USAGE, complain
-from certmandate.page import is_good
+from certmandate.views.run_page import is_good
 from renewal.domain.request import RunRequest
 
 _FIRST_LOOK, _LONGEST_LOOK = 0.2, 5.0  # seconds between two looks; ever longer while nothing changes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from certmandate.standing import error_name
+from certmandate.certificate_state import error_name
 from renewal.domain.errors import error_named
 from renewal.domain.finding import Finding, arranged
 from renewal.domain.order import ManagedCertificate, OrderStatus

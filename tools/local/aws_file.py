@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from certmandate.yaml_document import FileFault, FilesInvalid, YamlDocument, read_yaml
+from certmandate.files.yaml_document import FileFault, FilesInvalid, YamlDocument, read_yaml
 
 AWS_FILE = "aws.yaml"
 _PLACE = ("acm", "throttled_regions")

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from certmandate.delegation_files import load_delegations
-from certmandate.yaml_document import FileFault, FilesInvalid, YamlDocument, read_yaml
+from certmandate.files.delegation_files import load_delegations
+from certmandate.files.yaml_document import FileFault, FilesInvalid, YamlDocument, read_yaml
 from local.aws_file import load_aws
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.keypair import KeyType

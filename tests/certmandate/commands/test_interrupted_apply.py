@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from certmandate.commands.apply import make_plan
+from certmandate.deployment import find
+from certmandate.estate_changes import estate_change
+from renewal.adapters import order_book_changes
+from renewal.adapters.order_book_changes import EstateChange, OrderBookChanges
+from renewal.adapters.order_book_table import Table
+from tests.certmandate.conftest import Sit
+from tests.certmandate.desk import OPEN_ORDER, Desk
+
+
+def apply_all(desk: Desk) -> None:
+    """What `apply` does, without what catches Ctrl-C around it."""
+    now = datetime.now(UTC)
+    plan = make_plan(find(None, None, "certmandate"), desk.folder, now)
+    writer = OrderBookChanges(desk.system.aws.client("dynamodb"), desk.system.aws.outputs["OrdersTable"])
+    writer.write(estate_change(plan.loaded, plan.found, prune=False), now)
+
+
+def test_files_are_applied(sit: Sit):
+    """What the plan said is what the order book has."""
+    desk = sit("idp:20")
+    desk.rewrite("certificates:\n", "certificates:\n  - {name: www, names: [www.univ.example], key: P-384}\n")
+
+    result = desk.run("apply", desk.folder, "--yes")
+
+    assert result.exit_code == 0
+    assert "2 written" not in result.stdout
+    assert desk.certificate("www").spec.key_type == "P-384"
+    assert desk.document("plan", desk.folder)["changes"] == []
+
+
+def test_only_prune_removes_and_never_an_open_order(sit: Sit):
+    """A file deleted by mistake must not stop a renewal, and a key in use is not thrown away."""
+    desk = sit("idp", "www", scm=OPEN_ORDER)
+    desk.rewrite("  - {name: www, names: [www.univ.example]}\n", "")
+    desk.rewrite("  - {name: idp, names: [idp.univ.example]}\n", "  - {name: new, names: [new.univ.example]}\n")
+
+    assert desk.run("apply", desk.folder, "--yes").exit_code == 0
+    assert {name for _, name in desk.book.every_certificate()} == {"idp", "www", "new"}
+    refused = desk.run("apply", desk.folder, "--prune", "--yes")
+    assert (refused.exit_code, "univ/idp: an order is open" in refused.stderr) == (1, True)
+    assert ("univ", "www") in set(desk.book.every_certificate())
+    desk.run("close-order", "univ/idp", "--reason", "declined in SCM", "--yes")
+    assert desk.run("apply", desk.folder, "--prune", "--yes").exit_code == 0
+    assert [name for _, name in desk.book.every_certificate()] == ["new"]
+
+
+def test_an_apply_that_is_killed_half_way_is_finished_by_the_next(sit: Sit, monkeypatch: pytest.MonkeyPatch):
+    """More than one transaction is not atomic: the order book says that something is left to do."""
+    monkeypatch.setattr(order_book_changes, "AT_ONCE", 2)
+    desk = sit("idp:20")
+    more = "".join(f"  - {{name: n{index}, names: [n{index}.univ.example]}}\n" for index in range(5))
+    desk.file.write_text(desk.file.read_text(encoding="utf-8") + more, encoding="utf-8")
+    transact, written = Table.transact, []
+
+    def killed(table: Table, *writes: Any) -> None:
+        written.append(writes)
+        if len(written) == 3:
+            raise KeyboardInterrupt
+        transact(table, *writes)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Table, "transact", killed)
+        with pytest.raises(KeyboardInterrupt):
+            apply_all(desk)
+
+    assert desk.run("status").exit_code == 1
+    assert desk.document("status")["unfinished_apply"]
+    result = desk.run("apply", desk.folder, "--yes")
+    assert (result.exit_code, "did not come to its end" in result.stdout) == (0, True)
+    assert len(list(desk.book.every_certificate())) == 6
+    assert desk.document("status")["unfinished_apply"] is None
+
+
+def test_a_change_of_nothing_writes_nothing(sit: Sit):
+    """An apply in a loop, as some pipelines do it, costs reads only."""
+    desk = sit("idp:20")
+    before = desk.book.stored_one("univ", "idp").revision
+
+    OrderBookChanges(desk.system.aws.client("dynamodb"), desk.system.aws.outputs["OrdersTable"]).write(
+        EstateChange(certificates=(desk.certificate("idp").spec,)),
+        desk.certificate("idp").served.stored_at,  # type: ignore[union-attr]
+    )
+
+    assert desk.book.stored_one("univ", "idp").revision == before
+
+
+def test_a_retired_delegation_is_not_applied_again_by_accident(sit: Sit):
+    """Its file lies in the folder still, and the daily pipeline applies it."""
+    desk = sit("idp:20")
+    desk.run("retire", "univ", "--yes")
+
+    result = desk.run("apply", desk.folder, "--yes")
+
+    assert (result.exit_code, "was retired on" in result.stderr) == (2, True)
+    assert desk.run("retire", "univ", "--undo").exit_code == 0
+    assert desk.run("apply", desk.folder, "--yes").exit_code == 0

@@ -1,0 +1,109 @@
+"""`certmandate local` as people misuse it: exit code 2, one clear sentence, nothing started."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from certmandate.cli import main
+from certmandate.commands.local import _figures
+from local.summary import Costs
+from tests.workflow.conftest import write_estate
+from tests.workflow.system import leave
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_bad_files_are_told_and_nothing_is_started(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 2 is "your files", not "the run"."""
+    folder = write_estate(tmp_path / "e", "IDP")
+
+    assert main(["local", "run", "--estate", str(folder), "--output", str(tmp_path / "out")]) == 2
+
+    said = capsys.readouterr()
+    assert f"{folder}/delegations/univ.yaml:8: certificates[0].name: must be 1 to 40 lower-case letters" in said.err
+    assert "Nothing was started." in said.err
+    assert "Starting" not in said.out
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["local", "run", "--input", "{"], "is not JSON"),
+        (["local", "run", "--input", "{}", "--dry-run"], "give it instead of dry_run"),
+        (["local", "run", "--wait-factor", "0"], "--wait-factor"),
+        (["local", "run", "--output", str(ROOT / "docs")], "is not the folder of an earlier run"),
+        (["local", "run", "--output", "/proc/x"], "/proc/x cannot be written: "),
+        (["local", "run", "--output", str(ROOT / "README.md" / "x")], "x cannot be written: Not a directory"),
+        (["local", "walk"], "walk"),
+        (["--nonsense"], "--nonsense"),
+        (["local", "up", "--aws-port", "70000"], "--aws-port"),
+    ],
+)
+def test_wrong_usage_ends_with_2(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Scripts tell a typing error from a failed run by it."""
+    assert main(arguments) == 2
+    told = capsys.readouterr()
+    assert said in " ".join(told.err.split())
+    assert "Starting" not in told.out
+
+
+def test_a_refused_input_says_that_there_is_no_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An old report.json of an earlier run, taken for this one's, would be believed."""
+    folder, output = write_estate(tmp_path / "e", "idp"), tmp_path / "out"
+    output.mkdir()
+    for name in ("report.json", "history.json"):
+        (output / name).write_text("{}", encoding="utf-8")
+    request = '{"certificate": "univ/idp"}'
+    leave()  # one AWS at a time in a process
+
+    code = main(["local", "run", "--estate", str(folder), "--output", str(output), "--input", request])
+
+    printed = capsys.readouterr().out
+    assert code == 2
+    assert "InvalidRequest: unknown field 'certificate'" in printed
+    assert "there is no report.json" in printed
+    assert "Report, history" not in printed
+    assert "a certificate worked on" not in printed
+    assert not (output / "report.json").exists()
+    assert (output / "history.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("calls", "worked_on", "said"),
+    [(30, 2, "to AWS: 30 (about 15 a certificate worked on)"), (0, 2, "to AWS: 0"), (0, 0, "to AWS: 0")],
+)
+def test_an_average_is_told_only_where_there_is_one(calls: int, worked_on: int, said: str) -> None:
+    """`about 0 a certificate` says nothing: a run whose logins are refused calls neither function."""
+    costs = Costs(scm={}, aws={"EnrollFunction": calls}, immediate=None, worked_on=worked_on)
+
+    assert list(_figures(costs)) == [f"Calls to SCM: 0; {said}"]
+
+
+def test_ctrl_c_stops_all_of_it(tmp_path: Path) -> None:
+    """A server or a function that is left behind keeps a port, and the next run's patience."""
+    command = [sys.executable, "-m", "certmandate", "local", "up", "--estate", str(write_estate(tmp_path / "e", "idp"))]
+    path = {
+        "PYTHONPATH": f"{ROOT / 'functions'}:{ROOT / 'tools'}",
+        "TMPDIR": str(tmp_path / "tmp"),
+        "PATH": "/usr/bin:/bin",
+    }
+    (tmp_path / "tmp").mkdir()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=path) as up:
+        assert up.stdout is not None
+        printed = list(iter(up.stdout.readline, "# Ctrl-C stops both.\n"))
+        up.send_signal(signal.SIGINT)
+        _, said = up.communicate(timeout=60)
+
+    assert printed[0].startswith("export AWS_ACCESS_KEY_ID=")
+    assert "aws stepfunctions start-execution" in printed[-1]
+    assert "# SSL_CERT_FILE trusts this SCM and nothing else" in "".join(printed)
+    assert ": 1 delegation, 1 certificate." in said
+    assert "Traceback" not in said
+    assert up.returncode == 0
+    assert list((tmp_path / "tmp").iterdir()) == []

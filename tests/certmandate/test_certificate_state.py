@@ -1,0 +1,78 @@
+"""What `plan`, `status` and `show` say comes next is what the run will do."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+
+from certmandate.certificate_state import State, standing
+from renewal.domain.observation import DelegatedName
+from renewal.ports import Inspection
+from tests.unit.estate import NOW, managed
+from tests.unit.orders import an_order
+
+
+def inspection(*, dcv_days: int) -> Inspection:
+    """The last look: the validation of the one name lapses in so many days."""
+    entry = DelegatedName(
+        "idp.univ.example", True, frozenset({"SSL"}), "VALIDATED", NOW.date() + timedelta(days=dcv_days)
+    )
+    return Inspection("run", NOW, delegated=(entry,))
+
+
+def test_a_renewal_that_a_lapsing_validation_brings_forward_is_told_with_its_day() -> None:
+    """`check` said "planned, dcv-lapsing" while `plan` and `show` said "fine, renewed from next month"."""
+    found = standing(managed(age=110), NOW, inspection=inspection(dcv_days=20))
+
+    day = NOW.date() + timedelta(days=13)
+    assert found.state is State.FINE
+    assert found.next_step() == f"renewed from {day}, before a domain validation lapses"
+
+
+def test_a_validation_that_lapses_now_makes_it_due() -> None:
+    """The next run renews it, so nobody may read that it is fine."""
+    found = standing(managed(age=110), NOW, inspection=inspection(dcv_days=5))
+
+    assert found.state is State.DUE
+    assert found.next_step() == "the next run renews it (dcv-lapsing)"
+
+
+def test_a_renewal_by_age_says_its_day_alone() -> None:
+    """Nothing brings it forward."""
+    found = standing(managed(age=20), NOW, inspection=inspection(dcv_days=190))
+
+    assert found.next_step() == f"renewed from {found.renew_at:%Y-%m-%d}"
+
+
+@pytest.mark.parametrize(
+    ("age", "ends", "state"),
+    [
+        (20, NOW.date() + timedelta(days=30), State.FINE),
+        (150, NOW.date() - timedelta(days=1), State.MANDATE_ENDED),
+        (190, NOW.date() - timedelta(days=1), State.NEAR_EXPIRY),
+        (None, NOW.date() - timedelta(days=1), State.MANDATE_ENDED),
+    ],
+)
+def test_beyond_the_mandates_end_no_renewal_is_promised(age: float | None, ends: date, state: State) -> None:
+    """Nothing is ordered after it, however due it is."""
+    found = standing(managed(age=age), NOW, mandate_ends=ends)
+
+    assert found.state is state
+    assert found.next_step() == f"nothing: the mandate ends on {ends}, before its next order"
+
+
+def test_an_order_whose_certificate_does_not_fit_waits_for_a_person() -> None:
+    """That it is collected was said of it for weeks."""
+    found = standing(managed(age=150, order=an_order(trouble="CertificateMismatch")), NOW)
+
+    assert "CertificateMismatch" in found.next_step()
+    assert "collected" not in found.next_step()
+    assert found.needs_person
+
+
+def test_a_mandate_that_ends_after_the_renewal_does_not_matter() -> None:
+    """The next renewal still falls into it."""
+    found = standing(managed(age=20), NOW, mandate_ends=NOW.date() + timedelta(days=198))
+
+    assert found.next_step().startswith("renewed from ")

@@ -1,0 +1,128 @@
+"""The texts that a RAO reads: both languages say the same things, and nothing is missing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import renewal
+from certmandate.views.language import language, languages, marked
+from renewal.domain.due import Cause
+from renewal.domain.errors import NeedsPerson, every_error
+from renewal.domain.remark import Step
+
+_PLACEHOLDER = re.compile(r"\{[a-z_]+\}")
+_SCREEN = re.compile(r"\[\[.+?\]\]")
+_CODE = re.compile(
+    r'(?:wrong|warning|Finding|Remark|_Fault)\((?:[^"()]*,)?\s*"([A-Z][A-Za-z]+)"|return "([A-Z][a-z]+[A-Z]\w+)"'
+)
+
+
+def leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    """Every text with its place."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from leaves(inner, f"{place}.{key}")
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from leaves(inner, f"{place}[{index}]")
+    else:
+        yield place, value
+
+
+FRENCH, ENGLISH = (dict(leaves(one.texts)) for one in languages())
+
+
+def test_both_languages_have_the_same_texts() -> None:
+    """A text that one language lacks would be a hole in somebody's guide."""
+    assert FRENCH.keys() == ENGLISH.keys()
+
+
+def test_every_text_is_a_text_with_something_in_it() -> None:
+    """`no: …` is a boolean in YAML, and an empty text an empty paragraph."""
+    texts = [*FRENCH.items(), *ENGLISH.items()]
+
+    assert [place for place, text in texts if not isinstance(text, str) or not text.strip()] == []
+
+
+@pytest.mark.parametrize("pattern", [_PLACEHOLDER, _SCREEN], ids=["values", "screens"])
+def test_both_languages_name_the_same_values_and_screens(pattern: re.Pattern[str]) -> None:
+    """SCM's screens are English in both; a value that one language leaves out is an instruction that it leaves out."""
+    differing = [
+        place for place, text in FRENCH.items() if set(pattern.findall(text)) != set(pattern.findall(ENGLISH[place]))
+    ]
+
+    assert differing == []
+
+
+def test_nothing_a_rao_reads_is_called_annual() -> None:
+    """Certificates live 199 days at most: whoever reads "annual" plans for the wrong thing."""
+    assert not [
+        text
+        for text in [*FRENCH.values(), *ENGLISH.values()]
+        if re.search(r"annu|yearly|par an\b", text, re.IGNORECASE)
+    ]
+
+
+def test_every_cause_of_an_order_has_its_words() -> None:
+    """The report says why each certificate was ordered."""
+    assert {cause.value for cause in Cause} == set(language("fr").texts["causes"])
+
+
+def test_every_error_that_ends_an_order_or_needs_the_rao_has_its_words() -> None:
+    """A refusal without words would be told as "something is not right"."""
+    needed = {
+        kind.__name__
+        for kind in every_error()
+        if issubclass(kind, NeedsPerson) and (kind.actor == "rao" or getattr(kind, "ends_order", False))
+    }
+
+    assert needed - set(language("fr").texts["findings"]) == set()
+
+
+def test_every_finding_that_the_domain_makes_has_its_words() -> None:
+    """The mail must say in French what to do about each; a new check needs words before it ships."""
+    folder = Path(renewal.__file__).parent / "domain"
+    found = {
+        name
+        for path in folder.glob("*.py")
+        if path.name in {"procedure.py", "procedure_domains.py", "forecast.py", "finding.py"}
+        for match in _CODE.finditer(path.read_text(encoding="utf-8"))
+        for name in match.groups()
+        if name
+    }
+
+    assert len(found) > 20
+    assert found - set(language("fr").texts["findings"]) == set()
+
+
+def test_the_guide_has_a_text_for_each_of_the_eight_steps() -> None:
+    """The guide and `certmandate check` count alike."""
+    assert [len(one.texts["guide"]["steps"]) for one in languages()] == [len(Step), len(Step)]
+
+
+def test_days_and_months_are_written_as_each_language_writes_them() -> None:
+    """In French the first of a month is an ordinal."""
+    french, english = languages()
+
+    assert (french.day(date(2026, 8, 1)), french.day(date(2026, 8, 2))) == ("1er août 2026", "2 août 2026")
+    assert (english.day(date(2026, 8, 1)), english.month(date(2026, 8, 1))) == ("1 August 2026", "August 2026")
+
+
+def test_french_punctuation_never_begins_a_line() -> None:
+    """A plain space before a colon lets the colon wrap."""
+    assert not [text for text in FRENCH.values() if re.search(r" [:;?!»]|« ", text)]
+
+
+def test_values_never_become_markup_or_marks() -> None:
+    """An organisation's name comes from outside."""
+    made = marked("[[Add]] {name} `{name}`", {"name": "<b>[[x]]`y`{name}"})
+
+    assert made.count("<b>") == 0
+    assert made.count("&lt;b&gt;[[x]]`y`{name}") == 2
+    assert made.count("<code>") == 1

@@ -1,0 +1,257 @@
+"""`certmandate adopt`: certificates that exist already are taken over, so that nothing is ordered before it is due."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.text import Text
+
+from certmandate.certificate_state import Standing, standing
+from certmandate.commands.apply import YesOption, confirm
+from certmandate.commands.status import CertificateArgument, split
+from certmandate.deployment import Deployment, JsonOption, ProfileOption, Refused, RegionOption, StackOption, deployed
+from certmandate.output import printer
+from certmandate.views import printing
+
+if TYPE_CHECKING:
+    from renewal.domain.certificate import Certificate
+    from renewal.domain.delegation import CertificateSpec
+    from renewal.domain.order import Served
+
+_LONGEST_FILE = 1_000_000  # bytes
+
+
+@dataclass(frozen=True)
+class Found:
+    """The certificate that is in use, and where it was found."""
+
+    leaf: Certificate
+    stores: tuple[str, ...]
+    arns: Mapping[str, str]
+
+
+def adopt_command(
+    certificate: CertificateArgument,
+    pem: Annotated[
+        Path | None,
+        typer.Option("--pem", help="File with the certificate, when no store of ours holds it; no private key."),
+    ] = None,
+    ssl_id: Annotated[int, typer.Option("--ssl-id", min=0, help="SCM's number of it; 0: not known.")] = 0,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+    profile: ProfileOption = None,
+    region: RegionOption = None,
+    stack: StackOption = "certmandate",
+) -> None:
+    """Take over a certificate that was issued by hand or by another program; nothing is ordered.
+
+    It is read from the stores of the delegation file (ACM: the ARN in `arns`, or the one imported certificate with just
+    these names; S3: current.json), or from --pem. Its renewal begins when it is due.
+    """
+    delegation, name = split(certificate)
+    with deployed(profile, region, stack) as deployment:
+        now = datetime.now(UTC)
+        managed = deployment.book.certificate(delegation, name)
+        if managed.order is not None:
+            msg = f"{certificate} has an open order, which will lead to a certificate of our own"
+            raise Refused(msg)
+        found = _from_file(pem, managed.spec) if pem else _from_stores(deployment, managed.spec)
+        served = _served(found, managed.spec, ssl_id, now)
+        after = standing(_with(managed, served), now)
+        remarks = list(_remarks(found, served, after, from_file=pem is not None))
+        console = printer(to_stderr=as_json)
+        printing.show(console, *_page(certificate, served, after, remarks))
+        confirm(f"Take it over as {certificate}?", yes=yes)
+        deployment.editor.adopt(delegation, name, served)
+    if as_json:
+        printing.print_json(_document(served, after, remarks))
+    else:
+        printer().print(f"Adopted: {after.next_step()}.", soft_wrap=True)
+
+
+def _with(managed: Any, served: Served) -> Any:
+    from dataclasses import replace
+
+    return replace(managed, served=served)
+
+
+def _served(found: Found, spec: CertificateSpec, ssl_id: int, now: datetime) -> Served:
+    """Raises Refused when there is nothing in it to take over."""
+    from renewal.domain.order import Served
+
+    leaf, key_type = found.leaf, found.leaf.key_type
+    if leaf.not_after <= now:
+        msg = f"it expired on {printing.day(leaf.not_after)}; the next run orders a new certificate"
+        raise Refused(msg)
+    if key_type is None:
+        msg = (
+            "its key is of a type that certmandate does not order (RSA 2048 to 4096, P-256, P-384): let a run order one"
+        )
+        raise Refused(msg)
+    if not set(leaf.names) & set(spec.names):
+        msg = f"it is for {', '.join(leaf.names) or 'no names'}, and {spec.path} is for {', '.join(spec.names)}"
+        raise Refused(msg)
+    return Served(
+        ssl_id=ssl_id,
+        serial=leaf.serial,
+        not_before=leaf.not_before,
+        not_after=leaf.not_after,
+        names=leaf.names,
+        profile_id=spec.profile_id,
+        key_type=key_type,
+        issuer=leaf.issuer,
+        stores=found.stores,
+        token="",
+        stored_at=now,
+        arns=dict(found.arns),
+    )
+
+
+# ---- Where it is -----------------------------------------------------------------------------------------------------
+
+
+def _from_file(path: Path, spec: CertificateSpec) -> Found:
+    """The stores are said to hold it, so that nothing is ordered before it is due: `_remarks` says that they do not."""
+    try:
+        content = path.read_bytes()[: _LONGEST_FILE + 1]
+    except OSError as error:
+        msg = f"{path} cannot be read: {error.strerror}"
+        raise Refused(msg) from None
+    return Found(_leaf(content, str(path)), spec.stores, dict(spec.arns))
+
+
+def _leaf(content: bytes, where: str) -> Certificate:
+    """The first certificate that is no issuer's. Raises Refused."""
+    from cryptography import x509
+
+    from renewal.domain.certificate import Certificate
+
+    try:
+        certificates = x509.load_pem_x509_certificates(content)
+    except ValueError:
+        msg = f"{where} holds no PEM certificate that can be read"
+        raise Refused(msg) from None
+    leaves = [one for one in map(Certificate, certificates) if one.names]
+    if not leaves:
+        msg = f"{where} holds no certificate of a server: none of its {len(certificates)} has a DNS name"
+        raise Refused(msg)
+    return leaves[0]
+
+
+def _from_stores(deployment: Deployment, spec: CertificateSpec) -> Found:
+    """Raises Refused when no store holds it, or when two hold different ones."""
+    held = {store: one for store in spec.stores if (one := _held(deployment, spec, store))}
+    if not held:
+        msg = (
+            f"no store of {spec.path} holds a certificate ({', '.join(spec.stores)}): give its ARN in `arns` of the "
+            "delegation file, or the certificate itself with --pem"
+        )
+        raise Refused(msg)
+    serials = {leaf.serial for leaf, _ in held.values()}
+    if len(serials) > 1:
+        listed = "; ".join(
+            f"{store} serial {leaf.serial}, until {printing.day(leaf.not_after)}" for store, (leaf, _) in held.items()
+        )
+        msg = f"the stores hold different certificates ({listed}): import one of them everywhere, or give it with --pem"
+        raise Refused(msg)
+    arns = {store.removeprefix("acm:"): arn for store, (_, arn) in held.items() if arn}
+    return Found(next(iter(held.values()))[0], tuple(held), arns)
+
+
+def _held(deployment: Deployment, spec: CertificateSpec, store: str) -> tuple[Certificate, str] | None:
+    if store == "s3":
+        return _in_s3(deployment, spec)
+    region = store.removeprefix("acm:")
+    arn = spec.arns.get(region) or _arn_by_names(deployment, spec, region)
+    if not arn:
+        return None
+    acm = deployment.client("acm", region)
+    try:
+        content = acm.get_certificate(CertificateArn=arn)["Certificate"]
+    except acm.exceptions.ResourceNotFoundException:
+        msg = f"{arn} does not exist in this account: correct the delegation file and apply it"
+        raise Refused(msg) from None
+    return _leaf(content.encode(), arn), arn
+
+
+def _arn_by_names(deployment: Deployment, spec: CertificateSpec, region: str) -> str | None:
+    """The one imported certificate of the region that has just these names. Raises Refused when there are several."""
+    from renewal.adapters.acm import EVERY_KEY_TYPE
+
+    acm = deployment.client("acm", region)
+    pages = acm.get_paginator("list_certificates").paginate(Includes={"keyTypes": list(EVERY_KEY_TYPE)})
+    fitting = []
+    for summary in (one for page in pages for one in page["CertificateSummaryList"]):
+        if summary.get("DomainName", "").lower() not in spec.names:
+            continue
+        described = acm.describe_certificate(CertificateArn=summary["CertificateArn"])["Certificate"]
+        names = {name.lower() for name in described.get("SubjectAlternativeNames", [])}
+        if described.get("Type") == "IMPORTED" and names == set(spec.names):
+            fitting.append(summary["CertificateArn"])
+    if len(fitting) > 1:
+        msg = f"ACM in {region} has several for these names; name one in `arns`: {', '.join(sorted(fitting))}"
+        raise Refused(msg)
+    return fitting[0] if fitting else None
+
+
+def _in_s3(deployment: Deployment, spec: CertificateSpec) -> tuple[Certificate, str] | None:
+    import json
+
+    s3, bucket = deployment.client("s3"), deployment.fact("StoreBucket")
+    folder = f"certificates/{spec.delegation}/{spec.name}"
+    try:
+        pointer = json.loads(s3.get_object(Bucket=bucket, Key=f"{folder}/current.json")["Body"].read())
+        key = f"{folder}/{pointer['serial']}/cert.pem"
+        return _leaf(s3.get_object(Bucket=bucket, Key=key)["Body"].read(), f"s3://{bucket}/{key}"), ""
+    except s3.exceptions.NoSuchKey:
+        return None
+    except (ValueError, TypeError, KeyError):
+        msg = f"s3://{bucket}/{folder}/current.json is not what certmandate writes; restore its previous version"
+        raise Refused(msg) from None
+
+
+# ---- Telling ---------------------------------------------------------------------------------------------------------
+
+
+def _remarks(found: Found, served: Served, after: Standing, *, from_file: bool) -> Iterator[str]:
+    spec = after.certificate.spec
+    if from_file:
+        yield f"the stores ({', '.join(spec.stores)}) do not hold it; they get the next one, when it is renewed"
+    elif missing := [store for store in spec.stores if store not in found.stores]:
+        yield f"{', '.join(missing)} does not hold it, so the next run orders one for every store"
+    if set(served.names) != set(spec.names):
+        yield f"its names are {', '.join(served.names)}, not those of the delegation file, so the next run renews it"
+    if served.key_type is not spec.key_type:
+        yield f"its key is {served.key_type}, and the file wants {spec.key_type}, so the next run renews it"
+    if not served.ssl_id:
+        yield "without --ssl-id SCM goes on reminding people of its expiry, and its revocation there is not noticed"
+    if after.needs_person or after.decision.causes:
+        yield "it is due: the next run renews it"
+
+
+def _page(path: str, served: Served, after: Standing, remarks: list[str]) -> list[Any]:
+    pairs = [
+        ("names", ", ".join(served.names)),
+        ("serial", served.serial),
+        ("SSL ID", str(served.ssl_id or "")),
+        (
+            "valid",
+            f"{printing.day(served.not_before)} to {printing.day(served.not_after)}, {after.days_left} days left",
+        ),
+        ("key", str(served.key_type)),
+        ("issuer", served.issuer),
+        ("stores", ", ".join(served.stores)),
+        ("ARNs", ", ".join(served.arns.values())),
+    ]
+    return [Text(path, style="bold"), printing.facts(pairs), *printing.bullets("To know", remarks), Text()]
+
+
+def _document(served: Served, after: Standing, remarks: list[str]) -> dict[str, Any]:
+    from certmandate.views.json_records import certificate_document, served_document
+
+    return {**certificate_document(after), "served": served_document(served), "remarks": remarks}

@@ -1,0 +1,149 @@
+"""`certmandate report` and `certmandate findings`: what the RAO reads while the delegation lives."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from certmandate.certificate_state import finding_line
+from certmandate.completion import delegation_names
+from certmandate.deployment import DEFAULT_STACK, JsonOption, ProfileOption, RegionOption, StackOption, deployed
+from certmandate.files.atomic_files import write_together
+from certmandate.output import NEEDS_PERSON, WRONG_USAGE, complain
+from certmandate.refused_orders import findings_with_orders
+from certmandate.views.findings_mail import Mail, findings_mail
+from certmandate.views.html_page import PdfMissing, pdf
+from certmandate.views.language import CODES, language
+from certmandate.views.rao_report import document, finding_document, month_before, month_named, page, rao_report
+from renewal.domain.finding import Finding
+from renewal.ports import DelegationRecord
+
+NameArgument = Annotated[str, typer.Argument(help="The delegation's name.", autocompletion=delegation_names)]
+
+
+ThirdPartyOption = Annotated[
+    str, typer.Option(envvar="CERTMANDATE_THIRD_PARTY", help="Your own name, as the RAO knows it: it signs.")
+]
+
+
+class Reader(StrEnum):
+    """For whom findings are told."""
+
+    RAO = "rao"
+    OPERATOR = "operator"
+
+
+class Tongue(StrEnum):
+    """In which language."""
+
+    FRENCH = "fr"
+    ENGLISH = "en"
+
+
+def report_command(
+    name: NameArgument,
+    month: Annotated[str, typer.Option(help="As in 2026-11. Default: the last month that is over.")] = "",
+    output: Annotated[Path, typer.Option(help="Folder in which the page is written.")] = Path(),
+    as_pdf: Annotated[bool, typer.Option("--pdf", help="Write a PDF too (needs WeasyPrint).")] = False,
+    profile: ProfileOption = None,
+    region: RegionOption = None,
+    stack: StackOption = DEFAULT_STACK,
+    as_json: JsonOption = False,
+) -> None:
+    """The RAO's report on a month, from the audit rows: a page in French and English, or JSON."""
+    now = datetime.now(UTC)
+    try:
+        wanted = month_named(month) if month else month_before(now)
+    except ValueError:
+        msg = f"'{month}' is not a month; write it as 2026-11"
+        raise typer.BadParameter(msg, param_hint="--month") from None
+    if wanted.begins > now:
+        msg = f"{wanted} has not begun"
+        raise typer.BadParameter(msg, param_hint="--month")
+    with deployed(profile, region, stack) as deployment:
+        book = deployment.book
+        found = rao_report(book.delegation(name), book.certificates(name), book.history(name, ""), wanted, now)
+    if as_json:
+        typer.echo(json.dumps(document(found), ensure_ascii=False))
+        return
+    _write(page(found), output / f"{name}-report-{wanted}", as_pdf=as_pdf)
+
+
+def findings_command(
+    name: NameArgument,
+    reader: Annotated[
+        Reader | None, typer.Option("--for", help="Only what this reader must do. Default: everything.")
+    ] = None,
+    tongue: Annotated[Tongue | None, typer.Option("--language", help="Default: both.")] = None,
+    third_party: ThirdPartyOption = "",
+    profile: ProfileOption = None,
+    region: RegionOption = None,
+    stack: StackOption = DEFAULT_STACK,
+    as_json: JsonOption = False,
+) -> None:
+    """The findings of the last inspection as a mail in French and English, ready to be sent.
+
+    What is the operator's alone (--for operator) is a list, and no mail.
+    """
+    with deployed(profile, region, stack) as deployment:
+        book = deployment.book
+        record, certificates, history = book.delegation(name), book.certificates(name), book.history(name, "")
+    inspection = record.inspection
+    if inspection is None:
+        complain(f"'{name}' was never inspected: wait for the daily run, or start certmandate check {name}")
+        raise typer.Exit(NEEDS_PERSON)
+    found = findings_with_orders(inspection, certificates, history)
+    findings = [one for one in found if reader is None or one.actor == reader]
+    codes = [] if reader is Reader.OPERATOR else [tongue.value] if tongue else CODES
+    day = inspection.at.date()
+    mails = {code: findings_mail(record, findings, day, language(code), third_party) for code in codes}
+    if as_json:
+        typer.echo(json.dumps(_document(record, findings, mails), ensure_ascii=False))
+    else:
+        typer.echo(_text(mails) if mails else _list(name, findings, day))
+
+
+def _list(name: str, findings: Sequence[Finding], day: date) -> str:
+    lines = [f"- {one.severity}: {finding_line(name, one)}" for one in findings]
+    return "\n".join(lines) or f"{name}: the check of {day} found nothing that the operator would have to do."
+
+
+def _document(record: DelegationRecord, findings: Sequence[Finding], mails: dict[str, Mail]) -> dict[str, object]:
+    return {
+        "delegation": record.delegation.name,
+        "to": record.delegation.rao_email or None if mails else None,
+        "findings": [finding_document(one) for one in findings],
+        "mails": {code: {"subject": mail.subject, "body": mail.body} for code, mail in mails.items()},
+    }
+
+
+def _text(mails: dict[str, Mail]) -> str:
+    headings = {"fr": "À", "en": "To"}, {"fr": "Objet", "en": "Subject"}
+    parts = []
+    for code, mail in mails.items():
+        colon = language(code).texts["colon"]
+        to, subject = (names[code] for names in headings)
+        parts.append(f"{to}{colon}{mail.to or '—'}\n{subject}{colon}{mail.subject}\n\n{mail.body}")
+    return f"\n{'-' * 72}\n\n".join(parts)
+
+
+def _write(text: str, stem: Path, *, as_pdf: bool) -> None:
+    files = {stem.with_name(f"{stem.name}.html"): text.encode()}
+    try:
+        if as_pdf:
+            files[stem.with_name(f"{stem.name}.pdf")] = pdf(text)
+        write_together(files, force=True)
+    except PdfMissing as error:
+        complain(f"{error}. Nothing was written.")
+        raise typer.Exit(WRONG_USAGE) from None
+    except OSError as error:
+        complain(f"{error.filename} cannot be written: {error.strerror}")
+        raise typer.Exit(WRONG_USAGE) from None
+    for path in files:
+        typer.echo(f"written: {path}")

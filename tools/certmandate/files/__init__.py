@@ -1,0 +1,1 @@
+"""Files on disk: YAML with line numbers, delegation files, files written together. `local` uses them too."""

@@ -1,0 +1,63 @@
+"""Delegation files: a folder of YAML files, one delegation each, checked whole before anything is done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from certmandate.files.yaml_document import FileFault, FilesInvalid, YamlDocument, read_yaml
+from renewal.domain import specification
+from renewal.domain.specification import Specification
+
+SUFFIXES = (".yaml", ".yml", ".json")  # JSON is YAML
+
+
+def load_delegations(folder: Path, now: datetime) -> list[tuple[Specification, YamlDocument]]:
+    """Return what every delegation file in *folder* says, by file name, with the document that it came from.
+
+    Raises FilesInvalid with every fault of every file: while there is one, nothing is done with any of them.
+    """
+    faults: list[FileFault] = []
+    loaded: list[tuple[Specification, YamlDocument]] = []
+    for path in delegation_paths(folder):
+        try:
+            loaded.append(load_delegation(path, now))
+        except FilesInvalid as invalid:
+            faults += invalid.faults
+    faults += _repeated(loaded)
+    if faults:
+        raise FilesInvalid(faults)
+    return loaded
+
+
+def delegation_paths(folder: Path) -> list[Path]:
+    """Return the delegation files in *folder*. Raises FilesInvalid when there is none."""
+    if not folder.is_dir():
+        raise FilesInvalid([FileFault(folder, 1, "is not a folder; delegation files are looked for in it")])
+    paths = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and not path.name.startswith("."))
+    if not paths:
+        raise FilesInvalid([FileFault(folder, 1, f"holds no delegation file ({', '.join(SUFFIXES)})")])
+    return paths
+
+
+def load_delegation(path: Path, now: datetime) -> tuple[Specification, YamlDocument]:
+    """Read one delegation file. Raises FilesInvalid with all its faults."""
+    document = read_yaml(path)
+    found, faults = specification.read(document.content, now)
+    if found is None:
+        raise FilesInvalid([document.fault(fault.place, fault.text) for fault in faults])
+    return found, document
+
+
+def _repeated(loaded: Sequence[tuple[Specification, YamlDocument]]) -> list[FileFault]:
+    """A delegation has one file: the second of two would silently win."""
+    first: dict[str, YamlDocument] = {}
+    faults = []
+    for found, document in loaded:
+        name = found.delegation.name
+        if name in first:
+            text = f"'{name}' is the delegation of {first[name].path} already"
+            faults.append(document.fault(("delegation",), text))
+        first.setdefault(name, document)
+    return faults

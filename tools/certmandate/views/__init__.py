@@ -1,0 +1,1 @@
+"""What is printed or rendered: terminal, JSON, mails and pages."""

@@ -1,0 +1,69 @@
+"""Pages that a RAO reads: one self-contained file each, in both languages, for screens, phones and paper."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from certmandate.views.language import languages, marked
+
+PAGES = Path(__file__).parent / "pages"
+PDF_MISSING = (
+    "--pdf needs WeasyPrint and the Pango library: make pdf, and apt install libpango-1.0-0 "
+    "libpangoft2-1.0-0 (macOS: brew install pango). Or open the HTML page in a browser and print it"
+)
+
+
+class PdfMissing(Exception):
+    """The library that makes PDFs is not installed; the text says how to install it."""
+
+
+def html(template: str, **values: Any) -> str:
+    """Return the page that *template* makes of *values*, which are escaped wherever they stand."""
+    return _environment().get_template(template).render(languages=languages(), **values)
+
+
+def pdf(page: str) -> bytes:
+    """Return the page as a tagged PDF. Raises PdfMissing."""
+    try:
+        from weasyprint import HTML  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    except (ImportError, OSError):
+        raise PdfMissing(PDF_MISSING) from None
+    logging.getLogger("weasyprint").setLevel(logging.ERROR)  # it warns of every rule that is for screens only
+    made: bytes = HTML(string=page, url_fetcher=_nothing_from_outside).write_pdf(pdf_tags=True)
+    return made
+
+
+def _nothing_from_outside(url: str) -> Any:
+    msg = f"a page of ours asks for {url}; it must be self-contained"
+    raise ValueError(msg)
+
+
+def breakable(name: str) -> Markup:
+    """Return *name* as HTML that may go on in the next line after each dot, so that no label is torn in two."""
+    return Markup(".<wbr>").join(name.split("."))
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(PAGES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["marked"] = _marked
+    environment.filters["breakable"] = breakable
+    return environment
+
+
+def _marked(text: str, values: Mapping[str, object]) -> Markup:
+    return marked(text, values)

@@ -1,0 +1,114 @@
+"""Records of the order book as JSON: without keys, CSRs and chains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from certmandate.certificate_state import Standing
+from renewal.domain.finding import Finding
+from renewal.domain.order import Order, Served
+from renewal.ports import FinishedOrder
+
+Document = dict[str, Any]
+
+
+def certificate_document(one: Standing) -> Document:
+    """Return how a certificate stands."""
+    certificate, served = one.certificate, one.certificate.served
+    return {
+        "delegation": certificate.spec.delegation,
+        "name": certificate.spec.name,
+        "state": one.state.word,
+        "needs_person": one.needs_person,
+        "days_left": one.days_left,
+        "not_after": served.not_after if served else None,
+        "renew_at": None if one.mandate_ends else one.renew_at,
+        "causes": list(one.decision.causes),
+        "held_until": certificate.hold_until,
+        "failures": certificate.failures,
+        "last_error": certificate.last_error,
+        "asked": certificate.asked,
+        "next": one.next_step(),
+        "order": order_document(certificate.order) if certificate.order else None,
+    }
+
+
+def order_document(order: Order) -> Document:
+    """Return an open order."""
+    return {
+        "token": order.token,
+        "status": order.status.value,
+        "ssl_id": order.ssl_id,
+        "names": list(order.names),
+        "causes": list(order.causes),
+        "reason": order.reason,
+        "opened_at": order.opened_at,
+        "posted_at": order.posted_at,
+        "posts": order.posts,
+        "run_id": order.run_id,
+        "trouble": order.trouble,
+    }
+
+
+def served_document(served: Served) -> Document:
+    """Return what the stores hold."""
+    return {
+        "ssl_id": served.ssl_id or None,
+        "serial": served.serial,
+        "not_before": served.not_before,
+        "not_after": served.not_after,
+        "names": list(served.names),
+        "issuer": served.issuer,
+        "key": str(served.key_type),
+        "profile_id": served.profile_id,
+        "stores": list(served.stores),
+        "arns": dict(served.arns),
+        "stored_at": served.stored_at,
+        "adopted": not served.token,
+    }
+
+
+def finished_document(row: FinishedOrder) -> Document:
+    """Return an audit row."""
+    return {
+        "status": row.status,
+        "opened_at": row.opened_at,
+        "ended_at": row.ended_at,
+        "causes": list(row.causes),
+        "reason": row.reason,
+        "ssl_id": row.ssl_id,
+        "serial": row.serial,
+        "previous_serial": row.previous_serial,
+        "not_after": row.not_after,
+        "error": row.error,
+        "text": row.text,
+        "run_id": row.run_id,
+        "token": row.token,
+        "posts": row.posts,
+    }
+
+
+def finding_document(finding: Finding, delegation: str) -> Document:
+    """Return a finding with the delegation that it is about."""
+    return {
+        "delegation": delegation,
+        "certificate": finding.certificate,
+        "code": finding.code,
+        "severity": finding.severity,
+        "actor": finding.actor,
+        "text": finding.text,
+        "due": finding.due,
+        "screen": finding.screen,
+        "security": finding.is_security,
+    }
+
+
+def run_document(execution: Mapping[str, Any]) -> Document:
+    """Return an execution as Step Functions lists it."""
+    return {
+        "run_id": execution["name"],
+        "status": execution["status"],
+        "started_at": execution["startDate"],
+        "stopped_at": execution.get("stopDate"),
+    }

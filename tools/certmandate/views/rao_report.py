@@ -1,0 +1,241 @@
+"""The RAO's report on one month: what was ordered in their name, what was refused, what is due next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from certmandate.refused_orders import findings_with_orders
+from certmandate.views.findings_mail import names_in, told_values
+from certmandate.views.html_page import html
+from certmandate.views.language import CODES, Language, languages
+from renewal.domain.finding import Finding
+from renewal.domain.forecast import next_renewal
+from renewal.domain.observation import dcv_of
+from renewal.domain.order import COMMENT_PREFIX, ManagedCertificate, OrderStatus
+from renewal.ports import DelegationRecord, FinishedOrder
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """A calendar month, UTC."""
+
+    first: date
+
+    @property
+    def begins(self) -> datetime:
+        """Its first moment."""
+        return datetime(self.first.year, self.first.month, 1, tzinfo=UTC)
+
+    @property
+    def ends(self) -> datetime:
+        """The first moment of the next one."""
+        years, month = divmod(self.first.month, 12)
+        return datetime(self.first.year + years, month + 1, 1, tzinfo=UTC)
+
+    def has(self, moment: datetime) -> bool:
+        """Return whether *moment* is in it."""
+        return self.begins <= moment < self.ends
+
+    def __str__(self) -> str:
+        """`2026-11`."""
+        return f"{self.first:%Y-%m}"
+
+
+def month_named(text: str) -> Month:
+    """Return the month written as `2026-11`. Raises ValueError."""
+    return Month(datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC).date())
+
+
+def month_before(now: datetime) -> Month:
+    """Return the last month that is over at *now*."""
+    years, month = divmod(now.month - 2, 12)
+    return Month(date(now.year + years, month + 1, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """A certificate under management with the day of its next renewal; None: the mandate ends before it."""
+
+    certificate: ManagedCertificate
+    renewal: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class RaoReport:
+    """What one month was, as the order book has it at `made_at`."""
+
+    record: DelegationRecord
+    month: Month
+    made_at: datetime
+    orders: tuple[FinishedOrder, ...]
+    """Stored within the month, oldest first."""
+    refusals: tuple[FinishedOrder, ...]
+    """Ended without a certificate within the month, oldest first."""
+    under_way: tuple[ManagedCertificate, ...]
+    """With an order that was opened before the month's end and is open now."""
+    nexts: tuple[Next, ...]
+    asks: tuple[Finding, ...]
+    """What the last inspection, and the orders that were refused since, want of the RAO."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the month was over when the report was made."""
+        return self.made_at >= self.month.ends
+
+
+def rao_report(
+    record: DelegationRecord,
+    certificates: Iterable[ManagedCertificate],
+    history: Iterable[FinishedOrder],
+    month: Month,
+    now: datetime,
+) -> RaoReport:
+    """Return the report of *month*. *history*: the delegation's audit rows, oldest first."""
+    managed, every = tuple(certificates), tuple(history)
+    rows = [row for row in every if month.has(row.ended_at)]
+    inspection = record.inspection
+    return RaoReport(
+        record=record,
+        month=month,
+        made_at=now,
+        orders=tuple(row for row in rows if row.status == OrderStatus.STORED),
+        refusals=tuple(row for row in rows if row.status != OrderStatus.STORED),
+        under_way=tuple(one for one in managed if one.order and one.order.opened_at < month.ends),
+        nexts=_nexts(record, managed, now),
+        asks=tuple(one for one in findings_with_orders(inspection, managed, every) if one.actor == "rao")
+        if inspection
+        else (),
+    )
+
+
+def _nexts(record: DelegationRecord, managed: Iterable[ManagedCertificate], now: datetime) -> tuple[Next, ...]:
+    delegated = record.inspection.delegated if record.inspection else ()
+    ends = record.delegation.mandate_ends
+    found = []
+    for one in managed:
+        day = next_renewal(one, dcv_of(delegated, one.spec.names), now).date()
+        found.append(Next(one, None if ends and ends < day else day))
+    return tuple(sorted(found, key=lambda one: (one.renewal or date.max, one.certificate.spec.name)))
+
+
+# ---- As data ---------------------------------------------------------------------------------------------------------
+
+
+def document(report: RaoReport) -> dict[str, Any]:
+    """Return the report as JSON has it; moments as RFC 3339 in UTC, days as `2026-11-23`."""
+    delegation = report.record.delegation
+    return {
+        "delegation": delegation.name,
+        "organisation": delegation.organisation,
+        "department_id": delegation.department_id,
+        "month": str(report.month),
+        "month_is_over": report.is_over,
+        "made_at": report.made_at.isoformat(),
+        "orders": [_order(row) for row in report.orders],
+        "refusals": [_refusal(row) for row in report.refusals],
+        "under_way": [_under_way(one) for one in report.under_way],
+        "next": [_next(one) for one in report.nexts],
+        "asks": [finding_document(one) for one in report.asks],
+    }
+
+
+def finding_document(finding: Finding) -> dict[str, Any]:
+    """Return a finding as JSON has it."""
+    return {
+        "code": finding.code,
+        "severity": finding.severity,
+        "actor": finding.actor,
+        "certificate": finding.certificate or None,
+        "due": finding.due.isoformat() if finding.due else None,
+        "screen": finding.screen or None,
+        "security": finding.is_security,
+        "text": finding.text,
+    }
+
+
+def _order(row: FinishedOrder) -> dict[str, Any]:
+    return {
+        "certificate": row.certificate,
+        "names": list(row.names),
+        "ssl_id": row.ssl_id,
+        "serial": row.serial,
+        "previous_serial": row.previous_serial or None,
+        "ordered_at": row.opened_at.isoformat(),
+        "stored_at": row.ended_at.isoformat(),
+        "causes": list(row.causes),
+        "reason": row.reason or None,
+        "not_before": _iso(row.not_before),
+        "not_after": _iso(row.not_after),
+        "stores": list(row.stores),
+        "run_id": row.run_id,
+    }
+
+
+def _refusal(row: FinishedOrder) -> dict[str, Any]:
+    return {
+        "certificate": row.certificate,
+        "names": list(row.names),
+        "ssl_id": row.ssl_id,
+        "ordered_at": row.opened_at.isoformat(),
+        "ended_at": row.ended_at.isoformat(),
+        "error": row.error,
+        "text": row.text,
+        "run_id": row.run_id,
+    }
+
+
+def _under_way(one: ManagedCertificate) -> dict[str, Any]:
+    order = one.order
+    return {
+        "certificate": one.spec.name,
+        "names": list(order.names if order else ()),
+        "ordered_at": _iso(order.opened_at if order else None),
+        "ssl_id": order.ssl_id if order else None,
+        "trouble": order.trouble or None if order else None,
+    }
+
+
+def _next(one: Next) -> dict[str, Any]:
+    served = one.certificate.served
+    return {
+        "certificate": one.certificate.spec.name,
+        "names": list(one.certificate.spec.names),
+        "serial": served.serial if served else None,
+        "not_after": _iso(served.not_after if served else None),
+        "renewal": one.renewal.isoformat() if one.renewal else None,
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+# ---- As a page -------------------------------------------------------------------------------------------------------
+
+
+def page(report: RaoReport) -> str:
+    """Return the report as one self-contained HTML page, French and English."""
+    return html(
+        "report.html.j2",
+        report=report,
+        values={one.code: _values(report, one) for one in languages()},
+        words=dict(zip(CODES, (one.texts["findings"] for one in languages()), strict=True)),
+        names_in=names_in,
+        today=report.made_at.date(),
+    )
+
+
+def _values(report: RaoReport, language: Language) -> Mapping[str, object]:
+    delegation = report.record.delegation
+    return {
+        "organisation": delegation.organisation,
+        "delegation": delegation.name,
+        "department": delegation.department_id,
+        "month": language.month(report.month.first),
+        "day": language.day(report.made_at.date()),
+        "prefix": COMMENT_PREFIX.strip(),
+        "contact": language.text("report.proof.contact"),
+    } | told_values(report.record, language)
