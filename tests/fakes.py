@@ -1,6 +1,6 @@
 """The ports of `renewal.ports` in memory: as strict as the real ones, misbehaving only when told to.
 
-order book     every move is conditional; what a condition meets decides between "done already" and OrderInOtherHands
+order book     every move is conditional; what a condition meets decides between "done already" and OrderConflict
 SCM            a small real CA behind it; answers get lost, orders are declined, listings lag: see `FakeScm`
 interrupted    wraps any port: something else happens before or after one of its calls, or the process is killed
 """
@@ -36,7 +36,7 @@ from renewal.domain.errors import (
     CredentialMissing,
     CredentialRefused,
     KeyLost,
-    OrderInOtherHands,
+    OrderConflict,
     OrderPending,
     OrderUnknown,
     PermissionMissing,
@@ -45,14 +45,6 @@ from renewal.domain.errors import (
     UnknownDelegation,
 )
 from renewal.domain.keypair import KeyPair, PublicKey, public_key_bytes
-from renewal.domain.observation import (
-    Account,
-    DelegatedName,
-    Department,
-    OrganisationValidation,
-    PasswordState,
-    ReportedCertificate,
-)
 from renewal.domain.order import (
     GIVEN_UP,
     IMPORT_LEASE,
@@ -62,6 +54,14 @@ from renewal.domain.order import (
     Replacement,
     Served,
     token_in,
+)
+from renewal.domain.setup.snapshot import (
+    Account,
+    DelegatedName,
+    Department,
+    OrganisationValidation,
+    PasswordState,
+    ReportedCertificate,
 )
 from renewal.ports import (
     DelegationRecord,
@@ -156,7 +156,7 @@ class _Interrupted:
 
 @dataclass(slots=True)
 class FakeOrderBook:
-    """Records by name; conditions as in `renewal.adapters.order_book`."""
+    """Records by name; conditions as in `renewal.adapters.order_book.transitions`."""
 
     records: dict[str, DelegationRecord] = field(default_factory=dict)
     kept: dict[Path, ManagedCertificate] = field(default_factory=dict)
@@ -232,9 +232,9 @@ class FakeOrderBook:
         if there.order is not None and there.order.token == order.token:
             return
         if there.order is not None:
-            raise OrderInOtherHands(f"order {order.token} of {order.path}: another order is open")
+            raise OrderConflict(f"order {order.token} of {order.path}: another order is open")
         if (there.served.token if there.served else "") != order.replaces:
-            raise OrderInOtherHands(f"order {order.token} of {order.path}: another run has stored a certificate")
+            raise OrderConflict(f"order {order.token} of {order.path}: another run has stored a certificate")
         self.orders[path] = order
         self.next_actions[path] = order.opened_at
 
@@ -250,7 +250,7 @@ class FakeOrderBook:
         if there.ssl_id == ssl_id:
             return there
         if there.ssl_id is not None:
-            raise OrderInOtherHands(f"order {order.token} of {order.path} has SSL ID {there.ssl_id}")
+            raise OrderConflict(f"order {order.token} of {order.path} has SSL ID {there.ssl_id}")
         return self._write(replace(there, status=OrderStatus.ORDERED, ssl_id=ssl_id))
 
     def record_confirmed(self, order: Order, now: datetime) -> None:
@@ -262,14 +262,14 @@ class FakeOrderBook:
     def record_issued(self, order: Order, chain: Chain) -> Order:
         there = self._open(order)
         if there.status not in {OrderStatus.ORDERED, OrderStatus.ISSUED}:
-            raise OrderInOtherHands(f"order {order.token} of {order.path} is {there.status}")
+            raise OrderConflict(f"order {order.token} of {order.path} is {there.status}")
         return self._write(replace(there, status=OrderStatus.ISSUED, chain=chain.pem()))
 
     def claim_import(self, order: Order, region: str, now: datetime) -> Order:
         there = self._open(order)
         claimed = there.importing.get(region, GIVEN_UP)
         if there.status is not OrderStatus.ISSUED or region in there.arns or claimed >= now - IMPORT_LEASE:
-            raise OrderInOtherHands(f"order {order.token} of {order.path} is being imported into {region}")
+            raise OrderConflict(f"order {order.token} of {order.path} is being imported into {region}")
         return self._write(replace(there, importing={**there.importing, region: now}))
 
     def give_up_import(self, order: Order, region: str) -> None:
@@ -279,19 +279,19 @@ class FakeOrderBook:
     def record_import(self, order: Order, region: str, arn: str) -> Order:
         there = self._open(order)
         if there.status is not OrderStatus.ISSUED:
-            raise OrderInOtherHands(f"order {order.token} of {order.path} is {there.status}")
+            raise OrderConflict(f"order {order.token} of {order.path} is {there.status}")
         return self._write(replace(there, arns={**there.arns, region: arn}))
 
     def _open(self, order: Order) -> Order:
         there = self.orders.get((order.delegation, order.certificate))
         if there is None or there.token != order.token:
-            raise OrderInOtherHands(f"order {order.token} of {order.path} is not open any more")
+            raise OrderConflict(f"order {order.token} of {order.path} is not open any more")
         return there
 
     def _unanswered(self, order: Order) -> Order:
         there = self._open(order)
         if there.posts != order.posts or there.ssl_id is not None:
-            raise OrderInOtherHands(f"order {order.token} of {order.path} has moved on")
+            raise OrderConflict(f"order {order.token} of {order.path} has moved on")
         return there
 
     def _write(self, order: Order) -> Order:
@@ -338,7 +338,7 @@ class FakeOrderBook:
         if there is None or (there.token, there.status, there.posts) != (order.token, order.status, order.posts):
             if (row.token, row.status) in {(one.token, one.status) for one in self.rows}:
                 return
-            raise OrderInOtherHands(f"order {order.token} of {order.path} is not open as {order.status} any more")
+            raise OrderConflict(f"order {order.token} of {order.path} is not open as {order.status} any more")
         del self.orders[path]
         self.rows.append(row)
         self.kept[path] = becomes(self.kept[path])

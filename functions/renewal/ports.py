@@ -11,9 +11,11 @@ from typing import Any, Protocol
 from renewal.domain.certificate import Chain
 from renewal.domain.credential import Credential
 from renewal.domain.delegation import CertificateSpec, Delegation, Profile
-from renewal.domain.finding import Finding
 from renewal.domain.keypair import KeyPair
-from renewal.domain.observation import (
+from renewal.domain.order import ManagedCertificate, Order, Replacement, Served
+from renewal.domain.setup.check_result import Remark
+from renewal.domain.setup.finding import Finding
+from renewal.domain.setup.snapshot import (
     Account,
     DelegatedName,
     Department,
@@ -21,8 +23,6 @@ from renewal.domain.observation import (
     PasswordState,
     ReportedCertificate,
 )
-from renewal.domain.order import ManagedCertificate, Order, Replacement, Served
-from renewal.domain.remark import Remark
 
 Clock = Callable[[], datetime]
 """Returns the present moment, aware, in UTC."""
@@ -246,10 +246,10 @@ class OrderBook(Protocol):
         """Raises UnknownDelegation."""
 
     def open(self, order: Order) -> None:
-        """Write the intent with its sealed key. Raises OrderInOtherHands when an order is open already."""
+        """Write the intent with its sealed key. Raises OrderConflict when an order is open already."""
 
     def claim_post(self, order: Order, now: datetime) -> Order:
-        """Claim one more POST for an order whose answer was lost. Raises OrderInOtherHands when somebody else did."""
+        """Claim one more POST for an order whose answer was lost. Raises OrderConflict when somebody else did."""
 
     def record_look(self, order: Order, now: datetime) -> None:
         """Remember that SCM was searched for the order and had nothing."""
@@ -267,7 +267,7 @@ class OrderBook(Protocol):
         """`ordered → issued`, with the verified chain."""
 
     def claim_import(self, order: Order, region: str, now: datetime) -> Order:
-        """Claim the first import into a region's ACM. Raises OrderInOtherHands while another claim may be at work."""
+        """Claim the first import into a region's ACM. Raises OrderConflict while another claim may be at work."""
 
     def give_up_import(self, order: Order, region: str) -> None:
         """Give the claim back after a failed import, for the next try not to wait."""

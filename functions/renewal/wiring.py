@@ -14,7 +14,7 @@ from renewal.adapters.egress import EchoedAddress, unknown_address
 from renewal.adapters.events import EventBridgeAnnouncer
 from renewal.adapters.keys import KmsOpener, KmsSealer
 from renewal.adapters.objects import S3Certificates
-from renewal.adapters.order_book import DynamoDbOrderBook
+from renewal.adapters.order_book.transitions import DynamoDbOrderBook
 from renewal.adapters.rotation import ScheduledRotations, SecretsManagerVault
 from renewal.adapters.runs import S3RunArchive
 from renewal.adapters.scm.accounts import ScmAccounts

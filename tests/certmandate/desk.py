@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 
 from certmandate.cli import app
 from local.run import parameters
-from renewal.adapters.order_book import DynamoDbOrderBook
+from renewal.adapters.order_book.transitions import DynamoDbOrderBook
 from renewal.domain.order import ManagedCertificate, Served
 from tests.workflow.conftest import write_estate
 from tests.workflow.system import System, started

@@ -9,9 +9,9 @@ from typing import Any
 from certmandate.onboarding import Answers
 from certmandate.views.rao_report import RaoReport, month_named, rao_report
 from renewal.domain.delegation import CertificateSpec, Delegation
-from renewal.domain.finding import Finding
 from renewal.domain.keypair import KeyType
 from renewal.domain.order import ManagedCertificate, Served
+from renewal.domain.setup.finding import Finding
 from renewal.ports import DelegationRecord, FinishedOrder, Inspection
 from tests.unit.orders import an_order
 

@@ -14,7 +14,7 @@ from renewal.adapters.scm.accounts import ScmAccounts, StoredCredential
 from renewal.adapters.scm.connection import new_http_client
 from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.errors import CredentialMissing, NeedsPerson
-from renewal.domain.remark import Remark, Verdict
+from renewal.domain.setup.check_result import Remark, Verdict
 from renewal.ports import Inspection
 from renewal.steps.inspect_delegation import InspectDelegation
 from renewal.steps.payload import DelegationTask

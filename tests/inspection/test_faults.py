@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from renewal.domain.remark import Step, Verdict
+from renewal.domain.setup.check_result import Step, Verdict
 from scm_simulator.world import LEAST_PRIVILEGES, Domain
 
 from .conftest import APPS, DEPARTMENT, IDP, NAMES, NEIGHBOUR, ORGANISATION, Change, Mandate, faults

@@ -13,7 +13,7 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from renewal.domain.errors import Retryable, every_error
-from renewal.steps.measures import measures
+from renewal.steps.metrics import measures
 from stack.policy import Request, allowed, statements
 from stack.resolved import ACCOUNT, REGION, Resource, Stack
 

@@ -112,4 +112,4 @@ def test_every_task_may_take_longer_than_its_function() -> None:
 
 def test_a_claimed_import_is_waited_for_until_its_lease_is_over() -> None:
     """A killed import keeps its claim; tries that end before its lease would leave the certificate to the next day."""
-    assert timeout_of("CollectFunction") < IMPORT_LEASE.total_seconds() < sum(waits("Collect", "OrderInOtherHands"))
+    assert timeout_of("CollectFunction") < IMPORT_LEASE.total_seconds() < sum(waits("Collect", "OrderConflict"))

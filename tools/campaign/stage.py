@@ -31,7 +31,7 @@ from local import executions
 from local.in_process import InProcessAws
 from local.provisioner import ACCOUNT
 from renewal.adapters import aws as product_aws
-from renewal.adapters.order_book_editor import OrderBookEditor
+from renewal.adapters.order_book.editor import OrderBookEditor
 from renewal.domain.specification import Specification
 from scm_simulator import Dials, Simulator
 from scm_simulator.world import World as ScmWorld

@@ -9,10 +9,10 @@ from enum import IntEnum
 from typing import Any
 
 from renewal.domain.due import Decision, last_resort
-from renewal.domain.finding import Finding
 from renewal.domain.forecast import coming_renewal
-from renewal.domain.observation import dcv_of
 from renewal.domain.order import ManagedCertificate, Replacement
+from renewal.domain.setup.finding import Finding
+from renewal.domain.setup.snapshot import dcv_of
 from renewal.ports import DelegationRecord, Inspection
 from renewal.steps.inspect_delegation import decide_with
 

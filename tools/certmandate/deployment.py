@@ -17,8 +17,8 @@ from certmandate.output import NEEDS_PERSON, WRONG_USAGE, complain
 from renewal.domain.errors import InvalidDelegation, InvalidRequest, RenewalError, UnknownDelegation
 
 if TYPE_CHECKING:
-    from renewal.adapters.order_book_editor import OrderBookEditor
-    from renewal.adapters.order_book_reader import OrderBookReader
+    from renewal.adapters.order_book.editor import OrderBookEditor
+    from renewal.adapters.order_book.reader import OrderBookReader
 
 OUTPUTS_VARIABLE = "CERTMANDATE_OUTPUTS"
 """JSON object of the stack's outputs and parameters, where no CloudFormation can be asked: `local up` exports it."""
@@ -83,15 +83,15 @@ class Deployment:
     @cached_property
     def book(self) -> OrderBookReader:
         """The order book, to read."""
-        from renewal.adapters.order_book_reader import OrderBookReader
-        from renewal.adapters.order_book_table import Table
+        from renewal.adapters.order_book.reader import OrderBookReader
+        from renewal.adapters.order_book.table import Table
 
         return OrderBookReader(Table(self.client("dynamodb"), self.fact("OrdersTable")))
 
     @cached_property
     def editor(self) -> OrderBookEditor:
         """The order book, to write what an operator may write."""
-        from renewal.adapters.order_book_editor import OrderBookEditor
+        from renewal.adapters.order_book.editor import OrderBookEditor
 
         return OrderBookEditor(self.client("dynamodb"), self.fact("OrdersTable"))
 

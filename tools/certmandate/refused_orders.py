@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 
 from certmandate.certificate_state import error_name
 from renewal.domain.errors import error_named
-from renewal.domain.finding import Finding, arranged
 from renewal.domain.order import ManagedCertificate, OrderStatus
-from renewal.domain.screens import screen_of
+from renewal.domain.setup.finding import Finding, arranged
+from renewal.domain.setup.scm_menu import screen_of
 from renewal.ports import FinishedOrder, Inspection
 
 _OF_DOMAINS = frozenset({"DcvLapsed", "NameNotDelegated"})

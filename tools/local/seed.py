@@ -22,8 +22,8 @@ from local.provisioner import ACCOUNT
 from renewal.adapters.acm import Acm
 from renewal.adapters.keys import KmsOpener, KmsSealer
 from renewal.adapters.objects import S3Certificates
-from renewal.adapters.order_book import DynamoDbOrderBook
-from renewal.adapters.order_book_editor import OrderBookEditor
+from renewal.adapters.order_book.editor import OrderBookEditor
+from renewal.adapters.order_book.transitions import DynamoDbOrderBook
 from renewal.domain.due import Cause
 from renewal.domain.keypair import KeyPair, KeyType, PrivateKey
 from renewal.domain.order import Order, OrderStatus, Served, token_in

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from gate.definition import parsed
-from renewal.adapters.order_book import DynamoDbOrderBook
-from renewal.adapters.order_book_editor import OrderBookEditor
+from renewal.adapters.order_book.editor import OrderBookEditor
+from renewal.adapters.order_book.transitions import DynamoDbOrderBook
 from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.specification import Specification
 from scm_simulator.world import Account, Department, Domain, Organisation, Profile, World

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from renewal.domain.address import ADDRESS_CHANGED
-from renewal.steps.measures import measures
+from renewal.domain.setup.egress import ADDRESS_CHANGED
+from renewal.steps.metrics import measures
 from stack.rehearsal_deployed import STACK, Deployed
 from stack.rehearsal_emulator import REGION
 

@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 
 from renewal.adapters.aws import error_code, translated
 from renewal.domain.certificate import Certificate
-from renewal.domain.errors import OrderInOtherHands, StoreRefused
+from renewal.domain.errors import OrderConflict, StoreRefused
 from renewal.ports import Pair
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class S3Certificates:
     def put(self, pair: Pair) -> None:
         """Write the four files, then flip `current.json` to them.
 
-        Raises OrderInOtherHands when the store points to a newer certificate, or another run flips it now. What the
+        Raises OrderConflict when the store points to a newer certificate, or another run flips it now. What the
         pair replaces is older whatever it says: CAs date certificates back.
         """
         leaf, folder = pair.chain.leaf, _folder(pair.spec.delegation, pair.spec.name)
@@ -56,7 +56,7 @@ class S3Certificates:
             return
         if before and before.serial != pair.replaces and before.not_before > leaf.not_before:
             msg = f"{folder}/current.json points to serial {before.serial}, which is newer than {leaf.serial}"
-            raise OrderInOtherHands(msg)
+            raise OrderConflict(msg)
         for name, content in _files(pair).items():
             self._write(f"{folder}/{leaf.serial}/{name}", content)
         if not self._flip(f"{folder}/current.json", _pointer_to(leaf, folder), before):
@@ -67,7 +67,7 @@ class S3Certificates:
         after = self._current(folder)
         if after is None or after.serial != serial:
             msg = f"{folder}/current.json was flipped by another run a moment ago"
-            raise OrderInOtherHands(msg)
+            raise OrderConflict(msg)
 
     def erase_key(self, delegation: str, certificate: str, serial: str) -> None:
         """Erase the private key of a certificate that has been replaced. Harmless when repeated.

@@ -7,7 +7,7 @@ RenewalError
 ├── Retryable                     trying the same step again can help; the state machine waits and retries
 │   ├── OrderPending              SCM has not issued yet
 │   ├── OrderUnconfirmed          the answer to an order was lost: look for it in SCM before anything else
-│   ├── OrderInOtherHands         another run moved this order a moment ago
+│   ├── OrderConflict             another run moved this order a moment ago
 │   ├── ScmUnavailable            no answer, 429, 5xx, or a code that SCM itself calls temporary
 │   │   └── AnswerLost            … to a call that orders: the effect may have happened
 │   └── StoreUnavailable          DynamoDB, KMS, S3, ACM, Secrets Manager or EventBridge is throttled or down
@@ -75,7 +75,7 @@ class OrderUnconfirmed(Retryable):
     """The answer to an order was lost; a later look decides whether it exists."""
 
 
-class OrderInOtherHands(Retryable):
+class OrderConflict(Retryable):
     """Another run moved this order a moment ago; read again, then go on from there."""
 
 

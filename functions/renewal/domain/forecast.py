@@ -8,11 +8,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from renewal.domain.calendar import Phase, phase_at
 from renewal.domain.delegation import Delegation
 from renewal.domain.due import LAPSE_MARGIN, is_brought_forward, renewal_point
-from renewal.domain.finding import Finding, Severity
-from renewal.domain.observation import DelegatedName, Observation
 from renewal.domain.order import ManagedCertificate
-from renewal.domain.procedure_domains import dcv_soon
-from renewal.domain.screens import screen_of
+from renewal.domain.setup.domain_checks import dcv_soon
+from renewal.domain.setup.finding import Finding, Severity
+from renewal.domain.setup.scm_menu import screen_of
+from renewal.domain.setup.snapshot import DelegatedName, Observation
 
 SOON = timedelta(days=30)
 """What must be done by then is a warning; what must be done later is only told."""

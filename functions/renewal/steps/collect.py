@@ -38,8 +38,8 @@ from renewal.ports import (
     OrderBook,
     Pair,
 )
-from renewal.steps.login import Logins
 from renewal.steps.payload import Progress
+from renewal.steps.scm_login import Logins
 
 CONFIRM_EVERY = timedelta(minutes=10)
 """A pending order's details are asked for at most so often: polls are cheap for SCM, details are not."""

@@ -7,8 +7,8 @@ from datetime import date, datetime
 from typing import Self
 
 from renewal.domain.forecast import coming_renewal
-from renewal.domain.observation import dcv_of
 from renewal.domain.order import ManagedCertificate
+from renewal.domain.setup.snapshot import dcv_of
 from renewal.ports import DelegationRecord
 
 

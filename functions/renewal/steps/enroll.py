@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from renewal.domain.due import Cause
-from renewal.domain.errors import AnswerLost, MandateEnded, NeedsPerson, OrderInOtherHands, OrderUnconfirmed
+from renewal.domain.errors import AnswerLost, MandateEnded, NeedsPerson, OrderConflict, OrderUnconfirmed
 from renewal.domain.keypair import KeyPair
 from renewal.domain.order import ManagedCertificate, Order, OrderStatus
 from renewal.ports import (
@@ -27,8 +27,8 @@ from renewal.ports import (
     OrderBook,
 )
 from renewal.steps.inspect_delegation import decide_with, require_orderable
-from renewal.steps.login import Logins
 from renewal.steps.payload import Progress, Task
+from renewal.steps.scm_login import Logins
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Enroll:
     def __call__(self, task: Task) -> Progress:
         """Return the open order, with its SSL ID, or the stored certificate when another run was quicker.
 
-        Raises OrderUnconfirmed while it is not known whether the order exists, ScmUnavailable, OrderInOtherHands, or
+        Raises OrderUnconfirmed while it is not known whether the order exists, ScmUnavailable, OrderConflict, or
         the NeedsPerson that says why nothing can be ordered.
         """
         record = self.book.delegation(task.delegation)
@@ -68,7 +68,7 @@ class Enroll:
         served = certificate.served
         if set(task.causes) == {Cause.ORDER_OPEN} and not (served and served.stored_at >= task.started_at):
             msg = f"the open order of {certificate.spec.path} ended meanwhile; whoever follows it up starts none"
-            raise OrderInOtherHands(msg)
+            raise OrderConflict(msg)
         if served is None:
             return None
         newer = served.stored_at >= task.started_at

@@ -7,21 +7,21 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from renewal.domain.address import ADDRESS_CHANGED, address_findings
 from renewal.domain.calendar import phase_at
 from renewal.domain.delegation import profile_of
 from renewal.domain.due import Cause, Decision, decide
 from renewal.domain.errors import MandateEnded, NeedsPerson, ScmUnavailable
-from renewal.domain.finding import Finding, arranged, finding_from
 from renewal.domain.forecast import forecast
-from renewal.domain.observation import Look, Observation, ReportedCertificate, dcv_of
 from renewal.domain.order import ManagedCertificate
-from renewal.domain.procedure import refused_login, review, unreachable
-from renewal.domain.remark import Remark
+from renewal.domain.setup.check_result import Remark
+from renewal.domain.setup.checks import refused_login, review, unreachable
+from renewal.domain.setup.egress import ADDRESS_CHANGED, address_findings
+from renewal.domain.setup.finding import Finding, arranged, finding_from
+from renewal.domain.setup.snapshot import Look, Observation, ReportedCertificate, dcv_of
 from renewal.ports import Accounts, Clock, DelegationRecord, EgressAddress, Inspection, NextRotation, OrderBook
-from renewal.steps.login import Logins
-from renewal.steps.observer import Observer
 from renewal.steps.payload import DelegationTask, Task
+from renewal.steps.scm_login import Logins
+from renewal.steps.snapshot import Observer
 
 FOUND_BY_INSPECTION = (Cause.REVOKED, Cause.DCV_LAPSING)
 """Causes that only SCM knows of, so that the plan of the run cannot have them."""

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from renewal.domain.address import ADDRESS_CHANGED
 from renewal.domain.due import Cause
 from renewal.domain.errors import NeedsPerson, PlanUnreadable, UnknownDelegation, every_error
-from renewal.domain.finding import Finding
 from renewal.domain.order import ManagedCertificate, Served
+from renewal.domain.setup.egress import ADDRESS_CHANGED
+from renewal.domain.setup.finding import Finding
 from renewal.ports import Clock, DelegationRecord, FinishedOrder, Inspection, OrderBook, RunArchive
 from renewal.steps.coming import Coming
 from renewal.steps.inspect_delegation import FOUND_BY_INSPECTION, decide_with
-from renewal.steps.measures import CREDENTIAL_ERRORS, measures
-from renewal.steps.outcomes import CertificateOutcome, Failure, Outcomes, read_outcomes
-from renewal.steps.prospect import prospect
+from renewal.steps.map_results import CertificateOutcome, Failure, Outcomes, read_outcomes
+from renewal.steps.metrics import CREDENTIAL_ERRORS, measures
+from renewal.steps.preview import prospect
 
 ANSWERED = frozenset(one.__name__ for one in every_error() if issubclass(one, NeedsPerson)) - {
     "MandateEnded",

@@ -12,8 +12,8 @@ from moto import mock_aws
 
 from local.strict_acm import StrictAcm
 from renewal.adapters.aws import config_of
-from renewal.adapters.order_book import DynamoDbOrderBook
-from renewal.adapters.order_book_editor import OrderBookEditor
+from renewal.adapters.order_book.editor import OrderBookEditor
+from renewal.adapters.order_book.transitions import DynamoDbOrderBook
 
 from .records import NOW, a_specification
 

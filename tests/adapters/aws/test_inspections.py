@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from renewal.adapters.order_book import DynamoDbOrderBook
+from renewal.adapters.order_book.transitions import DynamoDbOrderBook
 from renewal.domain.delegation import Profile
-from renewal.domain.finding import Finding
-from renewal.domain.observation import DelegatedName
-from renewal.domain.remark import Remark, Step, Verdict, by_eye
+from renewal.domain.setup.check_result import Remark, Step, Verdict, by_eye
+from renewal.domain.setup.finding import Finding
+from renewal.domain.setup.snapshot import DelegatedName
 from renewal.ports import Inspection
 
 from .conftest import TABLE

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from renewal.adapters.objects import S3Certificates
-from renewal.adapters.order_book import DynamoDbOrderBook
-from renewal.adapters.order_book_editor import OrderBookEditor
-from renewal.domain.errors import OrderInOtherHands, StoreUnavailable
+from renewal.adapters.order_book.editor import OrderBookEditor
+from renewal.adapters.order_book.transitions import DynamoDbOrderBook
+from renewal.domain.errors import OrderConflict, StoreUnavailable
 from renewal.domain.order import OrderStatus, Replacement
 from renewal.ports import Inspection
 
@@ -53,7 +53,7 @@ def test_a_rivals_claim_is_not_taken_for_our_own(book: DynamoDbOrderBook, rival:
     book.open(an_order())
 
     rivals_claim = meanwhile(dynamodb, "UpdateItem", lambda: rival.claim_post(an_order(), LATER))
-    with rivals_claim, pytest.raises(OrderInOtherHands):
+    with rivals_claim, pytest.raises(OrderConflict):
         book.claim_post(an_order(), LATER)
 
 

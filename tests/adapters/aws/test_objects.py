@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from renewal.adapters.objects import S3Certificates
-from renewal.domain.errors import OrderInOtherHands, StoreRefused, StoreUnavailable
+from renewal.domain.errors import OrderConflict, StoreRefused, StoreUnavailable
 from renewal.ports import Pair
 
 from .conftest import BUCKET
@@ -143,7 +143,7 @@ def test_an_older_run_never_flips_back(store: S3Certificates, s3: Any):
     new = younger(old)
     store.put(new)
 
-    with pytest.raises(OrderInOtherHands, match="newer"):
+    with pytest.raises(OrderConflict, match="newer"):
         store.put(old)
 
     assert pointer(s3)["serial"] == new.chain.leaf.serial
@@ -159,7 +159,7 @@ def test_of_two_runs_that_flip_at_once_one_wins(store: S3Certificates, s3: Any, 
         store.put(younger(ours, days=-1))
     rival = S3Certificates(s3, BUCKET)
 
-    with meanwhile(s3, "PutObject", lambda: rival.put(theirs)), pytest.raises(OrderInOtherHands):
+    with meanwhile(s3, "PutObject", lambda: rival.put(theirs)), pytest.raises(OrderConflict):
         store.put(ours)
 
     assert pointer(s3)["serial"] == theirs.chain.leaf.serial

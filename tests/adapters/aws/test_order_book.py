@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from renewal.adapters.order_book import DynamoDbOrderBook
-from renewal.adapters.order_book_editor import OrderBookEditor
+from renewal.adapters.order_book.editor import OrderBookEditor
+from renewal.adapters.order_book.transitions import DynamoDbOrderBook
 from renewal.domain.delegation import Profile, RenewalPolicy
 from renewal.domain.due import renewal_point
-from renewal.domain.errors import OrderInOtherHands, StoreRefused, StoreUnavailable, UnknownDelegation
-from renewal.domain.finding import Finding
+from renewal.domain.errors import OrderConflict, StoreRefused, StoreUnavailable, UnknownDelegation
 from renewal.domain.order import IMPORT_LEASE, Order, OrderStatus
+from renewal.domain.setup.finding import Finding
 from renewal.ports import Inspection
 
 from .conftest import TABLE
@@ -196,7 +196,7 @@ def test_one_import_at_a_time_is_claimed(book: DynamoDbOrderBook, rival: DynamoD
     order = issued(book)
     claimed = book.claim_import(order, "eu-west-3", NOW)
 
-    with pytest.raises(OrderInOtherHands):
+    with pytest.raises(OrderConflict):
         rival.claim_import(order, "eu-west-3", NOW + IMPORT_LEASE)
     rival.claim_import(order, "us-east-1", NOW)
     assert claimed.importing == {"eu-west-3": NOW}
@@ -208,7 +208,7 @@ def test_one_import_at_a_time_is_claimed(book: DynamoDbOrderBook, rival: DynamoD
     assert late.importing["eu-west-3"] == NOW + IMPORT_LEASE + timedelta(seconds=2)
 
     book.record_import(order, "eu-west-3", "arn:one")
-    with pytest.raises(OrderInOtherHands):
+    with pytest.raises(OrderConflict):
         rival.claim_import(order, "eu-west-3", NOW + timedelta(days=1))
 
 
@@ -311,7 +311,7 @@ def test_a_second_order_cannot_be_opened(book: DynamoDbOrderBook, rival: DynamoD
     """Two runs that find the same certificate due must not both order it."""
     book.open(an_order())
 
-    with pytest.raises(OrderInOtherHands):
+    with pytest.raises(OrderConflict):
         rival.open(an_order(token="token-2"))
 
     assert book.certificate(*PATH).order == an_order()
@@ -321,7 +321,7 @@ def test_of_two_runs_at_the_same_moment_one_opens(book: DynamoDbOrderBook, rival
     """Both have read "no order"; DynamoDB decides."""
     book.certificate(*PATH)
     rival_opens = meanwhile(dynamodb, "TransactWriteItems", lambda: rival.open(an_order(token="token-2")))
-    with rival_opens, pytest.raises(OrderInOtherHands):
+    with rival_opens, pytest.raises(OrderConflict):
         book.open(an_order())
 
     assert book.certificate(*PATH).order == an_order(token="token-2")
@@ -334,7 +334,7 @@ def test_what_another_run_has_ordered_and_stored_since_is_not_ordered_again(
     assert book.certificate(*PATH).order is None
     rival.finish(issued(rival), a_served(), None)
 
-    with pytest.raises(OrderInOtherHands):
+    with pytest.raises(OrderConflict):
         book.open(an_order(token="token-2"))
 
     assert book.certificate(*PATH).order is None
@@ -345,7 +345,7 @@ def test_an_order_for_a_spec_that_has_changed_since_is_not_opened(book: DynamoDb
     book.certificate(*PATH)
     editor.apply(a_specification(replace(SPEC, names=("new.univ.example",))), LATER)
 
-    with pytest.raises(OrderInOtherHands):
+    with pytest.raises(OrderConflict):
         book.open(an_order())
 
 
@@ -363,7 +363,7 @@ def test_of_two_claims_to_post_again_one_wins(book: DynamoDbOrderBook, rival: Dy
     book.open(an_order())
     book.claim_post(an_order(), LATER)
 
-    with pytest.raises(OrderInOtherHands):
+    with pytest.raises(OrderConflict):
         rival.claim_post(an_order(), LATER)
 
 
@@ -372,7 +372,7 @@ def test_no_post_is_claimed_for_an_order_that_has_come_to_light(book: DynamoDbOr
     book.open(an_order())
     rival.record_ordered(an_order(), 77)
 
-    with pytest.raises(OrderInOtherHands):
+    with pytest.raises(OrderConflict):
         book.claim_post(an_order(), LATER)
 
 
@@ -381,7 +381,7 @@ def test_a_look_for_an_earlier_post_does_not_count_for_a_later_one(book: DynamoD
     book.open(an_order())
     rival.claim_post(an_order(), LATER)
 
-    with pytest.raises(OrderInOtherHands):
+    with pytest.raises(OrderConflict):
         book.record_look(an_order(), LATER + timedelta(minutes=1))
 
     assert book.certificate(*PATH).order == an_order(posts=2, posted_at=LATER)
@@ -393,7 +393,7 @@ def test_an_ssl_id_is_recorded_once_and_for_all(book: DynamoDbOrderBook, rival: 
     first = book.record_ordered(an_order(), 77)
 
     assert rival.record_ordered(an_order(), 77) == first
-    with pytest.raises(OrderInOtherHands):
+    with pytest.raises(OrderConflict):
         rival.record_ordered(an_order(), 78)
     assert book.certificate(*PATH).order == first
 
@@ -430,7 +430,7 @@ def test_no_move_touches_another_order(book: DynamoDbOrderBook, dynamodb: Any, m
         issued(book)
     before = dynamodb.scan(TableName=TABLE)["Items"]
 
-    with pytest.raises(OrderInOtherHands):
+    with pytest.raises(OrderConflict):
         move(book, an_order(token="of-yesterday", status=OrderStatus.ISSUED))
 
     assert dynamodb.scan(TableName=TABLE)["Items"] == before
@@ -440,11 +440,11 @@ def test_only_an_ordered_certificate_is_issued_and_only_an_issued_one_stored(boo
     """An intent without SSL ID cannot have a certificate; whoever says so is wrong about the order."""
     book.open(an_order())
 
-    with pytest.raises(OrderInOtherHands):
+    with pytest.raises(OrderConflict):
         book.record_issued(an_order(), a_pair().chain)
-    with pytest.raises(OrderInOtherHands):
+    with pytest.raises(OrderConflict):
         book.record_import(an_order(), "eu-west-3", "arn")
-    with pytest.raises(OrderInOtherHands):
+    with pytest.raises(OrderConflict):
         book.finish(an_order(), a_served(), None)
 
 
@@ -453,7 +453,7 @@ def test_an_order_that_has_come_to_light_is_not_given_up(book: DynamoDbOrderBook
     book.open(an_order())
     rival.record_ordered(an_order(), 77)
 
-    with pytest.raises(OrderInOtherHands):
+    with pytest.raises(OrderConflict):
         book.fail(an_order(), "NameNotDelegated", "refused", LATER, None)
 
     order = book.certificate(*PATH).order
@@ -468,7 +468,7 @@ def test_an_order_that_comes_to_light_at_the_last_moment_is_not_given_up(
     book.open(an_order())
     rival_finds = meanwhile(dynamodb, "TransactWriteItems", lambda: rival.record_ordered(an_order(), 77))
 
-    with rival_finds, pytest.raises(OrderInOtherHands):
+    with rival_finds, pytest.raises(OrderConflict):
         book.fail(an_order(), "NameNotDelegated", "refused", LATER, None)
 
     assert book.certificate(*PATH).order == an_order(ssl_id=77, status=OrderStatus.ORDERED)
@@ -502,7 +502,7 @@ def test_an_order_that_was_stored_cannot_fail_afterwards(book: DynamoDbOrderBook
     order = issued(book)
     book.finish(order, a_served(), None)
 
-    with pytest.raises(OrderInOtherHands):
+    with pytest.raises(OrderConflict):
         book.fail(order, "OrderRevoked", "revoked", LATER, None)
 
 
@@ -531,5 +531,5 @@ def test_a_record_that_never_rests_is_left_to_the_next_try(
     order = issued(book)
 
     restless = meanwhile(dynamodb, "TransactWriteItems", lambda: editor.ask(*PATH, "again", LATER), times=5)
-    with restless, pytest.raises(OrderInOtherHands, match="keeps changing"):
+    with restless, pytest.raises(OrderConflict, match="keeps changing"):
         book.finish(order, a_served(), None)

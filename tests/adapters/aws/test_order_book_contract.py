@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from renewal.adapters.order_book import DynamoDbOrderBook
-from renewal.adapters.order_book_editor import OrderBookEditor
+from renewal.adapters.order_book.editor import OrderBookEditor
+from renewal.adapters.order_book.transitions import DynamoDbOrderBook
 from renewal.domain.errors import RenewalError
 from renewal.domain.order import IMPORT_LEASE, Order, OrderStatus
 from renewal.ports import FinishedOrder, OrderBook

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from renewal.adapters.order_book import DynamoDbOrderBook
-from renewal.adapters.order_book_editor import OrderBookEditor
+from renewal.adapters.order_book.editor import OrderBookEditor
+from renewal.adapters.order_book.transitions import DynamoDbOrderBook
 from renewal.domain.due import renewal_point
-from renewal.domain.errors import InvalidDelegation, OrderInOtherHands, UnknownDelegation
+from renewal.domain.errors import InvalidDelegation, OrderConflict, UnknownDelegation
 from renewal.domain.order import Replacement
 
 from .conftest import TABLE
@@ -141,7 +141,7 @@ def test_a_certificate_with_an_open_order_is_not_removed(book: DynamoDbOrderBook
     """SCM may issue it any minute; its key stands in the order."""
     book.open(an_order())
 
-    with pytest.raises(OrderInOtherHands, match="open order"):
+    with pytest.raises(OrderConflict, match="open order"):
         editor.remove(*PATH)
 
     assert book.certificate(*PATH).order == an_order()

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from renewal.domain.finding import Finding
+from renewal.domain.setup.finding import Finding
 from renewal.ports import Inspection
 from tests.certmandate.conftest import Sit
 

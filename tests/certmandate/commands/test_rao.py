@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from renewal.domain.finding import Finding
+from renewal.domain.setup.finding import Finding
 from renewal.ports import Inspection
 from tests.certmandate.desk import Desk, seated
 

@@ -14,7 +14,7 @@ import renewal
 from certmandate.views.language import language, languages, marked
 from renewal.domain.due import Cause
 from renewal.domain.errors import NeedsPerson, every_error
-from renewal.domain.remark import Step
+from renewal.domain.setup.check_result import Step
 
 _PLACEHOLDER = re.compile(r"\{[a-z_]+\}")
 _SCREEN = re.compile(r"\[\[.+?\]\]")

@@ -11,7 +11,7 @@ from rich.console import Console
 from certmandate.views.advice import ADVICE
 from certmandate.views.run_page import print_page, verdict
 from renewal.domain.errors import AddressRefused, DcvLapsed, NeedsPerson, OrderDeclined, every_error
-from renewal.domain.finding import finding_from
+from renewal.domain.setup.finding import finding_from
 
 
 def row(name: str, outcome: str, *, error: str = "", not_after: str = "", **more: Any) -> dict[str, Any]:

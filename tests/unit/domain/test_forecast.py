@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from renewal.domain.delegation import Profile
 from renewal.domain.due import LAPSE_MARGIN, Cause, decide, last_resort
-from renewal.domain.finding import MOST, Finding, arranged
 from renewal.domain.forecast import forecast, next_renewal, rotate_after
-from renewal.domain.observation import DelegatedName, Observation, OrganisationValidation, PasswordState
+from renewal.domain.setup.finding import MOST, Finding, arranged
+from renewal.domain.setup.snapshot import DelegatedName, Observation, OrganisationValidation, PasswordState
 from tests.unit.estate import DELEGATION, IDP, NOW, managed, served_by
 
 TODAY = NOW.date()

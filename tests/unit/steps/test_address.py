@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from renewal.domain.address import ADDRESS_CHANGED
 from renewal.domain.errors import CredentialRefused, ScmUnavailable
+from renewal.domain.setup.egress import ADDRESS_CHANGED
 from renewal.ports import Inspection
 from renewal.steps.payload import DelegationTask
 from renewal.steps.report import Report

@@ -18,8 +18,8 @@ from renewal.domain.errors import (
     CredentialRefused,
     KeyLost,
     NeedsPerson,
+    OrderConflict,
     OrderDeclined,
-    OrderInOtherHands,
     OrderPending,
     OrderRejected,
     OrderRevoked,
@@ -562,14 +562,14 @@ def test_two_runs_side_by_side_make_one_arn(system: System) -> None:
         def put(self, pair: Pair, region: str, arn: str | None, *, retried: bool) -> str:
             """Let the other run try first, once."""
             if not refused:
-                with pytest.raises(OrderInOtherHands) as other:
+                with pytest.raises(OrderConflict) as other:
                     system.collect(progress)
                 refused.append(other.type)
             return FakeAcm.put(self, pair, region, arn, retried=retried)
 
     system.collect(progress, acm=Slow(system.acm.held, system.acm.imports))
 
-    assert refused == [OrderInOtherHands]
+    assert refused == [OrderConflict]
     assert_stored_everywhere(system)
 
 
@@ -616,7 +616,7 @@ def test_an_import_without_an_answer_keeps_everybody_off(system: System) -> None
     with pytest.raises(StoreUnavailable):
         system.collect(progress, acm=acm)
 
-    with pytest.raises(OrderInOtherHands):
+    with pytest.raises(OrderConflict):
         system.collect(progress, acm=acm)
     system.clock.advance(seconds=IMPORT_LEASE.total_seconds() + 1)
     system.collect(progress, acm=acm)

@@ -19,8 +19,8 @@ from renewal.domain.errors import (
     KeyRefused,
     MandateEnded,
     NameNotDelegated,
+    OrderConflict,
     OrderDeclined,
-    OrderInOtherHands,
     OrderPending,
     OrderUnconfirmed,
     PermissionMissing,
@@ -30,9 +30,9 @@ from renewal.domain.errors import (
     StoreUnavailable,
     TermRefused,
 )
-from renewal.domain.finding import Finding
 from renewal.domain.keypair import KeyType, public_key_bytes, requested_key
 from renewal.domain.order import OrderStatus, Replacement, token_in
+from renewal.domain.setup.finding import Finding
 from renewal.ports import Inspection
 from tests.assertions import assert_ordered_once
 from tests.fakes import Killed, interrupted, killed
@@ -353,7 +353,7 @@ def test_an_answer_to_enroll_that_says_neither_yes_nor_no_keeps_the_intent(syste
 @pytest.mark.parametrize("port", ["acm", "sealer", "book"])
 def test_two_runs_at_once_order_once(system: System, port: str) -> None:
     """The other run orders while this one is about to: the book lets one of them open an order."""
-    with pytest.raises(OrderInOtherHands):
+    with pytest.raises(OrderConflict):
         system.enroll(**overtaken(system, port, system.enroll))
 
     assert system.enroll().ssl_id == 5001
@@ -366,7 +366,7 @@ def test_a_run_that_was_overtaken_from_order_to_store_does_not_order_again(syste
     """The other run ordered, collected and stored while this one made its key: no order is open, and none is due."""
     task = system.task()
 
-    with pytest.raises(OrderInOtherHands):
+    with pytest.raises(OrderConflict):
         system.enroll(task, **overtaken(system, port, system.renew))
     progress = system.enroll(task)
 
@@ -380,7 +380,7 @@ def test_a_second_post_is_claimed_once(system: System) -> None:
     system.clock.advance(minutes=6)
     book = interrupted(system.book, "claim_post", before=system.enroll)
 
-    with pytest.raises(OrderInOtherHands):
+    with pytest.raises(OrderConflict):
         system.enroll(book=book)
 
     assert len(system.scm.orders) == 1
@@ -531,7 +531,7 @@ def test_a_follow_up_of_an_order_that_ended_meanwhile_orders_nothing(system: Sys
     with pytest.raises(OrderDeclined):
         system.collect(progress)
 
-    with pytest.raises(OrderInOtherHands, match="starts none"):
+    with pytest.raises(OrderConflict, match="starts none"):
         system.enroll(replace(system.task(), causes=("order-open",)))
 
     assert list(system.scm.orders) == [5001]

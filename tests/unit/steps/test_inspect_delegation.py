@@ -22,11 +22,11 @@ from renewal.domain.errors import (
     ScmUnavailable,
 )
 from renewal.domain.keypair import KeyType
-from renewal.domain.observation import PasswordState
-from renewal.domain.remark import Step
+from renewal.domain.setup.check_result import Step
+from renewal.domain.setup.snapshot import PasswordState
 from renewal.ports import Inspection
-from renewal.steps.login import Logins
 from renewal.steps.payload import DelegationTask
+from renewal.steps.scm_login import Logins
 from tests.unit.estate import DELEGATION, IDP, NOW, PATH, System, served_by
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from renewal.steps.measures import measures
+from renewal.steps.metrics import measures
 
 NOW = datetime(2026, 11, 23, 4, 30, tzinfo=UTC)
 

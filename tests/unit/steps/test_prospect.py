@@ -10,7 +10,7 @@ import pytest
 
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.keypair import KeyType
-from renewal.domain.observation import DelegatedName
+from renewal.domain.setup.snapshot import DelegatedName
 from tests.unit.estate import IDP, NOW, PATH, System, served_by
 
 ACM = "acm:eu-west-3"

@@ -20,8 +20,8 @@ from renewal.domain.errors import (
 )
 from renewal.domain.keypair import KeyType
 from renewal.domain.limits import Limits
-from renewal.domain.observation import DelegatedName
-from renewal.steps.outcomes import CertificateOutcome, Failure, failure, read_outcomes
+from renewal.domain.setup.snapshot import DelegatedName
+from renewal.steps.map_results import CertificateOutcome, Failure, failure, read_outcomes
 from renewal.steps.report import Report
 from tests.unit.estate import DELEGATION, IDP, NOW, PATH, System, caught, child, served_by
 

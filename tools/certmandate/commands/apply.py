@@ -183,7 +183,7 @@ def _after(deployment: Deployment, loaded: Loaded, stored: Stored, now: datetime
 
 def _write(deployment: Deployment, plan: Plan, now: datetime, *, prune: bool) -> None:
     from certmandate.estate_changes import estate_change
-    from renewal.adapters.order_book_changes import OrderBookChanges
+    from renewal.adapters.order_book.changes import OrderBookChanges
 
     writer = OrderBookChanges(deployment.client("dynamodb"), deployment.fact("OrdersTable"))
     with printer(to_stderr=True).status("Applying …"):

@@ -20,7 +20,7 @@ from certmandate.views import printing
 from certmandate.views.coverage import COLUMNS, Coverage, coverage, organisation_line
 
 if TYPE_CHECKING:
-    from renewal.domain.remark import Remark
+    from renewal.domain.setup.check_result import Remark
     from renewal.ports import DelegationRecord, Inspection
 
 _TITLES = {

@@ -267,8 +267,8 @@ def _warning(order: Order) -> str:
 
 
 def _close(deployment: Deployment, order: Order, reason: str) -> None:
-    """Raises OrderInOtherHands when a run has moved the order meanwhile."""
-    from renewal.adapters.order_book import DynamoDbOrderBook
+    """Raises OrderConflict when a run has moved the order meanwhile."""
+    from renewal.adapters.order_book.transitions import DynamoDbOrderBook
 
     book = DynamoDbOrderBook(deployment.client("dynamodb"), deployment.fact("OrdersTable"))
     book.fail(order, CLOSED, reason[:500], datetime.now(UTC), hold_until=None)

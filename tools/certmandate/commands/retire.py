@@ -19,7 +19,7 @@ from certmandate.views import printing
 from certmandate.views.language import Language, language, languages, plain
 
 if TYPE_CHECKING:
-    from renewal.adapters.order_book_estate import Retired
+    from renewal.adapters.order_book.estate import Retired
     from renewal.domain.delegation import Delegation
 
 SHORTEST_GRACE, LONGEST_GRACE = 7, 30
@@ -67,7 +67,7 @@ def retire_command(
 
 def _retirement(deployment: Deployment, name: str, now: datetime) -> tuple[Delegation | None, Retired]:
     """What is to be remembered; read back when an earlier try was interrupted. Raises UnknownDelegation."""
-    from renewal.adapters.order_book_estate import retirement
+    from renewal.adapters.order_book.estate import retirement
     from renewal.domain.errors import UnknownDelegation
 
     try:
@@ -94,8 +94,8 @@ def _require_name_again(name: str, *, yes: bool) -> None:
 
 
 def _end(deployment: Deployment, retired: Retired, now: datetime) -> None:
-    """Take it out of the order book with all its certificates. Raises OrderInOtherHands while an order is open."""
-    from renewal.adapters.order_book_changes import EstateChange, OrderBookChanges
+    """Take it out of the order book with all its certificates. Raises OrderConflict while an order is open."""
+    from renewal.adapters.order_book.changes import EstateChange, OrderBookChanges
 
     name = retired.delegation
     certificates = tuple((name, one.spec.name) for one in deployment.book.certificates(name))
@@ -120,7 +120,7 @@ def _forget_credential(deployment: Deployment, name: str, grace_days: int) -> da
 
 
 def _undo(deployment: Deployment, name: str, *, as_json: bool) -> None:
-    from renewal.adapters.order_book_changes import OrderBookChanges
+    from renewal.adapters.order_book.changes import OrderBookChanges
 
     OrderBookChanges(deployment.client("dynamodb"), deployment.fact("OrdersTable")).forget_retirement(name)
     client, secret = deployment.client("secretsmanager"), deployment.secret_name(name)

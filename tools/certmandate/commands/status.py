@@ -20,7 +20,7 @@ from certmandate.views import printing
 
 if TYPE_CHECKING:
     from certmandate.estate_changes import Stored
-    from renewal.adapters.order_book_estate import Retired
+    from renewal.adapters.order_book.estate import Retired
     from renewal.domain.order import ManagedCertificate, Replacement
     from renewal.ports import DelegationRecord, FinishedOrder
 

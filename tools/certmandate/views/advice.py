@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from renewal.domain.screens import screen_of
+from renewal.domain.setup.scm_menu import screen_of
 
 Who = Literal["operator", "RAO", "nobody yet"]
 
@@ -207,7 +207,7 @@ ADVICE = {
         "operator",
         "Nothing yet: the next run looks for the order by its token before anything is ordered",
     ),
-    "OrderInOtherHands": Advice(
+    "OrderConflict": Advice(
         "Another run works on this order",
         "operator",
         "Nothing; see that only one schedule starts runs",

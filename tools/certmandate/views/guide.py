@@ -10,7 +10,7 @@ from certmandate.onboarding import Onboarding
 from certmandate.views.html_page import html
 from certmandate.views.language import CODES, language
 from renewal.domain.names import is_wildcard, permits
-from renewal.domain.remark import Step
+from renewal.domain.setup.check_result import Step
 
 SURNAME = "API"
 MANY = 8  # names; a longer list stands in the table alone

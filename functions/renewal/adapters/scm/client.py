@@ -11,8 +11,8 @@ from renewal.adapters.scm.verdict import failed_within, unusable
 from renewal.domain.delegation import Profile
 from renewal.domain.errors import OrderPending, OrderUnknown, ScmUnavailable
 from renewal.domain.names import common_name
-from renewal.domain.observation import PasswordState, ReportedCertificate
 from renewal.domain.order import token_in
+from renewal.domain.setup.snapshot import PasswordState, ReportedCertificate
 from renewal.ports import (
     CertificateAuthority,
     EnrollRequest,

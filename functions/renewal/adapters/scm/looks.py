@@ -10,7 +10,7 @@ from renewal.adapters.scm import seen
 from renewal.adapters.scm.call import Call, Operation
 from renewal.adapters.scm.questions import Questions
 from renewal.domain.errors import PermissionMissing
-from renewal.domain.observation import Account, DelegatedName, Department, OrganisationValidation
+from renewal.domain.setup.snapshot import Account, DelegatedName, Department, OrganisationValidation
 
 
 class Looks(Questions):

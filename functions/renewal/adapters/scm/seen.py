@@ -8,7 +8,7 @@ from dataclasses import replace
 from renewal.adapters.scm.answers import Members, objects, text, whole
 from renewal.adapters.scm.dates import day
 from renewal.domain.names import normalised
-from renewal.domain.observation import Account, DelegatedName, Department, OrganisationValidation
+from renewal.domain.setup.snapshot import Account, DelegatedName, Department, OrganisationValidation
 from renewal.domain.status import normalised_status
 
 __all__ = ["Members", "account_from", "completed", "delegated_name_from", "department_from", "validations_from"]

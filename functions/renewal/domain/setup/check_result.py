@@ -12,8 +12,8 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from renewal.domain.errors import Actor
-from renewal.domain.finding import SECURITY, Finding, Severity
-from renewal.domain.screens import ACCESS_LIST, ACCOUNT, DEPARTMENTS, screen_of
+from renewal.domain.setup.finding import SECURITY, Finding, Severity
+from renewal.domain.setup.scm_menu import ACCESS_LIST, ACCOUNT, DEPARTMENTS, screen_of
 
 
 class Step(StrEnum):
@@ -41,7 +41,7 @@ SCREENS = MappingProxyType(
         Step.ACCESS_LIST: ACCESS_LIST,
     }
 )
-"""Where each step is done. What is wrong with it afterwards is often mended elsewhere (`renewal.domain.screens`)."""
+"""Where each step is done. A fault is often fixed in another place (`renewal.domain.setup.scm_menu`)."""
 
 
 class Verdict(StrEnum):

@@ -13,14 +13,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from renewal.adapters.order_book_items import (
+from renewal.adapters.order_book.items import (
     CERTIFICATE,
     certificate_key,
     certificate_spec,
     stamp,
 )
-from renewal.adapters.order_book_status import StoredCertificate, served_map
-from renewal.adapters.order_book_table import Request, updated
+from renewal.adapters.order_book.status import StoredCertificate, served_map
+from renewal.adapters.order_book.table import Request, updated
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.due import next_action
 from renewal.domain.order import ManagedCertificate

@@ -11,7 +11,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
 from renewal.adapters.aws import error_code, translated
-from renewal.adapters.order_book_items import Item, Key, stamp
+from renewal.adapters.order_book.items import Item, Key, stamp
 from renewal.domain.errors import StoreUnavailable
 
 if TYPE_CHECKING:

@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from renewal.adapters import order_book_estate as estate
-from renewal.adapters import order_book_items as items
-from renewal.adapters.order_book_items import stamp
-from renewal.adapters.order_book_reader import OrderBookReader
-from renewal.adapters.order_book_revisions import spec_updated
-from renewal.adapters.order_book_table import ConditionFailed, Request, Table, checked, deleted, updated
+from renewal.adapters.order_book import estate, items
+from renewal.adapters.order_book.items import stamp
+from renewal.adapters.order_book.reader import OrderBookReader
+from renewal.adapters.order_book.revisions import spec_updated
+from renewal.adapters.order_book.table import ConditionFailed, Request, Table, checked, deleted, updated
 from renewal.domain.delegation import CertificateSpec, Delegation
-from renewal.domain.errors import OrderInOtherHands, UnknownDelegation
+from renewal.domain.errors import OrderConflict, UnknownDelegation
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -46,7 +45,7 @@ class OrderBookChanges:
         self._reader = OrderBookReader(self._table)
 
     def write(self, change: EstateChange, now: datetime) -> None:
-        """Write *change*. Raises OrderInOtherHands, with nothing written, while a removed certificate has an order.
+        """Write *change*. Raises OrderConflict, with nothing written, while a removed certificate has an order.
 
         More than one transaction leaves a mark first, which the last one takes away: whoever looks in between knows
         that an apply has to be repeated, and repeating it writes what is left.
@@ -59,7 +58,7 @@ class OrderBookChanges:
             except ConditionFailed:
                 continue  # a function wrote status, or somebody else applied: what is left is read anew
         msg = "the records keep changing; nothing is lost, try again"
-        raise OrderInOtherHands(msg)
+        raise OrderConflict(msg)
 
     def forget_retirement(self, delegation: str) -> None:
         """Let a retired delegation be applied again. Raises UnknownDelegation."""
@@ -76,7 +75,7 @@ class OrderBookChanges:
                 f"{', '.join(sorted(busy))}: an order is open, and with the record its key would go; let a run collect "
                 "it, or end it with `certmandate close-order`"
             )
-            raise OrderInOtherHands(msg)
+            raise OrderConflict(msg)
 
     def _actions(self, change: EstateChange, now: datetime) -> Iterator[tuple[Request, ...]]:
         """What is to be done, in groups that must not be torn apart."""

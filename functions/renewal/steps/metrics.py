@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
-from renewal.domain.address import ADDRESS_CHANGED
+from renewal.domain.setup.egress import ADDRESS_CHANGED
 
 CREDENTIAL_ERRORS = frozenset({"CredentialRefused", "AddressRefused"})
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from renewal.domain.errors import DcvLapsed, NeedsPerson
-from renewal.domain.observation import dcv_of
 from renewal.domain.order import ManagedCertificate, Order
+from renewal.domain.setup.snapshot import dcv_of
 from renewal.ports import DelegationRecord, Inspection
 from renewal.steps.inspect_delegation import require_orderable
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from renewal.domain.delegation import Delegation
-from renewal.domain.finding import Finding
+from renewal.domain.setup.finding import Finding
 
 ADDRESS_CHANGED = "AddressChanged"
 

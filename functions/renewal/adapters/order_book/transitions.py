@@ -1,7 +1,7 @@
 """The order book on DynamoDB: every move is one conditional write, so that two runs can't both make it.
 
 When a condition fails, somebody else was faster; or we were, and botocore wrote again because DynamoDB's
-answer was lost. So what stands there is compared with what was to be written before OrderInOtherHands is
+answer was lost. So what stands there is compared with what was to be written before OrderConflict is
 raised.
 """
 
@@ -13,21 +13,21 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from renewal.adapters import order_book_audit as audit
-from renewal.adapters.order_book_inspection import inspection_map
-from renewal.adapters.order_book_items import (
+from renewal.adapters.order_book import audit
+from renewal.adapters.order_book.inspection import inspection_map
+from renewal.adapters.order_book.items import (
     Item,
     certificate_key,
     delegation_key,
     order_key,
     stamp,
 )
-from renewal.adapters.order_book_reader import OrderBookReader, unknown
-from renewal.adapters.order_book_revisions import status_updated
-from renewal.adapters.order_book_status import StoredCertificate, order_from, order_item
-from renewal.adapters.order_book_table import ConditionFailed, Table, deleted, put, updated
+from renewal.adapters.order_book.reader import OrderBookReader, unknown
+from renewal.adapters.order_book.revisions import status_updated
+from renewal.adapters.order_book.status import StoredCertificate, order_from, order_item
+from renewal.adapters.order_book.table import ConditionFailed, Table, deleted, put, updated
 from renewal.domain.certificate import Chain
-from renewal.domain.errors import OrderInOtherHands
+from renewal.domain.errors import OrderConflict
 from renewal.domain.order import GIVEN_UP, IMPORT_LEASE, ManagedCertificate, Order, OrderStatus, Served
 from renewal.ports import FinishedOrder, Inspection
 
@@ -60,7 +60,7 @@ class DynamoDbOrderBook(OrderBookReader):
         """Write the intent with its sealed key, and have the certificate looked at again from now on.
 
         Only if the certificate is still as this book has read it: a run that found it due, and was slow from
-        there on, must not order what another run has ordered and stored meanwhile. Raises OrderInOtherHands
+        there on, must not order what another run has ordered and stored meanwhile. Raises OrderConflict
         then, and while an order is open; UnknownDelegation without such a certificate.
         """
         path = (order.delegation, order.certificate)
@@ -76,13 +76,13 @@ class DynamoDbOrderBook(OrderBookReader):
         except ConditionFailed:
             there = self.certificate(order.delegation, order.certificate).order
         if there is None or there.token != order.token:
-            raise _in_other_hands(order, "another order is open, or the certificate's record has changed")
+            raise _conflict(order, "another order is open, or the certificate's record has changed")
         return None
 
     def claim_post(self, order: Order, now: datetime) -> Order:
         """Claim one more POST for an order whose answer was lost.
 
-        Raises OrderInOtherHands when somebody else did. The claim has a random mark, because here "the same
+        Raises OrderConflict when somebody else did. The claim has a random mark, because here "the same
         stands there" does not mean that we wrote it.
         """
         claim = str(uuid4())
@@ -129,7 +129,7 @@ class DynamoDbOrderBook(OrderBookReader):
         )
 
     def claim_import(self, order: Order, region: str, now: datetime) -> Order:
-        """Claim the first import into a region's ACM. Raises OrderInOtherHands while another claim may be at work."""
+        """Claim the first import into a region's ACM. Raises OrderConflict while another claim may be at work."""
         values = {"now": stamp(now), "over": stamp(now - IMPORT_LEASE), "issued": OrderStatus.ISSUED.value}
         free = "(attribute_not_exists(#importing.#region) OR #importing.#region < :over)"
         return self._move(
@@ -177,9 +177,9 @@ class DynamoDbOrderBook(OrderBookReader):
         except ConditionFailed as failure:
             found = failure.found
         if found is None or found["token"] != order.token:
-            raise _in_other_hands(order, "it is not open any more")
+            raise _conflict(order, "it is not open any more")
         if not is_done(found):
-            raise _in_other_hands(order, f"it is {found['status']} now, with {found['posts']} POST(s)")
+            raise _conflict(order, f"it is {found['status']} now, with {found['posts']} POST(s)")
         return order_from(found)
 
     # ---- Ends of an order ------------------------------------------------------------------------------
@@ -231,13 +231,13 @@ class DynamoDbOrderBook(OrderBookReader):
                 return self._table.transact(put(audit.finished_item(row)), close, after)
             except ConditionFailed:
                 continue  # the next look says why
-        raise _in_other_hands(order, "its certificate's record keeps changing")
+        raise _conflict(order, "its certificate's record keeps changing")
 
     def _require_ended(self, order: Order, row: FinishedOrder) -> None:
         """See that the order has ended already as it was to end now: an earlier try's answer was lost."""
         ended = self.history(order.delegation, order.certificate)
         if (row.token, row.status) not in {(other.token, other.status) for other in ended}:
-            raise _in_other_hands(order, f"it is not open as {order.status.value} any more")
+            raise _conflict(order, f"it is not open as {order.status.value} any more")
 
     # ---- Delegations -----------------------------------------------------------------------------------
 
@@ -262,5 +262,5 @@ def _state(order: Order) -> tuple[str, OrderStatus, int]:
     return order.token, order.status, order.posts
 
 
-def _in_other_hands(order: Order, why: str) -> OrderInOtherHands:
-    return OrderInOtherHands(f"order {order.token} of {order.path}: {why}")
+def _conflict(order: Order, why: str) -> OrderConflict:
+    return OrderConflict(f"order {order.token} of {order.path}: {why}")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from renewal.adapters.order_book_inspection import inspection_from
-from renewal.adapters.order_book_items import (
+from renewal.adapters.order_book.inspection import inspection_from
+from renewal.adapters.order_book.items import (
     Item,
     delegation_from,
     known_moment,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from renewal.adapters.order_book_items import ESTATE, Item, Key, known_moment, legible, present, stamp
+from renewal.adapters.order_book.items import ESTATE, Item, Key, known_moment, legible, present, stamp
 from renewal.domain.delegation import Delegation
 from renewal.domain.order import ManagedCertificate
 

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from renewal.domain.errors import CredentialExpired, CredentialRefused, NeedsPerson, ScmUnavailable
-from renewal.domain.observation import Look, Observation, OrganisationValidation
-from renewal.domain.procedure import is_expired
+from renewal.domain.setup.checks import is_expired
+from renewal.domain.setup.snapshot import Look, Observation, OrganisationValidation
 from renewal.ports import CertificateAuthority
 
 

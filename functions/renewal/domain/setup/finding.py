@@ -8,7 +8,7 @@ from datetime import date
 from typing import Literal
 
 from renewal.domain.errors import Actor, NeedsPerson
-from renewal.domain.screens import screen_of
+from renewal.domain.setup.scm_menu import screen_of
 
 SECURITY = frozenset(
     {"NameExtra", "NoDepartment", "NotApiOnly", "PrivilegeExtra", "RoleExtra", "TypesExtra", "WiderThanWanted"}
@@ -31,7 +31,7 @@ class Finding:
     due: date | None = None
     """By when somebody must have acted; None = now."""
     screen: str = ""
-    """Where in SCM, in SCM's own words (`renewal.domain.screens`)."""
+    """Where in SCM, in SCM's own words (`renewal.domain.setup.scm_menu`)."""
 
     @property
     def is_security(self) -> bool:

@@ -13,11 +13,11 @@ from renewal.domain.errors import (
     CredentialRefused,
     NeedsPerson,
 )
-from renewal.domain.finding import Finding
-from renewal.domain.observation import Account, Department, Look, Observation, is_for_ssl
-from renewal.domain.procedure_domains import domain_remarks
-from renewal.domain.remark import Remark, Step, by_eye, done, perhaps, warning, wrong
-from renewal.domain.screens import screen_of
+from renewal.domain.setup.check_result import Remark, Step, by_eye, done, perhaps, warning, wrong
+from renewal.domain.setup.domain_checks import domain_remarks
+from renewal.domain.setup.finding import Finding
+from renewal.domain.setup.scm_menu import screen_of
+from renewal.domain.setup.snapshot import Account, Department, Look, Observation, is_for_ssl
 
 ROLE = "DRAO_SSL"
 NEEDED_PRIVILEGES = frozenset({"sslRequest"})

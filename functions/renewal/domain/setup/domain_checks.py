@@ -9,8 +9,8 @@ from datetime import date, datetime, timedelta
 from renewal.domain.calendar import phase_at
 from renewal.domain.delegation import Delegation
 from renewal.domain.names import is_wildcard, permits
-from renewal.domain.observation import DelegatedName, dcv_of, entry_for
-from renewal.domain.remark import Remark, Step, Verdict, done, warning
+from renewal.domain.setup.check_result import Remark, Step, Verdict, done, warning
+from renewal.domain.setup.snapshot import DelegatedName, dcv_of, entry_for
 
 MOST_NAMES = 8  # in one sentence
 

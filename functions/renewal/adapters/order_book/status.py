@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from renewal.adapters.order_book_items import (
+from renewal.adapters.order_book.items import (
     Item,
     certificate_spec_from,
     known_moment,

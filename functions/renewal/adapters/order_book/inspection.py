@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from renewal.adapters.order_book_items import Item, known_moment, present, stamp
+from renewal.adapters.order_book.items import Item, known_moment, present, stamp
 from renewal.domain.delegation import Profile
-from renewal.domain.finding import Finding
-from renewal.domain.observation import DelegatedName
-from renewal.domain.remark import Remark, Step, Verdict
+from renewal.domain.setup.check_result import Remark, Step, Verdict
+from renewal.domain.setup.finding import Finding
+from renewal.domain.setup.snapshot import DelegatedName
 from renewal.ports import Inspection
 
 

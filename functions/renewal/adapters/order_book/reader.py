@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from renewal.adapters import order_book_audit as audit
-from renewal.adapters import order_book_estate as estate
-from renewal.adapters import order_book_items as items
-from renewal.adapters.order_book_items import Key
-from renewal.adapters.order_book_status import StoredCertificate, stored_certificate
-from renewal.adapters.order_book_table import Table
+from renewal.adapters.order_book import audit, estate, items
+from renewal.adapters.order_book.items import Key
+from renewal.adapters.order_book.status import StoredCertificate, stored_certificate
+from renewal.adapters.order_book.table import Table
 from renewal.domain.errors import UnknownDelegation
 from renewal.domain.order import ManagedCertificate, Replacement
 from renewal.ports import DelegationRecord, FinishedOrder

@@ -8,15 +8,14 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from renewal.adapters import order_book_audit as audit
-from renewal.adapters import order_book_items as items
-from renewal.adapters.order_book_items import stamp
-from renewal.adapters.order_book_reader import OrderBookReader, unknown
-from renewal.adapters.order_book_revisions import asked_for, spec_updated, status_updated
-from renewal.adapters.order_book_status import StoredCertificate
-from renewal.adapters.order_book_table import ConditionFailed, Request, Table, checked, deleted, put, updated
+from renewal.adapters.order_book import audit, items
+from renewal.adapters.order_book.items import stamp
+from renewal.adapters.order_book.reader import OrderBookReader, unknown
+from renewal.adapters.order_book.revisions import asked_for, spec_updated, status_updated
+from renewal.adapters.order_book.status import StoredCertificate
+from renewal.adapters.order_book.table import ConditionFailed, Request, Table, checked, deleted, put, updated
 from renewal.domain.delegation import Delegation
-from renewal.domain.errors import InvalidDelegation, OrderInOtherHands
+from renewal.domain.errors import InvalidDelegation, OrderConflict
 from renewal.domain.order import Replacement, Served
 from renewal.domain.specification import Specification
 
@@ -93,7 +92,7 @@ class OrderBookEditor:
             except ConditionFailed:
                 before = self._reader.stored([path]).get(path)
         msg = f"{'/'.join(path)}: the record keeps changing; try again"
-        raise OrderInOtherHands(msg)
+        raise OrderConflict(msg)
 
     def _send(self, request: Request) -> None:
         self._table.update(request)
@@ -101,7 +100,7 @@ class OrderBookEditor:
     def remove(self, delegation: str, certificate: str) -> None:
         """Forget a certificate; its audit rows and what the stores hold stay. Raises UnknownDelegation.
 
-        Raises OrderInOtherHands while an order is open: the key of what may yet be issued is not thrown away.
+        Raises OrderConflict while an order is open: the key of what may yet be issued is not thrown away.
         """
         idle = checked(items.order_key(delegation, certificate), condition="attribute_not_exists(#item)")
         gone = deleted(items.certificate_key(delegation, certificate), condition="attribute_exists(#item)")
@@ -110,7 +109,7 @@ class OrderBookEditor:
         except ConditionFailed:
             self._reader.stored_one(delegation, certificate)
             msg = f"{delegation}/{certificate} has an open order; remove it once the order has ended"
-            raise OrderInOtherHands(msg) from None
+            raise OrderConflict(msg) from None
 
     def remove_delegation(self, delegation: str) -> None:
         """Forget a delegation. Raises UnknownDelegation, and InvalidDelegation while it has certificates."""
