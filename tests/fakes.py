@@ -48,13 +48,17 @@ from renewal.domain.keypair import KeyPair, PublicKey, public_key_bytes
 from renewal.domain.order import (
     GIVEN_UP,
     IMPORT_LEASE,
+    EnrollRequest,
+    FinishedOrder,
     ManagedCertificate,
     Order,
+    OrderDetails,
     OrderStatus,
     Replacement,
     Served,
     token_in,
 )
+from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import (
     Account,
     DelegatedName,
@@ -63,14 +67,7 @@ from renewal.domain.setup.snapshot import (
     PasswordState,
     ReportedCertificate,
 )
-from renewal.ports import (
-    DelegationRecord,
-    EnrollRequest,
-    FinishedOrder,
-    Inspection,
-    OrderDetails,
-    Pair,
-)
+from renewal.ports import Pair
 from tests.throwaway_ca import hierarchy, pem
 
 Path = tuple[str, str]

@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from types import MappingProxyType
 from typing import Any, Protocol
 
 from renewal.domain.certificate import Chain
 from renewal.domain.credential import Credential
-from renewal.domain.delegation import CertificateSpec, Delegation, Profile
+from renewal.domain.delegation import CertificateSpec, Profile
 from renewal.domain.keypair import KeyPair
-from renewal.domain.order import ManagedCertificate, Order, Replacement, Served
-from renewal.domain.setup.check_result import Remark
-from renewal.domain.setup.finding import Finding
+from renewal.domain.order import (
+    EnrollRequest,
+    FinishedOrder,
+    ManagedCertificate,
+    Order,
+    OrderDetails,
+    Replacement,
+    Served,
+)
+from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import (
     Account,
     DelegatedName,
@@ -34,29 +40,6 @@ NextRotation = Callable[[str], date | None]
 
 
 # ---- SCM ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class EnrollRequest:
-    """What is sent to `/ssl/v1/enroll` (SCM reference §5.4)."""
-
-    department_id: int
-    profile_id: int
-    term_days: int
-    names: tuple[str, ...]
-    csr: str = field(repr=False)
-    comment: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class OrderDetails:
-    """What SCM's details say of one order (SCM reference §5.2)."""
-
-    ssl_id: int
-    status: str
-    """Upper case without blanks or underscores: `ISSUED`, `SAAPPROVED`, …"""
-    comment: str = ""
-    serial: str = ""
 
 
 class CertificateAuthority(Protocol):
@@ -159,63 +142,6 @@ class KeyOpener(Protocol):
 
 
 # ---- The order book ----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Inspection:
-    """What one inspection of a delegation saw. `run_id`: empty when SCM has never answered."""
-
-    run_id: str
-    at: datetime
-    profiles: tuple[Profile, ...] = ()
-    findings: tuple[Finding, ...] = ()
-    password_expires: date | None = None
-    revoked: tuple[int, ...] = ()  # SSL IDs that SCM calls revoked, among those that we serve
-    remarks: tuple[Remark, ...] = ()
-    """What is said of each of the procedure's eight steps, in their order; empty when nothing was looked at."""
-    delegated: tuple[DelegatedName, ...] = ()
-    """The domain entries that SCM delegates to the department, with their validation."""
-    organisation_validated_until: date | None = None
-    seen_address: str = ""
-    address_run: str = ""  # the run that saw it: a later one than run_id where SCM gave no answer since
-
-
-@dataclass(frozen=True, slots=True)
-class DelegationRecord:
-    """A delegation's record: spec and status."""
-
-    delegation: Delegation
-    inspection: Inspection | None = None
-    refused_version: str = ""
-    refused_run: str = ""
-    """The credential's version that SCM refused last, and in which run: it is not tried again in that run."""
-
-
-@dataclass(frozen=True, slots=True)
-class FinishedOrder:
-    """An audit row: written once when an order ends (`status`: `stored` or `failed`), never changed."""
-
-    delegation: str
-    certificate: str
-    token: str
-    status: str
-    ended_at: datetime
-    opened_at: datetime
-    names: tuple[str, ...]
-    causes: tuple[str, ...]
-    run_id: str
-    ssl_id: int | None
-    serial: str = ""
-    previous_serial: str = ""
-    not_before: datetime | None = None
-    not_after: datetime | None = None
-    stores: tuple[str, ...] = ()
-    arns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    error: str = ""
-    """Name of the error that ended it; empty when it was stored."""
-    text: str = ""
-    reason: str = ""
-    posts: int = 1
 
 
 class OrderBook(Protocol):

@@ -10,9 +10,9 @@ from certmandate.onboarding import Answers
 from certmandate.views.rao_report import RaoReport, month_named, rao_report
 from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.keypair import KeyType
-from renewal.domain.order import ManagedCertificate, Served
+from renewal.domain.order import FinishedOrder, ManagedCertificate, Served
 from renewal.domain.setup.finding import Finding
-from renewal.ports import DelegationRecord, FinishedOrder, Inspection
+from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from tests.unit.orders import an_order
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)

@@ -14,8 +14,8 @@ from renewal.adapters.scm.accounts import ScmAccounts, StoredCredential
 from renewal.adapters.scm.connection import new_http_client
 from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.errors import CredentialMissing, NeedsPerson
-from renewal.domain.setup.check_result import Remark, Verdict
-from renewal.ports import Inspection
+from renewal.domain.setup.check_result import CheckResult, CheckStatus
+from renewal.domain.setup.inspection import Inspection
 from renewal.steps.inspect_delegation import InspectDelegation
 from renewal.steps.payload import DelegationTask
 from scm_simulator.in_process import InProcess
@@ -130,6 +130,10 @@ def faults(inspection: Inspection) -> set[tuple[str, str]]:
     return {(one.step.value, one.code) for one in bad(inspection)}
 
 
-def bad(inspection: Inspection) -> list[Remark]:
+def bad(inspection: Inspection) -> list[CheckResult]:
     """The remarks that are wrong, may be wrong, or warn."""
-    return [one for one in inspection.remarks if one.verdict in {Verdict.WRONG, Verdict.PERHAPS, Verdict.WARNING}]
+    return [
+        one
+        for one in inspection.remarks
+        if one.verdict in {CheckStatus.FAILED, CheckStatus.SUSPECTED, CheckStatus.WARNING}
+    ]

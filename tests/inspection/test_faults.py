@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from renewal.domain.setup.check_result import Step, Verdict
+from renewal.domain.setup.check_result import CheckStatus, SetupStep
 from scm_simulator.world import LEAST_PRIVILEGES, Domain
 
 from .conftest import APPS, DEPARTMENT, IDP, NAMES, NEIGHBOUR, ORGANISATION, Change, Mandate, faults
@@ -224,7 +224,7 @@ FAULTS: dict[str, tuple[Callable[[Mandate], None], set[tuple[str, str]]]] = {
 def test_every_step_can_be_done_wrong_in_this_table() -> None:
     """More than forty ways; twenty were asked for."""
     assert len(FAULTS) >= 40
-    assert {step for _, found in FAULTS.values() for step, _ in found} == {step.value for step in Step}
+    assert {step for _, found in FAULTS.values() for step, _ in found} == {step.value for step in SetupStep}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -265,7 +265,7 @@ def test_where_scm_does_not_say_why_no_step_is_called_wrong(fault: str) -> None:
 
     doubtful = [one for one in mandate.inspect().remarks if one.code == "LoginRefused"]
 
-    assert {one.verdict for one in doubtful} == {Verdict.PERHAPS}
+    assert {one.verdict for one in doubtful} == {CheckStatus.SUSPECTED}
     assert all(one.text.startswith("perhaps: ") for one in doubtful)
 
 
@@ -351,9 +351,9 @@ def test_a_healthy_delegation_has_no_fault_and_no_finding() -> None:
 
     assert not inspection.findings
     verdicts = {one.step: one.verdict for one in inspection.remarks}
-    assert list(verdicts) == list(Step)
-    by_eye = {step for step, verdict in verdicts.items() if verdict is Verdict.BY_EYE}
-    assert by_eye == {Step.WEB_API, Step.ACCESS_LIST}
+    assert list(verdicts) == list(SetupStep)
+    by_eye = {step for step, verdict in verdicts.items() if verdict is CheckStatus.MANUAL}
+    assert by_eye == {SetupStep.WEB_API, SetupStep.ACCESS_LIST}
 
 
 @pytest.mark.parametrize("hidden", ["/admin/v1", "/organization/v1", "/organization/v2", "/domain", "/dcv"])
@@ -379,7 +379,7 @@ def test_what_scm_does_not_show_is_to_be_looked_at_and_no_finding(hidden: str, a
 
     assert mandate.error is None
     assert not inspection.findings
-    assert {one.step for one in inspection.remarks} == set(Step)
+    assert {one.step for one in inspection.remarks} == set(SetupStep)
 
 
 def test_an_inspection_asks_scm_eight_things_and_one_an_entry() -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from renewal.domain.due import LAPSE_MARGIN
-from renewal.steps.inspect_delegation import decide_with
+from renewal.domain.orderable import decide_with
 from renewal.steps.payload import Task
 from scm_simulator.world import Domain
 from tests.unit.estate import NOW, System

@@ -13,7 +13,7 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from renewal.domain.errors import Retryable, every_error
-from renewal.steps.metrics import measures
+from renewal.steps.metrics import run_metrics
 from stack.policy import Request, allowed, statements
 from stack.resolved import ACCOUNT, REGION, Resource, Stack
 
@@ -59,7 +59,7 @@ def emitted() -> set[str]:
     certificate = {"outcome": "not-due", "ordered_at": now.isoformat(), "not_after": now.isoformat()}
     delegation = {"error": "", "password_expires": now.date().isoformat(), "findings": []}
     report = {"certificates": [certificate], "delegations": [delegation], "common_cause": "", "is_daily": True}
-    return set(measures(report, now))
+    return set(run_metrics(report, now))
 
 
 def metrics_of(alarm: Resource) -> Iterator[Metric]:

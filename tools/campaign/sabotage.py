@@ -9,8 +9,8 @@ from typing import Any
 from campaign.environments import Saboteur
 from renewal.adapters.acm import Acm
 from renewal.adapters.objects import S3Certificates, _files, _folder, _pointer_to
-from renewal.domain.order import Order, OrderStatus
-from renewal.ports import CertificateAuthority, EnrollRequest, Pair
+from renewal.domain.order import EnrollRequest, Order, OrderStatus
+from renewal.ports import CertificateAuthority, Pair
 from renewal.steps.collect import Collect
 from renewal.steps.enroll import Enroll
 

@@ -11,10 +11,10 @@ from typing import Any
 from renewal.domain.due import Decision, last_resort
 from renewal.domain.forecast import coming_renewal
 from renewal.domain.order import ManagedCertificate, Replacement
+from renewal.domain.orderable import decide_with
 from renewal.domain.setup.finding import Finding
+from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import dcv_of
-from renewal.ports import DelegationRecord, Inspection
-from renewal.steps.inspect_delegation import decide_with
 
 
 class State(IntEnum):

@@ -11,8 +11,8 @@ from certmandate.files.yaml_document import FileFault, YamlDocument
 from renewal.adapters.order_book_changes import EstateChange
 from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.order import ManagedCertificate
+from renewal.domain.setup.inspection import DelegationRecord
 from renewal.domain.specification import Specification
-from renewal.ports import DelegationRecord
 
 Kind = Literal["create", "change", "remove", "keep"]
 Loaded = Sequence[tuple[Specification, YamlDocument]]

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 
 from certmandate.certificate_state import error_name
 from renewal.domain.errors import error_named
-from renewal.domain.order import ManagedCertificate, OrderStatus
-from renewal.domain.setup.finding import Finding, arranged
+from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
+from renewal.domain.setup.finding import Finding, sorted_and_capped
+from renewal.domain.setup.inspection import Inspection
 from renewal.domain.setup.scm_menu import screen_of
-from renewal.ports import FinishedOrder, Inspection
 
 _OF_DOMAINS = frozenset({"DcvLapsed", "NameNotDelegated"})
 
@@ -23,7 +23,7 @@ def findings_with_orders(
     left out.
     """
     rows = {row.certificate: row for row in history if row.status == OrderStatus.FAILED}
-    return arranged((*inspection.findings, *_refused(inspection, certificates, rows)))
+    return sorted_and_capped((*inspection.findings, *_refused(inspection, certificates, rows)))
 
 
 def _refused(

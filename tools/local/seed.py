@@ -27,8 +27,9 @@ from renewal.adapters.order_book.transitions import DynamoDbOrderBook
 from renewal.domain.due import Cause
 from renewal.domain.keypair import KeyPair, KeyType, PrivateKey
 from renewal.domain.order import Order, OrderStatus, Served, token_in
+from renewal.domain.setup.inspection import Inspection
 from renewal.domain.specification import Specification
-from renewal.ports import Accounts, CertificateAuthority, Inspection, Pair
+from renewal.ports import Accounts, CertificateAuthority, Pair
 from renewal.steps.collect import Collect
 from renewal.steps.payload import Progress
 from scm_simulator import Order as ScmOrder

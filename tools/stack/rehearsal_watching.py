@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from renewal.domain.setup.egress import ADDRESS_CHANGED
-from renewal.steps.metrics import measures
+from renewal.steps.metrics import run_metrics
 from stack.rehearsal_deployed import STACK, Deployed
 from stack.rehearsal_emulator import REGION
 
@@ -68,7 +68,7 @@ def _reported(deployed: Deployed) -> Iterator[Metric]:
     given = configuration["Environment"]["Variables"]
     service = {"service": given["POWERTOOLS_SERVICE_NAME"]}
     now = datetime.now(UTC)
-    for name, value in measures(_failed_report(now), now).items():
+    for name, value in run_metrics(_failed_report(now), now).items():
         yield given["POWERTOOLS_METRICS_NAMESPACE"], name, service, value
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Self
 
 from renewal.domain.calendar import Phase, phase_at
 from renewal.domain.delegation import Delegation
@@ -11,8 +13,9 @@ from renewal.domain.due import LAPSE_MARGIN, is_brought_forward, renewal_point
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.setup.domain_checks import dcv_soon
 from renewal.domain.setup.finding import Finding, Severity
+from renewal.domain.setup.inspection import DelegationRecord
 from renewal.domain.setup.scm_menu import screen_of
-from renewal.domain.setup.snapshot import DelegatedName, Observation
+from renewal.domain.setup.snapshot import DelegatedName, Snapshot, dcv_of
 
 SOON = timedelta(days=30)
 """What must be done by then is a warning; what must be done later is only told."""
@@ -28,7 +31,7 @@ Renewals = list[tuple[ManagedCertificate, date]]
 def forecast(
     delegation: Delegation,
     certificates: Iterable[ManagedCertificate],
-    seen: Observation,
+    seen: Snapshot,
     now: datetime,
     rotation: date | None = None,
 ) -> tuple[Finding, ...]:
@@ -65,6 +68,31 @@ def coming_renewal(certificate: ManagedCertificate, dcv_lapses: date | None, now
     return min(by_age, next_renewal(certificate, dcv_lapses, now))
 
 
+@dataclass(frozen=True, slots=True)
+class NextRenewal:
+    """The next renewal of a certificate, as the run will decide it on that day."""
+
+    at: datetime | None
+    """None while nothing is served."""
+    mandate_ends: date | None
+
+    @classmethod
+    def of(cls, certificate: ManagedCertificate, record: DelegationRecord, now: datetime) -> Self:
+        """What is known of it from the last inspection."""
+        lapses = dcv_of(record.inspection.delegated, certificate.spec.names) if record.inspection else None
+        return cls(coming_renewal(certificate, lapses, now), record.delegation.mandate_ends)
+
+    @property
+    def is_after_the_mandate(self) -> bool:
+        """Whether nothing is ordered on that day any more."""
+        return bool(self.at and self.mandate_ends and self.mandate_ends < self.at.date())
+
+    @property
+    def renew_at(self) -> str:
+        """ISO 8601; empty when there is none."""
+        return self.at.isoformat() if self.at and not self.is_after_the_mandate else ""
+
+
 def _brought_forward_to(certificate: ManagedCertificate, dcv_lapses: date | None, now: datetime) -> datetime | None:
     """The first day from now on which the renewal is brought forward, None when it is not."""
     served = certificate.served
@@ -76,7 +104,7 @@ def _brought_forward_to(certificate: ManagedCertificate, dcv_lapses: date | None
     return day if is_brought_forward(certificate, dcv_lapses, day) else None
 
 
-def _domain_validations(renewals: Renewals, seen: Observation, now: datetime) -> Iterator[Finding]:
+def _domain_validations(renewals: Renewals, seen: Snapshot, now: datetime) -> Iterator[Finding]:
     """Lapses that are near are told by the procedure already; these are the ones beyond."""
     today, screen = now.date(), screen_of("DcvLapsing")
     struck: dict[DelegatedName, Renewals] = {}
@@ -94,7 +122,7 @@ def _domain_validations(renewals: Renewals, seen: Observation, now: datetime) ->
         yield Finding("DcvLapsing", _severity(due, now), "rao", text, _only(those), due, screen)
 
 
-def _organisation_validation(renewals: Renewals, seen: Observation, now: datetime) -> Iterator[Finding]:
+def _organisation_validation(renewals: Renewals, seen: Snapshot, now: datetime) -> Iterator[Finding]:
     until = seen.organisation_validated_until
     struck = [(one, day) for one, day in renewals if until and until <= day]
     if until is None or not (struck or until - now.date() <= SOON):
@@ -107,7 +135,7 @@ def _organisation_validation(renewals: Renewals, seen: Observation, now: datetim
     yield Finding(code, severity, "rao", text, _only(struck), due, screen_of(code))
 
 
-def _terms(renewals: Renewals, seen: Observation, now: datetime) -> Iterator[Finding]:
+def _terms(renewals: Renewals, seen: Snapshot, now: datetime) -> Iterator[Finding]:
     """SCM changes the terms of its own profiles when the calendar does; customised ones somebody has to change."""
     shortest = {profile.profile_id: min(profile.terms, default=0) for profile in seen.profiles}
     struck = [
@@ -133,7 +161,7 @@ def _mandate(delegation: Delegation, renewals: Renewals, now: datetime) -> Itera
     yield Finding("MandateEnding", "warning" if is_near else "info", "rao", text, _only(struck), ends)
 
 
-def _rotation(delegation: Delegation, seen: Observation, day: date | None, now: datetime) -> Iterator[Finding]:
+def _rotation(delegation: Delegation, seen: Snapshot, day: date | None, now: datetime) -> Iterator[Finding]:
     if seen.password is None or day is None:
         return
     today, expires = now.date(), seen.password.expires

@@ -26,7 +26,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class DueCertificate:
     """A certificate with the decision that it is due."""
 
     certificate: ManagedCertificate
@@ -44,13 +44,13 @@ class Due:
         return served.not_after if served else FAR_FUTURE
 
 
-def within(due: Iterable[Due], limits: Limits) -> tuple[list[Due], list[Due]]:
+def select(due: Iterable[DueCertificate], limits: Limits) -> tuple[list[DueCertificate], list[DueCertificate]]:
     """Split *due* into what this run does and what it leaves for the next: open orders first, then nearest expiry.
 
     Open orders have at most half of a share while others wait: orders that never end must not hold renewals up.
     """
     urgent = sorted(due, key=lambda one: (not one.resumes, one.expires, one.certificate.spec.path))
-    of_delegation: dict[str, list[Due]] = {}
+    of_delegation: dict[str, list[DueCertificate]] = {}
     for one in urgent:
         of_delegation.setdefault(one.certificate.spec.delegation, []).append(one)
     shares = [_share(mine, limits.orders_per_delegation) for mine in of_delegation.values()]
@@ -60,13 +60,13 @@ def within(due: Iterable[Due], limits: Limits) -> tuple[list[Due], list[Due]]:
     return taken, [one for one in urgent if one.certificate.spec.path not in chosen]
 
 
-def _share(urgent: Sequence[Due], most: int) -> list[Due]:
+def _share(urgent: Sequence[DueCertificate], most: int) -> list[DueCertificate]:
     opened, others = [one for one in urgent if one.resumes], [one for one in urgent if not one.resumes]
     room = max(most - len(others), (most + 1) // 2)
     return [*opened[:room], *others][:most]
 
 
-def share_out(room: int, delegations: Sequence[str], run_id: str) -> dict[str, int]:
+def allot(room: int, delegations: Sequence[str], run_id: str) -> dict[str, int]:
     """Share *room*, what a run's cap leaves over, out among *delegations*: what only SCM knows is added within it.
 
     Where there are more delegations than room, every run prefers others.
@@ -78,7 +78,7 @@ def share_out(room: int, delegations: Sequence[str], run_id: str) -> dict[str, i
     return {name: each + (place < rest) for place, name in enumerate(drawn)}
 
 
-def require_plausible(due: Sequence[Due], estate_size: int, limits: Limits) -> None:
+def require_plausible(due: Sequence[DueCertificate], estate_size: int, limits: Limits) -> None:
     """Raise TooManyDue when more of the estate is due by age than a right clock and policy can make it.
 
     Renewals are spread over months; that most of *estate_size* certificates are due on one day means a wrong clock, a

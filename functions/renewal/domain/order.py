@@ -160,3 +160,53 @@ class Replacement:
         surely_before = served.not_before < self.issued_before - timedelta(days=1)
         before = surely_before or max(served.not_before, served.stored_at) < self.issued_before
         return before and self.issuer.casefold() in served.issuer.casefold()
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedOrder:
+    """An audit row: written once when an order ends (`status`: `stored` or `failed`), never changed."""
+
+    delegation: str
+    certificate: str
+    token: str
+    status: str
+    ended_at: datetime
+    opened_at: datetime
+    names: tuple[str, ...]
+    causes: tuple[str, ...]
+    run_id: str
+    ssl_id: int | None
+    serial: str = ""
+    previous_serial: str = ""
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+    stores: tuple[str, ...] = ()
+    arns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    error: str = ""
+    """Name of the error that ended it; empty when it was stored."""
+    text: str = ""
+    reason: str = ""
+    posts: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class EnrollRequest:
+    """What is sent to `/ssl/v1/enroll` (SCM reference §5.4)."""
+
+    department_id: int
+    profile_id: int
+    term_days: int
+    names: tuple[str, ...]
+    csr: str = field(repr=False)
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderDetails:
+    """What SCM's details say of one order (SCM reference §5.2)."""
+
+    ssl_id: int
+    status: str
+    """Upper case without blanks or underscores: `ISSUED`, `SAAPPROVED`, …"""
+    comment: str = ""
+    serial: str = ""

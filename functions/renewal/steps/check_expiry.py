@@ -9,7 +9,7 @@ from typing import Any
 
 from renewal.domain.due import Cause, decide
 from renewal.domain.errors import UnknownDelegation
-from renewal.domain.limits import Due, Limits, require_plausible, share_out, within
+from renewal.domain.limits import DueCertificate, Limits, allot, require_plausible, select
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.request import RunRequest
 from renewal.ports import Clock, OrderBook, RunArchive
@@ -37,10 +37,10 @@ class CheckExpiry:
         due = self._due(request, now)
         if not request.is_deliberate:
             require_plausible(due, sum(1 for _ in self.book.every_certificate()) if due else 0, self.limits)
-        taken, deferred = within((one for one in due if not one.decision.held), self.limits)
+        taken, deferred = select((one for one in due if not one.decision.held), self.limits)
         if request.open_orders_only:
             delegations = sorted({one.certificate.spec.delegation for one in taken})
-        rooms = share_out(self.limits.orders_per_run - len(taken), delegations, run_id)
+        rooms = allot(self.limits.orders_per_run - len(taken), delegations, run_id)
         items = (_item(name, run_id, now, request, taken, rooms[name]) for name in delegations)
         plan: list[Mapping[str, Any]] = [item.payload() for item in items]
         bucket, key = self.archive.write_plan(run_id, plan)
@@ -65,10 +65,10 @@ class CheckExpiry:
             raise UnknownDelegation(msg)
         return sorted(wanted)
 
-    def _due(self, request: RunRequest, now: datetime) -> list[Due]:
+    def _due(self, request: RunRequest, now: datetime) -> list[DueCertificate]:
         replacements = self.book.replacements()
         decided = [
-            Due(one, decide(one, now, replacements=replacements, forced=request.force))
+            DueCertificate(one, decide(one, now, replacements=replacements, forced=request.force))
             for one in self._candidates(request, now, everything=bool(replacements))
         ]
         due = [one for one in decided if one.decision.causes]
@@ -87,7 +87,9 @@ class CheckExpiry:
         return [*whole, *found]
 
 
-def _item(name: str, run_id: str, now: datetime, request: RunRequest, taken: list[Due], room: int) -> DelegationTask:
+def _item(
+    name: str, run_id: str, now: datetime, request: RunRequest, taken: list[DueCertificate], room: int
+) -> DelegationTask:
     mine = [one for one in taken if one.certificate.spec.delegation == name]
     return DelegationTask(
         run_id=run_id,
@@ -108,7 +110,11 @@ def _item(name: str, run_id: str, now: datetime, request: RunRequest, taken: lis
 
 
 def _facts(
-    request: RunRequest, now: datetime, delegations: list[str], due: list[Due], deferred: list[Due]
+    request: RunRequest,
+    now: datetime,
+    delegations: list[str],
+    due: list[DueCertificate],
+    deferred: list[DueCertificate],
 ) -> dict[str, Any]:
     """What the report says of the plan."""
     late = {one.certificate.spec.path for one in deferred}
@@ -125,6 +131,6 @@ def _facts(
     }
 
 
-def _standing(one: Due, deferred: set[str]) -> dict[str, Any]:
+def _standing(one: DueCertificate, deferred: set[str]) -> dict[str, Any]:
     state = "held" if one.decision.held else "deferred" if one.certificate.spec.path in deferred else "planned"
     return {"causes": list(one.decision.causes), "state": state}

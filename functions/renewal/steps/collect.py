@@ -24,7 +24,7 @@ from renewal.domain.errors import (
     error_named,
 )
 from renewal.domain.keypair import requested_key
-from renewal.domain.order import ManagedCertificate, Order, OrderStatus, Served
+from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, OrderStatus, Served
 from renewal.domain.status import ended
 from renewal.ports import (
     Accounts,
@@ -32,14 +32,13 @@ from renewal.ports import (
     Announcer,
     CertificateAuthority,
     Clock,
-    FinishedOrder,
     KeyOpener,
     ObjectStore,
     OrderBook,
     Pair,
 )
 from renewal.steps.payload import Progress
-from renewal.steps.scm_login import Logins
+from renewal.steps.scm_login import ScmLogin
 
 CONFIRM_EVERY = timedelta(minutes=10)
 """A pending order's details are asked for at most so often: polls are cheap for SCM, details are not."""
@@ -70,7 +69,7 @@ class Collect:
         if order is None or order.token != progress.token:
             return _require_stored(certificate, progress, self.book.history(progress.delegation, progress.certificate))
         record = self.book.delegation(progress.delegation)
-        with Logins(self.book, self.accounts).login(record, progress.run_id) as authority:
+        with ScmLogin(self.book, self.accounts).login(record, progress.run_id) as authority:
             try:
                 order, chain, remarks = self._issued(certificate, order, authority)
                 served = self._store(order, chain, certificate)

@@ -14,21 +14,12 @@ from datetime import datetime, timedelta
 from renewal.domain.due import Cause
 from renewal.domain.errors import AnswerLost, MandateEnded, NeedsPerson, OrderConflict, OrderUnconfirmed
 from renewal.domain.keypair import KeyPair
-from renewal.domain.order import ManagedCertificate, Order, OrderStatus
-from renewal.ports import (
-    Accounts,
-    AcmStore,
-    CertificateAuthority,
-    Clock,
-    DelegationRecord,
-    EnrollRequest,
-    Inspection,
-    KeySealer,
-    OrderBook,
-)
-from renewal.steps.inspect_delegation import decide_with, require_orderable
+from renewal.domain.order import EnrollRequest, ManagedCertificate, Order, OrderStatus
+from renewal.domain.orderable import decide_with, require_orderable
+from renewal.domain.setup.inspection import DelegationRecord, Inspection
+from renewal.ports import Accounts, AcmStore, CertificateAuthority, Clock, KeySealer, OrderBook
 from renewal.steps.payload import Progress, Task
-from renewal.steps.scm_login import Logins
+from renewal.steps.scm_login import ScmLogin
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +45,7 @@ class Enroll:
         certificate = self.book.certificate(task.delegation, task.certificate)
         if certificate.order is None and (done := self._done_by_another(certificate, record, task)):
             return done
-        with Logins(self.book, self.accounts).login(record, task.run_id) as authority:
+        with ScmLogin(self.book, self.accounts).login(record, task.run_id) as authority:
             if certificate.order is None:
                 order = self._begin(certificate, record, authority, task)
             else:

@@ -1,4 +1,4 @@
-"""Step two: one login with the delegation's credential, and what it shows."""
+"""SetupStep two: one login with the delegation's credential, and what it shows."""
 
 from __future__ import annotations
 
@@ -7,24 +7,21 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from renewal.domain.calendar import phase_at
-from renewal.domain.delegation import profile_of
-from renewal.domain.due import Cause, Decision, decide
 from renewal.domain.errors import MandateEnded, NeedsPerson, ScmUnavailable
 from renewal.domain.forecast import forecast
 from renewal.domain.order import ManagedCertificate
-from renewal.domain.setup.check_result import Remark
+from renewal.domain.orderable import FOUND_BY_INSPECTION, decide_with, require_orderable
+from renewal.domain.setup.check_result import CheckResult
 from renewal.domain.setup.checks import refused_login, review, unreachable
 from renewal.domain.setup.egress import ADDRESS_CHANGED, address_findings
-from renewal.domain.setup.finding import Finding, arranged, finding_from
-from renewal.domain.setup.snapshot import Look, Observation, ReportedCertificate, dcv_of
-from renewal.ports import Accounts, Clock, DelegationRecord, EgressAddress, Inspection, NextRotation, OrderBook
+from renewal.domain.setup.finding import Finding, finding_from, sorted_and_capped
+from renewal.domain.setup.inspection import DelegationRecord, Inspection
+from renewal.domain.setup.snapshot import ReportedCertificate, Section, Snapshot
+from renewal.ports import Accounts, Clock, EgressAddress, NextRotation, OrderBook
 from renewal.steps.payload import DelegationTask, Task
-from renewal.steps.scm_login import Logins
-from renewal.steps.snapshot import Observer
+from renewal.steps.scm_login import ScmLogin
+from renewal.steps.snapshot import SnapshotReader
 
-FOUND_BY_INSPECTION = (Cause.REVOKED, Cause.DCV_LAPSING)
-"""Causes that only SCM knows of, so that the plan of the run cannot have them."""
 Certificates = tuple[ManagedCertificate, ...]
 
 
@@ -69,11 +66,11 @@ class InspectDelegation:
             if record.delegation.has_ended(now):
                 msg = f"the mandate of {record.delegation.organisation} ended on {record.delegation.mandate_ends}"
                 raise MandateEnded(msg)
-            with Logins(self.book, self.accounts).login(record, task.run_id, follow_up=task.follow_up) as authority:
-                observer = Observer(authority, record.delegation.department_id, now)
+            with ScmLogin(self.book, self.accounts).login(record, task.run_id, follow_up=task.follow_up) as authority:
+                observer = SnapshotReader(authority, record.delegation.department_id, now)
                 observer.look()
         except NeedsPerson as error:
-            seen = observer.seen if observer else Observation()
+            seen = observer.seen if observer else Snapshot()
             inspection = _interrupted(task.run_id, record, certificates, seen, error, now)
             self._record(record, inspection)
             raise
@@ -92,7 +89,7 @@ class InspectDelegation:
         """
         address = self.egress()
         others = (one for one in inspection.findings if one.code != ADDRESS_CHANGED)
-        findings = arranged((*address_findings(record.delegation, address, self.registered), *others))
+        findings = sorted_and_capped((*address_findings(record.delegation, address, self.registered), *others))
         complete = replace(
             inspection, seen_address=address, address_run=address_run or inspection.run_id, findings=findings
         )
@@ -104,7 +101,7 @@ def _complete(
     run_id: str,
     record: DelegationRecord,
     certificates: Certificates,
-    observer: Observer,
+    observer: SnapshotReader,
     now: datetime,
     rotation: date | None,
 ) -> Inspection:
@@ -117,33 +114,33 @@ def _complete(
         *_report_findings(seen),
         *forecast(delegation, certificates, seen, now, rotation),
     ]
-    return replace(found, findings=arranged(findings))
+    return replace(found, findings=sorted_and_capped(findings))
 
 
 def _interrupted(
     run_id: str,
     record: DelegationRecord,
     certificates: Certificates,
-    seen: Observation,
+    seen: Snapshot,
     error: NeedsPerson,
     now: datetime,
 ) -> Inspection:
     """What is known when *error* ended the look: the error, and what the procedure says of what was seen before."""
-    if seen == Observation():
+    if seen == Snapshot():
         remarks = unreachable(error)
     else:
         remarks = review(record.delegation, [one.spec for one in certificates], seen, now)
     told = (finding for remark in remarks for finding in remark.findings() if finding.code != type(error).__name__)
     return _inspection(
-        run_id, now, seen, remarks, findings=arranged((finding_from(error), *refused_login(error), *told))
+        run_id, now, seen, remarks, findings=sorted_and_capped((finding_from(error), *refused_login(error), *told))
     )
 
 
 def _inspection(
     run_id: str,
     now: datetime,
-    seen: Observation,
-    remarks: tuple[Remark, ...],
+    seen: Snapshot,
+    remarks: tuple[CheckResult, ...],
     revoked: tuple[int, ...] = (),
     findings: tuple[Finding, ...] = (),
 ) -> Inspection:
@@ -171,14 +168,6 @@ def _added(task: DelegationTask, certificates: Certificates, inspection: Inspect
             yield Task(task.run_id, task.started_at, task.delegation, name, decision.causes, reason=task.reason)
 
 
-def decide_with(certificate: ManagedCertificate, inspection: Inspection | None, now: datetime, **more: Any) -> Decision:
-    """Decide whether *certificate* is due, knowing what the last inspection saw. *more*: as `decide` takes it."""
-    if inspection is None:
-        return decide(certificate, now, **more)
-    lapses = dcv_of(inspection.delegated, certificate.spec.names)
-    return decide(certificate, now, revoked=inspection.revoked, dcv_lapses=lapses, **more)
-
-
 def _revoked_ids(
     certificates: Iterable[ManagedCertificate], reported: Iterable[ReportedCertificate]
 ) -> tuple[int, ...]:
@@ -186,9 +175,9 @@ def _revoked_ids(
     return tuple(one.served.ssl_id for one in certificates if one.served and one.served.ssl_id in gone)
 
 
-def _report_findings(seen: Observation) -> tuple[Finding, ...]:
+def _report_findings(seen: Snapshot) -> tuple[Finding, ...]:
     """Without the report nothing stops; but nobody would notice what the organisation revokes."""
-    if Look.REPORT not in seen.not_shown:
+    if Section.REPORT not in seen.unavailable:
         return ()
     text = (
         "SCM did not show its SSL report, so what was revoked there is not known and not replaced; when it stays so, "
@@ -208,17 +197,3 @@ def _certificate_findings(
         except NeedsPerson as error:
             findings.append(finding_from(error, certificate.spec.name))
     return findings
-
-
-def require_orderable(
-    certificate: ManagedCertificate, record: DelegationRecord, inspection: Inspection, now: datetime
-) -> int:
-    """Return the term to ask for, in days.
-
-    Raises NameNotDelegated, ProfileRefused, KeyRefused or TermRefused: refusals that can be foreseen.
-    """
-    spec = certificate.spec
-    record.delegation.require_delegated(spec.names)
-    profile = profile_of(spec, inspection.profiles)
-    profile.require_key_type(spec.key_type)
-    return profile.term_for(spec.term_days, phase_at(now).term_days)

@@ -32,7 +32,7 @@ class CertificateOutcome:
 
 
 @dataclass(slots=True)
-class Outcomes:
+class MapResults:
     """What one run did."""
 
     delegations: dict[str, Failure | None] = field(default_factory=dict)
@@ -43,9 +43,9 @@ class Outcomes:
     """Why there are no results at all, when the Map failed as a whole."""
 
 
-def read_outcomes(results: Iterable[Mapping[str, Any]]) -> Outcomes:
+def read_map_results(results: Iterable[Mapping[str, Any]]) -> MapResults:
     """Read the child executions of a run. Raises PlanUnreadable on anything that this version does not write."""
-    outcomes = Outcomes()
+    outcomes = MapResults()
     for result in results:
         delegation = _delegation(result)
         if result.get("Status") != "SUCCEEDED":
@@ -56,7 +56,7 @@ def read_outcomes(results: Iterable[Mapping[str, Any]]) -> Outcomes:
     return outcomes
 
 
-def _read_output(outcomes: Outcomes, delegation: str, output: Mapping[str, Any]) -> None:
+def _read_output(outcomes: MapResults, delegation: str, output: Mapping[str, Any]) -> None:
     error = output.get("error")
     outcomes.delegations[delegation] = failure(error) if error else None
     for one in output.get("certificates", ()):

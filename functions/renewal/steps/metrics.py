@@ -15,7 +15,7 @@ _HOUR = 3_600  # seconds
 _DAY = 86_400  # seconds
 
 
-def measures(report: Mapping[str, Any], now: datetime) -> dict[str, float]:
+def run_metrics(report: Mapping[str, Any], now: datetime) -> dict[str, float]:
     """Return the metrics of *report* by name.
 
     `DailyRunCompleted` is 1 only after a run over the whole estate that could order: its absence is the alarm. The two

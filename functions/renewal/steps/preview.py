@@ -6,12 +6,12 @@ from datetime import datetime
 
 from renewal.domain.errors import DcvLapsed, NeedsPerson
 from renewal.domain.order import ManagedCertificate, Order
+from renewal.domain.orderable import require_orderable
+from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import dcv_of
-from renewal.ports import DelegationRecord, Inspection
-from renewal.steps.inspect_delegation import require_orderable
 
 
-def prospect(
+def preview(
     certificate: ManagedCertificate, record: DelegationRecord, inspection: Inspection | None, now: datetime
 ) -> str:
     """Return it, for example `order profile 3001, P-256, 199 days, for s3`; empty without an inspection of this run.

@@ -10,15 +10,16 @@ from typing import Any
 
 from renewal.domain.due import Cause
 from renewal.domain.errors import NeedsPerson, PlanUnreadable, UnknownDelegation, every_error
-from renewal.domain.order import ManagedCertificate, Served
+from renewal.domain.forecast import NextRenewal
+from renewal.domain.order import FinishedOrder, ManagedCertificate, Served
+from renewal.domain.orderable import FOUND_BY_INSPECTION, decide_with
 from renewal.domain.setup.egress import ADDRESS_CHANGED
 from renewal.domain.setup.finding import Finding
-from renewal.ports import Clock, DelegationRecord, FinishedOrder, Inspection, OrderBook, RunArchive
-from renewal.steps.coming import Coming
-from renewal.steps.inspect_delegation import FOUND_BY_INSPECTION, decide_with
-from renewal.steps.map_results import CertificateOutcome, Failure, Outcomes, read_outcomes
-from renewal.steps.metrics import CREDENTIAL_ERRORS, measures
-from renewal.steps.preview import prospect
+from renewal.domain.setup.inspection import DelegationRecord, Inspection
+from renewal.ports import Clock, OrderBook, RunArchive
+from renewal.steps.map_results import CertificateOutcome, Failure, MapResults, read_map_results
+from renewal.steps.metrics import CREDENTIAL_ERRORS, run_metrics
+from renewal.steps.preview import preview
 
 ANSWERED = frozenset(one.__name__ for one in every_error() if issubclass(one, NeedsPerson)) - {
     "MandateEnded",
@@ -72,17 +73,17 @@ class Report:
             "outcome": outcome,
             "counts": dict(counts),
             "report": key,
-            "metrics": measures(report, now),
+            "metrics": run_metrics(report, now),
         }
 
-    def _outcomes(self, run_id: str) -> Outcomes:
+    def _outcomes(self, run_id: str) -> MapResults:
         """Nothing when the Map failed as a whole: then the report must still be written, and say so."""
         try:
-            return read_outcomes(self.archive.read_results(run_id))
+            return read_map_results(self.archive.read_results(run_id))
         except PlanUnreadable as error:
-            return Outcomes(missing=f"{MISSING}: {error}")
+            return MapResults(missing=f"{MISSING}: {error}")
 
-    def _delegation(self, name: str, run_id: str, outcomes: Outcomes) -> Row:
+    def _delegation(self, name: str, run_id: str, outcomes: MapResults) -> Row:
         try:
             record = self.book.delegation(name)
         except UnknownDelegation:
@@ -103,7 +104,7 @@ class Report:
         }
 
     def _rows(
-        self, name: str, run_id: str, facts: Mapping[str, Any], outcomes: Outcomes, now: datetime
+        self, name: str, run_id: str, facts: Mapping[str, Any], outcomes: MapResults, now: datetime
     ) -> Iterable[Row]:
         named = facts["named"]
         try:
@@ -119,19 +120,19 @@ class Report:
             planned = facts["due"].get(path)
             if planned is None and not facts["open_orders_only"]:  # the hourly look at open orders has one subject
                 planned = _unplanned(certificate, inspected, now)
-            coming = Coming.of(certificate, record, now)
+            coming = NextRenewal.of(certificate, record, now)
             row = self._row(certificate, planned, outcomes, datetime.fromisoformat(facts["started_at"]), coming)
             if row["outcome"] == "planned":
-                row["would"] = prospect(certificate, record, inspected, now)
+                row["would"] = preview(certificate, record, inspected, now)
             yield row
 
     def _row(
         self,
         certificate: ManagedCertificate,
         planned: Mapping[str, Any] | None,
-        outcomes: Outcomes,
+        outcomes: MapResults,
         started_at: datetime,
-        coming: Coming,
+        coming: NextRenewal,
     ) -> Row:
         spec, served = certificate.spec, certificate.served
         did = outcomes.certificates.get(spec.path)
@@ -179,7 +180,7 @@ def _removed(name: str) -> Row:
     return {"delegation": name, "outcome": "removed", "text": text, "findings": [], **dict.fromkeys(empty, "")}
 
 
-def _missing(outcomes: Outcomes) -> Failure:
+def _missing(outcomes: MapResults) -> Failure:
     return Failure("ResultMissing", outcomes.missing or MISSING)
 
 
@@ -199,7 +200,7 @@ def _unplanned(
 def _outcome(
     certificate: ManagedCertificate,
     planned: Mapping[str, Any] | None,
-    outcomes: Outcomes,
+    outcomes: MapResults,
     ended: FinishedOrder | None,
 ) -> tuple[str, Failure | None]:
     """One word for what became of a certificate, and the failure behind it."""
@@ -228,7 +229,7 @@ def _held(certificate: ManagedCertificate) -> Failure:
     return Failure(error, f"{text}; {until}" if text else until)
 
 
-def _reason(planned: Mapping[str, Any] | None, ended: FinishedOrder | None, coming: Coming) -> str:
+def _reason(planned: Mapping[str, Any] | None, ended: FinishedOrder | None, coming: NextRenewal) -> str:
     if ended is not None:
         resumed = [cause for cause in planned["causes"] if cause == Cause.ORDER_OPEN] if planned else []
         return ", ".join([*resumed, *ended.causes])

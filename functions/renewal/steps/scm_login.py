@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from renewal.domain.errors import CredentialRefused
-from renewal.ports import Accounts, CertificateAuthority, DelegationRecord, OrderBook
+from renewal.domain.setup.inspection import DelegationRecord
+from renewal.ports import Accounts, CertificateAuthority, OrderBook
 
 REFUSED = (
     "SCM refused the credential of {delegation} (401) and never says why. Likeliest first: the password has expired or "
@@ -18,7 +19,7 @@ REFUSED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Logins:
+class ScmLogin:
     """The one way in which steps come to a CertificateAuthority."""
 
     book: OrderBook

@@ -9,12 +9,12 @@ from typing import Any
 
 from renewal.domain.errors import CredentialExpired, CredentialRefused, NeedsPerson, ScmUnavailable
 from renewal.domain.setup.checks import is_expired
-from renewal.domain.setup.snapshot import Look, Observation, OrganisationValidation
+from renewal.domain.setup.snapshot import OrganisationValidation, Section, Snapshot
 from renewal.ports import CertificateAuthority
 
 
 @dataclass(slots=True)
-class Observer:
+class SnapshotReader:
     """One look at SCM; `seen` grows while it lasts.
 
     The calls: password state, account (2), department, domains (1 + one an entry, + 1 where they do not tell their
@@ -24,12 +24,12 @@ class Observer:
     authority: CertificateAuthority
     department_id: int
     now: datetime
-    seen: Observation = field(default_factory=Observation)
+    seen: Snapshot = field(default_factory=Snapshot)
     _silent: bool = False
     """SCM did not answer an optional look: the other ones are left out, so that the needed ones come in time."""
 
     def look(self) -> None:
-        """Look at everything. The optional looks may be refused or unanswered; the others raise what SCM says.
+        """Query everything. The optional looks may be refused or unanswered; the others raise what SCM says.
 
         Raises CredentialExpired when the password has expired: the next call would be a failed attempt.
         """
@@ -37,18 +37,18 @@ class Observer:
         if is_expired(self.seen, self.now):
             msg = "the account's password has expired; set a new one in SCM and store it"
             raise CredentialExpired(msg)
-        self._optional(Look.ACCOUNT, "account", self.authority.account)
-        self._optional(Look.DEPARTMENT, "department", lambda: self.authority.department(self.department_id))
-        self._optional(Look.DOMAINS, "delegated", lambda: self.authority.delegated_names(self.department_id))
-        self._optional(Look.VALIDATIONS, "validations", self._validations)
+        self._optional(Section.ACCOUNT, "account", self.authority.account)
+        self._optional(Section.DEPARTMENT, "department", lambda: self.authority.department(self.department_id))
+        self._optional(Section.DOMAINS, "delegated", lambda: self.authority.delegated_names(self.department_id))
+        self._optional(Section.VALIDATIONS, "validations", self._validations)
         self.seen = replace(self.seen, profiles=self.authority.profiles(self.department_id))
-        self._take(Look.REPORT, "reported", lambda: self.authority.reported(self.department_id))
+        self._take(Section.REPORT, "reported", lambda: self.authority.reported(self.department_id))
 
-    def _optional(self, look: Look, member: str, ask: Callable[[], Any]) -> None:
+    def _optional(self, look: Section, member: str, ask: Callable[[], Any]) -> None:
         if not self._silent:
             self._take(look, member, ask)
 
-    def _take(self, look: Look, member: str, ask: Callable[[], Any]) -> None:
+    def _take(self, look: Section, member: str, ask: Callable[[], Any]) -> None:
         try:
             answer = ask()
         except CredentialRefused:
@@ -58,8 +58,8 @@ class Observer:
         except ScmUnavailable:
             self._silent = True
             return
-        shown = self.seen.not_shown - {look}
-        self.seen = replace(self.seen, **{member: answer}, not_shown=shown)
+        shown = self.seen.unavailable - {look}
+        self.seen = replace(self.seen, **{member: answer}, unavailable=shown)
 
     def _validations(self) -> tuple[OrganisationValidation, ...]:
         """A department's officer may see them only through the department."""

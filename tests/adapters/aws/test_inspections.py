@@ -7,10 +7,10 @@ from typing import Any
 
 from renewal.adapters.order_book.transitions import DynamoDbOrderBook
 from renewal.domain.delegation import Profile
-from renewal.domain.setup.check_result import Remark, Step, Verdict, by_eye
+from renewal.domain.setup.check_result import CheckResult, CheckStatus, SetupStep, manual
 from renewal.domain.setup.finding import Finding
+from renewal.domain.setup.inspection import Inspection
 from renewal.domain.setup.snapshot import DelegatedName
-from renewal.ports import Inspection
 
 from .conftest import TABLE
 from .records import NOW
@@ -23,8 +23,8 @@ FULL = Inspection(
     password_expires=date(2027, 1, 31),
     revoked=(77,),
     remarks=(
-        Remark(Step.DEPARTMENT, Verdict.WRONG, "X", "…", "operator", date(2027, 1, 2)),
-        by_eye(Step.ACCESS_LIST, "look"),
+        CheckResult(SetupStep.DEPARTMENT, CheckStatus.FAILED, "X", "…", "operator", date(2027, 1, 2)),
+        manual(SetupStep.ACCESS_LIST, "look"),
     ),
     delegated=(
         DelegatedName("*.univ.example", True, frozenset({"SSL", "SMIME"}), "VALIDATED", date(2027, 5, 1), "EMAIL"),

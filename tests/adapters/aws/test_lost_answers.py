@@ -12,7 +12,7 @@ from renewal.adapters.order_book.editor import OrderBookEditor
 from renewal.adapters.order_book.transitions import DynamoDbOrderBook
 from renewal.domain.errors import OrderConflict, StoreUnavailable
 from renewal.domain.order import OrderStatus, Replacement
-from renewal.ports import Inspection
+from renewal.domain.setup.inspection import Inspection
 
 from .conftest import BUCKET
 from .records import LATER, NOW, PATH, SPEC, a_pair, a_served, a_specification, an_order

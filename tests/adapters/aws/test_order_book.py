@@ -13,7 +13,7 @@ from renewal.domain.due import renewal_point
 from renewal.domain.errors import OrderConflict, StoreRefused, StoreUnavailable, UnknownDelegation
 from renewal.domain.order import IMPORT_LEASE, Order, OrderStatus
 from renewal.domain.setup.finding import Finding
-from renewal.ports import Inspection
+from renewal.domain.setup.inspection import Inspection
 
 from .conftest import TABLE
 from .records import DELEGATION, LATER, NOW, PATH, SPEC, a_pair, a_served, a_specification, an_order

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from renewal.adapters.order_book.editor import OrderBookEditor
 from renewal.adapters.order_book.transitions import DynamoDbOrderBook
 from renewal.domain.errors import RenewalError
-from renewal.domain.order import IMPORT_LEASE, Order, OrderStatus
-from renewal.ports import FinishedOrder, OrderBook
+from renewal.domain.order import IMPORT_LEASE, FinishedOrder, Order, OrderStatus
+from renewal.ports import OrderBook
 from tests.fakes import FakeOrderBook
 
 from .conftest import TABLE

@@ -12,7 +12,8 @@ import httpx
 from renewal.adapters.scm.accounts import ScmAccounts, StoredCredential
 from renewal.adapters.scm.connection import new_http_client
 from renewal.domain.errors import CredentialMissing
-from renewal.ports import CertificateAuthority, EnrollRequest
+from renewal.domain.order import EnrollRequest
+from renewal.ports import CertificateAuthority
 
 BASE_URL = "https://scm.test/api"
 OAUTH_BASE_URL = "https://admin.scm.test/api"

@@ -11,8 +11,9 @@ from renewal.adapters.scm.accounts import ScmAccounts
 from renewal.domain import errors
 from renewal.domain.certificate import Chain
 from renewal.domain.keypair import KeyPair, KeyType, public_key_bytes
+from renewal.domain.order import EnrollRequest
 from renewal.domain.status import ended
-from renewal.ports import CertificateAuthority, EnrollRequest
+from renewal.ports import CertificateAuthority
 from scm_simulator.fault import Fault
 from scm_simulator.simulator import Simulator
 from tests.adapters.scm.stage import SIMULATED_LOGIN, Clock, Vault
@@ -304,7 +305,7 @@ def test_what_the_operator_must_put_right_is_named(authority: CertificateAuthori
         authority.enroll(request_)
 
 
-# ---- Logins --------------------------------------------------------------------------------------
+# ---- Logins ----------------------------------------------------------------------------------------
 
 
 def test_a_wrong_password_never_locks_the_account(

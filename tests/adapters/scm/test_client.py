@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from renewal.domain import errors
-from renewal.ports import EnrollRequest, OrderDetails
+from renewal.domain.order import EnrollRequest, OrderDetails
 from tests.adapters.scm.stage import ENVOY, HTML, ORDER, Wire, accounts, json_answer, refusal, scm, vault
 
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"

@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from renewal.domain.setup.finding import Finding
-from renewal.ports import Inspection
+from renewal.domain.setup.inspection import Inspection
 from tests.certmandate.conftest import Sit
 
 

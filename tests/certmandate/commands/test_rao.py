@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from renewal.domain.setup.finding import Finding
-from renewal.ports import Inspection
+from renewal.domain.setup.inspection import Inspection
 from tests.certmandate.desk import Desk, seated
 
 THIS_MONTH = f"{datetime.now(UTC):%Y-%m}"

@@ -14,12 +14,12 @@ import renewal
 from certmandate.views.language import language, languages, marked
 from renewal.domain.due import Cause
 from renewal.domain.errors import NeedsPerson, every_error
-from renewal.domain.setup.check_result import Step
+from renewal.domain.setup.check_result import SetupStep
 
 _PLACEHOLDER = re.compile(r"\{[a-z_]+\}")
 _SCREEN = re.compile(r"\[\[.+?\]\]")
 _CODE = re.compile(
-    r'(?:wrong|warning|Finding|Remark|_Fault)\((?:[^"()]*,)?\s*"([A-Z][A-Za-z]+)"|return "([A-Z][a-z]+[A-Z]\w+)"'
+    r'(?:failed|warning|Finding|CheckResult|_Fault)\((?:[^"()]*,)?\s*"([A-Z][A-Za-z]+)"|return "([A-Z][a-z]+[A-Z]\w+)"'
 )
 
 
@@ -90,8 +90,8 @@ def test_every_finding_that_the_domain_makes_has_its_words() -> None:
     folder = Path(renewal.__file__).parent / "domain"
     found = {
         name
-        for path in folder.glob("*.py")
-        if path.name in {"procedure.py", "procedure_domains.py", "forecast.py", "finding.py"}
+        for path in folder.rglob("*.py")
+        if path.name in {"checks.py", "domain_checks.py", "forecast.py", "finding.py"}
         for match in _CODE.finditer(path.read_text(encoding="utf-8"))
         for name in match.groups()
         if name
@@ -103,7 +103,7 @@ def test_every_finding_that_the_domain_makes_has_its_words() -> None:
 
 def test_the_guide_has_a_text_for_each_of_the_eight_steps() -> None:
     """The guide and `certmandate check` count alike."""
-    assert [len(one.texts["guide"]["steps"]) for one in languages()] == [len(Step), len(Step)]
+    assert [len(one.texts["guide"]["steps"]) for one in languages()] == [len(SetupStep), len(SetupStep)]
 
 
 def test_days_and_months_are_written_as_each_language_writes_them() -> None:

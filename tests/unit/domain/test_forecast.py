@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from renewal.domain.delegation import Profile
 from renewal.domain.due import LAPSE_MARGIN, Cause, decide, last_resort
 from renewal.domain.forecast import forecast, next_renewal, rotate_after
-from renewal.domain.setup.finding import MOST, Finding, arranged
-from renewal.domain.setup.snapshot import DelegatedName, Observation, OrganisationValidation, PasswordState
+from renewal.domain.setup.finding import MOST, Finding, sorted_and_capped
+from renewal.domain.setup.snapshot import DelegatedName, OrganisationValidation, PasswordState, Snapshot
 from tests.unit.estate import DELEGATION, IDP, NOW, managed, served_by
 
 TODAY = NOW.date()
@@ -25,15 +25,15 @@ def in_days(days: float) -> date:
     return TODAY + timedelta(days=days)
 
 
-def seen(*, dcv: float | None = None, ov: float | None = None, **more: Any) -> Observation:
+def seen(*, dcv: float | None = None, ov: float | None = None, **more: Any) -> Snapshot:
     """What an inspection saw: validations that end in so many days."""
     entry = DelegatedName("idp.univ.example", True, frozenset({"SSL"}), "VALIDATED", in_days(dcv) if dcv else None)
     validation = OrganisationValidation("OV_SSL", "VALIDATED", in_days(ov) if ov else None)
-    return Observation(delegated=(entry,), validations=(validation,), **more)
+    return Snapshot(delegated=(entry,), validations=(validation,), **more)
 
 
 def told(
-    observation: Observation, *, age: float = 20, rotation: float | None = None, **mandate: Any
+    observation: Snapshot, *, age: float = 20, rotation: float | None = None, **mandate: Any
 ) -> list[tuple[str, str, str, date | None]]:
     """What the forecast says of the certificate `idp`, issued *age* days ago for 199 days.
 
@@ -92,7 +92,7 @@ def test_a_mandate_that_ends_before_the_next_renewal_is_told() -> None:
     assert not told(seen(), mandate_ends=in_days(365))
 
 
-def password(ends_in: float | None) -> Observation:
+def password(ends_in: float | None) -> Snapshot:
     """A password that ends in so many days, or never."""
     return seen(password=PasswordState("ALIVE", None if ends_in is None else in_days(ends_in)))
 
@@ -224,12 +224,12 @@ def test_findings_stand_as_a_person_wants_them() -> None:
     soon, now = replace(late, code="Soon", due=in_days(1)), replace(late, code="Now", due=None)
     error, info = replace(late, code="Error", severity="error"), replace(late, code="Info", severity="info", due=None)
 
-    assert arranged([info, late, soon, late, error, now]) == (error, now, soon, late, info)
+    assert sorted_and_capped([info, late, soon, late, error, now]) == (error, now, soon, late, info)
 
 
 def test_a_mistake_that_strikes_everything_does_not_fill_the_record() -> None:
     """An item of DynamoDB holds 400 KB."""
-    found = arranged(Finding("x", "error", "rao", f"{n:04}") for n in range(1000))
+    found = sorted_and_capped(Finding("x", "error", "rao", f"{n:04}") for n in range(1000))
 
     assert len(found) == MOST
     assert found[-1].text.startswith("901 more findings")

@@ -10,7 +10,7 @@ import pytest
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.due import Cause, Decision
 from renewal.domain.errors import TooManyDue
-from renewal.domain.limits import FAR_FUTURE, Due, Limits, require_plausible, within
+from renewal.domain.limits import FAR_FUTURE, DueCertificate, Limits, require_plausible, select
 from renewal.domain.order import ManagedCertificate
 from tests.unit.estate import IDP, served_by
 from tests.unit.orders import an_order
@@ -18,15 +18,15 @@ from tests.unit.orders import an_order
 MANY = Limits(100, 1000, 0.5)
 
 
-def due(name: str, *causes: Cause, age: float | None = 150, delegation: str = "univ") -> Due:
+def due(name: str, *causes: Cause, age: float | None = 150, delegation: str = "univ") -> DueCertificate:
     """A due certificate that was issued *age* days ago (None = there is none)."""
     spec: CertificateSpec = replace(IDP, delegation=delegation, name=name)
     served = None if age is None else served_by(spec, age=age)
     order = an_order() if Cause.ORDER_OPEN in causes else None
-    return Due(ManagedCertificate(spec, served, order), Decision(causes or (Cause.AGE,), None))
+    return DueCertificate(ManagedCertificate(spec, served, order), Decision(causes or (Cause.AGE,), None))
 
 
-def names(found: list[Due]) -> list[str]:
+def names(found: list[DueCertificate]) -> list[str]:
     return [one.certificate.spec.name for one in found]
 
 
@@ -39,7 +39,7 @@ def test_open_orders_go_first_then_the_nearest_expiry() -> None:
         due("open", Cause.ORDER_OPEN, age=1),
     ]
 
-    taken, deferred = within(found, MANY)
+    taken, deferred = select(found, MANY)
 
     assert names(taken) == ["open", "old", "young", "new"]
     assert not deferred
@@ -47,14 +47,14 @@ def test_open_orders_go_first_then_the_nearest_expiry() -> None:
 
 def test_equal_urgency_is_ordered_by_name() -> None:
     """Two runs over one estate take the same."""
-    assert names(within([due("b"), due("c"), due("a")], MANY)[0]) == ["a", "b", "c"]
+    assert names(select([due("b"), due("c"), due("a")], MANY)[0]) == ["a", "b", "c"]
 
 
 def test_a_delegation_takes_no_more_than_its_share() -> None:
     """One organisation's backlog must not hold up the others."""
     found = [due(f"a{n}", age=199 - n) for n in range(4)] + [due("b0", age=100, delegation="other")]
 
-    taken, deferred = within(found, Limits(2, 10, 0.5))
+    taken, deferred = select(found, Limits(2, 10, 0.5))
 
     assert names(taken) == ["a0", "a1", "b0"]
     assert names(deferred) == ["a2", "a3"]
@@ -64,7 +64,7 @@ def test_a_run_takes_no_more_than_its_share() -> None:
     """Nearest expiry first, over all delegations."""
     found = [due(f"c{n}", age=100 + n, delegation=f"d{n}") for n in range(5)]
 
-    taken, deferred = within(found, Limits(10, 2, 0.5))
+    taken, deferred = select(found, Limits(10, 2, 0.5))
 
     assert names(taken) == ["c4", "c3"]
     assert names(deferred) == ["c2", "c1", "c0"]
@@ -74,7 +74,7 @@ def test_orders_that_never_end_do_not_hold_renewals_up() -> None:
     """A CA that sits on thirty orders must not let the other certificates of their delegation expire."""
     found = [due(f"stuck{n}", Cause.ORDER_OPEN) for n in range(5)] + [due(f"due{n}") for n in range(5)]
 
-    taken, deferred = within(found, Limits(4, 1000, 0.5))
+    taken, deferred = select(found, Limits(4, 1000, 0.5))
 
     assert names(taken) == ["stuck0", "stuck1", "due0", "due1"]
     assert len(deferred) == 6
@@ -84,12 +84,12 @@ def test_open_orders_have_what_nobody_else_wants() -> None:
     """Half of the share is theirs for sure; the rest while it is free."""
     found = [due(f"open{n}", Cause.ORDER_OPEN) for n in range(5)] + [due("due")]
 
-    assert names(within(found, Limits(4, 1000, 0.5))[0]) == ["open0", "open1", "open2", "due"]
+    assert names(select(found, Limits(4, 1000, 0.5))[0]) == ["open0", "open1", "open2", "due"]
 
 
 def test_nothing_due_is_nothing_taken() -> None:
     """The ordinary day."""
-    assert within([], MANY) == ([], [])
+    assert select([], MANY) == ([], [])
 
 
 @pytest.mark.parametrize(

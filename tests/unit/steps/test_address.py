@@ -8,7 +8,7 @@ import pytest
 
 from renewal.domain.errors import CredentialRefused, ScmUnavailable
 from renewal.domain.setup.egress import ADDRESS_CHANGED
-from renewal.ports import Inspection
+from renewal.domain.setup.inspection import Inspection
 from renewal.steps.payload import DelegationTask
 from renewal.steps.report import Report
 from tests.unit.estate import DELEGATION, System

@@ -33,7 +33,7 @@ from renewal.domain.errors import (
 from renewal.domain.keypair import KeyType, public_key_bytes, requested_key
 from renewal.domain.order import OrderStatus, Replacement, token_in
 from renewal.domain.setup.finding import Finding
-from renewal.ports import Inspection
+from renewal.domain.setup.inspection import Inspection
 from tests.assertions import assert_ordered_once
 from tests.fakes import Killed, interrupted, killed
 from tests.unit.estate import DELEGATION, IDP, NOW, PATH, QUIET, System, served_by

@@ -22,11 +22,11 @@ from renewal.domain.errors import (
     ScmUnavailable,
 )
 from renewal.domain.keypair import KeyType
-from renewal.domain.setup.check_result import Step
+from renewal.domain.setup.check_result import SetupStep
+from renewal.domain.setup.inspection import Inspection
 from renewal.domain.setup.snapshot import PasswordState
-from renewal.ports import Inspection
 from renewal.steps.payload import DelegationTask
-from renewal.steps.scm_login import Logins
+from renewal.steps.scm_login import ScmLogin
 from tests.unit.estate import DELEGATION, IDP, NOW, PATH, System, served_by
 
 
@@ -189,7 +189,7 @@ def test_a_mandate_that_has_ended_leaves_every_step_to_the_eye(system: System) -
         system.inspect(the_task(system))
 
     remarks = inspection_of(system).remarks
-    assert [one.step for one in remarks] == list(Step)
+    assert [one.step for one in remarks] == list(SetupStep)
     assert {one.text for one in remarks} == {"could not be looked at: MandateEnded"}
 
 
@@ -387,7 +387,7 @@ def test_one_delegations_refusal_is_nobody_elses(system: System) -> None:
 def test_other_errors_do_not_count_as_a_refused_login(system: System) -> None:
     """Only a 401 does."""
     record = system.book.delegation("univ")
-    with pytest.raises(PermissionMissing), Logins(system.book, system.accounts).login(record, "run"):
+    with pytest.raises(PermissionMissing), ScmLogin(system.book, system.accounts).login(record, "run"):
         raise PermissionMissing("no")
 
     assert system.book.delegation("univ").refused_run == ""

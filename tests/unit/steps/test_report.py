@@ -21,7 +21,7 @@ from renewal.domain.errors import (
 from renewal.domain.keypair import KeyType
 from renewal.domain.limits import Limits
 from renewal.domain.setup.snapshot import DelegatedName
-from renewal.steps.map_results import CertificateOutcome, Failure, failure, read_outcomes
+from renewal.steps.map_results import CertificateOutcome, Failure, failure, read_map_results
 from renewal.steps.report import Report
 from tests.unit.estate import DELEGATION, IDP, NOW, PATH, System, caught, child, served_by
 
@@ -446,7 +446,7 @@ def test_a_run_whose_facts_are_gone_cannot_be_told(system: System) -> None:
 def test_results_that_this_version_does_not_write_are_named(result: dict[str, Any]) -> None:
     """Never a KeyError, never a guess."""
     with pytest.raises(PlanUnreadable):
-        read_outcomes([result])
+        read_map_results([result])
 
 
 def test_unreadable_results_still_make_a_report(system: System) -> None:
@@ -472,7 +472,7 @@ def test_outcomes_are_read_as_the_state_machine_writes_them() -> None:
         ],
     }
 
-    outcomes = read_outcomes([child("univ", output)])
+    outcomes = read_map_results([child("univ", output)])
 
     assert outcomes.delegations == {"univ": None}
     assert outcomes.certificates == {

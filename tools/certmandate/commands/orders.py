@@ -31,7 +31,7 @@ from certmandate.views.language import languages
 
 if TYPE_CHECKING:
     from renewal.domain.order import Order
-    from renewal.ports import DelegationRecord
+    from renewal.domain.setup.inspection import DelegationRecord
 
 WHERE = "SCM: Certificates → SSL Certificates → the SSL ID → Revoke"
 

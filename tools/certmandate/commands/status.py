@@ -21,8 +21,8 @@ from certmandate.views import printing
 if TYPE_CHECKING:
     from certmandate.estate_changes import Stored
     from renewal.adapters.order_book.estate import Retired
-    from renewal.domain.order import ManagedCertificate, Replacement
-    from renewal.ports import DelegationRecord, FinishedOrder
+    from renewal.domain.order import FinishedOrder, ManagedCertificate, Replacement
+    from renewal.domain.setup.inspection import DelegationRecord
 
 CertificateArgument = Annotated[
     str, typer.Argument(metavar="DELEGATION/NAME", help="One certificate.", autocompletion=certificate_names)

@@ -13,8 +13,8 @@ from renewal.domain.due import renewal_point
 from renewal.domain.forecast import next_renewal
 from renewal.domain.names import permits
 from renewal.domain.order import ManagedCertificate
+from renewal.domain.setup.inspection import DelegationRecord
 from renewal.domain.setup.snapshot import dcv_of
-from renewal.ports import DelegationRecord
 
 HORIZON = date(2030, 12, 31)
 ACM_IMPORTS_A_YEAR = 5000

@@ -10,11 +10,11 @@ from certmandate.onboarding import Onboarding
 from certmandate.views.html_page import html
 from certmandate.views.language import CODES, language
 from renewal.domain.names import is_wildcard, permits
-from renewal.domain.setup.check_result import Step
+from renewal.domain.setup.check_result import SetupStep
 
 SURNAME = "API"
 MANY = 8  # names; a longer list stands in the table alone
-_BY_OPERATOR = frozenset({Step.FIRST_LOGIN})
+_BY_OPERATOR = frozenset({SetupStep.FIRST_LOGIN})
 _WIDE = 2  # labels below the star: *.univ.example is the whole organisation
 
 
@@ -38,7 +38,7 @@ def guide(found: Onboarding, today: date) -> str:
         values={code: _values(found, today, code) for code in CODES},
         entries=entries,
         parent=_parent(entries),
-        steps=[(step.value, "operator" if step in _BY_OPERATOR else "rao") for step in Step],
+        steps=[(step.value, "operator" if step in _BY_OPERATOR else "rao") for step in SetupStep],
         fields=_fields(found),
         account_fields=_account_fields(found),
         many=MANY,
@@ -81,7 +81,7 @@ def _values(found: Onboarding, today: date, code: str) -> Mapping[str, object]:
 
 
 def _account_fields(found: Onboarding) -> tuple[tuple[str, str], ...]:
-    """Step 5: SCM's field, and what to enter."""
+    """SetupStep 5: SCM's field, and what to enter."""
     return (
         ("Username", found.account),
         ("Email", found.role_email),

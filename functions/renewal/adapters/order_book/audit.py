@@ -16,8 +16,8 @@ from renewal.adapters.order_book.items import (
     replacement_key,
     stamp,
 )
-from renewal.domain.order import Order, OrderStatus, Replacement, Served
-from renewal.ports import DelegationRecord, FinishedOrder
+from renewal.domain.order import FinishedOrder, Order, OrderStatus, Replacement, Served
+from renewal.domain.setup.inspection import DelegationRecord
 
 FINISHED = "finished#"
 

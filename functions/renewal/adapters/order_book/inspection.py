@@ -7,10 +7,10 @@ from typing import Any
 
 from renewal.adapters.order_book.items import Item, known_moment, present, stamp
 from renewal.domain.delegation import Profile
-from renewal.domain.setup.check_result import Remark, Step, Verdict
+from renewal.domain.setup.check_result import CheckResult, CheckStatus, SetupStep
 from renewal.domain.setup.finding import Finding
+from renewal.domain.setup.inspection import Inspection
 from renewal.domain.setup.snapshot import DelegatedName
-from renewal.ports import Inspection
 
 
 def inspection_map(inspection: Inspection) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def _finding_from(stored: Item) -> Finding:
     )
 
 
-def _remark_map(remark: Remark) -> dict[str, Any]:
+def _remark_map(remark: CheckResult) -> dict[str, Any]:
     return present(
         {
             "step": remark.step.value,
@@ -106,10 +106,10 @@ def _remark_map(remark: Remark) -> dict[str, Any]:
     )
 
 
-def _remark_from(stored: Item) -> Remark:
-    return Remark(
-        step=Step(stored["step"]),
-        verdict=Verdict(stored["verdict"]),
+def _remark_from(stored: Item) -> CheckResult:
+    return CheckResult(
+        step=SetupStep(stored["step"]),
+        verdict=CheckStatus(stored["verdict"]),
         code=stored["code"],
         text=stored["text"],
         actor=stored["actor"],

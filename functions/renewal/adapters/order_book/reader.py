@@ -10,8 +10,8 @@ from renewal.adapters.order_book.items import Key
 from renewal.adapters.order_book.status import StoredCertificate, stored_certificate
 from renewal.adapters.order_book.table import Table
 from renewal.domain.errors import UnknownDelegation
-from renewal.domain.order import ManagedCertificate, Replacement
-from renewal.ports import DelegationRecord, FinishedOrder
+from renewal.domain.order import FinishedOrder, ManagedCertificate, Replacement
+from renewal.domain.setup.inspection import DelegationRecord
 
 
 class OrderBookReader:

@@ -28,8 +28,8 @@ from renewal.adapters.order_book.status import StoredCertificate, order_from, or
 from renewal.adapters.order_book.table import ConditionFailed, Table, deleted, put, updated
 from renewal.domain.certificate import Chain
 from renewal.domain.errors import OrderConflict
-from renewal.domain.order import GIVEN_UP, IMPORT_LEASE, ManagedCertificate, Order, OrderStatus, Served
-from renewal.ports import FinishedOrder, Inspection
+from renewal.domain.order import GIVEN_UP, IMPORT_LEASE, FinishedOrder, ManagedCertificate, Order, OrderStatus, Served
+from renewal.domain.setup.inspection import Inspection
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient

@@ -11,9 +11,9 @@ import httpx
 from renewal.adapters.scm.dates import day, moment
 from renewal.domain.certificate import normalised_serial
 from renewal.domain.delegation import Profile
+from renewal.domain.order import OrderDetails
 from renewal.domain.setup.snapshot import PasswordState, ReportedCertificate
 from renewal.domain.status import normalised_status
-from renewal.ports import OrderDetails
 
 Members = Mapping[str, Any]
 

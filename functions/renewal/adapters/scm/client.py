@@ -11,13 +11,9 @@ from renewal.adapters.scm.verdict import failed_within, unusable
 from renewal.domain.delegation import Profile
 from renewal.domain.errors import OrderPending, OrderUnknown, ScmUnavailable
 from renewal.domain.names import common_name
-from renewal.domain.order import token_in
+from renewal.domain.order import EnrollRequest, OrderDetails, token_in
 from renewal.domain.setup.snapshot import PasswordState, ReportedCertificate
-from renewal.ports import (
-    CertificateAuthority,
-    EnrollRequest,
-    OrderDetails,
-)
+from renewal.ports import CertificateAuthority
 
 ANY_STATUS = 0  # §5.14, numeric codes of reports
 

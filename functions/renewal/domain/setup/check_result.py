@@ -16,7 +16,7 @@ from renewal.domain.setup.finding import SECURITY, Finding, Severity
 from renewal.domain.setup.scm_menu import ACCESS_LIST, ACCOUNT, DEPARTMENTS, screen_of
 
 
-class Step(StrEnum):
+class SetupStep(StrEnum):
     """A step of the procedure; the value is its number in the guide."""
 
     DEPARTMENT = "1"
@@ -31,44 +31,44 @@ class Step(StrEnum):
 
 SCREENS = MappingProxyType(
     {
-        Step.DEPARTMENT: f"{DEPARTMENTS} → Add",
-        Step.WEB_API: f"{DEPARTMENTS} → Edit → SSL Certificate",
-        Step.ORG_ID: f"{DEPARTMENTS} → Edit → General",
-        Step.DOMAINS: f"{DEPARTMENTS} → Domains",
-        Step.ADMIN: "Admins → Add",
-        Step.FIRST_LOGIN: "the SCM portal, logged in as the new account",
-        Step.API_ONLY: ACCOUNT,
-        Step.ACCESS_LIST: ACCESS_LIST,
+        SetupStep.DEPARTMENT: f"{DEPARTMENTS} → Add",
+        SetupStep.WEB_API: f"{DEPARTMENTS} → Edit → SSL Certificate",
+        SetupStep.ORG_ID: f"{DEPARTMENTS} → Edit → General",
+        SetupStep.DOMAINS: f"{DEPARTMENTS} → Domains",
+        SetupStep.ADMIN: "Admins → Add",
+        SetupStep.FIRST_LOGIN: "the SCM portal, logged in as the new account",
+        SetupStep.API_ONLY: ACCOUNT,
+        SetupStep.ACCESS_LIST: ACCESS_LIST,
     }
 )
 """Where each step is done. A fault is often fixed in another place (`renewal.domain.setup.scm_menu`)."""
 
 
-class Verdict(StrEnum):
+class CheckStatus(StrEnum):
     """What is said of a step."""
 
-    DONE = "done"
-    WRONG = "wrong"
+    PASSED = "done"
+    FAILED = "wrong"
     """Nothing, or not everything that is wanted, can be ordered."""
     WARNING = "warning"
     """It works, and will stop to; or more is permitted than was agreed."""
-    PERHAPS = "perhaps"
+    SUSPECTED = "perhaps"
     """SCM refuses without saying why: one of the steps with this verdict is wrong, not each of them."""
-    BY_EYE = "by-eye"
+    MANUAL = "by-eye"
     """SCM does not show it: the text says how to look."""
 
 
-_SEVERITIES: MappingProxyType[Verdict, Severity] = MappingProxyType(
-    {Verdict.WRONG: "error", Verdict.WARNING: "warning"}
+_SEVERITIES: MappingProxyType[CheckStatus, Severity] = MappingProxyType(
+    {CheckStatus.FAILED: "error", CheckStatus.WARNING: "warning"}
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Remark:
+class CheckResult:
     """One verdict on one step."""
 
-    step: Step
-    verdict: Verdict
+    step: SetupStep
+    verdict: CheckStatus
     code: str
     """A stable name for the fault, e.g. `WebApiOff`; `Done` for what is right, `ByEye` for what is not shown."""
     text: str
@@ -95,26 +95,26 @@ class Remark:
         return (Finding(self.code, severity, self.actor, text, due=self.due, screen=self.screen),)
 
 
-def done(step: Step, text: str) -> Remark:
+def passed(step: SetupStep, text: str) -> CheckResult:
     """Return the remark that *step* is in order."""
-    return Remark(step, Verdict.DONE, "Done", text)
+    return CheckResult(step, CheckStatus.PASSED, "Done", text)
 
 
-def by_eye(step: Step, text: str) -> Remark:
+def manual(step: SetupStep, text: str) -> CheckResult:
     """Return the remark that somebody has to look, and how."""
-    return Remark(step, Verdict.BY_EYE, "ByEye", text)
+    return CheckResult(step, CheckStatus.MANUAL, "ByEye", text)
 
 
-def perhaps(step: Step, code: str, text: str, actor: Actor = "rao") -> Remark:
+def suspected(step: SetupStep, code: str, text: str, actor: Actor = "rao") -> CheckResult:
     """Return the remark that *step* may be what is wrong, beside others."""
-    return Remark(step, Verdict.PERHAPS, code, f"perhaps: {text}", actor)
+    return CheckResult(step, CheckStatus.SUSPECTED, code, f"perhaps: {text}", actor)
 
 
-def wrong(step: Step, code: str, text: str, actor: Actor = "rao") -> Remark:
+def failed(step: SetupStep, code: str, text: str, actor: Actor = "rao") -> CheckResult:
     """Return the remark that *step* is not as it must be."""
-    return Remark(step, Verdict.WRONG, code, text, actor)
+    return CheckResult(step, CheckStatus.FAILED, code, text, actor)
 
 
-def warning(step: Step, code: str, text: str, actor: Actor = "rao", due: date | None = None) -> Remark:
+def warning(step: SetupStep, code: str, text: str, actor: Actor = "rao", due: date | None = None) -> CheckResult:
     """Return the remark that *step* will be wrong, or permits too much."""
-    return Remark(step, Verdict.WARNING, code, text, actor, due)
+    return CheckResult(step, CheckStatus.WARNING, code, text, actor, due)

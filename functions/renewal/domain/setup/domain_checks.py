@@ -1,4 +1,4 @@
-"""Step four of the procedure: the names that are delegated, their validation, and what is too wide."""
+"""SetupStep four of the procedure: the names that are delegated, their validation, and what is too wide."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from renewal.domain.calendar import phase_at
 from renewal.domain.delegation import Delegation
 from renewal.domain.names import is_wildcard, permits
-from renewal.domain.setup.check_result import Remark, Step, Verdict, done, warning
+from renewal.domain.setup.check_result import CheckResult, CheckStatus, SetupStep, passed, warning
 from renewal.domain.setup.snapshot import DelegatedName, dcv_of, entry_for
 
 MOST_NAMES = 8  # in one sentence
@@ -17,7 +17,7 @@ MOST_NAMES = 8  # in one sentence
 
 def domain_remarks(
     delegation: Delegation, wanted: Iterable[str], delegated: tuple[DelegatedName, ...], now: datetime
-) -> list[Remark]:
+) -> list[CheckResult]:
     """Return what is said of step four: one remark a fault, however many names it has."""
     names = tuple(wanted)
     faults: dict[_Fault, list[str]] = {}
@@ -30,7 +30,7 @@ def domain_remarks(
         return remarks
     lapse = dcv_of(delegated, names)
     until = f"; the first validation lapses on {lapse}" if lapse else ""
-    return [done(Step.DOMAINS, f"{_some(names)}: delegated for SSL{until}")]
+    return [passed(SetupStep.DOMAINS, f"{_some(names)}: delegated for SSL{until}")]
 
 
 def dcv_soon(now: datetime) -> timedelta:
@@ -43,14 +43,14 @@ def dcv_soon(now: datetime) -> timedelta:
 
 @dataclass(frozen=True, slots=True)
 class _Fault:
-    verdict: Verdict
+    verdict: CheckStatus
     code: str
     sentence: str
     due: date | None = None
 
-    def remark(self, names: list[str]) -> Remark:
+    def remark(self, names: list[str]) -> CheckResult:
         text = f"{_some(names)}: {self.sentence}"
-        return Remark(Step.DOMAINS, self.verdict, self.code, text, due=self.due)
+        return CheckResult(SetupStep.DOMAINS, self.verdict, self.code, text, due=self.due)
 
 
 def _some(names: Iterable[str]) -> str:
@@ -62,12 +62,12 @@ def _some(names: Iterable[str]) -> str:
 def _fault_of(name: str, delegated: tuple[DelegatedName, ...], now: datetime) -> _Fault | None:
     entry = entry_for(delegated, name)
     if entry is None:
-        return _Fault(Verdict.WRONG, *_not_delegated(name, {one.entry for one in delegated}))
+        return _Fault(CheckStatus.FAILED, *_not_delegated(name, {one.entry for one in delegated}))
     if not entry.active:
         sentence = f"the delegation of {entry.entry} waits for approval, or the domain is suspended"
-        return _Fault(Verdict.WRONG, "DelegationNotActive", sentence)
+        return _Fault(CheckStatus.FAILED, "DelegationNotActive", sentence)
     if "SSL" not in entry.certificate_types:
-        return _Fault(Verdict.WRONG, "NotForSsl", f"{entry.entry} is delegated, but not for SSL")
+        return _Fault(CheckStatus.FAILED, "NotForSsl", f"{entry.entry} is delegated, but not for SSL")
     return _validation(entry, now)
 
 
@@ -85,23 +85,23 @@ def _not_delegated(name: str, entries: set[str]) -> tuple[str, str]:
 def _validation(entry: DelegatedName, now: datetime) -> _Fault | None:
     what, lapse = f"domain control validation of {entry.entry}", entry.dcv_expires
     if entry.dcv_status == "EXPIRED" or (lapse and lapse <= now.date()):
-        return _Fault(Verdict.WRONG, "DcvLapsed", f"the {what} has expired{f' on {lapse}' if lapse else ''}")
+        return _Fault(CheckStatus.FAILED, "DcvLapsed", f"the {what} has expired{f' on {lapse}' if lapse else ''}")
     if entry.dcv_status not in {"", "VALIDATED"}:
-        return _Fault(Verdict.WRONG, "DcvMissing", f"the {what} is missing ({entry.dcv_status.lower()})")
+        return _Fault(CheckStatus.FAILED, "DcvMissing", f"the {what} is missing ({entry.dcv_status.lower()})")
     if lapse and lapse - now.date() <= dcv_soon(now):
-        return _Fault(Verdict.WARNING, "DcvLapsing", f"the {what} lapses on {lapse}; renew it", due=lapse)
+        return _Fault(CheckStatus.WARNING, "DcvLapsing", f"the {what} lapses on {lapse}; renew it", due=lapse)
     return None
 
 
-def _too_wide(entry: DelegatedName, delegation: Delegation, wanted: tuple[str, ...]) -> list[Remark]:
+def _too_wide(entry: DelegatedName, delegation: Delegation, wanted: tuple[str, ...]) -> list[CheckResult]:
     remarks = []
     if extra := entry.certificate_types - {"SSL"}:
         text = f"{entry.entry} is delegated for {', '.join(sorted(extra))} too; only SSL was agreed"
-        remarks.append(warning(Step.DOMAINS, "TypesExtra", text))
+        remarks.append(warning(SetupStep.DOMAINS, "TypesExtra", text))
     if entry.entry not in delegation.delegated_names:
         used = is_wildcard(entry.entry) and any(permits(entry.entry, name) for name in wanted)
         code = "WiderThanWanted" if used else "NameExtra"
         remedy = "delegate the exact names instead" if used else "withdraw it"
         text = f"{entry.entry} is delegated and was not agreed: we could order what we should not; {remedy}"
-        remarks.append(warning(Step.DOMAINS, code, text))
+        remarks.append(warning(SetupStep.DOMAINS, code, text))
     return remarks

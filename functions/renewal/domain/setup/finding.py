@@ -49,7 +49,7 @@ MOST = 100  # so many are stored: a mistake that strikes a thousand certificates
 _RANKS: dict[Severity, int] = {"error": 0, "warning": 1, "info": 2}
 
 
-def arranged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+def sorted_and_capped(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return *findings* as a person wants them: each once, errors first, then by date; a hundred at most.
 
     Without a date it is to be done now. When there are more than a hundred, the last one says how many are left out.

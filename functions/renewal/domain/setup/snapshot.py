@@ -89,7 +89,7 @@ class ReportedCertificate:
     expires: datetime | None = None
 
 
-class Look(StrEnum):
+class Section(StrEnum):
     """A look at SCM that an account may or may not be permitted, and without which orders go on all the same."""
 
     ACCOUNT = "the account's own record"
@@ -100,7 +100,7 @@ class Look(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Observation:
+class Snapshot:
     """All that one inspection saw of SCM; None or empty where there is nothing, or where it was not shown."""
 
     profiles: tuple[Profile, ...] = ()
@@ -110,7 +110,7 @@ class Observation:
     delegated: tuple[DelegatedName, ...] = ()
     validations: tuple[OrganisationValidation, ...] = ()
     reported: tuple[ReportedCertificate, ...] = ()
-    not_shown: frozenset[Look] = frozenset(Look)
+    unavailable: frozenset[Section] = frozenset(Section)
     """The looks that SCM refused, did not answer, or that were not taken: nothing can be said of these."""
 
     def entry_for(self, name: str) -> DelegatedName | None:

@@ -1,0 +1,41 @@
+"""What one inspection of a delegation found, and a delegation's record with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from renewal.domain.delegation import Delegation, Profile
+from renewal.domain.setup.check_result import CheckResult
+from renewal.domain.setup.finding import Finding
+from renewal.domain.setup.snapshot import DelegatedName
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What one inspection of a delegation saw. `run_id`: empty when SCM has never answered."""
+
+    run_id: str
+    at: datetime
+    profiles: tuple[Profile, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    password_expires: date | None = None
+    revoked: tuple[int, ...] = ()  # SSL IDs that SCM calls revoked, among those that we serve
+    remarks: tuple[CheckResult, ...] = ()
+    """What is said of each of the procedure's eight steps, in their order; empty when nothing was looked at."""
+    delegated: tuple[DelegatedName, ...] = ()
+    """The domain entries that SCM delegates to the department, with their validation."""
+    organisation_validated_until: date | None = None
+    seen_address: str = ""
+    address_run: str = ""  # the run that saw it: a later one than run_id where SCM gave no answer since
+
+
+@dataclass(frozen=True, slots=True)
+class DelegationRecord:
+    """A delegation's record: spec and status."""
+
+    delegation: Delegation
+    inspection: Inspection | None = None
+    refused_version: str = ""
+    refused_run: str = ""
+    """The credential's version that SCM refused last, and in which run: it is not tried again in that run."""
