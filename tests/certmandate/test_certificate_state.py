@@ -7,8 +7,8 @@ from datetime import date, timedelta
 import pytest
 
 from certmandate.certificate_state import State, standing
-from renewal.domain.observation import DelegatedName
-from renewal.ports import Inspection
+from renewal.domain.setup.inspection import Inspection
+from renewal.domain.setup.snapshot import DelegatedName
 from tests.unit.estate import NOW, managed
 from tests.unit.orders import an_order
 

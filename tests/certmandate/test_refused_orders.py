@@ -10,10 +10,10 @@ import pytest
 from certmandate.refused_orders import findings_with_orders
 from certmandate.views.findings_mail import findings_mail
 from certmandate.views.language import language
-from renewal.domain.finding import Finding
-from renewal.domain.observation import DelegatedName
-from renewal.domain.order import ManagedCertificate
-from renewal.ports import FinishedOrder, Inspection
+from renewal.domain.order import FinishedOrder, ManagedCertificate
+from renewal.domain.setup.finding import Finding
+from renewal.domain.setup.inspection import Inspection
+from renewal.domain.setup.snapshot import DelegatedName
 from tests.certmandate.rao_samples import IDP, NOW, record, row
 
 LOOKED = Inspection("run", NOW)

@@ -17,7 +17,7 @@ from campaign.stage import Run, Stage
 from campaign.strikes import Mode, NthStrike
 from campaign.wire import Boundary
 from certmandate.certificate_state import CLOSED
-from renewal.adapters.order_book import DynamoDbOrderBook
+from renewal.adapters.order_book.transitions import DynamoDbOrderBook
 from renewal.domain.delegation import S3, CertificateSpec
 from renewal.domain.keypair import KeyType
 from scm_simulator import Dials

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any, Literal
 
 from certmandate.files.yaml_document import FileFault, YamlDocument
-from renewal.adapters.order_book_changes import EstateChange
+from renewal.adapters.order_book.changes import EstateChange
 from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.setup.inspection import DelegationRecord

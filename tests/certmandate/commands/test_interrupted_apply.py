@@ -8,9 +8,9 @@ import pytest
 from certmandate.commands.apply import make_plan
 from certmandate.deployment import find
 from certmandate.estate_changes import estate_change
-from renewal.adapters import order_book_changes
-from renewal.adapters.order_book_changes import EstateChange, OrderBookChanges
-from renewal.adapters.order_book_table import Table
+from renewal.adapters.order_book import changes
+from renewal.adapters.order_book.changes import EstateChange, OrderBookChanges
+from renewal.adapters.order_book.table import Table
 from tests.certmandate.conftest import Sit
 from tests.certmandate.desk import OPEN_ORDER, Desk
 
@@ -54,7 +54,7 @@ def test_only_prune_removes_and_never_an_open_order(sit: Sit):
 
 def test_an_apply_that_is_killed_half_way_is_finished_by_the_next(sit: Sit, monkeypatch: pytest.MonkeyPatch):
     """More than one transaction is not atomic: the order book says that something is left to do."""
-    monkeypatch.setattr(order_book_changes, "AT_ONCE", 2)
+    monkeypatch.setattr(changes, "AT_ONCE", 2)
     desk = sit("idp:20")
     more = "".join(f"  - {{name: n{index}, names: [n{index}.univ.example]}}\n" for index in range(5))
     desk.file.write_text(desk.file.read_text(encoding="utf-8") + more, encoding="utf-8")

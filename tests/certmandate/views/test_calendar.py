@@ -13,8 +13,8 @@ import pytest
 
 from certmandate.cli import main
 from certmandate.views.calendar import HORIZON, Known, Start, order_days, starts_of_book, starts_of_files, work_ahead
-from renewal.domain.observation import DelegatedName
 from renewal.domain.order import ManagedCertificate
+from renewal.domain.setup.snapshot import DelegatedName
 from tests.certmandate.rao_samples import DELEGATION, IDP, NOW, record, served
 
 TODAY = NOW.date()

@@ -9,9 +9,9 @@ import pytest
 
 from certmandate.views.findings_mail import findings_mail, names_in
 from certmandate.views.language import language
-from renewal.domain.finding import Finding
-from renewal.domain.observation import Account, DelegatedName, Observation
-from renewal.domain.procedure import review
+from renewal.domain.setup.checks import review
+from renewal.domain.setup.finding import Finding
+from renewal.domain.setup.snapshot import Account, DelegatedName, Snapshot
 from tests.certmandate.rao_samples import DELEGATION, FINDINGS, NOW, record
 
 
@@ -143,7 +143,7 @@ def test_the_privileges_and_roles_that_are_too_many_are_named() -> None:
         "drao", "API", True, (("DRAO_SSL", 1698), ("RAO_SMIME", 7)), frozenset({"sslRequest", "allowCreate"})
     )
     entry = DelegatedName("idp.univ.example", True, frozenset({"SSL", "SMIME"}))
-    seen = Observation(account=account, delegated=(entry,), not_shown=frozenset())
+    seen = Snapshot(account=account, delegated=(entry,), unavailable=frozenset())
     remarks = review(DELEGATION, [], seen, NOW)
 
     _, body = mail("fr", *(finding for remark in remarks for finding in remark.findings()))

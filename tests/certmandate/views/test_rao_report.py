@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from certmandate.views.rao_report import RaoReport, document, month_before, month_named, page, rao_report
-from renewal.domain.order import ManagedCertificate, OrderStatus
-from renewal.ports import FinishedOrder
+from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
 from tests.certmandate.rao_samples import DELEGATION, HOSTILE, IDP, NOW, month, record, row, served
 from tests.unit.orders import an_order
 

@@ -20,8 +20,8 @@ from certmandate.views import printing
 from certmandate.views.coverage import COLUMNS, Coverage, coverage, organisation_line
 
 if TYPE_CHECKING:
-    from renewal.domain.setup.check_result import Remark
-    from renewal.ports import DelegationRecord, Inspection
+    from renewal.domain.setup.check_result import CheckResult
+    from renewal.domain.setup.inspection import DelegationRecord, Inspection
 
 _TITLES = {
     "1": "Department",
@@ -197,7 +197,7 @@ def _page(
     return [*parts, Text(), _verdict(record, ended)]
 
 
-def _rows(remarks: Iterable[Remark]) -> Iterator[printing.Row]:
+def _rows(remarks: Iterable[CheckResult]) -> Iterator[printing.Row]:
     """The procedure in its order, so that it can be held beside the guide; what is wrong stands out by its colour."""
     for remark in remarks:
         word, style = _SECURITY if remark.is_security else _WORDS[remark.verdict.value]

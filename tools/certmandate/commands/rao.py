@@ -21,8 +21,8 @@ from certmandate.views.findings_mail import Mail, findings_mail
 from certmandate.views.html_page import PdfMissing, pdf
 from certmandate.views.language import CODES, language
 from certmandate.views.rao_report import document, finding_document, month_before, month_named, page, rao_report
-from renewal.domain.finding import Finding
-from renewal.ports import DelegationRecord
+from renewal.domain.setup.finding import Finding
+from renewal.domain.setup.inspection import DelegationRecord
 
 NameArgument = Annotated[str, typer.Argument(help="The delegation's name.", autocompletion=delegation_names)]
 

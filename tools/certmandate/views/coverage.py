@@ -8,10 +8,10 @@ from datetime import date
 from typing import Any
 
 from certmandate.views import printing
-from renewal.domain.observation import DelegatedName, entry_for
 from renewal.domain.order import ManagedCertificate
-from renewal.domain.remark import Step, Verdict
-from renewal.ports import DelegationRecord, Inspection
+from renewal.domain.setup.check_result import CheckStatus, SetupStep
+from renewal.domain.setup.inspection import DelegationRecord, Inspection
+from renewal.domain.setup.snapshot import DelegatedName, entry_for
 
 COLUMNS = ("name", "delegated by", "domain validation (DCV)", "until")
 _DCV = {"VALIDATED": "validated", "NOTVALIDATED": "MISSING", "EXPIRED": "EXPIRED", "": "not asked for"}
@@ -58,8 +58,8 @@ def coverage(record: DelegationRecord, certificates: Iterable[ManagedCertificate
 
 
 def _was_seen(inspection: Inspection) -> bool:
-    blind = {Verdict.BY_EYE, Verdict.PERHAPS}
-    return any(one.step is Step.DOMAINS and one.verdict not in blind for one in inspection.remarks)
+    blind = {CheckStatus.MANUAL, CheckStatus.SUSPECTED}
+    return any(one.step is SetupStep.DOMAINS and one.verdict not in blind for one in inspection.remarks)
 
 
 def organisation_line(until: date | None) -> str:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from certmandate.views.language import Language, plain
-from renewal.domain.finding import Finding
-from renewal.ports import DelegationRecord
+from renewal.domain.setup.finding import Finding
+from renewal.domain.setup.inspection import DelegationRecord
 
 _NAME = re.compile(r"(?<![\w@.-])(?:\*\.)?(?:[a-z0-9-]+\.)+[a-z][a-z0-9-]*[a-z0-9](?![\w-])")
 _DETAILS = {

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from certmandate.views.advice import EVERYBODY, Advice, advice_for, where
-from renewal.steps.measures import CREDENTIAL_ERRORS
+from renewal.steps.metrics import CREDENTIAL_ERRORS
 
 Row = Mapping[str, Any]
 

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from certmandate.certificate_state import Standing
-from renewal.domain.finding import Finding
-from renewal.domain.order import Order, Served
-from renewal.ports import FinishedOrder
+from renewal.domain.order import FinishedOrder, Order, Served
+from renewal.domain.setup.finding import Finding
 
 Document = dict[str, Any]
 

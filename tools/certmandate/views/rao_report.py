@@ -11,11 +11,11 @@ from certmandate.refused_orders import findings_with_orders
 from certmandate.views.findings_mail import names_in, told_values
 from certmandate.views.html_page import html
 from certmandate.views.language import CODES, Language, languages
-from renewal.domain.finding import Finding
 from renewal.domain.forecast import next_renewal
-from renewal.domain.observation import dcv_of
-from renewal.domain.order import COMMENT_PREFIX, ManagedCertificate, OrderStatus
-from renewal.ports import DelegationRecord, FinishedOrder
+from renewal.domain.order import COMMENT_PREFIX, FinishedOrder, ManagedCertificate, OrderStatus
+from renewal.domain.setup.finding import Finding
+from renewal.domain.setup.inspection import DelegationRecord
+from renewal.domain.setup.snapshot import dcv_of
 
 
 @dataclass(frozen=True, slots=True)
