@@ -8,7 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from certmandate.cli import app
-from certmandate.deployment import DeploymentMissing, find
+from certmandate.deployment import find
+from certmandate.exit import DeploymentMissing
+from certmandate.options import StackOptions
 
 FOUND = """<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><DescribeStacksResult><Stacks>
 <member><StackName>certmandate</StackName><StackStatus>CREATE_COMPLETE</StackStatus>
@@ -64,7 +66,7 @@ def account(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFa
 
 def test_a_stack_is_found_by_its_name_with_outputs_and_parameters():
     """Nobody copies ARNs; and SCM's address is a parameter, not an output."""
-    deployment = find(None, "eu-west-3", "certmandate")
+    deployment = find(StackOptions(region="eu-west-3"))
 
     assert deployment.fact("ScmUrl") == "https://scm.example/api"
     assert deployment.region == "eu-west-3"
@@ -73,7 +75,7 @@ def test_a_stack_is_found_by_its_name_with_outputs_and_parameters():
 def test_an_output_that_an_older_stack_lacks_is_named():
     """The command is newer than what is deployed."""
     with pytest.raises(DeploymentMissing, match=r"no output OrdersTable: deploy"):
-        find(None, "eu-west-3", "certmandate").fact("OrdersTable")
+        find(StackOptions(region="eu-west-3")).fact("OrdersTable")
 
 
 @pytest.mark.parametrize(
@@ -93,9 +95,35 @@ def test_a_stack_that_is_not_found_says_what_to_do(options: tuple[str, ...], tol
     assert "Traceback" not in result.output
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--stack", "typo", "status"),
+        ("status", "--stack", "typo"),
+        ("--stack", "certmandate", "status", "--stack=typo"),
+    ],
+)
+def test_stack_options_are_accepted_before_and_after_the_command(
+    monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+):
+    """Scripts have them after the command; the nearest one to the command's end wins, the environment comes last."""
+    monkeypatch.setenv("CERTMANDATE_STACK", "certmandate")
+    monkeypatch.setenv("AWS_REGION", "eu-west-3")
+
+    assert "stack 'typo'" in CliRunner().invoke(app, arguments).stderr
+
+
+def test_the_environment_names_the_stack(monkeypatch: pytest.MonkeyPatch):
+    """CI sets it once for every command."""
+    monkeypatch.setenv("CERTMANDATE_STACK", "typo")
+    monkeypatch.setenv("AWS_REGION", "eu-west-3")
+
+    assert "stack 'typo'" in CliRunner().invoke(app, ["status"]).stderr
+
+
 def test_outputs_by_environment_must_be_what_local_up_prints(monkeypatch: pytest.MonkeyPatch):
     """Half a line pasted into a shell."""
     monkeypatch.setenv("CERTMANDATE_OUTPUTS", '{"StateMachineArn": ')
 
     with pytest.raises(DeploymentMissing, match="certmandate local up"):
-        find(None, "eu-west-3", "certmandate")
+        find(StackOptions(region="eu-west-3"))

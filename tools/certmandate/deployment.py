@@ -8,13 +8,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from certmandate.files.yaml_document import FilesInvalid
-from certmandate.output import NEEDS_PERSON, WRONG_USAGE, complain
-from renewal.domain.errors import InvalidDelegation, InvalidRequest, RenewalError, UnknownDelegation
+from certmandate.exit import DeploymentMissing, aws_sentence, exit_on_error
+from certmandate.options import StackOptions
 
 if TYPE_CHECKING:
     from renewal.adapters.order_book.editor import OrderBookEditor
@@ -24,25 +23,6 @@ OUTPUTS_VARIABLE = "CERTMANDATE_OUTPUTS"
 """JSON object of the stack's outputs and parameters, where no CloudFormation can be asked: `local up` exports it."""
 DEFAULT_STACK = "certmandate"
 _ARN_PARTS = 6
-
-ProfileOption = Annotated[str | None, typer.Option("--profile", help="Profile of the AWS configuration.")]
-RegionOption = Annotated[str | None, typer.Option("--region", help="Region in which the stack is deployed.")]
-StackOption = Annotated[str, typer.Option("--stack", envvar=["CERTMANDATE_STACK", "STACK"], help="Name of the stack.")]
-JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print one JSON document; progress and questions go to standard error.")
-]
-
-
-class DeploymentMissing(Exception):
-    """The stack cannot be found or lacks something; the text says what to do."""
-
-
-class Refused(Exception):
-    """A command refuses what it was asked; the text says what, where and what to do instead."""
-
-
-class Stopped(Exception):
-    """A command stopped half-way, with nothing lost; the text says where it stands and how to go on."""
 
 
 @dataclass(frozen=True)
@@ -101,50 +81,23 @@ class Deployment:
 
 
 @contextmanager
-def deployed(profile: str | None, region: str | None, stack: str) -> Iterator[Deployment]:
-    """Find the stack, for the length of one command; say errors in words and end with their exit code.
-
-    1 when something needs a person, 2 on bad input or when there is no such stack.
-    """
-    with told():
-        yield find(profile, region, stack)
+def deployed(context: typer.Context) -> Iterator[Deployment]:
+    """Find the stack of the command's options; print errors and end with their exit code, as `exit_on_error` does."""
+    with exit_on_error():
+        yield find(context.obj)
 
 
-@contextmanager
-def told() -> Iterator[None]:
-    """Say errors in words; end with 1 when something needs a person, 2 on wrong usage or bad input."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        yield
-    except FilesInvalid as invalid:
-        complain(f"{invalid}\nNothing was changed.")
-        raise typer.Exit(WRONG_USAGE) from None
-    except (DeploymentMissing, Refused) as error:
-        complain(str(error))
-        raise typer.Exit(WRONG_USAGE) from None
-    except Stopped as stop:
-        complain(str(stop))
-        raise typer.Exit(NEEDS_PERSON) from None
-    except RenewalError as error:
-        complain(f"{type(error).__name__}: {error}")
-        bad_input = isinstance(error, InvalidDelegation | InvalidRequest | UnknownDelegation)
-        raise typer.Exit(WRONG_USAGE if bad_input else NEEDS_PERSON) from None
-    except (BotoCoreError, ClientError) as error:
-        complain(aws_sentence(error))
-        raise typer.Exit(NEEDS_PERSON) from None
-
-
-def find(profile: str | None, region: str | None, stack: str) -> Deployment:
-    """Return the stack called *stack*. Raises DeploymentMissing."""
+def find(options: StackOptions) -> Deployment:
+    """Return the stack. Its name: the option, $CERTMANDATE_STACK, $STACK, DEFAULT_STACK. Raises DeploymentMissing."""
     import boto3
     from botocore.exceptions import ProfileNotFound
 
     try:
-        session = boto3.Session(profile_name=profile, region_name=region)
+        session = boto3.Session(profile_name=options.profile, region_name=options.region)
     except ProfileNotFound:
-        msg = f"the AWS configuration has no profile '{profile}'; `aws configure list-profiles` lists them"
+        msg = f"the AWS configuration has no profile '{options.profile}'; `aws configure list-profiles` lists them"
         raise DeploymentMissing(msg) from None
+    stack = options.stack or os.environ.get("CERTMANDATE_STACK") or os.environ.get("STACK") or DEFAULT_STACK
     if given := os.environ.get(OUTPUTS_VARIABLE):
         return Deployment(session, _given(given), stack)
     return Deployment(session, _described(session, stack), stack)
@@ -175,18 +128,6 @@ def _described(session: Any, stack: str) -> dict[str, str]:
     parameters = {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])}
     outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
     return parameters | outputs
-
-
-def aws_sentence(error: Exception) -> str:
-    """Return what AWS, or the library that asks it, says: one line without anything that looks like a key."""
-    from botocore.exceptions import ClientError
-
-    from renewal.adapters.aws import error_code, scrubbed
-
-    if isinstance(error, ClientError):
-        text = scrubbed(error.response.get("Error", {}).get("Message", ""))
-        return f"AWS refused {error.operation_name} ({error_code(error)}): {text}"
-    return f"AWS was not reached ({type(error).__name__}): {scrubbed(str(error))}"
 
 
 def _region_in(arn: str) -> str:

@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.text import Text
 
 from certmandate.deployment import Deployment
-from certmandate.output import INTERRUPTED, NEEDS_PERSON, WRONG_USAGE, complain
+from certmandate.exit import INTERRUPTED, NEEDS_ATTENTION, WRONG_USAGE
+from certmandate.views.printing import print_error
 from certmandate.views.run_page import is_good
 from renewal.domain.request import RunRequest
 
@@ -39,8 +40,8 @@ class Ended:
     def exit_code(self) -> int:
         """0 when all went well, 1 when something needs a person, 2 when the input was not taken."""
         if self.report is not None:
-            return 0 if self.status == "SUCCEEDED" and is_good(self.report) else NEEDS_PERSON
-        return WRONG_USAGE if self.error in _OUR_INPUT else NEEDS_PERSON
+            return 0 if self.status == "SUCCEEDED" and is_good(self.report) else NEEDS_ATTENTION
+        return WRONG_USAGE if self.error in _OUR_INPUT else NEEDS_ATTENTION
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON."""
@@ -73,7 +74,7 @@ class Execution:
         try:
             described = self._followed(console)
         except KeyboardInterrupt:
-            complain(f"no longer followed; the run {self.run_id} goes on: `certmandate status` says how it ends")
+            print_error(f"no longer followed; the run {self.run_id} goes on: `certmandate status` says how it ends")
             raise typer.Exit(INTERRUPTED) from None
         return Ended(
             run_id=self.run_id,

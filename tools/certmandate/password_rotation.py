@@ -11,7 +11,8 @@ from typing import Any
 
 from rich.console import Console
 
-from certmandate.deployment import Deployment, Refused, Stopped, aws_sentence
+from certmandate.deployment import Deployment
+from certmandate.exit import Refused, Stopped, aws_sentence
 
 ROTATION_OUTPUT = "RotatePasswordFunctionArn"
 ROTATE_EVERY_DAYS = 60

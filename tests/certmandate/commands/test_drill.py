@@ -8,7 +8,7 @@ import boto3
 import pytest
 
 from certmandate.commands.drill import _raised, _shown
-from certmandate.deployment import Stopped
+from certmandate.exit import Stopped
 from tests.certmandate.desk import Desk, seated
 
 

@@ -8,6 +8,7 @@ import pytest
 from certmandate.commands.apply import make_plan
 from certmandate.deployment import find
 from certmandate.estate_changes import estate_change
+from certmandate.options import StackOptions
 from renewal.adapters.order_book import changes
 from renewal.adapters.order_book.changes import EstateChange, OrderBookChanges
 from renewal.adapters.order_book.table import Table
@@ -18,7 +19,7 @@ from tests.certmandate.desk import OPEN_ORDER, Desk
 def apply_all(desk: Desk) -> None:
     """What `apply` does, without what catches Ctrl-C around it."""
     now = datetime.now(UTC)
-    plan = make_plan(find(None, None, "certmandate"), desk.folder, now)
+    plan = make_plan(find(StackOptions()), desk.folder, now)
     writer = OrderBookChanges(desk.system.aws.client("dynamodb"), desk.system.aws.outputs["OrdersTable"])
     writer.write(estate_change(plan.loaded, plan.found, prune=False), now)
 

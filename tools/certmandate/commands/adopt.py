@@ -12,11 +12,11 @@ import typer
 from rich.text import Text
 
 from certmandate.certificate_state import Standing, standing
-from certmandate.commands.apply import YesOption, confirm
-from certmandate.commands.status import CertificateArgument, split
-from certmandate.deployment import Deployment, JsonOption, ProfileOption, Refused, RegionOption, StackOption, deployed
-from certmandate.output import printer
+from certmandate.deployment import Deployment, deployed
+from certmandate.exit import Refused
+from certmandate.options import CertificateArgument, JsonOption, YesOption, confirm, split
 from certmandate.views import printing
+from certmandate.views.printing import printer
 
 if TYPE_CHECKING:
     from renewal.domain.certificate import Certificate
@@ -36,6 +36,7 @@ class Found:
 
 
 def adopt_command(
+    context: typer.Context,
     certificate: CertificateArgument,
     pem: Annotated[
         Path | None,
@@ -44,9 +45,6 @@ def adopt_command(
     ssl_id: Annotated[int, typer.Option("--ssl-id", min=0, help="SCM's number of it; 0: not known.")] = 0,
     yes: YesOption = False,
     as_json: JsonOption = False,
-    profile: ProfileOption = None,
-    region: RegionOption = None,
-    stack: StackOption = "certmandate",
 ) -> None:
     """Take over a certificate that was issued by hand or by another program; nothing is ordered.
 
@@ -54,7 +52,7 @@ def adopt_command(
     these names; S3: current.json), or from --pem. Its renewal begins when it is due.
     """
     delegation, name = split(certificate)
-    with deployed(profile, region, stack) as deployment:
+    with deployed(context) as deployment:
         now = datetime.now(UTC)
         managed = deployment.book.certificate(delegation, name)
         if managed.order is not None:

@@ -13,18 +13,18 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from certmandate.certificate_state import Standing, standing
-from certmandate.deployment import Deployment, JsonOption, ProfileOption, Refused, RegionOption, StackOption, deployed
+from certmandate.deployment import Deployment, deployed
 from certmandate.files.delegation_files import load_delegations
 from certmandate.files.yaml_document import FileFault, FilesInvalid
-from certmandate.output import printer
+from certmandate.options import JsonOption, YesOption, confirm
 from certmandate.views import printing
+from certmandate.views.printing import printer
 
 if TYPE_CHECKING:
     from certmandate.estate_changes import Change, Loaded, Stored
 
 FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="Folder with one YAML file for each delegation.")]
 PruneOption = Annotated[bool, typer.Option("--prune", help="Also remove what no file has any more.")]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 _MARKS = {"create": ("+", "green"), "change": ("~", "yellow"), "remove": ("-", "red")}
 
@@ -53,15 +53,13 @@ class Plan:
 
 
 def plan_command(
+    context: typer.Context,
     folder: FolderArgument,
     prune: PruneOption = False,
     as_json: JsonOption = False,
-    profile: ProfileOption = None,
-    region: RegionOption = None,
-    stack: StackOption = "certmandate",
 ) -> None:
     """Show what `apply` would change, and what the next run would then do and why."""
-    with deployed(profile, region, stack) as deployment:
+    with deployed(context) as deployment:
         plan = make_plan(deployment, folder, datetime.now(UTC))
     if as_json:
         printing.print_json(_document(plan, prune=prune))
@@ -70,16 +68,14 @@ def plan_command(
 
 
 def apply_command(
+    context: typer.Context,
     folder: FolderArgument,
     prune: PruneOption = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
-    profile: ProfileOption = None,
-    region: RegionOption = None,
-    stack: StackOption = "certmandate",
 ) -> None:
     """Bring the order book in line with the files in DIR: all of them or none."""
-    with deployed(profile, region, stack) as deployment:
+    with deployed(context) as deployment:
         now = datetime.now(UTC)
         plan = make_plan(deployment, folder, now)
         if not as_json:
@@ -93,20 +89,6 @@ def apply_command(
         printing.print_json({**_document(plan, prune=prune), "applied": bool(to_do)})
     else:
         printer().print(_ending(plan, to_do, prune=prune), soft_wrap=True)
-
-
-def confirm(question: str, *, yes: bool) -> None:
-    """Ask a person, unless *yes*. Raises Refused when the answer is no, or when there is nobody to answer."""
-    if yes:
-        return
-    try:
-        agreed = typer.confirm(question, err=True)
-    except typer.Abort:
-        typer.echo(err=True)  # the question stands on this line
-        agreed = False
-    if not agreed:
-        msg = "Nothing was changed: it was not agreed to. Where nobody can answer, give --yes"
-        raise Refused(msg)
 
 
 def make_plan(deployment: Deployment, folder: Path, now: datetime) -> Plan:

@@ -14,9 +14,10 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from certmandate.deployment import DEFAULT_STACK, JsonOption, ProfileOption, RegionOption, StackOption, deployed, told
+from certmandate.deployment import deployed
+from certmandate.exit import exit_on_error
 from certmandate.files.delegation_files import load_delegations
-from certmandate.output import printer
+from certmandate.options import JsonOption
 from certmandate.views.calendar import (
     ACM_IMPORTS_A_YEAR,
     ASSUMPTIONS,
@@ -30,22 +31,21 @@ from certmandate.views.calendar import (
     starts_of_files,
     work_ahead,
 )
+from certmandate.views.printing import printer
 from renewal.domain.calendar import PHASES, phase_at
 
 
 def calendar_command(
+    context: typer.Context,
     folder: Annotated[
         Path | None, typer.Argument(metavar="[DIR]", help="Delegation files. Default: the order book.")
     ] = None,
-    profile: ProfileOption = None,
-    region: RegionOption = None,
-    stack: StackOption = DEFAULT_STACK,
     as_json: JsonOption = False,
 ) -> None:
     """Orders a week, validations and imports until 2030, from the calendar of public TLS."""
     now = datetime.now(UTC)
     today = now.date()
-    starts, known, assumptions = _estate(folder, now, profile, region, stack)
+    starts, known, assumptions = _estate(context, folder, now)
     work = work_ahead(starts, known, HORIZON)
     periods = work.periods(today, HORIZON)
     if as_json:
@@ -59,15 +59,13 @@ def calendar_command(
         console.print(Text(f"- {line}", style="dim"), soft_wrap=True)
 
 
-def _estate(
-    folder: Path | None, now: datetime, profile: str | None, region: str | None, stack: str
-) -> tuple[list[Start], Known, tuple[str, ...]]:
+def _estate(context: typer.Context, folder: Path | None, now: datetime) -> tuple[list[Start], Known, tuple[str, ...]]:
     if folder is not None:
-        with told():
+        with exit_on_error():
             loaded = [found for found, _ in load_delegations(folder, now)]
         starts = starts_of_files(((one.delegation, one.certificates) for one in loaded), now.date())
         return starts, Known(), (UNKNOWN_START, *ASSUMPTIONS)
-    with deployed(profile, region, stack) as deployment:
+    with deployed(context) as deployment:
         book = deployment.book
         estate = [(book.delegation(name), book.certificates(name)) for name in book.delegations()]
     return *starts_of_book(estate, now), ASSUMPTIONS

@@ -11,13 +11,13 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from certmandate.certificate_state import finding_line, open_findings
-from certmandate.commands.apply import YesOption, confirm
-from certmandate.commands.credential import DelegationArgument
-from certmandate.deployment import Deployment, JsonOption, ProfileOption, Refused, RegionOption, StackOption, deployed
+from certmandate.deployment import Deployment, deployed
 from certmandate.execution import Ended, start
-from certmandate.output import NEEDS_PERSON, complain, printer
+from certmandate.exit import NEEDS_ATTENTION, Refused
+from certmandate.options import DelegationArgument, JsonOption, YesOption, confirm
 from certmandate.views import printing
 from certmandate.views.coverage import COLUMNS, Coverage, coverage, organisation_line
+from certmandate.views.printing import print_error, printer
 
 if TYPE_CHECKING:
     from renewal.domain.setup.check_result import CheckResult
@@ -44,21 +44,19 @@ _SECURITY = ("SECURITY", "bold magenta")
 
 
 def check_command(
+    context: typer.Context,
     delegation: DelegationArgument,
     from_here: Annotated[
         bool, typer.Option("--from-here", help="Log in once from this machine: with an access list, SCM must refuse.")
     ] = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
-    profile: ProfileOption = None,
-    region: RegionOption = None,
-    stack: StackOption = "certmandate",
 ) -> None:
     """Log in to SCM once, from the registered address, and say of each step of the procedure whether it is done.
 
     It is a dry run of this delegation: nothing is ordered. Exits 1 when anything is wrong.
     """
-    with deployed(profile, region, stack) as deployment:
+    with deployed(context) as deployment:
         record = deployment.book.delegation(delegation)
         if from_here:
             raise typer.Exit(_from_here(deployment, record, yes=yes, as_json=as_json))
@@ -74,13 +72,13 @@ def check_command(
         covered = coverage(record, deployment.book.certificates(delegation))
     inspection = record.inspection
     if inspection is None or inspection.run_id != ended.run_id:
-        complain(_not_looked_at(ended))
-        raise typer.Exit(NEEDS_PERSON)
+        print_error(_not_looked_at(ended))
+        raise typer.Exit(NEEDS_ATTENTION)
     if as_json:
         printing.print_json(_document(record, inspection, covered, ended))
     else:
         printing.show(printer(), *_page(record, inspection, covered, ended))
-    raise typer.Exit(0 if _is_good(record, ended) else NEEDS_PERSON)
+    raise typer.Exit(0 if _is_good(record, ended) else NEEDS_ATTENTION)
 
 
 def _not_looked_at(ended: Ended) -> str:
@@ -141,13 +139,13 @@ def _tried(deployment: Deployment, record: DelegationRecord) -> _Desk:
         )
         return _Desk("refused", text, 0)
     except RenewalError as error:
-        return _Desk("unclear", f"neither refused nor accepted: {type(error).__name__}: {error}", NEEDS_PERSON)
+        return _Desk("unclear", f"neither refused nor accepted: {type(error).__name__}: {error}", NEEDS_ATTENTION)
     text = (
         f"SCM let us in from here, so no access list holds for this account, or this machine leaves by {address}. Ask "
         "the RAO for step 8: Settings → Access Control → Organization ACL → Add, organisation, department and "
         f"{address}. Whoever gets the password can use it from anywhere until then"
     )
-    return _Desk("accepted", text, NEEDS_PERSON)
+    return _Desk("accepted", text, NEEDS_ATTENTION)
 
 
 def _log_in(deployment: Deployment, delegation: str) -> None:

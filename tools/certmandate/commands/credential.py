@@ -9,27 +9,16 @@ from typing import Annotated, Any
 
 import typer
 
-from certmandate.commands.apply import YesOption, confirm
-from certmandate.completion import delegation_names
-from certmandate.deployment import (
-    Deployment,
-    JsonOption,
-    ProfileOption,
-    Refused,
-    RegionOption,
-    StackOption,
-    deployed,
-)
-from certmandate.output import printer
+from certmandate.deployment import Deployment, deployed
+from certmandate.exit import Refused
+from certmandate.options import DelegationArgument, JsonOption, YesOption, confirm
 from certmandate.password_rotation import require_rotatable, rotate_now, schedule_rotation
 from certmandate.views import printing
+from certmandate.views.printing import printer
 from renewal.domain.request import NAME
 
 _LONGEST = 4_096  # characters read from standard input; a credential has a few hundred
 
-DelegationArgument = Annotated[
-    str, typer.Argument(metavar="DELEGATION", help="Name of the delegation.", autocompletion=delegation_names)
-]
 RotateDaysOption = Annotated[
     int | None,
     typer.Option(
@@ -39,6 +28,7 @@ RotateDaysOption = Annotated[
 
 
 def credential_command(
+    context: typer.Context,
     delegation: DelegationArgument,
     oauth: Annotated[bool, typer.Option("--oauth", help="An OAuth2 client: client_id and client_secret.")] = False,
     stdin: Annotated[
@@ -50,15 +40,12 @@ def credential_command(
     rotate_days: RotateDaysOption = None,
     yes: YesOption = False,
     as_json: JsonOption = False,
-    profile: ProfileOption = None,
-    region: RegionOption = None,
-    stack: StackOption = "certmandate",
 ) -> None:
     """Store the login and password (or the OAuth2 client) of a delegation's SCM account.
 
     The password is typed without echo, or read from standard input: never an argument, never shown.
     """
-    with deployed(profile, region, stack) as deployment:
+    with deployed(context) as deployment:
         require_name(delegation)
         if rotate:
             _require_alone(oauth=oauth, stdin=stdin)

@@ -10,20 +10,11 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from certmandate.commands.apply import YesOption, confirm
-from certmandate.deployment import (
-    Deployment,
-    JsonOption,
-    ProfileOption,
-    Refused,
-    RegionOption,
-    StackOption,
-    Stopped,
-    aws_sentence,
-    deployed,
-)
-from certmandate.output import NEEDS_PERSON, printer
+from certmandate.deployment import Deployment, deployed
+from certmandate.exit import NEEDS_ATTENTION, Refused, Stopped, aws_sentence
+from certmandate.options import JsonOption, YesOption, confirm
 from certmandate.views import printing
+from certmandate.views.printing import printer
 
 REASON = "certmandate drill: nothing has happened"
 _LOOK_SECONDS = 2.0
@@ -44,21 +35,19 @@ class Drilled:
 
 
 def drill_command(
+    context: typer.Context,
     alarm: Annotated[list[str] | None, typer.Option(help="Only this one, e.g. RunFailed; may be repeated.")] = None,
     wait_seconds: Annotated[
         int, typer.Option("--wait-seconds", min=0, max=900, help="How long a notice may take to leave.")
     ] = 60,
     yes: YesOption = False,
     as_json: JsonOption = False,
-    profile: ProfileOption = None,
-    region: RegionOption = None,
-    stack: StackOption = "certmandate",
 ) -> None:
     """Raise every alarm of the stack once and say whether its notice left. Exits 1 when one did not.
 
     Whether the notice arrived, only who receives it can say: the drill ends with whom to ask.
     """
-    with deployed(profile, region, stack) as deployment:
+    with deployed(context) as deployment:
         names, busy = _names(deployment, alarm or [])
         confirm(f"Raise {printing.counted(len(names), 'alarm')}? Whoever is on call gets as many notices.", yes=yes)
         with printer(to_stderr=True).status("Raising the alarms …"):
@@ -70,7 +59,7 @@ def drill_command(
     else:
         _tell(drilled, receivers)
     confirmed = any(one["confirmed"] for one in receivers)
-    raise typer.Exit(0 if confirmed and all(one.left for one in drilled) else NEEDS_PERSON)
+    raise typer.Exit(0 if confirmed and all(one.left for one in drilled) else NEEDS_ATTENTION)
 
 
 def _raised(cloudwatch: Any, names: list[str], wait_seconds: int) -> list[Drilled]:

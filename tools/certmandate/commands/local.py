@@ -19,8 +19,9 @@ from rich.console import Console
 from rich.text import Text
 
 from certmandate.deployment import OUTPUTS_VARIABLE
+from certmandate.exit import INTERRUPTED, NEEDS_ATTENTION, WRONG_USAGE
 from certmandate.files.yaml_document import FilesInvalid
-from certmandate.output import INTERRUPTED, NEEDS_PERSON, WRONG_USAGE, complain, printer
+from certmandate.views.printing import print_error, printer
 from certmandate.views.run_page import is_good, print_page
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def _interruptible() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        complain("stopped; nothing is left running")
+        print_error("stopped; nothing is left running")
         raise typer.Exit(INTERRUPTED) from None
 
 
@@ -160,13 +161,13 @@ def _system(
     try:
         estate = load_estate(folder, datetime.now(UTC))
     except FilesInvalid as invalid:
-        complain(f"{invalid}\nNothing was started.")
+        print_error(f"{invalid}\nNothing was started.")
         raise typer.Exit(WRONG_USAGE) from None
     console.print(f"Starting AWS and SCM on this machine, for the estate {folder} …", soft_wrap=True)
     try:
         system = LocalSystem(estate, wait_factor=wait_factor, aws_port=aws_port, scm_port=scm_port)
     except OSError as error:
-        complain(f"the servers cannot start: {error.strerror or error}; is a port in use?")
+        print_error(f"the servers cannot start: {error.strerror or error}; is a port in use?")
         raise typer.Exit(WRONG_USAGE) from None
     with system:
         console.print(
@@ -206,14 +207,14 @@ def _write(system: LocalSystem, finished: Finished, output: Path) -> None:
     try:
         write_products(system, finished, output)
     except OSError as error:
-        complain(f"{error.filename or output} cannot be written: {error.strerror}")
+        print_error(f"{error.filename or output} cannot be written: {error.strerror}")
         raise typer.Exit(WRONG_USAGE) from None
 
 
 def _exit_code(finished: Finished) -> int:
     if finished.report is not None:
-        return 0 if finished.status == "SUCCEEDED" and is_good(finished.report) else NEEDS_PERSON
-    return WRONG_USAGE if finished.error in _OUR_INPUT else NEEDS_PERSON
+        return 0 if finished.status == "SUCCEEDED" and is_good(finished.report) else NEEDS_ATTENTION
+    return WRONG_USAGE if finished.error in _OUR_INPUT else NEEDS_ATTENTION
 
 
 # ---- Telling ---------------------------------------------------------------------------------------------------------

@@ -15,11 +15,12 @@ from typing import Annotated, Any
 import typer
 import yaml
 
+from certmandate.exit import WRONG_USAGE
 from certmandate.files.atomic_files import write_together
 from certmandate.onboarding import Answers, FactsInvalid, Onboarding, onboarding, proposed_account
-from certmandate.output import WRONG_USAGE, complain
 from certmandate.views.guide import guide
 from certmandate.views.html_page import PdfMissing, pdf
+from certmandate.views.printing import print_error
 from renewal.domain import fields
 
 _LATER = {
@@ -136,7 +137,7 @@ def _asked(given: Mapping[str, Any]) -> dict[str, Any]:
     missing = [key for key in _ASKED if not given[key]]
     if missing and not sys.stdin.isatty():
         options = ", ".join(f"--{key.replace('_', '-')}" for key in missing)
-        complain(
+        print_error(
             f"missing: {options}\nGive them, or run the command at a terminal, where it asks. Nothing was written."
         )
         raise typer.Exit(WRONG_USAGE)
@@ -205,7 +206,7 @@ def _checked(answers: Answers, now: datetime, asked: dict[str, Any]) -> Onboardi
         return onboarding(answers, now)
     except FactsInvalid as invalid:
         again = f"\nWhat you typed, to correct: {_typed(asked)}" if asked else ""
-        complain(f"{invalid}\nNothing was written.{again}")
+        print_error(f"{invalid}\nNothing was written.{again}")
         raise typer.Exit(WRONG_USAGE) from None
 
 
@@ -230,7 +231,7 @@ def _files(found: Onboarding, folder: Path, now: datetime, *, as_pdf: bool) -> d
         try:
             files[folder / f"{name}-guide.pdf"] = pdf(page)
         except PdfMissing as error:
-            complain(f"{error}. Nothing was written.")
+            print_error(f"{error}. Nothing was written.")
             raise typer.Exit(WRONG_USAGE) from None
     return files
 
@@ -268,10 +269,10 @@ def _write(files: dict[Path, bytes], *, force: bool) -> None:
     try:
         write_together(files, force=force)
     except FileExistsError as error:
-        complain(f"{error} is there already; look at it, then repeat with --force. Nothing was written.")
+        print_error(f"{error} is there already; look at it, then repeat with --force. Nothing was written.")
         raise typer.Exit(WRONG_USAGE) from None
     except OSError as error:
-        complain(f"{error.filename} cannot be written: {error.strerror}. Nothing was written.")
+        print_error(f"{error.filename} cannot be written: {error.strerror}. Nothing was written.")
         raise typer.Exit(WRONG_USAGE) from None
 
 

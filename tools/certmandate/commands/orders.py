@@ -12,22 +12,14 @@ import typer
 from rich.text import Text
 
 from certmandate.certificate_state import CLOSED, Standing
-from certmandate.commands.apply import YesOption, confirm
-from certmandate.commands.status import CertificateArgument, judged, split
-from certmandate.deployment import (
-    Deployment,
-    JsonOption,
-    ProfileOption,
-    Refused,
-    RegionOption,
-    StackOption,
-    Stopped,
-    deployed,
-)
+from certmandate.commands.status import judged
+from certmandate.deployment import Deployment, deployed
 from certmandate.execution import start
-from certmandate.output import NEEDS_PERSON, printer
+from certmandate.exit import NEEDS_ATTENTION, Refused, Stopped
+from certmandate.options import CertificateArgument, JsonOption, YesOption, confirm, split
 from certmandate.views import printing
 from certmandate.views.language import languages
+from certmandate.views.printing import printer
 
 if TYPE_CHECKING:
     from renewal.domain.order import Order
@@ -76,6 +68,7 @@ class Target:
 
 
 def revoke_command(
+    context: typer.Context,
     certificate: CertificateArgument,
     reason_code: Annotated[ReasonCode, typer.Option("--reason-code", help="Why it is revoked (RFC 5280).")],
     reason: Annotated[str, typer.Option("--reason", help="The same in words, for the audit trail.")] = "",
@@ -88,9 +81,6 @@ def revoke_command(
     ] = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
-    profile: ProfileOption = None,
-    region: RegionOption = None,
-    stack: StackOption = "certmandate",
 ) -> None:
     """Have a certificate revoked: its replacement is ordered, and the RAO is told what to revoke in SCM.
 
@@ -98,7 +88,7 @@ def revoke_command(
     account may order and nothing else, and only from the registered address. Exits 1, as somebody still has to act.
     """
     delegation, name = split(certificate)
-    with deployed(profile, region, stack) as deployment:
+    with deployed(context) as deployment:
         record, one = judged(deployment, delegation, name, datetime.now(UTC))
         target = _target(deployment, one, serial)
         replace = target.is_served and not no_replacement and reason_code is not ReasonCode.CESSATION_OF_OPERATION
@@ -118,7 +108,7 @@ def revoke_command(
         printing.print_json(told)
     else:
         printing.show(printer(), *_lines(told))
-    raise typer.Exit(NEEDS_PERSON)
+    raise typer.Exit(NEEDS_ATTENTION)
 
 
 def _target(deployment: Deployment, one: Standing, serial: str | None) -> Target:
@@ -210,17 +200,15 @@ def _lines(told: dict[str, Any]) -> Iterator[Text]:
 
 
 def close_order_command(
+    context: typer.Context,
     certificate: CertificateArgument,
     reason: Annotated[str, typer.Option("--reason", help="What was found; it stands in the audit row.")],
     yes: YesOption = False,
     as_json: JsonOption = False,
-    profile: ProfileOption = None,
-    region: RegionOption = None,
-    stack: StackOption = "certmandate",
 ) -> None:
     """End an open order that a person has looked at in SCM: its key is erased, the next run may order anew."""
     delegation, name = split(certificate)
-    with deployed(profile, region, stack) as deployment:
+    with deployed(context) as deployment:
         order = deployment.book.certificate(delegation, name).order
         if order is None:
             msg = f"{certificate} has no open order; `certmandate show {certificate}` tells how its last one ended"

@@ -12,20 +12,18 @@ from typing import Annotated
 import typer
 
 from certmandate.certificate_state import finding_line
-from certmandate.completion import delegation_names
-from certmandate.deployment import DEFAULT_STACK, JsonOption, ProfileOption, RegionOption, StackOption, deployed
+from certmandate.deployment import deployed
+from certmandate.exit import NEEDS_ATTENTION, WRONG_USAGE
 from certmandate.files.atomic_files import write_together
-from certmandate.output import NEEDS_PERSON, WRONG_USAGE, complain
+from certmandate.options import DelegationArgument, JsonOption
 from certmandate.refused_orders import findings_with_orders
 from certmandate.views.findings_mail import Mail, findings_mail
 from certmandate.views.html_page import PdfMissing, pdf
 from certmandate.views.language import CODES, language
+from certmandate.views.printing import print_error
 from certmandate.views.rao_report import document, finding_document, month_before, month_named, page, rao_report
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord
-
-NameArgument = Annotated[str, typer.Argument(help="The delegation's name.", autocompletion=delegation_names)]
-
 
 ThirdPartyOption = Annotated[
     str, typer.Option(envvar="CERTMANDATE_THIRD_PARTY", help="Your own name, as the RAO knows it: it signs.")
@@ -47,13 +45,11 @@ class Tongue(StrEnum):
 
 
 def report_command(
-    name: NameArgument,
+    context: typer.Context,
+    name: DelegationArgument,
     month: Annotated[str, typer.Option(help="As in 2026-11. Default: the last month that is over.")] = "",
     output: Annotated[Path, typer.Option(help="Folder in which the page is written.")] = Path(),
     as_pdf: Annotated[bool, typer.Option("--pdf", help="Write a PDF too (needs WeasyPrint).")] = False,
-    profile: ProfileOption = None,
-    region: RegionOption = None,
-    stack: StackOption = DEFAULT_STACK,
     as_json: JsonOption = False,
 ) -> None:
     """The RAO's report on a month, from the audit rows: a page in French and English, or JSON."""
@@ -66,7 +62,7 @@ def report_command(
     if wanted.begins > now:
         msg = f"{wanted} has not begun"
         raise typer.BadParameter(msg, param_hint="--month")
-    with deployed(profile, region, stack) as deployment:
+    with deployed(context) as deployment:
         book = deployment.book
         found = rao_report(book.delegation(name), book.certificates(name), book.history(name, ""), wanted, now)
     if as_json:
@@ -76,28 +72,26 @@ def report_command(
 
 
 def findings_command(
-    name: NameArgument,
+    context: typer.Context,
+    name: DelegationArgument,
     reader: Annotated[
         Reader | None, typer.Option("--for", help="Only what this reader must do. Default: everything.")
     ] = None,
     tongue: Annotated[Tongue | None, typer.Option("--language", help="Default: both.")] = None,
     third_party: ThirdPartyOption = "",
-    profile: ProfileOption = None,
-    region: RegionOption = None,
-    stack: StackOption = DEFAULT_STACK,
     as_json: JsonOption = False,
 ) -> None:
     """The findings of the last inspection as a mail in French and English, ready to be sent.
 
     What is the operator's alone (--for operator) is a list, and no mail.
     """
-    with deployed(profile, region, stack) as deployment:
+    with deployed(context) as deployment:
         book = deployment.book
         record, certificates, history = book.delegation(name), book.certificates(name), book.history(name, "")
     inspection = record.inspection
     if inspection is None:
-        complain(f"'{name}' was never inspected: wait for the daily run, or start certmandate check {name}")
-        raise typer.Exit(NEEDS_PERSON)
+        print_error(f"'{name}' was never inspected: wait for the daily run, or start certmandate check {name}")
+        raise typer.Exit(NEEDS_ATTENTION)
     found = findings_with_orders(inspection, certificates, history)
     findings = [one for one in found if reader is None or one.actor == reader]
     codes = [] if reader is Reader.OPERATOR else [tongue.value] if tongue else CODES
@@ -140,10 +134,10 @@ def _write(text: str, stem: Path, *, as_pdf: bool) -> None:
             files[stem.with_name(f"{stem.name}.pdf")] = pdf(text)
         write_together(files, force=True)
     except PdfMissing as error:
-        complain(f"{error}. Nothing was written.")
+        print_error(f"{error}. Nothing was written.")
         raise typer.Exit(WRONG_USAGE) from None
     except OSError as error:
-        complain(f"{error.filename} cannot be written: {error.strerror}")
+        print_error(f"{error.filename} cannot be written: {error.strerror}")
         raise typer.Exit(WRONG_USAGE) from None
     for path in files:
         typer.echo(f"written: {path}")

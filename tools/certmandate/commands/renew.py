@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from certmandate.commands.apply import YesOption, confirm, read_stored
+from certmandate.commands.apply import read_stored
 from certmandate.completion import certificate_names, delegation_names
-from certmandate.deployment import Deployment, JsonOption, ProfileOption, Refused, RegionOption, StackOption, deployed
+from certmandate.deployment import Deployment, deployed
 from certmandate.execution import Ended, start
-from certmandate.output import complain, printer
+from certmandate.exit import Refused
+from certmandate.options import JsonOption, YesOption, confirm
 from certmandate.views import printing
+from certmandate.views.printing import print_error, printer
 from certmandate.views.run_page import print_page
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ FollowOption = Annotated[bool, typer.Option("--follow/--no-follow", help="Wait f
 
 
 def renew_command(
+    context: typer.Context,
     certificate: CertificatesArgument = None,
     delegation: DelegationsOption = None,
     force: ForceOption = False,
@@ -61,9 +64,6 @@ def renew_command(
     follow: FollowOption = True,
     yes: YesOption = False,
     as_json: JsonOption = False,
-    profile: ProfileOption = None,
-    region: RegionOption = None,
-    stack: StackOption = "certmandate",
 ) -> None:
     """Renew what is due of what is named (--force: whatever its age), or have a whole issue replaced.
 
@@ -73,7 +73,7 @@ def renew_command(
     given = {"certificates": certificate, "delegations": delegation, "force": force, "reason": reason}
     given |= {"dry_run": dry_run, "all_due_is_right": all_due_is_right}
     request = {name: value for name, value in given.items() if value}
-    with deployed(profile, region, stack) as deployment:
+    with deployed(context) as deployment:
         if issued_before is not None or issuer is not None or cancel:
             _require_alone(request, all_due=all_due)
             replacement = _replacement(issuer, issued_before, reason, cancel=cancel)
@@ -105,7 +105,7 @@ def run(deployment: Deployment, request: Mapping[str, Any], purpose: str, *, fol
 
 def _tell(ended: Ended, request: Mapping[str, Any]) -> None:
     if ended.report is None:
-        complain(f"{ended.error or ended.status}: {ended.cause}")
+        print_error(f"{ended.error or ended.status}: {ended.cause}")
         return
     console = printer()
     print_page(console, ended.report)

@@ -10,13 +10,13 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from certmandate.commands.apply import YesOption
-from certmandate.commands.credential import DelegationArgument
-from certmandate.deployment import Deployment, JsonOption, ProfileOption, Refused, RegionOption, StackOption, deployed
-from certmandate.output import printer
+from certmandate.deployment import Deployment, deployed
+from certmandate.exit import Refused
+from certmandate.options import DelegationArgument, JsonOption, YesOption
 from certmandate.password_rotation import has_password, schedule_rotation
 from certmandate.views import printing
 from certmandate.views.language import Language, language, languages, plain
+from certmandate.views.printing import printer
 
 if TYPE_CHECKING:
     from renewal.adapters.order_book.estate import Retired
@@ -27,6 +27,7 @@ SHORTEST_GRACE, LONGEST_GRACE = 7, 30
 
 
 def retire_command(
+    context: typer.Context,
     delegation: DelegationArgument,
     grace_days: Annotated[
         int,
@@ -39,16 +40,13 @@ def retire_command(
     ] = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
-    profile: ProfileOption = None,
-    region: RegionOption = None,
-    stack: StackOption = "certmandate",
 ) -> None:
     """End a delegation: renewals stop at once, sealed keys go, the credential goes after a grace time.
 
     Shows first what stays valid until when and what the RAO must undo in SCM, then asks for the name once more.
     What the stores hold stays: services still use it. Started again after an interruption, it goes on.
     """
-    with deployed(profile, region, stack) as deployment:
+    with deployed(context) as deployment:
         if undo:
             _undo(deployment, delegation, as_json=as_json)
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import RenderableType
@@ -13,10 +13,11 @@ from rich.text import Text
 
 from certmandate.certificate_state import Standing, State, finding_line, finding_urgency, open_findings, standing
 from certmandate.commands.apply import read_stored
-from certmandate.completion import certificate_names
-from certmandate.deployment import Deployment, JsonOption, ProfileOption, RegionOption, StackOption, deployed
-from certmandate.output import NEEDS_PERSON, printer
+from certmandate.deployment import Deployment, deployed
+from certmandate.exit import NEEDS_ATTENTION
+from certmandate.options import CertificateArgument, JsonOption, split
 from certmandate.views import printing
+from certmandate.views.printing import printer
 
 if TYPE_CHECKING:
     from certmandate.estate_changes import Stored
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from renewal.domain.order import FinishedOrder, ManagedCertificate, Replacement
     from renewal.domain.setup.inspection import DelegationRecord
 
-CertificateArgument = Annotated[
-    str, typer.Argument(metavar="DELEGATION/NAME", help="One certificate.", autocompletion=certificate_names)
-]
 _STYLES = {
     State.EXPIRED: "bold red",
     State.NEAR_EXPIRY: "bold red",
@@ -62,46 +60,33 @@ class Estate:
 
 
 def status_command(
+    context: typer.Context,
     as_json: JsonOption = False,
-    profile: ProfileOption = None,
-    region: RegionOption = None,
-    stack: StackOption = "certmandate",
 ) -> None:
     """Show the estate at a glance, what needs a person first. Exits 1 when something does."""
-    with deployed(profile, region, stack) as deployment:
+    with deployed(context) as deployment:
         estate = _estate(deployment, datetime.now(UTC))
     if as_json:
         printing.print_json(_estate_document(estate))
     else:
         printing.show(printer(), *_estate_page(estate))
-    raise typer.Exit(NEEDS_PERSON if estate.needs_person else 0)
+    raise typer.Exit(NEEDS_ATTENTION if estate.needs_person else 0)
 
 
 def show_command(
+    context: typer.Context,
     certificate: CertificateArgument,
     as_json: JsonOption = False,
-    profile: ProfileOption = None,
-    region: RegionOption = None,
-    stack: StackOption = "certmandate",
 ) -> None:
     """Show one certificate: what is served, the open order, what comes next, findings, and every order so far."""
     delegation, name = split(certificate)
-    with deployed(profile, region, stack) as deployment:
+    with deployed(context) as deployment:
         record, one = judged(deployment, delegation, name, datetime.now(UTC))
         history = deployment.book.history(delegation, name)
     if as_json:
         printing.print_json(_certificate_document(record, one, history))
     else:
         printing.show(printer(), *_certificate_page(record, one, history))
-
-
-def split(path: str) -> tuple[str, str]:
-    """Split `delegation/certificate`. Raises typer.BadParameter."""
-    delegation, slash, name = path.partition("/")
-    if not slash or not delegation or not name or "/" in name:
-        msg = f"'{path}' must be DELEGATION/NAME, as `certmandate status` lists them"
-        raise typer.BadParameter(msg)
-    return delegation, name
 
 
 def judged(deployment: Deployment, delegation: str, name: str, now: datetime) -> tuple[DelegationRecord, Standing]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
@@ -15,6 +18,23 @@ from rich.table import Table
 from rich.text import Text
 
 Row = Sequence[str | Text]
+_PIPE_WIDTH = 120  # columns, when the output is no terminal
+
+
+def printer(*, to_stderr: bool = False) -> Console:
+    """Return a console on standard output or error: colours and width of the terminal, plain lines into a pipe."""
+    stream = sys.stderr if to_stderr else sys.stdout
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="replace")  # an organisation's name must not end a run on a terminal without UTF-8
+    console = Console(file=stream, highlight=False, emoji=False, markup=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _PIPE_WIDTH
+    return console
+
+
+def print_error(text: str) -> None:
+    """Print an error on standard error, a line for each fault."""
+    printer(to_stderr=True).print(Text(text, style="red"), soft_wrap=True)
 
 
 def table(columns: Iterable[str], rows: Iterable[Row]) -> Table:

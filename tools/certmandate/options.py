@@ -1,0 +1,76 @@
+"""Arguments and options that several commands have, and the question before a change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from certmandate.completion import certificate_names, delegation_names
+from certmandate.exit import Refused
+
+DelegationArgument = Annotated[
+    str, typer.Argument(metavar="DELEGATION", help="Name of the delegation.", autocompletion=delegation_names)
+]
+CertificateArgument = Annotated[
+    str, typer.Argument(metavar="DELEGATION/NAME", help="The certificate.", autocompletion=certificate_names)
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document; progress and questions go to standard error.")
+]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
+
+
+@dataclass(frozen=True, slots=True)
+class StackOptions:
+    """Where the stack is. The values of `--profile`, `--region` and `--stack`; None: not given."""
+
+    profile: str | None = None
+    region: str | None = None
+    stack: str | None = None
+
+
+class StackCommand(TyperCommand):
+    """A command that accepts the options of `certmandate` itself after its name too: `certmandate status --stack X`.
+
+    They are declared once, in `cli.py`. A value after the command wins over one before it.
+    """
+
+    def get_params(self, ctx: Any) -> Any:
+        """Return the command's own parameters and those of `certmandate`."""
+        return [*super().get_params(ctx), *_stack_params(ctx)]
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command with the `StackOptions` as its context's object."""
+        values = {param.name: ctx.params.pop(param.name) for param in _stack_params(ctx)}
+        ctx.obj = replace(ctx.obj, **{name: value for name, value in values.items() if value is not None})
+        return super().invoke(ctx)
+
+
+def _stack_params(ctx: Any) -> list[Any]:
+    return [param for param in ctx.find_root().command.params if param.name in StackOptions.__slots__]
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask the operator, unless *yes*. Raises Refused when the answer is no, or when there is no answer."""
+    if yes:
+        return
+    try:
+        agreed = typer.confirm(question, err=True)
+    except typer.Abort:
+        typer.echo(err=True)  # ends the line of the question
+        agreed = False
+    if not agreed:
+        msg = "Nothing was changed: not confirmed. In scripts, pass --yes"
+        raise Refused(msg)
+
+
+def split(path: str) -> tuple[str, str]:
+    """Split `delegation/certificate`. Raises typer.BadParameter."""
+    delegation, slash, name = path.partition("/")
+    if not slash or not delegation or not name or "/" in name:
+        msg = f"'{path}' must be DELEGATION/NAME, as in the list of `certmandate status`"
+        raise typer.BadParameter(msg)
+    return delegation, name
