@@ -24,7 +24,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test test-long check checkov format simulator campaign pdf build package-size package rehearse \
+.PHONY: help setup run test test-long check checkov format simulator campaign pdf build package rehearse \
     deploy-network deploy requirements clean
 
 help: ## this list
@@ -72,13 +72,10 @@ RUNTIME = $(firstword $(foreach python,$(shell command -v python3.13) $(wildcard
 build: .venv-sam/.sam .venv/.run ## what a deployment would upload, for arm64, made without a container
 	@test -n "$(RUNTIME)" || { echo "make build: no python3.13 on PATH. The functions run on it, so sam build needs it: install it." >&2; exit 1; }
 	PATH="$(dir $(RUNTIME)):$$PATH" $(SAM) build
-	$(BIN)/python -m stack.lighten .aws-sam/build
+	$(BIN)/python -m stack.bytecode .aws-sam/build $(RUNTIME)
 
 pdf: .venv/.run requirements/pdf.txt ## WeasyPrint into .venv, for --pdf (needs the system's Pango)
 	$(BIN)/python $(HASHED) requirements/pdf.txt
-
-package-size: build .venv/.run ## the zipped size of what `make build` made, against its limits
-	$(BIN)/python -m gate.package_size .aws-sam/build
 
 package: build ## bundles with the same bytes on every machine, their sums and their parts, in build/package
 	$(BIN)/python -m stack.package .aws-sam/build build/package

@@ -43,7 +43,7 @@ def build(tmp_path: Path) -> Path:
         (folder / name / "renewal" / "__pycache__").mkdir(parents=True)
         (folder / name / "enroll.py").write_text("handler = print\n")
         (folder / name / "renewal" / "a.py").write_text("A = 1\n")
-        (folder / name / "renewal" / "__pycache__" / "a.pyc").write_text(name)
+        (folder / name / "renewal" / "__pycache__" / "a.cpython-313.pyc").write_text("bytecode")
     (folder / "Layer").mkdir()
     (folder / "Layer" / "x.pyc").write_bytes(b"x")
     (tmp_path / "machine.asl.yaml").write_text("StartAt: A\n")
@@ -76,12 +76,21 @@ def test_functions_with_equal_code_share_one_bundle(build: Path, tmp_path: Path)
     assert "DefinitionUri: machine.asl.yaml" in template
 
 
-def test_bytecode_that_this_machine_left_is_not_packaged(build: Path, tmp_path: Path) -> None:
-    """It holds this machine's paths and times, and may be of another Python."""
+def test_bytecode_is_packaged(build: Path, tmp_path: Path) -> None:
+    """Without it, Lambda compiles every module at every cold start."""
     sums = package(build, tmp_path / "out")
     functions = next(name for name in sums if name.startswith("functions"))
     with zipfile.ZipFile(tmp_path / "out" / functions) as archive:
-        assert archive.namelist() == ["enroll.py", "renewal/a.py"]
+        assert archive.namelist() == ["enroll.py", "renewal/__pycache__/a.cpython-313.pyc", "renewal/a.py"]
+
+
+def test_a_bundle_above_the_limit_is_refused(
+    build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Lambda loads and keeps every byte, so growth must be noticed before a deployment."""
+    monkeypatch.setattr("stack.package.LARGEST", 100)
+    assert main([str(build), str(tmp_path / "out")]) == 1
+    assert "more than 100" in capsys.readouterr().err
 
 
 def test_the_sums_are_those_of_all_the_files(build: Path, tmp_path: Path) -> None:

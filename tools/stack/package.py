@@ -18,8 +18,10 @@ from pathlib import Path
 
 from stack import sbom
 
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest moment that a zip can hold
-_LEFT_OUT = {"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
+LARGEST = 8_000_000
+"""Bytes of a zip. Lambda loads and keeps every byte: boto3 untrimmed is 17 MB."""
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold
 _FOLDER = re.compile(r"^(\s+(?:CodeUri|ContentUri): )(\S+)$", re.MULTILINE)
 _FILE = re.compile(r"^(\s+DefinitionUri: )(\S+)$", re.MULTILINE)
 
@@ -28,12 +30,16 @@ class NotBuilt(Exception):
     """`sam build` has to run first."""
 
 
+class TooLarge(Exception):
+    """A zip has more than LARGEST bytes."""
+
+
 def zipped(folder: Path) -> bytes:
     """Return a folder as a zip: sorted, without times and owners, nothing executable but what is."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for file in sorted(folder.rglob("*")):
-            if file.is_file() and not _LEFT_OUT & set(file.parts):
+            if file.is_file():
                 entry = zipfile.ZipInfo(file.relative_to(folder).as_posix(), _EPOCH)
                 entry.compress_type = zipfile.ZIP_DEFLATED
                 entry.create_system = 3  # Unix, whatever this machine is
@@ -45,7 +51,7 @@ def zipped(folder: Path) -> bytes:
 def package(build: Path, target: Path) -> dict[str, str]:
     """Zip what `sam build` left in *build* into *target*, with the list of parts; return each file's SHA-256, by name.
 
-    Raises NotBuilt.
+    Raises NotBuilt, TooLarge.
     """
     template = build / "template.yaml"
     if not template.is_file():
@@ -59,6 +65,9 @@ def package(build: Path, target: Path) -> dict[str, str]:
         if not folder.is_dir():
             return match[0]  # Globals still names the folder of the sources; every function overrides it
         content = zipped(folder)
+        if len(content) > LARGEST:
+            msg = f"{match[2]}: {len(content):,} bytes zipped, more than {LARGEST:,}: see infra/dependencies/Makefile"
+            raise TooLarge(msg)
         same = next((name for name, other in files.items() if other == content), "")
         name = same or f"{'dependencies' if 'ContentUri' in match[1] else 'functions'}-{_sha256(content)[:12]}.zip"
         files[name] = content
@@ -89,7 +98,7 @@ def main(arguments: list[str] | None = None) -> int:
     build, target = map(Path, arguments or sys.argv[1:])
     try:
         sums = package(build, target)
-    except NotBuilt as fault:
+    except (NotBuilt, TooLarge) as fault:
         print(fault, file=sys.stderr)
         return 1
     for name, digest in sums.items():

@@ -31,6 +31,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from local.estate import load_estate
 from local.run import LocalSystem
+from stack.bytecode import bundles, compiled_at_import
 from stack.rehearsal_enforced import rehearse_enforced
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,6 +71,19 @@ def layer(python: str) -> Path:
         target.mkdir(parents=True, exist_ok=True)
         subprocess.run(command, check=True)
     return target / "python"
+
+
+def check_bytecode(options: argparse.Namespace, packages: Path) -> int:
+    """Import every module of each bundle in a fresh process; return the number of bundles.
+
+    Raises Unrehearsed when a module is compiled.
+    """
+    folders = list(bundles(options.build.resolve()))
+    for folder in folders:
+        if found := compiled_at_import(options.python, folder, packages):
+            msg = f"{folder.name}: compiled at every cold start: {', '.join(found)}; run `make build` again"
+            raise Unrehearsed(msg)
+    return len(folders)
 
 
 @contextmanager
@@ -172,6 +186,7 @@ def rehearse(options: argparse.Namespace) -> None:
 
     packages = layer(options.python)
     say(f"the layer for this machine: {packages.relative_to(ROOT)}")
+    say(f"{check_bytecode(options, packages)} functions imported: no module of theirs or of the layer was compiled")
     estate = load_estate(ROOT / "examples" / "campus", datetime.now(UTC))
     with isolated_functions(options.python, packages, built_template(options.build)), LocalSystem(estate) as system:
         say("the template that sam built is provisioned; the estate is planted")
