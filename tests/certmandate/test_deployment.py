@@ -8,9 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from certmandate.cli import app
-from certmandate.deployment import find
+from certmandate.deployment import StackOptions, find
 from certmandate.exit import DeploymentMissing
-from certmandate.options import StackOptions
 
 FOUND = """<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><DescribeStacksResult><Stacks>
 <member><StackName>certmandate</StackName><StackStatus>CREATE_COMPLETE</StackStatus>

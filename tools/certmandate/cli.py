@@ -22,7 +22,8 @@ from certmandate.commands import (
     retire,
     status,
 )
-from certmandate.options import StackCommand, StackOptions
+from certmandate.deployment import StackOptions
+from certmandate.options import StackCommand
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 app.command("onboard")(onboard.onboard_command)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 
+from certmandate.deployment import StackOptions, find
+
 
 def delegation_names(incomplete: str) -> list[str]:
     """Return the delegations whose names begin with *incomplete*."""
@@ -17,9 +19,6 @@ def certificate_names(incomplete: str) -> list[str]:
 
 def _names(incomplete: str, *, certificates: bool) -> list[str]:
     """Read the stack of the environment; options on the command line are ignored."""
-    from certmandate.deployment import find
-    from certmandate.options import StackOptions
-
     with contextlib.suppress(Exception):  # the command itself reports what is wrong
         book = find(StackOptions()).book
         paths = ["/".join(path) for path in book.every_certificate()] if certificates else list(book.delegations())

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from certmandate.exit import DeploymentMissing, aws_sentence, exit_on_error
-from certmandate.options import StackOptions
 
 if TYPE_CHECKING:
     from renewal.adapters.order_book.editor import OrderBookEditor
@@ -23,6 +22,15 @@ OUTPUTS_VARIABLE = "CERTMANDATE_OUTPUTS"
 """JSON object of the stack's outputs and parameters, where no CloudFormation can be asked: `local up` exports it."""
 DEFAULT_STACK = "certmandate"
 _ARN_PARTS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class StackOptions:
+    """Where the stack is. The values of `--profile`, `--region` and `--stack`; None: not given."""
+
+    profile: str | None = None
+    region: str | None = None
+    stack: str | None = None
 
 
 @dataclass(frozen=True)

@@ -135,7 +135,7 @@ class _Told:
     """Reads the children of an execution again and again and tells what is new."""
 
     def __init__(self, states: Any, arn: str) -> None:
-        from local.progress import Progress
+        from certmandate.progress import Progress
 
         self._states = states
         self._arn = arn

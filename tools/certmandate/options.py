@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
 from certmandate.completion import certificate_names, delegation_names
+from certmandate.deployment import StackOptions
 from certmandate.exit import Refused
 
 DelegationArgument = Annotated[
@@ -21,15 +22,6 @@ JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document; progress and questions go to standard error.")
 ]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
-
-
-@dataclass(frozen=True, slots=True)
-class StackOptions:
-    """Where the stack is. The values of `--profile`, `--region` and `--stack`; None: not given."""
-
-    profile: str | None = None
-    region: str | None = None
-    stack: str | None = None
 
 
 class StackCommand(TyperCommand):

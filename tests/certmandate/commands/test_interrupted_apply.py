@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 
 from certmandate.commands.apply import make_plan
-from certmandate.deployment import find
+from certmandate.deployment import StackOptions, find
 from certmandate.estate_changes import estate_change
-from certmandate.options import StackOptions
 from renewal.adapters.order_book import changes
 from renewal.adapters.order_book.changes import EstateChange, OrderBookChanges
 from renewal.adapters.order_book.table import Table

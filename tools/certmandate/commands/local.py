@@ -189,7 +189,7 @@ def _waits(factor: float) -> str:
 
 
 def _execute(console: Console, system: LocalSystem, request: Any) -> Finished:
-    from local.progress import Progress
+    from certmandate.progress import Progress
 
     progress = Progress()
 
