@@ -77,7 +77,7 @@ build: .venv-sam/.sam .venv/.run ## what a deployment would upload, for arm64, m
 pdf: .venv/.run requirements/pdf.txt ## WeasyPrint into .venv, for --pdf (needs the system's Pango)
 	$(BIN)/python $(HASHED) requirements/pdf.txt
 
-package: build ## bundles with the same bytes on every machine, their sums and their parts, in build/package
+package: build .venv/.dev ## bundles with the same bytes on every machine, their sums and their parts, in build/package
 	$(BIN)/python -m stack.package .aws-sam/build build/package
 
 rehearse: build .venv-awscli/.awscli .venv-ministack/.ministack ## what was built: driven by the AWS CLI; deployed where IAM is enforced

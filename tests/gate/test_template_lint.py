@@ -54,7 +54,7 @@ FAULTS = {  # sound, fault, what must be said of it; all planted at once, becaus
     "an attribute that does not exist": ("!GetAtt Table.Arn", "!GetAtt Table.Name", "'Name' is not one of"),
     "an IAM action that does not exist": ("dynamodb:GetItem", "dynamodb:GetItems", "W3037 'getitems'"),
     "a handler that is not there": ("gate_sample.handler", "gate_simple.handler", "no gate_simple.py"),
-    "a schedule that never fires": ("cron(30 4", "cron(30 24", "24 is no hours"),
+    "a schedule that never fires": ("cron(30 4", "cron(30 24", "Invalid hour value '24'"),
 }
 
 

@@ -10,5 +10,4 @@ package       bundles that come out the same, byte for byte: `python -m stack.pa
 observed      the calls that the local AWS gets, with what they are about
 rehearsal     the built bundles alone on their import path, driven by the AWS CLI: `python -m stack.rehearsal`
               second half: rehearsal_emulator, _deployed, _permissions, _watching, _enforced; ministack_repaired
-sbom          what the bundles consist of, as CycloneDX: `python -m stack.sbom`
 """

@@ -2,8 +2,8 @@
 
 `sam build` makes folders; `sam deploy` would zip them with the times of their files in it, so that two builds of
 the same source never look the same. Here they are zipped in order and without times, equal folders once, and the
-template is pointed at the zips. sbom.json says what they consist of (`stack.sbom`), SHA256SUMS what must come out, on
-any machine: `cd build/package && sha256sum --check SHA256SUMS`.
+template is pointed at the zips. sbom.json lists what the layer consists of, SHA256SUMS what must come out on any
+machine: `cd build/package && sha256sum --check SHA256SUMS`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import hashlib
 import io
 import os
 import re
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
-from stack import sbom
-
+ROOT = Path(__file__).resolve().parents[2]
+REQUIREMENTS = ROOT / "infra" / "dependencies" / "requirements.txt"
 LARGEST = 8_000_000
 """Bytes of a zip. Lambda loads and keeps every byte: boto3 untrimmed is 17 MB."""
 
@@ -46,6 +47,16 @@ def zipped(folder: Path) -> bytes:
                 entry.external_attr = (0o755 if os.access(file, os.X_OK) else 0o644) << 16
                 archive.writestr(entry, file.read_bytes(), compresslevel=9)
     return content.getvalue()
+
+
+def parts(requirements: Path = REQUIREMENTS) -> bytes:
+    """Return the packages of a hashed requirements file as CycloneDX 1.6, without times and random numbers.
+
+    Raises CalledProcessError when the file cannot be read.
+    """
+    command = [sys.executable, "-W", "ignore", "-m", "cyclonedx_py", "requirements", "--output-reproducible"]
+    command += ["--spec-version", "1.6", "--mc-type", "application", "--pyproject", str(ROOT / "pyproject.toml")]
+    return subprocess.run([*command, str(requirements)], check=True, stdout=subprocess.PIPE).stdout
 
 
 def package(build: Path, target: Path) -> dict[str, str]:
@@ -79,7 +90,7 @@ def package(build: Path, target: Path) -> dict[str, str]:
         return match[1] + source.name
 
     text = _FILE.sub(copied, _FOLDER.sub(bundled, template.read_text(encoding="utf-8")))
-    files |= {"template.yaml": text.encode(), "sbom.json": sbom.text().encode()}
+    files |= {"template.yaml": text.encode(), "sbom.json": parts()}
     for old in target.glob("*.zip"):
         old.unlink()
     for name, content in files.items():
