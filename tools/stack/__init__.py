@@ -1,13 +1,12 @@
-"""Programs for the stack as AWS would have it; none is deployed.
+"""Programs that compute with the stack, package it, deploy it, or rehearse its deployment.
 
-resolved      template.yaml with every intrinsic function evaluated, as one stack in one account would be made
-policy        AWS's rules of policy evaluation, as far as our policies use them
-authorization what a call of the AWS SDK asks IAM for
-cost          what a month costs: `python -m stack.cost`
-bytecode      nothing is compiled at a cold start: `python -m stack.bytecode`
-deploy        shows what a deployment would change, and refuses to give the address away
-package       bundles that come out the same, byte for byte: `python -m stack.package`
-observed      the calls that the local AWS gets, with what they are about
-rehearsal     the built bundles alone on their import path, driven by the AWS CLI: `python -m stack.rehearsal`
-              second half: rehearsal_emulator, _deployed, _permissions, _watching, _enforced; ministack_repaired
+authorization  the permissions that a call of the AWS SDK needs
+bytecode       bytecode for the built functions: `python -m stack.bytecode`
+cost           the cost of a month: `python -m stack.cost`
+deploy         the plan of a deployment, its confirmation and its execution: `python -m stack.deploy`
+observed       the calls that the local AWS receives, with their parameters
+package        bundles with the same bytes on every machine: `python -m stack.package`
+policy         AWS's rules of policy evaluation, as far as the policies use them
+rehearsal      a first deployment without an account: `python -m stack.rehearsal`
+resolved       template.yaml with its intrinsic functions evaluated, for one stack in one account
 """

@@ -1,4 +1,4 @@
-"""Both templates deployed by `make deploy` onto the second AWS, and an estate of certificates never ordered before."""
+"""Both templates deployed by `make deploy` on the emulator, and a run for one certificate."""
 
 from __future__ import annotations
 
@@ -22,12 +22,11 @@ from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.specification import Specification
 from scm_simulator.world import Account, Department, Domain, Organisation, Profile, World
 from stack.deploy import change_sets
-from stack.rehearsal_emulator import REGION, Emulator
+from stack.rehearsal.emulator import REGION, Emulator
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 STACK, NETWORK = "certmandate", "certmandate-network"
-CERTIFICATES = 60
-"""One for each run: a run that was made to fail leaves its certificate behind, and the next takes another."""
+_CERTIFICATE = "portal"
 _LOGIN, _PASSWORD = "drao", "An-example-password-1"
 _RUN_SECONDS = 60.0
 
@@ -40,10 +39,10 @@ def world() -> World:
     return World((organisation,), (account,), (Profile(31, "OV", (46, 99, 199)),))
 
 
-def prepared(build: Path, packages: Path, target: Path) -> Path:
+def prepare(build: Path, packages: Path, target: Path) -> Path:
     """Copy what `sam build` made, with the layer for this machine and the definition as JSON; return the template.
 
-    ministack reads no definition in YAML. AWS does, and part one of the rehearsal, too.
+    ministack reads no definition in YAML. AWS does, and the first half of the rehearsal, too.
     """
     shutil.copytree(build, target)
     shutil.rmtree(target / "Dependencies" / "python")
@@ -57,14 +56,16 @@ def prepared(build: Path, packages: Path, target: Path) -> Path:
     return template
 
 
-def network_by_make(aws: Emulator) -> Mapping[str, str]:
-    """Deploy the network as a person would, and try to take its address away; return its outputs.
+def deploy_network(aws: Emulator) -> Mapping[str, str]:
+    """Deploy the network with `make`, check that a change of zone is refused, and return its outputs.
 
-    Raises RuntimeError with what was said.
+    Raises RuntimeError with the output of `make`.
     """
     parameters = {"WithStandbyAddress": "true"}
     outputs = _deployed(aws, _make_network(parameters), NETWORK, parameters)
-    other_zone = _make_network({"AvailabilityZone": f"{REGION}b"})  # makes the gateway anew, which cannot end well
+    other_zone = _make_network(
+        {"AvailabilityZone": f"{REGION}b"}
+    )  # replaces the gateway while the old one holds the address
     done = _called(aws, other_zone)
     left = change_sets(aws.client("cloudformation"), NETWORK)
     if not done.returncode or "Gateway holds the address" not in done.stderr or left:
@@ -83,17 +84,17 @@ def _called(aws: Emulator, command: Sequence[str]) -> subprocess.CompletedProces
 
 
 def _deployed(aws: Emulator, command: Sequence[str], stack: str, parameters: Mapping[str, str]) -> Mapping[str, str]:
-    """Run a command that deploys, see that the stack has the parameters as they were meant; return its outputs."""
+    """Run a command that deploys, check the parameters of the stack, and return its outputs. Raises RuntimeError."""
     done = _called(aws, command)
     if done.returncode or f"{stack}: done" not in done.stdout:
         msg = f"{' '.join(command)} failed: {done.stderr[-800:]} {aws.log.read_text(errors='replace')[-800:]}"
         raise RuntimeError(msg)
     (made,) = aws.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
-    taken = {one["ParameterKey"]: one["ParameterValue"] for one in made["Parameters"]}
-    if lost := [name for name, value in parameters.items() if taken.get(name) != value]:
-        msg = f"{stack} has other values than were given: {', '.join(f'{name}={taken.get(name)}' for name in lost)}"
+    actual = {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in made["Parameters"]}
+    if wrong := [f"{name}={actual.get(name)}" for name, value in parameters.items() if actual.get(name) != value]:
+        msg = f"{stack} has other values than were given: {', '.join(wrong)}"
         raise RuntimeError(msg)
-    return {one["OutputKey"]: one["OutputValue"] for one in made["Outputs"]}
+    return {output["OutputKey"]: output["OutputValue"] for output in made["Outputs"]}
 
 
 def _quoted(parameters: Mapping[str, str]) -> str:
@@ -109,7 +110,7 @@ class Deployed:
 
     @classmethod
     def by_make_deploy(cls, aws: Emulator, template: Path, parameters: Mapping[str, str]) -> Deployed:
-        """Deploy it by what `make deploy` calls, with a yes. Raises RuntimeError with what was said."""
+        """Deploy with the command of `make deploy`, confirmed. Raises RuntimeError with its output."""
         command = [sys.executable, "-m", "stack.deploy", "application", "--stack", STACK, "--template", str(template)]
         command += ["--parameters", _quoted(parameters), "--yes"]
         return cls(aws, _deployed(aws, command, STACK, parameters))
@@ -117,35 +118,35 @@ class Deployed:
     def physical(self, logical_id: str) -> str:
         """Return the name that CloudFormation gave to a resource of the stack."""
         resources = self.aws.client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
-        (found,) = [str(one["PhysicalResourceId"]) for one in resources if one["LogicalResourceId"] == logical_id]
+        (found,) = [str(row["PhysicalResourceId"]) for row in resources if row["LogicalResourceId"] == logical_id]
         return found
 
-    def plant(self) -> None:
-        """Store the credential, and apply a delegation of certificates that go to S3 only."""
+    def set_up(self) -> None:
+        """Store the credential, and apply a delegation with one certificate that is stored in S3 only."""
         secret = {"login": _LOGIN, "password": _PASSWORD, "customer_uri": "nren"}
         name = f"{self.outputs['SecretPrefix']}/univ"
         self.aws.client("secretsmanager").create_secret(Name=name, SecretString=json.dumps(secret))
-        specs = tuple(CertificateSpec("univ", f"c{one}", (f"c{one}.univ.example",), 31) for one in range(CERTIFICATES))
+        specs = (CertificateSpec("univ", _CERTIFICATE, (f"{_CERTIFICATE}.univ.example",), 31),)
         delegation = Delegation("univ", "University", 1101, ("*.univ.example",))
         editor = OrderBookEditor(self.aws.client("dynamodb"), self.outputs["OrdersTable"])
         editor.apply(Specification(delegation, specs), datetime.now(UTC))
 
-    def run(self, run_id: str, certificate: str) -> bool:
-        """Run for one certificate; return whether this run stored, inspected and reported it.
+    def run(self, run_id: str) -> bool:
+        """Run for the certificate; return whether this run stored it, inspected its delegation and wrote a report.
 
-        The execution's own end says nothing: ministack knows no ResultWriter, so that every report lacks its results.
+        The execution's own status proves nothing: ministack has no ResultWriter, so every report lacks its results.
         """
         workflow = self.aws.client("stepfunctions")
         arn = workflow.start_execution(
             stateMachineArn=self.outputs["StateMachineArn"],
             name=run_id,
-            input=json.dumps({"certificates": [f"univ/{certificate}"]}),
+            input=json.dumps({"certificates": [f"univ/{_CERTIFICATE}"]}),
         )["executionArn"]
         deadline = time.monotonic() + _RUN_SECONDS
         while workflow.describe_execution(executionArn=arn)["status"] == "RUNNING" and time.monotonic() < deadline:
             time.sleep(0.05)
         book = DynamoDbOrderBook(self.aws.client("dynamodb"), self.outputs["OrdersTable"])
-        inspection, rows = book.delegation("univ").inspection, book.history("univ", certificate)
+        inspection, rows = book.delegation("univ").inspection, book.history("univ", _CERTIFICATE)
         return (
             any(row.status == "stored" and row.run_id == run_id for row in rows)
             and inspection is not None

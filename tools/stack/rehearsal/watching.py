@@ -1,4 +1,4 @@
-"""Whether the schedule fires, and whether an alarm reaches whoever subscribed."""
+"""Whether the schedule starts runs, and whether each alarm reaches a subscriber."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from typing import Any
 
 from renewal.domain.setup.egress import ADDRESS_CHANGED
 from renewal.steps.metrics import run_metrics
-from stack.rehearsal_deployed import STACK, Deployed
-from stack.rehearsal_emulator import REGION
+from stack.rehearsal.deployed import STACK, Deployed
+from stack.rehearsal.emulator import REGION
 
-_PATIENCE_SECONDS = 80.0  # it looks at its schedules every ten seconds
+_WAIT_SECONDS = 80.0  # ministack reads its schedules every ten seconds
 
 Metric = tuple[str, str, Mapping[str, str], float]
 """Namespace, name, dimensions and value."""
 
 
-def fired(deployed: Deployed) -> str:
-    """Make the daily schedule one of every minute; return the input of the execution that it starts ("": none).
+def input_of_scheduled_run(deployed: Deployed) -> str:
+    """Set the daily schedule to every minute; return the input of the execution that it starts ("": none).
 
-    Nothing but the time is changed: target, role and input are the template's. (ministack never fires an `at()` that
-    was a `cron()` when it saw it first.)
+    Target, role and input stay the template's. (ministack never starts an `at()` that was a `cron()` at first.)
     """
     scheduler, workflow = deployed.aws.client("scheduler"), deployed.aws.client("stepfunctions")
     machine = deployed.outputs["StateMachineArn"]
     before = _executions(workflow, machine)
-    (name,) = [one["Name"] for one in scheduler.list_schedules()["Schedules"] if "DailyRun" in one["Name"]]
+    listed = [schedule["Name"] for schedule in scheduler.list_schedules()["Schedules"]]
+    (name,) = [name for name in listed if "DailyRun" in name]
     schedule = scheduler.get_schedule(Name=name, GroupName=STACK)
     kept = {key: schedule[key] for key in ("Name", "GroupName", "FlexibleTimeWindow", "Target")}
     scheduler.update_schedule(**kept, State="ENABLED", ScheduleExpression="rate(1 minute)")
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    deadline = time.monotonic() + _WAIT_SECONDS
     while time.monotonic() < deadline:
         if started := _executions(workflow, machine) - before:
             (arn,) = started
@@ -43,14 +43,14 @@ def fired(deployed: Deployed) -> str:
 
 def _executions(workflow: Any, machine: str) -> set[str]:
     listed = workflow.list_executions(stateMachineArn=machine, maxResults=1000)["executions"]
-    return {str(one["executionArn"]) for one in listed}
+    return {str(execution["executionArn"]) for execution in listed}
 
 
-def silent(deployed: Deployed) -> tuple[int, list[str]]:
-    """Write what a failed run and AWS itself would; return how many alarms there are, and those nobody heard of.
+def silent_alarms(deployed: Deployed) -> tuple[int, list[str]]:
+    """Write the metrics of a failed run and AWS's own; return the number of alarms, and those without a notice.
 
-    Nothing is read from the alarms but their names: namespace and dimension are those that the report's function has
-    in its environment, and the others those under which AWS publishes what this stack was given.
+    Only the names of the alarms are read. Namespace and dimension of a run's metrics come from the environment of the
+    report's function; the others are those under which AWS publishes.
     """
     queue, cloudwatch = _Subscriber(deployed), deployed.aws.client("cloudwatch")
     for namespace, name, dimensions, value in [*_reported(deployed), *_by_aws(deployed)]:
@@ -58,11 +58,11 @@ def silent(deployed: Deployed) -> tuple[int, list[str]]:
         datum = {"MetricName": name, "Dimensions": named, "Value": value}
         cloudwatch.put_metric_data(Namespace=namespace, MetricData=[datum])
     alarms = {alarm["AlarmName"] for alarm in cloudwatch.describe_alarms()["MetricAlarms"]}
-    return len(alarms), sorted(alarms - queue.heard(alarms))
+    return len(alarms), sorted(alarms - queue.raised(alarms))
 
 
 def _reported(deployed: Deployed) -> Iterator[Metric]:
-    """What the report's function measures of a run in which everything went wrong."""
+    """Yield the metrics that the report's function writes for a run in which everything failed."""
     function = deployed.physical("ReportFunction")
     configuration = deployed.aws.client("lambda").get_function_configuration(FunctionName=function)
     given = configuration["Environment"]["Variables"]
@@ -85,7 +85,7 @@ def _failed_report(now: datetime) -> dict[str, Any]:
 
 
 def _by_aws(deployed: Deployed) -> Iterator[Metric]:
-    """What AWS publishes of this stack's resources when things go wrong (the names: AWS's guides of each service)."""
+    """Yield what AWS publishes for the resources of this stack (names: AWS's guide of each service)."""
     outputs = deployed.outputs
     machine = {"StateMachineArn": outputs["StateMachineArn"]}
     queue = {"QueueName": outputs["ScheduleDeadLettersUrl"].rsplit("/", 1)[-1]}
@@ -98,7 +98,7 @@ def _by_aws(deployed: Deployed) -> Iterator[Metric]:
 
 
 class _Subscriber:
-    """A queue that is subscribed to the topic of notices."""
+    """A queue that subscribes to the topic of notices."""
 
     def __init__(self, deployed: Deployed) -> None:
         self._sqs = deployed.aws.client("sqs")
@@ -113,8 +113,8 @@ class _Subscriber:
         self._sqs.set_queue_attributes(QueueUrl=self._url, Attributes={"Policy": policy})
         deployed.aws.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
 
-    def heard(self, wanted: set[str]) -> set[str]:
-        """Return the names of the alarms that went off, once all of *wanted* are there or nothing comes any more."""
+    def raised(self, wanted: set[str]) -> set[str]:
+        """Return the names of the alarms in the notices; wait until all of *wanted* came, at most 5 s."""
         found: set[str] = set()
         deadline = time.monotonic() + 5.0
         while not wanted <= found and time.monotonic() < deadline:

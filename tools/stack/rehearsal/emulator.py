@@ -1,4 +1,4 @@
-"""The second AWS of the rehearsal: ministack as a process of its own, on loopback, with IAM enforced."""
+"""ministack as a process of its own, on loopback, with IAM enforced."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ _START_SECONDS = 30.0
 
 
 class Emulator:
-    """A context manager; everything that it writes goes with it.
+    """A context manager; everything that ministack wrote is deleted at the end.
 
-    python: of ministack's environment, and of the functions' runtime, because it runs them itself.
+    python: of ministack's environment, and of the functions' runtime, because ministack runs them itself.
     ca_file: what the functions trust, for SCM on loopback.
     """
 
     def __init__(self, python: str, ca_file: Path) -> None:
-        """Start it and wait until it answers. Raises RuntimeError with the end of its log."""
+        """Start ministack and wait until it answers. Raises RuntimeError with the end of its log."""
         self._folder = tempfile.TemporaryDirectory(prefix="certmandate-ministack-")
         self.folder = Path(self._folder.name)
         port = _free_port()
         self.url = f"http://127.0.0.1:{port}"
         own = {
-            "AUTH": "true",  # a call that no policy allows is refused
+            "AUTH": "true",  # a call that no policy allows is denied
             "BIND_HOST": "127.0.0.1",  # its own default is every address
             "GATEWAY_PORT": str(port),
             "IOT_MTLS_ENABLED": "0",  # its own default listens on every address, too
@@ -73,11 +73,11 @@ class Emulator:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop it with all its functions."""
+        """Stop ministack and its functions."""
         self.close()
 
     def close(self) -> None:
-        """Stop it, and remove what it wrote."""
+        """Stop ministack, and delete what it wrote."""
         for number in (signal.SIGTERM, signal.SIGKILL):
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, number)
@@ -87,7 +87,7 @@ class Emulator:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Return what a program needs to take this for AWS, as its account's owner; nothing of ours."""
+        """Return the environment of a program that uses this emulator as AWS, as the owner of the account."""
         return {
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
@@ -99,7 +99,7 @@ class Emulator:
         }
 
     def client(self, service: str) -> Any:
-        """Return a client of boto3, as the account's owner."""
+        """Return a client of boto3, as the owner of the account."""
         return boto3.client(  # type: ignore[call-overload]
             service,
             endpoint_url=self.url,

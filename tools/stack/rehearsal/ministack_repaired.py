@@ -1,22 +1,20 @@
-"""ministack 1.5.33 with five repairs: `python ministack_repaired.py`, by the Python of its own environment.
+"""ministack 1.5.33 with six repairs: `python ministack_repaired.py`, by the Python of its own environment.
 
-Exceptions: its Lambda runtime hands the state machine only the text of a Python exception, under one name for all. AWS
-hands over the class's name, and every Retry and Catch of the shipped state machine goes by it. The worker, which is a
-script in a string, is made to send the name in front of the text; the answer is taken apart where it leaves Lambda.
+Exceptions: its Lambda runtime returns only the text of a Python exception, under one name for all. AWS returns the name
+of the class, which every Retry and Catch of the state machine needs. The worker, a script in a string, is patched to
+send the name before the text; both are separated where the answer leaves Lambda.
 
-Alarms over several metrics: its CloudFormation refuses them. The first of the metrics stands for the sum.
+Alarms over several metrics: its CloudFormation refuses them. The first of the metrics represents the sum.
 
-Dimensions: its alarms take any metric of their namespace and name for their own. CloudWatch tells metrics apart by
-every dimension, and an alarm with a wrong one is silent for ever.
+Dimensions: its alarms accept any metric of their namespace and name. CloudWatch distinguishes metrics by every
+dimension, and an alarm with a wrong one is never raised.
 
-TLS: the bucket refuses whoever comes without it, and on loopback nobody has it; the emulator is told otherwise.
+TLS: the bucket denies requests without TLS, and loopback has none; the emulator is made to assume it.
 
-Network: its CloudFormation knows neither elastic addresses nor NAT gateways, its EC2 does. They are made there; a
-gateway takes its address, and an address that is held is not an idle one.
+Network: its CloudFormation has neither elastic addresses nor NAT gateways; its EC2 has both, and they are made there.
 
-Conditions: it does not know KMS's encryption context, so it is told that there is one for an order; and
-aws:PrincipalArn is the role's, not the session's. What the conditions keep out is asserted on the policies
-(tests/template).
+Conditions: it does not evaluate KMS's encryption context, so every request has that of an order; and aws:PrincipalArn
+is the role's, not the session's. What the conditions deny is asserted on the policies (tests/template).
 """
 
 from __future__ import annotations
@@ -31,12 +29,12 @@ _SENT = '"error": str(e), "trace"'
 
 
 def repair_exceptions() -> None:
-    """Raise RuntimeError when another version has another worker."""
+    """Make Lambda return the name of an exception. Raises RuntimeError when the worker of this version differs."""
     runtime: Any = import_module("ministack.core.lambda_runtime")
     service: Any = import_module("ministack.services.lambda_svc")
     script = runtime._PYTHON_WORKER_SCRIPT  # noqa: SLF001 - there is no other seam
     if script.count(_SENT) != 1:
-        msg = "this version of ministack has another Lambda worker: see whether it still needs the repair"
+        msg = "this version of ministack has another Lambda worker: check whether it still needs the repair"
         raise RuntimeError(msg)
     named = f'"error": type(e).__name__ + "{_BETWEEN}" + str(e), "trace"'
     runtime._PYTHON_WORKER_SCRIPT = script.replace(_SENT, named)  # noqa: SLF001
@@ -58,7 +56,7 @@ def _named(answer: Any) -> Any:
 
 
 def repair_alarms() -> None:
-    """Let an alarm over several metrics look at the first."""
+    """Make an alarm over several metrics watch the first."""
     provisioners: Any = import_module("ministack.services.cloudformation.provisioners")
     record = provisioners._cw_metric_alarm_record  # noqa: SLF001 - there is no other seam
 
@@ -74,7 +72,7 @@ def repair_alarms() -> None:
 
 
 def repair_dimensions() -> None:
-    """Let an alarm see the metrics that carry its own dimensions, and no others."""
+    """Make an alarm watch only the metrics with its own dimensions."""
     service: Any = import_module("ministack.services.cloudwatch")
     evaluate = service._evaluate_alarm  # noqa: SLF001 - there is no other seam
 
@@ -91,8 +89,8 @@ def repair_dimensions() -> None:
     service._evaluate_alarm = evaluate_its_own  # noqa: SLF001
 
 
-def pretend_tls() -> None:
-    """Have every request look as if it had come by HTTPS."""
+def assume_tls() -> None:
+    """Treat every request as one over HTTPS."""
     evaluator: Any = import_module("ministack.core.iam_evaluator")
     pin = evaluator.pin_request_origin
 
@@ -103,7 +101,7 @@ def pretend_tls() -> None:
 
 
 def repair_conditions() -> None:
-    """Answer for the condition keys that it does not know, or knows otherwise than AWS."""
+    """Resolve the condition keys that it lacks or resolves differently from AWS."""
     evaluator: Any = import_module("ministack.core.iam_evaluator")
     resolve = evaluator._resolve_condition_key  # noqa: SLF001 - there is no other seam
 
@@ -120,12 +118,14 @@ def repair_conditions() -> None:
 
 
 def repair_network() -> None:
-    """Teach CloudFormation AWS::EC2::EIP and AWS::EC2::NatGateway. Raises RuntimeError when it knows them."""
+    """Add AWS::EC2::EIP and AWS::EC2::NatGateway to CloudFormation. Raises RuntimeError when it has them already."""
     ec2: Any = import_module("ministack.services.ec2")
     provisioners: Any = import_module("ministack.services.cloudformation.provisioners")
     handlers, tag = provisioners._RESOURCE_HANDLERS, provisioners._ec2_apply_tags  # noqa: SLF001 - no other seam
     if {"AWS::EC2::EIP", "AWS::EC2::NatGateway"} & set(handlers):
-        msg = "this version of ministack makes addresses or NAT gateways itself: see whether it still needs the repair"
+        msg = (
+            "this version of ministack makes addresses or NAT gateways itself: check whether it still needs the repair"
+        )
         raise RuntimeError(msg)
 
     def make_address(_name: str, properties: dict[str, Any], _stack: str) -> tuple[str, dict[str, str]]:
@@ -135,7 +135,7 @@ def repair_network() -> None:
         return address, {"PublicIp": address, "AllocationId": allocation}
 
     def release_address(address: str, _properties: dict[str, Any]) -> None:
-        for allocation in [one for one, held in ec2._addresses.items() if held["PublicIp"] == address]:  # noqa: SLF001
+        for allocation in [key for key, held in ec2._addresses.items() if held["PublicIp"] == address]:  # noqa: SLF001
             ec2._release_address({"AllocationId": [allocation]})  # noqa: SLF001
 
     def make_gateway(_name: str, properties: dict[str, Any], _stack: str) -> tuple[str, dict[str, str]]:
@@ -167,7 +167,7 @@ if __name__ == "__main__":
     repair_exceptions()
     repair_alarms()
     repair_dimensions()
-    pretend_tls()
+    assume_tls()
     repair_conditions()
     repair_network()
     sys.argv = ["ministack"]
