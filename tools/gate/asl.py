@@ -15,10 +15,10 @@ from typing import Any
 from samtranslator.yaml_helper import yaml_parse
 from statelint.linter import Linter
 
-from gate import error_names, integrations, paths, presence
-from gate.definition import State, Unreadable, every_state, leaves, parsed
+from gate import error_names, integrations, missing_fields, paths
 from gate.error_names import Names
 from gate.findings import report
+from gate.state_machine import State, Unreadable, every_state, leaves, parsed
 
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
@@ -53,7 +53,7 @@ def _unsound(machine: Mapping[str, Any], substitutions: Mapping[str, Any], names
     yield from _timeouts(machine)
     yield from error_names.faults(machine, names)
     yield from integrations.faults(machine)
-    yield from presence.faults(machine)
+    yield from missing_fields.faults(machine)
     for state in every_state(machine):
         yield from paths.faults(state)
         yield from _modes(state)
