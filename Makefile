@@ -17,7 +17,7 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/build/sam
 
 # What is waited for before each commit ends within two minutes; these take longest for what they show.
 LONG := tests/model tests/campaign/test_refusals.py tests/gate/test_template_lint.py tests/local/test_functions.py \
-    tests/rotation/test_kills.py tests/stack/test_exercised.py
+    tests/rotation/test_kills.py tests/stack/test_exercised.py tests/stack/test_picture.py
 
 # Whoever has it set compiles all modules anew in each process: a tenth of the time of `make test`.
 export PYTHONDONTWRITEBYTECODE :=
@@ -25,7 +25,7 @@ export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup run test test-long check checkov format simulator campaign pdf build package rehearse \
-    deploy-network deploy requirements clean
+    deploy-network deploy requirements picture clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name does; do printf '  make %-14s %s\n' "$$name" "$$does"; done
@@ -104,6 +104,9 @@ requirements: .venv/.dev ## pin requirements/*.in anew (UPGRADE=--upgrade for th
 	$(COMPILE) --python-version 3.11 --universal requirements/checkov.in -o requirements/checkov.txt
 	$(COMPILE) --python-version 3.11 --universal requirements/awscli.in -o requirements/awscli.txt
 	$(COMPILE) --python-version 3.13 --universal requirements/ministack.in -o requirements/ministack.txt
+
+picture: .venv/.run ## docs/images/run.svg, drawn from a run of the example estate
+	$(BIN)/python -m stack.picture
 
 clean: ## remove all that these targets made
 	rm -rf .venv .venv-sam .venv-checkov .venv-awscli .venv-ministack .aws-sam build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -16,6 +16,14 @@ def test_the_page_holds_the_computed_tables() -> None:
     assert written(text) == text
 
 
+def test_the_readme_has_the_totals_of_the_page() -> None:
+    """A reader who decides by the first page decides by these figures."""
+    (totals,) = re.findall(
+        r"^\| \*\*together\*\* \| (.*) \|$", DOCUMENT.read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
+    assert f"| dollars a month | {totals.replace('*', '')} |" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
 def test_twice_the_estate_costs_twice_the_work_and_no_second_gateway() -> None:
     """What grows with the estate is told apart from what does not."""
     stack, table = Stack(ROOT / "template.yaml", IN_A_VPC), prices()
