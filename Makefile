@@ -47,6 +47,7 @@ check: .venv/.dev .venv-sam/.sam ## the whole static gate
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m gate.shape functions tools tests
+	$(BIN)/python -m gate.structure
 	$(BIN)/python -m gate.layer functions infra/dependencies requirements/functions.in
 	$(BIN)/python -m gate.template template.yaml infra/network.yaml
 	$(BIN)/python -m gate.asl template.yaml

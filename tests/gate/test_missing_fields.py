@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gate.missing_fields import faults
+from gate.asl.missing_fields import faults
 
 TESTED = {"Variable": "$.made.note", "IsPresent": True}
 ABSENT = {"Variable": "$.made.note", "IsPresent": False}

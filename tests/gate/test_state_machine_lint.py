@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gate.asl import lint, lint_template, main
-from gate.error_names import Names
+from gate.asl.__main__ import lint, lint_template, main
+from gate.asl.error_names import Names
 
 SOUND = Path(__file__).with_name("sound.asl.yaml").read_text(encoding="utf-8")
 SUBSTITUTIONS = ("AlarmTopic", "CheckExpiryFunction", "CollectFunction")

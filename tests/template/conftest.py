@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
-from gate.state_machine import parsed
+from gate.asl.state_machine import parsed
 from stack.resolved import IN_A_VPC, Stack
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from gate.state_machine import State, every_state, scopes
+from gate.asl.state_machine import State, every_state, scopes
 from renewal import wiring
 from renewal.domain.request import RunRequest
 from renewal.settings import Settings

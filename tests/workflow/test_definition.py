@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from gate.error_names import AWS
+from gate.asl.error_names import AWS
 from renewal.domain.errors import NeedsPerson, every_error
 from renewal.domain.order import IMPORT_LEASE
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gate.state_machine import parsed
+from gate.asl.state_machine import parsed
 from renewal.adapters.order_book.editor import OrderBookEditor
 from renewal.adapters.order_book.transitions import DynamoDbOrderBook
 from renewal.domain.delegation import CertificateSpec, Delegation

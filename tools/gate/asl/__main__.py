@@ -15,10 +15,10 @@ from typing import Any
 from samtranslator.yaml_helper import yaml_parse
 from statelint.linter import Linter
 
-from gate import error_names, integrations, missing_fields, paths
-from gate.error_names import Names
+from gate.asl import error_names, integrations, missing_fields, paths
+from gate.asl.error_names import Names
+from gate.asl.state_machine import State, Unreadable, every_state, leaves, parsed
 from gate.findings import report
-from gate.state_machine import State, Unreadable, every_state, leaves, parsed
 
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 

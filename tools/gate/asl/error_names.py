@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gate.state_machine import State, every_state
+from gate.asl.state_machine import State, every_state
 from renewal.domain import errors
 
 STATES = frozenset(

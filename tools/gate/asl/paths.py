@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gate.state_machine import State, leaves
+from gate.asl.state_machine import State, leaves
 
 _READ = re.compile(r"(?<![\w$])\$\$?(?:\.[A-Za-z_]\w*)+")
 _PATH_OR_INTRINSIC = re.compile(r"\$\$?(\.|\[|$)|States\.[A-Z]\w+\(")

@@ -20,8 +20,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gate.paths import read_by, read_by_rule, replaces_document, set_by
-from gate.state_machine import Scope, State, scopes
+from gate.asl.paths import read_by, read_by_rule, replaces_document, set_by
+from gate.asl.state_machine import Scope, State, scopes
 
 Paths = frozenset[str]
 EXECUTION_INPUT = "$$.Execution.Input."

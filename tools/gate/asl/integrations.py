@@ -13,7 +13,7 @@ from typing import Any
 import botocore.session
 from botocore.exceptions import UnknownServiceError
 
-from gate.state_machine import State, every_state
+from gate.asl.state_machine import State, every_state
 
 OPTIMISED = {
     "dynamodb": {"deleteItem", "getItem", "putItem", "updateItem"},
