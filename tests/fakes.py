@@ -20,6 +20,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from renewal import records
 from renewal.domain.acm_rules import (
     ACM_KEY_ALGORITHMS,
     HeldCertificate,
@@ -58,6 +59,8 @@ from renewal.domain.order import (
     Served,
     token_in,
 )
+from renewal.domain.run_outcome import PlanFacts
+from renewal.domain.run_report import RunReport
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import (
     Account,
@@ -685,18 +688,18 @@ class FakeArchive:
     def write_plan(self, run_id: str, items: list[Mapping[str, Any]]) -> tuple[str, str]:
         return "bucket", self._write(run_id, "plan", items)
 
-    def write_facts(self, run_id: str, facts: Mapping[str, Any]) -> None:
-        self._write(run_id, "facts", facts)
+    def write_facts(self, run_id: str, facts: PlanFacts) -> None:
+        self._write(run_id, "facts", records.to_json(facts))
 
-    def write_report(self, run_id: str, report: Mapping[str, Any]) -> str:
-        return self._write(run_id, "report", report)
+    def write_report(self, run_id: str, report: RunReport) -> str:
+        return self._write(run_id, "report", report.document())
 
     def write_results(self, run_id: str, results: list[Mapping[str, Any]]) -> None:
         """What Step Functions does."""
         self._write(run_id, "results", results)
 
-    def read_facts(self, run_id: str) -> Mapping[str, Any]:
-        return cast("Mapping[str, Any]", self.read(run_id, "facts"))
+    def read_facts(self, run_id: str) -> PlanFacts:
+        return records.read(PlanFacts, self.read(run_id, "facts"))
 
     def read_results(self, run_id: str) -> list[Mapping[str, Any]]:
         if (run_id, "results") not in self.documents and not self.read(run_id, "plan"):

@@ -20,6 +20,8 @@ from renewal.domain.order import (
     Replacement,
     Served,
 )
+from renewal.domain.run_outcome import PlanFacts
+from renewal.domain.run_report import RunReport
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import (
     Account,
@@ -263,14 +265,14 @@ class RunArchive(Protocol):
     def write_plan(self, run_id: str, items: list[Mapping[str, Any]]) -> tuple[str, str]:
         """Write the plan; return (bucket, key) for the state machine's ItemReader."""
 
-    def write_facts(self, run_id: str, facts: Mapping[str, Any]) -> None:
+    def write_facts(self, run_id: str, facts: PlanFacts) -> None:
         """Write what the report needs to know of the plan."""
 
-    def read_facts(self, run_id: str) -> Mapping[str, Any]:
+    def read_facts(self, run_id: str) -> PlanFacts:
         """Raises PlanUnreadable."""
 
     def read_results(self, run_id: str) -> list[Mapping[str, Any]]:
         """What ResultWriter wrote: one description per child execution. Raises PlanUnreadable."""
 
-    def write_report(self, run_id: str, report: Mapping[str, Any]) -> str:
+    def write_report(self, run_id: str, report: RunReport) -> str:
         """Write the report; return its key."""

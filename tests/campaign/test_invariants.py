@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -18,6 +17,7 @@ from campaign.scenarios import DAYS_UNTIL_DUE, DELEGATION, LOGIN, PARIS, credent
 from campaign.scm_wire import Refusal
 from campaign.stage import Stage
 from renewal.domain.delegation import S3
+from renewal.domain.run_report import Outcome
 from scm_simulator import Dials
 
 Falsify = Callable[[Evidence], Evidence]
@@ -69,12 +69,12 @@ def last_run(evidence: Evidence, **changes: Any) -> Evidence:
     return replace(evidence, runs=(*evidence.runs[:RUN], replace(evidence.runs[RUN], **changes)))
 
 
-def reported(evidence: Evidence, outcome: str, error: str) -> Evidence:
+def reported(evidence: Evidence, outcome: Outcome, error: str) -> Evidence:
     """Change what the last report says of its certificates."""
-    report = json.loads(json.dumps(evidence.runs[RUN].report))
-    for row in report["certificates"]:
-        row.update(outcome=outcome, error=error)
-    return last_run(evidence, report=report)
+    report = evidence.runs[RUN].report
+    assert report is not None
+    rows = tuple(replace(row, outcome=outcome, error=error) for row in report.certificates)
+    return last_run(evidence, report=replace(report, certificates=rows))
 
 
 def with_old_key(evidence: Evidence) -> Evidence:
@@ -118,14 +118,14 @@ FALSIFIED: Mapping[str, tuple[Invariant, Falsify]] = {
     "a chain that breaks": (must.nothing_stored_is_half_a_pair, lambda one: acm(one, chain=(one.acm[0].certificate,))),
     "a success without report": (must.a_success_is_true, lambda one: last_run(one, report=None)),
     "a success without metric": (must.a_success_is_true, lambda one: last_run(one, metrics={})),
-    "a success that failed": (must.a_success_is_true, lambda one: reported(one, "failed", "OrderDeclined")),
+    "a success that failed": (must.a_success_is_true, lambda one: reported(one, Outcome.FAILED, "OrderDeclined")),
     "a failure without error": (must.a_failure_is_told, lambda one: last_run(one, status="FAILED", error="")),
     "a person without reason": (
         must.a_failure_is_told,
         lambda one: last_run(one, status="FAILED", error="RunNeedsPerson"),
     ),
     "a run that never ends": (must.a_failure_is_told, lambda one: last_run(one, status="RUNNING")),
-    "an error without name": (must.every_error_has_a_name, lambda one: reported(one, "failed", "KeyError")),
+    "an error without name": (must.every_error_has_a_name, lambda one: reported(one, Outcome.FAILED, "KeyError")),
     "a refusal twice": (must.one_refusal_a_credential, lambda one: refused(one, LOGIN, LOGIN)),
     "a store without event": (must.the_audit_tells_the_truth, lambda one: replace(one, events=())),
     "two audit rows": (must.the_audit_tells_the_truth, lambda one: replace(one, items=one.items * 2)),

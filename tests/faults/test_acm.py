@@ -48,7 +48,7 @@ def apply(stage: Stage, **changes: Any) -> None:
 def error_of(run: Run) -> str:
     """What the report says of the one certificate."""
     assert run.report is not None
-    return str(run.report["certificates"][0]["error"])
+    return run.report.certificates[0].error
 
 
 def test_a_root_first_chain_reaches_acm_in_its_order(stage: Stage) -> None:

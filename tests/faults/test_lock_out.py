@@ -14,6 +14,7 @@ from campaign.scenarios import DELEGATION, LOGIN, account, credential, specifica
 from campaign.stage import PEER, Run, Stage
 from certmandate.views.incident import incidents_of
 from renewal.domain.delegation import S3, CertificateSpec, Delegation
+from renewal.domain.run_report import DelegationRow
 from renewal.domain.specification import Specification
 from scm_simulator import Account, Department, Dials, Domain, Organisation
 from scm_simulator.world import World
@@ -53,10 +54,10 @@ def _specification_of(name: str, department: int) -> Specification:
     return Specification(delegation, (CertificateSpec(name, "web", (f"{name}.example",), 3001),))
 
 
-def row(run: Run, delegation: str) -> Any:
+def row(run: Run, delegation: str) -> DelegationRow:
     """What the report says of a delegation."""
     assert run.report is not None
-    return next(one for one in run.report["delegations"] if one["delegation"] == delegation)
+    return next(row for row in run.report.delegations if row.delegation == delegation)
 
 
 @pytest.mark.parametrize(
@@ -76,8 +77,8 @@ def test_a_refused_login_is_tried_once_and_stops_nobody_else(stage: Stage, wrong
     run = stage.run()
 
     assert run.status == "FAILED"
-    assert row(run, DELEGATION)["error"] == "CredentialRefused"
-    assert [row(run, name)["error"] for name in OTHERS] == ["", ""]
+    assert row(run, DELEGATION).error == "CredentialRefused"
+    assert [row(run, name).error for name in OTHERS] == ["", ""]
     refused = [call for call in stage.played.simulator.calls if call.status == 401]
     assert [call.login for call in refused] == [LOGIN]
     served = {item["delegation"] for item in gather(stage).of_kind("certificate") if "served" in item}
@@ -106,8 +107,8 @@ def test_one_finding_lists_the_causes_and_how_to_tell_them_apart(stage: Stage) -
 
     run = stage.run()
 
-    (finding,) = (one for one in row(run, DELEGATION)["findings"] if one["code"] == "CredentialRefused")
-    text = finding["text"].lower()
+    (finding,) = (found for found in row(run, DELEGATION).findings if found.code == "CredentialRefused")
+    text = finding.text.lower()
     causes = [text.index(cause) for cause in ("password", "locked", "address", "customeruri")]
     assert causes == sorted(causes), "the likeliest cause comes first"
 
@@ -121,7 +122,7 @@ def test_all_accounts_refused_at_once_have_one_cause(stage: Stage) -> None:
     run = stage.run()
 
     assert run.report is not None
-    assert "address" in run.report["common_cause"]
+    assert "address" in run.report.common_cause
     assert len([call for call in stage.played.simulator.calls if call.status == 401]) == 3
 
 
@@ -136,8 +137,8 @@ def test_an_address_that_all_lists_lack_is_one_page(stage: Stage) -> None:
     assert incident.title == "every delegation"
     assert len(incident.paths) == 3
     assert incident.where.startswith("AWS: VPC"), "the operator's address comes before the RAOs' lists"
-    findings = [one for delegation in run.report["delegations"] for one in delegation["findings"]]
-    assert all(incident.tells(DELEGATION, one) for one in findings if one["code"] == "LoginRefused")
+    findings = [finding for delegation in run.report.delegations for finding in delegation.findings]
+    assert all(incident.tells(DELEGATION, finding) for finding in findings if finding.code == "LoginRefused")
     assert run.metrics["AddressesRefused"] == 3
     assert run.metrics["CredentialsRefused"] == 0
 
@@ -149,7 +150,7 @@ def test_one_refused_account_among_many_is_no_common_cause(stage: Stage) -> None
     run = stage.run()
 
     assert run.report is not None
-    assert run.report["common_cause"] == ""
+    assert run.report.common_cause == ""
 
 
 def test_an_unlocked_account_needs_no_new_password(stage: Stage) -> None:

@@ -65,7 +65,8 @@ def test_a_certificate_that_is_not_as_asked_is_not_stored(stage: Stage, bad: str
 
     evidence = gather(stage)
     assert run.status == "FAILED"
-    assert [row["error"] for row in (run.report or {})["certificates"]] == [error]
+    assert run.report is not None
+    assert [row.error for row in run.report.certificates] == [error]
     assert not evidence.acm
     assert not list(evidence.folders())
     assert len(evidence.scm) == 1

@@ -79,7 +79,8 @@ def test_a_function_that_times_out_for_good_fails_the_run(stage: Stage, boundari
     attempts = [one for one in stage.wire.crossed[run.run_id] if one.operation == place.operation]
     assert len(attempts) == RETRIES + 1
     assert (run.status, run.error) == ("FAILED", "RunNeedsPerson")
-    assert [row["error"] for row in (run.report or {})["certificates"]] == ["Sandbox.Timedout"]
+    assert run.report is not None
+    assert [row.error for row in run.report.certificates] == ["Sandbox.Timedout"]
     assert (run.metrics["RunCompleted"], run.metrics["CertificatesFailed"]) == (1, 1)
 
 
@@ -149,7 +150,7 @@ def test_scm_that_is_down_fails_the_run_and_the_report_says_so(stage: Stage, bou
 
     assert run.status == "FAILED"
     assert run.report is not None
-    assert [row["error"] for row in run.report["delegations"]] == ["ScmUnavailable"]
+    assert [row.error for row in run.report.delegations] == ["ScmUnavailable"]
     assert run.metrics["DelegationsFailed"] == 1
 
 
@@ -162,7 +163,7 @@ def test_an_order_that_stays_pending_is_told(stage: Stage) -> None:
     assert run.status == "SUCCEEDED"
     assert run.metrics["CertificatesPending"] == 1
     assert run.report is not None
-    assert [row["outcome"] for row in run.report["certificates"]] == ["pending"]
+    assert [row.outcome for row in run.report.certificates] == ["pending"]
 
 
 def test_a_run_with_nothing_to_do_says_so_too(stage: Stage) -> None:
@@ -174,4 +175,5 @@ def test_a_run_with_nothing_to_do_says_so_too(stage: Stage) -> None:
 
     assert run.status == "SUCCEEDED"
     assert run.metrics["RunCompleted"] == 1
-    assert [row["delegation"] for row in (run.report or {})["delegations"]] == [DELEGATION]
+    assert run.report is not None
+    assert [row.delegation for row in run.report.delegations] == [DELEGATION]

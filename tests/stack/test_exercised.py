@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -15,6 +14,7 @@ import pytest
 from local.estate import load_estate
 from local.lifetime import OPERATOR
 from local.run import TEMPLATE, LocalSystem
+from renewal.domain.run_report import Outcome, RunReport
 from stack.authorization import Place, asked
 from stack.observed import Observed, observing
 from stack.policy import Request, Statement, allowed, statements
@@ -130,13 +130,13 @@ def proof(tmp_path_factory: pytest.TempPathFactory) -> Proof:
     return Proof(seen, Stack(TEMPLATE, IN_A_VPC, suffix="", names={"OrderKey": "order-key"}))
 
 
-def _collect_again(system: LocalSystem, report: Mapping[str, Any] | None) -> None:
+def _collect_again(system: LocalSystem, report: RunReport | None) -> None:
     """Step Functions may deliver a task twice: the order is over then, and its audit row says how."""
     assert report is not None
-    row = next(one for one in report["certificates"] if one["outcome"] == "renewed")
+    row = next(row for row in report.certificates if row.outcome is Outcome.RENEWED)
     progress = {
-        "run_id": report["run_id"], "delegation": row["delegation"], "certificate": row["name"],
-        "token": "over", "ssl_id": row["ssl_id"], "status": "ordered",
+        "run_id": report.run_id, "delegation": row.delegation, "certificate": row.name,
+        "token": "over", "ssl_id": row.ssl_id, "status": "ordered",
     }  # fmt: skip
     functions = system.aws.client("lambda")
     functions.invoke(FunctionName="certmandate-CollectFunction", Payload=json.dumps(progress))

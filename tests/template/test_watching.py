@@ -13,6 +13,7 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from renewal.domain.errors import Retryable, every_error
+from renewal.domain.run_report import CertificateRow, DelegationOutcome, DelegationRow, Outcome, RunOutcome, RunReport
 from renewal.steps.metrics import run_metrics
 from stack.policy import Request, allowed, statements
 from stack.resolved import ACCOUNT, REGION, Resource, Stack
@@ -56,10 +57,17 @@ def runbook() -> dict[str, str]:
 def emitted() -> set[str]:
     """The names of the metrics that the report's function writes, for an estate in which everything can expire."""
     now = datetime(2026, 11, 23, tzinfo=UTC)
-    certificate = {"outcome": "not-due", "ordered_at": now.isoformat(), "not_after": now.isoformat()}
-    delegation = {"error": "", "password_expires": now.date().isoformat(), "findings": []}
-    report = {"certificates": [certificate], "delegations": [delegation], "common_cause": "", "is_daily": True}
-    return set(run_metrics(report, now))
+    report = RunReport(
+        run_id="run",
+        started_at=now,
+        finished_at=now,
+        outcome=RunOutcome.SUCCEEDED,
+        delegations=(
+            DelegationRow(delegation="univ", outcome=DelegationOutcome.INSPECTED, password_expires=now.date()),
+        ),
+        certificates=(CertificateRow(delegation="univ", name="idp", outcome=Outcome.NOT_DUE, not_after=now),),
+    )
+    return set(run_metrics(report))
 
 
 def metrics_of(alarm: Resource) -> Iterator[Metric]:

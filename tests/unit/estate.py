@@ -14,6 +14,7 @@ from renewal.domain.errors import NeedsPerson, OrderPending, RenewalError, Retry
 from renewal.domain.keypair import KeyType
 from renewal.domain.limits import Limits
 from renewal.domain.order import ManagedCertificate, Served
+from renewal.domain.run_report import RunReport
 from renewal.ports import AcmStore, KeyOpener, KeySealer, ObjectStore, OrderBook
 from renewal.steps.check_expiry import CheckExpiry
 from renewal.steps.collect import Collect
@@ -137,10 +138,10 @@ class System:
         )
         return Collect(book, accounts, opener, acm, objects, announcer, self.clock)(progress)
 
-    def report(self, run_id: str = "run") -> dict[str, Any]:
+    def report(self, run_id: str = "run") -> RunReport:
         """Report a run; return the report."""
         Report(self.book, self.archive, self.clock)(run_id)
-        return dict(self.archive.read(run_id, "report"))
+        return RunReport.parse(self.archive.read(run_id, "report"))
 
     # ---- Shorthands --------------------------------------------------------------------------------------
 
@@ -165,7 +166,7 @@ class System:
 
     # ---- A whole run -------------------------------------------------------------------------------------
 
-    def daily_run(self, **request: Any) -> dict[str, Any]:
+    def daily_run(self, **request: Any) -> RunReport:
         """Play the state machine; return the report."""
         run_id = f"run{next(self._runs)}"
         self.check_expiry(run_id, **request)

@@ -20,6 +20,7 @@ from local.seed import Seed
 from renewal import wiring
 from renewal.adapters import aws as clients
 from renewal.adapters.scm.connection import new_http_client
+from renewal.domain.run_report import CertificateRow, RunReport
 from scm_simulator import Simulator
 from scm_simulator.server import Server
 
@@ -38,7 +39,7 @@ class Ended:
     """An execution that has ended, with its report when there is one."""
 
     execution: Mapping[str, Any]
-    report: Mapping[str, Any] | None
+    report: RunReport | None
 
     @property
     def status(self) -> str:
@@ -48,12 +49,11 @@ class Ended:
     def outcomes(self) -> dict[str, str]:
         """What became of each certificate: the outcome, or the error's name."""
         assert self.report is not None, self.execution
-        rows = self.report["certificates"]
-        return {f"{row['delegation']}/{row['name']}": row["error"] or row["outcome"] for row in rows}
+        return {row.path: row.error or row.outcome for row in self.report.certificates}
 
-    def row(self, path: str) -> Mapping[str, Any]:
+    def row(self, path: str) -> CertificateRow:
         assert self.report is not None, self.execution
-        return next(row for row in self.report["certificates"] if f"{row['delegation']}/{row['name']}" == path)
+        return next(row for row in self.report.certificates if row.path == path)
 
 
 @dataclass(frozen=True)
@@ -82,14 +82,13 @@ class System:
     def calls(self, operation: str) -> int:
         return sum(operation in call.operation for call in self.simulator.calls)
 
-    def _report(self, run_id: str) -> Mapping[str, Any] | None:
+    def _report(self, run_id: str) -> RunReport | None:
         s3 = self.aws.client("s3")
         try:
             answer = s3.get_object(Bucket=self.aws.outputs["StoreBucket"], Key=f"runs/{run_id}/report.json")
         except s3.exceptions.NoSuchKey:
             return None
-        report: Mapping[str, Any] = json.loads(answer["Body"].read())
-        return report
+        return RunReport.parse(json.loads(answer["Body"].read()))
 
 
 @dataclass

@@ -16,6 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from certmandate.cli import main
+from renewal.domain.run_report import CertificateRow, RunReport
 from tests.workflow.system import leave
 
 EXPECTED = {
@@ -47,9 +48,12 @@ class Campus:
     progress: str
     output: Path
 
-    def row(self, path: str) -> dict[str, Any]:
-        rows = self.document["report"]["certificates"]
-        return next(row for row in rows if f"{row['delegation']}/{row['name']}" == path)
+    @property
+    def report(self) -> RunReport:
+        return RunReport.parse(self.document["report"])
+
+    def row(self, path: str) -> CertificateRow:
+        return next(row for row in self.report.certificates if row.path == path)
 
 
 @pytest.fixture(scope="module")
@@ -73,10 +77,10 @@ def test_every_certificate_is_renewed_for_its_own_reason(campus: Campus) -> None
     """Each certificate of the estate is there to show one cause."""
     found = {path: campus.row(path) for path in EXPECTED}
 
-    assert len(campus.document["report"]["certificates"]) == len(EXPECTED)
+    assert len(campus.report.certificates) == len(EXPECTED)
     for path, (outcome, reason) in EXPECTED.items():
-        assert found[path]["outcome"] == outcome, path
-        assert not reason or found[path]["reason"] == reason, path
+        assert found[path].outcome == outcome, path
+        assert not reason or found[path].reason == reason, path
 
 
 def test_one_renewal_costs_scm_at_most_four_calls(campus: Campus) -> None:
@@ -102,20 +106,20 @@ def test_the_progress_tells_an_order_that_was_open_from_one_that_is_made(campus:
 
 def test_a_changed_key_type_gets_a_new_arn_and_says_so(campus: Campus) -> None:
     """Whoever serves from the old ARN must associate the new one, and nobody else can tell them."""
-    (remark,) = campus.row("seeberg/portal")["remarks"]
+    (remark,) = campus.row("seeberg/portal").remarks
 
-    assert campus.row("seeberg/portal")["arns"]["eu-central-1"] in remark
+    assert campus.row("seeberg/portal").arns["eu-central-1"] in remark
     assert "Associate it" in remark
 
 
 def test_acm_has_the_certificate_in_both_regions(campus: Campus) -> None:
     """One ARN a region."""
-    assert set(campus.row("seeberg/sso")["arns"]) == {"eu-central-1", "eu-west-1"}
+    assert set(campus.row("seeberg/sso").arns) == {"eu-central-1", "eu-west-1"}
 
 
 def test_an_internationalised_name_is_ordered_as_an_a_label(campus: Campus) -> None:
     """SCM, certificates and browsers know A-labels only."""
-    assert campus.row("seeberg/muenster")["names"] == ["xn--mnster-3ya.seeberg.example"]
+    assert campus.row("seeberg/muenster").names == ("xn--mnster-3ya.seeberg.example",)
 
 
 def test_the_certificates_are_there_as_the_s3_store_holds_them(campus: Campus) -> None:
@@ -131,7 +135,7 @@ def test_the_certificates_are_there_as_the_s3_store_holds_them(campus: Campus) -
     assert (folder / "fullchain.pem").read_bytes() == (folder / "cert.pem").read_bytes() + (
         folder / "chain.pem"
     ).read_bytes()
-    assert f"{leaf.serial_number:X}" == campus.row("valombre/www")["new_serial"]
+    assert f"{leaf.serial_number:X}" == campus.row("valombre/www").new_serial
 
 
 def test_the_chain_leads_to_scms_root(campus: Campus) -> None:
@@ -151,7 +155,7 @@ def test_the_report_and_the_history_are_there(campus: Campus) -> None:
     history = json.loads((campus.output / "history.json").read_text(encoding="utf-8"))
 
     assert report == campus.document["report"]
-    assert len(history["children"]) == len(report["delegations"]) == 3
+    assert len(history["children"]) == len(campus.report.delegations) == 3
 
 
 def test_no_secret_is_in_the_history(campus: Campus) -> None:

@@ -23,12 +23,12 @@ def test_a_slow_order_is_collected_by_the_next_run_and_not_ordered_again(start: 
     system = start("slow", "quick", scm=SLOW)
 
     first = system.run()
-    system.simulator.issue(first.row("univ/slow")["ssl_id"])
+    system.simulator.issue(first.row("univ/slow").ssl_id or 0)
     second = system.run()
 
     assert first.outcomes == {"univ/slow": "pending", "univ/quick": "renewed"}
     assert second.outcomes == {"univ/slow": "renewed", "univ/quick": "not-due"}
-    assert second.row("univ/slow")["ssl_id"] == first.row("univ/slow")["ssl_id"]
+    assert second.row("univ/slow").ssl_id == first.row("univ/slow").ssl_id
     assert system.orders_posted() == 2
 
 
@@ -44,7 +44,7 @@ def test_a_dry_run_says_what_it_would_do_and_orders_nothing(start: Start) -> Non
     dry = system.run({"dry_run": True})
 
     assert (dry.status, dry.outcomes) == ("SUCCEEDED", {"univ/idp": "planned", "univ/vpn": "planned"})
-    assert dry.row("univ/idp")["reason"] == "new"
+    assert dry.row("univ/idp").reason == "new"
     assert system.orders_posted() == 0
     assert system.calls("/api/ssl/v1/types") == 1
 
@@ -60,13 +60,13 @@ def test_a_run_for_one_certificate_leaves_the_others_alone(start: Start) -> None
 def test_force_renews_what_is_not_due(start: Start) -> None:
     """A key that leaked does not wait for its age."""
     system = start("idp")
-    before = system.run().row("univ/idp")["new_serial"]
+    before = system.run().row("univ/idp").new_serial
 
     forced = system.run({"certificates": ["univ/idp"], "force": True, "reason": "the key leaked"})
 
-    assert forced.row("univ/idp")["outcome"] == "renewed"
-    assert forced.row("univ/idp")["old_serial"] == before != forced.row("univ/idp")["new_serial"]
-    assert forced.row("univ/idp")["reason"] == "asked"
+    assert forced.row("univ/idp").outcome == "renewed"
+    assert forced.row("univ/idp").old_serial == before != forced.row("univ/idp").new_serial
+    assert forced.row("univ/idp").reason == "asked"
 
 
 def test_a_second_run_right_after_finds_nothing_due(start: Start) -> None:

@@ -64,7 +64,7 @@ def test_a_run_that_needs_somebody_fails(ended: Ended) -> None:
     """The alarm watches failed executions; a run that is green pages nobody."""
     assert (ended.status, ended.execution["error"]) == ("FAILED", "RunNeedsPerson")
     assert ended.report is not None
-    assert ended.report["outcome"] == "failed"
+    assert ended.report.needs_attention
 
 
 def test_a_refused_credential_is_tried_once(system: System, ended: Ended) -> None:
@@ -88,7 +88,7 @@ def test_a_second_run_orders_nothing_again(system: System, ended: Ended) -> None
     again = system.run()
 
     assert {order.ssl_id for order in system.simulator.orders} == before
-    assert again.row("rivemort/press")["outcome"] == "held"
+    assert again.row("rivemort/press").outcome == "held"
     assert again.outcomes["rivemort/press"] == "OrderDeclined"
     assert again.status == "FAILED"
 
@@ -97,4 +97,4 @@ def test_the_hourly_look_at_open_orders_does_not_tell_of_holds(system: System, e
     """The daily page is enough; the same page every hour is what people learn to delete."""
     hourly = system.run({"open_orders_only": True})
 
-    assert hourly.row("rivemort/press")["outcome"] == "not-due"
+    assert hourly.row("rivemort/press").outcome == "not-due"

@@ -19,6 +19,7 @@ from campaign.wire import Boundary
 from certmandate.certificate_state import CLOSED
 from renewal.adapters.order_book.transitions import DynamoDbOrderBook
 from renewal.domain.delegation import S3, CertificateSpec
+from renewal.domain.errors import CertificateMismatch
 from renewal.domain.keypair import KeyType
 from scm_simulator import Dials
 
@@ -173,9 +174,9 @@ class History:
 
     def _answer_the_page(self, run: Run) -> None:
         """Do what the runbook says: end what is not as asked, and ask again. What nobody was told of stays."""
-        for row in (run.report or {}).get("certificates", ()):
-            if row["error"] == "CertificateMismatch":
-                self._close_order(row["name"])
+        for row in run.report.certificates if run.report else ():
+            if row.error == CertificateMismatch.__name__:
+                self._close_order(row.name)
         for name in CERTIFICATES:
             self.stage.editor.ask(DELEGATION, name, "answering the page", self.stage.time())
 

@@ -15,11 +15,13 @@ from cryptography.exceptions import InvalidSignature
 
 from campaign.evidence import Evidence, Item, public_half, public_key
 from renewal.domain.errors import every_error
+from renewal.domain.run_outcome import RESULT_MISSING
+from renewal.domain.run_report import RunOutcome, RunReport
 
 Invariant = Callable[[Evidence], Iterator[str]]
 FILES = {"cert.pem", "chain.pem", "fullchain.pem", "privkey.pem"}
 
-NAMED = frozenset(kind.__name__ for kind in every_error()) | {"ResultMissing"}
+NAMED = frozenset(kind.__name__ for kind in every_error()) | {RESULT_MISSING}
 OF_AWS = ("Lambda.", "Sandbox.", "Runtime.", "States.")
 
 
@@ -119,11 +121,11 @@ def a_success_is_true(evidence: Evidence) -> Iterator[str]:
         if run.report is None or run.metrics.get("RunCompleted") != 1.0:
             yield f"{run.run_id} succeeded without a report or without RunCompleted"
             continue
-        if run.report["outcome"] != "succeeded":
-            yield f"{run.run_id} succeeded, but its report says {run.report['outcome']}"
-        for row in run.report["certificates"]:
-            if row["outcome"] in {"failed", "held"}:
-                yield f"{run.run_id} succeeded, but {row['name']} {row['outcome']}: {row['error']}"
+        if run.report.outcome is not RunOutcome.SUCCEEDED:
+            yield f"{run.run_id} succeeded, but its report says {run.report.outcome}"
+        for row in run.report.certificates:
+            if row.outcome.needs_attention:
+                yield f"{run.run_id} succeeded, but {row.name} is {row.outcome}: {row.error}"
 
 
 def a_failure_is_told(evidence: Evidence) -> Iterator[str]:
@@ -137,9 +139,11 @@ def a_failure_is_told(evidence: Evidence) -> Iterator[str]:
             yield f"{run.run_id} needs a person, and its report does not say for what"
 
 
-def _reasons(report: Item | None) -> list[str]:
-    rows = [*(report or {}).get("certificates", ()), *(report or {}).get("delegations", ())]
-    return [row["error"] for row in rows if row["error"]]
+def _reasons(report: RunReport | None) -> list[str]:
+    if report is None:
+        return []
+    errors = [*(row.error for row in report.certificates), *(row.error for row in report.delegations)]
+    return [error for error in errors if error]
 
 
 def every_error_has_a_name(evidence: Evidence) -> Iterator[str]:

@@ -32,6 +32,7 @@ from local.in_process import InProcessAws
 from local.provisioner import ACCOUNT
 from renewal.adapters import aws as product_aws
 from renewal.adapters.order_book.editor import OrderBookEditor
+from renewal.domain.run_report import RunReport
 from renewal.domain.specification import Specification
 from scm_simulator import Dials, Simulator
 from scm_simulator.world import World as ScmWorld
@@ -51,7 +52,7 @@ class Run:
     error: str
     metrics: Mapping[str, float]
     """What it published; empty when it could not."""
-    report: Mapping[str, Any] | None
+    report: RunReport | None
 
 
 @dataclass
@@ -213,14 +214,14 @@ class Stage:
         machine = self.aws.outputs["StateMachineArn"].replace(":stateMachine:", ":execution:")
         return self.aws.history(f"{machine}:{run_id}")
 
-    def report(self, run_id: str) -> Mapping[str, Any] | None:
+    def report(self, run_id: str) -> RunReport | None:
         """Return the run's report, None when there is none."""
         s3 = self.aws.client("s3")
         try:
             answer = s3.get_object(Bucket=self.aws.outputs["StoreBucket"], Key=f"runs/{run_id}/report.json")
         except s3.exceptions.NoSuchKey:
             return None
-        return dict(json.loads(answer["Body"].read()))
+        return RunReport.parse(json.loads(answer["Body"].read()))
 
     # ---- What the functions meet -------------------------------------------------------------------------------------
 

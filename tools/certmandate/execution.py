@@ -17,8 +17,8 @@ from rich.text import Text
 from certmandate.deployment import Deployment
 from certmandate.exit import INTERRUPTED, NEEDS_ATTENTION, WRONG_USAGE
 from certmandate.views.printing import print_error
-from certmandate.views.run_page import is_good
 from renewal.domain.request import RunRequest
+from renewal.domain.run_report import RunReport
 
 _FIRST_LOOK, _LONGEST_LOOK = 0.2, 5.0  # seconds between two looks; ever longer while nothing changes
 _FOLLOWED_ONE_BY_ONE = 50  # delegations; beyond, only their number is told: GetExecutionHistory has a small quota
@@ -34,13 +34,13 @@ class Ended:
     """Step Functions' word: SUCCEEDED, FAILED, TIMED_OUT or ABORTED."""
     error: str
     cause: str
-    report: Mapping[str, Any] | None = field(repr=False)
+    report: RunReport | None = field(repr=False)
 
     @property
     def exit_code(self) -> int:
         """0 when all went well, 1 when something needs a person, 2 when the input was not taken."""
         if self.report is not None:
-            return 0 if self.status == "SUCCEEDED" and is_good(self.report) else NEEDS_ATTENTION
+            return 0 if self.status == "SUCCEEDED" and not self.report.needs_attention else NEEDS_ATTENTION
         return WRONG_USAGE if self.error in _OUR_INPUT else NEEDS_ATTENTION
 
     def document(self) -> dict[str, Any]:
@@ -50,7 +50,7 @@ class Ended:
             "status": self.status,
             "error": self.error,
             "cause": self.cause,
-            "report": self.report,
+            "report": self.report.document() if self.report else None,
         }
 
 
@@ -100,14 +100,13 @@ class Execution:
     def _states(self) -> Any:
         return self.deployment.client("stepfunctions")
 
-    def _report(self) -> Mapping[str, Any] | None:
+    def _report(self) -> RunReport | None:
         s3, key = self.deployment.client("s3"), f"runs/{self.run_id}/report.json"
         try:
             answer = s3.get_object(Bucket=self.deployment.fact("StoreBucket"), Key=key)
         except s3.exceptions.NoSuchKey:
             return None
-        report: Mapping[str, Any] = json.loads(answer["Body"].read())
-        return report
+        return RunReport.parse(json.loads(answer["Body"].read()))
 
 
 def start(deployment: Deployment, request: Mapping[str, Any], purpose: str) -> Execution:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from renewal.domain.errors import NeedsPerson, every_error
+from renewal.domain.due import Cause
+from renewal.domain.errors import NEEDS_PERSON, OrderPending, OrderUnconfirmed
 
 Event = Mapping[str, Any]
 
@@ -18,7 +19,6 @@ _ENTERED = {
     "StillPending": "still pending; the next run collects it",
 }
 _CAUGHT = {"DelegationFailed", "NotOrdered", "NotStored"}
-_FINAL = {kind.__name__ for kind in every_error() if issubclass(kind, NeedsPerson)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def _told(event: Event, subject: str, known: _Child) -> str:
 
 def _entered(details: Mapping[str, Any], subject: str, known: _Child) -> str:
     if details["name"] == "Enroll":
-        if "order-open" not in json.loads(details["input"])["causes"]:
+        if Cause.ORDER_OPEN not in json.loads(details["input"])["causes"]:
             return "enrolling"
         known.resumed.add(subject)
         return "its order is still open"
@@ -113,10 +113,10 @@ def _left(details: Mapping[str, Any], subject: str, known: _Child) -> str:
 
 
 def _failed(error: str, times: int) -> str:
-    if error in _FINAL:
+    if error in NEEDS_PERSON:
         return ""  # never retried: the state that catches it says so
     polls = f"{times} poll{'s' if times > 1 else ''}"
     return {
-        "OrderPending": f"pending ({polls})",
-        "OrderUnconfirmed": f"the answer was lost; looking for the order (try {times})",
+        OrderPending.__name__: f"pending ({polls})",
+        OrderUnconfirmed.__name__: f"the answer was lost; looking for the order (try {times})",
     }.get(error, f"{error} (try {times})")

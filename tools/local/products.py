@@ -25,7 +25,7 @@ def write_products(system: LocalSystem, finished: Finished, folder: Path) -> Non
         (folder / name).unlink(missing_ok=True)
     shutil.rmtree(folder / CERTIFICATES, ignore_errors=True)
     if finished.report is not None:
-        (folder / "report.json").write_text(_json(finished.report), encoding="utf-8")
+        (folder / "report.json").write_text(_json(finished.report.document()), encoding="utf-8")
     (folder / "history.json").write_text(_json(finished.history), encoding="utf-8")
     (folder / "scm-root.pem").write_text(system.simulator.root_pem, encoding="ascii")
     _write_certificates(system, folder / CERTIFICATES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,6 +18,7 @@ from local.estate import Estate
 from local.lifetime import OPERATOR
 from local.seed import Seed
 from local.summary import Costs, costs_of
+from renewal.domain.run_report import RunReport
 from scm_simulator import Simulator
 from scm_simulator.login import TOKEN_PATH
 from scm_simulator.server import Server
@@ -36,7 +37,7 @@ class Finished:
 
     run_id: str
     history: History = field(repr=False)
-    report: Mapping[str, Any] | None = field(repr=False)
+    report: RunReport | None = field(repr=False)
     seconds: float
     costs: Costs
 
@@ -133,7 +134,7 @@ class LocalSystem:
         history = self._watched(arn, watch)
         seconds, report = time.monotonic() - started, self._report(run_id)
         costs = costs_of(
-            report["certificates"] if report else (),
+            report.certificates if report else (),
             self.simulator.calls[scm_before:],
             [call for call in self.aws.calls[aws_before:] if call.who != OPERATOR],
             {order.renewed_by: order.ssl_id for order in self.simulator.orders if order.renewed_by},
@@ -153,11 +154,10 @@ class LocalSystem:
         watch(history)
         return history
 
-    def _report(self, run_id: str) -> Mapping[str, Any] | None:
+    def _report(self, run_id: str) -> RunReport | None:
         s3, key = self.aws.client("s3"), f"runs/{run_id}/report.json"
         try:
             answer = s3.get_object(Bucket=self.aws.outputs["StoreBucket"], Key=key)
         except s3.exceptions.NoSuchKey:
             return None
-        report: Mapping[str, Any] = json.loads(answer["Body"].read())
-        return report
+        return RunReport.parse(json.loads(answer["Body"].read()))

@@ -6,13 +6,14 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from local.calls import Call
+from renewal.domain.run_report import CertificateRow, Outcome
 from scm_simulator import RecordedCall
 
 ENROLL = "POST /api/ssl/v1/enroll"
 DETAILS = "GET /api/ssl/v1/{sslId}"
+_WORKED_ON = {Outcome.RENEWED, Outcome.PENDING, Outcome.FAILED}
 _SSL_ID = re.compile(r"/(\d+)(?:/|$)")
 
 
@@ -52,25 +53,25 @@ class Costs:
 
 
 def costs_of(
-    rows: Sequence[Mapping[str, Any]],
+    rows: Sequence[CertificateRow],
     scm_calls: Sequence[RecordedCall],
     aws_calls: Iterable[Call],
     predecessors: Mapping[int, int],
 ) -> Costs:
     """Count the calls of a run; *rows*: its report's certificates; *predecessors*: SSL ID to the one it renewed."""
-    renewed = [row for row in rows if row["outcome"] == "renewed"]
+    renewed = [row for row in rows if row.outcome is Outcome.RENEWED]
     each = [_one(row, scm_calls, predecessors) for row in renewed]
     at_once = [one for one in each if one.is_at_once]
     return Costs(
         scm=Counter(call.operation for call in scm_calls),
         aws=Counter(call.who.rpartition("-")[2] for call in aws_calls),
         immediate=max(at_once, key=lambda one: len(one.operations), default=None),
-        worked_on=sum(1 for row in rows if row["outcome"] in {"renewed", "pending", "failed"}),
+        worked_on=sum(1 for row in rows if row.outcome in _WORKED_ON),
     )
 
 
-def _one(row: Mapping[str, Any], calls: Iterable[RecordedCall], predecessors: Mapping[int, int]) -> OneRenewal:
+def _one(row: CertificateRow, calls: Iterable[RecordedCall], predecessors: Mapping[int, int]) -> OneRenewal:
     """One enroll, and every call that names the new order or, to mark it, the old one."""
-    ids = {row["ssl_id"], predecessors.get(row["ssl_id"])}
+    ids = {row.ssl_id, predecessors.get(row.ssl_id or 0)}
     about = [call.operation for call in calls if ids & {int(text) for text in _SSL_ID.findall(call.path)}]
-    return OneRenewal(f"{row['delegation']}/{row['name']}", row["ssl_id"], (ENROLL, *about))
+    return OneRenewal(row.path, row.ssl_id or 0, (ENROLL, *about))

@@ -16,8 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from renewal import records
 from renewal.adapters.aws import error_code, translated
 from renewal.domain.errors import PlanUnreadable
+from renewal.domain.run_outcome import PlanFacts
+from renewal.domain.run_report import RunReport
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -34,21 +37,22 @@ class S3RunArchive:
         """Write the plan; return (bucket, key) for the state machine's ItemReader."""
         return self._bucket, self._write(run_id, "plan", items)
 
-    def write_facts(self, run_id: str, facts: Mapping[str, Any]) -> None:
-        """Write what the report needs to know of the plan."""
-        self._write(run_id, "facts", facts)
+    def write_facts(self, run_id: str, facts: PlanFacts) -> None:
+        """Write `facts.json`."""
+        self._write(run_id, "facts", records.to_json(facts))
 
-    def write_report(self, run_id: str, report: Mapping[str, Any]) -> str:
-        """Write the report; return its key."""
-        return self._write(run_id, "report", report)
+    def write_report(self, run_id: str, report: RunReport) -> str:
+        """Write `report.json`; return its key."""
+        return self._write(run_id, "report", report.document())
 
-    def read_facts(self, run_id: str) -> Mapping[str, Any]:
+    def read_facts(self, run_id: str) -> PlanFacts:
         """Raises PlanUnreadable."""
-        facts = self._document(_key(run_id, "facts"))
-        if not isinstance(facts, dict):
-            msg = f"{_key(run_id, 'facts')} must be a JSON object"
-            raise PlanUnreadable(msg)
-        return facts
+        key = _key(run_id, "facts")
+        try:
+            return records.read(PlanFacts, self._document(key))
+        except (records.Unreadable, AttributeError) as error:
+            msg = f"{key} in {self._bucket} cannot be read: {error}"
+            raise PlanUnreadable(msg) from error
 
     def read_results(self, run_id: str) -> list[Mapping[str, Any]]:
         """What ResultWriter wrote: one description per child execution. Raises PlanUnreadable.

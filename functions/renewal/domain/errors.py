@@ -48,6 +48,7 @@ RenewalError
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar, Literal
 
 Actor = Literal["operator", "rao"]
@@ -273,6 +274,20 @@ def every_error() -> tuple[type[RenewalError], ...]:
         if kind not in families:
             found.append(kind)
     return tuple(sorted(set(found), key=lambda kind: kind.__name__))
+
+
+def _names(kinds: Iterable[type[RenewalError]]) -> frozenset[str]:
+    return frozenset(kind.__name__ for kind in kinds)
+
+
+CREDENTIAL_ERRORS = _names((CredentialRefused, AddressRefused))
+"""Names of the errors by which SCM refuses an account."""
+
+NEEDS_PERSON = _names(kind for kind in every_error() if issubclass(kind, NeedsPerson))
+"""Names of the errors that the state machine never retries."""
+
+ANSWERED_BY_SCM = NEEDS_PERSON - _names((MandateEnded, CredentialMissing))
+"""Names of the errors after which it is known whether SCM accepted the login."""
 
 
 def error_named(name: str) -> type[RenewalError]:

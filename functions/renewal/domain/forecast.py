@@ -88,9 +88,9 @@ class NextRenewal:
         return bool(self.at and self.mandate_ends and self.mandate_ends < self.at.date())
 
     @property
-    def renew_at(self) -> str:
-        """ISO 8601; empty when there is none."""
-        return self.at.isoformat() if self.at and not self.is_after_the_mandate else ""
+    def renew_at(self) -> datetime | None:
+        """When it is renewed; None while nothing is served, and when the mandate has ended by then."""
+        return None if self.is_after_the_mandate else self.at
 
 
 def _brought_forward_to(certificate: ManagedCertificate, dcv_lapses: date | None, now: datetime) -> datetime | None:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from renewal.domain.due import Cause, decide
+from renewal.domain.due import decide
 from renewal.domain.errors import UnknownDelegation
 from renewal.domain.limits import DueCertificate, Limits, allot, require_plausible, select
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.request import RunRequest
+from renewal.domain.run_outcome import PlanFacts, PlannedCertificate, PlanState
 from renewal.ports import Clock, OrderBook, RunArchive
 from renewal.steps.payload import DelegationTask, Task
 
@@ -115,22 +116,22 @@ def _facts(
     delegations: list[str],
     due: list[DueCertificate],
     deferred: list[DueCertificate],
-) -> dict[str, Any]:
-    """What the report says of the plan."""
-    late = {one.certificate.spec.path for one in deferred}
-    return {
-        "started_at": now.isoformat(),
-        "reason": request.reason,
-        "dry_run": request.dry_run,
-        "narrowed": request.is_narrowed,
-        "open_orders_only": request.open_orders_only,
-        "named": [*request.delegations, *request.certificates],
-        "delegations": delegations,
-        "due": {one.certificate.spec.path: _standing(one, late) for one in due},
-        "asked": [one.certificate.spec.path for one in due if Cause.ASKED in one.decision.causes],
-    }
+) -> PlanFacts:
+    paths = {certificate.certificate.spec.path for certificate in deferred}
+    return PlanFacts(
+        started_at=now,
+        reason=request.reason,
+        dry_run=request.dry_run,
+        narrowed=request.is_narrowed,
+        open_orders_only=request.open_orders_only,
+        named=(*request.delegations, *request.certificates),
+        delegations=tuple(delegations),
+        due={certificate.certificate.spec.path: _planned(certificate, paths) for certificate in due},
+    )
 
 
-def _standing(one: DueCertificate, deferred: set[str]) -> dict[str, Any]:
-    state = "held" if one.decision.held else "deferred" if one.certificate.spec.path in deferred else "planned"
-    return {"causes": list(one.decision.causes), "state": state}
+def _planned(due: DueCertificate, deferred: set[str]) -> PlannedCertificate:
+    if due.decision.held:
+        return PlannedCertificate(due.decision.causes, PlanState.HELD)
+    is_deferred = due.certificate.spec.path in deferred
+    return PlannedCertificate(due.decision.causes, PlanState.DEFERRED if is_deferred else PlanState.PLANNED)

@@ -1,80 +1,58 @@
-"""What became of each delegation and certificate of a run, read from what the state machine left in S3."""
+"""The results of a run, read from what the Distributed Map wrote to S3."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from renewal.domain.errors import PlanUnreadable
+from renewal.domain.run_outcome import CertificateResult, ResultStatus, RunResults
+from renewal.domain.run_report import Failure
 
 LONGEST_TEXT = 500  # characters of an error's text in a report
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """An error as the state machine caught it."""
-
-    error: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class CertificateOutcome:
-    """What one run did for one certificate."""
-
-    status: str
-    """`stored`, `pending`, `failed` or (dry run) `planned`."""
-    ssl_id: int | None = None
-    token: str = ""
-    failure: Failure | None = None
-
-
-@dataclass(slots=True)
-class MapResults:
-    """What one run did."""
-
-    delegations: dict[str, Failure | None] = field(default_factory=dict)
-    """Every delegation whose child execution left something; with its failure when nothing could be done for it."""
-    certificates: dict[str, CertificateOutcome] = field(default_factory=dict)
-    """By `delegation/certificate`."""
-    missing: str = ""
-    """Why there are no results at all, when the Map failed as a whole."""
-
-
-def read_map_results(results: Iterable[Mapping[str, Any]]) -> MapResults:
+def read_map_results(children: Iterable[Mapping[str, Any]]) -> RunResults:
     """Read the child executions of a run. Raises PlanUnreadable on anything that this version does not write."""
-    outcomes = MapResults()
-    for result in results:
-        delegation = _delegation(result)
-        if result.get("Status") != "SUCCEEDED":
-            error = str(result.get("Error") or result.get("Status") or "Unknown")
-            outcomes.delegations[delegation] = failure({"Error": error, "Cause": result.get("Cause")})
-            continue
-        _read_output(outcomes, delegation, _json(result, "Output"))
-    return outcomes
+    results = RunResults()
+    for child in children:
+        delegation = _delegation(child)
+        if child.get("Status") == "SUCCEEDED":
+            _read_output(results, delegation, _json(child, "Output"))
+        else:
+            error = str(child.get("Error") or child.get("Status") or "Unknown")
+            results.delegations[delegation] = failure({"Error": error, "Cause": child.get("Cause")})
+    return results
 
 
-def _read_output(outcomes: MapResults, delegation: str, output: Mapping[str, Any]) -> None:
+def _read_output(results: RunResults, delegation: str, output: Mapping[str, Any]) -> None:
     error = output.get("error")
-    outcomes.delegations[delegation] = failure(error) if error else None
-    for one in output.get("certificates", ()):
-        if not isinstance(one, Mapping) or not isinstance(one.get("certificate"), str):
-            msg = f"a result of {delegation} does not say which certificate it is about"
+    results.delegations[delegation] = failure(error) if error else None
+    for document in output.get("certificates", ()):
+        if not isinstance(document, Mapping) or not isinstance(document.get("certificate"), str):
+            msg = f"a result of delegation {delegation} has no readable 'certificate'"
             raise PlanUnreadable(msg)
-        outcomes.certificates[f"{delegation}/{one['certificate']}"] = CertificateOutcome(
-            status=str(one.get("status", "planned")),
-            ssl_id=one.get("ssl_id") or None,
-            token=str(one.get("token", "")),
-            failure=failure(one["error"]) if one.get("error") else None,
-        )
+        results.certificates[f"{delegation}/{document['certificate']}"] = _certificate(delegation, document)
+
+
+def _certificate(delegation: str, document: Mapping[str, Any]) -> CertificateResult:
+    status = document.get("status", ResultStatus.PLANNED)
+    if status not in set(ResultStatus):
+        msg = f"a result of {delegation}/{document['certificate']} has the unknown status '{status}'"
+        raise PlanUnreadable(msg)
+    return CertificateResult(
+        status=ResultStatus(status),
+        ssl_id=document.get("ssl_id") or None,
+        token=str(document.get("token", "")),
+        failure=failure(document["error"]) if document.get("error") else None,
+    )
 
 
 def failure(error: Any) -> Failure:
-    """Turn what a Catch caught (`{"Error", "Cause"}`) into words; Cause is Lambda's error document or plain text."""
+    """Read what a Catch caught (`{"Error", "Cause"}`); Cause is Lambda's error document or plain text."""
     if not isinstance(error, Mapping):
-        msg = "an error in the results of the run is not what the state machine catches"
+        msg = f"an error in the results of the run is a {type(error).__name__}, not a JSON object"
         raise PlanUnreadable(msg)
     name = str(error.get("Error", "Unknown"))
     cause = error.get("Cause") or ""
@@ -89,7 +67,7 @@ def failure(error: Any) -> Failure:
 def _delegation(result: Mapping[str, Any]) -> str:
     name = _json(result, "Input").get("delegation")
     if not isinstance(name, str):
-        msg = "a result of the run does not say which delegation it is about"
+        msg = "a result of the run has no readable 'delegation'"
         raise PlanUnreadable(msg)
     return name
 

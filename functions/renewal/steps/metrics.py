@@ -1,66 +1,50 @@
-"""The numbers of a run, for the alarms. Plain counts, unless a name says hours or days."""
+"""The metrics of a run, for the alarms. Counts, unless a name says hours or days."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from datetime import date, datetime
-from typing import Any
+from collections.abc import Iterable
+from datetime import timedelta
 
+from renewal.domain.errors import AddressRefused
+from renewal.domain.run_report import Outcome, RunReport
 from renewal.domain.setup.egress import ADDRESS_CHANGED
 
-CREDENTIAL_ERRORS = frozenset({"CredentialRefused", "AddressRefused"})
-
-_HOUR = 3_600  # seconds
-_DAY = 86_400  # seconds
+_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 
 
-def run_metrics(report: Mapping[str, Any], now: datetime) -> dict[str, float]:
+def run_metrics(report: RunReport) -> dict[str, float]:
     """Return the metrics of *report* by name.
 
-    `DailyRunCompleted` is 1 only after a run over the whole estate that could order: its absence is the alarm. The two
-    `LeastDaysTo…` are left out where nothing can expire.
+    `DailyRunCompleted` is 1 only after a run over all delegations that could order: its absence raises the alarm. The
+    two `LeastDaysTo…` are left out where nothing can expire.
     """
-    rows, delegations = report["certificates"], report["delegations"]
-    counts = Counter(row["outcome"] for row in rows)
-    refused = [one for one in delegations if one["error"] in CREDENTIAL_ERRORS]
+    rows, delegations, now = report.certificates, report.delegations, report.finished_at
+    findings = [finding for delegation in delegations for finding in delegation.findings]
+    refused, addresses = len(report.refused), sum(row.error == AddressRefused.__name__ for row in report.refused)
+    expiries = [row.not_after for row in rows if row.not_after]
+    passwords = [row.password_expires for row in delegations if row.password_expires]
     numbers = {
         "RunCompleted": 1,
-        "DailyRunCompleted": int(report["is_daily"]),
-        "CertificatesRenewed": counts["renewed"],
-        "CertificatesPending": counts["pending"],
-        "CertificatesFailed": counts["failed"] + counts["held"],
-        "CertificatesDeferred": counts["deferred"],
-        "DelegationsFailed": sum(1 for one in delegations if one["error"]),
-        "CredentialsRefused": 0 if report["common_cause"] else len(refused),
-        "AddressesRefused": len(refused) if report["common_cause"] else _count(refused, "AddressRefused"),
-        "AddressChanged": int(any(_has_finding(one, ADDRESS_CHANGED) for one in delegations)),
-        "FindingsOpen": sum(finding["severity"] == "error" for one in delegations for finding in one["findings"]),
-        "OldestOrderHours": max(
-            (_span(now, row["ordered_at"]) / _HOUR for row in rows if row["ordered_at"]), default=0
-        ),
-        "LeastDaysToExpiry": _least(-_span(now, row["not_after"]) / _DAY for row in rows if row["not_after"]),
-        "LeastDaysToPasswordExpiry": _least(_days_left(one["password_expires"], now) for one in delegations),
+        "DailyRunCompleted": int(report.is_daily),
+        "CertificatesRenewed": _count(report, Outcome.RENEWED),
+        "CertificatesPending": _count(report, Outcome.PENDING),
+        "CertificatesFailed": _count(report, Outcome.FAILED, Outcome.HELD),
+        "CertificatesDeferred": _count(report, Outcome.DEFERRED),
+        "DelegationsFailed": sum(1 for row in delegations if row.error),
+        "CredentialsRefused": 0 if report.common_cause else refused,
+        "AddressesRefused": refused if report.common_cause else addresses,
+        "AddressChanged": int(any(finding.code == ADDRESS_CHANGED for finding in findings)),
+        "FindingsOpen": sum(finding.severity == "error" for finding in findings),
+        "OldestOrderHours": max(((now - row.ordered_at) / _HOUR for row in rows if row.ordered_at), default=0),
+        "LeastDaysToExpiry": _least((expiry - now) / _DAY for expiry in expiries),
+        "LeastDaysToPasswordExpiry": _least((day - now.date()).days for day in passwords),
     }
     return {name: round(float(number), 2) for name, number in numbers.items() if number is not None}
 
 
-def _count(delegations: Iterable[Mapping[str, Any]], error: str) -> int:
-    return sum(1 for one in delegations if one["error"] == error)
+def _count(report: RunReport, *outcomes: Outcome) -> int:
+    return sum(row.outcome in outcomes for row in report.certificates)
 
 
-def _has_finding(delegation: Mapping[str, Any], code: str) -> bool:
-    return any(finding["code"] == code for finding in delegation["findings"])
-
-
-def _span(now: datetime, moment: str) -> float:
-    """Seconds from *moment* to *now*."""
-    return (now - datetime.fromisoformat(moment)).total_seconds()
-
-
-def _days_left(day: str, now: datetime) -> float | None:
-    return (date.fromisoformat(day) - now.date()).days if day else None
-
-
-def _least(numbers: Iterable[float | None]) -> float | None:
-    return min((number for number in numbers if number is not None), default=None)
+def _least(numbers: Iterable[float]) -> float | None:
+    return min(numbers, default=None)

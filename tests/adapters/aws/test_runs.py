@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from renewal.adapters.runs import S3RunArchive
 from renewal.domain.errors import PlanUnreadable, StoreRefused
+from renewal.domain.run_outcome import PlanFacts, PlannedCertificate, PlanState
+from renewal.domain.run_report import RunOutcome, RunReport
 
 from .conftest import BUCKET
 from .wire import refused
@@ -56,14 +59,19 @@ def test_the_plan_is_where_the_state_machine_reads_it(archive: S3RunArchive, s3:
 
 def test_facts_are_read_back(archive: S3RunArchive):
     """The report runs in another function than the plan."""
-    archive.write_facts(RUN, {"due": 3, "organisation": "Université"})
+    due = {"univ/idp": PlannedCertificate(("age",), PlanState.HELD)}
+    facts = PlanFacts(datetime(2026, 11, 23, 8, tzinfo=UTC), "clé compromise", named=("univ",), due=due)
+    archive.write_facts(RUN, facts)
 
-    assert archive.read_facts(RUN) == {"due": 3, "organisation": "Université"}
+    assert archive.read_facts(RUN) == facts
 
 
 def test_the_report_says_where_it_is(archive: S3RunArchive):
     """The page carries the key."""
-    assert archive.write_report(RUN, {"run_id": RUN}) == f"runs/{RUN}/report.json"
+    now = datetime(2026, 11, 23, 8, tzinfo=UTC)
+    report = RunReport(run_id=RUN, started_at=now, finished_at=now, outcome=RunOutcome.SUCCEEDED)
+
+    assert archive.write_report(RUN, report) == f"runs/{RUN}/report.json"
 
 
 def test_results_of_every_status_and_file_are_read(archive: S3RunArchive, s3: Any):
@@ -145,9 +153,11 @@ def test_facts_that_are_missing_or_not_ours_are_named(archive: S3RunArchive, s3:
     """Report may be started by hand with a run id that never was."""
     with pytest.raises(PlanUnreadable, match=r"facts\.json is not in"):
         archive.read_facts("never-was")
-    write(s3, f"runs/{RUN}/facts.json", [])
-    with pytest.raises(PlanUnreadable, match="JSON object"):
-        archive.read_facts(RUN)
+    documents: tuple[object, ...] = ([], {}, {"started_at": "yesterday"})
+    for facts in documents:
+        write(s3, f"runs/{RUN}/facts.json", facts)
+        with pytest.raises(PlanUnreadable, match=r"facts\.json in .* cannot be read"):
+            archive.read_facts(RUN)
 
 
 def test_a_forbidden_bucket_is_not_an_unreadable_plan(archive: S3RunArchive, s3: Any):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -11,56 +13,60 @@ from rich.console import Console
 from certmandate.views.advice import ADVICE
 from certmandate.views.run_page import print_page, verdict
 from renewal.domain.errors import AddressRefused, DcvLapsed, NeedsPerson, OrderDeclined, every_error
+from renewal.domain.run_report import (
+    CertificateRow,
+    DelegationOutcome,
+    DelegationRow,
+    FindingRow,
+    Outcome,
+    RunOutcome,
+    RunReport,
+)
 from renewal.domain.setup.finding import finding_from
 
+NOW = datetime(2026, 11, 23, 4, 31, tzinfo=UTC)
 
-def row(name: str, outcome: str, *, error: str = "", not_after: str = "", **more: Any) -> dict[str, Any]:
+
+def row(name: str, outcome: Outcome, *, error: str = "", not_after: str = "", **changes: Any) -> CertificateRow:
     """One certificate of a report."""
-    return {
-        "delegation": "univ",
-        "name": name,
-        "outcome": outcome,
-        "reason": "age",
-        "error": error,
-        "text": "SCM's own sentence [in brackets]" if error else "",
-        "ssl_id": 10023,
-        "not_after": not_after,
-        "names": [f"{name}.univ.example"],
-        "remarks": [],
-        **more,
-    }
+    return CertificateRow(
+        delegation="univ",
+        name=name,
+        names=(f"{name}.univ.example",),
+        outcome=outcome,
+        reason="age",
+        ssl_id=10023,
+        not_after=datetime.fromisoformat(not_after) if not_after else None,
+        error=error,
+        text="SCM's own sentence [in brackets]" if error else "",
+        **changes,
+    )
 
 
-def report(*rows: dict[str, Any], **delegation: Any) -> dict[str, Any]:
+def report(*rows: CertificateRow, **delegation: Any) -> RunReport:
     """The report of a run over one delegation."""
-    counts: dict[str, int] = {}
-    for one in rows:
-        counts[one["outcome"]] = counts.get(one["outcome"], 0) + 1
     about = {
         "delegation": "univ",
         "organisation": "Université d'Exemple",
         "rao_email": "rao@univ.example",
-        "outcome": "inspected",
-        "error": "",
-        "text": "",
-        "findings": [],
-        "password_expires": "",
+        "outcome": DelegationOutcome.INSPECTED,
         **delegation,
     }
-    return {
-        "finished_at": "2026-11-23T04:31:00+00:00",
-        "dry_run": False,
-        "counts": counts,
-        "common_cause": "",
-        "delegations": [about],
-        "certificates": list(rows),
-    }
+    return RunReport(
+        run_id="run",
+        started_at=NOW,
+        finished_at=NOW,
+        outcome=RunOutcome.SUCCEEDED,
+        counts=Counter(row.outcome for row in rows),
+        delegations=(DelegationRow(**about),),
+        certificates=rows,
+    )
 
 
-def printed(document: dict[str, Any]) -> str:
+def printed(made: RunReport) -> str:
     """The page as it stands in a log."""
     stream = io.StringIO()
-    print_page(Console(file=stream, width=100, highlight=False), document)
+    print_page(Console(file=stream, width=100, highlight=False), made)
     return stream.getvalue()
 
 
@@ -73,10 +79,10 @@ def test_the_most_urgent_stands_first() -> None:
     """A certificate that has expired hurts now; one that was never issued hurts nobody yet."""
     page = printed(
         report(
-            row("young", "failed", error="DcvLapsed", not_after="2027-03-01T00:00:00+00:00"),
-            row("fresh", "failed", error="DcvLapsed"),
-            row("dead", "failed", error="DcvLapsed", not_after="2026-11-20T00:00:00+00:00"),
-            row("well", "renewed", not_after="2027-06-10T00:00:00+00:00"),
+            row("young", Outcome.FAILED, error="DcvLapsed", not_after="2027-03-01T00:00:00+00:00"),
+            row("fresh", Outcome.FAILED, error="DcvLapsed"),
+            row("dead", Outcome.FAILED, error="DcvLapsed", not_after="2026-11-20T00:00:00+00:00"),
+            row("well", Outcome.RENEWED, not_after="2027-06-10T00:00:00+00:00"),
         )
     )
 
@@ -96,7 +102,7 @@ def test_the_most_urgent_stands_first() -> None:
 )
 def test_days_are_whole_ones_on_both_sides_of_the_end(not_after: str, days: str) -> None:
     """Three days and a half after the end are three days, not four: `timedelta.days` rounds down."""
-    page = printed(report(row("old", "not-due", not_after=not_after)))
+    page = printed(report(row("old", Outcome.NOT_DUE, not_after=not_after)))
 
     [line] = [line for line in page.splitlines() if "univ/old" in line]
     assert line.split()[-1] == days
@@ -104,14 +110,14 @@ def test_days_are_whole_ones_on_both_sides_of_the_end(not_after: str, days: str)
 
 def test_what_ended_this_morning_has_expired() -> None:
     """It has no whole day left and none gone, and is out of time all the same."""
-    page = printed(report(row("old", "failed", error="DcvLapsed", not_after="2026-11-23T00:00:00+00:00")))
+    page = printed(report(row("old", Outcome.FAILED, error="DcvLapsed", not_after="2026-11-23T00:00:00+00:00")))
 
     assert "EXPIRED, since 2026-11-23 00:00 UTC" in page
 
 
 def test_an_incident_says_who_does_what_where() -> None:
     """The page is read by somebody who did not write this program."""
-    page = printed(report(row("www", "failed", error="OrderDeclined")))
+    page = printed(report(row("www", Outcome.FAILED, error="OrderDeclined")))
 
     for words in (
         "What   An administrator declined the order.",
@@ -127,8 +133,8 @@ def test_an_incident_says_who_does_what_where() -> None:
 
 def test_a_delegation_that_fails_is_one_incident() -> None:
     """One bad password with forty certificates behind it is one page, not forty."""
-    refused = {"error": "CredentialRefused", "text": "refused", "password_expires": "2026-11-20"}
-    rows = [row(name, "failed", error="CredentialRefused") for name in ("a", "b", "c")]
+    refused = {"error": "CredentialRefused", "text": "refused", "password_expires": date(2026, 11, 20)}
+    rows = [row(name, Outcome.FAILED, error="CredentialRefused") for name in ("a", "b", "c")]
 
     page = printed(report(*rows, **refused))
 
@@ -140,14 +146,14 @@ def test_a_delegation_that_fails_is_one_incident() -> None:
 
 def test_a_password_that_is_still_good_is_said_to_be() -> None:
     """SCM's answer is the same for a lock, a wrong password and an expired one."""
-    page = printed(report(error="CredentialRefused", text="refused", password_expires="2027-02-01"))
+    page = printed(report(error="CredentialRefused", text="refused", password_expires=date(2027, 2, 1)))
 
     assert "its password is good until 2027-02-01: look for a lock" in page
 
 
 def test_a_delegation_that_was_removed_during_the_run_is_told() -> None:
     """Whoever looks for it in the table finds out why it is not there."""
-    page = printed(report(outcome="removed", text="removed from the order book during the run"))
+    page = printed(report(outcome=DelegationOutcome.REMOVED, text="removed from the order book during the run"))
 
     assert "univ: removed from the order book during the run." in page
     assert "Who must do what" not in page
@@ -155,22 +161,21 @@ def test_a_delegation_that_was_removed_during_the_run_is_told() -> None:
 
 def test_what_is_not_urgent_is_told_last() -> None:
     """A password that expires next week is no reason to wake anybody, and every reason to act."""
-    finding = {"code": "PasswordExpiring", "text": "the password expires", "certificate": "", "actor": "operator"}
+    finding = FindingRow("PasswordExpiring", "warning", "operator", text="the password expires")
 
-    page = printed(report(row("a", "renewed", not_after="2027-06-10T00:00:00+00:00"), findings=[finding]))
+    page = printed(report(row("a", Outcome.RENEWED, not_after="2027-06-10T00:00:00+00:00"), findings=(finding,)))
 
     assert "univ: the password expires (PasswordExpiring, for the operator)." in page
-    assert verdict(report(row("a", "renewed"))).plain == "All went well: 1 renewed."
+    assert verdict(report(row("a", Outcome.RENEWED))).plain == "All went well: 1 renewed."
 
 
 def test_a_finding_that_an_incident_tells_is_not_told_again() -> None:
     """Told twice, one trouble looks like two; but the same trouble of another name must not be hidden by it."""
-    findings = [
-        {"code": "DcvLapsed", "text": f"{name}.univ.example has lapsed", "certificate": "", "actor": "rao"}
-        for name in ("www", "later")
-    ]
+    findings = tuple(
+        FindingRow("DcvLapsed", "error", "rao", text=f"{name}.univ.example has lapsed") for name in ("www", "later")
+    )
 
-    page = printed(report(row("www", "failed", error="DcvLapsed"), findings=findings))
+    page = printed(report(row("www", Outcome.FAILED, error="DcvLapsed"), findings=findings))
 
     assert "www.univ.example has lapsed" not in page
     assert "univ: later.univ.example has lapsed (DcvLapsed, for the RAO)." in page
@@ -181,7 +186,7 @@ def test_the_page_of_a_run_and_the_raos_mail_name_the_same_screen() -> None:
     for error in (DcvLapsed("…"), AddressRefused("…"), OrderDeclined("…")):
         finding = finding_from(error)
         assert finding.screen
-        assert f"Where  SCM: {finding.screen}" in printed(report(row("www", "failed", error=finding.code)))
+        assert f"Where  SCM: {finding.screen}" in printed(report(row("www", Outcome.FAILED, error=finding.code)))
 
 
 def test_advice_names_the_one_who_can_act() -> None:
@@ -195,7 +200,7 @@ def test_advice_names_the_one_who_can_act() -> None:
 
 def test_the_page_is_plain_in_a_pipe() -> None:
     """Logs and mails show control characters as rubbish."""
-    page = printed(report(row("a", "failed", error="KeyLost")))
+    page = printed(report(row("a", Outcome.FAILED, error="KeyLost")))
 
     assert all(character.isprintable() for line in page.splitlines() for character in line)
     assert not any(line.endswith(" ") for line in page.splitlines())

@@ -45,10 +45,10 @@ def test_another_address_is_told_with_both_and_fails_nothing(system: System) -> 
     (text,) = addresses_told(system)
     assert "192.0.2.7" in text
     assert "198.51.100.9" in text
-    (delegation,) = report["delegations"]
-    assert (delegation["address"], delegation["seen_address"]) == ("192.0.2.7/32", "198.51.100.9")
-    assert report["outcome"] == "succeeded"
-    assert Report(system.book, system.archive, system.clock)(report["run_id"])["metrics"][ADDRESS_CHANGED] == 1
+    (delegation,) = report.delegations
+    assert (delegation.address, delegation.seen_address) == ("192.0.2.7/32", "198.51.100.9")
+    assert not report.needs_attention
+    assert Report(system.book, system.archive, system.clock)(report.run_id)["metrics"][ADDRESS_CHANGED] == 1
 
 
 @pytest.mark.parametrize("seen", ["192.0.2.7", ""])
@@ -58,7 +58,7 @@ def test_the_registered_or_an_unknown_address_is_no_finding(system: System, seen
     report = system.daily_run()
 
     assert not addresses_told(system)
-    assert Report(system.book, system.archive, system.clock)(report["run_id"])["metrics"][ADDRESS_CHANGED] == 0
+    assert Report(system.book, system.archive, system.clock)(report.run_id)["metrics"][ADDRESS_CHANGED] == 0
 
 
 def test_a_delegation_whose_file_names_no_address_is_compared_with_the_stacks(system: System) -> None:
@@ -122,9 +122,9 @@ def test_a_report_shows_no_address_of_an_earlier_run(system: System) -> None:
     system.archive.write_results("today", [])
     report = system.report("today")
 
-    (delegation,) = report["delegations"]
-    assert not delegation["seen_address"]
-    assert not [one for one in delegation["findings"] if one["code"] == ADDRESS_CHANGED]
+    (delegation,) = report.delegations
+    assert not delegation.seen_address
+    assert not [finding for finding in delegation.findings if finding.code == ADDRESS_CHANGED]
 
 
 def test_without_a_registered_address_there_is_nothing_to_compare(system: System) -> None:

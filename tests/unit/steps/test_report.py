@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -20,16 +19,18 @@ from renewal.domain.errors import (
 )
 from renewal.domain.keypair import KeyType
 from renewal.domain.limits import Limits
+from renewal.domain.run_outcome import CertificateResult, ResultStatus
+from renewal.domain.run_report import CertificateRow, Failure, RunReport
 from renewal.domain.setup.snapshot import DelegatedName
-from renewal.steps.map_results import CertificateOutcome, Failure, failure, read_map_results
+from renewal.steps.map_results import failure, read_map_results
 from renewal.steps.report import Report
 from tests.unit.estate import DELEGATION, IDP, NOW, PATH, System, caught, child, served_by
 
 
-def row_of(report: dict[str, Any], path: str = "univ/idp") -> dict[str, Any]:
+def row_of(report: RunReport, path: str = "univ/idp") -> CertificateRow:
     """The report's row of one certificate."""
-    (row,) = [row for row in report["certificates"] if f"{row['delegation']}/{row['name']}" == path]
-    return dict(row)
+    (row,) = [row for row in report.certificates if row.path == path]
+    return row
 
 
 def serving(system: System, name: str, **changes: Any) -> None:
@@ -55,14 +56,14 @@ def test_a_renewed_certificate_is_told_with_old_and_new(system: System) -> None:
     report = system.daily_run()
 
     row, served = row_of(report), system.served()
-    assert (report["outcome"], report["counts"], report["common_cause"]) == ("succeeded", {"renewed": 1}, "")
-    assert (row["outcome"], row["reason"], row["ssl_id"]) == ("renewed", "age", 5001)
-    assert (row["old_serial"], row["new_serial"]) == ("ABC", served.serial)
-    assert (row["not_before"], row["not_after"]) == (served.not_before.isoformat(), served.not_after.isoformat())
-    assert (row["error"], row["text"], row["stores"], row["key"]) == ("", "", ["s3"], "P-256")
-    (delegation,) = report["delegations"]
-    assert (delegation["delegation"], delegation["outcome"], delegation["error"]) == ("univ", "inspected", "")
-    assert (delegation["organisation"], delegation["findings"]) == ("Université d'Exemple", [])
+    assert (report.outcome, report.counts, report.common_cause) == ("succeeded", {"renewed": 1}, "")
+    assert (row.outcome, row.reason, row.ssl_id) == ("renewed", "age", 5001)
+    assert (row.old_serial, row.new_serial) == ("ABC", served.serial)
+    assert (row.not_before, row.not_after) == (served.not_before, served.not_after)
+    assert (row.error, row.text, row.stores, row.key) == ("", "", ("s3",), "P-256")
+    (delegation,) = report.delegations
+    assert (delegation.delegation, delegation.outcome, delegation.error) == ("univ", "inspected", "")
+    assert (delegation.organisation, delegation.findings) == ("Université d'Exemple", ())
     assert metrics(system)["CertificatesRenewed"] == 1
 
 
@@ -73,9 +74,9 @@ def test_a_day_with_nothing_to_do_says_when_there_will_be(system: System) -> Non
     report = system.daily_run()
 
     row = row_of(report)
-    assert (report["outcome"], row["outcome"]) == ("succeeded", "not-due")
-    assert row["reason"] == f"due from {row['renew_at'][:10]}"
-    assert (row["old_serial"], row["new_serial"]) == (system.served().serial, "")
+    assert (report.outcome, row.outcome) == ("succeeded", "not-due")
+    assert row.reason == f"due from {row.renew_at:%Y-%m-%d}"
+    assert (row.old_serial, row.new_serial) == (system.served().serial, "")
     assert metrics(system)["LeastDaysToExpiry"] == pytest.approx(198.96, abs=0.01)
 
 
@@ -87,7 +88,7 @@ def test_a_renewal_that_is_brought_forward_is_told_with_its_day(system: System) 
 
     row = row_of(system.daily_run())
 
-    assert row["reason"] == f"due from {lapses - timedelta(days=7)}"
+    assert row.reason == f"due from {lapses - timedelta(days=7)}"
 
 
 def test_no_renewal_is_promised_beyond_the_mandates_end(system: System) -> None:
@@ -98,8 +99,8 @@ def test_no_renewal_is_promised_beyond_the_mandates_end(system: System) -> None:
 
     row = row_of(system.daily_run())
 
-    assert row["reason"] == f"none: the mandate ends on {ends}, before its renewal"
-    assert row["renew_at"] == ""
+    assert row.reason == f"none: the mandate ends on {ends}, before its renewal"
+    assert row.renew_at is None
 
 
 def test_a_pending_order_is_no_failure_and_the_next_run_collects_it(system: System) -> None:
@@ -108,8 +109,8 @@ def test_a_pending_order_is_no_failure_and_the_next_run_collects_it(system: Syst
 
     first, second = system.daily_run(), system.daily_run()
 
-    assert (first["outcome"], row_of(first)["outcome"], row_of(first)["ssl_id"]) == ("succeeded", "pending", 5001)
-    assert (row_of(second)["outcome"], row_of(second)["reason"]) == ("renewed", "order-open, new")
+    assert (first.outcome, row_of(first).outcome, row_of(first).ssl_id) == ("succeeded", "pending", 5001)
+    assert (row_of(second).outcome, row_of(second).reason) == ("renewed", "order-open, new")
     assert len(system.scm.orders) == 1
     assert metrics(system)["CertificatesPending"] == 1
 
@@ -121,8 +122,8 @@ def test_a_failure_fails_the_run_and_says_why(system: System) -> None:
     report = system.daily_run()
 
     row = row_of(report)
-    assert (report["outcome"], row["outcome"]) == ("failed", "failed")
-    assert (row["error"], row["text"]) == ("DcvLapsed", "the validation of univ.example expired")
+    assert (report.outcome, row.outcome) == ("failed", "failed")
+    assert (row.error, row.text) == ("DcvLapsed", "the validation of univ.example expired")
     assert metrics(system)["CertificatesFailed"] == 1
 
 
@@ -132,8 +133,8 @@ def test_one_failure_does_not_keep_the_others_back(system: System) -> None:
 
     report = system.daily_run()
 
-    assert report["counts"] == {"renewed": 1, "failed": 1}
-    assert row_of(report, "univ/broken")["error"] == "ProfileRefused"
+    assert report.counts == {"renewed": 1, "failed": 1}
+    assert row_of(report, "univ/broken").error == "ProfileRefused"
 
 
 def test_a_declined_order_is_held_the_next_day_and_still_needs_somebody(system: System) -> None:
@@ -146,10 +147,10 @@ def test_a_declined_order_is_held_the_next_day_and_still_needs_somebody(system: 
     first = system.daily_run()
     second = system.daily_run()
 
-    assert row_of(first)["error"] == "OrderDeclined"
+    assert row_of(first).error == "OrderDeclined"
     row = row_of(second)
-    assert (second["outcome"], row["outcome"], row["error"]) == ("failed", "held", "OrderDeclined")
-    assert row["text"].startswith("no new order before 2026-11-24 08:00 UTC")
+    assert (second.outcome, row.outcome, row.error) == ("failed", "held", "OrderDeclined")
+    assert row.text.startswith("no new order before 2026-11-24 08:00 UTC")
     assert len(system.scm.orders) == 1
 
 
@@ -159,8 +160,8 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(system: System) -> N
 
     report = system.daily_run(dry_run=True, reason="before the holidays")
 
-    assert (report["dry_run"], report["reason"], report["outcome"]) == (True, "before the holidays", "succeeded")
-    assert {row["name"]: (row["outcome"], row["reason"]) for row in report["certificates"]} == {
+    assert (report.dry_run, report.reason, report.outcome) == (True, "before the holidays", "succeeded")
+    assert {row.name: (row.outcome, row.reason) for row in report.certificates} == {
         "idp": ("planned", "new"),
         "old": ("planned", "age"),
     }
@@ -174,15 +175,15 @@ def test_a_dry_run_of_a_dead_delegation_fails(system: System) -> None:
 
     report = system.daily_run(dry_run=True)
 
-    assert (report["outcome"], row_of(report)["outcome"]) == ("failed", "failed")
+    assert (report.outcome, row_of(report).outcome) == ("failed", "failed")
 
 
 def test_a_narrowed_run_reports_what_it_was_asked_for(system: System) -> None:
     """The rest of the estate is tomorrow's report."""
     serving(system, "old", age=150)
 
-    assert [row["name"] for row in system.daily_run(certificates=["univ/old"])["certificates"]] == ["old"]
-    assert [row["name"] for row in system.daily_run(delegations=["univ"])["certificates"]] == ["idp", "old"]
+    assert [row.name for row in system.daily_run(certificates=["univ/old"]).certificates] == ["old"]
+    assert [row.name for row in system.daily_run(delegations=["univ"]).certificates] == ["idp", "old"]
 
 
 def test_what_the_limit_left_is_told_as_deferred(system: System) -> None:
@@ -192,8 +193,8 @@ def test_what_the_limit_left_is_told_as_deferred(system: System) -> None:
 
     report = system.daily_run()
 
-    assert {row["name"]: row["outcome"] for row in report["certificates"]} == {"old": "renewed", "idp": "deferred"}
-    assert (report["outcome"], metrics(system)["CertificatesDeferred"]) == ("succeeded", 1)
+    assert {row.name: row.outcome for row in report.certificates} == {"old": "renewed", "idp": "deferred"}
+    assert (report.outcome, metrics(system)["CertificatesDeferred"]) == ("succeeded", 1)
 
 
 def test_a_revocation_is_told_even_when_it_had_to_wait(system: System) -> None:
@@ -209,14 +210,14 @@ def test_a_revocation_is_told_even_when_it_had_to_wait(system: System) -> None:
 
     report = system.daily_run()
 
-    rows = {row["name"]: (row["outcome"], row["reason"], row["error"]) for row in report["certificates"]}
+    rows = {row.name: (row.outcome, row.reason, row.error) for row in report.certificates}
     assert rows == {
         "c0": ("renewed", "revoked", ""),
         "c1": ("deferred", "revoked", ""),
         "c2": ("held", "revoked", "OrderDeclined"),
         "idp": ("deferred", "new", ""),
     }
-    assert report["outcome"] == "failed"
+    assert report.outcome == "failed"
 
 
 def test_what_another_run_renewed_meanwhile_is_told_as_renewed(system: System) -> None:
@@ -226,7 +227,7 @@ def test_what_another_run_renewed_meanwhile_is_told_as_renewed(system: System) -
     system.renew()
     system.archive.write_results("slow", [system._child(task) for task in system.plan("slow")])
 
-    assert row_of(system.report("slow"))["outcome"] == "renewed"
+    assert row_of(system.report("slow")).outcome == "renewed"
     assert len(system.scm.orders) == 1
 
 
@@ -241,8 +242,8 @@ def test_what_is_not_due_any_more_when_its_turn_comes_is_not_called_renewed(syst
 
     row = row_of(system.report("run9"))
 
-    assert (row["outcome"], row["new_serial"], row["old_serial"]) == ("not-due", "", system.served().serial)
-    assert row["reason"].startswith("due from ")
+    assert (row.outcome, row.new_serial, row.old_serial) == ("not-due", "", system.served().serial)
+    assert row.reason.startswith("due from ")
 
 
 def test_a_new_arn_for_a_new_key_type_is_worth_a_remark(system: System) -> None:
@@ -254,9 +255,9 @@ def test_a_new_arn_for_a_new_key_type_is_worth_a_remark(system: System) -> None:
 
     row = row_of(system.daily_run())
 
-    assert row["reason"] == "key-type-changed"
-    assert "a new one was made: arn:aws:acm:eu-west-3" in row["remarks"][0]
-    assert list(row["arns"]) == ["eu-west-3"]
+    assert row.reason == "key-type-changed"
+    assert "a new one was made: arn:aws:acm:eu-west-3" in row.remarks[0]
+    assert list(row.arns) == ["eu-west-3"]
 
 
 def test_a_delegation_that_is_removed_during_the_run_costs_nobody_the_report(system: System) -> None:
@@ -264,12 +265,11 @@ def test_a_delegation_that_is_removed_during_the_run_costs_nobody_the_report(sys
     system.daily_run()
     del system.book.records["univ"]
 
-    Report(system.book, system.archive, system.clock)("run1")
+    report = system.report("run1")
 
-    report = json.loads(system.archive.documents["run1", "report"])
-    (told,) = report["delegations"]
-    assert (told["outcome"], told["text"]) == ("removed", "removed from the order book during the run")
-    assert (told["error"], report["certificates"], report["outcome"]) == ("", [], "succeeded")
+    (removed,) = report.delegations
+    assert (removed.outcome, removed.text) == ("removed", "removed from the order book during the run")
+    assert (removed.error, report.certificates, report.outcome) == ("", (), "succeeded")
 
 
 def test_findings_stand_in_the_report(system: System) -> None:
@@ -277,10 +277,10 @@ def test_findings_stand_in_the_report(system: System) -> None:
     ends = NOW.date() + timedelta(days=10)
     system.book.apply(replace(DELEGATION, mandate_ends=ends), now=NOW)
 
-    (finding,) = system.daily_run()["delegations"][0]["findings"]
+    (finding,) = system.daily_run().delegations[0].findings
 
-    assert finding["text"] == f"the mandate ends on {ends}; nothing is ordered after that day"
-    assert (finding["code"], finding["actor"], finding["due"]) == ("MandateEnding", "rao", ends.isoformat())
+    assert finding.text == f"the mandate ends on {ends}; nothing is ordered after that day"
+    assert (finding.code, finding.actor, finding.due) == ("MandateEnding", "rao", ends)
 
 
 # ---- Delegations that fail -------------------------------------------------------------------------------------------
@@ -301,13 +301,13 @@ def test_one_refused_credential_fails_its_delegation_alone() -> None:
 
     report = system.daily_run()
 
-    assert {row["delegation"]: row["outcome"] for row in report["certificates"]} == {
+    assert {row.delegation: row.outcome for row in report.certificates} == {
         "a": "renewed",
         "b": "failed",
         "c": "renewed",
     }
-    assert row_of(report, "b/idp")["error"] == "CredentialRefused"
-    assert (report["outcome"], report["common_cause"]) == ("failed", "")
+    assert row_of(report, "b/idp").error == "CredentialRefused"
+    assert (report.outcome, report.common_cause) == ("failed", "")
     assert (metrics(system)["DelegationsFailed"], metrics(system)["CredentialsRefused"]) == (1, 1)
 
 
@@ -318,7 +318,7 @@ def test_all_accounts_refused_at_once_is_one_cause() -> None:
 
     report = system.daily_run()
 
-    assert report["common_cause"].startswith("SCM refused all 3 accounts at once: most likely that is the address")
+    assert report.common_cause.startswith("SCM refused all 3 accounts at once: most likely that is the address")
     assert system.accounts.shown.total() == 3
 
 
@@ -328,7 +328,7 @@ def test_a_delegation_that_never_logged_in_says_nothing_about_the_address() -> N
     system.book.apply(replace(DELEGATION, name="a", mandate_ends=NOW.date() - timedelta(days=1)), now=NOW)
     system.accounts.refused = {("b", "v1"), ("c", "v1")}
 
-    assert system.daily_run()["common_cause"].startswith("SCM refused all 2 accounts at once")
+    assert system.daily_run().common_cause.startswith("SCM refused all 2 accounts at once")
 
 
 def test_a_delegation_that_scm_did_not_answer_says_nothing_about_the_address() -> None:
@@ -342,7 +342,7 @@ def test_a_delegation_that_scm_did_not_answer_says_nothing_about_the_address() -
         "run", [child(name, {"delegation": name, "error": error}) for name, error in errors.items()]
     )
 
-    assert system.report()["common_cause"].startswith("SCM refused all 2 accounts at once")
+    assert system.report().common_cause.startswith("SCM refused all 2 accounts at once")
 
 
 def test_a_refusal_of_another_kind_shows_that_the_address_is_right() -> None:
@@ -351,14 +351,14 @@ def test_a_refusal_of_another_kind_shows_that_the_address_is_right() -> None:
     system.accounts.refused = {("b", "v1"), ("c", "v1")}
     system.scm.answers["reported"] = PermissionMissing("-226")
 
-    assert system.daily_run()["common_cause"] == ""
+    assert system.daily_run().common_cause == ""
 
 
 def test_a_single_delegation_has_no_common_cause(system: System) -> None:
     """One password is one password."""
     system.accounts.refused = {("univ", "v1")}
 
-    assert system.daily_run()["common_cause"] == ""
+    assert system.daily_run().common_cause == ""
 
 
 def test_an_scm_that_is_down_fails_the_run(system: System) -> None:
@@ -367,7 +367,7 @@ def test_an_scm_that_is_down_fails_the_run(system: System) -> None:
 
     report = system.daily_run()
 
-    assert (report["outcome"], row_of(report)["error"]) == ("failed", "ScmUnavailable")
+    assert (report.outcome, row_of(report).error) == ("failed", "ScmUnavailable")
 
 
 # ---- Results that are missing or not ours ----------------------------------------------------------------------------
@@ -380,11 +380,11 @@ def test_a_map_that_failed_as_a_whole_is_reported_for_everybody() -> None:
 
     report = system.report("run1")
 
-    assert report["outcome"] == "failed"
-    assert {row["error"] for row in report["certificates"]} == {"ResultMissing"}
-    for one in report["delegations"]:
-        assert one["error"] == "ResultMissing"
-        assert one["text"] == ("the run left no result for this delegation: runs/run1/results.json is not there")
+    assert report.outcome == "failed"
+    assert {row.error for row in report.certificates} == {"ResultMissing"}
+    for row in report.delegations:
+        assert row.error == "ResultMissing"
+        assert row.text == ("the run left no result for this delegation: runs/run1/results.json is not there")
     assert metrics(system)["RunCompleted"] == 1
 
 
@@ -398,9 +398,9 @@ def test_one_missing_result_is_a_failure_of_its_delegation() -> None:
 
     report = system.report("run1")
 
-    assert [one["delegation"] for one in report["delegations"] if one["error"] == "ResultMissing"] == ["b"]
-    assert row_of(report, "b/idp")["outcome"] == "failed"
-    assert report["outcome"] == "failed"
+    assert [row.delegation for row in report.delegations if row.error == "ResultMissing"] == ["b"]
+    assert row_of(report, "b/idp").outcome == "failed"
+    assert report.outcome == "failed"
 
 
 def test_a_child_that_was_killed_is_told_by_its_status(system: System) -> None:
@@ -408,10 +408,10 @@ def test_a_child_that_was_killed_is_told_by_its_status(system: System) -> None:
     system.check_expiry("run1")
     killed = child("univ", None, Status="FAILED", Error="States.DataLimitExceeded", Cause="too much")
     system.archive.write_results("run1", [killed])
-    assert row_of(system.report("run1"))["error"] == "States.DataLimitExceeded"
+    assert row_of(system.report("run1")).error == "States.DataLimitExceeded"
 
     system.archive.write_results("run1", [child("univ", None, Status="TIMED_OUT")])
-    assert row_of(system.report("run1"))["error"] == "TIMED_OUT"
+    assert row_of(system.report("run1")).error == "TIMED_OUT"
 
 
 def test_a_certificate_without_a_result_in_a_good_delegation_was_deferred(system: System) -> None:
@@ -419,7 +419,7 @@ def test_a_certificate_without_a_result_in_a_good_delegation_was_deferred(system
     system.check_expiry("run1")
     system.archive.write_results("run1", [child("univ", {"delegation": "univ", "certificates": []})])
 
-    assert row_of(system.report("run1"))["outcome"] == "deferred"
+    assert row_of(system.report("run1")).outcome == "deferred"
 
 
 def test_a_run_whose_facts_are_gone_cannot_be_told(system: System) -> None:
@@ -439,6 +439,7 @@ def test_a_run_whose_facts_are_gone_cannot_be_told(system: System) -> None:
         {"Input": '{"delegation": "univ"}', "Status": "SUCCEEDED", "Output": "[]"},
         child("univ", {"certificates": ["idp"]}),
         child("univ", {"certificates": [{"status": "stored"}]}),
+        child("univ", {"certificates": [{"certificate": "idp", "status": "ordered"}]}),
         child("univ", {"certificates": [{"certificate": "idp", "error": "text"}]}),
         child("univ", {"error": "text"}),
     ],
@@ -456,8 +457,8 @@ def test_unreadable_results_still_make_a_report(system: System) -> None:
 
     report = system.report("run1")
 
-    assert report["outcome"] == "failed"
-    assert "a result of the run has no readable Input" in report["delegations"][0]["text"]
+    assert report.outcome == "failed"
+    assert "a result of the run has no readable Input" in report.delegations[0].text
 
 
 def test_outcomes_are_read_as_the_state_machine_writes_them() -> None:
@@ -476,10 +477,10 @@ def test_outcomes_are_read_as_the_state_machine_writes_them() -> None:
 
     assert outcomes.delegations == {"univ": None}
     assert outcomes.certificates == {
-        "univ/a": CertificateOutcome("stored", 5, "t"),
-        "univ/b": CertificateOutcome("pending", 6, "t"),
-        "univ/c": CertificateOutcome("failed", failure=Failure("MandateEnded", "in May")),
-        "univ/d": CertificateOutcome("planned"),
+        "univ/a": CertificateResult(ResultStatus.STORED, 5, "t"),
+        "univ/b": CertificateResult(ResultStatus.PENDING, 6, "t"),
+        "univ/c": CertificateResult(ResultStatus.FAILED, failure=Failure("MandateEnded", "in May")),
+        "univ/d": CertificateResult(ResultStatus.PLANNED),
     }
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from renewal.domain.run_report import RunReport
 from renewal.steps.report import Report
 from tests.unit.estate import System
-from tests.unit.steps.report_estates import RUN, daily_run, dry_run, refused_run
+from tests.unit.report_estates import RUN, daily_run, dry_run, refused_run
 
 GOLDEN: dict[str, Any] = json.loads(Path(__file__).with_name("report.json").read_text(encoding="utf-8"))
 
@@ -25,3 +27,36 @@ def test_a_report_has_the_members_and_values_of_its_golden_document(played: Call
 
     assert system.archive.read(RUN, "report") == golden["report"]
     assert summary == golden["summary"]
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_a_document_that_is_read_and_written_is_the_same(name: str) -> None:
+    """`certmandate local run` writes what it has read."""
+    document = GOLDEN[name]["report"]
+
+    assert RunReport.parse(document).document() == document
+
+
+def test_a_report_of_a_newer_version_is_read_as_far_as_known() -> None:
+    """The operator's tool may be older than the stack."""
+    document = GOLDEN["daily_run"]["report"]
+    newer = {**document, "schema": 2, "new": {"a": 1}}
+    for rows in ("delegations", "certificates"):
+        newer[rows] = [{**row, "new": "text"} for row in document[rows]]
+
+    report = RunReport.parse(newer)
+
+    assert report.schema == 2
+    assert replace(report, schema=1) == RunReport.parse(document)
+
+
+def test_a_report_of_an_older_version_is_read() -> None:
+    """Reports are kept for a year; the first ones name no schema, and nothing that was added since."""
+    document = GOLDEN["daily_run"]["report"]
+    added = {"would", "renew_at", "remarks"}
+    rows = [{name: value for name, value in row.items() if name not in added} for row in document["certificates"]]
+    older = {name: value for name, value in document.items() if name != "schema"} | {"certificates": rows}
+
+    report = RunReport.parse(older)
+
+    assert [row.outcome for row in report.certificates] == [row["outcome"] for row in rows]

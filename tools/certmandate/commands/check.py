@@ -82,14 +82,14 @@ def check_command(
 
 
 def _not_looked_at(ended: Ended) -> str:
-    rows = ended.report["delegations"] if ended.report else []
-    said = next((f"{one['error']}: {one['text']}" for one in rows if one["error"]), "")
+    rows = ended.report.delegations if ended.report else ()
+    said = next((f"{row.error}: {row.text}" for row in rows if row.error), "")
     return f"the delegation was not looked at: {said or ended.cause or ended.error or ended.status}"
 
 
 def _is_good(record: DelegationRecord, ended: Ended) -> bool:
     """A dry run is good when nothing of the delegation is wrong; warnings are for later."""
-    failed = any(one["error"] for one in ended.report["delegations"]) if ended.report else True
+    failed = any(row.error for row in ended.report.delegations) if ended.report else True
     return not failed and not any(one.severity == "error" for one in open_findings(record))
 
 
@@ -217,10 +217,10 @@ def _profiles(inspection: Inspection) -> Iterator[str]:
 
 
 def _forecast(ended: Ended) -> Iterator[str]:
-    for row in ended.report["certificates"] if ended.report else ():
-        said = row["error"] or row["reason"]
-        told = f"a run would {row['would']} ({said})" if row["would"] else f"{row['outcome'].replace('-', ' ')}, {said}"
-        yield f"{row['delegation']}/{row['name']}: {told}"
+    for row in ended.report.certificates if ended.report else ():
+        reason = row.error or row.reason
+        text = f"a run would {row.would} ({reason})" if row.would else f"{row.outcome.replace('-', ' ')}, {reason}"
+        yield f"{row.path}: {text}"
 
 
 def _verdict(record: DelegationRecord, ended: Ended) -> Text:
@@ -287,5 +287,5 @@ def _document(
         "organisation_validated_until": inspection.organisation_validated_until,
         "password_expires": inspection.password_expires,
         "findings": [finding_document(one, record.delegation.name) for one in open_findings(record)],
-        "report": ended.report,
+        "report": ended.report.document() if ended.report else None,
     }

@@ -22,7 +22,7 @@ from certmandate.deployment import OUTPUTS_VARIABLE
 from certmandate.exit import INTERRUPTED, NEEDS_ATTENTION, WRONG_USAGE
 from certmandate.files.yaml_document import FilesInvalid
 from certmandate.views.printing import print_error, printer
-from certmandate.views.run_page import is_good, print_page
+from certmandate.views.run_page import print_page
 
 if TYPE_CHECKING:
     from local.run import Finished, LocalSystem
@@ -213,7 +213,7 @@ def _write(system: LocalSystem, finished: Finished, output: Path) -> None:
 
 def _exit_code(finished: Finished) -> int:
     if finished.report is not None:
-        return 0 if finished.status == "SUCCEEDED" and is_good(finished.report) else NEEDS_ATTENTION
+        return 0 if finished.status == "SUCCEEDED" and not finished.report.needs_attention else NEEDS_ATTENTION
     return WRONG_USAGE if finished.error in _OUR_INPUT else NEEDS_ATTENTION
 
 
@@ -256,7 +256,7 @@ def _document(finished: Finished, output: Path) -> dict[str, Any]:
         "scm_calls": dict(finished.costs.scm),
         "aws_calls": dict(finished.costs.aws),
         "one_renewal_issued_at_once": list(immediate.operations) if immediate else None,
-        "report": finished.report,
+        "report": finished.report.document() if finished.report else None,
     }
 
 

@@ -20,6 +20,7 @@ from certmandate.options import CertificateArgument, JsonOption, YesOption, conf
 from certmandate.views import printing
 from certmandate.views.language import languages
 from certmandate.views.printing import printer
+from renewal.domain.run_report import Outcome
 
 if TYPE_CHECKING:
     from renewal.domain.order import Order
@@ -132,10 +133,10 @@ def _replaced(deployment: Deployment, target: Target, words: str, *, as_json: bo
     console = printer(to_stderr=as_json)
     request = {"certificates": [target.path], "force": True, "reason": words[:200]}
     ended = start(deployment, request, "revoke").follow(console)
-    rows = ended.report["certificates"] if ended.report else ()
-    row = next((one for one in rows if f"{one['delegation']}/{one['name']}" == target.path), None)
-    if row is None or row["outcome"] != "renewed":
-        became = f"{row['outcome']} {row['error']}".strip() if row else ended.error or ended.status
+    rows = ended.report.certificates if ended.report else ()
+    row = next((row for row in rows if row.path == target.path), None)
+    if row is None or row.outcome is not Outcome.RENEWED:
+        became = f"{row.outcome} {row.error}".strip() if row else ended.error or ended.status
         msg = (
             f"the replacement of {target.path} is not stored yet ({became}). Revoking now would take the service down: "
             f"look at `certmandate show {target.path}`, and once the new one is served, revoke with "

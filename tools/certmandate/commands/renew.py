@@ -18,6 +18,7 @@ from certmandate.options import JsonOption, YesOption, confirm
 from certmandate.views import printing
 from certmandate.views.printing import print_error, printer
 from certmandate.views.run_page import print_page
+from renewal.domain.run_report import Outcome
 
 if TYPE_CHECKING:
     from renewal.domain.order import Replacement
@@ -109,9 +110,9 @@ def _tell(ended: Ended, request: Mapping[str, Any]) -> None:
         return
     console = printer()
     print_page(console, ended.report)
-    stopped = {one["delegation"] for one in ended.report["delegations"] if one["error"]}
-    rows = [row for row in ended.report["certificates"] if row["delegation"] not in stopped]
-    left = [f"{row['delegation']}/{row['name']}" for row in rows if row["outcome"] in {"not-due", "deferred", "held"}]
+    stopped = {row.delegation for row in ended.report.delegations if row.error}
+    rows = [row for row in ended.report.certificates if row.delegation not in stopped]
+    left = [row.path for row in rows if row.outcome in {Outcome.NOT_DUE, Outcome.DEFERRED, Outcome.HELD}]
     if left and request.get("certificates"):
         text = f"Nothing was done for {', '.join(left)}; `--force --reason …` renews it all the same."
         console.print(Text(text, style="yellow"), soft_wrap=True)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from certmandate.views.advice import EVERYBODY, Advice, advice_for, where
-from renewal.steps.metrics import CREDENTIAL_ERRORS
+from renewal.domain.errors import CREDENTIAL_ERRORS, AddressRefused, CredentialRefused
+from renewal.domain.run_report import CertificateRow, DelegationRow, FindingRow, RunReport
 
-Row = Mapping[str, Any]
-
-NEEDS_SOMEBODY = frozenset({"failed", "held"})
 EVERY_DELEGATION = "every delegation"
 LOGIN_REFUSED = "LoginRefused"  # what the RAO's mail asks after a refused login; the page of a run says it already
 
@@ -52,64 +49,61 @@ class Incident:
         """How renewal goes on once somebody has acted."""
         return self.advice.then.format(certificates=", ".join(f'"{path}"' for path in self.paths))
 
-    def tells(self, delegation: str, finding: Row) -> bool:
+    def tells(self, delegation: str, finding: FindingRow) -> bool:
         """Return whether a finding of *delegation* says only what this incident says already."""
         if self.title == EVERY_DELEGATION:
-            return finding["code"] in {*CREDENTIAL_ERRORS, LOGIN_REFUSED}
-        if finding["code"] == LOGIN_REFUSED and self.error == "CredentialRefused":
+            return finding.code in {*CREDENTIAL_ERRORS, LOGIN_REFUSED}
+        if finding.code == LOGIN_REFUSED and self.error == CredentialRefused.__name__:
             return self.title == delegation
-        if finding["code"] != self.error or self.title.partition("/")[0] != delegation:
+        if finding.code != self.error or self.title.partition("/")[0] != delegation:
             return False
         is_whole = self.title == delegation
-        return is_whole or self.title == f"{delegation}/{finding['certificate']}" or self._is_named_in(finding["text"])
+        return is_whole or self.title == f"{delegation}/{finding.certificate}" or self._is_named_in(finding.text)
 
     def _is_named_in(self, text: str) -> bool:
         return any(name in text for name in self.names)
 
     def known(self, today: date) -> str:
         """What we know beyond SCM's answer, the same for every refused login; empty when that is nothing."""
-        if self.error != "CredentialRefused" or self.password_expires is None:
+        if self.error != CredentialRefused.__name__ or self.password_expires is None:
             return ""
         if self.password_expires <= today:
             return f"its password was to expire on {self.password_expires}: that is most likely why"
         return f"its password is good until {self.password_expires}: look for a lock, or another password, first"
 
 
-def incidents_of(report: Row) -> list[Incident]:
-    """Return what needs somebody, soonest expiry first; what was never issued comes last."""
-    delegations = {one["delegation"]: one for one in report["delegations"]}
-    rows = [row for row in report["certificates"] if row["outcome"] in NEEDS_SOMEBODY]
-    refused = _refused(report)
-    found = [_of_all(report, [row for row in rows if row["delegation"] in refused])] if refused else []
-    rows = [row for row in rows if row["delegation"] not in refused]
-    broken = {name for name, one in delegations.items() if one["error"] and name not in refused}
-    found += [_of_delegation(delegations[name], [row for row in rows if row["delegation"] == name]) for name in broken]
-    found += [_of_certificate(row, delegations[row["delegation"]]) for row in rows if row["delegation"] not in broken]
-    return sorted(found, key=lambda one: (one.expires is None, one.expires and one.expires.isoformat(), one.title))
+def incidents_of(report: RunReport) -> list[Incident]:
+    """Return what needs attention, soonest expiry first; what was never issued comes last."""
+    delegations = {row.delegation: row for row in report.delegations}
+    rows = [row for row in report.certificates if row.outcome.needs_attention]
+    refused = {row.delegation for row in report.refused} if report.common_cause else set()
+    found = [_of_all(report, [row for row in rows if row.delegation in refused])] if refused else []
+    rows = [row for row in rows if row.delegation not in refused]
+    broken = {row.delegation for row in report.delegations if row.error} - refused
+    found += [_of_delegation(delegations[name], [row for row in rows if row.delegation == name]) for name in broken]
+    found += [_of_certificate(row, delegations[row.delegation]) for row in rows if row.delegation not in broken]
+    return sorted(found, key=_urgency)
 
 
-def _refused(report: Row) -> set[str]:
-    """The delegations of a common cause: one thing is wrong then, and N pages would send N people the wrong way."""
-    if not report["common_cause"]:
-        return set()
-    return {one["delegation"] for one in report["delegations"] if one["error"] in CREDENTIAL_ERRORS}
+def _urgency(incident: Incident) -> tuple[bool, str, str]:
+    return incident.expires is None, incident.expires.isoformat() if incident.expires else "", incident.title
 
 
-def _of_all(report: Row, rows: list[Row]) -> Incident:
+def _of_all(report: RunReport, rows: list[CertificateRow]) -> Incident:
+    """One incident for a common cause: a page for every delegation would send every RAO the wrong way."""
     return Incident(
         title=EVERY_DELEGATION,
         organisation="",
-        error="AddressRefused",
-        text=report["common_cause"],
-        paths=tuple(_path(row) for row in rows),
+        error=AddressRefused.__name__,
+        text=report.common_cause,
+        paths=tuple(row.path for row in rows),
         expires=_expires(rows),
     )
 
 
-def days_left(row: Row, report: Row) -> int | None:
+def days_left(row: CertificateRow, report: RunReport) -> int | None:
     """Return the days until what is served expires, negative when it has; None when nothing was ever issued."""
-    expires = _expires([row])
-    return whole_days(expires - datetime.fromisoformat(report["finished_at"])) if expires else None
+    return whole_days(row.not_after - report.finished_at) if row.not_after else None
 
 
 def whole_days(span: timedelta) -> int:
@@ -117,40 +111,32 @@ def whole_days(span: timedelta) -> int:
     return int(span / timedelta(days=1))
 
 
-def _of_delegation(delegation: Row, rows: list[Row]) -> Incident:
+def _of_delegation(delegation: DelegationRow, rows: list[CertificateRow]) -> Incident:
     return Incident(
-        title=delegation["delegation"],
-        organisation=delegation["organisation"],
-        error=delegation["error"],
-        text=delegation["text"],
-        paths=tuple(_path(row) for row in rows),
+        title=delegation.delegation,
+        organisation=delegation.organisation,
+        error=delegation.error,
+        text=delegation.text,
+        paths=tuple(row.path for row in rows),
         expires=_expires(rows),
-        rao_email=delegation["rao_email"],
-        password_expires=_day(delegation["password_expires"]),
+        rao_email=delegation.rao_email,
+        password_expires=delegation.password_expires,
     )
 
 
-def _of_certificate(row: Row, delegation: Row) -> Incident:
+def _of_certificate(row: CertificateRow, delegation: DelegationRow) -> Incident:
     return Incident(
-        title=_path(row),
-        organisation=delegation["organisation"],
-        error=row["error"],
-        text=row["text"],
-        paths=(_path(row),),
-        expires=_expires([row]),
-        ssl_id=row["ssl_id"],
-        names=tuple(row["names"]),
-        rao_email=delegation["rao_email"],
+        title=row.path,
+        organisation=delegation.organisation,
+        error=row.error,
+        text=row.text,
+        paths=(row.path,),
+        expires=row.not_after,
+        ssl_id=row.ssl_id,
+        names=row.names,
+        rao_email=delegation.rao_email,
     )
 
 
-def _day(text: str) -> date | None:
-    return date.fromisoformat(text) if text else None
-
-
-def _path(row: Row) -> str:
-    return f"{row['delegation']}/{row['name']}"
-
-
-def _expires(rows: Iterable[Row]) -> datetime | None:
-    return min((datetime.fromisoformat(row["not_after"]) for row in rows if row["not_after"]), default=None)
+def _expires(rows: Iterable[CertificateRow]) -> datetime | None:
+    return min((row.not_after for row in rows if row.not_after), default=None)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import date, datetime, timedelta
-from typing import Any
+from collections.abc import Iterator
+from datetime import date, timedelta
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -12,21 +11,28 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from certmandate.views.incident import NEEDS_SOMEBODY, Incident, days_left, incidents_of, whole_days
+from certmandate.views.incident import Incident, days_left, incidents_of, whole_days
+from renewal.domain.run_report import CertificateRow, DelegationOutcome, Outcome, RunReport
 
-Row = Mapping[str, Any]
-
-_ORDER = ("failed", "held", "pending", "deferred", "renewed", "planned", "not-due")
+_ORDER = (
+    Outcome.FAILED,
+    Outcome.HELD,
+    Outcome.PENDING,
+    Outcome.DEFERRED,
+    Outcome.RENEWED,
+    Outcome.PLANNED,
+    Outcome.NOT_DUE,
+)
 _COLOURS = {
-    "failed": "bold red",
-    "held": "bold red",
-    "pending": "yellow",
-    "deferred": "yellow",
-    "renewed": "green",
+    Outcome.FAILED: "bold red",
+    Outcome.HELD: "bold red",
+    Outcome.PENDING: "yellow",
+    Outcome.DEFERRED: "yellow",
+    Outcome.RENEWED: "green",
 }
 
 
-def page(report: Row) -> RenderableType:
+def page(report: RunReport) -> RenderableType:
     """Return the page, for a console of any width: certificates, incidents, findings, remarks, the verdict last."""
     incidents = incidents_of(report)
     parts: list[RenderableType] = [_certificates(report)]
@@ -39,19 +45,19 @@ def page(report: Row) -> RenderableType:
     return Group(*parts)
 
 
-def verdict(report: Row) -> Text:
+def verdict(report: RunReport) -> Text:
     """Return the run in one sentence."""
-    counts = report["counts"]
+    counts = report.counts
     told = ", ".join(f"{counts[name]} {name.replace('-', ' ')}" for name in _ORDER if counts.get(name))
     incidents = incidents_of(report)
     if not incidents:
-        words = "A dry run; nothing was ordered" if report["dry_run"] else "All went well"
+        words = "A dry run; nothing was ordered" if report.dry_run else "All went well"
         return Text(f"{words}: {told or 'nothing to do'}.", style="bold green")
     causes = "One thing needs" if len(incidents) == 1 else f"{len(incidents)} things need"
     return Text(f"{causes} somebody: {told}.", style="bold red")
 
 
-def print_page(console: Console, report: Row) -> None:
+def print_page(console: Console, report: RunReport) -> None:
     """Print the page; plain text without trailing blanks when *console* is no terminal."""
     if console.is_terminal:
         console.print(page(report))
@@ -66,7 +72,7 @@ def _heading(text: str) -> Text:
     return Text(f"\n{text}", style="bold")
 
 
-def _certificates(report: Row) -> Table:
+def _certificates(report: RunReport) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, highlight=False)
     columns = (
         "certificate",
@@ -75,34 +81,34 @@ def _certificates(report: Row) -> Table:
         "SSL ID",
         "expires",
         "days",
-        *(["a run would"] if report["dry_run"] else []),
+        *(["a run would"] if report.dry_run else []),
     )
     for name in columns:
         table.add_column(name, justify="right" if name in {"SSL ID", "days"} else "left", overflow="fold")
     table.columns[0].no_wrap = True
-    for row in sorted(report["certificates"], key=lambda row: _urgency(row, report)):
-        style = _COLOURS.get(row["outcome"], "")
+    for row in sorted(report.certificates, key=lambda row: _urgency(row, report)):
+        style = _COLOURS.get(row.outcome, "")
         left = days_left(row, report)
         table.add_row(
-            Text(f"{row['delegation']}/{row['name']}"),
-            Text(row["outcome"].replace("-", " "), style=style),
-            Text(row["error"] or row["reason"]),
-            str(row["ssl_id"] or ""),
-            row["not_after"][:10] or "never issued",
+            Text(row.path),
+            Text(row.outcome.replace("-", " "), style=style),
+            Text(row.error or row.reason),
+            str(row.ssl_id or ""),
+            f"{row.not_after:%Y-%m-%d}" if row.not_after else "never issued",
             "" if left is None else str(left),
-            *([Text(row["would"])] if report["dry_run"] else []),
+            *([Text(row.would)] if report.dry_run else []),
         )
     return table
 
 
-def _urgency(row: Row, report: Row) -> tuple[int, bool, int, str]:
+def _urgency(row: CertificateRow, report: RunReport) -> tuple[int, bool, int, str]:
     """What needs somebody first, then nearest expiry."""
     left = days_left(row, report)
-    return _ORDER.index(row["outcome"]), left is None, left or 0, f"{row['delegation']}/{row['name']}"
+    return _ORDER.index(row.outcome), left is None, left or 0, row.path
 
 
-def _incident(number: int, incident: Incident, report: Row) -> RenderableType:
-    today = datetime.fromisoformat(report["finished_at"]).date()
+def _incident(number: int, incident: Incident, report: RunReport) -> RenderableType:
+    today = report.finished_at.date()
     head = Text(f"\n{number}. {incident.title}", style="bold").append(f"  {_deadline(incident, report)}", style="red")
     facts = Table(box=None, show_header=False, pad_edge=False, highlight=False)
     facts.add_column(style="dim", no_wrap=True)
@@ -130,44 +136,37 @@ def _facts(incident: Incident, today: date) -> Iterator[tuple[str, str]]:
     yield "Read", f"docs/runbook.md, {incident.error}"
 
 
-def _deadline(incident: Incident, report: Row) -> str:
+def _deadline(incident: Incident, report: RunReport) -> str:
     if incident.expires is None:
         return "nothing is in use yet" if incident.paths else "nothing is due yet"
-    span = incident.expires - datetime.fromisoformat(report["finished_at"])
+    span = incident.expires - report.finished_at
     left = whole_days(span)
     if span < timedelta(0):
         return f"EXPIRED, since {incident.expires:%Y-%m-%d %H:%M} UTC"
     return f"{left} day{'' if left == 1 else 's'} left, until {incident.expires:%Y-%m-%d %H:%M} UTC"
 
 
-def _remarks(report: Row) -> Iterator[str]:
-    for delegation in report["delegations"]:
-        if delegation["outcome"] == "removed":
-            yield f"{delegation['delegation']}: {delegation['text']}."
-    for row in report["certificates"]:
-        for remark in row["remarks"]:
-            yield f"{row['delegation']}/{row['name']}: {remark}."
+def _remarks(report: RunReport) -> Iterator[str]:
+    for delegation in report.delegations:
+        if delegation.outcome is DelegationOutcome.REMOVED:
+            yield f"{delegation.delegation}: {delegation.text}."
+    for row in report.certificates:
+        for remark in row.remarks:
+            yield f"{row.path}: {remark}."
 
 
-def _findings(report: Row, incidents: list[Incident]) -> Iterator[str]:
+def _findings(report: RunReport, incidents: list[Incident]) -> Iterator[str]:
     """Findings that are not what an incident says already."""
-    for delegation in report["delegations"]:
-        name = delegation["delegation"]
-        for finding in delegation["findings"]:
+    for delegation in report.delegations:
+        name = delegation.delegation
+        for finding in delegation.findings:
             if not any(incident.tells(name, finding) for incident in incidents):
-                subject = "/".join(part for part in (name, finding["certificate"]) if part)
-                who = "the RAO" if finding["actor"] == "rao" else "the operator"
-                kind = f"security, {finding['code']}" if finding.get("security") else finding["code"]
-                yield f"{subject}: {finding['text']} ({kind}, for {who})."
+                subject = "/".join(part for part in (name, finding.certificate) if part)
+                who = "the RAO" if finding.actor == "rao" else "the operator"
+                kind = f"security, {finding.code}" if finding.security else finding.code
+                yield f"{subject}: {finding.text} ({kind}, for {who})."
 
 
 def _listed(title: str, lines: Iterator[str]) -> list[RenderableType]:
     texts: list[RenderableType] = [Padding(Text(f"- {line}"), (0, 0, 0, 2)) for line in lines]
     return [_heading(title), *texts] if texts else []
-
-
-def is_good(report: Row) -> bool:
-    """Return whether nobody needs to do anything."""
-    return report["outcome"] == "succeeded" and not any(
-        row["outcome"] in NEEDS_SOMEBODY for row in report["certificates"]
-    )

@@ -8,6 +8,16 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from renewal.domain.errors import AddressRefused
+from renewal.domain.run_report import (
+    CertificateRow,
+    DelegationOutcome,
+    DelegationRow,
+    FindingRow,
+    Outcome,
+    RunOutcome,
+    RunReport,
+)
 from renewal.domain.setup.egress import ADDRESS_CHANGED
 from renewal.steps.metrics import run_metrics
 from stack.rehearsal.deployed import STACK, Deployed
@@ -68,20 +78,34 @@ def _reported(deployed: Deployed) -> Iterator[Metric]:
     given = configuration["Environment"]["Variables"]
     service = {"service": given["POWERTOOLS_SERVICE_NAME"]}
     now = datetime.now(UTC)
-    for name, value in run_metrics(_failed_report(now), now).items():
+    for name, value in run_metrics(_failed_report(now)).items():
         yield given["POWERTOOLS_METRICS_NAMESPACE"], name, service, value
 
 
-def _failed_report(now: datetime) -> dict[str, Any]:
+def _failed_report(now: datetime) -> RunReport:
     tomorrow = now + timedelta(days=1)
-    ordered = (now - timedelta(days=9)).isoformat()
-    certificate = {"outcome": "deferred", "ordered_at": ordered, "not_after": tomorrow.isoformat()}
-    delegation = {
-        "error": "AddressRefused",
-        "password_expires": tomorrow.date().isoformat(),
-        "findings": [{"code": ADDRESS_CHANGED, "severity": "error"}],
-    }
-    return {"certificates": [certificate], "delegations": [delegation], "common_cause": "", "is_daily": False}
+    certificate = CertificateRow(
+        delegation="univ",
+        name="idp",
+        outcome=Outcome.DEFERRED,
+        ordered_at=now - timedelta(days=9),
+        not_after=tomorrow,
+    )
+    delegation = DelegationRow(
+        delegation="univ",
+        outcome=DelegationOutcome.FAILED,
+        error=AddressRefused.__name__,
+        password_expires=tomorrow.date(),
+        findings=(FindingRow(ADDRESS_CHANGED, "error", "operator"),),
+    )
+    return RunReport(
+        run_id="rehearsal",
+        started_at=now,
+        finished_at=now,
+        outcome=RunOutcome.FAILED,
+        delegations=(delegation,),
+        certificates=(certificate,),
+    )
 
 
 def _by_aws(deployed: Deployed) -> Iterator[Metric]:

@@ -6,10 +6,12 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from renewal import records
 from renewal.domain.delegation import CertificateSpec, Delegation, Profile
 from renewal.domain.errors import CredentialRefused, NeedsPerson, OrderUnknown
 from renewal.domain.keypair import KeyType
 from renewal.domain.order import FinishedOrder, OrderStatus
+from renewal.domain.run_outcome import PlanFacts
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import Inspection
 from renewal.domain.setup.snapshot import DelegatedName
@@ -29,7 +31,7 @@ def daily_run() -> System:
     """A run over five delegations in which every outcome but `planned` occurs."""
     system = System()
     university = replace(DELEGATION, rao_email="rao@univ.example", address="192.0.2.7", mandate_ends=date(2027, 5, 1))
-    due = {name: "planned" for name in ("resumed", "fresh", "pending", "mismatch", "skipped", "undone")}
+    due = dict.fromkeys(("resumed", "fresh", "pending", "mismatch", "skipped", "undone"), "planned")
     due |= {"late": "deferred", "held": "held"}
     for name in (*due, "quiet", "ending", "empty"):
         _serve(system, name, university, age=150 if name in due else 10)
@@ -151,5 +153,5 @@ def _write(system: System, run_id: str, results: list[Any], **facts: Any) -> Non
         "named": [],
         "asked": [],
     }
-    system.archive.write_facts(run_id, {**default, **facts})
+    system.archive.write_facts(run_id, records.read(PlanFacts, {**default, **facts}))
     system.archive.write_results(run_id, results)

@@ -10,6 +10,7 @@ import pytest
 
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.keypair import KeyType
+from renewal.domain.run_report import Outcome
 from renewal.domain.setup.snapshot import DelegatedName
 from tests.unit.estate import IDP, NOW, PATH, System, served_by
 
@@ -18,8 +19,8 @@ ACM = "acm:eu-west-3"
 
 def would(system: System) -> str:
     """What the report of a dry run says of `univ/idp`."""
-    (row,) = system.daily_run(dry_run=True)["certificates"]
-    return str(row["would"])
+    (row,) = system.daily_run(dry_run=True).certificates
+    return row.would
 
 
 def apply(system: System, spec: CertificateSpec = IDP) -> None:
@@ -76,6 +77,6 @@ def test_a_real_run_says_what_it_did_and_not_what_it_would(system: System) -> No
     """One column for each; never both."""
     apply(system)
 
-    (row,) = system.daily_run()["certificates"]
+    (row,) = system.daily_run().certificates
 
-    assert (row["outcome"], row["would"]) == ("renewed", "")
+    assert (row.outcome, row.would) == (Outcome.RENEWED, "")

@@ -1,0 +1,170 @@
+"""What became of a certificate in a run: decided from the plan, the results of the run and the order book."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+from renewal.domain.due import Cause
+from renewal.domain.errors import OrderRejected
+from renewal.domain.forecast import NextRenewal
+from renewal.domain.order import FinishedOrder, ManagedCertificate
+from renewal.domain.orderable import FOUND_BY_INSPECTION, decide_with
+from renewal.domain.run_report import Failure, Outcome
+from renewal.domain.setup.inspection import Inspection
+
+RESULT_MISSING = "ResultMissing"
+"""Stands in a report where an error's name would: the run left no result for the delegation."""
+
+
+class PlanState(StrEnum):
+    """What the plan of a run does about a certificate that is due."""
+
+    PLANNED = "planned"
+    DEFERRED = "deferred"
+    HELD = "held"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCertificate:
+    """One certificate that is due."""
+
+    causes: tuple[str, ...]
+    state: PlanState
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFacts:
+    """What the report needs to know of the plan (`runs/<run id>/facts.json`)."""
+
+    started_at: datetime
+    reason: str = ""
+    dry_run: bool = False
+    narrowed: bool = False
+    open_orders_only: bool = False
+    named: tuple[str, ...] = ()
+    """Delegations and `delegation/certificate` paths that the run was asked for; empty = all."""
+    delegations: tuple[str, ...] = ()
+    due: Mapping[str, PlannedCertificate] = field(default_factory=lambda: MappingProxyType({}))
+    """By `delegation/certificate`."""
+
+    def covers(self, certificate: ManagedCertificate) -> bool:
+        """Return whether the run was asked for *certificate*."""
+        return not self.named or bool({certificate.spec.delegation, certificate.spec.path} & set(self.named))
+
+
+class ResultStatus(StrEnum):
+    """How far a certificate came in a child execution."""
+
+    STORED = "stored"
+    PENDING = "pending"
+    FAILED = "failed"
+    PLANNED = "planned"
+    """Dry run."""
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateResult:
+    """What a child execution did for one certificate."""
+
+    status: ResultStatus
+    ssl_id: int | None = None
+    token: str = ""
+    failure: Failure | None = None
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether every store holds the certificate."""
+        return self.status is ResultStatus.STORED
+
+
+@dataclass(slots=True)
+class RunResults:
+    """What the child executions of a run did."""
+
+    delegations: dict[str, Failure | None] = field(default_factory=dict)
+    """Every delegation with a result; with its failure when nothing could be done for it."""
+    certificates: dict[str, CertificateResult] = field(default_factory=dict)
+    """By `delegation/certificate`."""
+    missing: str = "the run left no result for this delegation"
+    """Why a delegation has no result."""
+
+    def failure_of(self, delegation: str) -> Failure | None:
+        """Return what stopped the whole delegation, None when nothing did."""
+        return self.delegations.get(delegation, Failure(RESULT_MISSING, self.missing))
+
+
+def planned_by_inspection(
+    certificate: ManagedCertificate, inspection: Inspection | None, now: datetime
+) -> PlannedCertificate | None:
+    """Return what is due without being in the plan: found by the inspection, or held.
+
+    The order book's index hides a held certificate until the hold ends; the report shows it every day all the same, so
+    that a missed notification about the failed order is repeated.
+    """
+    decision = decide_with(certificate, inspection, now)
+    if not decision.held and not set(FOUND_BY_INSPECTION) & set(decision.causes):
+        return None
+    return PlannedCertificate(decision.causes, PlanState.HELD if decision.held else PlanState.PLANNED)
+
+
+def outcome_of(
+    certificate: ManagedCertificate,
+    planned: PlannedCertificate | None,
+    results: RunResults,
+    finished: FinishedOrder | None,
+) -> tuple[Outcome, Failure | None]:
+    """Return the outcome, and the failure behind it.
+
+    finished: the audit row of what was stored since the run began.
+    """
+    result = results.certificates.get(certificate.spec.path)
+    if result is not None and result.is_stored:
+        # Without an audit row of this run it was no longer due when enroll read it: nothing was ordered.
+        return (Outcome.RENEWED if finished else Outcome.NOT_DUE), None
+    if result is not None:
+        return Outcome(result.status), result.failure
+    if planned is None:
+        return Outcome.NOT_DUE, None
+    if planned.state is PlanState.HELD:
+        return Outcome.HELD, held_failure(certificate)
+    failure = results.failure_of(certificate.spec.delegation)
+    if planned.state is PlanState.DEFERRED or failure is None:
+        return Outcome.DEFERRED, None
+    return Outcome.FAILED, failure
+
+
+def held_failure(certificate: ManagedCertificate) -> Failure:
+    """Return the failure that a hold goes back to."""
+    until = f"no new order before {certificate.hold_until:%Y-%m-%d %H:%M} UTC unless somebody asks"
+    return Failure(certificate.last_error or OrderRejected.__name__, until)
+
+
+def reason_of(planned: PlannedCertificate | None, finished: FinishedOrder | None, coming: NextRenewal) -> str:
+    """Return why a certificate was due, or from when it will be."""
+    if finished is not None:
+        resumed = [cause for cause in planned.causes if cause == Cause.ORDER_OPEN] if planned else []
+        return ", ".join([*resumed, *finished.causes])
+    if planned is not None:
+        return ", ".join(planned.causes)
+    if coming.is_after_the_mandate:
+        return f"none: the mandate ends on {coming.mandate_ends}, before its renewal"
+    return f"due from {coming.renew_at:%Y-%m-%d}" if coming.renew_at else "nothing to do"
+
+
+def remarks_of(certificate: ManagedCertificate, finished: FinishedOrder | None) -> tuple[str, ...]:
+    """Return what the operator should know of a success."""
+    served = certificate.served
+    if finished is None or served is None:
+        return ()
+    remarks = [finished.text] if finished.text else []
+    if Cause.KEY_TYPE_CHANGED in finished.causes and served.arns:
+        made = ", ".join(served.arns.values())
+        remarks.append(
+            f"ACM never changes the key type of an ARN, so a new one was made: {made}. "
+            "Associate it where the old one is in use; the old one stays as it is"
+        )
+    return tuple(remarks)

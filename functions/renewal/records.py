@@ -1,0 +1,204 @@
+"""Frozen dataclasses as DynamoDB maps or JSON objects, and back: one rule per type, no mapping by hand.
+
+    text, bool, bytes, int   as they are (DynamoDB's Decimal is read as int)
+    float                    Decimal in DynamoDB, a number in JSON
+    StrEnum, Literal         its text
+    datetime                 `2026-11-23T08:00:00.000000Z`: UTC with microseconds, so that text sorts as time does
+    date                     `2026-11-23`
+    tuple, frozenset         list; a frozenset is sorted
+    Mapping, dataclass       map
+    None                     left out, and so is empty text (or bytes) where that is the field's default
+
+A member has the name of its field, or the field says `metadata={"stored": name}`. Reading ignores members that it does
+not know, and gives those that are missing their default: records of newer and of older versions can be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from functools import cache, partial
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
+
+
+class Unreadable(ValueError):
+    """A member is missing or not of its type. The text is the member's path and why, never its value."""
+
+
+def timestamp(time: datetime) -> str:
+    """Return *time* as `2026-11-23T08:00:00.000000Z`; always as long, so that text sorts as time does."""
+    return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+# ---- Writing -----------------------------------------------------------------------------------------------------
+
+
+def to_item(record: Any, *, without: Collection[str] = ()) -> dict[str, Any]:
+    """Return a dataclass as a DynamoDB map; *without*: fields that are part of the key."""
+    return _map(record, lambda number: Decimal(repr(number)), without)
+
+
+def to_json(record: Any) -> dict[str, Any]:
+    """Return a dataclass as a JSON object with every member, None as null; it must not hold bytes."""
+    return {field.metadata.get("stored", field.name): _json(getattr(record, field.name)) for field in fields(record)}
+
+
+def _json(value: Any) -> Any:
+    match value:
+        case StrEnum():
+            return value.value
+        case date():
+            return value.isoformat()
+        case tuple() | frozenset():
+            return [_json(element) for element in (sorted(value) if isinstance(value, frozenset) else value)]
+        case Mapping():
+            return {str(key): _json(element) for key, element in value.items()}
+        case _:
+            return to_json(value) if is_dataclass(value) else value
+
+
+def _map(record: Any, number: Callable[[float], Any], without: Collection[str] = ()) -> dict[str, Any]:
+    written = {}
+    for field in fields(record):
+        value = getattr(record, field.name)
+        is_left_out = value is None or (value in ("", b"") and value == field.default)
+        if field.name not in without and not is_left_out:
+            written[field.metadata.get("stored", field.name)] = _written(value, number)
+    return written
+
+
+def _written(value: Any, number: Callable[[float], Any]) -> Any:
+    match value:
+        case StrEnum():
+            return value.value
+        case float():
+            return number(value)
+        case datetime():
+            return timestamp(value)
+        case date():
+            return value.isoformat()
+        case tuple() | frozenset():
+            return [_written(element, number) for element in (sorted(value) if isinstance(value, frozenset) else value)]
+        case Mapping():
+            return {str(key): _written(element, number) for key, element in value.items()}
+        case _:
+            return _map(value, number) if is_dataclass(value) else value
+
+
+# ---- Reading -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    name: str
+    stored: str
+    read: Callable[[Any], Any]
+    has_default: bool
+    is_optional: bool
+
+
+def read(kind: type[T], stored: Mapping[str, Any], **given: Any) -> T:
+    """Return the *kind* that *stored* is; *given* has the fields that are not in it. Raises Unreadable."""
+    values = dict(given)
+    for member in _members(kind):  # type: ignore[arg-type]  # mypy takes type[T] for unhashable
+        value = stored.get(member.stored)
+        if member.name in given or (value is None and member.has_default):
+            continue
+        if value is None and not member.is_optional:
+            msg = f"'{member.stored}' is missing"
+            raise Unreadable(msg)
+        values[member.name] = None if value is None else _member_value(member, value)
+    return kind(**values)
+
+
+def _member_value(member: _Member, value: Any) -> Any:
+    try:
+        return member.read(value)
+    except Unreadable as error:
+        msg = f"'{member.stored}': {error}"
+    except (TypeError, ValueError, ArithmeticError, AttributeError) as error:
+        msg = f"'{member.stored}' is not as it is written ({type(error).__name__})"
+    raise Unreadable(msg)
+
+
+@cache
+def _members(kind: type[Any]) -> tuple[_Member, ...]:
+    hints = get_type_hints(kind)
+    return tuple(
+        _Member(
+            field.name,
+            field.metadata.get("stored", field.name),
+            _reader(hints[field.name]),
+            has_default=field.default is not MISSING or field.default_factory is not MISSING,
+            is_optional=type(None) in get_args(hints[field.name]),
+        )
+        for field in fields(kind)
+    )
+
+
+def _reader(hint: Any) -> Callable[[Any], Any]:
+    """Return what reads a value of the type *hint*."""
+    origin, arguments = get_origin(hint), [argument for argument in get_args(hint) if argument is not type(None)]
+    if type(None) in get_args(hint):
+        return _reader(arguments[0])
+    if origin is Literal:
+        return partial(_one_of, arguments)
+    if origin is Mapping:
+        return partial(_mapping, _reader(arguments[1]))
+    if origin in {tuple, frozenset}:
+        return partial(_sequence, origin, _reader(arguments[0]))
+    if is_dataclass(hint):
+        kind: Any = hint
+        return partial(read, kind)
+    return _SCALARS[hint] if hint in _SCALARS else partial(_enumerated, hint)
+
+
+def _instance(kind: type[Any], value: Any) -> Any:
+    if not isinstance(value, kind):
+        raise TypeError
+    return value
+
+
+def _enumerated(kind: type[StrEnum], value: Any) -> StrEnum:
+    return kind(_instance(str, value))
+
+
+def _one_of(permitted: Collection[Any], value: Any) -> Any:
+    if value not in permitted:
+        raise ValueError
+    return value
+
+
+def _sequence(kind: Callable[[Any], Any], element: Callable[[Any], Any], value: Any) -> Any:
+    return kind(element(entry) for entry in _instance(list, value))
+
+
+def _mapping(element: Callable[[Any], Any], value: Any) -> dict[str, Any]:
+    return {key: element(entry) for key, entry in value.items()}
+
+
+def _whole(value: Any) -> int:
+    whole = int(_instance(int | Decimal, value))  # type: ignore[arg-type]
+    return whole if whole == value and not isinstance(value, bool) else _one_of((), value)
+
+
+def _bytes(value: Any) -> bytes:
+    """DynamoDB's are boto3's `Binary`."""
+    return value if isinstance(value, bytes) else bytes(value.value)
+
+
+_SCALARS: dict[Any, Callable[[Any], Any]] = {
+    str: partial(_instance, str),
+    bool: partial(_instance, bool),
+    bytes: _bytes,
+    int: _whole,
+    float: lambda value: float(_instance(int | float | Decimal, value)),  # type: ignore[arg-type]
+    datetime: lambda text: datetime.fromisoformat(text).astimezone(UTC),
+    date: date.fromisoformat,
+    Any: lambda value: value,
+}
