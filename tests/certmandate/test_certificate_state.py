@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from certmandate.certificate_state import State, standing
+from certmandate.certificate_state import State, state_of
 from renewal.domain.setup.inspection import Inspection
 from renewal.domain.setup.snapshot import DelegatedName
 from tests.unit.estate import NOW, managed
@@ -23,16 +23,16 @@ def inspection(*, dcv_days: int) -> Inspection:
 
 def test_a_renewal_that_a_lapsing_validation_brings_forward_is_told_with_its_day() -> None:
     """`check` said "planned, dcv-lapsing" while `plan` and `show` said "fine, renewed from next month"."""
-    found = standing(managed(age=110), NOW, inspection=inspection(dcv_days=20))
+    found = state_of(managed(age=110), NOW, inspection=inspection(dcv_days=20))
 
     day = NOW.date() + timedelta(days=13)
     assert found.state is State.FINE
-    assert found.next_step() == f"renewed from {day}, before a domain validation lapses"
+    assert found.next_step() == f"renewed from {day}, before a domain validation expires"
 
 
 def test_a_validation_that_lapses_now_makes_it_due() -> None:
     """The next run renews it, so nobody may read that it is fine."""
-    found = standing(managed(age=110), NOW, inspection=inspection(dcv_days=5))
+    found = state_of(managed(age=110), NOW, inspection=inspection(dcv_days=5))
 
     assert found.state is State.DUE
     assert found.next_step() == "the next run renews it (dcv-lapsing)"
@@ -40,7 +40,7 @@ def test_a_validation_that_lapses_now_makes_it_due() -> None:
 
 def test_a_renewal_by_age_says_its_day_alone() -> None:
     """Nothing brings it forward."""
-    found = standing(managed(age=20), NOW, inspection=inspection(dcv_days=190))
+    found = state_of(managed(age=20), NOW, inspection=inspection(dcv_days=190))
 
     assert found.next_step() == f"renewed from {found.renew_at:%Y-%m-%d}"
 
@@ -56,7 +56,7 @@ def test_a_renewal_by_age_says_its_day_alone() -> None:
 )
 def test_beyond_the_mandates_end_no_renewal_is_promised(age: float | None, ends: date, state: State) -> None:
     """Nothing is ordered after it, however due it is."""
-    found = standing(managed(age=age), NOW, mandate_ends=ends)
+    found = state_of(managed(age=age), NOW, mandate_ends=ends)
 
     assert found.state is state
     assert found.next_step() == f"nothing: the mandate ends on {ends}, before its next order"
@@ -64,15 +64,15 @@ def test_beyond_the_mandates_end_no_renewal_is_promised(age: float | None, ends:
 
 def test_an_order_whose_certificate_does_not_fit_waits_for_a_person() -> None:
     """That it is collected was said of it for weeks."""
-    found = standing(managed(age=150, order=an_order(trouble="CertificateMismatch")), NOW)
+    found = state_of(managed(age=150, order=an_order(trouble="CertificateMismatch")), NOW)
 
     assert "CertificateMismatch" in found.next_step()
     assert "collected" not in found.next_step()
-    assert found.needs_person
+    assert found.needs_attention
 
 
 def test_a_mandate_that_ends_after_the_renewal_does_not_matter() -> None:
     """The next renewal still falls into it."""
-    found = standing(managed(age=20), NOW, mandate_ends=NOW.date() + timedelta(days=198))
+    found = state_of(managed(age=20), NOW, mandate_ends=NOW.date() + timedelta(days=198))
 
     assert found.next_step().startswith("renewed from ")

@@ -21,12 +21,12 @@ def test_the_profiles_number_is_found_by_whoever_has_the_department_alone(sit: S
     """`apply` wanted the profile, and `check`, which lists the profiles, wanted it applied."""
     desk = sit("idp:20")
     onboarded = desk.run("onboard", "univ", *FACTS, "--folder", desk.folder)
-    assert "check lists the profiles: add profile_id" in onboarded.stdout
+    assert "`check` lists the profiles: add profile_id" in onboarded.stdout
 
     assert desk.run("apply", desk.folder, "--prune", "--yes").exit_code == 0
     profiles = desk.document("check", "univ")["profiles"]
     desk.rewrite("certificates: [] #", f"profile_id: {profiles[0]['profile_id']} #")
-    head, _, certificates = desk.file.read_text(encoding="utf-8").rpartition("take the # from these:\n")
+    head, _, certificates = desk.file.read_text(encoding="utf-8").rpartition("uncomment the following:\n")
     desk.file.write_text(head + "\n" + certificates.replace("# ", ""), encoding="utf-8")
 
     assert desk.run("apply", desk.folder, "--yes").exit_code == 0

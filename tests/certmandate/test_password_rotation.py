@@ -57,7 +57,7 @@ def test_it_can_be_replaced_again_as_often_as_before(desk: Desk):
     result = desk.run(*ROTATE)
 
     assert (result.exit_code, desk.secret()["password"] == first) == (0, False)
-    assert "The next time in 22 days" in result.stdout
+    assert "Next rotation: in 22 days" in result.stdout
     assert described(desk)["RotationRules"]["AutomaticallyAfterDays"] == 22
 
 
@@ -67,7 +67,7 @@ def test_the_notice_to_the_rao_is_told_before(desk: Desk):
 
     result = desk.run("credential", "univ", "--rotate")
 
-    assert (result.exit_code, "tell rao@univ.example beforehand" in result.stdout) == (2, True)
+    assert (result.exit_code, "inform rao@univ.example beforehand" in result.stdout) == (2, True)
     assert desk.secret() == before
 
 

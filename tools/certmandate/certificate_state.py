@@ -1,4 +1,4 @@
-"""How a certificate stands, in one word, and what a person should look at first: pure, from records."""
+"""The state of each certificate, most urgent first, and the findings of a delegation: pure, from records."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from renewal.domain.setup.snapshot import dcv_of
 
 
 class State(IntEnum):
-    """What is said of a certificate, most urgent first."""
+    """The state of a certificate, most urgent first."""
 
     EXPIRED = 0
     NEAR_EXPIRY = 1
-    """A tenth of its life is left: everything has failed for weeks."""
+    """A tenth of its lifetime is left: renewal has failed for weeks."""
     FAILING = 2
-    """Its last order failed and no new one has succeeded since, or what SCM issued was not fit to be stored."""
+    """Its last order failed and none has succeeded since, or SCM issued a certificate that was not stored."""
     MANDATE_ENDED = 3
-    """It is due, and nothing is ordered any more."""
+    """It is due, and nothing is ordered because the mandate ended."""
     PENDING = 4
     """An order is open."""
     DUE = 5
@@ -36,29 +36,29 @@ class State(IntEnum):
     FINE = 7
 
     @property
-    def word(self) -> str:
-        """As it is printed."""
+    def label(self) -> str:
+        """The state as it is printed: `near-expiry`."""
         return self.name.lower().replace("_", "-")
 
 
 CLOSED = "ClosedByOperator"
-"""Stands as the error of an order that a person has ended: that one needs nobody any more."""
-NEEDS_PERSON = frozenset({State.EXPIRED, State.NEAR_EXPIRY, State.FAILING, State.MANDATE_ENDED})
+"""The error that is stored with an order which the operator closed: it needs no attention any more."""
+NEED_ATTENTION = frozenset({State.EXPIRED, State.NEAR_EXPIRY, State.FAILING, State.MANDATE_ENDED})
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """One certificate, judged."""
+class CertificateState:
+    """One certificate with its state at a given time."""
 
     certificate: ManagedCertificate
     decision: Decision
     state: State
     days_left: int | None
-    """Whole days until what is served expires, negative when it has; None when nothing was ever stored."""
+    """Whole days until the served certificate expires, negative when it has; None: nothing was ever stored."""
     renew_at: datetime | None = None
-    """When the next renewal is due, by age or before a domain validation lapses; None when nothing was ever stored."""
+    """When the next renewal is due, by age or before a domain validation expires; None: nothing was ever stored."""
     mandate_ends: date | None = None
-    """The mandate's last day, when the next order would come after it: then there is none."""
+    """The mandate's last day, when the next order would be after it and is therefore not made; None otherwise."""
 
     @property
     def path(self) -> str:
@@ -66,22 +66,22 @@ class Standing:
         return self.certificate.spec.path
 
     @property
-    def needs_person(self) -> bool:
-        """Whether somebody should look at it."""
-        return self.state in NEEDS_PERSON
+    def needs_attention(self) -> bool:
+        """Whether the operator or the RAO must act."""
+        return self.state in NEED_ATTENTION
 
     @property
     def urgency(self) -> tuple[Any, ...]:
-        """Sorts what needs a person first, then by nearest expiry."""
+        """Sort key: what needs attention first, then the nearest expiry."""
         return self.state, self.days_left is None, self.days_left or 0, self.path
 
     def next_step(self) -> str:
-        """Return what happens next, in words."""
+        """Return what happens next, as text."""
         order, held = self.certificate.order, self.certificate.hold_until
         if order is not None:
             number = f", SSL ID {order.ssl_id}" if order.ssl_id else ""
             if order.trouble:
-                return f"open order ({order.trouble}{number}): nothing is ordered before somebody has looked"
+                return f"open order ({order.trouble}{number}): nothing is ordered until the operator acts"
             since = f"since {order.opened_at:%Y-%m-%d}"
             return f"open order ({order.status.value}{number}, {since}): collected, not ordered again"
         if self.decision.held and held:
@@ -95,32 +95,45 @@ class Standing:
     def _why_then(self) -> str:
         by_age = self.decision.renew_at
         is_forward = by_age is not None and self.renew_at is not None and self.renew_at < by_age
-        return ", before a domain validation lapses" if is_forward else ""
+        return ", before a domain validation expires" if is_forward else ""
 
 
 def error_name(certificate: ManagedCertificate) -> str:
-    """Return the name of the error that ended the last order, empty when there was none."""
+    """Return the name of the error that ended the last order; empty: none."""
     return certificate.last_error.partition(":")[0]
 
 
-def standing(
+def state_of(
     certificate: ManagedCertificate,
     now: datetime,
     *,
     inspection: Inspection | None = None,
     mandate_ends: date | None = None,
     replacements: Iterable[Replacement] = (),
-) -> Standing:
-    """Judge one certificate at *now*, as the next run would, with what the last *inspection* saw."""
+) -> CertificateState:
+    """Return the state of *certificate* at *now*, decided as the next run decides, with the last *inspection*."""
     decision = decide_with(certificate, inspection, now, replacements=replacements)
-    lapses = dcv_of(inspection.delegated, certificate.spec.names) if inspection else None
-    renew_at = coming_renewal(certificate, lapses, now)
+    validated_until = dcv_of(inspection.delegated, certificate.spec.names) if inspection else None
+    renew_at = coming_renewal(certificate, validated_until, now)
     ordered_on = (now if decision.causes or renew_at is None else renew_at).date()
     ends = mandate_ends if mandate_ends and mandate_ends < ordered_on else None
     served = certificate.served
     left = (served.not_after - now).days if served else None
     state = _state(certificate, decision, now, has_ended=ends is not None)
-    return Standing(certificate, decision, state, left, renew_at, ends)
+    return CertificateState(certificate, decision, state, left, renew_at, ends)
+
+
+def record_state(
+    record: DelegationRecord, certificate: ManagedCertificate, now: datetime, replacements: Iterable[Replacement]
+) -> CertificateState:
+    """Return the state of a certificate of the stored delegation *record*."""
+    return state_of(
+        certificate,
+        now,
+        inspection=record.inspection,
+        mandate_ends=record.delegation.mandate_ends,
+        replacements=replacements,
+    )
 
 
 def _state(certificate: ManagedCertificate, decision: Decision, now: datetime, *, has_ended: bool) -> State:
@@ -146,12 +159,12 @@ def open_findings(record: DelegationRecord) -> tuple[Finding, ...]:
 
 
 def finding_urgency(finding: Finding) -> tuple[int, date]:
-    """Sorts errors first, then by the day they are due; without a day it is now."""
+    """Sort key: errors first, then by the day on which they are due; without a day they are due now."""
     return {"error": 0, "warning": 1, "info": 2}[finding.severity], finding.due or date.min
 
 
 def finding_line(delegation: str, finding: Finding) -> str:
-    """Return one finding as a line: where, what, who, by when, and the screen in SCM."""
+    """Return one finding as a line: where, what, who, by when, and the menu path in SCM."""
     subject = "/".join(part for part in (delegation, finding.certificate) if part)
     who = "the RAO" if finding.actor == "rao" else "the operator"
     until = f" by {finding.due}" if finding.due else ""

@@ -12,14 +12,15 @@ from certmandate.commands import (
     apply,
     calendar,
     check,
+    close_order,
     credential,
     drill,
     local,
     onboard,
-    orders,
     rao,
     renew,
     retire,
+    revoke,
     status,
 )
 from certmandate.deployment import StackOptions
@@ -35,8 +36,8 @@ app.command("apply", cls=StackCommand)(apply.apply_command)
 app.command("status", cls=StackCommand)(status.status_command)
 app.command("show", cls=StackCommand)(status.show_command)
 app.command("renew", cls=StackCommand)(renew.renew_command)
-app.command("revoke", cls=StackCommand)(orders.revoke_command)
-app.command("close-order", cls=StackCommand)(orders.close_order_command)
+app.command("revoke", cls=StackCommand)(revoke.revoke_command)
+app.command("close-order", cls=StackCommand)(close_order.close_order_command)
 app.command("adopt", cls=StackCommand)(adopt.adopt_command)
 app.command("credential", cls=StackCommand)(credential.credential_command)
 app.command("check", cls=StackCommand)(check.check_command)

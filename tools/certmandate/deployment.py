@@ -1,4 +1,4 @@
-"""The deployed stack that commands work on: found by its name, or given by `certmandate local up`."""
+"""The deployed stack that commands work on: found by its name, or by the exports of `certmandate local up`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from certmandate.exit import DeploymentMissing, aws_sentence, exit_on_error
+from certmandate.views.printing import printer
 
 if TYPE_CHECKING:
+    from certmandate.estate_changes import Stored
     from renewal.adapters.order_book.editor import OrderBookEditor
     from renewal.adapters.order_book.reader import OrderBookReader
 
 OUTPUTS_VARIABLE = "CERTMANDATE_OUTPUTS"
-"""JSON object of the stack's outputs and parameters, where no CloudFormation can be asked: `local up` exports it."""
+"""JSON object of the stack's outputs and parameters, in place of CloudFormation: `certmandate local up` exports it."""
 DEFAULT_STACK = "certmandate"
 _ARN_PARTS = 6
 
@@ -41,7 +43,7 @@ class Deployment:
     facts: Mapping[str, str]
     """Outputs and parameters by name; an output wins."""
     stack: str = DEFAULT_STACK
-    """Its name, with which those of its alarms begin."""
+    """Its name; the names of its alarms begin with it."""
     _clients: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
 
     def fact(self, name: str) -> str:
@@ -49,13 +51,13 @@ class Deployment:
         if name not in self.facts:
             msg = (
                 f"stack '{self.stack}' has no output {name}: deploy this version of template.yaml (make deploy), "
-                "or name another stack with --stack"
+                "or pass another stack with --stack"
             )
             raise DeploymentMissing(msg)
         return self.facts[name]
 
     def client(self, service: str, region: str | None = None) -> Any:
-        """Return a client for the stack's region, or for another one; made when first needed."""
+        """Return a client for the stack's region, or for *region*; created when first needed."""
         from renewal.adapters.aws import config_of
 
         key = service, region or self.region
@@ -78,13 +80,13 @@ class Deployment:
 
     @cached_property
     def editor(self) -> OrderBookEditor:
-        """The order book, to write what an operator may write."""
+        """The order book, to write what the operator may write."""
         from renewal.adapters.order_book.editor import OrderBookEditor
 
         return OrderBookEditor(self.client("dynamodb"), self.fact("OrdersTable"))
 
     def secret_name(self, delegation: str) -> str:
-        """Where the delegation's credential stands in Secrets Manager."""
+        """Return the name of the delegation's secret in Secrets Manager."""
         return f"{self.fact('SecretPrefix')}/{delegation}"
 
 
@@ -93,6 +95,17 @@ def deployed(context: typer.Context) -> Iterator[Deployment]:
     """Find the stack of the command's options; print errors and end with their exit code, as `exit_on_error` does."""
     with exit_on_error():
         yield find(context.obj)
+
+
+def read_stored(deployment: Deployment) -> Stored:
+    """Read every delegation and certificate of the order book."""
+    from certmandate.estate_changes import Stored
+
+    book = deployment.book
+    with printer(to_stderr=True).status("Reading the order book …"):
+        records = {name: book.delegation(name) for name in sorted(book.delegations())}
+        certificates = [certificate for name in records for certificate in book.certificates(name)]
+    return Stored(records, {certificate.spec.path: certificate for certificate in certificates})
 
 
 def find(options: StackOptions) -> Deployment:
@@ -117,7 +130,7 @@ def _given(text: str) -> dict[str, str]:
     except ValueError:
         facts = None
     if not isinstance(facts, dict) or not all(isinstance(value, str) for value in facts.values()):
-        msg = f"{OUTPUTS_VARIABLE} is not a JSON object of texts; take it from `certmandate local up`, or unset it"
+        msg = f"{OUTPUTS_VARIABLE} is not a JSON object of strings; copy it from `certmandate local up`, or unset it"
         raise DeploymentMissing(msg)
     return facts
 
@@ -129,18 +142,18 @@ def _described(session: Any, stack: str) -> dict[str, str]:
         found = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
     except (BotoCoreError, ClientError) as error:
         msg = (
-            f"stack '{stack}' cannot be looked up: {aws_sentence(error)} Name it with --stack, its account and "
-            "region with --profile and --region; or start `certmandate local up` and take its exports"
+            f"stack '{stack}' was not found: {aws_sentence(error)} Pass its name with --stack, its account and region "
+            "with --profile and --region; or start `certmandate local up` and set its exports"
         )
         raise DeploymentMissing(msg) from None
-    parameters = {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])}
-    outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
+    parameters = {item["ParameterKey"]: item["ParameterValue"] for item in found.get("Parameters", [])}
+    outputs = {item["OutputKey"]: item["OutputValue"] for item in found.get("Outputs", [])}
     return parameters | outputs
 
 
 def _region_in(arn: str) -> str:
     parts = arn.split(":")
     if len(parts) < _ARN_PARTS or parts[0] != "arn":
-        msg = f"'{arn}' is not the ARN of a state machine; the stack's outputs are not certmandate's"
+        msg = f"'{arn}' is not the ARN of a state machine, so this is not a stack of certmandate"
         raise DeploymentMissing(msg)
     return parts[3]

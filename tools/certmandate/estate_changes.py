@@ -1,4 +1,4 @@
-"""What `apply` would change in the order book, and what cannot work: pure, from files and records."""
+"""What `apply` changes in the order book, and which files cannot be applied: pure, from files and records."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from renewal.domain.specification import Specification
 Kind = Literal["create", "change", "remove", "keep"]
 Loaded = Sequence[tuple[Specification, YamlDocument]]
 
-_IDENTITY = {"delegation", "name"}  # by these a record is found; they do not change
+_IDENTITY = {"delegation", "name"}  # the key of a record; it does not change
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One field: what the order book has, and what the file says."""
+    """One field: its value in the order book, and in the file."""
 
     field: str
     before: str
@@ -37,7 +37,6 @@ class Change:
     path: str
     """`delegation` or `delegation/certificate`."""
     differences: tuple[Difference, ...] = ()
-    only_with_prune: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,54 +65,54 @@ def _change(path: str, before: Delegation | CertificateSpec | None, after: Deleg
     if before is None:
         return Change("create", path)
     differences = tuple(
-        Difference(one.name, _told(getattr(before, one.name)), _told(getattr(after, one.name)))
-        for one in fields(after)
-        if one.name not in _IDENTITY and getattr(before, one.name) != getattr(after, one.name)
+        Difference(name, _text(getattr(before, name)), _text(getattr(after, name)))
+        for name in (field.name for field in fields(after))
+        if name not in _IDENTITY and getattr(before, name) != getattr(after, name)
     )
     return Change("change" if differences else "keep", path, differences)
 
 
 def _removals(loaded: Loaded, stored: Stored) -> list[Change]:
-    wanted = {one.delegation.name for one, _ in loaded}
-    specs = {spec.path for one, _ in loaded for spec in one.certificates}
-    gone = [name for name in stored.delegations if name not in wanted]
-    gone += [path for path in stored.certificates if path not in specs]
-    return [Change("remove", path, only_with_prune=True) for path in sorted(gone)]
+    kept = {specification.delegation.name for specification, _ in loaded}
+    kept |= {spec.path for specification, _ in loaded for spec in specification.certificates}
+    removed = {*stored.delegations, *stored.certificates} - kept
+    return [Change("remove", path) for path in sorted(removed)]
 
 
 def estate_change(loaded: Loaded, found: Iterable[Change], *, prune: bool) -> EstateChange:
     """Return what is to be written for *found*."""
-    paths = {one.path for one in found if one.kind in {"create", "change"}}
-    removed = [one.path for one in found if one.kind == "remove"] if prune else []
+    specifications = [specification for specification, _ in loaded]
+    paths = {change.path for change in found if change.kind in {"create", "change"}}
+    removed = [change.path for change in found if change.kind == "remove"] if prune else []
     return EstateChange(
-        delegations=tuple(one.delegation for one, _ in loaded if one.delegation.name in paths),
-        certificates=tuple(spec for one, _ in loaded for spec in one.certificates if spec.path in paths),
+        delegations=tuple(each.delegation for each in specifications if each.delegation.name in paths),
+        certificates=tuple(spec for each in specifications for spec in each.certificates if spec.path in paths),
         removed=tuple((path.split("/")[0], path.split("/")[1]) for path in removed if "/" in path),
         removed_delegations=tuple(path for path in removed if "/" not in path),
     )
 
 
-def _told(value: Any) -> str:
+def _text(value: Any) -> str:
     if value is None or value in ("", (), {}):
         return "none"
     if isinstance(value, tuple | list):
-        return ", ".join(str(one) for one in value)
+        return ", ".join(map(str, value))
     if isinstance(value, Mapping):
-        return ", ".join(f"{name}: {one}" for name, one in value.items())
+        return ", ".join(f"{name}: {inner}" for name, inner in value.items())
     if hasattr(value, "floor_days"):
         return f"ratio {value.ratio:.2g}, floor {value.floor_days} days"
     return str(value)
 
 
-# ---- What cannot work ----------------------------------------------------------------------------------------------
+# ---- Faults and warnings --------------------------------------------------------------------------------------------
 
 
 def faults(
     loaded: Loaded, stored: Stored, regions: Collection[str], retired: Mapping[str, date]
 ) -> Iterator[FileFault]:
-    """Yield what only all files and the order book together show to be impossible.
+    """Yield the faults that show only across the files and the order book.
 
-    *regions*: those that have ACM. *retired*: delegations that were ended, with the day.
+    *regions*: those that have ACM. *retired*: retired delegations, with the day.
     """
     arns: dict[str, str] = {}
     for specification, document in loaded:
@@ -127,7 +126,7 @@ def faults(
             yield from _key_faults(spec, stored.certificates.get(spec.path), document, place)
             for region, arn in spec.arns.items():
                 if arns.setdefault(arn, spec.path) != spec.path:
-                    text = f"{arns[arn]} imports into this ARN too: each would overwrite the other"
+                    text = f"{arns[arn]} imports into this ARN too: use one ARN for each certificate"
                     yield document.fault((*place, "arns", region), text)
 
 
@@ -137,9 +136,9 @@ def _region_faults(
     for index, store in enumerate(spec.stores):
         region = store.removeprefix("acm:")
         if store.startswith("acm:") and regions and region not in regions:
-            near = [one for one in sorted(regions) if one.split("-")[0] == region.split("-")[0]]
-            known = f"; near it are {', '.join(near)}" if near else ""
-            yield document.fault((*place, "stores", index), f"ACM is in no region '{region}'{known}")
+            near = [name for name in sorted(regions) if name.split("-")[0] == region.split("-")[0]]
+            known = f"; similar: {', '.join(near)}" if near else ""
+            yield document.fault((*place, "stores", index), f"ACM has no region '{region}'{known}")
 
 
 def _key_faults(
@@ -148,21 +147,21 @@ def _key_faults(
     document: YamlDocument,
     place: tuple[str | int, ...],
 ) -> Iterator[FileFault]:
-    """ACM never changes the key type of an ARN: every order would be spent in vain."""
+    """ACM never changes the key type of an ARN: the certificate of every order would be refused."""
     served = certificate.served if certificate else None
     if served is None or served.key_type is spec.key_type:
         return
     for region, arn in spec.arns.items():
         if served.arns.get(region) == arn:
             text = (
-                f"{arn} holds a {served.key_type} key, and ACM never changes the key type of an ARN: take the ARN out "
-                f"of `arns`, so that {spec.key_type} gets a new one, or keep {served.key_type}"
+                f"{arn} has a {served.key_type} key, and ACM never changes the key type of an ARN: remove the ARN from "
+                f"`arns`, so that {spec.key_type} gets a new ARN, or keep {served.key_type}"
             )
             yield document.fault((*place, "key"), text)
 
 
 def warnings(loaded: Loaded, stored: Stored, today: date) -> Iterator[str]:
-    """Yield what can be applied and is most likely not meant."""
+    """Yield what can be applied and is probably a mistake."""
     departments: dict[int, str] = {}
     for specification, _ in loaded:
         delegation = specification.delegation
@@ -180,10 +179,10 @@ def _profile_warnings(spec: CertificateSpec, record: DelegationRecord | None) ->
     inspection = record.inspection if record else None
     if inspection is None or not inspection.profiles:
         return
-    profile = next((one for one in inspection.profiles if one.profile_id == spec.profile_id), None)
+    profile = next((each for each in inspection.profiles if each.profile_id == spec.profile_id), None)
     if profile is None:
-        offered = ", ".join(f"{one.profile_id} ({one.name})" for one in inspection.profiles)
+        offered = ", ".join(f"{each.profile_id} ({each.name})" for each in inspection.profiles)
         had = f"the department had no profile {spec.profile_id}; it had {offered}"
         yield f"{spec.path}: on {inspection.at:%Y-%m-%d} {had}"
     elif profile.key_types and spec.key_type.size not in profile.key_types.get(spec.key_type.algorithm, ()):
-        yield f"{spec.path}: on {inspection.at:%Y-%m-%d} profile {spec.profile_id} took no {spec.key_type} keys"
+        yield f"{spec.path}: on {inspection.at:%Y-%m-%d} profile {spec.profile_id} did not accept {spec.key_type} keys"

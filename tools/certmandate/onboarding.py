@@ -1,4 +1,4 @@
-"""The facts of a new delegation: what is asked for, and what cannot be true together."""
+"""The facts of a new delegation, and the checks of each alone and together."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from renewal.domain.names import is_wildcard, normalised, permits
 from renewal.domain.specification import Specification
 
 UNKNOWN = 1
-"""Stands for an OrgID or a profile that only SCM will tell, while everything else is checked; never written."""
-MAX_ACCOUNT = 128  # characters of a login, 3 at least (SCM reference §9)
+"""Placeholder of an OrgID or profile that is not known yet, while the rest is checked; never written."""
+MAX_ACCOUNT = 128  # characters of a login, at least 3 (SCM reference §9)
 MAX_DEPARTMENT = 64  # characters of an OU (RFC 5280 appendix A.1, ub-organizational-unit-name)
 _ACCOUNT = re.compile(r"[a-zA-Z0-9!@_.\-+']{3,128}")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -35,7 +35,7 @@ _OPTIONS = {
 
 
 class FactsInvalid(Exception):
-    """Facts that cannot be taken; `faults` has a sentence for each, with the option that it is about."""
+    """Invalid facts; `faults` has a sentence for each, with its option."""
 
     def __init__(self, faults: list[str]) -> None:
         self.faults = faults
@@ -44,14 +44,14 @@ class FactsInvalid(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the operator said, as it was typed; an empty text or 0 stands for what is not known."""
+    """The operator's answers as typed; an empty text or 0: not known."""
 
     delegation: str
     organisation: str
     domains: tuple[str, ...]
-    """The organisation's own domains; every name must be one of them or below."""
+    """The organisation's own domains; every name must be equal to or below one of them."""
     certificates: Mapping[str, tuple[str, ...]]
-    """Name of a certificate to its domain names."""
+    """Domain names by the certificate's name."""
     rao_email: str
     third_party: str
     role_email: str
@@ -69,12 +69,12 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Onboarding:
-    """A delegation that may be begun: all that its file and its guide say."""
+    """A valid new delegation: the content of its file and guide."""
 
     document: Mapping[str, Any]
-    """The delegation file's content, in its order, without what only SCM will tell."""
+    """The delegation file's content, in its order, without the fields that are not known yet."""
     specification: Specification
-    """The same, read; what only SCM will tell has the value UNKNOWN."""
+    """The same as a record; fields that are not known yet have the value UNKNOWN."""
     department_name: str
     third_party: str
     role_email: str
@@ -82,19 +82,18 @@ class Onboarding:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Fields that have to be added to the file before it can be applied."""
+        """The fields to add to the file."""
         return tuple(field for field in ("department_id", "profile_id") if field not in self.document)
 
 
 def onboarding(answers: Answers, now: datetime) -> Onboarding:
-    """Check *answers* and return the delegation that they describe. Raises FactsInvalid with every fault."""
+    """Check *answers* and return the delegation. Raises FactsInvalid with every fault."""
     document = _document(answers)
     known = {"department_id": UNKNOWN, "profile_id": UNKNOWN} | document
     found, faults = specification.read(known, now)
-    told = [_told(fault) for fault in faults]
-    told += _faults(answers, now)
-    if found is None or told:
-        raise FactsInvalid(list(dict.fromkeys(told)))
+    texts = [*map(_fault_text, faults), *_faults(answers, now)]
+    if found is None or texts:
+        raise FactsInvalid(list(dict.fromkeys(texts)))
     return Onboarding(
         document=document,
         specification=found,
@@ -106,7 +105,7 @@ def onboarding(answers: Answers, now: datetime) -> Onboarding:
 
 
 def proposed_account(delegation: str, third_party: str) -> str:
-    """Return the user name by convention: `drao<ORG><THIRDPARTY>`, in letters and digits that SCM takes."""
+    """Return the user name by convention: `drao<ORG><THIRDPARTY>`, in letters and digits that SCM accepts."""
     return f"drao{_plain(delegation).upper()}{_plain(third_party)}"[:MAX_ACCOUNT]
 
 
@@ -124,7 +123,7 @@ def _document(answers: Answers) -> dict[str, Any]:
         "rao_email": answers.rao_email or None,
         "mandate_ends": answers.mandate_ends or None,
         "address": answers.address,
-        "delegated_names": list(answers.delegate or dict.fromkeys(_known(name) for name in names)),
+        "delegated_names": list(answers.delegate or dict.fromkeys(_normalised_or_same(name) for name in names)),
         "profile_id": answers.profile_id or None,
         "certificates": [_certificate(answers, name, names) for name, names in answers.certificates.items()],
     }
@@ -135,27 +134,27 @@ def _certificate(answers: Answers, name: str, names: Iterable[str]) -> dict[str,
     return {"name": name, "names": list(names), "key": answers.key, "stores": list(answers.stores)}
 
 
-def _told(fault: Fault) -> str:
+def _fault_text(fault: Fault) -> str:
     top, *rest = fault.place or ("",)
     where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in rest)
     return f"{_OPTIONS.get(str(top), str(top))}{where}: {fault.text}"
 
 
-# ---- What the file's own rules do not see ----------------------------------------------------------------------------
+# ---- Faults between facts -------------------------------------------------------------------------------------------
 
 
 def _faults(answers: Answers, now: datetime) -> Iterator[str]:
-    domains = [_known(domain) for domain in answers.domains]
+    domains = [_normalised_or_same(domain) for domain in answers.domains]
     yield from _domain_faults(answers, domains)
     yield from _delegated_faults(answers)
-    yield from _people_faults(answers)
+    yield from _contact_faults(answers)
     yield from _address_faults(answers.address)
     yield from _mandate_faults(answers.mandate_ends, now)
 
 
 def _domain_faults(answers: Answers, domains: list[str]) -> Iterator[str]:
     if not domains:
-        yield "--domain: is missing; give the organisation's own domain, as in univ.example"
+        yield "--domain: is missing; pass the organisation's own domain, for example univ.example"
         return
     for domain in answers.domains:
         try:
@@ -170,44 +169,44 @@ def _domain_faults(answers: Answers, domains: list[str]) -> Iterator[str]:
 
 
 def _delegated_faults(answers: Answers) -> Iterator[str]:
-    """What is delegated and serves nothing: more than is needed."""
+    """Yield the faults of entries that no certificate needs."""
     if not answers.certificates:
-        yield "--certificate: is missing; give each as NAME=domain,domain, as in idp=idp.univ.example"
+        yield "--certificate: is missing; pass each as NAME=domain,domain, for example idp=idp.univ.example"
         return
-    entries = [_known(name) for name in answers.delegate]
-    needed = [_known(name) for names in answers.certificates.values() for name in names]
+    entries = [_normalised_or_same(name) for name in answers.delegate]
+    needed = [_normalised_or_same(name) for names in answers.certificates.values() for name in names]
     for entry in entries:
         wider = [other for other in entries if other != entry and permits(other, entry)]
         if not any(permits(entry, name) for name in needed):
-            yield f"--delegate: '{entry}' serves no certificate; leave it out, only what is needed is delegated"
+            yield f"--delegate: no certificate needs '{entry}'; omit it, because only the necessary names are delegated"
         elif wider:
-            yield f"--delegate: '{entry}' is within '{wider[0]}' already; delegate one or the other"
+            yield f"--delegate: '{wider[0]}' already permits '{entry}'; delegate only one of them"
 
 
-def _people_faults(answers: Answers) -> Iterator[str]:
+def _contact_faults(answers: Answers) -> Iterator[str]:
     for option, email in (("--rao-email", answers.rao_email), ("--role-email", answers.role_email)):
         if not _EMAIL.fullmatch(email):
             yield f"{option}: must be an e-mail address"
     if answers.rao_email and answers.rao_email.casefold() == answers.role_email.casefold():
-        yield "--role-email: is the RAO's own address; give the third party's role address"
+        yield "--role-email: is the RAO's own address; pass the third party's role address"
     if not answers.third_party.strip():
-        yield "--third-party: is missing; give the name under which the RAO knows you"
+        yield "--third-party: is missing; pass the name under which the RAO knows you"
     if len(answers.department_name) > MAX_DEPARTMENT:
-        yield f"--department-name: has more than {MAX_DEPARTMENT} characters, which no certificate can carry"
+        yield f"--department-name: has more than {MAX_DEPARTMENT} characters, the limit of an OU in a certificate"
     if answers.account and not _ACCOUNT.fullmatch(answers.account):
         yield "--account: must be 3 to 128 of the characters a-z A-Z 0-9 ! @ _ . - + '"
 
 
 def _address_faults(address: str) -> Iterator[str]:
     if not address:
-        yield "--address: is missing; give the stack's Elastic IP as a /32"
+        yield "--address: is missing; pass the stack's Elastic IP as a /32"
         return
     try:
         network = ipaddress.IPv4Network(address)
     except ValueError:
-        return  # the file's own rules say so
+        return  # reported by the rules of the file
     try:
-        require_public(network)  # no exception for documentation: this goes to a RAO
+        require_public(network)  # no exception for documentation addresses: the RAO enters it in SCM
     except ValueError as error:
         yield f"--address: {error}"
 
@@ -216,18 +215,18 @@ def _mandate_faults(text: str, now: datetime) -> Iterator[str]:
     try:
         over = bool(text) and datetime.fromisoformat(text).date() < now.date()
     except ValueError:
-        return  # the file's own rules say so
+        return  # reported by the rules of the file
     if over:
-        yield f"--mandate-ends: {text} is over already"
+        yield f"--mandate-ends: {text} is in the past"
 
 
 def _all_names(answers: Answers) -> list[str]:
     listed = [name for names in answers.certificates.values() for name in names]
-    return list(dict.fromkeys(_known(name) for name in [*listed, *answers.delegate]))
+    return list(dict.fromkeys(_normalised_or_same(name) for name in [*listed, *answers.delegate]))
 
 
-def _known(name: str) -> str:
-    """The normalised name, or as it was typed when it is none: the file's own rules say what is wrong with it."""
+def _normalised_or_same(name: str) -> str:
+    """Return the normalised name, or *name* itself if it is invalid: the rules of the file report that."""
     try:
         return normalised(name)
     except ValueError:

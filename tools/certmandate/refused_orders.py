@@ -1,26 +1,26 @@
-"""What a run could not order, as findings: for whoever has to act, until the certificate is ordered again."""
+"""Refused orders as findings of the RAO, until the certificate is ordered again."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
 from certmandate.certificate_state import error_name
-from renewal.domain.errors import error_named
+from renewal.domain.errors import DcvLapsed, NameNotDelegated, OrganisationNotValidated, error_named
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
 from renewal.domain.setup.finding import Finding, sorted_and_capped
 from renewal.domain.setup.inspection import Inspection
 from renewal.domain.setup.scm_menu import screen_of
 
-_OF_DOMAINS = frozenset({"DcvLapsed", "NameNotDelegated"})
+_OF_DOMAINS = frozenset({DcvLapsed.__name__, NameNotDelegated.__name__})
 
 
 def findings_with_orders(
     inspection: Inspection, certificates: Iterable[ManagedCertificate], history: Iterable[FinishedOrder]
 ) -> tuple[Finding, ...]:
-    """Return the inspection's findings with the last refusals of orders that the RAO has to settle.
+    """Return the inspection's findings and the last refusals of orders that the RAO has to settle.
 
-    *history*: the delegation's audit rows, oldest first. What a later inspection has seen in order, or tells itself, is
-    left out.
+    *history*: the delegation's audit rows, oldest first. A refusal is left out when the inspection reports the same, or
+    when a later inspection found its cause resolved.
     """
     rows = {row.certificate: row for row in history if row.status == OrderStatus.FAILED}
     return sorted_and_capped((*inspection.findings, *_refused(inspection, certificates, rows)))
@@ -29,26 +29,27 @@ def findings_with_orders(
 def _refused(
     inspection: Inspection, certificates: Iterable[ManagedCertificate], rows: dict[str, FinishedOrder]
 ) -> Iterator[Finding]:
-    for one in certificates:
-        code, row = error_name(one), rows.get(one.spec.name)
-        is_open = one.failures and one.order is None
-        if not is_open or row is None or row.error != code or error_named(code).actor != "rao":
+    for certificate in certificates:
+        name, code = certificate.spec.name, error_name(certificate)
+        row = rows.get(name)
+        is_unsettled = certificate.failures and certificate.order is None
+        if not is_unsettled or row is None or row.error != code or error_named(code).actor != "rao":
             continue
-        if _is_told(inspection, code, one.spec.name) or _is_seen_mended(inspection, code, row):
+        if _is_reported(inspection, code, name) or _is_resolved(inspection, code, row):
             continue
         number = f"SSL ID {row.ssl_id}, " if row.ssl_id else ""
         text = f"order of {row.opened_at:%Y-%m-%d} ({number}{', '.join(row.names)}): {row.text}"
-        yield Finding(code, "error", "rao", text, one.spec.name, screen=screen_of(code))
+        yield Finding(code, "error", "rao", text, name, screen=screen_of(code))
 
 
-def _is_told(inspection: Inspection, code: str, certificate: str) -> bool:
-    return any(one.code == code and one.certificate in {"", certificate} for one in inspection.findings)
+def _is_reported(inspection: Inspection, code: str, certificate: str) -> bool:
+    return any(finding.code == code and finding.certificate in {"", certificate} for finding in inspection.findings)
 
 
-def _is_seen_mended(inspection: Inspection, code: str, row: FinishedOrder) -> bool:
-    """Whether an inspection after the refusal could see what it was about, and found no fault with it."""
+def _is_resolved(inspection: Inspection, code: str, row: FinishedOrder) -> bool:
+    """Whether an inspection after the refusal could observe its cause and found no fault."""
     if inspection.at < row.ended_at:
         return False
-    if code == "OrganisationNotValidated":
+    if code == OrganisationNotValidated.__name__:
         return inspection.organisation_validated_until is not None
     return code in _OF_DOMAINS and bool(inspection.delegated)

@@ -12,7 +12,7 @@ def test_an_estate_in_order_needs_nobody(sit: Sit):
     result = sit("idp:20").run("status")
 
     assert result.exit_code == 0
-    assert "nothing needs a person" in result.stdout
+    assert "nothing needs attention" in result.stdout
 
 
 def test_a_finding_that_is_an_error_needs_a_person(sit: Sit):

@@ -57,8 +57,8 @@ def test_a_wrong_password_is_tried_once_and_named(sit: Sit):
     assert result.exit_code == 1
     assert len(desk.system.simulator.calls) == before + 1
     assert "LoginRefused" in result.stdout
-    assert "One of steps 5, 6, 7, 8 is wrong, SCM does not say which" in result.stdout
-    assert "WRONG" not in result.stdout
+    assert "One of the steps 5, 6, 7, 8 is wrong; SCM does not report which" in result.stdout
+    assert "FAILED" not in result.stdout
 
 
 def test_the_rao_is_asked_to_unlock_the_account(sit: Sit):
@@ -106,8 +106,8 @@ def test_what_is_wider_than_agreed_is_told_as_security(sit: Sit):
     found = desk.document("check", "univ")
 
     assert "SECURITY" in result.stdout
-    assert "Renewals work; 1 thing is not as agreed (security)." in result.stdout
-    assert "in order, " not in result.stdout.splitlines()[-1]
+    assert "Renewals work; 1 security finding." in result.stdout
+    assert "passed" not in result.stdout.splitlines()[-1]
     assert [one["code"] for one in found["findings"] if one["security"]] == ["WiderThanWanted"]
     assert [one["code"] for one in found["steps"] if one["security"]] == ["WiderThanWanted"]
     assert "(sécurité)" in desk.run("findings", "univ", "--language", "fr").stdout
@@ -154,7 +154,7 @@ def test_to_be_refused_from_here_is_right(sit: Sit):
     found = desk.document("check", "univ", "--from-here", "--yes")
 
     assert (found["outcome"], found["good"]) == ("refused", True)
-    assert "same to a wrong password" in found["text"]
+    assert "answers a wrong password in the same way" in found["text"]
     assert len(desk.system.simulator.calls) == before + 1
 
 

@@ -46,7 +46,7 @@ WRONG = {
     "JSON of numbers": (("univ",), '{"login": 1}', "not a JSON object"),
     "a member that does not belong there": (("univ",), json.dumps({"client_secret": CANARY}), "--oauth"),
     "a name that nothing can have": (("Univ_1",), f"drao-univ\n{CANARY}\nnren-a\n", "lower-case"),
-    "a flood": (("univ",), CANARY * 1000, "shorter"),
+    "a flood": (("univ",), CANARY * 1000, "no credential"),
 }
 
 
@@ -93,4 +93,4 @@ def test_a_stack_without_rotation_says_who_has_to_remember(desk: Desk, monkeypat
 
     result = desk.run("credential", "univ", "--stdin", stdin=f"drao-univ\n{CANARY}\nnren-a\n")
 
-    assert "change it before it expires" in result.stdout
+    assert "change the password before it expires" in result.stdout

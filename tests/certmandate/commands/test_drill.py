@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 import pytest
 
-from certmandate.commands.drill import _raised, _shown
+from certmandate.commands.drill import _shown, _tested
 from certmandate.exit import Stopped
 from tests.certmandate.desk import Desk, seated
 
@@ -31,29 +31,29 @@ class CloudWatch:
         return {"AlarmHistoryItems": [{"HistorySummary": said}]}
 
 
-def test_every_alarm_is_raised_heard_and_lowered():
+def test_every_alarm_is_tested_heard_and_lowered():
     """An alarm that stays raised hides the next real one."""
     cloudwatch = CloudWatch()
 
-    drilled = _raised(cloudwatch, ["RunFailed", "RunMissing"], 0)
+    tested = _tested(cloudwatch, ["RunFailed", "RunMissing"], 0)
 
-    assert all(one.left for one in drilled)
+    assert all(alarm.is_sent for alarm in tested)
     assert cloudwatch.states == {"RunFailed": ["ALARM", "OK"], "RunMissing": ["ALARM", "OK"]}
 
 
 def test_a_notice_that_did_not_leave_is_found():
     """The topic's policy was changed: months of silence, unless somebody drills."""
-    drilled = _raised(CloudWatch(deaf=frozenset({"RunMissing"})), ["RunFailed", "RunMissing"], 0)
+    tested = _tested(CloudWatch(deaf=frozenset({"RunMissing"})), ["RunFailed", "RunMissing"], 0)
 
-    assert [one.name for one in drilled if not one.left] == ["RunMissing"]
+    assert [alarm.name for alarm in tested if not alarm.is_sent] == ["RunMissing"]
 
 
 def test_alarms_are_lowered_whatever_happens():
     """The drill itself must leave nothing behind."""
     cloudwatch = CloudWatch(has_history=False)
 
-    with pytest.raises(Stopped, match="not known whether a notice left"):
-        _raised(cloudwatch, ["RunFailed"], 0)
+    with pytest.raises(Stopped, match="unknown whether a notice was sent"):
+        _tested(cloudwatch, ["RunFailed"], 0)
 
     assert cloudwatch.states == {"RunFailed": ["ALARM", "OK"]}
 
@@ -86,13 +86,13 @@ def test_the_alarms_of_a_stack_whose_name_begins_alike_are_left_alone(desk: Desk
 
     result = desk.run("drill", "--alarm", "test-RunFailed", "--yes")
 
-    assert "no alarm test-RunFailed; it has" in result.stderr
+    assert "no alarm test-RunFailed; its alarms are" in result.stderr
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--alarm", "Typo", "--yes"), "no alarm Typo; it has"),
+        (("--alarm", "Typo", "--yes"), "no alarm Typo; its alarms are"),
         (("--stack", "other", "--yes"), "no alarm begins with 'other-'"),
         ((), "Nothing was changed"),
     ],

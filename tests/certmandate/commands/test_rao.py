@@ -58,9 +58,9 @@ def test_the_report_as_json_has_the_orders_and_what_comes_next(desk: Desk) -> No
 @pytest.mark.parametrize(
     ("month", "said"),
     [
-        ("2026-13", "'2026-13' is not a month; write it as 2026-11"),
+        ("2026-13", "'2026-13' is not a month; pass it as 2026-11"),
         ("November", "is not a month"),
-        ("2999-01", "begun"),
+        ("2999-01", "in the future"),
     ],
 )
 def test_what_is_no_month_is_wrong_usage(desk: Desk, tmp_path: Path, month: str, said: str) -> None:
@@ -117,7 +117,7 @@ def test_what_is_the_operators_alone_is_no_mail_to_the_rao(desk: Desk) -> None:
 
     assert told == "- warning: univ: the password expires (PasswordExpiring; for the operator)\n"
     assert (found["to"], found["mails"], len(found["findings"])) == (None, {}, 1)
-    assert empty.endswith("found nothing that the operator would have to do.\n")
+    assert empty.endswith("found nothing for the operator to do.\n")
 
 
 def test_the_mail_is_signed_by_the_third_party(desk: Desk) -> None:

@@ -74,18 +74,21 @@ def test_a_run_need_not_be_followed(desk: Desk):
 
 
 WRONG = {
-    "nothing named": ((), "say what"),
-    "everything and something": (("univ/fresh", "--all-due"), "leave out"),
+    "nothing named": ((), "name what to renew"),
+    "everything and something": (("univ/fresh", "--all-due"), "pass either it or names"),
     "an unknown certificate": (("univ/typo",), "univ/typo"),
     "an unknown delegation": (("--delegation", "typo"), "typo"),
     "a path that is none": (("fresh",), "fresh"),
     "a standing order without a reason": (("--issuer", "X", "--issued-before", "2026-01-01"), "--reason"),
     "a standing order without an issuer": (("--issued-before", "2026-01-01", "--reason", "x"), "--issuer"),
-    "a standing order for the future": (("--issuer", "", "--issued-before", "2999-01-01", "--reason", "x"), "to come"),
-    "a standing order with names": (("univ/fresh", "--issuer", "X", "--issued-before", "2026-01-01"), "no names"),
+    "a standing order for the future": (
+        ("--issuer", "", "--issued-before", "2999-01-01", "--reason", "x"),
+        "in the future",
+    ),
+    "a standing order with names": (("univ/fresh", "--issuer", "X", "--issued-before", "2026-01-01"), "without names"),
     "a withdrawal of nothing": (
         ("--issuer", "X", "--issued-before", "2026-01-01", "--cancel"),
-        "no such standing order",
+        "no such replacement rule",
     ),
 }
 

@@ -74,15 +74,15 @@ def test_json_is_taken_too(tmp_path: Path) -> None:
         (("  - name: idp\n", "  - name: idp\n    key: RSA-1024\n"), "univ.yaml:8: certificates[0].key: must be one of"),
         (("  - name: idp\n", "  - name: idp\n    stores: [ftp]\n"), "univ.yaml:8: certificates[0].stores[0]: "),
         (("organisation: Université d'Exemple\n", ""), "univ.yaml:1: organisation: is missing"),
-        (("department_id: 7", "department_id: 7\ndepartment_id: 8"), "univ.yaml:3: department_id: stands here twice"),
-        (("organisation: Univ", "organisation: !secret Univ"), "univ.yaml:2: organisation: the tag !secret is not"),
-        (("  - name: idp\n", "\t- name: idp\n"), "univ.yaml:7: a tab; YAML is indented with blanks only"),
+        (("department_id: 7", "department_id: 7\ndepartment_id: 8"), "univ.yaml:3: department_id: appears twice"),
+        (("organisation: Univ", "organisation: !secret Univ"), "univ.yaml:2: organisation: the tag !secret is unknown"),
+        (("  - name: idp\n", "\t- name: idp\n"), "univ.yaml:7: a tab; indent YAML with blanks only"),
         (("delegated_names: [", "delegated_names: [["), "univ.yaml:5: is not YAML"),
         ((GOOD, ""), "univ.yaml:1: the file is empty"),
         ((GOOD, "# nothing yet\n"), "univ.yaml:1: the file is empty"),
         ((GOOD, "just a sentence"), "univ.yaml:1: must be a mapping"),
         ((GOOD, "[]"), "univ.yaml:1: must be a mapping"),
-        ((GOOD, GOOD + "---\n" + GOOD), "univ.yaml:9: a second document begins here; write one file for each"),
+        ((GOOD, GOOD + "---\n" + GOOD), "univ.yaml:9: a second document begins here; write one document to each file"),
         (("idp.univ.example]\n", "idp.univ.example]\n    arns: &loop {eu-west-3: *loop}\n"), "univ.yaml:9: "),
         (("7\n", "7\nmandate_ends: 2026-02-30\n"), "univ.yaml:4: mandate_ends: '2026-02-30': day is out of range"),
         (("organisation: Univ", "organisation: \x07Univ"), "univ.yaml:2: holds the character U+0007"),
@@ -120,7 +120,7 @@ def test_two_files_for_one_delegation_are_refused(tmp_path: Path) -> None:
     """The second would silently win."""
     (fault,) = faults(tmp_path, a=GOOD, b="\n" + GOOD)
 
-    assert fault == f"b.yaml:2: delegation: 'univ' is the delegation of {tmp_path / 'a.yaml'} already"
+    assert fault == f"b.yaml:2: delegation: 'univ' is already the delegation of {tmp_path / 'a.yaml'}"
 
 
 def test_two_certificates_of_one_name_are_refused(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_a_folder_without_delegation_files_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / ".univ.yaml").write_text(GOOD, encoding="utf-8")
     (tmp_path / "notes.txt").write_text("x", encoding="utf-8")
 
-    with pytest.raises(FilesInvalid, match="holds no delegation file"):
+    with pytest.raises(FilesInvalid, match="has no delegation file"):
         load_delegations(tmp_path, NOW)
     with pytest.raises(FilesInvalid, match="is not a folder"):
         load_delegations(tmp_path / "nowhere", NOW)

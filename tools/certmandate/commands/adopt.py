@@ -1,17 +1,18 @@
-"""`certmandate adopt`: certificates that exist already are taken over, so that nothing is ordered before it is due."""
+"""`certmandate adopt`: takes over a certificate that exists, so that none is ordered before it is due."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
 
-from certmandate.certificate_state import Standing, standing
+from certmandate.certificate_state import CertificateState, state_of
 from certmandate.deployment import Deployment, deployed
 from certmandate.exit import Refused
 from certmandate.options import CertificateArgument, JsonOption, YesOption, confirm, split
@@ -28,7 +29,7 @@ _LONGEST_FILE = 1_000_000  # bytes
 
 @dataclass(frozen=True)
 class Found:
-    """The certificate that is in use, and where it was found."""
+    """The certificate in use, and the stores that hold it."""
 
     leaf: Certificate
     stores: tuple[str, ...]
@@ -40,56 +41,49 @@ def adopt_command(
     certificate: CertificateArgument,
     pem: Annotated[
         Path | None,
-        typer.Option("--pem", help="File with the certificate, when no store of ours holds it; no private key."),
+        typer.Option("--pem", help="File with the certificate (no private key), when no store of the file holds it."),
     ] = None,
-    ssl_id: Annotated[int, typer.Option("--ssl-id", min=0, help="SCM's number of it; 0: not known.")] = 0,
+    ssl_id: Annotated[int, typer.Option("--ssl-id", min=0, help="The certificate's SSL ID in SCM; 0: unknown.")] = 0,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Take over a certificate that was issued by hand or by another program; nothing is ordered.
+    """Take over a certificate that was not ordered by certmandate.
 
-    It is read from the stores of the delegation file (ACM: the ARN in `arns`, or the one imported certificate with just
-    these names; S3: current.json), or from --pem. Its renewal begins when it is due.
+    Nothing is ordered: the certificate is renewed when it is due. It is read from the stores of the delegation file
+    (ACM: the ARN in `arns`, or the only imported certificate with exactly these names; S3: current.json) or from --pem.
     """
     delegation, name = split(certificate)
     with deployed(context) as deployment:
         now = datetime.now(UTC)
         managed = deployment.book.certificate(delegation, name)
         if managed.order is not None:
-            msg = f"{certificate} has an open order, which will lead to a certificate of our own"
+            msg = (
+                f"{certificate} has an open order; its certificate is stored when SCM issues it, so nothing is adopted"
+            )
             raise Refused(msg)
         found = _from_file(pem, managed.spec) if pem else _from_stores(deployment, managed.spec)
         served = _served(found, managed.spec, ssl_id, now)
-        after = standing(_with(managed, served), now)
-        remarks = list(_remarks(found, served, after, from_file=pem is not None))
-        console = printer(to_stderr=as_json)
-        printing.show(console, *_page(certificate, served, after, remarks))
-        confirm(f"Take it over as {certificate}?", yes=yes)
+        after = state_of(replace(managed, served=served), now)
+        notes = list(_notes(found, served, after, from_file=pem is not None))
+        printing.show(printer(to_stderr=as_json), *_page(certificate, served, after, notes))
+        confirm(f"Adopt it as {certificate}?", yes=yes)
         deployment.editor.adopt(delegation, name, served)
     if as_json:
-        printing.print_json(_document(served, after, remarks))
+        printing.print_json(_document(served, after, notes))
     else:
-        printer().print(f"Adopted: {after.next_step()}.", soft_wrap=True)
-
-
-def _with(managed: Any, served: Served) -> Any:
-    from dataclasses import replace
-
-    return replace(managed, served=served)
+        printing.print_line(f"Adopted: {after.next_step()}.")
 
 
 def _served(found: Found, spec: CertificateSpec, ssl_id: int, now: datetime) -> Served:
-    """Raises Refused when there is nothing in it to take over."""
+    """Raises Refused when the certificate cannot be adopted."""
     from renewal.domain.order import Served
 
     leaf, key_type = found.leaf, found.leaf.key_type
     if leaf.not_after <= now:
-        msg = f"it expired on {printing.day(leaf.not_after)}; the next run orders a new certificate"
+        msg = f"it expired on {printing.day(leaf.not_after)}: the next run orders a new one"
         raise Refused(msg)
     if key_type is None:
-        msg = (
-            "its key is of a type that certmandate does not order (RSA 2048 to 4096, P-256, P-384): let a run order one"
-        )
+        msg = "certmandate does not order its key type (only RSA 2048 to 4096, P-256, P-384): let a run order a new one"
         raise Refused(msg)
     if not set(leaf.names) & set(spec.names):
         msg = f"it is for {', '.join(leaf.names) or 'no names'}, and {spec.path} is for {', '.join(spec.names)}"
@@ -110,11 +104,11 @@ def _served(found: Found, spec: CertificateSpec, ssl_id: int, now: datetime) -> 
     )
 
 
-# ---- Where it is -----------------------------------------------------------------------------------------------------
+# ---- Reading it ------------------------------------------------------------------------------------------------------
 
 
 def _from_file(path: Path, spec: CertificateSpec) -> Found:
-    """The stores are said to hold it, so that nothing is ordered before it is due: `_remarks` says that they do not."""
+    """Record the stores as if they held it, so that nothing is ordered before it is due; `_notes` prints that."""
     try:
         content = path.read_bytes()[: _LONGEST_FILE + 1]
     except OSError as error:
@@ -124,7 +118,7 @@ def _from_file(path: Path, spec: CertificateSpec) -> Found:
 
 
 def _leaf(content: bytes, where: str) -> Certificate:
-    """The first certificate that is no issuer's. Raises Refused."""
+    """Return the first certificate with a DNS name. Raises Refused."""
     from cryptography import x509
 
     from renewal.domain.certificate import Certificate
@@ -132,22 +126,22 @@ def _leaf(content: bytes, where: str) -> Certificate:
     try:
         certificates = x509.load_pem_x509_certificates(content)
     except ValueError:
-        msg = f"{where} holds no PEM certificate that can be read"
+        msg = f"{where} has no readable PEM certificate"
         raise Refused(msg) from None
-    leaves = [one for one in map(Certificate, certificates) if one.names]
+    leaves = [certificate for certificate in map(Certificate, certificates) if certificate.names]
     if not leaves:
-        msg = f"{where} holds no certificate of a server: none of its {len(certificates)} has a DNS name"
+        msg = f"{where} has no server certificate: none of its {len(certificates)} certificates has a DNS name"
         raise Refused(msg)
     return leaves[0]
 
 
 def _from_stores(deployment: Deployment, spec: CertificateSpec) -> Found:
     """Raises Refused when no store holds it, or when two hold different ones."""
-    held = {store: one for store in spec.stores if (one := _held(deployment, spec, store))}
+    held = {store: found for store in spec.stores if (found := _held(deployment, spec, store))}
     if not held:
         msg = (
-            f"no store of {spec.path} holds a certificate ({', '.join(spec.stores)}): give its ARN in `arns` of the "
-            "delegation file, or the certificate itself with --pem"
+            f"no store of {spec.path} holds a certificate ({', '.join(spec.stores)}): write its ARN to `arns` in the "
+            "delegation file, or pass the certificate with --pem"
         )
         raise Refused(msg)
     serials = {leaf.serial for leaf, _ in held.values()}
@@ -155,7 +149,7 @@ def _from_stores(deployment: Deployment, spec: CertificateSpec) -> Found:
         listed = "; ".join(
             f"{store} serial {leaf.serial}, until {printing.day(leaf.not_after)}" for store, (leaf, _) in held.items()
         )
-        msg = f"the stores hold different certificates ({listed}): import one of them everywhere, or give it with --pem"
+        msg = f"the stores hold different certificates ({listed}): import one of them everywhere, or pass it with --pem"
         raise Refused(msg)
     arns = {store.removeprefix("acm:"): arn for store, (_, arn) in held.items() if arn}
     return Found(next(iter(held.values()))[0], tuple(held), arns)
@@ -178,23 +172,23 @@ def _held(deployment: Deployment, spec: CertificateSpec, store: str) -> tuple[Ce
 
 
 def _arn_by_names(deployment: Deployment, spec: CertificateSpec, region: str) -> str | None:
-    """The one imported certificate of the region that has just these names. Raises Refused when there are several."""
+    """Return the only imported certificate with exactly these names. Raises Refused when there are several."""
     from renewal.adapters.acm import EVERY_KEY_TYPE
 
     acm = deployment.client("acm", region)
     pages = acm.get_paginator("list_certificates").paginate(Includes={"keyTypes": list(EVERY_KEY_TYPE)})
-    fitting = []
-    for summary in (one for page in pages for one in page["CertificateSummaryList"]):
+    matching = []
+    for summary in chain.from_iterable(page["CertificateSummaryList"] for page in pages):
         if summary.get("DomainName", "").lower() not in spec.names:
             continue
         described = acm.describe_certificate(CertificateArn=summary["CertificateArn"])["Certificate"]
         names = {name.lower() for name in described.get("SubjectAlternativeNames", [])}
         if described.get("Type") == "IMPORTED" and names == set(spec.names):
-            fitting.append(summary["CertificateArn"])
-    if len(fitting) > 1:
-        msg = f"ACM in {region} has several for these names; name one in `arns`: {', '.join(sorted(fitting))}"
+            matching.append(summary["CertificateArn"])
+    if len(matching) > 1:
+        msg = f"ACM in {region} has several for these names; write one ARN to `arns`: {', '.join(sorted(matching))}"
         raise Refused(msg)
-    return fitting[0] if fitting else None
+    return matching[0] if matching else None
 
 
 def _in_s3(deployment: Deployment, spec: CertificateSpec) -> tuple[Certificate, str] | None:
@@ -209,30 +203,30 @@ def _in_s3(deployment: Deployment, spec: CertificateSpec) -> tuple[Certificate, 
     except s3.exceptions.NoSuchKey:
         return None
     except (ValueError, TypeError, KeyError):
-        msg = f"s3://{bucket}/{folder}/current.json is not what certmandate writes; restore its previous version"
+        msg = f"s3://{bucket}/{folder}/current.json is malformed; restore its previous version"
         raise Refused(msg) from None
 
 
-# ---- Telling ---------------------------------------------------------------------------------------------------------
+# ---- Printing --------------------------------------------------------------------------------------------------------
 
 
-def _remarks(found: Found, served: Served, after: Standing, *, from_file: bool) -> Iterator[str]:
+def _notes(found: Found, served: Served, after: CertificateState, *, from_file: bool) -> Iterator[str]:
     spec = after.certificate.spec
     if from_file:
-        yield f"the stores ({', '.join(spec.stores)}) do not hold it; they get the next one, when it is renewed"
+        yield f"the stores ({', '.join(spec.stores)}) do not hold it; they get the next certificate when it is renewed"
     elif missing := [store for store in spec.stores if store not in found.stores]:
-        yield f"{', '.join(missing)} does not hold it, so the next run orders one for every store"
+        yield f"{', '.join(missing)} does not hold it, so the next run orders a certificate for every store"
     if set(served.names) != set(spec.names):
-        yield f"its names are {', '.join(served.names)}, not those of the delegation file, so the next run renews it"
+        yield f"its names are {', '.join(served.names)}, and differ from the delegation file, so the next run renews it"
     if served.key_type is not spec.key_type:
-        yield f"its key is {served.key_type}, and the file wants {spec.key_type}, so the next run renews it"
+        yield f"its key is {served.key_type} and the file has {spec.key_type}, so the next run renews it"
     if not served.ssl_id:
-        yield "without --ssl-id SCM goes on reminding people of its expiry, and its revocation there is not noticed"
-    if after.needs_person or after.decision.causes:
+        yield "without --ssl-id, SCM keeps sending expiry reminders for it, and its revocation in SCM is not noticed"
+    if after.needs_attention or after.decision.causes:
         yield "it is due: the next run renews it"
 
 
-def _page(path: str, served: Served, after: Standing, remarks: list[str]) -> list[Any]:
+def _page(path: str, served: Served, after: CertificateState, notes: list[str]) -> list[Any]:
     pairs = [
         ("names", ", ".join(served.names)),
         ("serial", served.serial),
@@ -246,10 +240,10 @@ def _page(path: str, served: Served, after: Standing, remarks: list[str]) -> lis
         ("stores", ", ".join(served.stores)),
         ("ARNs", ", ".join(served.arns.values())),
     ]
-    return [Text(path, style="bold"), printing.facts(pairs), *printing.bullets("To know", remarks), Text()]
+    return [Text(path, style="bold"), printing.facts(pairs), *printing.bullets("Notes", notes), Text()]
 
 
-def _document(served: Served, after: Standing, remarks: list[str]) -> dict[str, Any]:
+def _document(served: Served, after: CertificateState, notes: list[str]) -> dict[str, Any]:
     from certmandate.views.json_records import certificate_document, served_document
 
-    return {**certificate_document(after), "served": served_document(served), "remarks": remarks}
+    return {**certificate_document(after), "served": served_document(served), "remarks": notes}

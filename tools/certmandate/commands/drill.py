@@ -1,4 +1,4 @@
-"""`certmandate drill`: would anybody be told? Every alarm is raised once, and its notice is looked for."""
+"""`certmandate drill`: tests the alarms. Sets each alarm once and checks that its notice was sent."""
 
 from __future__ import annotations
 
@@ -16,141 +16,139 @@ from certmandate.options import JsonOption, YesOption, confirm
 from certmandate.views import printing
 from certmandate.views.printing import printer
 
-REASON = "certmandate drill: nothing has happened"
-_LOOK_SECONDS = 2.0
+REASON = "certmandate drill: a test, no real event"
+_SECONDS_BETWEEN_QUERIES = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Drilled:
-    """One alarm, raised."""
+class TestedAlarm:
+    """One alarm after its test."""
 
     name: str
     notice: str
-    """CloudWatch's own sentence about the action, empty when there was none."""
+    """CloudWatch's summary of the action; empty: no action in its history."""
 
     @property
-    def left(self) -> bool:
-        """Whether its notice left."""
+    def is_sent(self) -> bool:
+        """Whether its notice was sent."""
         return self.notice.lower().startswith("successfully")
 
 
 def drill_command(
     context: typer.Context,
-    alarm: Annotated[list[str] | None, typer.Option(help="Only this one, e.g. RunFailed; may be repeated.")] = None,
+    alarm: Annotated[list[str] | None, typer.Option(help="Only this alarm, e.g. RunFailed; may be repeated.")] = None,
     wait_seconds: Annotated[
-        int, typer.Option("--wait-seconds", min=0, max=900, help="How long a notice may take to leave.")
+        int, typer.Option("--wait-seconds", min=0, max=900, help="How long to wait for a notice to be sent.")
     ] = 60,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Raise every alarm of the stack once and say whether its notice left. Exits 1 when one did not.
+    """Test the alarms of the stack.
 
-    Whether the notice arrived, only who receives it can say: the drill ends with whom to ask.
+    Sets every alarm once and checks that its notice was sent. Exits 1 when a notice was not sent. Only the receivers
+    can confirm that it arrived: the command lists them.
     """
     with deployed(context) as deployment:
         names, busy = _names(deployment, alarm or [])
-        confirm(f"Raise {printing.counted(len(names), 'alarm')}? Whoever is on call gets as many notices.", yes=yes)
-        with printer(to_stderr=True).status("Raising the alarms …"):
-            drilled = [*_raised(deployment.client("cloudwatch"), names, wait_seconds), *busy]
+        confirm(f"Set {printing.counted(len(names), 'alarm')}? The receivers get one notice for each.", yes=yes)
+        with printer(to_stderr=True).status("Setting the alarms …"):
+            tested = [*_tested(deployment.client("cloudwatch"), names, wait_seconds), *busy]
         receivers = _receivers(deployment)
     if as_json:
-        alarms = [{"alarm": one.name, "notice_left": one.left, "said": one.notice} for one in drilled]
+        alarms = [{"alarm": alarm.name, "notice_left": alarm.is_sent, "said": alarm.notice} for alarm in tested]
         printing.print_json({"alarms": alarms, "receivers": receivers})
     else:
-        _tell(drilled, receivers)
-    confirmed = any(one["confirmed"] for one in receivers)
-    raise typer.Exit(0 if confirmed and all(one.left for one in drilled) else NEEDS_ATTENTION)
+        _print_result(tested, receivers)
+    confirmed = any(receiver["confirmed"] for receiver in receivers)
+    raise typer.Exit(0 if confirmed and all(alarm.is_sent for alarm in tested) else NEEDS_ATTENTION)
 
 
-def _raised(cloudwatch: Any, names: list[str], wait_seconds: int) -> list[Drilled]:
-    """Raise them, look for their notices, and lower them again whatever happens."""
-    begun = datetime.now(UTC)
+def _tested(cloudwatch: Any, names: list[str], wait_seconds: int) -> list[TestedAlarm]:
+    """Set the alarms, wait for their notices, and reset the alarms in any case."""
+    started = datetime.now(UTC)
     try:
         for name in names:
             cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason=REASON)
-        return _looked_for(cloudwatch, names, begun, wait_seconds)
+        return _wait_for_notices(cloudwatch, names, started, wait_seconds)
     finally:
         for name in names:
-            cloudwatch.set_alarm_state(AlarmName=name, StateValue="OK", StateReason=f"{REASON}; it is over")
+            cloudwatch.set_alarm_state(AlarmName=name, StateValue="OK", StateReason=f"{REASON}; the test is over")
 
 
-def _names(deployment: Deployment, wanted: list[str]) -> tuple[list[str], list[Drilled]]:
-    """The alarms to raise, and those that cannot be because they are in alarm. Raises Refused for unknown ones."""
+def _names(deployment: Deployment, requested: list[str]) -> tuple[list[str], list[TestedAlarm]]:
+    """Return the alarms to set, and those that are in alarm and cannot be tested. Raises Refused for unknown alarms."""
     prefix, topic = f"{deployment.stack}-", deployment.fact("NoticesTopic")
     pages = deployment.client("cloudwatch").get_paginator("describe_alarms").paginate(AlarmNamePrefix=prefix)
-    found = [one for page in pages for one in page["MetricAlarms"]]
-    # A second stack, called certmandate-test, has alarms that begin with certmandate-, too: they tell another topic.
-    known = {one["AlarmName"]: one["StateValue"] for one in found if topic in one["AlarmActions"]}
+    alarms = [alarm for page in pages for alarm in page["MetricAlarms"]]
+    # The alarms of a second stack `certmandate-test` have the same prefix, but another topic.
+    known = {alarm["AlarmName"]: alarm["StateValue"] for alarm in alarms if topic in alarm["AlarmActions"]}
     if not known:
-        msg = f"no alarm begins with '{prefix}': is that the stack's name? Give it with --stack"
+        msg = f"no alarm begins with '{prefix}', so the stack has another name: pass it with --stack"
         raise Refused(msg)
-    chosen = [one if one.startswith(prefix) else prefix + one for one in wanted] or sorted(known)
-    if missing := [one.removeprefix(prefix) for one in chosen if one not in known]:
-        names = ", ".join(one.removeprefix(prefix) for one in sorted(known))
-        msg = f"the stack has no alarm {', '.join(missing)}; it has {names}"
+    chosen = [name if name.startswith(prefix) else prefix + name for name in requested] or sorted(known)
+    if missing := [name.removeprefix(prefix) for name in chosen if name not in known]:
+        names = ", ".join(name.removeprefix(prefix) for name in sorted(known))
+        msg = f"the stack has no alarm {', '.join(missing)}; its alarms are {names}"
         raise Refused(msg)
-    busy = [Drilled(one, "it is in alarm already, in earnest") for one in chosen if known[one] == "ALARM"]
-    return [one for one in chosen if known[one] != "ALARM"], busy
+    busy = [TestedAlarm(name, "not tested: it is in alarm") for name in chosen if known[name] == "ALARM"]
+    return [name for name in chosen if known[name] != "ALARM"], busy
 
 
-def _looked_for(cloudwatch: Any, names: list[str], begun: datetime, wait_seconds: int) -> list[Drilled]:
-    """Look into the alarms' histories until each notice has left or the time is over."""
+def _wait_for_notices(cloudwatch: Any, names: list[str], started: datetime, wait_seconds: int) -> list[TestedAlarm]:
+    """Query the alarms' histories until each notice was sent or the time is over."""
     deadline = time.monotonic() + wait_seconds
     notices: dict[str, str] = {}
     while True:
         for name in names:
-            if name not in notices and (said := _notice(cloudwatch, name, begun)):
-                notices[name] = said
+            if name not in notices and (notice := _notice(cloudwatch, name, started)):
+                notices[name] = notice
         if len(notices) == len(names) or time.monotonic() >= deadline:
-            return [Drilled(name, notices.get(name, "")) for name in names]
-        time.sleep(_LOOK_SECONDS)
+            return [TestedAlarm(name, notices.get(name, "")) for name in names]
+        time.sleep(_SECONDS_BETWEEN_QUERIES)
 
 
-def _notice(cloudwatch: Any, name: str, begun: datetime) -> str:
+def _notice(cloudwatch: Any, name: str, started: datetime) -> str:
     from botocore.exceptions import ClientError
 
-    span = {"StartDate": begun - timedelta(seconds=5), "EndDate": datetime.now(UTC)}
+    span = {"StartDate": started - timedelta(seconds=5), "EndDate": datetime.now(UTC)}
     try:
         answer = cloudwatch.describe_alarm_history(AlarmName=name, HistoryItemType="Action", **span)
     except (ClientError, NotImplementedError) as error:
-        told = aws_sentence(error) if isinstance(error, ClientError) else "the AWS of `local up` keeps none"
-        msg = f"the alarms' history cannot be read, so it is not known whether a notice left: {told[:200]}"
+        cause = aws_sentence(error) if isinstance(error, ClientError) else "`certmandate local up` keeps no history"
+        msg = f"the alarms' history cannot be read, so it is unknown whether a notice was sent: {cause[:200]}"
         raise Stopped(msg) from None
-    return next((str(one["HistorySummary"]) for one in answer["AlarmHistoryItems"]), "")
+    return next((str(item["HistorySummary"]) for item in answer["AlarmHistoryItems"]), "")
 
 
 def _receivers(deployment: Deployment) -> list[dict[str, Any]]:
-    pages = (
-        deployment.client("sns")
-        .get_paginator("list_subscriptions_by_topic")
-        .paginate(TopicArn=deployment.fact("NoticesTopic"))
-    )
+    paginator = deployment.client("sns").get_paginator("list_subscriptions_by_topic")
     return [
         {
-            "protocol": one["Protocol"],
-            "endpoint": _shown(one["Endpoint"]),
-            "confirmed": one["SubscriptionArn"].startswith("arn:"),
+            "protocol": subscription["Protocol"],
+            "endpoint": _shown(subscription["Endpoint"]),
+            "confirmed": subscription["SubscriptionArn"].startswith("arn:"),
         }
-        for page in pages
-        for one in page["Subscriptions"]
+        for page in paginator.paginate(TopicArn=deployment.fact("NoticesTopic"))
+        for subscription in page["Subscriptions"]
     ]
 
 
-def _tell(drilled: list[Drilled], receivers: list[dict[str, Any]]) -> None:
+def _print_result(tested: list[TestedAlarm], receivers: list[dict[str, Any]]) -> None:
     rows = [
-        (one.name, Text("left", style="green") if one.left else Text("DID NOT LEAVE", style="bold red"), one.notice)
-        for one in sorted(drilled, key=lambda one: (one.left, one.name))
+        (alarm.name, Text("sent", "green") if alarm.is_sent else Text("NOT SENT", "bold red"), alarm.notice)
+        for alarm in sorted(tested, key=lambda alarm: (alarm.is_sent, alarm.name))
     ]
-    console = printer()
-    lines = [f"{one['protocol']} {one['endpoint']}{'' if one['confirmed'] else ': NOT CONFIRMED'}" for one in receivers]
-    parts = [printing.table(["alarm", "notice", "CloudWatch says"], rows)]
-    printing.show(console, *parts, *printing.bullets("Ask whether it arrived", lines))
-    if not any(one["confirmed"] for one in receivers):
-        console.print(
-            Text("Nobody has confirmed a subscription: NOBODY IS TOLD. See docs/deploy.md.", style="bold red")
-        )
+    lines = [
+        f"{receiver['protocol']} {receiver['endpoint']}{'' if receiver['confirmed'] else ': NOT CONFIRMED'}"
+        for receiver in receivers
+    ]
+    table = printing.table(["alarm", "notice", "CloudWatch's summary"], rows)
+    printing.show(printer(), table, *printing.bullets("Ask these receivers whether the notices arrived", lines))
+    if not any(receiver["confirmed"] for receiver in receivers):
+        text = "No subscription is confirmed: NO ONE RECEIVES THE ALARMS. See docs/deploy.md."
+        printing.print_line(text, style="bold red")
 
 
 def _shown(endpoint: str) -> str:
-    """A pager's address holds its integration key: only its host is shown."""
+    """Return an address to print: of a URL only the host, because its path may be a secret."""
     return "/".join(endpoint.split("/")[:3]) + "/…" if endpoint.startswith("http") else endpoint

@@ -1,4 +1,4 @@
-"""`certmandate onboard`: the facts of a new delegation become its file and the RAO's guide."""
+"""`certmandate onboard`: writes the file of a new delegation and the guide for its RAO."""
 
 from __future__ import annotations
 
@@ -25,50 +25,52 @@ from renewal.domain import fields
 
 _LATER = {
     "department_id": "the OrgID that the RAO notes in step 3 of the guide",
-    "profile_id": "the number of the certificate profile; then take the # from the certificates",
+    "profile_id": "the number of the certificate profile; then uncomment the certificates",
 }
-_ASKED = {
-    "organisation": "Organisation, as SCM calls it",
+_QUESTIONS = {
+    "organisation": "Name of the organisation in SCM",
     "domain": "The organisation's own domain",
-    "certificate": "Certificates, each NAME=domain,domain (blanks between them)",
+    "certificate": "Certificates, each NAME=domain,domain (separated by blanks)",
     "rao_email": "The RAO's e-mail",
     "third_party": "Your own name, as the RAO knows it",
     "role_email": "Your role's e-mail",
-    "address": "The address that you call SCM from, as a /32",
+    "address": "The address from which you call SCM, as a /32",
 }
 _LISTS = frozenset({"domain", "certificate"})
 
 
 NameArgument = Annotated[str, typer.Argument(help="The delegation's name: lower-case letters, digits, hyphens.")]
-OrganisationOption = Annotated[str, typer.Option(help="The organisation, as SCM calls it.")]
+OrganisationOption = Annotated[str, typer.Option(help="Name of the organisation in SCM.")]
 DomainOption = Annotated[list[str] | None, typer.Option(help="The organisation's own domain; repeatable.")]
 CertificateOption = Annotated[
     list[str] | None, typer.Option(help="A certificate, as in idp=idp.univ.example; repeatable.")
 ]
 DelegateOption = Annotated[
     list[str] | None,
-    typer.Option(help="A name to delegate, exact or with a star; repeatable. Default: exactly the names needed."),
+    typer.Option(help="A name to delegate, exact or with a star; repeatable. Default: the names of the certificates."),
 ]
 RaoOption = Annotated[str, typer.Option(help="The RAO's e-mail.")]
 ThirdPartyOption = Annotated[
     str, typer.Option(envvar="CERTMANDATE_THIRD_PARTY", help="Your own name, as the RAO knows it.")
 ]
 RoleOption = Annotated[
-    str, typer.Option(envvar="CERTMANDATE_ROLE_EMAIL", help="Your role's e-mail; it becomes the account's.")
+    str, typer.Option(envvar="CERTMANDATE_ROLE_EMAIL", help="Your role's e-mail; it becomes the account's e-mail.")
 ]
 AddressOption = Annotated[
-    str, typer.Option(envvar="CERTMANDATE_ADDRESS", help="The address that you call SCM from, as a /32.")
+    str, typer.Option(envvar="CERTMANDATE_ADDRESS", help="The address from which you call SCM, as a /32.")
 ]
 DepartmentOption = Annotated[str, typer.Option(help="Name of the department. Default: your own name.")]
-AccountOption = Annotated[str, typer.Option(help="User name. Default: drao<ORG><THIRD PARTY>.")]
+AccountOption = Annotated[str, typer.Option(help="User name of the account. Default: drao<ORG><THIRD PARTY>.")]
 MandateOption = Annotated[str, typer.Option(help="Last day of the mandate, as in 2028-12-31.")]
-OrgIdOption = Annotated[int, typer.Option(min=0, help="The department's OrgID, once it is known.")]
-CertificateProfileOption = Annotated[int, typer.Option(min=0, help="The certificate profile, once it is known.")]
-KeyOption = Annotated[str, typer.Option(help="Type of key: P-256, P-384, RSA-2048, RSA-3072 or RSA-4096.")]
+OrgIdOption = Annotated[int, typer.Option(min=0, help="OrgID of the department, once it is known.")]
+CertificateProfileOption = Annotated[
+    int, typer.Option(min=0, help="Number of the certificate profile, once it is known.")
+]
+KeyOption = Annotated[str, typer.Option(help="Key type: P-256, P-384, RSA-2048, RSA-3072 or RSA-4096.")]
 StoreOption = Annotated[list[str] | None, typer.Option(help="s3 or acm:<region>; repeatable. Default: s3.")]
-FolderOption = Annotated[Path, typer.Option(help="Where the files are written.")]
+FolderOption = Annotated[Path, typer.Option(help="Folder for the files.")]
 PdfOption = Annotated[bool, typer.Option("--pdf", help="Write the guide as PDF too (needs WeasyPrint).")]
-ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite existing files.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
@@ -94,14 +96,17 @@ def onboard_command(
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a delegation's file and the RAO's guide; asks for what is not given. Both are written, or nothing is."""
-    given = dict(locals())  # by the options' names: the prompts and the messages speak of them by these
+    """Write the file of a new delegation and the RAO's guide.
+
+    At a terminal, asks for the facts that no option gives. Both files are written, or none.
+    """
+    given = dict(locals())  # by the options' names, which the prompts and the messages use
     now = datetime.now(UTC)
-    asked = _asked(given)
-    found = _checked(_answers(given | asked), now, asked)
+    typed = _typed(given)
+    found = _checked(_answers(given | typed), now, typed)
     files = _files(found, folder, now, as_pdf=as_pdf)
     _write(files, force=force)
-    _tell(found, list(files), as_json=as_json)
+    _print_result(found, list(files), as_json=as_json)
 
 
 def _answers(facts: Mapping[str, Any]) -> Answers:
@@ -129,19 +134,19 @@ def _answers(facts: Mapping[str, Any]) -> Answers:
     )
 
 
-# ---- What is asked for -----------------------------------------------------------------------------------------------
+# ---- Questions -------------------------------------------------------------------------------------------------------
 
 
-def _asked(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Ask for what is missing at a terminal; without one, say which options are missing."""
-    missing = [key for key in _ASKED if not given[key]]
+def _typed(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Ask for the missing facts at a terminal; without one, print which options are missing and exit."""
+    missing = [key for key in _QUESTIONS if not given[key]]
     if missing and not sys.stdin.isatty():
         options = ", ".join(f"--{key.replace('_', '-')}" for key in missing)
         print_error(
-            f"missing: {options}\nGive them, or run the command at a terminal, where it asks. Nothing was written."
+            f"missing: {options}\nPass them, or run the command at a terminal, where it asks. Nothing was written."
         )
         raise typer.Exit(WRONG_USAGE)
-    answers = {key: _ask(_ASKED[key], key) for key in missing}
+    answers = {key: _ask(_QUESTIONS[key], key) for key in missing}
     if missing and not given["account"]:
         proposed = proposed_account(given["name"], answers.get("third_party") or given["third_party"])
         answers["account"] = _ask("User name of the account", "account", proposed)
@@ -149,7 +154,7 @@ def _asked(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _ask(question: str, key: str, default: str | None = None) -> str:
-    """Ask until the answer can be right by itself; what only several answers show is said at the end."""
+    """Ask until the answer is valid alone; faults between answers are printed at the end."""
 
     def checked(answer: str) -> str:
         try:
@@ -163,15 +168,15 @@ def _ask(question: str, key: str, default: str | None = None) -> str:
 
 
 def check_answer(key: str, text: str) -> None:
-    """Raise ValueError with a sentence for an answer to *key* that nothing else could make right."""
+    """Check one answer alone. Raises ValueError with a sentence."""
     if key == "certificate":
         for name, names in _certificates(text.split()).items():
             fields.delegation_or_certificate(name)
-            for one in names:
-                fields.domain_name(one)
+            for domain in names:
+                fields.domain_name(domain)
     elif key == "domain":
-        for one in text.split():
-            fields.domain_name(one)
+        for domain in text.split():
+            fields.domain_name(domain)
     elif key == "address":
         fields.require_public(ipaddress.IPv4Network(fields.address(text)))
     elif key in _READERS:
@@ -187,7 +192,7 @@ _READERS: Mapping[str, Callable[[str], str]] = {
 
 
 def _certificates(texts: list[str]) -> dict[str, tuple[str, ...]]:
-    """`idp=idp.univ.example,www.univ.example` by name."""
+    """Parse `idp=idp.univ.example,www.univ.example` into names by certificate."""
     found: dict[str, tuple[str, ...]] = {}
     for text in texts:
         name, equals, names = text.partition("=")
@@ -195,29 +200,29 @@ def _certificates(texts: list[str]) -> dict[str, tuple[str, ...]]:
             msg = f"'{text}' must be NAME=domain,domain, as in idp=idp.univ.example"
             raise ValueError(msg)
         if name in found:
-            msg = f"'{name}' is given twice; write all its names behind one {name}="
+            msg = f"'{name}' is given twice; write all its names after one {name}="
             raise ValueError(msg)
         found[name] = tuple(part.strip() for part in names.split(","))
     return found
 
 
-def _checked(answers: Answers, now: datetime, asked: dict[str, Any]) -> Onboarding:
+def _checked(answers: Answers, now: datetime, typed: dict[str, Any]) -> Onboarding:
     try:
         return onboarding(answers, now)
     except FactsInvalid as invalid:
-        again = f"\nWhat you typed, to correct: {_typed(asked)}" if asked else ""
+        again = f"\nYour answers, as options to correct: {_as_options(typed)}" if typed else ""
         print_error(f"{invalid}\nNothing was written.{again}")
         raise typer.Exit(WRONG_USAGE) from None
 
 
-def _typed(asked: dict[str, Any]) -> str:
+def _as_options(typed: dict[str, Any]) -> str:
     pairs = [
-        (key, value) for key, values in asked.items() for value in ([values] if isinstance(values, str) else values)
+        (key, value) for key, values in typed.items() for value in ([values] if isinstance(values, str) else values)
     ]
     return " ".join(f"--{key.replace('_', '-')} {shlex.quote(value)}" for key, value in pairs)
 
 
-# ---- What is written -------------------------------------------------------------------------------------------------
+# ---- Files -----------------------------------------------------------------------------------------------------------
 
 
 def _files(found: Onboarding, folder: Path, now: datetime, *, as_pdf: bool) -> dict[Path, bytes]:
@@ -237,7 +242,7 @@ def _files(found: Onboarding, folder: Path, now: datetime, *, as_pdf: bool) -> d
 
 
 def delegation_file(found: Onboarding) -> str:
-    """Return the delegation file's text; what only SCM will tell stands in it as a comment to fill in."""
+    """Return the delegation file's text; a value that only SCM has is in it as a comment to complete."""
     text = io.StringIO()
     delegation = found.specification.delegation
     text.write(f"# Delegated by {_one_line(delegation.organisation)}. Account in SCM: {found.account}\n")
@@ -249,9 +254,11 @@ def delegation_file(found: Onboarding) -> str:
         return text.getvalue()
     certificates = document.pop("certificates")
     text.write(_yaml(document))
-    # Without a profile nothing can be ordered; without certificates the file can be applied and SCM be asked for it.
-    text.write("certificates: [] # until profile_id is known: apply the file like this, and certmandate check lists\n")
-    text.write("# the profiles of the department; then add profile_id, delete this line, and take the # from these:\n")
+    # Nothing can be ordered without a profile. Without certificates the file can be applied, and `check` reads them.
+    text.write("certificates: [] # until profile_id is known: apply the file as it is; certmandate check then lists\n")
+    text.write(
+        "# the department's profiles. Then add profile_id, delete these two lines and uncomment the following:\n"
+    )
     text.writelines(f"# {line}\n" for line in _yaml({"certificates": certificates}).splitlines())
     return text.getvalue()
 
@@ -269,25 +276,27 @@ def _write(files: dict[Path, bytes], *, force: bool) -> None:
     try:
         write_together(files, force=force)
     except FileExistsError as error:
-        print_error(f"{error} is there already; look at it, then repeat with --force. Nothing was written.")
+        print_error(f"{error} exists already; check it, then overwrite it with --force. Nothing was written.")
         raise typer.Exit(WRONG_USAGE) from None
     except OSError as error:
         print_error(f"{error.filename} cannot be written: {error.strerror}. Nothing was written.")
         raise typer.Exit(WRONG_USAGE) from None
 
 
-def _tell(found: Onboarding, files: list[Path], *, as_json: bool) -> None:
+def _print_result(found: Onboarding, files: list[Path], *, as_json: bool) -> None:
     if as_json:
-        told = {"files": [str(path) for path in files], "account": found.account, "missing": list(found.missing)}
-        typer.echo(json.dumps(told, ensure_ascii=False))
+        document = {"files": [str(path) for path in files], "account": found.account, "missing": list(found.missing)}
+        typer.echo(json.dumps(document, ensure_ascii=False))
         return
     for path in files:
         typer.echo(f"written: {path}")
     delegation = found.specification.delegation
-    typer.echo(f"Send the guide to {delegation.rao_email}, best as an invitation to a video call.")
+    typer.echo(f"Send the guide to {delegation.rao_email}, ideally with an invitation to a video call.")
     name, folder = delegation.name, files[0].parent
     if "department_id" in found.missing:
         typer.echo(f"Then add department_id to {files[0]}: {_LATER['department_id']}.")
     typer.echo(f"Then: certmandate credential {name}; certmandate apply {folder}; certmandate check {name}")
     if "profile_id" in found.missing:
-        typer.echo(f"check lists the profiles: add profile_id to {files[0]} as it says there, and apply it once more.")
+        typer.echo(
+            f"`check` lists the profiles: add profile_id to {files[0]} as described there, and apply the file again."
+        )

@@ -1,4 +1,4 @@
-"""`certmandate report` and `certmandate findings`: what the RAO reads while the delegation lives."""
+"""`certmandate report` and `findings`: the RAO's monthly report, and the mail about what the RAO must do."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord
 
 ThirdPartyOption = Annotated[
-    str, typer.Option(envvar="CERTMANDATE_THIRD_PARTY", help="Your own name, as the RAO knows it: it signs.")
+    str, typer.Option(envvar="CERTMANDATE_THIRD_PARTY", help="Your own name, as the RAO knows it; it signs the mail.")
 ]
 
 
-class Reader(StrEnum):
-    """For whom findings are told."""
+class Recipient(StrEnum):
+    """Who must act on a finding."""
 
     RAO = "rao"
     OPERATOR = "operator"
 
 
-class Tongue(StrEnum):
-    """In which language."""
+class LanguageCode(StrEnum):
+    """The language of a mail."""
 
     FRENCH = "fr"
     ENGLISH = "en"
@@ -47,54 +47,57 @@ class Tongue(StrEnum):
 def report_command(
     context: typer.Context,
     name: DelegationArgument,
-    month: Annotated[str, typer.Option(help="As in 2026-11. Default: the last month that is over.")] = "",
-    output: Annotated[Path, typer.Option(help="Folder in which the page is written.")] = Path(),
+    month: Annotated[str, typer.Option(help="For example 2026-11. Default: last month.")] = "",
+    output: Annotated[Path, typer.Option(help="Folder for the page.")] = Path(),
     as_pdf: Annotated[bool, typer.Option("--pdf", help="Write a PDF too (needs WeasyPrint).")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """The RAO's report on a month, from the audit rows: a page in French and English, or JSON."""
+    """Write the RAO's report on a month.
+
+    A page in French and English, from the audit rows; with --json, a JSON document.
+    """
     now = datetime.now(UTC)
     try:
-        wanted = month_named(month) if month else month_before(now)
+        chosen = month_named(month) if month else month_before(now)
     except ValueError:
-        msg = f"'{month}' is not a month; write it as 2026-11"
+        msg = f"'{month}' is not a month; pass it as 2026-11"
         raise typer.BadParameter(msg, param_hint="--month") from None
-    if wanted.begins > now:
-        msg = f"{wanted} has not begun"
+    if chosen.begins > now:
+        msg = f"{chosen} is in the future"
         raise typer.BadParameter(msg, param_hint="--month")
     with deployed(context) as deployment:
         book = deployment.book
-        found = rao_report(book.delegation(name), book.certificates(name), book.history(name, ""), wanted, now)
+        found = rao_report(book.delegation(name), book.certificates(name), book.history(name, ""), chosen, now)
     if as_json:
         typer.echo(json.dumps(document(found), ensure_ascii=False))
         return
-    _write(page(found), output / f"{name}-report-{wanted}", as_pdf=as_pdf)
+    _write(page(found), output / f"{name}-report-{chosen}", as_pdf=as_pdf)
 
 
 def findings_command(
     context: typer.Context,
     name: DelegationArgument,
-    reader: Annotated[
-        Reader | None, typer.Option("--for", help="Only what this reader must do. Default: everything.")
+    recipient: Annotated[
+        Recipient | None, typer.Option("--for", help="Only findings on which this recipient must act. Default: all.")
     ] = None,
-    tongue: Annotated[Tongue | None, typer.Option("--language", help="Default: both.")] = None,
+    language_code: Annotated[LanguageCode | None, typer.Option("--language", help="Default: both.")] = None,
     third_party: ThirdPartyOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """The findings of the last inspection as a mail in French and English, ready to be sent.
+    """Print the findings as a mail to the RAO.
 
-    What is the operator's alone (--for operator) is a list, and no mail.
+    The findings of the last inspection and of refused orders, in French and English. With --for operator, a list.
     """
     with deployed(context) as deployment:
         book = deployment.book
         record, certificates, history = book.delegation(name), book.certificates(name), book.history(name, "")
     inspection = record.inspection
     if inspection is None:
-        print_error(f"'{name}' was never inspected: wait for the daily run, or start certmandate check {name}")
+        print_error(f"'{name}' has not been inspected: wait for the daily run, or run certmandate check {name}")
         raise typer.Exit(NEEDS_ATTENTION)
     found = findings_with_orders(inspection, certificates, history)
-    findings = [one for one in found if reader is None or one.actor == reader]
-    codes = [] if reader is Reader.OPERATOR else [tongue.value] if tongue else CODES
+    findings = [finding for finding in found if recipient is None or finding.actor == recipient]
+    codes = [] if recipient is Recipient.OPERATOR else [language_code.value] if language_code else CODES
     day = inspection.at.date()
     mails = {code: findings_mail(record, findings, day, language(code), third_party) for code in codes}
     if as_json:
@@ -104,15 +107,15 @@ def findings_command(
 
 
 def _list(name: str, findings: Sequence[Finding], day: date) -> str:
-    lines = [f"- {one.severity}: {finding_line(name, one)}" for one in findings]
-    return "\n".join(lines) or f"{name}: the check of {day} found nothing that the operator would have to do."
+    lines = [f"- {finding.severity}: {finding_line(name, finding)}" for finding in findings]
+    return "\n".join(lines) or f"{name}: the inspection of {day} found nothing for the operator to do."
 
 
 def _document(record: DelegationRecord, findings: Sequence[Finding], mails: dict[str, Mail]) -> dict[str, object]:
     return {
         "delegation": record.delegation.name,
         "to": record.delegation.rao_email or None if mails else None,
-        "findings": [finding_document(one) for one in findings],
+        "findings": [finding_document(finding) for finding in findings],
         "mails": {code: {"subject": mail.subject, "body": mail.body} for code, mail in mails.items()},
     }
 

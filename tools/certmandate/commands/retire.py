@@ -1,4 +1,4 @@
-"""`certmandate retire`: the end of a delegation, with nothing left to memory."""
+"""`certmandate retire`: ends a delegation, in the order book, in Secrets Manager and, with the RAO, in SCM."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from certmandate.exit import Refused
 from certmandate.options import DelegationArgument, JsonOption, YesOption
 from certmandate.password_rotation import has_password, schedule_rotation
 from certmandate.views import printing
-from certmandate.views.language import Language, language, languages, plain
+from certmandate.views.language import Language, languages, plain
 from certmandate.views.printing import printer
 
 if TYPE_CHECKING:
@@ -32,19 +32,20 @@ def retire_command(
     grace_days: Annotated[
         int,
         typer.Option(
-            "--grace-days", min=SHORTEST_GRACE, max=LONGEST_GRACE, help="How long the credential can be brought back."
+            "--grace-days", min=SHORTEST_GRACE, max=LONGEST_GRACE, help="How many days the credential can be restored."
         ),
     ] = LONGEST_GRACE,
     undo: Annotated[
-        bool, typer.Option("--undo", help="Bring the credential back and let the file be applied again.")
+        bool, typer.Option("--undo", help="Restore the credential and allow the file to be applied again.")
     ] = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """End a delegation: renewals stop at once, sealed keys go, the credential goes after a grace time.
+    """End a delegation.
 
-    Shows first what stays valid until when and what the RAO must undo in SCM, then asks for the name once more.
-    What the stores hold stays: services still use it. Started again after an interruption, it goes on.
+    Renewals stop now, the sealed keys are destroyed, and the credential is deleted after --grace-days. First prints
+    which certificates stay valid and what the RAO must remove in SCM, then asks for the delegation's name. The
+    certificates in the stores are kept, because services still use them. After an interruption, run it again.
     """
     with deployed(context) as deployment:
         if undo:
@@ -56,22 +57,22 @@ def retire_command(
         printing.show(console, *_page(mandate, retired, grace_days))
         _require_name_again(delegation, yes=yes)
         _end(deployment, retired, now)
-        deletion = _forget_credential(deployment, delegation, grace_days)
+        deletion = _delete_credential(deployment, delegation, grace_days)
     if as_json:
         printing.print_json(_document(mandate, retired, deletion))
     else:
-        _say_ended(retired, deletion)
+        _print_result(retired, deletion)
 
 
 def _retirement(deployment: Deployment, name: str, now: datetime) -> tuple[Delegation | None, Retired]:
-    """What is to be remembered; read back when an earlier try was interrupted. Raises UnknownDelegation."""
+    """Return the retirement record; the stored one after an interrupted attempt. Raises UnknownDelegation."""
     from renewal.adapters.order_book.estate import retirement
     from renewal.domain.errors import UnknownDelegation
 
     try:
         record = deployment.book.delegation(name)
     except UnknownDelegation:
-        earlier = next((one for one in deployment.book.retired() if one.delegation == name), None)
+        earlier = next((each for each in deployment.book.retired() if each.delegation == name), None)
         if earlier is None:
             raise
         return None, earlier
@@ -84,25 +85,25 @@ def _require_name_again(name: str, *, yes: bool) -> None:
     try:
         typed = typer.prompt("Type the delegation's name to end it", err=True)
     except typer.Abort:
-        typer.echo(err=True)  # the question stands on this line
+        typer.echo(err=True)  # ends the line of the question
         typed = ""
     if typed.strip() != name:
-        msg = f"Nothing was changed: '{name}' was not typed. Where nobody can, give --yes"
+        msg = f"Nothing was changed: '{name}' was not typed. In scripts, pass --yes"
         raise Refused(msg)
 
 
 def _end(deployment: Deployment, retired: Retired, now: datetime) -> None:
-    """Take it out of the order book with all its certificates. Raises OrderConflict while an order is open."""
+    """Remove it from the order book with all its certificates. Raises OrderConflict while an order is open."""
     from renewal.adapters.order_book.changes import EstateChange, OrderBookChanges
 
     name = retired.delegation
-    certificates = tuple((name, one.spec.name) for one in deployment.book.certificates(name))
+    certificates = tuple((name, certificate.spec.name) for certificate in deployment.book.certificates(name))
     change = EstateChange(removed=certificates, removed_delegations=(name,), retired=(retired,))
     OrderBookChanges(deployment.client("dynamodb"), deployment.fact("OrdersTable")).write(change, now)
 
 
-def _forget_credential(deployment: Deployment, name: str, grace_days: int) -> datetime | None:
-    """Schedule the deletion; return when it is, None when there is no credential."""
+def _delete_credential(deployment: Deployment, name: str, grace_days: int) -> datetime | None:
+    """Schedule the deletion of the credential; return its time, None when there is no credential."""
     client, secret = deployment.client("secretsmanager"), deployment.secret_name(name)
     try:
         described = client.describe_secret(SecretId=secret)
@@ -127,70 +128,73 @@ def _undo(deployment: Deployment, name: str, *, as_json: bool) -> None:
         restored = True
     except client.exceptions.ResourceNotFoundException:
         restored = False
-    # The end cancelled the rotation; without it the password would expire in silence.
+    # `retire` cancelled the rotation; without it the password would expire unnoticed.
     days = schedule_rotation(deployment, name) if restored and has_password(deployment, name) else None
     if as_json:
-        told = {"credential_restored": restored, "rotation_days": days}
-        printing.print_json({"delegation": name, "undone": True, **told})
+        document = {"delegation": name, "undone": True, "credential_restored": restored}
+        printing.print_json({**document, "rotation_days": days})
         return
-    rotated = f", and its password is changed every {days} days again" if days else ""
-    gone = f"Its credential is gone: certmandate credential {name}."
-    credential = f"Its credential is back{rotated}." if restored else gone
-    text = f"{name} may be applied again. {credential} `certmandate adopt` then takes over what is still valid."
-    printer().print(text, soft_wrap=True)
+    rotated = f", and its password is rotated every {days} days again" if days else ""
+    credential = (
+        f"Its credential is restored{rotated}."
+        if restored
+        else f"Its credential is deleted; store a new one: certmandate credential {name}."
+    )
+    adopt = "Then take over the certificates that are still valid with `certmandate adopt`."
+    printing.print_line(f"{name} may be applied again. {credential} {adopt}")
 
 
-# ---- Telling ---------------------------------------------------------------------------------------------------------
+# ---- Printing --------------------------------------------------------------------------------------------------------
 
 
 def _page(mandate: Delegation | None, retired: Retired, grace_days: int) -> list[RenderableType]:
     title = Text(
-        f"The end of {retired.delegation}: {retired.organisation}, department {retired.department_id}", style="bold"
+        f"Retire {retired.delegation}: {retired.organisation}, department {retired.department_id}", style="bold"
     )
     if mandate is None:
-        return [title, Text("It is retired already; what an earlier try left undone is done now.")]
+        return [title, Text("It is already retired; the steps that an earlier attempt did not complete are done now.")]
     rows = [
-        (f"{retired.delegation}/{one.certificate}", printing.day(one.not_after), str(one.ssl_id or ""), one.serial)
-        for one in sorted(retired.certificates, key=lambda one: one.not_after)
+        (f"{retired.delegation}/{each.certificate}", printing.day(each.not_after), str(each.ssl_id or ""), each.serial)
+        for each in sorted(retired.certificates, key=lambda each: each.not_after)
     ]
     parts: list[RenderableType] = [title]
     if rows:
         parts += [
-            printing.heading("Stays valid, and in its stores"),
+            printing.heading("Stay valid, and in their stores"),
             printing.table(["certificate", "until", "SSL ID#", "serial"], rows),
         ]
-    parts += printing.bullets("Done now", _ours(retired, grace_days))
-    for code, steps in rao_steps(mandate).items():
-        parts += printing.bullets(language(code).text("retirement.title"), steps)
+    parts += printing.bullets("Done now", _own_steps(retired, grace_days))
+    for language in languages():
+        parts += printing.bullets(language.text("retirement.title"), _rao_steps(mandate, language))
     return [*parts, Text()]
 
 
-def _ours(retired: Retired, grace_days: int) -> Iterator[str]:
-    yield "nothing is ordered any more, from this moment"
-    yield "the sealed keys in the order book are destroyed (backups of the table end after their own time)"
-    yield f"the credential is deleted in {grace_days} days; until then `certmandate retire {retired.delegation} --undo`"
-    yield "the audit rows stay: what was done in the organisation's name can be told later"
+def _own_steps(retired: Retired, grace_days: int) -> Iterator[str]:
+    yield "no certificate is ordered any more"
+    yield "the sealed keys in the order book are destroyed (backups of the table keep them until they expire)"
+    yield f"the credential is deleted in {grace_days} days"
+    yield f"until then, `certmandate retire {retired.delegation} --undo` restores the credential"
+    yield "the audit rows are kept"
 
 
 def rao_steps(mandate: Delegation) -> dict[str, list[str]]:
-    """Return what the RAO undoes, by language, in the order of the guide: the account first of all."""
-    return {one.code: list(_rao_steps(mandate, one)) for one in languages()}
+    """Return what the RAO removes in SCM, by language, in the order of the guide: the account first."""
+    return {language.code: list(_rao_steps(mandate, language)) for language in languages()}
 
 
-def _rao_steps(mandate: Delegation, tongue: Language) -> Iterator[str]:
+def _rao_steps(mandate: Delegation, language: Language) -> Iterator[str]:
     values = {
         "department_id": mandate.department_id,
         "names": ", ".join(mandate.delegated_names),
-        "address": mandate.address or tongue.text("retirement.address"),
+        "address": mandate.address or language.text("retirement.address"),
     }
-    return (plain(item, values) for item in tongue.at("retirement.items"))
+    return (plain(item, values) for item in language.at("retirement.items"))
 
 
-def _say_ended(retired: Retired, deletion: datetime | None) -> None:
-    console = printer()
-    gone = f"its credential goes on {printing.day(deletion)}" if deletion else "there was no credential"
-    console.print(Text(f"{retired.delegation} is retired; {gone}.", style="green"), soft_wrap=True)
-    console.print("Delete its delegation file: `certmandate apply` refuses it from now on.", soft_wrap=True)
+def _print_result(retired: Retired, deletion: datetime | None) -> None:
+    credential = f"its credential is deleted on {printing.day(deletion)}" if deletion else "it had no credential"
+    printing.print_line(f"{retired.delegation} is retired; {credential}.", style="green")
+    printing.print_line("Delete its delegation file: `certmandate apply` refuses it now.")
 
 
 def _document(mandate: Delegation | None, retired: Retired, deletion: datetime | None) -> dict[str, Any]:
@@ -201,11 +205,11 @@ def _document(mandate: Delegation | None, retired: Retired, deletion: datetime |
         "rao_steps": rao_steps(mandate) if mandate else None,
         "still_valid": [
             {
-                "certificate": one.certificate,
-                "ssl_id": one.ssl_id or None,
-                "serial": one.serial,
-                "not_after": one.not_after,
+                "certificate": each.certificate,
+                "ssl_id": each.ssl_id or None,
+                "serial": each.serial,
+                "not_after": each.not_after,
             }
-            for one in retired.certificates
+            for each in retired.certificates
         ],
     }

@@ -1,4 +1,4 @@
-"""Files that belong together: all of them are written, or none."""
+"""Files that belong together: all are written, or none."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from pathlib import Path
 def write_together(files: Mapping[Path, bytes], *, force: bool = False) -> None:
     """Write all *files*, or none of them.
 
-    Raises FileExistsError with the first that is there already, unless *force*. Raises OSError; then every file is
-    as it was before.
+    Raises FileExistsError for the first that exists, unless *force*. Raises OSError; then every file is unchanged.
     """
     for path in files if not force else ():
         if path.exists():
@@ -25,12 +24,12 @@ def write_together(files: Mapping[Path, bytes], *, force: bool = False) -> None:
         for path, temporary in staged.items():
             temporary.replace(path)
     except BaseException:
-        _put_back(files, staged, before)
+        _restore(files, staged, before)
         raise
 
 
 def _staged(path: Path, content: bytes) -> Path:
-    """Write *content* beside *path*, so that only a rename is left to do."""
+    """Write *content* to a temporary file beside *path*, so that only a rename remains."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     with os.fdopen(handle, "wb") as file:
@@ -40,7 +39,7 @@ def _staged(path: Path, content: bytes) -> Path:
     return temporary
 
 
-def _put_back(files: Mapping[Path, bytes], staged: Mapping[Path, Path], before: Mapping[Path, bytes]) -> None:
+def _restore(files: Mapping[Path, bytes], staged: Mapping[Path, Path], before: Mapping[Path, bytes]) -> None:
     for path in files:
         temporary = staged.get(path)
         if temporary is None:

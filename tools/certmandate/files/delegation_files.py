@@ -1,4 +1,4 @@
-"""Delegation files: a folder of YAML files, one delegation each, checked whole before anything is done."""
+"""Delegation files: a folder of YAML files, one delegation each, all checked before any is used."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ SUFFIXES = (".yaml", ".yml", ".json")  # JSON is YAML
 
 
 def load_delegations(folder: Path, now: datetime) -> list[tuple[Specification, YamlDocument]]:
-    """Return what every delegation file in *folder* says, by file name, with the document that it came from.
+    """Return the delegations of *folder*, by file name, each with its document.
 
-    Raises FilesInvalid with every fault of every file: while there is one, nothing is done with any of them.
+    Raises FilesInvalid with every fault of every file: with one fault, no file is used.
     """
     faults: list[FileFault] = []
     loaded: list[tuple[Specification, YamlDocument]] = []
@@ -34,10 +34,10 @@ def load_delegations(folder: Path, now: datetime) -> list[tuple[Specification, Y
 def delegation_paths(folder: Path) -> list[Path]:
     """Return the delegation files in *folder*. Raises FilesInvalid when there is none."""
     if not folder.is_dir():
-        raise FilesInvalid([FileFault(folder, 1, "is not a folder; delegation files are looked for in it")])
+        raise FilesInvalid([FileFault(folder, 1, "is not a folder; pass the folder of the delegation files")])
     paths = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and not path.name.startswith("."))
     if not paths:
-        raise FilesInvalid([FileFault(folder, 1, f"holds no delegation file ({', '.join(SUFFIXES)})")])
+        raise FilesInvalid([FileFault(folder, 1, f"has no delegation file ({', '.join(SUFFIXES)})")])
     return paths
 
 
@@ -51,13 +51,13 @@ def load_delegation(path: Path, now: datetime) -> tuple[Specification, YamlDocum
 
 
 def _repeated(loaded: Sequence[tuple[Specification, YamlDocument]]) -> list[FileFault]:
-    """A delegation has one file: the second of two would silently win."""
+    """A delegation has one file: of two, the second would silently win."""
     first: dict[str, YamlDocument] = {}
     faults = []
     for found, document in loaded:
         name = found.delegation.name
         if name in first:
-            text = f"'{name}' is the delegation of {first[name].path} already"
+            text = f"'{name}' is already the delegation of {first[name].path}"
             faults.append(document.fault(("delegation",), text))
         first.setdefault(name, document)
     return faults

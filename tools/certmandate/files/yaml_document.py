@@ -1,4 +1,4 @@
-"""A YAML file with the lines on which its values stand, so that whoever reads it can say where a fault is."""
+"""A YAML file with the line of each value, so that a fault is reported with its line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Place = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class FileFault:
-    """One thing wrong with a file; it reads `file:line: field: what`."""
+    """A fault of a file, printed as `file:line: field: text`."""
 
     path: Path
     line: int
@@ -22,13 +22,13 @@ class FileFault:
     place: Place = ()
 
     def __str__(self) -> str:
-        """As compilers write it, so that editors can jump there."""
+        """Return it in the format of compilers, which editors understand."""
         where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.place).lstrip(".")
         return f"{self.path}:{self.line}: {where + ': ' if where else ''}{self.text}"
 
 
 class FilesInvalid(Exception):
-    """Files that cannot be taken, with every fault of every file."""
+    """Files that cannot be used, with every fault of every file."""
 
     def __init__(self, faults: list[FileFault]) -> None:
         self.faults = faults
@@ -37,14 +37,14 @@ class FilesInvalid(Exception):
 
 @dataclass(frozen=True, slots=True)
 class YamlDocument:
-    """What a YAML file says. `content` is made of mappings, lists and scalars."""
+    """The content of a YAML file: mappings, lists and scalars."""
 
     path: Path
     content: Any
     lines: Mapping[Place, int] = field(repr=False)
 
     def fault(self, place: Place, text: str) -> FileFault:
-        """Return a fault with the line of *place*, or of the nearest thing around it that is written down."""
+        """Return a fault with the line of *place*, or of the nearest place around it that the file has."""
         around = (place[:length] for length in range(len(place), -1, -1))
         return FileFault(self.path, next(self.lines[part] for part in around if part in self.lines), text, place)
 
@@ -91,25 +91,25 @@ def _text(path: Path) -> str:
         raise FilesInvalid([FileFault(path, line, text)]) from None
 
 
-def _walk(node: yaml.Node, place: Place, lines: dict[Place, int], seen: set[int]) -> Iterator[tuple[Place, str]]:
-    """Note the line of every place; yield what YAML allows and we do not. Aliases may be circular."""
-    if id(node) in seen:
+def _walk(node: yaml.Node, place: Place, lines: dict[Place, int], visited: set[int]) -> Iterator[tuple[Place, str]]:
+    """Record the line of every place; yield what YAML allows and we do not. Aliases may be circular."""
+    if id(node) in visited:
         return
-    seen.add(id(node))
+    visited.add(id(node))
     if not node.tag.startswith("tag:yaml.org,2002:"):
-        yield place, f"the tag {node.tag} is not known here; write the plain value"
+        yield place, f"the tag {node.tag} is unknown; write the plain value"
     if isinstance(node, yaml.ScalarNode):
         yield from ((place, text) for text in _scalar_faults(node))
     elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
             lines[*place, index] = item.start_mark.line + 1
-            yield from _walk(item, (*place, index), lines, seen)
+            yield from _walk(item, (*place, index), lines, visited)
     elif isinstance(node, yaml.MappingNode):
-        yield from _walk_mapping(node, place, lines, seen)
+        yield from _walk_mapping(node, place, lines, visited)
 
 
 def _scalar_faults(node: yaml.ScalarNode) -> Iterator[str]:
-    """What looks like a date and is none, and the like: YAML itself would not say where it stands."""
+    """Yield values such as an impossible date, for which YAML itself reports no line."""
     loader = yaml.SafeLoader("")
     try:
         loader.construct_object(node)
@@ -122,15 +122,15 @@ def _scalar_faults(node: yaml.ScalarNode) -> Iterator[str]:
 
 
 def _walk_mapping(
-    node: yaml.MappingNode, place: Place, lines: dict[Place, int], seen: set[int]
+    node: yaml.MappingNode, place: Place, lines: dict[Place, int], visited: set[int]
 ) -> Iterator[tuple[Place, str]]:
     for key, value in node.value:
         inner = (*place, str(key.value))
         if inner in lines:
-            yield inner, f"stands here twice, again on line {key.start_mark.line + 1}"
+            yield inner, f"appears twice, again on line {key.start_mark.line + 1}"
             continue
         lines[inner] = key.start_mark.line + 1
-        yield from _walk(value, inner, lines, seen)
+        yield from _walk(value, inner, lines, visited)
 
 
 def _yaml_fault(path: Path, error: yaml.YAMLError) -> FileFault:
@@ -138,9 +138,9 @@ def _yaml_fault(path: Path, error: yaml.YAMLError) -> FileFault:
     line = mark.line + 1 if mark else 1
     problem = str(getattr(error, "problem", None) or error)
     if "'\\t'" in problem:
-        problem = "a tab; YAML is indented with blanks only"
+        problem = "a tab; indent YAML with blanks only"
     elif "expected a single document" in str(error):
-        problem = "a second document begins here; write one file for each"
+        problem = "a second document begins here; write one document to each file"
     else:
         problem = f"is not YAML: {problem}"
     return FileFault(path, line, problem)

@@ -1,213 +1,67 @@
-"""The work ahead: orders, validations and imports, week by week, computed from the calendar of public TLS."""
+"""What `certmandate calendar` shows: the rules by day of issue, and the workload of each quarter."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import date, datetime
+from typing import Any
 
-from renewal.domain.calendar import Phase, phase_at
-from renewal.domain.delegation import CertificateSpec, Delegation
-from renewal.domain.due import renewal_point
-from renewal.domain.forecast import next_renewal
-from renewal.domain.names import permits
-from renewal.domain.order import ManagedCertificate
-from renewal.domain.setup.inspection import DelegationRecord
-from renewal.domain.setup.snapshot import dcv_of
+from rich.console import RenderableType
+from rich.text import Text
 
-HORIZON = date(2030, 12, 31)
-ACM_IMPORTS_A_YEAR = 5000
-"""ACM's default quota of imported certificates in 365 days, an account and region (AWS: acm-limits.html)."""
-WEEK = timedelta(days=7)
-YEAR = timedelta(days=365)
-FIRST_DAYS = 30  # an estate whose certificates are not known to exist is ordered within so many days
-ASSUMPTIONS = (
-    "Each order gets the longest term that the calendar permits on its day, or term_days where that is shorter.",
-    (
-        "Each certificate is renewed at its renewal point (ratio, floor and spread of its policy); nothing is revoked, "
-        "changed, brought forward or ordered by hand."
-    ),
-    (
-        "Delegated entries are validated by themselves (a star with the name below it), on the day of the first order "
-        "that needs a fresh validation. Where the RAO validates a parent domain, there is less to do."
-    ),
-    "An organisation is validated on the day of the first order that needs it.",
-    "A re-import counts as an import into ACM; AWS does not say that it does not.",
-)
-UNKNOWN_START = f"Certificates that were never issued are ordered evenly over the next {FIRST_DAYS} days."
+from certmandate.views import printing
+from certmandate.workload import ACM_IMPORTS_A_YEAR, HORIZON, Period, Start, Workload
+from renewal.domain.calendar import PHASES, phase_at
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
-    """A certificate with the day of its next order, and what its delegation is known to have validated."""
-
-    spec: CertificateSpec
-    organisation: str
-    entries: tuple[str, ...]
-    """Domain names whose validation its orders need: delegated entries without their star."""
-    first: date
-    ends: date | None
-    """Last day of the mandate."""
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """Validations that hold already: the day on which each was made."""
-
-    domains: dict[str, date] = field(default_factory=dict)
-    organisations: dict[str, date] = field(default_factory=dict)
+def page(
+    starts: Sequence[Start], periods: Sequence[Period], assumptions: Sequence[str], now: datetime
+) -> Iterator[RenderableType]:
+    """Yield the parts of the page."""
+    yield Text(f"{len(starts)} certificates, from {now.date()} to {HORIZON}", style="bold")
+    rules = ["from", "longest term#", "domain validation#", "organisation validation#"]
+    yield printing.table(rules, _phases(now), title="Rules by day of issue")
+    columns = ["quarter", "orders#", "a week#", "busiest week#", "domains#", "organisations#", "ACM in 365 days#"]
+    yield printing.table(columns, map(_row, periods), title="Workload")
+    yield from (Text(f"- {line}", style="dim") for line in assumptions)
 
 
-@dataclass(frozen=True, slots=True)
-class Period:
-    """A quarter, or the part of it that lies ahead."""
-
-    name: str
-    begins: date
-    ends: date
-    """The day after its last."""
-    orders: int
-    busiest_week: int
-    domain_validations: int
-    organisation_validations: int
-    imports_a_year: int
-    """Most imports into one region of ACM within the 365 days that end in it."""
-
-    @property
-    def orders_a_week(self) -> float:
-        """The mean."""
-        return self.orders / max((self.ends - self.begins) / WEEK, 1 / 7)
+def _phases(now: datetime) -> Iterator[printing.Row]:
+    for phase in PHASES[PHASES.index(phase_at(now)) :]:
+        days = (phase.term_days, phase.dcv_reuse_days, phase.organisation_reuse_days)
+        yield str(phase.begins.date()), *(f"{number} days" for number in days)
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What happens on which day."""
-
-    orders: Counter[date] = field(default_factory=Counter)
-    domains: Counter[date] = field(default_factory=Counter)
-    organisations: Counter[date] = field(default_factory=Counter)
-    imports: dict[str, Counter[date]] = field(default_factory=dict)
-    """By region."""
-
-    def periods(self, today: date, until: date) -> tuple[Period, ...]:
-        """Return the quarters from *today* to *until*, both included."""
-        return tuple(self._period(begins, ends) for begins, ends in _quarters(today, until + timedelta(days=1)))
-
-    def weeks(self, today: date, until: date) -> Iterator[tuple[date, int]]:
-        """Yield the first day of each week from *today* and its orders."""
-        begins = today
-        while begins <= until:
-            yield begins, _between(self.orders, begins, begins + WEEK)
-            begins += WEEK
-
-    def _period(self, begins: date, ends: date) -> Period:
-        days = range((ends - begins).days)
-        weeks = [_between(self.orders, begins + timedelta(day), begins + timedelta(day) + WEEK) for day in days]
-        imports = [
-            _between(region, begins + timedelta(day + 1) - YEAR, begins + timedelta(day + 1))
-            for region in self.imports.values()
-            for day in days
-        ]
-        return Period(
-            name=f"{begins.year} Q{(begins.month + 2) // 3}",
-            begins=begins,
-            ends=ends,
-            orders=_between(self.orders, begins, ends),
-            busiest_week=max(weeks, default=0),
-            domain_validations=_between(self.domains, begins, ends),
-            organisation_validations=_between(self.organisations, begins, ends),
-            imports_a_year=max(imports, default=0),
-        )
+def _row(period: Period) -> printing.Row:
+    is_over = period.imports_a_year > ACM_IMPORTS_A_YEAR
+    return (
+        period.name,
+        str(period.orders),
+        f"{period.orders_a_week:.1f}",
+        str(period.busiest_week),
+        str(period.domain_validations),
+        str(period.organisation_validations),
+        Text(f"{period.imports_a_year:,} of {ACM_IMPORTS_A_YEAR:,}", style="bold red" if is_over else ""),
+    )
 
 
-def work_ahead(starts: Iterable[Start], known: Known, until: date) -> Work:
-    """Play the calendar forward to *until*, each certificate from its next order on."""
-    work = Work()
-    orders = [(day, one) for one in starts for day in order_days(one, until)]
-    for day, one in sorted(orders, key=lambda order: order[0]):
-        work.orders[day] += 1
-        for region in one.spec.acm_regions:
-            work.imports.setdefault(region, Counter())[day] += 1
-        phase = _phase(day)
-        for entry in one.entries:
-            _validate(known.domains, entry, day, phase.dcv_reuse_days, work.domains)
-        _validate(known.organisations, one.organisation, day, phase.organisation_reuse_days, work.organisations)
-    return work
+def document(
+    starts: Sequence[Start], work: Workload, periods: Sequence[Period], assumptions: Sequence[str], today: date
+) -> dict[str, Any]:
+    """Return the calendar as JSON has it."""
+    return {
+        "certificates": len(starts),
+        "from": today.isoformat(),
+        "to": HORIZON.isoformat(),
+        "phases": [asdict(phase) | {"begins": phase.begins.date().isoformat()} for phase in PHASES],
+        "quarters": [_period_document(period) for period in periods],
+        "weeks": [{"begins": day.isoformat(), "orders": orders} for day, orders in work.weeks(today, HORIZON)],
+        "acm_imports_a_year": ACM_IMPORTS_A_YEAR,
+        "assumptions": list(assumptions),
+    }
 
 
-def order_days(start: Start, until: date) -> Iterator[date]:
-    """Yield the days on which the certificate is ordered, to *until* or the mandate's end."""
-    day, last = start.first, min(until, start.ends or until)
-    while day <= last:
-        yield day
-        longest = _phase(day).term_days
-        term = min(start.spec.term_days or longest, longest)
-        issued = datetime.combine(day, time(), UTC)
-        due = renewal_point(start.spec.path, issued, issued + timedelta(days=term), start.spec.policy)
-        day = max(due.date(), day + timedelta(days=1))
-
-
-def starts_of_files(estate: Iterable[tuple[Delegation, tuple[CertificateSpec, ...]]], today: date) -> list[Start]:
-    """Return the starts of delegation files: everything is new, ordered evenly over the first days."""
-    pairs = [(delegation, spec) for delegation, specs in estate for spec in specs]
-    return [
-        _start(delegation, spec, today + timedelta(days=index * FIRST_DAYS // max(len(pairs), 1)))
-        for index, (delegation, spec) in enumerate(pairs)
-    ]
-
-
-def starts_of_book(
-    estate: Iterable[tuple[DelegationRecord, tuple[ManagedCertificate, ...]]], now: datetime
-) -> tuple[list[Start], Known]:
-    """Return the starts of the order book, and the validations that the last inspections saw."""
-    starts, known, phase = [], Known(), phase_at(now)
-    for record, certificates in estate:
-        inspection = record.inspection
-        delegated = inspection.delegated if inspection else ()
-        for entry in delegated:
-            if entry.dcv_expires:
-                known.domains[_base(entry.entry)] = entry.dcv_expires - timedelta(days=phase.dcv_reuse_days)
-        if inspection and inspection.organisation_validated_until:
-            made = inspection.organisation_validated_until - timedelta(days=phase.organisation_reuse_days)
-            known.organisations[record.delegation.organisation] = made
-        for one in certificates:
-            day = next_renewal(one, dcv_of(delegated, one.spec.names), now).date()
-            starts.append(_start(record.delegation, one.spec, day))
-    return starts, known
-
-
-def _start(delegation: Delegation, spec: CertificateSpec, first: date) -> Start:
-    needed = [entry for entry in delegation.delegated_names if any(permits(entry, name) for name in spec.names)]
-    entries = tuple(dict.fromkeys(_base(entry) for entry in needed))
-    return Start(spec, delegation.organisation, entries, first, delegation.mandate_ends)
-
-
-def _base(entry: str) -> str:
-    return entry.removeprefix("*.")
-
-
-def _validate(made: dict[str, date], what: str, day: date, reuse_days: int, done: Counter[date]) -> None:
-    """Validate *what* on *day*, unless its last validation may still be used.
-
-    The span in force on the day of the order counts, also for validations that are older than that rule (BR §4.2.1).
-    """
-    if what not in made or day >= made[what] + timedelta(days=reuse_days):
-        made[what] = day
-        done[day] += 1
-
-
-def _phase(day: date) -> Phase:
-    return phase_at(datetime.combine(day, time(), UTC))
-
-
-def _between(days: Counter[date], begins: date, ends: date) -> int:
-    return sum(number for day, number in days.items() if begins <= day < ends)
-
-
-def _quarters(begins: date, ends: date) -> Iterator[tuple[date, date]]:
-    while begins < ends:
-        month = begins.month - (begins.month - 1) % 3 + 3
-        following = date(begins.year + month // 13, (month - 1) % 12 + 1, 1)
-        yield begins, min(following, ends)
-        begins = following
+def _period_document(period: Period) -> dict[str, Any]:
+    days = {"begins": period.begins.isoformat(), "ends": period.ends.isoformat()}
+    return asdict(period) | days | {"orders_a_week": round(period.orders_a_week, 2)}

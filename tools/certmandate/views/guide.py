@@ -1,4 +1,4 @@
-"""The RAO's guide: the procedure of eight steps with one delegation's own values, as a page."""
+"""The RAO's guide: the eight setup steps with the values of one delegation, as a page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from renewal.domain.names import is_wildcard, permits
 from renewal.domain.setup.check_result import SetupStep
 
 SURNAME = "API"
-MANY = 8  # names; a longer list stands in the table alone
+MANY = 8  # names; a longer list is only in the table
 _BY_OPERATOR = frozenset({SetupStep.FIRST_LOGIN})
 _WIDE = 2  # labels below the star: *.univ.example is the whole organisation
 
@@ -47,26 +47,27 @@ def guide(found: Onboarding, today: date) -> str:
 
 
 def entries_of(found: Onboarding) -> tuple[Entry, ...]:
-    """Return the names to delegate with what each is needed for."""
+    """Return the names to delegate, each with the certificates that need it."""
     return tuple(_entry(name, found) for name in found.specification.delegation.delegated_names)
 
 
 def _entry(name: str, found: Onboarding) -> Entry:
     base = name.removeprefix("*.")
-    needing = (spec.name for spec in found.specification.certificates if any(permits(name, one) for one in spec.names))
+    specs = found.specification.certificates
+    needing = (spec.name for spec in specs if any(permits(name, domain) for domain in spec.names))
     wide = is_wildcard(name) and len(base.split(".")) <= _WIDE
     return Entry(name, base, is_wildcard(name), wide, tuple(needing))
 
 
 def _parent(entries: Sequence[Entry]) -> str:
-    """A domain that somebody might delegate instead, to no avail; empty when there is none."""
+    """Return a parent domain whose delegation would not help, to warn of it; empty: there is none."""
     delegated = {entry.base for entry in entries}
     parents = (entry.base.partition(".")[2] for entry in entries)
     return next((parent for parent in parents if "." in parent and parent not in delegated), "")
 
 
 def _values(found: Onboarding, today: date, code: str) -> Mapping[str, object]:
-    """What the texts' placeholders stand for."""
+    """Return the values of the placeholders in the texts."""
     delegation = found.specification.delegation
     return {
         "delegation": delegation.name,
@@ -81,7 +82,7 @@ def _values(found: Onboarding, today: date, code: str) -> Mapping[str, object]:
 
 
 def _account_fields(found: Onboarding) -> tuple[tuple[str, str], ...]:
-    """SetupStep 5: SCM's field, and what to enter."""
+    """Return the fields of step 5: SCM's label, and the value."""
     return (
         ("Username", found.account),
         ("Email", found.role_email),
@@ -91,7 +92,7 @@ def _account_fields(found: Onboarding) -> tuple[tuple[str, str], ...]:
 
 
 def _fields(found: Onboarding) -> tuple[tuple[str, str, str], ...]:
-    """The table of values: key of the text, value, step."""
+    """Return the rows of the table of values: key of the label, value, step."""
     return (
         ("department", found.department_name, "1"),
         ("account", found.account, "5"),

@@ -5,30 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from certmandate.certificate_state import Standing
+from certmandate.certificate_state import CertificateState
 from renewal.domain.order import FinishedOrder, Order, Served
 from renewal.domain.setup.finding import Finding
 
 Document = dict[str, Any]
 
 
-def certificate_document(one: Standing) -> Document:
-    """Return how a certificate stands."""
-    certificate, served = one.certificate, one.certificate.served
+def certificate_document(state: CertificateState) -> Document:
+    """Return a certificate with its state."""
+    certificate, served = state.certificate, state.certificate.served
     return {
         "delegation": certificate.spec.delegation,
         "name": certificate.spec.name,
-        "state": one.state.word,
-        "needs_person": one.needs_person,
-        "days_left": one.days_left,
+        "state": state.state.label,
+        "needs_person": state.needs_attention,
+        "days_left": state.days_left,
         "not_after": served.not_after if served else None,
-        "renew_at": None if one.mandate_ends else one.renew_at,
-        "causes": list(one.decision.causes),
+        "renew_at": None if state.mandate_ends else state.renew_at,
+        "causes": list(state.decision.causes),
         "held_until": certificate.hold_until,
         "failures": certificate.failures,
         "last_error": certificate.last_error,
         "asked": certificate.asked,
-        "next": one.next_step(),
+        "next": state.next_step(),
         "order": order_document(certificate.order) if certificate.order else None,
     }
 
@@ -51,7 +51,7 @@ def order_document(order: Order) -> Document:
 
 
 def served_document(served: Served) -> Document:
-    """Return what the stores hold."""
+    """Return the certificate that the stores hold."""
     return {
         "ssl_id": served.ssl_id or None,
         "serial": served.serial,
@@ -89,7 +89,7 @@ def finished_document(row: FinishedOrder) -> Document:
 
 
 def finding_document(finding: Finding, delegation: str) -> Document:
-    """Return a finding with the delegation that it is about."""
+    """Return a finding with its delegation."""
     return {
         "delegation": delegation,
         "certificate": finding.certificate,
@@ -104,7 +104,7 @@ def finding_document(finding: Finding, delegation: str) -> Document:
 
 
 def run_document(execution: Mapping[str, Any]) -> Document:
-    """Return an execution as Step Functions lists it."""
+    """Return an execution of Step Functions' list."""
     return {
         "run_id": execution["name"],
         "status": execution["status"],

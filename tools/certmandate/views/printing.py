@@ -1,4 +1,4 @@
-"""Sheets: what commands print for people, and the same as JSON for programs."""
+"""Printing: tables and lists for people, and one JSON document for programs."""
 
 from __future__ import annotations
 
@@ -17,8 +17,17 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from certmandate.certificate_state import State
+
 Row = Sequence[str | Text]
 _PIPE_WIDTH = 120  # columns, when the output is no terminal
+_STYLES = {
+    State.EXPIRED: "bold red",
+    State.NEAR_EXPIRY: "bold red",
+    State.FAILING: "red",
+    State.MANDATE_ENDED: "red",
+    State.PENDING: "yellow",
+}
 
 
 def printer(*, to_stderr: bool = False) -> Console:
@@ -37,43 +46,9 @@ def print_error(text: str) -> None:
     printer(to_stderr=True).print(Text(text, style="red"), soft_wrap=True)
 
 
-def table(columns: Iterable[str], rows: Iterable[Row]) -> Table:
-    """Return a table; a column whose name ends in `#` is one of numbers."""
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, highlight=False)
-    for index, name in enumerate(columns):
-        number = name.endswith("#")
-        justify: Any = "right" if number else "left"
-        made.add_column(name.removesuffix("#"), justify=justify, overflow="fold", no_wrap=index == 0)
-    for row in rows:
-        made.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
-    return made
-
-
-def facts(pairs: Iterable[tuple[str, str]]) -> RenderableType:
-    """Return names with what they are, one a line; those without a value are left out."""
-    made = Table(box=None, show_header=False, pad_edge=False, highlight=False)
-    made.add_column(style="dim", no_wrap=True)
-    made.add_column(overflow="fold")
-    for name, value in pairs:
-        if value:
-            made.add_row(name, Text(value))
-    return Padding(made, (0, 0, 0, 2))
-
-
-def why(causes: Iterable[str], reason: str) -> str:
-    """Return why something was ordered: `asked: laptop stolen`."""
-    return ", ".join(causes) + (f": {reason}" if reason else "")
-
-
-def heading(text: str) -> Text:
-    """Return the title of a part."""
-    return Text(f"\n{text}", style="bold")
-
-
-def bullets(title: str, lines: Iterable[str]) -> list[RenderableType]:
-    """Return a titled list, or nothing when there are no lines."""
-    texts: list[RenderableType] = [Padding(Text(f"- {line}"), (0, 0, 0, 2)) for line in lines]
-    return [heading(title), *texts] if texts else []
+def print_line(text: str | Text, *, style: str = "", to_stderr: bool = False) -> None:
+    """Print one line, never wrapped."""
+    printer(to_stderr=to_stderr).print(text if isinstance(text, Text) else Text(text, style=style), soft_wrap=True)
 
 
 def show(console: Console, *parts: RenderableType) -> None:
@@ -87,7 +62,7 @@ def show(console: Console, *parts: RenderableType) -> None:
 
 
 def print_json(document: Mapping[str, Any]) -> None:
-    """Print one JSON document on standard output; moments as ISO 8601."""
+    """Print one JSON document on standard output; times as ISO 8601 in UTC."""
     typer.echo(json.dumps(document, ensure_ascii=False, indent=2, default=_plain))
 
 
@@ -99,16 +74,59 @@ def _plain(value: object) -> object:
     return str(value)
 
 
-def day(moment: datetime | None) -> str:
+def table(columns: Iterable[str], rows: Iterable[Row], *, title: str | None = None) -> Table:
+    """Return a table; a column whose name ends in `#` has numbers."""
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, highlight=False, title=title, title_justify="left")
+    for index, name in enumerate(columns):
+        justify: Any = "right" if name.endswith("#") else "left"
+        made.add_column(name.removesuffix("#"), justify=justify, overflow="fold", no_wrap=index == 0)
+    for row in rows:
+        made.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
+    return made
+
+
+def facts(pairs: Iterable[tuple[str, str]], *, indent: int = 2) -> RenderableType:
+    """Return names and their values, one pair a line; pairs without a value are left out."""
+    made = Table(box=None, show_header=False, pad_edge=False, highlight=False)
+    made.add_column(style="dim", no_wrap=True)
+    made.add_column(overflow="fold")
+    for name, value in pairs:
+        if value:
+            made.add_row(name, Text(value))
+    return Padding(made, (0, 0, 0, indent))
+
+
+def heading(text: str) -> Text:
+    """Return the title of a part."""
+    return Text(f"\n{text}", style="bold")
+
+
+def bullets(title: str, lines: Iterable[str]) -> list[RenderableType]:
+    """Return a titled list, or nothing when there are no lines."""
+    texts: list[RenderableType] = [Padding(Text(f"- {line}"), (0, 0, 0, 2)) for line in lines]
+    return [heading(title), *texts] if texts else []
+
+
+def state_text(state: State, *, normal: str = "") -> Text:
+    """Return a state in its colour; *normal*: the style of a state that needs nothing."""
+    return Text(state.label, style=_STYLES.get(state, normal))
+
+
+def cause(causes: Iterable[str], reason: str) -> str:
+    """Return why a certificate was ordered: `asked: laptop stolen`."""
+    return ", ".join(causes) + (f": {reason}" if reason else "")
+
+
+def day(at: datetime | None) -> str:
     """Return the day in UTC, or nothing."""
-    return f"{moment.astimezone(UTC):%Y-%m-%d}" if moment else ""
+    return f"{at.astimezone(UTC):%Y-%m-%d}" if at else ""
 
 
-def minute(moment: datetime | None) -> str:
+def minute(at: datetime | None) -> str:
     """Return day and time in UTC, or nothing."""
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if moment else ""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}Z" if at else ""
 
 
-def counted(number: int, one: str, many: str = "") -> str:
+def counted(number: int, singular: str, plural: str = "") -> str:
     """Return `1 certificate`, `2 certificates`."""
-    return f"{number} {one if number == 1 else many or one + 's'}"
+    return f"{number} {singular if number == 1 else plural or singular + 's'}"

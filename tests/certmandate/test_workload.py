@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from certmandate.cli import main
-from certmandate.views.calendar import HORIZON, Known, Start, order_days, starts_of_book, starts_of_files, work_ahead
+from certmandate.workload import HORIZON, Known, Start, order_days, starts_of_book, starts_of_files, workload
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.setup.snapshot import DelegatedName
 from tests.certmandate.rao_samples import DELEGATION, IDP, NOW, record, served
 
 TODAY = NOW.date()
 START = Start(IDP, "Université d'Exemple", ("idp.univ.example",), TODAY, None)
-CAMPUS = Path(__file__).parents[3] / "examples" / "campus" / "delegations"
+CAMPUS = Path(__file__).parents[2] / "examples" / "campus" / "delegations"
 
 
 def gaps(days: list[date]) -> list[int]:
@@ -51,7 +51,7 @@ def test_a_shorter_term_is_the_certificates_own() -> None:
 
 def test_from_2029_every_order_needs_a_fresh_domain_validation() -> None:
     """Ten days of reuse against a renewal a month: validations become the work."""
-    work = work_ahead([START], Known(), HORIZON)
+    work = workload([START], Known(), HORIZON)
     late = [day for day in work.orders if day >= date(2029, 5, 1)]
 
     assert sum(work.domains[day] for day in late) == len(late)
@@ -68,7 +68,7 @@ def test_a_validation_that_holds_is_not_made_again() -> None:
     seen = replace(found.inspection, delegated=(entry,), organisation_validated_until=TODAY + timedelta(days=300))
     estate = [(replace(found, inspection=seen), (ManagedCertificate(IDP),))]
     starts, known = starts_of_book(estate, NOW)
-    work = work_ahead(starts, known, TODAY + timedelta(days=7))
+    work = workload(starts, known, TODAY + timedelta(days=7))
 
     assert (sum(work.orders.values()), sum(work.domains.values()), sum(work.organisations.values())) == (1, 0, 0)
 
@@ -84,7 +84,7 @@ def test_what_is_served_is_renewed_when_it_is_due_and_not_today() -> None:
 
 def test_quarters_hold_every_order_once() -> None:
     """The table must add up."""
-    work = work_ahead(starts_of_files([(DELEGATION, (IDP, replace(IDP, name="b")))], TODAY), Known(), HORIZON)
+    work = workload(starts_of_files([(DELEGATION, (IDP, replace(IDP, name="b")))], TODAY), Known(), HORIZON)
     periods = work.periods(TODAY, HORIZON)
 
     assert sum(one.orders for one in periods) == sum(work.orders.values())

@@ -58,7 +58,7 @@ def test_a_service_that_ends_gets_no_replacement(sit: Sit):
 
 
 WRONG = (
-    (("univ/www", "--reason-code", "superseded", "--yes"), "serves nothing"),
+    (("univ/www", "--reason-code", "superseded", "--yes"), "no served certificate"),
     (("univ/idp", "--reason-code", "superseded", "--serial", "FF", "--yes"), "never had serial"),
     (("univ/idp", "--reason-code", "superseded"), "Nothing was changed"),
     (("univ/idp", "--reason-code", "boredom"), "boredom"),
@@ -83,7 +83,7 @@ def test_an_order_that_a_person_has_looked_at_is_closed_with_an_audit_row(sit: S
     result = desk.run("close-order", "univ/idp", "--reason", "declined in SCM on Monday", "--yes")
 
     assert result.exit_code == 0
-    assert f"SSL ID {ssl_id} and may issue it yet" in result.stderr
+    assert f"SSL ID {ssl_id} and may still issue it" in result.stderr
     row = desk.book.history("univ", "idp")[-1]
     assert (row.status, row.error, row.text) == ("failed", "ClosedByOperator", "declined in SCM on Monday")
     assert desk.certificate("idp").order is None
@@ -116,4 +116,4 @@ def test_what_scm_certified_already_is_closed_with_a_warning(sit: Sit):
 
     result = desk.run("close-order", "univ/idp", "--reason", "x", "--yes")
 
-    assert "SCM has certified this order's key" in result.stderr
+    assert "SCM has issued a certificate for this order's key" in result.stderr

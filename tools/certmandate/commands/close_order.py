@@ -1,0 +1,76 @@
+"""`certmandate close-order`: ends an open order that the operator has checked in SCM."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from certmandate.certificate_state import CLOSED
+from certmandate.deployment import Deployment, deployed
+from certmandate.exit import Refused
+from certmandate.options import CertificateArgument, JsonOption, YesOption, confirm, split
+from certmandate.views import printing
+
+if TYPE_CHECKING:
+    from renewal.domain.order import Order
+
+
+def close_order_command(
+    context: typer.Context,
+    certificate: CertificateArgument,
+    reason: Annotated[str, typer.Option("--reason", help="What you found in SCM; it is stored in the audit row.")],
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Close an open order that you have checked in SCM.
+
+    Its key is erased, and the next run orders again if the certificate is due.
+    """
+    delegation, name = split(certificate)
+    with deployed(context) as deployment:
+        order = deployment.book.certificate(delegation, name).order
+        if order is None:
+            msg = f"{certificate} has no open order; `certmandate show {certificate}` shows how its last order ended"
+            raise Refused(msg)
+        if not reason.strip():
+            msg = "--reason is empty: pass what you found in SCM, for the audit row"
+            raise Refused(msg)
+        warning = _warning(order)
+        printing.print_error(warning)
+        confirm(f"Close the order of {certificate} and erase its key?", yes=yes)
+        _close(deployment, order, reason.strip())
+    if as_json:
+        document = {"certificate": certificate, "token": order.token, "ssl_id": order.ssl_id}
+        printing.print_json({**document, "was": order.status.value, "warning": warning})
+    else:
+        printing.print_line(f"Order {order.token} is closed. The next run orders again if {certificate} is due.")
+
+
+def _warning(order: Order) -> str:
+    """Return what SCM may still do with the order, and what is lost when it is closed."""
+    from renewal.domain.order import OrderStatus
+
+    if order.status is OrderStatus.ISSUED:
+        return (
+            f"SCM has issued a certificate for this order's key (SSL ID {order.ssl_id}), and it only has to be stored. "
+            "Closing the order discards the certificate; have it revoked in SCM."
+        )
+    if order.ssl_id:
+        return (
+            f"SCM has this order as SSL ID {order.ssl_id} and may still issue it. Have it declined in SCM first, or "
+            "revoked if it is issued: its key is erased here, and without the key the certificate is useless."
+        )
+    return (
+        f"SCM has not confirmed this order, so it may exist there. Search SCM for {order.names[0]} with the token "
+        f"{order.token} in the comments. If it is there, have it declined first."
+    )
+
+
+def _close(deployment: Deployment, order: Order, reason: str) -> None:
+    """Raises OrderConflict when a run has changed the order meanwhile."""
+    from renewal.adapters.order_book.transitions import DynamoDbOrderBook
+
+    book = DynamoDbOrderBook(deployment.client("dynamodb"), deployment.fact("OrdersTable"))
+    book.fail(order, CLOSED, reason[:500], datetime.now(UTC), hold_until=None)

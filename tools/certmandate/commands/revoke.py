@@ -1,0 +1,193 @@
+"""`certmandate revoke`: orders the replacement of a certificate and prints what the RAO revokes in SCM."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.text import Text
+
+from certmandate.certificate_state import CertificateState
+from certmandate.commands.status import read_state
+from certmandate.deployment import Deployment, deployed
+from certmandate.execution import start
+from certmandate.exit import NEEDS_ATTENTION, Refused, Stopped
+from certmandate.options import CertificateArgument, JsonOption, YesOption, confirm, split
+from certmandate.views import printing
+from certmandate.views.language import languages
+from certmandate.views.printing import printer
+from renewal.domain.run_report import Outcome
+
+if TYPE_CHECKING:
+    from renewal.domain.setup.inspection import DelegationRecord
+
+WHERE = "SCM: Certificates → SSL Certificates → the SSL ID → Revoke"
+
+
+class ReasonCode(StrEnum):
+    """Reasons that SCM accepts (SCM reference §5.12), named as in RFC 5280 §5.3.1."""
+
+    KEY_COMPROMISE = "keyCompromise"
+    AFFILIATION_CHANGED = "affiliationChanged"
+    SUPERSEDED = "superseded"
+    CESSATION_OF_OPERATION = "cessationOfOperation"
+    UNSPECIFIED = "unspecified"
+
+
+NUMBERS = {
+    ReasonCode.UNSPECIFIED: 0,
+    ReasonCode.KEY_COMPROMISE: 1,
+    ReasonCode.AFFILIATION_CHANGED: 3,
+    ReasonCode.SUPERSEDED: 4,
+    ReasonCode.CESSATION_OF_OPERATION: 5,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The certificate to revoke."""
+
+    path: str
+    names: tuple[str, ...]
+    ssl_id: int
+    """0 when it was adopted without its SSL ID."""
+    serial: str
+    is_served: bool
+
+    def __str__(self) -> str:
+        """Return it as it is named in a sentence."""
+        number = f"SSL ID {self.ssl_id}, " if self.ssl_id else ""
+        return f"{self.path} ({number}serial {self.serial}) for {', '.join(self.names)}"
+
+
+def revoke_command(
+    context: typer.Context,
+    certificate: CertificateArgument,
+    reason_code: Annotated[ReasonCode, typer.Option("--reason-code", help="The reason code of RFC 5280.")],
+    reason: Annotated[str, typer.Option("--reason", help="The reason as text, for the audit rows.")] = "",
+    serial: Annotated[
+        str | None,
+        typer.Option(help="Serial of an earlier certificate, from `certmandate show`. Default: the served one."),
+    ] = None,
+    no_replacement: Annotated[
+        bool, typer.Option("--no-replacement", help="Order no replacement; implied by cessationOfOperation.")
+    ] = False,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Replace a certificate and print what the RAO must revoke.
+
+    The replacement is stored before the RAO is asked, unless the key is compromised. The RAO revokes in SCM, because
+    the delegation's account may only order. Exits 1, because the RAO still has to act.
+    """
+    delegation, name = split(certificate)
+    with deployed(context) as deployment:
+        record, state = read_state(deployment, delegation, name, datetime.now(UTC))
+        target = _target(deployment, state, serial)
+        replace = target.is_served and not no_replacement and reason_code is not ReasonCode.CESSATION_OF_OPERATION
+        printing.print_line(f"To be revoked: {target}.", style="bold", to_stderr=as_json)
+        confirm(f"Revoke {', '.join(target.names)} for {reason_code.value}?", yes=yes)
+        why = f"revoke: {reason_code.value}" + (f", {reason}" if reason else "")
+        urgent = reason_code is ReasonCode.KEY_COMPROMISE
+        if replace and not urgent:
+            _replace(deployment, target, why, as_json=as_json)
+        elif replace:
+            # A compromised key is revoked whether its replacement is stored or not.
+            deployment.editor.ask(delegation, name, why[:200], datetime.now(UTC))
+            start(deployment, {"certificates": [target.path], "force": True, "reason": why[:200]}, "revoke")
+    request = _request(record, target, reason_code, why, replaced=replace, urgent=urgent)
+    if as_json:
+        printing.print_json(request)
+    else:
+        printing.show(printer(), *_lines(request))
+    raise typer.Exit(NEEDS_ATTENTION)
+
+
+def _target(deployment: Deployment, state: CertificateState, serial: str | None) -> Target:
+    from renewal.domain.certificate import normalised_serial
+
+    spec, served = state.certificate.spec, state.certificate.served
+    if serial is None or (served and served.serial == normalised_serial(serial)):
+        if served is None:
+            msg = f"{spec.path} has no served certificate to revoke"
+            raise Refused(msg)
+        return Target(spec.path, served.names, served.ssl_id, served.serial, is_served=True)
+    for row in deployment.book.history(spec.delegation, spec.name):
+        if row.serial and row.serial == normalised_serial(serial):
+            return Target(spec.path, row.names, row.ssl_id or 0, row.serial, is_served=False)
+    msg = f"{spec.path} never had serial {serial}; `certmandate show {spec.path}` lists its serials"
+    raise Refused(msg)
+
+
+def _replace(deployment: Deployment, target: Target, why: str, *, as_json: bool) -> None:
+    """Order the replacement. Raises Stopped unless it is stored: revoking before would take the service down."""
+    console = printer(to_stderr=as_json)
+    request = {"certificates": [target.path], "force": True, "reason": why[:200]}
+    ended = start(deployment, request, "revoke").follow(console)
+    rows = ended.report.certificates if ended.report else ()
+    row = next((row for row in rows if row.path == target.path), None)
+    if row is None or row.outcome is not Outcome.RENEWED:
+        outcome = f"{row.outcome} {row.error}".strip() if row else ended.error or ended.status
+        msg = (
+            f"the replacement of {target.path} is not stored yet ({outcome}), and revoking now would take the service "
+            f"down. Check `certmandate show {target.path}`; once the new certificate is served, run this command with "
+            f"--serial {target.serial}"
+        )
+        raise Stopped(msg)
+
+
+def _request(
+    record: DelegationRecord, target: Target, code: ReasonCode, why: str, *, replaced: bool, urgent: bool
+) -> dict[str, Any]:
+    """Return what the RAO is asked to do, as JSON has it."""
+    delegation = record.delegation
+    return {
+        "certificate": target.path,
+        "names": list(target.names),
+        "ssl_id": target.ssl_id or None,
+        "serial": target.serial,
+        "reason_code": code.value,
+        "reason_number": NUMBERS[code],
+        "reason": why,
+        "replacement": "none" if not replaced else "ordered" if urgent else "stored",
+        "revoked": False,
+        "who": f"the RAO of {delegation.organisation}" + (f", {delegation.rao_email}" if delegation.rao_email else ""),
+        "where": WHERE,
+        "urgent": urgent,
+        "rao": _for_rao(target, code, "urgent" if urgent else "replaced" if replaced else "ended"),
+    }
+
+
+def _for_rao(target: Target, code: ReasonCode, when: str) -> dict[str, str]:
+    """The message to the RAO, by language."""
+    values = {"ssl_id": target.ssl_id, "serial": target.serial}
+    texts = {}
+    for language in languages():
+        which = language.text("revocation.ssl_id" if target.ssl_id else "revocation.serial", **values)
+        item = language.text("revocation.item", which=which, names=", ".join(target.names), reason_code=code.value)
+        texts[language.code] = f"{language.text(f'revocation.{when}')} {item}"
+    return texts
+
+
+def _lines(request: dict[str, Any]) -> Iterator[Text]:
+    replacement = {
+        "none": "No replacement was ordered. The next run orders one, unless the certificate is removed from its file.",
+        "ordered": "A replacement was ordered; `certmandate show` shows when it is stored.",
+        "stored": "The replacement is stored. Check that every server has loaded it before the old one is revoked.",
+    }
+    number = f"SSL ID {request['ssl_id']}" if request["ssl_id"] else "SSL ID unknown: search for the serial"
+    when = "NOW, by telephone as well: the key is compromised" if request["urgent"] else "now that it is replaced"
+    if request["replacement"] == "none":
+        when = "when the service has ended"
+    yield Text(replacement[request["replacement"]])
+    yield Text(f"\nTo do for {request['who']}, {when}:", style="bold")
+    yield Text(f"  {request['where']}")
+    yield Text(f"  {number}, serial {request['serial']}, {', '.join(request['names'])}")
+    yield Text(f"  reason {request['reason_code']} ({request['reason_number']}): {request['reason']}")
+    yield Text("\nMessage to the RAO:", style="bold")
+    for text in request["rao"].values():
+        yield Text(f"  {text}")

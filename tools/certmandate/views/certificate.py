@@ -1,0 +1,113 @@
+"""One certificate as `certmandate show` shows it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from certmandate.certificate_state import CertificateState, finding_line, open_findings
+from certmandate.views import json_records, printing
+from renewal.domain.order import FinishedOrder
+from renewal.domain.setup.finding import Finding
+from renewal.domain.setup.inspection import DelegationRecord
+
+
+def page(record: DelegationRecord, state: CertificateState, history: tuple[FinishedOrder, ...]) -> list[RenderableType]:
+    """Return the page: what the file asks for, what is served, the open order, findings, every order so far."""
+    certificate, spec = state.certificate, state.certificate.spec
+    term = f", {spec.term_days} days" if spec.term_days else ""
+    requested = [
+        ("organisation", f"{record.delegation.organisation}, department {record.delegation.department_id}"),
+        ("names", ", ".join(spec.names)),
+        ("profile, key", f"{spec.profile_id}, {spec.key_type}{term}"),
+        ("stores", ", ".join(spec.stores)),
+        ("next", state.next_step()),
+        ("requested", certificate.asked),
+        ("last error", certificate.last_error),
+    ]
+    title = Text(f"{state.path}  ", style="bold").append(printing.state_text(state.state, normal="green"))
+    findings = (f"{finding.severity}: {finding_line(spec.delegation, finding)}" for finding in _findings(record, state))
+    return [
+        title,
+        printing.facts(requested),
+        *_served_part(state),
+        *_order_part(state),
+        *printing.bullets("Findings", findings),
+        *_history_part(history),
+    ]
+
+
+def _findings(record: DelegationRecord, state: CertificateState) -> list[Finding]:
+    """The findings of the certificate and of its whole delegation."""
+    name = state.certificate.spec.name
+    return [finding for finding in open_findings(record) if finding.certificate in {"", name}]
+
+
+def _served_part(state: CertificateState) -> list[RenderableType]:
+    served, spec = state.certificate.served, state.certificate.spec
+    if served is None:
+        return [printing.heading("Served"), Text("  no certificate")]
+    valid = f"{printing.minute(served.not_before)} to {printing.minute(served.not_after)}, {state.days_left} days left"
+    pairs = [
+        ("SSL ID", str(served.ssl_id) if served.ssl_id else "unknown (adopted)"),
+        ("serial", served.serial),
+        ("valid", valid),
+        ("names", ", ".join(served.names) if set(served.names) != set(spec.names) else ""),
+        ("issuer", served.issuer),
+        ("stored", f"{printing.minute(served.stored_at)} in {', '.join(served.stores)}"),
+        ("ARNs", ", ".join(f"{region}: {arn}" for region, arn in served.arns.items())),
+    ]
+    return [printing.heading("Served"), printing.facts(pairs)]
+
+
+def _order_part(state: CertificateState) -> list[RenderableType]:
+    order = state.certificate.order
+    if order is None:
+        return []
+    pairs = [
+        ("status", order.status.value),
+        ("SSL ID", str(order.ssl_id) if order.ssl_id else "not confirmed by SCM"),
+        ("trouble", order.trouble),
+        ("token", f"{order.token} (in the order's comments in SCM)"),
+        ("cause", printing.cause(order.causes, order.reason)),
+        ("opened", f"{printing.minute(order.opened_at)} by run {order.run_id}"),
+        ("sent", f"{printing.counted(order.posts, 'time')}, last {printing.minute(order.posted_at)}"),
+    ]
+    return [printing.heading("Open order"), printing.facts(pairs)]
+
+
+def _history_part(history: tuple[FinishedOrder, ...]) -> list[RenderableType]:
+    if not history:
+        return [printing.heading("Orders so far"), Text("  none")]
+    rows = [
+        (
+            printing.minute(order.ended_at),
+            order.status,
+            printing.cause(order.causes, order.reason),
+            str(order.ssl_id or ""),
+            order.serial or (f"{order.error}: {order.text}" if order.error else ""),
+            printing.day(order.not_after),
+        )
+        for order in reversed(history)
+    ]
+    columns = ["ended", "outcome", "cause", "SSL ID#", "serial, or error", "valid until"]
+    return [printing.heading("Orders so far, newest first"), printing.table(columns, rows)]
+
+
+def document(record: DelegationRecord, state: CertificateState, history: tuple[FinishedOrder, ...]) -> dict[str, Any]:
+    """Return the certificate as JSON has it."""
+    certificate, spec = state.certificate, state.certificate.spec
+    return {
+        **json_records.certificate_document(state),
+        "organisation": record.delegation.organisation,
+        "names": list(spec.names),
+        "profile_id": spec.profile_id,
+        "key": str(spec.key_type),
+        "term_days": spec.term_days,
+        "stores": list(spec.stores),
+        "served": json_records.served_document(certificate.served) if certificate.served else None,
+        "findings": [json_records.finding_document(finding, spec.delegation) for finding in _findings(record, state)],
+        "history": [json_records.finished_document(order) for order in history],
+    }

@@ -1,0 +1,207 @@
+"""What `certmandate check` shows: the result of each setup step, the names, profiles, next renewals and findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from certmandate.certificate_state import finding_line, open_findings
+from certmandate.views import printing
+from certmandate.views.json_records import finding_document
+from renewal.domain.order import ManagedCertificate
+from renewal.domain.run_report import RunReport
+from renewal.domain.setup.check_result import CheckResult, CheckStatus, SetupStep
+from renewal.domain.setup.inspection import DelegationRecord, Inspection
+from renewal.domain.setup.snapshot import DelegatedName, entry_for
+
+_TITLES = {
+    SetupStep.DEPARTMENT: "Department",
+    SetupStep.WEB_API: "Web API",
+    SetupStep.ORG_ID: "OrgID",
+    SetupStep.DOMAINS: "Domains",
+    SetupStep.ADMIN: "Account and role",
+    SetupStep.FIRST_LOGIN: "First login and password",
+    SetupStep.API_ONLY: "Web API use only",
+    SetupStep.ACCESS_LIST: "Access list",
+}
+_LABELS = {
+    CheckStatus.PASSED: ("passed", "green"),
+    CheckStatus.FAILED: ("FAILED", "bold red"),
+    CheckStatus.WARNING: ("warning", "yellow"),
+    CheckStatus.SUSPECTED: ("suspected", "yellow"),
+    CheckStatus.MANUAL: ("check manually", "cyan"),
+}
+_SECURITY = ("SECURITY", "bold magenta")
+
+_NAME_COLUMNS = ("name", "delegated by", "domain validation (DCV)", "until")
+_DCV = {"VALIDATED": "validated", "NOTVALIDATED": "MISSING", "EXPIRED": "EXPIRED", "": "not requested"}
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """One name with the entry that permits it; None: no entry permits it."""
+
+    name: str
+    entry: DelegatedName | None
+
+    def row(self) -> printing.Row:
+        """Return the name as a row of a table."""
+        if self.entry is None:
+            return self.name, "NOT DELEGATED", "", ""
+        state = "" if self.entry.active else " (not active)"
+        return self.name, f"{self.entry.entry}{state}", self._dcv(self.entry), str(self.entry.dcv_expires or "")
+
+    @staticmethod
+    def _dcv(entry: DelegatedName) -> str:
+        return _DCV.get(entry.dcv_status, entry.dcv_status.lower())
+
+    def document(self) -> dict[str, Any]:
+        """Return the name as JSON has it."""
+        entry = self.entry
+        return {
+            "name": self.name,
+            "entry": entry.entry if entry else None,
+            "active": entry.active if entry else None,
+            "dcv_status": entry.dcv_status or None if entry else None,
+            "dcv_expires": entry.dcv_expires if entry else None,
+        }
+
+
+def coverage(record: DelegationRecord, certificates: Iterable[ManagedCertificate]) -> tuple[Coverage, ...]:
+    """Return the names of *certificates*, or the mandate's if there are none; () when SCM showed no domains."""
+    inspection = record.inspection
+    if inspection is None or not _was_observed(inspection):
+        return ()
+    wanted = dict.fromkeys(name for certificate in certificates for name in certificate.spec.names)
+    names = tuple(wanted) or record.delegation.delegated_names
+    return tuple(Coverage(name, entry_for(inspection.delegated, name)) for name in names)
+
+
+def _was_observed(inspection: Inspection) -> bool:
+    unknown = {CheckStatus.MANUAL, CheckStatus.SUSPECTED}
+    return any(result.step is SetupStep.DOMAINS and result.verdict not in unknown for result in inspection.remarks)
+
+
+def _organisation_line(until: date | None) -> str:
+    """Return what is known of the organisation validation (OV)."""
+    return f"organisation validation (OV): {f'valid until {until}' if until else 'SCM shows no end date'}"
+
+
+def page(
+    record: DelegationRecord, inspection: Inspection, covered: Sequence[Coverage], report: RunReport | None
+) -> list[RenderableType]:
+    """Return the page. *report*: the report of the dry run; None when it has none."""
+    delegation = record.delegation
+    title = f"\n{delegation.organisation}: department {delegation.department_id}, {printing.minute(inspection.at)}"
+    parts: list[RenderableType] = [Text(title, style="bold")]
+    parts.append(printing.table(["step", "result", "observed", "where in SCM"], map(_row, inspection.remarks)))
+    if covered:
+        parts += [printing.heading("Names"), printing.table(_NAME_COLUMNS, (name.row() for name in covered))]
+        parts.append(Text(f"  {_organisation_line(inspection.organisation_validated_until)}"))
+    parts += printing.bullets("Certificate profiles of the department", _profiles(inspection))
+    parts += printing.bullets("Next renewals", _renewals(report))
+    others = [finding for finding in open_findings(record) if not finding.text.startswith("step ")]
+    parts += printing.bullets("Findings, errors first", (finding_line(delegation.name, other) for other in others))
+    return [*parts, Text(), _summary(record, report)]
+
+
+def _row(result: CheckResult) -> printing.Row:
+    label, style = _SECURITY if result.is_security else _LABELS[result.verdict]
+    until = f" (by {result.due}, {result.actor})" if result.due else ""
+    return (
+        f"{result.step.value} {_TITLES[result.step]}",
+        Text(label, style=style),
+        f"{result.text}{until}",
+        "" if result.verdict is CheckStatus.PASSED else result.screen,
+    )
+
+
+def _profiles(inspection: Inspection) -> Iterator[str]:
+    for profile in inspection.profiles:
+        keys = "; ".join(f"{name} {', '.join(sizes)}" for name, sizes in profile.key_types.items())
+        terms = ", ".join(str(term) for term in profile.terms)
+        yield f"{profile.profile_id} {profile.name}: {terms} days" + (f"; keys {keys}" if keys else "")
+
+
+def _renewals(report: RunReport | None) -> Iterator[str]:
+    for row in report.certificates if report else ():
+        cause = row.error or row.reason
+        yield f"{row.path}: " + (
+            f"a run would {row.would} ({cause})" if row.would else f"{row.outcome.replace('-', ' ')}, {cause}"
+        )
+
+
+def is_good(record: DelegationRecord, report: RunReport | None) -> bool:
+    """Return whether the dry run ended without an error and no finding is an error; warnings are for later."""
+    failed = any(row.error for row in report.delegations) if report else True
+    return not failed and not any(finding.severity == "error" for finding in open_findings(record))
+
+
+def _summary(record: DelegationRecord, report: RunReport | None) -> Text:
+    if suspected := _suspected(record):
+        text = f"One of the steps {suspected} is wrong; SCM does not report which. Renewals have stopped."
+        return Text(text, style="bold red")
+    findings = open_findings(record)
+    if not is_good(record, report):
+        errors = printing.counted(sum(finding.severity == "error" for finding in findings), "error")
+        return Text(f"{errors}: renewals will stop or have stopped.", style="bold red")
+    security = sum(finding.is_security for finding in findings)
+    warnings = sum(finding.severity == "warning" for finding in findings if not finding.is_security)
+    rest = f", {printing.counted(warnings, 'warning')}" if warnings else ""
+    if security:
+        text = f"Renewals work; {printing.counted(security, 'security finding')}{rest}."
+        return Text(text, style="bold magenta")
+    return Text(f"All automatic checks passed{rest}; do the manual checks.", style="bold green")
+
+
+def _suspected(record: DelegationRecord) -> str:
+    """The steps of which one is wrong, as in `5, 6, 7, 8`; empty when the wrong step is known."""
+    results = record.inspection.remarks if record.inspection else ()
+    suspected = (result for result in results if result.verdict is CheckStatus.SUSPECTED)
+    return ", ".join(dict.fromkeys(result.step.value for result in suspected))
+
+
+def document(
+    record: DelegationRecord, inspection: Inspection, covered: Sequence[Coverage], run_id: str, report: RunReport | None
+) -> dict[str, Any]:
+    """Return the check as JSON has it."""
+    return {
+        "delegation": record.delegation.name,
+        "run_id": run_id,
+        "at": inspection.at,
+        "good": is_good(record, report),
+        "steps": [_result_document(result) for result in inspection.remarks],
+        "profiles": [
+            {
+                "profile_id": profile.profile_id,
+                "name": profile.name,
+                "terms": list(profile.terms),
+                "key_types": {name: list(sizes) for name, sizes in profile.key_types.items()},
+            }
+            for profile in inspection.profiles
+        ],
+        "names": [name.document() for name in covered],
+        "organisation_validated_until": inspection.organisation_validated_until,
+        "password_expires": inspection.password_expires,
+        "findings": [finding_document(finding, record.delegation.name) for finding in open_findings(record)],
+        "report": report.document() if report else None,
+    }
+
+
+def _result_document(result: CheckResult) -> dict[str, Any]:
+    return {
+        "step": int(result.step.value),
+        "title": _TITLES[result.step],
+        "verdict": result.verdict.value,
+        "code": result.code,
+        "text": result.text,
+        "actor": result.actor,
+        "due": result.due,
+        "screen": result.screen,
+        "security": result.is_security,
+    }

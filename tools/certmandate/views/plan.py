@@ -1,0 +1,103 @@
+"""What `certmandate plan` and `apply` show: the changes of the order book, and what the next run then does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from certmandate.certificate_state import CertificateState
+from certmandate.estate_changes import Change, Loaded
+from certmandate.views import printing
+from certmandate.views.json_records import certificate_document
+
+_MARKS = {"create": ("+", "green"), "change": ("~", "yellow"), "remove": ("-", "red")}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an apply of a folder changes, and what the next run then does."""
+
+    loaded: Loaded
+    changes: list[Change]
+    warnings: list[str]
+    after: list[CertificateState]
+    """The state of every certificate once the files are applied, most urgent first."""
+    unfinished: datetime | None
+    """When an apply began that was interrupted."""
+
+    @property
+    def edits(self) -> list[Change]:
+        """What is created or changed."""
+        return [change for change in self.changes if change.kind in {"create", "change"}]
+
+    @property
+    def removals(self) -> list[Change]:
+        """What only `--prune` removes."""
+        return [change for change in self.changes if change.kind == "remove"]
+
+
+def page(plan: Plan, *, prune: bool) -> list[RenderableType]:
+    """Return the page: changes, removals, warnings, and what the next run does with each certificate."""
+    parts: list[RenderableType] = []
+    if plan.unfinished:
+        text = f"The apply of {printing.minute(plan.unfinished)} was interrupted; this apply completes it."
+        parts.append(Text(text, style="yellow"))
+    parts += _lines(plan.edits)
+    if plan.removals:
+        parts.append(printing.heading("In no file any more" + ("" if prune else "; removed only with --prune")))
+        if any("/" not in change.path for change in plan.removals):
+            parts.append(Text("  --prune removes only the records of a delegation; `certmandate retire` ends it."))
+        parts += _lines(plan.removals)
+    parts += printing.bullets("Please check", plan.warnings)
+    if not plan.edits and not plan.removals:
+        parts.append(Text("The order book matches the files."))
+    rows = [(state.path, printing.state_text(state.state), state.next_step(), _expiry(state)) for state in plan.after]
+    columns = ["certificate", "state", "what happens", "expires"]
+    return [*parts, printing.heading("Then, the next run"), printing.table(columns, rows)]
+
+
+def _lines(changes: list[Change]) -> Iterator[Text]:
+    for change in changes:
+        mark, style = _MARKS[change.kind]
+        yield Text(f"  {mark} {change.path}", style=style)
+        for field in change.differences:
+            yield Text(f"      {field.field}: {field.before}  →  {field.after}")
+
+
+def _expiry(state: CertificateState) -> str:
+    served = state.certificate.served
+    return f"{printing.day(served.not_after)} ({state.days_left} days)" if served else "nothing served yet"
+
+
+def result(plan: Plan, to_do: list[Change], *, prune: bool) -> str:
+    """Return what an apply has done, as a sentence."""
+    if not to_do:
+        return "Nothing to change." if plan.unfinished is None else "The interrupted apply is complete."
+    removed = len(plan.removals) if prune else 0
+    text = f"Applied: {len(plan.edits)} written, {removed} removed."
+    return f"{text} Audit rows and stored certificates are kept." if removed else text
+
+
+def document(plan: Plan, *, prune: bool) -> dict[str, Any]:
+    """Return the plan as JSON has it."""
+    return {
+        "changes": [
+            {
+                "kind": change.kind,
+                "path": change.path,
+                "fields": {field.field: {"before": field.before, "after": field.after} for field in change.differences},
+                "takes_place": change.kind != "remove" or prune,
+            }
+            for change in plan.changes
+            if change.kind != "keep"
+        ],
+        "unchanged": sum(change.kind == "keep" for change in plan.changes),
+        "warnings": plan.warnings,
+        "unfinished_apply": plan.unfinished,
+        "next_run": [certificate_document(state) for state in plan.after],
+    }
