@@ -17,7 +17,7 @@ from renewal.domain.delegation import S3, CertificateSpec, Delegation
 from renewal.domain.run_report import DelegationRow
 from renewal.domain.specification import Specification
 from scm_simulator import Account, Department, Dials, Domain, Organisation
-from scm_simulator.world import World
+from scm_simulator.world.world import World
 
 OTHERS = ("first", "second")
 IMMEDIATE = {"issuance_polls": 0}

@@ -20,7 +20,7 @@ from renewal.steps.inspect_delegation import InspectDelegation
 from renewal.steps.payload import DelegationTask
 from scm_simulator.in_process import InProcess
 from scm_simulator.simulator import Simulator
-from scm_simulator.world import Account, Department, Domain, Organisation, Profile, World
+from scm_simulator.world.world import Account, Department, Domain, Organisation, Profile, World
 from tests.fakes import FakeOrderBook, HandClock
 from tests.unit.estate import NOW, served_by
 

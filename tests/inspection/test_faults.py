@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from renewal.domain.setup.check_result import CheckStatus, SetupStep
-from scm_simulator.world import LEAST_PRIVILEGES, Domain
+from scm_simulator.world.world import LEAST_PRIVILEGES, Domain
 
 from .conftest import APPS, DEPARTMENT, IDP, NAMES, NEIGHBOUR, ORGANISATION, Change, Mandate, faults
 

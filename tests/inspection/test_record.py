@@ -9,7 +9,7 @@ from typing import Any
 from renewal.domain.due import LAPSE_MARGIN
 from renewal.domain.orderable import decide_with
 from renewal.steps.payload import Task
-from scm_simulator.world import Domain
+from scm_simulator.world.world import Domain
 from tests.unit.estate import NOW, System
 
 from .conftest import IDP, NAMES, Mandate

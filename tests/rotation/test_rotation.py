@@ -9,7 +9,7 @@ import pytest
 
 from renewal.domain import errors
 from renewal.steps.rotate_password import KEEP_AWAKE
-from scm_simulator.fault import Fault
+from scm_simulator.world.fault import Fault
 from tests.adapters.aws.wire import refused
 
 from .conftest import LOGIN, SECRET, Boundaries, Rotation

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from scm_simulator import Account, Department, Domain, OAuthClient, Organisation, Profile, Simulator, World
 from scm_simulator.conformance import Conformance
-from scm_simulator.world import SSL_PRIVILEGES
+from scm_simulator.world.world import SSL_PRIVILEGES
 from tests.simulator.material import (
     APPROVER,
     BASE_URL,

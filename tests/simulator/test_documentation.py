@@ -4,8 +4,9 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
-from scm_simulator import Dials, Fault, Simulator, World
-from scm_simulator.dial_options import described
+from scm_simulator import Dials, Fault, Simulator
+from scm_simulator.dial_options import describe_dial
+from scm_simulator.world.world_file import read_world
 
 PAGE = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text(encoding="utf-8")
 
@@ -19,7 +20,7 @@ def test_the_page_begins_with_warning_goals_and_limitations():
 
 def test_every_dial_has_its_row_with_default_and_mistake():
     """And no row is of a dial that is gone."""
-    rows = {f"| `{one.name}` | {' | '.join(described(one.name))} |" for one in fields(Dials)}
+    rows = {f"| `{one.name}` | {' | '.join(describe_dial(one.name))} |" for one in fields(Dials)}
     table = PAGE.split("## Dials")[1].split("### Faults")[0]
 
     assert rows == {line for line in table.splitlines() if line.startswith("| `")}
@@ -38,7 +39,7 @@ def test_the_world_on_the_page_can_be_loaded_and_played(tmp_path: Path):
     path = tmp_path / "world.yaml"
     path.write_text(text)
 
-    simulator = Simulator(World.load(path))
+    simulator = Simulator(read_world(path))
 
     assert [order.status for order in simulator.orders] == ["Issued", "Revoked"]
     assert len(simulator.dials.faults) == 2

@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from scm_simulator import Fault, Simulator
-from scm_simulator.names import permits
+from scm_simulator.world.domain_names import permits
 from tests.simulator.material import (
     DEPARTMENT,
     FOREIGN_DEPARTMENT,

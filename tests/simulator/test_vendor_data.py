@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from scm_simulator.conformance import complaints, operation_of
-from scm_simulator.shapes import ERROR, OCTETS, SHAPES, Body
+from scm_simulator.response_schemas import ERROR, OCTETS, RESPONSE_SCHEMAS, BodySchema
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = Path(os.environ.get("CERTMANDATE_REFERENCE") or ROOT.parent / "shared" / "reference")
@@ -97,7 +97,7 @@ def served_schemas() -> Iterator[tuple[str, dict[str, Any]]]:
             yield name, operation
 
 
-def paths_of(shape: Body, prefix: str = "") -> Paths:
+def paths_of(shape: BodySchema, prefix: str = "") -> Paths:
     """Return the members of a shape of ours."""
     if isinstance(shape, list):
         return paths_of(shape[0], prefix)
@@ -111,7 +111,7 @@ def paths_of(shape: Body, prefix: str = "") -> Paths:
     return found
 
 
-def kind_of(shape: Body) -> str:
+def kind_of(shape: BodySchema) -> str:
     """Return the kind of a member, in the words of the vendor's tables."""
     if isinstance(shape, list):
         return "array"
@@ -168,28 +168,28 @@ def test_every_example_has_the_shape_of_the_table():
 def test_every_header_that_an_example_names_is_in_the_table():
     """The list of headers is the vendor's, too."""
     for name, example in served_examples():
-        assert set(example.get("response_header_names") or []) <= set(SHAPES[name].headers), name
+        assert set(example.get("response_header_names") or []) <= set(RESPONSE_SCHEMAS[name].headers), name
 
 
 def test_every_schema_has_the_status_of_the_table():
     """The two sources agree but for the places named."""
     for name, operation in served_schemas():
         good = {int(status) for status in operation["responses"] if status.startswith("2")}
-        assert SHAPES[name].status in good, name
+        assert RESPONSE_SCHEMAS[name].status in good, name
         assert (len(good) == 1) == (name not in STATUS_AT_ODDS), name
 
 
 def test_every_member_of_the_table_is_attested():
     """We have invented no member: examples, tables of fields or schemas have it, or the section named."""
-    attested: dict[str, set[str]] = {name: set() for name in SHAPES}
+    attested: dict[str, set[str]] = {name: set() for name in RESPONSE_SCHEMAS}
     for name, example in served_examples():
         attested[name] |= set(documented_paths(example))
     for name, operation in served_schemas():
-        schema = body_schema(operation, SHAPES[name].status)
+        schema = body_schema(operation, RESPONSE_SCHEMAS[name].status)
         attested[name] |= set(schema_paths(schema, operation["schemas"])) if schema else set()
     invented = {
         (name, path)
-        for name, shape in SHAPES.items()
+        for name, shape in RESPONSE_SCHEMAS.items()
         if shape.body not in (None, OCTETS) and attested[name]
         for path in paths_of(shape.body)
         if path not in attested[name]
@@ -202,10 +202,10 @@ def test_every_member_that_the_vendor_documents_is_in_the_table_with_its_type():
     """Nothing that SCM may send is unknown to the table."""
     missing, differing = set(), set()
     for name, example in served_examples():
-        if example["response"]["status"] != SHAPES[name].status:
+        if example["response"]["status"] != RESPONSE_SCHEMAS[name].status:
             assert documented_paths(example).keys() == paths_of(ERROR).keys(), name
             continue
-        ours = paths_of(SHAPES[name].body)
+        ours = paths_of(RESPONSE_SCHEMAS[name].body)
         for path, kind in documented_paths(example).items():
             if path not in ours and not under_any(ours, path):
                 missing.add((name, path))
@@ -226,8 +226,8 @@ def test_every_type_of_a_schema_is_that_of_the_table():
     """But for the places named, where the two sources differ."""
     differing = set()
     for name, operation in served_schemas():
-        schema = body_schema(operation, SHAPES[name].status)
-        ours = paths_of(SHAPES[name].body)
+        schema = body_schema(operation, RESPONSE_SCHEMAS[name].status)
+        ours = paths_of(RESPONSE_SCHEMAS[name].body)
         for path, kind in schema_paths(schema, operation["schemas"]).items() if schema else ():
             if ours.get(path, "any") not in ("any", kind):
                 differing.add((name, path))
@@ -239,8 +239,8 @@ def test_an_array_in_a_schema_is_an_array_in_the_table():
     """But for the places named."""
     differing = set()
     for name, operation in served_schemas():
-        schema = body_schema(operation, SHAPES[name].status)
-        if schema and (schema.get("type") == "array") != isinstance(SHAPES[name].body, list):
+        schema = body_schema(operation, RESPONSE_SCHEMAS[name].status)
+        if schema and (schema.get("type") == "array") != isinstance(RESPONSE_SCHEMAS[name].body, list):
             differing.add(name)
 
     assert differing == set(SCHEMA_SHAPE_AT_ODDS)

@@ -12,7 +12,7 @@ from renewal.domain.delegation import S3, CertificateSpec, Delegation
 from renewal.domain.keypair import KeyType
 from renewal.domain.specification import Specification
 from scm_simulator import Account, Department, Dials, Domain, Organisation, Profile
-from scm_simulator.world import World
+from scm_simulator.world.world import World
 
 DELEGATION = "univ"
 NAME = "idp"

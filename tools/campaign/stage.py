@@ -35,7 +35,7 @@ from renewal.adapters.order_book.editor import OrderBookEditor
 from renewal.domain.run_report import RunReport
 from renewal.domain.specification import Specification
 from scm_simulator import Dials, Simulator
-from scm_simulator.world import World as ScmWorld
+from scm_simulator.world.world import World as ScmWorld
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 PEER = "192.0.2.7"

@@ -16,9 +16,9 @@ from renewal.domain.delegation import CertificateSpec
 from renewal.domain.keypair import KeyType
 from renewal.domain.order import COMMENT_PREFIX
 from renewal.domain.specification import Specification
-from scm_simulator.order import OPEN, REVOKED
-from scm_simulator.world import Account, PastCertificate, World
-from scm_simulator.world_file import WorldFileError
+from scm_simulator.backend.order import OPEN, REVOKED
+from scm_simulator.world.world import Account, PastCertificate, World
+from scm_simulator.world.world_file import WorldFileError, read_world
 
 WORLD_FILE = "scm.yaml"
 DELEGATIONS = "delegations"
@@ -91,9 +91,9 @@ def _noted(faults: list[FileFault]) -> Iterator[None]:
 
 def _load_world(path: Path) -> World:
     try:
-        return World.load(path)
+        return read_world(path)
     except WorldFileError as error:
-        raise FilesInvalid([FileFault(path, line, text) for line, text in error.faults]) from None
+        raise FilesInvalid([FileFault(path, line, text) for line, text in error.errors]) from None
 
 
 def _with_comments(world: World) -> World:

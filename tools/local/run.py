@@ -20,7 +20,7 @@ from local.seed import Seed
 from local.summary import Costs, costs_of
 from renewal.domain.run_report import RunReport
 from scm_simulator import Simulator
-from scm_simulator.login import TOKEN_PATH
+from scm_simulator.http.login import TOKEN_PATH
 from scm_simulator.server import Server
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"

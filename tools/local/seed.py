@@ -34,7 +34,7 @@ from renewal.steps.collect import Collect
 from renewal.steps.payload import Progress
 from scm_simulator import Order as ScmOrder
 from scm_simulator import Simulator
-from scm_simulator.order import OPEN
+from scm_simulator.backend.order import OPEN
 
 EARLIER_RUN = "earlier-run"
 _A_DAY = timedelta(days=1)

@@ -1,11 +1,11 @@
 """A simulator of Sectigo Certificate Manager, for tests: to SCM what Pebble is to Let's Encrypt."""
 
-from .dials import Dials
-from .fault import Fault
-from .order import Order
-from .simulator import RecordedCall, Simulator
-from .wire import ConnectionLost
-from .world import (
+from scm_simulator.backend.order import Order
+from scm_simulator.http.messages import ConnectionLost
+from scm_simulator.simulator import RecordedCall, Simulator
+from scm_simulator.world.dials import Dials
+from scm_simulator.world.fault import Fault
+from scm_simulator.world.world import (
     Account,
     Behaviour,
     CustomField,

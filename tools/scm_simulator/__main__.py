@@ -10,12 +10,15 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from .dial_options import add_dials, dialled
-from .server import LOOPBACK, Server
-from .simulator import Simulator
-from .world import World, WorldError
+from scm_simulator.dial_options import add_dials, chosen_dials
+from scm_simulator.server import LOOPBACK, Server
+from scm_simulator.simulator import Simulator
+from scm_simulator.world.example import example_world
+from scm_simulator.world.world import World, WorldError
+from scm_simulator.world.world_file import read_world
 
 _WRONG_USAGE = 2
 _PORTS = 65536
@@ -26,15 +29,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
-        world = World.load(options.world) if options.world else World.example()
-        dials = copy.deepcopy(world.dials).overlaid(dialled(options))
-    except (WorldError, ValueError) as wrong:
-        print(f"scm_simulator: {wrong}", file=sys.stderr)
+        world = read_world(Path(options.world)) if options.world else example_world()
+        dials = copy.deepcopy(world.dials).overlaid(chosen_dials(options))
+    except (WorldError, ValueError) as error:
+        print(f"scm_simulator: {error}", file=sys.stderr)
         return _WRONG_USAGE
     try:
         server = Server(Simulator(world, dials=dials), tls=not options.http, port=options.port)
-    except OSError as trouble:
-        print(f"scm_simulator: port {options.port}: {trouble.strerror}", file=sys.stderr)
+    except OSError as error:
+        print(f"scm_simulator: port {options.port}: {error.strerror}", file=sys.stderr)
         return _WRONG_USAGE
     _serve(server, world, as_json=options.json)
     return 0
@@ -46,21 +49,21 @@ def _serve(server: Server, world: World, *, as_json: bool) -> None:
         signal.signal(number, lambda *_: stopped.set())
     with server:
         facts = _facts(server, world)
-        print(json.dumps(facts) if as_json else _page(facts), flush=True)
+        print(json.dumps(facts) if as_json else _text(facts), flush=True)
         stopped.wait()
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="scm_simulator",
-        description="Play Sectigo Certificate Manager on loopback. For tests, and nothing else.",
+        description="Simulate Sectigo Certificate Manager on loopback, for tests only.",
         allow_abbrev=False,
     )
     parser.add_argument("--http", action="store_true", help="serve plain HTTP instead of HTTPS")
-    parser.add_argument("--port", type=_port, default=0, help="port to listen on; 0: any free one (default)")
+    parser.add_argument("--port", type=_port, default=0, help="port to listen on; 0: any free port (default)")
     parser.add_argument("--host", choices=[LOOPBACK], default=LOOPBACK, help="always loopback")
-    parser.add_argument("--json", action="store_true", help="print what a client needs as one line of JSON")
-    parser.add_argument("--world", metavar="FILE", help="YAML file of a world; the example world when not given")
+    parser.add_argument("--json", action="store_true", help="print the settings of a client as a line of JSON")
+    parser.add_argument("--world", metavar="FILE", help="YAML file of a world (default: the example world)")
     add_dials(parser)
     return parser
 
@@ -73,8 +76,8 @@ def _port(text: str) -> int:
 
 
 def _facts(server: Server, world: World) -> dict[str, Any]:
-    """Return what a client needs to order a certificate, for the first account that has a department."""
-    account = next((a for a in world.accounts if a.departments), None)
+    """Return the settings of a client that orders a certificate, for the first account with a department."""
+    account = next((account for account in world.accounts if account.departments), None)
     department = world.departments[account.departments[0]] if account else None
     chosen = [p for p in world.profiles if department and (not department.profiles or p.id in department.profiles)]
     names = [domain.name for domain in department.domains if domain.status == "ACTIVE"] if department else []
@@ -89,12 +92,12 @@ def _facts(server: Server, world: World) -> dict[str, Any]:
         "tls_ca_file": str(server.ca_file) if server.ca_file else None,
         "roots_file": str(server.roots_file),
         "oauth_clients": [dataclasses.asdict(client) for client in world.oauth_clients],
-        "registration_authority": _above(world),
+        "registration_authority": _registration_authority(world),
     }
 
 
-def _above(world: World) -> dict[str, str] | None:
-    """Return the account that approves and manages for everybody (MRAO), else one of an organisation (RAO)."""
+def _registration_authority(world: World) -> dict[str, str] | None:
+    """Return an account that approves and manages for all (MRAO), else for an organisation (RAO)."""
     found = sorted((a for a in world.accounts if a.mrao or a.organisations), key=lambda account: not account.mrao)
     if not found:
         return None
@@ -102,12 +105,12 @@ def _above(world: World) -> dict[str, str] | None:
     return {"role": role, "login": found[0].login, "password": found[0].password}
 
 
-def _page(facts: dict[str, Any]) -> str:
+def _text(facts: dict[str, Any]) -> str:
     profiles = "\n".join(
         f"  profile {p['id']}: {p['name']}, terms {', '.join(map(str, p['terms']))} days" for p in facts["profiles"]
     )
     return f"""\
-The SCM simulator plays Sectigo Certificate Manager. Its certificates are worthless.
+The SCM simulator simulates Sectigo Certificate Manager. Its certificates are worthless.
 
   base URL      {facts["base_url"]}
   TLS CA        {facts["tls_ca_file"] or "none, plain HTTP"}
@@ -115,14 +118,14 @@ The SCM simulator plays Sectigo Certificate Manager. Its certificates are worthl
   customerUri   {facts["customer_uri"]}
   login         {facts["login"]}
   password      {facts["password"]}
-  department id {facts["department_id"]}{_above_shown(facts["registration_authority"])}
+  department id {facts["department_id"]}{_authority_text(facts["registration_authority"])}
 {profiles}
-  a name that may be ordered: {facts["example_name"]}
+  a name that can be ordered: {facts["example_name"]}
 
 Stop it with Ctrl-C."""
 
 
-def _above_shown(account: dict[str, str] | None) -> str:
+def _authority_text(account: dict[str, str] | None) -> str:
     if account is None:
         return ""
     return f"\n  {account['role']:<14}login {account['login']}, password {account['password']}"

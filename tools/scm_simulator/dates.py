@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
-US = "US"
 ISO = "ISO"
 ISO_HMS = "ISO_HMS"
 
@@ -20,35 +19,24 @@ _PATTERNS = {
     "JP": "yyyy/MM/dd",
     "JP_HMS": "yyyy/MM/dd HH:mm:ss",
 }
-FORMATS = tuple(_PATTERNS)
-_DIRECTIVES = (
-    ("yyyy", "%Y"),
-    ("MM", "%m"),
-    ("dd", "%d"),
-    ("HH", "%H"),
-    ("mm", "%M"),
-    ("ss", "%S"),
-    ("SSS", "{milliseconds:03d}"),
-    ("'", ""),
-)
+_DIRECTIVES = {"yyyy": "%Y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S", "'": ""}
 
 
 def utcnow() -> datetime:
-    """Return the present moment, aware, in UTC."""
+    """Return the current time, aware, in UTC."""
     return datetime.now(UTC)
 
 
-def written(moment: datetime, form: str) -> str:
-    """Return *moment* (aware) in one of FORMATS, by name."""
-    pattern = _PATTERNS[form]
-    for letters, directive in sorted(_DIRECTIVES, key=lambda pair: -len(pair[0])):
+def format_date(time: datetime, name: str) -> str:
+    """Return *time* (aware) in the date format *name*."""
+    pattern = _PATTERNS[name].replace("SSS", f"{time.microsecond // 1000:03d}")
+    for letters, directive in _DIRECTIVES.items():
         pattern = pattern.replace(letters, directive)
-    text = moment.astimezone(UTC).strftime(pattern)
-    return text.replace("{milliseconds:03d}", f"{moment.microsecond // 1000:03d}")
+    return time.astimezone(UTC).strftime(pattern)
 
 
-def form_named(text: str) -> str | None:
-    """Return the name of the format that *text* asks for, by its name or its pattern, else None."""
+def date_format_named(text: str) -> str | None:
+    """Return the name of the date format that *text* names or spells as a pattern, else None."""
     wanted = text.casefold()
     for name, pattern in _PATTERNS.items():
         if wanted in (name.casefold(), pattern.casefold()):
@@ -56,15 +44,15 @@ def form_named(text: str) -> str | None:
     return None
 
 
-def moment_of(text: str) -> datetime | None:
-    """Read an ISO date (`2026-01-31`, `2026-01-31T00:00:00.000Z`); return None if it is none."""
+def parse_iso_date(text: str) -> datetime | None:
+    """Return an ISO date (`2026-01-31`, `2026-01-31T00:00:00.000Z`) as an aware datetime; None if it is not valid."""
     try:
-        moment = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def midnight(day: date) -> datetime:
-    """Return the first moment of *day* in UTC."""
+    """Return 00:00 of *day* in UTC."""
     return datetime(day.year, day.month, day.day, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""The dials as command line options, one each, with their documentation."""
+"""The dials as command line options, with their documentation."""
 
 from __future__ import annotations
 
@@ -8,38 +8,49 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import yaml
 
-from .dials import Dials
-from .fault import Fault
-from .values import fitting, words_for
+from scm_simulator.world.dials import Dials
+from scm_simulator.world.fault import Fault
+from scm_simulator.world.field_values import convert, expected_value
 
 _PREFIX = "dial_"
+_TYPES = get_type_hints(Dials)
 
 
 def add_dials(parser: argparse.ArgumentParser) -> None:
-    """Give *parser* one option for each dial."""
-    group = parser.add_argument_group("dials", "one for each awkwardness of SCM; the default is in brackets")
-    hints = get_type_hints(Dials)
+    """Give *parser* an option for each dial."""
+    group = parser.add_argument_group("dials", "one for each peculiarity of SCM; the default is in brackets")
     defaults = Dials()
     for field in dataclasses.fields(Dials):
-        default = getattr(defaults, field.name)
-        text = f"{field.metadata['help']} [{_shown(default)}]".replace("%", "%%")
-        _add(group, field.name, hints[field.name], text)
+        text = f"{field.metadata['help']} [{_as_text(getattr(defaults, field.name))}]".replace("%", "%%")
+        _add(group, field.name, _TYPES[field.name], text)
 
 
-def described(name: str) -> tuple[str, str, str]:
-    """Return a dial's values (default first), what it does, and the mistake that it exposes."""
-    [field] = [one for one in dataclasses.fields(Dials) if one.name == name]
-    what, _, mistake = field.metadata["help"].partition("Exposes")
-    default, kind = getattr(Dials(), name), get_type_hints(Dials)[name]
-    others = [one for one in get_args(kind) if one != default] if get_origin(kind) is Literal else []
-    values = ", ".join([_shown(default), *(one or "none" for one in others)])
-    return values, what.strip(), f"Exposes{mistake}"
+def describe_dial(name: str) -> tuple[str, str, str]:
+    """Return a dial's values (default first), its effect, and the mistake of a client that it exposes."""
+    [field] = [field for field in dataclasses.fields(Dials) if field.name == name]
+    effect, _, mistake = field.metadata["help"].partition("Exposes")
+    default, kind = getattr(Dials(), name), _TYPES[name]
+    others = [value for value in get_args(kind) if value != default] if get_origin(kind) is Literal else []
+    values = ", ".join(_as_text(value) for value in (default, *others))
+    return values, effect.strip(), f"Exposes{mistake}"
 
 
-def _shown(default: object) -> str:
-    if isinstance(default, dict):
-        return ", ".join(f"{key}={value}" for key, value in default.items())
-    return str(default).lower() if isinstance(default, bool | int | float) else str(default or "none")
+def chosen_dials(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the dials that were set on the command line."""
+    chosen = {
+        name.removeprefix(_PREFIX): value
+        for name, value in vars(options).items()
+        if name.startswith(_PREFIX) and value is not None
+    }
+    if "chain_order" in chosen:
+        chosen["chain_order"] = dict(chosen["chain_order"])
+    return chosen
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={item}" for key, item in value.items())
+    return str(value).lower() if isinstance(value, bool | int | float) else str(value or "none")
 
 
 def _add(group: Any, name: str, kind: Any, text: str) -> None:
@@ -48,7 +59,7 @@ def _add(group: Any, name: str, kind: Any, text: str) -> None:
     if kind is bool:
         group.add_argument(flag, action=argparse.BooleanOptionalAction, **settings)
     elif get_origin(kind) is dict:
-        group.add_argument(flag, action="append", type=_pair, metavar="FORMAT=ORDER", **settings)
+        group.add_argument(flag, action="append", type=_chain_order, metavar="FORMAT=ORDER", **settings)
     elif get_origin(kind) is list:
         group.add_argument("--fault", action="append", type=_fault, metavar="FIELD=VALUE,…", **settings)
     elif get_origin(kind) is Literal:
@@ -57,43 +68,31 @@ def _add(group: Any, name: str, kind: Any, text: str) -> None:
         group.add_argument(flag, type=kind, metavar=kind.__name__.upper(), **settings)
 
 
-def _pair(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    known = {name.lower(): name for name in Dials().chain_order}
-    orders = get_args(get_args(get_type_hints(Dials)["chain_order"])[1])
-    if not equals or key.lower() not in known or value not in orders:
-        message = f"{text!r}: write FORMAT=ORDER; formats: {', '.join(known.values())}; orders: {', '.join(orders)}"
+def _chain_order(text: str) -> tuple[str, str]:
+    name, _, order = text.partition("=")
+    formats = {known.lower(): known for known in Dials().chain_order}
+    orders = get_args(get_args(_TYPES["chain_order"])[1])
+    if name.lower() not in formats or order not in orders:
+        message = f"{text!r}: write FORMAT=ORDER; formats: {', '.join(formats.values())}; orders: {', '.join(orders)}"
         raise argparse.ArgumentTypeError(message)
-    return known[key.lower()], value
+    return formats[name.lower()], order
 
 
 def _fault(text: str) -> Fault:
     """Read `kind=slow,operation=POST /api/ssl/v1/enroll,seconds=3`."""
-    hints = get_type_hints(Fault)
+    types = get_type_hints(Fault)
     members: dict[str, Any] = {}
     for part in text.split(","):
         name, _, value = part.partition("=")
-        if name not in hints:
-            message = f"{name!r} is not a field of a fault; known: {', '.join(hints)}"
+        if name not in types:
+            message = f"{name!r} is not a field of a fault; known: {', '.join(types)}"
             raise argparse.ArgumentTypeError(message)
-        kind = hints[name]
-        fits, members[name] = (True, value) if kind is str else fitting(yaml.safe_load(value), kind)
+        kind = types[name]
+        fits, members[name] = (True, value) if kind is str else convert(yaml.safe_load(value), kind)
         if not fits:
-            message = f"{name} must be {words_for(kind)}, not {value!r}"
+            message = f"{name} must be {expected_value(kind)}, not {value!r}"
             raise argparse.ArgumentTypeError(message)
     if "kind" not in members:
         message = "a fault needs a kind"
         raise argparse.ArgumentTypeError(message)
     return Fault(**members)
-
-
-def dialled(options: argparse.Namespace) -> dict[str, Any]:
-    """Return the dials that were turned on the command line."""
-    turned = {
-        name.removeprefix(_PREFIX): value
-        for name, value in vars(options).items()
-        if name.startswith(_PREFIX) and value is not None
-    }
-    if "chain_order" in turned:
-        turned["chain_order"] = dict(turned["chain_order"])
-    return turned

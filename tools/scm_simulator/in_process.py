@@ -1,22 +1,22 @@
-"""A transport for httpx: the simulator without a socket, its broken connections as with one."""
+"""A transport for httpx: the simulator without a socket, with broken connections as over a socket."""
 
 from __future__ import annotations
 
 import httpx
 
-from .simulator import Simulator
-from .wire import ConnectionLost
+from scm_simulator.http.messages import ConnectionLost
+from scm_simulator.simulator import Simulator
 
 
 class InProcess(httpx.BaseTransport):
     """Like httpx.WSGITransport, but a ConnectionLost becomes httpx.ReadError, as a reset connection does."""
 
     def __init__(self, simulator: Simulator, *, peer: str = "127.0.0.1") -> None:
-        """Talk to *simulator* as if from the address *peer*."""
+        """Call *simulator* as from the address *peer*."""
         self._wsgi = httpx.WSGITransport(app=simulator, remote_addr=peer)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Hand the request to the simulator."""
+        """Pass the request to the simulator."""
         try:
             return self._wsgi.handle_request(request)
         except ConnectionLost as lost:

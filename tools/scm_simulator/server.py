@@ -17,10 +17,10 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import unquote_to_bytes
 
-from .simulator import Simulator
-from .tls import TlsAuthority
-from .wire import ConnectionLost
-from .wsgi import CONNECTION
+import trustme
+
+from scm_simulator.http.messages import CONNECTION, ConnectionLost
+from scm_simulator.simulator import Simulator
 
 LOOPBACK = "127.0.0.1"
 _HANDSHAKE_SECONDS = 10.0
@@ -31,26 +31,26 @@ class Server:
     """Serves a simulator from threads of this process; a context manager.
 
     `base_url` ends in /api; `ca_file` is the PEM file of the TLS CA to trust, None without TLS;
-    `roots_file` holds the roots that the certificates issued lead to. Both files go with the server.
+    `roots_file` has the roots of the issued certificates. Both files are deleted with the server.
     """
 
     def __init__(self, simulator: Simulator, *, tls: bool = True, port: int = 0) -> None:
-        """Listen on *port* of 127.0.0.1 (0: any free one) at once; requests are answered within `with`."""
-        authority = TlsAuthority() if tls else None
-        context = authority.context() if authority else None
+        """Listen on *port* of 127.0.0.1 (0: any free port) at once; requests are answered within `with`."""
+        authority = trustme.CA() if tls else None
+        context = _server_context(authority) if authority else None
         self._listener = _Listener((LOOPBACK, port), simulator, context)
         self._folder = tempfile.TemporaryDirectory(prefix="scm-simulator-")
         self.roots_file = Path(self._folder.name, "scm-root.pem")
         self.play(simulator)
         self.ca_file = Path(self._folder.name, "tls-ca.pem") if authority else None
         if authority and self.ca_file:
-            self.ca_file.write_text(authority.ca_pem)
+            authority.cert_pem.write_to_path(self.ca_file)
         self.port = int(self._listener.server_address[1])
         self.base_url = f"{'https' if tls else 'http'}://{LOOPBACK}:{self.port}/api"
         self._thread = Thread(target=self._listener.serve_forever, args=(0.1,), daemon=True)
 
     def play(self, simulator: Simulator) -> None:
-        """Answer as *simulator* from the next request on."""
+        """Answer with *simulator* from the next request on."""
         self._listener.simulator = simulator
         self.roots_file.write_text(simulator.root_pem)
 
@@ -67,8 +67,15 @@ class Server:
         self._folder.cleanup()
 
 
+def _server_context(authority: trustme.CA) -> ssl.SSLContext:
+    """Return a context with a certificate for loopback from *authority*, apart from the CA of SCM's certificates."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost", LOOPBACK, "::1").configure_cert(context)
+    return context
+
+
 class _Listener(ThreadingHTTPServer):
-    """Accepts connections; each is shaken hands with and served in a thread of its own."""
+    """Accepts connections; TLS handshake and requests of each are in a thread of their own."""
 
     daemon_threads = True
     block_on_close = False
@@ -80,13 +87,13 @@ class _Listener(ThreadingHTTPServer):
         super().__init__(address, _Connection)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of clients that go away; what else goes wrong is a fault of the simulator's own."""
+        """Ignore clients that disconnect; report any other exception, which is an error of the simulator."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
 
 class _Connection(BaseHTTPRequestHandler):
-    """One connection: reads requests, hands them to the WSGI application, writes each answer in one piece."""
+    """A connection: reads requests, calls the WSGI application, writes each answer in one piece."""
 
     protocol_version = "HTTP/1.1"
     server: _Listener
@@ -94,7 +101,7 @@ class _Connection(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def setup(self) -> None:
-        """Shake hands, then wait for each request no longer than the dial keep_alive_seconds says."""
+        """Do the TLS handshake, then wait for each request no longer than the dial keep_alive_seconds."""
         if self.server.context is not None:
             self.request.settimeout(_HANDSHAKE_SECONDS)
             self.request = self.server.context.wrap_socket(self.request, server_side=True)
@@ -102,7 +109,7 @@ class _Connection(BaseHTTPRequestHandler):
         self.connection.settimeout(self.server.simulator.dials.keep_alive_seconds)
 
     def finish(self) -> None:
-        """Close the connection; a client that has gone already does not matter."""
+        """Close the connection, also when the client has disconnected."""
         with contextlib.suppress(OSError):
             super().finish()
         with contextlib.suppress(OSError):
@@ -132,7 +139,7 @@ class _Connection(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def _break(self) -> None:
-        """Close the connection with a reset (RST) and without a word."""
+        """Close the connection with a reset (RST)."""
         self.close_connection = True
         with contextlib.suppress(OSError):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
@@ -170,18 +177,18 @@ class _Connection(BaseHTTPRequestHandler):
         while self.rfile.readline().strip():
             pass
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name it has there
-        """Say nothing: `Simulator.calls` is the record."""
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
+        """Log nothing: `Simulator.calls` is the record."""
 
 
 class _Answer:
-    """Status and headers, as WSGI's start_response is told them."""
+    """Status and headers, as WSGI's start_response receives them."""
 
     def __init__(self) -> None:
         self.status = ""
         self.headers: list[tuple[str, str]] = []
 
-    def start(self, status: str, headers: list[tuple[str, str]], _trouble: object = None, /) -> Any:
-        """Take status and headers."""
+    def start(self, status: str, headers: list[tuple[str, str]], _exc_info: object = None, /) -> Any:
+        """Store status and headers."""
         self.status, self.headers = status, headers
         return lambda _body: None

@@ -1,30 +1,32 @@
-"""The simulator: a WSGI application that answers as SCM does, and the controls that tests turn."""
+"""The simulator: a WSGI application that answers like SCM, and its controls for tests."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from http import HTTPStatus
 from random import Random
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-from . import issuance, login, passwords, past, routes, routing
-from .concerned import names_concerned
-from .dates import utcnow
-from .dials import Dials
-from .fault import Fault
-from .faults import Faults, struck, with_extra_members
-from .order import Order
-from .refusals import Refusal, refuse
-from .routing import Call, Route
-from .state import State
-from .wire import ConnectionLost, Request, Response, refusal_answer
-from .world import World
-from .wsgi import CONNECTION, headers_of, request_of
+from scm_simulator import routes
+from scm_simulator.backend import history, issuance
+from scm_simulator.backend.order import REJECTED, Order
+from scm_simulator.backend.state import State
+from scm_simulator.dates import utcnow
+from scm_simulator.http import login, routing
+from scm_simulator.http.fault_injection import Faults, inject, with_extra_members
+from scm_simulator.http.messages import CONNECTION, ConnectionLost, Request, Response, error_response
+from scm_simulator.http.routing import Call, Route
+from scm_simulator.refusals import Refusal, refuse
+from scm_simulator.world.dials import Dials
+from scm_simulator.world.example import example_world
+from scm_simulator.world.fault import Fault
+from scm_simulator.world.validation import validate
+from scm_simulator.world.world import World
 
 _COOKIE = ("Set-Cookie", "CCMBSESSIONID=simulator; Path=/; Secure; HttpOnly")
 _UNKNOWN = "unknown operation"
@@ -34,7 +36,7 @@ assert routes.__all__  # noqa: S101  # importing the package registers the opera
 
 @dataclass(frozen=True)
 class RecordedCall:
-    """One call as the simulator saw it; status 0: the connection was broken instead of an answer."""
+    """A call to the simulator; status 0: the connection was broken instead of an answer."""
 
     time: datetime
     method: str
@@ -45,9 +47,9 @@ class RecordedCall:
 
 
 class Simulator:
-    """SCM, played: a thread-safe WSGI application with its state in memory and a CA of its own.
+    """A simulated SCM: a thread-safe WSGI application with its state in memory and a CA of its own.
 
-    The methods are controls for tests and tools; none of them can be reached through the API.
+    The methods are controls for tests and tools; the API does not reach them.
     """
 
     def __init__(
@@ -58,21 +60,25 @@ class Simulator:
         clock: Callable[[], datetime] = utcnow,
         seed: int | None = None,
     ) -> None:
-        """Start with *world* (None: the example), *dials* (None: the world's), a *clock*, a random *seed*."""
-        self.world = world or World.example()
-        random = Random(seed)  # noqa: S311  # for serial numbers that mean nothing
+        """Start with *world* (None: the example), *dials* (None: the world's), a *clock*, a random *seed*.
+
+        Raises WorldError when *world* is not valid.
+        """
+        self.world = world or example_world()
+        validate(self.world)
+        random = Random(seed)  # noqa: S311  # for serial numbers without meaning
         self._state = State(self.world, dials or copy.deepcopy(self.world.dials), clock, random)
         self._faults = Faults(self._state)
         self._calls: list[RecordedCall] = []
         self._stale = False
         for certificate in self.world.certificates:
-            past.add(self._state, certificate)
+            history.add(self._state, certificate)
 
-    # What can be seen
+    # State
 
     @property
     def dials(self) -> Dials:
-        """The dials; changes act at once."""
+        """The dials; changes have immediate effect."""
         return self._state.dials
 
     @property
@@ -83,11 +89,10 @@ class Simulator:
 
     @property
     def orders(self) -> tuple[Order, ...]:
-        """Every order as it stands now, by ssl_id; copies."""
+        """Copies of all orders in their current state, by ssl_id."""
         with self._state.lock:
-            for order in self._state.orders.values():
-                issuance.advance(self._state, order)
-            return tuple(replace(order) for order in self._state.orders.values())
+            orders = issuance.advanced_orders(self._state, list(self._state.orders.values()))
+            return tuple(replace(order) for order in orders)
 
     @property
     def calls(self) -> tuple[RecordedCall, ...]:
@@ -96,10 +101,8 @@ class Simulator:
             return tuple(self._calls)
 
     def order(self, ssl_id: int) -> Order:
-        """Return one order as it stands now; raise KeyError when there is none."""
-        with self._state.lock:
-            order = self._state.orders[ssl_id]
-            issuance.advance(self._state, order)
+        """Return a copy of an order in its current state; raise KeyError when there is none."""
+        with self._current(ssl_id) as order:
             return replace(order)
 
     # Controls
@@ -112,25 +115,23 @@ class Simulator:
             issuance.issue(self._state, order)
 
     def approve(self, ssl_id: int) -> None:
-        """Approve an order that waits for it; from now on it waits for the CA."""
+        """Approve an order that waits for approval; it then waits for the CA."""
         with self._state.lock:
             issuance.approve(self._state, self._state.orders[ssl_id], "")
 
     def reject(self, ssl_id: int) -> None:
-        """Let the CA refuse an open order."""
+        """Reject an open order as the CA."""
         with self._state.lock:
-            self._state.orders[ssl_id].status = "Rejected"
+            self._state.orders[ssl_id].status = REJECTED
 
     def decline(self, ssl_id: int) -> None:
-        """Let an administrator decline an open order."""
+        """Decline an open order as an administrator."""
         with self._state.lock:
             issuance.decline(self._state, self._state.orders[ssl_id])
 
     def revoke(self, ssl_id: int, reason: str = "", *, reason_code: int = 4) -> None:
         """Revoke an issued certificate; raise Refusal when it is not issued."""
-        with self._state.lock:
-            order = self._state.orders[ssl_id]
-            issuance.advance(self._state, order)
+        with self._current(ssl_id) as order:
             issuance.revoke(self._state, order, reason_code=reason_code, reason=reason)
 
     def issue_past(
@@ -142,9 +143,9 @@ class Simulator:
         term_days: int,
         issued_at: datetime,
     ) -> int:
-        """Add a certificate issued at *issued_at* for this CSR, unchecked; return its ssl_id."""
+        """Add a certificate issued at *issued_at* for this CSR, without checks; return its ssl_id."""
         with self._state.lock:
-            return past.add_issued(self._state, department_id, csr_pem, names, profile_id, term_days, issued_at)
+            return history.add_issued(self._state, department_id, csr_pem, names, profile_id, term_days, issued_at)
 
     def lock(self, login: str) -> None:
         """Lock an account."""
@@ -152,85 +153,87 @@ class Simulator:
             self._state.admins[login].locked = True
 
     def unlock(self, login: str) -> None:
-        """Unlock an account, its failed attempts forgotten."""
+        """Unlock an account and reset its failed attempts."""
         with self._state.lock:
-            admin = self._state.admins[login]
-            admin.locked, admin.failed_attempts = False, 0
+            self._state.admins[login].unlock()
 
     def set_password(self, login: str, password: str, *, temporary: bool = False) -> None:
-        """Change a password as the user interface does: no policy, and a temporary one is no longer so."""
+        """Change a password as the user interface does, without the policy; it is not temporary unless *temporary*."""
         with self._state.lock:
-            passwords.change(self._state, self._state.admins[login], password, temporary=temporary)
+            self._state.admins[login].set_password(password, self._state.now(), temporary=temporary)
 
     def behave(self, name: str, **changes: Any) -> None:
-        """Let dials hold for one name: `behave("slow.example.org", issuance_polls=3)`."""
+        """Set dials for orders of a name: `behave("slow.example.org", issuance_polls=3)`."""
         with self._state.lock:
             self._state.behave(name, changes)
 
+    @contextmanager
+    def _current(self, ssl_id: int) -> Iterator[Order]:
+        with self._state.lock:
+            order = self._state.orders[ssl_id]
+            issuance.advance(self._state, order)
+            yield order
+
+    # Requests
+
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request; raise ConnectionLost when the connection is to be broken."""
-        request = request_of(environ)
-        connection = environ.get(CONNECTION)
+        """Answer a request; raise ConnectionLost to break the connection."""
+        request, connection = Request.of(environ), environ.get(CONNECTION)
         if connection is None and self._stale:
             self._stale = False
             msg = "stale"
             raise ConnectionLost(msg)
         response = self._answer(request, connection)
-        status = f"{response.status} {HTTPStatus(response.status).phrase}"
-        start_response(status, headers_of(response))
+        start_response(response.wsgi_status, response.wsgi_headers)
         return [] if request.method == "HEAD" else [response.body]
 
     def _answer(self, request: Request, connection: dict[str, bool] | None) -> Response:
-        found, params = routing.find(request)
-        operation = _operation(request, found)
-        who = login.login_of(self._state, request)
-        fault = self._fault(request, operation, params, who)
+        route, params = routing.match(request)
+        operation = _operation(request, route)
+        account = login.login_of(self._state, request)
+        with self._state.lock:
+            fault = self._faults.due(operation, request, params, account)
         started, status = self._state.now(), 0
         try:
-            process = partial(self._process, request, found, params)
-            response = process() if fault is None else struck(fault, process)
+            process = partial(self._process, request, route, params)
+            response = process() if fault is None else inject(fault, process)
             status = response.status
         finally:
-            call = RecordedCall(started, request.method, request.path, who, status, operation)
+            call = RecordedCall(started, request.method, request.path, account, status, operation)
             with self._state.lock:
                 self._calls.append(call)
-        if fault is not None and fault.kind == "stale":
-            self._close(connection)
+        self._close_if_stale(fault, connection)
         return response
 
-    def _fault(self, request: Request, operation: str, params: Mapping[str, str], who: str) -> Fault | None:
-        with self._state.lock:
-            if not self.dials.faults:
-                return None
-            return self._faults.due(operation, names_concerned(self._state, request, params), who)
-
-    def _close(self, connection: dict[str, bool] | None) -> None:
+    def _close_if_stale(self, fault: Fault | None, connection: dict[str, bool] | None) -> None:
+        if fault is None or fault.kind != "stale":
+            return
         if connection is None:
             self._stale = True
         else:
             connection["close"] = True
 
-    def _process(self, request: Request, found: Route | None, params: Mapping[str, str]) -> Response:
+    def _process(self, request: Request, route: Route | None, params: Mapping[str, str]) -> Response:
         with self._state.lock:
             if request.path == login.TOKEN_PATH and request.method == "POST":
                 return login.issue_token(self._state, request)
             try:
-                response = self._routed(request, found, params)
+                response = self._call(request, route, params)
             except Refusal as refusal:
-                response = refusal_answer(refusal).with_headers(*login.challenge(request, refusal))
+                response = error_response(refusal).with_headers(*login.challenge(request, refusal))
             if self.dials.extra_members:
                 response = with_extra_members(response)
             return response.with_headers(_COOKIE)
 
-    def _routed(self, request: Request, found: Route | None, params: Mapping[str, str]) -> Response:
-        """Answer through the route; the login comes before path, format and id (SCM reference §2.4)."""
+    def _call(self, request: Request, route: Route | None, params: Mapping[str, str]) -> Response:
+        """Call the route's handler; the login is checked before path, format and id (SCM reference §2.4)."""
         admin = login.authenticate(self._state, request)
-        if found is None:
+        if route is None:
             raise refuse(-1601, "path", status=404)
-        return found.handler(Call(self._state, request, admin, params))
+        return route.handler(Call(self._state, request, admin, params))
 
 
-def _operation(request: Request, found: Route | None) -> str:
-    if found is not None:
-        return found.operation
+def _operation(request: Request, route: Route | None) -> str:
+    if route is not None:
+        return route.operation
     return _TOKEN_OPERATION if request.path == login.TOKEN_PATH else f"{request.method} {_UNKNOWN}"

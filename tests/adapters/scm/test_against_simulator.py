@@ -14,8 +14,8 @@ from renewal.domain.keypair import KeyPair, KeyType, public_key_bytes
 from renewal.domain.order import EnrollRequest
 from renewal.domain.status import ended
 from renewal.ports import CertificateAuthority
-from scm_simulator.fault import Fault
 from scm_simulator.simulator import Simulator
+from scm_simulator.world.fault import Fault
 from tests.adapters.scm.stage import SIMULATED_LOGIN, Clock, Vault
 
 DEPARTMENT = 2001

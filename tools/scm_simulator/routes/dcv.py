@@ -5,44 +5,42 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from scm_simulator.body import Body
-from scm_simulator.dates import ISO, written
-from scm_simulator.paging import page, total
+from scm_simulator.backend.state import DelegatedDomain
+from scm_simulator.http.messages import JSON_PLAIN, Response, pretty_json
+from scm_simulator.http.routing import Call, route, total
 from scm_simulator.refusals import refuse
-from scm_simulator.routing import Call, route
-from scm_simulator.state import DelegatedDomain
-from scm_simulator.wire import JSON_PLAIN, Response, json_answer
-from scm_simulator.words import enum_shown, method_shown, same_enum
-
-from .domains import domains_seen
+from scm_simulator.routes.domains import enum_text, validation_json, visible_domains
 
 _NOT_INITIATED = "NOT_INITIATED"
 
 
 @route("GET", "/api/dcv/v1/validation", "/api/dcv/v2/validation")
 def validations(call: Call) -> Response:
-    """List the validations of the domains that the account sees."""
+    """List the validations of the domains that the account manages."""
     call.require("allowDCV", "DCV validation")
-    found = [domain for domain in domains_seen(call) if _wanted(call, domain)]
-    items = [_item(call, domain) for domain in page(call, found)]
-    return json_answer(items, media=JSON_PLAIN, pretty=True, headers=[total(found)])
+    found = [domain for domain in visible_domains(call) if _matches(call, domain)]
+    items = [_item(call, domain) for domain in call.page(found)]
+    return pretty_json(items, media=JSON_PLAIN, headers=[total(found)])
 
 
-def _wanted(call: Call, domain: DelegatedDomain) -> bool:
-    query, state = call.request.query, call.state
-    validation = state.domain_validation(domain)
-    dcv, ordered = query.get("dcvStatus", ""), query.get("orderStatus", "")
+def _matches(call: Call, domain: DelegatedDomain) -> bool:
+    query, validation = call.request.query, call.state.domain_validation(domain)
     return (
         query.get("domain", "").lower() in domain.name
-        and (not dcv or same_enum(validation, dcv))
-        and (not ordered or same_enum(_NOT_INITIATED, ordered))
-        and _delegated_there(call, domain)
+        and _same_enum(validation, query.get("dcvStatus", ""))
+        and _same_enum(_NOT_INITIATED, query.get("orderStatus", ""))
+        and _is_delegated_to(call, domain)
         and _ends_soon(call, domain, validation)
     )
 
 
-def _delegated_there(call: Call, domain: DelegatedDomain) -> bool:
-    """Return whether one delegation lies in the `org`, and to the `department`, that are asked for (§3.4: ANDed)."""
+def _same_enum(constant: str, wanted: str) -> bool:
+    """Return whether *wanted* is empty or means *constant* in either dialect."""
+    return not wanted or constant == wanted.upper().replace(" ", "_")
+
+
+def _is_delegated_to(call: Call, domain: DelegatedDomain) -> bool:
+    """Return whether a delegation is in the requested `org` and to the requested `department` (§3.4: ANDed)."""
     org, department = call.request.number("org"), call.request.number("department")
     below = {d.id for o in call.state.world.organisations if o.id == org for d in o.departments}
     return any(
@@ -51,43 +49,28 @@ def _delegated_there(call: Call, domain: DelegatedDomain) -> bool:
 
 
 def _ends_soon(call: Call, domain: DelegatedDomain, validation: str) -> bool:
-    """Return whether the validation has an end, within `expiresIn` days."""
-    within = call.request.number("expiresIn")
-    if within is None:
+    """Return whether the validation ends within `expiresIn` days."""
+    days = call.request.number("expiresIn")
+    if days is None:
         return True
-    limit = call.state.now() + timedelta(days=within)
+    limit = call.state.now() + timedelta(days=days)
     return validation != "NOT_VALIDATED" and call.state.validation_period(domain)[1] <= limit
 
 
 def _item(call: Call, domain: DelegatedDomain) -> dict[str, Any]:
-    dials, status = call.state.dials, call.state.domain_validation(domain)
-    item = {
-        "domain": domain.name,
-        "dcvStatus": enum_shown(status, dials),
-        "dcvOrderStatus": enum_shown(_NOT_INITIATED, dials),
-    }
-    if status != "NOT_VALIDATED":
-        _, ends = call.state.validation_period(domain)
-        item |= {"dcvMethod": method_shown(dials), "expirationDate": written(ends, ISO)}
-    return item
+    names = {"status": "dcvStatus", "method": "dcvMethod", "end": "expirationDate"}
+    item = {"domain": domain.name, "dcvOrderStatus": enum_text(_NOT_INITIATED, call.state.dials)}
+    return item | validation_json(call, domain, names)
 
 
 @route("POST", "/api/dcv/v1/validation/status", "/api/dcv/v2/validation/status")
 def status(call: Call) -> Response:
-    """Tell the validation of one domain."""
+    """Return the validation of a domain."""
     call.require("allowDCV", "DCV validation")
-    name = Body(call.request.object()).needed_text("domain", longest=255).lower()
-    for domain in domains_seen(call):
+    name = call.body().needed_text("domain", longest=255).lower()
+    names = {"status": "status", "begin": "validationDate", "end": "expirationDate"}
+    for domain in visible_domains(call):
         if domain.name == name:
-            return json_answer(_status(call, domain), media=JSON_PLAIN, pretty=True)
+            item = {"orderStatus": enum_text(_NOT_INITIATED, call.state.dials)}
+            return pretty_json(item | validation_json(call, domain, names), media=JSON_PLAIN)
     raise refuse(-727, name)
-
-
-def _status(call: Call, domain: DelegatedDomain) -> dict[str, Any]:
-    dials, validation = call.state.dials, call.state.domain_validation(domain)
-    members = {"status": enum_shown(validation, dials), "orderStatus": enum_shown(_NOT_INITIATED, dials)}
-    if validation != "NOT_VALIDATED":
-        began, ends = call.state.validation_period(domain)
-        members["validationDate"] = written(began, ISO)
-        members["expirationDate"] = written(ends, ISO)
-    return members

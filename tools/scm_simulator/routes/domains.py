@@ -2,30 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from scm_simulator.body import Body
-from scm_simulator.dates import ISO, written
-from scm_simulator.names import is_domain_name
-from scm_simulator.paging import page, total
-from scm_simulator.refusals import must_be_there, not_found, refuse
-from scm_simulator.routing import Call, route
-from scm_simulator.state import DelegatedDomain
-from scm_simulator.wire import EMPTY_OK, NO_CONTENT, Response, json_answer
-from scm_simulator.words import enum_shown, method_shown
-from scm_simulator.world import Domain
+from scm_simulator.backend.state import DelegatedDomain
+from scm_simulator.dates import ISO, format_date
+from scm_simulator.http.messages import EMPTY_OK, NO_CONTENT, Response, created, json_response
+from scm_simulator.http.request_body import Body
+from scm_simulator.http.routing import Call, route, total
+from scm_simulator.refusals import must_not_be_null, not_found, refuse
+from scm_simulator.world.dials import Dials
+from scm_simulator.world.domain_names import is_domain_name
+from scm_simulator.world.world import Domain
 
+_CERT_TYPES = "certTypes"
 _MANAGE = "allowManageDomains"
 _APPROVE = "approveDomainDelegation"
 _SHORTEST_NAME, _LONGEST_NAME = 2, 256  # of the filter (SCM reference §7)
+_LABELS = {
+    "VALIDATED": "Validated",
+    "NOT_VALIDATED": "Not validated",
+    "EXPIRED": "Expired",
+    "NOT_INITIATED": "Not initiated",
+}
 
 
-def domains_seen(call: Call) -> list[DelegatedDomain]:
-    """Return the domains with a delegation in the account's sight."""
-    seen = call.state.visible(call.admin)
-    everything = call.admin.spec.mrao
-    return [one for one in call.state.domains.values() if everything or seen.intersection(one.delegations)]
+def enum_text(constant: str, dials: Dials) -> str:
+    """Return *constant* or its label, by the dial enum_dialect (SCM reference §8.1, §8.2)."""
+    return _LABELS[constant] if dials.enum_dialect == "labels" else constant
+
+
+def validation_json(call: Call, domain: DelegatedDomain, names: Mapping[str, str]) -> dict[str, str]:
+    """Return status, method, begin and end of a validation under the given *names*; without a validation the status."""
+    state, validation = call.state, call.state.domain_validation(domain)
+    values = {"status": enum_text(validation, state.dials)}
+    if validation != "NOT_VALIDATED":
+        begin, end = state.validation_period(domain)
+        # The vendor's example has EMAIL beside VALIDATED, the OpenAPI document CNAME_CSR_HASH beside Validated.
+        values["method"] = "CNAME_CSR_HASH" if state.dials.enum_dialect == "labels" else "EMAIL"
+        values |= {"begin": format_date(begin, ISO), "end": format_date(end, ISO)}
+    return {names[key]: value for key, value in values.items() if key in names}
+
+
+def visible_domains(call: Call) -> list[DelegatedDomain]:
+    """Return the domains with a delegation to an organisation or department that the account manages."""
+    managed, domains = call.state.managed_ids(call.admin), call.state.domains.values()
+    return [domain for domain in domains if call.admin.spec.mrao or managed.intersection(domain.delegations)]
 
 
 def _found(call: Call) -> list[DelegatedDomain]:
@@ -34,7 +56,7 @@ def _found(call: Call) -> list[DelegatedDomain]:
     name, state, status = (query.get(key, "").lower() for key in ("name", "state", "status"))
     return [
         domain
-        for domain in domains_seen(call)
+        for domain in visible_domains(call)
         if name in domain.name
         and state in ("", {"ACTIVE": "active", "SUSPENDED": "inactive"}[domain.state])
         and status in ("", {"ACTIVE": "approved", "REQUESTED": "requested"}[_delegation_status(domain)])
@@ -55,61 +77,50 @@ def _delegation_status(domain: DelegatedDomain) -> str:
 def domains(call: Call) -> Response:
     """List domains."""
     found = _found(call)
-    items = [{"id": domain.id, "name": domain.name} for domain in page(call, found)]
-    return json_answer(items, headers=[total(found)])
+    items = [{"id": domain.id, "name": domain.name} for domain in call.page(found)]
+    return json_response(items, headers=[total(found)])
 
 
 @route("GET", "/api/domain/v1/count")
 def count(call: Call) -> Response:
     """Count domains."""
-    return json_answer({"count": len(_found(call))})
+    return json_response({"count": len(_found(call))})
 
 
 @route("GET", "/api/domain/v1/{domainId}")
 def details(call: Call) -> Response:
-    """Tell one domain: its validation, and those of its delegations that the account manages."""
-    return json_answer(_shown(call, _domain(call)))
+    """Return a domain: its validation, and its delegations that the account manages."""
+    return json_response(_details(call, _domain(call)))
 
 
 def _domain(call: Call) -> DelegatedDomain:
     number = call.number("domainId")
-    missing = not_found(-727, number)
+    unknown = not_found(-727, number)
     domain = call.state.domains.get(number)
     if domain is None:
-        raise missing
-    if domain not in domains_seen(call):
-        raise call.hidden(missing)
+        raise unknown
+    if domain not in visible_domains(call):
+        raise call.foreign(unknown)
     return domain
 
 
-def _shown(call: Call, domain: DelegatedDomain) -> dict[str, Any]:
-    validation = call.state.domain_validation(domain)
-    members: dict[str, Any] = {
-        "id": domain.id,
-        "name": domain.name,
-        "delegationStatus": _delegation_status(domain),
-        "state": domain.state,
-        "validationStatus": enum_shown(validation, call.state.dials),
-    }
-    if validation != "NOT_VALIDATED":
-        began, ends = call.state.validation_period(domain)
-        members["validationMethod"] = method_shown(call.state.dials)
-        members["dcvValidation"] = written(began, ISO)
-        members["dcvExpiration"] = written(ends, ISO)
-    seen = call.state.visible(call.admin)
-    members["delegations"] = [
+def _details(call: Call, domain: DelegatedDomain) -> dict[str, Any]:
+    names = {"status": "validationStatus", "method": "validationMethod", "begin": "dcvValidation"}
+    identity = {"id": domain.id, "name": domain.name, "delegationStatus": _delegation_status(domain)}
+    delegations = [
         {"orgId": place, "certTypes": ["SSL"], "status": status}
         for place, status in domain.delegations.items()
-        if place in seen
+        if call.manages(place)
     ]
-    return members
+    validation = validation_json(call, domain, names | {"end": "dcvExpiration"})
+    return identity | {"state": domain.state, **validation, "delegations": delegations}
 
 
 @route("POST", "/api/domain/v1")
 def create(call: Call) -> Response:
-    """Create a domain with its delegations; those asked for by a department's officer wait for approval."""
+    """Create a domain with its delegations; those requested by a department's officer wait for approval."""
     call.require(_MANAGE, "domain management")
-    body = Body(call.request.object())
+    body = call.body()
     name = body.needed_text("name", longest=255).lower()
     if not is_domain_name(name):
         raise refuse(-732)
@@ -118,37 +129,36 @@ def create(call: Call) -> Response:
     wanted = body.objects("delegations")
     if not wanted:
         raise refuse(-709)
-    delegations = {_place(call, one): _first_status(call) for one in wanted}
+    delegations = {_place(call, delegation): _first_status(call) for delegation in wanted}
     entry = Domain(name, state="ACTIVE" if body.boolean("active", default=True) else "SUSPENDED", dcv="NOT_VALIDATED")
     domain = call.state.add_domain(entry, delegations)
-    return Response(201, b"", (("Location", f"{call.request.base_url}/api/domain/v1/{domain.id}"),))
+    return created(f"{call.request.base_url}/api/domain/v1/{domain.id}")
 
 
 def _place(call: Call, body: Body) -> int:
     """Return the organisation or department that a delegation names, if the account manages it."""
     if not body.texts("certTypes"):
-        msg = "certTypes"
-        raise must_be_there(msg)
+        raise must_not_be_null(_CERT_TYPES)
     return _managed(call, body.needed_number("orgId"))
 
 
 def _managed(call: Call, place: int) -> int:
-    if not call.sees(place):
-        raise call.hidden(refuse(-1023, place))
+    if not call.manages(place):
+        raise call.foreign(refuse(-1023, place))
     return place
 
 
 def _first_status(call: Call) -> str:
-    """Return the status of a new delegation: a department's officer only asks for it."""
+    """Return the status of a new delegation: a department's officer only requests it."""
     return "ACTIVE" if call.admin.spec.mrao or call.admin.spec.organisations else "REQUESTED"
 
 
 @route("DELETE", "/api/domain/v1/{domainId}")
 def delete(call: Call) -> Response:
-    """Delete a domain, if the account manages all that it is delegated to."""
+    """Delete a domain, if the account manages every department that it is delegated to."""
     call.require(_MANAGE, "domain management")
     domain = _domain(call)
-    if not call.state.visible(call.admin).issuperset(domain.delegations):
+    if not call.state.managed_ids(call.admin).issuperset(domain.delegations):
         raise refuse(-738, "delete")
     del call.state.domains[domain.id]
     return NO_CONTENT
@@ -156,7 +166,7 @@ def delete(call: Call) -> Response:
 
 @route("PUT", "/api/domain/v1/{domainId}/activate")
 def activate(call: Call) -> Response:
-    """Make a domain active."""
+    """Activate a domain."""
     return _set_state(call, "ACTIVE")
 
 
@@ -176,10 +186,10 @@ def _set_state(call: Call, state: str) -> Response:
 
 @route("POST", "/api/domain/v1/{domainId}/delegation")
 def delegate(call: Call) -> Response:
-    """Delegate one domain."""
+    """Delegate a domain."""
     call.require(_MANAGE, "domain management")
     domain = _domain(call)
-    domain.delegations.setdefault(_place(call, Body(call.request.object())), _first_status(call))
+    domain.delegations.setdefault(_place(call, call.body()), _first_status(call))
     return EMPTY_OK
 
 
@@ -187,12 +197,10 @@ def delegate(call: Call) -> Response:
 def delegate_many(call: Call) -> Response:
     """Delegate several domains at once."""
     call.require(_MANAGE, "domain management")
-    body = Body(call.request.object())
+    body = call.body()
+    body.require("domainIds")
     numbers, place = body.numbers("domainIds"), _place(call, body)
-    if not numbers:
-        msg = "domainIds"
-        raise must_be_there(msg)
-    chosen = [domain for domain in domains_seen(call) if domain.id in numbers]
+    chosen = [domain for domain in visible_domains(call) if domain.id in numbers]
     if len(chosen) < len(set(numbers)):
         raise refuse(-727, ", ".join(map(str, numbers)))
     for domain in chosen:
@@ -202,10 +210,10 @@ def delegate_many(call: Call) -> Response:
 
 @route("DELETE", "/api/domain/v1/{domainId}/delegation")
 def withdraw(call: Call) -> Response:
-    """Withdraw a delegation; the body says whose."""
+    """Withdraw the delegation to the department in the body."""
     call.require(_MANAGE, "domain management")
     domain = _domain(call)
-    domain.delegations.pop(_place(call, Body(call.request.object())), None)
+    domain.delegations.pop(_place(call, call.body()), None)
     return EMPTY_OK
 
 
@@ -221,11 +229,11 @@ def reject(call: Call) -> Response:
     return _decide(call, lambda domain, place: domain.delegations.pop(place))
 
 
-def _decide(call: Call, deed: Callable[[DelegatedDomain, int], object]) -> Response:
+def _decide(call: Call, decision: Callable[[DelegatedDomain, int], object]) -> Response:
     call.require(_APPROVE, "delegation approval")
     domain = _domain(call)
-    place = _managed(call, Body(call.request.object()).needed_number("orgId"))
+    place = _managed(call, call.body().needed_number("orgId"))
     if domain.delegations.get(place) != "REQUESTED":
         raise refuse(-705)
-    deed(domain, place)
+    decision(domain, place)
     return EMPTY_OK

@@ -20,7 +20,7 @@ from renewal.adapters.order_book.editor import OrderBookEditor
 from renewal.adapters.order_book.transitions import DynamoDbOrderBook
 from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.specification import Specification
-from scm_simulator.world import Account, Department, Domain, Organisation, Profile, World
+from scm_simulator.world.world import Account, Department, Domain, Organisation, Profile, World
 from stack.deploy import change_sets
 from stack.rehearsal.emulator import REGION, Emulator
 

@@ -1,0 +1,1 @@
+"""What SCM holds while the simulator runs: accounts, domains and orders, and how orders are issued."""

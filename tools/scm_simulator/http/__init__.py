@@ -1,0 +1,1 @@
+"""HTTP: requests, responses, login, routing and injected faults."""
