@@ -28,7 +28,7 @@ from renewal.domain.acm_rules import (
     require_usages_kept,
 )
 from renewal.domain.certificate import Chain
-from renewal.domain.delegation import CertificateSpec, Delegation, Profile
+from renewal.domain.delegation import CertificatePath, CertificateSpec, Delegation, Profile
 from renewal.domain.due import next_action
 from renewal.domain.errors import (
     AcmCertificateMissing,
@@ -47,8 +47,8 @@ from renewal.domain.errors import (
 )
 from renewal.domain.keypair import KeyPair, PublicKey, public_key_bytes
 from renewal.domain.order import (
-    GIVEN_UP,
     IMPORT_LEASE,
+    RELEASED,
     EnrollRequest,
     FinishedOrder,
     ManagedCertificate,
@@ -61,7 +61,7 @@ from renewal.domain.order import (
 )
 from renewal.domain.run_outcome import PlanFacts
 from renewal.domain.run_report import RunReport
-from renewal.domain.setup.inspection import DelegationRecord, Inspection
+from renewal.domain.setup.inspection import DelegationRecord, Inspection, Refusal
 from renewal.domain.setup.snapshot import (
     Account,
     DelegatedName,
@@ -156,7 +156,7 @@ class _Interrupted:
 
 @dataclass(slots=True)
 class FakeOrderBook:
-    """Records by name; conditions as in `renewal.adapters.order_book.transitions`."""
+    """Both halves of the order book by name; conditions as in `renewal.adapters.order_book.transitions`."""
 
     records: dict[str, DelegationRecord] = field(default_factory=dict)
     kept: dict[Path, ManagedCertificate] = field(default_factory=dict)
@@ -174,30 +174,29 @@ class FakeOrderBook:
             self.records.get(delegation.name, DelegationRecord(delegation)), delegation=delegation
         )
         for spec in specs:
-            path = (spec.delegation, spec.name)
-            self.kept[path] = replace(self.kept.get(path, ManagedCertificate(spec)), spec=spec)
-            self._schedule(path, now)
+            before = self.kept.get(spec.record_key, ManagedCertificate(spec))
+            self._keep(spec.record_key, replace(before, spec=spec), now)
 
     def ask(self, path: Path, reason: str, now: datetime) -> None:
         """An operator wants it replaced at the next run."""
-        self.kept[path] = replace(self.kept[path], asked=reason)
+        self._keep(path, replace(self.kept[path], asked=reason), now)
         self.next_actions[path] = now
 
     def adopt(self, path: Path, served: Served, now: datetime) -> None:
         """Take over a certificate that the stores hold."""
-        self.kept[path] = replace(self.kept[path], served=served)
-        self._schedule(path, now)
+        self._keep(path, replace(self.kept[path], served=served), now)
 
     # Reading
 
     def delegations(self) -> Iterator[str]:
         return iter(list(self.records))
 
-    def waiting(self, until: datetime) -> Iterator[Path]:
-        return (path for path, at in sorted(self.next_actions.items(), key=lambda item: item[1]) if at <= until)
+    def waiting(self, until: datetime) -> Iterator[CertificatePath]:
+        by_time = sorted(self.next_actions.items(), key=lambda item: item[1])
+        return (CertificatePath(*path) for path, at in by_time if at <= until)
 
-    def every_certificate(self) -> Iterator[Path]:
-        return iter(list(self.kept))
+    def every_certificate(self) -> Iterator[CertificatePath]:
+        return (CertificatePath(*path) for path in list(self.kept))
 
     def replacements(self) -> tuple[Replacement, ...]:
         return tuple(self.standing)
@@ -216,7 +215,7 @@ class FakeOrderBook:
         )
 
     def certificate(self, delegation: str, name: str) -> ManagedCertificate:
-        found = self.load([(delegation, name)])
+        found = self.load([CertificatePath(delegation, name)])
         if not found:
             raise UnknownDelegation(f"the order book has no '{delegation}/{name}'")
         return found[0]
@@ -226,24 +225,34 @@ class FakeOrderBook:
 
     # Moves of an open order
 
-    def open(self, order: Order) -> None:
-        path = (order.delegation, order.certificate)
+    def open(self, order: Order, revision: int) -> None:
+        path = order.record_key
         there = self.certificate(*path)
         if there.order is not None and there.order.token == order.token:
             return
         if there.order is not None:
             raise OrderConflict(f"order {order.token} of {order.path}: another order is open")
-        if (there.served.token if there.served else "") != order.replaces:
-            raise OrderConflict(f"order {order.token} of {order.path}: another run has stored a certificate")
+        if there.revision != revision:
+            raise OrderConflict(f"order {order.token} of {order.path}: the record has changed")
         self.orders[path] = order
-        self.next_actions[path] = order.opened_at
+        self._keep(path, self.kept[path], order.opened_at)
 
     def claim_post(self, order: Order, now: datetime) -> Order:
         there = self._unanswered(order)
         return self._write(replace(there, posts=order.posts + 1, posted_at=now))
 
-    def record_look(self, order: Order, now: datetime) -> None:
-        self._write(replace(self._unanswered(order), looked_at=now))
+    def note(
+        self,
+        order: Order,
+        *,
+        searched_at: datetime | None = None,
+        confirmed_at: datetime | None = None,
+        trouble: str | None = None,
+    ) -> None:
+        there = self._unanswered(order) if searched_at else self._open(order)
+        noted = {"searched_at": searched_at, "confirmed_at": confirmed_at, "trouble": trouble}
+        changes: Any = {name: value for name, value in noted.items() if value}
+        self._write(replace(there, **changes))
 
     def record_ordered(self, order: Order, ssl_id: int) -> Order:
         there = self._open(order)
@@ -253,12 +262,6 @@ class FakeOrderBook:
             raise OrderConflict(f"order {order.token} of {order.path} has SSL ID {there.ssl_id}")
         return self._write(replace(there, status=OrderStatus.ORDERED, ssl_id=ssl_id))
 
-    def record_confirmed(self, order: Order, now: datetime) -> None:
-        self._write(replace(self._open(order), confirmed_at=now))
-
-    def record_trouble(self, order: Order, error: str) -> None:
-        self._write(replace(self._open(order), trouble=error))
-
     def record_issued(self, order: Order, chain: Chain) -> Order:
         there = self._open(order)
         if there.status not in {OrderStatus.ORDERED, OrderStatus.ISSUED}:
@@ -267,14 +270,14 @@ class FakeOrderBook:
 
     def claim_import(self, order: Order, region: str, now: datetime) -> Order:
         there = self._open(order)
-        claimed = there.importing.get(region, GIVEN_UP)
+        claimed = there.importing.get(region, RELEASED)
         if there.status is not OrderStatus.ISSUED or region in there.arns or claimed >= now - IMPORT_LEASE:
             raise OrderConflict(f"order {order.token} of {order.path} is being imported into {region}")
         return self._write(replace(there, importing={**there.importing, region: now}))
 
-    def give_up_import(self, order: Order, region: str) -> None:
+    def release_import(self, order: Order, region: str) -> None:
         there = self._open(order)
-        self._write(replace(there, importing={**there.importing, region: GIVEN_UP}))
+        self._write(replace(there, importing={**there.importing, region: RELEASED}))
 
     def record_import(self, order: Order, region: str, arn: str) -> Order:
         there = self._open(order)
@@ -283,7 +286,7 @@ class FakeOrderBook:
         return self._write(replace(there, arns={**there.arns, region: arn}))
 
     def _open(self, order: Order) -> Order:
-        there = self.orders.get((order.delegation, order.certificate))
+        there = self.orders.get(order.record_key)
         if there is None or there.token != order.token:
             raise OrderConflict(f"order {order.token} of {order.path} is not open any more")
         return there
@@ -295,32 +298,21 @@ class FakeOrderBook:
         return there
 
     def _write(self, order: Order) -> Order:
-        self.orders[order.delegation, order.certificate] = order
+        self.orders[order.record_key] = order
         return order
 
     # Ends of an order
 
     def finish(self, order: Order, served: Served, previous: Served | None, text: str = "") -> None:
-        row = replace(
-            _ended(order, "stored", served.stored_at),
-            ssl_id=served.ssl_id,
-            serial=served.serial,
-            previous_serial=previous.serial if previous else "",
-            not_before=served.not_before,
-            not_after=served.not_after,
-            stores=served.stores,
-            arns=served.arns,
-            text=text,
-        )
+        row = order.stored(served, previous, text)
         self._end(
             replace(order, status=OrderStatus.ISSUED), row, lambda before: ManagedCertificate(before.spec, served)
         )
 
     def fail(self, order: Order, error: str, text: str, now: datetime, hold_until: datetime | None) -> None:
-        row = replace(_ended(order, "failed", now), error=error, text=text)
         self._end(
             order,
-            row,
+            order.failed(error, text, now),
             lambda before: replace(
                 before,
                 asked="" if hold_until else before.asked,
@@ -333,7 +325,7 @@ class FakeOrderBook:
     def _end(
         self, order: Order, row: FinishedOrder, becomes: Callable[[ManagedCertificate], ManagedCertificate]
     ) -> None:
-        path = (order.delegation, order.certificate)
+        path = order.record_key
         there = self.orders.get(path)
         if there is None or (there.token, there.status, there.posts) != (order.token, order.status, order.posts):
             if (row.token, row.status) in {(one.token, one.status) for one in self.rows}:
@@ -341,10 +333,11 @@ class FakeOrderBook:
             raise OrderConflict(f"order {order.token} of {order.path} is not open as {order.status} any more")
         del self.orders[path]
         self.rows.append(row)
-        self.kept[path] = becomes(self.kept[path])
-        self._schedule(path, row.ended_at)
+        self._keep(path, becomes(self.kept[path]), row.ended_at)
 
-    def _schedule(self, path: Path, now: datetime) -> None:
+    def _keep(self, path: Path, certificate: ManagedCertificate, now: datetime) -> None:
+        revision = self.kept[path].revision + 1 if path in self.kept else 1
+        self.kept[path] = replace(certificate, revision=revision)
         self.next_actions[path] = next_action(replace(self.kept[path], order=self.orders.get(path)), now)
 
     # Delegations
@@ -353,25 +346,7 @@ class FakeOrderBook:
         self.records[delegation] = replace(self.delegation(delegation), inspection=inspection)
 
     def record_refusal(self, delegation: str, version: str, run_id: str) -> None:
-        self.records[delegation] = replace(self.delegation(delegation), refused_version=version, refused_run=run_id)
-
-
-def _ended(order: Order, status: str, at: datetime) -> FinishedOrder:
-    return FinishedOrder(
-        delegation=order.delegation,
-        certificate=order.certificate,
-        token=order.token,
-        status=status,
-        ended_at=at,
-        opened_at=order.opened_at,
-        names=order.names,
-        causes=order.causes,
-        run_id=order.run_id,
-        reason=order.reason,
-        ssl_id=order.ssl_id,
-        arns=order.arns,
-        posts=order.posts,
-    )
+        self.records[delegation] = replace(self.delegation(delegation), refusal=Refusal(version, run_id))
 
 
 # ---- SCM ---------------------------------------------------------------------------------------------------------
@@ -432,6 +407,9 @@ class FakeScm:
         self._called("password_state")
         return self.password
 
+    def change_password(self, new: str) -> None:  # noqa: ARG002  # the rotation has an SCM of its own
+        self._called("change_password")
+
     def account(self) -> Account | None:
         self._called("account")
         return self.own
@@ -446,7 +424,7 @@ class FakeScm:
             raise PermissionMissing("-3")
         return self.delegated
 
-    def validations(self, *organisation_ids: int) -> tuple[OrganisationValidation, ...]:  # noqa: ARG002
+    def validations(self, organisation_id: int) -> tuple[OrganisationValidation, ...]:  # noqa: ARG002
         self._called("validations")
         return self.validated
 
@@ -537,8 +515,6 @@ class FakeAccounts:
     def authority(self, delegation: str) -> FakeScm:
         key = (delegation, self.credential_version(delegation))
         return cast("FakeScm", _Account(self, key))
-
-    setup_reader = authority
 
     def credential_version(self, delegation: str) -> str:
         version = self.versions.get(delegation, "v1")

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from renewal.domain.certificate import Chain
 from renewal.domain.credential import Credential
-from renewal.domain.delegation import CertificateSpec, Profile
+from renewal.domain.delegation import CertificatePath, CertificateSpec, Profile
 from renewal.domain.keypair import KeyPair
 from renewal.domain.order import (
     EnrollRequest,
@@ -45,76 +45,66 @@ NextRotation = Callable[[str], date | None]
 
 
 class CertificateAuthority(Protocol):
-    """SCM as one account orders from it. Every method may raise SCM's errors (`renewal.domain.errors`)."""
+    """SCM, seen by one account. Every call may raise what `renewal.domain.errors` says of SCM."""
+
+    def password_state(self) -> PasswordState | None:
+        """The account's password state; None for accounts that have none (OAuth2 clients)."""
+
+    def change_password(self, new: str) -> None:
+        """Change the account's own password; from then on only *new* logs in. Raises PasswordPolicyRefused."""
+
+    def account(self) -> Account | None:
+        """The account's own record; None when SCM does not show it (a right, or an OAuth2 client)."""
+
+    def department(self, department_id: int) -> Department | None:
+        """The department's record; None when SCM has none for this account."""
+
+    def delegated_names(self, department_id: int) -> tuple[DelegatedName, ...]:
+        """Domain entries delegated to the department: 2 + n calls. Raises PermissionMissing when they are hidden."""
+
+    def validations(self, organisation_id: int) -> tuple[OrganisationValidation, ...]:
+        """Validations of an organisation, or of the one that a department belongs to; () when they are hidden."""
 
     def profiles(self, department_id: int) -> tuple[Profile, ...]:
-        """Return the certificate profiles that the department may order."""
+        """The certificate profiles that the department may use now."""
+
+    def reported(self, department_id: int) -> tuple[ReportedCertificate, ...]:
+        """Every SSL certificate of the department that SCM knows, in one request."""
 
     def enroll(self, request: EnrollRequest) -> int:
-        """Order a certificate and return its SSL ID. Raises AnswerLost when the order may or may not exist."""
+        """Order a certificate and return its SSL ID. AnswerLost: it may or may not exist."""
 
     def find(self, token: str, names: tuple[str, ...], department_id: int) -> int | None:
         """Return the SSL ID of the order that carries *token*, None when SCM lists none."""
 
     def details(self, ssl_id: int) -> OrderDetails:
-        """Return what SCM records about one order. Raises OrderUnknown."""
+        """What SCM says of one order. Raises OrderUnknown."""
 
     def collect(self, ssl_id: int) -> str:
         """Return the certificate with its chain as PEM, in any order. Raises OrderPending."""
 
     def mark_renewed(self, ssl_id: int, renewed_by: int) -> None:
-        """Mark *ssl_id* as renewed by another order, so that SCM sends no more reminders about it."""
-
-
-class SetupReader(Protocol):
-    """SCM as one account reads a delegation's set-up. Every method may raise SCM's errors."""
-
-    def password_state(self) -> PasswordState | None:
-        """Return the state of the account's password; None for an OAuth2 client, which has none."""
-
-    def account(self) -> Account | None:
-        """Return the account's own record; None when SCM hides it (a privilege is missing, or an OAuth2 client)."""
-
-    def department(self, department_id: int) -> Department | None:
-        """Return the department's record; None when SCM has none for this account."""
-
-    def delegated_names(self, department_id: int) -> tuple[DelegatedName, ...]:
-        """Return the domain entries delegated to the department: 2 + n requests. Raises PermissionMissing."""
-
-    def validations(self, *organisation_ids: int) -> tuple[OrganisationValidation, ...]:
-        """Return the validations of the first organisation or department that shows any; () when all are hidden."""
-
-    def profiles(self, department_id: int) -> tuple[Profile, ...]:
-        """Return the certificate profiles that the department may order."""
-
-    def reported(self, department_id: int) -> tuple[ReportedCertificate, ...]:
-        """Return every SSL certificate of the department that SCM knows, in one request."""
+        """Tell SCM that *ssl_id* was renewed, so that it stops reminding people."""
 
 
 class Accounts(Protocol):
-    """SCM accounts by delegation. Both views of an account share its login."""
+    """SCM accounts by delegation."""
 
     def authority(self, delegation: str) -> CertificateAuthority:
-        """Return SCM for the delegation's orders. Raises CredentialMissing."""
-
-    def setup_reader(self, delegation: str) -> SetupReader:
-        """Return SCM for the delegation's set-up. Raises CredentialMissing."""
+        """Return SCM as the delegation's account sees it. Raises CredentialMissing."""
 
     def credential_version(self, delegation: str) -> str:
-        """Return which version of the stored credential is in use; changes when a new one is stored."""
+        """Return which version of the stored credential is in use; changes when somebody stores a new one."""
 
 
-class PinnedAccounts(Protocol):
-    """SCM accounts by one exact credential: no newer one is looked for, no refusal is remembered."""
+class ExactAccounts(Protocol):
+    """SCM as one exact credential sees it: nothing newer is looked for, nothing is remembered."""
 
     def has_password(self, credential: Credential) -> bool:
-        """Return whether it has a password that can be changed. Raises CredentialMissing."""
+        """Return whether SCM knows a password of it that can be changed. Raises CredentialMissing."""
 
-    def accepts(self, credential: Credential) -> bool:
-        """Log in once and return whether SCM accepts it. Raises CredentialMissing for an OAuth2 client."""
-
-    def change_password(self, credential: Credential, new: str) -> None:
-        """Change the account's password; from then on only *new* logs in. Raises PasswordPolicyRefused."""
+    def authority(self, credential: Credential) -> CertificateAuthority:
+        """Return SCM as it sees it, without asking it yet. Raises CredentialMissing."""
 
 
 class CredentialVault(Protocol):
@@ -124,10 +114,10 @@ class CredentialVault(Protocol):
         """Name of the delegation whose credential it is. Raises CredentialMissing."""
 
     def current(self, secret: str) -> Credential:
-        """Return the credential that every login uses. Raises CredentialMissing."""
+        """What everybody logs in with. Raises CredentialMissing."""
 
     def pending(self, secret: str) -> Credential | None:
-        """Return the credential that is being tried; None when there is none, or when it has become current."""
+        """What is being tried; None when nothing is, or when it has become current."""
 
     def stage(self, secret: str, credential: Credential) -> bool:
         """Store *credential* as the pending one; False when its version has another value already."""
@@ -156,77 +146,96 @@ class KeyOpener(Protocol):
 # ---- The order book ----------------------------------------------------------------------------------------------
 
 
-class OrderBook(Protocol):
-    """Spec and status of everything; every move is conditional (design §4)."""
+class OrderReader(Protocol):
+    """Reads the order book: consistently by name; what is found through the index may be behind by a moment."""
 
     def delegations(self) -> Iterator[str]:
-        """Names of all delegations."""
+        """Names of all delegations, through the index."""
 
-    def waiting(self, until: datetime) -> Iterator[tuple[str, str]]:
-        """(delegation, certificate) of those whose next action is at or before *until*; costs what it returns."""
+    def waiting(self, until: datetime) -> Iterator[CertificatePath]:
+        """Certificates whose next action is at or before *until*, through the index; costs what it returns."""
 
-    def every_certificate(self) -> Iterator[tuple[str, str]]:
-        """(delegation, certificate) of all certificates."""
+    def every_certificate(self) -> Iterator[CertificatePath]:
+        """All certificates, through the index."""
 
     def replacements(self) -> tuple[Replacement, ...]:
-        """Standing orders to replace."""
+        """The replacement rules."""
 
     def delegation(self, name: str) -> DelegationRecord:
-        """Raises UnknownDelegation."""
+        """A delegation with its status. Raises UnknownDelegation."""
 
     def certificates(self, delegation: str) -> tuple[ManagedCertificate, ...]:
-        """All of a delegation's certificates with their open orders."""
+        """All certificates of a delegation with their open orders."""
 
-    def load(self, paths: Iterable[tuple[str, str]]) -> tuple[ManagedCertificate, ...]:
+    def load(self, paths: Iterable[CertificatePath]) -> tuple[ManagedCertificate, ...]:
         """The named certificates with their open orders; those that do not exist are left out."""
 
     def certificate(self, delegation: str, name: str) -> ManagedCertificate:
-        """Raises UnknownDelegation."""
+        """A certificate with its open order. Raises UnknownDelegation."""
 
-    def open(self, order: Order) -> None:
-        """Write the intent with its sealed key. Raises OrderConflict when an order is open already."""
+    def history(self, delegation: str, certificate: str) -> tuple[FinishedOrder, ...]:
+        """Audit rows, oldest first; *certificate* empty = all of the delegation."""
+
+
+class OrderTransitions(Protocol):
+    """Changes of orders and of delegations' status. Each is conditional, and harmless when it is repeated.
+
+    A change of an order raises OrderConflict when the open order is another one, or is not in the state that the
+    change starts from.
+    """
+
+    def open(self, order: Order, revision: int) -> None:
+        """Write the intent with its sealed key, if the certificate's record still has *revision*.
+
+        So a slow run does not order what another run has ordered, and perhaps stored, since the record was read.
+        Raises OrderConflict, and UnknownDelegation when there is no such certificate.
+        """
 
     def claim_post(self, order: Order, now: datetime) -> Order:
-        """Claim one more POST for an order whose answer was lost. Raises OrderConflict when somebody else did."""
+        """Claim one more POST for an unconfirmed order. Raises OrderConflict when another run claimed it."""
 
-    def record_look(self, order: Order, now: datetime) -> None:
-        """Remember that SCM was searched for the order and had nothing."""
+    def note(
+        self,
+        order: Order,
+        *,
+        searched_at: datetime | None = None,
+        confirmed_at: datetime | None = None,
+        trouble: str | None = None,
+    ) -> None:
+        """Note what was observed of an order; the fields are those of `Order`.
+
+        *searched_at* holds for the order's latest POST only, and only while the order has no SSL ID.
+        """
 
     def record_ordered(self, order: Order, ssl_id: int) -> Order:
-        """`intent → ordered`. Harmless when it is recorded with that number already."""
-
-    def record_confirmed(self, order: Order, now: datetime) -> None:
-        """Remember when the details said that the order is really pending."""
-
-    def record_trouble(self, order: Order, error: str) -> None:
-        """Remember the name of the error for which what SCM issued was not stored."""
+        """`intent → ordered`. Raises OrderConflict when another SSL ID is recorded."""
 
     def record_issued(self, order: Order, chain: Chain) -> Order:
         """`ordered → issued`, with the verified chain."""
 
     def claim_import(self, order: Order, region: str, now: datetime) -> Order:
-        """Claim the first import into a region's ACM. Raises OrderConflict while another claim may be at work."""
+        """Claim the first import into a region's ACM. Raises OrderConflict while another claim may be in use."""
 
-    def give_up_import(self, order: Order, region: str) -> None:
-        """Give the claim back after a failed import, for the next try not to wait."""
+    def release_import(self, order: Order, region: str) -> None:
+        """Release the claim after a failed import, so that the next try does not wait."""
 
     def record_import(self, order: Order, region: str, arn: str) -> Order:
-        """Remember into which ARN a region's ACM took the new certificate."""
+        """Record the ARN under which a region's ACM holds the new certificate."""
 
     def finish(self, order: Order, served: Served, previous: Served | None, text: str = "") -> None:
-        """`issued → stored`: audit row with *text*, new status, open order gone, in one transaction."""
+        """`issued → stored`: write the audit row with *text* and the status, delete the open order, all or nothing."""
 
     def fail(self, order: Order, error: str, text: str, now: datetime, hold_until: datetime | None) -> None:
-        """`→ failed`: audit row, open order and its key gone, in one transaction."""
+        """`→ failed`: write the audit row and the status, delete the open order with its key, all or nothing.
 
-    def history(self, delegation: str, certificate: str) -> tuple[FinishedOrder, ...]:
-        """Audit rows, oldest first; *certificate* empty = all of the delegation."""
+        Only from the state that *order* has: an order that has received an SSL ID since stays open.
+        """
 
     def record_inspection(self, delegation: str, inspection: Inspection) -> None:
-        """Replace the delegation's last inspection."""
+        """Replace the delegation's last inspection. Raises UnknownDelegation."""
 
     def record_refusal(self, delegation: str, version: str, run_id: str) -> None:
-        """Remember that SCM refused that version of the credential in that run."""
+        """Record that SCM refused a version of the credential in a run. Raises UnknownDelegation."""
 
 
 # ---- Stores, events, runs ----------------------------------------------------------------------------------------

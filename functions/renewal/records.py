@@ -1,13 +1,13 @@
 """Frozen dataclasses as DynamoDB maps or JSON objects, and back: one rule per type, no mapping by hand.
 
     text, bool, bytes, int   as they are (DynamoDB's Decimal is read as int)
-    float                    Decimal in DynamoDB, a number in JSON
+    float                    Decimal in DynamoDB
     StrEnum, Literal         its text
-    datetime                 `2026-11-23T08:00:00.000000Z`: UTC with microseconds, so that text sorts as time does
+    datetime                 ISO 8601; in DynamoDB always `2026-11-23T08:00:00.000000Z`, so that text sorts as time
     date                     `2026-11-23`
     tuple, frozenset         list; a frozenset is sorted
     Mapping, dataclass       map
-    None                     left out, and so is empty text (or bytes) where that is the field's default
+    None                     null in JSON; left out in DynamoDB, as is empty text (or bytes) where it is the default
 
 A member has the name of its field, or the field says `metadata={"stored": name}`. Reading ignores members that it does
 not know, and gives those that are missing their default: records of newer and of older versions can be read.
@@ -16,12 +16,12 @@ not know, and gives those that are missing their default: records of newer and o
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache, partial
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 
@@ -40,54 +40,45 @@ def timestamp(time: datetime) -> str:
 
 def to_item(record: Any, *, without: Collection[str] = ()) -> dict[str, Any]:
     """Return a dataclass as a DynamoDB map; *without*: fields that are part of the key."""
-    return _map(record, lambda number: Decimal(repr(number)), without)
-
-
-def to_json(record: Any) -> dict[str, Any]:
-    """Return a dataclass as a JSON object with every member, None as null; it must not hold bytes."""
-    return {field.metadata.get("stored", field.name): _json(getattr(record, field.name)) for field in fields(record)}
-
-
-def _json(value: Any) -> Any:
-    match value:
-        case StrEnum():
-            return value.value
-        case date():
-            return value.isoformat()
-        case tuple() | frozenset():
-            return [_json(element) for element in (sorted(value) if isinstance(value, frozenset) else value)]
-        case Mapping():
-            return {str(key): _json(element) for key, element in value.items()}
-        case _:
-            return to_json(value) if is_dataclass(value) else value
-
-
-def _map(record: Any, number: Callable[[float], Any], without: Collection[str] = ()) -> dict[str, Any]:
     written = {}
     for field in fields(record):
         value = getattr(record, field.name)
         is_left_out = value is None or (value in ("", b"") and value == field.default)
         if field.name not in without and not is_left_out:
-            written[field.metadata.get("stored", field.name)] = _written(value, number)
+            written[_stored_name(field)] = _written(value, to_item, _ITEM_SCALARS)
     return written
 
 
-def _written(value: Any, number: Callable[[float], Any]) -> Any:
-    match value:
-        case StrEnum():
-            return value.value
-        case float():
-            return number(value)
-        case datetime():
-            return timestamp(value)
-        case date():
-            return value.isoformat()
-        case tuple() | frozenset():
-            return [_written(element, number) for element in (sorted(value) if isinstance(value, frozenset) else value)]
-        case Mapping():
-            return {str(key): _written(element, number) for key, element in value.items()}
-        case _:
-            return _map(value, number) if is_dataclass(value) else value
+def to_json(record: Any) -> dict[str, Any]:
+    """Return a dataclass as a JSON object with every member; it must not hold bytes."""
+    return {
+        _stored_name(field): _written(getattr(record, field.name), to_json, _JSON_SCALARS) for field in fields(record)
+    }
+
+
+def _stored_name(field: Field[Any]) -> str:
+    return str(field.metadata.get("stored", field.name))
+
+
+def _written(value: Any, map_of: Callable[[Any], Any], scalars: Mapping[type, Callable[[Any], Any]]) -> Any:
+    if isinstance(value, tuple | frozenset):
+        elements = sorted(value) if isinstance(value, frozenset) else value
+        return [_written(element, map_of, scalars) for element in elements]
+    if isinstance(value, Mapping):
+        return {str(key): _written(element, map_of, scalars) for key, element in value.items()}
+    if is_dataclass(value):
+        return map_of(value)
+    if isinstance(value, StrEnum):
+        return value.value
+    return scalars[type(value)](value) if type(value) in scalars else value
+
+
+_JSON_SCALARS: Mapping[type, Callable[[Any], Any]] = {datetime: datetime.isoformat, date: date.isoformat}
+_ITEM_SCALARS: Mapping[type, Callable[[Any], Any]] = {
+    datetime: timestamp,
+    date: date.isoformat,
+    float: lambda number: Decimal(repr(number)),
+}
 
 
 # ---- Reading -----------------------------------------------------------------------------------------------------
@@ -105,7 +96,7 @@ class _Member:
 def read(kind: type[T], stored: Mapping[str, Any], **given: Any) -> T:
     """Return the *kind* that *stored* is; *given* has the fields that are not in it. Raises Unreadable."""
     values = dict(given)
-    for member in _members(kind):  # type: ignore[arg-type]  # mypy takes type[T] for unhashable
+    for member in _members(cast("Any", kind)):
         value = stored.get(member.stored)
         if member.name in given or (value is None and member.has_default):
             continue
@@ -132,7 +123,7 @@ def _members(kind: type[Any]) -> tuple[_Member, ...]:
     return tuple(
         _Member(
             field.name,
-            field.metadata.get("stored", field.name),
+            _stored_name(field),
             _reader(hints[field.name]),
             has_default=field.default is not MISSING or field.default_factory is not MISSING,
             is_optional=type(None) in get_args(hints[field.name]),
@@ -143,9 +134,9 @@ def _members(kind: type[Any]) -> tuple[_Member, ...]:
 
 def _reader(hint: Any) -> Callable[[Any], Any]:
     """Return what reads a value of the type *hint*."""
-    origin, arguments = get_origin(hint), [argument for argument in get_args(hint) if argument is not type(None)]
-    if type(None) in get_args(hint):
-        return _reader(arguments[0])
+    origin, arguments = get_origin(hint), get_args(hint)
+    if type(None) in arguments:
+        return _reader(next(argument for argument in arguments if argument is not type(None)))
     if origin is Literal:
         return partial(_one_of, arguments)
     if origin is Mapping:
@@ -153,19 +144,15 @@ def _reader(hint: Any) -> Callable[[Any], Any]:
     if origin in {tuple, frozenset}:
         return partial(_sequence, origin, _reader(arguments[0]))
     if is_dataclass(hint):
-        kind: Any = hint
-        return partial(read, kind)
-    return _SCALARS[hint] if hint in _SCALARS else partial(_enumerated, hint)
+        return partial(read, hint)  # type: ignore[arg-type]
+    reader: Callable[[Any], Any] = _SCALARS.get(hint, hint)  # a StrEnum reads its own text
+    return reader
 
 
-def _instance(kind: type[Any], value: Any) -> Any:
+def _instance(kind: Any, value: Any) -> Any:
     if not isinstance(value, kind):
         raise TypeError
     return value
-
-
-def _enumerated(kind: type[StrEnum], value: Any) -> StrEnum:
-    return kind(_instance(str, value))
 
 
 def _one_of(permitted: Collection[Any], value: Any) -> Any:
@@ -183,8 +170,9 @@ def _mapping(element: Callable[[Any], Any], value: Any) -> dict[str, Any]:
 
 
 def _whole(value: Any) -> int:
-    whole = int(_instance(int | Decimal, value))  # type: ignore[arg-type]
-    return whole if whole == value and not isinstance(value, bool) else _one_of((), value)
+    if isinstance(value, bool) or int(value) != value:
+        raise ValueError
+    return int(value)
 
 
 def _bytes(value: Any) -> bytes:
@@ -197,7 +185,7 @@ _SCALARS: dict[Any, Callable[[Any], Any]] = {
     bool: partial(_instance, bool),
     bytes: _bytes,
     int: _whole,
-    float: lambda value: float(_instance(int | float | Decimal, value)),  # type: ignore[arg-type]
+    float: lambda value: float(_instance(int | float | Decimal, value)),
     datetime: lambda text: datetime.fromisoformat(text).astimezone(UTC),
     date: date.fromisoformat,
     Any: lambda value: value,

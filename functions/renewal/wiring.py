@@ -14,11 +14,14 @@ from renewal.adapters.egress import EchoedAddress, unknown_address
 from renewal.adapters.events import EventBridgeAnnouncer
 from renewal.adapters.keys import KmsOpener, KmsSealer
 from renewal.adapters.objects import S3Certificates
-from renewal.adapters.order_book.transitions import DynamoDbOrderBook
+from renewal.adapters.order_book.reader import DynamoDbOrderReader
+from renewal.adapters.order_book.table import Table
+from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
 from renewal.adapters.rotation import ScheduledRotations, SecretsManagerVault
 from renewal.adapters.runs import S3RunArchive
-from renewal.adapters.scm.accounts import PinnedScmAccounts, ScmAccounts
+from renewal.adapters.scm.accounts import ScmAccounts
 from renewal.adapters.scm.connection import new_http_client
+from renewal.adapters.scm.exact import ExactScmAccounts
 from renewal.adapters.secrets import SecretsManagerCredentials
 from renewal.domain.limits import Limits
 from renewal.ports import EgressAddress
@@ -48,8 +51,18 @@ def settings() -> Settings:
 
 
 @cache
-def _book() -> DynamoDbOrderBook:
-    return DynamoDbOrderBook(aws.client("dynamodb"), settings().orders_table)
+def _orders() -> Table:
+    return Table(aws.client("dynamodb"), settings().orders_table)
+
+
+@cache
+def _book() -> DynamoDbOrderReader:
+    return DynamoDbOrderReader(_orders())
+
+
+@cache
+def _transitions() -> DynamoDbOrderTransitions:
+    return DynamoDbOrderTransitions(_orders())
 
 
 @cache
@@ -91,14 +104,14 @@ def inspect_delegation() -> InspectDelegation:
     """The step of `inspect_delegation.py`."""
     limit, registered = settings().orders_per_delegation, settings().registered
     rotations = ScheduledRotations(aws.client("secretsmanager"), settings().secret_prefix)
-    return InspectDelegation(_book(), _accounts(), _egress(), rotations, limit, utc_now, registered)
+    return InspectDelegation(_book(), _transitions(), _accounts(), _egress(), rotations, limit, utc_now, registered)
 
 
 @cache
 def enroll() -> Enroll:
     """The step of `enroll.py`."""
     sealer = KmsSealer(aws.client("kms"), settings().order_key_id)
-    return Enroll(_book(), _accounts(), sealer, _acm(), utc_now, new_token, settings().quiet)
+    return Enroll(_book(), _transitions(), _accounts(), sealer, _acm(), utc_now, new_token, settings().quiet)
 
 
 @cache
@@ -106,6 +119,7 @@ def collect() -> Collect:
     """The step of `collect.py`."""
     return Collect(
         _book(),
+        _transitions(),
         _accounts(),
         KmsOpener(aws.client("kms"), settings().order_key_id),
         _acm(),
@@ -125,5 +139,5 @@ def report() -> Report:
 def rotate_password() -> RotatePassword:
     """The step of `rotate_password.py`."""
     vault = SecretsManagerVault(aws.client("secretsmanager"), settings().secret_prefix)
-    accounts = PinnedScmAccounts(new_http_client(), base_url=settings().scm_url)
-    return RotatePassword(vault, accounts, _book(), utc_now, SystemRandom(), lambda: str(uuid.uuid4()))
+    accounts = ExactScmAccounts(new_http_client(), base_url=settings().scm_url)
+    return RotatePassword(vault, accounts, _book(), _transitions(), utc_now, SystemRandom(), lambda: str(uuid.uuid4()))

@@ -16,9 +16,12 @@ from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from certmandate.cli import app
+from certmandate.files.estate import EstateReader
 from local.run import parameters
-from renewal.adapters.order_book.transitions import DynamoDbOrderBook
+from renewal.adapters.order_book.table import Table
+from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
 from renewal.domain.order import ManagedCertificate, Served
+from renewal.domain.setup.inspection import Inspection
 from tests.workflow.conftest import write_estate
 from tests.workflow.system import System, started
 
@@ -67,8 +70,13 @@ class Desk:
         return json.loads(_without_metrics(result.stdout))
 
     @property
-    def book(self) -> DynamoDbOrderBook:
-        return DynamoDbOrderBook(self.system.aws.client("dynamodb"), self.system.aws.outputs["OrdersTable"])
+    def book(self) -> EstateReader:
+        return EstateReader.of(self.system.aws.client("dynamodb"), self.system.aws.outputs["OrdersTable"])
+
+    def record_inspection(self, delegation: str, inspection: Inspection) -> None:
+        """Write the inspection that a run left."""
+        table = Table(self.system.aws.client("dynamodb"), self.system.aws.outputs["OrdersTable"])
+        DynamoDbOrderTransitions(table).record_inspection(delegation, inspection)
 
     def certificate(self, name: str) -> ManagedCertificate:
         return self.book.certificate("univ", name)

@@ -10,7 +10,7 @@ from certmandate.onboarding import Answers
 from certmandate.views.rao_report import RaoReport, month_named, rao_report
 from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.keypair import KeyType
-from renewal.domain.order import FinishedOrder, ManagedCertificate, Served
+from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus, Served
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from tests.unit.orders import an_order
@@ -75,7 +75,7 @@ def row(certificate: str = "idp", *, ended_at: datetime = NOW, status: str = "st
         delegation="univ",
         certificate=certificate,
         token=f"t-{ended_at.isoformat()}",
-        status=status,
+        status=OrderStatus(status),
         ended_at=ended_at,
         opened_at=ended_at - timedelta(hours=1),
         names=("idp.univ.example",),

@@ -42,7 +42,7 @@ def apply(stage: Stage, **changes: Any) -> None:
     """The operator changes the certificate's file."""
     whole = specification((PARIS,))
     spec = replace(whole.certificates[0], **changes)
-    stage.editor.apply(replace(whole, certificates=(spec,)), stage.time())
+    stage.apply(replace(whole, certificates=(spec,)))
 
 
 def error_of(run: Run) -> str:

@@ -12,10 +12,10 @@ from campaign.history import replay
 from campaign.invariants import ALWAYS, AT_REST, violations
 from campaign.scenarios import DELEGATION, LOGIN, account, credential, specification, world
 from campaign.stage import PEER, Run, Stage
+from certmandate.files.specification import Specification
 from certmandate.views.incident import incidents_of
 from renewal.domain.delegation import S3, CertificateSpec, Delegation
 from renewal.domain.run_report import DelegationRow
-from renewal.domain.specification import Specification
 from scm_simulator import Account, Department, Dials, Domain, Organisation
 from scm_simulator.world.world import World
 

@@ -68,8 +68,10 @@ class Mandate:
             setattr(self.simulator.dials, dial, value)
         self.book.apply(self.delegation, *self.specs, now=self.clock())
         for spec in self.specs:
-            self.book.adopt((spec.delegation, spec.name), served_by(spec, age=self.age), self.clock())
-        step = InspectDelegation(self.book, self._accounts(), unknown_address, lambda _: None, 30, self.clock)
+            self.book.adopt(spec.record_key, served_by(spec, age=self.age), self.clock())
+        step = InspectDelegation(
+            self.book, self.book, self._accounts(), unknown_address, lambda _: None, 30, self.clock
+        )
         try:
             self.tasks = step(
                 DelegationTask("run", self.clock(), "univ", dry_run=True, whole=whole, certificates=(), room=30)

@@ -15,7 +15,7 @@ from renewal.domain.keypair import KeyType
 from renewal.domain.limits import Limits
 from renewal.domain.order import ManagedCertificate, Served
 from renewal.domain.run_report import RunReport
-from renewal.ports import AcmStore, KeyOpener, KeySealer, ObjectStore, OrderBook
+from renewal.ports import AcmStore, KeyOpener, KeySealer, ObjectStore
 from renewal.steps.check_expiry import CheckExpiry
 from renewal.steps.collect import Collect
 from renewal.steps.enroll import Enroll
@@ -106,6 +106,7 @@ class System:
         """Inspect one delegation."""
         step = InspectDelegation(
             self.book,
+            self.book,
             self.accounts,
             self.egress,
             lambda _delegation: self.rotation,
@@ -117,18 +118,18 @@ class System:
 
     def enroll(self, task: Task | None = None, **instead: Any) -> Progress:
         """Order one certificate; *instead*: `book=`, `sealer=` … in place of the system's own."""
-        book: OrderBook = instead.get("book", self.book)
+        book: FakeOrderBook = instead.get("book", self.book)
         sealer: KeySealer = instead.get("sealer", self.seal)
         acm: AcmStore = instead.get("acm", self.acm)
         token = lambda: f"token{next(self._tokens)}"  # noqa: E731  # as short as it is dull
         accounts = FakeAccounts(
             instead.get("scm", self.scm), self.accounts.versions, self.accounts.refused, self.accounts.shown
         )
-        return Enroll(book, accounts, sealer, acm, self.clock, token, QUIET)(task or self.task())
+        return Enroll(book, book, accounts, sealer, acm, self.clock, token, QUIET)(task or self.task())
 
     def collect(self, progress: Progress, **instead: Any) -> Progress:
         """Collect one order."""
-        book: OrderBook = instead.get("book", self.book)
+        book: FakeOrderBook = instead.get("book", self.book)
         opener: KeyOpener = instead.get("opener", self.seal)
         acm: AcmStore = instead.get("acm", self.acm)
         objects: ObjectStore = instead.get("objects", self.objects)
@@ -136,7 +137,7 @@ class System:
         accounts = FakeAccounts(
             instead.get("scm", self.scm), self.accounts.versions, self.accounts.refused, self.accounts.shown
         )
-        return Collect(book, accounts, opener, acm, objects, announcer, self.clock)(progress)
+        return Collect(book, book, accounts, opener, acm, objects, announcer, self.clock)(progress)
 
     def report(self, run_id: str = "run") -> RunReport:
         """Report a run; return the report."""

@@ -108,7 +108,8 @@ def _renewed(system: System, name: str, causes: tuple[str, ...], text: str) -> N
     served = system.book.kept["univ", name].served
     assert served is not None
     row = FinishedOrder(
-        "univ", name, f"token-{name}", "stored", STARTED + timedelta(minutes=4), STARTED, IDP.names, causes, RUN, 5001,
+        "univ", name, f"token-{name}", OrderStatus.STORED, STARTED + timedelta(minutes=4), STARTED, IDP.names,
+        causes, RUN, 5001,
         serial="F00D", previous_serial=served.serial, text=text,
     )  # fmt: skip
     system.book.rows.append(row)

@@ -17,7 +17,9 @@ from campaign.stage import Run, Stage
 from campaign.strikes import Mode, NthStrike
 from campaign.wire import Boundary
 from certmandate.certificate_state import CLOSED
-from renewal.adapters.order_book.transitions import DynamoDbOrderBook
+from renewal.adapters.order_book.reader import DynamoDbOrderReader
+from renewal.adapters.order_book.table import Table
+from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
 from renewal.domain.delegation import S3, CertificateSpec
 from renewal.domain.errors import CertificateMismatch
 from renewal.domain.keypair import KeyType
@@ -116,7 +118,7 @@ class History:
             key_type=KeyType(key),
             profile_id=profile,
         )
-        self.stage.editor.apply(self._specification(), self.stage.time())
+        self.stage.apply(self._specification())
 
     # ---- SCM and the RAO ---------------------------------------------------------------------------------------------
 
@@ -183,13 +185,14 @@ class History:
     def _close_order(self, certificate: str) -> None:
         """What was issued is revoked if it still can be; then `certmandate close-order`."""
         aws = self.stage.aws
-        book = DynamoDbOrderBook(aws.client("dynamodb"), aws.outputs["OrdersTable"])
-        if order := book.certificate(DELEGATION, certificate).order:
+        table = Table(aws.client("dynamodb"), aws.outputs["OrdersTable"])
+        if order := DynamoDbOrderReader(table).certificate(DELEGATION, certificate).order:
             simulator = self.stage.played.simulator
             for one in simulator.orders:
                 if (one.ssl_id, one.status) == (order.ssl_id, "Issued"):
                     simulator.revoke(one.ssl_id)
-            book.fail(order, CLOSED, "answering the page", self.stage.time(), hold_until=None)
+            transitions = DynamoDbOrderTransitions(table)
+            transitions.fail(order, CLOSED, "answering the page", self.stage.time(), hold_until=None)
 
     def _require(self, found: Sequence[str]) -> None:
         if found:

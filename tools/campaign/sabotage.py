@@ -19,39 +19,48 @@ from renewal.steps.enroll import Enroll
 class PostAgain(Enroll):
     """Posts again at once when an answer was lost, as most clients do."""
 
-    def _resume(self, order: Order, authority: CertificateAuthority) -> Order:  # noqa: ARG002
+    def _resume(self, order: Order, authority: CertificateAuthority) -> Order:
         if order.ssl_id is not None:
             return order
-        return self.book.claim_post(order, self.clock())
+        return self._post(self.transitions.claim_post(order, self.clock()), authority)
 
 
 @dataclass(frozen=True, slots=True)
 class SkipIntent(Enroll):
     """Posts first, and writes down what it ordered when SCM has answered."""
 
+    def _post(self, order: Order, authority: CertificateAuthority) -> Order:
+        del authority  # it has answered already
+        return self.transitions.record_ordered(order, order.ssl_id or 0)
+
     def _begin(self, *arguments: Any) -> Order:
-        posted = replace(self, book=_PostsFirst(self.book, arguments[2]))
-        order = Enroll._begin(posted, *arguments)  # noqa: SLF001
-        return self.book.certificate(order.delegation, order.certificate).order or order
+        posted = replace(self, transitions=_PostsFirst(self.book, self.transitions, arguments[2]))
+        return Enroll._begin(posted, *arguments)  # noqa: SLF001
 
 
 @dataclass(frozen=True)
 class _PostsFirst:
-    """An order book whose intent is written after the POST."""
+    """Transitions whose intent is written after the POST."""
 
     book: Any
+    transitions: Any
     authority: CertificateAuthority
 
-    def open(self, order: Order) -> None:
+    def open(self, order: Order, revision: int) -> None:
         """Order, then write that down."""
         request = EnrollRequest(
             order.department_id, order.profile_id, order.term_days, order.names, order.csr, order.comment
         )
         ssl_id = self.authority.enroll(request)
-        self.book.open(replace(order, ssl_id=ssl_id, status=OrderStatus.ORDERED))
+        self.transitions.open(replace(order, ssl_id=ssl_id, status=OrderStatus.ORDERED), revision)
+
+    def record_ordered(self, order: Order, _ssl_id: int) -> Order:
+        """It is recorded already."""
+        certificate = self.book.certificate(order.delegation, order.certificate)
+        return self.transitions.record_ordered(order, certificate.order.ssl_id)  # type: ignore[no-any-return]
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.book, name)
+        return getattr(self.transitions, name)
 
 
 class PointerFirst(S3Certificates):

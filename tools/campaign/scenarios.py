@@ -8,9 +8,9 @@ from typing import Any
 
 from campaign.stage import Stage
 from campaign.strikes import Mode
+from certmandate.files.specification import Specification
 from renewal.domain.delegation import S3, CertificateSpec, Delegation
 from renewal.domain.keypair import KeyType
-from renewal.domain.specification import Specification
 from scm_simulator import Account, Department, Dials, Domain, Organisation, Profile
 from scm_simulator.world.world import World
 

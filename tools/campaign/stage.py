@@ -27,13 +27,14 @@ from campaign.invocations import invoked, published
 from campaign.scm_wire import Refusal, ScmWire
 from campaign.virtual_time import START, VirtualTime
 from campaign.wire import Invocation, Wire
+from certmandate.files.spec_writer import EstateChange, SpecWriter
+from certmandate.files.specification import Specification
+from certmandate.order_book_editor import OrderBookEditor
 from local import executions
 from local.in_process import InProcessAws
 from local.provisioner import ACCOUNT
 from renewal.adapters import aws as product_aws
-from renewal.adapters.order_book.editor import OrderBookEditor
 from renewal.domain.run_report import RunReport
-from renewal.domain.specification import Specification
 from scm_simulator import Dials, Simulator
 from scm_simulator.world.world import World as ScmWorld
 
@@ -117,7 +118,8 @@ class Stage:
         self._seconds = self._time_limits()
         self.environments = Environments(World(self._function_clock, self.time.seconds, self.client, self._transport))
         self._resources.callback(self.environments.close)
-        self.editor = OrderBookEditor(self.aws.client("dynamodb"), self.aws.outputs["OrdersTable"])
+        table = self.aws.client("dynamodb"), self.aws.outputs["OrdersTable"]
+        self.editor, self._spec_writer = OrderBookEditor(*table), SpecWriter(*table)
         virtual = SimpleNamespace(sleep=self.time.pass_seconds)
         quotas = self._quotas
 
@@ -162,10 +164,14 @@ class Stage:
         for module in self.environments.modules.values():
             module.logger.registered_handler.setStream(self.played.log)
         for specification in specifications:
-            self.editor.apply(specification, self.time())
+            self.apply(specification)
         for delegation, document in credentials.items():
             self.store_credential(delegation, document)
         return self.played
+
+    def apply(self, specification: Specification) -> None:
+        """Write the specs of one delegation, as `certmandate apply` does."""
+        self._spec_writer.write(EstateChange.of(specification), self.time())
 
     def store_credential(self, delegation: str, document: Mapping[str, str]) -> None:
         """Store a credential as an operator does: a new secret, or a new version of it."""

@@ -17,8 +17,9 @@ from certmandate.views.printing import printer
 
 if TYPE_CHECKING:
     from certmandate.estate_changes import Stored
-    from renewal.adapters.order_book.editor import OrderBookEditor
-    from renewal.adapters.order_book.reader import OrderBookReader
+    from certmandate.files.estate import EstateReader
+    from certmandate.files.spec_writer import SpecWriter
+    from certmandate.order_book_editor import OrderBookEditor
 
 OUTPUTS_VARIABLE = "CERTMANDATE_OUTPUTS"
 """JSON object of the stack's outputs and parameters, in place of CloudFormation: `certmandate local up` exports it."""
@@ -71,19 +72,25 @@ class Deployment:
         return _region_in(self.fact("StateMachineArn"))
 
     @cached_property
-    def book(self) -> OrderBookReader:
+    def book(self) -> EstateReader:
         """The order book, to read."""
-        from renewal.adapters.order_book.reader import OrderBookReader
-        from renewal.adapters.order_book.table import Table
+        from certmandate.files.estate import EstateReader
 
-        return OrderBookReader(Table(self.client("dynamodb"), self.fact("OrdersTable")))
+        return EstateReader.of(self.client("dynamodb"), self.fact("OrdersTable"))
 
     @cached_property
     def editor(self) -> OrderBookEditor:
-        """The order book, to write what the operator may write."""
-        from renewal.adapters.order_book.editor import OrderBookEditor
+        """The order book, to change what the operator may change of status."""
+        from certmandate.order_book_editor import OrderBookEditor
 
         return OrderBookEditor(self.client("dynamodb"), self.fact("OrdersTable"))
+
+    @cached_property
+    def spec_writer(self) -> SpecWriter:
+        """The order book, to write specs."""
+        from certmandate.files.spec_writer import SpecWriter
+
+        return SpecWriter(self.client("dynamodb"), self.fact("OrdersTable"))
 
     def secret_name(self, delegation: str) -> str:
         """Return the name of the delegation's secret in Secrets Manager."""

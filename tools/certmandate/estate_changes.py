@@ -7,12 +7,12 @@ from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any, Literal
 
+from certmandate.files.spec_writer import EstateChange
+from certmandate.files.specification import Specification
 from certmandate.files.yaml_document import FileFault, YamlDocument
-from renewal.adapters.order_book.changes import EstateChange
-from renewal.domain.delegation import CertificateSpec, Delegation
+from renewal.domain.delegation import CertificatePath, CertificateSpec, Delegation
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.setup.inspection import DelegationRecord
-from renewal.domain.specification import Specification
 
 Kind = Literal["create", "change", "remove", "keep"]
 Loaded = Sequence[tuple[Specification, YamlDocument]]
@@ -87,7 +87,7 @@ def estate_change(loaded: Loaded, found: Iterable[Change], *, prune: bool) -> Es
     return EstateChange(
         delegations=tuple(each.delegation for each in specifications if each.delegation.name in paths),
         certificates=tuple(spec for each in specifications for spec in each.certificates if spec.path in paths),
-        removed=tuple((path.split("/")[0], path.split("/")[1]) for path in removed if "/" in path),
+        removed=tuple(CertificatePath.parse(path) for path in removed if "/" in path),
         removed_delegations=tuple(path for path in removed if "/" not in path),
     )
 

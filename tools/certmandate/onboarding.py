@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from renewal.domain import specification
-from renewal.domain.fields import Fault, require_public
+from certmandate.files import specification
+from certmandate.files.fields import Fault, require_public
+from certmandate.files.specification import Specification
 from renewal.domain.names import is_wildcard, normalised, permits
-from renewal.domain.specification import Specification
 
 UNKNOWN = 1
 """Placeholder of an OrgID or profile that is not known yet, while the rest is checked; never written."""

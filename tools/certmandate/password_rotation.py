@@ -127,7 +127,7 @@ def _said(deployment: Deployment, started: datetime) -> str:
     """The error with which the rotating function ended since *started*; empty when the log has none, or is closed."""
     from botocore.exceptions import ClientError
 
-    from renewal.adapters.redaction import redacted_of_aws
+    from renewal.adapters.aws import scrubbed
 
     group, function = deployment.facts.get("FunctionLogs"), deployment.fact(ROTATION_OUTPUT).rsplit(":", 1)[-1]
     if not group:
@@ -141,7 +141,7 @@ def _said(deployment: Deployment, started: datetime) -> str:
         return ""
     # AWS calls the streams of a group that functions share <day>/<function>[<version>]…
     ours = [event["message"] for event in found["events"] if f"/{function}[" in event["logStreamName"]]
-    return redacted_of_aws(_error_in(ours[0])) if ours else ""
+    return scrubbed(_error_in(ours[0])) if ours else ""
 
 
 def _error_in(message: str) -> str:

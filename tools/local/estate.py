@@ -10,12 +10,12 @@ from datetime import datetime
 from pathlib import Path
 
 from certmandate.files.delegation_files import load_delegations
+from certmandate.files.specification import Specification
 from certmandate.files.yaml_document import FileFault, FilesInvalid, YamlDocument, read_yaml
 from local.aws_file import load_aws
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.keypair import KeyType
 from renewal.domain.order import COMMENT_PREFIX
-from renewal.domain.specification import Specification
 from scm_simulator.backend.order import OPEN, REVOKED
 from scm_simulator.world.world import Account, PastCertificate, World
 from scm_simulator.world.world_file import WorldFileError, read_world

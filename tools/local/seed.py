@@ -15,6 +15,8 @@ from typing import Any, cast
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509 import Certificate
 
+from certmandate.files.spec_writer import EstateChange, SpecWriter
+from certmandate.files.specification import Specification
 from local.aws import LocalAws
 from local.estate import Estate
 from local.in_process import InProcessAws
@@ -22,14 +24,15 @@ from local.provisioner import ACCOUNT
 from renewal.adapters.acm import Acm
 from renewal.adapters.keys import KmsOpener, KmsSealer
 from renewal.adapters.objects import S3Certificates
-from renewal.adapters.order_book.editor import OrderBookEditor
-from renewal.adapters.order_book.transitions import DynamoDbOrderBook
+from renewal.adapters.order_book.reader import DynamoDbOrderReader
+from renewal.adapters.order_book.table import Table
+from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
+from renewal.domain.delegation import CertificatePath
 from renewal.domain.due import Cause
 from renewal.domain.keypair import KeyPair, KeyType, PrivateKey
 from renewal.domain.order import Order, OrderStatus, Served, token_in
 from renewal.domain.setup.inspection import Inspection
-from renewal.domain.specification import Specification
-from renewal.ports import Accounts, Pair
+from renewal.ports import Accounts, CertificateAuthority, Pair
 from renewal.steps.collect import Collect
 from renewal.steps.payload import Progress
 from scm_simulator import Order as ScmOrder
@@ -49,8 +52,8 @@ class Seed:
     simulator: Simulator
 
     @property
-    def _book(self) -> DynamoDbOrderBook:
-        return DynamoDbOrderBook(self.aws.client("dynamodb"), self.aws.outputs["OrdersTable"])
+    def _table(self) -> Table:
+        return Table(self.aws.client("dynamodb"), self.aws.outputs["OrdersTable"])
 
     def plant(self, estate: Estate) -> None:
         """Store the credentials, live through the past, and apply the delegation files as they are now."""
@@ -69,17 +72,15 @@ class Seed:
     def _live(self, estate: Estate) -> None:
         now = datetime.now(UTC)
         self._store_credentials(estate)
-        editor = OrderBookEditor(self.aws.client("dynamodb"), self.aws.outputs["OrdersTable"])
-        for specification in estate.specifications:
-            editor.apply(_without_arns(specification), now)
+        writer = SpecWriter(self.aws.client("dynamodb"), self.aws.outputs["OrdersTable"])
+        writer.write(EstateChange.of(*map(_without_arns, estate.specifications)), now)
         statuses = {past.comments: past.status for past in estate.world.certificates if past.label}
         labelled = [order for order in self.simulator.orders if order.label]
         for order in sorted(labelled, key=lambda one: statuses[one.comments] in OPEN):
             self._relive(order, estate, is_open=statuses[order.comments] in OPEN)
         for specification in estate.specifications:
             self._remember_password(specification.delegation.name, estate, now)
-            if specification != _without_arns(specification):
-                editor.apply(specification, now)
+        writer.write(EstateChange.of(*estate.specifications), now)
 
     def _store_credentials(self, estate: Estate) -> None:
         client, prefix = self.aws.client("secretsmanager"), self.aws.outputs["SecretPrefix"]
@@ -91,20 +92,22 @@ class Seed:
         """What the last inspection saw: SCM tells when a password expires only as long as it has not."""
         days = estate.accounts[delegation].password_expires_in_days
         expires = (now + timedelta(days=days)).date() if days is not None else None
-        self._book.record_inspection(delegation, Inspection(EARLIER_RUN, now - _A_DAY, password_expires=expires))
+        inspection = Inspection(EARLIER_RUN, now - _A_DAY, password_expires=expires)
+        DynamoDbOrderTransitions(self._table).record_inspection(delegation, inspection)
 
     def _relive(self, past: ScmOrder, estate: Estate, *, is_open: bool) -> None:
         """Order as an earlier run did; collect and store too, unless that run left the order open."""
-        book = self._book
+        book, transitions = DynamoDbOrderReader(self._table), DynamoDbOrderTransitions(self._table)
         order = self._order(past, Cause.AGE if is_open else Cause.NEW)
-        book.open(order)
-        book.record_ordered(order, past.ssl_id)
+        transitions.open(order, book.certificate(*order.record_key).revision)
+        transitions.record_ordered(order, past.ssl_id)
         if is_open or past.certificate is None or past.issued_at is None:
             return
         collected_at = past.issued_at + _COLLECTED_AFTER
         collect = Collect(
             book,
-            cast("Accounts", _PastAccounts(_PastAuthority(self._delivered(past.certificate)))),
+            transitions,
+            _PastAccounts(_PastAuthority(self._delivered(past.certificate))),
             KmsOpener(self.aws.client("kms"), self.aws.outputs["OrderKeyArn"]),
             _PastAcm(Acm(lambda region: self.aws.client("acm", region)), estate),
             S3Certificates(self.aws.client("s3"), self.aws.outputs["StoreBucket"]),
@@ -123,7 +126,7 @@ class Seed:
         )
 
     def _order(self, past: ScmOrder, cause: Cause) -> Order:
-        delegation, _, certificate = past.label.partition("/")
+        delegation, certificate = CertificatePath.parse(past.label)
         key = _key_of(past)
         token = token_in(past.comments) or ""
         sealer = KmsSealer(self.aws.client("kms"), self.aws.outputs["OrderKeyArn"])
@@ -176,13 +179,13 @@ class _PastAuthority:
 
 
 @dataclass(frozen=True)
-class _PastAccounts:
+class _PastAccounts(Accounts):
     """The account on that day, whatever became of it since."""
 
     then: _PastAuthority
 
-    def authority(self, delegation: str) -> _PastAuthority:  # noqa: ARG002
-        return self.then
+    def authority(self, delegation: str) -> CertificateAuthority:  # noqa: ARG002
+        return cast("CertificateAuthority", self.then)
 
     def credential_version(self, delegation: str) -> str:  # noqa: ARG002
         return "then"

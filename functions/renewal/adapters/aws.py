@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import re
 import threading
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -21,7 +22,6 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as NoConnectionError
 
-from renewal.adapters.redaction import redacted_of_aws
 from renewal.domain.errors import RenewalError, StoreRefused, StoreUnavailable
 
 # At DEBUG `botocore.endpoint` logs request bodies, and with them private keys. Nobody gets to switch that on.
@@ -119,7 +119,7 @@ def _meaning(error: ClientError | BotoCoreError, action: str, named: Mapping[str
         return _of_botocore(error, action)
     code = error_code(error)
     if code in named:
-        return named[code](f"{action}: {code}: {redacted_of_aws(error.response['Error'].get('Message', ''))}")
+        return named[code](f"{action}: {code}: {scrubbed(error.response['Error'].get('Message', ''))}")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     is_down = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
     if is_down or code in _BUSY:
@@ -139,3 +139,10 @@ def _of_botocore(error: BotoCoreError, action: str) -> RenewalError:
     return StoreRefused(
         f"{action}: the call could not be made ({kind}); see the function's region, credentials and settings"
     )
+
+
+def scrubbed(text: str) -> str:
+    """Return AWS's *text* for people: one line of up to 300 characters, nothing that looks like a key."""
+    text = re.sub(r"-----BEGIN.*?(-----END[^-]*-----|\Z)", "[PEM left out]", text, flags=re.DOTALL)
+    text = re.sub(r"(?:[A-Za-z0-9+/=_]{48,}\s*)+", "[left out] ", text)
+    return " ".join(text.split())[:300]

@@ -1,4 +1,4 @@
-"""What was delegated, and which certificates are kept fresh under it: the *spec* half of the order book."""
+"""What was delegated, and which certificates are renewed under it: the *spec* half of the order book."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from types import MappingProxyType
+from typing import NamedTuple, Self
 
 from renewal.domain.errors import KeyRefused, NameNotDelegated, ProfileRefused, TermRefused
 from renewal.domain.keypair import KeyType
@@ -15,12 +16,29 @@ S3 = "s3"
 DEFAULT_RATIO = 1 / 3
 
 
+class CertificatePath(NamedTuple):
+    """`delegation/certificate`: how operators, executions and reports name a certificate."""
+
+    delegation: str
+    certificate: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `delegation/certificate`. Raises ValueError when *text* is not two names."""
+        delegation, certificate = text.split("/")
+        return cls(delegation, certificate)
+
+    def __str__(self) -> str:
+        """`delegation/certificate`."""
+        return f"{self.delegation}/{self.certificate}"
+
+
 @dataclass(frozen=True, slots=True)
 class RenewalPolicy:
     """When a certificate becomes due by age.
 
-    `ratio` (0.1 to 0.5) is the share of the lifetime that is left when renewal starts; `floor_days` (0 = none) asks for
-    at least so many days, and never for more than half of the lifetime, whatever it says.
+    `ratio` (0.1 to 0.5) is the share of the lifetime that remains when renewal starts. `floor_days` (0 = none) is the
+    least number of days before expiry; more than half of the lifetime counts as half.
     """
 
     ratio: float = DEFAULT_RATIO
@@ -39,9 +57,9 @@ class Delegation:
     """Entries as the RAO delegated them, normalised; their meaning: `renewal.domain.names`."""
     rao_email: str = ""
     mandate_ends: date | None = None
-    """Last day on which anything may be ordered; None = until it is withdrawn."""
+    """Last day on which anything may be ordered; None = until the mandate is withdrawn."""
     address: str = ""
-    """The /32 from which the department's access list lets us in, for the record and for checks."""
+    """The /32 from which the department's access list lets us in; for checks only."""
 
     def not_delegated(self, names: Iterable[str]) -> tuple[str, ...]:
         """Return those of *names* that this delegation does not permit."""
@@ -79,9 +97,14 @@ class CertificateSpec:
     policy: RenewalPolicy = RenewalPolicy()
 
     @property
+    def record_key(self) -> CertificatePath:
+        """The key of the certificate's record."""
+        return CertificatePath(self.delegation, self.name)
+
+    @property
     def path(self) -> str:
-        """`delegation/certificate`, how people and executions name it."""
-        return f"{self.delegation}/{self.name}"
+        """`delegation/certificate`."""
+        return str(self.record_key)
 
     @property
     def acm_regions(self) -> tuple[str, ...]:
@@ -97,10 +120,10 @@ class Profile:
     name: str
     terms: tuple[int, ...]
     key_types: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
-    """Algorithm to sizes, e.g. `{"RSA": ("2048",), "EC": ("P-256",)}`; empty = not told (older releases)."""
+    """Algorithm to sizes, e.g. `{"RSA": ("2048",), "EC": ("P-256",)}`; empty = not returned (older releases)."""
 
     def require_key_type(self, key_type: KeyType) -> None:
-        """Raise KeyRefused when the profile says that it does not take *key_type*."""
+        """Raise KeyRefused when the profile does not take *key_type*."""
         if self.key_types and key_type.size not in self.key_types.get(key_type.algorithm, ()):
             offered = ", ".join(f"{name} {'/'.join(sizes)}" for name, sizes in self.key_types.items())
             msg = f"profile {self.profile_id} does not take {key_type} keys; it offers {offered}"

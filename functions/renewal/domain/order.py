@@ -1,25 +1,27 @@
-"""An order: one request for one certificate, from the intent to its end."""
+"""An order: one request for one certificate, from the intent to its end; and the certificate's record."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Any
 
-from renewal.domain.delegation import CertificateSpec
+from renewal.domain.delegation import CertificatePath, CertificateSpec
 from renewal.domain.keypair import KeyType
 
 COMMENT_PREFIX = "certmandate order "
 IMPORT_LEASE = timedelta(seconds=150)
 """Longer than a collect function can live (`CollectFunction` in template.yaml)."""
-GIVEN_UP = datetime(1970, 1, 1, tzinfo=UTC)
-"""The moment of a claim that was given back: it keeps nobody away, and tells that an import was tried."""
+RELEASED = datetime(1970, 1, 1, tzinfo=UTC)
+"""The time of an import claim that was released. It blocks no other claim. It stays, because the next import must
+know that an earlier one may have succeeded."""
 
 
 class OrderStatus(StrEnum):
-    """Where an order stands. `intent → ordered → issued → stored`, or `failed`."""
+    """State of an order: `intent → ordered → issued → stored`, or `failed`."""
 
     INTENT = "intent"
     ORDERED = "ordered"
@@ -32,14 +34,14 @@ class OrderStatus(StrEnum):
 class Order:
     """One request for one certificate; at most one is open for a certificate at any time.
 
-    Its spec is frozen at the moment of the intent: what was asked stays what is checked, even when the
+    It keeps the spec as it was when the intent was written: what was ordered is what is checked, even when the
     delegation file changes while SCM works.
     """
 
     delegation: str
     certificate: str
     token: str
-    """Random, travels in SCM's `comments`; by it an order is found again when its answer was lost."""
+    """Random, sent to SCM in `comments`: an order whose answer was lost is found by it."""
     status: OrderStatus
     department_id: int
     names: tuple[str, ...]
@@ -52,42 +54,69 @@ class Order:
     run_id: str
     opened_at: datetime
     posted_at: datetime
-    """When the latest POST was claimed; nobody posts again before the quiet period after it is over."""
-    replaces: str = ""
-    """Token of the certificate that was served when this order was decided ("" = none): when it is another by the
-    time of the intent, somebody else was quicker and the intent is refused. Of no use once the intent is written."""
+    """When the latest POST was claimed; no run posts again until the quiet period after it is over."""
     reason: str = ""
-    """Why, in the words of whoever wanted it; empty where the causes say it all."""
+    """The operator's reason; empty when there is none besides the causes."""
     posts: int = 1
     """How many POSTs were claimed, the first with the intent itself."""
     ssl_id: int | None = None
-    looked_at: datetime | None = None
+    searched_at: datetime | None = field(default=None, metadata={"stored": "looked_at"})
     """When SCM was last searched for the token without finding it."""
     confirmed_at: datetime | None = None
-    """When the details last said that the order is really still pending."""
+    """When SCM's details last showed that the order is still pending."""
     trouble: str = ""
-    """Name of the error for which what SCM issued was not stored; the order stays open until a person has looked."""
+    """Name of the error because of which the issued certificate was not stored; the order stays open until an operator
+    closes it."""
     chain: str = field(default="", repr=False)
     """The verified certificate and its issuers, PEM, leaf first; empty before `issued`."""
     arns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Region to ARN, for the regions in which ACM already has the new certificate."""
     importing: Mapping[str, datetime] = field(default_factory=lambda: MappingProxyType({}))
-    """Region to the moment of the latest claim of a first import; an import under way would be made a second time
-    by whoever does not see its ARN yet, so nobody else claims before `IMPORT_LEASE` is over."""
+    """Region to the time of the latest claim of a first import, or RELEASED. A second import would make a second ARN,
+    so no other run claims it before `IMPORT_LEASE` is over."""
+
+    @property
+    def record_key(self) -> CertificatePath:
+        """The key of the record of the ordered certificate."""
+        return CertificatePath(self.delegation, self.certificate)
 
     @property
     def path(self) -> str:
         """`delegation/certificate`."""
-        return f"{self.delegation}/{self.certificate}"
+        return str(self.record_key)
 
     @property
     def comment(self) -> str:
-        """What stands in SCM's `comments`: findable by token, readable by a RAO."""
+        """The text of SCM's `comments`: found by its token, readable for a RAO."""
         return f"{COMMENT_PREFIX}{self.token} for {self.path}"
+
+    def stored(self, served: Served, previous: Served | None, text: str) -> FinishedOrder:
+        """Return the audit row of this order when *served* is stored in place of *previous*; *text*: warnings."""
+        row = self._finished(OrderStatus.STORED, served.stored_at)
+        return replace(
+            row,
+            ssl_id=served.ssl_id,
+            serial=served.serial,
+            previous_serial=previous.serial if previous else "",
+            not_before=served.not_before,
+            not_after=served.not_after,
+            stores=served.stores,
+            arns=served.arns,
+            text=text,
+        )
+
+    def failed(self, error: str, text: str, now: datetime) -> FinishedOrder:
+        """Return the audit row of this order when it ends with the error named *error*."""
+        return replace(self._finished(OrderStatus.FAILED, now), error=error, text=text)
+
+    def _finished(self, status: OrderStatus, now: datetime) -> FinishedOrder:
+        kept = ("delegation", "certificate", "token", "opened_at", "names", "causes", "run_id", "reason", "posts")
+        values: dict[str, Any] = {name: getattr(self, name) for name in kept}
+        return FinishedOrder(**values, status=status, ended_at=now, ssl_id=self.ssl_id, arns=self.arns)
 
 
 def token_in(comment: str | None) -> str | None:
-    """Return the token of an order of ours from SCM's `comments`, None when it is somebody else's."""
+    """Return the token of an order of ours from SCM's `comments`; None when it is not one."""
     if not comment or not comment.startswith(COMMENT_PREFIX):
         return None
     return comment.removeprefix(COMMENT_PREFIX).split(" ", 1)[0]
@@ -116,7 +145,7 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class ManagedCertificate:
-    """A certificate's record: what is wanted (spec) and where it stands (status)."""
+    """A certificate's record: spec and status."""
 
     spec: CertificateSpec
     served: Served | None = None
@@ -125,10 +154,13 @@ class ManagedCertificate:
     asked: str = ""
     """An operator's reason to replace it now; cleared when the new certificate is stored."""
     hold_until: datetime | None = None
-    """After an order that existed was declined, rejected or revoked: no new one before this moment unless asked."""
+    """After an order was declined, rejected or revoked: no new one before this time, unless an operator asks."""
     failures: int = 0
     """Orders in a row that ended in failure."""
     last_error: str = ""
+    revision: int = field(default=0, compare=False)
+    """Version of the record that was read; 0 = not read. A write that follows from the record holds only while the
+    record still has it."""
 
     def arn_in(self, region: str, key_type: KeyType) -> str | None:
         """Return the ARN to import into: the operator's, or the one served from.
@@ -144,7 +176,7 @@ class ManagedCertificate:
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """A standing order: replace everything that *issuer* issued before a moment (a mass revocation is announced)."""
+    """A replacement rule: replace everything that *issuer* issued before a time, ahead of a mass revocation."""
 
     issued_before: datetime
     issuer: str
@@ -154,8 +186,8 @@ class Replacement:
     def covers(self, served: Served) -> bool:
         """Return whether *served* is to be replaced.
 
-        CAs date certificates back, some to the midnight before: for those dated less than a day before
-        `issued_before` it counts when they were stored, or what was just replaced would be replaced once more.
+        CAs backdate certificates, some to the midnight before. Where `not_before` is less than a day before
+        `issued_before`, the time of storing decides; otherwise a certificate would be replaced twice.
         """
         surely_before = served.not_before < self.issued_before - timedelta(days=1)
         before = surely_before or max(served.not_before, served.stored_at) < self.issued_before
@@ -169,7 +201,7 @@ class FinishedOrder:
     delegation: str
     certificate: str
     token: str
-    status: str
+    status: OrderStatus
     ended_at: datetime
     opened_at: datetime
     names: tuple[str, ...]
@@ -203,7 +235,7 @@ class EnrollRequest:
 
 @dataclass(frozen=True, slots=True)
 class OrderDetails:
-    """What SCM's details say of one order (SCM reference §5.2)."""
+    """SCM's details of one order (SCM reference §5.2)."""
 
     ssl_id: int
     status: str

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from renewal.domain.delegation import CertificatePath
 from renewal.domain.due import decide
 from renewal.domain.errors import UnknownDelegation
 from renewal.domain.limits import DueCertificate, Limits, allot, require_plausible, select
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.request import RunRequest
 from renewal.domain.run_outcome import PlanFacts, PlannedCertificate, PlanState
-from renewal.ports import Clock, OrderBook, RunArchive
+from renewal.ports import Clock, OrderReader, RunArchive
 from renewal.steps.payload import DelegationTask, Task
 
 
@@ -21,7 +22,7 @@ from renewal.steps.payload import DelegationTask, Task
 class CheckExpiry:
     """Reads the order book, decides, and writes the plan of the run. Talks to nobody else."""
 
-    book: OrderBook
+    book: OrderReader
     archive: RunArchive
     limits: Limits
     clock: Clock
@@ -60,7 +61,7 @@ class CheckExpiry:
         known = sorted(self.book.delegations())
         if not request.is_narrowed:
             return known
-        wanted = {*request.delegations, *(path.split("/")[0] for path in request.certificates)}
+        wanted = {*request.delegations, *(path.delegation for path in _paths(request))}
         if unknown := sorted(wanted - set(known)):
             msg = f"there is no delegation {', '.join(unknown)}; known are {', '.join(known) or 'none'}"
             raise UnknownDelegation(msg)
@@ -80,12 +81,16 @@ class CheckExpiry:
         if not request.is_narrowed:
             return self.book.load(self.book.every_certificate() if everything else self.book.waiting(now))
         whole = [one for name in request.delegations for one in self.book.certificates(name)]
-        single = [path for path in request.certificates if path.split("/")[0] not in request.delegations]
-        found = self.book.load((path.split("/")[0], path.split("/")[1]) for path in single)
-        if missing := sorted(set(single) - {one.spec.path for one in found}):
-            msg = f"there is no certificate {', '.join(missing)}"
+        single = [path for path in _paths(request) if path.delegation not in request.delegations]
+        found = self.book.load(single)
+        if missing := sorted(set(single) - {certificate.spec.record_key for certificate in found}):
+            msg = f"there is no certificate {', '.join(map(str, missing))}"
             raise UnknownDelegation(msg)
         return [*whole, *found]
+
+
+def _paths(request: RunRequest) -> list[CertificatePath]:
+    return [CertificatePath.parse(path) for path in request.certificates]
 
 
 def _item(

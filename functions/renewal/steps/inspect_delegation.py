@@ -1,4 +1,4 @@
-"""Step two: one login with the delegation's credential, and what it shows."""
+"""SetupStep two: one login with the delegation's credential, and what it shows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from renewal.domain.setup.egress import ADDRESS_CHANGED, address_findings
 from renewal.domain.setup.finding import Finding, finding_from, sorted_and_capped
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import ReportedCertificate, Section, Snapshot
-from renewal.ports import Accounts, Clock, EgressAddress, NextRotation, OrderBook
+from renewal.ports import Accounts, Clock, EgressAddress, NextRotation, OrderReader, OrderTransitions
 from renewal.steps.payload import DelegationTask, Task
 from renewal.steps.scm_login import ScmLogin
 from renewal.steps.snapshot import SnapshotReader
@@ -27,9 +27,10 @@ Certificates = tuple[ManagedCertificate, ...]
 
 @dataclass(frozen=True, slots=True)
 class InspectDelegation:
-    """Logs in once, inspects the whole delegation, records findings, and completes the list of what is due."""
+    """Logs in once, looks at the whole delegation, records findings, and completes the list of what is due."""
 
-    book: OrderBook
+    book: OrderReader
+    transitions: OrderTransitions
     accounts: Accounts
     egress: EgressAddress
     next_rotation: NextRotation
@@ -41,34 +42,15 @@ class InspectDelegation:
     def __call__(self, task: DelegationTask) -> dict[str, Any]:
         """Return `{"run_id", "delegation", "dry_run", "deferred", "certificates": [task…]}`.
 
-        The inspection is stored in the delegation's record: it is all that `certmandate check`, `status` and the RAO's
-        mails need, without a second login. Raises what makes every order of this delegation impossible
-        (CredentialRefused, CredentialExpired, MandateEnded, AddressRefused, PermissionMissing, …) after it was
-        recorded, with what SCM showed before.
+        What was seen stands in the delegation's record afterwards (`Inspection`): it is all that `certmandate check`,
+        `status` and the RAO's mails need, without a second login. Raises what makes every order of this delegation
+        impossible (CredentialRefused, CredentialExpired, MandateEnded, AddressRefused, PermissionMissing, …) after it
+        was recorded, with whatever was seen before.
         """
         record = self.book.delegation(task.delegation)
         certificates = self.book.certificates(task.delegation)
-        now, reader = self.clock(), None
-        try:
-            _require_mandate(record, now)
-            with ScmLogin(self.book, self.accounts).setup_reader(record, task.run_id, follow_up=task.follow_up) as scm:
-                reader = SnapshotReader(scm, record.delegation.department_id, now)
-                reader.read()
-        except NeedsPerson as error:
-            snapshot = reader.snapshot if reader else Snapshot()
-            self._record(record, _interrupted(task.run_id, record, certificates, snapshot, error, now))
-            raise
-        except ScmUnavailable:
-            # A broken egress path looks the same. What SCM showed before is kept; the address is of this run.
-            self._record(record, record.inspection or Inspection("", now), task.run_id)
-            raise
-        # An OAuth2 client has no password that could be replaced.
-        rotation = self.next_rotation(task.delegation) if reader.snapshot.password else None
-        complete = _complete(task.run_id, record, certificates, reader.snapshot, now, rotation)
-        return self._payload(task, certificates, self._record(record, complete))
-
-    def _payload(self, task: DelegationTask, certificates: Certificates, inspection: Inspection) -> dict[str, Any]:
-        # A revoked certificate fails its users now: it goes before those that merely grow old.
+        inspection = self._inspect(task, record, certificates)
+        # A revoked certificate fails its users now: it goes before what merely grows old.
         tasks = [*_added(task, certificates, inspection), *task.certificates]
         taken = tasks[: min(self.orders_per_delegation, len(task.certificates) + task.room)]
         return {
@@ -76,21 +58,45 @@ class InspectDelegation:
             "delegation": task.delegation,
             "dry_run": task.dry_run,
             "deferred": len(tasks) - len(taken),
-            "certificates": [certificate.payload() for certificate in taken],
+            "certificates": [one.payload() for one in taken],
         }
 
+    def _inspect(self, task: DelegationTask, record: DelegationRecord, certificates: Certificates) -> Inspection:
+        now, observer = self.clock(), None
+        try:
+            if record.delegation.has_ended(now):
+                msg = f"the mandate of {record.delegation.organisation} ended on {record.delegation.mandate_ends}"
+                raise MandateEnded(msg)
+            with ScmLogin(self.transitions, self.accounts).login(
+                record, task.run_id, follow_up=task.follow_up
+            ) as authority:
+                observer = SnapshotReader(authority, record.delegation.department_id, now)
+                observer.look()
+        except NeedsPerson as error:
+            seen = observer.seen if observer else Snapshot()
+            inspection = _interrupted(task.run_id, record, certificates, seen, error, now)
+            self._record(record, inspection)
+            raise
+        except ScmUnavailable:
+            # Which is what a broken way out looks like, too. What SCM showed before stands; the address is of this run.
+            self._record(record, record.inspection or Inspection("", now), task.run_id)
+            raise
+        # An OAuth2 client has no password that could be replaced.
+        rotation = self.next_rotation(task.delegation) if observer.seen.password else None
+        return self._record(record, _complete(task.run_id, record, certificates, observer, now, rotation))
+
     def _record(self, record: DelegationRecord, inspection: Inspection, address_run: str = "") -> Inspection:
-        """Store it with the address from which it was made: a refusal may be because of that address.
+        """Write it down, with the address from which it was made: a refusal is understood by it, too.
 
         address_run: the run, when the inspection is of an earlier one.
         """
         address = self.egress()
-        others = (finding for finding in inspection.findings if finding.code != ADDRESS_CHANGED)
+        others = (one for one in inspection.findings if one.code != ADDRESS_CHANGED)
         findings = sorted_and_capped((*address_findings(record.delegation, address, self.registered), *others))
         complete = replace(
             inspection, seen_address=address, address_run=address_run or inspection.run_id, findings=findings
         )
-        self.book.record_inspection(record.delegation.name, complete)
+        self.transitions.record_inspection(record.delegation.name, complete)
         return complete
 
 
@@ -98,50 +104,45 @@ def _complete(
     run_id: str,
     record: DelegationRecord,
     certificates: Certificates,
-    snapshot: Snapshot,
+    observer: SnapshotReader,
     now: datetime,
     rotation: date | None,
 ) -> Inspection:
-    remarks = review(record.delegation, [managed.spec for managed in certificates], snapshot, now)
-    found = _inspection(run_id, now, snapshot, remarks, _revoked_ids(certificates, snapshot.reported))
+    delegation, seen = record.delegation, observer.seen
+    remarks = review(delegation, [one.spec for one in certificates], seen, now)
+    found = _inspection(run_id, now, seen, remarks, _revoked_ids(certificates, seen.reported))
     findings = [
         *(finding for remark in remarks for finding in remark.findings()),
         *_certificate_findings(certificates, record, found, now),
-        *_report_findings(snapshot),
-        *forecast(record.delegation, certificates, snapshot, now, rotation),
+        *_report_findings(seen),
+        *forecast(delegation, certificates, seen, now, rotation),
     ]
     return replace(found, findings=sorted_and_capped(findings))
-
-
-def _require_mandate(record: DelegationRecord, now: datetime) -> None:
-    delegation = record.delegation
-    if delegation.has_ended(now):
-        msg = f"the mandate of {delegation.organisation} ended on {delegation.mandate_ends}"
-        raise MandateEnded(msg)
 
 
 def _interrupted(
     run_id: str,
     record: DelegationRecord,
     certificates: Certificates,
-    snapshot: Snapshot,
+    seen: Snapshot,
     error: NeedsPerson,
     now: datetime,
 ) -> Inspection:
-    """What is known when *error* ended the inspection: the error, and the checks of what SCM showed before."""
-    if snapshot == Snapshot():
+    """What is known when *error* ended the look: the error, and what the procedure says of what was seen before."""
+    if seen == Snapshot():
         remarks = unreachable(error)
     else:
-        remarks = review(record.delegation, [managed.spec for managed in certificates], snapshot, now)
-    others = (finding for remark in remarks for finding in remark.findings() if finding.code != type(error).__name__)
-    findings = sorted_and_capped((finding_from(error), *refused_login(error), *others))
-    return _inspection(run_id, now, snapshot, remarks, findings=findings)
+        remarks = review(record.delegation, [one.spec for one in certificates], seen, now)
+    told = (finding for remark in remarks for finding in remark.findings() if finding.code != type(error).__name__)
+    return _inspection(
+        run_id, now, seen, remarks, findings=sorted_and_capped((finding_from(error), *refused_login(error), *told))
+    )
 
 
 def _inspection(
     run_id: str,
     now: datetime,
-    snapshot: Snapshot,
+    seen: Snapshot,
     remarks: tuple[CheckResult, ...],
     revoked: tuple[int, ...] = (),
     findings: tuple[Finding, ...] = (),
@@ -149,19 +150,19 @@ def _inspection(
     return Inspection(
         run_id=run_id,
         at=now,
-        profiles=snapshot.profiles,
+        profiles=seen.profiles,
         findings=findings,
-        password_expires=snapshot.password.expires if snapshot.password else None,
+        password_expires=seen.password.expires if seen.password else None,
         revoked=revoked,
         remarks=remarks,
-        delegated=snapshot.delegated,
-        organisation_validated_until=snapshot.organisation_validated_until,
+        delegated=seen.delegated,
+        organisation_validated_until=seen.organisation_validated_until,
     )
 
 
 def _added(task: DelegationTask, certificates: Certificates, inspection: Inspection) -> Iterable[Task]:
     """What only SCM knows: certificates revoked there or about to lose a validation, unless the plan has them."""
-    planned = {planned.certificate for planned in task.certificates}
+    planned = {one.certificate for one in task.certificates}
     for certificate in certificates if task.whole else ():
         decision = decide_with(certificate, inspection, inspection.at)
         is_new = set(FOUND_BY_INSPECTION) & set(decision.causes) and certificate.spec.name not in planned
@@ -173,14 +174,13 @@ def _added(task: DelegationTask, certificates: Certificates, inspection: Inspect
 def _revoked_ids(
     certificates: Iterable[ManagedCertificate], reported: Iterable[ReportedCertificate]
 ) -> tuple[int, ...]:
-    revoked = {row.ssl_id for row in reported if row.status == "REVOKED"}
-    served = (certificate.served for certificate in certificates if certificate.served)
-    return tuple(certificate.ssl_id for certificate in served if certificate.ssl_id in revoked)
+    gone = {row.ssl_id for row in reported if row.status == "REVOKED"}
+    return tuple(one.served.ssl_id for one in certificates if one.served and one.served.ssl_id in gone)
 
 
-def _report_findings(snapshot: Snapshot) -> tuple[Finding, ...]:
-    """Without the report nothing stops; but no one would notice which certificates the organisation revokes."""
-    if Section.REPORT not in snapshot.unavailable:
+def _report_findings(seen: Snapshot) -> tuple[Finding, ...]:
+    """Without the report nothing stops; but nobody would notice what the organisation revokes."""
+    if Section.REPORT not in seen.unavailable:
         return ()
     text = (
         "SCM did not show its SSL report, so what was revoked there is not known and not replaced; when it stays so, "

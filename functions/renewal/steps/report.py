@@ -25,7 +25,7 @@ from renewal.domain.run_report import (
 from renewal.domain.setup.egress import ADDRESS_CHANGED
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
-from renewal.ports import Clock, OrderBook, RunArchive
+from renewal.ports import Clock, OrderReader, RunArchive
 from renewal.steps.map_results import read_map_results
 from renewal.steps.metrics import run_metrics
 from renewal.steps.preview import preview
@@ -35,7 +35,7 @@ from renewal.steps.preview import preview
 class Report:
     """Reads the results of a run and the order book, writes `runs/<run id>/report.json`."""
 
-    book: OrderBook
+    book: OrderReader
     archive: RunArchive
     clock: Clock
 

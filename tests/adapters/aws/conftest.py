@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -10,16 +11,42 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from certmandate.files.estate import EstateReader
+from certmandate.files.spec_writer import EstateChange, SpecWriter
+from certmandate.files.specification import Specification
+from certmandate.order_book_editor import OrderBookEditor
 from local.strict_acm import StrictAcm
 from renewal.adapters.aws import config_of
-from renewal.adapters.order_book.editor import OrderBookEditor
-from renewal.adapters.order_book.transitions import DynamoDbOrderBook
+from renewal.adapters.order_book.table import Table
+from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
+from renewal.domain.delegation import CertificatePath
+from renewal.domain.order import Order
 
 from .records import NOW, a_specification
 
 REGION = "eu-west-3"
 TABLE = "orders"
 BUCKET = "store"
+
+
+class Book(DynamoDbOrderTransitions, EstateReader):
+    """Both halves of the order book, and the writer of specs."""
+
+    def __init__(self, client: Any) -> None:
+        super().__init__(Table(client, TABLE))
+        self._writer = SpecWriter(client, TABLE)
+
+    def begin(self, order: Order) -> None:
+        """Open an order on the record as it is now."""
+        self.open(order, self.certificate(*order.record_key).revision)
+
+    def remove(self, delegation: str, certificate: str) -> None:
+        """Remove a certificate from the specs."""
+        self._writer.write(EstateChange(removed=(CertificatePath(delegation, certificate),)), NOW)
+
+    def apply(self, specification: Specification, now: datetime) -> None:
+        """Write the specs of one delegation."""
+        self._writer.write(EstateChange.of(specification), now)
 
 
 @cache
@@ -67,22 +94,22 @@ def _keys(partition: str, sort: str) -> list[dict[str, str]]:
 
 @pytest.fixture
 def editor(dynamodb: Any) -> OrderBookEditor:
-    """The order book as operators' programs see it, with one delegation and one certificate in it."""
-    editor = OrderBookEditor(dynamodb, TABLE)
-    editor.apply(a_specification(), NOW)
-    return editor
+    """What operators change of status."""
+    return OrderBookEditor(dynamodb, TABLE)
 
 
 @pytest.fixture
-def book(dynamodb: Any, editor: OrderBookEditor) -> DynamoDbOrderBook:
-    """The order book as one function sees it."""
-    return DynamoDbOrderBook(dynamodb, TABLE)
+def book(dynamodb: Any) -> Book:
+    """The order book of one function, with one delegation and one certificate in it."""
+    book = Book(dynamodb)
+    book.apply(a_specification(), NOW)
+    return book
 
 
 @pytest.fixture
-def rival(dynamodb: Any, book: DynamoDbOrderBook) -> DynamoDbOrderBook:
-    """The same order book as another function sees it at the same time."""
-    return DynamoDbOrderBook(dynamodb, TABLE)
+def rival(dynamodb: Any, book: Book) -> Book:
+    """The same order book in another function at the same time."""
+    return Book(dynamodb)
 
 
 @pytest.fixture

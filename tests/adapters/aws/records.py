@@ -6,18 +6,18 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from certmandate.files.specification import Specification
 from renewal.domain.certificate import Certificate, Chain
-from renewal.domain.delegation import CertificateSpec, Delegation
+from renewal.domain.delegation import CertificatePath, CertificateSpec, Delegation
 from renewal.domain.keypair import KeyPair, KeyType
 from renewal.domain.order import Order, OrderStatus, Served
-from renewal.domain.specification import Specification
 from renewal.ports import Pair
 from tests.throwaway_ca import SERVER, hierarchy
 
 NOW = datetime(2026, 11, 23, 8, 0, 0, 123456, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)
 NAME = "idp.univ.example"
-PATH = ("univ", "idp")
+PATH = CertificatePath("univ", "idp")
 
 DELEGATION = Delegation("univ", "Université d'Exemple", 1698, (NAME,))
 SPEC = CertificateSpec("univ", "idp", (NAME,), 1018)

@@ -7,39 +7,38 @@ from typing import Any
 
 import pytest
 
+from certmandate.order_book_editor import OrderBookEditor
 from renewal.adapters.objects import S3Certificates
-from renewal.adapters.order_book.editor import OrderBookEditor
-from renewal.adapters.order_book.transitions import DynamoDbOrderBook
 from renewal.domain.errors import OrderConflict, StoreUnavailable
 from renewal.domain.order import OrderStatus, Replacement
 from renewal.domain.setup.inspection import Inspection
 
-from .conftest import BUCKET
+from .conftest import BUCKET, Book
 from .records import LATER, NOW, PATH, SPEC, a_pair, a_served, a_specification, an_order
 from .wire import lost_answers, meanwhile
 
-Lost = Callable[[DynamoDbOrderBook], object]
+Lost = Callable[[Book], object]
 
 
-def test_an_intent_whose_answer_was_lost_is_ours(book: DynamoDbOrderBook, dynamodb: Any):
+def test_an_intent_whose_answer_was_lost_is_ours(book: Book, dynamodb: Any):
     """Taking it for another run's would leave an order open that nobody posts."""
     with lost_answers(dynamodb, "TransactWriteItems"):
-        book.open(an_order())
+        book.begin(an_order())
 
     assert book.certificate(*PATH).order == an_order()
 
 
-def test_an_intent_that_may_or_may_not_be_written_is_not_posted(book: DynamoDbOrderBook, dynamodb: Any):
+def test_an_intent_that_may_or_may_not_be_written_is_not_posted(book: Book, dynamodb: Any):
     """No answer at all: the step ends here, and the next try finds the intent."""
     with lost_answers(dynamodb, "TransactWriteItems", times=5), pytest.raises(StoreUnavailable):
-        book.open(an_order())
+        book.begin(an_order())
 
     assert book.certificate(*PATH).order == an_order()
 
 
-def test_a_claim_whose_answer_was_lost_is_ours(book: DynamoDbOrderBook, dynamodb: Any):
+def test_a_claim_whose_answer_was_lost_is_ours(book: Book, dynamodb: Any):
     """Nobody else may post now; if we did not either, the order would wait for another quiet period."""
-    book.open(an_order())
+    book.begin(an_order())
 
     with lost_answers(dynamodb, "UpdateItem"):
         order = book.claim_post(an_order(), LATER)
@@ -48,18 +47,18 @@ def test_a_claim_whose_answer_was_lost_is_ours(book: DynamoDbOrderBook, dynamodb
     assert book.certificate(*PATH).order == order
 
 
-def test_a_rivals_claim_is_not_taken_for_our_own(book: DynamoDbOrderBook, rival: DynamoDbOrderBook, dynamodb: Any):
+def test_a_rivals_claim_is_not_taken_for_our_own(book: Book, rival: Book, dynamodb: Any):
     """Same order, same number of POSTs, same moment: only the mark of the claim tells them apart."""
-    book.open(an_order())
+    book.begin(an_order())
 
     rivals_claim = meanwhile(dynamodb, "UpdateItem", lambda: rival.claim_post(an_order(), LATER))
     with rivals_claim, pytest.raises(OrderConflict):
         book.claim_post(an_order(), LATER)
 
 
-def test_an_ssl_id_whose_answer_was_lost_is_recorded(book: DynamoDbOrderBook, dynamodb: Any):
+def test_an_ssl_id_whose_answer_was_lost_is_recorded(book: Book, dynamodb: Any):
     """The number is in the book, which is all that matters."""
-    book.open(an_order())
+    book.begin(an_order())
 
     with lost_answers(dynamodb, "UpdateItem"):
         assert book.record_ordered(an_order(), 77) == an_order(ssl_id=77, status=OrderStatus.ORDERED)
@@ -68,16 +67,16 @@ def test_an_ssl_id_whose_answer_was_lost_is_recorded(book: DynamoDbOrderBook, dy
 @pytest.mark.parametrize(
     "move",
     [
-        lambda book: book.record_look(an_order(), LATER),
-        lambda book: book.record_confirmed(an_order(), LATER),
+        lambda book: book.note(an_order(), searched_at=LATER),
+        lambda book: book.note(an_order(), confirmed_at=LATER),
         lambda book: book.record_issued(book.record_ordered(an_order(), 77), a_pair().chain),
         lambda book: book.record_inspection("univ", Inspection("run-1", NOW)),
     ],
     ids=["look", "confirmed", "issued", "inspection"],
 )
-def test_a_repetition_that_changes_nothing_is_no_failure(book: DynamoDbOrderBook, dynamodb: Any, move: Lost):
+def test_a_repetition_that_changes_nothing_is_no_failure(book: Book, dynamodb: Any, move: Lost):
     """Most moves say the same when they are made twice."""
-    book.open(an_order())
+    book.begin(an_order())
 
     with lost_answers(dynamodb, "UpdateItem"):
         move(book)
@@ -91,9 +90,9 @@ def test_a_repetition_that_changes_nothing_is_no_failure(book: DynamoDbOrderBook
     ],
     ids=["finish", "fail"],
 )
-def test_an_end_whose_answer_was_lost_has_happened_once(book: DynamoDbOrderBook, dynamodb: Any, end: Any):
+def test_an_end_whose_answer_was_lost_has_happened_once(book: Book, dynamodb: Any, end: Any):
     """The order is gone when botocore asks again; the audit row says that it was us."""
-    book.open(an_order())
+    book.begin(an_order())
     order = book.record_issued(book.record_ordered(an_order(), 77), a_pair().chain)
 
     with lost_answers(dynamodb, "TransactWriteItems"):
@@ -103,11 +102,11 @@ def test_an_end_whose_answer_was_lost_has_happened_once(book: DynamoDbOrderBook,
     assert len(book.history(*PATH)) == 1
 
 
-def test_what_operators_write_survives_a_lost_answer(book: DynamoDbOrderBook, editor: OrderBookEditor, dynamodb: Any):
-    """`certmandate apply` over a bad line says neither "conflict" nor writes twice."""
+def test_what_operators_write_survives_a_lost_answer(book: Book, editor: OrderBookEditor, dynamodb: Any):
+    """On a bad connection `certmandate apply` neither reports a conflict nor writes twice."""
     replacement = Replacement(LATER, "Throw-Away", "mass revocation")
-    with lost_answers(dynamodb, "UpdateItem", times=1):
-        editor.apply(a_specification(SPEC), LATER)
+    with lost_answers(dynamodb, "TransactWriteItems"):
+        book.apply(a_specification(SPEC), LATER)
     with lost_answers(dynamodb, "UpdateItem"):
         editor.adopt(*PATH, a_served())
     with lost_answers(dynamodb, "TransactWriteItems"):

@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 
 from renewal.adapters.scm.accounts import ScmAccounts, StoredCredential
-from renewal.adapters.scm.client import ScmClient
 from renewal.adapters.scm.connection import new_http_client
 from renewal.domain.errors import CredentialMissing
 from renewal.domain.order import EnrollRequest
+from renewal.ports import CertificateAuthority
 
 BASE_URL = "https://scm.test/api"
 OAUTH_BASE_URL = "https://admin.scm.test/api"
@@ -108,16 +108,7 @@ class Wire:
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         """Give the next answer of the script."""
-        # A copy, because httpx sends the same object again with another token.
-        self.requests.append(
-            httpx.Request(
-                request.method,
-                request.url,
-                headers=request.headers.raw,
-                content=request.content,
-                extensions=request.extensions,
-            )
-        )
+        self.requests.append(request)
         answer = self.script.pop(0) if len(self.script) > 1 else self.script[0]
         if isinstance(answer, Exception):
             if isinstance(answer, httpx.RequestError):
@@ -140,7 +131,7 @@ def accounts(transport: httpx.BaseTransport, source: Vault, clock: Clock | None 
     )
 
 
-def scm(*script: Answer) -> ScmClient:
+def scm(*script: Answer) -> CertificateAuthority:
     """Return the real client of the delegation `univ`, which gets these answers."""
     return accounts(httpx.MockTransport(Wire(*script)), vault()).authority("univ")
 

@@ -19,7 +19,7 @@ def test_a_finding_that_is_an_error_needs_a_person(sit: Sit):
     """A fresh certificate is no comfort when its next renewal will be refused."""
     desk = sit("idp:20")
     finding = Finding("DcvLapsed", "error", "rao", "validation of univ.example has lapsed", screen="Domains")
-    desk.book.record_inspection("univ", Inspection("run", datetime.now(UTC), findings=(finding,)))
+    desk.record_inspection("univ", Inspection("run", datetime.now(UTC), findings=(finding,)))
 
     result = desk.run("status")
 
@@ -40,10 +40,8 @@ def test_findings_of_all_delegations_are_sorted_as_one(sit: Sit):
     now = datetime.now(UTC)
     soon = Finding("DcvLapsing", "warning", "rao", "soon", due=now.date())
     late = Finding("DcvLapsing", "warning", "rao", "late", due=now.date() + timedelta(days=9))
-    desk.book.record_inspection(
-        "other", Inspection("run", now, findings=(late, Finding("X", "info", "rao", "to know")))
-    )
-    desk.book.record_inspection("univ", Inspection("run", now, findings=(soon,)))
+    desk.record_inspection("other", Inspection("run", now, findings=(late, Finding("X", "info", "rao", "to know"))))
+    desk.record_inspection("univ", Inspection("run", now, findings=(soon,)))
 
     lines = [line for line in desk.run("status").stdout.splitlines() if line.startswith("  - ")]
 

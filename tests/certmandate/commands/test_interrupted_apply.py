@@ -8,8 +8,8 @@ import pytest
 from certmandate.commands.apply import make_plan
 from certmandate.deployment import StackOptions, find
 from certmandate.estate_changes import estate_change
-from renewal.adapters.order_book import changes
-from renewal.adapters.order_book.changes import EstateChange, OrderBookChanges
+from certmandate.files import spec_writer
+from certmandate.files.spec_writer import EstateChange, SpecWriter
 from renewal.adapters.order_book.table import Table
 from tests.certmandate.conftest import Sit
 from tests.certmandate.desk import OPEN_ORDER, Desk
@@ -19,7 +19,7 @@ def apply_all(desk: Desk) -> None:
     """What `apply` does, without what catches Ctrl-C around it."""
     now = datetime.now(UTC)
     plan = make_plan(find(StackOptions()), desk.folder, now)
-    writer = OrderBookChanges(desk.system.aws.client("dynamodb"), desk.system.aws.outputs["OrdersTable"])
+    writer = SpecWriter(desk.system.aws.client("dynamodb"), desk.system.aws.outputs["OrdersTable"])
     writer.write(estate_change(plan.loaded, plan.changes, prune=False), now)
 
 
@@ -54,7 +54,7 @@ def test_only_prune_removes_and_never_an_open_order(sit: Sit):
 
 def test_an_apply_that_is_killed_half_way_is_finished_by_the_next(sit: Sit, monkeypatch: pytest.MonkeyPatch):
     """More than one transaction is not atomic: the order book says that something is left to do."""
-    monkeypatch.setattr(changes, "AT_ONCE", 2)
+    monkeypatch.setattr(spec_writer, "MOST_ACTIONS", 2)
     desk = sit("idp:20")
     more = "".join(f"  - {{name: n{index}, names: [n{index}.univ.example]}}\n" for index in range(5))
     desk.file.write_text(desk.file.read_text(encoding="utf-8") + more, encoding="utf-8")
@@ -82,14 +82,14 @@ def test_an_apply_that_is_killed_half_way_is_finished_by_the_next(sit: Sit, monk
 def test_a_change_of_nothing_writes_nothing(sit: Sit):
     """An apply in a loop, as some pipelines do it, costs reads only."""
     desk = sit("idp:20")
-    before = desk.book.stored_one("univ", "idp").revision
+    before = desk.certificate("idp").revision
 
-    OrderBookChanges(desk.system.aws.client("dynamodb"), desk.system.aws.outputs["OrdersTable"]).write(
+    SpecWriter(desk.system.aws.client("dynamodb"), desk.system.aws.outputs["OrdersTable"]).write(
         EstateChange(certificates=(desk.certificate("idp").spec,)),
         desk.certificate("idp").served.stored_at,  # type: ignore[union-attr]
     )
 
-    assert desk.book.stored_one("univ", "idp").revision == before
+    assert desk.certificate("idp").revision == before
 
 
 def test_a_retired_delegation_is_not_applied_again_by_accident(sit: Sit):

@@ -107,13 +107,13 @@ def test_what_is_the_operators_alone_is_no_mail_to_the_rao(desk: Desk) -> None:
     before = desk.book.delegation("univ").inspection
     assert before is not None
     try:
-        desk.book.record_inspection("univ", Inspection("run", before.at, findings=(finding,)))
+        desk.record_inspection("univ", Inspection("run", before.at, findings=(finding,)))
         told = desk.run("findings", "univ", "--for", "operator").stdout
         found = json.loads(desk.run("findings", "univ", "--for", "operator", "--json").stdout)
-        desk.book.record_inspection("univ", Inspection("run", before.at))
+        desk.record_inspection("univ", Inspection("run", before.at))
         empty = desk.run("findings", "univ", "--for", "operator").stdout
     finally:
-        desk.book.record_inspection("univ", before)
+        desk.record_inspection("univ", before)
 
     assert told == "- warning: univ: the password expires (PasswordExpiring; for the operator)\n"
     assert (found["to"], found["mails"], len(found["findings"])) == (None, {}, 1)

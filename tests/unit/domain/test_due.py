@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from certmandate.files.specification import read
 from renewal.domain.delegation import RenewalPolicy
 from renewal.domain.due import Cause, decide, last_resort, next_action, renewal_point
 from renewal.domain.keypair import KeyType
 from renewal.domain.order import Replacement
-from renewal.domain.specification import read
 from tests.unit.estate import IDP, NOW, managed, served_by
 from tests.unit.orders import an_order
 

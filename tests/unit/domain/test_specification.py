@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from certmandate.files.fields import Fault
+from certmandate.files.specification import read
 from renewal.domain.delegation import RenewalPolicy
-from renewal.domain.fields import Fault
 from renewal.domain.keypair import KeyType
-from renewal.domain.specification import read
 from tests.unit.estate import NOW
 
 FILE: dict[str, Any] = {

@@ -133,8 +133,6 @@ def _after(deployment: Deployment, loaded: Loaded, stored: Stored, now: datetime
 
 def _write(deployment: Deployment, plan: Plan, now: datetime, *, prune: bool) -> None:
     from certmandate.estate_changes import estate_change
-    from renewal.adapters.order_book.changes import OrderBookChanges
 
-    writer = OrderBookChanges(deployment.client("dynamodb"), deployment.fact("OrdersTable"))
     with printer(to_stderr=True).status("Applying …"):
-        writer.write(estate_change(plan.loaded, plan.changes, prune=prune), now)
+        deployment.spec_writer.write(estate_change(plan.loaded, plan.changes, prune=prune), now)

@@ -70,7 +70,8 @@ def _warning(order: Order) -> str:
 
 def _close(deployment: Deployment, order: Order, reason: str) -> None:
     """Raises OrderConflict when a run has changed the order meanwhile."""
-    from renewal.adapters.order_book.transitions import DynamoDbOrderBook
+    from renewal.adapters.order_book.table import Table
+    from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
 
-    book = DynamoDbOrderBook(deployment.client("dynamodb"), deployment.fact("OrdersTable"))
-    book.fail(order, CLOSED, reason[:500], datetime.now(UTC), hold_until=None)
+    table = Table(deployment.client("dynamodb"), deployment.fact("OrdersTable"))
+    DynamoDbOrderTransitions(table).fail(order, CLOSED, reason[:500], datetime.now(UTC), hold_until=None)

@@ -16,12 +16,12 @@ import typer
 import yaml
 
 from certmandate.exit import WRONG_USAGE
+from certmandate.files import fields
 from certmandate.files.atomic_files import write_together
 from certmandate.onboarding import Answers, FactsInvalid, Onboarding, onboarding, proposed_account
 from certmandate.views.guide import guide
 from certmandate.views.html_page import PdfMissing, pdf
 from certmandate.views.printing import print_error
-from renewal.domain import fields
 
 _LATER = {
     "department_id": "the OrgID that the RAO notes in step 3 of the guide",

@@ -19,7 +19,7 @@ from certmandate.views.language import Language, languages, plain
 from certmandate.views.printing import printer
 
 if TYPE_CHECKING:
-    from renewal.adapters.order_book.estate import Retired
+    from certmandate.files.estate import Retired
     from renewal.domain.delegation import Delegation
 
 SHORTEST_GRACE, LONGEST_GRACE = 7, 30
@@ -66,7 +66,7 @@ def retire_command(
 
 def _retirement(deployment: Deployment, name: str, now: datetime) -> tuple[Delegation | None, Retired]:
     """Return the retirement record; the stored one after an interrupted attempt. Raises UnknownDelegation."""
-    from renewal.adapters.order_book.estate import retirement
+    from certmandate.files.estate import retirement
     from renewal.domain.errors import UnknownDelegation
 
     try:
@@ -94,12 +94,12 @@ def _require_name_again(name: str, *, yes: bool) -> None:
 
 def _end(deployment: Deployment, retired: Retired, now: datetime) -> None:
     """Remove it from the order book with all its certificates. Raises OrderConflict while an order is open."""
-    from renewal.adapters.order_book.changes import EstateChange, OrderBookChanges
+    from certmandate.files.spec_writer import EstateChange
 
     name = retired.delegation
-    certificates = tuple((name, certificate.spec.name) for certificate in deployment.book.certificates(name))
+    certificates = tuple(certificate.spec.record_key for certificate in deployment.book.certificates(name))
     change = EstateChange(removed=certificates, removed_delegations=(name,), retired=(retired,))
-    OrderBookChanges(deployment.client("dynamodb"), deployment.fact("OrdersTable")).write(change, now)
+    deployment.spec_writer.write(change, now)
 
 
 def _delete_credential(deployment: Deployment, name: str, grace_days: int) -> datetime | None:
@@ -119,9 +119,7 @@ def _delete_credential(deployment: Deployment, name: str, grace_days: int) -> da
 
 
 def _undo(deployment: Deployment, name: str, *, as_json: bool) -> None:
-    from renewal.adapters.order_book.changes import OrderBookChanges
-
-    OrderBookChanges(deployment.client("dynamodb"), deployment.fact("OrdersTable")).forget_retirement(name)
+    deployment.spec_writer.forget_retirement(name)
     client, secret = deployment.client("secretsmanager"), deployment.secret_name(name)
     try:
         client.restore_secret(SecretId=secret)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from certmandate.files import specification
+from certmandate.files.specification import Specification
 from certmandate.files.yaml_document import FileFault, FilesInvalid, YamlDocument, read_yaml
-from renewal.domain import specification
-from renewal.domain.specification import Specification
 
 SUFFIXES = (".yaml", ".yml", ".json")  # JSON is YAML
 

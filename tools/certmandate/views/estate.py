@@ -15,7 +15,7 @@ from certmandate.views import printing
 from certmandate.views.json_records import certificate_document, finding_document
 
 if TYPE_CHECKING:
-    from renewal.adapters.order_book.estate import Retired
+    from certmandate.files.estate import Retired
     from renewal.domain.order import Replacement
     from renewal.domain.setup.inspection import DelegationRecord
 

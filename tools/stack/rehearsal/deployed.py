@@ -15,11 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from certmandate.files.spec_writer import EstateChange, SpecWriter
 from gate.asl.state_machine import parsed
-from renewal.adapters.order_book.editor import OrderBookEditor
-from renewal.adapters.order_book.transitions import DynamoDbOrderBook
+from renewal.adapters.order_book.reader import DynamoDbOrderReader
+from renewal.adapters.order_book.table import Table
 from renewal.domain.delegation import CertificateSpec, Delegation
-from renewal.domain.specification import Specification
 from scm_simulator.world.world import Account, Department, Domain, Organisation, Profile, World
 from stack.deploy import change_sets
 from stack.rehearsal.emulator import REGION, Emulator
@@ -128,8 +128,8 @@ class Deployed:
         self.aws.client("secretsmanager").create_secret(Name=name, SecretString=json.dumps(secret))
         specs = (CertificateSpec("univ", _CERTIFICATE, (f"{_CERTIFICATE}.univ.example",), 31),)
         delegation = Delegation("univ", "University", 1101, ("*.univ.example",))
-        editor = OrderBookEditor(self.aws.client("dynamodb"), self.outputs["OrdersTable"])
-        editor.apply(Specification(delegation, specs), datetime.now(UTC))
+        writer = SpecWriter(self.aws.client("dynamodb"), self.outputs["OrdersTable"])
+        writer.write(EstateChange((delegation,), specs), datetime.now(UTC))
 
     def run(self, run_id: str) -> bool:
         """Run for the certificate; return whether this run stored it, inspected its delegation and wrote a report.
@@ -145,7 +145,7 @@ class Deployed:
         deadline = time.monotonic() + _RUN_SECONDS
         while workflow.describe_execution(executionArn=arn)["status"] == "RUNNING" and time.monotonic() < deadline:
             time.sleep(0.05)
-        book = DynamoDbOrderBook(self.aws.client("dynamodb"), self.outputs["OrdersTable"])
+        book = DynamoDbOrderReader(Table(self.aws.client("dynamodb"), self.outputs["OrdersTable"]))
         inspection, rows = book.delegation("univ").inspection, book.history("univ", _CERTIFICATE)
         return (
             any(row.status == "stored" and row.run_id == run_id for row in rows)

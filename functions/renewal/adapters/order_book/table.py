@@ -1,4 +1,4 @@
-"""The few calls that the order book makes to DynamoDB, with Python's types on our side of them."""
+"""One DynamoDB table: requests, pages, batches and conditions, in Python's types."""
 
 from __future__ import annotations
 
@@ -11,19 +11,25 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
 from renewal.adapters.aws import error_code, translated
-from renewal.adapters.order_book.items import Item, Key, stamp
 from renewal.domain.errors import StoreUnavailable
+from renewal.records import timestamp
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
+Item = Mapping[str, Any]
+"""An item, or a map in it."""
+
+Key = tuple[str, str]
+"""(delegation, item): partition key and sort key."""
+
 INDEX = "next-action"
 """Global secondary index (keys only): partition key `action`, sort key `next_action_at`."""
 
-_BATCH = 100  # keys a BatchGetItem (AWS: amazondynamodb/latest/developerguide/Limits.html)
-_PATIENCE = 5  # answers in a row without a single item before the table counts as unavailable
+_BATCH = 100  # keys in a BatchGetItem (AWS: amazondynamodb/latest/developerguide/Limits.html)
+_MOST_EMPTY = 5  # responses in a row without an item before the table counts as unavailable
 
 Request = dict[str, Any]
 
@@ -31,15 +37,16 @@ _serializer, _deserializer = TypeSerializer(), TypeDeserializer()
 
 
 class ConditionFailed(Exception):
-    """A write's condition did not hold: somebody else was faster, or we were, and DynamoDB's answer was lost.
+    """A write's condition did not hold.
 
-    Botocore writes again when an answer is lost. Which of the two it was, the caller finds out by comparing.
+    Either another run has written, or this write succeeded and its response was lost, so that botocore repeated it.
+    The caller tells them apart by comparing.
     """
 
     def __init__(self, found: Item | None = None) -> None:
         super().__init__("condition failed")
         self.found = found
-        """The item as the condition met it; None when there was none, and after transactions."""
+        """The item as it is now; None when there is none, and after transactions."""
 
 
 class Table:
@@ -59,14 +66,14 @@ class Table:
         return found
 
     def _batch(self, keys: list[Key]) -> Iterator[Item]:
-        """Yield the items of one batch; DynamoDB may answer with a part of it and name the rest."""
+        """Yield the items of one batch; DynamoDB may return a part of them, and the keys of the rest."""
         left = [_wire(_key(key)) for key in keys]
-        in_vain = 0
+        empty = 0
         while left:
             items, left = self._batch_get(left)
             yield from items
-            in_vain = 0 if items else in_vain + 1
-            if left and in_vain >= _PATIENCE:
+            empty = 0 if items else empty + 1
+            if left and empty >= _MOST_EMPTY:
                 msg = "dynamodb:BatchGetItem keeps leaving keys unprocessed"
                 raise StoreUnavailable(msg)
 
@@ -89,7 +96,7 @@ class Table:
 
     def index(self, action: str, until: datetime | None = None) -> Iterator[Key]:
         """Yield the keys that the index has under *action*, by time of next action, up to *until*."""
-        values = {":action": action} | ({":until": stamp(until)} if until else {})
+        values = {":action": action} | ({":until": timestamp(until)} if until else {})
         condition = "#action = :action" + (" AND #next_action_at <= :until" if until else "")
         request = {
             "IndexName": INDEX,
@@ -111,7 +118,7 @@ class Table:
         return [_plain(item) for item in answer["Items"]], answer.get("LastEvaluatedKey")
 
     def update(self, write: Request) -> Item:
-        """Make one `updated(...)`; return the item as it is now. Raises ConditionFailed, with the item."""
+        """Make one `updated(...)`; return the new item. Raises ConditionFailed, with the item as it is."""
         written, found = self._update(write["Update"])
         if written is None:
             raise ConditionFailed(found)
@@ -119,7 +126,7 @@ class Table:
 
     @translated("dynamodb:UpdateItem")
     def _update(self, change: Request) -> tuple[Item | None, Item | None]:
-        """Return (the item as it is now, None), or (None, the item that failed the condition)."""
+        """Return (the new item, None), or (None, the item that failed the condition)."""
         try:
             answer: Any = self._client.update_item(
                 TableName=self._name,
@@ -145,9 +152,9 @@ class Table:
 
     @translated("dynamodb:TransactWriteItems")
     def _transact(self, items: Any) -> set[str]:
-        """Return why it was cancelled; empty when it was not.
+        """Return the codes of the cancellation; empty when there was none.
 
-        By the token DynamoDB knows botocore's repetition of a transaction whose answer was lost.
+        By the token DynamoDB recognises a transaction that botocore repeats because the response was lost.
         """
         try:
             self._client.transact_write_items(TransactItems=items, ClientRequestToken=str(uuid4()))
@@ -160,7 +167,7 @@ class Table:
         return set()
 
 
-# ---- Writes, as DynamoDB takes them: `#name` is an attribute, `:name` a value ------------------------------
+# ---- Writes as DynamoDB expects them: `#name` is an attribute, `:name` a value -----------------------------------
 
 
 def put(item: Item) -> Request:
@@ -183,7 +190,7 @@ def updated(
     condition: str = "",
     more_names: Mapping[str, str] | None = None,
 ) -> Request:
-    """Change attributes of one item. *more_names*: attributes whose `#name` is not their own (hyphens)."""
+    """Change attributes of one item. *more_names*: attributes by `#name`, for names with hyphens."""
     names = _names(f"{change} {condition}") | {f"#{name}": text for name, text in (more_names or {}).items()}
     write: Request = {
         "Key": _wire(_key(key)),
@@ -194,13 +201,22 @@ def updated(
     return {"Update": write | ({"ConditionExpression": condition} if condition else {})}
 
 
+def assigned(key: Key, attributes: Mapping[str, Any], *, condition: str, values: Mapping[str, Any]) -> Request:
+    """Set the attributes that have a value and remove those that are None."""
+    present = {name: value for name, value in attributes.items() if value is not None}
+    change = "SET " + ", ".join(f"#{name} = :{name}" for name in present)
+    if absent := [f"#{name}" for name in attributes if name not in present]:
+        change += f" REMOVE {', '.join(absent)}"
+    return updated(key, change, {**present, **values}, condition=condition)
+
+
 def deleted(key: Key, *, condition: str, values: Mapping[str, Any] | None = None) -> Request:
     """Delete one item."""
     return {"Delete": _conditional(key, condition, values)}
 
 
 def checked(key: Key, *, condition: str) -> Request:
-    """Only see that *condition* holds."""
+    """Require that *condition* holds, without a write."""
     return {"ConditionCheck": _conditional(key, condition, None)}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from renewal.domain.delegation import Delegation, Profile
@@ -31,11 +31,17 @@ class Inspection:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """The version of the credential that SCM refused last, and the run: it is not tried again in that run."""
+
+    version: str
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class DelegationRecord:
     """A delegation's record: spec and status."""
 
-    delegation: Delegation
+    delegation: Delegation = field(metadata={"stored": "spec"})
     inspection: Inspection | None = None
-    refused_version: str = ""
-    refused_run: str = ""
-    """The credential's version that SCM refused last, and in which run: it is not tried again in that run."""
+    refusal: Refusal | None = None

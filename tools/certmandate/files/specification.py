@@ -30,10 +30,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from renewal.domain import fields
+from certmandate.files import fields
+from certmandate.files.fields import Fault, Place, Reader
 from renewal.domain.calendar import phase_at
 from renewal.domain.delegation import S3, CertificateSpec, Delegation, RenewalPolicy
-from renewal.domain.fields import Fault, Place, Reader
 from renewal.domain.keypair import KeyType
 
 _ARN = re.compile(r"arn:aws[a-z-]*:acm:(?P<region>[a-z0-9-]+):\d{12}:certificate/[0-9a-f-]{36}")

@@ -1,0 +1,132 @@
+"""The table: its keys, and which record each item holds.
+
+    delegation     item
+    univ-example   delegation                         spec, inspection, refusal
+    univ-example   certificate#idp                    spec, served, asked, hold_until, failures, last_error, revision
+    univ-example   order#idp                          the certificate's open order, with the sealed private key
+    univ-example   finished#idp#2026-11-23…#<token>   audit row of an order that has ended; never changed
+    #estate        replacement#<before>#<issuer>      a replacement rule
+
+Members are written by `renewal.records`. The index `next-action` consists of `action` and `next_action_at` of
+delegations and certificates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from renewal import records
+from renewal.adapters.order_book.table import Item, Key
+from renewal.domain.delegation import CertificatePath
+from renewal.domain.errors import StoreRefused
+from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, Replacement
+from renewal.domain.setup.inspection import DelegationRecord
+from renewal.records import timestamp
+
+T = TypeVar("T")
+
+DELEGATION = "delegation"
+"""`action`, and sort key, of delegations."""
+CERTIFICATE = "certificate"
+"""`action` of certificates."""
+CERTIFICATE_PREFIX = "certificate#"
+ORDER_PREFIX = "order#"
+FINISHED_PREFIX = "finished#"
+REPLACEMENT_PREFIX = "replacement#"
+ESTATE = "#estate"
+"""Partition of what concerns all delegations; no delegation can have this name (`renewal.domain.request.NAME`)."""
+
+
+def delegation_key(name: str) -> Key:
+    """Key of a delegation."""
+    return name, DELEGATION
+
+
+def certificate_key(path: CertificatePath) -> Key:
+    """Key of a certificate."""
+    return path.delegation, f"{CERTIFICATE_PREFIX}{path.certificate}"
+
+
+def order_key(path: CertificatePath) -> Key:
+    """Key of a certificate's open order. It has no token in it, so a certificate cannot have two."""
+    return path.delegation, f"{ORDER_PREFIX}{path.certificate}"
+
+
+def finished_prefix(certificate: str) -> str:
+    """Prefix of the sort keys of a certificate's audit rows; *certificate* empty = of all certificates."""
+    return f"{FINISHED_PREFIX}{certificate}#" if certificate else FINISHED_PREFIX
+
+
+def replacement_key(replacement: Replacement) -> Key:
+    """Key of a replacement rule; the same rule twice is one item."""
+    return ESTATE, f"{REPLACEMENT_PREFIX}{timestamp(replacement.issued_before)}#{replacement.issuer.casefold()}"
+
+
+def path_of(key: Key) -> CertificatePath:
+    """Return the certificate whose item, or open order, has *key*."""
+    return CertificatePath(key[0], key[1].partition("#")[2])
+
+
+# ---- Writing -----------------------------------------------------------------------------------------------------
+
+
+def order_item(order: Order) -> dict[str, Any]:
+    """Item of an open order."""
+    return records.to_item(order, without=("certificate",)) | {"item": order_key(order.record_key)[1]}
+
+
+def finished_item(row: FinishedOrder) -> dict[str, Any]:
+    """Item of an audit row."""
+    item = f"{finished_prefix(row.certificate)}{timestamp(row.ended_at)}#{row.token}"
+    return records.to_item(row) | {"item": item}
+
+
+def replacement_item(replacement: Replacement) -> dict[str, Any]:
+    """Item of a replacement rule."""
+    delegation, item = replacement_key(replacement)
+    return records.to_item(replacement) | {"delegation": delegation, "item": item}
+
+
+def status_attributes(certificate: ManagedCertificate) -> dict[str, Any]:
+    """Attributes of a certificate's status; None = to be removed."""
+    names = ("served", "asked", "hold_until", "failures", "last_error")
+    return dict.fromkeys(names) | records.to_item(certificate, without=("spec", "order", "revision"))
+
+
+# ---- Reading: each raises StoreRefused for an item that cannot be read -------------------------------------------
+
+
+def delegation_record(item: Item) -> DelegationRecord:
+    """Read a delegation."""
+    return read(DelegationRecord, item, _with_keys(item, name=item["delegation"]))
+
+
+def managed_certificate(item: Item, order: Item | None) -> ManagedCertificate:
+    """Read a certificate, and its open order."""
+    path = path_of((item["delegation"], item["item"]))
+    stored = _with_keys(item, delegation=path.delegation, name=path.certificate)
+    return read(ManagedCertificate, item, stored, order=open_order(order) if order else None)
+
+
+def open_order(item: Item) -> Order:
+    """Read an open order."""
+    return read(Order, item, item, certificate=path_of((item["delegation"], item["item"])).certificate)
+
+
+def read(kind: type[T], item: Item, stored: Item, **given: Any) -> T:
+    """Read the *kind* that *stored*, a part of *item*, is. Raises StoreRefused that names the item and the member."""
+    try:
+        return records.read(kind, stored, **given)
+    except records.Unreadable as error:
+        msg = (
+            f"the order book's item '{item['item']}' of '{item['delegation']}' cannot be read: {error}. "
+            "Was it edited? Restore it from a backup"
+        )
+        raise StoreRefused(msg) from None
+
+
+def _with_keys(item: Item, **keys: str) -> Item:
+    """The item with the members of its spec that are in its key."""
+    spec = item.get("spec")
+    return {**item, "spec": {**spec, **keys} if isinstance(spec, Mapping) else spec}

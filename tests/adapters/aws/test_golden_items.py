@@ -1,0 +1,131 @@
+"""Items that earlier versions wrote, with their mapping by hand, are read and written unchanged.
+
+`golden/` has each kind of item with all optional members, and with none.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from boto3.dynamodb.types import TypeDeserializer
+
+from certmandate.files.estate import retired_from
+from renewal import records
+from renewal.adapters.order_book import schema
+from renewal.domain.errors import StoreRefused
+from renewal.domain.order import FinishedOrder, Replacement
+
+GOLDEN = {path.stem: json.loads(path.read_text()) for path in (Path(__file__).parent / "golden").glob("*.json")}
+ITEMS = [(kind, version) for kind, versions in sorted(GOLDEN.items()) for version in versions]
+EARLIER = "of an earlier version, without check results"
+INDEXED = ("action", "next_action_at")
+
+
+def golden(kind: str, version: str) -> dict[str, Any]:
+    """A golden item in Python's types."""
+    read: Any = TypeDeserializer().deserialize
+    return {name: read(_with_bytes(value)) for name, value in GOLDEN[kind][version].items()}
+
+
+def _with_bytes(value: dict[str, Any]) -> dict[str, Any]:
+    ((kind, content),) = value.items()
+    if kind == "B":
+        return {kind: base64.b64decode(content)}
+    if kind == "M":
+        return {kind: {name: _with_bytes(member) for name, member in content.items()}}
+    return {kind: [_with_bytes(member) for member in content]} if kind == "L" else value
+
+
+def a_delegation(item: dict[str, Any]) -> dict[str, Any]:
+    """Read a delegation's item and write it."""
+    record = schema.delegation_record(item)
+    spec = records.to_item(record.delegation, without=("name",))
+    return records.to_item(record, without=("delegation",)) | {"spec": spec, "delegation": record.delegation.name}
+
+
+def a_certificate(item: dict[str, Any]) -> dict[str, Any]:
+    """Read a certificate's item and write it, as far as the codec does."""
+    certificate = schema.managed_certificate(item, None)
+    spec = records.to_item(certificate.spec, without=("delegation", "name"))
+    status = {name: value for name, value in schema.status_attributes(certificate).items() if value is not None}
+    # A certificate that never had an order has no count of failures; the first status that is written has one.
+    status = status if "failures" in item else {}
+    return status | {"spec": spec, "delegation": certificate.spec.delegation, "revision": certificate.revision}
+
+
+def a_retired_delegation(item: dict[str, Any]) -> dict[str, Any]:
+    """Read the item of a retired delegation and write it."""
+    return {"retired": records.to_item(retired_from(item), without=("delegation",)), "delegation": schema.ESTATE}
+
+
+WRITTEN: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "delegation": a_delegation,
+    "certificate": a_certificate,
+    "order": lambda item: schema.order_item(schema.open_order(item)),
+    "finished": lambda item: schema.finished_item(schema.read(FinishedOrder, item, item)),
+    "replacement": lambda item: schema.replacement_item(schema.read(Replacement, item, item)),
+    "retired": a_retired_delegation,
+}
+
+
+@pytest.mark.parametrize(("kind", "version"), [item for item in ITEMS if item[0] in WRITTEN and item[1] != EARLIER])
+def test_an_item_is_read_and_written_unchanged(kind: str, version: str):
+    """Stored attributes are a contract: the next version must find what this one leaves."""
+    item = golden(kind, version)
+
+    written = WRITTEN[kind](item)
+
+    expected = {name: value for name, value in item.items() if name not in INDEXED}
+    assert {"item": item["item"], **written} == expected
+
+
+def test_a_delegation_of_an_earlier_version_is_read():
+    """A member that was added since has its default."""
+    inspection = schema.delegation_record(golden("delegation", EARLIER)).inspection
+
+    assert inspection is not None
+    assert (inspection.remarks, inspection.delegated) == ((), ())
+
+
+@pytest.mark.parametrize(("kind", "version"), [item for item in ITEMS if item[0] in WRITTEN])
+def test_members_of_a_newer_version_are_ignored(kind: str, version: str):
+    """After a rollback the records of the newer version are still there."""
+    item = golden(kind, version)
+
+    assert WRITTEN[kind](_with_more(item)) == WRITTEN[kind](item)
+
+
+def _with_more(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_with_more(member) for member in value]
+    if not isinstance(value, dict):
+        return value
+    is_record = not {"eu-west-3", "us-east-1", "EC"} & set(value) and value != {}
+    return {name: _with_more(member) for name, member in value.items()} | ({"newer": 1} if is_record else {})
+
+
+@pytest.mark.parametrize(
+    ("kind", "member", "value", "fault"),
+    [
+        ("delegation", "spec", None, "'spec' is missing"),
+        ("delegation", "spec", {}, "'spec': 'organisation' is missing"),
+        ("delegation", "inspection", {"run_id": "r", "at": "yesterday"}, "'inspection': 'at' is not as it is written"),
+        ("certificate", "failures", "three", "'failures' is not as it is written"),
+        ("order", "status", "lost", "'status' is not as it is written"),
+        ("order", "names", "idp.univ.example", "'names' is not as it is written"),
+        ("finished", "arns", [], "'arns' is not as it is written"),
+        ("replacement", "issued_before", 5, "'issued_before' is not as it is written"),
+    ],
+)
+def test_an_item_that_cannot_be_read_is_named(kind: str, member: str, value: Any, fault: str):
+    """An operator has to find one of 100,000 items, and the member that was edited."""
+    (version, *_) = GOLDEN[kind]
+    item = golden(kind, version) | {member: value}
+
+    with pytest.raises(StoreRefused, match=f"'{item['item']}' of '{item['delegation']}' cannot be read: {fault}"):
+        WRITTEN[kind](item)

@@ -1,0 +1,90 @@
+"""What the order book holds for operators only: retired delegations, and an `apply` that was interrupted.
+
+#estate   retired#<delegation>  a delegation that was ended, and which of its certificates are valid until when
+#estate   apply#unfinished      an `apply` of more than one transaction has begun and not ended
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Self
+
+from renewal.adapters.order_book import schema
+from renewal.adapters.order_book.reader import DynamoDbOrderReader
+from renewal.adapters.order_book.table import Item, Key, Table
+from renewal.domain.delegation import Delegation
+from renewal.domain.order import ManagedCertificate
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+UNFINISHED_APPLY: Key = (schema.ESTATE, "apply#unfinished")
+_RETIRED_PREFIX = "retired#"
+
+
+@dataclass(frozen=True, slots=True)
+class StillValid:
+    """A certificate that is valid after its delegation has ended."""
+
+    certificate: str = field(metadata={"stored": "name"})
+    ssl_id: int | None
+    """None when it was adopted without SCM's number."""
+    serial: str
+    not_after: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Retired:
+    """A delegation that was ended."""
+
+    delegation: str
+    organisation: str
+    department_id: int
+    retired_at: datetime
+    certificates: tuple[StillValid, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _UnfinishedApply:
+    begun_at: datetime
+
+
+def retired_key(delegation: str) -> Key:
+    """Key of a retired delegation."""
+    return schema.ESTATE, f"{_RETIRED_PREFIX}{delegation}"
+
+
+def retirement(delegation: Delegation, certificates: Iterable[ManagedCertificate], now: datetime) -> Retired:
+    """Return what is kept of *delegation*: those of its certificates that are valid after *now*."""
+    valid = tuple(
+        StillValid(certificate.spec.name, served.ssl_id or None, served.serial, served.not_after)
+        for certificate in certificates
+        if (served := certificate.served) and served.not_after > now
+    )
+    return Retired(delegation.name, delegation.organisation, delegation.department_id, now, valid)
+
+
+def retired_from(item: Item) -> Retired:
+    """Read a retired delegation. Raises StoreRefused."""
+    delegation = item["item"].removeprefix(_RETIRED_PREFIX)
+    return schema.read(Retired, item, item.get("retired", {}), delegation=delegation)
+
+
+class EstateReader(DynamoDbOrderReader):
+    """The order book as operators read it."""
+
+    @classmethod
+    def of(cls, client: DynamoDBClient, table: str) -> Self:
+        """Return the reader of the table with that name."""
+        return cls(Table(client, table))
+
+    def retired(self) -> tuple[Retired, ...]:
+        """The retired delegations, by name."""
+        return tuple(map(retired_from, self._table.query(schema.ESTATE, _RETIRED_PREFIX)))
+
+    def unfinished_apply(self) -> datetime | None:
+        """Return when the `apply` began that has not ended; None when there is none."""
+        item = self._table.read([UNFINISHED_APPLY]).get(UNFINISHED_APPLY)
+        return schema.read(_UnfinishedApply, item, item).begun_at if item else None

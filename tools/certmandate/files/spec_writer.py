@@ -1,0 +1,155 @@
+"""Writes specs into the order book, in as few transactions as DynamoDB allows. No function's role permits it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Self
+
+from certmandate.files.estate import UNFINISHED_APPLY, EstateReader, Retired, retired_key
+from certmandate.files.specification import Specification
+from renewal import records
+from renewal.adapters.order_book import schema
+from renewal.adapters.order_book.table import ConditionFailed, Request, Table, assigned, checked, deleted, updated
+from renewal.domain.delegation import CertificatePath, CertificateSpec, Delegation
+from renewal.domain.due import next_action
+from renewal.domain.errors import OrderConflict, UnknownDelegation
+from renewal.domain.order import ManagedCertificate
+from renewal.records import timestamp
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+MOST_ACTIONS = 100  # in a transaction (AWS: amazondynamodb/latest/developerguide/transaction-apis.html)
+_TRIES = 5  # of transactions that follow from what was read, while functions write status
+_EXISTS = "attribute_exists(#item)"
+
+
+@dataclass(frozen=True, slots=True)
+class EstateChange:
+    """What is to be written and removed. `removed` includes the certificates of `removed_delegations`."""
+
+    delegations: tuple[Delegation, ...] = ()
+    certificates: tuple[CertificateSpec, ...] = ()
+    removed: tuple[CertificatePath, ...] = ()
+    removed_delegations: tuple[str, ...] = ()
+    retired: tuple[Retired, ...] = ()
+    """Written together with the removals."""
+
+    @classmethod
+    def of(cls, *specifications: Specification) -> Self:
+        """Return the change that writes *specifications* and removes nothing."""
+        specs = (spec for specification in specifications for spec in specification.certificates)
+        return cls(tuple(specification.delegation for specification in specifications), tuple(specs))
+
+
+class SpecWriter:
+    """Writes an EstateChange. Up to 100 actions are one transaction; more are repeatable."""
+
+    def __init__(self, client: DynamoDBClient, table: str) -> None:
+        self._table = Table(client, table)
+        self._reader = EstateReader(self._table)
+
+    def write(self, change: EstateChange, now: datetime) -> None:
+        """Write *change*; status is not touched. Raises OrderConflict while a removed certificate has an open order.
+
+        More than one transaction writes a mark first, which the last one deletes. While the mark is there,
+        `certmandate status` says that `apply` has to be repeated; that writes what is missing.
+        """
+        for _ in range(_TRIES):
+            self._require_idle(change.removed)
+            batches = list(_batches(self._actions(change, now)))
+            try:
+                return self._transact(batches, now)
+            except ConditionFailed:
+                continue  # a function wrote status, or another operator applied: read again what is missing
+        msg = "the order book's records keep changing; nothing is lost, try again"
+        raise OrderConflict(msg)
+
+    def forget_retirement(self, delegation: str) -> None:
+        """Permit a retired delegation to be applied again. Raises UnknownDelegation."""
+        try:
+            self._table.transact(deleted(retired_key(delegation), condition=_EXISTS))
+        except ConditionFailed:
+            msg = f"'{delegation}' is not retired"
+            raise UnknownDelegation(msg) from None
+
+    def _require_idle(self, removed: Iterable[CertificatePath]) -> None:
+        busy = [certificate.spec.path for certificate in self._reader.load(removed) if certificate.order is not None]
+        if busy:
+            msg = (
+                f"{', '.join(sorted(busy))}: an order is open, and with the record its key would be deleted; let a run "
+                "collect it, or end it with `certmandate close-order`"
+            )
+            raise OrderConflict(msg)
+
+    def _actions(self, change: EstateChange, now: datetime) -> Iterator[tuple[Request, ...]]:
+        """The writes, in groups that have to be in one transaction."""
+        stored = self._stored((*(spec.record_key for spec in change.certificates), *change.removed))
+        for retired in change.retired:
+            values = {"map": records.to_item(retired, without=("delegation",))}
+            yield (updated(retired_key(retired.delegation), "SET #retired = :map", values),)
+        for delegation in change.delegations:
+            yield (_delegation_updated(delegation, now),)
+        for spec in change.certificates:
+            before = stored.get(spec.record_key)
+            if before is None or before.spec != spec:
+                yield (_spec_updated(spec, before, now),)
+        for path in change.removed:
+            if path in stored:
+                idle = checked(schema.order_key(path), condition="attribute_not_exists(#item)")
+                yield idle, deleted(schema.certificate_key(path), condition=_EXISTS)
+        for key in self._table.read(schema.delegation_key(name) for name in change.removed_delegations):
+            yield (deleted(key, condition=_EXISTS),)
+
+    def _stored(self, paths: Iterable[CertificatePath]) -> dict[CertificatePath, ManagedCertificate]:
+        return {certificate.spec.record_key: certificate for certificate in self._reader.load(paths)}
+
+    def _transact(self, batches: Sequence[Sequence[Request]], now: datetime) -> None:
+        begun = {"now": timestamp(now)}
+        mark = updated(UNFINISHED_APPLY, "SET #begun_at = if_not_exists(#begun_at, :now)", begun)
+        if len(batches) > 1:
+            self._table.transact(mark)
+        for batch in batches:
+            self._table.transact(*batch)
+        if self._reader.unfinished_apply() is not None:
+            self._table.transact(deleted(UNFINISHED_APPLY, condition=_EXISTS))
+
+
+def _batches(groups: Iterable[tuple[Request, ...]]) -> Iterator[list[Request]]:
+    batch: list[Request] = []
+    for group in groups:
+        if len(batch) + len(group) > MOST_ACTIONS:
+            yield batch
+            batch = []
+        batch += group
+    if batch:
+        yield batch
+
+
+def _delegation_updated(delegation: Delegation, now: datetime) -> Request:
+    return updated(
+        schema.delegation_key(delegation.name),
+        "SET #spec = :spec, #action = :action, #next_action_at = if_not_exists(#next_action_at, :now)",
+        {
+            "spec": records.to_item(delegation, without=("name",)),
+            "action": schema.DELEGATION,
+            "now": timestamp(now),
+        },
+    )
+
+
+def _spec_updated(spec: CertificateSpec, before: ManagedCertificate | None, now: datetime) -> Request:
+    """Write *spec* if the record is still *before* (None = there is none)."""
+    after = replace(before, spec=spec) if before else ManagedCertificate(spec)
+    attributes = {
+        "spec": records.to_item(spec, without=("delegation", "name")),
+        "action": schema.CERTIFICATE,
+        "next_action_at": timestamp(next_action(after, now)),
+        "revision": after.revision + 1,
+    }
+    key = schema.certificate_key(spec.record_key)
+    if before is None:
+        return assigned(key, attributes, condition="attribute_not_exists(#item)", values={})
+    return assigned(key, attributes, condition="#revision = :read", values={"read": before.revision})

@@ -1,0 +1,83 @@
+"""What an operator changes in the order book besides specs: requests, adopted certificates, replacement rules.
+
+No function's role permits any of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from renewal.adapters.order_book import schema
+from renewal.adapters.order_book.reader import DynamoDbOrderReader, unknown
+from renewal.adapters.order_book.table import ConditionFailed, Table, deleted, put, updated
+from renewal.adapters.order_book.transitions import status_updated
+from renewal.domain.delegation import CertificatePath
+from renewal.domain.errors import InvalidDelegation, OrderConflict
+from renewal.domain.order import Replacement, Served
+from renewal.records import timestamp
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+_TRIES = 5  # of a write that follows from what was read, while functions write status
+
+
+class OrderBookEditor:
+    """Writes what operators may change of status."""
+
+    def __init__(self, client: DynamoDBClient, table: str) -> None:
+        self._table = Table(client, table)
+        self._reader = DynamoDbOrderReader(self._table)
+
+    def ask(self, delegation: str, certificate: str, reason: str, now: datetime) -> None:
+        """Have a certificate replaced by the next run, whatever its age. Raises UnknownDelegation."""
+        write = updated(
+            schema.certificate_key(CertificatePath(delegation, certificate)),
+            "SET #asked = :reason, #next_action_at = :now ADD #revision :step",
+            {"reason": reason, "now": timestamp(now), "step": 1},
+            condition="attribute_exists(#item)",
+        )
+        try:
+            self._table.update(write)
+        except ConditionFailed:
+            raise unknown(delegation, certificate) from None
+
+    def adopt(self, delegation: str, certificate: str, served: Served) -> None:
+        """Take over a certificate that the stores hold already. Harmless when repeated.
+
+        Raises UnknownDelegation, and InvalidDelegation when the order book has another certificate for it.
+        """
+        for _ in range(_TRIES):
+            before = self._reader.certificate(delegation, certificate)
+            if before.served == served:
+                return
+            if before.served is not None:
+                msg = (
+                    f"{before.spec.path} serves serial {before.served.serial} already; "
+                    "a certificate can be adopted only where none is served"
+                )
+                raise InvalidDelegation(msg)
+            try:
+                after = replace(before, served=served)
+                self._table.update(status_updated(after, before.revision, served.stored_at))
+            except ConditionFailed:
+                continue
+            return
+        msg = f"{delegation}/{certificate}: the record keeps changing; try again"
+        raise OrderConflict(msg)
+
+    def add_replacement(self, replacement: Replacement) -> None:
+        """Have everything replaced that the rule covers. When the rule exists, its first reason stays."""
+        try:
+            self._table.transact(put(schema.replacement_item(replacement)))
+        except ConditionFailed:
+            return
+
+    def remove_replacement(self, replacement: Replacement) -> None:
+        """Withdraw a replacement rule. Harmless when there is none."""
+        try:
+            self._table.transact(deleted(schema.replacement_key(replacement), condition="attribute_exists(#item)"))
+        except ConditionFailed:
+            return
