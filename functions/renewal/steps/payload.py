@@ -1,32 +1,31 @@
 """What travels between the states: identifiers only, because Step Functions keeps every payload for 90 days.
 
-Beside them the operator's reason alone, which stands in the execution's input all the same.
+The only other text is the operator's reason, which is part of the execution's input anyway.
 
-A plan item (one a delegation, written by check_expiry, read by the Distributed Map):
+A plan item (one for each delegation, written by check_expiry, read by the Distributed Map):
 
     {"run_id", "started_at", "delegation", "dry_run", "whole", "follow_up",
      "room", "reason", "certificates": [{"certificate", "causes", "forced"}]}
 
-`whole` says that the run looks at all certificates of the delegation, so that what SCM revoked may be added.
-`follow_up` says that it is the hourly look at open orders. `room` is how many certificates the inspection may add to
-those that the plan has.
-A task (one a due certificate, given to enroll):
+A task (one for each due certificate, input of enroll):
 
     {"run_id", "started_at", "delegation", "certificate", "causes", "forced", "reason"}
 
-A progress (answer of enroll, given to collect; answer of collect):
+A progress (result of enroll, input of collect; result of collect):
 
     {"run_id", "delegation", "certificate", "token", "ssl_id", "status"}
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
+from renewal import records
 from renewal.domain.errors import PlanUnreadable
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,29 +43,12 @@ class Task:
 
     @classmethod
     def parse(cls, event: object) -> Self:
-        """Raises PlanUnreadable that names what is missing or of a wrong type."""
-        source = _mapping(event)
-        return cls(
-            run_id=_text(source, "run_id"),
-            started_at=_moment(source, "started_at"),
-            delegation=_text(source, "delegation"),
-            certificate=_text(source, "certificate"),
-            causes=tuple(str(cause) for cause in _list(source, "causes")),
-            forced=_flag(source, "forced"),
-            reason=_remark(source, "reason"),
-        )
+        """Raises PlanUnreadable that names the member that is missing or of a wrong type."""
+        return _read(cls, event)
 
     def payload(self) -> dict[str, Any]:
-        """The same as JSON."""
-        return {
-            "run_id": self.run_id,
-            "started_at": self.started_at.isoformat(),
-            "delegation": self.delegation,
-            "certificate": self.certificate,
-            "causes": list(self.causes),
-            "forced": self.forced,
-            "reason": self.reason,
-        }
+        """Return it as JSON."""
+        return records.to_json(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,43 +60,29 @@ class DelegationTask:
     delegation: str
     dry_run: bool
     whole: bool
+    """Whether the run covers all certificates of the delegation, so that revoked ones may be added."""
     certificates: tuple[Task, ...]
     follow_up: bool = False
+    """Whether the run only follows up on open orders, as it does every hour."""
     room: int = 0
+    """How many certificates the inspection may add to those of the plan."""
     reason: str = ""
 
     @classmethod
     def parse(cls, event: object) -> Self:
-        """Raises PlanUnreadable."""
-        source = _mapping(event)
-        shared = {name: source.get(name) for name in ("run_id", "started_at", "delegation")}
-        shared["reason"] = source.get("reason", "")
-        return cls(
-            run_id=_text(source, "run_id"),
-            started_at=_moment(source, "started_at"),
-            delegation=_text(source, "delegation"),
-            dry_run=_flag(source, "dry_run"),
-            whole=_flag(source, "whole"),
-            follow_up=_flag(source, "follow_up"),
-            room=_number(source, "room"),
-            reason=_remark(source, "reason"),
-            certificates=tuple(Task.parse({**_mapping(one), **shared}) for one in _list(source, "certificates")),
-        )
+        """Raises PlanUnreadable that names the member that is missing or of a wrong type."""
+        source, entries = _object(event), _object(event).get("certificates", [])
+        if not isinstance(entries, list):
+            msg = f"a plan item's 'certificates' is a {type(entries).__name__}, not a list"
+            raise PlanUnreadable(msg)
+        shared = {name: source.get(name) for name in ("run_id", "started_at", "delegation", "reason")}
+        return _read(cls, source, certificates=tuple(Task.parse({**_object(entry), **shared}) for entry in entries))
 
     def payload(self) -> dict[str, Any]:
-        """The same as JSON; what all certificates share stands once."""
+        """Return it as JSON; what all certificates share is written once."""
         own = ("certificate", "causes", "forced")
-        return {
-            "run_id": self.run_id,
-            "started_at": self.started_at.isoformat(),
-            "delegation": self.delegation,
-            "dry_run": self.dry_run,
-            "whole": self.whole,
-            "follow_up": self.follow_up,
-            "room": self.room,
-            "reason": self.reason,
-            "certificates": [{name: task.payload()[name] for name in own} for task in self.certificates],
-        }
+        tasks = [{name: task.payload()[name] for name in own} for task in self.certificates]
+        return {**records.to_json(self), "certificates": tasks}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,74 +98,24 @@ class Progress:
 
     @classmethod
     def parse(cls, event: object) -> Self:
-        """Raises PlanUnreadable."""
-        source = _mapping(event)
-        ssl_id = _number(source, "ssl_id")
-        texts = {name: _text(source, name) for name in ("run_id", "delegation", "certificate", "token", "status")}
-        return cls(ssl_id=ssl_id, **texts)
+        """Raises PlanUnreadable that names the member that is missing or of a wrong type."""
+        return _read(cls, event)
 
     def payload(self) -> dict[str, Any]:
-        """The same as JSON."""
-        return {
-            name: getattr(self, name) for name in ("run_id", "delegation", "certificate", "token", "ssl_id", "status")
-        }
+        """Return it as JSON."""
+        return records.to_json(self)
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        msg = "a plan item must be a JSON object"
-        raise PlanUnreadable(msg)
-    return value
-
-
-def _text(source: Mapping[str, Any], name: str) -> str:
-    value = source.get(name)
-    if not isinstance(value, str) or not value:
-        msg = f"'{name}' must be a text"
-        raise PlanUnreadable(msg)
-    return value
-
-
-def _number(source: Mapping[str, Any], name: str) -> int:
-    value = source.get(name)
-    if isinstance(value, bool) or not isinstance(value, int):
-        msg = f"'{name}' must be a whole number"
-        raise PlanUnreadable(msg)
-    return value
-
-
-def _remark(source: Mapping[str, Any], name: str) -> str:
-    """A text that may be empty, or missing from what an earlier version wrote."""
-    value = source.get(name, "")
-    if not isinstance(value, str):
-        msg = f"'{name}' must be a text"
-        raise PlanUnreadable(msg)
-    return value
-
-
-def _flag(source: Mapping[str, Any], name: str) -> bool:
-    value = source.get(name, False)
-    if not isinstance(value, bool):
-        msg = f"'{name}' must be true or false"
-        raise PlanUnreadable(msg)
-    return value
-
-
-def _list(source: Mapping[str, Any], name: str) -> list[Any]:
-    value = source.get(name, [])
-    if not isinstance(value, list):
-        msg = f"'{name}' must be a list"
-        raise PlanUnreadable(msg)
-    return value
-
-
-def _moment(source: Mapping[str, Any], name: str) -> datetime:
+def _read(kind: type[T], event: object, **given: Any) -> T:
     try:
-        moment = datetime.fromisoformat(_text(source, name))
-    except ValueError:
-        msg = f"'{name}' must be a moment in ISO 8601"
-        raise PlanUnreadable(msg) from None
-    if moment.tzinfo is None:
-        msg = f"'{name}' must say its time zone"
+        return records.read(kind, _object(event), **given)
+    except records.Unreadable as error:
+        msg = f"a payload of this run cannot be read as {kind.__name__}: {error}"
+        raise PlanUnreadable(msg) from error
+
+
+def _object(event: object) -> dict[str, Any]:
+    if not isinstance(event, dict):
+        msg = f"a payload of this run is a {type(event).__name__}, not a JSON object"
         raise PlanUnreadable(msg)
-    return moment
+    return event
