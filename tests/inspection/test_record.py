@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from renewal.domain.due import LAPSE_MARGIN
+from renewal.domain.due import DCV_MARGIN
 from renewal.domain.orderable import decide_with
 from renewal.steps.payload import Task
 from scm_simulator.world.world import Domain
@@ -89,7 +89,7 @@ def test_enroll_orders_what_was_brought_forward() -> None:
 
 def test_what_was_brought_forward_is_not_brought_forward_again() -> None:
     """The lapse is the same one tomorrow."""
-    mandate = Mandate(domains=lapsing(LAPSE_MARGIN.days), age=110)
+    mandate = Mandate(domains=lapsing(DCV_MARGIN.days), age=110)
     mandate.inspect()
     assert mandate.tasks["certificates"]
     served = mandate.book.certificate("univ", "idp").served

@@ -16,12 +16,12 @@ ACM_KEY_ALGORITHMS = {
     KeyType.P_256: "EC_prime256v1",
     KeyType.P_384: "EC_secp384r1",
 }
-"""Our key types in ACM's words (AWS: `KeyAlgorithm`)."""
+"""Our key types as ACM names them (AWS: `KeyAlgorithm`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeldCertificate:
-    """What ACM holds under an ARN now, from DescribeCertificate."""
+    """What ACM holds under an ARN, from DescribeCertificate."""
 
     arn: str
     region: str
@@ -34,16 +34,16 @@ class HeldCertificate:
 
 
 def is_same_key_type(held_algorithm: str, key_type: KeyType) -> bool:
-    """Return whether ACM's word for the held key means *key_type*; ACM writes both `RSA_2048` and `RSA-2048`."""
+    """Return whether ACM's *held_algorithm* is *key_type*; ACM writes both `RSA_2048` and `RSA-2048`."""
     return held_algorithm.replace("-", "_") == ACM_KEY_ALGORITHMS[key_type]
 
 
 def require_same_key_type(held: HeldCertificate, key_type: KeyType) -> None:
-    """Raise AcmWouldRefuse when *key_type* can't go into the ARN; known before an order is spent."""
+    """Raise AcmWouldRefuse when *key_type* cannot be imported into the ARN; known before anything is ordered."""
     if not is_same_key_type(held.key_algorithm, key_type):
         msg = (
-            f"{held.arn} holds a {held.key_algorithm} key and ACM never changes the key type of an ARN; "
-            f"for {key_type} keys remove the ARN from the delegation file, so that a new one is made"
+            f"{held.arn} holds a {held.key_algorithm} key and ACM never changes the key type of an ARN. "
+            f"For a {key_type} key, remove the ARN from the delegation file: the import then makes a new one"
         )
         raise AcmWouldRefuse(msg)
 
@@ -53,12 +53,12 @@ def require_usages_kept(
 ) -> None:
     """Raise AcmWouldRefuse when the new certificate drops a usage that the one under the ARN has.
 
-    *extended*, *key_usages*: those of the new certificate. Two may go: clientAuth, and keyEncipherment of ECDSA
+    *extended*, *key_usages*: those of the new certificate. Two may be dropped: clientAuth, and keyEncipherment of ECDSA
     certificates. A held certificate without a list of usages restricts nothing.
     """
-    may_go = {CLIENT_AUTH} | ({"KEY_ENCIPHERMENT"} if key_type.algorithm == "EC" else set())
+    droppable = {CLIENT_AUTH} | ({"KEY_ENCIPHERMENT"} if key_type.algorithm == "EC" else set())
     dropped = (held.extended_key_usages - extended) | (held.key_usages - key_usages)
-    if lost := sorted(dropped - may_go):
+    if lost := sorted(dropped - droppable):
         msg = (
             f"the new certificate lacks key usages that {held.arn} has ({', '.join(lost)}); "
             "ACM refuses to drop them on the same ARN"

@@ -1,7 +1,7 @@
 """The calendar of public TLS: how long a certificate may live, by the day it is issued.
 
 Source: CA/B Forum, TLS Baseline Requirements v2.2.6 §6.3.2 and §4.2.1 (ballot SC-081v3). A day is 86,400 seconds and
-any further second counts as another day, hence one day less is asked for.
+any further second counts as another day, so certmandate asks for one day less.
 """
 
 from __future__ import annotations
@@ -31,6 +31,6 @@ PHASES = (
 )
 
 
-def phase_at(moment: datetime) -> Phase:
-    """Return the phase in force at *moment*."""
-    return [phase for phase in PHASES if phase.begins <= moment][-1] if moment >= PHASES[0].begins else PHASES[0]
+def phase_at(time: datetime) -> Phase:
+    """Return the phase in force at *time*."""
+    return [phase for phase in PHASES if phase.begins <= time][-1] if time >= PHASES[0].begins else PHASES[0]

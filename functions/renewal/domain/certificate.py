@@ -39,7 +39,7 @@ def normalised_serial(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """The facts of one X.509 certificate that decisions are made from."""
+    """The facts of one X.509 certificate that decisions depend on."""
 
     x509: x509.Certificate
 
@@ -70,7 +70,7 @@ class Certificate:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """DNS names of the subjectAltName extension, lower case; common names are not looked at (RFC 9525 §2)."""
+        """DNS names of the subjectAltName extension, lower case; common names are ignored (RFC 9525 §2)."""
         try:
             extension = self.x509.extensions.get_extension_for_class(x509.SubjectAlternativeName)
         except x509.ExtensionNotFound:
@@ -137,14 +137,14 @@ class Chain:
 
         SCM delivers root first, leaf first, or unsorted, by format and release (SCM reference §5.10): the leaf is found
         by its key and every further certificate by having signed the one before. Raises CertificateMismatch when no
-        certificate has our key, ChainBroken when the text holds no certificate or the leaf's issuer did not come along.
+        certificate has our key, ChainBroken when the text holds no certificate or the leaf's issuer is missing.
         """
         certificates = _parse(pem)
-        leaf = next((one for one in certificates if one.has_key(public_key)), None)
+        leaf = next((certificate for certificate in certificates if certificate.has_key(public_key)), None)
         if leaf is None:
             msg = f"none of the {len(certificates)} certificates that SCM delivered has the public key of this order"
             raise CertificateMismatch(msg)
-        return cls(leaf, tuple(_climb(leaf, certificates)))
+        return cls(leaf, tuple(_build_path(leaf, certificates)))
 
     @classmethod
     def parse(cls, pem: str) -> Self:
@@ -164,42 +164,44 @@ class Chain:
 def _parse(pem: str) -> list[Certificate]:
     text = pem.replace("\r\n", "\n").replace("\r", "\n").strip().replace("-----BEGIN", "\n-----BEGIN")
     try:
-        return [Certificate(one) for one in x509.load_pem_x509_certificates(text.encode("ascii"))]
+        return [Certificate(loaded) for loaded in x509.load_pem_x509_certificates(text.encode("ascii"))]
     except ValueError as error:
-        msg = "what SCM delivered is not a list of PEM certificates"
+        msg = "the text that SCM delivered is not a list of PEM certificates"
         raise ChainBroken(msg) from error
 
 
-def _climb(leaf: Certificate, certificates: Sequence[Certificate]) -> list[Certificate]:
+def _build_path(leaf: Certificate, certificates: Sequence[Certificate]) -> list[Certificate]:
     issuers: list[Certificate] = []
     current = leaf
-    while issuer := _issuer_of(current, [one for one in certificates if one is not leaf and one not in issuers]):
+    while issuer := _issuer_of(
+        current, [found for found in certificates if found is not leaf and found not in issuers]
+    ):
         if issuer.is_self_signed:
-            return _some(leaf, issuers, root=issuer)
+            return _required(leaf, issuers, root=issuer)
         issuers.append(issuer)
         current = issuer
-    return _some(leaf, issuers)
+    return _required(leaf, issuers)
 
 
 def _issuer_of(certificate: Certificate, candidates: Iterable[Certificate]) -> Certificate | None:
-    """Among twins with one name and key: the self-signed one, for the shorter path is the one that clients build.
+    """Of several issuers with the same name and key, the self-signed one: clients build the shorter path.
 
-    Then the one that lives longest; the fingerprint makes the choice the same whatever the order in the bundle.
+    Then the one that expires last; the fingerprint makes the choice independent of the order in the bundle.
     """
-    signers = [one for one in candidates if certificate.is_issued_by(one)]
-    return max(signers, key=lambda one: (one.is_self_signed, one.not_after, one.fingerprint()), default=None)
+    signers = [candidate for candidate in candidates if certificate.is_issued_by(candidate)]
+    return max(signers, key=lambda found: (found.is_self_signed, found.not_after, found.fingerprint()), default=None)
 
 
-def _some(leaf: Certificate, issuers: list[Certificate], root: Certificate | None = None) -> list[Certificate]:
+def _required(leaf: Certificate, issuers: list[Certificate], root: Certificate | None = None) -> list[Certificate]:
     if not issuers and root is None:
-        msg = f"the issuer of the certificate ({leaf.issuer}) did not come along, or did not sign it"
+        msg = f"the issuer of the certificate ({leaf.issuer}) was not delivered with it, or did not sign it"
         raise ChainBroken(msg)
     return issuers
 
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What an order asked for, to be held against what came."""
+    """What an order asked for, to be compared with what SCM delivered."""
 
     names: tuple[str, ...]
     key_type: KeyType
@@ -208,7 +210,7 @@ class Expectation:
 
 
 def check(chain: Chain, expected: Expectation, now: datetime) -> tuple[str, ...]:
-    """Hold *chain* against what was asked; return remarks worth telling (empty = exactly as asked).
+    """Compare *chain* with what was asked for; return remarks for the operator (empty = exactly as asked).
 
     Raises OrderPending for what becomes valid within the minutes by which clocks differ; otherwise CertificateMismatch,
     with every fault in one message, or AcmWouldRefuse for ACM's rule that a leaf and its issuer have the same algorithm
@@ -221,7 +223,7 @@ def check(chain: Chain, expected: Expectation, now: datetime) -> tuple[str, ...]
         msg = f"the certificate with serial {chain.leaf.serial} was not stored: {'; '.join(faults)}"
         raise CertificateMismatch(msg)
     if now < chain.leaf.not_before:
-        msg = f"it is valid from {chain.leaf.not_before:%Y-%m-%d %H:%M:%S} UTC on: the CA's clock is a little ahead"
+        msg = f"it is valid from {chain.leaf.not_before:%Y-%m-%d %H:%M:%S} UTC: the CA's clock is ahead of ours"
         raise OrderPending(msg)
     if expected.for_acm:
         _require_same_algorithm(chain)
@@ -240,7 +242,7 @@ def _validity_faults(leaf: Certificate, expected: Expectation, now: datetime) ->
     if now > leaf.not_after:
         faults.append(f"it expired on {leaf.not_after:%Y-%m-%d %H:%M} UTC")
     if leaf.not_after - leaf.not_before > timedelta(days=expected.term_days) + ONE_DAY:
-        faults.append(f"it lives longer than the {expected.term_days} days asked for")
+        faults.append(f"its lifetime is longer than the {expected.term_days} days asked for")
     return faults
 
 
@@ -251,7 +253,7 @@ def _require_same_algorithm(chain: Chain) -> None:
     if type(leaf) is not type(issuer):
         msg = (
             f"the certificate with serial {chain.leaf.serial} is issued, but its key and its issuer's key have "
-            "different algorithms, which ACM does not take: store it in S3 only; or end its order (certmandate "
+            "different algorithms, which ACM does not accept: store it in S3 only; or end its order (certmandate "
             "close-order) and choose the key type of the issuers"
         )
         raise AcmWouldRefuse(msg)
@@ -261,7 +263,7 @@ def _remarks(leaf: Certificate, expected: Expectation) -> tuple[str, ...]:
     lifetime = leaf.not_after - leaf.not_before
     remarks = []
     if lifetime < timedelta(days=expected.term_days) - ONE_DAY:
-        remarks.append(f"lives {lifetime.days} days, {expected.term_days} were asked for")
+        remarks.append(f"its lifetime is {lifetime.days} days; {expected.term_days} were asked for")
     if extra := sorted(set(leaf.names) - set(expected.names)):
-        remarks.append(f"also names {', '.join(extra)}")
+        remarks.append(f"it also has the names {', '.join(extra)}")
     return tuple(remarks)

@@ -1,4 +1,4 @@
-"""Which certificates are due, and why: a pure function of what is wanted, what is served, and the moment."""
+"""Which certificates are due, and why: a pure function of what is wanted, what is served, and the time."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ SHORT_LIFETIME = timedelta(days=10)
 SHORT_RATIO = 1 / 2
 LAST_RESORT = 1 / 10
 SPREAD = 1 / 5  # of the renewal window
-LAPSE_MARGIN = timedelta(days=7)
-"""How long before a domain validation lapses a renewal is brought forward."""
+DCV_MARGIN = timedelta(days=7)
+"""How long before a domain validation expires a renewal is brought forward."""
 
 
 class Cause(StrEnum):
-    """Why a certificate is due; the values stand in payloads, reports and metrics."""
+    """Why a certificate is due; the values are used in payloads, reports and audit rows."""
 
     NEW = "new"
     AGE = "age"
@@ -45,7 +45,7 @@ class Decision:
     renew_at: datetime | None
     """When it becomes due by age; None without a served certificate."""
     held: bool = False
-    """Due, but a failed order keeps it back until `ManagedCertificate.hold_until`."""
+    """Due, but not ordered until `ManagedCertificate.hold_until`, because an order failed."""
 
     @property
     def is_due(self) -> bool:
@@ -54,12 +54,12 @@ class Decision:
 
 
 def renewal_point(path: str, not_before: datetime, not_after: datetime, policy: RenewalPolicy) -> datetime:
-    """Return the moment from which the certificate is due by age.
+    """Return the time from which the certificate is due by age.
 
     The window is the last `policy.ratio` of the lifetime (half of it for lifetimes under ten days), at least
     `policy.floor_days` but never more than half of the lifetime, so that no policy renews in a loop. The point is
-    spread over the first fifth of the window by a hash of *path*, so that certificates issued on one day do not all
-    come back on one day. That fifth ends before the last tenth of the lifetime in any case.
+    spread over the first fifth of the window by a hash of *path*, so that certificates issued on one day are not all
+    renewed on one day. That fifth ends before the last tenth of the lifetime in any case.
     """
     lifetime = not_after - not_before
     ratio = SHORT_RATIO if lifetime < SHORT_LIFETIME else policy.ratio
@@ -70,7 +70,7 @@ def renewal_point(path: str, not_before: datetime, not_after: datetime, policy: 
 
 
 def last_resort(not_before: datetime, not_after: datetime) -> datetime:
-    """Return the moment from which a tenth of the life is left: nothing keeps a renewal back after it."""
+    """Return the time from which a tenth of the lifetime is left: no hold delays a renewal after it."""
     return not_after - (not_after - not_before) * LAST_RESORT
 
 
@@ -86,13 +86,13 @@ def decide(
     revoked: Collection[int] = (),
     replacements: Iterable[Replacement] = (),
     forced: bool = False,
-    dcv_lapses: date | None = None,
+    dcv_expires: date | None = None,
 ) -> Decision:
     """Decide whether *certificate* is due at *now*.
 
-    *revoked*: SSL IDs that SCM calls revoked. *replacements*: standing orders to replace. *forced*: the execution asks
-    for it whatever its age. A hold after a failed order is overridden by asking, by force, and by the last tenth of the
-    lifetime.
+    *revoked*: SSL IDs that SCM reports as revoked. *replacements*: replacement rules. *forced*: the execution asks for
+    it whatever its age. A hold after a failed order is overridden by a request for it, by *forced*, and by the last
+    tenth of the lifetime.
     """
     served = certificate.served
     renew_at = _renew_at(certificate)
@@ -100,9 +100,9 @@ def decide(
         return Decision((Cause.ORDER_OPEN,), renew_at)
     causes = _asked(certificate, forced=forced)
     causes += [Cause.NEW] if served is None else _by_age(served, renew_at, now)
-    causes += [Cause.DCV_LAPSING] if not causes and is_brought_forward(certificate, dcv_lapses, now) else []
-    standing = [one for one in replacements if one.issued_before <= now]
-    causes += [] if served is None else _by_change(certificate, served, revoked, standing)
+    causes += [Cause.DCV_LAPSING] if not causes and is_brought_forward(certificate, dcv_expires, now) else []
+    in_force = [rule for rule in replacements if rule.issued_before <= now]
+    causes += [] if served is None else _by_change(certificate, served, revoked, in_force)
     urgent = {Cause.ASKED, Cause.LAST_RESORT} & set(causes)
     on_hold = certificate.hold_until is not None and now < certificate.hold_until
     return Decision(tuple(causes), renew_at, held=bool(causes) and on_hold and not urgent)
@@ -140,35 +140,35 @@ def _by_change(
         Cause.KEY_TYPE_CHANGED: spec.key_type != served.key_type,
         Cause.STORES_CHANGED: bool(set(spec.stores) - set(served.stores)),
         Cause.REVOKED: served.ssl_id in revoked,
-        Cause.REPLACEMENT: any(replacement.covers(served) for replacement in replacements),
+        Cause.REPLACEMENT: any(rule.covers(served) for rule in replacements),
     }
     return [cause for cause, applies in changes.items() if applies]
 
 
-def is_brought_forward(certificate: ManagedCertificate, dcv_lapses: date | None, now: datetime) -> bool:
-    """Return whether to renew now, because a domain validation lapses before the renewal by age.
+def is_brought_forward(certificate: ManagedCertificate, dcv_expires: date | None, now: datetime) -> bool:
+    """Return whether to renew now, because a domain validation expires before the renewal by age.
 
-    Never in the first half of the lifetime, and never twice because of one lapse: what was stored within the margin
-    before it stays. So where validations live for days only (BR §4.2.1, from 2029) nothing is renewed in a loop.
+    Never in the first half of the lifetime, and never twice because of one expiry: what was stored within the margin
+    before it stays. So where validations last for days only (BR §4.2.1, from 2029) nothing is renewed in a loop.
     """
     served, renew_at = certificate.served, _renew_at(certificate)
-    if served is None or renew_at is None or dcv_lapses is None:
+    if served is None or renew_at is None or dcv_expires is None:
         return False
-    lapse = datetime(dcv_lapses.year, dcv_lapses.month, dcv_lapses.day, tzinfo=UTC)
+    expiry = datetime(dcv_expires.year, dcv_expires.month, dcv_expires.day, tzinfo=UTC)
     half = served.not_before + (served.not_after - served.not_before) / 2
-    earliest = lapse - LAPSE_MARGIN
-    return max(half, earliest) <= now < lapse <= renew_at and served.stored_at < earliest
+    earliest = expiry - DCV_MARGIN
+    return max(half, earliest) <= now < expiry <= renew_at and served.stored_at < earliest
 
 
 def next_action(certificate: ManagedCertificate, now: datetime) -> datetime:
-    """Return when the daily run should look at *certificate* again: the key of the order book's index."""
+    """Return when a run must consider *certificate* again: the key of the order book's index."""
     decision = decide(certificate, now)
     due_at = now if decision.causes or decision.renew_at is None else decision.renew_at
     return due_at if decision.is_due else max(due_at, _hold_ends(certificate) or due_at)
 
 
 def _hold_ends(certificate: ManagedCertificate) -> datetime | None:
-    """The last tenth overrides a hold, so the index must not sleep through its beginning."""
+    """The last tenth overrides a hold, so the index must name its beginning."""
     served, until = certificate.served, certificate.hold_until
     if served is None or until is None:
         return until

@@ -9,7 +9,7 @@ from typing import Self
 
 from renewal.domain.calendar import Phase, phase_at
 from renewal.domain.delegation import Delegation
-from renewal.domain.due import LAPSE_MARGIN, is_brought_forward, renewal_point
+from renewal.domain.due import DCV_MARGIN, is_brought_forward, renewal_point
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.setup.domain_checks import dcv_soon
 from renewal.domain.setup.finding import Finding, Severity
@@ -49,23 +49,23 @@ def forecast(
     )
 
 
-def next_renewal(certificate: ManagedCertificate, dcv_lapses: date | None, now: datetime) -> datetime:
+def next_renewal(certificate: ManagedCertificate, dcv_expires: date | None, now: datetime) -> datetime:
     """Return when *certificate* will be renewed, now when it is due: by age, or before a domain validation lapses."""
     served = certificate.served
     if served is None:
         return now
     point = renewal_point(certificate.spec.path, served.not_before, served.not_after, certificate.spec.policy)
-    forward = _brought_forward_to(certificate, dcv_lapses, now)
+    forward = _brought_forward_to(certificate, dcv_expires, now)
     return max(min(point, forward or point), now)
 
 
-def coming_renewal(certificate: ManagedCertificate, dcv_lapses: date | None, now: datetime) -> datetime | None:
+def coming_renewal(certificate: ManagedCertificate, dcv_expires: date | None, now: datetime) -> datetime | None:
     """Return the same as `next_renewal`, but since when it is due when it is; None while nothing is served."""
     served = certificate.served
     if served is None:
         return None
     by_age = renewal_point(certificate.spec.path, served.not_before, served.not_after, certificate.spec.policy)
-    return min(by_age, next_renewal(certificate, dcv_lapses, now))
+    return min(by_age, next_renewal(certificate, dcv_expires, now))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +93,15 @@ class NextRenewal:
         return None if self.is_after_the_mandate else self.at
 
 
-def _brought_forward_to(certificate: ManagedCertificate, dcv_lapses: date | None, now: datetime) -> datetime | None:
+def _brought_forward_to(certificate: ManagedCertificate, dcv_expires: date | None, now: datetime) -> datetime | None:
     """The first day from now on which the renewal is brought forward, None when it is not."""
     served = certificate.served
-    if served is None or dcv_lapses is None:
+    if served is None or dcv_expires is None:
         return None
     half = served.not_before + (served.not_after - served.not_before) / 2
-    lapse = datetime.combine(dcv_lapses, time(), UTC)
-    day = max(half, lapse - LAPSE_MARGIN, now)
-    return day if is_brought_forward(certificate, dcv_lapses, day) else None
+    lapse = datetime.combine(dcv_expires, time(), UTC)
+    day = max(half, lapse - DCV_MARGIN, now)
+    return day if is_brought_forward(certificate, dcv_expires, day) else None
 
 
 def _domain_validations(renewals: Renewals, seen: Snapshot, now: datetime) -> Iterator[Finding]:
@@ -117,7 +117,7 @@ def _domain_validations(renewals: Renewals, seen: Snapshot, now: datetime) -> It
         first = min(day for _, day in those)
         reuse = timedelta(days=_phase(lapse).dcv_reuse_days)
         # Renewed just before it lapses, a validation of 198 days still holds on the day; one of ten does not.
-        due = _by((lapse if lapse + reuse > first else first) - LAPSE_MARGIN, now)
+        due = _by((lapse if lapse + reuse > first else first) - DCV_MARGIN, now)
         text = f"the validation of {entry.entry} lapses on {lapse}, before {_renewal(those)}; validate it again"
         yield Finding("DcvLapsing", _severity(due, now), "rao", text, _only(those), due, screen)
 
@@ -127,7 +127,7 @@ def _organisation_validation(renewals: Renewals, seen: Snapshot, now: datetime) 
     struck = [(one, day) for one, day in renewals if until and until <= day]
     if until is None or not (struck or until - now.date() <= SOON):
         return
-    due = _by(until - LAPSE_MARGIN, now)
+    due = _by(until - DCV_MARGIN, now)
     before = f", before {_renewal(struck)}" if struck else ""
     text = f"the organisation's validation ends on {until}{before}; have it validated again"
     severity = _severity(due, now)

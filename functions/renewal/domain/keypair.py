@@ -20,7 +20,7 @@ PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 
 
 class KeyType(StrEnum):
-    """Algorithm and size; the value is what a delegation file says."""
+    """Algorithm and size; the value is the one in delegation files."""
 
     RSA_2048 = "RSA-2048"
     RSA_3072 = "RSA-3072"
@@ -30,17 +30,17 @@ class KeyType(StrEnum):
 
     @property
     def algorithm(self) -> str:
-        """`RSA` or `EC`, the words of SCM's `keyTypes` (SCM reference §5.3)."""
+        """`RSA` or `EC`, as in SCM's `keyTypes` (SCM reference §5.3)."""
         return "RSA" if self.value.startswith("RSA") else "EC"
 
     @property
     def size(self) -> str:
-        """`2048` … or `P-256` …, the words of SCM's `keyTypes`."""
+        """`2048` … or `P-256` …, as in SCM's `keyTypes`."""
         return self.value.removeprefix("RSA-")
 
     @classmethod
     def of(cls, key: object) -> Self | None:
-        """Return the type of a public or private *key*, None when it is none of ours."""
+        """Return the type of a public or private *key*, None for a type that is not ordered."""
         if isinstance(key, rsa.RSAPublicKey | rsa.RSAPrivateKey):
             return cls._find(f"RSA-{key.key_size}")
         if isinstance(key, ec.EllipticCurvePublicKey | ec.EllipticCurvePrivateKey):
@@ -69,7 +69,7 @@ class KeyPair:
 
     @classmethod
     def from_der(cls, der: bytes) -> Self:
-        """Read an unencrypted PKCS#8 DER key. Raises ValueError, without a word of the key, when it is not one."""
+        """Read an unencrypted PKCS#8 DER key. Raises ValueError, whose text has nothing of the key."""
         try:
             key = serialization.load_der_private_key(der, password=None)
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
@@ -82,11 +82,11 @@ class KeyPair:
         return cls(key_type, cast("PrivateKey", key))
 
     def der(self) -> bytes:
-        """Return the key as unencrypted PKCS#8 DER, 0.1 to 2.4 KB: what is sealed."""
+        """Return the key as unencrypted PKCS#8 DER, 0.1 to 2.4 KB: the form that is sealed."""
         return self._bytes(serialization.Encoding.DER)
 
     def pem(self) -> bytes:
-        """Return the key as unencrypted PKCS#8 PEM: what servers and ACM read."""
+        """Return the key as unencrypted PKCS#8 PEM: the form that servers and ACM read."""
         return self._bytes(serialization.Encoding.PEM)
 
     def _bytes(self, encoding: serialization.Encoding) -> bytes:
@@ -95,8 +95,8 @@ class KeyPair:
     def signing_request(self, names: Sequence[str]) -> str:
         """Return a PEM certificate signing request for *names* (A-labels; the first that fits is the common name).
 
-        SCM takes the names from its own fields, not from the request's extension (SCM reference §5.4); they stand in
-        both places so that whoever reads the request sees what was meant.
+        SCM reads the names from its own fields, not from the request's extension (SCM reference §5.4); they are in
+        both, so that a reader of the request sees what was meant.
         """
         first = common_name(names)
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, first)] if first else [])

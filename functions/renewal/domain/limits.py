@@ -1,4 +1,4 @@
-"""Guards against a run that does too much: caps per delegation and per run, and the question "can this be true?"."""
+"""Limits of one run: caps per delegation and per run, and a plausibility check of what is due."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from renewal.domain.errors import TooManyDue
 from renewal.domain.order import ManagedCertificate
 
 FAR_FUTURE = datetime.max.replace(tzinfo=UTC)
-SMALL_ESTATE = 20  # certificates; below, everything due at once is ordinary
+SMALL_ESTATE = 20  # certificates; with fewer, it is ordinary that all are due at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,63 +33,68 @@ class DueCertificate:
     decision: Decision
 
     @property
+    def path(self) -> str:
+        """`delegation/certificate`."""
+        return self.certificate.spec.path
+
+    @property
     def resumes(self) -> bool:
         """Whether an order is open already, so that nothing new is ordered."""
         return Cause.ORDER_OPEN in self.decision.causes
 
     @property
     def expires(self) -> datetime:
-        """When what is served expires; a new certificate comes after all that can expire."""
+        """When the served certificate expires; FAR_FUTURE while nothing is served."""
         served = self.certificate.served
         return served.not_after if served else FAR_FUTURE
 
 
 def select(due: Iterable[DueCertificate], limits: Limits) -> tuple[list[DueCertificate], list[DueCertificate]]:
-    """Split *due* into what this run does and what it leaves for the next: open orders first, then nearest expiry.
+    """Split *due* into what this run does and what it leaves to the next: open orders first, then nearest expiry.
 
-    Open orders have at most half of a share while others wait: orders that never end must not hold renewals up.
+    Open orders get at most half of a cap while other certificates wait: orders that never end must not stop renewals.
     """
-    urgent = sorted(due, key=lambda one: (not one.resumes, one.expires, one.certificate.spec.path))
+    urgent = sorted(due, key=lambda candidate: (not candidate.resumes, candidate.expires, candidate.path))
     of_delegation: dict[str, list[DueCertificate]] = {}
-    for one in urgent:
-        of_delegation.setdefault(one.certificate.spec.delegation, []).append(one)
-    shares = [_share(mine, limits.orders_per_delegation) for mine in of_delegation.values()]
-    chosen = {one.certificate.spec.path for share in shares for one in share}
-    taken = _share([one for one in urgent if one.certificate.spec.path in chosen], limits.orders_per_run)
-    chosen = {one.certificate.spec.path for one in taken}
-    return taken, [one for one in urgent if one.certificate.spec.path not in chosen]
+    for candidate in urgent:
+        of_delegation.setdefault(candidate.certificate.spec.delegation, []).append(candidate)
+    shares = [_share(candidates, limits.orders_per_delegation) for candidates in of_delegation.values()]
+    chosen = {candidate.path for share in shares for candidate in share}
+    selected = _share([candidate for candidate in urgent if candidate.path in chosen], limits.orders_per_run)
+    chosen = {candidate.path for candidate in selected}
+    return selected, [candidate for candidate in urgent if candidate.path not in chosen]
 
 
-def _share(urgent: Sequence[DueCertificate], most: int) -> list[DueCertificate]:
-    opened, others = [one for one in urgent if one.resumes], [one for one in urgent if not one.resumes]
-    room = max(most - len(others), (most + 1) // 2)
-    return [*opened[:room], *others][:most]
+def _share(urgent: Sequence[DueCertificate], cap: int) -> list[DueCertificate]:
+    resumed = [candidate for candidate in urgent if candidate.resumes]
+    others = [candidate for candidate in urgent if not candidate.resumes]
+    most_resumed = max(cap - len(others), (cap + 1) // 2)
+    return [*resumed[:most_resumed], *others][:cap]
 
 
-def allot(room: int, delegations: Sequence[str], run_id: str) -> dict[str, int]:
-    """Share *room*, what a run's cap leaves over, out among *delegations*: what only SCM knows is added within it.
+def allot(capacity: int, delegations: Sequence[str], run_id: str) -> dict[str, int]:
+    """Divide *capacity*, what the plan leaves of a run's cap, among *delegations*: what an inspection may add.
 
-    Where there are more delegations than room, every run prefers others.
+    When there are more delegations than capacity, a hash of *run_id* decides, so that every run prefers other ones.
     """
     if not delegations:
         return {}
-    each, rest = divmod(max(room, 0), len(delegations))
+    each, rest = divmod(max(capacity, 0), len(delegations))
     drawn = sorted(delegations, key=lambda name: hashlib.sha256(f"{run_id}/{name}".encode()).digest())
     return {name: each + (place < rest) for place, name in enumerate(drawn)}
 
 
 def require_plausible(due: Sequence[DueCertificate], estate_size: int, limits: Limits) -> None:
-    """Raise TooManyDue when more of the estate is due by age than a right clock and policy can make it.
+    """Raise TooManyDue when more of *estate_size* certificates are due by age than a correct clock and policy allow.
 
-    Renewals are spread over months; that most of *estate_size* certificates are due on one day means a wrong clock, a
-    wrong policy, or a first run after a long outage. Which of them it is, a person says (with a reason).
+    Renewals are spread over months. If most certificates are due on one day, the clock or a policy is wrong, or this is
+    the first run after a long outage: the operator decides which, and gives a reason.
     """
-    by_age = [one for one in due if {Cause.AGE, Cause.LAST_RESORT} & set(one.decision.causes)]
+    by_age = [candidate for candidate in due if {Cause.AGE, Cause.LAST_RESORT} & set(candidate.decision.causes)]
     if estate_size < SMALL_ESTATE or len(by_age) <= estate_size * limits.due_share:
         return
     msg = (
-        f"{len(by_age)} of {estate_size} certificates are due by age at once: is the clock right, "
-        "was a policy changed? Nothing was ordered. To go on, start an execution with a reason "
-        "and the field all_due_is_right: true"
+        f"{len(by_age)} of {estate_size} certificates are due by age at once, so nothing was ordered: the clock or a "
+        "renewal policy may be wrong. If they are right, start an execution with a reason and all_due_is_right: true"
     )
     raise TooManyDue(msg)

@@ -23,7 +23,7 @@ _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 def normalised(text: str) -> str:
     """Return *text* as SCM and certificates spell it: lower case, internationalised labels as A-labels (RFC 5891).
 
-    A leading `*.` is kept. Raises ValueError with a sentence that says what is wrong with the name.
+    A leading `*.` is kept. Raises ValueError; its text names the fault.
     """
     name = text.strip().lower()
     star, base = ("*.", name[2:]) if name.startswith("*.") else ("", name)

@@ -1,4 +1,4 @@
-"""Decisions that rest on an inspection: what is due, and which refusals of an order can be foreseen."""
+"""Decisions that depend on an inspection: what is due, and which refusals of an order can be foreseen."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import dcv_of
 
 FOUND_BY_INSPECTION = (Cause.REVOKED, Cause.DCV_LAPSING)
-"""Causes that only SCM knows of, so that the plan of the run cannot have them."""
+"""Causes that only SCM knows, so that the plan of a run cannot have them."""
 
 
 def decide_with(
@@ -24,14 +24,14 @@ def decide_with(
     replacements: Iterable[Replacement] = (),
     forced: bool = False,
 ) -> Decision:
-    """Decide whether *certificate* is due, given what the last inspection found; the rest as `decide` takes it."""
+    """Decide whether *certificate* is due, given the last inspection; the other arguments are those of `decide`."""
     return decide(
         certificate,
         now,
         revoked=inspection.revoked if inspection else (),
         replacements=replacements,
         forced=forced,
-        dcv_lapses=dcv_of(inspection.delegated, certificate.spec.names) if inspection else None,
+        dcv_expires=dcv_of(inspection.delegated, certificate.spec.names) if inspection else None,
     )
 
 

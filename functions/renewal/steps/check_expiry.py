@@ -1,4 +1,4 @@
-"""Step one of a run: what is due, and the plan for it."""
+"""First step of a run: what is due, and the plan for it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from renewal.steps.payload import DelegationTask, Task
 
 @dataclass(frozen=True, slots=True)
 class CheckExpiry:
-    """Reads the order book, decides, and writes the plan of the run. Talks to nobody else."""
+    """Reads the order book, decides what is due, and writes the plan of the run. Makes no request to SCM."""
 
     book: OrderReader
     archive: RunArchive
@@ -31,7 +31,7 @@ class CheckExpiry:
         """Plan the run *run_id* for the execution input *document*.
 
         Returns `{"run_id", "dry_run", "delegations", "due", "deferred", "plan": {"bucket", "key"}, "results": prefix}`.
-        Raises InvalidRequest, UnknownDelegation or TooManyDue before anything is touched.
+        Raises InvalidRequest, UnknownDelegation or TooManyDue before anything is written.
         """
         request = RunRequest.parse(document)
         now = self.clock()
@@ -39,11 +39,11 @@ class CheckExpiry:
         due = self._due(request, now)
         if not request.is_deliberate:
             require_plausible(due, sum(1 for _ in self.book.every_certificate()) if due else 0, self.limits)
-        taken, deferred = select((one for one in due if not one.decision.held), self.limits)
+        taken, deferred = select((candidate for candidate in due if not candidate.decision.held), self.limits)
         if request.open_orders_only:
-            delegations = sorted({one.certificate.spec.delegation for one in taken})
-        rooms = allot(self.limits.orders_per_run - len(taken), delegations, run_id)
-        items = (_item(name, run_id, now, request, taken, rooms[name]) for name in delegations)
+            delegations = sorted({candidate.certificate.spec.delegation for candidate in taken})
+        capacities = allot(self.limits.orders_per_run - len(taken), delegations, run_id)
+        items = (_item(name, run_id, now, request, taken, capacities[name]) for name in delegations)
         plan: list[Mapping[str, Any]] = [item.payload() for item in items]
         bucket, key = self.archive.write_plan(run_id, plan)
         self.archive.write_facts(run_id, _facts(request, now, delegations, due, deferred))
@@ -63,28 +63,32 @@ class CheckExpiry:
             return known
         wanted = {*request.delegations, *(path.delegation for path in _paths(request))}
         if unknown := sorted(wanted - set(known)):
-            msg = f"there is no delegation {', '.join(unknown)}; known are {', '.join(known) or 'none'}"
+            msg = (
+                f"the order book has no delegation {', '.join(unknown)}; it has {', '.join(known) or 'none'}. "
+                "Correct the name, or create the delegation with `certmandate apply`"
+            )
             raise UnknownDelegation(msg)
         return sorted(wanted)
 
     def _due(self, request: RunRequest, now: datetime) -> list[DueCertificate]:
         replacements = self.book.replacements()
         decided = [
-            DueCertificate(one, decide(one, now, replacements=replacements, forced=request.force))
-            for one in self._candidates(request, now, everything=bool(replacements))
+            DueCertificate(certificate, decide(certificate, now, replacements=replacements, forced=request.force))
+            for certificate in self._candidates(request, now, everything=bool(replacements))
         ]
-        due = [one for one in decided if one.decision.causes]
-        return [one for one in due if one.resumes] if request.open_orders_only else due
+        due = [candidate for candidate in decided if candidate.decision.causes]
+        return [candidate for candidate in due if candidate.resumes] if request.open_orders_only else due
 
     def _candidates(self, request: RunRequest, now: datetime, *, everything: bool) -> Iterable[ManagedCertificate]:
-        """A daily run asks the index; a narrowed one reads what it names; a standing replacement reads all."""
+        """A daily run reads the index, or everything when there is a replacement rule; a narrowed one what it names."""
         if not request.is_narrowed:
             return self.book.load(self.book.every_certificate() if everything else self.book.waiting(now))
-        whole = [one for name in request.delegations for one in self.book.certificates(name)]
+        whole = [found for name in request.delegations for found in self.book.certificates(name)]
         single = [path for path in _paths(request) if path.delegation not in request.delegations]
         found = self.book.load(single)
         if missing := sorted(set(single) - {certificate.spec.record_key for certificate in found}):
-            msg = f"there is no certificate {', '.join(map(str, missing))}"
+            names = ", ".join(map(str, missing))
+            msg = f"the order book has no certificate {names}; `certmandate status` lists those that it has"
             raise UnknownDelegation(msg)
         return [*whole, *found]
 
@@ -94,9 +98,9 @@ def _paths(request: RunRequest) -> list[CertificatePath]:
 
 
 def _item(
-    name: str, run_id: str, now: datetime, request: RunRequest, taken: list[DueCertificate], room: int
+    name: str, run_id: str, now: datetime, request: RunRequest, taken: list[DueCertificate], capacity: int
 ) -> DelegationTask:
-    mine = [one for one in taken if one.certificate.spec.delegation == name]
+    mine = [candidate for candidate in taken if candidate.certificate.spec.delegation == name]
     return DelegationTask(
         run_id=run_id,
         started_at=now,
@@ -104,13 +108,11 @@ def _item(
         dry_run=request.dry_run,
         whole=not request.open_orders_only and (not request.is_narrowed or name in request.delegations),
         follow_up=request.open_orders_only,
-        room=room,
+        room=capacity,
         reason=request.reason,
         certificates=tuple(
-            Task(
-                run_id, now, name, one.certificate.spec.name, tuple(one.decision.causes), request.force, request.reason
-            )
-            for one in mine
+            Task(run_id, now, name, due.certificate.spec.name, due.decision.causes, request.force, request.reason)
+            for due in mine
         ),
     )
 
@@ -122,7 +124,7 @@ def _facts(
     due: list[DueCertificate],
     deferred: list[DueCertificate],
 ) -> PlanFacts:
-    paths = {certificate.certificate.spec.path for certificate in deferred}
+    paths = {candidate.path for candidate in deferred}
     return PlanFacts(
         started_at=now,
         reason=request.reason,
@@ -131,12 +133,12 @@ def _facts(
         open_orders_only=request.open_orders_only,
         named=(*request.delegations, *request.certificates),
         delegations=tuple(delegations),
-        due={certificate.certificate.spec.path: _planned(certificate, paths) for certificate in due},
+        due={candidate.path: _planned(candidate, paths) for candidate in due},
     )
 
 
 def _planned(due: DueCertificate, deferred: set[str]) -> PlannedCertificate:
     if due.decision.held:
         return PlannedCertificate(due.decision.causes, PlanState.HELD)
-    is_deferred = due.certificate.spec.path in deferred
+    is_deferred = due.path in deferred
     return PlannedCertificate(due.decision.causes, PlanState.DEFERRED if is_deferred else PlanState.PLANNED)

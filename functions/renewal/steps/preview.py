@@ -1,4 +1,4 @@
-"""What a run that is no dry run would do about a certificate that is due, in a few words for a person."""
+"""What a run would do about a certificate that is due, for the report of a dry run."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from renewal.domain.setup.snapshot import dcv_of
 def preview(
     certificate: ManagedCertificate, record: DelegationRecord, inspection: Inspection | None, now: datetime
 ) -> str:
-    """Return it, for example `order profile 3001, P-256, 199 days, for s3`; empty without an inspection of this run.
+    """Return for example `order profile 3001, P-256, 199 days, for s3`; empty without an inspection of this run.
 
-    What only enroll asks (what ACM holds under an ARN) is not foreseen here.
+    What only enroll queries (what ACM holds under an ARN) is not taken into account.
     """
     if inspection is None:
         return ""
@@ -26,8 +26,8 @@ def preview(
         term_days = require_orderable(certificate, record, inspection, now)
     except NeedsPerson as error:
         return f"be refused: {type(error).__name__}"
-    lapses = dcv_of(inspection.delegated, certificate.spec.names)
-    if lapses is not None and lapses < now.date():
+    dcv_expires = dcv_of(inspection.delegated, certificate.spec.names)
+    if dcv_expires is not None and dcv_expires < now.date():
         return f"be refused: {DcvLapsed.__name__}"
     spec = certificate.spec
     what = f"order profile {spec.profile_id}, {spec.key_type}, {term_days} days, for {', '.join(spec.stores)}"
@@ -36,8 +36,8 @@ def preview(
 
 def _resumed(order: Order) -> str:
     if order.ssl_id is None:
-        return f"look for the order of {order.posted_at:%Y-%m-%d}, whose answer was lost, before it orders"
-    return f"collect order {order.ssl_id} of {order.opened_at:%Y-%m-%d}, order nothing"
+        return f"search SCM for the unconfirmed order of {order.posted_at:%Y-%m-%d}, then order if there is none"
+    return f"collect order {order.ssl_id} of {order.opened_at:%Y-%m-%d} and order nothing"
 
 
 def _gets_a_new_arn(certificate: ManagedCertificate) -> bool:

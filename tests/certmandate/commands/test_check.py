@@ -121,7 +121,7 @@ def test_an_open_order_is_told_as_one_that_is_collected(sit: Sit):
     said = " ".join(desk.run("check", "univ").stdout.split())
 
     assert "univ/idp: a run would collect order " in said
-    assert "order nothing (order-open)" in said
+    assert "and order nothing (order-open)" in said
     assert "planned, order-open" not in said
 
 

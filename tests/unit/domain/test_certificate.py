@@ -176,7 +176,7 @@ def test_a_leaf_without_its_issuer_is_broken() -> None:
 
     for text in (pem(bundle()[0]), pem(bundle()[0], impostor.certificate, hierarchy().root.certificate)):
         with pytest.raises(
-            ChainBroken, match=r"the issuer of the certificate \(CN=Throw-Away EC CA\) did not come along"
+            ChainBroken, match=r"the issuer of the certificate \(CN=Throw-Away EC CA\) was not delivered with it"
         ):
             assembled(text)
 
@@ -238,7 +238,7 @@ def test_what_was_asked_is_taken_without_a_remark() -> None:
     [
         (leaf(names=NAMES[:1]), "it lacks www.univ.example"),
         (leaf(names=()), "it lacks idp.univ.example, www.univ.example"),
-        (leaf(days=201), "it lives longer than the 199 days asked for"),
+        (leaf(days=201), "its lifetime is longer than the 199 days asked for"),
         (leaf(usages=[CLIENT]), "it is not for servers (extended key usage serverAuth is missing)"),
         (leaf(usages=()), "it is not for servers (extended key usage serverAuth is missing)"),
         (leaf(starts=NOW + timedelta(hours=2)), "it is not valid before 2026-11-23 10:00 UTC"),
@@ -258,7 +258,7 @@ def test_a_clock_that_is_a_little_ahead_is_waited_for() -> None:
     """Clocks differ by seconds; nobody is paged for that, and what is not valid yet is not stored either."""
     soon = leaf(starts=NOW + timedelta(seconds=90))
 
-    with pytest.raises(OrderPending, match="it is valid from 2026-11-23 08:01:30 UTC on"):
+    with pytest.raises(OrderPending, match="it is valid from 2026-11-23 08:01:30 UTC: the"):
         checked(soon)
     assert checked(soon, now=NOW + timedelta(seconds=90)) == ()
 
@@ -266,7 +266,7 @@ def test_a_clock_that_is_a_little_ahead_is_waited_for() -> None:
 def test_all_faults_are_told_at_once() -> None:
     """One page, one reading."""
     with pytest.raises(
-        CertificateMismatch, match=r"lacks .*; it expired .*; it lives longer .*; it is not for servers"
+        CertificateMismatch, match=r"lacks .*; it expired .*; its lifetime is longer .*; it is not for servers"
     ):
         checked(leaf(names=["x.example"], starts=NOW - timedelta(days=400), days=300, usages=[CLIENT]))
 
@@ -278,8 +278,8 @@ def test_names_are_compared_without_regard_to_case() -> None:
 
 def test_a_shorter_life_or_more_names_are_worth_a_remark() -> None:
     """They are no reason to leave a service without a certificate."""
-    assert checked(leaf(days=90)) == ("lives 90 days, 199 were asked for",)
-    assert checked(leaf(names=[*NAMES, "univ.example"])) == ("also names univ.example",)
+    assert checked(leaf(days=90)) == ("its lifetime is 90 days; 199 were asked for",)
+    assert checked(leaf(names=[*NAMES, "univ.example"])) == ("it also has the names univ.example",)
 
 
 @pytest.mark.parametrize("days", [198.1, 199, 199.99])
@@ -293,7 +293,7 @@ def test_acm_wants_leaf_and_issuer_of_one_algorithm() -> None:
     certificate = leaf(hierarchy().ec, key_type=KeyType.RSA_2048)
     expected = replace(EXPECTED, key_type=KeyType.RSA_2048)
 
-    with pytest.raises(AcmWouldRefuse, match="different algorithms, which ACM does not take"):
+    with pytest.raises(AcmWouldRefuse, match="different algorithms, which ACM does not accept"):
         checked(certificate, expected)
     assert checked(certificate, replace(expected, for_acm=False)) == ()
 
@@ -349,7 +349,7 @@ def test_acm_never_changes_the_key_type_of_an_arn(key_type: KeyType, held: str) 
     if same:
         require_same_key_type(replace(HELD, key_algorithm=held), key_type)
     else:
-        with pytest.raises(AcmWouldRefuse, match=f"arn:x holds a {held} key .* for {key_type} keys remove the ARN"):
+        with pytest.raises(AcmWouldRefuse, match=f"arn:x holds a {held} key .* For a {key_type} key, remove the ARN"):
             require_same_key_type(replace(HELD, key_algorithm=held), key_type)
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from renewal.domain.delegation import Profile
-from renewal.domain.due import LAPSE_MARGIN, Cause, decide, last_resort
+from renewal.domain.due import DCV_MARGIN, Cause, decide, last_resort
 from renewal.domain.forecast import forecast, next_renewal, rotate_after
 from renewal.domain.setup.finding import MOST, Finding, sorted_and_capped
 from renewal.domain.setup.snapshot import DelegatedName, OrganisationValidation, PasswordState, Snapshot
@@ -64,7 +64,7 @@ def test_a_renewal_that_is_brought_forward_needs_no_validation() -> None:
     """It lapses after the middle of the lifetime and before the ordinary day: we go first."""
     renewal = next_renewal(managed(age=20), in_days(100), NOW)
 
-    assert renewal.date() == in_days(100) - LAPSE_MARGIN
+    assert renewal.date() == in_days(100) - DCV_MARGIN
     assert not told(seen(dcv=100))
 
 
@@ -156,7 +156,7 @@ def test_a_profile_without_a_term_that_will_be_permitted_is_told() -> None:
 
 def causes(age: float, lapses_in: float, **changes: Any) -> tuple[Cause, ...]:
     """Why `idp`, of *age* days, is due when its validation lapses in so many days."""
-    return decide(managed(age=age, **changes), NOW, dcv_lapses=in_days(lapses_in)).causes
+    return decide(managed(age=age, **changes), NOW, dcv_expires=in_days(lapses_in)).causes
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_what_was_stored_in_view_of_a_lapse_is_not_brought_forward_by_it() -> No
 
 def test_a_new_certificate_is_not_brought_forward() -> None:
     """It is due as it is."""
-    assert decide(managed(), NOW, dcv_lapses=in_days(3)).causes == (Cause.NEW,)
+    assert decide(managed(), NOW, dcv_expires=in_days(3)).causes == (Cause.NEW,)
 
 
 @settings(max_examples=25)  # each walks through two whole lifetimes
@@ -201,7 +201,7 @@ def test_no_validation_makes_a_certificate_renew_in_a_loop(
     for day in range(2 * days):
         now = NOW + timedelta(days=day)
         lapse = lapse if lapse >= now.date() else now.date() + timedelta(days=reuse)
-        decision = decide(certificate, now, dcv_lapses=lapse)
+        decision = decide(certificate, now, dcv_expires=lapse)
         served = certificate.served
         assert served is not None
         if Cause.DCV_LAPSING in decision.causes:

@@ -135,9 +135,9 @@ def test_force_makes_due_what_is_named(system: System) -> None:
 @pytest.mark.parametrize(
     ("request_", "error", "words"),
     [
-        ({"delegations": ["nobody"]}, UnknownDelegation, "there is no delegation nobody; known are univ"),
-        ({"certificates": ["univ/www"]}, UnknownDelegation, "there is no certificate univ/www"),
-        ({"certificates": ["nobody/idp"]}, UnknownDelegation, "there is no delegation nobody"),
+        ({"delegations": ["nobody"]}, UnknownDelegation, "the order book has no delegation nobody; it has univ"),
+        ({"certificates": ["univ/www"]}, UnknownDelegation, "the order book has no certificate univ/www"),
+        ({"certificates": ["nobody/idp"]}, UnknownDelegation, "the order book has no delegation nobody"),
         ({"dryRun": True}, InvalidRequest, "unknown field 'dryRun'"),
     ],
 )

@@ -537,7 +537,7 @@ def test_a_shorter_life_than_asked_is_told(system: System) -> None:
     system.scm.days = 90
     system.renew()
 
-    assert system.book.rows[-1].text == "lives 90 days, 199 were asked for"
+    assert system.book.rows[-1].text == "its lifetime is 90 days; 199 were asked for"
 
 
 def test_what_was_issued_is_checked_again_before_it_is_stored(system: System) -> None:
