@@ -1,4 +1,4 @@
-"""Will everything still hold on the day of a certificate's next renewal? Who must act otherwise, and by when."""
+"""What will stop the next renewals unless the operator or the RAO acts first, and by when."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from renewal.domain.setup.scm_menu import screen_of
 from renewal.domain.setup.snapshot import DelegatedName, Snapshot, dcv_of
 
 SOON = timedelta(days=30)
-"""What must be done by then is a warning; what must be done later is only told."""
+"""A finding that is due within this span is a warning; a later one is information."""
 MANDATE_SOON = timedelta(days=60)
 ROTATION_NOTICE = timedelta(days=7)
-"""The RAO is told so long before a password is replaced by itself, because SCM then sends a notice of the change."""
+"""How long before a rotation the RAO is informed of it, because SCM sends a notice of the change."""
 ROTATION_RESERVE = timedelta(days=7)
-"""So much of a password's life should be left then: a rotation that fails needs somebody's time."""
+"""How long before its expiry a password must be rotated: the operator needs time when a rotation fails."""
 
 Renewals = list[tuple[ManagedCertificate, date]]
 
@@ -31,26 +31,29 @@ Renewals = list[tuple[ManagedCertificate, date]]
 def forecast(
     delegation: Delegation,
     certificates: Iterable[ManagedCertificate],
-    seen: Snapshot,
+    snapshot: Snapshot,
     now: datetime,
     rotation: date | None = None,
 ) -> tuple[Finding, ...]:
-    """Return what will stop the next renewals unless somebody acts first: one finding a cause, not a certificate.
+    """Return what will stop the next renewals unless the operator or the RAO acts: one finding for each cause.
 
-    *rotation*: the day by which the password is replaced by itself; None when it is not, or when nobody knows.
+    *rotation*: the day by which the password is rotated; None when it is not, or when the day is not known.
     """
-    renewals = [(one, next_renewal(one, seen.dcv_of(one.spec.names), now).date()) for one in certificates]
+    renewals = [
+        (certificate, next_renewal(certificate, snapshot.dcv_of(certificate.spec.names), now).date())
+        for certificate in certificates
+    ]
     return (
-        *_domain_validations(renewals, seen, now),
-        *_organisation_validation(renewals, seen, now),
-        *_terms(renewals, seen, now),
+        *_domain_validations(renewals, snapshot, now),
+        *_organisation_validation(renewals, snapshot, now),
+        *_terms(renewals, snapshot, now),
         *_mandate(delegation, renewals, now),
-        *_rotation(delegation, seen, rotation, now),
+        *_rotation(delegation, snapshot, rotation, now),
     )
 
 
 def next_renewal(certificate: ManagedCertificate, dcv_expires: date | None, now: datetime) -> datetime:
-    """Return when *certificate* will be renewed, now when it is due: by age, or before a domain validation lapses."""
+    """Return when *certificate* will be renewed, *now* when it is due: by age, or before its DCV expires."""
     served = certificate.served
     if served is None:
         return now
@@ -60,7 +63,7 @@ def next_renewal(certificate: ManagedCertificate, dcv_expires: date | None, now:
 
 
 def coming_renewal(certificate: ManagedCertificate, dcv_expires: date | None, now: datetime) -> datetime | None:
-    """Return the same as `next_renewal`, but since when it is due when it is; None while nothing is served."""
+    """Return the same, but for a certificate that is due since when it is; None while nothing is served."""
     served = certificate.served
     if served is None:
         return None
@@ -70,7 +73,7 @@ def coming_renewal(certificate: ManagedCertificate, dcv_expires: date | None, no
 
 @dataclass(frozen=True, slots=True)
 class NextRenewal:
-    """The next renewal of a certificate, as the run will decide it on that day."""
+    """The next renewal of a certificate, as a run will decide it on that day."""
 
     at: datetime | None
     """None while nothing is served."""
@@ -78,13 +81,13 @@ class NextRenewal:
 
     @classmethod
     def of(cls, certificate: ManagedCertificate, record: DelegationRecord, now: datetime) -> Self:
-        """What is known of it from the last inspection."""
-        lapses = dcv_of(record.inspection.delegated, certificate.spec.names) if record.inspection else None
-        return cls(coming_renewal(certificate, lapses, now), record.delegation.mandate_ends)
+        """The next renewal, given the last inspection."""
+        expires = dcv_of(record.inspection.delegated, certificate.spec.names) if record.inspection else None
+        return cls(coming_renewal(certificate, expires, now), record.delegation.mandate_ends)
 
     @property
     def is_after_the_mandate(self) -> bool:
-        """Whether nothing is ordered on that day any more."""
+        """Whether the mandate has ended by then, so that nothing is ordered."""
         return bool(self.at and self.mandate_ends and self.mandate_ends < self.at.date())
 
     @property
@@ -99,93 +102,94 @@ def _brought_forward_to(certificate: ManagedCertificate, dcv_expires: date | Non
     if served is None or dcv_expires is None:
         return None
     half = served.not_before + (served.not_after - served.not_before) / 2
-    lapse = datetime.combine(dcv_expires, time(), UTC)
-    day = max(half, lapse - DCV_MARGIN, now)
+    expiry = datetime.combine(dcv_expires, time(), UTC)
+    day = max(half, expiry - DCV_MARGIN, now)
     return day if is_brought_forward(certificate, dcv_expires, day) else None
 
 
-def _domain_validations(renewals: Renewals, seen: Snapshot, now: datetime) -> Iterator[Finding]:
-    """Lapses that are near are told by the procedure already; these are the ones beyond."""
+def _domain_validations(renewals: Renewals, snapshot: Snapshot, now: datetime) -> Iterator[Finding]:
+    """Validations that expire before a renewal, but not soon: the setup check reports those that expire soon."""
     today, screen = now.date(), screen_of("DcvLapsing")
-    struck: dict[DelegatedName, Renewals] = {}
+    affected: dict[DelegatedName, Renewals] = {}
     for certificate, day in renewals:
-        for entry in {seen.entry_for(name) for name in certificate.spec.names}:
+        for entry in {snapshot.entry_for(name) for name in certificate.spec.names}:
             if entry and entry.dcv_expires and today + dcv_soon(now) < entry.dcv_expires <= day:
-                struck.setdefault(entry, []).append((certificate, day))
-    for entry, those in struck.items():
-        lapse = entry.dcv_expires or today
-        first = min(day for _, day in those)
-        reuse = timedelta(days=_phase(lapse).dcv_reuse_days)
-        # Renewed just before it lapses, a validation of 198 days still holds on the day; one of ten does not.
-        due = _by((lapse if lapse + reuse > first else first) - DCV_MARGIN, now)
-        text = f"the validation of {entry.entry} lapses on {lapse}, before {_renewal(those)}; validate it again"
-        yield Finding("DcvLapsing", _severity(due, now), "rao", text, _only(those), due, screen)
+                affected.setdefault(entry, []).append((certificate, day))
+    for entry, these in affected.items():
+        expires = entry.dcv_expires or today
+        first = min(day for _, day in these)
+        reuse = timedelta(days=_phase(expires).dcv_reuse_days)
+        # Repeated just before it expires, a validation of 198 days is still valid on the day; one of ten days is not.
+        due = _by((expires if expires + reuse > first else first) - DCV_MARGIN, now)
+        text = f"the validation of {entry.entry} expires on {expires}, before {_renewal(these)}; validate it again"
+        yield Finding("DcvLapsing", _severity(due, now), "rao", text, _only(these), due, screen)
 
 
-def _organisation_validation(renewals: Renewals, seen: Snapshot, now: datetime) -> Iterator[Finding]:
-    until = seen.organisation_validated_until
-    struck = [(one, day) for one, day in renewals if until and until <= day]
-    if until is None or not (struck or until - now.date() <= SOON):
+def _organisation_validation(renewals: Renewals, snapshot: Snapshot, now: datetime) -> Iterator[Finding]:
+    until = snapshot.organisation_validated_until
+    affected = [(certificate, day) for certificate, day in renewals if until and until <= day]
+    if until is None or not (affected or until - now.date() <= SOON):
         return
     due = _by(until - DCV_MARGIN, now)
-    before = f", before {_renewal(struck)}" if struck else ""
-    text = f"the organisation's validation ends on {until}{before}; have it validated again"
+    before = f", before {_renewal(affected)}" if affected else ""
+    text = f"the organisation's validation expires on {until}{before}; have it validated again"
     severity = _severity(due, now)
     code = "OrganisationValidationLapsing"
-    yield Finding(code, severity, "rao", text, _only(struck), due, screen_of(code))
+    yield Finding(code, severity, "rao", text, _only(affected), due, screen_of(code))
 
 
-def _terms(renewals: Renewals, seen: Snapshot, now: datetime) -> Iterator[Finding]:
-    """SCM changes the terms of its own profiles when the calendar does; customised ones somebody has to change."""
-    shortest = {profile.profile_id: min(profile.terms, default=0) for profile in seen.profiles}
-    struck = [
-        (one, day)
-        for one, day in renewals
-        if day - now.date() <= SOON and shortest.get(one.spec.profile_id, 0) > _phase(day).term_days
+def _terms(renewals: Renewals, snapshot: Snapshot, now: datetime) -> Iterator[Finding]:
+    """SCM shortens the terms of its own profiles in time; customised profiles must be changed by hand."""
+    shortest = {profile.profile_id: min(profile.terms, default=0) for profile in snapshot.profiles}
+    affected = [
+        (certificate, day)
+        for certificate, day in renewals
+        if day - now.date() <= SOON and shortest.get(certificate.spec.profile_id, 0) > _phase(day).term_days
     ]
-    if struck:
-        first = min(day for _, day in struck)
-        text = f"its profile offers no term as short as {_phase(first).term_days} days, at {_renewal(struck)}"
+    if affected:
+        first = min(day for _, day in affected)
+        text = f"the profile offers no term of {_phase(first).term_days} days or less for {_renewal(affected)}"
         due = _by(first, now)
-        yield Finding("TermTooLong", "warning", "rao", text, _only(struck), due, screen_of("TermTooLong"))
+        yield Finding("TermTooLong", "warning", "rao", text, _only(affected), due, screen_of("TermTooLong"))
 
 
 def _mandate(delegation: Delegation, renewals: Renewals, now: datetime) -> Iterator[Finding]:
     ends = delegation.mandate_ends
-    struck = [(one, day) for one, day in renewals if ends and ends < day]
-    if ends is None or not (struck or ends - now.date() <= MANDATE_SOON):
+    affected = [(certificate, day) for certificate, day in renewals if ends and ends < day]
+    if ends is None or not (affected or ends - now.date() <= MANDATE_SOON):
         return
     is_near = ends - now.date() <= MANDATE_SOON
-    before = f", before {_renewal(struck)}" if struck else ""
+    before = f", before {_renewal(affected)}" if affected else ""
     text = f"the mandate ends on {ends}{before}; nothing is ordered after that day"
-    yield Finding("MandateEnding", "warning" if is_near else "info", "rao", text, _only(struck), ends)
+    yield Finding("MandateEnding", "warning" if is_near else "info", "rao", text, _only(affected), ends)
 
 
-def _rotation(delegation: Delegation, seen: Snapshot, day: date | None, now: datetime) -> Iterator[Finding]:
-    if seen.password is None or day is None:
+def _rotation(delegation: Delegation, snapshot: Snapshot, day: date | None, now: datetime) -> Iterator[Finding]:
+    if snapshot.password is None or day is None:
         return
-    today, expires = now.date(), seen.password.expires
+    today, expires = now.date(), snapshot.password.expires
     left = expires - today if expires else timedelta()
-    again = f"certmandate credential {delegation.name} --rotate"
+    rotate = f"certmandate credential {delegation.name} --rotate"
     if day < today:
         text = (
-            f"the account's password was to be replaced by itself until {day}, and was not: {again} tries and says why"
+            f"the account's password should have been rotated by {day}, and was not: `{rotate}` tries again and "
+            "reports why"
         )
         yield Finding("RotationOverdue", "warning", "operator", text, due=expires)
     elif expires and expires - day < ROTATION_RESERVE:
         text = (
-            f"the account's password ends on {expires}, and is replaced by itself only on {day}: {again} replaces it "
-            f"now; add --rotate-days {rotate_after(left).days} if a new one lives for no more than {left.days} days"
+            f"the account's password expires on {expires}, and its rotation is due only on {day}: `{rotate}` rotates "
+            f"it now; add --rotate-days {rotate_after(left).days} if new passwords last {left.days} days or less"
         )
         severity: Severity = "error" if expires <= day else "warning"
         yield Finding("RotationTooLate", severity, "operator", text, due=expires)
     elif day - today <= ROTATION_NOTICE:
-        text = "the account's password is about to be replaced by itself; SCM sends a notice: there is nothing to do"
+        text = "the account's password will be rotated automatically, and SCM sends a notice: no action is needed"
         yield Finding("PasswordRotation", "info", "rao", text, due=day)
 
 
 def rotate_after(life: timedelta) -> timedelta:
-    """Return how long a password that lives for *life* is kept: until a month is left, or half of a short life."""
+    """Return how long a password that is valid for *life* is kept: until a month is left, or half of a short one."""
     return max(life - SOON, life / 2, timedelta(days=1))
 
 
@@ -193,14 +197,14 @@ def _phase(day: date) -> Phase:
     return phase_at(datetime.combine(day, time(), UTC))
 
 
-def _only(those: Renewals) -> str:
-    """The certificate's name when a finding is about one alone."""
-    return those[0][0].spec.name if len(those) == 1 else ""
+def _only(these: Renewals) -> str:
+    """The certificate's name when only one is affected."""
+    return these[0][0].spec.name if len(these) == 1 else ""
 
 
-def _renewal(those: Renewals) -> str:
-    first, day = min(those, key=lambda one: one[1])
-    more = f" and {len(those) - 1} more" if len(those) > 1 else ""
+def _renewal(these: Renewals) -> str:
+    first, day = min(these, key=lambda renewal: renewal[1])
+    more = f" and {len(these) - 1} more" if len(these) > 1 else ""
     return f"the next renewal of {first.spec.name}{more} on {day}"
 
 

@@ -42,7 +42,7 @@ def test_what_was_seen_of_the_account_stands_beside_its_verdict(sit: Sit):
     said = {one["step"]: one["text"] for one in sit("idp:20").document("check", "univ")["steps"]}
 
     assert said[3] == "OrgID 7 is the department's"
-    assert "DRAO_SSL on 7, and nothing else; privileges: " in said[5]
+    assert "DRAO_SSL on 7 only; privileges: " in said[5]
     assert said[7] == "the account is of type API"
 
 

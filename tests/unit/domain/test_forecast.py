@@ -124,7 +124,7 @@ def test_the_interval_that_fits_is_told() -> None:
     (found,) = forecast(DELEGATION, (managed(age=20),), password(45), NOW, in_days(60))
 
     assert "certmandate credential univ --rotate" in found.text
-    assert "--rotate-days 22 if a new one lives for no more than 45 days" in found.text
+    assert "--rotate-days 22 if new passwords last 45 days or less" in found.text
     assert [rotate_after(timedelta(days=life)).days for life in (1, 30, 45, 60, 90, 180)] == [1, 15, 22, 30, 60, 150]
 
 

@@ -190,7 +190,7 @@ def test_a_mandate_that_has_ended_leaves_every_step_to_the_eye(system: System) -
 
     remarks = inspection_of(system).remarks
     assert [one.step for one in remarks] == list(SetupStep)
-    assert {one.text for one in remarks} == {"could not be looked at: MandateEnded"}
+    assert {one.text for one in remarks} == {"not checked: MandateEnded"}
 
 
 def test_the_mandate_is_asked_before_scm_is(system: System) -> None:

@@ -1,7 +1,7 @@
-"""The eight steps by which a RAO delegates, and what is said of each.
+"""The eight steps by which a RAO sets a delegation up, and the result of checking each.
 
-The steps are those of the guide that the RAO receives. What SCM does not show over its API (access lists, the
-department's secret key) has the verdict `by-eye`, with how to look.
+The steps are those of the guide that the RAO receives. What SCM's API does not show (access lists, the department's
+secret key) has the verdict `by-eye`, and its text describes the manual check.
 """
 
 from __future__ import annotations
@@ -45,17 +45,17 @@ SCREENS = MappingProxyType(
 
 
 class CheckStatus(StrEnum):
-    """What is said of a step."""
+    """The verdict on a step."""
 
     PASSED = "done"
     FAILED = "wrong"
-    """Nothing, or not everything that is wanted, can be ordered."""
+    """Not everything that is needed can be ordered."""
     WARNING = "warning"
-    """It works, and will stop to; or more is permitted than was agreed."""
+    """It works, but will stop working; or more is permitted than was agreed."""
     SUSPECTED = "perhaps"
-    """SCM refuses without saying why: one of the steps with this verdict is wrong, not each of them."""
+    """SCM refuses without a reason: one of the steps with this verdict is wrong, not all of them."""
     MANUAL = "by-eye"
-    """SCM does not show it: the text says how to look."""
+    """SCM does not show it: the text describes the manual check."""
 
 
 _SEVERITIES: MappingProxyType[CheckStatus, Severity] = MappingProxyType(
@@ -65,7 +65,7 @@ _SEVERITIES: MappingProxyType[CheckStatus, Severity] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One verdict on one step."""
+    """One result for one step."""
 
     step: SetupStep
     verdict: CheckStatus
@@ -74,20 +74,20 @@ class CheckResult:
     text: str
     actor: Actor = "rao"
     due: date | None = None
-    """By when somebody must have acted; None = now."""
+    """By when the actor must have acted; None = now."""
 
     @property
     def is_security(self) -> bool:
-        """Whether it says that we could do more than was agreed."""
+        """Whether the account can do more than was agreed."""
         return self.code in SECURITY
 
     @property
     def screen(self) -> str:
-        """Where in SCM, in SCM's own words."""
+        """Where in SCM it is fixed, as SCM's menu has it."""
         return screen_of(self.code) or SCREENS[self.step]
 
     def findings(self) -> tuple[Finding, ...]:
-        """Return what the remark is as a finding: none when it is `done`, `perhaps` or `by-eye`."""
+        """Return the result as a finding; none when the verdict is `done`, `perhaps` or `by-eye`."""
         severity = _SEVERITIES.get(self.verdict)
         if severity is None:
             return ()
@@ -96,25 +96,25 @@ class CheckResult:
 
 
 def passed(step: SetupStep, text: str) -> CheckResult:
-    """Return the remark that *step* is in order."""
+    """Return the result that *step* is done."""
     return CheckResult(step, CheckStatus.PASSED, "Done", text)
 
 
 def manual(step: SetupStep, text: str) -> CheckResult:
-    """Return the remark that somebody has to look, and how."""
+    """Return the result that *step* needs the manual check that *text* describes."""
     return CheckResult(step, CheckStatus.MANUAL, "ByEye", text)
 
 
 def suspected(step: SetupStep, code: str, text: str, actor: Actor = "rao") -> CheckResult:
-    """Return the remark that *step* may be what is wrong, beside others."""
+    """Return the result that *step* is one of several that may be wrong."""
     return CheckResult(step, CheckStatus.SUSPECTED, code, f"perhaps: {text}", actor)
 
 
 def failed(step: SetupStep, code: str, text: str, actor: Actor = "rao") -> CheckResult:
-    """Return the remark that *step* is not as it must be."""
+    """Return the result that *step* is wrong."""
     return CheckResult(step, CheckStatus.FAILED, code, text, actor)
 
 
 def warning(step: SetupStep, code: str, text: str, actor: Actor = "rao", due: date | None = None) -> CheckResult:
-    """Return the remark that *step* will be wrong, or permits too much."""
+    """Return the result that *step* will stop working, or permits too much."""
     return CheckResult(step, CheckStatus.WARNING, code, text, actor, due)

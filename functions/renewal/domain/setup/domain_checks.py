@@ -1,4 +1,4 @@
-"""SetupStep four of the procedure: the names that are delegated, their validation, and what is too wide."""
+"""Checks step 4 of the setup: which names are delegated, their validation, and what is delegated beyond them."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from renewal.domain.names import is_wildcard, permits
 from renewal.domain.setup.check_result import CheckResult, CheckStatus, SetupStep, passed, warning
 from renewal.domain.setup.snapshot import DelegatedName, dcv_of, entry_for
 
-MOST_NAMES = 8  # in one sentence
+MOST_NAMES = 8  # listed in one sentence
 
 
-def domain_remarks(
+def domain_results(
     delegation: Delegation, wanted: Iterable[str], delegated: tuple[DelegatedName, ...], now: datetime
 ) -> list[CheckResult]:
-    """Return what is said of step four: one remark a fault, however many names it has."""
+    """Return the results of step 4: one for each fault, however many names it affects."""
     names = tuple(wanted)
     faults: dict[_Fault, list[str]] = {}
     for name in names:
         if fault := _fault_of(name, delegated, now):
             faults.setdefault(fault, []).append(name)
-    remarks = [fault.remark(struck) for fault, struck in faults.items()]
-    remarks += [remark for entry in delegated for remark in _too_wide(entry, delegation, names)]
-    if remarks:
-        return remarks
-    lapse = dcv_of(delegated, names)
-    until = f"; the first validation lapses on {lapse}" if lapse else ""
+    results = [fault.result(affected) for fault, affected in faults.items()]
+    results += [result for entry in delegated for result in _too_wide(entry, delegation, names)]
+    if results:
+        return results
+    expires = dcv_of(delegated, names)
+    until = f"; the first validation expires on {expires}" if expires else ""
     return [passed(SetupStep.DOMAINS, f"{_some(names)}: delegated for SSL{until}")]
 
 
 def dcv_soon(now: datetime) -> timedelta:
-    """Return how long before a domain validation lapses it is told: a sixth of the time that one may be reused.
+    """Return how long before its expiry a domain validation is reported: a sixth of the time it may be reused.
 
-    That is a month of the 198 days of 2026, and two days of the ten of 2029 (`renewal.domain.calendar`).
+    That is 33 days of the 198 of 2026, and two of the ten of 2029 (`renewal.domain.calendar`).
     """
     return timedelta(days=round(phase_at(now).dcv_reuse_days / 6))
 
@@ -48,7 +48,7 @@ class _Fault:
     sentence: str
     due: date | None = None
 
-    def remark(self, names: list[str]) -> CheckResult:
+    def result(self, names: list[str]) -> CheckResult:
         text = f"{_some(names)}: {self.sentence}"
         return CheckResult(SetupStep.DOMAINS, self.verdict, self.code, text, due=self.due)
 
@@ -62,7 +62,7 @@ def _some(names: Iterable[str]) -> str:
 def _fault_of(name: str, delegated: tuple[DelegatedName, ...], now: datetime) -> _Fault | None:
     entry = entry_for(delegated, name)
     if entry is None:
-        return _Fault(CheckStatus.FAILED, *_not_delegated(name, {one.entry for one in delegated}))
+        return _Fault(CheckStatus.FAILED, *_not_delegated(name, {found.entry for found in delegated}))
     if not entry.active:
         sentence = f"the delegation of {entry.entry} waits for approval, or the domain is suspended"
         return _Fault(CheckStatus.FAILED, "DelegationNotActive", sentence)
@@ -77,31 +77,33 @@ def _not_delegated(name: str, entries: set[str]) -> tuple[str, str]:
         return "StarNotDelegated", f"not delegated: {base} permits exactly that name; delegate *.{base} too"
     if f"*.{base}" in entries:
         return "BaseNotDelegated", f"not delegated: *.{base} permits what is below it; delegate {base} too"
-    if parent := next((one for one in sorted(entries) if base.endswith(f".{one}")), ""):
+    if parent := next((entry for entry in sorted(entries) if base.endswith(f".{entry}")), ""):
         return "ParentOnly", f"not delegated: {parent} permits exactly that name and nothing below it"
     return "NameNotDelegated", "not delegated to the department"
 
 
 def _validation(entry: DelegatedName, now: datetime) -> _Fault | None:
-    what, lapse = f"domain control validation of {entry.entry}", entry.dcv_expires
-    if entry.dcv_status == "EXPIRED" or (lapse and lapse <= now.date()):
-        return _Fault(CheckStatus.FAILED, "DcvLapsed", f"the {what} has expired{f' on {lapse}' if lapse else ''}")
+    what, expires = f"domain control validation of {entry.entry}", entry.dcv_expires
+    if entry.dcv_status == "EXPIRED" or (expires and expires <= now.date()):
+        return _Fault(
+            CheckStatus.FAILED, "DcvLapsed", f"the {what} {f'expired on {expires}' if expires else 'has expired'}"
+        )
     if entry.dcv_status not in {"", "VALIDATED"}:
         return _Fault(CheckStatus.FAILED, "DcvMissing", f"the {what} is missing ({entry.dcv_status.lower()})")
-    if lapse and lapse - now.date() <= dcv_soon(now):
-        return _Fault(CheckStatus.WARNING, "DcvLapsing", f"the {what} lapses on {lapse}; renew it", due=lapse)
+    if expires and expires - now.date() <= dcv_soon(now):
+        return _Fault(CheckStatus.WARNING, "DcvLapsing", f"the {what} expires on {expires}; renew it", due=expires)
     return None
 
 
 def _too_wide(entry: DelegatedName, delegation: Delegation, wanted: tuple[str, ...]) -> list[CheckResult]:
-    remarks = []
+    results = []
     if extra := entry.certificate_types - {"SSL"}:
         text = f"{entry.entry} is delegated for {', '.join(sorted(extra))} too; only SSL was agreed"
-        remarks.append(warning(SetupStep.DOMAINS, "TypesExtra", text))
+        results.append(warning(SetupStep.DOMAINS, "TypesExtra", text))
     if entry.entry not in delegation.delegated_names:
         used = is_wildcard(entry.entry) and any(permits(entry.entry, name) for name in wanted)
         code = "WiderThanWanted" if used else "NameExtra"
         remedy = "delegate the exact names instead" if used else "withdraw it"
-        text = f"{entry.entry} is delegated and was not agreed: we could order what we should not; {remedy}"
-        remarks.append(warning(SetupStep.DOMAINS, code, text))
-    return remarks
+        text = f"{entry.entry} is delegated, but was not agreed: the account could order more than it should; {remedy}"
+        results.append(warning(SetupStep.DOMAINS, code, text))
+    return results

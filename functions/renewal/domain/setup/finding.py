@@ -1,4 +1,4 @@
-"""Findings: what is not right with a delegation, who must act, and by when."""
+"""Findings: what is wrong with a delegation, who must act, and by when."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from renewal.domain.setup.scm_menu import screen_of
 SECURITY = frozenset(
     {"NameExtra", "NoDepartment", "NotApiOnly", "PrivilegeExtra", "RoleExtra", "TypesExtra", "WiderThanWanted"}
 )
-"""Codes that say that we, or whoever gets the password, could do more than was agreed."""
+"""Codes of findings by which the account, or a thief of its password, can do more than was agreed."""
 
 Severity = Literal["info", "warning", "error"]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is not right. `code` is the name of an error or of a check; never a secret in `text`."""
+    """One fault. `code` is the name of an error or of a check; `text` never has a secret."""
 
     code: str
     severity: Severity
@@ -29,37 +29,40 @@ class Finding:
     certificate: str = ""
     """Empty = it concerns the whole delegation."""
     due: date | None = None
-    """By when somebody must have acted; None = now."""
+    """By when the actor must have acted; None = now."""
     screen: str = ""
-    """Where in SCM, in SCM's own words (`renewal.domain.setup.scm_menu`)."""
+    """Where in SCM, as SCM's menu has it (`renewal.domain.setup.scm_menu`)."""
 
     @property
     def is_security(self) -> bool:
-        """Whether it says that we could do more than was agreed."""
+        """Whether the account can do more than was agreed."""
         return self.code in SECURITY
 
 
 def finding_from(error: NeedsPerson, certificate: str = "") -> Finding:
-    """Return the finding that an error amounts to."""
+    """Return *error* as a finding."""
     code = type(error).__name__
     return Finding(code, "error", error.actor, str(error), certificate, screen=screen_of(code))
 
 
-MOST = 100  # so many are stored: a mistake that strikes a thousand certificates is one mistake
+MOST = 100  # findings that are stored: a fault that affects a thousand certificates is one fault
 _RANKS: dict[Severity, int] = {"error": 0, "warning": 1, "info": 2}
 
 
 def sorted_and_capped(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Return *findings* as a person wants them: each once, errors first, then by date; a hundred at most.
+    """Return *findings* each once, errors first, then by date (none = now); a hundred at most.
 
-    Without a date it is to be done now. When there are more than a hundred, the last one says how many are left out.
+    When there are more than a hundred, the last one gives the number of those left out.
     """
-    found = sorted(
-        set(findings), key=lambda one: (_RANKS[one.severity], one.due or date.min, one.code, one.certificate, one.text)
-    )
+    found = sorted(set(findings), key=_urgency)
     if len(found) <= MOST:
         return tuple(found)
     left = len(found) - MOST + 1
     first = found[MOST - 1]
-    text = f"{left} more findings are not listed; mend these first"
+    text = f"{left} more findings are not listed; resolve these first"
     return (*found[: MOST - 1], Finding("MoreFindings", first.severity, first.actor, text))
+
+
+def _urgency(finding: Finding) -> tuple[int, date, str, str, str]:
+    due = finding.due or date.min
+    return _RANKS[finding.severity], due, finding.code, finding.certificate, finding.text

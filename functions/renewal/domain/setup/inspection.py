@@ -13,21 +13,21 @@ from renewal.domain.setup.snapshot import DelegatedName
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What one inspection of a delegation saw. `run_id`: empty when SCM has never answered."""
+    """What one inspection of a delegation found. `run_id`: empty when SCM has never answered."""
 
     run_id: str
     at: datetime
     profiles: tuple[Profile, ...] = ()
     findings: tuple[Finding, ...] = ()
     password_expires: date | None = None
-    revoked: tuple[int, ...] = ()  # SSL IDs that SCM calls revoked, among those that we serve
+    revoked: tuple[int, ...] = ()  # SSL IDs of served certificates that SCM reports as revoked
     remarks: tuple[CheckResult, ...] = ()
-    """What is said of each of the procedure's eight steps, in their order; empty when nothing was looked at."""
+    """The results for the eight setup steps, in their order; empty when nothing was checked."""
     delegated: tuple[DelegatedName, ...] = ()
     """The domain entries that SCM delegates to the department, with their validation."""
     organisation_validated_until: date | None = None
     seen_address: str = ""
-    address_run: str = ""  # the run that saw it: a later one than run_id where SCM gave no answer since
+    address_run: str = ""  # the run that observed it: later than run_id when SCM has not answered since
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Where in SCM each thing is mended, in SCM's words: one table for `check`, the RAO's mail and the page of a run."""
+"""Where in SCM each fault is fixed, as SCM's menu has it: for `check`, the RAO's mail and the page of a run."""
 
 from __future__ import annotations
 
@@ -62,5 +62,5 @@ _SCREENS = MappingProxyType({code: screen for screen, codes in _CODES.items() fo
 
 
 def screen_of(code: str) -> str:
-    """Return the screen on which what an error or a check calls *code* is mended; empty when it is not in SCM."""
+    """Return the screen on which the fault *code* is fixed; empty when it is not fixed in SCM."""
     return _SCREENS.get(code, "")

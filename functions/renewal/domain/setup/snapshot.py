@@ -1,4 +1,4 @@
-"""What SCM shows of a delegation: facts as the delegation's own account sees them, in our words."""
+"""What SCM shows of a delegation to the delegation's own account."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ class Department:
     department_id: int
     name: str
     organisation: str
-    """Name of the organisation above it; empty when SCM does not tell, or when it is an organisation itself."""
+    """Name of the organisation above it; empty when SCM does not show it, or for an organisation itself."""
     organisation_id: int | None
     web_api: bool | None
-    """Whether orders over the API are switched on; None when SCM does not tell."""
+    """Whether orders over the API are enabled; None when SCM does not show it."""
     certificate_types: frozenset[str]
 
 
@@ -90,7 +90,7 @@ class ReportedCertificate:
 
 
 class Section(StrEnum):
-    """A look at SCM that an account may or may not be permitted, and without which orders go on all the same."""
+    """A part of the snapshot that an account may not be permitted to read, and without which orders are possible."""
 
     ACCOUNT = "the account's own record"
     DEPARTMENT = "the department's record"
@@ -101,7 +101,7 @@ class Section(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All that one inspection saw of SCM; None or empty where there is nothing, or where it was not shown."""
+    """What one inspection read from SCM; None or empty where there is nothing, or where SCM does not show it."""
 
     profiles: tuple[Profile, ...] = ()
     password: PasswordState | None = None
@@ -111,37 +111,40 @@ class Snapshot:
     validations: tuple[OrganisationValidation, ...] = ()
     reported: tuple[ReportedCertificate, ...] = ()
     unavailable: frozenset[Section] = frozenset(Section)
-    """The looks that SCM refused, did not answer, or that were not taken: nothing can be said of these."""
+    """The sections that SCM refused or did not answer, or that were not requested: nothing is known of these."""
 
     def entry_for(self, name: str) -> DelegatedName | None:
         """Return the delegated entry under which *name* is ordered."""
         return entry_for(self.delegated, name)
 
     def dcv_of(self, names: Iterable[str]) -> date | None:
-        """Return the day on which the first validation of *names* lapses, None when no end is known."""
+        """Return the day on which the first validation of *names* expires, None when none is known."""
         return dcv_of(self.delegated, names)
 
     @property
     def organisation_validated_until(self) -> date | None:
-        """Day on which the OV validation for SSL ends, None when not known."""
-        days = [one.expires for one in self.validations if is_for_ssl(one) and one.status == "VALIDATED"]
-        return max((day for day in days if day), default=None)
+        """Day on which the OV validation for SSL expires, None when not known."""
+        valid = [found for found in self.validations if is_for_ssl(found) and found.status == "VALIDATED"]
+        return max((found.expires for found in valid if found.expires), default=None)
 
 
 def is_for_ssl(validation: OrganisationValidation) -> bool:
-    """Return whether *validation* is the one that OV certificates for TLS rest on."""
+    """Return whether *validation* is the one that OV certificates for TLS require."""
     return validation.level in {"OV", "OV_SSL", "OVSSL"}
 
 
 def entry_for(delegated: Iterable[DelegatedName], name: str) -> DelegatedName | None:
     """Return the entry that permits *name*: a usable one before others, the exact one before a star."""
-    fitting = [one for one in delegated if permits(one.entry, name)]
-    fitting.sort(key=lambda one: (not one.active, "SSL" not in one.certificate_types, is_wildcard(one.entry)))
-    return fitting[0] if fitting else None
+    permitting = [entry for entry in delegated if permits(entry.entry, name)]
+    return min(permitting, key=_unfitness, default=None)
+
+
+def _unfitness(entry: DelegatedName) -> tuple[bool, bool, bool]:
+    return not entry.active, "SSL" not in entry.certificate_types, is_wildcard(entry.entry)
 
 
 def dcv_of(delegated: Iterable[DelegatedName], names: Iterable[str]) -> date | None:
-    """Return the day on which the first validation of *names* lapses, None when no end is known."""
+    """Return the day on which the first validation of *names* expires, None when none is known."""
     entries = tuple(delegated)
-    found = [one.dcv_expires for name in names if (one := entry_for(entries, name)) and one.dcv_expires]
+    found = [entry.dcv_expires for name in names if (entry := entry_for(entries, name)) and entry.dcv_expires]
     return min(found, default=None)
