@@ -50,7 +50,7 @@ def test_the_password_is_replaced_on_demand(desk: Desk):
 
 
 def test_it_can_be_replaced_again_as_often_as_before(desk: Desk):
-    """Without the function's ARN Secrets Manager would have nothing to rotate with."""
+    """Without the function's ARN Secrets Manager would have no password to rotate with."""
     desk.run(*ROTATE, "--rotate-days", "22")
     first = desk.secret()["password"]
 
@@ -81,7 +81,7 @@ def test_a_rotation_that_fails_says_why(desk: Desk):
     result = desk.run(*ROTATE)
 
     assert result.exit_code == 1
-    assert "is not replaced: CredentialRefused: SCM refuses both" in result.stderr
+    assert "was not rotated: CredentialRefused: SCM refuses both" in result.stderr
     assert desk.secret()["password"] == CANARY
 
 
@@ -92,7 +92,7 @@ def test_a_rotation_that_is_not_over_is_not_waited_for_for_ever(desk: Desk, monk
 
     result = desk.run(*ROTATE)
 
-    assert (result.exit_code, "look at the log group" in result.stderr) == (1, True)
+    assert (result.exit_code, "check the log group" in result.stderr) == (1, True)
 
 
 def test_an_unfinished_rotation_is_followed(desk: Desk, monkeypatch: pytest.MonkeyPatch):
@@ -104,7 +104,7 @@ def test_an_unfinished_rotation_is_followed(desk: Desk, monkeypatch: pytest.Monk
 
     result = desk.run(*ROTATE)
 
-    assert (result.exit_code, "tries that one again" in result.stdout) == (0, True)
+    assert (result.exit_code, "Secrets Manager retries it" in result.stdout) == (0, True)
 
 
 def test_what_has_no_password_is_not_rotated(desk: Desk):
@@ -112,7 +112,7 @@ def test_what_has_no_password_is_not_rotated(desk: Desk):
     assert desk.run(*ROTATE, "--oauth").exit_code == 2
     client = {"client_id": "x", "client_secret": CANARY}
     desk.run("credential", "univ", "--oauth", "--stdin", stdin=json.dumps(client))
-    assert "nothing to rotate" in desk.run(*ROTATE).stderr
+    assert "no password to rotate" in desk.run(*ROTATE).stderr
     secrets = desk.system.aws.client("secretsmanager")
     secrets.delete_secret(SecretId="certmandate/univ")
     assert "scheduled for deletion" in desk.run(*ROTATE).stderr

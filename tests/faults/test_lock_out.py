@@ -138,7 +138,7 @@ def test_an_address_that_all_lists_lack_is_one_page(stage: Stage) -> None:
     assert len(incident.paths) == 3
     assert incident.where.startswith("AWS: VPC"), "the operator's address comes before the RAOs' lists"
     findings = [finding for delegation in run.report.delegations for finding in delegation.findings]
-    assert all(incident.tells(DELEGATION, finding) for finding in findings if finding.code == "LoginRefused")
+    assert all(incident.covers(DELEGATION, finding) for finding in findings if finding.code == "LoginRefused")
     assert run.metrics["AddressesRefused"] == 3
     assert run.metrics["CredentialsRefused"] == 0
 

@@ -171,7 +171,7 @@ def test_the_progress_is_one_plain_line_a_change(campus: Campus) -> None:
     lines = campus.progress.splitlines()
 
     assert all(character.isprintable() for line in lines for character in line)
-    assert "Waits are shortened by the factor 0.01; nothing else of the state machine is changed." in campus.progress
+    assert "Waits of the state machine are multiplied by 0.01." in campus.progress
     slow = [line.split(maxsplit=2)[2] for line in lines if "brzegowa/dziekanat" in line]
     assert slow[0] == "enrolling"
     assert slow[1].startswith("ordered (SSL ID ")

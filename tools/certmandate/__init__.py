@@ -1,5 +1,4 @@
 """certmandate: the operator's command.
 
-One module per group of commands; `cli.py` puts them together. Exit codes: 0 all went well, 1 something needs
-a person, 2 wrong usage or bad input.
+Exit codes: 0 success, 1 something needs attention, 2 wrong usage or bad input, 130 Ctrl-C.
 """

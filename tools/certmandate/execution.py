@@ -1,4 +1,4 @@
-"""An execution of the state machine, started by a command and followed to its end."""
+"""An execution of the state machine: started by a command, followed to its end, and its exit code."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ from rich.text import Text
 
 from certmandate.deployment import Deployment
 from certmandate.exit import INTERRUPTED, NEEDS_ATTENTION, WRONG_USAGE
+from certmandate.progress import Progress
 from certmandate.views.printing import print_error
+from renewal.domain.errors import InvalidRequest, TooManyDue, UnknownDelegation
 from renewal.domain.request import RunRequest
 from renewal.domain.run_report import RunReport
 
-_FIRST_LOOK, _LONGEST_LOOK = 0.2, 5.0  # seconds between two looks; ever longer while nothing changes
-_FOLLOWED_ONE_BY_ONE = 50  # delegations; beyond, only their number is told: GetExecutionHistory has a small quota
-_OUR_INPUT = frozenset({"InvalidRequest", "UnknownDelegation", "TooManyDue"})
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0  # seconds between two queries; longer while nothing changes
+_MOST_FOLLOWED = 50  # delegations; of more, only the number is printed: GetExecutionHistory has a small quota
+_BAD_INPUT = frozenset(kind.__name__ for kind in (InvalidRequest, UnknownDelegation, TooManyDue))
 
 
 @dataclass(frozen=True)
@@ -31,17 +33,15 @@ class Ended:
 
     run_id: str
     status: str
-    """Step Functions' word: SUCCEEDED, FAILED, TIMED_OUT or ABORTED."""
+    """Of Step Functions: SUCCEEDED, FAILED, TIMED_OUT or ABORTED."""
     error: str
     cause: str
     report: RunReport | None = field(repr=False)
 
     @property
     def exit_code(self) -> int:
-        """0 when all went well, 1 when something needs a person, 2 when the input was not taken."""
-        if self.report is not None:
-            return 0 if self.status == "SUCCEEDED" and not self.report.needs_attention else NEEDS_ATTENTION
-        return WRONG_USAGE if self.error in _OUR_INPUT else NEEDS_ATTENTION
+        """The exit code of the command."""
+        return exit_code(self.status, self.error, self.report)
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON."""
@@ -54,6 +54,13 @@ class Ended:
         }
 
 
+def exit_code(status: str, error: str, report: RunReport | None) -> int:
+    """Return 0 on success, 1 when something needs attention, 2 when the input was refused."""
+    if report is not None:
+        return 0 if status == "SUCCEEDED" and not report.needs_attention else NEEDS_ATTENTION
+    return WRONG_USAGE if error in _BAD_INPUT else NEEDS_ATTENTION
+
+
 @dataclass(frozen=True)
 class Execution:
     """A run that was started."""
@@ -63,18 +70,18 @@ class Execution:
 
     @property
     def run_id(self) -> str:
-        """The execution's name: under it stands the report."""
+        """The execution's name, under which the report is stored."""
         return self.arn.rsplit(":", 1)[-1]
 
     def follow(self, console: Console) -> Ended:
-        """Wait for its end; print every move of a delegation or certificate on *console* meanwhile.
+        """Wait for its end, and print each change of a delegation or certificate on *console*.
 
-        Ctrl-C ends the following, not the run.
+        Ctrl-C ends only the command: the run continues.
         """
         try:
             described = self._followed(console)
         except KeyboardInterrupt:
-            print_error(f"no longer followed; the run {self.run_id} goes on: `certmandate status` says how it ends")
+            print_error(f"The run {self.run_id} continues; `certmandate status` shows how it ends.")
             raise typer.Exit(INTERRUPTED) from None
         return Ended(
             run_id=self.run_id,
@@ -85,15 +92,15 @@ class Execution:
         )
 
     def _followed(self, console: Console) -> Mapping[str, Any]:
-        told, pause = _Told(self._states, self.arn), _FIRST_LOOK
+        watcher, pause = _Watcher(self._states, self.arn), _FIRST_PAUSE
         while True:
             described: Mapping[str, Any] = self._states.describe_execution(executionArn=self.arn)
-            lines = list(told.lines())
+            lines = list(watcher.lines())
             for line in lines:
                 console.print(Text(line), soft_wrap=True)
             if described["status"] != "RUNNING":
                 return described
-            pause = _FIRST_LOOK if lines else min(pause * 1.5, _LONGEST_LOOK)
+            pause = _FIRST_PAUSE if lines else min(pause * 1.5, _LONGEST_PAUSE)
             time.sleep(pause)
 
     @property
@@ -112,7 +119,7 @@ class Execution:
 def start(deployment: Deployment, request: Mapping[str, Any], purpose: str) -> Execution:
     """Start an execution. Raises InvalidRequest before anything is started.
 
-    purpose: a word for the execution's name, e.g. `renew`.
+    *purpose*: the beginning of the execution's name, for example `renew`.
     """
     RunRequest.parse(request)
     name = f"{re.sub('[^a-z0-9-]', '-', purpose.lower())[:40]}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
@@ -123,19 +130,17 @@ def start(deployment: Deployment, request: Mapping[str, Any], purpose: str) -> E
 
 
 def _sentence(cause: str) -> str:
-    """Lambda's error document without its stack trace, or the text as it is."""
+    """Return the message of Lambda's error document, or *cause* itself."""
     try:
         return str(json.loads(cause)["errorMessage"])
     except (ValueError, TypeError, KeyError):
         return cause
 
 
-class _Told:
-    """Reads the children of an execution again and again and tells what is new."""
+class _Watcher:
+    """Queries the child executions repeatedly and returns what is new."""
 
     def __init__(self, states: Any, arn: str) -> None:
-        from certmandate.progress import Progress
-
         self._states = states
         self._arn = arn
         self._progress = Progress()
@@ -143,40 +148,39 @@ class _Told:
         self._counted = ""
 
     def lines(self) -> Iterator[str]:
-        """Yield what has happened since the last call."""
+        """Yield a line for each change since the last call."""
         for run in self._states.list_map_runs(executionArn=self._arn)["mapRuns"]:
             children = self._listed(run["mapRunArn"])
-            if len(children) > _FOLLOWED_ONE_BY_ONE:
+            if len(children) > _MOST_FOLLOWED:
                 yield from self._count(run["mapRunArn"])
                 continue
             history = {"children": [self._child(child) for child in children]}
-            for change in self._progress.changes(history):
-                yield f"{change.moment.astimezone():%H:%M:%S}  {change.path:<34}  {change.text}"
+            yield from map(str, self._progress.changes(history))
 
     def _listed(self, map_run_arn: str) -> list[Mapping[str, Any]]:
         found: list[Mapping[str, Any]] = []
         for page in self._states.get_paginator("list_executions").paginate(mapRunArn=map_run_arn):
             found += page["executions"]
-            if len(found) > _FOLLOWED_ONE_BY_ONE:
+            if len(found) > _MOST_FOLLOWED:
                 break
         return found
 
     def _count(self, map_run_arn: str) -> Iterator[str]:
         counts = self._states.describe_map_run(mapRunArn=map_run_arn)["executionCounts"]
         done = sum(counts[name] for name in ("succeeded", "failed", "timedOut", "aborted"))
-        line = f"{datetime.now().astimezone():%H:%M:%S}  {done} of {counts['total']} delegations done"
-        if line[8:] != self._counted:
-            self._counted = line[8:]
-            yield line
+        text = f"{done} of {counts['total']} delegations done"
+        if text != self._counted:
+            self._counted = text
+            yield f"{datetime.now().astimezone():%H:%M:%S}  {text}"
 
     def _child(self, listed: Mapping[str, Any]) -> Mapping[str, Any]:
-        """A child execution with its events; what has ended is read once more and never again."""
+        """Return a child execution with its events; one that has ended is read once."""
         arn = listed["executionArn"]
         if arn in self._finished:
             return self._finished[arn]
         described = self._states.describe_execution(executionArn=arn)
         pages = self._states.get_paginator("get_execution_history").paginate(executionArn=arn)
-        events = [{**one, "timestamp": one["timestamp"].isoformat()} for page in pages for one in page["events"]]
+        events = [{**event, "timestamp": event["timestamp"].isoformat()} for page in pages for event in page["events"]]
         child = {"execution": {"executionArn": arn, "input": described["input"]}, "events": events}
         if described["status"] != "RUNNING":
             self._finished[arn] = child

@@ -1,4 +1,4 @@
-"""When Secrets Manager replaces the password of an account, and doing it now."""
+"""The rotation of an account's password by Secrets Manager: scheduled, or now."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from certmandate.exit import Refused, Stopped, aws_sentence
 
 ROTATION_OUTPUT = "RotatePasswordFunctionArn"
 ROTATE_EVERY_DAYS = 60
-"""Where nobody says otherwise: most customers' passwords live for 90 days."""
+"""The default: most customers' passwords are valid for 90 days."""
 LONGEST_ROTATION = 180.0
 """Seconds that the command waits; the function itself may take 120."""
-_BETWEEN_LOOKS = 2.0  # seconds
+_SECONDS_BETWEEN_QUERIES = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Rotated:
-    """A password that was replaced."""
+    """A rotated password."""
 
     secret: str
     every_days: int
     next_until: date | None
-    """The last day on which Secrets Manager does it again."""
+    """The last day of the next rotation."""
 
 
 def schedule_rotation(deployment: Deployment, delegation: str, days: int | None = None) -> int | None:
-    """Have the password replaced by itself every *days*; return the days, None when the stack cannot.
+    """Schedule the rotation of the password every *days*; return the days, None when the stack cannot rotate.
 
-    Without *days* as often as before, or every ROTATE_EVERY_DAYS. Secrets Manager tries the function at once with one
-    login, and rotates when the days are over. Raises Stopped.
+    Without *days*: the interval that is set, or ROTATE_EVERY_DAYS. Secrets Manager tests the function immediately with
+    one login. Raises Stopped.
     """
     from botocore.exceptions import ClientError
 
@@ -50,13 +50,13 @@ def schedule_rotation(deployment: Deployment, delegation: str, days: int | None 
         client.rotate_secret(SecretId=name, RotationLambdaARN=function, RotationRules=rules, RotateImmediately=False)
     except ClientError as error:
         again = f"certmandate credential {delegation} --rotate"
-        msg = f"{name} is stored, but its rotation is not set: {aws_sentence(error)} Later: {again}"
+        msg = f"{name} is stored, but its rotation is not scheduled: {aws_sentence(error)} Later, run {again}"
         raise Stopped(msg) from None
     return every
 
 
 def has_password(deployment: Deployment, delegation: str) -> bool:
-    """Return whether what is stored is a login with a password; an OAuth2 client has none."""
+    """Return whether the stored credential is a login with a password; an OAuth2 client has none."""
     text = deployment.client("secretsmanager").get_secret_value(SecretId=deployment.secret_name(delegation))
     try:
         return "password" in json.loads(text.get("SecretString", ""))
@@ -65,7 +65,7 @@ def has_password(deployment: Deployment, delegation: str) -> bool:
 
 
 def rotate_now(deployment: Deployment, delegation: str, days: int | None, console: Console) -> Rotated:
-    """Have the password replaced at once and follow it to its end. Raises Refused, and Stopped when it failed."""
+    """Rotate the password now and wait for the end. Raises Refused, and Stopped when the rotation failed."""
     client, name = deployment.client("secretsmanager"), deployment.secret_name(delegation)
     function, before = deployment.fact(ROTATION_OUTPUT), require_rotatable(deployment, delegation)
     rules = {"AutomaticallyAfterDays": days or _interval(before)}
@@ -75,56 +75,56 @@ def rotate_now(deployment: Deployment, delegation: str, days: int | None, consol
     except client.exceptions.InvalidRequestException as error:
         if "previous rotation" not in str(error):
             raise
-        console.print("An earlier rotation has not ended: Secrets Manager tries that one again.", soft_wrap=True)
-    console.print("Secrets Manager replaces the password…", soft_wrap=True)
-    described = _followed(deployment, delegation, _current(before), started)
-    moment = described.get("NextRotationDate")
-    return Rotated(name, _interval(described), moment.astimezone(UTC).date() if moment else None)
+        console.print("An earlier rotation has not ended; Secrets Manager retries it.", soft_wrap=True)
+    console.print("Secrets Manager rotates the password …", soft_wrap=True)
+    described = _wait_for_end(deployment, delegation, _current(before), started)
+    next_at = described.get("NextRotationDate")
+    return Rotated(name, _interval(described), next_at.astimezone(UTC).date() if next_at else None)
 
 
 def require_rotatable(deployment: Deployment, delegation: str) -> Mapping[str, Any]:
-    """Return Secrets Manager's description of the secret. Raises Refused when there is no password to replace."""
+    """Return Secrets Manager's description of the secret. Raises Refused when there is no password to rotate."""
     client, name = deployment.client("secretsmanager"), deployment.secret_name(delegation)
     try:
         described: Mapping[str, Any] = client.describe_secret(SecretId=name)
     except client.exceptions.ResourceNotFoundException:
-        msg = f"{name} is not there: store the credential first, with certmandate credential {delegation}"
+        msg = f"{name} does not exist: store the credential first with certmandate credential {delegation}"
         raise Refused(msg) from None
     if "DeletedDate" in described:
-        msg = f"{name} is scheduled for deletion; certmandate retire {delegation} --undo brings it back"
+        msg = f"{name} is scheduled for deletion; certmandate retire {delegation} --undo restores it"
         raise Refused(msg)
     if not has_password(deployment, delegation):
-        msg = f"{name} is an OAuth2 client: it has no password that expires, and nothing to rotate"
+        msg = f"{name} is an OAuth2 client and has no password to rotate"
         raise Refused(msg)
     return described
 
 
-def _followed(deployment: Deployment, delegation: str, before: str, started: datetime) -> Mapping[str, Any]:
-    """Wait until another version is the current one; return the description of then. Raises Stopped."""
+def _wait_for_end(deployment: Deployment, delegation: str, before: str, started: datetime) -> Mapping[str, Any]:
+    """Wait until another version is current; return the description of the secret. Raises Stopped."""
     client, name = deployment.client("secretsmanager"), deployment.secret_name(delegation)
     ends = time.monotonic() + LONGEST_ROTATION
     while True:
         described: Mapping[str, Any] = client.describe_secret(SecretId=name)
         if _current(described) != before:
             return described
-        if said := _said(deployment, started):
+        if cause := _cause(deployment, started):
             msg = (
-                f"the password of {delegation} is not replaced: {said}. Secrets Manager tries again by itself; both "
-                "passwords are kept until one is proved. What to do: docs/runbook.md"
+                f"the password of {delegation} was not rotated: {cause}. Secrets Manager tries again automatically. "
+                "Both passwords are kept until a login with one succeeds. What to do: docs/runbook.md"
             )
             raise Stopped(msg)
         if time.monotonic() >= ends:
             msg = (
-                f"after {LONGEST_ROTATION:.0f} seconds the password of {delegation} is not replaced, and the log has "
-                f"no error: look at the log group {deployment.facts.get('FunctionLogs', 'of the functions')} and later "
-                f"at `certmandate check {delegation}`"
+                f"after {LONGEST_ROTATION:.0f} seconds the password of {delegation} is not rotated, and the log has no "
+                f"error: check the log group {deployment.facts.get('FunctionLogs', 'of the functions')}, and later run "
+                f"certmandate check {delegation}"
             )
             raise Stopped(msg)
-        time.sleep(_BETWEEN_LOOKS)
+        time.sleep(_SECONDS_BETWEEN_QUERIES)
 
 
-def _said(deployment: Deployment, started: datetime) -> str:
-    """The error with which the rotating function ended since *started*; empty when the log has none, or is closed."""
+def _cause(deployment: Deployment, started: datetime) -> str:
+    """Return the function's error since *started*; empty when the log has none or cannot be read."""
     from botocore.exceptions import ClientError
 
     from renewal.adapters.aws import scrubbed
@@ -139,13 +139,13 @@ def _said(deployment: Deployment, started: datetime) -> str:
         )
     except ClientError:
         return ""
-    # AWS calls the streams of a group that functions share <day>/<function>[<version>]…
+    # AWS names the streams of a group that functions share <day>/<function>[<version>]…
     ours = [event["message"] for event in found["events"] if f"/{function}[" in event["logStreamName"]]
     return scrubbed(_error_in(ours[0])) if ours else ""
 
 
 def _error_in(message: str) -> str:
-    """Lambda writes an error as a JSON object (LogFormat: JSON)."""
+    """Return the error of a log line, which is a JSON object (LogFormat: JSON)."""
     try:
         line = json.loads(message)
         return f"{line['errorType']}: {line['errorMessage']}"

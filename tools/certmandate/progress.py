@@ -1,4 +1,4 @@
-"""What a run is doing at this moment, read from the history of its execution: one line per change."""
+"""The progress of a run, read from the history of its execution: one line for each change."""
 
 from __future__ import annotations
 
@@ -23,28 +23,32 @@ _CAUGHT = {"DelegationFailed", "NotOrdered", "NotStored"}
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One delegation or certificate has moved."""
+    """A change of one delegation or certificate."""
 
-    moment: datetime
+    at: datetime
     path: str
     """`delegation` or `delegation/certificate`."""
     text: str
 
+    def __str__(self) -> str:
+        """Return the line to print, with the local time."""
+        return f"{self.at.astimezone().strftime('%H:%M:%S.%f')[:-5]}  {self.path:<34}  {self.text}"
+
 
 @dataclass(slots=True)
 class _Child:
-    """How far one child execution has been read; `subjects` says which certificate each event is about."""
+    """How far one child execution has been read; `subjects` has the certificate of each event."""
 
     delegation: str
     read: int = 0
     subjects: dict[int, str] = field(default_factory=dict)
     failures: Counter[tuple[str, str]] = field(default_factory=Counter)
     resumed: set[str] = field(default_factory=set)
-    """Certificates whose order an earlier run left open: nothing is ordered for them."""
+    """Certificates with an open order of an earlier run: nothing is ordered for them."""
 
 
 class Progress:
-    """Reads the same growing history again and again and tells what is new."""
+    """Reads a growing history repeatedly and returns what is new."""
 
     def __init__(self) -> None:
         self._children: dict[str, _Child] = {}
@@ -52,7 +56,7 @@ class Progress:
     def changes(self, history: Mapping[str, Any]) -> list[Change]:
         """Return what has changed since the last call, oldest first."""
         found = [change for child in history["children"] for change in self._changes(child)]
-        return sorted(found, key=lambda change: change.moment)
+        return sorted(found, key=lambda change: change.at)
 
     def _changes(self, child: Mapping[str, Any]) -> Iterator[Change]:
         execution = child["execution"]
@@ -60,14 +64,14 @@ class Progress:
         known = self._children.setdefault(execution["executionArn"], _Child(delegation))
         for event in child["events"][known.read :]:
             subject = known.subjects[event["id"]] = _subject(event, known)
-            text = _told(event, subject, known)
+            text = _text(event, subject, known)
             if text:
                 yield Change(datetime.fromisoformat(event["timestamp"]), subject, text)
         known.read = len(child["events"])
 
 
 def _subject(event: Event, known: _Child) -> str:
-    """The certificate that a state's input names; what follows an event is about the same one."""
+    """Return the certificate in a state's input; a later event has the subject of its predecessor."""
     entered = event.get("stateEnteredEventDetails")
     if entered:
         certificate = json.loads(entered["input"]).get("certificate")
@@ -75,7 +79,7 @@ def _subject(event: Event, known: _Child) -> str:
     return known.subjects.get(event["previousEventId"], known.delegation)
 
 
-def _told(event: Event, subject: str, known: _Child) -> str:
+def _text(event: Event, subject: str, known: _Child) -> str:
     if entered := event.get("stateEnteredEventDetails"):
         return _entered(entered, subject, known)
     if left := event.get("stateExitedEventDetails"):
@@ -100,7 +104,7 @@ def _entered(details: Mapping[str, Any], subject: str, known: _Child) -> str:
 def _left(details: Mapping[str, Any], subject: str, known: _Child) -> str:
     output = json.loads(details.get("output", "{}"))
     if "error" in output:
-        return ""  # it was caught: the state that comes next says so
+        return ""  # it was caught: the next state reports it
     if details["name"] == "InspectDelegation":
         return f"inspected, {len(output['certificates'])} due"
     if details["name"] == "Enroll":
@@ -114,9 +118,9 @@ def _left(details: Mapping[str, Any], subject: str, known: _Child) -> str:
 
 def _failed(error: str, times: int) -> str:
     if error in NEEDS_PERSON:
-        return ""  # never retried: the state that catches it says so
+        return ""  # never retried: the state that catches it reports it
     polls = f"{times} poll{'s' if times > 1 else ''}"
     return {
         OrderPending.__name__: f"pending ({polls})",
-        OrderUnconfirmed.__name__: f"the answer was lost; looking for the order (try {times})",
-    }.get(error, f"{error} (try {times})")
+        OrderUnconfirmed.__name__: f"not confirmed; searching for the order (attempt {times})",
+    }.get(error, f"{error} (attempt {times})")

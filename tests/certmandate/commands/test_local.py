@@ -35,7 +35,7 @@ def test_bad_files_are_told_and_nothing_is_started(tmp_path: Path, capsys: pytes
     ("arguments", "said"),
     [
         (["local", "run", "--input", "{"], "is not JSON"),
-        (["local", "run", "--input", "{}", "--dry-run"], "give it instead of dry_run"),
+        (["local", "run", "--input", "{}", "--dry-run"], "pass either it or dry_run"),
         (["local", "run", "--wait-factor", "0"], "--wait-factor"),
         (["local", "run", "--output", str(ROOT / "docs")], "is not the folder of an earlier run"),
         (["local", "run", "--output", "/proc/x"], "/proc/x cannot be written: "),
@@ -69,14 +69,14 @@ def test_a_refused_input_says_that_there_is_no_report(tmp_path: Path, capsys: py
     assert "InvalidRequest: unknown field 'certificate'" in printed
     assert "there is no report.json" in printed
     assert "Report, history" not in printed
-    assert "a certificate worked on" not in printed
+    assert "for each certificate of the run" not in printed
     assert not (output / "report.json").exists()
     assert (output / "history.json").exists()
 
 
 @pytest.mark.parametrize(
     ("calls", "worked_on", "said"),
-    [(30, 2, "to AWS: 30 (about 15 a certificate worked on)"), (0, 2, "to AWS: 0"), (0, 0, "to AWS: 0")],
+    [(30, 2, "to AWS: 30 (about 15 for each certificate of the run)"), (0, 2, "to AWS: 0"), (0, 0, "to AWS: 0")],
 )
 def test_an_average_is_told_only_where_there_is_one(calls: int, worked_on: int, said: str) -> None:
     """`about 0 a certificate` says nothing: a run whose logins are refused calls neither function."""
@@ -102,7 +102,7 @@ def test_ctrl_c_stops_all_of_it(tmp_path: Path) -> None:
 
     assert printed[0].startswith("export AWS_ACCESS_KEY_ID=")
     assert "aws stepfunctions start-execution" in printed[-1]
-    assert "# SSL_CERT_FILE trusts this SCM and nothing else" in "".join(printed)
+    assert "# SSL_CERT_FILE trusts only this SCM" in "".join(printed)
     assert ": 1 delegation, 1 certificate." in said
     assert "Traceback" not in said
     assert up.returncode == 0

@@ -1,4 +1,4 @@
-"""`certmandate local`: the whole system on this machine, without an account."""
+"""`certmandate local`: the whole system on this machine, without an account or network."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ from rich.console import Console
 from rich.text import Text
 
 from certmandate.deployment import OUTPUTS_VARIABLE
-from certmandate.exit import INTERRUPTED, NEEDS_ATTENTION, WRONG_USAGE
+from certmandate.execution import exit_code
+from certmandate.exit import INTERRUPTED, WRONG_USAGE
 from certmandate.files.yaml_document import FilesInvalid
+from certmandate.progress import Progress
+from certmandate.views import printing
 from certmandate.views.printing import print_error, printer
 from certmandate.views.run_page import print_page
 
@@ -29,21 +32,20 @@ if TYPE_CHECKING:
     from local.summary import Costs
 
 CAMPUS = Path(__file__).resolve().parents[3] / "examples" / "campus"
-_OUR_INPUT = frozenset({"InvalidRequest", "UnknownDelegation"})
 
 app = typer.Typer(
-    help="The whole system on this machine: no account, no network.",
+    help="Run the whole system on this machine, without an account or network.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
 EstateOption = Annotated[
-    Path, typer.Option("--estate", help="Folder with delegations/*.yaml, scm.yaml and, if you like, aws.yaml.")
+    Path, typer.Option("--estate", help="Folder with delegations/*.yaml, scm.yaml and, optionally, aws.yaml.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document; progress goes to standard error.")]
 WaitFactorOption = Annotated[
     float,
-    typer.Option("--wait-factor", min=0.001, max=1.0, help="Multiplies every wait of the state machine."),
+    typer.Option("--wait-factor", min=0.001, max=1.0, help="Factor for every wait of the state machine."),
 ]
 
 
@@ -54,18 +56,21 @@ def run_command(
     certificate: Annotated[
         list[str] | None, typer.Option(help="Only this delegation/certificate; may be repeated.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Renew what is named whatever its age.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Decide and log in, order nothing.")] = False,
-    reason: Annotated[str | None, typer.Option(help="Why; it stands in the audit trail.")] = None,
-    input: Annotated[  # noqa: A002 - it is called so on AWS
-        str | None, typer.Option(help="The execution's whole input as JSON, instead of the options above.")
+    force: Annotated[bool, typer.Option("--force", help="Renew the named certificates whatever their age.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Decide and log in; order nothing.")] = False,
+    reason: Annotated[str | None, typer.Option(help="Why; it is stored in the audit rows.")] = None,
+    input: Annotated[  # noqa: A002 - its name on AWS
+        str | None, typer.Option(help="The input of the execution as JSON, instead of the options above.")
     ] = None,
     wait_factor: WaitFactorOption = 0.01,
     keep_waits: Annotated[bool, typer.Option("--keep-waits", help="Wait as long as on AWS.")] = False,
     output: Annotated[Path, typer.Option(help="Folder for report, history and certificates.")] = Path("build/run"),
     as_json: JsonOption = False,
 ) -> None:
-    """Renew an estate: one execution of the shipped state machine, from the plan to the report."""
+    """Run the daily renewal once.
+
+    One execution of the shipped state machine on an example estate, from the plan to the report.
+    """
     given = {
         "delegations": delegation,
         "certificates": certificate,
@@ -84,18 +89,21 @@ def run_command(
         typer.echo(json.dumps(_document(finished, output), ensure_ascii=False))
     else:
         _print(console, finished, output, time.monotonic() - started)
-    raise typer.Exit(_exit_code(finished))
+    raise typer.Exit(exit_code(finished.status, finished.error, finished.report))
 
 
 @app.command("up")
 def up_command(
     estate: EstateOption = CAMPUS,
     wait_factor: WaitFactorOption = 0.01,
-    aws_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of AWS on 127.0.0.1; 0: any.")] = 0,
-    scm_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of SCM on 127.0.0.1; 0: any.")] = 0,
+    aws_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of AWS on 127.0.0.1; 0: any free port.")] = 0,
+    scm_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of SCM on 127.0.0.1; 0: any free port.")] = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Keep AWS and SCM running on this machine with an estate in them, until stopped."""
+    """Run AWS and SCM on this machine until Ctrl-C.
+
+    Prints the environment variables with which `certmandate` and the AWS CLI find them.
+    """
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
@@ -104,15 +112,15 @@ def up_command(
         stopped.wait()
 
 
-# ---- What is asked for -----------------------------------------------------------------------------------------------
+# ---- Options ---------------------------------------------------------------------------------------------------------
 
 
 def _request(options: Mapping[str, Any], text: str | None) -> Any:
-    """Return the execution's input, from the options or whole; whether it makes sense, the state machine says."""
+    """Return the execution's input, from the options or from --input; the state machine validates it."""
     if text is None:
         return dict(options)
     if options:
-        msg = f"give it instead of {', '.join(options)}, not with them"
+        msg = f"pass either it or {', '.join(options)}"
         raise typer.BadParameter(msg, param_hint="--input")
     try:
         return json.loads(text)
@@ -122,11 +130,11 @@ def _request(options: Mapping[str, Any], text: str | None) -> Any:
 
 
 def _require_own(output: Path) -> None:
-    """Only a folder that an earlier run wrote is emptied; one that cannot be written is told before the run."""
+    """Raise BadParameter unless *output* is writable and is new, empty or the folder of an earlier run."""
     if output.exists() and not (output.is_dir() and (not any(output.iterdir()) or (output / "history.json").exists())):
         msg = f"{output} exists and is not the folder of an earlier run"
         raise typer.BadParameter(msg, param_hint="--output")
-    place = next(one for one in (output, *output.absolute().parents) if one.exists())
+    place = next(folder for folder in (output, *output.absolute().parents) if folder.exists())
     try:
         with tempfile.TemporaryFile(dir=place):
             pass
@@ -140,13 +148,13 @@ def _require_own(output: Path) -> None:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """End on Ctrl-C and on SIGTERM with everything stopped."""
+    """Stop everything on Ctrl-C and on SIGTERM."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     try:
         yield
     except KeyboardInterrupt:
-        print_error("stopped; nothing is left running")
+        print_error("stopped; no process is left running")
         raise typer.Exit(INTERRUPTED) from None
 
 
@@ -171,32 +179,26 @@ def _system(
         raise typer.Exit(WRONG_USAGE) from None
     with system:
         console.print(
-            f"Ready after {time.monotonic() - started:.1f} s: {_counted(len(estate.specifications), 'delegation')}, "
-            f"{_counted(len(estate.certificates), 'certificate')}. {_waits(wait_factor)}\n",
+            f"Ready after {time.monotonic() - started:.1f} s: "
+            f"{printing.counted(len(estate.specifications), 'delegation')}, "
+            f"{printing.counted(len(estate.certificates), 'certificate')}. {_waits(wait_factor)}\n",
             soft_wrap=True,
         )
         yield system
 
 
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
-
-
 def _waits(factor: float) -> str:
     if factor == 1.0:
         return "Waits are as long as on AWS."
-    return f"Waits are shortened by the factor {factor:g}; nothing else of the state machine is changed."
+    return f"Waits of the state machine are multiplied by {factor:g}."
 
 
 def _execute(console: Console, system: LocalSystem, request: Any) -> Finished:
-    from certmandate.progress import Progress
-
     progress = Progress()
 
     def watch(history: Mapping[str, Any]) -> None:
         for change in progress.changes(history):
-            moment = change.moment.astimezone().strftime("%H:%M:%S.%f")[:-5]
-            console.print(Text(f"{moment}  {change.path:<34}  {change.text}"), soft_wrap=True)
+            console.print(Text(str(change)), soft_wrap=True)
 
     return system.execute(request, watch)
 
@@ -211,37 +213,31 @@ def _write(system: LocalSystem, finished: Finished, output: Path) -> None:
         raise typer.Exit(WRONG_USAGE) from None
 
 
-def _exit_code(finished: Finished) -> int:
-    if finished.report is not None:
-        return 0 if finished.status == "SUCCEEDED" and not finished.report.needs_attention else NEEDS_ATTENTION
-    return WRONG_USAGE if finished.error in _OUR_INPUT else NEEDS_ATTENTION
-
-
-# ---- Telling ---------------------------------------------------------------------------------------------------------
+# ---- Printing --------------------------------------------------------------------------------------------------------
 
 
 def _print(console: Console, finished: Finished, output: Path, seconds: float) -> None:
     console.print()
     if finished.report is None:
-        text = f"{finished.error}: {finished.cause}\nThe run ended before it could report, so there is no report.json."
+        text = f"{finished.error}: {finished.cause}\nThe run ended before its report, so there is no report.json."
         console.print(Text(text, style="bold red"), soft_wrap=True)
-        told: tuple[str, ...] = (f"History is in {output}/",)
+        lines: tuple[str, ...] = (f"The history is in {output}/",)
     else:
         print_page(console, finished.report)
-        took = f"{seconds:.1f} s in all, {finished.seconds:.1f} s of them the run"
-        told = (*_figures(finished.costs), took, f"Report, history and certificates are in {output}/")
-    for line in told:
+        took = f"{seconds:.1f} s in total, {finished.seconds:.1f} s for the run"
+        lines = (*_figures(finished.costs), took, f"Report, history and certificates are in {output}/")
+    for line in lines:
         console.print(Text(line, style="dim"), soft_wrap=True)
 
 
 def _figures(costs: Costs) -> Iterator[str]:
     scm, aws = sum(costs.scm.values()), sum(costs.aws.values())
     average = round(costs.aws_per_certificate)
-    each = f" (about {average} a certificate worked on)" if average else ""
+    each = f" (about {average} for each certificate of the run)" if average else ""
     yield f"Calls to SCM: {scm}; to AWS: {aws}{each}"
-    if one := costs.immediate:
-        operations = ", ".join(operation.split("/v1/")[-1] for operation in one.operations)
-        yield f"One renewal issued at once, {one.path}: {len(one.operations)} calls to SCM ({operations})"
+    if renewal := costs.immediate:
+        operations = ", ".join(operation.split("/v1/")[-1] for operation in renewal.operations)
+        yield f"Renewal of {renewal.path}, issued immediately: {len(renewal.operations)} calls to SCM ({operations})"
 
 
 def _document(finished: Finished, output: Path) -> dict[str, Any]:
@@ -270,7 +266,7 @@ def _facts(system: LocalSystem) -> dict[str, Any]:
 
 
 def _exports(system: LocalSystem) -> dict[str, str]:
-    """What the AWS CLI, boto3 and `certmandate` need to find this AWS and this SCM, and no other."""
+    """Return the environment variables with which the AWS CLI, boto3 and `certmandate` find this AWS and SCM only."""
     return {
         **system.aws.exports(),
         OUTPUTS_VARIABLE: json.dumps(system.facts()),
@@ -283,7 +279,7 @@ def _lines(system: LocalSystem) -> str:
     arn = system.aws.outputs["StateMachineArn"]
     return f"""\
 {exports}
-# SSL_CERT_FILE trusts this SCM and nothing else: other HTTPS fails in this shell. Use one of its own, or unset it.
+# SSL_CERT_FILE trusts only this SCM: other HTTPS fails in this shell. Use a separate shell, or unset it.
 # SCM: {system.scm.base_url}
 # State machine: {arn}
 # Start a run:   aws stepfunctions start-execution --state-machine-arn {arn} --input '{{}}'

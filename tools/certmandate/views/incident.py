@@ -1,4 +1,4 @@
-"""Incidents: what of a run's report needs somebody, put together by cause."""
+"""Incidents: what needs attention in the report of a run, grouped by cause."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from certmandate.views.advice import EVERYBODY, Advice, advice_for, where
-from renewal.domain.errors import CREDENTIAL_ERRORS, AddressRefused, CredentialRefused
+from certmandate.views.advice import EVERY_ACCOUNT, Advice, advice_for, where
+from renewal.domain.errors import CREDENTIAL_ERRORS, AddressRefused, CredentialRefused, error_named
 from renewal.domain.run_report import CertificateRow, DelegationRow, FindingRow, RunReport
 
 EVERY_DELEGATION = "every delegation"
-LOGIN_REFUSED = "LoginRefused"  # what the RAO's mail asks after a refused login; the page of a run says it already
+LOGIN_REFUSED = "LoginRefused"  # the finding of a refused login in the RAO's mail
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,38 +19,43 @@ class Incident:
     """One cause with everything that it stops."""
 
     title: str
-    """The delegation, when it stops all of it; else `delegation/certificate`."""
+    """The delegation when all of it is stopped, else `delegation/certificate`."""
     organisation: str
     error: str
     text: str
-    """The error's own sentence."""
+    """The text of the error."""
     paths: tuple[str, ...]
-    """The certificates that were due and were not renewed because of it."""
+    """The due certificates that were not renewed because of it."""
     expires: datetime | None
-    """When the first of them expires; None when none of them was ever issued."""
+    """When the first of them expires; None: none was ever issued."""
     ssl_id: int | None = None
     names: tuple[str, ...] = ()
     """The domain names of the certificate; empty for a whole delegation."""
     rao_email: str = ""
     password_expires: date | None = None
-    """When the account's password expires, or was to expire; None when SCM has never said."""
+    """When the account's password expires or expired; None: SCM has not returned it."""
 
     @property
     def advice(self) -> Advice:
         """What to do about it."""
-        return EVERYBODY if self.title == EVERY_DELEGATION else advice_for(self.error)
+        return EVERY_ACCOUNT if self.title == EVERY_DELEGATION else advice_for(self.error)
 
     @property
     def where(self) -> str:
-        """Where it is mended."""
+        """Where to act."""
         return self.advice.elsewhere if self.title == EVERY_DELEGATION else where(self.error)
 
     def then(self) -> str:
-        """How renewal goes on once somebody has acted."""
+        """Return how renewal continues after the action."""
         return self.advice.then.format(certificates=", ".join(f'"{path}"' for path in self.paths))
 
-    def tells(self, delegation: str, finding: FindingRow) -> bool:
-        """Return whether a finding of *delegation* says only what this incident says already."""
+    @property
+    def is_for_rao(self) -> bool:
+        """Whether the RAO must act, not the operator."""
+        return self.title != EVERY_DELEGATION and error_named(self.error).actor == "rao"
+
+    def covers(self, delegation: str, finding: FindingRow) -> bool:
+        """Return whether a finding of *delegation* only repeats this incident."""
         if self.title == EVERY_DELEGATION:
             return finding.code in {*CREDENTIAL_ERRORS, LOGIN_REFUSED}
         if finding.code == LOGIN_REFUSED and self.error == CredentialRefused.__name__:
@@ -64,16 +69,16 @@ class Incident:
         return any(name in text for name in self.names)
 
     def known(self, today: date) -> str:
-        """What we know beyond SCM's answer, the same for every refused login; empty when that is nothing."""
+        """Return what is known of the password: SCM's answer is the same for every refused login. Empty: nothing."""
         if self.error != CredentialRefused.__name__ or self.password_expires is None:
             return ""
         if self.password_expires <= today:
-            return f"its password was to expire on {self.password_expires}: that is most likely why"
-        return f"its password is good until {self.password_expires}: look for a lock, or another password, first"
+            return f"its password expired on {self.password_expires}, which is the most likely cause"
+        return f"its password is valid until {self.password_expires}: first check for a lock or a changed password"
 
 
 def incidents_of(report: RunReport) -> list[Incident]:
-    """Return what needs attention, soonest expiry first; what was never issued comes last."""
+    """Return what needs attention, soonest expiry first; certificates that were never issued come last."""
     delegations = {row.delegation: row for row in report.delegations}
     rows = [row for row in report.certificates if row.outcome.needs_attention]
     refused = {row.delegation for row in report.refused} if report.common_cause else set()
@@ -90,7 +95,7 @@ def _urgency(incident: Incident) -> tuple[bool, str, str]:
 
 
 def _of_all(report: RunReport, rows: list[CertificateRow]) -> Incident:
-    """One incident for a common cause: a page for every delegation would send every RAO the wrong way."""
+    """One incident for a common cause: one for each delegation would mislead every RAO."""
     return Incident(
         title=EVERY_DELEGATION,
         organisation="",
@@ -102,12 +107,12 @@ def _of_all(report: RunReport, rows: list[CertificateRow]) -> Incident:
 
 
 def days_left(row: CertificateRow, report: RunReport) -> int | None:
-    """Return the days until what is served expires, negative when it has; None when nothing was ever issued."""
+    """Return the days until the served certificate expires, negative when it has; None: none was ever issued."""
     return whole_days(row.not_after - report.finished_at) if row.not_after else None
 
 
 def whole_days(span: timedelta) -> int:
-    """Return the whole days of *span*, of a negative one too: `timedelta.days` makes six of minus five and a half."""
+    """Return the whole days of *span*, rounded towards zero: `timedelta.days` rounds down."""
     return int(span / timedelta(days=1))
 
 
