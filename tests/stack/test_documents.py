@@ -1,4 +1,4 @@
-"""The operator's documents: what they say to type can be typed."""
+"""The documents: each command in them exists, and what they state about permissions is true."""
 
 from __future__ import annotations
 
@@ -24,57 +24,59 @@ from stack.resolved import IN_A_VPC, Stack
 
 BASH = shutil.which("bash") or "/bin/bash"
 ROOT = Path(__file__).resolve().parents[2]
+ALL = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
 DOCUMENTS = [ROOT / "docs" / name for name in ("deploy.md", "runbook.md")]
+"""Their blocks are copied into a shell, one after the other."""
 _NOT_CALLED = "git() { :; }; make() { :; }; aws() { :; }; cd() { :; }\n"
 _TEMPLATES = {"deploy": ROOT / "template.yaml", "deploy-network": ROOT / "infra" / "network.yaml"}
 
 
 def blocks(document: Path) -> list[str]:
-    """The commands that stand in blocks."""
+    """Return the blocks of commands."""
     return re.findall(r"^```sh\n(.*?)^```$", document.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_every_block_of_commands_is_one_that_bash_can_read(document: Path) -> None:
-    """A quote that is not closed waits for ever."""
+def test_bash_can_parse_every_block_of_commands(document: Path) -> None:
+    """With an open quote, the shell waits for input."""
     for block in blocks(document):
         done = subprocess.run([BASH, "-n"], input=block, capture_output=True, text=True, check=False)
         assert not done.stderr, block
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_after_the_first_block_our_programs_are_found_and_know_the_region(document: Path, tmp_path: Path) -> None:
-    """boto3 reads AWS_DEFAULT_REGION only, and nothing else puts .venv/bin on the path."""
+def test_the_first_block_sets_the_path_and_the_region(document: Path, tmp_path: Path) -> None:
+    """boto3 reads AWS_DEFAULT_REGION only, and no other line adds .venv/bin to the path."""
     folder = tmp_path / ".venv" / "bin"
     folder.mkdir(parents=True)
     (folder / "certmandate").symlink_to(sys.executable)
-    asked = 'command -v certmandate; certmandate -c "import boto3; print(boto3.Session().region_name)"'
-    said = subprocess.run(
-        [BASH, "-c", _NOT_CALLED + blocks(document)[0] + asked],
+    query = 'command -v certmandate; certmandate -c "import boto3; print(boto3.Session().region_name)"'
+    printed = subprocess.run(
+        [BASH, "-c", _NOT_CALLED + blocks(document)[0] + query],
         cwd=tmp_path,
         env={"PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path), "AWS_CONFIG_FILE": "/dev/null"},
         capture_output=True,
         text=True,
         check=True,
     ).stdout.splitlines()
-    assert said == [str(folder / "certmandate"), "eu-west-3"]
+    assert printed == [str(folder / "certmandate"), "eu-west-3"]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_every_parameter_that_is_given_to_make_exists(document: Path) -> None:
-    """CloudFormation refuses a name that it does not know, after everything has been uploaded."""
+def test_every_parameter_of_make_deploy_exists_in_its_template(document: Path) -> None:
+    """CloudFormation refuses an unknown name only after everything has been uploaded."""
     given = re.findall(r'make (deploy(?:-network)?) PARAMETERS="([^"]*)"', document.read_text(encoding="utf-8"))
     assert given
     for target, parameters in given:
         known = yaml_parse(_TEMPLATES[target].read_text(encoding="utf-8"))["Parameters"]
         plain = re.sub(r"\$\([^)]*\)", "value", parameters.replace("\\\n", " "))
-        assert {one.partition("=")[0] for one in overrides(plain)} <= set(known), parameters
+        assert {pair.partition("=")[0] for pair in overrides(plain)} <= set(known), parameters
 
 
-# ---- Each command, as a shell takes it apart -------------------------------------------------------------------------
+# ---- Each command, as a shell parses it ------------------------------------------------------------------------------
 
 _RECORDED, _REAL = ("aws", "certmandate", "make"), ("date", "grep")
-_STAND_IN = """#!/bin/bash
+_RECORDER = """#!/bin/bash
 [[ $0 == */sleep || $0 == */python3 ]] || printf '%s\\x1f' "${0##*/}" "$@" >> "$CALLS"
 printf '\\n' >> "$CALLS"
 echo value
@@ -83,22 +85,23 @@ _EVERYWHERE = {"--output", "--query", "--profile", "--region"}
 
 
 def sections(document: Path) -> list[str]:
-    """What is to be typed: the blocks, and the commands within sentences that have something behind their name."""
+    """Return the blocks, and the commands within sentences that have arguments."""
     text = document.read_text(encoding="utf-8")
     sentences = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
     inline = re.findall(r"`((?:aws|certmandate) [^`]*)`", sentences)
-    named = [one for one in inline if not re.fullmatch(r"certmandate [\w-]+", one)]
-    return blocks(document) + [re.sub(r"<[^>]*>", "value", one) for one in named]
+    complete = [command for command in inline if not re.fullmatch(r"certmandate [\w-]+", command)]
+    return blocks(document) + [re.sub(r"<[^>]*>", "value", command) for command in complete]
 
 
 def typed(document: Path, folder: Path) -> list[list[str]]:
-    """The commands that a shell calls when all of it is copied into one."""
+    """Return the commands that a shell calls for all sections of a document."""
     for name in (*_RECORDED, "sleep", "python3", "git", "cd", "rm"):
-        (folder / name).write_text(_STAND_IN)
+        (folder / name).write_text(_RECORDER)
         (folder / name).chmod(0o700)
     for name in _REAL:
         (folder / name).symlink_to(shutil.which(name) or name)
     calls = folder / "calls"
+    calls.touch()
     subprocess.run(
         [BASH, "-c", "cd() { :; }\n" + "\n".join(sections(document))],
         env={"PATH": str(folder), "CALLS": str(calls), **dict.fromkeys(("DELEGATION", "CERTIFICATE"), "value")},
@@ -112,13 +115,13 @@ def typed(document: Path, folder: Path) -> list[list[str]]:
 
 @cache
 def service_model(service: str) -> Any:
-    """What botocore knows of a service; of EC2 it takes a quarter of a second to read."""
+    """Return botocore's model of a service; reading EC2's takes a quarter of a second."""
     return get_session().get_service_model(service)
 
 
 def unknown_to_aws(service: str, operation: str, *words: str) -> set[str]:
-    """What the AWS CLI would refuse of a command: an operation, an option, or an argument that is missing."""
-    if service == "s3" or operation == "wait":  # of the CLI's own making
+    """Return what the AWS CLI would refuse: an unknown operation or option, or a missing argument."""
+    if service == "s3" or operation == "wait":  # not operations of the API
         return set()
     model = service_model(service)
     names = {xform_name(name, "-"): name for name in model.operation_names}
@@ -132,20 +135,20 @@ def unknown_to_aws(service: str, operation: str, *words: str) -> set[str]:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_every_command_of_aws_exists_with_its_options(document: Path, tmp_path: Path) -> None:
-    """On the night that it is needed nobody has time to look options up."""
+def test_every_aws_command_exists_with_its_options(document: Path, tmp_path: Path) -> None:
+    """During an incident there is no time to search for an option."""
     calls = [call[1:] for call in typed(document, tmp_path) if call[0] == "aws"]
     assert len(calls) > 10
     assert not {" ".join(call): wrong for call in calls if (wrong := unknown_to_aws(*call))}
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_every_command_of_ours_takes_what_it_is_given(document: Path, tmp_path: Path) -> None:
-    """An option that has another name now would be found out at night."""
+@pytest.mark.parametrize("document", ALL, ids=lambda path: path.name)
+def test_every_certmandate_command_accepts_its_arguments(document: Path, tmp_path: Path) -> None:
+    """A command that is copied from a document must work."""
     command: Any = typer.main.get_command(app)
-    calls = [call[1:] for call in typed(document, tmp_path) if call[0] == "certmandate"]
-    assert calls
-    for call in calls:
+    named = re.findall(r"`certmandate ([a-z][a-z-]*)", document.read_text(encoding="utf-8"))
+    assert set(named) <= set(command.commands)
+    for call in [call[1:] for call in typed(document, tmp_path) if call[0] == "certmandate"]:
         context = command.make_context("certmandate", list(call))
         name, chosen, rest = command.resolve_command(context, list(call))
         try:
@@ -154,28 +157,41 @@ def test_every_command_of_ours_takes_what_it_is_given(document: Path, tmp_path: 
             pytest.fail(f"certmandate {' '.join(call)}: {error.format_message()}")
 
 
+@pytest.mark.parametrize("document", ALL, ids=lambda path: path.name)
+def test_every_target_of_make_in_a_document_exists(document: Path) -> None:
+    """A renamed target would be found by the reader."""
+    text = document.read_text(encoding="utf-8")
+    lines = [
+        *re.findall(r"`make ([^`]*)`", text),
+        *re.findall(r"^make ([^#\n]*)", "".join(blocks(document)), re.MULTILINE),
+    ]
+    named = {word for line in lines for word in re.findall(r"^[a-z-]+(?: [a-z-]+)*", line)}
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
+    assert {word for line in named for word in line.split()} <= targets
+
+
 @pytest.mark.parametrize("error", ["RunFailed", "ScmRefused", "ChainBroken", "AcmRefused", "BacklogRemains"])
-def test_what_has_to_be_typed_stands_there_to_be_copied(error: str) -> None:
-    """To act by what a text says is no command."""
+def test_the_section_has_a_block_of_commands_to_copy(error: str) -> None:
+    """A description of what to do is slower than a command."""
     text = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
     section = re.split(r"^#{3,4} ", text.partition(f"# {error}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
     assert "```sh" in section
 
 
-def test_the_example_is_out_of_the_way_before_the_first_delegation_is_applied() -> None:
-    """Copied as it stood, the document applied the repository's example as a mandate: its alarms never end."""
+def test_the_example_file_is_removed_before_the_first_apply() -> None:
+    """Otherwise the example is applied as a mandate, and its alarms do not end."""
     text = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
     assert (ROOT / "delegations" / "example.yaml").is_file()
     assert "\nrm delegations/example.yaml " in text.partition("\ncertmandate apply delegations/")[0]
 
 
-def test_a_run_that_was_stopped_or_timed_out_is_found_like_one_that_failed() -> None:
-    """The alarm counts all three, and a look for FAILED alone shows the run of another day."""
+def test_the_section_runfailed_searches_for_all_three_end_states() -> None:
+    """The alarm counts all three; a search for FAILED alone finds the run of another day."""
     text = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8").partition("### RunFailed\n")[2]
     assert '["FAILED", "TIMED_OUT", "ABORTED"]' in text.partition("\n### ")[0]
 
 
-# ---- Who may do what, as docs/security.md has it -----------------------------------------------------------------
+# ---- Permissions in docs/security.md ---------------------------------------------------------------------------------
 
 SECURITY = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
 
@@ -187,7 +203,7 @@ def stack() -> Stack:
 
 
 def permitted(stack: Stack, action: str) -> set[str]:
-    """The functions that may do this to the credential of a delegation, by the names that the documents use."""
+    """Return the functions that may do this to a delegation's credential, by the names in the documents."""
     secret = "arn:aws:secretsmanager:eu-west-3:123456789012:secret:certmandate/univ-AbCdEf"
     functions = {
         str(one.properties["Handler"]).partition(".")[0]: one for one in stack.resources("AWS::Lambda::Function")
@@ -197,23 +213,23 @@ def permitted(stack: Stack, action: str) -> set[str]:
     return {name for name, role in roles.items() if allowed(statements(stack.policies(role)), request)}
 
 
-def test_every_function_stands_in_the_table_of_who_may_do_what(stack: Stack) -> None:
-    """The one that was missing was the only one that writes credentials."""
+def test_the_table_of_permissions_has_every_function(stack: Stack) -> None:
+    """The function that was missing once was the one that writes credentials."""
     functions = {str(one.properties["Handler"]).partition(".")[0] for one in stack.resources("AWS::Lambda::Function")}
     table = SECURITY.partition("## Who may do what")[2].partition("\n## ")[0]
     assert functions <= set(re.findall(r"^\| (\w+) \|", table, flags=re.MULTILINE))
 
 
-def test_the_page_says_who_reads_and_who_writes_credentials(stack: Stack) -> None:
-    """Whoever investigates a stolen credential goes by that row."""
+def test_the_page_names_readers_and_writers_of_credentials(stack: Stack) -> None:
+    """The investigation of a stolen credential starts from that row."""
     (row,) = re.findall(r"^\| credentials of SCM accounts \|[^|]*\|([^|]*)\|", SECURITY, flags=re.MULTILINE)
     readers, _, writers = row.partition(" read; ")
     assert set(re.findall(r"`(\w+)`", readers)) == permitted(stack, "secretsmanager:GetSecretValue")
     assert set(re.findall(r"`(\w+)`", writers)) == permitted(stack, "secretsmanager:PutSecretValue")
 
 
-def test_a_password_near_its_end_sends_the_operator_to_the_rotation() -> None:
-    """The alarm means that the rotation has failed: changing the password by hand mends it for 90 days only."""
+def test_the_section_credentialnearexpiry_repairs_the_rotation() -> None:
+    """The alarm means that the rotation has failed; a manual change of the password helps for 90 days only."""
     section = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8").partition("\n### CredentialNearExpiry\n")[2]
     section = section.partition("\n### ")[0]
     assert re.findall(r"^(aws \w+ [\w-]+|certmandate credential .* --\w+)", section, flags=re.MULTILINE) == [
