@@ -11,7 +11,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.text import Text
 
@@ -19,12 +18,6 @@ ROOT = Path(__file__).resolve().parents[2]
 PICTURE = ROOT / "docs" / "images" / "run.svg"
 COMMAND = "certmandate local run --estate examples/campus --delegation brzegowa"
 COLUMNS = 100
-# The template loads a font from a content delivery network; a picture in a repository loads nothing.
-_TEMPLATE = (
-    re.sub(r"@font-face \{\{.*?\}\}|<!--.*?-->", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
-    .replace("Fira Code, monospace", "monospace")
-    .replace("<svg ", '<svg xml:space="preserve" ')
-)
 
 
 def recorded() -> str:
@@ -47,7 +40,12 @@ def drawn(output: str) -> str:
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, highlight=False)
     console.print(Text(f"$ {COMMAND}", style="bold"))
     console.print(Text.from_ansi(output.rstrip()))
-    svg = console.export_svg(title="certmandate", code_format=_TEMPLATE, unique_id="run")
+    svg = console.export_svg(title="certmandate", unique_id="run")
+    # rich's template loads a font from a content delivery network; a picture in a repository loads nothing.
+    svg = re.sub(r"@font-face \{.*?\}|<!--.*?-->", "", svg, flags=re.DOTALL).replace(
+        "Fira Code, monospace", "monospace"
+    )
+    svg = svg.replace("<svg ", '<svg xml:space="preserve" ', 1)  # else some renderers drop blanks between columns
     return "\n".join(line.rstrip() for line in svg.splitlines() if line.strip()) + "\n"
 
 
