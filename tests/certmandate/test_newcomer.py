@@ -1,4 +1,4 @@
-"""A delegation whose profile nobody knows yet, from `onboard` to the order book, by what the commands say."""
+"""A new delegation whose profile is unknown, from `onboard` to the order book, by the commands' output only."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ FACTS = (
 )
 
 
-def test_the_profiles_number_is_found_by_whoever_has_the_department_alone(sit: Sit):
-    """`apply` wanted the profile, and `check`, which lists the profiles, wanted it applied."""
+def test_check_lists_the_profiles_before_the_file_names_one(sit: Sit):
+    """`apply` needs the profile, and `check`, which lists the profiles, needs the file applied."""
     desk = sit("idp:20")
     onboarded = desk.run("onboard", "univ", *FACTS, "--folder", desk.folder)
     assert "`check` lists the profiles: add profile_id" in onboarded.stdout

@@ -1,4 +1,4 @@
-"""The page about cost says what the program computes."""
+"""docs/cost.md has the figures that the program computes."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from stack.cost import BY_INTERFACE, DOCUMENT, ROOT, Load, choices, fixed, price
 from stack.resolved import IN_A_VPC, Stack
 
 
-def test_the_page_holds_the_computed_tables() -> None:
-    """A price or a resource that changes must change the page (`python -m stack.cost --write`)."""
+def test_the_page_has_the_computed_tables() -> None:
+    """A changed price or resource must change the page (`python -m stack.cost --write`)."""
     text = DOCUMENT.read_text(encoding="utf-8")
     assert written(text) == text
 
 
 def test_the_readme_has_the_totals_of_the_page() -> None:
-    """A reader who decides by the first page decides by these figures."""
+    """A reader decides by the figures of the README."""
     (totals,) = re.findall(
         r"^\| \*\*together\*\* \| (.*) \|$", DOCUMENT.read_text(encoding="utf-8"), flags=re.MULTILINE
     )
@@ -25,7 +25,7 @@ def test_the_readme_has_the_totals_of_the_page() -> None:
 
 
 def test_twice_the_estate_costs_twice_the_work_and_no_second_gateway() -> None:
-    """What grows with the estate is told apart from what does not."""
+    """Costs that grow with the estate are separate from fixed costs."""
     stack, table = Stack(ROOT / "template.yaml", IN_A_VPC), prices()
     one, two = Load(100, 199), Load(200, 199)
     assert two.renewals == 2 * one.renewals
@@ -34,16 +34,16 @@ def test_twice_the_estate_costs_twice_the_work_and_no_second_gateway() -> None:
     assert grows == pytest.approx(100 * table["fixed"]["secret_month"])
 
 
-def test_a_shorter_life_is_paid_in_work_only() -> None:
-    """The calendar until 2029 multiplies renewals, not the bill."""
+def test_a_shorter_lifetime_costs_renewals_only() -> None:
+    """Until 2029 the renewals multiply, not the bill."""
     table = prices()
     today, in_2029 = Load(100, 199), Load(100, 46)
     assert in_2029.renewals / today.renewals == pytest.approx(199 / 46)
     assert sum(used(in_2029, table).values()) < 5 * sum(used(today, table).values())
 
 
-def test_what_is_kept_is_counted_and_grows_with_what_was_renewed() -> None:
-    """Finished orders are kept for good, with point-in-time recovery: after years that is most of what lies there."""
+def test_storage_is_counted_and_grows_with_the_renewals() -> None:
+    """Finished orders are kept permanently, with point-in-time recovery: after years they are most of the storage."""
     table = prices()
     today, in_2029 = Load(1_000, 199), Load(1_000, 46)
     assert used(in_2029, table)["storage and backup"] > 2 * used(today, table)["storage and backup"]
@@ -52,7 +52,7 @@ def test_what_is_kept_is_counted_and_grows_with_what_was_renewed() -> None:
 
 
 def test_the_choices_follow_the_price_table() -> None:
-    """Typed by hand, they counted an endpoint that nothing in the VPC would use."""
+    """A manual list counted an endpoint that nothing in the VPC uses."""
     (row,) = [line for line in choices().splitlines() if line.startswith("| interface endpoints")]
     table, recipe = prices(), (ROOT / "infra" / "dependencies" / "Makefile").read_text(encoding="utf-8")
     (services,) = re.findall(r"^SERVICES :?= (.*)$", recipe, flags=re.MULTILINE)

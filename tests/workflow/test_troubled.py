@@ -1,4 +1,4 @@
-"""The troubled estate: each cause of design §7 once, and nobody else suffers."""
+"""examples/troubled: each cause of a failure once; all other certificates are renewed."""
 
 from __future__ import annotations
 
