@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
 
@@ -40,7 +41,7 @@ EVERY_RUN = datetime(1970, 1, 1, tzinfo=UTC)
 opened the order was ahead."""
 
 _TRIES = 5  # to end an order while an operator applies a new spec
-_NO_SSL_ID = "#posts = :posts AND attribute_not_exists(#ssl_id)"
+_UNCONFIRMED = "#posts = :post AND attribute_not_exists(#ssl_id)"
 
 
 class DynamoDbOrderTransitions:
@@ -68,23 +69,13 @@ class DynamoDbOrderTransitions:
         return None
 
     def claim_post(self, order: Order, now: datetime) -> Order:
-        # A random mark, because an equal item does not show which run wrote it.
-        claim = str(uuid4())
+        claim = str(uuid4())  # random, because an equal item does not show which run wrote it
         return self._change(
             order,
-            "SET #posts = :next, #posted_at = :now, #claim = :claim",
-            {"next": order.posts + 1, "now": timestamp(now), "claim": claim, "posts": order.posts},
-            condition=_NO_SSL_ID,
+            {"posts": order.posts + 1, "posted_at": timestamp(now), "claim": claim},
+            condition=_UNCONFIRMED,
+            values={"post": order.posts},
             is_done=lambda found: found.get("claim") == claim,
-        )
-
-    def record_ordered(self, order: Order, ssl_id: int) -> Order:
-        return self._change(
-            order,
-            "SET #status = :ordered, #ssl_id = :ssl_id",
-            {"ordered": OrderStatus.ORDERED.value, "ssl_id": ssl_id},
-            condition="attribute_not_exists(#ssl_id)",
-            is_done=lambda found: found.get("ssl_id") == ssl_id,
         )
 
     def note(
@@ -96,62 +87,69 @@ class DynamoDbOrderTransitions:
         trouble: str | None = None,
     ) -> None:
         if searched_at:
-            values = {"at": timestamp(searched_at), "posts": order.posts}
-            self._change(order, "SET #looked_at = :at", values, condition=_NO_SSL_ID)
+            searched = {"looked_at": timestamp(searched_at)}
+            self._change(order, searched, condition=_UNCONFIRMED, values={"post": order.posts})
         if confirmed_at:
-            self._change(order, "SET #confirmed_at = :at", {"at": timestamp(confirmed_at)})
+            self._change(order, {"confirmed_at": timestamp(confirmed_at)})
         if trouble:
-            self._change(order, "SET #trouble = :error", {"error": trouble})
+            self._change(order, {"trouble": trouble})
+
+    def record_ordered(self, order: Order, ssl_id: int) -> Order:
+        return self._change(
+            order,
+            {"status": OrderStatus.ORDERED.value, "ssl_id": ssl_id},
+            condition="attribute_not_exists(#ssl_id)",
+            is_done=lambda found: found.get("ssl_id") == ssl_id,
+        )
 
     def record_issued(self, order: Order, chain: Chain) -> Order:
         return self._change(
             order,
-            "SET #status = :issued, #chain = :chain",
-            {"issued": OrderStatus.ISSUED.value, "ordered": OrderStatus.ORDERED.value, "chain": chain.pem()},
-            condition="#status IN (:ordered, :issued)",
+            {"status": OrderStatus.ISSUED.value, "chain": chain.pem()},
+            condition="#status IN (:ordered, :status)",
+            values={"ordered": OrderStatus.ORDERED.value},
         )
 
     def claim_import(self, order: Order, region: str, now: datetime) -> Order:
         free = "(attribute_not_exists(#importing.#region) OR #importing.#region < :over)"
         return self._change(
             order,
-            "SET #importing.#region = :now",
-            {"now": timestamp(now), "over": timestamp(now - IMPORT_LEASE), "issued": OrderStatus.ISSUED.value},
+            {"importing": timestamp(now)},
+            region=region,
             condition=f"#status = :issued AND attribute_not_exists(#arns.#region) AND {free}",
-            more_names={"region": region},
+            values={"over": timestamp(now - IMPORT_LEASE), "issued": OrderStatus.ISSUED.value},
             is_done=lambda found: region not in found["arns"] and found["importing"].get(region) == timestamp(now),
         )
 
     def release_import(self, order: Order, region: str) -> None:
-        change, values = "SET #importing.#region = :released", {"released": timestamp(RELEASED)}
-        self._change(order, change, values, more_names={"region": region})
+        self._change(order, {"importing": timestamp(RELEASED)}, region=region)
 
     def record_import(self, order: Order, region: str, arn: str) -> Order:
-        return self._change(
-            order,
-            "SET #arns.#region = :arn",
-            {"arn": arn, "issued": OrderStatus.ISSUED.value},
-            condition="#status = :issued",
-            more_names={"region": region},
-        )
+        issued = {"issued": OrderStatus.ISSUED.value}
+        return self._change(order, {"arns": arn}, region=region, condition="#status = :issued", values=issued)
 
     def _change(
         self,
         order: Order,
-        change: str,
-        values: Mapping[str, Any],
+        attributes: Mapping[str, Any],
         *,
+        region: str = "",
         condition: str = "attribute_exists(#item)",
-        more_names: Mapping[str, str] | None = None,
+        values: Mapping[str, Any] = MappingProxyType({}),
         is_done: Callable[[Item], bool] = lambda _found: False,
     ) -> Order:
-        """Change the open order if it is still *order*; return it as it is now.
+        """Set *attributes*, or their entry for *region*, if the open order is still *order*; return it as it is now.
 
         *is_done* returns whether an order that failed the condition is already as it was to become.
         """
-        condition = f"#token = :token AND {condition}"
-        values = {**values, "token": order.token}
-        write = updated(order_key(order.record_key), change, values, condition=condition, more_names=more_names)
+        entry = ".#region" if region else ""
+        write = updated(
+            order_key(order.record_key),
+            "SET " + ", ".join(f"#{name}{entry} = :{name}" for name in attributes),
+            {**attributes, **values, "token": order.token},
+            condition=f"#token = :token AND {condition}",
+            more_names={"region": region} if region else None,
+        )
         try:
             return open_order(self._table.update(write))
         except ConditionFailed as failure:
