@@ -1,25 +1,25 @@
-# Every target installs what it needs: only Python 3.11 to 3.14 and make must be there. `make help` lists them.
+# Every target installs what it needs, apart from Python 3.11 to 3.14 and make. `make help` lists the targets.
 
-# The system's own comes first: pyenv builds without optimisations unless told, and the tests take nearly a third longer. A
-# system that keeps venv in a package of its own may lack it: the next one, then.
+# The system's Python comes first: pyenv builds without optimisations by default, and the tests take nearly a third longer.
+# A system with venv in a package of its own may lack it; then the next one is used.
 IS_SUPPORTED := -c 'import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null
 PYTHON ?= $(firstword $(foreach python,/usr/bin/python3 python3 python3.13 python3.14 python3.12 python3.11,\
     $(if $(shell $(python) $(IS_SUPPORTED) && echo yes),$(python))))
 BIN := .venv/bin
 SAM := .venv-sam/bin/sam
-# The requirement files name every package with its hash, so there is nothing to resolve.
+# The requirement files name every package with its hash, so pip has nothing to resolve.
 PIP := -m pip --quiet --quiet --disable-pip-version-check install --no-deps
 HASHED := $(PIP) --require-hashes --requirement
 
-# The SAM CLI reports to its makers, and writes to the home folder, unless told otherwise.
+# By default, the SAM CLI sends telemetry and writes to the home folder.
 export SAM_CLI_TELEMETRY := 0
 export __SAM_CLI_APP_DIR := $(CURDIR)/build/sam
 
-# What is waited for before each commit ends within two minutes; these take longest for what they show.
+# `make test` must end within two minutes; these tests take longest for what they show.
 LONG := tests/model tests/campaign/test_refusals.py tests/gate/test_template_lint.py tests/local/test_functions.py \
     tests/rotation/test_kills.py tests/stack/test_exercised.py tests/stack/test_picture.py
 
-# Whoever has it set compiles all modules anew in each process: a tenth of the time of `make test`.
+# When it is set, each process compiles all modules again: a tenth of the time of `make test`.
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
@@ -30,12 +30,12 @@ export PYTHONDONTWRITEBYTECODE :=
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name does; do printf '  make %-14s %s\n' "$$name" "$$does"; done
 
-setup: .venv/.dev .venv-sam/.sam ## everything in place to work offline: .venv and .venv-sam
+setup: .venv/.dev .venv-sam/.sam ## install everything to work offline: .venv and .venv-sam
 
 run: .venv/.run ## renew an example estate on this machine: no account, no network
 	$(BIN)/certmandate local run
 
-test: .venv/.dev ## the tests, but for those of test-long
+test: .venv/.dev ## the tests, except those of test-long
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(LONG:%=--ignore=%)
 
 test-long: .venv/.dev ## the other tests: histories, rotations killed at every call, permissions of a run
@@ -53,50 +53,50 @@ check: .venv/.dev .venv-sam/.sam ## the whole static gate
 	$(BIN)/python -m gate.asl template.yaml
 	$(SAM) validate --lint
 
-checkov: .venv-checkov/.checkov ## both templates against checkov; every skip has its reason
+checkov: .venv-checkov/.checkov ## check both templates with checkov; every skip has its reason
 	.venv-checkov/bin/checkov --config-file infra/checkov.yaml
 
-format: .venv/.dev ## let ruff format and repair what it safely can
+format: .venv/.dev ## format, and fix what ruff fixes safely
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-simulator: .venv/.run ## a stand-in for Sectigo Certificate Manager, served until stopped
+simulator: .venv/.run ## serve a simulator of Sectigo Certificate Manager until stopped
 	$(BIN)/python -m scm_simulator
 
-campaign: .venv/.dev ## kill a run at every call it makes, in every way, and look at what is left: over an hour
+campaign: .venv/.dev ## kill a run at every call it makes, in every way, and check what is left: over an hour
 	$(BIN)/python -m campaign --fuzz 500 --model 2000
 
-# sam build wants the very version of `Runtime:` on its PATH; pyenv may have it without having selected it.
+# sam build needs the version of `Runtime:` on its PATH; pyenv may have it installed and not selected.
 RUNTIME = $(firstword $(foreach python,$(shell command -v python3.13) $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python3.13),$(if \
     $(shell $(python) --version 2>/dev/null),$(python))))
 
-build: .venv-sam/.sam .venv/.run ## what a deployment would upload, for arm64, made without a container
-	@test -n "$(RUNTIME)" || { echo "make build: no python3.13 on PATH. The functions run on it, so sam build needs it: install it." >&2; exit 1; }
+build: .venv-sam/.sam .venv/.run ## what a deployment uploads, for arm64, built without a container
+	@test -n "$(RUNTIME)" || { echo "make build: no python3.13 on PATH or under pyenv. sam build needs the functions' runtime: install Python 3.13." >&2; exit 1; }
 	PATH="$(dir $(RUNTIME)):$$PATH" $(SAM) build
 	$(BIN)/python -m stack.bytecode .aws-sam/build $(RUNTIME)
 
 pdf: .venv/.run requirements/pdf.txt ## WeasyPrint into .venv, for --pdf (needs the system's Pango)
 	$(BIN)/python $(HASHED) requirements/pdf.txt
 
-package: build .venv/.dev ## bundles with the same bytes on every machine, their sums and their parts, in build/package
+package: build .venv/.dev ## build/package: bundles with the same bytes on every machine, their sums, their parts
 	$(BIN)/python -m stack.package .aws-sam/build build/package
 
-rehearse: build .venv-awscli/.awscli .venv-ministack/.ministack ## what was built: driven by the AWS CLI; deployed where IAM is enforced
+rehearse: build .venv-awscli/.awscli .venv-ministack/.ministack ## run what was built by the AWS CLI, then deploy it on an emulator that enforces IAM
 	$(BIN)/python -m stack.rehearsal --build .aws-sam/build --aws .venv-awscli/bin/aws --python $(RUNTIME) \
 	    --ministack .venv-ministack/bin/python
 
-# By the environment, because a parameter's value has quotes of its own.
+# Passed in the environment, because the values of parameters contain quotes.
 export PARAMETERS
 
-deploy-network: .venv/.run .venv-sam/.sam ## show the network's plan, ask, deploy (PARAMETERS="Name='a value' …" OPTIONS=--yes)
+deploy-network: .venv/.run .venv-sam/.sam ## show the network's plan, confirm, deploy (PARAMETERS="Name='a value' …" OPTIONS=--yes)
 	$(BIN)/python -m stack.deploy network --stack certmandate-network --template infra/network.yaml --parameters "$$PARAMETERS" $(OPTIONS)
 
-deploy: package ## show the application's plan, ask, deploy (PARAMETERS="Name='a value' …" OPTIONS=--yes)
+deploy: package ## show the application's plan, confirm, deploy (PARAMETERS="Name='a value' …" OPTIONS=--yes)
 	$(BIN)/python -m stack.deploy application --stack certmandate --template build/package/template.yaml --parameters "$$PARAMETERS" $(OPTIONS)
 
 COMPILE = UV_CUSTOM_COMPILE_COMMAND='make requirements' $(BIN)/uv pip compile --quiet --generate-hashes $(UPGRADE)
 
-requirements: .venv/.dev ## pin requirements/*.in anew (UPGRADE=--upgrade for the newest of everything)
+requirements: .venv/.dev ## pin requirements/*.in (UPGRADE=--upgrade for the newest version of everything)
 	$(COMPILE) --python-version 3.13 --python-platform aarch64-manylinux_2_28 requirements/functions.in -o infra/dependencies/requirements.txt
 	$(COMPILE) --python-version 3.11 --universal -c infra/dependencies/requirements.txt requirements/run.in -o requirements/run.txt
 	$(COMPILE) --python-version 3.11 --universal -c requirements/run.txt requirements/dev.in -o requirements/dev.txt
@@ -109,10 +109,10 @@ requirements: .venv/.dev ## pin requirements/*.in anew (UPGRADE=--upgrade for th
 picture: .venv/.run ## docs/images/run.svg, drawn from a run of the example estate
 	$(BIN)/python -m stack.picture
 
-clean: ## remove all that these targets made
+clean: ## delete everything that these targets made
 	rm -rf .venv .venv-sam .venv-checkov .venv-awscli .venv-ministack .aws-sam build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
-# ---- What the targets above stand on: an environment, and a stamp for each list of packages in it --------------------
+# ---- What the targets above need: environments, and a stamp for each list of packages installed in one ---------------
 
 .venv/bin/python .venv-sam/bin/python .venv-checkov/bin/python .venv-awscli/bin/python:
 	@test -n "$(PYTHON)" && $(PYTHON) $(IS_SUPPORTED) || { echo "make: Python 3.11 to 3.14 with its venv is needed, and" \
@@ -136,9 +136,9 @@ clean: ## remove all that these targets made
 .venv-awscli/.awscli: requirements/awscli.txt | .venv-awscli/bin/python
 .venv-ministack/.ministack: requirements/ministack.txt | .venv-ministack/bin/python
 
-# It runs the functions itself, so it is of their Python.
+# ministack runs the functions itself, so it needs their Python.
 .venv-ministack/bin/python:
-	@test -n "$(RUNTIME)" || { echo "make rehearse: no python3.13 on PATH: install it." >&2; exit 1; }
+	@test -n "$(RUNTIME)" || { echo "make rehearse: no python3.13 on PATH or under pyenv: install Python 3.13." >&2; exit 1; }
 	$(RUNTIME) -m venv $(@D:/bin=)
 
 .venv-sam/.sam .venv-checkov/.checkov .venv-awscli/.awscli .venv-ministack/.ministack:

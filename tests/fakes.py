@@ -407,9 +407,6 @@ class FakeScm:
         self._called("password_state")
         return self.password
 
-    def change_password(self, new: str) -> None:  # noqa: ARG002  # the rotation has an SCM of its own
-        self._called("change_password")
-
     def account(self) -> Account | None:
         self._called("account")
         return self.own
@@ -424,7 +421,7 @@ class FakeScm:
             raise PermissionMissing("-3")
         return self.delegated
 
-    def validations(self, organisation_id: int) -> tuple[OrganisationValidation, ...]:  # noqa: ARG002
+    def validations(self, *organisation_ids: int) -> tuple[OrganisationValidation, ...]:  # noqa: ARG002
         self._called("validations")
         return self.validated
 
@@ -515,6 +512,8 @@ class FakeAccounts:
     def authority(self, delegation: str) -> FakeScm:
         key = (delegation, self.credential_version(delegation))
         return cast("FakeScm", _Account(self, key))
+
+    setup_reader = authority
 
     def credential_version(self, delegation: str) -> str:
         version = self.versions.get(delegation, "v1")

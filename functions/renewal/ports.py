@@ -45,66 +45,76 @@ NextRotation = Callable[[str], date | None]
 
 
 class CertificateAuthority(Protocol):
-    """SCM, seen by one account. Every call may raise what `renewal.domain.errors` says of SCM."""
-
-    def password_state(self) -> PasswordState | None:
-        """The account's password state; None for accounts that have none (OAuth2 clients)."""
-
-    def change_password(self, new: str) -> None:
-        """Change the account's own password; from then on only *new* logs in. Raises PasswordPolicyRefused."""
-
-    def account(self) -> Account | None:
-        """The account's own record; None when SCM does not show it (a right, or an OAuth2 client)."""
-
-    def department(self, department_id: int) -> Department | None:
-        """The department's record; None when SCM has none for this account."""
-
-    def delegated_names(self, department_id: int) -> tuple[DelegatedName, ...]:
-        """Domain entries delegated to the department: 2 + n calls. Raises PermissionMissing when they are hidden."""
-
-    def validations(self, organisation_id: int) -> tuple[OrganisationValidation, ...]:
-        """Validations of an organisation, or of the one that a department belongs to; () when they are hidden."""
+    """SCM as one account orders from it. Every method may raise SCM's errors (`renewal.domain.errors`)."""
 
     def profiles(self, department_id: int) -> tuple[Profile, ...]:
-        """The certificate profiles that the department may use now."""
-
-    def reported(self, department_id: int) -> tuple[ReportedCertificate, ...]:
-        """Every SSL certificate of the department that SCM knows, in one request."""
+        """Return the certificate profiles that the department may order."""
 
     def enroll(self, request: EnrollRequest) -> int:
-        """Order a certificate and return its SSL ID. AnswerLost: it may or may not exist."""
+        """Order a certificate and return its SSL ID. Raises AnswerLost when the order may or may not exist."""
 
     def find(self, token: str, names: tuple[str, ...], department_id: int) -> int | None:
         """Return the SSL ID of the order that carries *token*, None when SCM lists none."""
 
     def details(self, ssl_id: int) -> OrderDetails:
-        """What SCM says of one order. Raises OrderUnknown."""
+        """Return what SCM records about one order. Raises OrderUnknown."""
 
     def collect(self, ssl_id: int) -> str:
         """Return the certificate with its chain as PEM, in any order. Raises OrderPending."""
 
     def mark_renewed(self, ssl_id: int, renewed_by: int) -> None:
-        """Tell SCM that *ssl_id* was renewed, so that it stops reminding people."""
+        """Mark *ssl_id* as renewed by another order, so that SCM sends no more reminders about it."""
+
+
+class SetupReader(Protocol):
+    """SCM as one account reads a delegation's set-up. Every method may raise SCM's errors."""
+
+    def password_state(self) -> PasswordState | None:
+        """Return the state of the account's password; None for an OAuth2 client, which has none."""
+
+    def account(self) -> Account | None:
+        """Return the account's own record; None when SCM hides it (a privilege is missing, or an OAuth2 client)."""
+
+    def department(self, department_id: int) -> Department | None:
+        """Return the department's record; None when SCM has none for this account."""
+
+    def delegated_names(self, department_id: int) -> tuple[DelegatedName, ...]:
+        """Return the domain entries delegated to the department: 2 + n requests. Raises PermissionMissing."""
+
+    def validations(self, *organisation_ids: int) -> tuple[OrganisationValidation, ...]:
+        """Return the validations of the first organisation or department that shows any; () when all are hidden."""
+
+    def profiles(self, department_id: int) -> tuple[Profile, ...]:
+        """Return the certificate profiles that the department may order."""
+
+    def reported(self, department_id: int) -> tuple[ReportedCertificate, ...]:
+        """Return every SSL certificate of the department that SCM knows, in one request."""
 
 
 class Accounts(Protocol):
-    """SCM accounts by delegation."""
+    """SCM accounts by delegation. Both views of an account share its login."""
 
     def authority(self, delegation: str) -> CertificateAuthority:
-        """Return SCM as the delegation's account sees it. Raises CredentialMissing."""
+        """Return SCM for the delegation's orders. Raises CredentialMissing."""
+
+    def setup_reader(self, delegation: str) -> SetupReader:
+        """Return SCM for the delegation's set-up. Raises CredentialMissing."""
 
     def credential_version(self, delegation: str) -> str:
-        """Return which version of the stored credential is in use; changes when somebody stores a new one."""
+        """Return which version of the stored credential is in use; changes when a new one is stored."""
 
 
-class ExactAccounts(Protocol):
-    """SCM as one exact credential sees it: nothing newer is looked for, nothing is remembered."""
+class PinnedAccounts(Protocol):
+    """SCM accounts by one exact credential: no newer one is looked for, no refusal is remembered."""
 
     def has_password(self, credential: Credential) -> bool:
-        """Return whether SCM knows a password of it that can be changed. Raises CredentialMissing."""
+        """Return whether it has a password that can be changed. Raises CredentialMissing."""
 
-    def authority(self, credential: Credential) -> CertificateAuthority:
-        """Return SCM as it sees it, without asking it yet. Raises CredentialMissing."""
+    def accepts(self, credential: Credential) -> bool:
+        """Log in once and return whether SCM accepts it. Raises CredentialMissing for an OAuth2 client."""
+
+    def change_password(self, credential: Credential, new: str) -> None:
+        """Change the account's password; from then on only *new* logs in. Raises PasswordPolicyRefused."""
 
 
 class CredentialVault(Protocol):
@@ -114,10 +124,10 @@ class CredentialVault(Protocol):
         """Name of the delegation whose credential it is. Raises CredentialMissing."""
 
     def current(self, secret: str) -> Credential:
-        """What everybody logs in with. Raises CredentialMissing."""
+        """Return the credential that every login uses. Raises CredentialMissing."""
 
     def pending(self, secret: str) -> Credential | None:
-        """What is being tried; None when nothing is, or when it has become current."""
+        """Return the credential that is being tried; None when there is none, or when it has become current."""
 
     def stage(self, secret: str, credential: Credential) -> bool:
         """Store *credential* as the pending one; False when its version has another value already."""

@@ -19,9 +19,8 @@ from renewal.adapters.order_book.table import Table
 from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
 from renewal.adapters.rotation import ScheduledRotations, SecretsManagerVault
 from renewal.adapters.runs import S3RunArchive
-from renewal.adapters.scm.accounts import ScmAccounts
+from renewal.adapters.scm.accounts import PinnedScmAccounts, ScmAccounts
 from renewal.adapters.scm.connection import new_http_client
-from renewal.adapters.scm.exact import ExactScmAccounts
 from renewal.adapters.secrets import SecretsManagerCredentials
 from renewal.domain.limits import Limits
 from renewal.ports import EgressAddress
@@ -139,5 +138,5 @@ def report() -> Report:
 def rotate_password() -> RotatePassword:
     """The step of `rotate_password.py`."""
     vault = SecretsManagerVault(aws.client("secretsmanager"), settings().secret_prefix)
-    accounts = ExactScmAccounts(new_http_client(), base_url=settings().scm_url)
+    accounts = PinnedScmAccounts(new_http_client(), base_url=settings().scm_url)
     return RotatePassword(vault, accounts, _book(), _transitions(), utc_now, SystemRandom(), lambda: str(uuid.uuid4()))

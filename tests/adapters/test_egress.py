@@ -10,7 +10,7 @@ from threading import Thread
 import httpx
 import pytest
 
-from renewal.adapters.egress import KEPT_SECONDS, EchoedAddress
+from renewal.adapters.egress import CACHE_SECONDS, EchoedAddress
 
 
 class Echo(BaseHTTPRequestHandler):
@@ -78,7 +78,7 @@ def test_the_echo_is_asked_once_in_five_minutes(echo: EchoServer, egress: Callab
         address()
     assert (address(), echo.asked) == ("", 1)
 
-    clock.now += KEPT_SECONDS
+    clock.now += CACHE_SECONDS
     assert (address(), echo.asked) == ("192.0.2.8", 2)
 
 

@@ -17,9 +17,8 @@ import pytest
 from moto import mock_aws
 
 from renewal.adapters.rotation import SecretsManagerVault
-from renewal.adapters.scm.accounts import ScmAccounts
+from renewal.adapters.scm.accounts import PinnedScmAccounts, ScmAccounts
 from renewal.adapters.scm.connection import new_http_client
-from renewal.adapters.scm.exact import ExactScmAccounts
 from renewal.adapters.secrets import SecretsManagerCredentials
 from renewal.domain.delegation import Delegation
 from renewal.domain.errors import RenewalError
@@ -71,8 +70,7 @@ class _Watched:
         real = getattr(self._port, name)
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            found = self._boundaries.call(name, real, *args, **kwargs)
-            return self._boundaries.around(found) if name == "authority" else found
+            return self._boundaries.call(name, real, *args, **kwargs)
 
         return call
 
@@ -107,7 +105,7 @@ class Rotation:
         watch = boundaries or Boundaries()
         return RotatePassword(
             watch.around(SecretsManagerVault(self.secretsmanager, "certmandate")),
-            watch.around(ExactScmAccounts(self.http, base_url="https://scm.test/api")),
+            watch.around(PinnedScmAccounts(self.http, base_url="https://scm.test/api")),
             self.book,
             self.book,
             self.clock,

@@ -11,13 +11,13 @@ from tests.fakes import Killed
 from .conftest import LOGIN, Boundaries, Rotation
 
 TOKEN = "11111111-2222-3333-4444-555555555555"  # of Secrets Manager, no secret
-CALLS = 21
+CALLS = 18
 """Calls of a healthy rotation; a test counts them."""
 KILLS = [(number, moment) for number in range(CALLS) for moment in ("before", "after")]
 
 
 def test_a_healthy_rotation_is_so_many_calls(rotation: Rotation) -> None:
-    """The campaign below has to reach them all; and SCM is asked three things."""
+    """The campaign below has to reach them all; and SCM gets three requests."""
     boundaries = Boundaries()
 
     rotation.attempt(TOKEN, boundaries)
@@ -71,7 +71,7 @@ def test_an_interrupted_rotation_does_not_block_the_next_one(rotation: Rotation,
     assert sum(rotation.failed_logins().values()) <= 1
 
 
-@pytest.mark.parametrize("kill_at", [(number, moment) for number in range(CALLS + 5) for moment in ("before", "after")])
+@pytest.mark.parametrize("kill_at", [(number, moment) for number in range(CALLS + 4) for moment in ("before", "after")])
 def test_a_kill_while_the_policy_wants_another_password_locks_nobody_out(
     rotation: Rotation, kill_at: tuple[int, str]
 ) -> None:

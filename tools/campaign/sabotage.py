@@ -19,30 +19,26 @@ from renewal.steps.enroll import Enroll
 class PostAgain(Enroll):
     """Posts again at once when an answer was lost, as most clients do."""
 
-    def _resume(self, order: Order, authority: CertificateAuthority) -> Order:
+    def _resume(self, order: Order, authority: CertificateAuthority) -> Order:  # noqa: ARG002
         if order.ssl_id is not None:
             return order
-        return self._post(self.transitions.claim_post(order, self.clock()), authority)
+        return self.transitions.claim_post(order, self.clock())
 
 
 @dataclass(frozen=True, slots=True)
 class SkipIntent(Enroll):
     """Posts first, and writes down what it ordered when SCM has answered."""
 
-    def _post(self, order: Order, authority: CertificateAuthority) -> Order:
-        del authority  # it has answered already
-        return self.transitions.record_ordered(order, order.ssl_id or 0)
-
     def _begin(self, *arguments: Any) -> Order:
-        posted = replace(self, transitions=_PostsFirst(self.book, self.transitions, arguments[2]))
-        return Enroll._begin(posted, *arguments)  # noqa: SLF001
+        posted = replace(self, transitions=_PostsFirst(self.transitions, arguments[2]))
+        order = Enroll._begin(posted, *arguments)  # noqa: SLF001
+        return self.book.certificate(order.delegation, order.certificate).order or order
 
 
 @dataclass(frozen=True)
 class _PostsFirst:
     """Transitions whose intent is written after the POST."""
 
-    book: Any
     transitions: Any
     authority: CertificateAuthority
 
@@ -53,11 +49,6 @@ class _PostsFirst:
         )
         ssl_id = self.authority.enroll(request)
         self.transitions.open(replace(order, ssl_id=ssl_id, status=OrderStatus.ORDERED), revision)
-
-    def record_ordered(self, order: Order, _ssl_id: int) -> Order:
-        """It is recorded already."""
-        certificate = self.book.certificate(order.delegation, order.certificate)
-        return self.transitions.record_ordered(order, certificate.order.ssl_id)  # type: ignore[no-any-return]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.transitions, name)

@@ -57,9 +57,10 @@ def aws_sentence(error: Exception) -> str:
     """Return the error of AWS, or of the library that calls it, in one line without anything that looks like a key."""
     from botocore.exceptions import ClientError
 
-    from renewal.adapters.aws import error_code, scrubbed
+    from renewal.adapters.aws import error_code
+    from renewal.adapters.redaction import redacted_of_aws
 
     if isinstance(error, ClientError):
-        text = scrubbed(error.response.get("Error", {}).get("Message", ""))
+        text = redacted_of_aws(error.response.get("Error", {}).get("Message", ""))
         return f"AWS refused {error.operation_name} ({error_code(error)}): {text}"
-    return f"AWS was not reached ({type(error).__name__}): {scrubbed(str(error))}"
+    return f"AWS was not reached ({type(error).__name__}): {redacted_of_aws(str(error))}"

@@ -127,7 +127,7 @@ def _cause(deployment: Deployment, started: datetime) -> str:
     """Return the function's error since *started*; empty when the log has none or cannot be read."""
     from botocore.exceptions import ClientError
 
-    from renewal.adapters.aws import scrubbed
+    from renewal.adapters.redaction import redacted_of_aws
 
     group, function = deployment.facts.get("FunctionLogs"), deployment.fact(ROTATION_OUTPUT).rsplit(":", 1)[-1]
     if not group:
@@ -141,7 +141,7 @@ def _cause(deployment: Deployment, started: datetime) -> str:
         return ""
     # AWS names the streams of a group that functions share <day>/<function>[<version>]…
     ours = [event["message"] for event in found["events"] if f"/{function}[" in event["logStreamName"]]
-    return scrubbed(_error_in(ours[0])) if ours else ""
+    return redacted_of_aws(_error_in(ours[0])) if ours else ""
 
 
 def _error_in(message: str) -> str:

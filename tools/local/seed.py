@@ -32,7 +32,7 @@ from renewal.domain.due import Cause
 from renewal.domain.keypair import KeyPair, KeyType, PrivateKey
 from renewal.domain.order import Order, OrderStatus, Served, token_in
 from renewal.domain.setup.inspection import Inspection
-from renewal.ports import Accounts, CertificateAuthority, Pair
+from renewal.ports import Accounts, Pair
 from renewal.steps.collect import Collect
 from renewal.steps.payload import Progress
 from scm_simulator import Order as ScmOrder
@@ -107,7 +107,7 @@ class Seed:
         collect = Collect(
             book,
             transitions,
-            _PastAccounts(_PastAuthority(self._delivered(past.certificate))),
+            cast("Accounts", _PastAccounts(_PastAuthority(self._delivered(past.certificate)))),
             KmsOpener(self.aws.client("kms"), self.aws.outputs["OrderKeyArn"]),
             _PastAcm(Acm(lambda region: self.aws.client("acm", region)), estate),
             S3Certificates(self.aws.client("s3"), self.aws.outputs["StoreBucket"]),
@@ -179,13 +179,13 @@ class _PastAuthority:
 
 
 @dataclass(frozen=True)
-class _PastAccounts(Accounts):
+class _PastAccounts:
     """The account on that day, whatever became of it since."""
 
     then: _PastAuthority
 
-    def authority(self, delegation: str) -> CertificateAuthority:  # noqa: ARG002
-        return cast("CertificateAuthority", self.then)
+    def authority(self, delegation: str) -> _PastAuthority:  # noqa: ARG002
+        return self.then
 
     def credential_version(self, delegation: str) -> str:  # noqa: ARG002
         return "then"

@@ -1,10 +1,9 @@
-"""Clients of AWS, and what AWS's errors mean to the state machine."""
+"""Clients of AWS, and the errors that AWS's own amount to."""
 
 from __future__ import annotations
 
 import functools
 import logging
-import re
 import threading
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -22,9 +21,10 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as NoConnectionError
 
+from renewal.adapters.redaction import redacted_of_aws
 from renewal.domain.errors import RenewalError, StoreRefused, StoreUnavailable
 
-# At DEBUG `botocore.endpoint` logs request bodies, and with them private keys. Nobody gets to switch that on.
+# At DEBUG `botocore.endpoint` logs request bodies, and with them private keys: it must stay off.
 for _name in ("boto3", "botocore", "s3transfer", "urllib3"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
@@ -32,7 +32,7 @@ _ATTEMPTS = 5
 
 _SINGLE_ATTEMPT = frozenset({"acm"})
 """An import that is sent again because its answer was lost makes a second certificate under a second ARN. So
-botocore repeats nothing here: `acm.py` looks for the first one, and the state machine does the waiting."""
+botocore repeats nothing here: `acm.py` searches for the first one, and the state machine waits."""
 
 _BUSY = frozenset(
     [
@@ -88,10 +88,10 @@ def config_of(service: str) -> Config:
 def translated(
     action: str, named: Mapping[str, type[RenewalError]] = MappingProxyType({})
 ) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Decorate a function that makes one kind of call, so that AWS's errors leave it under our names.
+    """Decorate a function that makes one kind of call, so that it raises our errors instead of AWS's.
 
-    *action* is IAM's word for the call, e.g. `kms:Encrypt`. *named* maps a code of AWS's to the error that it
-    means here, which quotes AWS's text. Other codes become StoreUnavailable (later) or StoreRefused (never).
+    *action* is IAM's name of the call, e.g. `kms:Encrypt`. *named* maps a code of AWS's to the error that it
+    amounts to, which quotes AWS's text. Other codes become StoreUnavailable (later) or StoreRefused (never).
     """
 
     def decorate(function: Callable[P, T]) -> Callable[P, T]:
@@ -101,7 +101,7 @@ def translated(
                 return function(*args, **kwargs)
             except (ClientError, BotoCoreError) as error:
                 meaning = _meaning(error, action, named)
-            # Out here botocore's error, which may quote the request, is not even the context of ours.
+            # Raised out here, so that botocore's error, which may quote the request, is not even the context of ours.
             raise meaning
 
         return wrapper
@@ -119,7 +119,7 @@ def _meaning(error: ClientError | BotoCoreError, action: str, named: Mapping[str
         return _of_botocore(error, action)
     code = error_code(error)
     if code in named:
-        return named[code](f"{action}: {code}: {scrubbed(error.response['Error'].get('Message', ''))}")
+        return named[code](f"{action}: {code}: {redacted_of_aws(error.response['Error'].get('Message', ''))}")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     is_down = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
     if is_down or code in _BUSY:
@@ -133,16 +133,9 @@ def _meaning(error: ClientError | BotoCoreError, action: str, named: Mapping[str
 
 
 def _of_botocore(error: BotoCoreError, action: str) -> RenewalError:
-    kind = type(error).__name__
+    name = type(error).__name__
     if isinstance(error, _NO_ANSWER):
-        return StoreUnavailable(f"{action}: no answer from AWS ({kind})")
+        return StoreUnavailable(f"{action}: no answer from AWS ({name})")
     return StoreRefused(
-        f"{action}: the call could not be made ({kind}); see the function's region, credentials and settings"
+        f"{action}: the call could not be made ({name}); see the function's region, credentials and settings"
     )
-
-
-def scrubbed(text: str) -> str:
-    """Return AWS's *text* for people: one line of up to 300 characters, nothing that looks like a key."""
-    text = re.sub(r"-----BEGIN.*?(-----END[^-]*-----|\Z)", "[PEM left out]", text, flags=re.DOTALL)
-    text = re.sub(r"(?:[A-Za-z0-9+/=_]{48,}\s*)+", "[left out] ", text)
-    return " ".join(text.split())[:300]

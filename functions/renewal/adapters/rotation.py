@@ -21,8 +21,8 @@ PENDING = "AWSPENDING"
 class SecretsManagerVault:
     """Secrets are called `<prefix>/<delegation>`.
 
-    Secrets Manager names the two versions by labels. A pending label on the current version, which is how a rotation
-    ends, and one on a version without a value, which is how it may begin, are no pending password.
+    Secrets Manager marks the two versions with labels. A pending label on the current version (a rotation ends so) or
+    on a version without a value (it may begin so) is no pending password.
     """
 
     def __init__(self, client: SecretsManagerClient, prefix: str) -> None:
@@ -30,19 +30,19 @@ class SecretsManagerVault:
         self._prefix = prefix
 
     def delegation(self, secret: str) -> str:
-        """Return the delegation of a secret's name or ARN. Raises CredentialMissing for a secret of something else."""
+        """Raise CredentialMissing for a secret with another prefix."""
         name = self._name(secret)
         if not name.startswith(f"{self._prefix}/"):
-            msg = f"secret '{name}' is not called {self._prefix}/<delegation>"
+            msg = f"secret '{name}' is not called {self._prefix}/<delegation>; rotate only secrets of delegations"
             raise CredentialMissing(msg)
         return name.removeprefix(f"{self._prefix}/")
 
     def current(self, secret: str) -> Credential:
-        """Return what everybody logs in with. Raises CredentialMissing."""
+        """Read the version with the label AWSCURRENT. Raises CredentialMissing."""
         return _credential(*self._read(secret, CURRENT))
 
     def pending(self, secret: str) -> Credential | None:
-        """Return what is being tried, None when nothing is."""
+        """Read the version with the label AWSPENDING, unless it is the current one."""
         try:
             version, text = self._read(secret, PENDING)
         except CredentialMissing:
@@ -51,7 +51,7 @@ class SecretsManagerVault:
 
     @translated("secretsmanager:PutSecretValue")
     def stage(self, secret: str, credential: Credential) -> bool:
-        """Store *credential* as the pending one; False when its version has another value already: it never changes."""
+        """Use the version as the request's token: Secrets Manager never changes a version's value."""
         try:
             self._client.put_secret_value(
                 SecretId=secret,
@@ -65,7 +65,7 @@ class SecretsManagerVault:
 
     @translated("secretsmanager:UpdateSecretVersionStage")
     def promote(self, secret: str, credential: Credential, instead_of: Credential) -> None:
-        """Move the current label; Secrets Manager calls the old version AWSPREVIOUS by itself."""
+        """Move the current label; Secrets Manager labels the old version AWSPREVIOUS automatically."""
         self._client.update_secret_version_stage(
             SecretId=secret,
             VersionStage=CURRENT,
@@ -84,9 +84,9 @@ class SecretsManagerVault:
 
 
 class ScheduledRotations:
-    """When Secrets Manager is going to replace the password in `<prefix>/<delegation>`: its own word, not a rule.
+    """When Secrets Manager is going to replace the password in `<prefix>/<delegation>`, by its own schedule.
 
-    An interval that we had noted would be wrong as soon as somebody changed it there, or a rotation failed.
+    A stored interval would be wrong as soon as it was changed there, or a rotation failed.
     """
 
     def __init__(self, client: SecretsManagerClient, prefix: str) -> None:
@@ -96,7 +96,7 @@ class ScheduledRotations:
     def __call__(self, delegation: str) -> date | None:
         """Return the last day on which it may happen (UTC), in the past when it failed; None when none is set.
 
-        None, too, when it cannot be asked: what only warns must not stop a run.
+        None, too, when Secrets Manager refuses or does not answer: a mere warning must not stop a run.
         """
         try:
             return self._next(f"{self._prefix}/{delegation}")
@@ -113,6 +113,6 @@ class ScheduledRotations:
 def _credential(version: str, text: str) -> Credential:
     document = document_of(text)
     if document is None:
-        msg = "the stored credential must be a JSON object whose members are texts; store it anew"
+        msg = "the stored credential must be a JSON object of texts; store it again with `certmandate credential`"
         raise CredentialMissing(msg)
     return Credential(version, document)

@@ -23,10 +23,7 @@ ABSENT = {
 
 
 class SecretsManagerCredentials:
-    """Reads `<prefix>/<delegation>`, and remembers it for five minutes.
-
-    *monotonic* returns seconds and never goes back.
-    """
+    """Reads `<prefix>/<delegation>`, and caches it for five minutes by *monotonic*, which returns seconds."""
 
     def __init__(
         self, client: SecretsManagerClient, prefix: str, monotonic: Callable[[], float] = time.monotonic
@@ -34,26 +31,26 @@ class SecretsManagerCredentials:
         self._client = client
         self._prefix = prefix
         self._monotonic = monotonic
-        self._remembered: dict[str, tuple[float, StoredCredential]] = {}
+        self._cached: dict[str, tuple[float, StoredCredential]] = {}
 
     def current(self, delegation: str) -> StoredCredential:
         """Return the delegation's credential, at most five minutes old. Raises CredentialMissing."""
-        read_at, credential = self._remembered.get(delegation, (0.0, None))
+        read_at, credential = self._cached.get(delegation, (0.0, None))
         if credential is None or self._monotonic() - read_at >= CACHE_SECONDS:
             return self.latest(delegation)
         return credential
 
     def latest(self, delegation: str) -> StoredCredential:
-        """Return what is stored now; `current` says the same from then on. Raises CredentialMissing."""
-        self._remembered.pop(delegation, None)
+        """Return what is stored now; `current` returns the same from then on. Raises CredentialMissing."""
+        self._cached.pop(delegation, None)
         credential = self._read(delegation)
-        self._remembered[delegation] = (self._monotonic(), credential)
+        self._cached[delegation] = (self._monotonic(), credential)
         return credential
 
     def pending(self, delegation: str) -> StoredCredential | None:
-        """Return the credential that a rotation has stored and not proved yet; None when there is none, or none usable.
+        """Return the credential that a rotation has stored and not proved yet; None when there is no usable one.
 
-        It is the right one when the rotation ended between the change at SCM and its last step.
+        It is the valid one when the rotation ended between the change at SCM and its last step.
         """
         try:
             return self._read(delegation, "AWSPENDING")
@@ -65,11 +62,11 @@ class SecretsManagerCredentials:
         try:
             version, text = self._fetch(name, stage)
         except CredentialMissing as missing:
-            msg = f"secret '{name}' can't be read: {missing}; store the account's credential under that name"
-            raise CredentialMissing(msg) from None
+            msg = f"secret '{name}' cannot be read: {missing}; store the credential with `certmandate credential`"
+            raise CredentialMissing(msg) from missing
         document = document_of(text)
         if document is None:
-            msg = f"secret '{name}' must be a JSON object whose members are texts; store it anew in that form"
+            msg = f"secret '{name}' must be a JSON object whose members are texts; store it again in that form"
             raise CredentialMissing(msg)
         return StoredCredential(version, document)
 
@@ -80,7 +77,7 @@ class SecretsManagerCredentials:
 
 
 def document_of(text: str) -> dict[str, str] | None:
-    """Read the secret's text without ever quoting it; None when it is of another form."""
+    """Return the members of a JSON object of texts; None for any other *text*. No error quotes it."""
     try:
         document = json.loads(text)
     except ValueError:

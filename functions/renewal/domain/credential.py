@@ -12,4 +12,4 @@ class Credential:
 
     version: str
     members: Mapping[str, str] = field(repr=False)
-    """`login`, `password`, …: all that is stored, also what the rotation does not know."""
+    """`login`, `password`, …: all stored members, also those that the rotation does not know."""

@@ -1,4 +1,4 @@
-"""Passwords for SCM accounts: made by chance, and made again when the customer's policy refuses one."""
+"""Random passwords for SCM accounts, and other forms of them for a customer's policy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SYMBOLS = "!#%*+-.:=?@_~"
 
 @dataclass(frozen=True, slots=True)
 class PasswordForm:
-    """What a password is made of. All its characters differ, so no policy against repetition strikes it."""
+    """What a password is made of. All its characters differ, so it satisfies every policy against repetition."""
 
     length: int = LONGEST
     symbols: str = SYMBOLS
@@ -62,9 +62,9 @@ def forms() -> Iterator[PasswordForm]:
 
 
 def form_for(policy: str) -> PasswordForm | None:
-    """Return the form that the text of a refusal asks for, e.g. "between 8 and 16 characters"; None when it does not.
+    """Return the form that the text of a refusal requires, e.g. "between 8 and 16 characters"; None when it names none.
 
-    Only what it forbids is of interest: every form has all kinds of characters that it keeps.
+    Only what the text forbids counts: every form has all kinds of characters that are left.
     """
     text = policy.casefold()
     most = [int(number) for pattern in _AT_MOST for number in re.findall(pattern, text)]

@@ -1,4 +1,4 @@
-"""What SCM's status of an order means for us (SCM reference §5.14)."""
+"""What SCM's status of an order means (SCM reference §5.14)."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def normalised_status(text: str) -> str:
 
 
 def ended(status: str) -> type[NeedsPerson] | None:
-    """Return the error that *status* amounts to, None while the order can still become a certificate.
+    """Return the error that *status* amounts to, None while the order can still be issued.
 
-    A status that nobody knows yet counts as alive: the time budget of the state machine ends that wait,
-    whereas a wrong end would give up an order that is about to be issued.
+    An unknown status counts as pending: the time budget of the state machine ends that wait, whereas a wrong end would
+    abandon an order that is about to be issued.
     """
     return _ENDED.get(normalised_status(status))

@@ -1,4 +1,4 @@
-"""Step four: fetch an ordered certificate, check it, and bring it with its key into the stores."""
+"""Step four: collect an ordered certificate, check it, and store it with its key."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from renewal.domain.errors import (
     error_named,
 )
 from renewal.domain.keypair import requested_key
-from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, OrderStatus, Served
+from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, OrderDetails, OrderStatus, Served
 from renewal.domain.status import ended
 from renewal.ports import (
     Accounts,
@@ -42,7 +42,7 @@ from renewal.steps.payload import Progress
 from renewal.steps.scm_login import ScmLogin
 
 CONFIRM_EVERY = timedelta(minutes=10)
-"""A pending order's details are asked for at most so often: polls are cheap for SCM, details are not."""
+"""How often a pending order's details are requested at most: polls are cheap for SCM, details are not."""
 LONGEST_HOLD_DAYS = 8
 
 
@@ -63,17 +63,18 @@ class Collect:
         """Return the progress with status `stored`.
 
         Raises OrderPending while SCM has not issued; OrderDeclined, OrderRejected or OrderRevoked, which end the order;
-        CertificateMismatch or ChainBroken, which keep it open so that nothing is ordered again before a person looked;
-        and what the stores refuse.
+        CertificateMismatch or ChainBroken, which keep it open so that nothing is ordered again before the operator has
+        checked it; and what the stores refuse.
         """
         certificate = self.book.certificate(progress.delegation, progress.certificate)
         order = certificate.order
         if order is None or order.token != progress.token:
             return _require_stored(certificate, progress, self.book.history(progress.delegation, progress.certificate))
         record = self.book.delegation(progress.delegation)
-        with ScmLogin(self.transitions, self.accounts).login(record, progress.run_id) as authority:
+        with ScmLogin(self.transitions, self.accounts).authority(record, progress.run_id) as authority:
             try:
-                order, chain, remarks = self._issued(certificate, order, authority)
+                pem = order.chain if order.status is OrderStatus.ISSUED else self._collected(order, authority)
+                order, chain, remarks = self._issued(certificate, order, pem)
                 served = self._store(order, chain, certificate)
             except (CertificateMismatch, ChainBroken, KeyLost) as error:
                 self._note(order, type(error).__name__)
@@ -81,19 +82,16 @@ class Collect:
             except NeedsPerson as error:
                 self._end(order, certificate, error)
                 raise
-            self._tell(order, served, certificate.served, authority)
+            self._announce(order, served, certificate.served, authority)
         self.transitions.finish(order, served, certificate.served, remarks)
         return replace(progress, ssl_id=served.ssl_id, status=OrderStatus.STORED)
 
-    def _issued(
-        self, certificate: ManagedCertificate, order: Order, authority: CertificateAuthority
-    ) -> tuple[Order, Chain, str]:
-        """The verified chain, from SCM or from the book when an earlier try got that far, and what to say of it."""
-        is_known = order.status is OrderStatus.ISSUED
-        pem = order.chain if is_known else self._collected(order, authority)
+    def _issued(self, certificate: ManagedCertificate, order: Order, pem: str) -> tuple[Order, Chain, str]:
+        """The verified chain of *pem*, and remarks about it."""
         chain = Chain.assemble(pem, requested_key(order.csr))
         remarks = check(chain, _expected(order, certificate), self.clock())
-        return (order if is_known else self.transitions.record_issued(order, chain)), chain, "; ".join(remarks)
+        is_recorded = order.status is OrderStatus.ISSUED
+        return (order if is_recorded else self.transitions.record_issued(order, chain)), chain, "; ".join(remarks)
 
     def _collected(self, order: Order, authority: CertificateAuthority) -> str:
         if order.ssl_id is None:
@@ -101,29 +99,27 @@ class Collect:
             raise PlanUnreadable(msg)
         try:
             return authority.collect(order.ssl_id)
-        except OrderPending:
-            if not self._is_confirmed(order):
-                self._require_alive(order, order.ssl_id, authority)
-            raise
-        except OrderUnknown:  # some releases answer so for a declined order; the details know better
-            self._require_alive(order, order.ssl_id, authority)
+        except (OrderPending, OrderUnknown) as error:
+            # SCM answers for a declined order as for a pending one, or in some releases as for an unknown one: only the
+            # details distinguish them (SCM reference §5.10).
+            if isinstance(error, OrderUnknown) or not self._is_confirmed(order):
+                self._confirm(order, authority.details(order.ssl_id))
             raise
 
-    def _require_alive(self, order: Order, ssl_id: int, authority: CertificateAuthority) -> None:
-        """A declined order answers like a pending one: the details tell them apart (SCM reference §5.10)."""
-        details = authority.details(ssl_id)
+    def _confirm(self, order: Order, details: OrderDetails) -> None:
+        """Record that the order can still be issued. Raises the error that its status amounts to otherwise."""
         if error := ended(details.status):
-            msg = f"SCM order {ssl_id} of {order.path} is {details.status.lower()}"
+            msg = f"SCM order {details.ssl_id} of {order.path} is {details.status.lower()}"
             raise error(msg)
         self.transitions.note(order, confirmed_at=self.clock())
 
     def _is_confirmed(self, order: Order) -> bool:
-        """Not by a moment that is still to come: a wrong clock noted that."""
+        """A time in the future does not count: a wrong clock recorded it."""
         now = self.clock()
         return order.confirmed_at is not None and order.confirmed_at <= now < order.confirmed_at + CONFIRM_EVERY
 
     def _note(self, order: Order, error: str) -> None:
-        """It stays open: whoever reads of it must not believe that the CA is still at work."""
+        """Record it, because the order stays open and must not look as if the CA were still at work."""
         if order.trouble != error:
             self.transitions.note(order, trouble=error)
 
@@ -157,21 +153,21 @@ class Collect:
         return _served(order, chain.leaf, certificate, self.clock())
 
     def _import(self, order: Order, pair: Pair, region: str, arn: str | None) -> Order:
-        """Import into one region; a first import is claimed, since ACM would make a second ARN without a word."""
+        """Import into one region; a first import is claimed, since ACM would make a second ARN without an error."""
         if arn is not None:
             return self.transitions.record_import(order, region, self.acm.put(pair, region, arn, retried=False))
-        retried = region in order.importing  # an earlier try may have imported without living to record the ARN
+        retried = region in order.importing  # an earlier try may have imported without recording the ARN
         order = self.transitions.claim_import(order, region, self.clock())
         try:
             made = self.acm.put(pair, region, None, retried=retried)
         except RenewalError as error:
-            # Without an answer the import may be under way still; then the claim keeps everybody off until it is over.
+            # Without an answer the import may still be under way; then the claim keeps other runs off until it is over.
             if isinstance(error, NeedsPerson) or (isinstance(error, StoreUnavailable) and error.undone):
                 self.transitions.release_import(order, region)
             raise
         return self.transitions.record_import(order, region, made)
 
-    def _tell(self, order: Order, served: Served, previous: Served | None, authority: CertificateAuthority) -> None:
+    def _announce(self, order: Order, served: Served, previous: Served | None, authority: CertificateAuthority) -> None:
         self.announcer.renewed(order, served, previous)
         if previous is not None and previous.ssl_id and previous.ssl_id != served.ssl_id:
             try:
@@ -205,11 +201,11 @@ def _served(order: Order, leaf: Certificate, certificate: ManagedCertificate, no
 
 
 def _require_stored(certificate: ManagedCertificate, progress: Progress, rows: Iterable[FinishedOrder]) -> Progress:
-    """The order is over: by an earlier try of this step (its answer was lost) or by another run, which said why."""
+    """The order has ended: by an earlier try of this step whose answer was lost, or by a run that recorded why."""
     served = certificate.served
     if served is not None and served.token == progress.token:
         return replace(progress, ssl_id=served.ssl_id, status=OrderStatus.STORED)
-    row = next((one for one in rows if one.token == progress.token), None)
+    row = next((row for row in rows if row.token == progress.token), None)
     if row is None or not row.error:
         msg = f"{certificate.spec.path}: order {progress.token} is not open and did not lead to what is served"
         raise PlanUnreadable(msg)

@@ -1,8 +1,8 @@
 """Step three: order a certificate, once.
 
-The order of things is what makes it once (design §4): the intent with its token and its sealed key is written before
-the POST; an answer that was lost is looked for in SCM by the token; a second POST is claimed only after two looks, a
-quiet period apart from the first POST, have found nothing.
+The order of the actions prevents a second order: the intent with its token and its sealed key is written before the
+POST; after a lost answer SCM is searched for the token; a second POST is claimed only after two searches, a quiet
+period apart from the first POST, have found nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from renewal.steps.scm_login import ScmLogin
 
 @dataclass(frozen=True, slots=True)
 class Enroll:
-    """Orders one certificate, or finds that it is ordered."""
+    """Orders one certificate, unless it is ordered already."""
 
     book: OrderReader
     transitions: OrderTransitions
@@ -34,7 +34,7 @@ class Enroll:
     clock: Clock
     new_token: Callable[[], str]
     quiet: timedelta
-    """How long after an intent nobody posts again: what this function lives, and then its POST may be on its way."""
+    """How long after an intent no POST is sent again: this function's lifetime, in which its POST may be under way."""
 
     def __call__(self, task: Task) -> Progress:
         """Return the open order, with its SSL ID, or the stored certificate when another run was quicker.
@@ -46,20 +46,22 @@ class Enroll:
         certificate = self.book.certificate(task.delegation, task.certificate)
         if certificate.order is None and (done := self._done_by_another(certificate, record, task)):
             return done
-        with ScmLogin(self.transitions, self.accounts).login(record, task.run_id) as authority:
+        with ScmLogin(self.transitions, self.accounts).authority(record, task.run_id) as authority:
             if certificate.order is None:
                 order = self._begin(certificate, record, authority, task)
             else:
                 order = self._resume(certificate.order, authority)
+            if order.ssl_id is None:
+                order = self._post(order, authority)
         return Progress(task.run_id, task.delegation, task.certificate, order.token, order.ssl_id or 0, order.status)
 
     def _done_by_another(
         self, certificate: ManagedCertificate, record: DelegationRecord, task: Task
     ) -> Progress | None:
-        """What was due when the plan was made may have been renewed since, by another run."""
+        """A certificate that was due when the plan was made may have been renewed since, by another run."""
         served = certificate.served
         if set(task.causes) == {Cause.ORDER_OPEN} and not (served and served.stored_at >= task.started_at):
-            msg = f"the open order of {certificate.spec.path} ended meanwhile; whoever follows it up starts none"
+            msg = f"the open order of {certificate.spec.path} ended meanwhile; a follow-up run starts no new one"
             raise OrderConflict(msg)
         if served is None:
             return None
@@ -82,17 +84,21 @@ class Enroll:
         authority: CertificateAuthority,
         task: Task,
     ) -> Order:
+        """Write the intent; return the order that is to be posted."""
         now = self.clock()
         if record.delegation.has_ended(now):
             msg = f"the mandate ended on {record.delegation.mandate_ends}"
             raise MandateEnded(msg)
-        inspection = _of_this_run(record, authority, task.run_id, now)
+        inspection = record.inspection
+        if inspection is None or inspection.run_id != task.run_id:  # a run without an inspection
+            profiles = authority.profiles(record.delegation.department_id)
+            inspection = Inspection(task.run_id, now, profiles=profiles)
         term_days = require_orderable(certificate, record, inspection, now)
         self.acm.foresee(certificate)
         order = self._intend(certificate, record, task, term_days)
         # Refused when another run has opened an order, or has even stored its certificate, since ours was read.
         self.transitions.open(order, certificate.revision)
-        return self._post(order, authority)
+        return order
 
     def _intend(self, certificate: ManagedCertificate, record: DelegationRecord, task: Task, term_days: int) -> Order:
         spec, token, now = certificate.spec, self.new_token(), self.clock()
@@ -117,14 +123,15 @@ class Enroll:
         )
 
     def _reason(self, certificate: ManagedCertificate, task: Task) -> str:
-        """Why, in the words of whoever wanted it: the run's, the wish on record, the standing order's; each once."""
+        """The reasons of the run, of the request on record and of the replacement rules; each once."""
         served = certificate.served
-        told = [task.reason, certificate.asked if Cause.ASKED in task.causes else ""]
+        reasons = [task.reason, certificate.asked if Cause.ASKED in task.causes else ""]
         if served and Cause.REPLACEMENT in task.causes:
-            told += [one.reason for one in self.book.replacements() if one.covers(served)]
-        return "; ".join(dict.fromkeys(text for text in told if text))
+            reasons += [rule.reason for rule in self.book.replacements() if rule.covers(served)]
+        return "; ".join(dict.fromkeys(reason for reason in reasons if reason))
 
     def _resume(self, order: Order, authority: CertificateAuthority) -> Order:
+        """Return the order with its SSL ID, or without one when it may be posted again."""
         if order.ssl_id is not None:
             return order
         found = authority.find(order.token, order.names, order.department_id)
@@ -134,12 +141,12 @@ class Enroll:
         if not _may_post_again(order, now, self.quiet):
             self.transitions.note(order, searched_at=now)
             msg = (
-                f"the answer to order {order.token} was lost at {order.posted_at:%H:%M:%S} UTC and SCM does not list "
-                "it yet; it is looked for again, and posted again only after a quiet period of "
+                f"the answer to order {order.token} was lost at {order.posted_at:%H:%M:%S}Z and SCM does not list it; "
+                "SCM is searched again, and the order is posted again only after a quiet period of "
                 f"{self.quiet.total_seconds():.0f} s"
             )
             raise OrderUnconfirmed(msg)
-        return self._post(self.transitions.claim_post(order, now), authority)
+        return self.transitions.claim_post(order, now)
 
     def _post(self, order: Order, authority: CertificateAuthority) -> Order:
         request = EnrollRequest(
@@ -148,11 +155,11 @@ class Enroll:
         try:
             ssl_id = authority.enroll(request)
         except AnswerLost as lost:
-            msg = f"SCM may have taken order {order.token}, its answer was lost: {lost}"
-            raise OrderUnconfirmed(msg) from None
+            msg = f"SCM may have accepted order {order.token}, its answer was lost: {lost}"
+            raise OrderUnconfirmed(msg) from lost
         except NeedsPerson as refusal:
-            # SCM said no, so this POST made no order: the intent is over and its key is erased. After an earlier
-            # POST whose answer was lost, only a no to the order itself is believed of both; a login says nothing.
+            # SCM refused, so this POST made no order: the intent has ended and its key is erased. After an earlier POST
+            # whose answer was lost, only a refusal of the order itself holds for both; a refused login does not.
             if order.posts == 1 or refusal.ends_order:
                 self.transitions.fail(order, type(refusal).__name__, str(refusal), self.clock(), hold_until=None)
             raise
@@ -163,10 +170,3 @@ def _may_post_again(order: Order, now: datetime, quiet: timedelta) -> bool:
     """Two searches after the latest POST found nothing (one earlier, one just now), and the quiet period is over."""
     searched_before = order.searched_at is not None and order.posted_at < order.searched_at < now
     return searched_before and now >= order.posted_at + quiet
-
-
-def _of_this_run(record: DelegationRecord, authority: CertificateAuthority, run_id: str, now: datetime) -> Inspection:
-    """Profiles are read anew each run: inspect_delegation has just done it, unless this is a run without it."""
-    if record.inspection is not None and record.inspection.run_id == run_id:
-        return record.inspection
-    return Inspection(run_id, now, profiles=authority.profiles(record.delegation.department_id))

@@ -1,4 +1,4 @@
-"""SetupStep two: one login with the delegation's credential, and what it shows."""
+"""Step two: one login with the delegation's credential, and what it shows."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Certificates = tuple[ManagedCertificate, ...]
 
 @dataclass(frozen=True, slots=True)
 class InspectDelegation:
-    """Logs in once, looks at the whole delegation, records findings, and completes the list of what is due."""
+    """Logs in once, inspects the whole delegation, records findings, and completes the list of what is due."""
 
     book: OrderReader
     transitions: OrderTransitions
@@ -42,15 +42,36 @@ class InspectDelegation:
     def __call__(self, task: DelegationTask) -> dict[str, Any]:
         """Return `{"run_id", "delegation", "dry_run", "deferred", "certificates": [task…]}`.
 
-        What was seen stands in the delegation's record afterwards (`Inspection`): it is all that `certmandate check`,
-        `status` and the RAO's mails need, without a second login. Raises what makes every order of this delegation
-        impossible (CredentialRefused, CredentialExpired, MandateEnded, AddressRefused, PermissionMissing, …) after it
-        was recorded, with whatever was seen before.
+        The inspection is stored in the delegation's record: it is all that `certmandate check`, `status` and the RAO's
+        mails need, without a second login. Raises what makes every order of this delegation impossible
+        (CredentialRefused, CredentialExpired, MandateEnded, AddressRefused, PermissionMissing, …) after it was
+        recorded, with what SCM showed before.
         """
         record = self.book.delegation(task.delegation)
         certificates = self.book.certificates(task.delegation)
-        inspection = self._inspect(task, record, certificates)
-        # A revoked certificate fails its users now: it goes before what merely grows old.
+        now, reader = self.clock(), None
+        try:
+            _require_mandate(record, now)
+            with ScmLogin(self.transitions, self.accounts).setup_reader(
+                record, task.run_id, follow_up=task.follow_up
+            ) as scm:
+                reader = SnapshotReader(scm, record.delegation.department_id, now)
+                reader.read()
+        except NeedsPerson as error:
+            snapshot = reader.snapshot if reader else Snapshot()
+            self._record(record, _interrupted(task.run_id, record, certificates, snapshot, error, now))
+            raise
+        except ScmUnavailable:
+            # A broken egress path looks the same. What SCM showed before is kept; the address is of this run.
+            self._record(record, record.inspection or Inspection("", now), task.run_id)
+            raise
+        # An OAuth2 client has no password that could be replaced.
+        rotation = self.next_rotation(task.delegation) if reader.snapshot.password else None
+        complete = _complete(task.run_id, record, certificates, reader.snapshot, now, rotation)
+        return self._payload(task, certificates, self._record(record, complete))
+
+    def _payload(self, task: DelegationTask, certificates: Certificates, inspection: Inspection) -> dict[str, Any]:
+        # A revoked certificate fails its users now: it goes before those that merely grow old.
         tasks = [*_added(task, certificates, inspection), *task.certificates]
         taken = tasks[: min(self.orders_per_delegation, len(task.certificates) + task.room)]
         return {
@@ -58,40 +79,16 @@ class InspectDelegation:
             "delegation": task.delegation,
             "dry_run": task.dry_run,
             "deferred": len(tasks) - len(taken),
-            "certificates": [one.payload() for one in taken],
+            "certificates": [certificate.payload() for certificate in taken],
         }
 
-    def _inspect(self, task: DelegationTask, record: DelegationRecord, certificates: Certificates) -> Inspection:
-        now, observer = self.clock(), None
-        try:
-            if record.delegation.has_ended(now):
-                msg = f"the mandate of {record.delegation.organisation} ended on {record.delegation.mandate_ends}"
-                raise MandateEnded(msg)
-            with ScmLogin(self.transitions, self.accounts).login(
-                record, task.run_id, follow_up=task.follow_up
-            ) as authority:
-                observer = SnapshotReader(authority, record.delegation.department_id, now)
-                observer.look()
-        except NeedsPerson as error:
-            seen = observer.seen if observer else Snapshot()
-            inspection = _interrupted(task.run_id, record, certificates, seen, error, now)
-            self._record(record, inspection)
-            raise
-        except ScmUnavailable:
-            # Which is what a broken way out looks like, too. What SCM showed before stands; the address is of this run.
-            self._record(record, record.inspection or Inspection("", now), task.run_id)
-            raise
-        # An OAuth2 client has no password that could be replaced.
-        rotation = self.next_rotation(task.delegation) if observer.seen.password else None
-        return self._record(record, _complete(task.run_id, record, certificates, observer, now, rotation))
-
     def _record(self, record: DelegationRecord, inspection: Inspection, address_run: str = "") -> Inspection:
-        """Write it down, with the address from which it was made: a refusal is understood by it, too.
+        """Store it with the address from which it was made: a refusal may be because of that address.
 
         address_run: the run, when the inspection is of an earlier one.
         """
         address = self.egress()
-        others = (one for one in inspection.findings if one.code != ADDRESS_CHANGED)
+        others = (finding for finding in inspection.findings if finding.code != ADDRESS_CHANGED)
         findings = sorted_and_capped((*address_findings(record.delegation, address, self.registered), *others))
         complete = replace(
             inspection, seen_address=address, address_run=address_run or inspection.run_id, findings=findings
@@ -104,45 +101,50 @@ def _complete(
     run_id: str,
     record: DelegationRecord,
     certificates: Certificates,
-    observer: SnapshotReader,
+    snapshot: Snapshot,
     now: datetime,
     rotation: date | None,
 ) -> Inspection:
-    delegation, seen = record.delegation, observer.seen
-    remarks = review(delegation, [one.spec for one in certificates], seen, now)
-    found = _inspection(run_id, now, seen, remarks, _revoked_ids(certificates, seen.reported))
+    remarks = review(record.delegation, [managed.spec for managed in certificates], snapshot, now)
+    found = _inspection(run_id, now, snapshot, remarks, _revoked_ids(certificates, snapshot.reported))
     findings = [
         *(finding for remark in remarks for finding in remark.findings()),
         *_certificate_findings(certificates, record, found, now),
-        *_report_findings(seen),
-        *forecast(delegation, certificates, seen, now, rotation),
+        *_report_findings(snapshot),
+        *forecast(record.delegation, certificates, snapshot, now, rotation),
     ]
     return replace(found, findings=sorted_and_capped(findings))
+
+
+def _require_mandate(record: DelegationRecord, now: datetime) -> None:
+    delegation = record.delegation
+    if delegation.has_ended(now):
+        msg = f"the mandate of {delegation.organisation} ended on {delegation.mandate_ends}"
+        raise MandateEnded(msg)
 
 
 def _interrupted(
     run_id: str,
     record: DelegationRecord,
     certificates: Certificates,
-    seen: Snapshot,
+    snapshot: Snapshot,
     error: NeedsPerson,
     now: datetime,
 ) -> Inspection:
-    """What is known when *error* ended the look: the error, and what the procedure says of what was seen before."""
-    if seen == Snapshot():
+    """What is known when *error* ended the inspection: the error, and the checks of what SCM showed before."""
+    if snapshot == Snapshot():
         remarks = unreachable(error)
     else:
-        remarks = review(record.delegation, [one.spec for one in certificates], seen, now)
-    told = (finding for remark in remarks for finding in remark.findings() if finding.code != type(error).__name__)
-    return _inspection(
-        run_id, now, seen, remarks, findings=sorted_and_capped((finding_from(error), *refused_login(error), *told))
-    )
+        remarks = review(record.delegation, [managed.spec for managed in certificates], snapshot, now)
+    others = (finding for remark in remarks for finding in remark.findings() if finding.code != type(error).__name__)
+    findings = sorted_and_capped((finding_from(error), *refused_login(error), *others))
+    return _inspection(run_id, now, snapshot, remarks, findings=findings)
 
 
 def _inspection(
     run_id: str,
     now: datetime,
-    seen: Snapshot,
+    snapshot: Snapshot,
     remarks: tuple[CheckResult, ...],
     revoked: tuple[int, ...] = (),
     findings: tuple[Finding, ...] = (),
@@ -150,19 +152,19 @@ def _inspection(
     return Inspection(
         run_id=run_id,
         at=now,
-        profiles=seen.profiles,
+        profiles=snapshot.profiles,
         findings=findings,
-        password_expires=seen.password.expires if seen.password else None,
+        password_expires=snapshot.password.expires if snapshot.password else None,
         revoked=revoked,
         remarks=remarks,
-        delegated=seen.delegated,
-        organisation_validated_until=seen.organisation_validated_until,
+        delegated=snapshot.delegated,
+        organisation_validated_until=snapshot.organisation_validated_until,
     )
 
 
 def _added(task: DelegationTask, certificates: Certificates, inspection: Inspection) -> Iterable[Task]:
     """What only SCM knows: certificates revoked there or about to lose a validation, unless the plan has them."""
-    planned = {one.certificate for one in task.certificates}
+    planned = {planned.certificate for planned in task.certificates}
     for certificate in certificates if task.whole else ():
         decision = decide_with(certificate, inspection, inspection.at)
         is_new = set(FOUND_BY_INSPECTION) & set(decision.causes) and certificate.spec.name not in planned
@@ -174,13 +176,14 @@ def _added(task: DelegationTask, certificates: Certificates, inspection: Inspect
 def _revoked_ids(
     certificates: Iterable[ManagedCertificate], reported: Iterable[ReportedCertificate]
 ) -> tuple[int, ...]:
-    gone = {row.ssl_id for row in reported if row.status == "REVOKED"}
-    return tuple(one.served.ssl_id for one in certificates if one.served and one.served.ssl_id in gone)
+    revoked = {row.ssl_id for row in reported if row.status == "REVOKED"}
+    served = (certificate.served for certificate in certificates if certificate.served)
+    return tuple(certificate.ssl_id for certificate in served if certificate.ssl_id in revoked)
 
 
-def _report_findings(seen: Snapshot) -> tuple[Finding, ...]:
-    """Without the report nothing stops; but nobody would notice what the organisation revokes."""
-    if Section.REPORT not in seen.unavailable:
+def _report_findings(snapshot: Snapshot) -> tuple[Finding, ...]:
+    """Without the report nothing stops; but no one would notice which certificates the organisation revokes."""
+    if Section.REPORT not in snapshot.unavailable:
         return ()
     text = (
         "SCM did not show its SSL report, so what was revoked there is not known and not replaced; when it stays so, "

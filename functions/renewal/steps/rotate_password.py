@@ -5,21 +5,21 @@
     testSecret     the pending one logs in
     finishSecret   the pending one becomes the current one
 
-Until the new password is proved both are stored, so a crash at any point locks nobody out: the next attempt finds that
-the current one is refused, tries the pending one once, and goes on from there. (AWS: Rotation by Lambda function,
-secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html)
+Until the new password is proved both are stored, so a crash at any point locks no account out: the next attempt finds
+that the current one is refused, tries the pending one once, and continues from there. (AWS: Rotation by Lambda
+function, secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html)
 
-*Which version.* Every step works with whatever version is pending, whether or not it has the token of this attempt.
-For when SCM's policy refuses a password, another one must take its place, and Secrets Manager lets nobody write
-another value under the same token: it is stored under an id of its own, changed, proved and promoted within setSecret.
-The steps that follow find nothing pending and have nothing to do. So the pending label is never left on a version that
-is not current, which is what would block every later rotation (AWS: API_RotateSecret).
+*Which version.* Every step works with the version that is pending, whether or not it has the token of this attempt.
+When SCM's policy refuses a password, another one must take its place, and Secrets Manager permits no other value under
+the same token: it is stored under an id of its own, changed, proved and promoted within setSecret. The steps that
+follow find nothing pending and have nothing to do. So the pending label is never left on a version that is not current,
+which would block every later rotation (AWS: API_RotateSecret).
 
-*Failed logins.* SCM counts them and locks accounts (SCM reference §2.4). One attempt shows each of the two passwords
-at most once to SCM in vain. When both are refused, that is remembered, and no attempt is made again on that day.
+*Failed logins.* SCM counts them and locks accounts (SCM reference §2.4). One attempt sends each of the two passwords at
+most once without success. When both are refused, that is recorded, and no attempt is made again on that day.
 
 *When.* Secrets Manager starts it in the interval that `certmandate credential --rotate-days` set, and on demand by
-`certmandate credential --rotate`. The RAO is told in the week before (finding `PasswordRotation`,
+`certmandate credential --rotate`. The RAO is notified in the week before (finding `PasswordRotation`,
 `renewal.domain.forecast`), because SCM sends a notice of the change.
 """
 
@@ -33,15 +33,14 @@ from renewal.domain.credential import Credential
 from renewal.domain.errors import CredentialRefused, InvalidRequest, PasswordPolicyRefused
 from renewal.domain.password import PasswordForm, form_for, forms
 from renewal.domain.setup.inspection import Refusal
-from renewal.ports import Clock, CredentialVault, ExactAccounts, OrderReader, OrderTransitions
+from renewal.ports import Clock, CredentialVault, OrderReader, OrderTransitions, PinnedAccounts
 
 KEEP_AWAKE = "keepAwake"
-"""The step of no rotation: the weekly call that keeps the function's network interface. It touches nothing."""
+"""Not a step of a rotation: the weekly call that keeps the function's network interface. It changes nothing."""
 NOTHING_TO_DO = "no password: an OAuth2 client needs no rotation"
 REFUSED = (
-    "SCM refuses both the current and the pending password of {delegation}: store the right one with `certmandate "
-    "credential`. "
-    "Nothing is tried again today, because SCM locks accounts after failed attempts"
+    "SCM refuses both the current and the pending password of {delegation}, and no login is tried again today, because "
+    "SCM locks accounts after failed attempts: store the right password with `certmandate credential`"
 )
 
 
@@ -50,7 +49,7 @@ class RotatePassword:
     """Replaces the password of one delegation's account; every step may be repeated."""
 
     vault: CredentialVault
-    accounts: ExactAccounts
+    accounts: PinnedAccounts
     book: OrderReader
     transitions: OrderTransitions
     clock: Clock
@@ -60,12 +59,12 @@ class RotatePassword:
     """Makes ids of versions, 32 to 64 characters."""
 
     def __call__(self, secret: str, token: str, step: str) -> str:
-        """Do one of the four steps for the attempt *token*, or none; return what was done, in words fit for a log.
+        """Do one of the four steps for the attempt *token*, or none; return a sentence for the log.
 
         Raises InvalidRequest, CredentialMissing, CredentialRefused, PasswordPolicyRefused, ScmUnavailable, …
         """
         if step == KEEP_AWAKE:
-            return "nothing: Lambda takes an idle function's network interface away"
+            return "nothing: Lambda removes an idle function's network interface"
         current = self.vault.current(secret)
         if not self.accounts.has_password(current):
             return NOTHING_TO_DO
@@ -81,7 +80,7 @@ class RotatePassword:
         if step == "finishSecret":
             self.vault.promote(secret, pending, current)
             return "the new password is the current one"
-        msg = f"'{step}' is no step of a rotation"
+        msg = f"'{step}' is no step of a rotation (createSecret, setSecret, testSecret, finishSecret)"
         raise InvalidRequest(msg)
 
     def _create(self, secret: str, token: str, current: Credential) -> str:
@@ -94,49 +93,48 @@ class RotatePassword:
     def _set(self, secret: str, current: Credential, pending: Credential) -> str:
         delegation = self.vault.delegation(secret)
         self._require_untried(delegation, current)
-        if self._opens(current):
+        if self.accounts.accepts(current):
             return self._change(secret, current, pending)
-        if self._opens(pending):
+        if self.accounts.accepts(pending):
             return "the new password is in force already: an earlier attempt had changed it"
         self.transitions.record_refusal(delegation, current.version, self._today())
         raise CredentialRefused(REFUSED.format(delegation=delegation))
 
     def _change(self, secret: str, current: Credential, pending: Credential) -> str:
-        authority = self.accounts.authority(current)
-        try:
-            authority.change_password(pending.members["password"])
-        except PasswordPolicyRefused as refusal:
-            return self._change_otherwise(secret, current, refusal)
-        return "the password is changed"
+        """Set the pending password; where SCM's policy refuses it, other forms, each stored before it is tried.
 
-    def _change_otherwise(self, secret: str, current: Credential, refusal: PasswordPolicyRefused) -> str:
-        """Try other forms, each stored before it is tried; prove and promote the first that is taken."""
-        authority = self.accounts.authority(current)
-        for form in _fitting(str(refusal)):
+        The first form that SCM accepts is proved and promoted.
+        """
+        try:
+            self.accounts.change_password(current, pending.members["password"])
+        except PasswordPolicyRefused as error:
+            refusal = error
+        else:
+            return "the password is changed"
+        for form in _suitable(str(refusal)):
             other = self._another(current, self.new_id(), form)
             self.vault.stage(secret, other)
             try:
-                authority.change_password(other.members["password"])
-            except PasswordPolicyRefused as again:
-                refusal = again
+                self.accounts.change_password(current, other.members["password"])
+            except PasswordPolicyRefused as error:
+                refusal = error
                 continue
-            self._test(secret, other)
+            if not self.accounts.accepts(other):
+                raise self._unproved(secret)
             self.vault.promote(secret, other, current)
-            return f"SCM's policy wanted another password: one of {form.length} characters is changed and in use"
+            return f"SCM's policy required another password: one of {form.length} characters is set and in use"
         raise refusal
 
     def _test(self, secret: str, pending: Credential) -> str:
-        if not self._opens(pending):
-            msg = f"SCM refuses the new password of {self.vault.delegation(secret)}"
-            raise CredentialRefused(msg)
+        if not self.accounts.accepts(pending):
+            raise self._unproved(secret)
         return "the new password logs in"
 
-    def _opens(self, credential: Credential) -> bool:
-        try:
-            self.accounts.authority(credential).password_state()
-        except CredentialRefused:
-            return False
-        return True
+    def _unproved(self, secret: str) -> CredentialRefused:
+        return CredentialRefused(
+            f"SCM refuses the new password of {self.vault.delegation(secret)}; both passwords stay stored, and "
+            "Secrets Manager repeats the rotation"
+        )
 
     def _another(self, current: Credential, version: str, form: PasswordForm) -> Credential:
         password = form.make(current.members.get("login", ""), self.chance)
@@ -148,12 +146,12 @@ class RotatePassword:
             raise CredentialRefused(REFUSED.format(delegation=delegation))
 
     def _today(self) -> str:
-        """What stands for a run where refusals are remembered: a rotation has none."""
+        """The run id under which a refusal is recorded: a rotation has no run."""
         return f"rotation-{self.clock():%Y-%m-%d}"
 
 
-def _fitting(policy: str) -> Iterator[PasswordForm]:
-    """The form that the refusal asks for, then those that suit most policies."""
-    asked = form_for(policy)
-    yield from ([asked] if asked else [])
-    yield from (form for form in forms() if form not in {asked, PasswordForm()})
+def _suitable(policy: str) -> Iterator[PasswordForm]:
+    """The form that the text of the refusal requires, then those that suit most policies."""
+    required = form_for(policy)
+    yield from ([required] if required else [])
+    yield from (form for form in forms() if form not in {required, PasswordForm()})

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from renewal.domain.errors import CredentialRefused
 from renewal.domain.setup.inspection import DelegationRecord
-from renewal.ports import Accounts, CertificateAuthority, OrderTransitions
+from renewal.ports import Accounts, CertificateAuthority, OrderTransitions, SetupReader
 
 REFUSED = (
     "SCM refused the credential of {delegation} (401) and never says why. Likeliest first: the password has expired or "
@@ -20,40 +20,47 @@ REFUSED = (
 
 @dataclass(frozen=True, slots=True)
 class ScmLogin:
-    """The one way in which steps come to a CertificateAuthority."""
+    """The only way in which steps log in to SCM as a delegation's account.
+
+    A refused login is recorded and holds for the rest of the run: each method raises CredentialRefused without any
+    request when this run, or for a *follow_up* any run, has had this version of the credential refused. 24 hourly
+    attempts a day would lock the account.
+    """
 
     transitions: OrderTransitions
     accounts: Accounts
 
     @contextmanager
-    def login(
-        self, record: DelegationRecord, run_id: str, *, follow_up: bool = False
-    ) -> Iterator[CertificateAuthority]:
-        """Give SCM as the delegation's account sees it; a refusal inside is remembered for the rest of the run.
+    def authority(self, record: DelegationRecord, run_id: str) -> Iterator[CertificateAuthority]:
+        """Give SCM for the delegation's orders."""
+        with self._recorded(record, run_id, follow_up=False):
+            yield self.accounts.authority(record.delegation.name)
 
-        Raises CredentialRefused without any call when this run, or for a *follow_up* any run, has seen this version of
-        the credential refused: 24 hourly attempts a day would lock the account.
-        """
+    @contextmanager
+    def setup_reader(self, record: DelegationRecord, run_id: str, *, follow_up: bool = False) -> Iterator[SetupReader]:
+        """Give SCM for the delegation's set-up."""
+        with self._recorded(record, run_id, follow_up=follow_up):
+            yield self.accounts.setup_reader(record.delegation.name)
+
+    @contextmanager
+    def _recorded(self, record: DelegationRecord, run_id: str, *, follow_up: bool) -> Iterator[None]:
         name = record.delegation.name
         version = self.accounts.credential_version(name)
-        refusal = record.refusal
-        if (
-            refusal is not None
-            and refusal.version == version
-            and (refusal.run_id == run_id or (follow_up and _was_refused_last(record)))
-        ):
+        last = record.refusal
+        is_of_this_run = last is not None and (last.run_id == run_id or (follow_up and _was_refused_last(record)))
+        if last is not None and is_of_this_run and last.version == version:
             raise CredentialRefused(_refusal(name, follow_up=follow_up))
         try:
-            yield self.accounts.authority(name)
-        except CredentialRefused:
+            yield
+        except CredentialRefused as refusal:
             self.transitions.record_refusal(name, self.accounts.credential_version(name), run_id)
-            raise CredentialRefused(_refusal(name, follow_up=follow_up)) from None
+            raise CredentialRefused(_refusal(name, follow_up=follow_up)) from refusal
 
 
 def _was_refused_last(record: DelegationRecord) -> bool:
-    """Whether the last look at the delegation ended so: since then, the same password may be right again."""
-    seen = record.inspection.findings if record.inspection else ()
-    return any(finding.code == CredentialRefused.__name__ for finding in seen)
+    """Whether the last inspection ended so; after any other end, the same password may be right again."""
+    findings = record.inspection.findings if record.inspection else ()
+    return any(finding.code == CredentialRefused.__name__ for finding in findings)
 
 
 def _refusal(delegation: str, *, follow_up: bool) -> str:

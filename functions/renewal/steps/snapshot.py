@@ -1,69 +1,80 @@
-"""Looking at SCM once, in an order that costs at most one refused login and keeps what was seen before a refusal."""
+"""One snapshot of SCM, read in an order that costs at most one refused login and keeps what came before a refusal."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from renewal.domain.errors import CredentialExpired, CredentialRefused, NeedsPerson, ScmUnavailable
 from renewal.domain.setup.checks import is_expired
-from renewal.domain.setup.snapshot import OrganisationValidation, Section, Snapshot
-from renewal.ports import CertificateAuthority
+from renewal.domain.setup.snapshot import Section, Snapshot
+from renewal.ports import SetupReader
 
 
 @dataclass(slots=True)
 class SnapshotReader:
-    """One look at SCM; `seen` grows while it lasts.
+    """Reads one snapshot of a delegation's set-up; `snapshot` grows while it reads.
 
-    The calls: password state, account (2), department, domains (1 + one an entry, + 1 where they do not tell their
-    validation), validations (1 or 2), profiles, report. Nothing is remembered from one run to the next.
+    The requests: password state, account (2), department, domains (1 + one for each entry, + 1 where an entry lacks its
+    validation), validations (1 or 2), profiles, report. Nothing is kept from one run to the next.
     """
 
-    authority: CertificateAuthority
+    scm: SetupReader
     department_id: int
     now: datetime
-    seen: Snapshot = field(default_factory=Snapshot)
-    _silent: bool = False
-    """SCM did not answer an optional look: the other ones are left out, so that the needed ones come in time."""
+    snapshot: Snapshot = field(default_factory=Snapshot)
+    _is_silent: bool = False
+    """SCM did not answer an optional request: the other ones are left out, so that the required ones come in time."""
 
-    def look(self) -> None:
-        """Query everything. The optional looks may be refused or unanswered; the others raise what SCM says.
+    def read(self) -> None:
+        """Request everything. The sections may be refused or unanswered; the password state and the profiles may not.
 
-        Raises CredentialExpired when the password has expired: the next call would be a failed attempt.
+        Raises CredentialExpired when the password has expired, because the next request would be a failed attempt, and
+        SCM's errors.
         """
-        self.seen = replace(self.seen, password=self.authority.password_state())
-        if is_expired(self.seen, self.now):
-            msg = "the account's password has expired; set a new one in SCM and store it"
+        self.snapshot = replace(self.snapshot, password=self.scm.password_state())
+        if is_expired(self.snapshot, self.now):
+            msg = "the account's password has expired; set a new one in SCM and store it with `certmandate credential`"
             raise CredentialExpired(msg)
-        self._optional(Section.ACCOUNT, "account", self.authority.account)
-        self._optional(Section.DEPARTMENT, "department", lambda: self.authority.department(self.department_id))
-        self._optional(Section.DOMAINS, "delegated", lambda: self.authority.delegated_names(self.department_id))
-        self._optional(Section.VALIDATIONS, "validations", self._validations)
-        self.seen = replace(self.seen, profiles=self.authority.profiles(self.department_id))
-        self._take(Section.REPORT, "reported", lambda: self.authority.reported(self.department_id))
+        for section, member, request in self._optional():
+            with self._tolerated():
+                self._take(section, member, request())
+        self.snapshot = replace(self.snapshot, profiles=self.scm.profiles(self.department_id))
+        with self._tolerated():
+            self._take(Section.REPORT, "reported", self.scm.reported(self.department_id))
 
-    def _optional(self, look: Section, member: str, ask: Callable[[], Any]) -> None:
-        if not self._silent:
-            self._take(look, member, ask)
+    def _optional(self) -> Iterator[tuple[Section, str, Callable[[], Any]]]:
+        """Yield each section, its member of the snapshot and its request, while SCM answers."""
+        yield Section.ACCOUNT, "account", self.scm.account
+        if not self._is_silent:
+            yield Section.DEPARTMENT, "department", partial(self.scm.department, self.department_id)
+        if not self._is_silent:
+            yield Section.DOMAINS, "delegated", partial(self.scm.delegated_names, self.department_id)
+        if not self._is_silent:
+            yield Section.VALIDATIONS, "validations", partial(self.scm.validations, *self._organisations())
 
-    def _take(self, look: Section, member: str, ask: Callable[[], Any]) -> None:
+    @contextmanager
+    def _tolerated(self) -> Iterator[None]:
         try:
-            answer = ask()
+            yield
         except CredentialRefused:
             raise
         except NeedsPerson:
-            return  # after a login that worked, any refusal is about this look alone
+            pass  # after an accepted login, any refusal is about this section alone
         except ScmUnavailable:
-            self._silent = True
-            return
-        shown = self.seen.unavailable - {look}
-        self.seen = replace(self.seen, **{member: answer}, unavailable=shown)
+            self._is_silent = True
 
-    def _validations(self) -> tuple[OrganisationValidation, ...]:
-        """A department's officer may see them only through the department."""
-        department = self.seen.department
+    def _take(self, section: Section, member: str, answer: object) -> None:
+        unavailable = self.snapshot.unavailable - {section}
+        members: dict[str, Any] = {member: answer, "unavailable": unavailable}
+        self.snapshot = replace(self.snapshot, **members)
+
+    def _organisations(self) -> list[int]:
+        """The organisation first; a department's officer may see its validations only through the department."""
+        department = self.snapshot.department
         above = department.organisation_id if department else None
-        found = self.authority.validations(above) if above is not None else ()
-        return found or self.authority.validations(self.department_id)
+        return [number for number in (above, self.department_id) if number is not None]

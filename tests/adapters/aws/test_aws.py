@@ -94,7 +94,7 @@ def test_a_named_code_quotes_aws_without_key_material():
         failing(client_error("ValidationException", message=text))()
 
     assert str(refusal.value) == (
-        "kms:Encrypt: ValidationException: The key is wrong: [PEM left out] and [left out] , see the guide"
+        "kms:Encrypt: ValidationException: The key is wrong: [removed] and [removed], see the guide"
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from renewal.adapters.scm.accounts import ScmAccounts
-from renewal.ports import CertificateAuthority
+from renewal.adapters.scm.client import ScmClient
 from scm_simulator.in_process import InProcess
 from scm_simulator.simulator import Simulator
 from tests.adapters.scm.stage import SIMULATED_CLIENT, SIMULATED_LOGIN, Clock, Vault, accounts, vault
@@ -36,7 +36,7 @@ def connected(simulator: Simulator, clock: Clock) -> Callable[[Vault], ScmAccoun
 
 
 @pytest.fixture(params=["header login", "OAuth2"])
-def authority(request: pytest.FixtureRequest, connected: Callable[[Vault], ScmAccounts]) -> CertificateAuthority:
+def authority(request: pytest.FixtureRequest, connected: Callable[[Vault], ScmAccounts]) -> ScmClient:
     """SCM as the example account sees it, by each way to log in."""
     source = vault(SIMULATED_LOGIN if request.param == "header login" else SIMULATED_CLIENT)
     return connected(source).authority("univ")

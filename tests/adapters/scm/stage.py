@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 
 from renewal.adapters.scm.accounts import ScmAccounts, StoredCredential
+from renewal.adapters.scm.client import ScmClient
 from renewal.adapters.scm.connection import new_http_client
 from renewal.domain.errors import CredentialMissing
 from renewal.domain.order import EnrollRequest
-from renewal.ports import CertificateAuthority
 
 BASE_URL = "https://scm.test/api"
 OAUTH_BASE_URL = "https://admin.scm.test/api"
@@ -108,7 +108,16 @@ class Wire:
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         """Give the next answer of the script."""
-        self.requests.append(request)
+        # A copy, because httpx sends the same object again with another token.
+        self.requests.append(
+            httpx.Request(
+                request.method,
+                request.url,
+                headers=request.headers.raw,
+                content=request.content,
+                extensions=request.extensions,
+            )
+        )
         answer = self.script.pop(0) if len(self.script) > 1 else self.script[0]
         if isinstance(answer, Exception):
             if isinstance(answer, httpx.RequestError):
@@ -119,7 +128,7 @@ class Wire:
         return answer(request)
 
 
-def accounts(transport: httpx.BaseTransport, source: Vault, clock: Clock | None = None) -> ScmAccounts:
+def accounts(transport: httpx.BaseTransport, source: Vault, clock: Callable[[], datetime] | None = None) -> ScmAccounts:
     """Return the real thing over *transport*."""
     return ScmAccounts(
         source,
@@ -131,7 +140,7 @@ def accounts(transport: httpx.BaseTransport, source: Vault, clock: Clock | None 
     )
 
 
-def scm(*script: Answer) -> CertificateAuthority:
+def scm(*script: Answer) -> ScmClient:
     """Return the real client of the delegation `univ`, which gets these answers."""
     return accounts(httpx.MockTransport(Wire(*script)), vault()).authority("univ")
 

@@ -8,12 +8,12 @@ from datetime import timedelta
 import pytest
 
 from renewal.adapters.scm.accounts import ScmAccounts
+from renewal.adapters.scm.client import ScmClient
 from renewal.domain import errors
 from renewal.domain.certificate import Chain
 from renewal.domain.keypair import KeyPair, KeyType, public_key_bytes
 from renewal.domain.order import EnrollRequest
 from renewal.domain.status import ended
-from renewal.ports import CertificateAuthority
 from scm_simulator.simulator import Simulator
 from scm_simulator.world.fault import Fault
 from tests.adapters.scm.stage import SIMULATED_LOGIN, Clock, Vault
@@ -36,7 +36,7 @@ def order(
 # ---- All that a renewal asks ---------------------------------------------------------------------
 
 
-def test_a_certificate_is_ordered_awaited_and_collected(authority: CertificateAuthority):
+def test_a_certificate_is_ordered_awaited_and_collected(authority: ScmClient):
     """The main job, by both ways to log in."""
     ssl_id = authority.enroll(order())
     with pytest.raises(errors.OrderPending):
@@ -50,7 +50,7 @@ def test_a_certificate_is_ordered_awaited_and_collected(authority: CertificateAu
     assert (details.status, details.serial) == ("ISSUED", chain.leaf.serial)
 
 
-def test_an_order_is_found_by_its_token(authority: CertificateAuthority):
+def test_an_order_is_found_by_its_token(authority: ScmClient):
     """What makes a lost answer harmless."""
     first, second = authority.enroll(order(token="one")), authority.enroll(order(token="two"))
 
@@ -59,7 +59,7 @@ def test_an_order_is_found_by_its_token(authority: CertificateAuthority):
     assert authority.find("three", NAMES, DEPARTMENT) is None
 
 
-def test_an_order_without_a_common_name_is_found_too(authority: CertificateAuthority):
+def test_an_order_without_a_common_name_is_found_too(authority: ScmClient):
     """A name of more than 64 characters fits into no common name."""
     names = (f"{'a' * 60}.service.example.edu",)
     ssl_id = authority.enroll(order(names))
@@ -68,7 +68,7 @@ def test_an_order_without_a_common_name_is_found_too(authority: CertificateAutho
 
 
 def test_an_order_is_searched_by_its_common_name_even_when_that_is_not_the_first(
-    authority: CertificateAuthority,
+    authority: ScmClient,
 ):
     """The first name that fits is the common name; a search by another one would find nothing."""
     names = (f"{'a' * 60}.service.example.edu", "portal.example.edu")
@@ -77,7 +77,7 @@ def test_an_order_is_searched_by_its_common_name_even_when_that_is_not_the_first
     assert authority.find("t0ken", names, DEPARTMENT) == ssl_id
 
 
-def test_profiles_come_with_terms_and_key_types(authority: CertificateAuthority):
+def test_profiles_come_with_terms_and_key_types(authority: ScmClient):
     """They decide what is asked for."""
     profiles = {profile.profile_id: profile for profile in authority.profiles(DEPARTMENT)}
 
@@ -87,7 +87,7 @@ def test_profiles_come_with_terms_and_key_types(authority: CertificateAuthority)
         profiles[3002].require_key_type(KeyType.P_256)
 
 
-def test_the_report_says_what_was_ordered(authority: CertificateAuthority):
+def test_the_report_says_what_was_ordered(authority: ScmClient):
     """One request for all that SCM knows of the department."""
     ssl_id = authority.enroll(order())
 
@@ -96,7 +96,7 @@ def test_the_report_says_what_was_ordered(authority: CertificateAuthority):
     assert (row.ssl_id, row.names, row.comment) == (ssl_id, NAMES, order().comment)
 
 
-def test_a_revoked_certificate_shows_in_the_report(authority: CertificateAuthority, simulator: Simulator):
+def test_a_revoked_certificate_shows_in_the_report(authority: ScmClient, simulator: Simulator):
     """The only way in which we learn of it."""
     simulator.dials.issuance_polls = 0
     ssl_id = authority.enroll(order())
@@ -107,7 +107,7 @@ def test_a_revoked_certificate_shows_in_the_report(authority: CertificateAuthori
         authority.collect(ssl_id)
 
 
-def test_the_old_certificate_is_marked_as_renewed(authority: CertificateAuthority, simulator: Simulator):
+def test_the_old_certificate_is_marked_as_renewed(authority: ScmClient, simulator: Simulator):
     """So that SCM stops reminding people of it."""
     simulator.dials.issuance_polls = 0
     old, new = authority.enroll(order()), authority.enroll(order())
@@ -153,7 +153,7 @@ def test_the_old_certificate_is_marked_as_renewed(authority: CertificateAuthorit
     ids=str,
 )
 def test_no_awkwardness_of_scm_changes_the_outcome(
-    authority: CertificateAuthority, simulator: Simulator, dials: dict[str, object]
+    authority: ScmClient, simulator: Simulator, dials: dict[str, object]
 ):
     """Each is attested somewhere; all that a renewal asks works under each of them."""
     for dial, value in dials.items():
@@ -172,16 +172,14 @@ def test_no_awkwardness_of_scm_changes_the_outcome(
     assert rows[ssl_id].serial == chain.leaf.serial
 
 
-def test_a_connection_that_died_while_idle_costs_a_question_nothing(
-    authority: CertificateAuthority, simulator: Simulator
-):
+def test_a_connection_that_died_while_idle_costs_a_question_nothing(authority: ScmClient, simulator: Simulator):
     """The next poll finds it dead, and is asked again."""
     simulator.dials.faults = [Fault("stale", "GET *")]
 
     assert authority.profiles(DEPARTMENT) == authority.profiles(DEPARTMENT)
 
 
-def collected(authority: CertificateAuthority, ssl_id: int) -> str:
+def collected(authority: ScmClient, ssl_id: int) -> str:
     """Collect as the state machine does: again while the order is pending."""
     for _ in range(4):
         try:
@@ -200,9 +198,7 @@ def collected(authority: CertificateAuthority, ssl_id: int) -> str:
     ],
 )
 @pytest.mark.parametrize("answer", ["pending", "unavailable"])
-def test_a_dead_order_is_told_by_its_details(
-    authority: CertificateAuthority, simulator: Simulator, outcome, error, answer
-):
+def test_a_dead_order_is_told_by_its_details(authority: ScmClient, simulator: Simulator, outcome, error, answer):
     """Collect may go on saying "being processed" for ever."""
     simulator.dials.outcome, simulator.dials.dead_order_answer = outcome, answer
     ssl_id = authority.enroll(order())
@@ -214,7 +210,7 @@ def test_a_dead_order_is_told_by_its_details(
     assert ended(authority.details(ssl_id).status) is error
 
 
-def test_an_order_that_nobody_made_is_unknown(authority: CertificateAuthority):
+def test_an_order_that_nobody_made_is_unknown(authority: ScmClient):
     """Its number was lost, or belongs to somebody else."""
     for ask in (authority.collect, authority.details):
         with pytest.raises(errors.OrderUnknown):
@@ -237,7 +233,7 @@ def test_an_order_that_nobody_made_is_unknown(authority: CertificateAuthority):
     ids=lambda fault: fault.kind,
 )
 def test_an_order_whose_answer_was_lost_is_found_and_not_made_twice(
-    authority: CertificateAuthority, simulator: Simulator, fault: Fault
+    authority: ScmClient, simulator: Simulator, fault: Fault
 ):
     """The reason for AnswerLost: the order exists."""
     simulator.dials.faults = [fault]
@@ -250,7 +246,7 @@ def test_an_order_whose_answer_was_lost_is_found_and_not_made_twice(
 
 
 @pytest.mark.parametrize("kind", ["reset_before", "unavailable", "bad_gateway", "too_many_requests"])
-def test_an_order_that_never_arrived_is_not_found(authority: CertificateAuthority, simulator: Simulator, kind):
+def test_an_order_that_never_arrived_is_not_found(authority: ScmClient, simulator: Simulator, kind):
     """The same error, and nothing there: the search tells the two apart."""
     simulator.dials.faults = [Fault(kind, ENROLL)]
     with pytest.raises(errors.AnswerLost):
@@ -276,7 +272,7 @@ def test_an_order_that_never_arrived_is_not_found(authority: CertificateAuthorit
     ids=str,
 )
 def test_what_the_organisation_must_put_right_is_named(
-    authority: CertificateAuthority, simulator: Simulator, dials: dict[str, object], error
+    authority: ScmClient, simulator: Simulator, dials: dict[str, object], error
 ):
     """Nothing was ordered, and the name says who acts."""
     for dial, value in dials.items():
@@ -299,7 +295,7 @@ def test_what_the_organisation_must_put_right_is_named(
     ],
     ids=["name", "profile", "term", "key"],
 )
-def test_what_the_operator_must_put_right_is_named(authority: CertificateAuthority, request_, error):
+def test_what_the_operator_must_put_right_is_named(authority: ScmClient, request_, error):
     """The delegation file asks for what SCM does not give."""
     with pytest.raises(error):
         authority.enroll(request_)
@@ -347,9 +343,7 @@ def test_an_address_outside_the_access_list_is_named_where_scm_tells(
         connected(credentials).authority("univ").profiles(DEPARTMENT)
 
 
-def test_a_token_that_ends_during_a_run_is_renewed_in_time(
-    authority: CertificateAuthority, simulator: Simulator, clock: Clock
-):
+def test_a_token_that_ends_during_a_run_is_renewed_in_time(authority: ScmClient, simulator: Simulator, clock: Clock):
     """A run may take hours, a token lives for minutes: no call of ours is ever refused."""
     for _ in range(5):
         authority.profiles(DEPARTMENT)

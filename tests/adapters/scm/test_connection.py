@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from renewal.adapters.scm.accounts import ScmAccounts
+from renewal.adapters.scm.client import ScmClient
 from renewal.adapters.scm.connection import KEEP_ALIVE_SECONDS, new_http_client
 from renewal.domain.errors import AnswerLost, ScmUnavailable
-from renewal.ports import CertificateAuthority
 from tests.adapters.scm.stage import ORDER, Clock, Wire, accounts, json_answer, scm, vault
 
 STALE = httpx.RemoteProtocolError("Server disconnected without sending a response.")
@@ -176,16 +176,14 @@ def forgetful() -> Iterator[ForgetfulServer]:
 
 
 @pytest.fixture
-def over_sockets(forgetful: ForgetfulServer) -> Iterator[CertificateAuthority]:
+def over_sockets(forgetful: ForgetfulServer) -> Iterator[ScmClient]:
     """Return the real client, over a real connection to it."""
     with new_http_client() as http:
         made = ScmAccounts(vault(), http, base_url=forgetful.url, oauth_base_url="", token_url="", clock=Clock())
         yield made.authority("univ")
 
 
-def test_a_dead_kept_alive_connection_costs_a_question_nothing(
-    forgetful: ForgetfulServer, over_sockets: CertificateAuthority
-):
+def test_a_dead_kept_alive_connection_costs_a_question_nothing(forgetful: ForgetfulServer, over_sockets: ScmClient):
     """Over a real socket: the second question meets a dead connection and is asked again on a new one."""
     over_sockets.profiles(1)
     over_sockets.profiles(1)
@@ -194,9 +192,7 @@ def test_a_dead_kept_alive_connection_costs_a_question_nothing(
     assert len(forgetful.requests) == 3
 
 
-def test_a_dead_kept_alive_connection_costs_an_order_its_answer(
-    forgetful: ForgetfulServer, over_sockets: CertificateAuthority
-):
+def test_a_dead_kept_alive_connection_costs_an_order_its_answer(forgetful: ForgetfulServer, over_sockets: ScmClient):
     """Over a real socket: the server had read the order before it hung up, so nobody may send it again."""
     over_sockets.profiles(1)
 

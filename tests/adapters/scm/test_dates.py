@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from renewal.adapters.scm.dates import day, moment
+from renewal.adapters.scm.dates import date_from, time_from
 
 MIDNIGHT = datetime(2026, 5, 21, tzinfo=UTC)
 NOON = datetime(2026, 5, 21, 12, 24, 26, tzinfo=UTC)
@@ -24,7 +24,7 @@ NOON = datetime(2026, 5, 21, 12, 24, 26, tzinfo=UTC)
 )
 def test_every_dialect_of_a_day_is_midnight_utc(text):
     """SCM documents no zone for its days; UTC is the one assumption."""
-    assert moment(text) == MIDNIGHT
+    assert time_from(text) == MIDNIGHT
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_every_dialect_of_a_day_is_midnight_utc(text):
 )
 def test_every_dialect_of_a_moment_is_aware_and_in_utc(text):
     """A naive moment cannot be compared with the clock."""
-    found = moment(text)
+    found = time_from(text)
 
     assert found == NOON
     assert found is not None
@@ -52,21 +52,21 @@ def test_every_dialect_of_a_moment_is_aware_and_in_utc(text):
 
 def test_milliseconds_are_kept():
     """Reports write them."""
-    assert moment("2025-05-21T12:34:24.371Z") == datetime(2025, 5, 21, 12, 34, 24, 371000, tzinfo=UTC)
+    assert time_from("2025-05-21T12:34:24.371Z") == datetime(2025, 5, 21, 12, 34, 24, 371000, tzinfo=UTC)
 
 
 def test_an_ambiguous_date_is_american():
     """MM/dd/yyyy is what SCM writes unless it is asked for something else."""
-    assert moment("05/06/2026") == datetime(2026, 5, 6, tzinfo=UTC)
+    assert time_from("05/06/2026") == datetime(2026, 5, 6, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("value", [None, "", "  ", "soon", "32/32/2026", 0, True, {}])
 def test_nothing_and_nonsense_are_no_date(value):
     """All of absent, null and "" occur for one field; none of them may stop a run."""
-    assert moment(value) is None
+    assert time_from(value) is None
 
 
 def test_a_day_is_the_day_in_utc():
     """The password's expiry is a day."""
-    assert day("2026-05-21") == date(2026, 5, 21)
-    assert day("") is None
+    assert date_from("2026-05-21") == date(2026, 5, 21)
+    assert date_from("") is None

@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from renewal.adapters.scm.call import Operation
-from renewal.adapters.scm.refusals import CODES, known
+from renewal.adapters.scm.error_codes import CODES, known
+from renewal.adapters.scm.request import Operation
 from renewal.domain import errors
 from tests.adapters.scm.stage import HTML, ORDER, refusal, scm
 

@@ -103,7 +103,7 @@ def test_nothing_secret_is_in_a_repr():
     made = accounts(httpx.MockTransport(Wire(json_answer([]))), vault(LOGIN))
     authority = made.authority("univ")
     authority.profiles(2001)
-    account = made._accounts["univ"]
+    account = made._sessions["univ"]
 
     for thing in (made, authority, account, account._login, ORDER):
         assert PASSWORD not in repr(thing)

@@ -212,7 +212,7 @@ def test_nothing_is_ordered_after_the_mandate(system: System) -> None:
 def test_a_lost_answer_is_looked_for_not_posted_again(system: System) -> None:
     """The order is adopted by its token."""
     system.scm.lost_after = 1
-    with pytest.raises(OrderUnconfirmed, match="SCM may have taken order token1"):
+    with pytest.raises(OrderUnconfirmed, match="SCM may have accepted order token1"):
         system.enroll()
 
     progress = system.enroll()
@@ -531,7 +531,7 @@ def test_a_follow_up_of_an_order_that_ended_meanwhile_orders_nothing(system: Sys
     with pytest.raises(OrderDeclined):
         system.collect(progress)
 
-    with pytest.raises(OrderConflict, match="starts none"):
+    with pytest.raises(OrderConflict, match="starts no new one"):
         system.enroll(replace(system.task(), causes=("order-open",)))
 
     assert list(system.scm.orders) == [5001]

@@ -387,7 +387,7 @@ def test_one_delegations_refusal_is_nobody_elses(system: System) -> None:
 def test_other_errors_do_not_count_as_a_refused_login(system: System) -> None:
     """Only a 401 does."""
     record = system.book.delegation("univ")
-    with pytest.raises(PermissionMissing), ScmLogin(system.book, system.accounts).login(record, "run"):
+    with pytest.raises(PermissionMissing), ScmLogin(system.book, system.accounts).authority(record, "run"):
         raise PermissionMissing("no")
 
     assert system.book.delegation("univ").refusal is None

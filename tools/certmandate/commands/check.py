@@ -138,7 +138,8 @@ def _log_in(deployment: Deployment, delegation: str) -> None:
             token_url=deployment.fact("ScmTokenUrl"),
             clock=lambda: datetime.now(UTC),
         )
-        authority = accounts.authority(delegation)
-        if authority.password_state() is None:  # an OAuth2 client has no password, so SCM was not called
+        if (
+            accounts.setup_reader(delegation).password_state() is None
+        ):  # an OAuth2 client has no password, so SCM was not called
             msg = "this delegation logs in as an OAuth2 client: SCM's access lists apply to logins with a password only"
             raise Refused(msg)

@@ -1,4 +1,4 @@
-"""SCM accounts by delegation."""
+"""SCM accounts: by delegation, and pinned to one exact credential."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ from typing import Protocol
 
 import httpx
 
-from renewal.adapters.scm.account import Account
 from renewal.adapters.scm.authentication import ClientCredentials, HeaderLogin, Login
-from renewal.adapters.scm.client import ScmClient
-from renewal.adapters.scm.credential import ClientCredentialsCredential, credential_from
-from renewal.ports import Accounts, CertificateAuthority, Clock
+from renewal.adapters.scm.client import PASSWORD_STATE, ScmClient
+from renewal.adapters.scm.connection import exchange
+from renewal.adapters.scm.credential import ClientCredentialsCredential, PasswordCredential, credential_from
+from renewal.adapters.scm.request import Operation, Request
+from renewal.adapters.scm.responses import password_state_from
+from renewal.adapters.scm.session import Session
+from renewal.domain.credential import Credential
+from renewal.domain.errors import CredentialMissing, CredentialRefused
+from renewal.ports import Accounts, Clock, PinnedAccounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +25,7 @@ class StoredCredential:
     """What is stored for a delegation's account; its repr shows the version only."""
 
     version: str
-    """Changes when somebody stores another credential."""
+    """Changes when another credential is stored."""
     document: Mapping[str, str] = field(repr=False)
     """The members that `renewal.adapters.scm.credential` names."""
 
@@ -32,7 +37,7 @@ class CredentialSource(Protocol):
         """Return the delegation's credential, from a cache if there is one. Raises CredentialMissing."""
 
     def latest(self, delegation: str) -> StoredCredential:
-        """Return what is stored at this moment, past any cache; `current` says the same from then on."""
+        """Return what is stored now, past any cache; `current` returns the same from then on."""
 
     def pending(self, delegation: str) -> StoredCredential | None:
         """Return what a rotation has stored and not proved yet; None when there is nothing."""
@@ -57,31 +62,38 @@ class ScmAccounts(Accounts):
         self._oauth_base_url = oauth_base_url
         self._token_url = token_url
         self._clock = clock
-        self._accounts: dict[str, Account] = {}
+        self._sessions: dict[str, Session] = {}
 
-    def authority(self, delegation: str) -> CertificateAuthority:
-        """Return SCM as the delegation's account sees it, without asking it yet. Raises CredentialMissing."""
+    def authority(self, delegation: str) -> ScmClient:
+        """Send nothing yet."""
+        return ScmClient(self._session(delegation))
+
+    def setup_reader(self, delegation: str) -> ScmClient:
+        """Send nothing yet."""
+        return ScmClient(self._session(delegation))
+
+    def credential_version(self, delegation: str) -> str:
+        """Read it from the cache. Raises CredentialMissing."""
+        return self._source.current(delegation).version
+
+    def _session(self, delegation: str) -> Session:
         stored = self._source.current(delegation)
-        account = self._accounts.get(delegation)
-        if account is None:
-            account = Account(
+        session = self._sessions.get(delegation)
+        if session is None:
+            session = Session(
                 self._http,
                 stored.version,
                 self._login(stored),
-                lambda refused: self._another(delegation, refused),
+                lambda refused: self._newer(delegation, refused),
                 lambda: self._clock().timestamp(),
             )
-            self._accounts[delegation] = account
-        elif account.version != stored.version:
-            account.use(stored.version, self._login(stored))
-        return ScmClient(account)
+            self._sessions[delegation] = session
+        elif session.version != stored.version:
+            session.use(stored.version, self._login(stored))
+        return session
 
-    def credential_version(self, delegation: str) -> str:
-        """Return the version of the credential in use. Raises CredentialMissing."""
-        return self._source.current(delegation).version
-
-    def _another(self, delegation: str, refused: Collection[str]) -> tuple[str, Login]:
-        """A rotation that ended after the change at SCM must not stop renewals: its password stands as pending."""
+    def _newer(self, delegation: str, refused: Collection[str]) -> tuple[str, Login]:
+        """A rotation that ended after the change at SCM must not stop renewals: its password is still pending."""
         stored = self._source.latest(delegation)
         if stored.version in refused:
             stored = self._source.pending(delegation) or stored
@@ -98,3 +110,36 @@ class ScmAccounts(Accounts):
                 clock=self._clock,
             )
         return HeaderLogin(credential, base_url=self._base_url)
+
+
+class PinnedScmAccounts(PinnedAccounts):
+    """Accounts with a header login at *base_url*, which ends in `/api`."""
+
+    def __init__(self, http: httpx.Client, *, base_url: str) -> None:
+        self._http = http
+        self._base_url = base_url
+
+    def has_password(self, credential: Credential) -> bool:
+        """Return False for an OAuth2 client."""
+        return isinstance(credential_from(credential.members), PasswordCredential)
+
+    def accepts(self, credential: Credential) -> bool:
+        """Request the password state (SCM reference §9), which every account may read."""
+        try:
+            password_state_from(PASSWORD_STATE, exchange(self._http, self._login(credential), PASSWORD_STATE))
+        except CredentialRefused:
+            return False
+        return True
+
+    def change_password(self, credential: Credential, new: str) -> None:
+        """Send the new password only (§9): the old one, which logs in, proves that the account may change it."""
+        body = {"newPassword": new}
+        request = Request(Operation.CHANGE_PASSWORD, "POST", "/admin/v1/changepassword", body=body, secret=new)
+        exchange(self._http, self._login(credential), request)
+
+    def _login(self, credential: Credential) -> Login:
+        found = credential_from(credential.members)
+        if not isinstance(found, PasswordCredential):
+            msg = "an OAuth2 client has no password to log in with; store a login with `certmandate credential`"
+            raise CredentialMissing(msg)
+        return HeaderLogin(found, base_url=self._base_url)

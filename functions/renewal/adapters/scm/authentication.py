@@ -1,49 +1,47 @@
-"""How a request proves who sends it."""
+"""How a request authenticates itself: httpx asks a login for every message to send."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 
 import httpx
 
-from renewal.adapters.scm.answers import members, text, whole
-from renewal.adapters.scm.call import Call, Operation
-from renewal.adapters.scm.connection import exchange
+from renewal.adapters.redaction import redacted
 from renewal.adapters.scm.credential import ClientCredentialsCredential, PasswordCredential
-from renewal.adapters.scm.excerpt import excerpt
-from renewal.adapters.scm.verdict import verdict
+from renewal.adapters.scm.error_mapping import error_for
+from renewal.adapters.scm.request import ACCESS_TOKEN
+from renewal.adapters.scm.responses import error_response_from, members, text, whole
 from renewal.domain.errors import CredentialRefused, ScmUnavailable
 from renewal.ports import Clock
 
 REFRESH_EARLY = timedelta(seconds=60)
-_TOKEN = Call(Operation.TOKEN, "POST", "")
 _NEVER = datetime.min.replace(tzinfo=UTC)
+_TOKEN_REFUSED = {httpx.codes.BAD_REQUEST, httpx.codes.UNAUTHORIZED}  # RFC 6749, section 5.2
+
+Flow = Generator[httpx.Request, httpx.Response, None]
 
 
-class Login(Protocol):
+class Login(httpx.Auth):
     """A way to log in."""
 
     base_url: str
-    """Where it works, ending in `/api`: header logins and OAuth2 each have their hosts (SCM reference §1)."""
+    """Where it is valid, ending in `/api`: header logins and OAuth2 have different hosts (SCM reference §1)."""
     has_password: bool
     """Whether the account has a password that can expire."""
     name: str
     """The account's login; empty where only the client's id is known."""
 
-    def headers(self) -> Mapping[str, str]:
-        """Return the headers that log a request in. Raises CredentialRefused, ScmUnavailable."""
-
-    def renew(self) -> bool:
-        """Return whether a refused request may be sent again with what `headers` says next."""
-
     def secrets(self) -> tuple[str, ...]:
-        """Return what must never be read in a message."""
+        """Return what no error text may quote."""
+        raise NotImplementedError
 
 
-class HeaderLogin:
-    """Login, password and customer URI in headers of every request (SCM reference §2.1)."""
+class HeaderLogin(Login):
+    """Login, password and customer URI in headers of every request (SCM reference §2.1).
+
+    A refused request is not sent again: every attempt with a refused password counts towards the lock-out (§2.4).
+    """
 
     has_password = True
 
@@ -52,26 +50,22 @@ class HeaderLogin:
         self.name = credential.login
         self._credential = credential
 
-    def headers(self) -> Mapping[str, str]:
-        """Return the three headers."""
-        return {
-            "login": self._credential.login,
-            "password": self._credential.password,
-            "customerUri": self._credential.customer_uri,
-        }
-
-    def renew(self) -> bool:
-        """Return False: every try with a refused password counts towards the account's lock-out (§2.4)."""
-        return False
+    def auth_flow(self, request: httpx.Request) -> Flow:
+        """Send the request with the three headers."""
+        request.headers["login"] = self._credential.login
+        request.headers["password"] = self._credential.password
+        request.headers["customerUri"] = self._credential.customer_uri
+        yield request
 
     def secrets(self) -> tuple[str, ...]:
         """Return the password."""
         return (self._credential.password,)
 
 
-class ClientCredentials:
-    """An OAuth2 access token, kept until 60 s before it ends (SCM reference §2.3)."""
+class ClientCredentials(Login):
+    """An OAuth2 access token, kept until 60 s before it expires (SCM reference §2.3)."""
 
+    requires_response_body = True
     has_password = False
     name = ""
 
@@ -92,42 +86,50 @@ class ClientCredentials:
         self._token = ""
         self._refresh_at = _NEVER
 
-    def headers(self) -> Mapping[str, str]:
-        """Return the bearer token, fetching one when there is none or it ends soon."""
-        if self._clock() >= self._refresh_at:
-            self._fetch()
-        return {"Authorization": f"Bearer {self._token}"}
+    def auth_flow(self, request: httpx.Request) -> Flow:
+        """Send the request with a token; once more with a new one when SCM refuses it: a token can be withdrawn.
 
-    def renew(self) -> bool:
-        """Forget the token; return True, for a token may be withdrawn while the client stays good."""
-        self._refresh_at = _NEVER
-        return True
+        Raises CredentialRefused, ScmUnavailable.
+        """
+        if self._clock() >= self._refresh_at:
+            yield from self._refresh()
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        response = yield request
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            yield from self._refresh()
+            request.headers["Authorization"] = f"Bearer {self._token}"
+            yield request
 
     def secrets(self) -> tuple[str, ...]:
         """Return the client secret and the token."""
-        return tuple(secret for secret in (self._credential.client_secret, self._token) if secret)
+        return self._credential.client_secret, self._token
 
-    def _fetch(self) -> None:
+    def _refresh(self) -> Flow:
+        self._refresh_at = _NEVER
+        requested_at = self._clock()
         form = {
             "grant_type": "client_credentials",
             "client_id": self._credential.client_id,
             "client_secret": self._credential.client_secret,
         }
-        request = self._http.build_request("POST", self._token_url, data=form)
-        asked_at = self._clock()
-        answer = exchange(self._http, request, _TOKEN)
-        if answer.status_code in {400, 401}:
-            said = excerpt(text(members(answer).get("error")), self.secrets()) or "nothing more"
-            msg = f"the token server refused client {self._credential.client_id} (HTTP {answer.status_code}, {said})"
-            raise CredentialRefused(msg)
-        if not answer.is_success:
-            raise verdict(_TOKEN, answer, self.secrets())
-        self._take(members(answer), asked_at)
+        response = yield self._http.build_request("POST", self._token_url, data=form)
+        if response.status_code in _TOKEN_REFUSED:
+            raise self._refused(response)
+        if not response.is_success:
+            raise error_for(ACCESS_TOKEN, error_response_from(response, self.secrets()))
+        self._take(members(response), requested_at)
 
-    def _take(self, answer: Mapping[str, object], asked_at: datetime) -> None:
+    def _refused(self, response: httpx.Response) -> CredentialRefused:
+        reason = redacted(text(members(response).get("error")), self.secrets()) or "no reason given"
+        return CredentialRefused(
+            f"the token server refused client {self._credential.client_id} (HTTP {response.status_code}, {reason}): "
+            "store the right client secret with `certmandate credential`"
+        )
+
+    def _take(self, answer: Mapping[str, object], requested_at: datetime) -> None:
         token = text(answer.get("access_token"))
         if not token.isascii() or not token.isprintable() or not token:
-            msg = "the token server's answer holds no access token"
+            msg = "the token server's answer holds no access token; the request is repeated later"
             raise ScmUnavailable(msg)
         self._token = token
-        self._refresh_at = asked_at + timedelta(seconds=whole(answer.get("expires_in")) or 0) - REFRESH_EARLY
+        self._refresh_at = requested_at + timedelta(seconds=whole(answer.get("expires_in")) or 0) - REFRESH_EARLY

@@ -1,64 +1,47 @@
-"""What we ask of SCM."""
+"""The requests that certmandate makes to SCM."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from contextlib import suppress
 
-from renewal.adapters.scm import answers
-from renewal.adapters.scm.call import Call, Operation
-from renewal.adapters.scm.looks import Looks
-from renewal.adapters.scm.verdict import failed_within, unusable
+from renewal.adapters.scm import responses
+from renewal.adapters.scm.pages import Pages
+from renewal.adapters.scm.request import Operation, Request
+from renewal.adapters.scm.responses import Row, number, text
+from renewal.adapters.scm.session import Session
 from renewal.domain.delegation import Profile
-from renewal.domain.errors import OrderPending, OrderUnknown, ScmUnavailable
+from renewal.domain.errors import OrderUnknown, PermissionMissing, ScmUnavailable
 from renewal.domain.names import common_name
 from renewal.domain.order import EnrollRequest, OrderDetails, token_in
-from renewal.domain.setup.snapshot import PasswordState, ReportedCertificate
-from renewal.ports import CertificateAuthority
+from renewal.domain.setup.snapshot import (
+    Account,
+    DelegatedName,
+    Department,
+    OrganisationValidation,
+    PasswordState,
+    ReportedCertificate,
+)
+from renewal.ports import CertificateAuthority, SetupReader
 
 ANY_STATUS = 0  # §5.14, numeric codes of reports
 
-LARGEST_ID = 2**53 - 1
-"""SCM's ids are far below; a larger number is not even JSON that every reader understands (RFC 8259, section 6)."""
-
-_PEM_BEGIN = "-----BEGIN CERTIFICATE-----"
-_PEM_END = "-----END CERTIFICATE-----"
+PASSWORD_STATE = Request(Operation.PASSWORD_STATE, "GET", "/admin/v1/password")
 
 
-class ScmClient(Looks, CertificateAuthority):
-    """SCM as one account sees it, over the endpoints of docs/scm.md."""
+class ScmClient(CertificateAuthority, SetupReader):
+    """SCM as one account sees it, over the endpoints of docs/scm.md.
 
-    def password_state(self) -> PasswordState | None:
-        """Read the account's password state (SCM reference §9); None for OAuth2 clients, which have none."""
-        if not self._line.has_password:
-            return None
-        return answers.password_state_from(
-            self._object(Call(Operation.PASSWORD_STATE, "GET", "/admin/v1/password"), "state")
-        )
+    SCM answers for a record that an account may not read that it does not exist, or that reading it is forbidden (SCM
+    reference §4): both are PermissionMissing here.
+    """
 
-    def change_password(self, new: str) -> None:
-        """Change the account's own password (§9); the old one, with which we log in, proves that we may."""
-        body = {"newPassword": new}
-        self._line.send(Call(Operation.CHANGE_PASSWORD, "POST", "/admin/v1/changepassword", body=body, secret=new))
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
-    def profiles(self, department_id: int) -> tuple[Profile, ...]:
-        """List the department's certificate profiles with their terms in days (§5.3)."""
-        call = Call(Operation.PROFILES, "GET", "/ssl/v1/types", {"organizationId": department_id})
-        return answers.profiles_from(self._list(call)[1])
-
-    def reported(self, department_id: int) -> tuple[ReportedCertificate, ...]:
-        """Read the department's SSL report (§10.1); `statusCode` says whether a 200 is one."""
-        body = {"organizationIds": [department_id], "certificateStatus": ANY_STATUS}
-        call = Call(Operation.REPORT, "POST", "/report/v1/ssl-certificates", body=body)
-        answer = self._line.send(call)
-        said = answers.members(answer)
-        if not said:
-            raise unusable(call, "report")
-        if answers.text(said.get("statusCode")) not in {"", "0"}:
-            raise failed_within(call, answer, answers.whole(said.get("statusCode")), self._line.secrets())
-        return answers.reported_from(answers.objects(said.get("reports")))
+    # ---- Orders --------------------------------------------------------------------------------------------------
 
     def enroll(self, request: EnrollRequest) -> int:
-        """Order a certificate (§5.4): names travel in `subjAltNames`, SCM ignores those inside the CSR."""
+        """Send the names in `subjAltNames` (§5.4): SCM ignores those inside the CSR."""
         first = common_name(request.names)
         body = {
             "orgId": request.department_id,
@@ -68,62 +51,139 @@ class ScmClient(Looks, CertificateAuthority):
             "subjAltNames": ",".join(name for name in request.names if name != first),
             "comments": request.comment,
         }
-        call = Call(Operation.ENROLL, "POST", "/ssl/v1/enroll", body=body)
-        ssl_id = answers.whole(answers.members(self._line.send(call)).get("sslId"))
-        if ssl_id is None or not 0 < ssl_id <= LARGEST_ID:  # taken as lost: the order is looked for by its token
-            raise unusable(call, "usable sslId")
-        return ssl_id
+        order = Request(Operation.ENROLL, "POST", "/ssl/v1/enroll", body=body)
+        return responses.ordered_id(order, self._session.send(order))
 
     def find(self, token: str, names: tuple[str, ...], department_id: int) -> int | None:
-        """Open the department's orders for these names, newest first, until the comment of one holds *token*.
+        """Read the department's orders for these names, newest first, until the comment of one holds *token*.
 
-        None is said only when every candidate has been read: on it depends whether there is a second order.
+        Raises ScmUnavailable when a candidate cannot be read: after None, a second order may be posted.
         """
+        listed: dict[int, Row] = {}
+        for search in _searches(names, department_id):
+            orders = Pages(search, number)
+            for page in orders:
+                orders.add(self._session.send(page))
+            listed |= orders.rows
         unread = 0
-        for ssl_id in sorted(self._candidates(names, department_id), reverse=True):
+        for ssl_id in sorted(
+            (found for found, row in listed.items() if responses.may_be_for(names, row)), reverse=True
+        ):
+            request = _details(ssl_id)
             try:
-                comment = self.details(ssl_id).comment
+                details = responses.details_from(request, self._session.send(request), ssl_id)
             except OrderUnknown:
                 unread = ssl_id
                 continue
-            if token_in(comment) == token:
+            if token_in(details.comment) == token:
                 return ssl_id
         if unread:
-            msg = f"SCM lists order {unread} and does not know it when asked: it might be the one"
+            msg = f"SCM lists order {unread} and does not know it, though it may be ours; it is searched for again"
             raise ScmUnavailable(msg)
         return None
 
     def details(self, ssl_id: int) -> OrderDetails:
-        """Read an order's status and comment (§5.2); `dateFormat` takes the US out of its dates."""
-        call = Call(Operation.DETAILS, "GET", f"/ssl/v1/{ssl_id}", {"dateFormat": "ISO"})
-        return answers.details_from(self._object(call, "status"), ssl_id)
+        """Read status and comment (§5.2)."""
+        request = _details(ssl_id)
+        return responses.details_from(request, self._session.send(request), ssl_id)
 
     def collect(self, ssl_id: int) -> str:
-        """Fetch certificate and chain as PEM (§5.10); an empty 200 means pending, like five codes."""
-        call = Call(Operation.COLLECT, "GET", f"/ssl/v1/collect/{ssl_id}", {"format": "x509"})
-        pem = self._line.send(call).content.decode("ascii", errors="ignore")
-        if not pem.strip():
-            msg = f"SCM has nothing to collect for order {ssl_id} yet"
-            raise OrderPending(msg)
-        if not 0 < pem.count(_PEM_BEGIN) == pem.count(_PEM_END):
-            raise unusable(call, "whole PEM certificate")
-        return pem
+        """Fetch PEM (§5.10); an empty 200 means pending, like five codes."""
+        request = Request(Operation.COLLECT, "GET", f"/ssl/v1/collect/{ssl_id}", {"format": "x509"})
+        return responses.pem_from(request, self._session.send(request), ssl_id)
 
     def mark_renewed(self, ssl_id: int, renewed_by: int) -> None:
-        """Mark *ssl_id* as renewed by another order (§5.8): SCM sends no more expiry mails about it."""
+        """Link the two orders (§5.8): SCM sends no more expiry mails about the old one."""
         path = f"/ssl/v1/renew/manual/{ssl_id}"
-        self._line.send(Call(Operation.MARK_RENEWED, "POST", path, body={"id": renewed_by}))
+        self._session.send(Request(Operation.MARK_RENEWED, "POST", path, body={"id": renewed_by}))
 
-    def _candidates(self, names: tuple[str, ...], department_id: int) -> list[int]:
-        """Orders of the department that may be for *names*: SCM's filters match parts of names (§3.4)."""
-        first = common_name(names)
-        listed = self._listed({"commonName": first or names[0], "orgId": department_id})
-        if not first:
-            # SCM may have made a common name of the first alternative one, or left it where it was (§5.4).
-            listed |= self._listed({"subjectAlternativeName": names[0], "orgId": department_id})
-        return [ssl_id for ssl_id, name in listed.items() if name in {"", *names}]
+    # ---- The delegation's set-up ---------------------------------------------------------------------------------
 
-    def _listed(self, filters: Mapping[str, str | int]) -> dict[int, str]:
-        """Every order that SCM lists: its common name by its number."""
-        rows = self._numbered(Call(Operation.SEARCH, "GET", "/ssl/v1", filters))
-        return {ssl_id: answers.text(row.get("commonName")).lower() for ssl_id, row in rows.items()}
+    def profiles(self, department_id: int) -> tuple[Profile, ...]:
+        """List certificate profiles with their terms in days (§5.3)."""
+        request = Request(Operation.PROFILES, "GET", "/ssl/v1/types", {"organizationId": department_id})
+        return responses.profiles_from(responses.rows_from(request, self._session.send(request)))
+
+    def password_state(self) -> PasswordState | None:
+        """Read the state (§9); an OAuth2 client has no password, so nothing is requested."""
+        if not self._session.has_password:
+            return None
+        return responses.password_state_from(PASSWORD_STATE, self._session.send(PASSWORD_STATE))
+
+    def account(self) -> Account | None:
+        """Find the account's number by its login, then read the record (§9); an OAuth2 client knows no login."""
+        login = self._session.login_name
+        if not login:
+            return None
+        accounts = Pages(Request(Operation.ACCOUNT, "GET", "/admin/v1", {"login": login}), number)
+        for page in accounts:
+            accounts.add(self._session.send(page))
+        same = (found for found, row in accounts.rows.items() if text(row.get("login")).casefold() == login.casefold())
+        account_id = next(same, None)
+        if account_id is None:
+            return None
+        request = Request(Operation.ACCOUNT, "GET", f"/admin/v1/{account_id}")
+        return responses.account_from(responses.object_from(request, self._session.send(request), "login"))
+
+    def department(self, department_id: int) -> Department | None:
+        """Read the department's record (§6.2)."""
+        request = Request(Operation.DEPARTMENT, "GET", f"/organization/v1/{department_id}")
+        try:
+            row = responses.object_from(request, self._session.send(request), "name")
+        except PermissionMissing:
+            return None
+        return responses.department_from(row, department_id)
+
+    def delegated_names(self, department_id: int) -> tuple[DelegatedName, ...]:
+        """Read each listed domain (§7), and the list of validations (§8.1) where a domain lacks its own."""
+        domains = Pages(Request(Operation.DOMAINS, "GET", "/domain/v1", {"orgId": department_id}), number)
+        for page in domains:
+            domains.add(self._session.send(page))
+        entries: list[DelegatedName] = []
+        for domain_id in domains.rows:
+            request = Request(Operation.DOMAINS, "GET", f"/domain/v1/{domain_id}")
+            with suppress(PermissionMissing):  # withdrawn since it was listed
+                row = responses.object_from(request, self._session.send(request), "name")
+                entries += responses.delegated_names_from(row, department_id)
+        if not any(entry.dcv_expires is None and entry.dcv_status in {"", "VALIDATED"} for entry in entries):
+            return tuple(entries)
+        validations = Pages(Request(Operation.DCV, "GET", "/dcv/v1/validation", {"department": department_id}), _domain)
+        with suppress(PermissionMissing):  # it needs a privilege of its own, which a delegation does not need
+            for page in validations:
+                validations.add(self._session.send(page))
+        return responses.completed(entries, validations.rows.values())
+
+    def validations(self, *organisation_ids: int) -> tuple[OrganisationValidation, ...]:
+        """Read the validations of each (§6.5) until one shows some."""
+        for organisation_id in organisation_ids:
+            path = f"/organization/v2/{organisation_id}/validations"
+            request = Request(Operation.VALIDATIONS, "GET", path)
+            with suppress(PermissionMissing):
+                rows = responses.rows_from(request, self._session.send(request))
+                if rows:
+                    return responses.validations_from(rows)
+        return ()
+
+    def reported(self, department_id: int) -> tuple[ReportedCertificate, ...]:
+        """Read the department's SSL report (§10.1)."""
+        body = {"organizationIds": [department_id], "certificateStatus": ANY_STATUS}
+        request = Request(Operation.REPORT, "POST", "/report/v1/ssl-certificates", body=body)
+        return responses.reported_from(request, self._session.send(request), self._session.secrets())
+
+
+def _details(ssl_id: int) -> Request:
+    # ISO, because SCM's own dates are ambiguous.
+    return Request(Operation.DETAILS, "GET", f"/ssl/v1/{ssl_id}", {"dateFormat": "ISO"})
+
+
+def _searches(names: tuple[str, ...], department_id: int) -> list[Request]:
+    first = common_name(names)
+    filters = [{"commonName": first or names[0]}]
+    if not first:
+        # SCM may have made a common name of the first alternative name, or left it where it was (§5.4).
+        filters.append({"subjectAlternativeName": names[0]})
+    return [Request(Operation.SEARCH, "GET", "/ssl/v1", {**wanted, "orgId": department_id}) for wanted in filters]
+
+
+def _domain(row: Row) -> str:
+    return text(row.get("domain"))

@@ -1,26 +1,22 @@
-"""The connection to SCM: one HTTP client per environment, and what a broken connection means."""
+"""The connection to SCM: one HTTP client per environment, and one exchange over it."""
 
 from __future__ import annotations
 
+import json
 import logging
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
-from renewal.adapters.scm.call import Call
-from renewal.domain.errors import AnswerLost, ScmUnavailable
+from renewal.adapters.scm.authentication import Login
+from renewal.adapters.scm.error_mapping import error_for, no_answer
+from renewal.adapters.scm.request import ACCESS_TOKEN, Request
+from renewal.adapters.scm.responses import error_response_from
+from renewal.domain.errors import RenewalError
 
 KEEP_ALIVE_SECONDS = 10.0
-"""SCM closes idle connections after 15 s (SCM reference §3.7): ours must be given up before."""
+"""SCM closes idle connections after 15 s (SCM reference §3.7): ours must be closed before."""
 
-_NOTHING_WAS_SENT = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.UnsupportedProtocol,
-    httpx.LocalProtocolError,
-)
 _STALE_CONNECTION = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 
 
@@ -29,11 +25,11 @@ def new_http_client(
 ) -> httpx.Client:
     """Return the client that all accounts share: one TLS context, connections kept for 10 s, no cookies kept.
 
-    Calls that order wait longer than *read_seconds* by themselves (`call.ORDER_SECONDS`). *transport* is the
-    network unless a test brings another.
+    An order waits longer than *read_seconds* (`request.ORDER_SECONDS`). *transport* is the network unless a test
+    passes another.
     """
     for library in ("httpx", "httpcore"):
-        # They write URLs and headers, and a header is where the password travels.
+        # They log URLs and headers, and the password is in a header.
         logging.getLogger(library).setLevel(logging.WARNING)
     return httpx.Client(
         verify=httpx.create_ssl_context() if transport is None else True,
@@ -41,38 +37,46 @@ def new_http_client(
         timeout=httpx.Timeout(read_seconds, connect=connect_seconds),
         limits=httpx.Limits(keepalive_expiry=KEEP_ALIVE_SECONDS),
         headers={"User-Agent": "certmandate"},
-        # A session cookie of one account must never travel with the login of another.
+        # A session cookie of one account must never be sent with the login of another.
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         follow_redirects=False,
     )
 
 
-def exchange(http: httpx.Client, request: httpx.Request, call: Call) -> httpx.Response:
-    """Send *request* and return what comes back, whatever its status.
+def exchange(http: httpx.Client, login: Login, request: Request) -> httpx.Response:
+    """Send *request* with *login* and return SCM's 2xx response.
 
-    What only reads is sent once more when a kept-alive connection turned out to be dead. Raises AnswerLost
-    when a call that orders may have reached SCM, ScmUnavailable for everything else. httpx's errors carry the
-    request and with it the password, so they are never chained to ours.
+    A request that only reads is sent once more when a kept-alive connection turns out to be dead. Raises the error for
+    any other response, AnswerLost when an order may have reached SCM, ScmUnavailable for any other failure.
     """
-    result = _sent(http, request)
-    if isinstance(result, _STALE_CONNECTION) and call.only_reads:
-        result = _sent(http, request)
-    if isinstance(result, httpx.Response):
-        return result
-    if call.orders and not isinstance(result, _NOTHING_WAS_SENT):
-        msg = f"SCM's answer was lost: {call.operation} ended in {_named(result)}"
-        raise AnswerLost(msg)
-    msg = f"SCM did not answer: {call.operation} ended in {_named(result)}"
-    raise ScmUnavailable(msg)
+    prepared = _prepared(http, login, request)
+    result: httpx.Response | RenewalError
+    for may_repeat in (True, False):
+        try:
+            result = http.send(prepared, auth=login)
+        except httpx.RequestError as failure:
+            failed = request if failure.request is prepared else ACCESS_TOKEN
+            result = no_answer(failed, failure)
+            if may_repeat and failed.only_reads and isinstance(failure, _STALE_CONNECTION):
+                continue
+        break
+    if isinstance(result, RenewalError):
+        # An exception keeps its cause unless the cause holds a secret. httpx's holds the request with the password, so
+        # ours is raised outside of the `except`: the cause is not even its context.
+        raise result
+    if not result.is_success:
+        raise error_for(request, error_response_from(result, (*login.secrets(), request.secret)))
+    return result
 
 
-def _sent(http: httpx.Client, request: httpx.Request) -> httpx.Response | httpx.RequestError:
-    try:
-        return http.send(request)
-    except httpx.RequestError as error:
-        return error
-
-
-def _named(error: httpx.RequestError) -> str:
-    # Only connecting errors are quoted: they speak of the host, the others may quote what was sent.
-    return f"{type(error).__name__} ({error})" if isinstance(error, httpx.ConnectError) else type(error).__name__
+def _prepared(http: httpx.Client, login: Login, request: Request) -> httpx.Request:
+    default = http.timeout
+    seconds = request.read_seconds
+    return http.build_request(
+        request.method,
+        login.base_url.rstrip("/") + request.path,
+        params=request.params or None,
+        headers=None if request.body is None else {"Content-Type": "application/json;charset=utf-8"},
+        content=None if request.body is None else json.dumps(request.body),
+        timeout=default if seconds is None else httpx.Timeout(seconds, connect=default.connect),
+    )

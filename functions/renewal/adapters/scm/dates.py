@@ -1,11 +1,11 @@
-"""The ways in which SCM writes dates (SCM reference §3.5)."""
+"""The formats in which SCM writes dates (SCM reference §3.5)."""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
 _PATTERNS = (
-    # MM/dd/yyyy is what SCM writes unasked; dd/MM/yyyy is believed only where the former is impossible.
+    # MM/dd/yyyy is SCM's default; dd/MM/yyyy is read only where the former is impossible.
     "%m/%d/%Y",
     "%m/%d/%Y %H:%M:%S",
     "%d.%m.%Y",
@@ -17,11 +17,11 @@ _PATTERNS = (
 )
 
 
-def moment(value: object) -> datetime | None:
-    """Return the aware UTC moment that SCM's *value* says; None when it says nothing, or nothing readable.
+def time_from(value: object) -> datetime | None:
+    """Return SCM's *value* as an aware time in UTC; None when it is empty or not readable.
 
-    Without a zone it is taken as UTC, without a time as midnight: SCM documents neither, so nothing but
-    reports may depend on it (a certificate's own validity is in the certificate).
+    Without a zone it is taken as UTC, without a time as midnight: SCM documents neither, so only reports may depend on
+    it (a certificate's own validity is in the certificate).
     """
     if not isinstance(value, str) or not value.strip():
         return None
@@ -31,9 +31,9 @@ def moment(value: object) -> datetime | None:
     return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def day(value: object) -> date | None:
-    """Return the day, in UTC, that SCM's *value* says; None as in `moment`."""
-    found = moment(value)
+def date_from(value: object) -> date | None:
+    """Return the day of SCM's *value* in UTC; None as in `time_from`."""
+    found = time_from(value)
     return found.date() if found else None
 
 
@@ -41,11 +41,11 @@ def _parsed(text: str) -> datetime | None:
     try:
         return datetime.fromisoformat(text)
     except ValueError:
-        return next((found for pattern in _PATTERNS if (found := _by(pattern, text))), None)
+        return next((found for pattern in _PATTERNS if (found := _parsed_by(pattern, text))), None)
 
 
-def _by(pattern: str, text: str) -> datetime | None:
+def _parsed_by(pattern: str, text: str) -> datetime | None:
     try:
-        return datetime.strptime(text, pattern)  # noqa: DTZ007  # `moment` gives it its zone
+        return datetime.strptime(text, pattern)  # noqa: DTZ007  # `time_from` adds the zone
     except ValueError:
         return None

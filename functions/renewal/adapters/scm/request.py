@@ -1,4 +1,4 @@
-"""One question to SCM on its way."""
+"""A request to SCM, and what repeating it would do."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+ORDER_SECONDS = 60.0
+"""How long SCM may take to answer an order. It needs 3 to 6 s; giving up early only loses answers (§3.7)."""
+
 
 class Operation(StrEnum):
-    """What is asked; the value is how a sentence about it begins."""
+    """What a request is for; the value completes the sentence "SCM refused to …"."""
 
     ENROLL = "enroll"
     COLLECT = "collect"
@@ -30,17 +33,19 @@ class Operation(StrEnum):
 
 
 ABOUT_ONE_ORDER = frozenset({Operation.COLLECT, Operation.DETAILS, Operation.MARK_RENEWED})
-"""Operations whose path names an order: there, 404 means that order."""
+"""Operations whose path names an order: a 404 means that SCM does not know that order."""
 
-LOOKS = frozenset({Operation.ACCOUNT, Operation.DEPARTMENT, Operation.DOMAINS, Operation.DCV, Operation.VALIDATIONS})
-"""Operations that an account may not be permitted: there, 404 means that it is hidden (SCM reference §4)."""
+MAY_BE_HIDDEN = frozenset(
+    {Operation.ACCOUNT, Operation.DEPARTMENT, Operation.DOMAINS, Operation.DCV, Operation.VALIDATIONS}
+)
+"""Operations that an account may not be permitted: a 404 means that SCM hides the record (SCM reference §4)."""
 
-_READS_BY_POST = frozenset({Operation.REPORT, Operation.TOKEN})
+_READ_BY_POST = frozenset({Operation.REPORT, Operation.TOKEN})
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One question: a path below the base URL, and what goes with it."""
+class Request:
+    """One request: an operation, a path below the base URL, its parameters and its JSON body."""
 
     operation: Operation
     method: str
@@ -48,23 +53,23 @@ class Call:
     params: Mapping[str, str | int] = field(default_factory=lambda: MappingProxyType({}))
     body: Mapping[str, Any] | None = field(default=None, repr=False)
     secret: str = field(default="", repr=False)
-    """What stands in the body and must never be read in a message."""
+    """The secret in the body, which no error text may quote; empty when there is none."""
 
     @property
     def orders(self) -> bool:
-        """Whether its effect costs something and must not happen twice (SCM reference §3.7)."""
+        """Whether it orders a certificate, which must not happen twice (SCM reference §3.7)."""
         return self.operation is Operation.ENROLL
 
     @property
     def only_reads(self) -> bool:
         """Whether sending it twice is harmless."""
-        return self.method in {"GET", "HEAD"} or self.operation in _READS_BY_POST
+        return self.method in {"GET", "HEAD"} or self.operation in _READ_BY_POST
 
     @property
     def read_seconds(self) -> float | None:
-        """How long SCM may take to answer, where that is longer than the HTTP client's own patience."""
+        """How long SCM may take to answer; None for the HTTP client's own time limit."""
         return ORDER_SECONDS if self.orders else None
 
 
-ORDER_SECONDS = 60.0
-"""Enrolling takes SCM 3 to 6 s on a good day; giving up early only turns answers into lost ones (§3.7)."""
+ACCESS_TOKEN = Request(Operation.TOKEN, "POST", "")
+"""The request for an OAuth2 access token, as errors about it name it; its path is a URL of its own."""

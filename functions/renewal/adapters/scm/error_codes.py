@@ -1,7 +1,7 @@
 """Every error code that SCM is known to use, and the error it amounts to (SCM reference §3.2, Appendix A).
 
 The vendor gives no HTTP status for a code, so the code decides and not the status. Meanings are shortened.
-Six numbers mean two things; which of them depends on what was asked.
+Six numbers have two meanings; the operation decides which of them applies.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from renewal.adapters.scm.call import Operation
+from renewal.adapters.scm.request import Operation
 from renewal.domain import errors
 from renewal.domain.errors import RenewalError
 
@@ -18,7 +18,7 @@ _MEANINGS: Mapping[type[RenewalError], Mapping[int, str]] = {
         0: "being processed by Sectigo",
         -103: "not collected yet",
         -109: "not available now, try again later",
-        -183: "not collectable (S/MIME's word for not issued yet)",
+        -183: "not collectable (S/MIME's code for not issued yet)",
         -1400: "being processed by Sectigo",
     },
     errors.ScmUnavailable: {
@@ -188,14 +188,14 @@ _MEANINGS: Mapping[type[RenewalError], Mapping[int, str]] = {
 }
 
 _TWO_MEANINGS: Mapping[int, tuple[tuple[Operation | None, type[RenewalError], str], ...]] = {
-    # None: in answer to everything else.
+    # None: in answer to any other operation.
     -9: (
         (Operation.ENROLL, errors.RequestRefused, "the CSR is not valid Base64"),
         (None, errors.ScmRefused, "unknown notification type"),
     ),
     -39: (
         (Operation.ENROLL, errors.ProfileRefused, "the certificate profile id is invalid"),
-        (None, errors.ScmRefused, "only the description says what"),
+        (None, errors.ScmRefused, "explained only in the description"),
     ),
     -62: (
         (Operation.ENROLL, errors.RequestRefused, "a mandatory custom field is missing"),
@@ -224,18 +224,18 @@ class Code:
     meaning: str
     error: type[RenewalError]
     operation: Operation | None = None
-    """Where it means that; None = wherever no other meaning is given."""
+    """The operation for which it has that meaning; None = every operation without a meaning of its own."""
 
 
 CODES = (
-    *(Code(number, meaning, kind) for kind, group in _MEANINGS.items() for number, meaning in group.items()),
-    *(Code(number, meaning, kind, at) for number, group in _TWO_MEANINGS.items() for at, kind, meaning in group),
+    *(Code(number, meaning, error) for error, group in _MEANINGS.items() for number, meaning in group.items()),
+    *(Code(number, meaning, error, at) for number, group in _TWO_MEANINGS.items() for at, error, meaning in group),
 )
 _BY_NUMBER = {(code.number, code.operation): code for code in CODES}
 
 
 def known(number: int | None, operation: Operation) -> Code | None:
-    """Return what *number* means in answer to *operation*; None when nobody knows it, or there is none."""
+    """Return what *number* means in answer to *operation*; None when it is unknown, or when there is none."""
     if number is None:
         return None
     return _BY_NUMBER.get((number, operation)) or _BY_NUMBER.get((number, None))

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from renewal.adapters.scm.excerpt import excerpt
+from renewal.adapters.redaction import redacted
 
 BEGIN = "-----BEGIN " + "PRIVATE KEY-----"
 END = "-----END " + "PRIVATE KEY-----"
@@ -12,31 +12,31 @@ END = "-----END " + "PRIVATE KEY-----"
 
 def test_an_excerpt_is_one_line():
     """A line break in a log is a second, forged line."""
-    assert excerpt("first\r\nsecond\tthird\x1b[31m") == "first second third[31m"
+    assert redacted("first\r\nsecond\tthird\x1b[31m") == "first second third[31m"
 
 
 def test_an_excerpt_is_short():
     """An HTML page is no message."""
-    assert len(excerpt("word " * 1000)) == 200
+    assert len(redacted("word " * 1000)) == 200
 
 
 def test_known_secrets_are_removed():
     """SCM might quote what it refused."""
-    assert excerpt("login drao/s3cr:et! failed", ["s3cr:et!"]) == "login drao/[removed] failed"
+    assert redacted("login drao/s3cr:et! failed", ["s3cr:et!"]) == "login drao/[removed] failed"
 
 
 @pytest.mark.parametrize("text", [f"bad key {BEGIN}\nMIIE\n{END} here", f"bad key {BEGIN}\nMIIE and no end"])
 def test_pem_is_removed(text):
     """Whole or cut off."""
-    assert "MIIE" not in excerpt(text)
-    assert excerpt(text).startswith("bad key [removed]")
+    assert "MIIE" not in redacted(text)
+    assert redacted(text).startswith("bad key [removed]")
 
 
 def test_base64_is_removed():
     """A signing request without its armour, a token, a hash."""
     body = base64.b64encode(bytes(range(60))).decode()
 
-    assert excerpt(f"cannot decode {body}.") == "cannot decode [removed]."
+    assert redacted(f"cannot decode {body}.") == "cannot decode [removed]."
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_base64_is_removed():
 )
 def test_what_calls_itself_a_secret_is_removed(text, kept):
     """Even one that isn't ours."""
-    assert excerpt(text) == kept
+    assert redacted(text) == kept
 
 
 @pytest.mark.parametrize(
@@ -64,4 +64,4 @@ def test_what_calls_itself_a_secret_is_removed(text, kept):
 )
 def test_ordinary_sentences_stay(text):
     """A message that hides the name at fault helps nobody."""
-    assert excerpt(text) == text
+    assert redacted(text) == text

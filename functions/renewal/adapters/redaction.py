@@ -1,0 +1,45 @@
+"""Redaction: the only code that quotes a text of SCM, of AWS or of the network in a log, a report or an alarm.
+
+Every text that is not ours passes through here before it becomes part of an error.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+LONGEST = 200
+"""Characters of a text of SCM."""
+LONGEST_OF_AWS = 300
+"""Characters of a text of AWS, which names resources in full."""
+
+_REMOVED = "[removed]"
+_PEM = re.compile(r"-----BEGIN.*?(?:-----END[^-]*-----|\Z)", re.DOTALL)
+_NAMED_SECRET = re.compile(
+    r"""(\b(?:password|passwd|secret|token|authorization)["']?\s*[=:]\s*|\bbearer\s+)(?:bearer\s+)?\S+""",
+    re.IGNORECASE,
+)
+_LONG_CODE = re.compile(r"[A-Za-z0-9+/=_-]{32,}")
+"""Base64 or hexadecimal of 24 bytes and more. Labels of domain names look like it, but have no capitals."""
+_LONGER_CODE = re.compile(r"[A-Za-z0-9+/=_]{48,}(?:\s+[A-Za-z0-9+/=_]{48,})*")
+"""Base64 or hexadecimal of 36 bytes and more, over several lines. ARNs and names of roles are shorter between signs."""
+
+
+def redacted(text: str, secrets: Iterable[str] = ()) -> str:
+    """Return SCM's *text* in one line of at most 200 characters, without *secrets*, PEM and apparent secrets."""
+    for secret in filter(None, secrets):
+        text = text.replace(secret, _REMOVED)
+    text = _NAMED_SECRET.sub(rf"\1{_REMOVED}", _PEM.sub(_REMOVED, text))
+    text = _LONG_CODE.sub(lambda found: found[0] if found[0].islower() else _REMOVED, text)
+    return _line(text, LONGEST)
+
+
+def redacted_of_aws(text: str) -> str:
+    """Return AWS's *text* in one line of at most 300 characters, without PEM and apparent secrets."""
+    text = _NAMED_SECRET.sub(rf"\1{_REMOVED}", _PEM.sub(_REMOVED, text))
+    return _line(_LONGER_CODE.sub(_REMOVED, text), LONGEST_OF_AWS)
+
+
+def _line(text: str, longest: int) -> str:
+    text = "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

@@ -1,0 +1,130 @@
+"""The error that a response of SCM, or the lack of one, amounts to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import httpx
+
+from renewal.adapters.redaction import redacted
+from renewal.adapters.scm.error_codes import Code, known
+from renewal.adapters.scm.request import ABOUT_ONE_ORDER, MAY_BE_HIDDEN, Operation, Request
+from renewal.domain.errors import (
+    AddressRefused,
+    AnswerLost,
+    CredentialRefused,
+    OrderPending,
+    OrderRevoked,
+    OrderUnknown,
+    PermissionMissing,
+    RenewalError,
+    Retryable,
+    ScmRefused,
+    ScmUnavailable,
+)
+
+_TRY_LATER = {408, 425, 429}
+_UNSPECIFIC = (ScmRefused, CredentialRefused)
+_NOTHING_WAS_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorResponse:
+    """A refusal of SCM: HTTP status, error code and description. Both texts are redacted."""
+
+    status: int
+    number: int | None = None
+    """The code as a number; None when there is none, or when it is no number."""
+    code: str = ""
+    """The code as SCM writes it."""
+    description: str = ""
+
+
+def error_for(request: Request, answer: ErrorResponse) -> RenewalError:
+    """Return the error for a *answer* to *request*.
+
+    Its message has the operation, SCM's code and description and the HTTP status: never a header, a signing request or
+    a body.
+    """
+    meaning = known(answer.number, request.operation)
+    error = _lost_unless_refused(request, answer.status, _error(request, answer.status, meaning))
+    return error(_message(request, answer, meaning))
+
+
+def error_within(request: Request, answer: ErrorResponse) -> RenewalError:
+    """Return the error for a 2xx response whose body reports a *refusal*, as SSL reports do (SCM reference §10.1)."""
+    meaning = known(answer.number, request.operation)
+    return _error(request, httpx.codes.BAD_REQUEST, meaning)(_message(request, answer, meaning))
+
+
+def unusable(request: Request, missing: str) -> RenewalError:
+    """Return the error for a 2xx response without what it must hold: an empty body, HTML, half a body."""
+    error = AnswerLost if request.orders else ScmUnavailable
+    return error(f"SCM's answer to '{request.operation}' holds no {missing}; the request is repeated later")
+
+
+def no_answer(request: Request, failure: httpx.RequestError) -> RenewalError:
+    """Return the error for a *failure* of the connection: AnswerLost when an order may have reached SCM."""
+    # Only a failure to connect is quoted: it names the host, whereas the others may quote what was sent.
+    name = type(failure).__name__
+    cause = f"{name} ({redacted(str(failure))})" if isinstance(failure, httpx.ConnectError) else name
+    if request.orders and not isinstance(failure, _NOTHING_WAS_SENT):
+        return AnswerLost(f"SCM's answer to '{request.operation}' was lost: {cause}; the order may exist")
+    return ScmUnavailable(f"SCM did not answer '{request.operation}': {cause}; the request is repeated later")
+
+
+def _error(request: Request, status: int, meaning: Code | None) -> type[RenewalError]:
+    if status == httpx.codes.UNAUTHORIZED:
+        return CredentialRefused
+    error = _applicable(request, meaning.error) if meaning else ScmRefused
+    if status == httpx.codes.FORBIDDEN and error in _UNSPECIFIC:
+        return AddressRefused
+    if status == httpx.codes.NOT_FOUND and error is ScmRefused and request.operation in ABOUT_ONE_ORDER:
+        return OrderUnknown
+    if status == httpx.codes.NOT_FOUND and error is ScmRefused and request.operation in MAY_BE_HIDDEN:
+        return PermissionMissing
+    if meaning is None and (status in _TRY_LATER or not httpx.codes.is_client_error(status)):
+        return ScmUnavailable
+    return error
+
+
+def _applicable(request: Request, error: type[RenewalError]) -> type[RenewalError]:
+    """Return what *error* means for *request*: most errors that end an order do so only in answer to the order itself.
+
+    An error that ends an order erases its key. On any other request the order exists already, or is not ours.
+    """
+    if error is OrderPending:
+        return error if request.operation is Operation.COLLECT else ScmUnavailable
+    if error is OrderRevoked:
+        return error if request.operation is Operation.COLLECT else ScmRefused
+    if error is OrderUnknown:
+        return error if request.operation in ABOUT_ONE_ORDER else ScmRefused
+    return ScmRefused if error.ends_order and not request.orders else error
+
+
+def _lost_unless_refused(request: Request, status: int, error: type[RenewalError]) -> type[RenewalError]:
+    """Return AnswerLost unless the answer to an order proves that nothing was ordered.
+
+    Only a 4xx that refuses does. 429 counts as lost: most rate limiters answer before anything is done, but SCM
+    documents none. So do -140 and -195 (CSR decoding, CA not available): the vendor does not exclude that the order is
+    stored first. A search costs a request, a second order a certificate.
+    """
+    if request.orders and (issubclass(error, Retryable) or not httpx.codes.is_client_error(status)):
+        return AnswerLost
+    return error
+
+
+def _message(request: Request, answer: ErrorResponse, meaning: Code | None) -> str:
+    description = answer.description or (meaning.meaning if meaning else "")
+    parts = (
+        f"code {answer.code}" if answer.code else "no code",
+        f"'{description}'" if description else "no description",
+    )
+    return f"SCM refused to {request.operation}: {', '.join(parts)} (HTTP {answer.status})"

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from renewal.adapters.egress import EchoedAddress
+from renewal.adapters.scm.connection import new_http_client
+from renewal.domain.delegation import CertificateSpec, Delegation
+from renewal.domain.errors import OrderPending, OrderUnconfirmed
+from renewal.steps.collect import Collect
+from renewal.steps.enroll import Enroll
+from renewal.steps.inspect_delegation import InspectDelegation
+from renewal.steps.payload import DelegationTask
+from scm_simulator.in_process import InProcess
+from scm_simulator.simulator import Simulator
+from scm_simulator.world.fault import Fault
+from tests.adapters.scm.stage import SIMULATED_CLIENT, SIMULATED_LOGIN, accounts, vault
+from tests.call_depth import DepthMeter, handled
+from tests.fakes import HandClock
+from tests.unit.estate import NOW, System
+
+DELEGATION = Delegation("univ", "Example University", 2001, ("portal.example.edu",))
+SPEC = CertificateSpec("univ", "portal", ("portal.example.edu",), 3001)
+ORDERS = {
+    "POST /api/ssl/v1/enroll",
+    "GET /api/ssl/v1",
+    "GET /api/ssl/v1/1",
+    "GET /api/ssl/v1/collect/1",
+    "POST /api/ssl/v1/renew/manual/1",
+}
+SETUP = {
+    "GET /api/organization/v1/2001",
+    "GET /api/domain/v1",
+    "GET /api/organization/v2/2001/validations",
+    "GET /api/ssl/v1/types",
+    "POST /api/report/v1/ssl-certificates",
+    "GET /",  # the egress echo
+}
+BY_LOGIN = {"GET /api/admin/v1/password", "GET /api/admin/v1"}
+BY_CLIENT = {"POST /auth/realms/apiclients/protocol/openid-connect/token"}
+
+
+class Network(httpx.BaseTransport):
+    """SCM, and the service that echoes an address."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self._scm = InProcess(simulator)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer for either host."""
+        return (
+            httpx.Response(200, text="192.0.2.7")
+            if request.url.host == "echo.test"
+            else self._scm.handle_request(request)
+        )
+
+
+class Handlers:
+    """The handlers over fakes, with the real SCM client over a meter."""
+
+    def __init__(self, credential: Mapping[str, str]) -> None:
+        self.system = System(clock=HandClock(NOW))
+        self.system.add(SPEC, delegation=DELEGATION)
+        self.simulator = Simulator(clock=self.system.clock)
+        self.meter = DepthMeter(Network(self.simulator))
+        self.accounts = accounts(self.meter, vault(credential), self.system.clock)
+
+    def inspect(self) -> Any:
+        system, echo = self.system, EchoedAddress(new_http_client(transport=self.meter), "https://echo.test/")
+        step = InspectDelegation(system.book, system.book, self.accounts, echo, lambda _: None, 30, system.clock)
+        task = DelegationTask("run", NOW, "univ", dry_run=False, whole=True, certificates=(), room=30)
+        return handled("inspect_delegation", step, task.payload())
+
+    def enroll(self, run_id: str) -> Any:
+        system = self.system
+        step = Enroll(
+            system.book,
+            system.book,
+            self.accounts,
+            system.seal,
+            system.acm,
+            system.clock,
+            iter(("t1", "t2")).__next__,
+            timedelta(0),
+        )
+        task = replace(system.task(SPEC, run_id=run_id), forced=True)
+        return handled("enroll", step, task.payload())
+
+    def collect(self, progress: dict[str, Any]) -> Any:
+        system = self.system
+        step = Collect(
+            system.book,
+            system.book,
+            self.accounts,
+            system.seal,
+            system.acm,
+            system.objects,
+            system.announcer,
+            system.clock,
+        )
+        return handled("collect", step, progress)
+
+
+@pytest.mark.parametrize(
+    ("credential", "login"),
+    [(SIMULATED_LOGIN, BY_LOGIN), (SIMULATED_CLIENT, BY_CLIENT)],
+    ids=["header login", "OAuth2"],
+)
+def test_six_functions_at_most_lead_from_a_handler_to_http(credential, login):
+    """A newcomer follows a request from the handler to the network without getting lost."""
+    handlers = Handlers(credential)
+    handlers.inspect()
+    handlers.simulator.dials.faults = [Fault("reset_after", "POST /api/ssl/v1/enroll")]
+    with pytest.raises(OrderUnconfirmed):
+        handlers.enroll("run without an inspection")
+    first = handlers.enroll("run without an inspection")
+    with pytest.raises(OrderPending):
+        handlers.collect(first)
+    handlers.collect(first)
+    handlers.simulator.dials.issuance_polls = 0
+    handlers.system.clock.advance(days=30)
+    handlers.collect(handlers.enroll("the next run"))
+
+    made = {request for request, _ in handlers.meter.stacks}
+    assert {path.replace(str(first["ssl_id"]), "1") for path in made} >= ORDERS | SETUP | login
+    assert handlers.meter.too_deep() == []
