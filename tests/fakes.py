@@ -319,6 +319,7 @@ class FakeOrderBook:
                 hold_until=hold_until,
                 failures=before.failures + 1,
                 last_error=error,
+                last_error_text=text,
             ),
         )
 

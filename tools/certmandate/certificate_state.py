@@ -85,7 +85,7 @@ class CertificateState:
             since = f"since {order.opened_at:%Y-%m-%d}"
             return f"open order ({order.status.value}{number}, {since}): collected, not ordered again"
         if self.decision.held and held:
-            return f"held until {held:%Y-%m-%d} after {error_name(self.certificate)}"
+            return f"held until {held:%Y-%m-%d} after {last_error(self.certificate)}"
         if self.mandate_ends:
             return f"nothing: the mandate ends on {self.mandate_ends}, before its next order"
         if self.decision.causes:
@@ -98,9 +98,9 @@ class CertificateState:
         return ", before a domain validation expires" if is_forward else ""
 
 
-def error_name(certificate: ManagedCertificate) -> str:
-    """Return the name of the error that ended the last order; empty: none."""
-    return certificate.last_error.partition(":")[0]
+def last_error(certificate: ManagedCertificate) -> str:
+    """Return the error that ended the last order, with its sentence when it is stored; empty: none."""
+    return ": ".join(part for part in (certificate.last_error, certificate.last_error_text) if part)
 
 
 def state_of(
@@ -144,7 +144,7 @@ def _state(certificate: ManagedCertificate, decision: Decision, now: datetime, *
         return State.NEAR_EXPIRY
     if certificate.order is not None:
         return State.FAILING if certificate.order.trouble else State.PENDING
-    if decision.held or (certificate.failures and error_name(certificate) != CLOSED):
+    if decision.held or (certificate.failures and certificate.last_error != CLOSED):
         return State.FAILING
     if has_ended and decision.causes:
         return State.MANDATE_ENDED

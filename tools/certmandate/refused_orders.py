@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from certmandate.certificate_state import error_name
 from renewal.domain.errors import DcvLapsed, NameNotDelegated, OrganisationNotValidated, error_named
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
 from renewal.domain.setup.finding import Finding, sorted_and_capped
@@ -30,7 +29,7 @@ def _refused(
     inspection: Inspection, certificates: Iterable[ManagedCertificate], rows: dict[str, FinishedOrder]
 ) -> Iterator[Finding]:
     for certificate in certificates:
-        name, code = certificate.spec.name, error_name(certificate)
+        name, code = certificate.spec.name, certificate.last_error
         row = rows.get(name)
         is_unsettled = certificate.failures and certificate.order is None
         if not is_unsettled or row is None or row.error != code or error_named(code).actor != "rao":

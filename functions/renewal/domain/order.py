@@ -158,6 +158,9 @@ class ManagedCertificate:
     failures: int = 0
     """Orders in a row that ended in failure."""
     last_error: str = ""
+    """Name of the error that ended the last order; empty when it was stored."""
+    last_error_text: str = ""
+    """The sentence of that error, shortened; empty in records of earlier versions."""
     revision: int = field(default=0, compare=False)
     """Version of the record that was read; 0 = not read. A write that follows from the record holds only while the
     record still has it."""

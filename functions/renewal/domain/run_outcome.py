@@ -139,8 +139,12 @@ def outcome_of(
 
 def held_failure(certificate: ManagedCertificate) -> Failure:
     """Return the failure that a hold goes back to."""
-    until = f"no new order before {certificate.hold_until:%Y-%m-%d %H:%M} UTC unless somebody asks"
-    return Failure(certificate.last_error or OrderRejected.__name__, until)
+    until = (
+        f"no new order before {certificate.hold_until:%Y-%m-%d %H:%M} UTC, "
+        f"unless requested with `certmandate renew {certificate.spec.path} --force`"
+    )
+    text = f"{certificate.last_error_text}; {until}" if certificate.last_error_text else until
+    return Failure(certificate.last_error or OrderRejected.__name__, text)
 
 
 def reason_of(planned: PlannedCertificate | None, finished: FinishedOrder | None, coming: NextRenewal) -> str:

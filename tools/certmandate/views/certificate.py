@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from certmandate.certificate_state import CertificateState, finding_line, open_findings
+from certmandate.certificate_state import CertificateState, finding_line, last_error, open_findings
 from certmandate.views import json_records, printing
 from renewal.domain.order import FinishedOrder
 from renewal.domain.setup.finding import Finding
@@ -25,7 +25,7 @@ def page(record: DelegationRecord, state: CertificateState, history: tuple[Finis
         ("stores", ", ".join(spec.stores)),
         ("next", state.next_step()),
         ("requested", certificate.asked),
-        ("last error", certificate.last_error),
+        ("last error", last_error(certificate)),
     ]
     title = Text(f"{state.path}  ", style="bold").append(printing.state_text(state.state, normal="green"))
     findings = (f"{finding.severity}: {finding_line(spec.delegation, finding)}" for finding in _findings(record, state))

@@ -27,6 +27,7 @@ def certificate_document(state: CertificateState) -> Document:
         "held_until": certificate.hold_until,
         "failures": certificate.failures,
         "last_error": certificate.last_error,
+        "last_error_text": certificate.last_error_text,
         "asked": certificate.asked,
         "next": state.next_step(),
         "order": order_document(certificate.order) if certificate.order else None,

@@ -2,7 +2,8 @@
 
     delegation     item
     univ-example   delegation                         spec, inspection, refusal
-    univ-example   certificate#idp                    spec, served, asked, hold_until, failures, last_error, revision
+    univ-example   certificate#idp                    spec, served, asked, hold_until, failures, last_error,
+                                                      last_error_text, revision
     univ-example   order#idp                          the certificate's open order, with the sealed private key
     univ-example   finished#idp#2026-11-23…#<token>   audit row of an order that has ended; never changed
     #estate        replacement#<before>#<issuer>      a replacement rule
@@ -90,7 +91,7 @@ def replacement_item(replacement: Replacement) -> dict[str, Any]:
 
 def status_attributes(certificate: ManagedCertificate) -> dict[str, Any]:
     """Attributes of a certificate's status; None = to be removed."""
-    names = ("served", "asked", "hold_until", "failures", "last_error")
+    names = ("served", "asked", "hold_until", "failures", "last_error", "last_error_text")
     return dict.fromkeys(names) | records.to_item(certificate, without=("spec", "order", "revision"))
 
 
