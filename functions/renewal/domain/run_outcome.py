@@ -159,16 +159,16 @@ def reason_of(planned: PlannedCertificate | None, finished: FinishedOrder | None
     return f"due from {coming.renew_at:%Y-%m-%d}" if coming.renew_at else "nothing to do"
 
 
-def remarks_of(certificate: ManagedCertificate, finished: FinishedOrder | None) -> tuple[str, ...]:
+def notes_of(certificate: ManagedCertificate, finished: FinishedOrder | None) -> tuple[str, ...]:
     """Return what the operator should know of a success."""
     served = certificate.served
     if finished is None or served is None:
         return ()
-    remarks = [finished.text] if finished.text else []
+    notes = [finished.text] if finished.text else []
     if Cause.KEY_TYPE_CHANGED in finished.causes and served.arns:
         made = ", ".join(served.arns.values())
-        remarks.append(
+        notes.append(
             f"ACM never changes the key type of an ARN, so a new one was made: {made}. "
             "Associate it where the old one is in use; the old one stays as it is"
         )
-    return tuple(remarks)
+    return tuple(notes)

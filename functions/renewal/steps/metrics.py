@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import timedelta
 
 from renewal.domain.errors import AddressRefused
@@ -18,11 +17,7 @@ def run_metrics(report: RunReport) -> dict[str, float]:
     `DailyRunCompleted` is 1 only after a run over all delegations that could order: its absence raises the alarm. The
     two `LeastDaysTo…` are left out where nothing can expire.
     """
-    rows, delegations, now = report.certificates, report.delegations, report.finished_at
-    findings = [finding for delegation in delegations for finding in delegation.findings]
-    refused, addresses = len(report.refused), sum(row.error == AddressRefused.__name__ for row in report.refused)
-    expiries = [row.not_after for row in rows if row.not_after]
-    passwords = [row.password_expires for row in delegations if row.password_expires]
+    findings = [finding for delegation in report.delegations for finding in delegation.findings]
     numbers = {
         "RunCompleted": 1,
         "DailyRunCompleted": int(report.is_daily),
@@ -30,21 +25,32 @@ def run_metrics(report: RunReport) -> dict[str, float]:
         "CertificatesPending": _count(report, Outcome.PENDING),
         "CertificatesFailed": _count(report, Outcome.FAILED, Outcome.HELD),
         "CertificatesDeferred": _count(report, Outcome.DEFERRED),
-        "DelegationsFailed": sum(1 for row in delegations if row.error),
-        "CredentialsRefused": 0 if report.common_cause else refused,
-        "AddressesRefused": refused if report.common_cause else addresses,
+        "DelegationsFailed": sum(1 for row in report.delegations if row.error),
+        **_refusals(report),
         "AddressChanged": int(any(finding.code == ADDRESS_CHANGED for finding in findings)),
         "FindingsOpen": sum(finding.severity == "error" for finding in findings),
-        "OldestOrderHours": max(((now - row.ordered_at) / _HOUR for row in rows if row.ordered_at), default=0),
-        "LeastDaysToExpiry": _least((expiry - now) / _DAY for expiry in expiries),
-        "LeastDaysToPasswordExpiry": _least((day - now.date()).days for day in passwords),
+        **_spans(report),
     }
-    return {name: round(float(number), 2) for name, number in numbers.items() if number is not None}
+    return {name: round(float(number), 2) for name, number in numbers.items()}
+
+
+def _refusals(report: RunReport) -> dict[str, float]:
+    """With a common cause every refusal counts as one of our address, so that one alarm is raised and not two."""
+    refused = len(report.refused)
+    if report.common_cause:
+        return {"CredentialsRefused": 0, "AddressesRefused": refused}
+    addresses = sum(row.error == AddressRefused.__name__ for row in report.refused)
+    return {"CredentialsRefused": refused, "AddressesRefused": addresses}
+
+
+def _spans(report: RunReport) -> dict[str, float]:
+    now = report.finished_at
+    ages = [(now - row.ordered_at) / _HOUR for row in report.certificates if row.ordered_at]
+    lifetimes = [(row.not_after - now) / _DAY for row in report.certificates if row.not_after]
+    passwords = [(row.password_expires - now.date()) / _DAY for row in report.delegations if row.password_expires]
+    least = {"LeastDaysToExpiry": lifetimes, "LeastDaysToPasswordExpiry": passwords}
+    return {"OldestOrderHours": max(ages, default=0), **{name: min(days) for name, days in least.items() if days}}
 
 
 def _count(report: RunReport, *outcomes: Outcome) -> int:
     return sum(row.outcome in outcomes for row in report.certificates)
-
-
-def _least(numbers: Iterable[float]) -> float | None:
-    return min(numbers, default=None)

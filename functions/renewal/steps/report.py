@@ -10,12 +10,13 @@ from typing import Any
 
 from renewal.domain.errors import PlanUnreadable, UnknownDelegation
 from renewal.domain.forecast import NextRenewal
-from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
-from renewal.domain.run_outcome import PlanFacts, RunResults, outcome_of, planned_by_inspection, reason_of, remarks_of
+from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus, Served
+from renewal.domain.run_outcome import PlanFacts, RunResults, notes_of, outcome_of, planned_by_inspection, reason_of
 from renewal.domain.run_report import (
     CertificateRow,
     DelegationOutcome,
     DelegationRow,
+    Failure,
     FindingRow,
     Outcome,
     RunReport,
@@ -93,7 +94,7 @@ class Report:
                 yield self._row(certificate, record, run)
 
     def _row(self, certificate: ManagedCertificate, record: DelegationRecord, run: _Run) -> CertificateRow:
-        spec, served, order = certificate.spec, certificate.served, certificate.order
+        spec, order = certificate.spec, certificate.order
         inspected = run.inspection_of(record)
         planned = run.facts.due.get(spec.path)
         if planned is None and not run.facts.open_orders_only:
@@ -101,8 +102,6 @@ class Report:
         finished = self._finished(certificate, run)
         outcome, failure = outcome_of(certificate, planned, run.results, finished)
         coming = NextRenewal.of(certificate, record, run.now)
-        result = run.results.certificates.get(spec.path)
-        is_renewed = outcome is Outcome.RENEWED
         return CertificateRow(
             delegation=spec.delegation,
             name=spec.name,
@@ -110,19 +109,16 @@ class Report:
             outcome=outcome,
             reason=reason_of(None if outcome is Outcome.NOT_DUE else planned, finished, coming),
             ordered_at=order.opened_at if order else None,
-            ssl_id=(result and result.ssl_id) or (served.ssl_id if served else None),
-            old_serial=finished.previous_serial if finished else served.serial if served and not is_renewed else "",
-            new_serial=finished.serial if finished and is_renewed else "",
-            not_before=served.not_before if served else None,
-            not_after=served.not_after if served else None,
+            ssl_id=run.ssl_id_of(certificate),
+            old_serial=_old_serial(certificate, finished),
+            new_serial=finished.serial if finished else "",
             key=spec.key_type,
             stores=spec.stores,
-            arns=served.arns if served else {},
-            error=failure.error if failure else "",
-            text=failure.text if failure else "",
-            remarks=remarks_of(certificate, finished),
+            remarks=notes_of(certificate, finished),
             would=preview(certificate, record, inspected, run.now) if outcome is Outcome.PLANNED else "",
             renew_at=coming.renew_at,
+            **_served_members(certificate.served),
+            **_failure_members(failure),
         )
 
     def _finished(self, certificate: ManagedCertificate, run: _Run) -> FinishedOrder | None:
@@ -146,6 +142,11 @@ class _Run:
     results: RunResults
     now: datetime
 
+    def ssl_id_of(self, certificate: ManagedCertificate) -> int | None:
+        """The SSL ID of this run's order, else of what is served."""
+        result, served = self.results.certificates.get(certificate.spec.path), certificate.served
+        return (result.ssl_id if result else None) or (served.ssl_id if served else None)
+
     def inspection_of(self, record: DelegationRecord) -> Inspection | None:
         """The inspection that this run made, None when it made none."""
         inspection = record.inspection
@@ -164,13 +165,27 @@ def _delegation_row(name: str, record: DelegationRecord | None, run: _Run) -> De
         organisation=record.delegation.organisation,
         rao_email=record.delegation.rao_email,
         outcome=DelegationOutcome.FAILED if failure else DelegationOutcome.INSPECTED,
-        error=failure.error if failure else "",
-        text=failure.text if failure else "",
         findings=tuple(FindingRow.of(finding) for finding in findings),
         password_expires=record.inspection.password_expires if record.inspection else None,
         address=record.delegation.address,
         seen_address=address,
+        **_failure_members(failure),
     )
+
+
+def _failure_members(failure: Failure | None) -> dict[str, Any]:
+    return {"error": failure.error, "text": failure.text} if failure else {}
+
+
+def _served_members(served: Served | None) -> dict[str, Any]:
+    return {name: getattr(served, name) for name in ("not_before", "not_after", "arns")} if served else {}
+
+
+def _old_serial(certificate: ManagedCertificate, finished: FinishedOrder | None) -> str:
+    """The serial of what this run replaced, else of what is served."""
+    if finished:
+        return finished.previous_serial
+    return certificate.served.serial if certificate.served else ""
 
 
 def _open_findings(inspection: Inspection | None, run_id: str) -> tuple[str, tuple[Finding, ...]]:

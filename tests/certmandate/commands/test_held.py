@@ -4,7 +4,7 @@ from renewal.domain.run_report import Outcome, RunReport
 from tests.certmandate.conftest import Sit
 
 
-def test_a_held_certificate_says_everywhere_why_scm_refused(sit: Sit):
+def test_a_held_certificate_shows_everywhere_why_scm_refused(sit: Sit):
     """The operator who missed the first notification must not search the audit trail for the reason."""
     desk = sit("www", scm="dials: {issuance_polls: 0, outcome: declined}\n")
     first = RunReport.parse(desk.document("renew", "univ/www")["report"])

@@ -78,16 +78,26 @@ class Incident:
 
 
 def incidents_of(report: RunReport) -> list[Incident]:
+<<<<<<< HEAD
     """Return what needs attention, soonest expiry first; certificates that were never issued come last."""
     delegations = {row.delegation: row for row in report.delegations}
     rows = [row for row in report.certificates if row.outcome.needs_attention]
+=======
+    """Return what needs attention, soonest expiry first; what was never issued comes last."""
+>>>>>>> f2deab9 (The report step is split into what it reads and what it decides)
     refused = {row.delegation for row in report.refused} if report.common_cause else set()
-    found = [_of_all(report, [row for row in rows if row.delegation in refused])] if refused else []
-    rows = [row for row in rows if row.delegation not in refused]
-    broken = {row.delegation for row in report.delegations if row.error} - refused
-    found += [_of_delegation(delegations[name], [row for row in rows if row.delegation == name]) for name in broken]
-    found += [_of_certificate(row, delegations[row.delegation]) for row in rows if row.delegation not in broken]
-    return sorted(found, key=_urgency)
+    found, of_refused = [], []
+    for delegation in report.delegations:
+        rows = [row for row in report.certificates if row.delegation == delegation.delegation]
+        affected = [row for row in rows if row.outcome.needs_attention]
+        if delegation.delegation in refused:
+            of_refused += affected
+        elif delegation.error:
+            found.append(_of_delegation(delegation, affected))
+        else:
+            found += [_of_certificate(row, delegation) for row in affected]
+    common = [_of_all(report, of_refused)] if refused else []
+    return sorted([*common, *found], key=_urgency)
 
 
 def _urgency(incident: Incident) -> tuple[bool, str, str]:
