@@ -78,13 +78,7 @@ class Incident:
 
 
 def incidents_of(report: RunReport) -> list[Incident]:
-<<<<<<< HEAD
     """Return what needs attention, soonest expiry first; certificates that were never issued come last."""
-    delegations = {row.delegation: row for row in report.delegations}
-    rows = [row for row in report.certificates if row.outcome.needs_attention]
-=======
-    """Return what needs attention, soonest expiry first; what was never issued comes last."""
->>>>>>> f2deab9 (The report step is split into what it reads and what it decides)
     refused = {row.delegation for row in report.refused} if report.common_cause else set()
     found, of_refused = [], []
     for delegation in report.delegations:
