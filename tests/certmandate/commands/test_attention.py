@@ -56,7 +56,7 @@ def test_an_order_that_was_declined_reaches_the_raos_mail(sit: Sit):
     said = desk.run("findings", "univ", "--for", "rao", "--language", "fr").stdout
 
     assert "votre intervention est nécessaire dès maintenant" in said
-    assert "Un administrateur a rejeté notre demande dans SCM" in said
+    assert "Un administrateur a refusé notre demande dans SCM" in said
     assert "www.univ.example" in said
 
 

@@ -74,7 +74,7 @@ def test_the_rao_is_asked_to_unlock_the_account(sit: Sit):
     assert "nothing to do" not in for_rao
     assert "Admins → Edit, Settings → Access Control → Organization ACL" in for_rao
     assert everybody.count("Vérifiez que le compte") == 1
-    assert "Rien pour le RAO" in everybody
+    assert "Rien à faire de votre côté" in everybody
 
 
 def test_a_step_that_is_not_done_is_wrong(sit: Sit):

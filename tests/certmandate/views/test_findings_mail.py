@@ -44,8 +44,8 @@ def test_a_finding_that_nobody_has_words_for_is_quoted() -> None:
     """Better English than silence."""
     _, body = mail("fr", FINDINGS[3])
 
-    assert "Un point de la délégation n'est pas en ordre" in body
-    assert "unheard of" in body
+    assert "La délégation présente un défaut" in body
+    assert "texte d'origine, en anglais\u00a0: «\u00a0unheard of" in body
 
 
 def test_what_only_the_operator_can_do_does_not_ask_the_rao_for_anything() -> None:
@@ -61,9 +61,7 @@ def test_an_address_that_the_file_does_not_have_is_not_made_up() -> None:
     finding = Finding("AddressRefused", "error", "rao", "…")
     found = record(finding, delegation=replace(DELEGATION, address=""))
 
-    assert (
-        "our address (it stands in the guide) and" in findings_mail(found, [finding], NOW.date(), language("en")).body
-    )
+    assert "our address (see the guide) and" in findings_mail(found, [finding], NOW.date(), language("en")).body
 
 
 def test_an_organisations_name_cannot_add_a_header() -> None:
@@ -78,7 +76,7 @@ def test_nothing_to_do_is_said_as_such() -> None:
     subject, body = mail("en")
 
     assert subject.endswith("nothing to do")
-    assert "found nothing that you would have to do" in body
+    assert "found nothing for you to do" in body
 
 
 def test_a_notice_alone_does_not_cry_wolf() -> None:
@@ -96,7 +94,7 @@ def test_what_happens_by_itself_has_a_day_and_no_deadline() -> None:
 
     assert "Date prévue\u00a0: 26 novembre 2026" in body
     assert "Échéance" not in body
-    assert "À faire\u00a0: Rien\u00a0;" in body
+    assert "À faire\u00a0: Rien à faire de votre côté\u00a0;" in body
 
 
 def test_whom_the_rao_knows_signs() -> None:

@@ -64,8 +64,8 @@ def test_exact_names_and_stars_are_explained_by_what_they_permit() -> None:
 
 def test_a_star_over_the_whole_organisation_is_called_wide() -> None:
     """The RAO should see that it is more than a service needs."""
-    assert "This is wide" in made(delegate=("*.univ.example",))
-    assert "This is wide" not in made()
+    assert "This is a wide delegation" in made(delegate=("*.univ.example",))
+    assert "This is a wide delegation" not in made()
 
 
 def test_a_parent_domain_is_named_only_where_somebody_might_delegate_it_in_vain() -> None:
@@ -97,4 +97,4 @@ def test_both_languages_are_marked_as_what_they_are() -> None:
 
     assert '<html lang="fr">' in page
     assert re.findall(r'<section class="language" id="(\w\w)" lang="(\w\w)"', page) == [("fr", "fr"), ("en", "en")]
-    assert '<span class="screen" lang="en">Web API</span>' in part(page, "fr")
+    assert '<code class="screen" lang="en">Web API</code>' in part(page, "fr")

@@ -103,13 +103,13 @@ def test_a_certificate_that_does_not_fit_is_not_called_pending() -> None:
 
     assert "en attente de l&#39;autorité de certification" in page(now)
     assert "en attente" not in page(then)
-    assert "SCM a émis autre chose que ce qui était demandé" in page(then)
+    assert "SCM a émis un certificat différent de la demande" in page(then)
     assert document(then)["under_way"][0]["trouble"] == "CertificateMismatch"
 
 
 def test_no_comment_is_promised_of_a_certificate_that_was_taken_over() -> None:
     """Whoever looks for it would take an adopted certificate for a stranger's."""
-    assert "que nous avons repris et qui existaient déjà" in " ".join(page(of()).split())
+    assert "ceux que nous avons repris" in " ".join(page(of()).split())
 
 
 def test_a_name_is_broken_after_its_dots() -> None:

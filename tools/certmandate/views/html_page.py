@@ -1,4 +1,4 @@
-"""Pages that a RAO reads: one self-contained file each, in both languages, for screens, phones and paper."""
+"""The RAO's pages: one self-contained file each, in both languages, for screens, phones and paper."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ PDF_MISSING = (
 
 
 class PdfMissing(Exception):
-    """The library that makes PDFs is not installed; the text says how to install it."""
+    """The library for PDFs is not installed; the text says how to install it."""
 
 
 def html(template: str, **values: Any) -> str:
-    """Return the page that *template* makes of *values*, which are escaped wherever they stand."""
+    """Return the page of *template* with *values*, which are escaped everywhere."""
     return _environment().get_template(template).render(languages=languages(), **values)
 
 
@@ -35,18 +35,18 @@ def pdf(page: str) -> bytes:
         from weasyprint import HTML  # type: ignore[import-not-found,import-untyped,unused-ignore]
     except (ImportError, OSError):
         raise PdfMissing(PDF_MISSING) from None
-    logging.getLogger("weasyprint").setLevel(logging.ERROR)  # it warns of every rule that is for screens only
-    made: bytes = HTML(string=page, url_fetcher=_nothing_from_outside).write_pdf(pdf_tags=True)
+    logging.getLogger("weasyprint").setLevel(logging.ERROR)  # it warns of every rule that is only for screens
+    made: bytes = HTML(string=page, url_fetcher=_no_requests).write_pdf(pdf_tags=True)
     return made
 
 
-def _nothing_from_outside(url: str) -> Any:
-    msg = f"a page of ours asks for {url}; it must be self-contained"
+def _no_requests(url: str) -> Any:
+    msg = f"the page requests {url}, but it must be self-contained"
     raise ValueError(msg)
 
 
 def breakable(name: str) -> Markup:
-    """Return *name* as HTML that may go on in the next line after each dot, so that no label is torn in two."""
+    """Return *name* as HTML that may be wrapped after each dot, so that no label is split."""
     return Markup(".<wbr>").join(name.split("."))
 
 

@@ -1,4 +1,4 @@
-"""The two languages of what a RAO reads: one file of texts each, filled in so that no value can become markup."""
+"""The two languages of the RAO's texts: one file each, filled in so that no value can become markup."""
 
 from __future__ import annotations
 
@@ -18,12 +18,34 @@ CODES = ("fr", "en")
 """The languages, in the order in which a page has them."""
 _PARTS = re.compile(r"\[\[(?P<screen>.+?)\]\]|`(?P<code>[^`]+)`|\{(?P<value>[a-z_]+)\}")
 _VALUE = re.compile(r"\{([a-z_]+)\}")
+_MENU = re.compile(r"\[\[(.+?)\]\]")
 _BEFORE, _AFTER = re.compile(r" (?=[:;?!»])"), re.compile(r"(?<=«) ")
+_FRENCH_MENUS = {
+    "Access Control": "Contrôle d'accès",
+    "Add": "Ajouter",
+    "Admins": "Administrateurs",
+    "Certificate Profiles": "Profils de certificat",
+    "Certificates": "Certificats",
+    "Department Name": "Nom du département",
+    "Departments": "Départements",
+    "Domains": "Domaines",
+    "Edit": "Modifier",
+    "Enrollment": "Demandes",
+    "General": "Général",
+    "Organization ACL": "Liste d'accès de l'organisation",
+    "Organizations": "Organisations",
+    "SSL Certificate": "Certificat SSL",
+    "SSL Certificates": "Certificats SSL",
+    "Settings": "Paramètres",
+    "Web API use only": "API Web uniquement",
+    "the domain": "le domaine",
+}
+"""SCM's portal is in English; the French texts give the meaning of each menu beside it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """One language. `texts` is what its file says: mappings and lists of texts."""
+    """One language. `texts` is the content of its file: mappings and lists of texts."""
 
     code: str
     texts: Mapping[str, Any]
@@ -33,7 +55,7 @@ class Language:
         return plain(self.at(key), values)
 
     def at(self, key: str) -> Any:
-        """Return what stands at *key*: a text, or a list or mapping of them. Raises KeyError when nothing does."""
+        """Return the text, list or mapping at *key*. Raises KeyError."""
         found: Any = self.texts
         for part in key.split("."):
             found = found[part]
@@ -44,13 +66,17 @@ class Language:
         number = "1er" if self.code == "fr" and day.day == 1 else str(day.day)
         return self.text("day", number=number, month=self._month(day), year=day.year)
 
-    def moment(self, at: datetime) -> str:
+    def minute(self, at: datetime) -> str:
         """Return *at* in words, as in `23 November 2026, 08:00` (in French `23 novembre 2026 à 8 h 00`)."""
-        return self.text("moment", day=self.day(at.date()), time=self.time(at))
+        return self.text("minute", day=self.day(at.date()), time=self.time(at))
 
     def time(self, at: datetime) -> str:
         """Return the time of day of *at*."""
         return f"{at.hour}\u00a0h\u00a0{at:%M}" if self.code == "fr" else f"{at:%H:%M}"
+
+    def menu(self, path: str) -> str:
+        """Return a menu path of SCM, in French with its meaning: `Admins → Edit (Administrateurs → Modifier)`."""
+        return f"{path} ({meaning})" if self.code == "fr" and (meaning := _meaning(path)) else path
 
     def month(self, day: date) -> str:
         """Return the month of *day* in words, as in `November 2026`."""
@@ -61,9 +87,9 @@ class Language:
 
 
 def marked(text: str, values: Mapping[str, object]) -> Markup:
-    """Return *text* as HTML: `[[…]]` as words of SCM's screens, backquoted as code, `{…}` filled in and escaped.
+    """Return *text* as HTML: `[[…]]` as labels of SCM, backquotes as code, `{…}` filled in and escaped.
 
-    Marks are looked for in *text* alone, never in *values*, and every piece is escaped on its own.
+    Only *text* can contain marks, never *values*, and every piece is escaped separately.
     """
     pieces, end = [], 0
     for match in _PARTS.finditer(text):
@@ -74,7 +100,7 @@ def marked(text: str, values: Mapping[str, object]) -> Markup:
 
 def _part(match: re.Match[str], values: Mapping[str, object]) -> Markup:
     if match["screen"]:
-        return Markup('<span class="screen" lang="en">{}</span>').format(match["screen"])
+        return Markup('<code class="screen" lang="en">{}</code>').format(match["screen"])
     if match["code"]:
         return Markup("<code>{}</code>").format(plain(match["code"], values))
     return escape(values[match["value"]])
@@ -90,7 +116,7 @@ def plain(text: str, values: Mapping[str, object]) -> str:
 def language(code: str) -> Language:
     """Return the language called *code*: `fr` or `en`."""
     texts = yaml.safe_load((TEXTS / f"{code}.yaml").read_text(encoding="utf-8"))
-    return Language(code, _spaced(texts) if code == "fr" else texts)
+    return Language(code, _in_french(texts) if code == "fr" else texts)
 
 
 def languages() -> tuple[Language, ...]:
@@ -98,10 +124,19 @@ def languages() -> tuple[Language, ...]:
     return tuple(language(code) for code in CODES)
 
 
-def _spaced(value: Any) -> Any:
-    """French: a no-break space before : ; ? ! and inside quotation marks."""
+def _in_french(value: Any) -> Any:
+    """Return French texts with the meaning beside each menu, and no-break spaces before : ; ? ! and inside quotes."""
     if isinstance(value, dict):
-        return {key: _spaced(inner) for key, inner in value.items()}
+        return {key: _in_french(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_spaced(inner) for inner in value]
-    return _AFTER.sub("\u00a0", _BEFORE.sub("\u00a0", value)) if isinstance(value, str) else value
+        return [_in_french(inner) for inner in value]
+    if not isinstance(value, str):
+        return value
+    text = _MENU.sub(lambda match: f"{match[0]} ({meaning})" if (meaning := _meaning(match[1])) else match[0], value)
+    return _AFTER.sub("\u00a0", _BEFORE.sub("\u00a0", text))
+
+
+def _meaning(path: str) -> str:
+    """Return the French meaning of a menu path; empty when no part of it has one."""
+    labels = re.split(r"( → |, )", path)
+    return "".join(_FRENCH_MENUS.get(label, label) for label in labels) if {*labels} & _FRENCH_MENUS.keys() else ""

@@ -1,4 +1,4 @@
-"""The RAO's report on one month: what was ordered in their name, what was refused, what is due next."""
+"""The RAO's report on one month: orders in the organisation's name, refusals, and the next renewals."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from certmandate.refused_orders import findings_with_orders
-from certmandate.views.findings_mail import names_in, told_values
+from certmandate.views.findings_mail import finding_values, names_in
 from certmandate.views.html_page import html
-from certmandate.views.language import CODES, Language, languages
+from certmandate.views.language import Language, languages
 from renewal.domain.forecast import next_renewal
 from renewal.domain.order import COMMENT_PREFIX, FinishedOrder, ManagedCertificate, OrderStatus
 from renewal.domain.setup.finding import Finding
@@ -26,18 +26,18 @@ class Month:
 
     @property
     def begins(self) -> datetime:
-        """Its first moment."""
+        """Its start."""
         return datetime(self.first.year, self.first.month, 1, tzinfo=UTC)
 
     @property
     def ends(self) -> datetime:
-        """The first moment of the next one."""
+        """The start of the next month."""
         years, month = divmod(self.first.month, 12)
         return datetime(self.first.year + years, month + 1, 1, tzinfo=UTC)
 
-    def has(self, moment: datetime) -> bool:
-        """Return whether *moment* is in it."""
-        return self.begins <= moment < self.ends
+    def has(self, at: datetime) -> bool:
+        """Return whether *at* is in it."""
+        return self.begins <= at < self.ends
 
     def __str__(self) -> str:
         """`2026-11`."""
@@ -50,14 +50,14 @@ def month_named(text: str) -> Month:
 
 
 def month_before(now: datetime) -> Month:
-    """Return the last month that is over at *now*."""
+    """Return the month before the one of *now*."""
     years, month = divmod(now.month - 2, 12)
     return Month(date(now.year + years, month + 1, 1))
 
 
 @dataclass(frozen=True, slots=True)
-class Next:
-    """A certificate under management with the day of its next renewal; None: the mandate ends before it."""
+class NextOrder:
+    """A managed certificate with the day of its next renewal; None: the mandate ends before."""
 
     certificate: ManagedCertificate
     renewal: date | None
@@ -65,7 +65,7 @@ class Next:
 
 @dataclass(frozen=True, slots=True)
 class RaoReport:
-    """What one month was, as the order book has it at `made_at`."""
+    """One month, from the order book at `made_at`."""
 
     record: DelegationRecord
     month: Month
@@ -75,10 +75,10 @@ class RaoReport:
     refusals: tuple[FinishedOrder, ...]
     """Ended without a certificate within the month, oldest first."""
     under_way: tuple[ManagedCertificate, ...]
-    """With an order that was opened before the month's end and is open now."""
-    nexts: tuple[Next, ...]
+    """Certificates with an order that was opened before the end of the month and is open now."""
+    nexts: tuple[NextOrder, ...]
     asks: tuple[Finding, ...]
-    """What the last inspection, and the orders that were refused since, want of the RAO."""
+    """Findings of the last inspection, and refused orders since, on which the RAO must act."""
 
     @property
     def is_over(self) -> bool:
@@ -103,29 +103,31 @@ def rao_report(
         made_at=now,
         orders=tuple(row for row in rows if row.status == OrderStatus.STORED),
         refusals=tuple(row for row in rows if row.status != OrderStatus.STORED),
-        under_way=tuple(one for one in managed if one.order and one.order.opened_at < month.ends),
+        under_way=tuple(each for each in managed if each.order and each.order.opened_at < month.ends),
         nexts=_nexts(record, managed, now),
-        asks=tuple(one for one in findings_with_orders(inspection, managed, every) if one.actor == "rao")
-        if inspection
-        else (),
+        asks=_asks(findings_with_orders(inspection, managed, every) if inspection else ()),
     )
 
 
-def _nexts(record: DelegationRecord, managed: Iterable[ManagedCertificate], now: datetime) -> tuple[Next, ...]:
+def _asks(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(finding for finding in findings if finding.actor == "rao")
+
+
+def _nexts(record: DelegationRecord, managed: Iterable[ManagedCertificate], now: datetime) -> tuple[NextOrder, ...]:
     delegated = record.inspection.delegated if record.inspection else ()
     ends = record.delegation.mandate_ends
     found = []
-    for one in managed:
-        day = next_renewal(one, dcv_of(delegated, one.spec.names), now).date()
-        found.append(Next(one, None if ends and ends < day else day))
-    return tuple(sorted(found, key=lambda one: (one.renewal or date.max, one.certificate.spec.name)))
+    for certificate in managed:
+        day = next_renewal(certificate, dcv_of(delegated, certificate.spec.names), now).date()
+        found.append(NextOrder(certificate, None if ends and ends < day else day))
+    return tuple(sorted(found, key=lambda order: (order.renewal or date.max, order.certificate.spec.name)))
 
 
-# ---- As data ---------------------------------------------------------------------------------------------------------
+# ---- JSON ------------------------------------------------------------------------------------------------------------
 
 
 def document(report: RaoReport) -> dict[str, Any]:
-    """Return the report as JSON has it; moments as RFC 3339 in UTC, days as `2026-11-23`."""
+    """Return the report as JSON has it; times as RFC 3339 in UTC, days as `2026-11-23`."""
     delegation = report.record.delegation
     return {
         "delegation": delegation.name,
@@ -136,9 +138,9 @@ def document(report: RaoReport) -> dict[str, Any]:
         "made_at": report.made_at.isoformat(),
         "orders": [_order(row) for row in report.orders],
         "refusals": [_refusal(row) for row in report.refusals],
-        "under_way": [_under_way(one) for one in report.under_way],
-        "next": [_next(one) for one in report.nexts],
-        "asks": [finding_document(one) for one in report.asks],
+        "under_way": [_under_way(certificate) for certificate in report.under_way],
+        "next": [_next(order) for order in report.nexts],
+        "asks": [finding_document(finding) for finding in report.asks],
     }
 
 
@@ -187,10 +189,10 @@ def _refusal(row: FinishedOrder) -> dict[str, Any]:
     }
 
 
-def _under_way(one: ManagedCertificate) -> dict[str, Any]:
-    order = one.order
+def _under_way(certificate: ManagedCertificate) -> dict[str, Any]:
+    order = certificate.order
     return {
-        "certificate": one.spec.name,
+        "certificate": certificate.spec.name,
         "names": list(order.names if order else ()),
         "ordered_at": _iso(order.opened_at if order else None),
         "ssl_id": order.ssl_id if order else None,
@@ -198,22 +200,22 @@ def _under_way(one: ManagedCertificate) -> dict[str, Any]:
     }
 
 
-def _next(one: Next) -> dict[str, Any]:
-    served = one.certificate.served
+def _next(order: NextOrder) -> dict[str, Any]:
+    spec, served = order.certificate.spec, order.certificate.served
     return {
-        "certificate": one.certificate.spec.name,
-        "names": list(one.certificate.spec.names),
+        "certificate": spec.name,
+        "names": list(spec.names),
         "serial": served.serial if served else None,
         "not_after": _iso(served.not_after if served else None),
-        "renewal": one.renewal.isoformat() if one.renewal else None,
+        "renewal": order.renewal.isoformat() if order.renewal else None,
     }
 
 
-def _iso(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
 
 
-# ---- As a page -------------------------------------------------------------------------------------------------------
+# ---- The page --------------------------------------------------------------------------------------------------------
 
 
 def page(report: RaoReport) -> str:
@@ -221,8 +223,8 @@ def page(report: RaoReport) -> str:
     return html(
         "report.html.j2",
         report=report,
-        values={one.code: _values(report, one) for one in languages()},
-        words=dict(zip(CODES, (one.texts["findings"] for one in languages()), strict=True)),
+        values={language.code: _values(report, language) for language in languages()},
+        finding_texts={language.code: language.texts["findings"] for language in languages()},
         names_in=names_in,
         today=report.made_at.date(),
     )
@@ -238,4 +240,4 @@ def _values(report: RaoReport, language: Language) -> Mapping[str, object]:
         "day": language.day(report.made_at.date()),
         "prefix": COMMENT_PREFIX.strip(),
         "contact": language.text("report.proof.contact"),
-    } | told_values(report.record, language)
+    } | finding_values(report.record, language)
