@@ -1,4 +1,4 @@
-"""Lambda: decide what is due and write the plan of the run."""
+"""Lambda function: decides what is due and writes the plan of the run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lambda: fetch an ordered certificate, check it, and store it."""
+"""Lambda function: collects an ordered certificate, checks it, and stores it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lambda: order one certificate from SCM, once."""
+"""Lambda function: orders one certificate from SCM, at most once."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ logger = Logger()
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Take a task; return the progress: identifiers only."""
     progress = wiring.enroll()(Task.parse(event)).payload()
-    logger.info("order open", **progress)
+    logger.info("order opened", **progress)
     return progress

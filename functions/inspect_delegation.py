@@ -1,4 +1,4 @@
-"""Lambda: log in once with a delegation's credential, record findings, complete the list of what is due."""
+"""Lambda function: inspects a delegation with one login, records findings, completes the list of what is due."""
 
 from __future__ import annotations
 

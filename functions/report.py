@@ -1,4 +1,4 @@
-"""Lambda: say what the run did, in an object and in metrics."""
+"""Lambda function: writes the report of the run and publishes its metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lambda: one of the four steps by which Secrets Manager replaces an account's password."""
+"""Lambda function: one of the four steps by which Secrets Manager rotates an account's password."""
 
 from __future__ import annotations
 
@@ -16,4 +16,4 @@ def handler(event: dict[str, Any], _context: object) -> None:
     """Take Secrets Manager's `{"SecretId", "ClientRequestToken", "Step"}`."""
     secret, step = event["SecretId"], event["Step"]
     done = wiring.rotate_password()(secret, event["ClientRequestToken"], step)
-    logger.info("password rotation", secret=secret, step=step, done=done)
+    logger.info("rotation step done", secret=secret, step=step, done=done)

@@ -21,7 +21,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from renewal import records
-from renewal.domain.acm_rules import (
+from renewal.adapters.acm_rules import (
     ACM_KEY_ALGORITHMS,
     HeldCertificate,
     require_same_key_type,
@@ -568,7 +568,7 @@ def _context(*parts: str) -> bytes:
 
 @dataclass(slots=True)
 class FakeAcm:
-    """ACM in any region; holds pairs by ARN and refuses what `renewal.domain.acm_rules` says that ACM refuses."""
+    """ACM in any region; holds pairs by ARN and refuses what `renewal.adapters.acm_rules` says that ACM refuses."""
 
     held: dict[str, Pair] = field(default_factory=dict)
     imports: Counter[str] = field(default_factory=Counter)

@@ -1,4 +1,4 @@
-"""What template.yaml says: one field per environment variable, no defaults, so that nothing is guessed."""
+"""The settings that template.yaml passes: one field for each environment variable, without defaults."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from datetime import timedelta
 from typing import Self
 
 OFF = "off"
-"""Value of a setting that switches something off; an empty variable is a missing one."""
+"""Value of a setting that switches something off; an empty variable counts as missing."""
 
 
 class SettingMissing(Exception):
-    """An environment variable that template.yaml should have set is absent or of a wrong form."""
+    """An environment variable that template.yaml sets is missing or malformed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Settings:
     order_key_id: str
     """KMS key that seals private keys."""
     secret_prefix: str
-    """Credentials stand in Secrets Manager under `<prefix>/<delegation>`."""
+    """Credentials are stored in Secrets Manager under `<prefix>/<delegation>`."""
     event_bus: str
     scm_url: str
     """Base URL for header login, ending in `/api` (SCM reference §1)."""
@@ -33,30 +33,30 @@ class Settings:
     """Base URL for OAuth2 clients, ending in `/api`."""
     scm_token_url: str
     egress_echo_url: str
-    """What answers a GET with the caller's IPv4 address as plain text; `off` = the address is not looked at."""
+    """URL that answers a GET with the caller's IPv4 address as plain text; `off` = the address is not checked."""
     registered_addresses: str
-    """What organisations' access lists have of us, /32s separated by commas; `off` = only delegation files say."""
+    """Our addresses in organisations' access lists, /32s separated by commas; `off` = those of the delegation files."""
     quiet_seconds: int
-    """How long after a POST nobody posts again; must exceed the longest life of an enroll function."""
+    """How long after a POST no other POST is sent; must exceed the time limit of the enroll function."""
     orders_per_delegation: int
     orders_per_run: int
     due_share_percent: int
-    """Share of the certificates that may be due by age at once before the run stops and asks, 1 to 100."""
+    """Share of the certificates (1 to 100) that may be due by age at once; beyond, the run stops with TooManyDue."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
         """Read all fields. Raises SettingMissing that names every variable that is missing or no whole number."""
         values: dict[str, str | int] = {}
         faults = []
-        for one in fields(cls):
-            variable = one.name.upper()
+        for setting in fields(cls):
+            variable = setting.name.upper()
             text = environment.get(variable, "")
             if not text:
                 faults.append(f"{variable} is missing")
-            elif one.type == "int" and not text.isdigit():
+            elif setting.type == "int" and not text.isdigit():
                 faults.append(f"{variable} is not a whole number")
             else:
-                values[one.name] = int(text) if one.type == "int" else text
+                values[setting.name] = int(text) if setting.type == "int" else text
         if faults:
             msg = f"{'; '.join(faults)}: template.yaml sets these variables"
             raise SettingMissing(msg)
@@ -64,7 +64,7 @@ class Settings:
 
     @property
     def registered(self) -> tuple[str, ...]:
-        """`registered_addresses` one by one."""
+        """`registered_addresses` as a tuple."""
         return () if self.registered_addresses == OFF else tuple(self.registered_addresses.split(","))
 
     @property

@@ -34,7 +34,7 @@ from renewal.steps.rotate_password import RotatePassword
 
 
 def utc_now() -> datetime:
-    """The present moment."""
+    """The current time."""
     return datetime.now(UTC)
 
 

@@ -1,7 +1,7 @@
 """ACM in any region: import, re-import into the same ARN, and never a second copy.
 
-ACM keeps one certificate per ARN and forgets the one before. It imports once a second per region; when it is
-busy, the state machine comes back later. Rules: AWS, acm/latest/userguide, import-reimport.html and
+ACM keeps one certificate per ARN and discards the previous one. It imports once a second per region; when it is
+busy, the state machine retries later. Rules: AWS, acm/latest/userguide, import-reimport.html and
 import-certificate-prerequisites.html.
 """
 
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography.x509.oid import NameOID
 
+from renewal.adapters.acm_rules import HeldCertificate, require_same_key_type, require_usages_kept
 from renewal.adapters.aws import translated
-from renewal.domain.acm_rules import HeldCertificate, require_same_key_type, require_usages_kept
 from renewal.domain.certificate import KEY_USAGES, Certificate, normalised_serial
 from renewal.domain.errors import (
     AcmCertificateMissing,
@@ -41,7 +41,7 @@ EVERY_KEY_TYPE: tuple[KeyAlgorithmType, ...] = (
     "EC_secp384r1",
     "EC_secp521r1",
 )
-"""ListCertificates shows RSA up to 2048 bits only, unless it is told."""
+"""ListCertificates shows only RSA up to 2048 bits unless other key types are requested."""
 
 _USAGE_OIDS = {
     "TLS_WEB_SERVER_AUTHENTICATION": "1.3.6.1.5.5.7.3.1",
@@ -51,7 +51,7 @@ _USAGE_OIDS = {
     "TIME_STAMPING": "1.3.6.1.5.5.7.3.8",
     "OCSP_SIGNING": "1.3.6.1.5.5.7.3.9",
 }
-"""For answers that give an extended key usage by name only (RFC 5280 §4.2.1.12)."""
+"""For answers that give an extended key usage by its name only (RFC 5280 §4.2.1.12)."""
 
 _MISSING: dict[str, type[RenewalError]] = {
     "ResourceNotFoundException": AcmCertificateMissing,
@@ -84,7 +84,7 @@ class Acm:
     def put(self, pair: Pair, region: str, arn: str | None, *, retried: bool) -> str:
         """Import into *arn* (None = a new one) and return the ARN.
 
-        *retried*: an earlier try may have imported already, so that import is looked for first. Raises
+        *retried*: an earlier attempt may have imported it, so ACM is searched for it first. Raises
         AcmWouldRefuse (found before the import), AcmRefused, AcmQuotaReached, AcmCertificateMissing.
         """
         _require_importable(pair)
@@ -107,9 +107,9 @@ class Acm:
         try:
             return self._verified(pair, region, arn)
         except AcmCertificateMissing:
-            # Imported just now, and not shown everywhere yet: the next try finds it by its serial.
-            text = f"ACM in {region} does not show {arn} yet, which it made a moment ago"
-        except StoreUnavailable as busy:  # whatever it did not do, the import is done
+            # The import is not visible everywhere yet: the next attempt finds it by its serial.
+            text = f"ACM in {region} does not show {arn} yet, which it has just made"
+        except StoreUnavailable as busy:  # the import itself is done
             text = str(busy)
         raise StoreUnavailable(text)
 
@@ -118,13 +118,13 @@ class Acm:
         if held.serial != pair.chain.leaf.serial:
             msg = (
                 f"{arn} has serial {held.serial} after the import of {pair.chain.leaf.serial}; "
-                "is anybody else importing into it?"
+                "check whether another process imports into it"
             )
             raise AcmRefused(msg)
         return arn
 
     def _find(self, leaf: Certificate, region: str) -> str | None:
-        """The ARN under which an earlier try imported *leaf*: the name narrows, the serial decides."""
+        """The ARN under which an earlier attempt imported *leaf*: the name narrows the search, the serial decides."""
         names = {*leaf.names, *_common_names(leaf)}
         for summary in self._imported(region):
             if summary.get("DomainName", "").lower() not in names:
@@ -182,12 +182,12 @@ class Acm:
 def _require_importable(pair: Pair) -> None:
     size = len(pair.key.pem())
     if size > MAX_KEY:
-        msg = f"the private key of {pair.spec.path} has {size} bytes; ACM takes {MAX_KEY} at most"
+        msg = f"the private key of {pair.spec.path} has {size} bytes; ACM accepts {MAX_KEY} at most"
         raise AcmWouldRefuse(msg)
 
 
 def _parts(pair: Pair) -> Any:
-    """Exactly one certificate, its issuers apart, and the key; botocore does the base64."""
+    """Exactly one certificate, its issuers separately, and the key; botocore encodes them."""
     parts = {"Certificate": pair.chain.leaf.pem().encode(), "PrivateKey": pair.key.pem()}
     return parts | ({"CertificateChain": pair.chain.issuers_pem().encode()} if pair.chain.issuers else {})
 

@@ -70,7 +70,7 @@ _lock = threading.Lock()
 
 
 def client(service: str, region: str | None = None) -> Any:
-    """Return this environment's client of *service*, made when first needed. *region* None = our own."""
+    """Return this environment's client of *service*, made when first needed. *region* None = the stack's."""
     with _lock:
         if (service, region) not in _clients:
             make: Any = boto3.client  # its stubs want the service as a literal
@@ -79,7 +79,7 @@ def client(service: str, region: str | None = None) -> Any:
 
 
 def config_of(service: str) -> Config:
-    """Return how often a service is asked, and for how many seconds."""
+    """Return the attempts and time limits of calls to a service."""
     attempts = 1 if service in _SINGLE_ATTEMPT else _ATTEMPTS
     retries: Any = {"mode": "standard", "total_max_attempts": attempts}
     return Config(retries=retries, connect_timeout=5, read_timeout=20)
@@ -127,8 +127,8 @@ def _meaning(error: ClientError | BotoCoreError, action: str, named: Mapping[str
             f"{action}: AWS is busy or down ({code})", undone=code in _BUSY and "Timeout" not in code
         )
     return StoreRefused(
-        f"{action}: AWS refused ({code}); see whether the function's role permits the call, and whether the "
-        "resource exists and is as template.yaml makes it"
+        f"{action}: AWS refused the call ({code}). Check that the function's role permits it, and that the resource "
+        "exists as template.yaml declares it"
     )
 
 

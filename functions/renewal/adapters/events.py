@@ -18,7 +18,7 @@ DETAIL_TYPE = "Certificate Renewed"
 
 
 class EventBridgeAnnouncer:
-    """Publishes on one event bus, at least once: consumers tell repetitions by the token."""
+    """Publishes on one event bus, at least once: consumers recognise repetitions by the token."""
 
     def __init__(self, client: EventBridgeClient, bus: str) -> None:
         self._client = client
@@ -40,7 +40,7 @@ class EventBridgeAnnouncer:
         )
         if answer["FailedEntryCount"]:
             code = answer["Entries"][0].get("ErrorCode", "Unknown")
-            msg = f"events:PutEvents did not take the event for {order.path}: {code}"
+            msg = f"events:PutEvents did not accept the event for {order.path}: {code}"
             raise StoreUnavailable(msg)
 
 
@@ -60,5 +60,5 @@ def _detail(order: Order, served: Served, previous: Served | None) -> dict[str, 
     }
 
 
-def _iso(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _iso(time: datetime) -> str:
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,4 +1,4 @@
-"""Private keys sealed by KMS: bound to one order, so that a sealed key is of no use under another name."""
+"""Private keys sealed by KMS: bound to one order, so that a sealed key cannot be used for another one."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class KmsOpener:
                 key = _readable(self._decrypt(sealed, _context(delegation, certificate, token)))
         if key is None:
             msg = (
-                f"the private key of {delegation}/{certificate}, order {token}, can't be opened: it is "
+                f"the private key of {delegation}/{certificate}, order {token}, cannot be opened: it is "
                 "damaged, or was sealed for another order or with another KMS key"
             )
             raise KeyLost(msg)

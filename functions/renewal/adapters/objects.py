@@ -1,7 +1,7 @@
-"""Certificates as objects in S3, in the layout that certbot made usual.
+"""Certificates as objects in S3, in certbot's layout.
 
     certificates/<delegation>/<certificate>/<serial>/{cert,chain,fullchain,privkey}.pem
-    certificates/<delegation>/<certificate>/current.json      which serial is in use; flips last, at once
+    certificates/<delegation>/<certificate>/current.json      which serial is in use; replaced last, in one write
 
 A consumer reads `current.json` and then the files that it points to: never half a pair. Encryption is the
 bucket's default.
@@ -30,7 +30,7 @@ _LOST_RACE = frozenset({"PreconditionFailed", "NoSuchKey"})
 
 @dataclass(frozen=True, slots=True)
 class _Pointer:
-    """What `current.json` says, and the ETag that names this very state of it."""
+    """The content of `current.json`, and the ETag of the version that was read."""
 
     serial: str
     not_before: datetime
@@ -45,10 +45,10 @@ class S3Certificates:
         self._bucket = bucket
 
     def put(self, pair: Pair) -> None:
-        """Write the four files, then flip `current.json` to them.
+        """Write the four files, then point `current.json` to them.
 
-        Raises OrderConflict when the store points to a newer certificate, or another run flips it now. What the
-        pair replaces is older whatever it says: CAs date certificates back.
+        Raises OrderConflict when the store points to a newer certificate, or another run replaces the pointer now. The
+        certificate that the pair replaces counts as older whatever its dates: CAs date certificates back.
         """
         leaf, folder = pair.chain.leaf, _folder(pair.spec.delegation, pair.spec.name)
         before = self._current(folder)
@@ -59,14 +59,14 @@ class S3Certificates:
             raise OrderConflict(msg)
         for name, content in _files(pair).items():
             self._write(f"{folder}/{leaf.serial}/{name}", content)
-        if not self._flip(f"{folder}/current.json", _pointer_to(leaf, folder), before):
+        if not self._replace(f"{folder}/current.json", _pointer_to(leaf, folder), before):
             self._require_pointing_to(leaf.serial, folder)
 
     def _require_pointing_to(self, serial: str, folder: str) -> None:
-        """The flip's condition failed: by our own flip, whose answer was lost, or by somebody else's."""
+        """Another write came first: an earlier one of ours whose answer was lost, or one of another run."""
         after = self._current(folder)
         if after is None or after.serial != serial:
-            msg = f"{folder}/current.json was flipped by another run a moment ago"
+            msg = f"{folder}/current.json was just replaced by another run"
             raise OrderConflict(msg)
 
     def erase_key(self, delegation: str, certificate: str, serial: str) -> None:
@@ -112,8 +112,8 @@ class S3Certificates:
         self._client.put_object(Bucket=self._bucket, Key=key, Body=content, ContentType="application/x-pem-file")
 
     @translated("s3:PutObject")
-    def _flip(self, key: str, content: bytes, before: _Pointer | None) -> bool:
-        """Write the pointer if it still is as it was read; return whether it was."""
+    def _replace(self, key: str, content: bytes, before: _Pointer | None) -> bool:
+        """Write the pointer if it has not changed since it was read; return whether it was written."""
         condition: Any = {"IfMatch": before.etag} if before else {"IfNoneMatch": "*"}
         try:
             self._client.put_object(
@@ -169,5 +169,5 @@ def _pointer_from(content: bytes, etag: str) -> _Pointer | None:
         return None
 
 
-def _iso(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _iso(time: datetime) -> str:
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -3,7 +3,7 @@
     runs/<run id>/plan.json               items of the Distributed Map (its ItemReader reads it)
     runs/<run id>/facts.json              what the report needs to know of the plan
     runs/<run id>/results/<uuid>/…        written by its ResultWriter: manifest.json and the files it names
-    runs/<run id>/report.json             what came of it
+    runs/<run id>/report.json             the report
 
 Shapes: AWS, step-functions/latest/dg/input-output-resultwriter.html.
 """
@@ -57,7 +57,7 @@ class S3RunArchive:
     def read_results(self, run_id: str) -> list[Mapping[str, Any]]:
         """What ResultWriter wrote: one description per child execution. Raises PlanUnreadable.
 
-        Also when there are no results though something was planned: a run must not look idle that was not.
+        Also when there are no results though something was planned: such a run must not pass for one without work.
         """
         manifests = [key for key in self._keys(f"runs/{run_id}/results/") if key.endswith("/manifest.json")]
         files = [key for manifest in manifests for key in _result_files(manifest, self._document(manifest))]
@@ -69,8 +69,8 @@ class S3RunArchive:
     def _require_nothing_planned(self, run_id: str) -> None:
         if planned := self._document(_key(run_id, "plan")):
             msg = (
-                f"run {run_id} planned {len(planned)} item(s), but there are no results; see the "
-                "execution's Map Run for what became of them"
+                f"run {run_id} planned {len(planned)} item(s), but left no results; the execution's Map Run shows what "
+                "happened to them"
             )
             raise PlanUnreadable(msg)
 
@@ -91,7 +91,7 @@ class S3RunArchive:
         while True:
             found += page.get("Contents", [])
             if not page.get("IsTruncated"):
-                return [one["Key"] for one in sorted(found, key=lambda one: one["LastModified"])]
+                return [item["Key"] for item in sorted(found, key=lambda item: item["LastModified"])]
             page = self._list(prefix, {"ContinuationToken": page["NextContinuationToken"]})
 
     # ---- Calls -----------------------------------------------------------------------------------------

@@ -1,47 +1,47 @@
-"""What can go wrong, named after who reacts and how.
+"""All errors, grouped by who reacts to them and how.
 
 The class names are a contract: the state machine matches them as text (Retry and Catch in
-`infra/renewal.asl.yaml`), the report and the runbook use the same words.
+`infra/renewal.asl.yaml`), the report and the runbook use the same names.
 
 RenewalError
-├── Retryable                     trying the same step again can help; the state machine waits and retries
+├── Retryable                     a retry of the same step can help; the state machine waits and retries
 │   ├── OrderPending              SCM has not issued yet
-│   ├── OrderUnconfirmed          the answer to an order was lost: look for it in SCM before anything else
-│   ├── OrderConflict             another run moved this order a moment ago
-│   ├── ScmUnavailable            no answer, 429, 5xx, or a code that SCM itself calls temporary
+│   ├── OrderUnconfirmed          the answer to an order was lost: search SCM for it before anything else
+│   ├── OrderConflict             another run has just changed this order
+│   ├── ScmUnavailable            no answer, 429, 5xx, or a code that SCM documents as temporary
 │   │   └── AnswerLost            … to a call that orders: the effect may have happened
 │   └── StoreUnavailable          DynamoDB, KMS, S3, ACM, Secrets Manager or EventBridge is throttled or down
-└── NeedsPerson                   trying again cannot help; the operator or the RAO must act
-    ├── InvalidRequest            the execution's input is not ours
-    ├── InvalidDelegation         a delegation file cannot be taken
+└── NeedsPerson                   a retry cannot help; the operator or the RAO must act
+    ├── InvalidRequest            the execution's input has an unknown field or a wrong type
+    ├── InvalidDelegation         a delegation file is not accepted
     ├── UnknownDelegation         a name that no delegation or certificate has
-    ├── TooManyDue                much is due at once: a clock or policy error until somebody says otherwise
-    ├── PlanUnreadable            the run's plan or results are not what this version wrote
+    ├── TooManyDue                too much is due at once: likely an error of a clock or a policy
+    ├── PlanUnreadable            the run's plan or results have another form than this version writes
     ├── CredentialMissing         no usable credential is stored
     ├── CredentialRefused         401: password, lock-out, customerUri or address
     ├── CredentialExpired         the account's password has expired
-    ├── PasswordPolicyRefused     SCM's policy takes none of the passwords that were made for the account
-    ├── AddressRefused            SCM refuses the address we come from (403), or every account at once
-    ├── PermissionMissing         the account may not do this
+    ├── PasswordPolicyRefused     SCM's password policy accepts none of the generated passwords
+    ├── AddressRefused            SCM refuses our address (403), or every account at once
+    ├── PermissionMissing         the account lacks a privilege or a role
     ├── MandateEnded              the delegation's end date has passed
     ├── NameNotDelegated          the department may not order one of the names
     ├── DcvLapsed                 domain control validation is missing or expired
     ├── OrganisationNotValidated  the organisation's validation is missing or expired
     ├── ProfileRefused            the certificate profile is unknown, not assigned, or does not allow this
     ├── TermRefused               the profile does not offer this term
-    ├── KeyRefused                the profile or SCM does not take this key
-    ├── RequestRefused            SCM cannot use the request as it stands
-    ├── ScmRefused                SCM said no with a code that has no better name
+    ├── KeyRefused                the profile or SCM does not accept this key
+    ├── RequestRefused            SCM cannot use the request as it is
+    ├── ScmRefused                SCM refused with a code that has no name here
     ├── OrderDeclined             an administrator declined the order
     ├── OrderRejected             the CA or SCM rejected the order
-    ├── OrderRevoked              the ordered certificate was revoked before we stored it
-    ├── OrderUnknown              SCM does not know the order any more
+    ├── OrderRevoked              the ordered certificate was revoked before it was stored
+    ├── OrderUnknown              SCM no longer knows the order
     ├── CertificateMismatch       what SCM issued is not what was asked for
-    ├── ChainBroken               the issuers that came with the certificate do not lead to it
+    ├── ChainBroken               the issuers delivered with the certificate do not certify it
     ├── KeyLost                   the order's private key cannot be opened
-    ├── AcmWouldRefuse            ACM's rules exclude this import; found before it was tried
+    ├── AcmWouldRefuse            ACM's rules exclude this import; known before it was tried
     ├── AcmRefused                ACM refused the import
-    ├── AcmQuotaReached           the account has imported as many certificates as it may
+    ├── AcmQuotaReached           the AWS account's quota of imported certificates is used up
     ├── AcmCertificateMissing     the ARN to re-import into does not exist
     └── StoreRefused              AWS denied a call: a permission, a key or a resource of the stack is missing
 """
@@ -55,17 +55,17 @@ Actor = Literal["operator", "rao"]
 
 
 class RenewalError(Exception):
-    """Anything this package raises on purpose."""
+    """Base of all errors that certmandate raises."""
 
     actor: ClassVar[Actor] = "operator"
     """Who must act when it persists."""
 
     ends_order: ClassVar[bool] = False
-    """Whether the open order is over once this was raised (its key is erased, an audit row written)."""
+    """Whether it ends the open order: its key is erased and an audit row written."""
 
 
 class Retryable(RenewalError):
-    """Trying the same step again can help."""
+    """A retry of the same step can help."""
 
 
 class OrderPending(Retryable):
@@ -73,15 +73,15 @@ class OrderPending(Retryable):
 
 
 class OrderUnconfirmed(Retryable):
-    """The answer to an order was lost; a later look decides whether it exists."""
+    """The answer to an order was lost; a later search of SCM decides whether it exists."""
 
 
 class OrderConflict(Retryable):
-    """Another run moved this order a moment ago; read again, then go on from there."""
+    """Another run has just changed this order: read it again and continue from there."""
 
 
 class ScmUnavailable(Retryable):
-    """No usable answer from SCM, or one that it calls temporary itself."""
+    """No usable answer from SCM, or one that SCM documents as temporary."""
 
 
 class AnswerLost(ScmUnavailable):
@@ -91,7 +91,7 @@ class AnswerLost(ScmUnavailable):
 class StoreUnavailable(Retryable):
     """An AWS service is throttled, busy or down.
 
-    undone: AWS said that it did nothing; otherwise the call may have had its effect, or have it yet.
+    undone: AWS answered that the call had no effect; otherwise it may have had its effect, or have it later.
     """
 
     def __init__(self, text: str, *, undone: bool = False) -> None:
@@ -100,7 +100,7 @@ class StoreUnavailable(Retryable):
 
 
 class NeedsPerson(RenewalError):
-    """Trying again cannot help."""
+    """A retry cannot help."""
 
 
 class InvalidRequest(NeedsPerson):
@@ -108,7 +108,7 @@ class InvalidRequest(NeedsPerson):
 
 
 class InvalidDelegation(NeedsPerson):
-    """A delegation file cannot be taken."""
+    """A delegation file is not accepted."""
 
 
 class UnknownDelegation(NeedsPerson):
@@ -116,11 +116,11 @@ class UnknownDelegation(NeedsPerson):
 
 
 class TooManyDue(NeedsPerson):
-    """So much is due at once that a wrong clock or policy is likelier than the truth."""
+    """So much is due at once that an error of a clock or a policy is likely."""
 
 
 class PlanUnreadable(NeedsPerson):
-    """The plan or the results of the run are not what this version wrote."""
+    """The plan or the results of the run have another form than this version writes."""
 
 
 class CredentialMissing(NeedsPerson):
@@ -132,17 +132,17 @@ class CredentialRefused(NeedsPerson):
 
 
 class CredentialExpired(NeedsPerson):
-    """The account's password has expired; SCM promises no way to change it then, so the RAO sets one."""
+    """The account's password has expired; SCM documents no way to change it then, so the RAO sets a new one."""
 
     actor = "rao"
 
 
 class PasswordPolicyRefused(NeedsPerson):
-    """SCM's password policy refuses a new password (SCM reference §9); the old one stays good."""
+    """SCM's password policy refuses a new password (SCM reference §9); the old one stays valid."""
 
 
 class AddressRefused(NeedsPerson):
-    """SCM does not accept the address we come from."""
+    """SCM does not accept the address that the request came from."""
 
     actor = "rao"
 
@@ -199,13 +199,13 @@ class KeyRefused(NeedsPerson):
 
 
 class RequestRefused(NeedsPerson):
-    """SCM cannot use the request as it stands."""
+    """SCM cannot use the request as it is."""
 
     ends_order = True
 
 
 class ScmRefused(NeedsPerson):
-    """SCM said no with a code that has no better name."""
+    """SCM refused with a code that has no name here."""
 
 
 class OrderDeclined(NeedsPerson):
@@ -228,7 +228,7 @@ class OrderRevoked(NeedsPerson):
 
 
 class OrderUnknown(NeedsPerson):
-    """SCM does not know the order's number (any more)."""
+    """SCM does not know the order's SSL ID, or no longer."""
 
 
 class CertificateMismatch(NeedsPerson):
@@ -236,7 +236,7 @@ class CertificateMismatch(NeedsPerson):
 
 
 class ChainBroken(NeedsPerson):
-    """The certificates that came along do not certify the leaf; nothing was stored."""
+    """The certificates delivered with the leaf do not certify it; nothing was stored."""
 
 
 class KeyLost(NeedsPerson):
@@ -264,7 +264,7 @@ class StoreRefused(NeedsPerson):
 
 
 def every_error() -> tuple[type[RenewalError], ...]:
-    """Return every class of the tree that is raised under its own name (the leaves and AnswerLost's parent)."""
+    """Return every class that is raised under its own name: the leaves, and AnswerLost's parent."""
     families = {RenewalError, Retryable, NeedsPerson}
     found: list[type[RenewalError]] = []
     stack: list[type[RenewalError]] = [RenewalError]
@@ -291,5 +291,5 @@ ANSWERED_BY_SCM = NEEDS_PERSON - _names((MandateEnded, CredentialMissing))
 
 
 def error_named(name: str) -> type[RenewalError]:
-    """Return the class that a payload or an audit row names; NeedsPerson for a name of another version."""
+    """Return the class named *name*; NeedsPerson for a name of another version."""
     return next((kind for kind in every_error() if kind.__name__ == name), NeedsPerson)

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from renewal.domain.delegation import CertificatePath, CertificateSpec
+from renewal.domain.errors import NeedsPerson, OrderDeclined, OrderRejected, OrderRevoked
 from renewal.domain.keypair import KeyType
 
 COMMENT_PREFIX = "certmandate order "
@@ -245,3 +246,26 @@ class OrderDetails:
     """Upper case without blanks or underscores: `ISSUED`, `SAAPPROVED`, …"""
     comment: str = ""
     serial: str = ""
+
+
+_ENDED_AT_SCM: dict[str, type[NeedsPerson]] = {
+    "DECLINED": OrderDeclined,
+    "REJECTED": OrderRejected,
+    "INVALID": OrderRejected,
+    "REVOKED": OrderRevoked,
+    "EXPIRED": OrderRevoked,
+}
+
+
+def normalised_status(text: str) -> str:
+    """Return *text* in upper case without blanks or underscores: `SA Approved` is `SAAPPROVED`."""
+    return "".join(text.split()).replace("_", "").upper()
+
+
+def ended(status: str) -> type[NeedsPerson] | None:
+    """Return the error that *status* amounts to (SCM reference §5.14), None while the order can still be issued.
+
+    An unknown status counts as pending: the time budget of the state machine ends that wait, whereas a wrong end would
+    abandon an order that is about to be issued.
+    """
+    return _ENDED_AT_SCM.get(normalised_status(status))

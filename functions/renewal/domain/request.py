@@ -1,4 +1,4 @@
-"""The input of an execution: checked whole before anything is touched."""
+"""The input of an execution, checked completely before anything is done."""
 
 from __future__ import annotations
 
@@ -21,17 +21,18 @@ _FIELDS = {
     "reason": "a text of 1 to 200 characters",
     "all_due_is_right": "true or false",
     "open_orders_only": "true or false",
-    "scheduled_at": "the time the schedule meant, set by the schedule itself",
+    "scheduled_at": "the scheduled time, set by EventBridge Scheduler",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What one run is asked to do; the daily schedule asks for nothing in particular.
+    """What one run is asked to do; the daily schedule sets no field.
 
-    `delegations` and `certificates` narrow the run (empty = everything). `force` replaces what is named whatever
-    its age, and needs names and a reason. `dry_run` decides, logs in, and orders nothing. `all_due_is_right`
-    (with a reason) answers `TooManyDue`. `open_orders_only` follows up on open orders and starts none.
+    `delegations` and `certificates` narrow the run (empty = everything). `force` replaces the named
+    certificates whatever their age, and requires names and a reason. `dry_run` decides, logs in, and orders nothing.
+    `all_due_is_right` (with a reason) overrides `TooManyDue`. `open_orders_only` follows up on open orders and starts
+    none.
     """
 
     delegations: tuple[str, ...] = ()
@@ -47,7 +48,7 @@ class RunRequest:
     def parse(cls, document: object) -> Self:
         """Read the execution's input. Raises InvalidRequest that names every faulty field and what it should be."""
         if not isinstance(document, Mapping):
-            msg = "the input must be a JSON object, {} at least"
+            msg = f"the input is a {type(document).__name__}; it must be a JSON object, {{}} at least"
             raise InvalidRequest(msg)
         faults = [f"unknown field '{name}'" for name in document if name not in _FIELDS]
         faults += [
@@ -72,13 +73,13 @@ class RunRequest:
 
     @property
     def is_deliberate(self) -> bool:
-        """Whether somebody meant it, however much: they said so, named certificates, or delegations with a reason."""
+        """Whether the operator accepts any number of renewals: by field, by certificate names, or with a reason."""
         by_name = bool(self.certificates and not self.delegations)
         return self.all_due_is_right or by_name or bool(self.delegations and self.reason)
 
 
 def _once(names: list[str]) -> tuple[str, ...]:
-    """The names in their order, each once: what is named twice is not done twice."""
+    """The names in their order, each once."""
     return tuple(dict.fromkeys(names))
 
 
@@ -95,9 +96,9 @@ def _fits(field: str, value: Any) -> bool:
 def _contradictions(document: Mapping[str, Any]) -> list[str]:
     faults = []
     if document.get("force") and not ("delegations" in document or "certificates" in document):
-        faults.append("'force' needs 'delegations' or 'certificates': the whole estate is never forced")
+        faults.append("'force' needs 'delegations' or 'certificates': all certificates at once are never forced")
     if (document.get("force") or document.get("all_due_is_right")) and not document.get("reason"):
-        faults.append("'force' and 'all_due_is_right' need a 'reason': it stands in the audit trail")
+        faults.append("'force' and 'all_due_is_right' need a 'reason', which is kept in the audit trail")
     if document.get("force") and document.get("open_orders_only"):
         faults.append("'force' and 'open_orders_only' contradict each other")
     return faults

@@ -24,8 +24,7 @@ from renewal.domain.errors import (
     error_named,
 )
 from renewal.domain.keypair import requested_key
-from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, OrderDetails, OrderStatus, Served
-from renewal.domain.status import ended
+from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, OrderDetails, OrderStatus, Served, ended
 from renewal.ports import (
     Accounts,
     AcmStore,

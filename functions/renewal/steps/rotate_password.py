@@ -29,9 +29,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from random import Random
 
-from renewal.domain.credential import Credential
+from renewal.domain.credential import Credential, PasswordForm, form_for, forms
 from renewal.domain.errors import CredentialRefused, InvalidRequest, PasswordPolicyRefused
-from renewal.domain.password import PasswordForm, form_for, forms
 from renewal.domain.setup.inspection import Refusal
 from renewal.ports import Clock, CredentialVault, OrderReader, OrderTransitions, PinnedAccounts
 

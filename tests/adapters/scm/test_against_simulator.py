@@ -12,8 +12,7 @@ from renewal.adapters.scm.client import ScmClient
 from renewal.domain import errors
 from renewal.domain.certificate import Chain
 from renewal.domain.keypair import KeyPair, KeyType, public_key_bytes
-from renewal.domain.order import EnrollRequest
-from renewal.domain.status import ended
+from renewal.domain.order import EnrollRequest, ended
 from scm_simulator.simulator import Simulator
 from scm_simulator.world.fault import Fault
 from tests.adapters.scm.stage import SIMULATED_LOGIN, Clock, Vault

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from renewal.domain.errors import OrderDeclined, OrderRejected, OrderRevoked
-from renewal.domain.status import ended, normalised_status
+from renewal.domain.order import ended, normalised_status
 
 
 @pytest.mark.parametrize(

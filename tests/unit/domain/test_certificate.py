@@ -16,7 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from renewal.domain.acm_rules import (
+from renewal.adapters.acm_rules import (
     CLIENT_AUTH,
     HeldCertificate,
     is_same_key_type,

@@ -17,9 +17,8 @@ from renewal.domain.errors import (
     Retryable,
     every_error,
 )
-from renewal.domain.order import token_in
+from renewal.domain.order import ended, normalised_status, token_in
 from renewal.domain.setup.finding import Finding, finding_from
-from renewal.domain.status import ended, normalised_status
 from tests.unit.orders import an_order
 
 

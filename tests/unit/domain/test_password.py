@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from renewal.domain.password import DIGITS, LOWER, SYMBOLS, UPPER, PasswordForm, form_for, forms
+from renewal.domain.credential import DIGITS, LOWER, SYMBOLS, UPPER, PasswordForm, form_for, forms
 
 CHANCE = random.Random(7)  # noqa: S311  # the same passwords in every test
 

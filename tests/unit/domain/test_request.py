@@ -67,17 +67,17 @@ def test_a_full_request_is_read_whole() -> None:
         ({"reason": "   "}, "'reason' must be a text of 1 to 200 characters"),
         ({"reason": "x" * 201}, "'reason' must be a text of 1 to 200 characters"),
         ({"reason": ["why"]}, "'reason' must be a text of 1 to 200 characters"),
-        ({"scheduled_at": 5}, "'scheduled_at' must be the time the schedule meant, set by the schedule itself"),
+        ({"scheduled_at": 5}, "'scheduled_at' must be the scheduled time, set by EventBridge Scheduler"),
         (
             {"force": True, "reason": "r"},
-            "'force' needs 'delegations' or 'certificates': the whole estate is never forced",
+            "'force' needs 'delegations' or 'certificates': all certificates at once are never forced",
         ),
         ({"delegations": []}, "'delegations' must be a list of one or more delegation names"),
         (
             {"force": True, "delegations": ["univ"]},
-            "'force' and 'all_due_is_right' need a 'reason': it stands in the audit trail",
+            "'force' and 'all_due_is_right' need a 'reason', which is kept in the audit trail",
         ),
-        ({"all_due_is_right": True}, "'force' and 'all_due_is_right' need a 'reason': it stands in the audit trail"),
+        ({"all_due_is_right": True}, "'force' and 'all_due_is_right' need a 'reason', which is kept in the audit trail"),
         (
             {"force": True, "open_orders_only": True, "delegations": ["univ"], "reason": "r"},
             "'force' and 'open_orders_only' contradict each other",

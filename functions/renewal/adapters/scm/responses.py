@@ -20,7 +20,7 @@ from renewal.domain.certificate import normalised_serial
 from renewal.domain.delegation import Profile
 from renewal.domain.errors import OrderPending
 from renewal.domain.names import normalised
-from renewal.domain.order import OrderDetails
+from renewal.domain.order import OrderDetails, normalised_status
 from renewal.domain.setup.snapshot import (
     Account,
     DelegatedName,
@@ -29,7 +29,6 @@ from renewal.domain.setup.snapshot import (
     PasswordState,
     ReportedCertificate,
 )
-from renewal.domain.status import normalised_status
 
 Row = Mapping[str, Any]
 
