@@ -98,7 +98,7 @@ def _contradictions(document: Mapping[str, Any]) -> list[str]:
     if document.get("force") and not ("delegations" in document or "certificates" in document):
         faults.append("'force' needs 'delegations' or 'certificates': all certificates at once are never forced")
     if (document.get("force") or document.get("all_due_is_right")) and not document.get("reason"):
-        faults.append("'force' and 'all_due_is_right' need a 'reason', which is kept in the audit trail")
+        faults.append("'force' and 'all_due_is_right' need a 'reason' for the audit trail")
     if document.get("force") and document.get("open_orders_only"):
         faults.append("'force' and 'open_orders_only' contradict each other")
     return faults

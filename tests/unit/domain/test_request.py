@@ -75,9 +75,9 @@ def test_a_full_request_is_read_whole() -> None:
         ({"delegations": []}, "'delegations' must be a list of one or more delegation names"),
         (
             {"force": True, "delegations": ["univ"]},
-            "'force' and 'all_due_is_right' need a 'reason', which is kept in the audit trail",
+            "'force' and 'all_due_is_right' need a 'reason' for the audit trail",
         ),
-        ({"all_due_is_right": True}, "'force' and 'all_due_is_right' need a 'reason', which is kept in the audit trail"),
+        ({"all_due_is_right": True}, "'force' and 'all_due_is_right' need a 'reason' for the audit trail"),
         (
             {"force": True, "open_orders_only": True, "delegations": ["univ"], "reason": "r"},
             "'force' and 'open_orders_only' contradict each other",
