@@ -60,7 +60,7 @@ class PointerFirst(S3Certificates):
     def put(self, pair: Pair) -> None:
         """Write in the wrong order."""
         leaf, folder = pair.chain.leaf, _folder(pair.spec.delegation, pair.spec.name)
-        self._flip(f"{folder}/current.json", _pointer_to(leaf, folder), self._current(folder))
+        self._replace(f"{folder}/current.json", _pointer_to(leaf, folder), self._current(folder))
         for name, content in _files(pair).items():
             self._write(f"{folder}/{leaf.serial}/{name}", content)
 
