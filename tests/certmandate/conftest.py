@@ -13,14 +13,14 @@ Sit = Callable[..., Desk]
 
 
 @pytest.fixture(scope="package", autouse=True)
-def house_of_the_folder() -> Iterator[None]:
-    """Leave nothing standing for the next folder; without `__init__.py` here, "package" would be the whole session."""
+def stop_after_this_folder() -> Iterator[None]:
+    """Stop everything after this folder; without `__init__.py` here, "package" would be the whole session."""
     yield
     leave()
 
 
 @pytest.fixture
 def sit(tmp_path: Path) -> Iterator[Sit]:
-    """Return a function that starts an estate of the test's own and gives the operator's desk before it."""
+    """Return a function that starts an estate for one test and returns its desk."""
     with ExitStack() as running:
         yield lambda *certificates, **more: running.enter_context(seated(tmp_path / "estate", *certificates, **more))

@@ -1,4 +1,4 @@
-"""The operator's desk: the command as it is typed, against the shipped stack in this process and SCM over HTTPS."""
+"""The operator's commands, against the shipped stack in this process and the simulator over HTTPS."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from tests.workflow.conftest import write_estate
 from tests.workflow.system import System, started
 
 COMMAND = get_command(app)
-"""What typer makes of `app`, which its CliRunner makes anew for each command."""
+"""The click command of `app`; typer's CliRunner would build it for each invocation."""
 
 CANARY = "Canary-in-the-mine-1"
-"""Never to be seen in any output."""
+"""A password that must be in no output."""
 
 PAST = (
     "  - {{label: univ/{name}, department: 7, names: [{name}.univ.example], profile: 1, term_days: 199, "
@@ -55,17 +55,17 @@ class Desk:
     folder: Path
 
     def run(self, *arguments: object, stdin: str = "") -> Result:
-        """Run one command; whatever it prints, the canary is not in it."""
-        words = [str(one) for one in arguments]
+        """Run one command; its output must not contain the canary."""
+        line = [str(argument) for argument in arguments]
         with patch.object(typer.testing, "_get_command", lambda _: COMMAND):
-            result = CliRunner().invoke(app, words, input=stdin, env={"COLUMNS": "200"})
+            result = CliRunner().invoke(app, line, input=stdin, env={"COLUMNS": "200"})
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         assert CANARY not in result.output
         return result
 
     def document(self, *arguments: object, stdin: str = "") -> Any:
-        """Run one command with --json; return what stands on standard output."""
+        """Run one command with --json; return the document."""
         result = self.run(*arguments, "--json", stdin=stdin)
         return json.loads(_without_metrics(result.stdout))
 
@@ -82,7 +82,7 @@ class Desk:
         return self.book.certificate("univ", name)
 
     def forget(self, name: str) -> Served:
-        """Take what is served out of the record, as if another program had stored it; the stores keep it."""
+        """Delete the served certificate from the record, as if another program had stored it; the stores keep it."""
         served = self.certificate(name).served
         assert served
         self.system.aws.client("dynamodb").update_item(
@@ -100,7 +100,7 @@ class Desk:
         return document
 
     def store_wrong_password(self) -> None:
-        """As an operator would who mistyped it."""
+        """Store a mistyped password."""
         document = json.dumps({**self.secret(), "password": CANARY})
         client = self.system.aws.client("secretsmanager")
         client.put_secret_value(SecretId="certmandate/univ", SecretString=document)
@@ -117,15 +117,15 @@ class Desk:
 
 
 def _without_metrics(text: str) -> str:
-    """The functions run in this process, and what they log stands on its standard output too."""
+    """Remove the log lines of the functions, which run in this process and share its standard output."""
     return "\n".join(line for line in text.splitlines() if not line.startswith('{"'))
 
 
 @contextmanager
 def seated(folder: Path, *certificates: str, scm: str = "dials: {issuance_polls: 0}\n") -> Iterator[Desk]:
     """Start an estate of one delegation, `univ`. `name:20` was issued 20 days ago, a plain `name` never."""
-    names = [one.partition(":")[0] for one in certificates]
-    past = [PAST.format(name=one.split(":")[0], age=one.split(":")[1]) for one in certificates if ":" in one]
+    names = [label.partition(":")[0] for label in certificates]
+    past = [PAST.format(name=name, age=age) for name, _, age in (label.partition(":") for label in certificates) if age]
     issued = "certificates:\n" + "".join(past) if past else ""
     with started(write_estate(folder, *names, scm=scm + issued)) as system:
         system.aws.handlers["RotatePasswordFunction"] = lambda _event, _context: None

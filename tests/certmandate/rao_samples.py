@@ -1,4 +1,4 @@
-"""What the RAO reads, to look at: an onboarding and a month, with everything in them that a page can show."""
+"""Samples for the RAO's pages: an onboarding and a month, with everything that a page can show."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ANSWERS = Answers(
 
 
 def answers(**changes: Any) -> Answers:
-    """Facts of which some are others."""
+    """Return the sample facts with *changes*."""
     return replace(ANSWERS, **changes)
 
 
@@ -53,7 +53,7 @@ APPS = CertificateSpec("univ", "apps", ("*.apps.univ.example",), 1018)
 
 
 def served(spec: CertificateSpec, not_before: datetime) -> Served:
-    """What *spec* asks for, stored at *not_before* for 199 days."""
+    """Return a certificate of *spec*, stored at *not_before* for 199 days."""
     return Served(
         ssl_id=4001,
         serial="C0FFEE00D15EA5E00C0FFEE00D15EA5E",
@@ -114,7 +114,7 @@ FINDINGS = (
         "DcvLapsing",
         "warning",
         "rao",
-        "step 4: the domain control validation of idp.univ.example lapses on 2026-12-08; renew it",
+        "step 4: the domain control validation of idp.univ.example expires on 2026-12-08; renew it",
         certificate="idp",
         due=date(2026, 12, 1),
         screen="Settings → Organizations → Departments → Domains",
@@ -125,7 +125,7 @@ FINDINGS = (
 
 
 def record(*findings: Finding, delegation: Delegation = DELEGATION) -> DelegationRecord:
-    """The delegation as the last inspection left it."""
+    """Return the delegation with the findings of its last inspection."""
     return DelegationRecord(delegation, Inspection("run-1", NOW, findings=findings))
 
 

@@ -1,4 +1,4 @@
-"""What `plan`, `status` and `show` say comes next is what the run will do."""
+"""The states of `plan`, `status` and `show` match what the next run does."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from tests.unit.orders import an_order
 
 
 def inspection(*, dcv_days: int) -> Inspection:
-    """The last look: the validation of the one name lapses in so many days."""
+    """The last inspection: the validation of the name expires in *dcv_days*."""
     entry = DelegatedName(
         "idp.univ.example", True, frozenset({"SSL"}), "VALIDATED", NOW.date() + timedelta(days=dcv_days)
     )
     return Inspection("run", NOW, delegated=(entry,))
 
 
-def test_a_renewal_that_a_lapsing_validation_brings_forward_is_told_with_its_day() -> None:
-    """`check` said "planned, dcv-lapsing" while `plan` and `show` said "fine, renewed from next month"."""
+def test_a_renewal_before_an_expiring_validation_has_its_day() -> None:
+    """`check` and `plan` reported different days."""
     found = state_of(managed(age=110), NOW, inspection=inspection(dcv_days=20))
 
     day = NOW.date() + timedelta(days=13)
@@ -30,16 +30,16 @@ def test_a_renewal_that_a_lapsing_validation_brings_forward_is_told_with_its_day
     assert found.next_step() == f"renewed from {day}, before a domain validation expires"
 
 
-def test_a_validation_that_lapses_now_makes_it_due() -> None:
-    """The next run renews it, so nobody may read that it is fine."""
+def test_a_validation_that_expires_soon_makes_the_certificate_due() -> None:
+    """The next run renews it, so its state must not be fine."""
     found = state_of(managed(age=110), NOW, inspection=inspection(dcv_days=5))
 
     assert found.state is State.DUE
     assert found.next_step() == "the next run renews it (dcv-lapsing)"
 
 
-def test_a_renewal_by_age_says_its_day_alone() -> None:
-    """Nothing brings it forward."""
+def test_a_renewal_by_age_has_its_day_only() -> None:
+    """No validation brings it forward."""
     found = state_of(managed(age=20), NOW, inspection=inspection(dcv_days=190))
 
     assert found.next_step() == f"renewed from {found.renew_at:%Y-%m-%d}"
@@ -54,16 +54,16 @@ def test_a_renewal_by_age_says_its_day_alone() -> None:
         (None, NOW.date() - timedelta(days=1), State.MANDATE_ENDED),
     ],
 )
-def test_beyond_the_mandates_end_no_renewal_is_promised(age: float | None, ends: date, state: State) -> None:
-    """Nothing is ordered after it, however due it is."""
+def test_no_renewal_is_announced_after_the_end_of_the_mandate(age: float | None, ends: date, state: State) -> None:
+    """Nothing is ordered after it, even if it is due."""
     found = state_of(managed(age=age), NOW, mandate_ends=ends)
 
     assert found.state is state
     assert found.next_step() == f"nothing: the mandate ends on {ends}, before its next order"
 
 
-def test_an_order_whose_certificate_does_not_fit_waits_for_a_person() -> None:
-    """That it is collected was said of it for weeks."""
+def test_an_order_with_a_mismatched_certificate_needs_attention() -> None:
+    """It was reported as being collected for weeks."""
     found = state_of(managed(age=150, order=an_order(trouble="CertificateMismatch")), NOW)
 
     assert "CertificateMismatch" in found.next_step()
@@ -71,8 +71,8 @@ def test_an_order_whose_certificate_does_not_fit_waits_for_a_person() -> None:
     assert found.needs_attention
 
 
-def test_a_mandate_that_ends_after_the_renewal_does_not_matter() -> None:
-    """The next renewal still falls into it."""
+def test_a_mandate_that_ends_after_the_renewal_changes_nothing() -> None:
+    """The next renewal is within the mandate."""
     found = state_of(managed(age=20), NOW, mandate_ends=NOW.date() + timedelta(days=198))
 
     assert found.next_step().startswith("renewed from ")

@@ -64,33 +64,33 @@ def account(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFa
 
 
 def test_a_stack_is_found_by_its_name_with_outputs_and_parameters():
-    """Nobody copies ARNs; and SCM's address is a parameter, not an output."""
+    """Operators do not copy ARNs; the address of SCM is a parameter, not an output."""
     deployment = find(StackOptions(region="eu-west-3"))
 
     assert deployment.fact("ScmUrl") == "https://scm.example/api"
     assert deployment.region == "eu-west-3"
 
 
-def test_an_output_that_an_older_stack_lacks_is_named():
-    """The command is newer than what is deployed."""
+def test_a_missing_output_of_an_older_stack_is_named():
+    """The command may be newer than the deployed stack."""
     with pytest.raises(DeploymentMissing, match=r"no output OrdersTable: deploy"):
         find(StackOptions(region="eu-west-3")).fact("OrdersTable")
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "expected"),
     [
         (("--stack", "typo", "--region", "eu-west-3"), "'typo'"),
         (("--profile", "typo"), "no profile 'typo'"),
         ((), "--region"),
     ],
 )
-def test_a_stack_that_is_not_found_says_what_to_do(options: tuple[str, ...], told: str):
-    """The commonest mistakes of all: another stack, another profile, no region."""
+def test_the_error_of_a_missing_stack_has_the_remedy(options: tuple[str, ...], expected: str):
+    """Another stack, another profile and no region are the commonest mistakes."""
     result = CliRunner().invoke(app, ["status", *options])
 
     assert result.exit_code == 2
-    assert told in result.stderr
+    assert expected in result.stderr
     assert "Traceback" not in result.output
 
 
@@ -120,8 +120,8 @@ def test_the_environment_names_the_stack(monkeypatch: pytest.MonkeyPatch):
     assert "stack 'typo'" in CliRunner().invoke(app, ["status"]).stderr
 
 
-def test_outputs_by_environment_must_be_what_local_up_prints(monkeypatch: pytest.MonkeyPatch):
-    """Half a line pasted into a shell."""
+def test_malformed_outputs_in_the_environment_are_refused(monkeypatch: pytest.MonkeyPatch):
+    """Only half of the line may have been pasted into the shell."""
     monkeypatch.setenv("CERTMANDATE_OUTPUTS", '{"StateMachineArn": ')
 
     with pytest.raises(DeploymentMissing, match="certmandate local up"):

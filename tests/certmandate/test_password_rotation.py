@@ -1,4 +1,4 @@
-"""`certmandate credential --rotate`: the shipped function replaces the password, and the command says how it ended."""
+"""`certmandate credential --rotate`: the shipped function rotates the password, and the command prints the result."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ ROTATE = ("credential", "univ", "--rotate", "--yes")
 @pytest.fixture
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """An estate with the function that rotates."""
-    with seated(tmp_path_factory.mktemp("rotation"), "idp:20") as one:
-        one.system.aws.handlers["RotatePasswordFunction"] = rotate_password.handler
-        yield one
+    with seated(tmp_path_factory.mktemp("rotation"), "idp:20") as running:
+        running.system.aws.handlers["RotatePasswordFunction"] = rotate_password.handler
+        yield running
 
 
 def write_log(desk: Desk, line: str) -> None:
@@ -37,8 +37,8 @@ def described(desk: Desk) -> Any:
     return desk.system.aws.client("secretsmanager").describe_secret(SecretId="certmandate/univ")
 
 
-def test_the_password_is_replaced_on_demand(desk: Desk):
-    """Somebody saw it, or it ends too soon: nobody needs the portal, which an API account cannot open."""
+def test_rotate_replaces_the_password_now(desk: Desk):
+    """The portal is closed to an API account, so the operator cannot change it there."""
     before = desk.secret()["password"]
 
     found = desk.document(*ROTATE, "--rotate-days", "22")
@@ -49,8 +49,8 @@ def test_the_password_is_replaced_on_demand(desk: Desk):
     assert desk.document("check", "univ")["steps"][5]["verdict"] == "done"
 
 
-def test_it_can_be_replaced_again_as_often_as_before(desk: Desk):
-    """Without the function's ARN Secrets Manager would have no password to rotate with."""
+def test_a_second_rotation_keeps_the_interval(desk: Desk):
+    """Without the function's ARN, Secrets Manager could not rotate."""
     desk.run(*ROTATE, "--rotate-days", "22")
     first = desk.secret()["password"]
 
@@ -61,8 +61,8 @@ def test_it_can_be_replaced_again_as_often_as_before(desk: Desk):
     assert described(desk)["RotationRules"]["AutomaticallyAfterDays"] == 22
 
 
-def test_the_notice_to_the_rao_is_told_before(desk: Desk):
-    """SCM's notice of a change that nobody announced reads as a break-in; without a yes nothing is changed."""
+def test_rotate_announces_the_notice_to_the_rao_first(desk: Desk):
+    """An unannounced notice looks like a break-in; without confirmation nothing changes."""
     before = desk.secret()
 
     result = desk.run("credential", "univ", "--rotate")
@@ -71,8 +71,8 @@ def test_the_notice_to_the_rao_is_told_before(desk: Desk):
     assert desk.secret() == before
 
 
-def test_a_rotation_that_fails_says_why(desk: Desk):
-    """It is in no run and no report: the functions' log is the only place that has it."""
+def test_a_failed_rotation_prints_its_error(desk: Desk):
+    """The error is only in the log of the functions, in no run and no report."""
     desk.store_wrong_password()
     write_log(
         desk, json.dumps({"errorType": "CredentialRefused", "errorMessage": "SCM refuses both", "level": "ERROR"})
@@ -85,8 +85,8 @@ def test_a_rotation_that_fails_says_why(desk: Desk):
     assert desk.secret()["password"] == CANARY
 
 
-def test_a_rotation_that_is_not_over_is_not_waited_for_for_ever(desk: Desk, monkeypatch: pytest.MonkeyPatch):
-    """The function may have run out of time, which it does not log itself."""
+def test_a_rotation_without_an_end_is_reported(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    """A function that runs out of time logs no error."""
     monkeypatch.setattr(password_rotation, "LONGEST_ROTATION", 0.0)
     desk.store_wrong_password()
 
@@ -95,8 +95,8 @@ def test_a_rotation_that_is_not_over_is_not_waited_for_for_ever(desk: Desk, monk
     assert (result.exit_code, "check the log group" in result.stderr) == (1, True)
 
 
-def test_an_unfinished_rotation_is_followed(desk: Desk, monkeypatch: pytest.MonkeyPatch):
-    """Secrets Manager refuses a second one and takes the first up again."""
+def test_an_unfinished_rotation_is_retried_and_followed(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    """Secrets Manager refuses a second rotation and retries the first."""
     monkeypatch.setattr(password_rotation, "LONGEST_ROTATION", 0.0)
     desk.system.aws.handlers["RotatePasswordFunction"] = lambda _event, _context: 1 / 0
     assert desk.run(*ROTATE).exit_code == 1
@@ -107,8 +107,8 @@ def test_an_unfinished_rotation_is_followed(desk: Desk, monkeypatch: pytest.Monk
     assert (result.exit_code, "Secrets Manager retries it" in result.stdout) == (0, True)
 
 
-def test_what_has_no_password_is_not_rotated(desk: Desk):
-    """An OAuth2 client, a secret that is not there, one that is about to be deleted, something to store besides."""
+def test_a_credential_without_a_password_is_not_rotated(desk: Desk):
+    """An OAuth2 client, a missing secret, a deleted secret, and an unknown delegation."""
     assert desk.run(*ROTATE, "--oauth").exit_code == 2
     client = {"client_id": "x", "client_secret": CANARY}
     desk.run("credential", "univ", "--oauth", "--stdin", stdin=json.dumps(client))

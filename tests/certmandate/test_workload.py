@@ -26,8 +26,8 @@ def gaps(days: list[date]) -> list[int]:
     return [(after - before).days for before, after in pairwise(days)]
 
 
-def test_each_phase_renews_after_two_thirds_of_its_own_lifetime() -> None:
-    """199, 99 and 46 days; the spread takes up to a fifth of the last third."""
+def test_each_phase_renews_after_two_thirds_of_its_lifetime() -> None:
+    """199, 99 and 46 days; the spread is up to a fifth of the last third."""
     days = list(order_days(START, HORIZON))
     by_phase = Counter(day.year for day in days)
 
@@ -37,20 +37,20 @@ def test_each_phase_renews_after_two_thirds_of_its_own_lifetime() -> None:
     assert by_phase[2030] > 10
 
 
-def test_no_order_is_counted_after_the_mandates_end() -> None:
+def test_no_order_is_counted_after_the_end_of_the_mandate() -> None:
     """Nothing is ordered after it."""
     days = list(order_days(replace(START, ends=date(2027, 6, 1)), HORIZON))
 
     assert max(days) <= date(2027, 6, 1)
 
 
-def test_a_shorter_term_is_the_certificates_own() -> None:
-    """`term_days` is an upper bound, and stays one."""
+def test_a_shorter_term_of_the_certificate_is_used() -> None:
+    """`term_days` is an upper bound."""
     assert set(gaps(list(order_days(replace(START, spec=replace(IDP, term_days=30)), HORIZON)))) <= set(range(19, 23))
 
 
-def test_from_2029_every_order_needs_a_fresh_domain_validation() -> None:
-    """Ten days of reuse against a renewal a month: validations become the work."""
+def test_from_2029_every_order_needs_a_new_domain_validation() -> None:
+    """A validation is reused for ten days, and a certificate is renewed every month."""
     work = workload([START], Known(), HORIZON)
     late = [day for day in work.orders if day >= date(2029, 5, 1)]
 
@@ -60,21 +60,21 @@ def test_from_2029_every_order_needs_a_fresh_domain_validation() -> None:
     )
 
 
-def test_a_validation_that_holds_is_not_made_again() -> None:
-    """What SCM showed of the department is where the work begins."""
+def test_a_valid_validation_is_not_repeated() -> None:
+    """The workload starts from the validations of the last inspection."""
     found = record()
     assert found.inspection is not None
     entry = DelegatedName("idp.univ.example", True, frozenset({"SSL"}), "VALIDATED", TODAY + timedelta(days=100))
-    seen = replace(found.inspection, delegated=(entry,), organisation_validated_until=TODAY + timedelta(days=300))
-    estate = [(replace(found, inspection=seen), (ManagedCertificate(IDP),))]
+    inspection = replace(found.inspection, delegated=(entry,), organisation_validated_until=TODAY + timedelta(days=300))
+    estate = [(replace(found, inspection=inspection), (ManagedCertificate(IDP),))]
     starts, known = starts_of_book(estate, NOW)
     work = workload(starts, known, TODAY + timedelta(days=7))
 
     assert (sum(work.orders.values()), sum(work.domains.values()), sum(work.organisations.values())) == (1, 0, 0)
 
 
-def test_what_is_served_is_renewed_when_it_is_due_and_not_today() -> None:
-    """The order book knows when each was issued."""
+def test_a_served_certificate_is_first_ordered_when_it_is_due() -> None:
+    """The order book has the day of issue."""
     managed = ManagedCertificate(IDP, served(IDP, NOW))
 
     (start,), _ = starts_of_book([(record(), (managed,))], NOW)
@@ -82,34 +82,32 @@ def test_what_is_served_is_renewed_when_it_is_due_and_not_today() -> None:
     assert TODAY + timedelta(days=120) < start.first < TODAY + timedelta(days=160)
 
 
-def test_quarters_hold_every_order_once() -> None:
+def test_the_quarters_have_every_order_once() -> None:
     """The table must add up."""
     work = workload(starts_of_files([(DELEGATION, (IDP, replace(IDP, name="b")))], TODAY), Known(), HORIZON)
     periods = work.periods(TODAY, HORIZON)
 
-    assert sum(one.orders for one in periods) == sum(work.orders.values())
+    assert sum(period.orders for period in periods) == sum(work.orders.values())
     assert sum(number for _, number in work.weeks(TODAY, HORIZON)) == sum(work.orders.values())
     assert [periods[0].name, periods[-1].name] == ["2026 Q4", "2030 Q4"]
-    assert max(one.imports_a_year for one in periods) <= 26
+    assert max(period.imports_a_year for period in periods) <= 26
 
 
-def test_the_command_tells_table_and_data(capsys: pytest.CaptureFixture[str]) -> None:
-    """Planners want the figures, and the assumptions with them."""
+def test_the_command_prints_a_table_or_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """Planners need the figures with their assumptions."""
     assert main(["calendar", str(CAMPUS)]) == 0
     table = capsys.readouterr().out
     assert main(["calendar", str(CAMPUS), "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
+    document = json.loads(capsys.readouterr().out)
 
     assert "2029 Q2" in table
-    assert told["certificates"] == 15
-    assert told["assumptions"]
+    assert document["certificates"] == 15
+    assert document["assumptions"]
     assert "annual" not in table.lower()
 
 
-def test_files_that_cannot_be_read_are_told_with_line_and_field(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The same sentences as everywhere."""
+def test_faulty_files_are_reported_with_line_and_field(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The errors are those of `plan`."""
     (tmp_path / "u.yaml").write_text("delegation: U\n", encoding="utf-8")
 
     assert main(["calendar", str(tmp_path)]) == 2

@@ -10,9 +10,9 @@ from tests.certmandate.desk import Desk, seated
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """An estate that forgets what it serves, as if another program had stored it."""
-    with seated(tmp_path_factory.mktemp("adopt"), "idp:20", "other:30", "old:198", "www") as one:
-        yield one
+    """An estate whose records lose their served certificates, as if another program had stored them."""
+    with seated(tmp_path_factory.mktemp("adopt"), "idp:20", "other:30", "old:198", "www") as running:
+        yield running
 
 
 def pem_of(desk: Desk, name: str, serial: str) -> bytes:
@@ -22,8 +22,8 @@ def pem_of(desk: Desk, name: str, serial: str) -> bytes:
     return content
 
 
-def test_what_s3_holds_is_taken_over_and_not_ordered(desk: Desk):
-    """Moving house must not order everything on the first day."""
+def test_a_certificate_in_s3_is_adopted_and_not_ordered(desk: Desk):
+    """A move to certmandate must not order every certificate on the first day."""
     before = desk.forget("idp")
     posted = desk.system.orders_posted()
 
@@ -37,8 +37,8 @@ def test_what_s3_holds_is_taken_over_and_not_ordered(desk: Desk):
     assert desk.system.orders_posted() == posted
 
 
-def test_a_file_is_taken_over_without_any_store(desk: Desk, tmp_path: Path):
-    """Issued by hand while SCM's API was down, and installed by hand: it is renewed in time all the same."""
+def test_a_certificate_file_is_adopted_without_any_store(desk: Desk, tmp_path: Path):
+    """A certificate that was installed by hand must be renewed in time too."""
     before = desk.forget("other")
     file = tmp_path / "other.pem"
     file.write_bytes(pem_of(desk, "other", before.serial))
@@ -46,22 +46,12 @@ def test_a_file_is_taken_over_without_any_store(desk: Desk, tmp_path: Path):
     found = desk.document("adopt", "univ/other", "--pem", str(file), "--yes")
 
     assert found["served"]["serial"] == before.serial
-    assert any("do not hold it" in one for one in found["remarks"])
-    assert any("--ssl-id" in one for one in found["remarks"])
+    assert any("do not hold it" in note for note in found["remarks"])
+    assert any("--ssl-id" in note for note in found["remarks"])
 
 
-def test_what_is_taken_over_twice_is_refused_when_it_differs(desk: Desk, tmp_path: Path):
-    """What the last order stored is the truth; an inventory may be older."""
-    other = desk.certificate("idp").served
-    assert other
-    file = tmp_path / "idp.pem"
-    file.write_bytes(pem_of(desk, "idp", other.serial))
-
-    assert desk.run("adopt", "univ/old", "--pem", str(file), "--yes").exit_code == 2
-
-
-def test_what_is_no_certificate_of_ours_is_refused(desk: Desk, tmp_path: Path):
-    """A wrong file adopted would put a service to sleep until it expires."""
+def test_a_file_without_a_certificate_for_these_names_is_refused(desk: Desk, tmp_path: Path):
+    """An adopted wrong certificate would stop renewal until the real one expires."""
     idp = desk.certificate("idp").served
     assert idp
     wrong = {"empty.pem": b"", "text.pem": b"hello", "names.pem": pem_of(desk, "idp", idp.serial)}
@@ -74,8 +64,8 @@ def test_what_is_no_certificate_of_ours_is_refused(desk: Desk, tmp_path: Path):
     assert desk.certificate("www").served is None
 
 
-def test_without_a_store_or_a_file_there_is_nothing_to_adopt(desk: Desk):
-    """It says where it looked, and what else could be given."""
+def test_nothing_is_adopted_without_a_store_or_a_file(desk: Desk):
+    """The error names the stores and the option --pem."""
     result = desk.run("adopt", "univ/www", "--yes")
 
     assert (result.exit_code, "--pem" in result.stderr) == (2, True)

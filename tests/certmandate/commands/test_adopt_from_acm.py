@@ -6,15 +6,15 @@ from tests.certmandate.conftest import Sit
 from tests.certmandate.desk import OPEN_ORDER
 
 
-def test_nothing_is_adopted_beside_an_open_order(sit: Sit):
-    """Its certificate comes any minute."""
+def test_nothing_is_adopted_while_an_order_is_open(sit: Sit):
+    """The certificate of the order may be issued at any time."""
     result = sit("idp", scm=OPEN_ORDER).run("adopt", "univ/idp", "--yes")
 
     assert (result.exit_code, "open order" in result.stderr) == (2, True)
 
 
-def test_what_acm_holds_is_found_by_its_names(sit: Sit):
-    """Nobody knows ARNs by heart; two that fit are a question, not a guess."""
+def test_an_acm_certificate_is_found_by_its_names(sit: Sit):
+    """Operators do not know ARNs; of two matching certificates none is chosen."""
     desk = sit("idp:20")
     served = desk.certificate("idp").served
     assert served

@@ -9,31 +9,34 @@ from tests.certmandate.desk import Desk, seated
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """An estate that refuses whatever the tests of this module apply."""
-    with seated(tmp_path_factory.mktemp("plan"), "idp:20", "www") as one:
-        yield one
+    """An estate that no test of this module changes."""
+    with seated(tmp_path_factory.mktemp("plan"), "idp:20", "www") as running:
+        yield running
 
 
 @pytest.fixture
 def text(desk: Desk) -> Iterator[None]:
-    """Put the delegation file back after the test."""
+    """Restore the delegation file after the test."""
     before = desk.file.read_text(encoding="utf-8")
     yield
     desk.file.write_text(before, encoding="utf-8")
 
 
-def test_a_plan_of_what_is_applied_changes_nothing(desk: Desk):
-    """`plan` is what a careful person runs first, and twice."""
+def test_a_plan_of_applied_files_has_no_changes(desk: Desk):
+    """A repeated `plan` must not report changes that are already made."""
     found = desk.document("plan", desk.folder)
 
     assert found["changes"] == []
     assert found["unchanged"] == 3
-    assert {one["name"]: one["state"] for one in found["next_run"]} == {"idp": "fine", "www": "new"}
+    assert {certificate["name"]: certificate["state"] for certificate in found["next_run"]} == {
+        "idp": "fine",
+        "www": "new",
+    }
 
 
 @pytest.mark.usefixtures("text")
-def test_a_plan_says_field_by_field_and_why_the_next_run_acts(desk: Desk):
-    """What `apply` orders is seen before it is ordered."""
+def test_a_plan_shows_each_field_and_the_cause_of_the_next_order(desk: Desk):
+    """The operator must see what `apply` will order before it is ordered."""
     desk.rewrite("names: [idp.univ.example]", "names: [idp.univ.example, sso.univ.example]")
 
     found = desk.document("plan", desk.folder)
@@ -41,7 +44,7 @@ def test_a_plan_says_field_by_field_and_why_the_next_run_acts(desk: Desk):
     assert found["changes"][0]["fields"] == {
         "names": {"before": "idp.univ.example", "after": "idp.univ.example, sso.univ.example"}
     }
-    assert {one["name"]: one["causes"] for one in found["next_run"]}["idp"] == ["names-changed"]
+    assert {certificate["name"]: certificate["causes"] for certificate in found["next_run"]}["idp"] == ["names-changed"]
     assert desk.certificate("idp").spec.names == ("idp.univ.example",)
 
 
@@ -66,9 +69,9 @@ FAULTS = {
 
 @pytest.mark.usefixtures("text")
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-def test_what_cannot_work_is_refused_whole(desk: Desk, fault: tuple[str, str, str]):
-    """Half an estate applied is worse than none: nobody knows which half."""
-    old, new, told = fault
+def test_one_fault_prevents_the_whole_apply(desk: Desk, fault: tuple[str, str, str]):
+    """With half of the files applied, the operator would not know which half."""
+    old, new, expected = fault
     before = desk.certificate("idp"), desk.certificate("www")
     desk.rewrite("name: www,", "name: other,")
     desk.rewrite(old, new)
@@ -76,15 +79,15 @@ def test_what_cannot_work_is_refused_whole(desk: Desk, fault: tuple[str, str, st
     result = desk.run("apply", desk.folder, "--yes")
 
     assert result.exit_code == 2
-    assert told in result.stderr
+    assert expected in result.stderr
     assert "univ.yaml:" in result.stderr
     assert (desk.certificate("idp"), desk.certificate("www")) == before
     assert len(list(desk.book.every_certificate())) == 2
 
 
 @pytest.mark.usefixtures("text")
-def test_nothing_is_applied_without_a_yes(desk: Desk):
-    """Enter alone is a no, and so is a pipe with nothing in it."""
+def test_nothing_is_applied_without_confirmation(desk: Desk):
+    """Enter alone and an empty standard input both decline."""
     desk.rewrite("organisation: Université d'Exemple", "organisation: Other")
 
     result = desk.run("apply", desk.folder)

@@ -7,16 +7,16 @@ from renewal.domain.setup.inspection import Inspection
 from tests.certmandate.conftest import Sit
 
 
-def test_an_estate_in_order_needs_nobody(sit: Sit):
-    """Exit code 0 is what a script waits for."""
+def test_status_exits_0_when_nothing_needs_attention(sit: Sit):
+    """Scripts wait for exit code 0."""
     result = sit("idp:20").run("status")
 
     assert result.exit_code == 0
     assert "nothing needs attention" in result.stdout
 
 
-def test_a_finding_that_is_an_error_needs_a_person(sit: Sit):
-    """A fresh certificate is no comfort when its next renewal will be refused."""
+def test_status_exits_1_when_a_finding_is_an_error(sit: Sit):
+    """A valid certificate does not help when its next renewal will be refused."""
     desk = sit("idp:20")
     finding = Finding("DcvLapsed", "error", "rao", "validation of univ.example has lapsed", screen="Domains")
     desk.record_inspection("univ", Inspection("run", datetime.now(UTC), findings=(finding,)))
@@ -27,8 +27,8 @@ def test_a_finding_that_is_an_error_needs_a_person(sit: Sit):
     assert "for the RAO; SCM: Domains" in result.stdout
 
 
-def test_findings_of_all_delegations_are_sorted_as_one(sit: Sit):
-    """A thing to know of the first delegation stood above a warning of the second."""
+def test_status_sorts_the_findings_of_all_delegations_together(sit: Sit):
+    """Information about one delegation was printed above a warning about another."""
     desk = sit("idp:20")
     desk.file.with_name("other.yaml").write_text(
         desk.file.read_text(encoding="utf-8")
@@ -48,20 +48,20 @@ def test_findings_of_all_delegations_are_sorted_as_one(sit: Sit):
     assert [line.split(": ")[2].split(" (")[0] for line in lines[:3]] == ["soon", "late", "to know"]
 
 
-def test_an_order_that_was_declined_reaches_the_raos_mail(sit: Sit):
-    """Only they can find out who declined it; the inspection before it had found nothing to do."""
+def test_a_declined_order_is_in_the_raos_mail(sit: Sit):
+    """Only the RAO can find out who declined it; the earlier inspection had no finding."""
     desk = sit("www", scm="dials: {issuance_polls: 0, outcome: declined}\n")
     desk.run("renew", "univ/www")
 
-    said = desk.run("findings", "univ", "--for", "rao", "--language", "fr").stdout
+    output = desk.run("findings", "univ", "--for", "rao", "--language", "fr").stdout
 
-    assert "votre intervention est nécessaire dès maintenant" in said
-    assert "Un administrateur a refusé notre demande dans SCM" in said
-    assert "www.univ.example" in said
+    assert "votre intervention est nécessaire dès maintenant" in output
+    assert "Un administrateur a refusé notre demande dans SCM" in output
+    assert "www.univ.example" in output
 
 
-def test_after_a_refused_login_nobody_is_told_to_force(sit: Sit):
-    """It would not renew either, and it would be one more refused login towards the lock."""
+def test_a_refused_login_is_not_answered_with_force(sit: Sit):
+    """A forced renewal would be one more refused login towards the lock."""
     desk = sit("idp:20")
     desk.store_wrong_password()
 
@@ -72,15 +72,15 @@ def test_after_a_refused_login_nobody_is_told_to_force(sit: Sit):
     assert "--force --reason" not in result.stdout
 
 
-def test_status_tells_standing_orders_and_retirements(sit: Sit):
-    """Both are easily forgotten, and both explain what is seen months later."""
+def test_status_lists_replacement_rules_and_retired_delegations(sit: Sit):
+    """Both explain what happens months later."""
     desk = sit("idp:20")
     desk.run("retire", "univ", "--yes")
-    moment = datetime.now(UTC) - timedelta(days=300)
-    desk.run("renew", "--issuer", "Old CA", "--issued-before", f"{moment:%Y-%m-%d}", "--reason", "incident", "--yes")
+    at = datetime.now(UTC) - timedelta(days=300)
+    desk.run("renew", "--issuer", "Old CA", "--issued-before", f"{at:%Y-%m-%d}", "--reason", "incident", "--yes")
 
     found = desk.document("status")
 
     assert found["certificates"] == []
-    assert [one["delegation"] for one in found["retired"]] == ["univ"]
-    assert [(one["issuer"], one["reason"]) for one in found["replacements"]] == [("Old CA", "incident")]
+    assert [delegation["delegation"] for delegation in found["retired"]] == ["univ"]
+    assert [(rule["issuer"], rule["reason"]) for rule in found["replacements"]] == [("Old CA", "incident")]

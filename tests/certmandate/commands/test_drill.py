@@ -14,9 +14,9 @@ from tests.certmandate.desk import Desk, seated
 
 @dataclass
 class CloudWatch:
-    """Two alarms whose notices leave, or do not."""
+    """Alarms whose notices are sent, except those of `silent`."""
 
-    deaf: frozenset[str] = frozenset()
+    silent: frozenset[str] = frozenset()
     has_history: bool = True
     states: dict[str, list[str]] = field(default_factory=dict)
 
@@ -27,12 +27,12 @@ class CloudWatch:
     def describe_alarm_history(self, *, AlarmName: str, **_: Any) -> dict[str, Any]:  # noqa: N803
         if not self.has_history:
             raise NotImplementedError
-        said = "Failed to execute action" if AlarmName in self.deaf else "Successfully executed action"
-        return {"AlarmHistoryItems": [{"HistorySummary": said}]}
+        summary = "Failed to execute action" if AlarmName in self.silent else "Successfully executed action"
+        return {"AlarmHistoryItems": [{"HistorySummary": summary}]}
 
 
-def test_every_alarm_is_tested_heard_and_lowered():
-    """An alarm that stays raised hides the next real one."""
+def test_every_alarm_is_set_checked_and_reset():
+    """An alarm that stays set hides the next real event."""
     cloudwatch = CloudWatch()
 
     tested = _tested(cloudwatch, ["RunFailed", "RunMissing"], 0)
@@ -41,15 +41,15 @@ def test_every_alarm_is_tested_heard_and_lowered():
     assert cloudwatch.states == {"RunFailed": ["ALARM", "OK"], "RunMissing": ["ALARM", "OK"]}
 
 
-def test_a_notice_that_did_not_leave_is_found():
-    """The topic's policy was changed: months of silence, unless somebody drills."""
-    tested = _tested(CloudWatch(deaf=frozenset({"RunMissing"})), ["RunFailed", "RunMissing"], 0)
+def test_a_notice_that_was_not_sent_is_reported():
+    """After a change of the topic's policy, alarms would reach no one for months."""
+    tested = _tested(CloudWatch(silent=frozenset({"RunMissing"})), ["RunFailed", "RunMissing"], 0)
 
     assert [alarm.name for alarm in tested if not alarm.is_sent] == ["RunMissing"]
 
 
-def test_alarms_are_lowered_whatever_happens():
-    """The drill itself must leave nothing behind."""
+def test_alarms_are_reset_after_an_error():
+    """The test itself must leave no alarm set."""
     cloudwatch = CloudWatch(has_history=False)
 
     with pytest.raises(Stopped, match="unknown whether a notice was sent"):
@@ -58,8 +58,8 @@ def test_alarms_are_lowered_whatever_happens():
     assert cloudwatch.states == {"RunFailed": ["ALARM", "OK"]}
 
 
-def test_a_pagers_key_is_not_shown():
-    """Its address is a secret: whoever has it can page."""
+def test_the_integration_key_of_a_pager_is_not_printed():
+    """Anyone with the whole URL could raise alarms."""
     assert _shown("https://pager.example/integration/SECRET/enqueue") == "https://pager.example/…"
     assert _shown("certificates@example.org") == "certificates@example.org"
 
@@ -67,18 +67,18 @@ def test_a_pagers_key_is_not_shown():
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """An estate, for its alarms."""
-    with seated(tmp_path_factory.mktemp("drill"), "idp:20") as one:
-        yield one
+    with seated(tmp_path_factory.mktemp("drill"), "idp:20") as running:
+        yield running
 
 
-def test_the_alarms_of_a_stack_whose_name_begins_alike_are_left_alone(desk: Desk):
-    """Raising certmandate-test's alarms pages whoever watches that one."""
+def test_alarms_of_a_stack_with_the_same_prefix_are_not_set(desk: Desk):
+    """The alarms of certmandate-test have other receivers."""
     cloudwatch = boto3.client("cloudwatch")
     named = {"MetricName": "x", "Namespace": "x", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1}
-    told = ["arn:aws:sns:eu-west-3:123456789012:certmandate-test-Notices"]
+    actions = ["arn:aws:sns:eu-west-3:123456789012:certmandate-test-Notices"]
     cloudwatch.put_metric_alarm(
         AlarmName="certmandate-test-RunFailed",
-        AlarmActions=told,
+        AlarmActions=actions,
         Threshold=1,
         ComparisonOperator="GreaterThanThreshold",
         **named,
@@ -90,15 +90,15 @@ def test_the_alarms_of_a_stack_whose_name_begins_alike_are_left_alone(desk: Desk
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         (("--alarm", "Typo", "--yes"), "no alarm Typo; its alarms are"),
         (("--stack", "other", "--yes"), "no alarm begins with 'other-'"),
         ((), "Nothing was changed"),
     ],
 )
-def test_nobody_is_paged_by_a_mistake(desk: Desk, arguments: tuple[str, ...], told: str):
-    """Whoever is on call is woken by it."""
+def test_wrong_usage_sets_no_alarm(desk: Desk, arguments: tuple[str, ...], expected: str):
+    """Each set alarm notifies the operator on call."""
     result = desk.run("drill", *arguments)
 
-    assert (result.exit_code, told in result.stderr) == (2, True)
+    assert (result.exit_code, expected in result.stderr) == (2, True)

@@ -16,15 +16,15 @@ from tests.certmandate.desk import OPEN_ORDER, Desk
 
 
 def apply_all(desk: Desk) -> None:
-    """What `apply` does, without what catches Ctrl-C around it."""
+    """Apply the files as `apply` does, without its handling of Ctrl-C."""
     now = datetime.now(UTC)
     plan = make_plan(find(StackOptions()), desk.folder, now)
     writer = SpecWriter(desk.system.aws.client("dynamodb"), desk.system.aws.outputs["OrdersTable"])
     writer.write(estate_change(plan.loaded, plan.changes, prune=False), now)
 
 
-def test_files_are_applied(sit: Sit):
-    """What the plan said is what the order book has."""
+def test_apply_writes_the_files_to_the_order_book(sit: Sit):
+    """The order book must match the plan."""
     desk = sit("idp:20")
     desk.rewrite("certificates:\n", "certificates:\n  - {name: www, names: [www.univ.example], key: P-384}\n")
 
@@ -36,8 +36,8 @@ def test_files_are_applied(sit: Sit):
     assert desk.document("plan", desk.folder)["changes"] == []
 
 
-def test_only_prune_removes_and_never_an_open_order(sit: Sit):
-    """A file deleted by mistake must not stop a renewal, and a key in use is not thrown away."""
+def test_only_prune_removes_records_and_never_an_open_order(sit: Sit):
+    """A file deleted by mistake must not stop a renewal, nor destroy a key in use."""
     desk = sit("idp", "www", scm=OPEN_ORDER)
     desk.rewrite("  - {name: www, names: [www.univ.example]}\n", "")
     desk.rewrite("  - {name: idp, names: [idp.univ.example]}\n", "  - {name: new, names: [new.univ.example]}\n")
@@ -52,8 +52,8 @@ def test_only_prune_removes_and_never_an_open_order(sit: Sit):
     assert [name for _, name in desk.book.every_certificate()] == ["new"]
 
 
-def test_an_apply_that_is_killed_half_way_is_finished_by_the_next(sit: Sit, monkeypatch: pytest.MonkeyPatch):
-    """More than one transaction is not atomic: the order book says that something is left to do."""
+def test_an_interrupted_apply_is_completed_by_the_next(sit: Sit, monkeypatch: pytest.MonkeyPatch):
+    """Several transactions are not atomic, so the order book records that work remains."""
     monkeypatch.setattr(spec_writer, "MOST_ACTIONS", 2)
     desk = sit("idp:20")
     more = "".join(f"  - {{name: n{index}, names: [n{index}.univ.example]}}\n" for index in range(5))
@@ -79,8 +79,8 @@ def test_an_apply_that_is_killed_half_way_is_finished_by_the_next(sit: Sit, monk
     assert desk.document("status")["unfinished_apply"] is None
 
 
-def test_a_change_of_nothing_writes_nothing(sit: Sit):
-    """An apply in a loop, as some pipelines do it, costs reads only."""
+def test_an_apply_without_a_change_writes_nothing(sit: Sit):
+    """Some pipelines apply in a loop; that must cost reads only."""
     desk = sit("idp:20")
     before = desk.certificate("idp").revision
 
@@ -92,8 +92,8 @@ def test_a_change_of_nothing_writes_nothing(sit: Sit):
     assert desk.certificate("idp").revision == before
 
 
-def test_a_retired_delegation_is_not_applied_again_by_accident(sit: Sit):
-    """Its file lies in the folder still, and the daily pipeline applies it."""
+def test_the_file_of_a_retired_delegation_is_refused(sit: Sit):
+    """A pipeline applies the folder, in which the file may still be."""
     desk = sit("idp:20")
     desk.run("retire", "univ", "--yes")
 

@@ -1,4 +1,4 @@
-"""`certmandate local` as people misuse it: exit code 2, one clear sentence, nothing started."""
+"""`certmandate local` used wrongly: exit code 2, one error, nothing started."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from tests.workflow.system import leave
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def test_bad_files_are_told_and_nothing_is_started(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Exit code 2 is "your files", not "the run"."""
+def test_faulty_files_are_reported_and_nothing_is_started(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 2 means that the files are wrong, not the run."""
     folder = write_estate(tmp_path / "e", "IDP")
 
     assert main(["local", "run", "--estate", str(folder), "--output", str(tmp_path / "out")]) == 2
 
-    said = capsys.readouterr()
-    assert f"{folder}/delegations/univ.yaml:8: certificates[0].name: must be 1 to 40 lower-case letters" in said.err
-    assert "Nothing was started." in said.err
-    assert "Starting" not in said.out
+    printed = capsys.readouterr()
+    assert f"{folder}/delegations/univ.yaml:8: certificates[0].name: must be 1 to 40 lower-case letters" in printed.err
+    assert "Nothing was started." in printed.err
+    assert "Starting" not in printed.out
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "expected"),
     [
         (["local", "run", "--input", "{"], "is not JSON"),
         (["local", "run", "--input", "{}", "--dry-run"], "pass either it or dry_run"),
@@ -45,16 +45,16 @@ def test_bad_files_are_told_and_nothing_is_started(tmp_path: Path, capsys: pytes
         (["local", "up", "--aws-port", "70000"], "--aws-port"),
     ],
 )
-def test_wrong_usage_ends_with_2(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Scripts tell a typing error from a failed run by it."""
+def test_wrong_usage_exits_2(arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Scripts distinguish a typing error from a failed run."""
     assert main(arguments) == 2
-    told = capsys.readouterr()
-    assert said in " ".join(told.err.split())
-    assert "Starting" not in told.out
+    printed = capsys.readouterr()
+    assert expected in " ".join(printed.err.split())
+    assert "Starting" not in printed.out
 
 
-def test_a_refused_input_says_that_there_is_no_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """An old report.json of an earlier run, taken for this one's, would be believed."""
+def test_a_refused_input_leaves_no_report_of_an_earlier_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An old report.json would be taken for the report of this run."""
     folder, output = write_estate(tmp_path / "e", "idp"), tmp_path / "out"
     output.mkdir()
     for name in ("report.json", "history.json"):
@@ -75,18 +75,18 @@ def test_a_refused_input_says_that_there_is_no_report(tmp_path: Path, capsys: py
 
 
 @pytest.mark.parametrize(
-    ("calls", "worked_on", "said"),
+    ("calls", "worked_on", "expected"),
     [(30, 2, "to AWS: 30 (about 15 for each certificate of the run)"), (0, 2, "to AWS: 0"), (0, 0, "to AWS: 0")],
 )
-def test_an_average_is_told_only_where_there_is_one(calls: int, worked_on: int, said: str) -> None:
-    """`about 0 a certificate` says nothing: a run whose logins are refused calls neither function."""
+def test_an_average_is_printed_only_if_it_is_not_zero(calls: int, worked_on: int, expected: str) -> None:
+    """A run with refused logins calls AWS for no certificate."""
     costs = Costs(scm={}, aws={"EnrollFunction": calls}, immediate=None, worked_on=worked_on)
 
-    assert list(_figures(costs)) == [f"Calls to SCM: 0; {said}"]
+    assert list(_figures(costs)) == [f"Calls to SCM: 0; {expected}"]
 
 
-def test_ctrl_c_stops_all_of_it(tmp_path: Path) -> None:
-    """A server or a function that is left behind keeps a port, and the next run's patience."""
+def test_ctrl_c_stops_every_process(tmp_path: Path) -> None:
+    """A remaining server would keep its port."""
     command = [sys.executable, "-m", "certmandate", "local", "up", "--estate", str(write_estate(tmp_path / "e", "idp"))]
     path = {
         "PYTHONPATH": f"{ROOT / 'functions'}:{ROOT / 'tools'}",
@@ -98,12 +98,12 @@ def test_ctrl_c_stops_all_of_it(tmp_path: Path) -> None:
         assert up.stdout is not None
         printed = list(iter(up.stdout.readline, "# Ctrl-C stops both.\n"))
         up.send_signal(signal.SIGINT)
-        _, said = up.communicate(timeout=60)
+        _, output = up.communicate(timeout=60)
 
     assert printed[0].startswith("export AWS_ACCESS_KEY_ID=")
     assert "aws stepfunctions start-execution" in printed[-1]
     assert "# SSL_CERT_FILE trusts only this SCM" in "".join(printed)
-    assert ": 1 delegation, 1 certificate." in said
-    assert "Traceback" not in said
+    assert ": 1 delegation, 1 certificate." in output
+    assert "Traceback" not in output
     assert up.returncode == 0
     assert list((tmp_path / "tmp").iterdir()) == []

@@ -11,12 +11,12 @@ from tests.certmandate.desk import Desk, seated
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """An estate in which each test has certificates of its own."""
-    with seated(tmp_path_factory.mktemp("renew"), "fresh:20", "young:5", "due:160", "forced:30", "dry", "later") as one:
-        yield one
+    with seated(tmp_path_factory.mktemp("renew"), "recent:20", "young:5", "due:160", "forced:30", "later") as running:
+        yield running
 
 
-def test_what_is_named_and_due_is_renewed_before_ones_eyes(desk: Desk):
-    """The run is followed to its end, and its report is the same page as every morning's."""
+def test_a_named_due_certificate_is_renewed_and_followed(desk: Desk):
+    """The command prints the progress and the report of the run."""
     before = desk.certificate("due").served
     result = desk.run("renew", "univ/due")
 
@@ -28,19 +28,19 @@ def test_what_is_named_and_due_is_renewed_before_ones_eyes(desk: Desk):
     assert before.serial != after.serial
 
 
-def test_what_is_not_due_is_left_alone_and_said_so(desk: Desk):
-    """A certificate costs money and quota; nobody orders one by a careless command."""
+def test_a_certificate_that_is_not_due_is_not_renewed(desk: Desk):
+    """A certificate costs money and quota; the output names --force."""
     posted = desk.system.orders_posted()
 
-    result = desk.run("renew", "univ/fresh")
+    result = desk.run("renew", "univ/recent")
 
     assert result.exit_code == 0
     assert "--force --reason" in result.stdout
     assert desk.system.orders_posted() == posted
 
 
-def test_force_renews_with_its_reason_in_the_audit_trail(desk: Desk):
-    """Who asks next year finds why."""
+def test_force_renews_and_stores_its_reason(desk: Desk):
+    """The reason must be found a year later."""
     assert desk.run("renew", "univ/forced", "--force").exit_code == 2
 
     found = desk.document("renew", "univ/forced", "--force", "--reason", "the key was mailed around")
@@ -54,18 +54,8 @@ def test_force_renews_with_its_reason_in_the_audit_trail(desk: Desk):
     assert "asked: the key was mailed around" in " ".join(desk.run("show", "univ/forced").stdout.split())
 
 
-def test_a_dry_run_orders_nothing(desk: Desk):
-    """It logs in and decides: the rehearsal of everything but the order."""
-    posted = desk.system.orders_posted()
-
-    found = desk.document("renew", "univ/dry", "--dry-run")
-
-    assert [row["outcome"] for row in found["report"]["certificates"]] == ["planned"]
-    assert desk.system.orders_posted() == posted
-
-
-def test_a_run_need_not_be_followed(desk: Desk):
-    """A pipeline starts it and goes home; the alarm says when it fails."""
+def test_no_follow_returns_after_the_start(desk: Desk):
+    """A pipeline starts a run and does not wait; an alarm reports a failure."""
     found = desk.document("renew", "univ/later", "--no-follow")
 
     assert found["run_id"].startswith("renew-")
@@ -75,44 +65,46 @@ def test_a_run_need_not_be_followed(desk: Desk):
 
 WRONG = {
     "nothing named": ((), "name what to renew"),
-    "everything and something": (("univ/fresh", "--all-due"), "pass either it or names"),
+    "--all-due and a name": (("univ/recent", "--all-due"), "pass either it or names"),
     "an unknown certificate": (("univ/typo",), "univ/typo"),
     "an unknown delegation": (("--delegation", "typo"), "typo"),
-    "a path that is none": (("fresh",), "fresh"),
-    "a standing order without a reason": (("--issuer", "X", "--issued-before", "2026-01-01"), "--reason"),
-    "a standing order without an issuer": (("--issued-before", "2026-01-01", "--reason", "x"), "--issuer"),
-    "a standing order for the future": (
+    "a malformed path": (("recent",), "recent"),
+    "a rule without a reason": (("--issuer", "X", "--issued-before", "2026-01-01"), "--reason"),
+    "a rule without an issuer": (("--issued-before", "2026-01-01", "--reason", "x"), "--issuer"),
+    "a rule for the future": (
         ("--issuer", "", "--issued-before", "2999-01-01", "--reason", "x"),
         "in the future",
     ),
-    "a standing order with names": (("univ/fresh", "--issuer", "X", "--issued-before", "2026-01-01"), "without names"),
-    "a withdrawal of nothing": (
+    "a rule with names": (("univ/recent", "--issuer", "X", "--issued-before", "2026-01-01"), "without names"),
+    "deletion of an unknown rule": (
         ("--issuer", "X", "--issued-before", "2026-01-01", "--cancel"),
         "no such replacement rule",
     ),
 }
 
 
-@pytest.mark.parametrize(("arguments", "told"), WRONG.values(), ids=WRONG)
-def test_what_makes_no_sense_starts_nothing(desk: Desk, arguments: tuple[str, ...], told: str):
-    """An execution that fails on its input pages whoever is on call."""
+@pytest.mark.parametrize(("arguments", "expected"), WRONG.values(), ids=WRONG)
+def test_contradictory_options_start_no_run(desk: Desk, arguments: tuple[str, ...], expected: str):
+    """A run that fails on its input raises an alarm."""
     before = desk.document("status")["runs"]
 
     result = desk.run("renew", *arguments, "--yes")
 
-    assert (result.exit_code, told in result.stderr) == (2, True), result.output
+    assert (result.exit_code, expected in result.stderr) == (2, True), result.output
     assert desk.document("status")["runs"] == before
 
 
-def test_a_standing_order_covers_stands_and_is_withdrawn(desk: Desk):
-    """A mass revocation is announced: everything of that issuer goes, and a mistake can be stopped."""
-    moment = datetime.now(UTC) - timedelta(days=10)
-    order = ("renew", "--issuer", "intermediate", "--issued-before", f"{moment:%Y-%m-%d}")
+def test_a_replacement_rule_is_stored_applied_and_deleted(desk: Desk):
+    """Before a mass revocation all certificates of an issuer are replaced; a mistake can be undone."""
+    at = datetime.now(UTC) - timedelta(days=10)
+    order = ("renew", "--issuer", "intermediate", "--issued-before", f"{at:%Y-%m-%d}")
 
     found = desk.document(*order, "--reason", "mis-issuance", "--yes")
 
-    assert "univ/fresh" in found["covers"]
+    assert "univ/recent" in found["covers"]
     assert "univ/young" not in found["covers"]
-    assert {one["name"]: one["causes"] for one in desk.document("status")["certificates"]}["fresh"] == ["replacement"]
+    assert {certificate["name"]: certificate["causes"] for certificate in desk.document("status")["certificates"]}[
+        "recent"
+    ] == ["replacement"]
     assert desk.run(*order, "--cancel").exit_code == 0
     assert desk.book.replacements() == ()

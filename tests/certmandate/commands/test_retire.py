@@ -7,14 +7,14 @@ from tests.certmandate.conftest import Sit
 from tests.certmandate.desk import CANARY, OPEN_ORDER
 
 
-def test_the_end_stops_renewals_and_takes_the_credential(sit: Sit):
-    """Nothing may be ordered in the organisation's name from this moment; the audit rows stay."""
+def test_retire_stops_renewals_and_deletes_the_credential(sit: Sit):
+    """Nothing may be ordered in the organisation's name; the audit rows are kept."""
     desk = sit("idp:20", "due:160", "www")
 
     found = desk.document("retire", "univ", "--grace-days", "7", "--yes")
 
-    assert [one["certificate"] for one in found["still_valid"]] == ["due", "idp"]
-    assert all(one["serial"] and one["ssl_id"] for one in found["still_valid"])
+    assert [certificate["certificate"] for certificate in found["still_valid"]] == ["due", "idp"]
+    assert all(certificate["serial"] and certificate["ssl_id"] for certificate in found["still_valid"])
     assert list(desk.book.delegations()) == []
     assert list(desk.book.every_certificate()) == []
     assert len(desk.book.history("univ", "")) == 2
@@ -24,8 +24,8 @@ def test_the_end_stops_renewals_and_takes_the_credential(sit: Sit):
     assert desk.system.orders_posted() == 0
 
 
-def test_the_rao_is_told_what_to_undo(sit: Sit):
-    """Our side alone leaves an account that may still order."""
+def test_retire_prints_what_the_rao_removes_in_scm(sit: Sit):
+    """Otherwise an account remains that may order."""
     text = sit("idp:20").run("retire", "univ", "--yes").stdout
 
     for part in ("Organization ACL", "DRAO SSL of department 7", "*.univ.example", "revoke"):
@@ -34,8 +34,8 @@ def test_the_rao_is_told_what_to_undo(sit: Sit):
     assert "compte DRAO SSL du département 7" in text
 
 
-def test_the_account_goes_before_the_access_list(sit: Sit):
-    """In the other order it could be used from anywhere in between; the guide has the account first, too."""
+def test_the_rao_removes_the_account_before_the_access_list(sit: Sit):
+    """In the reverse order the account could be used from anywhere in between."""
     found = sit("idp:20").document("retire", "univ", "--yes")["rao_steps"]
 
     for steps in (found["fr"], found["en"]):
@@ -43,8 +43,8 @@ def test_the_account_goes_before_the_access_list(sit: Sit):
         assert places == [0, 1, 2]
 
 
-def test_the_name_must_be_typed(sit: Sit):
-    """Nothing else in this product ends so much with one word."""
+def test_retire_requires_the_typed_name(sit: Sit):
+    """No other command ends so much at once."""
     desk = sit("idp:20")
 
     assert desk.run("retire", "univ", stdin="unvi\n").exit_code == 2
@@ -54,8 +54,8 @@ def test_the_name_must_be_typed(sit: Sit):
     assert desk.run("retire", "univ", stdin="univ\n").exit_code == 0
 
 
-def test_no_end_while_an_order_is_open(sit: Sit):
-    """SCM may issue it any minute; its key would be gone."""
+def test_retire_is_refused_while_an_order_is_open(sit: Sit):
+    """SCM may issue the certificate at any time, and its key would be destroyed."""
     desk = sit("idp", scm=OPEN_ORDER)
 
     result = desk.run("retire", "univ", "--yes")
@@ -65,8 +65,8 @@ def test_no_end_while_an_order_is_open(sit: Sit):
     assert desk.secret()
 
 
-def test_an_end_that_was_interrupted_goes_on(sit: Sit):
-    """Killed between the order book and the secret: the credential must not stay."""
+def test_an_interrupted_retire_is_completed_by_the_next(sit: Sit):
+    """After an interruption between order book and secret, the credential must not stay."""
     desk = sit("idp:20")
     desk.run("retire", "univ", "--yes")
     secrets = desk.system.aws.client("secretsmanager")
@@ -74,12 +74,12 @@ def test_an_end_that_was_interrupted_goes_on(sit: Sit):
 
     found = desk.document("retire", "univ", "--yes")
 
-    assert [one["certificate"] for one in found["still_valid"]] == ["idp"]
+    assert [certificate["certificate"] for certificate in found["still_valid"]] == ["idp"]
     assert "DeletedDate" in secrets.describe_secret(SecretId="certmandate/univ")
 
 
-def test_an_end_can_be_undone_within_the_grace_time(sit: Sit):
-    """Retired by mistake, or the mandate was prolonged at the last minute: nothing is ordered anew."""
+def test_undo_restores_a_delegation_within_the_grace_days(sit: Sit):
+    """The mandate may be extended at the last minute; nothing is ordered again."""
     desk = sit("idp:20")
     before = desk.certificate("idp").served
     assert before
@@ -92,8 +92,8 @@ def test_an_end_can_be_undone_within_the_grace_time(sit: Sit):
     assert desk.run("retire", "univ", "--undo").exit_code == 2
 
 
-def test_what_is_brought_back_is_rotated_again(sit: Sit):
-    """The end cancels the rotation: a password that nobody changes any more stops every renewal in two months."""
+def test_undo_schedules_the_rotation_again(sit: Sit):
+    """Without rotation the password would expire and stop every renewal."""
     desk = sit("idp:20")
     document = json.dumps({**desk.secret(), "password": CANARY})
     desk.run("credential", "univ", "--stdin", "--rotate-days", "22", stdin=document)
@@ -105,7 +105,7 @@ def test_what_is_brought_back_is_rotated_again(sit: Sit):
     assert secrets.describe_secret(SecretId="certmandate/univ")["RotationEnabled"]
 
 
-def test_a_client_that_is_brought_back_has_nothing_to_rotate(sit: Sit):
+def test_undo_schedules_no_rotation_for_an_oauth_client(sit: Sit):
     """An OAuth2 client has no password."""
     desk = sit("idp:20")
     desk.run("credential", "univ", "--oauth", "--stdin", stdin=json.dumps({"client_id": "x", "client_secret": CANARY}))
@@ -116,6 +116,6 @@ def test_a_client_that_is_brought_back_has_nothing_to_rotate(sit: Sit):
     assert (found["credential_restored"], found["rotation_days"]) == (True, None)
 
 
-def test_what_never_was_cannot_end(sit: Sit):
-    """A typing error must not look like success."""
+def test_retire_of_an_unknown_delegation_is_refused(sit: Sit):
+    """A typing error must not be reported as success."""
     assert sit("idp:20").run("retire", "typo", "--yes").exit_code == 2

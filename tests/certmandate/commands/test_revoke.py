@@ -4,8 +4,8 @@ from tests.certmandate.conftest import Sit
 from tests.certmandate.desk import OPEN_ORDER
 
 
-def test_the_replacement_is_stored_before_anything_is_revoked(sit: Sit):
-    """Revoking first takes the service down; and only the RAO can revoke."""
+def test_the_replacement_is_stored_before_the_rao_is_asked_to_revoke(sit: Sit):
+    """Revoking first takes the service down; only the RAO can revoke."""
     desk = sit("idp:20")
     old = desk.certificate("idp").served
     assert old
@@ -22,8 +22,8 @@ def test_the_replacement_is_stored_before_anything_is_revoked(sit: Sit):
     assert desk.run("revoke", "univ/idp", "--reason-code", "superseded", "--serial", old.serial, "--yes").exit_code == 1
 
 
-def test_nothing_is_revoked_while_the_replacement_is_not_stored(sit: Sit):
-    """SCM takes its time: the sentence says how to go on, and the RAO is not sent off."""
+def test_without_a_stored_replacement_the_rao_is_not_asked(sit: Sit):
+    """The error says how to continue once SCM has issued."""
     desk = sit("idp:20", scm="dials: {outcome: requested}\n")
 
     result = desk.run("revoke", "univ/idp", "--reason-code", "superseded", "--yes")
@@ -33,8 +33,8 @@ def test_nothing_is_revoked_while_the_replacement_is_not_stored(sit: Sit):
     assert "Revoke" not in result.stdout
 
 
-def test_a_compromised_key_waits_for_nothing(sit: Sit):
-    """Every hour counts; the replacement is ordered beside it."""
+def test_a_compromised_key_is_revoked_without_waiting(sit: Sit):
+    """Every hour counts; the replacement is ordered in parallel."""
     desk = sit("idp:20")
 
     found = desk.document("revoke", "univ/idp", "--reason-code", "keyCompromise", "--reason", "key in a log", "--yes")
@@ -47,8 +47,8 @@ def test_a_compromised_key_waits_for_nothing(sit: Sit):
     assert len(desk.book.history("univ", "idp")) == 2
 
 
-def test_a_service_that_ends_gets_no_replacement(sit: Sit):
-    """CessationOfOperation is the end: ordering one more would be absurd."""
+def test_cessation_of_operation_orders_no_replacement(sit: Sit):
+    """The service ends, so a new certificate is useless."""
     desk = sit("idp:20")
 
     found = desk.document("revoke", "univ/idp", "--reason-code", "cessationOfOperation", "--yes")
@@ -65,18 +65,18 @@ WRONG = (
 )
 
 
-def test_what_cannot_be_revoked_is_said(sit: Sit):
-    """The wrong certificate revoked is an outage that nothing undoes."""
+def test_an_impossible_revocation_is_refused(sit: Sit):
+    """A wrongly revoked certificate is an outage that cannot be undone."""
     desk = sit("idp:20", "www")
 
-    for arguments, told in WRONG:
+    for arguments, expected in WRONG:
         result = desk.run("revoke", *arguments)
-        assert (result.exit_code, told in result.output) == (2, True)
+        assert (result.exit_code, expected in result.output) == (2, True)
     assert desk.system.orders_posted() == 0
 
 
-def test_an_order_that_a_person_has_looked_at_is_closed_with_an_audit_row(sit: Sit):
-    """It leaves a trace, and the next run may order anew at once: no hold, no page."""
+def test_close_order_writes_an_audit_row_and_ends_the_order(sit: Sit):
+    """The closed order is recorded, and the next run may order immediately."""
     desk = sit("idp", scm=OPEN_ORDER)
     ssl_id = desk.certificate("idp").order.ssl_id  # type: ignore[union-attr]
 
@@ -91,8 +91,8 @@ def test_an_order_that_a_person_has_looked_at_is_closed_with_an_audit_row(sit: S
     assert desk.run("close-order", "univ/idp", "--reason", "again", "--yes").exit_code == 2
 
 
-def test_an_order_is_not_closed_without_a_yes(sit: Sit):
-    """With it goes the only key of what SCM may issue any minute."""
+def test_close_order_needs_a_confirmation_and_a_reason(sit: Sit):
+    """Closing erases the only key of a certificate that SCM may still issue."""
     desk = sit("idp", scm=OPEN_ORDER)
 
     assert desk.run("close-order", "univ/idp", "--reason", "x").exit_code == 2
@@ -100,8 +100,8 @@ def test_an_order_is_not_closed_without_a_yes(sit: Sit):
     assert desk.certificate("idp").order
 
 
-def test_what_scm_certified_already_is_closed_with_a_warning(sit: Sit):
-    """The certificate is good, and only has to be stored: closing throws it away."""
+def test_close_order_warns_when_the_certificate_is_already_issued(sit: Sit):
+    """The certificate only has to be stored: closing the order discards it."""
     desk = sit("idp", scm=OPEN_ORDER)
     order = desk.certificate("idp").order
     assert order

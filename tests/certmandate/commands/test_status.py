@@ -14,53 +14,53 @@ from tests.certmandate.desk import Desk, seated
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """An estate that no test of this module changes."""
-    with seated(tmp_path_factory.mktemp("status"), "fresh:20", "old:198", "new", "due:160") as one:
-        yield one
+    with seated(tmp_path_factory.mktemp("status"), "recent:20", "old:198", "new", "due:160") as running:
+        yield running
 
 
-def test_what_needs_a_person_comes_first(desk: Desk):
-    """At 3 a.m. nobody reads past the first line."""
+def test_status_lists_what_needs_attention_first(desk: Desk):
+    """The operator on call reads the first line."""
     found = desk.document("status")
 
-    assert [(one["name"], one["state"]) for one in found["certificates"]] == [
+    assert [(certificate["name"], certificate["state"]) for certificate in found["certificates"]] == [
         ("old", "near-expiry"),
         ("due", "due"),
         ("new", "new"),
-        ("fresh", "fine"),
+        ("recent", "fine"),
     ]
     assert found["needs_person"]
     assert desk.run("status").exit_code == 1
 
 
-def test_show_tells_what_is_served_and_every_order(desk: Desk):
-    """The RAO asks: which certificate was that, and why was it ordered?"""
-    found = desk.document("show", "univ/fresh")
+def test_show_prints_the_served_certificate_and_every_order(desk: Desk):
+    """The RAO may ask which certificate it was and why it was ordered."""
+    found = desk.document("show", "univ/recent")
 
-    assert found["served"]["serial"] == desk.certificate("fresh").served.serial  # type: ignore[union-attr]
-    assert [(one["status"], one["causes"]) for one in found["history"]] == [("stored", ["new"])]
+    assert found["served"]["serial"] == desk.certificate("recent").served.serial  # type: ignore[union-attr]
+    assert [(order["status"], order["causes"]) for order in found["history"]] == [("stored", ["new"])]
     assert found["next"].startswith("renewed from ")
-    text = desk.run("show", "univ/fresh").stdout
+    text = desk.run("show", "univ/recent").stdout
     assert found["served"]["serial"] in text
 
 
-def test_nothing_sealed_is_shown(desk: Desk):
-    """Keys, requests and chains are nobody's business, sealed or not."""
-    text = desk.run("show", "univ/fresh", "--json").stdout + desk.run("status", "--json").stdout
+def test_no_output_contains_keys_csrs_or_chains(desk: Desk):
+    """Key material must not be in any output, sealed or not."""
+    text = desk.run("show", "univ/recent", "--json").stdout + desk.run("status", "--json").stdout
 
     assert not [word for word in ("sealed", "csr", "BEGIN", "chain") if word in text]
 
 
 @pytest.mark.parametrize("path", ["univ", "univ/", "/idp", "a/b/c"])
-def test_a_path_that_is_none_is_wrong_usage(desk: Desk, path: str):
-    """A delegation's name alone would be a guess at which certificate."""
+def test_a_malformed_path_is_wrong_usage(desk: Desk, path: str):
+    """A delegation's name alone does not name a certificate."""
     result = desk.run("show", path)
 
     assert result.exit_code == 2
     assert "DELEGATION/NAME" in result.stderr
 
 
-def test_an_unknown_certificate_is_named(desk: Desk):
-    """The name was mistyped, or the file never applied: it says so."""
+def test_an_unknown_certificate_is_named_in_the_error(desk: Desk):
+    """The name was mistyped, or its file was not applied."""
     result = desk.run("show", "univ/typo")
 
     assert result.exit_code == 2
@@ -68,19 +68,19 @@ def test_an_unknown_certificate_is_named(desk: Desk):
 
 
 def test_names_are_completed_from_the_order_book(desk: Desk):
-    """Nobody types `example-university/portal` twice."""
+    """Names such as `example-university/portal` are long to type."""
     assert delegation_names("u") == ["univ"]
-    assert certificate_names("univ/f") == ["univ/fresh"]
+    assert certificate_names("univ/r") == ["univ/recent"]
     assert delegation_names("x") == []
 
 
 @pytest.mark.parametrize("command", ["findings", "report", "check", "credential", "retire", "show"])
-def test_every_command_completes_its_name(desk: Desk, command: str):
-    """Whoever learns it with one command expects it of the next."""
+def test_every_command_completes_its_first_argument(desk: Desk, command: str):
+    """Completion in one command and not in the next would be confusing."""
     group = get_command(app)
     assert isinstance(group, TyperGroup)
     context = group.commands[command].make_context(command, [], resilient_parsing=True)
 
     found = group.commands[command].params[0].shell_complete(context, "u")
 
-    assert {one.value.split("/")[0] for one in found} == {"univ"}
+    assert {candidate.value.split("/")[0] for candidate in found} == {"univ"}

@@ -33,8 +33,8 @@ def faults(folder: Path, **files: str | bytes) -> list[str]:
     return [str(fault).removeprefix(f"{folder}/") for fault in refused.value.faults]
 
 
-def test_a_good_file_is_taken(tmp_path: Path) -> None:
-    """The shape in the documentation works."""
+def test_a_valid_file_is_read(tmp_path: Path) -> None:
+    """The example of the documentation is valid."""
     (tmp_path / "univ.yaml").write_text(GOOD, encoding="utf-8")
 
     ((found, document),) = load_delegations(tmp_path, NOW)
@@ -44,8 +44,8 @@ def test_a_good_file_is_taken(tmp_path: Path) -> None:
     assert document.path == tmp_path / "univ.yaml"
 
 
-def test_json_is_taken_too(tmp_path: Path) -> None:
-    """JSON is YAML, and what programs write."""
+def test_json_is_read_too(tmp_path: Path) -> None:
+    """JSON is YAML, and programs write it."""
     text = '{"delegation": "u", "organisation": "U", "department_id": 1, "delegated_names": ["a.u.example"], '
     text += '"profile_id": 1, "certificates": [{"name": "a", "names": ["a.u.example"]}]}'
     (tmp_path / "u.json").write_text(text, encoding="utf-8")
@@ -54,7 +54,7 @@ def test_json_is_taken_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "expected"),
     [
         (("department_id: 7", "department_id: seven"), "univ.yaml:3: department_id: must be a whole number"),
         (("profile_id: 1", "profil_id: 1"), "univ.yaml:5: profil_id: unknown field; known here:"),
@@ -88,24 +88,24 @@ def test_json_is_taken_too(tmp_path: Path) -> None:
         (("organisation: Univ", "organisation: \x07Univ"), "univ.yaml:2: holds the character U+0007"),
     ],
 )  # fmt: skip
-def test_a_fault_is_told_with_file_line_and_field(tmp_path: Path, change: tuple[str, str], said: str) -> None:
-    """Whoever wrote the file wants to jump to the place and know the mend."""
+def test_a_fault_is_reported_with_file_line_and_field(tmp_path: Path, change: tuple[str, str], expected: str) -> None:
+    """The author must find the line and the correction."""
     assert change[0] in GOOD
 
     found = faults(tmp_path, univ=GOOD.replace(change[0], change[1], 1))
 
-    assert any(said in fault for fault in found), found
+    assert any(expected in fault for fault in found), found
 
 
-def test_a_file_that_is_not_utf_8_names_the_line(tmp_path: Path) -> None:
+def test_the_error_of_a_file_that_is_not_utf_8_has_its_line(tmp_path: Path) -> None:
     """Old editors write Latin-1, and organisations have accents."""
     (fault,) = faults(tmp_path, univ=GOOD.encode("latin-1"))
 
     assert fault == "univ.yaml:2: is not UTF-8 (byte 0xe9); save the file as UTF-8"
 
 
-def test_all_faults_of_all_files_are_told_at_once(tmp_path: Path) -> None:
-    """Mending one fault per try is how an afternoon is lost."""
+def test_all_faults_of_all_files_are_reported_at_once(tmp_path: Path) -> None:
+    """One fault for each attempt would cost an afternoon."""
     found = faults(
         tmp_path,
         a=GOOD.replace("department_id: 7", "department_id: 0").replace("profile_id: 1", "profile_id: x"),
@@ -123,8 +123,8 @@ def test_two_files_for_one_delegation_are_refused(tmp_path: Path) -> None:
     assert fault == f"b.yaml:2: delegation: 'univ' is already the delegation of {tmp_path / 'a.yaml'}"
 
 
-def test_two_certificates_of_one_name_are_refused(tmp_path: Path) -> None:
-    """They would share a place in the order book and in the store."""
+def test_two_certificates_with_one_name_are_refused(tmp_path: Path) -> None:
+    """They would share a record and a place in the store."""
     (fault,) = faults(tmp_path, a=GOOD + "  - {name: idp, names: [x.apps.univ.example]}\n")
 
     assert fault.startswith("a.yaml:9: certificates[1].name: 'idp' is the name of an earlier certificate too")

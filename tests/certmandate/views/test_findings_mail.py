@@ -1,4 +1,4 @@
-"""The mail to the RAO: what, by when and on which screen, in both languages."""
+"""The mail to the RAO: tasks, deadlines and menu paths, in both languages."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def mail(code: str, *findings: Finding) -> tuple[str, str]:
     return found.subject, found.body
 
 
-def test_each_finding_says_what_by_when_and_where() -> None:
-    """The RAO must not have to ask back."""
+def test_each_finding_has_its_task_deadline_and_menu_path() -> None:
+    """The RAO must not have to ask."""
     subject, body = mail("en", *FINDINGS)
 
     assert subject == "[Université d'Exemple] Delegated certificates: your action is needed now"
@@ -31,63 +31,63 @@ def test_each_finding_says_what_by_when_and_where() -> None:
     assert "By: 1 December 2026" in body
 
 
-def test_the_french_mail_is_french() -> None:
-    """Also where the finding's own sentence is English."""
+def test_the_french_mail_has_no_english_text() -> None:
+    """The finding's own text is English."""
     subject, body = mail("fr", FINDINGS[1])
 
     assert subject.endswith("votre intervention est nécessaire, première échéance le 1er décembre 2026")
     assert "Échéance\u00a0: 1er décembre 2026" in body
-    assert "lapses" not in body
+    assert "expires" not in body
 
 
-def test_a_finding_that_nobody_has_words_for_is_quoted() -> None:
-    """Better English than silence."""
+def test_a_finding_without_a_text_is_quoted_as_english() -> None:
+    """A quoted English text is better than no text."""
     _, body = mail("fr", FINDINGS[3])
 
     assert "La délégation présente un défaut" in body
     assert "texte d'origine, en anglais\u00a0: «\u00a0unheard of" in body
 
 
-def test_what_only_the_operator_can_do_does_not_ask_the_rao_for_anything() -> None:
-    """Somebody who forwards the whole list must not alarm anybody."""
+def test_a_finding_for_the_operator_is_information_for_the_rao() -> None:
+    """The RAO must not be alarmed by a forwarded list."""
     subject, body = mail("en", FINDINGS[2])
 
     assert subject.endswith("for your information")
     assert "Who: the operator, nothing for you to do" in body
 
 
-def test_an_address_that_the_file_does_not_have_is_not_made_up() -> None:
-    """The guide has it in any case."""
+def test_without_an_address_the_mail_refers_to_the_guide() -> None:
+    """The guide has the address in any case."""
     finding = Finding("AddressRefused", "error", "rao", "…")
     found = record(finding, delegation=replace(DELEGATION, address=""))
 
     assert "our address (see the guide) and" in findings_mail(found, [finding], NOW.date(), language("en")).body
 
 
-def test_an_organisations_name_cannot_add_a_header() -> None:
+def test_an_organisations_name_cannot_add_a_mail_header() -> None:
     """The subject is one line."""
     found = record(delegation=replace(DELEGATION, organisation="Univ\r\nBcc: evil@example.org"))
 
     assert "\n" not in findings_mail(found, FINDINGS, NOW.date(), language("fr")).subject
 
 
-def test_nothing_to_do_is_said_as_such() -> None:
-    """An empty mail would be read as a fault of ours."""
+def test_a_mail_without_findings_states_that_nothing_is_to_do() -> None:
+    """An empty mail would look like a fault."""
     subject, body = mail("en")
 
     assert subject.endswith("nothing to do")
     assert "found nothing for you to do" in body
 
 
-def test_a_notice_alone_does_not_cry_wolf() -> None:
-    """A password that is replaced by itself needs nobody."""
+def test_a_notice_alone_is_for_information() -> None:
+    """An automatic rotation needs no action."""
     notice = Finding("PasswordRotation", "info", "rao", "…", due=(NOW + timedelta(days=3)).date())
 
     assert mail("en", notice)[0].endswith("for your information")
 
 
-def test_what_happens_by_itself_has_a_day_and_no_deadline() -> None:
-    """Nothing to do, above a deadline, is read as something to do."""
+def test_an_automatic_rotation_has_a_date_and_no_deadline() -> None:
+    """A deadline would be read as a task."""
     notice = Finding("PasswordRotation", "info", "rao", "…", due=(NOW + timedelta(days=3)).date())
 
     _, body = mail("fr", notice)
@@ -97,8 +97,8 @@ def test_what_happens_by_itself_has_a_day_and_no_deadline() -> None:
     assert "À faire\u00a0: Rien à faire de votre côté\u00a0;" in body
 
 
-def test_whom_the_rao_knows_signs() -> None:
-    """They have a contract with the third party, and have never heard of a program."""
+def test_the_mail_is_signed_by_the_third_party() -> None:
+    """The RAO has a contract with the third party and does not know certmandate."""
     found = record(*FINDINGS)
 
     signed = findings_mail(found, FINDINGS, NOW.date(), language("fr"), "Réseau Exemple").body
@@ -116,8 +116,8 @@ def test_whom_the_rao_knows_signs() -> None:
         ("… it has RAO_SSL on 5002, MRAO on everything", "RAO_SSL sur 5002, MRAO sur l'ensemble"),
     ],
 )
-def test_roles_are_told_in_french(text: str, french: str) -> None:
-    """Their names are SCM's; the words between them are not."""
+def test_the_french_mail_translates_the_scope_of_roles(text: str, french: str) -> None:
+    """The names of the roles are SCM's; the words between them are not."""
     assert f"Précisions\u00a0: {french}" in mail("fr", Finding("RoleMissing", "error", "rao", text))[1]
 
 
@@ -130,21 +130,21 @@ def test_roles_are_told_in_french(text: str, french: str) -> None:
         ("xn--bcher-kva.univ.example is delegated and was not agreed", ("xn--bcher-kva.univ.example",)),
     ],
 )
-def test_domain_names_are_found_in_a_findings_sentence(text: str, names: tuple[str, ...]) -> None:
-    """They are what the sentence is about, in every language."""
+def test_domain_names_are_found_in_the_text_of_a_finding(text: str, names: tuple[str, ...]) -> None:
+    """They are the same in every language."""
     assert names_in(Finding("X", "error", "rao", text)) == names
 
 
-def test_the_privileges_and_roles_that_are_too_many_are_named() -> None:
-    """Taking away every other one is of no use to somebody who does not see which."""
+def test_extra_privileges_and_roles_are_named() -> None:
+    """The RAO must see which to remove."""
     account = Account(
         "drao", "API", True, (("DRAO_SSL", 1698), ("RAO_SMIME", 7)), frozenset({"sslRequest", "allowCreate"})
     )
     entry = DelegatedName("idp.univ.example", True, frozenset({"SSL", "SMIME"}))
-    seen = Snapshot(account=account, delegated=(entry,), unavailable=frozenset())
-    remarks = review(DELEGATION, [], seen, NOW)
+    snapshot = Snapshot(account=account, delegated=(entry,), unavailable=frozenset())
+    results = review(DELEGATION, [], snapshot, NOW)
 
-    _, body = mail("fr", *(finding for remark in remarks for finding in remark.findings()))
+    _, body = mail("fr", *(finding for result in results for finding in result.findings()))
 
     for detail in ("Précisions\u00a0: RAO_SMIME sur 7", "Précisions\u00a0: allowCreate", "Précisions\u00a0: SMIME"):
         assert detail in body

@@ -1,4 +1,4 @@
-"""The RAO's guide: this delegation's own values, in both languages, and nothing from outside."""
+"""The RAO's guide: the values of one delegation, in both languages, without requests to the network."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def part(page: str, code: str) -> str:
 
 
 @pytest.mark.parametrize("code", ["fr", "en"])
-def test_every_value_of_the_delegation_stands_in_both_languages(code: str) -> None:
-    """The RAO types from the guide, whichever language they read."""
+def test_every_value_is_in_both_languages(code: str) -> None:
+    """The RAO types the values from the guide."""
     text = part(made(), code)
 
     for value in ("draoUNIVReseauExemple", "certificats@reseau.example", "51.15.20.30/32", "*.apps.univ.example"):
@@ -31,13 +31,13 @@ def test_every_value_of_the_delegation_stands_in_both_languages(code: str) -> No
 
 
 @pytest.mark.parametrize("code", ["fr", "en"])
-def test_there_is_a_box_to_tick_for_each_step(code: str) -> None:
+def test_each_step_has_a_checkbox(code: str) -> None:
     """Eight steps, in their order."""
     assert re.findall(rf'type="checkbox" name="{code}-step-(\d)"', made()) == list("12345678")
 
 
 @pytest.mark.parametrize(
-    ("step", "said"),
+    ("step", "expected"),
     [
         (2, "at most 20 characters"),
         (4, "Delegate only what is in this list"),
@@ -46,15 +46,15 @@ def test_there_is_a_box_to_tick_for_each_step(code: str) -> None:
         (8, "Only after steps 6 and 7"),
     ],
 )
-def test_each_step_warns_of_where_people_go_wrong(step: int, said: str) -> None:
-    """The mistakes that the field knows of stand where they are made."""
+def test_each_step_warns_of_its_common_mistake(step: int, expected: str) -> None:
+    """Each warning is at the step where the mistake is made."""
     english = part(made(), "en")
 
-    assert said in english.split(f'name="en-step-{step}"')[1].split('<div class="step">')[0]
+    assert expected in english.split(f'name="en-step-{step}"')[1].split('<div class="step">')[0]
 
 
-def test_exact_names_and_stars_are_explained_by_what_they_permit() -> None:
-    """The semantics that people get wrong."""
+def test_exact_names_and_stars_are_explained() -> None:
+    """RAOs often misunderstand what an entry permits."""
     exact, star = entries_of(onboarding(answers(), NOW))
 
     assert (exact.is_star, exact.certificates) == (False, ("idp",))
@@ -62,27 +62,27 @@ def test_exact_names_and_stars_are_explained_by_what_they_permit() -> None:
     assert "Every name below <code>apps.univ.example</code>" in made()
 
 
-def test_a_star_over_the_whole_organisation_is_called_wide() -> None:
-    """The RAO should see that it is more than a service needs."""
+def test_a_star_for_the_whole_organisation_is_called_wide() -> None:
+    """The RAO must see that it permits more than a service needs."""
     assert "This is a wide delegation" in made(delegate=("*.univ.example",))
     assert "This is a wide delegation" not in made()
 
 
-def test_a_parent_domain_is_named_only_where_somebody_might_delegate_it_in_vain() -> None:
-    """What is delegated itself is not said to be of no use, and nobody delegates a top-level domain."""
+def test_a_parent_domain_is_named_only_if_it_would_not_help() -> None:
+    """A delegated domain does help, and a top-level domain is never delegated."""
     assert "parent domain <code>univ.example</code>" in made()
     assert "parent domain" not in made(certificates={"www": ("univ.example",)}, delegate=())
 
 
-def test_the_page_asks_for_nothing_from_outside() -> None:
+def test_the_guide_requests_nothing_from_the_network() -> None:
     """It is opened from a mail: no tracking, no font, no script."""
     page = made()
 
     assert not re.search(r"<(script|link|img|iframe|object)|@import|url\(|src=|https?://", page)
 
 
-def test_a_hostile_name_injects_nothing() -> None:
-    """What the operator pastes may come from anybody."""
+def test_a_hostile_name_is_escaped() -> None:
+    """The operator may paste a name from anywhere."""
     page = made(organisation=HOSTILE, third_party=HOSTILE, account="drao1")
 
     assert "<script" not in page
@@ -91,8 +91,8 @@ def test_a_hostile_name_injects_nothing() -> None:
     assert page.count("[[x]]`y`{department}") > 10
 
 
-def test_both_languages_are_marked_as_what_they_are() -> None:
-    """Screen readers pronounce by it; words of SCM's screens are English in both."""
+def test_each_part_is_marked_with_its_language() -> None:
+    """Screen readers pronounce by it; the menus of SCM are English in both."""
     page = made()
 
     assert '<html lang="fr">' in page

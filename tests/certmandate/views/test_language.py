@@ -1,4 +1,4 @@
-"""The texts that a RAO reads: both languages say the same things, and nothing is missing."""
+"""The RAO's texts: both languages are complete and have the same content."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CODE = re.compile(
 
 
 def leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
-    """Every text with its place."""
+    """Yield every text with its key."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from leaves(inner, f"{place}.{key}")
@@ -35,15 +35,15 @@ def leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
         yield place, value
 
 
-FRENCH, ENGLISH = (dict(leaves(one.texts)) for one in languages())
+FRENCH, ENGLISH = (dict(leaves(language.texts)) for language in languages())
 
 
-def test_both_languages_have_the_same_texts() -> None:
-    """A text that one language lacks would be a hole in somebody's guide."""
+def test_both_languages_have_the_same_keys() -> None:
+    """A missing text would be a gap in the guide."""
     assert FRENCH.keys() == ENGLISH.keys()
 
 
-def test_every_text_is_a_text_with_something_in_it() -> None:
+def test_every_text_is_a_non_empty_string() -> None:
     """`no: …` is a boolean in YAML, and an empty text an empty paragraph."""
     texts = [*FRENCH.items(), *ENGLISH.items()]
 
@@ -51,8 +51,8 @@ def test_every_text_is_a_text_with_something_in_it() -> None:
 
 
 @pytest.mark.parametrize("pattern", [_PLACEHOLDER, _SCREEN], ids=["values", "screens"])
-def test_both_languages_name_the_same_values_and_screens(pattern: re.Pattern[str]) -> None:
-    """SCM's screens are English in both; a value that one language leaves out is an instruction that it leaves out."""
+def test_both_languages_have_the_same_values_and_menu_paths(pattern: re.Pattern[str]) -> None:
+    """A value or menu that one language lacks is a missing instruction."""
     differing = [
         place for place, text in FRENCH.items() if set(pattern.findall(text)) != set(pattern.findall(ENGLISH[place]))
     ]
@@ -60,8 +60,8 @@ def test_both_languages_name_the_same_values_and_screens(pattern: re.Pattern[str
     assert differing == []
 
 
-def test_nothing_a_rao_reads_is_called_annual() -> None:
-    """Certificates live 199 days at most: whoever reads "annual" plans for the wrong thing."""
+def test_no_text_calls_certificates_annual() -> None:
+    """Certificates are valid for 199 days at most."""
     assert not [
         text
         for text in [*FRENCH.values(), *ENGLISH.values()]
@@ -69,13 +69,13 @@ def test_nothing_a_rao_reads_is_called_annual() -> None:
     ]
 
 
-def test_every_cause_of_an_order_has_its_words() -> None:
-    """The report says why each certificate was ordered."""
+def test_every_cause_of_an_order_has_a_text() -> None:
+    """The report states why each certificate was ordered."""
     assert {cause.value for cause in Cause} == set(language("fr").texts["causes"])
 
 
-def test_every_error_that_ends_an_order_or_needs_the_rao_has_its_words() -> None:
-    """A refusal without words would be told as "something is not right"."""
+def test_every_error_for_the_rao_has_a_text() -> None:
+    """Without a text, the mail could only report an unknown fault."""
     needed = {
         kind.__name__
         for kind in every_error()
@@ -85,8 +85,8 @@ def test_every_error_that_ends_an_order_or_needs_the_rao_has_its_words() -> None
     assert needed - set(language("fr").texts["findings"]) == set()
 
 
-def test_every_finding_that_the_domain_makes_has_its_words() -> None:
-    """The mail must say in French what to do about each; a new check needs words before it ships."""
+def test_every_finding_has_a_text() -> None:
+    """The mail must say in French what to do; a new check needs a text."""
     folder = Path(renewal.__file__).parent / "domain"
     found = {
         name
@@ -101,12 +101,12 @@ def test_every_finding_that_the_domain_makes_has_its_words() -> None:
     assert found - set(language("fr").texts["findings"]) == set()
 
 
-def test_the_guide_has_a_text_for_each_of_the_eight_steps() -> None:
-    """The guide and `certmandate check` count alike."""
-    assert [len(one.texts["guide"]["steps"]) for one in languages()] == [len(SetupStep), len(SetupStep)]
+def test_the_guide_has_a_text_for_each_setup_step() -> None:
+    """The guide and `certmandate check` have the same steps."""
+    assert [len(language.texts["guide"]["steps"]) for language in languages()] == [len(SetupStep), len(SetupStep)]
 
 
-def test_days_and_months_are_written_as_each_language_writes_them() -> None:
+def test_days_and_months_follow_the_language() -> None:
     """In French the first of a month is an ordinal."""
     french, english = languages()
 
@@ -114,13 +114,13 @@ def test_days_and_months_are_written_as_each_language_writes_them() -> None:
     assert (english.day(date(2026, 8, 1)), english.month(date(2026, 8, 1))) == ("1 August 2026", "August 2026")
 
 
-def test_french_punctuation_never_begins_a_line() -> None:
-    """A plain space before a colon lets the colon wrap."""
+def test_french_punctuation_has_no_break_spaces() -> None:
+    """A plain space before a colon would let the colon wrap."""
     assert not [text for text in FRENCH.values() if re.search(r" [:;?!»]|« ", text)]
 
 
-def test_values_never_become_markup_or_marks() -> None:
-    """An organisation's name comes from outside."""
+def test_values_never_become_markup() -> None:
+    """An organisation's name is untrusted input."""
     made = marked("[[Add]] {name} `{name}`", {"name": "<b>[[x]]`y`{name}"})
 
     assert made.count("<b>") == 0

@@ -1,4 +1,4 @@
-"""The RAO's report: every order and every refusal of a month, from the audit rows alone."""
+"""The RAO's report: every order and every refusal of a month, from the audit rows."""
 
 from __future__ import annotations
 
@@ -22,20 +22,22 @@ def of(*rows: FinishedOrder, name: str = "2026-11", **changes: Any) -> RaoReport
     return rao_report(record(delegation=delegation), managed, rows, month_named(name), NOW)
 
 
-def test_what_was_ordered_and_what_was_refused_is_told() -> None:
-    """A report that leaves out a refusal is of no use as proof."""
-    told = document(month())
+def test_the_report_has_orders_and_refusals() -> None:
+    """A report without the refusals would be no proof."""
+    made = document(month())
 
-    assert [(one["certificate"], one["causes"], one["stores"]) for one in told["orders"]] == [
+    assert [(order["certificate"], order["causes"], order["stores"]) for order in made["orders"]] == [
         ("idp", ["age"], ["s3", "acm:eu-west-3"])
     ]
-    assert [(one["certificate"], one["error"]) for one in told["refusals"]] == [("apps", "NameNotDelegated")]
-    assert [one["certificate"] for one in told["under_way"]] == ["apps"]
-    assert json.loads(json.dumps(told)) == told
+    assert [(refusal["certificate"], refusal["error"]) for refusal in made["refusals"]] == [
+        ("apps", "NameNotDelegated")
+    ]
+    assert [certificate["certificate"] for certificate in made["under_way"]] == ["apps"]
+    assert json.loads(json.dumps(made)) == made
 
 
 @pytest.mark.parametrize(
-    ("ended_at", "is_told"),
+    ("ended_at", "is_in_report"),
     [
         (datetime(2026, 10, 31, 23, 59, 59, tzinfo=UTC), False),
         (datetime(2026, 11, 1, tzinfo=UTC), True),
@@ -43,40 +45,40 @@ def test_what_was_ordered_and_what_was_refused_is_told() -> None:
         (datetime(2026, 12, 1, tzinfo=UTC), False),
     ],
 )
-def test_a_month_is_a_month_in_utc(ended_at: datetime, *, is_told: bool) -> None:
-    """Twelve reports have every order once."""
-    assert bool(of(row(ended_at=ended_at)).orders) is is_told
+def test_a_month_is_a_calendar_month_in_utc(ended_at: datetime, *, is_in_report: bool) -> None:
+    """Twelve reports must have every order once."""
+    assert bool(of(row(ended_at=ended_at)).orders) is is_in_report
 
 
 def test_december_is_followed_by_january() -> None:
-    """And the last month that is over is the one before."""
+    """The default is the previous month, also in January."""
     assert month_named("2026-12").ends == datetime(2027, 1, 1, tzinfo=UTC)
     assert str(month_before(datetime(2027, 1, 1, tzinfo=UTC))) == "2026-12"
 
 
-def test_the_next_renewal_is_the_day_on_which_the_run_will_order() -> None:
-    """Computed by the very rule that decides what is due."""
+def test_the_next_renewal_is_the_day_of_the_next_order() -> None:
+    """The rule is the one that decides what is due."""
     (found,) = of().nexts
 
     assert found.renewal is not None
     assert date(2027, 3, 1) < found.renewal < date(2027, 5, 31)
 
 
-def test_nothing_is_announced_beyond_the_mandates_end() -> None:
+def test_no_renewal_is_announced_after_the_end_of_the_mandate() -> None:
     """Nothing is ordered after it."""
     (found,) = of(mandate_ends=date(2027, 1, 31)).nexts
 
     assert found.renewal is None
 
 
-def test_a_month_that_is_not_over_says_so() -> None:
+def test_the_report_of_an_unfinished_month_is_marked() -> None:
     """It must not be filed as the whole month."""
     assert "Le mois n&#39;est pas terminé" in page(of())
     assert "Le mois n&#39;est pas terminé" not in page(of(name="2026-10"))
 
 
-def test_the_page_has_it_all_in_both_languages() -> None:
-    """Serial, names, reason, stores."""
+def test_the_page_is_complete_in_both_languages() -> None:
+    """Serial, names, cause and stores."""
     made = page(month()).replace("<wbr>", "")
 
     for text in ("C0FFEE00D15EA5E00C0FFEE00D15EA5E", "acm:eu-west-3", "idp.univ.example"):
@@ -85,20 +87,20 @@ def test_the_page_has_it_all_in_both_languages() -> None:
     assert "échéance de renouvellement atteinte" in made
 
 
-def test_the_operators_reason_is_told_with_the_cause() -> None:
-    """The operator asked for it: and why?"""
+def test_the_operators_reason_is_beside_the_cause() -> None:
+    """The RAO will ask why the operator requested it."""
     made = of(row(causes=("asked",), reason="laptop <stolen>"))
 
     assert 'à la demande de l&#39;exploitant\u00a0: <span class="any">laptop &lt;stolen&gt;</span>' in page(made)
     assert document(made)["orders"][0]["reason"] == "laptop <stolen>"
 
 
-def test_a_certificate_that_does_not_fit_is_not_called_pending() -> None:
-    """The CA has done its part; the RAO may have to revoke what it made."""
+def test_a_mismatched_certificate_is_not_reported_as_pending() -> None:
+    """The CA has issued; the RAO may have to revoke the certificate."""
     order = an_order(certificate="idp", status=OrderStatus.ORDERED, ssl_id=4002)
     now, then = (
-        rao_report(record(), [ManagedCertificate(IDP, None, one)], [], month_named("2026-11"), NOW)
-        for one in (order, replace(order, trouble="CertificateMismatch"))
+        rao_report(record(), [ManagedCertificate(IDP, None, item)], [], month_named("2026-11"), NOW)
+        for item in (order, replace(order, trouble="CertificateMismatch"))
     )
 
     assert "en attente de l&#39;autorité de certification" in page(now)
@@ -107,29 +109,29 @@ def test_a_certificate_that_does_not_fit_is_not_called_pending() -> None:
     assert document(then)["under_way"][0]["trouble"] == "CertificateMismatch"
 
 
-def test_no_comment_is_promised_of_a_certificate_that_was_taken_over() -> None:
-    """Whoever looks for it would take an adopted certificate for a stranger's."""
+def test_adopted_certificates_are_excepted_from_the_comment() -> None:
+    """An adopted certificate has no comment and would look foreign."""
     assert "ceux que nous avons repris" in " ".join(page(of()).split())
 
 
-def test_a_name_is_broken_after_its_dots() -> None:
-    """`archives.valombre.e/xample` is read as another name; and a hostile one stays text all the same."""
+def test_a_name_is_wrapped_only_after_its_dots() -> None:
+    """A wrap inside a label looks like another name; hostile names stay text."""
     made = page(of(row(names=("archives.valombre.example", "<b>.example"))))
 
     assert "<code>archives.<wbr>valombre.<wbr>example</code>" in made
     assert "<code>&lt;b&gt;.<wbr>example</code>" in made
 
 
-def test_a_hostile_answer_or_name_injects_nothing() -> None:
-    """SCM's sentences and an organisation's name stand in the page."""
+def test_a_hostile_answer_or_name_is_escaped() -> None:
+    """SCM's answers and an organisation's name are untrusted input."""
     made = page(month(organisation=HOSTILE))
 
     assert "<script" not in made
     assert "alert(1)" in made
 
 
-def test_every_day_on_the_page_is_in_words() -> None:
-    """One page, one way to write a day; and a RAO does not have to guess which of two numbers is the month."""
+def test_every_date_on_the_page_is_in_words() -> None:
+    """In 2026-01-02 a RAO might mistake the month for the day."""
     made = page(month())
 
     assert not re.search(r"\d{4}-\d{2}-\d{2}", made)
@@ -137,8 +139,8 @@ def test_every_day_on_the_page_is_in_words() -> None:
     assert "23 November 2026, 07:00 → 08:00" in made
 
 
-def test_an_empty_month_is_a_report_too() -> None:
-    """That nothing was ordered is what the RAO wants to know."""
+def test_an_empty_month_has_a_report() -> None:
+    """The RAO needs to know that nothing was ordered."""
     made = page(of(name="2026-10"))
 
     assert "Nothing was ordered in this month." in made

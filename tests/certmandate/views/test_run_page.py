@@ -1,4 +1,4 @@
-"""The page about a run: who must do what, in words, most urgent first."""
+"""The page of a run: who must do what, most urgent first."""
 
 from __future__ import annotations
 
@@ -64,30 +64,30 @@ def report(*rows: CertificateRow, **delegation: Any) -> RunReport:
 
 
 def printed(made: RunReport) -> str:
-    """The page as it stands in a log."""
+    """Return the page as it is in a log."""
     stream = io.StringIO()
     print_page(Console(file=stream, width=100, highlight=False), made)
     return stream.getvalue()
 
 
-def test_there_is_advice_for_every_error() -> None:
-    """An error without advice leaves somebody alone with a name at 3 a.m."""
+def test_every_error_has_advice() -> None:
+    """Without advice the operator on call has only an error's name."""
     assert {kind.__name__ for kind in every_error()} <= set(ADVICE)
 
 
-def test_the_most_urgent_stands_first() -> None:
-    """A certificate that has expired hurts now; one that was never issued hurts nobody yet."""
+def test_the_most_urgent_certificate_is_first() -> None:
+    """An expired certificate is urgent; one that was never issued is not in use."""
     page = printed(
         report(
             row("young", Outcome.FAILED, error="DcvLapsed", not_after="2027-03-01T00:00:00+00:00"),
-            row("fresh", Outcome.FAILED, error="DcvLapsed"),
+            row("new", Outcome.FAILED, error="DcvLapsed"),
             row("dead", Outcome.FAILED, error="DcvLapsed", not_after="2026-11-20T00:00:00+00:00"),
             row("well", Outcome.RENEWED, not_after="2027-06-10T00:00:00+00:00"),
         )
     )
 
     table, instructions = page.split("Who must do what, most urgent first")
-    names = ("univ/dead", "univ/young", "univ/fresh")
+    names = ("univ/dead", "univ/young", "univ/new")
     assert [table.index(name) for name in (*names, "univ/well")] == sorted(
         table.index(name) for name in (*names, "univ/well")
     )
@@ -100,23 +100,23 @@ def test_the_most_urgent_stands_first() -> None:
     ("not_after", "days"),
     [("2026-11-20T00:00:00+00:00", "-3"), ("2026-11-23T00:00:00+00:00", "0"), ("2026-11-25T12:00:00+00:00", "2")],
 )
-def test_days_are_whole_ones_on_both_sides_of_the_end(not_after: str, days: str) -> None:
-    """Three days and a half after the end are three days, not four: `timedelta.days` rounds down."""
+def test_days_left_are_rounded_towards_zero(not_after: str, days: str) -> None:
+    """`timedelta.days` makes four days of three and a half after the end."""
     page = printed(report(row("old", Outcome.NOT_DUE, not_after=not_after)))
 
     [line] = [line for line in page.splitlines() if "univ/old" in line]
     assert line.split()[-1] == days
 
 
-def test_what_ended_this_morning_has_expired() -> None:
-    """It has no whole day left and none gone, and is out of time all the same."""
+def test_a_certificate_that_expired_today_is_shown_as_expired() -> None:
+    """It has 0 whole days left, and is expired."""
     page = printed(report(row("old", Outcome.FAILED, error="DcvLapsed", not_after="2026-11-23T00:00:00+00:00")))
 
     assert "EXPIRED since 2026-11-23 00:00Z" in page
 
 
-def test_an_incident_says_who_does_what_where() -> None:
-    """The page is read by somebody who did not write this program."""
+def test_an_incident_has_who_must_do_what_and_where() -> None:
+    """The operator on call may not know this program."""
     page = printed(report(row("www", Outcome.FAILED, error="OrderDeclined")))
 
     for words in (
@@ -131,8 +131,8 @@ def test_an_incident_says_who_does_what_where() -> None:
         assert words in page
 
 
-def test_a_delegation_that_fails_is_one_incident() -> None:
-    """One bad password with forty certificates behind it is one page, not forty."""
+def test_a_failed_delegation_is_one_incident() -> None:
+    """One wrong password with forty certificates is one incident, not forty."""
     refused = {"error": "CredentialRefused", "text": "refused", "password_expires": date(2026, 11, 20)}
     rows = [row(name, Outcome.FAILED, error="CredentialRefused") for name in ("a", "b", "c")]
 
@@ -144,23 +144,23 @@ def test_a_delegation_that_fails_is_one_incident() -> None:
     assert "its password expired on 2026-11-20, which is the most likely cause" in page
 
 
-def test_a_password_that_is_still_good_is_said_to_be() -> None:
-    """SCM's answer is the same for a lock, a wrong password and an expired one."""
+def test_a_refused_login_shows_that_the_password_is_valid() -> None:
+    """SCM gives the same answer for a lock, a wrong and an expired password."""
     page = printed(report(error="CredentialRefused", text="refused", password_expires=date(2027, 2, 1)))
 
     assert "its password is valid until 2027-02-01: first check for a lock" in page
 
 
-def test_a_delegation_that_was_removed_during_the_run_is_told() -> None:
-    """Whoever looks for it in the table finds out why it is not there."""
+def test_a_delegation_removed_during_the_run_is_noted() -> None:
+    """It explains why the delegation is not in the table."""
     page = printed(report(outcome=DelegationOutcome.REMOVED, text="removed from the order book during the run"))
 
     assert "univ: removed from the order book during the run." in page
     assert "Who must do what" not in page
 
 
-def test_what_is_not_urgent_is_told_last() -> None:
-    """A password that expires next week is no reason to wake anybody, and every reason to act."""
+def test_warnings_are_last_and_do_not_change_the_summary() -> None:
+    """A password that expires next week needs no alarm."""
     finding = FindingRow("PasswordExpiring", "warning", "operator", text="the password expires")
 
     page = printed(report(row("a", Outcome.RENEWED, not_after="2027-06-10T00:00:00+00:00"), findings=(finding,)))
@@ -169,8 +169,8 @@ def test_what_is_not_urgent_is_told_last() -> None:
     assert summary(report(row("a", Outcome.RENEWED))).plain == "Success: 1 renewed."
 
 
-def test_a_finding_that_an_incident_tells_is_not_told_again() -> None:
-    """Told twice, one trouble looks like two; but the same trouble of another name must not be hidden by it."""
+def test_a_finding_is_not_repeated_beside_its_incident() -> None:
+    """The same fault of another name must still be listed."""
     findings = tuple(
         FindingRow("DcvLapsed", "error", "rao", text=f"{name}.univ.example has lapsed") for name in ("www", "later")
     )
@@ -181,16 +181,16 @@ def test_a_finding_that_an_incident_tells_is_not_told_again() -> None:
     assert "univ: later.univ.example has lapsed (DcvLapsed, for the RAO)." in page
 
 
-def test_the_page_of_a_run_and_the_raos_mail_name_the_same_screen() -> None:
-    """The operator reads one to a RAO who reads the other."""
+def test_the_page_and_the_raos_mail_have_the_same_menu_path() -> None:
+    """The operator reads it to the RAO, who reads the mail."""
     for error in (DcvLapsed("…"), AddressRefused("…"), OrderDeclined("…")):
         finding = finding_from(error)
         assert finding.screen
         assert f"Where  SCM: {finding.screen}" in printed(report(row("www", Outcome.FAILED, error=finding.code)))
 
 
-def test_the_page_is_plain_in_a_pipe() -> None:
-    """Logs and mails show control characters as rubbish."""
+def test_the_page_is_plain_text_in_a_pipe() -> None:
+    """Logs and mails do not show control characters."""
     page = printed(report(row("a", Outcome.FAILED, error="KeyLost")))
 
     assert all(character.isprintable() for line in page.splitlines() for character in line)
