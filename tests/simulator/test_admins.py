@@ -2,77 +2,77 @@
 
 from typing import Any
 
-import httpx
 import pytest
 
-from scm_simulator import Simulator
-from tests.simulator.material import ClientMaker, Clock, refusal
+from tests.simulator.driver import Scm, refusal
 
 NEW = "Another-Secret-7"
 
 
-def test_an_account_finds_itself_and_nobody_else(scm: httpx.Client):
-    """So a bot can compare its privileges with those it needs."""
+def test_an_account_finds_only_itself(scm: Scm):
+    """A client can compare its privileges with those that it needs."""
     listed = scm.get("/admin/v1", params={"login": "drao"})
-    shown = scm.get(f"/admin/v1/{listed.json()[0]['id']}").json()
+    details = scm.get(f"/admin/v1/{listed.json()[0]['id']}").json()
 
-    assert [one["login"] for one in listed.json()] == ["drao"]
+    assert [admin["login"] for admin in listed.json()] == ["drao"]
     assert listed.headers["x-total-count"] == "1"
-    assert shown["credentials"] == [{"role": "DRAO_SSL", "orgId": 2001}]
-    assert "sslRequest" in shown["privileges"]
-    assert (shown["passwordState"], shown["passwordExpiryDate"]) == ("ALIVE", "2026-08-19")
+    assert details["credentials"] == [{"role": "DRAO_SSL", "orgId": 2001}]
+    assert "sslRequest" in details["privileges"]
+    assert (details["passwordState"], details["passwordExpiryDate"]) == ("ALIVE", "2026-08-19")
 
 
-def test_those_above_see_those_below(connect: ClientMaker):
-    """Filters are anded, as everywhere."""
-    above = connect("rao")
+@pytest.mark.parametrize(
+    ("query", "logins"),
+    [
+        ({}, {"drao", "other-drao", "rao", "weak"}),
+        ({"orgId": 2002}, {"other-drao"}),
+        ({"role": "RAO_SSL"}, {"rao"}),
+        ({"type": "STANDARD"}, set()),
+        ({"activeState": "SUSPENDED"}, set()),
+        ({"email": "unknown"}, set()),
+    ],
+)
+def test_a_rao_lists_the_accounts_below_it(scm: Scm, query: dict[str, Any], logins: set[str]):
+    """Filters select among the accounts that manage no more than the caller."""
+    assert {admin["login"] for admin in scm.get("/admin/v1", by="rao", params=query).json()} == logins
 
-    def listed(**query: Any) -> set[str]:
-        return {one["login"] for one in above.get("/admin/v1", params=query).json()}
 
-    assert listed() == {"drao", "other-drao", "rao", "weak"}
-    assert listed(orgId=2002) == {"other-drao"}
-    assert listed(role="RAO_SSL") == {"rao"}
-    assert listed(type="STANDARD") == listed(activeState="SUSPENDED") == listed(email="nobody") == set()
-
-
-def test_others_are_not_found(simulator: Simulator, scm: httpx.Client, connect: ClientMaker):
-    """An officer cannot look at its superior."""
-    number = connect("rao").get("/admin/v1?role=RAO_SSL").json()[0]["id"]
+def test_an_account_above_is_not_found(scm: Scm):
+    """An officer does not see its registration authority's account."""
+    number = scm.get("/admin/v1?role=RAO_SSL", by="rao").json()[0]["id"]
 
     assert scm.get(f"/admin/v1/{number}").status_code == 404
-    simulator.dials.foreign_id = "denied"
+    scm.dials.foreign_id = "denied"
     assert refusal(scm.get(f"/admin/v1/{number}")) == (400, -37)
 
 
-def test_failed_attempts_are_told(connect: ClientMaker):
-    """A registration authority can see that a bot is knocking with a wrong password."""
-    connect("drao", "wrong").get("/ssl/v1")
-    above = connect("mrao")
-    [entry] = above.get("/admin/v1?login=drao&orgId=2001").json()
+def test_failed_attempts_are_in_the_details(scm: Scm):
+    """A registration authority can see that a client uses a wrong password."""
+    scm.get("/ssl/v1", headers={"password": "wrong"})
+    [entry] = scm.get("/admin/v1?login=drao&orgId=2001", by="mrao").json()
 
-    shown = above.get(f"/admin/v1/{entry['id']}").json()
+    details = scm.get(f"/admin/v1/{entry['id']}", by="mrao").json()
 
-    assert (shown["failedAttempts"], shown["failedDate"]) == (1, "2026-05-21")
+    assert (details["failedAttempts"], details["failedDate"]) == (1, "2026-05-21")
 
 
 @pytest.mark.parametrize(
     ("login", "state"),
     [("drao", {"expirationDate": "2026-08-19", "state": "ALIVE"}), ("mrao", {"state": "NEVER_EXPIRE"})],
 )
-def test_the_state_of_the_password_is_told(connect: ClientMaker, login: str, state: dict[str, str]):
-    """The warning comes before the end, or not at all."""
-    assert connect(login).get("/admin/v1/password").json() == state
+def test_the_expiry_of_the_password_is_known(scm: Scm, login: str, state: dict[str, str]):
+    """A client must rotate its password before it expires."""
+    assert scm.get("/admin/v1/password", by=login).json() == state
 
 
-def test_a_changed_password_starts_a_new_life(scm: httpx.Client, connect: ClientMaker, clock: Clock):
-    """The old one is refused from that moment on."""
-    clock.forward(days=80)
+def test_a_new_password_has_its_own_expiry_and_ends_the_old(scm: Scm):
+    """A rotation must use the new password from the next call."""
+    scm.clock.forward(days=80)
 
     assert scm.post("/admin/v1/changepassword", json={"newPassword": NEW}).status_code == 204
 
     assert refusal(scm.get("/admin/v1/password")) == (401, -16)
-    assert connect("drao", NEW).get("/admin/v1/password").json()["expirationDate"] == "2026-11-07"
+    assert scm.get("/admin/v1/password", headers={"password": NEW}).json()["expirationDate"] == "2026-11-07"
 
 
 @pytest.mark.parametrize(
@@ -89,32 +89,26 @@ def test_a_changed_password_starts_a_new_life(scm: httpx.Client, connect: Client
         (7, -1002),
     ],
 )
-def test_a_password_against_the_policy_is_refused(scm: httpx.Client, new: Any, code: int):
-    """The old one stays in force."""
+def test_a_password_against_the_policy_is_refused(scm: Scm, new: Any, code: int):
+    """The old password stays valid."""
     assert refusal(scm.post("/admin/v1/changepassword", json={"newPassword": new})) == (400, code)
     assert scm.get("/ssl/v1").is_success
 
 
 @pytest.mark.parametrize(("dial", "status"), [(False, 401), (True, 204)])
-def test_whether_an_expired_password_can_still_be_changed_is_a_dial(
-    simulator: Simulator, scm: httpx.Client, clock: Clock, dial: bool, status: int
-):
-    """It is not documented: rotate early."""
-    simulator.dials.expired_may_change = dial
-    clock.forward(days=91)
+def test_an_expired_password_can_be_changed_only_by_dial(scm: Scm, dial: bool, status: int):
+    """SCM's behaviour is not documented, so a client must rotate early."""
+    scm.dials.expired_may_change = dial
+    scm.clock.forward(days=91)
 
-    answer = scm.post("/admin/v1/changepassword", json={"newPassword": NEW})
-
-    assert answer.status_code == status
+    assert scm.post("/admin/v1/changepassword", json={"newPassword": NEW}).status_code == status
     assert scm.get("/ssl/v1").status_code == 401
 
 
-def test_a_locked_account_is_refused_until_its_password_is_set_anew(
-    simulator: Simulator, scm: httpx.Client, connect: ClientMaker
-):
-    """Only a person above can help."""
-    simulator.lock("drao")
+def test_a_locked_account_is_refused_until_its_password_is_set(scm: Scm):
+    """Only an administrator above can unlock an account."""
+    scm.simulator.lock("drao")
 
     assert refusal(scm.get("/ssl/v1")) == (401, -16)
-    simulator.set_password("drao", NEW)
-    assert connect("drao", NEW).get("/ssl/v1").is_success
+    scm.simulator.set_password("drao", NEW)
+    assert scm.get("/ssl/v1", headers={"password": NEW}).is_success

@@ -16,18 +16,19 @@ import pytest
 
 from scm_simulator import Dials
 from scm_simulator.__main__ import main
-from tests.simulator.material import RequestMaker
+from tests.simulator.driver import enrollment
 
 ROOT = Path(__file__).parents[2]
-Start = Callable[..., "subprocess.Popen[str]"]
+Process = subprocess.Popen[str]
+Start = Callable[..., Process]
 
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Start the command; it is stopped in the end."""
-    started: list[subprocess.Popen[str]] = []
+    """Start the command; it is stopped after the test."""
+    started: list[Process] = []
 
-    def make(*options: str) -> "subprocess.Popen[str]":
+    def make(*options: str) -> Process:
         environment = os.environ | {"PYTHONPATH": str(ROOT / "tools")}
         command = [sys.executable, "-m", "scm_simulator", *options]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
@@ -40,80 +41,78 @@ def start() -> Iterator[Start]:
         process.communicate()
 
 
-def facts_of(process: "subprocess.Popen[str]") -> dict[str, Any]:
-    """Return what the one line of JSON says."""
+def settings_of(process: Process) -> dict[str, Any]:
+    """Return the line of JSON that the command prints."""
     assert process.stdout
     return dict(json.loads(process.stdout.readline()))
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_one_line_of_json_is_all_that_a_client_needs(start: Start, number: signal.Signals):
-    """Then it serves over HTTPS until it is stopped, and ends well."""
-    process = start("--json")
-    facts = facts_of(process)
-    headers = {key: facts[value] for key, value in (("login", "login"), ("password", "password"))}
-    headers["customerUri"] = facts["customer_uri"]
-
-    with httpx.Client(verify=ssl.create_default_context(cafile=facts["tls_ca_file"])) as client:
-        answer = client.get(f"{facts['base_url']}/ssl/v1/types", headers=headers)
-
-    assert facts["base_url"].endswith("/api")
-    assert {"department_id", "example_name", "roots_file"} <= set(facts)
-    known = [{key: one[key] for key in ("id", "name", "terms")} for one in answer.json()]
-    assert known == facts["profiles"]
-    process.send_signal(number)
-    rest, trouble = process.communicate(timeout=10)
-    assert (process.returncode, rest, trouble) == (0, "", "")
-
-
-def calls_of(facts: dict[str, Any], account: dict[str, Any]) -> httpx.Client:
+def client_of(settings: dict[str, Any], account: dict[str, Any]) -> httpx.Client:
     """Return a client of *account*."""
-    headers = {"login": account["login"], "password": account["password"], "customerUri": facts["customer_uri"]}
-    return httpx.Client(base_url=facts["base_url"], headers=headers)
+    headers = {"login": account["login"], "password": account["password"], "customerUri": settings["customer_uri"]}
+    verify = ssl.create_default_context(cafile=settings["tls_ca_file"]) if settings["tls_ca_file"] else True
+    return httpx.Client(base_url=settings["base_url"], headers=headers, verify=verify)
 
 
-def test_the_printed_accounts_reach_what_the_api_lists(start: Start, request_for: RequestMaker):
-    """Whoever tries a client against it meets no -3; a department's officer still only asks for a delegation."""
-    facts = facts_of(start("--json", "--http", "--no-auto-approve"))
-    name, place = facts["example_name"], {"orgId": facts["department_id"], "certTypes": ["SSL"]}
-    body = request_for(name, orgId=facts["department_id"], certType=facts["profiles"][0]["id"], term=90)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_line_of_json_has_all_settings_of_a_client(start: Start, number: signal.Signals):
+    """The command then serves HTTPS until a signal stops it, and exits with 0."""
+    process = start("--json")
+    settings = settings_of(process)
 
-    with calls_of(facts, facts) as officer, calls_of(facts, facts["registration_authority"]) as above:
-        one, other = (officer.post("/ssl/v1/enroll", json=body).json()["sslId"] for _ in range(2))
+    with client_of(settings, settings) as client:
+        profiles = client.get("/ssl/v1/types").json()
+
+    assert settings["base_url"].endswith("/api")
+    assert {"department_id", "example_name", "roots_file"} <= set(settings)
+    assert [{key: profile[key] for key in ("id", "name", "terms")} for profile in profiles] == settings["profiles"]
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=10)
+    assert (process.returncode, output, errors) == (0, "", "")
+
+
+def test_the_printed_accounts_can_use_the_whole_api(start: Start):
+    """No operation is refused for want of a privilege, but a delegation by an officer is only requested."""
+    settings = settings_of(start("--json", "--http", "--no-auto-approve"))
+    name, place = settings["example_name"], {"orgId": settings["department_id"], "certTypes": ["SSL"]}
+    body = enrollment(name, orgId=settings["department_id"], certType=settings["profiles"][0]["id"], term=90)
+
+    with client_of(settings, settings) as officer, client_of(settings, settings["registration_authority"]) as mrao:
+        approved, declined = (officer.post("/ssl/v1/enroll", json=body).json()["sslId"] for _ in range(2))
         answers = [
-            officer.post(f"/ssl/v1/approve/{one}", json={"message": "yes"}),
-            officer.post(f"/ssl/v1/decline/{other}", json={"message": "no"}),
+            officer.post(f"/ssl/v1/approve/{approved}", json={"message": "yes"}),
+            officer.post(f"/ssl/v1/decline/{declined}", json={"message": "no"}),
             officer.get("/dcv/v1/validation"),
             officer.post("/dcv/v2/validation/status", json={"domain": name}),
             officer.post("/domain/v1", json={"name": "new.example.edu", "delegations": [place]}),
         ]
-        [number] = [one["id"] for one in above.get("/domain/v1", params={"name": "new."}).json()]
+        [domain] = mrao.get("/domain/v1", params={"name": "new."}).json()
         answers += [
-            above.post(f"/domain/v1/{number}/delegation/approve", json=place),
-            above.put(f"/domain/v1/{number}/suspend"),
-            officer.delete(f"/domain/v1/{number}"),
-            officer.post(f"/ssl/v1/{one}/dcv/recheck"),
+            mrao.post(f"/domain/v1/{domain['id']}/delegation/approve", json=place),
+            mrao.put(f"/domain/v1/{domain['id']}/suspend"),
+            officer.delete(f"/domain/v1/{domain['id']}"),
+            officer.post(f"/ssl/v1/{approved}/dcv/recheck"),
         ]
     assert [answer.text for answer in answers if not answer.is_success] == []
-    assert facts["registration_authority"]["role"] == "MRAO"
+    assert settings["registration_authority"]["role"] == "MRAO"
 
 
-def test_without_json_a_person_reads_the_same(start: Start):
-    """And is told that it is all worthless."""
+def test_without_json_the_settings_are_printed_as_text(start: Start):
+    """The text warns that the certificates are worthless."""
     process = start("--http")
     assert process.stdout
-    page = "".join(process.stdout.readline() for _ in range(10))
+    text = "".join(process.stdout.readline() for _ in range(10))
 
-    assert "worthless" in page
-    assert "MRAO          login mrao-example, password Example-password-2" in page
-    assert "http://127.0.0.1:" in page
+    assert "worthless" in text
+    assert "MRAO          login mrao-example, password Example-password-2" in text
+    assert "http://127.0.0.1:" in text
 
 
-def test_dials_can_be_turned_on_the_command_line(start: Start):
-    """Each has an option of its own name."""
-    facts = facts_of(start("--json", "--http", "--fault", "kind=unavailable,operation=GET *,times=0"))
+def test_dials_can_be_set_on_the_command_line(start: Start):
+    """Each dial has an option of its name."""
+    settings = settings_of(start("--json", "--http", "--fault", "kind=unavailable,operation=GET *,times=0"))
 
-    assert httpx.get(f"{facts['base_url']}/ssl/v1").status_code == 503
+    assert httpx.get(f"{settings['base_url']}/ssl/v1").status_code == 503
 
 
 @pytest.mark.parametrize(
@@ -130,8 +129,8 @@ def test_dials_can_be_turned_on_the_command_line(start: Start):
         (["--issuance-polls", "many"], "invalid int value"),
     ],
 )
-def test_wrong_usage_is_said_and_ends_with_2(capsys: pytest.CaptureFixture[str], options: list[str], complaint: str):
-    """Before anything is served."""
+def test_wrong_usage_is_reported_with_exit_2(capsys: pytest.CaptureFixture[str], options: list[str], complaint: str):
+    """Nothing is served."""
     with pytest.raises(SystemExit) as ended:
         main(options)
 
@@ -139,8 +138,8 @@ def test_wrong_usage_is_said_and_ends_with_2(capsys: pytest.CaptureFixture[str],
     assert complaint in capsys.readouterr().err
 
 
-def test_a_wrong_world_is_said_and_ends_with_2(capsys: pytest.CaptureFixture[str], tmp_path: Path):
-    """With file and line."""
+def test_an_invalid_world_is_reported_with_exit_2(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    """The error has file and line."""
     path = tmp_path / "world.yaml"
     path.write_text("organisations: 7\n")
 
@@ -148,16 +147,16 @@ def test_a_wrong_world_is_said_and_ends_with_2(capsys: pytest.CaptureFixture[str
     assert f"{path}:1: organisations: must be a list, not 7" in capsys.readouterr().err
 
 
-def test_a_port_that_is_taken_is_said(capsys: pytest.CaptureFixture[str], start: Start):
-    """Two simulators on one port are one too many."""
-    port = facts_of(start("--json", "--http"))["base_url"].split(":")[2].split("/")[0]
+def test_a_port_in_use_is_reported_with_exit_2(capsys: pytest.CaptureFixture[str], start: Start):
+    """The error names the port."""
+    port = settings_of(start("--json", "--http"))["base_url"].split(":")[2].split("/")[0]
 
     assert main(["--port", port]) == 2
     assert f"port {port}: Address already in use" in capsys.readouterr().err
 
 
 def test_help_lists_every_dial_with_its_mistake(capsys: pytest.CaptureFixture[str]):
-    """The list is the documentation."""
+    """The help is the documentation of the dials."""
     with pytest.raises(SystemExit):
         main(["--help"])
     text = " ".join(capsys.readouterr().out.split())

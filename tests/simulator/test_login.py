@@ -1,200 +1,166 @@
 """Header login and OAuth2 (SCM reference §2)."""
 
 import base64
+from typing import Any
 
 import httpx
 import pytest
 
 from scm_simulator import Account, Department, Organisation, Profile, Simulator, World
-from tests.simulator.material import ClientMaker, Clock, refusal
+from tests.simulator.driver import BASE_URL, HEADERS, Scm, refusal
 
 TOKEN_URL = "http://scm.test/auth/realms/apiclients/protocol/openid-connect/token"
 CREDENTIALS = {"grant_type": "client_credentials", "client_id": "client", "client_secret": "client-secret"}
 REFUSED = (401, -16)
+WRONG = {"password": "wrong"}
+NO_LOGIN = {"login": None, "password": None, "customerUri": None}
 
 
-def a_world(**account: object) -> World:
-    """Return a world with one account, made as the test wants it."""
-    officer = Account("drao", "Secret-1", departments=(2,), **account)  # type: ignore[arg-type]  # any field
-    return World((Organisation(1, "O", departments=(Department(2, "D"),)),), (officer,), (Profile(3, "P"),))
+def a_simulator(**account: Any) -> Simulator:
+    """Return a simulator with an account that has these fields."""
+    officer = Account("drao", "Secret-1", departments=(2,), **account)
+    return Simulator(World((Organisation(1, "O", departments=(Department(2, "D"),)),), (officer,), (Profile(3, "P"),)))
 
 
-def test_a_wrong_password_is_refused_before_anything_else_is_looked_at(connect: ClientMaker):
-    """A client must not learn from a nonsense path that its password is fine; SCM looks at it first."""
-    stranger = connect("drao", "wrong")
+def status(simulator: Simulator, *, peer: str = "127.0.0.1", **headers: str) -> int:
+    """Return the status of a request from the address *peer*."""
+    transport = httpx.WSGITransport(app=simulator, remote_addr=peer)
+    with httpx.Client(transport=transport, base_url=BASE_URL, headers=HEADERS | headers) as client:
+        return client.get("/ssl/v1").status_code
 
-    assert refusal(stranger.get("/ssl/v1/collect/999?format=nonsense")) == REFUSED
-    assert refusal(stranger.get("/nonsense")) == REFUSED
 
-
-def test_an_unknown_path_is_not_found_once_logged_in(scm: httpx.Client):
-    """A misspelt path must not look like an empty answer."""
-    assert scm.get("/nonsense").status_code == 404
+@pytest.mark.parametrize("path", ["/ssl/v1/collect/999?format=nonsense", "/nonsense"])
+def test_the_login_is_checked_before_path_and_parameters(scm: Scm, path: str):
+    """SCM checks the login first, so a wrong path does not show that a password is right."""
+    assert refusal(scm.get(path, headers=WRONG)) == REFUSED
+    assert scm.get(path).status_code == 404
 
 
 @pytest.mark.parametrize("header", ["login", "password", "customerUri"])
-def test_each_of_the_three_headers_is_needed(scm: httpx.Client, header: str):
-    """A client that forgets customerUri is a stranger."""
-    del scm.headers[header]
+def test_each_of_the_three_headers_is_required(scm: Scm, header: str):
+    """A client that omits customerUri is refused like any unknown account."""
+    assert refusal(scm.get("/ssl/v1", headers={header: None})) == REFUSED
+
+
+def test_the_session_cookie_is_no_login(scm: Scm):
+    """SCM sets the cookie even on a refusal, so a client must not rely on it."""
+    refused = scm.get("/ssl/v1", headers=WRONG)
+    cookie = refused.headers["set-cookie"].partition(";")[0]
+
+    assert cookie.startswith("CCMBSESSIONID")
+    assert refusal(scm.get("/ssl/v1", headers=WRONG | {"Cookie": cookie})) == REFUSED
+
+
+def test_failed_logins_lock_the_account_also_for_the_right_password(scm: Scm):
+    """A client that retries a refused password locks its delegation."""
+    scm.dials.lock_after = 3
+    for _ in range(3):
+        scm.get("/ssl/v1", headers=WRONG)
 
     assert refusal(scm.get("/ssl/v1")) == REFUSED
-
-
-def test_a_session_cookie_is_set_even_on_a_refusal_and_is_worth_nothing(connect: ClientMaker):
-    """A client that trusts the cookie would go on under the credentials of before."""
-    refused = connect("drao", "wrong").get("/ssl/v1")
-    bare = connect("drao", "wrong")
-    bare.cookies.update(refused.cookies)
-
-    assert "CCMBSESSIONID" in refused.headers["set-cookie"]
-    assert refusal(bare.get("/ssl/v1")) == REFUSED
-
-
-def test_repeated_failures_lock_the_account_for_the_right_password_too(simulator: Simulator, connect: ClientMaker):
-    """This is what a client that tries again and again does to its delegation."""
-    simulator.dials.lock_after = 3
-    for _ in range(3):
-        connect("drao", "wrong").get("/ssl/v1")
-
-    assert refusal(connect().get("/ssl/v1")) == REFUSED
-    simulator.unlock("drao")
-    assert connect().get("/ssl/v1").is_success
-
-
-def test_a_success_forgets_earlier_failures(simulator: Simulator, connect: ClientMaker):
-    """One mistake a day must not lock an account in the end."""
-    simulator.dials.lock_after = 2
-    for _ in range(3):
-        connect("drao", "wrong").get("/ssl/v1")
-        assert connect().get("/ssl/v1").is_success
-
-
-def test_no_number_of_failures_locks_when_the_dial_is_at_zero(simulator: Simulator, connect: ClientMaker):
-    """Tests about passwords need an account that stays open."""
-    simulator.dials.lock_after = 0
-    for _ in range(20):
-        connect("drao", "wrong").get("/ssl/v1")
-
-    assert connect().get("/ssl/v1").is_success
-
-
-def test_a_password_ends_with_its_time(clock: Clock, scm: httpx.Client):
-    """Passwords end sooner than certificates do: everything stops at once."""
+    scm.simulator.unlock("drao")
     assert scm.get("/ssl/v1").is_success
-    clock.forward(days=91)
+
+
+def test_a_successful_login_resets_the_failed_attempts(scm: Scm):
+    """A single failure a day must not lock an account."""
+    scm.dials.lock_after = 2
+    for _ in range(3):
+        scm.get("/ssl/v1", headers=WRONG)
+        assert scm.get("/ssl/v1").is_success
+
+
+def test_the_dial_at_zero_never_locks(scm: Scm):
+    """Tests of passwords need an account that stays open."""
+    scm.dials.lock_after = 0
+    for _ in range(20):
+        scm.get("/ssl/v1", headers=WRONG)
+
+    assert scm.get("/ssl/v1").is_success
+
+
+@pytest.mark.parametrize(("days", "dial"), [(91, False), (0, True)])
+def test_an_expired_password_is_refused(scm: Scm, days: int, dial: bool):
+    """Passwords expire sooner than certificates, and then every call fails."""
+    assert scm.get("/ssl/v1").is_success
+    scm.clock.forward(days=days)
+    scm.dials.password_expired = dial
 
     assert refusal(scm.get("/ssl/v1")) == REFUSED
 
 
-def test_the_dial_expires_every_password_at_once(simulator: Simulator, scm: httpx.Client):
-    """A test need not move the clock."""
-    simulator.dials.password_expired = True
+@pytest.mark.parametrize(("kind", "first"), [("STANDARD", 401), ("API", 200)])
+def test_a_temporary_password_stops_only_a_standard_account(kind: str, first: int):
+    """The password of a STANDARD account must first be changed in the user interface."""
+    simulator = a_simulator(type=kind, temporary_password=True)
 
-    assert refusal(scm.get("/ssl/v1")) == REFUSED
-
-
-@pytest.mark.parametrize(("kind", "status"), [("STANDARD", 401), ("API", 200)])
-def test_a_temporary_password_stops_a_standard_account_only(kind: str, status: int):
-    """A STANDARD account must first change its password in the user interface."""
-    simulator = Simulator(a_world(type=kind, temporary_password=True))
-    headers = {"login": "drao", "password": "Secret-1", "customerUri": "example"}
-    with httpx.Client(
-        transport=httpx.WSGITransport(app=simulator), base_url="http://scm.test/api", headers=headers
-    ) as client:
-        assert client.get("/ssl/v1").status_code == status
-
-        simulator.set_password("drao", "Changed-1")
-        assert client.get("/ssl/v1", headers={"password": "Changed-1"}).is_success
+    assert status(simulator) == first
+    simulator.set_password("drao", "Changed-1")
+    assert status(simulator, password="Changed-1") == 200
 
 
-@pytest.mark.parametrize("answer", ["401", "403"])
-def test_an_address_outside_the_list_is_refused(answer: str):
-    """The egress address is lost: every delegation stops, whatever the password."""
-    simulator = Simulator(a_world(allowed_addresses=("192.0.2.7/32", "198.51.100.0/24")))
-    simulator.dials.blocked_address_answer = answer  # type: ignore[assignment]  # one of its two values
-    headers = {"login": "drao", "password": "Secret-1", "customerUri": "example"}
+@pytest.mark.parametrize("code", ["401", "403"])
+def test_an_address_outside_the_list_is_refused(code: Any):
+    """When the egress address changes, every delegation stops whatever the password."""
+    simulator = a_simulator(allowed_addresses=("192.0.2.7/32", "198.51.100.0/24"))
+    simulator.dials.blocked_address_answer = code
+    forged = {"X-Peer": "192.0.2.7"}
 
-    def status(peer: str, **more: str) -> int:
-        transport = httpx.WSGITransport(app=simulator, remote_addr=peer)
-        with httpx.Client(transport=transport, base_url="http://scm.test/api", headers=headers) as client:
-            return client.get("/ssl/v1", headers=more).status_code
-
-    assert status("192.0.2.7") == status("198.51.100.9") == 200
-    assert status("192.0.2.8") == int(answer)
-    assert status("192.0.2.8", **{"X-Peer": "192.0.2.7"}) == int(answer)
+    assert status(simulator, peer="192.0.2.7") == status(simulator, peer="198.51.100.9") == 200
+    assert status(simulator, peer="192.0.2.8") == status(simulator, peer="192.0.2.8", **forged) == int(code)
     simulator.dials.peer_address_header = "X-Peer"
-    assert status("192.0.2.8", **{"X-Peer": "192.0.2.7"}) == 200
+    assert status(simulator, peer="192.0.2.8", **forged) == 200
 
 
-def a_token(client: httpx.Client, **form: str) -> httpx.Response:
-    """Ask for a token; the form may differ from the right one."""
-    return client.post(TOKEN_URL, data=CREDENTIALS | form)
+def a_token(scm: Scm, **form: str) -> httpx.Response:
+    """Request a token; the form may differ from the right form."""
+    return scm.post(TOKEN_URL, headers=NO_LOGIN, data=CREDENTIALS | form)
 
 
-@pytest.fixture
-def bearer(scm: httpx.Client) -> httpx.Client:
-    """A client without header login."""
-    for name in ("login", "password", "customerUri"):
-        del scm.headers[name]
-    return scm
+def bearer(token: str) -> dict[str, str | None]:
+    return NO_LOGIN | {"Authorization": f"Bearer {token}"}
 
 
-def test_an_oauth_token_acts_with_the_sight_of_its_account(bearer: httpx.Client):
-    """On the OAuth2 host no login header is sent at all."""
-    answer = a_token(bearer)
-    bearer.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+def test_a_token_acts_for_its_account_in_results_and_records(scm: Scm):
+    """With OAuth2 a client sends no login headers."""
+    answer = a_token(scm).json()
+    departments = scm.get("/organization/v1/managedBy/DRAO_SSL", headers=bearer(answer["access_token"])).json()
 
-    assert answer.json()["token_type"] == "Bearer"
-    assert bearer.get("/organization/v1/managedBy/DRAO_SSL").json()[0]["name"] == "Ours"
-
-
-def test_a_token_ends_and_the_refusal_says_where_to_get_another(bearer: httpx.Client, clock: Clock):
-    """A client that fetches one token and never another fails after five minutes."""
-    token = a_token(bearer).json()
-    bearer.headers["Authorization"] = f"Bearer {token['access_token']}"
-    clock.forward(seconds=token["expires_in"])
-
-    answer = bearer.get("/ssl/v1")
-
-    assert refusal(answer) == REFUSED
-    assert answer.headers["www-authenticate"] == TOKEN_URL
+    assert (answer["token_type"], departments[0]["name"]) == ("Bearer", "Ours")
+    call = scm.simulator.calls[-1]
+    assert (call.login, call.status, call.operation) == ("drao", 200, "GET /api/organization/v1/managedBy/{role}")
 
 
-def test_the_dial_sets_the_life_of_tokens(simulator: Simulator, bearer: httpx.Client):
-    """Short lives make a test of the refresh quick."""
-    simulator.dials.oauth_token_seconds = 7
+def test_a_token_expires_and_the_refusal_names_the_token_endpoint(scm: Scm):
+    """A client that fetches a token only once fails after the lifetime of the dial."""
+    scm.dials.oauth_token_seconds = 7
+    token = a_token(scm).json()
+    scm.clock.forward(seconds=7)
 
-    assert a_token(bearer).json()["expires_in"] == 7
+    response = scm.get("/ssl/v1", headers=bearer(token["access_token"]))
+
+    assert token["expires_in"] == 7
+    assert refusal(response) == REFUSED
+    assert response.headers["www-authenticate"] == TOKEN_URL
 
 
-def test_client_credentials_may_come_by_http_basic(bearer: httpx.Client):
-    """RFC 6749 lets a client choose; libraries do."""
+def test_client_credentials_can_be_sent_by_http_basic(scm: Scm):
+    """RFC 6749 permits both ways, and libraries use both."""
     pair = base64.b64encode(b"client:client-secret").decode()
-    form = {"grant_type": "client_credentials"}
+    headers = NO_LOGIN | {"Authorization": f"Basic {pair}"}
 
-    answer = bearer.post(TOKEN_URL, data=form, headers={"Authorization": f"Basic {pair}"})
-
-    assert answer.is_success
+    assert scm.post(TOKEN_URL, data={"grant_type": "client_credentials"}, headers=headers).is_success
 
 
 @pytest.mark.parametrize(
     ("form", "error"),
     [
         ({"client_secret": "wrong"}, "invalid_client"),
-        ({"client_id": "nobody"}, "invalid_client"),
+        ({"client_id": "unknown"}, "invalid_client"),
         ({"grant_type": "password"}, "unsupported_grant_type"),
     ],
 )
-def test_token_requests_are_refused_in_oauths_own_words(simulator: Simulator, form: dict[str, str], error: str):
-    """The token endpoint is not SCM's: its errors have no code."""
-    with httpx.Client(transport=httpx.WSGITransport(app=simulator)) as client:
-        assert a_token(client, **form).json() == {"error": error}
-
-
-def test_calls_are_recorded_with_the_account_behind_the_token(simulator: Simulator, bearer: httpx.Client):
-    """Calls are counted per delegation, whatever the way of logging in."""
-    bearer.headers["Authorization"] = f"Bearer {a_token(bearer).json()['access_token']}"
-    bearer.get("/ssl/v1/types")
-
-    call = simulator.calls[-1]
-    assert (call.login, call.status, call.operation) == ("drao", 200, "GET /api/ssl/v1/types")
+def test_a_token_request_is_refused_with_an_oauth_error(scm: Scm, form: dict[str, str], error: str):
+    """The token endpoint is not SCM's API, so its errors have no code."""
+    with httpx.Client(transport=httpx.WSGITransport(app=scm.simulator)) as client:
+        assert client.post(TOKEN_URL, data=CREDENTIALS | form).json() == {"error": error}

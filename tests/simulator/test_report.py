@@ -2,52 +2,41 @@
 
 from typing import Any
 
-import httpx
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
 
-from scm_simulator import Simulator
-from tests.simulator.material import NAME, OTHER_NAME, ClientMaker, Clock, Enroll, a_csr, refusal
+from scm_simulator import PastCertificate
+from tests.simulator.driver import NAME, OTHER_NAME, Scm, refusal
 
 PATH = "/report/v1/ssl-certificates"
 
 
-def rows(client: httpx.Client, **body: Any) -> list[dict[str, Any]]:
-    """Return the rows of a report that succeeds."""
-    answer = client.post(PATH, json=body).json()
-    assert answer["statusCode"] == 0
-    return list(answer["reports"])
+def rows(scm: Scm, *, by: str = "drao", **body: Any) -> list[dict[str, Any]]:
+    """Return the rows of a successful report."""
+    report = scm.post(PATH, by=by, json=body).json()
+    assert report["statusCode"] == 0
+    return list(report["reports"])
 
 
-def test_one_request_tells_all_certificates_of_the_department(scm: httpx.Client, connect: ClientMaker, enroll: Enroll):
-    """No paging; with or without a body."""
-    ssl_id = enroll(subjAltNames=OTHER_NAME)
+def test_a_request_returns_all_certificates_of_the_department(scm: Scm):
+    """The report has no pages, and the body is optional."""
+    ssl_id = scm.enroll(subjAltNames=OTHER_NAME)
 
     [row] = rows(scm)
 
     assert (row["id"], row["orgId"], row["status"]) == (ssl_id, 2001, "Issued")
     assert row["expires"] == "2026-12-06T12:34:55.000Z"
     assert scm.post(PATH).json()["reports"] == [row]
-    assert rows(connect("other-drao")) == []
+    assert rows(scm, by="other-drao") == []
 
 
 @pytest.mark.parametrize(("code", "number"), [(0, 4), (1, 1), (2, 1), (3, 1), (4, 1), ("3", 1)])
-def test_statuses_are_asked_for_by_number(
-    simulator: Simulator,
-    scm: httpx.Client,
-    enroll: Enroll,
-    clock: Clock,
-    ec_key: ec.EllipticCurvePrivateKey,
-    code: Any,
-    number: int,
-):
-    """Numbers in one source, strings in the other; 1 is everything before issuance."""
-    enroll()
-    simulator.revoke(enroll())
-    past = clock().replace(year=2024)
-    simulator.issue_past(2001, a_csr(ec_key), [NAME], 3001, 90, past)
-    simulator.dials.issuance_polls = 9
-    enroll()
+def test_a_status_is_selected_by_number(scm: Scm, code: Any, number: int):
+    """Sources differ between numbers and strings; 1 is every status before issuance."""
+    scm.enroll()
+    scm.simulator.revoke(scm.enroll())
+    scm.simulator.issue_past(PastCertificate(2001, (NAME,), 3001, 90, issued_days_ago=900))
+    scm.dials.issuance_polls = 9
+    scm.enroll()
 
     assert len(rows(scm, certificateStatus=code)) == number
 
@@ -70,9 +59,9 @@ def test_statuses_are_asked_for_by_number(
         ({"certificateDateAttribute": 2, "from": "2020-01-01"}, 0),
     ],
 )
-def test_rows_are_filtered(scm: httpx.Client, enroll: Enroll, body: dict[str, Any], found: int):
-    """What expires in a month is one request."""
-    enroll(externalRequester="me@example.edu")
+def test_rows_are_filtered(scm: Scm, body: dict[str, Any], found: int):
+    """A client can ask for the certificates that expire within a month."""
+    scm.enroll(externalRequester="me@example.edu")
 
     assert len(rows(scm, **body)) == found
 
@@ -85,47 +74,43 @@ def test_rows_are_filtered(scm: httpx.Client, enroll: Enroll, body: dict[str, An
         {"certificateDateAttribute": 3, "from": "yesterday"},
     ],
 )
-def test_a_filter_that_makes_no_sense_is_refused(scm: httpx.Client, enroll: Enroll, body: dict[str, Any]):
-    """An empty report would look like an estate without certificates."""
-    enroll()
+def test_an_invalid_filter_is_refused(scm: Scm, body: dict[str, Any]):
+    """An empty report would mean that there are no certificates."""
+    scm.enroll()
 
     assert refusal(scm.post(PATH, json=body)) == (400, -1601)
 
 
-def test_a_report_can_fail_within_a_success(simulator: Simulator, scm: httpx.Client, enroll: Enroll):
-    """HTTP 200 alone says nothing: look at statusCode."""
-    enroll()
-    simulator.dials.report_status_code = -1
+def test_a_report_can_fail_with_http_200(scm: Scm):
+    """A client must check statusCode."""
+    scm.enroll()
+    scm.dials.report_status_code = -1
 
-    answer = scm.post(PATH, json={})
+    response = scm.post(PATH, json={})
 
-    assert answer.status_code == 200
-    assert (answer.json()["statusCode"], answer.json()["reports"]) == (-1, [])
-
-
-@pytest.mark.parametrize(("form", "text"), [("plain", f"{OTHER_NAME}; b.{NAME}"), ("dnsname", None)])
-def test_names_are_one_text_in_one_of_two_forms(
-    simulator: Simulator, scm: httpx.Client, enroll: Enroll, form: Any, text: str | None
-):
-    """A list it is not."""
-    simulator.dials.report_names = form
-    enroll(subjAltNames=f"{OTHER_NAME},b.{NAME}")
-
-    [row] = rows(scm)
-
-    assert row["subjAltNames"] == (text or f"dNSName={OTHER_NAME}, dNSName=b.{NAME}")
+    assert response.status_code == 200
+    assert (response.json()["statusCode"], response.json()["reports"]) == (-1, [])
 
 
-def test_leading_zeros_of_serials_can_be_asked_for(simulator: Simulator, scm: httpx.Client, enroll: Enroll):
-    """Otherwise they may be stripped; before issuance there is an empty text."""
-    simulator.dials.serial_format = "stripped"
-    order = simulator.order(enroll())
+@pytest.mark.parametrize(
+    ("dial", "text"),
+    [("plain", f"{OTHER_NAME}; b.{NAME}"), ("dnsname", f"dNSName={OTHER_NAME}, dNSName=b.{NAME}")],
+)
+def test_names_are_a_text_in_one_of_two_formats(scm: Scm, dial: Any, text: str):
+    """A client must split both formats."""
+    scm.dials.report_names = dial
+    scm.enroll(subjAltNames=f"{OTHER_NAME},b.{NAME}")
 
-    [full] = rows(scm, serialNumberFormat="HEXWithLeadingZeros")
-    [usual] = rows(scm)
+    assert rows(scm)[0]["subjAltNames"] == text
 
-    assert full["serialNumber"] == order.serial
-    assert usual["serialNumber"] == order.serial.replace(":", "").lstrip("0")
-    simulator.dials.issuance_polls = 9
-    enroll(OTHER_NAME)
+
+def test_leading_zeros_of_serial_numbers_are_kept_on_request(scm: Scm):
+    """Without the request they may be stripped; before issuance the text is empty."""
+    scm.dials.serial_format = "stripped"
+    order = scm.order(scm.enroll())
+
+    assert rows(scm, serialNumberFormat="HEXWithLeadingZeros")[0]["serialNumber"] == order.serial
+    assert rows(scm)[0]["serialNumber"] == order.serial.replace(":", "").lstrip("0")
+    scm.dials.issuance_polls = 9
+    scm.enroll(OTHER_NAME)
     assert rows(scm)[1]["serialNumber"] == ""

@@ -1,23 +1,29 @@
-"""The table of shapes, and the middleware that holds every answer against it."""
+"""The table of response schemas, and the middleware that checks every response against it."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import httpx
 import pytest
 
-from scm_simulator import Simulator
-from scm_simulator.conformance import Conformance, NotConforming, operation_of
+from scm_simulator.conformance import Conformance, NotConforming, complaints, operation_of
 from scm_simulator.http import routing
 from scm_simulator.response_schemas import RESPONSE_SCHEMAS
-from tests.simulator.material import BASE_URL, Enroll
+from tests.simulator.driver import BASE_URL, Scm
 
-HEADERS = {"login": "drao", "password": "Secret-1", "customerUri": "example"}
+LIST = "GET /api/ssl/v1"
+HEADERS = {"Content-Type": "application/json", "X-Total-Count": "1"}
+ITEM = {"sslId": 1, "commonName": "a", "subjectAlternativeNames": ["b"], "serialNumber": "AB"}
 
 
-def test_every_operation_that_is_served_has_a_shape_and_no_other():
-    """Whoever adds an operation adds its shape."""
+def complaints_about(status: int, headers: dict[str, str], value: Any) -> list[str]:
+    """Return the complaints about a list of certificates."""
+    return list(complaints(LIST, status, headers, json.dumps(value).encode()))
+
+
+def test_every_served_operation_has_a_schema():
+    """Who adds an operation adds its schema, and no schema is left of a deleted operation."""
     served = {route.operation for route in routing.routes()}
 
     assert served == {name for name in RESPONSE_SCHEMAS if " /api/" in name}
@@ -33,74 +39,46 @@ def test_every_operation_that_is_served_has_a_shape_and_no_other():
         ("PATCH", "/api/ssl/v1/17", None),
     ],
 )
-def test_an_operation_is_known_by_method_and_path(method: str, path: str, name: str | None):
-    """Words before parameters."""
+def test_an_operation_is_found_by_method_and_path(method: str, path: str, name: str | None):
+    """A literal part of a path takes precedence over a parameter."""
     assert operation_of(method, path) == name
 
 
-Change = Callable[[int, dict[str, str], Any], tuple[int, dict[str, str], Any]]
-
-
-def changed(simulator: Simulator, change: Change) -> Callable[..., Iterable[bytes]]:
-    """Wrap the simulator so that *change* is made to every JSON answer."""
-
-    def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        told: dict[str, Any] = {}
-
-        def start(status: str, headers: list[tuple[str, str]], _: Any = None) -> Any:
-            told.update(status=int(status.split(maxsplit=1)[0]), headers=dict(headers))
-
-        value = json.loads(b"".join(simulator(environ, start)))
-        status, headers, value = change(told["status"], told["headers"], value)
-        start_response(f"{status} X", list(headers.items()))
-        return [json.dumps(value).encode()]
-
-    return application
-
-
 @pytest.mark.parametrize(
-    ("change", "complaint"),
+    ("status", "headers", "value", "complaint"),
     [
-        (lambda _, h, v: (201, h, v), "status 201 instead of 200"),
-        (lambda s, h, v: (s, h | {"X-Odd": "1"}, v), "header X-Odd is unknown"),
-        (
-            lambda s, h, v: (s, {k: x for k, x in h.items() if k != "X-Total-Count"}, v),
-            "X-Total-Count is missing",
-        ),
-        (lambda s, h, v: (s, h | {"Content-Type": "text/html"}, v), "content type 'text/html'"),
-        (lambda s, h, v: (s, h, v[0]), "is not an array"),
-        (lambda s, h, _: (s, h, [7]), "7 is not an object"),
-        (lambda s, h, v: (s, h, [v[0] | {"odd": 1}]), r"body\[0\].odd is unknown"),
-        (lambda s, h, v: (s, h, [v[0] | {"sslId": "7"}]), "sslId: '7' is not int"),
-        (lambda s, h, v: (s, h, [v[0] | {"sslId": True}]), "sslId: True is not int"),
-        (lambda s, h, v: (s, h, [v[0] | {"commonName": None}]), "commonName: None is not str"),
-        (lambda s, h, v: (s, h, [v[0] | {"subjectAlternativeNames": [1]}]), "1 is not str"),
-        (lambda s, h, _: (s, h, [{"sslId": 1}]), "commonName is missing"),
-        (lambda _, h, __: (400, h, {"code": 1}), "error.description is missing"),
+        (201, HEADERS, [ITEM], "status 201 instead of 200"),
+        (200, HEADERS | {"X-Odd": "1"}, [ITEM], "header X-Odd is unknown"),
+        (200, {"Content-Type": "application/json"}, [ITEM], "header X-Total-Count is missing"),
+        (200, HEADERS | {"Content-Type": "text/html"}, [ITEM], "content type 'text/html' instead of JSON"),
+        (200, HEADERS, {}, "body: {} is not an array"),
+        (200, HEADERS, [7], "body[0]: 7 is not an object"),
+        (200, HEADERS, [ITEM | {"odd": 1}], "body[0].odd is unknown"),
+        (200, HEADERS, [ITEM | {"sslId": "7"}], "body[0].sslId: '7' is not int"),
+        (200, HEADERS, [ITEM | {"sslId": True}], "body[0].sslId: True is not int"),
+        (200, HEADERS, [ITEM | {"commonName": None}], "body[0].commonName: None is not str"),
+        (200, HEADERS, [ITEM | {"subjectAlternativeNames": [1]}], "body[0].subjectAlternativeNames[0]: 1 is not str"),
+        (200, HEADERS, [{"sslId": 1}], "body[0].commonName is missing"),
+        (400, HEADERS, {"code": 1}, "error.description is missing"),
     ],
 )
-def test_whatever_leaves_its_shape_is_caught(simulator: Simulator, enroll: Enroll, change: Change, complaint: str):
-    """The net has no holes: each kind of change is seen."""
-    enroll()
-    application = Conformance(changed(simulator, change))
-    transport = httpx.WSGITransport(app=application)
+def test_each_violation_of_a_schema_is_found(status: int, headers: dict[str, str], value: Any, complaint: str):
+    """A response that SCM would not send must fail a test."""
+    assert complaints_about(status, headers, value) == [complaint]
 
-    with (
-        httpx.Client(transport=transport, headers=HEADERS) as client,
-        pytest.raises(NotConforming, match=complaint),
-    ):
+
+@pytest.mark.parametrize("member", [{}, {"serialNumber": None}, {"serialNumber": ""}])
+def test_an_optional_member_can_be_absent_null_or_empty(member: dict[str, Any]):
+    """All three occur in SCM."""
+    assert complaints_about(200, HEADERS, [{"sslId": 1, "commonName": "a"} | member]) == []
+
+
+def test_the_middleware_raises_on_a_violation(scm: Scm):
+    """The text names the operation and its status."""
+
+    def with_another_status(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        return scm.simulator(environ, lambda _, headers, __=None: start("201 Created", headers))
+
+    transport = httpx.WSGITransport(app=Conformance(with_another_status))
+    with httpx.Client(transport=transport) as client, pytest.raises(NotConforming, match=r"GET /api/ssl/v1 \(201\): "):
         client.get(f"{BASE_URL}/ssl/v1")
-
-
-def test_an_optional_member_may_be_absent_null_or_empty(simulator: Simulator, enroll: Enroll):
-    """All three occur at SCM."""
-    enroll()
-    values: Iterator[dict[str, Any]] = iter([{}, {"serialNumber": None}, {"serialNumber": ""}])
-
-    def change(status: int, headers: dict[str, str], _: Any) -> tuple[int, dict[str, str], Any]:
-        return status, headers, [{"sslId": 1, "commonName": "a", **next(values)}]
-
-    application = Conformance(changed(simulator, change))
-    with httpx.Client(transport=httpx.WSGITransport(app=application), headers=HEADERS) as client:
-        for _ in range(3):
-            assert client.get(f"{BASE_URL}/ssl/v1").is_success

@@ -13,9 +13,12 @@ import pytest
 
 from scm_simulator import Fault, Simulator
 from scm_simulator.server import Server
-from tests.simulator.material import Enroll, RequestMaker
+from tests.simulator.driver import HEADERS, Scm, enrollment
 
-HEADERS = {"login": "drao", "password": "Secret-1", "customerUri": "example"}
+
+@pytest.fixture
+def simulator(scm: Scm) -> Simulator:
+    return scm.simulator
 
 
 @pytest.fixture
@@ -32,38 +35,38 @@ def plain(simulator: Simulator) -> Iterator[Server]:
         yield server
 
 
-def trusting(server: Server) -> httpx.Client:
+def client_of(server: Server) -> httpx.Client:
     """Return a client that trusts the CA of the server."""
     verify = ssl.create_default_context(cafile=str(server.ca_file)) if server.ca_file else True
     return httpx.Client(base_url=server.base_url, headers=HEADERS, verify=verify, timeout=10)
 
 
-def test_the_certificate_of_the_server_is_for_loopback_and_from_its_own_ca(server: Server):
-    """A client must check TLS here as it does elsewhere."""
-    with trusting(server) as client:
+def connection_to(server: Server) -> HTTPConnection:
+    return HTTPConnection("127.0.0.1", server.port, timeout=5)
+
+
+def test_the_tls_certificate_is_for_loopback_and_its_own_ca(server: Server):
+    """A client verifies TLS here as it does with SCM."""
+    with client_of(server) as client:
         assert client.get("/ssl/v1").is_success
         assert client.get(f"https://localhost:{server.port}/api/ssl/v1").is_success
-    with httpx.Client(base_url=server.base_url) as stranger, pytest.raises(httpx.ConnectError):
-        stranger.get("/ssl/v1")
+    with httpx.Client(base_url=server.base_url) as client, pytest.raises(httpx.ConnectError):
+        client.get("/ssl/v1")
 
 
-def test_the_address_says_api_and_the_roots_are_in_a_file(simulator: Simulator, server: Server):
-    """Whatever a client needs is on the server object."""
-    assert server.base_url == f"https://127.0.0.1:{server.port}/api"
-    assert server.roots_file.read_text() == simulator.root_pem
-
-
-def test_the_files_go_with_the_server(simulator: Simulator):
-    """Nothing is left behind."""
+def test_the_files_of_a_server_are_deleted_with_it(simulator: Simulator):
+    """They hold the roots and the TLS CA for the clients of this server only."""
     with Server(simulator) as server:
         files = [server.ca_file, server.roots_file]
+        assert server.base_url == f"https://127.0.0.1:{server.port}/api"
+        assert server.roots_file.read_text() == simulator.root_pem
 
-    assert not any(one.exists() for one in files if one)
+    assert not any(file.exists() for file in files if file)
 
 
-def test_one_connection_serves_many_requests(plain: Server):
-    """Also after refusals, after answers without a body, and after HEAD."""
-    with closing(HTTPConnection("127.0.0.1", plain.port, timeout=5)) as connection:
+def test_a_connection_serves_many_requests(plain: Server):
+    """It stays open after refusals, after answers without a body, and after HEAD."""
+    with closing(connection_to(plain)) as connection:
         connection.connect()
         first = connection.sock
         for method, path, status in (
@@ -79,10 +82,10 @@ def test_one_connection_serves_many_requests(plain: Server):
             assert (answer.status, connection.sock) == (status, first)
 
 
-def test_another_simulator_answers_from_the_next_request_on(plain: Server, simulator: Simulator):
-    """Also on a connection that stands: a server is made once for many worlds."""
+def test_a_server_can_change_its_simulator(plain: Server, simulator: Simulator):
+    """The next request on an open connection gets the new simulator, so tests share a server."""
     other = Simulator(simulator.world)
-    with trusting(plain) as client:
+    with client_of(plain) as client:
         client.get("/ssl/v1/types")
         plain.play(other)
         client.get("/ssl/v1/types")
@@ -91,10 +94,10 @@ def test_another_simulator_answers_from_the_next_request_on(plain: Server, simul
     assert plain.roots_file.read_text() == other.root_pem
 
 
-def test_an_answer_without_a_body_has_no_length_and_the_connection_lives_on(plain: Server, enroll: Enroll):
-    """A 204 as it was recorded: no Content-Type, no Content-Length."""
-    ssl_id = enroll()
-    with trusting(plain) as client:
+def test_a_204_has_no_length_and_keeps_the_connection(plain: Server, scm: Scm):
+    """SCM sends it without Content-Type and Content-Length."""
+    ssl_id = scm.enroll()
+    with client_of(plain) as client:
         answer = client.post(f"/ssl/v1/renew/manual/{ssl_id}", json={})
 
         assert answer.status_code == 204
@@ -102,75 +105,69 @@ def test_an_answer_without_a_body_has_no_length_and_the_connection_lives_on(plai
         assert client.get("/ssl/v1").is_success
 
 
-def test_a_body_in_chunks_is_understood(plain: Server, simulator: Simulator, request_for: RequestMaker):
-    """Some clients stream."""
-    text = json.dumps(request_for()).encode()
-    with trusting(plain) as client:
+def test_a_chunked_body_is_read(plain: Server, simulator: Simulator):
+    """Some clients stream their requests."""
+    text = json.dumps(enrollment()).encode()
+    with client_of(plain) as client:
         answer = client.post("/ssl/v1/enroll", content=iter([text[:100], text[100:]]))
 
     assert answer.is_success
     assert len(simulator.orders) == 1
 
 
-def test_a_client_that_does_not_shake_hands_holds_up_nobody(server: Server):
-    """Each connection has a thread of its own."""
-    with closing(socket.create_connection(("127.0.0.1", server.port))), trusting(server) as client:
+def test_a_client_without_handshake_does_not_block_others(server: Server):
+    """Each connection has its own thread."""
+    with closing(socket.create_connection(("127.0.0.1", server.port))), client_of(server) as client:
         assert client.get("/ssl/v1").is_success
 
 
-def test_many_orders_at_once_get_as_many_ids(simulator: Simulator, plain: Server, request_for: RequestMaker):
-    """State is shared by threads."""
-    with trusting(plain) as client, ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: client.post("/ssl/v1/enroll", json=request_for()), range(40)))
+def test_concurrent_orders_have_different_ids(simulator: Simulator, plain: Server):
+    """The threads share the state."""
+    with client_of(plain) as client, ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: client.post("/ssl/v1/enroll", json=enrollment()), range(40)))
 
-    assert len({one.json()["sslId"] for one in answers}) == len(simulator.orders) == 40
+    assert len({answer.json()["sslId"] for answer in answers}) == len(simulator.orders) == 40
 
 
 @pytest.mark.parametrize("tls", [True, False])
-def test_a_reset_is_a_reset(simulator: Simulator, tls: bool, request_for: RequestMaker):
-    """The request was processed; the client sees no answer. Under TLS OpenSSL may call it an end of file."""
-    seen = (httpx.ReadError, httpx.RemoteProtocolError) if tls else httpx.ReadError
+def test_a_reset_after_the_request_leaves_an_order(simulator: Simulator, tls: bool):
+    """The client gets no answer; under TLS OpenSSL may report the reset as an end of file."""
+    expected = (httpx.ReadError, httpx.RemoteProtocolError) if tls else httpx.ReadError
     simulator.dials.faults.append(Fault("reset_after", "POST /api/ssl/v1/enroll"))
-    with Server(simulator, tls=tls) as server, trusting(server) as client:
-        with pytest.raises(seen):
-            client.post("/ssl/v1/enroll", json=request_for())
+    with Server(simulator, tls=tls) as server, client_of(server) as client:
+        with pytest.raises(expected):
+            client.post("/ssl/v1/enroll", json=enrollment())
 
         assert len(simulator.orders) == 1
         assert client.get("/ssl/v1").is_success
 
 
-def closed(connection: HTTPConnection) -> bool:
-    """Return whether the other side closes the connection soon."""
-    connection.sock.settimeout(5)
-    return connection.sock.recv(1) == b""
-
-
 @pytest.mark.parametrize(
-    "disturb",
+    "prepare",
     [
         lambda simulator: simulator.dials.faults.append(Fault("stale")),
         lambda simulator: setattr(simulator.dials, "keep_alive_seconds", 0.05),
     ],
     ids=["stale", "idle"],
 )
-def test_a_kept_alive_connection_is_closed_without_a_word(
-    simulator: Simulator, plain: Server, disturb: Callable[[Simulator], None]
+def test_a_kept_alive_connection_is_closed_without_notice(
+    simulator: Simulator, plain: Server, prepare: Callable[[Simulator], None]
 ):
-    """The next request on it fails: a client repeats a GET once on a new connection."""
-    disturb(simulator)
-    with closing(HTTPConnection("127.0.0.1", plain.port, timeout=5)) as connection:
+    """The next request fails, so a client repeats a GET once on a new connection."""
+    prepare(simulator)
+    with closing(connection_to(plain)) as connection:
         connection.request("GET", "/api/ssl/v1", headers=HEADERS)
         answer = connection.getresponse()
         answer.read()
+        connection.sock.settimeout(5)
 
         assert answer.getheader("Connection") is None
-        assert closed(connection)
+        assert connection.sock.recv(1) == b""
 
 
-def test_the_peer_of_a_connection_is_the_address_that_counts(simulator: Simulator, plain: Server):
-    """The list of addresses is held against the connection, not against what a client says."""
-    account = simulator.world.accounts[0]
-    object.__setattr__(account, "allowed_addresses", ("192.0.2.7",))
+def test_the_address_of_the_connection_is_checked(simulator: Simulator, plain: Server):
+    """A header of the client does not replace it."""
+    object.__setattr__(simulator.world.accounts[0], "allowed_addresses", ("192.0.2.7",))
 
-    with trusting(plain) as client:
+    with client_of(plain) as client:
         assert client.get("/ssl/v1", headers={"X-Forwarded-For": "192.0.2.7"}).status_code == 401

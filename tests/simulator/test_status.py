@@ -1,107 +1,92 @@
-"""Approve, decline, revoke, update, and what else there is (SCM reference §5.6, §5.11-5.13)."""
+"""Approve, decline, revoke, update, locations, validations and deletion (SCM reference §5.6, §5.11-5.13)."""
 
 from typing import Any
 
-import httpx
 import pytest
 
-from scm_simulator import Simulator
-from tests.simulator.material import EV_PROFILE, NAME, OTHER_NAME, ClientMaker, Clock, Enroll, refusal
+from tests.simulator.driver import EV_PROFILE, NAME, OTHER_NAME, Scm, enrollment, refusal
+
+MESSAGE = {"message": "text"}
 
 
 @pytest.fixture
-def waiting(simulator: Simulator, enroll: Enroll) -> int:
+def waiting(scm: Scm) -> int:
     """An order that waits for approval."""
-    simulator.dials.auto_approve = False
-    return enroll()
+    scm.dials.auto_approve = False
+    return scm.enroll()
 
 
-def test_without_automatic_approval_an_order_waits_for_a_person(
-    simulator: Simulator, connect: ClientMaker, waiting: int
-):
-    """No number of polls helps; a person does."""
-    officer, above = connect(), connect("rao")
+def test_without_automatic_approval_an_order_waits(scm: Scm, waiting: int):
+    """Only an approval ends the wait, however often the client polls."""
     for _ in range(3):
-        assert refusal(officer.get(f"/ssl/v1/collect/{waiting}")) == (400, 0)
-    assert simulator.order(waiting).status == "Requested"
+        assert refusal(scm.collect(waiting)) == (400, 0)
+    assert scm.order(waiting).status == "Requested"
 
-    assert above.post(f"/ssl/v1/approve/{waiting}", json={"message": "yes"}).status_code == 204
+    assert scm.post(f"/ssl/v1/approve/{waiting}", by="rao", json=MESSAGE).status_code == 204
 
-    assert officer.get(f"/ssl/v1/collect/{waiting}").is_success
-    assert simulator.order(waiting).approved_by == "rao"
-
-
-def test_the_privilege_decides_about_automatic_approval(simulator: Simulator, connect: ClientMaker, request_for: Any):
-    """The registration authority officer of this world may request and has no autoApproveCertificates."""
-    connect("rao").post("/ssl/v1/enroll", json=request_for())
-
-    assert simulator.orders[0].status == "Requested"
+    assert scm.collect(waiting).is_success
+    assert scm.order(waiting).approved_by == "rao"
 
 
-def test_the_outcome_requested_never_approves_by_itself(simulator: Simulator, enroll: Enroll):
-    """One certificate of an estate awaits approval, the others do not."""
-    simulator.behave(OTHER_NAME, outcome="requested")
+def test_an_account_without_the_privilege_needs_approval(scm: Scm):
+    """The RAO of this world has no autoApproveCertificates."""
+    ssl_id = scm.post("/ssl/v1/enroll", by="rao", json=enrollment()).json()["sslId"]
 
-    assert simulator.order(enroll(OTHER_NAME)).status == "Requested"
-    assert simulator.order(enroll(NAME)).status == "Issued"
-
-
-def test_the_control_approves_without_the_api(simulator: Simulator, waiting: int):
-    """A test need not log in as somebody else."""
-    simulator.approve(waiting)
-
-    assert simulator.order(waiting).status == "Issued"
+    assert scm.order(ssl_id).status == "Requested"
+    scm.simulator.approve(ssl_id)
+    assert scm.order(ssl_id).status == "Issued"
 
 
-def test_a_declined_order_stays_declined(simulator: Simulator, connect: ClientMaker, waiting: int):
-    """It cannot be approved afterwards."""
-    above = connect("rao")
+def test_the_outcome_requested_awaits_approval_for_a_name(scm: Scm):
+    """A single certificate of an estate can await approval."""
+    scm.simulator.behave(OTHER_NAME, outcome="requested")
 
-    assert above.post(f"/ssl/v1/decline/{waiting}", json={"message": "no"}).status_code == 204
-    assert simulator.order(waiting).status == "Declined"
-    assert refusal(above.post(f"/ssl/v1/approve/{waiting}", json={"message": "x"})) == (400, -1112)
+    assert scm.order(scm.enroll(OTHER_NAME)).status == "Requested"
+    assert scm.order(scm.enroll(NAME)).status == "Issued"
 
 
-def test_approval_needs_a_privilege_and_a_message(connect: ClientMaker, waiting: int):
+def test_a_declined_order_cannot_be_approved(scm: Scm, waiting: int):
+    """Declined is a final status."""
+    assert scm.post(f"/ssl/v1/decline/{waiting}", by="rao", json=MESSAGE).status_code == 204
+    assert scm.order(waiting).status == "Declined"
+    assert refusal(scm.post(f"/ssl/v1/approve/{waiting}", by="rao", json=MESSAGE)) == (400, -1112)
+
+
+def test_approval_needs_a_privilege_and_a_message(scm: Scm, waiting: int):
     """A department's officer cannot approve its own orders."""
-    assert refusal(connect().post(f"/ssl/v1/approve/{waiting}", json={"message": "x"})) == (400, -3)
-    assert refusal(connect("rao").post(f"/ssl/v1/approve/{waiting}", json={})) == (400, -1001)
+    assert refusal(scm.post(f"/ssl/v1/approve/{waiting}", json=MESSAGE)) == (400, -3)
+    assert refusal(scm.post(f"/ssl/v1/approve/{waiting}", by="rao", json={})) == (400, -1001)
 
 
-def test_an_ev_certificate_is_not_approved_by_who_asked_for_it(
-    simulator: Simulator, connect: ClientMaker, request_for: Any
-):
-    """Four eyes."""
-    above = connect("rao")
-    ssl_id = above.post("/ssl/v1/enroll", json=request_for(certType=EV_PROFILE)).json()["sslId"]
+def test_the_requester_of_an_ev_certificate_cannot_approve_it(scm: Scm):
+    """SCM requires a second administrator for EV."""
+    body = enrollment(certType=EV_PROFILE)
+    ssl_id = scm.post("/ssl/v1/enroll", by="rao", json=body).json()["sslId"]
 
-    assert refusal(above.post(f"/ssl/v1/approve/{ssl_id}", json={"message": "x"})) == (400, -1140)
-    assert connect("mrao").post(f"/ssl/v1/approve/{ssl_id}", json={"message": "x"}).is_success
+    assert refusal(scm.post(f"/ssl/v1/approve/{ssl_id}", by="rao", json=MESSAGE)) == (400, -1140)
+    assert scm.post(f"/ssl/v1/approve/{ssl_id}", by="mrao", json=MESSAGE).is_success
 
 
 @pytest.mark.parametrize("code", [4, "4"])
-def test_a_certificate_is_revoked_once(simulator: Simulator, scm: httpx.Client, enroll: Enroll, code: Any):
+def test_a_certificate_is_revoked_once(scm: Scm, code: Any):
     """The reason code is a number in one source and a string in the other."""
-    ssl_id = enroll()
+    ssl_id = scm.enroll()
     body = {"reasonCode": code, "reason": "superseded"}
 
     assert scm.post(f"/ssl/v1/revoke/{ssl_id}", json=body).status_code == 204
 
-    assert (simulator.order(ssl_id).status, simulator.order(ssl_id).reason_code) == ("Revoked", 4)
-    assert refusal(scm.post(f"/ssl/v1/revoke/{ssl_id}", json=body)) == (400, -102)
+    assert scm.order(ssl_id).status == "Revoked"
     assert scm.get(f"/ssl/v1/{ssl_id}").json()["reasonCode"] == 4
+    assert refusal(scm.post(f"/ssl/v1/revoke/{ssl_id}", json=body)) == (400, -102)
 
 
-def test_a_certificate_is_revoked_by_its_serial_number_in_any_form(
-    simulator: Simulator, scm: httpx.Client, enroll: Enroll
-):
-    """Colons, leading zeros and case do not matter."""
-    first, second = simulator.order(enroll()), simulator.order(enroll())
+def test_a_serial_number_in_any_form_selects_what_is_revoked(scm: Scm):
+    """Colons, leading zeros and case are not significant."""
+    first, second = scm.order(scm.enroll()).serial, scm.order(scm.enroll()).serial
     body = {"reasonCode": 1, "reason": "lost"}
 
-    assert scm.post(f"/ssl/v1/revoke/serial/{first.serial}", json=body).status_code == 204
-    stripped = second.serial.replace(":", "").lstrip("0").lower()
-    assert scm.post(f"/ssl/v1/revoke/serial/{stripped}", json=body).status_code == 204
+    for serial in (first, second.replace(":", "").lstrip("0").lower()):
+        assert scm.post(f"/ssl/v1/revoke/serial/{serial}", json=body).status_code == 204
     assert refusal(scm.post("/ssl/v1/revoke/serial/AB:CD", json=body)) == (400, -5101)
 
 
@@ -114,129 +99,114 @@ def test_a_certificate_is_revoked_by_its_serial_number_in_any_form(
         ({"reasonCode": 4, "reason": "x" * 513}, -1001),
     ],
 )
-def test_a_revocation_needs_a_reason_that_is_allowed(
-    scm: httpx.Client, enroll: Enroll, body: dict[str, Any], code: int
-):
-    """Reason 2 (CA compromise) is not for subscribers."""
-    assert refusal(scm.post(f"/ssl/v1/revoke/{enroll()}", json=body)) == (400, code)
+def test_a_revocation_needs_an_allowed_reason(scm: Scm, body: dict[str, Any], code: int):
+    """Reason 2 (CA compromise) is not available to subscribers."""
+    assert refusal(scm.post(f"/ssl/v1/revoke/{scm.enroll()}", json=body)) == (400, code)
 
 
-def test_whether_the_reason_code_may_be_left_out_is_a_dial(simulator: Simulator, scm: httpx.Client, enroll: Enroll):
-    """Sources disagree; a client sends both."""
-    ssl_id = enroll()
-    simulator.dials.reason_code_required = True
+def test_the_reason_code_is_required_only_by_dial(scm: Scm):
+    """Sources differ, so a client sends code and text."""
+    ssl_id = scm.enroll()
+    scm.dials.reason_code_required = True
 
     assert refusal(scm.post(f"/ssl/v1/revoke/{ssl_id}", json={"reason": "x"})) == (400, -1001)
-    simulator.dials.reason_code_required = False
+    scm.dials.reason_code_required = False
+    assert refusal(scm.post(f"/ssl/v1/revoke/{ssl_id}", by="weak", json={"reason": "x"})) == (400, -3)
     assert scm.post(f"/ssl/v1/revoke/{ssl_id}", json={"reason": "x"}).status_code == 204
 
 
-def test_a_revocation_can_be_noted_by_hand(simulator: Simulator, scm: httpx.Client, enroll: Enroll):
-    """Only inside SCM; by id or by serial number, with a date if one likes."""
-    first, second = enroll(), simulator.order(enroll())
-
-    noted = scm.post("/ssl/v1/revoke/manual", json={"certId": first, "reasonCode": 4})
+def test_a_certificate_can_be_marked_as_revoked(scm: Scm):
+    """The mark is in SCM only, by id or by serial number, with an optional date."""
+    first, second = scm.enroll(), scm.order(scm.enroll())
     by_serial = {"serialNumber": second.serial, "revokeDate": "2026-05-01T00:00:00.000+00:00"}
 
-    assert noted.status_code == scm.post("/ssl/v1/revoke/manual", json=by_serial).status_code == 204
-    assert simulator.order(first).status == simulator.order(second.ssl_id).status == "Revoked"
-    assert refusal(scm.post("/ssl/v1/revoke/manual", json={"certId": first, "revokeDate": "x"})) == (
-        400,
-        -1601,
-    )
+    for body in ({"certId": first, "reasonCode": 4}, by_serial):
+        assert scm.post("/ssl/v1/revoke/manual", json=body).status_code == 204
+    assert scm.order(first).status == scm.order(second.ssl_id).status == "Revoked"
+    wrong = {"certId": first, "revokeDate": "x"}
+    assert refusal(scm.post("/ssl/v1/revoke/manual", json=wrong)) == (400, -1601)
 
 
-def test_revocation_needs_its_privilege(connect: ClientMaker, enroll: Enroll):
-    """Least privilege leaves it out."""
-    body = {"reasonCode": 4, "reason": "x"}
-
-    assert refusal(connect("weak").post(f"/ssl/v1/revoke/{enroll()}", json=body)) == (400, -3)
-
-
-def test_comments_and_settings_can_be_changed_at_any_time(scm: httpx.Client, enroll: Enroll):
-    """The id stands in the body, not in the path."""
-    ssl_id = enroll()
+def test_the_record_of_a_certificate_can_be_updated(scm: Scm):
+    """The id is in the body, not in the path."""
     changes = {
-        "sslId": ssl_id,
         "comments": "other",
         "externalRequester": "a@example.edu",
         "suspendNotifications": True,
         "autoRenewDetails": {"state": "Scheduled"},
     }
 
-    shown = scm.put("/ssl/v1", json=changes).json()
+    details = scm.put("/ssl/v1", json={"sslId": scm.enroll(), **changes}).json()
 
-    assert (shown["comments"], shown["externalRequester"]) == ("other", "a@example.edu")
-    assert shown["suspendNotifications"] is True
-    assert shown["autoRenewDetails"] == {"state": "Scheduled", "daysBeforeExpiration": 30}
-
-
-def test_what_was_ordered_changes_only_before_issuance(
-    simulator: Simulator, scm: httpx.Client, enroll: Enroll, waiting: int
-):
-    """After that there is replace."""
-    changes = {"term": 90, "subjectAlternativeNames": [OTHER_NAME]}
-
-    shown = scm.put("/ssl/v1", json={"sslId": waiting, **changes}).json()
-
-    assert (shown["term"], shown["subjectAlternativeNames"]) == (90, [OTHER_NAME])
-    simulator.issue(waiting)
-    assert refusal(scm.put("/ssl/v1", json={"sslId": waiting, **changes})) == (400, -1113)
+    expected = changes | {"autoRenewDetails": {"state": "Scheduled", "daysBeforeExpiration": 30}}
+    assert {name: details[name] for name in changes} == expected
 
 
-def test_an_update_is_checked_as_an_enrolment_is(scm: httpx.Client, waiting: int):
-    """No name comes in by the back door."""
-    body: dict[str, Any] = {"sslId": waiting, "subjectAlternativeNames": ["theirs.example.edu"]}
+def test_the_order_can_be_updated_only_before_issuance(scm: Scm, waiting: int):
+    """After issuance a client uses replace."""
+    changes = {"sslId": waiting, "term": 90, "subjectAlternativeNames": [OTHER_NAME]}
 
-    assert refusal(scm.put("/ssl/v1", json=body)) == (400, -1010)
-    assert refusal(scm.put("/ssl/v1", json={"sslId": waiting, "autoRenewDetails": {"state": "x"}})) == (
-        400,
-        -1601,
-    )
-    assert refusal(scm.put("/ssl/v1", json={"comments": "x"})) == (400, -1001)
+    details = scm.put("/ssl/v1", json=changes).json()
+
+    assert (details["term"], details["subjectAlternativeNames"]) == (90, [OTHER_NAME])
+    assert details["comments"] == "token"
+    scm.simulator.issue(waiting)
+    assert refusal(scm.put("/ssl/v1", json=changes)) == (400, -1113)
 
 
-def test_locations_are_noted_changed_and_forgotten(scm: httpx.Client, enroll: Enroll):
-    """A bot may note where it has installed a certificate."""
-    ssl_id = enroll()
-    created = scm.post(f"/ssl/v1/{ssl_id}/location", json={"details": {"arn": "arn:aws:acm:…"}})
-    place = created.headers["location"]
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"subjectAlternativeNames": ["theirs.example.edu"]}, -1010),
+        ({"autoRenewDetails": {"state": "x"}}, -1601),
+        ({"sslId": None}, -1001),
+    ],
+)
+def test_an_update_is_checked_like_an_enrollment(scm: Scm, waiting: int, changes: dict[str, Any], code: int):
+    """An update must not add a name that is not delegated."""
+    assert refusal(scm.put("/ssl/v1", json={"sslId": waiting, **changes})) == (400, code)
+
+
+def test_locations_can_be_added_changed_and_deleted(scm: Scm):
+    """A client may record where it has installed a certificate."""
+    path = f"/ssl/v1/{scm.enroll()}/location"
+    created = scm.post(path, json={"details": {"arn": "arn:aws:acm:…"}})
+    location = created.headers["location"]
 
     assert created.status_code == 201
-    assert scm.get(place).json()["details"] == {"arn": "arn:aws:acm:…"}
-    assert scm.put(place, json={"details": {"arn": "other"}}).status_code == 200
-    assert scm.get(f"/ssl/v1/{ssl_id}/location").json()[0]["details"] == {"arn": "other"}
-    assert scm.delete(place).status_code == 204
-    assert scm.get(place).status_code == 404
-    assert refusal(scm.post(f"/ssl/v1/{ssl_id}/location", json={})) == (400, -1001)
+    assert scm.get(location).json()["details"] == {"arn": "arn:aws:acm:…"}
+    assert scm.put(location, json={"details": {"arn": "other"}}).status_code == 200
+    assert scm.get(path).json()[0]["details"] == {"arn": "other"}
+    assert scm.delete(location).status_code == 204
+    assert scm.get(location).status_code == 404
+    assert refusal(scm.post(path, json={})) == (400, -1001)
+    assert refusal(scm.post(path, json={"details": {"arn": 7}})) == (400, -1002)
 
 
-def test_the_validation_of_each_name_can_be_seen(
-    simulator: Simulator, scm: httpx.Client, connect: ClientMaker, enroll: Enroll
-):
-    """Instructions come only with what is not validated."""
-    simulator.dials.issuance_polls = 9
-    ssl_id = enroll(subjAltNames=OTHER_NAME)
+def test_the_validation_of_each_name_is_returned(scm: Scm):
+    """Instructions are only for names that are not validated."""
+    scm.dials.issuance_polls = 9
+    ssl_id = scm.enroll(subjAltNames=OTHER_NAME)
 
-    calm = scm.get(f"/ssl/v1/{ssl_id}/dcv").json()
-    simulator.dials.dcv = "EXPIRED"
-    troubled = connect("rao").post(f"/ssl/v1/{ssl_id}/dcv/recheck")
+    validated = scm.get(f"/ssl/v1/{ssl_id}/dcv").json()
+    scm.dials.dcv = "EXPIRED"
+    expired = scm.post(f"/ssl/v1/{ssl_id}/dcv/recheck", by="rao")
 
-    assert [one["dcvStatus"] for one in calm["dcvLog"]["log"]] == ["Validated", "Validated"]
-    assert calm["instructions"] == []
-    assert troubled.status_code == 202
-    assert [one["domainName"] for one in troubled.json()["instructions"]] == [NAME, OTHER_NAME]
+    assert [entry["dcvStatus"] for entry in validated["dcvLog"]["log"]] == ["Validated", "Validated"]
+    assert validated["instructions"] == []
+    assert expired.status_code == 202
+    assert [entry["domainName"] for entry in expired.json()["instructions"]] == [NAME, OTHER_NAME]
     assert refusal(scm.post(f"/ssl/v1/{ssl_id}/dcv/recheck")) == (400, -3)
 
 
-def test_only_imported_certificates_can_be_deleted(connect: ClientMaker, enroll: Enroll):
-    """What was ordered stays on the record."""
-    assert refusal(connect("rao").delete(f"/ssl/v1/{enroll()}")) == (400, -37)
+def test_an_ordered_certificate_cannot_be_deleted(scm: Scm):
+    """Only imported certificates can."""
+    assert refusal(scm.delete(f"/ssl/v1/{scm.enroll()}", by="rao")) == (400, -37)
 
 
-def test_the_status_follows_the_clock(simulator: Simulator, enroll: Enroll, clock: Clock):
-    """Nobody need look for a certificate to expire."""
-    ssl_id = enroll()
-    clock.forward(days=200)
+def test_a_certificate_expires_by_the_clock(scm: Scm):
+    """The status changes without a request."""
+    ssl_id = scm.enroll()
+    scm.clock.forward(days=200)
 
-    assert simulator.order(ssl_id).status == "Expired"
+    assert scm.order(ssl_id).status == "Expired"

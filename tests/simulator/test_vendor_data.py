@@ -1,4 +1,4 @@
-"""The table of shapes against the vendor's own examples and schemas, where these are at hand.
+"""The table of response schemas against the vendor's own examples and schemas, where they are available.
 
 They are not part of the project. Set CERTMANDATE_REFERENCE to the folder that holds `scm-vendor-examples` and
 `scm-openapi`, or keep it beside the repository as `shared/reference`; without it these tests are skipped.
@@ -21,7 +21,7 @@ from scm_simulator.response_schemas import ERROR, OCTETS, RESPONSE_SCHEMAS, Body
 ROOT = Path(__file__).parents[2]
 REFERENCE = Path(os.environ.get("CERTMANDATE_REFERENCE") or ROOT.parent / "shared" / "reference")
 pytestmark = pytest.mark.skipif(
-    not (REFERENCE / "scm-vendor-examples").is_dir(), reason="the vendor's data are not at hand"
+    not (REFERENCE / "scm-vendor-examples").is_dir(), reason="the vendor's data are not available"
 )
 
 AREAS = ("ssl", "organizations", "domains", "dcv", "administrators", "reports")
@@ -30,17 +30,17 @@ NOT_SERVED = re.compile(
     r"/enroll-keygen|/keystore/|/import|/validation/(sync|clear|delete|start|submit)|/monitoring"
     r"|/report/v1/(activity|client|device|domains)|/admin/v1/(roles|privileges|idp)$"
 )
-"""What the simulator leaves out although its area is served (docs/simulator.md, Limitations)."""
+"""Operations that the simulator does not serve although it serves their area (docs/simulator.md, Limitations)."""
 
-# Where the vendor's sources are wrong, or at odds with each other; the table goes by the section named.
-SCHEMA_SHAPE_AT_ODDS = {
+# Where the vendor's sources are wrong or contradict each other; the table follows the section named.
+CONTRADICTING_ARRAYS = {
     "GET /api/ssl/v1/{sslId}/dcv": "§5.13: an array in the schema, one object in the example",
     "GET /api/organization/v1/report-type/{reportType}": "§6.1: one in the schema, a list in the example",
 }
-STATUS_AT_ODDS = {
+CONTRADICTING_STATUSES = {
     "DELETE /api/domain/v1/{domainId}": "§3.1: 204 in the documentation, 200 and 204 in the schema",
 }
-TYPE_AT_ODDS = {
+CONTRADICTING_TYPES = {
     ("GET /api/ssl/v1/{sslId}", "reasonCode"): "§5.2: a number in the documentation, a string in the schema",
     ("PUT /api/ssl/v1", "reasonCode"): "§5.2: as above",
 }
@@ -57,18 +57,18 @@ ONLY_IN_THE_REFERENCE = {
 }
 
 Paths = dict[str, str]
-"""Members of a body by their dotted path, arrays passed through; the kind of each."""
+"""The kind of each member of a body, by its dotted path without array indexes."""
 
 
 @cache
 def examples() -> list[dict[str, Any]]:
-    """Return every example of the areas that are served."""
+    """Return every example of the served areas."""
     files = [REFERENCE / "scm-vendor-examples" / f"{area}.json" for area in AREAS]
-    return [one for file in files for one in json.loads(file.read_text())["examples"]]
+    return [example for file in files for example in json.loads(file.read_text())["examples"]]
 
 
 def served_examples() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the examples of what the simulator serves, with the operation's name."""
+    """Yield the examples of served operations, with the operation's name."""
     for example in examples():
         request = example["request"]
         name = operation_of(request["method"], request["path"])
@@ -78,7 +78,7 @@ def served_examples() -> Iterator[tuple[str, dict[str, Any]]]:
 
 @cache
 def schemas() -> dict[str, dict[str, Any]]:
-    """Return every operation of the schemas with its document, by method and path as written there."""
+    """Return every operation of the schemas with its document, by method and path in the schema."""
     found = {}
     for area in SCHEMAS:
         document = json.loads((REFERENCE / "scm-openapi" / f"{area}.json").read_text())
@@ -89,35 +89,35 @@ def schemas() -> dict[str, dict[str, Any]]:
 
 
 def served_schemas() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the schemas of what the simulator serves, with the operation's name."""
-    for written, operation in schemas().items():
-        method, _, path = written.partition(" ")
+    """Yield the schemas of served operations, with the operation's name."""
+    for key, operation in schemas().items():
+        method, _, path = key.partition(" ")
         name = operation_of(method, re.sub(r"\{\w+\}", "1", path))
         if name is not None and not NOT_SERVED.search(path):
             yield name, operation
 
 
-def paths_of(shape: BodySchema, prefix: str = "") -> Paths:
-    """Return the members of a shape of ours."""
-    if isinstance(shape, list):
-        return paths_of(shape[0], prefix)
-    if not isinstance(shape, dict) or "*" in shape:
+def paths_of(schema: BodySchema, prefix: str = "") -> Paths:
+    """Return the members of a schema in our table."""
+    if isinstance(schema, list):
+        return paths_of(schema[0], prefix)
+    if not isinstance(schema, dict) or "*" in schema:
         return {}
     found: Paths = {}
-    for member, kind in shape.items():
+    for member, kind in schema.items():
         path = f"{prefix}{member.removesuffix('?')}"
         found[path] = kind_of(kind)
         found |= paths_of(kind, f"{path}.")
     return found
 
 
-def kind_of(shape: BodySchema) -> str:
-    """Return the kind of a member, in the words of the vendor's tables."""
-    if isinstance(shape, list):
+def kind_of(schema: BodySchema) -> str:
+    """Return the kind of a member as the vendor's tables name it."""
+    if isinstance(schema, list):
         return "array"
-    if isinstance(shape, dict):
+    if isinstance(schema, dict):
         return "object"
-    return {int: "number", str: "string", bool: "boolean"}.get(shape, "any")
+    return {int: "number", str: "string", bool: "boolean"}.get(schema, "any")
 
 
 def documented_paths(example: dict[str, Any]) -> Paths:
@@ -136,11 +136,11 @@ def schema_paths(node: dict[str, Any], known: dict[str, Any], prefix: str = "") 
     if node.get("type") == "array":
         return schema_paths(node["items"], known, prefix)
     found: Paths = {}
-    for member, one in node.get("properties", {}).items():
-        target = known[one["$ref"].rsplit("/", 1)[1]] if "$ref" in one else one
+    for member, child in node.get("properties", {}).items():
+        target = known[child["$ref"].rsplit("/", 1)[1]] if "$ref" in child else child
         kind = str(target.get("type") or ("object" if "properties" in target else "string"))
         found[f"{prefix}{member}"] = {"integer": "number"}.get(kind, kind)
-        found |= schema_paths(one, known, f"{prefix}{member}.")
+        found |= schema_paths(child, known, f"{prefix}{member}.")
     return found
 
 
@@ -151,36 +151,36 @@ def body_schema(operation: dict[str, Any], status: int) -> dict[str, Any] | None
     return dict(schema) if schema else None
 
 
-def test_every_example_has_the_shape_of_the_table():
-    """Status, headers, members and types of the vendor's examples fit ours, one and all."""
-    seen, problems = set(), []
+def test_every_example_has_its_schema_of_the_table():
+    """The vendor's examples are the best evidence of what SCM sends."""
+    checked, problems = set(), []
     for name, example in served_examples():
         answer = example["response"]
         content = answer.get("json", answer.get("text"))
         body = b"" if content is None else json.dumps(content).encode()
-        problems += [(name, one) for one in complaints(name, answer["status"], answer["headers"], body)]
-        seen.add(name)
+        problems += [(name, complaint) for complaint in complaints(name, answer["status"], answer["headers"], body)]
+        checked.add(name)
 
     assert not problems
-    assert len(seen) > 40
+    assert len(checked) > 40
 
 
-def test_every_header_that_an_example_names_is_in_the_table():
-    """The list of headers is the vendor's, too."""
+def test_every_documented_header_is_in_the_table():
+    """The headers come from the vendor's examples."""
     for name, example in served_examples():
         assert set(example.get("response_header_names") or []) <= set(RESPONSE_SCHEMAS[name].headers), name
 
 
 def test_every_schema_has_the_status_of_the_table():
-    """The two sources agree but for the places named."""
+    """The two sources agree except where listed."""
     for name, operation in served_schemas():
         good = {int(status) for status in operation["responses"] if status.startswith("2")}
         assert RESPONSE_SCHEMAS[name].status in good, name
-        assert (len(good) == 1) == (name not in STATUS_AT_ODDS), name
+        assert (len(good) == 1) == (name not in CONTRADICTING_STATUSES), name
 
 
 def test_every_member_of_the_table_is_attested():
-    """We have invented no member: examples, tables of fields or schemas have it, or the section named."""
+    """Examples, tables of fields, schemas or the listed section document each member."""
     attested: dict[str, set[str]] = {name: set() for name in RESPONSE_SCHEMAS}
     for name, example in served_examples():
         attested[name] |= set(documented_paths(example))
@@ -189,17 +189,17 @@ def test_every_member_of_the_table_is_attested():
         attested[name] |= set(schema_paths(schema, operation["schemas"])) if schema else set()
     invented = {
         (name, path)
-        for name, shape in RESPONSE_SCHEMAS.items()
-        if shape.body not in (None, OCTETS) and attested[name]
-        for path in paths_of(shape.body)
+        for name, schema in RESPONSE_SCHEMAS.items()
+        if schema.body not in (None, OCTETS) and attested[name]
+        for path in paths_of(schema.body)
         if path not in attested[name]
     }
 
     assert invented == set(ONLY_IN_THE_REFERENCE)
 
 
-def test_every_member_that_the_vendor_documents_is_in_the_table_with_its_type():
-    """Nothing that SCM may send is unknown to the table."""
+def test_every_documented_member_is_in_the_table_with_its_type():
+    """The table must know every member that SCM may send."""
     missing, differing = set(), set()
     for name, example in served_examples():
         if example["response"]["status"] != RESPONSE_SCHEMAS[name].status:
@@ -217,13 +217,13 @@ def test_every_member_that_the_vendor_documents_is_in_the_table_with_its_type():
 
 
 def under_any(ours: Paths, path: str) -> bool:
-    """Return whether *path* lies below a member that the table does not look into."""
+    """Return whether *path* is below a member that the table does not check."""
     above = [path.rsplit(".", n)[0] for n in range(1, path.count(".") + 1)]
-    return any(ours.get(one) == "any" for one in above)
+    return any(ours.get(path) == "any" for path in above)
 
 
 def test_every_type_of_a_schema_is_that_of_the_table():
-    """But for the places named, where the two sources differ."""
+    """The two sources agree except where listed."""
     differing = set()
     for name, operation in served_schemas():
         schema = body_schema(operation, RESPONSE_SCHEMAS[name].status)
@@ -232,27 +232,27 @@ def test_every_type_of_a_schema_is_that_of_the_table():
             if ours.get(path, "any") not in ("any", kind):
                 differing.add((name, path))
 
-    assert differing == set(TYPE_AT_ODDS)
+    assert differing == set(CONTRADICTING_TYPES)
 
 
 def test_an_array_in_a_schema_is_an_array_in_the_table():
-    """But for the places named."""
+    """The two sources agree except where listed."""
     differing = set()
     for name, operation in served_schemas():
         schema = body_schema(operation, RESPONSE_SCHEMAS[name].status)
         if schema and (schema.get("type") == "array") != isinstance(RESPONSE_SCHEMAS[name].body, list):
             differing.add(name)
 
-    assert differing == set(SCHEMA_SHAPE_AT_ODDS)
+    assert differing == set(CONTRADICTING_ARRAYS)
 
 
-def test_what_is_not_served_is_left_out_on_purpose():
-    """What is not in the table writes organisations or administrators, or is on the list."""
+def test_each_operation_that_is_not_served_is_a_documented_limitation():
+    """An operation outside the table writes organisations or administrators, or is listed."""
     unknown = {
-        f"{one['request']['method']} {one['request']['path']}"
-        for one in examples()
-        if operation_of(one["request"]["method"], one["request"]["path"]) is None
-        and not NOT_SERVED.search(one["request"]["path"])
+        f"{example['request']['method']} {example['request']['path']}"
+        for example in examples()
+        if operation_of(example["request"]["method"], example["request"]["path"]) is None
+        and not NOT_SERVED.search(example["request"]["path"])
     }
 
-    assert all(re.search(r"(organization|admin)/v", one) and not one.startswith("GET") for one in unknown)
+    assert all(re.search(r"(organization|admin)/v", name) and not name.startswith("GET") for name in unknown)

@@ -13,7 +13,6 @@ from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import unquote_to_bytes
 
@@ -58,9 +57,7 @@ class Server:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._listener.shutdown()
         self._thread.join()
         self._listener.server_close()
@@ -123,20 +120,20 @@ class _Connection(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         connection: dict[str, bool] = {}
-        answer = _Answer()
+        head: list[str] = []
+
+        def start(status: str, headers: list[tuple[str, str]], _exc_info: object = None, /) -> Any:
+            head[:] = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in headers), "", ""]
+
         try:
-            body = self.server.simulator(self._environ(connection), answer.start)
+            body = self.server.simulator(self._environ(connection), start)
         except ConnectionLost:
             self._break()
             return
-        self._write(answer, b"".join(body))
+        self.wfile.write("\r\n".join(head).encode("latin-1") + b"".join(body))
+        self.wfile.flush()
         if connection.get("close"):
             self.close_connection = True
-
-    def _write(self, answer: _Answer, body: bytes) -> None:
-        lines = [f"HTTP/1.1 {answer.status}", *(f"{name}: {value}" for name, value in answer.headers)]
-        self.wfile.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body)
-        self.wfile.flush()
 
     def _break(self) -> None:
         """Close the connection with a reset (RST)."""
@@ -179,16 +176,3 @@ class _Connection(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
         """Log nothing: `Simulator.calls` is the record."""
-
-
-class _Answer:
-    """Status and headers, as WSGI's start_response receives them."""
-
-    def __init__(self) -> None:
-        self.status = ""
-        self.headers: list[tuple[str, str]] = []
-
-    def start(self, status: str, headers: list[tuple[str, str]], _exc_info: object = None, /) -> Any:
-        """Store status and headers."""
-        self.status, self.headers = status, headers
-        return lambda _body: None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -26,7 +26,7 @@ from scm_simulator.world.dials import Dials
 from scm_simulator.world.example import example_world
 from scm_simulator.world.fault import Fault
 from scm_simulator.world.validation import validate
-from scm_simulator.world.world import World
+from scm_simulator.world.world import PastCertificate, World
 
 _COOKIE = ("Set-Cookie", "CCMBSESSIONID=simulator; Path=/; Secure; HttpOnly")
 _UNKNOWN = "unknown operation"
@@ -134,18 +134,10 @@ class Simulator:
         with self._current(ssl_id) as order:
             issuance.revoke(self._state, order, reason_code=reason_code, reason=reason)
 
-    def issue_past(
-        self,
-        department_id: int,
-        csr_pem: str,
-        names: Sequence[str],
-        profile_id: int,
-        term_days: int,
-        issued_at: datetime,
-    ) -> int:
-        """Add a certificate issued at *issued_at* for this CSR, without checks; return its ssl_id."""
+    def issue_past(self, past: PastCertificate, csr_pem: str = "") -> int:
+        """Add a certificate from before the start, for *csr_pem* if given, without checks; return its ssl_id."""
         with self._state.lock:
-            return history.add_issued(self._state, department_id, csr_pem, names, profile_id, term_days, issued_at)
+            return history.add(self._state, past, csr_pem)
 
     def lock(self, login: str) -> None:
         """Lock an account."""

@@ -11,17 +11,7 @@ from scm_simulator.http.routing import Call, route
 from scm_simulator.refusals import not_found, refuse
 from scm_simulator.world.world import Department, Organisation
 
-_ROLES = (
-    "MRAO",
-    "RAO_SSL",
-    "DRAO_SSL",
-    "RAO_SMIME",
-    "DRAO_SMIME",
-    "RAO_CS",
-    "DRAO_CS",
-    "RAO_DEVICE",
-    "DRAO_DEVICE",
-)
+_ROLES = ("MRAO", *(f"{role}_{kind}" for kind in ("SSL", "SMIME", "CS", "DEVICE") for role in ("RAO", "DRAO")))
 _REPORT_TYPES = ("SSL", "Client", "Device", "CodeSign")
 _SSL: dict[str, Any] = {"certTypes": ["SSL"]}
 

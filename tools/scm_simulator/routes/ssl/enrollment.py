@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from scm_simulator.backend import issuance
 from scm_simulator.backend.order import ISSUED, Order
@@ -17,7 +17,7 @@ from scm_simulator.world.world import KeyTypes, Profile
 
 @dataclass(frozen=True)
 class CertificateRequest:
-    """The content of a request for a certificate."""
+    """The content of a request for a certificate; the names of the fields are those of `Order`."""
 
     department_id: int
     profile_id: int
@@ -39,10 +39,10 @@ def names_of(common_name: str, others: Iterable[str]) -> tuple[str, ...]:
 
 def custom_fields_in(call: Call, body: Body) -> tuple[tuple[str, str], ...]:
     """Return the custom fields of a request; refuse an unknown one (-135), a missing mandatory one (-62)."""
-    fields = call.state.world.custom_fields
+    custom_fields = call.state.world.custom_fields
     by_dial = {call.state.dials.mandatory_custom_field} - {""}
-    mandatory = {field.name for field in fields if field.mandatory} | by_dial
-    known = {field.name for field in fields} | by_dial
+    mandatory = {field.name for field in custom_fields if field.mandatory} | by_dial
+    known = {field.name for field in custom_fields} | by_dial
     given = {
         field.needed_text("name", longest=256): field.text("value", longest=256)
         for field in body.objects("customFields")
@@ -63,9 +63,9 @@ def request_in(call: Call, body: Body) -> CertificateRequest:
     csr = read_csr(body.text("csr"))
     if call.state.dials.external_requester_required and not requester:
         raise refuse(-139)
-    fields = custom_fields_in(call, body)
+    custom_fields = custom_fields_in(call, body)
     names = names_of(csr.common_name, others)
-    return CertificateRequest(department_id, profile_id, term, csr, names, comments, requester, fields)
+    return CertificateRequest(department_id, profile_id, term, csr, names, comments, requester, custom_fields)
 
 
 def check(call: Call, request: CertificateRequest) -> None:
@@ -136,20 +136,7 @@ def open_order(call: Call, request: CertificateRequest) -> Order:
     """Store an order for *request*, approved when account and dials allow it."""
     state, admin = call.state, call.admin
     ssl_id, renew_id = state.new_order_id()
-    order = Order(
-        ssl_id=ssl_id,
-        renew_id=renew_id,
-        names=request.names,
-        department_id=request.department_id,
-        profile_id=request.profile_id,
-        term_days=request.term_days,
-        csr=request.csr,
-        requester=admin.login,
-        requested_at=state.now(),
-        comments=request.comments,
-        external_requester=request.external_requester,
-        custom_fields=request.custom_fields,
-    )
+    order = Order(ssl_id=ssl_id, renew_id=renew_id, requester=admin.login, requested_at=state.now(), **vars(request))
     approves = "autoApproveCertificates" in admin.spec.privileges or admin.spec.mrao
     automatic = approves and state.dials_for(request.names).auto_approve
     issuance.place(state, order, approved_by=admin.login if automatic else "")
@@ -158,16 +145,7 @@ def open_order(call: Call, request: CertificateRequest) -> Order:
 
 def request_of(order: Order) -> CertificateRequest:
     """Return the request that *order* was made from, as it was updated since."""
-    return CertificateRequest(
-        order.department_id,
-        order.profile_id,
-        order.term_days,
-        order.csr,
-        order.names,
-        order.comments,
-        order.external_requester,
-        order.custom_fields,
-    )
+    return CertificateRequest(**{field.name: getattr(order, field.name) for field in fields(CertificateRequest)})
 
 
 def renewal_of(call: Call, old: Order, body: Body) -> CertificateRequest:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from scm_simulator.backend.issuance import advanced_orders
@@ -23,66 +24,68 @@ from scm_simulator.routes.certificate_view import (
 )
 from scm_simulator.world.dials import Dials
 
-_Test = Callable[[Order, str, Dials], bool]
+_Values = Callable[[Order], Iterable[str]]
+
+
+def _certificate_values(read: Callable[[x509.Certificate], Iterable[str]]) -> _Values:
+    return lambda order: read(order.certificate) if order.certificate else ()
+
+
+def _fingerprint(algorithm: hashes.HashAlgorithm) -> _Values:
+    return lambda order: [order.fingerprint(algorithm)]
+
+
+def _key_part(index: int) -> _Values:
+    return lambda order: [order.csr.key_type.split(" - ")[index]]
+
+
+_EXACT: Mapping[str, _Values] = {
+    "status": lambda order: [order.status],
+    "sslTypeId": lambda order: [str(order.profile_id)],
+    "orgId": lambda order: [str(order.department_id)],
+    "signatureAlgorithm": _certificate_values(lambda certificate: [signature_algorithm(certificate)]),
+    "keyAlgorithm": _key_part(0),
+    "keySize": _key_part(1),
+    "keyParam": _key_part(1),
+    "sha1Hash": _fingerprint(hashes.SHA1()),  # noqa: S303  # SCM's filter
+    "md5Hash": _fingerprint(hashes.MD5()),  # noqa: S303  # SCM's filter
+    "sha256Hash": _fingerprint(hashes.SHA256()),
+    "keyUsage": _certificate_values(key_usages),
+    "extendedKeyUsage": _certificate_values(extended_key_usages),
+    "installStatus": lambda _: ["none", "not configured"],
+    "renewalStatus": lambda order: [str(order.auto_renew["state"])],
+    "requestedVia": lambda order: [order.via, order.via.removesuffix(" API")],
+    "discoveryStatus": lambda _: ["NotDeployed"],
+}
+"""Filters by query parameter that match one of the values; each part of `a,b` must match."""
+
+_NAMES: Mapping[str, Callable[[Order, Dials], Iterable[str]]] = {
+    "commonName": lambda order, _: [order.common_name],
+    "subjectAlternativeName": other_names,
+    "vendor": lambda *_: [VENDOR],
+    "issuer": lambda order, _: [order.certificate.issuer.rfc4514_string()] if order.certificate else [],
+    "requester": lambda order, _: [order.requester],
+    "externalRequester": lambda order, _: [order.external_requester],
+}
+"""Filters that match a part of a value, or all of it by the dial name_filter."""
+
+
+def _matches(order: Order, name: str, text: str, dials: Dials) -> bool:
+    """Return whether *order* matches a filter; an empty or unknown filter matches."""
+    if not text:
+        return True
+    if name == "serialNumber":
+        return parse_serial(text) is not None and parse_serial(text) == order.serial_number
+    if name in _NAMES:
+        values, wanted = [value.lower() for value in _NAMES[name](order, dials)], text.lower()
+        return any(wanted in value for value in values) if dials.name_filter == "substring" else wanted in values
+    if name in _EXACT:
+        return {_blankless(part) for part in text.split(",")} <= {_blankless(value) for value in _EXACT[name](order)}
+    return True
 
 
 def _blankless(text: str) -> str:
     return text.replace(" ", "").replace("_", "").lower()
-
-
-def _same(value: str, wanted: str) -> bool:
-    return _blankless(value) == _blankless(wanted)
-
-
-def _like(value: str, wanted: str, dials: Dials) -> bool:
-    """Return whether a name filter matches; whether by substring is not documented, so it is a dial."""
-    return wanted.lower() in value.lower() if dials.name_filter == "substring" else wanted.lower() == value.lower()
-
-
-def _within(values: Sequence[str], wanted: str) -> bool:
-    return all(any(_same(value, part) for value in values) for part in wanted.split(","))
-
-
-def _key_parameter(order: Order) -> str:
-    return order.csr.key_type.partition(" - ")[2]
-
-
-def _issuer(order: Order) -> str:
-    return order.certificate.issuer.rfc4514_string() if order.certificate else ""
-
-
-FILTERS: Mapping[str, _Test] = {
-    "commonName": lambda order, text, dials: _like(order.common_name, text, dials),
-    "subjectAlternativeName": lambda order, text, dials: any(
-        _like(name, text, dials) for name in other_names(order, dials)
-    ),
-    "status": lambda order, text, _: _same(order.status, text),
-    "sslTypeId": lambda order, text, _: str(order.profile_id) == text,
-    "orgId": lambda order, text, _: str(order.department_id) == text,
-    "vendor": lambda _, text, dials: _like(VENDOR, text, dials),
-    "issuer": lambda order, text, dials: _like(_issuer(order), text, dials),
-    "serialNumber": lambda order, text, _: parse_serial(text) is not None and parse_serial(text) == order.serial_number,
-    "requester": lambda order, text, dials: _like(order.requester, text, dials),
-    "externalRequester": lambda order, text, dials: _like(order.external_requester, text, dials),
-    "signatureAlgorithm": lambda order, text, _: (
-        order.certificate is not None and _same(signature_algorithm(order.certificate), text)
-    ),
-    "keyAlgorithm": lambda order, text, _: _same(order.csr.key_type.partition(" - ")[0], text),
-    "keySize": lambda order, text, _: _key_parameter(order) == text,
-    "keyParam": lambda order, text, _: _same(_key_parameter(order), text),
-    "sha1Hash": lambda order, text, _: order.fingerprint(hashes.SHA1()) == text.upper(),  # noqa: S303  # SCM's filter
-    "md5Hash": lambda order, text, _: order.fingerprint(hashes.MD5()) == text.upper(),  # noqa: S303  # SCM's filter
-    "sha256Hash": lambda order, text, _: order.fingerprint(hashes.SHA256()) == text.upper(),
-    "keyUsage": lambda order, text, _: order.certificate is not None and _within(key_usages(order.certificate), text),
-    "extendedKeyUsage": lambda order, text, _: (
-        order.certificate is not None and _within(extended_key_usages(order.certificate), text)
-    ),
-    "installStatus": lambda _, text, __: _blankless(text) in ("none", "notconfigured"),
-    "renewalStatus": lambda order, text, _: _same(str(order.auto_renew["state"]), text),
-    "requestedVia": lambda order, text, _: _same(order.via, text) or _same(order.via, f"{text} API"),
-    "discoveryStatus": lambda _, text, __: _same(text, "NotDeployed"),
-}
-"""Every filter of the list, by its query parameter. Filters are ANDed; an empty filter matches."""
 
 
 @route("GET", "/api/ssl/v1")
@@ -103,11 +106,10 @@ def count(call: Call) -> Response:
 
 def _found(call: Call) -> list[Order]:
     orders = advanced_orders(call.state, call.state.orders_of(call.admin))
-    wanted = [(FILTERS[name], text) for name, text in call.request.query.items() if name in FILTERS and text]
     for name in ("orgId", "sslTypeId"):
         call.request.number(name, low=1)
-    dials = call.state.dials
-    return [order for order in orders if all(test(order, text, dials) for test, text in wanted)]
+    filters, dials = call.request.query.items(), call.state.dials
+    return [order for order in orders if all(_matches(order, name, text, dials) for name, text in filters)]
 
 
 def _item(order: Order, dials: Dials) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from scm_simulator.backend.order import DEAD, REQUESTED, Order
 from scm_simulator.ca.csr import read_csr
 from scm_simulator.http.messages import Response, pretty_json
@@ -36,7 +38,8 @@ def _change_order(call: Call, order: Order, body: Body) -> None:
     csr = read_csr(body.text("csr")) if "csr" in body else order.csr
     others = body.texts("subjectAlternativeNames")
     first = body.text("commonName", longest=64) or order.common_name
-    request = enrollment.CertificateRequest(
+    request = replace(
+        enrollment.request_of(order),
         department_id=body.number("orgId") or order.department_id,
         profile_id=body.number("certTypeId") or order.profile_id,
         term_days=body.number("term") or order.term_days,
@@ -44,8 +47,8 @@ def _change_order(call: Call, order: Order, body: Body) -> None:
         names=enrollment.names_of(first, order.names[1:] if others is None else others),
     )
     enrollment.check(call, request)
-    order.department_id, order.profile_id = request.department_id, request.profile_id
-    order.term_days, order.csr, order.names = request.term_days, request.csr, request.names
+    for name, value in vars(request).items():
+        setattr(order, name, value)
 
 
 def _change_record(call: Call, order: Order, body: Body) -> None:
