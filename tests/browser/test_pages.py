@@ -1,4 +1,4 @@
-"""The pages in a real browser: axe finds nothing, a phone shows all of it, nothing is asked of the network."""
+"""The pages in a real browser: no axe violation, readable on a phone, no request to the network."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ needs_browser = pytest.mark.skipif(
 )
 MANY_NAMES = {"labs": tuple(f"a-long-name-of-a-laboratory-{number}.labs.univ.example" for number in range(30))}
 
-Looks = list[dict[str, Any]]
+Measurements = list[dict[str, Any]]
 
 
 def pages() -> dict[str, str]:
-    """Each page in its usual form, and with the longest and most hostile values."""
+    """Return each page in its usual form, and with the longest and most hostile values."""
     hostile = answers(organisation=HOSTILE, third_party=HOSTILE, account="drao" + "x" * 120)
     many = answers(certificates=MANY_NAMES, delegate=(), organisation="Université" + " très" * 20)
     return {
@@ -47,65 +47,65 @@ def pages() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Looks]:
-    """What the browser says of every page, at each width and in each language."""
+def measurements(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Measurements]:
+    """The browser's measurements of every page, at each width and in each language."""
     folder = tmp_path_factory.mktemp("browser")
     paths = {folder / f"{name}.html": text for name, text in pages().items()}
     for path, text in paths.items():
         path.write_text(text, encoding="utf-8")
-    command = [str(NODE), str(HERE / "look.mjs"), CHROMIUM, str(folder), *map(str, paths)]
+    command = [str(NODE), str(HERE / "measure.mjs"), CHROMIUM, str(folder), *map(str, paths)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
-    found: dict[str, Looks] = json.loads(done.stdout)
+    found: dict[str, Measurements] = json.loads(done.stdout)
     return found
 
 
 @pytest.fixture(params=list(pages()))
-def looks(request: pytest.FixtureRequest, seen: dict[str, Looks]) -> Looks:
-    """What the browser says of one page."""
-    return seen[request.param]
+def measured(request: pytest.FixtureRequest, measurements: dict[str, Measurements]) -> Measurements:
+    """The browser's measurements of one page."""
+    return measurements[request.param]
 
 
 @needs_browser
-def test_axe_finds_no_violation(looks: Looks) -> None:
+def test_axe_finds_no_violation(measured: Measurements) -> None:
     """WCAG 2 A and AA and axe's best practices; a RAO may use a screen reader."""
-    found = [one["violations"] for one in looks]
+    found = [view["violations"] for view in measured]
 
-    assert found == [[] for _ in looks]
-    assert all(one["rules"] > 20 for one in looks)
+    assert found == [[] for _ in measured]
+    assert all(view["rules"] > 20 for view in measured)
 
 
 @needs_browser
-def test_a_phone_shows_it_without_scrolling_sideways(looks: Looks) -> None:
+def test_a_phone_shows_each_page_without_horizontal_scrolling(measured: Measurements) -> None:
     """360 px is the narrowest phone that is still sold."""
-    assert [(one["width"], one["scrollWidth"]) for one in looks if one["scrollWidth"] > one["width"]] == []
+    assert [(view["width"], view["scrollWidth"]) for view in measured if view["scrollWidth"] > view["width"]] == []
 
 
 @needs_browser
-def test_a_phone_gives_a_stacked_row_all_its_width(looks: Looks) -> None:
-    """A certificate's names in a strip of sixty pixels are there, and nobody can read them."""
-    narrow = [share for one in looks if one["width"] == 360 for share in one["headings"]]
+def test_a_phone_shows_a_stacked_row_at_full_width(measured: Measurements) -> None:
+    """The names of a certificate are unreadable in a column of 60 px."""
+    narrow = [share for view in measured if view["width"] == 360 for share in view["headings"]]
 
     assert [share for share in narrow if share < 0.9] == []
 
 
 @needs_browser
-def test_a_page_asks_the_network_for_nothing(looks: Looks) -> None:
-    """It is opened from a mail, maybe on a train."""
-    assert [one["asked"] for one in looks] == [0 for _ in looks]
+def test_a_page_requests_nothing_from_the_network(measured: Measurements) -> None:
+    """It is opened from a mail, possibly offline."""
+    assert [view["requested"] for view in measured] == [0 for _ in measured]
 
 
 @needs_browser
-def test_the_language_is_chosen_without_a_script(looks: Looks) -> None:
-    """Both are there until one is chosen."""
-    shown = {one["language"]: one["shown"] for one in looks}
+def test_the_language_is_chosen_without_a_script(measured: Measurements) -> None:
+    """Both languages are shown until one is chosen."""
+    shown = {view["language"]: view["shown"] for view in measured}
 
     assert shown == {"": ["fr", "en"], "fr": ["fr"], "en": ["en"]}
 
 
 @pytest.mark.parametrize("name", ["guide", "report"])
-def test_the_pdf_is_made_of_the_page_alone(name: str) -> None:
-    """It can be printed where there is no browser; needs the optional library."""
+def test_the_pdf_needs_only_the_page(name: str) -> None:
+    """No browser is necessary; the optional library is."""
     try:
         made = pdf(pages()[name])
     except PdfMissing as error:
@@ -116,6 +116,6 @@ def test_the_pdf_is_made_of_the_page_alone(name: str) -> None:
 
 
 def inflated(document: bytes) -> bytes:
-    """The objects of a PDF that stand in compressed streams."""
+    """Return the objects of a PDF in compressed streams."""
     streams = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", document, re.DOTALL)
     return b"".join(zlib.decompressobj().decompress(stream) for stream in streams if stream[:1] == b"x")

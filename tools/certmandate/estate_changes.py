@@ -81,12 +81,13 @@ def _removals(loaded: Loaded, stored: Stored) -> list[Change]:
 
 def estate_change(loaded: Loaded, found: Iterable[Change], *, prune: bool) -> EstateChange:
     """Return what is to be written for *found*."""
-    specifications = [specification for specification, _ in loaded]
     paths = {change.path for change in found if change.kind in {"create", "change"}}
     removed = [change.path for change in found if change.kind == "remove"] if prune else []
+    delegations = [specification.delegation for specification, _ in loaded]
+    specs = [spec for specification, _ in loaded for spec in specification.certificates]
     return EstateChange(
-        delegations=tuple(each.delegation for each in specifications if each.delegation.name in paths),
-        certificates=tuple(spec for each in specifications for spec in each.certificates if spec.path in paths),
+        delegations=tuple(filter(lambda delegation: delegation.name in paths, delegations)),
+        certificates=tuple(filter(lambda spec: spec.path in paths, specs)),
         removed=tuple(CertificatePath.parse(path) for path in removed if "/" in path),
         removed_delegations=tuple(path for path in removed if "/" not in path),
     )

@@ -22,7 +22,7 @@ _CAUGHT = {"DelegationFailed", "NotOrdered", "NotStored"}
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ProgressLine:
     """A change of one delegation or certificate."""
 
     at: datetime
@@ -53,12 +53,12 @@ class Progress:
     def __init__(self) -> None:
         self._children: dict[str, _Child] = {}
 
-    def changes(self, history: Mapping[str, Any]) -> list[Change]:
+    def changes(self, history: Mapping[str, Any]) -> list[ProgressLine]:
         """Return what has changed since the last call, oldest first."""
         found = [change for child in history["children"] for change in self._changes(child)]
         return sorted(found, key=lambda change: change.at)
 
-    def _changes(self, child: Mapping[str, Any]) -> Iterator[Change]:
+    def _changes(self, child: Mapping[str, Any]) -> Iterator[ProgressLine]:
         execution = child["execution"]
         delegation = json.loads(execution["input"])["delegation"]
         known = self._children.setdefault(execution["executionArn"], _Child(delegation))
@@ -66,7 +66,7 @@ class Progress:
             subject = known.subjects[event["id"]] = _subject(event, known)
             text = _text(event, subject, known)
             if text:
-                yield Change(datetime.fromisoformat(event["timestamp"]), subject, text)
+                yield ProgressLine(datetime.fromisoformat(event["timestamp"]), subject, text)
         known.read = len(child["events"])
 
 

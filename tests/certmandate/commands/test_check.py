@@ -68,13 +68,13 @@ def test_a_refused_login_is_in_the_raos_mail(sit: Sit):
     desk.run("check", "univ")
 
     for_rao = desk.run("findings", "univ", "--for", "rao").stdout
-    everybody = desk.run("findings", "univ", "--language", "fr").stdout
+    for_all = desk.run("findings", "univ", "--language", "fr").stdout
 
     assert "rien à faire" not in for_rao
     assert "nothing to do" not in for_rao
     assert "Admins → Edit, Settings → Access Control → Organization ACL" in for_rao
-    assert everybody.count("Vérifiez que le compte") == 1
-    assert "Rien à faire de votre côté" in everybody
+    assert for_all.count("Vérifiez que le compte") == 1
+    assert "Rien à faire de votre côté" in for_all
 
 
 def test_an_undelegated_name_fails_step_4(sit: Sit):

@@ -40,7 +40,7 @@ def test_report_writes_a_page_in_french_and_english(desk: Desk, tmp_path: Path) 
     assert served is not None
     assert served.serial in page
     assert "www.univ.example" in page
-    assert not [word for word in ("sealed", "PRIVATE KEY", "CERTIFICATE REQUEST") if word in page]
+    assert not [text for text in ("sealed", "PRIVATE KEY", "CERTIFICATE REQUEST") if text in page]
 
 
 def test_report_as_json_has_the_orders_and_next_renewals(desk: Desk) -> None:

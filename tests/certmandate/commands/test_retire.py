@@ -39,7 +39,7 @@ def test_the_rao_removes_the_account_before_the_access_list(sit: Sit):
     found = sit("idp:20").document("retire", "univ", "--yes")["rao_steps"]
 
     for steps in (found["fr"], found["en"]):
-        places = [next(i for i, step in enumerate(steps) if word in step) for word in ("Admins", "Domains", "ACL")]
+        places = [next(i for i, step in enumerate(steps) if label in step) for label in ("Admins", "Domains", "ACL")]
         assert places == [0, 1, 2]
 
 

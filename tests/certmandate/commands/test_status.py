@@ -47,7 +47,7 @@ def test_no_output_contains_keys_csrs_or_chains(desk: Desk):
     """Key material must not be in any output, sealed or not."""
     text = desk.run("show", "univ/recent", "--json").stdout + desk.run("status", "--json").stdout
 
-    assert not [word for word in ("sealed", "csr", "BEGIN", "chain") if word in text]
+    assert not [secret for secret in ("sealed", "csr", "BEGIN", "chain") if secret in text]
 
 
 @pytest.mark.parametrize("path", ["univ", "univ/", "/idp", "a/b/c"])

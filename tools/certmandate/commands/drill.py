@@ -77,14 +77,8 @@ def _tested(cloudwatch: Any, names: list[str], wait_seconds: int) -> list[Tested
 
 def _names(deployment: Deployment, requested: list[str]) -> tuple[list[str], list[TestedAlarm]]:
     """Return the alarms to set, and those that are in alarm and cannot be tested. Raises Refused for unknown alarms."""
-    prefix, topic = f"{deployment.stack}-", deployment.fact("NoticesTopic")
-    pages = deployment.client("cloudwatch").get_paginator("describe_alarms").paginate(AlarmNamePrefix=prefix)
-    alarms = [alarm for page in pages for alarm in page["MetricAlarms"]]
-    # The alarms of a second stack `certmandate-test` have the same prefix, but another topic.
-    known = {alarm["AlarmName"]: alarm["StateValue"] for alarm in alarms if topic in alarm["AlarmActions"]}
-    if not known:
-        msg = f"no alarm begins with '{prefix}', so the stack has another name: pass it with --stack"
-        raise Refused(msg)
+    prefix = f"{deployment.stack}-"
+    known = _states(deployment, prefix)
     chosen = [name if name.startswith(prefix) else prefix + name for name in requested] or sorted(known)
     if missing := [name.removeprefix(prefix) for name in chosen if name not in known]:
         names = ", ".join(name.removeprefix(prefix) for name in sorted(known))
@@ -92,6 +86,18 @@ def _names(deployment: Deployment, requested: list[str]) -> tuple[list[str], lis
         raise Refused(msg)
     busy = [TestedAlarm(name, "not tested: it is in alarm") for name in chosen if known[name] == "ALARM"]
     return [name for name in chosen if known[name] != "ALARM"], busy
+
+
+def _states(deployment: Deployment, prefix: str) -> dict[str, str]:
+    """Return the state of each alarm of the stack. Raises Refused when there is none."""
+    topic = deployment.fact("NoticesTopic")
+    pages = deployment.client("cloudwatch").get_paginator("describe_alarms").paginate(AlarmNamePrefix=prefix)
+    # The alarms of a second stack `certmandate-test` have the same prefix, but another topic.
+    alarms = [alarm for page in pages for alarm in page["MetricAlarms"] if topic in alarm["AlarmActions"]]
+    if not alarms:
+        msg = f"no alarm begins with '{prefix}', so the stack has another name: pass it with --stack"
+        raise Refused(msg)
+    return {alarm["AlarmName"]: alarm["StateValue"] for alarm in alarms}
 
 
 def _wait_for_notices(cloudwatch: Any, names: list[str], started: datetime, wait_seconds: int) -> list[TestedAlarm]:

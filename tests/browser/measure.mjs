@@ -1,7 +1,7 @@
-// Looks at pages as a browser shows them: `node look.mjs CHROMIUM FOLDER PAGE...`.
+// Measures pages in a browser: `node measure.mjs CHROMIUM FOLDER PAGE...`.
 //
-// Prints a JSON object, for each page a list with one entry for each width and language: what axe finds, how wide the
-// page really is, what it asks the network for. Leaves a screenshot of each in FOLDER.
+// Prints a JSON object, for each page a list with one entry for each width and language: axe's violations, the
+// real width of the page, its requests to the network. Writes a screenshot of each to FOLDER.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, join } from "node:path";
@@ -13,35 +13,35 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 const views = [[360, "fr"], [360, "en"], [1280, ""]];
 
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
-const seen = {};
+const measurements = {};
 for (const page of pages) {
-  seen[basename(page, ".html")] = [];
+  measurements[basename(page, ".html")] = [];
   for (const [width, language] of views) {
-    seen[basename(page, ".html")].push(await look(page, width, language));
+    measurements[basename(page, ".html")].push(await measure(page, width, language));
   }
 }
 await browser.close();
-console.log(JSON.stringify(seen));
+console.log(JSON.stringify(measurements));
 
-async function look(page, width, language) {
+async function measure(page, width, language) {
   const context = await browser.newContext({ viewport: { width, height: 900 }, bypassCSP: true });
   const tab = await context.newPage();
   const requests = [];
   tab.on("request", (request) => requests.push(request.url()));
   await tab.goto(`${pathToFileURL(page)}${language ? `#${language}` : ""}`);
-  const asked = requests.length - 1; // but for the page itself
+  const requested = requests.length - 1; // without the page itself
   await tab.evaluate(axe);
   const result = await tab.evaluate(() => window.axe.run(document, { resultTypes: ["violations", "incomplete"] }));
   const shown = await tab.evaluate(() =>
-    [...document.querySelectorAll("section.language")].filter((one) => one.offsetHeight).map((one) => one.lang));
+    [...document.querySelectorAll("section.language")].filter((element) => element.offsetHeight).map((element) => element.lang));
   const scrollWidth = await tab.evaluate(() => document.documentElement.scrollWidth);
   const headings = await tab.evaluate(() =>
-    [...document.querySelectorAll("table.stacked tbody th")].filter((one) => one.offsetWidth)
-      .map((one) => one.offsetWidth / one.parentElement.offsetWidth));
+    [...document.querySelectorAll("table.stacked tbody th")].filter((element) => element.offsetWidth)
+      .map((element) => element.offsetWidth / element.parentElement.offsetWidth));
   await tab.screenshot({ path: join(folder, `${basename(page, ".html")}-${width}-${language || "both"}.png`), fullPage: true });
   await context.close();
   return {
-    width, language, asked, shown, scrollWidth, headings,
+    width, language, requested, shown, scrollWidth, headings,
     rules: result.passes.length,
     violations: result.violations.map(brief),
     incomplete: result.incomplete.map(brief),
