@@ -208,7 +208,7 @@ def test_a_reference_to_an_unreadable_entry_is_not_an_error(path: Path):
     ],
 )
 def test_a_file_without_a_world_is_refused(path: Path, text: str, complaint: str):
-    """The error says what is missing."""
+    """The error names what is missing."""
     assert complaint in errors_in(path, text)[0]
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 
 def expected_value(kind: Any) -> str:
-    """Return what an error text says a value of type *kind* must be: `a number`, `one of a, b`."""
+    """Return the description of type *kind* for the error "must be …": `a number`, `one of a, b`."""
     if get_origin(kind) is Literal:
         choices = "one of " + ", ".join(str(choice) for choice in get_args(kind) if choice)
         return choices if all(get_args(kind)) else f"left out, or {choices}"
