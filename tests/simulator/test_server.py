@@ -87,7 +87,7 @@ def test_a_server_can_change_its_simulator(plain: Server, simulator: Simulator):
     other = Simulator(simulator.world)
     with client_of(plain) as client:
         client.get("/ssl/v1/types")
-        plain.play(other)
+        plain.switch_to(other)
         client.get("/ssl/v1/types")
 
     assert (len(simulator.calls), len(other.calls)) == (1, 1)

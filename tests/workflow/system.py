@@ -132,7 +132,7 @@ def started(folder: Path, *, wait_factor: float = 0.0) -> Iterator[System]:
     simulator = Simulator(estate.world)
     house = _house(wait_factor)
     house.aws.forget()
-    house.server.play(simulator)
+    house.server.switch_to(simulator)
     variables = house.aws.variables("EnrollFunction")
     with (
         patch.dict("os.environ", {**variables, **quiet(wait_factor), "SSL_CERT_FILE": str(house.server.ca_file)}),

@@ -40,7 +40,7 @@ class Server:
         self._listener = _Listener((LOOPBACK, port), simulator, context)
         self._folder = tempfile.TemporaryDirectory(prefix="scm-simulator-")
         self.roots_file = Path(self._folder.name, "scm-root.pem")
-        self.play(simulator)
+        self.switch_to(simulator)
         self.ca_file = Path(self._folder.name, "tls-ca.pem") if authority else None
         if authority and self.ca_file:
             authority.cert_pem.write_to_path(self.ca_file)
@@ -48,7 +48,7 @@ class Server:
         self.base_url = f"{'https' if tls else 'http'}://{LOOPBACK}:{self.port}/api"
         self._thread = Thread(target=self._listener.serve_forever, args=(0.1,), daemon=True)
 
-    def play(self, simulator: Simulator) -> None:
+    def switch_to(self, simulator: Simulator) -> None:
         """Answer with *simulator* from the next request on."""
         self._listener.simulator = simulator
         self.roots_file.write_text(simulator.root_pem)
