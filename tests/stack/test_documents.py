@@ -18,6 +18,7 @@ from click.exceptions import UsageError
 from samtranslator.yaml_helper import yaml_parse
 
 from certmandate.cli import app
+from gate.structure.vocabulary import Vocabulary
 from stack.deploy import overrides
 from stack.policy import Request, allowed, statements
 from stack.resolved import IN_A_VPC, Stack
@@ -34,6 +35,15 @@ _TEMPLATES = {"deploy": ROOT / "template.yaml", "deploy-network": ROOT / "infra"
 def blocks(document: Path) -> list[str]:
     """Return the blocks of commands."""
     return re.findall(r"^```sh\n(.*?)^```$", document.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("document", ALL, ids=lambda path: path.name)
+def test_a_document_uses_the_words_of_the_vocabulary(document: Path) -> None:
+    """One word for each concept, in documents as in identifiers; code, commands and links are quoted as they are."""
+    quoted = r"^```.*?^```|`[^`]*`|\]\([^)]*\)"
+    text = re.sub(quoted, "", document.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    replaced = Vocabulary.read().parts
+    assert not {word: replaced[word] for word in re.findall(r"[a-z]+", text.lower()) if word in replaced}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
