@@ -33,12 +33,12 @@ from renewal.domain.setup.snapshot import (
 )
 
 Clock = Callable[[], datetime]
-"""Returns the present moment, aware, in UTC."""
+"""Returns the current time, aware, in UTC."""
 EgressAddress = Callable[[], str]
 """Returns the IPv4 address that the outside sees us come from, empty when it is not known; never raises."""
 
 NextRotation = Callable[[str], date | None]
-"""Returns the day by which a delegation's password is replaced by itself, None when not, or not known; never raises."""
+"""Returns the day by which a delegation's password is rotated, None when not, or not known; never raises."""
 
 
 # ---- SCM ---------------------------------------------------------------------------------------------------------
@@ -157,7 +157,7 @@ class KeyOpener(Protocol):
 
 
 class OrderReader(Protocol):
-    """Reads the order book: consistently by name; what is found through the index may be behind by a moment."""
+    """Reads the order book: consistently by name; through the index a very recent write may be missing."""
 
     def delegations(self) -> Iterator[str]:
         """Names of all delegations, through the index."""

@@ -54,7 +54,7 @@ def test_the_exact_names_are_delegated_by_default() -> None:
         ({"address": "192.0.2.10/32"}, "--address: 192.0.2.10/32 is not a public address"),
         ({"address": "100.64.0.1/32"}, "--address: 100.64.0.1/32 is not a public address"),
         ({"address": "224.0.0.1/32"}, "--address: 224.0.0.1/32 is not a public address"),
-        ({"address": "51.15.20.0/24"}, "--address: must be one IPv4 address as a /32: a wider range lets others in"),
+        ({"address": "51.15.20.0/24"}, "--address: must be one IPv4 address as a /32: a wider range admits others"),
         ({"address": "2001:db8::1/128"}, "--address: must be one IPv4 address as a /32"),
         ({"address": ""}, "--address: is missing; pass the stack's Elastic IP"),
         ({"domains": ("other.example",)}, "'idp.univ.example' is outside the organisation's domain other.example"),

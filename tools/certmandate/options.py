@@ -61,8 +61,10 @@ def confirm(question: str, *, yes: bool) -> None:
 
 def split(path: str) -> tuple[str, str]:
     """Split `delegation/certificate`. Raises typer.BadParameter."""
-    delegation, slash, name = path.partition("/")
-    if not slash or not delegation or not name or "/" in name:
+    from renewal.domain.delegation import CertificatePath
+
+    try:
+        return CertificatePath.parse(path)
+    except ValueError:
         msg = f"'{path}' must be DELEGATION/NAME, as in the list of `certmandate status`"
-        raise typer.BadParameter(msg)
-    return delegation, name
+        raise typer.BadParameter(msg) from None

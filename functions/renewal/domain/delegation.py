@@ -25,8 +25,11 @@ class CertificatePath(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read `delegation/certificate`. Raises ValueError when *text* is not two names."""
-        delegation, certificate = text.split("/")
-        return cls(delegation, certificate)
+        names = text.split("/")
+        if len(names) != len(cls._fields) or not all(names):
+            msg = f"'{text}' is not delegation/certificate"
+            raise ValueError(msg)
+        return cls(*names)
 
     def __str__(self) -> str:
         """`delegation/certificate`."""
@@ -93,7 +96,7 @@ class CertificateSpec:
     stores: tuple[str, ...] = (S3,)
     """`s3` and/or `acm:<region>`, in the order in which they are written."""
     arns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """Region to ARN, where the operator says into which existing ACM certificate to re-import."""
+    """Region to ARN, of existing ACM certificates that the operator wants to re-import into."""
     policy: RenewalPolicy = RenewalPolicy()
 
     @property

@@ -78,7 +78,7 @@ def a_pair(
     not_before: datetime | None = None,
     usages: Any = SERVER,
 ) -> Pair:
-    """A key with a certificate that is valid since yesterday, by the real clock, which moto looks at."""
+    """A key with a certificate that is valid since yesterday, by the real clock, which moto uses."""
     key = key or KeyPair.generate(spec.key_type)
     issuer = hierarchy().issuer_for(key.private_key.public_key())
     begins = not_before or datetime.now(UTC).replace(microsecond=0) - timedelta(days=1)

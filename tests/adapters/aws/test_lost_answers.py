@@ -1,4 +1,4 @@
-"""AWS did what it was asked, and the answer did not come back: botocore asks again, and is told no."""
+"""AWS executed a request and its response was lost: botocore repeats it, and the condition fails."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from .conftest import BUCKET, Book
 from .records import LATER, NOW, PATH, SPEC, a_pair, a_served, a_specification, an_order
 from .wire import lost_answers, meanwhile
 
-Lost = Callable[[Book], object]
+Repeated = Callable[[Book], object]
 
 
 def test_an_intent_whose_answer_was_lost_is_ours(book: Book, dynamodb: Any):
-    """Taking it for another run's would leave an order open that nobody posts."""
+    """If it were taken for another run's, the order would stay open and no run would post it."""
     with lost_answers(dynamodb, "TransactWriteItems"):
         book.begin(an_order())
 
@@ -29,7 +29,7 @@ def test_an_intent_whose_answer_was_lost_is_ours(book: Book, dynamodb: Any):
 
 
 def test_an_intent_that_may_or_may_not_be_written_is_not_posted(book: Book, dynamodb: Any):
-    """No answer at all: the step ends here, and the next try finds the intent."""
+    """Without any response the step ends; the next try finds the intent."""
     with lost_answers(dynamodb, "TransactWriteItems", times=5), pytest.raises(StoreUnavailable):
         book.begin(an_order())
 
@@ -37,7 +37,7 @@ def test_an_intent_that_may_or_may_not_be_written_is_not_posted(book: Book, dyna
 
 
 def test_a_claim_whose_answer_was_lost_is_ours(book: Book, dynamodb: Any):
-    """Nobody else may post now; if we did not either, the order would wait for another quiet period."""
+    """No other run may post now; without our POST the order would wait for another quiet period."""
     book.begin(an_order())
 
     with lost_answers(dynamodb, "UpdateItem"):
@@ -48,7 +48,7 @@ def test_a_claim_whose_answer_was_lost_is_ours(book: Book, dynamodb: Any):
 
 
 def test_a_rivals_claim_is_not_taken_for_our_own(book: Book, rival: Book, dynamodb: Any):
-    """Same order, same number of POSTs, same moment: only the mark of the claim tells them apart."""
+    """Same order, same number of POSTs, same time: only the random mark of the claim differs."""
     book.begin(an_order())
 
     rivals_claim = meanwhile(dynamodb, "UpdateItem", lambda: rival.claim_post(an_order(), LATER))
@@ -57,7 +57,7 @@ def test_a_rivals_claim_is_not_taken_for_our_own(book: Book, rival: Book, dynamo
 
 
 def test_an_ssl_id_whose_answer_was_lost_is_recorded(book: Book, dynamodb: Any):
-    """The number is in the book, which is all that matters."""
+    """The first try has written the number."""
     book.begin(an_order())
 
     with lost_answers(dynamodb, "UpdateItem"):
@@ -65,21 +65,21 @@ def test_an_ssl_id_whose_answer_was_lost_is_recorded(book: Book, dynamodb: Any):
 
 
 @pytest.mark.parametrize(
-    "move",
+    "repeat",
     [
         lambda book: book.note(an_order(), searched_at=LATER),
         lambda book: book.note(an_order(), confirmed_at=LATER),
         lambda book: book.record_issued(book.record_ordered(an_order(), 77), a_pair().chain),
         lambda book: book.record_inspection("univ", Inspection("run-1", NOW)),
     ],
-    ids=["look", "confirmed", "issued", "inspection"],
+    ids=["search", "confirmation", "issued", "inspection"],
 )
-def test_a_repetition_that_changes_nothing_is_no_failure(book: Book, dynamodb: Any, move: Lost):
-    """Most moves say the same when they are made twice."""
+def test_a_repetition_that_changes_nothing_is_no_failure(book: Book, dynamodb: Any, repeat: Repeated):
+    """Most transitions write the same when they are repeated."""
     book.begin(an_order())
 
     with lost_answers(dynamodb, "UpdateItem"):
-        move(book)
+        repeat(book)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_a_repetition_that_changes_nothing_is_no_failure(book: Book, dynamodb: A
     ids=["finish", "fail"],
 )
 def test_an_end_whose_answer_was_lost_has_happened_once(book: Book, dynamodb: Any, end: Any):
-    """The order is gone when botocore asks again; the audit row says that it was us."""
+    """The order is closed when botocore repeats the request; the audit row shows that this run closed it."""
     book.begin(an_order())
     order = book.record_issued(book.record_ordered(an_order(), 77), a_pair().chain)
 
@@ -118,7 +118,7 @@ def test_what_operators_write_survives_a_lost_answer(book: Book, editor: OrderBo
 
 @pytest.mark.parametrize("is_first", [True, False])
 def test_a_flip_whose_answer_was_lost_is_our_own(s3: Any, is_first: bool):
-    """S3 tells botocore's second attempt that the condition failed: by the first one."""
+    """S3 refuses botocore's second attempt, because the first has changed the object."""
     store, pair = S3Certificates(s3, BUCKET), a_pair()
     if not is_first:
         store.put(a_pair())
@@ -131,7 +131,7 @@ def test_a_flip_whose_answer_was_lost_is_our_own(s3: Any, is_first: bool):
 
 
 def test_files_whose_answer_was_lost_are_written_again(s3: Any):
-    """The same bytes under the same name: no harm."""
+    """Writing the same bytes under the same name again is harmless."""
     with lost_answers(s3, "PutObject"):
         S3Certificates(s3, BUCKET).put(a_pair())
 

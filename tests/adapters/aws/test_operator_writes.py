@@ -129,7 +129,7 @@ def test_nothing_is_adopted_over_what_is_served(book: Book, editor: OrderBookEdi
 def test_a_removed_certificate_leaves_its_audit_trail(book: Book):
     """The RAO may ask next year what was done in the organisation's name."""
     book.begin(an_order())
-    book.fail(an_order(), "DcvLapsed", "lapsed", LATER, None)
+    book.fail(an_order(), "DcvLapsed", "expired", LATER, None)
 
     book.remove(*PATH)
 

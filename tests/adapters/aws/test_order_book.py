@@ -29,7 +29,7 @@ def issued(book: Book) -> Order:
 
 
 def test_an_unknown_name_is_an_error_that_names_it(book: Book):
-    """A typing error in an execution's input must not look like an empty delegation."""
+    """A typing error in an execution's input must not be taken for an empty delegation."""
     with pytest.raises(UnknownDelegation, match="nowhere"):
         book.delegation("nowhere")
     with pytest.raises(UnknownDelegation, match="univ/nothing"):
@@ -37,7 +37,7 @@ def test_an_unknown_name_is_an_error_that_names_it(book: Book):
 
 
 def test_all_certificates_are_found_however_many_pages_they_fill(book: Book, dynamodb: Any):
-    """DynamoDB reads 100 keys at once and a megabyte a page; the 101st certificate must not expire unseen."""
+    """DynamoDB reads 100 keys at once and a megabyte a page; the 101st certificate must not expire unnoticed."""
     specs = [replace(SPEC, name=f"c{number:03}") for number in range(120)]
     book.apply(a_specification(*specs), NOW)
     paths = {spec.record_key for spec in specs} | {PATH}
@@ -105,7 +105,7 @@ def test_a_transaction_that_was_throttled_can_be_retried(book: Book, dynamodb: A
 def test_no_inspection_makes_a_delegation(book: Book):
     """A delegation that was removed during its inspection must not come back without a spec."""
     with pytest.raises(UnknownDelegation):
-        book.record_inspection("gone", Inspection("run-1", NOW))
+        book.record_inspection("removed", Inspection("run-1", NOW))
 
     assert list(book.delegations()) == ["univ"]
 
@@ -228,7 +228,7 @@ def test_failures_are_counted_until_one_order_is_stored(book: Book):
     for number in (1, 2):
         order = an_order(token=f"failed-{number}")
         book.begin(order)
-        book.fail(order, "DcvLapsed", "lapsed", LATER + timedelta(days=number), None)
+        book.fail(order, "DcvLapsed", "expired", LATER + timedelta(days=number), None)
     assert book.certificate(*PATH).failures == 2
 
     book.finish(issued(book), a_served(), None)
@@ -243,7 +243,7 @@ def test_the_history_of_a_certificate_is_its_own_and_in_order(book: Book):
     for number, name in enumerate(["idp-test", "idp", "idp"]):
         order = an_order(certificate=name, token=f"t{number}")
         book.begin(order)
-        book.fail(order, "DcvLapsed", "lapsed", NOW + timedelta(days=3 - number), None)
+        book.fail(order, "DcvLapsed", "expired", NOW + timedelta(days=3 - number), None)
 
     assert [row.token for row in book.history("univ", "idp")] == ["t2", "t1"]
     assert [row.token for row in book.history("univ", "")] == ["t2", "t1", "t0"]
@@ -359,7 +359,7 @@ def test_recording_the_ssl_id_again_undoes_nothing(book: Book):
         lambda book, order: book.claim_import(order, "eu-west-3", LATER),
         lambda book, order: book.release_import(order, "eu-west-3"),
         lambda book, order: book.finish(order, a_served(token=order.token), None),
-        lambda book, order: book.fail(order, "DcvLapsed", "lapsed", LATER, None),
+        lambda book, order: book.fail(order, "DcvLapsed", "expired", LATER, None),
     ],
     ids=["claim", "search", "ordered", "confirmed", "issued", "import", "lease", "release", "finish", "fail"],
 )
@@ -430,8 +430,8 @@ def test_failing_an_order_twice_counts_once(book: Book):
     """The second failure would double the hold."""
     book.begin(an_order())
 
-    book.fail(an_order(), "DcvLapsed", "lapsed", LATER, None)
-    book.fail(an_order(), "DcvLapsed", "lapsed", LATER + timedelta(minutes=1), None)
+    book.fail(an_order(), "DcvLapsed", "expired", LATER, None)
+    book.fail(an_order(), "DcvLapsed", "expired", LATER + timedelta(minutes=1), None)
 
     assert book.certificate(*PATH).failures == 1
     assert len(book.history(*PATH)) == 1

@@ -40,7 +40,7 @@ MOVES: dict[str, Callable[[Any, Order, Any], Any]] = {
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(sorted(MOVES)),
-        st.sampled_from(["now", "first seen", "another token"]),
+        st.sampled_from(["now", "as at first", "another token"]),
         st.sampled_from([timedelta(seconds=1), IMPORT_LEASE, timedelta(days=1)]),
     ),
     min_size=1,

@@ -51,7 +51,7 @@ def load_delegation(path: Path, now: datetime) -> tuple[Specification, YamlDocum
 
 
 def _repeated(loaded: Sequence[tuple[Specification, YamlDocument]]) -> list[FileFault]:
-    """A delegation has one file: of two, the second would silently win."""
+    """A delegation has one file: with two, the second would silently replace the first."""
     first: dict[str, YamlDocument] = {}
     faults = []
     for found, document in loaded:

@@ -1,7 +1,7 @@
 """Reading a document field by field: every fault is collected with its place, not only the first.
 
-A reader of one value takes what the file says and returns it in our form, or raises ValueError with a sentence that
-says what the value must be.
+A reader of a value takes it as it is in the file and returns it in our form, or raises ValueError with what the value
+must be.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Reader:
         self.faults.append(Fault(place, text))
 
     def is_clean(self, place: Place) -> bool:
-        """Whether nothing at *place* or below has a fault: what follows from a fault is not told beside it."""
+        """Whether nothing at *place* or below has a fault: a fault that follows from another is not reported."""
         return all(fault.place[: len(place)] != place for fault in self.faults)
 
     def mapping(self, value: Any, place: Place, known: frozenset[str]) -> Mapping[str, Any]:
@@ -71,7 +71,7 @@ class Reader:
         *,
         default: Any = ...,
     ) -> Any:
-        """Read one field; on a fault note it and return the default (or None)."""
+        """Read a field; on a fault, collect it and return the default (or None)."""
         if source.get(key) is None:
             if default is ...:
                 self.fault((*place, key), "is missing")
@@ -100,7 +100,7 @@ class Reader:
                 self.fault((*place, index), str(error))
                 continue
             if entry in found:
-                self.fault((*place, index), f"'{entry}' stands here twice")
+                self.fault((*place, index), f"'{entry}' is listed twice")
             else:
                 found.append(entry)
         return found
@@ -171,7 +171,7 @@ def store(value: Any) -> str:
 
 
 def email(value: Any) -> str:
-    """An e-mail address, by its look."""
+    """Text in the form of an e-mail address."""
     if not isinstance(value, str) or not _EMAIL.fullmatch(value):
         msg = "must be an e-mail address"
         raise ValueError(msg)
@@ -197,7 +197,7 @@ def address(value: Any) -> str:
         msg = "must be one address as a /32, as in 192.0.2.10/32"
         raise ValueError(msg) from None
     if not isinstance(network, ipaddress.IPv4Network) or network.prefixlen != 32:
-        msg = "must be one IPv4 address as a /32: a wider range lets others in"
+        msg = "must be one IPv4 address as a /32: a wider range admits others"
         raise ValueError(msg)
     if not any(network.subnet_of(range_) for range_ in _FOR_DOCUMENTATION):
         require_public(network)
@@ -205,7 +205,7 @@ def address(value: Any) -> str:
 
 
 def require_public(network: ipaddress.IPv4Network) -> None:
-    """Raise ValueError for an address that nobody outside can see us come from."""
+    """Raise ValueError for an address that no request over the internet can come from."""
     if not network.is_global or network.is_multicast:
         msg = f"{network} is not a public address, so SCM never sees it; give the stack's Elastic IP"
         raise ValueError(msg)

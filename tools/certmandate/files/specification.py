@@ -1,4 +1,4 @@
-"""A delegation file's content, checked: every fault with its place and its mend, not only the first.
+"""A delegation file's content, checked: all faults, each with its place and its fix.
 
 The shape (YAML or JSON; `delegations/` has examples):
 
@@ -37,7 +37,7 @@ from renewal.domain.delegation import S3, CertificateSpec, Delegation, RenewalPo
 from renewal.domain.keypair import KeyType
 
 _ARN = re.compile(r"arn:aws[a-z-]*:acm:(?P<region>[a-z0-9-]+):\d{12}:certificate/[0-9a-f-]{36}")
-MAX_NAMES = 100  # names a certificate; more is refused by common profiles and by people
+MAX_NAMES = 100  # names a certificate; common profiles refuse more
 
 
 _TOP = frozenset(
@@ -60,14 +60,14 @@ _POLICY = frozenset({"ratio", "floor_days"})
 
 @dataclass(frozen=True, slots=True)
 class Specification:
-    """A delegation and its certificates, as one file says them."""
+    """A delegation and its certificates, as a file specifies them."""
 
     delegation: Delegation
     certificates: tuple[CertificateSpec, ...]
 
 
 def read(document: object, now: datetime) -> tuple[Specification | None, list[Fault]]:
-    """Read one delegation document. Returns (specification, faults); the specification is None when there are faults.
+    """Read a delegation document. Returns (specification, faults); the specification is None when there are faults.
 
     *now* decides which lifetimes a policy is held against.
     """
@@ -175,7 +175,7 @@ def _hold_against(reader: Reader, place: Place, spec: CertificateSpec, delegatio
     stores, arns = (*place, "stores"), (*place, "arns")
     extra = set(spec.arns) - set(spec.acm_regions)
     if extra and reader.is_clean(stores) and reader.is_clean(arns):
-        reader.fault(arns, f"{', '.join(sorted(extra))}: no store acm:<region> says so")
+        reader.fault(arns, f"{', '.join(sorted(extra))}: stores has no acm:<region> for it")
     if not spec.stores and reader.is_clean(stores):
         reader.fault(stores, "must name at least one store: s3 or acm:<region>")
     lifetime = min(spec.term_days or 10**6, phase_at(now).term_days)

@@ -1,4 +1,4 @@
-"""Reads the order book: consistently by name; the index may be behind by a moment."""
+"""Reads the order book; through the index a very recent write may be missing."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class ConditionFailed(Exception):
     """A write's condition did not hold.
 
     Either another run has written, or this write succeeded and its response was lost, so that botocore repeated it.
-    The caller tells them apart by comparing.
+    The caller distinguishes them by comparing.
     """
 
     def __init__(self, found: Item | None = None) -> None:
@@ -190,7 +190,7 @@ def updated(
     condition: str = "",
     more_names: Mapping[str, str] | None = None,
 ) -> Request:
-    """Change attributes of one item. *more_names*: attributes by `#name`, for names with hyphens."""
+    """Change an item. *more_names*: attributes by `#name`, for names with hyphens."""
     names = _names(f"{change} {condition}") | {f"#{name}": text for name, text in (more_names or {}).items()}
     write: Request = {
         "Key": _wire(_key(key)),
@@ -211,7 +211,7 @@ def assigned(key: Key, attributes: Mapping[str, Any], *, condition: str, values:
 
 
 def deleted(key: Key, *, condition: str, values: Mapping[str, Any] | None = None) -> Request:
-    """Delete one item."""
+    """Delete an item."""
     return {"Delete": _conditional(key, condition, values)}
 
 

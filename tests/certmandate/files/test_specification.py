@@ -1,4 +1,4 @@
-"""A delegation file: read whole, every fault with its place and its mend."""
+"""A delegation file is read whole; all faults are reported, each with its place and its fix."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ FILE: dict[str, Any] = {
 }
 OF_A_CERTIFICATE = "arns, key, name, names, policy, profile_id, stores, term_days"
 ARN = "arn:aws:acm:eu-west-3:111122223333:certificate/0a1b2c3d-0000-4000-8000-000000000000"
-GONE = object()
+REMOVED = object()
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
-    """FILE with another value at *path* (`certificates.0.names`); GONE removes it."""
+    """FILE with another value at *path* (`certificates.0.names`); REMOVED removes it."""
     document = copy.deepcopy(FILE)
     *parents, last = [int(part) if part.isdigit() else part for part in path.split(".")]
     place: Any = document
     for part in parents:
         place = place[part]
-    if value is GONE:
+    if value is REMOVED:
         del place[last]
     else:
         place[last] = value
@@ -50,7 +50,7 @@ def faults_of(document: object, now: datetime = NOW) -> list[str]:
 
 
 def test_a_small_file_is_read_with_its_defaults() -> None:
-    """What most files leave out: EC keys, S3, the common policy, the longest term."""
+    """Most files leave out the key type, the stores, the policy and the term."""
     specification, faults = read(FILE, NOW)
 
     assert not faults
@@ -62,7 +62,7 @@ def test_a_small_file_is_read_with_its_defaults() -> None:
 
 
 def test_a_full_file_is_read_whole() -> None:
-    """Every field that the docstring promises."""
+    """Every field of the format."""
     document = FILE | {
         "rao_email": "rao@univ.example",
         "mandate_ends": date(2028, 12, 31),
@@ -102,7 +102,7 @@ def test_a_full_file_is_read_whole() -> None:
         # wrong type, missing, unknown
         ("delegation", 5, "delegation: must be 1 to 40 lower-case letters, digits and inner hyphens"),
         ("delegation", "Univ", "delegation: must be 1 to 40 lower-case letters, digits and inner hyphens"),
-        ("delegation", GONE, "delegation: is missing"),
+        ("delegation", REMOVED, "delegation: is missing"),
         ("organisation", "  ", "organisation: must be a text of 1 to 200 characters"),
         ("organisation", ["U"], "organisation: must be a text of 1 to 200 characters"),
         ("department_id", "1698", "department_id: must be a whole number of 1 or more"),
@@ -113,7 +113,7 @@ def test_a_full_file_is_read_whole() -> None:
         ("mandate_ends", "31.12.2028", "mandate_ends: must be a day, as in 2028-12-31"),
         ("mandate_ends", datetime(2028, 12, 31, tzinfo=UTC), "mandate_ends: must be a day, as in 2028-12-31"),
         ("mandate_ends", 20281231, "mandate_ends: must be a day, as in 2028-12-31"),
-        ("address", "192.0.2.0/24", "address: must be one IPv4 address as a /32: a wider range lets others in"),
+        ("address", "192.0.2.0/24", "address: must be one IPv4 address as a /32: a wider range admits others"),
         ("address", "192.0.2.1/24", "address: must be one address as a /32, as in 192.0.2.10/32"),
         (
             "address",
@@ -125,13 +125,13 @@ def test_a_full_file_is_read_whole() -> None:
             "224.0.0.1/32",
             "address: 224.0.0.1/32 is not a public address, so SCM never sees it; give the stack's Elastic IP",
         ),
-        ("address", "2001:db8::1/128", "address: must be one IPv4 address as a /32: a wider range lets others in"),
+        ("address", "2001:db8::1/128", "address: must be one IPv4 address as a /32: a wider range admits others"),
         ("address", 3221225994, "address: must be one address as a /32, as in 192.0.2.10/32"),
         ("address", True, "address: must be one address as a /32, as in 192.0.2.10/32"),
         ("certificates", {}, "certificates: must be a list of certificates"),
-        ("certificates", GONE, "certificates: is missing"),
+        ("certificates", REMOVED, "certificates: is missing"),
         ("delegated_names", "idp.univ.example", "delegated_names: must be a list"),
-        ("certificates.0.names", GONE, "certificates[0].names: is missing"),
+        ("certificates.0.names", REMOVED, "certificates[0].names: is missing"),
         ("certificates.0.names", [], "certificates[0].names: must have at least one name"),
         ("certificates.0.names.0", 5, "certificates[0].names[0]: must be a domain name, not int"),
         ("certificates.0.names.0", "idp", "certificates[0].names[0]: 'idp' has no dot; write the full domain name"),
@@ -160,7 +160,7 @@ def test_a_full_file_is_read_whole() -> None:
             ["acm:Paris"],
             "certificates[0].stores[0]: must be s3 or acm:<region>, as in acm:eu-west-3",
         ),
-        ("certificates.0.stores", ["s3", "s3"], "certificates[0].stores[1]: 's3' stands here twice"),
+        ("certificates.0.stores", ["s3", "s3"], "certificates[0].stores[1]: 's3' is listed twice"),
         ("certificates.0.arns", [ARN], "certificates[0].arns: must map a region to the ARN of an ACM certificate"),
         (
             "certificates.0.arns",
@@ -172,10 +172,14 @@ def test_a_full_file_is_read_whole() -> None:
             {"eu-west-1": ARN},
             "certificates[0].arns.eu-west-1: is an ARN of eu-west-3, not of eu-west-1",
         ),
-        ("certificates.0.arns", {"eu-west-3": ARN}, "certificates[0].arns: eu-west-3: no store acm:<region> says so"),
+        (
+            "certificates.0.arns",
+            {"eu-west-3": ARN},
+            "certificates[0].arns: eu-west-3: stores has no acm:<region> for it",
+        ),
         ("certificates.0.profile_id", "OV", "certificates[0].profile_id: must be a whole number of 1 or more"),
         ("profile_id", "OV", "profile_id: must be a whole number of 1 or more"),
-        ("profile_id", GONE, "certificates[0].profile_id: is missing, here and at the top of the file"),
+        ("profile_id", REMOVED, "certificates[0].profile_id: is missing, here and at the top of the file"),
         ("certificates.0", "idp", f"certificates[0]: must be a mapping with {OF_A_CERTIFICATE}"),
         (
             "certificates.0.nmaes",
@@ -194,11 +198,11 @@ def test_a_full_file_is_read_whole() -> None:
             ),
         ),
         # duplicates
-        ("delegated_names.1", "IDP.univ.example", "delegated_names[1]: 'idp.univ.example' stands here twice"),
+        ("delegated_names.1", "IDP.univ.example", "delegated_names[1]: 'idp.univ.example' is listed twice"),
         (
             "certificates.0.names",
             ["idp.univ.example", "IDP.univ.example"],
-            "certificates[0].names[1]: 'idp.univ.example' stands here twice",
+            "certificates[0].names[1]: 'idp.univ.example' is listed twice",
         ),
         # names and the delegation
         (
@@ -268,13 +272,13 @@ def test_a_full_file_is_read_whole() -> None:
         ),
     ],
 )
-def test_a_fault_says_where_what_and_how_to_mend_it(path: str, value: Any, fault: str) -> None:
-    """One mistake, one sentence: whoever wrote the file needs no manual."""
+def test_a_fault_names_its_place_its_cause_and_its_fix(path: str, value: Any, fault: str) -> None:
+    """The author of a file must not need a manual to fix it."""
     assert faults_of(changed(path, value)) == [fault]
 
 
-def test_a_floor_is_held_against_the_term_and_the_calendar_of_the_day() -> None:
-    """What fits 199 days loops at 99: the file is refused on the day it is applied, not on the day it hurts."""
+def test_a_floor_is_compared_with_the_term_and_todays_calendar() -> None:
+    """A floor that fits 199 days renews in a loop at 99: the file is refused when it is applied."""
     document = changed("policy", {"floor_days": 60})
 
     assert not faults_of(document)
@@ -300,8 +304,8 @@ def test_too_many_names_are_a_fault() -> None:
     assert not faults_of(changed("certificates.0.names", names[:100]))
 
 
-def test_several_faults_are_told_at_once_in_the_order_of_the_file() -> None:
-    """Nobody mends a file one fault a run."""
+def test_all_faults_are_reported_in_the_order_of_the_file() -> None:
+    """One fault for each run would take many runs."""
     document = changed("department_id", "1698") | {"organisation": None, "colour": "red"}
     document["certificates"] = [{"name": "idp", "names": ["sp.univ.example"], "key": "DSA"}, 7]
 
@@ -323,8 +327,8 @@ def test_a_file_that_is_no_mapping_is_one_fault(document: object) -> None:
     assert fault.startswith("file: must be a mapping with address, certificates, ")
 
 
-def test_a_fault_names_its_place_as_people_write_paths() -> None:
-    """Line numbers are found by it."""
+def test_a_fault_writes_its_place_as_a_path() -> None:
+    """The line number is found by it."""
     assert str(Fault(("certificates", 0, "names", 2), "no")) == "certificates[0].names[2]: no"
 
 
@@ -346,5 +350,5 @@ places = st.sampled_from(
 
 @given(places, values)
 def test_no_content_of_a_file_ends_in_a_traceback(place: str, value: Any) -> None:
-    """Whatever YAML can hold is read or is a fault with words."""
+    """Any content of YAML is read, or is reported as a fault."""
     assert all(fault for fault in faults_of(changed(place, value)))
