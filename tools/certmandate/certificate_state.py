@@ -89,7 +89,8 @@ class CertificateState:
         if self.mandate_ends:
             return f"nothing: the mandate ends on {self.mandate_ends}, before its next order"
         if self.decision.causes:
-            return f"the next run renews it ({', '.join(self.decision.causes)})"
+            verb = "orders" if self.state is State.NEW else "renews"
+            return f"the next run {verb} it ({', '.join(self.decision.causes)})"
         return f"renewed from {self.renew_at:%Y-%m-%d}{self._why_then()}" if self.renew_at else ""
 
     def _why_then(self) -> str:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 CAMPUS = Path(__file__).resolve().parents[3] / "examples" / "campus"
 
 app = typer.Typer(
-    help="Run the whole system on this machine, without an account or network.",
+    help="Run the whole system on this machine.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

@@ -80,7 +80,9 @@ def findings_command(
     recipient: Annotated[
         Recipient | None, typer.Option("--for", help="Only findings on which this recipient must act. Default: all.")
     ] = None,
-    language_code: Annotated[LanguageCode | None, typer.Option("--language", help="Default: both.")] = None,
+    language_code: Annotated[
+        LanguageCode | None, typer.Option("--language", help="Language of the mail. Default: both.")
+    ] = None,
     third_party: ThirdPartyOption = "",
     as_json: JsonOption = False,
 ) -> None:

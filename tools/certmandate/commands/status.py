@@ -23,7 +23,7 @@ _LAST_RUNS = 5
 
 
 def status_command(context: typer.Context, as_json: JsonOption = False) -> None:
-    """Show every certificate, what needs attention first.
+    """Show every certificate, most urgent first.
 
     Exits 1 when something needs attention, 0 otherwise.
     """

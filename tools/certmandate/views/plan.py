@@ -57,8 +57,8 @@ def page(plan: Plan, *, prune: bool) -> list[RenderableType]:
     if not plan.edits and not plan.removals:
         parts.append(Text("The order book matches the files."))
     rows = [(state.path, printing.state_text(state.state), state.next_step(), _expiry(state)) for state in plan.after]
-    columns = ["certificate", "state", "what happens", "expires"]
-    return [*parts, printing.heading("Then, the next run"), printing.table(columns, rows)]
+    columns = ["certificate", "state", "next run", "expires"]
+    return [*parts, printing.heading("What the next run then does"), printing.table(columns, rows)]
 
 
 def _lines(changes: list[Change]) -> Iterator[Text]:
