@@ -163,7 +163,7 @@ class FakeOrderBook:
     """Certificates without their open orders."""
     orders: dict[Path, Order] = field(default_factory=dict)
     rows: list[FinishedOrder] = field(default_factory=list)
-    standing: list[Replacement] = field(default_factory=list)
+    rules: list[Replacement] = field(default_factory=list)
     next_actions: dict[Path, datetime] = field(default_factory=dict)
 
     # What an operator writes
@@ -199,7 +199,7 @@ class FakeOrderBook:
         return (CertificatePath(*path) for path in list(self.kept))
 
     def replacements(self) -> tuple[Replacement, ...]:
-        return tuple(self.standing)
+        return tuple(self.rules)
 
     def delegation(self, name: str) -> DelegationRecord:
         if name not in self.records:

@@ -182,7 +182,7 @@ class System:
             output = {"delegation": task.delegation, "error": caught(error)}
         else:
             if not task.dry_run:
-                ended = [self._branch(Task.parse(one)) for one in output["certificates"]]
+                ended = [self._branch(Task.parse(entry)) for entry in output["certificates"]]
                 output = {**output, "certificates": ended}
         return child(task.delegation, output)
 

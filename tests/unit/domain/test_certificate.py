@@ -80,7 +80,7 @@ def test_any_order_of_the_bundle_gives_the_same_chain(order: list[int], repeated
 
 
 @pytest.mark.parametrize(
-    "spoilt",
+    "malformed",
     [
         lambda text: text.replace("\n", "\r\n"),
         lambda text: text.replace("\n", "\r"),
@@ -90,12 +90,12 @@ def test_any_order_of_the_bundle_gives_the_same_chain(order: list[int], repeated
     ],
     ids=["CRLF", "CR", "no final newline", "no newline between", "blank lines"],
 )
-def test_line_ends_do_not_matter(spoilt: object) -> None:
+def test_line_ends_do_not_matter(malformed: object) -> None:
     """All of these were seen (SCM reference §5.10)."""
-    assert callable(spoilt)
+    assert callable(malformed)
     text = pem(hierarchy().root.certificate, hierarchy().ec.certificate, bundle()[0])
 
-    assert assembled(spoilt(text)).pem() == pem(bundle()[0], hierarchy().ec.certificate)
+    assert assembled(malformed(text)).pem() == pem(bundle()[0], hierarchy().ec.certificate)
 
 
 def test_the_root_is_left_out() -> None:
@@ -132,10 +132,10 @@ def test_of_two_ways_the_longer_lived_is_taken_whatever_the_order() -> None:
 def test_two_authorities_that_signed_each_other_are_no_endless_way() -> None:
     """Bridges do exist."""
     ca = hierarchy()
-    one = ca.old_root.certify("One", ec.generate_private_key(ec.SECP256R1()))
-    other = one.certify("Other", ec.generate_private_key(ec.SECP256R1()))
-    back = other.certify("One", one.key)
-    ours = leaf(one)
+    first = ca.old_root.certify("One", ec.generate_private_key(ec.SECP256R1()))
+    other = first.certify("Other", ec.generate_private_key(ec.SECP256R1()))
+    back = other.certify("One", first.key)
+    ours = leaf(first)
 
     assert len(assembled(pem(ours, other.certificate, back.certificate)).issuers) == 2
 
@@ -204,10 +204,10 @@ def test_one_flipped_byte_is_a_named_error_or_the_same_chain(which: int, where: 
     """A certificate that was changed on its way is not stored, and does not end in a traceback."""
     der = bytearray(bundle()[which].public_bytes(Encoding.DER))
     der[where % len(der)] ^= flip
-    spoilt = f"-----BEGIN CERTIFICATE-----\n{encodebytes(bytes(der)).decode()}-----END CERTIFICATE-----\n"
-    others = [pem(one) for index, one in enumerate(bundle()) if index != which]
+    malformed = f"-----BEGIN CERTIFICATE-----\n{encodebytes(bytes(der)).decode()}-----END CERTIFICATE-----\n"
+    others = [pem(first) for index, first in enumerate(bundle()) if index != which]
     try:
-        chain = assembled("".join([spoilt, *others]))
+        chain = assembled("".join([malformed, *others]))
         check(chain, EXPECTED, NOW)
     except (CertificateMismatch, ChainBroken):
         return
@@ -226,7 +226,7 @@ def checked(certificate: x509.Certificate, expected: Expectation = EXPECTED, now
     return check(assembled(text, expected.key_type), expected, now)
 
 
-def test_what_was_asked_is_taken_without_a_remark() -> None:
+def test_a_certificate_as_asked_for_is_accepted_without_a_note() -> None:
     """Names, key, validity, usage, algorithm."""
     assert checked(leaf()) == ()
     assert checked(leaf(usages=[*SERVER, CLIENT])) == ()
@@ -263,7 +263,7 @@ def test_a_clock_that_is_a_little_ahead_is_waited_for() -> None:
     assert checked(soon, now=NOW + timedelta(seconds=90)) == ()
 
 
-def test_all_faults_are_told_at_once() -> None:
+def test_all_faults_are_reported_at_once() -> None:
     """One page, one reading."""
     with pytest.raises(
         CertificateMismatch, match=r"lacks .*; it expired .*; its lifetime is longer .*; it is not for servers"
@@ -276,7 +276,7 @@ def test_names_are_compared_without_regard_to_case() -> None:
     assert checked(leaf(names=["IDP.univ.example", "www.UNIV.example"])) == ()
 
 
-def test_a_shorter_life_or_more_names_are_worth_a_remark() -> None:
+def test_a_shorter_lifetime_or_more_names_are_noted() -> None:
     """They are no reason to leave a service without a certificate."""
     assert checked(leaf(days=90)) == ("its lifetime is 90 days; 199 were asked for",)
     assert checked(leaf(names=[*NAMES, "univ.example"])) == ("it also has the names univ.example",)

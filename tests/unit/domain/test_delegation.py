@@ -29,7 +29,7 @@ from tests.unit.estate import DELEGATION, IDP
         ((1,), 1, 199, 1),
     ],
 )
-def test_the_term_is_the_longest_that_everybody_allows(
+def test_the_term_is_the_longest_that_all_rules_permit(
     terms: tuple[int, ...], wanted: int | None, longest: int, term: int
 ) -> None:
     """Neither the file nor the calendar is exceeded; a profile without a term that short is asked for its shortest."""
@@ -44,17 +44,17 @@ def test_no_term_is_invented() -> None:
         Profile(1018, "OV", ()).term_for(None, 199)
 
 
-def test_a_profile_says_which_keys_it_takes() -> None:
+def test_a_profile_refuses_a_key_that_it_does_not_list() -> None:
     """Refused before an order is spent; older releases of SCM do not say, and then it is tried."""
-    told = Profile(1018, "OV", (199,), {"RSA": ("2048", "3072"), "EC": ("P-256",)})
+    profile = Profile(1018, "OV", (199,), {"RSA": ("2048", "3072"), "EC": ("P-256",)})
 
-    told.require_key_type(KeyType.P_256)
+    profile.require_key_type(KeyType.P_256)
     Profile(1018, "OV", (199,)).require_key_type(KeyType.P_384)
     with pytest.raises(KeyRefused, match="does not take P-384 keys; it offers RSA 2048/3072, EC P-256"):
-        told.require_key_type(KeyType.P_384)
+        profile.require_key_type(KeyType.P_384)
 
 
-def test_a_profile_that_the_department_does_not_have_is_named_with_those_it_has() -> None:
+def test_an_unknown_profile_is_reported_with_the_known_ones() -> None:
     """The number in the file is a guess until SCM has confirmed it."""
     offered = [Profile(7, "DV", (199,)), Profile(9, "EV", (199,))]
 

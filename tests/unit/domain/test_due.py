@@ -38,7 +38,7 @@ def point(path: str, lifetime: timedelta, policy: RenewalPolicy) -> datetime:
 
 
 @pytest.mark.parametrize("days", LIFETIMES)
-def test_a_certificate_is_due_in_the_last_third_of_its_life_or_half_of_a_short_one(days: int) -> None:
+def test_a_certificate_is_due_in_the_last_third_or_half_of_its_lifetime(days: int) -> None:
     """A ratio follows the lifetimes as they shrink; a number of days does not."""
     window = days * (1 / 2 if days < 10 else 1 / 3)
 
@@ -82,11 +82,11 @@ def test_the_renewal_point_is_inside_the_lifetime_whatever_the_policy(
 
 @given(paths, lifetimes, ratios, ratios, floors, floors)
 def test_more_generous_policies_never_renew_later(
-    path: str, lifetime: timedelta, one: float, other: float, few: int, many: int
+    path: str, lifetime: timedelta, first: float, other: float, few: int, many: int
 ) -> None:
     """Who raises the ratio or the floor gets at least as much time."""
-    less = RenewalPolicy(min(one, other), min(few, many))
-    more = RenewalPolicy(max(one, other), max(few, many))
+    less = RenewalPolicy(min(first, other), min(few, many))
+    more = RenewalPolicy(max(first, other), max(few, many))
 
     assert point(path, lifetime, more) <= point(path, lifetime, less) + timedelta(microseconds=2)
 
@@ -147,7 +147,7 @@ OLD_STANDING_ORDER = Replacement(NOW - 5 * DAY, "SECTIGO public", "key ceremony 
         (["asked", "age", "revoked"], managed(age=150, asked="why not"), {"revoked": [4000]}),
     ],
 )
-def test_every_cause_is_told_by_its_name(causes: list[str], certificate: Any, more: dict[str, Any]) -> None:
+def test_every_cause_has_its_name(causes: list[str], certificate: Any, more: dict[str, Any]) -> None:
     """Reports, audit rows and metrics use these words."""
     assert list(decide(certificate, NOW, **more).causes) == causes
 
@@ -193,22 +193,22 @@ def test_a_standing_order_covers_what_that_issuer_issued_before(
     assert (Cause.REPLACEMENT in causes) is is_covered
 
 
-def test_what_was_just_replaced_is_not_replaced_again_because_the_ca_dates_back() -> None:
+def test_a_certificate_that_is_dated_back_is_not_replaced_twice() -> None:
     """Sectigo's certificates begin at midnight: by that date alone each run of the day would order once more."""
-    standing = [Replacement(NOW, ISSUER, "mass revocation")]
-    fresh = served_by(IDP, not_before=NOW.replace(hour=0), stored_at=NOW + timedelta(hours=1))
-    stale = replace(fresh, stored_at=NOW - timedelta(hours=1))
+    rules = [Replacement(NOW, ISSUER, "mass revocation")]
+    recent = served_by(IDP, not_before=NOW.replace(hour=0), stored_at=NOW + timedelta(hours=1))
+    stale = replace(recent, stored_at=NOW - timedelta(hours=1))
 
-    assert not decide(managed(served=fresh), NOW + timedelta(hours=2), replacements=standing).causes
-    assert decide(managed(served=stale), NOW + timedelta(hours=2), replacements=standing).causes == ("replacement",)
+    assert not decide(managed(served=recent), NOW + timedelta(hours=2), replacements=rules).causes
+    assert decide(managed(served=stale), NOW + timedelta(hours=2), replacements=rules).causes == ("replacement",)
 
 
-def test_a_standing_order_of_the_future_waits_for_its_moment() -> None:
+def test_a_replacement_rule_of_the_future_is_not_in_force() -> None:
     """Every certificate is "issued before tomorrow": acting now would order again each day until then."""
-    standing = [Replacement(NOW + DAY, "", "announced")]
+    rules = [Replacement(NOW + DAY, "", "announced")]
 
-    assert not decide(managed(age=10), NOW, replacements=standing).causes
-    assert decide(managed(age=10), NOW + DAY, replacements=standing).causes == ("replacement",)
+    assert not decide(managed(age=10), NOW, replacements=rules).causes
+    assert decide(managed(age=10), NOW + DAY, replacements=rules).causes == ("replacement",)
 
 
 def test_an_adopted_certificate_is_covered_by_the_date_in_it() -> None:
@@ -253,7 +253,7 @@ def test_force_overrides_a_hold() -> None:
 # ---- When the daily run looks again --------------------------------------------------------------------------------
 
 
-def test_the_index_looks_again_when_the_certificate_becomes_due() -> None:
+def test_the_next_action_is_when_the_certificate_becomes_due() -> None:
     """What the index forgets, no run sees: both must say the same."""
     certificate = managed(age=1)
 
@@ -264,12 +264,12 @@ def test_the_index_looks_again_when_the_certificate_becomes_due() -> None:
     "certificate",
     [managed(), managed(age=150), managed(age=150, order=an_order()), managed(age=1, asked="please")],
 )
-def test_what_is_due_is_looked_at_now(certificate: Any) -> None:
+def test_the_next_action_of_a_due_certificate_is_now(certificate: Any) -> None:
     """The next run takes it."""
     assert next_action(certificate, NOW) == NOW
 
 
-def test_a_held_certificate_is_looked_at_when_the_hold_ends() -> None:
+def test_the_next_action_of_a_held_certificate_is_when_the_hold_ends() -> None:
     """Not before: the daily run reads what can be done."""
     assert next_action(managed(age=150, hold_until=LATER), NOW) == LATER
     assert next_action(managed(hold_until=LATER), NOW) == LATER
@@ -280,10 +280,10 @@ def test_no_hold_sleeps_through_the_last_tenth() -> None:
     certificate = managed(age=40, days=46, hold_until=NOW + 8 * DAY)
     assert certificate.served is not None
 
-    looked_at = next_action(certificate, NOW)
+    next_at = next_action(certificate, NOW)
 
-    assert looked_at == last_resort(certificate.served.not_before, certificate.served.not_after)
-    assert decide(certificate, looked_at).is_due
+    assert next_at == last_resort(certificate.served.not_before, certificate.served.not_after)
+    assert decide(certificate, next_at).is_due
 
 
 @given(st.floats(0, 400), st.floats(6, 398), st.booleans(), st.floats(-5, 20))

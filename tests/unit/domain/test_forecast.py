@@ -25,14 +25,14 @@ def in_days(days: float) -> date:
     return TODAY + timedelta(days=days)
 
 
-def seen(*, dcv: float | None = None, ov: float | None = None, **more: Any) -> Snapshot:
+def snapshot_of(*, dcv: float | None = None, ov: float | None = None, **more: Any) -> Snapshot:
     """What an inspection saw: validations that end in so many days."""
     entry = DelegatedName("idp.univ.example", True, frozenset({"SSL"}), "VALIDATED", in_days(dcv) if dcv else None)
     validation = OrganisationValidation("OV_SSL", "VALIDATED", in_days(ov) if ov else None)
     return Snapshot(delegated=(entry,), validations=(validation,), **more)
 
 
-def told(
+def found_by(
     observation: Snapshot, *, age: float = 20, rotation: float | None = None, **mandate: Any
 ) -> list[tuple[str, str, str, date | None]]:
     """What the forecast says of the certificate `idp`, issued *age* days ago for 199 days.
@@ -41,23 +41,23 @@ def told(
     """
     day = None if rotation is None else in_days(rotation)
     found = forecast(replace(DELEGATION, **mandate), (managed(age=age),), observation, NOW, day)
-    return [(one.code, one.severity, one.actor, one.due) for one in found]
+    return [(finding.code, finding.severity, finding.actor, finding.due) for finding in found]
 
 
 def test_what_holds_on_the_day_of_the_next_renewal_is_no_finding() -> None:
     """Zero false alarms: validated for half a year, the renewal is in four months."""
-    assert not told(seen(dcv=160, ov=300, password=PasswordState("ALIVE", in_days(80))))
+    assert not found_by(snapshot_of(dcv=160, ov=300, password=PasswordState("ALIVE", in_days(80))))
 
 
-def test_a_validation_that_lapses_long_before_the_renewal_is_told() -> None:
+def test_a_validation_that_expires_before_the_renewal_is_a_finding() -> None:
     """A month and more ahead it is only told; the RAO has until a week before it lapses."""
-    assert told(seen(dcv=60)) == [("DcvLapsing", "info", "rao", in_days(53))]
-    assert told(seen(dcv=35)) == [("DcvLapsing", "warning", "rao", in_days(28))]
+    assert found_by(snapshot_of(dcv=60)) == [("DcvLapsing", "info", "rao", in_days(53))]
+    assert found_by(snapshot_of(dcv=35)) == [("DcvLapsing", "warning", "rao", in_days(28))]
 
 
-def test_a_validation_that_lapses_within_days_is_told_by_the_procedure_and_not_twice() -> None:
+def test_a_validation_that_expires_soon_is_left_to_the_setup_check() -> None:
     """`check` names it with its step."""
-    assert not told(seen(dcv=20))
+    assert not found_by(snapshot_of(dcv=20))
 
 
 def test_a_renewal_that_is_brought_forward_needs_no_validation() -> None:
@@ -65,61 +65,61 @@ def test_a_renewal_that_is_brought_forward_needs_no_validation() -> None:
     renewal = next_renewal(managed(age=20), in_days(100), NOW)
 
     assert renewal.date() == in_days(100) - DCV_MARGIN
-    assert not told(seen(dcv=100))
+    assert not found_by(snapshot_of(dcv=100))
 
 
 def test_many_certificates_under_one_validation_are_one_finding() -> None:
     """One thing to do is one line, however many certificates wait for it."""
     certificates = [managed(age=20, spec=replace(IDP, name=f"c{n}")) for n in range(50)]
 
-    (found,) = forecast(DELEGATION, certificates, seen(dcv=60), NOW)
+    (found,) = forecast(DELEGATION, certificates, snapshot_of(dcv=60), NOW)
 
     assert found.certificate == ""
     assert "and 49 more" in found.text
 
 
-def test_the_organisations_validation_is_told() -> None:
+def test_the_expiry_of_the_organisations_validation_is_a_finding() -> None:
     """Once it has lapsed nothing is issued for any department (-843)."""
-    assert told(seen(ov=100)) == [("OrganisationValidationLapsing", "info", "rao", in_days(93))]
-    assert told(seen(ov=20)) == [("OrganisationValidationLapsing", "warning", "rao", in_days(13))]
-    assert not told(seen(ov=170))
+    assert found_by(snapshot_of(ov=100)) == [("OrganisationValidationLapsing", "info", "rao", in_days(93))]
+    assert found_by(snapshot_of(ov=20)) == [("OrganisationValidationLapsing", "warning", "rao", in_days(13))]
+    assert not found_by(snapshot_of(ov=170))
 
 
-def test_a_mandate_that_ends_before_the_next_renewal_is_told() -> None:
+def test_a_mandate_that_ends_before_the_next_renewal_is_a_finding() -> None:
     """Nobody should notice it on that day."""
-    assert told(seen(), mandate_ends=in_days(90)) == [("MandateEnding", "info", "rao", in_days(90))]
-    assert told(seen(), mandate_ends=in_days(59)) == [("MandateEnding", "warning", "rao", in_days(59))]
-    assert not told(seen(), mandate_ends=in_days(365))
+    assert found_by(snapshot_of(), mandate_ends=in_days(90)) == [("MandateEnding", "info", "rao", in_days(90))]
+    assert found_by(snapshot_of(), mandate_ends=in_days(59)) == [("MandateEnding", "warning", "rao", in_days(59))]
+    assert not found_by(snapshot_of(), mandate_ends=in_days(365))
 
 
 def password(ends_in: float | None) -> Snapshot:
     """A password that ends in so many days, or never."""
-    return seen(password=PasswordState("ALIVE", None if ends_in is None else in_days(ends_in)))
+    return snapshot_of(password=PasswordState("ALIVE", None if ends_in is None else in_days(ends_in)))
 
 
 @pytest.mark.parametrize("left_then", [8, 23, 30, 300, None])
-@pytest.mark.parametrize(("days", "is_told"), [(8, False), (7, True), (1, True), (0, True)])
-def test_the_rao_is_told_in_the_week_before_a_password_is_replaced(
-    left_then: int | None, days: int, is_told: bool
-) -> None:
+@pytest.mark.parametrize(("days", "is_finding"), [(8, False), (7, True), (1, True), (0, True)])
+def test_the_rao_is_informed_in_the_week_before_a_rotation(left_then: int | None, days: int, is_finding: bool) -> None:
     """SCM sends a notice, which nobody should take for a break-in; however long the customer's passwords live."""
-    found = told(password(None if left_then is None else days + left_then), rotation=days)
+    found = found_by(password(None if left_then is None else days + left_then), rotation=days)
 
-    assert found == ([("PasswordRotation", "info", "rao", in_days(days))] if is_told else [])
+    assert found == ([("PasswordRotation", "info", "rao", in_days(days))] if is_finding else [])
 
 
 @pytest.mark.parametrize(
     ("ends_in", "rotation", "severity"),
     [(45, 60, "error"), (60, 60, "error"), (3, 60, "error"), (66, 60, "warning"), (67, 60, None)],
 )
-def test_a_password_that_ends_before_it_is_replaced_is_told(ends_in: int, rotation: int, severity: str | None) -> None:
+def test_a_password_that_expires_before_its_rotation_is_a_finding(
+    ends_in: int, rotation: int, severity: str | None
+) -> None:
     """A customer whose passwords live for 45 days, and the usual 60 days between two rotations: locked out by ours."""
     expected = [("RotationTooLate", severity, "operator", in_days(ends_in))] if severity else []
 
-    assert told(password(ends_in), rotation=rotation) == expected
+    assert found_by(password(ends_in), rotation=rotation) == expected
 
 
-def test_the_interval_that_fits_is_told() -> None:
+def test_the_finding_names_the_interval_that_fits() -> None:
     """Whoever reads the finding need not compute."""
     (found,) = forecast(DELEGATION, (managed(age=20),), password(45), NOW, in_days(60))
 
@@ -128,24 +128,24 @@ def test_the_interval_that_fits_is_told() -> None:
     assert [rotate_after(timedelta(days=life)).days for life in (1, 30, 45, 60, 90, 180)] == [1, 15, 22, 30, 60, 150]
 
 
-def test_a_rotation_that_failed_is_told() -> None:
+def test_an_overdue_rotation_is_a_finding() -> None:
     """It is in no run, and no alarm hears it; Secrets Manager leaves its day in the past."""
-    assert told(password(29), rotation=-1) == [("RotationOverdue", "warning", "operator", in_days(29))]
+    assert found_by(password(29), rotation=-1) == [("RotationOverdue", "warning", "operator", in_days(29))]
 
 
-def test_what_nobody_replaces_by_itself_is_no_finding_yet() -> None:
+def test_a_password_without_rotation_is_no_finding_of_the_forecast() -> None:
     """Nobody knows when; three weeks before the end the procedure tells it."""
-    assert not told(password(40), rotation=None)
-    assert not told(seen(), rotation=3)  # an OAuth2 client
+    assert not found_by(password(40), rotation=None)
+    assert not found_by(snapshot_of(), rotation=3)  # an OAuth2 client
 
 
-def test_a_profile_without_a_term_that_will_be_permitted_is_told() -> None:
+def test_a_profile_without_a_permitted_term_is_a_finding() -> None:
     """From 15 March 2027 on, 199 days are too many."""
     clock = NOW.replace(year=2027, month=3, day=1)
     certificate = replace(managed(age=0), served=served_by(IDP, age=20))
-    observation = seen(profiles=(Profile(1018, "OV", (199,)),))
+    observation = snapshot_of(profiles=(Profile(1018, "OV", (199,)),))
 
-    codes = {one.code for one in forecast(DELEGATION, (certificate,), observation, clock + timedelta(days=20))}
+    codes = {finding.code for finding in forecast(DELEGATION, (certificate,), observation, clock + timedelta(days=20))}
     assert codes == {"TermTooLong"}
     offered = replace(observation, profiles=(Profile(1018, "OV", (99, 199)),))
     assert not forecast(DELEGATION, (certificate,), offered, clock + timedelta(days=20))
@@ -154,13 +154,13 @@ def test_a_profile_without_a_term_that_will_be_permitted_is_told() -> None:
 # ---- Renewals brought forward --------------------------------------------------------------------------------------
 
 
-def causes(age: float, lapses_in: float, **changes: Any) -> tuple[Cause, ...]:
+def causes(age: float, expires_in: float, **changes: Any) -> tuple[Cause, ...]:
     """Why `idp`, of *age* days, is due when its validation lapses in so many days."""
-    return decide(managed(age=age, **changes), NOW, dcv_expires=in_days(lapses_in)).causes
+    return decide(managed(age=age, **changes), NOW, dcv_expires=in_days(expires_in)).causes
 
 
 @pytest.mark.parametrize(
-    ("age", "lapses_in", "expected"),
+    ("age", "expires_in", "expected"),
     [
         (110, 7, (Cause.DCV_LAPSING,)),
         (110, 1, (Cause.DCV_LAPSING,)),
@@ -171,14 +171,14 @@ def causes(age: float, lapses_in: float, **changes: Any) -> tuple[Cause, ...]:
         (110, 40, ()),
     ],
 )
-def test_a_renewal_is_brought_forward_to_before_a_lapse(
-    age: float, lapses_in: float, expected: tuple[Cause, ...]
+def test_a_renewal_is_brought_forward_to_before_the_expiry_of_dcv(
+    age: float, expires_in: float, expected: tuple[Cause, ...]
 ) -> None:
     """A week before, and only where it would come too late otherwise."""
-    assert causes(age, lapses_in) == expected
+    assert causes(age, expires_in) == expected
 
 
-def test_what_was_stored_in_view_of_a_lapse_is_not_brought_forward_by_it() -> None:
+def test_a_renewal_is_brought_forward_once_for_each_expiry() -> None:
     """A certificate of twelve days is half through before the validation lapses that hurried it."""
     assert causes(6, 1, days=12) == ()
     assert causes(7, 1, days=14) == (Cause.DCV_LAPSING,)
@@ -196,18 +196,18 @@ def test_no_validation_makes_a_certificate_renew_in_a_loop(
 ) -> None:
     """Whatever the lifetimes: never twice for one lapse, and never in the first half of a lifetime."""
     certificate = managed(age=0, days=days)
-    lapse = in_days(validated)
+    expiry = in_days(validated)
     forward: list[date] = []
     for day in range(2 * days):
         now = NOW + timedelta(days=day)
-        lapse = lapse if lapse >= now.date() else now.date() + timedelta(days=reuse)
-        decision = decide(certificate, now, dcv_expires=lapse)
+        expiry = expiry if expiry >= now.date() else now.date() + timedelta(days=reuse)
+        decision = decide(certificate, now, dcv_expires=expiry)
         served = certificate.served
         assert served is not None
         if Cause.DCV_LAPSING in decision.causes:
             assert now - served.not_before >= (served.not_after - served.not_before) / 2
             assert now < last_resort(served.not_before, served.not_after)
-            forward.append(lapse)
+            forward.append(expiry)
         if decision.causes:
             begins = now - timedelta(days=backdated)
             renewed = replace(served, not_before=begins, not_after=begins + timedelta(days=days), stored_at=now)
@@ -218,7 +218,7 @@ def test_no_validation_makes_a_certificate_renew_in_a_loop(
 # ---- Findings ------------------------------------------------------------------------------------------------------
 
 
-def test_findings_stand_as_a_person_wants_them() -> None:
+def test_findings_are_sorted_by_severity_and_date() -> None:
     """Each once; errors first, then by date, what is to be done now before what has a date."""
     late = Finding("Late", "warning", "rao", "", due=in_days(9))
     soon, now = replace(late, code="Soon", due=in_days(1)), replace(late, code="Now", due=None)
@@ -227,7 +227,7 @@ def test_findings_stand_as_a_person_wants_them() -> None:
     assert sorted_and_capped([info, late, soon, late, error, now]) == (error, now, soon, late, info)
 
 
-def test_a_mistake_that_strikes_everything_does_not_fill_the_record() -> None:
+def test_at_most_a_hundred_findings_are_kept() -> None:
     """An item of DynamoDB holds 400 KB."""
     found = sorted_and_capped(Finding("x", "error", "rao", f"{n:04}") for n in range(1000))
 

@@ -31,7 +31,7 @@ def pair(key_type: KeyType) -> KeyPair:
         (KeyType.P_384, "EC", "P-384"),
     ],
 )
-def test_a_key_is_what_its_type_says(key_type: KeyType, algorithm: str, size: str) -> None:
+def test_a_generated_key_has_the_algorithm_and_size_of_its_type(key_type: KeyType, algorithm: str, size: str) -> None:
     """In the words of SCM's profiles."""
     key = pair(key_type).private_key
 
@@ -73,7 +73,7 @@ def test_a_signing_request_has_the_names_and_the_key(key_type: KeyType) -> None:
     request = x509.load_pem_x509_csr(text.encode())
 
     assert request.is_signature_valid
-    assert [one.value for one in request.subject] == ["*.apps.univ.example"]
+    assert [request_.value for request_ in request.subject] == ["*.apps.univ.example"]
     san = request.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     assert san.value.get_values_for_type(x509.DNSName) == names
     assert not san.critical
@@ -85,10 +85,10 @@ def test_the_common_name_is_the_first_name_that_fits() -> None:
     """64 characters (RFC 5280); a request without a common name is a good request."""
     long = f"{'a' * 60}.univ.example"
 
-    one = x509.load_pem_x509_csr(pair(KeyType.P_256).signing_request([long, "idp.univ.example"]).encode())
+    request_ = x509.load_pem_x509_csr(pair(KeyType.P_256).signing_request([long, "idp.univ.example"]).encode())
     none = x509.load_pem_x509_csr(pair(KeyType.P_256).signing_request([long]).encode())
 
-    assert one.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value == "idp.univ.example"
+    assert request_.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value == "idp.univ.example"
     assert not list(none.subject)
 
 

@@ -27,7 +27,7 @@ def due(name: str, *causes: Cause, age: float | None = 150, delegation: str = "u
 
 
 def names(found: list[DueCertificate]) -> list[str]:
-    return [one.certificate.spec.name for one in found]
+    return [candidate.certificate.spec.name for candidate in found]
 
 
 def test_open_orders_go_first_then_the_nearest_expiry() -> None:
@@ -80,7 +80,7 @@ def test_orders_that_never_end_do_not_hold_renewals_up() -> None:
     assert len(deferred) == 6
 
 
-def test_open_orders_have_what_nobody_else_wants() -> None:
+def test_open_orders_get_the_capacity_that_is_left() -> None:
     """Half of the share is theirs for sure; the rest while it is free."""
     found = [due(f"open{n}", Cause.ORDER_OPEN) for n in range(5)] + [due("due")]
 

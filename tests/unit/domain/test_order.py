@@ -102,7 +102,7 @@ def test_the_tree_in_the_docstring_is_the_tree_of_classes() -> None:
 
 
 @pytest.mark.parametrize("kind", every_error())
-def test_every_error_says_who_must_act_and_what_it_is(kind: type[RenewalError]) -> None:
+def test_every_error_names_its_actor_and_its_meaning(kind: type[RenewalError]) -> None:
     """Pages and reports are addressed by it."""
     assert kind.actor in {"operator", "rao"}
     assert kind.__doc__

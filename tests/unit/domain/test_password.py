@@ -60,7 +60,7 @@ def test_two_passwords_differ() -> None:
         ("Password contains illegal characters", 32, ""),
     ],
 )
-def test_a_refusal_says_which_form_is_wanted(policy: str, length: int, symbols: str) -> None:
+def test_the_text_of_a_refusal_determines_the_form(policy: str, length: int, symbols: str) -> None:
     """In the words that policies use."""
     assert form_for(policy) == PasswordForm(length, symbols)
 
@@ -68,7 +68,7 @@ def test_a_refusal_says_which_form_is_wanted(policy: str, length: int, symbols: 
 @pytest.mark.parametrize(
     "policy", ["", "Password must contain 1 or more uppercase characters. 8 or more characters in length.", "Up to 4"]
 )
-def test_a_refusal_that_forbids_nothing_of_ours_says_nothing(policy: str) -> None:
+def test_a_refusal_that_forbids_nothing_determines_no_form(policy: str) -> None:
     """Then the usual forms are tried one after the other."""
     assert form_for(policy) is None
 

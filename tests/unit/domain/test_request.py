@@ -92,7 +92,7 @@ def test_an_input_that_is_not_ours_ends_the_run_with_a_sentence(document: dict[s
     assert str(refused.value) == f"{fault}. {KNOWN}"
 
 
-def test_all_faults_are_told_at_once() -> None:
+def test_all_faults_are_reported_at_once() -> None:
     """One execution, one correction."""
     with pytest.raises(InvalidRequest, match=r"unknown field 'x'; 'force' must be .*; 'reason' must be"):
         RunRequest.parse({"x": 1, "force": 2, "reason": 3})

@@ -31,18 +31,18 @@ def inspection_of(system: System) -> Inspection:
     return found
 
 
-def addresses_told(system: System) -> list[str]:
+def address_findings(system: System) -> list[str]:
     found = inspection_of(system)
     assert found.seen_address == system.egress.address
-    return [one.text for one in found.findings if one.code == ADDRESS_CHANGED]
+    return [finding.text for finding in found.findings if finding.code == ADDRESS_CHANGED]
 
 
-def test_another_address_is_told_with_both_and_fails_nothing(system: System) -> None:
+def test_another_address_is_reported_and_fails_nothing(system: System) -> None:
     """The login worked, so certificates go on; but organisations that check will refuse us."""
     system.egress.address = "198.51.100.9"
     report = system.daily_run()
 
-    (text,) = addresses_told(system)
+    (text,) = address_findings(system)
     assert "192.0.2.7" in text
     assert "198.51.100.9" in text
     (delegation,) = report.delegations
@@ -51,25 +51,25 @@ def test_another_address_is_told_with_both_and_fails_nothing(system: System) -> 
     assert Report(system.book, system.archive, system.clock)(report.run_id)["metrics"][ADDRESS_CHANGED] == 1
 
 
-@pytest.mark.parametrize("seen", ["192.0.2.7", ""])
-def test_the_registered_or_an_unknown_address_is_no_finding(system: System, seen: str) -> None:
+@pytest.mark.parametrize("observed", ["192.0.2.7", ""])
+def test_the_registered_or_an_unknown_address_is_no_finding(system: System, observed: str) -> None:
     """An echo that is down is no reason to call anybody."""
-    system.egress.address = seen
+    system.egress.address = observed
     report = system.daily_run()
 
-    assert not addresses_told(system)
+    assert not address_findings(system)
     assert Report(system.book, system.archive, system.clock)(report.run_id)["metrics"][ADDRESS_CHANGED] == 0
 
 
-def test_a_delegation_whose_file_names_no_address_is_compared_with_the_stacks(system: System) -> None:
+def test_without_an_address_in_the_file_the_stacks_addresses_count(system: System) -> None:
     """Hardly any file names one: without it nobody would hear that the address has changed."""
     system.book.apply(DELEGATION, now=system.clock())
     system.registered = ("192.0.2.7/32", "192.0.2.8")
-    for seen, told in (("192.0.2.7", 0), ("192.0.2.8", 0), ("198.51.100.9", 1)):
-        system.egress.address = seen
+    for observed, count in (("192.0.2.7", 0), ("192.0.2.8", 0), ("198.51.100.9", 1)):
+        system.egress.address = observed
         system.inspect(the_task(system))
-        assert len(addresses_told(system)) == told, seen
-    assert "192.0.2.7 or 192.0.2.8" in addresses_told(system)[0]
+        assert len(address_findings(system)) == count, observed
+    assert "192.0.2.7 or 192.0.2.8" in address_findings(system)[0]
 
 
 def test_a_files_own_address_goes_before_the_stacks(system: System) -> None:
@@ -77,10 +77,10 @@ def test_a_files_own_address_goes_before_the_stacks(system: System) -> None:
     system.registered = ("192.0.2.8/32",)
     system.egress.address = "192.0.2.8"
     system.inspect(the_task(system))
-    assert len(addresses_told(system)) == 1
+    assert len(address_findings(system)) == 1
 
 
-def test_a_way_out_that_is_broken_is_told_with_its_address(system: System) -> None:
+def test_an_inspection_without_an_answer_records_its_address(system: System) -> None:
     """SCM gives no answer then, and the inspection of the day before says that all is well."""
     system.egress.address = "192.0.2.7"
     system.inspect(the_task(system, "yesterday"))
@@ -90,27 +90,27 @@ def test_a_way_out_that_is_broken_is_told_with_its_address(system: System) -> No
     with pytest.raises(ScmUnavailable):
         system.inspect(the_task(system, "today"))
 
-    (text,) = addresses_told(system)
+    (text,) = address_findings(system)
     found = inspection_of(system)
     assert "198.51.100.9" in text
     assert (found.run_id, found.address_run) == ("yesterday", "today")
-    told = [one for one in found.findings if one.code != ADDRESS_CHANGED]
-    assert replace(found, findings=tuple(told), seen_address="192.0.2.7", address_run="yesterday") == before
+    others = [finding for finding in found.findings if finding.code != ADDRESS_CHANGED]
+    assert replace(found, findings=tuple(others), seen_address="192.0.2.7", address_run="yesterday") == before
 
-    for address, told_now in (("198.51.100.10", 1), ("192.0.2.7", 0)):
+    for address, count in (("198.51.100.10", 1), ("192.0.2.7", 0)):
         system.egress.address = address
         with pytest.raises(ScmUnavailable):
             system.inspect(the_task(system, "later"))
-        assert len(addresses_told(system)) == told_now, address
+        assert len(address_findings(system)) == count, address
 
 
-def test_a_delegation_that_scm_never_answered_for_has_its_address_too(system: System) -> None:
+def test_a_first_inspection_without_an_answer_records_its_address(system: System) -> None:
     """A new mandate behind a broken way out: the address is what explains it."""
     system.egress.address = "198.51.100.9"
     system.scm.answers["profiles"] = ScmUnavailable("503")
     with pytest.raises(ScmUnavailable):
         system.inspect(the_task(system))
-    assert addresses_told(system)
+    assert address_findings(system)
     assert not inspection_of(system).run_id
 
 
@@ -133,14 +133,14 @@ def test_without_a_registered_address_there_is_nothing_to_compare(system: System
     system.egress.address = "198.51.100.9"
     system.daily_run()
 
-    assert not addresses_told(system)
+    assert not address_findings(system)
 
 
-def test_a_refused_login_is_told_with_the_address_it_came_from(system: System) -> None:
+def test_a_refused_login_is_recorded_with_its_address(system: System) -> None:
     """SCM answers a wrong address as it answers a wrong password: this is what tells them apart."""
     system.egress.address = "198.51.100.9"
     system.accounts.refused = {("univ", "v1")}
     with pytest.raises(CredentialRefused):
         system.inspect(the_task(system))
 
-    assert addresses_told(system)
+    assert address_findings(system)

@@ -35,11 +35,11 @@ def serving(system: System, **ages: float) -> None:
 def planned(system: System) -> dict[str, list[str]]:
     """Path to causes, as the plan has them."""
     return {
-        f"{task.delegation}/{one.certificate}": list(one.causes) for task in system.plan() for one in task.certificates
+        f"{task.delegation}/{due.certificate}": list(due.causes) for task in system.plan() for due in task.certificates
     }
 
 
-def test_the_daily_run_plans_what_is_due_and_inspects_everybody(system: System) -> None:
+def test_the_daily_run_plans_what_is_due_and_inspects_all(system: System) -> None:
     """A delegation with nothing due still logs in: a dead password is found before it is needed."""
     serving(system, univ__old=150, univ__young=1, lab__young=1)
 
@@ -88,10 +88,10 @@ def test_a_run_over_an_empty_estate_is_a_run() -> None:
     assert not system.report().needs_attention
 
 
-def test_a_standing_order_to_replace_makes_the_run_read_everything(system: System) -> None:
+def test_a_replacement_rule_makes_the_run_read_everything(system: System) -> None:
     """Which certificates it covers, the index cannot know."""
     serving(system, univ__young=20, univ__fresh=1)
-    system.book.standing.append(Replacement(NOW - timedelta(days=10), "", "mass revocation"))
+    system.book.rules.append(Replacement(NOW - timedelta(days=10), "", "mass revocation"))
 
     system.check_expiry()
 
@@ -112,7 +112,7 @@ def test_what_is_named_twice_is_planned_once(system: System) -> None:
     """Directly, and with its delegation."""
     system.check_expiry(certificates=["univ/idp", "univ/idp"], delegations=["univ", "univ"])
 
-    assert len([one for task in system.plan() for one in task.certificates]) == 1
+    assert len([due for task in system.plan() for due in task.certificates]) == 1
 
 
 def test_named_certificates_that_are_not_due_are_left_alone(system: System) -> None:
@@ -162,7 +162,7 @@ def test_a_run_for_open_orders_begins_nothing_new(system: System) -> None:
     assert (summary["delegations"], [task.whole for task in system.plan()]) == (1, [False])
 
 
-def test_limits_defer_what_expires_last_and_tell_it(system: System) -> None:
+def test_limits_defer_what_expires_last(system: System) -> None:
     """The facts say for each certificate whether it is planned, deferred or held."""
     system.limits = Limits(2, 500, 0.5)
     serving(system, univ__a=150, univ__b=170, univ__c=160, univ__held=150)
@@ -204,7 +204,7 @@ def test_naming_every_delegation_is_no_way_round_the_guard(system: System) -> No
         system.check_expiry(delegations=["univ"])
 
 
-def test_what_a_runs_cap_leaves_over_is_shared_out_for_what_only_scm_knows(system: System) -> None:
+def test_the_rest_of_a_runs_cap_is_divided_among_inspections(system: System) -> None:
     """A mass revocation is found by the inspections, after the plan: the cap of the run must hold all the same."""
     for name in ("b", "c"):
         system.add(replace(IDP, delegation=name), delegation=replace(DELEGATION, name=name))

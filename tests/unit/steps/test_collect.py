@@ -84,7 +84,7 @@ def test_what_acm_holds_is_the_pair(system: System) -> None:
         assert_leaf_first(pair.chain.pem())
 
 
-def test_the_audit_row_tells_the_truth(system: System) -> None:
+def test_the_audit_row_describes_the_stored_certificate(system: System) -> None:
     """Written once, when the order ends."""
     system.collect(ordered(system))
 
@@ -130,7 +130,7 @@ def test_a_certificate_that_s3_does_not_want_is_not_put_there(system: System) ->
     assert len(system.acm.held) == 1
 
 
-def test_what_was_asked_is_what_is_checked_even_when_the_file_changes_meanwhile(system: System) -> None:
+def test_a_certificate_is_compared_with_its_order_not_with_the_file(system: System) -> None:
     """The order is frozen; the change is the next order's."""
     progress = system.enroll()
     system.add(replace(IDP, names=("idp.univ.example", "a.apps.univ.example")))
@@ -220,7 +220,7 @@ def test_an_order_that_turns_out_revoked_when_collected_is_over(system: System) 
 
 
 @pytest.mark.parametrize("error", [OrderUnknown, ScmRefused, ScmUnavailable, AddressRefused])
-def test_what_does_not_say_that_the_order_is_over_keeps_it_open(system: System, error: type[Exception]) -> None:
+def test_an_error_that_does_not_end_the_order_keeps_it_open(system: System, error: type[Exception]) -> None:
     """An order that is given up loses its key, and the next run orders again."""
     progress = system.enroll()
     system.scm.answers["collect"] = error("no")  # type: ignore[assignment]  # all of them are errors of ours
@@ -279,7 +279,7 @@ def test_a_mismatch_is_not_stored_and_keeps_the_order_open(system: System, usage
         (pem(hierarchy().ec.certificate, hierarchy().root.certificate), CertificateMismatch),
     ],
 )
-def test_somebody_elses_answer_is_not_stored(system: System, bundle: str, error: type[NeedsPerson]) -> None:
+def test_a_certificate_for_another_key_is_not_stored(system: System, bundle: str, error: type[NeedsPerson]) -> None:
     """No pair, no store."""
     system.scm.bundles = lambda _order, _leaf: bundle
     progress = ordered(system)
@@ -290,7 +290,7 @@ def test_somebody_elses_answer_is_not_stored(system: System, bundle: str, error:
     assert system.book.orders[PATH].status is OrderStatus.ORDERED
 
 
-def test_a_key_that_does_not_open_is_told_before_anything_is_stored(system: System) -> None:
+def test_a_key_that_cannot_be_opened_stores_nothing(system: System) -> None:
     """The certificate is safe in the book; the key policy may be mended."""
     progress = ordered(system)
     order = system.book.orders[PATH]
@@ -355,8 +355,8 @@ def test_a_collect_that_is_killed_anywhere_is_finished_by_the_next(
         "objects": system.objects,
         "announcer": system.announcer,
     }[port]
-    moment: dict[str, Any] = {when: killed}
-    wrapped = interrupted(real, method, at=at, **moment)
+    when_killed: dict[str, Any] = {when: killed}
+    wrapped = interrupted(real, method, at=at, **when_killed)
     happens = method not in ({"claim_import"} if is_renewal else {"erase_key", "mark_renewed"})
     try:
         system.collect(progress, **{port: wrapped})
@@ -376,7 +376,7 @@ def test_a_collect_that_is_killed_anywhere_is_finished_by_the_next(
         assert system.scm.marked == {5001: 5002}
 
 
-def test_a_retry_after_the_end_says_stored_once_more(system: System) -> None:
+def test_a_retry_after_the_end_returns_stored_again(system: System) -> None:
     """The answer of the function was lost, not its work."""
     progress = ordered(system)
     first = system.collect(progress)
@@ -468,7 +468,7 @@ def test_a_password_refused_at_the_mark_is_remembered(system: System) -> None:
     assert system.collect(replace(progress, run_id="tomorrow")).ssl_id == 5002
 
 
-def test_an_order_that_another_run_ended_otherwise_is_told(system: System) -> None:
+def test_an_order_that_another_run_failed_is_reported(system: System) -> None:
     """Declined next door: this run must not call it stored."""
     progress = system.enroll()
     system.scm.orders[5001].status = "DECLINED"
@@ -497,7 +497,7 @@ def test_the_serial_in_the_book_is_the_one_in_the_store(system: System) -> None:
     assert Certificate(x509.load_pem_x509_certificate(text.encode())).serial == served.serial
 
 
-def test_a_number_that_scm_does_not_know_any_more_is_looked_up_before_it_is_believed(system: System) -> None:
+def test_an_unknown_ssl_id_is_confirmed_by_the_details(system: System) -> None:
     """Some releases answer so for a declined order; the details know better, also within the ten minutes."""
     system.scm.polls = 1
     progress = system.enroll()
@@ -532,7 +532,7 @@ def test_a_region_that_has_it_is_not_imported_into_again(system: System) -> None
     assert regions == ["us-east-1"]
 
 
-def test_a_shorter_life_than_asked_is_told(system: System) -> None:
+def test_a_shorter_lifetime_is_noted_in_the_audit_row(system: System) -> None:
     """The certificate is good and stored; that it comes back sooner must not surprise anybody."""
     system.scm.days = 90
     system.renew()
@@ -577,22 +577,22 @@ class Unlucky(FakeAcm):
     """Imports, and says that it is busy the first time."""
 
     undone = False
-    seen: list[bool]
+    retries: list[bool]
 
     def put(self, pair: Pair, region: str, arn: str | None, *, retried: bool) -> str:
         """Import and remember; the first time after nothing was done, or before an answer that is lost."""
-        self.seen.append(retried)
-        if len(self.seen) == 1 and self.undone:
+        self.retries.append(retried)
+        if len(self.retries) == 1 and self.undone:
             raise StoreUnavailable("throttled", undone=True)
         made = FakeAcm.put(self, pair, region, arn, retried=retried)
-        if len(self.seen) == 1:
+        if len(self.retries) == 1:
             raise StoreUnavailable("no answer")
         return made
 
 
 def unlucky(system: System, *, undone: bool) -> Unlucky:
     acm = Unlucky(system.acm.held, system.acm.imports)
-    acm.undone, acm.seen = undone, []
+    acm.undone, acm.retries = undone, []
     return acm
 
 
@@ -605,11 +605,11 @@ def test_a_throttled_import_is_tried_again_at_once(system: System) -> None:
 
     system.collect(progress, acm=acm)
 
-    assert acm.seen == [False, True, False], "first try, second try of that region, the other region"
+    assert acm.retries == [False, True, False], "first try, second try of that region, the other region"
     assert_stored_everywhere(system)
 
 
-def test_an_import_without_an_answer_keeps_everybody_off(system: System) -> None:
+def test_an_import_without_an_answer_excludes_other_runs(system: System) -> None:
     """It may arrive yet, and ACM would make a second ARN of a second import without a word."""
     progress = ordered(system)
     acm = unlucky(system, undone=False)
@@ -621,7 +621,7 @@ def test_an_import_without_an_answer_keeps_everybody_off(system: System) -> None
     system.clock.advance(seconds=IMPORT_LEASE.total_seconds() + 1)
     system.collect(progress, acm=acm)
 
-    assert acm.seen == [False, True, False]
+    assert acm.retries == [False, True, False]
     assert_stored_everywhere(system)
 
 
@@ -638,7 +638,7 @@ def test_an_order_that_ended_is_not_taken_for_the_one_that_is_served(system: Sys
         system.collect(progress)
 
 
-def test_an_order_that_nobody_knows_is_not_taken_for_one(system: System) -> None:
+def test_an_unknown_order_is_reported(system: System) -> None:
     """A progress of another estate, or of before a restore: nothing may be called stored on its word."""
     system.renew()
 

@@ -39,7 +39,7 @@ from tests.fakes import Killed, interrupted, killed
 from tests.unit.estate import DELEGATION, IDP, NOW, PATH, QUIET, System, served_by
 
 
-def lose_and_look(system: System, posts: int = 1) -> None:
+def lose_and_search(system: System, posts: int = 1) -> None:
     """The answer to the first of *posts* that never arrive is lost, and one look a second later finds nothing."""
     system.scm.lost_before = posts
     with pytest.raises(OrderUnconfirmed):
@@ -49,7 +49,7 @@ def lose_and_look(system: System, posts: int = 1) -> None:
         system.enroll()
 
 
-def test_the_operators_reason_stands_in_the_order_and_in_its_audit_row(system: System) -> None:
+def test_the_operators_reason_is_kept_in_order_and_audit_row(system: System) -> None:
     """The command promises that it stands in the audit trail."""
     system.book.adopt(PATH, served_by(IDP, age=20), NOW)
     task = system.task(causes=("asked",), forced=True, reason="laptop stolen")
@@ -63,10 +63,10 @@ def test_the_operators_reason_stands_in_the_order_and_in_its_audit_row(system: S
     assert [row.reason for row in system.book.history(*PATH)] == ["laptop stolen"]
 
 
-def test_a_standing_orders_reason_is_told_of_what_it_replaces(system: System) -> None:
+def test_a_replacement_rules_reason_is_kept_in_the_order(system: System) -> None:
     """Months later nobody remembers which incident it was."""
     system.book.adopt(PATH, served_by(IDP, age=20), NOW)
-    system.book.standing = [Replacement(NOW - timedelta(days=1), "", "CA incident 42")]
+    system.book.rules = [Replacement(NOW - timedelta(days=1), "", "CA incident 42")]
 
     system.enroll(system.task(causes=("replacement",)))
 
@@ -89,7 +89,7 @@ def overtaken(system: System, port: str, other: Callable[[], object]) -> dict[st
 # ---- The ordinary case ---------------------------------------------------------------------------------------------
 
 
-def test_an_order_asks_for_what_the_spec_says(system: System) -> None:
+def test_an_order_has_the_values_of_the_spec(system: System) -> None:
     """Department, profile, the longest term allowed, names, and a comment by which it is found again."""
     progress = system.enroll(system.task(causes=("new",)))
 
@@ -112,12 +112,12 @@ def test_the_sealed_key_is_the_one_of_the_request(system: System) -> None:
 
 def test_the_intent_and_its_key_are_written_before_the_post(system: System) -> None:
     """Whoever dies after the POST leaves the key behind."""
-    seen: list[OrderStatus] = []
-    scm = interrupted(system.scm, "enroll", before=lambda: seen.append(system.book.orders[PATH].status))
+    observed: list[OrderStatus] = []
+    scm = interrupted(system.scm, "enroll", before=lambda: observed.append(system.book.orders[PATH].status))
 
     system.enroll(scm=scm)
 
-    assert seen == [OrderStatus.INTENT]
+    assert observed == [OrderStatus.INTENT]
 
 
 def test_each_order_has_a_key_of_its_own(system: System) -> None:
@@ -127,8 +127,8 @@ def test_each_order_has_a_key_of_its_own(system: System) -> None:
     second = system.renew()
 
     assert first.sealed_key != second.sealed_key
-    one, other = (order.request.csr for order in system.scm.orders.values())
-    assert requested_key(one) != requested_key(other)
+    found, other = (order.request.csr for order in system.scm.orders.values())
+    assert requested_key(found) != requested_key(other)
 
 
 def test_an_order_that_is_open_is_continued_not_repeated(system: System) -> None:
@@ -209,7 +209,7 @@ def test_nothing_is_ordered_after_the_mandate(system: System) -> None:
 # ---- Never twice: the answer was lost --------------------------------------------------------------------------------
 
 
-def test_a_lost_answer_is_looked_for_not_posted_again(system: System) -> None:
+def test_an_unconfirmed_order_is_searched_for_not_posted_again(system: System) -> None:
     """The order is adopted by its token."""
     system.scm.lost_after = 1
     with pytest.raises(OrderUnconfirmed, match="SCM may have accepted order token1"):
@@ -221,9 +221,9 @@ def test_a_lost_answer_is_looked_for_not_posted_again(system: System) -> None:
     assert system.book.orders[PATH].status is OrderStatus.ORDERED
 
 
-def test_there_is_no_second_post_before_two_looks_and_the_quiet_period(system: System) -> None:
+def test_a_second_post_needs_two_searches_and_the_quiet_period(system: System) -> None:
     """A POST may still be on its way, and SCM's listing may lag: two looks that find nothing, five minutes apart."""
-    lose_and_look(system)
+    lose_and_search(system)
     system.clock.advance(seconds=QUIET.total_seconds() - 2)
     with pytest.raises(OrderUnconfirmed, match="posted again only after a quiet period of 300 s"):
         system.enroll()
@@ -236,7 +236,7 @@ def test_there_is_no_second_post_before_two_looks_and_the_quiet_period(system: S
     assert system.book.orders[PATH].posts == 2
 
 
-def test_the_first_look_never_leads_to_a_post(system: System) -> None:
+def test_the_first_search_never_leads_to_a_post(system: System) -> None:
     """Even a day later: one look can be the one that lags."""
     system.scm.lost_before = 1
     with pytest.raises(OrderUnconfirmed):
@@ -252,9 +252,9 @@ def test_the_first_look_never_leads_to_a_post(system: System) -> None:
     assert system.scm.calls["enroll"] == 2
 
 
-def test_a_look_before_the_latest_post_does_not_count(system: System) -> None:
+def test_a_search_before_the_latest_post_does_not_count(system: System) -> None:
     """After the second POST everything begins anew."""
-    lose_and_look(system, posts=2)
+    lose_and_search(system, posts=2)
     system.clock.advance(minutes=6)
     with pytest.raises(OrderUnconfirmed):
         system.enroll()  # the second POST, lost as well
@@ -287,7 +287,7 @@ def test_a_function_killed_after_the_post_leaves_an_order_that_is_adopted(system
     assert system.scm.calls["enroll"] == 1
 
 
-def test_a_function_killed_before_the_post_leaves_an_intent_that_is_posted_once(system: System) -> None:
+def test_a_kill_before_the_post_leaves_an_intent_posted_once(system: System) -> None:
     """Nobody knows that the POST was never sent: looks and quiet period as ever."""
     with pytest.raises(Killed):
         system.enroll(scm=interrupted(system.scm, "enroll", before=killed))
@@ -323,7 +323,7 @@ def test_an_intent_that_cannot_be_written_is_never_posted(system: System) -> Non
     assert not system.scm.calls["enroll"]
 
 
-def test_when_scm_is_down_at_the_look_nothing_is_concluded(system: System) -> None:
+def test_a_failed_search_leads_to_no_conclusion(system: System) -> None:
     """Not to have looked is not to have found nothing."""
     system.scm.lost_before = 1
     with pytest.raises(OrderUnconfirmed):
@@ -338,7 +338,7 @@ def test_when_scm_is_down_at_the_look_nothing_is_concluded(system: System) -> No
     assert system.scm.calls["enroll"] == 1
 
 
-def test_an_answer_to_enroll_that_says_neither_yes_nor_no_keeps_the_intent(system: System) -> None:
+def test_an_ambiguous_answer_to_enroll_keeps_the_intent(system: System) -> None:
     """Pending is no answer to an order; the next attempt looks."""
     system.scm.answers["enroll"] = OrderPending("being processed")
     with pytest.raises(OrderPending):
@@ -362,7 +362,7 @@ def test_two_runs_at_once_order_once(system: System, port: str) -> None:
 
 
 @pytest.mark.parametrize("port", ["acm", "sealer", "book"])
-def test_a_run_that_was_overtaken_from_order_to_store_does_not_order_again(system: System, port: str) -> None:
+def test_a_run_overtaken_by_another_one_does_not_order_again(system: System, port: str) -> None:
     """The other run ordered, collected and stored while this one made its key: no order is open, and none is due."""
     task = system.task()
 
@@ -376,7 +376,7 @@ def test_a_run_that_was_overtaken_from_order_to_store_does_not_order_again(syste
 
 def test_a_second_post_is_claimed_once(system: System) -> None:
     """Both looked twice and found nothing; the other one was quicker to claim the POST."""
-    lose_and_look(system)
+    lose_and_search(system)
     system.clock.advance(minutes=6)
     book = interrupted(system.book, "claim_post", before=system.enroll)
 
@@ -389,7 +389,7 @@ def test_a_second_post_is_claimed_once(system: System) -> None:
 
 def test_a_killed_claim_is_followed_by_the_whole_patience_again(system: System) -> None:
     """The claim was written, the POST perhaps sent: nobody knows."""
-    lose_and_look(system)
+    lose_and_search(system)
     system.clock.advance(minutes=6)
     with pytest.raises(Killed):
         system.enroll(book=interrupted(system.book, "claim_post", after=killed))
@@ -428,7 +428,7 @@ def test_a_definite_refusal_closes_the_intent_and_erases_its_key(system: System,
 
 def test_a_refusal_of_the_second_post_closes_the_order_too(system: System) -> None:
     """The audit row says how many POSTs there were."""
-    lose_and_look(system)
+    lose_and_search(system)
     system.clock.advance(minutes=6)
     system.scm.answers["enroll"] = DcvLapsed("expired")
     with pytest.raises(DcvLapsed):
@@ -442,7 +442,7 @@ def test_a_refusal_of_the_second_post_closes_the_order_too(system: System) -> No
 @pytest.mark.parametrize("error", [AddressRefused, PermissionMissing, ScmRefused])
 def test_a_second_post_that_is_not_let_in_keeps_the_key(system: System, error: type[Exception]) -> None:
     """It says nothing of the first POST, whose answer was lost and whose certificate would need that key."""
-    lose_and_look(system)
+    lose_and_search(system)
     system.clock.advance(minutes=6)
     system.scm.answers["enroll"] = error("no")  # type: ignore[assignment]  # all of them are errors of ours
     with pytest.raises(error):
@@ -453,7 +453,7 @@ def test_a_second_post_that_is_not_let_in_keeps_the_key(system: System, error: t
     assert not system.book.history("univ", "idp")
 
 
-def test_a_password_that_is_refused_at_the_post_ends_the_intent_and_the_run_for_this_account(system: System) -> None:
+def test_a_login_refused_at_the_post_ends_the_intent(system: System) -> None:
     """A 401 is an answer: nothing was ordered."""
     system.accounts.refused = {("univ", "v1")}
     system.book.record_inspection("univ", Inspection("run", NOW, system.scm.offered))
@@ -510,7 +510,7 @@ def test_a_newer_certificate_with_the_wrong_names_is_still_due(system: System) -
 def test_a_standing_order_to_replace_reaches_scm(system: System) -> None:
     """Nothing but the standing order makes this certificate due."""
     system.book.adopt(PATH, served_by(IDP, age=20), NOW)
-    system.book.standing.append(Replacement(NOW - timedelta(days=1), "sectigo", "key ceremony went wrong"))
+    system.book.rules.append(Replacement(NOW - timedelta(days=1), "sectigo", "key ceremony went wrong"))
 
     assert system.enroll(system.task(causes=("replacement",))).status == "ordered"
 

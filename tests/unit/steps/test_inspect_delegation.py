@@ -43,7 +43,7 @@ def inspection_of(system: System) -> Inspection:
 
 
 def codes(system: System) -> list[tuple[str, str, str]]:
-    return [(one.code, one.severity, one.certificate) for one in inspection_of(system).findings]
+    return [(found.code, found.severity, found.certificate) for found in inspection_of(system).findings]
 
 
 def test_a_healthy_delegation_has_no_findings(system: System) -> None:
@@ -94,19 +94,19 @@ def test_what_would_refuse_the_next_order_is_found_long_before(
     assert codes(system) == [(code, "error", "broken")]
 
 
-@pytest.mark.parametrize(("days", "is_told"), [(22, False), (21, True), (1, True), (0, True)])
-def test_a_password_that_expires_soon_is_told(system: System, days: int, is_told: bool) -> None:
+@pytest.mark.parametrize(("days", "is_finding"), [(22, False), (21, True), (1, True), (0, True)])
+def test_a_password_that_expires_soon_is_a_finding(system: System, days: int, is_finding: bool) -> None:
     """Three weeks for a person to change it; it expires sooner than the certificates do."""
     expires = NOW.date() + timedelta(days=days)
     system.scm.password = PasswordState("ALIVE", expires)
 
     system.inspect(the_task(system))
 
-    assert codes(system) == ([("PasswordExpiring", "warning", "")] if is_told else [])
+    assert codes(system) == ([("PasswordExpiring", "warning", "")] if is_finding else [])
     assert inspection_of(system).password_expires == expires
 
 
-def test_a_password_that_ends_before_its_rotation_is_told(system: System) -> None:
+def test_a_password_that_expires_before_its_rotation_is_a_finding(system: System) -> None:
     """The interval stands in Secrets Manager, and the end only in SCM: nobody else sees both."""
     system.scm.password = PasswordState("ALIVE", NOW.date() + timedelta(days=45))
     system.rotation = NOW.date() + timedelta(days=60)
@@ -124,14 +124,14 @@ def test_a_password_that_never_expires_is_no_finding(system: System) -> None:
     assert not codes(system)
 
 
-@pytest.mark.parametrize(("ends", "is_told"), [(NOW.date() + timedelta(days=60), True), (date(2028, 1, 1), False)])
-def test_a_mandate_that_ends_soon_is_told_to_the_rao(system: System, ends: date, is_told: bool) -> None:
+@pytest.mark.parametrize(("ends", "is_finding"), [(NOW.date() + timedelta(days=60), True), (date(2028, 1, 1), False)])
+def test_a_mandate_that_ends_soon_is_a_finding_for_the_rao(system: System, ends: date, is_finding: bool) -> None:
     """Sixty days to renew it."""
     system.book.apply(replace(DELEGATION, mandate_ends=ends), now=NOW)
     system.inspect(the_task(system))
 
-    assert codes(system) == ([("MandateEnding", "warning", "")] if is_told else [])
-    assert all((one.actor, one.due) == ("rao", ends) for one in inspection_of(system).findings)
+    assert codes(system) == ([("MandateEnding", "warning", "")] if is_finding else [])
+    assert all((found.actor, found.due) == ("rao", ends) for found in inspection_of(system).findings)
 
 
 def expired_password(system: System) -> None:
@@ -188,9 +188,9 @@ def test_a_mandate_that_has_ended_leaves_every_step_to_the_eye(system: System) -
     with pytest.raises(MandateEnded):
         system.inspect(the_task(system))
 
-    remarks = inspection_of(system).remarks
-    assert [one.step for one in remarks] == list(SetupStep)
-    assert {one.text for one in remarks} == {"not checked: MandateEnded"}
+    results = inspection_of(system).remarks
+    assert [found.step for found in results] == list(SetupStep)
+    assert {found.text for found in results} == {"not checked: MandateEnded"}
 
 
 def test_the_mandate_is_asked_before_scm_is(system: System) -> None:
@@ -229,7 +229,7 @@ def test_what_scm_revoked_is_added_to_the_plan_before_everything_else(system: Sy
 
     answer = system.inspect(the_task(system, certificates=(other,)))
 
-    assert [(one["certificate"], one["causes"]) for one in answer["certificates"]] == [
+    assert [(found["certificate"], found["causes"]) for found in answer["certificates"]] == [
         ("idp", ["revoked"]),
         ("old", ["age"]),
     ]
@@ -244,7 +244,7 @@ def test_a_report_that_scm_does_not_show_stops_no_renewal(system: System, answer
 
     planned = system.inspect(the_task(system, certificates=(due,)))
 
-    assert [one["certificate"] for one in planned["certificates"]] == ["idp"]
+    assert [found["certificate"] for found in planned["certificates"]] == ["idp"]
     assert codes(system) == [("ReportNotShown", "warning", "")]
 
 
@@ -284,9 +284,9 @@ def test_a_mass_revocation_stays_within_the_delegations_limit(system: System) ->
     """The rest is told as deferred."""
     system.limits = replace(system.limits, orders_per_delegation=3)
     for n in range(5):
-        one = replace(IDP, name=f"c{n}")
-        system.add(one)
-        system.book.adopt(("univ", one.name), served_by(one, age=1, ssl_id=n + 1), NOW)
+        found = replace(IDP, name=f"c{n}")
+        system.add(found)
+        system.book.adopt(("univ", found.name), served_by(found, age=1, ssl_id=n + 1), NOW)
     system.scm.revoked = {1, 2, 3, 4, 5}
 
     answer = system.inspect(the_task(system, certificates=(system.task(),)))
@@ -301,7 +301,7 @@ def test_what_is_revoked_takes_no_more_than_the_runs_cap_leaves(system: System) 
 
     answer = system.inspect(the_task(system, certificates=others, room=0))
 
-    assert [one["certificate"] for one in answer["certificates"]] == ["idp", "old"]
+    assert [found["certificate"] for found in answer["certificates"]] == ["idp", "old"]
     assert answer["deferred"] == 1
 
 
@@ -374,7 +374,7 @@ def test_a_follow_up_tries_what_has_worked_since(system: System) -> None:
     assert not codes(system)
 
 
-def test_one_delegations_refusal_is_nobody_elses(system: System) -> None:
+def test_a_refusal_concerns_one_delegation_only(system: System) -> None:
     """Isolation: the other account works."""
     system.add(replace(IDP, delegation="lab"), delegation=replace(DELEGATION, name="lab"))
     wrong_password(system)

@@ -45,35 +45,35 @@ def its_key_type_changed(system: System) -> None:
     system.book.adopt(PATH, served, NOW)
 
 
-def its_profile_is_gone(system: System) -> None:
+def its_profile_is_missing(system: System) -> None:
     apply(system, replace(IDP, profile_id=7))
 
 
-def its_validation_has_lapsed(system: System) -> None:
+def its_validation_has_expired(system: System) -> None:
     apply(system)
-    lapsed = date(2026, 11, 22)
-    system.scm.delegated = (DelegatedName("idp.univ.example", True, frozenset({"SSL"}), "EXPIRED", lapsed),)
+    expired = date(2026, 11, 22)
+    system.scm.delegated = (DelegatedName("idp.univ.example", True, frozenset({"SSL"}), "EXPIRED", expired),)
 
 
 @pytest.mark.parametrize(
-    ("prepare", "said"),
+    ("prepare", "text"),
     [
         (apply, "order profile 1018, P-256, 199 days, for s3"),
         (an_order_is_open, "collect order 5001 of 2026-11-23 and order nothing"),
         (its_answer_was_lost, "search SCM for the unconfirmed order of 2026-11-23, then order if there is none"),
         (its_key_type_changed, f"order profile 1018, P-256, 199 days, for {ACM}, under a new ARN"),
-        (its_profile_is_gone, "be refused: ProfileRefused"),
-        (its_validation_has_lapsed, "be refused: DcvLapsed"),
+        (its_profile_is_missing, "be refused: ProfileRefused"),
+        (its_validation_has_expired, "be refused: DcvLapsed"),
     ],
 )
-def test_a_dry_run_says_what_a_run_would_do(system: System, prepare: Callable[[System], None], said: str) -> None:
+def test_a_dry_run_reports_what_a_run_would_do(system: System, prepare: Callable[[System], None], text: str) -> None:
     """`planned` for everything would hide that one is only collected and another one cannot be had."""
     prepare(system)
 
-    assert would(system) == said
+    assert would(system) == text
 
 
-def test_a_real_run_says_what_it_did_and_not_what_it_would(system: System) -> None:
+def test_a_run_that_orders_reports_no_preview(system: System) -> None:
     """One column for each; never both."""
     apply(system)
 

@@ -49,7 +49,7 @@ def metrics(system: System, run_id: str = "run1") -> dict[str, float]:
 # ---- Whole runs ------------------------------------------------------------------------------------------------------
 
 
-def test_a_renewed_certificate_is_told_with_old_and_new(system: System) -> None:
+def test_a_renewed_certificate_is_reported_with_both_serials(system: System) -> None:
     """What changed, why, where it lies, and until when it is good."""
     system.book.adopt(PATH, served_by(IDP, age=150), NOW)
 
@@ -67,7 +67,7 @@ def test_a_renewed_certificate_is_told_with_old_and_new(system: System) -> None:
     assert metrics(system)["CertificatesRenewed"] == 1
 
 
-def test_a_day_with_nothing_to_do_says_when_there_will_be(system: System) -> None:
+def test_a_certificate_that_is_not_due_has_its_renewal_date(system: System) -> None:
     """The most frequent report."""
     system.renew()
 
@@ -80,15 +80,15 @@ def test_a_day_with_nothing_to_do_says_when_there_will_be(system: System) -> Non
     assert metrics(system)["LeastDaysToExpiry"] == pytest.approx(198.96, abs=0.01)
 
 
-def test_a_renewal_that_is_brought_forward_is_told_with_its_day(system: System) -> None:
+def test_a_renewal_that_is_brought_forward_has_its_date(system: System) -> None:
     """What the report promises and what the run does are one rule."""
     system.book.adopt(PATH, served_by(IDP, age=110), NOW)
-    lapses = NOW.date() + timedelta(days=20)
-    system.scm.delegated = (DelegatedName("idp.univ.example", True, frozenset({"SSL"}), "VALIDATED", lapses),)
+    expires = NOW.date() + timedelta(days=20)
+    system.scm.delegated = (DelegatedName("idp.univ.example", True, frozenset({"SSL"}), "VALIDATED", expires),)
 
     row = row_of(system.daily_run())
 
-    assert row.reason == f"due from {lapses - timedelta(days=7)}"
+    assert row.reason == f"due from {expires - timedelta(days=7)}"
 
 
 def test_no_renewal_is_promised_beyond_the_mandates_end(system: System) -> None:
@@ -115,7 +115,7 @@ def test_a_pending_order_is_no_failure_and_the_next_run_collects_it(system: Syst
     assert metrics(system)["CertificatesPending"] == 1
 
 
-def test_a_failure_fails_the_run_and_says_why(system: System) -> None:
+def test_a_failure_fails_the_run_and_gives_the_reason(system: System) -> None:
     """The words of the error, not of Step Functions."""
     system.scm.answers["enroll"] = DcvLapsed("the validation of univ.example expired")
 
@@ -137,7 +137,7 @@ def test_one_failure_does_not_keep_the_others_back(system: System) -> None:
     assert row_of(report, "univ/broken").error == "ProfileRefused"
 
 
-def test_a_declined_order_is_held_the_next_day_and_still_needs_somebody(system: System) -> None:
+def test_a_declined_order_is_held_and_still_needs_attention(system: System) -> None:
     """Silence would be worse than a second page."""
     system.scm.polls = 3
     system.daily_run(certificates=["univ/idp"], dry_run=True)
@@ -154,7 +154,7 @@ def test_a_declined_order_is_held_the_next_day_and_still_needs_somebody(system: 
     assert len(system.scm.orders) == 1
 
 
-def test_a_dry_run_says_what_would_be_done_and_does_nothing(system: System) -> None:
+def test_a_dry_run_reports_a_plan_and_orders_nothing(system: System) -> None:
     """It logs in, and that is all."""
     serving(system, "old", age=150)
 
@@ -186,7 +186,7 @@ def test_a_narrowed_run_reports_what_it_was_asked_for(system: System) -> None:
     assert [row.name for row in system.daily_run(delegations=["univ"]).certificates] == ["idp", "old"]
 
 
-def test_what_the_limit_left_is_told_as_deferred(system: System) -> None:
+def test_certificates_over_the_limit_are_deferred(system: System) -> None:
     """Not a failure; a number that an alarm can watch."""
     system.limits = Limits(1, 500, 0.5)
     serving(system, "old", age=150)
@@ -197,7 +197,7 @@ def test_what_the_limit_left_is_told_as_deferred(system: System) -> None:
     assert (report.outcome, metrics(system)["CertificatesDeferred"]) == ("succeeded", 1)
 
 
-def test_a_revocation_is_told_even_when_it_had_to_wait(system: System) -> None:
+def test_a_revocation_is_reported_even_when_it_is_deferred_or_held(system: System) -> None:
     """The limit, or a hold: in no case "not due" while users see an error."""
     system.limits = Limits(1, 500, 0.5)
     for n in range(3):
@@ -220,7 +220,7 @@ def test_a_revocation_is_told_even_when_it_had_to_wait(system: System) -> None:
     assert report.outcome == "failed"
 
 
-def test_what_another_run_renewed_meanwhile_is_told_as_renewed(system: System) -> None:
+def test_a_renewal_by_a_run_at_the_same_time_counts_as_renewed(system: System) -> None:
     """Its audit row is of this time."""
     system.check_expiry("slow")
     system.clock.advance(minutes=1)
@@ -231,7 +231,7 @@ def test_what_another_run_renewed_meanwhile_is_told_as_renewed(system: System) -
     assert len(system.scm.orders) == 1
 
 
-def test_what_is_not_due_any_more_when_its_turn_comes_is_not_called_renewed(system: System) -> None:
+def test_a_certificate_that_is_no_longer_due_is_not_renewed(system: System) -> None:
     """The operator took the change back: nothing was ordered, and nothing is claimed."""
     system.renew()
     system.clock.advance(hours=1)
@@ -246,7 +246,7 @@ def test_what_is_not_due_any_more_when_its_turn_comes_is_not_called_renewed(syst
     assert row.reason.startswith("due from ")
 
 
-def test_a_new_arn_for_a_new_key_type_is_worth_a_remark(system: System) -> None:
+def test_a_new_arn_for_a_new_key_type_is_noted(system: System) -> None:
     """Somebody must associate it where the old one is in use."""
     in_acm = replace(IDP, stores=("acm:eu-west-3",))
     system.add(in_acm)
@@ -260,7 +260,7 @@ def test_a_new_arn_for_a_new_key_type_is_worth_a_remark(system: System) -> None:
     assert list(row.arns) == ["eu-west-3"]
 
 
-def test_a_delegation_that_is_removed_during_the_run_costs_nobody_the_report(system: System) -> None:
+def test_a_delegation_removed_during_the_run_is_no_failure(system: System) -> None:
     """Retiring one mandate must not leave the others without a word."""
     system.daily_run()
     del system.book.records["univ"]
@@ -322,7 +322,7 @@ def test_all_accounts_refused_at_once_is_one_cause() -> None:
     assert system.accounts.shown.total() == 3
 
 
-def test_a_delegation_that_never_logged_in_says_nothing_about_the_address() -> None:
+def test_a_delegation_without_a_login_does_not_count_for_the_cause() -> None:
     """Its mandate has ended, or no password is stored: the two others are all that were tried."""
     system = three_delegations()
     system.book.apply(replace(DELEGATION, name="a", mandate_ends=NOW.date() - timedelta(days=1)), now=NOW)
@@ -331,7 +331,7 @@ def test_a_delegation_that_never_logged_in_says_nothing_about_the_address() -> N
     assert system.daily_run().common_cause.startswith("SCM refused all 2 accounts at once")
 
 
-def test_a_delegation_that_scm_did_not_answer_says_nothing_about_the_address() -> None:
+def test_a_delegation_without_an_answer_does_not_count_for_the_cause() -> None:
     """It was not let in either."""
     system = three_delegations()
     system.check_expiry("run")
@@ -373,7 +373,7 @@ def test_an_scm_that_is_down_fails_the_run(system: System) -> None:
 # ---- Results that are missing or not ours ----------------------------------------------------------------------------
 
 
-def test_a_map_that_failed_as_a_whole_is_reported_for_everybody() -> None:
+def test_a_failed_map_is_reported_for_every_delegation() -> None:
     """No results at all: the report is written all the same, and says so."""
     system = three_delegations()
     system.check_expiry("run1")
@@ -403,7 +403,7 @@ def test_one_missing_result_is_a_failure_of_its_delegation() -> None:
     assert report.outcome == "failed"
 
 
-def test_a_child_that_was_killed_is_told_by_its_status(system: System) -> None:
+def test_a_killed_child_is_reported_by_its_status(system: System) -> None:
     """Timed out, aborted, or failed with an error of Step Functions' own."""
     system.check_expiry("run1")
     killed = child("univ", None, Status="FAILED", Error="States.DataLimitExceeded", Cause="too much")
@@ -422,7 +422,7 @@ def test_a_certificate_without_a_result_in_a_good_delegation_was_deferred(system
     assert row_of(system.report("run1")).outcome == "deferred"
 
 
-def test_a_run_whose_facts_are_gone_cannot_be_told(system: System) -> None:
+def test_a_run_without_facts_cannot_be_reported(system: System) -> None:
     """Then the execution fails: silence is an error."""
     with pytest.raises(PlanUnreadable, match=r"runs/nobody/facts.json is not there"):
         system.report("nobody")
@@ -495,6 +495,6 @@ def test_outcomes_are_read_as_the_state_machine_writes_them() -> None:
         ({"Error": "AddressRefused", "Cause": "x" * 900}, "x" * 500),
     ],
 )
-def test_an_error_is_told_in_its_own_words(error: dict[str, Any], text: str) -> None:
+def test_an_error_is_reported_in_its_own_words(error: dict[str, Any], text: str) -> None:
     """Lambda wraps them in a document with a stack trace, which nobody wants at 3 a.m."""
     assert failure(error) == Failure("AddressRefused", text)
