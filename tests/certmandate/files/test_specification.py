@@ -26,29 +26,17 @@ FILE: dict[str, Any] = {
 }
 OF_A_CERTIFICATE = "arns, key, name, names, policy, profile_id, stores, term_days"
 ARN = "arn:aws:acm:eu-west-3:111122223333:certificate/0a1b2c3d-0000-4000-8000-000000000000"
-<<<<<<< HEAD
 REMOVED = object()
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
     """FILE with another value at *path* (`certificates.0.names`); REMOVED removes it."""
-=======
-ABSENT = object()
-
-
-def changed(path: str, value: Any) -> dict[str, Any]:
-    """FILE with another value at *path* (`certificates.0.names`); ABSENT removes it."""
->>>>>>> d7c4a95 (Unit tests have names of at most 70 characters that state behaviour)
     document = copy.deepcopy(FILE)
     *parents, last = [int(part) if part.isdigit() else part for part in path.split(".")]
     place: Any = document
     for part in parents:
         place = place[part]
-<<<<<<< HEAD
     if value is REMOVED:
-=======
-    if value is ABSENT:
->>>>>>> d7c4a95 (Unit tests have names of at most 70 characters that state behaviour)
         del place[last]
     else:
         place[last] = value
@@ -114,11 +102,7 @@ def test_a_full_file_is_read_whole() -> None:
         # wrong type, missing, unknown
         ("delegation", 5, "delegation: must be 1 to 40 lower-case letters, digits and inner hyphens"),
         ("delegation", "Univ", "delegation: must be 1 to 40 lower-case letters, digits and inner hyphens"),
-<<<<<<< HEAD
         ("delegation", REMOVED, "delegation: is missing"),
-=======
-        ("delegation", ABSENT, "delegation: is missing"),
->>>>>>> d7c4a95 (Unit tests have names of at most 70 characters that state behaviour)
         ("organisation", "  ", "organisation: must be a text of 1 to 200 characters"),
         ("organisation", ["U"], "organisation: must be a text of 1 to 200 characters"),
         ("department_id", "1698", "department_id: must be a whole number of 1 or more"),
@@ -145,15 +129,9 @@ def test_a_full_file_is_read_whole() -> None:
         ("address", 3221225994, "address: must be one address as a /32, as in 192.0.2.10/32"),
         ("address", True, "address: must be one address as a /32, as in 192.0.2.10/32"),
         ("certificates", {}, "certificates: must be a list of certificates"),
-<<<<<<< HEAD
         ("certificates", REMOVED, "certificates: is missing"),
         ("delegated_names", "idp.univ.example", "delegated_names: must be a list"),
         ("certificates.0.names", REMOVED, "certificates[0].names: is missing"),
-=======
-        ("certificates", ABSENT, "certificates: is missing"),
-        ("delegated_names", "idp.univ.example", "delegated_names: must be a list"),
-        ("certificates.0.names", ABSENT, "certificates[0].names: is missing"),
->>>>>>> d7c4a95 (Unit tests have names of at most 70 characters that state behaviour)
         ("certificates.0.names", [], "certificates[0].names: must have at least one name"),
         ("certificates.0.names.0", 5, "certificates[0].names[0]: must be a domain name, not int"),
         ("certificates.0.names.0", "idp", "certificates[0].names[0]: 'idp' has no dot; write the full domain name"),
@@ -201,11 +179,7 @@ def test_a_full_file_is_read_whole() -> None:
         ),
         ("certificates.0.profile_id", "OV", "certificates[0].profile_id: must be a whole number of 1 or more"),
         ("profile_id", "OV", "profile_id: must be a whole number of 1 or more"),
-<<<<<<< HEAD
         ("profile_id", REMOVED, "certificates[0].profile_id: is missing, here and at the top of the file"),
-=======
-        ("profile_id", ABSENT, "certificates[0].profile_id: is missing, here and at the top of the file"),
->>>>>>> d7c4a95 (Unit tests have names of at most 70 characters that state behaviour)
         ("certificates.0", "idp", f"certificates[0]: must be a mapping with {OF_A_CERTIFICATE}"),
         (
             "certificates.0.nmaes",
@@ -298,13 +272,8 @@ def test_a_full_file_is_read_whole() -> None:
         ),
     ],
 )
-<<<<<<< HEAD
 def test_a_fault_names_its_place_its_cause_and_its_fix(path: str, value: Any, fault: str) -> None:
     """The author of a file must not need a manual to fix it."""
-=======
-def test_a_fault_names_its_place_and_its_remedy(path: str, value: Any, fault: str) -> None:
-    """One mistake, one sentence: whoever wrote the file needs no manual."""
->>>>>>> d7c4a95 (Unit tests have names of at most 70 characters that state behaviour)
     assert faults_of(changed(path, value)) == [fault]
 
 
@@ -336,11 +305,7 @@ def test_too_many_names_are_a_fault() -> None:
 
 
 def test_all_faults_are_reported_in_the_order_of_the_file() -> None:
-<<<<<<< HEAD
     """One fault for each run would take many runs."""
-=======
-    """Nobody mends a file one fault a run."""
->>>>>>> d7c4a95 (Unit tests have names of at most 70 characters that state behaviour)
     document = changed("department_id", "1698") | {"organisation": None, "colour": "red"}
     document["certificates"] = [{"name": "idp", "names": ["sp.univ.example"], "key": "DSA"}, 7]
 
@@ -362,13 +327,8 @@ def test_a_file_that_is_no_mapping_is_one_fault(document: object) -> None:
     assert fault.startswith("file: must be a mapping with address, certificates, ")
 
 
-<<<<<<< HEAD
 def test_a_fault_writes_its_place_as_a_path() -> None:
     """The line number is found by it."""
-=======
-def test_a_faults_place_is_a_path_of_the_file() -> None:
-    """Line numbers are found by it."""
->>>>>>> d7c4a95 (Unit tests have names of at most 70 characters that state behaviour)
     assert str(Fault(("certificates", 0, "names", 2), "no")) == "certificates[0].names[2]: no"
 
 
