@@ -1,17 +1,17 @@
-"""The boundaries of the campaign's healthy runs, each recorded once in a process: they are the same on every stage."""
+"""The boundaries of the campaign's healthy runs, each recorded once in a process."""
 
 from __future__ import annotations
 
 from campaign.cases import record
+from campaign.harness import Harness
+from campaign.interception.calls import Boundary
 from campaign.scenarios import Scenario
-from campaign.stage import Stage
-from campaign.wire import Boundary
 
-_KNOWN: dict[str, list[Boundary]] = {}
+_RECORDED: dict[str, list[Boundary]] = {}
 
 
-def recorded(stage: Stage, scenario: Scenario) -> list[Boundary]:
-    """The boundaries of the scenario's healthy run. The stage may stand where that run has ended, or anywhere else."""
-    if scenario.name not in _KNOWN:
-        _KNOWN[scenario.name] = record(stage, scenario)
-    return _KNOWN[scenario.name]
+def recorded(harness: Harness, scenario: Scenario) -> list[Boundary]:
+    """Return the boundaries of the scenario's healthy run; the harness may be in any state before and after."""
+    if scenario.name not in _RECORDED:
+        _RECORDED[scenario.name] = record(harness, scenario)
+    return _RECORDED[scenario.name]

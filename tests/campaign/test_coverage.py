@@ -1,4 +1,4 @@
-"""The campaign reaches what it says that it strikes, and says so when it does not."""
+"""The campaign reaches every call that it claims to reach, and reports a call that it does not reach."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from datetime import timedelta
 
 import pytest
 
-from campaign.cases import Case, after_blows, play
+from campaign.cases import Case, play, recovery_cases
+from campaign.fault_injection import FaultInjection, Mode
 from campaign.fuzz import drawn
-from campaign.fuzz import play as spoil
+from campaign.fuzz import play as play_corrupted
+from campaign.harness import Harness
+from campaign.interception.calls import Boundary, Interception, Invocation, Killed
 from campaign.scenarios import ENROLL, SCENARIOS
-from campaign.stage import Stage
-from campaign.strikes import Mode, ModeStrike
 from campaign.table import Findings
 from campaign.virtual_time import VirtualTime
-from campaign.wire import Boundary, Invocation, Killed, Wire
 from tests.recordings import recorded
 
 FIRST, ACM_FIRST = SCENARIOS[0], SCENARIOS[3]
@@ -25,87 +25,74 @@ NOWHERE = Boundary("scm", "GET /api/nowhere", 1, "enroll")
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")
 
 
-def test_every_answer_of_scm_may_be_spoilt(stage: Stage) -> None:
-    """Half of the draws hit an order or a certificate, where a wrong answer costs most."""
-    boundaries = recorded(stage, FIRST)
+def test_every_answer_of_scm_may_be_corrupted(harness: Harness) -> None:
+    """Half of the draws are an order or a certificate, where a wrong answer costs most."""
+    boundaries = recorded(harness, FIRST)
     dice = random.Random(1)  # noqa: S311
 
     draws = Counter(drawn(boundaries, dice) for _ in range(500))
 
-    assert draws.keys() == {one for one in boundaries if one.service == "scm"}
-    assert sum(count for one, count in draws.items() if "enroll" in one.operation or "collect" in one.operation) > 250
+    assert draws.keys() == {boundary for boundary in boundaries if boundary.service == "scm"}
+    costly = [count for drawn, count in draws.items() if "enroll" in drawn.operation or "collect" in drawn.operation]
+    assert sum(costly) > 250
 
 
-def test_an_answer_that_was_not_spoilt_is_told(stage: Stage) -> None:
-    """Five hundred runs in which nothing happened would look like five hundred that withstood."""
-    orders = [NOWHERE, Boundary("scm", "collect", 1, "collect")]
+def test_an_answer_that_was_not_corrupted_is_reported(harness: Harness) -> None:
+    """Five hundred runs without a fault would look like five hundred that withstood it."""
+    _, found = play_corrupted(harness, FIRST, 1, [NOWHERE, Boundary("scm", "collect", 1, "collect")])
 
-    _, found = spoil(stage, FIRST, 1, orders)
-
-    assert any("nothing was spoilt" in text for text in found)
+    assert any("nothing was corrupted" in text for text in found)
 
 
-def test_a_case_that_is_not_reached_fails_the_campaign(stage: Stage) -> None:
-    """A strike at nothing is no proof of anything."""
+def test_a_case_that_is_not_reached_fails_the_campaign(harness: Harness) -> None:
+    """A fault that was not injected proves nothing."""
     findings = Findings()
 
-    findings.add(play(stage, Case(FIRST, NOWHERE, Mode.KILLED_BEFORE)))
+    findings.add(play(harness, Case(FIRST, NOWHERE, Mode.KILLED_BEFORE)))
 
     assert findings.broken == []
     assert findings.document()["not_reached"] == [f"{FIRST.name}: {NOWHERE}, {Mode.KILLED_BEFORE.value}"]
     assert findings.has_failed
 
 
-def test_recovery_is_struck(stage: Stage) -> None:
-    """No healthy run searches for a lost order or looks for an earlier import."""
+def test_faults_are_injected_into_a_recovery(harness: Harness) -> None:
+    """No healthy run searches for a lost order or for an earlier import; a search that is killed orders nothing."""
     found = {
-        one.boundary.operation
+        case.boundary.operation: case
         for scenario in (FIRST, ACM_FIRST)
-        for one in after_blows(stage, scenario, recorded(stage, scenario))
+        for case in recovery_cases(harness, scenario, recorded(harness, scenario))
+        if case.mode is Mode.KILLED_AFTER
     }
 
-    assert {"GET /api/ssl/v1", "ListCertificates"} <= found
+    outcome = play(harness, found["GET /api/ssl/v1"])
 
-
-def test_the_search_for_a_lost_order_may_be_killed(stage: Stage) -> None:
-    """That nothing is ordered twice rests on it."""
-    every = after_blows(stage, FIRST, recorded(stage, FIRST))
-    case = next(one for one in every if one.boundary.operation == "GET /api/ssl/v1" and one.mode is Mode.KILLED_AFTER)
-
-    outcome = play(stage, case)
-
-    assert outcome.has_hit
-    assert outcome.is_recovery
-    assert outcome.violations == ()
+    assert "ListCertificates" in found
+    assert (outcome.was_reached, outcome.is_recovery, outcome.violations) == (True, True, ())
 
 
 @pytest.mark.parametrize(("operation", "seconds"), [(ENROLL, 60), ("GetSecretValue", 5), ("TransactWriteItems", 5)])
-def test_waiting_for_an_answer_takes_time(stage: Stage, operation: str, seconds: int) -> None:
-    """A function may be killed while it waits, or have no time left for what comes next."""
-    place = next(one for one in recorded(stage, FIRST) if one.operation == operation)
-    FIRST.prepare(stage)
-    began, run_id = stage.time(), stage.next_run_id()
-    healthy = stage.run(run_id)
-    took = stage.time() - began
-    FIRST.prepare(stage)
-    assert healthy.status == "SUCCEEDED"
-    began, run_id = stage.time(), stage.next_run_id()
-    stage.wire.strike = ModeStrike(Mode.ANSWER_LOST, place, run_id, lambda: None, stage.time)
+def test_waiting_for_a_lost_answer_takes_time(harness: Harness, operation: str, seconds: int) -> None:
+    """A function may be killed while it waits, or have no time left for the next call."""
+    boundary = next(found for found in recorded(harness, FIRST) if found.operation == operation)
 
-    stage.run(run_id)
+    def duration(mode: Mode, boundary: Boundary) -> float:
+        FIRST.prepare(harness)
+        began = harness.time()
+        harness.run_with(FaultInjection(harness, mode, boundary))
+        return (harness.time() - began).total_seconds()
 
-    assert ((stage.time() - began) - took).total_seconds() >= seconds
+    assert duration(Mode.ANSWER_LOST, boundary) - duration(Mode.ANSWER_LOST, NOWHERE) >= seconds
 
 
-def test_who_waits_for_longer_than_lambda_lets_it_is_killed() -> None:
-    """It must not live to tell, or to note, that no answer came."""
+def test_a_call_that_outlasts_the_time_limit_is_killed() -> None:
+    """The function must not live to record that no answer came."""
     time = VirtualTime()
-    wire = Wire(time)
-    wire.enter(Invocation("run", "enroll", time() + timedelta(seconds=90)))
+    interception = Interception(time)
+    interception.enter(Invocation("run", "enroll", time() + timedelta(seconds=90)))
 
     def wait() -> None:
         time.pass_seconds(100)
         raise TimeoutError
 
     with pytest.raises(Killed):
-        wire.cross("scm", ENROLL, effect=wait, lost=wait, error=wait, denial=wait)
+        interception.intercept("scm", ENROLL, effect=wait, lost=wait, error=wait, denial=wait)

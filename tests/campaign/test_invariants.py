@@ -1,4 +1,4 @@
-"""Every invariant can complain: evidence of a healthy history, falsified in one point."""
+"""Every invariant can fail: evidence of a healthy history, falsified in one place."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from campaign import invariants as must
 from campaign.evidence import Evidence, gather
+from campaign.harness import Harness
+from campaign.interception.scm import Refusal
 from campaign.invariants import ALWAYS, AT_REST, Invariant, violations
 from campaign.scenarios import DAYS_UNTIL_DUE, DELEGATION, LOGIN, PARIS, credential, specification, world
-from campaign.scm_wire import Refusal
-from campaign.stage import Stage
 from renewal.domain.delegation import S3
 from renewal.domain.run_report import Outcome
 from scm_simulator import Dials
 
 Falsify = Callable[[Evidence], Evidence]
-RUN = -1  # the last one
+RUN = -1  # the last
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")
 
 
 @pytest.fixture(scope="module")
-def healthy(stage: Stage) -> Evidence:
+def healthy(harness: Harness) -> Evidence:
     """A certificate in both kinds of store, and its renewal."""
-    stage.begin(world(), [specification((S3, PARIS))], {DELEGATION: credential()}, Dials(issuance_polls=0))
-    stage.run()
-    stage.time.pass_seconds(DAYS_UNTIL_DUE * 86_400)
-    stage.run()
-    return gather(stage)
+    harness.begin(world(), [specification((S3, PARIS))], {DELEGATION: credential()}, Dials(issuance_polls=0))
+    harness.run()
+    harness.time.pass_seconds(DAYS_UNTIL_DUE * 86_400)
+    harness.run()
+    return gather(harness)
 
 
 def rows(evidence: Evidence, kind: str, **changes: Any) -> Evidence:
-    """Change all items of a kind; None takes a member away."""
+    """Change all items of a kind; None removes a member."""
     changed = [
         {name: value for name, value in {**item, **changes}.items() if value is not None}
         if item["item"].startswith(f"{kind}#")
@@ -48,12 +48,12 @@ def rows(evidence: Evidence, kind: str, **changes: Any) -> Evidence:
 
 
 def without(evidence: Evidence, kind: str) -> Evidence:
-    """Lose all items of a kind."""
-    return replace(evidence, items=tuple(one for one in evidence.items if not one["item"].startswith(f"{kind}#")))
+    """Remove all items of a kind."""
+    return replace(evidence, items=tuple(item for item in evidence.items if not item["item"].startswith(f"{kind}#")))
 
 
 def files(evidence: Evidence, end: str, content: bytes | None) -> Evidence:
-    """Change, or with None lose, every stored file whose name ends so."""
+    """Change, or with None remove, every stored file whose name ends with *end*."""
     kept = {key: value for key, value in evidence.objects.items() if not key.endswith(end)}
     changed = dict.fromkeys(evidence.objects.keys() - kept.keys(), content) if content is not None else {}
     return replace(evidence, objects={**kept, **changed})
@@ -61,7 +61,7 @@ def files(evidence: Evidence, end: str, content: bytes | None) -> Evidence:
 
 def acm(evidence: Evidence, **changes: Any) -> Evidence:
     """Change what ACM holds."""
-    return replace(evidence, acm=tuple(replace(one, **changes) for one in evidence.acm))
+    return replace(evidence, acm=tuple(replace(imported, **changes) for imported in evidence.acm))
 
 
 def last_run(evidence: Evidence, **changes: Any) -> Evidence:
@@ -70,7 +70,7 @@ def last_run(evidence: Evidence, **changes: Any) -> Evidence:
 
 
 def reported(evidence: Evidence, outcome: Outcome, error: str) -> Evidence:
-    """Change what the last report says of its certificates."""
+    """Change the certificates in the last report."""
     report = evidence.runs[RUN].report
     assert report is not None
     rows = tuple(replace(row, outcome=outcome, error=error) for row in report.certificates)
@@ -86,93 +86,93 @@ def with_old_key(evidence: Evidence) -> Evidence:
 
 
 def a_key() -> bytes:
-    """A private key of nobody's."""
+    """An unrelated private key."""
     key = ec.generate_private_key(ec.SECP256R1())
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def refused(evidence: Evidence, *logins: str) -> Evidence:
-    """Let the last run show these credentials."""
+    """Add refused logins to the last run."""
     run_id = evidence.runs[RUN].run_id
     return replace(evidence, refusals=tuple(Refusal(run_id, (login, "password")) for login in logins))
 
 
 FALSIFIED: Mapping[str, tuple[Invariant, Falsify]] = {
-    "an order without intent": (must.every_order_has_its_intent, lambda one: without(one, "finished")),
-    "a token twice": (must.every_order_has_its_intent, lambda one: replace(one, scm=(*one.scm, one.scm[0]))),
-    "two at a time": (must.one_unfinished_order_at_a_time, lambda one: without(one, "finished")),
-    "issued all the same": (must.what_failed_was_not_issued, lambda one: rows(one, "finished", status="failed")),
-    "a key lost": (must.no_certified_key_is_missing, lambda one: replace(one, sealed={})),
-    "a key that fits nothing": (
+    "an order without intent": (must.every_order_has_its_intent, lambda found: without(found, "finished")),
+    "a token twice": (must.every_order_has_its_intent, lambda found: replace(found, scm=(*found.scm, found.scm[0]))),
+    "two at a time": (must.one_unfinished_order_at_a_time, lambda found: without(found, "finished")),
+    "failed but issued": (must.what_failed_was_not_issued, lambda found: rows(found, "finished", status="failed")),
+    "a key lost": (must.no_certified_key_is_missing, lambda found: replace(found, sealed={})),
+    "a wrong key": (
         must.no_certified_key_is_missing,
-        lambda one: replace(one, sealed=dict.fromkeys(one.sealed, b"other")),
+        lambda found: replace(found, sealed=dict.fromkeys(found.sealed, b"other")),
     ),
-    "another key in S3": (must.every_stored_key_matches, lambda one: files(one, "/privkey.pem", a_key())),
-    "another key in ACM": (must.every_stored_key_matches, lambda one: acm(one, key=b"other")),
-    "half a pair": (must.nothing_stored_is_half_a_pair, lambda one: files(one, "/privkey.pem", None)),
+    "another key in S3": (must.every_stored_key_matches, lambda found: files(found, "/privkey.pem", a_key())),
+    "another key in ACM": (must.every_stored_key_matches, lambda found: acm(found, key=b"other")),
+    "half a pair": (must.nothing_stored_is_half_a_pair, lambda found: files(found, "/privkey.pem", None)),
     "no issuer in S3": (
         must.nothing_stored_is_half_a_pair,
-        lambda one: files(one, "/fullchain.pem", one.acm[0].certificate.public_bytes(Encoding.PEM)),
+        lambda found: files(found, "/fullchain.pem", found.acm[0].certificate.public_bytes(Encoding.PEM)),
     ),
-    "no issuer in ACM": (must.nothing_stored_is_half_a_pair, lambda one: acm(one, chain=())),
-    "a chain that breaks": (must.nothing_stored_is_half_a_pair, lambda one: acm(one, chain=(one.acm[0].certificate,))),
-    "a success without report": (must.a_success_is_true, lambda one: last_run(one, report=None)),
-    "a success without metric": (must.a_success_is_true, lambda one: last_run(one, metrics={})),
-    "a success that failed": (must.a_success_is_true, lambda one: reported(one, Outcome.FAILED, "OrderDeclined")),
-    "a failure without error": (must.a_failure_is_told, lambda one: last_run(one, status="FAILED", error="")),
-    "a person without reason": (
-        must.a_failure_is_told,
-        lambda one: last_run(one, status="FAILED", error="RunNeedsPerson"),
+    "no issuer in ACM": (must.nothing_stored_is_half_a_pair, lambda found: acm(found, chain=())),
+    "a broken chain": (must.nothing_stored_is_half_a_pair, lambda found: acm(found, chain=(found.acm[0].certificate,))),
+    "a success without report": (must.a_success_is_true, lambda found: last_run(found, report=None)),
+    "a success without metric": (must.a_success_is_true, lambda found: last_run(found, metrics={})),
+    "a success that failed": (must.a_success_is_true, lambda found: reported(found, Outcome.FAILED, "OrderDeclined")),
+    "a failure without error": (must.a_failure_is_reported, lambda found: last_run(found, status="FAILED", error="")),
+    "attention without reason": (
+        must.a_failure_is_reported,
+        lambda found: last_run(found, status="FAILED", error="RunNeedsPerson"),
     ),
-    "a run that never ends": (must.a_failure_is_told, lambda one: last_run(one, status="RUNNING")),
-    "an error without name": (must.every_error_has_a_name, lambda one: reported(one, Outcome.FAILED, "KeyError")),
-    "a refusal twice": (must.one_refusal_a_credential, lambda one: refused(one, LOGIN, LOGIN)),
-    "a store without event": (must.the_audit_tells_the_truth, lambda one: replace(one, events=())),
-    "two audit rows": (must.the_audit_tells_the_truth, lambda one: replace(one, items=one.items * 2)),
-    "another serial": (must.the_audit_tells_the_truth, lambda one: rows(one, "finished", serial="0")),
-    "stored and never issued": (must.the_audit_tells_the_truth, lambda one: replace(one, scm=())),
+    "a run that never ends": (must.a_failure_is_reported, lambda found: last_run(found, status="RUNNING")),
+    "an error without name": (must.every_error_has_a_name, lambda found: reported(found, Outcome.FAILED, "KeyError")),
+    "a refusal twice": (must.one_refusal_a_credential, lambda found: refused(found, LOGIN, LOGIN)),
+    "a store without event": (must.the_audit_trail_is_correct, lambda found: replace(found, events=())),
+    "two audit rows": (must.the_audit_trail_is_correct, lambda found: replace(found, items=found.items * 2)),
+    "another serial": (must.the_audit_trail_is_correct, lambda found: rows(found, "finished", serial="0")),
+    "stored and never issued": (must.the_audit_trail_is_correct, lambda found: replace(found, scm=())),
     "an order left open": (
         must.the_book_is_at_rest,
-        lambda one: replace(one, items=({"item": "order#idp", "token": "", "status": "ordered"}, *one.items)),
+        lambda found: replace(found, items=({"item": "order#idp", "token": "", "status": "ordered"}, *found.items)),
     ),
-    "nothing served": (must.the_book_is_at_rest, lambda one: rows(one, "certificate", served=None)),
-    "still due": (must.the_book_is_at_rest, lambda one: rows(one, "certificate", next_action_at="2020")),
-    "paid for and forgotten": (must.every_order_was_used, lambda one: without(one, "finished")),
+    "nothing served": (must.the_book_is_at_rest, lambda found: rows(found, "certificate", served=None)),
+    "still due": (must.the_book_is_at_rest, lambda found: rows(found, "certificate", next_action_at="2020")),
+    "issued and not stored": (must.every_order_was_used, lambda found: without(found, "finished")),
     "a stale pointer": (
         must.the_stores_hold_what_is_served,
-        lambda one: files(one, "/current.json", b'{"serial": "0"}'),
+        lambda found: files(found, "/current.json", b'{"serial": "0"}'),
     ),
     "an orphan in ACM": (
         must.the_stores_hold_what_is_served,
-        lambda one: replace(one, acm=(*one.acm, replace(one.acm[0], arn="arn:orphan"))),
+        lambda found: replace(found, acm=(*found.acm, replace(found.acm[0], arn="arn:orphan"))),
     ),
-    "nothing in ACM": (must.the_stores_hold_what_is_served, lambda one: replace(one, acm=())),
+    "nothing in ACM": (must.the_stores_hold_what_is_served, lambda found: replace(found, acm=())),
     "an old certificate in ACM": (
         must.the_stores_hold_what_is_served,
-        lambda one: acm(one, certificate=one.scm[0].certificate),
+        lambda found: acm(found, certificate=found.scm[0].certificate),
     ),
     "an old key left": (must.replaced_keys_are_erased, with_old_key),
 }
 
 
 def test_healthy_evidence_violates_nothing(healthy: Evidence) -> None:
-    """Or what is complained of below would not be the falsification."""
+    """Otherwise the violations below would not be those of the falsification."""
     assert violations(healthy, [*ALWAYS, *AT_REST]) == []
 
 
 @pytest.mark.parametrize("what", FALSIFIED)
-def test_a_falsification_is_seen(healthy: Evidence, what: str) -> None:
-    """An invariant that cannot complain holds nothing."""
+def test_a_falsification_violates_its_invariant(healthy: Evidence, what: str) -> None:
+    """An invariant that cannot fail proves nothing."""
     invariant, falsify = FALSIFIED[what]
 
     assert violations(falsify(healthy), [invariant])
 
 
 def test_two_accounts_may_be_refused_in_one_run(healthy: Evidence) -> None:
-    """Each shows its own password, once."""
+    """Each uses its own password, once."""
     assert violations(refused(healthy, LOGIN, "another"), [must.one_refusal_a_credential]) == []
 
 
-def test_every_invariant_is_seen_complaining() -> None:
-    """One that is added tomorrow comes with its falsification."""
+def test_every_invariant_has_a_falsification() -> None:
+    """An invariant that is added tomorrow comes with its falsification."""
     assert {invariant for invariant, _ in FALSIFIED.values()} == {*ALWAYS, *AT_REST}

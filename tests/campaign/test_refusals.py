@@ -1,4 +1,4 @@
-"""A login that SCM refuses in the middle of a run, where two certificates of one delegation are worked on at a time."""
+"""A login that SCM starts to refuse during a run, in which two certificates are renewed in parallel."""
 
 from __future__ import annotations
 
@@ -10,87 +10,83 @@ from typing import Any
 import pytest
 
 from campaign.evidence import gather
+from campaign.fault_injection import FaultInjection, Mode
+from campaign.harness import Harness, Run
+from campaign.interception.calls import Boundary, Call
 from campaign.invariants import ALWAYS, AT_REST, one_refusal_a_credential, violations
 from campaign.scenarios import DELEGATION, ENROLL, PROFILE, credential, specification, world
-from campaign.stage import Run, Stage
-from campaign.strikes import Mode, ModeStrike
-from campaign.wire import Boundary, Crossing
 from renewal.domain.delegation import S3, CertificateSpec
 from scm_simulator import Dials
 
-AT_WORK = 2  # MaxConcurrency of the Map in infra/renewal.asl.yaml
-BUT_FOR_REFUSALS = [one for one in ALWAYS if one is not one_refusal_a_credential]
-MEETING_SECONDS = 3.0  # of real time, and only when the other function does not come
+IN_PARALLEL = 2  # MaxConcurrency of the Map in infra/renewal.asl.yaml
+BUT_FOR_REFUSALS = [invariant for invariant in ALWAYS if invariant is not one_refusal_a_credential]
+MEETING_SECONDS = 3.0  # of real time, and only when the second function does not call
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")
 
 
 @pytest.fixture(scope="module")
-def boundaries(stage: Stage) -> list[Boundary]:
-    """What a healthy run asks of SCM."""
-    begin(stage)
-    run = stage.run()
+def boundaries(harness: Harness) -> list[Boundary]:
+    """The calls of a healthy run to SCM."""
+    begin(harness)
+    run = harness.run()
     assert run.status == "SUCCEEDED"
-    return [one for one in stage.wire.crossed[run.run_id] if one.service == "scm"]
+    return [found for found in harness.interception.boundaries[run.run_id] if found.service == "scm"]
 
 
 @dataclass(slots=True)
-class BothAtOnce(ModeStrike):
-    """Holds the first function at its call until the other one has come to its own: nobody can have noted a refusal."""
+class BothAtOnce(FaultInjection):
+    """Holds the first function until the second makes the same call: neither can have recorded a refusal."""
 
-    meeting: threading.Barrier = field(default_factory=lambda: threading.Barrier(AT_WORK))
+    meeting: threading.Barrier = field(default_factory=lambda: threading.Barrier(IN_PARALLEL))
 
-    def hit(self, crossing: Crossing) -> Any:
-        """Wait for the other, as long as that may still come; then refuse."""
-        ModeStrike.hit(self, crossing)
+    def apply(self, call: Call) -> Any:
+        """Wait for the second function, then refuse."""
+        FaultInjection.apply(self, call)
         with contextlib.suppress(threading.BrokenBarrierError):
             self.meeting.wait(MEETING_SECONDS)
-        return ModeStrike.hit(self, crossing)
+        return FaultInjection.apply(self, call)
 
 
-def begin(stage: Stage) -> None:
-    """A delegation with two certificates, both of which are due."""
+def begin(harness: Harness) -> None:
+    """A delegation with two certificates that are due."""
     specs = tuple(CertificateSpec(DELEGATION, n, (f"{n}.idp.univ.example",), PROFILE) for n in ("one", "two"))
     whole = replace(specification((S3,)), certificates=specs)
-    stage.begin(world(), [whole], {DELEGATION: credential()}, Dials(issuance_polls=1))
+    harness.begin(world(), [whole], {DELEGATION: credential()}, Dials(issuance_polls=1))
 
 
-def refused_from(stage: Stage, place: Boundary, kind: type[ModeStrike] = ModeStrike) -> Run:
-    """A run whose login is refused from there on."""
-    begin(stage)
-    run_id = stage.next_run_id()
-    stage.wire.strike = kind(Mode.REFUSED, place, run_id, lambda: None, stage.time)
-    run = stage.run(run_id)
-    stage.wire.strike = None
-    return run
+def refused_from(harness: Harness, place: Boundary, kind: type[FaultInjection] = FaultInjection) -> Run:
+    """A run whose login is refused from that call on."""
+    begin(harness)
+    return harness.run_with(kind(harness, Mode.REFUSED, place))
 
 
-def test_a_login_refused_in_the_middle_is_told_and_costs_no_order(stage: Stage, boundaries: list[Boundary]) -> None:
-    """Shown once by the inspection, or once by each certificate at work; all is well when it is right again.
+def test_a_login_refused_during_a_run_costs_no_order(harness: Harness, boundaries: list[Boundary]) -> None:
+    """Tried once by the inspection, or once for each certificate; a later run renews.
 
-    From the first and from the last call of each function on; the calls between them change nothing.
+    Refused from the first and from the last call of each function on; the calls between them write nothing.
     """
-    first, last = ({one.function: one for one in order} for order in (reversed(boundaries), boundaries))
+    first, last = ({call.function: call for call in order} for order in (reversed(boundaries), boundaries))
     for place in dict.fromkeys([*first.values(), *last.values()]):
-        run = refused_from(stage, place)
+        run = refused_from(harness, place)
 
         assert (run.status, run.error) == ("FAILED", "RunNeedsPerson"), place
-        most = 1 if place.function == "inspect_delegation" else AT_WORK
-        assert 1 <= len(stage.played.refusals) <= most, place
-        assert violations(gather(stage), BUT_FOR_REFUSALS) == [], place
-        stage.daily_run()
-        if violations(gather(stage), AT_REST):
-            stage.daily_run()
-        assert violations(gather(stage), [*BUT_FOR_REFUSALS, *AT_REST]) == [], place
+        most = 1 if place.function == "inspect_delegation" else IN_PARALLEL
+        assert 1 <= len(harness.played.refusals) <= most, place
+        assert violations(gather(harness), BUT_FOR_REFUSALS) == [], place
+        harness.daily_run()
+        if violations(gather(harness), AT_REST):
+            harness.daily_run()
+        assert violations(gather(harness), [*BUT_FOR_REFUSALS, *AT_REST]) == [], place
 
 
 @pytest.mark.parametrize("operation", [ENROLL, "GET /api/ssl/v1/collect/<id>"])
-def test_a_login_refused_to_both_at_once_is_shown_twice_at_the_most(
-    stage: Stage, boundaries: list[Boundary], operation: str
+def test_a_login_refused_in_parallel_is_tried_at_most_twice(
+    harness: Harness, boundaries: list[Boundary], operation: str
 ) -> None:
-    """Not once: two certificates are worked on at a time (docs/reliability.md). SCM locks after several."""
-    place = next(one for one in boundaries if one.operation == operation)
+    """Two certificates are renewed in parallel (docs/reliability.md); SCM locks the account after more attempts."""
+    place = next(found for found in boundaries if found.operation == operation)
 
-    refused_from(stage, place, BothAtOnce)
+    refused_from(harness, place, BothAtOnce)
 
-    assert len(stage.played.refusals) == 2
+    assert len(harness.played.refusals) == 2

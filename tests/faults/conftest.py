@@ -1,4 +1,4 @@
-"""Without `__init__.py` here "package" would be the whole session to pytest, and the next folder's AWS be refused."""
+"""The harness of this folder. With `__init__.py`, "package" is the folder and not the whole session."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from campaign.stage import Stage
+from campaign.harness import Harness
 
 
 @pytest.fixture(scope="package")
-def stage() -> Iterator[Stage]:
-    """One stage for all of this folder: starting it takes longer than most cases. `begin` starts afresh on it."""
-    with Stage() as one:
-        yield one
+def harness() -> Iterator[Harness]:
+    """Start the harness once for this folder: that takes longer than most cases. `begin` starts a new history."""
+    with Harness() as started:
+        yield started

@@ -9,11 +9,11 @@ import pytest
 
 from campaign.cases import Case, play
 from campaign.evidence import gather
-from campaign.fuzz import play as play_spoilt
+from campaign.fault_injection import SCM_FAULTS, Mode
+from campaign.fuzz import play as play_corrupted
+from campaign.harness import Harness, Run
 from campaign.invariants import ALWAYS, violations
 from campaign.scenarios import DELEGATION, PARIS, SCENARIOS, credential, specification, world
-from campaign.stage import Run, Stage
-from campaign.strikes import SCM_FAULTS, Mode
 from renewal.domain.delegation import S3
 from scm_simulator import Dials
 from tests.recordings import recorded
@@ -24,7 +24,7 @@ BAD_CERTIFICATES: dict[str, tuple[dict[str, Any], str]] = {
     "wrong_key": ({"wrong_key": True}, "CertificateMismatch"),
     "missing_name": ({"missing_name": True}, "CertificateMismatch"),
     "not_yet_valid": ({"starts_in_days": 3}, "CertificateMismatch"),
-    "longer_than_asked": ({"validity_days": 400}, "CertificateMismatch"),
+    "longer_than_requested": ({"validity_days": 400}, "CertificateMismatch"),
     "not_for_servers": ({"server_auth": False}, "CertificateMismatch"),
     "chain_of_another_ca": ({"chain": "other"}, "ChainBroken"),
     "no_chain": ({"chain": "leaf-only"}, "ChainBroken"),
@@ -34,36 +34,36 @@ pytestmark = pytest.mark.filterwarnings("ignore:No application metrics:UserWarni
 
 
 @pytest.mark.parametrize("mode", [*SCM_FAULTS, Mode.ANSWERS_LOST], ids=lambda mode: mode.value)
-def test_every_fault_of_scm_is_survived(stage: Stage, mode: Mode) -> None:
+def test_no_fault_of_scm_violates_an_invariant(harness: Harness, mode: Mode) -> None:
     """At one call chosen by the seed; `make campaign` plays every fault at every call."""
-    calls = [one for one in recorded(stage, SCENARIO) if one.service == "scm"]
+    calls = [call for call in recorded(harness, SCENARIO) if call.service == "scm"]
     place = random.Random(f"{SEED} {mode.value}").choice(calls)  # noqa: S311
 
-    outcome = play(stage, Case(SCENARIO, place, mode))
+    outcome = play(harness, Case(SCENARIO, place, mode))
 
-    assert outcome.has_hit
+    assert outcome.was_reached
     assert not outcome.violations, (str(place), outcome.violations)
 
 
 @pytest.mark.parametrize("seed", range(SEED, SEED + 4))
-def test_a_spoilt_answer_is_no_certificate(stage: Stage, seed: int) -> None:
+def test_a_corrupted_answer_violates_nothing(harness: Harness, seed: int) -> None:
     """Bytes flipped, members dropped or of another type, certificates swapped."""
     scenario = SCENARIOS[seed % len(SCENARIOS)]
 
-    what, found = play_spoilt(stage, scenario, seed, recorded(stage, scenario))
+    what, found = play_corrupted(harness, scenario, seed, recorded(harness, scenario))
 
     assert not found, (what, found)
 
 
 @pytest.mark.parametrize("bad", BAD_CERTIFICATES)
-def test_a_certificate_that_is_not_as_asked_is_not_stored(stage: Stage, bad: str) -> None:
-    """SCM delivers it with a 200; every check is ours. The order stays open, so nothing is ordered again."""
+def test_a_certificate_other_than_requested_is_not_stored(harness: Harness, bad: str) -> None:
+    """SCM delivers it with status 200. The order stays open, so nothing is ordered again."""
     dials, error = BAD_CERTIFICATES[bad]
 
-    run = _run(stage, **dials)
-    stage.daily_run()
+    run = _run(harness, **dials)
+    harness.daily_run()
 
-    evidence = gather(stage)
+    evidence = gather(harness)
     assert run.status == "FAILED"
     assert run.report is not None
     assert [row.error for row in run.report.certificates] == [error]
@@ -74,23 +74,23 @@ def test_a_certificate_that_is_not_as_asked_is_not_stored(stage: Stage, bad: str
 
 
 @pytest.mark.parametrize("outcome", ["declined", "rejected", "invalid"])
-def test_an_order_that_scm_ends_is_not_polled_for_ever(stage: Stage, outcome: str) -> None:
-    """It answers like a pending one; the details tell them apart, and a hold keeps the next order back."""
-    run = _run(stage, outcome=outcome)
-    stage.run()
+def test_an_order_that_scm_ends_is_closed_and_held(harness: Harness, outcome: str) -> None:
+    """SCM answers as for a pending order; only the details differ. A hold delays the next order."""
+    run = _run(harness, outcome=outcome)
+    harness.run()
 
-    evidence = gather(stage)
+    evidence = gather(harness)
     assert run.status == "FAILED"
     assert [item["status"] for item in evidence.of_kind("finished")] == ["failed"]
     assert len(evidence.scm) == 1
     assert violations(evidence, ALWAYS) == []
 
 
-def _run(stage: Stage, **dials: Any) -> Run:
-    stage.begin(
+def _run(harness: Harness, **dials: Any) -> Run:
+    harness.begin(
         world(),
         [specification((S3, PARIS))],
         {DELEGATION: credential()},
         Dials(**{"issuance_polls": 0, **dials}),
     )
-    return stage.run()
+    return harness.run()

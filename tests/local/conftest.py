@@ -12,7 +12,7 @@ import pytest
 
 from local import LocalAws
 from local import executions as recorded
-from local.provisioner import ACCOUNT
+from local.cloudformation.provisioner import ACCOUNT
 
 TOY = Path(__file__).parent / "toy" / "template.yaml"
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from local.cloudformation.intrinsics import UnknownIntrinsic
+from local.cloudformation.resources.properties import NotProvisioned
+from local.cloudformation.template import TemplateProblem
 from local.in_process import InProcessAws
-from local.intrinsics import UnknownIntrinsic
-from local.resources.properties import NotProvisioned
-from local.template import TemplateProblem
 
 from .conftest import TOY
 

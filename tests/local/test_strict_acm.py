@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from moto import mock_aws
 
-from local.strict_acm import StrictAcm
+from local.moto_repairs.strict_acm import StrictAcm
 
 from .authority import NOW, Issued, Wish, hierarchy, issue
 

@@ -7,18 +7,17 @@ from typing import Any
 
 import pytest
 
+from campaign.harness import Harness
 from campaign.histories import Histories, play_on, shares
 from campaign.history import History, Violated, replay
-from campaign.invariants import ALWAYS
-from campaign.sabotage import SABOTAGES
-from campaign.stage import Stage
+from campaign.mutants import MUTANTS
 
 Steps = list[tuple[str, Mapping[str, Any]]]
 
 KEPT: dict[str, Steps] = {
     # A warm function remembered a refused credential for as long as it lived.
     "an account is locked and unlocked": [("lock", {}), ("run", {})],
-    # The open order was dated 150 days ahead, and no run looked at it before that.
+    # The open order was dated 150 days ahead, and no run collected it before that.
     "an order opened by a wrong clock": [
         ("scm_becomes", {"issuance_polls": 0, "issuance_seconds": 72_000.0}),
         ("run_with_wrong_clock", {"hours": 3600}),
@@ -29,9 +28,9 @@ KEPT: dict[str, Steps] = {
         ("run_with_wrong_clock", {"hours": 3600}),
         ("run_with_wrong_clock", {"hours": 1}),
     ],
-    # The refusal was noted 150 days ahead, and remembered until then.
-    "a refusal noted by a wrong clock": [("lock", {}), ("run_with_wrong_clock", {"hours": 3600})],
-    # The details were noted 150 days ahead, and a declined order was polled until then without asking for them again.
+    # The refusal was recorded 150 days ahead, and remembered until then.
+    "a refusal recorded by a wrong clock": [("lock", {}), ("run_with_wrong_clock", {"hours": 3600})],
+    # The details were recorded 150 days ahead, and a declined order was polled until then without its details.
     "a pending order confirmed by a wrong clock": [
         ("scm_becomes", {"outcome": "invalid"}),
         ("run_with_wrong_clock", {"hours": 3600}),
@@ -41,8 +40,8 @@ KEPT: dict[str, Steps] = {
         ("scm_becomes", {"outcome": "declined"}),
         ("run", {}),
     ],
-    # By the slow clock it was not valid yet, and when a run came again it had expired: it is never stored. The fault
-    # was the history's, in which nobody closed the order, as the runbook says.
+    # By the slow clock it was not valid yet, and at the next run it had expired: it is never stored. The fault was
+    # the history's, in which the operator did not close the order, as the runbook says.
     "a certificate that expired before it was collected": [
         ("days", {"count": 246}),
         ("run_with_wrong_clock", {"hours": -72}),
@@ -55,61 +54,56 @@ pytestmark = pytest.mark.filterwarnings("ignore:No application metrics:UserWarni
 
 
 @pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    """One stage for all of this module."""
-    with Stage() as one:
-        yield one
+def harness() -> Iterator[Harness]:
+    """Start the harness once for this module."""
+    with Harness() as started:
+        yield started
 
 
 @pytest.mark.parametrize("name", KEPT)
-def test_a_history_that_failed_once_ends_well(stage: Stage, name: str) -> None:
-    """Each was found by the model."""
-    replay(stage, KEPT[name])
+def test_a_history_that_once_failed_violates_nothing(harness: Harness, name: str) -> None:
+    """The random histories found each of them."""
+    replay(harness, KEPT[name])
 
 
-def test_a_few_random_histories_violate_nothing(stage: Stage) -> None:
-    """Always the same few here, so that a failure is somebody's change."""
+def test_a_few_random_histories_violate_nothing(harness: Harness) -> None:
+    """The same histories each time, so that a failure is due to a change."""
     before = Histories.played
 
-    play_on(stage, 3, seed=20261123)
+    play_on(harness, 3, seed=20261123)
 
     assert Histories.played == before + 3
 
 
 @pytest.mark.parametrize(("examples", "jobs"), [(2000, 3), (2000, 2), (3, 8), (1, 1)])
-def test_as_many_histories_are_played_as_were_asked_for(examples: int, jobs: int) -> None:
-    """However many processes play them."""
+def test_the_requested_number_of_histories_is_played(examples: int, jobs: int) -> None:
+    """With any number of processes."""
     each = shares(examples, jobs)
 
     assert (sum(each), max(each) - min(each) <= 1, min(each) > 0) == (examples, True, True)
     assert len(each) <= jobs
 
 
-def test_a_broken_product_is_found_by_the_model(stage: Stage) -> None:
-    """With a history that it can say in words.
+def test_random_histories_detect_a_mutant(harness: Harness) -> None:
+    """The failure prints the history.
 
-    Two certificates are worked on at a time, so that the number of a call is not the same in every run.
+    Two certificates are renewed in parallel, so the number of a call differs between runs.
     """
-    History(stage).run()
-    calls = stage.wire.crossed[stage.played.runs[-1].run_id]
-    enroll = next(i for i, one in enumerate(calls, 1) if one.operation == "POST /api/ssl/v1/enroll")
+    History(harness).run()
+    calls = harness.interception.boundaries[harness.played.runs[-1].run_id]
+    enroll = next(i for i, call in enumerate(calls, 1) if call.operation == "POST /api/ssl/v1/enroll")
     near = sorted(range(1, enroll + 9), key=lambda nth: abs(nth - enroll + 1))
-    healthy, stage.environments.sabotage = stage.environments.sabotage, SABOTAGES["post-again"]
+    shipped, harness.environments.mutate = harness.environments.mutate, MUTANTS["post-again"]
     try:
-        assert any("2 orders with token" in violated(stage, nth) for nth in near)
+        assert any("2 orders with token" in violated(harness, nth) for nth in near)
     finally:
-        stage.environments.sabotage = healthy
+        harness.environments.mutate = shipped
 
 
-def violated(stage: Stage, nth: int) -> str:
-    """What a run violates whose nth call is processed, and its answer lost."""
+def violated(harness: Harness, nth: int) -> str:
+    """Violations of a run whose nth call is processed and its answer lost."""
     try:
-        replay(stage, [("struck_run", {"mode": "reset after processing", "nth": nth})])
+        replay(harness, [("run_with_fault", {"mode": "reset after processing", "nth": nth})])
     except Violated as found:
         return str(found)
     return ""
-
-
-def test_every_invariant_says_what_it_holds() -> None:
-    """The sentence stands in docs/reliability.md and in every failure."""
-    assert all(invariant.__doc__ and invariant.__doc__.strip().endswith(".") for invariant in ALWAYS)

@@ -1,4 +1,4 @@
-"""Canary passwords, private keys and signing requests: found in their own place and nowhere else."""
+"""Canary passwords, private keys and signing requests are in their own place and nowhere else."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from campaign.evidence import gather
+from campaign.fault_injection import FaultInjection, Mode
+from campaign.harness import Harness
 from campaign.scenarios import DELEGATION, LOGIN, SCENARIOS, account, credential, specification, world
-from campaign.stage import Stage
-from campaign.strikes import Mode, ModeStrike
 from renewal.domain.delegation import S3
 from scm_simulator import Dials
 from tests.recordings import recorded
@@ -30,15 +30,15 @@ pytestmark = pytest.mark.filterwarnings("ignore:No application metrics:UserWarni
 
 
 @pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    """One stage for all of this module."""
-    with Stage() as one:
-        yield one
+def harness() -> Iterator[Harness]:
+    """Start the harness once for this module."""
+    with Harness() as started:
+        yield started
 
 
 @pytest.fixture
 def debug_log() -> Iterator[io.StringIO]:
-    """Everything that any logger of the process says, at its most talkative."""
+    """The output of every logger of the process, at level DEBUG."""
     stream, root = io.StringIO(), logging.getLogger()
     handler, level = logging.StreamHandler(stream), root.level
     root.addHandler(handler)
@@ -48,9 +48,9 @@ def debug_log() -> Iterator[io.StringIO]:
     root.setLevel(level)
 
 
-def begin(stage: Stage, **dials: Any) -> None:
+def begin(harness: Harness, **dials: Any) -> None:
     """An estate whose password is the canary."""
-    stage.begin(
+    harness.begin(
         world(account(password=CANARY)),
         [specification(STORES)],
         {DELEGATION: credential(CANARY)},
@@ -58,31 +58,31 @@ def begin(stage: Stage, **dials: Any) -> None:
     )
 
 
-def places(stage: Stage, debug: str) -> Mapping[str, str]:
+def places(harness: Harness, debug: str) -> Mapping[str, str]:
     """Every place that a run writes to, as text; sealed keys and the orders' own signing requests left out."""
-    evidence = gather(stage)
+    evidence = gather(harness)
     own = {"sealed_key", "csr"}
     items = [{name: value for name, value in item.items() if name not in own} for item in evidence.items]
     for item in items:
         item.get("served", {}).pop("sealed_key", None)
-    histories = [stage.history(run.run_id) for run in stage.played.runs]
+    histories = [harness.history(run.run_id) for run in harness.played.runs]
     outside = {key: content for key, content in evidence.objects.items() if not key.endswith("/privkey.pem")}
     return {
         "table": repr(items),
         "histories": json.dumps(histories),
         "objects": repr(outside),
         "events": repr(evidence.events),
-        "log": stage.played.log.getvalue(),
+        "log": harness.played.log.getvalue(),
         "debug log": debug,
-        "reports": repr([run.report for run in stage.played.runs]),
-        "metrics": repr([run.metrics for run in stage.played.runs]),
+        "reports": repr([run.report for run in harness.played.runs]),
+        "metrics": repr([run.metrics for run in harness.played.runs]),
         "orders at SCM": repr([order.comments for order in evidence.scm]),
     }
 
 
-def canaries(stage: Stage) -> Mapping[str, str]:
-    """Every text that may be nowhere, and what it is: plain, in base64, or a line of what is written in base64."""
-    evidence = gather(stage)
+def canaries(harness: Harness) -> Mapping[str, str]:
+    """Every forbidden text and its kind: plain, in base64, or a line of base64."""
+    evidence = gather(harness)
     keys = [content.decode() for key, content in evidence.objects.items() if key.endswith("/privkey.pem")]
     requests = [item["csr"] for item in evidence.of_kind("order") if "csr" in item]
     return {
@@ -95,54 +95,54 @@ def canaries(stage: Stage) -> Mapping[str, str]:
 
 
 def body(pem: str) -> list[str]:
-    """The lines between head and foot that are long enough to mean anything."""
+    """The lines between head and foot with at least 16 characters."""
     return [line for line in pem.splitlines()[1:-1] if len(line) >= 16]
 
 
-def leaks(stage: Stage, debug: str) -> set[str]:
-    """Say which place holds what."""
-    wanted = canaries(stage)
+def leaks(harness: Harness, debug: str) -> set[str]:
+    """Return `place: kind` of every leak."""
+    wanted = canaries(harness)
     return {
         f"{place}: {what}"
-        for place, text in places(stage, debug).items()
-        for one, what in wanted.items()
-        if one in text
+        for place, text in places(harness, debug).items()
+        for canary, what in wanted.items()
+        if canary in text
     }
 
 
-def assert_secret(stage: Stage, debug: str) -> None:
+def assert_secret(harness: Harness, debug: str) -> None:
     """No canary, no private key, no signing request, plain or in base64."""
-    assert leaks(stage, debug) == set()
+    assert leaks(harness, debug) == set()
 
 
-def test_a_renewal_leaves_no_secret_anywhere(stage: Stage, debug_log: io.StringIO) -> None:
-    """Step Functions keeps payloads for 90 days, and logs are read by many."""
-    begin(stage)
+def test_a_renewal_leaves_no_secret_anywhere(harness: Harness, debug_log: io.StringIO) -> None:
+    """Step Functions keeps payloads for 90 days, and many can read logs."""
+    begin(harness)
 
-    assert stage.run().status == "SUCCEEDED"
-    stage.editor.ask(DELEGATION, "idp", "drill", stage.time())
-    assert stage.daily_run().status == "SUCCEEDED"
+    assert harness.run().status == "SUCCEEDED"
+    harness.editor.ask(DELEGATION, "idp", "drill", harness.time())
+    assert harness.daily_run().status == "SUCCEEDED"
 
-    assert_secret(stage, debug_log.getvalue())
-
-
-def test_an_open_order_leaves_no_secret_but_in_its_own_fields(stage: Stage, debug_log: io.StringIO) -> None:
-    """An order that waits for days has its sealed key and its signing request in its own item, and there only."""
-    begin(stage, issuance_seconds=1e6)
-
-    stage.run()
-
-    assert [item["status"] for item in gather(stage).of_kind("order")] == ["ordered"]
-    assert_secret(stage, debug_log.getvalue())
+    assert_secret(harness, debug_log.getvalue())
 
 
-def test_a_refused_login_does_not_quote_the_password(stage: Stage, debug_log: io.StringIO) -> None:
+def test_an_open_order_has_its_secrets_in_its_own_fields_only(harness: Harness, debug_log: io.StringIO) -> None:
+    """The sealed key and the signing request of an open order are in its own item."""
+    begin(harness, issuance_seconds=1e6)
+
+    harness.run()
+
+    assert [item["status"] for item in gather(harness).of_kind("order")] == ["ordered"]
+    assert_secret(harness, debug_log.getvalue())
+
+
+def test_a_refused_login_does_not_quote_the_password(harness: Harness, debug_log: io.StringIO) -> None:
     """The error travels through history, report and log."""
-    begin(stage)
-    stage.played.simulator.set_password(LOGIN, "another")
+    begin(harness)
+    harness.played.simulator.set_password(LOGIN, "another")
 
-    assert stage.run().status == "FAILED"
-    assert_secret(stage, debug_log.getvalue())
+    assert harness.run().status == "FAILED"
+    assert_secret(harness, debug_log.getvalue())
 
 
 @pytest.mark.parametrize("mode", [Mode.ANSWERS_LOST, Mode.DENIED])
@@ -156,74 +156,65 @@ def test_a_refused_login_does_not_quote_the_password(stage: Stage, debug_log: io
         "s3:PutObject",
     ],
 )
-def test_no_error_quotes_what_was_sent(stage: Stage, debug_log: io.StringIO, place: str, mode: Mode) -> None:
-    """Requests carry keys, signing requests and passwords; the libraries' errors like to quote requests."""
+def test_no_error_quotes_the_request(harness: Harness, debug_log: io.StringIO, place: str, mode: Mode) -> None:
+    """Requests contain keys, signing requests and passwords; errors of the libraries may quote requests."""
     scenario = SCENARIOS[0] if not place.startswith("acm") else SCENARIOS[3]
-    found = [one for one in recorded(stage, scenario) if str(one).startswith(f"{place} #")]
-    scenario.prepare(stage)
-    run_id = stage.next_run_id()
-    stage.wire.strike = ModeStrike(mode, found[-1], run_id, lambda: None, stage.time)
-    stage.run(run_id)
-    stage.wire.strike = None
+    found = [boundary for boundary in recorded(harness, scenario) if str(boundary).startswith(f"{place} #")]
+    scenario.prepare(harness)
+    harness.run_with(FaultInjection(harness, mode, found[-1]))
 
-    assert_secret(stage, debug_log.getvalue())
+    assert_secret(harness, debug_log.getvalue())
 
 
-def into_table(stage: Stage, text: str) -> None:
-    """As an attribute that nobody asked for."""
+def into_table(harness: Harness, text: str) -> None:
+    """Plant *text* in an attribute."""
     item = {"delegation": {"S": DELEGATION}, "item": {"S": "finished#stray"}, "text": {"S": text}}
-    stage.aws.client("dynamodb").put_item(TableName=stage.aws.outputs["OrdersTable"], Item=item)
+    harness.aws.client("dynamodb").put_item(TableName=harness.aws.outputs["OrdersTable"], Item=item)
 
 
-def into_objects(stage: Stage, text: str) -> None:
-    """As a file beside a certificate."""
-    stage.aws.client("s3").put_object(Bucket=stage.aws.outputs["StoreBucket"], Key="runs/stray", Body=text.encode())
+def into_objects(harness: Harness, text: str) -> None:
+    """Plant *text* in an object."""
+    harness.aws.client("s3").put_object(Bucket=harness.aws.outputs["StoreBucket"], Key="runs/stray", Body=text.encode())
 
 
-def into_runs(stage: Stage, **change: Any) -> None:
-    """As part of what a run left."""
-    stage.played.runs.append(replace(stage.played.runs[-1], **change))
+def into_runs(harness: Harness, **change: Any) -> None:
+    """Plant a change in the last run."""
+    harness.played.runs.append(replace(harness.played.runs[-1], **change))
 
 
-PLANT: Mapping[str, Callable[[Stage, str], object]] = {
+PLANT: Mapping[str, Callable[[Harness, str], object]] = {
     "table": into_table,
     "objects": into_objects,
-    "events": lambda stage, text: stage.played.events.append({"token": text}),
-    "log": lambda stage, text: stage.played.log.write(text),
-    "reports": lambda stage, text: into_runs(stage, report={"text": text}),
-    "metrics": lambda stage, text: into_runs(stage, metrics={text: 1.0}),
-    "orders at SCM": lambda stage, text: setattr(last_order(stage), "comments", text),
-    "debug log": lambda _stage, text: logging.getLogger("stray").debug("%s", text),
-    "histories": lambda stage, text: stage.run(reason=text),  # the last: a reason is repeated in other places
+    "events": lambda harness, text: harness.played.events.append({"token": text}),
+    "log": lambda harness, text: harness.played.log.write(text),
+    "reports": lambda harness, text: into_runs(harness, report={"text": text}),
+    "metrics": lambda harness, text: into_runs(harness, metrics={text: 1.0}),
+    "orders at SCM": lambda harness, text: setattr(last_order(harness), "comments", text),
+    "debug log": lambda _, text: logging.getLogger("stray").debug("%s", text),
+    "histories": lambda harness, text: harness.run(reason=text),  # last: a reason is repeated in other places
 }
 
 
-def last_order(stage: Stage) -> Any:
+def last_order(harness: Harness) -> Any:
     """The simulator's own newest order, no copy."""
-    return list(stage.played.simulator._state.orders.values())[-1]
+    return list(harness.played.simulator._state.orders.values())[-1]
 
 
-def test_the_canary_would_be_found(stage: Stage, debug_log: io.StringIO) -> None:
-    """A search that finds nothing anywhere proves nothing: each place, and each kind of secret without its head."""
-    begin(stage)
-    stage.run()
-    stage.editor.ask(DELEGATION, "idp", "drill", stage.time())
-    stage.played.simulator.dials.issuance_seconds = 1e6
-    stage.daily_run()
-    assert_secret(stage, debug_log.getvalue())
-    planted = {what: one for one, what in canaries(stage).items()}
+def test_a_leak_would_be_found_in_every_place(harness: Harness, debug_log: io.StringIO) -> None:
+    """A search that cannot find anything proves nothing: each place, and each kind of secret without its head."""
+    begin(harness)
+    harness.run()
+    harness.editor.ask(DELEGATION, "idp", "drill", harness.time())
+    harness.played.simulator.dials.issuance_seconds = 1e6
+    harness.daily_run()
+    assert_secret(harness, debug_log.getvalue())
+    assert set(PLANT) == set(places(harness, ""))
+    planted = {what: canary for canary, what in canaries(harness).items()}
     assert set(planted) >= {"password", "private key", "signing request"}
 
     found: set[str] = set()
     for place, plant in PLANT.items():
         assert not any(leak.startswith(f"{place}: ") for leak in found)
-        plant(stage, " ".join(planted.values()))
-        found = leaks(stage, debug_log.getvalue())
+        plant(harness, " ".join(planted.values()))
+        found = leaks(harness, debug_log.getvalue())
         assert found >= {f"{place}: {what}" for what in planted}, place
-
-
-def test_every_place_is_planted_in(stage: Stage) -> None:
-    """A place that is added to the search is proved, too."""
-    begin(stage)
-
-    assert set(PLANT) == set(places(stage, ""))

@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 
 from local.estate import load_estate
-from local.lifetime import OPERATOR
+from local.process_guard import OPERATOR
 from local.run import TEMPLATE, LocalSystem
 from renewal.domain.run_report import Outcome, RunReport
 from stack.authorization import Place, asked

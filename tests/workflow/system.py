@@ -71,7 +71,7 @@ class System:
 
     def end(self, arn: str) -> Ended:
         executions = importlib.import_module("local.executions")
-        executions.wait(arn, importlib.import_module("local.provisioner").ACCOUNT, self.aws.region, 60)
+        executions.wait(arn, importlib.import_module("local.cloudformation.provisioner").ACCOUNT, self.aws.region, 60)
         execution = self.aws.history(arn)["execution"]
         return Ended(execution, self._report(execution["name"]))
 

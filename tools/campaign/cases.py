@@ -1,4 +1,4 @@
-"""Boundaries x modes x scenarios: what is struck, and what became of it."""
+"""Boundaries by modes by scenarios: where a fault is injected, and the outcome."""
 
 from __future__ import annotations
 
@@ -6,47 +6,45 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from campaign.evidence import gather
+from campaign.fault_injection import SCM_MODES, FaultInjection, Mode, SecondInjection
+from campaign.harness import Harness
+from campaign.interception.calls import Boundary
 from campaign.invariants import ALWAYS, AT_REST, orders_of, violations
 from campaign.scenarios import Scenario
-from campaign.stage import Stage
-from campaign.strikes import OF_SCM, Mode, ModeStrike, Sequel
-from campaign.wire import Boundary
 
-CANONICAL = (
-    Mode.KILLED_BEFORE,
-    Mode.KILLED_AFTER,
-    Mode.ANSWERS_LOST,
-    Mode.ERRORS,
-    Mode.RIVAL_BEFORE,
-)
+CANONICAL = (Mode.KILLED_BEFORE, Mode.KILLED_AFTER, Mode.ANSWERS_LOST, Mode.ERRORS, Mode.RIVAL_BEFORE)
 """At every boundary."""
 MOST_DAYS = 4
-"""So many daily runs at most may be needed to come to rest."""
+"""Daily runs after which the estate must be at rest."""
 _READS = ("GET ", "Get", "List", "Describe", "Query", "BatchGet", "Decrypt")
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One strike."""
+    """One fault injection."""
 
     scenario: Scenario
     boundary: Boundary
     mode: Mode
-    after: Blow | None = None
-    """What has happened in the run before: this case strikes what the run does about it."""
+    first_fault: FirstFault | None = None
+    """An earlier fault in the same run: the boundary is a call that the run makes to recover from it."""
 
     def __str__(self) -> str:
-        """Where it strikes."""
-        return (
-            f"{self.boundary}, after {self.after.mode.value} at {self.after.boundary}"
-            if self.after
-            else str(self.boundary)
-        )
+        """Name the boundary."""
+        after = f", after {self.first_fault.mode.value} at {self.first_fault.boundary}" if self.first_fault else ""
+        return f"{self.boundary}{after}"
+
+    def injection(self, harness: Harness) -> FaultInjection:
+        """Return what is injected into the run."""
+        if self.first_fault is None:
+            return FaultInjection(harness, self.mode, self.boundary)
+        first = FaultInjection(harness, self.first_fault.mode, self.first_fault.boundary)
+        return SecondInjection(harness, self.mode, self.boundary, first=first)
 
 
 @dataclass(frozen=True, slots=True)
-class Blow:
-    """A first strike."""
+class FirstFault:
+    """The fault that a run recovers from."""
 
     boundary: Boundary
     mode: Mode
@@ -54,30 +52,31 @@ class Blow:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one case."""
+    """The outcome of one case."""
 
     scenario: str
     boundary: str
     operation: str
     mode: str
-    has_hit: bool
-    struck_run: str
+    was_reached: bool
+    faulty_run: str
+    """Error or status of the run with the fault."""
     days: int
     violations: tuple[str, ...]
-    is_recovery: bool = False
-    """Whether it struck what a run does about a first blow."""
+    is_recovery: bool
+    """Whether the fault was injected into the recovery from a first fault."""
 
     def document(self) -> dict[str, object]:
         """The same as JSON."""
         return asdict(self)
 
 
-def record(stage: Stage, scenario: Scenario) -> list[Boundary]:
-    """Play a healthy run from the prepared moment; return its boundaries. Raises RuntimeError if it is none."""
-    scenario.prepare(stage)
-    run = stage.run()
-    boundaries = stage.wire.crossed[run.run_id]
-    broken = violations(gather(stage), ALWAYS)
+def record(harness: Harness, scenario: Scenario) -> list[Boundary]:
+    """Play a healthy run of the prepared scenario; return its boundaries. Raises RuntimeError if it fails."""
+    scenario.prepare(harness)
+    run = harness.run()
+    boundaries = harness.interception.boundaries[run.run_id]
+    broken = violations(gather(harness), ALWAYS)
     if run.status != "SUCCEEDED" or broken:
         message = f"the healthy run of '{scenario.name}' is not healthy: {run.status} {run.error} {broken}"
         raise RuntimeError(message)
@@ -85,80 +84,70 @@ def record(stage: Stage, scenario: Scenario) -> list[Boundary]:
 
 
 def cases(scenario: Scenario, boundaries: Sequence[Boundary]) -> Iterator[Case]:
-    """Every boundary with the canonical modes, what changes something with all, SCM's calls with SCM's faults too."""
+    """Yield every boundary with the canonical modes, writes with all modes, calls to SCM with SCM's faults too."""
     for boundary in boundaries:
         yield from (Case(scenario, boundary, mode) for mode in Mode if _belongs(mode, boundary, scenario))
 
 
-def after_blows(stage: Stage, scenario: Scenario, boundaries: Sequence[Boundary]) -> Iterator[Case]:
-    """Strike what a run does about a first blow: the search for a lost order, the look for an earlier import.
+def recovery_cases(harness: Harness, scenario: Scenario, boundaries: Sequence[Boundary]) -> Iterator[Case]:
+    """Yield the calls that follow a first fault: the search for a lost order, the search for an earlier import.
 
-    No healthy run makes these calls, so they are found by recording a run that was struck.
+    No healthy run makes these calls, so a run with the first fault is recorded.
     """
-    for operation, mode in scenario.first_blows:
-        first = Blow(next(one for one in boundaries if one.operation == operation), mode)
-        scenario.prepare(stage)
-        run_id = stage.next_run_id()
-        blow = ModeStrike(mode, first.boundary, run_id, lambda: _rival(stage), stage.time)
-        stage.wire.strike = blow
-        stage.run(run_id)
-        stage.wire.strike = None
-        crossed = stage.wire.crossed[run_id]
-        for boundary in crossed[crossed.index(first.boundary) + 1 :]:
-            yield from (Case(scenario, boundary, one, first) for one in CANONICAL)
+    for operation, mode in scenario.first_faults:
+        first = FirstFault(next(item for item in boundaries if item.operation == operation), mode)
+        scenario.prepare(harness)
+        run = harness.run_with(FaultInjection(harness, mode, first.boundary))
+        called = harness.interception.boundaries[run.run_id]
+        for boundary in called[called.index(first.boundary) + 1 :]:
+            yield from (Case(scenario, boundary, canonical, first) for canonical in CANONICAL)
 
 
 def _belongs(mode: Mode, boundary: Boundary, scenario: Scenario) -> bool:
     if mode in CANONICAL or not scenario.every_mode:
         return mode in CANONICAL
-    if mode in OF_SCM:
+    if mode in SCM_MODES:
         return boundary.service == "scm"
     return not boundary.operation.startswith(_READS)
 
 
-def play(stage: Stage, case: Case) -> Outcome:
-    """Prepare, strike, and run daily until the estate is at rest; say what was violated on the way."""
-    case.scenario.prepare(stage)
-    return strike(stage, case)
+def play(harness: Harness, case: Case) -> Outcome:
+    """Prepare the scenario, then play the case."""
+    case.scenario.prepare(harness)
+    return play_prepared(harness, case)
 
 
-def strike(stage: Stage, case: Case) -> Outcome:
-    """Play a case from the prepared moment on."""
-    before = stage.played.simulator.orders
-    run_id = stage.next_run_id()
-    blow = ModeStrike(case.mode, case.boundary, run_id, lambda: _rival(stage), stage.time)
-    first = case.after and ModeStrike(case.after.mode, case.after.boundary, run_id, lambda: _rival(stage), stage.time)
-    stage.wire.strike = Sequel(first, blow) if first else blow
-    struck = stage.run(run_id)
-    stage.wire.strike = None
-    evidence = gather(stage)
+def play_prepared(harness: Harness, case: Case) -> Outcome:
+    """Run with the fault, then daily until the estate is at rest; return every violation on the way."""
+    before = len(harness.played.simulator.orders)
+    injection = case.injection(harness)
+    run = harness.run_with(injection)
+    evidence = gather(harness)
     found, days = violations(evidence, ALWAYS), 0
     while days == 0 or (days < MOST_DAYS and violations(evidence, AT_REST)):
         days += 1
-        stage.daily_run()
-        evidence = gather(stage)
+        harness.daily_run()
+        evidence = gather(harness)
         found += violations(evidence, ALWAYS)
     found += violations(evidence, AT_REST)
-    orders = orders_of(evidence) - len(before)
+    orders = orders_of(evidence) - before
     if orders != case.scenario.due:
         found.append(f"exactly_one_order: {orders} orders at SCM, {case.scenario.due} due")
-    if stage.played.runs[-1].status != "SUCCEEDED":
-        found.append(f"the_last_run_succeeds: it ended {stage.played.runs[-1].error}")
+    if harness.played.runs[-1].status != "SUCCEEDED":
+        found.append(f"the_last_run_succeeds: it ended {harness.played.runs[-1].error}")
+    return outcome(case, run.error or run.status, found, days=days, was_reached=injection.was_reached)
+
+
+def outcome(case: Case, faulty_run: str, found: Sequence[str], *, days: int, was_reached: bool) -> Outcome:
+    """Return the outcome of a case, each violation once."""
     return Outcome(
-        case.scenario.name,
-        str(case),
-        f"{case.boundary.service}:{case.boundary.operation}",
-        case.mode.value,
-        blow.has_hit,
-        struck.error or struck.status,
-        days,
-        tuple(dict.fromkeys(found)),
-        is_recovery=case.after is not None,
+        scenario=case.scenario.name,
+        boundary=str(case),
+        operation=f"{case.boundary.service}:{case.boundary.operation}",
+        mode=case.mode.value,
+        was_reached=was_reached,
+        faulty_run=faulty_run,
+        days=days,
+        violations=tuple(dict.fromkeys(found)),
+        is_recovery=case.first_fault is not None,
     )
-
-
-def _rival(stage: Stage) -> None:
-    """Another execution, started by hand at that very moment."""
-    strike, stage.wire.strike = stage.wire.strike, None
-    stage.run()
-    stage.wire.strike = strike

@@ -33,27 +33,32 @@ HANDLERS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class World:
-    """What the environments' seams are replaced by."""
+class Replacements:
+    """What replaces clock, AWS and SCM in an environment's wiring."""
 
     clock: Callable[[], datetime]
-    """What the functions take for the present moment."""
+    """The functions' clock."""
     monotonic: Callable[[], float]
     client: Callable[..., Any]
-    """`renewal.adapters.aws.client`, with every call on the wire."""
+    """`renewal.adapters.aws.client`, with every call intercepted."""
     transport: Callable[[], httpx.BaseTransport]
 
 
-Saboteur = Callable[[str, Any], Any]
+Mutation = Callable[[str, Any], Any]
 """Takes a function's name and its step; returns the step to be used instead."""
+
+
+def unchanged(_function: str, step: Any) -> Any:
+    """Return the shipped step."""
+    return step
 
 
 @dataclass
 class Environments:
     """All environments of all functions."""
 
-    world: World
-    sabotage: Saboteur = lambda _name, step: step
+    replacements: Replacements
+    mutate: Mutation = unchanged
     _idle: dict[str, list[ModuleType]] = field(default_factory=lambda: defaultdict(list))
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _here: threading.local = field(default_factory=threading.local)
@@ -65,12 +70,12 @@ class Environments:
             vars(module)["wiring"] = _Dispatcher(self._step)
 
     def close(self) -> None:
-        """Give the handlers their own wiring back."""
+        """Restore the handlers' wiring."""
         for name, module in self.modules.items():
             vars(module)["wiring"] = self._kept[name]
 
     def forget(self) -> None:
-        """Throw all environments away."""
+        """Discard all environments."""
         self._idle.clear()
 
     def play(self, name: str, event: Any, context: Any) -> Any:
@@ -95,21 +100,20 @@ class Environments:
         spec: Any = importlib.util.find_spec("renewal.wiring")
         wiring = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(wiring)
-        world = self.world
         vars(wiring).update(
-            aws=SimpleNamespace(client=world.client),
-            utc_now=world.clock,
-            new_http_client=lambda: new_http_client(transport=world.transport()),
-            SecretsManagerCredentials=partial(SecretsManagerCredentials, monotonic=world.monotonic),
+            aws=SimpleNamespace(client=self.replacements.client),
+            utc_now=self.replacements.clock,
+            new_http_client=lambda: new_http_client(transport=self.replacements.transport()),
+            SecretsManagerCredentials=partial(SecretsManagerCredentials, monotonic=self.replacements.monotonic),
         )
         return wiring
 
     def _step(self, name: str) -> Any:
-        return self.sabotage(name, getattr(self._here.wiring, name)())
+        return self.mutate(name, getattr(self._here.wiring, name)())
 
 
 class _Dispatcher:
-    """Stands where a handler's module has `wiring`, and leads to the environment that this thread plays."""
+    """Replaces `wiring` in a handler's module by that of the environment that this thread plays."""
 
     def __init__(self, step: Callable[[str], Any]) -> None:
         self._step = step

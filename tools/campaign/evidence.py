@@ -1,4 +1,4 @@
-"""What is really there when a history has been played: read from the services themselves, not through our adapters."""
+"""The state that a history left: read from the services themselves, not through our adapters."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from campaign.scm_wire import Refusal
-from campaign.stage import Run, Stage
-from local.provisioner import ACCOUNT
+from campaign.harness import Harness, Run
+from campaign.interception.scm import Refusal
+from local.cloudformation.provisioner import ACCOUNT
 from scm_simulator import Order
 
 Item = Mapping[str, Any]
@@ -40,7 +40,7 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Everything that a history left behind."""
+    """The whole state after a history."""
 
     now: datetime
     scm: tuple[Order, ...]
@@ -48,10 +48,10 @@ class Evidence:
     objects: Mapping[str, bytes]
     acm: tuple[Imported, ...]
     sealed: Mapping[str, bytes | None]
-    """Public half of the sealed key by order token, for every order of the book; None = it can't be opened."""
+    """Public half of the sealed key by order token, for every order of the book; None: it cannot be decrypted."""
     events: tuple[Item, ...]
     refusals: tuple[Refusal, ...]
-    """Those that a function read and survived: what nobody lives to note, nobody can heed."""
+    """Refused logins, without those whose reader was killed: it could not record them."""
     runs: tuple[Run, ...]
 
     def of_kind(self, kind: str) -> Iterator[Item]:
@@ -65,7 +65,7 @@ class Evidence:
                 yield order.comments.removeprefix(_COMMENT).split(" ", 1)[0], order
 
     def pointers(self) -> Iterator[tuple[str, Item]]:
-        """(folder, what it says) of every `current.json`."""
+        """(folder, content) of every `current.json`."""
         for key, content in self.objects.items():
             if key.endswith("/current.json"):
                 yield key.removesuffix("/current.json"), json.loads(content)
@@ -80,34 +80,34 @@ class Evidence:
         return iter(found.items())
 
 
-def gather(stage: Stage) -> Evidence:
+def gather(harness: Harness) -> Evidence:
     """Read everything."""
-    items = tuple(_items(stage))
+    items = tuple(_items(harness))
     return Evidence(
-        now=stage.time(),
-        scm=stage.played.simulator.orders,
+        now=harness.time(),
+        scm=harness.played.simulator.orders,
         items=items,
-        objects=dict(_objects(stage)),
+        objects=dict(_objects(harness)),
         acm=tuple(_imported()),
-        sealed=dict(_sealed(stage, items)),
-        events=tuple(stage.played.events),
-        refusals=tuple(one for one, reader in stage.played.refusals if not reader.is_dead),
-        runs=tuple(stage.played.runs),
+        sealed=dict(_sealed(harness, items)),
+        events=tuple(harness.played.events),
+        refusals=tuple(refusal for refusal, reader in harness.played.refusals if not reader.is_dead),
+        runs=tuple(harness.played.runs),
     )
 
 
-def _items(stage: Stage) -> Iterator[Item]:
+def _items(harness: Harness) -> Iterator[Item]:
     read = TypeDeserializer().deserialize
-    answer = stage.aws.client("dynamodb").scan(TableName=stage.aws.outputs["OrdersTable"], ConsistentRead=True)
+    answer = harness.aws.client("dynamodb").scan(TableName=harness.aws.outputs["OrdersTable"], ConsistentRead=True)
     for item in answer["Items"]:
         yield {name: read(value) for name, value in item.items()}
 
 
-def _objects(stage: Stage) -> Iterator[tuple[str, bytes]]:
+def _objects(harness: Harness) -> Iterator[tuple[str, bytes]]:
     from moto.backends import get_backend  # noqa: PLC0415 - moto may be imported only after the isolation
 
-    bucket = get_backend("s3")[ACCOUNT]["aws"].buckets[stage.aws.outputs["StoreBucket"]]
-    for key in bucket.keys.values():  # all documents of all earlier runs are there: too many for a call each
+    bucket = get_backend("s3")[ACCOUNT]["aws"].buckets[harness.aws.outputs["StoreBucket"]]
+    for key in bucket.keys.values():  # too many documents of earlier runs for a call each
         yield key.name, key.value
 
 
@@ -115,24 +115,24 @@ def _imported() -> Iterator[Imported]:
     from moto.backends import get_backend  # noqa: PLC0415 - moto may be imported only after the isolation
 
     for region, backend in get_backend("acm")[ACCOUNT].items():
-        for arn, bundle in backend._certificates.items():  # noqa: SLF001 - its key can't be had through the API
+        for arn, bundle in backend._certificates.items():  # noqa: SLF001 - the API does not return its key
             chain = x509.load_pem_x509_certificates(bundle.chain) if bundle.chain else []
             leaf = x509.load_pem_x509_certificate(bundle.cert)
             yield Imported(region, arn, leaf, tuple(chain), public_half(bundle.key))
 
 
-def _sealed(stage: Stage, items: tuple[Item, ...]) -> Iterator[tuple[str, bytes | None]]:
+def _sealed(harness: Harness, items: tuple[Item, ...]) -> Iterator[tuple[str, bytes | None]]:
     for item in items:
         kind, _, name = item["item"].partition("#")
         holder = item if kind == "order" else item.get("served", {}) if kind == "certificate" else {}
         if "sealed_key" in holder:
             token = holder["token"]
             context = {"delegation": item["delegation"], "certificate": name, "order": token}
-            yield token, _opened(stage, bytes(holder["sealed_key"]), context)
+            yield token, _opened(harness, bytes(holder["sealed_key"]), context)
 
 
-def _opened(stage: Stage, sealed: bytes, context: Mapping[str, str]) -> bytes | None:
-    kms = stage.aws.client("kms")
+def _opened(harness: Harness, sealed: bytes, context: Mapping[str, str]) -> bytes | None:
+    kms = harness.aws.client("kms")
     try:
         answer = kms.decrypt(CiphertextBlob=sealed, EncryptionContext=context)
     except kms.exceptions.ClientError:

@@ -1,4 +1,4 @@
-"""Good answers of SCM, spoilt in random ways: the outcome is a named error or the right result."""
+"""Valid answers of SCM, corrupted at random: the outcome is a named error or the right result."""
 
 from __future__ import annotations
 
@@ -15,101 +15,101 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from campaign.evidence import gather
+from campaign.harness import Harness
+from campaign.interception.calls import Boundary, Call
 from campaign.invariants import ALWAYS, violations, what_failed_was_not_issued
 from campaign.scenarios import Scenario
-from campaign.stage import Stage
 from campaign.virtual_time import START
-from campaign.wire import Boundary, Crossing
 
 UNDETECTABLE = {what_failed_was_not_issued}
-"""An answer that is well formed and says that an order was refused cannot be told from the truth."""
+"""No client detects a well-formed answer that wrongly reports an order as refused."""
 _PEM_END = b"-----END CERTIFICATE-----\n"
 
 
 @dataclass(slots=True)
-class Garble:
-    """Spoils the answer of one call to SCM in one run."""
+class CorruptedAnswer:
+    """Corrupts the answer of one call to SCM in one run."""
 
-    run_id: str
     boundary: Boundary
     dice: random.Random
+    run_id: str = ""
     what: str = ""
+    """How, and at which call; empty when the call was not made."""
 
-    def is_due(self, crossing: Crossing) -> bool:
+    def is_due(self, call: Call) -> bool:
         """Return whether this is the call."""
-        return crossing.boundary == self.boundary and crossing.invocation.run_id == self.run_id and not self.what
+        return call.boundary == self.boundary and call.invocation.run_id == self.run_id and not self.what
 
-    def hit(self, crossing: Crossing) -> Any:
-        """Make the call, and spoil what comes back."""
-        answer: httpx.Response = crossing.effect()
-        spoil = self.dice.choice(_SPOILS)
-        self.what = f"{spoil.__name__} at {crossing.boundary}"
+    def apply(self, call: Call) -> Any:
+        """Make the call, and corrupt the answer."""
+        answer: httpx.Response = call.effect()
+        corrupt = self.dice.choice(_CORRUPTIONS)
+        self.what = f"{corrupt.__name__} at {call.boundary}"
         headers = {name: value for name, value in answer.headers.items() if name.lower() != "content-length"}
-        return httpx.Response(answer.status_code, headers=headers, content=spoil(answer.content, self.dice))
+        return httpx.Response(answer.status_code, headers=headers, content=corrupt(answer.content, self.dice))
 
 
-def play(stage: Stage, scenario: Scenario, seed: int, boundaries: Sequence[Boundary]) -> tuple[str, list[str]]:
-    """Play one run with one spoilt answer; return (what was spoilt, what was violated).
+def play(harness: Harness, scenario: Scenario, seed: int, boundaries: Sequence[Boundary]) -> tuple[str, list[str]]:
+    """Play one run with one corrupted answer; return (what was corrupted, what was violated).
 
     boundaries: those of a healthy run of the scenario.
     """
     dice = random.Random(seed)  # noqa: S311
-    scenario.prepare(stage)
-    run_id = stage.next_run_id()
-    garble = Garble(run_id, drawn(boundaries, dice), dice)
-    stage.wire.strike = garble
-    stage.run(run_id)
-    stage.wire.strike = None
-    stage.daily_run()
-    found = violations(gather(stage), [one for one in ALWAYS if one not in UNDETECTABLE])
-    return garble.what, found if garble.what else [f"nothing was spoilt: {garble.boundary} was not reached", *found]
+    scenario.prepare(harness)
+    corruption = CorruptedAnswer(drawn(boundaries, dice), dice)
+    harness.run_with(corruption)
+    harness.daily_run()
+    found = violations(gather(harness), [invariant for invariant in ALWAYS if invariant not in UNDETECTABLE])
+    if not corruption.what:
+        found.insert(0, f"nothing was corrupted: {corruption.boundary} was not reached")
+    return corruption.what, found
 
 
 def drawn(boundaries: Sequence[Boundary], dice: random.Random) -> Boundary:
     """Draw a call to SCM; half of the draws are of an order or of a certificate."""
-    answers = [one for one in boundaries if one.service == "scm"]
-    orders = [one for one in answers if any(word in one.operation for word in ("enroll", "collect"))]
+    answers = [boundary for boundary in boundaries if boundary.service == "scm"]
+    orders = [boundary for boundary in answers if any(word in boundary.operation for word in ("enroll", "collect"))]
     return dice.choice(dice.choice([answers, orders]))
 
 
-# ---- Ways of spoiling ----------------------------------------------------------------------------------------------
+# ---- Corruptions ----------------------------------------------------------------------------------------------
 
 
 def flip_bytes(body: bytes, dice: random.Random) -> bytes:
-    """Some bytes become others."""
-    spoilt = bytearray(body)
-    for _ in range(min(len(spoilt), dice.randint(1, 4))):
-        spoilt[dice.randrange(len(spoilt))] = dice.randrange(256)
-    return bytes(spoilt)
+    """Change some bytes."""
+    corrupted = bytearray(body)
+    for _ in range(min(len(corrupted), dice.randint(1, 4))):
+        corrupted[dice.randrange(len(corrupted))] = dice.randrange(256)
+    return bytes(corrupted)
 
 
 def cut_off(body: bytes, dice: random.Random) -> bytes:
-    """The rest is missing."""
+    """Cut the body off."""
     return body[: dice.randint(0, max(len(body) - 1, 0))]
 
 
 def drop_member(body: bytes, dice: random.Random) -> bytes:
-    """A member of a JSON object is missing."""
+    """Remove a member of a JSON object."""
     return _in_json(body, lambda members, name: members.pop(name), dice)
 
 
 def retype_member(body: bytes, dice: random.Random) -> bytes:
-    """A member of a JSON object is of another type."""
+    """Give a member of a JSON object another type."""
     other: Any = dice.choice([None, [], {}, True, "", "text", -1, 1e300, [[1]], {"a": {}}])
     return _in_json(body, lambda members, name: members.update({name: other}), dice)
 
 
 def swap_certificate(body: bytes, dice: random.Random) -> bytes:
-    """A certificate of somebody else stands in the place of one of the chain."""
+    """Replace a certificate of the chain by an unrelated certificate."""
     parts = body.replace(b"\r\n", b"\n").split(_PEM_END)
     if len(parts) < 2:
         return flip_bytes(body, dice)
-    parts[dice.randrange(len(parts) - 1)] = _stranger().removesuffix(_PEM_END)
+    parts[dice.randrange(len(parts) - 1)] = _unrelated_certificate().removesuffix(_PEM_END)
     return _PEM_END.join(parts)
 
 
 def shuffle_chain(body: bytes, dice: random.Random) -> bytes:
-    """The certificates come in another order, one of them perhaps twice: no error at all."""
+    """Shuffle the certificates, and repeat one: valid."""
     parts = [part + _PEM_END for part in body.replace(b"\r\n", b"\n").split(_PEM_END) if part.strip()]
     if len(parts) < 2:
         return body
@@ -118,7 +118,7 @@ def shuffle_chain(body: bytes, dice: random.Random) -> bytes:
     return b"".join(parts)
 
 
-_SPOILS = (flip_bytes, cut_off, drop_member, retype_member, swap_certificate, shuffle_chain)
+_CORRUPTIONS = (flip_bytes, cut_off, drop_member, retype_member, swap_certificate, shuffle_chain)
 
 
 def _in_json(body: bytes, change: Callable[[dict[str, Any], str], Any], dice: random.Random) -> bytes:
@@ -126,7 +126,7 @@ def _in_json(body: bytes, change: Callable[[dict[str, Any], str], Any], dice: ra
         document = json.loads(body)
     except ValueError:
         return flip_bytes(body, dice)
-    objects = [one for one in _objects(document) if one]
+    objects = [members for members in _objects(document) if members]
     if not objects:
         return json.dumps(dice.choice([None, 1, "text", [1], {"a": 1}])).encode()
     members = dice.choice(objects)
@@ -136,15 +136,15 @@ def _in_json(body: bytes, change: Callable[[dict[str, Any], str], Any], dice: ra
 
 def _objects(document: Any) -> list[dict[str, Any]]:
     if isinstance(document, list):
-        return [one for item in document for one in _objects(item)]
+        return [members for item in document for members in _objects(item)]
     if isinstance(document, dict):
-        return [document, *(one for item in document.values() for one in _objects(item))]
+        return [document, *(members for item in document.values() for members in _objects(item))]
     return []
 
 
-def _stranger() -> bytes:
+def _unrelated_certificate() -> bytes:
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "stranger.example")])
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "unrelated.example")])
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
     builder = builder.serial_number(x509.random_serial_number())
     builder = builder.not_valid_before(START.replace(year=2020)).not_valid_after(START.replace(year=2040))

@@ -1,4 +1,4 @@
-"""Random histories (hypothesis): steps in any order, the invariants after each, and rest at the end."""
+"""Random histories (hypothesis): steps in any order, invariants after each, all invariants at the end."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from hypothesis import HealthCheck, Phase, Verbosity, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
+from campaign.fault_injection import Mode
+from campaign.harness import Harness, freeze_garbage_collector
 from campaign.history import CERTIFICATES, History, Violated
 from campaign.scenarios import PROFILE
-from campaign.stage import Stage, leave_alone
-from campaign.strikes import Mode
 
 LONGEST = 7
-"""Steps of a history, before it may come to rest."""
+"""Steps of a history, before its end."""
 _WORST_RUN = 110
-"""About so many calls a run of two certificates makes."""
+"""Calls of a run with two certificates, at most."""
 
-modes = st.sampled_from([one for one in Mode if one is not Mode.REFUSED])
-"""Two certificates at work may each show a password once that was changed in the middle: docs/reliability.md."""
+modes = st.sampled_from([mode for mode in Mode if mode is not Mode.REFUSED])
+"""Two certificates may each try a password once that was changed during the run: docs/reliability.md."""
 certificates = st.sampled_from(CERTIFICATES)
 
 
 class Histories(RuleBasedStateMachine):
-    """Builds histories; `stage` is set by whoever runs them."""
+    """Builds histories; `play_on` sets `harness`."""
 
-    stage: ClassVar[Stage | None] = None
+    harness: ClassVar[Harness | None] = None
     played: ClassVar[int] = 0
-    tell_every: ClassVar[int] = 0
-    """Histories between two lines of progress; 0: none."""
+    progress_every: ClassVar[int] = 0
+    """Histories between two printed lines; 0: none."""
 
     def __init__(self) -> None:
         super().__init__()
-        assert Histories.stage is not None  # noqa: S101 - set by `playing_on`
-        self.history = History(Histories.stage)
+        assert Histories.harness is not None  # noqa: S101 - set by `play_on`
+        self.history = History(Histories.harness)
         Histories.played += 1
-        if Histories.tell_every and Histories.played % Histories.tell_every == 0:
+        if Histories.progress_every and Histories.played % Histories.progress_every == 0:
             print(f"  process {os.getpid()}: {Histories.played} histories", flush=True)
 
     @rule()
@@ -48,14 +48,14 @@ class Histories(RuleBasedStateMachine):
         self.history.step("run")
 
     @rule(mode=modes, nth=st.integers(1, _WORST_RUN))
-    def struck_run(self, mode: Mode, nth: int) -> None:
-        """A run that is struck somewhere."""
-        self.history.step("struck_run", mode=mode.value, nth=nth)
+    def run_with_fault(self, mode: Mode, nth: int) -> None:
+        """A run with a fault at any call."""
+        self.history.step("run_with_fault", mode=mode.value, nth=nth)
 
     @rule(mode=modes, nth=st.integers(15, 60))
-    def struck_in_the_middle(self, mode: Mode, nth: int) -> None:
-        """A run that is struck where orders are made and collected."""
-        self.history.step("struck_run", mode=mode.value, nth=nth)
+    def run_with_fault_in_an_order(self, mode: Mode, nth: int) -> None:
+        """A run with a fault at a call that orders or collects."""
+        self.history.step("run_with_fault", mode=mode.value, nth=nth)
 
     @rule()
     def follow_up(self) -> None:
@@ -64,7 +64,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(certificate=certificates)
     def force(self, certificate: str) -> None:
-        """A run by hand."""
+        """A manual run."""
         self.history.step("force", certificate=certificate)
 
     @rule(hours=st.sampled_from([-72, -1, 1, 24, 24 * 150]))
@@ -79,7 +79,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(certificate=certificates)
     def ask(self, certificate: str) -> None:
-        """An operator's order."""
+        """A replacement that the operator requested."""
         self.history.step("ask", certificate=certificate)
 
     @rule(
@@ -90,17 +90,17 @@ class Histories(RuleBasedStateMachine):
         profile=st.sampled_from([PROFILE, PROFILE, 3002]),
     )
     def respecify(self, certificate: str, **change: Any) -> None:
-        """A new file."""
+        """A changed delegation file."""
         self.history.step("respecify", certificate=certificate, **change)
 
     @rule(polls=st.integers(0, 2), seconds=st.sampled_from([0.0, 72_000.0]), approve=st.booleans())
     def slow_issuance(self, polls: int, seconds: float, *, approve: bool) -> None:
-        """SCM takes its time, or waits for an approval."""
+        """SCM issues slowly, or waits for an approval."""
         self.history.step("scm_becomes", issuance_polls=polls, issuance_seconds=seconds, auto_approve=approve)
 
     @rule(outcome=st.sampled_from(["issued", "declined", "rejected", "invalid", "revoked"]))
     def refused_issuance(self, outcome: str) -> None:
-        """SCM ends orders in another way."""
+        """SCM refuses orders."""
         self.history.step("scm_becomes", outcome=outcome)
 
     @rule(certificate=certificates)
@@ -115,13 +115,13 @@ class Histories(RuleBasedStateMachine):
 
     @rule()
     def change_password(self) -> None:
-        """A password that changed elsewhere."""
+        """A password changed in SCM only."""
         self.history.step("change_password")
 
     @precondition(lambda self: self.history.password != self.history.stored_password)
     @rule()
     def store_password(self) -> None:
-        """The right password, stored."""
+        """The right password is stored."""
         self.history.step("store_password")
 
     @rule()
@@ -130,14 +130,14 @@ class Histories(RuleBasedStateMachine):
         self.history.step("lock")
 
     def teardown(self) -> None:
-        """Everything gets well in the end."""
+        """Remove all faults, and check that the estate comes to rest."""
         if not self.history.broken:
             self.history.finish()
 
 
-def play_on(stage: Stage, examples: int, seed: int, *, shrink: bool = False) -> None:
-    """Play so many histories on *stage*. Raises Violated with the first that fails."""
-    Histories.stage = stage
+def play_on(harness: Harness, examples: int, seed: int, *, shrink: bool = False) -> None:
+    """Play *examples* histories on *harness*. Raises Violated with the first that fails."""
+    Histories.harness = harness
     Histories._hypothesis_internal_use_seed = seed  # noqa: SLF001 - what @seed sets
     phases = [Phase.generate, Phase.shrink] if shrink else [Phase.generate]
     run_state_machine_as_test(
@@ -155,8 +155,8 @@ def play_on(stage: Stage, examples: int, seed: int, *, shrink: bool = False) -> 
     )
 
 
-def explore(stage_of: Callable[[], Stage], examples: int, seed: int, jobs: int) -> dict[str, Any]:
-    """Play *examples* histories in *jobs* processes, each with a seed of its own; return what came of it."""
+def explore(harness_of: Callable[[], Harness], examples: int, seed: int, jobs: int) -> dict[str, Any]:
+    """Play *examples* histories in *jobs* processes, each with a seed of its own; return the result."""
     children = []
     for number, share in enumerate(shares(examples, jobs)):
         reading, writing = os.pipe()
@@ -164,7 +164,7 @@ def explore(stage_of: Callable[[], Stage], examples: int, seed: int, jobs: int) 
         if pid == 0:
             os.close(reading)
             with os.fdopen(writing, "wb") as pipe:
-                pickle.dump(_explored(stage_of, share, seed + number), pipe)
+                pickle.dump(_explored(harness_of, share, seed + number), pipe)
             os._exit(0)
         os.close(writing)
         children.append((pid, reading))
@@ -182,17 +182,17 @@ def explore(stage_of: Callable[[], Stage], examples: int, seed: int, jobs: int) 
 
 
 def shares(examples: int, jobs: int) -> list[int]:
-    """Say how many histories each process plays: together all of them, and none of them nothing."""
+    """Return the number of histories of each process: at least 1, *examples* in all."""
     processes = min(examples, jobs)
     return [examples // processes + (number < examples % processes) for number in range(processes)]
 
 
-def _explored(stage_of: Callable[[], Stage], examples: int, seed: int) -> tuple[int, str]:
-    Histories.tell_every, Histories.played = 50, 0
-    with stage_of() as stage:
-        leave_alone()
+def _explored(harness_of: Callable[[], Harness], examples: int, seed: int) -> tuple[int, str]:
+    Histories.progress_every, Histories.played = 50, 0
+    with harness_of() as harness:
+        freeze_garbage_collector()
         try:
-            play_on(stage, examples, seed)
+            play_on(harness, examples, seed)
         except Violated as violated:
             return Histories.played, str(violated)
     return Histories.played, ""

@@ -1,6 +1,6 @@
-"""A history: an estate, and what operators, the RAO, SCM and mishaps do to it in some order.
+"""A history: an estate, and what operators, the RAO, SCM and faults do to it, in some order.
 
-Every step is a method with plain arguments, so that a history that failed can be kept as a list and played again.
+Every step is a method with plain arguments, so that a failed history can be kept as a list and replayed.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from datetime import timedelta
 from typing import Any
 
 from campaign.evidence import gather
+from campaign.fault_injection import Mode, NthCallInjection
+from campaign.harness import DAY, Harness, Run
+from campaign.interception.calls import Boundary
 from campaign.invariants import ALWAYS, AT_REST, violations
 from campaign.scenarios import DELEGATION, LOGIN, PARIS, PASSWORD, PROFILE, VIRGINIA, credential, specification, world
-from campaign.stage import Run, Stage
-from campaign.strikes import Mode, NthStrike
-from campaign.wire import Boundary
 from certmandate.certificate_state import CLOSED
 from renewal.adapters.order_book.reader import DynamoDbOrderReader
 from renewal.adapters.order_book.table import Table
@@ -32,80 +32,70 @@ NAMES = {
     "www": (("www.idp.univ.example",), ("www.idp.univ.example", "web.idp.univ.example")),
 }
 DAYS_TO_REST = 20
-"""The longest hold after refused orders is eight days; what was declined on the last day waits that long."""
-DAYS_UNTIL_A_PERSON_ACTS = 12
+"""The longest hold after refused orders is eight days, counted from the last refusal."""
+DAYS_UNTIL_OPERATOR_ACTS = 12
 _NOWHERE = Boundary("", "", 0, "")
 
 
 class Violated(AssertionError):
-    """An invariant does not hold; the text has the history up to here."""
+    """An invariant does not hold; the text has the steps so far."""
 
 
 class History:
-    """One history on a stage."""
+    """One history."""
 
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
+    def __init__(self, harness: Harness) -> None:
+        self.harness = harness
         self.steps: list[tuple[str, Mapping[str, Any]]] = []
         self.broken = False
         self.password, self.stored_password = PASSWORD, PASSWORD
         self.specs: dict[str, CertificateSpec] = {
             name: CertificateSpec(DELEGATION, name, NAMES[name][0], PROFILE) for name in CERTIFICATES
         }
-        stage.begin(world(), [self._specification()], {DELEGATION: credential()}, Dials(issuance_polls=0))
+        harness.begin(world(), [self._specification()], {DELEGATION: credential()}, Dials(issuance_polls=0))
 
     def step(self, name: str, **arguments: Any) -> None:
-        """Do one step and check all that must always hold. Raises Violated."""
+        """Take a step and check the invariants that always hold. Raises Violated."""
         self.steps.append((name, arguments))
         step: Callable[..., None] = getattr(self, name)
         step(**arguments)
-        self._require(violations(gather(self.stage), ALWAYS))
+        self._require(violations(gather(self.harness), ALWAYS))
 
     # ---- Runs --------------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
         """The daily run."""
-        self.stage.daily_run()
+        self.harness.daily_run()
 
     def follow_up(self) -> None:
         """The hourly run, which orders nothing."""
-        self.stage.time.pass_seconds(3600)
-        self.stage.run(open_orders_only=True)
+        self.harness.time.pass_seconds(3600)
+        self.harness.run(open_orders_only=True)
 
     def force(self, certificate: str) -> None:
-        """A run by hand that replaces one certificate."""
-        self.stage.run(certificates=[f"{DELEGATION}/{certificate}"], force=True, reason="drill")
+        """A manual run that replaces a certificate."""
+        self.harness.run(certificates=[f"{DELEGATION}/{certificate}"], force=True, reason="drill")
 
-    def struck_run(self, mode: str, nth: int) -> None:
-        """A daily run that is struck at its nth call."""
-        stage = self.stage
-        stage.time.pass_seconds(86_400)
-        run_id = stage.next_run_id()
-        strike = NthStrike(Mode(mode), _NOWHERE, run_id, self._rival, stage.time, nth=nth)
-        stage.wire.strike = strike
-        stage.run(run_id)
-        stage.wire.strike = None
+    def run_with_fault(self, mode: str, nth: int) -> None:
+        """A daily run with a fault at its nth call."""
+        self.harness.time.pass_seconds(DAY)
+        self.harness.run_with(NthCallInjection(self.harness, Mode(mode), _NOWHERE, nth=nth))
 
     def run_with_wrong_clock(self, hours: int) -> None:
-        """A run whose functions are so many hours ahead of the world, or behind it."""
-        self.stage.skew = timedelta(hours=hours)
-        self.stage.run()
-        self.stage.skew = timedelta(0)
+        """A run whose functions' clock is *hours* fast, or slow when negative."""
+        self.harness.skew = timedelta(hours=hours)
+        self.harness.run()
+        self.harness.skew = timedelta(0)
 
-    def _rival(self) -> None:
-        strike, self.stage.wire.strike = self.stage.wire.strike, None
-        self.stage.run()
-        self.stage.wire.strike = strike
-
-    # ---- Time and wishes ---------------------------------------------------------------------------------------------
+    # ---- Time and the operator ---------------------------------------------------------------------------------------
 
     def days(self, count: int) -> None:
         """Days on which no run starts."""
-        self.stage.time.pass_seconds(count * 86_400)
+        self.harness.time.pass_seconds(count * DAY)
 
     def ask(self, certificate: str) -> None:
-        """The operator asks for a new certificate."""
-        self.stage.editor.ask(DELEGATION, certificate, "because", self.stage.time())
+        """The operator requests a new certificate."""
+        self.harness.editor.ask(DELEGATION, certificate, "because", self.harness.time())
 
     def respecify(
         self, certificate: str, *, names: int = 0, stores: int = 0, key: str = "P-256", profile: int = PROFILE
@@ -118,81 +108,80 @@ class History:
             key_type=KeyType(key),
             profile_id=profile,
         )
-        self.stage.apply(self._specification())
+        self.harness.apply(self._specification())
 
     # ---- SCM and the RAO ---------------------------------------------------------------------------------------------
 
     def scm_becomes(self, **dials: Any) -> None:
-        """SCM issues slowly, refuses, or wants approval from now on."""
+        """Set SCM's dials: slow issuance, refusals, approval."""
         for name, value in dials.items():
-            setattr(self.stage.played.simulator.dials, name, value)
+            setattr(self.harness.played.simulator.dials, name, value)
 
     def revoke(self, certificate: str) -> None:
-        """The RAO revokes what is served."""
-        for order in self.stage.played.simulator.orders:
+        """The RAO revokes the certificate."""
+        for order in self.harness.played.simulator.orders:
             if order.status == "Issued" and order.comments.endswith(f"{DELEGATION}/{certificate}"):
-                self.stage.played.simulator.revoke(order.ssl_id)
+                self.harness.played.simulator.revoke(order.ssl_id)
 
     def decide_orders(self, *, approve: bool) -> None:
-        """The RAO approves, or declines, what waits for it."""
-        simulator = self.stage.played.simulator
+        """The RAO approves or declines the waiting orders."""
+        simulator = self.harness.played.simulator
         for order in simulator.orders:
             if order.status == "Requested":
                 (simulator.approve if approve else simulator.decline)(order.ssl_id)
 
     def change_password(self) -> None:
-        """Somebody changes the password in SCM."""
+        """The password is changed in SCM, not in the secret."""
         self.password += "x"
-        self.stage.played.simulator.set_password(LOGIN, self.password)
+        self.harness.played.simulator.set_password(LOGIN, self.password)
 
     def store_password(self) -> None:
-        """The operator stores the right one, and has the account unlocked."""
-        self.stage.played.simulator.unlock(LOGIN)
+        """The operator stores the right password; SCM unlocks the account."""
+        self.harness.played.simulator.unlock(LOGIN)
         if self.password != self.stored_password:
             self.stored_password = self.password
-            self.stage.store_credential(DELEGATION, credential(self.password))
+            self.harness.store_credential(DELEGATION, credential(self.password))
 
     def lock(self) -> None:
         """SCM locks the account."""
-        self.stage.played.simulator.lock(LOGIN)
+        self.harness.played.simulator.lock(LOGIN)
 
     # ---- The end -----------------------------------------------------------------------------------------------------
 
     def finish(self) -> None:
-        """Let everything get well, and run daily until the estate is at rest. Raises Violated."""
+        """Remove all faults, and run daily until the estate is at rest. Raises Violated."""
         self.steps.append(("finish", {}))
         self.scm_becomes(issuance_polls=0, issuance_seconds=0.0, outcome="issued", auto_approve=True)
         self.decide_orders(approve=True)
         self.store_password()
         for day in range(DAYS_TO_REST):
-            run = self.stage.daily_run()
-            evidence = gather(self.stage)
+            run = self.harness.daily_run()
+            evidence = gather(self.harness)
             self._require(violations(evidence, ALWAYS))
             if not violations(evidence, AT_REST):
                 return
-            if day > DAYS_UNTIL_A_PERSON_ACTS and run.status == "FAILED":
-                self._answer_the_page(run)
-        self._require(violations(gather(self.stage), AT_REST))
+            if day > DAYS_UNTIL_OPERATOR_ACTS and run.status == "FAILED":
+                self._act_as_operator(run)
+        self._require(violations(gather(self.harness), AT_REST))
 
-    def _answer_the_page(self, run: Run) -> None:
-        """Do what the runbook says: end what is not as asked, and ask again. What nobody was told of stays."""
+    def _act_as_operator(self, run: Run) -> None:
+        """Do what the runbook says: close orders with a wrong certificate, and request new ones."""
         for row in run.report.certificates if run.report else ():
             if row.error == CertificateMismatch.__name__:
                 self._close_order(row.name)
         for name in CERTIFICATES:
-            self.stage.editor.ask(DELEGATION, name, "answering the page", self.stage.time())
+            self.harness.editor.ask(DELEGATION, name, "runbook", self.harness.time())
 
     def _close_order(self, certificate: str) -> None:
-        """What was issued is revoked if it still can be; then `certmandate close-order`."""
-        aws = self.stage.aws
+        """Revoke what was issued, then close the order as `certmandate close-order` does."""
+        aws = self.harness.aws
         table = Table(aws.client("dynamodb"), aws.outputs["OrdersTable"])
         if order := DynamoDbOrderReader(table).certificate(DELEGATION, certificate).order:
-            simulator = self.stage.played.simulator
-            for one in simulator.orders:
-                if (one.ssl_id, one.status) == (order.ssl_id, "Issued"):
-                    simulator.revoke(one.ssl_id)
-            transitions = DynamoDbOrderTransitions(table)
-            transitions.fail(order, CLOSED, "answering the page", self.stage.time(), hold_until=None)
+            simulator = self.harness.played.simulator
+            for scm_order in simulator.orders:
+                if (scm_order.ssl_id, scm_order.status) == (order.ssl_id, "Issued"):
+                    simulator.revoke(scm_order.ssl_id)
+            DynamoDbOrderTransitions(table).fail(order, CLOSED, "runbook", self.harness.time(), hold_until=None)
 
     def _require(self, found: Sequence[str]) -> None:
         if found:
@@ -205,9 +194,9 @@ class History:
         return replace(whole, certificates=tuple(self.specs.values()))
 
 
-def replay(stage: Stage, steps: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
-    """Play a history that was kept, to its end. Raises Violated."""
-    history = History(stage)
+def replay(harness: Harness, steps: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+    """Replay a kept history to its end. Raises Violated."""
+    history = History(harness)
     for name, arguments in steps:
         if name != "finish":
             history.step(name, **arguments)

@@ -1,7 +1,7 @@
-"""What must be true, whatever happened: one sentence and one function each.
+"""The invariants, one sentence and one function each.
 
-`ALWAYS` holds after every run, however it ended; `AT_REST` holds in addition once daily runs have had time to finish
-what was begun. Each function yields a sentence for every violation that it finds.
+`ALWAYS` holds after every run, however it ended; `AT_REST` holds in addition once daily runs have finished all
+open orders. Each function yields a sentence for every violation that it finds.
 """
 
 from __future__ import annotations
@@ -29,47 +29,47 @@ OF_AWS = ("Lambda.", "Sandbox.", "Runtime.", "States.")
 
 
 def every_order_has_its_intent(evidence: Evidence) -> Iterator[str]:
-    """SCM holds no order of ours that the order book does not know, and no two with one token."""
+    """Every order of ours at SCM is in the order book, and no two have the same token."""
     known = {item["token"] for kind in ("order", "finished") for item in evidence.of_kind(kind)}
     for token, count in Counter(token for token, _ in evidence.ours()).items():
         if count > 1:
             yield f"SCM holds {count} orders with token {token}"
         if token not in known:
-            yield f"SCM holds order {token}, of which the order book knows nothing"
+            yield f"SCM holds order {token}, which is not in the order book"
 
 
 def one_unfinished_order_at_a_time(evidence: Evidence) -> Iterator[str]:
-    """At most one order of a certificate stands at SCM, open or issued, that the audit trail has not finished."""
+    """At most one order of a certificate is at SCM, open or issued, that the audit trail has not finished."""
     finished = {item["token"] for item in evidence.of_kind("finished")}
-    open_ones = Counter(
+    unfinished = Counter(
         order.comments.rsplit(" for ", 1)[-1]
         for token, order in evidence.ours()
         if token not in finished and order.status in {"Requested", "Approved", "Applied", "Issued"}
     )
-    for path, count in open_ones.items():
+    for path, count in unfinished.items():
         if count > 1:
-            yield f"{count} unfinished orders of {path} stand at SCM"
+            yield f"{count} unfinished orders of {path} are at SCM"
 
 
 def what_failed_was_not_issued(evidence: Evidence) -> Iterator[str]:
-    """No order that the audit trail calls failed, and whose key is erased, stands issued at SCM."""
+    """No order that the audit trail calls failed, and whose key is erased, is issued at SCM."""
     failed = {row["token"]: row for row in evidence.of_kind("finished") if row["status"] == "failed"}
     for token, order in evidence.ours():
         if token in failed and order.status == "Issued":
-            yield f"order {token} ended as failed ({failed[token].get('error')}), and SCM issued it all the same"
+            yield f"order {token} ended as failed ({failed[token].get('error')}), but SCM issued it"
 
 
 # ---- Never lost ----------------------------------------------------------------------------------------------------
 
 
 def no_certified_key_is_missing(evidence: Evidence) -> Iterator[str]:
-    """For every certificate that SCM issued to us, the sealed key is there and fits, until it was replaced."""
+    """For every certificate that SCM issued to us, the matching sealed key exists until it is replaced."""
     newest = {(item["delegation"], item["item"].partition("#")[2]): item for item in evidence.of_kind("certificate")}
     current = {item.get("served", {}).get("token") for item in newest.values()}
     opened = {item["token"] for item in evidence.of_kind("order")}
     for token, order in evidence.ours():
         if token in current | opened and evidence.sealed.get(token) != order.public_key:
-            yield f"the sealed key of order {token} is missing, or is not the one that SCM certified"
+            yield f"the sealed key of order {token} is missing, or is not the key that SCM certified"
 
 
 def every_stored_key_matches(evidence: Evidence) -> Iterator[str]:
@@ -79,13 +79,13 @@ def every_stored_key_matches(evidence: Evidence) -> Iterator[str]:
             leaf = x509.load_pem_x509_certificate(files["cert.pem"])
             if public_half(files["privkey.pem"]) != public_key(leaf):
                 yield f"{folder}: the key is not the certificate's"
-    for one in evidence.acm:
-        if one.key != public_key(one.certificate):
-            yield f"{one.arn}: the key is not the certificate's"
+    for imported in evidence.acm:
+        if imported.key != public_key(imported.certificate):
+            yield f"{imported.arn}: the key is not the certificate's"
 
 
 def nothing_stored_is_half_a_pair(evidence: Evidence) -> Iterator[str]:
-    """What a pointer points to is whole: four files, the serial it names, a chain that certifies the leaf."""
+    """A pointer leads to four files, with the serial that it names and a chain that certifies the leaf."""
     folders = dict(evidence.folders())
     for folder, pointer in evidence.pointers():
         files = folders.get(f"{folder}/{pointer['serial']}", {})
@@ -94,10 +94,10 @@ def nothing_stored_is_half_a_pair(evidence: Evidence) -> Iterator[str]:
             continue
         chain = x509.load_pem_x509_certificates(files["fullchain.pem"])
         if f"{chain[0].serial_number:X}" != pointer["serial"]:
-            yield f"{folder} points to {pointer['serial']} and holds another certificate there"
+            yield f"{folder} points to {pointer['serial']} but another certificate is there"
         yield from _chain_faults(folder, chain)
-    for one in evidence.acm:
-        yield from _chain_faults(one.arn, [one.certificate, *one.chain])
+    for imported in evidence.acm:
+        yield from _chain_faults(imported.arn, [imported.certificate, *imported.chain])
 
 
 def _chain_faults(where: str, chain: Sequence[x509.Certificate]) -> Iterator[str]:
@@ -105,7 +105,7 @@ def _chain_faults(where: str, chain: Sequence[x509.Certificate]) -> Iterator[str
         try:
             below.verify_directly_issued_by(above)
         except (ValueError, TypeError, InvalidSignature):
-            yield f"{where}: the chain does not hold together"
+            yield f"{where}: the chain is broken"
     if len(chain) < 2:
         yield f"{where}: no issuer beside the certificate"
 
@@ -114,7 +114,7 @@ def _chain_faults(where: str, chain: Sequence[x509.Certificate]) -> Iterator[str
 
 
 def a_success_is_true(evidence: Evidence) -> Iterator[str]:
-    """An execution that succeeded wrote its report, published its metrics, and left nothing that needs a person."""
+    """An execution that succeeded wrote its report, published its metrics, and left nothing that needs attention."""
     for run in evidence.runs:
         if run.status != "SUCCEEDED":
             continue
@@ -128,15 +128,15 @@ def a_success_is_true(evidence: Evidence) -> Iterator[str]:
                 yield f"{run.run_id} succeeded, but {row.name} is {row.outcome}: {row.error}"
 
 
-def a_failure_is_told(evidence: Evidence) -> Iterator[str]:
-    """An execution that did not succeed is failed for all alarms to see, and when it has a report, that says why."""
+def a_failure_is_reported(evidence: Evidence) -> Iterator[str]:
+    """An execution that did not succeed has a status that alarms on, and its report, if any, has the reason."""
     for run in evidence.runs:
         if run.status not in {"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"}:
             yield f"{run.run_id} is {run.status}"
         if run.status == "FAILED" and not run.error:
             yield f"{run.run_id} failed without an error"
         if run.status == "FAILED" and run.error == "RunNeedsPerson" and not _reasons(run.report):
-            yield f"{run.run_id} needs a person, and its report does not say for what"
+            yield f"{run.run_id} needs attention, and its report has no reason"
 
 
 def _reasons(report: RunReport | None) -> list[str]:
@@ -147,28 +147,28 @@ def _reasons(report: RunReport | None) -> list[str]:
 
 
 def every_error_has_a_name(evidence: Evidence) -> Iterator[str]:
-    """What a report tells of is a named error of ours, of Lambda or of Step Functions: never a bare exception."""
+    """A report names errors of ours, of Lambda or of Step Functions: never another exception."""
     for run in evidence.runs:
         for error in _reasons(run.report):
             if error not in NAMED and not error.startswith(OF_AWS):
-                yield f"{run.run_id} reports {error}, which nobody named"
+                yield f"{run.run_id} reports {error}, which is no named error"
 
 
 def one_refusal_a_credential(evidence: Evidence) -> Iterator[str]:
-    """No credential was refused twice (401) in one run, unless the function that read so was killed at once."""
+    """No credential is refused twice (401) in a run, unless the function that read the refusal was killed at once."""
     for refusal, count in Counter(evidence.refusals).items():
         if count > 1:
             yield f"{refusal.run_id}: the credential of {refusal.credential[0]} was refused {count} times"
 
 
-# ---- The books -----------------------------------------------------------------------------------------------------
+# ---- The audit trail -----------------------------------------------------------------------------------------------
 
 
-def the_audit_tells_the_truth(evidence: Evidence) -> Iterator[str]:
+def the_audit_trail_is_correct(evidence: Evidence) -> Iterator[str]:
     """Every audit row of a stored order has its order, certificate and event; no order has two rows."""
     by_token = dict(evidence.ours())
     rows = list(evidence.of_kind("finished"))
-    told = {event["token"] for event in evidence.events}
+    published = {event["token"] for event in evidence.events}
     for token, count in Counter(row["token"] for row in rows).items():
         if count > 1:
             yield f"order {token} has {count} audit rows"
@@ -177,18 +177,18 @@ def the_audit_tells_the_truth(evidence: Evidence) -> Iterator[str]:
         if row["status"] != "stored":
             continue
         if order is None or order.certificate is None:
-            yield f"the audit says that {row['token']} was stored; SCM never issued it"
+            yield f"the audit trail has {row['token']} as stored; SCM never issued it"
         elif (int(row["ssl_id"]), row["serial"]) != (order.ssl_id, f"{order.certificate.serial_number:X}"):
             yield f"the audit row of {row['token']} names another number or serial than SCM"
-        if row["token"] not in told:
-            yield f"order {row['token']} was stored, and no event told of it"
+        if row["token"] not in published:
+            yield f"order {row['token']} was stored without an event"
 
 
 # ---- At rest -------------------------------------------------------------------------------------------------------
 
 
 def the_book_is_at_rest(evidence: Evidence) -> Iterator[str]:
-    """No order is open, every certificate is served, and nothing is to be done before its time."""
+    """No order is open, every certificate is served, and none is due."""
     for item in evidence.of_kind("order"):
         yield f"order {item['token']} is still open ({item['status']})"
     for item in evidence.of_kind("certificate"):
@@ -199,11 +199,11 @@ def the_book_is_at_rest(evidence: Evidence) -> Iterator[str]:
 
 
 def every_order_was_used(evidence: Evidence) -> Iterator[str]:
-    """Every certificate that SCM issued to us was stored: none was paid for and forgotten."""
+    """Every certificate that SCM issued to us was stored."""
     stored = {row["token"] for row in evidence.of_kind("finished") if row["status"] == "stored"}
     for token, order in evidence.ours():
         if order.status == "Issued" and token not in stored:
-            yield f"SCM issued {order.ssl_id} for order {token}, and it was never stored"
+            yield f"SCM issued {order.ssl_id} for order {token}, but it was not stored"
 
 
 def the_stores_hold_what_is_served(evidence: Evidence) -> Iterator[str]:
@@ -216,20 +216,20 @@ def the_stores_hold_what_is_served(evidence: Evidence) -> Iterator[str]:
             yield f"{folder} points to {pointers.get(folder)}, the book serves {served['serial']}"
         known |= dict.fromkeys(served.get("arns", {}).values(), served.get("serial", ""))
     left = {arn for row in evidence.of_kind("finished") for arn in row.get("arns", {}).values()} - known.keys()
-    for one in evidence.acm:
-        serial = f"{one.certificate.serial_number:X}"
-        if one.arn in left:
+    for imported in evidence.acm:
+        serial = f"{imported.certificate.serial_number:X}"
+        if imported.arn in left:
             continue  # a change of key type or of stores leaves the old ARN where it may still be in use
-        if one.arn not in known:
-            yield f"ACM holds {one.arn} (serial {serial}), of which the book knows nothing"
-        elif known[one.arn] != serial:
-            yield f"{one.arn} holds serial {serial}, the book serves {known[one.arn]}"
-    for arn in known.keys() - {one.arn for one in evidence.acm}:
+        if imported.arn not in known:
+            yield f"ACM holds {imported.arn} (serial {serial}), which is not in the order book"
+        elif known[imported.arn] != serial:
+            yield f"{imported.arn} holds serial {serial}, the book serves {known[imported.arn]}"
+    for arn in known.keys() - {imported.arn for imported in evidence.acm}:
         yield f"the book serves {arn}, which ACM does not hold"
 
 
 def replaced_keys_are_erased(evidence: Evidence) -> Iterator[str]:
-    """No private key is left in S3 whose certificate was replaced there by the next one."""
+    """No private key is left in S3 whose certificate was replaced there."""
     folders = dict(evidence.folders())
     for folder, serial in _replaced_in_s3(evidence):
         if "privkey.pem" in folders.get(f"{folder}/{serial}", {}):
@@ -237,9 +237,9 @@ def replaced_keys_are_erased(evidence: Evidence) -> Iterator[str]:
 
 
 def _replaced_in_s3(evidence: Evidence) -> Iterator[tuple[str, str]]:
-    """(folder, serial) of what was in S3 and whose successor went there too.
+    """(folder, serial) of certificates in S3 whose successor was stored in S3 too.
 
-    By what each row replaced: a wrong clock can date the successor before it.
+    By serials, not by dates: a wrong clock can date the successor earlier.
     """
     stored = [row for row in evidence.of_kind("finished") if row["status"] == "stored" and "s3" in row["stores"]]
     there = {(_folder(row), row["serial"]) for row in stored}
@@ -261,10 +261,10 @@ ALWAYS: tuple[Invariant, ...] = (
     every_stored_key_matches,
     nothing_stored_is_half_a_pair,
     a_success_is_true,
-    a_failure_is_told,
+    a_failure_is_reported,
     every_error_has_a_name,
     one_refusal_a_credential,
-    the_audit_tells_the_truth,
+    the_audit_trail_is_correct,
 )
 AT_REST: tuple[Invariant, ...] = (
     the_book_is_at_rest,
@@ -276,7 +276,7 @@ AT_REST: tuple[Invariant, ...] = (
 
 def violations(evidence: Evidence, invariants: Iterable[Invariant]) -> list[str]:
     """Return what *evidence* violates, each with the name of the invariant."""
-    return [f"{one.__name__}: {text}" for one in invariants for text in one(evidence)]
+    return [f"{invariant.__name__}: {text}" for invariant in invariants for text in invariant(evidence)]
 
 
 def orders_of(evidence: Evidence) -> int:

@@ -1,4 +1,4 @@
-"""Plays many cases, each in a forked copy of the prepared process: nothing of one can reach another."""
+"""Plays many cases, each in a forked copy of the prepared process, so that none affects another."""
 
 from __future__ import annotations
 
@@ -9,69 +9,56 @@ import selectors
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
 
-from campaign.cases import Case, Outcome, strike
-from campaign.stage import Stage
+from campaign.cases import Case, Outcome, outcome, play_prepared
+from campaign.harness import Harness
 
 _WAIT_FOR_THREADS = 5.0  # seconds: of executions that have just ended
 
 
-def play_all(stage: Stage, cases: Iterable[Case], *, jobs: int, seed: int) -> Iterator[Outcome]:
-    """Yield the outcome of every case, as they end; *stage* stands at the prepared moment and stays there."""
-    _only_this_thread()
+def play_all(harness: Harness, cases: Iterable[Case], *, jobs: int, seed: int) -> Iterator[Outcome]:
+    """Yield the outcome of every case, as it ends; *harness* has been prepared and does not change."""
+    _await_other_threads()
     waiting = iter(cases)
     with selectors.DefaultSelector() as running:
         for case in waiting:
-            _start(stage, case, seed, running)
+            _start(harness, case, seed, running)
             while len(running.get_map()) >= jobs:
                 yield from _ended(running)
         while running.get_map():
             yield from _ended(running)
 
 
-def _only_this_thread() -> None:
-    """A fork copies one thread only: what another one holds would never be released."""
+def _await_other_threads() -> None:
+    """Wait until no other thread runs: a fork copies this thread only, and locks that another holds stay locked."""
     deadline = time.monotonic() + _WAIT_FOR_THREADS
     while threading.active_count() > 1:
         if time.monotonic() > deadline:
-            message = f"threads are still running: {[one.name for one in threading.enumerate()]}"
+            message = f"threads are still running: {[thread.name for thread in threading.enumerate()]}"
             raise RuntimeError(message)
         time.sleep(0.005)
 
 
-def _start(stage: Stage, case: Case, seed: int, running: selectors.DefaultSelector) -> None:
+def _start(harness: Harness, case: Case, seed: int, running: selectors.DefaultSelector) -> None:
     reading, writing = os.pipe()
     pid = os.fork()
-    if pid == 0:
+    if pid == 0:  # ends without any of the parent's clean-up
         os.close(reading)
-        _be_a_child(writing, lambda: _played(stage, case, seed))
+        with os.fdopen(writing, "wb") as pipe:
+            pickle.dump(_played(harness, case, seed), pipe)
+        os._exit(0)
     os.close(writing)
     running.register(reading, selectors.EVENT_READ, (pid, case, bytearray()))
 
 
-def _be_a_child(writing: int, act: Callable[[], Outcome]) -> None:
-    """Write the outcome, and end without any of the parent's clean-up."""
-    with os.fdopen(writing, "wb") as pipe:
-        pickle.dump(act(), pipe)
-    os._exit(0)
-
-
-def _played(stage: Stage, case: Case, seed: int) -> Outcome:
+def _played(harness: Harness, case: Case, seed: int) -> Outcome:
     random.seed(f"{seed} {case.scenario.name} {case} {case.mode}")
     try:
-        return strike(stage, case)
-    except Exception:  # noqa: BLE001 - a harness that stumbles is told like a violation
-        empty = Outcome("", "", "", "", has_hit=True, struck_run="", days=0, violations=())
-        return replace(
-            empty,
-            scenario=case.scenario.name,
-            boundary=str(case),
-            operation=f"{case.boundary.service}:{case.boundary.operation}",
-            mode=case.mode.value,
-            violations=(f"the harness stumbled: {traceback.format_exc()}",),
-        )
+        return play_prepared(harness, case)
+    except Exception:  # noqa: BLE001 - an error of the harness is reported like a violation
+        found = [f"the harness failed: {traceback.format_exc()}"]
+        return outcome(case, "", found, days=0, was_reached=True)
 
 
 def _ended(running: selectors.DefaultSelector) -> Iterator[Outcome]:
@@ -84,6 +71,6 @@ def _ended(running: selectors.DefaultSelector) -> Iterator[Outcome]:
         os.close(key.fd)
         os.waitpid(pid, 0)
         if not received:
-            message = f"the process of {case.boundary}, {case.mode.value}, ended without a word"
+            message = f"the process of {case.boundary}, {case.mode.value}, ended without an outcome"
             raise RuntimeError(message)
         yield pickle.loads(bytes(received))  # noqa: S301 - our own child wrote it

@@ -1,4 +1,4 @@
-"""The estates that are put through the campaign: small, so that every call of a run has its reason."""
+"""The campaign's estates: small, so that every call of a run has a reason."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from campaign.stage import Stage
-from campaign.strikes import Mode
+from campaign.fault_injection import Mode
+from campaign.harness import Harness
 from certmandate.files.specification import Specification
 from renewal.domain.delegation import S3, CertificateSpec, Delegation
 from renewal.domain.keypair import KeyType
@@ -19,9 +19,9 @@ NAME = "idp"
 NAMES = ("idp.univ.example", "www.idp.univ.example")
 DEPARTMENT = 2001
 PROFILE, TERM = 3001, 199
-LONG = 3650  # days until a validation lapses: longer than any history
+LONG = 3650  # days until a validation expires: longer than any history
 LOGIN = "drao-univ"
-PASSWORD = "Stage-password-1"  # noqa: S105 - of a simulator
+PASSWORD = "Harness-password-1"  # noqa: S105 - of a simulator
 PARIS, VIRGINIA = "acm:eu-west-3", "acm:us-east-1"
 DAYS_UNTIL_DUE = 160.0
 """Of 199: inside the renewal window, wherever in it the name's hash falls."""
@@ -37,26 +37,26 @@ class Scenario:
     is_renewal: bool = False
     """Whether a first certificate is stored already, and due by age."""
     every_mode: bool = False
-    """Whether the variants of the five modes are played too, at every call that changes something."""
-    first_blows: tuple[tuple[str, Mode], ...] = ()
-    """Operations and what happens to them, after which the run is struck once more, at every call that follows."""
+    """Whether all modes are played at every write, not only the canonical ones."""
+    first_faults: tuple[tuple[str, Mode], ...] = ()
+    """(operation, mode) of first faults; every later call of the same run gets a second fault."""
     due: int = 1
-    """Orders that a right run leaves at SCM, beyond those of the preparation."""
+    """Orders that a correct run makes."""
 
-    def prepare(self, stage: Stage) -> None:
-        """Bring the stage to the moment before the run that is to be struck."""
+    def prepare(self, harness: Harness) -> None:
+        """Prepare the harness for the run with the fault."""
         dials = Dials(**{"issuance_polls": 0, **self.dials})
-        stage.begin(world(), [specification(self.stores)], {DELEGATION: credential()}, dials)
+        harness.begin(world(), [specification(self.stores)], {DELEGATION: credential()}, dials)
         if self.is_renewal:
-            stage.played.simulator.dials.issuance_polls = 0
-            stage.played.simulator.dials.issuance_seconds = 0.0
-            first = stage.run()
+            harness.played.simulator.dials.issuance_polls = 0
+            harness.played.simulator.dials.issuance_seconds = 0.0
+            first = harness.run()
             if first.status != "SUCCEEDED":
                 message = f"scenario {self.name}: its first run ended {first.status} ({first.error})"
                 raise RuntimeError(message)
             for name, value in self.dials.items():
-                setattr(stage.played.simulator.dials, name, value)
-            stage.time.pass_seconds(DAYS_UNTIL_DUE * 86_400)
+                setattr(harness.played.simulator.dials, name, value)
+            harness.time.pass_seconds(DAYS_UNTIL_DUE * 86_400)
 
 
 def world(*accounts: Account) -> World:
@@ -94,24 +94,24 @@ def specification(stores: tuple[str, ...], key_type: KeyType = KeyType.P_256, **
 ENROLL = "POST /api/ssl/v1/enroll"
 SLOW = {"issuance_polls": 2}
 NEXT_DAY = {"issuance_polls": 0, "issuance_seconds": 20 * 3600.0}
-"""Longer than the patience of one run: the next one collects."""
+"""Longer than one run polls: the next run collects."""
 
 SCENARIOS: tuple[Scenario, ...] = (
-    Scenario("s3, first, immediate", (S3,), every_mode=True, first_blows=((ENROLL, Mode.ANSWERS_LOST),)),
+    Scenario("s3, first, immediate", (S3,), every_mode=True, first_faults=((ENROLL, Mode.ANSWERS_LOST),)),
     Scenario(
         "s3, renewal, slow",
         (S3,),
         SLOW,
         is_renewal=True,
         every_mode=True,
-        first_blows=((ENROLL, Mode.KILLED_AFTER),),
+        first_faults=((ENROLL, Mode.KILLED_AFTER),),
     ),
     Scenario("s3, first, next day", (S3,), NEXT_DAY),
     Scenario(
         "acm, first import, immediate",
         (PARIS,),
         every_mode=True,
-        first_blows=(("ImportCertificate", Mode.KILLED_AFTER),),
+        first_faults=(("ImportCertificate", Mode.KILLED_AFTER),),
     ),
     Scenario("acm, first import, slow", (PARIS,), SLOW),
     Scenario("acm, re-import, immediate", (PARIS,), is_renewal=True),

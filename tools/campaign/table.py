@@ -1,4 +1,4 @@
-"""What a campaign found: the table that people read, and build/campaign.json."""
+"""The result of a campaign: a table on the terminal, and build/campaign.json."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from rich.console import Console
 from rich.table import Table
 
 from campaign.cases import Outcome
-from campaign.strikes import Mode
+from campaign.fault_injection import Mode
 
 _LIBRARIES = ("boto3", "cryptography", "httpx", "hypothesis", "moto")
 
 
 @dataclass
 class Findings:
-    """Outcomes as they come in."""
+    """The outcomes so far."""
 
     outcomes: list[Outcome] = field(default_factory=list)
     boundaries: dict[str, int] = field(default_factory=dict)
@@ -32,47 +32,47 @@ class Findings:
     not_reached: list[str] = field(default_factory=list)
 
     def add(self, outcome: Outcome) -> None:
-        """Take one more."""
+        """Add an outcome."""
         self.outcomes.append(outcome)
-        if not outcome.has_hit:
+        if not outcome.was_reached:
             self.not_reached.append(f"{outcome.scenario}: {outcome.boundary}, {outcome.mode}")
 
     @property
     def broken(self) -> list[Outcome]:
-        """Those with violations."""
-        return [one for one in self.outcomes if one.violations]
+        """The outcomes with violations."""
+        return [outcome for outcome in self.outcomes if outcome.violations]
 
     @property
     def has_failed(self) -> bool:
-        """Whether anything was violated, or not put to the proof at all."""
+        """Whether there is a violation, or a case that was not reached."""
         return bool(self.broken or self.not_reached)
 
     def document(self) -> dict[str, Any]:
         """The same as JSON."""
-        operations = sorted({one.operation for one in self.outcomes})
+        operations = sorted({outcome.operation for outcome in self.outcomes})
         return {
             "boundaries": sum(self.boundaries.values()),
             "boundaries_by_scenario": self.boundaries,
             "modes": [mode.value for mode in Mode],
             "cases": len(self.outcomes),
-            "cases_of_recovery": sum(1 for one in self.outcomes if one.is_recovery),
-            "violations": sum(len(one.violations) for one in self.outcomes),
+            "cases_of_recovery": sum(outcome.is_recovery for outcome in self.outcomes),
+            "violations": sum(len(outcome.violations) for outcome in self.outcomes),
             "not_reached": self.not_reached,
-            "runs_that_failed_and_said_so": sum(1 for one in self.outcomes if one.struck_run != "SUCCEEDED"),
+            "reported_failures": sum(outcome.faulty_run != "SUCCEEDED" for outcome in self.outcomes),
             "table": {
-                operation: _row([one for one in self.outcomes if one.operation == operation])
+                operation: _row([outcome for outcome in self.outcomes if outcome.operation == operation])
                 for operation in operations
             },
-            "broken": [one.document() for one in self.broken],
+            "broken": [outcome.document() for outcome in self.broken],
         }
 
 
 def _row(outcomes: Iterable[Outcome]) -> Mapping[str, Mapping[str, int]]:
     cases: Counter[str] = Counter()
     broken: Counter[str] = Counter()
-    for one in outcomes:
-        cases[one.mode] += 1
-        broken[one.mode] += bool(one.violations)
+    for outcome in outcomes:
+        cases[outcome.mode] += 1
+        broken[outcome.mode] += bool(outcome.violations)
     return {mode: {"cases": cases[mode], "violated": broken[mode]} for mode in sorted(cases)}
 
 
@@ -103,7 +103,7 @@ def write(path: Path, document: Mapping[str, Any]) -> None:
 
 
 def versions(root: Path) -> Mapping[str, str]:
-    """Return what was tested: the commit, Python, and the libraries that play a part."""
+    """Return the versions under test: the commit, Python, and the libraries involved."""
     commit = _git(root, ["rev-parse", "--short", "HEAD"])
     return {
         "commit": commit + ("+" if _git(root, ["status", "--porcelain", "--", "functions", "infra"]) else ""),

@@ -1,4 +1,4 @@
-"""Time that passes only when something takes time."""
+"""A clock that only the harness moves."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ START = datetime(2026, 11, 23, 4, 30, tzinfo=UTC)
 
 
 class VirtualTime:
-    """The clock of functions, state machine, CA and stores alike; aware, UTC, never going back by itself."""
+    """The clock of functions, state machine, CA and stores; aware, UTC, monotonic except for `set`."""
 
     def __init__(self, start: datetime = START) -> None:
         self._now = start
@@ -18,29 +18,29 @@ class VirtualTime:
         self._lock = threading.RLock()
 
     def __call__(self) -> datetime:
-        """Return the present moment."""
+        """Return the present time."""
         with self._lock:
             return self._now
 
     def seconds(self) -> float:
-        """Return the present moment in seconds, for whoever wants a monotonic clock."""
+        """Return the present time in seconds, as a monotonic clock does."""
         return self().timestamp()
 
     def pass_seconds(self, seconds: float) -> None:
-        """Let time pass, and let happen what was put off until then."""
+        """Advance the clock, then run the actions that are due."""
         with self._lock:
             self._now += timedelta(seconds=seconds)
-            ripe = [action for moment, action in self._due if moment <= self._now]
+            due = [action for time, action in self._due if time <= self._now]
             self._due = [entry for entry in self._due if entry[0] > self._now]
-        for action in ripe:
+        for action in due:
             action()
 
-    def set(self, moment: datetime) -> None:
-        """Start again at *moment*, with nothing put off."""
+    def set(self, now: datetime) -> None:
+        """Set the clock to *now*, with no action due."""
         with self._lock:
-            self._now, self._due = moment, []
+            self._now, self._due = now, []
 
     def later(self, seconds: float, action: Callable[[], None]) -> None:
-        """Have *action* happen when so many seconds have passed."""
+        """Run *action* when *seconds* have passed."""
         with self._lock:
             self._due.append((self._now + timedelta(seconds=seconds), action))

@@ -16,7 +16,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from gate import handlers, schedule
 from gate.findings import report
-from local.template import TemplateProblem, load
+from local.cloudformation.template import TemplateProblem, load
 
 REGION = "eu-west-1"  # any region that has all services used
 

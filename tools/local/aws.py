@@ -14,13 +14,13 @@ from typing import Any, Self
 from local import executions
 from local.calls import Call, CallRecorder
 from local.clients import Clients
-from local.function_pool import Function, FunctionPool
+from local.cloudformation.provisioner import ACCOUNT, Provisioner
+from local.cloudformation.template import load
+from local.functions.pool import Function, FunctionPool
 from local.isolation import LOOPBACK, credentials, isolate
-from local.lifetime import OPERATOR, deployed_function, only_one
 from local.moto_repairs import STATES, Repairs, repaired
-from local.provisioner import ACCOUNT, Provisioner
-from local.strict_acm import StrictAcm
-from local.template import load
+from local.moto_repairs.strict_acm import StrictAcm
+from local.process_guard import OPERATOR, deployed_function, only_one
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _POLL_SECONDS = 0.05  # how soon the server notices that it is to stop

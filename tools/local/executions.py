@@ -35,7 +35,7 @@ def wait(execution_arn: str, account: str, region: str, timeout_seconds: float) 
 
 
 def _told(execution: Any) -> dict[str, Any]:
-    from local import distributed_map
+    from local.moto_repairs import distributed_map
 
     described: dict[str, Any] = _plain(execution.to_describe_output())
     if hasattr(execution, "map_run_arn"):

@@ -15,14 +15,14 @@ from typing import Any, Self
 
 from local import executions
 from local.clients import Clients
-from local.function_pool import Function
+from local.cloudformation.provisioner import ACCOUNT, Provisioner
+from local.cloudformation.template import load
+from local.functions.fork_server import LambdaContext, error_document
+from local.functions.pool import Function
 from local.isolation import isolate
-from local.lifetime import OPERATOR, deployed_function, only_one
 from local.moto_repairs import STATES, Invoke, Repairs, repaired
-from local.provisioner import ACCOUNT, Provisioner
-from local.strict_acm import StrictAcm
-from local.template import load
-from local.zygote import LambdaContext, error_document
+from local.moto_repairs.strict_acm import StrictAcm
+from local.process_guard import OPERATOR, deployed_function, only_one
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 Handler = Callable[[Any, Any], Any]

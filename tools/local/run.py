@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from local.aws import LocalAws
 from local.estate import Estate
-from local.lifetime import OPERATOR
+from local.process_guard import OPERATOR
 from local.seed import Seed
 from local.summary import Costs, costs_of
 from renewal.domain.run_report import RunReport

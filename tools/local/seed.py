@@ -18,9 +18,9 @@ from cryptography.x509 import Certificate
 from certmandate.files.spec_writer import EstateChange, SpecWriter
 from certmandate.files.specification import Specification
 from local.aws import LocalAws
+from local.cloudformation.provisioner import ACCOUNT
 from local.estate import Estate
 from local.in_process import InProcessAws
-from local.provisioner import ACCOUNT
 from renewal.adapters.acm import Acm
 from renewal.adapters.keys import KmsOpener, KmsSealer
 from renewal.adapters.objects import S3Certificates

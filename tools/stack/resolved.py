@@ -10,8 +10,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from local.intrinsics import ABSENT, Intrinsics
-from local.template import load
+from local.cloudformation.intrinsics import ABSENT, Intrinsics
+from local.cloudformation.template import load
 
 ACCOUNT = "123456789012"
 REGION = "eu-west-3"

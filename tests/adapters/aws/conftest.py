@@ -15,7 +15,7 @@ from certmandate.files.estate import EstateReader
 from certmandate.files.spec_writer import EstateChange, SpecWriter
 from certmandate.files.specification import Specification
 from certmandate.order_book_editor import OrderBookEditor
-from local.strict_acm import StrictAcm
+from local.moto_repairs.strict_acm import StrictAcm
 from renewal.adapters.aws import config_of
 from renewal.adapters.order_book.table import Table
 from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions

@@ -1,4 +1,4 @@
-"""ACM as the user guide describes it (moto under the rules of `tools/local/strict_acm.py`)."""
+"""ACM as the user guide describes it (moto under the rules of `tools/local/moto_repairs/strict_acm.py`)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from local.strict_acm import StrictAcm
+from local.moto_repairs.strict_acm import StrictAcm
 from renewal.adapters.acm import EVERY_KEY_TYPE, MAX_KEY, Acm
 from renewal.domain.certificate import normalised_serial
 from renewal.domain.delegation import CertificateSpec

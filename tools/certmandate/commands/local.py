@@ -204,10 +204,10 @@ def _execute(console: Console, system: LocalSystem, request: Any) -> Finished:
 
 
 def _write(system: LocalSystem, finished: Finished, output: Path) -> None:
-    from local.products import write_products
+    from local.artifacts import write_artifacts
 
     try:
-        write_products(system, finished, output)
+        write_artifacts(system, finished, output)
     except OSError as error:
         print_error(f"{error.filename or output} cannot be written: {error.strerror}")
         raise typer.Exit(WRONG_USAGE) from None

@@ -69,15 +69,15 @@ def check_bytecode(build: Path, python: str, packages: Path) -> int:
 @contextmanager
 def isolated_functions(python: str, packages: Path, template: Path) -> Iterator[None]:
     """Make the local AWS run the built bundles with *python* and *packages*, and no other packages."""
-    pool: Any = import_module("local.function_pool")
+    pool: Any = import_module("local.functions.pool")
     run: Any = import_module("local.run")
-    originals = pool._start_zygote, run.TEMPLATE  # noqa: SLF001 - the seam between a function and what runs it
+    originals = pool._start_fork_server, run.TEMPLATE  # noqa: SLF001 - the seam between a function and what runs it
     kept = pool._KEPT  # noqa: SLF001
 
     def start(root: Path) -> tuple[socket.socket, subprocess.Popen[bytes]]:
         ours, theirs = socket.socketpair()
-        script = str(Path(str(pool.__file__)).with_name("zygote.py"))
-        with theirs, (root / "zygote.log").open("ab") as log:
+        script = str(Path(str(pool.__file__)).with_name("fork_server.py"))
+        with theirs, (root / "fork-server.log").open("ab") as log:
             process = subprocess.Popen(
                 [python, "-I", "-S", "-c", _ISOLATED, str(packages), script, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
@@ -89,8 +89,8 @@ def isolated_functions(python: str, packages: Path, template: Path) -> Iterator[
             )
         return ours, process
 
-    pool._start_zygote, run.TEMPLATE = start, template  # noqa: SLF001
+    pool._start_fork_server, run.TEMPLATE = start, template  # noqa: SLF001
     try:
         yield
     finally:
-        pool._start_zygote, run.TEMPLATE = originals  # noqa: SLF001
+        pool._start_fork_server, run.TEMPLATE = originals  # noqa: SLF001

@@ -20,7 +20,7 @@ from moto.stepfunctions.parser.backend.execution import Execution
 from moto.stepfunctions.parser.backend.execution_worker import SyncExecutionWorker
 from moto.stepfunctions.parser.utils import long_uid
 
-from local.failure import state_failure
+from local.moto_repairs.failure import state_failure
 
 _ABORTED_BY_PARENT = "The parent execution ended."
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from local.resources.properties import Properties
+from local.cloudformation.resources.properties import Properties
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,16 @@
-"""The product without one of its protections. A campaign that does not see the difference proves nothing."""
+"""The product without one of its protections. A campaign that does not detect the difference proves nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from campaign.environments import Saboteur
+from campaign.environments import Mutation
 from renewal.adapters.acm import Acm
 from renewal.adapters.objects import S3Certificates, _files, _folder, _pointer_to
 from renewal.domain.order import EnrollRequest, Order, OrderStatus
 from renewal.ports import CertificateAuthority, Pair
-from renewal.steps.collect import Collect
 from renewal.steps.enroll import Enroll
 
 
@@ -27,7 +26,7 @@ class PostAgain(Enroll):
 
 @dataclass(frozen=True, slots=True)
 class SkipIntent(Enroll):
-    """Posts first, and writes down what it ordered when SCM has answered."""
+    """Posts first, and records the order when SCM has answered."""
 
     def _begin(self, *arguments: Any) -> Order:
         posted = replace(self, transitions=_PostsFirst(self.transitions, arguments[2]))
@@ -43,7 +42,7 @@ class _PostsFirst:
     authority: CertificateAuthority
 
     def open(self, order: Order, revision: int) -> None:
-        """Order, then write that down."""
+        """Order, then record the order."""
         request = EnrollRequest(
             order.department_id, order.profile_id, order.term_days, order.names, order.csr, order.comment
         )
@@ -55,7 +54,7 @@ class _PostsFirst:
 
 
 class PointerFirst(S3Certificates):
-    """Flips the pointer, and then writes what it points to."""
+    """Flips the pointer, and then writes the files."""
 
     def put(self, pair: Pair) -> None:
         """Write in the wrong order."""
@@ -66,44 +65,42 @@ class PointerFirst(S3Certificates):
 
 
 class ImportAgain(Acm):
-    """Imports without looking whether an earlier try has imported already."""
+    """Imports without a search for an earlier import."""
 
     def put(self, pair: Pair, region: str, arn: str | None, *, retried: bool) -> str:
-        """Import, whatever happened before."""
+        """Import, even when an earlier attempt may have done so."""
         del retried
         return super().put(pair, region, arn, retried=False)
 
 
+def _post_again(step: Any) -> Any:
+    return _as(PostAgain, step)
+
+
+def _skip_intent(step: Any) -> Any:
+    return _as(SkipIntent, step)
+
+
 def _as(kind: type[Any], step: Any) -> Any:
-    return kind(**{one.name: getattr(step, one.name) for one in fields(step)})
+    return kind(**{member.name: getattr(step, member.name) for member in fields(step)})
 
 
-def _post_again(name: str, step: Any) -> Any:
-    return _as(PostAgain, step) if name == "enroll" else step
+def _pointer_first(step: Any) -> Any:
+    return replace(step, objects=PointerFirst(step.objects._client, step.objects._bucket))  # noqa: SLF001
 
 
-def _skip_intent(name: str, step: Any) -> Any:
-    return _as(SkipIntent, step) if name == "enroll" else step
+def _import_again(step: Any) -> Any:
+    return replace(step, acm=ImportAgain(step.acm._client_for))  # noqa: SLF001
 
 
-def _pointer_first(name: str, step: Any) -> Any:
-    if not isinstance(step, Collect) or name != "collect":
-        return step
-    objects: Any = step.objects
-    return replace(step, objects=PointerFirst(objects._client, objects._bucket))  # noqa: SLF001
+def _of(function: str, mutate: Callable[[Any], Any]) -> Mutation:
+    return lambda name, step: mutate(step) if name == function else step
 
 
-def _import_again(name: str, step: Any) -> Any:
-    if not isinstance(step, Collect) or name != "collect":
-        return step
-    acm: Any = step.acm
-    return replace(step, acm=ImportAgain(acm._client_for))  # noqa: SLF001
-
-
-SABOTAGES: Mapping[str, Saboteur] = {
-    "post-again": _post_again,
-    "skip-intent": _skip_intent,
-    "pointer-first": _pointer_first,
-    "import-again": _import_again,
+MUTANTS: Mapping[str, Mutation] = {
+    "post-again": _of("enroll", _post_again),
+    "skip-intent": _of("enroll", _skip_intent),
+    "pointer-first": _of("collect", _pointer_first),
+    "import-again": _of("collect", _import_again),
 }
-"""What can be broken on purpose, by name."""
+"""Mutations by name."""

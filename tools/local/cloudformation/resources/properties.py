@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from local.resources.ignored import IGNORED_PROPERTIES
+from local.cloudformation.resources.ignored import IGNORED_PROPERTIES
 
 
 class NotProvisioned(Exception):

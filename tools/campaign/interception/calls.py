@@ -1,6 +1,6 @@
-"""Every call of a function to the world crosses here: it is numbered, recorded, and may be struck.
+"""Every call of a function to the world is intercepted: numbered, recorded, and open to fault injection.
 
-The boundaries of a run are found by recording a healthy one, so a new call is covered the day it is written.
+The boundaries of a run are found by recording a healthy run, so a new call is covered on the day it is written.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Any, Protocol
 from campaign.virtual_time import VirtualTime
 
 CALL_SECONDS = 0.05
-"""What an ordinary call takes."""
+"""Duration of an ordinary call."""
 
 
 class Killed(BaseException):
-    """The execution environment is gone at this point: no handler of the product may catch this."""
+    """The execution environment was killed here: no handler of the product may catch this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,62 +44,65 @@ class Invocation:
     ends_at: datetime
     """When Lambda kills it."""
     is_dead: bool = False
-    is_gone_for_good: bool = False
+    is_exit: bool = False
     """Whether Lambda reports an exit, which the state machine does not repeat, rather than a time-out."""
-    struck: bool = False
+    is_affected: bool = False
+    """Whether a fault was injected into one of its calls."""
 
 
 @dataclass(frozen=True, slots=True)
-class Crossing:
-    """A call on its way: what it does, and the ways in which it can be spoilt."""
+class Call:
+    """A call before it is made, and the ways in which it can fail."""
 
     boundary: Boundary
     invocation: Invocation
     effect: Callable[[], Any]
     """Makes the call; returns the answer."""
     lost: Callable[[], Any]
-    """Raises, or returns, what a caller sees whose answer never came."""
+    """Raises, or returns, what the caller observes when the answer never arrives."""
     error: Callable[[], Any]
-    """… whose service was busy or down, and did nothing."""
+    """... when the service is busy or down, and does nothing."""
     denial: Callable[[], Any]
-    """… whose service refused for good, and did nothing."""
+    """... when the service refuses for good, and does nothing."""
     faulty: Callable[[Any], Any] | None = None
     """Makes the call while SCM's simulator has this fault, or with None refuses the login; only for calls to SCM."""
 
 
-class Strike(Protocol):
-    """What happens at one boundary of one run."""
+class Injection(Protocol):
+    """A fault at one boundary of one run."""
 
-    def is_due(self, crossing: Crossing) -> bool:
-        """Return whether this call is to be struck."""
+    run_id: str
 
-    def hit(self, crossing: Crossing) -> Any:
-        """Strike; return the answer that the caller sees, or raise what it sees."""
+    def is_due(self, call: Call) -> bool:
+        """Return whether the fault is injected into this call."""
+
+    def apply(self, call: Call) -> Any:
+        """Inject the fault; return the answer that the caller gets, or raise what it gets."""
 
 
 @dataclass(slots=True)
-class Wire:
-    """Where all calls cross. One strike at a time is armed."""
+class Interception:
+    """Where all calls are intercepted. At most one injection is armed."""
 
     time: VirtualTime
-    strike: Strike | None = None
-    crossed: dict[str, list[Boundary]] = field(default_factory=dict)
-    """Boundaries by run, in their order."""
+    injection: Injection | None = None
+    boundaries: dict[str, list[Boundary]] = field(default_factory=dict)
+    """By run, in the order of the calls."""
     _counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _here: threading.local = field(default_factory=threading.local)
+    _local: threading.local = field(default_factory=threading.local)
 
-    def enter(self, invocation: Invocation | None) -> None:
-        """Say whose calls this thread makes from now on."""
-        self._here.invocation = invocation
+    def enter(self, invocation: Invocation) -> None:
+        """Set the invocation whose calls this thread makes from now on."""
+        self._local.invocation = invocation
 
     @property
     def invocation(self) -> Invocation:
         """The invocation that this thread plays."""
-        here: Invocation = self._here.invocation
-        return here
+        invocation: Invocation = self._local.invocation
+        return invocation
 
-    def cross(
+    def intercept(
         self,
         service: str,
         operation: str,
@@ -110,30 +113,30 @@ class Wire:
         denial: Callable[[], Any],
         faulty: Callable[[Any], Any] | None = None,
     ) -> Any:
-        """Make a call, unless it is struck; return its answer. Raises Killed in a dead environment."""
+        """Make a call, or inject the fault that is due; return its answer. Raises Killed in a dead environment."""
         invocation = self.invocation
         self.require_alive(invocation)
         self.time.pass_seconds(CALL_SECONDS)
         boundary = self._numbered(invocation, service, operation)
-        crossing = Crossing(boundary, invocation, effect, lost, error, denial, faulty)
-        strike = self.strike
+        call = Call(boundary, invocation, effect, lost, error, denial, faulty)
+        injection = self.injection
         try:
-            answer = strike.hit(crossing) if strike is not None and strike.is_due(crossing) else effect()
+            answer = injection.apply(call) if injection is not None and injection.is_due(call) else effect()
         finally:
-            self.require_alive(invocation)  # it may have been killed while it waited, whatever came of the call
+            self.require_alive(invocation)  # it may have been killed while it waited, whatever the answer
         return answer
 
     def require_alive(self, invocation: Invocation) -> None:
-        """Raise Killed when the environment is gone, or its time is over."""
+        """Raise Killed when the environment is dead, or out of time."""
         if self.time() > invocation.ends_at:
             invocation.is_dead = True
         if invocation.is_dead:
             raise Killed
 
     def forget(self) -> None:
-        """Start afresh, with nothing armed."""
-        self.strike = None
-        self.crossed = {}
+        """Forget all runs, and disarm."""
+        self.injection = None
+        self.boundaries = {}
         self._counts.clear()
 
     def _numbered(self, invocation: Invocation, service: str, operation: str) -> Boundary:
@@ -141,5 +144,5 @@ class Wire:
             key = (invocation.run_id, service, operation)
             self._counts[key] += 1
             boundary = Boundary(service, operation, self._counts[key], invocation.function)
-            self.crossed.setdefault(invocation.run_id, []).append(boundary)
+            self.boundaries.setdefault(invocation.run_id, []).append(boundary)
             return boundary

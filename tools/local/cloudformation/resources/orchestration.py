@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from local.resources.made import Made, Maker, Stack, lower, tags
-from local.resources.properties import Properties
-from local.template import definition
+from local.cloudformation.resources.properties import Properties
+from local.cloudformation.resources.resource import Made, Maker, Stack, lower, tags
+from local.cloudformation.template import definition
 
 
 def state_machine(properties: Properties, stack: Stack) -> Made:

@@ -1,4 +1,4 @@
-"""The stage: the shipped template, state machine and handlers, SCM's simulator, and virtual time, in this process."""
+"""The shipped template, state machine and handlers with SCM's simulator, in virtual time, in this process."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from unittest.mock import patch
 
 from botocore.retries.quota import RetryQuota
 
-from campaign.aws_wire import crossing_client
-from campaign.environments import HANDLERS, Environments, World
-from campaign.invocations import invoked, published
-from campaign.scm_wire import Refusal, ScmWire
+from campaign.environments import HANDLERS, Environments, Replacements
+from campaign.interception.aws import intercepted_client
+from campaign.interception.calls import Injection, Interception, Invocation
+from campaign.interception.invocations import invoked, published
+from campaign.interception.scm import Refusal, ScmTransport
 from campaign.virtual_time import START, VirtualTime
-from campaign.wire import Invocation, Wire
 from certmandate.files.spec_writer import EstateChange, SpecWriter
 from certmandate.files.specification import Specification
 from certmandate.order_book_editor import OrderBookEditor
 from local import executions
+from local.cloudformation.provisioner import ACCOUNT
 from local.in_process import InProcessAws
-from local.provisioner import ACCOUNT
 from renewal.adapters import aws as product_aws
 from renewal.domain.run_report import RunReport
 from scm_simulator import Dials, Simulator
@@ -52,13 +52,13 @@ class Run:
     status: str
     error: str
     metrics: Mapping[str, float]
-    """What it published; empty when it could not."""
+    """Those it published; empty without any."""
     report: RunReport | None
 
 
 @dataclass
 class Played:
-    """What belongs to one history, from `begin` to the next one."""
+    """State of one history, from `begin` to the next `begin`."""
 
     simulator: Simulator
     refusals: list[tuple[Refusal, Invocation]] = field(default_factory=list)
@@ -67,31 +67,31 @@ class Played:
     runs: list[Run] = field(default_factory=list)
 
 
-def leave_alone() -> None:
-    """Take what stands now from the garbage collector: to look through it again and again costs a third of a run.
+def freeze_garbage_collector() -> None:
+    """Exempt all present objects from garbage collection, which would cost a third of a run.
 
-    For a process that plays on one stage until it ends.
+    For a process that uses one harness until it ends.
     """
     gc.collect()
     gc.freeze()
 
 
-class Stage:
-    """A context manager; one at a time in a process. `begin` starts afresh."""
+class Harness:
+    """A context manager; one at a time in a process. `begin` starts a new history."""
 
     def __init__(self) -> None:
         self.time = VirtualTime()
-        self.wire = Wire(self.time)
+        self.interception = Interception(self.time)
         self.skew = timedelta(0)
-        """By how much the functions' clock is wrong."""
+        """Error of the functions' clock."""
         self._runs = itertools.count(1)
         self._resources = ExitStack()
         self._clients: dict[tuple[str, str | None], Any] = {}
         self._clients_lock = threading.Lock()
         self._quotas: list[RetryQuota] = []
-        product_aws._clients.clear()  # noqa: SLF001 - made before this AWS was there
+        product_aws._clients.clear()  # noqa: SLF001 - made before this AWS started
         self.aws = InProcessAws(
-            TEMPLATE, {one: self._handler(one) for one in HANDLERS}, parameters={"EgressEchoUrl": "off"}
+            TEMPLATE, {name: self._handler(name) for name in HANDLERS}, parameters={"EgressEchoUrl": "off"}
         )
         self._resources.callback(self.aws.close)
         self._set_up()
@@ -109,14 +109,16 @@ class Stage:
 
     def close(self) -> None:
         """Undo every patch and forget all state."""
-        product_aws._clients.clear()  # noqa: SLF001 - their calls would still cross our wire
+        product_aws._clients.clear()  # noqa: SLF001 - their calls would still be intercepted
         self._resources.close()
 
     def _set_up(self) -> None:
         settings = self.aws.variables("EnrollFunction")
         self._resources.enter_context(patch.dict(os.environ, settings))
         self._seconds = self._time_limits()
-        self.environments = Environments(World(self._function_clock, self.time.seconds, self.client, self._transport))
+        self.environments = Environments(
+            Replacements(self._function_clock, self.time.seconds, self.client, self._transport)
+        )
         self._resources.callback(self.environments.close)
         table = self.aws.client("dynamodb"), self.aws.outputs["OrdersTable"]
         self.editor, self._spec_writer = OrderBookEditor(*table), SpecWriter(*table)
@@ -143,7 +145,7 @@ class Stage:
         """Seconds after which Lambda kills each function, as template.yaml says."""
         functions = self.aws.client("lambda").list_functions()["Functions"]
         return {
-            logical_id: next(float(one["Timeout"]) for one in functions if one["FunctionName"].endswith(logical_id))
+            logical_id: next(float(item["Timeout"]) for item in functions if item["FunctionName"].endswith(logical_id))
             for logical_id in HANDLERS
         }
 
@@ -156,7 +158,7 @@ class Stage:
         credentials: Mapping[str, Mapping[str, str]],
         dials: Dials | None = None,
     ) -> Played:
-        """Forget everything; then apply *specifications* and store *credentials*."""
+        """Forget all state; then apply *specifications* and store *credentials*."""
         self._forget()
         authority = self.played.simulator._state.authority  # noqa: SLF001 - its keys cost 100 ms
         self.played = Played(Simulator(world, dials=dials, clock=self.time))
@@ -185,7 +187,7 @@ class Stage:
         self.aws.forget()
         self.time.set(START)
         self.skew = timedelta(0)
-        self.wire.forget()
+        self.interception.forget()
         self.environments.forget()
         for quota in self._quotas:
             vars(quota)["_available_capacity"] = vars(quota)["_max_capacity"]  # as in a new process
@@ -209,9 +211,23 @@ class Stage:
         self.played.runs.append(run)
         return run
 
+    def run_with(self, injection: Injection) -> Run:
+        """Run the state machine to its end with a fault injected."""
+        injection.run_id = self.next_run_id()
+        self.interception.injection = injection
+        run = self.run(injection.run_id)
+        self.interception.injection = None
+        return run
+
+    def rival_run(self) -> None:
+        """Run the state machine once, without a fault, while another run waits."""
+        injection, self.interception.injection = self.interception.injection, None
+        self.run()
+        self.interception.injection = injection
+
     def daily_run(self, **request: Any) -> Run:
         """Let a day pass, and run."""
-        with contextlib.redirect_stdout(self.played.log):  # what comes late may log
+        with contextlib.redirect_stdout(self.played.log):  # a late effect may log
             self.time.pass_seconds(DAY)
         return self.run(**request)
 
@@ -229,25 +245,27 @@ class Stage:
             return None
         return RunReport.parse(json.loads(answer["Body"].read()))
 
-    # ---- What the functions meet -------------------------------------------------------------------------------------
+    # ---- What the functions call -------------------------------------------------------------------------------------
 
     def client(self, service: str, region: str | None = None) -> Any:
-        """Return the product's own client, with its own time-outs and attempts, on the wire."""
+        """Return the product's own client, with its own time-outs and attempts, intercepted."""
         with self._clients_lock:
             if (service, region) not in self._clients:
                 client = product_aws.client(service, region)
-                self._clients[service, region] = crossing_client(client, self.wire, self._observe)
+                self._clients[service, region] = intercepted_client(client, self.interception, self._observe)
             return self._clients[service, region]
 
     def _handler(self, logical_id: str) -> Callable[[Any, Any], Any]:
         def invoke(event: Any, context: Any) -> Any:
             name, seconds = HANDLERS[logical_id], self._seconds[logical_id]
-            return invoked(self.wire, name, seconds, event, lambda: self.environments.play(name, event, context))
+            return invoked(
+                self.interception, name, seconds, event, lambda: self.environments.play(name, event, context)
+            )
 
         return invoke
 
     def _limited(self, original: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
-        """Let TimeoutSeconds of an execution count in virtual time."""
+        """Count TimeoutSeconds of an execution in virtual time."""
 
         def evaluate(program: Any, env: Any) -> None:
             if program.timeout_seconds:
@@ -260,9 +278,9 @@ class Stage:
     def _function_clock(self) -> datetime:
         return self.time() + self.skew
 
-    def _transport(self) -> ScmWire:
-        return ScmWire(self.wire, self.played.simulator, self.played.refusals, PEER)
+    def _transport(self) -> ScmTransport:
+        return ScmTransport(self.interception, self.played.simulator, self.played.refusals, PEER)
 
     def _observe(self, service: str, operation: str, body: Any) -> None:
         if (service, operation) == ("events", "PutEvents"):
-            self.played.events += [json.loads(one["Detail"]) for one in json.loads(body)["Entries"]]
+            self.played.events += [json.loads(entry["Detail"]) for entry in json.loads(body)["Entries"]]

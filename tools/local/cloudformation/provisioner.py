@@ -8,11 +8,11 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.intrinsics import ABSENT, Intrinsics, UnknownIntrinsic
-from local.resources import functions, notifications, orchestration, permissions, secrets, storage
-from local.resources.made import Made, Maker
-from local.resources.properties import NotProvisioned, Properties
-from local.template import Template
+from local.cloudformation.intrinsics import ABSENT, Intrinsics, UnknownIntrinsic
+from local.cloudformation.resources import functions, notifications, orchestration, permissions, secrets, storage
+from local.cloudformation.resources.properties import NotProvisioned, Properties
+from local.cloudformation.resources.resource import Made, Maker
+from local.cloudformation.template import Template
 
 STACK_NAME = "certmandate"
 ACCOUNT = "123456789012"  # moto's default account

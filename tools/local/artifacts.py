@@ -15,7 +15,7 @@ _OURS = ("report.json", "history.json", "scm-root.pem")
 CERTIFICATES = "certificates"
 
 
-def write_products(system: LocalSystem, finished: Finished, folder: Path) -> None:
+def write_artifacts(system: LocalSystem, finished: Finished, folder: Path) -> None:
     """Write all of it; what an earlier run left there is removed first, and nothing else.
 
     A run that ended before it could report leaves no `report.json`. Raises OSError.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from local.resources.made import Made, Maker, Stack, tags
-from local.resources.properties import Properties
+from local.cloudformation.resources.properties import Properties
+from local.cloudformation.resources.resource import Made, Maker, Stack, tags
 
 
 def table(properties: Properties, stack: Stack) -> Made:

@@ -1,4 +1,4 @@
-"""The functions' calls to AWS, between botocore and moto, where each attempt of a call crosses the wire."""
+"""The functions' calls to AWS, intercepted at each attempt, between botocore and moto."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from botocore.exceptions import ReadTimeoutError
 from moto.core.botocore_stubber import MockRawResponse
 from moto.core.models import botocore_stubber
 
-from campaign.wire import Wire
+from campaign.interception.calls import Interception
 
 Observer = Callable[[str, str, Any], None]
-"""Is told (service, operation, body) of every call that took effect."""
+"""Called with (service, operation, body) after every call that took effect."""
 
 _BUSY = {"s3": (503, "SlowDown"), "dynamodb": (400, "ProvisionedThroughputExceededException")}
 _OTHERS_BUSY = (400, "ThrottlingException")
@@ -23,10 +23,10 @@ _DENIED = (403, "AccessDenied")
 _OTHERS_DENIED = (400, "AccessDeniedException")
 
 
-def crossing_client(client: Any, wire: Wire, observe: Observer) -> Any:
-    """Return *client*, whose calls from now on cross *wire*.
+def intercepted_client(client: Any, interception: Interception, observe: Observer) -> Any:
+    """Return *client* with every call intercepted.
 
-    moto's own hook is taken out of this client: ours asks moto when, and as often as, a call takes effect.
+    moto's own hook is removed from this client: ours calls moto when, and as often as, a call takes effect.
     """
     service = client.meta.service_model.service_name
     client.meta.events.unregister("before-send", botocore_stubber)
@@ -35,17 +35,17 @@ def crossing_client(client: Any, wire: Wire, observe: Observer) -> Any:
         operation = event_name.rsplit(".", 1)[-1]
 
         def effect() -> Any:
-            request.reset_stream()  # what comes late, or twice, sends its body from the beginning
+            request.reset_stream()  # a late or repeated call sends its body from the beginning
             answer = botocore_stubber(event_name, request)
             if answer is not None and answer.status_code < 300:
                 observe(service, operation, request.body)
             return answer
 
-        return wire.cross(
+        return interception.intercept(
             service,
             operation,
             effect=effect,
-            lost=partial(_lost, wire, request.url, client.meta.config.read_timeout),
+            lost=partial(_lost, interception, request.url, client.meta.config.read_timeout),
             error=partial(_answer, service, request.url, *_BUSY.get(service, _OTHERS_BUSY)),
             denial=partial(_answer, service, request.url, *(_DENIED if service == "s3" else _OTHERS_DENIED)),
         )
@@ -54,16 +54,16 @@ def crossing_client(client: Any, wire: Wire, observe: Observer) -> Any:
     return client
 
 
-def _lost(wire: Wire, url: str, seconds: float) -> NoReturn:
-    wire.time.pass_seconds(seconds)
+def _lost(interception: Interception, url: str, seconds: float) -> NoReturn:
+    interception.time.pass_seconds(seconds)
     raise ReadTimeoutError(endpoint_url=url)
 
 
 def _answer(service: str, url: str, status: int, code: str) -> Any:
-    """An error as the service writes it: S3 in XML, the others in JSON."""
+    """Return an error in the service's format: XML for S3, otherwise JSON."""
     if service == "s3":
-        media, body = "application/xml", f"<Error><Code>{code}</Code><Message>struck</Message></Error>"
+        media, body = "application/xml", f"<Error><Code>{code}</Code><Message>injected</Message></Error>"
     else:
-        media, body = "application/x-amz-json-1.1", json.dumps({"__type": code, "message": "struck"})
+        media, body = "application/x-amz-json-1.1", json.dumps({"__type": code, "message": "injected"})
     make: Any = AWSResponse
     return make(url, status, {"Content-Type": media, "x-amzn-errortype": code}, MockRawResponse(body))

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import httpx
 
-from campaign.wire import Invocation, Wire
+from campaign.interception.calls import Interception, Invocation
 from scm_simulator import ConnectionLost, Fault, Simulator
 
 REFUSED = 401
@@ -17,24 +17,26 @@ _NUMBER = re.compile(r"/\d+")
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A login that SCM refused, and a function that read so."""
+    """A login that SCM refused, and whose refusal a function read."""
 
     run_id: str
     credential: tuple[str, str]
-    """Login and password (or the token): two refusals of one are one too many."""
+    """Login, and password or token."""
 
 
-class ScmWire(httpx.BaseTransport):
-    """A transport on which every request crosses *wire* before it reaches the simulator."""
+class ScmTransport(httpx.BaseTransport):
+    """A transport that intercepts every request to the simulator."""
 
-    def __init__(self, wire: Wire, simulator: Simulator, refusals: list[tuple[Refusal, Invocation]], peer: str) -> None:
-        self._wire = wire
+    def __init__(
+        self, interception: Interception, simulator: Simulator, refusals: list[tuple[Refusal, Invocation]], peer: str
+    ) -> None:
+        self._wire = interception
         self._dials = simulator.dials
         self._simulator = httpx.WSGITransport(app=simulator, remote_addr=peer)
         self._refusals = refusals
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Hand the request over, unless it is struck."""
+        """Send the request, or inject a fault."""
 
         def effect() -> httpx.Response:
             return self._sent(request)
@@ -51,14 +53,14 @@ class ScmWire(httpx.BaseTransport):
 
         def lost() -> NoReturn:
             self._wire.time.pass_seconds(request.extensions["timeout"]["read"])
-            message = "struck"
+            message = "injected"
             raise httpx.ReadTimeout(message, request=request)
 
         def denial() -> httpx.Response:
             return httpx.Response(400, json={"code": -3, "description": "You are not authorized."})
 
         invocation = self._wire.invocation
-        answer: httpx.Response = self._wire.cross(
+        answer: httpx.Response = self._wire.intercept(
             "scm",
             f"{request.method} {_NUMBER.sub('/<id>', request.url.path)}",
             effect=effect,

@@ -25,7 +25,7 @@ from moto.acm.models import CertBundle
 from moto.acm.responses import AWSCertificateManagerResponse as Response
 from moto.core.exceptions import AWSError
 
-from local.certificate_facts import dropped_usages, extended_key_usages, key_algorithm, key_usages, serial
+from local.moto_repairs.certificate_facts import dropped_usages, extended_key_usages, key_algorithm, key_usages, serial
 
 LISTED_BY_DEFAULT = frozenset({"RSA_1024", "RSA_2048"})
 MOST_KEY_BYTES = 5120

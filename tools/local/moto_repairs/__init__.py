@@ -29,7 +29,7 @@ from botocore.hooks import EVENT_ALIASES, EventAliaser
 from botocore.useragent import UserAgentString
 
 from local.clients import DESCRIPTIONS
-from local.strict_acm import StrictAcm
+from local.moto_repairs.strict_acm import StrictAcm
 
 PINNED = "5.2.5"
 STATES = "states"  # who calls when Step Functions does
@@ -181,7 +181,7 @@ def _executions_can_be_asked_at_once(_: Repairs) -> Iterator[None]:
 @contextmanager
 def _choice_without_match_has_its_name(_: Repairs) -> Iterator[None]:
     """Fail a Choice that matches nothing with States.NoChoiceMatched; moto says States.Runtime."""
-    from local.failure import state_failure
+    from local.moto_repairs.failure import state_failure
 
     choice = _module("component.state.choice.state_choice").StateChoice
     original = choice._eval_state
@@ -310,7 +310,7 @@ def _distributed_maps_start_executions(_: Repairs) -> Iterator[None]:
     from moto.stepfunctions.parser.models import StepFunctionsParserBackend as Backend
     from moto.stepfunctions.responses import StepFunctionResponse as Response
 
-    from local import distributed_map
+    from local.moto_repairs import distributed_map
 
     worker = _module(
         "component.state.exec.state_map.iteration.itemprocessor.distributed_item_processor_worker"
@@ -349,7 +349,7 @@ def _children_of(response: Any, map_run_arn: str) -> Any:
     """Answer ListExecutions for a Map Run; moto knows the executions of a state machine only."""
     from moto.core.responses import ActionResult
 
-    from local import distributed_map
+    from local.moto_repairs import distributed_map
 
     records = distributed_map.map_runs(response.stepfunction_backend)
     record = next((record for record in records if record.map_run_arn == map_run_arn), None)
@@ -386,7 +386,7 @@ def _result_writer_writes_results(_: Repairs) -> Iterator[None]:
     Also evaluates the writer's Parameters on the state's input, as AWS does; moto does it on the children's
     outputs.
     """
-    from local import distributed_map
+    from local.moto_repairs import distributed_map
 
     base = "component.state.exec.state_map.result_writer."
     target = _module(base + "resource_eval.resource_eval_s3").ResourceEvalS3
@@ -609,7 +609,7 @@ def _seams() -> tuple[tuple[Any, str, Any], ...]:
     from moto.s3 import urls as s3_urls
     from moto.s3.models import S3Backend
 
-    from local import dynamodb_values
+    from local.moto_repairs import dynamodb_values
 
     requests: Any = importlib.import_module("moto.core.request")
     responses: Any = importlib.import_module("moto.core.responses")

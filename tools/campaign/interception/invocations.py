@@ -1,4 +1,4 @@
-"""Lambda, as the state machine sees it: an invocation that can be struck, and the errors of functions that are gone."""
+"""Lambda towards the state machine: intercepted invocations, and the errors of killed environments."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, NoReturn
 
-from campaign.wire import Invocation, Killed, Wire
+from campaign.interception.calls import Interception, Invocation, Killed
 
 
 def _named(name: str) -> type[Exception]:
@@ -22,40 +22,40 @@ BUSY = _named("Lambda.TooManyRequestsException")
 DENIED = _named("Lambda.AccessDeniedException")
 
 
-def invoked(wire: Wire, function: str, seconds: float, event: Any, play: Callable[[], Any]) -> Any:
+def invoked(interception: Interception, function: str, seconds: float, event: Any, play: Callable[[], Any]) -> Any:
     """Invoke *function*, which Lambda kills after *seconds*, and return its answer.
 
-    Raises what Step Functions would be told when the invocation is struck, or its environment is gone.
+    Raises the error that Lambda returns to Step Functions for an injected fault or a killed environment.
     """
     span = timedelta(seconds=seconds)
-    invocation = Invocation(event["run_id"], function, wire.time() + span)
-    wire.enter(invocation)
+    invocation = Invocation(event["run_id"], function, interception.time() + span)
+    interception.enter(invocation)
 
     def effect() -> Any:
-        """Its time counts from now, and its calls are made by this thread, which may be another one."""
-        invocation.ends_at = wire.time() + span
-        wire.enter(invocation)
+        """Start the time limit now; a rival mode may have let it pass, and a late effect has a thread of its own."""
+        invocation.ends_at = interception.time() + span
+        interception.enter(invocation)
         return play()
 
     try:
-        return wire.cross(
+        return interception.intercept(
             "lambda",
             f"Invoke {function}",
             effect=effect,
             lost=lambda: _fail(LOST, "the answer was lost"),
             error=lambda: _fail(BUSY, "Rate Exceeded."),
-            denial=lambda: _fail(DENIED, "struck"),
+            denial=lambda: _fail(DENIED, "injected"),
         )
     except Killed:
-        return _told(wire, invocation)
+        return _killed(interception, invocation)
 
 
-def _told(wire: Wire, invocation: Invocation) -> NoReturn:
-    """What Lambda says of an environment that is gone: at once, or when its time is over."""
-    if invocation.is_gone_for_good:
+def _killed(interception: Interception, invocation: Invocation) -> NoReturn:
+    """Raise Lambda's error for a killed environment: an exit at once, a time-out at the end of its time."""
+    if invocation.is_exit:
         _fail(ENDED, "Runtime exited without providing a reason")
-    left = (invocation.ends_at - wire.time()).total_seconds()
-    wire.time.pass_seconds(max(left, 0.0))
+    left = (invocation.ends_at - interception.time()).total_seconds()
+    interception.time.pass_seconds(max(left, 0.0))
     _fail(TIMED_OUT, "Task timed out")
 
 

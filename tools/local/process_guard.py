@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from local.function_pool import Function
+from local.functions.pool import Function
 
 OPERATOR = "operator"  # who calls, when neither a function nor Step Functions does
 _running = threading.Lock()

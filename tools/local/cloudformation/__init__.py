@@ -1,0 +1,1 @@
+"""CloudFormation: the template read, packaged and transformed; its resources made through the service APIs."""
