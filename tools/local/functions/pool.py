@@ -88,7 +88,7 @@ class FunctionPool:
         self._all: list[ExecutionEnvironment] = []
         self._lock = threading.Lock()
         self._closed = False
-        self._control, self._zygote = _start_zygote(self._root)
+        self._control, self._fork_server = _start_fork_server(self._root)
 
     def invoke(self, function: Function, event: str) -> tuple[bytes, bool]:
         """Run a function on an event (JSON); return its payload and whether it is an error document."""
@@ -133,10 +133,10 @@ class FunctionPool:
             environment.end()
         self._control.close()
         try:
-            self._zygote.wait(timeout=5)
+            self._fork_server.wait(timeout=5)
         except subprocess.TimeoutExpired:
-            self._zygote.kill()
-            self._zygote.wait()
+            self._fork_server.kill()
+            self._fork_server.wait()
         shutil.rmtree(self._root, ignore_errors=True)
 
     def _prewarm(self, functions: list[Function]) -> None:
@@ -223,10 +223,10 @@ class FunctionPool:
         return self._root / f"{function_name}.log"
 
 
-def _start_zygote(root: Path) -> tuple[socket.socket, subprocess.Popen[bytes]]:
+def _start_fork_server(root: Path) -> tuple[socket.socket, subprocess.Popen[bytes]]:
     ours, theirs = socket.socketpair()
-    script = str(Path(__file__).with_name("zygote.py"))
-    with theirs, (root / "zygote.log").open("ab") as log:
+    script = str(Path(__file__).with_name("fork_server.py"))
+    with theirs, (root / "fork-server.log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-I", script, str(theirs.fileno())],
             stdin=subprocess.DEVNULL,
