@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -21,15 +20,6 @@ os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
 settings.register_profile("steady", derandomize=True, deadline=None, database=None, max_examples=60)
 settings.register_profile("explore", deadline=None, max_examples=1_000, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
-
-
-@pytest.fixture(scope="module")
-def quick_moto() -> Iterator[None]:
-    """Spare moto what it works out anew at every call; for tests whose AWS is moto without the repairs."""
-    from local.moto_repairs import answers_kept  # noqa: PLC0415 - it imports moto, which most tests do without
-
-    with answers_kept():
-        yield
 
 
 WHOLE_ESTATES = ("workflow", "faults", "campaign", "certmandate", "model", "local", "stack", "secrecy", "silence")

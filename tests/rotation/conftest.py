@@ -162,7 +162,7 @@ def _client() -> Any:
 
 
 @pytest.fixture
-def rotation(monkeypatch: pytest.MonkeyPatch, quick_moto: None) -> Iterator[Rotation]:
+def rotation(monkeypatch: pytest.MonkeyPatch) -> Iterator[Rotation]:
     """A delegation with a stored credential that works."""
     monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _seconds: None)
     with mock_aws():

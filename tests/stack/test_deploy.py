@@ -29,8 +29,6 @@ from stack.deploy import (
 )
 from stack.resolved import Stack
 
-pytestmark = pytest.mark.usefixtures("quick_moto")
-
 
 class ChangeSets:
     """CloudFormation's answer about one change set, a change a page."""

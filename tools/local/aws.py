@@ -13,12 +13,13 @@ from typing import Any, Self
 
 from local import executions
 from local.calls import Call, CallRecorder
-from local.clients import Clients
+from local.clients import STATES, Clients
 from local.cloudformation.provisioner import ACCOUNT, Provisioner
 from local.cloudformation.template import load
 from local.functions.pool import Function, FunctionPool
 from local.isolation import LOOPBACK, credentials, isolate
-from local.moto_repairs import STATES, Repairs, repaired
+from local.moto_repairs import repaired
+from local.moto_repairs.repairs import Repairs
 from local.moto_repairs.strict_acm import StrictAcm
 from local.process_guard import OPERATOR, deployed_function, only_one
 

@@ -12,6 +12,7 @@ from botocore.loaders import Loader
 
 from local.isolation import credentials
 
+STATES = "states"  # the caller's name when Step Functions calls
 DESCRIPTIONS = Loader()
 """botocore's descriptions of the services, read once for all clients of this process."""
 

@@ -14,13 +14,14 @@ from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 from local import executions
-from local.clients import Clients
+from local.clients import STATES, Clients
 from local.cloudformation.provisioner import ACCOUNT, Provisioner
 from local.cloudformation.template import load
 from local.functions.fork_server import LambdaContext, error_document
 from local.functions.pool import Function
 from local.isolation import isolate
-from local.moto_repairs import STATES, Invoke, Repairs, repaired
+from local.moto_repairs import repaired
+from local.moto_repairs.repairs import Invoke, Repairs
 from local.moto_repairs.strict_acm import StrictAcm
 from local.process_guard import OPERATOR, deployed_function, only_one
 

@@ -58,7 +58,7 @@ def client(service: str, region: str = REGION) -> Any:
 
 
 @pytest.fixture(autouse=True)
-def aws(monkeypatch: pytest.MonkeyPatch, quick_moto: None) -> Iterator[None]:
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An empty AWS account, in which botocore does not wait between its attempts."""
     monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _seconds: None)
     with mock_aws():

@@ -1,0 +1,151 @@
+"""Step Functions' Map states: limits, iterations, child executions and results, as on AWS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from local.moto_repairs.repairs import Repairs, interpreter
+
+MOST_ITERATIONS_AT_ONCE = 40  # AWS's ceiling of an inline Map; a Distributed Map's 10,000 would be 30,000 threads
+
+
+@contextmanager
+def maps_have_aws_ceiling(_: Repairs) -> Iterator[None]:
+    """Run at most 40 iterations of a Map at once: without MaxConcurrency moto starts a thread an item."""
+    component = interpreter(
+        "component.state.exec.state_map.iteration.inline_iteration_component"
+    ).InlineIterationComponent
+    original = component._launch_worker
+
+    def launch(iteration: Any, env: Any, eval_input: Any, job_pool: Any) -> Any:
+        job_pool.workers = getattr(job_pool, "workers", 0) + 1
+        if job_pool.workers <= MOST_ITERATIONS_AT_ONCE:
+            return original(iteration, env=env, eval_input=eval_input, job_pool=job_pool)
+        return None
+
+    with patch.object(component, "_launch_worker", launch):
+        yield
+
+
+@contextmanager
+def iterations_are_a_loop(_: Repairs) -> Iterator[None]:
+    """Take a Map's items one after the other: moto's workers call themselves, some hundreds overflow."""
+    worker = interpreter("component.state.exec.state_map.iteration.iteration_worker").IterationWorker
+    with patch.object(worker, "eval", _take_items):
+        yield
+
+
+def _take_items(worker: Any) -> None:
+    frame, pool = worker._env.open_frame(), worker._job_pool
+    job = pool.next_job()
+    while job is not None:
+        job_frame = frame.open_inner_frame()
+        worker._eval_job(env=job_frame, job=job)
+        frame.close_frame(job_frame)
+        ends = isinstance(job.job_output, Exception) or worker.stopped()
+        next_job = None if ends else pool.next_job()
+        if next_job is None:  # the frame is closed before the job: the Map waits for the jobs only
+            if not ends:
+                history = job_frame.event_history_context
+                frame.event_history_context.source_event_id = history.last_published_event_id
+            worker._env.close_frame(frame)
+        pool.close_job(job)
+        job = next_job
+    worker._env.close_frame(frame)
+
+
+@contextmanager
+def distributed_maps_start_executions(_: Repairs) -> Iterator[None]:
+    """Give each item of a Distributed Map its own execution, honour its tolerance (`distributed_map`)."""
+    from moto.stepfunctions.parser.models import StepFunctionsParserBackend as Backend
+    from moto.stepfunctions.responses import StepFunctionResponse as Response
+
+    from local.moto_repairs import distributed_map
+
+    worker = interpreter(
+        "component.state.exec.state_map.iteration.itemprocessor.distributed_item_processor_worker"
+    ).DistributedItemProcessorWorker
+    describe_execution, described, listed = (
+        Backend.describe_execution,
+        Response.describe_execution,
+        Response.list_executions,
+    )
+
+    def describe(backend: Any, execution_arn: str) -> Any:
+        return distributed_map.find_child(backend, execution_arn) or describe_execution(backend, execution_arn)
+
+    def answer(response: Any) -> Any:
+        result: Any = described(response)
+        told = result.result
+        child = distributed_map.find_child(response.stepfunction_backend, told["executionArn"])
+        if child:
+            told["mapRunArn"] = child.map_run_arn
+        return result
+
+    def list_executions(response: Any) -> Any:
+        map_run = response._get_param("mapRunArn")
+        return _children_of(response, map_run) if map_run else listed(response)
+
+    with (
+        patch.object(worker, "eval", distributed_map.run_items),
+        patch.object(Backend, "describe_execution", describe),
+        patch.object(Response, "describe_execution", answer),
+        patch.object(Response, "list_executions", list_executions),
+    ):
+        yield
+
+
+def _children_of(response: Any, map_run_arn: str) -> Any:
+    """Answer ListExecutions for a Map Run; moto knows the executions of a state machine only."""
+    from moto.core.responses import ActionResult
+
+    from local.moto_repairs import distributed_map
+
+    records = distributed_map.map_runs(response.stepfunction_backend)
+    record = next((record for record in records if record.map_run_arn == map_run_arn), None)
+    members = distributed_map.children(record).values() if record else ()
+    return ActionResult(
+        {"executions": [{**child.to_execution_list_item(), "mapRunArn": map_run_arn} for child in members]}
+    )
+
+
+@contextmanager
+def result_writer_writes_results(_: Repairs) -> Iterator[None]:
+    """Write the result files of a Distributed Map: moto writes a manifest that names none.
+
+    Also evaluates the writer's Parameters on the state's input, as AWS does; moto does it on the children's
+    outputs.
+    """
+    from local.moto_repairs import distributed_map
+
+    base = "component.state.exec.state_map.result_writer."
+    target = interpreter(base + "resource_eval.resource_eval_s3").ResourceEvalS3
+
+    def evaluate(writer: Any, env: Any) -> None:
+        env.stack[-1] = env.states.get_input()  # not the children's outputs: the manifest replaces them
+        writer.parargs.eval(env=env)
+        writer.resource_eval.eval_resource(env=env)
+
+    def put_object(env: Any, runtime: Any, state_credentials: Any) -> None:
+        parameters = env.stack.pop()
+        env.stack.pop()
+        record = env.map_run_record_pool_manager.get_all()[-1]
+        s3 = target._get_s3_client(resource_runtime_part=runtime, state_credentials=state_credentials)
+        env.stack.append(distributed_map.write_results(s3, record, parameters["Bucket"], parameters.get("Prefix", "")))
+
+    with (
+        patch.object(interpreter(base + "result_writer_decl").ResultWriter, "_eval_body", evaluate),
+        patch.object(target, "_handle_put_object", staticmethod(put_object)),
+    ):
+        yield
+
+
+MAP_STATES = (
+    maps_have_aws_ceiling,
+    iterations_are_a_loop,
+    distributed_maps_start_executions,
+    result_writer_writes_results,
+)

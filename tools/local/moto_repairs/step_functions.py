@@ -1,0 +1,248 @@
+"""Step Functions' interpreter: JSONPath state machines are repaired, JSONata is not."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import sys
+import time
+import types
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from local.moto_repairs.repairs import Repairs, interpreter
+
+MOST_SECONDS_TO_BEGIN = 10.0  # of an execution; its definition has been parsed before
+
+
+@contextmanager
+def state_machines_execute(_: Repairs) -> Iterator[None]:
+    """Choose moto's interpreter (its default keeps definitions and runs none) and silence its log."""
+    from moto.core.config import default_user_config
+    from moto.stepfunctions.parser.utils import TMP_THREADS
+
+    log = logging.getLogger("moto")
+    level, log.level = (
+        log.level,
+        logging.CRITICAL,
+    )  # it logs every failed task, which the history tells better
+    with patch.dict(default_user_config, {"stepfunctions": {"execute_state_machine": True}}):
+        yield
+    log.level = level
+    TMP_THREADS.clear()  # it keeps every thread that ever ran
+
+
+@contextmanager
+def functions_run(repairs: Repairs) -> Iterator[None]:
+    """Run functions by ours: moto has Docker containers only. A failed one is `Unhandled`, as on AWS."""
+    from moto.awslambda.models import LambdaFunction
+
+    def invoke(function: Any, body: str | bytes, _: Mapping[str, str], response_headers: dict[str, str]) -> bytes:
+        event = body.decode() if isinstance(body, bytes) else body
+        payload, failed = repairs.invoke(function, event or "{}")
+        if failed:
+            response_headers["x-amz-function-error"] = "Unhandled"
+        return payload
+
+    with patch.object(LambdaFunction, "invoke", invoke):
+        yield
+
+
+@contextmanager
+def one_client_for_each_service(repairs: Repairs) -> Iterator[None]:
+    """Keep the interpreter's clients: it makes a new one, tens of milliseconds of work, for every task."""
+    made_by = interpreter("utils.boto_client").boto_client_for
+    client = functools.cache(repairs.new_client)
+
+    def boto_client_for(region: str, service: str, state_credentials: Any = None) -> Any:  # noqa: ARG001
+        return client(service, region)
+
+    users = [module for module in list(sys.modules.values()) if getattr(module, "boto_client_for", None) is made_by]
+    with ExitStack() as stack:
+        for module in users:
+            stack.enter_context(patch.object(module, "boto_client_for", boto_client_for))
+        yield
+
+
+@contextmanager
+def definitions_are_parsed_once(_: Repairs) -> Iterator[None]:
+    """Keep parsed definitions: parsing a long one takes a second, and each StartExecution does it again.
+
+    Also gives each parse a scope of its own: moto keeps the scopes on the class, so that one refused
+    definition spoils every later parse of the process.
+    """
+    parse = _parse_once()
+    own_scope = patch.object(
+        interpreter("parse.preprocessor").Preprocessor,
+        "__init__",
+        lambda self: setattr(self, "_query_language_per_scope", []),
+    )
+    with own_scope, patch.object(interpreter("parse.asl_parser").AmazonStateLanguageParser, "parse", parse):
+        yield
+
+
+@functools.cache
+def _parse_once() -> Callable[[str], Any]:
+    """Return moto's parser with a memory, for the process's life: parsed definitions hold no state."""
+    return functools.lru_cache(maxsize=32)(interpreter("parse.asl_parser").AmazonStateLanguageParser.parse)
+
+
+@contextmanager
+def execution_context_is_json(_: Repairs) -> Iterator[None]:
+    """Give `$$.Execution.StartTime` as text (moto's datetime cannot be passed on) and always a Name."""
+    from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
+
+    original = ExecutionWorker._get_evaluation_environment
+
+    def environment(worker: Any) -> Any:
+        env = original(worker)
+        execution = env.states.context_object.context_object_data["Execution"]
+        if not isinstance(execution["StartTime"], str):
+            started = execution["StartTime"].isoformat(timespec="milliseconds")
+            execution["StartTime"] = started.replace("+00:00", "Z")
+        execution["Name"] = execution["Name"] or execution["Id"].rsplit(":", 1)[-1]
+        return env
+
+    with patch.object(ExecutionWorker, "_get_evaluation_environment", environment):
+        yield
+
+
+@contextmanager
+def executions_can_be_asked_at_once(_: Repairs) -> Iterator[None]:
+    """Let StartExecution answer when the execution is there: ListMapRuns and StopExecution fail before that."""
+    from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
+
+    original: Callable[[Any], None] = ExecutionWorker.start
+
+    def start(worker: Any) -> None:
+        original(worker)
+        deadline = time.monotonic() + MOST_SECONDS_TO_BEGIN
+        while worker.env is None:
+            if time.monotonic() > deadline:
+                message = f"an execution has not begun after {MOST_SECONDS_TO_BEGIN} s: see what its thread has printed"
+                raise TimeoutError(message)
+            time.sleep(0.001)
+
+    with patch.object(ExecutionWorker, "start", start):
+        yield
+
+
+@contextmanager
+def choice_without_match_has_its_name(_: Repairs) -> Iterator[None]:
+    """Fail a Choice that matches nothing with States.NoChoiceMatched; moto says States.Runtime."""
+    from local.moto_repairs.failure import state_failure
+
+    choice = interpreter("component.state.choice.state_choice").StateChoice
+    original = choice._eval_state
+
+    def evaluate(state: Any, env: Any) -> None:
+        try:
+            original(state, env)
+        except RuntimeError as unmatched:
+            if "No branching option" not in str(unmatched.args[0]):
+                raise
+            raise state_failure(env, "States.NoChoiceMatched", "No choice rule matched") from unmatched
+
+    with patch.object(choice, "_eval_state", evaluate):
+        yield
+
+
+@contextmanager
+def reserved_errors_are_passed_on(_: Repairs) -> Iterator[None]:
+    """Let a Fail state and an iteration end with an error of Step Functions' own, such as States.Timeout.
+
+    moto takes the name for one that a state machine has made up, refuses it and fails with States.Runtime
+    instead.
+    """
+    from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
+    from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
+
+    def error_name(error_name: str) -> Any:
+        reserved = error_name.startswith("States.")
+        return StatesErrorName.from_name(error_name) if reserved else CustomErrorName(error_name)
+
+    with (
+        patch.object(interpreter("component.state.fail.state_fail"), "CustomErrorName", error_name),
+        patch.object(
+            interpreter("component.state.exec.state_map.iteration.iteration_worker"),
+            "CustomErrorName",
+            error_name,
+        ),
+    ):
+        yield
+
+
+@contextmanager
+def wildcards_do_not_match_fatal_errors(_: Repairs) -> Iterator[None]:
+    """Let no Retry and no Catch match States.Runtime, and States.ALL not match States.DataLimitExceeded.
+
+    So it is on AWS ("Handling errors in Step Functions workflows"); moto lets States.ALL match both, which
+    makes a test green where AWS fails.
+    """
+    declaration = interpreter("component.common.error_name.error_equals_decl").ErrorEqualsDecl
+    original = declaration._eval_body
+
+    def evaluate(declared: Any, env: Any) -> None:
+        error = env.stack[-1].error_name if env.stack[-1] else None
+        named = [name.error_name for name in declared.error_names]
+        original(declared, env)
+        if error == "States.Runtime" or (error == "States.DataLimitExceeded" and error not in named):
+            env.stack[-1] = False
+
+    with patch.object(declaration, "_eval_body", evaluate):
+        yield
+
+
+@contextmanager
+def waits_are_scaled(repairs: Repairs) -> Iterator[None]:
+    """Multiply every Wait and Retry interval by the one factor; moto's Wait counts whole seconds only."""
+
+    def wait(_: Any, env: Any, wait_seconds: float) -> None:
+        end = time.monotonic() + wait_seconds * repairs.wait_factor
+        while env.is_running() and (left := end - time.monotonic()) > 0:
+            env.program_state_event.wait(left)
+
+    clock = types.SimpleNamespace(sleep=lambda seconds: time.sleep(seconds * repairs.wait_factor))
+    waiting = patch.object(
+        interpreter("component.state.wait.wait_function.wait_function").WaitFunction, "_wait_interval", wait
+    )
+    with waiting, patch.object(interpreter("component.common.retry.retrier_decl"), "time", clock):
+        yield
+
+
+@contextmanager
+def input_that_is_no_json_has_its_error(_: Repairs) -> Iterator[None]:
+    """Refuse an execution's input as AWS does, InvalidExecutionInput; moto raises an error without a name."""
+    from moto.stepfunctions.exceptions import InvalidExecutionInput
+    from moto.stepfunctions.parser.models import StepFunctionsParserBackend as Backend
+
+    start: Callable[..., Any] = Backend.start_execution
+
+    def start_execution(backend: Any, arn: str, name: Any = None, execution_input: Any = None, **more: Any) -> Any:
+        try:
+            json.loads(execution_input or "{}")
+        except (ValueError, RecursionError) as error:
+            message = f"Invalid State Machine Execution Input: '{error}'"
+            raise InvalidExecutionInput(message) from None
+        return start(backend, arn, name, execution_input, **more)
+
+    with patch.object(Backend, "start_execution", start_execution):
+        yield
+
+
+STEP_FUNCTIONS = (
+    state_machines_execute,
+    functions_run,
+    one_client_for_each_service,
+    definitions_are_parsed_once,
+    execution_context_is_json,
+    executions_can_be_asked_at_once,
+    choice_without_match_has_its_name,
+    reserved_errors_are_passed_on,
+    wildcards_do_not_match_fatal_errors,
+    waits_are_scaled,
+    input_that_is_no_json_has_its_error,
+)

@@ -1,0 +1,51 @@
+"""S3 and DynamoDB: bucket policies, and calls from several threads."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from local.moto_repairs.repairs import Repairs
+
+
+@contextmanager
+def bucket_policies_have_conditions(_: Repairs) -> Iterator[None]:
+    """Leave a bucket policy's statements with a Condition out: moto ignores it, and so denies everybody."""
+    from moto.iam.access_control import IAMPolicy, PermissionResult
+    from moto.s3.models import FakeBucket
+
+    def permission(bucket: Any, action: str, resource: str) -> Any:
+        policy = json.loads(bucket.policy) if bucket.policy else {"Statement": []}
+        plain = [statement for statement in policy["Statement"] if "Condition" not in statement]
+        if not plain:
+            return PermissionResult.NEUTRAL
+        return IAMPolicy(json.dumps({**policy, "Statement": plain})).is_action_permitted(action, resource)
+
+    with patch.object(FakeBucket, "get_permission", permission):
+        yield
+
+
+@contextmanager
+def storage_takes_turns(_: Repairs) -> Iterator[None]:
+    """One DynamoDB call, and one S3 call, at a time: moto copies and lists what other threads are writing."""
+    from moto.dynamodb.responses import DynamoHandler
+    from moto.s3.responses import S3Response
+
+    with ExitStack() as stack:
+        for handler, names in ((DynamoHandler, ["call_action"]), (S3Response, ["bucket_response", "key_response"])):
+            turn = threading.RLock()
+            for name in names:
+                stack.enter_context(patch.object(handler, name, _in_turn(getattr(handler, name), turn)))
+        yield
+
+
+def _in_turn(method: Callable[..., Any], turn: threading.RLock) -> Callable[..., Any]:
+    def call(*arguments: Any, **named: Any) -> Any:
+        with turn:
+            return method(*arguments, **named)
+
+    return call
