@@ -1,4 +1,4 @@
-"""What stands in `build/run/` after a run: report, history, SCM's root, certificates as the S3 store holds them."""
+"""The files in `build/run/` after a run: report, history, SCM's root, certificates as the S3 store holds them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CERTIFICATES = "certificates"
 
 
 def write_artifacts(system: LocalSystem, finished: Finished, folder: Path) -> None:
-    """Write all of it; what an earlier run left there is removed first, and nothing else.
+    """Write the files; those of an earlier run are removed first, and nothing else.
 
     A run that ended before it could report leaves no `report.json`. Raises OSError.
     """

@@ -1,4 +1,4 @@
-"""Every AWS API call that the local AWS answers, seen at its HTTP edge."""
+"""Every AWS API call that the local AWS answers, recorded at its HTTP edge."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Call:
     """One AWS API call.
 
     service: boto3's name of the service, such as `acm` or `stepfunctions`.
-    who: the function's name, `states` (Step Functions itself) or `operator` (everybody else).
+    who: the function's name, `states` (Step Functions itself) or `operator` (all others).
     status: the HTTP status of the answer.
     """
 
@@ -46,13 +46,13 @@ class CallRecorder:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer the request and record it."""
-        moment = dt.datetime.now(dt.UTC)
+        called_at = dt.datetime.now(dt.UTC)
         who, region, signing_name = _scope(environ)
         service = _CLIENTS_OF_SIGNING_NAMES.get(signing_name, signing_name)
         operation = _operation(service, environ)
 
         def respond(status: str, *arguments: Any) -> Any:
-            self._calls.append(Call(moment, service, operation, who, region, int(status.split(maxsplit=1)[0])))
+            self._calls.append(Call(called_at, service, operation, who, region, int(status.split(maxsplit=1)[0])))
             return start_response(status, *arguments)
 
         return self._app(environ, respond)
@@ -113,7 +113,7 @@ def _rest_operation(service: str, environ: Mapping[str, Any]) -> str:
 def _routes(service: str) -> list[_Route]:
     """Return the REST operations of a service, from botocore's model of it."""
     session = botocore.session.Session()
-    # Its own descriptions: whoever calls S3 changes the addresses in those that the clients of this process share.
+    # Its own descriptions: a call to S3 changes the addresses in those that the clients of this process share.
     session.register_component("data_loader", Loader())
     if service not in session.get_available_services():
         return []

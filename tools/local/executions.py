@@ -1,4 +1,4 @@
-"""Executions as Step Functions tells them: description, events and, for a Distributed Map, the children."""
+"""Executions as Step Functions returns them: description, events and, for a Distributed Map, the children."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import datetime as dt
 import time
 from typing import Any
 
-_LOOK_EVERY_SECONDS = 0.005
+_POLL_SECONDS = 0.005
 
 
 def history(execution_arn: str, account: str, region: str) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def history(execution_arn: str, account: str, region: str) -> dict[str, Any]:
     from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
     backend = stepfunctions_parser_backends[account][region]
-    return _told(backend.describe_execution(execution_arn))
+    return _with_children(backend.describe_execution(execution_arn))
 
 
 def wait(execution_arn: str, account: str, region: str, timeout_seconds: float) -> None:
@@ -31,10 +31,10 @@ def wait(execution_arn: str, account: str, region: str, timeout_seconds: float) 
         if time.monotonic() > deadline:
             message = f"{execution_arn} has not ended after {timeout_seconds} s"
             raise TimeoutError(message)
-        time.sleep(_LOOK_EVERY_SECONDS)
+        time.sleep(_POLL_SECONDS)
 
 
-def _told(execution: Any) -> dict[str, Any]:
+def _with_children(execution: Any) -> dict[str, Any]:
     from local.moto_repairs import distributed_map
 
     described: dict[str, Any] = _plain(execution.to_describe_output())
@@ -47,12 +47,14 @@ def _told(execution: Any) -> dict[str, Any]:
     return {
         "execution": described,
         "events": _plain(env.event_manager.get_event_history()),
-        "children": [_told(child) for record in records for child in list(distributed_map.children(record).values())],
+        "children": [
+            _with_children(child) for record in records for child in list(distributed_map.children(record).values())
+        ],
     }
 
 
 def _plain(value: Any) -> Any:
-    """Return plain JSON values: moto's enumerations are texts already, its moments are not."""
+    """Return plain JSON values: moto's enumerations are texts, its times are not."""
     if isinstance(value, dict):
         return {name: _plain(item) for name, item in value.items() if item is not None}
     if isinstance(value, list | tuple):

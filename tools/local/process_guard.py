@@ -1,4 +1,4 @@
-"""What both forms of the local AWS share: one at a time in a process, moto's state forgotten at the end."""
+"""One local AWS at a time in a process; moto's state is reset at the end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class AlreadyRunning(RuntimeError):
 
 @contextmanager
 def only_one() -> Iterator[None]:
-    """Hold the process's one place; at the end empty every service of moto, whose state outlives a server."""
+    """Refuse a second local AWS in this process; at the end reset moto, whose state outlives a server."""
     if not _running.acquire(blocking=False):
         message = "another LocalAws or InProcessAws runs in this process: close it first"
         raise AlreadyRunning(message)

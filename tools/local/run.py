@@ -26,7 +26,7 @@ from scm_simulator.server import Server
 TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
 QUIET_SECONDS = 390  # template.yaml's own, shortened with the waits that it is measured against
 WAIT_FACTOR = 0.01
-_LOOK_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 
 History = dict[str, Any]
 
@@ -43,7 +43,7 @@ class Finished:
 
     @property
     def status(self) -> str:
-        """Step Functions' word for how the execution ended: SUCCEEDED, FAILED, TIMED_OUT or ABORTED."""
+        """The execution's status in Step Functions: SUCCEEDED, FAILED, TIMED_OUT or ABORTED."""
         return str(self.history["execution"]["status"])
 
     @property
@@ -53,7 +53,7 @@ class Finished:
 
     @property
     def cause(self) -> str:
-        """The error's own sentence."""
+        """The error's message."""
         cause = str(self.history["execution"].get("cause", ""))
         try:
             return str(json.loads(cause)["errorMessage"])
@@ -146,7 +146,7 @@ class LocalSystem:
         try:
             while (history := self.aws.history(arn))["execution"]["status"] == "RUNNING":
                 watch(history)
-                time.sleep(_LOOK_SECONDS)
+                time.sleep(_POLL_SECONDS)
         except BaseException:
             logging.disable(logging.CRITICAL)  # moto would log a page for every step that finds its server gone
             self.aws.client("stepfunctions").stop_execution(executionArn=arn)

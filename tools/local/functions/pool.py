@@ -42,7 +42,7 @@ class Function:
 
 
 class EnvironmentEnded(Exception):
-    """The environment's process ended by itself."""
+    """The environment's process ended unexpectedly."""
 
 
 class ExecutionEnvironment:
@@ -59,8 +59,8 @@ class ExecutionEnvironment:
         try:
             self._channel.sendall(json.dumps(message).encode() + b"\n")
             line = self._lines.readline()
-        except (BrokenPipeError, ConnectionResetError) as gone:
-            raise EnvironmentEnded from gone
+        except (BrokenPipeError, ConnectionResetError) as ended:
+            raise EnvironmentEnded from ended
         if not line:
             raise EnvironmentEnded
         reply: dict[str, Any] = json.loads(line)

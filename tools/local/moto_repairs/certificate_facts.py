@@ -1,4 +1,4 @@
-"""What ACM says about a certificate: key algorithm, serial and usages, in ACM's words."""
+"""Key algorithm, serial and usages of a certificate, with ACM's names."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def serial(certificate: x509.Certificate) -> str:
 
 
 def key_usages(certificate: x509.Certificate) -> list[str]:
-    """Return the key usages in ACM's words; empty without the extension."""
+    """Return the key usages with ACM's names; empty without the extension."""
     try:
         usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
     except x509.ExtensionNotFound:
@@ -53,7 +53,7 @@ def key_usages(certificate: x509.Certificate) -> list[str]:
 
 
 def extended_key_usages(certificate: x509.Certificate) -> dict[str, str]:
-    """Return the extended key usages in ACM's words, each with its OID; empty without the extension."""
+    """Return the extended key usages with ACM's names, each with its OID; empty without the extension."""
     try:
         usages = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:

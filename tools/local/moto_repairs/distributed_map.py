@@ -1,7 +1,7 @@
 """Step Functions' Distributed Map: each item an execution of its own, results in S3 in AWS's form.
 
 moto's interpreter runs the items inside the parent: no child executions, no histories, an empty result
-manifest and a failure threshold without effect. `moto_repairs` puts what stands here in its place.
+manifest and a failure threshold without effect. `map_states` replaces it by this module.
 Source: Step Functions developer guide, "Using Map state in Distributed mode" and "ResultWriter (Map)".
 """
 
@@ -104,7 +104,7 @@ def children(record: Any) -> dict[str, ChildExecution]:
 
 
 def find_child(backend: Any, execution_arn: str) -> ChildExecution | None:
-    """Look a child execution up in all Map Runs of a region."""
+    """Find a child execution in all Map Runs of a region."""
     for record in map_runs(backend):
         if execution_arn in children(record):
             return children(record)[execution_arn]
@@ -240,5 +240,5 @@ def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
-def _iso(moment: dt.datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _iso(time: dt.datetime) -> str:
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -79,10 +79,10 @@ def distributed_maps_start_executions(_: Repairs) -> Iterator[None]:
 
     def answer(response: Any) -> Any:
         result: Any = described(response)
-        told = result.result
-        child = distributed_map.find_child(response.stepfunction_backend, told["executionArn"])
+        document = result.result
+        child = distributed_map.find_child(response.stepfunction_backend, document["executionArn"])
         if child:
-            told["mapRunArn"] = child.map_run_arn
+            document["mapRunArn"] = child.map_run_arn
         return result
 
     def list_executions(response: Any) -> Any:

@@ -72,7 +72,7 @@ def definitions_are_parsed_once(_: Repairs) -> Iterator[None]:
     """Keep parsed definitions: parsing a long one takes a second, and each StartExecution does it again.
 
     Also gives each parse a scope of its own: moto keeps the scopes on the class, so that one refused
-    definition spoils every later parse of the process.
+    definition breaks every later parse of the process.
     """
     parse = _parse_once()
     own_scope = patch.object(
