@@ -51,28 +51,6 @@ def permission(properties: Properties, stack: Stack) -> Made:
     return Made(properties.logical_id)
 
 
-def version(properties: Properties, stack: Stack) -> Made:
-    """Publish a version of a function."""
-    request = properties.some("FunctionName", "Description", "CodeSha256")
-    made = stack.client("lambda").publish_version(**request)
-    return Made(made["FunctionArn"], {"FunctionArn": made["FunctionArn"], "Version": made["Version"]})
-
-
-def alias(properties: Properties, stack: Stack) -> Made:
-    """Name a version of a function."""
-    request = properties.some("FunctionName", "FunctionVersion", "Name", "Description")
-    arn = stack.client("lambda").create_alias(**request)["AliasArn"]
-    return Made(arn, {"AliasArn": arn})
-
-
-def event_invoke_config(properties: Properties, stack: Stack) -> Made:
-    """Say how asynchronous events of a function are retried (kept; nothing here invokes asynchronously)."""
-    request = properties.some("FunctionName", "MaximumEventAgeInSeconds", "MaximumRetryAttempts", "DestinationConfig")
-    properties.take("Qualifier")
-    stack.client("lambda").put_function_event_invoke_config(**request)
-    return Made(properties.logical_id)
-
-
 def _code(location: dict[str, Any], stack: Stack) -> dict[str, Any]:
     """Return the code itself in place of the S3 location that packaging wrote."""
     return {"ZipFile": stack.artifacts[location["S3Key"]]} if "S3Key" in location else location
@@ -82,7 +60,4 @@ MAKERS: dict[str, Maker] = {
     "AWS::Lambda::Function": function,
     "AWS::Lambda::LayerVersion": layer,
     "AWS::Lambda::Permission": permission,
-    "AWS::Lambda::Version": version,
-    "AWS::Lambda::Alias": alias,
-    "AWS::Lambda::EventInvokeConfig": event_invoke_config,
 }

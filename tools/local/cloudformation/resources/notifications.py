@@ -1,4 +1,4 @@
-"""What tells people: SNS topics, SQS queues, log groups, alarms and dashboards."""
+"""SNS topics, SQS queues, log groups, alarms and dashboards."""
 
 from __future__ import annotations
 
@@ -48,14 +48,6 @@ def queue(properties: Properties, stack: Stack) -> Made:
     return Made(url, {"Arn": arn, "QueueName": name, "QueueUrl": url})
 
 
-def queue_policy(properties: Properties, stack: Stack) -> Made:
-    """Attach a policy to queues."""
-    policy = json.dumps(properties.need("PolicyDocument"))
-    for url in properties.need("Queues"):
-        stack.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-    return Made(properties.logical_id)
-
-
 def log_group(properties: Properties, stack: Stack) -> Made:
     """Make a log group."""
     client, name = (
@@ -72,22 +64,6 @@ def log_group(properties: Properties, stack: Stack) -> Made:
     return Made(name, {"Arn": f"arn:aws:logs:{stack.region}:{stack.account}:log-group:{name}:*"})
 
 
-def metric_filter(properties: Properties, stack: Stack) -> Made:
-    """Count what a log group says (kept; the functions' output does not go to CloudWatch here)."""
-    name = properties.take("FilterName", stack.physical(properties.logical_id))
-    transformations = [
-        {member[0].lower() + member[1:]: value for member, value in item.items()}
-        for item in properties.need("MetricTransformations")
-    ]
-    stack.client("logs").put_metric_filter(
-        filterName=name,
-        filterPattern=properties.need("FilterPattern"),
-        logGroupName=properties.need("LogGroupName"),
-        metricTransformations=transformations,
-    )
-    return Made(name)
-
-
 def alarm(properties: Properties, stack: Stack) -> Made:
     """Make an alarm (moto keeps it and does not evaluate it)."""
     name = properties.take("AlarmName", stack.physical(properties.logical_id))
@@ -99,18 +75,6 @@ def alarm(properties: Properties, stack: Stack) -> Made:
     if "Threshold" in request:
         request["Threshold"] = float(request["Threshold"])  # a text when it is a parameter of the template
     stack.client("cloudwatch").put_metric_alarm(AlarmName=name, Tags=tags(properties), **request)
-    return Made(name, {"Arn": f"arn:aws:cloudwatch:{stack.region}:{stack.account}:alarm:{name}"})
-
-
-def composite_alarm(properties: Properties, stack: Stack) -> Made:
-    """Make an alarm of alarms."""
-    name = properties.take("AlarmName", stack.physical(properties.logical_id))
-    request = properties.some(
-        "ActionsEnabled", "AlarmActions", "AlarmDescription", "AlarmRule", "InsufficientDataActions",
-        "OKActions", "ActionsSuppressor", "ActionsSuppressorWaitPeriod",
-        "ActionsSuppressorExtensionPeriod",
-    )  # fmt: skip
-    stack.client("cloudwatch").put_composite_alarm(AlarmName=name, Tags=tags(properties), **request)
     return Made(name, {"Arn": f"arn:aws:cloudwatch:{stack.region}:{stack.account}:alarm:{name}"})
 
 
@@ -137,10 +101,7 @@ MAKERS: dict[str, Maker] = {
     "AWS::SNS::TopicPolicy": topic_policy,
     "AWS::SNS::Subscription": subscription,
     "AWS::SQS::Queue": queue,
-    "AWS::SQS::QueuePolicy": queue_policy,
     "AWS::Logs::LogGroup": log_group,
-    "AWS::Logs::MetricFilter": metric_filter,
     "AWS::CloudWatch::Alarm": alarm,
-    "AWS::CloudWatch::CompositeAlarm": composite_alarm,
     "AWS::CloudWatch::Dashboard": dashboard,
 }

@@ -40,16 +40,6 @@ def secret(properties: Properties, stack: Stack) -> Made:
     return Made(arn, {"Id": arn})
 
 
-def secret_policy(properties: Properties, stack: Stack) -> Made:
-    """Attach a resource policy to a secret."""
-    arn = properties.need("SecretId")
-    policy = json.dumps(properties.need("ResourcePolicy"))
-    stack.client("secretsmanager").put_resource_policy(
-        SecretId=arn, ResourcePolicy=policy, **properties.some("BlockPublicPolicy")
-    )
-    return Made(arn)
-
-
 def _generated(client: Any, request: dict[str, Any]) -> str:
     member = request.pop("GenerateStringKey", None)
     text = request.pop("SecretStringTemplate", None)
@@ -61,5 +51,4 @@ MAKERS: dict[str, Maker] = {
     "AWS::KMS::Key": key,
     "AWS::KMS::Alias": alias,
     "AWS::SecretsManager::Secret": secret,
-    "AWS::SecretsManager::ResourcePolicy": secret_policy,
 }
