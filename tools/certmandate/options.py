@@ -11,6 +11,7 @@ from typer.core import TyperCommand
 from certmandate.completion import certificate_names, delegation_names
 from certmandate.deployment import StackOptions
 from certmandate.exit import Refused
+from renewal.domain.delegation import CertificatePath
 
 DelegationArgument = Annotated[
     str, typer.Argument(metavar="DELEGATION", help="Name of the delegation.", autocompletion=delegation_names)
@@ -59,10 +60,8 @@ def confirm(question: str, *, yes: bool) -> None:
         raise Refused(msg)
 
 
-def split(path: str) -> tuple[str, str]:
+def split(path: str) -> CertificatePath:
     """Split `delegation/certificate`. Raises typer.BadParameter."""
-    from renewal.domain.delegation import CertificatePath
-
     try:
         return CertificatePath.parse(path)
     except ValueError:
