@@ -33,14 +33,8 @@ if TYPE_CHECKING:
 MAX_KEY = 5_120  # bytes of PEM (AWS: acm/latest/userguide/import-certificate-prerequisites.html)
 
 EVERY_KEY_TYPE: tuple[KeyAlgorithmType, ...] = (
-    "RSA_1024",
-    "RSA_2048",
-    "RSA_3072",
-    "RSA_4096",
-    "EC_prime256v1",
-    "EC_secp384r1",
-    "EC_secp521r1",
-)
+    "RSA_1024", "RSA_2048", "RSA_3072", "RSA_4096", "EC_prime256v1", "EC_secp384r1", "EC_secp521r1",
+)  # fmt: skip
 """ListCertificates shows only RSA up to 2048 bits unless other key types are requested."""
 
 _USAGE_OIDS = {
@@ -75,18 +69,13 @@ class Acm:
         self._client_for = client_for
 
     def foresee(self, certificate: ManagedCertificate) -> None:
-        """Raise AcmWouldRefuse or AcmCertificateMissing when an import could never succeed."""
         for region in certificate.spec.acm_regions:
             arn = certificate.arn_in(region, certificate.spec.key_type)
             if arn is not None:
                 require_same_key_type(self._held(region, arn), certificate.spec.key_type)
 
     def put(self, pair: Pair, region: str, arn: str | None, *, retried: bool) -> str:
-        """Import into *arn* (None = a new one) and return the ARN.
-
-        *retried*: an earlier attempt may have imported it, so ACM is searched for it first. Raises
-        AcmWouldRefuse (found before the import), AcmRefused, AcmQuotaReached, AcmCertificateMissing.
-        """
+        """Raises AcmWouldRefuse before the import, AcmRefused, AcmQuotaReached, AcmCertificateMissing."""
         _require_importable(pair)
         if arn is None:
             return self._put_new(pair, region, retried=retried)

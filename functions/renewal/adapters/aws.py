@@ -34,30 +34,14 @@ _SINGLE_ATTEMPT = frozenset({"acm"})
 """An import that is sent again because its answer was lost makes a second certificate under a second ARN. So
 botocore repeats nothing here: `acm.py` searches for the first one, and the state machine waits."""
 
-_BUSY = frozenset(
-    [
-        "BandwidthLimitExceeded",
-        "ConditionalRequestConflict",
-        "DependencyTimeoutException",
-        "KMSInternalException",
-        "KeyUnavailableException",
-        "OperationAborted",
-        "PriorRequestNotComplete",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "RequestThrottled",
-        "RequestThrottledException",
-        "RequestTimeout",
-        "RequestTimeoutException",
-        "SlowDown",
-        "ThrottledException",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequestsException",
-        "TransactionConflictException",
-        "TransactionInProgressException",
-    ]
-)
+_BUSY = frozenset((
+    "BandwidthLimitExceeded", "ConditionalRequestConflict", "DependencyTimeoutException", "KMSInternalException",
+    "KeyUnavailableException", "OperationAborted", "PriorRequestNotComplete",
+    "ProvisionedThroughputExceededException", "RequestLimitExceeded", "RequestThrottled", "RequestThrottledException",
+    "RequestTimeout", "RequestTimeoutException", "SlowDown", "ThrottledException", "Throttling",
+    "ThrottlingException", "TooManyRequestsException", "TransactionConflictException",
+    "TransactionInProgressException",
+))  # fmt: skip
 """AWS's codes that mean "later", whatever their HTTP status (botocore's retry tables, AWS's pages)."""
 
 _NO_ANSWER = (NoConnectionError, HTTPClientError, IncompleteReadError, ResponseStreamingError)

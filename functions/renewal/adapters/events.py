@@ -26,7 +26,6 @@ class EventBridgeAnnouncer:
 
     @translated("events:PutEvents")
     def renewed(self, order: Order, served: Served, previous: Served | None) -> None:
-        """Publish `Certificate Renewed` with identifiers only."""
         answer = self._client.put_events(
             Entries=[
                 {

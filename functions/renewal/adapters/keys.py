@@ -22,7 +22,6 @@ class KmsSealer:
 
     @translated("kms:Encrypt")
     def seal(self, key: KeyPair, *, delegation: str, certificate: str, token: str) -> bytes:
-        """Return the key encrypted for exactly this order."""
         answer = self._client.encrypt(
             KeyId=self._key_id,
             Plaintext=key.der(),
@@ -39,7 +38,6 @@ class KmsOpener:
         self._key_id = key_id
 
     def open(self, sealed: bytes, *, delegation: str, certificate: str, token: str) -> KeyPair:
-        """Return the key of exactly this order. Raises KeyLost."""
         key = None
         if sealed:
             with contextlib.suppress(KeyLost):

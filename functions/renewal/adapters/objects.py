@@ -45,10 +45,9 @@ class S3Certificates:
         self._bucket = bucket
 
     def put(self, pair: Pair) -> None:
-        """Write the four files, then point `current.json` to them.
+        """Raises OrderConflict when the store points to a newer certificate, or another run replaces the pointer now.
 
-        Raises OrderConflict when the store points to a newer certificate, or another run replaces the pointer now. The
-        certificate that the pair replaces counts as older whatever its dates: CAs date certificates back.
+        The certificate that the pair replaces counts as older whatever its dates: CAs date certificates back.
         """
         leaf, folder = pair.chain.leaf, _folder(pair.spec.delegation, pair.spec.name)
         before = self._current(folder)
@@ -70,11 +69,7 @@ class S3Certificates:
             raise OrderConflict(msg)
 
     def erase_key(self, delegation: str, certificate: str, serial: str) -> None:
-        """Erase the private key of a certificate that has been replaced. Harmless when repeated.
-
-        Every version of it: a delete marker would hide the key and erase nothing. The key that `current.json`
-        points to is left alone.
-        """
+        """Erase every version: a delete marker would erase nothing. The key that `current.json` points to stays."""
         folder = _folder(delegation, certificate)
         current = self._current(folder)
         if current and current.serial == serial:

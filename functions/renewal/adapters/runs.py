@@ -34,19 +34,15 @@ class S3RunArchive:
         self._bucket = bucket
 
     def write_plan(self, run_id: str, items: list[Mapping[str, Any]]) -> tuple[str, str]:
-        """Write the plan; return (bucket, key) for the state machine's ItemReader."""
         return self._bucket, self._write(run_id, "plan", items)
 
     def write_facts(self, run_id: str, facts: PlanFacts) -> None:
-        """Write `facts.json`."""
         self._write(run_id, "facts", records.to_json(facts))
 
     def write_report(self, run_id: str, report: RunReport) -> str:
-        """Write `report.json`; return its key."""
         return self._write(run_id, "report", report.document())
 
     def read_facts(self, run_id: str) -> PlanFacts:
-        """Raises PlanUnreadable."""
         key = _key(run_id, "facts")
         try:
             return records.read(PlanFacts, self._document(key))
@@ -55,10 +51,7 @@ class S3RunArchive:
             raise PlanUnreadable(msg) from error
 
     def read_results(self, run_id: str) -> list[Mapping[str, Any]]:
-        """What ResultWriter wrote: one description per child execution. Raises PlanUnreadable.
-
-        Also when there are no results though something was planned: such a run must not pass for one without work.
-        """
+        """Raises PlanUnreadable also without results of a plan with items: such a run must not pass for an idle one."""
         manifests = [key for key in self._keys(f"runs/{run_id}/results/") if key.endswith("/manifest.json")]
         files = [key for manifest in manifests for key in _result_files(manifest, self._document(manifest))]
         results = [entry for key in files for entry in _entries(key, self._document(key))]

@@ -98,7 +98,7 @@ def decide(
     renew_at = _renew_at(certificate)
     if certificate.order is not None:
         return Decision((Cause.ORDER_OPEN,), renew_at)
-    causes = _asked(certificate, forced=forced)
+    causes = [Cause.ASKED] if forced or certificate.asked else []
     causes += [Cause.NEW] if served is None else _by_age(served, renew_at, now)
     causes += [Cause.DCV_LAPSING] if not causes and is_brought_forward(certificate, dcv_expires, now) else []
     in_force = [rule for rule in replacements if rule.issued_before <= now]
@@ -113,10 +113,6 @@ def _renew_at(certificate: ManagedCertificate) -> datetime | None:
     if served is None:
         return None
     return renewal_point(spec.path, served.not_before, served.not_after, spec.policy)
-
-
-def _asked(certificate: ManagedCertificate, *, forced: bool) -> list[Cause]:
-    return [Cause.ASKED] if forced or certificate.asked else []
 
 
 def _by_age(served: Served, renew_at: datetime | None, now: datetime) -> list[Cause]:

@@ -3,52 +3,14 @@
 The class names are a contract: the state machine matches them as text (Retry and Catch in
 `infra/renewal.asl.yaml`), the report and the runbook use the same names.
 
-RenewalError
-├── Retryable                     a retry of the same step can help; the state machine waits and retries
-│   ├── OrderPending              SCM has not issued yet
-│   ├── OrderUnconfirmed          the answer to an order was lost: search SCM for it before anything else
-│   ├── OrderConflict             another run has just changed this order
-│   ├── ScmUnavailable            no answer, 429, 5xx, or a code that SCM documents as temporary
-│   │   └── AnswerLost            … to a call that orders: the effect may have happened
-│   └── StoreUnavailable          DynamoDB, KMS, S3, ACM, Secrets Manager or EventBridge is throttled or down
-└── NeedsPerson                   a retry cannot help; the operator or the RAO must act
-    ├── InvalidRequest            the execution's input has an unknown field or a wrong type
-    ├── InvalidDelegation         a delegation file is not accepted
-    ├── UnknownDelegation         a name that no delegation or certificate has
-    ├── TooManyDue                too much is due at once: likely an error of a clock or a policy
-    ├── PlanUnreadable            the run's plan or results have another form than this version writes
-    ├── CredentialMissing         no usable credential is stored
-    ├── CredentialRefused         401: password, lock-out, customerUri or address
-    ├── CredentialExpired         the account's password has expired
-    ├── PasswordPolicyRefused     SCM's password policy accepts none of the generated passwords
-    ├── AddressRefused            SCM refuses our address (403), or every account at once
-    ├── PermissionMissing         the account lacks a privilege or a role
-    ├── MandateEnded              the delegation's end date has passed
-    ├── NameNotDelegated          the department may not order one of the names
-    ├── DcvLapsed                 domain control validation is missing or expired
-    ├── OrganisationNotValidated  the organisation's validation is missing or expired
-    ├── ProfileRefused            the certificate profile is unknown, not assigned, or does not allow this
-    ├── TermRefused               the profile does not offer this term
-    ├── KeyRefused                the profile or SCM does not accept this key
-    ├── RequestRefused            SCM cannot use the request as it is
-    ├── ScmRefused                SCM refused with a code that has no name here
-    ├── OrderDeclined             an administrator declined the order
-    ├── OrderRejected             the CA or SCM rejected the order
-    ├── OrderRevoked              the ordered certificate was revoked before it was stored
-    ├── OrderUnknown              SCM no longer knows the order
-    ├── CertificateMismatch       what SCM issued is not what was asked for
-    ├── ChainBroken               the issuers delivered with the certificate do not certify it
-    ├── KeyLost                   the order's private key cannot be opened
-    ├── AcmWouldRefuse            ACM's rules exclude this import; known before it was tried
-    ├── AcmRefused                ACM refused the import
-    ├── AcmQuotaReached           the AWS account's quota of imported certificates is used up
-    ├── AcmCertificateMissing     the ARN to re-import into does not exist
-    └── StoreRefused              AWS denied a call: a permission, a key or a resource of the stack is missing
+    RenewalError
+    ├── Retryable      a retry of the same step can help; the state machine waits and retries
+    └── NeedsPerson    a retry cannot help; the operator or the RAO must act
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import ClassVar, Literal
 
 Actor = Literal["operator", "rao"]
@@ -264,16 +226,15 @@ class StoreRefused(NeedsPerson):
 
 
 def every_error() -> tuple[type[RenewalError], ...]:
-    """Return every class that is raised under its own name: the leaves, and AnswerLost's parent."""
-    families = {RenewalError, Retryable, NeedsPerson}
-    found: list[type[RenewalError]] = []
-    stack: list[type[RenewalError]] = [RenewalError]
-    while stack:
-        kind = stack.pop()
-        stack.extend(kind.__subclasses__())
-        if kind not in families:
-            found.append(kind)
-    return tuple(sorted(set(found), key=lambda kind: kind.__name__))
+    """Return every class that is raised under its own name: all but the families."""
+    kinds = {*_below(RenewalError)} - {Retryable, NeedsPerson}
+    return tuple(sorted(kinds, key=lambda kind: kind.__name__))
+
+
+def _below(kind: type[RenewalError]) -> Iterator[type[RenewalError]]:
+    for subclass in kind.__subclasses__():
+        yield subclass
+        yield from _below(subclass)
 
 
 def _names(kinds: Iterable[type[RenewalError]]) -> frozenset[str]:

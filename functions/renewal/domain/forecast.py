@@ -15,7 +15,7 @@ from renewal.domain.setup.domain_checks import dcv_soon
 from renewal.domain.setup.finding import Finding, Severity
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.domain.setup.scm_menu import screen_of
-from renewal.domain.setup.snapshot import DelegatedName, Snapshot, dcv_of
+from renewal.domain.setup.snapshot import DelegatedName, Snapshot, dcv_of, entry_for
 
 SOON = timedelta(days=30)
 """A finding that is due within this span is a warning; a later one is information."""
@@ -40,7 +40,7 @@ def forecast(
     *rotation*: the day by which the password is rotated; None when it is not, or when the day is not known.
     """
     renewals = [
-        (certificate, next_renewal(certificate, snapshot.dcv_of(certificate.spec.names), now).date())
+        (certificate, next_renewal(certificate, dcv_of(snapshot.delegated, certificate.spec.names), now).date())
         for certificate in certificates
     ]
     return (
@@ -112,7 +112,7 @@ def _domain_validations(renewals: Renewals, snapshot: Snapshot, now: datetime) -
     today, screen = now.date(), screen_of("DcvLapsing")
     affected: dict[DelegatedName, Renewals] = {}
     for certificate, day in renewals:
-        for entry in {snapshot.entry_for(name) for name in certificate.spec.names}:
+        for entry in {entry_for(snapshot.delegated, name) for name in certificate.spec.names}:
             if entry and entry.dcv_expires and today + dcv_soon(now) < entry.dcv_expires <= day:
                 affected.setdefault(entry, []).append((certificate, day))
     for entry, these in affected.items():

@@ -117,10 +117,7 @@ def outcome_of(
     results: RunResults,
     finished: FinishedOrder | None,
 ) -> tuple[Outcome, Failure | None]:
-    """Return the outcome, and the failure behind it.
-
-    finished: the audit row of what was stored since the run began.
-    """
+    """Return the outcome, and the failure behind it; *finished*: the audit row of what the run stored."""
     result = results.certificates.get(certificate.spec.path)
     if result is not None and result.is_stored:
         # Without an audit row of this run it was no longer due when enroll read it: nothing was ordered.

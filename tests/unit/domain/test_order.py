@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
-from renewal.domain import errors
 from renewal.domain.errors import (
     DcvLapsed,
     NeedsPerson,
@@ -83,22 +80,6 @@ def test_two_spellings_of_a_status_are_one() -> None:
 
 
 # ---- Errors and findings -------------------------------------------------------------------------------------------
-
-
-def test_the_tree_in_the_docstring_is_the_tree_of_classes() -> None:
-    """It is what newcomers read, and the state machine matches these names as text."""
-    assert errors.__doc__ is not None
-    drawn: dict[str, str] = {}
-    above: list[str] = []
-    for line in errors.__doc__.splitlines():
-        if found := re.match(r"([│├└─ ]*)([A-Z][A-Za-z]+)(  |$)", line):
-            depth = len(found[1]) // 4
-            above = [*above[:depth], found[2]]
-            drawn[found[2]] = above[depth - 1] if depth else "Exception"
-    classes: list[type[RenewalError]] = [RenewalError, Retryable, NeedsPerson, *every_error()]
-    real = {kind.__name__: kind.__bases__[0].__name__ for kind in classes}
-
-    assert drawn == real
 
 
 @pytest.mark.parametrize("kind", every_error())

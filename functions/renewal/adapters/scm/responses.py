@@ -241,8 +241,6 @@ def account_from(row: Row) -> Account:
         active=normalised_status(state) == "ACTIVE",
         roles=tuple((text(role.get("role")), whole(role.get("orgId"))) for role in _objects(row.get("credentials"))),
         privileges=frozenset(_texts(row.get("privileges"))),
-        email=text(row.get("email")),
-        failed_attempts=whole(row.get("failedAttempts")) or 0,
     )
 
 

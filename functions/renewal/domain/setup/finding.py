@@ -50,10 +50,7 @@ _RANKS: dict[Severity, int] = {"error": 0, "warning": 1, "info": 2}
 
 
 def sorted_and_capped(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Return *findings* each once, errors first, then by date (none = now); a hundred at most.
-
-    When there are more than a hundred, the last one gives the number of those left out.
-    """
+    """Return *findings* each once, errors first, then by date (none = now); of more than a hundred, the last counts."""
     found = sorted(set(findings), key=_urgency)
     if len(found) <= MOST:
         return tuple(found)

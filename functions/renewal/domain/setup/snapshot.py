@@ -31,8 +31,6 @@ class Account:
     roles: tuple[tuple[str, int | None], ...]
     """(role, department or organisation id), e.g. `("DRAO_SSL", 1698)`; None for roles over everything."""
     privileges: frozenset[str]
-    email: str = ""
-    failed_attempts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +110,6 @@ class Snapshot:
     reported: tuple[ReportedCertificate, ...] = ()
     unavailable: frozenset[Section] = frozenset(Section)
     """The sections that SCM refused or did not answer, or that were not requested: nothing is known of these."""
-
-    def entry_for(self, name: str) -> DelegatedName | None:
-        """Return the delegated entry under which *name* is ordered."""
-        return entry_for(self.delegated, name)
-
-    def dcv_of(self, names: Iterable[str]) -> date | None:
-        """Return the day on which the first validation of *names* expires, None when none is known."""
-        return dcv_of(self.delegated, names)
 
     @property
     def organisation_validated_until(self) -> date | None:
