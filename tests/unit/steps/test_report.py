@@ -91,18 +91,6 @@ def test_a_renewal_that_is_brought_forward_has_its_date(system: System) -> None:
     assert row.reason == f"due from {expires - timedelta(days=7)}"
 
 
-def test_no_renewal_is_promised_beyond_the_mandates_end(system: System) -> None:
-    """It would be read as "we are covered"."""
-    system.renew()
-    ends = NOW.date() + timedelta(days=70)
-    system.book.apply(replace(DELEGATION, mandate_ends=ends), now=NOW)
-
-    row = row_of(system.daily_run())
-
-    assert row.reason == f"none: the mandate ends on {ends}, before its renewal"
-    assert row.renew_at is None
-
-
 def test_a_pending_order_is_no_failure_and_the_next_run_collects_it(system: System) -> None:
     """SCM works on it; nothing is ordered again."""
     system.scm.polls = 15
@@ -260,29 +248,6 @@ def test_a_new_arn_for_a_new_key_type_is_noted(system: System) -> None:
     assert list(row.arns) == ["eu-west-3"]
 
 
-def test_a_delegation_removed_during_the_run_is_no_failure(system: System) -> None:
-    """Retiring one mandate must not leave the others without a word."""
-    system.daily_run()
-    del system.book.records["univ"]
-
-    report = system.report("run1")
-
-    (removed,) = report.delegations
-    assert (removed.outcome, removed.text) == ("removed", "removed from the order book during the run")
-    assert (removed.error, report.certificates, report.outcome) == ("", (), "succeeded")
-
-
-def test_findings_stand_in_the_report(system: System) -> None:
-    """With who must act and by when."""
-    ends = NOW.date() + timedelta(days=10)
-    system.book.apply(replace(DELEGATION, mandate_ends=ends), now=NOW)
-
-    (finding,) = system.daily_run().delegations[0].findings
-
-    assert finding.text == f"the mandate ends on {ends}; nothing is ordered after that day"
-    assert (finding.code, finding.actor, finding.due) == ("MandateEnding", "rao", ends)
-
-
 # ---- Delegations that fail -------------------------------------------------------------------------------------------
 
 
@@ -412,14 +377,6 @@ def test_a_killed_child_is_reported_by_its_status(system: System) -> None:
 
     system.archive.write_results("run1", [child("univ", None, Status="TIMED_OUT")])
     assert row_of(system.report("run1")).error == "TIMED_OUT"
-
-
-def test_a_certificate_without_a_result_in_a_good_delegation_was_deferred(system: System) -> None:
-    """inspect_delegation left it for the next run."""
-    system.check_expiry("run1")
-    system.archive.write_results("run1", [child("univ", {"delegation": "univ", "certificates": []})])
-
-    assert row_of(system.report("run1")).outcome == "deferred"
 
 
 def test_a_run_without_facts_cannot_be_reported(system: System) -> None:
