@@ -20,6 +20,10 @@ FORBIDDEN = {
         "certmandate.cli",
     ),
     "Only `certmandate local` uses AWS on this machine": ("tools/certmandate/deployment.py", "local.run"),
+    "Specs are written through one writer": (
+        "tools/local/seed.py",
+        "renewal.adapters.order_book.schema",
+    ),
     "Domain, ports and steps know neither AWS nor HTTP": ("functions/renewal/ports.py", "boto3"),
     "No step imports another step; what several need is in the row below": (
         "functions/renewal/steps/enroll.py",
