@@ -1,4 +1,4 @@
-"""A handler that Lambda would not find, or could not import, is found before it is deployed."""
+"""A handler that Lambda cannot find or import is reported before it is deployed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gate.handlers import faults
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Return a folder with a good handler, and one that asks for its variable when it is imported."""
+    """Return a folder with a valid handler, and one that reads its variable when it is imported."""
     functions = tmp_path / "functions"
     functions.mkdir()
     (functions / "gate_good.py").write_text("def handler(event, context): ...\n")
@@ -21,14 +21,14 @@ def root(tmp_path: Path) -> Path:
 
 
 def found(root: Path, handler: str, code_uri: str = "functions/") -> str:
-    """Return what is said of one function."""
+    """Return the findings about a function."""
     function = {"Type": "AWS::Serverless::Function", "Properties": {"Handler": handler}}
     template = {"Globals": {"Function": {"CodeUri": code_uri}}, "Resources": {"EnrollFunction": function}}
     return "".join(faults(template, root))
 
 
-def test_a_handler_that_is_there_is_not_mentioned(root: Path):
-    """And the path of this process is left as it was."""
+def test_a_valid_handler_has_no_finding(root: Path):
+    """The import must also leave the path of this process unchanged."""
     before = list(sys.path)
 
     assert found(root, "gate_good.handler") == ""
@@ -44,10 +44,10 @@ def test_a_handler_that_is_there_is_not_mentioned(root: Path):
     ],
 )
 def test_a_handler_that_lambda_could_not_call_is_found(root: Path, handler: str, finding: str):
-    """Lambda says so at the first invocation, which is the first run."""
+    """Lambda reports it at the first invocation, which is the first run."""
     assert finding in found(root, handler)
 
 
-def test_a_folder_that_is_not_there_is_found(root: Path):
-    """`sam build` would say so; `make check` is earlier."""
+def test_a_missing_folder_is_found(root: Path):
+    """`sam build` reports it later than `make check`."""
     assert "CodeUri function/ is not a folder" in found(root, "gate_good.handler", code_uri="function/")

@@ -1,4 +1,4 @@
-"""A function that asks for what the trimmed layer has not is found before Lambda finds it."""
+"""A function that needs what the trimmed layer lacks is found before it is deployed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UNUSED := anyio/pytest_plugin.py aws_lambda_powertools/event_handler \\
 
 @pytest.fixture
 def function(tmp_path: Path) -> Path:
-    """Return where the source of a function goes, beside a layer that has KMS and S3."""
+    """Return the path of a function's source, beside a layer that has KMS and S3."""
     (tmp_path / "Makefile").write_text(MAKEFILE)
     (tmp_path / "functions.in").write_text("# What runs in Lambda.\naws-lambda-powertools\nboto3\n")
     (tmp_path / "functions").mkdir()
@@ -27,25 +27,25 @@ def function(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("source", "finding"),
     [
-        ("aws.client('acm', region)", "enroll.py:1: the layer's boto3 does not know acm"),
-        ("boto3.resource('dynamodb')", "does not know dynamodb"),
-        ("import pycparser", "pycparser is left out"),
-        ("from aws_lambda_powertools.event_handler import Router", "left out of the layer"),
-        ("from aws_lambda_powertools import event_handler", "left out of the layer"),
-        ("import yaml", "enroll.py:1: yaml is none of the packages"),
-        ("from rich.table import Table", "rich is none of the packages"),
+        ("aws.client('acm', region)", "enroll.py:1: the layer's boto3 lacks acm"),
+        ("boto3.resource('dynamodb')", "lacks dynamodb"),
+        ("import pycparser", "pycparser is deleted"),
+        ("from aws_lambda_powertools.event_handler import Router", "deleted from the layer"),
+        ("from aws_lambda_powertools import event_handler", "deleted from the layer"),
+        ("import yaml", "enroll.py:1: yaml is not a package"),
+        ("from rich.table import Table", "rich is not a package"),
     ],
 )
-def test_what_the_layer_has_not_is_found(function: Path, source: str, finding: str):
-    """Here the packages are whole: only Lambda would fail."""
+def test_what_the_layer_lacks_is_found(function: Path, source: str, finding: str):
+    """The packages on this machine are complete, so only Lambda would fail."""
     function.write_text(source)
 
     layer = Layer.read(function.parent.parent, function.parent.parent / "functions.in")
     assert finding in "".join(faults(function.parent, layer))
 
 
-def test_what_the_layer_has_is_not_mentioned(function: Path):
-    """The services kept, the standard library, our own, types, a name that only sounds like one left out."""
+def test_what_the_layer_has_is_no_finding(function: Path):
+    """Kept services, the standard library, our modules, types, a name that resembles a deleted package."""
     function.write_text(
         "import json, enroll, botocore.config, aws_lambda_powertools.event_handlers\n"
         "if TYPE_CHECKING:\n    import mypy_boto3_acm\n"

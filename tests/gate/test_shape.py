@@ -1,4 +1,4 @@
-"""The sizes and names that the gate holds the code to."""
+"""The sizes and names that the gate requires."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def function_of(lines: int) -> str:
 
 
 def test_a_docstring_does_not_make_a_function_long():
-    """Else people would leave out the reason to please the gate."""
+    """Otherwise the gate would be an argument against docstrings."""
     (function,) = ast.parse('def renew():\n    """One.\n\n    Two.\n    """\n    return 1\n').body
 
     assert isinstance(function, Function)
@@ -29,18 +29,18 @@ def test_a_docstring_does_not_make_a_function_long():
         ("renew.py", function_of(LONGEST_FUNCTION + 1), "renew.py:1: renew: 41 lines, more than 40"),
         ("renew.py", "\n" * (LONGEST_MODULE + 1), "split a module"),
         ("utils.py", "", "name it after what it holds"),
-        ("test_renew.py", "def test_a_day_is_a_day(): ...", "test_a_day_is_a_day does not say why"),
+        ("test_renew.py", "def test_a_day_is_a_day(): ...", "test_a_day_is_a_day: give its reason"),
     ],
 )
 def test_what_is_too_long_or_has_no_name_or_reason_is_found(tmp_path: Path, name: str, source: str, finding: str):
-    """Each is where a reader would lose the thread."""
+    """Each makes the code harder to read."""
     (tmp_path / name).write_text(source)
 
     assert finding in "".join(faults(tmp_path / name))
 
 
 def test_what_is_just_short_enough_passes(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    """The limit itself is allowed, and the figures are shown."""
+    """The limit itself is allowed, and the figures are printed."""
     (tmp_path / "renew.py").write_text(function_of(LONGEST_FUNCTION))
 
     assert main([str(tmp_path)]) == 0

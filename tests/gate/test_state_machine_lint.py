@@ -28,8 +28,8 @@ FAULTS = {
         "Next: RenewEach", "Next: RenewAll", "RenewAll"),
     "a state that nothing leads to": (
         "  Done:\n", "  Lost: {Type: Succeed}\n  Done:\n", "No transition found to state State Machine.Lost"),
-    "a key that stands twice": (
-        "  Done:\n", "  Done: {Type: Succeed}\n  Done:\n", "Done stands twice"),
+    "a key that occurs twice": (
+        "  Done:\n", "  Done: {Type: Succeed}\n  Done:\n", "Done occurs twice"),
     "text that is not YAML": (
         "StartAt: CheckExpiry\nTime", "StartAt: [CheckExpiry\nTime", "expected"),
     "a placeholder that the template does not fill": (
@@ -48,8 +48,8 @@ FAULTS = {
         "Lambda.TooManyRequestsException", "Lambda.TooManyRequests", "TooManyRequests is neither"),
     "a family of errors, which matches none of its members": (
         "[States.ALL]", "[NeedsPerson]", "NeedsPerson is a family"),
-    "a retry of what a person must settle": (
-        "[StoreUnavailable,", "[StoreUnavailable, CredentialRefused,", "CredentialRefused needs a person"),
+    "a retry of an error that no retry resolves": (
+        "[StoreUnavailable,", "[StoreUnavailable, CredentialRefused,", "CredentialRefused is not retryable"),
     "an error that nothing can catch": (
         "[States.ALL]", "[States.Runtime]", "States.Runtime can be neither"),
     "a transient error that is retried nowhere": (
@@ -103,18 +103,18 @@ FAULTS = {
 
 
 def linted(text: str) -> list[str]:
-    """Return what the lint says of *text*."""
+    """Return the findings about *text*."""
     return list(lint(text, dict.fromkeys(SUBSTITUTIONS), NAMES))
 
 
 def test_a_sound_machine_has_no_finding():
-    """A lint that cries wolf is switched off."""
+    """A lint with false findings is switched off."""
     assert linted(SOUND) == []
 
 
 @pytest.mark.parametrize(("sound", "fault", "finding"), FAULTS.values(), ids=FAULTS)
 def test_the_lint_finds(sound: str, fault: str, finding: str):
-    """Each of these deploys without a word, or is refused only by AWS."""
+    """Each of these deploys without an error, or is refused only by AWS."""
     assert sound in SOUND
 
     found = "\n".join(linted(SOUND.replace(sound, fault)))
@@ -123,7 +123,7 @@ def test_the_lint_finds(sound: str, fault: str, finding: str):
 
 
 def test_the_names_are_those_of_the_functions():
-    """What the shipped machine is held against comes from the tree of errors itself."""
+    """The names that the state machine may use come from the tree of errors."""
     names = Names.of_the_functions()
 
     assert names.retryable < names.raised
@@ -144,7 +144,7 @@ Resources:
 
 
 def test_the_machine_is_found_through_the_template(tmp_path: Path):
-    """The template says which file is deployed; a lint of another file would prove nothing."""
+    """The template names the file that is deployed."""
     template = tmp_path / "template.yaml"
     template.write_text(TEMPLATE)
 
@@ -155,7 +155,7 @@ def test_the_machine_is_found_through_the_template(tmp_path: Path):
 
 
 def test_a_finding_fails_the_gate(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    """`make check` knows the exit code alone."""
+    """`make check` reads only the exit code."""
     template = tmp_path / "template.yaml"
     template.write_text(TEMPLATE)
     (tmp_path / "renewal.asl.yaml").write_text("StartAt: Nowhere")

@@ -48,12 +48,12 @@ Resources:
       KeySchema: [{AttributeName: name, KeyType: HASH}]
 """
 
-FAULTS = {  # sound, fault, what must be said of it; all planted at once, because cfn-lint takes its time
+FAULTS = {  # sound, fault, finding; all planted at once, because cfn-lint takes seconds
     "a property that does not exist": ("BillingMode:", "BilingMode:", "BilingMode"),
     "a Ref in Globals to nothing": ("TABLE: !Ref Table", "TABLE: !Ref Tabel", "'Tabel' is not one of"),
     "an attribute that does not exist": ("!GetAtt Table.Arn", "!GetAtt Table.Name", "'Name' is not one of"),
     "an IAM action that does not exist": ("dynamodb:GetItem", "dynamodb:GetItems", "W3037 'getitems'"),
-    "a handler that is not there": ("gate_sample.handler", "gate_simple.handler", "no gate_simple.py"),
+    "a missing handler": ("gate_sample.handler", "gate_simple.handler", "no gate_simple.py"),
     "a schedule that never fires": ("cron(30 4", "cron(30 24", "Invalid hour value '24'"),
 }
 
@@ -68,12 +68,12 @@ def template(tmp_path: Path) -> Path:
 
 
 def test_a_sound_template_has_no_finding(template: Path):
-    """A lint that cries wolf is switched off."""
+    """A lint with false findings is switched off."""
     assert list(faults(template)) == []
 
 
 def test_every_fault_is_found(template: Path):
-    """Each of these would be seen by CloudFormation, by Lambda or by EventBridge: hours later, or never."""
+    """CloudFormation, Lambda or EventBridge would report each of these later, or never."""
     text = SOUND
     for sound, fault, _ in FAULTS.values():
         assert sound in text
@@ -86,14 +86,14 @@ def test_every_fault_is_found(template: Path):
 
 
 def test_what_sam_refuses_is_found(template: Path):
-    """Its macro would fail in the middle of a deployment."""
+    """SAM's macro would fail during a deployment."""
     template.write_text(SOUND.replace("- Statement:\n", "- NoSuchPolicy: {}\n        - Statement:\n"))
 
     assert "SAM refuses the template" in "\n".join(faults(template))
 
 
 def test_a_finding_fails_the_gate(template: Path, capsys: pytest.CaptureFixture[str]):
-    """`make check` knows the exit code alone."""
+    """`make check` reads only the exit code."""
     template.write_text(SOUND.replace("BillingMode:", "BilingMode:"))
 
     assert main([str(template)]) == 1

@@ -1,4 +1,4 @@
-"""The guard before a deployment: what a plan may do, and what it must not."""
+"""The guard before a deployment: which plans are executed, and which are refused."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from stack.resolved import Stack
 
 
 class ChangeSets:
-    """CloudFormation's answer about one change set, a change a page."""
+    """CloudFormation's answer about a change set, one change for each page."""
 
     def __init__(self, *changes: dict[str, Any], status: str = "CREATE_COMPLETE") -> None:
         self._changes = changes
@@ -41,18 +41,18 @@ class ChangeSets:
         """Answer one page."""
         page = int(request.get("NextToken", 0))
         following = {"NextToken": str(page + 1)} if page + 1 < len(self._changes) else {}
-        pages = [{"Type": "Resource", "ResourceChange": one} for one in self._changes]
+        pages = [{"Type": "Resource", "ResourceChange": change} for change in self._changes]
         return {"Status": self._status, "StatusReason": "no such role", "Changes": pages[page : page + 1], **following}
 
 
 def change(action: str, kind: str, **more: str) -> dict[str, Any]:
-    """One ResourceChange as CloudFormation gives it."""
+    """Return a ResourceChange of CloudFormation."""
     return {"Action": action, "LogicalResourceId": kind.rsplit("::", 1)[-1], "ResourceType": kind, **more}
 
 
 def faults(*changes: dict[str, Any]) -> list[str]:
-    """What the guard says of a plan."""
-    return list(harm(Change.read(one) for one in changes))
+    """Return the faults that the guard finds in a plan."""
+    return list(harm(Change.read(planned) for planned in changes))
 
 
 @pytest.mark.parametrize(
@@ -68,14 +68,14 @@ def faults(*changes: dict[str, Any]) -> list[str]:
         change("Modify", "AWS::S3::Bucket", Replacement="Conditional"),
     ],
 )
-def test_a_plan_that_loses_something_is_refused(changed: dict[str, Any]) -> None:
-    """The address, the keys and the audit trail cannot be made again."""
+def test_a_plan_that_deletes_or_replaces_data_is_refused(changed: dict[str, Any]) -> None:
+    """The address, the keys and the audit trail cannot be restored."""
     (fault,) = faults(changed, change("Modify", "AWS::Lambda::Function", Replacement="True"))
     assert fault.startswith(changed["LogicalResourceId"])
 
 
 def test_an_ordinary_plan_passes() -> None:
-    """A guard that cries wolf is switched off."""
+    """A guard with false findings is switched off."""
     assert not faults(
         change("Add", "AWS::EC2::EIP"),
         change("Modify", "AWS::EC2::EIP", Replacement="False"),
@@ -86,20 +86,20 @@ def test_an_ordinary_plan_passes() -> None:
 
 
 def test_every_page_of_a_plan_is_read() -> None:
-    """CloudFormation pages its answer, and the harm may stand on the last page."""
+    """CloudFormation pages its answer; the fault may be on the last page."""
     pages = ChangeSets(change("Modify", "AWS::Lambda::Function"), change("Remove", "AWS::EC2::EIP"))
-    assert [one.type for one in plan(pages, "s", "c")] == ["AWS::Lambda::Function", "AWS::EC2::EIP"]
+    assert [planned.type for planned in plan(pages, "s", "c")] == ["AWS::Lambda::Function", "AWS::EC2::EIP"]
 
 
-def test_a_plan_that_could_not_be_made_says_why() -> None:
-    """An empty plan would look as if nothing changed."""
+def test_a_plan_that_failed_is_refused_with_its_reason() -> None:
+    """An empty plan would suggest that nothing changes."""
     with pytest.raises(Refused, match="no such role"):
         plan(ChangeSets(status="FAILED"), "s", "c")
 
 
 @mock_aws
-def test_a_new_address_is_not_made_while_a_registered_one_lies_idle() -> None:
-    """That is how an address is forgotten, and every organisation asked to register another."""
+def test_no_address_is_created_while_a_registered_one_is_idle() -> None:
+    """Otherwise every organisation has to register another address."""
     ec2 = boto3.client("ec2", region_name="eu-west-3")
     adds = [Change("Add", "Address", "AWS::EC2::EIP")]
     require_no_second_address(ec2, adds)
@@ -110,17 +110,17 @@ def test_a_new_address_is_not_made_while_a_registered_one_lies_idle() -> None:
     require_no_second_address(ec2, [Change("Modify", "Address", "AWS::EC2::EIP")])
 
 
-def test_the_guard_knows_the_tag_that_the_network_gives() -> None:
-    """Two spellings would make it blind."""
+def test_the_guard_searches_for_the_tag_of_the_network_stack() -> None:
+    """With two spellings the guard finds no address."""
     (address,) = Stack(ROOT / "infra" / "network.yaml").resources("AWS::EC2::EIP")
     assert json.dumps({"Key": "Purpose", "Value": PURPOSE}) in json.dumps(address.properties["Tags"])
 
 
-# ---- What is given to it ---------------------------------------------------------------------------------------------
+# ---- Parameters and options ------------------------------------------------------------------------------------------
 
 
 def test_a_value_with_spaces_stays_one_value() -> None:
-    """A cron expression has five of them, and sam would take each part for a parameter of its own."""
+    """A cron expression has five spaces, and sam would take each part for a parameter."""
     assert overrides("ScheduleExpression='cron(30 4 * * ? *)' SubnetIds= NoticeEmail=a@b.example") == [
         'ScheduleExpression="cron(30 4 * * ? *)"',
         'SubnetIds=""',
@@ -129,27 +129,27 @@ def test_a_value_with_spaces_stays_one_value() -> None:
 
 
 @pytest.mark.parametrize("given", ["A='b", "cron(30 4", "A=b c", "=b"])
-def test_what_is_no_parameter_is_refused_before_anything_is_uploaded(given: str) -> None:
-    """A word without its name was a value that fell apart."""
+def test_a_malformed_parameter_is_refused_before_the_upload(given: str) -> None:
+    """A part without a name belongs to a value that lost its quotes."""
     with pytest.raises(Refused, match="PARAMETERS"):
         overrides(given)
 
 
 @pytest.mark.parametrize("target", ["deploy", "deploy-network"])
-def test_make_hands_parameters_and_options_on_as_they_were_typed(target: str, tmp_path: Path) -> None:
-    """Between the operator's shell and ours stands make with a shell of its own, and each eats quotes."""
+def test_make_passes_parameters_and_options_unchanged(target: str, tmp_path: Path) -> None:
+    """Each of the operator's shell, make's shell and ours removes quotes."""
     parameters = "ScheduleExpression='cron(30 4 * * ? *)' SubnetIds=subnet-1,subnet-2"
     python = tmp_path / "python"
     python.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
     python.chmod(0o700)
-    settled = [word for name in (".venv/.run", ".venv-sam/.sam", "package") for word in ("--old-file", name)]
+    settled = [part for name in (".venv/.run", ".venv-sam/.sam", "package") for part in ("--old-file", name)]
     made = ["make", "--silent", *settled, target, f"BIN={tmp_path}", f"PARAMETERS={parameters}", "OPTIONS=--yes"]
-    said = subprocess.run(made, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
-    assert said[said.index("--parameters") + 1 :] == [parameters, "--yes"]
+    printed = subprocess.run(made, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert printed[printed.index("--parameters") + 1 :] == [parameters, "--yes"]
 
 
-def test_without_a_region_it_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """boto3 reads AWS_DEFAULT_REGION, the AWS CLI AWS_REGION as well: the first command of all ended in a traceback."""
+def test_a_missing_region_is_reported(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """boto3 reads AWS_DEFAULT_REGION only, the AWS CLI AWS_REGION too: it ended in a traceback."""
     for name in ("AWS_DEFAULT_REGION", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
@@ -158,11 +158,11 @@ def test_without_a_region_it_says_so(monkeypatch: pytest.MonkeyPatch, capsys: py
     assert "region" in capsys.readouterr().err
 
 
-# ---- What becomes of a change set ------------------------------------------------------------------------------------
+# ---- The life of a change set --------------------------------------------------------------------------------------
 
 
 class CloudFormation(ChangeSets):
-    """A stack with the change sets that stand in a file, one a line; a stand-in for `sam` adds its own there."""
+    """A stack with the change sets in a file, one on each line; a fake `sam` adds its own there."""
 
     def __init__(self, file: Path, *changes: dict[str, Any]) -> None:
         super().__init__(*changes)
@@ -171,7 +171,7 @@ class CloudFormation(ChangeSets):
 
     @property
     def kept(self) -> list[str]:
-        """The change sets that could still be carried out."""
+        """The change sets that can still be executed."""
         return self.file.read_text().split()
 
     def get_paginator(self, _name: str) -> CloudFormation:
@@ -179,52 +179,52 @@ class CloudFormation(ChangeSets):
         return self
 
     def paginate(self, **_request: Any) -> Iterator[dict[str, Any]]:
-        """Answer a change set a page."""
+        """Answer one change set for each page."""
         for name in self.kept:
             yield {"Summaries": [{"ChangeSetId": name, "ExecutionStatus": "AVAILABLE"}]}
 
     def describe_stacks(self, **_request: Any) -> dict[str, Any]:
-        """Answer for a stack that is there."""
+        """Answer for a stack that exists."""
         return {"Stacks": [{"StackStatus": "UPDATE_COMPLETE"}]}
 
     def delete_change_set(self, **request: Any) -> None:
-        """Forget one."""
+        """Delete a change set."""
         self.file.write_text("\n".join(name for name in self.kept if name != request["ChangeSetName"]))
 
     def execute_change_set(self, **request: Any) -> None:
-        """Carry one out: it is not available any more."""
+        """Execute a change set: it is no longer available."""
         self.executed.append(request["ChangeSetName"])
         self.delete_change_set(**request)
 
     def get_waiter(self, _name: str) -> CloudFormation:
-        """Wait for the end."""
+        """Return itself as the waiter."""
         return self
 
     def wait(self, **_request: Any) -> None:
-        """Be there at once."""
+        """Return at once."""
 
 
 class Account:
-    """What a session of boto3 leads to."""
+    """A session of boto3."""
 
     def __init__(self, cloudformation: CloudFormation) -> None:
         self.cloudformation = cloudformation
 
     def client(self, service: str) -> Any:
-        """Give the fake, or moto's EC2."""
+        """Return the fake, or moto's EC2."""
         return {"cloudformation": self.cloudformation, "ec2": boto3.client("ec2", region_name="eu-west-3")}[service]
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where `make deploy` is called; a change set of last week lies in the account."""
+    """Return the folder of `make deploy`; the account has a change set of last week."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sets").write_text("of-last-week\n")
     return tmp_path
 
 
 def asked(folder: Path, *changes: dict[str, Any], answer: str | None = None) -> CloudFormation:
-    """Call it as `make deploy` does; `sam` makes a change set when there are changes, and none otherwise."""
+    """Deploy as `make deploy` does; `sam` creates a change set only when there are changes."""
     sam = folder / ".venv-sam" / "bin" / "sam"
     sam.parent.mkdir(parents=True)
     sam.write_text(f"#!/bin/sh\n{'echo of-now >> sets' if changes else ':'}\n")
@@ -244,25 +244,25 @@ def asked(folder: Path, *changes: dict[str, Any], answer: str | None = None) -> 
 
 
 @pytest.mark.parametrize("answer", ["n\n", "\n", ""])
-def test_a_plan_that_nobody_agrees_to_does_not_stay(answer: str, folder: Path) -> None:
-    """It would lie there to be carried out by whoever comes next: a no is a no, and so is silence."""
+def test_a_plan_that_is_not_confirmed_is_deleted(answer: str, folder: Path) -> None:
+    """The next deployment could execute it."""
     cloudformation = asked(folder, change("Modify", "AWS::Lambda::Function"), answer=answer)
     assert (cloudformation.kept, cloudformation.executed) == (["of-last-week"], [])
 
 
 @pytest.mark.parametrize("refused", [change("Remove", "AWS::EC2::EIP"), change("Add", "AWS::EC2::EIP")])
-def test_a_plan_that_is_refused_does_not_stay(refused: dict[str, Any], folder: Path) -> None:
-    """Refused for the idle address, it stayed available, and the next deployment without a change took it up."""
+def test_a_plan_that_is_refused_is_deleted(refused: dict[str, Any], folder: Path) -> None:
+    """It stayed available once, and the next deployment without a change executed it."""
     cloudformation = asked(folder, refused)
     assert (cloudformation.kept, cloudformation.executed) == (["of-last-week"], [])
 
 
 @pytest.mark.parametrize("answer", ["yes\n", None])
-def test_a_plan_that_is_agreed_to_is_carried_out(answer: str | None, folder: Path) -> None:
-    """Deleting everything would be safe, and useless."""
+def test_a_confirmed_plan_is_executed(answer: str | None, folder: Path) -> None:
+    """A guard that refuses everything is no use."""
     assert asked(folder, change("Modify", "AWS::Lambda::Function"), answer=answer).executed == ["of-now"]
 
 
-def test_a_change_set_that_lay_there_before_is_not_taken_for_the_new_one(folder: Path) -> None:
-    """When nothing changes sam makes none, and the stale one would deploy what was declined."""
+def test_a_change_set_of_an_earlier_deployment_is_not_executed(folder: Path) -> None:
+    """When nothing changes, sam creates none, and the old one would deploy what was declined."""
     assert asked(folder).executed == []

@@ -1,4 +1,4 @@
-"""Bundles and the list of what is in them come out the same from the same input."""
+"""Bundles and the list of parts have the same bytes for the same input."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Resources:
 
 @pytest.fixture
 def build(tmp_path: Path) -> Path:
-    """What `sam build` leaves: the same functions twice, a layer, and a definition elsewhere."""
+    """Return the output of `sam build`: the same functions twice, a layer, and a definition elsewhere."""
     folder = tmp_path / ".aws-sam" / "build"
     for name in ("One", "Two"):
         (folder / name / "renewal" / "__pycache__").mkdir(parents=True)
@@ -49,7 +49,7 @@ def build(tmp_path: Path) -> Path:
 
 
 def test_the_same_build_gives_the_same_bytes_whenever_it_is_packaged(build: Path, tmp_path: Path) -> None:
-    """Only then can anybody prove that what runs is what stands in the repository."""
+    """Only then can it be verified that the deployed code is the repository's."""
     first = package(build, tmp_path / "first")
     for file in build.rglob("*"):
         os.utime(file, (1, 1))
@@ -57,14 +57,14 @@ def test_the_same_build_gives_the_same_bytes_whenever_it_is_packaged(build: Path
 
 
 def test_one_changed_letter_gives_other_bytes(build: Path, tmp_path: Path) -> None:
-    """A sum that never changes proves nothing."""
+    """A sum that never changes verifies nothing."""
     first = package(build, tmp_path / "out")
     (build / "One" / "enroll.py").write_text("handler = repr\n")
     assert set(package(build, tmp_path / "out")) != set(first)
 
 
 def test_functions_with_equal_code_share_one_bundle(build: Path, tmp_path: Path) -> None:
-    """Five equal uploads are five chances to deploy four of them."""
+    """Several equal uploads could be deployed in part."""
     sums = package(build, tmp_path / "out")
     zips = [name for name in sums if name.endswith(".zip")]
     assert sorted(name.split("-")[0] for name in zips) == ["dependencies", "functions"]
@@ -91,7 +91,7 @@ def test_a_bundle_above_the_limit_is_refused(
 
 
 def test_the_sums_are_those_of_all_the_files(build: Path, tmp_path: Path) -> None:
-    """`sha256sum --check` must pass, and whoever changes the list of parts must be found, too."""
+    """`sha256sum --check` must pass, and find a change in the list of parts, too."""
     assert main([str(build), str(tmp_path / "out")]) == 0
     lines = [line.split("  ") for line in (tmp_path / "out" / "SHA256SUMS").read_text().splitlines()]
     for digest, name in lines:
@@ -100,8 +100,8 @@ def test_the_sums_are_those_of_all_the_files(build: Path, tmp_path: Path) -> Non
     assert "sbom.json" in {name for _, name in lines}
 
 
-def test_a_build_that_is_not_there_is_asked_for(tmp_path: Path) -> None:
-    """An error that says what to type."""
+def test_a_missing_build_is_reported_with_the_command(tmp_path: Path) -> None:
+    """The operator needs to know what to run first."""
     with pytest.raises(NotBuilt, match="make build"):
         package(tmp_path, tmp_path / "out")
 

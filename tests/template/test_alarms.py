@@ -1,4 +1,4 @@
-"""What each alarm looks at, written out a second time, by what CloudWatch compares: one letter off is silence."""
+"""What each alarm watches, as CloudWatch compares it: an alarm with one wrong letter is never raised."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ AT_LEAST, AT_MOST, BELOW = (
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What one alarm looks at; *periods*: how many of them on end."""
+    """What an alarm watches; *periods*: how many of them in a row."""
 
     namespace: str
     metrics: tuple[tuple[str, Mapping[str, str]], ...]
@@ -35,12 +35,12 @@ class Watch:
 
 
 def ours(name: str, statistic: str, period: int, comparison: str, threshold: float, periods: int = 1) -> Watch:
-    """A metric of the report's, under the dimension that Powertools gives it."""
+    """Return the watch of a metric of the report, with the dimension that Powertools adds."""
     return Watch("certmandate", ((name, {"service": STACK_NAME}),), statistic, period, comparison, threshold, periods)
 
 
 def counted(namespace: str, *metrics: tuple[str, Mapping[str, str]]) -> Watch:
-    """AWS's counts of failures, of which one is too many."""
+    """Return the watch of AWS's counts of failures; one failure raises the alarm."""
     return Watch(namespace, metrics, "Sum", FIVE_MINUTES, AT_LEAST, 1)
 
 
@@ -48,8 +48,8 @@ def expected(stack: Stack) -> dict[str, Watch]:
     """Every alarm by its logical id."""
     machine = {"StateMachineArn": stack.arn("Renewal")}
     group = {"ScheduleGroup": STACK_NAME}
-    logs = [{"LogGroupName": stack.name(one)} for one in ("FunctionLogs", "StateMachineLogs")]
-    audited = [dimensions for one in logs for dimensions in ({"DataProtectionOperation": "Audit", **one}, one)]
+    logs = [{"LogGroupName": stack.name(name)} for name in ("FunctionLogs", "StateMachineLogs")]
+    audited = [dimensions for group in logs for dimensions in ({"DataProtectionOperation": "Audit", **group}, group)]
     queue = {"QueueName": stack.name("ScheduleDeadLetters")}
     return {
         "RunMissing": ours("DailyRunCompleted", "Sum", DAY, BELOW, 1),
@@ -74,25 +74,31 @@ def expected(stack: Stack) -> dict[str, Watch]:
         "ScheduleDeadLettersWait": Watch(
             "AWS/SQS", (("ApproximateNumberOfMessagesVisible", queue),), "Maximum", FIVE_MINUTES, AT_LEAST, 1
         ),
-        "KeyMaterialInLog": counted("AWS/Logs", *(("LogEventsWithFindings", one) for one in audited)),
+        "KeyMaterialInLog": counted("AWS/Logs", *(("LogEventsWithFindings", dimensions) for dimensions in audited)),
     }
 
 
 def parts(alarm: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, str], str, int]]:
-    """Namespace, name, dimensions, statistic and period of everything that an alarm adds up."""
-    several = [{**one["MetricStat"], **one["MetricStat"]["Metric"]} for one in alarm.get("Metrics", ())
-               if "MetricStat" in one]  # fmt: skip
-    for one in several or [dict(alarm)]:
-        dimensions = {pair["Name"]: pair["Value"] for pair in one["Dimensions"]}
-        yield one["Namespace"], one["MetricName"], dimensions, one.get("Stat") or one["Statistic"], one["Period"]
+    """Yield namespace, name, dimensions, statistic and period of each metric of an alarm."""
+    several = [{**query["MetricStat"], **query["MetricStat"]["Metric"]} for query in alarm.get("Metrics", ())
+               if "MetricStat" in query]  # fmt: skip
+    for metric in several or [dict(alarm)]:
+        dimensions = {pair["Name"]: pair["Value"] for pair in metric["Dimensions"]}
+        yield (
+            metric["Namespace"],
+            metric["MetricName"],
+            dimensions,
+            metric.get("Stat") or metric["Statistic"],
+            metric["Period"],
+        )
 
 
 def throttled(stack: Stack, functions: tuple[str, ...]) -> list[tuple[str, str, dict[str, str], str, int]]:
-    """What the alarm on throttling adds up: the state machine, and so many functions."""
+    """Return the metrics of the alarm on throttling: the state machine's and those of *functions*."""
     machine = ("AWS/States", "ExecutionThrottled", {"StateMachineArn": stack.arn("Renewal")}, "Sum", FIVE_MINUTES)
     lambdas = [
-        ("AWS/Lambda", "Throttles", {"FunctionName": stack.name(f"{one}Function")}, "Sum", FIVE_MINUTES)
-        for one in functions
+        ("AWS/Lambda", "Throttles", {"FunctionName": stack.name(f"{name}Function")}, "Sum", FIVE_MINUTES)
+        for name in functions
     ]
     return [machine, *lambdas]
 
@@ -100,16 +106,16 @@ def throttled(stack: Stack, functions: tuple[str, ...]) -> list[tuple[str, str, 
 @pytest.fixture(scope="module")
 def alarms(stack: Stack) -> dict[str, Resource]:
     """Every alarm by its logical id."""
-    return {one.logical_id: one for one in stack.resources("AWS::CloudWatch::Alarm")}
+    return {alarm.logical_id: alarm for alarm in stack.resources("AWS::CloudWatch::Alarm")}
 
 
-def test_every_alarm_looks_at_what_it_is_there_for(stack: Stack, alarms: dict[str, Resource]) -> None:
-    """Each value is compared with what AWS publishes: the machine's ARN, the group, the queue, the log group."""
+def test_every_alarm_watches_its_metrics(stack: Stack, alarms: dict[str, Resource]) -> None:
+    """Each value must equal what AWS publishes: the machine's ARN, the group, the queue, the log group."""
     table = expected(stack)
     assert {*table, "RunThrottled"} == set(alarms)
     for name, watch in table.items():
         found = alarms[name].properties
-        wanted = [(watch.namespace, one, dict(of), watch.statistic, watch.period) for one, of in watch.metrics]
+        wanted = [(watch.namespace, metric, dict(of), watch.statistic, watch.period) for metric, of in watch.metrics]
         assert list(parts(found)) == wanted, name
         assert (found["ComparisonOperator"], float(found["Threshold"])) == (watch.comparison, watch.threshold), name
         assert found["EvaluationPeriods"] == watch.periods, name
@@ -123,8 +129,8 @@ def test_every_alarm_looks_at_what_it_is_there_for(stack: Stack, alarms: dict[st
         ("3", ("CheckExpiry", "Report")),
     ],
 )
-def test_throttling_is_told_unless_it_was_asked_for(reserved: str, functions: tuple[str, ...]) -> None:
-    """Retries hide it until the run's time is over; where a ceiling is set, it is there to be met."""
+def test_throttling_raises_an_alarm_unless_concurrency_is_reserved(reserved: str, functions: tuple[str, ...]) -> None:
+    """Retries hide throttling until the run times out; reserved concurrency is meant to throttle."""
     stack = Stack(TEMPLATE, {**IN_A_VPC, "ReservedConcurrency": reserved})
     found = stack.resource("RunThrottled").properties
     assert list(parts(found)) == throttled(stack, functions)

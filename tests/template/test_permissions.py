@@ -1,4 +1,4 @@
-"""What the stack's policies permit, read from the template as SAM expands it."""
+"""What the stack's policies permit, in the template as SAM transforms it."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from stack.resolved import ACCOUNT, REGION, STACK_NAME, Resource, Stack
 TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
 LAMBDAS = ("CheckExpiry", "InspectDelegation", "Enroll", "Collect", "Report", "RotatePassword")
 WIDE: Mapping[tuple[str, str], str] = {
-    ("RenewalRole", "LogDelivery"): "the log delivery actions know no resource",
-    ("CollectRole", "FindEarlierImport"): "acm:ListCertificates knows no resource",
+    ("RenewalRole", "LogDelivery"): "the log delivery actions have no resource",
+    ("CollectRole", "FindEarlierImport"): "acm:ListCertificates has no resource",
     ("NetworkInterfaces", "ByLambda"): "Lambda asks before the interface has a name",
 }
-"""Statements that allow something on every resource, and why AWS leaves no other way."""
+"""Statements that allow an action on every resource, and why AWS requires it."""
 
-COMING_AND_GOING = "delegations come and go without a deployment, one secret each"
-RUN = "a run is known by its id only when it begins"
-STORED = "one folder a certificate, which come and go without a deployment"
-ANY_ARN = "certificates of any region, adopted ones among them, which carry no tag to ask for"
+BY_DELEGATION = "delegations are added and removed without a deployment, one secret each"
+RUN = "a run's id is known only when it begins"
+STORED = "one folder for each certificate, added and removed without a deployment"
+ANY_ARN = "certificates of any region; adopted certificates carry no tag to require"
 PATTERNS: Mapping[tuple[str, str], str] = {
     ("RenewalRole", "ChildExecutionsWatched"): RUN,
     ("RenewalRole", "ReadPlan"): RUN,
     ("RenewalRole", "WriteResults"): RUN,
     ("CheckExpiryRole", "WritePlan"): RUN,
-    ("InspectDelegationRole", "Credential"): COMING_AND_GOING,
-    ("EnrollRole", "Credential"): COMING_AND_GOING,
+    ("InspectDelegationRole", "Credential"): BY_DELEGATION,
+    ("EnrollRole", "Credential"): BY_DELEGATION,
     ("EnrollRole", "ForeseeRefusals"): ANY_ARN,
-    ("CollectRole", "Credential"): COMING_AND_GOING,
+    ("CollectRole", "Credential"): BY_DELEGATION,
     ("CollectRole", "Acm"): ANY_ARN,
     ("CollectRole", "TagNewImports"): ANY_ARN,
     ("CollectRole", "StoreCertificates"): STORED,
@@ -40,9 +40,9 @@ PATTERNS: Mapping[tuple[str, str], str] = {
     ("CollectRole", "EraseReplacedKeys"): STORED,
     ("ReportRole", "ReadRun"): RUN,
     ("ReportRole", "WriteReport"): RUN,
-    ("RotatePasswordRole", "Credential"): COMING_AND_GOING,
+    ("RotatePasswordRole", "Credential"): BY_DELEGATION,
 }
-"""Statements that name their resources by a pattern, and why not one by one."""
+"""Statements that name their resources by a pattern, and why not by name."""
 
 THEIR_KEY = "arn:aws:kms:eu-west-3:999999999999:key/theirs"
 ORDER_CONTEXT: dict[str, str | tuple[str, ...]] = {
@@ -68,31 +68,31 @@ def documents(stack: Stack) -> Iterator[tuple[Resource, Mapping[str, Any]]]:
 
 
 def key_policy(stack: Stack, key: str, role: str, request: Request) -> bool:
-    """Whether the policy of a key lets the account's IAM policies decide for that role."""
+    """Return whether the policy of a key lets the account's IAM policies decide for that role."""
     policy = stack.resource(key).properties["KeyPolicy"]
     account = f"arn:aws:iam::{ACCOUNT}:root"
-    mine = [one for one in policy["Statement"] if one["Principal"].get("AWS") == account]
+    mine = [statement for statement in policy["Statement"] if statement["Principal"].get("AWS") == account]
     context = {**request.context, "aws:PrincipalArn": stack.arn(role), "kms:CallerAccount": ACCOUNT}
     return allowed(statements([{"Statement": mine}]), Request(request.action, "*", context))
 
 
 def may(stack: Stack, role: str, action: str, key: str, context: Mapping[str, Any]) -> bool:
-    """Whether a role may use a key: its own policies and the key's must both say so."""
+    """Return whether a role may use a key: its own policies and the key's must both allow it."""
     request = Request(action, stack.arn(key), context)
     return allowed(roles(stack)[role], request) and key_policy(stack, key, role, request)
 
 
 def test_no_policy_allows_an_action_by_a_wildcard(stack: Stack, network: Stack) -> None:
-    """A wildcard grants what AWS adds next year, too."""
-    for one in (stack, network):
-        for resource, document in documents(one):
+    """A wildcard also grants actions that AWS adds later."""
+    for template in (stack, network):
+        for resource, document in documents(template):
             for statement in statements([document]):
                 if statement.effect == "Allow":
                     assert not [action for action in statement.actions if "*" in action], resource.logical_id
 
 
-def test_a_role_that_may_act_on_everything_says_why(stack: Stack) -> None:
-    """And the list of reasons names no statement that is gone."""
+def test_statements_for_every_resource_are_those_with_a_reason(stack: Stack) -> None:
+    """A new statement needs a reason, and a reason without its statement is removed."""
     wide = {
         (resource.logical_id, statement.sid)
         for resource, document in documents(stack)
@@ -103,8 +103,8 @@ def test_a_role_that_may_act_on_everything_says_why(stack: Stack) -> None:
     assert wide == set(WIDE)
 
 
-def test_a_pattern_of_resources_says_why_it_is_one(stack: Stack) -> None:
-    """Half a wildcard grants what is called so next year; a role's own log group ends in one by itself."""
+def test_patterns_of_resources_are_those_with_a_reason(stack: Stack) -> None:
+    """A pattern also grants resources that are created later; a log group's ARN always ends in one."""
     patterns = {
         (resource.logical_id, statement.sid)
         for resource, document in documents(stack)
@@ -117,7 +117,7 @@ def test_a_pattern_of_resources_says_why_it_is_one(stack: Stack) -> None:
 
 
 def test_each_object_of_a_run_is_written_by_one_role(stack: Stack) -> None:
-    """A function that was taken over must not write what the next one believes: a plan, a result, the report."""
+    """A compromised function must not write what the next function trusts: a plan, a result, the report."""
     writers = {
         "plan.json": {"CheckExpiryRole"},
         "facts.json": {"CheckExpiryRole"},
@@ -130,15 +130,15 @@ def test_each_object_of_a_run_is_written_by_one_role(stack: Stack) -> None:
         assert {role for role, found in roles(stack).items() if allowed(found, put)} == wanted, name
 
 
-def test_only_enroll_seals_and_only_collect_opens(stack: Stack) -> None:
-    """Whoever takes over one of the functions gets half of what it needs to steal a key."""
+def test_only_enroll_encrypts_keys_and_only_collect_decrypts_them(stack: Stack) -> None:
+    """An attacker needs both functions to steal a key."""
     for action, who in (("kms:Encrypt", "EnrollRole"), ("kms:Decrypt", "CollectRole")):
         able = {role for role in roles(stack) if may(stack, role, action, "OrderKey", ORDER_CONTEXT)}
         assert able == {who}, action
 
 
-def test_nobody_seals_or_opens_without_saying_for_which_order(stack: Stack) -> None:
-    """The encryption context ties a sealed key to one order, and shows in CloudTrail."""
+def test_a_key_is_encrypted_and_decrypted_for_a_named_order_only(stack: Stack) -> None:
+    """The encryption context binds an encrypted key to its order, and appears in CloudTrail."""
     assert not may(stack, "EnrollRole", "kms:Encrypt", "OrderKey", {})
     assert not may(stack, "CollectRole", "kms:Decrypt", "OrderKey", {})
 
@@ -152,8 +152,8 @@ def test_nobody_seals_or_opens_without_saying_for_which_order(stack: Stack) -> N
         "certmandate-CollectRole-A1B2C3D4E5F6-2",
     ],
 )
-def test_the_order_keys_policy_withholds_its_use_from_every_other_role_of_the_account(stack: Stack, role: str) -> None:
-    """An administrator's `kms:*` must not open private keys by the way, nor a new role whose name looks like ours."""
+def test_the_order_keys_policy_denies_every_other_role_of_the_account(stack: Stack, role: str) -> None:
+    """An administrator's `kms:*`, or a role whose name resembles ours, must not decrypt private keys."""
     policy = stack.resource("OrderKey").properties["KeyPolicy"]
     outsider: dict[str, str | tuple[str, ...]] = {
         **ORDER_CONTEXT,
@@ -171,13 +171,13 @@ def test_the_order_keys_policy_withholds_its_use_from_every_other_role_of_the_ac
 
 @pytest.mark.parametrize("key", ["OrderKey", "StoreKey", "WatchKey"])
 def test_the_account_can_always_change_a_keys_policy(stack: Stack, key: str) -> None:
-    """A key that nobody administers can never be mended."""
+    """The policy of a key without an administrator can never be corrected."""
     policy = stack.resource(key).properties["KeyPolicy"]
     assert allowed(statements([policy]), Request("kms:PutKeyPolicy", "*", {}))
 
 
 def test_only_collect_writes_certificates(stack: Stack) -> None:
-    """One function has the stores; a run's report can't overwrite a certificate."""
+    """No other function, such as the report's, can overwrite a certificate."""
     key = f"{stack.arn('StoreBucket')}/certificates/campus/portal/00AB/privkey.pem"
     able = {role for role, found in roles(stack).items() if allowed(found, Request("s3:PutObject", key))}
     assert able == {"CollectRole"}
@@ -189,8 +189,8 @@ def test_only_collect_writes_certificates(stack: Stack) -> None:
     assert importers == {"CollectRole"}
 
 
-def test_nobody_reads_a_stored_private_key(stack: Stack) -> None:
-    """The service that uses it does; nothing of this stack."""
+def test_no_role_reads_a_stored_private_key(stack: Stack) -> None:
+    """The consuming service reads it; nothing in this stack needs to."""
     key = f"{stack.arn('StoreBucket')}/certificates/campus/portal/00AB/privkey.pem"
     assert not [role for role, found in roles(stack).items() if allowed(found, Request("s3:GetObject", key))]
 
@@ -206,7 +206,7 @@ def test_only_functions_that_log_in_read_credentials(stack: Stack) -> None:
 
 
 def test_only_a_rotation_writes_credentials(stack: Stack) -> None:
-    """And only those of delegations; the others could lock us out."""
+    """A function that may write other credentials could lock other systems out."""
     secret = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:certmandate/campus-AbCdEf"
     for action in ("secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"):
         able = {role for role, found in roles(stack).items() if allowed(found, Request(action, secret))}
@@ -215,17 +215,8 @@ def test_only_a_rotation_writes_credentials(stack: Stack) -> None:
         assert not allowed(roles(stack)["RotatePasswordRole"], other)
 
 
-def test_the_functions_code_may_not_touch_network_interfaces(stack: Stack) -> None:
-    """Lambda needs it to put them into the VPC; code that could move interfaces could move the address."""
-    create = "ec2:CreateNetworkInterface"
-    by_code = {"lambda:SourceFunctionArn": stack.arn("EnrollFunction")}
-    for role in ("InspectDelegationRole", "EnrollRole", "CollectRole", "RotatePasswordRole"):
-        assert allowed(roles(stack)[role], Request(create, "*"))
-        assert not allowed(roles(stack)[role], Request(create, "*", by_code))
-
-
-def test_about_interfaces_lambda_may_what_aws_asks_for_and_code_nothing(stack: Stack) -> None:
-    """The list is AWS's (lambda/latest/dg/configuration-vpc.html): a longer one is more than Lambda needs."""
+def test_lambda_may_manage_interfaces_as_aws_documents_and_code_may_not(stack: Stack) -> None:
+    """AWS lists the actions that Lambda needs (lambda/latest/dg/configuration-vpc.html)."""
     by_lambda, never_by_code = statements([stack.resource("NetworkInterfaces").properties["PolicyDocument"]])
     assert (by_lambda.effect, never_by_code.effect) == ("Allow", "Deny")
     assert set(by_lambda.actions) == {
@@ -236,8 +227,8 @@ def test_about_interfaces_lambda_may_what_aws_asks_for_and_code_nothing(stack: S
     assert not by_lambda.conditions
 
 
-def test_dynamodb_may_keep_a_grant_on_the_stores_key_and_nobody_else(stack: Stack) -> None:
-    """It asks for one in the name of whoever makes the table; a grant of anybody else's would outlive every policy."""
+def test_only_dynamodb_may_create_a_grant_on_the_stores_key(stack: Stack) -> None:
+    """DynamoDB creates it as the principal that creates the table; any other grant would bypass the policies."""
     policy = statements([stack.resource("StoreKey").properties["KeyPolicy"]])
     for_table = {"kms:ViaService": f"dynamodb.{REGION}.amazonaws.com", "kms:GrantIsForAWSResource": "true"}
     assert allowed(policy, Request("kms:CreateGrant", "*", for_table))
@@ -247,7 +238,7 @@ def test_dynamodb_may_keep_a_grant_on_the_stores_key_and_nobody_else(stack: Stac
 
 @pytest.mark.parametrize("service", ["s3", "dynamodb"])
 def test_the_stores_key_is_used_through_the_stores_only(stack: Stack, service: str) -> None:
-    """Both must be able to, or nothing can be stored; called directly it opens nothing."""
+    """S3 and DynamoDB need the key to store anything; called directly, it decrypts nothing."""
     policy = statements([stack.resource("StoreKey").properties["KeyPolicy"]])
     via = {"kms:ViaService": f"{service}.{REGION}.amazonaws.com", "kms:CallerAccount": ACCOUNT}
     for action in ("kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"):
@@ -268,7 +259,7 @@ def test_every_role_can_be_bounded(stack: Stack) -> None:
 
 
 def test_every_role_is_assumed_by_one_service_for_this_account_only(stack: Stack) -> None:
-    """A service that another account has set up must not come in by a role of ours (the confused deputy)."""
+    """A service configured in another account must not assume a role of ours (the confused deputy)."""
     for role in stack.resources("AWS::IAM::Role"):
         (statement,) = role.properties["AssumeRolePolicyDocument"]["Statement"]
         assert list(statement["Principal"]) == ["Service"], role.logical_id
@@ -276,7 +267,7 @@ def test_every_role_is_assumed_by_one_service_for_this_account_only(stack: Stack
         assert statement["Condition"]["StringEquals"]["aws:SourceAccount"] == ACCOUNT, role.logical_id
 
 
-def test_the_roles_of_the_workflow_are_assumed_for_this_stacks_own_resources_only(stack: Stack) -> None:
+def test_workflow_roles_are_assumed_for_this_stacks_resources_only(stack: Stack) -> None:
     """Another state machine or schedule of the account must not act with these rights."""
     wanted = {
         "RenewalRole": ("ArnLike", f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{STACK_NAME}-*"),
@@ -288,7 +279,7 @@ def test_the_roles_of_the_workflow_are_assumed_for_this_stacks_own_resources_onl
 
 
 def test_secrets_manager_invokes_a_rotation_for_our_secrets_only(stack: Stack) -> None:
-    """Without the permission no password is ever rotated; without its source any secret of any account may ask."""
+    """Without the permission no password is rotated; without its source any account could invoke it."""
     (permission,) = stack.resources("AWS::Lambda::Permission")
     assert permission.properties == {
         "FunctionName": stack.name("RotatePasswordFunction"),
@@ -300,15 +291,15 @@ def test_secrets_manager_invokes_a_rotation_for_our_secrets_only(stack: Stack) -
 
 
 def test_every_function_has_a_role_of_its_own(stack: Stack) -> None:
-    """A shared role grants each the other's rights; and SAM would make a looser one where none is given."""
-    used = [one.properties["Role"] for one in stack.resources("AWS::Lambda::Function")]
+    """A shared role grants each function the other's permissions, and SAM creates a wider role by default."""
+    used = [function.properties["Role"] for function in stack.resources("AWS::Lambda::Function")]
     assert sorted(used) == sorted({stack.arn(f"{name}Role") for name in LAMBDAS})
 
 
 def test_the_bucket_takes_no_object_under_another_key(stack: Stack) -> None:
-    """Else a caller's header could undo the bucket's encryption; a put without headers must pass."""
+    """A caller's header could override the bucket's encryption; a put without headers must pass."""
     policy = stack.resource("StoreBucketPolicy").properties["PolicyDocument"]
-    denials = [one for one in statements([policy]) if one.effect == "Deny"]
+    denials = [statement for statement in statements([policy]) if statement.effect == "Deny"]
     key = f"{stack.arn('StoreBucket')}/certificates/x"
     header = "s3:x-amz-server-side-encryption"
     tls = {"aws:SecureTransport": "true"}
@@ -321,4 +312,4 @@ def test_the_bucket_takes_no_object_under_another_key(stack: Stack) -> None:
     ]
     for context, denied in put:
         request = Request("s3:PutObject", key, {**tls, **context})
-        assert any(one.applies(request) for one in denials) is denied, context
+        assert any(statement.applies(request) for statement in denials) is denied, context

@@ -1,4 +1,4 @@
-"""How every part of the gate reports."""
+"""The output of every check of the gate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The handlers that the template names: Lambda looks for them only when it is first called."""
+"""The handlers that the template names: Lambda imports them only at the first call."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def faults(template: Mapping[str, Any], root: Path) -> Iterator[str]:
-    """Yield every function of a SAM template in *root* whose code or handler is not there."""
+    """Yield every function of a SAM template in *root* whose code or handler is missing."""
     shared = template.get("Globals", {}).get("Function", {})
     for logical_id, resource in template["Resources"].items():
         if resource["Type"] == "AWS::Serverless::Function":
@@ -30,7 +30,7 @@ def _of(properties: Mapping[str, Any], root: Path) -> Iterator[str]:
 
 
 def _imported(module: str, function: str, folder: Path) -> Iterator[str]:
-    """Import as Lambda does; none of its variables is set here, so an import must not ask for any."""
+    """Import as Lambda does, but without its variables: an import must not read them."""
     sys.path.insert(0, str(folder))
     try:
         handler = getattr(importlib.import_module(module), function, None)

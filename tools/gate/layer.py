@@ -1,10 +1,10 @@
-"""Whether the layer serves the functions.
+"""Whether the layer has what the functions need.
 
 `python -m gate.layer functions infra/dependencies requirements/functions.in`
 
 A function may import the standard library, its own package, and what requirements/functions.in names. Of
-that, infra/dependencies/Makefile leaves out most of boto3's services and some packages. A function that needs
-what is not there would fail in Lambda alone: here everything is installed.
+that, infra/dependencies/Makefile deletes most of boto3's services and some packages. A function that needs
+them would fail in Lambda only: on this machine, everything is installed.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def named(requirements: str) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """What the layer offers to the functions."""
+    """The packages and AWS services in the layer."""
 
     packages: frozenset[str]
     services: frozenset[str]
@@ -65,19 +65,19 @@ class Layer:
 
     @classmethod
     def read(cls, dependencies: Path, requirements: Path) -> Layer:
-        """Read it from the layer's makefile and from the list of packages."""
+        """Read the layer's makefile and the list of packages."""
         makefile = (dependencies / "Makefile").read_text(encoding="utf-8")
         left_out = [path.removesuffix(".py").replace("/", ".") + "." for path in variable(makefile, "UNUSED")]
         packages = named(requirements.read_text(encoding="utf-8"))
         return cls(packages, variable(makefile, "SERVICES"), tuple(left_out))
 
     def lacks(self, name: str, own: frozenset[str]) -> str:
-        """Return why the module *name* is not there, or nothing; *own* are the modules beside it."""
+        """Return why the module *name* is missing, or nothing; *own* are the modules beside it."""
         if f"{name}.".startswith(self.left_out):
-            return f"{name} is left out of the layer (UNUSED in its Makefile)"
+            return f"{name} is deleted from the layer (UNUSED in its Makefile)"
         root = name.partition(".")[0]
         known = root in self.packages or root in own or root in sys.stdlib_module_names
-        return "" if known else f"{root} is none of the packages in requirements/functions.in"
+        return "" if known else f"{root} is not a package of requirements/functions.in"
 
 
 def faults(functions: Path, layer: Layer) -> Iterator[str]:
@@ -87,7 +87,7 @@ def faults(functions: Path, layer: Layer) -> Iterator[str]:
         module = ast.parse(file.read_text(encoding="utf-8"))
         for line, service in services(module):
             if service not in layer.services:
-                yield f"{file}:{line}: the layer's boto3 does not know {service} (SERVICES in its Makefile)"
+                yield f"{file}:{line}: the layer's boto3 lacks {service} (SERVICES in its Makefile)"
         for line, name in imports(module):
             if lack := layer.lacks(name, own):
                 yield f"{file}:{line}: {lack}"
@@ -97,7 +97,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Check the folders of functions and dependencies, and the list of packages, named in *arguments*."""
     functions, dependencies, requirements = map(Path, arguments or sys.argv[1:])
     layer = Layer.read(dependencies, requirements)
-    return report(faults(functions, layer), clean="the layer holds what the functions ask of it")
+    return report(faults(functions, layer), clean="the layer has what the functions need")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ _CRON = re.compile(r"cron\((.*)\)")
 
 
 def faults(template: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what is wrong with the schedules of a transformed template; a Ref is its parameter's default."""
+    """Yield what is wrong with the schedules of a transformed template; a Ref has its parameter's default."""
     parameters = template.get("Parameters", {})
     for logical_id, resource in template["Resources"].items():
         properties = resource.get("Properties", {})

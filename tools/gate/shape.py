@@ -1,4 +1,4 @@
-"""Hold the code to the sizes and names of CONTRIBUTING.md: `python -m gate.shape functions tools tests`."""
+"""Check the sizes and names of CONTRIBUTING.md: `python -m gate.shape functions tools tests`."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def functions(source: str) -> Iterator[Function]:
 
 
 def faults(file: Path) -> Iterator[str]:
-    """Yield what is too long or has no name of its own; in a test module, the tests without a reason."""
+    """Yield what is too long or badly named; in a test module, the tests without a reason."""
     source = file.read_text(encoding="utf-8")
     if file.stem.startswith("test_"):
         for test in _without_reason(source):
-            yield f"{file}:{test.lineno}: {test.name} does not say why"
+            yield f"{file}:{test.lineno}: {test.name}: give its reason as docstring"
     elif "tests" not in file.parts:
         yield from _of_module(file, source)
 

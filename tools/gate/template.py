@@ -1,7 +1,7 @@
 """Lint templates, SAM's or plain: `python -m gate.template template.yaml infra/*.yaml`.
 
-cfn-lint reads the source, and what SAM makes of it: a Ref to nothing in Globals, a circular dependency or a
-misspelt IAM action shows only there. Handlers, code folders and schedules are nobody's but ours to check.
+cfn-lint reads the source and its transformation by SAM: a Ref to nothing in Globals, a circular dependency or a
+misspelt IAM action appears only there. cfn-lint does not check handlers, code folders and schedules.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _transformed(template: Path) -> Iterator[str]:
 
 
 def _cfn_lint(text: str) -> Iterator[str]:
-    from cfnlint.api import ManualArgs, lint  # noqa: PLC0415 - takes seconds, which who only imports this need not wait
+    from cfnlint.api import ManualArgs, lint  # noqa: PLC0415 - takes seconds to import
 
     for match in lint(text, config=ManualArgs(regions=[REGION])):
         path = ".".join(str(key) for key in getattr(match, "path", None) or ())

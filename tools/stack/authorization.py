@@ -1,7 +1,7 @@
-"""What a call of AWS's API asks IAM for (AWS: service-authorization/latest/reference, one page a service).
+"""The permissions that a call of AWS's API needs (AWS: service-authorization/latest/reference, one page a service).
 
-A call may need several rights: S3 asks for the bucket's key as well, and for the list of the bucket when an
-object is not there. A call that is not known here is an error: whoever makes a new one has to say what it needs.
+A call may need several permissions: S3 needs the bucket's key as well, and the list of the bucket when an object
+is missing. An unknown call is an error: add it here with the permissions that it needs.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _TRANSACTED = {
 
 
 class UnknownCall(Exception):
-    """It is not known what this call asks for."""
+    """The permissions that this call needs are not listed here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the calls were made, and which key encrypts the table and the bucket."""
+    """Account and region of the calls, and the key that encrypts the table and the bucket."""
 
     account: str
     region: str
@@ -36,11 +36,11 @@ class Place:
 
 
 def asked(observed: Observed, place: Place) -> list[Request]:
-    """Return everything that a call asks for. Raises UnknownCall."""
+    """Return every permission that a call needs. Raises UnknownCall."""
     name = f"{observed.call.service}:{observed.call.operation}"
     if name not in _ASKED:
         where = f"{observed.path} {dict(observed.query)} by {observed.call.who}, status {observed.call.status}"
-        msg = f"what does {name} ask IAM for ({where})? Say it in stack/authorization.py"
+        msg = f"the permissions of {name} are unknown ({where}): add them to stack/authorization.py"
         raise UnknownCall(msg)
     return list(_ASKED[name](observed, place))
 
@@ -49,7 +49,7 @@ def _key(place: Place, service: str, action: str) -> Request:
     return Request(action, place.store_key, {"kms:ViaService": f"{service}.{place.region}.amazonaws.com"})
 
 
-# ---- DynamoDB: it opens the table's key in the caller's name -------------------------------------------------
+# ---- DynamoDB: it decrypts with the table's key as the caller -------------------------------------------------
 
 
 def _table(place: Place, name: str, index: str = "") -> str:

@@ -1,4 +1,4 @@
-"""What a month costs: `python -m stack.cost` prints the tables of docs/cost.md, `--write` puts them there.
+"""The cost of a month: `python -m stack.cost` prints the tables of docs/cost.md, `--write` writes them there.
 
 Everything that costs is counted from the template or assumed in `Load`; prices stand in prices.toml.
 """
@@ -20,26 +20,26 @@ BEGIN, END = "<!-- {name}: begin -->\n", "<!-- {name}: end -->\n"
 DELEGATIONS = (1, 10, 100, 1_000)
 LIVES = {"199 days, today": 199, "99 days, from March 2027": 99, "46 days, from March 2029": 46}
 DAYS_A_MONTH = 365 / 12
-KEPT_YEARS = 5  # what the order book has gathered by then
+KEPT_YEARS = 5  # age of the order book whose storage is counted
 BY_INTERFACE = ("acm", "events", "kms", "secretsmanager")
-"""What the functions in the VPC call by the gateway; for S3 and DynamoDB it has endpoints that cost nothing."""
+"""Services that the functions in the VPC call through the gateway; endpoints of S3 and DynamoDB are free."""
 
 Prices = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What an estate asks for; the assumptions stand in docs/cost.md."""
+    """The load of an estate; the assumptions are in docs/cost.md."""
 
     delegations: int
     life_days: int
     certificates_each: int = 4
     polls: int = 3
-    """How often a certificate is asked for before it is there."""
+    """How often a certificate is polled before it is issued."""
 
     @property
     def certificates(self) -> int:
-        """How many there are."""
+        """Number of certificates."""
         return self.delegations * self.certificates_each
 
     @property
@@ -49,7 +49,7 @@ class Load:
 
     @property
     def inspections(self) -> float:
-        """Logins a month that a daily run makes whatever is due."""
+        """Logins a month of the daily runs, whether anything is due or not."""
         return self.delegations * DAYS_A_MONTH
 
     @property
@@ -74,23 +74,23 @@ def prices() -> Prices:
 
 
 def fixed(stack: Stack, load: Load, table: Prices) -> dict[str, float]:
-    """Return what is paid for being there, by name, in dollars a month."""
+    """Return the fixed costs, by name, in dollars a month."""
     price, hours = table["fixed"], table["hours_a_month"]
     alarms = list(stack.resources("AWS::CloudWatch::Alarm"))
-    looked_at = sum(max(1, len(alarm.properties.get("Metrics", ())) - 1) for alarm in alarms)
+    watched = sum(max(1, len(alarm.properties.get("Metrics", ())) - 1) for alarm in alarms)
     return {
         "NAT gateway": price["nat_gateway_hour"] * hours,
         "address": price["public_address_hour"] * hours,
         "keys": price["kms_key_month"] * len(list(stack.resources("AWS::KMS::Key"))),
         "credentials": price["secret_month"] * (load.delegations + 1),
-        "alarms": price["alarm_metric_month"] * looked_at,
+        "alarms": price["alarm_metric_month"] * watched,
         "metrics": price["custom_metric_month"] * len(_own_metrics(stack)),
         "dashboard": price["dashboard_month"],
     }
 
 
 def used(load: Load, table: Prices) -> dict[str, float]:
-    """Return what is paid for what is done, by name, in dollars a month."""
+    """Return the costs of use, by name, in dollars a month."""
     price, calls = table["used"], 1 + load.polls
     seconds = 0.5 * (2 * load.runs) * 0.5 + 0.5 * 2 * load.inspections
     seconds += load.renewals * (1.0 * 3 + 0.5 * 1.5 * calls)  # gigabytes times seconds: enroll has 1 GB, collect half
@@ -112,12 +112,12 @@ def used(load: Load, table: Prices) -> dict[str, float]:
 
 
 def _kept(load: Load, table: Prices) -> float:
-    """Return what is paid for what lies there: the sizes are those of an RSA key of 2048 bits, in gigabytes."""
+    """Return the cost of storage in dollars a month; sizes in gigabytes, for RSA keys of 2048 bits."""
     price = table["kept"]
     finished = KEPT_YEARS * 12 * load.renewals
     book = 4e-6 * (load.certificates + finished) + 8e-6 * load.delegations
     runs = 365 * (25 * 2e-6 + load.certificates * 2e-6)  # a year of plans, results and reports
-    certificates = 20e-6 * (load.certificates + 3 * load.renewals)  # replaced versions go after 90 days
+    certificates = 20e-6 * (load.certificates + 3 * load.renewals)  # replaced versions are deleted after 90 days
     logs = 3 * load.invocations * 2e-6
     return float(
         price["bucket"] * (runs + certificates) + (price["table"] + price["table_backup"]) * book + price["logs"] * logs
@@ -125,9 +125,9 @@ def _kept(load: Load, table: Prices) -> float:
 
 
 def _own_metrics(stack: Stack) -> set[str]:
-    """Our own metrics that the alarms look at; the functions write a handful more for the dashboard."""
-    named = {str(one.properties.get("MetricName")) for one in stack.resources("AWS::CloudWatch::Alarm")
-             if one.properties.get("Namespace") == "certmandate"}  # fmt: skip
+    """Return our own metrics: those of the alarms, and those that only the dashboard shows."""
+    named = {str(alarm.properties.get("MetricName")) for alarm in stack.resources("AWS::CloudWatch::Alarm")
+             if alarm.properties.get("Namespace") == "certmandate"}  # fmt: skip
     return named | {
         "RunCompleted",
         "CertificatesRenewed",
@@ -155,7 +155,7 @@ def tables() -> str:
     ]
     for name, days in LIVES.items():
         sums = [_together(stack, Load(count, days), table) for count in DELEGATIONS]
-        lines.append(_row([f"certificates of {name}", *(f"{one:,.2f}" for one in sums)]))
+        lines.append(_row([f"certificates of {name}", *(f"{total:,.2f}" for total in sums)]))
     return "\n".join(lines) + "\n"
 
 
@@ -172,7 +172,7 @@ def _rule(columns: int) -> str:
 
 
 def choices() -> str:
-    """Return the table of what changes the sums, as Markdown."""
+    """Return the table of choices that change the totals, as Markdown."""
     stack, table, largest = Stack(ROOT / "template.yaml", IN_A_VPC), prices(), Load(DELEGATIONS[-1], 199)
     price, hours = table["fixed"], table["hours_a_month"]
     address, gateway = price["public_address_hour"] * hours, price["nat_gateway_hour"] * hours
@@ -197,7 +197,7 @@ def choices() -> str:
 
 
 def written(document: str) -> str:
-    """Return the document with the tables of today between their marks."""
+    """Return the document with the tables of today between their markers."""
     for name, text in {"computed": tables(), "choices": choices()}.items():
         begin, end = BEGIN.format(name=name), END.format(name=name)
         head, _, rest = document.partition(begin)

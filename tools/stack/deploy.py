@@ -1,8 +1,8 @@
 """Deploy a stack, after its plan was shown: `python -m stack.deploy (network|application) [--parameters "A=b C=d"]`.
 
-`sam deploy` uploads and makes a change set, and stops there; the plan is read from CloudFormation. What would
-give the registered address away, or replace what holds keys, certificates or the audit trail, is refused whatever
-one answers. A change set that is not carried out is deleted: nobody can carry it out later by mistake.
+`sam deploy` uploads and creates a change set, and stops there; the plan is read from CloudFormation. A plan that
+releases the registered address, or replaces a resource that holds keys, certificates or the audit trail, is refused
+without a question. A change set that is not executed is deleted, so that it cannot be executed later by mistake.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 ADDRESS = "AWS::EC2::EIP"
 GATEWAY = "AWS::EC2::NatGateway"
 KEPT = frozenset({"AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::Logs::LogGroup", "AWS::S3::Bucket"})
-PURPOSE = "scm-access-list"  # the tag by which infra/network.yaml marks addresses
+PURPOSE = "scm-access-list"  # the tag of the addresses in infra/network.yaml
 SAM = Path(".venv-sam/bin/sam")
 CONFIGURATION = Path("samconfig.toml")
 CONFIGURATIONS = {"network": "network", "application": "default"}
@@ -30,7 +30,7 @@ CONFIGURATIONS = {"network": "network", "application": "default"}
 
 
 class Refused(Exception):
-    """The plan does harm, or cannot be made; the text says what and what to do instead."""
+    """The plan deletes or replaces data, or cannot be created; the text has the fault and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Change:
     replacement: str = ""
     """`True`, `False`, `Conditional`, or nothing."""
     keeps: bool = False
-    """Whether the resource itself stays when it leaves the stack (DeletionPolicy)."""
+    """Whether the resource is retained when the stack no longer has it (DeletionPolicy)."""
 
     @classmethod
     def read(cls, change: dict[str, Any]) -> Change:
@@ -58,113 +58,120 @@ class Change:
 
     @property
     def replaces(self) -> bool:
-        """Whether the resource would, or might, be made anew."""
+        """Whether the resource is, or may be, replaced."""
         return self.replacement in ("True", "Conditional")
 
     def __str__(self) -> str:
-        """Say it in one line."""
-        how = " (made anew)" if self.replacement == "True" else " (may be made anew)" if self.replaces else ""
-        stays = " (stays, outside the stack)" if self.action == "Remove" and self.keeps else ""
-        return f"  {self.action:8} {self.type:38} {self.logical_id}{how}{stays}"
+        """Return the change as one line."""
+        how = " (replaced)" if self.replacement == "True" else " (may be replaced)" if self.replaces else ""
+        retained = " (retained outside the stack)" if self.action == "Remove" and self.keeps else ""
+        return f"  {self.action:8} {self.type:38} {self.logical_id}{how}{retained}"
 
 
 def harm(changes: Iterable[Change]) -> Iterator[str]:
-    """Yield what is wrong with a plan, and what to do instead."""
+    """Yield each fault of a plan, and what to do instead."""
     for change in changes:
-        gone = change.action == "Remove" or change.replaces
-        if change.type == ADDRESS and gone:
+        is_lost = change.action == "Remove" or change.replaces
+        if change.type == ADDRESS and is_lost:
             yield (
-                f"{change.logical_id} is the registered address: it must stay as it is. To use another, deploy a "
+                f"{change.logical_id} is the registered address and must not change. To use another, deploy a "
                 "network stack of another name with ExistingAllocationId (docs/deploy.md, The address)"
             )
-        elif change.type == GATEWAY and gone:
+        elif change.type == GATEWAY and is_lost:
             yield (
-                f"{change.logical_id} holds the address, and CloudFormation would make the new gateway while the old "
-                "one still has it. Delete and make the stack anew around the address (docs/deploy.md, The address)"
+                f"{change.logical_id} holds the address, and CloudFormation would create the new gateway while the old "
+                "gateway still has it. Delete the stack and create it again (docs/deploy.md, The address)"
             )
-        elif change.type in KEPT and gone:
+        elif change.type in KEPT and is_lost:
             yield (
-                f"{change.logical_id} ({change.type}) holds keys, certificates or the audit trail, and would leave the "
-                "stack or be made anew, empty. Put the template's resource back as it was"
+                f"{change.logical_id} ({change.type}) holds keys, certificates or the audit trail, and would be "
+                "removed or replaced, empty. Restore the resource in the template"
             )
 
 
 def plan(cloudformation: Any, stack: str, change_set: str) -> list[Change]:
-    """Return the changes of a change set, all pages. Raises Refused when it could not be made."""
+    """Return the changes of a change set, all pages. Raises Refused when it could not be created."""
     changes: list[Change] = []
     page: dict[str, str] = {}
     while True:
         answer = cloudformation.describe_change_set(StackName=stack, ChangeSetName=change_set, **page)
         if answer["Status"] == "FAILED":
-            msg = f"CloudFormation could not make the plan: {answer.get('StatusReason', 'it does not say why')}"
+            msg = f"CloudFormation could not create the plan: {answer.get('StatusReason', 'no reason given')}"
             raise Refused(msg)
-        changes += [Change.read(one["ResourceChange"]) for one in answer["Changes"] if one["Type"] == "Resource"]
+        changes += [
+            Change.read(change["ResourceChange"]) for change in answer["Changes"] if change["Type"] == "Resource"
+        ]
         if "NextToken" not in answer:
             return changes
         page = {"NextToken": answer["NextToken"]}
 
 
 def require_no_second_address(ec2: Any, changes: Iterable[Change]) -> None:
-    """Raise Refused when a plan makes a new address though one that is registered lies idle."""
+    """Raise Refused when a plan creates an address while a registered address is idle."""
     if not any(change.type == ADDRESS and change.action == "Add" for change in changes):
         return
     found = ec2.describe_addresses(Filters=[{"Name": "tag:Purpose", "Values": [PURPOSE]}])["Addresses"]
-    idle = [one for one in found if "AssociationId" not in one]
+    idle = [address for address in found if "AssociationId" not in address]
     if idle:
-        known = ", ".join(f"{one['PublicIp']} ({one['AllocationId']})" for one in idle)
+        known = ", ".join(f"{address['PublicIp']} ({address['AllocationId']})" for address in idle)
         msg = (
-            f"the plan makes a new address, and there are registered ones without a gateway: {known}. Give "
-            "ExistingAllocationId and ExistingAddress; if a new one is really meant: make … OPTIONS=--new-address"
+            f"the plan creates an address, and registered addresses have no gateway: {known}. Pass "
+            "ExistingAllocationId and ExistingAddress; to create another anyway: make … OPTIONS=--new-address"
         )
         raise Refused(msg)
 
 
 def change_sets(cloudformation: Any, stack: str) -> set[str]:
-    """Return the change sets that could be carried out; none when there is no such stack yet."""
+    """Return the change sets that can be executed; none when the stack does not exist."""
     try:
         pages = list(cloudformation.get_paginator("list_change_sets").paginate(StackName=stack))
     except ClientError as error:
         if "does not exist" in str(error):
             return set()
         raise
-    return {one["ChangeSetId"] for page in pages for one in page["Summaries"] if one["ExecutionStatus"] == "AVAILABLE"}
+    return {
+        summary["ChangeSetId"]
+        for page in pages
+        for summary in page["Summaries"]
+        if summary["ExecutionStatus"] == "AVAILABLE"
+    }
 
 
 def overrides(parameters: str) -> list[str]:
-    """Return parameters as `sam` takes them, every value in quotes; it would split one at a space. Raises Refused.
+    """Return parameters for `sam`, every value in quotes, because sam splits at spaces. Raises Refused.
 
     parameters: `Name=value` pairs, quoted as in a shell.
     """
     try:
-        words = [word.partition("=") for word in shlex.split(parameters)]
+        pairs = [pair.partition("=") for pair in shlex.split(parameters)]
     except ValueError as error:
         msg = f"PARAMETERS cannot be read ({error}): {parameters}"
         raise Refused(msg) from error
-    for name, equals, _ in words:
+    for name, equals, _ in pairs:
         if not (equals and name.isalnum()):
-            msg = f"PARAMETERS: '{name}' is not Name=value. A value with spaces stands in quotes: Name='a value'"
+            msg = f"PARAMETERS: '{name}' is not Name=value. Quote a value with spaces: Name='a value'"
             raise Refused(msg)
-    return ['{}="{}"'.format(name, value.replace('"', '\\"')) for name, _, value in words]
+    return ['{}="{}"'.format(name, value.replace('"', '\\"')) for name, _, value in pairs]
 
 
 def prepare(configuration: str, stack: str, template: Path, parameters: Sequence[str]) -> None:
-    """Have `sam` upload what is packaged and make a change set.
+    """Make `sam` upload the package and create a change set.
 
     parameters: from `overrides`.
     """
     command = [str(SAM), "deploy", "--stack-name", stack, "--template-file", str(template)]
-    # Unasked, sam looks for its configuration beside the template.
+    # By default, sam reads the configuration beside the template.
     command += ["--config-file", str(CONFIGURATION.absolute()), "--config-env", configuration]
     command += ["--no-execute-changeset", "--no-confirm-changeset"]
     if parameters:
         command += ["--parameter-overrides", *parameters]
     if subprocess.run(command, check=False).returncode:
-        msg = "sam deploy could not make the change set; its own words stand above"
+        msg = "sam deploy could not create the change set; its output is above"
         raise Refused(msg)
 
 
 def execute(cloudformation: Any, stack: str, change_set: str) -> None:
-    """Carry a change set out and wait for its end. Raises Refused when CloudFormation gave up."""
+    """Execute a change set and wait for its end. Raises Refused when CloudFormation failed."""
     status = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
     cloudformation.execute_change_set(StackName=stack, ChangeSetName=change_set)
     awaited = "stack_create_complete" if status == "REVIEW_IN_PROGRESS" else "stack_update_complete"
@@ -172,7 +179,7 @@ def execute(cloudformation: Any, stack: str, change_set: str) -> None:
         cloudformation.get_waiter(awaited).wait(StackName=stack)
     except WaiterError as error:
         msg = (
-            f"CloudFormation could not finish, and puts back what was there. It says why in: aws cloudformation "
+            f"CloudFormation failed and rolls back. For the reason, run: aws cloudformation "
             f"describe-stack-events --stack-name {stack} --query \"StackEvents[?contains(ResourceStatus, 'FAILED')]."
             '[LogicalResourceId, ResourceStatusReason]" --output table'
         )
@@ -180,7 +187,7 @@ def execute(cloudformation: Any, stack: str, change_set: str) -> None:
 
 
 def is_agreed(options: argparse.Namespace, ec2: Any, changes: Sequence[Change]) -> bool:
-    """Show a plan, judge it and ask. Raises Refused."""
+    """Print a plan, check it and ask for confirmation. Raises Refused."""
     print(f"\n{options.stack} would change:\n" + "\n".join(map(str, changes)))
     if faults := list(harm(changes)):
         raise Refused("\n".join(faults))
@@ -191,12 +198,12 @@ def is_agreed(options: argparse.Namespace, ec2: Any, changes: Sequence[Change]) 
     try:
         return input("\nDeploy this? [y/N] ").strip().lower() in {"y", "yes"}
     except EOFError:
-        msg = "nobody is there to ask; where that is meant: make … OPTIONS=--yes"
+        msg = "not confirmed: standard input is closed. In scripts: make … OPTIONS=--yes"
         raise Refused(msg) from None
 
 
 def decide(options: argparse.Namespace, session: Any, change_set: str) -> None:
-    """Carry a change set out, or delete it, whatever the reason. Raises Refused."""
+    """Execute a change set, or delete it for any reason. Raises Refused."""
     cloudformation, agreed = session.client("cloudformation"), False
     try:
         changes = plan(cloudformation, options.stack, change_set)
@@ -212,7 +219,7 @@ def decide(options: argparse.Namespace, session: Any, change_set: str) -> None:
 
 
 def deploy(options: argparse.Namespace, session: Any) -> None:
-    """Prepare, show, judge, ask, carry out. Raises Refused.
+    """Prepare, print, check, ask, execute. Raises Refused.
 
     session: boto3's.
     """
@@ -220,7 +227,7 @@ def deploy(options: argparse.Namespace, session: Any) -> None:
     cloudformation = session.client("cloudformation")
     before = change_sets(cloudformation, options.stack)
     prepare(CONFIGURATIONS[options.which], options.stack, options.template, parameters)
-    made = change_sets(cloudformation, options.stack) - before  # what lay there before is not what was asked for now
+    made = change_sets(cloudformation, options.stack) - before  # older change sets belong to other deployments
     if not made:
         print(f"{options.stack}: nothing changes")
     for change_set in made:
@@ -228,20 +235,22 @@ def deploy(options: argparse.Namespace, session: Any) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Return 0 when deployed, unchanged or declined by whoever was asked, 1 when refused."""
+    """Return 0 when deployed, unchanged or declined, 1 when refused."""
     parser = argparse.ArgumentParser(prog="python -m stack.deploy", description=__doc__.splitlines()[0])
     parser.add_argument("which", choices=CONFIGURATIONS)
-    parser.add_argument("--stack", required=True, help="the stack's name, as samconfig.toml has it")
-    parser.add_argument("--template", type=Path, required=True, help="what to deploy, packaged")
+    parser.add_argument("--stack", required=True, help="the stack's name, as in samconfig.toml")
+    parser.add_argument("--template", type=Path, required=True, help="the packaged template")
     parser.add_argument(
-        "--parameters", default="", help="Name=value pairs, quoted as in a shell; others stay as they are"
+        "--parameters", default="", help="Name=value pairs, quoted as in a shell; others keep their values"
     )
-    parser.add_argument("--new-address", action="store_true", help="make a new address though an old one is idle")
+    parser.add_argument(
+        "--new-address", action="store_true", help="create an address although a registered address is idle"
+    )
     parser.add_argument("--yes", action="store_true", help="do not ask")
     try:
         deploy(parser.parse_args(arguments), boto3.Session())
     except (BotoCoreError, ClientError) as error:
-        print(f"AWS did not do it: {error}", file=sys.stderr)
+        print(f"AWS refused: {error}", file=sys.stderr)
         return 1
     except Refused as refusal:
         print(f"Refused: {refusal}", file=sys.stderr)

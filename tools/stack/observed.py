@@ -1,4 +1,4 @@
-"""What crosses the local AWS's HTTP edge, with what it is about: `local.calls` keeps names only."""
+"""The calls that the local AWS receives, with their parameters: `local.calls` records names only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from local.calls import Call, CallRecorder, WsgiApp
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """One call and its parameters: the JSON body, or what the path, the query and the headers of S3 say."""
+    """A call and its parameters: the JSON body, or the path, query and headers for S3."""
 
     call: Call
     path: str
@@ -25,20 +25,20 @@ class Observed:
     body: Mapping[str, Any]
 
 
-class Observer(CallRecorder):
+class _ParameterRecorder(CallRecorder):
     """A recorder that also keeps parameters, for `observing`."""
 
-    def __init__(self, app: WsgiApp, calls: list[Call], seen: list[Observed]) -> None:
+    def __init__(self, app: WsgiApp, calls: list[Call], observed: list[Observed]) -> None:
         super().__init__(app, calls)
         self._calls_so_far = calls
-        self._seen = seen
+        self._observed = observed
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer the request and keep it."""
+        """Answer the request and record it."""
         body = _body(environ)
 
         def respond(status: str, *arguments: Any) -> Any:
-            self._seen.append(_observed(self._calls_so_far[-1], environ, body))
+            self._observed.append(_observed(self._calls_so_far[-1], environ, body))
             return start_response(status, *arguments)
 
         return super().__call__(environ, respond)
@@ -46,13 +46,13 @@ class Observer(CallRecorder):
 
 @contextmanager
 def observing() -> Iterator[list[Observed]]:
-    """Keep every call of each LocalAws that is started meanwhile."""
-    seen: list[Observed] = []
+    """Record every call of each LocalAws that is started in this context."""
+    observed: list[Observed] = []
     edge: Any = import_module("local.aws")
     original = edge.CallRecorder
-    edge.CallRecorder = lambda app, calls: Observer(app, calls, seen)
+    edge.CallRecorder = lambda app, calls: _ParameterRecorder(app, calls, observed)
     try:
-        yield seen
+        yield observed
     finally:
         edge.CallRecorder = original
 
@@ -69,7 +69,7 @@ def _observed(call: Call, environ: Mapping[str, Any], body: Mapping[str, Any]) -
 
 
 def _body(environ: dict[str, Any]) -> Mapping[str, Any]:
-    """Return a JSON body, without taking it away from whoever answers; {} for anything else."""
+    """Return a JSON body and leave it readable for the application; {} for anything else."""
     if "json" not in environ.get("CONTENT_TYPE", ""):
         return {}
     content = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))

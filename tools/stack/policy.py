@@ -1,8 +1,8 @@
 """AWS's rules of policy evaluation, as far as our policies use them.
 
 A request is allowed when a statement allows it and none denies it (AWS: IAM/latest/UserGuide,
-reference_policies_evaluation-logic.html). An operator or element that is not known here is an error, so that
-a policy can't seem to say more, or less, than it does.
+reference_policies_evaluation-logic.html). An unknown operator or element is an error, so that
+no policy is evaluated wrongly.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class UnknownPolicyElement(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One thing that somebody wants to do; *context* holds condition keys, a key may have several values."""
+    """An action on a resource; *context* holds condition keys, a key may have several values."""
 
     action: str
     resource: str
@@ -96,7 +96,7 @@ def _holds(operator: str, key: str, wanted: tuple[str, ...], context: Mapping[st
     matches, negated = _OPERATORS[base]
     if found is None:
         return negated or quantifier == "ForAllValues"
-    hits = [any(matches(value, one) for one in wanted) != negated for value in _texts(found)]
+    hits = [any(matches(value, pattern) for pattern in wanted) != negated for value in _texts(found)]
     return all(hits) if quantifier == "ForAllValues" or negated else any(hits)
 
 
@@ -127,4 +127,4 @@ _OPERATORS: Mapping[str, tuple[Callable[[str, str], bool], bool]] = {
 
 
 def _texts(value: Any) -> tuple[str, ...]:
-    return tuple(str(one) for one in value) if isinstance(value, list | tuple) else (str(value),)
+    return tuple(str(text) for text in value) if isinstance(value, list | tuple) else (str(value),)

@@ -1,4 +1,4 @@
-"""A template as one stack in one account would be made: intrinsic functions evaluated, nothing created."""
+"""A template with its intrinsic functions evaluated, for one stack in one account; nothing is created."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STACK_NAME = "certmandate"
 IN_A_VPC: Mapping[str, str] = MappingProxyType(
     {"SubnetIds": "subnet-0123456789abcdef0", "SecurityGroupIds": "sg-0123456789abcdef0"}
 )
-"""The parameters of a stack whose functions leave by the registered address."""
+"""The parameters of a stack whose functions use the registered address."""
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _NAMED_BY = {
@@ -68,7 +68,7 @@ class Resource:
 
 
 class _Intrinsics(Intrinsics):
-    """With the functions that only a network needs."""
+    """Adds the functions that only the network stack uses."""
 
     def value(self, template: Any) -> Any:
         """Return a template's value, as `Intrinsics` does."""
@@ -80,10 +80,10 @@ class _Intrinsics(Intrinsics):
 
 
 class Stack:
-    """A template of CloudFormation with parameters; SAM's macro is applied where the template asks for it.
+    """A template of CloudFormation with parameters; SAM's macro is applied where the template names it.
 
-    suffix: what AWS appends to the names that it makes up.
-    names: names of resources that are known, by logical id.
+    suffix: appended to generated names, as AWS does.
+    names: names of existing resources, by logical id.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Stack:
         suffix: str = "-A1B2C3D4E5F6",
         names: Mapping[str, str] = _NOTHING,
     ) -> None:
-        os.environ.setdefault("AWS_DEFAULT_REGION", REGION)  # SAM's transform asks for one, and for nothing else
+        os.environ.setdefault("AWS_DEFAULT_REGION", REGION)  # SAM's transform needs a region
         self._body = load(template, parameters).body
         self._suffix, self._names = suffix, names
         self._values = {
@@ -124,7 +124,7 @@ class Stack:
         return self._attribute(logical_id, "Arn")
 
     def name(self, logical_id: str) -> str:
-        """Return the name that a resource would have; where AWS appends random characters, so does this."""
+        """Return the name that a resource would have, with the suffix where AWS appends random characters."""
         if logical_id in self._names:
             return self._names[logical_id]
         body = self._body["Resources"][logical_id]
@@ -140,9 +140,11 @@ class Stack:
     def policies(self, role: str) -> list[Mapping[str, Any]]:
         """Return the documents of a role's policies: its own, and those of the template that are attached to it."""
         properties, name = self.resource(role).properties, self.name(role)
-        managed = {self.arn(one.logical_id): one for one in self.resources("AWS::IAM::ManagedPolicy")}
+        managed = {self.arn(policy.logical_id): policy for policy in self.resources("AWS::IAM::ManagedPolicy")}
         attached = [managed[arn].properties for arn in properties.get("ManagedPolicyArns", ())]
-        apart = [one.properties for one in self.resources("AWS::IAM::Policy") if name in one.properties["Roles"]]
+        apart = [
+            policy.properties for policy in self.resources("AWS::IAM::Policy") if name in policy.properties["Roles"]
+        ]
         return [policy["PolicyDocument"] for policy in [*properties.get("Policies", ()), *apart, *attached]]
 
     def _exists(self, body: Mapping[str, Any]) -> bool:

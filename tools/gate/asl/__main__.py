@@ -1,7 +1,7 @@
 """Lint the state machines of a SAM template: `python -m gate.asl template.yaml`.
 
-cfn-lint and `sam validate` never open a `DefinitionUri`. statelint checks fields, types and transitions; the
-rest, each a fault that deploys without a word and shows at three in the morning, is checked here.
+cfn-lint and `sam validate` do not read a `DefinitionUri`. statelint checks fields, types and transitions. The rest is
+checked here: faults that deploy without an error and fail in a run.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ STATELINT_IS_WRONG = re.compile(
     r'|Field "Label" not allowed'  # AWS: step-functions/latest/dg/state-map-distributed.html
     r'|Field "(InputType|MaxItems|Transformation)" not allowed in .*\.(Reader|Writer)Config'
 )
-"""What statelint 3.1.0 says of valid definitions."""
+"""What statelint 3.1.0 reports for valid definitions."""
 
 _ONLY_DISTRIBUTED = (
     "ItemBatcher", "ItemReader", "Label", "ResultWriter", "ToleratedFailureCount",
@@ -48,7 +48,7 @@ def lint(text: str, substitutions: Mapping[str, Any], names: Names) -> Iterator[
 
 
 def _unsound(machine: Mapping[str, Any], substitutions: Mapping[str, Any], names: Names) -> Iterator[str]:
-    """Yield the faults of a machine that is well formed."""
+    """Yield the faults of a well-formed machine."""
     yield from _placeholders(machine, substitutions)
     yield from _timeouts(machine)
     yield from error_names.faults(machine, names)
@@ -70,7 +70,7 @@ def _placeholders(machine: Mapping[str, Any], substitutions: Mapping[str, Any]) 
 
 
 def _timeouts(machine: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what may wait for ever: Step Functions has no time limit of its own short of a year."""
+    """Yield what may wait for ever: Step Functions' own time limit is a year."""
     if "TimeoutSeconds" not in machine:
         yield "the machine has no TimeoutSeconds"
     for state in every_state(machine):
@@ -93,7 +93,7 @@ def _modes(state: State) -> Iterator[str]:
 
 
 def _decimals(state: State) -> Iterator[str]:
-    """Yield whole numbers where the interpreters that run offline accept only decimals."""
+    """Yield whole numbers where the interpreters that run offline need decimals."""
     for keys, value in leaves(state.body.get("Retry", []), "Retry"):
         if keys[-1] == "BackoffRate" and not isinstance(value, float):
             yield f"{state.path}: {'.'.join(keys)}: write {value} as a decimal"

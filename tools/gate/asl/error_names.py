@@ -1,7 +1,7 @@
 """The error names that a Retry or a Catch may wait for: ours, and AWS's.
 
 Step Functions compares the *name of the raised class* with `ErrorEquals`, as text: a base class matches
-nothing, and a misspelt name is never noticed. (AWS: step-functions/latest/dg/concepts-error-handling.html)
+nothing, and a misspelt name is not reported. (AWS: step-functions/latest/dg/concepts-error-handling.html)
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ AWS = STATES | LAMBDA | RUNTIME
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What the functions raise: every name, those that a retry can help, and the families that group them."""
+    """The errors of the functions: every name, those that a retry may resolve, and the families that group them."""
 
     raised: frozenset[str]
     retryable: frozenset[str]
@@ -61,7 +61,7 @@ class Names:
 
 
 def faults(machine: Mapping[str, Any], ours: Names) -> Iterator[str]:
-    """Yield every use of an error name that cannot mean what it says."""
+    """Yield every error name that cannot match, or must not be retried."""
     waited_for = set()
     for state in every_state(machine):
         for field, names in _waited_for(state):
@@ -85,13 +85,13 @@ def _faults_of(name: str, field: str, ours: Names) -> Iterator[str]:
     elif name in ours.families:
         yield f"{name} is a family: an error is matched by its own class's name, so name its members"
     elif name not in ours.raised | AWS:
-        yield f"{name} is neither raised by renewal.domain.errors nor a name of AWS's"
+        yield f"{name} is neither raised by renewal.domain.errors nor an error name of AWS"
     elif field == "Retry" and name in ours.raised - ours.retryable:
-        yield f"{name} needs a person: it must not be retried"
+        yield f"{name} is not retryable: no retry resolves it"
 
 
 def _not_last(state: State) -> Iterator[str]:
-    """Yield what statelint overlooks when States.ALL is the very first of several."""
+    """Yield what statelint overlooks when States.ALL is the first of several clauses."""
     for field, names in _waited_for(state):
         if "States.ALL" in names and names is not state.body[field][-1].get("ErrorEquals"):
             yield f"{state.path}: {field}: what follows States.ALL is never reached"

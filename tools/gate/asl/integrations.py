@@ -1,7 +1,7 @@
 """The services that a Task, an ItemReader or a ResultWriter may call.
 
-An SDK integration is held against botocore's models; of the optimised ones the few that this project may want
-stand here. (AWS: step-functions/latest/dg/integrate-services.html)
+An SDK integration is compared with botocore's models; the optimised integrations that this project may use are
+listed here. (AWS: step-functions/latest/dg/integrate-services.html)
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ READERS = {"s3:getObject", "s3:listObjectsV2"}
 WRITERS = {"s3:putObject"}
 
 _INTEGRATION = re.compile(r"arn:[^:]*:states:::(?P<name>[^.]+)(?P<pattern>\.(sync(:2)?|waitForTaskToken))?$")
-_SDK_NAMES = {"sfn": "stepfunctions", "eventbridge": "events"}  # Step Functions' word: botocore's
+_SDK_NAMES = {"sfn": "stepfunctions", "eventbridge": "events"}  # Step Functions' name: botocore's
 
 
 def faults(machine: Mapping[str, Any]) -> Iterator[str]:
-    """Yield every `Resource` that Step Functions does not know."""
+    """Yield every `Resource` that Step Functions cannot call."""
     for state in every_state(machine):
         for where, resource, known in _resources(state):
             if not known(resource):

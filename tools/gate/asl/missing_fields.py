@@ -1,17 +1,17 @@
-"""Whether a field is there when a state reads it.
+"""Whether a field exists when a state reads it.
 
-A path that selects nothing is `States.Runtime`, which on AWS neither Retry nor Catch can hold, not even
+A path that selects nothing is `States.Runtime`, which on AWS neither Retry nor Catch can handle, not even
 `States.ALL` (AWS: step-functions/latest/dg/concepts-error-handling.html); the interpreters that run offline
-let `States.ALL` catch it, so a test would be green. Hence this check. A field is in doubt when
+let `States.ALL` catch it, so a test would pass. A field is in doubt when
 
 * a Choice tests it with IsPresent;
-* a state before sets it by ResultPath, on one of its ways out or on one of the ways here;
-* it is a field of the execution's input, all of which may be left out.
+* an earlier state sets it by ResultPath, on one of its transitions or on one of the paths here;
+* it is a field of the execution's input, all of which are optional.
 
-A state that reads such a field must be reached only by ways on which it is there: past the IsPresent, past
-the state that sets it, past another that reads it. This is the usual forward analysis over the states of one
+Every path to a state that reads such a field must pass the IsPresent, the state that sets it, or another state
+that reads it. This is the usual forward analysis over the states of one
 scope: `known` meets by intersection, `perhaps` by union. A state that replaces the whole document starts a
-new one, named after that state, of which nothing is known but what the state selects.
+new document, named after that state, of which only the fields that the state selects are known.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _INPUT = "input"
 
 @dataclass(frozen=True, slots=True)
 class _Fact:
-    """What holds when a state is entered."""
+    """What is known when a state is entered."""
 
     known: Paths
-    """These are there, whatever way led here."""
+    """These exist, on every path."""
     perhaps: Paths
-    """Some state before may have set these."""
+    """An earlier state may have set these."""
     documents: Paths
     """`$` is one of these."""
 
@@ -60,7 +60,7 @@ class _Analysis:
         waiting = [self.scope.start]
         while waiting:
             name = waiting.pop()
-            if name not in self.scope.states:  # statelint's to report
+            if name not in self.scope.states:  # statelint reports it
                 continue
             for target, fact in _transitions(name, self.scope.states[name], self.facts[name]):
                 met = fact.met(self.facts.get(target))
@@ -70,7 +70,7 @@ class _Analysis:
 
 
 def faults(machine: Mapping[str, Any]) -> Iterator[str]:
-    """Yield every read of a field that is not there on every way to the state that reads it."""
+    """Yield every read of a field that is missing on a path to the state that reads it."""
     for scope in scopes(machine):
         analysis = _Analysis(scope)
         analysis.run()
@@ -84,7 +84,7 @@ def _faults_of(scope: Scope, state: State, fact: _Fact, doubts: set[tuple[str, s
     for path, known in [*((path, fact.known) for path in read_by(state)), *_read_in_order(state, fact.known)]:
         unknown = [part for part in _prefixes(path) if part not in known]
         for part in [part for part in unknown if _in_doubt(part, scope, fact, doubts)][:1]:
-            yield f"{state.path}: reads {path}, but {part} may be missing: lead the way past an IsPresent"
+            yield f"{state.path}: reads {path}, but {part} may be missing: test it with IsPresent before"
 
 
 def _in_doubt(path: str, scope: Scope, fact: _Fact, doubts: set[tuple[str, str]]) -> bool:
@@ -102,7 +102,7 @@ def _prefixes(path: str) -> list[str]:
 
 
 def _at_start(scope: Scope) -> _Fact:
-    """Return what is known of a scope's input: what the Map around it selects."""
+    """Return what is known of a scope's input: the fields that the Map around it selects."""
     selector = scope.owner.body.get("ItemSelector", {}) if scope.owner else {}
     known = frozenset("$." + str(key).removesuffix(".$") for key in selector)
     return _Fact(known, frozenset(), frozenset({_INPUT}))
@@ -133,7 +133,7 @@ def _result_paths(state: State) -> Paths:
 
 
 def _transitions(name: str, state: State, fact: _Fact) -> Iterator[tuple[str, _Fact]]:
-    """Yield (next state, what holds there) of every way out of *state*."""
+    """Yield (next state, what is known there) of every transition of *state*."""
     read = frozenset(part for path in read_by(state) for part in _prefixes(path))
     after = replace(fact.plus(read), perhaps=fact.perhaps | _result_paths(state))
     for clause in state.body.get("Catch", []):
@@ -170,7 +170,7 @@ def _chosen(state: State, fact: _Fact) -> Iterator[tuple[str, _Fact]]:
 
 
 def _implied(rule: Mapping[str, Any], *, matched: bool) -> Paths:
-    """Return the paths that are there once *rule* has been evaluated and did or did not match."""
+    """Return the paths that exist once *rule* has been evaluated and did or did not match."""
     if "Not" in rule:
         return _implied(rule["Not"], matched=not matched)
     for operator, all_hold in (("And", matched), ("Or", not matched)):

@@ -1,4 +1,4 @@
-"""The JSONPaths that a state reads from its input, and what it makes of the document it passes on."""
+"""The JSONPaths that a state reads from its input, and the document that it outputs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PATH_FIELDS = (
 
 
 def read_by(state: State) -> Iterator[str]:
-    """Yield each path that *state* reads from its input or the context object, its Choice rules apart."""
+    """Yield each path that *state* reads from its input or the context object, except in its Choice rules."""
     base = str(state.body.get("InputPath") or "$")
     for field in _PATH_FIELDS:
         if field in state.body:
@@ -40,13 +40,13 @@ def _rebased(value: str, base: str) -> Iterator[str]:
 
 
 def read_by_rule(rule: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the paths that one comparison of a Choice needs to be there."""
+    """Yield the paths that a comparison of a Choice requires to exist."""
     if "IsPresent" not in rule:
         yield from (str(value) for key, value in rule.items() if key == "Variable" or key.endswith("Path"))
 
 
 def set_by(state: State) -> frozenset[str]:
-    """Return the paths that are certainly there after *state*, and were perhaps not before."""
+    """Return the paths that exist after *state*, and may be missing before."""
     result_path = state.body.get("ResultPath", "$")
     if not _has_result(state) or result_path is None:
         return frozenset()
@@ -62,7 +62,7 @@ def _known_keys(state: State) -> list[str]:
 
 
 def replaces_document(state: State) -> bool:
-    """Return whether what *state* passes on is another document than its input."""
+    """Return whether *state* outputs a document other than its input."""
     if state.body.get("OutputPath", "$") != "$":
         return True
     decides = "ResultPath" if _has_result(state) else "InputPath"  # a result is put into the raw input
@@ -76,11 +76,11 @@ def _has_result(state: State) -> bool:
 
 
 def faults(state: State) -> Iterator[str]:
-    """Yield paths that would be passed on as text, and text that would be taken for a path."""
+    """Yield paths that would be output as text, and text that would be read as a path."""
     for template in TEMPLATES:
         for keys, value in leaves(state.body.get(template, {}), template):
             is_path, marked = bool(_PATH_OR_INTRINSIC.match(str(value))), keys[-1].endswith(".$")
             if is_path and not marked:
                 yield f"{state.path}: {'.'.join(keys)}: {value} is passed on as text: end the field in .$"
             if marked and not is_path and not str(value).startswith("$"):
-                yield f"{state.path}: {'.'.join(keys)}: ends in .$, and {value} is no path"
+                yield f"{state.path}: {'.'.join(keys)}: ends in .$, and {value} is not a path"

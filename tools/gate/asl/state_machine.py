@@ -1,4 +1,4 @@
-"""A state machine's definition as it stands in its file: its scopes, its states, the strings in it.
+"""A state machine's definition as it is in its file: its scopes, its states, the strings in it.
 
 Amazon States Language: https://states-language.net/spec.html
 """
@@ -13,7 +13,7 @@ import yaml
 
 
 class Unreadable(Exception):
-    """The file is not one YAML mapping; the text says where."""
+    """The file is not one YAML mapping; the text has the place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +41,15 @@ class Scope:
 
 
 class _NoDuplicates(yaml.SafeLoader):
-    """Refuses a key that stands twice: YAML would silently keep the last one."""
+    """Refuses a key that occurs twice: YAML would silently keep the last value."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - PyYAML's signature
         """Return the mapping, or raise for its first repeated key."""
-        seen = set()
+        keys = set()
         for key, _ in node.value:
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key.value} stands twice", key.start_mark)
-            seen.add(key.value)
+            if key.value in keys:
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value} occurs twice", key.start_mark)
+            keys.add(key.value)
         return super().construct_mapping(node, deep)
 
 

@@ -61,7 +61,7 @@ def repair_alarms() -> None:
     record = provisioners._cw_metric_alarm_record  # noqa: SLF001 - there is no other seam
 
     def first_metric(name: str, properties: dict[str, Any]) -> Any:
-        several = [one["MetricStat"] for one in properties.get("Metrics", ()) if "MetricStat" in one]
+        several = [query["MetricStat"] for query in properties.get("Metrics", ()) if "MetricStat" in query]
         if not several:
             return record(name, properties)
         single = {key: value for key, value in properties.items() if key != "Metrics"}
@@ -78,7 +78,7 @@ def repair_dimensions() -> None:
 
     def evaluate_its_own(alarm: dict[str, Any]) -> None:
         every = service._metrics  # noqa: SLF001
-        dimensions = {one["Name"]: one["Value"] for one in alarm.get("Dimensions") or ()}
+        dimensions = {dimension["Name"]: dimension["Value"] for dimension in alarm.get("Dimensions") or ()}
         key = service._dims_key(dimensions)  # noqa: SLF001
         service._metrics = {name: points for name, points in every.items() if name[2] == key}  # noqa: SLF001
         try:
