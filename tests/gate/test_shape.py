@@ -28,6 +28,7 @@ def test_a_docstring_does_not_make_a_function_long():
     [
         ("renew.py", function_of(LONGEST_FUNCTION + 1), "renew.py:1: renew: 41 lines, more than 40"),
         ("renew.py", "\n" * (LONGEST_MODULE + 1), "split a module"),
+        ("test_renew.py", function_of(LONGEST_FUNCTION + 1), "test_renew.py:1: renew: 41 lines, more than 40"),
         ("utils.py", "", "name it after what it holds"),
         ("test_renew.py", "def test_a_day_is_a_day(): ...", "test_a_day_is_a_day: give its reason"),
     ],
