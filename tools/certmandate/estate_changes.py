@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
+from operator import itemgetter
 from typing import Any, Literal
 
 from certmandate.files.spec_writer import EstateChange
@@ -79,15 +80,14 @@ def _removals(loaded: Loaded, stored: Stored) -> list[Change]:
     return [Change("remove", path) for path in sorted(removed)]
 
 
-def estate_change(loaded: Loaded, found: Iterable[Change], *, prune: bool) -> EstateChange:
-    """Return what is to be written for *found*."""
-    paths = {change.path for change in found if change.kind in {"create", "change"}}
-    removed = [change.path for change in found if change.kind == "remove"] if prune else []
-    delegations = [specification.delegation for specification, _ in loaded]
-    specs = [spec for specification, _ in loaded for spec in specification.certificates]
+def estate_change(loaded: Loaded, to_do: Iterable[Change]) -> EstateChange:
+    """Return what is to be written and removed for *to_do*."""
+    kinds = {change.path: change.kind for change in to_do}
+    removed = [path for path, kind in kinds.items() if kind == "remove"]
+    everything = EstateChange.of(*map(itemgetter(0), loaded))
     return EstateChange(
-        delegations=tuple(filter(lambda delegation: delegation.name in paths, delegations)),
-        certificates=tuple(filter(lambda spec: spec.path in paths, specs)),
+        delegations=tuple(delegation for delegation in everything.delegations if delegation.name in kinds),
+        certificates=tuple(spec for spec in everything.certificates if spec.path in kinds),
         removed=tuple(CertificatePath.parse(path) for path in removed if "/" in path),
         removed_delegations=tuple(path for path in removed if "/" not in path),
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from certmandate.commands.drill import _shown, _tested
 from certmandate.exit import Stopped
@@ -17,7 +18,7 @@ class CloudWatch:
     """Alarms whose notices are sent, except those of `silent`."""
 
     silent: frozenset[str] = frozenset()
-    has_history: bool = True
+    error: Exception | None = None
     states: dict[str, list[str]] = field(default_factory=dict)
 
     def set_alarm_state(self, *, AlarmName: str, StateValue: str, StateReason: str) -> None:  # noqa: N803
@@ -25,8 +26,8 @@ class CloudWatch:
         self.states.setdefault(AlarmName, []).append(StateValue)
 
     def describe_alarm_history(self, *, AlarmName: str, **_: Any) -> dict[str, Any]:  # noqa: N803
-        if not self.has_history:
-            raise NotImplementedError
+        if self.error:
+            raise self.error
         summary = "Failed to execute action" if AlarmName in self.silent else "Successfully executed action"
         return {"AlarmHistoryItems": [{"HistorySummary": summary}]}
 
@@ -48,11 +49,25 @@ def test_a_notice_that_was_not_sent_is_reported():
     assert [alarm.name for alarm in tested if not alarm.is_sent] == ["RunMissing"]
 
 
-def test_alarms_are_reset_after_an_error():
-    """The test itself must leave no alarm set."""
-    cloudwatch = CloudWatch(has_history=False)
+def refused(code: str, text: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": text}}, "DescribeAlarmHistory")
 
-    with pytest.raises(Stopped, match="unknown whether a notice was sent"):
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (
+            refused("AccessDenied", "not authorized"),
+            r"AWS refused DescribeAlarmHistory \(AccessDenied\): not authorized",
+        ),
+        (refused("500", "<!doctype html> <html lang=en> <title>500"), "`certmandate local up` keeps no history$"),
+    ],
+)
+def test_alarms_are_reset_after_an_error(error: ClientError, cause: str):
+    """The test itself must leave no alarm set; AWS on this machine answers with an HTML page."""
+    cloudwatch = CloudWatch(error=error)
+
+    with pytest.raises(Stopped, match=f"unknown whether a notice was sent: {cause}"):
         _tested(cloudwatch, ["RunFailed"], 0)
 
     assert cloudwatch.states == {"RunFailed": ["ALARM", "OK"]}

@@ -20,7 +20,7 @@ def apply_all(desk: Desk) -> None:
     now = datetime.now(UTC)
     plan = make_plan(find(StackOptions()), desk.folder, now)
     writer = SpecWriter(desk.system.aws.client("dynamodb"), desk.system.aws.outputs["OrdersTable"])
-    writer.write(estate_change(plan.loaded, plan.changes, prune=False), now)
+    writer.write(estate_change(plan.loaded, plan.edits), now)
 
 
 def test_apply_writes_the_files_to_the_order_book(sit: Sit):

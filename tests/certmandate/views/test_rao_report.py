@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from certmandate.views.rao_report import RaoReport, document, month_before, month_named, page, rao_report
+from certmandate.commands.revoke import ReasonCode
+from certmandate.views.rao_report import REVOCATION, RaoReport, document, month_before, month_named, page, rao_report
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
 from tests.certmandate.rao_samples import DELEGATION, HOSTILE, IDP, NOW, month, record, row, served
 from tests.unit.orders import an_order
@@ -93,6 +94,16 @@ def test_the_operators_reason_is_beside_the_cause() -> None:
 
     assert 'à la demande de l&#39;exploitant\u00a0: <span class="any">laptop &lt;stolen&gt;</span>' in page(made)
     assert document(made)["orders"][0]["reason"] == "laptop <stolen>"
+
+
+@pytest.mark.parametrize("code", ReasonCode)
+def test_the_reason_of_a_revocation_is_in_the_pages_language(code: ReasonCode) -> None:
+    """`certmandate revoke` stores it in English; the operator's text stays as it is."""
+    made = page(of(row(causes=("asked",), reason=f"{REVOCATION}{code.value}, key in a log")))
+
+    assert "révocation, motif" in made
+    assert made.count(", key in a log") == 2
+    assert REVOCATION not in made
 
 
 def test_a_mismatched_certificate_is_not_reported_as_pending() -> None:

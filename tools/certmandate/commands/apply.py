@@ -62,7 +62,10 @@ def apply_command(
         if to_do:
             confirm(f"Apply {printing.counted(len(to_do), 'change')}?", yes=yes)
         if to_do or plan.unfinished:
-            _write(deployment, plan, now, prune=prune)
+            from certmandate.estate_changes import estate_change
+
+            with printer(to_stderr=True).status("Applying …"):
+                deployment.spec_writer.write(estate_change(plan.loaded, to_do), now)
     if as_json:
         printing.print_json({**plan_view.document(plan, prune=prune), "applied": bool(to_do)})
     else:
@@ -129,10 +132,3 @@ def _after(deployment: Deployment, loaded: Loaded, stored: Stored, now: datetime
                 state_of(certificate, now, inspection=inspection, mandate_ends=ends, replacements=replacements)
             )
     return sorted(states, key=lambda state: state.urgency)
-
-
-def _write(deployment: Deployment, plan: Plan, now: datetime, *, prune: bool) -> None:
-    from certmandate.estate_changes import estate_change
-
-    with printer(to_stderr=True).status("Applying …"):
-        deployment.spec_writer.write(estate_change(plan.loaded, plan.changes, prune=prune), now)

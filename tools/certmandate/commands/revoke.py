@@ -20,6 +20,7 @@ from certmandate.options import CertificateArgument, JsonOption, YesOption, conf
 from certmandate.views import printing
 from certmandate.views.language import languages
 from certmandate.views.printing import printer
+from certmandate.views.rao_report import REVOCATION
 from renewal.domain.run_report import Outcome
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def revoke_command(
         replace = target.is_served and not no_replacement and reason_code is not ReasonCode.CESSATION_OF_OPERATION
         printing.print_line(f"To be revoked: {target}.", style="bold", to_stderr=as_json)
         confirm(f"Revoke {', '.join(target.names)} for {reason_code.value}?", yes=yes)
-        why = f"revoke: {reason_code.value}" + (f", {reason}" if reason else "")
+        why = f"{REVOCATION}{reason_code.value}" + (f", {reason}" if reason else "")
         urgent = reason_code is ReasonCode.KEY_COMPROMISE
         if replace and not urgent:
             _replace(deployment, target, why, as_json=as_json)

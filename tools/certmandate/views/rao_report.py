@@ -17,6 +17,9 @@ from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.domain.setup.snapshot import dcv_of
 
+REVOCATION = "revoke: "
+"""Begins the reason of an order that `certmandate revoke` requested; a ReasonCode and the operator's text follow."""
+
 
 @dataclass(frozen=True, slots=True)
 class Month:
@@ -226,8 +229,18 @@ def page(report: RaoReport) -> str:
         values={language.code: _values(report, language) for language in languages()},
         finding_texts={language.code: language.texts["findings"] for language in languages()},
         names_in=names_in,
+        reason_in=_reason_in,
         today=report.made_at.date(),
     )
+
+
+def _reason_in(language: Language, reason: str) -> str:
+    """Return the reason of an order; the one that `certmandate revoke` writes is translated."""
+    code, _, text = reason.removeprefix(REVOCATION).partition(", ")
+    meanings = language.at("revocation.meanings")
+    if not reason.startswith(REVOCATION) or code not in meanings:
+        return reason
+    return language.text("revocation.reason", meaning=meanings[code]) + (f", {text}" if text else "")
 
 
 def _values(report: RaoReport, language: Language) -> Mapping[str, object]:
