@@ -76,23 +76,39 @@ def _port(text: str) -> int:
 
 
 def _facts(server: Server, world: World) -> dict[str, Any]:
-    """Return the settings of a client that orders a certificate, for the first account with a department."""
-    account = next((account for account in world.accounts if account.departments), None)
-    department = world.departments[account.departments[0]] if account else None
-    chosen = [p for p in world.profiles if department and (not department.profiles or p.id in department.profiles)]
-    names = [domain.name for domain in department.domains if domain.status == "ACTIVE"] if department else []
+    """Return the settings of a client that orders a certificate."""
     return {
         "base_url": server.base_url,
-        "customer_uri": account.customer_uri if account else "",
-        "login": account.login if account else "",
-        "password": account.password if account else "",
-        "department_id": department.id if department else 0,
-        "profiles": [{"id": p.id, "name": p.name, "terms": list(p.terms)} for p in chosen],
-        "example_name": next((name.replace("*", "www") for name in names), ""),
+        **_account_settings(world),
         "tls_ca_file": str(server.ca_file) if server.ca_file else None,
         "roots_file": str(server.roots_file),
         "oauth_clients": [dataclasses.asdict(client) for client in world.oauth_clients],
         "registration_authority": _registration_authority(world),
+    }
+
+
+def _account_settings(world: World) -> dict[str, Any]:
+    """Return the login of the first account with a department, and what it can order; empty values without one."""
+    account = next((account for account in world.accounts if account.departments), None)
+    if account is None:
+        return {
+            "customer_uri": "",
+            "login": "",
+            "password": "",
+            "department_id": 0,
+            "profiles": [],
+            "example_name": "",
+        }
+    department = world.departments[account.departments[0]]
+    profiles = [p for p in world.profiles if not department.profiles or p.id in department.profiles]
+    names = [domain.name for domain in department.domains if domain.status == "ACTIVE"]
+    return {
+        "customer_uri": account.customer_uri,
+        "login": account.login,
+        "password": account.password,
+        "department_id": department.id,
+        "profiles": [{"id": p.id, "name": p.name, "terms": list(p.terms)} for p in profiles],
+        "example_name": names[0].replace("*", "www") if names else "",
     }
 
 

@@ -8,7 +8,7 @@ from scm_simulator import Dials, Fault, Simulator
 from scm_simulator.dial_options import describe_dial
 from scm_simulator.world.world_file import read_world
 
-PAGE = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "simulator.md").read_text(encoding="utf-8")
 
 
 def test_the_page_begins_with_warning_goals_and_limitations():

@@ -18,7 +18,7 @@ import pytest
 from scm_simulator.conformance import complaints, operation_of
 from scm_simulator.response_schemas import ERROR, OCTETS, RESPONSE_SCHEMAS, BodySchema
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 REFERENCE = Path(os.environ.get("CERTMANDATE_REFERENCE") or ROOT.parent / "shared" / "reference")
 pytestmark = pytest.mark.skipif(
     not (REFERENCE / "scm-vendor-examples").is_dir(), reason="the vendor's data are not available"

@@ -18,7 +18,7 @@ from scm_simulator import Dials
 from scm_simulator.__main__ import main
 from tests.simulator.driver import enrollment
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 Process = subprocess.Popen[str]
 Start = Callable[..., Process]
 
