@@ -1,6 +1,6 @@
 """Every change made to moto, each with its reason; all are undone when the context ends.
 
-The seams are private members of moto 5.2.5, so its version is checked first. None of the changes is for speed.
+The seams are private members of moto 5.2.5, so its version is checked first. Only `dynamodb_speed` is for speed.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 
 import moto
 
+from local.moto_repairs.dynamodb_speed import attribute_values_are_serialized_once
 from local.moto_repairs.map_states import MAP_STATES
 from local.moto_repairs.repairs import Repairs
 from local.moto_repairs.secrets_manager import secrets_rotate_as_on_aws
@@ -18,7 +19,12 @@ from local.moto_repairs.step_functions import STEP_FUNCTIONS
 from local.moto_repairs.storage import bucket_policies_have_conditions, storage_takes_turns
 
 PINNED = "5.2.5"
-_STORAGE = (bucket_policies_have_conditions, storage_takes_turns, secrets_rotate_as_on_aws)
+_STORAGE = (
+    bucket_policies_have_conditions,
+    storage_takes_turns,
+    secrets_rotate_as_on_aws,
+    attribute_values_are_serialized_once,
+)
 
 
 class WrongMoto(Exception):
