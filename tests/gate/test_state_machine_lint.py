@@ -15,7 +15,7 @@ SUBSTITUTIONS = ("AlarmTopic", "CheckExpiryFunction", "CollectFunction")
 NAMES = Names(
     raised=frozenset({"CredentialRefused", "OrderPending", "StoreUnavailable"}),
     retryable=frozenset({"OrderPending", "StoreUnavailable"}),
-    families=frozenset({"NeedsPerson"}),
+    families=frozenset({"NeedsAttention"}),
 )
 
 CATCH_PENDING = "            - ErrorEquals: [OrderPending]\n              Next"
@@ -47,7 +47,7 @@ FAULTS = {
     "an error of AWS's that does not exist": (
         "Lambda.TooManyRequestsException", "Lambda.TooManyRequests", "TooManyRequests is neither"),
     "a family of errors, which matches none of its members": (
-        "[States.ALL]", "[NeedsPerson]", "NeedsPerson is a family"),
+        "[States.ALL]", "[NeedsAttention]", "NeedsAttention is a family"),
     "a retry of an error that no retry resolves": (
         "[StoreUnavailable,", "[StoreUnavailable, CredentialRefused,", "CredentialRefused is not retryable"),
     "an error that nothing can catch": (
@@ -128,7 +128,7 @@ def test_the_names_are_those_of_the_functions():
 
     assert names.retryable < names.raised
     assert "OrderPending" in names.retryable
-    assert names.families >= {"NeedsPerson", "RenewalError", "Retryable"}
+    assert names.families >= {"NeedsAttention", "RenewalError", "Retryable"}
     assert not names.families & names.raised
 
 

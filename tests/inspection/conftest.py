@@ -13,7 +13,7 @@ from renewal.adapters.egress import unknown_address
 from renewal.adapters.scm.accounts import ScmAccounts, StoredCredential
 from renewal.adapters.scm.connection import new_http_client
 from renewal.domain.delegation import CertificateSpec, Delegation
-from renewal.domain.errors import CredentialMissing, NeedsPerson
+from renewal.domain.errors import CredentialMissing, NeedsAttention
 from renewal.domain.setup.check_result import CheckResult, CheckStatus
 from renewal.domain.setup.inspection import Inspection
 from renewal.steps.inspect_delegation import InspectDelegation
@@ -58,7 +58,7 @@ class Mandate:
     clock: HandClock = field(default_factory=lambda: HandClock(NOW))
     book: FakeOrderBook = field(default_factory=FakeOrderBook)
     simulator: Simulator = field(init=False)
-    error: NeedsPerson | None = None
+    error: NeedsAttention | None = None
     """What the inspection ended with."""
 
     def inspect(self, *, whole: bool = True) -> Inspection:
@@ -76,7 +76,7 @@ class Mandate:
             self.tasks = step(
                 DelegationTask("run", self.clock(), "univ", dry_run=True, whole=whole, certificates=(), room=30)
             )
-        except NeedsPerson as error:
+        except NeedsAttention as error:
             self.error = error
         found = self.book.delegation("univ").inspection
         assert found is not None

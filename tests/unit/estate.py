@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any
 
 from renewal.domain.delegation import CertificateSpec, Delegation
-from renewal.domain.errors import NeedsPerson, OrderPending, RenewalError, Retryable
+from renewal.domain.errors import NeedsAttention, OrderPending, RenewalError, Retryable
 from renewal.domain.keypair import KeyType
 from renewal.domain.limits import Limits
 from renewal.domain.order import ManagedCertificate, Served
@@ -196,7 +196,7 @@ class System:
             except Retryable as error:
                 failure = error
                 self.clock.advance(minutes=3)
-            except NeedsPerson as error:
+            except NeedsAttention as error:
                 failure = error
                 break
         ids = {"token": progress.token, "ssl_id": progress.ssl_id} if progress else {}

@@ -8,7 +8,7 @@ from typing import Any
 
 from renewal import records
 from renewal.domain.delegation import CertificateSpec, Delegation, Profile
-from renewal.domain.errors import CredentialRefused, NeedsPerson, OrderUnknown
+from renewal.domain.errors import CredentialRefused, NeedsAttention, OrderUnknown
 from renewal.domain.keypair import KeyType
 from renewal.domain.order import FinishedOrder, OrderStatus
 from renewal.domain.run_outcome import PlanFacts
@@ -88,7 +88,7 @@ def refused_run() -> System:
     system = System()
     for name in ("a", "b"):
         _serve(system, "idp", replace(DELEGATION, name=name), age=150)
-    error: NeedsPerson = CredentialRefused("SCM answered 401")
+    error: NeedsAttention = CredentialRefused("SCM answered 401")
     results = [child(name, {"delegation": name, "error": caught(error)}) for name in ("a", "b")]
     due = {f"{name}/idp": {"causes": ["age"], "state": "planned"} for name in ("a", "b")}
     _write(system, RUN, results, delegations=["a", "b"], due=due)

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from gate.asl.error_names import AWS
-from renewal.domain.errors import NeedsPerson, every_error
+from renewal.domain.errors import NeedsAttention, every_error
 from renewal.domain.order import IMPORT_LEASE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,7 +70,7 @@ def test_every_error_that_is_waited_for_can_be_raised() -> None:
 
 def test_nothing_that_needs_a_person_is_tried_again() -> None:
     """Trying a refused password again locks the account; trying a declined order again annoys who declined it."""
-    final = {kind.__name__ for kind in every_error() if issubclass(kind, NeedsPerson)}
+    final = {kind.__name__ for kind in every_error() if issubclass(kind, NeedsAttention)}
     retried = {e for s in STATES.values() for r in s.get("Retry", ()) for e in r["ErrorEquals"]}
 
     assert not retried & final

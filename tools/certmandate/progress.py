@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from renewal.domain.due import Cause
-from renewal.domain.errors import NEEDS_PERSON, OrderPending, OrderUnconfirmed
+from renewal.domain.errors import NEEDS_ATTENTION, OrderPending, OrderUnconfirmed
 
 Event = Mapping[str, Any]
 
@@ -117,7 +117,7 @@ def _left(details: Mapping[str, Any], subject: str, known: _Child) -> str:
 
 
 def _failed(error: str, times: int) -> str:
-    if error in NEEDS_PERSON:
+    if error in NEEDS_ATTENTION:
         return ""  # never retried: the state that catches it reports it
     polls = f"{times} poll{'s' if times > 1 else ''}"
     return {

@@ -5,7 +5,7 @@ The class names are a contract: the state machine matches them as text (Retry an
 
     RenewalError
     ├── Retryable      a retry of the same step can help; the state machine waits and retries
-    └── NeedsPerson    a retry cannot help; the operator or the RAO must act
+    └── NeedsAttention a retry cannot help; the operator or the RAO must act
 """
 
 from __future__ import annotations
@@ -61,173 +61,173 @@ class StoreUnavailable(Retryable):
         self.undone = undone
 
 
-class NeedsPerson(RenewalError):
+class NeedsAttention(RenewalError):
     """A retry cannot help."""
 
 
-class InvalidRequest(NeedsPerson):
+class InvalidRequest(NeedsAttention):
     """The execution's input has an unknown field or a wrong type."""
 
 
-class InvalidDelegation(NeedsPerson):
+class InvalidDelegation(NeedsAttention):
     """A delegation file is not accepted."""
 
 
-class UnknownDelegation(NeedsPerson):
+class UnknownDelegation(NeedsAttention):
     """The execution asks for a delegation or certificate that does not exist."""
 
 
-class TooManyDue(NeedsPerson):
+class TooManyDue(NeedsAttention):
     """So much is due at once that an error of a clock or a policy is likely."""
 
 
-class PlanUnreadable(NeedsPerson):
+class PlanUnreadable(NeedsAttention):
     """The plan or the results of the run have another form than this version writes."""
 
 
-class CredentialMissing(NeedsPerson):
+class CredentialMissing(NeedsAttention):
     """No usable credential of the delegation is stored."""
 
 
-class CredentialRefused(NeedsPerson):
+class CredentialRefused(NeedsAttention):
     """SCM answered 401: never retried, because SCM counts failed attempts (SCM reference §2.4)."""
 
 
-class CredentialExpired(NeedsPerson):
+class CredentialExpired(NeedsAttention):
     """The account's password has expired; SCM documents no way to change it then, so the RAO sets a new one."""
 
     actor = "rao"
 
 
-class PasswordPolicyRefused(NeedsPerson):
+class PasswordPolicyRefused(NeedsAttention):
     """SCM's password policy refuses a new password (SCM reference §9); the old one stays valid."""
 
 
-class AddressRefused(NeedsPerson):
+class AddressRefused(NeedsAttention):
     """SCM does not accept the address that the request came from."""
 
     actor = "rao"
 
 
-class PermissionMissing(NeedsPerson):
+class PermissionMissing(NeedsAttention):
     """The account lacks a privilege or a role."""
 
     actor = "rao"
 
 
-class MandateEnded(NeedsPerson):
+class MandateEnded(NeedsAttention):
     """The delegation's own end date has passed."""
 
     actor = "rao"
 
 
-class NameNotDelegated(NeedsPerson):
+class NameNotDelegated(NeedsAttention):
     """A name of the certificate is not delegated to the department."""
 
     actor = "rao"
     ends_order = True
 
 
-class DcvLapsed(NeedsPerson):
+class DcvLapsed(NeedsAttention):
     """Domain control validation is missing or has expired (BR §4.2.1)."""
 
     actor = "rao"
     ends_order = True
 
 
-class OrganisationNotValidated(NeedsPerson):
+class OrganisationNotValidated(NeedsAttention):
     """The organisation's validation is missing or has expired."""
 
     actor = "rao"
     ends_order = True
 
 
-class ProfileRefused(NeedsPerson):
+class ProfileRefused(NeedsAttention):
     """The certificate profile is unknown to the department or does not allow this."""
 
     ends_order = True
 
 
-class TermRefused(NeedsPerson):
+class TermRefused(NeedsAttention):
     """The profile does not offer the term."""
 
     ends_order = True
 
 
-class KeyRefused(NeedsPerson):
+class KeyRefused(NeedsAttention):
     """The key's algorithm or size is not accepted."""
 
     ends_order = True
 
 
-class RequestRefused(NeedsPerson):
+class RequestRefused(NeedsAttention):
     """SCM cannot use the request as it is."""
 
     ends_order = True
 
 
-class ScmRefused(NeedsPerson):
+class ScmRefused(NeedsAttention):
     """SCM refused with a code that has no name here."""
 
 
-class OrderDeclined(NeedsPerson):
+class OrderDeclined(NeedsAttention):
     """An administrator declined the order in SCM."""
 
     actor = "rao"
     ends_order = True
 
 
-class OrderRejected(NeedsPerson):
+class OrderRejected(NeedsAttention):
     """The CA rejected the order, or SCM marked it invalid."""
 
     ends_order = True
 
 
-class OrderRevoked(NeedsPerson):
+class OrderRevoked(NeedsAttention):
     """The certificate was revoked, or has expired, before it was stored."""
 
     ends_order = True
 
 
-class OrderUnknown(NeedsPerson):
+class OrderUnknown(NeedsAttention):
     """SCM does not know the order's SSL ID, or no longer."""
 
 
-class CertificateMismatch(NeedsPerson):
+class CertificateMismatch(NeedsAttention):
     """The issued certificate is not what was asked for; nothing was stored."""
 
 
-class ChainBroken(NeedsPerson):
+class ChainBroken(NeedsAttention):
     """The certificates delivered with the leaf do not certify it; nothing was stored."""
 
 
-class KeyLost(NeedsPerson):
+class KeyLost(NeedsAttention):
     """The order's private key cannot be opened."""
 
 
-class AcmWouldRefuse(NeedsPerson):
+class AcmWouldRefuse(NeedsAttention):
     """ACM would refuse this import; it was not tried (AWS: acm/latest/userguide/import-reimport.html)."""
 
 
-class AcmRefused(NeedsPerson):
+class AcmRefused(NeedsAttention):
     """ACM refused the import."""
 
 
-class AcmQuotaReached(NeedsPerson):
+class AcmQuotaReached(NeedsAttention):
     """ACM's quota of imported certificates is used up (AWS: acm/latest/userguide/acm-limits.html)."""
 
 
-class AcmCertificateMissing(NeedsPerson):
+class AcmCertificateMissing(NeedsAttention):
     """The ARN to re-import into does not exist in that account and region."""
 
 
-class StoreRefused(NeedsPerson):
+class StoreRefused(NeedsAttention):
     """AWS denied a call that the stack's roles should permit."""
 
 
 def every_error() -> tuple[type[RenewalError], ...]:
     """Return every class that is raised under its own name: all but the families."""
-    kinds = {*_below(RenewalError)} - {Retryable, NeedsPerson}
+    kinds = {*_below(RenewalError)} - {Retryable, NeedsAttention}
     return tuple(sorted(kinds, key=lambda kind: kind.__name__))
 
 
@@ -244,13 +244,13 @@ def _names(kinds: Iterable[type[RenewalError]]) -> frozenset[str]:
 CREDENTIAL_ERRORS = _names((CredentialRefused, AddressRefused))
 """Names of the errors by which SCM refuses an account."""
 
-NEEDS_PERSON = _names(kind for kind in every_error() if issubclass(kind, NeedsPerson))
+NEEDS_ATTENTION = _names(kind for kind in every_error() if issubclass(kind, NeedsAttention))
 """Names of the errors that the state machine never retries."""
 
-ANSWERED_BY_SCM = NEEDS_PERSON - _names((MandateEnded, CredentialMissing))
+ANSWERED_BY_SCM = NEEDS_ATTENTION - _names((MandateEnded, CredentialMissing))
 """Names of the errors after which it is known whether SCM accepted the login."""
 
 
 def error_named(name: str) -> type[RenewalError]:
-    """Return the class named *name*; NeedsPerson for a name of another version."""
-    return next((kind for kind in every_error() if kind.__name__ == name), NeedsPerson)
+    """Return the class named *name*; NeedsAttention for a name of another version."""
+    return next((kind for kind in every_error() if kind.__name__ == name), NeedsAttention)

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from renewal.domain.delegation import CertificatePath, CertificateSpec
-from renewal.domain.errors import NeedsPerson, OrderDeclined, OrderRejected, OrderRevoked
+from renewal.domain.errors import NeedsAttention, OrderDeclined, OrderRejected, OrderRevoked
 from renewal.domain.keypair import KeyType
 
 COMMENT_PREFIX = "certmandate order "
@@ -248,7 +248,7 @@ class OrderDetails:
     serial: str = ""
 
 
-_ENDED_AT_SCM: dict[str, type[NeedsPerson]] = {
+_ENDED_AT_SCM: dict[str, type[NeedsAttention]] = {
     "DECLINED": OrderDeclined,
     "REJECTED": OrderRejected,
     "INVALID": OrderRejected,
@@ -262,7 +262,7 @@ def normalised_status(text: str) -> str:
     return "".join(text.split()).replace("_", "").upper()
 
 
-def ended(status: str) -> type[NeedsPerson] | None:
+def ended(status: str) -> type[NeedsAttention] | None:
     """Return the error that *status* amounts to (SCM reference §5.14), None while the order can still be issued.
 
     An unknown status counts as pending: the time budget of the state machine ends that wait, whereas a wrong end would

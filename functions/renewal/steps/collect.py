@@ -14,7 +14,7 @@ from renewal.domain.errors import (
     ChainBroken,
     CredentialRefused,
     KeyLost,
-    NeedsPerson,
+    NeedsAttention,
     OrderPending,
     OrderUnknown,
     PlanUnreadable,
@@ -78,7 +78,7 @@ class Collect:
             except (CertificateMismatch, ChainBroken, KeyLost) as error:
                 self._note(order, type(error).__name__)
                 raise
-            except NeedsPerson as error:
+            except NeedsAttention as error:
                 self._end(order, certificate, error)
                 raise
             self._announce(order, served, certificate.served, authority)
@@ -122,7 +122,7 @@ class Collect:
         if order.trouble != error:
             self.transitions.note(order, trouble=error)
 
-    def _end(self, order: Order, certificate: ManagedCertificate, error: NeedsPerson) -> None:
+    def _end(self, order: Order, certificate: ManagedCertificate, error: NeedsAttention) -> None:
         if not error.ends_order:
             return
         now = self.clock()
@@ -161,7 +161,7 @@ class Collect:
             made = self.acm.put(pair, region, None, retried=retried)
         except RenewalError as error:
             # Without an answer the import may still be under way; then the claim keeps other runs off until it is over.
-            if isinstance(error, NeedsPerson) or (isinstance(error, StoreUnavailable) and error.undone):
+            if isinstance(error, NeedsAttention) or (isinstance(error, StoreUnavailable) and error.undone):
                 self.transitions.release_import(order, region)
             raise
         return self.transitions.record_import(order, region, made)
@@ -173,7 +173,7 @@ class Collect:
                 authority.mark_renewed(previous.ssl_id, served.ssl_id)
             except (CredentialRefused, AddressRefused):
                 raise
-            except (NeedsPerson, ScmUnavailable):
+            except (NeedsAttention, ScmUnavailable):
                 pass  # the mark only stops SCM's reminders; a certificate that is stored is not worth failing for it
 
 

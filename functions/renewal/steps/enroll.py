@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from renewal.domain.due import Cause
-from renewal.domain.errors import AnswerLost, MandateEnded, NeedsPerson, OrderConflict, OrderUnconfirmed
+from renewal.domain.errors import AnswerLost, MandateEnded, NeedsAttention, OrderConflict, OrderUnconfirmed
 from renewal.domain.keypair import KeyPair
 from renewal.domain.order import EnrollRequest, ManagedCertificate, Order, OrderStatus
 from renewal.domain.orderable import decide_with, require_orderable
@@ -40,7 +40,7 @@ class Enroll:
         """Return the open order, with its SSL ID, or the stored certificate when another run was quicker.
 
         Raises OrderUnconfirmed while it is not known whether the order exists, ScmUnavailable, OrderConflict, or
-        the NeedsPerson that says why nothing can be ordered.
+        the NeedsAttention that says why nothing can be ordered.
         """
         record = self.book.delegation(task.delegation)
         certificate = self.book.certificate(task.delegation, task.certificate)
@@ -157,7 +157,7 @@ class Enroll:
         except AnswerLost as lost:
             msg = f"SCM may have accepted order {order.token}, its answer was lost: {lost}"
             raise OrderUnconfirmed(msg) from lost
-        except NeedsPerson as refusal:
+        except NeedsAttention as refusal:
             # SCM refused, so this POST made no order: the intent has ended and its key is erased. After an earlier POST
             # whose answer was lost, only a refusal of the order itself holds for both; a refused login does not.
             if order.posts == 1 or refusal.ends_order:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from renewal.domain.errors import MandateEnded, NeedsPerson, ScmUnavailable
+from renewal.domain.errors import MandateEnded, NeedsAttention, ScmUnavailable
 from renewal.domain.forecast import forecast
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.orderable import FOUND_BY_INSPECTION, decide_with, require_orderable
@@ -57,7 +57,7 @@ class InspectDelegation:
             ) as scm:
                 reader = SnapshotReader(scm, record.delegation.department_id, now)
                 reader.read()
-        except NeedsPerson as error:
+        except NeedsAttention as error:
             snapshot = reader.snapshot if reader else Snapshot()
             self._record(record, _interrupted(task.run_id, record, certificates, snapshot, error, now))
             raise
@@ -128,7 +128,7 @@ def _interrupted(
     record: DelegationRecord,
     certificates: Certificates,
     snapshot: Snapshot,
-    error: NeedsPerson,
+    error: NeedsAttention,
     now: datetime,
 ) -> Inspection:
     """What is known when *error* ended the inspection: the error, and the checks of what SCM showed before."""
@@ -200,6 +200,6 @@ def _certificate_findings(
     for certificate in certificates:
         try:
             require_orderable(certificate, record, inspection, now)
-        except NeedsPerson as error:
+        except NeedsAttention as error:
             findings.append(finding_from(error, certificate.spec.name))
     return findings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from renewal.domain.errors import DcvLapsed, NeedsPerson
+from renewal.domain.errors import DcvLapsed, NeedsAttention
 from renewal.domain.order import ManagedCertificate, Order
 from renewal.domain.orderable import require_orderable
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
@@ -24,7 +24,7 @@ def preview(
         return _resumed(certificate.order)
     try:
         term_days = require_orderable(certificate, record, inspection, now)
-    except NeedsPerson as error:
+    except NeedsAttention as error:
         return f"be refused: {type(error).__name__}"
     dcv_expires = dcv_of(inspection.delegated, certificate.spec.names)
     if dcv_expires is not None and dcv_expires < now.date():

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from renewal.domain.errors import CredentialExpired, CredentialRefused, NeedsPerson, ScmUnavailable
+from renewal.domain.errors import CredentialExpired, CredentialRefused, NeedsAttention, ScmUnavailable
 from renewal.domain.setup.checks import is_expired
 from renewal.domain.setup.snapshot import Section, Snapshot
 from renewal.ports import SetupReader
@@ -63,7 +63,7 @@ class SnapshotReader:
             yield
         except CredentialRefused:
             raise
-        except NeedsPerson:
+        except NeedsAttention:
             pass  # after an accepted login, any refusal is about this section alone
         except ScmUnavailable:
             self._is_silent = True

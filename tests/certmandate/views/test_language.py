@@ -13,7 +13,7 @@ import pytest
 import renewal
 from certmandate.views.language import language, languages, marked
 from renewal.domain.due import Cause
-from renewal.domain.errors import NeedsPerson, every_error
+from renewal.domain.errors import NeedsAttention, every_error
 from renewal.domain.setup.check_result import SetupStep
 
 _PLACEHOLDER = re.compile(r"\{[a-z_]+\}")
@@ -79,7 +79,7 @@ def test_every_error_for_the_rao_has_a_text() -> None:
     needed = {
         kind.__name__
         for kind in every_error()
-        if issubclass(kind, NeedsPerson) and (kind.actor == "rao" or getattr(kind, "ends_order", False))
+        if issubclass(kind, NeedsAttention) and (kind.actor == "rao" or getattr(kind, "ends_order", False))
     }
 
     assert needed - set(language("fr").texts["findings"]) == set()

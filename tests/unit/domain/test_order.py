@@ -6,7 +6,7 @@ import pytest
 
 from renewal.domain.errors import (
     DcvLapsed,
-    NeedsPerson,
+    NeedsAttention,
     OrderDeclined,
     OrderRejected,
     OrderRevoked,
@@ -69,7 +69,7 @@ def test_an_order_shows_neither_key_nor_request() -> None:
         ("Something of 2031", None),
     ],
 )
-def test_a_status_ends_an_order_only_when_it_surely_does(status: str, error: type[NeedsPerson] | None) -> None:
+def test_a_status_ends_an_order_only_when_it_surely_does(status: str, error: type[NeedsAttention] | None) -> None:
     """An unknown status is waited for within the run's time, never given up (SCM reference §5.14)."""
     assert ended(status) is error
 
@@ -88,7 +88,7 @@ def test_every_error_names_its_actor_and_its_meaning(kind: type[RenewalError]) -
     assert kind.actor in {"operator", "rao"}
     assert kind.__doc__
     assert kind.__doc__ != RenewalError.__doc__
-    assert issubclass(kind, Retryable) is not issubclass(kind, NeedsPerson)
+    assert issubclass(kind, Retryable) is not issubclass(kind, NeedsAttention)
 
 
 def test_what_can_be_tried_again_never_ends_an_order() -> None:
@@ -98,7 +98,7 @@ def test_what_can_be_tried_again_never_ends_an_order() -> None:
 
 def test_families_are_not_raised_themselves() -> None:
     """A catch-all name would be a page without a cause."""
-    assert not {RenewalError, Retryable, NeedsPerson} & set(every_error())
+    assert not {RenewalError, Retryable, NeedsAttention} & set(every_error())
 
 
 def test_an_error_becomes_a_finding_with_its_actor() -> None:

@@ -17,7 +17,7 @@ from renewal.domain.errors import (
     ChainBroken,
     CredentialRefused,
     KeyLost,
-    NeedsPerson,
+    NeedsAttention,
     OrderConflict,
     OrderDeclined,
     OrderPending,
@@ -177,7 +177,7 @@ def test_an_order_that_is_issued_at_last_is_stored(system: System) -> None:
         ("EXPIRED", OrderRevoked),
     ],
 )
-def test_a_declined_order_is_not_polled_for_ever(system: System, status: str, error: type[NeedsPerson]) -> None:
+def test_a_declined_order_is_not_polled_for_ever(system: System, status: str, error: type[NeedsAttention]) -> None:
     """It ends with an audit row, its key is erased, and no new one is ordered before a day is over."""
     progress = system.enroll()
     system.scm.orders[5001].status = status
@@ -279,7 +279,7 @@ def test_a_mismatch_is_not_stored_and_keeps_the_order_open(system: System, usage
         (pem(hierarchy().ec.certificate, hierarchy().root.certificate), CertificateMismatch),
     ],
 )
-def test_a_certificate_for_another_key_is_not_stored(system: System, bundle: str, error: type[NeedsPerson]) -> None:
+def test_a_certificate_for_another_key_is_not_stored(system: System, bundle: str, error: type[NeedsAttention]) -> None:
     """No pair, no store."""
     system.scm.bundles = lambda _order, _leaf: bundle
     progress = ordered(system)
@@ -421,7 +421,7 @@ def test_two_runs_that_collect_one_order_store_one_certificate(system: System) -
 
     try:
         system.collect(progress, opener=opener)
-    except NeedsPerson:
+    except NeedsAttention:
         pytest.fail("being overtaken is no reason to page")
     except Exception:  # noqa: BLE001  # retried by the state machine
         system.collect(progress)
@@ -434,7 +434,7 @@ def test_two_runs_that_collect_one_order_store_one_certificate(system: System) -
 
 
 @pytest.mark.parametrize("error", [ScmRefused, OrderUnknown])
-def test_a_refused_mark_is_not_worth_failing_for(system: System, error: type[NeedsPerson]) -> None:
+def test_a_refused_mark_is_not_worth_failing_for(system: System, error: type[NeedsAttention]) -> None:
     """It only stops SCM's reminders; the certificate is in its stores."""
     system.renew()
     system.book.ask(PATH, "again", NOW)

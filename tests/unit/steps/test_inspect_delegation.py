@@ -16,7 +16,7 @@ from renewal.domain.errors import (
     CredentialMissing,
     CredentialRefused,
     MandateEnded,
-    NeedsPerson,
+    NeedsAttention,
     PermissionMissing,
     RenewalError,
     ScmUnavailable,
@@ -170,7 +170,7 @@ def missing_privilege(system: System) -> None:
     ],
 )
 def test_what_stops_a_whole_delegation_is_raised_and_recorded(
-    system: System, broken: Callable[[System], None], error: type[NeedsPerson]
+    system: System, broken: Callable[[System], None], error: type[NeedsAttention]
 ) -> None:
     """One page, and a finding that the next report and the operator's tools show."""
     broken(system)

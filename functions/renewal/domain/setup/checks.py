@@ -11,7 +11,7 @@ from renewal.domain.errors import (
     CredentialExpired,
     CredentialMissing,
     CredentialRefused,
-    NeedsPerson,
+    NeedsAttention,
 )
 from renewal.domain.setup.check_result import CheckResult, SetupStep, failed, manual, passed, suspected, warning
 from renewal.domain.setup.domain_checks import domain_results
@@ -70,7 +70,7 @@ def _observed(step: SetupStep, delegation: Delegation, snapshot: Snapshot) -> st
     return "in order"
 
 
-def unreachable(error: NeedsPerson) -> tuple[CheckResult, ...]:
+def unreachable(error: NeedsAttention) -> tuple[CheckResult, ...]:
     """Return the results of all steps when *error* prevented the inspection.
 
     A certain cause is `wrong`; where SCM's refusal has several likely causes, each of them is `perhaps`.
@@ -82,7 +82,7 @@ def unreachable(error: NeedsPerson) -> tuple[CheckResult, ...]:
     return tuple(sorted(results, key=lambda result: result.step))
 
 
-def refused_login(error: NeedsPerson) -> tuple[Finding, ...]:
+def refused_login(error: NeedsAttention) -> tuple[Finding, ...]:
     """Return what the RAO must check when SCM refuses the login: most causes are theirs to fix."""
     if not isinstance(error, CredentialRefused):
         return ()

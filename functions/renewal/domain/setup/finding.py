@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from renewal.domain.errors import Actor, NeedsPerson
+from renewal.domain.errors import Actor, NeedsAttention
 from renewal.domain.setup.scm_menu import screen_of
 
 SECURITY = frozenset(
@@ -39,7 +39,7 @@ class Finding:
         return self.code in SECURITY
 
 
-def finding_from(error: NeedsPerson, certificate: str = "") -> Finding:
+def finding_from(error: NeedsAttention, certificate: str = "") -> Finding:
     """Return *error* as a finding."""
     code = type(error).__name__
     return Finding(code, "error", error.actor, str(error), certificate, screen=screen_of(code))
