@@ -33,6 +33,17 @@ ANSWERS = Answers(
     mandate_ends="2028-12-31",
 )
 
+FACTS = (
+    "--organisation=Université d'Exemple",
+    "--domain=univ.example",
+    "--certificate=idp=idp.univ.example",
+    "--rao-email=rao@univ.example",
+    "--third-party=Réseau Exemple",
+    "--role-email=certificats@reseau.example",
+    "--address=51.15.20.30/32",
+)
+"""Options of `certmandate onboard` that leave no question."""
+
 
 def answers(**changes: Any) -> Answers:
     """Return the sample facts with *changes*."""

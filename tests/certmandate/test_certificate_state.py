@@ -21,28 +21,23 @@ def inspection(*, dcv_days: int) -> Inspection:
     return Inspection("run", NOW, delegated=(entry,))
 
 
-def test_a_renewal_before_an_expiring_validation_has_its_day() -> None:
-    """`check` and `plan` reported different days."""
-    found = state_of(managed(age=110), NOW, inspection=inspection(dcv_days=20))
+@pytest.mark.parametrize(
+    ("age", "dcv_days", "state", "next_step"),
+    [
+        (110, 20, State.FINE, f"renewed from {NOW.date() + timedelta(days=13)}, before a domain validation expires"),
+        (110, 5, State.DUE, "the next run renews it (dcv-lapsing)"),
+        (20, 190, State.FINE, "renewed from {renew_at:%Y-%m-%d}"),
+    ],
+)
+def test_a_state_has_the_day_and_the_cause_of_the_next_order(
+    age: float, dcv_days: int, state: State, next_step: str
+) -> None:
+    """A validation that expires before the renewal brings it forward, as in `check` and in the next run."""
+    found = state_of(
+        managed(age=age), NOW, inspection=inspection(dcv_days=dcv_days), mandate_ends=NOW.date() + timedelta(days=198)
+    )
 
-    day = NOW.date() + timedelta(days=13)
-    assert found.state is State.FINE
-    assert found.next_step() == f"renewed from {day}, before a domain validation expires"
-
-
-def test_a_validation_that_expires_soon_makes_the_certificate_due() -> None:
-    """The next run renews it, so its state must not be fine."""
-    found = state_of(managed(age=110), NOW, inspection=inspection(dcv_days=5))
-
-    assert found.state is State.DUE
-    assert found.next_step() == "the next run renews it (dcv-lapsing)"
-
-
-def test_a_renewal_by_age_has_its_day_only() -> None:
-    """No validation brings it forward."""
-    found = state_of(managed(age=20), NOW, inspection=inspection(dcv_days=190))
-
-    assert found.next_step() == f"renewed from {found.renew_at:%Y-%m-%d}"
+    assert (found.state, found.next_step()) == (state, next_step.format(renew_at=found.renew_at))
 
 
 @pytest.mark.parametrize(
@@ -69,10 +64,3 @@ def test_an_order_with_a_mismatched_certificate_needs_attention() -> None:
     assert "CertificateMismatch" in found.next_step()
     assert "collected" not in found.next_step()
     assert found.needs_attention
-
-
-def test_a_mandate_that_ends_after_the_renewal_changes_nothing() -> None:
-    """The next renewal is within the mandate."""
-    found = state_of(managed(age=20), NOW, mandate_ends=NOW.date() + timedelta(days=198))
-
-    assert found.next_step().startswith("renewed from ")

@@ -95,29 +95,22 @@ def test_the_error_of_a_missing_stack_has_the_remedy(options: tuple[str, ...], e
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "environment"),
     [
-        ("--stack", "typo", "status"),
-        ("status", "--stack", "typo"),
-        ("--stack", "certmandate", "status", "--stack=typo"),
+        (("--stack", "typo", "status"), "certmandate"),
+        (("status", "--stack", "typo"), "certmandate"),
+        (("--stack", "certmandate", "status", "--stack=typo"), "certmandate"),
+        (("status",), "typo"),
     ],
 )
 def test_stack_options_are_accepted_before_and_after_the_command(
-    monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+    monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], environment: str
 ):
     """Scripts have them after the command; the nearest one to the command's end wins, the environment comes last."""
-    monkeypatch.setenv("CERTMANDATE_STACK", "certmandate")
+    monkeypatch.setenv("CERTMANDATE_STACK", environment)
     monkeypatch.setenv("AWS_REGION", "eu-west-3")
 
     assert "stack 'typo'" in CliRunner().invoke(app, arguments).stderr
-
-
-def test_the_environment_names_the_stack(monkeypatch: pytest.MonkeyPatch):
-    """CI sets it once for every command."""
-    monkeypatch.setenv("CERTMANDATE_STACK", "typo")
-    monkeypatch.setenv("AWS_REGION", "eu-west-3")
-
-    assert "stack 'typo'" in CliRunner().invoke(app, ["status"]).stderr
 
 
 def test_malformed_outputs_in_the_environment_are_refused(monkeypatch: pytest.MonkeyPatch):

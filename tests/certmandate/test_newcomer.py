@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 from tests.certmandate.conftest import Sit
-
-FACTS = (
-    "--organisation=Université d'Exemple",
-    "--domain=univ.example",
-    "--certificate=idp=idp.univ.example",
-    "--rao-email=rao@univ.example",
-    "--third-party=Réseau Exemple",
-    "--role-email=certificats@reseau.example",
-    "--address=51.15.20.30/32",
-    "--department-id=7",
-    "--force",
-)
+from tests.certmandate.rao_samples import FACTS
 
 
 def test_check_lists_the_profiles_before_the_file_names_one(sit: Sit):
     """`apply` needs the profile, and `check`, which lists the profiles, needs the file applied."""
     desk = sit("idp:20")
-    onboarded = desk.run("onboard", "univ", *FACTS, "--folder", desk.folder)
+    onboarded = desk.run("onboard", "univ", *FACTS, "--department-id=7", "--force", "--folder", desk.folder)
     assert "`check` lists the profiles: add profile_id" in onboarded.stdout
 
     assert desk.run("apply", desk.folder, "--prune", "--yes").exit_code == 0

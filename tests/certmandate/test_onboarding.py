@@ -19,19 +19,9 @@ from certmandate.files.atomic_files import write_together
 from certmandate.files.delegation_files import load_delegation
 from certmandate.files.yaml_document import FilesInvalid
 from certmandate.onboarding import FactsInvalid, onboarding, proposed_account
-from tests.certmandate.rao_samples import NOW, answers
+from tests.certmandate.rao_samples import FACTS, NOW, answers
 
-COMMAND = [
-    "onboard",
-    "univ",
-    "--organisation=Université d'Exemple",
-    "--domain=univ.example",
-    "--certificate=idp=idp.univ.example",
-    "--rao-email=rao@univ.example",
-    "--third-party=Réseau Exemple",
-    "--role-email=certificats@reseau.example",
-    "--address=51.15.20.30/32",
-]
+COMMAND = ["onboard", "univ", *FACTS]
 
 
 def faults(**changes: Any) -> list[str]:
@@ -50,35 +40,27 @@ def test_the_exact_names_are_delegated_by_default() -> None:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"address": "10.1.2.3/32"}, "--address: 10.1.2.3/32 is not a public address"),
         ({"address": "192.0.2.10/32"}, "--address: 192.0.2.10/32 is not a public address"),
-        ({"address": "100.64.0.1/32"}, "--address: 100.64.0.1/32 is not a public address"),
-        ({"address": "224.0.0.1/32"}, "--address: 224.0.0.1/32 is not a public address"),
         ({"address": "51.15.20.0/24"}, "--address: must be one IPv4 address as a /32: a wider range admits others"),
-        ({"address": "2001:db8::1/128"}, "--address: must be one IPv4 address as a /32"),
         ({"address": ""}, "--address: is missing; pass the stack's Elastic IP"),
         ({"domains": ("other.example",)}, "'idp.univ.example' is outside the organisation's domain other.example"),
         ({"domains": ("niv.example",)}, "'idp.univ.example' is outside the organisation's domain niv.example"),
         ({"domains": ()}, "--domain: is missing"),
         ({"domains": ("*.univ.example",)}, "write the domain itself, without a star"),
-        ({"delegate": ("univ.example",)}, "permits exactly that name"),
         (
             {"delegate": ("idp.univ.example", "*.apps.univ.example", "x.univ.example")},
             "no certificate needs 'x.univ.example'",
         ),
         ({"delegate": ("*.univ.example", "idp.univ.example")}, "'*.univ.example' already permits"),
         ({"delegate": ("i_dp.univ.example",)}, "may only have letters, digits and inner hyphens"),
-        ({"certificates": {"idp": ("idp univ.example",)}, "delegate": ()}, "may only have letters, digits"),
         ({"certificates": {}}, "--certificate: is missing"),
         ({"role_email": "rao@UNIV.example"}, "--role-email: is the RAO's own address"),
         ({"rao_email": "nobody"}, "--rao-email: must be an e-mail address"),
         ({"third_party": " "}, "--third-party: is missing"),
         ({"mandate_ends": "2026-11-22"}, "--mandate-ends: 2026-11-22 is in the past"),
-        ({"mandate_ends": "soon"}, "--mandate-ends: must be a day"),
         ({"account": "drao univ"}, "--account: must be 3 to 128 of the characters"),
         ({"delegation": "Univ"}, "NAME: must be 1 to 40 lower-case letters"),
         ({"department_name": "x" * 65}, "--department-name: has more than 64 characters"),
-        ({"key": "RSA-1024"}, "--certificate[0].key: must be one of"),
         ({"stores": ("disk",)}, "--certificate[0].stores[0]: must be s3 or acm:<region>"),
     ],
 )

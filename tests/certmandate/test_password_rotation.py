@@ -108,7 +108,7 @@ def test_an_unfinished_rotation_is_retried_and_followed(desk: Desk, monkeypatch:
 
 
 def test_a_credential_without_a_password_is_not_rotated(desk: Desk):
-    """An OAuth2 client, a missing secret, a deleted secret, and an unknown delegation."""
+    """An OAuth2 client, a deleted secret and a missing secret."""
     assert desk.run(*ROTATE, "--oauth").exit_code == 2
     client = {"client_id": "x", "client_secret": CANARY}
     desk.run("credential", "univ", "--oauth", "--stdin", stdin=json.dumps(client))
@@ -118,4 +118,3 @@ def test_a_credential_without_a_password_is_not_rotated(desk: Desk):
     assert "scheduled for deletion" in desk.run(*ROTATE).stderr
     secrets.delete_secret(SecretId="certmandate/univ", ForceDeleteWithoutRecovery=True)
     assert "store the credential first" in desk.run(*ROTATE).stderr
-    assert desk.run("credential", "nobody", "--rotate", "--yes").exit_code == 2

@@ -8,13 +8,11 @@ from datetime import date, timedelta
 import pytest
 
 from certmandate.refused_orders import findings_with_orders
-from certmandate.views.findings_mail import findings_mail
-from certmandate.views.language import language
 from renewal.domain.order import FinishedOrder, ManagedCertificate
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import Inspection
 from renewal.domain.setup.snapshot import DelegatedName
-from tests.certmandate.rao_samples import IDP, NOW, record, row
+from tests.certmandate.rao_samples import IDP, NOW, row
 
 INSPECTED = Inspection("run", NOW)
 LATER = NOW + timedelta(hours=1)
@@ -36,18 +34,6 @@ def test_a_refusal_that_the_rao_can_resolve_is_a_finding(error: str) -> None:
     assert (found.code, found.severity, found.actor, found.certificate) == (error, "error", "rao", "idp")
     assert found.screen
     assert "idp.univ.example" in found.text
-
-
-def test_the_mail_names_the_declined_order() -> None:
-    """With the SSL ID the RAO finds the order in SCM, and who declined it."""
-    certificate, ended = refused("OrderDeclined")
-    found = findings_with_orders(INSPECTED, [certificate], [ended])
-
-    body = findings_mail(record(*found), found, NOW.date(), language("fr")).body
-
-    for words in ("Un administrateur a refusé notre demande", "SSL ID 4001", "Certificates → SSL Certificates"):
-        assert words in body
-    assert "is declined" not in body
 
 
 def test_a_refusal_for_the_operator_is_no_finding_of_the_rao() -> None:

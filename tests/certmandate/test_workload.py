@@ -37,16 +37,12 @@ def test_each_phase_renews_after_two_thirds_of_its_lifetime() -> None:
     assert by_phase[2030] > 10
 
 
-def test_no_order_is_counted_after_the_end_of_the_mandate() -> None:
-    """Nothing is ordered after it."""
-    days = list(order_days(replace(START, ends=date(2027, 6, 1)), HORIZON))
+def test_the_mandates_end_and_a_shorter_term_limit_the_orders() -> None:
+    """Nothing is ordered after the mandate; `term_days` is an upper bound."""
+    short = list(order_days(replace(START, spec=replace(IDP, term_days=30)), HORIZON))
 
-    assert max(days) <= date(2027, 6, 1)
-
-
-def test_a_shorter_term_of_the_certificate_is_used() -> None:
-    """`term_days` is an upper bound."""
-    assert set(gaps(list(order_days(replace(START, spec=replace(IDP, term_days=30)), HORIZON)))) <= set(range(19, 23))
+    assert max(order_days(replace(START, ends=date(2027, 6, 1)), HORIZON)) <= date(2027, 6, 1)
+    assert set(gaps(short)) <= set(range(19, 23))
 
 
 def test_from_2029_every_order_needs_a_new_domain_validation() -> None:

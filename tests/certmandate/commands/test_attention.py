@@ -7,17 +7,11 @@ from renewal.domain.setup.inspection import Inspection
 from tests.certmandate.conftest import Sit
 
 
-def test_status_exits_0_when_nothing_needs_attention(sit: Sit):
-    """Scripts wait for exit code 0."""
-    result = sit("idp:20").run("status")
-
-    assert result.exit_code == 0
-    assert "nothing needs attention" in result.stdout
-
-
 def test_status_exits_1_when_a_finding_is_an_error(sit: Sit):
-    """A valid certificate does not help when its next renewal will be refused."""
+    """A valid certificate does not help when its next renewal will be refused; scripts wait for exit code 0."""
     desk = sit("idp:20")
+    before = desk.run("status")
+    assert (before.exit_code, "nothing needs attention" in before.stdout) == (0, True)
     finding = Finding("DcvLapsed", "error", "rao", "validation of univ.example has lapsed", screen="Domains")
     desk.record_inspection("univ", Inspection("run", datetime.now(UTC), findings=(finding,)))
 
@@ -58,6 +52,9 @@ def test_a_declined_order_is_in_the_raos_mail(sit: Sit):
     assert "votre intervention est nécessaire dès maintenant" in output
     assert "Un administrateur a refusé notre demande dans SCM" in output
     assert "www.univ.example" in output
+    assert f"SSL ID {desk.book.history('univ', 'www')[-1].ssl_id}" in output
+    assert "Certificates → SSL Certificates" in output
+    assert "is declined" not in output
 
 
 def test_a_refused_login_is_not_answered_with_force(sit: Sit):

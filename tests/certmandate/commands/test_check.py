@@ -5,72 +5,41 @@ import json
 from tests.certmandate.conftest import Sit
 
 
-def test_check_reports_every_step_of_the_guide(sit: Sit):
-    """The RAO's guide has the same eight steps; nothing is ordered."""
+def test_check_reports_every_step_and_name_with_what_it_observed(sit: Sit):
+    """The steps are those of the RAO's guide; a result without the observed values cannot be verified."""
     desk = sit("idp:20", "www")
 
-    found = desk.document("check", "univ")
+    found, printed = desk.document("check", "univ"), desk.run("check", "univ")
 
     assert [step["step"] for step in found["steps"]] == sorted(step["step"] for step in found["steps"])
     assert {step["step"] for step in found["steps"]} == set(range(1, 9))
     assert {step["verdict"] for step in found["steps"]} <= {"done", "by-eye"}
-    assert found["good"]
-    assert found["profiles"][0]["terms"] == [46, 99, 199]
-    assert desk.system.orders_posted() == 0
-    assert desk.run("check", "univ").exit_code == 0
-
-
-def test_check_reports_the_entry_and_validation_of_every_name(sit: Sit):
-    """A wrong delegation must be found before an order is refused."""
-    desk = sit("idp:20", *(f"host-{number}" for number in range(9)))
-
-    found, text = desk.document("check", "univ"), desk.run("check", "univ").stdout
-
-    names = {name["name"]: name for name in found["names"]}
-    assert len(names) == 10
-    assert {item["entry"] for item in names.values()} == {"*.univ.example"}
-    assert {item["dcv_status"] for item in names.values()} == {"VALIDATED"}
-    assert all(item["dcv_expires"] for item in names.values())
-    assert found["organisation_validated_until"]
-    assert names["host-8.univ.example"]["dcv_expires"] in text
-    assert text.count("host-8.univ.example") >= 1
-    assert f"organisation validation (OV): valid until {found['organisation_validated_until']}" in text
-
-
-def test_check_prints_what_it_observed_beside_each_result(sit: Sit):
-    """A result without the observed values cannot be verified."""
-    texts = {step["step"]: step["text"] for step in sit("idp:20").document("check", "univ")["steps"]}
-
-    assert texts[3] == "OrgID 7 is the department's"
+    texts = {step["step"]: step["text"] for step in found["steps"]}
+    assert (texts[3], texts[7]) == ("OrgID 7 is the department's", "the account is of type API")
     assert "DRAO_SSL on 7 only; privileges: " in texts[5]
-    assert texts[7] == "the account is of type API"
+    names = {name["name"]: name for name in found["names"]}
+    assert names.keys() == {"idp.univ.example", "www.univ.example"}
+    assert {(name["entry"], name["dcv_status"]) for name in names.values()} == {("*.univ.example", "VALIDATED")}
+    assert names["www.univ.example"]["dcv_expires"] in printed.stdout
+    assert f"organisation validation (OV): valid until {found['organisation_validated_until']}" in printed.stdout
+    assert found["profiles"][0]["terms"] == [46, 99, 199]
+    assert (found["good"], printed.exit_code, desk.system.orders_posted()) == (True, 0, 0)
 
 
-def test_a_wrong_password_is_tried_once_and_reported(sit: Sit):
-    """SCM counts failed logins: a second attempt could lock the account."""
+def test_a_refused_login_is_tried_once_and_is_in_the_raos_mail(sit: Sit):
+    """SCM counts failed logins, so a second could lock the account; only the RAO can unlock it."""
     desk = sit("idp:20")
     desk.store_wrong_password()
     before = len(desk.system.simulator.calls)
 
     result = desk.run("check", "univ")
-
-    assert result.exit_code == 1
-    assert len(desk.system.simulator.calls) == before + 1
-    assert "LoginRefused" in result.stdout
-    assert "One of the steps 5, 6, 7, 8 is wrong; SCM does not report which" in result.stdout
-    assert "FAILED" not in result.stdout
-
-
-def test_a_refused_login_is_in_the_raos_mail(sit: Sit):
-    """Only the RAO can unlock the account; else every certificate expires."""
-    desk = sit("idp:20")
-    desk.store_wrong_password()
-    desk.run("check", "univ")
-
     for_rao = desk.run("findings", "univ", "--for", "rao").stdout
     for_all = desk.run("findings", "univ", "--language", "fr").stdout
 
-    assert "rien à faire" not in for_rao
+    assert (result.exit_code, len(desk.system.simulator.calls)) == (1, before + 1)
+    assert "LoginRefused" in result.stdout
+    assert "One of the steps 5, 6, 7, 8 is wrong; SCM does not report which" in result.stdout
+    assert "FAILED" not in result.stdout
     assert "nothing to do" not in for_rao
     assert "Admins → Edit, Settings → Access Control → Organization ACL" in for_rao
     assert for_all.count("Vérifiez que le compte") == 1
@@ -80,8 +49,6 @@ def test_a_refused_login_is_in_the_raos_mail(sit: Sit):
 def test_an_undelegated_name_fails_step_4(sit: Sit):
     """The RAO forgot a name: the result, its menu path and exit code 1."""
     desk = sit("idp:20")
-    world = (desk.folder.parent / "scm.yaml").read_text(encoding="utf-8")
-    assert "*.univ.example" in world
     desk.rewrite('delegated_names: ["*.univ.example"]', 'delegated_names: ["*.univ.example", "www.elsewhere.example"]')
     desk.file.write_text(
         desk.file.read_text(encoding="utf-8") + "  - {name: www, names: [www.elsewhere.example]}\n", encoding="utf-8"
@@ -125,41 +92,20 @@ def test_check_reports_an_open_order_as_collected_not_planned(sit: Sit):
     assert "planned, order-open" not in output
 
 
-def test_from_here_warns_and_asks_for_confirmation(sit: Sit):
-    """A refused attempt counts as a failed login of the account."""
+def test_a_login_from_here_needs_a_confirmation_and_must_be_refused(sit: Sit):
+    """A refused login counts against the account; without an access list, a stolen password works from anywhere."""
     desk = sit("idp:20")
     before = len(desk.system.simulator.calls)
 
-    result = desk.run("check", "univ", "--from-here")
-
-    assert result.exit_code == 2
-    assert "failed login" in result.stderr
+    unconfirmed = desk.run("check", "univ", "--from-here")
+    assert (unconfirmed.exit_code, "failed login" in unconfirmed.stderr) == (2, True)
     assert len(desk.system.simulator.calls) == before
-
-
-def test_an_accepted_login_from_here_exits_1(sit: Sit):
-    """Without an access list, a stolen password works from anywhere."""
-    result = sit("idp:20").run("check", "univ", "--from-here", "--yes")
-
-    assert result.exit_code == 1
-    assert "step 8" in result.stdout
+    accepted = desk.run("check", "univ", "--from-here", "--yes")
+    assert (accepted.exit_code, "step 8" in accepted.stdout) == (1, True)
 
 
 def test_a_refused_login_from_here_exits_0_after_one_attempt(sit: Sit):
-    """The access list must refuse this machine's address."""
-    desk = sit("idp:20")
-    desk.store_wrong_password()
-    before = len(desk.system.simulator.calls)
-
-    found = desk.document("check", "univ", "--from-here", "--yes")
-
-    assert (found["outcome"], found["good"]) == ("refused", True)
-    assert "answers a wrong password in the same way" in found["text"]
-    assert len(desk.system.simulator.calls) == before + 1
-
-
-def test_from_here_does_not_try_the_password_of_a_rotation(sit: Sit):
-    """The functions try it after a refusal; from here it would be a second failed login."""
+    """The access list must refuse this machine; the password of a rotation would be a second failed login."""
     desk = sit("idp:20")
     desk.store_wrong_password()
     desk.system.aws.client("secretsmanager").put_secret_value(
@@ -167,7 +113,10 @@ def test_from_here_does_not_try_the_password_of_a_rotation(sit: Sit):
     )
     before = len(desk.system.simulator.calls)
 
-    assert desk.run("check", "univ", "--from-here", "--yes").exit_code == 0
+    found = desk.document("check", "univ", "--from-here", "--yes")
+
+    assert (found["outcome"], found["good"]) == ("refused", True)
+    assert "answers a wrong password in the same way" in found["text"]
     assert len(desk.system.simulator.calls) == before + 1
 
 

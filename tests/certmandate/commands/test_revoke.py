@@ -76,37 +76,30 @@ def test_an_impossible_revocation_is_refused(sit: Sit):
 
 
 def test_close_order_writes_an_audit_row_and_ends_the_order(sit: Sit):
-    """The closed order is recorded, and the next run may order immediately."""
+    """Closing erases the only key, so it needs a reason and a confirmation; the next run may order immediately."""
     desk = sit("idp", scm=OPEN_ORDER)
-    ssl_id = desk.certificate("idp").order.ssl_id  # type: ignore[union-attr]
+    order = desk.certificate("idp").order
+    assert order
+    close = ("close-order", "univ/idp", "--reason")
+    assert desk.run(*close, "x").exit_code == 2
+    assert desk.run(*close, " ", "--yes").exit_code == 2
+    assert desk.certificate("idp").order == order
 
-    result = desk.run("close-order", "univ/idp", "--reason", "declined in SCM on Monday", "--yes")
+    result = desk.run(*close, "declined in SCM on Monday", "--yes")
 
     assert result.exit_code == 0
-    assert f"SSL ID {ssl_id} and may still issue it" in result.stderr
+    assert f"SSL ID {order.ssl_id} and may still issue it" in result.stderr
     row = desk.book.history("univ", "idp")[-1]
     assert (row.status, row.error, row.text) == ("failed", "ClosedByOperator", "declined in SCM on Monday")
     assert desk.certificate("idp").order is None
     assert desk.document("status")["certificates"][0]["state"] == "new"
-    assert desk.run("close-order", "univ/idp", "--reason", "again", "--yes").exit_code == 2
-
-
-def test_close_order_needs_a_confirmation_and_a_reason(sit: Sit):
-    """Closing erases the only key of a certificate that SCM may still issue."""
-    desk = sit("idp", scm=OPEN_ORDER)
-
-    assert desk.run("close-order", "univ/idp", "--reason", "x").exit_code == 2
-    assert desk.run("close-order", "univ/idp", "--reason", " ", "--yes").exit_code == 2
-    assert desk.certificate("idp").order
+    assert desk.run(*close, "again", "--yes").exit_code == 2
 
 
 def test_close_order_warns_when_the_certificate_is_already_issued(sit: Sit):
     """The certificate only has to be stored: closing the order discards it."""
     desk = sit("idp", scm=OPEN_ORDER)
-    order = desk.certificate("idp").order
-    assert order
-    table = desk.system.aws.client("dynamodb")
-    table.update_item(
+    desk.system.aws.client("dynamodb").update_item(
         TableName=desk.system.aws.outputs["OrdersTable"],
         Key={"delegation": {"S": "univ"}, "item": {"S": "order#idp"}},
         UpdateExpression="SET #s = :s",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -10,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certmandate.files.fields import Fault
 from certmandate.files.specification import read
 from renewal.domain.delegation import RenewalPolicy
 from renewal.domain.keypair import KeyType
@@ -96,185 +96,122 @@ def test_a_full_file_is_read_whole() -> None:
     assert www.names == ("www.xn--universit-j4a.example",)
 
 
+NAME = "must be 1 to 40 lower-case letters, digits and inner hyphens"
+WHOLE = "must be a whole number of 1 or more"
+ONE_ADDRESS = "must be one address as a /32, as in 192.0.2.10/32"
+ONE_IPV4 = "must be one IPv4 address as a /32: a wider range admits others"
+NOT_PUBLIC = "is not a public address, so SCM never sees it; give the stack's Elastic IP"
+KEYS = "must be one of RSA-2048, RSA-3072, RSA-4096, P-256, P-384"
+STORE = "must be s3 or acm:<region>, as in acm:eu-west-3"
+RATIO = "must be a share of the lifetime between 0.1 and 0.5; more would renew in a loop"
+DAYS = "must be a whole number of days, 0 or more"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "text"),
+    [
+        ("delegation", 5, NAME),
+        ("delegation", "Univ", NAME),
+        ("delegation", REMOVED, "is missing"),
+        ("organisation", "  ", "must be a text of 1 to 200 characters"),
+        ("organisation", ["U"], "must be a text of 1 to 200 characters"),
+        ("department_id", "1698", WHOLE),
+        ("department_id", True, WHOLE),
+        ("department_id", 0, WHOLE),
+        ("department_id", None, "is missing"),
+        ("rao_email", "rao", "must be an e-mail address"),
+        ("mandate_ends", "31.12.2028", "must be a day, as in 2028-12-31"),
+        ("mandate_ends", datetime(2028, 12, 31, tzinfo=UTC), "must be a day, as in 2028-12-31"),
+        ("mandate_ends", 20281231, "must be a day, as in 2028-12-31"),
+        ("address", "192.0.2.0/24", ONE_IPV4),
+        ("address", "2001:db8::1/128", ONE_IPV4),
+        ("address", "192.0.2.1/24", ONE_ADDRESS),
+        ("address", 3221225994, ONE_ADDRESS),
+        ("address", True, ONE_ADDRESS),
+        ("address", "10.0.0.1/32", f"10.0.0.1/32 {NOT_PUBLIC}"),
+        ("address", "224.0.0.1/32", f"224.0.0.1/32 {NOT_PUBLIC}"),
+        ("certificates", {}, "must be a list of certificates"),
+        ("certificates", REMOVED, "is missing"),
+        ("delegated_names", "idp.univ.example", "must be a list"),
+        ("delegated_names.1", "IDP.univ.example", "'idp.univ.example' is listed twice"),
+        ("profile_id", "OV", WHOLE),
+        ("policy", 30, "must be a mapping with floor_days, ratio"),
+        ("certificates.0", "idp", f"must be a mapping with {OF_A_CERTIFICATE}"),
+        ("certificates.0.nmaes", [], f"unknown field; known here: {OF_A_CERTIFICATE}"),
+        ("certificates.0.names", REMOVED, "is missing"),
+        ("certificates.0.names", [], "must have at least one name"),
+        ("certificates.0.names.0", 5, "must be a domain name, not int"),
+        ("certificates.0.names.0", "idp", "'idp' has no dot; write the full domain name"),
+        ("certificates.0.name", "IDP", NAME),
+        ("certificates.0.key", "RSA-1024", KEYS),
+        ("certificates.0.key", 2048, KEYS),
+        ("certificates.0.term_days", 0, WHOLE),
+        ("certificates.0.term_days", 99.5, WHOLE),
+        ("certificates.0.stores", [], "must name at least one store: s3 or acm:<region>"),
+        ("certificates.0.stores", "s3", "must be a list"),
+        ("certificates.0.arns", [ARN], "must map a region to the ARN of an ACM certificate"),
+        ("certificates.0.arns", {"eu-west-3": ARN}, "eu-west-3: stores has no acm:<region> for it"),
+        ("certificates.0.profile_id", "OV", WHOLE),
+    ],
+)
+def test_a_fault_has_the_place_of_the_value_and_its_fix(path: str, value: Any, text: str) -> None:
+    """The author of a file must not need a manual to fix it."""
+    place = re.sub(r"\.(\d+)", r"[\1]", path)
+
+    assert faults_of(changed(path, value)) == [f"{place}: {text}"]
+
+
+LOOP = (
+    "100 days of a lifetime of 199 would renew in a loop; "
+    "at most 99 (half of it), or leave it out: the ratio follows the lifetime"
+)
+ITSELF = "ask the RAO for idp.univ.example itself"
+
+
 @pytest.mark.parametrize(
     ("path", "value", "fault"),
     [
-        # wrong type, missing, unknown
-        ("delegation", 5, "delegation: must be 1 to 40 lower-case letters, digits and inner hyphens"),
-        ("delegation", "Univ", "delegation: must be 1 to 40 lower-case letters, digits and inner hyphens"),
-        ("delegation", REMOVED, "delegation: is missing"),
-        ("organisation", "  ", "organisation: must be a text of 1 to 200 characters"),
-        ("organisation", ["U"], "organisation: must be a text of 1 to 200 characters"),
-        ("department_id", "1698", "department_id: must be a whole number of 1 or more"),
-        ("department_id", True, "department_id: must be a whole number of 1 or more"),
-        ("department_id", 0, "department_id: must be a whole number of 1 or more"),
-        ("department_id", None, "department_id: is missing"),
-        ("rao_email", "rao", "rao_email: must be an e-mail address"),
-        ("mandate_ends", "31.12.2028", "mandate_ends: must be a day, as in 2028-12-31"),
-        ("mandate_ends", datetime(2028, 12, 31, tzinfo=UTC), "mandate_ends: must be a day, as in 2028-12-31"),
-        ("mandate_ends", 20281231, "mandate_ends: must be a day, as in 2028-12-31"),
-        ("address", "192.0.2.0/24", "address: must be one IPv4 address as a /32: a wider range admits others"),
-        ("address", "192.0.2.1/24", "address: must be one address as a /32, as in 192.0.2.10/32"),
-        (
-            "address",
-            "10.0.0.1/32",
-            "address: 10.0.0.1/32 is not a public address, so SCM never sees it; give the stack's Elastic IP",
-        ),
-        (
-            "address",
-            "224.0.0.1/32",
-            "address: 224.0.0.1/32 is not a public address, so SCM never sees it; give the stack's Elastic IP",
-        ),
-        ("address", "2001:db8::1/128", "address: must be one IPv4 address as a /32: a wider range admits others"),
-        ("address", 3221225994, "address: must be one address as a /32, as in 192.0.2.10/32"),
-        ("address", True, "address: must be one address as a /32, as in 192.0.2.10/32"),
-        ("certificates", {}, "certificates: must be a list of certificates"),
-        ("certificates", REMOVED, "certificates: is missing"),
-        ("delegated_names", "idp.univ.example", "delegated_names: must be a list"),
-        ("certificates.0.names", REMOVED, "certificates[0].names: is missing"),
-        ("certificates.0.names", [], "certificates[0].names: must have at least one name"),
-        ("certificates.0.names.0", 5, "certificates[0].names[0]: must be a domain name, not int"),
-        ("certificates.0.names.0", "idp", "certificates[0].names[0]: 'idp' has no dot; write the full domain name"),
-        (
-            "certificates.0.name",
-            "IDP",
-            "certificates[0].name: must be 1 to 40 lower-case letters, digits and inner hyphens",
-        ),
-        (
-            "certificates.0.key",
-            "RSA-1024",
-            "certificates[0].key: must be one of RSA-2048, RSA-3072, RSA-4096, P-256, P-384",
-        ),
-        ("certificates.0.key", 2048, "certificates[0].key: must be one of RSA-2048, RSA-3072, RSA-4096, P-256, P-384"),
-        ("certificates.0.term_days", 0, "certificates[0].term_days: must be a whole number of 1 or more"),
-        ("certificates.0.term_days", 99.5, "certificates[0].term_days: must be a whole number of 1 or more"),
-        ("certificates.0.stores", [], "certificates[0].stores: must name at least one store: s3 or acm:<region>"),
-        ("certificates.0.stores", "s3", "certificates[0].stores: must be a list"),
-        (
-            "certificates.0.stores",
-            ["gcs"],
-            "certificates[0].stores[0]: must be s3 or acm:<region>, as in acm:eu-west-3",
-        ),
-        (
-            "certificates.0.stores",
-            ["acm:Paris"],
-            "certificates[0].stores[0]: must be s3 or acm:<region>, as in acm:eu-west-3",
-        ),
+        ("certificates.0.stores", ["gcs"], f"certificates[0].stores[0]: {STORE}"),
+        ("certificates.0.stores", ["acm:Paris"], f"certificates[0].stores[0]: {STORE}"),
         ("certificates.0.stores", ["s3", "s3"], "certificates[0].stores[1]: 's3' is listed twice"),
-        ("certificates.0.arns", [ARN], "certificates[0].arns: must map a region to the ARN of an ACM certificate"),
-        (
-            "certificates.0.arns",
-            {"eu-west-3": "x"},
-            "certificates[0].arns.eu-west-3: is not the ARN of an ACM certificate",
-        ),
-        (
-            "certificates.0.arns",
-            {"eu-west-1": ARN},
-            "certificates[0].arns.eu-west-1: is an ARN of eu-west-3, not of eu-west-1",
-        ),
-        (
-            "certificates.0.arns",
-            {"eu-west-3": ARN},
-            "certificates[0].arns: eu-west-3: stores has no acm:<region> for it",
-        ),
-        ("certificates.0.profile_id", "OV", "certificates[0].profile_id: must be a whole number of 1 or more"),
-        ("profile_id", "OV", "profile_id: must be a whole number of 1 or more"),
+        ("certificates.0.arns", {"eu-west-3": "x"}, ".arns.eu-west-3: is not the ARN of an ACM certificate"),
+        ("certificates.0.arns", {"eu-west-1": ARN}, ".arns.eu-west-1: is an ARN of eu-west-3, not of eu-west-1"),
         ("profile_id", REMOVED, "certificates[0].profile_id: is missing, here and at the top of the file"),
-        ("certificates.0", "idp", f"certificates[0]: must be a mapping with {OF_A_CERTIFICATE}"),
-        (
-            "certificates.0.nmaes",
-            [],
-            (
-                "certificates[0].nmaes: unknown field; known here: arns, key, name, names, policy, "
-                "profile_id, stores, term_days"
-            ),
-        ),
-        (
-            "orgId",
-            5,
-            (
-                "orgId: unknown field; known here: address, certificates, delegated_names, delegation, department_id, "
-                "mandate_ends, organisation, policy, profile_id, rao_email"
-            ),
-        ),
-        # duplicates
-        ("delegated_names.1", "IDP.univ.example", "delegated_names[1]: 'idp.univ.example' is listed twice"),
-        (
-            "certificates.0.names",
-            ["idp.univ.example", "IDP.univ.example"],
-            "certificates[0].names[1]: 'idp.univ.example' is listed twice",
-        ),
-        # names and the delegation
-        (
-            "certificates.0.names.0",
-            "sp.univ.example",
-            (
-                "certificates[0].names: 'sp.univ.example' is not delegated: delegated are idp.univ.example, "
-                "*.apps.univ.example; "
-                "ask the RAO for sp.univ.example itself"
-            ),
-        ),
-        (
-            "certificates.0.names.0",
-            "*.idp.univ.example",
-            (
-                "certificates[0].names: '*.idp.univ.example' is not delegated: the entry idp.univ.example "
-                "permits exactly that name; "
-                "a wildcard needs the entry *.idp.univ.example"
-            ),
-        ),
-        (
-            "certificates.0.names.0",
-            "test.idp.univ.example",
-            (
-                "certificates[0].names: 'test.idp.univ.example' is not delegated: the entry idp.univ.example "
-                "permits exactly that "
-                "name, nothing below it; delegate test.idp.univ.example itself"
-            ),
-        ),
-        (
-            "certificates.0.names.0",
-            "apps.univ.example",
-            (
-                "certificates[0].names: 'apps.univ.example' is not delegated: the entry *.apps.univ.example "
-                "permits what is below "
-                "apps.univ.example, not apps.univ.example; delegate apps.univ.example too"
-            ),
-        ),
-        (
-            "delegated_names",
-            [],
-            (
-                "certificates[0].names: 'idp.univ.example' is not delegated: delegated are no names at all; "
-                "ask the RAO for idp.univ.example itself"
-            ),
-        ),
-        # policies
-        (
-            "policy",
-            {"floor_days": 100},
-            (
-                "certificates[0].policy.floor_days: 100 days of a lifetime of 199 would renew in a loop; "
-                "at most 99 (half of it), or leave it out: the ratio follows the lifetime"
-            ),
-        ),
-        ("policy", {"floor_days": -1}, "policy.floor_days: must be a whole number of days, 0 or more"),
-        ("policy", {"floor_days": "30 days"}, "policy.floor_days: must be a whole number of days, 0 or more"),
+        ("orgId", 5, "orgId: unknown field; known here: address, certificates, delegated_names, delegation, "),
+        ("certificates.0.names", ["idp.univ.example", "IDP.univ.example"], "names[1]: 'idp.univ.example' is listed"),
+        ("delegated_names", [], f"'idp.univ.example' is not delegated: delegated are no names at all; {ITSELF}"),
+        ("policy", {"floor_days": 100}, f"certificates[0].policy.floor_days: {LOOP}"),
+        ("policy", {"floor_days": -1}, f"policy.floor_days: {DAYS}"),
+        ("policy", {"floor_days": "30 days"}, f"policy.floor_days: {DAYS}"),
         ("policy", {"days": 30}, "policy.days: unknown field; known here: floor_days, ratio"),
-        ("policy", 30, "policy: must be a mapping with floor_days, ratio"),
-        *(
-            (
-                "policy",
-                {"ratio": ratio},
-                ("policy.ratio: must be a share of the lifetime between 0.1 and 0.5; more would renew in a loop"),
-            )
-            for ratio in (0.6, 0, 33, True, "1/3", float("nan"))
-        ),
+        *(("policy", {"ratio": ratio}, f"policy.ratio: {RATIO}") for ratio in (0.6, 0, 33, True, "1/3", float("nan"))),
     ],
 )
-def test_a_fault_names_its_place_its_cause_and_its_fix(path: str, value: Any, fault: str) -> None:
-    """The author of a file must not need a manual to fix it."""
-    assert faults_of(changed(path, value)) == [fault]
+def test_a_fault_of_a_part_or_between_fields_has_its_own_place(path: str, value: Any, fault: str) -> None:
+    """The value that was changed is not always the one to correct."""
+    (found,) = faults_of(changed(path, value))
+
+    assert fault in found
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        (
+            "sp.univ.example",
+            "delegated are idp.univ.example, *.apps.univ.example; ask the RAO for sp.univ.example itself",
+        ),
+        ("*.idp.univ.example", "permits exactly that name; a wildcard needs the entry *.idp.univ.example"),
+        ("test.idp.univ.example", "exactly that name, nothing below it; delegate test.idp.univ.example itself"),
+        ("apps.univ.example", "permits what is below apps.univ.example, not apps.univ.example; delegate apps.univ"),
+    ],
+)
+def test_a_name_that_is_not_delegated_has_the_reason(name: str, reason: str) -> None:
+    """Each misunderstanding of what an entry permits has its own sentence."""
+    (found,) = faults_of(changed("certificates.0.names.0", name))
+
+    assert found.startswith(f"certificates[0].names: '{name}' is not delegated: ")
+    assert reason in found
 
 
 def test_a_floor_is_compared_with_the_term_and_todays_calendar() -> None:
@@ -325,11 +262,6 @@ def test_a_file_that_is_no_mapping_is_one_fault(document: object) -> None:
     (fault,) = faults_of(document)
 
     assert fault.startswith("file: must be a mapping with address, certificates, ")
-
-
-def test_a_fault_writes_its_place_as_a_path() -> None:
-    """The line number is found by it."""
-    assert str(Fault(("certificates", 0, "names", 2), "no")) == "certificates[0].names[2]: no"
 
 
 values = st.recursive(

@@ -72,10 +72,14 @@ def test_no_renewal_is_announced_after_the_end_of_the_mandate() -> None:
     assert found.renewal is None
 
 
-def test_the_report_of_an_unfinished_month_is_marked() -> None:
-    """It must not be filed as the whole month."""
-    assert "Le mois n&#39;est pas terminé" in page(of())
-    assert "Le mois n&#39;est pas terminé" not in page(of(name="2026-10"))
+def test_an_unfinished_and_an_empty_month_are_marked() -> None:
+    """The first must not be filed as the whole month; the RAO needs to know that nothing was ordered in the second."""
+    unfinished, empty = page(of()), page(of(name="2026-10"))
+
+    assert "Le mois n&#39;est pas terminé" in unfinished
+    assert "Le mois n&#39;est pas terminé" not in empty
+    assert "Nothing was ordered in this month." in empty
+    assert "Nothing was refused in this month." in empty
 
 
 def test_the_page_is_complete_in_both_languages() -> None:
@@ -148,11 +152,3 @@ def test_every_date_on_the_page_is_in_words() -> None:
     assert not re.search(r"\d{4}-\d{2}-\d{2}", made)
     assert "23 novembre 2026 à 7\u00a0h\u00a000 → 8\u00a0h\u00a000" in made
     assert "23 November 2026, 07:00 → 08:00" in made
-
-
-def test_an_empty_month_has_a_report() -> None:
-    """The RAO needs to know that nothing was ordered."""
-    made = page(of(name="2026-10"))
-
-    assert "Nothing was ordered in this month." in made
-    assert "Nothing was refused in this month." in made
