@@ -88,6 +88,8 @@ def test_the_page_is_complete_in_both_languages() -> None:
 
     for text in ("C0FFEE00D15EA5E00C0FFEE00D15EA5E", "acm:eu-west-3", "idp.univ.example"):
         assert made.count(text) >= 2
+    path = "Settings → Organizations → Departments → Domains"
+    assert f'<code class="screen" lang="en">{path}</code> (Paramètres → ' in made
     assert "due by age" in made
     assert "échéance de renouvellement atteinte" in made
 

@@ -90,7 +90,7 @@ def _item(number: int, finding: Finding, record: DelegationRecord, language: Lan
         ("names", ", ".join(names_in(finding))),
         ("detail", _detail(finding, known, language)),
         ("do", plain(texts["do"], finding_values(record, language))),
-        ("where", language.menu(finding.screen) if finding.actor == "rao" else ""),
+        ("where", finding.screen + language.meaning(finding.screen) if finding.actor == "rao" else ""),
         ("planned" if finding.code in _AUTOMATIC else "when", _day(finding, language)),
         ("who", language.text(f"mail.{finding.actor}") if finding.actor != "rao" else ""),
     ):

@@ -74,9 +74,9 @@ class Language:
         """Return the time of day of *at*."""
         return f"{at.hour}\u00a0h\u00a0{at:%M}" if self.code == "fr" else f"{at:%H:%M}"
 
-    def menu(self, path: str) -> str:
-        """Return a menu path of SCM, in French with its meaning: `Admins → Edit (Administrateurs → Modifier)`."""
-        return f"{path} ({meaning})" if self.code == "fr" and (meaning := _meaning(path)) else path
+    def meaning(self, path: str) -> str:
+        """Return what to write after a menu path of SCM: in French ` (Administrateurs → Modifier)`, else nothing."""
+        return _meaning(path) if self.code == "fr" else ""
 
     def month(self, day: date) -> str:
         """Return the month of *day* in words, as in `November 2026`."""
@@ -132,11 +132,12 @@ def _in_french(value: Any) -> Any:
         return [_in_french(inner) for inner in value]
     if not isinstance(value, str):
         return value
-    text = _MENU.sub(lambda match: f"{match[0]} ({meaning})" if (meaning := _meaning(match[1])) else match[0], value)
+    text = _MENU.sub(lambda match: match[0] + _meaning(match[1]), value)
     return _AFTER.sub("\u00a0", _BEFORE.sub("\u00a0", text))
 
 
 def _meaning(path: str) -> str:
-    """Return the French meaning of a menu path; empty when no part of it has one."""
+    """Return the French meaning of a menu path in brackets; empty when no part of it has one."""
     labels = re.split(r"( → |, )", path)
-    return "".join(_FRENCH_MENUS.get(label, label) for label in labels) if {*labels} & _FRENCH_MENUS.keys() else ""
+    meaning = "".join(_FRENCH_MENUS.get(label, label) for label in labels)
+    return f" ({meaning})" if {*labels} & _FRENCH_MENUS.keys() else ""
