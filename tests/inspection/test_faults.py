@@ -269,7 +269,7 @@ def test_where_scm_does_not_say_why_no_step_is_called_wrong(fault: str) -> None:
     assert all(one.text.startswith("perhaps: ") for one in doubtful)
 
 
-SCREENS = {
+STEP_MENUS = {
     "the account is suspended": "Admins → Edit",
     "the role RAO was given too": "Admins → Edit",
     "the role is on another department": "Admins → Edit",
@@ -285,13 +285,13 @@ SCREENS = {
 }
 
 
-@pytest.mark.parametrize("fault", SCREENS)
+@pytest.mark.parametrize("fault", STEP_MENUS)
 def test_a_finding_names_the_screen_on_which_it_is_mended(fault: str) -> None:
     """An account that exists is not mended under "Add", and a domain is not validated where it is delegated."""
     mandate = Mandate()
     FAULTS[fault][0](mandate)
 
-    assert SCREENS[fault] in {one.screen for one in mandate.inspect().findings if one.severity != "info"}
+    assert STEP_MENUS[fault] in {one.screen for one in mandate.inspect().findings if one.severity != "info"}
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -106,10 +106,10 @@ def test_the_progress_tells_an_order_that_was_open_from_one_that_is_made(campus:
 
 def test_a_changed_key_type_gets_a_new_arn_and_says_so(campus: Campus) -> None:
     """Whoever serves from the old ARN must associate the new one, and nobody else can tell them."""
-    (remark,) = campus.row("seeberg/portal").remarks
+    (check,) = campus.row("seeberg/portal").remarks
 
-    assert campus.row("seeberg/portal").arns["eu-central-1"] in remark
-    assert "Associate it" in remark
+    assert campus.row("seeberg/portal").arns["eu-central-1"] in check
+    assert "Associate it" in check
 
 
 def test_acm_has_the_certificate_in_both_regions(campus: Campus) -> None:

@@ -9,7 +9,7 @@ from enum import IntEnum
 from typing import Any
 
 from renewal.domain.due import Decision, last_resort
-from renewal.domain.forecast import coming_renewal
+from renewal.domain.forecast import renewal_due_at
 from renewal.domain.order import ManagedCertificate, Replacement
 from renewal.domain.orderable import decide_with
 from renewal.domain.setup.finding import Finding
@@ -115,7 +115,7 @@ def state_of(
     """Return the state of *certificate* at *now*, decided as the next run decides, with the last *inspection*."""
     decision = decide_with(certificate, inspection, now, replacements=replacements)
     validated_until = dcv_of(inspection.delegated, certificate.spec.names) if inspection else None
-    renew_at = coming_renewal(certificate, validated_until, now)
+    renew_at = renewal_due_at(certificate, validated_until, now)
     ordered_on = (now if decision.causes or renew_at is None else renew_at).date()
     ends = mandate_ends if mandate_ends and mandate_ends < ordered_on else None
     served = certificate.served

@@ -210,7 +210,7 @@ class Expectation:
 
 
 def check(chain: Chain, expected: Expectation, now: datetime) -> tuple[str, ...]:
-    """Compare *chain* with what was asked for; return remarks for the operator (empty = exactly as asked).
+    """Compare *chain* with what was asked for; return notes for the operator (empty = exactly as asked).
 
     Raises OrderPending for what becomes valid within the minutes by which clocks differ; otherwise CertificateMismatch,
     with every fault in one message, or AcmWouldRefuse for ACM's rule that a leaf and its issuer have the same algorithm
@@ -227,7 +227,7 @@ def check(chain: Chain, expected: Expectation, now: datetime) -> tuple[str, ...]
         raise OrderPending(msg)
     if expected.for_acm:
         _require_same_algorithm(chain)
-    return _remarks(chain.leaf, expected)
+    return _notes(chain.leaf, expected)
 
 
 def _name_faults(leaf: Certificate, expected: Expectation) -> list[str]:
@@ -259,11 +259,11 @@ def _require_same_algorithm(chain: Chain) -> None:
         raise AcmWouldRefuse(msg)
 
 
-def _remarks(leaf: Certificate, expected: Expectation) -> tuple[str, ...]:
+def _notes(leaf: Certificate, expected: Expectation) -> tuple[str, ...]:
     lifetime = leaf.not_after - leaf.not_before
-    remarks = []
+    notes = []
     if lifetime < timedelta(days=expected.term_days) - ONE_DAY:
-        remarks.append(f"its lifetime is {lifetime.days} days; {expected.term_days} were asked for")
+        notes.append(f"its lifetime is {lifetime.days} days; {expected.term_days} were asked for")
     if extra := sorted(set(leaf.names) - set(expected.names)):
-        remarks.append(f"it also has the names {', '.join(extra)}")
-    return tuple(remarks)
+        notes.append(f"it also has the names {', '.join(extra)}")
+    return tuple(notes)

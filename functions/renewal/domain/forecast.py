@@ -62,7 +62,7 @@ def next_renewal(certificate: ManagedCertificate, dcv_expires: date | None, now:
     return max(min(point, forward or point), now)
 
 
-def coming_renewal(certificate: ManagedCertificate, dcv_expires: date | None, now: datetime) -> datetime | None:
+def renewal_due_at(certificate: ManagedCertificate, dcv_expires: date | None, now: datetime) -> datetime | None:
     """Return the same, but for a certificate that is due since when it is; None while nothing is served."""
     served = certificate.served
     if served is None:
@@ -83,7 +83,7 @@ class NextRenewal:
     def of(cls, certificate: ManagedCertificate, record: DelegationRecord, now: datetime) -> Self:
         """The next renewal, given the last inspection."""
         expires = dcv_of(record.inspection.delegated, certificate.spec.names) if record.inspection else None
-        return cls(coming_renewal(certificate, expires, now), record.delegation.mandate_ends)
+        return cls(renewal_due_at(certificate, expires, now), record.delegation.mandate_ends)
 
     @property
     def is_after_the_mandate(self) -> bool:

@@ -144,16 +144,16 @@ def held_failure(certificate: ManagedCertificate) -> Failure:
     return Failure(certificate.last_error or OrderRejected.__name__, text)
 
 
-def reason_of(planned: PlannedCertificate | None, finished: FinishedOrder | None, coming: NextRenewal) -> str:
+def reason_of(planned: PlannedCertificate | None, finished: FinishedOrder | None, next_renewal: NextRenewal) -> str:
     """Return why a certificate was due, or from when it will be."""
     if finished is not None:
         resumed = [cause for cause in planned.causes if cause == Cause.ORDER_OPEN] if planned else []
         return ", ".join([*resumed, *finished.causes])
     if planned is not None:
         return ", ".join(planned.causes)
-    if coming.is_after_the_mandate:
-        return f"none: the mandate ends on {coming.mandate_ends}, before its renewal"
-    return f"due from {coming.renew_at:%Y-%m-%d}" if coming.renew_at else "nothing to do"
+    if next_renewal.is_after_the_mandate:
+        return f"none: the mandate ends on {next_renewal.mandate_ends}, before its renewal"
+    return f"due from {next_renewal.renew_at:%Y-%m-%d}" if next_renewal.renew_at else "nothing to do"
 
 
 def notes_of(certificate: ManagedCertificate, finished: FinishedOrder | None) -> tuple[str, ...]:

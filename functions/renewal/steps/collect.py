@@ -73,7 +73,7 @@ class Collect:
         with ScmLogin(self.transitions, self.accounts).authority(record, progress.run_id) as authority:
             try:
                 pem = order.chain if order.status is OrderStatus.ISSUED else self._collected(order, authority)
-                order, chain, remarks = self._issued(certificate, order, pem)
+                order, chain, notes = self._issued(certificate, order, pem)
                 served = self._store(order, chain, certificate)
             except (CertificateMismatch, ChainBroken, KeyLost) as error:
                 self._note(order, type(error).__name__)
@@ -82,15 +82,15 @@ class Collect:
                 self._end(order, certificate, error)
                 raise
             self._announce(order, served, certificate.served, authority)
-        self.transitions.finish(order, served, certificate.served, remarks)
+        self.transitions.finish(order, served, certificate.served, notes)
         return replace(progress, ssl_id=served.ssl_id, status=OrderStatus.STORED)
 
     def _issued(self, certificate: ManagedCertificate, order: Order, pem: str) -> tuple[Order, Chain, str]:
-        """The verified chain of *pem*, and remarks about it."""
+        """The verified chain of *pem*, and notes about it."""
         chain = Chain.assemble(pem, requested_key(order.csr))
-        remarks = check(chain, _expected(order, certificate), self.clock())
+        notes = check(chain, _expected(order, certificate), self.clock())
         is_recorded = order.status is OrderStatus.ISSUED
-        return (order if is_recorded else self.transitions.record_issued(order, chain)), chain, "; ".join(remarks)
+        return (order if is_recorded else self.transitions.record_issued(order, chain)), chain, "; ".join(notes)
 
     def _collected(self, order: Order, authority: CertificateAuthority) -> str:
         if order.ssl_id is None:

@@ -105,10 +105,10 @@ def _complete(
     now: datetime,
     rotation: date | None,
 ) -> Inspection:
-    remarks = review(record.delegation, [managed.spec for managed in certificates], snapshot, now)
-    found = _inspection(run_id, now, snapshot, remarks, _revoked_ids(certificates, snapshot.reported))
+    checks = review(record.delegation, [managed.spec for managed in certificates], snapshot, now)
+    found = _inspection(run_id, now, snapshot, checks, _revoked_ids(certificates, snapshot.reported))
     findings = [
-        *(finding for remark in remarks for finding in remark.findings()),
+        *(finding for check in checks for finding in check.findings()),
         *_certificate_findings(certificates, record, found, now),
         *_report_findings(snapshot),
         *forecast(record.delegation, certificates, snapshot, now, rotation),
@@ -133,19 +133,19 @@ def _interrupted(
 ) -> Inspection:
     """What is known when *error* ended the inspection: the error, and the checks of what SCM showed before."""
     if snapshot == Snapshot():
-        remarks = unreachable(error)
+        checks = unreachable(error)
     else:
-        remarks = review(record.delegation, [managed.spec for managed in certificates], snapshot, now)
-    others = (finding for remark in remarks for finding in remark.findings() if finding.code != type(error).__name__)
+        checks = review(record.delegation, [managed.spec for managed in certificates], snapshot, now)
+    others = (finding for check in checks for finding in check.findings() if finding.code != type(error).__name__)
     findings = sorted_and_capped((finding_from(error), *refused_login(error), *others))
-    return _inspection(run_id, now, snapshot, remarks, findings=findings)
+    return _inspection(run_id, now, snapshot, checks, findings=findings)
 
 
 def _inspection(
     run_id: str,
     now: datetime,
     snapshot: Snapshot,
-    remarks: tuple[CheckResult, ...],
+    checks: tuple[CheckResult, ...],
     revoked: tuple[int, ...] = (),
     findings: tuple[Finding, ...] = (),
 ) -> Inspection:
@@ -156,7 +156,7 @@ def _inspection(
         findings=findings,
         password_expires=snapshot.password.expires if snapshot.password else None,
         revoked=revoked,
-        remarks=remarks,
+        remarks=checks,
         delegated=snapshot.delegated,
         organisation_validated_until=snapshot.organisation_validated_until,
     )

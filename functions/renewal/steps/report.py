@@ -101,13 +101,13 @@ class Report:
             planned = planned_by_inspection(certificate, inspected, run.now)
         finished = self._finished(certificate, run)
         outcome, failure = outcome_of(certificate, planned, run.results, finished)
-        coming = NextRenewal.of(certificate, record, run.now)
+        next_renewal = NextRenewal.of(certificate, record, run.now)
         return CertificateRow(
             delegation=spec.delegation,
             name=spec.name,
             names=spec.names,
             outcome=outcome,
-            reason=reason_of(None if outcome is Outcome.NOT_DUE else planned, finished, coming),
+            reason=reason_of(None if outcome is Outcome.NOT_DUE else planned, finished, next_renewal),
             ordered_at=order.opened_at if order else None,
             ssl_id=run.ssl_id_of(certificate),
             old_serial=_old_serial(certificate, finished),
@@ -116,7 +116,7 @@ class Report:
             stores=spec.stores,
             remarks=notes_of(certificate, finished),
             would=preview(certificate, record, inspected, run.now) if outcome is Outcome.PLANNED else "",
-            renew_at=coming.renew_at,
+            renew_at=next_renewal.renew_at,
             **_served_members(certificate.served),
             **_failure_members(failure),
         )

@@ -29,7 +29,7 @@ class SetupStep(StrEnum):
     ACCESS_LIST = "8"
 
 
-SCREENS = MappingProxyType(
+STEP_MENUS = MappingProxyType(
     {
         SetupStep.DEPARTMENT: f"{DEPARTMENTS} → Add",
         SetupStep.WEB_API: f"{DEPARTMENTS} → Edit → SSL Certificate",
@@ -84,7 +84,7 @@ class CheckResult:
     @property
     def screen(self) -> str:
         """Where in SCM it is fixed, as SCM's menu has it."""
-        return screen_of(self.code) or SCREENS[self.step]
+        return screen_of(self.code) or STEP_MENUS[self.step]
 
     def findings(self) -> tuple[Finding, ...]:
         """Return the result as a finding; none when the verdict is `done`, `perhaps` or `by-eye`."""

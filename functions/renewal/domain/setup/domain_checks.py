@@ -43,14 +43,14 @@ def dcv_soon(now: datetime) -> timedelta:
 
 @dataclass(frozen=True, slots=True)
 class _Fault:
-    verdict: CheckStatus
+    status: CheckStatus
     code: str
     sentence: str
     due: date | None = None
 
     def result(self, names: list[str]) -> CheckResult:
         text = f"{_some(names)}: {self.sentence}"
-        return CheckResult(SetupStep.DOMAINS, self.verdict, self.code, text, due=self.due)
+        return CheckResult(SetupStep.DOMAINS, self.status, self.code, text, due=self.due)
 
 
 def _some(names: Iterable[str]) -> str:

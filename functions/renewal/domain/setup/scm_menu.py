@@ -37,9 +37,9 @@ _CODES = {
         "OrderUnknown", "ScmRefused",
     ),
 }  # fmt: skip
-_SCREENS = MappingProxyType({code: screen for screen, codes in _CODES.items() for code in codes})
+_MENUS = MappingProxyType({code: screen for screen, codes in _CODES.items() for code in codes})
 
 
 def screen_of(code: str) -> str:
     """Return the screen on which the fault *code* is fixed; empty when it is not fixed in SCM."""
-    return _SCREENS.get(code, "")
+    return _MENUS.get(code, "")
