@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import ast
 import base64
+from pathlib import Path
 
 import pytest
 
@@ -8,14 +10,15 @@ from renewal.adapters.redaction import redacted
 
 BEGIN = "-----BEGIN " + "PRIVATE KEY-----"
 END = "-----END " + "PRIVATE KEY-----"
+OWNERS = {"renewal/domain/errors.py", "renewal/adapters/redaction.py"}
 
 
-def test_an_excerpt_is_one_line():
+def test_a_redacted_text_is_one_line():
     """A line break in a log is a second, forged line."""
     assert redacted("first\r\nsecond\tthird\x1b[31m") == "first second third[31m"
 
 
-def test_an_excerpt_is_short():
+def test_a_redacted_text_is_short():
     """An HTML page is no message."""
     assert len(redacted("word " * 1000)) == 200
 
@@ -65,3 +68,34 @@ def test_what_calls_itself_a_secret_is_removed(text, kept):
 def test_ordinary_sentences_stay(text):
     """A message that hides the name at fault helps nobody."""
     assert redacted(text) == text
+
+
+def cuts(source: str) -> list[int]:
+    """Return the lines of *source* that shorten a text, or remove parts of it by a pattern."""
+    return [node.lineno for node in ast.walk(ast.parse(source)) if isinstance(node, ast.expr) and _cuts(node)]
+
+
+def _cuts(node: ast.expr) -> bool:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        return node.func.attr in {"shorten", "sub", "subn", "translate"}
+    if not (isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice) and node.slice.upper):
+        return False
+    limits = list(ast.walk(node.slice.upper))
+    is_long = any(isinstance(part, ast.Constant) and isinstance(part.value, int) and part.value > 20 for part in limits)
+    return is_long or any(isinstance(part, ast.Name) and part.id.upper().startswith("LONGEST") for part in limits)
+
+
+def test_one_place_shortens_and_cleans_texts_that_are_not_ours():
+    """A second place would forget one of the secrets that the first one removes."""
+    root = Path(__file__).parents[2] / "functions"
+    found = {path.relative_to(root).as_posix(): cuts(path.read_text("utf-8")) for path in root.rglob("*.py")}
+
+    assert {name for name, lines in found.items() if lines} == OWNERS
+
+
+@pytest.mark.parametrize(
+    "fault", ["text[:200]", "text[: LONGEST - 1]", "PEM.sub('', text)", "textwrap.shorten(text, 9)"]
+)
+def test_another_place_that_shortens_would_be_found(fault):
+    """A search that finds nothing proves nothing unless it can find something."""
+    assert cuts(fault) == [1]

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from renewal.domain.errors import shortened
+
 LONGEST = 200
 """Characters of a text of SCM."""
 LONGEST_OF_AWS = 300
@@ -31,15 +33,10 @@ def redacted(text: str, secrets: Iterable[str] = ()) -> str:
         text = text.replace(secret, _REMOVED)
     text = _NAMED_SECRET.sub(rf"\1{_REMOVED}", _PEM.sub(_REMOVED, text))
     text = _LONG_CODE.sub(lambda found: found[0] if found[0].islower() else _REMOVED, text)
-    return _line(text, LONGEST)
+    return shortened(text, LONGEST)
 
 
 def redacted_of_aws(text: str) -> str:
     """Return AWS's *text* in one line of at most 300 characters, without PEM and apparent secrets."""
     text = _NAMED_SECRET.sub(rf"\1{_REMOVED}", _PEM.sub(_REMOVED, text))
-    return _line(_LONGER_CODE.sub(_REMOVED, text), LONGEST_OF_AWS)
-
-
-def _line(text: str, longest: int) -> str:
-    text = "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+    return shortened(_LONGER_CODE.sub(_REMOVED, text), LONGEST_OF_AWS)

@@ -15,6 +15,9 @@ from typing import ClassVar, Literal
 
 Actor = Literal["operator", "rao"]
 
+LONGEST_TEXT = 500
+"""Characters of an error's text in a report and beside a certificate; the audit row has all of it."""
+
 
 class RenewalError(Exception):
     """Base of all errors that certmandate raises."""
@@ -254,3 +257,9 @@ ANSWERED_BY_SCM = NEEDS_ATTENTION - _names((MandateEnded, CredentialMissing))
 def error_named(name: str) -> type[RenewalError]:
     """Return the class named *name*; NeedsAttention for a name of another version."""
     return next((kind for kind in every_error() if kind.__name__ == name), NeedsAttention)
+
+
+def shortened(text: str, longest: int = LONGEST_TEXT) -> str:
+    """Return *text* as one line of at most *longest* printable characters."""
+    line = "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"

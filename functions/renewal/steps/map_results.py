@@ -6,11 +6,9 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from renewal.domain.errors import PlanUnreadable
+from renewal.domain.errors import PlanUnreadable, shortened
 from renewal.domain.run_outcome import CertificateResult, ResultStatus, RunResults
 from renewal.domain.run_report import Failure
-
-LONGEST_TEXT = 500  # characters of an error's text in a report
 
 
 def read_map_results(children: Iterable[Mapping[str, Any]]) -> RunResults:
@@ -61,7 +59,7 @@ def failure(error: Any) -> Failure:
     except (TypeError, ValueError):
         document = {}
     text = document.get("errorMessage", "") if isinstance(document, Mapping) else ""
-    return Failure(name, (text or str(cause))[:LONGEST_TEXT])
+    return Failure(name, shortened(text or str(cause)))
 
 
 def _delegation(result: Mapping[str, Any]) -> str:

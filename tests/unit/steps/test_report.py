@@ -449,7 +449,7 @@ def test_outcomes_are_read_as_the_state_machine_writes_them() -> None:
         ({"Error": "AddressRefused", "Cause": '["a list"]'}, '["a list"]'),
         ({"Error": "AddressRefused", "Cause": ""}, ""),
         ({"Error": "AddressRefused"}, ""),
-        ({"Error": "AddressRefused", "Cause": "x" * 900}, "x" * 500),
+        ({"Error": "AddressRefused", "Cause": "x\n" * 900}, "x " * 249 + "x…"),
     ],
 )
 def test_an_error_is_reported_in_its_own_words(error: dict[str, Any], text: str) -> None:

@@ -31,7 +31,7 @@ from renewal.adapters.order_book.schema import (
 from renewal.adapters.order_book.table import ConditionFailed, Item, Request, Table, assigned, deleted, put, updated
 from renewal.domain.certificate import Chain
 from renewal.domain.due import next_action
-from renewal.domain.errors import OrderConflict
+from renewal.domain.errors import OrderConflict, shortened
 from renewal.domain.order import IMPORT_LEASE, RELEASED, FinishedOrder, ManagedCertificate, Order, OrderStatus, Served
 from renewal.domain.setup.inspection import Inspection, Refusal
 from renewal.records import timestamp
@@ -40,7 +40,6 @@ EVERY_RUN = datetime(1970, 1, 1, tzinfo=UTC)
 """Next action of a certificate with an open order. It is in the past for every run, even if the clock of the run that
 opened the order was ahead."""
 
-LONGEST_ERROR_TEXT = 500  # characters of an error that are kept with the certificate; the audit row has all
 _TRIES = 5  # to end an order while an operator applies a new spec
 _UNCONFIRMED = "#posts = :post AND attribute_not_exists(#ssl_id)"
 
@@ -181,7 +180,7 @@ class DynamoDbOrderTransitions:
                 hold_until=hold_until,
                 failures=certificate.failures + 1,
                 last_error=error,
-                last_error_text=text[:LONGEST_ERROR_TEXT],
+                last_error_text=shortened(text),
             ),
         )
 
