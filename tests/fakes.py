@@ -1,4 +1,4 @@
-"""The ports of `renewal.ports` in memory: as strict as the real ones, misbehaving only when told to.
+"""The ports of `renewal.ports` in memory: as strict as the real ones; faults only where a test sets them.
 
 order book     every move is conditional; what a condition meets decides between "done already" and OrderConflict
 SCM            a small real CA behind it; answers get lost, orders are declined, listings lag: see `FakeScm`
@@ -86,14 +86,14 @@ class HandClock:
         return self.now
 
     def advance(self, **span: float) -> datetime:
-        """Move on by `timedelta(**span)`; return the new moment."""
+        """Move on by `timedelta(**span)`; return the new time."""
         self.now += timedelta(**span)
         return self.now
 
 
 @dataclass(slots=True)
 class FakeEgress:
-    """The address that the outside sees; empty = the echo is silent."""
+    """The egress address; empty = the echo does not answer."""
 
     address: str = ""
 
@@ -329,7 +329,7 @@ class FakeOrderBook:
         path = order.record_key
         there = self.orders.get(path)
         if there is None or (there.token, there.status, there.posts) != (order.token, order.status, order.posts):
-            if (row.token, row.status) in {(one.token, one.status) for one in self.rows}:
+            if (row.token, row.status) in {(ended.token, ended.status) for ended in self.rows}:
                 return
             raise OrderConflict(f"order {order.token} of {order.path} is not open as {order.status} any more")
         del self.orders[path]
@@ -434,7 +434,7 @@ class FakeScm:
         self._called("reported")
         known = {
             *self.revoked,
-            *(one for one, order in self.orders.items() if order.request.department_id == department_id),
+            *(ssl_id for ssl_id, order in self.orders.items() if order.request.department_id == department_id),
         }
         return tuple(
             ReportedCertificate(ssl_id, "", (), "REVOKED" if ssl_id in self.revoked else "ISSUED")

@@ -1,4 +1,4 @@
-"""The address that the outside sees, over real HTTP on loopback."""
+"""The egress address, over real HTTP on loopback."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from renewal.adapters.egress import CACHE_SECONDS, EchoedAddress
 
 
 class Echo(BaseHTTPRequestHandler):
-    """Answers what its server was told to."""
+    """Sends the response of its server."""
 
     server: EchoServer
 
@@ -64,7 +64,7 @@ def egress() -> Iterator[Callable[..., EchoedAddress]]:
         yield lambda url, *clock: EchoedAddress(clients.enter_context(httpx.Client(trust_env=False)), url, *clock)
 
 
-def test_the_echo_says_the_address(echo: EchoServer, egress: Callable[..., EchoedAddress]) -> None:
+def test_the_address_is_read_from_the_echo(echo: EchoServer, egress: Callable[..., EchoedAddress]) -> None:
     """With the line's end that such services add."""
     assert egress(echo.url)() == "192.0.2.7"
 
@@ -90,13 +90,13 @@ def test_the_echo_is_asked_once_in_five_minutes(echo: EchoServer, egress: Callab
 def test_what_is_no_address_is_not_known(
     echo: EchoServer, egress: Callable[..., EchoedAddress], status: int, answer: str
 ) -> None:
-    """An echo's maintenance page must not tell people that their address has changed."""
+    """The maintenance page of an echo must not be reported as a changed address."""
     echo.status, echo.answer = status, answer
     assert not egress(echo.url)()
 
 
 def test_no_answer_is_not_known(egress: Callable[..., EchoedAddress]) -> None:
-    """A run must not depend on somebody else's service."""
-    with EchoServer() as gone:
-        url = gone.url
+    """A run must not depend on another party's service."""
+    with EchoServer() as closed:
+        url = closed.url
     assert not egress(url)()

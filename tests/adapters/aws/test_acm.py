@@ -51,8 +51,8 @@ def serials(region: str = REGION) -> list[str]:
     """What ACM holds in a region."""
     acm = client("acm", region)
     listed = acm.list_certificates(Includes={"keyTypes": list(EVERY_KEY_TYPE)})["CertificateSummaryList"]
-    described = [acm.describe_certificate(CertificateArn=one["CertificateArn"]) for one in listed]
-    return sorted(normalised_serial(one["Certificate"]["Serial"]) for one in described)
+    described = [acm.describe_certificate(CertificateArn=summary["CertificateArn"]) for summary in listed]
+    return sorted(normalised_serial(answer["Certificate"]["Serial"]) for answer in described)
 
 
 def renewed(pair: Pair, **changes: Any) -> Pair:
@@ -183,7 +183,7 @@ def test_what_an_arn_holds_already_is_not_imported_again(acm: Acm, eu: Any):
     assert calls == []
 
 
-def test_a_new_certificate_that_acm_does_not_show_yet_is_looked_for_later(acm: Acm, eu: Any):
+def test_a_new_certificate_that_acm_does_not_list_is_searched_again(acm: Acm, eu: Any):
     """AcmCertificateMissing would call a person for a certificate that exists."""
     pair = a_pair(ACM_SPEC)
     with refused(eu, "DescribeCertificate", "ResourceNotFoundException"), pytest.raises(StoreUnavailable):
@@ -297,7 +297,7 @@ def test_a_key_that_is_too_large_for_acm_is_not_sent(acm: Acm, eu: Any, monkeypa
     assert calls == []
 
 
-def test_a_serial_that_differs_after_the_import_is_told(acm: Acm, eu: Any):
+def test_a_serial_that_differs_after_the_import_is_an_error(acm: Acm, eu: Any):
     """Somebody else imports into the ARN: what is served is not what was stored."""
     pair = a_pair(ACM_SPEC)
     arn = acm.put(pair, REGION, None, retried=False)
@@ -310,7 +310,7 @@ def test_a_serial_that_differs_after_the_import_is_told(acm: Acm, eu: Any):
         acm.put(new, REGION, arn, retried=False)
 
 
-def test_what_acm_refuses_is_told_in_its_own_words(acm: Acm):
+def test_what_acm_refuses_is_quoted(acm: Acm):
     """A chain that does not certify the leaf: the sentence is AWS's."""
     pair = a_pair(ACM_SPEC)
     wrong = replace(pair, key=KeyPair.generate(KeyType.P_256))

@@ -74,7 +74,7 @@ def test_what_passes_by_itself_is_tried_again(error: Exception):
     ],
     ids=str,
 )
-def test_what_needs_a_mend_is_not_tried_again(error: Exception):
+def test_what_must_be_fixed_is_not_tried_again(error: Exception):
     """A missing permission does not appear by waiting. The message names the call and AWS's code only."""
     with pytest.raises(StoreRefused, match="kms:Encrypt") as refusal:
         failing(error)()
@@ -136,7 +136,7 @@ def test_clients_give_up_within_a_functions_life(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("name", ["botocore", "botocore.endpoint", "boto3", "urllib3.connectionpool", "s3transfer"])
-def test_nobody_switches_botocores_debug_log_on(name: str):
+def test_botocores_debug_log_cannot_be_switched_on(name: str):
     """It prints request bodies: private keys in base64."""
     root = logging.getLogger()
     level = root.level

@@ -89,7 +89,7 @@ def test_what_opens_but_is_no_key_is_lost(kms: Any, key_id: str):
         ("DependencyTimeoutException", StoreUnavailable),
     ],
 )
-def test_a_key_is_not_lost_because_kms_says_no(kms: Any, key_id: str, code: str, error: type[Exception]):
+def test_a_refusal_of_kms_does_not_mean_that_a_key_is_lost(kms: Any, key_id: str, code: str, error: type[Exception]):
     """A disabled KMS key can be enabled again; KeyLost would end in a new order."""
     with refused(kms, "Decrypt", code), pytest.raises(error, match=code):
         KmsOpener(kms, key_id).open(b"sealed", **ORDER)

@@ -74,7 +74,7 @@ def test_the_files_are_those_of_certbot(store: S3Certificates, s3: Any):
     assert leaf.public_key() == key.public_key()
 
 
-def test_the_pointer_says_what_is_in_use(store: S3Certificates, s3: Any):
+def test_the_pointer_describes_the_certificate_in_use(store: S3Certificates, s3: Any):
     """Consumers decide from it whether to fetch at all."""
     pair = a_pair(not_before=datetime(2026, 11, 1, 12, tzinfo=UTC))
     leaf = pair.chain.leaf
@@ -176,7 +176,7 @@ def test_two_runs_with_the_same_certificate_agree(store: S3Certificates, s3: Any
     assert pointer(s3)["serial"] == pair.chain.leaf.serial
 
 
-def test_an_erased_key_is_gone_in_every_version(store: S3Certificates, s3: Any):
+def test_an_erased_key_is_deleted_in_every_version(store: S3Certificates, s3: Any):
     """A delete marker hides; whoever lists versions reads the key all the same."""
     old = a_pair()
     store.put(old)

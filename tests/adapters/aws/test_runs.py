@@ -66,7 +66,7 @@ def test_facts_are_read_back(archive: S3RunArchive):
     assert archive.read_facts(RUN) == facts
 
 
-def test_the_report_says_where_it_is(archive: S3RunArchive):
+def test_the_key_of_the_written_report_is_returned(archive: S3RunArchive):
     """The page carries the key."""
     now = datetime(2026, 11, 23, 8, tzinfo=UTC)
     report = RunReport(run_id=RUN, started_at=now, finished_at=now, outcome=RunOutcome.SUCCEEDED)
@@ -111,7 +111,7 @@ def test_a_run_with_nothing_to_do_has_no_results(archive: S3RunArchive, s3: Any,
 
 
 @pytest.mark.parametrize("has_manifest", [True, False])
-def test_a_run_that_lost_its_results_does_not_look_idle(archive: S3RunArchive, s3: Any, has_manifest: bool):
+def test_a_run_that_lost_its_results_is_not_reported_as_idle(archive: S3RunArchive, s3: Any, has_manifest: bool):
     """Something was planned and nothing is known of it: that is worth a page."""
     archive.write_plan(RUN, [{"delegation": "univ"}])
     if has_manifest:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import logging
-import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +14,7 @@ from renewal.adapters.keys import KmsOpener, KmsSealer
 from renewal.adapters.objects import S3Certificates
 from renewal.domain.errors import RenewalError
 from renewal.domain.keypair import KeyPair
+from tests.adapters.exceptions import everything_in
 
 from .conftest import BUCKET, REGION, client
 from .records import a_pair
@@ -33,16 +33,6 @@ def spellings(key: KeyPair) -> list[str]:
         base64.b64encode(key.pem()).decode()[60:100],
         repr(der)[20:60],
     ]
-
-
-def everything_in(error: BaseException) -> str:
-    """What any logger could make of an exception: texts, arguments, causes and contexts, values included."""
-    texts = []
-    seen: BaseException | None = error
-    while seen is not None:
-        texts += [str(seen), repr(seen), repr(seen.args), repr(vars(seen))]
-        seen = seen.__cause__ or seen.__context__
-    return "\n".join([*texts, *traceback.format_exception(error)])
 
 
 def seal(key: KeyPair) -> None:

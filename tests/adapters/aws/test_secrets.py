@@ -99,7 +99,7 @@ def test_a_binary_secret_is_of_another_form(secretsmanager: Any, credentials: Se
         credentials.current("univ")
 
 
-def test_a_secret_that_is_not_there_says_what_to_store(credentials: SecretsManagerCredentials):
+def test_a_missing_secret_is_named_with_what_to_store(credentials: SecretsManagerCredentials):
     """The usual first error of a new delegation."""
     with pytest.raises(CredentialMissing, match=r"'certmandate/other'.*store"):
         credentials.current("other")
@@ -123,7 +123,7 @@ def test_a_failed_reading_forgets_what_was_cached(secretsmanager: Any, credentia
         credentials.current("univ")
 
 
-def test_secrets_manager_says_itself_when_it_rotates(secretsmanager: Any):
+def test_the_rotation_day_is_read_from_secrets_manager(secretsmanager: Any):
     """An interval that we had noted would go on being believed after somebody changed it there."""
     rotations = ScheduledRotations(secretsmanager, "certmandate")
     assert rotations("univ") is None

@@ -56,7 +56,7 @@ def test_a_refused_password_is_tried_once():
         over(wire, source).authority("univ").profiles(2001)
 
     assert len(wire.requests) == 1
-    assert source.looks_past_the_cache == 1
+    assert source.reads_past_the_cache == 1
 
 
 @pytest.mark.parametrize("answer", [UNKNOWN_USER, refusal(-16, status=400), refusal(-970), httpx.Response(401)])
@@ -73,7 +73,7 @@ def test_a_refused_password_is_never_sent_again(answer):
     assert len(wire.requests) == 1
 
 
-def test_a_password_that_was_changed_a_moment_ago_is_taken_at_once():
+def test_a_password_that_was_just_changed_is_used_at_once():
     """The rotation stores a new one while a warm function still has the old one in its cache."""
     wire, source = Wire(UNKNOWN_USER, json_answer({"sslId": 55})), vault()
     made = over(wire, source)
@@ -112,7 +112,7 @@ def test_a_credential_stored_after_the_refusal_heals_the_account():
     assert made.authority("univ").profiles(2001) == ()
 
 
-def test_the_refusal_says_which_version_is_not_tried_again():
+def test_the_refusal_names_the_version_that_is_not_tried_again():
     """So that the operator sees whether the one just stored was meant."""
     made = over(Wire(UNKNOWN_USER), vault())
 
@@ -158,7 +158,7 @@ def test_an_address_that_is_refused_does_not_burn_the_credential():
     assert authority.profiles(2001) == ()
 
 
-def test_a_delegation_without_a_credential_says_so_before_any_call():
+def test_a_delegation_without_a_credential_sends_no_request():
     """CredentialMissing is for the operator, and names the member."""
     wire = Wire(NO_PROFILES)
 
@@ -212,7 +212,7 @@ def test_a_token_is_fetched_once_and_used_until_shortly_before_its_end():
     ]
 
 
-def test_a_token_is_asked_for_as_the_reference_says():
+def test_a_token_is_requested_as_the_reference_describes():
     """A form, without scopes; and the API on the other host, without the headers of a header login."""
     wire = TokenServer(NO_PROFILES)
 
@@ -249,7 +249,7 @@ def test_a_token_that_was_withdrawn_is_replaced_once():
     ]
 
 
-def test_a_fresh_token_that_is_refused_is_a_refused_credential():
+def test_a_new_token_that_is_refused_is_a_refused_credential():
     """Twice refused, and not a third time."""
     wire = TokenServer(UNKNOWN_USER)
     authority = over(wire, vault(CLIENT)).authority("univ")

@@ -66,7 +66,7 @@ def test_an_order_without_a_common_name_is_found_too(authority: ScmClient):
     assert authority.find("t0ken", names, DEPARTMENT) == ssl_id
 
 
-def test_an_order_is_searched_by_its_common_name_even_when_that_is_not_the_first(
+def test_an_order_is_searched_by_its_common_name_at_any_position(
     authority: ScmClient,
 ):
     """The first name that fits is the common name; a search by another one would find nothing."""
@@ -86,7 +86,7 @@ def test_profiles_come_with_terms_and_key_types(authority: ScmClient):
         profiles[3002].require_key_type(KeyType.P_256)
 
 
-def test_the_report_says_what_was_ordered(authority: ScmClient):
+def test_the_report_lists_what_was_ordered(authority: ScmClient):
     """One request for all that SCM knows of the department."""
     ssl_id = authority.enroll(order())
 
@@ -197,7 +197,9 @@ def collected(authority: ScmClient, ssl_id: int) -> str:
     ],
 )
 @pytest.mark.parametrize("answer", ["pending", "unavailable"])
-def test_a_dead_order_is_told_by_its_details(authority: ScmClient, simulator: Simulator, outcome, error, answer):
+def test_the_details_of_an_order_show_that_it_has_ended(
+    authority: ScmClient, simulator: Simulator, outcome, error, answer
+):
     """Collect may go on saying "being processed" for ever."""
     simulator.dials.outcome, simulator.dials.dead_order_answer = outcome, answer
     ssl_id = authority.enroll(order())
@@ -209,7 +211,7 @@ def test_a_dead_order_is_told_by_its_details(authority: ScmClient, simulator: Si
     assert ended(authority.details(ssl_id).status) is error
 
 
-def test_an_order_that_nobody_made_is_unknown(authority: ScmClient):
+def test_an_order_that_was_never_made_is_unknown(authority: ScmClient):
     """Its number was lost, or belongs to somebody else."""
     for ask in (authority.collect, authority.details):
         with pytest.raises(errors.OrderUnknown):
@@ -320,7 +322,9 @@ def test_a_wrong_password_never_locks_the_account(
     assert [call.status for call in simulator.calls] == [401, 200]
 
 
-def test_the_password_state_is_told(connected: Callable[[Vault], ScmAccounts], credentials: Vault, clock: Clock):
+def test_the_password_state_of_the_account_is_returned(
+    connected: Callable[[Vault], ScmAccounts], credentials: Vault, clock: Clock
+):
     """The password ends sooner than the certificates do."""
     state = connected(credentials).authority("univ").password_state()
 
@@ -329,7 +333,7 @@ def test_the_password_state_is_told(connected: Callable[[Vault], ScmAccounts], c
 
 
 @pytest.mark.parametrize(("answer", "error"), [("401", errors.CredentialRefused), ("403", errors.AddressRefused)])
-def test_an_address_outside_the_access_list_is_named_where_scm_tells(
+def test_an_address_outside_the_access_list_is_named_when_scm_reports_it(
     connected: Callable[[Vault], ScmAccounts], credentials: Vault, simulator: Simulator, answer, error
 ):
     """SCM may hide it behind a 401; then the password is to blame first."""

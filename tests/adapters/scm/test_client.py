@@ -186,7 +186,7 @@ def test_profiles_are_read_in_both_generations():
 
 
 @pytest.mark.parametrize("untold", [None, {}, {"RSA": None}, {"RSA": []}, ["RSA"]])
-def test_key_types_that_are_not_told_exclude_no_key(untold):
+def test_missing_key_types_exclude_no_key(untold):
     """Only what a profile says may refuse a key before an order is spent."""
     (profile,) = scm(json_answer([{"id": 1018, "terms": [90], "keyTypes": untold}])).profiles(2001)
 
@@ -388,7 +388,7 @@ def test_an_order_is_found_by_its_token_newest_first():
 
 
 @pytest.mark.parametrize("comment", [None, "", "t0ken", "certmandate order t0ken2 for univ/idp", "note: " + OURS])
-def test_an_order_of_somebody_else_is_not_adopted(comment):
+def test_an_order_of_another_client_is_not_adopted(comment):
     """Only our own comment with exactly this token is our order."""
     assert find(Listing({3: (NAMES[0], comment)})) is None
 
@@ -409,7 +409,7 @@ def test_an_order_whose_common_name_is_in_doubt_is_opened(listed):
 
 @pytest.mark.parametrize("total", [True, False])
 @pytest.mark.parametrize("count", [199, 200, 201, 400, 401])
-def test_every_page_is_looked_at(total, count):
+def test_every_page_is_read(total, count):
     """Our order may be on the last one; the total is not always told, and full last pages happen."""
     orders = {number: (NAMES[0] if number == 1 else "other.univ.example", OURS) for number in range(count, 0, -1)}
 
@@ -441,7 +441,7 @@ def test_an_order_listed_twice_is_opened_once():
     assert len(wire.requests) == 2
 
 
-def test_a_name_too_long_for_a_common_name_is_searched_among_the_alternatives():
+def test_a_name_too_long_for_a_common_name_is_searched_as_alternative():
     """The order has no common name, or one that SCM made of the first alternative: both are looked for."""
     long = f"{'a' * 60}.univ.example"
     listing = Listing({3: ("", OURS)})
@@ -454,7 +454,7 @@ def test_a_name_too_long_for_a_common_name_is_searched_among_the_alternatives():
     ]
 
 
-def test_none_is_said_only_when_every_candidate_was_read():
+def test_none_is_returned_only_when_every_candidate_was_read():
     """On None depends a second order; an order that is listed but not known might be ours."""
     with pytest.raises(errors.ScmUnavailable, match="lists order 9"):
         find(Listing({9: (NAMES[0], OURS), 3: (NAMES[0], "")}, unknown=[9]))

@@ -115,7 +115,7 @@ def test_redirects_are_not_followed():
     assert len(wire.requests) == 1
 
 
-def test_scm_can_tell_who_asks():
+def test_requests_name_certmandate_as_the_client():
     """A vendor who wants to talk to us must find us in their logs."""
     wire = Wire(TYPES)
 

@@ -164,7 +164,7 @@ def test_the_old_order_being_revoked_does_not_end_the_new_one():
         (-618, Operation.PROFILES, errors.ScmUnavailable),
     ],
 )
-def test_a_number_means_what_it_means_where_it_is_said(number, operation, error):
+def test_the_meaning_of_a_code_depends_on_the_operation(number, operation, error):
     """-9 is a broken CSR only in answer to an order."""
     code = known(number, operation)
 
@@ -192,7 +192,7 @@ def test_403_is_the_address(body):
         scm(httpx.Response(403, content=body)).profiles(2001)
 
 
-def test_403_with_a_code_that_says_more_is_what_the_code_says():
+def test_403_with_another_known_code_is_the_error_of_that_code():
     """A missing privilege is not cured by another address."""
     with pytest.raises(errors.PermissionMissing):
         scm(refusal(-37, status=403)).profiles(2001)

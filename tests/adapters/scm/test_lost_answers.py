@@ -72,7 +72,7 @@ def test_an_order_that_never_left_does_not_exist(failure):
     assert len(wire.requests) == 1
 
 
-def test_a_refused_connection_says_so():
+def test_a_refused_connection_is_named():
     """Where the network is at fault the operator must read it."""
     with pytest.raises(ScmUnavailable, match="Connection refused"):
         enroll_over(Wire(httpx.ConnectError("[Errno 111] Connection refused")))

@@ -47,7 +47,7 @@ def test_the_current_password_is_used_while_it_works(source: Vault) -> None:
     assert shown(wire) == [PASSWORD]
 
 
-def test_the_pending_password_is_tried_once_when_the_current_one_is_refused(source: Vault) -> None:
+def test_the_pending_password_is_tried_when_the_current_one_is_refused(source: Vault) -> None:
     """A rotation that ended after the change at SCM must not stop renewals."""
     wire = only(NEW)
     made = over(wire, source)
@@ -70,7 +70,7 @@ def test_both_passwords_are_refused_once_each(source: Vault) -> None:
     assert shown(wire) == [PASSWORD, NEW]
 
 
-def test_a_credential_that_somebody_has_stored_goes_before_the_pending_one(source: Vault) -> None:
+def test_a_credential_stored_by_the_operator_precedes_the_pending_one(source: Vault) -> None:
     """An operator who stores the right one is believed."""
     wire = only("the-right-one")
     authority = over(wire, source).authority("univ")
