@@ -19,8 +19,6 @@ SAMPLE = 1  # of each scenario; `make campaign` plays all
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 FIRST, ACM_FIRST = BY_NAME["s3, first, immediate"], BY_NAME["acm, first import, immediate"]
 
-pytestmark = pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")
-
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_a_sample_of_fault_injections_violates_nothing(harness: Harness, scenario: Scenario) -> None:

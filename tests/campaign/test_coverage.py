@@ -22,8 +22,6 @@ from tests.recordings import recorded
 FIRST, ACM_FIRST = SCENARIOS[0], SCENARIOS[3]
 NOWHERE = Boundary("scm", "GET /api/nowhere", 1, "enroll")
 
-pytestmark = pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")
-
 
 def test_every_answer_of_scm_may_be_corrupted(harness: Harness) -> None:
     """Half of the draws are an order or a certificate, where a wrong answer costs most."""

@@ -23,8 +23,6 @@ from scm_simulator import Dials
 Falsify = Callable[[Evidence], Evidence]
 RUN = -1  # the last
 
-pytestmark = pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")
-
 
 @pytest.fixture(scope="module")
 def healthy(harness: Harness) -> Evidence:

@@ -22,8 +22,6 @@ IN_PARALLEL = 2  # MaxConcurrency of the Map in infra/renewal.asl.yaml
 BUT_FOR_REFUSALS = [invariant for invariant in ALWAYS if invariant is not one_refusal_a_credential]
 MEETING_SECONDS = 3.0  # of real time, and only when the second function does not call
 
-pytestmark = pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")
-
 
 @pytest.fixture(scope="module")
 def boundaries(harness: Harness) -> list[Boundary]:

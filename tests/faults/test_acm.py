@@ -20,8 +20,6 @@ from tests.recordings import recorded
 
 RE_IMPORT = SCENARIOS[5]
 
-pytestmark = pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")
-
 
 @pytest.fixture(autouse=True)
 def restored_quota(harness: Harness) -> Iterator[None]:

@@ -17,8 +17,6 @@ from scm_simulator import Dials
 CAP = 3
 ALL = 20  # certificates: from this size on, all due at once needs a confirmation
 
-pytestmark = pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")
-
 
 def begin(harness: Harness, count: int) -> None:
     """An estate of one delegation with *count* certificates."""

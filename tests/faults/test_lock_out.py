@@ -21,8 +21,6 @@ from scm_simulator.world.world import World
 OTHERS = ("first", "second")
 IMMEDIATE = {"issuance_polls": 0}
 
-pytestmark = pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")
-
 
 def begin(harness: Harness, *others: str, every_account: dict[str, Any] | None = None, **changes: Any) -> None:
     """An estate with the delegation `univ`, whose account has *changes*, and others.

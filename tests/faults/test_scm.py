@@ -30,8 +30,6 @@ BAD_CERTIFICATES: dict[str, tuple[dict[str, Any], str]] = {
     "no_chain": ({"chain": "leaf-only"}, "ChainBroken"),
 }
 
-pytestmark = pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")
-
 
 @pytest.mark.parametrize("mode", [*SCM_FAULTS, Mode.ANSWERS_LOST], ids=lambda mode: mode.value)
 def test_no_fault_of_scm_violates_an_invariant(harness: Harness, mode: Mode) -> None:

@@ -50,8 +50,6 @@ KEPT: dict[str, Steps] = {
 }
 """Histories that once failed."""
 
-pytestmark = pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")
-
 
 @pytest.fixture(scope="module")
 def harness() -> Iterator[Harness]:

@@ -26,8 +26,6 @@ KEY_MARKS = (f"{BEGIN}PRIVATE KEY", f"{BEGIN}EC PRIVATE KEY", f"{BEGIN}RSA PRIVA
 CSR_MARK = f"{BEGIN}CERTIFICATE REQUEST"
 STORES = (S3, "acm:eu-west-3")
 
-pytestmark = pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")
-
 
 @pytest.fixture(scope="module")
 def harness() -> Iterator[Harness]:

@@ -18,8 +18,6 @@ SCENARIO = SCENARIOS[0]
 RETRIES = 5
 """Of a function that timed out: MaxAttempts in infra/renewal.asl.yaml."""
 
-pytestmark = pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")
-
 
 @pytest.fixture(scope="module")
 def harness() -> Iterator[Harness]:
@@ -45,9 +43,9 @@ class EveryAttempt(FaultInjection):
 def run_with(
     harness: Harness, boundary: Boundary, mode: Mode, kind: type[FaultInjection] = FaultInjection, hours: int = 0
 ) -> Run:
-    """A run with a fault; hours: duration of the rival run in a rival mode."""
+    """A run with a fault; hours: duration of the concurrent run in a concurrent mode."""
     SCENARIO.prepare(harness)
-    injection = kind(harness, mode, boundary, rival=lambda: harness.time.pass_seconds(hours * 3600))
+    injection = kind(harness, mode, boundary, concurrent=lambda: harness.time.pass_seconds(hours * 3600))
     return harness.run_with(injection)
 
 
@@ -87,7 +85,7 @@ def test_an_execution_over_its_time_limit_is_timed_out(harness: Harness, boundar
     """There is no report and no metric: the alarm RunFailed counts ExecutionsTimedOut."""
     place = next(found for found in boundaries if found.operation == "Invoke enroll")
 
-    run = run_with(harness, place, Mode.RIVAL_BEFORE, hours=11)
+    run = run_with(harness, place, Mode.CONCURRENT_BEFORE, hours=11)
 
     assert run.status == "TIMED_OUT"
     assert harness.history(run.run_id)["events"][-1]["type"] == "ExecutionTimedOut"

@@ -1,4 +1,4 @@
-"""The crash campaign: at every external call of a run, the run is killed, refused, delayed or overtaken.
+"""The crash campaign: at every external call of a run, the run is killed, refused, delayed or made concurrent.
 
 `interception` numbers every call and injects faults into it; `fault_injection` has the modes. `environments` plays the
 shipped handlers and wiring in throw-away Lambda environments; `harness` the shipped template and state machine with

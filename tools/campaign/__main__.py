@@ -116,7 +116,7 @@ def _model(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     from campaign.histories import explore  # noqa: PLC0415 - only this part needs hypothesis
 
     console.print(f"model: {options.model} random histories")
-    return explore(Harness, options.model, options.seed, options.jobs)
+    return explore(options.model, options.seed, options.jobs)
 
 
 def _parser() -> argparse.ArgumentParser:

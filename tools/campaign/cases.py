@@ -12,7 +12,7 @@ from campaign.interception.calls import Boundary
 from campaign.invariants import ALWAYS, AT_REST, orders_of, violations
 from campaign.scenarios import Scenario
 
-CANONICAL = (Mode.KILLED_BEFORE, Mode.KILLED_AFTER, Mode.ANSWERS_LOST, Mode.ERRORS, Mode.RIVAL_BEFORE)
+CANONICAL = (Mode.KILLED_BEFORE, Mode.KILLED_AFTER, Mode.ANSWERS_LOST, Mode.ERRORS, Mode.CONCURRENT_BEFORE)
 """At every boundary."""
 MOST_DAYS = 4
 """Daily runs after which the estate must be at rest."""

@@ -31,8 +31,8 @@ class Mode(StrEnum):
     ERRORS = "errors answered"
     DENIED = "refused for good"
     OUTAGE = "service down from there"
-    RIVAL_BEFORE = "rival run before"
-    RIVAL_AFTER = "rival run after"
+    CONCURRENT_BEFORE = "concurrent run before"
+    CONCURRENT_AFTER = "concurrent run after"
     LATE = "late effect"
     REFUSED = "login refused from there"
     SCM_RESET = "reset after processing"
@@ -77,8 +77,8 @@ class FaultInjection:
     run_id: str = ""
     """The run; `Harness.run_with` sets it."""
     was_reached: bool = False
-    rival: Callable[[], None] | None = None
-    """What a rival mode does in place of a second run."""
+    concurrent: Callable[[], None] | None = None
+    """What a concurrent mode does instead of a second run."""
 
     def is_due(self, call: Call) -> bool:
         """Return whether this is the call, or a later call that the mode affects too."""
@@ -131,19 +131,19 @@ class FaultInjection:
         self.harness.time.later(seconds, lambda: _in_own_thread(call.effect))
         return call.lost()
 
-    def rival_before(self, call: Call) -> Any:
+    def concurrent_before(self, call: Call) -> Any:
         """Let another run do all its work here; then make the call, if there is time left."""
-        self._rival()
+        self._run_concurrently()
         return call.effect() if self.harness.time() <= call.invocation.ends_at else _kill(call)
 
-    def rival_after(self, call: Call) -> Any:
+    def concurrent_after(self, call: Call) -> Any:
         """Make the call, and let another run do all its work before the answer is used."""
         answer = call.effect()
-        self._rival()
+        self._run_concurrently()
         return answer
 
-    def _rival(self) -> None:
-        (self.rival or self.harness.rival_run)()
+    def _run_concurrently(self) -> None:
+        (self.concurrent or self.harness.concurrent_run)()
 
 
 def _kill(call: Call) -> Any:
@@ -174,8 +174,8 @@ _EFFECTS: dict[Mode, Callable[[FaultInjection, Call], Any]] = {
     Mode.ERRORS: lambda _, call: call.error(),
     Mode.DENIED: lambda _, call: call.denial(),
     Mode.OUTAGE: lambda _, call: call.error(),
-    Mode.RIVAL_BEFORE: FaultInjection.rival_before,
-    Mode.RIVAL_AFTER: FaultInjection.rival_after,
+    Mode.CONCURRENT_BEFORE: FaultInjection.concurrent_before,
+    Mode.CONCURRENT_AFTER: FaultInjection.concurrent_after,
     Mode.LATE: FaultInjection.late,
 }
 

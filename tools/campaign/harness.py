@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace, TracebackType
+from types import SimpleNamespace
 from typing import Any, Self
 from unittest.mock import patch
 
@@ -101,13 +101,7 @@ class Harness:
         """Return itself."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close it."""
-        self.close()
-
-    def close(self) -> None:
+    def __exit__(self, *_: object) -> None:
         """Undo every patch and forget all state."""
         product_aws._clients.clear()  # noqa: SLF001 - their calls would still be intercepted
         self._resources.close()
@@ -142,7 +136,7 @@ class Harness:
             self._resources.enter_context(patch.object(target, name, value))
 
     def _time_limits(self) -> dict[str, float]:
-        """Seconds after which Lambda kills each function, as template.yaml says."""
+        """Seconds after which Lambda kills each function, from template.yaml."""
         functions = self.aws.client("lambda").list_functions()["Functions"]
         return {
             logical_id: next(float(item["Timeout"]) for item in functions if item["FunctionName"].endswith(logical_id))
@@ -219,7 +213,7 @@ class Harness:
         self.interception.injection = None
         return run
 
-    def rival_run(self) -> None:
+    def concurrent_run(self) -> None:
         """Run the state machine once, without a fault, while another run waits."""
         injection, self.interception.injection = self.interception.injection, None
         self.run()

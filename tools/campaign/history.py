@@ -165,7 +165,7 @@ class History:
         self._require(violations(gather(self.harness), AT_REST))
 
     def _act_as_operator(self, run: Run) -> None:
-        """Do what the runbook says: close orders with a wrong certificate, and request new ones."""
+        """Follow the runbook: close orders with a wrong certificate, and request new ones."""
         for row in run.report.certificates if run.report else ():
             if row.error == CertificateMismatch.__name__:
                 self._close_order(row.name)

@@ -122,7 +122,7 @@ def a_success_is_true(evidence: Evidence) -> Iterator[str]:
             yield f"{run.run_id} succeeded without a report or without RunCompleted"
             continue
         if run.report.outcome is not RunOutcome.SUCCEEDED:
-            yield f"{run.run_id} succeeded, but its report says {run.report.outcome}"
+            yield f"{run.run_id} succeeded, but its report has outcome {run.report.outcome}"
         for row in run.report.certificates:
             if row.outcome.needs_attention:
                 yield f"{run.run_id} succeeded, but {row.name} is {row.outcome}: {row.error}"

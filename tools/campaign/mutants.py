@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Any
 
 from campaign.environments import Mutation
@@ -73,14 +74,6 @@ class ImportAgain(Acm):
         return super().put(pair, region, arn, retried=False)
 
 
-def _post_again(step: Any) -> Any:
-    return _as(PostAgain, step)
-
-
-def _skip_intent(step: Any) -> Any:
-    return _as(SkipIntent, step)
-
-
 def _as(kind: type[Any], step: Any) -> Any:
     return kind(**{member.name: getattr(step, member.name) for member in fields(step)})
 
@@ -98,8 +91,8 @@ def _of(function: str, mutate: Callable[[Any], Any]) -> Mutation:
 
 
 MUTANTS: Mapping[str, Mutation] = {
-    "post-again": _of("enroll", _post_again),
-    "skip-intent": _of("enroll", _skip_intent),
+    "post-again": _of("enroll", partial(_as, PostAgain)),
+    "skip-intent": _of("enroll", partial(_as, SkipIntent)),
     "pointer-first": _of("collect", _pointer_first),
     "import-again": _of("collect", _import_again),
 }

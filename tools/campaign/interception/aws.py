@@ -14,7 +14,7 @@ from moto.core.models import botocore_stubber
 
 from campaign.interception.calls import Interception
 
-Observer = Callable[[str, str, Any], None]
+Observe = Callable[[str, str, Any], None]
 """Called with (service, operation, body) after every call that took effect."""
 
 _BUSY = {"s3": (503, "SlowDown"), "dynamodb": (400, "ProvisionedThroughputExceededException")}
@@ -23,7 +23,7 @@ _DENIED = (403, "AccessDenied")
 _OTHERS_DENIED = (400, "AccessDeniedException")
 
 
-def intercepted_client(client: Any, interception: Interception, observe: Observer) -> Any:
+def intercepted_client(client: Any, interception: Interception, observe: Observe) -> Any:
     """Return *client* with every call intercepted.
 
     moto's own hook is removed from this client: ours calls moto when, and as often as, a call takes effect.

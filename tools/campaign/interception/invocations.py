@@ -32,7 +32,7 @@ def invoked(interception: Interception, function: str, seconds: float, event: An
     interception.enter(invocation)
 
     def effect() -> Any:
-        """Start the time limit now; a rival mode may have let it pass, and a late effect has a thread of its own."""
+        """Start the time limit now; a concurrent mode may have used it, and a late effect has its own thread."""
         invocation.ends_at = interception.time() + span
         interception.enter(invocation)
         return play()
