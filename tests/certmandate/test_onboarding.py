@@ -15,7 +15,7 @@ import pytest
 
 from certmandate.cli import main
 from certmandate.commands.onboard import delegation_file
-from certmandate.files.atomic_files import write_together
+from certmandate.files.atomic_files import NotWritten, write_together
 from certmandate.files.delegation_files import load_delegation
 from certmandate.files.yaml_document import FilesInvalid
 from certmandate.onboarding import FactsInvalid, onboarding, proposed_account
@@ -165,7 +165,7 @@ def test_no_file_changes_when_one_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("old", encoding="utf-8")
     (tmp_path / "b" / "in-the-way").mkdir(parents=True)
 
-    with pytest.raises(OSError, match="b"):
+    with pytest.raises(NotWritten, match="cannot be written: Is a directory"):
         write_together({tmp_path / "a": b"new", tmp_path / "c": b"new", tmp_path / "b": b"new"}, force=True)
 
     assert (tmp_path / "a").read_text(encoding="utf-8") == "old"

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import typer
 
+from certmandate.files.atomic_files import NotWritten
 from certmandate.files.yaml_document import FilesInvalid
 from certmandate.views.printing import print_error
 from renewal.domain.errors import InvalidDelegation, InvalidRequest, RenewalError, UnknownDelegation
@@ -37,6 +38,9 @@ def exit_on_error() -> Iterator[None]:
         yield
     except FilesInvalid as invalid:
         print_error(f"{invalid}\nNothing was changed.")
+        raise typer.Exit(WRONG_USAGE) from None
+    except NotWritten as error:
+        print_error(f"{error}. Nothing was written.")
         raise typer.Exit(WRONG_USAGE) from None
     except (DeploymentMissing, Refused) as error:
         print_error(str(error))

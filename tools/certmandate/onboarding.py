@@ -11,8 +11,9 @@ from datetime import datetime
 from typing import Any
 
 from certmandate.files import specification
-from certmandate.files.fields import Fault, require_public
+from certmandate.files.fields import EMAIL, Fault, require_public
 from certmandate.files.specification import Specification
+from certmandate.files.yaml_document import place_text
 from renewal.domain.names import is_wildcard, normalised, permits
 
 UNKNOWN = 1
@@ -20,7 +21,6 @@ UNKNOWN = 1
 MAX_ACCOUNT = 128  # characters of a login, at least 3 (SCM reference §9)
 MAX_DEPARTMENT = 64  # characters of an OU (RFC 5280 appendix A.1, ub-organizational-unit-name)
 _ACCOUNT = re.compile(r"[a-zA-Z0-9!@_.\-+']{3,128}")
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _OPTIONS = {
     "delegation": "NAME",
     "organisation": "--organisation",
@@ -136,8 +136,7 @@ def _certificate(answers: Answers, name: str, names: Iterable[str]) -> dict[str,
 
 def _fault_text(fault: Fault) -> str:
     top, *rest = fault.place or ("",)
-    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in rest)
-    return f"{_OPTIONS.get(str(top), str(top))}{where}: {fault.text}"
+    return f"{place_text((_OPTIONS.get(str(top), str(top)), *rest))}: {fault.text}"
 
 
 # ---- Faults between facts -------------------------------------------------------------------------------------------
@@ -185,7 +184,7 @@ def _delegated_faults(answers: Answers) -> Iterator[str]:
 
 def _contact_faults(answers: Answers) -> Iterator[str]:
     for option, email in (("--rao-email", answers.rao_email), ("--role-email", answers.role_email)):
-        if not _EMAIL.fullmatch(email):
+        if not EMAIL.fullmatch(email):
             yield f"{option}: must be an e-mail address"
     if answers.rao_email and answers.rao_email.casefold() == answers.role_email.casefold():
         yield "--role-email: is the RAO's own address; pass the third party's role address"

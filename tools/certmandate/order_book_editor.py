@@ -5,6 +5,7 @@ No function's role permits any of it.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -70,14 +71,10 @@ class OrderBookEditor:
 
     def add_replacement(self, replacement: Replacement) -> None:
         """Have everything replaced that the rule covers. When the rule exists, its first reason stays."""
-        try:
+        with suppress(ConditionFailed):
             self._table.transact(put(schema.replacement_item(replacement)))
-        except ConditionFailed:
-            return
 
     def remove_replacement(self, replacement: Replacement) -> None:
         """Withdraw a replacement rule. Harmless when there is none."""
-        try:
+        with suppress(ConditionFailed):
             self._table.transact(deleted(schema.replacement_key(replacement), condition="attribute_exists(#item)"))
-        except ConditionFailed:
-            return

@@ -22,6 +22,7 @@ from certmandate.deployment import OUTPUTS_VARIABLE
 from certmandate.execution import exit_code
 from certmandate.exit import INTERRUPTED, WRONG_USAGE
 from certmandate.files.yaml_document import FilesInvalid
+from certmandate.options import JsonOption
 from certmandate.progress import Progress
 from certmandate.views import printing
 from certmandate.views.printing import print_error, printer
@@ -42,7 +43,6 @@ app = typer.Typer(
 EstateOption = Annotated[
     Path, typer.Option("--estate", help="Folder with delegations/*.yaml, scm.yaml and, optionally, aws.yaml.")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document; progress goes to standard error.")]
 WaitFactorOption = Annotated[
     float,
     typer.Option("--wait-factor", min=0.001, max=1.0, help="Factor for every wait of the state machine."),

@@ -15,12 +15,13 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from certmandate.exit import WRONG_USAGE
+from certmandate.exit import WRONG_USAGE, exit_on_error
 from certmandate.files import fields
 from certmandate.files.atomic_files import write_together
 from certmandate.onboarding import Answers, FactsInvalid, Onboarding, onboarding, proposed_account
+from certmandate.options import JsonOption
 from certmandate.views.guide import guide
-from certmandate.views.html_page import PdfMissing, pdf
+from certmandate.views.html_page import pdf
 from certmandate.views.printing import print_error
 
 _LATER = {
@@ -71,7 +72,6 @@ StoreOption = Annotated[list[str] | None, typer.Option(help="s3 or acm:<region>;
 FolderOption = Annotated[Path, typer.Option(help="Folder for the files.")]
 PdfOption = Annotated[bool, typer.Option("--pdf", help="Write the guide as PDF too (needs WeasyPrint).")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite existing files.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 def onboard_command(
@@ -104,8 +104,9 @@ def onboard_command(
     now = datetime.now(UTC)
     typed = _typed(given)
     found = _checked(_answers(given | typed), now, typed)
-    files = _files(found, folder, now, as_pdf=as_pdf)
-    _write(files, force=force)
+    with exit_on_error():
+        files = _files(found, folder, now, as_pdf=as_pdf)
+        write_together(files, force=force)
     _print_result(found, list(files), as_json=as_json)
 
 
@@ -233,11 +234,7 @@ def _files(found: Onboarding, folder: Path, now: datetime, *, as_pdf: bool) -> d
         folder / f"{name}-guide.html": page.encode(),
     }
     if as_pdf:
-        try:
-            files[folder / f"{name}-guide.pdf"] = pdf(page)
-        except PdfMissing as error:
-            print_error(f"{error}. Nothing was written.")
-            raise typer.Exit(WRONG_USAGE) from None
+        files[folder / f"{name}-guide.pdf"] = pdf(page)
     return files
 
 
@@ -270,17 +267,6 @@ def _yaml(document: dict[str, Any]) -> str:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
-
-
-def _write(files: dict[Path, bytes], *, force: bool) -> None:
-    try:
-        write_together(files, force=force)
-    except FileExistsError as error:
-        print_error(f"{error} exists already; check it, then overwrite it with --force. Nothing was written.")
-        raise typer.Exit(WRONG_USAGE) from None
-    except OSError as error:
-        print_error(f"{error.filename} cannot be written: {error.strerror}. Nothing was written.")
-        raise typer.Exit(WRONG_USAGE) from None
 
 
 def _print_result(found: Onboarding, files: list[Path], *, as_json: bool) -> None:

@@ -13,12 +13,12 @@ import typer
 
 from certmandate.certificate_state import finding_line
 from certmandate.deployment import deployed
-from certmandate.exit import NEEDS_ATTENTION, WRONG_USAGE
+from certmandate.exit import NEEDS_ATTENTION, exit_on_error
 from certmandate.files.atomic_files import write_together
 from certmandate.options import DelegationArgument, JsonOption
 from certmandate.refused_orders import findings_with_orders
 from certmandate.views.findings_mail import Mail, findings_mail
-from certmandate.views.html_page import PdfMissing, pdf
+from certmandate.views.html_page import pdf
 from certmandate.views.language import CODES, language
 from certmandate.views.printing import print_error
 from certmandate.views.rao_report import document, finding_document, month_before, month_named, page, rao_report
@@ -134,15 +134,9 @@ def _text(mails: dict[str, Mail]) -> str:
 
 def _write(text: str, stem: Path, *, as_pdf: bool) -> None:
     files = {stem.with_name(f"{stem.name}.html"): text.encode()}
-    try:
+    with exit_on_error():
         if as_pdf:
             files[stem.with_name(f"{stem.name}.pdf")] = pdf(text)
         write_together(files, force=True)
-    except PdfMissing as error:
-        print_error(f"{error}. Nothing was written.")
-        raise typer.Exit(WRONG_USAGE) from None
-    except OSError as error:
-        print_error(f"{error.filename} cannot be written: {error.strerror}")
-        raise typer.Exit(WRONG_USAGE) from None
     for path in files:
         typer.echo(f"written: {path}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -201,13 +202,5 @@ def _document(mandate: Delegation | None, retired: Retired, deletion: datetime |
         "retired_at": retired.retired_at,
         "credential_deleted_on": deletion,
         "rao_steps": rao_steps(mandate) if mandate else None,
-        "still_valid": [
-            {
-                "certificate": each.certificate,
-                "ssl_id": each.ssl_id or None,
-                "serial": each.serial,
-                "not_after": each.not_after,
-            }
-            for each in retired.certificates
-        ],
+        "still_valid": [asdict(certificate) for certificate in retired.certificates],
     }

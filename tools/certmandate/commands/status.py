@@ -76,7 +76,7 @@ def _estate(deployment: Deployment, now: datetime) -> Estate:
         delegations=stored.delegations,
         states=sorted(states, key=lambda state: state.urgency),
         replacements=replacements,
-        retired=tuple(retired for retired in book.retired() if estate_view.is_valid(retired, now)),
+        retired=tuple(retired for retired in book.retired() if retired.valid_until > now),
         unfinished_apply=book.unfinished_apply(),
         runs=[run_document(run) for run in runs["executions"]],
         at=now,

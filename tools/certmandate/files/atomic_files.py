@@ -8,14 +8,24 @@ from collections.abc import Mapping
 from pathlib import Path
 
 
-def write_together(files: Mapping[Path, bytes], *, force: bool = False) -> None:
-    """Write all *files*, or none of them.
+class NotWritten(Exception):
+    """No file was written; the text says why and what to do instead."""
 
-    Raises FileExistsError for the first that exists, unless *force*. Raises OSError; then every file is unchanged.
-    """
+
+def write_together(files: Mapping[Path, bytes], *, force: bool = False) -> None:
+    """Write all *files*, or none of them. Raises NotWritten, also for the first that exists, unless *force*."""
     for path in files if not force else ():
         if path.exists():
-            raise FileExistsError(str(path))
+            msg = f"{path} exists already; check it, then overwrite it with --force"
+            raise NotWritten(msg)
+    try:
+        _write(files)
+    except OSError as error:
+        msg = f"{error.filename} cannot be written: {error.strerror}"
+        raise NotWritten(msg) from None
+
+
+def _write(files: Mapping[Path, bytes]) -> None:
     before = {path: path.read_bytes() for path in files if path.is_file()}
     staged: dict[Path, Path] = {}
     try:

@@ -45,6 +45,11 @@ class Retired:
     retired_at: datetime
     certificates: tuple[StillValid, ...] = ()
 
+    @property
+    def valid_until(self) -> datetime:
+        """When the last of its certificates expires; without a certificate, when it was retired."""
+        return max((certificate.not_after for certificate in self.certificates), default=self.retired_at)
+
 
 @dataclass(frozen=True, slots=True)
 class _UnfinishedApply:

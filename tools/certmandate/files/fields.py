@@ -13,16 +13,15 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from certmandate.files.yaml_document import Place, place_text
 from renewal.domain.delegation import S3
 from renewal.domain.keypair import KeyType
 from renewal.domain.names import normalised
 from renewal.domain.request import NAME
 
-Place = tuple[str | int, ...]
-
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 _FOR_DOCUMENTATION = tuple(map(ipaddress.IPv4Network, ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")))
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +33,7 @@ class Fault:
 
     def __str__(self) -> str:
         """`certificates[0].names[2]: …`."""
-        where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.place).lstrip(".")
-        return f"{where or 'file'}: {self.text}"
+        return f"{place_text(self.place) or 'file'}: {self.text}"
 
 
 @dataclass(slots=True)
@@ -172,7 +170,7 @@ def store(value: Any) -> str:
 
 def email(value: Any) -> str:
     """Text in the form of an e-mail address."""
-    if not isinstance(value, str) or not _EMAIL.fullmatch(value):
+    if not isinstance(value, str) or not EMAIL.fullmatch(value):
         msg = "must be an e-mail address"
         raise ValueError(msg)
     return value

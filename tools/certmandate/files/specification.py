@@ -31,7 +31,8 @@ from datetime import datetime
 from typing import Any
 
 from certmandate.files import fields
-from certmandate.files.fields import Fault, Place, Reader
+from certmandate.files.fields import Fault, Reader
+from certmandate.files.yaml_document import Place
 from renewal.domain.calendar import phase_at
 from renewal.domain.delegation import S3, CertificateSpec, Delegation, RenewalPolicy
 from renewal.domain.keypair import KeyType

@@ -12,6 +12,11 @@ import yaml
 Place = tuple[str | int, ...]
 
 
+def place_text(place: Place) -> str:
+    """Return a place as `certificates[0].names[2]`."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".")
+
+
 @dataclass(frozen=True, slots=True)
 class FileFault:
     """A fault of a file, printed as `file:line: field: text`."""
@@ -23,8 +28,8 @@ class FileFault:
 
     def __str__(self) -> str:
         """Return it in the format of compilers, which editors understand."""
-        where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.place).lstrip(".")
-        return f"{self.path}:{self.line}: {where + ': ' if where else ''}{self.text}"
+        where = f"{place_text(self.place)}: " if self.place else ""
+        return f"{self.path}:{self.line}: {where}{self.text}"
 
 
 class FilesInvalid(Exception):

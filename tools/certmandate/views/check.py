@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from rich.console import RenderableType
@@ -54,11 +53,8 @@ class Coverage:
         if self.entry is None:
             return self.name, "NOT DELEGATED", "", ""
         state = "" if self.entry.active else " (not active)"
-        return self.name, f"{self.entry.entry}{state}", self._dcv(self.entry), str(self.entry.dcv_expires or "")
-
-    @staticmethod
-    def _dcv(entry: DelegatedName) -> str:
-        return _DCV.get(entry.dcv_status, entry.dcv_status.lower())
+        dcv = _DCV.get(self.entry.dcv_status, self.entry.dcv_status.lower())
+        return self.name, f"{self.entry.entry}{state}", dcv, str(self.entry.dcv_expires or "")
 
     def document(self) -> dict[str, Any]:
         """Return the name as JSON has it."""
@@ -87,11 +83,6 @@ def _was_observed(inspection: Inspection) -> bool:
     return any(result.step is SetupStep.DOMAINS and result.verdict not in unknown for result in inspection.remarks)
 
 
-def _organisation_line(until: date | None) -> str:
-    """Return what is known of the organisation validation (OV)."""
-    return f"organisation validation (OV): {f'valid until {until}' if until else 'SCM shows no end date'}"
-
-
 def page(
     record: DelegationRecord, inspection: Inspection, covered: Sequence[Coverage], report: RunReport | None
 ) -> list[RenderableType]:
@@ -102,7 +93,9 @@ def page(
     parts.append(printing.table(["step", "result", "observed", "where in SCM"], map(_row, inspection.remarks)))
     if covered:
         parts += [printing.heading("Names"), printing.table(_NAME_COLUMNS, (name.row() for name in covered))]
-        parts.append(Text(f"  {_organisation_line(inspection.organisation_validated_until)}"))
+        until = inspection.organisation_validated_until
+        known = f"valid until {until}" if until else "SCM shows no end date"
+        parts.append(Text(f"  organisation validation (OV): {known}"))
     parts += printing.bullets("Certificate profiles of the department", _profiles(inspection))
     parts += printing.bullets("Next renewals", _renewals(report))
     others = [finding for finding in open_findings(record) if not finding.text.startswith("step ")]

@@ -45,11 +45,6 @@ class Estate:
         return has_error or self.unfinished_apply is not None or any(state.needs_attention for state in self.states)
 
 
-def is_valid(retired: Retired, now: datetime) -> bool:
-    """Return whether a certificate of a retired delegation is still valid."""
-    return any(certificate.not_after > now for certificate in retired.certificates)
-
-
 def page(estate: Estate) -> list[RenderableType]:
     """Return the page: the certificates, findings, notes, the last runs, a sentence for all."""
     parts: list[RenderableType] = []
@@ -96,11 +91,7 @@ def _notes(estate: Estate) -> Iterator[str]:
             f"{rule.reason}"
         )
     for retired in estate.retired:
-        yield f"{retired.delegation} is retired; its last certificate expires on {printing.day(_valid_until(retired))}"
-
-
-def _valid_until(retired: Retired) -> datetime:
-    return max(certificate.not_after for certificate in retired.certificates)
+        yield f"{retired.delegation} is retired; its last certificate expires on {printing.day(retired.valid_until)}"
 
 
 def _run_line(run: dict[str, Any]) -> str:
@@ -129,7 +120,7 @@ def document(estate: Estate) -> dict[str, Any]:
             for rule in estate.replacements
         ],
         "retired": [
-            {"delegation": retired.delegation, "valid_until": _valid_until(retired)} for retired in estate.retired
+            {"delegation": retired.delegation, "valid_until": retired.valid_until} for retired in estate.retired
         ],
         "unfinished_apply": estate.unfinished_apply,
         "runs": estate.runs,

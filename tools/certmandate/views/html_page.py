@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from certmandate.files.atomic_files import NotWritten
 from certmandate.views.language import languages, marked
 
 PAGES = Path(__file__).parent / "pages"
@@ -20,7 +20,7 @@ PDF_MISSING = (
 )
 
 
-class PdfMissing(Exception):
+class PdfMissing(NotWritten):
     """The library for PDFs is not installed; the text says how to install it."""
 
 
@@ -60,10 +60,6 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["marked"] = _marked
+    environment.filters["marked"] = marked
     environment.filters["breakable"] = breakable
     return environment
-
-
-def _marked(text: str, values: Mapping[str, object]) -> Markup:
-    return marked(text, values)

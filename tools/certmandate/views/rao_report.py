@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from certmandate.refused_orders import findings_with_orders
@@ -35,8 +35,7 @@ class Month:
     @property
     def ends(self) -> datetime:
         """The start of the next month."""
-        years, month = divmod(self.first.month, 12)
-        return datetime(self.first.year + years, month + 1, 1, tzinfo=UTC)
+        return (self.begins + timedelta(days=31)).replace(day=1)
 
     def has(self, at: datetime) -> bool:
         """Return whether *at* is in it."""
@@ -54,8 +53,7 @@ def month_named(text: str) -> Month:
 
 def month_before(now: datetime) -> Month:
     """Return the month before the one of *now*."""
-    years, month = divmod(now.month - 2, 12)
-    return Month(date(now.year + years, month + 1, 1))
+    return Month((now.date().replace(day=1) - timedelta(days=1)).replace(day=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +97,7 @@ def rao_report(
     """Return the report of *month*. *history*: the delegation's audit rows, oldest first."""
     managed, every = tuple(certificates), tuple(history)
     rows = [row for row in every if month.has(row.ended_at)]
-    inspection = record.inspection
+    findings = findings_with_orders(record.inspection, managed, every) if record.inspection else ()
     return RaoReport(
         record=record,
         month=month,
@@ -108,12 +106,8 @@ def rao_report(
         refusals=tuple(row for row in rows if row.status != OrderStatus.STORED),
         under_way=tuple(each for each in managed if each.order and each.order.opened_at < month.ends),
         nexts=_nexts(record, managed, now),
-        asks=_asks(findings_with_orders(inspection, managed, every) if inspection else ()),
+        asks=tuple(finding for finding in findings if finding.actor == "rao"),
     )
-
-
-def _asks(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    return tuple(finding for finding in findings if finding.actor == "rao")
 
 
 def _nexts(record: DelegationRecord, managed: Iterable[ManagedCertificate], now: datetime) -> tuple[NextOrder, ...]:
