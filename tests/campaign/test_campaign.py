@@ -32,7 +32,7 @@ def test_a_sample_of_fault_injections_violates_nothing(harness: Harness, scenari
 
 
 def test_the_boundaries_are_recorded_from_a_healthy_run(harness: Harness) -> None:
-    """A call that is added tomorrow gets its faults tomorrow."""
+    """A new call of the product is a new boundary."""
     found = record(harness, BY_NAME["acm, re-import, slow"])
 
     services = {boundary.service for boundary in found}

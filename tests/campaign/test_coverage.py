@@ -13,7 +13,7 @@ from campaign.fault_injection import FaultInjection, Mode
 from campaign.fuzz import drawn
 from campaign.fuzz import play as play_corrupted
 from campaign.harness import Harness
-from campaign.interception.calls import Boundary, Interception, Invocation, Killed
+from campaign.interception.calls import Answers, Boundary, Interception, Invocation, Killed
 from campaign.scenarios import ENROLL, SCENARIOS
 from campaign.table import Findings
 from campaign.virtual_time import VirtualTime
@@ -36,7 +36,7 @@ def test_every_answer_of_scm_may_be_corrupted(harness: Harness) -> None:
 
 
 def test_an_answer_that_was_not_corrupted_is_reported(harness: Harness) -> None:
-    """Five hundred runs without a fault would look like five hundred that withstood it."""
+    """Runs without a fault would count as runs that passed."""
     _, found = play_corrupted(harness, FIRST, 1, [NOWHERE, Boundary("scm", "collect", 1, "collect")])
 
     assert any("nothing was corrupted" in text for text in found)
@@ -83,7 +83,7 @@ def test_waiting_for_a_lost_answer_takes_time(harness: Harness, operation: str, 
 
 
 def test_a_call_that_outlasts_the_time_limit_is_killed() -> None:
-    """The function must not live to record that no answer came."""
+    """A killed function does not record that no answer came."""
     time = VirtualTime()
     interception = Interception(time)
     interception.enter(Invocation("run", "enroll", time() + timedelta(seconds=90)))
@@ -93,4 +93,4 @@ def test_a_call_that_outlasts_the_time_limit_is_killed() -> None:
         raise TimeoutError
 
     with pytest.raises(Killed):
-        interception.intercept("scm", ENROLL, effect=wait, lost=wait, error=wait, denial=wait)
+        interception.intercept("scm", ENROLL, Answers(wait, wait, wait, wait))

@@ -172,5 +172,5 @@ def test_two_accounts_may_be_refused_in_one_run(healthy: Evidence) -> None:
 
 
 def test_every_invariant_has_a_falsification() -> None:
-    """An invariant that is added tomorrow comes with its falsification."""
+    """A new invariant needs a falsification."""
     assert {invariant for invariant, _ in FALSIFIED.values()} == {*ALWAYS, *AT_REST}

@@ -95,28 +95,24 @@ def test_an_execution_over_its_time_limit_is_timed_out(harness: Harness, boundar
 
 
 @pytest.mark.parametrize(
-    "request_",
-    [{"unknown": 1}, {"delegations": "univ"}, {"force": True}, {"certificates": ["univ"]}],
-    ids=["unknown field", "wrong type", "contradiction", "no path"],
+    ("request_", "error"),
+    [
+        ({"unknown": 1}, "InvalidRequest"),
+        ({"delegations": "univ"}, "InvalidRequest"),
+        ({"force": True}, "InvalidRequest"),
+        ({"certificates": ["univ"]}, "InvalidRequest"),
+        ({"delegations": ["elsewhere"]}, "UnknownDelegation"),
+    ],
+    ids=["unknown field", "wrong type", "contradiction", "no path", "unknown delegation"],
 )
-def test_bad_input_fails_before_scm_is_called(harness: Harness, request_: dict[str, Any]) -> None:
-    """A typing error must not look like a run without due certificates."""
+def test_bad_input_fails_before_scm_is_called(harness: Harness, request_: dict[str, Any], error: str) -> None:
+    """A run with a typing error must not be taken for a run without due certificates."""
     SCENARIO.prepare(harness)
 
     run = harness.run(**request_)
 
-    assert (run.status, run.error) == ("FAILED", "InvalidRequest")
+    assert (run.status, run.error) == ("FAILED", error)
     assert run.metrics == {}
-    assert harness.played.simulator.calls == ()
-
-
-def test_an_unknown_delegation_fails_before_scm_is_called(harness: Harness) -> None:
-    """The delegation may have been renamed."""
-    SCENARIO.prepare(harness)
-
-    run = harness.run(delegations=["elsewhere"])
-
-    assert (run.status, run.error) == ("FAILED", "UnknownDelegation")
     assert harness.played.simulator.calls == ()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from campaign.evidence import gather
 from campaign.fault_injection import SCM_MODES, FaultInjection, Mode, SecondInjection
@@ -65,10 +65,6 @@ class Outcome:
     violations: tuple[str, ...]
     is_recovery: bool
     """Whether the fault was injected into the recovery from a first fault."""
-
-    def document(self) -> dict[str, object]:
-        """The same as JSON."""
-        return asdict(self)
 
 
 def record(harness: Harness, scenario: Scenario) -> list[Boundary]:

@@ -110,35 +110,35 @@ class FaultInjection:
         return _EFFECTS[self.mode](self, call)
 
     def _faulty(self, call: Call) -> Any:
-        if call.faulty is None:
+        if call.answers.faulty is None:
             message = f"{call.boundary} is no call to SCM"
             raise ValueError(message)
-        return call.faulty(replace(SCM_FAULTS[self.mode]) if self.mode in SCM_FAULTS else None)
+        return call.answers.faulty(replace(SCM_FAULTS[self.mode]) if self.mode in SCM_FAULTS else None)
 
     def killed_after(self, call: Call) -> Any:
         """Make the call, and kill the environment before it reads the answer."""
-        call.effect()
+        call.answers.effect()
         return _kill(call)
 
     def answer_lost(self, call: Call) -> Any:
         """Make the call, and lose its answer."""
-        call.effect()
-        return call.lost()
+        call.answers.effect()
+        return call.answers.lost()
 
     def late(self, call: Call) -> Any:
         """Let the caller time out; the request arrives some minutes later."""
         seconds = LATE_SECONDS["scm" if call.boundary.service == "scm" else "aws"]
-        self.harness.time.later(seconds, lambda: _in_own_thread(call.effect))
-        return call.lost()
+        self.harness.time.later(seconds, lambda: _in_own_thread(call.answers.effect))
+        return call.answers.lost()
 
     def concurrent_before(self, call: Call) -> Any:
         """Let another run do all its work here; then make the call, if there is time left."""
         self._run_concurrently()
-        return call.effect() if self.harness.time() <= call.invocation.ends_at else _kill(call)
+        return call.answers.effect() if self.harness.time() <= call.invocation.ends_at else _kill(call)
 
     def concurrent_after(self, call: Call) -> Any:
         """Make the call, and let another run do all its work before the answer is used."""
-        answer = call.effect()
+        answer = call.answers.effect()
         self._run_concurrently()
         return answer
 
@@ -170,10 +170,10 @@ _EFFECTS: dict[Mode, Callable[[FaultInjection, Call], Any]] = {
     Mode.RUN_KILLED_AFTER: FaultInjection.killed_after,
     Mode.ANSWER_LOST: FaultInjection.answer_lost,
     Mode.ANSWERS_LOST: FaultInjection.answer_lost,
-    Mode.ERROR: lambda _, call: call.error(),
-    Mode.ERRORS: lambda _, call: call.error(),
-    Mode.DENIED: lambda _, call: call.denial(),
-    Mode.OUTAGE: lambda _, call: call.error(),
+    Mode.ERROR: lambda _, call: call.answers.error(),
+    Mode.ERRORS: lambda _, call: call.answers.error(),
+    Mode.DENIED: lambda _, call: call.answers.denial(),
+    Mode.OUTAGE: lambda _, call: call.answers.error(),
     Mode.CONCURRENT_BEFORE: FaultInjection.concurrent_before,
     Mode.CONCURRENT_AFTER: FaultInjection.concurrent_after,
     Mode.LATE: FaultInjection.late,
@@ -204,7 +204,7 @@ class NthCallInjection(FaultInjection):
 
     def _is_first(self, call: Call) -> bool:
         self.nth -= 1
-        if self.nth > 0 or (self.mode in SCM_MODES and call.faulty is None):
+        if self.nth > 0 or (self.mode in SCM_MODES and call.answers.faulty is None):
             return False
         self.boundary = call.boundary
         return True

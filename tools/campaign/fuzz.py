@@ -43,7 +43,7 @@ class CorruptedAnswer:
 
     def apply(self, call: Call) -> Any:
         """Make the call, and corrupt the answer."""
-        answer: httpx.Response = call.effect()
+        answer: httpx.Response = call.answers.effect()
         corrupt = self.dice.choice(_CORRUPTIONS)
         self.what = f"{corrupt.__name__} at {call.boundary}"
         headers = {name: value for name, value in answer.headers.items() if name.lower() != "content-length"}

@@ -45,18 +45,15 @@ class Scenario:
 
     def prepare(self, harness: Harness) -> None:
         """Prepare the harness for the run with the fault."""
-        dials = Dials(**{"issuance_polls": 0, **self.dials})
-        harness.begin(world(), [specification(self.stores)], {DELEGATION: credential()}, dials)
+        harness.begin(world(), [specification(self.stores)], {DELEGATION: credential()}, Dials(issuance_polls=0))
         if self.is_renewal:
-            harness.played.simulator.dials.issuance_polls = 0
-            harness.played.simulator.dials.issuance_seconds = 0.0
             first = harness.run()
             if first.status != "SUCCEEDED":
                 message = f"scenario {self.name}: its first run ended {first.status} ({first.error})"
                 raise RuntimeError(message)
-            for name, value in self.dials.items():
-                setattr(harness.played.simulator.dials, name, value)
             harness.time.pass_seconds(DAYS_UNTIL_DUE * 86_400)
+        for name, value in self.dials.items():
+            setattr(harness.played.simulator.dials, name, value)
 
 
 def world(*accounts: Account) -> World:
@@ -80,7 +77,7 @@ def account(**changes: Any) -> Account:
 
 
 def credential(password: str = PASSWORD) -> Mapping[str, str]:
-    """What is stored in Secrets Manager for the account."""
+    """The account's secret in Secrets Manager."""
     return {"login": LOGIN, "password": password, "customer_uri": "example"}
 
 

@@ -8,7 +8,7 @@ import string
 import subprocess
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,7 @@ class Findings:
                 operation: _row([outcome for outcome in self.outcomes if outcome.operation == operation])
                 for operation in operations
             },
-            "broken": [outcome.document() for outcome in self.broken],
+            "broken": [asdict(outcome) for outcome in self.broken],
         }
 
 

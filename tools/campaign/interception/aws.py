@@ -12,7 +12,7 @@ from botocore.exceptions import ReadTimeoutError
 from moto.core.botocore_stubber import MockRawResponse
 from moto.core.models import botocore_stubber
 
-from campaign.interception.calls import Interception
+from campaign.interception.calls import Answers, Interception
 
 Observe = Callable[[str, str, Any], None]
 """Called with (service, operation, body) after every call that took effect."""
@@ -41,14 +41,13 @@ def intercepted_client(client: Any, interception: Interception, observe: Observe
                 observe(service, operation, request.body)
             return answer
 
-        return interception.intercept(
-            service,
-            operation,
+        answers = Answers(
             effect=effect,
             lost=partial(_lost, interception, request.url, client.meta.config.read_timeout),
             error=partial(_answer, service, request.url, *_BUSY.get(service, _OTHERS_BUSY)),
             denial=partial(_answer, service, request.url, *(_DENIED if service == "s3" else _OTHERS_DENIED)),
         )
+        return interception.intercept(service, operation, answers)
 
     client.meta.events.register("before-send", send)
     return client

@@ -51,21 +51,28 @@ class Invocation:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """A call before it is made, and the ways in which it can fail."""
+class Answers:
+    """The ways in which a call can end."""
 
-    boundary: Boundary
-    invocation: Invocation
     effect: Callable[[], Any]
     """Makes the call; returns the answer."""
     lost: Callable[[], Any]
     """Raises, or returns, what the caller observes when the answer never arrives."""
     error: Callable[[], Any]
-    """... when the service is busy or down, and does nothing."""
+    """Raises, or returns, the answer of a service that is busy or down, and does nothing."""
     denial: Callable[[], Any]
-    """... when the service refuses for good, and does nothing."""
+    """Raises, or returns, the answer of a service that refuses for good, and does nothing."""
     faulty: Callable[[Any], Any] | None = None
     """Makes the call while SCM's simulator has this fault, or with None refuses the login; only for calls to SCM."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call before it is made."""
+
+    boundary: Boundary
+    invocation: Invocation
+    answers: Answers
 
 
 class Injection(Protocol):
@@ -102,29 +109,17 @@ class Interception:
         invocation: Invocation = self._local.invocation
         return invocation
 
-    def intercept(
-        self,
-        service: str,
-        operation: str,
-        *,
-        effect: Callable[[], Any],
-        lost: Callable[[], Any],
-        error: Callable[[], Any],
-        denial: Callable[[], Any],
-        faulty: Callable[[Any], Any] | None = None,
-    ) -> Any:
+    def intercept(self, service: str, operation: str, answers: Answers) -> Any:
         """Make a call, or inject the fault that is due; return its answer. Raises Killed in a dead environment."""
         invocation = self.invocation
         self.require_alive(invocation)
         self.time.pass_seconds(CALL_SECONDS)
         boundary = self._numbered(invocation, service, operation)
-        call = Call(boundary, invocation, effect, lost, error, denial, faulty)
-        injection = self.injection
+        call, injection = Call(boundary, invocation, answers), self.injection
         try:
-            answer = injection.apply(call) if injection is not None and injection.is_due(call) else effect()
+            return injection.apply(call) if injection is not None and injection.is_due(call) else answers.effect()
         finally:
             self.require_alive(invocation)  # it may have been killed while it waited, whatever the answer
-        return answer
 
     def require_alive(self, invocation: Invocation) -> None:
         """Raise Killed when the environment is dead, or out of time."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, NoReturn
 
-from campaign.interception.calls import Interception, Invocation, Killed
+from campaign.interception.calls import Answers, Interception, Invocation, Killed
 
 
 def _named(name: str) -> type[Exception]:
@@ -37,15 +37,14 @@ def invoked(interception: Interception, function: str, seconds: float, event: An
         interception.enter(invocation)
         return play()
 
+    answers = Answers(
+        effect=effect,
+        lost=lambda: _fail(LOST, "the answer was lost"),
+        error=lambda: _fail(BUSY, "Rate Exceeded."),
+        denial=lambda: _fail(DENIED, "injected"),
+    )
     try:
-        return interception.intercept(
-            "lambda",
-            f"Invoke {function}",
-            effect=effect,
-            lost=lambda: _fail(LOST, "the answer was lost"),
-            error=lambda: _fail(BUSY, "Rate Exceeded."),
-            denial=lambda: _fail(DENIED, "injected"),
-        )
+        return interception.intercept("lambda", f"Invoke {function}", answers)
     except Killed:
         return _killed(interception, invocation)
 

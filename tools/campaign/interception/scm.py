@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import httpx
 
-from campaign.interception.calls import Interception, Invocation
+from campaign.interception.calls import Answers, Interception, Invocation
 from scm_simulator import ConnectionLost, Fault, Simulator
 
 REFUSED = 401
@@ -30,7 +30,7 @@ class ScmTransport(httpx.BaseTransport):
     def __init__(
         self, interception: Interception, simulator: Simulator, refusals: list[tuple[Refusal, Invocation]], peer: str
     ) -> None:
-        self._wire = interception
+        self._interception = interception
         self._dials = simulator.dials
         self._simulator = httpx.WSGITransport(app=simulator, remote_addr=peer)
         self._refusals = refusals
@@ -52,23 +52,23 @@ class ScmTransport(httpx.BaseTransport):
                 faults.remove(fault)
 
         def lost() -> NoReturn:
-            self._wire.time.pass_seconds(request.extensions["timeout"]["read"])
+            self._interception.time.pass_seconds(request.extensions["timeout"]["read"])
             message = "injected"
             raise httpx.ReadTimeout(message, request=request)
 
         def denial() -> httpx.Response:
             return httpx.Response(400, json={"code": -3, "description": "You are not authorized."})
 
-        invocation = self._wire.invocation
-        answer: httpx.Response = self._wire.intercept(
-            "scm",
-            f"{request.method} {_NUMBER.sub('/<id>', request.url.path)}",
+        invocation = self._interception.invocation
+        operation = f"{request.method} {_NUMBER.sub('/<id>', request.url.path)}"
+        answers = Answers(
             effect=effect,
             lost=lost,
             error=lambda: httpx.Response(503, text="upstream connect error or disconnect/reset before headers"),
             denial=denial,
             faulty=faulty,
         )
+        answer: httpx.Response = self._interception.intercept("scm", operation, answers)
         if answer.status_code == REFUSED:
             headers = request.headers
             secret = headers.get("password") or headers.get("authorization", "")
