@@ -129,13 +129,13 @@ class Mandate:
 
 def faults(inspection: Inspection) -> set[tuple[str, str]]:
     """(step, code) of everything that is wrong, may be wrong, or is warned of."""
-    return {(one.step.value, one.code) for one in bad(inspection)}
+    return {(result.step.value, result.code) for result in bad(inspection)}
 
 
 def bad(inspection: Inspection) -> list[CheckResult]:
     """The remarks that are wrong, may be wrong, or warn."""
     return [
-        one
-        for one in inspection.remarks
-        if one.verdict in {CheckStatus.FAILED, CheckStatus.SUSPECTED, CheckStatus.WARNING}
+        result
+        for result in inspection.remarks
+        if result.verdict in {CheckStatus.FAILED, CheckStatus.SUSPECTED, CheckStatus.WARNING}
     ]

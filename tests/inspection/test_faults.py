@@ -20,47 +20,47 @@ IDP_ENTRY, APPS_ENTRY = (Domain(name) for name in NAMES)
 def with_domains(*domains: Domain) -> Callable[[Mandate], None]:
     """The RAO delegated these."""
 
-    def spoil(mandate: Mandate) -> None:
+    def corrupt(mandate: Mandate) -> None:
         mandate.domains = domains
 
-    return spoil
+    return corrupt
 
 
 def with_account(**changes: Any) -> Callable[[Mandate], None]:
     """The RAO made the account so."""
 
-    def spoil(mandate: Mandate) -> None:
+    def corrupt(mandate: Mandate) -> None:
         mandate.account = changes
 
-    return spoil
+    return corrupt
 
 
 def with_department(**changes: Any) -> Callable[[Mandate], None]:
     """The RAO made the department so."""
 
-    def spoil(mandate: Mandate) -> None:
+    def corrupt(mandate: Mandate) -> None:
         mandate.department = changes
 
-    return spoil
+    return corrupt
 
 
 def with_organisation(**changes: Any) -> Callable[[Mandate], None]:
     """The organisation stands so."""
 
-    def spoil(mandate: Mandate) -> None:
+    def corrupt(mandate: Mandate) -> None:
         mandate.organisation = changes
 
-    return spoil
+    return corrupt
 
 
 def with_order_id(number: int, **account: Any) -> Callable[[Mandate], None]:
     """This OrgID was told to us."""
 
-    def spoil(mandate: Mandate) -> None:
+    def corrupt(mandate: Mandate) -> None:
         mandate.delegation = replace(mandate.delegation, department_id=number)
         mandate.account = account
 
-    return spoil
+    return corrupt
 
 
 def answering(path: str, **members: Any) -> Callable[[Mandate], None]:
@@ -78,10 +78,13 @@ def delegated_for(*types: str) -> Callable[[Mandate], None]:
     def change(asked: str, document: Any) -> Any:
         if not (asked.startswith("/domain/v1/") and isinstance(document, dict)):
             return document
-        return {**document, "delegations": [{**one, "certTypes": list(types)} for one in document["delegations"]]}
+        return {
+            **document,
+            "delegations": [{**delegation, "certTypes": list(types)} for delegation in document["delegations"]],
+        }
 
-    spoiled: Change = change
-    return lambda mandate: setattr(mandate, "change", spoiled)
+    corrupted: Change = change
+    return lambda mandate: setattr(mandate, "change", corrupted)
 
 
 def from_elsewhere(mandate: Mandate) -> None:
@@ -230,14 +233,14 @@ def test_every_step_can_be_done_wrong_in_this_table() -> None:
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_is_found_and_named_with_its_step(fault: str) -> None:
     """And no other fault is."""
-    spoil, expected = FAULTS[fault]
+    corrupt, expected = FAULTS[fault]
     mandate = Mandate()
-    spoil(mandate)
+    corrupt(mandate)
 
     inspection = mandate.inspect()
 
     assert faults(inspection) == expected
-    assert {one.code for one in inspection.findings if one.severity != "info"} & (
+    assert {finding.code for finding in inspection.findings if finding.severity != "info"} & (
         {code for _, code in expected} | {"CredentialRefused"}
     )
 
@@ -251,22 +254,22 @@ def test_a_refused_login_asks_the_rao_for_what_only_they_can_do(fault: str) -> N
     mandate = Mandate()
     FAULTS[fault][0](mandate)
 
-    asked = [one for one in mandate.inspect().findings if one.actor == "rao"]
+    asked = [finding for finding in mandate.inspect().findings if finding.actor == "rao"]
 
-    assert [one.code for one in asked] == ["LoginRefused"]
+    assert [finding.code for finding in asked] == ["LoginRefused"]
     assert asked[0].screen == "Admins → Edit, Settings → Access Control → Organization ACL"
 
 
 @pytest.mark.parametrize("fault", REFUSED)
-def test_where_scm_does_not_say_why_no_step_is_called_wrong(fault: str) -> None:
+def test_a_refusal_without_a_reason_is_only_suspected_in_each_step(fault: str) -> None:
     """One of four is; told as four facts they send three people looking for what is in order."""
     mandate = Mandate()
     FAULTS[fault][0](mandate)
 
-    doubtful = [one for one in mandate.inspect().remarks if one.code == "LoginRefused"]
+    doubtful = [result for result in mandate.inspect().remarks if result.code == "LoginRefused"]
 
-    assert {one.verdict for one in doubtful} == {CheckStatus.SUSPECTED}
-    assert all(one.text.startswith("perhaps: ") for one in doubtful)
+    assert {result.verdict for result in doubtful} == {CheckStatus.SUSPECTED}
+    assert all(result.text.startswith("perhaps: ") for result in doubtful)
 
 
 STEP_MENUS = {
@@ -286,12 +289,12 @@ STEP_MENUS = {
 
 
 @pytest.mark.parametrize("fault", STEP_MENUS)
-def test_a_finding_names_the_screen_on_which_it_is_mended(fault: str) -> None:
+def test_a_finding_names_the_scm_menu_where_it_is_fixed(fault: str) -> None:
     """An account that exists is not mended under "Add", and a domain is not validated where it is delegated."""
     mandate = Mandate()
     FAULTS[fault][0](mandate)
 
-    assert STEP_MENUS[fault] in {one.screen for one in mandate.inspect().findings if one.severity != "info"}
+    assert STEP_MENUS[fault] in {finding.screen for finding in mandate.inspect().findings if finding.severity != "info"}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -300,7 +303,8 @@ def test_whatever_the_rao_has_to_do_has_a_screen(fault: str) -> None:
     mandate = Mandate()
     FAULTS[fault][0](mandate)
 
-    assert [one.code for one in mandate.inspect().findings if one.actor == "rao" and not one.screen] == []
+    findings = mandate.inspect().findings
+    assert [finding.code for finding in findings if finding.actor == "rao" and not finding.screen] == []
 
 
 @pytest.mark.parametrize(
@@ -323,8 +327,8 @@ def test_more_than_was_agreed_is_a_security_finding(fault: str, *, is_security: 
     FAULTS[fault][0](mandate)
     inspection = mandate.inspect()
 
-    assert any(one.is_security for one in inspection.findings) is is_security
-    assert any(one.is_security for one in inspection.remarks) is is_security
+    assert any(finding.is_security for finding in inspection.findings) is is_security
+    assert any(result.is_security for result in inspection.remarks) is is_security
 
 
 def test_an_expired_password_is_the_raos_to_replace() -> None:
@@ -332,7 +336,7 @@ def test_an_expired_password_is_the_raos_to_replace() -> None:
     mandate = Mandate()
     FAULTS["SCM itself says that the password has expired"][0](mandate)
 
-    assert [(one.code, one.actor) for one in mandate.inspect().findings] == [("CredentialExpired", "rao")]
+    assert [(finding.code, finding.actor) for finding in mandate.inspect().findings] == [("CredentialExpired", "rao")]
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -350,10 +354,10 @@ def test_a_healthy_delegation_has_no_fault_and_no_finding() -> None:
     inspection = Mandate().inspect()
 
     assert not inspection.findings
-    verdicts = {one.step: one.verdict for one in inspection.remarks}
-    assert list(verdicts) == list(SetupStep)
-    by_eye = {step for step, verdict in verdicts.items() if verdict is CheckStatus.MANUAL}
-    assert by_eye == {SetupStep.WEB_API, SetupStep.ACCESS_LIST}
+    statuses = {result.step: result.verdict for result in inspection.remarks}
+    assert list(statuses) == list(SetupStep)
+    manual = {step for step, status in statuses.items() if status is CheckStatus.MANUAL}
+    assert manual == {SetupStep.WEB_API, SetupStep.ACCESS_LIST}
 
 
 @pytest.mark.parametrize("hidden", ["/admin/v1", "/organization/v1", "/organization/v2", "/domain", "/dcv"])
@@ -368,7 +372,7 @@ def test_a_healthy_delegation_has_no_fault_and_no_finding() -> None:
     ],
     ids=["-3", "403", "404", "503", "HTML"],
 )
-def test_what_scm_does_not_show_is_to_be_looked_at_and_no_finding(hidden: str, answer: httpx.Response) -> None:
+def test_what_scm_does_not_show_is_a_manual_check_and_no_finding(hidden: str, answer: httpx.Response) -> None:
     """Nobody has promised that a department's officer may see all this; renewals do not wait for it."""
     mandate = Mandate()
     mandate.change = lambda path, document: (
@@ -379,7 +383,7 @@ def test_what_scm_does_not_show_is_to_be_looked_at_and_no_finding(hidden: str, a
 
     assert mandate.error is None
     assert not inspection.findings
-    assert {one.step for one in inspection.remarks} == set(SetupStep)
+    assert {result.step for result in inspection.remarks} == set(SetupStep)
 
 
 def test_an_inspection_asks_scm_eight_things_and_one_an_entry() -> None:
@@ -407,4 +411,6 @@ def test_a_profile_that_is_missing_is_found_before_an_order_is_spent() -> None:
     mandate = Mandate()
     profile_missing(mandate)
 
-    assert [(one.code, one.certificate) for one in mandate.inspect().findings] == [("ProfileRefused", "idp")]
+    assert [(finding.code, finding.certificate) for finding in mandate.inspect().findings] == [
+        ("ProfileRefused", "idp")
+    ]

@@ -42,7 +42,7 @@ def test_a_dry_run_leaves_the_same() -> None:
     assert mandate.book.delegation("univ").inspection is not None
 
 
-def test_a_refusal_in_the_middle_leaves_what_was_seen_before() -> None:
+def test_a_refusal_in_the_middle_keeps_what_was_observed_before() -> None:
     """The account may not list profiles; that it has the wrong role is what explains it."""
     mandate = Mandate()
     mandate.account = {"departments": (2002,)}
@@ -50,15 +50,17 @@ def test_a_refusal_in_the_middle_leaves_what_was_seen_before() -> None:
 
     assert type(mandate.error).__name__ == "PermissionMissing"
     assert found.findings[0].severity == "error"
-    assert {"RoleMissing", "PermissionMissing"} <= {one.code for one in found.findings}
+    assert {"RoleMissing", "PermissionMissing"} <= {finding.code for finding in found.findings}
 
 
-def test_a_certificate_whose_validation_lapses_is_added_to_the_run() -> None:
+def test_a_certificate_whose_validation_expires_is_added_to_the_run() -> None:
     """The plan could not know it."""
     mandate = Mandate(domains=lapsing(5), age=110)
     mandate.inspect()
 
-    assert [(one["certificate"], one["causes"]) for one in mandate.tasks["certificates"]] == [("idp", ["dcv-lapsing"])]
+    assert [(task["certificate"], task["causes"]) for task in mandate.tasks["certificates"]] == [
+        ("idp", ["dcv-lapsing"])
+    ]
 
 
 def test_a_run_that_was_asked_for_one_certificate_adds_none() -> None:

@@ -46,7 +46,7 @@ class Issued:
 
 
 @dataclass(frozen=True)
-class Wish:
+class Request:
     """What a certificate is to be like."""
 
     key: str = "P-256"
@@ -59,25 +59,25 @@ class Wish:
     days: int = 90
 
 
-def issue(wish: Wish, issuer: Issued | None = None) -> Issued:
+def issue(request: Request, issuer: Issued | None = None) -> Issued:
     """Issue a certificate; self-signed without an issuer."""
-    key = a_key(wish.key, wish.number)
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, wish.name)])
+    key = a_key(request.key, request.number)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, request.name)])
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer.certificate.subject if issuer else subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(wish.not_before)
-        .not_valid_after(wish.not_before + dt.timedelta(days=wish.days))
-        .add_extension(x509.BasicConstraints(ca=wish.is_ca, path_length=None), critical=True)
+        .not_valid_before(request.not_before)
+        .not_valid_after(request.not_before + dt.timedelta(days=request.days))
+        .add_extension(x509.BasicConstraints(ca=request.is_ca, path_length=None), critical=True)
     )
-    if not wish.is_ca:
-        builder = builder.add_extension(key_usage(wish.usages), critical=True)
-        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(wish.name)]), critical=False)
-        if wish.extended:
-            builder = builder.add_extension(x509.ExtendedKeyUsage(wish.extended), critical=False)
+    if not request.is_ca:
+        builder = builder.add_extension(key_usage(request.usages), critical=True)
+        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(request.name)]), critical=False)
+        if request.extended:
+            builder = builder.add_extension(x509.ExtendedKeyUsage(request.extended), critical=False)
     return Issued(builder.sign(issuer.key if issuer else key, hashes.SHA256()), key)
 
 
@@ -93,5 +93,5 @@ def key_usage(names: tuple[str, ...]) -> x509.KeyUsage:
 @functools.cache
 def hierarchy(kind: str) -> tuple[Issued, Issued]:
     """Return an intermediate and its root, both with keys of a kind."""
-    root = issue(Wish(key=kind, number=100, name=f"{kind} root", is_ca=True, days=3650))
-    return issue(Wish(key=kind, number=101, name=f"{kind} intermediate", is_ca=True, days=1825), root), root
+    root = issue(Request(key=kind, number=100, name=f"{kind} root", is_ca=True, days=3650))
+    return issue(Request(key=kind, number=101, name=f"{kind} intermediate", is_ca=True, days=1825), root), root

@@ -11,8 +11,6 @@ from typing import Any
 import pytest
 
 from local import LocalAws
-from local import executions as recorded
-from local.cloudformation.provisioner import ACCOUNT
 
 TOY = Path(__file__).parent / "toy" / "template.yaml"
 
@@ -29,13 +27,7 @@ def aws() -> Iterator[LocalAws]:
 @pytest.fixture
 def run(aws: LocalAws) -> Run:
     """Return a function that runs the toy state machine to its end and gives the history."""
-
-    def to_the_end(given: dict[str, Any]) -> dict[str, Any]:
-        arn = aws.start_execution(aws.outputs["MachineArn"], f"run-{uuid.uuid4()}", given)
-        recorded.wait(arn, ACCOUNT, aws.region, 30)
-        return aws.history(arn)
-
-    return to_the_end
+    return lambda given: aws.run(aws.outputs["MachineArn"], given, timeout_seconds=30)
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ def test_the_troubled_example_is_as_troubled_on_every_day() -> None:
     """A mandate that ends on a day to come would end well until then."""
     troubled = load_estate(EXAMPLES / "troubled", datetime(2024, 1, 1, tzinfo=UTC))
 
-    ends = [one.delegation.mandate_ends for one in troubled.specifications if one.delegation.mandate_ends]
+    ends = [spec.delegation.mandate_ends for spec in troubled.specifications if spec.delegation.mandate_ends]
     assert [day < date(2024, 1, 1) for day in ends] == [True]
 
 
@@ -101,7 +101,7 @@ def test_the_accounts_api_key_is_used_where_there_is_one(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("scm", "said"),
+    ("scm", "reported"),
     [
         ("certificates:\n" + certificate(label="univ/idq"), "scm.yaml:8: certificates[0].label: 'univ/idq' is no cert"),
         ("certificates:\n" + certificate(status="Declined"), "scm.yaml:8: certificates[0].status: only an issued, rev"),
@@ -113,15 +113,15 @@ def test_the_accounts_api_key_is_used_where_there_is_one(tmp_path: Path) -> None
         ("\tdials:\n", "scm.yaml:7: a tab"),
     ],
 )  # fmt: skip
-def test_a_fault_on_scms_side_is_told_with_line_and_field(tmp_path: Path, scm: str, said: str) -> None:
+def test_a_fault_of_the_scm_file_is_reported_with_line_and_field(tmp_path: Path, scm: str, reported: str) -> None:
     """Two files that contradict each other are the hardest to mend without a line number."""
     (fault,) = faults(tmp_path, scm=scm)
 
-    assert fault.startswith(said)
+    assert fault.startswith(reported)
 
 
 @pytest.mark.parametrize(
-    ("replace", "said"),
+    ("replace", "reported"),
     [
         (
             ("departments: [7]", "organisations: [6]"),
@@ -131,12 +131,12 @@ def test_a_fault_on_scms_side_is_told_with_line_and_field(tmp_path: Path, scm: s
     ],
 )
 def test_a_delegation_without_its_department_or_account_is_refused(
-    tmp_path: Path, replace: tuple[str, str], said: str
+    tmp_path: Path, replace: tuple[str, str], reported: str
 ) -> None:
     """It could not log in, and would look like a refused credential."""
     (fault,) = faults(tmp_path, replace=replace)
 
-    assert fault.startswith(said)
+    assert fault.startswith(reported)
 
 
 def test_a_certificate_of_another_department_is_refused(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_a_certificate_of_another_department_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "reported"),
     [
         ("acm: {throttled_regions: [eu-west-4]}\n", "aws.yaml:1: acm.throttled_regions[0]: 'eu-west-4' is not"),
         ("acm:\n  throttled_regions: eu-west-3\n", "aws.yaml:2: acm.throttled_regions: must be a list of regions"),
@@ -159,7 +159,7 @@ def test_a_certificate_of_another_department_is_refused(tmp_path: Path) -> None:
         ("", "aws.yaml:1: the file is empty"),
     ],
 )  # fmt: skip
-def test_a_fault_on_aws_side_is_told_with_line_and_field(tmp_path: Path, text: str, said: str) -> None:
+def test_a_fault_of_the_aws_file_is_reported_with_line_and_field(tmp_path: Path, text: str, reported: str) -> None:
     """A region with a typo would be a trouble that never comes."""
     folder = write_estate(tmp_path / "e", "idp")
     (folder / "aws.yaml").write_text(text, encoding="utf-8")
@@ -168,10 +168,10 @@ def test_a_fault_on_aws_side_is_told_with_line_and_field(tmp_path: Path, text: s
         load_estate(folder, NOW)
 
     (fault,) = refused.value.faults
-    assert str(fault).removeprefix(f"{folder}/").startswith(said)
+    assert str(fault).removeprefix(f"{folder}/").startswith(reported)
 
 
-def test_an_expired_certificate_cannot_stand_in_acm(tmp_path: Path) -> None:
+def test_an_expired_certificate_cannot_be_in_acm(tmp_path: Path) -> None:
     """ACM does not take it, so no earlier run can be played with it."""
     folder = write_estate(tmp_path / "e", "idp", scm="certificates:\n" + certificate(issued_days_ago=200))
     file = folder / "delegations" / "univ.yaml"
@@ -182,7 +182,7 @@ def test_an_expired_certificate_cannot_stand_in_acm(tmp_path: Path) -> None:
         load_estate(folder, NOW)
 
 
-def test_faults_of_all_files_are_told_together(tmp_path: Path) -> None:
+def test_faults_of_all_files_are_reported_together(tmp_path: Path) -> None:
     """Delegation files first: they are what the operator owns."""
     folder = write_estate(tmp_path / "e", "IDP", scm="nonsense: 1\n")
     (folder / "aws.yaml").write_text("nonsense: 1\n", encoding="utf-8")
@@ -193,7 +193,7 @@ def test_faults_of_all_files_are_told_together(tmp_path: Path) -> None:
     assert [fault.path.name for fault in refused.value.faults] == ["univ.yaml", "scm.yaml", "aws.yaml"]
 
 
-def test_every_fault_of_the_scm_side_is_told_at_once(tmp_path: Path) -> None:
+def test_all_faults_of_the_scm_file_are_reported_together(tmp_path: Path) -> None:
     """As of delegation files: an estate is mended in one go, not run by run."""
     wrong = certificate(status="Lost") + certificate(profile=9) + certificate(issued_days_ago="soon")
 
@@ -208,7 +208,7 @@ def test_every_fault_of_the_scm_side_is_told_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("status", ["Requested", "Approved", "Applied"])
-def test_an_open_order_may_stand_in_each_of_its_states(tmp_path: Path, status: str) -> None:
+def test_an_open_order_may_have_each_open_status(tmp_path: Path, status: str) -> None:
     """The documentation lists these three, so each must be taken."""
     folder = write_estate(tmp_path / "e", "idp", scm="certificates:\n" + certificate(status=status))
 

@@ -11,7 +11,7 @@ import pytest
 
 from local.in_process import InProcessAws
 
-from .authority import Wish, hierarchy, issue
+from .authority import Request, hierarchy, issue
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 VALUES: dict[str, Any] = {
@@ -33,8 +33,8 @@ VALUES: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def aws() -> Iterator[InProcessAws]:
     """The shipped stack; its functions are not called."""
-    with InProcessAws(TEMPLATE, {}) as one:
-        yield one
+    with InProcessAws(TEMPLATE, {}) as stack:
+        yield stack
 
 
 def found(aws: InProcessAws) -> dict[str, Any]:
@@ -44,8 +44,8 @@ def found(aws: InProcessAws) -> dict[str, Any]:
     executions = aws.client("stepfunctions").list_executions(stateMachineArn=aws.outputs["StateMachineArn"])
     return {
         "items": aws.client("dynamodb").scan(TableName=aws.outputs["OrdersTable"])["Items"],
-        "objects": [one["Key"] for one in listed.get("Contents", [])],
-        "secrets": [one["Name"] for one in aws.client("secretsmanager").list_secrets()["SecretList"]],
+        "objects": [item["Key"] for item in listed.get("Contents", [])],
+        "secrets": [secret["Name"] for secret in aws.client("secretsmanager").list_secrets()["SecretList"]],
         "certificates": aws.client("acm").list_certificates(Includes={"keyTypes": ["EC_prime256v1"]})[
             "CertificateSummaryList"
         ],
@@ -62,10 +62,9 @@ def put_everything(aws: InProcessAws) -> None:
     aws.client("s3").put_object(Bucket=aws.outputs["StoreBucket"], Key="runs/one", Body=b"")
     secrets.create_secret(Name=f"{prefix}/univ", SecretString="{}")
     secrets.put_secret_value(SecretId=f"{prefix}/example", SecretString="changed")
-    leaf = issue(Wish(), hierarchy("P-256")[0])
-    aws.client("acm").import_certificate(
-        Certificate=leaf.pem, PrivateKey=leaf.key_pem, CertificateChain=b"".join(one.pem for one in hierarchy("P-256"))
-    )
+    leaf = issue(Request(), hierarchy("P-256")[0])
+    chain = b"".join(issuer.pem for issuer in hierarchy("P-256"))
+    aws.client("acm").import_certificate(Certificate=leaf.pem, PrivateKey=leaf.key_pem, CertificateChain=chain)
     aws.client("logs").create_log_stream(logGroupName=aws.outputs["FunctionLogs"], logStreamName="one")
     aws.run(aws.outputs["StateMachineArn"], {})
 

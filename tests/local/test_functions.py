@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from local import LocalAws
+from local.functions import pool
 
 WORK = "certmandate-WorkFunction"
 
@@ -22,16 +23,16 @@ def invoke(aws: LocalAws, logical_id: str, event: Any) -> tuple[Any, str | None]
 
 
 @pytest.fixture(scope="module")
-def seen(aws: LocalAws) -> dict[str, Any]:
+def observed(aws: LocalAws) -> dict[str, Any]:
     """What a function sees of its environment."""
-    told, error = invoke(aws, "EnvironmentFunction", {})
+    answer, error = invoke(aws, "EnvironmentFunction", {})
     assert error is None
-    return dict(told)
+    return dict(answer)
 
 
-def test_a_function_sees_its_own_variables_and_no_others(seen: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_function_has_its_own_variables_and_no_others(observed: dict[str, Any]) -> None:
     """The operator's environment holds secrets and settings that are not there in Lambda."""
-    variables = seen["variables"]
+    variables = observed["variables"]
 
     assert variables["GREETING"] == "bonjour"
     assert variables["AWS_LAMBDA_FUNCTION_NAME"] == "certmandate-EnvironmentFunction"
@@ -41,21 +42,21 @@ def test_a_function_sees_its_own_variables_and_no_others(seen: dict[str, Any], m
     assert variables["AWS_CONFIG_FILE"] == os.devnull
 
 
-def test_the_context_has_what_powertools_reads(seen: dict[str, Any], aws: LocalAws) -> None:
+def test_the_context_has_what_powertools_reads(observed: dict[str, Any], aws: LocalAws) -> None:
     """inject_lambda_context fails without any of them."""
-    version, memory, arn, request_id = seen["context"]
+    version, memory, arn, request_id = observed["context"]
 
     assert (version, memory) == ("$LATEST", 256)
     assert arn.endswith(":function:certmandate-EnvironmentFunction")
     assert request_id
-    assert 0 < seen["remaining"] <= 5000
+    assert 0 < observed["remaining"] <= 5000
 
 
-def test_an_idle_environment_is_used_again(seen: dict[str, Any], aws: LocalAws) -> None:
+def test_an_idle_environment_is_used_again(observed: dict[str, Any], aws: LocalAws) -> None:
     """Clients and tokens kept between invocations must be met here too. There may be a second one, made in advance."""
     later = [invoke(aws, "EnvironmentFunction", {})[0]["pid"] for _ in range(3)]
 
-    assert len({seen["pid"], *later}) <= 2
+    assert len({observed["pid"], *later}) <= 2
 
 
 def test_an_exception_becomes_lambdas_error_document(aws: LocalAws) -> None:
@@ -85,7 +86,7 @@ def test_what_a_function_prints_is_its_log(aws: LocalAws) -> None:
     assert aws.function_log("WorkFunction") == aws.function_log(WORK)
 
 
-def test_calls_tell_who_called_what_and_where(aws: LocalAws) -> None:
+def test_calls_record_caller_operation_region_and_status(aws: LocalAws) -> None:
     """AWS calls are counted a renewal, and shown."""
     invoke(aws, "WorkFunction", {"name": "counted"})
     aws.client("acm", "us-east-1").list_certificates()
@@ -103,8 +104,9 @@ def test_the_exports_are_enough_for_a_program_of_its_own(aws: LocalAws) -> None:
     program = "import boto3, sys; sys.stdout.write(boto3.client('dynamodb').list_tables()['TableNames'][0])"
     environment = {"PATH": os.environ["PATH"], **aws.exports()}
 
-    told = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
-    assert told.stdout == aws.outputs["TableName"]
+    command = [sys.executable, "-c", program]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert ended.stdout == aws.outputs["TableName"]
 
 
 def test_no_process_outlives_the_local_aws() -> None:
@@ -120,11 +122,11 @@ def test_no_process_outlives_the_local_aws() -> None:
     )
     root = Path(__file__).parents[2]
     ended = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=False)
-    assert is_gone(int(ended.stdout))
+    assert has_ended(int(ended.stdout))
 
 
-def is_gone(pid: int) -> bool:
-    """Tell whether a process ends within two seconds."""
+def has_ended(pid: int) -> bool:
+    """Return whether a process ends within two seconds."""
     for _ in range(200):
         try:
             os.kill(pid, 0)
@@ -132,3 +134,20 @@ def is_gone(pid: int) -> bool:
             return True
         time.sleep(0.01)
     return False
+
+
+def test_a_fork_server_that_cannot_start_fails_each_invocation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run with a broken installation must end at once with the reason, not after a minute without one."""
+    monkeypatch.setattr(pool, "FORK_SERVER", Path("absent.py"))
+    function = pool.Function("work", "arn", "work.handler", 1.0, 128, {}, b"", "")
+    functions = pool.FunctionPool("http://127.0.0.1:1", "eu-west-3", {})
+    (functions._root / "code").mkdir()  # the function's code counts as unpacked
+    try:
+        answers = [functions.invoke(function, "{}") for _ in range(2)]
+    finally:
+        functions.close()
+
+    for payload, failed in answers:
+        assert failed
+        assert "fork server of the functions ended with exit code 2" in json.loads(payload)["errorMessage"]
+        assert "absent.py" in json.loads(payload)["errorMessage"]

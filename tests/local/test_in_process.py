@@ -116,6 +116,6 @@ def test_a_function_without_a_handler_is_named(aws: InProcessAws) -> None:
     assert "BrokenFunction was invoked, but handlers has only WorkFunction" in execution["cause"]
 
 
-def test_the_variables_of_a_function_are_told(aws: InProcessAws) -> None:
+def test_the_variables_of_a_function_are_returned(aws: InProcessAws) -> None:
     """Whoever wires the handlers sets them."""
     assert aws.variables("WorkFunction") == {"GREETING": "hello", "BUCKET": "certmandate-bucket"}

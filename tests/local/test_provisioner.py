@@ -151,7 +151,7 @@ def test_only_one_at_a_time(toy: InProcessAws) -> None:
         ("kms", "describe_key", {"KeyId": "alias/toy"}, ["KeyMetadata", "Enabled"], True),
     ],
 )  # fmt: skip
-def test_what_the_template_says_is_there(
+def test_resources_have_the_properties_of_the_template(
     toy: InProcessAws, service: str, operation: str, request_: dict[str, Any], path: list[Any], expected: Any
 ) -> None:
     """A property lost on the way is a difference between here and AWS."""
@@ -164,10 +164,10 @@ def test_what_the_template_says_is_there(
 def test_a_schedule_starts_the_state_machine(toy: InProcessAws) -> None:
     """Moto never fires it: whoever runs the system reads the target here."""
     (schedule,) = toy.client("scheduler").list_schedules(GroupName="certmandate-Schedules")["Schedules"]
-    told = toy.client("scheduler").get_schedule(Name=schedule["Name"], GroupName="certmandate-Schedules")
+    described = toy.client("scheduler").get_schedule(Name=schedule["Name"], GroupName="certmandate-Schedules")
 
-    assert told["Target"]["Arn"] == toy.outputs["MachineArn"]
-    assert told["ScheduleExpression"] == "cron(30 4 * * ? *)"
+    assert described["Target"]["Arn"] == toy.outputs["MachineArn"]
+    assert described["ScheduleExpression"] == "cron(30 4 * * ? *)"
 
 
 def test_a_secret_is_made_up_as_asked(toy: InProcessAws) -> None:

@@ -47,7 +47,7 @@ def aws() -> Iterator[InProcessAws]:
         secrets = in_process.client("secretsmanager")
         secrets.create_secret(Name=SECRET, SecretString="first")
         function = in_process.client("lambda").list_functions()["Functions"]
-        arn = next(one["FunctionArn"] for one in function if "WorkFunction" in one["FunctionName"])
+        arn = next(deployed["FunctionArn"] for deployed in function if "WorkFunction" in deployed["FunctionName"])
         rules = {"AutomaticallyAfterDays": 45}
         secrets.rotate_secret(SecretId=SECRET, RotationLambdaARN=arn, RotationRules=rules, RotateImmediately=False)
         yield in_process
@@ -57,14 +57,14 @@ def value(aws: InProcessAws) -> str:
     return str(aws.client("secretsmanager").get_secret_value(SecretId=SECRET)["SecretString"])
 
 
-def test_a_secret_rotates_twice_without_being_told_its_function_again(aws: InProcessAws) -> None:
+def test_a_secret_rotates_twice_with_the_function_set_once(aws: InProcessAws) -> None:
     """Moto forgets the ARN, makes an empty version current, and refuses the second rotation."""
-    secrets, seen = aws.client("secretsmanager"), [value(aws)]
+    secrets, values = aws.client("secretsmanager"), [value(aws)]
     for _ in range(2):
         secrets.rotate_secret(SecretId=SECRET)
-        seen.append(value(aws))
+        values.append(value(aws))
 
-    assert (seen[0], len(set(seen))) == ("first", 3)
+    assert (values[0], len(set(values))) == ("first", 3)
     secrets.put_secret_value(SecretId=SECRET, SecretString="by hand")
     assert value(aws) == "by hand"
 

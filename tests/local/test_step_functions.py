@@ -30,7 +30,7 @@ def output(history: dict[str, Any]) -> Any:
 
 
 def test_an_input_that_is_no_json_is_refused_by_its_name(aws: LocalAws) -> None:
-    """Whoever mistypes `--input` is told what is wrong, in AWS's words."""
+    """Whoever mistypes `--input` is context what is wrong, in AWS's words."""
     client = aws.client("stepfunctions")
 
     with pytest.raises(client.exceptions.InvalidExecutionInput, match="Invalid State Machine Execution Input"):
@@ -80,7 +80,7 @@ def test_a_result_holds_the_execution_as_texts(aws: LocalAws, run_plan: Plan) ->
     assert {child["Status"] for child in succeeded} == {"SUCCEEDED"}
 
 
-def test_a_failed_child_is_in_failed_and_stops_nobody(aws: LocalAws, run_plan: Plan) -> None:
+def test_a_failed_child_is_in_failed_and_stops_no_other_child(aws: LocalAws, run_plan: Plan) -> None:
     """One broken delegation must not cost the others their renewal."""
     history = run_plan(HEALTHY_AND_TROUBLED)
 
@@ -210,7 +210,7 @@ def test_errors_have_the_names_they_have_on_aws(run: Run, do: str, error: str) -
 
 def test_the_context_object_can_be_passed_on(run: Run) -> None:
     """A run's id and time come from it."""
-    told = output(run({"do": "context"}))
+    context = output(run({"do": "context"}))
 
-    assert told["name"].startswith("run-")
-    assert told["started"].endswith("Z")
+    assert context["name"].startswith("run-")
+    assert context["started"].endswith("Z")

@@ -14,7 +14,7 @@ from moto import mock_aws
 
 from local.moto_repairs.strict_acm import StrictAcm
 
-from .authority import NOW, Issued, Wish, hierarchy, issue
+from .authority import NOW, Issued, Request, hierarchy, issue
 
 SERVER, CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
 
@@ -71,9 +71,9 @@ def kind_of(leaf: Issued) -> str:
     return "P-256" if hasattr(key, "curve") else "2048"
 
 
-def a_leaf(wish: Wish | None = None, kind: str = "P-256") -> Issued:
+def a_leaf(request: Request | None = None, kind: str = "P-256") -> Issued:
     """Issue a certificate by the intermediate."""
-    return issue(wish or Wish(key=kind), hierarchy(kind)[0])
+    return issue(request or Request(key=kind), hierarchy(kind)[0])
 
 
 def test_a_good_certificate_is_described_as_acm_describes_it(acm: Acm) -> None:
@@ -103,7 +103,7 @@ def test_a_chain_may_end_before_the_root(acm: Acm) -> None:
 
 def test_a_self_signed_certificate_needs_no_chain(acm: Acm) -> None:
     """ACM takes it; so must we, or a local test refuses what AWS allows."""
-    assert acm.put(issue(Wish()), [])
+    assert acm.put(issue(Request()), [])
 
 
 def test_a_certificate_of_a_ca_needs_its_chain(acm: Acm) -> None:
@@ -163,7 +163,7 @@ def test_the_chain_starts_with_the_issuer(acm: Acm) -> None:
 def test_each_link_certifies_the_one_before(acm: Acm) -> None:
     """A gap or a stranger in the chain breaks it."""
     intermediate, _ = hierarchy("P-256")
-    stranger = issue(Wish(number=102, name="P-256 root", is_ca=True))
+    stranger = issue(Request(number=102, name="P-256 root", is_ca=True))
 
     _, text = acm.refusal(a_leaf(), [intermediate, stranger])
     assert text.endswith("The index within the chain of the invalid certificate is: 1")
@@ -171,7 +171,7 @@ def test_each_link_certifies_the_one_before(acm: Acm) -> None:
 
 def test_the_key_is_the_certificates(acm: Acm) -> None:
     """A staged key of another order."""
-    code, text = acm.refusal(a_leaf(), PrivateKey=a_leaf(Wish(number=1)).key_pem)
+    code, text = acm.refusal(a_leaf(), PrivateKey=a_leaf(Request(number=1)).key_pem)
 
     assert (code, text) == ("ValidationException", "The private key doesn't match the certificate.")
 
@@ -204,16 +204,16 @@ def test_a_key_over_five_kilobytes_is_refused(acm: Acm) -> None:
 )
 def test_now_is_within_the_validity(acm: Acm, days_ago: int, text: str) -> None:
     """No import of the past, none of the future."""
-    code, said = acm.refusal(a_leaf(Wish(not_before=NOW - dt.timedelta(days=days_ago))))
+    code, message = acm.refusal(a_leaf(Request(not_before=NOW - dt.timedelta(days=days_ago))))
 
     assert code == "ValidationException"
-    assert said.startswith(text)
+    assert message.startswith(text)
 
 
 @pytest.mark.parametrize(("leaf", "authority"), [("2048", "P-256"), ("P-256", "2048")])
 def test_leaf_and_issuer_have_the_same_kind_of_key(acm: Acm, leaf: str, authority: str) -> None:
     """An RSA certificate of an EC authority, or the reverse, is refused however valid."""
-    mixed = issue(Wish(key=leaf), hierarchy(authority)[0])
+    mixed = issue(Request(key=leaf), hierarchy(authority)[0])
 
     code, text = acm.refusal(mixed, list(hierarchy(authority)))
     assert code == "ValidationException"
@@ -224,7 +224,7 @@ def test_a_re_import_keeps_the_arn_and_may_change_the_names(acm: Acm) -> None:
     """This is what a renewal does."""
     arn = acm.put(a_leaf())
 
-    assert acm.put(a_leaf(Wish(number=1, name="other.example.org")), CertificateArn=arn) == arn
+    assert acm.put(a_leaf(Request(number=1, name="other.example.org")), CertificateArn=arn) == arn
     assert acm.client.describe_certificate(CertificateArn=arn)["Certificate"]["DomainName"] == "other.example.org"
 
 
@@ -247,9 +247,9 @@ def test_an_unknown_arn_is_not_found(acm: Acm) -> None:
 def test_a_re_import_keeps_key_type_and_size(acm: Acm, held: str, new: str) -> None:
     """A new key type needs a new ARN, and every load balancer told."""
     authority = {"2048": "2048", "3072": "2048", "P-256": "P-256", "P-384": "P-256"}
-    arn = acm.put(issue(Wish(key=held), hierarchy(authority[held])[0]), list(hierarchy(authority[held])))
+    arn = acm.put(issue(Request(key=held), hierarchy(authority[held])[0]), list(hierarchy(authority[held])))
 
-    other = issue(Wish(key=new), hierarchy(authority[new])[0])
+    other = issue(Request(key=new), hierarchy(authority[new])[0])
     code, text = acm.refusal(other, list(hierarchy(authority[new])), CertificateArn=arn)
     assert code == "ValidationException"
     assert "key type and size cannot be changed" in text
@@ -257,35 +257,35 @@ def test_a_re_import_keeps_key_type_and_size(acm: Acm, held: str, new: str) -> N
 
 def test_a_re_import_drops_no_key_usage(acm: Acm) -> None:
     """ACM lets usages be added, not removed."""
-    wish = Wish(key="2048", usages=("digital_signature", "key_encipherment"))
-    arn = acm.put(a_leaf(wish, "2048"))
+    request = Request(key="2048", usages=("digital_signature", "key_encipherment"))
+    arn = acm.put(a_leaf(request, "2048"))
 
-    code, text = acm.refusal(a_leaf(replace(wish, usages=("digital_signature",)), "2048"), CertificateArn=arn)
+    code, text = acm.refusal(a_leaf(replace(request, usages=("digital_signature",)), "2048"), CertificateArn=arn)
     assert code == "ValidationException"
     assert text.endswith("KEY_ENCIPHERMENT.")
 
 
 def test_a_re_import_drops_no_extended_key_usage(acm: Acm) -> None:
     """serverAuth, for one, must stay."""
-    arn = acm.put(a_leaf(Wish(extended=(SERVER, CLIENT))))
+    arn = acm.put(a_leaf(Request(extended=(SERVER, CLIENT))))
 
-    _, text = acm.refusal(a_leaf(Wish(extended=(CLIENT,))), CertificateArn=arn)
+    _, text = acm.refusal(a_leaf(Request(extended=(CLIENT,))), CertificateArn=arn)
     assert text.endswith("TLS_WEB_SERVER_AUTHENTICATION.")
 
 
 @pytest.mark.parametrize(
     ("held", "new"),
     [
-        pytest.param(Wish(extended=(SERVER, CLIENT)), Wish(extended=(SERVER,)), id="clientAuth may go"),
+        pytest.param(Request(extended=(SERVER, CLIENT)), Request(extended=(SERVER,)), id="clientAuth may go"),
         pytest.param(
-            Wish(usages=("digital_signature", "key_encipherment")),
-            Wish(),
+            Request(usages=("digital_signature", "key_encipherment")),
+            Request(),
             id="keyEncipherment of an EC key may go",
         ),
-        pytest.param(Wish(), Wish(usages=("digital_signature", "key_agreement")), id="a usage may be added"),
+        pytest.param(Request(), Request(usages=("digital_signature", "key_agreement")), id="a usage may be added"),
     ],
 )
-def test_what_a_re_import_may_change(acm: Acm, held: Wish, new: Wish) -> None:
+def test_what_a_re_import_may_change(acm: Acm, held: Request, new: Request) -> None:
     """The exceptions of 2025 and 2026: without them every Sectigo renewal would be refused here."""
     arn = acm.put(a_leaf(held))
 

@@ -13,7 +13,7 @@ from .conftest import LOGIN, Boundaries, Rotation
 TOKEN = "11111111-2222-3333-4444-555555555555"  # of Secrets Manager, no secret
 CALLS = 18
 """Calls of a healthy rotation; a test counts them."""
-KILLS = [(number, moment) for number in range(CALLS) for moment in ("before", "after")]
+KILLS = [(number, time) for number in range(CALLS) for time in ("before", "after")]
 
 
 def test_a_healthy_rotation_is_so_many_calls(rotation: Rotation) -> None:
@@ -71,8 +71,8 @@ def test_an_interrupted_rotation_does_not_block_the_next_one(rotation: Rotation,
     assert sum(rotation.failed_logins().values()) <= 1
 
 
-@pytest.mark.parametrize("kill_at", [(number, moment) for number in range(CALLS + 4) for moment in ("before", "after")])
-def test_a_kill_while_the_policy_wants_another_password_locks_nobody_out(
+@pytest.mark.parametrize("kill_at", [(number, time) for number in range(CALLS + 4) for time in ("before", "after")])
+def test_a_kill_while_the_policy_refuses_a_password_locks_no_one_out(
     rotation: Rotation, kill_at: tuple[int, str]
 ) -> None:
     """The other one is stored under an id of its own, before it is tried."""

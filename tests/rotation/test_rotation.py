@@ -79,7 +79,7 @@ def test_a_password_that_the_policy_refuses_is_followed_by_one_that_fits(
     assert rotation.ends(OTHER) == ""  # and the next one is not blocked
 
 
-def test_a_policy_that_takes_nothing_is_told_in_its_own_words(rotation: Rotation) -> None:
+def test_a_policy_that_refuses_every_password_is_quoted(rotation: Rotation) -> None:
     """The old password stays good, and everybody goes on with it."""
     rotation.policy(-7306, "Password policy violated: Password must contain a poem.", takes=0)
 
@@ -142,19 +142,19 @@ def test_a_change_whose_answer_is_lost_is_found_out(
     assert sum(rotation.failed_logins().values()) <= 1
 
 
-def test_an_oauth2_client_needs_no_rotation_and_says_so(rotation: Rotation) -> None:
+def test_an_oauth2_client_needs_no_rotation_and_returns_why(rotation: Rotation) -> None:
     """Its secret is not a password that SCM lets it change."""
     client = {"client_id": "example-client", "client_secret": "example-client-secret"}
     rotation.secretsmanager.put_secret_value(SecretId=SECRET, SecretString=json.dumps(client))
 
-    said = rotation.attempt(TOKEN)
+    results = rotation.attempt(TOKEN)
 
-    assert set(said) == {"no password: an OAuth2 client needs no rotation"}
+    assert set(results) == {"no password: an OAuth2 client needs no rotation"}
     assert rotation.stored() == client
     assert not rotation.simulator.calls
 
 
-def test_a_step_that_nobody_knows_changes_nothing(rotation: Rotation) -> None:
+def test_an_unknown_step_changes_nothing(rotation: Rotation) -> None:
     """Whoever invokes the function by hand."""
     rotation.step()(SECRET, TOKEN, "createSecret")
 
@@ -185,9 +185,9 @@ def test_an_attempt_that_has_ended_is_not_begun_again(rotation: Rotation) -> Non
     """Its token names a version that has a value, which Secrets Manager lets nobody replace."""
     rotation.attempt(TOKEN)
     with refused(rotation.secretsmanager, "PutSecretValue", "ResourceExistsException"):
-        said = [*rotation.attempt(TOKEN), *rotation.attempt(OTHER)]
+        results = [*rotation.attempt(TOKEN), *rotation.attempt(OTHER)]
 
-    assert said.count("this attempt has ended already") == 2
+    assert results.count("this attempt has ended already") == 2
     assert rotation.stored()["password"] == rotation.passwords()
 
 
@@ -202,10 +202,10 @@ def test_the_secrets_arn_does_as_well_as_its_name(rotation: Rotation) -> None:
     assert rotation.stored()["password"] == rotation.passwords()
 
 
-def test_no_password_is_in_what_is_said(rotation: Rotation) -> None:
+def test_no_password_is_in_results_and_errors(rotation: Rotation) -> None:
     """It goes into a log; and SCM may quote the new password in its refusal."""
-    said = " ".join(rotation.attempt(TOKEN))
-    assert rotation.passwords() not in said
+    results = " ".join(rotation.attempt(TOKEN))
+    assert rotation.passwords() not in results
     quoting = f"Password '{rotation.passwords()}' is bad"
     rotation.policy(-7306, quoting, takes=0)
 

@@ -10,8 +10,8 @@ from uuid import uuid4
 
 import pytest
 
+from local.clients import OPERATOR
 from local.estate import load_estate
-from local.process_guard import OPERATOR
 from local.run import TEMPLATE, LocalSystem
 from renewal.domain.run_report import Outcome, RunReport
 from stack.authorization import Place, asked

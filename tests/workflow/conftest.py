@@ -34,7 +34,7 @@ Start = Callable[..., System]
 def write_estate(folder: Path, *certificates: str, scm: str = "dials: {issuance_polls: 0}\n") -> Path:
     """Write one delegation, `univ`, with these certificates and this on SCM's side."""
     (folder / "delegations").mkdir(parents=True)
-    entries = "".join(f"  - {{name: {one}, names: [{one}.univ.example]}}\n" for one in certificates)
+    entries = "".join(f"  - {{name: {name}, names: [{name}.univ.example]}}\n" for name in certificates)
     (folder / "delegations" / "univ.yaml").write_text(DELEGATION + entries, encoding="utf-8")
     (folder / "scm.yaml").write_text(SCM + scm, encoding="utf-8")
     return folder
@@ -42,7 +42,7 @@ def write_estate(folder: Path, *certificates: str, scm: str = "dials: {issuance_
 
 @pytest.fixture(scope="package", autouse=True)
 def house_of_the_folder() -> Iterator[None]:
-    """Leave nothing standing for the next folder; without `__init__.py` here, "package" would be the whole session."""
+    """Leave no server running for the next folder; without `__init__.py` here, "package" would be the whole session."""
     yield
     leave()
 

@@ -70,8 +70,7 @@ class System:
         return self.end(self.start({} if request is None else request))
 
     def end(self, arn: str) -> Ended:
-        executions = importlib.import_module("local.executions")
-        executions.wait(arn, importlib.import_module("local.cloudformation.provisioner").ACCOUNT, self.aws.region, 60)
+        self.aws.wait(arn)
         execution = self.aws.history(arn)["execution"]
         return Ended(execution, self._report(execution["name"]))
 
@@ -97,37 +96,37 @@ class House:
 
     server: Server
     aws: InProcessAws
-    rooms: ExitStack
+    resources: ExitStack
     is_taken: bool = False
 
 
-_standing: dict[float, House] = {}
+_houses: dict[float, House] = {}
 """By the factor of their waits; one at most, because moto's state belongs to the process."""
 
 
 def _house(wait_factor: float) -> House:
-    if wait_factor not in _standing:
+    if wait_factor not in _houses:
         leave()
-        with ExitStack() as rooms:
-            server = rooms.enter_context(Server(Simulator()))
+        with ExitStack() as resources:
+            server = resources.enter_context(Server(Simulator()))
             aws = InProcessAws(TEMPLATE, {}, parameters=parameters(server.base_url), wait_factor=wait_factor)
-            rooms.enter_context(aws)
-            _standing[wait_factor] = House(server, aws, rooms.pop_all())
-    return _standing[wait_factor]
+            resources.enter_context(aws)
+            _houses[wait_factor] = House(server, aws, resources.pop_all())
+    return _houses[wait_factor]
 
 
 def leave() -> None:
-    """Stop what stands; called at the end of a folder, and by whoever wants a process without an AWS."""
-    houses = [*_standing.values()]
-    _standing.clear()
+    """Stop every server and stack: at the end of a folder, and before a test that needs a process without an AWS."""
+    houses = [*_houses.values()]
+    _houses.clear()
     for house in houses:
-        house.rooms.close()
+        house.resources.close()
 
 
 @contextmanager
 def started(folder: Path, *, wait_factor: float = 0.0) -> Iterator[System]:
     """Start the estate in *folder*, one at a time; *wait_factor* multiplies every wait, and 0 leaves them out."""
-    assert not any(house.is_taken for house in _standing.values()), "another estate stands in this house"
+    assert not any(house.is_taken for house in _houses.values()), "another estate uses this server and stack"
     estate = load_estate(folder, datetime.now(UTC))
     simulator = Simulator(estate.world)
     house = _house(wait_factor)

@@ -61,10 +61,10 @@ def campus(tmp_path_factory: pytest.TempPathFactory) -> Campus:
     """One run of the default estate."""
     leave()  # one AWS at a time in a process
     output = tmp_path_factory.mktemp("campus") / "run"
-    printed, said = io.StringIO(), io.StringIO()
-    with redirect_stdout(printed), redirect_stderr(said):
+    printed, progress = io.StringIO(), io.StringIO()
+    with redirect_stdout(printed), redirect_stderr(progress):
         code = main(["local", "run", "--json", "--output", str(output)])
-    return Campus(code, json.loads(printed.getvalue()), said.getvalue(), output)
+    return Campus(code, json.loads(printed.getvalue()), progress.getvalue(), output)
 
 
 def test_all_of_it_ends_well(campus: Campus) -> None:
@@ -95,16 +95,16 @@ def test_nothing_is_ordered_twice(campus: Campus) -> None:
     assert campus.document["scm_calls"]["POST /api/ssl/v1/enroll"] == len(renewed) - len({"biblioteka"})
 
 
-def test_the_progress_tells_an_order_that_was_open_from_one_that_is_made(campus: Campus) -> None:
+def test_the_progress_distinguishes_an_open_order_from_a_new_one(campus: Campus) -> None:
     """Whoever watches must not think that it was ordered a second time."""
-    told = [line for line in campus.progress.splitlines() if "brzegowa/biblioteka" in line]
+    lines = [line for line in campus.progress.splitlines() if "brzegowa/biblioteka" in line]
 
-    assert any("its order is still open" in line for line in told)
-    assert any("collecting, not ordered again" in line for line in told)
-    assert not any(" ordered (SSL ID" in line for line in told)
+    assert any("its order is still open" in line for line in lines)
+    assert any("collecting, not ordered again" in line for line in lines)
+    assert not any(" ordered (SSL ID" in line for line in lines)
 
 
-def test_a_changed_key_type_gets_a_new_arn_and_says_so(campus: Campus) -> None:
+def test_a_changed_key_type_gets_a_new_arn_and_is_reported(campus: Campus) -> None:
     """Whoever serves from the old ARN must associate the new one, and nobody else can tell them."""
     (check,) = campus.row("seeberg/portal").remarks
 

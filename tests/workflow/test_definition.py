@@ -68,7 +68,7 @@ def test_every_error_that_is_waited_for_can_be_raised() -> None:
     assert waited_for <= ours | AWS
 
 
-def test_nothing_that_needs_a_person_is_tried_again() -> None:
+def test_no_error_that_needs_attention_is_retried() -> None:
     """Trying a refused password again locks the account; trying a declined order again annoys who declined it."""
     final = {kind.__name__ for kind in every_error() if issubclass(kind, NeedsAttention)}
     retried = {e for s in STATES.values() for r in s.get("Retry", ()) for e in r["ErrorEquals"]}
@@ -91,15 +91,15 @@ def test_the_time_budget_of_the_header_is_the_one_of_the_states() -> None:
     assert total < MACHINE["TimeoutSeconds"]
 
 
-def test_a_lost_order_is_looked_for_beyond_the_quiet_period() -> None:
-    """Only a look after it may lead to a second POST; a run that never gets there leaves that to the next day."""
-    looks = waits("Enroll", "OrderUnconfirmed")
+def test_an_unconfirmed_order_is_queried_beyond_the_quiet_period() -> None:
+    """Only a query after it may lead to a second POST; a run that never gets there leaves that to the next day."""
+    queries = waits("Enroll", "OrderUnconfirmed")
 
-    assert sum(looks[:3]) > default("QuietSeconds")
-    assert len(looks) > 2
+    assert sum(queries[:3]) > default("QuietSeconds")
+    assert len(queries) > 2
 
 
-def test_nobody_posts_again_while_the_first_post_can_still_be_on_its_way() -> None:
+def test_the_quiet_period_outlasts_the_enroll_function() -> None:
     """A function that posted lives for its Timeout at the most; the quiet period must outlast it."""
     assert default("QuietSeconds") > timeout_of("EnrollFunction")
 

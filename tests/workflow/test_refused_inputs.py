@@ -18,7 +18,7 @@ def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 
 @pytest.mark.parametrize(
-    ("request_", "said"),
+    ("request_", "reported"),
     [
         ({"delegation": ["univ"]}, "unknown field 'delegation'"),
         ({"certificates": "univ/idp"}, "'certificates' must be a list"),
@@ -28,21 +28,19 @@ def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         (["univ"], "must be a JSON object"),
     ],
 )
-def test_an_input_that_makes_no_sense_ends_the_run_before_anything_is_touched(
-    idle: System, request_: object, said: str
-) -> None:
+def test_an_invalid_input_ends_the_run_before_any_call(idle: System, request_: object, reported: str) -> None:
     """A misspelt field that is ignored would renew everything instead of one certificate."""
     before = len(idle.simulator.calls)
 
     ended = idle.run(request_)
 
     assert (ended.status, ended.execution["error"]) == ("FAILED", "InvalidRequest")
-    assert said in ended.execution["cause"]
+    assert reported in ended.execution["cause"]
     assert ended.report is None
     assert len(idle.simulator.calls) == before
 
 
-def test_a_name_that_nobody_knows_ends_the_run(idle: System) -> None:
+def test_an_unknown_certificate_ends_the_run(idle: System) -> None:
     """A run for nothing that reports success would be believed."""
     ended = idle.run({"certificates": ["univ/idq"]})
 

@@ -37,7 +37,7 @@ def test_a_run_that_only_waits_for_a_slow_ca_succeeds(start: Start) -> None:
     assert start("slow", scm=SLOW).run().status == "SUCCEEDED"
 
 
-def test_a_dry_run_says_what_it_would_do_and_orders_nothing(start: Start) -> None:
+def test_a_dry_run_reports_its_plan_and_orders_nothing(start: Start) -> None:
     """It logs in, so it finds what would refuse an order, and stops there."""
     system = start("idp", "vpn")
 
@@ -90,9 +90,9 @@ def test_two_runs_side_by_side_order_once(start: Start) -> None:
 
     assert "OrderUnconfirmed" in json.dumps([system.aws.history(arn) for arn in arns]), "they have met"
     assert system.orders_posted() == len(names)
-    assert {one.status for one in ended} == {"SUCCEEDED"}
+    assert {run.status for run in ended} == {"SUCCEEDED"}
     for name in names:
-        assert "renewed" in {one.outcomes[f"univ/{name}"] for one in ended}
+        assert "renewed" in {run.outcomes[f"univ/{name}"] for run in ended}
 
 
 def test_a_lost_answer_is_found_again_and_not_ordered_again(start: Start) -> None:

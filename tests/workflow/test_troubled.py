@@ -53,14 +53,14 @@ def ended(system: System) -> Ended:
     return system.run()
 
 
-def test_every_certificate_ends_as_its_trouble_says(ended: Ended) -> None:
+def test_every_certificate_ends_with_the_expected_outcome(ended: Ended) -> None:
     """The error's name is what the operator, the runbook and the alarms go by."""
     outcomes = ended.outcomes
 
     assert outcomes == EXPECTED | {"fjordnes/slow": "pending"}
 
 
-def test_a_run_that_needs_somebody_fails(ended: Ended) -> None:
+def test_a_run_that_needs_attention_fails(ended: Ended) -> None:
     """The alarm watches failed executions; a run that is green pages nobody."""
     assert (ended.status, ended.execution["error"]) == ("FAILED", "RunNeedsPerson")
     assert ended.report is not None
@@ -93,7 +93,7 @@ def test_a_second_run_orders_nothing_again(system: System, ended: Ended) -> None
     assert again.status == "FAILED"
 
 
-def test_the_hourly_look_at_open_orders_does_not_tell_of_holds(system: System, ended: Ended) -> None:
+def test_the_hourly_run_for_open_orders_does_not_report_holds(system: System, ended: Ended) -> None:
     """The daily page is enough; the same page every hour is what people learn to delete."""
     hourly = system.run({"open_orders_only": True})
 

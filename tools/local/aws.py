@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections.abc import Mapping
-from contextlib import ExitStack
 from pathlib import Path
-from types import MappingProxyType, TracebackType
-from typing import Any, Self
+from types import MappingProxyType
+from typing import Any
 
-from local import executions
 from local.calls import Call, CallRecorder
-from local.clients import STATES, Clients
+from local.clients import OPERATOR, STATES, Clients
 from local.cloudformation.provisioner import ACCOUNT, Provisioner
 from local.cloudformation.template import load
 from local.functions.pool import Function, FunctionPool
-from local.isolation import LOOPBACK, credentials, isolate
+from local.isolation import LOOPBACK, credentials
 from local.moto_repairs import repaired
 from local.moto_repairs.repairs import Repairs
-from local.moto_repairs.strict_acm import StrictAcm
-from local.process_guard import OPERATOR, deployed_function, only_one
+from local.moto_stack import MotoStack
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
-_POLL_SECONDS = 0.05  # how soon the server notices that it is to stop
+_POLL_SECONDS = 0.05  # between two checks of the server whether it must stop
 
 
-class LocalAws:
-    """The stack of a SAM template, running on this machine; a context manager.
+class LocalAws(MotoStack):
+    """The stack of a SAM template, served over HTTP; each function in processes of its own.
 
-    template: the SAM template to provision, as it is shipped.
     parameters: parameters of the stack; the template's defaults count for the rest.
     wait_factor: multiplies every Wait and every Retry interval of the state machine; 1 is real time.
     port: the port on 127.0.0.1; 0 takes a free one.
-    function_environment: variables added to every function's own, for what only this machine needs.
+    function_environment: variables that every function gets in addition to those of the template.
     """
 
     def __init__(
@@ -47,10 +42,8 @@ class LocalAws:
         port: int = 0,
         function_environment: Mapping[str, str] = _NOTHING,
     ) -> None:
-        self.region = region
+        super().__init__(wait_factor, region)
         self.calls: list[Call] = []
-        self._resources = ExitStack()
-        self._resources.enter_context(only_one())
         try:
             self._start(port, wait_factor, function_environment)
             self._provision(template, parameters)
@@ -58,22 +51,8 @@ class LocalAws:
             self.close()
             raise
 
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close it."""
-        self.close()
-
-    def client(self, service: str, region: str | None = None) -> Any:
-        """Return a boto3 client of the operator."""
-        return self._operator.client(service, region or self.region)
-
     def exports(self) -> dict[str, str]:
-        """Return the variables with which boto3 and the AWS CLI work against it."""
+        """Return the environment variables with which boto3 and the AWS CLI use this stack."""
         return {
             **credentials(OPERATOR),
             "AWS_DEFAULT_REGION": self.region,
@@ -83,32 +62,15 @@ class LocalAws:
             "AWS_PAGER": "",
         }
 
-    def start_execution(self, state_machine_arn: str, name: str, input: dict[str, Any]) -> str:  # noqa: A002
-        """Start an execution and return its ARN."""
-        started = self.client("stepfunctions").start_execution(
-            stateMachineArn=state_machine_arn, name=name, input=json.dumps(input)
-        )
-        return str(started["executionArn"])
-
-    def history(self, execution_arn: str) -> dict[str, Any]:
-        """Return `{"execution": {…}, "events": […], "children": […]}` of an execution (see `executions`)."""
-        return executions.history(execution_arn, ACCOUNT, self.region)
-
     def function_log(self, name: str) -> str:
         """Return what a function wrote so far; by its name or its logical id in the template."""
         return self._pool.log(self._functions.get(name, name))
 
-    def close(self) -> None:
-        """Stop the server and every function, forget all state. Closing twice does nothing."""
-        self._resources.close()
-
     def _start(self, port: int, wait_factor: float, function_environment: Mapping[str, str]) -> None:
-        isolate(self.region)
         server = _Server(port, self.calls)
         self.endpoint = server.endpoint
         self._pool = FunctionPool(self.endpoint, self.region, function_environment)
         self._resources.callback(self._pool.close)
-        self.acm = StrictAcm(wait_factor)
         states = Clients(STATES, self.endpoint, retries=1)
         self._operator = Clients(OPERATOR, self.endpoint)
         repairs = Repairs(wait_factor, states.client, self._invoke, self.acm)
@@ -123,7 +85,7 @@ class LocalAws:
         self._pool.prewarm(_deployed(self.region))
 
     def _invoke(self, function: Any, event: str) -> tuple[bytes, bool]:
-        return self._pool.invoke(deployed_function(function), event)
+        return self._pool.invoke(Function.of(function), event)
 
 
 class _Server:
@@ -160,4 +122,4 @@ class _Server:
 def _deployed(region: str) -> list[Function]:
     from moto.awslambda.models import lambda_backends
 
-    return [deployed_function(function) for function in lambda_backends[ACCOUNT][region].list_functions()]
+    return [Function.of(function) for function in lambda_backends[ACCOUNT][region].list_functions()]

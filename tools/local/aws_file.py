@@ -15,13 +15,13 @@ _PLACE = ("acm", "throttled_regions")
 
 @dataclass(frozen=True, slots=True)
 class AwsWorld:
-    """What `aws.yaml` says; nothing when an estate has none."""
+    """The content of `aws.yaml`; empty when an estate has none."""
 
     document: YamlDocument | None = None
 
     @property
     def throttled_regions(self) -> tuple[str, ...]:
-        """Where ACM refuses every import, as when its rate is used up by others."""
+        """Where ACM refuses every import, as when other clients use up its rate."""
         return tuple(self.document.content["acm"]["throttled_regions"]) if self.document else ()
 
     def misfits(self, used: Sequence[str]) -> Iterator[FileFault]:

@@ -13,6 +13,7 @@ from botocore.loaders import Loader
 from local.isolation import credentials
 
 STATES = "states"  # the caller's name when Step Functions calls
+OPERATOR = "operator"  # the caller's name when neither a function nor Step Functions calls
 DESCRIPTIONS = Loader()
 """botocore's descriptions of the services, read once for all clients of this process."""
 
@@ -36,7 +37,7 @@ class Clients:
 
     def client(self, service: str, region: str) -> Any:
         """Return the client of a service in a region."""
-        with self._lock:  # a session may make one client at a time
+        with self._lock:  # a session makes only one client at a time
             if (service, region) not in self._made:
                 self._made[service, region] = self._new(service, region)
             return self._made[service, region]

@@ -30,7 +30,7 @@ Loaded = Sequence[tuple[Specification, YamlDocument]]
 
 @dataclass(frozen=True, slots=True)
 class Estate:
-    """What the organisations and their operator had arranged before the run."""
+    """The delegations, the state of SCM and the faults of AWS before a run."""
 
     folder: Path
     specifications: tuple[Specification, ...]
@@ -38,7 +38,7 @@ class Estate:
     accounts: Mapping[str, Account] = field(repr=False)
     """The account that each delegation logs in with."""
     throttled_regions: tuple[str, ...] = ()
-    """Where ACM takes no import for now."""
+    """Where ACM refuses every import."""
 
     def credential(self, delegation: str) -> Mapping[str, str]:
         """What the operator stored for a delegation: its account's API key if there is one, else its login."""
@@ -57,8 +57,8 @@ class Estate:
 def load_estate(folder: Path, now: datetime) -> Estate:
     """Read `delegations/*.yaml`, `scm.yaml` and, if it is there, `aws.yaml`.
 
-    Raises FilesInvalid with file, line and field: of every fault of a file, or else of all that does not fit between
-    them.
+    Raises FilesInvalid with file, line and field: of every fault in a file, or else of all contradictions
+    between them.
     """
     faults: list[FileFault] = []
     with _noted(faults):
@@ -68,21 +68,22 @@ def load_estate(folder: Path, now: datetime) -> Estate:
     with _noted(faults):
         aws = load_aws(folder)
     if not faults:
-        regions = sorted({region for one in loaded for spec in one[0].certificates for region in spec.acm_regions})
+        specs = _by_path([specification for specification, _ in loaded]).values()
+        regions = sorted({region for spec in specs for region in spec.acm_regions})
         faults += _department_faults(loaded, world)
         faults += _label_faults(loaded, world, written, now)
         faults += aws.misfits(regions)
     if faults:
         raise FilesInvalid(faults)
     specifications = tuple(specification for specification, _ in loaded)
-    accounts = {one.delegation.name: _account(one.delegation.department_id, world) for one in specifications}
+    accounts = {spec.delegation.name: _account(spec.delegation.department_id, world) for spec in specifications}
     known = {name: account for name, account in accounts.items() if account is not None}
     return Estate(folder, specifications, _with_comments(world), known, aws.throttled_regions)
 
 
 @contextmanager
 def _noted(faults: list[FileFault]) -> Iterator[None]:
-    """Add the faults of one file to *faults*, so that those of the others are told as well."""
+    """Add the faults of one file to *faults*, so that the other files are checked too."""
     try:
         yield
     except FilesInvalid as invalid:
@@ -112,14 +113,14 @@ def _account(department_id: int, world: World) -> Account | None:
     return next((account for account in world.accounts if department_id in account.departments), None)
 
 
-# ---- What only both sides together show ------------------------------------------------------------------------------
+# ---- Contradictions between the delegation files and scm.yaml --------------------------------------------------------
 
 
 def _department_faults(loaded: Loaded, world: World) -> Iterator[FileFault]:
     for specification, document in loaded:
         department_id = specification.delegation.department_id
         if department_id not in world.departments:
-            known = ", ".join(str(one) for one in sorted(world.departments)) or "none"
+            known = ", ".join(str(number) for number in sorted(world.departments)) or "none"
             yield document.fault(("department_id",), f"{WORLD_FILE} has no department {department_id}; it has {known}")
         elif _account(department_id, world) is None:
             text = f"no account in {WORLD_FILE} has department {department_id} among its departments"
@@ -129,8 +130,8 @@ def _department_faults(loaded: Loaded, world: World) -> Iterator[FileFault]:
 def _label_faults(loaded: Loaded, world: World, written: YamlDocument, now: datetime) -> Iterator[FileFault]:
     specifications = [specification for specification, _ in loaded]
     specs = _by_path(specifications)
-    departments = {one.delegation.name: one.delegation.department_id for one in specifications}
-    seen: set[tuple[str, bool]] = set()
+    departments = {spec.delegation.name: spec.delegation.department_id for spec in specifications}
+    labelled: set[tuple[str, bool]] = set()
     for index, past in enumerate(world.certificates):
         if not past.label:
             continue
@@ -145,18 +146,18 @@ def _label_faults(loaded: Loaded, world: World, written: YamlDocument, now: date
             for part, text in _misfits(past, spec, departments[spec.delegation], now)
         )
         kind = (past.label, past.status in OPEN)
-        if kind in seen:
+        if kind in labelled:
             text = (
                 f"'{past.label}' has another certificate like this one; label the one that is served, or the open order"
             )
             yield written.fault((*place, "label"), text)
-        seen.add(kind)
+        labelled.add(kind)
 
 
 def _misfits(
     past: PastCertificate, spec: CertificateSpec, department_id: int, now: datetime
 ) -> Iterator[tuple[str, str]]:
-    """What keeps *past* from being the certificate that *spec* manages: (field, text)."""
+    """Yield (field, text) for each contradiction between *past* and the certificate that *spec* manages."""
     if past.status not in (*_ISSUED, *OPEN):
         yield "status", "only an issued, revoked or open certificate can have a label"
     if past.department != department_id:
@@ -167,9 +168,9 @@ def _misfits(
     if spec.acm_regions and past.status in _ISSUED and issued_days_ago >= past.term_days:
         yield (
             "label",
-            "has expired, and ACM takes no expired certificate: it cannot stand in the store acm:<region>",
+            "has expired, and ACM takes no expired certificate: it cannot be in the store acm:<region>",
         )
 
 
 def _by_path(specifications: Sequence[Specification]) -> dict[str, CertificateSpec]:
-    return {spec.path: spec for one in specifications for spec in one.certificates}
+    return {spec.path: spec for specification in specifications for spec in specification.certificates}

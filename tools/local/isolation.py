@@ -9,10 +9,10 @@ _NEVER_PROXIED = ("127.0.0.1", "localhost", "::1")
 
 
 def isolate(region: str) -> None:
-    """Forget every AWS setting of this process, for good, and speak of `region` by default.
+    """Remove every AWS setting of this process, permanently, and make `region` the default.
 
     Removes all `AWS_*` variables, points boto3 and the AWS CLI at empty configuration files (a profile in
-    the home directory would otherwise still count), switches the instance metadata off and keeps loopback
+    the home directory would otherwise be used), switches the instance metadata off and keeps loopback
     off any proxy.
     """
     for name in [name for name in os.environ if name.startswith("AWS_")]:
@@ -23,7 +23,7 @@ def isolate(region: str) -> None:
 
 
 def account_free(region: str) -> dict[str, str]:
-    """Return the settings under which no AWS library finds an account by itself."""
+    """Return the settings under which no AWS library finds an account automatically."""
     return {
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -33,7 +33,7 @@ def account_free(region: str) -> dict[str, str]:
 
 
 def credentials(who: str) -> dict[str, str]:
-    """Return fake credentials that name their holder, so that every call can be told apart (`calls`)."""
+    """Return fake credentials that name their holder, so that each call shows its caller (`calls`)."""
     return {"AWS_ACCESS_KEY_ID": who, "AWS_SECRET_ACCESS_KEY": "local"}
 
 

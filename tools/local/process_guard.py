@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
-from local.functions.pool import Function
-
-OPERATOR = "operator"  # who calls, when neither a function nor Step Functions does
 _running = threading.Lock()
 
 
 class AlreadyRunning(RuntimeError):
-    """moto's state belongs to the process: two local AWS in one process would share it."""
+    """moto's state belongs to the process: two stacks in one process would share it."""
 
 
 @contextmanager
@@ -31,17 +26,3 @@ def only_one() -> Iterator[None]:
 
         moto_api_backend.reset()
         _running.release()
-
-
-def deployed_function(function: Any) -> Function:
-    """Return what is needed of moto's function to run it."""
-    return Function(
-        name=function.function_name,
-        arn=function.function_arn,
-        handler=function.handler,
-        timeout_seconds=float(function.timeout),
-        memory_mb=int(function.memory_size),
-        variables=function.environment_vars,
-        code=function.code_bytes,
-        code_sha256=base64.b64decode(function.code_sha_256).hex(),
-    )

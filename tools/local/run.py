@@ -14,8 +14,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from local.aws import LocalAws
+from local.clients import OPERATOR
 from local.estate import Estate
-from local.process_guard import OPERATOR
 from local.seed import Seed
 from local.summary import Costs, costs_of
 from renewal.domain.run_report import RunReport
@@ -48,7 +48,7 @@ class Finished:
 
     @property
     def error(self) -> str:
-        """The error's name when the execution failed, else empty."""
+        """The error's name when the execution failed, "" otherwise."""
         return str(self.history["execution"].get("error", ""))
 
     @property
@@ -74,13 +74,13 @@ def parameters(scm_base_url: str) -> dict[str, str]:
 def quiet(wait_factor: float) -> dict[str, str]:
     """Return the quiet period as the functions' variable, as short as *wait_factor* makes the waits around it.
 
-    No parameter: the template refuses one that is shorter than an enroll function lives.
+    It is not set as a parameter: the template refuses a period shorter than the timeout of the enroll function.
     """
     return {"QUIET_SECONDS": str(max(1, round(QUIET_SECONDS * wait_factor)))}
 
 
 class LocalSystem:
-    """AWS and SCM on this machine with an estate in them; a context manager.
+    """AWS and SCM on this machine, seeded with an estate; a context manager.
 
     wait_factor: multiplies every wait and every Retry interval of the state machine, and the quiet period.
     aws_port, scm_port: ports on 127.0.0.1, 0 for any free one.
@@ -119,11 +119,11 @@ class LocalSystem:
         self._resources.close()
 
     def facts(self) -> dict[str, str]:
-        """Return the stack's parameters and outputs, which commands would otherwise ask CloudFormation for."""
+        """Return the stack's parameters and outputs, which commands read from CloudFormation on AWS."""
         from samtranslator.yaml_helper import yaml_parse
 
         declared = yaml_parse(TEMPLATE.read_text(encoding="utf-8"))["Parameters"]
-        defaults = {name: str(one.get("Default", "")) for name, one in declared.items()}
+        defaults = {name: str(parameter.get("Default", "")) for name, parameter in declared.items()}
         return {**defaults, **self._parameters, **self.aws.outputs}
 
     def execute(self, request: Any, watch: Callable[[History], None]) -> Finished:
@@ -148,7 +148,7 @@ class LocalSystem:
                 watch(history)
                 time.sleep(_POLL_SECONDS)
         except BaseException:
-            logging.disable(logging.CRITICAL)  # moto would log a page for every step that finds its server gone
+            logging.disable(logging.CRITICAL)  # moto would log a traceback for every step whose server has stopped
             self.aws.client("stepfunctions").stop_execution(executionArn=arn)
             raise
         watch(history)

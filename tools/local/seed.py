@@ -1,6 +1,6 @@
 """The past: brings an estate into the local AWS and the simulator as earlier runs would have left it.
 
-It is written by the product's own steps and adapters, so that nothing here is a state that they do not reach.
+It is written by the product's own steps and adapters, so that each state is one that they can reach.
 """
 
 from __future__ import annotations
@@ -56,14 +56,14 @@ class Seed:
         return Table(self.aws.client("dynamodb"), self.aws.outputs["OrdersTable"])
 
     def plant(self, estate: Estate) -> None:
-        """Store the credentials, live through the past, and apply the delegation files as they are now."""
+        """Store the credentials, repeat the past orders, and apply the delegation files as they are now."""
         with self._without_throttle():
             self._live(estate)
         self.aws.acm.throttled_regions = estate.throttled_regions
 
     @contextmanager
     def _without_throttle(self) -> Iterator[None]:
-        """In the past there was time enough for ACM's one import a second and region."""
+        """Import without ACM's limit of one a second and region: the past imports were months apart."""
         acm = self.aws.acm
         limit, acm.imports_per_second, acm.throttled_regions = acm.imports_per_second, None, ()
         yield
@@ -76,7 +76,7 @@ class Seed:
         writer.write(EstateChange.of(*map(_without_arns, estate.specifications)), now)
         statuses = {past.comments: past.status for past in estate.world.certificates if past.label}
         labelled = [order for order in self.simulator.orders if order.label]
-        for order in sorted(labelled, key=lambda one: statuses[one.comments] in OPEN):
+        for order in sorted(labelled, key=lambda order: statuses[order.comments] in OPEN):
             self._relive(order, estate, is_open=statuses[order.comments] in OPEN)
         for specification in estate.specifications:
             self._remember_password(specification.delegation.name, estate, now)
@@ -89,7 +89,7 @@ class Seed:
             client.create_secret(Name=f"{prefix}/{delegation}", SecretString=document)
 
     def _remember_password(self, delegation: str, estate: Estate, now: datetime) -> None:
-        """What the last inspection saw: SCM tells when a password expires only as long as it has not."""
+        """Store the last inspection: SCM returns when a password expires only until it has expired."""
         days = estate.accounts[delegation].password_expires_in_days
         expires = (now + timedelta(days=days)).date() if days is not None else None
         inspection = Inspection(EARLIER_RUN, now - _A_DAY, password_expires=expires)
@@ -149,13 +149,13 @@ class Seed:
         )
 
     def _delivered(self, leaf: Certificate) -> str:
-        """What SCM handed out then: the certificate and its issuers."""
+        """Return what SCM delivered: the certificate and its issuers."""
         issuers = self.simulator._state.authority.issuers_of(leaf)
-        return "".join(one.public_bytes(Encoding.PEM).decode() for one in (leaf, *issuers))
+        return "".join(certificate.public_bytes(Encoding.PEM).decode() for certificate in (leaf, *issuers))
 
 
 def _without_arns(specification: Specification) -> Specification:
-    """The specification from before there was any ARN that it could name."""
+    """Return the specification without ARNs, which are known only after the first import."""
     certificates = tuple(replace(spec, arns={}) for spec in specification.certificates)
     return replace(specification, certificates=certificates)
 
@@ -165,12 +165,12 @@ def _key_of(past: ScmOrder) -> KeyPair:
     return KeyPair(cast("KeyType", KeyType.of(key)), cast("PrivateKey", key))
 
 
-# ---- What the past step meets instead of the network ----------------------------------------------------
+# ---- What the past steps use instead of the network ----------------------------------------------------
 
 
 @dataclass(frozen=True)
 class _PastAuthority:
-    """SCM on that day: all that it is asked for is the certificate."""
+    """SCM at that time: only the certificate is collected from it."""
 
     pem: str
 
@@ -180,7 +180,7 @@ class _PastAuthority:
 
 @dataclass(frozen=True)
 class _PastAccounts:
-    """The account on that day, whatever became of it since."""
+    """The account at that time, even if its login is refused now."""
 
     then: _PastAuthority
 
@@ -192,21 +192,21 @@ class _PastAccounts:
 
 
 class _Silence:
-    """Nobody is told today of what was renewed months ago."""
+    """No event is published now of a renewal in the past."""
 
     def renewed(self, order: Order, served: Served, previous: Served | None) -> None:
-        """Say nothing."""
+        """Publish nothing."""
 
 
 @dataclass(frozen=True)
 class _PastAcm:
-    """ACM, where a certificate gets the ARN that its delegation file names: it had that one already."""
+    """ACM, where a certificate gets the ARN that its delegation file names, as since its first import."""
 
     acm: Acm
     estate: Estate
 
     def foresee(self, certificate: Any) -> None:
-        """Foresee nothing: it went well then."""
+        """Refuse nothing: that import succeeded."""
 
     def put(self, pair: Pair, region: str, arn: str | None, *, retried: bool) -> str:
         """Import, and move the certificate to the ARN of the delegation file."""

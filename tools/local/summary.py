@@ -1,4 +1,4 @@
-"""What a run has cost: calls to SCM and to AWS, in all and for one renewal."""
+"""What a run cost: calls to SCM and to AWS, in all and for one renewal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SSL_ID = re.compile(r"/(\d+)(?:/|$)")
 
 
 @dataclass(frozen=True, slots=True)
-class OneRenewal:
+class Renewal:
     """The calls to SCM for one certificate, all steps, without what its delegation's certificates share."""
 
     path: str
@@ -26,8 +26,8 @@ class OneRenewal:
     operations: tuple[str, ...]
 
     @property
-    def is_at_once(self) -> bool:
-        """Whether SCM's first answers were all that was needed: one collect, and no look at the details."""
+    def is_immediate(self) -> bool:
+        """Whether SCM's first answers were all that was needed: one collect, and no query of the details."""
         collects = sum("/collect/" in operation for operation in self.operations)
         return collects == 1 and DETAILS not in self.operations
 
@@ -40,10 +40,10 @@ class Costs:
     """By operation."""
     aws: Mapping[str, int]
     """By who called: a function's name or Step Functions (`states`)."""
-    immediate: OneRenewal | None
+    immediate: Renewal | None
     """The costliest renewal among those that SCM issued at once, if the run had one."""
     worked_on: int
-    """Certificates that were ordered or collected, or at least tried."""
+    """Certificates that were ordered or collected, or for which that was tried."""
 
     @property
     def aws_per_certificate(self) -> float:
@@ -60,18 +60,18 @@ def costs_of(
 ) -> Costs:
     """Count the calls of a run; *rows*: its report's certificates; *predecessors*: SSL ID to the one it renewed."""
     renewed = [row for row in rows if row.outcome is Outcome.RENEWED]
-    each = [_one(row, scm_calls, predecessors) for row in renewed]
-    at_once = [one for one in each if one.is_at_once]
+    each = [_renewal(row, scm_calls, predecessors) for row in renewed]
+    immediate = [renewal for renewal in each if renewal.is_immediate]
     return Costs(
         scm=Counter(call.operation for call in scm_calls),
         aws=Counter(call.who.rpartition("-")[2] for call in aws_calls),
-        immediate=max(at_once, key=lambda one: len(one.operations), default=None),
+        immediate=max(immediate, key=lambda renewal: len(renewal.operations), default=None),
         worked_on=sum(1 for row in rows if row.outcome in _WORKED_ON),
     )
 
 
-def _one(row: CertificateRow, calls: Iterable[RecordedCall], predecessors: Mapping[int, int]) -> OneRenewal:
+def _renewal(row: CertificateRow, calls: Iterable[RecordedCall], predecessors: Mapping[int, int]) -> Renewal:
     """One enroll, and every call that names the new order or, to mark it, the old one."""
     ids = {row.ssl_id, predecessors.get(row.ssl_id or 0)}
     about = [call.operation for call in calls if ids & {int(text) for text in _SSL_ID.findall(call.path)}]
-    return OneRenewal(row.path, row.ssl_id or 0, (ENROLL, *about))
+    return Renewal(row.path, row.ssl_id or 0, (ENROLL, *about))

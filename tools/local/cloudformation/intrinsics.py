@@ -16,7 +16,7 @@ class UnknownIntrinsic(Exception):
 
 
 class Intrinsics:
-    """Evaluates values of one template; resources are looked up (and so created) when first referred to."""
+    """Evaluates values of one template; a resource is created when it is first referred to."""
 
     def __init__(
         self,

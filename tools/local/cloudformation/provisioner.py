@@ -91,7 +91,7 @@ class Provisioner:
     def _made(self, logical_id: str, resource: Mapping[str, Any]) -> Made:
         maker = MAKERS.get(resource["Type"])
         if maker is None:
-            message = f"{logical_id}: {resource['Type']} has no local provisioner (tools/local/resources)"
+            message = f"{logical_id}: {resource['Type']} has no local provisioner: add it to cloudformation/resources"
             raise NotProvisioned(message)
         depends = resource.get("DependsOn", [])
         for other in [depends] if isinstance(depends, str) else depends:

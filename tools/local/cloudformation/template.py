@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is ten times as quick, where it is built in
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is ten times faster, where it is available
 ARTIFACTS = "artifacts"  # the name of the bucket that `sam package` would have filled
 _NOT_PACKAGED = {
     "__pycache__",
@@ -85,13 +85,13 @@ def _transformed(source: dict[str, Any], parameters: Mapping[str, str]) -> dict[
 
 
 def _globals(source: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield SAM's Globals as if each were a resource: a path may stand there for all functions."""
+    """Yield SAM's Globals as if each were a resource: a path may be set there for all functions."""
     for name, properties in source.get("Globals", {}).items():
         yield f"Globals.{name}", {"Type": f"AWS::Serverless::{name}", "Properties": properties}
 
 
 def _package(logical_id: str, resource: dict[str, Any], root: Path, artifacts: dict[str, bytes]) -> None:
-    """Replace a local path by the S3 location of what lies there, as `sam package` does."""
+    """Replace a local path by the S3 location of its content, as `sam package` does."""
     for name, packed in _PACKAGED.get(resource.get("Type", ""), {}).items():
         properties = resource.get("Properties", {})
         path = properties.get(name)

@@ -1,4 +1,4 @@
-"""Forks Lambda's execution environments from one preloaded process; runs by itself, under `python -I`.
+"""Forks Lambda's execution environments from one preloaded process; runs as a program of its own, under `python -I`.
 
 Protocol. The parent sends one byte with two file descriptors on the control socket: the new environment's
 channel and its log. On the channel one JSON document a line: first the function, answered with `{"ready":
@@ -62,10 +62,10 @@ class LambdaContext:
 
 
 def main() -> None:
-    """Fork an environment for each request until the parent goes away."""
+    """Fork an environment for each request until the parent has ended."""
     die_with_parent()
     preload()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the environments
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no process waits for the environments
     control = socket.socket(fileno=int(sys.argv[1]))
     while True:
         data, descriptors, _, _ = socket.recv_fds(control, 1, 2)
@@ -80,7 +80,7 @@ def main() -> None:
 
 
 def die_with_parent() -> None:
-    """Ask Linux to kill this process when its parent dies; elsewhere the end of file has to do."""
+    """Ask Linux to kill this process when its parent dies; on other systems it ends at the end of file."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
@@ -124,7 +124,7 @@ def initialise(function: dict[str, Any]) -> tuple[Any, str]:
     try:
         imported = importlib.import_module(module.replace("/", "."))
         handler = getattr(imported, name)
-    except BaseException as failure:  # noqa: BLE001 - whatever it is, Lambda reports it
+    except BaseException as failure:  # noqa: BLE001 - Lambda reports every exception
         print_trace(failure)
         return None, json.dumps({"error": init_error(failure, module), "pid": os.getpid()})
     return handler, json.dumps({"ready": True, "pid": os.getpid()})
@@ -152,7 +152,7 @@ def answer(handler: Any, message: dict[str, Any]) -> str:
         result = handler(message["event"], LambdaContext(message["context"]))
     except SystemExit as failure:
         return json.dumps({"error": error_document(failure, {SystemExit: "Runtime.ExitError"})})
-    except BaseException as failure:  # noqa: BLE001 - whatever it is, Lambda reports it
+    except BaseException as failure:  # noqa: BLE001 - Lambda reports every exception
         print_trace(failure)
         return json.dumps({"error": error_document(failure, {})})
     try:
@@ -169,7 +169,7 @@ def error_document(failure: BaseException, names: dict[type[BaseException], str]
 
 
 def print_trace(failure: BaseException) -> None:
-    """Write to the log what the managed runtime writes of an exception that nobody caught."""
+    """Write to the log what the managed runtime writes of an exception that the handler did not catch."""
     text = "".join(traceback.format_tb(failure.__traceback__)[1:])
     print(f"[ERROR] {type(failure).__name__}: {failure}\nTraceback (most recent call last):\n{text}", flush=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import os
@@ -19,12 +20,14 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from local.isolation import account_free, credentials
 
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
 _INIT_SECONDS = 60.0  # importing a handler on a busy machine
+_END_SECONDS = 1.0  # between the end of a process's sockets and its exit code
+FORK_SERVER = Path(__file__).with_name("fork_server.py")
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,30 @@ class Function:
     variables: Mapping[str, str] = field(repr=False)
     code: bytes = field(repr=False)
     code_sha256: str
+
+    @classmethod
+    def of(cls, function: Any) -> Self:
+        """Return moto's function in this form."""
+        return cls(
+            name=function.function_name,
+            arn=function.function_arn,
+            handler=function.handler,
+            timeout_seconds=float(function.timeout),
+            memory_mb=int(function.memory_size),
+            variables=function.environment_vars,
+            code=function.code_bytes,
+            code_sha256=base64.b64decode(function.code_sha_256).hex(),
+        )
+
+    def context(self, request_id: str) -> dict[str, Any]:
+        """Return the values of a LambdaContext, for JSON."""
+        return {
+            "function_name": self.name,
+            "function_arn": self.arn,
+            "memory_mb": self.memory_mb,
+            "timeout_seconds": self.timeout_seconds,
+            "request_id": request_id,
+        }
 
 
 class EnvironmentEnded(Exception):
@@ -88,7 +115,8 @@ class FunctionPool:
         self._all: list[ExecutionEnvironment] = []
         self._lock = threading.Lock()
         self._closed = False
-        self._control, self._fork_server = _start_fork_server(self._root)
+        self._fork_server_log = self._root / "fork-server.log"
+        self._control, self._fork_server = _start_fork_server(self._fork_server_log)
 
     def invoke(self, function: Function, event: str) -> tuple[bytes, bool]:
         """Run a function on an event (JSON); return its payload and whether it is an error document."""
@@ -96,7 +124,7 @@ class FunctionPool:
         environment, refusal = self._environment(function)
         if environment is None:
             return _payload({**refusal, "requestId": request_id}), True
-        message = {"event": json.loads(event), "context": _context(function, request_id)}
+        message = {"event": json.loads(event), "context": function.context(request_id)}
         try:
             reply = environment.exchange(message, function.timeout_seconds)
         except TimeoutError:
@@ -160,10 +188,8 @@ class FunctionPool:
             return None, {"errorType": "Sandbox.Timedout", "errorMessage": "The initialisation timed out"}
         except EnvironmentEnded:
             environment.end()
-            return None, {
-                "errorType": "Runtime.ExitError",
-                "errorMessage": "The initialisation ended the process",
-            }
+            message = self._fork_server_failure() or "The initialisation ended the process"
+            return None, {"errorType": "Runtime.ExitError", "errorMessage": message}
         if "error" in reply:
             environment.end()
             return None, reply["error"]
@@ -177,16 +203,22 @@ class FunctionPool:
                 ours.close()
                 raise EnvironmentEnded
             self._all.append(environment)
-            socket.send_fds(self._control, [b"+"], [theirs.fileno(), log.fileno()])
+            with suppress(BrokenPipeError):  # the fork server has ended: the first exchange fails
+                socket.send_fds(self._control, [b"+"], [theirs.fileno(), log.fileno()])
         return environment
+
+    def _fork_server_failure(self) -> str:
+        """Return why no environment can be started any more; "" while the fork server runs."""
+        try:
+            exit_code = self._fork_server.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            return ""
+        printed = self._fork_server_log.read_text(encoding="utf-8", errors="replace").strip()
+        return f"The fork server of the functions ended with exit code {exit_code}: {printed}"
 
     def _initialisation(self, function: Function) -> dict[str, Any]:
         folder = self._unpacked(function)
-        return {
-            "handler": function.handler,
-            "folder": folder,
-            "environment": self._variables(function, folder),
-        }
+        return {"handler": function.handler, "folder": folder, "environment": self._variables(function, folder)}
 
     def _unpacked(self, function: Function) -> str:
         folder = self._root / "code" / function.code_sha256.replace("/", "_")
@@ -223,30 +255,24 @@ class FunctionPool:
         return self._root / f"{function_name}.log"
 
 
-def _start_fork_server(root: Path) -> tuple[socket.socket, subprocess.Popen[bytes]]:
+def fork_server_command() -> list[str]:
+    """Return the command that runs the fork server; the number of its socket is appended."""
+    return [sys.executable, "-I", str(FORK_SERVER)]
+
+
+def _start_fork_server(log_file: Path) -> tuple[socket.socket, subprocess.Popen[bytes]]:
     ours, theirs = socket.socketpair()
-    script = str(Path(__file__).with_name("fork_server.py"))
-    with theirs, (root / "fork-server.log").open("ab") as log:
+    with theirs, log_file.open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-I", script, str(theirs.fileno())],
+            [*fork_server_command(), str(theirs.fileno())],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             env={name: os.environ[name] for name in _KEPT if name in os.environ},
             pass_fds=[theirs.fileno()],
-            start_new_session=True,  # an interrupt from the keyboard is the parent's to handle
+            start_new_session=True,  # the parent handles an interrupt from the keyboard
         )
     return ours, process
-
-
-def _context(function: Function, request_id: str) -> dict[str, Any]:
-    return {
-        "function_name": function.name,
-        "function_arn": function.arn,
-        "memory_mb": function.memory_mb,
-        "timeout_seconds": function.timeout_seconds,
-        "request_id": request_id,
-    }
 
 
 def _key(function: Function) -> str:

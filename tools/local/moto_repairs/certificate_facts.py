@@ -62,9 +62,9 @@ def extended_key_usages(certificate: x509.Certificate) -> dict[str, str]:
 
 
 def dropped_usages(held: x509.Certificate, replacement: x509.Certificate) -> list[str]:
-    """Return the usages that a re-import would remove and ACM does not let go.
+    """Return the usages that a re-import would remove although ACM requires them.
 
-    ACM allows two to go: clientAuth, and keyEncipherment of an elliptic-curve certificate (RFC 5480).
+    ACM allows two to be removed: clientAuth, and keyEncipherment of an elliptic-curve certificate (RFC 5480).
     """
     allowed = {_CLIENT_AUTHENTICATION}
     if isinstance(held.public_key(), ec.EllipticCurvePublicKey):

@@ -28,7 +28,7 @@ def state_machines_execute(_: Repairs) -> Iterator[None]:
     level, log.level = (
         log.level,
         logging.CRITICAL,
-    )  # it logs every failed task, which the history tells better
+    )  # it logs every failed task, which the history has too
     with patch.dict(default_user_config, {"stepfunctions": {"execute_state_machine": True}}):
         yield
     log.level = level
@@ -37,7 +37,7 @@ def state_machines_execute(_: Repairs) -> Iterator[None]:
 
 @contextmanager
 def functions_run(repairs: Repairs) -> Iterator[None]:
-    """Run functions by ours: moto has Docker containers only. A failed one is `Unhandled`, as on AWS."""
+    """Run functions without Docker, which moto requires; a failed function is `Unhandled`, as on AWS."""
     from moto.awslambda.models import LambdaFunction
 
     def invoke(function: Any, body: str | bytes, _: Mapping[str, str], response_headers: dict[str, str]) -> bytes:
@@ -122,7 +122,7 @@ def executions_can_be_asked_at_once(_: Repairs) -> Iterator[None]:
         deadline = time.monotonic() + MOST_SECONDS_TO_BEGIN
         while worker.env is None:
             if time.monotonic() > deadline:
-                message = f"an execution has not begun after {MOST_SECONDS_TO_BEGIN} s: see what its thread has printed"
+                message = f"an execution has not begun after {MOST_SECONDS_TO_BEGIN} s: its thread may have printed why"
                 raise TimeoutError(message)
             time.sleep(0.001)
 
@@ -132,7 +132,7 @@ def executions_can_be_asked_at_once(_: Repairs) -> Iterator[None]:
 
 @contextmanager
 def choice_without_match_has_its_name(_: Repairs) -> Iterator[None]:
-    """Fail a Choice that matches nothing with States.NoChoiceMatched; moto says States.Runtime."""
+    """Fail a Choice that matches nothing with States.NoChoiceMatched; moto's error is States.Runtime."""
     from local.moto_repairs.failure import state_failure
 
     choice = interpreter("component.state.choice.state_choice").StateChoice

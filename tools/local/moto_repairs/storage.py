@@ -14,7 +14,7 @@ from local.moto_repairs.repairs import Repairs
 
 @contextmanager
 def bucket_policies_have_conditions(_: Repairs) -> Iterator[None]:
-    """Leave a bucket policy's statements with a Condition out: moto ignores it, and so denies everybody."""
+    """Ignore a bucket policy's statements with a Condition: moto ignores the Condition, and denies every request."""
     from moto.iam.access_control import IAMPolicy, PermissionResult
     from moto.s3.models import FakeBucket
 

@@ -1,4 +1,4 @@
-"""What the real ACM refuses and moto does not: chain, key, usage, tags, rates and quotas of imports.
+"""Rules of ACM that moto does not enforce: chain, key, usage, tags, rates and quotas of imports.
 
 Source: ACM user guide, "Prerequisites for importing", "Certificate and key format", "Reimport", "Quotas",
 "Troubleshoot import". Error names are AWS's; texts are AWS's where a public record of them exists.
@@ -62,7 +62,7 @@ class Import:
 
 
 class StrictAcm:
-    """ACM's rules, for all regions; the dials may be turned while it runs.
+    """ACM's rules, for all regions; the members may be changed at any time.
 
     imports_per_second: ImportCertificate calls a second and region (AWS: 1), None for no limit, 0 for none at
         all. Scaled by `wait_factor` like every other wait, so that a shortened run is not slowed down by it.
@@ -184,7 +184,7 @@ def _check_key(pem: bytes, leaf: x509.Certificate) -> None:
         )
     try:
         key = serialization.load_pem_private_key(pem, password=None)
-    except TypeError:  # cryptography's word for "a password is needed"
+    except TypeError:  # cryptography: a password is needed
         _refuse("The private key is encrypted. Provide an unencrypted private key.")
         raise
     except ValueError:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import platform
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -71,26 +69,10 @@ def isolated_functions(python: str, packages: Path, template: Path) -> Iterator[
     """Make the local AWS run the built bundles with *python* and *packages*, and no other packages."""
     pool: Any = import_module("local.functions.pool")
     run: Any = import_module("local.run")
-    originals = pool._start_fork_server, run.TEMPLATE  # noqa: SLF001 - the seam between a function and what runs it
-    kept = pool._KEPT  # noqa: SLF001
-
-    def start(root: Path) -> tuple[socket.socket, subprocess.Popen[bytes]]:
-        ours, theirs = socket.socketpair()
-        script = str(Path(str(pool.__file__)).with_name("fork_server.py"))
-        with theirs, (root / "fork-server.log").open("ab") as log:
-            process = subprocess.Popen(
-                [python, "-I", "-S", "-c", _ISOLATED, str(packages), script, str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={name: os.environ[name] for name in kept if name in os.environ},
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-            )
-        return ours, process
-
-    pool._start_fork_server, run.TEMPLATE = start, template  # noqa: SLF001
+    originals = pool.fork_server_command, run.TEMPLATE
+    isolated = [python, "-I", "-S", "-c", _ISOLATED, str(packages), str(pool.FORK_SERVER)]
+    pool.fork_server_command, run.TEMPLATE = lambda: isolated, template
     try:
         yield
     finally:
-        pool._start_fork_server, run.TEMPLATE = originals  # noqa: SLF001
+        pool.fork_server_command, run.TEMPLATE = originals

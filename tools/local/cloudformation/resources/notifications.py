@@ -28,7 +28,7 @@ def topic_policy(properties: Properties, stack: Stack) -> Made:
 
 
 def subscription(properties: Properties, stack: Stack) -> Made:
-    """Subscribe somebody to a topic."""
+    """Subscribe an endpoint to a topic."""
     request = properties.some("TopicArn", "Protocol", "Endpoint")
     attributes = properties.some("FilterPolicy", "FilterPolicyScope", "RawMessageDelivery", "RedrivePolicy")
     arn = stack.client("sns").subscribe(Attributes=_texts(attributes), ReturnSubscriptionArn=True, **request)

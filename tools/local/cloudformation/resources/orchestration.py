@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from local.cloudformation.resources.properties import Properties
 from local.cloudformation.resources.resource import Made, Maker, Stack, lower, tags
@@ -11,7 +10,7 @@ from local.cloudformation.template import definition
 
 
 def state_machine(properties: Properties, stack: Stack) -> Made:
-    """Make a state machine from its definition, in the template or in a file beside it."""
+    """Make a state machine from its definition, in a file beside the template."""
     name = properties.take("StateMachineName", stack.physical(properties.logical_id))
     request = {
         "name": name,
@@ -25,7 +24,7 @@ def state_machine(properties: Properties, stack: Stack) -> Made:
 
 
 def schedule(properties: Properties, stack: Stack) -> Made:
-    """Make a schedule (moto keeps it and never fires it: whoever runs the system starts the target)."""
+    """Make a schedule (moto keeps it and never starts its target)."""
     name = properties.take("Name", stack.physical(properties.logical_id))
     request = properties.some(
         "ScheduleExpression", "ScheduleExpressionTimezone", "FlexibleTimeWindow", "Target", "State",
@@ -65,15 +64,8 @@ def rule(properties: Properties, stack: Stack) -> Made:
 
 
 def _definition(properties: Properties, stack: Stack) -> str:
-    location = properties.take("DefinitionS3Location")
-    text = properties.take("DefinitionString")
-    inline: Any = properties.take("Definition")
-    substitutions = properties.take("DefinitionSubstitutions", {})
-    if location is not None:
-        text = stack.artifacts[location["Key"]].decode("utf-8")
-    elif inline is not None:
-        text = json.dumps(inline)
-    return definition(properties.logical_id, text, substitutions)
+    text = stack.artifacts[properties.need("DefinitionS3Location")["Key"]].decode("utf-8")
+    return definition(properties.logical_id, text, properties.take("DefinitionSubstitutions", {}))
 
 
 MAKERS: dict[str, Maker] = {

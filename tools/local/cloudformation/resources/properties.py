@@ -1,4 +1,4 @@
-"""A resource's properties, each taken once: what nobody took is an error, never a silent loss."""
+"""A resource's properties, each taken once: a property that was not taken is an error, not a silent loss."""
 
 from __future__ import annotations
 
@@ -41,6 +41,6 @@ class Properties:
             left = ", ".join(sorted(self._values))
             message = (
                 f"{self.logical_id} ({self.resource_type}): {left} not provisioned locally;"
-                " provision it in tools/local/resources or give a reason in ignored.py"
+                " provision it in tools/local/cloudformation/resources or give a reason in ignored.py"
             )
             raise NotProvisioned(message)

@@ -1,0 +1,79 @@
+"""One stack of a SAM template on moto: what its two forms, over HTTP and inside this process, have in common."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any, Self
+
+from local import executions
+from local.clients import Clients
+from local.cloudformation.provisioner import ACCOUNT
+from local.isolation import isolate
+from local.moto_repairs.strict_acm import StrictAcm
+from local.process_guard import only_one
+
+
+class MotoStack:
+    """A stack that exists until `close`; a context manager. Raises AlreadyRunning when the process has another.
+
+    acm: ACM's rules, which may be changed at any time.
+    outputs: the outputs of the stack, by name.
+    """
+
+    outputs: dict[str, str]
+    _operator: Clients
+
+    def __init__(self, wait_factor: float, region: str) -> None:
+        self.region = region
+        self.acm = StrictAcm(wait_factor)
+        self._resources = ExitStack()
+        self._resources.enter_context(only_one())
+        isolate(region)
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def client(self, service: str, region: str | None = None) -> Any:
+        """Return the operator's boto3 client."""
+        return self._operator.client(service, region or self.region)
+
+    def run(
+        self,
+        state_machine_arn: str,
+        input: dict[str, Any],  # noqa: A002 - Step Functions' own word
+        *,
+        timeout_seconds: float = 60.0,
+    ) -> dict[str, Any]:
+        """Execute the state machine to its end; return the history. Raises TimeoutError."""
+        arn = self.start_execution(state_machine_arn, f"run-{uuid.uuid4()}", input)
+        self.wait(arn, timeout_seconds)
+        return self.history(arn)
+
+    def start_execution(self, state_machine_arn: str, name: str, input: dict[str, Any]) -> str:  # noqa: A002
+        """Start an execution and return its ARN."""
+        started = self.client("stepfunctions").start_execution(
+            stateMachineArn=state_machine_arn, name=name, input=json.dumps(input)
+        )
+        return str(started["executionArn"])
+
+    def wait(self, execution_arn: str, timeout_seconds: float = 60.0) -> None:
+        """Return when an execution has ended. Raises TimeoutError."""
+        executions.wait(execution_arn, ACCOUNT, self.region, timeout_seconds)
+
+    def history(self, execution_arn: str) -> dict[str, Any]:
+        """Return `{"execution": {…}, "events": […], "children": […]}` of an execution (see `executions`)."""
+        return executions.history(execution_arn, ACCOUNT, self.region)
+
+    def close(self) -> None:
+        """End what belongs to the stack and delete all state. Closing twice does nothing."""
+        self._resources.close()
