@@ -259,17 +259,6 @@ def test_a_dropped_usage_is_found_before_the_import(acm: Acm, eu: Any):
     assert calls == []
 
 
-def test_client_authentication_may_go(acm: Acm):
-    """Public CAs stop putting it in; ACM lets it go since 2025."""
-    pair = a_pair(ACM_SPEC, usages=(SERVER, CLIENT))
-    arn = acm.put(pair, REGION, None, retried=False)
-    new = renewed(pair)
-
-    acm.put(new, REGION, arn, retried=False)
-
-    assert serials() == [new.chain.leaf.serial]
-
-
 def test_usages_that_acm_gives_by_name_only_count(acm: Acm, eu: Any):
     """The OID is optional in the answer's shape."""
     pair = a_pair(ACM_SPEC, usages=(SERVER, ExtendedKeyUsageOID.EMAIL_PROTECTION))

@@ -390,19 +390,6 @@ def test_an_order_is_issued_after_ordered_and_stored_after_issued(book: Book):
         book.finish(an_order(), a_served(), None)
 
 
-def test_an_order_that_was_found_does_not_fail(book: Book, rival: Book):
-    """SCM refused the second POST, but another run has found the first order in SCM."""
-    book.begin(an_order())
-    rival.record_ordered(an_order(), 77)
-
-    with pytest.raises(OrderConflict):
-        book.fail(an_order(), "NameNotDelegated", "refused", LATER, None)
-
-    order = book.certificate(*PATH).order
-    assert order is not None
-    assert order.ssl_id == 77
-
-
 def test_an_order_that_is_found_during_the_transaction_does_not_fail(book: Book, rival: Book, dynamodb: Any):
     """It was an intent when it was read, and another run found it in SCM before the transaction."""
     book.begin(an_order())

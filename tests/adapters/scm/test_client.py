@@ -13,7 +13,7 @@ import pytest
 
 from renewal.domain import errors
 from renewal.domain.order import EnrollRequest, OrderDetails
-from tests.adapters.scm.stage import ENVOY, HTML, ORDER, Wire, accounts, json_answer, refusal, scm, vault
+from tests.adapters.scm.stage import ENVOY, HTML, ORDER, Wire, accounts, json_answer, scm, vault
 
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 OURS = "certmandate order t0ken for univ/idp"
@@ -47,24 +47,21 @@ def test_an_order_sends_exactly_the_documented_fields():
     }
 
 
-def test_a_single_name_has_no_alternative_names():
-    """Profiles for one name refuse it twice; the field is a text, empty for none."""
-    assert enrolled(replace(ORDER, names=("idp.univ.example",)))["subjAltNames"] == ""
+LONG = f"{'a' * 60}.univ.example"
 
 
-def test_names_are_one_text_with_commas():
-    """A JSON list gives -1002 (SCM reference §5.4)."""
-    order = replace(ORDER, names=("univ.example", "*.univ.example", "xn--tud-bma.univ.example"))
-
-    assert enrolled(order)["subjAltNames"] == "*.univ.example,xn--tud-bma.univ.example"
-
-
-def test_names_too_long_for_a_common_name_all_travel_as_alternatives():
-    """The CSR then has no common name, or the first name that fits."""
-    long = f"{'a' * 60}.univ.example"
-
-    assert enrolled(replace(ORDER, names=(long,)))["subjAltNames"] == long
-    assert enrolled(replace(ORDER, names=(long, "univ.example")))["subjAltNames"] == long
+@pytest.mark.parametrize(
+    ("names", "alternatives"),
+    [
+        (["idp.univ.example"], ""),
+        (["univ.example", "*.univ.example", "xn--tud-bma.univ.example"], "*.univ.example,xn--tud-bma.univ.example"),
+        ([LONG], LONG),
+        ([LONG, "univ.example"], LONG),
+    ],
+)
+def test_all_names_but_the_common_name_are_one_text_with_commas(names, alternatives):
+    """SCM refuses a JSON list (-1002, SCM reference §5.4), and for one name the common name a second time."""
+    assert enrolled(replace(ORDER, names=tuple(names)))["subjAltNames"] == alternatives
 
 
 @pytest.mark.parametrize("answer", [{"sslId": "55"}, {"sslId": 55.0}, {"renewId": "x", "sslId": 55, "new": []}])
@@ -97,25 +94,12 @@ def test_an_empty_answer_is_pending(answer):
         scm(answer).collect(55)
 
 
-@pytest.mark.parametrize("body", [CERTIFICATE.replace("\n", "\r\n"), CERTIFICATE.rstrip(), CERTIFICATE * 3])
-def test_line_ends_are_left_to_the_chain(body):
-    """The domain parses what it is given; nothing is lost on the way."""
-    assert scm(httpx.Response(200, content=body.encode())).collect(55) == body
+PAGES = ["<html>maintenance</html>", CERTIFICATE + CERTIFICATE[:40], '{"code": 0}', "-----BEGIN PKCS7-----"]
 
 
-@pytest.mark.parametrize(
-    "body",
-    ["<html>maintenance</html>", CERTIFICATE + CERTIFICATE[:40], '{"code": 0}', "-----BEGIN PKCS7-----"],
-)
-def test_half_a_certificate_and_a_page_are_an_outage(body):
-    """They pass; ChainBroken would wake somebody."""
-    with pytest.raises(errors.ScmUnavailable):
-        scm(httpx.Response(200, text=body)).collect(55)
-
-
-@pytest.mark.parametrize("answer", [HTML, ENVOY, httpx.Response(503)])
-def test_an_outage_is_not_pending(answer):
-    """Pending is waited for for hours, an outage for minutes."""
+@pytest.mark.parametrize("answer", [HTML, ENVOY, *(httpx.Response(200, text=page) for page in PAGES)])
+def test_half_a_certificate_and_a_page_are_an_outage(answer):
+    """An outage is retried within minutes, a pending order within hours; ChainBroken would raise an alarm."""
     with pytest.raises(errors.ScmUnavailable):
         scm(answer).collect(55)
 
@@ -477,9 +461,3 @@ def test_a_row_that_cannot_be_read_is_not_nothing(row):
     """A row without a number may be our order."""
     with pytest.raises(errors.ScmUnavailable):
         scm(json_answer([row])).find("t0ken", NAMES, 2001)
-
-
-def test_a_refused_search_is_named():
-    """A department that does not exist any more."""
-    with pytest.raises(errors.PermissionMissing):
-        scm(refusal(-1023)).find("t0ken", NAMES, 2001)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 
-from renewal.adapters.scm.accounts import StoredCredential
 from renewal.adapters.scm.credential import ClientCredentialsCredential, PasswordCredential, credential_from
 from renewal.domain.errors import CredentialMissing
 from tests.adapters.scm.stage import CLIENT, CLIENT_SECRET, LOGIN, PASSWORD
@@ -65,11 +64,3 @@ def test_a_password_that_no_header_can_carry_is_refused_before_it_is_sent(passwo
         credential_from({**LOGIN, "password": password})
 
     assert str(password).strip() not in str(caught.value)
-
-
-def test_no_secret_is_in_a_repr():
-    """A repr is what ends up in a log by accident."""
-    shown = repr([credential_from(LOGIN), credential_from(CLIENT), StoredCredential("1", LOGIN)])
-
-    assert PASSWORD not in shown
-    assert CLIENT_SECRET not in shown

@@ -98,14 +98,6 @@ def test_line_ends_do_not_matter(malformed: object) -> None:
     assert assembled(malformed(text)).pem() == pem(bundle()[0], hierarchy().ec.certificate)
 
 
-def test_the_root_is_left_out() -> None:
-    """Clients have it; ACM does not want it."""
-    chain = assembled(pem(*bundle()))
-
-    assert [issuer.is_self_signed for issuer in chain.issuers] == [False]
-    assert chain.issuers_pem() == pem(hierarchy().ec.certificate)
-
-
 def test_a_bundle_without_root_is_complete() -> None:
     """Some formats leave it out."""
     assert assembled(pem(hierarchy().ec.certificate, bundle()[0])).issuers_pem() == pem(hierarchy().ec.certificate)

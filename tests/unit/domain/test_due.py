@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certmandate.files.specification import read
 from renewal.domain.delegation import RenewalPolicy
 from renewal.domain.due import Cause, decide, last_resort, next_action, renewal_point
 from renewal.domain.keypair import KeyType
@@ -253,13 +252,6 @@ def test_force_overrides_a_hold() -> None:
 # ---- When the daily run looks again --------------------------------------------------------------------------------
 
 
-def test_the_next_action_is_when_the_certificate_becomes_due() -> None:
-    """What the index forgets, no run sees: both must say the same."""
-    certificate = managed(age=1)
-
-    assert next_action(certificate, NOW) == decide(certificate, NOW).renew_at
-
-
 @pytest.mark.parametrize(
     "certificate",
     [managed(), managed(age=150), managed(age=150, order=an_order()), managed(age=1, asked="please")],
@@ -267,12 +259,6 @@ def test_the_next_action_is_when_the_certificate_becomes_due() -> None:
 def test_the_next_action_of_a_due_certificate_is_now(certificate: Any) -> None:
     """The next run takes it."""
     assert next_action(certificate, NOW) == NOW
-
-
-def test_the_next_action_of_a_held_certificate_is_when_the_hold_ends() -> None:
-    """Not before: the daily run reads what can be done."""
-    assert next_action(managed(age=150, hold_until=LATER), NOW) == LATER
-    assert next_action(managed(hold_until=LATER), NOW) == LATER
 
 
 def test_no_hold_sleeps_through_the_last_tenth() -> None:
@@ -295,20 +281,3 @@ def test_the_index_never_lies(age: float, days: float, is_asked: bool, hold: flo
 
     assert decide(certificate, max(at, NOW)).is_due
     assert at <= NOW or not decide(certificate, at - timedelta(milliseconds=1)).is_due
-
-
-def test_a_policy_that_the_file_check_lets_through_does_not_loop() -> None:
-    """The file's check and the arithmetic are two guards for one danger."""
-    document = {
-        "delegation": "univ",
-        "organisation": "U",
-        "department_id": 1,
-        "delegated_names": ["idp.univ.example"],
-        "profile_id": 1,
-        "certificates": [{"name": "idp", "names": ["idp.univ.example"], "policy": {"ratio": 0.5, "floor_days": 99}}],
-    }
-    specification, faults = read(document, NOW)
-    assert specification is not None, faults
-    spec = specification.certificates[0]
-
-    assert not decide(managed(spec=spec, served=served_by(spec, age=98)), NOW).is_due

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC
 
 import pytest
 
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.due import Cause, Decision
 from renewal.domain.errors import TooManyDue
-from renewal.domain.limits import FAR_FUTURE, DueCertificate, Limits, require_plausible, select
+from renewal.domain.limits import DueCertificate, Limits, require_plausible, select
 from renewal.domain.order import ManagedCertificate
 from tests.unit.estate import IDP, served_by
 from tests.unit.orders import an_order
@@ -124,9 +123,3 @@ def test_expired_certificates_count_as_due_by_age() -> None:
 
     with pytest.raises(TooManyDue):
         require_plausible(found, 20, MANY)
-
-
-def test_a_new_certificate_expires_after_everything() -> None:
-    """So it is sorted last."""
-    assert due("new", Cause.NEW, age=None).expires == FAR_FUTURE
-    assert FAR_FUTURE.tzinfo is UTC

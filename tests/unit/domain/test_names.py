@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from renewal.domain.names import common_name, is_wildcard, normalised, not_permitted, permits
+from renewal.domain.names import normalised, not_permitted, permits
 
 labels = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True)
 bases = st.lists(labels, min_size=2, max_size=5).map(".".join).filter(lambda name: any(c.isalpha() for c in name))
@@ -126,13 +126,3 @@ def test_what_is_not_permitted_is_named_in_its_order() -> None:
     names = ("z.univ.example", "a.apps.univ.example", "apps.univ.example", "idp.univ.example")
 
     assert not_permitted(iter(entries), names) == ("z.univ.example", "apps.univ.example")
-
-
-def test_the_common_name_is_the_first_that_fits() -> None:
-    """RFC 5280: a common name has 64 characters at most; a certificate of long names has none."""
-    long = f"{'a' * 60}.univ.example"
-
-    assert common_name([long, "idp.univ.example"]) == "idp.univ.example"
-    assert common_name([long]) == ""
-    assert is_wildcard("*.univ.example")
-    assert not is_wildcard("univ.example")

@@ -7,10 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from renewal.domain.certificate import Certificate
 from renewal.domain.errors import (
     AddressRefused,
     CertificateMismatch,
@@ -154,17 +152,6 @@ def test_pending_is_confirmed_by_the_details_once_in_ten_minutes(system: System)
         system.clock.advance(minutes=1)
 
     assert (system.scm.calls["collect"], system.scm.calls["details"]) == (21, 3)
-
-
-def test_an_order_that_is_issued_at_last_is_stored(system: System) -> None:
-    """After three polls."""
-    system.scm.polls = 3
-    progress = system.enroll()
-    for _ in range(3):
-        with pytest.raises(OrderPending):
-            system.collect(progress)
-
-    assert system.collect(progress).status == "stored"
 
 
 @pytest.mark.parametrize(
@@ -468,17 +455,6 @@ def test_a_password_refused_at_the_mark_is_remembered(system: System) -> None:
     assert system.collect(replace(progress, run_id="tomorrow")).ssl_id == 5002
 
 
-def test_an_order_that_another_run_failed_is_reported(system: System) -> None:
-    """Declined next door: this run must not call it stored."""
-    progress = system.enroll()
-    system.scm.orders[5001].status = "DECLINED"
-    with pytest.raises(OrderDeclined):
-        system.collect(progress)
-
-    with pytest.raises(OrderDeclined, match="is declined"):
-        system.collect(progress)
-
-
 def test_an_order_without_a_number_cannot_be_collected(system: System) -> None:
     """The state machine would have to have skipped enroll."""
     with pytest.raises(Killed):
@@ -487,14 +463,6 @@ def test_an_order_without_a_number_cannot_be_collected(system: System) -> None:
 
     with pytest.raises(PlanUnreadable, match="has no SSL ID yet; enroll comes first"):
         system.collect(Progress("run", "univ", "idp", token, 0, "intent"))
-
-
-def test_the_serial_in_the_book_is_the_one_in_the_store(system: System) -> None:
-    """Everything else is compared with it."""
-    served = system.renew()
-    text = system.objects.files[f"univ/idp/{served.serial}/cert.pem"]
-
-    assert Certificate(x509.load_pem_x509_certificate(text.encode())).serial == served.serial
 
 
 def test_an_unknown_ssl_id_is_confirmed_by_the_details(system: System) -> None:

@@ -507,14 +507,6 @@ def test_a_newer_certificate_with_the_wrong_names_is_still_due(system: System) -
     assert system.enroll(task).status == "ordered"
 
 
-def test_a_standing_order_to_replace_reaches_scm(system: System) -> None:
-    """Nothing but the standing order makes this certificate due."""
-    system.book.adopt(PATH, served_by(IDP, age=20), NOW)
-    system.book.rules.append(Replacement(NOW - timedelta(days=1), "sectigo", "key ceremony went wrong"))
-
-    assert system.enroll(system.task(causes=("replacement",))).status == "ordered"
-
-
 def test_a_revocation_that_the_inspection_found_reaches_scm(system: System) -> None:
     """The certificate is young and looks well."""
     system.book.adopt(PATH, served_by(IDP, age=1), NOW)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -122,16 +122,6 @@ def test_a_password_that_never_expires_is_no_finding(system: System) -> None:
     system.inspect(the_task(system))
 
     assert not codes(system)
-
-
-@pytest.mark.parametrize(("ends", "is_finding"), [(NOW.date() + timedelta(days=60), True), (date(2028, 1, 1), False)])
-def test_a_mandate_that_ends_soon_is_a_finding_for_the_rao(system: System, ends: date, is_finding: bool) -> None:
-    """Sixty days to renew it."""
-    system.book.apply(replace(DELEGATION, mandate_ends=ends), now=NOW)
-    system.inspect(the_task(system))
-
-    assert codes(system) == ([("MandateEnding", "warning", "")] if is_finding else [])
-    assert all((found.actor, found.due) == ("rao", ends) for found in inspection_of(system).findings)
 
 
 def expired_password(system: System) -> None:
