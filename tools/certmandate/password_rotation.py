@@ -55,6 +55,13 @@ def schedule_rotation(deployment: Deployment, delegation: str, days: int | None 
     return every
 
 
+def stop_rotation(deployment: Deployment, delegation: str) -> None:
+    """Cancel the scheduled rotation. Harmless when there is none."""
+    client, name = deployment.client("secretsmanager"), deployment.secret_name(delegation)
+    if client.describe_secret(SecretId=name).get("RotationEnabled"):
+        client.cancel_rotate_secret(SecretId=name)
+
+
 def has_password(deployment: Deployment, delegation: str) -> bool:
     """Return whether the stored credential is a login with a password; an OAuth2 client has none."""
     text = deployment.client("secretsmanager").get_secret_value(SecretId=deployment.secret_name(delegation))

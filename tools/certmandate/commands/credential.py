@@ -12,7 +12,7 @@ import typer
 from certmandate.deployment import Deployment, deployed
 from certmandate.exit import Refused
 from certmandate.options import DelegationArgument, JsonOption, YesOption, confirm
-from certmandate.password_rotation import require_rotatable, rotate_now, schedule_rotation
+from certmandate.password_rotation import require_rotatable, rotate_now, schedule_rotation, stop_rotation
 from certmandate.views import printing
 from certmandate.views.printing import printer
 from renewal.domain.request import NAME
@@ -54,7 +54,9 @@ def credential_command(
     with deployed(context) as deployment:
         require_name(delegation)
         if rotate:
-            _require_alone(oauth=oauth, stdin=stdin)
+            if oauth or stdin:
+                msg = "--rotate creates a new password itself: omit --oauth and --stdin"
+                raise Refused(msg)
             _rotate(deployment, delegation, rotate_days, yes=yes, as_json=as_json)
             return
         members = _members(oauth=oauth)
@@ -171,7 +173,7 @@ def _rotation(
 ) -> dict[str, Any]:
     """Schedule the rotation of the password if the stack can rotate; a client's secret is changed in SCM only."""
     if "password" not in document:
-        _stop_rotation(deployment.client("secretsmanager"), deployment.secret_name(delegation))
+        stop_rotation(deployment, delegation)
         return {
             "rotation_days": None,
             "rotation_text": "An OAuth2 client has no password that expires, so nothing is rotated.",
@@ -187,18 +189,7 @@ def _rotation(
     return {"rotation_days": days, "rotation_text": text}
 
 
-def _stop_rotation(client: Any, name: str) -> None:
-    if client.describe_secret(SecretId=name).get("RotationEnabled"):
-        client.cancel_rotate_secret(SecretId=name)
-
-
 # ---- Rotating now ----------------------------------------------------------------------------------------------------
-
-
-def _require_alone(*, oauth: bool, stdin: bool) -> None:
-    if oauth or stdin:
-        msg = "--rotate creates a new password itself: omit --oauth and --stdin"
-        raise Refused(msg)
 
 
 def _rotate(deployment: Deployment, delegation: str, days: int | None, *, yes: bool, as_json: bool) -> None:

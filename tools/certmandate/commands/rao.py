@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -28,20 +27,6 @@ from renewal.domain.setup.inspection import DelegationRecord
 ThirdPartyOption = Annotated[
     str, typer.Option(envvar="CERTMANDATE_THIRD_PARTY", help="Your own name, as the RAO knows it; it signs the mail.")
 ]
-
-
-class Recipient(StrEnum):
-    """Who must act on a finding."""
-
-    RAO = "rao"
-    OPERATOR = "operator"
-
-
-class LanguageCode(StrEnum):
-    """The language of a mail."""
-
-    FRENCH = "fr"
-    ENGLISH = "en"
 
 
 def report_command(
@@ -78,10 +63,11 @@ def findings_command(
     context: typer.Context,
     name: DelegationArgument,
     recipient: Annotated[
-        Recipient | None, typer.Option("--for", help="Only findings on which this recipient must act. Default: all.")
+        Literal["rao", "operator"] | None,
+        typer.Option("--for", help="Only findings on which this recipient must act. Default: all."),
     ] = None,
     language_code: Annotated[
-        LanguageCode | None, typer.Option("--language", help="Language of the mail. Default: both.")
+        Literal["fr", "en"] | None, typer.Option("--language", help="Language of the mail. Default: both.")
     ] = None,
     third_party: ThirdPartyOption = "",
     as_json: JsonOption = False,
@@ -99,7 +85,7 @@ def findings_command(
         raise typer.Exit(NEEDS_ATTENTION)
     found = findings_with_orders(inspection, certificates, history)
     findings = [finding for finding in found if recipient is None or finding.actor == recipient]
-    codes = [] if recipient is Recipient.OPERATOR else [language_code.value] if language_code else CODES
+    codes = [] if recipient == "operator" else [language_code] if language_code else CODES
     day = inspection.at.date()
     mails = {code: findings_mail(record, findings, day, language(code), third_party) for code in codes}
     if as_json:

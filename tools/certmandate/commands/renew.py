@@ -177,7 +177,7 @@ def _change_rule(deployment: Deployment, replacement: Replacement, *, cancel: bo
     served = {path: certificate.served for path, certificate in sorted(stored.certificates.items())}
     covered = [path for path, certificate in served.items() if certificate and replacement.covers(certificate)]
     if cancel:
-        if not any(_is_same(rule, replacement) for rule in deployment.book.replacements()):
+        if _identity(replacement) not in map(_identity, deployment.book.replacements()):
             msg = "there is no such replacement rule; `certmandate status` lists the rules"
             raise Refused(msg)
         deployment.editor.remove_replacement(replacement)
@@ -187,18 +187,12 @@ def _change_rule(deployment: Deployment, replacement: Replacement, *, cancel: bo
         confirm("Replace them in the next runs?", yes=yes)
         deployment.editor.add_replacement(replacement)
     if as_json:
-        printing.print_json(
-            {
-                "issuer": replacement.issuer,
-                "issued_before": replacement.issued_before,
-                "covers": covered,
-                "stands": not cancel,
-            }
-        )
+        document = {"issuer": replacement.issuer, "issued_before": replacement.issued_before}
+        printing.print_json({**document, "covers": covered, "stands": not cancel})
     else:
         result = "deleted; open orders are still collected" if cancel else "stored; the next daily run applies it"
         printing.print_line(f"The replacement rule is {result}.")
 
 
-def _is_same(rule: Replacement, other: Replacement) -> bool:
-    return (rule.issued_before, rule.issuer.casefold()) == (other.issued_before, other.issuer.casefold())
+def _identity(rule: Replacement) -> tuple[datetime, str]:
+    return rule.issued_before, rule.issuer.casefold()

@@ -14,7 +14,7 @@ from rich.text import Text
 from certmandate.deployment import Deployment, deployed
 from certmandate.exit import Refused
 from certmandate.options import DelegationArgument, JsonOption, YesOption
-from certmandate.password_rotation import has_password, schedule_rotation
+from certmandate.password_rotation import has_password, schedule_rotation, stop_rotation
 from certmandate.views import printing
 from certmandate.views.language import Language, languages, plain
 from certmandate.views.printing import printer
@@ -113,8 +113,7 @@ def _delete_credential(deployment: Deployment, name: str, grace_days: int) -> da
     if "DeletedDate" in described:
         scheduled: datetime = described["DeletedDate"]
         return scheduled
-    if described.get("RotationEnabled"):
-        client.cancel_rotate_secret(SecretId=secret)
+    stop_rotation(deployment, name)
     deleted: datetime = client.delete_secret(SecretId=secret, RecoveryWindowInDays=grace_days)["DeletionDate"]
     return deleted
 

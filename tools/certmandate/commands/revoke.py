@@ -93,13 +93,14 @@ def revoke_command(
         printing.print_line(f"To be revoked: {target}.", style="bold", to_stderr=as_json)
         confirm(f"Revoke {', '.join(target.names)} for {reason_code.value}?", yes=yes)
         why = f"{REVOCATION}{reason_code.value}" + (f", {reason}" if reason else "")
+        order = {"certificates": [target.path], "force": True, "reason": why[:200]}
         urgent = reason_code is ReasonCode.KEY_COMPROMISE
         if replace and not urgent:
-            _replace(deployment, target, why, as_json=as_json)
+            _replace(deployment, target, order, as_json=as_json)
         elif replace:
             # A compromised key is revoked whether its replacement is stored or not.
             deployment.editor.ask(delegation, name, why[:200], datetime.now(UTC))
-            start(deployment, {"certificates": [target.path], "force": True, "reason": why[:200]}, "revoke")
+            start(deployment, order, "revoke")
     request = _request(record, target, reason_code, why, replaced=replace, urgent=urgent)
     if as_json:
         printing.print_json(request)
@@ -124,11 +125,9 @@ def _target(deployment: Deployment, state: CertificateState, serial: str | None)
     raise Refused(msg)
 
 
-def _replace(deployment: Deployment, target: Target, why: str, *, as_json: bool) -> None:
+def _replace(deployment: Deployment, target: Target, order: dict[str, Any], *, as_json: bool) -> None:
     """Order the replacement. Raises Stopped unless it is stored: revoking before would take the service down."""
-    console = printer(to_stderr=as_json)
-    request = {"certificates": [target.path], "force": True, "reason": why[:200]}
-    ended = start(deployment, request, "revoke").follow(console)
+    ended = start(deployment, order, "revoke").follow(printer(to_stderr=as_json))
     rows = ended.report.certificates if ended.report else ()
     row = next((row for row in rows if row.path == target.path), None)
     if row is None or row.outcome is not Outcome.RENEWED:
