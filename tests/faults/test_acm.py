@@ -11,7 +11,7 @@ import pytest
 from campaign.cases import Case, play
 from campaign.evidence import gather
 from campaign.fault_injection import Mode
-from campaign.harness import Harness, Run
+from campaign.harness import Harness
 from campaign.invariants import ALWAYS, AT_REST, orders_of, violations
 from campaign.scenarios import DELEGATION, PARIS, SCENARIOS, VIRGINIA, credential, specification, world
 from renewal.domain.keypair import KeyType
@@ -43,12 +43,6 @@ def apply(harness: Harness, **changes: Any) -> None:
     harness.apply(replace(whole, certificates=(spec,)))
 
 
-def error_of(run: Run) -> str:
-    """The error in the report's only certificate."""
-    assert run.report is not None
-    return run.report.certificates[0].error
-
-
 def test_a_root_first_chain_reaches_acm_in_order(harness: Harness) -> None:
     """ACM refuses a chain that contains the leaf or does not start with its issuer."""
     begin(harness, PARIS, VIRGINIA, chain_order={"x509": "root-first"}, crlf=True)
@@ -66,7 +60,7 @@ def test_another_key_type_for_a_named_arn_costs_no_order(harness: Harness) -> No
 
     run = harness.daily_run()
 
-    assert (run.status, error_of(run)) == ("FAILED", "AcmWouldRefuse")
+    assert (run.status, run.certificate_errors) == ("FAILED", ["AcmWouldRefuse"])
     assert orders_of(gather(harness)) == 1
 
 
@@ -90,7 +84,7 @@ def test_an_arn_that_does_not_exist_costs_no_order(harness: Harness) -> None:
 
     run = harness.run()
 
-    assert (run.status, error_of(run)) == ("FAILED", "AcmCertificateMissing")
+    assert (run.status, run.certificate_errors) == ("FAILED", ["AcmCertificateMissing"])
     assert orders_of(gather(harness)) == 0
 
 
@@ -103,7 +97,7 @@ def test_a_used_up_quota_is_reported_and_keeps_the_certificate(harness: Harness)
     harness.aws.acm.imports_per_year = None
     harness.daily_run()
 
-    assert (run.status, error_of(run)) == ("FAILED", "AcmQuotaReached")
+    assert (run.status, run.certificate_errors) == ("FAILED", ["AcmQuotaReached"])
     assert orders_of(gather(harness)) == 1
     assert violations(gather(harness), [*ALWAYS, *AT_REST]) == []
 
@@ -117,7 +111,7 @@ def test_a_throttle_that_outlasts_the_run_is_reported(harness: Harness) -> None:
     harness.aws.acm.imports_per_second = None
     harness.daily_run()
 
-    assert (run.status, error_of(run)) == ("FAILED", "StoreUnavailable")
+    assert (run.status, run.certificate_errors) == ("FAILED", ["StoreUnavailable"])
     assert orders_of(gather(harness)) == 1
     assert violations(gather(harness), [*ALWAYS, *AT_REST]) == []
 

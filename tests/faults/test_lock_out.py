@@ -115,19 +115,6 @@ def test_a_refused_login_lists_its_causes_likeliest_first(harness: Harness) -> N
     assert causes == sorted(causes), "the likeliest cause comes first"
 
 
-def test_all_accounts_refused_at_once_have_one_cause(harness: Harness) -> None:
-    """The egress address has changed: the passwords of the delegations are right."""
-    begin(harness, *OTHERS)
-    for login in (LOGIN, *(f"drao-{name}" for name in OTHERS)):
-        harness.played.simulator.set_password(login, "so that every login is refused")
-
-    run = harness.run()
-
-    assert run.report is not None
-    assert "address" in run.report.common_cause
-    assert len([call for call in harness.played.simulator.calls if call.status == 401]) == 3
-
-
 def test_an_address_that_no_list_allows_is_one_incident(harness: Harness) -> None:
     """Three rows about three passwords would be read as three faults."""
     begin(harness, *OTHERS, every_account={"allowed_addresses": ("198.51.100.1/32",)})

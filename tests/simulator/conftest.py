@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scm_simulator import Account, Department, Domain, OAuthClient, Organisation, Profile, World
+from scm_simulator import Account, Department, Domain, OAuthClient, Organisation, Profile, Simulator, World
 from scm_simulator.world.world import SSL_PRIVILEGES
 from tests.simulator.driver import DEPARTMENT, EV_PROFILE, FOREIGN_DEPARTMENT, NAME, PROFILE, RSA_PROFILE, TERM, Scm
 
@@ -56,3 +56,9 @@ def world() -> World:
 def scm(world: World) -> Scm:
     """A simulator that issues at once, for tests that are not about waiting."""
     return Scm(world)
+
+
+@pytest.fixture
+def simulator(scm: Scm) -> Simulator:
+    """The simulator without its driver."""
+    return scm.simulator

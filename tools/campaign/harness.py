@@ -55,6 +55,11 @@ class Run:
     """Those it published; empty without any."""
     report: RunReport | None
 
+    @property
+    def certificate_errors(self) -> list[str]:
+        """The error of each certificate in the report, "" for none; empty without a report."""
+        return [row.error for row in self.report.certificates] if self.report else []
+
 
 @dataclass
 class Played:

@@ -8,14 +8,9 @@ import pytest
 
 from scm_simulator import ConnectionLost, Fault, Simulator
 from scm_simulator.in_process import InProcess
-from tests.simulator.driver import BASE_URL, HEADERS, NAME, OTHER_NAME, Scm, enrollment
+from tests.simulator.driver import BASE_URL, HEADERS, NAME, OTHER_NAME, enrollment
 
 ENROLL = "POST /api/ssl/v1/enroll"
-
-
-@pytest.fixture
-def simulator(scm: Scm) -> Simulator:
-    return scm.simulator
 
 
 @pytest.fixture

@@ -17,11 +17,6 @@ from tests.simulator.driver import HEADERS, Scm, enrollment
 
 
 @pytest.fixture
-def simulator(scm: Scm) -> Simulator:
-    return scm.simulator
-
-
-@pytest.fixture
 def server(simulator: Simulator) -> Iterator[Server]:
     """The simulator over HTTPS."""
     with Server(simulator) as server:
