@@ -62,7 +62,7 @@ class Mandate:
     """What the inspection ended with."""
 
     def inspect(self, *, whole: bool = True) -> Inspection:
-        """Inspect it as a run does; return what stands in the order book afterwards."""
+        """Inspect it as a run does; return the inspection in the order book."""
         self.simulator = Simulator(self._world(), clock=self.clock)
         for dial, value in self.dials.items():
             setattr(self.simulator.dials, dial, value)

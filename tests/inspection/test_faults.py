@@ -1,4 +1,4 @@
-"""Each of the eight steps, done wrong in every way that it can be, is found and named; a healthy one has no finding."""
+"""Each fault of each of the eight steps is found and named; a healthy delegation has no finding."""
 
 from __future__ import annotations
 
@@ -19,42 +19,26 @@ IDP_ENTRY, APPS_ENTRY = (Domain(name) for name in NAMES)
 
 def with_domains(*domains: Domain) -> Callable[[Mandate], None]:
     """The RAO delegated these."""
-
-    def corrupt(mandate: Mandate) -> None:
-        mandate.domains = domains
-
-    return corrupt
+    return lambda mandate: setattr(mandate, "domains", domains)
 
 
 def with_account(**changes: Any) -> Callable[[Mandate], None]:
     """The RAO made the account so."""
-
-    def corrupt(mandate: Mandate) -> None:
-        mandate.account = changes
-
-    return corrupt
+    return lambda mandate: setattr(mandate, "account", changes)
 
 
 def with_department(**changes: Any) -> Callable[[Mandate], None]:
     """The RAO made the department so."""
-
-    def corrupt(mandate: Mandate) -> None:
-        mandate.department = changes
-
-    return corrupt
+    return lambda mandate: setattr(mandate, "department", changes)
 
 
 def with_organisation(**changes: Any) -> Callable[[Mandate], None]:
-    """The organisation stands so."""
-
-    def corrupt(mandate: Mandate) -> None:
-        mandate.organisation = changes
-
-    return corrupt
+    """The organisation is in this state."""
+    return lambda mandate: setattr(mandate, "organisation", changes)
 
 
 def with_order_id(number: int, **account: Any) -> Callable[[Mandate], None]:
-    """This OrgID was told to us."""
+    """The RAO gave this OrgID to the operator."""
 
     def corrupt(mandate: Mandate) -> None:
         mandate.delegation = replace(mandate.delegation, department_id=number)
@@ -225,7 +209,7 @@ FAULTS: dict[str, tuple[Callable[[Mandate], None], set[tuple[str, str]]]] = {
 
 
 def test_every_step_can_be_done_wrong_in_this_table() -> None:
-    """More than forty ways; twenty were asked for."""
+    """A step without a fault here would be inspected without evidence."""
     assert len(FAULTS) >= 40
     assert {step for _, found in FAULTS.values() for step, _ in found} == {step.value for step in SetupStep}
 
@@ -250,7 +234,7 @@ REFUSED = [fault for fault, (_, found) in FAULTS.items() if ("8", "LoginRefused"
 
 @pytest.mark.parametrize("fault", REFUSED)
 def test_a_refused_login_asks_the_rao_for_what_only_they_can_do(fault: str) -> None:
-    """A lock, a password that has expired and an access list are the RAO's to mend: "nothing to do" kept it so."""
+    """A lock, a password that has expired and an access list only the RAO can fix."""
     mandate = Mandate()
     FAULTS[fault][0](mandate)
 
@@ -262,7 +246,7 @@ def test_a_refused_login_asks_the_rao_for_what_only_they_can_do(fault: str) -> N
 
 @pytest.mark.parametrize("fault", REFUSED)
 def test_a_refusal_without_a_reason_is_only_suspected_in_each_step(fault: str) -> None:
-    """One of four is; told as four facts they send three people looking for what is in order."""
+    """One of four steps is wrong; reported as four faults, three of them would be searched without success."""
     mandate = Mandate()
     FAULTS[fault][0](mandate)
 
@@ -290,7 +274,7 @@ STEP_MENUS = {
 
 @pytest.mark.parametrize("fault", STEP_MENUS)
 def test_a_finding_names_the_scm_menu_where_it_is_fixed(fault: str) -> None:
-    """An account that exists is not mended under "Add", and a domain is not validated where it is delegated."""
+    """An existing account is not changed under "Add", and a domain is not validated where it is delegated."""
     mandate = Mandate()
     FAULTS[fault][0](mandate)
 
@@ -322,7 +306,7 @@ def test_whatever_the_rao_has_to_do_has_a_screen(fault: str) -> None:
     ],
 )
 def test_more_than_was_agreed_is_a_security_finding(fault: str, *, is_security: bool) -> None:
-    """It hurts nobody until the password is in other hands; told as any warning, nobody looks."""
+    """It does harm only when the password leaks; among ordinary warnings it would be ignored."""
     mandate = Mandate()
     FAULTS[fault][0](mandate)
     inspection = mandate.inspect()
@@ -350,7 +334,7 @@ def test_a_fault_costs_one_refused_login_at_most(fault: str) -> None:
 
 
 def test_a_healthy_delegation_has_no_fault_and_no_finding() -> None:
-    """Zero false alarms: every step is in order, or to be looked at by eye because SCM does not show it."""
+    """Zero false alarms: every step passed, or needs a manual check because SCM does not show it."""
     inspection = Mandate().inspect()
 
     assert not inspection.findings
@@ -373,7 +357,7 @@ def test_a_healthy_delegation_has_no_fault_and_no_finding() -> None:
     ids=["-3", "403", "404", "503", "HTML"],
 )
 def test_what_scm_does_not_show_is_a_manual_check_and_no_finding(hidden: str, answer: httpx.Response) -> None:
-    """Nobody has promised that a department's officer may see all this; renewals do not wait for it."""
+    """SCM does not guarantee that a department's officer may read this; renewals do not depend on it."""
     mandate = Mandate()
     mandate.change = lambda path, document: (
         answer if path.startswith(hidden) and not path.endswith("/password") else document

@@ -17,13 +17,13 @@ from .conftest import IDP, NAMES, Mandate
 APPS_ENTRY = Domain(NAMES[1])
 
 
-def lapsing(days: int) -> tuple[Domain, ...]:
-    """The delegated entries; the validation of the first lapses in so many days."""
+def expiring(days: int) -> tuple[Domain, ...]:
+    """The delegated entries; the validation of the first expires in *days* days."""
     return (Domain(NAMES[0], dcv_expires_in_days=days), APPS_ENTRY)
 
 
-def test_an_inspection_leaves_all_that_it_saw() -> None:
-    """So that nobody has to log in again to print it."""
+def test_an_inspection_records_all_that_it_observed() -> None:
+    """`certmandate check` prints it without another login."""
     found = Mandate().inspect()
 
     assert (found.run_id, found.at) == ("run", NOW)
@@ -55,7 +55,7 @@ def test_a_refusal_in_the_middle_keeps_what_was_observed_before() -> None:
 
 def test_a_certificate_whose_validation_expires_is_added_to_the_run() -> None:
     """The plan could not know it."""
-    mandate = Mandate(domains=lapsing(5), age=110)
+    mandate = Mandate(domains=expiring(5), age=110)
     mandate.inspect()
 
     assert [(task["certificate"], task["causes"]) for task in mandate.tasks["certificates"]] == [
@@ -65,15 +65,15 @@ def test_a_certificate_whose_validation_expires_is_added_to_the_run() -> None:
 
 def test_a_run_that_was_asked_for_one_certificate_adds_none() -> None:
     """It does what it was asked."""
-    mandate = Mandate(domains=lapsing(5), age=110)
+    mandate = Mandate(domains=expiring(5), age=110)
     mandate.inspect(whole=False)
 
     assert not mandate.tasks["certificates"]
 
 
 def test_enroll_orders_what_was_brought_forward() -> None:
-    """It decides again by what the inspection saw, or the order would be taken for done by another run."""
-    mandate = Mandate(domains=lapsing(5), age=110)
+    """It decides again by the inspection; otherwise the order would be skipped as done by another run."""
+    mandate = Mandate(domains=expiring(5), age=110)
     inspection = mandate.inspect()
     system = System()
     spec = replace(IDP, profile_id=1018)
@@ -90,8 +90,8 @@ def test_enroll_orders_what_was_brought_forward() -> None:
 
 
 def test_what_was_brought_forward_is_not_brought_forward_again() -> None:
-    """The lapse is the same one tomorrow."""
-    mandate = Mandate(domains=lapsing(DCV_MARGIN.days), age=110)
+    """The validation expires on the same day tomorrow."""
+    mandate = Mandate(domains=expiring(DCV_MARGIN.days), age=110)
     mandate.inspect()
     assert mandate.tasks["certificates"]
     served = mandate.book.certificate("univ", "idp").served

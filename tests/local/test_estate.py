@@ -1,4 +1,4 @@
-"""An estate of the user's own: what does not fit together is told before anything is started."""
+"""An estate of the user's own: contradictions are reported before anything is started."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def certificate(**fields: object) -> str:
 
 
 def test_the_examples_are_sound() -> None:
-    """They are what people copy."""
+    """Operators copy them."""
     campus, troubled = (load_estate(EXAMPLES / name, NOW) for name in ("campus", "troubled"))
 
     assert len(campus.specifications) == 3
@@ -50,7 +50,7 @@ def test_the_troubled_example_is_as_troubled_on_every_day() -> None:
 
 
 def test_the_example_in_the_documentation_works(tmp_path: Path) -> None:
-    """It is complete, and what people start from."""
+    """It is complete, and operators start from it."""
     text = (EXAMPLES.parent / "docs" / "estate.md").read_text(encoding="utf-8")
     folder = write_estate(tmp_path / "e", "idp")
     (folder / "scm.yaml").write_text(text.split("```yaml\n")[1].split("```")[0], encoding="utf-8")
@@ -75,7 +75,7 @@ def test_the_documented_throttle_is_read(tmp_path: Path) -> None:
 
 
 def test_the_example_delegation_file_works() -> None:
-    """With every field that there is: whoever copies it deletes, and never has to look one up."""
+    """It has every field, so that an operator only deletes."""
     ((found, _),) = load_delegations(EXAMPLES.parent / "delegations", NOW)
 
     assert found.delegation.name == "example"
@@ -83,7 +83,7 @@ def test_the_example_delegation_file_works() -> None:
 
 
 def test_the_account_of_the_department_is_the_delegations(tmp_path: Path) -> None:
-    """Nothing else has to be said about credentials."""
+    """The estate needs no other credentials."""
     estate = load_estate(write_estate(tmp_path / "e", "idp"), NOW)
 
     assert estate.credential("univ")["login"] == "drao-univ"
@@ -114,7 +114,7 @@ def test_the_accounts_api_key_is_used_where_there_is_one(tmp_path: Path) -> None
     ],
 )  # fmt: skip
 def test_a_fault_of_the_scm_file_is_reported_with_line_and_field(tmp_path: Path, scm: str, reported: str) -> None:
-    """Two files that contradict each other are the hardest to mend without a line number."""
+    """Two files that contradict each other are hard to fix without a line number."""
     (fault,) = faults(tmp_path, scm=scm)
 
     assert fault.startswith(reported)
@@ -194,7 +194,7 @@ def test_faults_of_all_files_are_reported_together(tmp_path: Path) -> None:
 
 
 def test_all_faults_of_the_scm_file_are_reported_together(tmp_path: Path) -> None:
-    """As of delegation files: an estate is mended in one go, not run by run."""
+    """As of delegation files: an estate is fixed in one edit."""
     wrong = certificate(status="Lost") + certificate(profile=9) + certificate(issued_days_ago="soon")
 
     found = faults(tmp_path, scm="certificates:\n" + wrong + "dials: {issuance_pols: 3}\n")

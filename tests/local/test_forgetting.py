@@ -1,4 +1,4 @@
-"""One stack for many histories: what one put into it, the next does not find."""
+"""One stack for many histories: no test finds what an earlier one put into it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def aws() -> Iterator[InProcessAws]:
 
 
 def found(aws: InProcessAws) -> dict[str, Any]:
-    """Everything that a history puts into the stack."""
+    """Return everything that a test puts into the stack."""
     listed = aws.client("s3").list_objects_v2(Bucket=aws.outputs["StoreBucket"])
     streams = aws.client("logs").describe_log_streams(logGroupName=aws.outputs["FunctionLogs"])
     executions = aws.client("stepfunctions").list_executions(stateMachineArn=aws.outputs["StateMachineArn"])
@@ -55,7 +55,7 @@ def found(aws: InProcessAws) -> dict[str, Any]:
 
 
 def put_everything(aws: InProcessAws) -> None:
-    """One of each."""
+    """Put one item of each kind into the stack."""
     secrets, prefix = aws.client("secretsmanager"), aws.outputs["SecretPrefix"]
     item = {"delegation": {"S": "univ"}, "item": {"S": "delegation"}}
     aws.client("dynamodb").put_item(TableName=aws.outputs["OrdersTable"], Item=item)
@@ -70,7 +70,7 @@ def put_everything(aws: InProcessAws) -> None:
 
 
 def test_what_was_put_into_a_stack_is_forgotten_and_the_stack_stays(aws: InProcessAws) -> None:
-    """An order or a key of the test before would make the next one pass, or fail, for a reason that nobody sees."""
+    """An order or a key of the test before would make the next one pass, or fail, without a visible reason."""
     pristine, example = found(aws), f"{aws.outputs['SecretPrefix']}/example"
     put_everything(aws)
     assert [kind for kind, what in found(aws).items() if what == pristine[kind]] == []

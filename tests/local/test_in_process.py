@@ -40,7 +40,7 @@ def run_plan(aws: InProcessAws, plan: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def test_the_state_machine_runs_with_callables_of_this_process(aws: InProcessAws) -> None:
-    """Tests look into every step, and break it where they like."""
+    """Tests replace and interrupt each function."""
     history = run_plan(aws, PLAN)
 
     assert history["execution"]["status"] == "SUCCEEDED"
@@ -77,7 +77,7 @@ def test_an_operation_keeps_its_name_after_it_was_called_in_this_process(aws: In
 
 
 def test_an_execution_may_be_asked_for_its_maps_at_once(aws: InProcessAws, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever follows a run asks again and again from the moment it is started."""
+    """A client that follows a run polls from its start."""
     from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker  # noqa: PLC0415 - see `isolation`
 
     begin = ExecutionWorker._get_evaluation_environment
@@ -117,5 +117,5 @@ def test_a_function_without_a_handler_is_named(aws: InProcessAws) -> None:
 
 
 def test_the_variables_of_a_function_are_returned(aws: InProcessAws) -> None:
-    """Whoever wires the handlers sets them."""
+    """A test that sets the handlers up sets them too."""
     assert aws.variables("WorkFunction") == {"GREETING": "hello", "BUCKET": "certmandate-bucket"}

@@ -67,7 +67,7 @@ def test_a_misspelled_member_is_an_error_that_names_the_resource(up: Up) -> None
 
 
 def test_what_is_left_out_on_purpose_is_no_error(up: Up) -> None:
-    """A network has no place here; each such property stands in a list, with its reason."""
+    """A network has no place here; each such property is in a list, with its reason."""
     key_policy = "KeyPolicy: {Version: '2012-10-17', Statement: []}"
     up(f"Resources: {{Key: {{Type: AWS::KMS::Key, Properties: {{PendingWindowInDays: 7, {key_policy}}}}}}}")
 
@@ -106,7 +106,7 @@ def test_a_parameter_outside_its_limits_is_an_error(up: Up) -> None:
 
 
 def test_a_folder_that_is_missing_is_an_error(up: Up) -> None:
-    """Neither cfn-lint nor sam validate looks."""
+    """Neither cfn-lint nor sam validate checks it."""
     with pytest.raises(TemplateProblem, match=r"F: .*nowhere is not a folder"):
         up(
             "Resources: {F: {Type: AWS::Serverless::Function,"
@@ -162,7 +162,7 @@ def test_resources_have_the_properties_of_the_template(
 
 
 def test_a_schedule_starts_the_state_machine(toy: InProcessAws) -> None:
-    """Moto never fires it: whoever runs the system reads the target here."""
+    """Moto never starts its target."""
     (schedule,) = toy.client("scheduler").list_schedules(GroupName="certmandate-Schedules")["Schedules"]
     described = toy.client("scheduler").get_schedule(Name=schedule["Name"], GroupName="certmandate-Schedules")
 

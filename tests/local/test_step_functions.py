@@ -30,7 +30,7 @@ def output(history: dict[str, Any]) -> Any:
 
 
 def test_an_input_that_is_no_json_is_refused_by_its_name(aws: LocalAws) -> None:
-    """Whoever mistypes `--input` is context what is wrong, in AWS's words."""
+    """An operator who mistypes `--input` gets AWS's own error."""
     client = aws.client("stepfunctions")
 
     with pytest.raises(client.exceptions.InvalidExecutionInput, match="Invalid State Machine Execution Input"):
@@ -110,7 +110,7 @@ def test_the_history_holds_the_children_of_a_distributed_map(run_plan: Plan) -> 
 
 
 def test_children_are_found_through_the_api(aws: LocalAws, run_plan: Plan) -> None:
-    """Whoever looks with the AWS CLI finds them as on AWS, and not among the parent's executions."""
+    """The AWS CLI lists them as on AWS, and not among the parent's executions."""
     history = run_plan(HEALTHY_AND_TROUBLED)
     client = aws.client("stepfunctions")
 

@@ -143,30 +143,15 @@ def test_text_around_the_certificates_is_refused(acm: Acm) -> None:
     assert code == "ValidationException"
 
 
-def test_the_leaf_is_not_in_the_chain(acm: Acm) -> None:
-    """Another usual mistake."""
-    leaf = a_leaf()
-
-    code, text = acm.refusal(leaf, [leaf, *hierarchy("P-256")])
-    assert code == "ValidationException"
-    assert text.startswith("Unable to validate certificate chain.")
-
-
-def test_the_chain_starts_with_the_issuer(acm: Acm) -> None:
-    """SCM has a format with the root first."""
-    intermediate, root = hierarchy("P-256")
-
-    _, text = acm.refusal(a_leaf(), [root, intermediate])
-    assert text.endswith("The index within the chain of the invalid certificate is: 0")
-
-
-def test_each_link_certifies_the_one_before(acm: Acm) -> None:
-    """A gap or a stranger in the chain breaks it."""
-    intermediate, _ = hierarchy("P-256")
+def test_a_chain_out_of_order_is_refused_with_its_index(acm: Acm) -> None:
+    """SCM has formats with the leaf or the root first, and a gap in the chain breaks it."""
+    leaf, (intermediate, root) = a_leaf(), hierarchy("P-256")
     stranger = issue(Request(number=102, name="P-256 root", is_ca=True))
 
-    _, text = acm.refusal(a_leaf(), [intermediate, stranger])
-    assert text.endswith("The index within the chain of the invalid certificate is: 1")
+    for index, chain in ((0, [leaf, intermediate, root]), (0, [root, intermediate]), (1, [intermediate, stranger])):
+        code, text = acm.refusal(leaf, chain)
+        assert code == "ValidationException"
+        assert text.endswith(f"The index within the chain of the invalid certificate is: {index}")
 
 
 def test_the_key_is_the_certificates(acm: Acm) -> None:
@@ -237,7 +222,7 @@ def test_a_re_import_takes_no_tags(acm: Acm) -> None:
 
 
 def test_an_unknown_arn_is_not_found(acm: Acm) -> None:
-    """A certificate that somebody deleted."""
+    """A certificate that was deleted."""
     arn = "arn:aws:acm:eu-west-3:123456789012:certificate/00000000-0000-0000-0000-000000000000"
 
     assert acm.refusal(a_leaf(), CertificateArn=arn)[0] == "ResourceNotFoundException"
@@ -245,7 +230,7 @@ def test_an_unknown_arn_is_not_found(acm: Acm) -> None:
 
 @pytest.mark.parametrize(("held", "new"), [("2048", "P-256"), ("P-256", "P-384"), ("2048", "3072")])
 def test_a_re_import_keeps_key_type_and_size(acm: Acm, held: str, new: str) -> None:
-    """A new key type needs a new ARN, and every load balancer told."""
+    """A new key type needs a new ARN, on every load balancer."""
     authority = {"2048": "2048", "3072": "2048", "P-256": "P-256", "P-384": "P-256"}
     arn = acm.put(issue(Request(key=held), hierarchy(authority[held])[0]), list(hierarchy(authority[held])))
 
@@ -312,7 +297,7 @@ def test_the_rate_is_shortened_like_every_wait(acm: Acm) -> None:
 
 
 def test_the_yearly_quota_counts_re_imports(acm: Acm) -> None:
-    """Nobody knows for sure that it does: plan as if."""
+    """AWS does not document whether it does; the stricter reading is applied."""
     acm.rules.imports_per_year = 2
     arn = acm.put(a_leaf())
     acm.put(a_leaf(), CertificateArn=arn)
@@ -323,7 +308,7 @@ def test_the_yearly_quota_counts_re_imports(acm: Acm) -> None:
 
 
 def test_only_small_rsa_is_listed_unless_asked_for(acm: Acm) -> None:
-    """Whoever forgets Includes.keyTypes does not see EC certificates and imports them again and again."""
+    """Without Includes.keyTypes, EC certificates are not listed and would be imported again."""
     small, elliptic = acm.put(a_leaf(kind="2048")), acm.put(a_leaf())
 
     def listed(**given: Any) -> list[str]:

@@ -34,7 +34,7 @@ LOGIN = {
     "login": "drao-example",
     "password": "Example-password-1",
     "customer_uri": "example",
-    "note": "told by telephone on 3 November",
+    "note": "received by telephone on 3 November",
 }
 
 
@@ -101,7 +101,7 @@ class Rotation:
         self.http = new_http_client(transport=httpx.MockTransport(answer))
 
     def step(self, boundaries: Boundaries | None = None) -> RotatePassword:
-        """The step in a fresh process."""
+        """Return the step in a new process."""
         watch = boundaries or Boundaries()
         return RotatePassword(
             watch.around(SecretsManagerVault(self.secretsmanager, "certmandate")),
@@ -114,7 +114,7 @@ class Rotation:
         )
 
     def attempt(self, token: str, boundaries: Boundaries | None = None) -> list[str]:
-        """Let Secrets Manager do all four steps; return what each said. An error ends the attempt."""
+        """Let Secrets Manager do all four steps; return what each returned. An error ends the attempt."""
         step = self.step(boundaries)
         return [step(SECRET, token, name) for name in STEPS]
 
@@ -136,7 +136,7 @@ class Rotation:
         return dict(json.loads(answer["SecretString"]))
 
     def functions(self) -> ScmAccounts:
-        """What the functions of a renewal log in with, in a fresh environment."""
+        """What the functions of a renewal log in with, in a new environment."""
         source = SecretsManagerCredentials(self.secretsmanager, "certmandate")
         url = "https://scm.test/api"
         return ScmAccounts(source, self.http, base_url=url, oauth_base_url=url, token_url=url, clock=self.clock)

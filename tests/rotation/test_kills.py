@@ -1,4 +1,4 @@
-"""Killed at every boundary, a rotation locks nobody out."""
+"""A rotation that is killed at any call locks no account."""
 
 from __future__ import annotations
 
@@ -84,4 +84,4 @@ def test_a_kill_while_the_policy_refuses_a_password_locks_no_one_out(
     assert rotation.ends(TOKEN) == ""
 
     assert rotation.stored()["password"] == rotation.passwords()
-    assert sum(rotation.failed_logins().values()) <= 2  # one of the functions' look, one of the next attempt
+    assert sum(rotation.failed_logins().values()) <= 2  # one login of the functions, one of the next attempt

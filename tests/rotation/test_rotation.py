@@ -12,14 +12,14 @@ from renewal.steps.rotate_password import KEEP_AWAKE
 from scm_simulator.world.fault import Fault
 from tests.adapters.aws.wire import refused
 
-from .conftest import LOGIN, SECRET, Boundaries, Rotation
+from .conftest import LOGIN, SECRET, STEPS, Boundaries, Rotation
 
 TOKEN = "11111111-2222-3333-4444-555555555555"  # of Secrets Manager, no secret
 OTHER = "66666666-7777-8888-9999-000000000000"
 
 
 def test_only_the_password_is_replaced(rotation: Rotation) -> None:
-    """What else is stored with it, nobody asked to lose."""
+    """The other members of the secret must not be lost."""
     rotation.attempt(TOKEN)
 
     stored = rotation.stored()
@@ -80,7 +80,7 @@ def test_a_password_that_the_policy_refuses_is_followed_by_one_that_fits(
 
 
 def test_a_policy_that_refuses_every_password_is_quoted(rotation: Rotation) -> None:
-    """The old password stays good, and everybody goes on with it."""
+    """The old password stays valid, and renewals continue with it."""
     rotation.policy(-7306, "Password policy violated: Password must contain a poem.", takes=0)
 
     with pytest.raises(errors.PasswordPolicyRefused, match="a poem"):
@@ -115,7 +115,7 @@ def test_a_wrong_password_is_shown_to_scm_once_a_day(rotation: Rotation) -> None
     assert sum(rotation.failed_logins().values()) == 4
 
 
-def test_the_right_password_heals_the_rotation_at_once(rotation: Rotation) -> None:
+def test_the_right_password_repairs_the_rotation_immediately(rotation: Rotation) -> None:
     """A version that the operator stores has not been refused."""
     rotation.simulator.set_password(LOGIN["login"], "Somebody-else-set-1")
     rotation.ends(TOKEN)
@@ -131,7 +131,7 @@ def test_the_right_password_heals_the_rotation_at_once(rotation: Rotation) -> No
 def test_a_change_whose_answer_is_lost_is_found_out(
     rotation: Rotation, kind: Literal["reset_before", "reset_after"]
 ) -> None:
-    """Whether SCM changed it or not, one login tells."""
+    """Whether SCM changed it or not, one login shows it."""
     rotation.simulator.dials.faults.append(Fault(kind, operation="POST /api/admin/v1/changepassword"))
     with pytest.raises(errors.ScmUnavailable):
         rotation.attempt(TOKEN)
@@ -155,7 +155,7 @@ def test_an_oauth2_client_needs_no_rotation_and_returns_why(rotation: Rotation) 
 
 
 def test_an_unknown_step_changes_nothing(rotation: Rotation) -> None:
-    """Whoever invokes the function by hand."""
+    """The function may be invoked manually with a mistyped step."""
     rotation.step()(SECRET, TOKEN, "createSecret")
 
     with pytest.raises(errors.InvalidRequest, match="deleteSecret"):
@@ -182,7 +182,7 @@ def test_a_secret_of_something_else_is_left_alone(rotation: Rotation) -> None:
 
 
 def test_an_attempt_that_has_ended_is_not_begun_again(rotation: Rotation) -> None:
-    """Its token names a version that has a value, which Secrets Manager lets nobody replace."""
+    """Its token names a version that has a value, which Secrets Manager does not let be replaced."""
     rotation.attempt(TOKEN)
     with refused(rotation.secretsmanager, "PutSecretValue", "ResourceExistsException"):
         results = [*rotation.attempt(TOKEN), *rotation.attempt(OTHER)]
@@ -196,7 +196,7 @@ def test_the_secrets_arn_does_as_well_as_its_name(rotation: Rotation) -> None:
     arn = rotation.secretsmanager.describe_secret(SecretId=SECRET)["ARN"]
     step = rotation.step()
 
-    for name in ("createSecret", "setSecret", "testSecret", "finishSecret"):
+    for name in STEPS:
         step(arn, TOKEN, name)
 
     assert rotation.stored()["password"] == rotation.passwords()

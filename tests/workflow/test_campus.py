@@ -96,7 +96,7 @@ def test_nothing_is_ordered_twice(campus: Campus) -> None:
 
 
 def test_the_progress_distinguishes_an_open_order_from_a_new_one(campus: Campus) -> None:
-    """Whoever watches must not think that it was ordered a second time."""
+    """An operator must not believe that it was ordered twice."""
     lines = [line for line in campus.progress.splitlines() if "brzegowa/biblioteka" in line]
 
     assert any("its order is still open" in line for line in lines)
@@ -105,7 +105,7 @@ def test_the_progress_distinguishes_an_open_order_from_a_new_one(campus: Campus)
 
 
 def test_a_changed_key_type_gets_a_new_arn_and_is_reported(campus: Campus) -> None:
-    """Whoever serves from the old ARN must associate the new one, and nobody else can tell them."""
+    """The operator must associate the new ARN, which only this note names."""
     (check,) = campus.row("seeberg/portal").remarks
 
     assert campus.row("seeberg/portal").arns["eu-central-1"] in check

@@ -1,4 +1,4 @@
-"""What the state machine's file says of itself: its error names, its time budget, its quiet period."""
+"""What the state machine's file promises: its error names, its time budget, its quiet period."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_no_error_that_needs_attention_is_retried() -> None:
 
 
 def test_the_time_budget_of_the_header_is_the_one_of_the_states() -> None:
-    """The header's sum is what TimeoutSeconds rests on; both must follow when somebody changes a number."""
+    """The header's sum is what TimeoutSeconds rests on; both must follow when a number changes."""
     lost = sum(waits("Enroll", "OrderUnconfirmed"))
     pending = math.floor(sum(waits("Collect", "OrderPending")))
     login = sum(waits("InspectDelegation", "ScmUnavailable"))

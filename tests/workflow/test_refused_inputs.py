@@ -1,4 +1,4 @@
-"""Execution inputs that make no sense: the run ends by name, and nothing was touched."""
+"""Invalid execution inputs: the run fails with a named error before any call."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_an_invalid_input_ends_the_run_before_any_call(idle: System, request_: o
 
 
 def test_an_unknown_certificate_ends_the_run(idle: System) -> None:
-    """A run for nothing that reports success would be believed."""
+    """A run that did nothing must not report success."""
     ended = idle.run({"certificates": ["univ/idq"]})
 
     assert ended.execution["error"] == "UnknownDelegation"

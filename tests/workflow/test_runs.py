@@ -1,4 +1,4 @@
-"""Runs that follow each other, run side by side, or are asked for what makes no sense."""
+"""Runs that follow each other, run side by side, or follow a lost answer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ behaviours:
 
 
 def test_a_slow_order_is_collected_by_the_next_run_and_not_ordered_again(start: Start) -> None:
-    """The patience of one run ends long before that of a CA that calls somebody back."""
+    """A CA with a manual check takes longer than one run waits."""
     system = start("slow", "quick", scm=SLOW)
 
     first = system.run()
@@ -33,7 +33,7 @@ def test_a_slow_order_is_collected_by_the_next_run_and_not_ordered_again(start: 
 
 
 def test_a_run_that_only_waits_for_a_slow_ca_succeeds(start: Start) -> None:
-    """Pending is the ordinary case and wakes nobody."""
+    """A pending order is normal and raises no alarm."""
     assert start("slow", scm=SLOW).run().status == "SUCCEEDED"
 
 

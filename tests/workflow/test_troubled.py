@@ -61,7 +61,7 @@ def test_every_certificate_ends_with_the_expected_outcome(ended: Ended) -> None:
 
 
 def test_a_run_that_needs_attention_fails(ended: Ended) -> None:
-    """The alarm watches failed executions; a run that is green pages nobody."""
+    """The alarm watches failed executions; a run that succeeds sends no alarm."""
     assert (ended.status, ended.execution["error"]) == ("FAILED", "RunNeedsPerson")
     assert ended.report is not None
     assert ended.report.needs_attention
@@ -74,7 +74,7 @@ def test_a_refused_credential_is_tried_once(system: System, ended: Ended) -> Non
 
 
 def test_nothing_is_ordered_where_a_refusal_can_be_foreseen(system: System, ended: Ended) -> None:
-    """Each order is a certificate that somebody pays for or that somebody else must explain."""
+    """Each order is a certificate that is paid for or must be explained."""
     ordered = {name for order in system.simulator.orders if order.via == "REST API" for name in order.names}
     foreseen = {f"{name}.web.rivemort.example" for name in ("bank", "brief", "legacy")}
 
@@ -94,7 +94,7 @@ def test_a_second_run_orders_nothing_again(system: System, ended: Ended) -> None
 
 
 def test_the_hourly_run_for_open_orders_does_not_report_holds(system: System, ended: Ended) -> None:
-    """The daily page is enough; the same page every hour is what people learn to delete."""
+    """The daily page is enough; the same message every hour would be ignored."""
     hourly = system.run({"open_orders_only": True})
 
     assert hourly.row("rivemort/press").outcome == "not-due"

@@ -1,4 +1,4 @@
-"""Every change made to moto, each with its reason; all are undone when the context ends.
+"""Every change made to moto, each with an input, moto's answer and AWS's; undone when the context ends.
 
 The seams are private members of moto 5.2.5, so its version is checked first. Only `dynamodb_speed` and, in part,
 `definitions_are_parsed_once` are for speed.

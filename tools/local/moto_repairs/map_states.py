@@ -14,7 +14,12 @@ MOST_ITERATIONS_AT_ONCE = 40  # AWS's ceiling of an inline Map; a Distributed Ma
 
 @contextmanager
 def maps_have_aws_ceiling(_: Repairs) -> Iterator[None]:
-    """Run at most 40 iterations of a Map at once: without MaxConcurrency moto starts a thread an item."""
+    """Run at most 40 iterations of a Map at once.
+
+    Input: an inline Map without MaxConcurrency.
+    moto: starts a thread for each item.
+    AWS: at most 40 iterations at once (Step Functions, "Using Map state in Inline mode").
+    """
     component = interpreter(
         "component.state.exec.state_map.iteration.inline_iteration_component"
     ).InlineIterationComponent
@@ -32,7 +37,12 @@ def maps_have_aws_ceiling(_: Repairs) -> Iterator[None]:
 
 @contextmanager
 def iterations_are_a_loop(_: Repairs) -> Iterator[None]:
-    """Take a Map's items one after the other: moto's workers call themselves, some hundreds overflow."""
+    """Take a Map's items in a loop.
+
+    Input: a Map of some hundreds of items.
+    moto: RecursionError: its workers call themselves.
+    AWS: processes each item (Step Functions, "Using Map state in Inline mode").
+    """
     worker = interpreter("component.state.exec.state_map.iteration.iteration_worker").IterationWorker
     with patch.object(worker, "eval", _take_items):
         yield
@@ -59,7 +69,12 @@ def _take_items(worker: Any) -> None:
 
 @contextmanager
 def distributed_maps_start_executions(_: Repairs) -> Iterator[None]:
-    """Give each item of a Distributed Map its own execution, honour its tolerance (`distributed_map`)."""
+    """Give each item of a Distributed Map its own execution, and apply its tolerance (`distributed_map`).
+
+    Input: a Map with `Mode: DISTRIBUTED` and a tolerated failure threshold.
+    moto: runs the items in the parent, without executions, and ignores the threshold.
+    AWS: a child execution for each item (Step Functions, "Using Map state in Distributed mode").
+    """
     from moto.stepfunctions.parser.models import StepFunctionsParserBackend as Backend
     from moto.stepfunctions.responses import StepFunctionResponse as Response
 
@@ -114,10 +129,11 @@ def _children_of(response: Any, map_run_arn: str) -> Any:
 
 @contextmanager
 def result_writer_writes_results(_: Repairs) -> Iterator[None]:
-    """Write the result files of a Distributed Map: moto writes a manifest that names none.
+    """Write the result files of a Distributed Map.
 
-    Also evaluates the writer's Parameters on the state's input, as AWS does; moto does it on the children's
-    outputs.
+    Input: a ResultWriter whose Parameters read the state's input.
+    moto: a manifest without files; Parameters read the children's outputs.
+    AWS: SUCCEEDED and FAILED files; Parameters read the state's input (Step Functions, "ResultWriter").
     """
     from local.moto_repairs import distributed_map
 

@@ -15,11 +15,14 @@ from local.moto_repairs.repairs import Repairs
 
 @contextmanager
 def secrets_rotate_as_on_aws(_: Repairs) -> Iterator[None]:
-    """Rotate a secret as Secrets Manager does (API_RotateSecret; "Rotation by Lambda function").
+    """Rotate a secret as Secrets Manager does.
 
-    moto forgets the function when its ARN is not repeated, and makes an empty version current then; goes on after a
-    step that failed, so that finishSecret promotes what was never set; refuses every rotation after the first, because
-    both labels are on one version; and keeps the version with which it tried a new configuration.
+    Input: RotateSecret twice, without RotationLambdaARN; a rotation whose step fails.
+    moto: forgets the function and makes an empty version current; continues after a failed step, so that
+        finishSecret promotes a password that was never set; refuses the second rotation; keeps the version of the
+        test of a new configuration.
+    AWS: the four steps until one fails, with the stored function (Secrets Manager, "Rotation by Lambda function";
+        API reference, RotateSecret).
     """
     from moto.secretsmanager.models import SecretsManagerBackend
 

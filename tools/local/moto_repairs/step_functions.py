@@ -20,15 +20,17 @@ MOST_SECONDS_TO_BEGIN = 10.0  # of an execution; its definition has been parsed 
 
 @contextmanager
 def state_machines_execute(_: Repairs) -> Iterator[None]:
-    """Choose moto's interpreter (its default keeps definitions and runs none) and silence its log."""
+    """Choose moto's interpreter and silence its log.
+
+    Input: StartExecution.
+    moto: by default it stores the definition and runs nothing.
+    AWS: it runs the definition (API reference, StartExecution).
+    """
     from moto.core.config import default_user_config
     from moto.stepfunctions.parser.utils import TMP_THREADS
 
     log = logging.getLogger("moto")
-    level, log.level = (
-        log.level,
-        logging.CRITICAL,
-    )  # it logs every failed task, which the history has too
+    level, log.level = log.level, logging.CRITICAL  # it logs every failed task, which the history has too
     with patch.dict(default_user_config, {"stepfunctions": {"execute_state_machine": True}}):
         yield
     log.level = level
@@ -37,7 +39,12 @@ def state_machines_execute(_: Repairs) -> Iterator[None]:
 
 @contextmanager
 def functions_run(repairs: Repairs) -> Iterator[None]:
-    """Run functions without Docker, which moto requires; a failed function is `Unhandled`, as on AWS."""
+    """Run functions without Docker, which moto requires.
+
+    Input: Invoke, of a function that raises.
+    moto: it starts a Docker container.
+    AWS: status 200 with `FunctionError: Unhandled` (API reference of Lambda, Invoke).
+    """
     from moto.awslambda.models import LambdaFunction
 
     def invoke(function: Any, body: str | bytes, _: Mapping[str, str], response_headers: dict[str, str]) -> bytes:
@@ -53,7 +60,12 @@ def functions_run(repairs: Repairs) -> Iterator[None]:
 
 @contextmanager
 def one_client_for_each_service(repairs: Repairs) -> Iterator[None]:
-    """Keep the interpreter's clients: it makes a new one, tens of milliseconds of work, for every task."""
+    """Call other services as Step Functions, with the clients of this process.
+
+    Input: a Task state, or a Map that reads S3.
+    moto: a new client for each task, with the credentials of the caller's environment.
+    AWS: the calls come from the role of the state machine (Step Functions, "How Step Functions works with IAM").
+    """
     made_by = interpreter("utils.boto_client").boto_client_for
     client = functools.cache(repairs.new_client)
 
@@ -69,10 +81,11 @@ def one_client_for_each_service(repairs: Repairs) -> Iterator[None]:
 
 @contextmanager
 def definitions_are_parsed_once(_: Repairs) -> Iterator[None]:
-    """Keep parsed definitions: parsing a long one takes a second, and each StartExecution does it again.
+    """Keep parsed definitions, and give each parse a scope of its own.
 
-    Also gives each parse a scope of its own: moto keeps the scopes on the class, so that one refused
-    definition breaks every later parse of the process.
+    Input: CreateStateMachine with an invalid definition, then with a valid one.
+    moto: refuses both: the scopes are kept on the class; and parses again at each StartExecution, about 1 s.
+    AWS: accepts the second (API reference, CreateStateMachine).
     """
     parse = _parse_once()
     own_scope = patch.object(
@@ -92,7 +105,12 @@ def _parse_once() -> Callable[[str], Any]:
 
 @contextmanager
 def execution_context_is_json(_: Repairs) -> Iterator[None]:
-    """Give `$$.Execution.StartTime` as text (moto's datetime cannot be passed on) and always a Name."""
+    """Give the context object's StartTime as text, and always a Name.
+
+    Input: a state that passes `$$.Execution.StartTime`, or an execution without a name.
+    moto: a datetime, which is not JSON; a Name of null.
+    AWS: ISO 8601 text and a generated name (Step Functions, "Context object").
+    """
     from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 
     original = ExecutionWorker._get_evaluation_environment
@@ -112,7 +130,12 @@ def execution_context_is_json(_: Repairs) -> Iterator[None]:
 
 @contextmanager
 def executions_can_be_asked_at_once(_: Repairs) -> Iterator[None]:
-    """Let StartExecution answer when the execution is there: ListMapRuns and StopExecution fail before that."""
+    """Let StartExecution return when the execution exists.
+
+    Input: ListMapRuns or StopExecution immediately after StartExecution.
+    moto: an internal error until its thread has begun.
+    AWS: answers (API reference, StartExecution).
+    """
     from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 
     original: Callable[[Any], None] = ExecutionWorker.start
@@ -132,7 +155,12 @@ def executions_can_be_asked_at_once(_: Repairs) -> Iterator[None]:
 
 @contextmanager
 def choice_without_match_has_its_name(_: Repairs) -> Iterator[None]:
-    """Fail a Choice that matches nothing with States.NoChoiceMatched; moto's error is States.Runtime."""
+    """Fail a Choice without a match by its own error.
+
+    Input: a Choice without Default of which no rule matches.
+    moto: States.Runtime.
+    AWS: States.NoChoiceMatched (Step Functions, "Handling errors").
+    """
     from local.moto_repairs.failure import state_failure
 
     choice = interpreter("component.state.choice.state_choice").StateChoice
@@ -152,10 +180,11 @@ def choice_without_match_has_its_name(_: Repairs) -> Iterator[None]:
 
 @contextmanager
 def reserved_errors_are_passed_on(_: Repairs) -> Iterator[None]:
-    """Let a Fail state and an iteration end with an error of Step Functions' own, such as States.Timeout.
+    """Let a Fail state and an iteration end with an error of Step Functions' own.
 
-    moto takes the name for one that a state machine has made up, refuses it and fails with States.Runtime
-    instead.
+    Input: a Fail state whose ErrorPath selects States.Timeout.
+    moto: States.Runtime: it takes the name for one that the state machine has defined.
+    AWS: States.Timeout (Step Functions, "Handling errors").
     """
     from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
     from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
@@ -177,10 +206,11 @@ def reserved_errors_are_passed_on(_: Repairs) -> Iterator[None]:
 
 @contextmanager
 def wildcards_do_not_match_fatal_errors(_: Repairs) -> Iterator[None]:
-    """Let no Retry and no Catch match States.Runtime, and States.ALL not match States.DataLimitExceeded.
+    """Restrict what States.ALL matches.
 
-    So it is on AWS ("Handling errors in Step Functions workflows"); moto lets States.ALL match both, which
-    makes a test green where AWS fails.
+    Input: Retry or Catch with States.ALL; the error is States.Runtime or States.DataLimitExceeded.
+    moto: States.ALL matches both.
+    AWS: States.ALL matches neither; States.Runtime is never caught (Step Functions, "Handling errors").
     """
     declaration = interpreter("component.common.error_name.error_equals_decl").ErrorEqualsDecl
     original = declaration._eval_body
@@ -198,7 +228,12 @@ def wildcards_do_not_match_fatal_errors(_: Repairs) -> Iterator[None]:
 
 @contextmanager
 def waits_are_scaled(repairs: Repairs) -> Iterator[None]:
-    """Multiply every Wait and Retry interval by the one factor; moto's Wait counts whole seconds only."""
+    """Multiply every Wait and Retry interval by the wait factor.
+
+    Input: a Wait of 50 s with the factor 0.01.
+    moto: has no factor, and counts whole seconds only.
+    AWS: waits 50 s, as with the factor 1 (Amazon States Language, "Wait state").
+    """
 
     def wait(_: Any, env: Any, wait_seconds: float) -> None:
         end = time.monotonic() + wait_seconds * repairs.wait_factor
@@ -215,7 +250,12 @@ def waits_are_scaled(repairs: Repairs) -> Iterator[None]:
 
 @contextmanager
 def input_that_is_no_json_has_its_error(_: Repairs) -> Iterator[None]:
-    """Refuse an execution's input as AWS does, InvalidExecutionInput; moto raises an error without a name."""
+    """Refuse an execution's input that is not JSON.
+
+    Input: StartExecution with the input `junk`.
+    moto: an internal error without a name.
+    AWS: InvalidExecutionInput (API reference, StartExecution).
+    """
     from moto.stepfunctions.exceptions import InvalidExecutionInput
     from moto.stepfunctions.parser.models import StepFunctionsParserBackend as Backend
 

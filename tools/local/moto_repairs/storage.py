@@ -14,7 +14,12 @@ from local.moto_repairs.repairs import Repairs
 
 @contextmanager
 def bucket_policies_have_conditions(_: Repairs) -> Iterator[None]:
-    """Ignore a bucket policy's statements with a Condition: moto ignores the Condition, and denies every request."""
+    """Ignore a bucket policy's statements with a Condition.
+
+    Input: PutObject under a policy that denies requests without TLS.
+    moto: AccessDenied: it ignores the Condition.
+    AWS: accepts a request over TLS (S3, "Amazon S3 condition keys").
+    """
     from moto.iam.access_control import IAMPolicy, PermissionResult
     from moto.s3.models import FakeBucket
 
@@ -31,7 +36,12 @@ def bucket_policies_have_conditions(_: Repairs) -> Iterator[None]:
 
 @contextmanager
 def storage_takes_turns(_: Repairs) -> Iterator[None]:
-    """One DynamoDB call, and one S3 call, at a time: moto copies and lists what other threads are writing."""
+    """Handle one DynamoDB call, and one S3 call, at a time.
+
+    Input: TransactWriteItems and PutItem from several threads.
+    moto: status 500: it copies and lists what other threads write.
+    AWS: both succeed (DynamoDB, "Transactions: how it works").
+    """
     from moto.dynamodb.responses import DynamoHandler
     from moto.s3.responses import S3Response
 
