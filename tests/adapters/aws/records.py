@@ -10,9 +10,10 @@ from certmandate.files.specification import Specification
 from renewal.domain.certificate import Certificate, Chain
 from renewal.domain.delegation import CertificatePath, CertificateSpec, Delegation
 from renewal.domain.keypair import KeyPair, KeyType
-from renewal.domain.order import Order, OrderStatus, Served
+from renewal.domain.order import Order, Served
 from renewal.ports import Pair
 from tests.throwaway_ca import SERVER, hierarchy
+from tests.unit import orders
 
 NOW = datetime(2026, 11, 23, 8, 0, 0, 123456, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)
@@ -30,25 +31,8 @@ def a_specification(*specs: CertificateSpec, delegation: Delegation = DELEGATION
 
 def an_order(**changes: Any) -> Order:
     """An intent."""
-    order = Order(
-        delegation="univ",
-        certificate="idp",
-        token="token-1",
-        status=OrderStatus.INTENT,
-        department_id=1698,
-        names=(NAME,),
-        profile_id=1018,
-        key_type=KeyType.P_256,
-        term_days=199,
-        csr="a signing request",
-        sealed_key=b"a sealed key",
-        causes=("new",),
-        run_id="run-1",
-        reason="laptop stolen",
-        opened_at=NOW,
-        posted_at=NOW,
-    )
-    return replace(order, **changes)
+    stored = {"token": "token-1", "run_id": "run-1", "reason": "laptop stolen", "opened_at": NOW, "posted_at": NOW}
+    return orders.an_order(**stored | changes)
 
 
 def a_served(**changes: Any) -> Served:

@@ -210,7 +210,7 @@ def test_a_failed_order_leaves_its_audit_row_and_no_key(book: Book, editor: Orde
         "declined by the RAO",
         LATER,
     )
-    assert b"a sealed key" not in str(dynamodb.scan(TableName=TABLE)["Items"]).encode()
+    assert order.sealed_key not in str(dynamodb.scan(TableName=TABLE)["Items"]).encode()
 
 
 def test_a_certificate_on_hold_waits_until_the_hold_is_over(book: Book):

@@ -8,17 +8,18 @@ from renewal.adapters.scm.accounts import ScmAccounts
 from renewal.adapters.scm.client import ScmClient
 from scm_simulator.in_process import InProcess
 from scm_simulator.simulator import Simulator
-from tests.adapters.scm.stage import SIMULATED_CLIENT, SIMULATED_LOGIN, Clock, Vault, accounts, vault
+from tests.adapters.scm.stage import NOW, SIMULATED_CLIENT, SIMULATED_LOGIN, Vault, accounts, vault
+from tests.fakes import HandClock
 
 
 @pytest.fixture
-def clock() -> Clock:
+def clock() -> HandClock:
     """The one clock of client and simulator."""
-    return Clock()
+    return HandClock(NOW)
 
 
 @pytest.fixture
-def simulator(clock: Clock) -> Simulator:
+def simulator(clock: HandClock) -> Simulator:
     """SCM, played, with its example world."""
     return Simulator(clock=clock)
 
@@ -30,7 +31,7 @@ def credentials() -> Vault:
 
 
 @pytest.fixture
-def connected(simulator: Simulator, clock: Clock) -> Callable[[Vault], ScmAccounts]:
+def connected(simulator: Simulator, clock: HandClock) -> Callable[[Vault], ScmAccounts]:
     """Return what makes real accounts that speak HTTP to the simulator."""
     return lambda source: accounts(InProcess(simulator), source, clock)
 

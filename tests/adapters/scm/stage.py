@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -14,7 +14,9 @@ from renewal.adapters.scm.client import ScmClient
 from renewal.adapters.scm.connection import new_http_client
 from renewal.domain.errors import CredentialMissing
 from renewal.domain.order import EnrollRequest
+from tests.fakes import HandClock
 
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 BASE_URL = "https://scm.test/api"
 OAUTH_BASE_URL = "https://admin.scm.test/api"
 TOKEN_URL = "https://sso.scm.test/auth/realms/apiclients/protocol/openid-connect/token"
@@ -79,21 +81,6 @@ def vault(document: Mapping[str, str] = LOGIN) -> Vault:
     return full
 
 
-class Clock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2026, 11, 23, 12, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        """What time it is."""
-        return self.now
-
-    def pass_seconds(self, seconds: float) -> None:
-        """Move it."""
-        self.now += timedelta(seconds=seconds)
-
-
 Answer = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
 
 
@@ -134,13 +121,18 @@ def accounts(transport: httpx.BaseTransport, source: Vault, clock: Callable[[], 
         base_url=BASE_URL,
         oauth_base_url=OAUTH_BASE_URL,
         token_url=TOKEN_URL,
-        clock=clock or Clock(),
+        clock=clock or HandClock(NOW),
     )
 
 
+def client(answers: Callable[[httpx.Request], httpx.Response]) -> ScmClient:
+    """Return the real client of the delegation `univ`, with these answers to its requests."""
+    return accounts(httpx.MockTransport(answers), vault()).authority("univ")
+
+
 def scm(*script: Answer) -> ScmClient:
-    """Return the real client of the delegation `univ`, which gets these answers."""
-    return accounts(httpx.MockTransport(Wire(*script)), vault()).authority("univ")
+    """Return the real client of the delegation `univ`, with a script of answers."""
+    return client(Wire(*script))
 
 
 def refusal(code: object, description: str = "because", status: int = 400) -> httpx.Response:

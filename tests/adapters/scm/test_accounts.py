@@ -11,9 +11,9 @@ from tests.adapters.scm.stage import (
     CLIENT_SECRET,
     HTML,
     LOGIN,
+    NOW,
     ORDER,
     PASSWORD,
-    Clock,
     Vault,
     Wire,
     accounts,
@@ -21,12 +21,13 @@ from tests.adapters.scm.stage import (
     refusal,
     vault,
 )
+from tests.fakes import HandClock
 
 UNKNOWN_USER = refusal(-16, "Unknown user", 401)
 NO_PROFILES = json_answer([])
 
 
-def over(wire: Wire, source: Vault, clock: Clock | None = None):
+def over(wire: Wire, source: Vault, clock: HandClock | None = None):
     """Return accounts over *wire*."""
     return accounts(httpx.MockTransport(wire), source, clock)
 
@@ -179,11 +180,11 @@ class TokenServer(Wire):
 @pytest.mark.parametrize("expires_in", [300, "300"])
 def test_a_token_is_fetched_once_and_used_until_shortly_before_its_end(expires_in):
     """A token a call would double the load; an expired one would look like a refused credential."""
-    wire, clock = TokenServer(NO_PROFILES, expires_in=expires_in), Clock()
+    wire, clock = TokenServer(NO_PROFILES, expires_in=expires_in), HandClock(NOW)
     made = over(wire, vault(CLIENT), clock)
 
     for seconds in (0, 200, 39, 1):
-        clock.pass_seconds(seconds)
+        clock.advance(seconds=seconds)
         made.authority("univ").profiles(2001)
 
     assert [request.headers["authorization"] for request in wire.requests] == [

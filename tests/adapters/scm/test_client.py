@@ -13,15 +13,10 @@ import pytest
 
 from renewal.domain import errors
 from renewal.domain.order import EnrollRequest, OrderDetails
-from tests.adapters.scm.stage import ENVOY, HTML, ORDER, Wire, accounts, json_answer, scm, vault
+from tests.adapters.scm.stage import ENVOY, HTML, ORDER, Wire, client, json_answer, scm
 
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 OURS = "certmandate order t0ken for univ/idp"
-
-
-def over(wire: Wire):
-    """Return the client over *wire*."""
-    return accounts(httpx.MockTransport(wire), vault()).authority("univ")
 
 
 # ---- Enroll --------------------------------------------------------------------------------------
@@ -30,7 +25,7 @@ def over(wire: Wire):
 def enrolled(order: EnrollRequest = ORDER) -> Any:
     """Return the body that *order* is sent as."""
     wire = Wire(json_answer({"sslId": 55, "renewId": "gu03sW6WENt7GTvDTuOP"}))
-    assert over(wire).enroll(order) == 55
+    assert client(wire).enroll(order) == 55
     assert (wire.requests[0].method, wire.requests[0].url.path) == ("POST", "/api/ssl/v1/enroll")
     return json.loads(wire.requests[0].content)
 
@@ -83,7 +78,7 @@ def test_a_certificate_is_asked_for_by_the_documented_form():
     """The path form is undocumented since 2020."""
     wire = Wire(httpx.Response(200, text=CERTIFICATE))
 
-    assert over(wire).collect(55) == CERTIFICATE
+    assert client(wire).collect(55) == CERTIFICATE
     assert str(wire.requests[0].url) == "https://scm.test/api/ssl/v1/collect/55?format=x509"
 
 
@@ -127,7 +122,7 @@ def test_details_are_read_by_content():
     }
     wire = Wire(httpx.Response(200, headers={"Content-Type": "text/html"}, text=json.dumps(body, indent=2)))
 
-    assert over(wire).details(55) == OrderDetails(55, "SAAPPROVED", OURS, "ABCD")
+    assert client(wire).details(55) == OrderDetails(55, "SAAPPROVED", OURS, "ABCD")
     assert str(wire.requests[0].url) == "https://scm.test/api/ssl/v1/55?dateFormat=ISO"
 
 
@@ -161,7 +156,7 @@ def test_profiles_are_read_in_both_generations():
     ]
     wire = Wire(json_answer(rows))
 
-    new, old = over(wire).profiles(2001)
+    new, old = client(wire).profiles(2001)
 
     assert (new.profile_id, new.name, new.terms) == (1018, "OV", (90, 365))
     assert new.key_types == {"RSA": ("2048", "4096"), "EC": ("P-256",)}
@@ -216,7 +211,7 @@ def test_the_report_is_asked_for_in_one_request():
     """An empty option set fails for some (SCM reference §10.1), so the status is always sent."""
     wire = Wire(json_answer({"statusCode": 0, "reports": []}))
 
-    assert over(wire).reported(2001) == ()
+    assert client(wire).reported(2001) == ()
     assert wire.requests[0].url.path == "/api/report/v1/ssl-certificates"
     assert json.loads(wire.requests[0].content) == {"organizationIds": [2001], "certificateStatus": 0}
 
@@ -303,7 +298,7 @@ def test_the_old_certificate_is_linked_to_the_new_one(answer):
     """204 without a body is documented; any success will do."""
     wire = Wire(answer)
 
-    over(wire).mark_renewed(54, 55)
+    client(wire).mark_renewed(54, 55)
 
     assert (wire.requests[0].method, wire.requests[0].url.path) == ("POST", "/api/ssl/v1/renew/manual/54")
     assert json.loads(wire.requests[0].content) == {"id": 55}
@@ -354,7 +349,7 @@ NAMES = ("idp.univ.example", "www.idp.univ.example")
 
 def find(listing: Listing, names=NAMES):
     """Search *listing* for the order with our token."""
-    return accounts(httpx.MockTransport(listing), vault()).authority("univ").find("t0ken", names, 2001)
+    return client(listing).find("t0ken", names, 2001)
 
 
 def test_an_order_is_found_by_its_token_newest_first():
@@ -412,7 +407,7 @@ def test_a_listing_that_ignores_the_position_ends():
     page = [{"sslId": number, "commonName": "other.univ.example"} for number in range(200)]
     wire = Wire(json_answer(page))
 
-    assert over(wire).find("t0ken", NAMES, 2001) is None
+    assert client(wire).find("t0ken", NAMES, 2001) is None
     assert len(wire.requests) == 2
 
 
@@ -421,7 +416,7 @@ def test_an_order_listed_twice_is_opened_once():
     row = {"sslId": 3, "commonName": NAMES[0]}
     wire = Wire(json_answer([row, row, {"id": "3", "commonName": NAMES[0]}]), json_answer({"status": "Issued"}))
 
-    assert over(wire).find("t0ken", NAMES, 2001) is None
+    assert client(wire).find("t0ken", NAMES, 2001) is None
     assert len(wire.requests) == 2
 
 

@@ -13,7 +13,8 @@ from renewal.adapters.scm.accounts import ScmAccounts
 from renewal.adapters.scm.client import ScmClient
 from renewal.adapters.scm.connection import KEEP_ALIVE_SECONDS, new_http_client
 from renewal.domain.errors import AnswerLost, ScmUnavailable
-from tests.adapters.scm.stage import ORDER, Clock, Wire, accounts, json_answer, scm, vault
+from tests.adapters.scm.stage import NOW, ORDER, Wire, client, json_answer, scm, vault
+from tests.fakes import HandClock
 
 STALE = httpx.RemoteProtocolError("Server disconnected without sending a response.")
 TYPES = json_answer([{"id": 1, "name": "OV", "terms": [90]}])
@@ -49,7 +50,7 @@ def test_a_request_is_repeated_once_and_only_on_a_closed_connection(failure, tim
     wire = Wire(failure)
 
     with pytest.raises(ScmUnavailable):
-        accounts(httpx.MockTransport(wire), vault()).authority("univ").profiles(2001)
+        client(wire).profiles(2001)
 
     assert len(wire.requests) == times
 
@@ -59,7 +60,7 @@ def test_marking_as_renewed_is_not_sent_twice():
     wire = Wire(STALE)
 
     with pytest.raises(ScmUnavailable):
-        accounts(httpx.MockTransport(wire), vault()).authority("univ").mark_renewed(6, 7)
+        client(wire).mark_renewed(6, 7)
 
     assert len(wire.requests) == 1
 
@@ -67,7 +68,7 @@ def test_marking_as_renewed_is_not_sent_twice():
 def test_a_session_cookie_is_not_sent_back():
     """SCM sets one even on a 401; it must never travel with the login of another account."""
     wire = Wire(httpx.Response(200, headers={"Set-Cookie": "CCMBSESSIONID=abc; Path=/"}, json=[]))
-    authority = accounts(httpx.MockTransport(wire), vault()).authority("univ")
+    authority = client(wire)
 
     authority.profiles(2001)
     authority.profiles(2001)
@@ -78,7 +79,7 @@ def test_a_session_cookie_is_not_sent_back():
 def test_orders_get_more_patience_than_questions():
     """Giving up on an order early only turns its answer into a lost one."""
     wire = Wire(json_answer({"sslId": 55}))
-    authority = accounts(httpx.MockTransport(wire), vault()).authority("univ")
+    authority = client(wire)
 
     authority.enroll(ORDER)
     authority.mark_renewed(54, 55)
@@ -109,7 +110,7 @@ def test_requests_name_certmandate_as_the_client():
     """A vendor who wants to talk to us must find us in their logs."""
     wire = Wire(TYPES)
 
-    accounts(httpx.MockTransport(wire), vault()).authority("univ").profiles(2001)
+    client(wire).profiles(2001)
 
     assert wire.requests[0].headers["user-agent"] == "certmandate"
 
@@ -169,7 +170,7 @@ def forgetful() -> Iterator[ForgetfulServer]:
 def over_sockets(forgetful: ForgetfulServer) -> Iterator[ScmClient]:
     """Return the real client, over a real connection to it."""
     with new_http_client() as http:
-        made = ScmAccounts(vault(), http, base_url=forgetful.url, oauth_base_url="", token_url="", clock=Clock())
+        made = ScmAccounts(vault(), http, base_url=forgetful.url, oauth_base_url="", token_url="", clock=HandClock(NOW))
         yield made.authority("univ")
 
 

@@ -6,14 +6,9 @@ import httpx
 import pytest
 
 from renewal.domain.errors import AnswerLost, ScmUnavailable
-from tests.adapters.scm.stage import ENVOY, HTML, ORDER, Wire, accounts, json_answer, refusal, vault
+from tests.adapters.scm.stage import ENVOY, HTML, ORDER, Wire, client, json_answer, refusal
 
 TEMPORARY = [-1, -2, -14, -65, -129, -140, -195, -196, -109, -1400, 0, -183, -43, -3115]
-
-
-def enroll_over(wire: Wire) -> int:
-    """Order over *wire*."""
-    return accounts(httpx.MockTransport(wire), vault()).authority("univ").enroll(ORDER)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +42,7 @@ def test_an_order_without_a_clear_answer_may_exist_and_is_sent_once(answer):
     wire = Wire(answer)
 
     with pytest.raises(AnswerLost):
-        enroll_over(wire)
+        client(wire).enroll(ORDER)
 
     assert len(wire.requests) == 1
 
@@ -66,7 +61,7 @@ def test_an_order_that_never_left_does_not_exist(failure):
     wire = Wire(failure)
 
     with pytest.raises(ScmUnavailable) as caught:
-        enroll_over(wire)
+        client(wire).enroll(ORDER)
 
     assert type(caught.value) is ScmUnavailable
     assert str(failure) in str(caught.value)
