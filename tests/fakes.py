@@ -545,7 +545,7 @@ class _Account:
 
 
 class FakeSeal:
-    """Seals and opens with a key that nobody else has; a name other than the sealed one opens nothing."""
+    """Seals and opens with a key of its own; a name other than the sealed one opens nothing."""
 
     def __init__(self) -> None:
         self._cipher = AESGCM(AESGCM.generate_key(128))

@@ -66,7 +66,7 @@ def test_what_calls_itself_a_secret_is_removed(text, kept):
     ],
 )
 def test_ordinary_sentences_stay(text):
-    """A message that hides the name at fault helps nobody."""
+    """A message without the name at fault is of no use."""
     assert redacted(text) == text
 
 

@@ -82,7 +82,7 @@ class System:
     egress: FakeEgress = field(default_factory=FakeEgress)
     registered: tuple[str, ...] = ()
     rotation: date | None = None
-    """When the account's password is replaced by itself."""
+    """When the account's password is rotated automatically."""
     scm: FakeScm = field(init=False)
     accounts: FakeAccounts = field(init=False)
     _tokens: Iterator[int] = field(default_factory=lambda: count(1))

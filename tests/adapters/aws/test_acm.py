@@ -125,7 +125,7 @@ def test_an_import_whose_answer_was_lost_is_not_sent_again(acm: Acm, eu: Any):
 
 @pytest.mark.parametrize("key_type", [KeyType.P_256, KeyType.RSA_2048])
 def test_the_next_try_finds_what_an_earlier_one_imported(acm: Acm, eu: Any, key_type: KeyType):
-    """Among elliptic keys too, which ListCertificates does not show unless it is told."""
+    """Among elliptic keys too, which ListCertificates omits by default."""
     spec = replace(ACM_SPEC, key_type=key_type)
     other, pair = a_pair(spec), a_pair(spec)
     acm.put(other, REGION, None, retried=False)
@@ -184,7 +184,7 @@ def test_what_an_arn_holds_already_is_not_imported_again(acm: Acm, eu: Any):
 
 
 def test_a_new_certificate_that_acm_does_not_list_is_searched_again(acm: Acm, eu: Any):
-    """AcmCertificateMissing would call a person for a certificate that exists."""
+    """AcmCertificateMissing would raise an alarm for a certificate that exists."""
     pair = a_pair(ACM_SPEC)
     with refused(eu, "DescribeCertificate", "ResourceNotFoundException"), pytest.raises(StoreUnavailable):
         acm.put(pair, REGION, None, retried=False)
@@ -209,7 +209,7 @@ def test_a_key_of_another_type_is_foreseen_before_an_order_is_spent(acm: Acm):
 
 
 def test_an_arn_that_does_not_exist_is_foreseen(acm: Acm):
-    """Somebody deleted the certificate in the console, or the ARN is of another account."""
+    """The certificate was deleted in the console, or the ARN is of another account."""
     spec = replace(ACM_SPEC, arns={REGION: NO_SUCH_ARN})
 
     with pytest.raises(AcmCertificateMissing, match="acm:DescribeCertificate"):
@@ -287,7 +287,7 @@ def test_a_key_that_is_too_large_for_acm_is_not_sent(acm: Acm, eu: Any, monkeypa
 
 
 def test_a_serial_that_differs_after_the_import_is_an_error(acm: Acm, eu: Any):
-    """Somebody else imports into the ARN: what is served is not what was stored."""
+    """Another client imports into the ARN: what is served is not what was stored."""
     pair = a_pair(ACM_SPEC)
     arn = acm.put(pair, REGION, None, retried=False)
     new = renewed(pair)

@@ -100,7 +100,7 @@ def test_a_named_code_quotes_aws_without_key_material():
 
 @pytest.mark.parametrize("error", [client_error("AccessDenied"), BotoCoreError(), client_error("ValidationException")])
 def test_botocores_error_is_not_even_the_context_of_ours(error: Exception):
-    """It may quote the request, and whoever prints a traceback prints contexts too."""
+    """It may quote the request, and a printed traceback includes contexts."""
     with pytest.raises((StoreRefused, AcmRefused)) as refusal:
         failing(error)()
 

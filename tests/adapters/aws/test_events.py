@@ -14,7 +14,7 @@ from .wire import changed, counted, refused
 
 
 def test_a_renewal_is_announced_with_identifiers_only():
-    """EventBridge copies events to whoever subscribes: enough to deploy by, nothing to steal."""
+    """EventBridge copies events to every subscriber: enough to deploy by, and no secret."""
     events = client("events")
     with counted(events, "PutEvents") as calls:
         EventBridgeAnnouncer(events, "default").renewed(an_order(), a_served(), a_served(serial="99"))

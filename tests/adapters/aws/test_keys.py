@@ -40,7 +40,7 @@ def test_a_sealed_key_opens_again(kms: Any, key_id: str, key_type: KeyType):
 
 @pytest.mark.parametrize("other", [{"delegation": "other"}, {"certificate": "other"}, {"token": "other"}])
 def test_a_sealed_key_opens_for_its_own_order_only(kms: Any, key_id: str, other: dict[str, str]):
-    """Whoever can write to the table must not pass one delegation's key off as another's."""
+    """A client that can write to the table must not pass one delegation's key off as another's."""
     sealed = KmsSealer(kms, key_id).seal(KeyPair.generate(KeyType.P_256), **ORDER)
 
     with pytest.raises(KeyLost, match="order"):
@@ -70,7 +70,7 @@ def test_what_is_not_a_sealed_key_is_lost(kms: Any, key_id: str, sealed: bytes):
 
 
 def test_what_opens_but_is_no_key_is_lost(kms: Any, key_id: str):
-    """Somebody with kms:Encrypt wrote something else there."""
+    """A client with kms:Encrypt wrote other content there."""
     context = {"delegation": "univ", "certificate": "idp", "order": "token-1"}
     sealed = kms.encrypt(KeyId=key_id, Plaintext=b"not a key", EncryptionContext=context)["CiphertextBlob"]
 

@@ -33,7 +33,7 @@ def body(s3: Any, key: str) -> bytes:
 
 
 def pointer(s3: Any) -> dict[str, Any]:
-    """What current.json says."""
+    """The content of current.json."""
     document: dict[str, Any] = json.loads(body(s3, POINTER))
     return document
 
@@ -62,7 +62,7 @@ def test_what_is_replaced_may_have_been_dated_later(store: S3Certificates, s3: A
 
 
 def test_the_files_are_those_of_certbot(store: S3Certificates, s3: Any):
-    """Every server's manual says what to do with these four names."""
+    """Every server's manual describes these four names."""
     pair = a_pair()
 
     store.put(pair)
@@ -92,7 +92,7 @@ def test_the_pointer_describes_the_certificate_in_use(store: S3Certificates, s3:
 
 
 def test_the_pointer_flips_last(store: S3Certificates, s3: Any):
-    """A consumer that reads at any moment gets a whole pair."""
+    """A consumer gets a whole pair at any time."""
     with counted(s3, "PutObject") as calls:
         store.put(a_pair())
 
@@ -101,7 +101,7 @@ def test_the_pointer_flips_last(store: S3Certificates, s3: Any):
 
 
 def test_a_run_that_dies_before_the_flip_leaves_the_old_pair_in_use(store: S3Certificates, s3: Any):
-    """Nobody is pointed to files that may be incomplete."""
+    """The pointer never names files that may be incomplete."""
     old = a_pair()
     store.put(old)
 
@@ -177,7 +177,7 @@ def test_two_runs_with_the_same_certificate_agree(store: S3Certificates, s3: Any
 
 
 def test_an_erased_key_is_deleted_in_every_version(store: S3Certificates, s3: Any):
-    """A delete marker hides; whoever lists versions reads the key all the same."""
+    """A delete marker hides the key only; a client that lists versions can still read it."""
     old = a_pair()
     store.put(old)
     key = f"{FOLDER}/{old.chain.leaf.serial}/privkey.pem"
@@ -235,6 +235,6 @@ def test_a_pointer_that_is_not_ours_is_named(store: S3Certificates, s3: Any, con
     ],
 )
 def test_s3s_errors_have_our_names(store: S3Certificates, s3: Any, code: str, status: int, error: type[Exception]):
-    """A bucket that is busy is tried again; one that is forbidden pages somebody."""
+    """A bucket that is busy is tried again; one that is forbidden raises an alarm."""
     with refused(s3, "PutObject", code, status=status), pytest.raises(error, match=code):
         store.put(a_pair(replace(SPEC, name="other")))

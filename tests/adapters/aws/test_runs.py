@@ -75,7 +75,7 @@ def test_the_key_of_the_written_report_is_returned(archive: S3RunArchive):
 
 
 def test_results_of_every_status_and_file_are_read(archive: S3RunArchive, s3: Any):
-    """A failed delegation stands in another file than those that went well; missing it is silence."""
+    """A failed delegation is in another file than the successful ones; it must not be missed."""
     archive.write_plan(RUN, [{}, {}, {}, {}])
     files = {
         "SUCCEEDED": [f"{RESULTS}/SUCCEEDED_0.json", f"{RESULTS}/SUCCEEDED_1.json"],
@@ -161,6 +161,6 @@ def test_facts_that_are_missing_or_not_ours_are_named(archive: S3RunArchive, s3:
 
 
 def test_a_forbidden_bucket_is_not_an_unreadable_plan(archive: S3RunArchive, s3: Any):
-    """Its mend is in the role, not in the plan."""
+    """The role must be fixed, not the plan."""
     with refused(s3, "GetObject", "AccessDenied", status=403), pytest.raises(StoreRefused):
         archive.read_facts(RUN)

@@ -124,7 +124,7 @@ def test_a_failed_reading_forgets_what_was_cached(secretsmanager: Any, credentia
 
 
 def test_the_rotation_day_is_read_from_secrets_manager(secretsmanager: Any):
-    """An interval that we had noted would go on being believed after somebody changed it there."""
+    """A stored copy of the interval would be wrong after a change in Secrets Manager."""
     rotations = ScheduledRotations(secretsmanager, "certmandate")
     assert rotations("univ") is None
     secretsmanager.rotate_secret(SecretId="certmandate/univ", RotationRules={"AutomaticallyAfterDays": 45})

@@ -1,4 +1,4 @@
-"""What happens between botocore and AWS: answers get lost, services refuse, somebody else is quicker."""
+"""What happens between botocore and AWS: responses are lost, services refuse, another client is faster."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def meanwhile(
     times: int = 1,
     where: Callable[[Any], bool] = lambda _request: True,
 ) -> Iterator[None]:
-    """Somebody else acts just before *operation* reaches AWS, the first *times* that it is called."""
+    """Another client acts just before *operation* reaches AWS, the first *times* that it is called."""
     left = [None] * times
 
     def step_in(params: Any, **_: Any) -> None:

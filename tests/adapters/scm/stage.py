@@ -49,7 +49,7 @@ class Vault:
     being_tried: dict[str, StoredCredential] = field(default_factory=dict)
 
     def store(self, version: str, document: Mapping[str, str], delegation: str = "univ") -> None:
-        """Store another credential; whoever has the old one in a cache doesn't notice."""
+        """Store another credential; caches keep the old one."""
         self.stored[delegation] = StoredCredential(version, document)
 
     def current(self, delegation: str) -> StoredCredential:
@@ -64,7 +64,7 @@ class Vault:
         return self.cached[delegation]
 
     def pending(self, delegation: str) -> StoredCredential | None:
-        """What a rotation has stored and not proved yet."""
+        """What a rotation has stored and not proved."""
         return self.being_tried.get(delegation)
 
     def _stored(self, delegation: str) -> StoredCredential:

@@ -179,7 +179,7 @@ class TokenServer(Wire):
 
 @pytest.mark.parametrize("expires_in", [300, "300"])
 def test_a_token_is_fetched_once_and_used_until_shortly_before_its_end(expires_in):
-    """A token a call would double the load; an expired one would look like a refused credential."""
+    """A token a call would double the load; an expired one would be taken for a refused credential."""
     wire, clock = TokenServer(NO_PROFILES, expires_in=expires_in), HandClock(NOW)
     made = over(wire, vault(CLIENT), clock)
 
@@ -248,7 +248,7 @@ def test_a_client_that_the_token_server_refuses_is_a_refused_credential(status):
 
 
 def test_a_new_client_secret_is_taken_at_once():
-    """As with a password that was rotated a moment ago."""
+    """As with a password that was just rotated."""
     source = vault(CLIENT)
     wire = TokenServer(NO_PROFILES, refuses=httpx.Response(401, json={"error": "invalid_client"}))
     authority = over(wire, source).authority("univ")

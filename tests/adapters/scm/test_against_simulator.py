@@ -97,7 +97,7 @@ def test_a_revoked_certificate_shows_in_the_report(authority: ScmClient, simulat
 
 
 def test_the_old_certificate_is_marked_as_renewed(authority: ScmClient, simulator: Simulator):
-    """So that SCM stops reminding people of it."""
+    """SCM then sends no more reminders of its expiry."""
     simulator.dials.issuance_polls = 0
     old, new = authority.enroll(order()), authority.enroll(order())
 
@@ -195,7 +195,7 @@ def test_the_details_of_an_order_show_that_it_has_ended(
 
 
 def test_an_order_that_was_never_made_is_unknown(authority: ScmClient):
-    """Its number was lost, or belongs to somebody else."""
+    """Its number was lost, or is another client's."""
     for ask in (authority.collect, authority.details):
         with pytest.raises(errors.OrderUnknown):
             ask(424242)
@@ -258,7 +258,7 @@ def test_an_order_that_never_arrived_is_not_found(authority: ScmClient, simulato
 def test_what_the_organisation_must_put_right_is_named(
     authority: ScmClient, simulator: Simulator, dials: dict[str, object], error
 ):
-    """Nothing was ordered, and the name says who acts."""
+    """Nothing was ordered, and the error's name shows who must act."""
     for dial, value in dials.items():
         setattr(simulator.dials, dial, value)
 

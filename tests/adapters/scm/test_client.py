@@ -134,7 +134,7 @@ def test_absent_null_and_empty_are_the_same(extra):
 
 @pytest.mark.parametrize("body", ["", "<html>", '{"status": "Iss', "[]", "{}", '{"status": null}'])
 def test_details_without_a_status_are_an_outage(body):
-    """Half an answer must not pass for a status that nobody knows."""
+    """Half an answer must not be taken for an unknown status."""
     with pytest.raises(errors.ScmUnavailable):
         scm(httpx.Response(200, text=body)).details(55)
 
@@ -166,7 +166,7 @@ def test_profiles_are_read_in_both_generations():
 
 @pytest.mark.parametrize("untold", [None, {}, {"RSA": None}, {"RSA": []}, ["RSA"]])
 def test_missing_key_types_exclude_no_key(untold):
-    """Only what a profile says may refuse a key before an order is spent."""
+    """Only what a profile lists may refuse a key before an order is spent."""
     (profile,) = scm(json_answer([{"id": 1018, "terms": [90], "keyTypes": untold}])).profiles(2001)
 
     assert profile.key_types == {}
@@ -272,7 +272,7 @@ def test_a_report_of_an_order_that_is_not_issued_has_holes(nothing):
     ("code", "error"), [(1, errors.ScmRefused), (-37, errors.PermissionMissing), (-2, errors.ScmUnavailable)]
 )
 def test_a_report_that_failed_within_a_200_is_a_failure(code, error):
-    """An empty report would say that nothing is revoked."""
+    """An empty report would mean that nothing is revoked."""
     with pytest.raises(error, match="no rights"):
         scm(json_answer({"statusCode": code, "message": "no rights", "reports": []})).reported(2001)
 
@@ -389,14 +389,14 @@ def test_an_order_whose_common_name_is_in_doubt_is_opened(listed):
 @pytest.mark.parametrize("total", [True, False])
 @pytest.mark.parametrize("count", [199, 200, 201, 400, 401])
 def test_every_page_is_read(total, count):
-    """Our order may be on the last one; the total is not always told, and full last pages happen."""
+    """Our order may be on the last one; the total is not always sent, and full last pages occur."""
     orders = {number: (NAMES[0] if number == 1 else "other.univ.example", OURS) for number in range(count, 0, -1)}
 
     assert find(Listing(orders, total=total)) == 1
 
 
 def test_pages_shorter_than_asked_for_are_not_the_last():
-    """Where SCM serves less than 200 at a time, the total says that there is more."""
+    """Where SCM serves less than 200 at a time, the total shows that there are more."""
     orders = {number: (NAMES[0], OURS if number == 1 else "") for number in range(7, 0, -1)}
 
     assert find(Listing(orders, limit=3)) == 1

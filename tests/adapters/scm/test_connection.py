@@ -184,7 +184,7 @@ def test_a_dead_kept_alive_connection_costs_a_question_nothing(forgetful: Forget
 
 
 def test_a_dead_kept_alive_connection_costs_an_order_its_answer(forgetful: ForgetfulServer, over_sockets: ScmClient):
-    """Over a real socket: the server had read the order before it hung up, so nobody may send it again."""
+    """Over a real socket: the server had read the order before it closed, so it must not be sent again."""
     over_sockets.profiles(1)
 
     with pytest.raises(AnswerLost):

@@ -13,7 +13,7 @@ def test_a_header_login_is_read():
 
 
 def test_the_customer_uri_may_be_spelled_as_scm_spells_it():
-    """Whoever copies it out of SCM's own documentation writes customerUri."""
+    """SCM's own documentation writes customerUri."""
     document = {"login": "drao", "password": PASSWORD, "customerUri": "univ"}
 
     assert credential_from(document) == PasswordCredential("drao", PASSWORD, "univ")

@@ -42,7 +42,7 @@ def test_every_dialect_of_a_day_is_midnight_utc(text):
     ],
 )
 def test_every_dialect_of_a_time_is_aware_and_in_utc(text):
-    """A naive moment cannot be compared with the clock."""
+    """A naive time cannot be compared with the clock."""
     found = time_from(text)
 
     assert found == NOON

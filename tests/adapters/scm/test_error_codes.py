@@ -34,7 +34,7 @@ def _reference() -> Path:
 
 
 def test_every_known_code_is_in_the_table():
-    """A code without an entry has a name that helps nobody at 3 a.m."""
+    """An operator cannot act on a code without an entry."""
     assert {code.number for code in CODES} == {int(number) for number in KNOWN.split()}
 
 
@@ -58,7 +58,7 @@ def test_the_table_has_every_meaning_that_the_vendor_lists():
 
 
 def test_every_code_has_a_meaning_in_words():
-    """It stands in for a description that SCM left out."""
+    """It replaces a description that SCM left out."""
     assert all(code.meaning for code in CODES)
 
 
@@ -105,7 +105,7 @@ def test_the_pending_codes_are_pending_on_collect(code):
 
 
 def test_404_elsewhere_is_no_unknown_order():
-    """A wrong base URL must not look as if SCM had lost an order."""
+    """A wrong base URL must not be reported as a lost order."""
     with pytest.raises(errors.ScmRefused):
         scm(httpx.Response(404)).profiles(2001)
 
@@ -126,7 +126,7 @@ def test_a_revoked_certificate_is_not_pending(code):
 
 @pytest.mark.parametrize("answer", [refusal(-169), refusal(-5101), refusal(-124), refusal(-618), HTML])
 def test_an_order_that_scm_does_not_know_is_unknown(answer):
-    """404 is the documented answer, with or without a body; some releases say it by code."""
+    """404 is the documented answer, with or without a body; some releases send a code."""
     answer = httpx.Response(404) if answer is HTML else answer
 
     with pytest.raises(errors.OrderUnknown):
@@ -206,7 +206,7 @@ def test_an_answer_from_something_in_between_is_an_outage(status):
 
 
 def test_an_unknown_code_is_retried_only_with_a_5xx():
-    """A 4xx that nobody knows is a no; a 5xx that nobody knows may pass."""
+    """An unknown 4xx is a refusal; an unknown 5xx may be temporary."""
     with pytest.raises(errors.ScmRefused):
         scm(refusal(-4711, status=400)).profiles(2001)
     with pytest.raises(errors.ScmUnavailable):
@@ -214,7 +214,7 @@ def test_an_unknown_code_is_retried_only_with_a_5xx():
 
 
 def test_the_sentence_has_operation_code_description_and_status():
-    """What a tired operator reads first."""
+    """The operator reads this text first."""
     with pytest.raises(errors.NameNotDelegated) as caught:
         scm(refusal(-1010, "Domain 'idp.univ.example' is not allowed.")).enroll(ORDER)
 

@@ -1,4 +1,4 @@
-"""Orders whose answer was lost: being wrong towards AnswerLost costs a look, the other way a second order."""
+"""Orders whose answer was lost: a wrong AnswerLost costs one search, the opposite error a second order."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ TEMPORARY = [-1, -2, -14, -65, -129, -140, -195, -196, -109, -1400, 0, -183, -43
     ],
 )
 def test_an_order_without_a_clear_answer_may_exist_and_is_sent_once(answer):
-    """Whatever went wrong after the request may have left: nobody posts again before SCM was searched."""
+    """Whatever went wrong after the request may have left: no second POST before SCM was searched."""
     wire = Wire(answer)
 
     with pytest.raises(AnswerLost):

@@ -58,7 +58,7 @@ def leaf(
 
 @cache
 def bundle() -> tuple[x509.Certificate, ...]:
-    """Leaf, intermediate, both forms of the root, the old root, and somebody else's intermediate."""
+    """Leaf, intermediate, both forms of the root, the old root, and another CA's intermediate."""
     ca = hierarchy()
     issuers = (ca.ec, ca.root, ca.cross_signed_root, ca.old_root, ca.rsa)
     return (leaf(), *(issuer.certificate for issuer in issuers))
@@ -91,7 +91,7 @@ def test_any_order_of_the_bundle_gives_the_same_chain(order: list[int], repeated
     ids=["CRLF", "CR", "no final newline", "no newline between", "blank lines"],
 )
 def test_line_ends_do_not_matter(malformed: object) -> None:
-    """All of these were seen (SCM reference §5.10)."""
+    """All of these were observed (SCM reference §5.10)."""
     assert callable(malformed)
     text = pem(hierarchy().root.certificate, hierarchy().ec.certificate, bundle()[0])
 
@@ -238,7 +238,7 @@ def test_a_certificate_as_asked_for_is_accepted_without_a_note() -> None:
     ],
 )
 def test_a_certificate_that_is_not_what_was_asked_is_not_stored(certificate: x509.Certificate, fault: str) -> None:
-    """A person must look at it; the sentence says why."""
+    """The operator must inspect it; the sentence gives the reason."""
     with pytest.raises(CertificateMismatch) as refused:
         checked(certificate)
 
@@ -247,7 +247,7 @@ def test_a_certificate_that_is_not_what_was_asked_is_not_stored(certificate: x50
 
 
 def test_a_clock_that_is_a_little_ahead_is_waited_for() -> None:
-    """Clocks differ by seconds; nobody is paged for that, and what is not valid yet is not stored either."""
+    """Clocks differ by seconds; that raises no alarm, and a certificate that is not valid is not stored."""
     soon = leaf(starts=NOW + timedelta(seconds=90))
 
     with pytest.raises(OrderPending, match="it is valid from 2026-11-23 08:01:30 UTC: the"):

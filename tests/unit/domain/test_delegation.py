@@ -45,7 +45,7 @@ def test_no_term_is_invented() -> None:
 
 
 def test_a_profile_refuses_a_key_that_it_does_not_list() -> None:
-    """Refused before an order is spent; older releases of SCM do not say, and then it is tried."""
+    """Refused before an order is spent; older releases of SCM list no keys, and then it is tried."""
     profile = Profile(1018, "OV", (199,), {"RSA": ("2048", "3072"), "EC": ("P-256",)})
 
     profile.require_key_type(KeyType.P_256)

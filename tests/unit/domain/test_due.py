@@ -159,7 +159,7 @@ def test_every_cause_has_its_name(causes: list[str], certificate: Any, more: dic
     ],
 )
 def test_serving_more_than_is_wanted_is_no_reason_to_order(changes: dict[str, Any]) -> None:
-    """A store that the spec does not name any more costs nobody a certificate."""
+    """A store that the spec does not name any more costs no certificate."""
     assert not decide(managed(served=served_by(IDP, age=1, **changes)), NOW).causes
 
 
@@ -236,7 +236,7 @@ LATER = NOW + 3 * DAY
     ids=["new", "by age", "over", "last tenth", "expired", "asked", "open order"],
 )
 def test_a_hold_keeps_back_what_can_wait(is_held: bool, certificate: Any) -> None:
-    """A person declined the last order: another one is an offence, until it is asked for or the service is at risk."""
+    """The RAO declined the last order: no new one before it is requested or the service is at risk."""
     decision = decide(certificate, NOW)
 
     assert decision.held is is_held
@@ -274,7 +274,7 @@ def test_no_hold_sleeps_through_the_last_tenth() -> None:
 
 @given(st.floats(0, 400), st.floats(6, 398), st.booleans(), st.floats(-5, 20))
 def test_the_index_never_lies(age: float, days: float, is_asked: bool, hold: float) -> None:
-    """At the next action something is to be done, and a moment before there is not."""
+    """At the next action something is to be done, and a millisecond earlier nothing."""
     certificate = managed(age=age, days=days, asked="x" if is_asked else "", hold_until=NOW + hold * DAY)
 
     at = next_action(certificate, NOW)

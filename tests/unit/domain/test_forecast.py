@@ -1,4 +1,4 @@
-"""What will stop the next renewal, told while there is time; and renewals before a validation lapses."""
+"""What will stop the next renewal, reported in time; and renewals before a validation expires."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def snapshot_of(*, dcv: float | None = None, ov: float | None = None, **more: An
 def found_by(
     observation: Snapshot, *, age: float = 20, rotation: float | None = None, **mandate: Any
 ) -> list[tuple[str, str, str, date | None]]:
-    """What the forecast says of the certificate `idp`, issued *age* days ago for 199 days.
+    """What the forecast finds for the certificate `idp`, issued *age* days ago for 199 days.
 
     rotation: days until the password is replaced by itself.
     """
@@ -50,7 +50,7 @@ def test_what_holds_on_the_day_of_the_next_renewal_is_no_finding() -> None:
 
 
 def test_a_validation_that_expires_before_the_renewal_is_a_finding() -> None:
-    """A month and more ahead it is only told; the RAO has until a week before it lapses."""
+    """A month and more ahead it is information; the RAO has until a week before the expiry."""
     assert found_by(snapshot_of(dcv=60)) == [("DcvLapsing", "info", "rao", in_days(53))]
     assert found_by(snapshot_of(dcv=35)) == [("DcvLapsing", "warning", "rao", in_days(28))]
 
@@ -61,7 +61,7 @@ def test_a_validation_that_expires_soon_is_left_to_the_setup_check() -> None:
 
 
 def test_a_renewal_that_is_brought_forward_needs_no_validation() -> None:
-    """It lapses after the middle of the lifetime and before the ordinary day: we go first."""
+    """It expires after half of the lifetime and before the ordinary day, so the renewal precedes it."""
     renewal = next_renewal(managed(age=20), in_days(100), NOW)
 
     assert renewal.date() == in_days(100) - DCV_MARGIN
@@ -79,14 +79,14 @@ def test_many_certificates_under_one_validation_are_one_finding() -> None:
 
 
 def test_the_expiry_of_the_organisations_validation_is_a_finding() -> None:
-    """Once it has lapsed nothing is issued for any department (-843)."""
+    """Once it has expired nothing is issued for any department (-843)."""
     assert found_by(snapshot_of(ov=100)) == [("OrganisationValidationLapsing", "info", "rao", in_days(93))]
     assert found_by(snapshot_of(ov=20)) == [("OrganisationValidationLapsing", "warning", "rao", in_days(13))]
     assert not found_by(snapshot_of(ov=170))
 
 
 def test_a_mandate_that_ends_before_the_next_renewal_is_a_finding() -> None:
-    """Nobody should notice it on that day."""
+    """It must not be noticed on that day only."""
     assert found_by(snapshot_of(), mandate_ends=in_days(90)) == [("MandateEnding", "info", "rao", in_days(90))]
     assert found_by(snapshot_of(), mandate_ends=in_days(59)) == [("MandateEnding", "warning", "rao", in_days(59))]
     assert not found_by(snapshot_of(), mandate_ends=in_days(365))
@@ -100,7 +100,7 @@ def password(ends_in: float | None) -> Snapshot:
 @pytest.mark.parametrize("left_then", [8, 23, 30, 300, None])
 @pytest.mark.parametrize(("days", "is_finding"), [(8, False), (7, True), (1, True), (0, True)])
 def test_the_rao_is_informed_in_the_week_before_a_rotation(left_then: int | None, days: int, is_finding: bool) -> None:
-    """SCM sends a notice, which nobody should take for a break-in; however long the customer's passwords live."""
+    """SCM sends a notice, which must not be taken for a break-in; however long the customer's passwords live."""
     found = found_by(password(None if left_then is None else days + left_then), rotation=days)
 
     assert found == ([("PasswordRotation", "info", "rao", in_days(days))] if is_finding else [])
@@ -120,7 +120,7 @@ def test_a_password_that_expires_before_its_rotation_is_a_finding(
 
 
 def test_the_finding_names_the_interval_that_fits() -> None:
-    """Whoever reads the finding need not compute."""
+    """The operator need not compute it."""
     (found,) = forecast(DELEGATION, (managed(age=20),), password(45), NOW, in_days(60))
 
     assert "certmandate credential univ --rotate" in found.text
@@ -134,7 +134,7 @@ def test_an_overdue_rotation_is_a_finding() -> None:
 
 
 def test_a_password_without_rotation_is_no_finding_of_the_forecast() -> None:
-    """Nobody knows when; three weeks before the end the procedure tells it."""
+    """The date is unknown; the setup check reports it three weeks before the end."""
     assert not found_by(password(40), rotation=None)
     assert not found_by(snapshot_of(), rotation=3)  # an OAuth2 client
 
@@ -155,7 +155,7 @@ def test_a_profile_without_a_permitted_term_is_a_finding() -> None:
 
 
 def causes(age: float, expires_in: float, **changes: Any) -> tuple[Cause, ...]:
-    """Why `idp`, of *age* days, is due when its validation lapses in so many days."""
+    """Why `idp`, of *age* days, is due when its validation expires in so many days."""
     return decide(managed(age=age, **changes), NOW, dcv_expires=in_days(expires_in)).causes
 
 
@@ -179,7 +179,7 @@ def test_a_renewal_is_brought_forward_to_before_the_expiry_of_dcv(
 
 
 def test_a_renewal_is_brought_forward_once_for_each_expiry() -> None:
-    """A certificate of twelve days is half through before the validation lapses that hurried it."""
+    """A certificate of twelve days is half through before the validation expires that brought it forward."""
     assert causes(6, 1, days=12) == ()
     assert causes(7, 1, days=14) == (Cause.DCV_LAPSING,)
 
@@ -194,7 +194,7 @@ def test_a_new_certificate_is_not_brought_forward() -> None:
 def test_no_validation_makes_a_certificate_renew_in_a_loop(
     days: int, reuse: int, backdated: int, validated: int
 ) -> None:
-    """Whatever the lifetimes: never twice for one lapse, and never in the first half of a lifetime."""
+    """Whatever the lifetimes: never twice for one expiry, and never in the first half of a lifetime."""
     certificate = managed(age=0, days=days)
     expiry = in_days(validated)
     forward: list[date] = []

@@ -66,7 +66,7 @@ def test_other_keys_have_no_type(key: object) -> None:
 
 @pytest.mark.parametrize("key_type", TYPES)
 def test_a_signing_request_has_the_names_and_the_key(key_type: KeyType) -> None:
-    """SCM reads names from its own fields; a person who opens the request sees the same."""
+    """SCM reads names from its own fields; an operator who opens the request reads the same."""
     names = ["*.apps.univ.example", "xn--universit-j4a.example"]
 
     text = pair(key_type).signing_request(names)

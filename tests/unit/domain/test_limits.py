@@ -30,7 +30,7 @@ def names(found: list[DueCertificate]) -> list[str]:
 
 
 def test_open_orders_go_first_then_the_nearest_expiry() -> None:
-    """What was ordered is paid for; what expires first hurts first; what is new hurts nobody yet."""
+    """What was ordered is paid for; what expires first hurts first; what is new serves no one."""
     found = [
         due("new", Cause.NEW, age=None),
         due("young", age=140),
@@ -105,7 +105,7 @@ def test_nothing_due_is_nothing_taken() -> None:
 def test_more_than_a_share_of_the_estate_due_by_age_is_not_believed(
     by_age: int, others: int, estate: int, is_plausible: bool
 ) -> None:
-    """A wrong clock makes everything old at once; new, changed and asked certificates are what somebody did."""
+    """A wrong clock makes everything old at once; new, changed and requested certificates come from an operator."""
     found = [due(f"a{n}") for n in range(by_age)] + [due(f"n{n}", Cause.NEW, age=None) for n in range(others)]
 
     if is_plausible:

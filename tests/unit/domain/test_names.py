@@ -61,7 +61,7 @@ def test_a_name_is_written_as_scm_and_certificates_write_it(text: str, name: str
     ],
 )
 def test_a_name_that_no_public_ca_certifies_is_refused_with_a_sentence(text: str, fault: str) -> None:
-    """Whoever wrote it sees the name as written, and what to write."""
+    """The operator reads the name as written, and what to write."""
     with pytest.raises(ValueError, match=r".") as refused:
         normalised(text)
 
@@ -112,7 +112,7 @@ def test_a_delegated_name_permits_what_scm_permits(entry: str, name: str, is_per
 
 @given(bases, labels)
 def test_a_star_and_its_base_never_permit_each_other(base: str, label: str) -> None:
-    """Least privilege: whoever delegates one has not delegated the other."""
+    """Least privilege: delegating one does not delegate the other."""
     assert not permits(base, f"*.{base}")
     assert not permits(f"*.{base}", base)
     assert permits(f"*.{base}", f"{label}.{base}")

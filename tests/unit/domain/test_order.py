@@ -31,7 +31,7 @@ def test_an_order_is_found_again_by_its_comment() -> None:
     "comment", [None, "", "ordered by hand", "re: certmandate order 0a1b for univ/idp", "Certmandate order 0a1b"]
 )
 def test_a_comment_that_is_not_ours_has_no_token(comment: str | None) -> None:
-    """An order that somebody else made is never adopted."""
+    """An order of another client is never adopted."""
     assert token_in(comment) is None
 
 

@@ -41,12 +41,12 @@ def test_no_character_comes_twice_and_none_follow_each_other_in_order() -> None:
 
 
 def test_a_password_does_not_contain_the_login() -> None:
-    """SCM says -982 otherwise."""
+    """SCM returns -982 otherwise."""
     assert not any("a" in password.casefold() for password in made(login="A"))
 
 
 def test_two_passwords_differ() -> None:
-    """SCM says -220 otherwise."""
+    """SCM returns -220 otherwise."""
     assert len(set(made())) == 100
 
 

@@ -1,4 +1,4 @@
-"""The address that we come from: recorded by each inspection, compared with the registered one, and told."""
+"""The address that we come from: recorded by each inspection, compared with the registered one, and reported."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_the_registered_or_an_unknown_address_is_no_finding(system: System, obse
 
 
 def test_without_an_address_in_the_file_the_stacks_addresses_count(system: System) -> None:
-    """Hardly any file names one: without it nobody would hear that the address has changed."""
+    """Hardly any file names one: without it a changed address would not be reported."""
     system.book.apply(DELEGATION, now=system.clock())
     system.registered = ("192.0.2.7/32", "192.0.2.8")
     for observed, count in (("192.0.2.7", 0), ("192.0.2.8", 0), ("198.51.100.9", 1)):
@@ -81,7 +81,7 @@ def test_a_files_own_address_goes_before_the_stacks(system: System) -> None:
 
 
 def test_an_inspection_without_an_answer_records_its_address(system: System) -> None:
-    """SCM gives no answer then, and the inspection of the day before says that all is well."""
+    """SCM gives no answer then, and the inspection of the day before found no fault."""
     system.egress.address = "192.0.2.7"
     system.inspect(the_task(system, "yesterday"))
     before = inspection_of(system)
@@ -115,7 +115,7 @@ def test_a_first_inspection_without_an_answer_records_its_address(system: System
 
 
 def test_a_report_shows_no_address_of_an_earlier_run(system: System) -> None:
-    """A run that did not look knows nothing of it; whoever reads the report takes it for today's."""
+    """A run without an inspection has no address; the reader would take it for today's."""
     system.egress.address = "198.51.100.9"
     system.inspect(the_task(system, "yesterday"))
     system.check_expiry("today")
@@ -128,7 +128,7 @@ def test_a_report_shows_no_address_of_an_earlier_run(system: System) -> None:
 
 
 def test_without_a_registered_address_there_is_nothing_to_compare(system: System) -> None:
-    """The delegation file need not say it."""
+    """The delegation file need not name one."""
     system.book.apply(DELEGATION, now=system.clock())
     system.egress.address = "198.51.100.9"
     system.daily_run()

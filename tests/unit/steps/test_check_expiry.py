@@ -144,7 +144,7 @@ def test_force_makes_due_what_is_named(system: System) -> None:
 def test_unknown_names_end_the_run_before_anything_is_touched(
     system: System, request_: dict[str, Any], error: type[Exception], words: str
 ) -> None:
-    """A misspelt name must not become a run that does nothing and says that all is well."""
+    """A misspelt name must not become a run that does nothing and succeeds."""
     with pytest.raises(error, match=words):
         system.check_expiry(**request_)
 
@@ -163,7 +163,7 @@ def test_a_run_for_open_orders_begins_nothing_new(system: System) -> None:
 
 
 def test_limits_defer_what_expires_last(system: System) -> None:
-    """The facts say for each certificate whether it is planned, deferred or held."""
+    """The facts show for each certificate whether it is planned, deferred or held."""
     system.limits = Limits(2, 500, 0.5)
     serving(system, univ__a=150, univ__b=170, univ__c=160, univ__held=150)
     system.book.kept["univ", "held"] = replace(system.book.kept["univ", "held"], hold_until=NOW + timedelta(days=1))
@@ -223,7 +223,7 @@ def test_a_dry_run_is_marked_for_every_delegation(system: System) -> None:
 
 
 def test_the_facts_name_the_reason(system: System) -> None:
-    """It stands in the report."""
+    """It appears in the report."""
     system.check_expiry(certificates=["univ/idp"], force=True, reason="key ceremony")
 
     facts = system.archive.read_facts("run")

@@ -93,7 +93,7 @@ def test_the_audit_row_describes_the_stored_certificate(system: System) -> None:
 
 
 def test_a_renewal_goes_into_the_same_arns_and_erases_the_old_key(system: System) -> None:
-    """Load balancers keep their association; a key that serves no more is gone."""
+    """Load balancers keep their association; a key that is no longer served is deleted."""
     system.collect(ordered(system))
     before = system.served()
     system.book.ask(PATH, "again", NOW)
@@ -180,7 +180,7 @@ def test_a_declined_order_is_not_polled_for_ever(system: System, status: str, er
 
 
 def test_a_hold_grows_with_every_failure_and_ends_with_success(system: System) -> None:
-    """1, 2, 4, 8, 8 days: a RAO who says no every day is asked less and less."""
+    """1, 2, 4, 8, 8 days: a RAO who declines every day is asked less often."""
     holds = []
     for _ in range(5):
         system.book.ask(PATH, "again", system.clock())
@@ -197,7 +197,7 @@ def test_a_hold_grows_with_every_failure_and_ends_with_success(system: System) -
 
 
 def test_an_order_that_turns_out_revoked_when_collected_is_over(system: System) -> None:
-    """SCM says so instead of delivering."""
+    """SCM reports it instead of the certificate."""
     progress = system.enroll()
     system.scm.answers["collect"] = OrderRevoked("revoked and cannot be downloaded")
     with pytest.raises(OrderRevoked):
@@ -243,7 +243,7 @@ def assert_nothing_stored(system: System) -> None:
 
 @pytest.mark.parametrize("usages", [(), (ExtendedKeyUsageOID.CLIENT_AUTH,)])
 def test_a_mismatch_is_not_stored_and_keeps_the_order_open(system: System, usages: tuple[object, ...]) -> None:
-    """A person looks before anything is ordered again: the next one would come out the same."""
+    """The operator inspects it before a new order, which would give the same certificate."""
     system.scm.bundles = lambda order, leaf: pem(
         hierarchy().ec.issue(leaf.public_key(), order.request.names, not_before=NOW, days=9, usages=usages),  # type: ignore[arg-type]
         hierarchy().ec.certificate,
@@ -278,7 +278,7 @@ def test_a_certificate_for_another_key_is_not_stored(system: System, bundle: str
 
 
 def test_a_key_that_cannot_be_opened_stores_nothing(system: System) -> None:
-    """The certificate is safe in the book; the key policy may be mended."""
+    """The certificate is safe in the book; the key policy may be fixed."""
     progress = ordered(system)
     order = system.book.orders[PATH]
     system.book.orders[PATH] = replace(order, sealed_key=order.sealed_key[:-1] + bytes([order.sealed_key[-1] ^ 1]))
@@ -292,7 +292,7 @@ def test_a_key_that_cannot_be_opened_stores_nothing(system: System) -> None:
 
 
 def test_a_key_sealed_for_another_certificate_does_not_open(system: System) -> None:
-    """Whoever swaps two items of the table gets neither."""
+    """Two swapped items of the table open neither key."""
     other = replace(IDP, name="www")
     system.add(IDP, other)
     progress, _ = system.enroll(), system.enroll(system.task(other))
@@ -375,7 +375,7 @@ def test_a_retry_after_the_end_returns_stored_again(system: System) -> None:
 
 
 def test_a_verified_chain_is_not_fetched_again(system: System) -> None:
-    """What stands in the book was checked; SCM may be down meanwhile."""
+    """What is in the order book was checked; SCM may be down meanwhile."""
     progress = ordered(system)
     with pytest.raises(Killed):
         system.collect(progress, opener=interrupted(system.seal, "open", before=killed))
@@ -520,7 +520,7 @@ def test_what_was_issued_is_checked_again_before_it_is_stored(system: System) ->
 
 
 def test_two_runs_side_by_side_make_one_arn(system: System) -> None:
-    """ACM makes a second ARN without a word; the run that comes second waits until the first has told its own."""
+    """ACM makes a second ARN silently; the second run waits until the first has recorded its ARN."""
     progress = ordered(system)
     refused: list[type[Exception]] = []
 
@@ -542,7 +542,7 @@ def test_two_runs_side_by_side_make_one_arn(system: System) -> None:
 
 
 class Unlucky(FakeAcm):
-    """Imports, and says that it is busy the first time."""
+    """Imports, and reports that it is busy the first time."""
 
     undone = False
     retries: list[bool]
@@ -565,7 +565,7 @@ def unlucky(system: System, *, undone: bool) -> Unlucky:
 
 
 def test_a_throttled_import_is_tried_again_at_once(system: System) -> None:
-    """ACM said that it did nothing: nobody has to wait for a lease."""
+    """ACM reported that it did nothing, so no run waits for a lease."""
     progress = ordered(system)
     acm = unlucky(system, undone=True)
     with pytest.raises(StoreUnavailable):
@@ -578,7 +578,7 @@ def test_a_throttled_import_is_tried_again_at_once(system: System) -> None:
 
 
 def test_an_import_without_an_answer_excludes_other_runs(system: System) -> None:
-    """It may arrive yet, and ACM would make a second ARN of a second import without a word."""
+    """It may still arrive, and ACM would silently make a second ARN of a second import."""
     progress = ordered(system)
     acm = unlucky(system, undone=False)
     with pytest.raises(StoreUnavailable):

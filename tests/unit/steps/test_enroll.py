@@ -40,7 +40,7 @@ from tests.unit.estate import DELEGATION, IDP, NOW, PATH, QUIET, System, served_
 
 
 def lose_and_search(system: System, posts: int = 1) -> None:
-    """The answer to the first of *posts* that never arrive is lost, and one look a second later finds nothing."""
+    """The answer to the first of *posts* that never arrive is lost, and one search a second later finds nothing."""
     system.scm.lost_before = posts
     with pytest.raises(OrderUnconfirmed):
         system.enroll()
@@ -50,7 +50,7 @@ def lose_and_search(system: System, posts: int = 1) -> None:
 
 
 def test_the_operators_reason_is_kept_in_order_and_audit_row(system: System) -> None:
-    """The command promises that it stands in the audit trail."""
+    """The command promises that it is in the audit trail."""
     system.book.adopt(PATH, served_by(IDP, age=20), NOW)
     task = system.task(causes=("asked",), forced=True, reason="laptop stolen")
 
@@ -64,7 +64,7 @@ def test_the_operators_reason_is_kept_in_order_and_audit_row(system: System) -> 
 
 
 def test_a_replacement_rules_reason_is_kept_in_the_order(system: System) -> None:
-    """Months later nobody remembers which incident it was."""
+    """The audit trail must name the incident months later."""
     system.book.adopt(PATH, served_by(IDP, age=20), NOW)
     system.book.rules = [Replacement(NOW - timedelta(days=1), "", "CA incident 42")]
 
@@ -111,7 +111,7 @@ def test_the_sealed_key_is_the_one_of_the_request(system: System) -> None:
 
 
 def test_the_intent_and_its_key_are_written_before_the_post(system: System) -> None:
-    """Whoever dies after the POST leaves the key behind."""
+    """A run that is killed after the POST leaves the key behind."""
     observed: list[OrderStatus] = []
     scm = interrupted(system.scm, "enroll", before=lambda: observed.append(system.book.orders[PATH].status))
 
@@ -121,7 +121,7 @@ def test_the_intent_and_its_key_are_written_before_the_post(system: System) -> N
 
 
 def test_each_order_has_a_key_of_its_own(system: System) -> None:
-    """A key that leaked is gone with its certificate."""
+    """A key that leaked is replaced with its certificate."""
     first = system.renew()
     system.book.ask(PATH, "again", NOW)
     second = system.renew()
@@ -222,7 +222,7 @@ def test_an_unconfirmed_order_is_searched_for_not_posted_again(system: System) -
 
 
 def test_a_second_post_needs_two_searches_and_the_quiet_period(system: System) -> None:
-    """A POST may still be on its way, and SCM's listing may lag: two looks that find nothing, five minutes apart."""
+    """A POST may still be on its way, and SCM's listing may lag: two searches that find nothing, five minutes apart."""
     lose_and_search(system)
     system.clock.advance(seconds=QUIET.total_seconds() - 2)
     with pytest.raises(OrderUnconfirmed, match="posted again only after a quiet period of 300 s"):
@@ -237,7 +237,7 @@ def test_a_second_post_needs_two_searches_and_the_quiet_period(system: System) -
 
 
 def test_the_first_search_never_leads_to_a_post(system: System) -> None:
-    """Even a day later: one look can be the one that lags."""
+    """Even a day later: one listing can lag."""
     system.scm.lost_before = 1
     with pytest.raises(OrderUnconfirmed):
         system.enroll()
@@ -253,7 +253,7 @@ def test_the_first_search_never_leads_to_a_post(system: System) -> None:
 
 
 def test_a_search_before_the_latest_post_does_not_count(system: System) -> None:
-    """After the second POST everything begins anew."""
+    """After the second POST the wait begins again."""
     lose_and_search(system, posts=2)
     system.clock.advance(minutes=6)
     with pytest.raises(OrderUnconfirmed):
@@ -288,7 +288,7 @@ def test_a_function_killed_after_the_post_leaves_an_order_that_is_adopted(system
 
 
 def test_a_kill_before_the_post_leaves_an_intent_posted_once(system: System) -> None:
-    """Nobody knows that the POST was never sent: looks and quiet period as ever."""
+    """It is unknown whether the POST was sent: two searches and the quiet period, as ever."""
     with pytest.raises(Killed):
         system.enroll(scm=interrupted(system.scm, "enroll", before=killed))
     system.clock.advance(seconds=1)
@@ -339,7 +339,7 @@ def test_a_failed_search_leads_to_no_conclusion(system: System) -> None:
 
 
 def test_an_ambiguous_answer_to_enroll_keeps_the_intent(system: System) -> None:
-    """Pending is no answer to an order; the next attempt looks."""
+    """Pending is no answer to an order; the next attempt searches."""
     system.scm.answers["enroll"] = OrderPending("being processed")
     with pytest.raises(OrderPending):
         system.enroll()
@@ -388,7 +388,7 @@ def test_a_second_post_is_claimed_once(system: System) -> None:
 
 
 def test_a_killed_claim_is_followed_by_the_whole_patience_again(system: System) -> None:
-    """The claim was written, the POST perhaps sent: nobody knows."""
+    """The claim was written, and it is unknown whether the POST was sent."""
     lose_and_search(system)
     system.clock.advance(minutes=6)
     with pytest.raises(Killed):
@@ -427,7 +427,7 @@ def test_a_definite_refusal_closes_the_intent_and_erases_its_key(system: System,
 
 
 def test_a_refusal_of_the_second_post_closes_the_order_too(system: System) -> None:
-    """The audit row says how many POSTs there were."""
+    """The audit row counts the POSTs."""
     lose_and_search(system)
     system.clock.advance(minutes=6)
     system.scm.answers["enroll"] = DcvLapsed("expired")
@@ -441,7 +441,7 @@ def test_a_refusal_of_the_second_post_closes_the_order_too(system: System) -> No
 
 @pytest.mark.parametrize("error", [AddressRefused, PermissionMissing, ScmRefused])
 def test_a_second_post_that_is_not_let_in_keeps_the_key(system: System, error: type[Exception]) -> None:
-    """It says nothing of the first POST, whose answer was lost and whose certificate would need that key."""
+    """It is no answer to the first POST, whose answer was lost and whose certificate would need that key."""
     lose_and_search(system)
     system.clock.advance(minutes=6)
     system.scm.answers["enroll"] = error("no")  # type: ignore[assignment]  # all of them are errors of ours
@@ -508,7 +508,7 @@ def test_a_newer_certificate_with_the_wrong_names_is_still_due(system: System) -
 
 
 def test_a_revocation_that_the_inspection_found_reaches_scm(system: System) -> None:
-    """The certificate is young and looks well."""
+    """Nothing else makes the certificate due."""
     system.book.adopt(PATH, served_by(IDP, age=1), NOW)
     found = Inspection("run", NOW, system.scm.offered, (Finding("x", "info", "rao", ""),), revoked=(4000,))
     system.book.record_inspection("univ", found)

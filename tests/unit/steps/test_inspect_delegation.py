@@ -31,7 +31,7 @@ from tests.unit.estate import DELEGATION, IDP, NOW, PATH, System, served_by
 
 
 def the_task(system: System, **changes: Any) -> DelegationTask:
-    """The delegation's item of a whole run in which nothing is due by itself."""
+    """The delegation's item of a whole run in which nothing is due."""
     task = DelegationTask("run", system.clock(), "univ", dry_run=False, whole=True, certificates=(), room=30)
     return replace(task, **changes)
 
@@ -83,7 +83,7 @@ def test_one_inspection_asks_each_question_once(system: System) -> None:
 def test_what_would_refuse_the_next_order_is_found_long_before(
     system: System, changes: dict[str, Any], code: str
 ) -> None:
-    """The certificate is not due for months; the RAO has as long to mend it."""
+    """The certificate is not due for months; the RAO has as long to fix it."""
     system.scm.offered = (Profile(1018, "OV", (99, 199), {"EC": ("P-256",)}),)
     broken = replace(IDP, name="broken", **changes)
     system.add(broken)
@@ -96,7 +96,7 @@ def test_what_would_refuse_the_next_order_is_found_long_before(
 
 @pytest.mark.parametrize(("days", "is_finding"), [(22, False), (21, True), (1, True), (0, True)])
 def test_a_password_that_expires_soon_is_a_finding(system: System, days: int, is_finding: bool) -> None:
-    """Three weeks for a person to change it; it expires sooner than the certificates do."""
+    """Three weeks for the operator to change it; it expires sooner than the certificates do."""
     expires = NOW.date() + timedelta(days=days)
     system.scm.password = PasswordState("ALIVE", expires)
 
@@ -107,7 +107,7 @@ def test_a_password_that_expires_soon_is_a_finding(system: System, days: int, is
 
 
 def test_a_password_that_expires_before_its_rotation_is_a_finding(system: System) -> None:
-    """The interval stands in Secrets Manager, and the end only in SCM: nobody else sees both."""
+    """The interval is in Secrets Manager, and the end only in SCM: only the inspection reads both."""
     system.scm.password = PasswordState("ALIVE", NOW.date() + timedelta(days=45))
     system.rotation = NOW.date() + timedelta(days=60)
 
@@ -213,7 +213,7 @@ def revoked(system: System, age: float = 10) -> None:
 
 
 def test_what_scm_revoked_is_added_to_the_plan_before_everything_else(system: System) -> None:
-    """Nobody told us: users did see it. What merely grows old can wait a day."""
+    """SCM sends no notice, and users are affected. A renewal by age can wait a day."""
     revoked(system)
     other = system.task(replace(IDP, name="old"), causes=("age",))
 
@@ -228,7 +228,7 @@ def test_what_scm_revoked_is_added_to_the_plan_before_everything_else(system: Sy
 
 @pytest.mark.parametrize("answer", [PermissionMissing("-3"), ScmUnavailable("-2")])
 def test_a_report_that_scm_does_not_show_stops_no_renewal(system: System, answer: RenewalError) -> None:
-    """Nobody promised that a department's officer may read reports; what it hides is told, and age still counts."""
+    """A department's officer may lack the right to read reports: that is a warning, and age still counts."""
     system.scm.answers["reported"] = answer
     due = system.task(IDP, causes=("age",))
 
@@ -247,7 +247,7 @@ def test_a_revoked_certificate_that_is_planned_already_is_not_added_again(system
 
 
 def test_a_narrowed_run_adds_nothing(system: System) -> None:
-    """It does what it was told; the daily run will."""
+    """It does what was requested; the daily run adds the rest."""
     revoked(system)
 
     assert not system.inspect(the_task(system, whole=False))["certificates"]
@@ -271,7 +271,7 @@ def test_a_certificate_revoked_elsewhere_is_not_ours(system: System) -> None:
 
 
 def test_a_mass_revocation_stays_within_the_delegations_limit(system: System) -> None:
-    """The rest is told as deferred."""
+    """The rest is reported as deferred."""
     system.limits = replace(system.limits, orders_per_delegation=3)
     for n in range(5):
         found = replace(IDP, name=f"c{n}")
@@ -285,7 +285,7 @@ def test_a_mass_revocation_stays_within_the_delegations_limit(system: System) ->
 
 
 def test_what_is_revoked_takes_no_more_than_the_runs_cap_leaves(system: System) -> None:
-    """It displaces what merely grows old, and the rest is told as deferred."""
+    """It displaces what merely grows old, and the rest is reported as deferred."""
     revoked(system)
     others = tuple(system.task(replace(IDP, name=name), causes=("age",)) for name in ("old", "older"))
 
@@ -309,7 +309,7 @@ def test_a_refused_credential_is_shown_once_in_a_run(system: System) -> None:
 
 
 def test_the_refusal_names_every_likely_cause(system: System) -> None:
-    """SCM says 401 for all of them."""
+    """SCM returns 401 for all of them."""
     wrong_password(system)
     with pytest.raises(CredentialRefused) as refused:
         system.inspect(the_task(system))

@@ -1,4 +1,4 @@
-"""What a dry run says that a run would do."""
+"""What a dry run reports that a run would do."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ACM = "acm:eu-west-3"
 
 
 def would(system: System) -> str:
-    """What the report of a dry run says of `univ/idp`."""
+    """What the report of a dry run has for `univ/idp`."""
     (row,) = system.daily_run(dry_run=True).certificates
     return row.would
 

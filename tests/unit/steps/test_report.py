@@ -1,4 +1,4 @@
-"""What a run did, told so that a tired person understands it; and never a success that was none."""
+"""What a run did, in plain words; and a failure is never reported as a success."""
 
 from __future__ import annotations
 
@@ -235,7 +235,7 @@ def test_a_certificate_that_is_no_longer_due_is_not_renewed(system: System) -> N
 
 
 def test_a_new_arn_for_a_new_key_type_is_noted(system: System) -> None:
-    """Somebody must associate it where the old one is in use."""
+    """The operator must associate it where the old one is in use."""
     in_acm = replace(IDP, stores=("acm:eu-west-3",))
     system.add(in_acm)
     system.daily_run()
@@ -260,7 +260,7 @@ def three_delegations() -> System:
 
 
 def test_one_refused_credential_fails_its_delegation_alone() -> None:
-    """Every other is renewed; the refused one's certificates are told as failed with its error."""
+    """Every other is renewed; the refused one's certificates are reported as failed with its error."""
     system = three_delegations()
     system.accounts.refused = {("b", "v1")}
 
@@ -311,7 +311,7 @@ def test_a_delegation_without_an_answer_does_not_count_for_the_cause() -> None:
 
 
 def test_a_refusal_of_another_kind_shows_that_the_address_is_right() -> None:
-    """Who is let in and told of a missing privilege comes from an address that is known."""
+    """A login that lacks a privilege was accepted, so its address is known."""
     system = three_delegations()
     system.accounts.refused = {("b", "v1"), ("c", "v1")}
     system.scm.answers["reported"] = PermissionMissing("-226")
@@ -339,7 +339,7 @@ def test_an_scm_that_is_down_fails_the_run(system: System) -> None:
 
 
 def test_a_failed_map_is_reported_for_every_delegation() -> None:
-    """No results at all: the report is written all the same, and says so."""
+    """No results at all: the report is written all the same, and names it."""
     system = three_delegations()
     system.check_expiry("run1")
 
@@ -408,7 +408,7 @@ def test_results_that_this_version_does_not_write_are_named(result: dict[str, An
 
 
 def test_unreadable_results_still_make_a_report(system: System) -> None:
-    """One that fails, and says what it could not read."""
+    """One that fails, and names what it could not read."""
     system.check_expiry("run1")
     system.archive.write_results("run1", [{"Input": "?"}])
 
@@ -453,5 +453,5 @@ def test_outcomes_are_read_as_the_state_machine_writes_them() -> None:
     ],
 )
 def test_an_error_is_reported_in_its_own_words(error: dict[str, Any], text: str) -> None:
-    """Lambda wraps them in a document with a stack trace, which nobody wants at 3 a.m."""
+    """Lambda wraps them in a document with a stack trace, of no use to the operator."""
     assert failure(error) == Failure("AddressRefused", text)
