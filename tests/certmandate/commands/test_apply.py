@@ -50,8 +50,6 @@ def test_a_plan_shows_each_field_and_the_cause_of_the_next_order(desk: Desk):
 
 NO_ARN = "arn:aws:acm:eu-west-3:123456789012:certificate/00000000-0000-0000-0000-000000000000"
 FAULTS = {
-    "a policy that loops": ("profile_id: 1", "profile_id: 1\npolicy: {floor_days: 150}", "renew in a loop"),
-    "a name that is not delegated": ("idp.univ.example", "idp.elsewhere.example", "not delegated"),
     "a region without ACM": (
         "names: [idp.univ.example]",
         'names: [idp.univ.example], stores: ["acm:eu-nowhere-9"]',
@@ -62,7 +60,6 @@ FAULTS = {
         f'names: [idp.univ.example], stores: ["acm:eu-west-3"], arns: {{eu-west-3: "{NO_ARN}"}}',
         "certificates[0].arns",
     ),
-    "an unknown field": ("profile_id: 1", "profile: 1", "unknown field"),
     "no YAML": ("certificates:", "certificates: [", "is not YAML"),
 }
 
