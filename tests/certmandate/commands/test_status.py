@@ -52,7 +52,7 @@ def test_no_output_contains_keys_csrs_or_chains(desk: Desk):
 
 @pytest.mark.parametrize(
     ("path", "expected"),
-    [(path, "DELEGATION/NAME") for path in ("univ", "univ/", "/idp", "a/b/c")] + [("univ/typo", "univ/typo")],
+    [(path, "must be DELEGATION/NAME") for path in ("univ", "univ/", "/idp", "a/b/c")] + [("univ/typo", "univ/typo")],
 )
 def test_a_malformed_or_unknown_path_is_wrong_usage(desk: Desk, path: str, expected: str):
     """A delegation's name alone does not name a certificate; a name may be mistyped, or its file not applied."""
