@@ -21,7 +21,7 @@ CLOSES = datetime(2045, 1, 1, tzinfo=UTC)
 
 def pem(*certificates: x509.Certificate) -> str:
     """The certificates as PEM, one after the other."""
-    return "".join(one.public_bytes(serialization.Encoding.PEM).decode() for one in certificates)
+    return "".join(certificate.public_bytes(serialization.Encoding.PEM).decode() for certificate in certificates)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,10 +27,10 @@ def test_the_readme_has_the_totals_of_the_page() -> None:
 def test_twice_the_estate_costs_twice_the_work_and_no_second_gateway() -> None:
     """Costs that grow with the estate are separate from fixed costs."""
     stack, table = Stack(ROOT / "template.yaml", IN_A_VPC), prices()
-    one, two = Load(100, 199), Load(200, 199)
-    assert two.renewals == 2 * one.renewals
-    assert fixed(stack, one, table)["NAT gateway"] == fixed(stack, two, table)["NAT gateway"]
-    grows = fixed(stack, two, table)["credentials"] - fixed(stack, one, table)["credentials"]
+    hundred, double = Load(100, 199), Load(200, 199)
+    assert double.renewals == 2 * hundred.renewals
+    assert fixed(stack, hundred, table)["NAT gateway"] == fixed(stack, double, table)["NAT gateway"]
+    grows = fixed(stack, double, table)["credentials"] - fixed(stack, hundred, table)["credentials"]
     assert grows == pytest.approx(100 * table["fixed"]["secret_month"])
 
 

@@ -43,7 +43,7 @@ def test_a_document_uses_the_words_of_the_vocabulary(document: Path) -> None:
     quoted = r"^```.*?^```|`[^`]*`|\]\([^)]*\)"
     text = re.sub(quoted, "", document.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     replaced = Vocabulary.read().parts
-    assert not {word: replaced[word] for word in re.findall(r"[a-z]+", text.lower()) if word in replaced}
+    assert not {term: replaced[term] for term in re.findall(r"[a-z]+", text.lower()) if term in replaced}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -139,7 +139,7 @@ def unknown_to_aws(service: str, operation: str, *words: str) -> set[str]:
         return {f"{service} {operation}"}
     shape: Any = model.operation_model(names[operation]).input_shape
     known = {f"--{xform_name(name, '-')}": name for name in shape.members} if shape else {}
-    given = {word.replace("--no-", "--") for word in words if word.startswith("--")}
+    given = {option.replace("--no-", "--") for option in words if option.startswith("--")}
     missing = {option for option, name in known.items() if shape and name in shape.required_members} - given
     return (given - set(known) - _EVERYWHERE) | missing
 
@@ -175,9 +175,9 @@ def test_every_target_of_make_in_a_document_exists(document: Path) -> None:
         *re.findall(r"`make ([^`]*)`", text),
         *re.findall(r"^make ([^#\n]*)", "".join(blocks(document)), re.MULTILINE),
     ]
-    named = {word for line in lines for word in re.findall(r"^[a-z-]+(?: [a-z-]+)*", line)}
+    named = {target for line in lines for target in re.findall(r"^[a-z-]+(?: [a-z-]+)*", line)}
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
-    assert {word for line in named for word in line.split()} <= targets
+    assert {target for line in named for target in line.split()} <= targets
 
 
 @pytest.mark.parametrize("error", ["RunFailed", "ScmRefused", "ChainBroken", "AcmRefused", "BacklogRemains"])
@@ -216,16 +216,18 @@ def permitted(stack: Stack, action: str) -> set[str]:
     """Return the functions that may do this to a delegation's credential, by the names in the documents."""
     secret = "arn:aws:secretsmanager:eu-west-3:123456789012:secret:certmandate/univ-AbCdEf"
     functions = {
-        str(one.properties["Handler"]).partition(".")[0]: one for one in stack.resources("AWS::Lambda::Function")
+        str(function.properties["Handler"]).partition(".")[0]: function
+        for function in stack.resources("AWS::Lambda::Function")
     }
-    roles = {name: f"{one.logical_id.removesuffix('Function')}Role" for name, one in functions.items()}
+    roles = {name: f"{function.logical_id.removesuffix('Function')}Role" for name, function in functions.items()}
     request = Request(action, secret)
     return {name for name, role in roles.items() if allowed(statements(stack.policies(role)), request)}
 
 
 def test_the_table_of_permissions_has_every_function(stack: Stack) -> None:
     """The function that was missing once was the one that writes credentials."""
-    functions = {str(one.properties["Handler"]).partition(".")[0] for one in stack.resources("AWS::Lambda::Function")}
+    handlers = {function.properties["Handler"] for function in stack.resources("AWS::Lambda::Function")}
+    functions = {str(handler).partition(".")[0] for handler in handlers}
     table = SECURITY.partition("## Who may do what")[2].partition("\n## ")[0]
     assert functions <= set(re.findall(r"^\| (\w+) \|", table, flags=re.MULTILINE))
 

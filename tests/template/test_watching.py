@@ -41,7 +41,7 @@ Metric = tuple[str, str, dict[str, str]]
 @pytest.fixture(scope="module")
 def alarms(stack: Stack) -> dict[str, Resource]:
     """Every alarm by its logical id."""
-    return {one.logical_id: one for one in stack.resources("AWS::CloudWatch::Alarm")}
+    return {alarm.logical_id: alarm for alarm in stack.resources("AWS::CloudWatch::Alarm")}
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +74,9 @@ def metrics_of(alarm: Resource) -> Iterator[Metric]:
     """The metrics that an alarm looks at: (namespace, name, dimensions)."""
     properties = alarm.properties
     single = [properties] if "MetricName" in properties else []
-    several = [one["MetricStat"]["Metric"] for one in properties.get("Metrics", []) if "MetricStat" in one]
+    several = [query["MetricStat"]["Metric"] for query in properties.get("Metrics", []) if "MetricStat" in query]
     for metric in [*single, *several]:
-        dimensions = {one["Name"]: one["Value"] for one in metric["Dimensions"]}
+        dimensions = {dimension["Name"]: dimension["Value"] for dimension in metric["Dimensions"]}
         yield metric["Namespace"], metric["MetricName"], dimensions
 
 
@@ -129,7 +129,7 @@ def test_only_the_missing_run_is_an_alarm_by_silence(alarms: dict[str, Resource]
     assert set(missing.values()) == {"notBreaching"}
 
 
-def test_the_dead_mans_switch_looks_at_whole_days(alarms: dict[str, Resource]) -> None:
+def test_the_alarm_for_missing_runs_evaluates_whole_days(alarms: dict[str, Resource]) -> None:
     """A sliding day takes two runs slightly more than a day apart for a gap, and old data hide a real one."""
     alarm = alarms["RunMissing"].properties
     assert alarm["EvaluationWindow"] == {"WallClockWindow": {"Timezone": "UTC"}}
@@ -152,16 +152,16 @@ def test_an_alarm_goes_off_at_its_threshold_and_not_before(alarms: dict[str, Res
 def test_a_sum_of_metrics_counts_what_is_not_measured_as_nothing(alarms: dict[str, Resource]) -> None:
     """Without FILL one metric that was never written makes the whole sum empty, and the alarm silent."""
     for name, alarm in alarms.items():
-        parts = [one["Id"] for one in alarm.properties.get("Metrics", []) if "MetricStat" in one]
+        parts = [query["Id"] for query in alarm.properties.get("Metrics", []) if "MetricStat" in query]
         if parts:
-            (total,) = [one for one in alarm.properties["Metrics"] if "Expression" in one]
+            (total,) = [query for query in alarm.properties["Metrics"] if "Expression" in query]
             assert total["Expression"] == " + ".join(f"FILL({part}, 0)" for part in parts), name
             assert total["ReturnData"], name
             assert len(alarm.properties["Metrics"]) <= 10, name
 
 
-def test_every_alarm_tells_and_is_taken_back(stack: Stack, alarms: dict[str, Resource]) -> None:
-    """Who was woken wants to know when it is over."""
+def test_every_alarm_notifies_when_it_starts_and_ends(stack: Stack, alarms: dict[str, Resource]) -> None:
+    """The operator who was paged has to know when the alarm has ended."""
     topic = stack.arn("Notices")
     for name, alarm in alarms.items():
         assert alarm.properties["AlarmActions"] == [topic], name
@@ -170,13 +170,13 @@ def test_every_alarm_tells_and_is_taken_back(stack: Stack, alarms: dict[str, Res
 
 
 def test_an_alarms_notice_passes_the_topics_policy_and_its_key(stack: Stack, alarms: dict[str, Resource]) -> None:
-    """With a key that CloudWatch may not use, an alarm turns red and nobody is told."""
+    """With a key that CloudWatch may not use, an alarm turns red and nobody is notified."""
     policy = stack.resource("NoticesPolicy").properties["PolicyDocument"]
     key = stack.resource("WatchKey").properties["KeyPolicy"]
     assert stack.resource("Notices").properties["KmsMasterKeyId"] == stack.name("WatchKey")
     mine = {"aws:SourceAccount": ACCOUNT, "aws:SecureTransport": "true"}
     service = {"Service": "cloudwatch.amazonaws.com"}
-    of_cloudwatch = [{"Statement": [one for one in key["Statement"] if one["Principal"] == service]}]
+    of_cloudwatch = [{"Statement": [statement for statement in key["Statement"] if statement["Principal"] == service]}]
     for name in alarms:
         source = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:certmandate-{name}"
         publish = Request("sns:Publish", stack.arn("Notices"), {**mine, "aws:SourceArn": source})
@@ -191,23 +191,25 @@ def test_nothing_is_published_without_tls(stack: Stack) -> None:
     """Who listens in would learn what is wrong, and when nobody looks."""
     policy = statements([stack.resource("NoticesPolicy").properties["PolicyDocument"]])
     plain = Request("sns:Publish", stack.arn("Notices"), {"aws:SecureTransport": "false"})
-    assert [one.sid for one in policy if one.effect == "Deny" and one.applies(plain)] == ["TlsOnly"]
+    assert [statement.sid for statement in policy if statement.effect == "Deny" and statement.applies(plain)] == [
+        "TlsOnly"
+    ]
 
 
-def test_whoever_the_parameters_name_is_told() -> None:
-    """An alarm without a subscriber turns red for nobody."""
+def test_the_subscribers_in_the_parameters_are_notified() -> None:
+    """An alarm without a subscriber notifies no one."""
     given = {"NoticeEmail": "certificates@example.org", "PagerUrl": "https://pager.example/integration"}
-    told = Stack(ROOT / "template.yaml", given)
+    notified = Stack(ROOT / "template.yaml", given)
     subscribed = {
-        (one.properties["TopicArn"], one.properties["Protocol"], one.properties["Endpoint"])
-        for one in told.resources("AWS::SNS::Subscription")
+        (subscription.properties["TopicArn"], subscription.properties["Protocol"], subscription.properties["Endpoint"])
+        for subscription in notified.resources("AWS::SNS::Subscription")
     }
-    topic = told.arn("Notices")
+    topic = notified.arn("Notices")
     assert subscribed == {(topic, "email", given["NoticeEmail"]), (topic, "https", given["PagerUrl"])}
 
 
-def test_every_alarm_says_what_happened_how_urgent_and_where_to_read_on(alarms: dict[str, Resource]) -> None:
-    """It is read on a telephone, at night, by somebody who did not write this."""
+def test_every_alarm_has_its_meaning_its_urgency_and_its_runbook(alarms: dict[str, Resource]) -> None:
+    """The operator reads it on a telephone, at night, without other documents."""
     for name, alarm in alarms.items():
         text = alarm.properties["AlarmDescription"]
         assert f"docs/runbook.md, section {name}." in text
@@ -218,7 +220,7 @@ def test_every_alarm_says_what_happened_how_urgent_and_where_to_read_on(alarms: 
 def test_the_dashboard_shows_every_alarm(stack: Stack, alarms: dict[str, Resource]) -> None:
     """What is not on it is forgotten."""
     body = json.loads(stack.resource("Overview").properties["DashboardBody"])
-    shown = next(one["properties"]["alarms"] for one in body["widgets"] if one["type"] == "alarm")
+    shown = next(widget["properties"]["alarms"] for widget in body["widgets"] if widget["type"] == "alarm")
     assert sorted(shown) == sorted(stack.arn(name) for name in alarms)
 
 
@@ -231,7 +233,7 @@ def test_the_runbook_has_a_section_for_every_alarm_and_every_error(
     assert headings == named
 
 
-def test_every_section_of_the_runbook_says_what_how_urgent_who_and_what_to_do(
+def test_every_runbook_section_has_meaning_urgency_actor_and_action(
     alarms: dict[str, Resource], runbook: dict[str, str]
 ) -> None:
     """Nobody reads prose at three in the morning."""
@@ -240,8 +242,8 @@ def test_every_section_of_the_runbook_says_what_how_urgent_who_and_what_to_do(
         assert found == ["Meaning", "Urgency", "Who", "Do"], name
 
 
-def test_the_runbook_sends_to_whom_the_error_says(runbook: dict[str, str]) -> None:
-    """The report says who must act, too; two answers are none."""
+def test_the_runbook_names_the_actor_of_the_error(runbook: dict[str, str]) -> None:
+    """The report names who must act as well; the two must agree."""
     words = {"operator": "The operator", "rao": "The RAO"}
     for kind in every_error():
         who = re.search(r"^\*\*Who\.\*\* (.*)$", runbook[kind.__name__], flags=re.MULTILINE)
@@ -280,4 +282,6 @@ def test_the_runbook_uses_outputs_and_resources_that_exist(stack: Stack, source:
     outputs = set(source["Outputs"])
     assert set(re.findall(r"\(out (?:\$STACK )?(\w+)\)", text)) <= outputs
     assert set(re.findall(r"out \$STACK-network (\w+)", text)) <= network
-    assert set(re.findall(r"--logical-resource-id (\w+)", text)) <= {one.logical_id for one in stack.resources()}
+    assert set(re.findall(r"--logical-resource-id (\w+)", text)) <= {
+        resource.logical_id for resource in stack.resources()
+    }

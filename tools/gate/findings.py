@@ -4,15 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A fault of the code's structure: what it is about, as allowances.toml names it, and the line to print."""
-
-    subject: str
-    text: str
 
 
 def report(findings: Iterable[str], *, clean: str) -> int:

@@ -10,7 +10,6 @@ import ast
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from gate.findings import Finding
 from gate.shape import Function, functions
 
 MOST_PATHS = 12
@@ -33,10 +32,9 @@ def complexity(function: Function) -> int:
     return paths
 
 
-def faults(files: Iterable[Path]) -> Iterator[Finding]:
+def faults(files: Iterable[Path]) -> Iterator[str]:
     """Yield the functions with more than MOST_PATHS paths."""
     for file in files:
         for function in functions(file.read_text(encoding="utf-8")):
             if (paths := complexity(function)) > MOST_PATHS:
-                text = f"{file}:{function.lineno}: {function.name} has {paths} paths, more than {MOST_PATHS}: split it"
-                yield Finding(f"{file}:{function.name}", text)
+                yield f"{file}:{function.lineno}: {function.name} has {paths} paths, more than {MOST_PATHS}: split it"

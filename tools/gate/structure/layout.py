@@ -7,13 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from gate.findings import Finding
-
 MOST_MODULES = 16
 """In one folder, `__init__.py` not counted: more do not fit in one view."""
 
 
-def faults(files: Iterable[Path], distributions: Mapping[str, Path]) -> Iterator[Finding]:
+def faults(files: Iterable[Path], distributions: Mapping[str, Path]) -> Iterator[str]:
     """Yield the folders with too many modules or with a hidden package, and the class names that occur twice."""
     folders: dict[Path, list[str]] = defaultdict(list)
     for file in files:
@@ -21,24 +19,22 @@ def faults(files: Iterable[Path], distributions: Mapping[str, Path]) -> Iterator
             folders[file.parent].append(file.stem.removeprefix("test_"))
     for folder, modules in sorted(folders.items()):
         if len(modules) > MOST_MODULES:
-            text = f"{folder}: {len(modules)} modules, more than {MOST_MODULES}: group some in a package"
-            yield Finding(str(folder), text)
+            yield f"{folder}: {len(modules)} modules, more than {MOST_MODULES}: group some in a package"
         yield from _hidden_packages(folder, modules)
     for name, folder in distributions.items():
         yield from _classes_of_one_name(name, folder)
 
 
-def _hidden_packages(folder: Path, modules: Iterable[str]) -> Iterator[Finding]:
+def _hidden_packages(folder: Path, modules: Iterable[str]) -> Iterator[str]:
     by_prefix: dict[str, list[str]] = defaultdict(list)
     for module in modules:
         by_prefix[module.partition("_")[0]].append(module)
     for prefix, found in sorted(by_prefix.items()):
         if len(found) > 2:
-            text = f"{folder}: {', '.join(sorted(found))} have one prefix: make a package {prefix}/"
-            yield Finding(f"{folder}/{prefix}", text)
+            yield f"{folder}: {', '.join(sorted(found))} have one prefix: make a package {prefix}/"
 
 
-def _classes_of_one_name(distribution: str, folder: Path) -> Iterator[Finding]:
+def _classes_of_one_name(distribution: str, folder: Path) -> Iterator[str]:
     places: dict[str, list[str]] = defaultdict(list)
     for file in sorted(folder.rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
@@ -46,5 +42,4 @@ def _classes_of_one_name(distribution: str, folder: Path) -> Iterator[Finding]:
                 places[node.name].append(f"{file}:{node.lineno}")
     for name, found in places.items():
         if len(found) > 1:
-            text = f"{', '.join(found)}: two classes {name} in {distribution}: a reader takes one for the other"
-            yield Finding(f"{distribution}.{name}", text)
+            yield f"{', '.join(found)}: two classes {name} in {distribution}: a reader takes one for the other"

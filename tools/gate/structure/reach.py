@@ -8,10 +8,8 @@ from pathlib import Path
 
 import grimp
 
-from gate.findings import Finding
 
-
-def faults(functions: Path, package: str = "renewal") -> Iterator[Finding]:
+def faults(functions: Path, package: str = "renewal") -> Iterator[str]:
     """Yield the modules of *package* that no handler in *functions* reaches. The package must be importable."""
     graph = grimp.build_graph(package, cache_dir=None)
     reached = {name for handler in functions.glob("*.py") for name in _imported(handler)} & graph.modules
@@ -19,8 +17,7 @@ def faults(functions: Path, package: str = "renewal") -> Iterator[Finding]:
         reached |= graph.find_upstream_modules(module)
     packages = {name.rsplit(".", depth)[0] for name in reached for depth in range(1, name.count(".") + 1)}
     for module in sorted(graph.modules - reached - packages):
-        text = f"{module}: no handler reaches it, and it would be deployed: move it to tools/"
-        yield Finding(module, text)
+        yield f"{module}: no handler reaches it, and it would be deployed: move it to tools/"
 
 
 def _imported(handler: Path) -> Iterator[str]:

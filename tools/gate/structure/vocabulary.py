@@ -9,8 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gate.findings import Finding
-
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
@@ -52,9 +50,9 @@ def identifiers(source: str) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.attr
 
 
-def faults(files: Iterable[Path], vocabulary: Vocabulary) -> Iterator[Finding]:
+def faults(files: Iterable[Path], vocabulary: Vocabulary) -> Iterator[str]:
     """Yield the modules and identifiers with a word that has a replacement."""
     for file in files:
         for line, name in [(1, file.stem), *identifiers(file.read_text(encoding="utf-8"))]:
             for replacement in vocabulary.replacements(name):
-                yield Finding(name, f"{file}:{line}: {name}: write another word ({replacement})")
+                yield f"{file}:{line}: {name}: write another word ({replacement})"

@@ -66,10 +66,10 @@ def _address_allowed(state: State, admin: Admin, request: Request) -> bool:
     allowed = admin.spec.allowed_addresses
     header = state.dials.peer_address_header.lower()
     address = request.headers.get(header, request.peer) if header else request.peer
-    return not allowed or any(_within(address, network) for network in allowed)
+    return not allowed or any(_is_in(address, network) for network in allowed)
 
 
-def _within(address: str, network: str) -> bool:
+def _is_in(address: str, network: str) -> bool:
     try:
         return ipaddress.ip_address(address) in ipaddress.ip_network(network)
     except ValueError:
