@@ -105,7 +105,7 @@ class Accounts(Protocol):
 
 
 class PinnedAccounts(Protocol):
-    """SCM accounts by one exact credential: no newer one is looked for, no refusal is remembered."""
+    """SCM accounts by one exact credential: no newer one is read, no refusal is remembered."""
 
     def has_password(self, credential: Credential) -> bool:
         """Return whether it has a password that can be changed. Raises CredentialMissing."""
@@ -282,7 +282,7 @@ class ObjectStore(Protocol):
 
 
 class Announcer(Protocol):
-    """Tells the world (EventBridge) that a new certificate can be picked up; at least once."""
+    """Publishes to EventBridge, at least once, that the stores have a new certificate."""
 
     def renewed(self, order: Order, served: Served, previous: Served | None) -> None:
         """Publish `Certificate Renewed` with identifiers only."""

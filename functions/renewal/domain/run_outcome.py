@@ -17,7 +17,7 @@ from renewal.domain.run_report import Failure, Outcome
 from renewal.domain.setup.inspection import Inspection
 
 RESULT_MISSING = "ResultMissing"
-"""Stands in a report where an error's name would: the run left no result for the delegation."""
+"""In a report, in the place of an error's name: the run left no result for the delegation."""
 
 
 class PlanState(StrEnum):

@@ -40,7 +40,7 @@ class Enroll:
         """Return the open order, with its SSL ID, or the stored certificate when another run was quicker.
 
         Raises OrderUnconfirmed while it is not known whether the order exists, ScmUnavailable, OrderConflict, or
-        the NeedsAttention that says why nothing can be ordered.
+        the NeedsAttention that is the reason why nothing can be ordered.
         """
         record = self.book.delegation(task.delegation)
         certificate = self.book.certificate(task.delegation, task.certificate)

@@ -11,10 +11,10 @@ from renewal.domain.setup.inspection import DelegationRecord
 from renewal.ports import Accounts, CertificateAuthority, OrderTransitions, SetupReader
 
 REFUSED = (
-    "SCM refused the credential of {delegation} (401) and never says why. Likeliest first: the password has expired or "
-    "was changed (its last known end; who used the portal); the account is locked (the RAO sees it under Settings, "
-    "Admins); our address is not on its access list (then usually every delegation is refused); a wrong customerUri or "
-    "login (new delegations only). It was tried once and is not tried again {until}"
+    "SCM refused the credential of {delegation} (401) without a reason. Likely causes, most likely first: the password "
+    "has expired or was changed (check its expiry date, and who used the portal); the account is locked (the RAO finds "
+    "this under Settings, Admins); our address is not on its access list (then SCM usually refuses every delegation); "
+    "the customerUri or the login is wrong (new delegations only). It was tried once and is not tried again {until}"
 )
 
 

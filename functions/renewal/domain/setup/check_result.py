@@ -1,7 +1,7 @@
 """The eight steps by which a RAO sets a delegation up, and the result of checking each.
 
 The steps are those of the guide that the RAO receives. What SCM's API does not show (access lists, the department's
-secret key) has the verdict `by-eye`, and its text describes the manual check.
+secret key) has the status `by-eye`, and its text describes the manual check.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ STEP_MENUS = MappingProxyType(
 
 
 class CheckStatus(StrEnum):
-    """The verdict on a step."""
+    """The status of a step."""
 
     PASSED = "done"
     FAILED = "wrong"
@@ -53,7 +53,7 @@ class CheckStatus(StrEnum):
     WARNING = "warning"
     """It works, but will stop working; or more is permitted than was agreed."""
     SUSPECTED = "perhaps"
-    """SCM refuses without a reason: one of the steps with this verdict is wrong, not all of them."""
+    """SCM refuses without a reason: one of the steps with this status is wrong, not all of them."""
     MANUAL = "by-eye"
     """SCM does not show it: the text describes the manual check."""
 
@@ -87,7 +87,7 @@ class CheckResult:
         return screen_of(self.code) or STEP_MENUS[self.step]
 
     def findings(self) -> tuple[Finding, ...]:
-        """Return the result as a finding; none when the verdict is `done`, `perhaps` or `by-eye`."""
+        """Return the result as a finding; none when the status is `done`, `perhaps` or `by-eye`."""
         severity = _SEVERITIES.get(self.verdict)
         if severity is None:
             return ()
