@@ -275,7 +275,7 @@ class ObjectStore(Protocol):
     """Certificates as objects."""
 
     def put(self, pair: Pair) -> None:
-        """Write the four files, then flip `current.json` to them (docs/architecture.md, Consumers of the S3 store)."""
+        """Write the four files, then the `current.json` that names them (docs/architecture.md)."""
 
     def erase_key(self, delegation: str, certificate: str, serial: str) -> None:
         """Erase the private key of a certificate that has been replaced."""

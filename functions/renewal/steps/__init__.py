@@ -1,1 +1,1 @@
-"""The steps of the state machine, one module each; every step is safe to run twice."""
+"""One module for each Lambda function, and what they share; every step is safe to run twice."""

@@ -118,7 +118,7 @@ class Collect:
         return order.confirmed_at is not None and order.confirmed_at <= now < order.confirmed_at + CONFIRM_EVERY
 
     def _note(self, order: Order, error: str) -> None:
-        """Record it, because the order stays open and must not look as if the CA were still at work."""
+        """Record it, so that the open order is not reported as pending at the CA."""
         if order.trouble != error:
             self.transitions.note(order, trouble=error)
 
@@ -174,7 +174,7 @@ class Collect:
             except (CredentialRefused, AddressRefused):
                 raise
             except (NeedsAttention, ScmUnavailable):
-                pass  # the mark only stops SCM's reminders; a certificate that is stored is not worth failing for it
+                pass  # the mark only stops SCM's reminders: its failure must not fail a stored certificate
 
 
 def _expected(order: Order, certificate: ManagedCertificate) -> Expectation:

@@ -61,7 +61,7 @@ class Enroll:
         """A certificate that was due when the plan was made may have been renewed since, by another run."""
         served = certificate.served
         if set(task.causes) == {Cause.ORDER_OPEN} and not (served and served.stored_at >= task.started_at):
-            msg = f"the open order of {certificate.spec.path} ended meanwhile; a follow-up run starts no new one"
+            msg = f"the open order of {certificate.spec.path} ended meanwhile; the hourly run places no new order"
             raise OrderConflict(msg)
         if served is None:
             return None

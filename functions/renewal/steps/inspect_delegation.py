@@ -187,7 +187,7 @@ def _report_findings(snapshot: Snapshot) -> tuple[Finding, ...]:
         return ()
     text = (
         "SCM did not show its SSL report, so what was revoked there is not known and not replaced; when it stays so, "
-        "ask the RAO to let the account read reports, and renew by hand what they revoke"
+        "ask the RAO to let the account read reports, and run `certmandate renew` for each certificate that they revoke"
     )
     return (Finding("ReportNotShown", "warning", "operator", text),)
 

@@ -64,5 +64,5 @@ def _was_refused_last(record: DelegationRecord) -> bool:
 
 
 def _refusal(delegation: str, *, follow_up: bool) -> str:
-    until = "before the next daily run, or a run by hand" if follow_up else "in this run"
+    until = "before the next daily run, or a run that the operator starts" if follow_up else "in this run"
     return REFUSED.format(delegation=delegation, until=until)

@@ -523,7 +523,7 @@ def test_a_follow_up_of_an_order_that_ended_meanwhile_orders_nothing(system: Sys
     with pytest.raises(OrderDeclined):
         system.collect(progress)
 
-    with pytest.raises(OrderConflict, match="starts no new one"):
+    with pytest.raises(OrderConflict, match="places no new order"):
         system.enroll(replace(system.task(), causes=("order-open",)))
 
     assert list(system.scm.orders) == [5001]

@@ -45,8 +45,8 @@ def drill_command(
 ) -> None:
     """Test the alarms of the stack.
 
-    Sets every alarm once and checks that its notice was sent. Exits 1 when a notice was not sent. Only the receivers
-    can confirm that it arrived: the command lists them.
+    Raises each alarm that is not in alarm, and checks that its notification was sent. Exits 1 when one was not sent.
+    Only the subscribers can confirm that it arrived: the command lists them.
     """
     with deployed(context) as deployment:
         names, busy = _names(deployment, alarm or [])
