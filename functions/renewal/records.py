@@ -10,7 +10,8 @@
     None                     null in JSON; left out in DynamoDB, as is empty text (or bytes) where it is the default
 
 A member has the name of its field, or the field says `metadata={"stored": name}`. Reading ignores members that it does
-not know, and gives those that are missing their default: records of newer and of older versions can be read.
+not know, and gives those that are missing their default: records of newer and of older versions can be read. But a
+member that every version has written (`metadata=REQUIRED`) may not be missing: a default might cause an order.
 """
 
 from __future__ import annotations
@@ -21,9 +22,13 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache, partial
+from types import MappingProxyType
 from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
+
+REQUIRED: Mapping[str, Any] = MappingProxyType({"required": True})
+"""Metadata of a field that has a default for new records, and that no stored record lacks."""
 
 
 class Unreadable(ValueError):
@@ -125,7 +130,8 @@ def _members(kind: type[Any]) -> tuple[_Member, ...]:
             field.name,
             _stored_name(field),
             _reader(hints[field.name]),
-            has_default=field.default is not MISSING or field.default_factory is not MISSING,
+            has_default=not field.metadata.get("required")
+            and (field.default is not MISSING or field.default_factory is not MISSING),
             is_optional=type(None) in get_args(hints[field.name]),
         )
         for field in fields(kind)

@@ -11,6 +11,7 @@ from typing import NamedTuple, Self
 from renewal.domain.errors import KeyRefused, NameNotDelegated, ProfileRefused, TermRefused
 from renewal.domain.keypair import KeyType
 from renewal.domain.names import not_permitted
+from renewal.records import REQUIRED
 
 S3 = "s3"
 DEFAULT_RATIO = 1 / 3
@@ -90,14 +91,14 @@ class CertificateSpec:
     name: str
     names: tuple[str, ...]
     profile_id: int
-    key_type: KeyType = KeyType.P_256
+    key_type: KeyType = field(default=KeyType.P_256, metadata=REQUIRED)
     term_days: int | None = None
     """Longest term wanted; None = the longest that the profile offers and the calendar permits."""
-    stores: tuple[str, ...] = (S3,)
+    stores: tuple[str, ...] = field(default=(S3,), metadata=REQUIRED)
     """`s3` and/or `acm:<region>`, in the order in which they are written."""
-    arns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    arns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), metadata=REQUIRED)
     """Region to ARN, of existing ACM certificates that the operator wants to re-import into."""
-    policy: RenewalPolicy = RenewalPolicy()
+    policy: RenewalPolicy = field(default=RenewalPolicy(), metadata=REQUIRED)
 
     @property
     def record_key(self) -> CertificatePath:

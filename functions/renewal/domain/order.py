@@ -12,6 +12,7 @@ from typing import Any
 from renewal.domain.delegation import CertificatePath, CertificateSpec
 from renewal.domain.errors import NeedsAttention, OrderDeclined, OrderRejected, OrderRevoked
 from renewal.domain.keypair import KeyType
+from renewal.records import REQUIRED
 
 COMMENT_PREFIX = "certmandate order "
 IMPORT_LEASE = timedelta(seconds=150)
@@ -70,9 +71,9 @@ class Order:
     closes it."""
     chain: str = field(default="", repr=False)
     """The verified certificate and its issuers, PEM, leaf first; empty before `issued`."""
-    arns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    arns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), metadata=REQUIRED)
     """Region to ARN, for the regions in which ACM already has the new certificate."""
-    importing: Mapping[str, datetime] = field(default_factory=lambda: MappingProxyType({}))
+    importing: Mapping[str, datetime] = field(default_factory=lambda: MappingProxyType({}), metadata=REQUIRED)
     """Region to the time of the latest claim of a first import, or RELEASED. A second import would make a second ARN,
     so no other run claims it before `IMPORT_LEASE` is over."""
 
@@ -139,7 +140,7 @@ class Served:
     stores: tuple[str, ...]
     token: str
     stored_at: datetime
-    arns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    arns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), metadata=REQUIRED)
     sealed_key: bytes = field(default=b"", repr=False)
     """Kept until the certificate is replaced, then overwritten; empty for adopted certificates."""
 
@@ -162,7 +163,7 @@ class ManagedCertificate:
     """Name of the error that ended the last order; empty when it was stored."""
     last_error_text: str = ""
     """The sentence of that error, shortened; empty in records of earlier versions."""
-    revision: int = field(default=0, compare=False)
+    revision: int = field(default=0, compare=False, metadata=REQUIRED)
     """Version of the record that was read; 0 = not read. A write that follows from the record holds only while the
     record still has it."""
 

@@ -129,3 +129,24 @@ def test_an_item_that_cannot_be_read_is_named(kind: str, member: str, value: Any
 
     with pytest.raises(StoreRefused, match=f"'{item['item']}' of '{item['delegation']}' cannot be read: {fault}"):
         WRITTEN[kind](item)
+
+
+@pytest.mark.parametrize(
+    ("kind", "record", "member"),
+    [
+        ("certificate", "", "revision"),
+        ("certificate", "spec", "key_type"),
+        ("certificate", "spec", "stores"),
+        ("certificate", "served", "arns"),
+        ("order", "", "arns"),
+        ("order", "", "importing"),
+    ],
+)
+def test_a_member_that_every_version_wrote_has_no_default(kind: str, record: str, member: str):
+    """A default key type would be a reason to order, and without the ARN a second one would be made."""
+    (version, *_) = GOLDEN[kind]
+    item = golden(kind, version)
+    del (item[record] if record else item)[member]
+
+    with pytest.raises(StoreRefused, match=f"'{member}' is missing"):
+        WRITTEN[kind](item)

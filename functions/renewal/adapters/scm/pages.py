@@ -45,7 +45,8 @@ class Pages(Generic[Key]):
         if len(keyed) < len(page):
             raise unusable(self._request, "number of every row")
         is_repeated = keyed.keys() <= self.rows.keys()  # a release that ignores the position serves one page for ever
-        self.rows |= keyed
+        if not is_repeated:
+            self.rows |= keyed
         self._position += len(rows)
         self._is_complete = is_repeated or self._is_last(len(rows), response)
 
