@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -22,7 +23,7 @@ _TOKEN_REFUSED = {httpx.codes.BAD_REQUEST, httpx.codes.UNAUTHORIZED}  # RFC 6749
 Flow = Generator[httpx.Request, httpx.Response, None]
 
 
-class Login(httpx.Auth):
+class Login(httpx.Auth, ABC):
     """A way to log in."""
 
     base_url: str
@@ -32,9 +33,9 @@ class Login(httpx.Auth):
     name: str
     """The account's login; empty where only the client's id is known."""
 
+    @abstractmethod
     def secrets(self) -> tuple[str, ...]:
         """Return what no error text may quote."""
-        raise NotImplementedError
 
 
 class HeaderLogin(Login):
