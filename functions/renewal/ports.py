@@ -88,7 +88,7 @@ class SetupReader(Protocol):
         """Return the certificate profiles that the department may order."""
 
     def reported(self, department_id: int) -> tuple[ReportedCertificate, ...]:
-        """Return every SSL certificate of the department that SCM knows, in one request."""
+        """Return every SSL certificate that SCM has for the department, in one request."""
 
 
 class Accounts(Protocol):
@@ -295,7 +295,7 @@ class RunArchive(Protocol):
         """Write the plan; return (bucket, key) for the state machine's ItemReader."""
 
     def write_facts(self, run_id: str, facts: PlanFacts) -> None:
-        """Write what the report needs to know of the plan."""
+        """Write what the report needs of the plan."""
 
     def read_facts(self, run_id: str) -> PlanFacts:
         """Raises PlanUnreadable."""

@@ -9,8 +9,8 @@
     Mapping, dataclass       map
     None                     null in JSON; left out in DynamoDB, as is empty text (or bytes) where it is the default
 
-A member has the name of its field, or the field says `metadata={"stored": name}`. Reading ignores members that it does
-not know, and gives those that are missing their default: records of newer and of older versions can be read. But a
+A member has the name of its field, or the name in the field's `metadata={"stored": name}`. Reading ignores members that
+have no field, and gives missing ones their default: records of newer and of older versions can be read. But a
 member that every version has written (`metadata=REQUIRED`) may not be missing: a default might cause an order.
 """
 

@@ -1,4 +1,4 @@
-"""Lambda execution environments: the shipped handlers over fresh copies of the shipped wiring.
+"""Lambda execution environments: the shipped handlers over new copies of the shipped wiring.
 
 A copy of `renewal.wiring` is what a cold start would make. It is kept while it is idle, as Lambda keeps environments,
 used by one invocation at a time, and thrown away with an invocation that was killed.

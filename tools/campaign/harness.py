@@ -107,7 +107,7 @@ class Harness:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Undo every patch and forget all state."""
+        """Undo every patch and clear all state."""
         product_aws._clients.clear()  # noqa: SLF001 - their calls would still be intercepted
         self._resources.close()
 
@@ -157,7 +157,7 @@ class Harness:
         credentials: Mapping[str, Mapping[str, str]],
         dials: Dials | None = None,
     ) -> Played:
-        """Forget all state; then apply *specifications* and store *credentials*."""
+        """Clear all state; then apply *specifications* and store *credentials*."""
         self._forget()
         authority = self.played.simulator._state.authority  # noqa: SLF001 - its keys cost 100 ms
         self.played = Played(Simulator(world, dials=dials, clock=self.time))

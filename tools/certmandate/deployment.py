@@ -38,7 +38,7 @@ class StackOptions:
 
 @dataclass(frozen=True)
 class Deployment:
-    """One stack: its outputs and parameters, and clients of the account that it lives in."""
+    """One stack: its outputs and parameters, and clients of the account that it is in."""
 
     session: Any = field(repr=False)
     facts: Mapping[str, str]

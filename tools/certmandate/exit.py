@@ -18,15 +18,15 @@ INTERRUPTED = 130  # what shells expect of a program that Ctrl-C ended
 
 
 class DeploymentMissing(Exception):
-    """The stack was not found or lacks an output; the text says what to do."""
+    """The stack was not found or lacks an output; the text has what to do."""
 
 
 class Refused(Exception):
-    """The command does not do what was requested; the text says why and what to do instead. Nothing was changed."""
+    """The command does not do what was requested; the text has the reason and the remedy. Nothing was changed."""
 
 
 class Stopped(Exception):
-    """The command stopped before its end and nothing is lost; the text says what was done and how to continue."""
+    """The command stopped before its end and nothing is lost; the text has what was done and how to continue."""
 
 
 @contextmanager
@@ -58,7 +58,7 @@ def exit_on_error() -> Iterator[None]:
 
 
 def aws_sentence(error: Exception) -> str:
-    """Return the error of AWS, or of the library that calls it, in one line without anything that looks like a key."""
+    """Return the error of AWS, or of the library that calls it, in one line without anything in the form of a key."""
     from botocore.exceptions import ClientError
 
     from renewal.adapters.aws import error_code

@@ -50,7 +50,7 @@ class MotoStack:
     def run(
         self,
         state_machine_arn: str,
-        input: dict[str, Any],  # noqa: A002 - Step Functions' own word
+        input: dict[str, Any],  # noqa: A002 - Step Functions' own term
         *,
         timeout_seconds: float = 60.0,
     ) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def compile_bundle(python: str, bundle: Path) -> None:
 
 
 def compiled_at_import(python: str, bundle: Path, packages: Path) -> list[str]:
-    """Return the files that *python* compiles when a fresh process imports every module of *bundle*.
+    """Return the files that *python* compiles when a new process imports every module of *bundle*.
 
     packages: the folder of the layer, for this machine's processor; its files count, too.
     Nothing is written: as in Lambda, bytecode that is missing stays missing.

@@ -1,6 +1,6 @@
 """The cost of a month: `python -m stack.cost` prints the tables of docs/cost.md, `--write` writes them there.
 
-Everything that costs is counted from the template or assumed in `Load`; prices stand in prices.toml.
+Everything that costs is counted from the template or assumed in `Load`; prices are in prices.toml.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Bundles that come out the same, byte for byte: `python -m stack.package .aws-sam/build build/package`.
 
 `sam build` makes folders; `sam deploy` would zip them with the times of their files in it, so that two builds of
-the same source never look the same. Here they are zipped in order and without times, equal folders once, and the
+the same source are never equal. Here they are zipped in order and without times, equal folders once, and the
 template is pointed at the zips. sbom.json lists what the layer consists of, SHA256SUMS what must come out on any
 machine: `cd build/package && sha256sum --check SHA256SUMS`.
 """

@@ -17,7 +17,7 @@ _ELEMENTS = {"Sid", "Effect", "Action", "Resource", "Condition", "Principal"}
 
 
 class UnknownPolicyElement(Exception):
-    """A policy uses something that this evaluator does not know."""
+    """A policy uses something that this evaluator does not support."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The objects of a run in S3: plan, facts, results, report.
 
     runs/<run id>/plan.json               items of the Distributed Map (its ItemReader reads it)
-    runs/<run id>/facts.json              what the report needs to know of the plan
+    runs/<run id>/facts.json              what the report needs of the plan
     runs/<run id>/results/<uuid>/…        written by its ResultWriter: manifest.json and the files it names
     runs/<run id>/report.json             the report
 

@@ -193,7 +193,7 @@ class OrderRevoked(NeedsAttention):
 
 
 class OrderUnknown(NeedsAttention):
-    """SCM does not know the order's SSL ID, or no longer."""
+    """SCM has no order with this SSL ID, or no longer."""
 
 
 class CertificateMismatch(NeedsAttention):

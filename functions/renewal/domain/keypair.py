@@ -96,7 +96,7 @@ class KeyPair:
         """Return a PEM certificate signing request for *names* (A-labels; the first that fits is the common name).
 
         SCM reads the names from its own fields, not from the request's extension (SCM reference §5.4); they are in
-        both, so that a reader of the request sees what was meant.
+        both, so that the request alone shows which names are requested.
         """
         first = common_name(names)
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, first)] if first else [])

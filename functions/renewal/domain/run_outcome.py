@@ -38,7 +38,7 @@ class PlannedCertificate:
 
 @dataclass(frozen=True, slots=True)
 class PlanFacts:
-    """What the report needs to know of the plan (`runs/<run id>/facts.json`)."""
+    """What the report needs of the plan (`runs/<run id>/facts.json`)."""
 
     started_at: datetime
     reason: str = ""

@@ -99,8 +99,8 @@ class Collect:
         try:
             return authority.collect(order.ssl_id)
         except (OrderPending, OrderUnknown) as error:
-            # SCM answers for a declined order as for a pending one, or in some releases as for an unknown one: only the
-            # details distinguish them (SCM reference §5.10).
+            # SCM's answer for a declined order is that of a pending one, in some releases that of an unknown one: only
+            # the details distinguish them (SCM reference §5.10).
             if isinstance(error, OrderUnknown) or not self._is_confirmed(order):
                 self._confirm(order, authority.details(order.ssl_id))
             raise

@@ -62,7 +62,7 @@ class InspectDelegation:
             self._record(record, _interrupted(task.run_id, record, certificates, snapshot, error, now))
             raise
         except ScmUnavailable:
-            # A broken egress path looks the same. What SCM showed before is kept; the address is of this run.
+            # A broken egress path causes the same error. What SCM showed before is kept; the address is of this run.
             self._record(record, record.inspection or Inspection("", now), task.run_id)
             raise
         # An OAuth2 client has no password that could be replaced.
@@ -163,7 +163,7 @@ def _inspection(
 
 
 def _added(task: DelegationTask, certificates: Certificates, inspection: Inspection) -> Iterable[Task]:
-    """What only SCM knows: certificates revoked there or about to lose a validation, unless the plan has them."""
+    """What only SCM records: certificates revoked there or about to lose a validation, unless the plan has them."""
     planned = {planned.certificate for planned in task.certificates}
     for certificate in certificates if task.whole else ():
         decision = decide_with(certificate, inspection, inspection.at)

@@ -1,4 +1,4 @@
-"""The metrics of a run, for the alarms. Counts, unless a name says hours or days."""
+"""The metrics of a run, for the alarms. Counts, unless a name has hours or days in it."""
 
 from __future__ import annotations
 

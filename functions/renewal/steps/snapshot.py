@@ -74,7 +74,7 @@ class SnapshotReader:
         self.snapshot = replace(self.snapshot, **members)
 
     def _organisations(self) -> list[int]:
-        """The organisation first; a department's officer may see its validations only through the department."""
+        """The organisation first; a department's officer may read its validations only through the department."""
         department = self.snapshot.department
         above = department.organisation_id if department else None
         return [number for number in (above, self.department_id) if number is not None]

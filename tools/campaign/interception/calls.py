@@ -129,7 +129,7 @@ class Interception:
             raise Killed
 
     def forget(self) -> None:
-        """Forget all runs, and disarm."""
+        """Discard all runs, and disarm."""
         self.injection = None
         self.boundaries = {}
         self._counts.clear()

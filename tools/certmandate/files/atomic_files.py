@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class NotWritten(Exception):
-    """No file was written; the text says why and what to do instead."""
+    """No file was written; the text has the reason and what to do instead."""
 
 
 def write_together(files: Mapping[Path, bytes], *, force: bool = False) -> None:

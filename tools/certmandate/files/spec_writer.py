@@ -55,7 +55,7 @@ class SpecWriter:
         """Write *change*; status is not touched. Raises OrderConflict while a removed certificate has an open order.
 
         More than one transaction writes a mark first, which the last one deletes. While the mark is there,
-        `certmandate status` says that `apply` has to be repeated; that writes what is missing.
+        `certmandate status` reports that `apply` has to be repeated; that writes what is missing.
         """
         for _ in range(_TRIES):
             self._require_idle(change.removed)

@@ -27,7 +27,7 @@ class FileFault:
     place: Place = ()
 
     def __str__(self) -> str:
-        """Return it in the format of compilers, which editors understand."""
+        """Return it in the format of compilers, which editors parse."""
         where = f"{place_text(self.place)}: " if self.place else ""
         return f"{self.path}:{self.line}: {where}{self.text}"
 

@@ -21,7 +21,7 @@ PDF_MISSING = (
 
 
 class PdfMissing(NotWritten):
-    """The library for PDFs is not installed; the text says how to install it."""
+    """The library for PDFs is not installed; the text has the command that installs it."""
 
 
 def html(template: str, **values: Any) -> str:

@@ -1,4 +1,4 @@
-"""Printing: tables and lists for people, and one JSON document for programs."""
+"""Printing: tables and lists for the operator, and one JSON document for programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Modules below functions/ that no handler imports: nothing strips a bundle, so they would be deployed for nothing."""
+"""Modules below functions/ that no handler imports: nothing strips a bundle, so they would be deployed without use."""
 
 from __future__ import annotations
 

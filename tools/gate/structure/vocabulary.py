@@ -51,7 +51,7 @@ def identifiers(source: str) -> Iterator[tuple[int, str]]:
 
 
 def faults(files: Iterable[Path], vocabulary: Vocabulary) -> Iterator[str]:
-    """Yield the modules and identifiers with a word that has a replacement."""
+    """Yield the modules and identifiers whose name contains a banned term."""
     for file in files:
         for line, name in [(1, file.stem), *identifiers(file.read_text(encoding="utf-8"))]:
             for replacement in vocabulary.replacements(name):

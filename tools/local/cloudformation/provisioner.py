@@ -133,7 +133,7 @@ class Provisioner:
 
 
 def _parameters(body: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
-    """Return the parameters' values: those given before the defaults; a list where the type says so."""
+    """Return the parameters' values: those given before the defaults; a list where the type is one."""
     values: dict[str, Any] = {}
     for name, spec in body.get("Parameters", {}).items():
         value = given.get(name, spec.get("Default"))

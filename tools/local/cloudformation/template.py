@@ -27,7 +27,7 @@ _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 class TemplateProblem(Exception):
-    """The template cannot be used: the text says which resource, what is wrong and what to do."""
+    """The template cannot be used: the text names the resource, what is wrong and what to do."""
 
 
 @dataclass(frozen=True)

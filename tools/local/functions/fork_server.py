@@ -3,7 +3,7 @@
 Protocol. The parent sends one byte with two file descriptors on the control socket: the new environment's
 channel and its log. On the channel one JSON document a line: first the function, answered with `{"ready":
 …}` or `{"error": …}`; then an event each, answered with `{"result": …}` or `{"error": …}`. An end of file on
-either socket ends its process. Nothing of this package is imported here, so that a function sees only its
+either socket ends its process. Nothing of this package is imported here, so that a function finds only its
 own code and the installed packages.
 """
 
@@ -80,7 +80,7 @@ def main() -> None:
 
 
 def die_with_parent() -> None:
-    """Ask Linux to kill this process when its parent dies; on other systems it ends at the end of file."""
+    """Ask Linux to kill this process when its parent ends; on other systems it ends at the end of file."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 

@@ -93,7 +93,7 @@ def run_items(worker: Any) -> None:
             if worker._env.is_running():
                 job.job_output = _run_item(worker, job)
                 _enforce_tolerance(worker._env, record, pool._jobs_number)
-        except Exception as failure:  # noqa: BLE001 - the pool wants it as the job's output: it fails the Map
+        except Exception as failure:  # noqa: BLE001 - the pool takes it as the job's output: it fails the Map
             job.job_output = failure
         pool.close_job(job)
 

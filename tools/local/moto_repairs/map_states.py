@@ -114,7 +114,7 @@ def distributed_maps_start_executions(_: Repairs) -> Iterator[None]:
 
 
 def _children_of(response: Any, map_run_arn: str) -> Any:
-    """Answer ListExecutions for a Map Run; moto knows the executions of a state machine only."""
+    """Answer ListExecutions for a Map Run; moto lists the executions of a state machine only."""
     from moto.core.responses import ActionResult
 
     from local.moto_repairs import distributed_map

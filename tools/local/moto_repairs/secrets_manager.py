@@ -18,7 +18,7 @@ def secrets_rotate_as_on_aws(_: Repairs) -> Iterator[None]:
     """Rotate a secret as Secrets Manager does.
 
     Input: RotateSecret twice, without RotationLambdaARN; a rotation whose step fails.
-    moto: forgets the function and makes an empty version current; continues after a failed step, so that
+    moto: does not store the function and makes an empty version current; continues after a failed step, so that
         finishSecret promotes a password that was never set; refuses the second rotation; keeps the version of the
         test of a new configuration.
     AWS: the four steps until one fails, with the stored function (Secrets Manager, "Rotation by Lambda function";

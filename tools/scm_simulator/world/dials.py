@@ -162,7 +162,7 @@ class Dials:
         "Exposes the client that treats a page shorter than requested as the last.",
     )
     default_size: int = _dial(
-        200, "page length when none is requested. Exposes the client that does not send the size it wants."
+        200, "page length when none is requested. Exposes the client that does not send the size it needs."
     )
     list_order: Literal["ascending", "descending"] = _dial(
         "ascending",

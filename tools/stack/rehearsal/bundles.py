@@ -52,7 +52,7 @@ def layer(python: str) -> Path:
 
 
 def check_bytecode(build: Path, python: str, packages: Path) -> int:
-    """Import every module of each bundle in a fresh process; return the number of bundles.
+    """Import every module of each bundle in a new process; return the number of bundles.
 
     Raises RehearsalFailed when a module is compiled.
     """

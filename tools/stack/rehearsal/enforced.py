@@ -1,7 +1,7 @@
 """The second half of the rehearsal: both stacks by `make deploy` on ministack with IAM enforced.
 
 ministack cannot: read a definition in YAML, write a Map's results, fill in Scheduler's context attributes, evaluate
-metric math or missing data in alarms, attach a function to its subnets (so the registered address is never seen),
+metric math or missing data in alarms, attach a function to its subnets (so the registered address is never used),
 enforce the roles of the state machine and of Scheduler, key policies by encryption context, or KMS behind DynamoDB and
 S3. Those are asserted on the templates (tests/template, tests/stack).
 """

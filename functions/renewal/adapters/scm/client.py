@@ -29,9 +29,9 @@ PASSWORD_STATE = Request(Operation.PASSWORD_STATE, "GET", "/admin/v1/password")
 
 
 class ScmClient(CertificateAuthority, SetupReader):
-    """SCM as one account sees it, over the endpoints of docs/scm.md.
+    """What one account may read and do in SCM, over the endpoints of docs/scm.md.
 
-    SCM answers for a record that an account may not read that it does not exist, or that reading it is forbidden (SCM
+    For a record that the account may not read, SCM returns that it does not exist or that reading it is forbidden (SCM
     reference §4): both are PermissionMissing here.
     """
 
@@ -111,7 +111,7 @@ class ScmClient(CertificateAuthority, SetupReader):
         return responses.password_state_from(PASSWORD_STATE, self._session.send(PASSWORD_STATE))
 
     def account(self) -> Account | None:
-        """Find the account's number by its login, then read the record (§9); an OAuth2 client knows no login."""
+        """Find the account's number by its login, then read the record (§9); an OAuth2 client has no login."""
         login = self._session.login_name
         if not login:
             return None

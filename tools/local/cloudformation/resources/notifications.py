@@ -86,7 +86,7 @@ def dashboard(properties: Properties, stack: Stack) -> Made:
 
 
 def _texts(attributes: dict[str, Any]) -> dict[str, str]:
-    """Return attributes as SNS and SQS want them: every value a text."""
+    """Return attributes as SNS and SQS require them: every value a text."""
     return {name: _text(value) for name, value in attributes.items()}
 
 

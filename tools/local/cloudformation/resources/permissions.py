@@ -45,7 +45,7 @@ def managed_policy(properties: Properties, stack: Stack) -> Made:
 
 
 def _document(policy: dict[str, Any]) -> str:
-    """Return a policy's text; moto wants a Version, which SAM's policy templates leave out."""
+    """Return a policy's text; moto requires a Version, which SAM's policy templates leave out."""
     return json.dumps({"Version": "2012-10-17", **policy["PolicyDocument"]})
 
 

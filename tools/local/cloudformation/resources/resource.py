@@ -18,7 +18,7 @@ class Made:
 
 
 class Stack(Protocol):
-    """What a maker knows of the stack."""
+    """What a maker has of the stack."""
 
     region: str
     account: str

@@ -10,7 +10,7 @@ from local.cloudformation.resources.resource import Made, Maker, Stack, tags
 
 
 def key(properties: Properties, stack: Stack) -> Made:
-    """Make a key; a symmetric key for encryption unless the template says otherwise."""
+    """Make a key; a symmetric key for encryption unless the template specifies another."""
     client = stack.client("kms")
     request = properties.some("Description", "KeySpec", "KeyUsage", "MultiRegion")
     kms_tags = [{"TagKey": tag["Key"], "TagValue": tag["Value"]} for tag in tags(properties)]
