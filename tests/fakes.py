@@ -57,8 +57,8 @@ from renewal.domain.order import (
     OrderStatus,
     Replacement,
     Served,
-    token_in,
 )
+from renewal.domain.order_search import SearchedOrder, SearchResult
 from renewal.domain.run_outcome import PlanFacts
 from renewal.domain.run_report import RunReport
 from renewal.domain.setup.inspection import DelegationRecord, Inspection, Refusal
@@ -380,6 +380,8 @@ class FakeScm:
     """… and so many requests before it."""
     hidden: int = 0
     """So many searches do not see what was ordered."""
+    hides_comments: bool = False
+    """Whether comments are shown to no account."""
     answers: dict[str, RenewalError] = field(default_factory=dict)
     """By method: what is raised instead of an answer, every time."""
     days: float | None = None
@@ -453,16 +455,21 @@ class FakeScm:
             raise AnswerLost("no answer")
         return ssl_id
 
-    def find(self, token: str, names: tuple[str, ...], department_id: int) -> int | None:
+    def find(self, order: SearchedOrder) -> SearchResult:
         self._called("find")
         if self.hidden:
             self.hidden -= 1
-            return None
-        for ssl_id, order in self.orders.items():
-            theirs = (order.request.names, order.request.department_id, token_in(order.request.comment))
-            if theirs == (names, department_id, token):
-                return ssl_id
-        return None
+            return SearchResult()
+        listed = {
+            ssl_id: there
+            for ssl_id, there in self.orders.items()
+            if there.request.department_id == order.department_id and set(there.request.names) & set(order.names)
+        }
+        comments = {i: "" if self.hides_comments else there.request.comment for i, there in listed.items()}
+        for ssl_id, comment in comments.items():
+            if order.is_in(comment):
+                return SearchResult(ssl_id, f"commonName={order.names[0]}")
+        return SearchResult(candidates=tuple(i for i in listed if order.may_be(comments[i], listed[i].at)))
 
     def details(self, ssl_id: int) -> OrderDetails:
         self._called("details")

@@ -20,6 +20,7 @@ from renewal.domain.order import (
     Replacement,
     Served,
 )
+from renewal.domain.order_search import SearchedOrder, SearchResult
 from renewal.domain.run_outcome import PlanFacts
 from renewal.domain.run_report import RunReport
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
@@ -53,8 +54,8 @@ class CertificateAuthority(Protocol):
     def enroll(self, request: EnrollRequest) -> int:
         """Order a certificate and return its SSL ID. Raises AnswerLost when the order may or may not exist."""
 
-    def find(self, token: str, names: tuple[str, ...], department_id: int) -> int | None:
-        """Return the SSL ID of the order that carries *token*, None when SCM lists none."""
+    def find(self, order: SearchedOrder) -> SearchResult:
+        """Search SCM for *order*. Raises ScmUnavailable when something that SCM lists cannot be read."""
 
     def details(self, ssl_id: int) -> OrderDetails:
         """Return what SCM records about one order. Raises OrderUnknown."""

@@ -35,6 +35,24 @@ def normalised(text: str) -> str:
     return star + base
 
 
+def comparable(text: str) -> str:
+    """Return *text*, a name as SCM shows it, for comparison: A-labels, lower case, no final dot; never raises."""
+    name = text.strip().rstrip(".")
+    try:
+        return normalised(name)
+    except ValueError:
+        return name.lower()
+
+
+def spellings(name: str) -> tuple[str, ...]:
+    """Return the normalised *name*, and its U-labels (RFC 5890 §2.3.2.1) where it has any."""
+    star, base = ("*.", name[2:]) if is_wildcard(name) else ("", name)
+    try:
+        return tuple(dict.fromkeys((name, star + idna.decode(base))))
+    except idna.IDNAError:
+        return (name,)
+
+
 def _to_ascii(base: str, text: str) -> str:
     if base.isascii():
         return base

@@ -247,6 +247,8 @@ class OrderDetails:
     """Upper case without blanks or underscores: `ISSUED`, `SAAPPROVED`, …"""
     comment: str = ""
     serial: str = ""
+    requested: datetime | None = None
+    """When it was requested; a day, in some time zone."""
 
 
 _ENDED_AT_SCM: dict[str, type[NeedsAttention]] = {

@@ -15,11 +15,14 @@ from renewal.domain.due import Cause
 from renewal.domain.errors import AnswerLost, MandateEnded, NeedsAttention, OrderConflict, OrderUnconfirmed
 from renewal.domain.keypair import KeyPair
 from renewal.domain.order import EnrollRequest, ManagedCertificate, Order, OrderStatus
+from renewal.domain.order_search import SearchedOrder, SearchResult, known_ids
 from renewal.domain.orderable import decide_with, require_orderable
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.ports import Accounts, AcmStore, CertificateAuthority, Clock, KeySealer, OrderReader, OrderTransitions
 from renewal.steps.payload import Progress, Task
 from renewal.steps.scm_login import ScmLogin
+
+_DECIDE = "Compare them with SCM, then run `certmandate close-order {path} --reason …`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,19 +137,37 @@ class Enroll:
         """Return the order with its SSL ID, or without one when it may be posted again."""
         if order.ssl_id is not None:
             return order
-        found = authority.find(order.token, order.names, order.department_id)
-        if found is not None:
-            return self.transitions.record_ordered(order, found)
+        found = authority.find(SearchedOrder.of(order))
+        if found.ssl_id is not None:
+            return self.transitions.record_ordered(order, found.ssl_id)
         now = self.clock()
-        if not _may_post_again(order, now, self.quiet):
+        if doubt := self._doubt(order, found, now):
             self.transitions.note(order, searched_at=now)
-            msg = (
-                f"the answer to order {order.token} was lost at {order.posted_at:%H:%M:%S}Z and SCM does not list it; "
-                "SCM is searched again, and the order is posted again only after a quiet period of "
-                f"{self.quiet.total_seconds():.0f} s"
-            )
+            msg = f"the answer to order {order.token} was lost at {order.posted_at:%H:%M:%S}Z; {doubt}"
             raise OrderUnconfirmed(msg)
         return self.transitions.claim_post(order, now)
+
+    def _doubt(self, order: Order, found: SearchResult, now: datetime) -> str:
+        """Return why the order may not be posted again after a search that has not found it; empty when it may be."""
+        if candidates := self._unknown(found.candidates, order.delegation):
+            listed = ", ".join(map(str, candidates))
+            return (
+                f"SCM has {listed} for the same names, which the order book does not have and which may be this order. "
+                f"{_DECIDE.format(path=order.path)}"
+            )
+        if _may_post_again(order, now, self.quiet):
+            return ""
+        return (
+            "SCM does not list it. SCM is searched again, and the order is posted again only after a quiet period of "
+            f"{self.quiet.total_seconds():.0f} s"
+        )
+
+    def _unknown(self, candidates: tuple[int, ...], delegation: str) -> tuple[int, ...]:
+        """Return those of *candidates* that the order book does not have."""
+        if not candidates:
+            return ()
+        known = known_ids(self.book.certificates(delegation), self.book.history(delegation, ""))
+        return tuple(ssl_id for ssl_id in candidates if ssl_id not in known)
 
     def _post(self, order: Order, authority: CertificateAuthority) -> Order:
         request = EnrollRequest(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -12,9 +13,11 @@ from renewal.domain import errors
 from renewal.domain.certificate import Chain
 from renewal.domain.keypair import KeyPair, KeyType, public_key_bytes
 from renewal.domain.order import EnrollRequest, ended
+from renewal.domain.order_search import SearchedOrder, SearchResult
 from scm_simulator.simulator import Simulator
 from scm_simulator.world.fault import Fault
-from tests.adapters.scm.stage import SIMULATED_LOGIN, Vault
+from tests.adapters.scm.stage import NOW, SIMULATED_LOGIN, Vault
+from tests.fakes import HandClock
 
 DEPARTMENT = 2001
 PROFILE = 3001
@@ -29,6 +32,16 @@ def order(
     """Return a request that the example world grants."""
     comment = f"certmandate order {token} for univ/portal"
     return EnrollRequest(DEPARTMENT, profile, term, names, KEY.signing_request(names), comment)
+
+
+def find(authority: ScmClient, token: str = "t0ken", names: tuple[str, ...] = NAMES) -> int | None:
+    """Return the SSL ID under which the order with *token* is found."""
+    return search(authority, token, names).ssl_id
+
+
+def search(authority: ScmClient, token: str = "t0ken", names: tuple[str, ...] = NAMES) -> SearchResult:
+    """Search for the order with *token*, opened just now."""
+    return authority.find(SearchedOrder(token, names, DEPARTMENT, NOW))
 
 
 # ---- All that a renewal asks ---------------------------------------------------------------------
@@ -52,9 +65,9 @@ def test_an_order_is_found_by_its_token(authority: ScmClient):
     """What makes a lost answer harmless."""
     first, second = authority.enroll(order(token="one")), authority.enroll(order(token="two"))
 
-    assert authority.find("one", NAMES, DEPARTMENT) == first
-    assert authority.find("two", NAMES, DEPARTMENT) == second
-    assert authority.find("three", NAMES, DEPARTMENT) is None
+    assert find(authority, "one", NAMES) == first
+    assert find(authority, "two", NAMES) == second
+    assert find(authority, "three", NAMES) is None
 
 
 @pytest.mark.parametrize("others", [(), ("portal.example.edu",)])
@@ -63,7 +76,7 @@ def test_an_order_is_found_when_its_first_name_is_no_common_name(authority: ScmC
     names = (f"{'a' * 60}.service.example.edu", *others)
     ssl_id = authority.enroll(order(names))
 
-    assert authority.find("t0ken", names, DEPARTMENT) == ssl_id
+    assert find(authority, "t0ken", names) == ssl_id
 
 
 def test_profiles_come_with_terms_and_key_types(authority: ScmClient):
@@ -151,7 +164,7 @@ def test_no_awkwardness_of_scm_changes_the_outcome(
 
     assert authority.profiles(DEPARTMENT)[0].terms == (90, 199)
     ssl_id = authority.enroll(order())
-    assert authority.find("t0ken", NAMES, DEPARTMENT) == ssl_id
+    assert find(authority) == ssl_id
     chain = Chain.assemble(collected(authority, ssl_id), public_key_bytes(KEY.private_key.public_key()))
     assert set(chain.leaf.names) == set(NAMES)
     assert authority.details(ssl_id).serial == chain.leaf.serial
@@ -224,7 +237,7 @@ def test_an_order_whose_answer_was_lost_is_found_and_not_made_twice(
     with pytest.raises(errors.AnswerLost):
         authority.enroll(order())
 
-    found = authority.find("t0ken", NAMES, DEPARTMENT)
+    found = find(authority)
 
     assert [made.ssl_id for made in simulator.orders] == [found]
 
@@ -236,7 +249,64 @@ def test_an_order_that_never_arrived_is_not_found(authority: ScmClient, simulato
     with pytest.raises(errors.AnswerLost):
         authority.enroll(order())
 
-    assert authority.find("t0ken", NAMES, DEPARTMENT) is None
+    assert search(authority) == SearchResult()
+
+
+@pytest.mark.parametrize(
+    "dials", [{"department_filter": "organisation"}, {"name_filter": "none"}], ids=lambda dials: next(iter(dials))
+)
+def test_the_report_has_an_order_that_no_filter_matches(
+    authority: ScmClient, simulator: Simulator, dials: dict[str, str]
+):
+    """Which filters match is not documented for a department's account; a second source is one request."""
+    ssl_id = authority.enroll(order())
+    for dial, value in dials.items():
+        setattr(simulator.dials, dial, value)
+
+    assert search(authority) == SearchResult(ssl_id, "SSL report")
+
+
+@pytest.mark.parametrize("report", [0, -3, -1601])
+def test_an_internationalised_name_is_searched_in_both_forms(authority: ScmClient, simulator: Simulator, report: int):
+    """SCM is not known to list the form that was ordered; the report may be hidden or refused."""
+    simulator.dials.report_status_code = report
+    names = ("xn--bcher-kva.service.example.edu",)
+    ssl_id = authority.enroll(order(names))
+    assert search(authority, names=names) == SearchResult(ssl_id, f"commonName={names[0]}")
+
+    simulator.dials.common_name_form = "u-label"
+
+    assert search(authority, names=names) == SearchResult(ssl_id, "commonName=bücher.service.example.edu")
+
+
+def test_an_order_without_its_comment_is_a_candidate(authority: ScmClient, simulator: Simulator):
+    """Where comments are hidden, nothing shows that it is another client's order."""
+    ssl_id = authority.enroll(order())
+    simulator.dials.hidden_comments = True
+    assert search(authority) == SearchResult(candidates=(ssl_id,))
+
+    simulator.dials.name_filter = "none"
+    assert search(authority) == SearchResult(candidates=(ssl_id,)), "in the report alone"
+
+
+def test_an_order_requested_before_ours_is_no_candidate(authority: ScmClient, simulator: Simulator, clock: HandClock):
+    """The predecessor has the same names; a day's margin covers the missing time zone of SCM's dates."""
+    clock.now = NOW - timedelta(days=4)
+    authority.enroll(order(token="older"))
+    clock.now = NOW
+    simulator.dials.hidden_comments = True
+
+    assert search(authority) == SearchResult()
+
+
+def test_an_order_is_found_once_it_is_listed(authority: ScmClient, simulator: Simulator, clock: HandClock):
+    """Until then there is no trace of it, in no source."""
+    simulator.dials.listing_delay_seconds = 900
+    ssl_id = authority.enroll(order())
+    assert search(authority) == SearchResult()
+
+    clock.advance(minutes=15)
+    assert find(authority) == ssl_id
 
 
 # ---- Refusals ------------------------------------------------------------------------------------

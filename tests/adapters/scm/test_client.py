@@ -13,7 +13,8 @@ import pytest
 
 from renewal.domain import errors
 from renewal.domain.order import EnrollRequest, OrderDetails
-from tests.adapters.scm.stage import ENVOY, HTML, ORDER, Wire, client, json_answer, scm
+from renewal.domain.order_search import SearchedOrder
+from tests.adapters.scm.stage import ENVOY, HTML, NOW, ORDER, Wire, client, json_answer, scm
 
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 OURS = "certmandate order t0ken for univ/idp"
@@ -307,6 +308,9 @@ def test_the_old_certificate_is_linked_to_the_new_one(answer):
 # ---- Find ----------------------------------------------------------------------------------------
 
 
+REPORT = "/api/report/v1/ssl-certificates"
+
+
 class Listing:
     """SCM's listing and details of some orders; `{ssl_id: (common name, comment)}`."""
 
@@ -326,6 +330,8 @@ class Listing:
         self.requests.append(request)
         if request.url.path == "/api/ssl/v1":
             return self._page(request)
+        if request.url.path == REPORT:
+            return json_answer({"statusCode": 0, "reports": []})
         ssl_id = int(request.url.path.rsplit("/", 1)[1])
         if ssl_id in self.unknown:
             return httpx.Response(404)
@@ -339,17 +345,21 @@ class Listing:
 
     def opened(self) -> list[int]:
         """Return the orders whose details were asked for."""
-        return [
-            int(request.url.path.rsplit("/", 1)[1]) for request in self.requests if request.url.path != "/api/ssl/v1"
-        ]
+        paths = [request.url.path for request in self.requests]
+        return [int(path.rsplit("/", 1)[1]) for path in paths if path not in {"/api/ssl/v1", REPORT}]
 
 
 NAMES = ("idp.univ.example", "www.idp.univ.example")
 
 
+def searched(names=NAMES):
+    """Return what SCM is searched for."""
+    return SearchedOrder("t0ken", names, 2001, NOW)
+
+
 def find(listing: Listing, names=NAMES):
     """Search *listing* for the order with our token."""
-    return client(listing).find("t0ken", names, 2001)
+    return client(listing).find(searched(names)).ssl_id
 
 
 def test_an_order_is_found_by_its_token_newest_first():
@@ -366,10 +376,16 @@ def test_an_order_is_found_by_its_token_newest_first():
     }
 
 
-@pytest.mark.parametrize("comment", [None, "", "t0ken", "certmandate order t0ken2 for univ/idp", "note: " + OURS])
+@pytest.mark.parametrize("comment", [None, "", "certmandate order t0ken2 for univ/idp", "certmandate order xt0ken"])
 def test_an_order_of_another_client_is_not_adopted(comment):
-    """Only our own comment with exactly this token is our order."""
+    """Only a comment with exactly this token is our order's."""
     assert find(Listing({3: (NAMES[0], comment)})) is None
+
+
+@pytest.mark.parametrize("comment", ["t0ken", f"note: {OURS}", f"{OURS}\napproved", "Order T0KEN (univ/idp)"])
+def test_the_token_is_found_anywhere_in_a_comment(comment):
+    """An administrator may add to a comment, and SCM is not known to keep its case."""
+    assert find(Listing({3: (NAMES[0], comment)})) == 3
 
 
 def test_an_order_for_another_name_is_not_even_opened():
@@ -380,7 +396,7 @@ def test_an_order_for_another_name_is_not_even_opened():
     assert listing.opened() == []
 
 
-@pytest.mark.parametrize("listed", [None, "", "IDP.univ.example", "www.idp.univ.example"])
+@pytest.mark.parametrize("listed", [None, "", "IDP.univ.example", "idp.univ.example.", "www.idp.univ.example"])
 def test_an_order_whose_common_name_is_in_doubt_is_opened(listed):
     """One detail call more is cheaper than a second order."""
     assert find(Listing({3: (listed, OURS)})) == 3
@@ -405,19 +421,20 @@ def test_pages_shorter_than_asked_for_are_not_the_last():
 def test_a_listing_that_ignores_the_position_ends():
     """A page that brings nothing new is the last."""
     page = [{"sslId": number, "commonName": "other.univ.example"} for number in range(200)]
-    wire = Wire(json_answer(page))
+    wire = Wire(json_answer(page), json_answer(page), json_answer({"statusCode": 0}))
 
-    assert client(wire).find("t0ken", NAMES, 2001) is None
-    assert len(wire.requests) == 2
+    assert client(wire).find(searched()).ssl_id is None
+    assert len(wire.requests) == 3
 
 
 def test_an_order_listed_twice_is_opened_once():
     """Paging over a changing list repeats rows."""
     row = {"sslId": 3, "commonName": NAMES[0]}
-    wire = Wire(json_answer([row, row, {"id": "3", "commonName": NAMES[0]}]), json_answer({"status": "Issued"}))
+    answers = [row, row, {"id": "3", "commonName": NAMES[0]}], {"status": "Issued"}, {"statusCode": 0}
+    wire = Wire(*map(json_answer, answers))
 
-    assert client(wire).find("t0ken", NAMES, 2001) is None
-    assert len(wire.requests) == 2
+    assert client(wire).find(searched()).ssl_id is None
+    assert len(wire.requests) == 3
 
 
 def test_a_name_too_long_for_a_common_name_is_searched_as_alternative():
@@ -448,11 +465,11 @@ def test_an_unknown_candidate_does_not_hide_ours():
 def test_a_search_that_fails_is_not_a_search_that_finds_nothing(answer):
     """The second order hangs on it."""
     with pytest.raises(errors.ScmUnavailable):
-        scm(answer).find("t0ken", NAMES, 2001)
+        scm(answer).find(searched())
 
 
 @pytest.mark.parametrize("row", ["x", None, {}, {"commonName": "idp.univ.example"}])
 def test_a_row_that_cannot_be_read_is_not_nothing(row):
     """A row without a number may be our order."""
     with pytest.raises(errors.ScmUnavailable):
-        scm(json_answer([row])).find("t0ken", NAMES, 2001)
+        scm(json_answer([row])).find(searched())

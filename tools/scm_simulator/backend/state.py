@@ -169,6 +169,10 @@ class State:
         renew_id = "".join(self.random.choices(_RENEW_ID_LETTERS, k=_RENEW_ID_LENGTH))
         return max(self.orders, default=_FIRST_SSL_ID - 1) + 1, renew_id
 
+    def lists(self, order: Order) -> bool:
+        """Return whether lists and reports have *order*, by the dial listing_delay_seconds."""
+        return self.now() >= order.requested_at + timedelta(seconds=self.dials.listing_delay_seconds)
+
     def profile(self, order: Order) -> Profile:
         """Return the profile of *order*."""
         return self.world.profiles_by_id[order.profile_id]

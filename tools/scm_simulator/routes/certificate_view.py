@@ -52,6 +52,17 @@ def with_missing(members: dict[str, Any], dials: Dials) -> dict[str, Any]:
     return {name: nothing if value is None else value for name, value in members.items()}
 
 
+def common_name(order: Order, dials: Dials) -> str:
+    """Return the common name as the dial common_name_form shows it."""
+    name = order.common_name
+    return name if dials.common_name_form == "a-label" else name.encode().decode("idna")
+
+
+def comments(order: Order, dials: Dials) -> str | None:
+    """Return the comments; None by the dial hidden_comments."""
+    return None if dials.hidden_comments else order.comments
+
+
 def other_names(order: Order, dials: Dials) -> list[str]:
     """Return the names under subjectAlternativeNames; with the common name only by the dial cn_in_names."""
     return list(order.names if dials.cn_in_names else order.names[1:])
@@ -61,7 +72,7 @@ def certificate_json(state: State, order: Order, date_format: str | None = None)
     """Return the details of *order*, dates in *date_format* (None: the dial's)."""
     dials = state.dials_for(order.names)
     members = _identity(state, order, dials)
-    members |= _accounts(state, order)
+    members |= _accounts(state, order, dials)
     members |= dates_json(order, date_format or dials.date_format, renewedDate=order.renewed_at)
     members |= _technical(order, dials)
     members |= _settings(order)
@@ -90,7 +101,7 @@ def custom_fields_json(order: Order) -> list[dict[str, str]]:
 def _identity(state: State, order: Order, dials: Dials) -> dict[str, Any]:
     profile = state.profile(order)
     return {
-        "commonName": order.common_name,
+        "commonName": common_name(order, dials),
         "sslId": order.ssl_id,
         "id": order.ssl_id,
         "orgId": order.department_id,
@@ -105,7 +116,7 @@ def _identity(state: State, order: Order, dials: Dials) -> dict[str, Any]:
     }
 
 
-def _accounts(state: State, order: Order) -> dict[str, Any]:
+def _accounts(state: State, order: Order, dials: Dials) -> dict[str, Any]:
     owner, requester = state.admins.get(order.approved_by), state.admins.get(order.requester)
     return {
         "owner": owner.login if owner else None,
@@ -114,7 +125,7 @@ def _accounts(state: State, order: Order) -> dict[str, Any]:
         "requesterId": requester.id if requester else None,
         "requestedVia": order.via,
         "externalRequester": order.external_requester or None,
-        "comments": order.comments,
+        "comments": comments(order, dials),
     }
 
 

@@ -14,7 +14,14 @@ from scm_simulator.http.messages import Response, pretty_json
 from scm_simulator.http.request_body import Body
 from scm_simulator.http.routing import Call, route
 from scm_simulator.refusals import refuse
-from scm_simulator.routes.certificate_view import custom_fields_json, dates_json, other_names, with_missing
+from scm_simulator.routes.certificate_view import (
+    comments,
+    common_name,
+    custom_fields_json,
+    dates_json,
+    other_names,
+    with_missing,
+)
 from scm_simulator.world.dials import Dials
 
 _STATUS_CODES: dict[int, tuple[str, ...]] = {0: (), 1: OPEN, 2: (ISSUED,), 3: (REVOKED,), 4: (EXPIRED,)}
@@ -61,7 +68,8 @@ def _found(call: Call, body: Body) -> list[Order]:
     return [
         order
         for order in advanced_orders(call.state, call.state.orders_of(call.admin))
-        if (not code or order.status in _STATUS_CODES[code])
+        if call.state.lists(order)
+        and (not code or order.status in _STATUS_CODES[code])
         and (not places or order.department_id in places or _parent_id(call, order) in places)
         and (source is None or _SOURCES.get(order.via) == source)
         and name.lower() in order.common_name
@@ -108,14 +116,14 @@ def _row(call: Call, order: Order, *, full: bool) -> dict[str, Any]:
         "typeId": profile.id,
         "orgId": order.department_id,
         "organizationName": call.state.world.parents[order.department_id].name,
-        "commonName": order.common_name,
+        "commonName": common_name(order, dials),
         "subjAltNames": _names(order, dials),
         "status": dials.status_text or order.status,
         "term": order.term_days,
         "requester": order.requester,
         "approver": order.approved_by or None,
         "externalRequester": order.external_requester or None,
-        "comments": order.comments,
+        "comments": comments(order, dials),
         "requestedVia": order.via,
         "publicKeyAlg": algorithm,
         "publicKeySize": parameter,

@@ -168,9 +168,30 @@ class Dials:
         "ascending",
         "order of lists by id. Exposes the client that takes the first (or last) certificate for the newest.",
     )
-    name_filter: Literal["substring", "exact"] = _dial(
+    name_filter: Literal["substring", "exact", "none"] = _dial(
         "substring",
-        "what a name filter matches. Exposes the client that adopts www.example.org after a query for example.org.",
+        "what a name filter matches: a part of the name, all of it, or no order at all. Exposes the client that adopts "
+        "www.example.org after a query for example.org, or orders again because a filter matched nothing.",
+    )
+    department_filter: Literal["department", "organisation"] = _dial(
+        "department",
+        "what orgId filters by: any place, or organisations only, so that a department's id matches nothing. "
+        "Exposes the client that orders again because a filter matched nothing.",
+    )
+    common_name_form: Literal["a-label", "u-label"] = _dial(
+        "a-label",
+        "how the common name of an internationalised name is shown and filtered: xn--… or in Unicode. "
+        "Exposes the client that compares names as text.",
+    )
+    hidden_comments: bool = _dial(
+        False,
+        "comments are left out of details and reports. "
+        "Exposes the client that takes an order whose comment it cannot read for another client's.",
+    )
+    listing_delay_seconds: float = _dial(
+        0.0,
+        "seconds of the clock until an order is in lists and reports. "
+        "Exposes the client that orders again because an order was not listed at once.",
     )
     managed_by: Literal["both", "managedBy", "managed-by"] = _dial(
         "both", "spelling of the path that is served; the other is 404. Exposes the client that uses only one."

@@ -6,13 +6,15 @@ from contextlib import suppress
 
 from renewal.adapters.scm import responses
 from renewal.adapters.scm.pages import Pages
-from renewal.adapters.scm.request import Operation, Request
+from renewal.adapters.scm.request import Operation, Request, details_of, report_of
 from renewal.adapters.scm.responses import Row, number, text
+from renewal.adapters.scm.search import Search
 from renewal.adapters.scm.session import Session
 from renewal.domain.delegation import Profile
-from renewal.domain.errors import OrderUnknown, PermissionMissing, ScmUnavailable
+from renewal.domain.errors import NeedsAttention, PermissionMissing
 from renewal.domain.names import common_name
-from renewal.domain.order import EnrollRequest, OrderDetails, token_in
+from renewal.domain.order import EnrollRequest, OrderDetails
+from renewal.domain.order_search import SearchedOrder, SearchResult
 from renewal.domain.setup.snapshot import (
     Account,
     DelegatedName,
@@ -22,8 +24,6 @@ from renewal.domain.setup.snapshot import (
     ReportedCertificate,
 )
 from renewal.ports import CertificateAuthority, SetupReader
-
-ANY_STATUS = 0  # §5.14, numeric codes of reports
 
 PASSWORD_STATE = Request(Operation.PASSWORD_STATE, "GET", "/admin/v1/password")
 
@@ -54,37 +54,19 @@ class ScmClient(CertificateAuthority, SetupReader):
         order = Request(Operation.ENROLL, "POST", "/ssl/v1/enroll", body=body)
         return responses.ordered_id(order, self._session.send(order))
 
-    def find(self, token: str, names: tuple[str, ...], department_id: int) -> int | None:
-        """Read the department's orders for these names, newest first, until the comment of one holds *token*.
-
-        Raises ScmUnavailable when a candidate cannot be read: after None, a second order may be posted.
-        """
-        listed: dict[int, Row] = {}
-        for search in _searches(names, department_id):
-            orders = Pages(search, number)
-            for page in orders:
-                orders.add(self._session.send(page))
-            listed |= orders.rows
-        unread = 0
-        for ssl_id in sorted(
-            (found for found, row in listed.items() if responses.may_be_for(names, row)), reverse=True
-        ):
-            request = _details(ssl_id)
+    def find(self, order: SearchedOrder) -> SearchResult:
+        """Search the department's orders for these names, then its SSL report."""
+        search = Search(order, self._session.secrets())
+        for request in search:
             try:
-                details = responses.details_from(request, self._session.send(request), ssl_id)
-            except OrderUnknown:
-                unread = ssl_id
-                continue
-            if token_in(details.comment) == token:
-                return ssl_id
-        if unread:
-            msg = f"SCM lists order {unread} and does not know it, though it may be ours; it is searched for again"
-            raise ScmUnavailable(msg)
-        return None
+                search.add(self._session.send(request))
+            except NeedsAttention as refusal:
+                search.add_refusal(refusal)
+        return search.result
 
     def details(self, ssl_id: int) -> OrderDetails:
         """Read status and comment (§5.2)."""
-        request = _details(ssl_id)
+        request = details_of(ssl_id)
         return responses.details_from(request, self._session.send(request), ssl_id)
 
     def collect(self, ssl_id: int) -> str:
@@ -166,23 +148,8 @@ class ScmClient(CertificateAuthority, SetupReader):
 
     def reported(self, department_id: int) -> tuple[ReportedCertificate, ...]:
         """Read the department's SSL report (§10.1)."""
-        body = {"organizationIds": [department_id], "certificateStatus": ANY_STATUS}
-        request = Request(Operation.REPORT, "POST", "/report/v1/ssl-certificates", body=body)
+        request = report_of(department_id)
         return responses.reported_from(request, self._session.send(request), self._session.secrets())
-
-
-def _details(ssl_id: int) -> Request:
-    # ISO, because SCM's own dates are ambiguous.
-    return Request(Operation.DETAILS, "GET", f"/ssl/v1/{ssl_id}", {"dateFormat": "ISO"})
-
-
-def _searches(names: tuple[str, ...], department_id: int) -> list[Request]:
-    first = common_name(names)
-    filters = [{"commonName": first or names[0]}]
-    if not first:
-        # SCM may have made a common name of the first alternative name, or left it where it was (§5.4).
-        filters.append({"subjectAlternativeName": names[0]})
-    return [Request(Operation.SEARCH, "GET", "/ssl/v1", {**wanted, "orgId": department_id}) for wanted in filters]
 
 
 def _domain(row: Row) -> str:

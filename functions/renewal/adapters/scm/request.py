@@ -8,6 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+ANY_STATUS = 0  # §5.14, numeric codes of reports
 ORDER_SECONDS = 60.0
 """How long SCM may take to answer an order. It needs 3 to 6 s; giving up early only loses answers (§3.7)."""
 
@@ -69,6 +70,17 @@ class Request:
     def read_seconds(self) -> float | None:
         """How long SCM may take to answer; None for the HTTP client's own time limit."""
         return ORDER_SECONDS if self.orders else None
+
+
+def details_of(ssl_id: int) -> Request:
+    """Return the request for an order's details (§5.2); ISO, because SCM's own dates are ambiguous."""
+    return Request(Operation.DETAILS, "GET", f"/ssl/v1/{ssl_id}", {"dateFormat": "ISO"})
+
+
+def report_of(department_id: int) -> Request:
+    """Return the request for a department's SSL report (§10.1), with certificates of every status."""
+    body = {"organizationIds": [department_id], "certificateStatus": ANY_STATUS}
+    return Request(Operation.REPORT, "POST", "/report/v1/ssl-certificates", body=body)
 
 
 ACCESS_TOKEN = Request(Operation.TOKEN, "POST", "")

@@ -19,7 +19,7 @@ from renewal.adapters.scm.request import Request
 from renewal.domain.certificate import normalised_serial
 from renewal.domain.delegation import Profile
 from renewal.domain.errors import OrderPending
-from renewal.domain.names import normalised
+from renewal.domain.names import comparable
 from renewal.domain.order import OrderDetails, normalised_status
 from renewal.domain.setup.snapshot import (
     Account,
@@ -140,12 +140,8 @@ def details_from(request: Request, response: httpx.Response, ssl_id: int) -> Ord
         status=normalised_status(text(row.get("status"))),
         comment=text(row.get("comments")),
         serial=_serial(row.get("serialNumber")),
+        requested=time_from(row.get("requested")),
     )
-
-
-def may_be_for(names: tuple[str, ...], row: Row) -> bool:
-    """Return whether a listed order may be for *names*: SCM's filters match parts of names (§3.4)."""
-    return text(row.get("commonName")).lower() in {"", *names}
 
 
 def pem_from(request: Request, response: httpx.Response, ssl_id: int) -> str:
@@ -203,7 +199,7 @@ def reported_from(
 
 
 def _reported(row: Row, ssl_id: int) -> ReportedCertificate:
-    common_name = text(row.get("commonName")).lower()
+    common_name = comparable(text(row.get("commonName")))
     return ReportedCertificate(
         ssl_id=ssl_id,
         common_name=common_name,
@@ -211,6 +207,7 @@ def _reported(row: Row, ssl_id: int) -> ReportedCertificate:
         status=normalised_status(text(row.get("status"))),
         comment=text(row.get("comments")),
         serial=_serial(row.get("serialNumber")),
+        requested=time_from(row.get("requested")),
         issued=time_from(row.get("issued")),
         expires=time_from(row.get("expires")),
     )
@@ -219,7 +216,7 @@ def _reported(row: Row, ssl_id: int) -> ReportedCertificate:
 def _names(common_name: str, value: object) -> tuple[str, ...]:
     """Read `a; b`, `dNSName=a, dNSName=b` or a list; the common name may be left out of them."""
     written = ",".join(_texts(value)) if isinstance(value, list) else text(value)
-    parts = [part.strip().removeprefix("dNSName=").lower() for part in written.replace(";", ",").split(",")]
+    parts = [comparable(part.strip().removeprefix("dNSName=")) for part in written.replace(";", ",").split(",")]
     return tuple(dict.fromkeys(name for name in (common_name, *parts) if name))
 
 
@@ -268,7 +265,7 @@ def _delegated(row: Row, delegation: Row) -> DelegatedName:
     status = text(delegation.get("status")) or text(row.get("delegationStatus"))
     state = text(row.get("state"))
     return DelegatedName(
-        entry=_entry(text(row.get("name"))),
+        entry=comparable(text(row.get("name"))),
         active=normalised_status(status) == "ACTIVE" and normalised_status(state) in {"", "ACTIVE"},
         certificate_types=_types(delegation.get("certTypes")) or frozenset({"SSL"}),
         dcv_status=normalised_status(text(row.get("validationStatus"))),
@@ -279,7 +276,7 @@ def _delegated(row: Row, delegation: Row) -> DelegatedName:
 
 def completed(entries: Iterable[DelegatedName], rows: Iterable[Row]) -> tuple[DelegatedName, ...]:
     """Complete *entries* with the list of domain validations (§8.1), which has both the plain and the star entry."""
-    listed = {_entry(text(row.get("domain"))): row for row in rows}
+    listed = {comparable(text(row.get("domain"))): row for row in rows}
     return tuple(_with_validation(entry, listed.get(entry.entry)) for entry in entries)
 
 
@@ -304,13 +301,6 @@ def validations_from(rows: Iterable[Row]) -> tuple[OrganisationValidation, ...]:
         )
         for row in rows
     )
-
-
-def _entry(name: str) -> str:
-    try:
-        return normalised(name)
-    except ValueError:
-        return name.lower()  # shown as SCM has it; it permits no name of ours
 
 
 def _types(value: object) -> frozenset[str]:

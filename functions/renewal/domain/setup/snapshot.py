@@ -83,6 +83,7 @@ class ReportedCertificate:
     status: str
     comment: str = ""
     serial: str = ""
+    requested: datetime | None = None
     issued: datetime | None = None
     expires: datetime | None = None
 

@@ -15,6 +15,7 @@ from scm_simulator.http.routing import Call, route, total
 from scm_simulator.refusals import refuse
 from scm_simulator.routes.certificate_view import (
     VENDOR,
+    common_name,
     extended_key_usages,
     key_usages,
     other_names,
@@ -60,7 +61,7 @@ _EXACT: Mapping[str, _Values] = {
 """Filters by query parameter that match one of the values; each part of `a,b` must match."""
 
 _NAMES: Mapping[str, Callable[[Order, Dials], Iterable[str]]] = {
-    "commonName": lambda order, _: [order.common_name],
+    "commonName": lambda order, dials: [common_name(order, dials)],
     "subjectAlternativeName": other_names,
     "vendor": lambda *_: [VENDOR],
     "issuer": lambda order, _: [order.certificate.issuer.rfc4514_string()] if order.certificate else [],
@@ -78,7 +79,11 @@ def _matches(order: Order, name: str, text: str, dials: Dials) -> bool:
         return parse_serial(text) is not None and parse_serial(text) == order.serial_number
     if name in _NAMES:
         values, wanted = [value.lower() for value in _NAMES[name](order, dials)], text.lower()
+        if dials.name_filter == "none":
+            return False
         return any(wanted in value for value in values) if dials.name_filter == "substring" else wanted in values
+    if name == "orgId" and dials.department_filter == "organisation":
+        return False
     if name in _EXACT:
         return {_blankless(part) for part in text.split(",")} <= {_blankless(value) for value in _EXACT[name](order)}
     return True
@@ -105,7 +110,7 @@ def count(call: Call) -> Response:
 
 
 def _found(call: Call) -> list[Order]:
-    orders = advanced_orders(call.state, call.state.orders_of(call.admin))
+    orders = filter(call.state.lists, advanced_orders(call.state, call.state.orders_of(call.admin)))
     for name in ("orgId", "sslTypeId"):
         call.request.number(name, low=1)
     filters, dials = call.request.query.items(), call.state.dials
@@ -115,7 +120,7 @@ def _found(call: Call) -> list[Order]:
 def _item(order: Order, dials: Dials) -> dict[str, Any]:
     members = {
         "sslId": order.ssl_id,
-        "commonName": order.common_name,
+        "commonName": common_name(order, dials),
         "subjectAlternativeNames": other_names(order, dials) or None,
         "serialNumber": format_serial(order.serial_number, dials.serial_format) or None,
     }
