@@ -6,11 +6,10 @@ import argparse
 import dataclasses
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-import yaml
+from pydantic import TypeAdapter, ValidationError
 
-from scm_simulator.world.dials import Dials
+from scm_simulator.world.dials import Dials, documented_order
 from scm_simulator.world.fault import Fault
-from scm_simulator.world.field_values import convert, expected_value
 
 _PREFIX = "dial_"
 _TYPES = get_type_hints(Dials)
@@ -70,7 +69,7 @@ def _add(group: Any, name: str, kind: Any, text: str) -> None:
 
 def _chain_order(text: str) -> tuple[str, str]:
     name, _, order = text.partition("=")
-    formats = {known.lower(): known for known in Dials().chain_order}
+    formats = {known.lower(): known for known in documented_order()}
     orders = get_args(get_args(_TYPES["chain_order"])[1])
     if name.lower() not in formats or order not in orders:
         message = f"{text!r}: write FORMAT=ORDER; formats: {', '.join(formats.values())}; orders: {', '.join(orders)}"
@@ -80,19 +79,11 @@ def _chain_order(text: str) -> tuple[str, str]:
 
 def _fault(text: str) -> Fault:
     """Read `kind=slow,operation=POST /api/ssl/v1/enroll,seconds=3`."""
-    types = get_type_hints(Fault)
-    members: dict[str, Any] = {}
-    for part in text.split(","):
-        name, _, value = part.partition("=")
-        if name not in types:
-            message = f"{name!r} is not a field of a fault; known: {', '.join(types)}"
-            raise argparse.ArgumentTypeError(message)
-        kind = types[name]
-        fits, members[name] = (True, value) if kind is str else convert(yaml.safe_load(value), kind)
-        if not fits:
-            message = f"{name} must be {expected_value(kind)}, not {value!r}"
-            raise argparse.ArgumentTypeError(message)
-    if "kind" not in members:
-        message = "a fault needs a kind"
-        raise argparse.ArgumentTypeError(message)
-    return Fault(**members)
+    members = dict(part.partition("=")[::2] for part in text.split(","))
+    try:
+        return TypeAdapter(Fault).validate_python(members)
+    except ValidationError as invalid:
+        [error, *_] = invalid.errors()
+        known = ", ".join(field.name for field in dataclasses.fields(Fault))
+        message = f"{error['loc'][0]}: {error['msg']}; the fields of a fault are {known}"
+        raise argparse.ArgumentTypeError(message) from None

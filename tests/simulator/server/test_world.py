@@ -34,12 +34,12 @@ certificates:
      issued_days_ago: 150, label: u/s}
   - {department: 1001, names: [a.service.example.edu], profile: 7, term_days: 90, issued_on: 2026-05-01}
 dials:
-  issuance: {polls: 0, seconds: 5}
+  issuance_polls: 0
   chain_order: {pem: leaf-first}
   faults:
     - {kind: slow, operation: "GET *", seconds: 0.5}
 behaviours:
-  - {name: slow.service.example.edu, issuance: {polls: 3}}
+  - {name: slow.service.example.edu, issuance_polls: 3, issuance_seconds: 5}
   - {name: odd.service.example.edu, chain: other, faults: [{kind: reset_after}]}
 """
 
@@ -71,10 +71,10 @@ def test_a_complete_file_is_read(path: Path):
     assert [domain.name for domain in department.domains] == ["service.example.edu", "*.service.example.edu"]
     assert department.domains[1].dcv_expires_in_days == 20
     assert world.profiles[0].key_types == {"EC": ("P-256",)}
-    assert (world.dials.issuance_polls, world.dials.issuance_seconds) == (0, 5.0)
-    assert (world.dials.chain_order["pem"], world.dials.chain_order["x509"]) == ("leaf-first", "root-first")
+    assert world.dials.issuance_polls == 0
+    assert (world.dials.chain_order) == {"pem": "leaf-first"}
     assert world.dials.faults[0].seconds == 0.5
-    assert world.behaviours[0].dials == {"issuance_polls": 3}
+    assert world.behaviours[0].dials == {"issuance_polls": 3, "issuance_seconds": 5.0}
 
 
 def test_past_certificates_have_key_label_and_dates(path: Path):
@@ -94,7 +94,7 @@ def test_past_certificates_have_key_label_and_dates(path: Path):
 @pytest.mark.parametrize("status", ["Requested", "Approved", "Applied", "Declined", "Revoked"])
 def test_a_past_certificate_can_have_any_status(path: Path, status: str):
     """An earlier run may have left an open order."""
-    text = GOOD.replace("label: u/s", f"status: {status}").replace("polls: 0", "polls: 1")
+    text = GOOD.replace("label: u/s", f"status: {status}").replace("_polls: 0", "_polls: 1")
 
     [order, _] = Simulator(load(path, text)).orders
 
@@ -119,7 +119,7 @@ def test_two_simulators_of_a_world_have_their_own_dials(path: Path):
     first.dials.chain_order["x509"] = "shuffled"
 
     assert len(second.dials.faults) == 2
-    assert second.dials.chain_order["x509"] == "root-first"
+    assert second.dials.chain_order == {"pem": "leaf-first"}
     assert len(world.dials.faults) == 1
 
 
@@ -128,28 +128,29 @@ def test_two_simulators_of_a_world_have_their_own_dials(path: Path):
     [
         ("name: Ours", "nane: Ours", 6, "organisations[0].departments[0].nane: is not a known field"),
         ("name: Ours", "nane: Ours", 6, "did you mean name?"),
-        ("login: drao, password", "login: [drao], password", 12, "accounts[0].login: must be a text"),
-        ("id: 1001\n", "id: x\n", 5, "departments[0].id: must be a whole number, not 'x'"),
-        ("terms: [90, 199]", "terms: 199", 16, "profiles[0].terms: must be a list, not 199"),
-        ("terms: [90, 199]", "terms: [90, long]", 16, "profiles[0].terms[1]: must be a whole number"),
-        ("key_types: {EC: [P-256]}", "key_types: [EC]", 16, "key_types: must be a mapping, not a list"),
-        ("mandatory: true", "mandatory: 1", 18, "custom_fields[0].mandatory: must be true or false"),
-        ("issued_on: 2026-05-01", "issued_on: soon", 22, "issued_on: must be a day, not 'soon'"),
-        ("label: u/s", "status: Lost", 21, "status: must be left out, or one of Requested, Approved, Applied, Decl"),
-        ("{login: drao, password: Secret-1", "{password: Secret-1", 12, "accounts[0]: login is missing"),
+        ("login: drao, password", "login: [drao], password", 12, "accounts[0].login: must be a valid string"),
+        ("id: 1001\n", "id: x\n", 5, "departments[0].id: must be a valid integer"),
+        ("terms: [90, 199]", "terms: 199", 16, "profiles[0].terms: must be a list"),
+        ("terms: [90, 199]", "terms: [90, long]", 16, "profiles[0].terms[1]: must be a valid integer"),
+        ("key_types: {EC: [P-256]}", "key_types: [EC]", 16, "key_types: must be a mapping"),
+        ("mandatory: true", "mandatory: 1", 18, "custom_fields[0].mandatory: must be a valid boolean"),
+        ("issued_on: 2026-05-01", "issued_on: soon", 22, "issued_on: must be a valid date"),
+        ("label: u/s", "status: Lost", 21, "status: must be '', 'Requested', 'Approved'"),
+        ("{login: drao, password: Secret-1", "{password: Secret-1", 12, "accounts[0].login: is missing"),
         ("  - id: 1000\n", "  - id: 1000\n    id: 1000\n", 3, "organisations[0].id: is there twice"),
         ("id: 1001\n", "id: 1000\n", 5, "organisation or department id 1000 is there twice"),
         ("departments: [1001]", "departments: [1002]", 12, "accounts[0].departments[0]: there is no department"),
         ("profiles: [7]", "profiles: [8]", 7, "departments[0].profiles[0]: there is no profile 8; known: 7"),
         ("secret: s, login: drao", "secret: s, login: x", 14, "oauth_clients[0].login: there is no account 'x'"),
+        ("departments: [1001]", "departments: [1001], allowed_addresses: [300.1.1.1]", 12, "[0]: '300.1.1.1' does not"),
         ("department: 1001, names: [a.", "department: 9, names: [a.", 22, "certificates[1].department: there is"),
-        ("names: [service.example.edu]", "names: []", 20, "certificates[0].names: a certificate needs"),
+        ("names: [service.example.edu]", "names: []", 20, "certificates[0].names: must have at least one"),
         ("- service.example.edu\n", "- no name\n", 9, "domains[0].name: 'no name' is not a domain name"),
-        ("polls: 0", "pols: 0", 24, "dials.issuance_pols: is not a known field; did you mean issuance_polls?"),
-        ("pem: leaf-first", "pem: sideways", 25, "dials.chain_order.pem: must be one of root-first, leaf-first"),
-        ("kind: slow", "kind: lazy", 27, "dials.faults[0].kind: must be one of"),
-        ("{name: slow.service.example.edu, ", "{", 29, "behaviours[0]: name is missing"),
-        ("chain: other", "chain: mine", 30, "behaviours[1].chain: must be one of own, other"),
+        ("_polls: 0", "_pols: 0", 24, "dials.issuance_pols: is not a known field; did you mean issuance_polls?"),
+        ("pem: leaf-first", "pem: sideways", 25, "dials.chain_order.pem: must be 'root-first', 'leaf-first'"),
+        ("kind: slow", "kind: lazy", 27, "dials.faults[0].kind: must be 'slow', "),
+        ("{name: slow.service.example.edu, ", "{", 29, "behaviours[0].name: is missing"),
+        ("chain: other", "chain: mine", 30, "behaviours[1].chain: must be 'own', 'other'"),
         ("name: odd.", "name: slow.", 30, "behaviours[1].name: behaviour 'slow.service.example.edu' is there twice"),
     ],
 )
@@ -168,8 +169,8 @@ def test_all_errors_are_reported_at_once(path: Path):
         ("profiles: [7]", "profiles: [8]"),
         ("dcv_expires_in_days: 20", "dcv_expires_in_days: soon"),
         ("department: 1001, names: [a.", "department: 9, names: [a."),
-        ("polls: 0", "pols: 0"),
-        ("polls: 3", "polls: many"),
+        ("_polls: 0", "_pols: 0"),
+        ("_polls: 3", "_polls: many"),
     )
     text = GOOD
     for old, new in changes:
@@ -181,7 +182,7 @@ def test_all_errors_are_reported_at_once(path: Path):
         "11: organisations[0].departments[0].domains[1].dcv_expires_in_days: must",
         "23: certificates[1].department: there is no department 9; known",
         "25: dials.issuance_pols: is not a known field; did you mean issuance_polls?",
-        "30: behaviours[0].issuance_polls: must be a whole number, not 'many'",
+        "30: behaviours[0].issuance_polls: must be a valid integer",
     ]
     for error, start in zip(errors_in(path, text), expected, strict=True):
         assert error.startswith(start)
@@ -192,8 +193,8 @@ def test_a_reference_to_an_unreadable_entry_is_not_an_error(path: Path):
     text = GOOD.replace("id: 1001\n", "id: x\n").replace("name: cost centre", "nome: cost centre")
 
     assert [error.split(": ", 1)[1] for error in errors_in(path, text)] == [
-        "organisations[0].departments[0].id: must be a whole number, not 'x'",
-        "custom_fields[0]: name is missing",
+        "organisations[0].departments[0].id: must be a valid integer",
+        "custom_fields[0].name: is missing",
         "custom_fields[0].nome: is not a known field; did you mean name?",
     ]
 
@@ -202,9 +203,9 @@ def test_a_reference_to_an_unreadable_entry_is_not_an_error(path: Path):
     ("text", "complaint"),
     [
         ("", "1: is empty"),
-        ("- a list\n", "1: must be a mapping, not a list"),
+        ("- a list\n", "1: must be a mapping"),
         ("a: [1\n", "is not YAML"),
-        ("profiles: []\naccounts: []\n", "1: organisations is missing"),
+        ("profiles: []\naccounts: []\n", "1: organisations: is missing"),
     ],
 )
 def test_a_file_without_a_world_is_refused(path: Path, text: str, complaint: str):
@@ -218,18 +219,11 @@ def test_a_missing_file_is_reported(path: Path):
         read_world(path)
 
 
-@pytest.mark.parametrize(
-    ("accounts", "complaint"),
-    [
-        ((Account("a", "x"), Account("a", "y")), r"accounts\[1\].login: login 'a' is there twice"),
-        ((Account("a", "x", allowed_addresses=("300.1.1.1",)),), r"allowed_addresses\[0\]: .*write 192.0.2.7"),
-    ],
-)
-def test_a_world_in_python_is_validated_by_the_simulator(accounts: tuple[Account, ...], complaint: str):
-    """The rules are those of the file, and the place replaces the line."""
-    world = World((Organisation(1, "O"),), accounts, (Profile(1, "P"),))
+def test_a_world_in_python_is_validated_by_the_simulator():
+    """Duplicates and references are checked as in a file, and the place replaces the line."""
+    world = World((Organisation(1, "O"),), (Account("a", "x"), Account("a", "y")), (Profile(1, "P"),))
 
-    with pytest.raises(WorldError, match=complaint):
+    with pytest.raises(WorldError, match=r"accounts\[1\].login: login 'a' is there twice"):
         Simulator(world)
 
 

@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
 from scm_simulator.ca.authority import CertificateAuthority
-from scm_simulator.world.dials import Dials, Direction
+from scm_simulator.world.dials import Dials, Direction, documented_order
 
 _FORMATS = ("x509", "x509CO", "x509IO", "x509IOR", "x509R", "base64", "bin", "pem", "pemco", "pemia")
 _BY_LOWER_CASE = {name.lower(): name for name in _FORMATS}
@@ -28,7 +28,7 @@ def bundle(name: str, leaf: x509.Certificate, authority: CertificateAuthority, d
         return pkcs7.serialize_certificates([leaf, *chain], Encoding.DER)
     if name == "base64":
         return _text(pkcs7.serialize_certificates([leaf, *chain], Encoding.PEM), dials)
-    direction = dials.chain_order.get(name, "leaf-first")
+    direction = (documented_order() | dials.chain_order).get(name, "leaf-first")
     certificates = _ordered(_parts(name, leaf, chain), direction, random)
     return _text(b"".join(certificate.public_bytes(Encoding.PEM) for certificate in certificates), dials)
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator
 
 from scm_simulator.world.fault import Fault
 
 Outcome = Literal["issued", "requested", "declined", "rejected", "invalid", "revoked"]
-PendingAnswer = Literal["0", "-183", "-1400", "-109", "-103", "empty"]
+_TEXT = BeforeValidator(str)  # YAML reads a code without quotes as a number
+PendingAnswer = Annotated[Literal["0", "-183", "-1400", "-109", "-103", "empty"], _TEXT]
 Direction = Literal["root-first", "leaf-first", "shuffled"]
 DateFormat = Literal["US", "US_HMS", "ISO", "ISO_HMS", "EU", "EU_HMS", "UK", "UK_HMS", "JP", "JP_HMS"]
 DomainValidation = Literal["", "VALIDATED", "NOT_VALIDATED", "EXPIRED"]
@@ -247,7 +250,7 @@ class Dials:
         "the domain control validation, for all, when set; enroll is refused unless VALIDATED. "
         "Exposes the client that retries, or that warns only after the refusal.",
     )
-    dcv_refusal: Literal["-107", "-737", "-1137"] = _dial(
+    dcv_refusal: Annotated[Literal["-107", "-737", "-1137"], _TEXT] = _dial(
         "-107", "code of the refusal without a validation. Exposes the client that handles only one of the three."
     )
     # Login
@@ -262,7 +265,7 @@ class Dials:
         False,
         "changepassword works after expiry. Exposes the client that rotates too late, when off.",
     )
-    blocked_address_answer: Literal["401", "403"] = _dial(
+    blocked_address_answer: Annotated[Literal["401", "403"], _TEXT] = _dial(
         "401",
         "the answer to an address outside the account's list. "
         "Exposes the client that blames the password and counts it as failed.",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
+
+from pydantic import ConfigDict
 
 FaultKind = Literal[
     "slow",
@@ -40,6 +42,8 @@ class Fault:
     processed:
         for slow, 429, 502 and 503: whether the request takes effect before the fault.
     """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     kind: FaultKind
     operation: str = "*"

@@ -6,13 +6,18 @@ logins, approved delegations) is in `backend.state`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
-from typing import Any, Literal
+from ipaddress import ip_network
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, GetPydanticSchema
+from pydantic_core import core_schema
 
 from scm_simulator.world.dials import Dials, DomainValidation
+from scm_simulator.world.domain_names import is_domain_name
 
 KeyTypes = Mapping[str, tuple[str, ...]]
 Place = tuple[str | int, ...]
@@ -35,6 +40,36 @@ class WorldError(Exception):
     """A world, or the file that describes it, is not valid; the text names the place and the fix."""
 
 
+def _domain_name(text: str) -> str:
+    if not is_domain_name(text):
+        message = f"{text!r} is not a domain name; write `a.example.org` or `*.example.org`"
+        raise ValueError(message)
+    return text
+
+
+def _network(text: str) -> str:
+    return str(ip_network(text))
+
+
+def _entry(value: Any) -> Any:
+    """Return a domain, which a file may write as its name alone."""
+    return {"name": value} if isinstance(value, str) else value
+
+
+def _grouped(value: Any) -> Any:
+    """Return a behaviour, whose dials a file writes beside its name."""
+    if not isinstance(value, dict):
+        return value
+    name = {key: value[key] for key in ("name",) if key in value}
+    return name | {"dials": {key: dial for key, dial in value.items() if key != "name"}}
+
+
+def _changes(value: Any, handler: Callable[[Any], Dials]) -> dict[str, Any]:
+    """Return the dials in *value*, checked, without those that it does not set."""
+    dials = handler(value)
+    return {name: getattr(dials, name) for name in value}
+
+
 @dataclass(frozen=True)
 class Domain:
     """A delegation of one entry to a department: `a.org` is that name alone, `*.a.org` every name below it.
@@ -42,7 +77,7 @@ class Domain:
     dcv_expires_on takes precedence over dcv_expires_in_days (counted from the simulator's start).
     """
 
-    name: str
+    name: Annotated[str, AfterValidator(_domain_name)]
     status: Literal["ACTIVE", "REQUESTED"] = "ACTIVE"
     state: Literal["ACTIVE", "SUSPENDED"] = "ACTIVE"
     dcv: DomainValidation = "VALIDATED"
@@ -56,7 +91,7 @@ class Department:
 
     id: int
     name: str
-    domains: tuple[Domain, ...] = ()
+    domains: tuple[Annotated[Domain, BeforeValidator(_entry)], ...] = ()
     profiles: tuple[int, ...] = ()
     web_api: bool = True
 
@@ -94,7 +129,7 @@ class Account:
     password_expires_in_days: int | None = 90
     locked: bool = False
     failed_attempts: int = 0
-    allowed_addresses: tuple[str, ...] = ()
+    allowed_addresses: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -136,9 +171,9 @@ class PastCertificate:
     """
 
     department: int
-    names: tuple[str, ...]
+    names: Annotated[tuple[str, ...], Field(min_length=1)]
     profile: int
-    term_days: int
+    term_days: Annotated[int, Field(ge=1)]
     issued_days_ago: int = 0
     issued_on: date | None = None
     status: Literal["", "Requested", "Approved", "Applied", "Declined", "Rejected", "Invalid", "Revoked"] = ""
@@ -148,17 +183,27 @@ class PastCertificate:
     label: str = ""
 
 
+_DIAL_CHANGES = GetPydanticSchema(
+    lambda _, handler: core_schema.no_info_wrap_validator_function(_changes, handler(Dials))
+)
+
+
 @dataclass(frozen=True)
 class Behaviour:
     """Dials that hold for orders of one name only."""
 
     name: str
-    dials: Mapping[str, Any] = field(default_factory=dict)
+    dials: Annotated[Mapping[str, Any], _DIAL_CHANGES] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class World:
-    """Everything in SCM at the start; `validation.validate` checks it."""
+    """Everything in SCM at the start.
+
+    `world_file` checks fields by their types and annotations, `validation` duplicates and references.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     organisations: tuple[Organisation, ...]
     accounts: tuple[Account, ...]
@@ -167,7 +212,7 @@ class World:
     custom_fields: tuple[CustomField, ...] = ()
     certificates: tuple[PastCertificate, ...] = ()
     dials: Dials = field(default_factory=Dials)
-    behaviours: tuple[Behaviour, ...] = ()
+    behaviours: tuple[Annotated[Behaviour, BeforeValidator(_grouped)], ...] = ()
 
     @cached_property
     def departments(self) -> Mapping[int, Department]:

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
+from functools import reduce
+from operator import getitem
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
 
 import yaml
+from pydantic import TypeAdapter, ValidationError
 
+from scm_simulator.world import world as records
 from scm_simulator.world.dials import Dials
-from scm_simulator.world.field_values import convert, expected_value, is_mapping, is_optional, without_none
-from scm_simulator.world.validation import complaints, dotted
-from scm_simulator.world.world import Behaviour, Domain, Place, World, WorldError
+from scm_simulator.world.fault import Fault
+from scm_simulator.world.validation import Complaint, complaints, dotted
+from scm_simulator.world.world import Place, World, WorldError
 
 Line = int
+Errors = list[Complaint]
+
+_WORLD = TypeAdapter(World)
+_RECORDS = (Dials, Fault, *(kind for kind in vars(records).values() if hasattr(kind, "__dataclass_fields__")))
+_FIELDS = {field.name for kind in _RECORDS for field in fields(kind)}
+_TEXTS = {
+    "missing": "is missing",
+    "dataclass_type": "must be a mapping",
+    "dict_type": "must be a mapping",
+    "tuple_type": "must be a list",
+    "too_short": "must have at least one entry",
+}
 
 
 class WorldFileError(WorldError):
@@ -26,176 +43,93 @@ class WorldFileError(WorldError):
         super().__init__("\n".join(f"{path}:{line}: {text}" for line, text in self.errors))
 
 
-class _UnreadableError(Exception):
-    """A value that cannot be read; the reader has recorded the error."""
+class _Document:
+    """The content of a YAML file, with the line of each place and the keys that are there twice."""
 
+    def __init__(self, path: Path) -> None:
+        self.lines: dict[Place, Line] = {}
+        self.repeated: Errors = []
+        loader = yaml.SafeLoader(path.read_text(encoding="utf-8"))
+        try:
+            node = loader.get_single_node()
+            self.content = self._read(loader, node, ()) if node else None
+        finally:
+            loader.dispose()
 
-class _Reader:
-    """Turns YAML nodes into dataclasses; records the line of each place, and the errors."""
+    def _read(self, loader: yaml.SafeLoader, node: yaml.Node, place: Place) -> Any:
+        self.lines.setdefault(place, node.start_mark.line + 1)
+        if isinstance(node, yaml.SequenceNode):
+            return [self._read(loader, item, (*place, i)) for i, item in enumerate(node.value)]
+        if isinstance(node, yaml.MappingNode):
+            return dict(self._members(loader, node, place))
+        return loader.construct_object(node)
 
-    def __init__(self) -> None:
-        self.lines: dict[Place, Line] = {(): 1}
-        self.errors: list[tuple[Line, str]] = []
-
-    def record(self, place: Place, complaint: str) -> _UnreadableError:
-        """Record an error at *place*; return the exception for callers that need the value."""
-        line = next(self.lines[place[:n]] for n in range(len(place), -1, -1) if place[:n] in self.lines)
-        self.errors.append((line, f"{dotted(place)}: {complaint}" if place else complaint))
-        return _UnreadableError()
-
-    def members(self, node: yaml.Node, place: Place) -> dict[str, yaml.Node]:
-        """Return the members of a mapping; a repeated key is an error."""
-        if not isinstance(node, yaml.MappingNode):
-            raise self.record(place, f"must be a mapping, not {_described(node)}")
-        members: dict[str, yaml.Node] = {}
+    def _members(self, loader: yaml.SafeLoader, node: yaml.MappingNode, place: Place) -> Iterator[tuple[str, Any]]:
         for key, value in node.value:
             where = (*place, str(key.value))
+            if where in self.lines:
+                self.repeated.append((where, "is there twice"))
             self.lines[where] = key.start_mark.line + 1
-            if key.value in members:
-                self.record(where, "is there twice")
-            members[str(key.value)] = value
-        return members
+            yield str(key.value), self._read(loader, value, where)
 
-    def items(self, node: yaml.Node, place: Place) -> list[tuple[Place, yaml.Node]]:
-        """Return the items of a list, each with its place."""
-        if not isinstance(node, yaml.SequenceNode):
-            raise self.record(place, f"must be a list, not {_described(node)}")
-        placed = [((*place, i), item) for i, item in enumerate(node.value)]
-        self.lines |= {where: item.start_mark.line + 1 for where, item in placed}
-        return placed
-
-    def each(self, placed: Iterable[tuple[Place, yaml.Node]], kind: Any) -> list[Any]:
-        """Return every node as a value of type *kind*; all are read before an unreadable value raises."""
-        values, unreadable = [], False
-        for where, node in placed:
-            try:
-                values.append(self.value(node, kind, where))
-            except _UnreadableError:
-                unreadable = True
-        if unreadable:
-            raise _UnreadableError
-        return values
-
-    def value(self, node: yaml.Node, kind: Any, place: Place) -> Any:
-        """Return *node* as a value of type *kind*."""
-        if is_optional(kind) and not _is_null(node):
-            kind = without_none(kind)
-        origin = get_origin(kind)
-        if origin in (tuple, list):
-            return origin(self.each(self.items(node, place), get_args(kind)[0]))
-        if is_mapping(kind):
-            members = self.members(node, place)
-            values = self.each((((*place, name), member) for name, member in members.items()), get_args(kind)[1])
-            return dict(zip(members, values, strict=True))
-        if dataclasses.is_dataclass(kind):
-            return self.object(node, kind, place)
-        fits, value = convert(_scalar(node), kind) if isinstance(node, yaml.ScalarNode) else (False, None)
-        if not fits:
-            raise self.record(place, f"must be {expected_value(kind)}, not {_described(node)}")
-        return value
-
-    def object(self, node: yaml.Node, kind: Any, place: Place) -> Any:
-        """Return *node* as an instance of the dataclass *kind*."""
-        if kind is Domain and isinstance(node, yaml.ScalarNode):
-            return Domain(self.value(node, str, place))
-        members = self.members(node, place)
-        if kind is Behaviour:
-            dials = {name: member for name, member in members.items() if name != "name"}
-            changes = self.fields(self.ungrouped(dials, place), Dials, place)
-            given = self.fields({name: members[name] for name in members.keys() - dials}, kind, place)
-            return Behaviour(given["name"], changes)
-        if kind is Dials:
-            return Dials().overlaid(self.fields(self.ungrouped(members, place), kind, place))
-        return kind(**self.fields(members, kind, place))
-
-    def ungrouped(self, members: Mapping[str, yaml.Node], place: Place) -> dict[str, yaml.Node]:
-        """Return dials without groups: `issuance: {polls: 3}` is `issuance_polls: 3`."""
-        names = {field.name for field in dataclasses.fields(Dials)}
-        flat: dict[str, yaml.Node] = {}
-        for name, node in members.items():
-            if name in names or not isinstance(node, yaml.MappingNode):
-                flat[name] = node
-                continue
-            for inner_name, value in self.members(node, (*place, name)).items():
-                flat[f"{name}_{inner_name}"] = value
-                self.lines[(*place, f"{name}_{inner_name}")] = self.lines[(*place, name, inner_name)]
-        return flat
-
-    def fields(self, members: Mapping[str, yaml.Node], kind: Any, place: Place) -> dict[str, Any]:
-        """Return the values of *members* by the fields of *kind*; an unknown or a missing field is an error.
-
-        A wrong value is replaced by the field's default where that hides no other error.
-        """
-        required = [field.name for field in dataclasses.fields(kind) if _is_required(field)]
-        missing = [name for name in required if name not in members]
-        for name in missing:
-            self.record(place, f"{name} is missing")
-        hints, values, unreadable = get_type_hints(kind), {}, bool(missing)
-        for name, node in members.items():
-            if name not in hints:
-                self.record((*place, name), f"is not a known field{_suggestion(name, hints)}")
-                continue
-            try:
-                values[name] = self.value(node, hints[name], (*place, name))
-            except _UnreadableError:
-                unreadable = unreadable or not _has_harmless_default(kind, name)
-        if unreadable:
-            raise _UnreadableError
-        return values
+    def located(self, errors: Errors) -> Iterator[tuple[Line, str]]:
+        """Yield each error with its line, or the line of the nearest place around it that is in the file."""
+        for place, text in errors:
+            line = next(self.lines[place[:n]] for n in range(len(place), -1, -1) if place[:n] in self.lines)
+            yield line, f"{dotted(place)}: {text}" if place else text
 
 
 def read_world(path: Path) -> World:
     """Read the world file at *path*; raise WorldFileError with every error in it."""
-    reader = _Reader()
     try:
-        node = yaml.compose(path.read_text(encoding="utf-8"), yaml.SafeLoader)
+        document = _Document(path)
     except OSError as error:
         raise WorldFileError(path, [(1, f"cannot be read: {error.strerror}")]) from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         text = f"is not YAML: {getattr(error, 'problem', error)}"
         raise WorldFileError(path, [(mark.line + 1 if mark else 1, text)]) from error
-    if node is None:
+    if document.content is None:
         raise WorldFileError(path, [(1, "is empty; it needs organisations, accounts and profiles")])
-    try:
-        world: World = reader.value(node, World, ())
-    except _UnreadableError:
-        raise WorldFileError(path, reader.errors) from None
-    for place, complaint in complaints(world):
-        reader.record(place, complaint)
-    if reader.errors:
-        raise WorldFileError(path, reader.errors)
+    world, errors = _world(document.content)
+    if world is None:
+        world, _ = _world(_without(document.content, errors))
+    errors += [*document.repeated, *(complaints(world) if world else ())]
+    if errors or world is None:
+        raise WorldFileError(path, document.located(errors))
     return world
 
 
-def _scalar(node: yaml.ScalarNode) -> object:
-    loader = yaml.SafeLoader("")
+def _world(content: Any) -> tuple[World | None, Errors]:
+    """Return the world in *content*, or every error in it; as JSON, so that types are compared strictly."""
     try:
-        return loader.construct_object(node)
-    finally:
-        loader.dispose()
+        return _WORLD.validate_json(json.dumps(content, default=str), strict=True), []
+    except ValidationError as invalid:
+        return None, [(_place(error["loc"]), _text(error)) for error in invalid.errors()]
 
 
-def _is_null(node: yaml.Node) -> bool:
-    return isinstance(node, yaml.ScalarNode) and _scalar(node) is None
+def _place(location: Place) -> Place:
+    """Return the place in the file: the dials of a behaviour are beside its name."""
+    return location[:2] + location[3:] if location[0:3:2] == ("behaviours", "dials") else location
 
 
-def _is_required(field: Any) -> bool:
-    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+def _text(error: Any) -> str:
+    if error["type"] == "unexpected_keyword_argument":
+        near = difflib.get_close_matches(str(error["loc"][-1]), _FIELDS, n=1)
+        return f"is not a known field{f'; did you mean {near[0]}?' if near else ''}"
+    return _TEXTS.get(error["type"]) or str(error["msg"]).removeprefix("Value error, ").replace(
+        "Input should be", "must be"
+    )
 
 
-def _has_harmless_default(kind: Any, name: str) -> bool:
-    """Return whether the default of a field may replace a wrong value: not in a list that others refer to."""
-    [default] = [field.default for field in dataclasses.fields(kind) if field.name == name]
-    return kind is Dials or not (default is dataclasses.MISSING or isinstance(default, tuple))
+def _without(content: Any, errors: Errors) -> Any:
+    """Return *content* with defaults instead of wrong values, so that all other references are checked as well.
 
-
-def _described(node: yaml.Node) -> str:
-    if isinstance(node, yaml.ScalarNode):
-        return "nothing" if _is_null(node) else repr(_scalar(node))
-    return "a mapping" if isinstance(node, yaml.MappingNode) else "a list"
-
-
-def _suggestion(name: str, known: Mapping[str, Any]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}"
+    Returns None where a default would make references wrong: instead of an entry that others refer to.
+    """
+    for place, text in errors:
+        around = reduce(getitem, place[:-1], content) if place and place[:-1] else content
+        if not place or not isinstance(around, dict) or text == _TEXTS["tuple_type"]:
+            return None
+        around.pop(place[-1], None)
+    return content
