@@ -71,7 +71,6 @@ CERTIFICATE = {
     "autoInstallDetails?": {"state": str, "nodes?": [INSTALL_NODE]},
     "autoRenewDetails?": {"state": str, "daysBeforeExpiration?": int},
 }
-LOCATION = {"id": int, "locationType": str, "name?": str, "details": {"*": str}}
 DCV_OF_CERTIFICATE = {
     "dcvLog": {
         "error": {"code": int, "description?": str},
@@ -106,13 +105,6 @@ VALIDATION = {
     **_members(int, "id backendId?"),
     **_members(str, "validationLevel status backgroundStatus? submitted? expires? backendType"),
     **_members(bool, "alternative"),
-}
-VALIDATION_DETAILS = {
-    **VALIDATION,
-    "backgroundSubmitted?": str,
-    "settings?": Any,
-    "validator?": Any,
-    "organizationDetails?": Any,
 }
 DOMAIN = {
     "id": int,
@@ -171,26 +163,17 @@ RESPONSE_SCHEMAS: Mapping[str, ResponseSchema] = {
     "POST /api/ssl/v1/decline/{sslId}": ResponseSchema(204),
     "POST /api/ssl/v1/revoke/{sslId}": ResponseSchema(204),
     "POST /api/ssl/v1/revoke/serial/{serialNumber}": ResponseSchema(204),
-    "POST /api/ssl/v1/revoke/manual": ResponseSchema(204),
     "GET /api/ssl/v1/{sslId}": ResponseSchema(200, CERTIFICATE),
     "DELETE /api/ssl/v1/{sslId}": ResponseSchema(204),
     "GET /api/ssl/v1/{sslId}/dcv": ResponseSchema(200, DCV_OF_CERTIFICATE),
     "POST /api/ssl/v1/{sslId}/dcv/recheck": ResponseSchema(202, DCV_OF_CERTIFICATE),
-    "GET /api/ssl/v1/{sslId}/location": ResponseSchema(200, [LOCATION]),
-    "POST /api/ssl/v1/{sslId}/location": ResponseSchema(201, None, ("Location",)),
-    "GET /api/ssl/v1/{sslId}/location/{locationId}": ResponseSchema(200, LOCATION),
-    "PUT /api/ssl/v1/{sslId}/location/{locationId}": ResponseSchema(200),
-    "DELETE /api/ssl/v1/{sslId}/location/{locationId}": ResponseSchema(204),
     "GET /api/organization/v1": ResponseSchema(200, [ORGANIZATION]),
-    "GET /api/organization/v1/report-type/{reportType}": ResponseSchema(200, [ORGANIZATION]),
     "GET /api/organization/v1/managedBy/{role}": ResponseSchema(200, [DEPARTMENT]),
     "GET /api/organization/v1/managed-by/{role}": ResponseSchema(200, [DEPARTMENT]),
     "GET /api/organization/v1/{orgId}": ResponseSchema(200, ORGANIZATION_DETAILS),
     "GET /api/organization/v2/{orgId}/validations": ResponseSchema(200, [VALIDATION]),
-    "GET /api/organization/v2/{orgId}/validations/{validationId}": ResponseSchema(200, VALIDATION_DETAILS),
     "GET /api/domain/v1": ResponseSchema(200, [{"id": int, "name": str}], COUNTED),
     "POST /api/domain/v1": ResponseSchema(201, None, ("Location",)),
-    "GET /api/domain/v1/count": ResponseSchema(200, {"count": int}),
     "GET /api/domain/v1/{domainId}": ResponseSchema(200, DOMAIN),
     "DELETE /api/domain/v1/{domainId}": ResponseSchema(204),
     "PUT /api/domain/v1/{domainId}/activate": ResponseSchema(200),

@@ -47,16 +47,6 @@ def test_a_renewal_can_have_another_key(scm: Scm):
     assert scm.order(new_id).public_key != scm.order(old_id).public_key
 
 
-@pytest.mark.parametrize("body", [b'""', b""])
-def test_renew_by_id_accepts_a_string_or_no_body_only_by_dial(scm: Scm, body: bytes):
-    """It was accepted in 2018 and refused in 2024, and several clients still send it."""
-    path = f"/ssl/v1/renewById/{scm.enroll()}"
-
-    assert refusal(scm.post(path, content=body)) == (400, -1002)
-    scm.dials.legacy_renew_body = True
-    assert scm.post(path, content=body).is_success
-
-
 def test_a_term_no_longer_offered_becomes_the_longest(scm: Scm):
     """In March 2026 a term of 365 days became 199 days."""
     ssl_id = scm.enroll(term=90)

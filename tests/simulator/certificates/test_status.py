@@ -1,4 +1,4 @@
-"""Approve, decline, revoke, update, locations, validations and deletion (SCM reference §5.6, §5.11-5.13)."""
+"""Approve, decline, revoke, update, validations and deletion (SCM reference §5.6, §5.11-5.13)."""
 
 from typing import Any
 
@@ -73,6 +73,7 @@ def test_a_certificate_is_revoked_once(scm: Scm, code: Any):
     ssl_id = scm.enroll()
     body = {"reasonCode": code, "reason": "superseded"}
 
+    assert refusal(scm.post(f"/ssl/v1/revoke/{ssl_id}", by="weak", json=body)) == (400, -3)
     assert scm.post(f"/ssl/v1/revoke/{ssl_id}", json=body).status_code == 204
 
     assert scm.order(ssl_id).status == "Revoked"
@@ -102,29 +103,6 @@ def test_a_serial_number_in_any_form_selects_what_is_revoked(scm: Scm):
 def test_a_revocation_needs_an_allowed_reason(scm: Scm, body: dict[str, Any], code: int):
     """Reason 2 (CA compromise) is not available to subscribers."""
     assert refusal(scm.post(f"/ssl/v1/revoke/{scm.enroll()}", json=body)) == (400, code)
-
-
-def test_the_reason_code_is_required_only_by_dial(scm: Scm):
-    """Sources differ, so a client sends code and text."""
-    ssl_id = scm.enroll()
-    scm.dials.reason_code_required = True
-
-    assert refusal(scm.post(f"/ssl/v1/revoke/{ssl_id}", json={"reason": "x"})) == (400, -1001)
-    scm.dials.reason_code_required = False
-    assert refusal(scm.post(f"/ssl/v1/revoke/{ssl_id}", by="weak", json={"reason": "x"})) == (400, -3)
-    assert scm.post(f"/ssl/v1/revoke/{ssl_id}", json={"reason": "x"}).status_code == 204
-
-
-def test_a_certificate_can_be_marked_as_revoked(scm: Scm):
-    """The mark is in SCM only, by id or by serial number, with an optional date."""
-    first, second = scm.enroll(), scm.order(scm.enroll())
-    by_serial = {"serialNumber": second.serial, "revokeDate": "2026-05-01T00:00:00.000+00:00"}
-
-    for body in ({"certId": first, "reasonCode": 4}, by_serial):
-        assert scm.post("/ssl/v1/revoke/manual", json=body).status_code == 204
-    assert scm.order(first).status == scm.order(second.ssl_id).status == "Revoked"
-    wrong = {"certId": first, "revokeDate": "x"}
-    assert refusal(scm.post("/ssl/v1/revoke/manual", json=wrong)) == (400, -1601)
 
 
 def test_the_record_of_a_certificate_can_be_updated(scm: Scm):
@@ -165,22 +143,6 @@ def test_the_order_can_be_updated_only_before_issuance(scm: Scm, waiting: int):
 def test_an_update_is_checked_like_an_enrollment(scm: Scm, waiting: int, changes: dict[str, Any], code: int):
     """An update must not add a name that is not delegated."""
     assert refusal(scm.put("/ssl/v1", json={"sslId": waiting, **changes})) == (400, code)
-
-
-def test_locations_can_be_added_changed_and_deleted(scm: Scm):
-    """A client may record where it has installed a certificate."""
-    path = f"/ssl/v1/{scm.enroll()}/location"
-    created = scm.post(path, json={"details": {"arn": "arn:aws:acm:…"}})
-    location = created.headers["location"]
-
-    assert created.status_code == 201
-    assert scm.get(location).json()["details"] == {"arn": "arn:aws:acm:…"}
-    assert scm.put(location, json={"details": {"arn": "other"}}).status_code == 200
-    assert scm.get(path).json()[0]["details"] == {"arn": "other"}
-    assert scm.delete(location).status_code == 204
-    assert scm.get(location).status_code == 404
-    assert refusal(scm.post(path, json={})) == (400, -1001)
-    assert refusal(scm.post(path, json={"details": {"arn": 7}})) == (400, -1002)
 
 
 def test_the_validation_of_each_name_is_returned(scm: Scm):

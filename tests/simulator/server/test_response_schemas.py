@@ -35,7 +35,7 @@ def test_every_served_operation_has_a_schema():
         ("GET", "/api/ssl/v1/types", "GET /api/ssl/v1/types"),
         ("GET", "/api/ssl/v1/17", "GET /api/ssl/v1/{sslId}"),
         ("GET", "/api/ssl/v1/collect/17/x509", "GET /api/ssl/v1/collect/{sslId}/{format}"),
-        ("POST", "/api/ssl/v1/revoke/manual", "POST /api/ssl/v1/revoke/manual"),
+        ("GET", "/api/admin/v1/password", "GET /api/admin/v1/password"),
         ("PATCH", "/api/ssl/v1/17", None),
     ],
 )

@@ -61,7 +61,6 @@ class Order:
     collects_since_issued: int = 0
     auto_renew: Mapping[str, Any] = field(default_factory=lambda: {"state": "Not scheduled"})
     suspend_notifications: bool = False
-    locations: dict[int, dict[str, str]] = field(default_factory=dict)
 
     @property
     def common_name(self) -> str:

@@ -158,8 +158,6 @@ class State:
 
     def password_expired(self, admin: Admin) -> bool:
         """Return whether the password of *admin* has expired."""
-        if self.dials.password_expired:
-            return True
         return admin.password_expires_at is not None and admin.password_expires_at <= self.now()
 
     # Orders

@@ -79,14 +79,6 @@ class Body:
         """Return an array of objects, empty when it is absent."""
         return tuple(Body(members) for members in self._items(name, dict))
 
-    def text_members(self, name: str) -> dict[str, str]:
-        """Return an object whose members are all strings."""
-        self.require(name)
-        value = self._value(name, dict) or {}
-        if not all(isinstance(member, str) for member in value.values()):
-            raise refuse(-1002)
-        return value
-
     def _value(self, name: str, kind: type[Kind]) -> Kind | None:
         value = self._members.get(name)
         if value is not None and type(value) is not kind:

@@ -15,7 +15,7 @@ from scm_simulator.refusals import Refusal, not_found, refuse
 
 Handler = Callable[["Call"], Response]
 Item = TypeVar("Item")
-_UNKNOWN_ID = {"domainId": -727, "orgId": -1023, "adminId": -5101, "validationId": -5101}
+_UNKNOWN_ID = {"domainId": -727, "orgId": -1023, "adminId": -5101}
 
 
 @dataclass(frozen=True)

@@ -81,12 +81,6 @@ def domains(call: Call) -> Response:
     return json_response(items, headers=[total(found)])
 
 
-@route("GET", "/api/domain/v1/count")
-def count(call: Call) -> Response:
-    """Count domains."""
-    return json_response({"count": len(_found(call))})
-
-
 @route("GET", "/api/domain/v1/{domainId}")
 def details(call: Call) -> Response:
     """Return a domain: its validation, and its delegations that the account manages."""

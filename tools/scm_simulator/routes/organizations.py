@@ -12,7 +12,6 @@ from scm_simulator.refusals import not_found, refuse
 from scm_simulator.world.world import Department, Organisation
 
 _ROLES = ("MRAO", *(f"{role}_{kind}" for kind in ("SSL", "SMIME", "CS", "DEVICE") for role in ("RAO", "DRAO")))
-_REPORT_TYPES = ("SSL", "Client", "Device", "CodeSign")
 _SSL: dict[str, Any] = {"certTypes": ["SSL"]}
 
 
@@ -22,29 +21,13 @@ def _response(value: object) -> Response:
 
 @route("GET", "/api/organization/v1")
 def organizations(call: Call) -> Response:
-    """List what the account manages: departments inside their organisations, or at the top level, by the dial."""
-    return _response(_listed(call))
-
-
-@route("GET", "/api/organization/v1/report-type/{reportType}")
-def by_report_type(call: Call) -> Response:
-    """List what has certificates of a type; in the simulator, SSL only."""
-    if call.params["reportType"] not in _REPORT_TYPES:
-        raise refuse(-1601, "report-type")
-    return _response(_listed(call) if call.params["reportType"] == "SSL" else [])
-
-
-def _listed(call: Call) -> list[dict[str, Any]]:
-    dials = call.state.dials
-    cert_types = _SSL if dials.organisation_cert_types else {}
-    items: list[dict[str, Any]] = []
+    """List what the account manages: departments inside their organisations."""
+    items = []
     for organisation in call.state.world.organisations:
-        departments = [department | cert_types for department in _departments(call, organisation)]
-        if dials.organisation_list == "top-level" and not call.manages(organisation.id):
-            items += departments
-        elif departments or call.manages(organisation.id):
-            items.append({"id": organisation.id, "name": organisation.name, "departments": departments} | cert_types)
-    return items
+        departments = _departments(call, organisation)
+        if departments or call.manages(organisation.id):
+            items.append({"id": organisation.id, "name": organisation.name, "departments": departments})
+    return _response(items)
 
 
 def _departments(call: Call, organisation: Organisation) -> list[dict[str, Any]]:
@@ -58,10 +41,7 @@ def _department(organisation: Organisation, department: Department) -> dict[str,
 
 @route("GET", "/api/organization/v1/managedBy/{role}", "/api/organization/v1/managed-by/{role}")
 def managed_by(call: Call) -> Response:
-    """List, flat, what the account manages in a role; the dial managed_by selects the spelling served."""
-    spelling = call.request.path.split("/")[4]
-    if call.state.dials.managed_by not in ("both", spelling):
-        raise not_found(-5101, call.request.path)
+    """List, flat, what the account manages in a role; the vendor's documents spell the path in two ways."""
     role = call.params["role"]
     if role not in _ROLES:
         raise refuse(-1601, "role")
@@ -124,15 +104,6 @@ def _organisation(call: Call, number: int) -> Organisation:
 def validations(call: Call) -> Response:
     """List the validations of an organisation: a single one, OV."""
     return _response([_validation(call)])
-
-
-@route("GET", "/api/organization/v2/{orgId}/validations/{validationId}")
-def validation(call: Call) -> Response:
-    """Return a validation of an organisation."""
-    found = _validation(call)
-    if call.number("validationId") != found["id"]:
-        raise not_found(-5101, call.params["validationId"])
-    return _response(found)
 
 
 def _validation(call: Call) -> dict[str, Any]:

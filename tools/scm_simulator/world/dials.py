@@ -196,18 +196,6 @@ class Dials:
         "seconds of the clock until an order is in lists and reports. "
         "Exposes the client that orders again because an order was not listed at once.",
     )
-    managed_by: Literal["both", "managedBy", "managed-by"] = _dial(
-        "both", "spelling of the path that is served; the other is 404. Exposes the client that uses only one."
-    )
-    organisation_list: Literal["nested", "top-level"] = _dial(
-        "nested",
-        "how a department is listed to its officer: inside its organisation, or alone with parentName. "
-        "Exposes the client that searches one level only.",
-    )
-    organisation_cert_types: bool = _dial(
-        False,
-        "certTypes in the organisation list, as old releases. Exposes the client that needs them there.",
-    )
     report_names: Literal["plain", "dnsname"] = _dial(
         "plain", "names in reports: `a; b` or `dNSName=a, dNSName=b`. Exposes the client that splits only one of them."
     )
@@ -221,19 +209,11 @@ class Dials:
         "Exposes the client that takes one of them for a fault of the network.",
     )
     # Refusals
-    legacy_renew_body: bool = _dial(
-        False,
-        "renewById takes a JSON string or no body, as in 2018; off: -1002. "
-        'Exposes the client that sends "" instead of an object.',
-    )
     external_requester_required: bool = _dial(
         False, "enroll without externalRequester gives -139. Exposes the client that cannot send one."
     )
     mandatory_custom_field: str = _dial(
         "", "name of a custom field that enroll must carry (-62). Exposes the client that cannot send one."
-    )
-    reason_code_required: bool = _dial(
-        False, "revoke without reasonCode gives -1001. Exposes the client that sends `reason` only."
     )
     web_api: bool = _dial(
         True,
@@ -257,9 +237,6 @@ class Dials:
     lock_after: int = _dial(
         5,
         "failed logins that lock an account; 0: never. Exposes the client that tries a refused password again.",
-    )
-    password_expired: bool = _dial(
-        False, "every password has expired (401). Exposes the client that ignores the expiry of passwords."
     )
     expired_may_change: bool = _dial(
         False,

@@ -7,7 +7,7 @@ from scm_simulator.backend.order import APPLIED, Order
 from scm_simulator.http.messages import NO_CONTENT, Response, pretty_json
 from scm_simulator.http.request_body import Body
 from scm_simulator.http.routing import Call, route
-from scm_simulator.refusals import Refusal, refuse
+from scm_simulator.refusals import refuse
 from scm_simulator.routes.ssl import enrollment
 
 
@@ -24,8 +24,7 @@ def enroll(call: Call) -> Response:
 @route("POST", "/api/ssl/v1/renewById/{sslId}")
 def renew_by_id(call: Call) -> Response:
     """Order the same certificate again; return the new id."""
-    body = _renew_body(call)
-    return pretty_json({"sslId": _renew(call, call.order(), body).ssl_id})
+    return pretty_json({"sslId": _renew(call, call.order(), call.body()).ssl_id})
 
 
 @route("POST", "/api/ssl/v1/renew/{renewId}")
@@ -37,16 +36,6 @@ def renew(call: Call) -> Response:
             _renew(call, old, body)
             return NO_CONTENT
     raise refuse(-123)
-
-
-def _renew_body(call: Call) -> Body:
-    """Return the body of a renewal; a string or no body is accepted by the dial legacy_renew_body."""
-    try:
-        return call.body()
-    except Refusal:
-        if call.state.dials.legacy_renew_body and call.request.body.strip() in (b"", b'""'):
-            return Body({})
-        raise
 
 
 def _renew(call: Call, old: Order, body: Body) -> Order:
