@@ -8,14 +8,7 @@ from scm_simulator import Account, Department, Domain, OAuthClient, Organisation
 from scm_simulator.world.world import SSL_PRIVILEGES
 from tests.simulator.driver import DEPARTMENT, EV_PROFILE, FOREIGN_DEPARTMENT, NAME, PROFILE, RSA_PROFILE, TERM, Scm
 
-RAO_PRIVILEGES = (
-    "sslRequest",
-    "sslApprove",
-    "sslManage",
-    "allowDCV",
-    "allowManageDomains",
-    "approveDomainDelegation",
-)
+RAO_PRIVILEGES = ("sslRequest", "sslApprove", "sslManage", "allowDCV")
 
 
 @pytest.fixture
