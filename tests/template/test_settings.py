@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import fields
@@ -13,6 +14,7 @@ import pytest
 
 from gate.asl.state_machine import State, every_state, scopes
 from renewal import wiring
+from renewal.domain.order import IMPORT_LEASE
 from renewal.domain.request import RunRequest
 from renewal.settings import Settings
 from renewal.steps.rotate_password import KEEP_AWAKE
@@ -36,6 +38,19 @@ def task_of(machine: dict[str, Any], function: str) -> State:
         if state.body.get("Parameters", {}).get("FunctionName") == f"${{{function}}}"
     ]
     return found
+
+
+def retry_of(state: State, error: str) -> dict[str, Any]:
+    """The one Retry of *state* that names *error*."""
+    (found,) = [retry for retry in state.body["Retry"] if error in retry["ErrorEquals"]]
+    return dict(found)
+
+
+def waits(state: State, error: str) -> list[float]:
+    """The longest waits between the tries, in seconds."""
+    retry = retry_of(state, error)
+    growing = (retry["IntervalSeconds"] * retry["BackoffRate"] ** turn for turn in range(retry["MaxAttempts"]))
+    return [min(wait, retry["MaxDelaySeconds"]) for wait in growing]
 
 
 def test_every_variable_is_a_setting_and_every_setting_a_variable(stack: Stack) -> None:
@@ -109,22 +124,51 @@ def test_a_state_waits_longer_than_its_function_may_run(stack: Stack, machine: d
 
 def test_the_last_search_for_an_unconfirmed_order_is_late_enough(stack: Stack, machine: dict[str, Any]) -> None:
     """Retries that end within the quiet period never post again: each such order takes another day."""
-    retry = next(
-        clause for clause in task_of(machine, "EnrollFunction").body["Retry"] if "AnswerLost" in clause["ErrorEquals"]
-    )
-    waits = [
-        min(retry["IntervalSeconds"] * retry["BackoffRate"] ** turn, retry["MaxDelaySeconds"])
-        for turn in range(retry["MaxAttempts"])
-    ]
     quiet = int(stack.resource("EnrollFunction").properties["Environment"]["Variables"]["QUIET_SECONDS"])
-    assert sum(waits[:-1]) > quiet
+    assert sum(waits(task_of(machine, "EnrollFunction"), "AnswerLost")[:-1]) > quiet
+
+
+def test_a_claimed_import_is_waited_for_until_its_lease_is_over(stack: Stack, machine: dict[str, Any]) -> None:
+    """A killed import keeps its claim; tries that end before its lease would leave the certificate to the next day."""
+    patience = sum(waits(task_of(machine, "CollectFunction"), "OrderConflict"))
+    assert stack.resource("CollectFunction").properties["Timeout"] < IMPORT_LEASE.total_seconds() < patience
+
+
+def test_the_time_budget_of_the_header_is_the_one_of_the_states(
+    source: dict[str, Any], machine: dict[str, Any]
+) -> None:
+    """The header's sum is what TimeoutSeconds rests on; both must follow when a number changes."""
+    lost = sum(waits(task_of(machine, "EnrollFunction"), "OrderUnconfirmed"))
+    pending = math.floor(sum(waits(task_of(machine, "CollectFunction"), "OrderPending")))
+    login = sum(waits(task_of(machine, "InspectDelegationFunction"), "ScmUnavailable"))
+    (in_parallel,) = [
+        state.body["MaxConcurrency"] for state in every_state(machine) if state.path.endswith("RenewCertificates")
+    ]
+    waves = math.ceil(source["Parameters"]["OrdersPerDelegation"]["Default"] / in_parallel)
+    total = waves * (lost + pending) + login
+
+    text = (ROOT / "infra" / "renewal.asl.yaml").read_text(encoding="utf-8")
+    header = text[: text.index("Comment:")].replace(",", "")
+    for number in (lost, pending, lost + pending, login, waves, total, machine["TimeoutSeconds"]):
+        assert f"{number:.0f}" in header
+    assert total < machine["TimeoutSeconds"]
+
+
+def test_no_retry_names_all_errors(machine: dict[str, Any]) -> None:
+    """It would show a refused password again, which locks the account."""
+    retried = {
+        error
+        for state in every_state(machine)
+        for retry in state.body.get("Retry", ())
+        for error in retry["ErrorEquals"]
+    }
+    assert not retried & {"States.ALL", "States.TaskFailed"}
 
 
 def test_a_function_that_was_idle_for_14_days_is_retried(machine: dict[str, Any]) -> None:
     """Lambda has released its network interface and needs a minute or two for another."""
     for function in IN_VPC - BY_SECRETS_MANAGER:
-        retries = task_of(machine, function).body["Retry"]
-        (patient,) = [clause for clause in retries if "Lambda.ResourceNotReadyException" in clause["ErrorEquals"]]
+        patient = retry_of(task_of(machine, function), "Lambda.ResourceNotReadyException")
         assert patient["MaxAttempts"] >= 5, function
         assert patient["IntervalSeconds"] >= 20, function
 
