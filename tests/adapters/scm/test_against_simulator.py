@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
-from renewal.adapters.scm.accounts import ScmAccounts
 from renewal.adapters.scm.client import ScmClient
 from renewal.domain import errors
 from renewal.domain.certificate import Chain
@@ -16,22 +14,19 @@ from renewal.domain.order import EnrollRequest, ended
 from renewal.domain.order_search import SearchedOrder, SearchResult
 from scm_simulator.simulator import Simulator
 from scm_simulator.world.fault import Fault
-from tests.adapters.scm.stage import NOW, SIMULATED_LOGIN, Vault
+from tests.adapters.scm.stage import NOW
 from tests.fakes import HandClock
 
 DEPARTMENT = 2001
-PROFILE = 3001
 NAMES = ("portal.example.edu", "a.service.example.edu", "service.example.edu")
 KEY = KeyPair.generate(KeyType.P_256)
 ENROLL = "POST /api/ssl/v1/enroll"
 
 
-def order(
-    names: tuple[str, ...] = NAMES, *, token: str = "t0ken", profile: int = PROFILE, term: int = 90
-) -> EnrollRequest:
+def order(names: tuple[str, ...] = NAMES, *, token: str = "t0ken") -> EnrollRequest:
     """Return a request that the example world grants."""
     comment = f"certmandate order {token} for univ/portal"
-    return EnrollRequest(DEPARTMENT, profile, term, names, KEY.signing_request(names), comment)
+    return EnrollRequest(DEPARTMENT, 3001, 90, names, KEY.signing_request(names), comment)
 
 
 def find(authority: ScmClient, token: str = "t0ken", names: tuple[str, ...] = NAMES) -> int | None:
@@ -61,15 +56,6 @@ def test_a_certificate_is_ordered_awaited_and_collected(authority: ScmClient):
     assert (details.status, details.serial) == ("ISSUED", chain.leaf.serial)
 
 
-def test_an_order_is_found_by_its_token(authority: ScmClient):
-    """What makes a lost answer harmless."""
-    first, second = authority.enroll(order(token="one")), authority.enroll(order(token="two"))
-
-    assert find(authority, "one", NAMES) == first
-    assert find(authority, "two", NAMES) == second
-    assert find(authority, "three", NAMES) is None
-
-
 @pytest.mark.parametrize("others", [(), ("portal.example.edu",)])
 def test_an_order_is_found_when_its_first_name_is_no_common_name(authority: ScmClient, others: tuple[str, ...]):
     """64 characters fit: the common name is a later name, or there is none."""
@@ -77,25 +63,6 @@ def test_an_order_is_found_when_its_first_name_is_no_common_name(authority: ScmC
     ssl_id = authority.enroll(order(names))
 
     assert find(authority, "t0ken", names) == ssl_id
-
-
-def test_profiles_come_with_terms_and_key_types(authority: ScmClient):
-    """They decide what is asked for."""
-    profiles = {profile.profile_id: profile for profile in authority.profiles(DEPARTMENT)}
-
-    assert profiles[PROFILE].terms == (90, 199)
-    profiles[PROFILE].require_key_type(KeyType.P_256)
-    with pytest.raises(errors.KeyRefused):
-        profiles[3002].require_key_type(KeyType.P_256)
-
-
-def test_the_report_lists_what_was_ordered(authority: ScmClient):
-    """One request for all that SCM knows of the department."""
-    ssl_id = authority.enroll(order())
-
-    (row,) = authority.reported(DEPARTMENT)
-
-    assert (row.ssl_id, row.names, row.comment) == (ssl_id, NAMES, order().comment)
 
 
 def test_a_revoked_certificate_shows_in_the_report(authority: ScmClient, simulator: Simulator):
@@ -207,13 +174,6 @@ def test_the_details_of_an_order_show_that_it_has_ended(
     assert ended(authority.details(ssl_id).status) is error
 
 
-def test_an_order_that_was_never_made_is_unknown(authority: ScmClient):
-    """Its number was lost, or is another client's."""
-    for ask in (authority.collect, authority.details):
-        with pytest.raises(errors.OrderUnknown):
-            ask(424242)
-
-
 # ---- Lost answers --------------------------------------------------------------------------------
 
 
@@ -307,83 +267,3 @@ def test_an_order_is_found_once_it_is_listed(authority: ScmClient, simulator: Si
 
     clock.advance(minutes=15)
     assert find(authority) == ssl_id
-
-
-# ---- Refusals ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("dials", "error"),
-    [
-        ({"dcv": "EXPIRED", "dcv_refusal": "-107"}, errors.DcvLapsed),
-        ({"dcv": "EXPIRED", "dcv_refusal": "-737"}, errors.DcvLapsed),
-        ({"dcv": "NOT_VALIDATED", "dcv_refusal": "-1137"}, errors.DcvLapsed),
-        ({"organisation_validation": "EXPIRED"}, errors.OrganisationNotValidated),
-        ({"web_api": False}, errors.PermissionMissing),
-        ({"external_requester_required": True}, errors.RequestRefused),
-        ({"mandatory_custom_field": "cost centre"}, errors.RequestRefused),
-    ],
-    ids=str,
-)
-def test_what_the_organisation_must_put_right_is_named(
-    authority: ScmClient, simulator: Simulator, dials: dict[str, object], error
-):
-    """Nothing was ordered, and the error's name shows who must act."""
-    for dial, value in dials.items():
-        setattr(simulator.dials, dial, value)
-
-    with pytest.raises(error) as caught:
-        authority.enroll(order())
-
-    assert type(caught.value) is error
-    assert not simulator.orders
-
-
-@pytest.mark.parametrize(
-    ("request_", "error"),
-    [
-        (order(("portal.example.edu", "www.portal.example.edu")), errors.NameNotDelegated),
-        (order(profile=9999), errors.ProfileRefused),
-        (order(term=365), errors.TermRefused),
-        (order(profile=3002, term=199), errors.KeyRefused),
-    ],
-    ids=["name", "profile", "term", "key"],
-)
-def test_what_the_operator_must_put_right_is_named(authority: ScmClient, request_, error):
-    """The delegation file asks for what SCM does not give."""
-    with pytest.raises(error):
-        authority.enroll(request_)
-
-
-# ---- Logins ----------------------------------------------------------------------------------------
-
-
-def test_a_wrong_password_never_locks_the_account(
-    connected: Callable[[Vault], ScmAccounts], credentials: Vault, simulator: Simulator
-):
-    """However often the steps ask, SCM sees one failed attempt."""
-    simulator.dials.lock_after = 2
-    credentials.store("1", {**SIMULATED_LOGIN, "password": "wrong"})
-    made = connected(credentials)
-    for _ in range(5):
-        with pytest.raises(errors.CredentialRefused):
-            made.authority("univ").profiles(DEPARTMENT)
-
-    credentials.store("2", SIMULATED_LOGIN)
-
-    assert made.authority("univ").profiles(DEPARTMENT)
-    assert [call.status for call in simulator.calls] == [401, 200]
-
-
-@pytest.mark.parametrize(("answer", "error"), [("401", errors.CredentialRefused), ("403", errors.AddressRefused)])
-def test_an_address_outside_the_access_list_is_named_when_scm_reports_it(
-    connected: Callable[[Vault], ScmAccounts], credentials: Vault, simulator: Simulator, answer, error
-):
-    """SCM may hide it behind a 401; then the password is to blame first."""
-    simulator.dials.blocked_address_answer = answer
-    simulator.dials.peer_address_header = "user-agent"  # no address, so never an allowed one
-    admin = simulator._state.admins["drao-example"]
-    object.__setattr__(admin.spec, "allowed_addresses", ("192.0.2.7/32",))
-
-    with pytest.raises(error):
-        connected(credentials).authority("univ").profiles(DEPARTMENT)
