@@ -52,6 +52,9 @@ def assert_stored_everywhere(system: System) -> None:
     assert sorted(served.arns) == ["eu-west-3", "us-east-1"]
     assert {system.acm.held[arn].chain.leaf.serial for arn in served.arns.values()} == {served.serial}
     assert len(system.acm.held) == 2, "ACM holds an orphan"
+    for pair in system.acm.held.values():
+        assert_pair(pair.chain.leaf.pem(), pair.key.pem().decode())
+        assert_leaf_first(pair.chain.pem())
     assert system.objects.current == {PATH: served.serial}
     assert_whole_store(system.objects.files, system.objects.current)
     assert system.announcer.announced[-1] == ("univ/idp", served.serial)
@@ -71,15 +74,6 @@ def test_a_certificate_goes_with_its_key_into_every_store(system: System) -> Non
     assert (served.stores, served.issuer) == (EVERYWHERE.stores, "CN=Throw-Away EC CA")
     assert served.not_after - served.not_before == timedelta(days=199)
     assert (served.stored_at, system.book.next_actions[PATH] > NOW) == (NOW, True)
-
-
-def test_what_acm_holds_is_the_pair(system: System) -> None:
-    """Leaf, issuers without root, and the key of this very order."""
-    system.collect(ordered(system))
-
-    for pair in system.acm.held.values():
-        assert_pair(pair.chain.leaf.pem(), pair.key.pem().decode())
-        assert_leaf_first(pair.chain.pem())
 
 
 def test_the_audit_row_describes_the_stored_certificate(system: System) -> None:
@@ -477,27 +471,6 @@ def test_an_unknown_ssl_id_is_confirmed_by_the_details(system: System) -> None:
     with pytest.raises(OrderDeclined):
         system.collect(progress)
     assert not system.book.orders
-
-
-def test_a_region_that_has_it_is_not_imported_into_again(system: System) -> None:
-    """ACM's yearly quota may count re-imports: a retry goes on with the next region."""
-    progress = ordered(system)
-    with pytest.raises(Killed):
-        system.collect(progress, acm=interrupted(system.acm, "put", before=killed, at=2))
-    system.clock.advance(seconds=IMPORT_LEASE.total_seconds() + 1)
-    regions: list[str] = []
-
-    class Watched(FakeAcm):
-        """Remembers the regions."""
-
-        def put(self, pair: Pair, region: str, arn: str | None, *, retried: bool) -> str:
-            """Import and remember."""
-            regions.append(region)
-            return FakeAcm.put(self, pair, region, arn, retried=retried)
-
-    system.collect(progress, acm=Watched(system.acm.held, system.acm.imports))
-
-    assert regions == ["us-east-1"]
 
 
 def test_a_shorter_lifetime_is_noted_in_the_audit_row(system: System) -> None:

@@ -12,7 +12,6 @@ import pytest
 from renewal.domain.delegation import Profile
 from renewal.domain.errors import (
     AcmCertificateMissing,
-    AcmWouldRefuse,
     AddressRefused,
     CredentialRefused,
     DcvLapsed,
@@ -180,21 +179,6 @@ def test_what_can_be_foreseen_costs_no_order(
 
     assert not system.scm.orders
     assert not system.book.orders
-
-
-def test_an_arn_of_another_key_type_is_foreseen(system: System) -> None:
-    """ACM never changes the key type of an ARN; without the operator's ARN a new one is made."""
-    in_acm = replace(IDP, stores=("acm:eu-west-3",))
-    system.add(in_acm)
-    arn = system.renew(in_acm).arns["eu-west-3"]
-
-    system.add(replace(in_acm, key_type=KeyType.RSA_2048, arns={"eu-west-3": arn}))
-    with pytest.raises(AcmWouldRefuse):
-        system.enroll()
-    assert system.scm.calls["enroll"] == 1
-
-    system.add(replace(in_acm, key_type=KeyType.RSA_2048))
-    assert system.renew(in_acm).arns["eu-west-3"] != arn
 
 
 def test_nothing_is_ordered_after_the_mandate(system: System) -> None:

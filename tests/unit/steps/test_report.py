@@ -11,7 +11,6 @@ import pytest
 from renewal.domain.errors import (
     AddressRefused,
     CredentialRefused,
-    DcvLapsed,
     MandateEnded,
     PermissionMissing,
     PlanUnreadable,
@@ -103,28 +102,6 @@ def test_a_pending_order_is_no_failure_and_the_next_run_collects_it(system: Syst
     assert metrics(system)["CertificatesPending"] == 1
 
 
-def test_a_failure_fails_the_run_and_gives_the_reason(system: System) -> None:
-    """The words of the error, not of Step Functions."""
-    system.scm.answers["enroll"] = DcvLapsed("the validation of univ.example expired")
-
-    report = system.daily_run()
-
-    row = row_of(report)
-    assert (report.outcome, row.outcome) == ("failed", "failed")
-    assert (row.error, row.text) == ("DcvLapsed", "the validation of univ.example expired")
-    assert metrics(system)["CertificatesFailed"] == 1
-
-
-def test_one_failure_does_not_keep_the_others_back(system: System) -> None:
-    """All healthy certificates are renewed all the same."""
-    system.add(replace(IDP, name="broken", profile_id=7))
-
-    report = system.daily_run()
-
-    assert report.counts == {"renewed": 1, "failed": 1}
-    assert row_of(report, "univ/broken").error == "ProfileRefused"
-
-
 def test_a_declined_order_is_held_and_still_needs_attention(system: System) -> None:
     """Silence would be worse than a second page."""
     system.scm.polls = 3
@@ -142,21 +119,6 @@ def test_a_declined_order_is_held_and_still_needs_attention(system: System) -> N
     assert len(system.scm.orders) == 1
 
 
-def test_a_dry_run_reports_a_plan_and_orders_nothing(system: System) -> None:
-    """It logs in, and that is all."""
-    serving(system, "old", age=150)
-
-    report = system.daily_run(dry_run=True, reason="before the holidays")
-
-    assert (report.dry_run, report.reason, report.outcome) == (True, "before the holidays", "succeeded")
-    assert {row.name: (row.outcome, row.reason) for row in report.certificates} == {
-        "idp": ("planned", "new"),
-        "old": ("planned", "age"),
-    }
-    assert not system.scm.orders
-    assert not system.book.orders
-
-
 def test_a_dry_run_of_a_dead_delegation_fails(system: System) -> None:
     """What would be done is: nothing."""
     system.accounts.refused = {("univ", "v1")}
@@ -164,25 +126,6 @@ def test_a_dry_run_of_a_dead_delegation_fails(system: System) -> None:
     report = system.daily_run(dry_run=True)
 
     assert (report.outcome, row_of(report).outcome) == ("failed", "failed")
-
-
-def test_a_narrowed_run_reports_what_it_was_asked_for(system: System) -> None:
-    """The rest of the estate is tomorrow's report."""
-    serving(system, "old", age=150)
-
-    assert [row.name for row in system.daily_run(certificates=["univ/old"]).certificates] == ["old"]
-    assert [row.name for row in system.daily_run(delegations=["univ"]).certificates] == ["idp", "old"]
-
-
-def test_certificates_over_the_limit_are_deferred(system: System) -> None:
-    """Not a failure; a number that an alarm can watch."""
-    system.limits = Limits(1, 500, 0.5)
-    serving(system, "old", age=150)
-
-    report = system.daily_run()
-
-    assert {row.name: row.outcome for row in report.certificates} == {"old": "renewed", "idp": "deferred"}
-    assert (report.outcome, metrics(system)["CertificatesDeferred"]) == ("succeeded", 1)
 
 
 def test_a_revocation_is_reported_even_when_it_is_deferred_or_held(system: System) -> None:
@@ -259,34 +202,6 @@ def three_delegations() -> System:
     return system
 
 
-def test_one_refused_credential_fails_its_delegation_alone() -> None:
-    """Every other is renewed; the refused one's certificates are reported as failed with its error."""
-    system = three_delegations()
-    system.accounts.refused = {("b", "v1")}
-
-    report = system.daily_run()
-
-    assert {row.delegation: row.outcome for row in report.certificates} == {
-        "a": "renewed",
-        "b": "failed",
-        "c": "renewed",
-    }
-    assert row_of(report, "b/idp").error == "CredentialRefused"
-    assert (report.outcome, report.common_cause) == ("failed", "")
-    assert (metrics(system)["DelegationsFailed"], metrics(system)["CredentialsRefused"]) == (1, 1)
-
-
-def test_all_accounts_refused_at_once_is_one_cause() -> None:
-    """The address, not N passwords."""
-    system = three_delegations()
-    system.accounts.refused = {(name, "v1") for name in "abc"}
-
-    report = system.daily_run()
-
-    assert report.common_cause.startswith("SCM refused all 3 accounts at once: most likely that is the address")
-    assert system.accounts.shown.total() == 3
-
-
 def test_a_delegation_without_a_login_does_not_count_for_the_cause() -> None:
     """Its mandate has ended, or no password is stored: the two others are all that were tried."""
     system = three_delegations()
@@ -324,15 +239,6 @@ def test_a_single_delegation_has_no_common_cause(system: System) -> None:
     system.accounts.refused = {("univ", "v1")}
 
     assert system.daily_run().common_cause == ""
-
-
-def test_an_scm_that_is_down_fails_the_run(system: System) -> None:
-    """After all the patience of the state machine."""
-    system.scm.answers["profiles"] = ScmUnavailable("503 for an hour")
-
-    report = system.daily_run()
-
-    assert (report.outcome, row_of(report).error) == ("failed", "ScmUnavailable")
 
 
 # ---- Results that are missing or not ours ----------------------------------------------------------------------------
