@@ -78,6 +78,11 @@ class Mandate:
             )
         except NeedsAttention as error:
             self.error = error
+        return self.inspection
+
+    @property
+    def inspection(self) -> Inspection:
+        """What the order book has of the last inspection."""
         found = self.book.delegation("univ").inspection
         assert found is not None
         return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import httpx
@@ -90,11 +91,6 @@ def nothing_stored(mandate: Mandate) -> None:
 def mistyped_login(mandate: Mandate) -> None:
     """The operator stored another login."""
     mandate.stored = {**(mandate.stored or {}), "login": "dra0univ"}
-
-
-def profile_missing(mandate: Mandate) -> None:
-    """A certificate wants a profile that the department lacks."""
-    mandate.specs = (replace(IDP, profile_id=99), APPS)
 
 
 REQUESTER = ("sslRequest", "autoApproveCertificates")
@@ -214,46 +210,45 @@ def test_every_step_can_be_done_wrong_in_this_table() -> None:
     assert {step for _, found in FAULTS.values() for step, _ in found} == {step.value for step in SetupStep}
 
 
+@cache
+def inspected(fault: str) -> Mandate:
+    """The delegation with this fault, after an inspection; its result is `inspection`."""
+    mandate = Mandate()
+    FAULTS[fault][0](mandate)
+    mandate.inspect()
+    return mandate
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_is_found_and_named_with_its_step(fault: str) -> None:
-    """And no other fault is."""
-    corrupt, expected = FAULTS[fault]
-    mandate = Mandate()
-    corrupt(mandate)
+    """And no other fault is. An RAO opens SCM perhaps twice a year, and SCM counts refused logins."""
+    mandate, expected = inspected(fault), FAULTS[fault][1]
+    findings = mandate.inspection.findings
 
-    inspection = mandate.inspect()
-
-    assert faults(inspection) == expected
-    assert {finding.code for finding in inspection.findings if finding.severity != "info"} & (
+    assert faults(mandate.inspection) == expected
+    assert {finding.code for finding in findings if finding.severity != "info"} & (
         {code for _, code in expected} | {"CredentialRefused"}
     )
+    assert [finding.code for finding in findings if finding.actor == "rao" and not finding.screen] == []
+    assert sum(call.status in {401, 403} for call in mandate.simulator.calls) <= 1
 
 
 REFUSED = [fault for fault, (_, found) in FAULTS.items() if ("8", "LoginRefused") in found]
 
 
 @pytest.mark.parametrize("fault", REFUSED)
-def test_a_refused_login_asks_the_rao_for_what_only_they_can_do(fault: str) -> None:
-    """A lock, a password that has expired and an access list only the RAO can fix."""
-    mandate = Mandate()
-    FAULTS[fault][0](mandate)
-
-    asked = [finding for finding in mandate.inspect().findings if finding.actor == "rao"]
-
-    assert [finding.code for finding in asked] == ["LoginRefused"]
-    assert asked[0].screen == "Admins → Edit, Settings → Access Control → Organization ACL"
-
-
-@pytest.mark.parametrize("fault", REFUSED)
 def test_a_refusal_without_a_reason_is_only_suspected_in_each_step(fault: str) -> None:
-    """One of four steps is wrong; reported as four faults, three of them would be searched without success."""
-    mandate = Mandate()
-    FAULTS[fault][0](mandate)
+    """One of four steps is wrong; reported as four faults, three of them would be searched without success.
 
-    doubtful = [result for result in mandate.inspect().remarks if result.code == "LoginRefused"]
+    The RAO is asked all the same: a lock, a password that has expired and an access list only they can fix.
+    """
+    inspection = inspected(fault).inspection
+    doubtful = [result for result in inspection.remarks if result.code == "LoginRefused"]
+    asked = [(finding.code, finding.screen) for finding in inspection.findings if finding.actor == "rao"]
 
     assert {result.verdict for result in doubtful} == {CheckStatus.SUSPECTED}
     assert all(result.text.startswith("perhaps: ") for result in doubtful)
+    assert asked == [("LoginRefused", "Admins → Edit, Settings → Access Control → Organization ACL")]
 
 
 STEP_MENUS = {
@@ -275,20 +270,9 @@ STEP_MENUS = {
 @pytest.mark.parametrize("fault", STEP_MENUS)
 def test_a_finding_names_the_scm_menu_where_it_is_fixed(fault: str) -> None:
     """An existing account is not changed under "Add", and a domain is not validated where it is delegated."""
-    mandate = Mandate()
-    FAULTS[fault][0](mandate)
+    findings = inspected(fault).inspection.findings
 
-    assert STEP_MENUS[fault] in {finding.screen for finding in mandate.inspect().findings if finding.severity != "info"}
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_whatever_the_rao_has_to_do_has_a_screen(fault: str) -> None:
-    """They see SCM perhaps twice a year."""
-    mandate = Mandate()
-    FAULTS[fault][0](mandate)
-
-    findings = mandate.inspect().findings
-    assert [finding.code for finding in findings if finding.actor == "rao" and not finding.screen] == []
+    assert STEP_MENUS[fault] in {finding.screen for finding in findings if finding.severity != "info"}
 
 
 @pytest.mark.parametrize(
@@ -307,9 +291,7 @@ def test_whatever_the_rao_has_to_do_has_a_screen(fault: str) -> None:
 )
 def test_more_than_was_agreed_is_a_security_finding(fault: str, *, is_security: bool) -> None:
     """It does harm only when the password leaks; among ordinary warnings it would be ignored."""
-    mandate = Mandate()
-    FAULTS[fault][0](mandate)
-    inspection = mandate.inspect()
+    inspection = inspected(fault).inspection
 
     assert any(finding.is_security for finding in inspection.findings) is is_security
     assert any(result.is_security for result in inspection.remarks) is is_security
@@ -317,20 +299,9 @@ def test_more_than_was_agreed_is_a_security_finding(fault: str, *, is_security: 
 
 def test_an_expired_password_is_the_raos_to_replace() -> None:
     """An account that may use the API only cannot change it any more."""
-    mandate = Mandate()
-    FAULTS["SCM itself says that the password has expired"][0](mandate)
+    findings = inspected("SCM itself says that the password has expired").inspection.findings
 
-    assert [(finding.code, finding.actor) for finding in mandate.inspect().findings] == [("CredentialExpired", "rao")]
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_costs_one_refused_login_at_most(fault: str) -> None:
-    """SCM counts them."""
-    mandate = Mandate()
-    FAULTS[fault][0](mandate)
-    mandate.inspect()
-
-    assert sum(call.status in {401, 403} for call in mandate.simulator.calls) <= 1
+    assert [(finding.code, finding.actor) for finding in findings] == [("CredentialExpired", "rao")]
 
 
 def test_a_healthy_delegation_has_no_fault_and_no_finding() -> None:
@@ -392,9 +363,6 @@ def test_an_inspection_asks_scm_eight_things_and_one_an_entry() -> None:
 
 def test_a_profile_that_is_missing_is_found_before_an_order_is_spent() -> None:
     """It is no step of the RAO's, and stops renewals all the same."""
-    mandate = Mandate()
-    profile_missing(mandate)
+    findings = Mandate(specs=(replace(IDP, profile_id=99), APPS)).inspect().findings
 
-    assert [(finding.code, finding.certificate) for finding in mandate.inspect().findings] == [
-        ("ProfileRefused", "idp")
-    ]
+    assert [(finding.code, finding.certificate) for finding in findings] == [("ProfileRefused", "idp")]
