@@ -8,7 +8,7 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from gate.asl.state_machine import parsed
-from stack.resolved import IN_A_VPC, Stack
+from stack.resolved import IN_A_VPC, Resource, Stack
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -17,6 +17,12 @@ ROOT = Path(__file__).resolve().parents[2]
 def stack() -> Stack:
     """The stack as it is deployed: its functions in a VPC."""
     return Stack(ROOT / "template.yaml", IN_A_VPC)
+
+
+@pytest.fixture(scope="session")
+def alarms(stack: Stack) -> dict[str, Resource]:
+    """Every alarm by its logical id."""
+    return {alarm.logical_id: alarm for alarm in stack.resources("AWS::CloudWatch::Alarm")}
 
 
 @pytest.fixture(scope="session")

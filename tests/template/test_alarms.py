@@ -103,12 +103,6 @@ def throttled(stack: Stack, functions: tuple[str, ...]) -> list[tuple[str, str, 
     return [machine, *lambdas]
 
 
-@pytest.fixture(scope="module")
-def alarms(stack: Stack) -> dict[str, Resource]:
-    """Every alarm by its logical id."""
-    return {alarm.logical_id: alarm for alarm in stack.resources("AWS::CloudWatch::Alarm")}
-
-
 def test_every_alarm_watches_its_metrics(stack: Stack, alarms: dict[str, Resource]) -> None:
     """Each value must equal what AWS publishes: the machine's ARN, the group, the queue, the log group."""
     table = expected(stack)

@@ -116,18 +116,44 @@ def test_patterns_of_resources_are_those_with_a_reason(stack: Stack) -> None:
     assert patterns == set(PATTERNS)
 
 
-def test_each_object_of_a_run_is_written_by_one_role(stack: Stack) -> None:
-    """A compromised function must not write what the next function trusts: a plan, a result, the report."""
-    writers = {
-        "plan.json": {"CheckExpiryRole"},
-        "facts.json": {"CheckExpiryRole"},
-        "results/0a1b/manifest.json": {"RenewalRole"},
-        "report.json": {"ReportRole"},
-        "anything.json": set(),
-    }
-    for name, wanted in writers.items():
-        put = Request("s3:PutObject", f"{stack.arn('StoreBucket')}/runs/daily/{name}")
-        assert {role for role, found in roles(stack).items() if allowed(found, put)} == wanted, name
+SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:certmandate/campus-AbCdEf"
+ANOTHERS = SECRET.replace("certmandate/", "payroll/")
+PRIVATE_KEY = "{StoreBucket}/certificates/campus/portal/00AB/privkey.pem"
+RUN_FOLDER = "{StoreBucket}/runs/daily"
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "who"),
+    [
+        # A compromised function must not write what the next function trusts: a plan, a result, the report.
+        ("s3:PutObject", f"{RUN_FOLDER}/plan.json", {"CheckExpiryRole"}),
+        ("s3:PutObject", f"{RUN_FOLDER}/facts.json", {"CheckExpiryRole"}),
+        ("s3:PutObject", f"{RUN_FOLDER}/results/0a1b/manifest.json", {"RenewalRole"}),
+        ("s3:PutObject", f"{RUN_FOLDER}/report.json", {"ReportRole"}),
+        ("s3:PutObject", f"{RUN_FOLDER}/anything.json", set()),
+        # No other function, such as the report's, can overwrite a certificate.
+        ("s3:PutObject", PRIVATE_KEY, {"CollectRole"}),
+        ("acm:ImportCertificate", f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/x", {"CollectRole"}),
+        # The consuming service reads it; nothing in this stack needs to.
+        ("s3:GetObject", PRIVATE_KEY, set()),
+        # Deciding and reporting need no password.
+        (
+            "secretsmanager:GetSecretValue",
+            SECRET,
+            {"InspectDelegationRole", "EnrollRole", "CollectRole", "RotatePasswordRole"},
+        ),
+        ("secretsmanager:GetSecretValue", ANOTHERS, set()),
+        # A function that may write other credentials could lock other systems out.
+        ("secretsmanager:PutSecretValue", SECRET, {"RotatePasswordRole"}),
+        ("secretsmanager:PutSecretValue", ANOTHERS, set()),
+        ("secretsmanager:UpdateSecretVersionStage", SECRET, {"RotatePasswordRole"}),
+        ("secretsmanager:UpdateSecretVersionStage", ANOTHERS, set()),
+    ],
+)
+def test_an_action_is_allowed_to_these_roles_only(stack: Stack, action: str, resource: str, who: set[str]) -> None:
+    """Each row has its reason above it."""
+    request = Request(action, resource.replace("{StoreBucket}", stack.arn("StoreBucket")))
+    assert {role for role, found in roles(stack).items() if allowed(found, request)} == who
 
 
 def test_only_enroll_encrypts_keys_and_only_collect_decrypts_them(stack: Stack) -> None:
@@ -174,45 +200,6 @@ def test_the_account_can_always_change_a_keys_policy(stack: Stack, key: str) -> 
     """The policy of a key without an administrator can never be corrected."""
     policy = stack.resource(key).properties["KeyPolicy"]
     assert allowed(statements([policy]), Request("kms:PutKeyPolicy", "*", {}))
-
-
-def test_only_collect_writes_certificates(stack: Stack) -> None:
-    """No other function, such as the report's, can overwrite a certificate."""
-    key = f"{stack.arn('StoreBucket')}/certificates/campus/portal/00AB/privkey.pem"
-    able = {role for role, found in roles(stack).items() if allowed(found, Request("s3:PutObject", key))}
-    assert able == {"CollectRole"}
-    importers = {
-        role
-        for role, found in roles(stack).items()
-        if allowed(found, Request("acm:ImportCertificate", f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/x"))
-    }
-    assert importers == {"CollectRole"}
-
-
-def test_no_role_reads_a_stored_private_key(stack: Stack) -> None:
-    """The consuming service reads it; nothing in this stack needs to."""
-    key = f"{stack.arn('StoreBucket')}/certificates/campus/portal/00AB/privkey.pem"
-    assert not [role for role, found in roles(stack).items() if allowed(found, Request("s3:GetObject", key))]
-
-
-def test_only_functions_that_log_in_read_credentials(stack: Stack) -> None:
-    """Deciding and reporting need no password."""
-    secret = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:certmandate/campus-AbCdEf"
-    read = Request("secretsmanager:GetSecretValue", secret)
-    able = {role for role, found in roles(stack).items() if allowed(found, read)}
-    assert able == {"InspectDelegationRole", "EnrollRole", "CollectRole", "RotatePasswordRole"}
-    other = Request("secretsmanager:GetSecretValue", secret.replace("certmandate/", "payroll/"))
-    assert not [role for role, found in roles(stack).items() if allowed(found, other)]
-
-
-def test_only_a_rotation_writes_credentials(stack: Stack) -> None:
-    """A function that may write other credentials could lock other systems out."""
-    secret = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:certmandate/campus-AbCdEf"
-    for action in ("secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"):
-        able = {role for role, found in roles(stack).items() if allowed(found, Request(action, secret))}
-        assert able == {"RotatePasswordRole"}, action
-        other = Request(action, secret.replace("certmandate/", "payroll/"))
-        assert not allowed(roles(stack)["RotatePasswordRole"], other)
 
 
 def test_lambda_may_manage_interfaces_as_aws_documents_and_code_may_not(stack: Stack) -> None:
