@@ -10,7 +10,7 @@ from certmandate.order_book_editor import OrderBookEditor
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.due import renewal_point
 from renewal.domain.errors import OrderConflict, StoreUnavailable, UnknownDelegation
-from renewal.domain.order import IMPORT_LEASE, Order, OrderStatus
+from renewal.domain.order import Order, OrderStatus
 from renewal.domain.setup.inspection import Inspection
 
 from .conftest import TABLE, Book
@@ -113,52 +113,6 @@ def test_no_inspection_makes_a_delegation(book: Book):
 # ---- The life of an order ------------------------------------------------------------------------------
 
 
-def test_an_order_is_read_back_at_every_stage(book: Book):
-    """A run that resumes an order reads everything from the table."""
-    chain = a_pair().chain
-    book.begin(an_order())
-    assert book.certificate(*PATH).order == an_order()
-
-    book.note(an_order(), searched_at=LATER)
-    order = book.claim_post(an_order(), LATER)
-    assert order == an_order(posts=2, posted_at=LATER, searched_at=LATER)
-
-    order = book.record_ordered(order, 77)
-    book.note(order, confirmed_at=LATER)
-    book.note(order, trouble="CertificateMismatch")
-    order = book.record_issued(order, chain)
-    order = book.record_import(order, "eu-west-3", "arn:one")
-    order = book.record_import(order, "us-east-1", "arn:two")
-
-    stored = book.certificate(*PATH).order
-    assert stored == order
-    assert (order.status, order.ssl_id, order.confirmed_at) == (OrderStatus.ISSUED, 77, LATER)
-    assert order.trouble == "CertificateMismatch"
-    assert order.chain == chain.pem()
-    assert order.arns == {"eu-west-3": "arn:one", "us-east-1": "arn:two"}
-
-
-def test_one_import_at_a_time_is_claimed(book: Book, rival: Book):
-    """ACM would make a second ARN. A claim ends with its lease, when it is released, or with the ARN."""
-    order = issued(book)
-    claimed = book.claim_import(order, "eu-west-3", NOW)
-
-    with pytest.raises(OrderConflict):
-        rival.claim_import(order, "eu-west-3", NOW + IMPORT_LEASE)
-    rival.claim_import(order, "us-east-1", NOW)
-    assert claimed.importing == {"eu-west-3": NOW}
-
-    book.release_import(order, "eu-west-3")
-    again = rival.claim_import(order, "eu-west-3", NOW + timedelta(seconds=1))
-    late = book.claim_import(order, "eu-west-3", NOW + IMPORT_LEASE + timedelta(seconds=2))
-    assert "eu-west-3" in again.importing
-    assert late.importing["eu-west-3"] == NOW + IMPORT_LEASE + timedelta(seconds=2)
-
-    book.record_import(order, "eu-west-3", "arn:one")
-    with pytest.raises(OrderConflict):
-        rival.claim_import(order, "eu-west-3", NOW + timedelta(days=1))
-
-
 def test_a_stored_certificate_leaves_no_open_order(book: Book, editor: OrderBookEditor):
     """Status, audit row and the end of the order go together, or the next run orders again."""
     editor.ask(*PATH, "key was mailed around", NOW)
@@ -249,17 +203,7 @@ def test_the_history_of_a_certificate_is_its_own_and_in_order(book: Book):
     assert [row.token for row in book.history("univ", "")] == ["t2", "t1", "t0"]
 
 
-# ---- Every condition, broken -----------------------------------------------------------------------------------------
-
-
-def test_a_second_order_cannot_be_opened(book: Book, rival: Book):
-    """Two runs that find the same certificate due must not both order it."""
-    book.begin(an_order())
-
-    with pytest.raises(OrderConflict):
-        rival.begin(an_order(token="token-2"))
-
-    assert book.certificate(*PATH).order == an_order()
+# ---- Another run in between (each condition alone: test_order_book_contract.py) --------------------------------------
 
 
 def test_of_two_runs_at_the_same_time_one_opens(book: Book, rival: Book, dynamodb: Any):
@@ -271,26 +215,6 @@ def test_of_two_runs_at_the_same_time_one_opens(book: Book, rival: Book, dynamod
     assert book.certificate(*PATH).order == an_order(token="token-2")
 
 
-def test_a_slow_run_does_not_order_what_another_run_has_stored(book: Book, rival: Book):
-    """No order is open when the slow run writes its intent, but the certificate is no longer due."""
-    due = book.certificate(*PATH)
-    rival.finish(issued(rival), a_served(), None)
-
-    with pytest.raises(OrderConflict):
-        book.open(an_order(token="token-2"), due.revision)
-
-    assert book.certificate(*PATH).order is None
-
-
-def test_an_order_for_a_spec_that_has_changed_is_not_opened(book: Book):
-    """The intent has the names that were read; the new spec has others."""
-    due = book.certificate(*PATH)
-    book.apply(a_specification(replace(SPEC, names=("new.univ.example",))), LATER)
-
-    with pytest.raises(OrderConflict):
-        book.open(an_order(), due.revision)
-
-
 def test_no_order_is_opened_for_a_certificate_that_was_removed(book: Book):
     """It was removed between the plan and the order; no run would collect the new certificate."""
     due = book.certificate(*PATH)
@@ -298,96 +222,6 @@ def test_no_order_is_opened_for_a_certificate_that_was_removed(book: Book):
 
     with pytest.raises(UnknownDelegation):
         book.open(an_order(), due.revision)
-
-
-def test_of_two_claims_to_post_again_one_succeeds(book: Book, rival: Book):
-    """Each claim is a POST, and each POST may become a certificate; also in the same microsecond."""
-    book.begin(an_order())
-    book.claim_post(an_order(), LATER)
-
-    with pytest.raises(OrderConflict):
-        rival.claim_post(an_order(), LATER)
-
-
-def test_no_post_is_claimed_for_an_order_that_was_found(book: Book, rival: Book):
-    """The other run has found it in SCM: another POST would order a second certificate."""
-    book.begin(an_order())
-    rival.record_ordered(an_order(), 77)
-
-    with pytest.raises(OrderConflict):
-        book.claim_post(an_order(), LATER)
-
-
-def test_a_search_for_an_earlier_post_does_not_count_for_a_later_one(book: Book, rival: Book):
-    """Two searches after the latest POST permit the next one; an earlier search shows nothing."""
-    book.begin(an_order())
-    rival.claim_post(an_order(), LATER)
-
-    with pytest.raises(OrderConflict):
-        book.note(an_order(), searched_at=LATER + timedelta(minutes=1))
-
-    assert book.certificate(*PATH).order == an_order(posts=2, posted_at=LATER)
-
-
-def test_an_ssl_id_is_recorded_once(book: Book, rival: Book):
-    """The same number again is a repetition; another number is another certificate."""
-    book.begin(an_order())
-    first = book.record_ordered(an_order(), 77)
-
-    assert rival.record_ordered(an_order(), 77) == first
-    with pytest.raises(OrderConflict):
-        rival.record_ordered(an_order(), 78)
-    assert book.certificate(*PATH).order == first
-
-
-def test_recording_the_ssl_id_again_undoes_nothing(book: Book):
-    """A repetition that comes late must not turn `issued` back into `ordered`."""
-    order = issued(book)
-
-    assert book.record_ordered(an_order(), 77) == order
-
-
-@pytest.mark.parametrize(
-    "move",
-    [
-        lambda book, order: book.claim_post(order, LATER),
-        lambda book, order: book.note(order, searched_at=LATER),
-        lambda book, order: book.record_ordered(order, 77),
-        lambda book, order: book.note(order, confirmed_at=LATER),
-        lambda book, order: book.record_issued(order, a_pair().chain),
-        lambda book, order: book.record_import(order, "eu-west-3", "arn"),
-        lambda book, order: book.claim_import(order, "eu-west-3", LATER),
-        lambda book, order: book.release_import(order, "eu-west-3"),
-        lambda book, order: book.finish(order, a_served(token=order.token), None),
-        lambda book, order: book.fail(order, "DcvLapsed", "expired", LATER, None),
-    ],
-    ids=["claim", "search", "ordered", "confirmed", "issued", "import", "lease", "release", "finish", "fail"],
-)
-@pytest.mark.parametrize("stage", ["nothing", "intent", "issued"])
-def test_no_transition_changes_another_order(book: Book, dynamodb: Any, move: Any, stage: str):
-    """A run that was suspended for hours may continue with an order that has ended."""
-    if stage == "intent":
-        book.begin(an_order())
-    if stage == "issued":
-        issued(book)
-    before = dynamodb.scan(TableName=TABLE)["Items"]
-
-    with pytest.raises(OrderConflict):
-        move(book, an_order(token="of-yesterday", status=OrderStatus.ISSUED))
-
-    assert dynamodb.scan(TableName=TABLE)["Items"] == before
-
-
-def test_an_order_is_issued_after_ordered_and_stored_after_issued(book: Book):
-    """An intent without an SSL ID cannot have a certificate."""
-    book.begin(an_order())
-
-    with pytest.raises(OrderConflict):
-        book.record_issued(an_order(), a_pair().chain)
-    with pytest.raises(OrderConflict):
-        book.record_import(an_order(), "eu-west-3", "arn")
-    with pytest.raises(OrderConflict):
-        book.finish(an_order(), a_served(), None)
 
 
 def test_an_order_that_is_found_during_the_transaction_does_not_fail(book: Book, rival: Book, dynamodb: Any):
@@ -400,37 +234,6 @@ def test_an_order_that_is_found_during_the_transaction_does_not_fail(book: Book,
 
     assert book.certificate(*PATH).order == an_order(ssl_id=77, status=OrderStatus.ORDERED)
     assert book.history(*PATH) == ()
-
-
-def test_ending_an_order_twice_is_harmless(book: Book):
-    """Step Functions may repeat a step whose result it did not receive."""
-    order = issued(book)
-
-    book.finish(order, a_served(), None)
-    book.finish(order, a_served(stored_at=LATER), None)
-
-    assert len(book.history(*PATH)) == 1
-    assert book.certificate(*PATH).served == a_served()
-
-
-def test_failing_an_order_twice_counts_once(book: Book):
-    """The second failure would double the hold."""
-    book.begin(an_order())
-
-    book.fail(an_order(), "DcvLapsed", "expired", LATER, None)
-    book.fail(an_order(), "DcvLapsed", "expired", LATER + timedelta(minutes=1), None)
-
-    assert book.certificate(*PATH).failures == 1
-    assert len(book.history(*PATH)) == 1
-
-
-def test_an_order_that_was_stored_cannot_fail_afterwards(book: Book):
-    """An order has one audit row."""
-    order = issued(book)
-    book.finish(order, a_served(), None)
-
-    with pytest.raises(OrderConflict):
-        book.fail(order, "OrderRevoked", "revoked", LATER, None)
 
 
 # ---- Spec and status -----------------------------------------------------------------------------------
