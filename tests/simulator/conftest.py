@@ -6,7 +6,7 @@ import pytest
 
 from scm_simulator import Account, Department, Domain, OAuthClient, Organisation, Profile, Simulator, World
 from scm_simulator.world.world import SSL_PRIVILEGES
-from tests.simulator.driver import DEPARTMENT, EV_PROFILE, FOREIGN_DEPARTMENT, NAME, PROFILE, RSA_PROFILE, TERM, Scm
+from tests.simulator.driver import DEPARTMENT, FOREIGN_DEPARTMENT, NAME, PROFILE, RSA_PROFILE, TERM, Scm
 
 RAO_PRIVILEGES = ("sslRequest", "sslApprove", "sslManage", "allowDCV")
 
@@ -22,7 +22,7 @@ def world() -> World:
         Domain("expired.example.edu", dcv_expires_in_days=-1),
     )
     departments = (
-        Department(DEPARTMENT, "Ours", domains=domains, profiles=(PROFILE, RSA_PROFILE, EV_PROFILE)),
+        Department(DEPARTMENT, "Ours", domains=domains, profiles=(PROFILE, RSA_PROFILE)),
         Department(FOREIGN_DEPARTMENT, "Theirs", domains=(Domain("theirs.example.edu"),)),
         Department(2003, "Closed", domains=(Domain("closed.example.edu"),), web_api=False),
     )
@@ -39,7 +39,6 @@ def world() -> World:
         profiles=(
             Profile(PROFILE, "OV", terms=(90, TERM)),
             Profile(RSA_PROFILE, "RSA, not renewable", key_types={"RSA": ("2048", "4096")}, allows_renew=False),
-            Profile(EV_PROFILE, "EV", validation_type="EV"),
             Profile(3009, "Elsewhere"),
         ),
     )

@@ -23,7 +23,6 @@ DEPARTMENT = 2001
 FOREIGN_DEPARTMENT = 2002
 PROFILE = 3001
 RSA_PROFILE = 3002
-EV_PROFILE = 3003
 TERM = 199
 HEADERS = {"login": "drao", "password": "Secret-1", "customerUri": "example"}
 """The login of our department's officer."""

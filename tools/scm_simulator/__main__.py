@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from scm_simulator.dial_options import add_dials, chosen_dials
-from scm_simulator.server import LOOPBACK, Server
+from scm_simulator.server import Server
 from scm_simulator.simulator import Simulator
 from scm_simulator.world.example import example_world
 from scm_simulator.world.world import World, WorldError
@@ -31,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         world = read_world(Path(options.world)) if options.world else example_world()
         dials = copy.deepcopy(world.dials).overlaid(chosen_dials(options))
+        settings = _account_settings(world)
     except (WorldError, ValueError) as error:
         print(f"scm_simulator: {error}", file=sys.stderr)
         return _WRONG_USAGE
@@ -39,16 +40,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"scm_simulator: port {options.port}: {error.strerror}", file=sys.stderr)
         return _WRONG_USAGE
-    _serve(server, world, as_json=options.json)
+    _serve(server, settings, as_json=options.json)
     return 0
 
 
-def _serve(server: Server, world: World, *, as_json: bool) -> None:
+def _serve(server: Server, settings: dict[str, Any], *, as_json: bool) -> None:
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     with server:
-        facts = _facts(server, world)
+        facts = {
+            "base_url": server.base_url,
+            "tls_ca_file": str(server.ca_file) if server.ca_file else None,
+            "roots_file": str(server.roots_file),
+        } | settings
         print(json.dumps(facts) if as_json else _text(facts), flush=True)
         stopped.wait()
 
@@ -61,7 +66,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--http", action="store_true", help="serve plain HTTP instead of HTTPS")
     parser.add_argument("--port", type=_port, default=0, help="port to listen on; 0: any free port (default)")
-    parser.add_argument("--host", choices=[LOOPBACK], default=LOOPBACK, help="always loopback")
     parser.add_argument("--json", action="store_true", help="print the settings of a client as a line of JSON")
     parser.add_argument("--world", metavar="FILE", help="YAML file of a world (default: the example world)")
     add_dials(parser)
@@ -75,30 +79,12 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _facts(server: Server, world: World) -> dict[str, Any]:
-    """Return the settings of a client that orders a certificate."""
-    return {
-        "base_url": server.base_url,
-        **_account_settings(world),
-        "tls_ca_file": str(server.ca_file) if server.ca_file else None,
-        "roots_file": str(server.roots_file),
-        "oauth_clients": [dataclasses.asdict(client) for client in world.oauth_clients],
-        "registration_authority": _registration_authority(world),
-    }
-
-
 def _account_settings(world: World) -> dict[str, Any]:
-    """Return the login of the first account with a department, and what it can order; empty values without one."""
+    """Return the settings of a client: the first account with a department, what it can order, and other logins."""
     account = next((account for account in world.accounts if account.departments), None)
     if account is None:
-        return {
-            "customer_uri": "",
-            "login": "",
-            "password": "",
-            "department_id": 0,
-            "profiles": [],
-            "example_name": "",
-        }
+        message = "no account of the world has a department, so no client can order"
+        raise WorldError(message)
     department = world.departments[account.departments[0]]
     profiles = [p for p in world.profiles if not department.profiles or p.id in department.profiles]
     names = [domain.name for domain in department.domains if domain.status == "ACTIVE"]
@@ -109,6 +95,8 @@ def _account_settings(world: World) -> dict[str, Any]:
         "department_id": department.id,
         "profiles": [{"id": p.id, "name": p.name, "terms": list(p.terms)} for p in profiles],
         "example_name": names[0].replace("*", "www") if names else "",
+        "oauth_clients": [dataclasses.asdict(client) for client in world.oauth_clients],
+        "registration_authority": _registration_authority(world),
     }
 
 

@@ -44,15 +44,6 @@ def date_format_named(text: str) -> str | None:
     return None
 
 
-def parse_iso_date(text: str) -> datetime | None:
-    """Return an ISO date (`2026-01-31`, `2026-01-31T00:00:00.000Z`) as an aware datetime; None if it is not valid."""
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
-
-
 def midnight(day: date) -> datetime:
     """Return 00:00 of *day* in UTC."""
     return datetime(day.year, day.month, day.day, tzinfo=UTC)

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
-from scm_simulator.world.dials import Dials, documented_order
+from scm_simulator.world.dials import Dials, Direction, documented_order
 from scm_simulator.world.fault import Fault
 
 _PREFIX = "dial_"
@@ -70,7 +70,7 @@ def _add(group: Any, name: str, kind: Any, text: str) -> None:
 def _chain_order(text: str) -> tuple[str, str]:
     name, _, order = text.partition("=")
     formats = {known.lower(): known for known in documented_order()}
-    orders = get_args(get_args(_TYPES["chain_order"])[1])
+    orders = get_args(Direction)
     if name.lower() not in formats or order not in orders:
         message = f"{text!r}: write FORMAT=ORDER; formats: {', '.join(formats.values())}; orders: {', '.join(orders)}"
         raise argparse.ArgumentTypeError(message)

@@ -52,7 +52,6 @@ _TEXTS = {
     -1023: "Organisation '{0}' was not found.",
     -1112: "The certificate cannot be approved in state {0}",
     -1137: "Domain control validation was not done for the domains {0}.",
-    -1140: "The requester of an EV certificate cannot approve it.",
     -1400: "The request is being processed by Sectigo.",
     -1601: "Field '{0}' has no valid value.",
     -5101: "There is no object with this id: {0}",

@@ -146,14 +146,10 @@ class _Connection(BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         environ: dict[str, Any] = {
             "REQUEST_METHOD": self.command,
-            "SCRIPT_NAME": "",
             "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
             "QUERY_STRING": query,
             "CONTENT_TYPE": self.headers.get("Content-Type", ""),
             "REMOTE_ADDR": self.client_address[0],
-            "SERVER_NAME": LOOPBACK,
-            "SERVER_PORT": str(self.server.server_address[1]),
-            "SERVER_PROTOCOL": self.request_version,
             "wsgi.url_scheme": "http" if self.server.context is None else "https",
             "wsgi.input": io.BytesIO(self._body()),
             "wsgi.input_terminated": True,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.simulator.driver import EV_PROFILE, NAME, OTHER_NAME, Scm, enrollment, refusal
+from tests.simulator.driver import NAME, OTHER_NAME, Scm, enrollment, refusal
 
 MESSAGE = {"message": "text"}
 
@@ -56,15 +56,6 @@ def test_approval_needs_a_privilege_and_a_message(scm: Scm, waiting: int):
     """A department's officer cannot approve its own orders."""
     assert refusal(scm.post(f"/ssl/v1/approve/{waiting}", json=MESSAGE)) == (400, -3)
     assert refusal(scm.post(f"/ssl/v1/approve/{waiting}", by="rao", json={})) == (400, -1001)
-
-
-def test_the_requester_of_an_ev_certificate_cannot_approve_it(scm: Scm):
-    """SCM requires a second administrator for EV."""
-    body = enrollment(certType=EV_PROFILE)
-    ssl_id = scm.post("/ssl/v1/enroll", by="rao", json=body).json()["sslId"]
-
-    assert refusal(scm.post(f"/ssl/v1/approve/{ssl_id}", by="rao", json=MESSAGE)) == (400, -1140)
-    assert scm.post(f"/ssl/v1/approve/{ssl_id}", by="mrao", json=MESSAGE).is_success
 
 
 @pytest.mark.parametrize("code", [4, "4"])

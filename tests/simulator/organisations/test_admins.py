@@ -95,16 +95,6 @@ def test_a_password_against_the_policy_is_refused(scm: Scm, new: Any, code: int)
     assert scm.get("/ssl/v1").is_success
 
 
-@pytest.mark.parametrize(("dial", "status"), [(False, 401), (True, 204)])
-def test_an_expired_password_can_be_changed_only_by_dial(scm: Scm, dial: bool, status: int):
-    """SCM's behaviour is not documented, so a client must rotate early."""
-    scm.dials.expired_may_change = dial
-    scm.clock.forward(days=91)
-
-    assert scm.post("/admin/v1/changepassword", json={"newPassword": NEW}).status_code == status
-    assert scm.get("/ssl/v1").status_code == 401
-
-
 def test_a_locked_account_is_refused_until_its_password_is_set(scm: Scm):
     """Only an administrator above can unlock an account."""
     scm.simulator.lock("drao")

@@ -85,6 +85,7 @@ def test_an_expired_password_is_refused(scm: Scm):
     scm.clock.forward(days=91)
 
     assert refusal(scm.get("/ssl/v1")) == REFUSED
+    assert refusal(scm.post("/admin/v1/changepassword", json={"newPassword": "Another-Secret-7"})) == REFUSED
 
 
 @pytest.mark.parametrize(("kind", "first"), [("STANDARD", 401), ("API", 200)])

@@ -113,7 +113,6 @@ def test_dials_can_be_set_on_the_command_line(start: Start):
     [
         (["--port", "x"], "is not a port"),
         (["--port", "70000"], "is not a port"),
-        (["--host", "192.0.2.7"], "invalid choice"),
         (["--outcome", "lost"], "invalid choice"),
         (["--chain-order", "x509=sideways"], "write FORMAT=ORDER"),
         (["--fault", "kind=unheard"], "kind: Input should be 'slow'"),
@@ -138,6 +137,15 @@ def test_an_invalid_world_is_reported_with_exit_2(capsys: pytest.CaptureFixture[
 
     assert main(["--world", str(path)]) == 2
     assert f"{path}:1: organisations: must be a list" in capsys.readouterr().err
+
+
+def test_a_world_without_a_client_is_reported_with_exit_2(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    """The settings of a client could not be printed."""
+    path = tmp_path / "world.yaml"
+    path.write_text("{organisations: [], accounts: [], profiles: []}")
+
+    assert main(["--world", str(path)]) == 2
+    assert "no account of the world has a department" in capsys.readouterr().err
 
 
 def test_a_port_in_use_is_reported_with_exit_2(capsys: pytest.CaptureFixture[str], start: Start):

@@ -14,7 +14,6 @@ from scm_simulator.http.messages import Request, Response, json_response
 from scm_simulator.refusals import Refusal, refuse
 
 TOKEN_PATH = "/auth/realms/apiclients/protocol/openid-connect/token"  # noqa: S105  # a path
-CHANGE_PASSWORD = "/api/admin/v1/changepassword"  # noqa: S105  # a path
 
 
 def authenticate(state: State, request: Request) -> Admin:
@@ -25,7 +24,7 @@ def authenticate(state: State, request: Request) -> Admin:
         raise refuse(-16)
     if not _address_allowed(state, admin, request):
         raise refuse(-16, status=int(state.dials.blocked_address_answer))
-    if state.password_expired(admin) and not _may_still_change(state, request):
+    if state.password_expired(admin):
         raise refuse(-16)
     return admin
 
@@ -74,10 +73,6 @@ def _is_in(address: str, network: str) -> bool:
         return ipaddress.ip_address(address) in ipaddress.ip_network(network)
     except ValueError:
         return False
-
-
-def _may_still_change(state: State, request: Request) -> bool:
-    return state.dials.expired_may_change and request.path == CHANGE_PASSWORD
 
 
 def issue_token(state: State, request: Request) -> Response:

@@ -71,8 +71,6 @@ class Call:
         size, position = self.request.number("size"), self.request.number("position") or 0
         if size is None:
             size = dials.default_size
-        if size > dials.page_limit and dials.page_excess == "refuse":
-            raise refuse(-1001, "size", f"must be less than or equal to {dials.page_limit}")
         ordered = items if dials.list_order == "ascending" else list(reversed(items))
         return ordered[position : position + min(size, dials.page_limit)]
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes
 
 from scm_simulator.backend.issuance import advanced_orders
 from scm_simulator.backend.order import EXPIRED, ISSUED, OPEN, REVOKED, Order, format_serial
-from scm_simulator.dates import ISO_HMS, parse_iso_date
+from scm_simulator.dates import ISO_HMS
 from scm_simulator.http.messages import Response, pretty_json
 from scm_simulator.http.request_body import Body
 from scm_simulator.http.routing import Call, route
@@ -25,19 +24,6 @@ from scm_simulator.routes.certificate_view import (
 from scm_simulator.world.dials import Dials
 
 _STATUS_CODES: dict[int, tuple[str, ...]] = {0: (), 1: OPEN, 2: (ISSUED,), 3: (REVOKED,), 4: (EXPIRED,)}
-_SOURCES = {
-    "Enrollment Form": 0,
-    "Client Admin": 1,
-    "Web API": 2,
-    "Discovery": 3,
-    "Imported": 4,
-    "SCEP": 5,
-    "MS Agent": 7,
-    "Bulk Request": 9,
-    "ACME": 10,
-    "EST": 11,
-    "REST API": 12,
-}
 _HEADERS = (
     ("Content-Disposition", 'attachment; filename="rest_api_ssl-certificates.json"'),
     ("Cache-Control", "must-revalidate"),
@@ -61,44 +47,21 @@ def _found(call: Call, body: Body) -> list[Order]:
     code = body.number("certificateStatus", low=0) or 0
     if code not in _STATUS_CODES:
         raise refuse(-1601, "certificateStatus")
-    source, places = body.number("certificateRequestSource", low=0), body.numbers("organizationIds")
+    places = body.numbers("organizationIds")
     name, requester = body.text("commonName", longest=256), body.text("externalRequester", longest=512)
-    attribute = body.number("certificateDateAttribute", low=0)
-    start, end = _date(body, "from"), _date(body, "to")
     return [
         order
         for order in advanced_orders(call.state, call.state.orders_of(call.admin))
         if call.state.lists(order)
         and (not code or order.status in _STATUS_CODES[code])
         and (not places or order.department_id in places or _parent_id(call, order) in places)
-        and (source is None or _SOURCES.get(order.via) == source)
         and name.lower() in order.common_name
         and requester.lower() in order.external_requester.lower()
-        and _is_dated(order, attribute, start, end)
     ]
 
 
 def _parent_id(call: Call, order: Order) -> int:
     return call.state.world.parents[order.department_id].id
-
-
-def _date(body: Body, name: str) -> datetime | None:
-    text = body.text(name)
-    date = parse_iso_date(text) if text else None
-    if text and date is None:
-        raise refuse(-1601, name)
-    return date
-
-
-def _is_dated(order: Order, attribute: int | None, start: datetime | None, end: datetime | None) -> bool:
-    """Return whether the date that *attribute* names is between *start* and *end* (None: no limit)."""
-    if attribute is None or (start is None and end is None):
-        return True
-    dates = {2: order.revoked_at, 3: order.expires_at, 4: order.requested_at, 5: order.issued_at}
-    if attribute not in dates:
-        raise refuse(-1601, "certificateDateAttribute")
-    date = dates[attribute]
-    return date is not None and (start is None or start <= date) and (end is None or date <= end)
 
 
 def _names(order: Order, dials: Dials) -> str:

@@ -159,11 +159,6 @@ class Dials:
         "AB:CD:…, ABCD…, or with leading zeros stripped. Exposes the client that compares serial numbers as text.",
     )
     page_limit: int = _dial(200, "largest page. Exposes the client that asks for everything at once.")
-    page_excess: Literal["cap", "refuse"] = _dial(
-        "cap",
-        "a size above the limit: cut silently, or -1001. "
-        "Exposes the client that treats a page shorter than requested as the last.",
-    )
     default_size: int = _dial(
         200, "page length when none is requested. Exposes the client that does not send the size it needs."
     )
@@ -237,10 +232,6 @@ class Dials:
     lock_after: int = _dial(
         5,
         "failed logins that lock an account; 0: never. Exposes the client that tries a refused password again.",
-    )
-    expired_may_change: bool = _dial(
-        False,
-        "changepassword works after expiry. Exposes the client that rotates too late, when off.",
     )
     blocked_address_answer: Annotated[Literal["401", "403"], _TEXT] = _dial(
         "401",
