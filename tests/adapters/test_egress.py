@@ -1,42 +1,15 @@
-"""The egress address, over real HTTP on loopback."""
+"""The egress address, as a service that echoes it answers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from collections.abc import Callable
 
 import httpx
 import pytest
 
 from renewal.adapters.egress import CACHE_SECONDS, EchoedAddress
-
-
-class Echo(BaseHTTPRequestHandler):
-    """Sends the response of its server."""
-
-    server: EchoServer
-
-    def do_GET(self) -> None:
-        self.server.asked += 1
-        body = self.server.answer.encode()
-        self.send_response(self.server.status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *arguments: object) -> None:
-        pass
-
-
-class EchoServer(ThreadingHTTPServer):
-    """An echo on a free port of loopback."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Echo)
-        self.answer, self.status, self.asked = "192.0.2.7\n", 200, 0
-        self.url = f"http://127.0.0.1:{self.server_port}/"
+from renewal.adapters.scm.connection import new_http_client
+from tests.adapters.scm.stage import Answer, Wire
 
 
 class Seconds:
@@ -48,55 +21,40 @@ class Seconds:
         return self.now
 
 
-@pytest.fixture
-def echo() -> Iterator[EchoServer]:
-    with EchoServer() as server:
-        thread = Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+def egress(wire: Wire, *clock: Callable[[], float]) -> EchoedAddress:
+    """The address that the service behind *wire* observes."""
+    return EchoedAddress(new_http_client(transport=httpx.MockTransport(wire)), "https://echo.test/", *clock)
 
 
-@pytest.fixture
-def egress() -> Iterator[Callable[..., EchoedAddress]]:
-    with ExitStack() as clients:
-        yield lambda url, *clock: EchoedAddress(clients.enter_context(httpx.Client(trust_env=False)), url, *clock)
-
-
-def test_the_address_is_read_from_the_echo(echo: EchoServer, egress: Callable[..., EchoedAddress]) -> None:
+def test_the_address_is_read_from_the_echo() -> None:
     """With the line's end that such services add."""
-    assert egress(echo.url)() == "192.0.2.7"
+    assert egress(Wire(httpx.Response(200, text="192.0.2.7\n")))() == "192.0.2.7"
 
 
-def test_the_echo_is_asked_once_in_five_minutes(echo: EchoServer, egress: Callable[..., EchoedAddress]) -> None:
+def test_the_echo_is_asked_once_in_five_minutes() -> None:
     """A thousand delegations must not ask a thousand times, nor wait so often for an echo that is down."""
-    clock = Seconds()
-    address = egress(echo.url, clock)
-    for answer in ("out of order", "192.0.2.8"):
-        echo.answer = answer
-        address()
-    assert (address(), echo.asked) == ("", 1)
+    clock, wire = Seconds(), Wire(httpx.Response(200, text="out of order"), httpx.Response(200, text="192.0.2.8"))
+    address = egress(wire, clock)
+    address()
+    assert (address(), len(wire.requests)) == ("", 1)
 
     clock.now += CACHE_SECONDS
-    assert (address(), echo.asked) == ("192.0.2.8", 2)
+    assert (address(), len(wire.requests)) == ("192.0.2.8", 2)
 
 
 @pytest.mark.parametrize(
-    ("status", "answer"),
-    [(200, ""), (200, "<html>192.0.2.7</html>"), (200, "2001:db8::7"), (200, "192.0.2.300"), (503, "192.0.2.7"),
-     (302, "192.0.2.7")],
-)  # fmt: skip
-def test_what_is_no_address_is_not_known(
-    echo: EchoServer, egress: Callable[..., EchoedAddress], status: int, answer: str
-) -> None:
-    """The maintenance page of an echo must not be reported as a changed address."""
-    echo.status, echo.answer = status, answer
-    assert not egress(echo.url)()
-
-
-def test_no_answer_is_not_known(egress: Callable[..., EchoedAddress]) -> None:
-    """A run must not depend on another party's service."""
-    with EchoServer() as closed:
-        url = closed.url
-    assert not egress(url)()
+    "answer",
+    [
+        httpx.Response(200, text=""),
+        httpx.Response(200, text="<html>192.0.2.7</html>"),
+        httpx.Response(200, text="2001:db8::7"),
+        httpx.Response(200, text="192.0.2.300"),
+        httpx.Response(503, text="192.0.2.7"),
+        httpx.Response(302, text="192.0.2.7"),
+        httpx.ConnectError("refused"),
+    ],
+    ids=str,
+)
+def test_what_is_no_address_is_not_known(answer: Answer) -> None:
+    """The maintenance page of an echo is no changed address; and a run must not depend on another party's service."""
+    assert not egress(Wire(answer))()

@@ -15,7 +15,7 @@ from renewal.domain.keypair import KeyType
 from renewal.domain.limits import Limits
 from renewal.domain.order import ManagedCertificate, Served
 from renewal.domain.run_report import RunReport
-from renewal.ports import AcmStore, KeyOpener, KeySealer, ObjectStore
+from renewal.ports import Accounts
 from renewal.steps.check_expiry import CheckExpiry
 from renewal.steps.collect import Collect
 from renewal.steps.enroll import Enroll
@@ -104,40 +104,48 @@ class System:
 
     def inspect(self, task: DelegationTask) -> dict[str, Any]:
         """Inspect one delegation."""
-        step = InspectDelegation(
+        return self.inspect_step()(task)
+
+    def enroll(self, task: Task | None = None, **instead: Any) -> Progress:
+        """Order one certificate."""
+        return self.enroll_step(**instead)(task or self.task())
+
+    def collect(self, progress: Progress, **instead: Any) -> Progress:
+        """Collect one order."""
+        return self.collect_step(**instead)(progress)
+
+    def inspect_step(self, **instead: Any) -> InspectDelegation:
+        """The step; *instead*, here and below: `book=`, `scm=` … in place of the system's own."""
+        return InspectDelegation(
             self.book,
             self.book,
-            self.accounts,
-            self.egress,
+            self._accounts(instead),
+            instead.get("egress", self.egress),
             lambda _delegation: self.rotation,
             self.limits.orders_per_delegation,
             self.clock,
             self.registered,
         )
-        return step(task)
 
-    def enroll(self, task: Task | None = None, **instead: Any) -> Progress:
-        """Order one certificate; *instead*: `book=`, `sealer=` … in place of the system's own."""
-        book: FakeOrderBook = instead.get("book", self.book)
-        sealer: KeySealer = instead.get("sealer", self.seal)
-        acm: AcmStore = instead.get("acm", self.acm)
+    def enroll_step(self, **instead: Any) -> Enroll:
+        """The step that orders one certificate."""
+        book = instead.get("book", self.book)
+        sealer, acm = instead.get("sealer", self.seal), instead.get("acm", self.acm)
         token = lambda: f"token{next(self._tokens)}"  # noqa: E731  # as short as it is dull
-        accounts = FakeAccounts(
-            instead.get("scm", self.scm), self.accounts.versions, self.accounts.refused, self.accounts.shown
-        )
-        return Enroll(book, book, accounts, sealer, acm, self.clock, token, QUIET)(task or self.task())
+        return Enroll(book, book, self._accounts(instead), sealer, acm, self.clock, token, QUIET)
 
-    def collect(self, progress: Progress, **instead: Any) -> Progress:
-        """Collect one order."""
-        book: FakeOrderBook = instead.get("book", self.book)
-        opener: KeyOpener = instead.get("opener", self.seal)
-        acm: AcmStore = instead.get("acm", self.acm)
-        objects: ObjectStore = instead.get("objects", self.objects)
-        announcer = instead.get("announcer", self.announcer)
-        accounts = FakeAccounts(
-            instead.get("scm", self.scm), self.accounts.versions, self.accounts.refused, self.accounts.shown
-        )
-        return Collect(book, book, accounts, opener, acm, objects, announcer, self.clock)(progress)
+    def collect_step(self, **instead: Any) -> Collect:
+        """The step that collects one order."""
+        book = instead.get("book", self.book)
+        opener, acm = instead.get("opener", self.seal), instead.get("acm", self.acm)
+        objects, announcer = instead.get("objects", self.objects), instead.get("announcer", self.announcer)
+        return Collect(book, book, self._accounts(instead), opener, acm, objects, announcer, self.clock)
+
+    def _accounts(self, instead: Mapping[str, Any]) -> Accounts:
+        if "scm" in instead:
+            return replace(self.accounts, scm=instead["scm"])
+        found: Accounts = instead.get("accounts", self.accounts)
+        return found
 
     def report(self, run_id: str = "run") -> RunReport:
         """Report a run; return the report."""

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -12,9 +10,6 @@ from renewal.adapters.egress import EchoedAddress
 from renewal.adapters.scm.connection import new_http_client
 from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.errors import OrderPending, OrderUnconfirmed
-from renewal.steps.collect import Collect
-from renewal.steps.enroll import Enroll
-from renewal.steps.inspect_delegation import InspectDelegation
 from renewal.steps.payload import DelegationTask
 from scm_simulator.in_process import InProcess
 from scm_simulator.simulator import Simulator
@@ -71,39 +66,17 @@ class Handlers:
         self.accounts = accounts(self.meter, vault(credential), self.system.clock)
 
     def inspect(self) -> Any:
-        system, echo = self.system, EchoedAddress(new_http_client(transport=self.meter), "https://echo.test/")
-        step = InspectDelegation(system.book, system.book, self.accounts, echo, lambda _: None, 30, system.clock)
+        echo = EchoedAddress(new_http_client(transport=self.meter), "https://echo.test/")
         task = DelegationTask("run", NOW, "univ", dry_run=False, whole=True, certificates=(), room=30)
+        step = self.system.inspect_step(accounts=self.accounts, egress=echo)
         return handled("inspect_delegation", step, task.payload())
 
     def enroll(self, run_id: str) -> Any:
-        system = self.system
-        step = Enroll(
-            system.book,
-            system.book,
-            self.accounts,
-            system.seal,
-            system.acm,
-            system.clock,
-            iter(("t1", "t2")).__next__,
-            timedelta(0),
-        )
-        task = replace(system.task(SPEC, run_id=run_id), forced=True)
-        return handled("enroll", step, task.payload())
+        task = self.system.task(SPEC, run_id=run_id, forced=True)
+        return handled("enroll", self.system.enroll_step(accounts=self.accounts), task.payload())
 
     def collect(self, progress: dict[str, Any]) -> Any:
-        system = self.system
-        step = Collect(
-            system.book,
-            system.book,
-            self.accounts,
-            system.seal,
-            system.acm,
-            system.objects,
-            system.announcer,
-            system.clock,
-        )
-        return handled("collect", step, progress)
+        return handled("collect", self.system.collect_step(accounts=self.accounts), progress)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import logging
-import socket
-import threading
 from collections.abc import Iterator
 from typing import cast
 
@@ -13,7 +11,10 @@ from renewal.adapters.scm.accounts import ScmAccounts
 from renewal.adapters.scm.client import ScmClient
 from renewal.adapters.scm.connection import KEEP_ALIVE_SECONDS, new_http_client
 from renewal.domain.errors import AnswerLost, ScmUnavailable
-from tests.adapters.scm.stage import NOW, ORDER, Wire, client, json_answer, scm, vault
+from scm_simulator.server import Server
+from scm_simulator.simulator import Simulator
+from scm_simulator.world.fault import Fault
+from tests.adapters.scm.stage import NOW, ORDER, SIMULATED_LOGIN, Wire, client, json_answer, scm, vault
 from tests.fakes import HandClock
 
 STALE = httpx.RemoteProtocolError("Server disconnected without sending a response.")
@@ -115,79 +116,42 @@ def test_requests_name_certmandate_as_the_client():
     assert wire.requests[0].headers["user-agent"] == "certmandate"
 
 
-# ---- Real sockets: a server that forgets its second answer on a kept-alive connection ------------
-
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]"
-
-
-class ForgetfulServer:
-    """Answers the first request of every connection, and hangs up on the second."""
-
-    def __init__(self) -> None:
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.requests: list[str] = []
-        self.connections = 0
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        host, port = self.listener.getsockname()
-        return f"http://{host}:{port}/api"
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            with connection:
-                if self._took(connection):
-                    connection.sendall(ANSWER)
-                    self._took(connection)
-
-    def _took(self, connection: socket.socket) -> bool:
-        read = b""
-        while b"\r\n\r\n" not in read:
-            if not (more := connection.recv(65536)):
-                return False
-            read += more
-        self.requests.append(read.decode().splitlines()[0])
-        return True
+# ---- Real sockets: the simulator's server closes a connection that was kept alive ------------------------------------
 
 
 @pytest.fixture
-def forgetful() -> Iterator[ForgetfulServer]:
-    """Return the server, stopped afterwards."""
-    server = ForgetfulServer()
-    yield server
-    server.listener.shutdown(socket.SHUT_RDWR)
-    server.listener.close()
+def simulator() -> Simulator:
+    """SCM with its example world."""
+    return Simulator(clock=HandClock(NOW))
 
 
 @pytest.fixture
-def over_sockets(forgetful: ForgetfulServer) -> Iterator[ScmClient]:
-    """Return the real client, over a real connection to it."""
-    with new_http_client() as http:
-        made = ScmAccounts(vault(), http, base_url=forgetful.url, oauth_base_url="", token_url="", clock=HandClock(NOW))
-        yield made.authority("univ")
+def over_sockets(simulator: Simulator) -> Iterator[ScmClient]:
+    """Return the real client, after a first request over a real connection to the simulator."""
+    with Server(simulator, tls=False) as server, new_http_client() as http:
+        url = server.base_url
+        made = ScmAccounts(
+            vault(SIMULATED_LOGIN), http, base_url=url, oauth_base_url="", token_url="", clock=HandClock(NOW)
+        )
+        authority = made.authority("univ")
+        authority.profiles(2001)
+        yield authority
 
 
-def test_a_dead_kept_alive_connection_costs_a_question_nothing(forgetful: ForgetfulServer, over_sockets: ScmClient):
+def test_a_dead_kept_alive_connection_costs_a_question_nothing(simulator: Simulator, over_sockets: ScmClient):
     """Over a real socket: the second question meets a dead connection and is asked again on a new one."""
-    over_sockets.profiles(1)
-    over_sockets.profiles(1)
+    simulator.dials.faults = [Fault("reset_before", "GET *")]
 
-    assert forgetful.connections == 2
-    assert len(forgetful.requests) == 3
+    over_sockets.profiles(2001)
+
+    assert [call.status for call in simulator.calls] == [200, 0, 200]
 
 
-def test_a_dead_kept_alive_connection_costs_an_order_its_answer(forgetful: ForgetfulServer, over_sockets: ScmClient):
+def test_a_dead_kept_alive_connection_costs_an_order_its_answer(simulator: Simulator, over_sockets: ScmClient):
     """Over a real socket: the server had read the order before it closed, so it must not be sent again."""
-    over_sockets.profiles(1)
+    simulator.dials.faults = [Fault("reset_before", "POST /api/ssl/v1/enroll")]
 
     with pytest.raises(AnswerLost):
         over_sockets.enroll(ORDER)
 
-    assert [line for line in forgetful.requests if "enroll" in line] == ["POST /api/ssl/v1/enroll HTTP/1.1"]
+    assert [call.method for call in simulator.calls] == ["GET", "POST"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -262,38 +263,27 @@ def test_a_listing_that_lags_is_survived(system: System) -> None:
     assert system.scm.calls["enroll"] == 1
 
 
-def test_a_function_killed_after_the_post_leaves_an_order_that_is_adopted(system: System) -> None:
-    """The number was never written down."""
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(
+    ("port", "method"), [("sealer", "seal"), ("book", "open"), ("scm", "enroll"), ("book", "record_ordered")]
+)
+def test_an_enroll_that_is_killed_anywhere_is_finished_by_the_next(
+    system: System, port: str, method: str, when: str
+) -> None:
+    """One order with the key of its intent: adopted if SCM has it, else posted after two searches."""
+    real: object = {"sealer": system.seal, "book": system.book, "scm": system.scm}[port]
+    when_killed: dict[str, Any] = {when: killed}
     with pytest.raises(Killed):
-        system.enroll(scm=interrupted(system.scm, "enroll", after=killed))
+        system.enroll(**{port: interrupted(real, method, **when_killed)})
+    intent = system.book.orders.get(PATH)
+    for _ in range(2):
+        with contextlib.suppress(OrderUnconfirmed):
+            system.enroll()
+        system.clock.advance(minutes=6)
 
     assert system.enroll().ssl_id == 5001
-    assert system.scm.calls["enroll"] == 1
-
-
-def test_a_kill_before_the_post_leaves_an_intent_posted_once(system: System) -> None:
-    """It is unknown whether the POST was sent: two searches and the quiet period, as ever."""
-    with pytest.raises(Killed):
-        system.enroll(scm=interrupted(system.scm, "enroll", before=killed))
-    system.clock.advance(seconds=1)
-    with pytest.raises(OrderUnconfirmed):
-        system.enroll()
-    system.clock.advance(minutes=6)
-
-    system.enroll()
-
     assert len(system.scm.orders) == 1
-    assert system.book.orders[PATH].token == "token1"
-
-
-def test_a_function_killed_before_the_intent_leaves_nothing(system: System) -> None:
-    """The next one begins at the beginning."""
-    with pytest.raises(Killed):
-        system.enroll(sealer=interrupted(system.seal, "seal", after=killed))
-    assert not system.book.orders
-
-    system.enroll()
-    assert len(system.scm.orders) == 1
+    assert intent is None or system.book.orders[PATH].sealed_key == intent.sealed_key
 
 
 def test_an_intent_that_cannot_be_written_is_never_posted(system: System) -> None:

@@ -16,7 +16,6 @@ from renewal.domain.errors import (
     PlanUnreadable,
     ScmUnavailable,
 )
-from renewal.domain.keypair import KeyType
 from renewal.domain.limits import Limits
 from renewal.domain.run_outcome import CertificateResult, ResultStatus
 from renewal.domain.run_report import CertificateRow, Failure, RunReport
@@ -46,37 +45,6 @@ def metrics(system: System, run_id: str = "run1") -> dict[str, float]:
 
 
 # ---- Whole runs ------------------------------------------------------------------------------------------------------
-
-
-def test_a_renewed_certificate_is_reported_with_both_serials(system: System) -> None:
-    """What changed, why, where it lies, and until when it is good."""
-    system.book.adopt(PATH, served_by(IDP, age=150), NOW)
-
-    report = system.daily_run()
-
-    row, served = row_of(report), system.served()
-    assert (report.outcome, report.counts, report.common_cause) == ("succeeded", {"renewed": 1}, "")
-    assert (row.outcome, row.reason, row.ssl_id) == ("renewed", "age", 5001)
-    assert (row.old_serial, row.new_serial) == ("ABC", served.serial)
-    assert (row.not_before, row.not_after) == (served.not_before, served.not_after)
-    assert (row.error, row.text, row.stores, row.key) == ("", "", ("s3",), "P-256")
-    (delegation,) = report.delegations
-    assert (delegation.delegation, delegation.outcome, delegation.error) == ("univ", "inspected", "")
-    assert (delegation.organisation, delegation.findings) == ("Université d'Exemple", ())
-    assert metrics(system)["CertificatesRenewed"] == 1
-
-
-def test_a_certificate_that_is_not_due_has_its_renewal_date(system: System) -> None:
-    """The most frequent report."""
-    system.renew()
-
-    report = system.daily_run()
-
-    row = row_of(report)
-    assert (report.outcome, row.outcome) == ("succeeded", "not-due")
-    assert row.reason == f"due from {row.renew_at:%Y-%m-%d}"
-    assert (row.old_serial, row.new_serial) == (system.served().serial, "")
-    assert metrics(system)["LeastDaysToExpiry"] == pytest.approx(198.96, abs=0.01)
 
 
 def test_a_renewal_that_is_brought_forward_has_its_date(system: System) -> None:
@@ -177,20 +145,6 @@ def test_a_certificate_that_is_no_longer_due_is_not_renewed(system: System) -> N
     assert row.reason.startswith("due from ")
 
 
-def test_a_new_arn_for_a_new_key_type_is_noted(system: System) -> None:
-    """The operator must associate it where the old one is in use."""
-    in_acm = replace(IDP, stores=("acm:eu-west-3",))
-    system.add(in_acm)
-    system.daily_run()
-    system.add(replace(in_acm, key_type=KeyType.RSA_2048))
-
-    row = row_of(system.daily_run())
-
-    assert row.reason == "key-type-changed"
-    assert "a new one was made: arn:aws:acm:eu-west-3" in row.remarks[0]
-    assert list(row.arns) == ["eu-west-3"]
-
-
 # ---- Delegations that fail -------------------------------------------------------------------------------------------
 
 
@@ -257,21 +211,6 @@ def test_a_failed_map_is_reported_for_every_delegation() -> None:
         assert row.error == "ResultMissing"
         assert row.text == ("the run left no result for this delegation: runs/run1/results.json is not there")
     assert metrics(system)["RunCompleted"] == 1
-
-
-def test_one_missing_result_is_a_failure_of_its_delegation() -> None:
-    """A child execution that vanished is not a success."""
-    system = three_delegations()
-    system.check_expiry("run1")
-    system.archive.write_results(
-        "run1", [system._child(task) for task in system.plan("run1") if task.delegation != "b"]
-    )
-
-    report = system.report("run1")
-
-    assert [row.delegation for row in report.delegations if row.error == "ResultMissing"] == ["b"]
-    assert row_of(report, "b/idp").outcome == "failed"
-    assert report.outcome == "failed"
 
 
 def test_a_killed_child_is_reported_by_its_status(system: System) -> None:
