@@ -15,6 +15,7 @@ from renewal.domain.keypair import KeyType
 from renewal.domain.limits import Limits
 from renewal.domain.order import ManagedCertificate, Served
 from renewal.domain.run_report import RunReport
+from renewal.domain.setup.inspection import Inspection
 from renewal.ports import Accounts
 from renewal.steps.check_expiry import CheckExpiry
 from renewal.steps.collect import Collect
@@ -157,6 +158,17 @@ class System:
     def task(self, spec: CertificateSpec = IDP, **changes: Any) -> Task:
         """A due certificate of a run that begins now."""
         return replace(Task("run", self.clock(), spec.delegation, spec.name, ("new",)), **changes)
+
+    def item(self, **changes: Any) -> DelegationTask:
+        """The delegation's item of a whole run in which nothing is due."""
+        item = DelegationTask("run", self.clock(), "univ", dry_run=False, whole=True, certificates=(), room=30)
+        return replace(item, **changes)
+
+    def inspection(self) -> Inspection:
+        """The last inspection of the delegation."""
+        found = self.book.delegation("univ").inspection
+        assert found is not None
+        return found
 
     def renew(self, spec: CertificateSpec = IDP) -> Served:
         """Order and collect without any trouble; return what is served now."""

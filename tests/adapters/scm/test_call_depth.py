@@ -10,7 +10,6 @@ from renewal.adapters.egress import EchoedAddress
 from renewal.adapters.scm.connection import new_http_client
 from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.errors import OrderPending, OrderUnconfirmed
-from renewal.steps.payload import DelegationTask
 from scm_simulator.in_process import InProcess
 from scm_simulator.simulator import Simulator
 from scm_simulator.world.fault import Fault
@@ -67,9 +66,8 @@ class Handlers:
 
     def inspect(self) -> Any:
         echo = EchoedAddress(new_http_client(transport=self.meter), "https://echo.test/")
-        task = DelegationTask("run", NOW, "univ", dry_run=False, whole=True, certificates=(), room=30)
         step = self.system.inspect_step(accounts=self.accounts, egress=echo)
-        return handled("inspect_delegation", step, task.payload())
+        return handled("inspect_delegation", step, self.system.item().payload())
 
     def enroll(self, run_id: str) -> Any:
         task = self.system.task(SPEC, run_id=run_id, forced=True)

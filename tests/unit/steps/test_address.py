@@ -8,8 +8,6 @@ import pytest
 
 from renewal.domain.errors import CredentialRefused, ScmUnavailable
 from renewal.domain.setup.egress import ADDRESS_CHANGED
-from renewal.domain.setup.inspection import Inspection
-from renewal.steps.payload import DelegationTask
 from renewal.steps.report import Report
 from tests.unit.estate import DELEGATION, System
 
@@ -21,18 +19,8 @@ def system(system: System) -> System:
     return system
 
 
-def the_task(system: System, run_id: str = "run") -> DelegationTask:
-    return DelegationTask(run_id, system.clock(), "univ", dry_run=False, whole=True, certificates=())
-
-
-def inspection_of(system: System) -> Inspection:
-    found = system.book.delegation("univ").inspection
-    assert found is not None
-    return found
-
-
 def address_findings(system: System) -> list[str]:
-    found = inspection_of(system)
+    found = system.inspection()
     assert found.seen_address == system.egress.address
     return [finding.text for finding in found.findings if finding.code == ADDRESS_CHANGED]
 
@@ -67,7 +55,7 @@ def test_without_an_address_in_the_file_the_stacks_addresses_count(system: Syste
     system.registered = ("192.0.2.7/32", "192.0.2.8")
     for observed, count in (("192.0.2.7", 0), ("192.0.2.8", 0), ("198.51.100.9", 1)):
         system.egress.address = observed
-        system.inspect(the_task(system))
+        system.inspect(system.item())
         assert len(address_findings(system)) == count, observed
     assert "192.0.2.7 or 192.0.2.8" in address_findings(system)[0]
 
@@ -76,22 +64,22 @@ def test_a_files_own_address_goes_before_the_stacks(system: System) -> None:
     """An organisation may have registered one of two only."""
     system.registered = ("192.0.2.8/32",)
     system.egress.address = "192.0.2.8"
-    system.inspect(the_task(system))
+    system.inspect(system.item())
     assert len(address_findings(system)) == 1
 
 
 def test_an_inspection_without_an_answer_records_its_address(system: System) -> None:
     """SCM gives no answer then, and the inspection of the day before found no fault."""
     system.egress.address = "192.0.2.7"
-    system.inspect(the_task(system, "yesterday"))
-    before = inspection_of(system)
+    system.inspect(system.item(run_id="yesterday"))
+    before = system.inspection()
     system.egress.address = "198.51.100.9"
     system.scm.answers["profiles"] = ScmUnavailable("503")
     with pytest.raises(ScmUnavailable):
-        system.inspect(the_task(system, "today"))
+        system.inspect(system.item(run_id="today"))
 
     (text,) = address_findings(system)
-    found = inspection_of(system)
+    found = system.inspection()
     assert "198.51.100.9" in text
     assert (found.run_id, found.address_run) == ("yesterday", "today")
     others = [finding for finding in found.findings if finding.code != ADDRESS_CHANGED]
@@ -100,7 +88,7 @@ def test_an_inspection_without_an_answer_records_its_address(system: System) -> 
     for address, count in (("198.51.100.10", 1), ("192.0.2.7", 0)):
         system.egress.address = address
         with pytest.raises(ScmUnavailable):
-            system.inspect(the_task(system, "later"))
+            system.inspect(system.item(run_id="later"))
         assert len(address_findings(system)) == count, address
 
 
@@ -109,15 +97,15 @@ def test_a_first_inspection_without_an_answer_records_its_address(system: System
     system.egress.address = "198.51.100.9"
     system.scm.answers["profiles"] = ScmUnavailable("503")
     with pytest.raises(ScmUnavailable):
-        system.inspect(the_task(system))
+        system.inspect(system.item())
     assert address_findings(system)
-    assert not inspection_of(system).run_id
+    assert not system.inspection().run_id
 
 
 def test_a_report_shows_no_address_of_an_earlier_run(system: System) -> None:
     """A run without an inspection has no address; the reader would take it for today's."""
     system.egress.address = "198.51.100.9"
-    system.inspect(the_task(system, "yesterday"))
+    system.inspect(system.item(run_id="yesterday"))
     system.check_expiry("today")
     system.archive.write_results("today", [])
     report = system.report("today")
@@ -141,6 +129,6 @@ def test_a_refused_login_is_recorded_with_its_address(system: System) -> None:
     system.egress.address = "198.51.100.9"
     system.accounts.refused = {("univ", "v1")}
     with pytest.raises(CredentialRefused):
-        system.inspect(the_task(system))
+        system.inspect(system.item())
 
     assert address_findings(system)

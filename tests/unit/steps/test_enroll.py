@@ -271,7 +271,7 @@ def test_an_enroll_that_is_killed_anywhere_is_finished_by_the_next(
     system: System, port: str, method: str, when: str
 ) -> None:
     """One order with the key of its intent: adopted if SCM has it, else posted after two searches."""
-    real: object = {"sealer": system.seal, "book": system.book, "scm": system.scm}[port]
+    real: Any = {"sealer": system.seal, "book": system.book, "scm": system.scm}[port]
     when_killed: dict[str, Any] = {when: killed}
     with pytest.raises(Killed):
         system.enroll(**{port: interrupted(real, method, **when_killed)})

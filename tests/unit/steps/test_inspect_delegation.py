@@ -23,32 +23,18 @@ from renewal.domain.errors import (
 )
 from renewal.domain.keypair import KeyType
 from renewal.domain.setup.check_result import SetupStep
-from renewal.domain.setup.inspection import Inspection
 from renewal.domain.setup.snapshot import PasswordState
-from renewal.steps.payload import DelegationTask
 from renewal.steps.scm_login import ScmLogin
 from tests.unit.estate import DELEGATION, IDP, NOW, PATH, System, served_by
 
 
-def the_task(system: System, **changes: Any) -> DelegationTask:
-    """The delegation's item of a whole run in which nothing is due."""
-    task = DelegationTask("run", system.clock(), "univ", dry_run=False, whole=True, certificates=(), room=30)
-    return replace(task, **changes)
-
-
-def inspection_of(system: System) -> Inspection:
-    found = system.book.delegation("univ").inspection
-    assert found is not None
-    return found
-
-
 def codes(system: System) -> list[tuple[str, str, str]]:
-    return [(found.code, found.severity, found.certificate) for found in inspection_of(system).findings]
+    return [(found.code, found.severity, found.certificate) for found in system.inspection().findings]
 
 
 def test_a_healthy_delegation_has_no_findings(system: System) -> None:
     """Profiles are read, the plan goes on as it came."""
-    task = the_task(system, certificates=(system.task(),))
+    task = system.item(certificates=(system.task(),))
 
     answer = system.inspect(task)
 
@@ -59,14 +45,14 @@ def test_a_healthy_delegation_has_no_findings(system: System) -> None:
         "deferred": 0,
         "certificates": [system.task().payload()],
     }
-    found = inspection_of(system)
+    found = system.inspection()
     assert (found.run_id, found.at, found.profiles, found.findings) == ("run", NOW, system.scm.offered, ())
 
 
 def test_one_inspection_asks_each_question_once(system: System) -> None:
     """Shared by all certificates of the delegation, however many there are."""
     system.add(*(replace(IDP, name=f"c{n}") for n in range(20)))
-    system.inspect(the_task(system))
+    system.inspect(system.item())
 
     assert set(system.scm.calls.values()) == {1}
 
@@ -89,7 +75,7 @@ def test_what_would_refuse_the_next_order_is_found_long_before(
     system.add(broken)
     system.book.adopt(("univ", "broken"), served_by(broken, age=1), NOW)
 
-    system.inspect(the_task(system))
+    system.inspect(system.item())
 
     assert codes(system) == [(code, "error", "broken")]
 
@@ -100,10 +86,10 @@ def test_a_password_that_expires_soon_is_a_finding(system: System, days: int | N
     expires = None if days is None else NOW.date() + timedelta(days=days)
     system.scm.password = PasswordState("ALIVE", expires)
 
-    system.inspect(the_task(system))
+    system.inspect(system.item())
 
     assert codes(system) == ([("PasswordExpiring", "warning", "")] if is_finding else [])
-    assert inspection_of(system).password_expires == expires
+    assert system.inspection().password_expires == expires
 
 
 def test_a_password_that_expires_before_its_rotation_is_a_finding(system: System) -> None:
@@ -111,7 +97,7 @@ def test_a_password_that_expires_before_its_rotation_is_a_finding(system: System
     system.scm.password = PasswordState("ALIVE", NOW.date() + timedelta(days=45))
     system.rotation = NOW.date() + timedelta(days=60)
 
-    system.inspect(the_task(system))
+    system.inspect(system.item())
 
     assert codes(system) == [("RotationTooLate", "error", "")]
 
@@ -157,20 +143,20 @@ def test_what_stops_a_whole_delegation_is_raised_and_recorded(
     """One page, and a finding that the next report and the operator's tools show."""
     broken(system)
     with pytest.raises(error):
-        system.inspect(the_task(system))
+        system.inspect(system.item())
 
     of_the_rao = [("LoginRefused", "error", "")] if error is CredentialRefused else []
     assert codes(system) == [(error.__name__, "error", ""), *of_the_rao]
-    assert inspection_of(system).findings[0].actor == error.actor
+    assert system.inspection().findings[0].actor == error.actor
 
 
 def test_after_the_mandate_every_step_is_left_to_the_eye_without_a_login(system: System) -> None:
     """`check` of it printed an empty table, as if there were no procedure."""
     ended_mandate(system)
     with pytest.raises(MandateEnded):
-        system.inspect(the_task(system))
+        system.inspect(system.item())
 
-    results = inspection_of(system).remarks
+    results = system.inspection().remarks
     assert [found.step for found in results] == list(SetupStep)
     assert {found.text for found in results} == {"not checked: MandateEnded"}
     assert not system.scm.calls
@@ -178,13 +164,13 @@ def test_after_the_mandate_every_step_is_left_to_the_eye_without_a_login(system:
 
 def test_an_scm_that_is_down_is_no_finding(system: System) -> None:
     """The state machine tries again; yesterday's inspection stands."""
-    system.inspect(the_task(system))
-    before = inspection_of(system)
+    system.inspect(system.item())
+    before = system.inspection()
     system.scm.answers["profiles"] = ScmUnavailable("503")
     with pytest.raises(ScmUnavailable):
-        system.inspect(the_task(system, run_id="tomorrow"))
+        system.inspect(system.item(run_id="tomorrow"))
 
-    assert replace(inspection_of(system), address_run=before.address_run) == before
+    assert replace(system.inspection(), address_run=before.address_run) == before
 
 
 # ---- Revoked at SCM --------------------------------------------------------------------------------------------------
@@ -201,13 +187,13 @@ def test_what_scm_revoked_is_added_to_the_plan_before_everything_else(system: Sy
     revoked(system)
     other = system.task(replace(IDP, name="old"), causes=("age",))
 
-    answer = system.inspect(the_task(system, certificates=(other,)))
+    answer = system.inspect(system.item(certificates=(other,)))
 
     assert [(found["certificate"], found["causes"]) for found in answer["certificates"]] == [
         ("idp", ["revoked"]),
         ("old", ["age"]),
     ]
-    assert inspection_of(system).revoked == (4000,)
+    assert system.inspection().revoked == (4000,)
 
 
 @pytest.mark.parametrize("answer", [PermissionMissing("-3"), ScmUnavailable("-2")])
@@ -216,7 +202,7 @@ def test_a_report_that_scm_does_not_show_stops_no_renewal(system: System, answer
     system.scm.answers["reported"] = answer
     due = system.task(IDP, causes=("age",))
 
-    planned = system.inspect(the_task(system, certificates=(due,)))
+    planned = system.inspect(system.item(certificates=(due,)))
 
     assert [found["certificate"] for found in planned["certificates"]] == ["idp"]
     assert codes(system) == [("ReportNotShown", "warning", "")]
@@ -227,14 +213,14 @@ def test_a_revoked_certificate_that_is_planned_already_is_not_added_again(system
     revoked(system, age=150)
     planned = system.task(causes=("age",))
 
-    assert system.inspect(the_task(system, certificates=(planned,)))["certificates"] == [planned.payload()]
+    assert system.inspect(system.item(certificates=(planned,)))["certificates"] == [planned.payload()]
 
 
 def test_a_narrowed_run_adds_nothing(system: System) -> None:
     """It does what was requested; the daily run adds the rest."""
     revoked(system)
 
-    assert not system.inspect(the_task(system, whole=False))["certificates"]
+    assert not system.inspect(system.item(whole=False))["certificates"]
 
 
 def test_a_revoked_certificate_on_hold_is_not_ordered_every_day(system: System) -> None:
@@ -242,7 +228,7 @@ def test_a_revoked_certificate_on_hold_is_not_ordered_every_day(system: System) 
     revoked(system)
     system.book.kept[PATH] = replace(system.book.kept[PATH], hold_until=NOW + timedelta(days=1))
 
-    assert not system.inspect(the_task(system))["certificates"]
+    assert not system.inspect(system.item())["certificates"]
 
 
 def test_a_certificate_revoked_elsewhere_is_not_ours(system: System) -> None:
@@ -250,8 +236,8 @@ def test_a_certificate_revoked_elsewhere_is_not_ours(system: System) -> None:
     system.book.adopt(PATH, served_by(IDP, age=1), NOW)
     system.scm.revoked = {77}
 
-    assert not system.inspect(the_task(system))["certificates"]
-    assert not inspection_of(system).revoked
+    assert not system.inspect(system.item())["certificates"]
+    assert not system.inspection().revoked
 
 
 def test_a_mass_revocation_stays_within_the_delegations_limit(system: System) -> None:
@@ -263,7 +249,7 @@ def test_a_mass_revocation_stays_within_the_delegations_limit(system: System) ->
         system.book.adopt(("univ", found.name), served_by(found, age=1, ssl_id=n + 1), NOW)
     system.scm.revoked = {1, 2, 3, 4, 5}
 
-    answer = system.inspect(the_task(system, certificates=(system.task(),)))
+    answer = system.inspect(system.item(certificates=(system.task(),)))
 
     assert (len(answer["certificates"]), answer["deferred"]) == (3, 3)
 
@@ -273,7 +259,7 @@ def test_what_is_revoked_takes_no_more_than_the_runs_cap_leaves(system: System) 
     revoked(system)
     others = tuple(system.task(replace(IDP, name=name), causes=("age",)) for name in ("old", "older"))
 
-    answer = system.inspect(the_task(system, certificates=others, room=0))
+    answer = system.inspect(system.item(certificates=others, room=0))
 
     assert [found["certificate"] for found in answer["certificates"]] == ["idp", "old"]
     assert answer["deferred"] == 1
@@ -287,7 +273,7 @@ def test_a_refused_credential_is_shown_once_in_a_run(system: System) -> None:
     wrong_password(system)
     for _ in range(3):
         with pytest.raises(CredentialRefused, match="It was tried once and is not tried again in this run"):
-            system.inspect(the_task(system))
+            system.inspect(system.item())
 
     assert system.accounts.shown == {("univ", "v1"): 1}
 
@@ -296,10 +282,10 @@ def test_a_new_version_of_the_credential_is_tried_in_the_same_run(system: System
     """The operator stored the right one meanwhile."""
     wrong_password(system)
     with pytest.raises(CredentialRefused):
-        system.inspect(the_task(system))
+        system.inspect(system.item())
     system.accounts.versions["univ"] = "v2"
 
-    system.inspect(the_task(system))
+    system.inspect(system.item())
 
     assert not codes(system)
 
@@ -309,7 +295,7 @@ def test_the_next_run_tries_the_same_version_again(system: System) -> None:
     wrong_password(system)
     for run_id in ("run", "tomorrow"):
         with pytest.raises(CredentialRefused):
-            system.inspect(the_task(system, run_id=run_id))
+            system.inspect(system.item(run_id=run_id))
 
     assert system.accounts.shown == {("univ", "v1"): 2}
 
@@ -319,21 +305,21 @@ def test_a_follow_up_does_not_try_what_was_refused(system: System) -> None:
     wrong_password(system)
     for run_id in ("run", "hour-1", "hour-2"):
         with pytest.raises(CredentialRefused):
-            system.inspect(the_task(system, run_id=run_id, follow_up=run_id != "run"))
+            system.inspect(system.item(run_id=run_id, follow_up=run_id != "run"))
 
     assert system.accounts.shown == {("univ", "v1"): 1}
-    assert "before the next daily run" in inspection_of(system).findings[0].text
+    assert "before the next daily run" in system.inspection().findings[0].text
 
 
 def test_a_follow_up_tries_what_has_worked_since(system: System) -> None:
     """The account was unlocked, and the daily run has logged in with the same password: the order is collected."""
     wrong_password(system)
     with pytest.raises(CredentialRefused):
-        system.inspect(the_task(system))
+        system.inspect(system.item())
     system.accounts.refused.clear()
-    system.inspect(the_task(system, run_id="tomorrow"))
+    system.inspect(system.item(run_id="tomorrow"))
 
-    system.inspect(the_task(system, run_id="hour-1", follow_up=True))
+    system.inspect(system.item(run_id="hour-1", follow_up=True))
 
     assert not codes(system)
 
