@@ -29,7 +29,7 @@ class DepthMeter(httpx.BaseTransport):
         """(method and path, names of our functions from the handler to the client)."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Look at the stack, then answer."""
+        """Record the stack, then answer."""
         self.stacks.append((f"{request.method} {request.url.path}", _ours(sys._getframe(1))))
         return self._inner.handle_request(request)
 

@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, settings
 os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "certmandate")
 os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "certmandate")
 
-# Once a test has used EC2, moto would make its hundreds of machine images anew at the end of every test with an AWS.
+# Once a test has used EC2, moto would make its hundreds of machine images again at the end of every test with an AWS.
 os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
 
-# One set of examples per commit: a red test stays red until somebody mends it. `--hypothesis-profile=explore` tries new
+# One set of examples per commit: a red test stays red until it is fixed. `--hypothesis-profile=explore` plays new
 # ones.
 settings.register_profile("steady", derandomize=True, deadline=None, database=None, max_examples=60)
 settings.register_profile("explore", deadline=None, max_examples=1_000, suppress_health_check=[HealthCheck.too_slow])
@@ -34,7 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Leave what is imported now alone: to look through it again and again took a fifth of all the time."""
+    """Exclude what is imported now from garbage collection, which took a fifth of all the time."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)

@@ -1,4 +1,4 @@
-"""A certificate authority that lives as long as a test run: a root, intermediates of both algorithms, awkward twins."""
+"""A certificate authority of one test run: a root, intermediates of both algorithms, awkward twins."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Issuer:
 
 
 def root(name: str, key: PrivateKey) -> Issuer:
-    """A certificate authority that nobody is above of."""
+    """A self-signed certificate authority."""
     builder = _builder(_named(name), _named(name), key.public_key(), FOUNDED, CLOSES)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
     return Issuer(builder.sign(key, hashes.SHA256()), key)

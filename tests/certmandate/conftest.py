@@ -19,6 +19,13 @@ def stop_after_this_folder() -> Iterator[None]:
     leave()
 
 
+@pytest.fixture(scope="module")
+def desk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """The desk of `ESTATE`, for all tests of a module; none may depend on what another one changes."""
+    with seated(tmp_path_factory.mktemp("estate"), *request.module.ESTATE) as running:
+        yield running
+
+
 @pytest.fixture
 def sit(tmp_path: Path) -> Iterator[Sit]:
     """Return a function that starts an estate for one test and returns its desk."""

@@ -64,6 +64,12 @@ class Desk:
         assert CANARY not in result.output
         return result
 
+    def refused(self, *arguments: object, stdin: str = "", code: int = 2) -> str:
+        """Run a command that exits with *code*; return its error without line breaks."""
+        result = self.run(*arguments, stdin=stdin)
+        assert result.exit_code == code, result.output
+        return " ".join(result.stderr.split())
+
     def document(self, *arguments: object, stdin: str = "") -> Any:
         """Run one command with --json; return the document."""
         result = self.run(*arguments, "--json", stdin=stdin)
@@ -81,10 +87,22 @@ class Desk:
     def certificate(self, name: str) -> ManagedCertificate:
         return self.book.certificate("univ", name)
 
-    def forget(self, name: str) -> Served:
-        """Delete the served certificate from the record, as if another program had stored it; the stores keep it."""
+    def served(self, name: str) -> Served:
+        """Return the certificate that is served."""
         served = self.certificate(name).served
         assert served
+        return served
+
+    def stored(self, name: str, file: str = "fullchain") -> bytes:
+        """Return a file of the served certificate in S3."""
+        key = f"certificates/univ/{name}/{self.served(name).serial}/{file}.pem"
+        s3 = self.system.aws.client("s3")
+        content: bytes = s3.get_object(Bucket=self.system.aws.outputs["StoreBucket"], Key=key)["Body"].read()
+        return content
+
+    def forget(self, name: str) -> Served:
+        """Delete the served certificate from the record, as if another program had stored it; the stores keep it."""
+        served = self.served(name)
         self.system.aws.client("dynamodb").update_item(
             TableName=self.system.aws.outputs["OrdersTable"],
             Key={"delegation": {"S": "univ"}, "item": {"S": f"certificate#{name}"}},
@@ -118,7 +136,7 @@ class Desk:
 
 def _without_metrics(text: str) -> str:
     """Remove the log lines of the functions, which run in this process and share its standard output."""
-    return "\n".join(line for line in text.splitlines() if not line.startswith('{"'))
+    return "\n".join(line for line in text.splitlines() if not line.startswith(('{"_aws"', '{"level"')))
 
 
 @contextmanager

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from certmandate.onboarding import Answers
 from certmandate.views.rao_report import RaoReport, month_named, rao_report
 from renewal.domain.delegation import CertificateSpec, Delegation
-from renewal.domain.keypair import KeyType
-from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus, Served
+from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
+from tests.unit import estate
+from tests.unit.estate import NOW, served_by
 from tests.unit.orders import an_order
 
-NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 HOSTILE = "<script>alert(1)</script>\"'&{{7*7}}[[x]]`y`{department}"
 ANSWERS = Answers(
     delegation="univ",
@@ -50,34 +50,11 @@ def answers(**changes: Any) -> Answers:
     return replace(ANSWERS, **changes)
 
 
-DELEGATION = Delegation(
-    "univ",
-    "Université d'Exemple",
-    1698,
-    ("idp.univ.example", "*.apps.univ.example"),
-    "rao@univ.example",
-    date(2028, 12, 31),
-    "51.15.20.30/32",
+DELEGATION = replace(
+    estate.DELEGATION, rao_email="rao@univ.example", mandate_ends=date(2028, 12, 31), address="51.15.20.30/32"
 )
-IDP = CertificateSpec("univ", "idp", ("idp.univ.example",), 1018, stores=("s3", "acm:eu-west-3"))
+IDP = replace(estate.IDP, stores=("s3", "acm:eu-west-3"))
 APPS = CertificateSpec("univ", "apps", ("*.apps.univ.example",), 1018)
-
-
-def served(spec: CertificateSpec, not_before: datetime) -> Served:
-    """Return a certificate of *spec*, stored at *not_before* for 199 days."""
-    return Served(
-        ssl_id=4001,
-        serial="C0FFEE00D15EA5E00C0FFEE00D15EA5E",
-        not_before=not_before,
-        not_after=not_before + timedelta(days=199),
-        names=spec.names,
-        profile_id=spec.profile_id,
-        key_type=KeyType.P_256,
-        issuer="CN=Sectigo",
-        stores=spec.stores,
-        token="t",
-        stored_at=not_before,
-    )
 
 
 def row(certificate: str = "idp", *, ended_at: datetime = NOW, status: str = "stored", **changes: Any) -> FinishedOrder:
@@ -143,7 +120,7 @@ def record(*findings: Finding, delegation: Delegation = DELEGATION) -> Delegatio
 def month(*, name: str = "2026-11", organisation: str = DELEGATION.organisation) -> RaoReport:
     """A month with an order, a refusal, an order under way, and a certificate that was never issued."""
     managed = [
-        ManagedCertificate(IDP, served(IDP, NOW)),
+        ManagedCertificate(IDP, served_by(IDP)),
         ManagedCertificate(APPS, None, an_order(certificate="apps", names=APPS.names)),
     ]
     delegation = replace(DELEGATION, organisation=organisation)

@@ -23,7 +23,7 @@ MISSING = """<ErrorResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-
 
 
 class CloudFormation(BaseHTTPRequestHandler):
-    """Knows one stack."""
+    """The API with one stack."""
 
     def do_POST(self) -> None:
         asked = self.rfile.read(int(self.headers["Content-Length"])).decode()
@@ -33,7 +33,7 @@ class CloudFormation(BaseHTTPRequestHandler):
         self.wfile.write((FOUND if known else MISSING).encode())
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,8 @@ from certmandate.files.atomic_files import NotWritten, write_together
 from certmandate.files.delegation_files import load_delegation
 from certmandate.files.yaml_document import FilesInvalid
 from certmandate.onboarding import FactsInvalid, onboarding, proposed_account
-from tests.certmandate.rao_samples import FACTS, NOW, answers
+from tests.certmandate.rao_samples import FACTS, answers
+from tests.unit.estate import NOW
 
 COMMAND = ["onboard", "univ", *FACTS]
 
@@ -90,7 +91,7 @@ def test_the_proposed_account_has_characters_that_scm_accepts(delegation: str, t
 
 
 def completed(text: str) -> str:
-    """Complete the file as its comments say: add the profile, delete the lines, uncomment the certificates."""
+    """Complete the file as its comments instruct: add the profile, delete the lines, uncomment the certificates."""
     before, _, after = text.partition("certificates: []")
     lines = [line.removeprefix("# ") for line in after.splitlines()[2:]]
     return "\n".join([f"{before}profile_id: 1018", *lines, ""])

@@ -12,7 +12,8 @@ from renewal.domain.order import FinishedOrder, ManagedCertificate
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import Inspection
 from renewal.domain.setup.snapshot import DelegatedName
-from tests.certmandate.rao_samples import IDP, NOW, row
+from tests.certmandate.rao_samples import IDP, row
+from tests.unit.estate import NOW
 
 INSPECTED = Inspection("run", NOW)
 LATER = NOW + timedelta(hours=1)
@@ -26,7 +27,7 @@ def refused(error: str) -> tuple[ManagedCertificate, FinishedOrder]:
 
 @pytest.mark.parametrize("error", ["OrderDeclined", "OrganisationNotValidated", "DcvLapsed"])
 def test_a_refusal_that_the_rao_can_resolve_is_a_finding(error: str) -> None:
-    """The inspection ran before the refusal, so the mail said that there was nothing to do."""
+    """The inspection ran before the refusal, so the mail listed no task."""
     certificate, ended = refused(error)
 
     (found,) = findings_with_orders(INSPECTED, [certificate], [ended])

@@ -15,7 +15,8 @@ from certmandate.cli import main
 from certmandate.workload import HORIZON, Known, Start, order_days, starts_of_book, starts_of_files, workload
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.setup.snapshot import DelegatedName
-from tests.certmandate.rao_samples import DELEGATION, IDP, NOW, record, served
+from tests.certmandate.rao_samples import DELEGATION, IDP, record
+from tests.unit.estate import NOW, served_by
 
 TODAY = NOW.date()
 START = Start(IDP, "Université d'Exemple", ("idp.univ.example",), TODAY, None)
@@ -71,7 +72,7 @@ def test_a_valid_validation_is_not_repeated() -> None:
 
 def test_a_served_certificate_is_first_ordered_when_it_is_due() -> None:
     """The order book has the day of issue."""
-    managed = ManagedCertificate(IDP, served(IDP, NOW))
+    managed = ManagedCertificate(IDP, served_by(IDP))
 
     (start,), _ = starts_of_book([(record(), (managed,))], NOW)
 

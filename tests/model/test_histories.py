@@ -15,7 +15,7 @@ from campaign.mutants import MUTANTS
 Steps = list[tuple[str, Mapping[str, Any]]]
 
 KEPT: dict[str, Steps] = {
-    # A warm function remembered a refused credential for as long as it lived.
+    # A warm function kept a refused credential until its environment ended.
     "an account is locked and unlocked": [("lock", {}), ("run", {})],
     # The open order was dated 150 days ahead, and no run collected it before that.
     "an order opened by a wrong clock": [
@@ -41,7 +41,7 @@ KEPT: dict[str, Steps] = {
         ("run", {}),
     ],
     # By the slow clock it was not valid yet, and at the next run it had expired: it is never stored. The fault was
-    # the history's, in which the operator did not close the order, as the runbook says.
+    # the history's, in which the operator did not close the order, as the runbook requires.
     "a certificate that expired before it was collected": [
         ("days", {"count": 246}),
         ("run_with_wrong_clock", {"hours": -72}),

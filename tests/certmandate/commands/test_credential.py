@@ -1,19 +1,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
 from certmandate.password_rotation import ROTATION_OUTPUT
-from tests.certmandate.desk import CANARY, Desk, seated
+from tests.certmandate.desk import CANARY, Desk
 
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """An estate whose credential each test stores again."""
-    with seated(tmp_path_factory.mktemp("credential"), "idp:20") as running:
-        yield running
+ESTATE = ("idp:20",)
 
 
 def test_three_lines_are_stored_and_never_printed(desk: Desk):
@@ -55,17 +49,8 @@ def test_a_malformed_credential_is_not_stored(desk: Desk, arguments: tuple[str, 
     """A wrong credential costs a failed login at SCM; no error quotes the secret."""
     before = desk.secret()
 
-    result = desk.run("credential", *arguments, "--stdin", stdin=stdin)
-
-    assert (result.exit_code, expected in result.stderr) == (2, True), result.stderr
+    assert expected in desk.refused("credential", *arguments, "--stdin", stdin=stdin)
     assert desk.secret() == before
-
-
-def test_without_a_terminal_there_is_no_prompt(desk: Desk):
-    """A prompt into a pipe would echo the password or hang."""
-    result = desk.run("credential", "univ")
-
-    assert (result.exit_code, "--stdin" in result.stderr) == (2, True)
 
 
 def test_storing_a_password_schedules_its_rotation(desk: Desk):
@@ -79,7 +64,7 @@ def test_storing_a_password_schedules_its_rotation(desk: Desk):
 
 
 def test_the_rotation_interval_is_kept(desk: Desk):
-    """A customer's passwords expire after 45 days; the next operator may not know."""
+    """A customer's passwords expire after 45 days; the next operator may have no note of it."""
     text = f"drao-univ\n{CANARY}\nnren-a\n"
     assert desk.document("credential", "univ", "--stdin", "--rotate-days", "22", stdin=text)["rotation_days"] == 22
 

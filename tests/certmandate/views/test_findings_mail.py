@@ -12,7 +12,8 @@ from certmandate.views.language import language
 from renewal.domain.setup.checks import review
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.snapshot import Account, DelegatedName, Snapshot
-from tests.certmandate.rao_samples import DELEGATION, FINDINGS, NOW, record
+from tests.certmandate.rao_samples import DELEGATION, FINDINGS, record
+from tests.unit.estate import NOW
 
 
 def mail(code: str, *findings: Finding) -> tuple[str, str]:
@@ -92,7 +93,7 @@ def test_an_automatic_rotation_has_a_date_and_no_deadline() -> None:
 
 
 def test_the_mail_is_signed_by_the_third_party() -> None:
-    """The RAO has a contract with the third party and does not know certmandate."""
+    """The RAO has a contract with the third party and none with certmandate."""
     found = record(*FINDINGS)
 
     signed = findings_mail(found, FINDINGS, NOW.date(), language("fr"), "Réseau Exemple").body

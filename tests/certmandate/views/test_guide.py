@@ -9,7 +9,8 @@ import pytest
 
 from certmandate.onboarding import onboarding
 from certmandate.views.guide import entries_of, guide
-from tests.certmandate.rao_samples import HOSTILE, NOW, answers
+from tests.certmandate.rao_samples import HOSTILE, answers
+from tests.unit.estate import NOW
 
 
 def made(**changes: Any) -> str:

@@ -86,7 +86,7 @@ def test_every_error_for_the_rao_has_a_text() -> None:
 
 
 def test_every_finding_has_a_text() -> None:
-    """The mail must say in French what to do; a new check needs a text."""
+    """The mail must have in French what to do; a new check needs a text."""
     folder = Path(renewal.__file__).parent / "domain"
     found = {
         name

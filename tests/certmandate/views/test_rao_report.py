@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -13,13 +13,14 @@ import pytest
 from certmandate.commands.revoke import ReasonCode
 from certmandate.views.rao_report import REVOCATION, RaoReport, document, month_before, month_named, page, rao_report
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
-from tests.certmandate.rao_samples import DELEGATION, HOSTILE, IDP, NOW, month, record, row, served
+from tests.certmandate.rao_samples import DELEGATION, HOSTILE, IDP, month, record, row
+from tests.unit.estate import NOW, served_by
 from tests.unit.orders import an_order
 
 
 def of(*rows: FinishedOrder, name: str = "2026-11", **changes: Any) -> RaoReport:
     delegation = replace(DELEGATION, **changes)
-    managed = [ManagedCertificate(IDP, served(IDP, NOW - timedelta(days=10)))]
+    managed = [ManagedCertificate(IDP, served_by(IDP, age=10))]
     return rao_report(record(delegation=delegation), managed, rows, month_named(name), NOW)
 
 
@@ -57,23 +58,16 @@ def test_december_is_followed_by_january() -> None:
     assert str(month_before(datetime(2027, 1, 1, tzinfo=UTC))) == "2026-12"
 
 
-def test_the_next_renewal_is_the_day_of_the_next_order() -> None:
-    """The rule is the one that decides what is due."""
-    (found,) = of().nexts
+@pytest.mark.parametrize(("mandate_ends", "is_announced"), [(None, True), (date(2027, 1, 31), False)])
+def test_the_next_renewal_is_the_day_of_the_next_order(mandate_ends: date | None, *, is_announced: bool) -> None:
+    """The rule is the one that decides what is due: nothing is ordered after the mandate."""
+    (found,) = of(mandate_ends=mandate_ends).nexts
 
-    assert found.renewal is not None
-    assert date(2027, 3, 1) < found.renewal < date(2027, 5, 31)
-
-
-def test_no_renewal_is_announced_after_the_end_of_the_mandate() -> None:
-    """Nothing is ordered after it."""
-    (found,) = of(mandate_ends=date(2027, 1, 31)).nexts
-
-    assert found.renewal is None
+    assert (found.renewal is not None and date(2027, 3, 1) < found.renewal < date(2027, 5, 31)) is is_announced
 
 
 def test_an_unfinished_and_an_empty_month_are_marked() -> None:
-    """The first must not be filed as the whole month; the RAO needs to know that nothing was ordered in the second."""
+    """The first must not be filed as the whole month; the second must state that nothing was ordered."""
     unfinished, empty = page(of()), page(of(name="2026-10"))
 
     assert "Le mois n&#39;est pas terminé" in unfinished
@@ -127,7 +121,7 @@ def test_a_mismatched_certificate_is_not_reported_as_pending() -> None:
 
 
 def test_adopted_certificates_are_excepted_from_the_comment() -> None:
-    """An adopted certificate has no comment and would look foreign."""
+    """An adopted certificate has no comment and would be taken for another's."""
     assert "ceux que nous avons repris" in " ".join(page(of()).split())
 
 

@@ -110,7 +110,7 @@ def test_days_left_are_rounded_towards_zero(not_after: str, days: str, deadline:
 
 
 def test_an_incident_has_who_must_do_what_and_where() -> None:
-    """The operator on call may not know this program."""
+    """The operator on call may never have used this program."""
     page = printed(report(row("www", Outcome.FAILED, error="OrderDeclined")))
 
     for words in (

@@ -1,0 +1,65 @@
+"""Commands that contradict themselves, or name what does not exist."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.certmandate.desk import Desk
+
+ESTATE = ("idp:20", "www")
+
+PATH = "must be DELEGATION/NAME"
+RULE = ("renew", "--yes", "--issuer", "X", "--issued-before", "2026-01-01")
+REVOKE = ("revoke", "univ/idp", "--reason-code")
+REPORT = ("report", "univ", "--json", "--month")
+WRONG = {
+    "show a delegation": (("show", "univ"), PATH),
+    "show no name": (("show", "univ/"), PATH),
+    "show no delegation": (("show", "/idp"), PATH),
+    "show three parts": (("show", "a/b/c"), PATH),
+    "show an unknown certificate": (("show", "univ/typo"), "univ/typo"),
+    "check an unknown delegation": (("check", "typo"), "typo"),
+    "check from here, unconfirmed": (("check", "univ", "--from-here"), "failed login"),
+    "retire an unknown delegation": (("retire", "typo", "--yes"), "typo"),
+    "adopt from no store": (("adopt", "univ/www", "--yes"), "--pem"),
+    "a credential without a terminal": (("credential", "univ"), "--stdin"),
+    "renew nothing": (("renew", "--yes"), "name what to renew"),
+    "renew all and one": (("renew", "--yes", "univ/idp", "--all-due"), "pass either it or names"),
+    "renew an unknown certificate": (("renew", "--yes", "univ/typo"), "univ/typo"),
+    "renew an unknown delegation": (("renew", "--yes", "--delegation", "typo"), "typo"),
+    "renew a malformed path": (("renew", "--yes", "idp"), PATH),
+    "force without a reason": (("renew", "--yes", "univ/idp", "--force"), "need a 'reason' for the audit trail"),
+    "a rule without a reason": (RULE, "--reason"),
+    "a rule without an issuer": (("renew", "--yes", *RULE[4:], "--reason", "x"), "--issuer"),
+    "a rule for the future": ((*RULE[:4], "--issued-before", "2999-01-01", "--reason", "x"), "in the future"),
+    "a rule with names": ((*RULE, "univ/idp"), "without names"),
+    "deletion of an unknown rule": ((*RULE, "--cancel"), "no such replacement rule"),
+    "revoke nothing": (("revoke", "univ/www", "--reason-code", "superseded", "--yes"), "no served certificate"),
+    "revoke an unknown serial": ((*REVOKE, "superseded", "--serial", "FF", "--yes"), "never had serial"),
+    "revoke, unconfirmed": ((*REVOKE, "superseded"), "Nothing was changed"),
+    "revoke without a valid reason": ((*REVOKE, "boredom"), "boredom"),
+    "report on a 13th month": ((*REPORT, "2026-13"), "'2026-13' is not a month; pass it as 2026-11"),
+    "report on no month": ((*REPORT, "November"), "is not a month"),
+    "report on the future": ((*REPORT, "2999-01"), "in the future"),
+    "drill an unknown alarm": (("drill", "--alarm", "Typo", "--yes"), "no alarm Typo; its alarms are"),
+    "drill another stack": (("drill", "--stack", "other", "--yes"), "no alarm begins with 'other-'"),
+    "drill, unconfirmed": (("drill",), "Nothing was changed"),
+}
+
+
+def everything(desk: Desk) -> tuple[dict[str, Any], int]:
+    """Return the runs, certificates and rules of the estate, and the number of requests that SCM received."""
+    return {**desk.document("status"), "at": None}, len(desk.system.simulator.calls)
+
+
+@pytest.mark.parametrize(("arguments", "expected"), WRONG.values(), ids=WRONG)
+def test_wrong_usage_exits_2_and_changes_nothing(desk: Desk, arguments: tuple[str, ...], expected: str):
+    """A run that fails on its input raises an alarm, a login may be counted, and a revocation cannot be undone."""
+    before = everything(desk)
+
+    error = desk.refused(*arguments)
+
+    assert expected in error
+    assert everything(desk) == before
