@@ -68,9 +68,6 @@ class Scm:
     def post(self, path: str, **more: Any) -> httpx.Response:
         return self.request("POST", path, **more)
 
-    def put(self, path: str, **more: Any) -> httpx.Response:
-        return self.request("PUT", path, **more)
-
     def delete(self, path: str, **more: Any) -> httpx.Response:
         return self.request("DELETE", path, **more)
 

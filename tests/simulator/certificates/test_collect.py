@@ -1,17 +1,14 @@
 """Collect: pending orders, formats, their order, and faults of the certificate (SCM reference §5.10)."""
 
-from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import pkcs7
-from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tests.simulator.driver import (
     NAME,
-    OTHER_NAME,
     Scm,
     certificates_of,
     ec_key,
@@ -114,13 +111,6 @@ def test_a_declined_order_is_requested_first(scm: Scm):
     assert scm.order(ssl_id).declined_at
 
 
-def test_a_revoked_certificate_cannot_be_collected(scm: Scm):
-    """It can be revoked between issuance and collect, and that is final."""
-    scm.dials.outcome = "revoked"
-
-    assert refusal(scm.collect(scm.enroll())) == (400, -110)
-
-
 @pytest.mark.parametrize(
     ("name", "order"),
     [
@@ -157,16 +147,6 @@ def test_an_unknown_format_is_refused(scm: Scm):
     assert refusal(scm.collect(scm.enroll(), "pkcs12")) == (400, -126)
 
 
-def test_unknown_and_foreign_orders_are_not_found(scm: Scm):
-    """By dial a foreign order is refused as no access."""
-    ssl_id = scm.enroll()
-
-    assert refusal(scm.collect(4711)) == (404, -5101)
-    assert refusal(scm.get(f"/ssl/v1/collect/{ssl_id}", by="other-drao")) == (404, -5101)
-    scm.dials.foreign_id = "denied"
-    assert refusal(scm.get(f"/ssl/v1/collect/{ssl_id}", by="other-drao")) == (400, -37)
-
-
 @pytest.mark.parametrize("key", [ec_key, rsa_key])
 def test_the_chain_verifies_and_has_the_algorithm_of_the_key(scm: Scm, key: Any):
     """ACM refuses an EC certificate of an RSA issuer, and the reverse."""
@@ -197,17 +177,6 @@ def test_pem_can_have_crlf_and_no_final_newline(scm: Scm):
     assert scm.collect(ssl_id).content == usual.rstrip(b"\n").replace(b"\n", b"\r\n")
 
 
-def test_a_chain_can_belong_to_another_certificate_or_be_missing(scm: Scm):
-    """A client that does not check the chain serves a broken one."""
-    ssl_id = scm.enroll()
-    scm.dials.chain = "other"
-    leaf, intermediate, _ = certificates_of(scm.collect(ssl_id, "x509R"))
-    scm.dials.chain = "leaf-only"
-
-    assert leaf.issuer != intermediate.subject
-    assert kinds(scm.collect(ssl_id, "x509R")) == ["leaf"]
-
-
 def test_a_cross_signed_chain_ends_in_a_legacy_root(scm: Scm):
     """The root is signed by another root instead of by itself."""
     scm.dials.chain = "cross-signed"
@@ -218,22 +187,6 @@ def test_a_cross_signed_chain_ends_in_a_legacy_root(scm: Scm):
     intermediate.verify_directly_issued_by(crossed)
     crossed.verify_directly_issued_by(legacy)
     assert crossed.subject != crossed.issuer
-
-
-def test_each_fault_of_a_certificate_is_in_it(scm: Scm):
-    """A client must check each of them before it stores a certificate."""
-
-    def with_fault(**dials: Any) -> x509.Certificate:
-        scm.simulator.behave(OTHER_NAME, **dials)
-        return leaf_of(scm.collect(scm.enroll(NAME, subjAltNames=OTHER_NAME)))
-
-    assert with_fault(wrong_key=True).public_key() != ec_key().public_key()
-    assert names_in(with_fault(wrong_key=False, missing_name=True)) == [NAME]
-    short = with_fault(missing_name=False, validity_days=30)
-    assert short.not_valid_after_utc - short.not_valid_before_utc == timedelta(days=30, seconds=-1)
-    assert with_fault(validity_days=0, starts_in_days=2).not_valid_before_utc > scm.clock()
-    usage = with_fault(starts_in_days=0, server_auth=False).extensions.get_extension_for_class(x509.ExtendedKeyUsage)
-    assert list(usage.value) == [ExtendedKeyUsageOID.CLIENT_AUTH]
 
 
 def test_a_missing_only_name_is_replaced_by_another(scm: Scm):

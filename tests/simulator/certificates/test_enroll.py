@@ -168,11 +168,7 @@ def test_the_department_and_the_account_must_permit_the_api(scm: Scm, by: str, c
 @pytest.mark.parametrize(
     ("dials", "changes", "code"),
     [
-        ({"web_api": False}, {}, -1021),
         ({"organisation_validation": "EXPIRED"}, {}, -843),
-        ({"dcv": "EXPIRED"}, {}, -107),
-        ({"dcv": "NOT_VALIDATED", "dcv_refusal": "-737"}, {}, -737),
-        ({"dcv": "EXPIRED", "dcv_refusal": "-1137"}, {}, -1137),
         ({"external_requester_required": True}, {}, -139),
         ({"mandatory_custom_field": "cost centre"}, {}, -62),
         ({"foreign_id": "denied"}, {"orgId": FOREIGN_DEPARTMENT}, -37),
@@ -202,14 +198,6 @@ def test_a_dv_certificate_does_not_need_the_organisation_validation(scm: Scm):
     object.__setattr__(scm.simulator.world.profiles_by_id[PROFILE], "validation_type", "DV")
 
     assert scm.enroll()
-
-
-def test_a_dial_can_apply_to_one_name(scm: Scm):
-    """A certificate that cannot be renewed must not stop the others."""
-    scm.simulator.behave(NAME, dcv="EXPIRED")
-
-    assert scm.refused(NAME) == (400, -107)
-    assert scm.enroll(OTHER_NAME)
 
 
 def test_the_certificate_has_the_key_the_term_and_the_usage(scm: Scm):

@@ -96,20 +96,14 @@ def test_marking_as_renewed_orders_nothing(scm: Scm):
     """SCM then sends no more expiry notifications for the old certificate."""
     old, new = scm.enroll(), scm.enroll()
 
+    assert refusal(scm.post(f"/ssl/v1/renew/manual/{old}", json={"id": 4711})) == (400, -124)
+    assert refusal(scm.post("/ssl/v1/renew/manual/4711", json={})) == (400, -124)
+    assert scm.post(f"/ssl/v1/renew/manual/{new}").status_code == 204, "the new certificate is optional"
     assert scm.post(f"/ssl/v1/renew/manual/{old}", json={"id": new}).status_code == 204
 
     assert scm.order(old).renewed_by == new
     assert len(scm.simulator.orders) == 2
     assert scm.get(f"/ssl/v1/{old}").json()["renewed"] is True
-
-
-def test_a_mark_needs_existing_certificates(scm: Scm):
-    """The new certificate is optional, but must exist when it is given."""
-    ssl_id = scm.enroll()
-
-    assert refusal(scm.post(f"/ssl/v1/renew/manual/{ssl_id}", json={"id": 4711})) == (400, -124)
-    assert refusal(scm.post("/ssl/v1/renew/manual/4711", json={})) == (400, -124)
-    assert scm.post(f"/ssl/v1/renew/manual/{ssl_id}").status_code == 204
 
 
 def replace(scm: Scm, ssl_id: int, *, by: str = "drao", **changes: Any) -> Any:

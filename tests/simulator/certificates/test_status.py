@@ -115,11 +115,3 @@ def test_the_validation_of_each_name_is_returned(scm: Scm):
 def test_an_ordered_certificate_cannot_be_deleted(scm: Scm):
     """Only imported certificates can."""
     assert refusal(scm.delete(f"/ssl/v1/{scm.enroll()}", by="rao")) == (400, -37)
-
-
-def test_a_certificate_expires_by_the_clock(scm: Scm):
-    """The status changes without a request."""
-    ssl_id = scm.enroll()
-    scm.clock.forward(days=200)
-
-    assert scm.order(ssl_id).status == "Expired"

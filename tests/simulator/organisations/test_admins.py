@@ -37,15 +37,6 @@ def test_a_rao_lists_the_accounts_below_it(scm: Scm, query: dict[str, Any], logi
     assert {admin["login"] for admin in scm.get("/admin/v1", by="rao", params=query).json()} == logins
 
 
-def test_an_account_above_is_not_found(scm: Scm):
-    """An officer does not see its registration authority's account."""
-    number = scm.get("/admin/v1?role=RAO_SSL", by="rao").json()[0]["id"]
-
-    assert scm.get(f"/admin/v1/{number}").status_code == 404
-    scm.dials.foreign_id = "denied"
-    assert refusal(scm.get(f"/admin/v1/{number}")) == (400, -37)
-
-
 def test_failed_attempts_are_in_the_details(scm: Scm):
     """A registration authority can see that a client uses a wrong password."""
     scm.get("/ssl/v1", headers={"password": "wrong"})
@@ -93,12 +84,3 @@ def test_a_password_against_the_policy_is_refused(scm: Scm, new: Any, code: int)
     """The old password stays valid."""
     assert refusal(scm.post("/admin/v1/changepassword", json={"newPassword": new})) == (400, code)
     assert scm.get("/ssl/v1").is_success
-
-
-def test_a_locked_account_is_refused_until_its_password_is_set(scm: Scm):
-    """Only an administrator above can unlock an account."""
-    scm.simulator.lock("drao")
-
-    assert refusal(scm.get("/ssl/v1")) == (401, -16)
-    scm.simulator.set_password("drao", NEW)
-    assert scm.get("/ssl/v1", headers={"password": NEW}).is_success

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from scm_simulator import Account, Department, Domain, Organisation, World
-from tests.simulator.driver import NAME, Scm, refusal
+from tests.simulator.driver import FOREIGN_DEPARTMENT, NAME, Scm, enrollment, refusal
 
 WILDCARD = f"*.{NAME}"
 
@@ -95,20 +95,34 @@ def test_a_name_filter_has_2_to_256_characters(scm: Scm):
         ("/organization/v2/abc/validations", -1023),
         ("/admin/v1/roles", -5101),
         ("/ssl/v1/collect/abc", -124),
+        ("/domain/v1/4711", -727),
+        ("/ssl/v1/collect/4711", -5101),
     ],
 )
-def test_an_id_that_is_not_a_number_has_the_code_of_its_area(scm: Scm, path: str, code: int):
+def test_an_unknown_id_has_the_code_of_its_area(scm: Scm, path: str, code: int):
     """A client decides by the code."""
     assert refusal(scm.get(path, by="mrao")) == (404, code)
 
 
-def test_unknown_and_foreign_domains_are_not_found(scm: Scm):
-    """By dial a foreign domain is refused as no access."""
-    foreign = id_of(scm, "theirs.example.edu", by="other-drao")
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("/domain/v1/406", -727),
+        ("/organization/v1/2000", -1023),
+        ("/organization/v1/2002", -1023),
+        ("/admin/v1/1603", -5101),
+        ("/ssl/v1/collect/10001", -5101),
+    ],
+)
+def test_what_others_manage_is_not_found_or_denied_by_dial(scm: Scm, path: str, code: int):
+    """An officer sees neither other departments nor its registration authority."""
+    foreign = enrollment("theirs.example.edu", orgId=FOREIGN_DEPARTMENT)
+    assert scm.post("/ssl/v1/enroll", by="other-drao", json=foreign).is_success
 
-    assert refusal(scm.get("/domain/v1/4711")) == refusal(scm.get(f"/domain/v1/{foreign}")) == (404, -727)
+    assert scm.get(path, by="mrao").is_success
+    assert refusal(scm.get(path)) == (404, code)
     scm.dials.foreign_id = "denied"
-    assert refusal(scm.get(f"/domain/v1/{foreign}")) == (400, -37)
+    assert refusal(scm.get(path)) == (400, -37)
 
 
 def test_privileges_are_needed_for_validations(scm: Scm):

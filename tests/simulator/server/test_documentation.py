@@ -11,11 +11,6 @@ from scm_simulator.world.world_file import read_world
 PAGE = (Path(__file__).parents[3] / "docs" / "simulator.md").read_text(encoding="utf-8")
 
 
-def test_the_page_begins_with_warning_goals_and_limitations():
-    """A reader must know them before the installation."""
-    assert re.findall(r"^## (.*)$", PAGE, re.MULTILINE)[:3] == ["Warning", "Goals", "Limitations"]
-
-
 def test_the_table_has_every_dial_with_default_and_mistake():
     """It has no row of a dial that was deleted."""
     rows = {f"| `{field.name}` | {' | '.join(describe_dial(field.name))} |" for field in fields(Dials)}

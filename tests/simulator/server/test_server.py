@@ -158,11 +158,3 @@ def test_a_kept_alive_connection_is_closed_without_notice(
 
         assert answer.getheader("Connection") is None
         assert connection.sock.recv(1) == b""
-
-
-def test_the_address_of_the_connection_is_checked(simulator: Simulator, plain: Server):
-    """A header of the client does not replace it."""
-    object.__setattr__(simulator.world.accounts[0], "allowed_addresses", ("192.0.2.7",))
-
-    with client_of(plain) as client:
-        assert client.get("/ssl/v1", headers={"X-Forwarded-For": "192.0.2.7"}).status_code == 401

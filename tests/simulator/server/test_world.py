@@ -8,7 +8,7 @@ import pytest
 from scm_simulator import Account, Organisation, Profile, Simulator, World, WorldError
 from scm_simulator.world.example import example_world
 from scm_simulator.world.world_file import read_world
-from tests.simulator.driver import Clock, Scm, enrollment
+from tests.simulator.driver import Clock
 
 GOOD = """\
 organisations:
@@ -102,14 +102,6 @@ def test_a_past_certificate_can_have_any_status(path: Path, status: str):
     assert bool(order.certificate) == (status == "Revoked")
 
 
-def test_a_past_open_order_is_issued_like_any_other(path: Path):
-    """Its wait begins with the simulator."""
-    simulator = Simulator(load(path, GOOD.replace("label: u/s", "status: Applied")))
-    simulator.dials.issuance_polls = simulator.dials.issuance_seconds = 0
-
-    assert simulator.orders[0].status == "Issued"
-
-
 def test_two_simulators_of_a_world_have_their_own_dials(path: Path):
     """A world is data, and a test changes only its simulator."""
     world = load(path)
@@ -200,11 +192,3 @@ def test_the_text_of_a_world_has_no_secrets():
     """A traceback may print it."""
     assert "Example-password-1" not in repr(example_world())
     assert "example-client-secret" not in repr(example_world())
-
-
-def test_the_example_world_accepts_an_order():
-    """The command line serves it without a file."""
-    scm = Scm(example_world())
-    name = scm.simulator.world.organisations[0].departments[0].domains[0].name
-
-    assert scm.post("/ssl/v1/enroll", by="drao-example", json=enrollment(name)).is_success
