@@ -8,6 +8,8 @@ from typing import Any
 
 import boto3
 import pytest
+from moto.core.request import Request
+from moto.core.routing import get_service_router
 
 from local import calls
 from local.in_process import InProcessAws
@@ -70,9 +72,9 @@ def test_waiting_takes_no_time(aws: InProcessAws) -> None:
 def test_an_operation_keeps_its_name_after_it_was_called_in_this_process(aws: InProcessAws) -> None:
     """Botocore takes the bucket out of the address in its description of S3, which names the calls of the next AWS."""
     aws.client("s3").list_objects_v2(Bucket=aws.outputs["BucketName"])
-    calls._routes.cache_clear()
 
-    asked = {"REQUEST_METHOD": "GET", "PATH_INFO": "/bucket", "QUERY_STRING": "list-type=2&prefix=a"}
+    get_service_router.cache_clear()
+    asked = Request.from_primitives("GET", "http://127.0.0.1/bucket?list-type=2&prefix=a", {})
     assert calls._operation("s3", asked) == "ListObjectsV2"
 
 

@@ -10,12 +10,12 @@ from uuid import uuid4
 
 import pytest
 
+from local.calls import Call
 from local.clients import OPERATOR
 from local.estate import load_estate
 from local.run import TEMPLATE, LocalSystem
 from renewal.domain.run_report import Outcome, RunReport
 from stack.authorization import Place, asked
-from stack.observed import Observed, observing
 from stack.policy import Request, Statement, allowed, statements
 from stack.resolved import ACCOUNT, IN_A_VPC, REGION, Stack
 from tests.workflow.conftest import DELEGATION, SCM
@@ -76,7 +76,7 @@ UNUSED: Mapping[str, str] = {
 class Proof:
     """The permissions that each role needed, and those that it has."""
 
-    def __init__(self, calls: list[Observed], stack: Stack) -> None:
+    def __init__(self, calls: list[Call], stack: Stack) -> None:
         self.stack = stack
         place = Place(ACCOUNT, REGION, stack.arn("StoreKey"))
         functions = stack.resources("AWS::Lambda::Function")
@@ -85,9 +85,9 @@ class Proof:
         }
         roles["states"] = "RenewalRole"
         self.requests = {
-            (roles[observed.call.who], observed.call.operation, request.action, request.resource): request
-            for observed in calls
-            for request in asked(observed, place)
+            (roles[call.who], call.operation, request.action, request.resource): request
+            for call in calls
+            for request in asked(call, place)
         }
         self.roles = {
             role.logical_id: statements(stack.policies(role.logical_id)) for role in stack.resources("AWS::IAM::Role")
@@ -119,13 +119,13 @@ def proof(tmp_path_factory: pytest.TempPathFactory) -> Proof:
     (folder / "delegations").mkdir()
     (folder / "delegations" / "univ.yaml").write_text(DELEGATION + CERTIFICATES, encoding="utf-8")
     (folder / "scm.yaml").write_text(SCM + AT_SCM, encoding="utf-8")
-    with observing() as calls, LocalSystem(load_estate(folder, datetime.now(UTC))) as system:
-        calls.clear()  # calls that set up the estate
+    with LocalSystem(load_estate(folder, datetime.now(UTC))) as system:
+        system.aws.calls.clear()  # calls that set up the estate
         finished = system.execute({}, lambda _history: None)
         _collect_again(system, finished.report)
         _rotate(system)
         key = system.aws.outputs["OrderKeyArn"]
-    of_functions = [_with_key(call, key) for call in calls if call.call.who != OPERATOR]
+        of_functions = [_with_key(call, key) for call in system.aws.calls if call.who != OPERATOR]
     return Proof(of_functions, Stack(TEMPLATE, IN_A_VPC, suffix="", names={"OrderKey": "order-key"}))
 
 
@@ -161,11 +161,11 @@ def _rotated(system: LocalSystem, secret: str) -> bool:
     return True
 
 
-def _with_key(observed: Observed, key: str) -> Observed:
+def _with_key(call: Call, key: str) -> Call:
     """Replace the key's name, which is random in each run."""
-    if observed.body.get("KeyId") != key:
-        return observed
-    return replace(observed, body={**observed.body, "KeyId": key.rsplit("/", 1)[0] + "/order-key"})
+    if call.body.get("KeyId") != key:
+        return call
+    return replace(call, body={**call.body, "KeyId": key.rsplit("/", 1)[0] + "/order-key"})
 
 
 def test_every_call_of_a_run_is_permitted_to_the_role_that_makes_it(proof: Proof) -> None:

@@ -4,7 +4,6 @@ authorization  the permissions that a call of the AWS SDK needs
 bytecode       bytecode for the built functions: `python -m stack.bytecode`
 cost           the cost of a month: `python -m stack.cost`
 deploy         the plan of a deployment, its confirmation and its execution: `python -m stack.deploy`
-observed       the calls that the local AWS receives, with their parameters
 package        bundles with the same bytes on every machine: `python -m stack.package`
 policy         AWS's rules of policy evaluation, as far as the policies use them
 rehearsal      a first deployment without an account: `python -m stack.rehearsal`

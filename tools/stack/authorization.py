@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from stack.observed import Observed
+from local.calls import Call
 from stack.policy import Request
 
 _TRANSACTED = {
@@ -35,14 +35,14 @@ class Place:
     store_key: str
 
 
-def asked(observed: Observed, place: Place) -> list[Request]:
+def asked(call: Call, place: Place) -> list[Request]:
     """Return every permission that a call needs. Raises UnknownCall."""
-    name = f"{observed.call.service}:{observed.call.operation}"
+    name = f"{call.service}:{call.operation}"
     if name not in _ASKED:
-        where = f"{observed.path} {dict(observed.query)} by {observed.call.who}, status {observed.call.status}"
+        where = f"{call.path} {dict(call.query)} by {call.who}, status {call.status}"
         msg = f"the permissions of {name} are unknown ({where}): add them to stack/authorization.py"
         raise UnknownCall(msg)
-    return list(_ASKED[name](observed, place))
+    return list(_ASKED[name](call, place))
 
 
 def _key(place: Place, service: str, action: str) -> Request:
@@ -57,25 +57,25 @@ def _table(place: Place, name: str, index: str = "") -> str:
     return f"{table}/index/{index}" if index else table
 
 
-def _query(observed: Observed, place: Place) -> Iterator[Request]:
-    table = _table(place, observed.body["TableName"], observed.body.get("IndexName", ""))
+def _query(call: Call, place: Place) -> Iterator[Request]:
+    table = _table(place, call.body["TableName"], call.body.get("IndexName", ""))
     yield Request("dynamodb:Query", table)
     yield _key(place, "dynamodb", "kms:Decrypt")
 
 
-def _batch(observed: Observed, place: Place) -> Iterator[Request]:
-    for name in observed.body["RequestItems"]:
+def _batch(call: Call, place: Place) -> Iterator[Request]:
+    for name in call.body["RequestItems"]:
         yield Request("dynamodb:BatchGetItem", _table(place, name))
     yield _key(place, "dynamodb", "kms:Decrypt")
 
 
-def _update(observed: Observed, place: Place) -> Iterator[Request]:
-    yield Request("dynamodb:UpdateItem", _table(place, observed.body["TableName"]))
+def _update(call: Call, place: Place) -> Iterator[Request]:
+    yield Request("dynamodb:UpdateItem", _table(place, call.body["TableName"]))
     yield _key(place, "dynamodb", "kms:Decrypt")
 
 
-def _transaction(observed: Observed, place: Place) -> Iterator[Request]:
-    for item in observed.body["TransactItems"]:
+def _transaction(call: Call, place: Place) -> Iterator[Request]:
+    for item in call.body["TransactItems"]:
         for kind, write in item.items():
             yield Request(_TRANSACTED[kind], _table(place, write["TableName"]))
     yield _key(place, "dynamodb", "kms:Decrypt")
@@ -84,94 +84,94 @@ def _transaction(observed: Observed, place: Place) -> Iterator[Request]:
 # ---- S3: path style, /bucket/key -----------------------------------------------------------------------------
 
 
-def _object(observed: Observed) -> str:
-    return f"arn:aws:s3:::{observed.path.lstrip('/')}"
+def _object(call: Call) -> str:
+    return f"arn:aws:s3:::{call.path.lstrip('/')}"
 
 
-def _bucket(observed: Observed) -> str:
-    return f"arn:aws:s3:::{observed.path.strip('/').split('/')[0]}"
+def _bucket(call: Call) -> str:
+    return f"arn:aws:s3:::{call.path.strip('/').split('/')[0]}"
 
 
-def _get_object(observed: Observed, place: Place) -> Iterator[Request]:
-    yield Request("s3:GetObject", _object(observed))
-    if observed.call.status == HTTPStatus.NOT_FOUND:
-        yield Request("s3:ListBucket", _bucket(observed))  # else the answer would be 403
+def _get_object(call: Call, place: Place) -> Iterator[Request]:
+    yield Request("s3:GetObject", _object(call))
+    if call.status == HTTPStatus.NOT_FOUND:
+        yield Request("s3:ListBucket", _bucket(call))  # else the answer would be 403
     else:
         yield _key(place, "s3", "kms:Decrypt")
 
 
-def _put_object(observed: Observed, place: Place) -> Iterator[Request]:
-    yield Request("s3:PutObject", _object(observed))
+def _put_object(call: Call, place: Place) -> Iterator[Request]:
+    yield Request("s3:PutObject", _object(call))
     yield _key(place, "s3", "kms:GenerateDataKey")
-    if "if-match" in observed.headers:
-        yield Request("s3:GetObject", _object(observed))
+    if "if-match" in call.headers:
+        yield Request("s3:GetObject", _object(call))
 
 
-def _listed(action: str) -> Callable[[Observed, Place], Iterator[Request]]:
-    def ask(observed: Observed, _place: Place) -> Iterator[Request]:
-        prefix = {"s3:prefix": observed.query["prefix"]} if "prefix" in observed.query else {}
-        yield Request(action, _bucket(observed), prefix)
+def _listed(action: str) -> Callable[[Call, Place], Iterator[Request]]:
+    def ask(call: Call, _place: Place) -> Iterator[Request]:
+        prefix = {"s3:prefix": call.query["prefix"]} if "prefix" in call.query else {}
+        yield Request(action, _bucket(call), prefix)
 
     return ask
 
 
-def _delete_object(observed: Observed, _place: Place) -> Iterator[Request]:
-    versioned = "versionId" in observed.query
-    yield Request("s3:DeleteObjectVersion" if versioned else "s3:DeleteObject", _object(observed))
+def _delete_object(call: Call, _place: Place) -> Iterator[Request]:
+    versioned = "versionId" in call.query
+    yield Request("s3:DeleteObjectVersion" if versioned else "s3:DeleteObject", _object(call))
 
 
 # ---- The rest ------------------------------------------------------------------------------------------------
 
 
-def _secret(observed: Observed, place: Place) -> Iterator[Request]:
-    name = f"{observed.body['SecretId']}-AbCdEf"
+def _secret(call: Call, place: Place) -> Iterator[Request]:
+    name = f"{call.body['SecretId']}-AbCdEf"
     arn = f"arn:aws:secretsmanager:{place.region}:{place.account}:secret:{name}"
-    yield Request(f"secretsmanager:{observed.call.operation}", arn)
+    yield Request(f"secretsmanager:{call.operation}", arn)
 
 
-def _sealed(action: str) -> Callable[[Observed, Place], Iterator[Request]]:
-    def ask(observed: Observed, _place: Place) -> Iterator[Request]:
-        context: Mapping[str, str] = observed.body.get("EncryptionContext", {})
+def _sealed(action: str) -> Callable[[Call, Place], Iterator[Request]]:
+    def ask(call: Call, _place: Place) -> Iterator[Request]:
+        context: Mapping[str, str] = call.body.get("EncryptionContext", {})
         keys: dict[str, str | tuple[str, ...]] = {
             f"kms:EncryptionContext:{name}": value for name, value in context.items()
         }
-        yield Request(action, observed.body["KeyId"], {**keys, "kms:EncryptionContextKeys": tuple(context)})
+        yield Request(action, call.body["KeyId"], {**keys, "kms:EncryptionContextKeys": tuple(context)})
 
     return ask
 
 
-def _certificate(observed: Observed, place: Place) -> str:
-    anywhere = f"arn:aws:acm:{observed.call.region}:{place.account}:certificate/00000000"
-    return str(observed.body.get("CertificateArn", anywhere))
+def _certificate(call: Call, place: Place) -> str:
+    anywhere = f"arn:aws:acm:{call.region}:{place.account}:certificate/00000000"
+    return str(call.body.get("CertificateArn", anywhere))
 
 
-def _import(observed: Observed, place: Place) -> Iterator[Request]:
-    arn, tags = _certificate(observed, place), [tag["Key"] for tag in observed.body.get("Tags", ())]
+def _import(call: Call, place: Place) -> Iterator[Request]:
+    arn, tags = _certificate(call, place), [tag["Key"] for tag in call.body.get("Tags", ())]
     yield Request("acm:ImportCertificate", arn)
     if tags:
         yield Request("acm:AddTagsToCertificate", arn, {"aws:TagKeys": tuple(tags)})
 
 
-def _described(observed: Observed, place: Place) -> Iterator[Request]:
-    yield Request("acm:DescribeCertificate", _certificate(observed, place))
+def _described(call: Call, place: Place) -> Iterator[Request]:
+    yield Request("acm:DescribeCertificate", _certificate(call, place))
 
 
-def _listed_certificates(_observed: Observed, _place: Place) -> Iterator[Request]:
+def _listed_certificates(_call: Call, _place: Place) -> Iterator[Request]:
     yield Request("acm:ListCertificates", "*")
 
 
-def _events(observed: Observed, place: Place) -> Iterator[Request]:
-    for entry in observed.body["Entries"]:
+def _events(call: Call, place: Place) -> Iterator[Request]:
+    for entry in call.body["Entries"]:
         bus = f"arn:aws:events:{place.region}:{place.account}:event-bus/{entry['EventBusName']}"
         yield Request("events:PutEvents", bus)
 
 
-def _invoked(observed: Observed, place: Place) -> Iterator[Request]:
-    name = observed.path.split("/")[3].rsplit(":", 1)[-1]  # /2015-03-31/functions/<name or ARN>/invocations
+def _invoked(call: Call, place: Place) -> Iterator[Request]:
+    name = call.path.split("/")[3].rsplit(":", 1)[-1]  # /2015-03-31/functions/<name or ARN>/invocations
     yield Request("lambda:InvokeFunction", f"arn:aws:lambda:{place.region}:{place.account}:function:{name}")
 
 
-_ASKED: Mapping[str, Callable[[Observed, Place], Iterator[Any]]] = {
+_ASKED: Mapping[str, Callable[[Call, Place], Iterator[Any]]] = {
     "acm:DescribeCertificate": _described,
     "acm:ImportCertificate": _import,
     "acm:ListCertificates": _listed_certificates,
