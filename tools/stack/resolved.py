@@ -103,7 +103,6 @@ class Stack:
         }
         self._intrinsics = _Intrinsics(
             conditions=self._body.get("Conditions", {}),
-            mappings=self._body.get("Mappings", {}),
             ref=self._ref,
             attribute=self._attribute,
         )

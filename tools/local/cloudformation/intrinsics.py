@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -22,12 +21,10 @@ class Intrinsics:
         self,
         *,
         conditions: Mapping[str, Any],
-        mappings: Mapping[str, Any],
         ref: Callable[[str], Any],
         attribute: Callable[[str, str], Any],
     ) -> None:
         self._conditions = conditions
-        self._mappings = mappings
         self._ref = ref
         self._attribute = attribute
 
@@ -80,10 +77,6 @@ class Intrinsics:
         left, right = self.value(argument)
         return str(left) == str(right)
 
-    def _find_in_map(self, argument: Any) -> Any:
-        name, key, second = self.value(argument)
-        return self._mappings[name][key][second]
-
     _FUNCTIONS: Mapping[str, Callable[[Intrinsics, Any], Any]] = {
         "Ref": lambda self, name: self._ref(name),
         "Condition": lambda self, name: self.condition(name) if isinstance(name, str) else {"Condition": name},
@@ -91,12 +84,8 @@ class Intrinsics:
         "Fn::Sub": _sub,
         "Fn::If": _if,
         "Fn::Equals": _equals,
-        "Fn::FindInMap": _find_in_map,
         "Fn::Not": lambda self, argument: not self.value(argument[0]),
-        "Fn::And": lambda self, argument: all(map(self.value, argument)),
-        "Fn::Or": lambda self, argument: any(map(self.value, argument)),
         "Fn::Join": lambda self, argument: argument[0].join(map(str, self.value(argument[1]))),
         "Fn::Split": lambda self, argument: self.value(argument[1]).split(argument[0]),
         "Fn::Select": lambda self, argument: self.value(argument[1])[int(self.value(argument[0]))],
-        "Fn::ToJsonString": lambda self, argument: json.dumps(self.value(argument)),
     }

@@ -43,7 +43,6 @@ class Provisioner:
         self._being_made: list[str] = []
         self._intrinsics = Intrinsics(
             conditions=template.body.get("Conditions", {}),
-            mappings=template.body.get("Mappings", {}),
             ref=self._ref,
             attribute=self._attribute,
         )

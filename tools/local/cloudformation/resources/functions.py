@@ -11,12 +11,7 @@ from local.cloudformation.resources.resource import Made, Maker, Stack, tags
 def function(properties: Properties, stack: Stack) -> Made:
     """Make a function from its packaged code."""
     name = properties.take("FunctionName", stack.physical(properties.logical_id))
-    request = properties.some(
-        "Role", "Handler", "Runtime", "Timeout", "MemorySize", "Description", "Architectures", "KmsKeyArn",
-        "TracingConfig", "EphemeralStorage", "PackageType",
-    )  # fmt: skip
-    if "KmsKeyArn" in request:
-        request["KMSKeyArn"] = request.pop("KmsKeyArn")
+    request = properties.some("Role", "Handler", "Runtime", "Timeout", "MemorySize", "Description", "Architectures")
     variables = properties.take("Environment", {}).get("Variables", {})
     request["Environment"] = {"Variables": {key: str(value) for key, value in variables.items()}}
     request["Tags"] = {tag["Key"]: tag["Value"] for tag in tags(properties)}
@@ -29,7 +24,7 @@ def function(properties: Properties, stack: Stack) -> Made:
 def layer(properties: Properties, stack: Stack) -> Made:
     """Publish a layer; functions run without it (see `ignored`)."""
     name = properties.take("LayerName", stack.physical(properties.logical_id))
-    request = properties.some("Description", "CompatibleRuntimes", "CompatibleArchitectures", "LicenseInfo")
+    request = properties.some("Description", "CompatibleRuntimes", "CompatibleArchitectures")
     made = stack.client("lambda").publish_layer_version(
         LayerName=name, Content=_code(properties.need("Content"), stack), **request
     )
@@ -38,15 +33,7 @@ def layer(properties: Properties, stack: Stack) -> Made:
 
 def permission(properties: Properties, stack: Stack) -> Made:
     """Let a service invoke a function (kept, not enforced)."""
-    request = properties.some(
-        "FunctionName",
-        "Action",
-        "Principal",
-        "SourceArn",
-        "SourceAccount",
-        "EventSourceToken",
-        "PrincipalOrgID",
-    )
+    request = properties.some("FunctionName", "Action", "Principal", "SourceArn", "SourceAccount")
     stack.client("lambda").add_permission(StatementId=properties.logical_id, **request)
     return Made(properties.logical_id)
 

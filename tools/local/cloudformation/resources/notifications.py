@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from local.cloudformation.resources.properties import Properties
-from local.cloudformation.resources.resource import Made, Maker, Stack, tags
+from local.cloudformation.resources.resource import Made, Maker, Stack, lower, tags
 
 
 def topic(properties: Properties, stack: Stack) -> Made:
-    """Make a topic and its subscriptions."""
-    client, name = stack.client("sns"), properties.take("TopicName", stack.physical(properties.logical_id))
-    attributes = properties.some("DisplayName", "KmsMasterKeyId", "FifoTopic", "TracingConfig", "SignatureVersion")
-    made = client.create_topic(Name=name, Attributes=_texts(attributes), Tags=tags(properties))["TopicArn"]
-    for subscription in properties.take("Subscription", []):
-        client.subscribe(TopicArn=made, **subscription)
+    """Make a topic."""
+    name = properties.take("TopicName", stack.physical(properties.logical_id))
+    attributes = properties.some("DisplayName", "KmsMasterKeyId")
+    made = stack.client("sns").create_topic(Name=name, Attributes=attributes, Tags=tags(properties))["TopicArn"]
     return Made(made, {"TopicArn": made, "TopicName": name})
 
 
@@ -30,34 +27,23 @@ def topic_policy(properties: Properties, stack: Stack) -> Made:
 def subscription(properties: Properties, stack: Stack) -> Made:
     """Subscribe an endpoint to a topic."""
     request = properties.some("TopicArn", "Protocol", "Endpoint")
-    attributes = properties.some("FilterPolicy", "FilterPolicyScope", "RawMessageDelivery", "RedrivePolicy")
-    arn = stack.client("sns").subscribe(Attributes=_texts(attributes), ReturnSubscriptionArn=True, **request)
-    return Made(arn["SubscriptionArn"])
+    return Made(stack.client("sns").subscribe(ReturnSubscriptionArn=True, **request)["SubscriptionArn"])
 
 
 def queue(properties: Properties, stack: Stack) -> Made:
     """Make a queue."""
     client, name = stack.client("sqs"), properties.take("QueueName", stack.physical(properties.logical_id))
-    attributes = properties.some(
-        "DelaySeconds", "KmsMasterKeyId", "MaximumMessageSize", "MessageRetentionPeriod", "RedrivePolicy",
-        "ReceiveMessageWaitTimeSeconds", "SqsManagedSseEnabled", "VisibilityTimeout", "RedriveAllowPolicy",
-    )  # fmt: skip
-    queue_tags = {tag["Key"]: tag["Value"] for tag in tags(properties)}
-    url = client.create_queue(QueueName=name, Attributes=_texts(attributes), tags=queue_tags)["QueueUrl"]
+    attributes = properties.some("MessageRetentionPeriod", "SqsManagedSseEnabled")
+    texts = {attribute: str(value).lower() for attribute, value in attributes.items()}
+    url = client.create_queue(QueueName=name, Attributes=texts)["QueueUrl"]
     arn = client.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     return Made(url, {"Arn": arn, "QueueName": name, "QueueUrl": url})
 
 
 def log_group(properties: Properties, stack: Stack) -> Made:
     """Make a log group."""
-    client, name = (
-        stack.client("logs"),
-        properties.take("LogGroupName", stack.physical(properties.logical_id)),
-    )
-    key = properties.take("KmsKeyId")
-    group_tags = {tag["Key"]: tag["Value"] for tag in tags(properties)}
-    encrypted = {"kmsKeyId": key} if key else {}
-    client.create_log_group(logGroupName=name, **({"tags": group_tags} if group_tags else {}), **encrypted)
+    client, name = stack.client("logs"), properties.take("LogGroupName", stack.physical(properties.logical_id))
+    client.create_log_group(logGroupName=name, **lower(properties.some("KmsKeyId")))
     days = properties.take("RetentionInDays")
     if days is not None:
         client.put_retention_policy(logGroupName=name, retentionInDays=int(days))
@@ -68,9 +54,8 @@ def alarm(properties: Properties, stack: Stack) -> Made:
     """Make an alarm (moto keeps it and does not evaluate it)."""
     name = properties.take("AlarmName", stack.physical(properties.logical_id))
     request = properties.some(
-        "ActionsEnabled", "AlarmActions", "AlarmDescription", "ComparisonOperator", "DatapointsToAlarm",
-        "Dimensions", "EvaluationPeriods", "ExtendedStatistic", "InsufficientDataActions", "MetricName",
-        "Metrics", "Namespace", "OKActions", "Period", "Statistic", "Threshold", "TreatMissingData", "Unit",
+        "AlarmActions", "AlarmDescription", "ComparisonOperator", "DatapointsToAlarm", "Dimensions", "EvaluationPeriods",
+        "MetricName", "Metrics", "Namespace", "OKActions", "Period", "Statistic", "Threshold", "TreatMissingData",
     )  # fmt: skip
     if "Threshold" in request:
         request["Threshold"] = float(request["Threshold"])  # a text when it is a parameter of the template
@@ -83,17 +68,6 @@ def dashboard(properties: Properties, stack: Stack) -> Made:
     name = properties.take("DashboardName", stack.physical(properties.logical_id))
     stack.client("cloudwatch").put_dashboard(DashboardName=name, DashboardBody=properties.need("DashboardBody"))
     return Made(name)
-
-
-def _texts(attributes: dict[str, Any]) -> dict[str, str]:
-    """Return attributes as SNS and SQS require them: every value a text."""
-    return {name: _text(value) for name, value in attributes.items()}
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return json.dumps(value) if isinstance(value, dict | list) else str(value)
 
 
 MAKERS: dict[str, Maker] = {

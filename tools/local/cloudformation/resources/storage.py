@@ -10,25 +10,19 @@ from local.cloudformation.resources.resource import Made, Maker, Stack, tags
 
 
 def table(properties: Properties, stack: Stack) -> Made:
-    """Make a table with its indexes, encryption, time to live, recovery and deletion protection."""
+    """Make a table with its indexes, encryption, recovery and deletion protection."""
     name = properties.take("TableName", stack.physical(properties.logical_id))
     client = stack.client("dynamodb")
     request = properties.some(
-        "KeySchema", "AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes", "LocalSecondaryIndexes",
-        "DeletionProtectionEnabled", "TableClass", "StreamSpecification", "ProvisionedThroughput",
-    )  # fmt: skip
+        "KeySchema", "AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes", "DeletionProtectionEnabled"
+    )
     encryption = properties.take("SSESpecification")
     if encryption:
         request["SSESpecification"] = {"Enabled": encryption.pop("SSEEnabled"), **encryption}
-    if "StreamSpecification" in request:
-        request["StreamSpecification"].setdefault("StreamEnabled", True)
     arn = client.create_table(TableName=name, Tags=tags(properties), **request)["TableDescription"]["TableArn"]
     recovery = properties.take("PointInTimeRecoverySpecification")
     if recovery:
         client.update_continuous_backups(TableName=name, PointInTimeRecoverySpecification=recovery)
-    expiry = properties.take("TimeToLiveSpecification")
-    if expiry:
-        client.update_time_to_live(TableName=name, TimeToLiveSpecification=expiry)
     return Made(name, {"Arn": arn})
 
 
