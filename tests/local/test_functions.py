@@ -78,14 +78,6 @@ def test_a_handler_that_breaks_the_rules_gets_lambdas_own_error(aws: LocalAws, n
     assert (document["errorType"], error) == (error_type, "Unhandled")
 
 
-def test_what_a_function_prints_is_its_log(aws: LocalAws) -> None:
-    """By its name or by its logical id."""
-    invoke(aws, "WorkFunction", {"name": "heard"})
-
-    assert "working on heard\n" in aws.function_log("WorkFunction")
-    assert aws.function_log("WorkFunction") == aws.function_log(WORK)
-
-
 def test_calls_record_caller_operation_region_and_status(aws: LocalAws) -> None:
     """AWS calls are counted a renewal, and shown."""
     invoke(aws, "WorkFunction", {"name": "counted"})

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from local.cloudformation.intrinsics import UnknownIntrinsic
+from local.cloudformation.parameters import ParameterRefused
 from local.cloudformation.resources.properties import NotProvisioned
 from local.cloudformation.template import TemplateProblem
 from local.in_process import InProcessAws
@@ -97,7 +98,7 @@ def test_a_parameter_that_the_template_lacks_is_an_error(up: Up) -> None:
 
 def test_a_parameter_outside_its_limits_is_an_error(up: Up) -> None:
     """CloudFormation refuses it before it makes anything."""
-    with pytest.raises(NotProvisioned, match="Days is 0, below its least value 1"):
+    with pytest.raises(ParameterRefused, match="Days is 0, below its least value 1"):
         up(
             "Parameters: {Days: {Type: Number, Default: 3, MinValue: 1}}\nResources: {T: {Type: AWS::SNS::Topic}}",
             Days="0",

@@ -12,12 +12,13 @@ import pytest
 
 from local.calls import Call
 from local.clients import OPERATOR
+from local.cloudformation.parameters import ACCOUNT, REGION
 from local.estate import load_estate
 from local.run import TEMPLATE, LocalSystem
 from renewal.domain.run_report import Outcome, RunReport
 from stack.authorization import Place, asked
 from stack.policy import Request, Statement, allowed, statements
-from stack.resolved import ACCOUNT, IN_A_VPC, REGION, Stack
+from stack.resolved import IN_A_VPC, Stack
 from tests.workflow.conftest import DELEGATION, SCM
 
 FUNCTIONS = (

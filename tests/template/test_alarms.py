@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from stack.resolved import IN_A_VPC, STACK_NAME, Resource, Stack
+from local.cloudformation.parameters import STACK_NAME
+from stack.resolved import IN_A_VPC, Resource, Stack
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
 FIVE_MINUTES, HOUR, DAY = 300, 3600, 86400  # seconds

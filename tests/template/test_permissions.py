@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from local.cloudformation.parameters import ACCOUNT, REGION, STACK_NAME
 from stack.policy import Request, Statement, allowed, statements
-from stack.resolved import ACCOUNT, REGION, STACK_NAME, Resource, Stack
+from stack.resolved import Resource, Stack
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
 LAMBDAS = ("CheckExpiry", "InspectDelegation", "Enroll", "Collect", "Report", "RotatePassword")

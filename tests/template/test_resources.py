@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from local.cloudformation.parameters import ACCOUNT
 from stack.policy import Request, allowed, statements
-from stack.resolved import ACCOUNT, Stack
+from stack.resolved import Stack
 
 NETWORK = Path(__file__).resolve().parents[2] / "infra" / "network.yaml"
 KEPT = {

@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 
 from gate.asl.state_machine import State, every_state, scopes
+from local.cloudformation.parameters import STACK_NAME
 from renewal import wiring
 from renewal.domain.order import IMPORT_LEASE
 from renewal.domain.request import RunRequest
 from renewal.settings import Settings
 from renewal.steps.rotate_password import KEEP_AWAKE
-from stack.resolved import STACK_NAME, Resource, Stack
+from stack.resolved import Resource, Stack
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "template.yaml"

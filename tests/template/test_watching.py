@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
+from local.cloudformation.parameters import ACCOUNT, REGION
 from renewal.domain.errors import Retryable, every_error
 from renewal.domain.run_report import CertificateRow, DelegationOutcome, DelegationRow, Outcome, RunOutcome, RunReport
 from renewal.steps.metrics import run_metrics
 from stack.policy import Request, allowed, statements
-from stack.resolved import ACCOUNT, REGION, Resource, Stack
+from stack.resolved import Resource, Stack
 
 ROOT = Path(__file__).resolve().parents[2]
 AWS_METRICS = {

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from campaign.harness import Harness, Run
 from campaign.interception.scm import Refusal
-from local.cloudformation.provisioner import ACCOUNT
+from local.cloudformation.parameters import ACCOUNT
 from scm_simulator import Order
 
 Item = Mapping[str, Any]

@@ -31,7 +31,6 @@ from certmandate.files.spec_writer import EstateChange, SpecWriter
 from certmandate.files.specification import Specification
 from certmandate.order_book_editor import OrderBookEditor
 from local import executions
-from local.cloudformation.provisioner import ACCOUNT
 from local.in_process import InProcessAws
 from renewal.adapters import aws as product_aws
 from renewal.domain.run_report import RunReport
@@ -203,7 +202,7 @@ class Harness:
         before = self.played.log.tell()
         with contextlib.redirect_stdout(self.played.log):
             arn = self.aws.start_execution(self.aws.outputs["StateMachineArn"], name, request)
-            executions.wait(arn, ACCOUNT, self.aws.region, _PATIENCE)
+            executions.wait(arn, _PATIENCE)
         described = self.aws.client("stepfunctions").describe_execution(executionArn=arn)
         written = self.played.log.getvalue()[before:]
         run = Run(name, described["status"], described.get("error", ""), published(written), self.report(name))

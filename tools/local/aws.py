@@ -11,7 +11,8 @@ from typing import Any
 
 from local.calls import Call, CallRecorder
 from local.clients import OPERATOR, STATES, Clients
-from local.cloudformation.provisioner import ACCOUNT, Provisioner
+from local.cloudformation.parameters import ACCOUNT, REGION
+from local.cloudformation.provisioner import Provisioner
 from local.cloudformation.template import load
 from local.functions.pool import Function, FunctionPool
 from local.isolation import LOOPBACK, credentials
@@ -38,11 +39,10 @@ class LocalAws(MotoStack):
         *,
         parameters: Mapping[str, str] = _NOTHING,
         wait_factor: float = 0.02,
-        region: str = "eu-west-3",
         port: int = 0,
         function_environment: Mapping[str, str] = _NOTHING,
     ) -> None:
-        super().__init__(wait_factor, region)
+        super().__init__(wait_factor)
         self.calls: list[Call] = []
         try:
             self._start(port, wait_factor, function_environment)
@@ -55,21 +55,17 @@ class LocalAws(MotoStack):
         """Return the environment variables with which boto3 and the AWS CLI use this stack."""
         return {
             **credentials(OPERATOR),
-            "AWS_DEFAULT_REGION": self.region,
-            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_REGION": REGION,
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_PAGER": "",
         }
 
-    def function_log(self, name: str) -> str:
-        """Return what a function wrote so far; by its name or its logical id in the template."""
-        return self._pool.log(self._functions.get(name, name))
-
     def _start(self, port: int, wait_factor: float, function_environment: Mapping[str, str]) -> None:
         server = _Server(port, self.calls)
         self.endpoint = server.endpoint
-        self._pool = FunctionPool(self.endpoint, self.region, function_environment)
+        self._pool = FunctionPool(self.endpoint, REGION, function_environment)
         self._resources.callback(self._pool.close)
         states = Clients(STATES, self.endpoint, retries=1)
         self._operator = Clients(OPERATOR, self.endpoint)
@@ -79,10 +75,9 @@ class LocalAws(MotoStack):
         self._resources.callback(server.stop)
 
     def _provision(self, path: Path, parameters: Mapping[str, str]) -> None:
-        stack = Provisioner(load(path, parameters), parameters, self.client, self.region)
+        stack = Provisioner(load(path, parameters), parameters, self.client)
         self.outputs = stack.create()
-        self._functions = stack.physical_names("AWS::Lambda::Function")
-        self._pool.prewarm(_deployed(self.region))
+        self._pool.prewarm(_deployed())
 
     def _invoke(self, function: Any, event: str) -> tuple[bytes, bool]:
         return self._pool.invoke(Function.of(function), event)
@@ -119,7 +114,7 @@ class _Server:
         self._server.server_close()
 
 
-def _deployed(region: str) -> list[Function]:
+def _deployed() -> list[Function]:
     from moto.awslambda.models import lambda_backends
 
-    return [Function.of(function) for function in lambda_backends[ACCOUNT][region].list_functions()]
+    return [Function.of(function) for function in lambda_backends[ACCOUNT][REGION].list_functions()]

@@ -6,10 +6,12 @@ import datetime as dt
 import time
 from typing import Any
 
+from local.cloudformation.parameters import ACCOUNT, REGION
+
 _POLL_SECONDS = 0.005
 
 
-def history(execution_arn: str, account: str, region: str) -> dict[str, Any]:
+def history(execution_arn: str) -> dict[str, Any]:
     """Return `{"execution": {…}, "events": […], "children": [the same shape, …]}`, fit for JSON.
 
     Read from moto in this process: as DescribeExecution and GetExecutionHistory give it, without a call for
@@ -17,15 +19,15 @@ def history(execution_arn: str, account: str, region: str) -> dict[str, Any]:
     """
     from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
-    backend = stepfunctions_parser_backends[account][region]
+    backend = stepfunctions_parser_backends[ACCOUNT][REGION]
     return _with_children(backend.describe_execution(execution_arn))
 
 
-def wait(execution_arn: str, account: str, region: str, timeout_seconds: float) -> None:
+def wait(execution_arn: str, timeout_seconds: float) -> None:
     """Return when an execution has ended; raises TimeoutError."""
     from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
-    execution = stepfunctions_parser_backends[account][region].describe_execution(execution_arn)
+    execution = stepfunctions_parser_backends[ACCOUNT][REGION].describe_execution(execution_arn)
     deadline = time.monotonic() + timeout_seconds
     while execution.status == "RUNNING":
         if time.monotonic() > deadline:

@@ -13,7 +13,8 @@ from types import MappingProxyType
 from typing import Any
 
 from local.clients import OPERATOR, STATES, Clients
-from local.cloudformation.provisioner import ACCOUNT, Provisioner
+from local.cloudformation.parameters import ACCOUNT, REGION
+from local.cloudformation.provisioner import Provisioner
 from local.cloudformation.template import load
 from local.functions.fork_server import LambdaContext, error_document
 from local.functions.pool import Function
@@ -45,13 +46,12 @@ class InProcessAws(MotoStack):
         *,
         parameters: Mapping[str, str] = _NOTHING,
         wait_factor: float = 0.0,
-        region: str = "eu-west-3",
     ) -> None:
-        super().__init__(wait_factor, region)
+        super().__init__(wait_factor)
         self.handlers = dict(handlers)
         try:
             self._start(wait_factor)
-            self._stack = Provisioner(load(template, parameters), parameters, self.client, region)
+            self._stack = Provisioner(load(template, parameters), parameters, self.client)
             self.outputs = self._stack.create()
         except BaseException:
             self.close()
@@ -77,22 +77,22 @@ class InProcessAws(MotoStack):
 
         tables = self._stack.physical_names("AWS::DynamoDB::Table").values()
         for table in tables:
-            get_backend("dynamodb")[ACCOUNT][self.region].tables[table].items.clear()
+            get_backend("dynamodb")[ACCOUNT][REGION].tables[table].items.clear()
         for bucket in self._stack.physical_names("AWS::S3::Bucket").values():
             get_backend("s3")[ACCOUNT]["aws"].buckets[bucket].keys.clear()
         self._secrets_kept().clear()
         self._secrets_kept().update(copy.deepcopy(self._secrets))
         for backend in get_backend("acm")[ACCOUNT].values():
             backend._certificates.clear()
-        for group in get_backend("logs")[ACCOUNT][self.region].groups.values():
+        for group in get_backend("logs")[ACCOUNT][REGION].groups.values():
             group.streams.clear()
-        for machine in stepfunctions_parser_backends[ACCOUNT][self.region].state_machines:
+        for machine in stepfunctions_parser_backends[ACCOUNT][REGION].state_machines:
             machine.executions.clear()
 
     def _secrets_kept(self) -> Any:
         from moto.backends import get_backend
 
-        return get_backend("secretsmanager")[ACCOUNT][self.region].secrets
+        return get_backend("secretsmanager")[ACCOUNT][REGION].secrets
 
     def _start(self, wait_factor: float) -> None:
         from moto import mock_aws
@@ -101,7 +101,7 @@ class InProcessAws(MotoStack):
         states = Clients(STATES, None, retries=1)
 
         def of_states(service: str, region: str) -> Any:
-            return _Functions(self._invoke, region) if service == "lambda" else states.client(service, region)
+            return _Functions(self._invoke) if service == "lambda" else states.client(service, region)
 
         self._resources.enter_context(repaired(Repairs(wait_factor, of_states, self._invoke, self.acm)))
         self._resources.enter_context(mock_aws(config={"stepfunctions": {"execute_state_machine": True}}))
@@ -128,12 +128,11 @@ class _Functions:
     """
 
     call: Invoke
-    region: str
 
     def invoke(self, *, FunctionName: str, Payload: bytes = b"{}") -> dict[str, Any]:  # noqa: N803
         from moto.awslambda.models import lambda_backends
 
-        function = lambda_backends[ACCOUNT][self.region].get_function(FunctionName)
+        function = lambda_backends[ACCOUNT][REGION].get_function(FunctionName)
         payload, failed = self.call(function, Payload.decode())
         answer = {"StatusCode": 200, "Payload": io.BytesIO(payload)}
         return {**answer, "FunctionError": "Unhandled"} if failed else answer

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from local import executions
 from local.clients import Clients
-from local.cloudformation.provisioner import ACCOUNT
+from local.cloudformation.parameters import REGION
 from local.isolation import isolate
 from local.moto_repairs.strict_acm import StrictAcm
 from local.process_guard import only_one
@@ -26,12 +26,11 @@ class MotoStack:
     outputs: dict[str, str]
     _operator: Clients
 
-    def __init__(self, wait_factor: float, region: str) -> None:
-        self.region = region
+    def __init__(self, wait_factor: float) -> None:
         self.acm = StrictAcm(wait_factor)
         self._resources = ExitStack()
         self._resources.enter_context(only_one())
-        isolate(region)
+        isolate(REGION)
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -45,7 +44,7 @@ class MotoStack:
 
     def client(self, service: str, region: str | None = None) -> Any:
         """Return the operator's boto3 client."""
-        return self._operator.client(service, region or self.region)
+        return self._operator.client(service, region or REGION)
 
     def run(
         self,
@@ -68,11 +67,11 @@ class MotoStack:
 
     def wait(self, execution_arn: str, timeout_seconds: float = 60.0) -> None:
         """Return when an execution has ended. Raises TimeoutError."""
-        executions.wait(execution_arn, ACCOUNT, self.region, timeout_seconds)
+        executions.wait(execution_arn, timeout_seconds)
 
     def history(self, execution_arn: str) -> dict[str, Any]:
         """Return `{"execution": {…}, "events": […], "children": […]}` of an execution (see `executions`)."""
-        return executions.history(execution_arn, ACCOUNT, self.region)
+        return executions.history(execution_arn)
 
     def close(self) -> None:
         """End what belongs to the stack and delete all state. Closing twice does nothing."""

@@ -18,7 +18,7 @@ from cryptography.x509 import Certificate
 from certmandate.files.spec_writer import EstateChange, SpecWriter
 from certmandate.files.specification import Specification
 from local.aws import LocalAws
-from local.cloudformation.provisioner import ACCOUNT
+from local.cloudformation.parameters import ACCOUNT
 from local.estate import Estate
 from local.in_process import InProcessAws
 from renewal.adapters.acm import Acm

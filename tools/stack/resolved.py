@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,12 +9,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from local.cloudformation.intrinsics import ABSENT, Intrinsics
+from local.cloudformation.intrinsics import Intrinsics
+from local.cloudformation.parameters import ABSENT, ACCOUNT, REGION, STACK_NAME
 from local.cloudformation.template import load
 
-ACCOUNT = "123456789012"
-REGION = "eu-west-3"
-STACK_NAME = "certmandate"
 IN_A_VPC: Mapping[str, str] = MappingProxyType(
     {"SubnetIds": "subnet-0123456789abcdef0", "SecurityGroupIds": "sg-0123456789abcdef0"}
 )
@@ -67,18 +64,6 @@ class Resource:
     """As the template has it: DeletionPolicy and so on."""
 
 
-class _Intrinsics(Intrinsics):
-    """Adds the functions that only the network stack uses."""
-
-    def value(self, template: Any) -> Any:
-        """Return a template's value, as `Intrinsics` does."""
-        if isinstance(template, dict) and "Fn::GetAZs" in template:
-            return [f"{self.value(template['Fn::GetAZs']) or REGION}{zone}" for zone in "abc"]
-        if isinstance(template, dict) and "Fn::Cidr" in template:
-            return _ranges(*self.value(template["Fn::Cidr"]))
-        return super().value(template)
-
-
 class Stack:
     """A template of CloudFormation with parameters; SAM's macro is applied where the template names it.
 
@@ -97,20 +82,12 @@ class Stack:
         os.environ.setdefault("AWS_DEFAULT_REGION", REGION)  # SAM's transform needs a region
         self._body = load(template, parameters).body
         self._suffix, self._names = suffix, names
-        self._values = {
-            name: _value(spec, parameters.get(name, spec.get("Default", "")))
-            for name, spec in self._body.get("Parameters", {}).items()
-        }
-        self._intrinsics = _Intrinsics(
-            conditions=self._body.get("Conditions", {}),
-            ref=self._ref,
-            attribute=self._attribute,
-        )
+        self._intrinsics = Intrinsics(self._body, parameters, resource=self._ref, attribute=self._attribute)
 
     def resources(self, kind: str = "") -> Iterator[Resource]:
         """Yield the resources that exist, those of one type if *kind* names it."""
         for logical_id, body in self._body["Resources"].items():
-            if kind in ("", body["Type"]) and self._exists(body):
+            if kind in ("", body["Type"]) and self._intrinsics.holds(body):
                 yield self.resource(logical_id)
 
     def resource(self, logical_id: str) -> Resource:
@@ -146,23 +123,7 @@ class Stack:
         ]
         return [policy["PolicyDocument"] for policy in [*properties.get("Policies", ()), *apart, *attached]]
 
-    def _exists(self, body: Mapping[str, Any]) -> bool:
-        return "Condition" not in body or self._intrinsics.condition(body["Condition"])
-
-    def _ref(self, name: str) -> Any:
-        pseudo = {
-            "AWS::AccountId": ACCOUNT,
-            "AWS::NoValue": ABSENT,
-            "AWS::Partition": "aws",
-            "AWS::Region": REGION,
-            "AWS::StackId": f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{STACK_NAME}/0a1b2c3d",
-            "AWS::StackName": STACK_NAME,
-            "AWS::URLSuffix": "amazonaws.com",
-        }
-        if name in pseudo:
-            return pseudo[name]
-        if name in self._values:
-            return self._values[name]
+    def _ref(self, name: str) -> str:
         kind = self._body["Resources"][name]["Type"]
         return self._attribute(name, "Arn") if kind in _REF_IS_ARN else self.name(name)
 
@@ -173,13 +134,3 @@ class Stack:
         if attribute.endswith("Name"):
             return self.name(logical_id)
         return f"{logical_id}.{attribute}"
-
-
-def _ranges(block: str, count: int, host_bits: int) -> list[str]:
-    parts = ipaddress.ip_network(block).subnets(new_prefix=32 - int(host_bits))
-    return [str(next(parts)) for _ in range(int(count))]
-
-
-def _value(spec: Mapping[str, Any], given: Any) -> Any:
-    is_list = spec.get("Type", "String").startswith(("CommaDelimitedList", "List<"))
-    return [item for item in str(given).split(",") if item] if is_list else str(given)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-ABSENT = object()  # what Ref AWS::NoValue gives: the property is not there at all
+from local.cloudformation.parameters import ABSENT, PSEUDO_PARAMETERS, REGION, parameter_values
+
 _SUBSTITUTED = re.compile(r"\$\{([^!}][^}]*)\}")
 
 
@@ -15,17 +17,24 @@ class UnknownIntrinsic(Exception):
 
 
 class Intrinsics:
-    """Evaluates values of one template; a resource is created when it is first referred to."""
+    """Evaluates values of one template.
+
+    given: the parameters given for the stack; the defaults count for the rest.
+    resource: returns what Ref gives for a resource.
+    attribute: returns what Fn::GetAtt gives for a resource's attribute.
+    """
 
     def __init__(
         self,
+        body: Mapping[str, Any],
+        given: Mapping[str, str],
         *,
-        conditions: Mapping[str, Any],
-        ref: Callable[[str], Any],
+        resource: Callable[[str], Any],
         attribute: Callable[[str, str], Any],
     ) -> None:
-        self._conditions = conditions
-        self._ref = ref
+        self._conditions = body.get("Conditions", {})
+        self._values = {**PSEUDO_PARAMETERS, **parameter_values(body, given)}
+        self._resource = resource
         self._attribute = attribute
 
     def value(self, template: Any) -> Any:
@@ -47,6 +56,13 @@ class Intrinsics:
             message = f"the template has no condition {name}"
             raise UnknownIntrinsic(message)
         return bool(self.value(self._conditions[name]))
+
+    def holds(self, item: Mapping[str, Any]) -> bool:
+        """Return whether a resource or output exists: it has no condition, or one that holds."""
+        return "Condition" not in item or self.condition(item["Condition"])
+
+    def _ref(self, name: str) -> Any:
+        return self._values[name] if name in self._values else self._resource(name)
 
     def _call(self, name: str, argument: Any) -> Any:
         function = self._FUNCTIONS.get(name)
@@ -73,6 +89,11 @@ class Intrinsics:
         name, then, otherwise = argument
         return self.value(then if self.condition(name) else otherwise)
 
+    def _cidr(self, argument: Any) -> list[str]:
+        block, count, host_bits = self.value(argument)
+        parts = ipaddress.ip_network(block).subnets(new_prefix=32 - int(host_bits))
+        return [str(next(parts)) for _ in range(int(count))]
+
     def _equals(self, argument: Any) -> bool:
         left, right = self.value(argument)
         return str(left) == str(right)
@@ -84,6 +105,8 @@ class Intrinsics:
         "Fn::Sub": _sub,
         "Fn::If": _if,
         "Fn::Equals": _equals,
+        "Fn::Cidr": _cidr,
+        "Fn::GetAZs": lambda self, region: [f"{self.value(region) or REGION}{zone}" for zone in "abc"],
         "Fn::Not": lambda self, argument: not self.value(argument[0]),
         "Fn::Join": lambda self, argument: argument[0].join(map(str, self.value(argument[1]))),
         "Fn::Split": lambda self, argument: self.value(argument[1]).split(argument[0]),

@@ -147,11 +147,6 @@ class FunctionPool:
         thread.start()
         return thread
 
-    def log(self, function_name: str) -> str:
-        """Return all that a function's environments wrote to their output so far."""
-        file = self._log_file(function_name)
-        return file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
-
     def close(self) -> None:
         """End every process and remove the unpacked code and the logs."""
         with self._lock:

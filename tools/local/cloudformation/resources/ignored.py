@@ -7,7 +7,7 @@ from collections.abc import Mapping
 IGNORED_PROPERTIES: Mapping[str, Mapping[str, str]] = {
     "AWS::Lambda::Function": {
         "VpcConfig": "there is no network here: functions reach the simulator over loopback",
-        "LoggingConfig": "a function's output is kept as a file (`LocalAws.function_log`), not in CloudWatch",
+        "LoggingConfig": "a function's output goes to a file, which is deleted with the local AWS",
         "Layers": "third-party packages come from the running interpreter's environment",
         "ReservedConcurrentExecutions": "a ceiling of the account, which moto does not count",
     },

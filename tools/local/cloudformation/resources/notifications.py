@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from local.cloudformation.parameters import ACCOUNT, REGION
 from local.cloudformation.resources.properties import Properties
 from local.cloudformation.resources.resource import Made, Maker, Stack, lower, tags
 
@@ -47,20 +48,21 @@ def log_group(properties: Properties, stack: Stack) -> Made:
     days = properties.take("RetentionInDays")
     if days is not None:
         client.put_retention_policy(logGroupName=name, retentionInDays=int(days))
-    return Made(name, {"Arn": f"arn:aws:logs:{stack.region}:{stack.account}:log-group:{name}:*"})
+    return Made(name, {"Arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{name}:*"})
 
 
 def alarm(properties: Properties, stack: Stack) -> Made:
     """Make an alarm (moto keeps it and does not evaluate it)."""
     name = properties.take("AlarmName", stack.physical(properties.logical_id))
     request = properties.some(
-        "AlarmActions", "AlarmDescription", "ComparisonOperator", "DatapointsToAlarm", "Dimensions", "EvaluationPeriods",
-        "MetricName", "Metrics", "Namespace", "OKActions", "Period", "Statistic", "Threshold", "TreatMissingData",
+        "AlarmActions", "AlarmDescription", "ComparisonOperator", "DatapointsToAlarm", "Dimensions",
+        "EvaluationPeriods", "MetricName", "Metrics", "Namespace", "OKActions", "Period", "Statistic", "Threshold",
+        "TreatMissingData",
     )  # fmt: skip
     if "Threshold" in request:
         request["Threshold"] = float(request["Threshold"])  # a text when it is a parameter of the template
     stack.client("cloudwatch").put_metric_alarm(AlarmName=name, Tags=tags(properties), **request)
-    return Made(name, {"Arn": f"arn:aws:cloudwatch:{stack.region}:{stack.account}:alarm:{name}"})
+    return Made(name, {"Arn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}"})
 
 
 def dashboard(properties: Properties, stack: Stack) -> Made:

@@ -20,8 +20,6 @@ class Made:
 class Stack(Protocol):
     """What a maker has of the stack."""
 
-    region: str
-    account: str
     artifacts: Mapping[str, bytes]
 
     def client(self, service: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from local.cloudformation.parameters import REGION
 from local.cloudformation.resources.properties import Properties
 from local.cloudformation.resources.resource import Made, Maker, Stack, tags
 
@@ -30,23 +31,12 @@ def bucket(properties: Properties, stack: Stack) -> Made:
     """Make a bucket with versioning, encryption, ownership, life cycle and its public access block."""
     name = properties.take("BucketName", stack.physical(properties.logical_id).lower())
     client = stack.client("s3")
-    client.create_bucket(Bucket=name, **_placement(stack.region))
+    client.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
     for property_name, put, argument, translated in _BUCKET_SETTINGS:
         value = properties.take(property_name)
         if value is not None:
             getattr(client, put)(Bucket=name, **{argument: translated(value)})
-    bucket_tags = tags(properties)
-    if bucket_tags:
-        client.put_bucket_tagging(Bucket=name, Tagging={"TagSet": bucket_tags})
-    domain = f"{name}.s3.{stack.region}.amazonaws.com"
-    return Made(
-        name,
-        {
-            "Arn": f"arn:aws:s3:::{name}",
-            "DomainName": f"{name}.s3.amazonaws.com",
-            "RegionalDomainName": domain,
-        },
-    )
+    return Made(name, {"Arn": f"arn:aws:s3:::{name}"})
 
 
 def bucket_policy(properties: Properties, stack: Stack) -> Made:
@@ -54,10 +44,6 @@ def bucket_policy(properties: Properties, stack: Stack) -> Made:
     name = properties.need("Bucket")
     stack.client("s3").put_bucket_policy(Bucket=name, Policy=json.dumps(properties.need("PolicyDocument")))
     return Made(name)
-
-
-def _placement(region: str) -> dict[str, Any]:
-    return {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
 
 
 def _encryption(value: dict[str, Any]) -> dict[str, Any]:
@@ -79,16 +65,10 @@ def _life_cycle(value: dict[str, Any]) -> dict[str, Any]:
 
 def _life_cycle_rule(rule: dict[str, Any]) -> dict[str, Any]:
     """S3 has ID, Filter and Expiration where CloudFormation has Id, Prefix and ExpirationInDays."""
-    answer: dict[str, Any] = {"Status": rule.pop("Status"), "Filter": {"Prefix": rule.pop("Prefix", "")}}
-    if "Id" in rule:
-        answer["ID"] = rule.pop("Id")
-    expiration = {
-        "Days": rule.pop("ExpirationInDays", None),
-        "ExpiredObjectDeleteMarker": rule.pop("ExpiredObjectDeleteMarker", None),
-    }
-    if any(value is not None for value in expiration.values()):
-        answer["Expiration"] = {name: value for name, value in expiration.items() if value is not None}
-    return {**answer, **rule}
+    renamed: dict[str, Any] = {"ID": rule.pop("Id"), "Filter": {"Prefix": rule.pop("Prefix", "")}}
+    if "ExpirationInDays" in rule:
+        renamed["Expiration"] = {"Days": rule.pop("ExpirationInDays")}
+    return {**renamed, **rule}
 
 
 def _same(value: Any) -> Any:
