@@ -29,14 +29,6 @@ def output(history: dict[str, Any]) -> Any:
     return json.loads(history["execution"]["output"])
 
 
-def test_an_input_that_is_no_json_is_refused_by_its_name(aws: LocalAws) -> None:
-    """An operator who mistypes `--input` gets AWS's own error."""
-    client = aws.client("stepfunctions")
-
-    with pytest.raises(client.exceptions.InvalidExecutionInput, match="Invalid State Machine Execution Input"):
-        client.start_execution(stateMachineArn=aws.outputs["MachineArn"], input="junk")
-
-
 def test_a_distributed_map_reads_the_plan_and_writes_results_as_aws_does(aws: LocalAws, run_plan: Plan) -> None:
     """The report reads these files: their form is the contract."""
     history = run_plan(HEALTHY_AND_TROUBLED)
@@ -197,7 +189,6 @@ def test_a_share_of_failures_is_tolerated_and_no_more(run: Run, failing: int, st
         pytest.param("slow", "Sandbox.Timedout", id="a function over its own time"),
         pytest.param("sleep", "States.Timeout", id="a task over the state's time"),
         pytest.param("broken", "Runtime.ImportModuleError", id="a function that cannot be imported"),
-        pytest.param("nothing that is there", "States.NoChoiceMatched", id="a choice without a match"),
         pytest.param("missing", "States.Runtime", id="a path that selects nothing, which States.ALL does not catch"),
     ],
 )

@@ -96,11 +96,6 @@ def test_the_chain_comes_back_as_it_was_given(acm: Acm) -> None:
     assert answer["CertificateChain"].encode() == intermediate.pem + root.pem
 
 
-def test_a_chain_may_end_before_the_root(acm: Acm) -> None:
-    """The root is dropped by us."""
-    assert acm.put(a_leaf(), [hierarchy("P-256")[0]])
-
-
 def test_a_self_signed_certificate_needs_no_chain(acm: Acm) -> None:
     """ACM takes it; so must we, or a local test refuses what AWS allows."""
     assert acm.put(issue(Request()), [])
@@ -159,29 +154,6 @@ def test_the_key_is_the_certificates(acm: Acm) -> None:
     code, text = acm.refusal(a_leaf(), PrivateKey=a_leaf(Request(number=1)).key_pem)
 
     assert (code, text) == ("ValidationException", "The private key doesn't match the certificate.")
-
-
-def test_an_encrypted_key_is_refused(acm: Acm) -> None:
-    """ACM has no field for a password."""
-    leaf = a_leaf()
-    encrypted = leaf.key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.BestAvailableEncryption(b"secret"),
-    )
-
-    code, text = acm.refusal(leaf, PrivateKey=encrypted)
-    assert code == "ValidationException"
-    assert "encrypted" in text
-
-
-def test_a_key_over_five_kilobytes_is_refused(acm: Acm) -> None:
-    """The API's model says 8192 bytes, the service 5120."""
-    leaf = a_leaf()
-
-    code, text = acm.refusal(leaf, PrivateKey=leaf.key_pem + b"\n" * 5120)
-    assert code == "ValidationException"
-    assert "5120" in text
 
 
 @pytest.mark.parametrize(

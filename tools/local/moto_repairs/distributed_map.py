@@ -14,13 +14,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from moto.stepfunctions.parser.api import ExecutionStatus, StateMachineType
+from moto.stepfunctions.parser.api import (
+    ExecutionStatus,
+    HistoryEventType,
+    StateMachineType,
+    TaskFailedEventDetails,
+)
+from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
+    FailureEvent,
+    FailureEventException,
+)
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
+from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.eval.states import ItemData, MapData
 from moto.stepfunctions.parser.backend.execution import Execution
 from moto.stepfunctions.parser.backend.execution_worker import SyncExecutionWorker
 from moto.stepfunctions.parser.utils import long_uid
-
-from local.moto_repairs.failure import state_failure
 
 _ABORTED_BY_PARENT = "The parent execution ended."
 
@@ -209,11 +218,17 @@ def _enforce_tolerance(env: Any, record: Any, items: int) -> None:
     too_many = failed > count if count else False
     too_large = failed * 100 > percentage * items if percentage else False
     if too_many or too_large or (failed and not count and not percentage):
-        raise state_failure(
-            env,
-            "States.ExceedToleratedFailureThreshold",
-            "The specified tolerated failure threshold was exceeded",
-        )
+        raise _threshold_exceeded(env)
+
+
+def _threshold_exceeded(env: Any) -> Exception:
+    """Return the failure of the Map, in the form in which moto's interpreter passes it on."""
+    error, cause = "States.ExceedToleratedFailureThreshold", "The specified tolerated failure threshold was exceeded"
+    details = EventDetails(taskFailedEventDetails=TaskFailedEventDetails(error=error, cause=cause))  # type: ignore[typeddict-item]  # one of them
+    failure: Exception = FailureEventException(
+        FailureEvent(env, StatesErrorName.from_name(error), HistoryEventType.TaskFailed, details)
+    )
+    return failure
 
 
 def _result(child: ChildExecution) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Step Functions' Map states: limits, iterations, child executions and results, as on AWS."""
+"""Step Functions' Map states: iterations, child executions and results, as on AWS."""
 
 from __future__ import annotations
 
@@ -8,31 +8,6 @@ from typing import Any
 from unittest.mock import patch
 
 from local.moto_repairs.repairs import Repairs, interpreter
-
-MOST_ITERATIONS_AT_ONCE = 40  # AWS's ceiling of an inline Map; a Distributed Map's 10,000 would be 30,000 threads
-
-
-@contextmanager
-def maps_have_aws_ceiling(_: Repairs) -> Iterator[None]:
-    """Run at most 40 iterations of a Map at once.
-
-    Input: an inline Map without MaxConcurrency.
-    moto: starts a thread for each item.
-    AWS: at most 40 iterations at once (Step Functions, "Using Map state in Inline mode").
-    """
-    component = interpreter(
-        "component.state.exec.state_map.iteration.inline_iteration_component"
-    ).InlineIterationComponent
-    original = component._launch_worker
-
-    def launch(iteration: Any, env: Any, eval_input: Any, job_pool: Any) -> Any:
-        job_pool.workers = getattr(job_pool, "workers", 0) + 1
-        if job_pool.workers <= MOST_ITERATIONS_AT_ONCE:
-            return original(iteration, env=env, eval_input=eval_input, job_pool=job_pool)
-        return None
-
-    with patch.object(component, "_launch_worker", launch):
-        yield
 
 
 @contextmanager
@@ -160,7 +135,6 @@ def result_writer_writes_results(_: Repairs) -> Iterator[None]:
 
 
 MAP_STATES = (
-    maps_have_aws_ceiling,
     iterations_are_a_loop,
     distributed_maps_start_executions,
     result_writer_writes_results,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import logging
 import sys
 import time
@@ -154,31 +153,6 @@ def executions_can_be_asked_at_once(_: Repairs) -> Iterator[None]:
 
 
 @contextmanager
-def choice_without_match_has_its_name(_: Repairs) -> Iterator[None]:
-    """Fail a Choice without a match by its own error.
-
-    Input: a Choice without Default of which no rule matches.
-    moto: States.Runtime.
-    AWS: States.NoChoiceMatched (Step Functions, "Handling errors").
-    """
-    from local.moto_repairs.failure import state_failure
-
-    choice = interpreter("component.state.choice.state_choice").StateChoice
-    original = choice._eval_state
-
-    def evaluate(state: Any, env: Any) -> None:
-        try:
-            original(state, env)
-        except RuntimeError as unmatched:
-            if "No branching option" not in str(unmatched.args[0]):
-                raise
-            raise state_failure(env, "States.NoChoiceMatched", "No choice rule matched") from unmatched
-
-    with patch.object(choice, "_eval_state", evaluate):
-        yield
-
-
-@contextmanager
 def reserved_errors_are_passed_on(_: Repairs) -> Iterator[None]:
     """Let a Fail state and an iteration end with an error of Step Functions' own.
 
@@ -248,31 +222,6 @@ def waits_are_scaled(repairs: Repairs) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def input_that_is_no_json_has_its_error(_: Repairs) -> Iterator[None]:
-    """Refuse an execution's input that is not JSON.
-
-    Input: StartExecution with the input `junk`.
-    moto: an internal error without a name.
-    AWS: InvalidExecutionInput (API reference, StartExecution).
-    """
-    from moto.stepfunctions.exceptions import InvalidExecutionInput
-    from moto.stepfunctions.parser.models import StepFunctionsParserBackend as Backend
-
-    start: Callable[..., Any] = Backend.start_execution
-
-    def start_execution(backend: Any, arn: str, name: Any = None, execution_input: Any = None, **more: Any) -> Any:
-        try:
-            json.loads(execution_input or "{}")
-        except (ValueError, RecursionError) as error:
-            message = f"Invalid State Machine Execution Input: '{error}'"
-            raise InvalidExecutionInput(message) from None
-        return start(backend, arn, name, execution_input, **more)
-
-    with patch.object(Backend, "start_execution", start_execution):
-        yield
-
-
 STEP_FUNCTIONS = (
     state_machines_execute,
     functions_run,
@@ -280,9 +229,7 @@ STEP_FUNCTIONS = (
     definitions_are_parsed_once,
     execution_context_is_json,
     executions_can_be_asked_at_once,
-    choice_without_match_has_its_name,
     reserved_errors_are_passed_on,
     wildcards_do_not_match_fatal_errors,
     waits_are_scaled,
-    input_that_is_no_json_has_its_error,
 )

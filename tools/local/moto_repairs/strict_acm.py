@@ -28,8 +28,6 @@ from moto.core.exceptions import AWSError
 from local.moto_repairs.certificate_facts import dropped_usages, extended_key_usages, key_algorithm, key_usages, serial
 
 LISTED_BY_DEFAULT = frozenset({"RSA_1024", "RSA_2048"})
-MOST_KEY_BYTES = 5120
-MOST_OCSP_URL = 1000
 _PEM_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 _BAD_CHAIN = (
     "Unable to validate certificate chain. The certificate chain must start with the immediate signing"
@@ -155,14 +153,7 @@ def _leaf(pem: bytes) -> x509.Certificate:
             "The certificate field contains more than one certificate."
             " You can specify only one certificate in this field."
         )
-    leaf = certificates[0]
-    if leaf.version is not x509.Version.v3:
-        _refuse("The certificate is not a version 3 certificate.")
-    if not list(leaf.issuer):
-        _refuse("The certificate has no issuer.")
-    if any(len(url) > MOST_OCSP_URL for url in _ocsp_urls(leaf)):
-        _refuse(f"The certificate's OCSP authority URL is longer than {MOST_OCSP_URL} characters.")
-    return leaf
+    return certificates[0]
 
 
 def _certificates(pem: bytes, refusal: str) -> list[x509.Certificate]:
@@ -177,17 +168,9 @@ def _certificates(pem: bytes, refusal: str) -> list[x509.Certificate]:
 
 
 def _check_key(pem: bytes, leaf: x509.Certificate) -> None:
-    if len(pem) > MOST_KEY_BYTES:
-        _refuse(
-            "1 validation error detected: Value at 'privateKey' failed to satisfy constraint:"
-            f" Member must have length less than or equal to {MOST_KEY_BYTES}"
-        )
     try:
         key = serialization.load_pem_private_key(pem, password=None)
-    except TypeError:  # cryptography: a password is needed
-        _refuse("The private key is encrypted. Provide an unencrypted private key.")
-        raise
-    except ValueError:
+    except (TypeError, ValueError):  # TypeError: it is encrypted
         _refuse("The private key is not PEM-encoded or is not valid.")
         raise
     if key.public_key() != leaf.public_key():
@@ -224,15 +207,6 @@ def _check_replacement(leaf: x509.Certificate, held: x509.Certificate) -> None:
     dropped = dropped_usages(held, leaf)
     if dropped:
         _refuse(f"The key usage of a certificate cannot be removed on re-import: {', '.join(dropped)}.")
-
-
-def _ocsp_urls(certificate: x509.Certificate) -> list[str]:
-    try:
-        access = certificate.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
-    except x509.ExtensionNotFound:
-        return []
-    locations = [item.access_location for item in access if item.access_method._name == "OCSP"]
-    return [location.value for location in locations if isinstance(location, x509.UniformResourceIdentifier)]
 
 
 def _refuse(text: str) -> None:
