@@ -70,7 +70,7 @@ from renewal.domain.setup.snapshot import (
     PasswordState,
     ReportedCertificate,
 )
-from renewal.ports import Pair
+from renewal.ports import Listing, Pair
 from tests.throwaway_ca import hierarchy, pem
 
 Path = tuple[str, str]
@@ -198,19 +198,19 @@ class FakeOrderBook:
     def every_certificate(self) -> Iterator[CertificatePath]:
         return (CertificatePath(*path) for path in list(self.kept))
 
-    def replacements(self) -> tuple[Replacement, ...]:
-        return tuple(self.rules)
+    def replacements(self) -> Listing[Replacement]:
+        return Listing(self.rules)
 
     def delegation(self, name: str) -> DelegationRecord:
         if name not in self.records:
             raise UnknownDelegation(f"the order book has no '{name}'")
         return self.records[name]
 
-    def certificates(self, delegation: str) -> tuple[ManagedCertificate, ...]:
+    def certificates(self, delegation: str) -> Listing[ManagedCertificate]:
         return self.load(sorted(path for path in self.kept if path[0] == delegation))
 
-    def load(self, paths: Iterable[Path]) -> tuple[ManagedCertificate, ...]:
-        return tuple(
+    def load(self, paths: Iterable[Path]) -> Listing[ManagedCertificate]:
+        return Listing(
             replace(self.kept[path], order=self.orders.get(path)) for path in dict.fromkeys(paths) if path in self.kept
         )
 
@@ -220,8 +220,10 @@ class FakeOrderBook:
             raise UnknownDelegation(f"the order book has no '{delegation}/{name}'")
         return found[0]
 
-    def history(self, delegation: str, certificate: str) -> tuple[FinishedOrder, ...]:
-        return tuple(row for row in self.rows if row.delegation == delegation and certificate in {"", row.certificate})
+    def history(self, delegation: str, certificate: str) -> Listing[FinishedOrder]:
+        return Listing(
+            row for row in self.rows if row.delegation == delegation and certificate in {"", row.certificate}
+        )
 
     # Moves of an open order
 
@@ -683,10 +685,13 @@ class FakeArchive:
     def read_facts(self, run_id: str) -> PlanFacts:
         return records.read(PlanFacts, self.read(run_id, "facts"))
 
-    def read_results(self, run_id: str) -> list[Mapping[str, Any]]:
+    def read_results(self, run_id: str) -> tuple[list[Mapping[str, Any]], list[PlanUnreadable]]:
         if (run_id, "results") not in self.documents and not self.read(run_id, "plan"):
-            return []
-        return cast("list[Mapping[str, Any]]", self.read(run_id, "results"))
+            return [], []
+        try:
+            return self.read(run_id, "results"), []
+        except PlanUnreadable as error:
+            return [], [error]
 
     def read(self, run_id: str, name: str) -> Any:
         """An object of a run. Raises PlanUnreadable."""

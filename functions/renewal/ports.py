@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, Self, TypeVar
 
 from renewal.domain.certificate import Chain
 from renewal.domain.credential import Credential
 from renewal.domain.delegation import CertificatePath, CertificateSpec, Profile
+from renewal.domain.errors import PlanUnreadable, RecordUnreadable
 from renewal.domain.keypair import KeyPair
 from renewal.domain.order import (
     EnrollRequest,
@@ -33,6 +34,8 @@ from renewal.domain.setup.snapshot import (
     ReportedCertificate,
 )
 
+T = TypeVar("T")
+Item = TypeVar("Item")
 Clock = Callable[[], datetime]
 """Returns the current time, aware, in UTC."""
 EgressAddress = Callable[[], str]
@@ -157,6 +160,34 @@ class KeyOpener(Protocol):
 # ---- The order book ----------------------------------------------------------------------------------------------
 
 
+class Listing(tuple[T, ...]):  # noqa: SLOT001 - a tuple cannot have slots besides its elements
+    """The records that were read of several items; `unreadable`: the items that cannot be read, without their values.
+
+    So one damaged item stops nothing but its own certificate, delegation or rule.
+    """
+
+    unreadable: tuple[RecordUnreadable, ...] = ()
+
+    @classmethod
+    def of(cls, items: Iterable[Item], read: Callable[[Item], T]) -> Self:
+        """Read each of *items*."""
+        records, unreadable = [], []
+        for item in items:
+            try:
+                records.append(read(item))
+            except RecordUnreadable as error:
+                unreadable.append(error)
+        listing = cls(records)
+        listing.unreadable = tuple(unreadable)
+        return listing
+
+    def complete(self) -> Self:
+        """Return it. Raises RecordUnreadable when an item cannot be read."""
+        for error in self.unreadable:
+            raise error
+        return self
+
+
 class OrderReader(Protocol):
     """Reads the order book: consistently by name; through the index a very recent write may be missing."""
 
@@ -169,22 +200,22 @@ class OrderReader(Protocol):
     def every_certificate(self) -> Iterator[CertificatePath]:
         """All certificates, through the index."""
 
-    def replacements(self) -> tuple[Replacement, ...]:
+    def replacements(self) -> Listing[Replacement]:
         """The replacement rules."""
 
     def delegation(self, name: str) -> DelegationRecord:
-        """A delegation with its status. Raises UnknownDelegation."""
+        """A delegation with its status. Raises UnknownDelegation, RecordUnreadable."""
 
-    def certificates(self, delegation: str) -> tuple[ManagedCertificate, ...]:
+    def certificates(self, delegation: str) -> Listing[ManagedCertificate]:
         """All certificates of a delegation with their open orders."""
 
-    def load(self, paths: Iterable[CertificatePath]) -> tuple[ManagedCertificate, ...]:
+    def load(self, paths: Iterable[CertificatePath]) -> Listing[ManagedCertificate]:
         """The named certificates with their open orders; those that do not exist are left out."""
 
     def certificate(self, delegation: str, name: str) -> ManagedCertificate:
-        """A certificate with its open order. Raises UnknownDelegation."""
+        """A certificate with its open order. Raises UnknownDelegation; RecordUnreadable also because of the order."""
 
-    def history(self, delegation: str, certificate: str) -> tuple[FinishedOrder, ...]:
+    def history(self, delegation: str, certificate: str) -> Listing[FinishedOrder]:
         """Audit rows, oldest first; *certificate* empty = all of the delegation."""
 
 
@@ -301,8 +332,8 @@ class RunArchive(Protocol):
     def read_facts(self, run_id: str) -> PlanFacts:
         """Raises PlanUnreadable."""
 
-    def read_results(self, run_id: str) -> list[Mapping[str, Any]]:
-        """What ResultWriter wrote: one description per child execution. Raises PlanUnreadable."""
+    def read_results(self, run_id: str) -> tuple[list[Mapping[str, Any]], list[PlanUnreadable]]:
+        """What ResultWriter wrote: one description per child execution; and why others cannot be read."""
 
     def write_report(self, run_id: str, report: RunReport) -> str:
         """Write the report; return its key."""

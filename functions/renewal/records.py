@@ -11,7 +11,8 @@
 
 A member has the name of its field, or the name in the field's `metadata={"stored": name}`. Reading ignores members that
 have no field, and gives missing ones their default: records of newer and of older versions can be read. But a
-member that every version has written (`metadata=REQUIRED`) may not be missing: a default might cause an order.
+member that every version has written (`metadata=REQUIRED`) may not be missing: a default might cause an order. And a
+member that the next run writes again (`metadata=REWRITTEN`) counts as missing when it cannot be read.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ T = TypeVar("T")
 
 REQUIRED: Mapping[str, Any] = MappingProxyType({"required": True})
 """Metadata of a field that has a default for new records, and that no stored record lacks."""
+REWRITTEN: Mapping[str, Any] = MappingProxyType({"rewritten": True})
+"""Metadata of a field with a default that each run writes again, whatever it was."""
 
 
 class Unreadable(ValueError):
@@ -96,10 +99,14 @@ class _Member:
     read: Callable[[Any], Any]
     has_default: bool
     is_optional: bool
+    is_rewritten: bool
 
 
 def read(kind: type[T], stored: Mapping[str, Any], **given: Any) -> T:
     """Return the *kind* that *stored* is; *given* has the fields that are not in it. Raises Unreadable."""
+    if not isinstance(stored, Mapping):
+        msg = f"a {type(stored).__name__} is not a map"
+        raise Unreadable(msg)
     values = dict(given)
     for member in _members(cast("Any", kind)):
         value = stored.get(member.stored)
@@ -108,7 +115,11 @@ def read(kind: type[T], stored: Mapping[str, Any], **given: Any) -> T:
         if value is None and not member.is_optional:
             msg = f"'{member.stored}' is missing"
             raise Unreadable(msg)
-        values[member.name] = None if value is None else _member_value(member, value)
+        try:
+            values[member.name] = None if value is None else _member_value(member, value)
+        except Unreadable:
+            if not member.is_rewritten:
+                raise
     return kind(**values)
 
 
@@ -133,6 +144,7 @@ def _members(kind: type[Any]) -> tuple[_Member, ...]:
             has_default=not field.metadata.get("required")
             and (field.default is not MISSING or field.default_factory is not MISSING),
             is_optional=type(None) in get_args(hints[field.name]),
+            is_rewritten=bool(field.metadata.get("rewritten")),
         )
         for field in fields(kind)
     )

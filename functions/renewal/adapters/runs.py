@@ -11,8 +11,8 @@ Shapes: AWS, step-functions/latest/dg/input-output-resultwriter.html.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -24,6 +24,9 @@ from renewal.domain.run_report import RunReport
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
+
+
+T = TypeVar("T")
 
 
 class S3RunArchive:
@@ -46,26 +49,30 @@ class S3RunArchive:
         key = _key(run_id, "facts")
         try:
             return records.read(PlanFacts, self._document(key))
-        except (records.Unreadable, AttributeError) as error:
+        except records.Unreadable as error:
             msg = f"{key} in {self._bucket} cannot be read: {error}"
             raise PlanUnreadable(msg) from error
 
-    def read_results(self, run_id: str) -> list[Mapping[str, Any]]:
-        """Raises PlanUnreadable also without results of a plan with items: such a run must not pass for an idle one."""
+    def read_results(self, run_id: str) -> tuple[list[Mapping[str, Any]], list[PlanUnreadable]]:
+        """A run that has planned items and left no results must not pass for an idle one: that is a fault too."""
+        faults: list[PlanUnreadable] = []
         manifests = [key for key in self._keys(f"runs/{run_id}/results/") if key.endswith("/manifest.json")]
-        files = [key for manifest in manifests for key in _result_files(manifest, self._document(manifest))]
-        results = [entry for key in files for entry in _entries(key, self._document(key))]
-        if not results:
-            self._require_nothing_planned(run_id)
-        return results
+        results = self._read_each(self._read_each(manifests, _result_files, faults), _entries, faults)
+        if not results and not faults:
+            self._read_each([_key(run_id, "plan")], _nothing_planned, faults)
+        return results, faults
 
-    def _require_nothing_planned(self, run_id: str) -> None:
-        if planned := self._document(_key(run_id, "plan")):
-            msg = (
-                f"run {run_id} planned {len(planned)} item(s), but left no results; the execution's Map Run shows what "
-                "happened to them"
-            )
-            raise PlanUnreadable(msg)
+    def _read_each(
+        self, keys: Iterable[str], content: Callable[[str, Any], list[T]], faults: list[PlanUnreadable]
+    ) -> list[T]:
+        """Return the contents of the objects *keys*; why some cannot be read is added to *faults*."""
+        found: list[T] = []
+        for key in keys:
+            try:
+                found += content(key, self._document(key))
+            except PlanUnreadable as error:
+                faults.append(error)
+        return found
 
     def _document(self, key: str) -> Any:
         content = self._read(key)
@@ -131,6 +138,13 @@ def _result_files(key: str, manifest: Any) -> list[str]:
     except (TypeError, KeyError, AttributeError):
         msg = f"{key} is not a manifest of Step Functions' ResultWriter"
         raise PlanUnreadable(msg) from None
+
+
+def _nothing_planned(key: str, plan: Any) -> list[Any]:
+    if plan:
+        msg = f"{key} has items, but the run left no results; the execution's Map Run shows what happened to them"
+        raise PlanUnreadable(msg)
+    return []
 
 
 def _entries(key: str, entries: Any) -> list[Mapping[str, Any]]:

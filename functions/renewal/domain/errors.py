@@ -228,6 +228,18 @@ class StoreRefused(NeedsAttention):
     """AWS denied a call that the stack's roles should permit."""
 
 
+class RecordUnreadable(NeedsAttention):
+    """An item of the order book was edited, or written by a newer version.
+
+    delegation, certificate: whose item it is; empty certificate = the delegation itself; both empty = a rule.
+    """
+
+    def __init__(self, text: str, *, delegation: str = "", certificate: str = "") -> None:
+        super().__init__(text)
+        self.delegation = delegation
+        self.certificate = certificate
+
+
 def every_error() -> tuple[type[RenewalError], ...]:
     """Return every class that is raised under its own name: all but the families."""
     kinds = {*_below(RenewalError)} - {Retryable, NeedsAttention}
@@ -250,7 +262,7 @@ CREDENTIAL_ERRORS = _names((CredentialRefused, AddressRefused))
 NEEDS_ATTENTION = _names(kind for kind in every_error() if issubclass(kind, NeedsAttention))
 """Names of the errors that the state machine never retries."""
 
-ANSWERED_BY_SCM = NEEDS_ATTENTION - _names((MandateEnded, CredentialMissing))
+ANSWERED_BY_SCM = NEEDS_ATTENTION - _names((MandateEnded, CredentialMissing, RecordUnreadable))
 """Names of the errors after which it is known whether SCM accepted the login."""
 
 

@@ -80,10 +80,11 @@ class NextRenewal:
     mandate_ends: date | None
 
     @classmethod
-    def of(cls, certificate: ManagedCertificate, record: DelegationRecord, now: datetime) -> Self:
-        """The next renewal, given the last inspection."""
-        expires = dcv_of(record.inspection.delegated, certificate.spec.names) if record.inspection else None
-        return cls(renewal_due_at(certificate, expires, now), record.delegation.mandate_ends)
+    def of(cls, certificate: ManagedCertificate, record: DelegationRecord | None, now: datetime) -> Self:
+        """The next renewal, given the last inspection; *record*: None when it cannot be read."""
+        inspection = record.inspection if record else None
+        expires = dcv_of(inspection.delegated, certificate.spec.names) if inspection else None
+        return cls(renewal_due_at(certificate, expires, now), record.delegation.mandate_ends if record else None)
 
     @property
     def is_after_the_mandate(self) -> bool:

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
+from renewal.domain.delegation import CertificatePath
 from renewal.domain.due import Cause
 from renewal.domain.errors import OrderRejected
 from renewal.domain.forecast import NextRenewal
@@ -51,9 +52,9 @@ class PlanFacts:
     due: Mapping[str, PlannedCertificate] = field(default_factory=lambda: MappingProxyType({}))
     """By `delegation/certificate`."""
 
-    def covers(self, certificate: ManagedCertificate) -> bool:
-        """Return whether the run was asked for *certificate*."""
-        return not self.named or bool({certificate.spec.delegation, certificate.spec.path} & set(self.named))
+    def covers(self, path: CertificatePath) -> bool:
+        """Return whether the run was asked for the certificate *path*."""
+        return not self.named or bool({path.delegation, str(path)} & set(self.named))
 
 
 class ResultStatus(StrEnum):

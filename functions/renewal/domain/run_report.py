@@ -147,6 +147,14 @@ class CertificateRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RuleRow:
+    """A replacement rule that was not applied."""
+
+    error: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
     """One run."""
 
@@ -166,6 +174,8 @@ class RunReport:
     """One cause for the refusal of every account; empty when there is none."""
     delegations: tuple[DelegationRow, ...] = ()
     certificates: tuple[CertificateRow, ...] = ()
+    rules: tuple[RuleRow, ...] = ()
+    """The replacement rules that were not applied, because they cannot be read."""
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON: an unknown time or date is empty text, an unknown `ssl_id` is null."""
@@ -188,9 +198,12 @@ class RunReport:
         return tuple(row for row in self.delegations if row.error in CREDENTIAL_ERRORS)
 
 
-def run_outcome(delegations: Iterable[DelegationRow], certificates: Iterable[CertificateRow]) -> RunOutcome:
-    """Return FAILED when one delegation or certificate needs attention."""
-    needs_attention = any(row.error for row in delegations) or any(row.outcome.needs_attention for row in certificates)
+def run_outcome(
+    delegations: Iterable[DelegationRow], certificates: Iterable[CertificateRow], rules: Iterable[RuleRow] = ()
+) -> RunOutcome:
+    """Return FAILED when one delegation, certificate or rule needs attention."""
+    has_error = any(rules) or any(row.error for row in delegations)
+    needs_attention = has_error or any(row.outcome.needs_attention for row in certificates)
     return RunOutcome.FAILED if needs_attention else RunOutcome.SUCCEEDED
 
 

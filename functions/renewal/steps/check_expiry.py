@@ -40,6 +40,9 @@ class CheckExpiry:
         if not request.is_deliberate:
             require_plausible(due, sum(1 for _ in self.book.every_certificate()) if due else 0, self.limits)
         taken, deferred = select((candidate for candidate in due if not candidate.decision.held), self.limits)
+        if not request.is_narrowed:
+            # The index lacks a delegation whose item is damaged; its certificates name it, so that it is reported.
+            delegations = sorted({*delegations, *(candidate.certificate.spec.delegation for candidate in due)})
         if request.open_orders_only:
             delegations = sorted({candidate.certificate.spec.delegation for candidate in taken})
         capacities = allot(self.limits.orders_per_run - len(taken), delegations, run_id)
@@ -80,13 +83,17 @@ class CheckExpiry:
         return [candidate for candidate in due if candidate.resumes] if request.open_orders_only else due
 
     def _candidates(self, request: RunRequest, now: datetime, *, everything: bool) -> Iterable[ManagedCertificate]:
-        """A daily run reads the index, or everything when there is a replacement rule; a narrowed one what it names."""
+        """A daily run reads the index, or everything when there is a replacement rule; a narrowed one what it names.
+
+        What cannot be read is not ordered; the report names it.
+        """
         if not request.is_narrowed:
             return self.book.load(self.book.every_certificate() if everything else self.book.waiting(now))
         whole = [found for name in request.delegations for found in self.book.certificates(name)]
         single = [path for path in _paths(request) if path.delegation not in request.delegations]
         found = self.book.load(single)
-        if missing := sorted(set(single) - {certificate.spec.record_key for certificate in found}):
+        unreadable = {CertificatePath(error.delegation, error.certificate) for error in found.unreadable}
+        if missing := sorted(set(single) - {certificate.spec.record_key for certificate in found} - unreadable):
             names = ", ".join(map(str, missing))
             msg = f"the order book has no certificate {names}; `certmandate status` lists those that it has"
             raise UnknownDelegation(msg)

@@ -17,12 +17,12 @@ from renewal.domain.setup.egress import ADDRESS_CHANGED, address_findings
 from renewal.domain.setup.finding import Finding, finding_from, sorted_and_capped
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import ReportedCertificate, Section, Snapshot
-from renewal.ports import Accounts, Clock, EgressAddress, NextRotation, OrderReader, OrderTransitions
+from renewal.ports import Accounts, Clock, EgressAddress, Listing, NextRotation, OrderReader, OrderTransitions
 from renewal.steps.payload import DelegationTask, Task
 from renewal.steps.scm_login import ScmLogin
 from renewal.steps.snapshot import SnapshotReader
 
-Certificates = tuple[ManagedCertificate, ...]
+Certificates = Listing[ManagedCertificate]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +110,7 @@ def _complete(
     findings = [
         *(finding for check in checks for finding in check.findings()),
         *_certificate_findings(certificates, record, found, now),
+        *(finding_from(error, error.certificate) for error in certificates.unreadable),
         *_report_findings(snapshot),
         *forecast(record.delegation, certificates, snapshot, now, rotation),
     ]

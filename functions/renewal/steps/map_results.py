@@ -4,79 +4,128 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
+from renewal import records
 from renewal.domain.errors import PlanUnreadable, shortened
 from renewal.domain.run_outcome import CertificateResult, ResultStatus, RunResults
 from renewal.domain.run_report import Failure
 
+T = TypeVar("T")
 
-def read_map_results(children: Iterable[Mapping[str, Any]]) -> RunResults:
-    """Read the child executions of a run. Raises PlanUnreadable on anything that this version does not write."""
-    results = RunResults()
+
+@dataclass(frozen=True, slots=True)
+class _Caught:
+    """What a Catch caught; `cause` is Lambda's error document or plain text."""
+
+    error: str = field(default="Unknown", metadata={"stored": "Error"})
+    cause: str = field(default="", metadata={"stored": "Cause"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Certificate:
+    """What a child execution left of one certificate; without `status` in a dry run."""
+
+    status: ResultStatus = ResultStatus.PLANNED
+    ssl_id: int | None = None
+    token: str = ""
+    error: _Caught | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Output:
+    """The output of a child execution."""
+
+    certificates: tuple[Any, ...] = ()
+    error: _Caught | None = None
+
+
+def read_map_results(children: Iterable[Mapping[str, Any]], unreadable: Iterable[PlanUnreadable] = ()) -> RunResults:
+    """Read the child executions of a run; *unreadable*: why some of them are not among *children*.
+
+    What this version does not write fails its own certificate or, where none is named, its own delegation.
+    """
+    results, faults = RunResults(), list(unreadable)
     for child in children:
-        delegation = _delegation(child)
-        if child.get("Status") == "SUCCEEDED":
-            _read_output(results, delegation, _json(child, "Output"))
-        else:
-            error = str(child.get("Error") or child.get("Status") or "Unknown")
-            results.delegations[delegation] = failure({"Error": error, "Cause": child.get("Cause")})
+        try:
+            delegation = _named(_json(child, "Input"), "delegation")
+        except PlanUnreadable as error:
+            faults.append(error)
+            continue
+        try:
+            _read_child(results, delegation, child)
+        except PlanUnreadable as error:
+            results.delegations[delegation] = _unreadable(error)
+    results.missing = ": ".join([results.missing, *map(str, faults[:1])])
     return results
 
 
-def _read_output(results: RunResults, delegation: str, output: Mapping[str, Any]) -> None:
-    error = output.get("error")
-    results.delegations[delegation] = failure(error) if error else None
-    for document in output.get("certificates", ()):
-        if not isinstance(document, Mapping) or not isinstance(document.get("certificate"), str):
-            msg = f"a result of delegation {delegation} has no readable 'certificate'"
-            raise PlanUnreadable(msg)
-        results.certificates[f"{delegation}/{document['certificate']}"] = _certificate(delegation, document)
+def _read_child(results: RunResults, delegation: str, child: Mapping[str, Any]) -> None:
+    if child.get("Status") != "SUCCEEDED":
+        error = str(child.get("Error") or child.get("Status") or "Unknown")
+        results.delegations[delegation] = failure({"Error": error, "Cause": child.get("Cause")})
+        return
+    output = _read(_Output, _json(child, "Output"), f"the output of delegation {delegation}")
+    results.delegations[delegation] = _failure(output.error)
+    for document in output.certificates:
+        try:
+            path = f"{delegation}/{_named(document, 'certificate')}"
+        except PlanUnreadable as error:
+            results.delegations[delegation] = _unreadable(error)
+            continue
+        results.certificates[path] = _certificate(path, document)
 
 
-def _certificate(delegation: str, document: Mapping[str, Any]) -> CertificateResult:
-    status = document.get("status", ResultStatus.PLANNED)
-    if status not in set(ResultStatus):
-        msg = f"a result of {delegation}/{document['certificate']} has the unknown status '{status}'"
-        raise PlanUnreadable(msg)
-    return CertificateResult(
-        status=ResultStatus(status),
-        ssl_id=document.get("ssl_id") or None,
-        token=str(document.get("token", "")),
-        failure=failure(document["error"]) if document.get("error") else None,
-    )
-
-
-def failure(error: Any) -> Failure:
-    """Read what a Catch caught (`{"Error", "Cause"}`); Cause is Lambda's error document or plain text."""
-    if not isinstance(error, Mapping):
-        msg = f"an error in the results of the run is a {type(error).__name__}, not a JSON object"
-        raise PlanUnreadable(msg)
-    name = str(error.get("Error", "Unknown"))
-    cause = error.get("Cause") or ""
+def _certificate(path: str, document: Mapping[str, Any]) -> CertificateResult:
     try:
-        document = json.loads(cause)
-    except (TypeError, ValueError):
+        found = _read(_Certificate, document, f"the result of {path}")
+    except PlanUnreadable as error:
+        return CertificateResult(ResultStatus.FAILED, failure=_unreadable(error))
+    return CertificateResult(found.status, found.ssl_id or None, found.token, _failure(found.error))
+
+
+def failure(error: Mapping[str, Any]) -> Failure:
+    """Read what a Catch caught: `{"Error", "Cause"}`. Raises PlanUnreadable."""
+    return _failure_of(_read(_Caught, error, "an error in the results of the run"))
+
+
+def _failure(caught: _Caught | None) -> Failure | None:
+    return _failure_of(caught) if caught else None
+
+
+def _failure_of(caught: _Caught) -> Failure:
+    try:
+        document = json.loads(caught.cause)
+    except ValueError:
         document = {}
     text = document.get("errorMessage", "") if isinstance(document, Mapping) else ""
-    return Failure(name, shortened(text or str(cause)))
+    return Failure(caught.error, shortened(str(text or caught.cause)))
 
 
-def _delegation(result: Mapping[str, Any]) -> str:
-    name = _json(result, "Input").get("delegation")
+def _unreadable(error: PlanUnreadable) -> Failure:
+    return Failure(type(error).__name__, str(error))
+
+
+def _named(document: object, member: str) -> str:
+    name = document.get(member) if isinstance(document, Mapping) else None
     if not isinstance(name, str):
-        msg = "a result of the run has no readable 'delegation'"
+        msg = f"a result of the run has no readable '{member}'"
         raise PlanUnreadable(msg)
     return name
 
 
-def _json(result: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+def _json(result: Mapping[str, Any], key: str) -> Any:
     try:
-        value = json.loads(result[key])
+        return json.loads(result[key])
     except (KeyError, TypeError, ValueError):
         msg = f"a result of the run has no readable {key}"
         raise PlanUnreadable(msg) from None
-    if not isinstance(value, Mapping):
-        msg = f"the {key} of a result is not a JSON object"
-        raise PlanUnreadable(msg)
-    return value
+
+
+def _read(kind: type[T], document: Any, what: str) -> T:
+    try:
+        return records.read(kind, document)
+    except records.Unreadable as error:
+        msg = f"{what} cannot be read: {error}"
+        raise PlanUnreadable(msg) from None

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from renewal.domain.errors import PlanUnreadable, UnknownDelegation
+from renewal.domain.delegation import CertificatePath
+from renewal.domain.errors import RecordUnreadable, UnknownDelegation
 from renewal.domain.forecast import NextRenewal
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus, Served
 from renewal.domain.run_outcome import PlanFacts, RunResults, notes_of, outcome_of, planned_by_inspection, reason_of
@@ -19,6 +20,7 @@ from renewal.domain.run_report import (
     Failure,
     FindingRow,
     Outcome,
+    RuleRow,
     RunReport,
     common_cause,
     run_outcome,
@@ -30,6 +32,9 @@ from renewal.ports import Clock, OrderReader, RunArchive
 from renewal.steps.map_results import read_map_results
 from renewal.steps.metrics import run_metrics
 from renewal.steps.preview import preview
+
+_Record = DelegationRecord | UnknownDelegation | RecordUnreadable
+"""A delegation's record, or why there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +53,16 @@ class Report:
         written, and the execution must fail.
         """
         facts = self.archive.read_facts(run_id)
-        run = _Run(run_id, facts, self._results(run_id), self.clock())
-        records = {name: self._record(name) for name in facts.delegations}
-        delegations = tuple(_delegation_row(name, record, run) for name, record in records.items())
-        certificates = tuple(row for record in records.values() if record for row in self._rows(record, run))
+        run = _Run(run_id, facts, read_map_results(*self.archive.read_results(run_id)), self.clock())
+        found = {name: self._record(name) for name in facts.delegations}
+        delegations = tuple(_delegation_row(name, record, run) for name, record in found.items())
+        certificates = tuple(row for name, record in found.items() for row in self._rows(name, record, run))
+        rules = tuple(RuleRow(**_failure_members(_failure(error))) for error in self.book.replacements().unreadable)
         report = RunReport(
             run_id=run_id,
             started_at=facts.started_at,
             finished_at=run.now,
-            outcome=run_outcome(delegations, certificates),
+            outcome=run_outcome(delegations, certificates, rules),
             reason=facts.reason,
             dry_run=facts.dry_run,
             is_daily=not (facts.narrowed or facts.dry_run or facts.open_orders_only),
@@ -64,6 +70,7 @@ class Report:
             common_cause=common_cause(delegations),
             delegations=delegations,
             certificates=certificates,
+            rules=rules,
         )
         key = self.archive.write_report(run_id, report)
         return {
@@ -74,28 +81,25 @@ class Report:
             "metrics": run_metrics(report),
         }
 
-    def _results(self, run_id: str) -> RunResults:
-        """No results when the Map failed as a whole: then the report must still be written."""
-        try:
-            return read_map_results(self.archive.read_results(run_id))
-        except PlanUnreadable as error:
-            return RunResults(missing=f"{RunResults().missing}: {error}")
-
-    def _record(self, delegation: str) -> DelegationRecord | None:
-        """None for a delegation that was retired during the run."""
+    def _record(self, delegation: str) -> _Record:
         try:
             return self.book.delegation(delegation)
-        except UnknownDelegation:
-            return None
+        except (UnknownDelegation, RecordUnreadable) as error:
+            return error
 
-    def _rows(self, record: DelegationRecord, run: _Run) -> Iterator[CertificateRow]:
-        for certificate in self.book.certificates(record.delegation.name):
-            if run.facts.covers(certificate):
-                yield self._row(certificate, record, run)
+    def _rows(self, delegation: str, record: _Record, run: _Run) -> Iterator[CertificateRow]:
+        found = self.book.certificates(delegation)
+        for certificate in found:
+            if run.facts.covers(certificate.spec.record_key):
+                yield self._row(certificate, record if isinstance(record, DelegationRecord) else None, run)
+        for error in found.unreadable:
+            if run.facts.covers(CertificatePath(delegation, error.certificate)):
+                failed = _failure_members(_failure(error))
+                yield CertificateRow(delegation=delegation, name=error.certificate, outcome=Outcome.FAILED, **failed)
 
-    def _row(self, certificate: ManagedCertificate, record: DelegationRecord, run: _Run) -> CertificateRow:
+    def _row(self, certificate: ManagedCertificate, record: DelegationRecord | None, run: _Run) -> CertificateRow:
         spec, order = certificate.spec, certificate.order
-        inspected = run.inspection_of(record)
+        inspected = run.inspection_of(record) if record else None
         planned = run.facts.due.get(spec.path)
         if planned is None and not run.facts.open_orders_only:
             planned = planned_by_inspection(certificate, inspected, run.now)
@@ -115,7 +119,7 @@ class Report:
             key=spec.key_type,
             stores=spec.stores,
             remarks=notes_of(certificate, finished),
-            would=preview(certificate, record, inspected, run.now) if outcome is Outcome.PLANNED else "",
+            would=preview(certificate, record, inspected, run.now) if record and outcome is Outcome.PLANNED else "",
             renew_at=next_renewal.renew_at,
             **_served_members(certificate.served),
             **_failure_members(failure),
@@ -153,11 +157,14 @@ class _Run:
         return inspection if inspection and inspection.run_id == self.run_id else None
 
 
-def _delegation_row(name: str, record: DelegationRecord | None, run: _Run) -> DelegationRow:
-    if record is None:
+def _delegation_row(name: str, record: _Record, run: _Run) -> DelegationRow:
+    if isinstance(record, UnknownDelegation):
         # The operator retired it during the run: that is no failure, and the other delegations are still reported.
         text = "removed from the order book during the run"
         return DelegationRow(delegation=name, outcome=DelegationOutcome.REMOVED, text=text)
+    if isinstance(record, RecordUnreadable):
+        failed = _failure_members(_failure(record))
+        return DelegationRow(delegation=name, outcome=DelegationOutcome.FAILED, **failed)
     failure = run.results.failure_of(name)
     address, findings = _open_findings(record.inspection, run.run_id)
     return DelegationRow(
@@ -171,6 +178,10 @@ def _delegation_row(name: str, record: DelegationRecord | None, run: _Run) -> De
         seen_address=address,
         **_failure_members(failure),
     )
+
+
+def _failure(error: RecordUnreadable) -> Failure:
+    return Failure(type(error).__name__, str(error))
 
 
 def _failure_members(failure: Failure | None) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from boto3.dynamodb.types import TypeDeserializer
 from certmandate.files.estate import retired_from
 from renewal import records
 from renewal.adapters.order_book import schema
-from renewal.domain.errors import StoreRefused
+from renewal.domain.errors import RecordUnreadable
 from renewal.domain.order import FinishedOrder, Replacement
 
 GOLDEN = {path.stem: json.loads(path.read_text()) for path in (Path(__file__).parent / "golden").glob("*.json")}
@@ -114,7 +114,7 @@ def _with_more(value: Any) -> Any:
     [
         ("delegation", "spec", None, "'spec' is missing"),
         ("delegation", "spec", {}, "'spec': 'organisation' is missing"),
-        ("delegation", "inspection", {"run_id": "r", "at": "yesterday"}, "'inspection': 'at' is not as it is written"),
+        ("delegation", "action", "delegations", "'action' is not as it is written"),
         ("certificate", "failures", "three", "'failures' is not as it is written"),
         ("order", "status", "lost", "'status' is not as it is written"),
         ("order", "names", "idp.univ.example", "'names' is not as it is written"),
@@ -127,7 +127,7 @@ def test_an_item_that_cannot_be_read_is_named(kind: str, member: str, value: Any
     (version, *_) = GOLDEN[kind]
     item = golden(kind, version) | {member: value}
 
-    with pytest.raises(StoreRefused, match=f"'{item['item']}' of '{item['delegation']}' cannot be read: {fault}"):
+    with pytest.raises(RecordUnreadable, match=f"'{item['item']}' of '{item['delegation']}' cannot be read: {fault}"):
         WRITTEN[kind](item)
 
 
@@ -148,5 +148,5 @@ def test_a_member_that_every_version_wrote_has_no_default(kind: str, record: str
     item = golden(kind, version)
     del (item[record] if record else item)[member]
 
-    with pytest.raises(StoreRefused, match=f"'{member}' is missing"):
+    with pytest.raises(RecordUnreadable, match=f"'{member}' is missing"):
         WRITTEN[kind](item)

@@ -231,36 +231,42 @@ def test_a_run_without_facts_cannot_be_reported(system: System) -> None:
 
 
 @pytest.mark.parametrize(
-    "result",
+    ("result", "error"),
     [
-        {},
-        {"Input": "not JSON", "Status": "SUCCEEDED", "Output": "{}"},
-        {"Input": "{}", "Status": "SUCCEEDED", "Output": "{}"},
-        {"Input": '{"delegation": 5}', "Status": "SUCCEEDED", "Output": "{}"},
-        {"Input": '{"delegation": "univ"}', "Status": "SUCCEEDED"},
-        {"Input": '{"delegation": "univ"}', "Status": "SUCCEEDED", "Output": "[]"},
-        child("univ", {"certificates": ["idp"]}),
-        child("univ", {"certificates": [{"status": "stored"}]}),
-        child("univ", {"certificates": [{"certificate": "idp", "status": "ordered"}]}),
-        child("univ", {"certificates": [{"certificate": "idp", "error": "text"}]}),
-        child("univ", {"error": "text"}),
+        ({}, "ResultMissing"),
+        ({"Input": "not JSON", "Status": "SUCCEEDED", "Output": "{}"}, "ResultMissing"),
+        ({"Input": "[]", "Status": "SUCCEEDED", "Output": "{}"}, "ResultMissing"),
+        ({"Input": '{"delegation": 5}', "Status": "SUCCEEDED", "Output": "{}"}, "ResultMissing"),
+        ({"Input": '{"delegation": "univ"}', "Status": "SUCCEEDED"}, "PlanUnreadable"),
+        (child("univ", None, Output="[]"), "PlanUnreadable"),
+        (child("univ", {"certificates": 5}), "PlanUnreadable"),
+        (child("univ", {"certificates": ["idp"]}), "PlanUnreadable"),
+        (child("univ", {"certificates": [{"status": "stored"}]}), "PlanUnreadable"),
+        (child("univ", {"certificates": [{"certificate": "idp", "status": "ordered"}]}), "PlanUnreadable"),
+        (
+            child("univ", {"certificates": [{"certificate": "idp", "status": "stored", "ssl_id": "5"}]}),
+            "PlanUnreadable",
+        ),
+        (child("univ", {"certificates": [{"certificate": "idp", "error": "text"}]}), "PlanUnreadable"),
+        (child("univ", {"certificates": [{"certificate": "idp", "error": {"Error": 5}}]}), "PlanUnreadable"),
+        (child("univ", {"error": "text"}), "PlanUnreadable"),
+        (child("univ", None, Status="FAILED", Cause=["a list"]), "PlanUnreadable"),
     ],
 )
-def test_results_that_this_version_does_not_write_are_named(result: dict[str, Any]) -> None:
-    """Never a KeyError, never a guess."""
-    with pytest.raises(PlanUnreadable):
-        read_map_results([result])
-
-
-def test_unreadable_results_still_make_a_report(system: System) -> None:
-    """One that fails, and names what it could not read."""
+def test_a_result_of_another_form_fails_its_certificate_only(
+    system: System, result: dict[str, Any], error: str
+) -> None:
+    """Never a KeyError, never a guess; and the other delegations have their report."""
+    other = replace(DELEGATION, name="lycee")
+    system.book.apply(other, replace(IDP, delegation="lycee"), now=NOW)
     system.check_expiry("run1")
-    system.archive.write_results("run1", [{"Input": "?"}])
+    pending = child("lycee", {"certificates": [{"certificate": "idp", "status": "pending"}]})
+    system.archive.write_results("run1", [result, pending])
 
     report = system.report("run1")
 
-    assert report.outcome == "failed"
-    assert "a result of the run has no readable Input" in report.delegations[0].text
+    assert (report.outcome, row_of(report).outcome, row_of(report).error) == ("failed", "failed", error)
+    assert row_of(report, "lycee/idp").outcome == "pending"
 
 
 def test_outcomes_are_read_as_the_state_machine_writes_them() -> None:

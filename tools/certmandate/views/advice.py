@@ -147,6 +147,11 @@ ADVICE = {
         "AWS: ACM",
         then=APPLY,
     ),
+    "RecordUnreadable": Advice(
+        "An item of the order book was edited, or a newer version wrote it; nothing is ordered for it",
+        "Deploy the newer version again, or restore the item as it was",
+        "AWS: DynamoDB, the table of the stack",
+    ),
     "StoreRefused": Advice(
         "AWS denied a call that the stack's roles should permit",
         "Check that the stack is deployed completely and that its roles, key and bucket are unchanged",

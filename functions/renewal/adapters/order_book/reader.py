@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from renewal.adapters.order_book import schema
@@ -11,6 +11,7 @@ from renewal.domain.delegation import CertificatePath
 from renewal.domain.errors import UnknownDelegation
 from renewal.domain.order import FinishedOrder, ManagedCertificate, Replacement
 from renewal.domain.setup.inspection import DelegationRecord
+from renewal.ports import Listing
 
 
 class DynamoDbOrderReader:
@@ -28,9 +29,9 @@ class DynamoDbOrderReader:
     def every_certificate(self) -> Iterator[CertificatePath]:
         return map(schema.path_of, self._table.index(schema.CERTIFICATE))
 
-    def replacements(self) -> tuple[Replacement, ...]:
+    def replacements(self) -> Listing[Replacement]:
         items = self._table.query(schema.ESTATE, schema.REPLACEMENT_PREFIX)
-        return tuple(schema.read(Replacement, item, item) for item in items)
+        return Listing.of(items, lambda item: schema.read(Replacement, item, item))
 
     def delegation(self, name: str) -> DelegationRecord:
         key = schema.delegation_key(name)
@@ -39,34 +40,32 @@ class DynamoDbOrderReader:
             raise unknown(name)
         return schema.delegation_record(item)
 
-    def certificates(self, delegation: str) -> tuple[ManagedCertificate, ...]:
-        orders = {_path(item): item for item in self._table.query(delegation, schema.ORDER_PREFIX)}
+    def certificates(self, delegation: str) -> Listing[ManagedCertificate]:
+        orders = {schema.path_in(item): item for item in self._table.query(delegation, schema.ORDER_PREFIX)}
         items = self._table.query(delegation, schema.CERTIFICATE_PREFIX)
-        return tuple(schema.managed_certificate(item, orders.get(_path(item))) for item in items)
+        return _certificates(items, orders)
 
-    def load(self, paths: Iterable[CertificatePath]) -> tuple[ManagedCertificate, ...]:
+    def load(self, paths: Iterable[CertificatePath]) -> Listing[ManagedCertificate]:
         wanted = list(dict.fromkeys(paths))
         found = self._table.read(key(path) for path in wanted for key in (schema.certificate_key, schema.order_key))
-        return tuple(
-            schema.managed_certificate(item, found.get(schema.order_key(path)))
-            for path in wanted
-            if (item := found.get(schema.certificate_key(path)))
-        )
+        items = (found[key] for path in wanted if (key := schema.certificate_key(path)) in found)
+        return _certificates(items, {path: found.get(schema.order_key(path)) for path in wanted})
 
     def certificate(self, delegation: str, name: str) -> ManagedCertificate:
-        found = self.load([CertificatePath(delegation, name)])
+        found = self.load([CertificatePath(delegation, name)]).complete()
         if not found:
             raise unknown(delegation, name)
         return found[0]
 
-    def history(self, delegation: str, certificate: str) -> tuple[FinishedOrder, ...]:
+    def history(self, delegation: str, certificate: str) -> Listing[FinishedOrder]:
+        # The key of an audit row has the time at which the order ended, also when the row cannot be read.
         items = self._table.query(delegation, schema.finished_prefix(certificate))
-        rows = (schema.read(FinishedOrder, item, item) for item in items)
-        return tuple(sorted(rows, key=lambda row: row.ended_at))
+        by_time = sorted(items, key=lambda item: item["item"].split("#")[2:])
+        return Listing.of(by_time, lambda item: schema.read(FinishedOrder, item, item))
 
 
-def _path(item: Item) -> CertificatePath:
-    return schema.path_of((item["delegation"], item["item"]))
+def _certificates(items: Iterable[Item], orders: Mapping[CertificatePath, Item | None]) -> Listing[ManagedCertificate]:
+    return Listing.of(items, lambda item: schema.managed_certificate(item, orders.get(schema.path_in(item))))
 
 
 def unknown(*path: str) -> UnknownDelegation:

@@ -15,12 +15,14 @@ delegations and certificates.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, TypeVar
 
 from renewal import records
 from renewal.adapters.order_book.table import Item, Key
 from renewal.domain.delegation import CertificatePath
-from renewal.domain.errors import StoreRefused
+from renewal.domain.errors import RecordUnreadable
 from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, Replacement
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.records import timestamp
@@ -69,6 +71,11 @@ def path_of(key: Key) -> CertificatePath:
     return CertificatePath(key[0], key[1].partition("#")[2])
 
 
+def path_in(item: Item) -> CertificatePath:
+    """Return the certificate whose item, or open order, *item* is."""
+    return path_of((item["delegation"], item["item"]))
+
+
 # ---- Writing -----------------------------------------------------------------------------------------------------
 
 
@@ -95,36 +102,53 @@ def status_attributes(certificate: ManagedCertificate) -> dict[str, Any]:
     return dict.fromkeys(names) | records.to_item(certificate, without=("spec", "order", "revision"))
 
 
-# ---- Reading: each raises StoreRefused for an item that cannot be read -------------------------------------------
+# ---- Reading: each raises RecordUnreadable for an item that cannot be read ---------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Indexed:
+    """The attributes by which the index finds an item: without them no run would."""
+
+    action: Literal["delegation", "certificate"]
+    next_action_at: datetime
 
 
 def delegation_record(item: Item) -> DelegationRecord:
     """Read a delegation."""
+    read(_Indexed, item, item)
     return read(DelegationRecord, item, _with_keys(item, name=item["delegation"]))
 
 
 def managed_certificate(item: Item, order: Item | None) -> ManagedCertificate:
     """Read a certificate, and its open order."""
-    path = path_of((item["delegation"], item["item"]))
+    read(_Indexed, item, item)
+    path = path_in(item)
     stored = _with_keys(item, delegation=path.delegation, name=path.certificate)
     return read(ManagedCertificate, item, stored, order=open_order(order) if order else None)
 
 
 def open_order(item: Item) -> Order:
     """Read an open order."""
-    return read(Order, item, item, certificate=path_of((item["delegation"], item["item"])).certificate)
+    return read(Order, item, item, certificate=path_in(item).certificate)
 
 
 def read(kind: type[T], item: Item, stored: Item, **given: Any) -> T:
-    """Read the *kind* that *stored*, a part of *item*, is. Raises StoreRefused that names the item and the member."""
+    """Read the *kind* that *stored*, a part of *item*, is. Raises RecordUnreadable that names item and member."""
     try:
         return records.read(kind, stored, **given)
     except records.Unreadable as error:
+        delegation, name = item["delegation"], item["item"]
         msg = (
-            f"the order book's item '{item['item']}' of '{item['delegation']}' cannot be read: {error}. "
-            "Was it edited? Restore it from a backup"
+            f"the order book's item '{name}' of '{delegation}' cannot be read: {error}. "
+            "Was it edited, or written by a newer version?"
         )
-        raise StoreRefused(msg) from None
+        owner = {} if delegation == ESTATE else {"delegation": delegation, "certificate": _certificate_in(name)}
+        raise RecordUnreadable(msg, **owner) from None
+
+
+def _certificate_in(sort_key: str) -> str:
+    """The certificate's name in `certificate#idp`, `order#idp` and `finished#idp#…`; empty in `delegation`."""
+    return sort_key.partition("#")[2].partition("#")[0]
 
 
 def _with_keys(item: Item, **keys: str) -> Item:

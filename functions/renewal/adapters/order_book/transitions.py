@@ -154,11 +154,12 @@ class DynamoDbOrderTransitions:
             return open_order(self._table.update(write))
         except ConditionFailed as failure:
             found = failure.found
-        if found is None or found["token"] != order.token:
+        if found is None or found.get("token") != order.token:
             raise _conflict(order, "it is not open any more")
+        now = open_order(found)
         if not is_done(found):
-            raise _conflict(order, f"it is {found['status']} now, with {found['posts']} POST(s)")
-        return open_order(found)
+            raise _conflict(order, f"it is {now.status} now, with {now.posts} POST(s)")
+        return now
 
     # ---- Ends of orders ------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from renewal.domain.delegation import Delegation, Profile
 from renewal.domain.setup.check_result import CheckResult
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.snapshot import DelegatedName
+from renewal.records import REWRITTEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,5 +44,5 @@ class DelegationRecord:
     """A delegation's record: spec and status."""
 
     delegation: Delegation = field(metadata={"stored": "spec"})
-    inspection: Inspection | None = None
-    refusal: Refusal | None = None
+    inspection: Inspection | None = field(default=None, metadata=REWRITTEN)
+    refusal: Refusal | None = field(default=None, metadata=REWRITTEN)

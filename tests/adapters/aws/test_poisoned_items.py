@@ -1,0 +1,85 @@
+"""Each member of each kind of item, damaged: the item is named, alone, and its neighbours are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from certmandate.files.estate import retired_from
+from renewal.adapters.order_book import schema
+from renewal.domain.errors import RecordUnreadable
+from renewal.domain.order import FinishedOrder, Replacement
+from renewal.ports import Listing
+from tests.adapters.aws.test_golden_items import golden
+from tests.poison import NEWER, poisoned
+
+READ: Mapping[str, Callable[[Any], Any]] = {
+    "delegation": schema.delegation_record,
+    "certificate": lambda item: schema.managed_certificate(item, None),
+    "order": schema.open_order,
+    "finished": lambda item: schema.read(FinishedOrder, item, item),
+    "replacement": lambda item: schema.read(Replacement, item, item),
+    "retired": retired_from,
+}
+"""By kind: what reads an item."""
+
+
+REWRITTEN = ("inspection", "refusal")
+"""Members of a delegation that each run writes again."""
+FIRST: Mapping[str, str] = {"replacement": "of one issuer"}
+
+
+@pytest.mark.parametrize("kind", sorted(READ))
+def test_a_damaged_item_stops_no_other(kind: str) -> None:
+    """One certificate with an unknown key type once stopped the orders of the whole estate."""
+    item, read = golden(kind, FIRST.get(kind, "all members")), READ[kind]
+    damaged = dict(poisoned(item))
+
+    found = Listing.of([item, *damaged.values(), item], read)
+
+    assert (found[0], found[-1]) == (read(item), read(item))
+    assert len(found) + len(found.unreadable) == len(damaged) + 2
+    lenient = {how for how, each in damaged.items() if not Listing.of([each], read).unreadable}
+    retyped = {how for how in lenient if how.endswith(" retyped") and not how.startswith(REWRITTEN)}
+    assert not retyped, "a member of another type was taken"
+
+
+@pytest.mark.parametrize("kind", sorted(READ))
+def test_the_error_names_the_item_and_never_a_value(kind: str) -> None:
+    """It travels into reports, logs and mails."""
+    item = golden(kind, FIRST.get(kind, "all members"))
+
+    errors = Listing.of((each for _, each in poisoned(item)), READ[kind]).unreadable
+
+    assert errors
+    for error in errors:
+        assert f"'{item['item']}' of '{item['delegation']}' cannot be read: " in str(error)
+        assert NEWER not in str(error)
+
+
+def test_an_inspection_that_cannot_be_read_counts_as_none() -> None:
+    """After a rollback it may have a word of the newer version; the next inspection writes a new one."""
+    item = golden("delegation", "all members")
+    whole = schema.delegation_record(item)
+    lost = set()
+
+    for how, damaged in poisoned(item):
+        if how.startswith(REWRITTEN):
+            record = schema.delegation_record(damaged)
+            assert record.delegation == whole.delegation
+            lost |= {how} if record.inspection is None or record.refusal is None else set()
+
+    assert {"inspection.findings.0.severity newer", "inspection.remarks.5.step newer", "refusal.run_id removed"} <= lost
+    assert "inspection.seen_address newer" not in lost
+
+
+@pytest.mark.parametrize("how", ["spec.stores.0 newer", "spec.stores.0 removed", "spec.names.0 removed"])
+def test_a_spec_that_this_version_cannot_fulfil_is_unreadable(how: str) -> None:
+    """A store that this version does not have would count as written."""
+    item = golden("certificate", "adopted")
+    spec = {**item["spec"], "stores": ["s3"], "names": ["idp.univ.example"]}
+
+    with pytest.raises(RecordUnreadable, match="'spec' is not as it is written"):
+        schema.managed_certificate(dict(poisoned({**item, "spec": spec}))[how], None)

@@ -1,0 +1,48 @@
+"""Items of the order book with one member damaged: removed, of another type, or with a value of the next version."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from functools import reduce
+from operator import getitem
+from typing import Any
+
+NEWER = "word-of-the-next-version"
+_KEYS = {"delegation", "item"}
+_INDEXED = {"action", "next_action_at"}  # DynamoDB refuses another type
+
+
+def poisoned(item: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield what was done to which member, for example `spec.names.0 retyped`, and the damaged item."""
+    for path in _paths(item):
+        if path[0] in _KEYS:
+            continue
+        value = reduce(getitem, path, item)
+        yield f"{_text(path)} removed", _damaged(item, path)
+        if path[0] not in _INDEXED:
+            yield f"{_text(path)} retyped", _damaged(item, path, 7 if isinstance(value, str) else "another type")
+        if isinstance(value, str):
+            yield f"{_text(path)} newer", _damaged(item, path, NEWER)
+
+
+def _paths(value: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    inner = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    for name, member in inner:
+        yield (*above, name)
+        yield from _paths(member, (*above, name))
+
+
+def _text(path: tuple[Any, ...]) -> str:
+    return ".".join(map(str, path))
+
+
+def _damaged(item: Mapping[str, Any], path: tuple[Any, ...], *value: Any) -> dict[str, Any]:
+    damaged = copy.deepcopy(dict(item))
+    *above, last = path
+    place = reduce(getitem, above, damaged)
+    if value:
+        place[last] = value[0]
+    else:
+        del place[last]
+    return damaged
