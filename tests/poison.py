@@ -18,7 +18,7 @@ def poisoned(item: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for path in _paths(item):
         if path[0] in _KEYS:
             continue
-        value = reduce(getitem, path, item)
+        value: Any = reduce(getitem, path, item)
         yield f"{_text(path)} removed", _damaged(item, path)
         if path[0] not in _INDEXED:
             yield f"{_text(path)} retyped", _damaged(item, path, 7 if isinstance(value, str) else "another type")
