@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from campaign.harness import Harness
 
 # Powertools reads these when a handler is imported, and whichever test imports it first decides for all.
 os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "certmandate")
@@ -20,6 +25,15 @@ os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
 settings.register_profile("steady", derandomize=True, deadline=None, database=None, max_examples=60)
 settings.register_profile("explore", deadline=None, max_examples=1_000, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
+
+
+@pytest.fixture(scope="module")
+def harness() -> Iterator[Harness]:
+    """A started harness, one for each file: `begin` starts a new history. Some folders share theirs."""
+    from campaign.harness import Harness  # noqa: PLC0415  # it takes a second to import, and most tests need none
+
+    with Harness() as started:
+        yield started
 
 
 WHOLE_ESTATES = ("workflow", "faults", "campaign", "certmandate", "model", "local", "stack", "secrecy", "silence")

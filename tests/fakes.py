@@ -582,6 +582,8 @@ class FakeAcm:
     held: dict[str, Pair] = field(default_factory=dict)
     imports: Counter[str] = field(default_factory=Counter)
     """How often each ARN was imported into."""
+    retried: list[bool] = field(default_factory=list)
+    """For each call of `put`, whether an earlier try may have imported."""
 
     def foresee(self, certificate: ManagedCertificate) -> None:
         served, spec = certificate.served, certificate.spec
@@ -592,6 +594,7 @@ class FakeAcm:
                 require_same_key_type(self._describe(arn), spec.key_type)
 
     def put(self, pair: Pair, region: str, arn: str | None, *, retried: bool) -> str:
+        self.retried.append(retried)
         if not pair.chain.leaf.has_key(_public(pair.key)):
             raise AcmRefused("the private key does not match the certificate")
         if arn is None:

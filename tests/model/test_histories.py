@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -49,13 +49,6 @@ KEPT: dict[str, Steps] = {
     ],
 }
 """Histories that once failed."""
-
-
-@pytest.fixture(scope="module")
-def harness() -> Iterator[Harness]:
-    """Start the harness once for this module."""
-    with Harness() as started:
-        yield started
 
 
 @pytest.mark.parametrize("name", KEPT)

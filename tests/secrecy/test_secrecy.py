@@ -27,13 +27,6 @@ CSR_MARK = f"{BEGIN}CERTIFICATE REQUEST"
 STORES = (S3, "acm:eu-west-3")
 
 
-@pytest.fixture(scope="module")
-def harness() -> Iterator[Harness]:
-    """Start the harness once for this module."""
-    with Harness() as started:
-        yield started
-
-
 @pytest.fixture
 def debug_log() -> Iterator[io.StringIO]:
     """The output of every logger of the process, at level DEBUG."""

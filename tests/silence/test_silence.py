@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,13 +16,6 @@ from campaign.scenarios import DELEGATION, SCENARIOS
 SCENARIO = SCENARIOS[0]
 RETRIES = 5
 """Of a function that timed out: MaxAttempts in infra/renewal.asl.yaml."""
-
-
-@pytest.fixture(scope="module")
-def harness() -> Iterator[Harness]:
-    """Start the harness once for this module."""
-    with Harness() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -226,20 +226,20 @@ def test_the_arn_that_is_served_from_is_foreseen_too(acm: Acm):
         acm.foresee(ManagedCertificate(ACM_SPEC, served))
 
 
-def test_a_changed_key_type_asks_for_a_new_arn(acm: Acm, eu: Any):
-    """With a key of the old type the served ARN is out of the question, so nothing has to be looked at."""
-    served = a_served(arns={REGION: NO_SUCH_ARN}, key_type=KeyType.RSA_2048)
-
-    with counted(eu, "DescribeCertificate") as calls:
-        acm.foresee(ManagedCertificate(ACM_SPEC, served))
-
-    assert calls == []
-
-
-def test_a_certificate_for_s3_has_nothing_to_foresee(acm: Acm, eu: Any):
+@pytest.mark.parametrize(
+    "certificate",
+    [
+        ManagedCertificate(ACM_SPEC, a_served(arns={REGION: NO_SUCH_ARN}, key_type=KeyType.RSA_2048)),
+        ManagedCertificate(SPEC, a_served()),
+    ],
+    ids=["a changed key type asks for a new ARN", "a certificate for S3"],
+)
+def test_a_certificate_without_an_arn_to_keep_has_nothing_to_foresee(
+    acm: Acm, eu: Any, certificate: ManagedCertificate
+):
     """Enroll asks for every certificate; ACM's rate is for those that need it."""
     with counted(eu, "DescribeCertificate") as calls:
-        acm.foresee(ManagedCertificate(SPEC, a_served()))
+        acm.foresee(certificate)
 
     assert calls == []
 

@@ -5,6 +5,7 @@ from urllib.parse import parse_qs
 import httpx
 import pytest
 
+from renewal.adapters.scm.accounts import StoredCredential
 from renewal.domain.errors import AddressRefused, CredentialMissing, CredentialRefused, ScmUnavailable
 from tests.adapters.scm.stage import (
     CLIENT,
@@ -30,6 +31,11 @@ NO_PROFILES = json_answer([])
 def over(wire: Wire, source: Vault, clock: HandClock | None = None):
     """Return accounts over *wire*."""
     return accounts(httpx.MockTransport(wire), source, clock)
+
+
+def shown(wire: Wire) -> list[str]:
+    """The passwords that SCM was shown."""
+    return [request.headers["password"] for request in wire.requests]
 
 
 # ---- Header login --------------------------------------------------------------------------------
@@ -71,7 +77,7 @@ def test_a_password_that_was_just_changed_is_used_at_once():
     source.store("2", {**LOGIN, "password": "the-new-one"})
 
     assert authority.enroll(ORDER) == 55
-    assert [request.headers["password"] for request in wire.requests] == [PASSWORD, "the-new-one"]
+    assert shown(wire) == [PASSWORD, "the-new-one"]
     assert wire.requests[0].content == wire.requests[1].content
     assert made.credential_version("univ") == "2"
 
@@ -87,7 +93,7 @@ def test_a_new_password_that_is_refused_too_ends_it():
         with pytest.raises(CredentialRefused):
             authority.profiles(2001)
 
-    assert [request.headers["password"] for request in wire.requests] == [PASSWORD, "the-new-one"]
+    assert shown(wire) == [PASSWORD, "the-new-one"]
 
 
 def test_a_credential_stored_after_the_refusal_heals_the_account():
@@ -150,6 +156,70 @@ def test_a_delegation_without_a_credential_sends_no_request():
         over(wire, vault({"login": "drao", "customer_uri": "univ"})).authority("univ")
 
     assert not wire.requests
+
+
+# ---- While a rotation is under way: what it is about to make current stands beside what is in use -------------------
+
+NEW = "the-one-of-the-rotation"
+
+
+@pytest.fixture
+def source() -> Vault:
+    """The current credential, and a pending one."""
+    full = vault()
+    full.being_tried["univ"] = StoredCredential("2", {**LOGIN, "password": NEW})
+    return full
+
+
+def only(password: str) -> Wire:
+    """SCM takes this password only."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return json_answer([]) if request.headers["password"] == password else refusal(-16, "Unknown user", 401)
+
+    return Wire(answer)
+
+
+def test_the_current_password_is_used_while_it_works(source: Vault) -> None:
+    """What is pending may never have been set."""
+    wire = only(PASSWORD)
+    over(wire, source).authority("univ").profiles(2001)
+
+    assert shown(wire) == [PASSWORD]
+
+
+def test_the_pending_password_is_tried_when_the_current_one_is_refused(source: Vault) -> None:
+    """A rotation that ended after the change at SCM must not stop renewals."""
+    wire = only(NEW)
+    made = over(wire, source)
+
+    for _ in range(3):
+        made.authority("univ").profiles(2001)
+
+    assert shown(wire) == [PASSWORD, NEW, NEW, NEW]
+
+
+def test_both_passwords_are_refused_once_each(source: Vault) -> None:
+    """SCM counts failed attempts."""
+    wire = only("neither")
+    made = over(wire, source)
+
+    for _ in range(3):
+        with pytest.raises(CredentialRefused):
+            made.authority("univ").profiles(2001)
+
+    assert shown(wire) == [PASSWORD, NEW]
+
+
+def test_a_credential_stored_by_the_operator_precedes_the_pending_one(source: Vault) -> None:
+    """An operator who stores the right one is believed."""
+    wire = only("the-right-one")
+    authority = over(wire, source).authority("univ")
+    source.store("3", {**LOGIN, "password": "the-right-one"})
+
+    authority.profiles(2001)
+
+    assert shown(wire) == [PASSWORD, "the-right-one"]
 
 
 # ---- OAuth2 --------------------------------------------------------------------------------------

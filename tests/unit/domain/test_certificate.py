@@ -133,23 +133,19 @@ def test_two_authorities_that_signed_each_other_are_no_endless_way() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "error", "words"),
+    "text",
     [
-        ("", ChainBroken, "not a list of PEM certificates"),
-        ("<html>502 Bad Gateway</html>", ChainBroken, "not a list of PEM certificates"),
-        (
-            "-----BEGIN CERTIFICATE-----\nTUlJ\n-----END CERTIFICATE-----\n",
-            ChainBroken,
-            "not a list of PEM certificates",
-        ),
-        ("-----BEGIN CERTIFICATE-----\nTUlJ", ChainBroken, "not a list of PEM certificates"),
-        ("université", ChainBroken, "not a list of PEM certificates"),
+        "",
+        "<html>502 Bad Gateway</html>",
+        "-----BEGIN CERTIFICATE-----\nTUlJ\n-----END CERTIFICATE-----\n",
+        "-----BEGIN CERTIFICATE-----\nTUlJ",
+        "université",
     ],
     ids=["empty", "HTML", "no certificate", "half", "not ASCII"],
 )
-def test_garbage_is_a_named_error(text: str, error: type[Exception], words: str) -> None:
+def test_garbage_is_a_named_error(text: str) -> None:
     """Whatever a proxy in between makes of the answer."""
-    with pytest.raises(error, match=words):
+    with pytest.raises(ChainBroken, match="not a list of PEM certificates"):
         assembled(text)
 
 

@@ -29,10 +29,9 @@ from renewal.domain.errors import (
     StoreUnavailable,
 )
 from renewal.domain.order import IMPORT_LEASE, OrderStatus
-from renewal.ports import Pair
 from renewal.steps.payload import Progress
 from tests.assertions import assert_leaf_first, assert_pair, assert_whole_store
-from tests.fakes import FakeAcm, Killed, interrupted, killed
+from tests.fakes import Killed, interrupted, killed
 from tests.throwaway_ca import hierarchy, pem
 from tests.unit.estate import IDP, NOW, PATH, System, served_by
 
@@ -495,74 +494,48 @@ def test_what_was_issued_is_checked_again_before_it_is_stored(system: System) ->
 def test_two_runs_side_by_side_make_one_arn(system: System) -> None:
     """ACM makes a second ARN silently; the second run waits until the first has recorded its ARN."""
     progress = ordered(system)
-    refused: list[type[Exception]] = []
 
-    class Slow(FakeAcm):
-        """While it imports, another run collects the same order."""
+    def other_run() -> None:
+        with pytest.raises(OrderConflict):
+            system.collect(progress)
 
-        def put(self, pair: Pair, region: str, arn: str | None, *, retried: bool) -> str:
-            """Let the other run try first, once."""
-            if not refused:
-                with pytest.raises(OrderConflict) as other:
-                    system.collect(progress)
-                refused.append(other.type)
-            return FakeAcm.put(self, pair, region, arn, retried=retried)
+    system.collect(progress, acm=interrupted(system.acm, "put", before=other_run))
 
-    system.collect(progress, acm=Slow(system.acm.held, system.acm.imports))
-
-    assert refused == [OrderConflict]
     assert_stored_everywhere(system)
-
-
-class Unlucky(FakeAcm):
-    """Imports, and reports that it is busy the first time."""
-
-    undone = False
-    retries: list[bool]
-
-    def put(self, pair: Pair, region: str, arn: str | None, *, retried: bool) -> str:
-        """Import and remember; the first time after nothing was done, or before an answer that is lost."""
-        self.retries.append(retried)
-        if len(self.retries) == 1 and self.undone:
-            raise StoreUnavailable("throttled", undone=True)
-        made = FakeAcm.put(self, pair, region, arn, retried=retried)
-        if len(self.retries) == 1:
-            raise StoreUnavailable("no answer")
-        return made
-
-
-def unlucky(system: System, *, undone: bool) -> Unlucky:
-    acm = Unlucky(system.acm.held, system.acm.imports)
-    acm.undone, acm.retries = undone, []
-    return acm
 
 
 def test_a_throttled_import_is_tried_again_at_once(system: System) -> None:
     """ACM reported that it did nothing, so no run waits for a lease."""
     progress = ordered(system)
-    acm = unlucky(system, undone=True)
+
+    def throttled() -> None:
+        raise StoreUnavailable("throttled", undone=True)
+
     with pytest.raises(StoreUnavailable):
-        system.collect(progress, acm=acm)
+        system.collect(progress, acm=interrupted(system.acm, "put", before=throttled))
 
-    system.collect(progress, acm=acm)
+    system.collect(progress)
 
-    assert acm.retries == [False, True, False], "first try, second try of that region, the other region"
+    assert system.acm.retried == [True, False], "second try of that region, the other region"
     assert_stored_everywhere(system)
 
 
 def test_an_import_without_an_answer_excludes_other_runs(system: System) -> None:
     """It may still arrive, and ACM would silently make a second ARN of a second import."""
     progress = ordered(system)
-    acm = unlucky(system, undone=False)
+
+    def lost() -> None:
+        raise StoreUnavailable("no answer")
+
     with pytest.raises(StoreUnavailable):
-        system.collect(progress, acm=acm)
+        system.collect(progress, acm=interrupted(system.acm, "put", after=lost))
 
     with pytest.raises(OrderConflict):
-        system.collect(progress, acm=acm)
+        system.collect(progress)
     system.clock.advance(seconds=IMPORT_LEASE.total_seconds() + 1)
-    system.collect(progress, acm=acm)
+    system.collect(progress)
 
-    assert acm.retries == [False, True, False]
+    assert system.acm.retried == [False, True, False]
     assert_stored_everywhere(system)
 
 
