@@ -116,7 +116,7 @@ def test_what_is_stored_already_is_not_written_again(store: S3Certificates, s3: 
 
 
 @pytest.mark.parametrize("days", [0, -1], ids=["on the same day", "dated further back"])
-def test_a_renewal_that_does_not_look_newer_is_taken(store: S3Certificates, s3: Any, days: int):
+def test_a_renewal_that_is_not_dated_later_is_taken(store: S3Certificates, s3: Any, days: int):
     """CAs round not_before to midnight, and date certificates back: such a renewal would never be stored."""
     old = a_pair()
     new = replace(younger(old, days=days), replaces=old.chain.leaf.serial if days else "")
