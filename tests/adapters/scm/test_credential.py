@@ -7,26 +7,22 @@ from renewal.domain.errors import CredentialMissing
 from tests.adapters.scm.stage import CLIENT, CLIENT_SECRET, LOGIN, PASSWORD
 
 
-def test_a_header_login_is_read():
-    """The usual account: an API account of the department."""
-    assert credential_from(LOGIN) == PasswordCredential("drao", PASSWORD, "univ")
-
-
-def test_the_customer_uri_may_be_spelled_as_scm_spells_it():
-    """SCM's own documentation writes customerUri."""
-    document = {"login": "drao", "password": PASSWORD, "customerUri": "univ"}
-
-    assert credential_from(document) == PasswordCredential("drao", PASSWORD, "univ")
-
-
-def test_an_api_key_is_read():
-    """Accounts of the OAuth2 host have no password."""
-    assert credential_from(CLIENT) == ClientCredentialsCredential("renewals", CLIENT_SECRET)
-
-
-def test_members_that_are_not_ours_are_left_alone():
-    """A password rotation keeps its candidate in the same secret."""
-    assert credential_from({**LOGIN, "candidate": "x"}) == PasswordCredential("drao", PASSWORD, "univ")
+@pytest.mark.parametrize(
+    ("document", "credential"),
+    [
+        (LOGIN, PasswordCredential("drao", PASSWORD, "univ")),
+        (CLIENT, ClientCredentialsCredential("renewals", CLIENT_SECRET)),
+        ({**LOGIN, "candidate": "x"}, PasswordCredential("drao", PASSWORD, "univ")),
+        (
+            {"login": "drao", "password": PASSWORD, "customerUri": "univ"},
+            PasswordCredential("drao", PASSWORD, "univ"),
+        ),
+    ],
+    ids=["API account", "OAuth2 client", "members that are not ours", "customerUri as SCM writes it"],
+)
+def test_a_stored_credential_is_read(document, credential):
+    """An account of the department, or a client of the OAuth2 host, which has no password."""
+    assert credential_from(document) == credential
 
 
 @pytest.mark.parametrize("missing", ["login", "password", "customer_uri"])
@@ -39,16 +35,15 @@ def test_a_missing_member_is_named(missing, value):
         credential_from(document)
 
 
-def test_an_empty_secret_names_all_that_it_needs():
+@pytest.mark.parametrize(
+    ("document", "missing"),
+    [({}, "login, password, customer_uri"), ({"client_id": "renewals"}, "client_secret")],
+    ids=["nothing", "half an API key"],
+)
+def test_all_missing_members_are_named(document, missing):
     """Nothing stored at all is a header login that lacks everything."""
-    with pytest.raises(CredentialMissing, match="lacks login, password, customer_uri"):
-        credential_from({})
-
-
-def test_half_an_api_key_is_named():
-    """Both halves are needed."""
-    with pytest.raises(CredentialMissing, match="lacks client_secret"):
-        credential_from({"client_id": "renewals"})
+    with pytest.raises(CredentialMissing, match=f"lacks {missing}"):
+        credential_from(document)
 
 
 def test_two_forms_at_once_are_refused():
