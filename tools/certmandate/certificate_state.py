@@ -125,14 +125,14 @@ def state_of(
 
 
 def record_state(
-    record: DelegationRecord, certificate: ManagedCertificate, now: datetime, replacements: Iterable[Replacement]
+    record: DelegationRecord | None, certificate: ManagedCertificate, now: datetime, replacements: Iterable[Replacement]
 ) -> CertificateState:
-    """Return the state of a certificate of the stored delegation *record*."""
+    """Return the state of a certificate of the stored delegation *record*, None when that cannot be read."""
     return state_of(
         certificate,
         now,
-        inspection=record.inspection,
-        mandate_ends=record.delegation.mandate_ends,
+        inspection=record.inspection if record else None,
+        mandate_ends=record.delegation.mandate_ends if record else None,
         replacements=replacements,
     )
 

@@ -105,14 +105,17 @@ def deployed(context: typer.Context) -> Iterator[Deployment]:
 
 
 def read_stored(deployment: Deployment) -> Stored:
-    """Read every delegation and certificate of the order book."""
+    """Read every delegation and certificate of the order book that can be read."""
     from certmandate.estate_changes import Stored
 
     book = deployment.book
     with printer(to_stderr=True).status("Reading the order book …"):
-        records = {name: book.delegation(name) for name in sorted(book.delegations())}
-        certificates = [certificate for name in records for certificate in book.certificates(name)]
-    return Stored(records, {certificate.spec.path: certificate for certificate in certificates})
+        found = book.delegation_records()
+        records = {record.delegation.name: record for record in found}
+        listings = [book.certificates(name) for name in (*records, *(error.delegation for error in found.unreadable))]
+    certificates = {certificate.spec.path: certificate for listing in listings for certificate in listing}
+    unreadable = (*found.unreadable, *(error for listing in listings for error in listing.unreadable))
+    return Stored(records, certificates, unreadable)
 
 
 def find(options: StackOptions) -> Deployment:

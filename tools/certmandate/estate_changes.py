@@ -12,6 +12,7 @@ from certmandate.files.spec_writer import EstateChange
 from certmandate.files.specification import Specification
 from certmandate.files.yaml_document import FileFault, YamlDocument
 from renewal.domain.delegation import CertificatePath, CertificateSpec, Delegation
+from renewal.domain.errors import RecordUnreadable
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.setup.inspection import DelegationRecord
 
@@ -47,6 +48,12 @@ class Stored:
     delegations: Mapping[str, DelegationRecord]
     certificates: Mapping[str, ManagedCertificate]
     """By `delegation/certificate`."""
+    unreadable: tuple[RecordUnreadable, ...] = ()
+
+    @property
+    def damaged(self) -> frozenset[str]:
+        """The delegations and `delegation/certificate` paths that cannot be read."""
+        return frozenset(error.path for error in self.unreadable)
 
 
 def changes(loaded: Loaded, stored: Stored) -> list[Change]:
@@ -55,10 +62,14 @@ def changes(loaded: Loaded, stored: Stored) -> list[Change]:
     for specification, _ in loaded:
         delegation = specification.delegation
         record = stored.delegations.get(delegation.name)
-        found.append(_change(delegation.name, record.delegation if record else None, delegation))
+        if delegation.name in stored.damaged:
+            found.append(Change("change", delegation.name))  # the file has all that its item must have
+        else:
+            found.append(_change(delegation.name, record.delegation if record else None, delegation))
         for spec in specification.certificates:
             certificate = stored.certificates.get(spec.path)
-            found.append(_change(spec.path, certificate.spec if certificate else None, spec))
+            if spec.path not in stored.damaged:
+                found.append(_change(spec.path, certificate.spec if certificate else None, spec))
     return found + _removals(loaded, stored)
 
 
@@ -76,6 +87,7 @@ def _change(path: str, before: Delegation | CertificateSpec | None, after: Deleg
 def _removals(loaded: Loaded, stored: Stored) -> list[Change]:
     kept = {specification.delegation.name for specification, _ in loaded}
     kept |= {spec.path for specification, _ in loaded for spec in specification.certificates}
+    kept |= {error.delegation for error in stored.unreadable}  # an order that cannot be read may be open
     removed = {*stored.delegations, *stored.certificates} - kept
     return [Change("remove", path) for path in sorted(removed)]
 
@@ -162,7 +174,8 @@ def _key_faults(
 
 
 def warnings(loaded: Loaded, stored: Stored, today: date) -> Iterator[str]:
-    """Yield what can be applied and is probably a mistake."""
+    """Yield what can be applied and is probably a mistake, and what cannot be applied because it is damaged."""
+    yield from (f"{error.path} is left as it is: {error}" for error in stored.unreadable if error.certificate)
     departments: dict[int, str] = {}
     for specification, _ in loaded:
         delegation = specification.delegation

@@ -18,7 +18,7 @@ from certmandate.deployment import Deployment
 from certmandate.exit import INTERRUPTED, NEEDS_ATTENTION, WRONG_USAGE
 from certmandate.progress import Progress
 from certmandate.views.printing import print_error
-from renewal.domain.errors import InvalidRequest, TooManyDue, UnknownDelegation
+from renewal.domain.errors import InvalidRequest, PlanUnreadable, TooManyDue, UnknownDelegation
 from renewal.domain.request import RunRequest
 from renewal.domain.run_report import RunReport
 
@@ -113,7 +113,11 @@ class Execution:
             answer = s3.get_object(Bucket=self.deployment.fact("StoreBucket"), Key=key)
         except s3.exceptions.NoSuchKey:
             return None
-        return RunReport.parse(json.loads(answer["Body"].read()))
+        try:
+            return RunReport.parse(json.loads(answer["Body"].read()))
+        except ValueError as error:
+            msg = f"{key} cannot be read ({error}); was it written by a newer version? Then use its `certmandate`"
+            raise PlanUnreadable(msg) from None
 
 
 def start(deployment: Deployment, request: Mapping[str, Any], purpose: str) -> Execution:

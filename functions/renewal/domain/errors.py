@@ -239,6 +239,11 @@ class RecordUnreadable(NeedsAttention):
         self.delegation = delegation
         self.certificate = certificate
 
+    @property
+    def path(self) -> str:
+        """`delegation/certificate`, or the delegation."""
+        return "/".join(name for name in (self.delegation, self.certificate) if name)
+
 
 def every_error() -> tuple[type[RenewalError], ...]:
     """Return every class that is raised under its own name: all but the families."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -19,6 +20,7 @@ from renewal.domain.run_report import (
     DelegationRow,
     FindingRow,
     Outcome,
+    RuleRow,
     RunOutcome,
     RunReport,
 )
@@ -123,6 +125,17 @@ def test_an_incident_has_who_must_do_what_and_where() -> None:
         "1 incident needs attention: 1 failed.",
     ):
         assert words in page
+
+
+def test_a_rule_that_was_not_applied_is_an_incident() -> None:
+    """It was written ahead of a mass revocation; the certificates themselves look well."""
+    made = replace(report(), rules=(RuleRow(error="RecordUnreadable", text="'issued_before' is missing"),))
+
+    page = printed(made)
+
+    assert "1. a replacement rule" in page
+    assert "'issued_before' is missing" in page
+    assert "1 incident needs attention" in page
 
 
 def test_a_failed_delegation_is_one_incident() -> None:

@@ -126,6 +126,8 @@ def _after(deployment: Deployment, loaded: Loaded, stored: Stored, now: datetime
         record = stored.delegations.get(specification.delegation.name)
         inspection, ends = record.inspection if record else None, specification.delegation.mandate_ends
         for spec in specification.certificates:
+            if spec.path in stored.damaged:
+                continue
             before = stored.certificates.get(spec.path)
             certificate = replace(before, spec=spec) if before else ManagedCertificate(spec)
             states.append(

@@ -55,5 +55,9 @@ def _estate(context: typer.Context, folder: Path | None, now: datetime) -> tuple
         return starts, Known(), (UNKNOWN_START, *ASSUMPTIONS)
     with deployed(context) as deployment:
         book = deployment.book
-        estate = [(book.delegation(name), book.certificates(name)) for name in book.delegations()]
+        records = book.delegation_records()
+        estate = [(record, book.certificates(record.delegation.name)) for record in records]
+    printing.print_left_out(records.unreadable)
+    for _, certificates in estate:
+        printing.print_left_out(certificates.unreadable)
     return *starts_of_book(estate, now), ASSUMPTIONS

@@ -45,7 +45,9 @@ def check_command(
         console.print(text, soft_wrap=True)
         ended = execution.follow(console)
         record = deployment.book.delegation(delegation)
-        covered = check_view.coverage(record, deployment.book.certificates(delegation))
+        certificates = deployment.book.certificates(delegation)
+    printing.print_left_out(certificates.unreadable)
+    covered = check_view.coverage(record, certificates)
     inspection = record.inspection
     if inspection is None or inspection.run_id != ended.run_id:
         printing.print_error(_not_inspected(ended))

@@ -19,7 +19,7 @@ from certmandate.refused_orders import findings_with_orders
 from certmandate.views.findings_mail import Mail, findings_mail
 from certmandate.views.html_page import pdf
 from certmandate.views.language import CODES, language
-from certmandate.views.printing import print_error
+from certmandate.views.printing import print_error, print_left_out
 from certmandate.views.rao_report import document, finding_document, month_before, month_named, page, rao_report
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord
@@ -52,7 +52,9 @@ def report_command(
         raise typer.BadParameter(msg, param_hint="--month")
     with deployed(context) as deployment:
         book = deployment.book
-        found = rao_report(book.delegation(name), book.certificates(name), book.history(name, ""), chosen, now)
+        certificates, history = book.certificates(name), book.history(name, "")
+        found = rao_report(book.delegation(name), certificates, history, chosen, now)
+    print_left_out((*certificates.unreadable, *history.unreadable))
     if as_json:
         typer.echo(json.dumps(document(found), ensure_ascii=False))
         return
@@ -79,6 +81,7 @@ def findings_command(
     with deployed(context) as deployment:
         book = deployment.book
         record, certificates, history = book.delegation(name), book.certificates(name), book.history(name, "")
+    print_left_out((*certificates.unreadable, *history.unreadable))
     inspection = record.inspection
     if inspection is None:
         print_error(f"'{name}' has not been inspected: wait for the daily run, or run certmandate check {name}")

@@ -174,6 +174,7 @@ def _replacement(
 
 def _change_rule(deployment: Deployment, replacement: Replacement, *, cancel: bool, yes: bool, as_json: bool) -> None:
     stored = read_stored(deployment)
+    printing.print_left_out(stored.unreadable)
     served = {path: certificate.served for path, certificate in sorted(stored.certificates.items())}
     covered = [path for path, certificate in served.items() if certificate and replacement.covers(certificate)]
     if cancel:

@@ -77,7 +77,7 @@ def _retirement(deployment: Deployment, name: str, now: datetime) -> tuple[Deleg
         if earlier is None:
             raise
         return None, earlier
-    return record.delegation, retirement(record.delegation, deployment.book.certificates(name), now)
+    return record.delegation, retirement(record.delegation, deployment.book.certificates(name).complete(), now)
 
 
 def _require_name_again(name: str, *, yes: bool) -> None:
@@ -98,7 +98,8 @@ def _end(deployment: Deployment, retired: Retired, now: datetime) -> None:
     from certmandate.files.spec_writer import EstateChange
 
     name = retired.delegation
-    certificates = tuple(certificate.spec.record_key for certificate in deployment.book.certificates(name))
+    stored = deployment.book.certificates(name).complete()  # an order that cannot be read may be open
+    certificates = tuple(certificate.spec.record_key for certificate in stored)
     change = EstateChange(removed=certificates, removed_delegations=(name,), retired=(retired,))
     deployment.spec_writer.write(change, now)
 

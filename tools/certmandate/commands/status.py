@@ -45,6 +45,7 @@ def show_command(context: typer.Context, certificate: CertificateArgument, as_js
     with deployed(context) as deployment:
         record, state = read_state(deployment, delegation, name, datetime.now(UTC))
         history = deployment.book.history(delegation, name)
+    printing.print_left_out(history.unreadable)
     if as_json:
         printing.print_json(certificate_view.document(record, state, history))
     else:
@@ -64,9 +65,9 @@ def _estate(deployment: Deployment, now: datetime) -> Estate:
     from certmandate.views.json_records import run_document
 
     book = deployment.book
-    stored, replacements = read_stored(deployment), book.replacements()
+    stored, replacements, retired = read_stored(deployment), book.replacements(), book.retired()
     states = [
-        record_state(stored.delegations[certificate.spec.delegation], certificate, now, replacements)
+        record_state(stored.delegations.get(certificate.spec.delegation), certificate, now, replacements)
         for certificate in stored.certificates.values()
     ]
     runs = deployment.client("stepfunctions").list_executions(
@@ -76,7 +77,8 @@ def _estate(deployment: Deployment, now: datetime) -> Estate:
         delegations=stored.delegations,
         states=sorted(states, key=lambda state: state.urgency),
         replacements=replacements,
-        retired=tuple(retired for retired in book.retired() if retired.valid_until > now),
+        retired=tuple(each for each in retired if each.valid_until > now),
+        unreadable=(*stored.unreadable, *replacements.unreadable, *retired.unreadable),
         unfinished_apply=book.unfinished_apply(),
         runs=[run_document(run) for run in runs["executions"]],
         at=now,

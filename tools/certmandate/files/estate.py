@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
 from renewal.adapters.order_book import schema
@@ -16,6 +16,9 @@ from renewal.adapters.order_book.reader import DynamoDbOrderReader
 from renewal.adapters.order_book.table import Item, Key, Table
 from renewal.domain.delegation import Delegation
 from renewal.domain.order import ManagedCertificate
+from renewal.domain.setup.inspection import DelegationRecord
+from renewal.ports import Listing
+from renewal.records import REWRITTEN
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -53,7 +56,8 @@ class Retired:
 
 @dataclass(frozen=True, slots=True)
 class _UnfinishedApply:
-    begun_at: datetime
+    begun_at: datetime = field(default=datetime(1970, 1, 1, tzinfo=UTC), metadata=REWRITTEN)
+    """The next apply deletes the mark, whatever is in it."""
 
 
 def retired_key(delegation: str) -> Key:
@@ -72,7 +76,7 @@ def retirement(delegation: Delegation, certificates: Iterable[ManagedCertificate
 
 
 def retired_from(item: Item) -> Retired:
-    """Read a retired delegation. Raises StoreRefused."""
+    """Read a retired delegation. Raises RecordUnreadable."""
     delegation = item["item"].removeprefix(_RETIRED_PREFIX)
     return schema.read(Retired, item, item.get("retired", {}), delegation=delegation)
 
@@ -85,9 +89,15 @@ class EstateReader(DynamoDbOrderReader):
         """Return the reader of the table with that name."""
         return cls(Table(client, table))
 
-    def retired(self) -> tuple[Retired, ...]:
+    def delegation_records(self) -> Listing[DelegationRecord]:
+        """Every delegation, by name; also one that the index has lost, but has certificates of."""
+        names = {*self.delegations(), *(path.delegation for path in self.every_certificate())}
+        found = self._table.read(map(schema.delegation_key, names))
+        return Listing.of((found[key] for key in sorted(found)), schema.delegation_record)
+
+    def retired(self) -> Listing[Retired]:
         """The retired delegations, by name."""
-        return tuple(map(retired_from, self._table.query(schema.ESTATE, _RETIRED_PREFIX)))
+        return Listing.of(self._table.query(schema.ESTATE, _RETIRED_PREFIX), retired_from)
 
     def unfinished_apply(self) -> datetime | None:
         """Return when the `apply` began that has not ended; None when there is none."""

@@ -76,7 +76,8 @@ class SpecWriter:
             raise UnknownDelegation(msg) from None
 
     def _require_idle(self, removed: Iterable[CertificatePath]) -> None:
-        busy = [certificate.spec.path for certificate in self._reader.load(removed) if certificate.order is not None]
+        stored = self._reader.load(removed).complete()
+        busy = [certificate.spec.path for certificate in stored if certificate.order is not None]
         if busy:
             msg = (
                 f"{', '.join(sorted(busy))}: an order is open, and with the record its key would be deleted; let a run "
@@ -104,7 +105,7 @@ class SpecWriter:
             yield (deleted(key, condition=_EXISTS),)
 
     def _stored(self, paths: Iterable[CertificatePath]) -> dict[CertificatePath, ManagedCertificate]:
-        return {certificate.spec.record_key: certificate for certificate in self._reader.load(paths)}
+        return {certificate.spec.record_key: certificate for certificate in self._reader.load(paths).complete()}
 
     def _transact(self, batches: Sequence[Sequence[Request]], now: datetime) -> None:
         begun = {"now": timestamp(now)}

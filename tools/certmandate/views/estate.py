@@ -16,6 +16,7 @@ from certmandate.views.json_records import certificate_document, finding_documen
 
 if TYPE_CHECKING:
     from certmandate.files.estate import Retired
+    from renewal.domain.errors import RecordUnreadable
     from renewal.domain.order import Replacement
     from renewal.domain.setup.inspection import DelegationRecord
 
@@ -32,6 +33,8 @@ class Estate:
     replacements: tuple[Replacement, ...]
     retired: tuple[Retired, ...]
     """Retired delegations of which a certificate is still valid."""
+    unreadable: tuple[RecordUnreadable, ...]
+    """The items that cannot be read, and are therefore not above."""
     unfinished_apply: datetime | None
     runs: list[dict[str, Any]]
     """The last executions, newest first."""
@@ -42,7 +45,8 @@ class Estate:
         """Whether the operator or a RAO must act."""
         records = self.delegations.values()
         has_error = any(finding.severity == "error" for record in records for finding in open_findings(record))
-        return has_error or self.unfinished_apply is not None or any(state.needs_attention for state in self.states)
+        is_damaged = bool(self.unreadable) or self.unfinished_apply is not None
+        return has_error or is_damaged or any(state.needs_attention for state in self.states)
 
 
 def page(estate: Estate) -> list[RenderableType]:
@@ -53,6 +57,7 @@ def page(estate: Estate) -> list[RenderableType]:
         parts.append(Text(f"The apply of {started} was interrupted: apply its files again.", style="bold red"))
     columns = ["certificate", "state", "expires", "days#", "what happens next"]
     parts.append(printing.table(columns, map(_row, estate.states)))
+    parts += printing.bullets("Cannot be read, so nothing is ordered for it", map(str, estate.unreadable))
     parts += printing.bullets("Findings, errors first", _finding_lines(estate))
     parts += printing.bullets("Notes", _notes(estate))
     parts += printing.bullets("Last runs", map(_run_line, estate.runs))
@@ -121,6 +126,10 @@ def document(estate: Estate) -> dict[str, Any]:
         ],
         "retired": [
             {"delegation": retired.delegation, "valid_until": retired.valid_until} for retired in estate.retired
+        ],
+        "unreadable": [
+            {"delegation": error.delegation, "certificate": error.certificate, "text": str(error)}
+            for error in estate.unreadable
         ],
         "unfinished_apply": estate.unfinished_apply,
         "runs": estate.runs,

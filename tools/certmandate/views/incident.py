@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 
 from certmandate.views.advice import EVERY_ACCOUNT, Advice, advice_for, where
 from renewal.domain.errors import CREDENTIAL_ERRORS, AddressRefused, CredentialRefused, error_named
-from renewal.domain.run_report import CertificateRow, DelegationRow, FindingRow, RunReport
+from renewal.domain.run_report import CertificateRow, DelegationRow, FindingRow, RuleRow, RunReport
 
 EVERY_DELEGATION = "every delegation"
 LOGIN_REFUSED = "LoginRefused"  # the finding of a refused login in the RAO's mail
@@ -91,7 +91,7 @@ def incidents_of(report: RunReport) -> list[Incident]:
         else:
             found += [_of_certificate(row, delegation) for row in affected]
     common = [_of_all(report, of_refused)] if refused else []
-    return sorted([*common, *found], key=_urgency)
+    return sorted([*common, *found, *map(_of_rule, report.rules)], key=_urgency)
 
 
 def _urgency(incident: Incident) -> tuple[bool, str, str]:
@@ -108,6 +108,10 @@ def _of_all(report: RunReport, rows: list[CertificateRow]) -> Incident:
         paths=tuple(row.path for row in rows),
         expires=_expires(rows),
     )
+
+
+def _of_rule(rule: RuleRow) -> Incident:
+    return Incident("a replacement rule", "", rule.error, rule.text, paths=(), expires=None)
 
 
 def days_left(row: CertificateRow, report: RunReport) -> int | None:

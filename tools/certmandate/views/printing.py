@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from certmandate.certificate_state import State
+from renewal.domain.errors import RecordUnreadable
 
 Row = Sequence[str | Text]
 _PIPE_WIDTH = 120  # columns, when the output is no terminal
@@ -44,6 +45,12 @@ def printer(*, to_stderr: bool = False) -> Console:
 def print_error(text: str) -> None:
     """Print an error on standard error, a line for each fault."""
     printer(to_stderr=True).print(Text(text, style="red"), soft_wrap=True)
+
+
+def print_left_out(unreadable: Iterable[RecordUnreadable]) -> None:
+    """Print on standard error what the output lacks because it cannot be read."""
+    for error in unreadable:
+        print_error(f"Left out: {error}")
 
 
 def print_line(text: str | Text, *, style: str = "", to_stderr: bool = False) -> None:
