@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -75,11 +76,21 @@ def test_an_inspection_that_cannot_be_read_counts_as_none() -> None:
     assert "inspection.seen_address newer" not in lost
 
 
+@pytest.mark.parametrize("policy", [{"ratio": Decimal("1E+100")}, {"floor_days": Decimal(10**12)}])
+def test_a_policy_of_absurd_numbers_is_unreadable(policy: dict[str, Decimal]) -> None:
+    """The plan of the whole estate ended in an OverflowError."""
+    item = golden("certificate", "adopted")
+    spec = {**item["spec"], "policy": {**item["spec"]["policy"], **policy}}
+
+    with pytest.raises(RecordUnreadable, match="'spec': 'policy' has a number out of its range"):
+        schema.managed_certificate({**item, "spec": spec}, None)
+
+
 @pytest.mark.parametrize("how", ["spec.stores.0 newer", "spec.stores.0 removed", "spec.names.0 removed"])
 def test_a_spec_that_this_version_cannot_fulfil_is_unreadable(how: str) -> None:
     """A store that this version does not have would count as written."""
     item = golden("certificate", "adopted")
     spec = {**item["spec"], "stores": ["s3"], "names": ["idp.univ.example"]}
 
-    with pytest.raises(RecordUnreadable, match="'spec' is not as it is written"):
+    with pytest.raises(RecordUnreadable, match=r"'spec': '(names|stores)' (or 'stores' is empty|has one)"):
         schema.managed_certificate(dict(poisoned({**item, "spec": spec}))[how], None)

@@ -100,11 +100,6 @@ class CertificateSpec:
     """Region to ARN, of existing ACM certificates that the operator wants to re-import into."""
     policy: RenewalPolicy = field(default=RenewalPolicy(), metadata=REQUIRED)
 
-    def __post_init__(self) -> None:
-        """Raise ValueError for a spec of nothing, or of a store that only another version has."""
-        if not self.names or not self.stores or not all(s == S3 or s.startswith("acm:") for s in self.stores):
-            raise ValueError
-
     @property
     def record_key(self) -> CertificatePath:
         """The key of the certificate's record."""

@@ -194,7 +194,7 @@ class Replacement:
         CAs backdate certificates, some to the midnight before. Where `not_before` is less than a day before
         `issued_before`, the time of storing decides; otherwise a certificate would be replaced twice.
         """
-        surely_before = served.not_before < self.issued_before - timedelta(days=1)
+        surely_before = served.not_before + timedelta(days=1) < self.issued_before
         before = surely_before or max(served.not_before, served.stored_at) < self.issued_before
         return before and self.issuer.casefold() in served.issuer.casefold()
 

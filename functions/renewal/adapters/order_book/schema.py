@@ -21,7 +21,7 @@ from typing import Any, Literal, TypeVar
 
 from renewal import records
 from renewal.adapters.order_book.table import Item, Key
-from renewal.domain.delegation import CertificatePath
+from renewal.domain.delegation import S3, CertificatePath, CertificateSpec
 from renewal.domain.errors import RecordUnreadable
 from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, Replacement
 from renewal.domain.setup.inspection import DelegationRecord
@@ -39,6 +39,8 @@ FINISHED_PREFIX = "finished#"
 REPLACEMENT_PREFIX = "replacement#"
 ESTATE = "#estate"
 """Partition of what concerns all delegations; no delegation can have this name (`renewal.domain.request.NAME`)."""
+_MOST_DAYS = 36_500
+"""Of a policy's `floor_days`: with more, dates overflow."""
 
 
 def delegation_key(name: str) -> Key:
@@ -124,7 +126,20 @@ def managed_certificate(item: Item, order: Item | None) -> ManagedCertificate:
     read(_Indexed, item, item)
     path = path_in(item)
     stored = _with_keys(item, delegation=path.delegation, name=path.certificate)
-    return read(ManagedCertificate, item, stored, order=open_order(order) if order else None)
+    certificate = read(ManagedCertificate, item, stored, order=open_order(order) if order else None)
+    if fault := _fault_of(certificate.spec):
+        raise _unreadable(item, f"'spec': {fault}")
+    return certificate
+
+
+def _fault_of(spec: CertificateSpec) -> str:
+    """What this version cannot fulfil, or compute a date with; a store that it does not know would count as written."""
+    if not spec.names or not spec.stores:
+        return "'names' or 'stores' is empty"
+    if not all(store == S3 or store.startswith("acm:") for store in spec.stores):
+        return "'stores' has one that this version does not know"
+    is_possible = 0 < spec.policy.ratio <= 1 and 0 <= spec.policy.floor_days <= _MOST_DAYS
+    return "" if is_possible else "'policy' has a number out of its range"
 
 
 def open_order(item: Item) -> Order:
@@ -137,13 +152,17 @@ def read(kind: type[T], item: Item, stored: Item, **given: Any) -> T:
     try:
         return records.read(kind, stored, **given)
     except records.Unreadable as error:
-        delegation, name = item["delegation"], item["item"]
-        msg = (
-            f"the order book's item '{name}' of '{delegation}' cannot be read: {error}. "
-            "Was it edited, or written by a newer version?"
-        )
-        owner = {} if delegation == ESTATE else {"delegation": delegation, "certificate": _certificate_in(name)}
-        raise RecordUnreadable(msg, **owner) from None
+        raise _unreadable(item, str(error)) from None
+
+
+def _unreadable(item: Item, why: str) -> RecordUnreadable:
+    delegation, name = item["delegation"], item["item"]
+    text = (
+        f"the order book's item '{name}' of '{delegation}' cannot be read: {why}. "
+        "Was it edited, or written by a newer version?"
+    )
+    owner = {} if delegation == ESTATE else {"delegation": delegation, "certificate": _certificate_in(name)}
+    return RecordUnreadable(text, **owner)
 
 
 def _certificate_in(sort_key: str) -> str:
