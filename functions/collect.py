@@ -13,8 +13,8 @@ logger = Logger()
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: wiring.Invocation) -> dict[str, Any]:
     """Take a progress; return it with status `stored`."""
-    progress = wiring.collect()(Progress.parse(event)).payload()
+    progress = wiring.collect(context)(Progress.parse(event)).payload()
     logger.info("certificate stored", **progress)
     return progress

@@ -13,8 +13,8 @@ logger = Logger()
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: wiring.Invocation) -> dict[str, Any]:
     """Take a task; return the progress: identifiers only."""
-    progress = wiring.enroll()(Task.parse(event)).payload()
+    progress = wiring.enroll(context)(Task.parse(event)).payload()
     logger.info("order opened", **progress)
     return progress

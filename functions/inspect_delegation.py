@@ -13,10 +13,10 @@ logger = Logger()
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: wiring.Invocation) -> dict[str, Any]:
     """Take a plan item; return `{"run_id", "delegation", "dry_run", "deferred", "certificates": [task…]}`."""
     task = DelegationTask.parse(event)
-    inspected = wiring.inspect_delegation()(task)
+    inspected = wiring.inspect_delegation(context)(task)
     due = len(inspected["certificates"])
     logger.info("delegation inspected", delegation=task.delegation, run_id=task.run_id, due=due)
     return inspected

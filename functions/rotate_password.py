@@ -12,8 +12,8 @@ logger = Logger()
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], _context: object) -> None:
+def handler(event: dict[str, Any], context: wiring.Invocation) -> None:
     """Take Secrets Manager's `{"SecretId", "ClientRequestToken", "Step"}`."""
     secret, step = event["SecretId"], event["Step"]
-    done = wiring.rotate_password()(secret, event["ClientRequestToken"], step)
+    done = wiring.rotate_password(context)(secret, event["ClientRequestToken"], step)
     logger.info("rotation step done", secret=secret, step=step, done=done)

@@ -17,7 +17,13 @@ FUNCTIONS = str(Path(renewal.__file__).parents[1])
 MOST = 6
 """The handler itself is counted, and every other function, lambda and comprehension of a module in functions/."""
 
-CONTEXT = SimpleNamespace(function_name="f", memory_limit_in_mb=256, invoked_function_arn="arn", aws_request_id="id")
+CONTEXT = SimpleNamespace(
+    function_name="f",
+    memory_limit_in_mb=256,
+    invoked_function_arn="arn",
+    aws_request_id="id",
+    get_remaining_time_in_millis=lambda: 90_000,
+)
 
 
 class DepthMeter(httpx.BaseTransport):
@@ -50,5 +56,5 @@ def _ours(frame: FrameType | None) -> list[str]:
 def handled(name: str, step: Any, event: dict[str, Any]) -> Any:
     """Call the handler *name* with *event*; its step is *step*."""
     module = import_module(name)
-    with patch.object(module, "wiring", SimpleNamespace(**{name: lambda: step})):
+    with patch.object(module, "wiring", SimpleNamespace(**{name: lambda _invocation: step})):
         return module.handler(event, CONTEXT)

@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, TypeVar, cast
 
@@ -28,6 +28,7 @@ from renewal.adapters.acm_rules import (
     require_usages_kept,
 )
 from renewal.domain.certificate import Chain
+from renewal.domain.deadline import Deadline
 from renewal.domain.delegation import CertificatePath, CertificateSpec, Delegation, Profile
 from renewal.domain.due import next_action
 from renewal.domain.errors import (
@@ -66,6 +67,7 @@ from renewal.domain.setup.snapshot import (
     Account,
     DelegatedName,
     Department,
+    Domains,
     OrganisationValidation,
     PasswordState,
     ReportedCertificate,
@@ -89,6 +91,11 @@ class HandClock:
         """Move on by `timedelta(**span)`; return the new time."""
         self.now += timedelta(**span)
         return self.now
+
+
+def ample(clock: Callable[[], datetime]) -> Deadline:
+    """A deadline that is far away by *clock*."""
+    return Deadline(datetime.max.replace(tzinfo=UTC), clock)
 
 
 @dataclass(slots=True)
@@ -420,11 +427,11 @@ class FakeScm:
         self._called("department")
         return self.place
 
-    def delegated_names(self, department_id: int) -> tuple[DelegatedName, ...]:  # noqa: ARG002
-        self._called("delegated_names")
+    def domains(self, department_id: int, names: Collection[str]) -> Domains:  # noqa: ARG002
+        self._called("domains")
         if self.delegated is None:
             raise PermissionMissing("-3")
-        return self.delegated
+        return Domains(self.delegated)
 
     def validations(self, *organisation_ids: int) -> tuple[OrganisationValidation, ...]:  # noqa: ARG002
         self._called("validations")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Protocol, Self, TypeVar
@@ -27,8 +27,8 @@ from renewal.domain.run_report import RunReport
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import (
     Account,
-    DelegatedName,
     Department,
+    Domains,
     OrganisationValidation,
     PasswordState,
     ReportedCertificate,
@@ -82,8 +82,11 @@ class SetupReader(Protocol):
     def department(self, department_id: int) -> Department | None:
         """Return the department's record; None when SCM has none for this account."""
 
-    def delegated_names(self, department_id: int) -> tuple[DelegatedName, ...]:
-        """Return the domain entries delegated to the department: 2 + n requests. Raises PermissionMissing."""
+    def domains(self, department_id: int, names: Collection[str]) -> Domains:
+        """Return the domain entries delegated to the department, those in full that concern *names*.
+
+        2 + n requests; when no time is left, the rest is unread. Raises PermissionMissing.
+        """
 
     def validations(self, *organisation_ids: int) -> tuple[OrganisationValidation, ...]:
         """Return the validations of the first organisation or department that shows any; () when all are hidden."""

@@ -1,17 +1,25 @@
-"""Builds the steps with their adapters, once per execution environment."""
+"""Builds the steps with their adapters, for each invocation.
+
+What is cached for an execution environment has no state that time makes wrong: clients of AWS, the HTTP client without
+connections, and the refused versions of credentials, which are aged by wall-clock time.
+"""
 
 from __future__ import annotations
 
 import secrets
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from random import SystemRandom
+from typing import Protocol
+
+import httpx
 
 from renewal.adapters import aws
 from renewal.adapters.acm import Acm
 from renewal.adapters.egress import EchoedAddress, unknown_address
 from renewal.adapters.events import EventBridgeAnnouncer
+from renewal.adapters.http import new_http_client
 from renewal.adapters.keys import KmsOpener, KmsSealer
 from renewal.adapters.objects import S3Certificates
 from renewal.adapters.order_book.reader import DynamoDbOrderReader
@@ -20,8 +28,9 @@ from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
 from renewal.adapters.rotation import ScheduledRotations, SecretsManagerVault
 from renewal.adapters.runs import S3RunArchive
 from renewal.adapters.scm.accounts import PinnedScmAccounts, ScmAccounts
-from renewal.adapters.scm.connection import new_http_client
+from renewal.adapters.scm.session import RefusedVersions
 from renewal.adapters.secrets import SecretsManagerCredentials
+from renewal.domain.deadline import Deadline
 from renewal.domain.limits import Limits
 from renewal.ports import EgressAddress
 from renewal.settings import OFF, Settings
@@ -31,6 +40,18 @@ from renewal.steps.enroll import Enroll
 from renewal.steps.inspect_delegation import InspectDelegation
 from renewal.steps.report import Report
 from renewal.steps.rotate_password import RotatePassword
+
+RECORD_SECONDS = 30.0
+"""Kept for recording what the last request to SCM led to: a call of AWS lasts 24 s at most (`adapters.aws`)."""
+INSPECTION_RECORD_SECONDS = 55.0
+"""After the requests to SCM: the egress address (5 s), the day of the rotation and the record (24 s each)."""
+
+
+class Invocation(Protocol):
+    """Lambda's context object."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return the milliseconds until Lambda kills the function."""
 
 
 def utc_now() -> datetime:
@@ -70,21 +91,36 @@ def _archive() -> S3RunArchive:
 
 
 @cache
-def _accounts() -> ScmAccounts:
-    return ScmAccounts(
-        SecretsManagerCredentials(aws.client("secretsmanager"), settings().secret_prefix),
-        new_http_client(),
-        base_url=settings().scm_url,
-        oauth_base_url=settings().scm_oauth_url,
-        token_url=settings().scm_token_url,
-        clock=utc_now,
-    )
+def _http() -> httpx.Client:
+    return new_http_client()
 
 
 @cache
-def _egress() -> EgressAddress:
+def _refused_versions() -> RefusedVersions:
+    return RefusedVersions(utc_now)
+
+
+def _deadline(invocation: Invocation, kept_seconds: float = RECORD_SECONDS) -> Deadline:
+    """The time by which every request to SCM ends: *kept_seconds* before Lambda kills the function."""
+    left = timedelta(milliseconds=invocation.get_remaining_time_in_millis())
+    return Deadline(utc_now() + left, utc_now).before(kept_seconds)
+
+
+def _accounts(deadline: Deadline) -> ScmAccounts:
+    return ScmAccounts(
+        SecretsManagerCredentials(aws.client("secretsmanager"), settings().secret_prefix),
+        _http(),
+        base_url=settings().scm_url,
+        oauth_base_url=settings().scm_oauth_url,
+        token_url=settings().scm_token_url,
+        deadline=deadline,
+        refused=_refused_versions(),
+    )
+
+
+def _egress(deadline: Deadline) -> EgressAddress:
     url = settings().egress_echo_url
-    return unknown_address if url == OFF else EchoedAddress(new_http_client(), url)
+    return unknown_address if url == OFF else EchoedAddress(_http(), url, deadline)
 
 
 def _acm() -> Acm:
@@ -98,28 +134,35 @@ def check_expiry() -> CheckExpiry:
     return CheckExpiry(_book(), _archive(), limits, utc_now)
 
 
-@cache
-def inspect_delegation() -> InspectDelegation:
+def inspect_delegation(invocation: Invocation) -> InspectDelegation:
     """The step of `inspect_delegation.py`."""
-    limit, registered = settings().orders_per_delegation, settings().registered
-    rotations = ScheduledRotations(aws.client("secretsmanager"), settings().secret_prefix)
-    return InspectDelegation(_book(), _transitions(), _accounts(), _egress(), rotations, limit, utc_now, registered)
+    deadline = _deadline(invocation, INSPECTION_RECORD_SECONDS)
+    return InspectDelegation(
+        _book(),
+        _transitions(),
+        _accounts(deadline),
+        _egress(_deadline(invocation)),
+        ScheduledRotations(aws.client("secretsmanager"), settings().secret_prefix),
+        settings().orders_per_delegation,
+        utc_now,
+        deadline,
+        settings().registered,
+    )
 
 
-@cache
-def enroll() -> Enroll:
+def enroll(invocation: Invocation) -> Enroll:
     """The step of `enroll.py`."""
-    sealer = KmsSealer(aws.client("kms"), settings().order_key_id)
-    return Enroll(_book(), _transitions(), _accounts(), sealer, _acm(), utc_now, new_token, settings().quiet)
+    sealer, deadline = KmsSealer(aws.client("kms"), settings().order_key_id), _deadline(invocation)
+    accounts, quiet = _accounts(deadline), settings().quiet
+    return Enroll(_book(), _transitions(), accounts, sealer, _acm(), utc_now, new_token, quiet, deadline)
 
 
-@cache
-def collect() -> Collect:
+def collect(invocation: Invocation) -> Collect:
     """The step of `collect.py`."""
     return Collect(
         _book(),
         _transitions(),
-        _accounts(),
+        _accounts(_deadline(invocation)),
         KmsOpener(aws.client("kms"), settings().order_key_id),
         _acm(),
         S3Certificates(aws.client("s3"), settings().store_bucket),
@@ -134,9 +177,8 @@ def report() -> Report:
     return Report(_book(), _archive(), utc_now)
 
 
-@cache
-def rotate_password() -> RotatePassword:
+def rotate_password(invocation: Invocation) -> RotatePassword:
     """The step of `rotate_password.py`."""
     vault = SecretsManagerVault(aws.client("secretsmanager"), settings().secret_prefix)
-    accounts = PinnedScmAccounts(new_http_client(), base_url=settings().scm_url)
+    accounts = PinnedScmAccounts(_http(), base_url=settings().scm_url, deadline=_deadline(invocation))
     return RotatePassword(vault, accounts, _book(), _transitions(), utc_now, SystemRandom(), lambda: str(uuid.uuid4()))

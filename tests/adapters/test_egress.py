@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import httpx
 import pytest
 
-from renewal.adapters.egress import CACHE_SECONDS, EchoedAddress
-from renewal.adapters.scm.connection import new_http_client
-from tests.adapters.scm.stage import Answer, Wire
+from renewal.adapters.egress import EchoedAddress
+from renewal.adapters.http import MOST_BYTES, new_http_client
+from tests.adapters.scm.stage import NOW, Answer, Wire
+from tests.fakes import HandClock, ample
 
 
-class Seconds:
-    """A monotonic clock that stands still until it is moved."""
-
-    now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def egress(wire: Wire, *clock: Callable[[], float]) -> EchoedAddress:
+def egress(wire: Wire) -> EchoedAddress:
     """The address that the service behind *wire* observes."""
-    return EchoedAddress(new_http_client(transport=httpx.MockTransport(wire)), "https://echo.test/", *clock)
+    http = new_http_client(transport=httpx.MockTransport(wire))
+    return EchoedAddress(http, "https://echo.test/", ample(HandClock(NOW)))
 
 
 def test_the_address_is_read_from_the_echo() -> None:
@@ -31,15 +22,9 @@ def test_the_address_is_read_from_the_echo() -> None:
     assert egress(Wire(httpx.Response(200, text="192.0.2.7\n")))() == "192.0.2.7"
 
 
-def test_the_echo_is_asked_once_in_five_minutes() -> None:
-    """A thousand delegations must not ask a thousand times, nor wait so often for an echo that is down."""
-    clock, wire = Seconds(), Wire(httpx.Response(200, text="out of order"), httpx.Response(200, text="192.0.2.8"))
-    address = egress(wire, clock)
-    address()
-    assert (address(), len(wire.requests)) == ("", 1)
-
-    clock.now += CACHE_SECONDS
-    assert (address(), len(wire.requests)) == ("192.0.2.8", 2)
+def test_an_answer_without_end_is_not_an_address() -> None:
+    """The look-up is another party's service: its answer must not fill the memory."""
+    assert not egress(Wire(httpx.Response(200, text="1" * (MOST_BYTES + 1))))()
 
 
 @pytest.mark.parametrize(

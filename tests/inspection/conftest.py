@@ -10,8 +10,9 @@ from typing import Any
 import httpx
 
 from renewal.adapters.egress import unknown_address
+from renewal.adapters.http import new_http_client
 from renewal.adapters.scm.accounts import ScmAccounts, StoredCredential
-from renewal.adapters.scm.connection import new_http_client
+from renewal.adapters.scm.session import RefusedVersions
 from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.errors import CredentialMissing, NeedsAttention
 from renewal.domain.setup.check_result import CheckResult, CheckStatus
@@ -21,7 +22,7 @@ from renewal.steps.payload import DelegationTask
 from scm_simulator.in_process import InProcess
 from scm_simulator.simulator import Simulator
 from scm_simulator.world.world import Account, Department, Domain, Organisation, Profile, World
-from tests.fakes import FakeOrderBook, HandClock
+from tests.fakes import FakeOrderBook, HandClock, ample
 from tests.unit.estate import NOW, served_by
 
 DEPARTMENT, ORGANISATION, NEIGHBOUR = 2001, 2000, 2002
@@ -70,7 +71,7 @@ class Mandate:
         for spec in self.specs:
             self.book.adopt(spec.record_key, served_by(spec, age=self.age), self.clock())
         step = InspectDelegation(
-            self.book, self.book, self._accounts(), unknown_address, lambda _: None, 30, self.clock
+            self.book, self.book, self._accounts(), unknown_address, lambda _: None, 30, self.clock, ample(self.clock)
         )
         try:
             self.tasks = step(
@@ -114,7 +115,15 @@ class Mandate:
 
         url = "https://scm.test/api"
         http = new_http_client(transport=httpx.MockTransport(answer))
-        return ScmAccounts(self, http, base_url=url, oauth_base_url=url, token_url=url, clock=self.clock)
+        return ScmAccounts(
+            self,
+            http,
+            base_url=url,
+            oauth_base_url=url,
+            token_url=url,
+            deadline=ample(self.clock),
+            refused=RefusedVersions(self.clock),
+        )
 
     # ---- Where the credential is stored ------------------------------------------------------------------
 

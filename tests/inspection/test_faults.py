@@ -230,7 +230,9 @@ def test_a_fault_is_found_and_named_with_its_step(fault: str) -> None:
         {code for _, code in expected} | {"CredentialRefused"}
     )
     assert [finding.code for finding in findings if finding.actor == "rao" and not finding.screen] == []
-    assert sum(call.status in {401, 403} for call in mandate.simulator.calls) <= 1
+    statuses = [call.status for call in mandate.simulator.calls]
+    assert statuses.count(401) <= 1
+    assert statuses.count(403) <= 2  # the state of the password alone proves nothing
 
 
 REFUSED = [fault for fault, (_, found) in FAULTS.items() if ("8", "LoginRefused") in found]
@@ -348,16 +350,16 @@ def test_an_inspection_asks_scm_eight_things_and_one_an_entry() -> None:
 
     assert [call.path.removeprefix("/api") for call in mandate.simulator.calls] == [
         "/admin/v1/password",
+        "/ssl/v1/types",
         "/admin/v1",
         "/admin/v1/1601",
         f"/organization/v1/{DEPARTMENT}",
+        "/report/v1/ssl-certificates",
+        f"/organization/v2/{ORGANISATION}/validations",
+        f"/organization/v2/{DEPARTMENT}/validations",
         "/domain/v1",
         "/domain/v1/401",
         "/domain/v1/402",
-        f"/organization/v2/{ORGANISATION}/validations",
-        f"/organization/v2/{DEPARTMENT}/validations",
-        "/ssl/v1/types",
-        "/report/v1/ssl-certificates",
     ]
 
 

@@ -16,16 +16,17 @@ import httpx
 import pytest
 from moto import mock_aws
 
+from renewal.adapters.http import new_http_client
 from renewal.adapters.rotation import SecretsManagerVault
 from renewal.adapters.scm.accounts import PinnedScmAccounts, ScmAccounts
-from renewal.adapters.scm.connection import new_http_client
+from renewal.adapters.scm.session import RefusedVersions
 from renewal.adapters.secrets import SecretsManagerCredentials
 from renewal.domain.delegation import Delegation
 from renewal.domain.errors import RenewalError
 from renewal.steps.rotate_password import RotatePassword
 from scm_simulator.in_process import InProcess
 from scm_simulator.simulator import Simulator
-from tests.fakes import FakeOrderBook, HandClock, Killed
+from tests.fakes import FakeOrderBook, HandClock, Killed, ample
 from tests.unit.estate import NOW
 
 STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
@@ -105,7 +106,7 @@ class Rotation:
         watch = boundaries or Boundaries()
         return RotatePassword(
             watch.around(SecretsManagerVault(self.secretsmanager, "certmandate")),
-            watch.around(PinnedScmAccounts(self.http, base_url="https://scm.test/api")),
+            watch.around(PinnedScmAccounts(self.http, base_url="https://scm.test/api", deadline=ample(self.clock))),
             self.book,
             self.book,
             self.clock,
@@ -139,7 +140,15 @@ class Rotation:
         """What the functions of a renewal log in with, in a new environment."""
         source = SecretsManagerCredentials(self.secretsmanager, "certmandate")
         url = "https://scm.test/api"
-        return ScmAccounts(source, self.http, base_url=url, oauth_base_url=url, token_url=url, clock=self.clock)
+        return ScmAccounts(
+            source,
+            self.http,
+            base_url=url,
+            oauth_base_url=url,
+            token_url=url,
+            deadline=ample(self.clock),
+            refused=RefusedVersions(self.clock),
+        )
 
     def failed_logins(self) -> Counter[str]:
         """How often SCM refused the login, by path."""

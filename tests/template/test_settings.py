@@ -20,6 +20,7 @@ from renewal.domain.request import RunRequest
 from renewal.settings import Settings
 from renewal.steps.rotate_password import KEEP_AWAKE
 from stack.resolved import Resource, Stack
+from tests.call_depth import CONTEXT
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "template.yaml"
@@ -105,7 +106,7 @@ def test_the_registered_addresses_reach_the_inspection(
     stack = Stack(TEMPLATE, {"RegisteredAddresses": given})
     for name, value in stack.resource("InspectDelegationFunction").properties["Environment"]["Variables"].items():
         monkeypatch.setenv(name, str(value))
-    assert wiring.inspect_delegation().registered == compared
+    assert wiring.inspect_delegation(CONTEXT).registered == compared
 
 
 @pytest.mark.parametrize("given", ["192.0.2.7/32, 192.0.2.8/32", "192.0.2.0/24", "192.0.2.7,", "example.org"])

@@ -34,6 +34,7 @@ from tests.fakes import (
     FakeScm,
     FakeSeal,
     HandClock,
+    ample,
 )
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
@@ -125,6 +126,7 @@ class System:
             lambda _delegation: self.rotation,
             self.limits.orders_per_delegation,
             self.clock,
+            ample(self.clock),
             self.registered,
         )
 
@@ -133,7 +135,8 @@ class System:
         book = instead.get("book", self.book)
         sealer, acm = instead.get("sealer", self.seal), instead.get("acm", self.acm)
         token = lambda: f"token{next(self._tokens)}"  # noqa: E731  # as short as it is dull
-        return Enroll(book, book, self._accounts(instead), sealer, acm, self.clock, token, QUIET)
+        quiet, deadline = QUIET, ample(self.clock)
+        return Enroll(book, book, self._accounts(instead), sealer, acm, self.clock, token, quiet, deadline)
 
     def collect_step(self, **instead: Any) -> Collect:
         """The step that collects one order."""

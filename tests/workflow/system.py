@@ -19,7 +19,7 @@ from local.run import TEMPLATE, parameters, quiet
 from local.seed import Seed
 from renewal import wiring
 from renewal.adapters import aws as clients
-from renewal.adapters.scm.connection import new_http_client
+from renewal.adapters.http import new_http_client
 from renewal.domain.run_report import CertificateRow, RunReport
 from scm_simulator import Simulator
 from scm_simulator.server import Server

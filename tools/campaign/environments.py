@@ -13,14 +13,12 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import httpx
 
-from renewal.adapters.scm.connection import new_http_client
-from renewal.adapters.secrets import SecretsManagerCredentials
+from renewal.adapters.http import new_http_client
 
 HANDLERS: Mapping[str, str] = {
     "CheckExpiryFunction": "check_expiry",
@@ -38,7 +36,6 @@ class Replacements:
 
     clock: Callable[[], datetime]
     """The functions' clock."""
-    monotonic: Callable[[], float]
     client: Callable[..., Any]
     """`renewal.adapters.aws.client`, with every call intercepted."""
     transport: Callable[[], httpx.BaseTransport]
@@ -104,19 +101,18 @@ class Environments:
             aws=SimpleNamespace(client=self.replacements.client),
             utc_now=self.replacements.clock,
             new_http_client=lambda: new_http_client(transport=self.replacements.transport()),
-            SecretsManagerCredentials=partial(SecretsManagerCredentials, monotonic=self.replacements.monotonic),
         )
         return wiring
 
-    def _step(self, name: str) -> Any:
-        return self.mutate(name, getattr(self._here.wiring, name)())
+    def _step(self, name: str, *invocation: Any) -> Any:
+        return self.mutate(name, getattr(self._here.wiring, name)(*invocation))
 
 
 class _Dispatcher:
     """Replaces `wiring` in a handler's module by that of the environment that this thread plays."""
 
-    def __init__(self, step: Callable[[str], Any]) -> None:
+    def __init__(self, step: Callable[..., Any]) -> None:
         self._step = step
 
-    def __getattr__(self, name: str) -> Callable[[], Any]:
-        return lambda: self._step(name)
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return lambda *invocation: self._step(name, *invocation)

@@ -114,9 +114,7 @@ class Harness:
         settings = self.aws.variables("EnrollFunction")
         self._resources.enter_context(patch.dict(os.environ, settings))
         self._seconds = self._time_limits()
-        self.environments = Environments(
-            Replacements(self._function_clock, self.time.seconds, self.client, self._transport)
-        )
+        self.environments = Environments(Replacements(self._function_clock, self.client, self._transport))
         self._resources.callback(self.environments.close)
         table = self.aws.client("dynamodb"), self.aws.outputs["OrdersTable"]
         self.editor, self._spec_writer = OrderBookEditor(*table), SpecWriter(*table)

@@ -157,7 +157,7 @@ class Acm:
     @translated("acm:ImportCertificate", _IMPORT_ERRORS)
     def _import(self, pair: Pair, region: str) -> str:
         tags = {"certmandate:delegation": pair.spec.delegation, "certmandate:certificate": pair.spec.name}
-        answer = self._client_for(region).import_certificate(
+        answer = self._newly_connected(region).import_certificate(
             Tags=[{"Key": key, "Value": value} for key, value in tags.items()], **_parts(pair)
         )
         return answer["CertificateArn"]
@@ -165,7 +165,13 @@ class Acm:
     @translated("acm:ImportCertificate", _IMPORT_ERRORS)
     def _reimport(self, pair: Pair, region: str, arn: str) -> None:
         """Import without tags, which ACM does not permit here."""
-        self._client_for(region).import_certificate(CertificateArn=arn, **_parts(pair))
+        self._newly_connected(region).import_certificate(CertificateArn=arn, **_parts(pair))
+
+    def _newly_connected(self, region: str) -> ACMClient:
+        """The client without idle connections: an import on one that a gateway has forgotten has no answer."""
+        client = self._client_for(region)
+        client.close()
+        return client
 
 
 def _require_importable(pair: Pair) -> None:

@@ -28,11 +28,15 @@ from renewal.domain.errors import RenewalError, StoreRefused, StoreUnavailable
 for _name in ("boto3", "botocore", "s3transfer", "urllib3"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
-_ATTEMPTS = 5
+_ATTEMPTS = 3
+_CONNECT_SECONDS, _READ_SECONDS = 2, 5
+"""Three attempts last 24 s at most: 3 x (2 + 5) s, and 1 s and 2 s between them (botocore's mode `standard`). Each
+function keeps more than that after its last request to SCM (`renewal.wiring`)."""
 
 _SINGLE_ATTEMPT = frozenset({"acm"})
 """An import that is sent again because its answer was lost makes a second certificate under a second ARN. So
 botocore repeats nothing here: `acm.py` searches for the first one, and the state machine waits."""
+_SINGLE_READ_SECONDS = 20
 
 _BUSY = frozenset((
     "BandwidthLimitExceeded", "ConditionalRequestConflict", "DependencyTimeoutException", "KMSInternalException",
@@ -64,9 +68,9 @@ def client(service: str, region: str | None = None) -> Any:
 
 def config_of(service: str) -> Config:
     """Return the attempts and time limits of calls to a service."""
-    attempts = 1 if service in _SINGLE_ATTEMPT else _ATTEMPTS
+    attempts, read = (1, _SINGLE_READ_SECONDS) if service in _SINGLE_ATTEMPT else (_ATTEMPTS, _READ_SECONDS)
     retries: Any = {"mode": "standard", "total_max_attempts": attempts}
-    return Config(retries=retries, connect_timeout=5, read_timeout=20)
+    return Config(retries=retries, connect_timeout=_CONNECT_SECONDS, read_timeout=read)
 
 
 def translated(

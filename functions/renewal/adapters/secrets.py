@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from renewal.adapters.aws import translated
@@ -14,8 +12,6 @@ from renewal.domain.errors import CredentialMissing
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager.client import SecretsManagerClient
 
-CACHE_SECONDS = 300
-
 ABSENT = {
     "ResourceNotFoundException": CredentialMissing,
     "InvalidRequestException": CredentialMissing,  # scheduled for deletion, or it never had a value
@@ -23,28 +19,22 @@ ABSENT = {
 
 
 class SecretsManagerCredentials:
-    """Reads `<prefix>/<delegation>`, and caches it for five minutes by *monotonic*, which returns seconds."""
+    """Reads `<prefix>/<delegation>` once: made for one invocation, so that the next one uses a rotated secret."""
 
-    def __init__(
-        self, client: SecretsManagerClient, prefix: str, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, client: SecretsManagerClient, prefix: str) -> None:
         self._client = client
         self._prefix = prefix
-        self._monotonic = monotonic
-        self._cached: dict[str, tuple[float, StoredCredential]] = {}
+        self._read_before: dict[str, StoredCredential] = {}
 
     def current(self, delegation: str) -> StoredCredential:
-        """Return the delegation's credential, at most five minutes old. Raises CredentialMissing."""
-        read_at, credential = self._cached.get(delegation, (0.0, None))
-        if credential is None or self._monotonic() - read_at >= CACHE_SECONDS:
-            return self.latest(delegation)
-        return credential
+        """Return the delegation's credential, as it was read first or by `latest`. Raises CredentialMissing."""
+        return self._read_before.get(delegation) or self.latest(delegation)
 
     def latest(self, delegation: str) -> StoredCredential:
         """Return what is stored now; `current` returns the same from then on. Raises CredentialMissing."""
-        self._cached.pop(delegation, None)
+        self._read_before.pop(delegation, None)
         credential = self._read(delegation)
-        self._cached[delegation] = (self._monotonic(), credential)
+        self._read_before[delegation] = credential
         return credential
 
     def pending(self, delegation: str) -> StoredCredential | None:

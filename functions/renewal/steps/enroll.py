@@ -11,8 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from renewal.domain.deadline import Deadline
 from renewal.domain.due import Cause
-from renewal.domain.errors import AnswerLost, MandateEnded, NeedsAttention, OrderConflict, OrderUnconfirmed
+from renewal.domain.errors import (
+    AnswerLost,
+    MandateEnded,
+    NeedsAttention,
+    OrderConflict,
+    OrderUnconfirmed,
+    ScmUnavailable,
+)
 from renewal.domain.keypair import KeyPair
 from renewal.domain.order import EnrollRequest, ManagedCertificate, Order, OrderStatus
 from renewal.domain.order_search import SearchedOrder, SearchResult, known_ids
@@ -23,6 +31,8 @@ from renewal.steps.payload import Progress, Task
 from renewal.steps.scm_login import ScmLogin
 
 _DECIDE = "Compare them with SCM, then run `certmandate close-order {path} --reason …`"
+LEAST_ORDER_SECONDS = 35.0
+"""Before an intent is written: 24 s that writing it may take, and twice the 3 to 6 s in which SCM answers an order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +48,8 @@ class Enroll:
     new_token: Callable[[], str]
     quiet: timedelta
     """How long after an intent no POST is sent again: this function's lifetime, in which its POST may be under way."""
+    deadline: Deadline
+    """By when every request to SCM has ended; after it there is time to record the result."""
 
     def __call__(self, task: Task) -> Progress:
         """Return the open order, with its SSL ID, or the stored certificate when another run was quicker.
@@ -98,10 +110,18 @@ class Enroll:
             inspection = Inspection(task.run_id, now, profiles=profiles)
         term_days = require_orderable(certificate, record, inspection, now)
         self.acm.foresee(certificate)
+        self._require_time()
         order = self._intend(certificate, record, task, term_days)
         # Refused when another run has opened an order, or has even stored its certificate, since ours was read.
         self.transitions.open(order, certificate.revision)
         return order
+
+    def _require_time(self) -> None:
+        """An intent whose POST is not sent in time must be searched for as if its answer had been lost."""
+        left = self.deadline.seconds()
+        if left < LEAST_ORDER_SECONDS:
+            msg = f"an order needs {LEAST_ORDER_SECONDS:.0f} s and {left:.0f} s are left; nothing was ordered"
+            raise ScmUnavailable(msg)
 
     def _intend(self, certificate: ManagedCertificate, record: DelegationRecord, task: Task, term_days: int) -> Order:
         spec, token, now = certificate.spec, self.new_token(), self.clock()
@@ -145,6 +165,7 @@ class Enroll:
             self.transitions.note(order, searched_at=now)
             msg = f"the answer to order {order.token} was lost at {order.posted_at:%H:%M:%S}Z; {doubt}"
             raise OrderUnconfirmed(msg)
+        self._require_time()
         return self.transitions.claim_post(order, now)
 
     def _doubt(self, order: Order, found: SearchResult, now: datetime) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
+from renewal.domain.deadline import Deadline
 from renewal.domain.errors import MandateEnded, NeedsAttention, ScmUnavailable
 from renewal.domain.forecast import forecast
 from renewal.domain.order import ManagedCertificate
@@ -36,6 +37,8 @@ class InspectDelegation:
     next_rotation: NextRotation
     orders_per_delegation: int
     clock: Clock
+    deadline: Deadline
+    """By when every request to SCM has ended."""
     registered: tuple[str, ...] = ()
     """The addresses that the stack leaves by, for delegations whose file names none."""
 
@@ -55,7 +58,10 @@ class InspectDelegation:
             with ScmLogin(self.transitions, self.accounts).setup_reader(
                 record, task.run_id, follow_up=task.follow_up
             ) as scm:
-                reader = SnapshotReader(scm, record.delegation.department_id, now)
+                names = frozenset(record.delegation.delegated_names).union(
+                    *(managed.spec.names for managed in certificates)
+                )
+                reader = SnapshotReader(scm, record.delegation.department_id, names, now, self.deadline)
                 reader.read()
         except NeedsAttention as error:
             snapshot = reader.snapshot if reader else Snapshot()

@@ -9,7 +9,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from renewal.domain.errors import CredentialExpired, CredentialRefused, NeedsAttention, ScmUnavailable
+from renewal.domain.deadline import Deadline
+from renewal.domain.errors import AddressRefused, CredentialExpired, CredentialRefused, NeedsAttention, ScmUnavailable
 from renewal.domain.setup.checks import is_expired
 from renewal.domain.setup.snapshot import Section, Snapshot
 from renewal.ports import SetupReader
@@ -17,64 +18,70 @@ from renewal.ports import SetupReader
 
 @dataclass(slots=True)
 class SnapshotReader:
-    """Reads one snapshot of a delegation's set-up; `snapshot` grows while it reads.
+    """Reads one snapshot of a delegation's set-up before *deadline*; `snapshot` grows while it reads.
 
-    The requests: password state, account (2), department, domains (1 + one for each entry, + 1 where an entry lacks its
-    validation), validations (1 or 2), profiles, report. Nothing is kept from one run to the next.
+    The requests: password state, profiles, account (2), department, report, validations (1 or 2), domains (1 + one for
+    each entry that concerns *names*, + 1 where such an entry lacks its validation). Nothing is kept from one run to the
+    next. When the time is over, the remaining sections are late: the domains, which may take longest, come last.
     """
 
     scm: SetupReader
     department_id: int
+    names: frozenset[str]
+    """The names of the certificates and of the mandate."""
     now: datetime
+    deadline: Deadline
     snapshot: Snapshot = field(default_factory=Snapshot)
-    _is_silent: bool = False
-    """SCM did not answer an optional request: the other ones are left out, so that the required ones come in time."""
 
     def read(self) -> None:
-        """Request everything. The sections may be refused or unanswered; the password state and the profiles may not.
+        """Request the profiles, without which nothing can be ordered, and every section that SCM shows in time.
 
         Raises CredentialExpired when the password has expired, because the next request would be a failed attempt, and
-        SCM's errors.
+        SCM's errors: a refusal of the profiles alone after everything else, because that explains it.
         """
-        self.snapshot = replace(self.snapshot, password=self.scm.password_state())
-        if is_expired(self.snapshot, self.now):
+        with self._optional(Section.PASSWORD):
+            self._take(Section.PASSWORD, self.scm.password_state())
+        if is_expired(self.snapshot):
             msg = "the account's password has expired; set a new one in SCM and store it with `certmandate credential`"
             raise CredentialExpired(msg)
-        for section, member, request in self._optional():
-            with self._tolerated():
-                self._take(section, member, request())
-        self.snapshot = replace(self.snapshot, profiles=self.scm.profiles(self.department_id))
-        with self._tolerated():
-            self._take(Section.REPORT, "reported", self.scm.reported(self.department_id))
+        refusal: NeedsAttention | None = None
+        try:
+            self.snapshot = replace(self.snapshot, profiles=self.scm.profiles(self.department_id))
+        except (CredentialRefused, AddressRefused):
+            raise
+        except NeedsAttention as error:
+            refusal = error
+        for section, request in self._other_sections():
+            with self._optional(section):
+                self._take(section, request())
+        if refusal:
+            raise refusal
 
-    def _optional(self) -> Iterator[tuple[Section, str, Callable[[], Any]]]:
-        """Yield each section, its member of the snapshot and its request, while SCM answers."""
-        yield Section.ACCOUNT, "account", self.scm.account
-        if not self._is_silent:
-            yield Section.DEPARTMENT, "department", partial(self.scm.department, self.department_id)
-        if not self._is_silent:
-            yield Section.DOMAINS, "delegated", partial(self.scm.delegated_names, self.department_id)
-        if not self._is_silent:
-            yield Section.VALIDATIONS, "validations", partial(self.scm.validations, *self._organisations())
+    def _other_sections(self) -> Iterator[tuple[Section, Callable[[], Any]]]:
+        yield Section.ACCOUNT, self.scm.account
+        yield Section.DEPARTMENT, partial(self.scm.department, self.department_id)
+        yield Section.REPORT, partial(self.scm.reported, self.department_id)
+        yield Section.VALIDATIONS, partial(self.scm.validations, *self._organisations())
+        yield Section.DOMAINS, partial(self.scm.domains, self.department_id, self.names)
 
     @contextmanager
-    def _tolerated(self) -> Iterator[None]:
+    def _optional(self, section: Section) -> Iterator[None]:
         try:
             yield
         except CredentialRefused:
             raise
         except NeedsAttention:
-            pass  # after an accepted login, any refusal is about this section alone
+            pass  # the login is accepted, or the profiles will be refused too: this is about the section alone
         except ScmUnavailable:
-            self._is_silent = True
+            if not self.deadline.seconds():
+                self.snapshot = replace(self.snapshot, late=self.snapshot.late | {section})
 
-    def _take(self, section: Section, member: str, answer: object) -> None:
-        unavailable = self.snapshot.unavailable - {section}
-        members: dict[str, Any] = {member: answer, "unavailable": unavailable}
-        self.snapshot = replace(self.snapshot, **members)
+    def _take(self, section: Section, answer: object) -> None:
+        changes: dict[str, Any] = {section.member: answer, "unavailable": self.snapshot.unavailable - {section}}
+        self.snapshot = replace(self.snapshot, **changes)
 
     def _organisations(self) -> list[int]:
-        """The organisation first; a department's officer may read its validations only through the department."""
+        """The organisation first; a department's officer may see its validations only through the department."""
         department = self.snapshot.department
         above = department.organisation_id if department else None
         return [number for number in (above, self.department_id) if number is not None]

@@ -30,7 +30,7 @@ def test_an_intent_whose_answer_was_lost_is_ours(book: Book, dynamodb: Any):
 
 def test_an_intent_that_may_or_may_not_be_written_is_not_posted(book: Book, dynamodb: Any):
     """Without any response the step ends; the next try finds the intent."""
-    with lost_answers(dynamodb, "TransactWriteItems", times=5), pytest.raises(StoreUnavailable):
+    with lost_answers(dynamodb, "TransactWriteItems", times=3), pytest.raises(StoreUnavailable):
         book.begin(an_order())
 
     assert book.certificate(*PATH).order == an_order()

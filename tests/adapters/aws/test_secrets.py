@@ -7,23 +7,13 @@ from typing import Any
 import pytest
 
 from renewal.adapters.rotation import ScheduledRotations
-from renewal.adapters.secrets import CACHE_SECONDS, SecretsManagerCredentials
+from renewal.adapters.secrets import SecretsManagerCredentials
 from renewal.domain.errors import CredentialMissing, StoreRefused, StoreUnavailable
 
 from .conftest import client
 from .wire import counted, refused
 
 LOGIN = {"login": "drao", "password": "first", "customerUri": "univ"}
-
-
-class Clock:
-    """Seconds that the test lets pass."""
-
-    now = 1000.0
-
-    def __call__(self) -> float:
-        """Seconds since whenever."""
-        return self.now
 
 
 @pytest.fixture
@@ -35,15 +25,9 @@ def secretsmanager() -> Any:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    """A clock that stands still."""
-    return Clock()
-
-
-@pytest.fixture
-def credentials(secretsmanager: Any, clock: Clock) -> SecretsManagerCredentials:
-    """The adapter."""
-    return SecretsManagerCredentials(secretsmanager, "certmandate", clock)
+def credentials(secretsmanager: Any) -> SecretsManagerCredentials:
+    """The adapter, as it is made for one invocation."""
+    return SecretsManagerCredentials(secretsmanager, "certmandate")
 
 
 def store(secretsmanager: Any, text: str) -> None:
@@ -51,19 +35,14 @@ def store(secretsmanager: Any, text: str) -> None:
     secretsmanager.put_secret_value(SecretId="certmandate/univ", SecretString=text)
 
 
-def test_a_credential_is_read_once_in_five_minutes(
-    secretsmanager: Any, credentials: SecretsManagerCredentials, clock: Clock
-):
-    """Thousands of certificates a delegation share one account."""
+def test_a_credential_is_read_once_in_an_invocation(secretsmanager: Any, credentials: SecretsManagerCredentials):
+    """An inspection asks for it before each of its parts."""
     with counted(secretsmanager, "GetSecretValue") as calls:
         first = credentials.current("univ")
-        clock.now += CACHE_SECONDS - 1
         assert credentials.current("univ") is first
-        clock.now += 1
-        assert credentials.current("univ") == first
 
     assert first.document == LOGIN
-    assert len(calls) == 2
+    assert len(calls) == 1
 
 
 def test_a_rotated_credential_is_found_past_the_cache(secretsmanager: Any, credentials: SecretsManagerCredentials):

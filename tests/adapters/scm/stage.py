@@ -9,12 +9,14 @@ from typing import Any
 
 import httpx
 
+from renewal.adapters.http import new_http_client
 from renewal.adapters.scm.accounts import ScmAccounts, StoredCredential
 from renewal.adapters.scm.client import ScmClient
-from renewal.adapters.scm.connection import new_http_client
+from renewal.adapters.scm.session import RefusedVersions
+from renewal.domain.deadline import Deadline
 from renewal.domain.errors import CredentialMissing
 from renewal.domain.order import EnrollRequest
-from tests.fakes import HandClock
+from tests.fakes import HandClock, ample
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 BASE_URL = "https://scm.test/api"
@@ -113,15 +115,23 @@ class Wire:
         return answer(request)
 
 
-def accounts(transport: httpx.BaseTransport, source: Vault, clock: Callable[[], datetime] | None = None) -> ScmAccounts:
-    """Return the real thing over *transport*."""
+def accounts(
+    transport: httpx.BaseTransport | None,
+    source: Vault,
+    clock: Callable[[], datetime] | None = None,
+    deadline: Deadline | None = None,
+    base_url: str = BASE_URL,
+) -> ScmAccounts:
+    """Return the real thing over *transport*, None = the network."""
+    clock = clock or HandClock(NOW)
     return ScmAccounts(
         source,
         new_http_client(transport=transport),
-        base_url=BASE_URL,
+        base_url=base_url,
         oauth_base_url=OAUTH_BASE_URL,
         token_url=TOKEN_URL,
-        clock=clock or HandClock(NOW),
+        deadline=deadline or ample(clock),
+        refused=RefusedVersions(clock),
     )
 
 

@@ -116,8 +116,6 @@ def test_the_old_certificate_is_marked_as_renewed(authority: ScmClient, simulato
         {"pending_answer": "-103"},
         {"collect_lag_polls": 1},
         {"faults": [Fault("wrong_content_type", times=0)]},
-        {"faults": [Fault("reset_before", "GET *", times=1)]},
-        {"faults": [Fault("reset_after", "GET *", times=1)]},
     ],
     ids=str,
 )

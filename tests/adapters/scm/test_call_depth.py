@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from renewal.adapters.egress import EchoedAddress
-from renewal.adapters.scm.connection import new_http_client
+from renewal.adapters.http import new_http_client
 from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.errors import OrderPending, OrderUnconfirmed
 from scm_simulator.in_process import InProcess
@@ -15,7 +15,7 @@ from scm_simulator.simulator import Simulator
 from scm_simulator.world.fault import Fault
 from tests.adapters.scm.stage import SIMULATED_CLIENT, SIMULATED_LOGIN, accounts, vault
 from tests.call_depth import DepthMeter, handled
-from tests.fakes import HandClock
+from tests.fakes import HandClock, ample
 from tests.unit.estate import NOW, System
 
 DELEGATION = Delegation("univ", "Example University", 2001, ("portal.example.edu",))
@@ -65,7 +65,8 @@ class Handlers:
         self.accounts = accounts(self.meter, vault(credential), self.system.clock)
 
     def inspect(self) -> Any:
-        echo = EchoedAddress(new_http_client(transport=self.meter), "https://echo.test/")
+        deadline = ample(self.system.clock)
+        echo = EchoedAddress(new_http_client(transport=self.meter), "https://echo.test/", deadline)
         step = self.system.inspect_step(accounts=self.accounts, egress=echo)
         return handled("inspect_delegation", step, self.system.item().payload())
 

@@ -11,7 +11,7 @@ from certmandate.views.findings_mail import findings_mail, names_in
 from certmandate.views.language import language
 from renewal.domain.setup.checks import review
 from renewal.domain.setup.finding import Finding
-from renewal.domain.setup.snapshot import Account, DelegatedName, Snapshot
+from renewal.domain.setup.snapshot import Account, DelegatedName, Domains, Snapshot
 from tests.certmandate.rao_samples import DELEGATION, FINDINGS, record
 from tests.unit.estate import NOW
 
@@ -136,7 +136,7 @@ def test_extra_privileges_and_roles_are_named() -> None:
         "drao", "API", True, (("DRAO_SSL", 1698), ("RAO_SMIME", 7)), frozenset({"sslRequest", "allowCreate"})
     )
     entry = DelegatedName("idp.univ.example", True, frozenset({"SSL", "SMIME"}))
-    snapshot = Snapshot(account=account, delegated=(entry,), unavailable=frozenset())
+    snapshot = Snapshot(account=account, domains=Domains((entry,)), unavailable=frozenset())
     results = review(DELEGATION, [], snapshot, NOW)
 
     _, body = mail("fr", *(finding for result in results for finding in result.findings()))

@@ -14,7 +14,7 @@ from renewal.domain.delegation import Profile
 from renewal.domain.due import DCV_MARGIN, Cause, decide, last_resort
 from renewal.domain.forecast import forecast, next_renewal, rotate_after
 from renewal.domain.setup.finding import MOST, Finding, sorted_and_capped
-from renewal.domain.setup.snapshot import DelegatedName, OrganisationValidation, PasswordState, Snapshot
+from renewal.domain.setup.snapshot import DelegatedName, Domains, OrganisationValidation, PasswordState, Snapshot
 from tests.unit.estate import DELEGATION, IDP, NOW, managed, served_by
 
 TODAY = NOW.date()
@@ -29,7 +29,7 @@ def snapshot_of(*, dcv: float | None = None, ov: float | None = None, **more: An
     """What an inspection saw: validations that end in so many days."""
     entry = DelegatedName("idp.univ.example", True, frozenset({"SSL"}), "VALIDATED", in_days(dcv) if dcv else None)
     validation = OrganisationValidation("OV_SSL", "VALIDATED", in_days(ov) if ov else None)
-    return Snapshot(delegated=(entry,), validations=(validation,), **more)
+    return Snapshot(domains=Domains((entry,)), validations=(validation,), **more)
 
 
 def found_by(

@@ -119,11 +119,11 @@ def no_password(system: System) -> None:
 
 
 def wrong_address(system: System) -> None:
-    system.scm.answers["password_state"] = AddressRefused("403")
+    system.scm.answers["profiles"] = AddressRefused("403")
 
 
 def missing_privilege(system: System) -> None:
-    system.scm.answers["password_state"] = PermissionMissing("-226")
+    system.scm.answers |= {"profiles": PermissionMissing("-226"), "department": PermissionMissing("-3")}
 
 
 @pytest.mark.parametrize(

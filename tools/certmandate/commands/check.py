@@ -120,11 +120,16 @@ def _log_in_once(deployment: Deployment, record: DelegationRecord) -> _Login:
 
 
 def _log_in(deployment: Deployment, delegation: str) -> None:
-    from datetime import UTC, datetime
+    from datetime import UTC, datetime, timedelta
 
+    from renewal.adapters.http import new_http_client
     from renewal.adapters.scm.accounts import ScmAccounts
-    from renewal.adapters.scm.connection import new_http_client
+    from renewal.adapters.scm.session import RefusedVersions
     from renewal.adapters.secrets import SecretsManagerCredentials
+    from renewal.domain.deadline import Deadline
+
+    def now() -> datetime:
+        return datetime.now(UTC)
 
     class OnlyCurrent(SecretsManagerCredentials):
         def pending(self, delegation: str) -> None:  # noqa: ARG002 - a rotation's would be a second failed login
@@ -138,7 +143,8 @@ def _log_in(deployment: Deployment, delegation: str) -> None:
             base_url=deployment.fact("ScmUrl"),
             oauth_base_url=deployment.fact("ScmOauthUrl"),
             token_url=deployment.fact("ScmTokenUrl"),
-            clock=lambda: datetime.now(UTC),
+            deadline=Deadline(now() + timedelta(minutes=1), now),
+            refused=RefusedVersions(now),
         )
         if (
             accounts.setup_reader(delegation).password_state() is None

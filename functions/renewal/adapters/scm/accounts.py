@@ -14,10 +14,11 @@ from renewal.adapters.scm.connection import exchange
 from renewal.adapters.scm.credential import ClientCredentialsCredential, PasswordCredential, credential_from
 from renewal.adapters.scm.request import Operation, Request
 from renewal.adapters.scm.responses import password_state_from
-from renewal.adapters.scm.session import Session
+from renewal.adapters.scm.session import RefusedVersions, Session
 from renewal.domain.credential import Credential
-from renewal.domain.errors import CredentialMissing, CredentialRefused
-from renewal.ports import Accounts, Clock, PinnedAccounts
+from renewal.domain.deadline import Deadline
+from renewal.domain.errors import CredentialMissing, CredentialRefused, PermissionMissing
+from renewal.ports import Accounts, PinnedAccounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +35,20 @@ class CredentialSource(Protocol):
     """Where the credentials are stored."""
 
     def current(self, delegation: str) -> StoredCredential:
-        """Return the delegation's credential, from a cache if there is one. Raises CredentialMissing."""
+        """Return the delegation's credential, as it was first read. Raises CredentialMissing."""
 
     def latest(self, delegation: str) -> StoredCredential:
-        """Return what is stored now, past any cache; `current` returns the same from then on."""
+        """Return what is stored now; `current` returns the same from then on."""
 
     def pending(self, delegation: str) -> StoredCredential | None:
         """Return what a rotation has stored and not proved yet; None when there is nothing."""
 
 
 class ScmAccounts(Accounts):
-    """Accounts with a header login at *base_url*, OAuth2 clients at *oauth_base_url*; both end in `/api`."""
+    """Accounts with a header login at *base_url*, OAuth2 clients at *oauth_base_url*; both end in `/api`.
+
+    For one invocation: every request ends by *deadline*, and access tokens are kept as long as this object.
+    """
 
     def __init__(
         self,
@@ -54,14 +58,16 @@ class ScmAccounts(Accounts):
         base_url: str,
         oauth_base_url: str,
         token_url: str,
-        clock: Clock,
+        deadline: Deadline,
+        refused: RefusedVersions,
     ) -> None:
         self._source = source
         self._http = http
+        self._deadline = deadline
+        self._refused = refused
         self._base_url = base_url
         self._oauth_base_url = oauth_base_url
         self._token_url = token_url
-        self._clock = clock
         self._sessions: dict[str, Session] = {}
 
     def authority(self, delegation: str) -> ScmClient:
@@ -73,7 +79,7 @@ class ScmAccounts(Accounts):
         return ScmClient(self._session(delegation))
 
     def credential_version(self, delegation: str) -> str:
-        """Read it from the cache. Raises CredentialMissing."""
+        """Raises CredentialMissing."""
         return self._source.current(delegation).version
 
     def _session(self, delegation: str) -> Session:
@@ -82,10 +88,12 @@ class ScmAccounts(Accounts):
         if session is None:
             session = Session(
                 self._http,
+                delegation,
                 stored.version,
                 self._login(stored),
                 lambda refused: self._newer(delegation, refused),
-                lambda: self._clock().timestamp(),
+                self._refused,
+                self._deadline,
             )
             self._sessions[delegation] = session
         elif session.version != stored.version:
@@ -107,35 +115,39 @@ class ScmAccounts(Accounts):
                 self._http,
                 base_url=self._oauth_base_url,
                 token_url=self._token_url,
-                clock=self._clock,
+                clock=self._deadline.clock,
             )
         return HeaderLogin(credential, base_url=self._base_url)
 
 
 class PinnedScmAccounts(PinnedAccounts):
-    """Accounts with a header login at *base_url*, which ends in `/api`."""
+    """Accounts with a header login at *base_url*, which ends in `/api`; every request ends by *deadline*."""
 
-    def __init__(self, http: httpx.Client, *, base_url: str) -> None:
+    def __init__(self, http: httpx.Client, *, base_url: str, deadline: Deadline) -> None:
         self._http = http
         self._base_url = base_url
+        self._deadline = deadline
 
     def has_password(self, credential: Credential) -> bool:
         """Return False for an OAuth2 client."""
         return isinstance(credential_from(credential.members), PasswordCredential)
 
     def accepts(self, credential: Credential) -> bool:
-        """Request the password state (SCM reference §9), which every account may read."""
+        """Request the password state (SCM reference §9): SCM checks the login before what the account may read."""
         try:
-            password_state_from(PASSWORD_STATE, exchange(self._http, self._login(credential), PASSWORD_STATE))
+            response = exchange(self._http, self._login(credential), PASSWORD_STATE, self._deadline)
         except CredentialRefused:
             return False
+        except PermissionMissing:
+            return True
+        password_state_from(PASSWORD_STATE, response)
         return True
 
     def change_password(self, credential: Credential, new: str) -> None:
         """Send the new password only (§9): the old one, which logs in, proves that the account may change it."""
         body = {"newPassword": new}
         request = Request(Operation.CHANGE_PASSWORD, "POST", "/admin/v1/changepassword", body=body, secret=new)
-        exchange(self._http, self._login(credential), request)
+        exchange(self._http, self._login(credential), request, self._deadline)
 
     def _login(self, credential: Credential) -> Login:
         found = credential_from(credential.members)

@@ -93,11 +93,11 @@ class ClientCredentials(Login):
         Raises CredentialRefused, ScmUnavailable.
         """
         if self._clock() >= self._refresh_at:
-            yield from self._refresh()
+            yield from self._refresh(request)
         request.headers["Authorization"] = f"Bearer {self._token}"
         response = yield request
         if response.status_code == httpx.codes.UNAUTHORIZED:
-            yield from self._refresh()
+            yield from self._refresh(request)
             request.headers["Authorization"] = f"Bearer {self._token}"
             yield request
 
@@ -105,7 +105,8 @@ class ClientCredentials(Login):
         """Return the client secret and the token."""
         return self._credential.client_secret, self._token
 
-    def _refresh(self) -> Flow:
+    def _refresh(self, request: httpx.Request) -> Flow:
+        """Request a token within the time of *request*."""
         self._refresh_at = _NEVER
         requested_at = self._clock()
         form = {
@@ -113,7 +114,7 @@ class ClientCredentials(Login):
             "client_id": self._credential.client_id,
             "client_secret": self._credential.client_secret,
         }
-        response = yield self._http.build_request("POST", self._token_url, data=form)
+        response = yield self._http.build_request("POST", self._token_url, data=form, extensions=request.extensions)
         if response.status_code in _TOKEN_REFUSED:
             raise self._refused(response)
         if not response.is_success:

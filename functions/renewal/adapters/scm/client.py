@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import suppress
 
 from renewal.adapters.scm import responses
@@ -11,7 +12,7 @@ from renewal.adapters.scm.responses import Row, number, text
 from renewal.adapters.scm.search import Search
 from renewal.adapters.scm.session import Session
 from renewal.domain.delegation import Profile
-from renewal.domain.errors import NeedsAttention, PermissionMissing
+from renewal.domain.errors import NeedsAttention, PermissionMissing, ScmUnavailable
 from renewal.domain.names import common_name
 from renewal.domain.order import EnrollRequest, OrderDetails
 from renewal.domain.order_search import SearchedOrder, SearchResult
@@ -19,9 +20,11 @@ from renewal.domain.setup.snapshot import (
     Account,
     DelegatedName,
     Department,
+    Domains,
     OrganisationValidation,
     PasswordState,
     ReportedCertificate,
+    concerns,
 )
 from renewal.ports import CertificateAuthority, SetupReader
 
@@ -116,24 +119,31 @@ class ScmClient(CertificateAuthority, SetupReader):
             return None
         return responses.department_from(row, department_id)
 
-    def delegated_names(self, department_id: int) -> tuple[DelegatedName, ...]:
-        """Read each listed domain (§7), and the list of validations (§8.1) where a domain lacks its own."""
-        domains = Pages(Request(Operation.DOMAINS, "GET", "/domain/v1", {"orgId": department_id}), number)
-        for page in domains:
-            domains.add(self._session.send(page))
-        entries: list[DelegatedName] = []
-        for domain_id in domains.rows:
+    def domains(self, department_id: int, names: Collection[str]) -> Domains:
+        """Read the listed domains (§7), and the list of validations (§8.1) where a domain lacks its own."""
+        pages = Pages(Request(Operation.DOMAINS, "GET", "/domain/v1", {"orgId": department_id}), number)
+        for page in pages:
+            pages.add(self._session.send(page))
+        listed = {domain_id: responses.entry_of(row) for domain_id, row in pages.rows.items()}
+        others = tuple(entry for entry in listed.values() if not concerns(entry, names))
+        waiting = {domain_id: entry for domain_id, entry in listed.items() if concerns(entry, names)}
+        found: list[DelegatedName] = []
+        for domain_id in tuple(waiting):
             request = Request(Operation.DOMAINS, "GET", f"/domain/v1/{domain_id}")
-            with suppress(PermissionMissing):  # withdrawn since it was listed
-                row = responses.object_from(request, self._session.send(request), "name")
-                entries += responses.delegated_names_from(row, department_id)
-        if not any(entry.dcv_expires is None and entry.dcv_status in {"", "VALIDATED"} for entry in entries):
-            return tuple(entries)
+            with suppress(ScmUnavailable):
+                try:
+                    row = responses.object_from(request, self._session.send(request), "name")
+                    found += responses.delegated_names_from(row, department_id)
+                except PermissionMissing:  # withdrawn since it was listed
+                    pass
+                del waiting[domain_id]
         validations = Pages(Request(Operation.DCV, "GET", "/dcv/v1/validation", {"department": department_id}), _domain)
-        with suppress(PermissionMissing):  # it needs a privilege of its own, which a delegation does not need
-            for page in validations:
-                validations.add(self._session.send(page))
-        return responses.completed(entries, validations.rows.values())
+        if any(entry.lacks_validation for entry in found):
+            # The list needs a privilege of its own, which a delegation does not need.
+            with suppress(PermissionMissing, ScmUnavailable):
+                for page in validations:
+                    validations.add(self._session.send(page))
+        return Domains(responses.completed(found, validations.rows.values()), others, tuple(waiting.values()))
 
     def validations(self, *organisation_ids: int) -> tuple[OrganisationValidation, ...]:
         """Read the validations of each (§6.5) until one shows some."""

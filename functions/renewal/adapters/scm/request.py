@@ -8,9 +8,12 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+from renewal.adapters.http import CALL_SECONDS
+
 ANY_STATUS = 0  # §5.14, numeric codes of reports
 ORDER_SECONDS = 60.0
-"""How long SCM may take to answer an order. It needs 3 to 6 s; giving up early only loses answers (§3.7)."""
+"""How long an order may take, from the connection to the last byte. SCM needs 3 to 6 s; giving up early only loses
+answers (§3.7)."""
 
 
 class Operation(StrEnum):
@@ -41,8 +44,6 @@ MAY_BE_HIDDEN = frozenset(
 )
 """Operations that an account may not be permitted: a 404 means that SCM hides the record (SCM reference §4)."""
 
-_READ_BY_POST = frozenset({Operation.REPORT, Operation.TOKEN})
-
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -62,14 +63,9 @@ class Request:
         return self.operation is Operation.ENROLL
 
     @property
-    def only_reads(self) -> bool:
-        """Whether sending it twice is harmless."""
-        return self.method in {"GET", "HEAD"} or self.operation in _READ_BY_POST
-
-    @property
-    def read_seconds(self) -> float | None:
-        """How long SCM may take to answer; None for the HTTP client's own time limit."""
-        return ORDER_SECONDS if self.orders else None
+    def seconds(self) -> float:
+        """How long it may take, from the connection to the last byte of the response."""
+        return ORDER_SECONDS if self.orders else CALL_SECONDS
 
 
 def details_of(ssl_id: int) -> Request:

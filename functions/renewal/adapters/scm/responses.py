@@ -226,7 +226,8 @@ def _names(common_name: str, value: object) -> tuple[str, ...]:
 def password_state_from(request: Request, response: httpx.Response) -> PasswordState:
     """Read the state of the account's password (§9). Raises ScmUnavailable without a state."""
     row = object_from(request, response, "state")
-    return PasswordState(state=normalised_status(text(row.get("state"))), expires=date_from(row.get("expirationDate")))
+    state = normalised_status(text(row.get("state")))
+    return PasswordState(state, None if state == "NEVEREXPIRE" else date_from(row.get("expirationDate")))
 
 
 def account_from(row: Row) -> Account:
@@ -265,7 +266,7 @@ def _delegated(row: Row, delegation: Row) -> DelegatedName:
     status = text(delegation.get("status")) or text(row.get("delegationStatus"))
     state = text(row.get("state"))
     return DelegatedName(
-        entry=comparable(text(row.get("name"))),
+        entry=entry_of(row),
         active=normalised_status(status) == "ACTIVE" and normalised_status(state) in {"", "ACTIVE"},
         certificate_types=_types(delegation.get("certTypes")) or frozenset({"SSL"}),
         dcv_status=normalised_status(text(row.get("validationStatus"))),
@@ -301,6 +302,11 @@ def validations_from(rows: Iterable[Row]) -> tuple[OrganisationValidation, ...]:
         )
         for row in rows
     )
+
+
+def entry_of(row: Row) -> str:
+    """Return the name of a listed domain, normalised."""
+    return comparable(text(row.get("name")))
 
 
 def _types(value: object) -> frozenset[str]:

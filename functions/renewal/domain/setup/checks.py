@@ -192,7 +192,7 @@ def _domains(delegation: Delegation, wanted: tuple[str, ...], snapshot: Snapshot
             f"SCM did not show the delegated domains. Check manually: {', '.join(delegation.delegated_names)}, SSL only"
         )
         return [manual(SetupStep.DOMAINS, text)]
-    return domain_results(delegation, wanted, snapshot.delegated, now)
+    return domain_results(delegation, wanted, snapshot.domains, now)
 
 
 # ---- Steps 5 to 7: the account ---------------------------------------------------------------------------------
@@ -245,22 +245,21 @@ def _privileges(account: Account) -> list[CheckResult]:
 
 def _password(snapshot: Snapshot, now: datetime) -> list[CheckResult]:
     password, step = snapshot.password, SetupStep.FIRST_LOGIN
+    if Section.PASSWORD in snapshot.unavailable:
+        return [manual(step, "the login works; SCM did not show when its password expires. Check manually")]
     if password is None:
         return [passed(step, "the login works; it has no password that expires")]
-    if is_expired(snapshot, now):
+    if is_expired(snapshot):
         return [failed(step, CredentialExpired.__name__, "the account's password has expired")]
     if password.expires and password.expires - now.date() <= PASSWORD_SOON:
-        text = f"the account's password expires on {password.expires}; renewals stop on that day"
+        text = f"SCM shows {password.expires} as the day on which the account's password expires; renewals stop then"
         return [warning(step, "PasswordExpiring", text, "operator", password.expires)]
     return [passed(step, f"the login works; the password is valid until {password.expires or 'it is changed'}")]
 
 
-def is_expired(snapshot: Snapshot, now: datetime) -> bool:
-    """Return whether the account's password has expired."""
-    password = snapshot.password
-    if password is None:
-        return False
-    return password.state == "EXPIRED" or (password.expires is not None and password.expires < now.date())
+def is_expired(snapshot: Snapshot) -> bool:
+    """Return whether SCM shows the account's password as expired: its state decides, its date only warns."""
+    return snapshot.password is not None and snapshot.password.state == "EXPIRED"
 
 
 # ---- Step 8: the access list -----------------------------------------------------------------------------------

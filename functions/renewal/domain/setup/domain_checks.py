@@ -9,26 +9,28 @@ from datetime import date, datetime, timedelta
 from renewal.domain.calendar import phase_at
 from renewal.domain.delegation import Delegation
 from renewal.domain.names import is_wildcard, permits
-from renewal.domain.setup.check_result import CheckResult, CheckStatus, SetupStep, passed, warning
-from renewal.domain.setup.snapshot import DelegatedName, dcv_of, entry_for
+from renewal.domain.setup.check_result import CheckResult, CheckStatus, SetupStep, manual, passed, warning
+from renewal.domain.setup.snapshot import DelegatedName, Domains, dcv_of, entry_for
 
 MOST_NAMES = 8  # listed in one sentence
 
 
-def domain_results(
-    delegation: Delegation, wanted: Iterable[str], delegated: tuple[DelegatedName, ...], now: datetime
-) -> list[CheckResult]:
+def domain_results(delegation: Delegation, wanted: Iterable[str], domains: Domains, now: datetime) -> list[CheckResult]:
     """Return the results of step 4: one for each fault, however many names it affects."""
-    names = tuple(wanted)
+    names, listed = tuple(wanted), domains.entries()
     faults: dict[_Fault, list[str]] = {}
     for name in names:
-        if fault := _fault_of(name, delegated, now):
+        if fault := _fault_of(name, domains, listed, now):
             faults.setdefault(fault, []).append(name)
     results = [fault.result(affected) for fault, affected in faults.items()]
-    results += [result for entry in delegated for result in _too_wide(entry, delegation, names)]
+    results += [result for entry in domains.delegated for result in _too_wide(entry, delegation, names)]
+    results += _more_than_agreed(domains.others)
+    if domains.unread:
+        text = f"{_some(domains.unread)}: SCM did not show these entries in time. Check manually, or run it again"
+        results.append(manual(SetupStep.DOMAINS, text))
     if results:
         return results
-    expires = dcv_of(delegated, names)
+    expires = dcv_of(domains.delegated, names)
     until = f"; the first validation expires on {expires}" if expires else ""
     return [passed(SetupStep.DOMAINS, f"{_some(names)}: delegated for SSL{until}")]
 
@@ -59,10 +61,12 @@ def _some(names: Iterable[str]) -> str:
     return ", ".join(listed[:MOST_NAMES]) + more
 
 
-def _fault_of(name: str, delegated: tuple[DelegatedName, ...], now: datetime) -> _Fault | None:
-    entry = entry_for(delegated, name)
+def _fault_of(name: str, domains: Domains, listed: set[str], now: datetime) -> _Fault | None:
+    entry = entry_for(domains.delegated, name)
+    if entry is None and any(permits(unread, name) for unread in domains.unread):
+        return None
     if entry is None:
-        return _Fault(CheckStatus.FAILED, *_not_delegated(name, {found.entry for found in delegated}))
+        return _Fault(CheckStatus.FAILED, *_not_delegated(name, listed))
     if not entry.active:
         sentence = f"the delegation of {entry.entry} waits for approval, or the domain is suspended"
         return _Fault(CheckStatus.FAILED, "DelegationNotActive", sentence)
@@ -93,6 +97,15 @@ def _validation(entry: DelegatedName, now: datetime) -> _Fault | None:
     if expires and expires - now.date() <= dcv_soon(now):
         return _Fault(CheckStatus.WARNING, "DcvLapsing", f"the {what} expires on {expires}; renew it", due=expires)
     return None
+
+
+def _more_than_agreed(entries: tuple[str, ...]) -> list[CheckResult]:
+    """The entries that concern no name: one result, however many they are."""
+    if not entries:
+        return []
+    which = f"{entries[0]} is" if len(entries) == 1 else f"{_some(entries)} are"
+    text = f"{which} delegated, but not agreed: the account could order more than it should; withdraw the delegation"
+    return [warning(SetupStep.DOMAINS, "NameExtra", text)]
 
 
 def _too_wide(entry: DelegatedName, delegation: Delegation, wanted: tuple[str, ...]) -> list[CheckResult]:

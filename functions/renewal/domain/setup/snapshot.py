@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -18,6 +18,7 @@ class PasswordState:
     state: str
     """`ALIVE`, `EXPIRED` or `NEVEREXPIRE`: upper case, without blanks or underscores, as every status."""
     expires: date | None = None
+    """Always None for a password that never expires, whatever date SCM shows with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,27 @@ class DelegatedName:
     dcv_expires: date | None = None
     dcv_method: str = ""
 
+    @property
+    def lacks_validation(self) -> bool:
+        """Whether it may be validated, and SCM does not show until when."""
+        return self.dcv_expires is None and self.dcv_status in {"", "VALIDATED"}
+
+
+@dataclass(frozen=True, slots=True)
+class Domains:
+    """The domain entries that SCM lists for the department."""
+
+    delegated: tuple[DelegatedName, ...] = ()
+    """Those that concern names of ours, read in full."""
+    others: tuple[str, ...] = ()
+    """All other entries."""
+    unread: tuple[str, ...] = ()
+    """Entries that concern names of ours, and that SCM did not show in time."""
+
+    def entries(self) -> set[str]:
+        """Return every entry that is listed."""
+        return {*(name.entry for name in self.delegated), *self.others, *self.unread}
+
 
 @dataclass(frozen=True, slots=True)
 class OrganisationValidation:
@@ -91,11 +113,17 @@ class ReportedCertificate:
 class Section(StrEnum):
     """A part of the snapshot that an account may not be permitted to read, and without which orders are possible."""
 
+    PASSWORD = "the state of the password"  # noqa: S105  # no password
     ACCOUNT = "the account's own record"
     DEPARTMENT = "the department's record"
     DOMAINS = "the delegated domains"
     VALIDATIONS = "the organisation's validations"
     REPORT = "the SSL report"
+
+    @property
+    def member(self) -> str:
+        """Its member of the snapshot."""
+        return "reported" if self is Section.REPORT else self.name.lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +134,18 @@ class Snapshot:
     password: PasswordState | None = None
     account: Account | None = None
     department: Department | None = None
-    delegated: tuple[DelegatedName, ...] = ()
+    domains: Domains = Domains()
     validations: tuple[OrganisationValidation, ...] = ()
     reported: tuple[ReportedCertificate, ...] = ()
     unavailable: frozenset[Section] = frozenset(Section)
     """The sections that SCM refused or did not answer, or that were not requested: nothing is known of these."""
+    late: frozenset[Section] = frozenset()
+    """Those of them that the time did not suffice for."""
+
+    @property
+    def delegated(self) -> tuple[DelegatedName, ...]:
+        """The domain entries that concern names of ours."""
+        return self.domains.delegated
 
     @property
     def organisation_validated_until(self) -> date | None:
@@ -122,6 +157,11 @@ class Snapshot:
 def is_for_ssl(validation: OrganisationValidation) -> bool:
     """Return whether *validation* is the one that OV certificates for TLS require."""
     return validation.level in {"OV", "OV_SSL", "OVSSL"}
+
+
+def concerns(entry: str, names: Collection[str]) -> bool:
+    """Return whether a domain entry permits one of *names*, or is one of them."""
+    return entry in names or (is_wildcard(entry) and any(permits(entry, name) for name in names))
 
 
 def entry_for(delegated: Iterable[DelegatedName], name: str) -> DelegatedName | None:

@@ -1,0 +1,138 @@
+"""Requests to SCM over real sockets: forgotten flows, answers without end, answers of any size."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import socket
+import tracemalloc
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from renewal.adapters.http import MOST_BYTES
+from renewal.adapters.scm.client import ScmClient
+from renewal.domain.deadline import Deadline
+from renewal.domain.errors import AnswerLost, ScmUnavailable
+from tests.adapters.loopback import HEAD, Server, sending
+from tests.adapters.scm.stage import ORDER, accounts, vault
+
+ORDERED = b'{"sslId": 55}'
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """Return the server, stopped afterwards."""
+    made = Server()
+    yield made
+    made.close()
+
+
+def now() -> datetime:
+    """The real time."""
+    return datetime.now(UTC)
+
+
+def connected(server: Server, *, seconds: float = 60) -> ScmClient:
+    """Return the real client over the network, for an invocation that has *seconds* left."""
+    deadline = Deadline(now() + timedelta(seconds=seconds), now)
+    return accounts(None, vault(), now, deadline, f"{server.url}/api").authority("univ")
+
+
+def test_an_order_after_hours_in_the_freezer_reaches_scm_once(server: Server) -> None:
+    """A frozen environment's connection has been forgotten by the NAT gateway; its clock has not moved meanwhile."""
+    authority = connected(server)
+    authority.profiles(2001)
+    server.forget()
+    server.answer = sending(f"{HEAD}Content-Length: {len(ORDERED)}\r\n\r\n".encode(), ORDERED)
+
+    assert authority.enroll(ORDER) == 55
+    assert [line for line in server.lines() if "enroll" in line] == ["POST /api/ssl/v1/enroll HTTP/1.1"]
+
+
+@pytest.mark.parametrize("drips", ["in the headers", "in the body"])
+@pytest.mark.parametrize(
+    ("ask", "error"),
+    [(lambda it: it.profiles(2001), ScmUnavailable), (lambda it: it.enroll(ORDER), AnswerLost)],
+    ids=["a question", "an order"],
+)
+def test_an_answer_that_drips_ends_at_the_deadline(
+    server: Server, drips: str, ask: Callable[[ScmClient], object], error: type[Exception]
+) -> None:
+    """A time limit for each read never ends it: a byte every 4 s kept a function waiting until it was killed."""
+
+    def drip(connection: socket.socket) -> None:
+        start = HEAD if drips == "in the headers" else f"{HEAD}Content-Length: 1000000\r\n\r\n"
+        connection.sendall(f"{start}X".encode())
+        while not server.is_over.wait(0.02):
+            connection.sendall(b"x")
+
+    server.answer = drip
+
+    with pytest.raises(error, match="ReadTimeout"):
+        ask(connected(server, seconds=0.5))
+
+
+def test_nothing_is_sent_when_no_time_is_left(server: Server) -> None:
+    """An order that may have been sent costs a search and a quiet period."""
+    with pytest.raises(ScmUnavailable) as caught:
+        connected(server, seconds=0).enroll(ORDER)
+
+    assert type(caught.value) is ScmUnavailable
+    assert not server.requests
+
+
+def compressed(body: bytes) -> tuple[bytes, ...]:
+    """Return the parts of an answer in gzip, whatever the client has asked for."""
+    packed = gzip.compress(body)
+    return f"{HEAD}Content-Encoding: gzip\r\nContent-Length: {len(packed)}\r\n\r\n".encode(), packed
+
+
+def endless(server: Server) -> Callable[[socket.socket], None]:
+    """Send a list that never ends."""
+
+    def send(connection: socket.socket) -> None:
+        connection.sendall(f"{HEAD}Transfer-Encoding: chunked\r\n\r\n".encode())
+        while not server.is_over.is_set():
+            connection.sendall(b"10000\r\n" + b"[" * 65536 + b"\r\n")
+
+    return send
+
+
+@pytest.mark.parametrize("kind", ["a gzip bomb", "an endless list"])
+def test_an_answer_of_any_size_takes_little_memory(server: Server, kind: str) -> None:
+    """1 MB of gzip became 2.1 GiB; a function has 512 MiB."""
+    server.answer = endless(server) if kind == "an endless list" else sending(*compressed(bytes(300_000_000)))
+    authority = connected(server)
+
+    tracemalloc.start()
+    with pytest.raises(ScmUnavailable, match="AnswerTooLarge"):
+        authority.profiles(2001)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert most < 6 * MOST_BYTES
+
+
+def test_an_order_whose_answer_is_too_large_may_exist(server: Server) -> None:
+    """SCM has read the order; only its answer was refused."""
+    server.answer = endless(server)
+
+    with pytest.raises(AnswerLost, match="AnswerTooLarge"):
+        connected(server).enroll(ORDER)
+
+
+def test_a_compressed_answer_is_read(server: Server) -> None:
+    """We ask for none, but a proxy may compress all the same."""
+    server.answer = sending(*compressed(json.dumps([{"id": 1, "name": "OV", "terms": [90]}]).encode()))
+
+    assert [profile.profile_id for profile in connected(server).profiles(2001)] == [1]
+
+
+def test_an_answer_that_is_not_compressed_as_declared_is_an_outage(server: Server) -> None:
+    """The error has a name of ours."""
+    server.answer = sending(f"{HEAD}Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n[]".encode())
+
+    with pytest.raises(ScmUnavailable, match="DecodingError"):
+        connected(server).profiles(2001)
