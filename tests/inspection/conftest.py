@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ from renewal.adapters.egress import unknown_address
 from renewal.adapters.http import new_http_client
 from renewal.adapters.scm.accounts import ScmAccounts, StoredCredential
 from renewal.adapters.scm.session import RefusedVersions
+from renewal.domain.deadline import Deadline
 from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.errors import CredentialMissing, NeedsAttention
 from renewal.domain.setup.check_result import CheckResult, CheckStatus
@@ -22,7 +24,7 @@ from renewal.steps.payload import DelegationTask
 from scm_simulator.in_process import InProcess
 from scm_simulator.simulator import Simulator
 from scm_simulator.world.world import Account, Department, Domain, Organisation, Profile, World
-from tests.fakes import FakeOrderBook, HandClock, ample
+from tests.fakes import FakeOrderBook, HandClock
 from tests.unit.estate import NOW, served_by
 
 DEPARTMENT, ORGANISATION, NEIGHBOUR = 2001, 2000, 2002
@@ -54,6 +56,9 @@ class Mandate:
     )
     change: Change = lambda _path, document: document
     """What SCM answers instead."""
+    seconds_per_answer: float = 0
+    seconds_left: float = 65
+    """Before every request to SCM must have ended."""
     age: float = 20
     """Days since the certificates were issued, for 199 days."""
     clock: HandClock = field(default_factory=lambda: HandClock(NOW))
@@ -70,8 +75,9 @@ class Mandate:
         self.book.apply(self.delegation, *self.specs, now=self.clock())
         for spec in self.specs:
             self.book.adopt(spec.record_key, served_by(spec, age=self.age), self.clock())
+        deadline = Deadline(self.clock() + timedelta(seconds=self.seconds_left), self.clock)
         step = InspectDelegation(
-            self.book, self.book, self._accounts(), unknown_address, lambda _: None, 30, self.clock, ample(self.clock)
+            self.book, self.book, self._accounts(deadline), unknown_address, lambda _: None, 30, self.clock, deadline
         )
         try:
             self.tasks = step(
@@ -99,10 +105,11 @@ class Mandate:
         profile = Profile(31, "OV", (46, 99, 199))
         return World((above,), (replace(account, **self.account),), (profile,))
 
-    def _accounts(self) -> ScmAccounts:
+    def _accounts(self, deadline: Deadline) -> ScmAccounts:
         wire = InProcess(self.simulator, peer=self.address)
 
         def answer(request: httpx.Request) -> httpx.Response:
+            self.clock.advance(seconds=self.seconds_per_answer)
             real = wire.handle_request(request)
             real.read()
             if not real.is_success:
@@ -121,7 +128,7 @@ class Mandate:
             base_url=url,
             oauth_base_url=url,
             token_url=url,
-            deadline=ample(self.clock),
+            deadline=deadline,
             refused=RefusedVersions(self.clock),
         )
 

@@ -16,7 +16,7 @@ from renewal.domain.setup.check_result import CheckResult
 from renewal.domain.setup.checks import refused_login, review, unreachable
 from renewal.domain.setup.egress import ADDRESS_CHANGED, address_findings
 from renewal.domain.setup.finding import Finding, finding_from, sorted_and_capped
-from renewal.domain.setup.inspection import DelegationRecord, Inspection
+from renewal.domain.setup.inspection import DelegationRecord, Inspection, bounded
 from renewal.domain.setup.snapshot import ReportedCertificate, Section, Snapshot
 from renewal.ports import Accounts, Clock, EgressAddress, Listing, NextRotation, OrderReader, OrderTransitions
 from renewal.steps.payload import DelegationTask, Task
@@ -118,9 +118,10 @@ def _complete(
         *_certificate_findings(certificates, record, found, now),
         *(finding_from(error, error.certificate) for error in certificates.unreadable),
         *_report_findings(snapshot),
+        *_late_findings(snapshot),
         *forecast(record.delegation, certificates, snapshot, now, rotation),
     ]
-    return replace(found, findings=sorted_and_capped(findings))
+    return bounded(replace(found, findings=sorted_and_capped(findings)), _profiles_of(certificates))
 
 
 def _require_mandate(record: DelegationRecord, now: datetime) -> None:
@@ -145,7 +146,11 @@ def _interrupted(
         checks = review(record.delegation, [managed.spec for managed in certificates], snapshot, now)
     others = (finding for check in checks for finding in check.findings() if finding.code != type(error).__name__)
     findings = sorted_and_capped((finding_from(error), *refused_login(error), *others))
-    return _inspection(run_id, now, snapshot, checks, findings=findings)
+    return bounded(_inspection(run_id, now, snapshot, checks, findings=findings), _profiles_of(certificates))
+
+
+def _profiles_of(certificates: Iterable[ManagedCertificate]) -> set[int]:
+    return {managed.spec.profile_id for managed in certificates}
 
 
 def _inspection(
@@ -190,13 +195,24 @@ def _revoked_ids(
 
 def _report_findings(snapshot: Snapshot) -> tuple[Finding, ...]:
     """Without the report nothing stops; but no one would notice which certificates the organisation revokes."""
-    if Section.REPORT not in snapshot.unavailable:
+    if Section.REPORT not in snapshot.unavailable - snapshot.late:
         return ()
     text = (
         "SCM did not show its SSL report, so what was revoked there is not known and not replaced; when it stays so, "
         "ask the RAO to let the account read reports, and run `certmandate renew` for each certificate that they revoke"
     )
     return (Finding("ReportNotShown", "warning", "operator", text),)
+
+
+def _late_findings(snapshot: Snapshot) -> tuple[Finding, ...]:
+    late = snapshot.late | ({Section.DOMAINS} if snapshot.domains.unread else set())
+    if not late:
+        return ()
+    text = (
+        f"SCM did not show everything in time: {', '.join(sorted(late))}. Faults there are not found, but renewals go "
+        "on. If it happens every day, ask Sectigo's support why these requests are slow"
+    )
+    return (Finding("InspectionIncomplete", "warning", "operator", text),)
 
 
 def _certificate_findings(

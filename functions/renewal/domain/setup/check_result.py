@@ -6,12 +6,14 @@ secret key) has the status `by-eye`, and its text describes the manual check.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
+from itertools import groupby
 from types import MappingProxyType
 
-from renewal.domain.errors import Actor
+from renewal.domain.errors import Actor, shortened
 from renewal.domain.setup.finding import SECURITY, Finding, Severity
 from renewal.domain.setup.scm_menu import ACCESS_LIST, ACCOUNT, DEPARTMENTS, screen_of
 
@@ -93,6 +95,25 @@ class CheckResult:
             return ()
         text = f"step {self.step}: {self.text}"
         return (Finding(self.code, severity, self.actor, text, due=self.due, screen=self.screen),)
+
+
+MOST_OF_A_STEP = 10
+
+_BY_URGENCY = (CheckStatus.FAILED, CheckStatus.SUSPECTED, CheckStatus.WARNING, CheckStatus.MANUAL, CheckStatus.PASSED)
+
+
+def capped(results: Iterable[CheckResult]) -> tuple[CheckResult, ...]:
+    """Return *results* by step; of more than ten of a step, the least urgent are counted by the last."""
+    kept: list[CheckResult] = []
+    for _, group in groupby(sorted(results, key=lambda result: result.step), key=lambda result: result.step):
+        of_step = [replace(result, text=shortened(result.text)) for result in group]
+        if len(of_step) > MOST_OF_A_STEP:
+            of_step.sort(key=lambda result: _BY_URGENCY.index(result.verdict))
+            left = len(of_step) - MOST_OF_A_STEP + 1
+            text = f"{left} more results of this step are not listed; resolve these first"
+            of_step[MOST_OF_A_STEP - 1 :] = [replace(of_step[MOST_OF_A_STEP - 1], code="MoreResults", text=text)]
+        kept += of_step
+    return tuple(kept)
 
 
 def passed(step: SetupStep, text: str) -> CheckResult:

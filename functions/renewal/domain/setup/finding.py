@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
 
-from renewal.domain.errors import Actor, NeedsAttention
+from renewal.domain.errors import Actor, NeedsAttention, shortened
 from renewal.domain.setup.scm_menu import screen_of
 
 SECURITY = frozenset(
@@ -46,12 +46,13 @@ def finding_from(error: NeedsAttention, certificate: str = "") -> Finding:
 
 
 MOST = 100  # findings that are stored: a fault that affects a thousand certificates is one fault
+LONGEST = 1_000  # characters of a finding's text; a hundred of them are a quarter of what an item may hold
 _RANKS: dict[Severity, int] = {"error": 0, "warning": 1, "info": 2}
 
 
 def sorted_and_capped(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return *findings* each once, errors first, then by date (none = now); of more than a hundred, the last counts."""
-    found = sorted(set(findings), key=_urgency)
+    found = sorted({replace(finding, text=shortened(finding.text, LONGEST)) for finding in findings}, key=_urgency)
     if len(found) <= MOST:
         return tuple(found)
     left = len(found) - MOST + 1

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from renewal.domain.delegation import Delegation, Profile
-from renewal.domain.setup.check_result import CheckResult
+from renewal.domain.setup.check_result import CheckResult, capped
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.snapshot import DelegatedName
 from renewal.records import REWRITTEN
@@ -29,6 +30,22 @@ class Inspection:
     organisation_validated_until: date | None = None
     seen_address: str = ""
     address_run: str = ""  # the run that observed it: later than run_id when SCM has not answered since
+
+
+MOST_ENTRIES, MOST_PROFILES = 200, 100
+"""With the most results and findings of the longest text, an inspection has 250 KB; DynamoDB takes items of 400 KB."""
+
+
+def bounded(inspection: Inspection, profile_ids: Collection[int]) -> Inspection:
+    """Return what is stored of *inspection*: the profiles *profile_ids* and the first validations to expire, first."""
+    by_use = sorted(inspection.profiles, key=lambda profile: profile.profile_id not in profile_ids)
+    by_expiry = sorted(inspection.delegated, key=lambda entry: entry.dcv_expires or date.max)
+    return replace(
+        inspection,
+        profiles=tuple(by_use[:MOST_PROFILES]),
+        delegated=tuple(by_expiry[:MOST_ENTRIES]),
+        remarks=capped(inspection.remarks),
+    )
 
 
 @dataclass(frozen=True, slots=True)
