@@ -27,8 +27,8 @@ from renewal.adapters.acm_rules import (
     require_same_key_type,
     require_usages_kept,
 )
+from renewal.deadline import Deadline
 from renewal.domain.certificate import Chain
-from renewal.domain.deadline import Deadline
 from renewal.domain.delegation import CertificatePath, CertificateSpec, Delegation, Profile
 from renewal.domain.due import next_action
 from renewal.domain.errors import (

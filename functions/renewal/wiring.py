@@ -30,7 +30,7 @@ from renewal.adapters.runs import S3RunArchive
 from renewal.adapters.scm.accounts import PinnedScmAccounts, ScmAccounts
 from renewal.adapters.scm.session import RefusedVersions
 from renewal.adapters.secrets import SecretsManagerCredentials
-from renewal.domain.deadline import Deadline
+from renewal.deadline import Deadline
 from renewal.domain.limits import Limits
 from renewal.ports import EgressAddress
 from renewal.settings import OFF, Settings

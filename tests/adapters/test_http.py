@@ -13,7 +13,7 @@ import pytest
 
 from renewal.adapters.http import MOST_BYTES
 from renewal.adapters.scm.client import ScmClient
-from renewal.domain.deadline import Deadline
+from renewal.deadline import Deadline
 from renewal.domain.errors import AnswerLost, ScmUnavailable
 from tests.adapters.loopback import HEAD, Server, sending
 from tests.adapters.scm.stage import ORDER, accounts, vault

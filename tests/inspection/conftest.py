@@ -14,7 +14,7 @@ from renewal.adapters.egress import unknown_address
 from renewal.adapters.http import new_http_client
 from renewal.adapters.scm.accounts import ScmAccounts, StoredCredential
 from renewal.adapters.scm.session import RefusedVersions
-from renewal.domain.deadline import Deadline
+from renewal.deadline import Deadline
 from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.errors import CredentialMissing, NeedsAttention
 from renewal.domain.setup.check_result import CheckResult, CheckStatus

@@ -6,7 +6,7 @@ from ipaddress import AddressValueError, IPv4Address
 
 import httpx
 
-from renewal.domain.deadline import Deadline
+from renewal.deadline import Deadline
 
 LONGEST_SECONDS = 5.0
 
@@ -24,7 +24,7 @@ class EchoedAddress:
 
     def __call__(self) -> str:
         """Return the IPv4 address, empty when the service did not answer with one."""
-        extensions = {"deadline": self._deadline.within(LONGEST_SECONDS)}
+        extensions = {"deadline": self._deadline.at_most(LONGEST_SECONDS)}
         try:
             answer = self._http.get(self._url, extensions=extensions).raise_for_status()
             return str(IPv4Address(answer.text.strip()))

@@ -20,7 +20,7 @@ from typing import cast
 import httpcore
 import httpx
 
-from renewal.domain.deadline import Deadline
+from renewal.deadline import Deadline
 
 CONNECT_SECONDS = 5.0
 """For TCP and TLS together, over all addresses of a host."""

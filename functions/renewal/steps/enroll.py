@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from renewal.domain.deadline import Deadline
+from renewal.deadline import Deadline
 from renewal.domain.due import Cause
 from renewal.domain.errors import (
     AnswerLost,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from renewal.domain.deadline import Deadline
+from renewal.deadline import Deadline
 from renewal.domain.errors import MandateEnded, NeedsAttention, ScmUnavailable
 from renewal.domain.forecast import forecast
 from renewal.domain.order import ManagedCertificate

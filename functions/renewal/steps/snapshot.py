@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from renewal.domain.deadline import Deadline
+from renewal.deadline import Deadline
 from renewal.domain.errors import AddressRefused, CredentialExpired, CredentialRefused, NeedsAttention, ScmUnavailable
 from renewal.domain.setup.checks import is_expired
 from renewal.domain.setup.snapshot import Section, Snapshot

@@ -13,7 +13,7 @@ from renewal.adapters.http import new_http_client
 from renewal.adapters.scm.accounts import ScmAccounts, StoredCredential
 from renewal.adapters.scm.client import ScmClient
 from renewal.adapters.scm.session import RefusedVersions
-from renewal.domain.deadline import Deadline
+from renewal.deadline import Deadline
 from renewal.domain.errors import CredentialMissing
 from renewal.domain.order import EnrollRequest
 from tests.fakes import HandClock, ample

@@ -126,7 +126,7 @@ def _log_in(deployment: Deployment, delegation: str) -> None:
     from renewal.adapters.scm.accounts import ScmAccounts
     from renewal.adapters.scm.session import RefusedVersions
     from renewal.adapters.secrets import SecretsManagerCredentials
-    from renewal.domain.deadline import Deadline
+    from renewal.deadline import Deadline
 
     def now() -> datetime:
         return datetime.now(UTC)

@@ -15,8 +15,8 @@ from renewal.adapters.scm.credential import ClientCredentialsCredential, Passwor
 from renewal.adapters.scm.request import Operation, Request
 from renewal.adapters.scm.responses import password_state_from
 from renewal.adapters.scm.session import RefusedVersions, Session
+from renewal.deadline import Deadline
 from renewal.domain.credential import Credential
-from renewal.domain.deadline import Deadline
 from renewal.domain.errors import CredentialMissing, CredentialRefused, PermissionMissing
 from renewal.ports import Accounts, PinnedAccounts
 

@@ -10,7 +10,7 @@ from renewal.adapters.scm.authentication import Login
 from renewal.adapters.scm.error_mapping import error_for, no_answer
 from renewal.adapters.scm.request import ACCESS_TOKEN, Request
 from renewal.adapters.scm.responses import error_response_from
-from renewal.domain.deadline import Deadline
+from renewal.deadline import Deadline
 from renewal.domain.errors import RenewalError
 
 
@@ -26,7 +26,7 @@ def exchange(http: httpx.Client, login: Login, request: Request, deadline: Deadl
         params=request.params or None,
         headers=None if request.body is None else {"Content-Type": "application/json;charset=utf-8"},
         content=None if request.body is None else json.dumps(request.body),
-        extensions={"deadline": deadline.within(request.seconds)},
+        extensions={"deadline": deadline.at_most(request.seconds)},
     )
     result: httpx.Response | RenewalError
     try:

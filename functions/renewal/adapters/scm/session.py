@@ -10,7 +10,7 @@ import httpx
 from renewal.adapters.scm.authentication import Login
 from renewal.adapters.scm.connection import exchange
 from renewal.adapters.scm.request import Request
-from renewal.domain.deadline import Deadline
+from renewal.deadline import Deadline
 from renewal.domain.errors import CredentialRefused
 from renewal.ports import Clock
 

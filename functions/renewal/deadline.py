@@ -22,6 +22,6 @@ class Deadline:
         """Return the deadline that is *seconds* earlier."""
         return replace(self, ends=self.ends - timedelta(seconds=seconds))
 
-    def within(self, seconds: float) -> Deadline:
+    def at_most(self, seconds: float) -> Deadline:
         """Return the earlier of this deadline and *seconds* from now."""
         return replace(self, ends=min(self.ends, self.clock() + timedelta(seconds=seconds)))
