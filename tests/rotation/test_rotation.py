@@ -7,7 +7,7 @@ from typing import Literal
 
 import pytest
 
-from renewal.adapters.scm.connection import new_http_client
+from renewal.adapters.http import new_http_client
 from renewal.domain import errors
 from renewal.steps.rotate_password import KEEP_AWAKE
 from scm_simulator.world.fault import Fault
