@@ -8,7 +8,14 @@ from scm_simulator import Account, Department, Domain, OAuthClient, Organisation
 from scm_simulator.world.world import SSL_PRIVILEGES
 from tests.simulator.driver import DEPARTMENT, FOREIGN_DEPARTMENT, NAME, PROFILE, RSA_PROFILE, TERM, Scm
 
-RAO_PRIVILEGES = ("sslRequest", "sslApprove", "sslManage", "allowDCV")
+RAO_PRIVILEGES = (
+    "sslRequest",
+    "sslApprove",
+    "sslManage",
+    "allowDCV",
+    "allowManageDomains",
+    "approveDomainDelegation",
+)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Approve, decline, revoke, validations and deletion (SCM reference §5.6, §5.12-5.13)."""
+"""Approve, decline, revoke, update, validations and deletion (SCM reference §5.6, §5.11-5.13)."""
 
 from typing import Any
 
@@ -94,6 +94,46 @@ def test_a_serial_number_in_any_form_selects_what_is_revoked(scm: Scm):
 def test_a_revocation_needs_an_allowed_reason(scm: Scm, body: dict[str, Any], code: int):
     """Reason 2 (CA compromise) is not available to subscribers."""
     assert refusal(scm.post(f"/ssl/v1/revoke/{scm.enroll()}", json=body)) == (400, code)
+
+
+def test_the_record_of_a_certificate_can_be_updated(scm: Scm):
+    """The id is in the body, not in the path."""
+    changes = {
+        "comments": "other",
+        "externalRequester": "a@example.edu",
+        "suspendNotifications": True,
+        "autoRenewDetails": {"state": "Scheduled"},
+    }
+
+    details = scm.put("/ssl/v1", json={"sslId": scm.enroll(), **changes}).json()
+
+    expected = changes | {"autoRenewDetails": {"state": "Scheduled", "daysBeforeExpiration": 30}}
+    assert {name: details[name] for name in changes} == expected
+
+
+def test_the_order_can_be_updated_only_before_issuance(scm: Scm, waiting: int):
+    """After issuance a client uses replace."""
+    changes = {"sslId": waiting, "term": 90, "subjectAlternativeNames": [OTHER_NAME]}
+
+    details = scm.put("/ssl/v1", json=changes).json()
+
+    assert (details["term"], details["subjectAlternativeNames"]) == (90, [OTHER_NAME])
+    assert details["comments"] == "token"
+    scm.simulator.issue(waiting)
+    assert refusal(scm.put("/ssl/v1", json=changes)) == (400, -1113)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"subjectAlternativeNames": ["theirs.example.edu"]}, -1010),
+        ({"autoRenewDetails": {"state": "x"}}, -1601),
+        ({"sslId": None}, -1001),
+    ],
+)
+def test_an_update_is_checked_like_an_enrollment(scm: Scm, waiting: int, changes: dict[str, Any], code: int):
+    """An update must not add a name that is not delegated."""
+    assert refusal(scm.put("/ssl/v1", json={"sslId": waiting, **changes})) == (400, code)
 
 
 def test_the_validation_of_each_name_is_returned(scm: Scm):

@@ -1,6 +1,5 @@
 """Domains, their delegation and their validation (SCM reference §7, §8)."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +10,7 @@ from scm_simulator import Account, Department, Domain, Organisation, World
 from tests.simulator.driver import FOREIGN_DEPARTMENT, NAME, Scm, enrollment, refusal
 
 WILDCARD = f"*.{NAME}"
+NEW = "new.example.edu"
 
 
 def names(answer: httpx.Response) -> list[str]:
@@ -22,6 +22,11 @@ def id_of(scm: Scm, name: str, *, by: str = "drao") -> int:
     """Return the id of the domain with exactly this name."""
     [domain] = [domain for domain in scm.get("/domain/v1", by=by).json() if domain["name"] == name]
     return int(domain["id"])
+
+
+def delegation(place: int = 2001) -> dict[str, Any]:
+    """Return the body that delegates to a department."""
+    return {"orgId": place, "certTypes": ["SSL"]}
 
 
 def test_an_officer_lists_the_domains_of_its_department(scm: Scm):
@@ -49,14 +54,12 @@ def test_domains_are_filtered_and_paged(scm: Scm, query: dict[str, Any], found: 
 
 
 def test_details_show_delegation_and_validation(scm: Scm):
-    """A domain of two departments is a single entry, and shows only the account's own delegation."""
-    departments = tuple(Department(number, "D", domains=(Domain(NAME),)) for number in (2001, 2002))
-    scm = Scm(replace(scm.simulator.world, organisations=(Organisation(2000, "O", departments=departments),)))
+    """They show only the account's own delegations."""
+    scm.post(f"/domain/v1/{id_of(scm, NAME)}/delegation", by="rao", json=delegation(2002))
 
     details = scm.get(f"/domain/v1/{id_of(scm, NAME)}").json()
 
-    assert id_of(scm, NAME) == id_of(scm, NAME, by="other-drao")
-    assert details["delegations"] == [{"orgId": 2001, "certTypes": ["SSL"], "status": "ACTIVE"}]
+    assert details["delegations"] == [delegation() | {"status": "ACTIVE"}]
     assert (details["validationStatus"], details["dcvExpiration"]) == ("VALIDATED", "2026-11-17")
 
 
@@ -125,10 +128,94 @@ def test_what_others_manage_is_not_found_or_denied_by_dial(scm: Scm, path: str, 
     assert refusal(scm.get(path)) == (400, -37)
 
 
-def test_privileges_are_needed_for_validations(scm: Scm):
+def test_a_new_domain_needs_a_validation(scm: Scm):
+    """A delegation by the registration authority is active at once."""
+    created = scm.post("/domain/v1", by="rao", json={"name": NEW, "delegations": [delegation()]})
+
+    assert created.status_code == 201
+    assert created.headers["location"].endswith(f"/api/domain/v1/{id_of(scm, NEW)}")
+    assert scm.refused(NEW) == (400, -107)
+    scm.simulator.behave(NEW, dcv="VALIDATED")
+    assert scm.enroll(NEW)
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"name": NAME, "delegations": [delegation()]}, -700),
+        ({"name": "no name", "delegations": [delegation()]}, -732),
+        ({"name": NEW, "delegations": []}, -709),
+        ({"name": NEW, "delegations": [{"orgId": 2001}]}, -1001),
+        ({"name": NEW, "delegations": [delegation(4711)]}, -1023),
+    ],
+)
+def test_each_error_in_a_new_domain_has_its_code(scm: Scm, body: dict[str, Any], code: int):
+    """A refused domain is not created."""
+    assert refusal(scm.post("/domain/v1", by="rao", json=body)) == (400, code)
+    assert NEW not in names(scm.get("/domain/v1", by="rao"))
+
+
+def test_privileges_are_needed_for_domains_and_validations(scm: Scm):
     """A client that only renews does not have them."""
+    number = id_of(scm, NAME)
+
+    assert refusal(scm.post("/domain/v1", json={"name": NEW})) == (400, -3)
+    assert refusal(scm.delete(f"/domain/v1/{number}")) == (400, -3)
+    assert refusal(scm.post(f"/domain/v1/{number}/delegation/approve", json={"orgId": 2001})) == (400, -3)
     assert refusal(scm.get("/dcv/v1/validation")) == (400, -3)
     assert refusal(scm.post("/dcv/v2/validation/status", json={"domain": NAME})) == (400, -3)
+
+
+def test_a_requested_delegation_is_approved_once(scm: Scm):
+    """The name is not allowed before the approval."""
+    name = "requested.example.edu"
+    path = f"/domain/v1/{id_of(scm, name)}/delegation"
+
+    assert scm.refused(name) == (400, -1010)
+    assert scm.post(f"{path}/approve", by="rao", json={"orgId": 2001}).status_code == 200
+    assert scm.enroll(name)
+    assert refusal(scm.post(f"{path}/reject", by="rao", json={"orgId": 2001})) == (400, -705)
+
+
+def test_a_rejected_delegation_is_deleted(scm: Scm):
+    """The department no longer lists the domain."""
+    path = f"/domain/v1/{id_of(scm, 'requested.example.edu')}/delegation/reject"
+
+    assert scm.post(path, by="rao", json={"orgId": 2001}).status_code == 200
+    assert "requested.example.edu" not in names(scm.get("/domain/v1"))
+
+
+def test_delegations_are_added_and_withdrawn(scm: Scm):
+    """The withdrawal is a DELETE with a body, which some HTTP libraries do not support."""
+    theirs, ours = (f"/domain/v1/{id_of(scm, name, by='rao')}/delegation" for name in ("theirs.example.edu", NAME))
+
+    assert scm.post(theirs, by="rao", json=delegation()).status_code == 200
+    assert scm.enroll("theirs.example.edu")
+    assert scm.request("DELETE", ours, by="rao", json=delegation()).status_code == 200
+    assert scm.refused(NAME) == (400, -1010)
+
+
+def test_several_domains_are_delegated_at_once(scm: Scm):
+    """An unknown id refuses all of them."""
+    path, numbers = "/domain/v1/delegation", [id_of(scm, NAME), id_of(scm, WILDCARD)]
+
+    assert refusal(scm.post(path, by="rao", json=delegation(2002) | {"domainIds": [*numbers, 4711]})) == (400, -727)
+    assert names(scm.get("/domain/v1", by="other-drao")) == ["theirs.example.edu"]
+    assert scm.post(path, by="rao", json=delegation(2002) | {"domainIds": numbers}).is_success
+    assert {NAME, WILDCARD} <= set(names(scm.get("/domain/v1", by="other-drao")))
+    assert refusal(scm.post(path, by="rao", json=delegation())) == (400, -1001)
+
+
+def test_only_an_mrao_can_suspend_a_domain(scm: Scm):
+    """A domain can be delegated to several departments, and only who manages all of them can delete it."""
+    path = f"/domain/v1/{id_of(scm, NAME)}"
+
+    assert refusal(scm.put(f"{path}/suspend", by="rao")) == (400, -738)
+    for action, state in (("suspend", "SUSPENDED"), ("activate", "ACTIVE")):
+        assert scm.put(f"{path}/{action}", by="mrao").status_code == 200
+        assert scm.get(path, by="mrao").json()["state"] == state
+    assert scm.delete(path, by="rao").status_code == 204
+    assert scm.get(path, by="rao").status_code == 404
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
@@ -157,7 +244,7 @@ def test_validations_are_filtered(scm: Scm, version: str, query: dict[str, Any],
 
 def test_the_validation_of_an_unknown_domain_is_refused(scm: Scm):
     """The domain is selected by its name, not by its id."""
-    assert refusal(scm.post("/dcv/v1/validation/status", by="rao", json={"domain": "new.example.edu"})) == (400, -727)
+    assert refusal(scm.post("/dcv/v1/validation/status", by="rao", json={"domain": NEW})) == (400, -727)
 
 
 @pytest.mark.parametrize(

@@ -71,19 +71,26 @@ def test_a_line_of_json_has_all_settings_of_a_client(start: Start, number: signa
     assert (process.returncode, output, errors) == (0, "", "")
 
 
-def test_the_printed_account_can_use_the_whole_api(start: Start):
-    """No operation is refused for want of a privilege."""
+def test_the_printed_accounts_can_use_the_whole_api(start: Start):
+    """No operation is refused for want of a privilege, but a delegation by an officer is only requested."""
     settings = settings_of(start("--json", "--http", "--no-auto-approve"))
-    name = settings["example_name"]
+    name, place = settings["example_name"], {"orgId": settings["department_id"], "certTypes": ["SSL"]}
     body = enrollment(name, orgId=settings["department_id"], certType=settings["profiles"][0]["id"], term=90)
 
-    with client_of(settings, settings) as officer:
+    with client_of(settings, settings) as officer, client_of(settings, settings["registration_authority"]) as mrao:
         approved, declined = (officer.post("/ssl/v1/enroll", json=body).json()["sslId"] for _ in range(2))
         answers = [
             officer.post(f"/ssl/v1/approve/{approved}", json={"message": "yes"}),
             officer.post(f"/ssl/v1/decline/{declined}", json={"message": "no"}),
             officer.get("/dcv/v1/validation"),
             officer.post("/dcv/v2/validation/status", json={"domain": name}),
+            officer.post("/domain/v1", json={"name": "new.example.edu", "delegations": [place]}),
+        ]
+        [domain] = mrao.get("/domain/v1", params={"name": "new."}).json()
+        answers += [
+            mrao.post(f"/domain/v1/{domain['id']}/delegation/approve", json=place),
+            mrao.put(f"/domain/v1/{domain['id']}/suspend"),
+            officer.delete(f"/domain/v1/{domain['id']}"),
             officer.post(f"/ssl/v1/{approved}/dcv/recheck"),
         ]
     assert [answer.text for answer in answers if not answer.is_success] == []

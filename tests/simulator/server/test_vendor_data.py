@@ -36,8 +36,12 @@ NOT_SERVED = re.compile(
 CONTRADICTING_ARRAYS = {
     "GET /api/ssl/v1/{sslId}/dcv": "§5.13: an array in the schema, one object in the example",
 }
+CONTRADICTING_STATUSES = {
+    "DELETE /api/domain/v1/{domainId}": "§3.1: 204 in the documentation, 200 and 204 in the schema",
+}
 CONTRADICTING_TYPES = {
     ("GET /api/ssl/v1/{sslId}", "reasonCode"): "§5.2: a number in the documentation, a string in the schema",
+    ("PUT /api/ssl/v1", "reasonCode"): "§5.2: as above",
 }
 ONLY_IN_THE_REFERENCE = {
     ("GET /api/organization/v1", "certTypes"): "§6.1: until 2022",
@@ -155,7 +159,7 @@ def test_every_example_has_its_schema_of_the_table():
         checked.add(name)
 
     assert not problems
-    assert len(checked) > 25
+    assert len(checked) > 35
 
 
 def test_every_documented_header_is_in_the_table():
@@ -165,10 +169,11 @@ def test_every_documented_header_is_in_the_table():
 
 
 def test_every_schema_has_the_status_of_the_table():
-    """A client may decide by the exact status."""
+    """The two sources agree except where listed."""
     for name, operation in served_schemas():
         good = {int(status) for status in operation["responses"] if status.startswith("2")}
-        assert good == {RESPONSE_SCHEMAS[name].status}, name
+        assert RESPONSE_SCHEMAS[name].status in good, name
+        assert (len(good) == 1) == (name not in CONTRADICTING_STATUSES), name
 
 
 def test_every_member_of_the_table_is_attested():
@@ -239,7 +244,7 @@ def test_an_array_in_a_schema_is_an_array_in_the_table():
 
 
 def test_each_operation_that_is_not_served_is_a_documented_limitation():
-    """An operation outside the table writes domains, organisations, administrators or a record, or is listed."""
+    """An operation outside the table writes organisations or administrators, or is listed."""
     unknown = {
         f"{example['request']['method']} {example['request']['path']}"
         for example in examples()
@@ -247,7 +252,4 @@ def test_each_operation_that_is_not_served_is_a_documented_limitation():
         and not NOT_SERVED.search(example["request"]["path"])
     }
 
-    assert all(
-        re.search(r"(organization|admin|domain)/v|PUT /api/ssl/v1$", name) and not name.startswith("GET")
-        for name in unknown
-    )
+    assert all(re.search(r"(organization|admin)/v", name) and not name.startswith("GET") for name in unknown)

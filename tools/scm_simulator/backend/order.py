@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -57,6 +59,8 @@ class Order:
     collects: int = 0
     detail_queries: int = 0
     collects_since_issued: int = 0
+    auto_renew: Mapping[str, Any] = field(default_factory=lambda: {"state": "Not scheduled"})
+    suspend_notifications: bool = False
 
     @property
     def common_name(self) -> str:

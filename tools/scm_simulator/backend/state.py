@@ -99,7 +99,7 @@ class State:
         self.domains: dict[int, DelegatedDomain] = {}
         for department in world.departments.values():
             for entry in department.domains:
-                self._add_domain(entry, department.id)
+                self.add_domain(entry, {department.id: entry.status})
         for behaviour in world.behaviours:
             self.behave(behaviour.name, copy.deepcopy(dict(behaviour.dials)))
 
@@ -183,21 +183,26 @@ class State:
 
     # Domains
 
-    def _add_domain(self, entry: Domain, department_id: int) -> None:
-        """Add a delegation to a department; entries of one name are one domain."""
-        ids = {domain.name: domain.id for domain in self.domains.values()}
-        number = ids.get(entry.name.lower(), _FIRST_DOMAIN_ID + len(ids))
+    def add_domain(self, entry: Domain, delegations: Mapping[int, str]) -> DelegatedDomain:
+        """Add a domain entry, or its delegations to the existing entry of that name."""
+        for domain in self.domains.values():
+            if domain.name == entry.name.lower():
+                domain.delegations.update(delegations)
+                return domain
+        start = self.started
         on, days = entry.dcv_expires_on, entry.dcv_expires_in_days
-        ends = midnight(on) if on else self.started + timedelta(days=days)
+        ends = midnight(on) if on else start + timedelta(days=days)
         domain = DelegatedDomain(
-            id=number,
+            id=max(self.domains, default=_FIRST_DOMAIN_ID - 1) + 1,
             name=entry.name.lower(),
             state=entry.state,
             dcv=entry.dcv or "NOT_VALIDATED",
-            validated_at=min(self.started - _VALIDATED_BEFORE, ends - _VALIDATION),
+            validated_at=min(start - _VALIDATED_BEFORE, ends - _VALIDATION),
             expires_at=ends,
+            delegations=dict(delegations),
         )
-        self.domains.setdefault(number, domain).delegations[department_id] = entry.status
+        self.domains[domain.id] = domain
+        return domain
 
     def delegated(self, name: str, department_id: int) -> DelegatedDomain | None:
         """Return the active delegation that permits *name* in the department; the exact entry before a wildcard."""

@@ -134,6 +134,11 @@ def pretty_json(value: Json, *, status: int = 200, media: str = JSON_UTF8, heade
     return Response(status, text.encode(), (("Content-Type", media), *headers))
 
 
+def created(location: str) -> Response:
+    """Return a 201 with the address of the new object."""
+    return Response(201, b"", (("Location", location),))
+
+
 def error_response(refusal: Refusal) -> Response:
     """Return the error body that SCM sends for *refusal*."""
     body = {"code": refusal.code, "description": refusal.description}

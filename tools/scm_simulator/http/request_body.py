@@ -57,6 +57,11 @@ class Body:
             raise must_not_be_null(name)
         return value
 
+    def boolean(self, name: str, *, default: bool = False) -> bool:
+        """Return a boolean."""
+        value = self._value(name, bool)
+        return default if value is None else value
+
     def texts(self, name: str) -> tuple[str, ...] | None:
         """Return an array of strings; None when it is absent."""
         return self._items(name, str) if name in self else None
@@ -64,6 +69,11 @@ class Body:
     def numbers(self, name: str) -> tuple[int, ...]:
         """Return an array of numbers, empty when it is absent."""
         return self._items(name, int)
+
+    def object(self, name: str) -> Body | None:
+        """Return an object; None when it is absent."""
+        value = self._value(name, dict)
+        return None if value is None else Body(value)
 
     def objects(self, name: str) -> tuple[Body, ...]:
         """Return an array of objects, empty when it is absent."""

@@ -151,8 +151,8 @@ def _settings(order: Order) -> dict[str, Any]:
         "renewed": order.renewed,
         "customFields": custom_fields_json(order),
         "autoInstallDetails": {"state": "Not configured"},
-        "autoRenewDetails": {"state": "Not scheduled"},
-        "suspendNotifications": False,
+        "autoRenewDetails": dict(order.auto_renew),
+        "suspendNotifications": order.suspend_notifications,
     }
 
 

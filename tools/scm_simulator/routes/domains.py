@@ -1,17 +1,23 @@
-"""Domains with their delegations and validations (SCM reference §7)."""
+"""Domains and their delegation (SCM reference §7)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from scm_simulator.backend.state import DelegatedDomain
 from scm_simulator.dates import ISO, format_date
-from scm_simulator.http.messages import Response, json_response
+from scm_simulator.http.messages import EMPTY_OK, NO_CONTENT, Response, created, json_response
+from scm_simulator.http.request_body import Body
 from scm_simulator.http.routing import Call, route, total
-from scm_simulator.refusals import not_found, refuse
+from scm_simulator.refusals import must_not_be_null, not_found, refuse
 from scm_simulator.world.dials import Dials
+from scm_simulator.world.domain_names import is_domain_name
+from scm_simulator.world.world import Domain
 
+_CERT_TYPES = "certTypes"
+_MANAGE = "allowManageDomains"
+_APPROVE = "approveDomainDelegation"
 _SHORTEST_NAME, _LONGEST_NAME = 2, 256  # of the filter (SCM reference §7)
 _LABELS = {
     "VALIDATED": "Validated",
@@ -102,3 +108,126 @@ def _details(call: Call, domain: DelegatedDomain) -> dict[str, Any]:
     ]
     validation = validation_json(call, domain, names | {"end": "dcvExpiration"})
     return identity | {"state": domain.state, **validation, "delegations": delegations}
+
+
+@route("POST", "/api/domain/v1")
+def create(call: Call) -> Response:
+    """Create a domain with its delegations; those requested by a department's officer wait for approval."""
+    call.require(_MANAGE, "domain management")
+    body = call.body()
+    name = body.needed_text("name", longest=255).lower()
+    if not is_domain_name(name):
+        raise refuse(-732)
+    if any(domain.name == name for domain in call.state.domains.values()):
+        raise refuse(-700)
+    wanted = body.objects("delegations")
+    if not wanted:
+        raise refuse(-709)
+    delegations = {_place(call, delegation): _first_status(call) for delegation in wanted}
+    entry = Domain(name, state="ACTIVE" if body.boolean("active", default=True) else "SUSPENDED", dcv="NOT_VALIDATED")
+    domain = call.state.add_domain(entry, delegations)
+    return created(f"{call.request.base_url}/api/domain/v1/{domain.id}")
+
+
+def _place(call: Call, body: Body) -> int:
+    """Return the organisation or department that a delegation names, if the account manages it."""
+    if not body.texts("certTypes"):
+        raise must_not_be_null(_CERT_TYPES)
+    return _managed(call, body.needed_number("orgId"))
+
+
+def _managed(call: Call, place: int) -> int:
+    if not call.manages(place):
+        raise call.foreign(refuse(-1023, place))
+    return place
+
+
+def _first_status(call: Call) -> str:
+    """Return the status of a new delegation: a department's officer only requests it."""
+    return "ACTIVE" if call.admin.spec.mrao or call.admin.spec.organisations else "REQUESTED"
+
+
+@route("DELETE", "/api/domain/v1/{domainId}")
+def delete(call: Call) -> Response:
+    """Delete a domain, if the account manages every department that it is delegated to."""
+    call.require(_MANAGE, "domain management")
+    domain = _domain(call)
+    if not call.state.managed_ids(call.admin).issuperset(domain.delegations):
+        raise refuse(-738, "delete")
+    del call.state.domains[domain.id]
+    return NO_CONTENT
+
+
+@route("PUT", "/api/domain/v1/{domainId}/activate")
+def activate(call: Call) -> Response:
+    """Activate a domain."""
+    return _set_state(call, "ACTIVE")
+
+
+@route("PUT", "/api/domain/v1/{domainId}/suspend")
+def suspend(call: Call) -> Response:
+    """Suspend a domain."""
+    return _set_state(call, "SUSPENDED")
+
+
+def _set_state(call: Call, state: str) -> Response:
+    domain = _domain(call)
+    if not call.admin.spec.mrao:
+        raise refuse(-738, "activate or suspend")
+    domain.state = state
+    return EMPTY_OK
+
+
+@route("POST", "/api/domain/v1/{domainId}/delegation")
+def delegate(call: Call) -> Response:
+    """Delegate a domain."""
+    call.require(_MANAGE, "domain management")
+    domain = _domain(call)
+    domain.delegations.setdefault(_place(call, call.body()), _first_status(call))
+    return EMPTY_OK
+
+
+@route("POST", "/api/domain/v1/delegation")
+def delegate_many(call: Call) -> Response:
+    """Delegate several domains at once."""
+    call.require(_MANAGE, "domain management")
+    body = call.body()
+    body.require("domainIds")
+    numbers, place = body.numbers("domainIds"), _place(call, body)
+    chosen = [domain for domain in visible_domains(call) if domain.id in numbers]
+    if len(chosen) < len(set(numbers)):
+        raise refuse(-727, ", ".join(map(str, numbers)))
+    for domain in chosen:
+        domain.delegations.setdefault(place, _first_status(call))
+    return EMPTY_OK
+
+
+@route("DELETE", "/api/domain/v1/{domainId}/delegation")
+def withdraw(call: Call) -> Response:
+    """Withdraw the delegation to the department in the body."""
+    call.require(_MANAGE, "domain management")
+    domain = _domain(call)
+    domain.delegations.pop(_place(call, call.body()), None)
+    return EMPTY_OK
+
+
+@route("POST", "/api/domain/v1/{domainId}/delegation/approve")
+def approve(call: Call) -> Response:
+    """Approve a requested delegation."""
+    return _decide(call, lambda domain, place: domain.delegations.update({place: "ACTIVE"}))
+
+
+@route("POST", "/api/domain/v1/{domainId}/delegation/reject")
+def reject(call: Call) -> Response:
+    """Reject a requested delegation."""
+    return _decide(call, lambda domain, place: domain.delegations.pop(place))
+
+
+def _decide(call: Call, decision: Callable[[DelegatedDomain, int], object]) -> Response:
+    call.require(_APPROVE, "delegation approval")
+    domain = _domain(call)
+    place = _managed(call, call.body().needed_number("orgId"))
+    if domain.delegations.get(place) != "REQUESTED":
+        raise refuse(-705)
+    decision(domain, place)
+    return EMPTY_OK

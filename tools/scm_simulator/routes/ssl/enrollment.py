@@ -144,7 +144,7 @@ def open_order(call: Call, request: CertificateRequest) -> Order:
 
 
 def request_of(order: Order) -> CertificateRequest:
-    """Return the request that *order* was made from."""
+    """Return the request that *order* was made from, as it was updated since."""
     return CertificateRequest(**{field.name: getattr(order, field.name) for field in fields(CertificateRequest)})
 
 

@@ -54,7 +54,7 @@ _EXACT: Mapping[str, _Values] = {
     "keyUsage": _certificate_values(key_usages),
     "extendedKeyUsage": _certificate_values(extended_key_usages),
     "installStatus": lambda _: ["none", "not configured"],
-    "renewalStatus": lambda _: ["Not scheduled"],
+    "renewalStatus": lambda order: [str(order.auto_renew["state"])],
     "requestedVia": lambda order: [order.via, order.via.removesuffix(" API")],
     "discoveryStatus": lambda _: ["NotDeployed"],
 }
