@@ -24,6 +24,7 @@ from renewal import records
 from renewal.adapters.acm_rules import (
     ACM_KEY_ALGORITHMS,
     HeldCertificate,
+    require_algorithm_of_issuer,
     require_same_key_type,
     require_usages_kept,
 )
@@ -293,6 +294,12 @@ class FakeOrderBook:
         if there.status is not OrderStatus.ISSUED:
             raise OrderConflict(f"order {order.token} of {order.path} is {there.status}")
         return self._write(replace(there, arns={**there.arns, region: arn}))
+
+    def record_stores(self, order: Order, stores: tuple[str, ...]) -> Order:
+        there = self._open(order)
+        if there.status is not OrderStatus.ISSUED:
+            raise OrderConflict(f"order {order.token} of {order.path} is {there.status}")
+        return self._write(replace(there, stores=stores))
 
     def _open(self, order: Order) -> Order:
         there = self.orders.get(order.record_key)
@@ -589,23 +596,26 @@ class FakeAcm:
     held: dict[str, Pair] = field(default_factory=dict)
     imports: Counter[str] = field(default_factory=Counter)
     """How often each ARN was imported into."""
-    retried: list[bool] = field(default_factory=list)
-    """For each call of `put`, whether an earlier try may have imported."""
+    lag: int = 0
+    """So many searches do not list what was imported."""
 
-    def foresee(self, certificate: ManagedCertificate) -> None:
-        served, spec = certificate.served, certificate.spec
-        for region in spec.acm_regions:
-            same = served is not None and served.key_type is spec.key_type
-            arn = spec.arns.get(region) or (served.arns.get(region) if served and same else None)
-            if arn is not None:
-                require_same_key_type(self._describe(arn), spec.key_type)
+    def foresee(self, certificate: ManagedCertificate) -> dict[str, RenewalError]:
+        refusals: dict[str, RenewalError] = {}
+        for region in certificate.spec.acm_regions:
+            arn = certificate.arn_in(region, certificate.spec.key_type)
+            try:
+                if arn is not None:
+                    require_same_key_type(self._describe(arn), certificate.spec.key_type)
+            except RenewalError as error:
+                refusals[f"acm:{region}"] = error
+        return refusals
 
-    def put(self, pair: Pair, region: str, arn: str | None, *, retried: bool) -> str:
-        self.retried.append(retried)
+    def put(self, pair: Pair, region: str, arn: str | None) -> str:
+        require_algorithm_of_issuer(pair.chain)
         if not pair.chain.leaf.has_key(_public(pair.key)):
             raise AcmRefused("the private key does not match the certificate")
         if arn is None:
-            arn = (self._find(pair, region) if retried else None) or self._new_arn(region)
+            arn = self._new_arn(region)
         elif (held := self._describe(arn)).serial != pair.chain.leaf.serial:
             require_same_key_type(held, pair.key.key_type)
             leaf = pair.chain.leaf
@@ -615,7 +625,10 @@ class FakeAcm:
             self.imports[arn] += 1
         return arn
 
-    def _find(self, pair: Pair, region: str) -> str | None:
+    def find(self, pair: Pair, region: str) -> str | None:
+        if self.lag:
+            self.lag -= 1
+            return None
         return next(
             (
                 arn

@@ -10,7 +10,7 @@ from typing import Any, Protocol, Self, TypeVar
 from renewal.domain.certificate import Chain
 from renewal.domain.credential import Credential
 from renewal.domain.delegation import CertificatePath, CertificateSpec, Profile
-from renewal.domain.errors import PlanUnreadable, RecordUnreadable
+from renewal.domain.errors import PlanUnreadable, RecordUnreadable, RenewalError
 from renewal.domain.keypair import KeyPair
 from renewal.domain.order import (
     EnrollRequest,
@@ -267,6 +267,9 @@ class OrderTransitions(Protocol):
     def record_import(self, order: Order, region: str, arn: str) -> Order:
         """Record the ARN under which a region's ACM holds the new certificate."""
 
+    def record_stores(self, order: Order, stores: tuple[str, ...]) -> Order:
+        """Record the stores that have the new certificate while others still lack it."""
+
     def finish(self, order: Order, served: Served, previous: Served | None, text: str = "") -> None:
         """`issued → stored`: write the audit row with *text* and the status, delete the open order, all or nothing."""
 
@@ -299,11 +302,14 @@ class Pair:
 class AcmStore(Protocol):
     """ACM in any region."""
 
-    def foresee(self, certificate: ManagedCertificate) -> None:
-        """Raise AcmWouldRefuse or AcmCertificateMissing when an import could never succeed."""
+    def foresee(self, certificate: ManagedCertificate) -> Mapping[str, RenewalError]:
+        """Return why stores would not take a new certificate, by store; empty when all would."""
 
-    def put(self, pair: Pair, region: str, arn: str | None, *, retried: bool) -> str:
-        """Import into *arn* (None = a new one) and return the ARN; *retried*: an earlier try may have succeeded."""
+    def find(self, pair: Pair, region: str) -> str | None:
+        """Return the ARN under which an earlier attempt has imported the certificate; None when ACM lists none."""
+
+    def put(self, pair: Pair, region: str, arn: str | None) -> str:
+        """Import into *arn* (None = a new one) and return the ARN."""
 
 
 class ObjectStore(Protocol):
@@ -317,7 +323,7 @@ class ObjectStore(Protocol):
 
 
 class Announcer(Protocol):
-    """Publishes to EventBridge, at least once, that the stores have a new certificate."""
+    """Publishes to EventBridge, at least once, which stores have a new certificate."""
 
     def renewed(self, order: Order, served: Served, previous: Served | None) -> None:
         """Publish `Certificate Renewed` with identifiers only."""

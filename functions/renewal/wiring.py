@@ -40,6 +40,7 @@ from renewal.steps.enroll import Enroll
 from renewal.steps.inspect_delegation import InspectDelegation
 from renewal.steps.report import Report
 from renewal.steps.rotate_password import RotatePassword
+from renewal.steps.stores import Stores
 
 RECORD_SECONDS = 30.0
 """Kept for recording what the last request to SCM led to: a call of AWS lasts 24 s at most (`adapters.aws`)."""
@@ -159,16 +160,15 @@ def enroll(invocation: Invocation) -> Enroll:
 
 def collect(invocation: Invocation) -> Collect:
     """The step of `collect.py`."""
-    return Collect(
-        _book(),
+    stores = Stores(
         _transitions(),
-        _accounts(_deadline(invocation)),
         KmsOpener(aws.client("kms"), settings().order_key_id),
         _acm(),
         S3Certificates(aws.client("s3"), settings().store_bucket),
         EventBridgeAnnouncer(aws.client("events"), settings().event_bus),
         utc_now,
     )
+    return Collect(_book(), _transitions(), _accounts(_deadline(invocation)), stores, utc_now)
 
 
 @cache

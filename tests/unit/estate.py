@@ -23,6 +23,7 @@ from renewal.steps.enroll import Enroll
 from renewal.steps.inspect_delegation import InspectDelegation
 from renewal.steps.payload import DelegationTask, Progress, Task
 from renewal.steps.report import Report
+from renewal.steps.stores import Stores
 from tests.fakes import (
     FakeAccounts,
     FakeAcm,
@@ -143,7 +144,8 @@ class System:
         book = instead.get("book", self.book)
         opener, acm = instead.get("opener", self.seal), instead.get("acm", self.acm)
         objects, announcer = instead.get("objects", self.objects), instead.get("announcer", self.announcer)
-        return Collect(book, book, self._accounts(instead), opener, acm, objects, announcer, self.clock)
+        stores = Stores(book, opener, acm, objects, announcer, self.clock)
+        return Collect(book, book, self._accounts(instead), stores, self.clock)
 
     def _accounts(self, instead: Mapping[str, Any]) -> Accounts:
         if "scm" in instead:

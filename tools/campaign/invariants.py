@@ -214,7 +214,7 @@ def the_stores_hold_what_is_served(evidence: Evidence) -> Iterator[str]:
         served, folder = item.get("served", {}), f"certificates/{item['delegation']}/{item['item'].partition('#')[2]}"
         if "s3" in served.get("stores", ()) and pointers.get(folder) != served["serial"]:
             yield f"{folder} points to {pointers.get(folder)}, the book serves {served['serial']}"
-        known |= dict.fromkeys(served.get("arns", {}).values(), served.get("serial", ""))
+        known |= dict.fromkeys(_held_arns(served), served.get("serial", ""))
     left = {arn for row in evidence.of_kind("finished") for arn in row.get("arns", {}).values()} - known.keys()
     for imported in evidence.acm:
         serial = f"{imported.certificate.serial_number:X}"
@@ -226,6 +226,11 @@ def the_stores_hold_what_is_served(evidence: Evidence) -> Iterator[str]:
             yield f"{imported.arn} holds serial {serial}, the book serves {known[imported.arn]}"
     for arn in known.keys() - {imported.arn for imported in evidence.acm}:
         yield f"the book serves {arn}, which ACM does not hold"
+
+
+def _held_arns(served: Item) -> set[str]:
+    """The ARNs of the regions that hold what is served: one that failed keeps an earlier certificate."""
+    return {arn for region, arn in served.get("arns", {}).items() if f"acm:{region}" in served["stores"]}
 
 
 def replaced_keys_are_erased(evidence: Evidence) -> Iterator[str]:

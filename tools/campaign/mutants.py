@@ -68,10 +68,9 @@ class PointerFirst(S3Certificates):
 class ImportAgain(Acm):
     """Imports without a search for an earlier import."""
 
-    def put(self, pair: Pair, region: str, arn: str | None, *, retried: bool) -> str:
-        """Import, even when an earlier attempt may have done so."""
-        del retried
-        return super().put(pair, region, arn, retried=False)
+    def find(self, pair: Pair, region: str) -> str | None:  # noqa: ARG002
+        """Find nothing, although an earlier attempt may have imported it."""
+        return None
 
 
 def _as(kind: type[Any], step: Any) -> Any:
@@ -79,11 +78,12 @@ def _as(kind: type[Any], step: Any) -> Any:
 
 
 def _pointer_first(step: Any) -> Any:
-    return replace(step, objects=PointerFirst(step.objects._client, step.objects._bucket))  # noqa: SLF001
+    objects = step.stores.objects
+    return replace(step, stores=replace(step.stores, objects=PointerFirst(objects._client, objects._bucket)))  # noqa: SLF001
 
 
 def _import_again(step: Any) -> Any:
-    return replace(step, acm=ImportAgain(step.acm._client_for))  # noqa: SLF001
+    return replace(step, stores=replace(step.stores, acm=ImportAgain(step.stores.acm._client_for)))  # noqa: SLF001
 
 
 def _of(function: str, mutate: Callable[[Any], Any]) -> Mutation:

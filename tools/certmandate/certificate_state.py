@@ -80,6 +80,7 @@ class CertificateState:
         order, held = self.certificate.order, self.certificate.hold_until
         if order is not None:
             number = f", SSL ID {order.ssl_id}" if order.ssl_id else ""
+            number += f", stored in {', '.join(order.held_in)} only" if order.held_in else ""
             if order.trouble:
                 return f"open order ({order.trouble}{number}): nothing is ordered until the operator acts"
             since = f"since {order.opened_at:%Y-%m-%d}"

@@ -29,12 +29,14 @@ from renewal.adapters.order_book.table import Table
 from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.due import Cause
+from renewal.domain.errors import RenewalError
 from renewal.domain.keypair import KeyPair, KeyType, PrivateKey
 from renewal.domain.order import Order, OrderStatus, Served, token_in
 from renewal.domain.setup.inspection import Inspection
 from renewal.ports import Accounts, Pair
 from renewal.steps.collect import Collect
 from renewal.steps.payload import Progress
+from renewal.steps.stores import Stores
 from scm_simulator import Order as ScmOrder
 from scm_simulator import Simulator
 from scm_simulator.backend.order import OPEN
@@ -104,17 +106,16 @@ class Seed:
         if is_open or past.certificate is None or past.issued_at is None:
             return
         collected_at = past.issued_at + _COLLECTED_AFTER
-        collect = Collect(
-            book,
+        stores = Stores(
             transitions,
-            cast("Accounts", _PastAccounts(_PastAuthority(self._delivered(past.certificate)))),
             KmsOpener(self.aws.client("kms"), self.aws.outputs["OrderKeyArn"]),
             _PastAcm(Acm(lambda region: self.aws.client("acm", region)), estate),
             S3Certificates(self.aws.client("s3"), self.aws.outputs["StoreBucket"]),
             _Silence(),
             lambda: collected_at,
         )
-        collect(
+        accounts = cast("Accounts", _PastAccounts(_PastAuthority(self._delivered(past.certificate))))
+        Collect(book, transitions, accounts, stores, lambda: collected_at)(
             Progress(
                 EARLIER_RUN,
                 order.delegation,
@@ -205,12 +206,17 @@ class _PastAcm:
     acm: Acm
     estate: Estate
 
-    def foresee(self, certificate: Any) -> None:
+    def foresee(self, certificate: Any) -> dict[str, RenewalError]:  # noqa: ARG002
         """Refuse nothing: that import succeeded."""
+        return {}
 
-    def put(self, pair: Pair, region: str, arn: str | None, *, retried: bool) -> str:
+    def find(self, pair: Pair, region: str) -> str | None:
+        """Find an earlier import."""
+        return self.acm.find(pair, region)
+
+    def put(self, pair: Pair, region: str, arn: str | None) -> str:
         """Import, and move the certificate to the ARN of the delegation file."""
-        made = self.acm.put(pair, region, arn, retried=retried)
+        made = self.acm.put(pair, region, arn)
         wanted = self.estate.certificates[pair.spec.path].arns.get(region)
         return _move(region, made, wanted) if wanted else made
 

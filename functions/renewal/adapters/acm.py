@@ -7,14 +7,20 @@ import-certificate-prerequisites.html.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cryptography.x509.oid import NameOID
 
-from renewal.adapters.acm_rules import HeldCertificate, require_same_key_type, require_usages_kept
+from renewal.adapters.acm_rules import (
+    HeldCertificate,
+    require_algorithm_of_issuer,
+    require_same_key_type,
+    require_usages_kept,
+)
 from renewal.adapters.aws import translated
 from renewal.domain.certificate import KEY_USAGES, Certificate, normalised_serial
+from renewal.domain.delegation import ACM
 from renewal.domain.errors import (
     AcmCertificateMissing,
     AcmQuotaReached,
@@ -68,59 +74,50 @@ class Acm:
     def __init__(self, client_for: Callable[[str], ACMClient]) -> None:
         self._client_for = client_for
 
-    def foresee(self, certificate: ManagedCertificate) -> None:
-        for region in certificate.spec.acm_regions:
-            arn = certificate.arn_in(region, certificate.spec.key_type)
+    def foresee(self, certificate: ManagedCertificate) -> Mapping[str, RenewalError]:
+        found = ((region, self._foreseen(certificate, region)) for region in certificate.spec.acm_regions)
+        return {f"{ACM}{region}": error for region, error in found if error}
+
+    def _foreseen(self, certificate: ManagedCertificate, region: str) -> RenewalError | None:
+        arn = certificate.arn_in(region, certificate.spec.key_type)
+        try:
             if arn is not None:
                 require_same_key_type(self._held(region, arn), certificate.spec.key_type)
+        except RenewalError as error:
+            return error
+        return None
 
-    def put(self, pair: Pair, region: str, arn: str | None, *, retried: bool) -> str:
-        """Raises AcmWouldRefuse before the import, AcmRefused, AcmQuotaReached, AcmCertificateMissing."""
-        _require_importable(pair)
-        if arn is None:
-            return self._put_new(pair, region, retried=retried)
-        held = self._held(region, arn)
-        if held.serial == pair.chain.leaf.serial:
-            return arn
-        require_same_key_type(held, pair.key.key_type)
+    def find(self, pair: Pair, region: str) -> str | None:
+        """The name narrows the search, the serial decides. Raises StoreUnavailable while ACM shows only a part."""
         leaf = pair.chain.leaf
-        require_usages_kept(held, pair.key.key_type, extended=leaf.extended_key_usages, key_usages=leaf.key_usages)
-        self._reimport(pair, region, arn)
-        return self._verified(pair, region, arn)
-
-    def _put_new(self, pair: Pair, region: str, *, retried: bool) -> str:
-        found = self._find(pair.chain.leaf, region) if retried else None
-        if found is not None:
-            return found
-        arn = self._import(pair, region)
-        try:
-            return self._verified(pair, region, arn)
-        except AcmCertificateMissing:
-            # The import is not visible everywhere yet: the next attempt finds it by its serial.
-            text = f"ACM in {region} does not show {arn} yet, which it has just made"
-        except StoreUnavailable as busy:  # the import itself is done
-            text = str(busy)
-        raise StoreUnavailable(text)
-
-    def _verified(self, pair: Pair, region: str, arn: str) -> str:
-        held = self._held(region, arn)
-        if held.serial != pair.chain.leaf.serial:
-            msg = (
-                f"{arn} has serial {held.serial} after the import of {pair.chain.leaf.serial}; "
-                "check whether another process imports into it"
-            )
-            raise AcmRefused(msg)
-        return arn
-
-    def _find(self, leaf: Certificate, region: str) -> str | None:
-        """The ARN under which an earlier attempt imported *leaf*: the name narrows the search, the serial decides."""
         names = {*leaf.names, *_common_names(leaf)}
         for summary in self._imported(region):
             if summary.get("DomainName", "").lower() not in names:
                 continue
-            if self._held(region, summary["CertificateArn"]).serial == leaf.serial:
-                return str(summary["CertificateArn"])
+            arn = summary["CertificateArn"]
+            try:
+                serial = self._held(region, arn).serial
+            except AcmCertificateMissing:  # listed and not described: just made, or just deleted
+                msg = f"ACM in {region} lists {arn} and does not describe it"
+                raise StoreUnavailable(msg) from None
+            if serial == leaf.serial:
+                return str(arn)
         return None
+
+    def put(self, pair: Pair, region: str, arn: str | None) -> str:
+        """Raises AcmWouldRefuse before the import, AcmRefused, AcmQuotaReached, AcmCertificateMissing.
+
+        ACM's answer to the import decides: DescribeCertificate may still show what the ARN held before.
+        """
+        _require_importable(pair)
+        if arn is None:
+            return self._import(pair, region)
+        held, leaf = self._held(region, arn), pair.chain.leaf
+        if held.serial != leaf.serial:
+            require_same_key_type(held, pair.key.key_type)
+            require_usages_kept(held, pair.key.key_type, extended=leaf.extended_key_usages, key_usages=leaf.key_usages)
+            self._reimport(pair, region, arn)
+        return arn
 
     def _imported(self, region: str) -> Iterator[Any]:
         page: Any = self._list(region, {})
@@ -179,12 +176,16 @@ def _require_importable(pair: Pair) -> None:
     if size > MAX_KEY:
         msg = f"the private key of {pair.spec.path} has {size} bytes; ACM accepts {MAX_KEY} at most"
         raise AcmWouldRefuse(msg)
+    require_algorithm_of_issuer(pair.chain)
 
 
 def _parts(pair: Pair) -> Any:
     """Exactly one certificate, its issuers separately, and the key; botocore encodes them."""
-    parts = {"Certificate": pair.chain.leaf.pem().encode(), "PrivateKey": pair.key.pem()}
-    return parts | ({"CertificateChain": pair.chain.issuers_pem().encode()} if pair.chain.issuers else {})
+    return {
+        "Certificate": pair.chain.leaf.pem().encode(),
+        "CertificateChain": pair.chain.issuers_pem().encode(),
+        "PrivateKey": pair.key.pem(),
+    }
 
 
 def _usages(described: list[Any]) -> frozenset[str]:

@@ -1,9 +1,10 @@
-"""What ACM refuses on a re-import into the same ARN (AWS: acm/latest/userguide/import-reimport.html, 2026 text)."""
+"""What ACM refuses to import (AWS: acm/latest/userguide, import-certificate-prerequisites, import-reimport)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from renewal.domain.certificate import Chain
 from renewal.domain.errors import AcmWouldRefuse
 from renewal.domain.keypair import KeyType
 
@@ -36,6 +37,18 @@ class HeldCertificate:
 def is_same_key_type(held_algorithm: str, key_type: KeyType) -> bool:
     """Return whether ACM's *held_algorithm* is *key_type*; ACM writes both `RSA_2048` and `RSA-2048`."""
     return held_algorithm.replace("-", "_") == ACM_KEY_ALGORITHMS[key_type]
+
+
+def require_algorithm_of_issuer(chain: Chain) -> None:
+    """Raise AcmWouldRefuse when the keys of the leaf and of its issuer have different algorithms."""
+    leaf, issuer = chain.leaf.x509.public_key(), chain.issuers[0].x509.public_key()
+    if type(leaf) is not type(issuer):
+        msg = (
+            f"the certificate with serial {chain.leaf.serial} is issued, but its key and its issuer's key have "
+            "different algorithms, which ACM does not accept: store it in S3 only; or end its order (certmandate "
+            "close-order) and choose the key type of the issuers"
+        )
+        raise AcmWouldRefuse(msg)
 
 
 def require_same_key_type(held: HeldCertificate, key_type: KeyType) -> None:

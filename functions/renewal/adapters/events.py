@@ -18,7 +18,7 @@ DETAIL_TYPE = "Certificate Renewed"
 
 
 class EventBridgeAnnouncer:
-    """Publishes on one event bus, at least once: consumers recognise repetitions by the token."""
+    """Publishes on one event bus, at least once: consumers recognise repetitions by token and stores."""
 
     def __init__(self, client: EventBridgeClient, bus: str) -> None:
         self._client = client
@@ -33,7 +33,7 @@ class EventBridgeAnnouncer:
                     "Source": SOURCE,
                     "DetailType": DETAIL_TYPE,
                     "Detail": json.dumps(_detail(order, served, previous)),
-                    "Resources": sorted(served.arns.values()),
+                    "Resources": sorted(served.held_arns.values()),
                 }
             ]
         )
@@ -55,7 +55,7 @@ def _detail(order: Order, served: Served, previous: Served | None) -> dict[str, 
         "not_after": _iso(served.not_after),
         "names": list(served.names),
         "stores": list(served.stores),
-        "arns": dict(served.arns),
+        "arns": served.held_arns,
     }
 
 

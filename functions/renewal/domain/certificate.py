@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from renewal.domain.errors import AcmWouldRefuse, CertificateMismatch, ChainBroken, OrderPending
+from renewal.domain.errors import CertificateMismatch, ChainBroken, OrderPending
 from renewal.domain.keypair import KeyType, public_key_bytes
 
 ONE_DAY = timedelta(days=1)
@@ -126,7 +126,11 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A leaf and the intermediates that lead from it towards a root, which is left out."""
+    """A leaf and the issuers that lead from it towards a root, which is left out unless it issued the leaf itself.
+
+    Then ACM needs it as the chain (AWS: acm/latest/userguide/import-certificate-prerequisites.html), and a server that
+    sends it does no harm (RFC 8446 §4.4.2).
+    """
 
     leaf: Certificate
     issuers: tuple[Certificate, ...]
@@ -177,10 +181,13 @@ def _build_path(leaf: Certificate, certificates: Sequence[Certificate]) -> list[
         current, [found for found in certificates if found is not leaf and found not in issuers]
     ):
         if issuer.is_self_signed:
-            return _required(leaf, issuers, root=issuer)
+            return issuers or [issuer]
         issuers.append(issuer)
         current = issuer
-    return _required(leaf, issuers)
+    if not issuers:
+        msg = f"the issuer of the certificate ({leaf.issuer}) was not delivered with it, or did not sign it"
+        raise ChainBroken(msg)
+    return issuers
 
 
 def _issuer_of(certificate: Certificate, candidates: Iterable[Certificate]) -> Certificate | None:
@@ -192,13 +199,6 @@ def _issuer_of(certificate: Certificate, candidates: Iterable[Certificate]) -> C
     return max(signers, key=lambda found: (found.is_self_signed, found.not_after, found.fingerprint()), default=None)
 
 
-def _required(leaf: Certificate, issuers: list[Certificate], root: Certificate | None = None) -> list[Certificate]:
-    if not issuers and root is None:
-        msg = f"the issuer of the certificate ({leaf.issuer}) was not delivered with it, or did not sign it"
-        raise ChainBroken(msg)
-    return issuers
-
-
 @dataclass(frozen=True, slots=True)
 class Expectation:
     """What an order asked for, to be compared with what SCM delivered."""
@@ -206,15 +206,13 @@ class Expectation:
     names: tuple[str, ...]
     key_type: KeyType
     term_days: int
-    for_acm: bool
 
 
 def check(chain: Chain, expected: Expectation, now: datetime) -> tuple[str, ...]:
     """Compare *chain* with what was asked for; return notes for the operator (empty = exactly as asked).
 
     Raises OrderPending for what becomes valid within the minutes by which clocks differ; otherwise CertificateMismatch,
-    with every fault in one message, or AcmWouldRefuse for ACM's rule that a leaf and its issuer have the same algorithm
-    (AWS: acm/latest/userguide/import-certificate-prerequisites.html).
+    with every fault in one message.
     """
     faults = [*_name_faults(chain.leaf, expected), *_validity_faults(chain.leaf, expected, now)]
     if ExtendedKeyUsageOID.SERVER_AUTH.dotted_string not in chain.leaf.extended_key_usages:
@@ -225,8 +223,6 @@ def check(chain: Chain, expected: Expectation, now: datetime) -> tuple[str, ...]
     if now < chain.leaf.not_before:
         msg = f"it is valid from {chain.leaf.not_before:%Y-%m-%d %H:%M:%S} UTC: the CA's clock is ahead of ours"
         raise OrderPending(msg)
-    if expected.for_acm:
-        _require_same_algorithm(chain)
     return _notes(chain.leaf, expected)
 
 
@@ -244,19 +240,6 @@ def _validity_faults(leaf: Certificate, expected: Expectation, now: datetime) ->
     if leaf.not_after - leaf.not_before > timedelta(days=expected.term_days) + ONE_DAY:
         faults.append(f"its lifetime is longer than the {expected.term_days} days asked for")
     return faults
-
-
-def _require_same_algorithm(chain: Chain) -> None:
-    if not chain.issuers:
-        return
-    leaf, issuer = chain.leaf.x509.public_key(), chain.issuers[0].x509.public_key()
-    if type(leaf) is not type(issuer):
-        msg = (
-            f"the certificate with serial {chain.leaf.serial} is issued, but its key and its issuer's key have "
-            "different algorithms, which ACM does not accept: store it in S3 only; or end its order (certmandate "
-            "close-order) and choose the key type of the issuers"
-        )
-        raise AcmWouldRefuse(msg)
 
 
 def _notes(leaf: Certificate, expected: Expectation) -> tuple[str, ...]:

@@ -14,6 +14,8 @@ from renewal.domain.names import not_permitted
 from renewal.records import REQUIRED
 
 S3 = "s3"
+ACM = "acm:"
+"""Before the region, the name of a store."""
 DEFAULT_RATIO = 1 / 3
 
 
@@ -113,7 +115,7 @@ class CertificateSpec:
     @property
     def acm_regions(self) -> tuple[str, ...]:
         """The regions in which ACM must hold the certificate."""
-        return tuple(store.removeprefix("acm:") for store in self.stores if store.startswith("acm:"))
+        return tuple(store.removeprefix(ACM) for store in self.stores if store.startswith(ACM))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,15 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from renewal.domain.delegation import CertificatePath, CertificateSpec
+from renewal.domain.delegation import ACM, CertificatePath, CertificateSpec
 from renewal.domain.errors import NeedsAttention, OrderDeclined, OrderRejected, OrderRevoked
 from renewal.domain.keypair import KeyType
 from renewal.records import REQUIRED
 
 COMMENT_PREFIX = "certmandate order "
-IMPORT_LEASE = timedelta(seconds=150)
-"""Longer than a collect function can live (`CollectFunction` in template.yaml)."""
+IMPORT_LEASE = timedelta(seconds=300)
+"""Longer than a collect function can live (`CollectFunction` in template.yaml), and than ACM may omit a new certificate
+from its list."""
 RELEASED = datetime(1970, 1, 1, tzinfo=UTC)
 """The time of an import claim that was released. It blocks no other claim. It stays, because the next import must
 know that an earlier one may have succeeded."""
@@ -73,9 +74,16 @@ class Order:
     """The verified certificate and its issuers, PEM, leaf first; empty before `issued`."""
     arns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), metadata=REQUIRED)
     """Region to ARN, for the regions in which ACM already has the new certificate."""
+    stores: tuple[str, ...] = ()
+    """The stores that have the new certificate, as was announced; the others still serve the previous one."""
     importing: Mapping[str, datetime] = field(default_factory=lambda: MappingProxyType({}), metadata=REQUIRED)
     """Region to the time of the latest claim of a first import, or RELEASED. A second import would make a second ARN,
     so no other run claims it before `IMPORT_LEASE` is over."""
+
+    @property
+    def held_in(self) -> tuple[str, ...]:
+        """The stores that are known to have the new certificate, whether it was announced or not."""
+        return tuple(dict.fromkeys((*self.stores, *(f"{ACM}{region}" for region in self.arns))))
 
     @property
     def record_key(self) -> CertificatePath:
@@ -103,7 +111,6 @@ class Order:
             not_before=served.not_before,
             not_after=served.not_after,
             stores=served.stores,
-            arns=served.arns,
             text=text,
         )
 
@@ -141,8 +148,14 @@ class Served:
     token: str
     stored_at: datetime
     arns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), metadata=REQUIRED)
+    """Region to ARN. A region whose store is not in `stores` still holds an earlier certificate there."""
     sealed_key: bytes = field(default=b"", repr=False)
     """Kept until the certificate is replaced, then overwritten; empty for adopted certificates."""
+
+    @property
+    def held_arns(self) -> dict[str, str]:
+        """Region to ARN, of the regions in which ACM holds this certificate."""
+        return {region: arn for region, arn in self.arns.items() if f"{ACM}{region}" in self.stores}
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +179,12 @@ class ManagedCertificate:
     revision: int = field(default=0, compare=False, metadata=REQUIRED)
     """Version of the record that was read; 0 = not read. A write that follows from the record holds only while the
     record still has it."""
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """The stores that lack the certificate of the open order."""
+        held = self.order.held_in if self.order else self.spec.stores
+        return tuple(store for store in self.spec.stores if store not in held)
 
     def arn_in(self, region: str, key_type: KeyType) -> str | None:
         """Return the ARN to import into: the operator's, or the one served from.

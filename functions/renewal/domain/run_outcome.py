@@ -163,8 +163,8 @@ def notes_of(certificate: ManagedCertificate, finished: FinishedOrder | None) ->
     if finished is None or served is None:
         return ()
     notes = [finished.text] if finished.text else []
-    if Cause.KEY_TYPE_CHANGED in finished.causes and served.arns:
-        made = ", ".join(served.arns.values())
+    if Cause.KEY_TYPE_CHANGED in finished.causes and served.held_arns:
+        made = ", ".join(served.held_arns.values())
         notes.append(
             f"ACM never changes the key type of an ARN, so a new one was made: {made}. "
             "Associate it where the old one is in use; the old one stays as it is"

@@ -3,42 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from renewal.domain.certificate import Certificate, Chain, Expectation, check
-from renewal.domain.delegation import S3
+from renewal.domain.certificate import Chain, Expectation, check
 from renewal.domain.errors import (
-    AddressRefused,
     CertificateMismatch,
     ChainBroken,
-    CredentialRefused,
     KeyLost,
     NeedsAttention,
     OrderPending,
     OrderUnknown,
     PlanUnreadable,
     RenewalError,
-    ScmUnavailable,
-    StoreUnavailable,
     error_named,
 )
 from renewal.domain.keypair import requested_key
 from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, OrderDetails, OrderStatus, Served, ended
-from renewal.ports import (
-    Accounts,
-    AcmStore,
-    Announcer,
-    CertificateAuthority,
-    Clock,
-    KeyOpener,
-    ObjectStore,
-    OrderReader,
-    OrderTransitions,
-    Pair,
-)
+from renewal.ports import Accounts, CertificateAuthority, Clock, OrderReader, OrderTransitions
 from renewal.steps.payload import Progress
 from renewal.steps.scm_login import ScmLogin
+from renewal.steps.stores import Stores
 
 CONFIRM_EVERY = timedelta(minutes=10)
 """How often a pending order's details are requested at most: polls are cheap for SCM, details are not."""
@@ -52,15 +38,13 @@ class Collect:
     book: OrderReader
     transitions: OrderTransitions
     accounts: Accounts
-    opener: KeyOpener
-    acm: AcmStore
-    objects: ObjectStore
-    announcer: Announcer
+    stores: Stores
     clock: Clock
 
     def __call__(self, progress: Progress) -> Progress:
         """Return the progress with status `stored`.
 
+        SCM is asked for what it has not issued yet; a certificate that is in the order book needs no login.
         Raises OrderPending while SCM has not issued; OrderDeclined, OrderRejected or OrderRevoked, which end the order;
         CertificateMismatch or ChainBroken, which keep it open so that nothing is ordered again before the operator has
         checked it; and what the stores refuse.
@@ -69,26 +53,28 @@ class Collect:
         order = certificate.order
         if order is None or order.token != progress.token:
             return _require_stored(certificate, progress, self.book.history(progress.delegation, progress.certificate))
-        record = self.book.delegation(progress.delegation)
-        with ScmLogin(self.transitions, self.accounts).authority(record, progress.run_id) as authority:
-            try:
-                pem = order.chain if order.status is OrderStatus.ISSUED else self._collected(order, authority)
-                order, chain, notes = self._issued(certificate, order, pem)
-                served = self._store(order, chain, certificate)
-            except (CertificateMismatch, ChainBroken, KeyLost) as error:
-                self._note(order, type(error).__name__)
-                raise
-            except NeedsAttention as error:
-                self._end(order, certificate, error)
-                raise
-            self._announce(order, served, certificate.served, authority)
-        self.transitions.finish(order, served, certificate.served, notes)
+        try:
+            if order.status is OrderStatus.ISSUED:
+                pem = order.chain
+            else:
+                record = self.book.delegation(progress.delegation)
+                with ScmLogin(self.transitions, self.accounts).authority(record, progress.run_id) as authority:
+                    pem = self._collected(order, authority)
+            order, chain, notes = self._issued(order, pem)
+            served = self.stores.store(order, chain, certificate, notes)
+        except (CertificateMismatch, ChainBroken, KeyLost) as error:
+            self._note(order, type(error).__name__)
+            raise
+        except NeedsAttention as error:
+            self._end(order, certificate, error)
+            raise
+        self._mark_renewed(progress, served, certificate.served)
         return replace(progress, ssl_id=served.ssl_id, status=OrderStatus.STORED)
 
-    def _issued(self, certificate: ManagedCertificate, order: Order, pem: str) -> tuple[Order, Chain, str]:
+    def _issued(self, order: Order, pem: str) -> tuple[Order, Chain, str]:
         """The verified chain of *pem*, and notes about it."""
         chain = Chain.assemble(pem, requested_key(order.csr))
-        notes = check(chain, _expected(order, certificate), self.clock())
+        notes = check(chain, _expected(order), self.clock())
         is_recorded = order.status is OrderStatus.ISSUED
         return (order if is_recorded else self.transitions.record_issued(order, chain)), chain, "; ".join(notes)
 
@@ -129,74 +115,18 @@ class Collect:
         hold = now + timedelta(days=min(2**certificate.failures, LONGEST_HOLD_DAYS))
         self.transitions.fail(order, type(error).__name__, str(error), now, hold_until=hold)
 
-    def _store(self, order: Order, chain: Chain, certificate: ManagedCertificate) -> Served:
-        spec, previous = certificate.spec, certificate.served
-        pair = Pair(
-            spec,
-            chain,
-            self.opener.open(
-                order.sealed_key,
-                delegation=order.delegation,
-                certificate=order.certificate,
-                token=order.token,
-            ),
-            replaces=previous.serial if previous else "",
-        )
-        for region in spec.acm_regions:
-            if region not in order.arns:
-                order = self._import(order, pair, region, certificate.arn_in(region, order.key_type))
-        if S3 in spec.stores:
-            self.objects.put(pair)
-        if previous is not None and S3 in previous.stores and previous.serial != chain.leaf.serial:
-            self.objects.erase_key(order.delegation, order.certificate, previous.serial)
-        return _served(order, chain.leaf, certificate, self.clock())
-
-    def _import(self, order: Order, pair: Pair, region: str, arn: str | None) -> Order:
-        """Import into one region; a first import is claimed, since ACM would make a second ARN without an error."""
-        if arn is not None:
-            return self.transitions.record_import(order, region, self.acm.put(pair, region, arn, retried=False))
-        retried = region in order.importing  # an earlier try may have imported without recording the ARN
-        order = self.transitions.claim_import(order, region, self.clock())
-        try:
-            made = self.acm.put(pair, region, None, retried=retried)
-        except RenewalError as error:
-            # Without an answer the import may still be under way; then the claim keeps other runs off until it is over.
-            if isinstance(error, NeedsAttention) or (isinstance(error, StoreUnavailable) and error.undone):
-                self.transitions.release_import(order, region)
-            raise
-        return self.transitions.record_import(order, region, made)
-
-    def _announce(self, order: Order, served: Served, previous: Served | None, authority: CertificateAuthority) -> None:
-        self.announcer.renewed(order, served, previous)
-        if previous is not None and previous.ssl_id and previous.ssl_id != served.ssl_id:
-            try:
-                authority.mark_renewed(previous.ssl_id, served.ssl_id)
-            except (CredentialRefused, AddressRefused):
-                raise
-            except (NeedsAttention, ScmUnavailable):
-                pass  # the mark only stops SCM's reminders: its failure must not fail a stored certificate
+    def _mark_renewed(self, progress: Progress, served: Served, previous: Served | None) -> None:
+        """Mark the replaced certificate in SCM, so that SCM sends no more reminders: nothing depends on it."""
+        if previous is None or not previous.ssl_id or previous.ssl_id == served.ssl_id:
+            return
+        with suppress(RenewalError):
+            record = self.book.delegation(progress.delegation)
+            with ScmLogin(self.transitions, self.accounts).authority(record, progress.run_id, follow_up=True) as scm:
+                scm.mark_renewed(previous.ssl_id, served.ssl_id)
 
 
-def _expected(order: Order, certificate: ManagedCertificate) -> Expectation:
-    return Expectation(order.names, order.key_type, order.term_days, for_acm=bool(certificate.spec.acm_regions))
-
-
-def _served(order: Order, leaf: Certificate, certificate: ManagedCertificate, now: datetime) -> Served:
-    return Served(
-        ssl_id=order.ssl_id or 0,
-        serial=leaf.serial,
-        not_before=leaf.not_before,
-        not_after=leaf.not_after,
-        names=order.names,
-        profile_id=order.profile_id,
-        key_type=order.key_type,
-        issuer=leaf.issuer,
-        stores=certificate.spec.stores,
-        token=order.token,
-        stored_at=now,
-        arns=dict(order.arns),
-        sealed_key=order.sealed_key,
-    )
+def _expected(order: Order) -> Expectation:
+    return Expectation(order.names, order.key_type, order.term_days)
 
 
 def _require_stored(certificate: ManagedCertificate, progress: Progress, rows: Iterable[FinishedOrder]) -> Progress:

@@ -26,6 +26,7 @@ from renewal.domain.order import EnrollRequest, ManagedCertificate, Order, Order
 from renewal.domain.order_search import SearchedOrder, SearchResult, known_ids
 from renewal.domain.orderable import decide_with, require_orderable
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
+from renewal.domain.storing import error_of
 from renewal.ports import Accounts, AcmStore, CertificateAuthority, Clock, KeySealer, OrderReader, OrderTransitions
 from renewal.steps.payload import Progress, Task
 from renewal.steps.scm_login import ScmLogin
@@ -61,6 +62,8 @@ class Enroll:
         certificate = self.book.certificate(task.delegation, task.certificate)
         if certificate.order is None and (done := self._done_by_another(certificate, record, task)):
             return done
+        if certificate.order is not None and certificate.order.ssl_id is not None:
+            return _progress(task, certificate.order)
         with ScmLogin(self.transitions, self.accounts).authority(record, task.run_id) as authority:
             if certificate.order is None:
                 order = self._begin(certificate, record, authority, task)
@@ -68,7 +71,7 @@ class Enroll:
                 order = self._resume(certificate.order, authority)
             if order.ssl_id is None:
                 order = self._post(order, authority)
-        return Progress(task.run_id, task.delegation, task.certificate, order.token, order.ssl_id or 0, order.status)
+        return _progress(task, order)
 
     def _done_by_another(
         self, certificate: ManagedCertificate, record: DelegationRecord, task: Task
@@ -109,7 +112,9 @@ class Enroll:
             profiles = authority.profiles(record.delegation.department_id)
             inspection = Inspection(task.run_id, now, profiles=profiles)
         term_days = require_orderable(certificate, record, inspection, now)
-        self.acm.foresee(certificate)
+        refusals = self.acm.foresee(certificate)
+        if set(refusals) == set(certificate.spec.stores):  # a store that takes the certificate does not wait for others
+            raise error_of(refusals)
         self._require_time()
         order = self._intend(certificate, record, task, term_days)
         # Refused when another run has opened an order, or has even stored its certificate, since ours was read.
@@ -154,9 +159,7 @@ class Enroll:
         return "; ".join(dict.fromkeys(reason for reason in reasons if reason))
 
     def _resume(self, order: Order, authority: CertificateAuthority) -> Order:
-        """Return the order with its SSL ID, or without one when it may be posted again."""
-        if order.ssl_id is not None:
-            return order
+        """Return the order with the SSL ID that SCM lists, or without one when it may be posted again."""
         found = authority.find(SearchedOrder.of(order))
         if found.ssl_id is not None:
             return self.transitions.record_ordered(order, found.ssl_id)
@@ -206,6 +209,10 @@ class Enroll:
                 self.transitions.fail(order, type(refusal).__name__, str(refusal), self.clock(), hold_until=None)
             raise
         return self.transitions.record_ordered(order, ssl_id)
+
+
+def _progress(task: Task, order: Order) -> Progress:
+    return Progress(task.run_id, task.delegation, task.certificate, order.token, order.ssl_id or 0, order.status)
 
 
 def _may_post_again(order: Order, now: datetime, quiet: timedelta) -> bool:

@@ -189,7 +189,9 @@ def _failure_members(failure: Failure | None) -> dict[str, Any]:
 
 
 def _served_members(served: Served | None) -> dict[str, Any]:
-    return {name: getattr(served, name) for name in ("not_before", "not_after", "arns")} if served else {}
+    if served is None:
+        return {}
+    return {"not_before": served.not_before, "not_after": served.not_after, "arns": served.held_arns}
 
 
 def _old_serial(certificate: ManagedCertificate, finished: FinishedOrder | None) -> str:

@@ -31,9 +31,11 @@ class ScmLogin:
     accounts: Accounts
 
     @contextmanager
-    def authority(self, record: DelegationRecord, run_id: str) -> Iterator[CertificateAuthority]:
+    def authority(
+        self, record: DelegationRecord, run_id: str, *, follow_up: bool = False
+    ) -> Iterator[CertificateAuthority]:
         """Give SCM for the delegation's orders."""
-        with self._recorded(record, run_id, follow_up=False):
+        with self._recorded(record, run_id, follow_up=follow_up):
             yield self.accounts.authority(record.delegation.name)
 
     @contextmanager

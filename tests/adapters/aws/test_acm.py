@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from local.moto_repairs.strict_acm import StrictAcm
 from renewal.adapters.acm import EVERY_KEY_TYPE, MAX_KEY, Acm
-from renewal.domain.certificate import normalised_serial
+from renewal.domain.certificate import Certificate, Chain, normalised_serial
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.errors import (
     AcmCertificateMissing,
@@ -20,9 +21,10 @@ from renewal.domain.errors import (
     StoreRefused,
     StoreUnavailable,
 )
-from renewal.domain.keypair import KeyPair, KeyType
+from renewal.domain.keypair import KeyPair, KeyType, public_key_bytes
 from renewal.domain.order import ManagedCertificate
 from renewal.ports import Pair
+from tests.throwaway_ca import hierarchy, pem
 
 from .conftest import REGION, client
 from .records import SPEC, a_pair, a_served
@@ -68,7 +70,7 @@ def test_a_first_import_makes_a_tagged_certificate(acm: Acm, eu: Any, key_type: 
     """By the tags the operator sees whose it is, and the role may re-import into it."""
     pair = a_pair(replace(ACM_SPEC, key_type=key_type))
 
-    arn = acm.put(pair, REGION, None, retried=False)
+    arn = acm.put(pair, REGION, None)
 
     assert serials() == [pair.chain.leaf.serial]
     tags = {tag["Key"]: tag["Value"] for tag in eu.list_tags_for_certificate(CertificateArn=arn)["Tags"]}
@@ -78,11 +80,11 @@ def test_a_first_import_makes_a_tagged_certificate(acm: Acm, eu: Any, key_type: 
 def test_a_renewal_goes_into_the_same_arn_without_tags(acm: Acm, eu: Any):
     """Load balancers name the ARN; and "Tagging is not permitted on re-import."""
     pair = a_pair(ACM_SPEC)
-    arn = acm.put(pair, REGION, None, retried=False)
+    arn = acm.put(pair, REGION, None)
     new = renewed(pair)
 
     with counted(eu, "ImportCertificate") as calls:
-        assert acm.put(new, REGION, arn, retried=False) == arn
+        assert acm.put(new, REGION, arn) == arn
 
     assert serials() == [new.chain.leaf.serial]
     assert "Tags" not in calls[0]
@@ -93,7 +95,7 @@ def test_the_leaf_and_its_issuers_are_apart(acm: Acm, eu: Any):
     pair = a_pair(ACM_SPEC)
 
     with counted(eu, "ImportCertificate") as calls:
-        acm.put(pair, REGION, None, retried=False)
+        acm.put(pair, REGION, None)
 
     assert calls[0]["Certificate"] == pair.chain.leaf.pem().encode()
     assert calls[0]["CertificateChain"] == pair.chain.issuers_pem().encode()
@@ -103,7 +105,7 @@ def test_each_region_has_its_own_arn(acm: Acm):
     """CloudFront reads us-east-1 only, whatever region the load balancers are in."""
     pair = a_pair(ACM_SPEC)
 
-    here, there = (acm.put(pair, region, None, retried=False) for region in (REGION, "us-east-1"))
+    here, there = (acm.put(pair, region, None) for region in (REGION, "us-east-1"))
 
     assert here.split(":")[3] == REGION
     assert there.split(":")[3] == "us-east-1"
@@ -118,7 +120,7 @@ def test_an_import_whose_answer_was_lost_is_not_sent_again(acm: Acm, eu: Any):
     pair = a_pair(ACM_SPEC)
 
     with lost_answers(eu, "ImportCertificate"), pytest.raises(StoreUnavailable):
-        acm.put(pair, REGION, None, retried=False)
+        acm.put(pair, REGION, None)
 
     assert serials() == [pair.chain.leaf.serial]
 
@@ -128,12 +130,13 @@ def test_the_next_try_finds_what_an_earlier_one_imported(acm: Acm, eu: Any, key_
     """Among elliptic keys too, which ListCertificates omits by default."""
     spec = replace(ACM_SPEC, key_type=key_type)
     other, pair = a_pair(spec), a_pair(spec)
-    acm.put(other, REGION, None, retried=False)
+    acm.put(other, REGION, None)
     with lost_answers(eu, "ImportCertificate"), pytest.raises(StoreUnavailable):
-        acm.put(pair, REGION, None, retried=False)
+        acm.put(pair, REGION, None)
 
-    arn = acm.put(pair, REGION, None, retried=True)
+    arn = acm.find(pair, REGION)
 
+    assert arn is not None
     described = eu.describe_certificate(CertificateArn=arn)["Certificate"]
     assert normalised_serial(described["Serial"]) == pair.chain.leaf.serial
     assert serials() == sorted([other.chain.leaf.serial, pair.chain.leaf.serial])
@@ -144,7 +147,7 @@ def test_the_search_turns_every_page_and_describes_what_has_the_name(acm: Acm, e
     wanted = a_pair(ACM_SPEC)
     others = [a_pair(CertificateSpec("univ", "x", (f"host{number}.univ.example",), 1018)) for number in range(3)]
     for pair in [*others, wanted]:
-        acm.put(pair, REGION, None, retried=False)
+        acm.put(pair, REGION, None)
 
     def one_a_page(parsed: dict[str, Any], **_: Any) -> None:
         summaries, number = parsed["CertificateSummaryList"], len(pages) - 1
@@ -157,73 +160,96 @@ def test_the_search_turns_every_page_and_describes_what_has_the_name(acm: Acm, e
         counted(eu, "ListCertificates") as pages,
         counted(eu, "DescribeCertificate") as described,
     ):
-        acm.put(wanted, REGION, None, retried=True)
+        acm.find(wanted, REGION)
 
     assert [page.get("NextToken") for page in pages] == [None, "page-1", "page-2", "page-3"]
     assert len(described) == 1
 
 
-def test_a_retry_that_finds_nothing_imports(acm: Acm):
-    """The earlier try may also have died before its import."""
-    pair = a_pair(ACM_SPEC)
+def test_a_search_that_finds_nothing_returns_nothing(acm: Acm):
+    """The earlier attempt may also have been killed before its import."""
+    acm.put(a_pair(ACM_SPEC), REGION, None)
 
-    acm.put(pair, REGION, None, retried=True)
-
-    assert serials() == [pair.chain.leaf.serial]
+    assert acm.find(a_pair(ACM_SPEC), REGION) is None
 
 
 def test_what_an_arn_holds_already_is_not_imported_again(acm: Acm, eu: Any):
     """Re-imports count towards the yearly quota."""
     pair = a_pair(ACM_SPEC)
-    arn = acm.put(pair, REGION, None, retried=False)
+    arn = acm.put(pair, REGION, None)
 
     with counted(eu, "ImportCertificate") as calls:
-        assert acm.put(pair, REGION, arn, retried=False) == arn
+        assert acm.put(pair, REGION, arn) == arn
 
     assert calls == []
 
 
-def test_a_new_certificate_that_acm_does_not_list_is_searched_again(acm: Acm, eu: Any):
-    """AcmCertificateMissing would raise an alarm for a certificate that exists."""
+@pytest.mark.parametrize("key", ["first", "renewal"])
+def test_acms_answer_to_the_import_decides(acm: Acm, eu: Any, key: str):
+    """DescribeCertificate may be late: that is no refusal, and the ARN must be recorded before a second import."""
     pair = a_pair(ACM_SPEC)
-    with refused(eu, "DescribeCertificate", "ResourceNotFoundException"), pytest.raises(StoreUnavailable):
-        acm.put(pair, REGION, None, retried=False)
+    arn = acm.put(pair, REGION, None) if key == "renewal" else None
+    before = eu.describe_certificate(CertificateArn=arn)["Certificate"] if arn else {}
+    new = renewed(pair)
 
-    acm.put(pair, REGION, None, retried=True)
+    with changed(eu, "DescribeCertificate", lambda parsed, **_: parsed.update(Certificate=before)):
+        made = acm.put(new, REGION, arn)
 
-    assert serials() == [pair.chain.leaf.serial]
+    assert made == (arn or made)
+    assert serials() == [new.chain.leaf.serial]
+
+
+def test_what_is_listed_and_not_described_is_searched_for_again(acm: Acm, eu: Any):
+    """To skip it would import a second time; AcmCertificateMissing would call the operator."""
+    pair = a_pair(ACM_SPEC)
+    arn = acm.put(pair, REGION, None)
+
+    with refused(eu, "DescribeCertificate", "ResourceNotFoundException"), pytest.raises(StoreUnavailable, match=arn):
+        acm.find(pair, REGION)
+    assert acm.find(pair, REGION) == arn
 
 
 # ---- Refusals ------------------------------------------------------------------------------------------
 
 
+def assert_refused(acm: Acm, certificate: ManagedCertificate, error: type[Exception], text: str = "") -> None:
+    """The one region is refused before the order, with *error* and its *text*."""
+    (refusal,) = acm.foresee(certificate).items()
+    assert (refusal[0], type(refusal[1])) == (f"acm:{REGION}", error)
+    assert re.search(text, str(refusal[1]))
+
+
 def test_a_key_of_another_type_is_foreseen_before_an_order_is_spent(acm: Acm):
     """ACM never changes the key type of an ARN."""
-    arn = acm.put(a_pair(ACM_SPEC), REGION, None, retried=False)
+    arn = acm.put(a_pair(ACM_SPEC), REGION, None)
     spec = replace(ACM_SPEC, key_type=KeyType.RSA_2048, arns={REGION: arn})
 
-    with pytest.raises(AcmWouldRefuse, match=r"EC.prime256v1"):
-        acm.foresee(ManagedCertificate(spec))
+    assert_refused(acm, ManagedCertificate(spec), AcmWouldRefuse, "EC.prime256v1")
     with pytest.raises(AcmWouldRefuse):
-        acm.put(a_pair(spec), REGION, arn, retried=False)
+        acm.put(a_pair(spec), REGION, arn)
 
 
 def test_an_arn_that_does_not_exist_is_foreseen(acm: Acm):
     """The certificate was deleted in the console, or the ARN is of another account."""
     spec = replace(ACM_SPEC, arns={REGION: NO_SUCH_ARN})
 
-    with pytest.raises(AcmCertificateMissing, match="acm:DescribeCertificate"):
-        acm.foresee(ManagedCertificate(spec))
+    assert_refused(acm, ManagedCertificate(spec), AcmCertificateMissing, "acm:DescribeCertificate")
     with pytest.raises(AcmCertificateMissing):
-        acm.put(a_pair(spec), REGION, NO_SUCH_ARN, retried=False)
+        acm.put(a_pair(spec), REGION, NO_SUCH_ARN)
 
 
 def test_the_arn_that_is_served_from_is_foreseen_too(acm: Acm):
     """Most ARNs were never written into a file: the first import made them."""
     served = a_served(arns={REGION: NO_SUCH_ARN})
 
-    with pytest.raises(AcmCertificateMissing):
-        acm.foresee(ManagedCertificate(ACM_SPEC, served))
+    assert_refused(acm, ManagedCertificate(ACM_SPEC, served), AcmCertificateMissing)
+
+
+def test_one_refused_region_is_no_refusal_of_the_other(acm: Acm):
+    """Stores share no fate: the order is placed for the region that takes its certificate."""
+    spec = replace(SPEC, stores=("acm:eu-west-3", "acm:us-east-1"), arns={REGION: NO_SUCH_ARN})
+
+    assert_refused(acm, ManagedCertificate(spec), AcmCertificateMissing)
 
 
 @pytest.mark.parametrize(
@@ -239,7 +265,7 @@ def test_a_certificate_without_an_arn_to_keep_has_nothing_to_foresee(
 ):
     """Enroll asks for every certificate; ACM's rate is for those that need it."""
     with counted(eu, "DescribeCertificate") as calls:
-        acm.foresee(certificate)
+        assert acm.foresee(certificate) == {}
 
     assert calls == []
 
@@ -248,13 +274,13 @@ def test_a_dropped_usage_is_found_before_the_import(acm: Acm, eu: Any):
     """ACM refuses to drop extended key usages on the same ARN."""
     usages = (SERVER, ExtendedKeyUsageOID.EMAIL_PROTECTION)
     pair = a_pair(ACM_SPEC, usages=usages)
-    arn = acm.put(pair, REGION, None, retried=False)
+    arn = acm.put(pair, REGION, None)
 
     with (
         counted(eu, "ImportCertificate") as calls,
         pytest.raises(AcmWouldRefuse, match="lacks key usages"),
     ):
-        acm.put(renewed(pair), REGION, arn, retried=False)
+        acm.put(renewed(pair), REGION, arn)
 
     assert calls == []
 
@@ -262,7 +288,7 @@ def test_a_dropped_usage_is_found_before_the_import(acm: Acm, eu: Any):
 def test_usages_that_acm_gives_by_name_only_count(acm: Acm, eu: Any):
     """The OID is optional in the answer's shape."""
     pair = a_pair(ACM_SPEC, usages=(SERVER, ExtendedKeyUsageOID.EMAIL_PROTECTION))
-    arn = acm.put(pair, REGION, None, retried=False)
+    arn = acm.put(pair, REGION, None)
 
     def by_name(parsed: dict[str, Any], **_: Any) -> None:
         names = ("TLS_WEB_SERVER_AUTHENTICATION", "EMAIL_PROTECTION", "NONE")
@@ -272,7 +298,7 @@ def test_usages_that_acm_gives_by_name_only_count(acm: Acm, eu: Any):
         changed(eu, "DescribeCertificate", by_name),
         pytest.raises(AcmWouldRefuse, match=r"1\.3\.6\.1\.5\.5\.7\.3\.4"),
     ):
-        acm.put(renewed(pair), REGION, arn, retried=False)
+        acm.put(renewed(pair), REGION, arn)
 
 
 def test_a_key_that_is_too_large_for_acm_is_not_sent(acm: Acm, eu: Any, monkeypatch: pytest.MonkeyPatch):
@@ -281,22 +307,34 @@ def test_a_key_that_is_too_large_for_acm_is_not_sent(acm: Acm, eu: Any, monkeypa
     assert MAX_KEY == 5_120
 
     with counted(eu, "ImportCertificate") as calls, pytest.raises(AcmWouldRefuse, match="bytes"):
-        acm.put(a_pair(ACM_SPEC), REGION, None, retried=False)
+        acm.put(a_pair(ACM_SPEC), REGION, None)
 
     assert calls == []
 
 
-def test_a_serial_that_differs_after_the_import_is_an_error(acm: Acm, eu: Any):
-    """Another client imports into the ARN: what is served is not what was stored."""
+def test_a_leaf_and_its_issuer_have_one_algorithm(acm: Acm):
+    """Refused with a sentence instead of ACM's code; it is ACM's rule, and other stores take the certificate."""
+    pair = a_pair(replace(ACM_SPEC, key_type=KeyType.RSA_2048))
+    leaf = hierarchy().ec.issue(
+        pair.key.private_key.public_key(), pair.spec.names, not_before=pair.chain.leaf.not_before, days=9
+    )
+    wrong = replace(pair, chain=Chain(Certificate(leaf), (Certificate(hierarchy().ec.certificate),)))
+
+    with pytest.raises(AcmWouldRefuse, match="different algorithms, which ACM does not accept"):
+        acm.put(wrong, REGION, None)
+
+
+def test_a_root_that_issued_the_leaf_is_its_chain(acm: Acm):
+    """ImportCertificate refuses a leaf without its issuer, and takes a root as the whole chain."""
     pair = a_pair(ACM_SPEC)
-    arn = acm.put(pair, REGION, None, retried=False)
-    new = renewed(pair)
+    root = hierarchy().root
+    public_key, begins = pair.key.private_key.public_key(), pair.chain.leaf.not_before
+    leaf = root.issue(public_key, pair.spec.names, not_before=begins, days=9)
+    chain = Chain.assemble(pem(root.certificate, leaf), public_key_bytes(public_key))
 
-    def another(parsed: dict[str, Any], **_: Any) -> None:
-        parsed["Certificate"]["Serial"] = "0a:bc"
+    acm.put(replace(pair, chain=chain), REGION, None)
 
-    with changed(eu, "DescribeCertificate", another), pytest.raises(AcmRefused, match="ABC"):
-        acm.put(new, REGION, arn, retried=False)
+    assert serials() == [chain.leaf.serial]
 
 
 def test_what_acm_refuses_is_quoted(acm: Acm):
@@ -305,7 +343,7 @@ def test_what_acm_refuses_is_quoted(acm: Acm):
     wrong = replace(pair, key=KeyPair.generate(KeyType.P_256))
 
     with pytest.raises(AcmRefused, match="ValidationException"):
-        acm.put(wrong, REGION, None, retried=False)
+        acm.put(wrong, REGION, None)
 
 
 def test_the_yearly_quota_has_a_name_of_its_own(acm: Acm, acm_rules: StrictAcm):
@@ -313,7 +351,7 @@ def test_the_yearly_quota_has_a_name_of_its_own(acm: Acm, acm_rules: StrictAcm):
     acm_rules.imports_per_year = 0
 
     with pytest.raises(AcmQuotaReached, match="maximum number"):
-        acm.put(a_pair(ACM_SPEC), REGION, None, retried=False)
+        acm.put(a_pair(ACM_SPEC), REGION, None)
 
 
 @pytest.mark.parametrize(
@@ -330,17 +368,15 @@ def test_the_yearly_quota_has_a_name_of_its_own(acm: Acm, acm_rules: StrictAcm):
 )
 def test_acms_errors_have_our_names(acm: Acm, eu: Any, operation: str, code: str, error: type[Exception]):
     """The state machine matches names; ACM imports once a second, so throttling is ordinary."""
-    arn = acm.put(a_pair(ACM_SPEC), REGION, None, retried=False)
+    arn = acm.put(a_pair(ACM_SPEC), REGION, None)
 
     with refused(eu, operation, code, "AWS says why"), pytest.raises(error, match=code):
-        acm.put(a_pair(ACM_SPEC), REGION, arn, retried=False)
+        acm.put(a_pair(ACM_SPEC), REGION, arn)
 
 
-def test_a_search_that_is_throttled_does_not_import(acm: Acm, eu: Any):
+def test_a_search_that_is_throttled_finds_not_nothing(acm: Acm, eu: Any):
     """Not knowing is not the same as nothing."""
     pair = a_pair(ACM_SPEC)
 
     with refused(eu, "ListCertificates", "ThrottlingException"), pytest.raises(StoreUnavailable):
-        acm.put(pair, REGION, None, retried=True)
-
-    assert serials() == []
+        acm.find(pair, REGION)

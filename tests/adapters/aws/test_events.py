@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,12 +13,15 @@ from .conftest import client
 from .records import a_served, an_order
 from .wire import changed, counted, refused
 
+ARN = "arn:aws:acm:eu-west-3:123456789012:certificate/1"
+SERVED = a_served(stores=("s3", "acm:eu-west-3"), arns={"eu-west-3": ARN})
+
 
 def test_a_renewal_is_announced_with_identifiers_only():
     """EventBridge copies events to every subscriber: enough to deploy by, and no secret."""
     events = client("events")
     with counted(events, "PutEvents") as calls:
-        EventBridgeAnnouncer(events, "default").renewed(an_order(), a_served(), a_served(serial="99"))
+        EventBridgeAnnouncer(events, "default").renewed(an_order(), SERVED, a_served(serial="99"))
 
     (entry,) = calls[0]["Entries"]
     assert (entry["Source"], entry["DetailType"]) == ("certmandate", "Certificate Renewed")
@@ -31,9 +35,21 @@ def test_a_renewal_is_announced_with_identifiers_only():
         "not_before": "2026-11-23T08:00:00Z",
         "not_after": "2027-06-10T08:00:00Z",
         "names": ["idp.univ.example"],
-        "stores": ["s3"],
-        "arns": {"eu-west-3": "arn:aws:acm:eu-west-3:123456789012:certificate/1"},
+        "stores": ["s3", "acm:eu-west-3"],
+        "arns": {"eu-west-3": ARN},
     }
+    assert entry["Resources"] == [ARN]
+
+
+def test_a_region_that_lacks_the_certificate_is_not_announced():
+    """Its ARN still holds the previous one: a consumer would load that."""
+    events = client("events")
+    with counted(events, "PutEvents") as calls:
+        EventBridgeAnnouncer(events, "default").renewed(an_order(), replace(SERVED, stores=("s3",)), None)
+
+    (entry,) = calls[0]["Entries"]
+    detail = json.loads(entry["Detail"])
+    assert (detail["stores"], detail["arns"], entry["Resources"]) == (["s3"], {}, [])
 
 
 def test_an_event_that_was_not_taken_is_announced_again():

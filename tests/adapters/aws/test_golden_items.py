@@ -92,6 +92,14 @@ def test_a_delegation_of_an_earlier_version_is_read():
     assert (inspection.remarks, inspection.delegated) == ((), ())
 
 
+def test_an_open_order_of_an_earlier_version_is_read():
+    """It was written before stores were recorded one by one: none has the certificate as far as is known."""
+    item = golden("order", "all members")
+    del item["stores"]
+
+    assert schema.open_order(item).stores == ()
+
+
 @pytest.mark.parametrize(("kind", "version"), [item for item in ITEMS if item[0] in WRITTEN])
 def test_members_of_a_newer_version_are_ignored(kind: str, version: str):
     """After a rollback the records of the newer version are still there."""

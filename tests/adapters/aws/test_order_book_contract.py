@@ -34,6 +34,7 @@ MOVES: dict[str, Callable[[Any, Order, Any], Any]] = {
     "claim_import elsewhere": lambda book, order, now: book.claim_import(order, "us-east-1", now),
     "release_import": lambda book, order, _: book.release_import(order, REGION),
     "record_import": lambda book, order, _: book.record_import(order, REGION, "arn:1"),
+    "record_stores": lambda book, order, _: book.record_stores(order, ("s3",)),
     "finish": lambda book, order, now: book.finish(order, a_served(token=order.token, stored_at=now), None),
     "fail": lambda book, order, now: book.fail(order, "OrderDeclined", "no", now, hold_until=now),
     "fail without a hold": lambda book, order, now: book.fail(order, "DcvLapsed", "no", now, hold_until=None),
@@ -131,7 +132,7 @@ POSTED_AGAIN = ("open", "note a search", "claim_post")
 ORDERED = (*POSTED_AGAIN, "record_ordered")
 ISSUED = (*ORDERED, "note a confirmation", "note trouble", "record_issued")
 IMPORTING = (*ISSUED, "claim_import")
-IMPORTED = (*IMPORTING, "claim_import elsewhere", "release_import", "claim_import", "record_import")
+IMPORTED = (*IMPORTING, "claim_import elsewhere", "release_import", "claim_import", "record_import", "record_stores")
 FINISHED, FAILED = (*IMPORTED, "finish"), (*IMPORTED, "fail")
 
 
@@ -157,6 +158,7 @@ def test_a_whole_order_is_the_same(dynamodb: Any, way: tuple[str, ...]) -> None:
         pytest.param(ORDERED, "record_ordered otherwise", "now", id="a second SSL ID"),
         pytest.param(INTENT, "record_issued", "now", id="a certificate without an SSL ID"),
         pytest.param(INTENT, "record_import", "now", id="an ARN without a certificate"),
+        pytest.param(ORDERED, "record_stores", "now", id="a store without a certificate"),
         pytest.param(INTENT, "finish", "now", id="the end of an order that was not issued"),
         pytest.param(IMPORTING, "claim_import", "now", id="a second import at the same time"),
         pytest.param(IMPORTED, "claim_import", "now", id="an import into a region that has its ARN"),

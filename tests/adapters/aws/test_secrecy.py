@@ -47,7 +47,7 @@ def open_damaged(key: KeyPair) -> None:
 
 def import_into_acm(key: KeyPair) -> None:
     """Import."""
-    Acm(lambda region: client("acm", region)).put(a_pair(key=key), REGION, None, retried=False)
+    Acm(lambda _region: client("acm")).put(a_pair(key=key), REGION, None)
 
 
 def put_into_s3(key: KeyPair) -> None:

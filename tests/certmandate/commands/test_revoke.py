@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+from tests.adapters.aws.records import a_pair
 from tests.certmandate.conftest import Sit
-from tests.certmandate.desk import OPEN_ORDER
+from tests.certmandate.desk import OPEN_ORDER, Desk
 
 
 def test_the_replacement_is_stored_before_the_rao_is_asked_to_revoke(sit: Sit):
@@ -73,17 +74,44 @@ def test_close_order_writes_an_audit_row_and_ends_the_order(sit: Sit):
     assert desk.run(*close, "again", "--yes").exit_code == 2
 
 
-def test_close_order_warns_when_the_certificate_is_already_issued(sit: Sit):
-    """The certificate only has to be stored: closing the order discards it."""
-    desk = sit("idp", scm=OPEN_ORDER)
+def issue(desk: Desk, *stores: str) -> str:
+    """Let the open order be issued, and stored in *stores*; return the serial."""
+    chain = a_pair().chain
     desk.system.aws.client("dynamodb").update_item(
         TableName=desk.system.aws.outputs["OrdersTable"],
         Key={"delegation": {"S": "univ"}, "item": {"S": "order#idp"}},
-        UpdateExpression="SET #s = :s",
+        UpdateExpression="SET #s = :s, chain = :chain, stores = :stores",
         ExpressionAttributeNames={"#s": "status"},
-        ExpressionAttributeValues={":s": {"S": "issued"}},
+        ExpressionAttributeValues={
+            ":s": {"S": "issued"},
+            ":chain": {"S": chain.pem()},
+            ":stores": {"L": [{"S": store} for store in stores]},
+        },
     )
+    return chain.leaf.serial
+
+
+def test_close_order_warns_when_the_certificate_is_already_issued(sit: Sit):
+    """The certificate only has to be stored: closing the order discards it."""
+    desk = sit("idp", scm=OPEN_ORDER)
+    issue(desk)
 
     result = desk.run("close-order", "univ/idp", "--reason", "x", "--yes")
 
     assert "SCM has issued a certificate for this order's key" in result.stderr
+
+
+def test_close_order_keeps_what_a_store_serves(sit: Sit):
+    """The order book would go on to name the certificate before it, and S3's key of this one would never be erased."""
+    desk = sit("idp", scm=OPEN_ORDER)
+    serial = issue(desk, "s3")
+    assert "stored in s3 only" in desk.document("show", "univ/idp")["next"]
+
+    result = desk.run("close-order", "univ/idp", "--reason", "ACM's quota", "--yes")
+
+    served = desk.certificate("idp").served
+    assert "is stored in s3, and is served from there after the order is closed" in result.stderr
+    assert served
+    assert (served.serial, served.stores) == (serial, ("s3",))
+    row = desk.book.history("univ", "idp")[-1]
+    assert (row.status, row.serial, row.text) == ("stored", serial, "ACM's quota")

@@ -30,7 +30,7 @@ from tests.throwaway_ca import SERVER, Issuer, hierarchy, pem
 from tests.unit.estate import NOW
 
 NAMES = ("idp.univ.example", "www.univ.example")
-EXPECTED = Expectation(NAMES, KeyType.P_256, 199, for_acm=True)
+EXPECTED = Expectation(NAMES, KeyType.P_256, 199)
 CLIENT = ExtendedKeyUsageOID.CLIENT_AUTH
 
 
@@ -276,23 +276,16 @@ def test_a_day_more_or_less_is_as_asked(days: float) -> None:
     assert checked(leaf(days=days)) == ()
 
 
-def test_acm_wants_leaf_and_issuer_of_one_algorithm() -> None:
-    """Refused here with a sentence, not by ACM with a code; S3 takes it."""
-    certificate = leaf(hierarchy().ec, key_type=KeyType.RSA_2048)
-    expected = replace(EXPECTED, key_type=KeyType.RSA_2048)
+def test_a_root_that_issued_the_leaf_is_its_whole_chain() -> None:
+    """ACM and chain.pem need the issuer; what certifies the root on paths of its own does not belong to it."""
+    ca = hierarchy()
+    certificate = leaf(ca.root)
+    delivered = (ca.cross_signed_root, ca.root, ca.old_root)
 
-    with pytest.raises(AcmWouldRefuse, match="different algorithms, which ACM does not accept"):
-        checked(certificate, expected)
-    assert checked(certificate, replace(expected, for_acm=False)) == ()
+    chain = assembled(pem(certificate, *(issuer.certificate for issuer in delivered)))
 
-
-def test_a_leaf_signed_by_the_root_itself_has_no_issuers_to_compare() -> None:
-    """A private hierarchy of one."""
-    certificate = leaf(hierarchy().root)
-
-    chain = assembled(pem(certificate, hierarchy().root.certificate))
-
-    assert chain.issuers == ()
+    assert chain.issuers_pem() == pem(ca.root.certificate)
+    assert Chain.parse(chain.pem()) == chain
     assert check(chain, EXPECTED, NOW) == ()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -23,6 +24,7 @@ from renewal.domain.errors import (
     OrderRevoked,
     OrderUnknown,
     PlanUnreadable,
+    RenewalError,
     ScmRefused,
     ScmUnavailable,
     StoreRefused,
@@ -310,7 +312,6 @@ MOMENTS = [
     ("book", "record_import", 2),
     ("objects", "put", 1),
     ("objects", "erase_key", 1),
-    ("scm", "mark_renewed", 1),
     ("announcer", "renewed", 1),
     ("book", "finish", 1),
 ]
@@ -337,7 +338,7 @@ def test_a_collect_that_is_killed_anywhere_is_finished_by_the_next(
     }[port]
     when_killed: dict[str, Any] = {when: killed}
     wrapped = interrupted(real, method, at=at, **when_killed)
-    happens = method not in ({"claim_import"} if is_renewal else {"erase_key", "mark_renewed"})
+    happens = method not in ({"claim_import"} if is_renewal else {"erase_key"})
     try:
         system.collect(progress, **{port: wrapped})
     except Killed:
@@ -353,7 +354,6 @@ def test_a_collect_that_is_killed_anywhere_is_finished_by_the_next(
     if is_renewal:
         old = system.book.rows[0].serial
         assert f"univ/idp/{old}/privkey.pem" not in system.objects.files
-        assert system.scm.marked == {5001: 5002}
 
 
 def test_a_retry_after_the_end_returns_stored_again(system: System) -> None:
@@ -413,8 +413,8 @@ def test_two_runs_that_collect_one_order_store_one_certificate(system: System) -
 # ---- SCM's mark, orders that are over ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("error", [ScmRefused, OrderUnknown])
-def test_a_refused_mark_is_not_worth_failing_for(system: System, error: type[NeedsAttention]) -> None:
+@pytest.mark.parametrize("error", [ScmRefused, OrderUnknown, CredentialRefused, AddressRefused, ScmUnavailable])
+def test_a_refused_mark_is_not_worth_failing_for(system: System, error: type[RenewalError]) -> None:
     """It only stops SCM's reminders; the certificate is in its stores."""
     system.renew()
     system.book.ask(PATH, "again", NOW)
@@ -433,19 +433,50 @@ def test_a_certificate_of_an_unknown_number_is_not_marked(system: System) -> Non
     assert not system.scm.calls["mark_renewed"]
 
 
-def test_a_password_refused_at_the_mark_is_remembered(system: System) -> None:
-    """The order stays open; with the next password the next run finishes it."""
-    system.renew()
+def issued(system: System) -> Progress:
+    """An order of a renewal whose verified chain is in the order book, and stored nowhere."""
+    system.collect(ordered(system))
     system.book.ask(PATH, "again", NOW)
     progress = system.enroll()
-    system.scm.answers["mark_renewed"] = CredentialRefused("401")
-    with pytest.raises(CredentialRefused):
-        system.collect(progress)
-    del system.scm.answers["mark_renewed"]
+    with pytest.raises(Killed):
+        system.collect(progress, opener=interrupted(system.seal, "open", before=killed))
+    return progress
+
+
+def down(system: System) -> None:
+    system.scm.answers |= dict.fromkeys(("collect", "details", "mark_renewed"), ScmUnavailable("503"))
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        down,
+        lambda system: system.accounts.refused.add(("univ", "v1")),
+        lambda system: system.accounts.versions.update(univ=""),
+        lambda system: system.book.record_refusal("univ", "v1", "run"),
+    ],
+    ids=["SCM is down", "login refused", "no credential", "login refused earlier in the run"],
+)
+def test_what_is_issued_is_stored_without_scm(system: System, trouble: Callable[[System], None]) -> None:
+    """Certificate and key are here: only the mark of the renewal would need SCM, and nothing depends on it."""
+    progress = issued(system)
+    trouble(system)
+
+    assert system.collect(progress).status == "stored"
+    assert_stored_everywhere(system)
+    assert system.scm.marked == {}
+
+
+def test_a_password_refused_at_the_mark_is_not_tried_again(system: System) -> None:
+    """SCM counts refused logins: the run that shows it once has recorded it, and the hourly runs read that."""
+    progress = issued(system)
+    system.accounts.refused.add(("univ", "v1"))
+    system.collect(progress)
+    system.book.ask(PATH, "again", NOW)
 
     with pytest.raises(CredentialRefused):
-        system.collect(progress)
-    assert system.collect(replace(progress, run_id="tomorrow")).ssl_id == 5002
+        system.enroll()
+    assert system.accounts.shown["univ", "v1"] == 1
 
 
 def test_an_order_without_a_number_cannot_be_collected(system: System) -> None:
@@ -504,38 +535,77 @@ def test_two_runs_side_by_side_make_one_arn(system: System) -> None:
     assert_stored_everywhere(system)
 
 
+class Unlucky(FakeAcm):
+    """Imports, and reports the first time that it is busy."""
+
+    undone = False
+    calls: list[str]
+
+    def find(self, pair: Pair, region: str) -> str | None:
+        """Search and remember."""
+        self.calls.append("find")
+        return FakeAcm.find(self, pair, region)
+
+    def put(self, pair: Pair, region: str, arn: str | None) -> str:
+        """Import and remember; the first time after nothing was done, or before an answer that is lost."""
+        is_first = "put" not in self.calls
+        self.calls.append("put")
+        if is_first and self.undone:
+            raise StoreUnavailable("throttled", undone=True)
+        made = FakeAcm.put(self, pair, region, arn)
+        if is_first:
+            raise StoreUnavailable("no answer")
+        return made
+
+
+def unlucky(system: System, *, undone: bool = False, lag: int = 0) -> Unlucky:
+    acm = Unlucky(system.acm.held, system.acm.imports, lag)
+    acm.undone, acm.calls = undone, []
+    return acm
+
+
 def test_a_throttled_import_is_tried_again_at_once(system: System) -> None:
     """ACM reported that it did nothing, so no run waits for a lease."""
     progress = ordered(system)
-
-    def throttled() -> None:
-        raise StoreUnavailable("throttled", undone=True)
-
+    acm = unlucky(system, undone=True)
     with pytest.raises(StoreUnavailable):
-        system.collect(progress, acm=interrupted(system.acm, "put", before=throttled))
+        system.collect(progress, acm=acm)
 
-    system.collect(progress)
+    system.collect(progress, acm=acm)
 
-    assert system.acm.retried == [True, False], "second try of that region, the other region"
+    assert acm.calls == ["put", "put", "find", "put"], "both regions; then a search before the first one again"
     assert_stored_everywhere(system)
 
 
-def test_an_import_without_an_answer_excludes_other_runs(system: System) -> None:
-    """It may still arrive, and ACM would silently make a second ARN of a second import."""
+@pytest.mark.parametrize("lag", range(4))
+def test_an_import_without_an_answer_is_not_sent_again(system: System, lag: int) -> None:
+    """ACM would make a second ARN, and may list the first one late: the state machine's retries are searches."""
     progress = ordered(system)
-
-    def lost() -> None:
-        raise StoreUnavailable("no answer")
-
+    acm = unlucky(system, lag=lag)
     with pytest.raises(StoreUnavailable):
-        system.collect(progress, acm=interrupted(system.acm, "put", after=lost))
+        system.collect(progress, acm=acm)
 
+    for wait in (45, 68, 101, 152)[:lag]:
+        with pytest.raises(OrderConflict):
+            system.collect(progress, acm=acm)
+        system.clock.advance(seconds=wait)
+    system.collect(progress, acm=acm)
+
+    assert acm.calls == ["put", "put", *["find"] * (lag + 1)]
+    assert_stored_everywhere(system)
+
+
+def test_an_import_that_never_happened_is_sent_after_its_claim(system: System) -> None:
+    """Its attempt was killed before the call."""
+    progress = ordered(system)
+    with pytest.raises(Killed):
+        system.collect(progress, acm=interrupted(system.acm, "put", before=killed))
     with pytest.raises(OrderConflict):
         system.collect(progress)
     system.clock.advance(seconds=IMPORT_LEASE.total_seconds() + 1)
+
     system.collect(progress)
 
-    assert system.acm.retried == [False, True, False]
     assert_stored_everywhere(system)
 
 

@@ -101,6 +101,7 @@ def _uses_acm(loaded: Loaded) -> bool:
 def _acm_faults(deployment: Deployment, loaded: Loaded, stored: Stored) -> Iterable[FileFault]:
     """Check with ACM each ARN that a file names for the first time, or for another key type."""
     from renewal.adapters.acm import Acm
+    from renewal.domain.delegation import ACM
     from renewal.domain.errors import AcmCertificateMissing, AcmWouldRefuse
     from renewal.domain.order import ManagedCertificate
 
@@ -111,9 +112,10 @@ def _acm_faults(deployment: Deployment, loaded: Loaded, stored: Stored) -> Itera
             known = before is not None and (before.spec.arns, before.spec.key_type) == (spec.arns, spec.key_type)
             if not spec.arns or known:
                 continue
-            try:
-                acm.foresee(ManagedCertificate(replace(spec, stores=tuple(f"acm:{region}" for region in spec.arns))))
-            except (AcmCertificateMissing, AcmWouldRefuse) as error:
+            stores = tuple(f"{ACM}{region}" for region in spec.arns)
+            for error in acm.foresee(ManagedCertificate(replace(spec, stores=stores))).values():
+                if not isinstance(error, AcmCertificateMissing | AcmWouldRefuse):
+                    raise error
                 yield document.fault(("certificates", index, "arns"), str(error))
 
 

@@ -14,7 +14,7 @@ from certmandate.options import CertificateArgument, JsonOption, YesOption, conf
 from certmandate.views import printing
 
 if TYPE_CHECKING:
-    from renewal.domain.order import Order
+    from renewal.domain.order import ManagedCertificate, Order
 
 
 def close_order_command(
@@ -30,7 +30,8 @@ def close_order_command(
     """
     delegation, name = split(certificate)
     with deployed(context) as deployment:
-        order = deployment.book.certificate(delegation, name).order
+        managed = deployment.book.certificate(delegation, name)
+        order = managed.order
         if order is None:
             msg = f"{certificate} has no open order; `certmandate show {certificate}` shows how its last order ended"
             raise Refused(msg)
@@ -40,7 +41,7 @@ def close_order_command(
         warning = _warning(order)
         printing.print_error(warning)
         confirm(f"Close the order of {certificate} and erase its key?", yes=yes)
-        _close(deployment, order, reason.strip())
+        _close(deployment, managed, order, reason.strip())
     if as_json:
         document = {"certificate": certificate, "token": order.token, "ssl_id": order.ssl_id}
         printing.print_json({**document, "was": order.status.value, "warning": warning})
@@ -52,6 +53,11 @@ def _warning(order: Order) -> str:
     """Return what SCM may still do with the order, and what is lost when it is closed."""
     from renewal.domain.order import OrderStatus
 
+    if order.held_in:
+        return (
+            f"The certificate of this order is stored in {', '.join(order.held_in)}, and is served from there after "
+            "the order is closed; no other store gets it. The next run orders again for those that lack it."
+        )
     if order.status is OrderStatus.ISSUED:
         return (
             f"SCM has issued a certificate for this order's key (SSL ID {order.ssl_id}), and it only has to be stored. "
@@ -68,10 +74,15 @@ def _warning(order: Order) -> str:
     )
 
 
-def _close(deployment: Deployment, order: Order, reason: str) -> None:
+def _close(deployment: Deployment, certificate: ManagedCertificate, order: Order, reason: str) -> None:
     """Raises OrderConflict when a run has changed the order meanwhile."""
     from renewal.adapters.order_book.table import Table
     from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
+    from renewal.domain.storing import served_by
 
-    table = Table(deployment.client("dynamodb"), deployment.fact("OrdersTable"))
-    DynamoDbOrderTransitions(table).fail(order, CLOSED, reason[:500], datetime.now(UTC), hold_until=None)
+    transitions = DynamoDbOrderTransitions(Table(deployment.client("dynamodb"), deployment.fact("OrdersTable")))
+    now, text = datetime.now(UTC), reason[:500]
+    if order.held_in:
+        transitions.finish(order, served_by(order, certificate, order.held_in, now), certificate.served, text)
+    else:
+        transitions.fail(order, CLOSED, text, now, hold_until=None)

@@ -57,7 +57,7 @@ def _served_part(state: CertificateState) -> list[RenderableType]:
         ("names", ", ".join(served.names) if set(served.names) != set(spec.names) else ""),
         ("issuer", served.issuer),
         ("stored", f"{printing.minute(served.stored_at)} in {', '.join(served.stores)}"),
-        ("ARNs", ", ".join(f"{region}: {arn}" for region, arn in served.arns.items())),
+        ("ARNs", ", ".join(f"{region}: {arn}" for region, arn in served.held_arns.items())),
     ]
     return [printing.heading("Served"), printing.facts(pairs)]
 
@@ -70,6 +70,7 @@ def _order_part(state: CertificateState) -> list[RenderableType]:
         ("status", order.status.value),
         ("SSL ID", str(order.ssl_id) if order.ssl_id else "not confirmed by SCM"),
         ("trouble", order.trouble),
+        ("stored in", ", ".join(order.held_in)),
         ("token", f"{order.token} (in the order's comments in SCM)"),
         ("cause", printing.cause(order.causes, order.reason)),
         ("opened", f"{printing.minute(order.opened_at)} by run {order.run_id}"),

@@ -48,6 +48,7 @@ def order_document(order: Order) -> Document:
         "posts": order.posts,
         "run_id": order.run_id,
         "trouble": order.trouble,
+        "stores": list(order.held_in),
     }
 
 
@@ -63,7 +64,7 @@ def served_document(served: Served) -> Document:
         "key": str(served.key_type),
         "profile_id": served.profile_id,
         "stores": list(served.stores),
-        "arns": dict(served.arns),
+        "arns": served.held_arns,
         "stored_at": served.stored_at,
         "adopted": not served.token,
     }

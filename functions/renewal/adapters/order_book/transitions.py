@@ -41,6 +41,7 @@ EVERY_RUN = datetime(1970, 1, 1, tzinfo=UTC)
 opened the order was ahead."""
 
 _TRIES = 5  # to end an order while an operator applies a new spec
+_ISSUED = {"issued": OrderStatus.ISSUED.value}
 _UNCONFIRMED = "#posts = :post AND attribute_not_exists(#ssl_id)"
 
 
@@ -117,7 +118,7 @@ class DynamoDbOrderTransitions:
             {"importing": timestamp(now)},
             region=region,
             condition=f"#status = :issued AND attribute_not_exists(#arns.#region) AND {free}",
-            values={"over": timestamp(now - IMPORT_LEASE), "issued": OrderStatus.ISSUED.value},
+            values={"over": timestamp(now - IMPORT_LEASE), **_ISSUED},
             is_done=lambda found: region not in found["arns"] and found["importing"].get(region) == timestamp(now),
         )
 
@@ -125,8 +126,10 @@ class DynamoDbOrderTransitions:
         self._change(order, {"importing": timestamp(RELEASED)}, region=region)
 
     def record_import(self, order: Order, region: str, arn: str) -> Order:
-        issued = {"issued": OrderStatus.ISSUED.value}
-        return self._change(order, {"arns": arn}, region=region, condition="#status = :issued", values=issued)
+        return self._change(order, {"arns": arn}, region=region, condition="#status = :issued", values=_ISSUED)
+
+    def record_stores(self, order: Order, stores: tuple[str, ...]) -> Order:
+        return self._change(order, {"stores": list(stores)}, condition="#status = :issued", values=_ISSUED)
 
     def _change(
         self,

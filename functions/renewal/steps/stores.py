@@ -1,0 +1,109 @@
+"""Brings an issued certificate into its stores: each is tried, whatever becomes of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from renewal.domain.certificate import Chain
+from renewal.domain.delegation import ACM, S3
+from renewal.domain.errors import NeedsAttention, RenewalError, StoreUnavailable
+from renewal.domain.order import ManagedCertificate, Order, Served
+from renewal.domain.storing import error_of, is_due_by_age, served_by
+from renewal.ports import AcmStore, Announcer, Clock, KeyOpener, ObjectStore, OrderTransitions, Pair
+
+Failures = dict[str, RenewalError]
+"""By store, or by what else failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """S3, ACM of each region, and the event that announces what they hold."""
+
+    transitions: OrderTransitions
+    opener: KeyOpener
+    acm: AcmStore
+    objects: ObjectStore
+    announcer: Announcer
+    clock: Clock
+
+    def store(self, order: Order, chain: Chain, certificate: ManagedCertificate, notes: str) -> Served:
+        """Bring the certificate of the issued *order* into every store that lacks it, publish the event, end the order.
+
+        After a failure the order stays open, with its key, and the other stores serve the certificate meanwhile.
+        Raises KeyLost before anything is stored, or `error_of` the failures after everything was tried.
+        """
+        failures: Failures = {}
+        order = self._put_missing(order, chain, certificate, failures)
+        held = [store for store in certificate.spec.stores if store not in failures]
+        served, previous = served_by(order, certificate, held, self.clock()), certificate.served
+        if set(held) - set(order.stores):
+            with _collected(failures, "event"):
+                self.announcer.renewed(order, served, previous)
+        if S3 in held and previous is not None and S3 in previous.stores and previous.serial != served.serial:
+            with _collected(failures, "replaced key in s3"):
+                self.objects.erase_key(order.delegation, order.certificate, previous.serial)
+        if failures:
+            self._keep_open(order, served, certificate, failures)
+        self.transitions.finish(order, served, previous, notes)
+        return served
+
+    def _put_missing(self, order: Order, chain: Chain, certificate: ManagedCertificate, failures: Failures) -> Order:
+        missing = [store for store in certificate.spec.stores if store not in order.stores]
+        if not missing:
+            return order
+        key = self.opener.open(
+            order.sealed_key, delegation=order.delegation, certificate=order.certificate, token=order.token
+        )
+        pair = Pair(certificate.spec, chain, key, replaces=certificate.served.serial if certificate.served else "")
+        for store in missing:
+            region = store.removeprefix(ACM)
+            with _collected(failures, store):
+                if store == S3:
+                    self.objects.put(pair)
+                elif region not in order.arns:
+                    order = self._import(order, pair, region, certificate.arn_in(region, order.key_type))
+        return order
+
+    def _import(self, order: Order, pair: Pair, region: str, arn: str | None) -> Order:
+        """Import into one region; a first import is claimed, since ACM would make a second ARN without an error."""
+        if arn is not None:
+            return self.transitions.record_import(order, region, self.acm.put(pair, region, arn))
+        # An earlier attempt may have imported without recording the ARN. ACM may list it late: the claim of that
+        # attempt excludes another import for `IMPORT_LEASE`, while each attempt searches again.
+        if region in order.importing and (found := self.acm.find(pair, region)):
+            return self.transitions.record_import(order, region, found)
+        order = self.transitions.claim_import(order, region, self.clock())
+        try:
+            made = self.acm.put(pair, region, None)
+        except RenewalError as error:
+            # Without an answer the import may still be under way; then the claim keeps other runs off until it is over.
+            if isinstance(error, NeedsAttention) or (isinstance(error, StoreUnavailable) and error.undone):
+                self.transitions.release_import(order, region)
+            raise
+        return self.transitions.record_import(order, region, made)
+
+    def _keep_open(self, order: Order, served: Served, certificate: ManagedCertificate, failures: Failures) -> None:
+        """Record which stores hold the certificate, and raise the error.
+
+        A certificate that is due by age ends its order without the store that fails: otherwise the others would never
+        get the next one.
+        """
+        error = error_of(failures, served.stores)
+        if served.stores and is_due_by_age(served, certificate):
+            self.transitions.finish(order, served, certificate.served, str(error))
+            raise error
+        if "event" not in failures and set(served.stores) != set(order.stores):
+            order = self.transitions.record_stores(order, served.stores)
+        if isinstance(error, NeedsAttention) and order.trouble != type(error).__name__:
+            self.transitions.note(order, trouble=type(error).__name__)
+        raise error
+
+
+@contextmanager
+def _collected(failures: Failures, where: str) -> Iterator[None]:
+    try:
+        yield
+    except RenewalError as error:
+        failures[where] = error
