@@ -13,7 +13,8 @@ from campaign.evidence import gather
 from campaign.fault_injection import Mode
 from campaign.harness import Harness
 from campaign.invariants import ALWAYS, AT_REST, orders_of, violations
-from campaign.scenarios import DELEGATION, PARIS, SCENARIOS, VIRGINIA, credential, specification, world
+from campaign.scenarios import DELEGATION, LOGIN, PARIS, SCENARIOS, VIRGINIA, credential, specification, world
+from renewal.domain.delegation import S3
 from renewal.domain.keypair import KeyType
 from scm_simulator import Dials
 from tests.recordings import recorded
@@ -98,6 +99,40 @@ def test_a_used_up_quota_is_reported_and_keeps_the_certificate(harness: Harness)
     harness.daily_run()
 
     assert (run.status, run.certificate_errors) == ("FAILED", ["AcmQuotaReached"])
+    assert orders_of(gather(harness)) == 1
+    assert violations(gather(harness), [*ALWAYS, *AT_REST]) == []
+
+
+def test_an_issued_certificate_is_stored_while_the_login_is_refused(harness: Harness) -> None:
+    """It lies in the order book with its key: the state machine stores it although the inspection fails."""
+    harness.aws.acm.imports_per_year = 0
+    begin(harness)
+    harness.run()
+    harness.aws.acm.imports_per_year = None
+    harness.played.simulator.set_password(LOGIN, "changed in the portal")
+
+    run = harness.run(open_orders_only=True)
+
+    assert run.report is not None
+    assert [row.outcome for row in run.report.certificates] == ["renewed"]
+    assert [row.error for row in run.report.delegations] == ["CredentialRefused"]
+    assert violations(gather(harness), [*ALWAYS, *AT_REST]) == []
+
+
+def test_one_region_that_refuses_leaves_the_other_stores_renewed(harness: Harness) -> None:
+    """Every store is tried, and the report names the one that fails."""
+    begin(harness, PARIS, VIRGINIA, S3)
+    harness.aws.acm.throttled_regions = ("us-east-1",)
+
+    run = harness.run()
+    harness.aws.acm.throttled_regions = ()
+    evidence = gather(harness)
+
+    assert (run.status, run.certificate_errors) == ("FAILED", ["StoreUnavailable"])
+    assert run.report is not None
+    assert run.report.certificates[0].text.startswith("stored in acm:eu-west-3, s3; acm:us-east-1: StoreUnavailable")
+    assert ([imported.region for imported in evidence.acm], len(list(evidence.pointers()))) == (["eu-west-3"], 1)
+    harness.daily_run()
     assert orders_of(gather(harness)) == 1
     assert violations(gather(harness), [*ALWAYS, *AT_REST]) == []
 

@@ -204,7 +204,8 @@ class System:
         try:
             output = self.inspect(task)
         except RenewalError as error:
-            output = {"delegation": task.delegation, "error": caught(error)}
+            stored = [self._branch(issued) for issued in task.issued]
+            output = {"delegation": task.delegation, "error": caught(error), "certificates": stored}
         else:
             if not task.dry_run:
                 ended = [self._branch(Task.parse(entry)) for entry in output["certificates"]]

@@ -19,9 +19,7 @@ from renewal.steps.enroll import Enroll
 class PostAgain(Enroll):
     """Posts again at once when an answer was lost, as most clients do."""
 
-    def _resume(self, order: Order, authority: CertificateAuthority) -> Order:  # noqa: ARG002
-        if order.ssl_id is not None:
-            return order
+    def _resume(self, order: Order, *_: Any) -> Order:
         return self.transitions.claim_post(order, self.clock())
 
 

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from types import MappingProxyType
 from typing import NamedTuple, Self
 
-from renewal.domain.errors import KeyRefused, NameNotDelegated, ProfileRefused, TermRefused
+from renewal.domain.errors import KeyRefused, MandateEnded, NameNotDelegated, ProfileRefused, TermRefused
 from renewal.domain.keypair import KeyType
 from renewal.domain.names import not_permitted
 from renewal.records import REQUIRED
@@ -83,6 +83,12 @@ class Delegation:
     def has_ended(self, now: datetime) -> bool:
         """Return whether the mandate's last day is over (UTC)."""
         return self.mandate_ends is not None and now.date() > self.mandate_ends
+
+    def require_mandate(self, now: datetime) -> None:
+        """Raise MandateEnded when nothing may be ordered any more; orders that were placed before are still stored."""
+        if self.has_ended(now):
+            msg = f"the mandate of {self.organisation} ended on {self.mandate_ends}"
+            raise MandateEnded(msg)
 
 
 @dataclass(frozen=True, slots=True)

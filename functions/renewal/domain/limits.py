@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from renewal.domain.due import Cause, Decision
 from renewal.domain.errors import TooManyDue
-from renewal.domain.order import ManagedCertificate
+from renewal.domain.order import ManagedCertificate, OrderStatus
 
 FAR_FUTURE = datetime.max.replace(tzinfo=UTC)
 SMALL_ESTATE = 20  # certificates; with fewer, it is ordinary that all are due at once
@@ -41,6 +41,12 @@ class DueCertificate:
     def resumes(self) -> bool:
         """Whether an order is open already, so that nothing new is ordered."""
         return Cause.ORDER_OPEN in self.decision.causes
+
+    @property
+    def is_issued(self) -> bool:
+        """Whether its certificate is in the order book and only has to be stored."""
+        order = self.certificate.order
+        return order is not None and order.status is OrderStatus.ISSUED
 
     @property
     def expires(self) -> datetime:

@@ -107,7 +107,11 @@ def _paths(request: RunRequest) -> list[CertificatePath]:
 def _item(
     name: str, run_id: str, now: datetime, request: RunRequest, taken: list[DueCertificate], capacity: int
 ) -> DelegationTask:
-    mine = [candidate for candidate in taken if candidate.certificate.spec.delegation == name]
+    mine = [
+        (due, Task(run_id, now, name, due.certificate.spec.name, due.decision.causes, request.force, request.reason))
+        for due in taken
+        if due.certificate.spec.delegation == name
+    ]
     return DelegationTask(
         run_id=run_id,
         started_at=now,
@@ -117,10 +121,8 @@ def _item(
         follow_up=request.open_orders_only,
         room=capacity,
         reason=request.reason,
-        certificates=tuple(
-            Task(run_id, now, name, due.certificate.spec.name, due.decision.causes, request.force, request.reason)
-            for due in mine
-        ),
+        certificates=tuple(task for _, task in mine),
+        issued=() if request.dry_run else tuple(task for due, task in mine if due.is_issued),
     )
 
 

@@ -68,7 +68,7 @@ class Enroll:
             if certificate.order is None:
                 order = self._begin(certificate, record, authority, task)
             else:
-                order = self._resume(certificate.order, authority)
+                order = self._resume(certificate.order, record, authority)
             if order.ssl_id is None:
                 order = self._post(order, authority)
         return _progress(task, order)
@@ -104,9 +104,7 @@ class Enroll:
     ) -> Order:
         """Write the intent; return the order that is to be posted."""
         now = self.clock()
-        if record.delegation.has_ended(now):
-            msg = f"the mandate ended on {record.delegation.mandate_ends}"
-            raise MandateEnded(msg)
+        record.delegation.require_mandate(now)
         inspection = record.inspection
         if inspection is None or inspection.run_id != task.run_id:  # a run without an inspection
             profiles = authority.profiles(record.delegation.department_id)
@@ -158,7 +156,7 @@ class Enroll:
             reasons += [rule.reason for rule in self.book.replacements() if rule.covers(served)]
         return "; ".join(dict.fromkeys(reason for reason in reasons if reason))
 
-    def _resume(self, order: Order, authority: CertificateAuthority) -> Order:
+    def _resume(self, order: Order, record: DelegationRecord, authority: CertificateAuthority) -> Order:
         """Return the order with the SSL ID that SCM lists, or without one when it may be posted again."""
         found = authority.find(SearchedOrder.of(order))
         if found.ssl_id is not None:
@@ -168,6 +166,11 @@ class Enroll:
             self.transitions.note(order, searched_at=now)
             msg = f"the answer to order {order.token} was lost at {order.posted_at:%H:%M:%S}Z; {doubt}"
             raise OrderUnconfirmed(msg)
+        try:
+            record.delegation.require_mandate(now)
+        except MandateEnded as error:
+            self.transitions.fail(order, type(error).__name__, str(error), now, hold_until=None)
+            raise
         self._require_time()
         return self.transitions.claim_post(order, now)
 

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from renewal.deadline import Deadline
+from renewal.domain.due import Cause
 from renewal.domain.errors import MandateEnded, NeedsAttention, ScmUnavailable
 from renewal.domain.forecast import forecast
 from renewal.domain.order import ManagedCertificate
@@ -54,7 +55,7 @@ class InspectDelegation:
         certificates = self.book.certificates(task.delegation)
         now, reader = self.clock(), None
         try:
-            _require_mandate(record, now)
+            _require_mandate(record, task, now)
             with ScmLogin(self.transitions, self.accounts).setup_reader(
                 record, task.run_id, follow_up=task.follow_up
             ) as scm:
@@ -115,6 +116,7 @@ def _complete(
     found = _inspection(run_id, now, snapshot, checks, _revoked_ids(certificates, snapshot.reported))
     findings = [
         *(finding for check in checks for finding in check.findings()),
+        *_mandate_findings(record, now),
         *_certificate_findings(certificates, record, found, now),
         *(finding_from(error, error.certificate) for error in certificates.unreadable),
         *_report_findings(snapshot),
@@ -124,11 +126,11 @@ def _complete(
     return bounded(replace(found, findings=sorted_and_capped(findings)), _profiles_of(certificates))
 
 
-def _require_mandate(record: DelegationRecord, now: datetime) -> None:
-    delegation = record.delegation
-    if delegation.has_ended(now):
-        msg = f"the mandate of {delegation.organisation} ended on {delegation.mandate_ends}"
-        raise MandateEnded(msg)
+def _require_mandate(record: DelegationRecord, task: DelegationTask, now: datetime) -> None:
+    """Raise MandateEnded when there is nothing to log in for: an order that was placed before is still collected."""
+    resumed = {certificate for certificate in task.certificates if Cause.ORDER_OPEN in certificate.causes}
+    if not resumed - set(task.issued):
+        record.delegation.require_mandate(now)
 
 
 def _interrupted(
@@ -213,6 +215,13 @@ def _late_findings(snapshot: Snapshot) -> tuple[Finding, ...]:
         "on. If it happens every day, ask Sectigo's support why these requests are slow"
     )
     return (Finding("InspectionIncomplete", "warning", "operator", text),)
+
+
+def _mandate_findings(record: DelegationRecord, now: datetime) -> Iterable[Finding]:
+    try:
+        record.delegation.require_mandate(now)
+    except MandateEnded as error:
+        yield finding_from(error)
 
 
 def _certificate_findings(

@@ -5,7 +5,7 @@ The only other text is the operator's reason, which is part of the execution's i
 A plan item (one for each delegation, written by check_expiry, read by the Distributed Map):
 
     {"run_id", "started_at", "delegation", "dry_run", "whole", "follow_up",
-     "room", "reason", "certificates": [{"certificate", "causes", "forced"}]}
+     "room", "reason", "certificates": [{"certificate", "causes", "forced"}], "issued": [task…]}
 
 A task (one for each due certificate, input of enroll):
 
@@ -67,6 +67,8 @@ class DelegationTask:
     room: int = 0
     """How many certificates the inspection may add to those of the plan."""
     reason: str = ""
+    issued: tuple[Task, ...] = ()
+    """Those of `certificates` that only have to be stored, so that a failed inspection does not keep them from it."""
 
     @classmethod
     def parse(cls, event: object) -> Self:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from renewal.domain.errors import DcvLapsed, NeedsAttention
-from renewal.domain.order import ManagedCertificate, Order
+from renewal.domain.order import ManagedCertificate, Order, OrderStatus
 from renewal.domain.orderable import require_orderable
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import dcv_of
@@ -21,7 +22,7 @@ def preview(
     if inspection is None:
         return ""
     if certificate.order is not None:
-        return _resumed(certificate.order)
+        return _resumed(certificate.order, certificate.lacking)
     try:
         term_days = require_orderable(certificate, record, inspection, now)
     except NeedsAttention as error:
@@ -34,7 +35,9 @@ def preview(
     return f"{what}, under a new ARN" if _gets_a_new_arn(certificate) else what
 
 
-def _resumed(order: Order) -> str:
+def _resumed(order: Order, lacking: Iterable[str]) -> str:
+    if order.status is OrderStatus.ISSUED:
+        return f"store the certificate of order {order.ssl_id} in {', '.join(lacking)} and order nothing"
     if order.ssl_id is None:
         return f"search SCM for the unconfirmed order of {order.posted_at:%Y-%m-%d}, then order if there is none"
     return f"collect order {order.ssl_id} of {order.opened_at:%Y-%m-%d} and order nothing"

@@ -31,9 +31,10 @@ from renewal.domain.errors import (
     StoreUnavailable,
 )
 from renewal.domain.order import IMPORT_LEASE, OrderStatus
+from renewal.ports import Pair
 from renewal.steps.payload import Progress
 from tests.assertions import assert_leaf_first, assert_pair, assert_whole_store
-from tests.fakes import Killed, interrupted, killed
+from tests.fakes import FakeAcm, Killed, interrupted, killed
 from tests.throwaway_ca import hierarchy, pem
 from tests.unit.estate import IDP, NOW, PATH, System, served_by
 

@@ -324,6 +324,19 @@ def test_an_ambiguous_answer_to_enroll_keeps_the_intent(system: System) -> None:
 # ---- Never twice: two runs side by side ------------------------------------------------------------------------------
 
 
+def test_an_unconfirmed_order_is_not_posted_again_after_the_mandate(system: System) -> None:
+    """A second POST is an order. The search, which finds what the first one made, is none."""
+    lose_and_search(system)
+    system.book.apply(replace(DELEGATION, mandate_ends=NOW.date() - timedelta(days=1)), now=NOW)
+    system.clock.advance(minutes=6)
+
+    with pytest.raises(MandateEnded):
+        system.enroll()
+
+    assert (len(system.scm.orders), system.book.orders) == (0, {})
+    assert system.book.rows[-1].error == "MandateEnded"
+
+
 @pytest.mark.parametrize("port", ["acm", "sealer", "book"])
 def test_two_runs_at_once_order_once(system: System, port: str) -> None:
     """The other run orders while this one is about to: the book lets one of them open an order."""

@@ -162,6 +162,18 @@ def test_after_the_mandate_every_step_is_left_to_the_eye_without_a_login(system:
     assert not system.scm.calls
 
 
+def test_an_order_of_the_mandate_is_inspected_for_after_its_end(system: System) -> None:
+    """To collect it needs the login; that nothing else is ordered is a finding all the same."""
+    ended_mandate(system)
+    resumed = system.task(causes=("order-open",))
+
+    system.inspect(system.item(certificates=(resumed,)))
+    assert ("MandateEnded", "error", "") in codes(system)
+
+    with pytest.raises(MandateEnded):
+        system.inspect(system.item(certificates=(resumed,), issued=(resumed,)))
+
+
 def test_an_scm_that_is_down_is_no_finding(system: System) -> None:
     """The state machine tries again; yesterday's inspection stands."""
     system.inspect(system.item())

@@ -22,6 +22,7 @@ ITEM = DelegationTask(
     certificates=(TASK, replace(TASK, certificate="www")),
     follow_up=True,
     reason="laptop stolen",
+    issued=(TASK,),
 )
 PROGRESS = Progress("run", "univ", "idp", "t1", 5001, "ordered")
 
