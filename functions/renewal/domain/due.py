@@ -69,6 +69,12 @@ def renewal_point(path: str, not_before: datetime, not_after: datetime, policy: 
     return begins + spread * _fraction(path)
 
 
+def is_due_by_age(served: Served, certificate: ManagedCertificate) -> bool:
+    """Return whether *served* was due for renewal when it was stored."""
+    spec = certificate.spec
+    return served.stored_at >= renewal_point(spec.path, served.not_before, served.not_after, spec.policy)
+
+
 def last_resort(not_before: datetime, not_after: datetime) -> datetime:
     """Return the time from which a tenth of the lifetime is left: no hold delays a renewal after it."""
     return not_after - (not_after - not_before) * LAST_RESORT

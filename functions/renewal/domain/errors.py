@@ -10,7 +10,7 @@ The class names are a contract: the state machine matches them as text (Retry an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import ClassVar, Literal
 
 Actor = Literal["operator", "rao"]
@@ -274,6 +274,20 @@ ANSWERED_BY_SCM = NEEDS_ATTENTION - _names((MandateEnded, CredentialMissing, Rec
 def error_named(name: str) -> type[RenewalError]:
     """Return the class named *name*; NeedsAttention for a name of another version."""
     return next((kind for kind in every_error() if kind.__name__ == name), NeedsAttention)
+
+
+def error_of(failures: Mapping[str, RenewalError], stored: Collection[str] = ()) -> RenewalError:
+    """Return the one error that a run reports for *failures*, by store; *stored*: the stores that succeeded.
+
+    An error that a retry can resolve comes first, so that the step is repeated for all stores that failed.
+    """
+    first = next((error for error in failures.values() if isinstance(error, Retryable)), next(iter(failures.values())))
+    if len(failures) == 1 and not stored:
+        return first
+    done = [f"stored in {', '.join(stored)}"] if stored else []
+    return type(first)(
+        "; ".join([*done, *(f"{where}: {type(error).__name__}: {error}" for where, error in failures.items())])
+    )
 
 
 def shortened(text: str, longest: int = LONGEST_TEXT) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+from renewal.domain.certificate import Chain
 from renewal.domain.delegation import ACM, CertificatePath, CertificateSpec
 from renewal.domain.errors import NeedsAttention, OrderDeclined, OrderRejected, OrderRevoked
 from renewal.domain.keypair import KeyType
@@ -196,6 +197,30 @@ class ManagedCertificate:
             return self.spec.arns[region]
         served = self.served
         return served.arns.get(region) if served and served.key_type is key_type else None
+
+
+def served_by(order: Order, certificate: ManagedCertificate, stores: Collection[str], now: datetime) -> Served:
+    """Return what is served when *stores* hold the certificate of the issued *order*.
+
+    A region without it keeps its earlier ARN, because the next certificate is to be imported into the same one.
+    """
+    leaf, previous, spec = Chain.parse(order.chain).leaf, certificate.served, certificate.spec
+    earlier = previous.arns if previous and previous.key_type is order.key_type else {}
+    return Served(
+        ssl_id=order.ssl_id or 0,
+        serial=leaf.serial,
+        not_before=leaf.not_before,
+        not_after=leaf.not_after,
+        names=order.names,
+        profile_id=order.profile_id,
+        key_type=order.key_type,
+        issuer=leaf.issuer,
+        stores=tuple(store for store in spec.stores if store in stores),
+        token=order.token,
+        stored_at=now,
+        arns={region: arn for region, arn in earlier.items() if region in spec.acm_regions} | dict(order.arns),
+        sealed_key=order.sealed_key,
+    )
 
 
 @dataclass(frozen=True, slots=True)

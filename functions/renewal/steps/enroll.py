@@ -20,13 +20,13 @@ from renewal.domain.errors import (
     OrderConflict,
     OrderUnconfirmed,
     ScmUnavailable,
+    error_of,
 )
 from renewal.domain.keypair import KeyPair
 from renewal.domain.order import EnrollRequest, ManagedCertificate, Order, OrderStatus
 from renewal.domain.order_search import SearchedOrder, SearchResult, known_ids
 from renewal.domain.orderable import decide_with, require_orderable
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
-from renewal.domain.storing import error_of
 from renewal.ports import Accounts, AcmStore, CertificateAuthority, Clock, KeySealer, OrderReader, OrderTransitions
 from renewal.steps.payload import Progress, Task
 from renewal.steps.scm_login import ScmLogin

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from renewal.domain.certificate import Chain
 from renewal.domain.delegation import ACM, S3
-from renewal.domain.errors import NeedsAttention, RenewalError, StoreUnavailable
-from renewal.domain.order import ManagedCertificate, Order, Served
-from renewal.domain.storing import error_of, is_due_by_age, served_by
+from renewal.domain.due import is_due_by_age
+from renewal.domain.errors import NeedsAttention, RenewalError, StoreUnavailable, error_of
+from renewal.domain.order import ManagedCertificate, Order, Served, served_by
 from renewal.ports import AcmStore, Announcer, Clock, KeyOpener, ObjectStore, OrderTransitions, Pair
 
 Failures = dict[str, RenewalError]

@@ -78,7 +78,7 @@ def _close(deployment: Deployment, certificate: ManagedCertificate, order: Order
     """Raises OrderConflict when a run has changed the order meanwhile."""
     from renewal.adapters.order_book.table import Table
     from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
-    from renewal.domain.storing import served_by
+    from renewal.domain.order import served_by
 
     transitions = DynamoDbOrderTransitions(Table(deployment.client("dynamodb"), deployment.fact("OrdersTable")))
     now, text = datetime.now(UTC), reason[:500]
