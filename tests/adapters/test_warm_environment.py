@@ -114,7 +114,7 @@ def test_an_import_after_hours_in_the_freezer_reaches_acm_once() -> None:
     client.describe_certificate(CertificateArn=ARN)
     server.forget()
 
-    assert Acm(lambda _region: client).put(pair, REGION, None, retried=False) == ARN
+    assert Acm(lambda _region: client).put(pair, REGION, None) == ARN
     assert sum("ImportCertificate" in request for request in server.requests) == 1
     server.close()
 
