@@ -25,6 +25,9 @@ from renewal.ports import Pair
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
+MOST_BYTES = 1_000_000
+"""Of `current.json`; what certmandate writes has a thousandth of it for every name."""
+
 _LOST_RACE = frozenset({"PreconditionFailed", "NoSuchKey"})
 
 
@@ -100,7 +103,7 @@ class S3Certificates:
             if error_code(error) == "NoSuchKey":
                 return None
             raise
-        return answer["Body"].read(), answer["ETag"]
+        return answer["Body"].read(MOST_BYTES), answer["ETag"]  # what is cut off there is no JSON
 
     @translated("s3:PutObject")
     def _write(self, key: str, content: bytes) -> None:
@@ -160,7 +163,7 @@ def _pointer_from(content: bytes, etag: str) -> _Pointer | None:
     try:
         document = json.loads(content)
         return _Pointer(str(document["serial"]), datetime.fromisoformat(document["not_before"]), etag)
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
 
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
 
+MOST_BYTES = 50_000_000
+"""Of one object; the results of 10,000 certificates have less."""
+
 T = TypeVar("T")
 
 
@@ -103,7 +106,7 @@ class S3RunArchive:
     @translated("s3:GetObject")
     def _read(self, key: str) -> bytes | None:
         try:
-            return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+            return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read(MOST_BYTES)
         except ClientError as error:
             if error_code(error) == "NoSuchKey":
                 return None
@@ -128,7 +131,7 @@ def _key(run_id: str, name: str) -> str:
 def _parsed(content: bytes) -> Any:
     try:
         return json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -16,6 +16,7 @@ from renewal.domain.errors import CertificateMismatch, ChainBroken, OrderPending
 from renewal.domain.keypair import KeyType, public_key_bytes
 
 ONE_DAY = timedelta(days=1)
+MOST_CERTIFICATES = 10
 CLOCK_SKEW = timedelta(minutes=5)
 """By how much a CA's clock and ours may differ."""
 
@@ -166,6 +167,9 @@ class Chain:
 
 
 def _parse(pem: str) -> list[Certificate]:
+    if pem.count("-----BEGIN") > MOST_CERTIFICATES:
+        msg = f"SCM delivered more than {MOST_CERTIFICATES} certificates with the leaf; no public chain is as long"
+        raise ChainBroken(msg)
     text = pem.replace("\r\n", "\n").replace("\r", "\n").strip().replace("-----BEGIN", "\n-----BEGIN")
     try:
         return [Certificate(loaded) for loaded in x509.load_pem_x509_certificates(text.encode("ascii"))]

@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from renewal.adapters.objects import S3Certificates
+from renewal.adapters.objects import MOST_BYTES, S3Certificates
 from renewal.domain.errors import OrderConflict, StoreRefused, StoreUnavailable
 from renewal.ports import Pair
 
@@ -205,7 +205,18 @@ def test_a_serial_that_begins_like_another_keeps_its_key(store: S3Certificates, 
     assert body(s3, f"{key}.bak") == b"x"
 
 
-@pytest.mark.parametrize("content", [b"{", b"[]", b'{"serial": "AB"}', b'{"serial": "AB", "not_before": "soon"}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"{",
+        b"[]",
+        b'{"serial": "AB"}',
+        b'{"serial": "AB", "not_before": "soon"}',
+        b"[" * 10_000,
+        b'{"serial": "AB", "not_before": "2026-11-23T08:00:00Z", "names": "' + b"x" * MOST_BYTES + b'"}',
+    ],
+    ids=["half", "a list", "no date", "no date that can be read", "nested too deeply", "too large"],
+)
 def test_a_pointer_that_is_not_ours_is_named(store: S3Certificates, s3: Any, content: bytes):
     """Overwriting it could flip back; the operator restores it."""
     s3.put_object(Bucket=BUCKET, Key=POINTER, Body=content)

@@ -57,7 +57,9 @@ def test_a_rotated_credential_is_found_past_the_cache(secretsmanager: Any, crede
     assert credentials.current("univ") == new
 
 
-@pytest.mark.parametrize("text", ["drao:canary-7", '["canary-7"]', '{"password": {"canary-7": 1}}', '"canary-7"', "{"])
+@pytest.mark.parametrize(
+    "text", ["drao:canary-7", '["canary-7"]', '{"password": {"canary-7": 1}}', '"canary-7"', "{", "[" * 10_000]
+)
 def test_a_secret_of_another_form_is_named_and_not_quoted(
     secretsmanager: Any, credentials: SecretsManagerCredentials, text: str
 ):

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from renewal.adapters.scm.pages import MOST_PAGES
 from renewal.domain import errors
 from renewal.domain.order import EnrollRequest, OrderDetails
 from renewal.domain.order_search import SearchedOrder
@@ -418,13 +419,40 @@ def test_pages_shorter_than_asked_for_are_not_the_last():
     assert find(Listing(orders, limit=3)) == 1
 
 
-def test_a_listing_that_ignores_the_position_ends():
-    """A page that brings nothing new is the last."""
+def test_a_listing_that_ignores_the_position_is_incomplete():
+    """One page for ever ends after its repetition; what may follow it is not known, so nothing is ordered again."""
     page = [{"sslId": number, "commonName": "other.univ.example"} for number in range(200)]
-    wire = Wire(json_answer(page), json_answer(page), json_answer({"statusCode": 0}))
+    wire = Wire(json_answer(page))
 
-    assert client(wire).find(searched()).ssl_id is None
-    assert len(wire.requests) == 3
+    with pytest.raises(errors.ScmUnavailable, match="further page"):
+        client(wire).find(searched())
+    assert len(wire.requests) == 2
+
+
+@pytest.mark.parametrize("total", ["200", None])
+def test_a_repeated_page_is_no_reason_to_ask_for_ever(total: str | None):
+    """528 logged-in requests in 25 s for the list of validations; without it the domains are still shown."""
+    domains = httpx.Response(200, json=[{"id": 1, "name": NAMES[0]}])
+    domain = {"id": 1, "name": NAMES[0], "delegations": [{"orgId": 2001, "status": "ACTIVE", "certTypes": ["SSL"]}]}
+    headers = {"X-Total-Count": total} if total else {}
+    rows = [{"domain": f"h{number}.univ.example", "dcvStatus": "VALIDATED"} for number in range(200)]
+    wire = Wire(domains, json_answer(domain), httpx.Response(200, json=rows, headers=headers))
+
+    assert [name.entry for name in client(wire).domains(2001, frozenset(NAMES)).delegated] == [NAMES[0]]
+    assert len(wire.requests) == 4
+
+
+def test_a_list_without_an_end_ends_with_a_named_error():
+    """Each page is new, and none is the last."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        first = int(request.url.params["position"])
+        return json_answer([{"id": first + number, "name": "x.example"} for number in range(200)])
+
+    wire = Wire(answer)
+    with pytest.raises(errors.ScmUnavailable, match="further page"):
+        client(wire).domains(2001, frozenset(NAMES))
+    assert len(wire.requests) == MOST_PAGES
 
 
 def test_an_order_listed_twice_is_opened_once():

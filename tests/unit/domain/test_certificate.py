@@ -158,6 +158,12 @@ def test_another_certificate_with_its_chain_is_a_mismatch() -> None:
         assembled(pem(theirs, hierarchy().ec.certificate, hierarchy().root.certificate))
 
 
+def test_a_bundle_of_a_thousand_certificates_is_refused_unread() -> None:
+    """A thousand that sign each other took 182 s; `collect` has 120 s."""
+    with pytest.raises(ChainBroken, match="more than 10 certificates"):
+        assembled(pem(*bundle()) + pem(hierarchy().ec.certificate) * 1_000)
+
+
 def test_a_leaf_without_its_issuer_is_broken() -> None:
     """Neither alone, nor with a certificate that only bears the issuer's name."""
     impostor = hierarchy().root.certify("Throw-Away EC CA", ec.generate_private_key(ec.SECP256R1()))

@@ -15,6 +15,9 @@ from renewal.adapters.scm.responses import Row, rows_from, whole
 PAGE_SIZE = 200
 """Rows; the largest page that SCM serves."""
 
+MOST_PAGES = 100
+"""Twenty thousand rows; no department has as many orders or domains."""
+
 Key = TypeVar("Key", int, str)
 
 
@@ -28,7 +31,7 @@ class Pages(Generic[Key]):
         self.rows: dict[Key, Row] = {}
         self._request = request
         self._key: Callable[[Row], Key | None] = key
-        self._position = 0
+        self._position = self._pages = 0
         self._is_complete = False
 
     def __iter__(self) -> Iterator[Request]:
@@ -38,19 +41,26 @@ class Pages(Generic[Key]):
             yield replace(self._request, params={**self._request.params, **window})
 
     def add(self, response: httpx.Response) -> None:
-        """Read one page. Raises ScmUnavailable when it is no list, or when a row has no key."""
+        """Read one page.
+
+        Raises ScmUnavailable when it is no list, when a row has no key, and when the list stays incomplete: because a
+        release ignores the position and serves one page for ever, or because the list has more than `MOST_PAGES`.
+        """
         rows = rows_from(self._request, response)
         page = {self._key(row): row for row in rows}
         keyed = {key: row for key, row in page.items() if key is not None}
         if len(keyed) < len(page):
             raise unusable(self._request, "number of every row")
-        is_repeated = keyed.keys() <= self.rows.keys()  # a release that ignores the position serves one page for ever
-        if not is_repeated:
-            self.rows |= keyed
+        is_new = not keyed.keys() <= self.rows.keys()
+        self.rows |= keyed
         self._position += len(rows)
-        self._is_complete = is_repeated or self._is_last(len(rows), response)
-
-    def _is_last(self, length: int, response: httpx.Response) -> bool:
-        """A short page is the last, unless the total shows that SCM serves shorter pages than requested."""
+        self._pages += 1
         total = whole(response.headers.get("X-Total-Count"))
+        has_all = not is_new and total is not None and len(self.rows) >= total
+        self._is_complete = has_all or self._is_last(len(rows), total)
+        if not self._is_complete and (not is_new or self._pages == MOST_PAGES):
+            raise unusable(self._request, "further page")
+
+    def _is_last(self, length: int, total: int | None) -> bool:
+        """A short page is the last, unless the total shows that SCM serves shorter pages than requested."""
         return not length or (length < PAGE_SIZE and (total is None or self._position >= total))
