@@ -12,7 +12,6 @@ import socket
 import time
 import zlib
 from collections.abc import Iterable
-from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from ssl import SSLContext
 from typing import cast
@@ -47,7 +46,7 @@ def new_http_client(*, transport: httpx.BaseTransport | None = None) -> httpx.Cl
         # They log URLs and headers, and the password is in a header.
         logging.getLogger(library).setLevel(logging.WARNING)
     client = httpx.Client(
-        verify=_tls_context() if transport is None else True,
+        verify=httpx.create_ssl_context() if transport is None else True,
         transport=transport,
         timeout=httpx.Timeout(CALL_SECONDS, connect=CONNECT_SECONDS),
         limits=httpx.Limits(max_keepalive_connections=0),
@@ -61,12 +60,6 @@ def new_http_client(*, transport: httpx.BaseTransport | None = None) -> httpx.Cl
         if isinstance(network, httpx.HTTPTransport):
             network._pool._network_backend = _TimedBackend()  # noqa: SLF001
     return client
-
-
-@cache
-def _tls_context() -> SSLContext:
-    """Reading the roots takes a tenth of a second."""
-    return httpx.create_ssl_context()
 
 
 def _limit_time(request: httpx.Request) -> None:
