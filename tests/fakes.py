@@ -60,7 +60,7 @@ from renewal.domain.order import (
     Replacement,
     Served,
 )
-from renewal.domain.order_search import SearchedOrder, SearchResult
+from renewal.domain.order_search import SearchControl, SearchedOrder, SearchProof, SearchResult
 from renewal.domain.run_outcome import PlanFacts
 from renewal.domain.run_report import RunReport
 from renewal.domain.setup.inspection import DelegationRecord, Inspection, Refusal
@@ -247,9 +247,10 @@ class FakeOrderBook:
         self.orders[path] = order
         self._keep(path, self.kept[path], order.opened_at)
 
-    def claim_post(self, order: Order, now: datetime) -> Order:
+    def claim_post(self, order: Order, now: datetime, run_id: str, reason: str = "") -> Order:
         there = self._unanswered(order)
-        return self._write(replace(there, posts=order.posts + 1, posted_at=now))
+        why = reason or there.reason
+        return self._write(replace(there, posts=order.posts + 1, posted_at=now, posted_by=run_id, reason=why))
 
     def note(
         self,
@@ -257,10 +258,13 @@ class FakeOrderBook:
         *,
         searched_at: datetime | None = None,
         confirmed_at: datetime | None = None,
+        found_at: datetime | None = None,
+        missed_at: datetime | None = None,
         trouble: str | None = None,
     ) -> None:
         there = self._unanswered(order) if searched_at else self._open(order)
         noted = {"searched_at": searched_at, "confirmed_at": confirmed_at, "trouble": trouble}
+        noted |= {"found_at": found_at, "missed_at": missed_at}
         changes: Any = {name: value for name, value in noted.items() if value}
         self._write(replace(there, **changes))
 
@@ -365,6 +369,11 @@ class FakeOrderBook:
     def record_refusal(self, delegation: str, version: str, run_id: str) -> None:
         self.records[delegation] = replace(self.delegation(delegation), refusal=Refusal(version, run_id))
 
+    def record_search(self, delegation: str, control: SearchControl, result: SearchResult) -> None:
+        before = self.delegation(delegation)
+        proof = before.search_proof or SearchProof()
+        self.records[delegation] = replace(before, search_proof=proof.after(control, result))
+
 
 # ---- SCM ---------------------------------------------------------------------------------------------------------
 
@@ -450,14 +459,20 @@ class FakeScm:
 
     def reported(self, department_id: int) -> tuple[ReportedCertificate, ...]:
         self._called("reported")
-        known = {
-            *self.revoked,
-            *(ssl_id for ssl_id, order in self.orders.items() if order.request.department_id == department_id),
-        }
-        return tuple(
-            ReportedCertificate(ssl_id, "", (), "REVOKED" if ssl_id in self.revoked else "ISSUED")
-            for ssl_id in sorted(known)
-        )
+        there = {i: order for i, order in self.orders.items() if order.request.department_id == department_id}
+        rows = [
+            ReportedCertificate(
+                ssl_id,
+                order.request.names[0],
+                order.request.names,
+                "REVOKED" if ssl_id in self.revoked else order.status,
+                "" if self.hides_comments else order.request.comment,
+                requested=order.at,
+            )
+            for ssl_id, order in there.items()
+        ]
+        others = self.revoked - there.keys()
+        return (*rows, *(ReportedCertificate(ssl_id, "", (), "REVOKED") for ssl_id in sorted(others)))
 
     def enroll(self, request: EnrollRequest) -> int:
         self._called("enroll")
@@ -659,16 +674,20 @@ class FakeObjects:
 
     files: dict[str, str] = field(default_factory=dict, repr=False)
     current: dict[Path, str] = field(default_factory=dict)
+    begins: dict[Path, datetime] = field(default_factory=dict)
+    """Since when the current certificate is valid."""
 
     def put(self, pair: Pair) -> None:
         serial, path = pair.chain.leaf.serial, (pair.spec.delegation, pair.spec.name)
-        assert self.current.get(path, "") in {"", serial, pair.replaces}, "the store may refuse: is it older?"
+        current, not_before = self.current.get(path, ""), pair.chain.leaf.not_before
+        if current not in {"", serial, pair.replaces} and self.begins[path] > not_before:
+            raise OrderConflict(f"the store points to serial {current}, which is newer")
         folder = f"{pair.spec.path}/{serial}"
         self.files[f"{folder}/cert.pem"] = pair.chain.leaf.pem()
         self.files[f"{folder}/chain.pem"] = pair.chain.issuers_pem()
         self.files[f"{folder}/fullchain.pem"] = pair.chain.pem()
         self.files[f"{folder}/privkey.pem"] = pair.key.pem().decode()
-        self.current[path] = serial
+        self.current[path], self.begins[path] = serial, not_before
 
     def erase_key(self, delegation: str, certificate: str, serial: str) -> None:
         if self.current.get((delegation, certificate)) != serial:

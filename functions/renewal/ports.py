@@ -21,7 +21,7 @@ from renewal.domain.order import (
     Replacement,
     Served,
 )
-from renewal.domain.order_search import SearchedOrder, SearchResult
+from renewal.domain.order_search import SearchControl, SearchedOrder, SearchResult
 from renewal.domain.run_outcome import PlanFacts
 from renewal.domain.run_report import RunReport
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
@@ -40,7 +40,6 @@ Clock = Callable[[], datetime]
 """Returns the current time, aware, in UTC."""
 EgressAddress = Callable[[], str]
 """Returns the IPv4 address that the outside sees us come from, empty when it is not known; never raises."""
-
 NextRotation = Callable[[str], date | None]
 """Returns the day by which a delegation's password is rotated, None when not, or not known; never raises."""
 
@@ -48,17 +47,24 @@ NextRotation = Callable[[str], date | None]
 # ---- SCM ---------------------------------------------------------------------------------------------------------
 
 
-class CertificateAuthority(Protocol):
-    """SCM as one account orders from it. Every method may raise SCM's errors (`renewal.domain.errors`)."""
+class DepartmentReader(Protocol):
+    """SCM as one account reads a department's certificates. Every method may raise SCM's errors."""
 
     def profiles(self, department_id: int) -> tuple[Profile, ...]:
         """Return the certificate profiles that the department may order."""
 
-    def enroll(self, request: EnrollRequest) -> int:
-        """Order a certificate and return its SSL ID. Raises AnswerLost when the order may or may not exist."""
+    def reported(self, department_id: int) -> tuple[ReportedCertificate, ...]:
+        """Return every SSL certificate that SCM has for the department, in one request."""
 
     def find(self, order: SearchedOrder) -> SearchResult:
         """Search SCM for *order*. Raises ScmUnavailable when something that SCM lists cannot be read."""
+
+
+class CertificateAuthority(DepartmentReader, Protocol):
+    """SCM as one account orders from it. Every method may raise SCM's errors (`renewal.domain.errors`)."""
+
+    def enroll(self, request: EnrollRequest) -> int:
+        """Order a certificate and return its SSL ID. Raises AnswerLost when the order may or may not exist."""
 
     def details(self, ssl_id: int) -> OrderDetails:
         """Return what SCM records about one order. Raises OrderUnknown."""
@@ -70,7 +76,7 @@ class CertificateAuthority(Protocol):
         """Mark *ssl_id* as renewed by another order, so that SCM sends no more reminders about it."""
 
 
-class SetupReader(Protocol):
+class SetupReader(DepartmentReader, Protocol):
     """SCM as one account reads a delegation's set-up. Every method may raise SCM's errors."""
 
     def password_state(self) -> PasswordState | None:
@@ -90,12 +96,6 @@ class SetupReader(Protocol):
 
     def validations(self, *organisation_ids: int) -> tuple[OrganisationValidation, ...]:
         """Return the validations of the first organisation or department that shows any; () when all are hidden."""
-
-    def profiles(self, department_id: int) -> tuple[Profile, ...]:
-        """Return the certificate profiles that the department may order."""
-
-    def reported(self, department_id: int) -> tuple[ReportedCertificate, ...]:
-        """Return every SSL certificate that SCM has for the department, in one request."""
 
 
 class Accounts(Protocol):
@@ -230,14 +230,13 @@ class OrderTransitions(Protocol):
     """
 
     def open(self, order: Order, revision: int) -> None:
-        """Write the intent with its sealed key, if the certificate's record still has *revision*.
+        """Write the intent with its sealed key. Raises UnknownDelegation when there is no such certificate.
 
-        So a slow run does not order what another run has ordered, and perhaps stored, since the record was read.
-        Raises OrderConflict, and UnknownDelegation when there is no such certificate.
+        Raises OrderConflict when the record has another *revision*: another run may have ordered since it was read.
         """
 
-    def claim_post(self, order: Order, now: datetime) -> Order:
-        """Claim one more POST for an unconfirmed order. Raises OrderConflict when another run claimed it."""
+    def claim_post(self, order: Order, now: datetime, run_id: str, reason: str = "") -> Order:
+        """Claim one more POST, with the operator's reason if any. Raises OrderConflict when another run claimed it."""
 
     def note(
         self,
@@ -245,12 +244,11 @@ class OrderTransitions(Protocol):
         *,
         searched_at: datetime | None = None,
         confirmed_at: datetime | None = None,
+        found_at: datetime | None = None,
+        missed_at: datetime | None = None,
         trouble: str | None = None,
     ) -> None:
-        """Note what was observed of an order; the fields are those of `Order`.
-
-        *searched_at* holds for the order's latest POST only, and only while the order has no SSL ID.
-        """
+        """Note what was observed; *searched_at*: of the latest POST only, and only while the order has no SSL ID."""
 
     def record_ordered(self, order: Order, ssl_id: int) -> Order:
         """`intent → ordered`. Raises OrderConflict when another SSL ID is recorded."""
@@ -284,6 +282,9 @@ class OrderTransitions(Protocol):
 
     def record_refusal(self, delegation: str, version: str, run_id: str) -> None:
         """Record that SCM refused a version of the credential in a run. Raises UnknownDelegation."""
+
+    def record_search(self, delegation: str, control: SearchControl, result: SearchResult) -> None:
+        """Record whether a search has found an order that exists. Raises UnknownDelegation and OrderConflict."""
 
 
 # ---- Stores, events, runs ----------------------------------------------------------------------------------------

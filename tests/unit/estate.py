@@ -14,6 +14,7 @@ from renewal.domain.errors import NeedsAttention, OrderPending, RenewalError, Re
 from renewal.domain.keypair import KeyType
 from renewal.domain.limits import Limits
 from renewal.domain.order import ManagedCertificate, Served
+from renewal.domain.order_search import SearchControl, SearchResult
 from renewal.domain.run_report import RunReport
 from renewal.domain.setup.inspection import Inspection
 from renewal.ports import Accounts
@@ -105,6 +106,10 @@ class System:
         """The plan that check_expiry wrote."""
         return [DelegationTask.parse(item) for item in self.archive.read(run_id, "plan")]
 
+    def plan_of(self, delegation: str) -> DelegationTask:
+        """A plan in which nothing of the delegation is due."""
+        return DelegationTask("run", self.clock(), delegation, dry_run=False, whole=False, certificates=())
+
     def inspect(self, task: DelegationTask) -> dict[str, Any]:
         """Inspect one delegation."""
         return self.inspect_step()(task)
@@ -189,6 +194,15 @@ class System:
     def add(self, *specs: CertificateSpec, delegation: Delegation = DELEGATION) -> None:
         """Apply certificates to the order book."""
         self.book.apply(delegation, *specs, now=self.clock())
+
+    def prove_search(self, spec: CertificateSpec = IDP, seconds: float = 1) -> None:
+        """An earlier order of the delegation was found by a search, *seconds* after its POST."""
+        delegation, now = self.book.delegation(spec.delegation).delegation, self.clock()
+        posted = now - timedelta(seconds=seconds)
+        control = SearchControl(
+            "earlier", "earlier", ("earlier.univ.example",), delegation.department_id, 4000, posted, posted, now
+        )
+        self.book.record_search(spec.delegation, control, SearchResult(4000, "commonName=earlier.univ.example"))
 
     # ---- A whole run -------------------------------------------------------------------------------------
 

@@ -33,6 +33,9 @@ from certmandate.order_book_editor import OrderBookEditor
 from local import executions
 from local.in_process import InProcessAws
 from renewal.adapters import aws as product_aws
+from renewal.adapters.order_book.table import Table
+from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
+from renewal.domain.order_search import SearchControl, SearchResult
 from renewal.domain.run_report import RunReport
 from scm_simulator import Dials, Simulator
 from scm_simulator.world.world import World as ScmWorld
@@ -170,6 +173,14 @@ class Harness:
     def apply(self, specification: Specification) -> None:
         """Write the specs of one delegation, as `certmandate apply` does."""
         self._spec_writer.write(EstateChange.of(specification), self.time())
+
+    def prove_search(self, delegation: str, department_id: int) -> None:
+        """Record that an earlier order of the delegation was found by a search, one second after its POST."""
+        aws, now = self.aws, self.time()
+        posted = now - timedelta(seconds=1)
+        control = SearchControl("earlier", "earlier", (), department_id, 1, posted, posted, now)
+        transitions = DynamoDbOrderTransitions(Table(aws.client("dynamodb"), aws.outputs["OrdersTable"]))
+        transitions.record_search(delegation, control, SearchResult(1, "commonName"))
 
     def store_credential(self, delegation: str, document: Mapping[str, str]) -> None:
         """Store a credential as an operator does: a new secret, or a new version of it."""

@@ -15,13 +15,24 @@ from campaign.fault_injection import Mode, NthCallInjection
 from campaign.harness import DAY, Harness, Run
 from campaign.interception.calls import Boundary
 from campaign.invariants import ALWAYS, AT_REST, violations
-from campaign.scenarios import DELEGATION, LOGIN, PARIS, PASSWORD, PROFILE, VIRGINIA, credential, specification, world
+from campaign.scenarios import (
+    DELEGATION,
+    DEPARTMENT,
+    LOGIN,
+    PARIS,
+    PASSWORD,
+    PROFILE,
+    VIRGINIA,
+    credential,
+    specification,
+    world,
+)
 from certmandate.certificate_state import CLOSED
 from renewal.adapters.order_book.reader import DynamoDbOrderReader
 from renewal.adapters.order_book.table import Table
 from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
 from renewal.domain.delegation import S3, CertificateSpec
-from renewal.domain.errors import CertificateMismatch
+from renewal.domain.errors import CertificateMismatch, OrderUnconfirmed
 from renewal.domain.keypair import KeyType
 from scm_simulator import Dials
 
@@ -53,6 +64,7 @@ class History:
             name: CertificateSpec(DELEGATION, name, NAMES[name][0], PROFILE) for name in CERTIFICATES
         }
         harness.begin(world(), [self._specification()], {DELEGATION: credential()}, Dials(issuance_polls=0))
+        harness.prove_search(DELEGATION, DEPARTMENT)
 
     def step(self, name: str, **arguments: Any) -> None:
         """Take a step and check the invariants that always hold. Raises Violated."""
@@ -169,6 +181,8 @@ class History:
         for row in run.report.certificates if run.report else ():
             if row.error == CertificateMismatch.__name__:
                 self._close_order(row.name)
+            if row.error == OrderUnconfirmed.__name__:
+                self.harness.run(certificates=[row.path], order_again=True, reason="runbook")
         for name in CERTIFICATES:
             self.harness.editor.ask(DELEGATION, name, "runbook", self.harness.time())
 

@@ -13,14 +13,15 @@ from renewal.adapters.objects import S3Certificates, _files, _folder, _pointer_t
 from renewal.domain.order import EnrollRequest, Order, OrderStatus
 from renewal.ports import CertificateAuthority, Pair
 from renewal.steps.enroll import Enroll
+from renewal.steps.payload import Task
 
 
 @dataclass(frozen=True, slots=True)
 class PostAgain(Enroll):
     """Posts again at once when an answer was lost, as most clients do."""
 
-    def _resume(self, order: Order, *_: Any) -> Order:
-        return self.transitions.claim_post(order, self.clock())
+    def _resume(self, order: Order, _record: Any, _authority: CertificateAuthority, task: Task) -> Order:
+        return self.transitions.claim_post(order, self.clock(), task.run_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class SkipIntent(Enroll):
     """Posts first, and records the order when SCM has answered."""
 
     def _begin(self, *arguments: Any) -> Order:
-        posted = replace(self, transitions=_PostsFirst(self.transitions, arguments[2]))
+        authority = self.accounts.authority(arguments[1].delegation.name)
+        posted = replace(self, transitions=_PostsFirst(self.transitions, authority))
         order = Enroll._begin(posted, *arguments)  # noqa: SLF001
         return self.book.certificate(order.delegation, order.certificate).order or order
 

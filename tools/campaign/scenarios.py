@@ -46,6 +46,7 @@ class Scenario:
     def prepare(self, harness: Harness) -> None:
         """Prepare the harness for the run with the fault."""
         harness.begin(world(), [specification(self.stores)], {DELEGATION: credential()}, Dials(issuance_polls=0))
+        harness.prove_search(DELEGATION, DEPARTMENT)
         if self.is_renewal:
             first = harness.run()
             if first.status != "SUCCEEDED":

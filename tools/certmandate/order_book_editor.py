@@ -48,16 +48,17 @@ class OrderBookEditor:
     def adopt(self, delegation: str, certificate: str, served: Served) -> None:
         """Take over a certificate that the stores hold already. Harmless when repeated.
 
-        Raises UnknownDelegation, and InvalidDelegation when the order book has another certificate for it.
+        It replaces only an older certificate, which a restored table has. Raises UnknownDelegation, and
+        InvalidDelegation when the order book has another certificate for it.
         """
         for _ in range(_TRIES):
             before = self._reader.certificate(delegation, certificate)
             if before.served == served:
                 return
-            if before.served is not None:
+            if before.served is not None and served.not_before <= before.served.not_before:
                 msg = (
                     f"{before.spec.path} serves serial {before.served.serial} already; "
-                    "a certificate can be adopted only where none is served"
+                    "a certificate can be adopted only where none is served, or where an older one is served"
                 )
                 raise InvalidDelegation(msg)
             try:

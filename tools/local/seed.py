@@ -32,6 +32,7 @@ from renewal.domain.due import Cause
 from renewal.domain.errors import RenewalError
 from renewal.domain.keypair import KeyPair, KeyType, PrivateKey
 from renewal.domain.order import Order, OrderStatus, Served, token_in
+from renewal.domain.order_search import SearchedOrder, SearchResult
 from renewal.domain.setup.inspection import Inspection
 from renewal.ports import Accounts, Pair
 from renewal.steps.collect import Collect
@@ -43,7 +44,6 @@ from scm_simulator.backend.order import OPEN
 
 EARLIER_RUN = "earlier-run"
 _A_DAY = timedelta(days=1)
-_COLLECTED_AFTER = timedelta(minutes=2)
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Seed:
         transitions.record_ordered(order, past.ssl_id)
         if is_open or past.certificate is None or past.issued_at is None:
             return
-        collected_at = past.issued_at + _COLLECTED_AFTER
+        collected_at = past.issued_at
         stores = Stores(
             transitions,
             KmsOpener(self.aws.client("kms"), self.aws.outputs["OrderKeyArn"]),
@@ -114,7 +114,7 @@ class Seed:
             _Silence(),
             lambda: collected_at,
         )
-        accounts = cast("Accounts", _PastAccounts(_PastAuthority(self._delivered(past.certificate))))
+        accounts = cast("Accounts", _PastAccounts(_PastAuthority(self._delivered(past.certificate), past.ssl_id)))
         Collect(book, transitions, accounts, stores, lambda: collected_at)(
             Progress(
                 EARLIER_RUN,
@@ -174,6 +174,10 @@ class _PastAuthority:
     """SCM at that time: only the certificate is collected from it."""
 
     pem: str
+    ssl_id: int
+
+    def find(self, order: SearchedOrder) -> SearchResult:
+        return SearchResult(self.ssl_id, f"commonName={order.names[0]}")
 
     def collect(self, ssl_id: int) -> str:  # noqa: ARG002
         return self.pem

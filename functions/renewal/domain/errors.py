@@ -196,6 +196,10 @@ class OrderUnknown(NeedsAttention):
     """SCM has no order with this SSL ID, or no longer."""
 
 
+class OrderNotRecorded(NeedsAttention):
+    """SCM has an order for the certificate's names that the order book does not have."""
+
+
 class CertificateMismatch(NeedsAttention):
     """The issued certificate is not what was asked for; nothing was stored."""
 

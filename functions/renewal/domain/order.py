@@ -66,6 +66,12 @@ class Order:
     ssl_id: int | None = None
     searched_at: datetime | None = field(default=None, metadata={"stored": "looked_at"})
     """When SCM was last searched for the token without finding it."""
+    found_at: datetime | None = None
+    """When a search found the order; None before."""
+    missed_at: datetime | None = None
+    """When a search last did not find the order although its SSL ID is known."""
+    posted_by: str = ""
+    """The run that claimed the latest POST; empty for the first, which `run_id` made."""
     confirmed_at: datetime | None = None
     """When SCM's details last showed that the order is still pending."""
     trouble: str = ""

@@ -1,14 +1,25 @@
-"""The search for an order at SCM: what is searched for, and what the search found."""
+"""The search for an order at SCM: what is searched for, what was found, and the proof that a search finds orders.
+
+That SCM lists no order is no evidence before a search has found one that exists: filters, hidden comments, spellings
+and delays of SCM's lists are not documented. So each order whose SSL ID is known is searched for (`SearchControl`),
+and the result is kept with the delegation (`SearchProof`).
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from renewal.domain.order import FinishedOrder, ManagedCertificate, Order
 
+LONGEST_LATENCY = timedelta(hours=12)
+"""How long SCM may take to list an order; one that a search has not found by then refutes the proof."""
+LATENCY_FACTOR = 10
+"""How many times the measured latency an order may take to be listed."""
+KEPT = timedelta(days=30)
+"""How long an order that was not found refutes the proof, once newer ones are found."""
 DATE_MARGIN = timedelta(days=2)
 """SCM's details have days without a time zone (SCM reference §3.5)."""
 
@@ -56,3 +67,93 @@ def known_ids(certificates: Iterable[ManagedCertificate], history: Iterable[Fini
     """Return the SSL IDs that the order book has: of served certificates, of open orders and of those that ended."""
     records = [record for certificate in certificates for record in (certificate.served, certificate.order)]
     return frozenset(record.ssl_id for record in (*records, *history) if record and record.ssl_id)
+
+
+# ---- The proof -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SearchControl:
+    """A search for an order that exists, because its SSL ID is known (a positive control)."""
+
+    certificate: str
+    token: str
+    names: tuple[str, ...]
+    department_id: int
+    ssl_id: int
+    opened_at: datetime
+    posted_at: datetime
+    searched_at: datetime
+
+    @classmethod
+    def of(cls, order: Order, ssl_id: int, now: datetime) -> SearchControl:
+        """Return the control by *order*, which SCM has under *ssl_id*."""
+        return cls(
+            order.certificate,
+            order.token,
+            order.names,
+            order.department_id,
+            ssl_id,
+            order.opened_at,
+            order.posted_at,
+            now,
+        )
+
+    @property
+    def searched(self) -> SearchedOrder:
+        """What SCM is searched for."""
+        return SearchedOrder(self.token, self.names, self.department_id, self.opened_at)
+
+    @property
+    def seconds(self) -> int:
+        """Seconds from the POST to the search; 0 when a wrong clock recorded the POST."""
+        return max(0, round((self.searched_at - self.posted_at).total_seconds()))
+
+
+@dataclass(frozen=True, slots=True)
+class SearchProof:
+    """What is known of the search for a delegation's orders."""
+
+    proven_at: datetime | None = None
+    """When a search last found an order that exists; None before the first."""
+    department_id: int = 0
+    latency_seconds: int = 0
+    """Seconds within which an order was found after its POST. An earlier, longer latency counts half as much with each
+    order."""
+    found_by: str = ""
+    """The filter, with its spelling, or the report."""
+    awaited: SearchControl | None = None
+    """An order that exists and that no search has found; it is searched for again."""
+
+    @property
+    def is_refuted(self) -> bool:
+        """Whether an order that exists was not found within the longest latency."""
+        return self.awaited is not None and self.awaited.seconds >= LONGEST_LATENCY.total_seconds()
+
+    def after(self, control: SearchControl, result: SearchResult) -> SearchProof:
+        """Return the proof after a control."""
+        awaited = self.awaited
+        is_awaited = awaited is not None and awaited.token == control.token
+        if result.ssl_id != control.ssl_id:
+            return replace(self, awaited=control) if awaited is None or is_awaited else self
+        is_over = is_awaited or (awaited is not None and awaited.posted_at < control.posted_at - KEPT)
+        return SearchProof(
+            proven_at=control.searched_at,
+            department_id=control.department_id,
+            latency_seconds=max(control.seconds, self.latency_seconds // 2),
+            found_by=result.found_by,
+            awaited=None if is_over else awaited,
+        )
+
+    def unproven(self, department_id: int) -> str:
+        """Return why it is not proven that a search finds the department's orders; empty when it is."""
+        if self.awaited is not None and self.is_refuted:
+            hours = self.awaited.seconds // 3600
+            return f"order {self.awaited.ssl_id} of {self.awaited.certificate} was not found within {hours} hours"
+        if self.proven_at is None or self.department_id != department_id:
+            return "no search has found an order of this department yet"
+        return ""
+
+    def quiet(self, least: timedelta) -> timedelta:
+        """Return how long after a POST no order may be posted again: *least*, or longer where SCM lists late."""
+        return max(least, LATENCY_FACTOR * timedelta(seconds=self.latency_seconds))

@@ -18,6 +18,7 @@ _FIELDS = {
     "certificates": 'a list of one or more "delegation/name"',
     "force": "true or false",
     "dry_run": "true or false",
+    "order_again": "true or false",
     "reason": "a text of 1 to 200 characters",
     "all_due_is_right": "true or false",
     "open_orders_only": "true or false",
@@ -31,6 +32,7 @@ class RunRequest:
 
     `delegations` and `certificates` narrow the run (empty = everything). `force` replaces the named
     certificates whatever their age, and requires names and a reason. `dry_run` decides, logs in, and orders nothing.
+    `order_again` (one certificate, with a reason) permits one POST although SCM may have the order already.
     `all_due_is_right` (with a reason) overrides `TooManyDue`. `open_orders_only` follows up on open orders and starts
     none.
     """
@@ -39,6 +41,7 @@ class RunRequest:
     certificates: tuple[str, ...] = ()
     force: bool = False
     dry_run: bool = False
+    order_again: bool = False
     reason: str = ""
     all_due_is_right: bool = False
     open_orders_only: bool = False
@@ -84,7 +87,7 @@ def _once(names: list[str]) -> tuple[str, ...]:
 
 
 def _fits(field: str, value: Any) -> bool:
-    if field in {"force", "dry_run", "all_due_is_right", "open_orders_only"}:
+    if field in {"force", "dry_run", "order_again", "all_due_is_right", "open_orders_only"}:
         return isinstance(value, bool)
     if field in {"reason", "scheduled_at"}:
         return isinstance(value, str) and 0 < len(value.strip()) <= len(value) <= 200
@@ -99,6 +102,14 @@ def _contradictions(document: Mapping[str, Any]) -> list[str]:
         faults.append("'force' needs 'delegations' or 'certificates': all certificates at once are never forced")
     if (document.get("force") or document.get("all_due_is_right")) and not document.get("reason"):
         faults.append("'force' and 'all_due_is_right' need a 'reason' for the audit trail")
+    if document.get("order_again") and not _is_for_one(document):
+        faults.append("'order_again' needs exactly one name in 'certificates', no 'delegations', and a 'reason'")
     if document.get("force") and document.get("open_orders_only"):
         faults.append("'force' and 'open_orders_only' contradict each other")
     return faults
+
+
+def _is_for_one(document: Mapping[str, Any]) -> bool:
+    names = document.get("certificates")
+    is_single = isinstance(names, list) and len(names) == 1 and "delegations" not in document
+    return is_single and bool(document.get("reason"))

@@ -21,6 +21,7 @@ from renewal.domain.errors import (
 )
 from renewal.domain.keypair import requested_key
 from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, OrderDetails, OrderStatus, Served, ended
+from renewal.domain.order_search import SearchControl
 from renewal.ports import Accounts, CertificateAuthority, Clock, OrderReader, OrderTransitions
 from renewal.steps.payload import Progress
 from renewal.steps.scm_login import ScmLogin
@@ -62,6 +63,9 @@ class Collect:
                     pem = self._collected(order, authority)
             order, chain, notes = self._issued(order, pem)
             served = self.stores.store(order, chain, certificate, notes)
+        except OrderPending:
+            self._control_search(order, progress)
+            raise
         except (CertificateMismatch, ChainBroken, KeyLost) as error:
             self._note(order, type(error).__name__)
             raise
@@ -69,7 +73,25 @@ class Collect:
             self._end(order, certificate, error)
             raise
         self._mark_renewed(progress, served, certificate.served)
+        self._control_search(order, progress)
         return replace(progress, ssl_id=served.ssl_id, status=OrderStatus.STORED)
+
+    def _control_search(self, order: Order, progress: Progress) -> None:
+        """Search for the order, which exists, until a search has found it. A failure fails nothing."""
+        now = self.clock()
+        is_recent = order.missed_at is not None and order.missed_at <= now < order.missed_at + CONFIRM_EVERY
+        if order.ssl_id is None or order.found_at or is_recent:
+            return
+        control = SearchControl.of(order, order.ssl_id, now)
+        with suppress(RenewalError):
+            record = self.book.delegation(progress.delegation)
+            with ScmLogin(self.transitions, self.accounts).authority(record, progress.run_id, follow_up=True) as scm:
+                result = scm.find(control.searched)
+            self.transitions.record_search(order.delegation, control, result)
+            if result.ssl_id == order.ssl_id:
+                self.transitions.note(order, found_at=now)
+            else:
+                self.transitions.note(order, missed_at=now)
 
     def _issued(self, order: Order, pem: str) -> tuple[Order, Chain, str]:
         """The verified chain of *pem*, and notes about it."""

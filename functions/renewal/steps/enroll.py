@@ -1,37 +1,47 @@
 """Step three: order a certificate, once.
 
 The order of the actions prevents a second order: the intent with its token and its sealed key is written before the
-POST; after a lost answer SCM is searched for the token; a second POST is claimed only after two searches, a quiet
-period apart from the first POST, have found nothing.
+POST; after a lost answer SCM is searched for the token; a second POST is claimed only where it is proven that such a
+search finds orders, after two searches, a quiet period apart from the first POST, have found nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from renewal.deadline import Deadline
 from renewal.domain.due import Cause
 from renewal.domain.errors import (
+    AddressRefused,
     AnswerLost,
+    CredentialRefused,
     MandateEnded,
     NeedsAttention,
     OrderConflict,
     OrderUnconfirmed,
+    RenewalError,
     ScmUnavailable,
     error_of,
 )
 from renewal.domain.keypair import KeyPair
 from renewal.domain.order import EnrollRequest, ManagedCertificate, Order, OrderStatus
-from renewal.domain.order_search import SearchedOrder, SearchResult, known_ids
+from renewal.domain.order_search import SearchControl, SearchedOrder, SearchProof, SearchResult, known_ids
 from renewal.domain.orderable import decide_with, require_orderable
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
+from renewal.domain.setup.snapshot import ReportedCertificate
+from renewal.domain.setup.unrecorded import require_recorded, unrecorded_orders
 from renewal.ports import Accounts, AcmStore, CertificateAuthority, Clock, KeySealer, OrderReader, OrderTransitions
 from renewal.steps.payload import Progress, Task
 from renewal.steps.scm_login import ScmLogin
 
-_DECIDE = "Compare them with SCM, then run `certmandate close-order {path} --reason …`"
+_DECIDE = (
+    "Search SCM for {name} with this token in the comments. If the order is not there: `certmandate renew {path} "
+    "--order-again --reason …`. If it is there, have it declined or revoked, then `certmandate close-order {path} "
+    "--reason …`"
+)
 LEAST_ORDER_SECONDS = 35.0
 """Before an intent is written: 24 s that writing it may take, and twice the 3 to 6 s in which SCM answers an order."""
 
@@ -66,9 +76,10 @@ class Enroll:
             return _progress(task, certificate.order)
         with ScmLogin(self.transitions, self.accounts).authority(record, task.run_id) as authority:
             if certificate.order is None:
-                order = self._begin(certificate, record, authority, task)
+                inspection = self._inspected(certificate, record, authority, task)
+                order = self._begin(certificate, record, inspection, task)
             else:
-                order = self._resume(certificate.order, record, authority)
+                order = self._resume(certificate.order, record, authority, task)
             if order.ssl_id is None:
                 order = self._post(order, authority)
         return _progress(task, order)
@@ -96,20 +107,12 @@ class Enroll:
         return Progress(task.run_id, task.delegation, task.certificate, served.token, served.ssl_id, OrderStatus.STORED)
 
     def _begin(
-        self,
-        certificate: ManagedCertificate,
-        record: DelegationRecord,
-        authority: CertificateAuthority,
-        task: Task,
+        self, certificate: ManagedCertificate, record: DelegationRecord, inspection: Inspection, task: Task
     ) -> Order:
         """Write the intent; return the order that is to be posted."""
-        now = self.clock()
-        record.delegation.require_mandate(now)
-        inspection = record.inspection
-        if inspection is None or inspection.run_id != task.run_id:  # a run without an inspection
-            profiles = authority.profiles(record.delegation.department_id)
-            inspection = Inspection(task.run_id, now, profiles=profiles)
-        term_days = require_orderable(certificate, record, inspection, now)
+        if not task.order_again:
+            require_recorded(certificate, inspection.unrecorded)
+        term_days = require_orderable(certificate, record, inspection, self.clock())
         refusals = self.acm.foresee(certificate)
         if set(refusals) == set(certificate.spec.stores):  # a store that takes the certificate does not wait for others
             raise error_of(refusals)
@@ -125,6 +128,27 @@ class Enroll:
         if left < LEAST_ORDER_SECONDS:
             msg = f"an order needs {LEAST_ORDER_SECONDS:.0f} s and {left:.0f} s are left; nothing was ordered"
             raise ScmUnavailable(msg)
+
+    def _inspected(
+        self, certificate: ManagedCertificate, record: DelegationRecord, authority: CertificateAuthority, task: Task
+    ) -> Inspection:
+        """The inspection of this run, or what an order requires of one. Raises MandateEnded."""
+        now, inspection = self.clock(), record.inspection
+        record.delegation.require_mandate(now)
+        if inspection is not None and inspection.run_id == task.run_id:
+            return inspection
+        department_id = record.delegation.department_id
+        profiles = authority.profiles(department_id)
+        reported: tuple[ReportedCertificate, ...] = ()
+        try:
+            reported = authority.reported(department_id)
+        except (CredentialRefused, AddressRefused):
+            raise
+        except (NeedsAttention, ScmUnavailable):
+            pass  # SCM may hide the report, and a renewal does not depend on it
+        history = self.book.history(record.delegation.name, certificate.spec.name)
+        unrecorded = unrecorded_orders([certificate], reported, history, now)
+        return Inspection(task.run_id, now, profiles=profiles, unrecorded=unrecorded)
 
     def _intend(self, certificate: ManagedCertificate, record: DelegationRecord, task: Task, term_days: int) -> Order:
         spec, token, now = certificate.spec, self.new_token(), self.clock()
@@ -156,15 +180,18 @@ class Enroll:
             reasons += [rule.reason for rule in self.book.replacements() if rule.covers(served)]
         return "; ".join(dict.fromkeys(reason for reason in reasons if reason))
 
-    def _resume(self, order: Order, record: DelegationRecord, authority: CertificateAuthority) -> Order:
-        """Return the order with the SSL ID that SCM lists, or without one when it may be posted again."""
-        found = authority.find(SearchedOrder.of(order))
+    def _resume(self, order: Order, record: DelegationRecord, authority: CertificateAuthority, task: Task) -> Order:
+        """Return the order with its SSL ID, or without one when it may be posted again."""
+        found, now = authority.find(SearchedOrder.of(order)), self.clock()
         if found.ssl_id is not None:
-            return self.transitions.record_ordered(order, found.ssl_id)
-        now = self.clock()
-        if doubt := self._doubt(order, found, now):
+            ordered = self.transitions.record_ordered(order, found.ssl_id)
+            with suppress(RenewalError):  # it only proves that searches find orders
+                self.transitions.record_search(order.delegation, SearchControl.of(order, found.ssl_id, now), found)
+                self.transitions.note(ordered, found_at=now)
+            return ordered
+        if doubt := self._doubt(order, record.search_proof or SearchProof(), found, task, now):
             self.transitions.note(order, searched_at=now)
-            msg = f"the answer to order {order.token} was lost at {order.posted_at:%H:%M:%S}Z; {doubt}"
+            msg = f"the answer to order {order.token} was lost at {order.posted_at:%Y-%m-%d %H:%M:%S}Z; {doubt}"
             raise OrderUnconfirmed(msg)
         try:
             record.delegation.require_mandate(now)
@@ -172,22 +199,30 @@ class Enroll:
             self.transitions.fail(order, type(error).__name__, str(error), now, hold_until=None)
             raise
         self._require_time()
-        return self.transitions.claim_post(order, now)
+        return self.transitions.claim_post(order, now, task.run_id, task.reason if task.order_again else "")
 
-    def _doubt(self, order: Order, found: SearchResult, now: datetime) -> str:
+    def _doubt(self, order: Order, proof: SearchProof, found: SearchResult, task: Task, now: datetime) -> str:
         """Return why the order may not be posted again after a search that has not found it; empty when it may be."""
-        if candidates := self._unknown(found.candidates, order.delegation):
-            listed = ", ".join(map(str, candidates))
-            return (
-                f"SCM has {listed} for the same names, which the order book does not have and which may be this order. "
-                f"{_DECIDE.format(path=order.path)}"
-            )
-        if _may_post_again(order, now, self.quiet):
+        is_permitted = task.order_again and (order.posted_by or order.run_id) != task.run_id
+        if not is_permitted and (unexplained := self._unexplained(order, proof, found)):
+            return unexplained
+        quiet = self.quiet if is_permitted else proof.quiet(self.quiet)
+        if _may_post_again(order, now, quiet):
             return ""
         return (
             "SCM does not list it. SCM is searched again, and the order is posted again only after a quiet period of "
-            f"{self.quiet.total_seconds():.0f} s"
+            f"{quiet.total_seconds():.0f} s"
         )
+
+    def _unexplained(self, order: Order, proof: SearchProof, found: SearchResult) -> str:
+        """Return why the operator must decide whether the order exists; empty when the search has decided it."""
+        decide = _DECIDE.format(name=order.names[0], path=order.path)
+        if candidates := self._unknown(found.candidates, order.delegation):
+            listed = ", ".join(map(str, candidates))
+            return f"SCM has {listed} for its names, which the order book does not have, and which may be it. {decide}"
+        if unproven := proof.unproven(order.department_id):
+            return f"SCM does not list it, but it is not proven that a search finds orders: {unproven}. {decide}"
+        return ""
 
     def _unknown(self, candidates: tuple[int, ...], delegation: str) -> tuple[int, ...]:
         """Return those of *candidates* that the order book does not have."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from renewal.deadline import Deadline
 from renewal.domain.due import Cause
-from renewal.domain.errors import MandateEnded, NeedsAttention, ScmUnavailable
+from renewal.domain.errors import CredentialRefused, MandateEnded, NeedsAttention, RenewalError, ScmUnavailable
 from renewal.domain.forecast import forecast
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.orderable import FOUND_BY_INSPECTION, decide_with, require_orderable
@@ -19,7 +19,17 @@ from renewal.domain.setup.egress import ADDRESS_CHANGED, address_findings
 from renewal.domain.setup.finding import Finding, finding_from, sorted_and_capped
 from renewal.domain.setup.inspection import DelegationRecord, Inspection, bounded
 from renewal.domain.setup.snapshot import ReportedCertificate, Section, Snapshot
-from renewal.ports import Accounts, Clock, EgressAddress, Listing, NextRotation, OrderReader, OrderTransitions
+from renewal.domain.setup.unrecorded import ReportedOrder, require_recorded, unrecorded_orders
+from renewal.ports import (
+    Accounts,
+    Clock,
+    EgressAddress,
+    Listing,
+    NextRotation,
+    OrderReader,
+    OrderTransitions,
+    SetupReader,
+)
 from renewal.steps.payload import DelegationTask, Task
 from renewal.steps.scm_login import ScmLogin
 from renewal.steps.snapshot import SnapshotReader
@@ -64,6 +74,7 @@ class InspectDelegation:
                 )
                 reader = SnapshotReader(scm, record.delegation.department_id, names, now, self.deadline)
                 reader.read()
+                record = record if reader.snapshot.late else self._controlled(record, scm)
         except NeedsAttention as error:
             snapshot = reader.snapshot if reader else Snapshot()
             self._record(record, _interrupted(task.run_id, record, certificates, snapshot, error, now))
@@ -74,8 +85,33 @@ class InspectDelegation:
             raise
         # An OAuth2 client has no password that could be replaced.
         rotation = self.next_rotation(task.delegation) if reader.snapshot.password else None
-        complete = _complete(task.run_id, record, certificates, reader.snapshot, now, rotation)
+        unrecorded = self._unrecorded(task.delegation, certificates, reader.snapshot, now)
+        complete = _complete(task.run_id, record, certificates, reader.snapshot, unrecorded, now, rotation)
         return self._payload(task, certificates, self._record(record, complete))
+
+    def _unrecorded(
+        self, delegation: str, certificates: Certificates, snapshot: Snapshot, now: datetime
+    ) -> tuple[ReportedOrder, ...]:
+        if not unrecorded_orders(certificates, snapshot.reported, (), now):
+            return ()
+        # The report is newer than what was read of the order book: another run may have ordered in between.
+        later, history = self.book.certificates(delegation), self.book.history(delegation, "")
+        return unrecorded_orders(later, snapshot.reported, history, now)
+
+    def _controlled(self, record: DelegationRecord, scm: SetupReader) -> DelegationRecord:
+        """Search again for an order that exists and that no search has found. A failure fails nothing."""
+        proof = record.search_proof
+        if proof is None or proof.awaited is None:
+            return record
+        control = replace(proof.awaited, searched_at=self.clock())
+        try:
+            result = scm.find(control.searched)
+            self.transitions.record_search(record.delegation.name, control, result)
+        except CredentialRefused:
+            raise
+        except RenewalError:
+            return record
+        return replace(record, search_proof=proof.after(control, result))
 
     def _payload(self, task: DelegationTask, certificates: Certificates, inspection: Inspection) -> dict[str, Any]:
         # A revoked certificate fails its users now: it goes before those that merely grow old.
@@ -109,11 +145,13 @@ def _complete(
     record: DelegationRecord,
     certificates: Certificates,
     snapshot: Snapshot,
+    unrecorded: tuple[ReportedOrder, ...],
     now: datetime,
     rotation: date | None,
 ) -> Inspection:
     checks = review(record.delegation, [managed.spec for managed in certificates], snapshot, now)
     found = _inspection(run_id, now, snapshot, checks, _revoked_ids(certificates, snapshot.reported))
+    found = replace(found, unrecorded=unrecorded)
     findings = [
         *(finding for check in checks for finding in check.findings()),
         *_mandate_findings(record, now),
@@ -121,6 +159,7 @@ def _complete(
         *(finding_from(error, error.certificate) for error in certificates.unreadable),
         *_report_findings(snapshot),
         *_late_findings(snapshot),
+        *_search_findings(record),
         *forecast(record.delegation, certificates, snapshot, now, rotation),
     ]
     return bounded(replace(found, findings=sorted_and_capped(findings)), _profiles_of(certificates))
@@ -224,6 +263,19 @@ def _mandate_findings(record: DelegationRecord, now: datetime) -> Iterable[Findi
         yield finding_from(error)
 
 
+def _search_findings(record: DelegationRecord) -> tuple[Finding, ...]:
+    """An order that a search misses means that the next lost answer waits for the operator."""
+    proof = record.search_proof
+    if proof is None or not proof.is_refuted:
+        return ()
+    text = (
+        f"a search for an order at SCM does not find it: {proof.unproven(record.delegation.department_id)}. While this "
+        "lasts, an order whose answer is lost waits for the operator. Ask the RAO whether SCM shows the account the "
+        "department's orders and their comments"
+    )
+    return (Finding("SearchUnproven", "warning", "operator", text),)
+
+
 def _certificate_findings(
     certificates: Iterable[ManagedCertificate], record: DelegationRecord, inspection: Inspection, now: datetime
 ) -> list[Finding]:
@@ -231,6 +283,7 @@ def _certificate_findings(
     findings = []
     for certificate in certificates:
         try:
+            require_recorded(certificate, inspection.unrecorded)
             require_orderable(certificate, record, inspection, now)
         except NeedsAttention as error:
             findings.append(finding_from(error, certificate.spec.name))

@@ -5,11 +5,11 @@ The only other text is the operator's reason, which is part of the execution's i
 A plan item (one for each delegation, written by check_expiry, read by the Distributed Map):
 
     {"run_id", "started_at", "delegation", "dry_run", "whole", "follow_up",
-     "room", "reason", "certificates": [{"certificate", "causes", "forced"}], "issued": [task…]}
+     "room", "reason", "certificates": [{"certificate", "causes", "forced", "order_again"}], "issued": [task…]}
 
 A task (one for each due certificate, input of enroll):
 
-    {"run_id", "started_at", "delegation", "certificate", "causes", "forced", "reason"}
+    {"run_id", "started_at", "delegation", "certificate", "causes", "forced", "order_again", "reason"}
 
 A progress (result of enroll, input of collect; result of collect):
 
@@ -38,6 +38,8 @@ class Task:
     certificate: str
     causes: tuple[str, ...] = ()
     forced: bool = False
+    order_again: bool = False
+    """Whether the operator, after a search in SCM, permits one POST that would otherwise wait for them."""
     reason: str = ""
     """Why the run was started, in the operator's words; empty for the daily run."""
 
@@ -82,7 +84,7 @@ class DelegationTask:
 
     def payload(self) -> dict[str, Any]:
         """Return it as JSON; what all certificates share is written once."""
-        own = ("certificate", "causes", "forced")
+        own = ("certificate", "causes", "forced", "order_again")
         tasks = [{name: task.payload()[name] for name in own} for task in self.certificates]
         return {**records.to_json(self), "certificates": tasks}
 

@@ -10,6 +10,7 @@ from renewal.domain.order import ManagedCertificate, Order, OrderStatus
 from renewal.domain.orderable import require_orderable
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import dcv_of
+from renewal.domain.setup.unrecorded import require_recorded
 
 
 def preview(
@@ -24,6 +25,7 @@ def preview(
     if certificate.order is not None:
         return _resumed(certificate.order, certificate.lacking)
     try:
+        require_recorded(certificate, inspection.unrecorded)
         term_days = require_orderable(certificate, record, inspection, now)
     except NeedsAttention as error:
         return f"be refused: {type(error).__name__}"
@@ -39,7 +41,7 @@ def _resumed(order: Order, lacking: Iterable[str]) -> str:
     if order.status is OrderStatus.ISSUED:
         return f"store the certificate of order {order.ssl_id} in {', '.join(lacking)} and order nothing"
     if order.ssl_id is None:
-        return f"search SCM for the unconfirmed order of {order.posted_at:%Y-%m-%d}, then order if there is none"
+        return f"search SCM for the unconfirmed order of {order.posted_at:%Y-%m-%d}"
     return f"collect order {order.ssl_id} of {order.opened_at:%Y-%m-%d} and order nothing"
 
 

@@ -41,9 +41,9 @@ def test_a_claim_whose_answer_was_lost_is_ours(book: Book, dynamodb: Any):
     book.begin(an_order())
 
     with lost_answers(dynamodb, "UpdateItem"):
-        order = book.claim_post(an_order(), LATER)
+        order = book.claim_post(an_order(), LATER, "run-2")
 
-    assert order == an_order(posts=2, posted_at=LATER)
+    assert order == an_order(posts=2, posted_at=LATER, posted_by="run-2")
     assert book.certificate(*PATH).order == order
 
 
@@ -51,9 +51,9 @@ def test_a_rivals_claim_is_not_taken_for_our_own(book: Book, rival: Book, dynamo
     """Same order, same number of POSTs, same time: only the random mark of the claim differs."""
     book.begin(an_order())
 
-    rivals_claim = meanwhile(dynamodb, "UpdateItem", lambda: rival.claim_post(an_order(), LATER))
+    rivals_claim = meanwhile(dynamodb, "UpdateItem", lambda: rival.claim_post(an_order(), LATER, "run-2"))
     with rivals_claim, pytest.raises(OrderConflict):
-        book.claim_post(an_order(), LATER)
+        book.claim_post(an_order(), LATER, "run-2")
 
 
 def test_an_ssl_id_whose_answer_was_lost_is_recorded(book: Book, dynamodb: Any):

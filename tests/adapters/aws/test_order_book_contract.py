@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from renewal.domain.errors import RenewalError
 from renewal.domain.order import IMPORT_LEASE, FinishedOrder, Order, OrderStatus
+from renewal.domain.order_search import SearchControl, SearchResult
 from tests.fakes import FakeOrderBook
 
 from .conftest import TABLE, Book
@@ -20,14 +21,23 @@ from .records import DELEGATION, NOW, PATH, SPEC, a_pair, a_served, a_specificat
 
 REGION = "eu-west-3"
 CHAIN = a_pair().chain
+FOUND = SearchResult(77, "commonName=idp.univ.example")
 MOVES: dict[str, Callable[[Any, Order, Any], Any]] = {
     "open": lambda book, order, _: book.open(order, book.certificate(*PATH).revision),
     "open an older record": lambda book, order, _: book.open(order, book.certificate(*PATH).revision - 1),
-    "claim_post": lambda book, order, now: book.claim_post(order, now),
+    "claim_post": lambda book, order, now: book.claim_post(order, now, "run-2"),
+    "claim_post for the operator": lambda book, order, now: book.claim_post(order, now, "run-3", "not in SCM"),
     "note a search": lambda book, order, now: book.note(order, searched_at=now),
     "record_ordered": lambda book, order, _: book.record_ordered(order, 77),
     "record_ordered otherwise": lambda book, order, _: book.record_ordered(order, 78),
     "note a confirmation": lambda book, order, now: book.note(order, confirmed_at=now),
+    "note a control": lambda book, order, now: book.note(order, found_at=now, missed_at=now),
+    "record_search": lambda book, order, now: book.record_search(
+        PATH.delegation, SearchControl.of(order, 77, now), FOUND
+    ),
+    "record_search without result": lambda book, order, now: book.record_search(
+        PATH.delegation, SearchControl.of(order, 77, now), SearchResult()
+    ),
     "note trouble": lambda book, order, _: book.note(order, trouble="CertificateMismatch"),
     "record_issued": lambda book, order, _: book.record_issued(order, CHAIN),
     "claim_import": lambda book, order, now: book.claim_import(order, REGION, now),
@@ -39,6 +49,8 @@ MOVES: dict[str, Callable[[Any, Order, Any], Any]] = {
     "fail": lambda book, order, now: book.fail(order, "OrderDeclined", "no", now, hold_until=now),
     "fail without a hold": lambda book, order, now: book.fail(order, "DcvLapsed", "no", now, hold_until=None),
 }
+OF_DELEGATIONS = {"record_search", "record_search without result"}
+"""Transitions that need no open order."""
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(sorted(MOVES)),
@@ -93,7 +105,7 @@ class Pair:
 
 def _held(book: Any) -> Any:
     certificate = book.certificate(*PATH)
-    return certificate, certificate.revision
+    return certificate, certificate.revision, book.delegation(PATH.delegation)
 
 
 def _rows(book: Any) -> list[FinishedOrder]:
@@ -176,7 +188,7 @@ def test_a_transition_that_another_run_has_overtaken_is_a_conflict(
     assert _held(pair.real) == before
 
 
-@pytest.mark.parametrize("move", sorted(MOVES.keys() - {"open", "open an older record"}))
+@pytest.mark.parametrize("move", sorted(MOVES.keys() - {"open", "open an older record"} - OF_DELEGATIONS))
 @pytest.mark.parametrize("way", [(), INTENT, ISSUED], ids=["nothing", "intent", "issued"])
 def test_no_transition_changes_another_order(dynamodb: Any, move: str, way: tuple[str, ...]) -> None:
     """A run that was suspended for hours may continue with an order that has ended."""

@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 from renewal.domain.run_report import Outcome, RunReport
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import Inspection
+from scm_simulator.world.fault import Fault
 from tests.certmandate.conftest import Sit
+from tests.workflow.system import ENROLL
 
 
 def test_status_exits_1_when_a_finding_is_an_error(sit: Sit):
@@ -97,3 +99,27 @@ def test_a_held_certificate_shows_everywhere_why_scm_refused(sit: Sit):
     assert held.text.startswith(refused.text)
     for arguments in (("renew", "--all-due"), ("status",), ("show", "univ/www")):
         assert refused.text in " ".join(desk.run(*arguments).stdout.split()), arguments
+
+
+def test_order_again_permits_one_order_that_waits_for_the_operator(sit: Sit):
+    """The answer to the first order was lost, and no search of this delegation has found an order."""
+    desk = sit("lost")
+    faults = desk.system.simulator.dials.faults
+    faults.append(Fault("reset_before", ENROLL))
+    again = ("renew", "univ/lost", "--order-again")
+    failed = desk.run("renew", "univ/lost")
+    posted = desk.system.orders_posted()
+    assert (failed.exit_code, posted) == (1, desk.system.orders_posted())
+    assert "--order-again --reason" in " ".join(failed.stdout.split())
+
+    assert desk.run(*again).exit_code == 2, "without a reason"
+    assert desk.run(*again, "--reason", "not in SCM").exit_code == 2, "not confirmed"
+    assert desk.run("renew", "--all-due", "--order-again", "--reason", "x", "--yes").exit_code == 2
+    assert desk.system.orders_posted() == posted
+    result = desk.run(*again, "--reason", "not in SCM", "--yes")
+
+    assert result.exit_code == 0
+    assert "Search SCM for it first, above all one with the token" in " ".join(result.stderr.split())
+    assert desk.system.orders_posted() == posted + 1
+    row = desk.book.history("univ", "lost")[-1]
+    assert (row.reason, row.posts) == ("not in SCM", 2)

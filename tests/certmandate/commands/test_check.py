@@ -130,3 +130,17 @@ def test_check_lists_the_profiles_before_the_file_names_one(sit: Sit):
 
     assert desk.run("apply", desk.folder, "--yes").exit_code == 0
     assert desk.certificate("idp").spec.profile_id == profiles[0]["profile_id"]
+
+
+def test_check_shows_whether_the_search_for_orders_is_proven(sit: Sit):
+    """Before the first order nothing shows that a search finds orders; afterwards its latency is known."""
+    desk = sit("www")
+    assert desk.document("check", "univ")["search"]["proven"] is False
+    assert "not proven: no search has found an order" in desk.run("check", "univ").stdout
+
+    desk.run("renew", "univ/www")
+
+    search = desk.document("check", "univ")["search"]
+    assert (search["proven"], search["found_by"]) == (True, "commonName=www.univ.example")
+    assert search["latency_seconds"] < 60
+    assert "found by commonName=www.univ.example" in desk.run("check", "univ").stdout

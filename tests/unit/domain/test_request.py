@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from renewal.domain.errors import InvalidRequest
 from renewal.domain.request import RunRequest
 
+ORDER_AGAIN = "'order_again' needs exactly one name in 'certificates', no 'delegations', and a 'reason'"
 KNOWN = (
-    "Known fields: delegations, certificates, force, dry_run, reason, all_due_is_right, open_orders_only, scheduled_at"
+    "Known fields: delegations, certificates, force, dry_run, order_again, reason, all_due_is_right, open_orders_only, "
+    "scheduled_at"
 )
 
 
@@ -62,6 +64,13 @@ def test_a_full_request_is_read_whole() -> None:
         ({"force": "true"}, "'force' must be true or false"),
         ({"dry_run": None}, "'dry_run' must be true or false"),
         ({"all_due_is_right": "yes"}, "'all_due_is_right' must be true or false"),
+        ({"order_again": "yes"}, "'order_again' must be true or false"),
+        ({"order_again": True, "certificates": ["univ/idp"]}, ORDER_AGAIN),
+        ({"order_again": True, "delegations": ["univ"], "reason": "x"}, ORDER_AGAIN),
+        (
+            {"order_again": True, "certificates": ["univ/idp", "univ/sp"], "reason": "x"},
+            ORDER_AGAIN,
+        ),
         ({"open_orders_only": 0}, "'open_orders_only' must be true or false"),
         ({"reason": ""}, "'reason' must be a text of 1 to 200 characters"),
         ({"reason": "   "}, "'reason' must be a text of 1 to 200 characters"),

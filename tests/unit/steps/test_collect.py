@@ -23,6 +23,7 @@ from renewal.domain.errors import (
     OrderRejected,
     OrderRevoked,
     OrderUnknown,
+    PermissionMissing,
     PlanUnreadable,
     RenewalError,
     ScmRefused,
@@ -31,6 +32,7 @@ from renewal.domain.errors import (
     StoreUnavailable,
 )
 from renewal.domain.order import IMPORT_LEASE, OrderStatus
+from renewal.domain.order_search import SearchControl, SearchProof, SearchResult
 from renewal.ports import Pair
 from renewal.steps.payload import Progress
 from tests.assertions import assert_leaf_first, assert_pair, assert_whole_store
@@ -629,3 +631,125 @@ def test_an_unknown_order_is_reported(system: System) -> None:
 
     with pytest.raises(PlanUnreadable, match="order of-nobody is not open and did not lead to what is served"):
         system.collect(Progress("run", "univ", "idp", "of-nobody", 5001, "ordered"))
+
+
+# ---- The search is proven by orders that exist -----------------------------------------------------------------------
+
+
+def proof_of(system: System) -> SearchProof:
+    """The delegation's proof of the search."""
+    proof = system.book.delegation("univ").search_proof
+    assert proof is not None
+    return proof
+
+
+def test_an_order_is_searched_for_once(system: System) -> None:
+    """After a lost answer the same search decides about a second order, so it is tried on an order that exists."""
+    system.scm.polls = 2
+    progress = system.enroll()
+    system.clock.advance(seconds=20)
+    for _ in range(2):
+        with pytest.raises(OrderPending):
+            system.collect(progress)
+        system.clock.advance(hours=1)
+    system.collect(progress)
+
+    proof = proof_of(system)
+    assert (proof.unproven(1698), proof.latency_seconds) == ("", 20)
+    assert (proof.proven_at, proof.found_by) == (NOW + timedelta(seconds=20), "commonName=idp.univ.example")
+    assert system.scm.calls["find"] == 1
+
+
+def test_an_order_issued_at_once_is_searched_for_after_it_is_stored(system: System) -> None:
+    """A search that is killed, or takes long, must not delay the certificate."""
+    progress = system.enroll()
+    with pytest.raises(Killed):
+        system.collect(progress, scm=interrupted(system.scm, "find", before=killed))
+
+    assert system.served().ssl_id == 5001
+    assert system.collect(progress).status == "stored"
+
+
+def test_an_order_not_listed_at_once_is_searched_for_again(system: System) -> None:
+    """SCM lists late: found after 25 minutes, with a search every ten."""
+    system.scm.polls, system.scm.hidden = 9, 2
+    progress = system.enroll()
+    for _ in range(6):
+        with pytest.raises(OrderPending):
+            system.collect(progress)
+        assert proof_of(system).unproven(1698) == "no search has found an order of this department yet" or (
+            system.clock() - NOW >= timedelta(minutes=20)
+        )
+        system.clock.advance(minutes=5)
+
+    assert (proof_of(system).latency_seconds, system.scm.calls["find"]) == (1200, 3)
+
+
+@pytest.mark.parametrize("error", [ScmUnavailable, PermissionMissing, ScmRefused])
+def test_a_search_that_fails_fails_no_renewal(system: System, error: type[RenewalError]) -> None:
+    """It serves a later order, not this one."""
+    system.scm.answers["find"] = error("no")
+
+    system.renew()
+
+    assert system.book.delegation("univ").search_proof is None
+
+
+def test_a_login_refused_at_the_search_is_remembered(system: System) -> None:
+    """The certificate is stored; the next request of this run must not try the same password again."""
+    progress = system.enroll()
+    system.scm.answers["find"] = CredentialRefused("401")
+
+    assert system.collect(progress).status == "stored"
+    assert system.book.delegation("univ").refusal is not None
+
+
+def test_the_inspection_searches_again_for_an_order_not_found(system: System) -> None:
+    """The order was issued and stored at once, so no poll does."""
+    system.scm.hidden = 1
+    system.renew()
+    assert proof_of(system).awaited is not None
+
+    system.clock.advance(hours=2)
+    system.inspect(system.plan_of("univ"))
+
+    assert (proof_of(system).unproven(1698), proof_of(system).latency_seconds) == ("", 7200)
+    assert proof_of(system).awaited is None
+
+
+def test_an_order_that_is_never_found_refutes_the_proof(system: System) -> None:
+    """What searches find has changed; until the order is found, lost answers wait for the operator."""
+    system.prove_search()
+    system.scm.hidden = 3
+    system.renew()
+    system.clock.advance(hours=11)
+    system.inspect(system.plan_of("univ"))
+    assert proof_of(system).unproven(1698) == ""
+
+    system.clock.advance(hours=2)
+    system.inspect(system.plan_of("univ"))
+
+    assert "5001 of idp was not found within 13 hours" in proof_of(system).unproven(1698)
+    inspection = system.book.delegation("univ").inspection
+    assert inspection is not None
+    assert "SearchUnproven" in {finding.code for finding in inspection.findings}
+
+
+def test_another_order_that_is_found_does_not_hide_the_missing_one(system: System) -> None:
+    """One name may be listed and another not; after a month the old order counts no more."""
+    proof = SearchProof()
+    missing = SearchControl("idp", "t1", ("idp.univ.example",), 1698, 1, NOW, NOW, NOW + timedelta(days=1))
+    for days, unproven in ((2, True), (40, False)):
+        later = NOW + timedelta(days=days)
+        other = SearchControl("sp", "t2", ("sp.univ.example",), 1698, 2, later, later, later)
+        after = proof.after(missing, SearchResult()).after(other, SearchResult(2, "commonName"))
+        assert bool(after.unproven(1698)) is unproven
+
+
+def test_a_latency_measured_by_a_wrong_clock_is_forgotten(system: System) -> None:
+    """Each later order halves it."""
+    system.prove_search(seconds=72 * 3600)
+    for expected in (129600, 64800):
+        system.book.ask(PATH, "again", NOW)
+        system.renew()
+        assert proof_of(system).latency_seconds == expected

@@ -41,6 +41,7 @@ from tests.unit.estate import DELEGATION, IDP, NOW, PATH, QUIET, System, served_
 
 def lose_and_search(system: System, posts: int = 1) -> None:
     """The answer to the first of *posts* that never arrive is lost, and one search a second later finds nothing."""
+    system.prove_search()
     system.scm.lost_before = posts
     with pytest.raises(OrderUnconfirmed):
         system.enroll()
@@ -223,6 +224,7 @@ def test_a_second_post_needs_two_searches_and_the_quiet_period(system: System) -
 
 def test_the_first_search_never_leads_to_a_post(system: System) -> None:
     """Even a day later: one listing can lag."""
+    system.prove_search()
     system.scm.lost_before = 1
     with pytest.raises(OrderUnconfirmed):
         system.enroll()
@@ -263,6 +265,157 @@ def test_a_listing_that_lags_is_survived(system: System) -> None:
     assert system.scm.calls["enroll"] == 1
 
 
+def test_an_order_that_may_be_ours_stops_the_second_post(system: System) -> None:
+    """SCM shows no comments: the order is listed, and nothing shows that it is another one."""
+    system.prove_search()
+    system.scm.lost_after, system.scm.hides_comments = 1, True
+    for _ in range(4):
+        with pytest.raises(OrderUnconfirmed):
+            system.enroll()
+        system.clock.advance(hours=1)
+
+    with pytest.raises(OrderUnconfirmed, match=r"SCM has 5001 for its names.*certmandate close-order univ/idp"):
+        system.enroll()
+    assert system.scm.calls["enroll"] == 1
+
+
+def test_orders_that_the_book_has_are_no_candidates(system: System) -> None:
+    """The predecessor has the same names, and its comment is hidden too."""
+    system.renew()
+    system.clock.advance(hours=1)
+    system.scm.lost_before, system.scm.hides_comments = 1, True
+    task = system.task(forced=True)
+    for _ in range(2):
+        with pytest.raises(OrderUnconfirmed, match="lost"):
+            system.enroll(task)
+        system.clock.advance(minutes=6)
+
+    assert system.enroll(task).ssl_id == 5002
+
+
+# ---- Never twice: a search that finds nothing proves nothing before a search has found an order ----------------------
+
+
+def test_without_a_proof_of_the_search_the_order_waits(system: System) -> None:
+    """The first order of a delegation: no search has ever shown that SCM lists what we order."""
+    system.scm.lost_before = 1
+    for _ in range(4):
+        with pytest.raises(OrderUnconfirmed):
+            system.enroll()
+        system.clock.advance(days=1)
+
+    way_out = r"no search has found.*Search SCM for idp\.univ\.example.*certmandate renew univ/idp --order-again"
+    with pytest.raises(OrderUnconfirmed, match=way_out):
+        system.enroll()
+    assert system.scm.calls["enroll"] == 1
+
+
+def test_a_refuted_proof_counts_as_none(system: System) -> None:
+    """A later order was not found for a day: what the search shows has changed."""
+    system.prove_search()
+    system.scm.hidden = 2
+    system.renew()
+    system.clock.advance(days=1)
+    system.inspect(system.plan_of("univ"))
+    system.scm.lost_before = 1
+    task = system.task(forced=True)
+    for _ in range(3):
+        with pytest.raises(OrderUnconfirmed):
+            system.enroll(task)
+        system.clock.advance(days=1)
+
+    with pytest.raises(OrderUnconfirmed, match="order 5001 of idp was not found within 24 hours"):
+        system.enroll(task)
+    assert system.scm.calls["enroll"] == 2
+
+
+def test_the_proof_of_another_department_counts_as_none(system: System) -> None:
+    """Filters and rights may differ there."""
+    system.prove_search()
+    system.book.apply(replace(DELEGATION, department_id=1700), now=NOW)
+    system.scm.lost_before = 1
+    for _ in range(3):
+        with pytest.raises(OrderUnconfirmed):
+            system.enroll()
+        system.clock.advance(days=1)
+
+    assert system.scm.calls["enroll"] == 1
+
+
+def test_a_second_post_waits_for_ten_times_the_latency(system: System) -> None:
+    """SCM took two minutes to list an order, so twenty are waited."""
+    system.prove_search(seconds=120)
+    system.scm.lost_before = 1
+    for minutes in (6, 6, 6):
+        with pytest.raises(OrderUnconfirmed):
+            system.enroll()
+        system.clock.advance(minutes=minutes)
+    with pytest.raises(OrderUnconfirmed, match="1200 s"):
+        system.enroll()
+
+    system.clock.advance(minutes=2)
+    system.enroll()
+    assert system.scm.calls["enroll"] == 2
+
+
+def test_an_order_found_after_a_lost_answer_proves_the_search(system: System) -> None:
+    """It is as good a control as an order whose answer arrived."""
+    system.scm.lost_after = 1
+    with pytest.raises(OrderUnconfirmed):
+        system.enroll()
+    system.clock.advance(seconds=30)
+    system.enroll()
+
+    proof = system.book.delegation("univ").search_proof
+    assert proof is not None
+    assert (proof.unproven(1698), proof.latency_seconds) == ("", 30)
+
+
+# ---- The operator has searched SCM -----------------------------------------------------------------------------------
+
+
+def test_the_operator_permits_exactly_one_more_post(system: System) -> None:
+    """The second POST is lost as well; the permission is used up, in the retries of that run as in later runs."""
+    system.scm.lost_before = 2
+    for _ in range(2):
+        with pytest.raises(OrderUnconfirmed):
+            system.enroll()
+        system.clock.advance(minutes=6)
+    permitted = system.task(run_id="by hand", order_again=True, reason="not in SCM")
+    for task in (permitted, permitted, permitted, system.task(run_id="tomorrow")):
+        with pytest.raises(OrderUnconfirmed):
+            system.enroll(task)
+        system.clock.advance(minutes=6)
+
+    order = system.book.orders[PATH]
+    assert (system.scm.calls["enroll"], order.posts, order.reason) == (2, 2, "not in SCM")
+
+
+def test_a_permitted_post_still_waits_for_the_quiet_period(system: System) -> None:
+    """The first POST may be on its way while the operator searches SCM."""
+    system.scm.lost_before = 1
+    with pytest.raises(OrderUnconfirmed):
+        system.enroll()
+    permitted = system.task(run_id="by hand", order_again=True, reason="not in SCM")
+    for _ in range(2):
+        system.clock.advance(minutes=2)
+        with pytest.raises(OrderUnconfirmed, match="quiet period"):
+            system.enroll(permitted)
+
+    system.clock.advance(minutes=2)
+    assert system.enroll(permitted).ssl_id == 5001
+
+
+def test_a_permission_does_not_post_an_order_that_is_found(system: System) -> None:
+    """The operator was wrong, or the order was listed since."""
+    system.scm.lost_after = 1
+    with pytest.raises(OrderUnconfirmed):
+        system.enroll()
+
+    system.enroll(system.task(run_id="by hand", order_again=True, reason="not in SCM"))
+    assert system.scm.calls["enroll"] == 1
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize(
     ("port", "method"), [("sealer", "seal"), ("book", "open"), ("scm", "enroll"), ("book", "record_ordered")]
@@ -271,6 +424,7 @@ def test_an_enroll_that_is_killed_anywhere_is_finished_by_the_next(
     system: System, port: str, method: str, when: str
 ) -> None:
     """One order with the key of its intent: adopted if SCM has it, else posted after two searches."""
+    system.prove_search()
     real: Any = {"sealer": system.seal, "book": system.book, "scm": system.scm}[port]
     when_killed: dict[str, Any] = {when: killed}
     with pytest.raises(Killed):

@@ -60,7 +60,7 @@ def its_validation_has_expired(system: System) -> None:
     [
         (apply, "order profile 1018, P-256, 199 days, for s3"),
         (an_order_is_open, "collect order 5001 of 2026-11-23 and order nothing"),
-        (its_answer_was_lost, "search SCM for the unconfirmed order of 2026-11-23, then order if there is none"),
+        (its_answer_was_lost, "search SCM for the unconfirmed order of 2026-11-23"),
         (its_key_type_changed, f"order profile 1018, P-256, 199 days, for {ACM}, under a new ARN"),
         (its_profile_is_missing, "be refused: ProfileRefused"),
         (its_validation_has_expired, "be refused: DcvLapsed"),

@@ -70,7 +70,8 @@ def _warning(order: Order) -> str:
         )
     return (
         f"SCM has not confirmed this order, so it may exist there. Search SCM for {order.names[0]} with the token "
-        f"{order.token} in the comments. If it is there, have it declined first."
+        f"{order.token} in the comments. If it is there, have it declined first. If it is not, `certmandate renew "
+        f"{order.path} --order-again` sends this order again instead."
     )
 
 

@@ -49,6 +49,13 @@ IssuedBeforeOption = Annotated[
         help="Replacement rule: replace the certificates that were issued before this time (UTC).",
     ),
 ]
+OrderAgainOption = Annotated[
+    bool,
+    typer.Option(
+        "--order-again",
+        help="You have searched SCM: permit one order that waits for you because SCM may have it; needs --reason.",
+    ),
+]
 CancelOption = Annotated[bool, typer.Option("--cancel", help="Delete this replacement rule.")]
 FollowOption = Annotated[
     bool, typer.Option("--follow/--no-follow", help="Wait for the end of the run and show its report.")
@@ -64,6 +71,7 @@ def renew_command(
     all_due: AllDueOption = False,
     all_due_is_right: AllDueIsRightOption = False,
     dry_run: DryRunOption = False,
+    order_again: OrderAgainOption = False,
     issuer: IssuerOption = None,
     issued_before: IssuedBeforeOption = None,
     cancel: CancelOption = False,
@@ -78,7 +86,7 @@ def renew_command(
     replaced. No run is started then.
     """
     given = {"certificates": certificate, "delegations": delegation, "force": force, "reason": reason}
-    given |= {"dry_run": dry_run, "all_due_is_right": all_due_is_right}
+    given |= {"dry_run": dry_run, "all_due_is_right": all_due_is_right, "order_again": order_again}
     request = {name: value for name, value in given.items() if value}
     with deployed(context) as deployment:
         if issued_before is not None or issuer is not None or cancel:
@@ -87,6 +95,8 @@ def renew_command(
             return _change_rule(deployment, replacement, cancel=cancel, yes=yes, as_json=as_json)
         _require_selection(request, all_due=all_due or all_due_is_right)
         _require_known(deployment, request)
+        if order_again:
+            _confirm_order_again(deployment, request, yes=yes)
         code = run(deployment, request, "renew", follow=follow, as_json=as_json)
     raise typer.Exit(code)
 
@@ -143,6 +153,25 @@ def _require_known(deployment: Deployment, request: Mapping[str, Any]) -> None:
         deployment.book.delegation(name)
     for path in request.get("certificates", ()):
         deployment.book.certificate(*split(path))
+
+
+def _confirm_order_again(deployment: Deployment, request: Mapping[str, Any], *, yes: bool) -> None:
+    """Print what SCM may have, and ask. Raises Refused when nothing waits for it."""
+    paths = request.get("certificates", [])
+    if len(paths) != 1 or "delegations" in request or not request.get("reason"):
+        msg = "--order-again permits one order: name one certificate, and pass --reason with what you found in SCM"
+        raise Refused(msg)
+    certificate = deployment.book.certificate(*split(paths[0]))
+    order = certificate.order
+    if order is not None and order.ssl_id is not None:
+        msg = f"SCM has the open order of {paths[0]} as SSL ID {order.ssl_id}: a run collects it and orders nothing"
+        raise Refused(msg)
+    token = f", above all one with the token {order.token} in its comments" if order else ""
+    printing.print_error(
+        f"If SCM has an order for {', '.join(certificate.spec.names)} that is not in the order book, this orders a "
+        f"second certificate. Search SCM for it first{token}; include orders that await approval."
+    )
+    confirm(f"SCM has no such order, and {paths[0]} is to be ordered?", yes=yes)
 
 
 def _require_alone(request: Mapping[str, Any], *, all_due: bool) -> None:

@@ -172,8 +172,14 @@ ADVICE = {
         "Nothing yet: the next run searches for the order by its token before anything is ordered",
     ),
     "OrderUnconfirmed": Advice(
-        "SCM has not confirmed an order: its answer was lost, and SCM does not list the order yet",
-        "Nothing yet: the next run searches for the order by its token before anything is ordered",
+        "SCM has not confirmed an order: its answer was lost, and no search has found the order",
+        "Read the cause. In the quiet period there is nothing to do; otherwise search SCM for the order, then run "
+        "`certmandate renew … --order-again` or `certmandate close-order …`",
+    ),
+    "OrderNotRecorded": Advice(
+        "SCM has an order for these names that the order book does not have, so nothing was ordered",
+        "Compare with SCM. Adopt its certificate, or have it declined or revoked, or run `certmandate renew … "
+        "--order-again`",
     ),
     "OrderConflict": Advice(
         "Another run is working on this order",

@@ -13,6 +13,7 @@ from certmandate.certificate_state import finding_line, open_findings
 from certmandate.views import printing
 from certmandate.views.json_records import finding_document
 from renewal.domain.order import ManagedCertificate
+from renewal.domain.order_search import SearchProof
 from renewal.domain.run_report import RunReport
 from renewal.domain.setup.check_result import CheckResult, CheckStatus, SetupStep
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
@@ -97,6 +98,7 @@ def page(
         known = f"valid until {until}" if until else "SCM shows no end date"
         parts.append(Text(f"  organisation validation (OV): {known}"))
     parts += printing.bullets("Certificate profiles of the department", _profiles(inspection))
+    parts += printing.bullets("Search for orders at SCM", [_search(record)])
     parts += printing.bullets("Next renewals", _renewals(report))
     others = [finding for finding in open_findings(record) if not finding.text.startswith("step ")]
     parts += printing.bullets("Findings, errors first", (finding_line(delegation.name, other) for other in others))
@@ -119,6 +121,15 @@ def _profiles(inspection: Inspection) -> Iterator[str]:
         keys = "; ".join(f"{name} {', '.join(sizes)}" for name, sizes in profile.key_types.items())
         terms = ", ".join(str(term) for term in profile.terms)
         yield f"{profile.profile_id} {profile.name}: {terms} days" + (f"; keys {keys}" if keys else "")
+
+
+def _search(record: DelegationRecord) -> str:
+    """Whether an order whose answer is lost would be found."""
+    proof = record.search_proof or SearchProof()
+    if unproven := proof.unproven(record.delegation.department_id):
+        return f"not proven: {unproven}. An order whose answer is lost waits for the operator"
+    at = printing.minute(proof.proven_at) if proof.proven_at else ""
+    return f"proven {at}: found by {proof.found_by}, {proof.latency_seconds} s after the order"
 
 
 def _renewals(report: RunReport | None) -> Iterator[str]:
@@ -169,6 +180,7 @@ def document(
         "at": inspection.at,
         "good": is_good(record, report),
         "steps": [_result_document(result) for result in inspection.remarks],
+        "search": _search_document(record),
         "profiles": [
             {
                 "profile_id": profile.profile_id,
@@ -183,6 +195,18 @@ def document(
         "password_expires": inspection.password_expires,
         "findings": [finding_document(finding, record.delegation.name) for finding in open_findings(record)],
         "report": report.document() if report else None,
+    }
+
+
+def _search_document(record: DelegationRecord) -> dict[str, Any]:
+    proof = record.search_proof or SearchProof()
+    unproven = proof.unproven(record.delegation.department_id)
+    return {
+        "proven": not unproven,
+        "text": unproven,
+        "proven_at": proof.proven_at,
+        "latency_seconds": proof.latency_seconds if proof.proven_at else None,
+        "found_by": proof.found_by,
     }
 
 

@@ -1,7 +1,7 @@
 """The table: its keys, and which record each item holds.
 
     delegation     item
-    univ-example   delegation                         spec, inspection, refusal
+    univ-example   delegation                         spec, inspection, refusal, search_proof
     univ-example   certificate#idp                    spec, served, asked, hold_until, failures, last_error,
                                                       last_error_text, revision
     univ-example   order#idp                          the certificate's open order, with the sealed private key

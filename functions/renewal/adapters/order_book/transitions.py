@@ -22,6 +22,7 @@ from renewal.adapters.order_book.reader import DynamoDbOrderReader, unknown
 from renewal.adapters.order_book.schema import (
     certificate_key,
     delegation_key,
+    delegation_record,
     finished_item,
     open_order,
     order_item,
@@ -33,6 +34,7 @@ from renewal.domain.certificate import Chain
 from renewal.domain.due import next_action
 from renewal.domain.errors import OrderConflict, shortened
 from renewal.domain.order import IMPORT_LEASE, RELEASED, FinishedOrder, ManagedCertificate, Order, OrderStatus, Served
+from renewal.domain.order_search import SearchControl, SearchProof, SearchResult
 from renewal.domain.setup.inspection import Inspection, Refusal
 from renewal.records import timestamp
 
@@ -69,11 +71,12 @@ class DynamoDbOrderTransitions:
             raise _conflict(order, "another order is open, or the certificate's record has changed")
         return None
 
-    def claim_post(self, order: Order, now: datetime) -> Order:
+    def claim_post(self, order: Order, now: datetime, run_id: str, reason: str = "") -> Order:
         claim = str(uuid4())  # random, because an equal item does not show which run wrote it
+        post = {"posts": order.posts + 1, "posted_at": timestamp(now), "posted_by": run_id, "claim": claim}
         return self._change(
             order,
-            {"posts": order.posts + 1, "posted_at": timestamp(now), "claim": claim},
+            {**post, "reason": reason} if reason else post,
             condition=_UNCONFIRMED,
             values={"post": order.posts},
             is_done=lambda found: found.get("claim") == claim,
@@ -85,15 +88,17 @@ class DynamoDbOrderTransitions:
         *,
         searched_at: datetime | None = None,
         confirmed_at: datetime | None = None,
+        found_at: datetime | None = None,
+        missed_at: datetime | None = None,
         trouble: str | None = None,
     ) -> None:
         if searched_at:
             searched = {"looked_at": timestamp(searched_at)}
             self._change(order, searched, condition=_UNCONFIRMED, values={"post": order.posts})
-        if confirmed_at:
-            self._change(order, {"confirmed_at": timestamp(confirmed_at)})
-        if trouble:
-            self._change(order, {"trouble": trouble})
+        times = {"confirmed_at": confirmed_at, "found_at": found_at, "missed_at": missed_at}
+        noted = {name: timestamp(time) for name, time in times.items() if time}
+        if noted := noted | ({"trouble": trouble} if trouble else {}):
+            self._change(order, noted)
 
     def record_ordered(self, order: Order, ssl_id: int) -> Order:
         return self._change(
@@ -221,6 +226,26 @@ class DynamoDbOrderTransitions:
 
     def record_refusal(self, delegation: str, version: str, run_id: str) -> None:
         self._record(delegation, "refusal", Refusal(version, run_id))
+
+    def record_search(self, delegation: str, control: SearchControl, result: SearchResult) -> None:
+        key = delegation_key(delegation)
+        for _ in range(_TRIES):
+            item = self._table.read([key]).get(key)
+            if item is None:
+                raise unknown(delegation)
+            before = item.get("search_proof")
+            proof = delegation_record(item).search_proof or SearchProof()
+            after = proof.after(control, result)
+            is_same = "attribute_not_exists(#search_proof)" if before is None else "#search_proof = :before"
+            values = {"value": records.to_item(after)} | ({} if before is None else {"before": before})
+            condition = f"attribute_exists(#item) AND {is_same}"
+            try:
+                self._table.update(updated(key, "SET #search_proof = :value", values, condition=condition))
+            except ConditionFailed:
+                continue
+            return
+        msg = f"the proof of the search for orders of {delegation} keeps changing"
+        raise OrderConflict(msg)
 
     def _record(self, delegation: str, attribute: str, record: Inspection | Refusal) -> None:
         change, values = f"SET #{attribute} = :value", {"value": records.to_item(record)}

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from renewal.domain.delegation import Delegation, Profile
+from renewal.domain.order_search import SearchProof
 from renewal.domain.setup.check_result import CheckResult, capped
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.snapshot import DelegatedName
+from renewal.domain.setup.unrecorded import ReportedOrder
 from renewal.records import REWRITTEN
 
 
@@ -22,6 +24,8 @@ class Inspection:
     profiles: tuple[Profile, ...] = ()
     findings: tuple[Finding, ...] = ()
     password_expires: date | None = None
+    unrecorded: tuple[ReportedOrder, ...] = ()
+    """Orders at SCM that the order book does not have, and that a new order would duplicate."""
     revoked: tuple[int, ...] = ()  # SSL IDs of served certificates that SCM reports as revoked
     remarks: tuple[CheckResult, ...] = ()
     """The results for the eight setup steps, in their order; empty when nothing was checked."""
@@ -63,3 +67,5 @@ class DelegationRecord:
     delegation: Delegation = field(metadata={"stored": "spec"})
     inspection: Inspection | None = field(default=None, metadata=REWRITTEN)
     refusal: Refusal | None = field(default=None, metadata=REWRITTEN)
+    search_proof: SearchProof | None = field(default=None, metadata=REWRITTEN)
+    """Whether searches find the delegation's orders; None before the first order was searched for."""

@@ -33,8 +33,8 @@ _CODES = {
     ACCESS_LIST: ("AddressRefused",),
     _PROFILES: ("KeyRefused", "ProfileRefused", "TermRefused", "TermTooLong"),
     _ORDERS: (
-        "AnswerLost", "CertificateMismatch", "OrderDeclined", "OrderRejected", "OrderRevoked", "OrderUnconfirmed",
-        "OrderUnknown", "ScmRefused",
+        "AnswerLost", "CertificateMismatch", "OrderDeclined", "OrderNotRecorded", "OrderRejected", "OrderRevoked",
+        "OrderUnconfirmed", "OrderUnknown", "ScmRefused", "SearchUnproven",
     ),
 }  # fmt: skip
 _MENUS = MappingProxyType({code: screen for screen, codes in _CODES.items() for code in codes})

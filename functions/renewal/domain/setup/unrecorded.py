@@ -1,0 +1,84 @@
+"""Orders at SCM that the order book does not have: after a restore of the table, or of another program."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from renewal.domain.errors import OrderNotRecorded
+from renewal.domain.order import COMMENT_PREFIX, FinishedOrder, ManagedCertificate, ended
+from renewal.domain.order_search import known_ids
+from renewal.domain.setup.snapshot import ReportedCertificate
+
+_OURS = re.compile(rf"{COMMENT_PREFIX}(?P<token>\S+) for (?P<path>\S+)", re.IGNORECASE)
+MOST = 100  # that are stored
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedOrder:
+    """An order of the SSL report for the names of *certificate*."""
+
+    certificate: str
+    ssl_id: int
+    status: str
+    token: str = ""
+    """Of our comment; empty when SCM shows no comment."""
+
+
+def unrecorded_orders(
+    certificates: Iterable[ManagedCertificate],
+    reported: Iterable[ReportedCertificate],
+    history: Iterable[FinishedOrder],
+    now: datetime,
+) -> tuple[ReportedOrder, ...]:
+    """Return the orders for exactly a certificate's names that a new order would duplicate.
+
+    They can still be issued, or are issued and valid; the order book has neither their SSL ID nor their token nor their
+    serial; and they are newer than the certificate's last order. One of ours, by its comment, counts also when the
+    order book has no order. One whose comment belongs to no order of ours is someone else's.
+    """
+    managed, ended_orders = tuple(certificates), tuple(history)
+    ids = known_ids(managed, ended_orders)
+    alive = [row for row in reported if row.ssl_id not in ids and _is_alive(row, now)]
+    found = (order for certificate in managed for order in _of(certificate, alive, ended_orders))
+    return tuple(found)[:MOST]
+
+
+def require_recorded(certificate: ManagedCertificate, orders: Iterable[ReportedOrder]) -> None:
+    """Raise OrderNotRecorded when one of *orders* is for the certificate."""
+    found = next((order for order in orders if order.certificate == certificate.spec.name), None)
+    if found is None:
+        return
+    token = f" with token {found.token}" if found.token else ""
+    path = certificate.spec.path
+    msg = (
+        f"SCM has order {found.ssl_id}{token} for exactly these names ({found.status.lower()}), and the order book "
+        f"does not have it; nothing is ordered. If it is to be used, `certmandate adopt {path} --ssl-id "
+        f"{found.ssl_id}`; otherwise have it declined or revoked, or run `certmandate renew {path} --order-again "
+        "--reason …`"
+    )
+    raise OrderNotRecorded(msg)
+
+
+def _is_alive(row: ReportedCertificate, now: datetime) -> bool:
+    return ended(row.status) is None and (row.expires is None or row.expires > now)
+
+
+def _of(
+    certificate: ManagedCertificate, rows: Iterable[ReportedCertificate], history: Iterable[FinishedOrder]
+) -> Iterator[ReportedOrder]:
+    spec, served, order = certificate.spec, certificate.served, certificate.order
+    own = [row for row in history if row.certificate == spec.name]
+    tokens = {row.token for row in own} | {record.token for record in (served, order) if record}
+    # Not by when it was stored: a restored table stores an older certificate again, after the newer one was ordered.
+    last = max([row.opened_at for row in own] + ([served.not_before] if served else []), default=None)
+    for row in rows:
+        ours = _OURS.search(row.comment)
+        token = ours["token"] if ours and ours["path"] == spec.path else ""
+        is_other = (row.comment and not token) or token in tokens or (served and served.serial == row.serial)
+        at = row.requested or row.issued
+        is_newer = at is None or last is None or at > last
+        if set(row.names) == set(spec.names) and not is_other and is_newer and (token or last):
+            yield ReportedOrder(spec.name, row.ssl_id, row.status, token)

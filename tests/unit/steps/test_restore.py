@@ -1,0 +1,143 @@
+"""The order book put back to an earlier state: nothing is ordered that SCM has, and the operator can end every stop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+
+import pytest
+
+from renewal.domain.errors import OrderNotRecorded, OrderPending
+from renewal.domain.run_report import Outcome
+from tests.fakes import FakeOrderBook, interrupted
+from tests.unit.estate import IDP, PATH, System, served_by
+
+STATES = (
+    "nothing ordered",
+    "first intent",
+    "first ordered",
+    "first stored",
+    "second intent",
+    "second ordered",
+    "second stored",
+)
+
+
+def copied(book: FakeOrderBook) -> FakeOrderBook:
+    """The book as it is now; its records are frozen."""
+    return replace(
+        book,
+        records=dict(book.records),
+        kept=dict(book.kept),
+        orders=dict(book.orders),
+        rows=list(book.rows),
+        next_actions=dict(book.next_actions),
+    )
+
+
+def keep(system: System, books: list[FakeOrderBook]) -> None:
+    """Keep a copy of the book."""
+    books.append(copied(system.book))
+
+
+def played(system: System) -> Iterator[FakeOrderBook]:
+    """Order, collect, and renew when it is due; yield a copy of the book at each state."""
+    yield copied(system.book)
+    for days in (150, 0):
+        system.scm.polls, task = 1, system.task()
+        before = [system.book]
+        scm = interrupted(system.scm, "enroll", before=partial(keep, system, before))
+        progress = system.enroll(task, scm=scm)
+        yield before[-1]
+        with pytest.raises(OrderPending):
+            system.collect(progress)
+        yield copied(system.book)
+        system.collect(progress)
+        yield copied(system.book)
+        system.clock.advance(days=days)
+
+
+def restored(state: str, *, hides_comments: bool = False) -> System:
+    """A system whose second certificate was stored an hour ago, with the book of an earlier *state*."""
+    system = System()
+    system.add(IDP)
+    books = dict(zip(STATES, played(system), strict=True))
+    assert len(system.scm.orders) == 2
+    system.clock.advance(hours=1)
+    system.scm.hides_comments = hides_comments
+    system.book = books[state]
+    return system
+
+
+def error_of(system: System) -> str:
+    """Run daily until nothing changes; return the error that is left."""
+    error = ""
+    for _ in range(3):
+        (row,) = system.daily_run().certificates
+        error = row.error
+        system.clock.advance(days=1)
+    return error
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("hides_comments", [False, True])
+def test_a_restored_book_orders_nothing_that_scm_has(state: str, hides_comments: bool) -> None:
+    """Either the order is found and collected, or a named error waits for the operator.
+
+    Without comments, an order book without any order cannot recognise its orders at SCM (docs/runbook.md).
+    """
+    system = restored(state, hides_comments=hides_comments)
+
+    error = error_of(system)
+
+    if hides_comments and state == "nothing ordered":
+        assert len(system.scm.orders) == 3
+        return
+    assert len(system.scm.orders) == 2
+    assert error in {"", "OrderNotRecorded", "OrderConflict", "OrderUnconfirmed"}
+    assert (error == "") == (state.startswith("second") and not (hides_comments and state == "second intent"))
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_the_operator_ends_each_stop_by_adopting_what_is_stored(state: str) -> None:
+    """The stores have the certificate with its key; nothing is ordered before it is due."""
+    system = restored(state)
+    second = system.objects.current[PATH]
+    error = error_of(system)
+
+    if error:
+        as_operator_adopt(system)
+
+    assert error_of(system) == ""
+    assert len(system.scm.orders) == 2
+    assert system.served().serial == second
+
+
+def as_operator_adopt(system: System) -> None:
+    """`certmandate close-order` where an order is open, then `certmandate adopt --ssl-id`."""
+    if order := system.book.orders.get(PATH):
+        system.book.fail(order, "ClosedByOperator", "restored", system.clock(), hold_until=None)
+    begins, now = system.objects.begins[PATH], system.clock()
+    served = replace(
+        served_by(IDP),
+        ssl_id=max(system.scm.orders),
+        serial=system.objects.current[PATH],
+        not_before=begins,
+        not_after=begins + timedelta(days=199),
+        stored_at=now,
+    )
+    system.book.adopt(PATH, served, now)
+
+
+def test_the_operator_may_order_again_instead() -> None:
+    """One order, and the next runs order nothing."""
+    system = restored("first stored")
+    assert error_of(system) == OrderNotRecorded.__name__
+
+    (row,) = system.daily_run(certificates=["univ/idp"], order_again=True, reason="key lost").certificates
+
+    assert row.outcome is Outcome.RENEWED
+    assert error_of(system) == ""
+    assert len(system.scm.orders) == 3
