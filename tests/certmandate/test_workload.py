@@ -100,6 +100,8 @@ def test_the_command_prints_a_table_or_json(capsys: pytest.CaptureFixture[str]) 
     assert "2029 Q2" in table
     assert document["certificates"] == 15
     assert document["assumptions"]
+    assert {"2027-02-10", "2027-03-15", "2028-03-15"} == {sunset["ends"] for sunset in document["sunsets"]}
+    assert [phase["permitted_term_days"] for phase in document["phases"]] == [398, 200, 100, 47]
     assert "annual" not in table.lower()
 
 

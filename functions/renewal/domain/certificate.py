@@ -88,6 +88,11 @@ class Certificate:
         return frozenset(usage.dotted_string for usage in extension.value)
 
     @property
+    def is_for_clients(self) -> bool:
+        """Whether the extended key usage has clientAuth."""
+        return ExtendedKeyUsageOID.CLIENT_AUTH.dotted_string in self.extended_key_usages
+
+    @property
     def key_usages(self) -> frozenset[str]:
         """The bits of the keyUsage extension in ACM's names (RFC 5280 §4.2.1.3); empty when it is absent."""
         try:

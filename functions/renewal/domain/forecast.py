@@ -16,6 +16,7 @@ from renewal.domain.setup.finding import Finding, Severity
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.domain.setup.scm_menu import screen_of
 from renewal.domain.setup.snapshot import DelegatedName, Snapshot, dcv_of, entry_for
+from renewal.domain.setup.sunsets import client_auth_findings, method_findings
 
 SOON = timedelta(days=30)
 """A finding that is due within this span is a warning; a later one is information."""
@@ -46,6 +47,8 @@ def forecast(
     return (
         *_domain_validations(renewals, snapshot, now),
         *_organisation_validation(renewals, snapshot, now),
+        *method_findings(snapshot.delegated, now),
+        *client_auth_findings(renewals, now),
         *_terms(renewals, snapshot, now),
         *_mandate(delegation, renewals, now),
         *_rotation(delegation, snapshot, rotation, now),

@@ -158,6 +158,8 @@ class Served:
     """Region to ARN. A region whose store is not in `stores` still holds an earlier certificate there."""
     sealed_key: bytes = field(default=b"", repr=False)
     """Kept until the certificate is replaced, then overwritten; empty for adopted certificates."""
+    client_auth: bool | None = None
+    """Whether its extended key usage has clientAuth; None in records of earlier versions."""
 
     @property
     def held_arns(self) -> dict[str, str]:
@@ -226,6 +228,7 @@ def served_by(order: Order, certificate: ManagedCertificate, stores: Collection[
         stored_at=now,
         arns={region: arn for region, arn in earlier.items() if region in spec.acm_regions} | dict(order.arns),
         sealed_key=order.sealed_key,
+        client_auth=leaf.is_for_clients,
     )
 
 

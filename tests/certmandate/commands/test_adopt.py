@@ -20,6 +20,7 @@ def test_a_certificate_in_s3_is_adopted_and_not_ordered(desk: Desk):
     served = desk.served("idp")
     assert (served.serial, served.not_after, served.ssl_id) == (before.serial, before.not_after, before.ssl_id)
     assert (found["state"], found["remarks"], found["served"]["adopted"]) == ("fine", [], True)
+    assert found["served"]["client_auth"] is False
     assert desk.run("renew", "--all-due", "--dry-run").exit_code == 0
     assert desk.system.orders_posted() == posted
 

@@ -196,6 +196,14 @@ def test_a_missing_only_name_is_replaced_by_another(scm: Scm):
     assert NAME not in names_in(leaf_of(scm.collect(scm.enroll(NAME))))
 
 
+def test_a_certificate_may_be_for_clients_too(scm: Scm):
+    """As Sectigo issued it by default until October 2025."""
+    scm.dials.client_auth = True
+    usages = leaf_of(scm.collect(scm.enroll(NAME))).extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+
+    assert {usage.dotted_string for usage in usages} == {"1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"}
+
+
 def test_controls_end_an_order_at_once(scm: Scm):
     """A test decides for the CA and for the administrators."""
     scm.dials.issuance_polls = 99

@@ -80,6 +80,24 @@ def test_a_certificate_goes_with_its_key_into_every_store(system: System) -> Non
     assert (served.stored_at, system.book.next_actions[PATH] > NOW) == (NOW, True)
 
 
+@pytest.mark.parametrize("more", [(), (ExtendedKeyUsageOID.CLIENT_AUTH,)])
+def test_what_is_served_records_whether_it_has_client_auth(system: System, more: tuple[Any, ...]) -> None:
+    """Sectigo removes it on 10 February 2027, and the certificates that have it are reported before."""
+    system.scm.bundles = lambda order, leaf: pem(
+        hierarchy().ec.issue(
+            leaf.public_key(),
+            order.request.names,
+            not_before=NOW,
+            days=199,
+            usages=(ExtendedKeyUsageOID.SERVER_AUTH, *more),
+        ),
+        hierarchy().ec.certificate,
+    )
+    system.collect(ordered(system))
+
+    assert system.served().client_auth is bool(more)
+
+
 def test_the_audit_row_describes_the_stored_certificate(system: System) -> None:
     """Written once, when the order ends."""
     system.collect(ordered(system))

@@ -101,6 +101,7 @@ def _served(found: Found, spec: CertificateSpec, ssl_id: int, now: datetime) -> 
         token="",
         stored_at=now,
         arns=dict(found.arns),
+        client_auth=leaf.is_for_clients,
     )
 
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from certmandate.views import printing
 from certmandate.workload import ACM_IMPORTS_A_YEAR, HORIZON, Period, Start, Workload
-from renewal.domain.calendar import PHASES, phase_at
+from renewal.domain.calendar import PHASES, SUNSETS, phase_at
 
 
 def page(
@@ -20,8 +20,10 @@ def page(
 ) -> Iterator[RenderableType]:
     """Yield the parts of the page."""
     yield Text(f"{len(starts)} certificates, from {now.date()} to {HORIZON}", style="bold")
-    rules = ["from", "longest term#", "domain validation#", "organisation validation#"]
+    rules = ["from", "longest term#", "permitted#", "domain validation#", "organisation validation#"]
     yield printing.table(rules, _phases(now), title="Rules by day of issue")
+    ends = ((str(sunset.ends), sunset.subject, sunset.source) for sunset in SUNSETS if sunset.ends > now.date())
+    yield printing.table(["from", "no longer", "source"], ends, title="What ends")
     columns = ["quarter", "orders#", "a week#", "busiest week#", "domains#", "organisations#", "ACM in 365 days#"]
     yield printing.table(columns, map(_row, periods), title="Workload")
     yield from (Text(f"- {line}", style="dim") for line in assumptions)
@@ -29,8 +31,11 @@ def page(
 
 def _phases(now: datetime) -> Iterator[printing.Row]:
     for phase in PHASES[PHASES.index(phase_at(now)) :]:
-        days = (phase.term_days, phase.dcv_reuse_days, phase.organisation_reuse_days)
-        yield str(phase.begins.date()), *(f"{number} days" for number in days)
+        terms, reuse = (
+            (phase.term_days, phase.permitted_term_days),
+            (phase.dcv_reuse_days, phase.organisation_reuse_days),
+        )
+        yield str(phase.begins.date()), *(f"{number} days" for number in (*terms, *reuse))
 
 
 def _row(period: Period) -> printing.Row:
@@ -55,6 +60,7 @@ def document(
         "from": today.isoformat(),
         "to": HORIZON.isoformat(),
         "phases": [asdict(phase) | {"begins": phase.begins.date().isoformat()} for phase in PHASES],
+        "sunsets": [{"subject": sunset.subject, "ends": sunset.ends, "source": sunset.source} for sunset in SUNSETS],
         "quarters": [_period_document(period) for period in periods],
         "weeks": [{"begins": day.isoformat(), "orders": orders} for day, orders in work.weeks(today, HORIZON)],
         "acm_imports_a_year": ACM_IMPORTS_A_YEAR,

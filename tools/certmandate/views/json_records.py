@@ -65,6 +65,7 @@ def served_document(served: Served) -> Document:
         "profile_id": served.profile_id,
         "stores": list(served.stores),
         "arns": served.held_arns,
+        "client_auth": served.client_auth,
         "stored_at": served.stored_at,
         "adopted": not served.token,
     }

@@ -107,6 +107,7 @@ def _plan(state: State, order: Order, time: datetime, dials: Dials, old: x509.Ce
         organisation=organisation.name,
         country=organisation.country,
         server_auth=dials.server_auth,
+        client_auth=dials.client_auth,
     )
 
 

@@ -35,6 +35,7 @@ class LeafPlan:
     organisation: str
     country: str = "FR"
     server_auth: bool = True
+    client_auth: bool = False
 
 
 @dataclass(frozen=True)
@@ -165,11 +166,12 @@ def _subject(plan: LeafPlan) -> x509.Name:
 
 
 def _leaf_extensions(plan: LeafPlan) -> list[tuple[x509.ExtensionType, bool]]:
-    purpose = ExtendedKeyUsageOID.SERVER_AUTH if plan.server_auth else ExtendedKeyUsageOID.CLIENT_AUTH
+    purposes = [ExtendedKeyUsageOID.SERVER_AUTH] if plan.server_auth else []
+    purposes += [ExtendedKeyUsageOID.CLIENT_AUTH] if plan.client_auth or not plan.server_auth else []
     return [
         (x509.BasicConstraints(ca=False, path_length=None), True),
         (_usage(ca=False, enciphers=isinstance(plan.public_key, rsa.RSAPublicKey)), True),
-        (x509.ExtendedKeyUsage([purpose]), False),
+        (x509.ExtendedKeyUsage(purposes), False),
         (x509.SubjectAlternativeName([x509.DNSName(name) for name in plan.names]), False),
         (x509.CertificatePolicies([x509.PolicyInformation(_OV_POLICY, None)]), False),
     ]

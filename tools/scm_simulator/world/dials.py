@@ -124,6 +124,11 @@ class Dials:
         True,
         "serverAuth in the extended key usages. Exposes the client that stores what no browser accepts.",
     )
+    client_auth: bool = _dial(
+        False,
+        "clientAuth in the extended key usages, as Sectigo had it by default until October 2025 and removes it on "
+        "10 February 2027. Exposes the client that does not report what the next renewal will lose.",
+    )
     # Dialect
     date_format: DateFormat = _dial(
         "US",

@@ -32,7 +32,7 @@ def domain_results(delegation: Delegation, wanted: Iterable[str], domains: Domai
         return results
     expires = dcv_of(domains.delegated, names)
     until = f"; the first validation expires on {expires}" if expires else ""
-    return [passed(SetupStep.DOMAINS, f"{_some(names)}: delegated for SSL{until}")]
+    return [passed(SetupStep.DOMAINS, f"{some(names)}: delegated for SSL{until}")]
 
 
 def dcv_soon(now: datetime) -> timedelta:
@@ -51,11 +51,12 @@ class _Fault:
     due: date | None = None
 
     def result(self, names: list[str]) -> CheckResult:
-        text = f"{_some(names)}: {self.sentence}"
+        text = f"{some(names)}: {self.sentence}"
         return CheckResult(SetupStep.DOMAINS, self.status, self.code, text, due=self.due)
 
 
-def _some(names: Iterable[str]) -> str:
+def some(names: Iterable[str]) -> str:
+    """Return the first *names* and how many there are besides."""
     listed = tuple(names)
     more = f" and {len(listed) - MOST_NAMES} more" if len(listed) > MOST_NAMES else ""
     return ", ".join(listed[:MOST_NAMES]) + more

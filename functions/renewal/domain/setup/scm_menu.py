@@ -24,7 +24,7 @@ _CODES = {
         "BaseNotDelegated", "DelegationNotActive", "NameExtra", "NameNotDelegated", "NotForSsl", "ParentOnly",
         "StarNotDelegated", "TypesExtra", "WiderThanWanted",
     ),
-    _DCV: ("DcvLapsed", "DcvLapsing", "DcvMissing"),
+    _DCV: ("DcvLapsed", "DcvLapsing", "DcvMethodEnding", "DcvMissing"),
     ACCOUNT: (
         "AccountSuspended", "ApprovalByHand", "CredentialExpired", "CredentialRefused", "NotApiOnly",
         "PasswordPolicyRefused", "PrivilegeExtra", "PrivilegeMissing", "RoleExtra", "RoleMissing",
