@@ -10,7 +10,7 @@ import pytest
 from renewal.domain.calendar import SUNSETS, is_method
 from renewal.domain.forecast import forecast
 from renewal.domain.setup.finding import Finding
-from renewal.domain.setup.snapshot import DelegatedName, Snapshot
+from renewal.domain.setup.snapshot import DelegatedName, Domains, Snapshot
 from tests.unit.estate import DELEGATION, IDP, managed, served_by
 
 EMAIL_ENDS = date(2028, 3, 15)
@@ -27,7 +27,7 @@ def found_on(day: date, *methods: str) -> list[Finding]:
     delegated = tuple(
         entry(f"d{number}.univ.example", method, day + timedelta(days=80)) for number, method in enumerate(methods)
     )
-    found = forecast(DELEGATION, (), Snapshot(delegated=delegated), now)
+    found = forecast(DELEGATION, (), Snapshot(domains=Domains(delegated)), now)
     return [finding for finding in found if finding.code == "DcvMethodEnding"]
 
 

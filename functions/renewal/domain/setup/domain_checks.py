@@ -26,7 +26,7 @@ def domain_results(delegation: Delegation, wanted: Iterable[str], domains: Domai
     results += [result for entry in domains.delegated for result in _too_wide(entry, delegation, names)]
     results += _more_than_agreed(domains.others)
     if domains.unread:
-        text = f"{_some(domains.unread)}: SCM did not show these entries in time. Check manually, or run it again"
+        text = f"{some(domains.unread)}: SCM did not show these entries in time. Check manually, or run it again"
         results.append(manual(SetupStep.DOMAINS, text))
     if results:
         return results
@@ -104,7 +104,7 @@ def _more_than_agreed(entries: tuple[str, ...]) -> list[CheckResult]:
     """The entries that concern no name: one result, however many they are."""
     if not entries:
         return []
-    which = f"{entries[0]} is" if len(entries) == 1 else f"{_some(entries)} are"
+    which = f"{entries[0]} is" if len(entries) == 1 else f"{some(entries)} are"
     text = f"{which} delegated, but not agreed: the account could order more than it should; withdraw the delegation"
     return [warning(SetupStep.DOMAINS, "NameExtra", text)]
 
