@@ -85,7 +85,7 @@ def test_what_is_served_records_whether_it_has_client_auth(system: System, more:
     """Sectigo removes it on 10 February 2027, and the certificates that have it are reported before."""
     system.scm.bundles = lambda order, leaf: pem(
         hierarchy().ec.issue(
-            leaf.public_key(),
+            leaf.public_key(),  # type: ignore[arg-type]
             order.request.names,
             not_before=NOW,
             days=199,
