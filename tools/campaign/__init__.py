@@ -4,6 +4,7 @@
 shipped handlers and wiring in throw-away Lambda environments; `harness` the shipped template and state machine with
 SCM's simulator, in virtual time. `scenarios` are the estates. `evidence` is read from the services without our
 adapters, and `invariants` must hold for it, one function each. `cases` and `runner` play boundaries by modes by
-scenarios, each in a process of its own; `history` and `histories` random histories; `fuzz` corrupted answers.
+scenarios, each in a process of its own; `schedules` two runs that alternate;
+`history` and `histories` random histories; `fuzz` corrupted answers.
 `mutants` are the product without one of its protections, which the campaign must detect. `table` prints the result.
 """

@@ -22,6 +22,8 @@ from campaign.harness import Harness, freeze_garbage_collector
 from campaign.mutants import MUTANTS
 from campaign.runner import play_all
 from campaign.scenarios import SCENARIOS
+from campaign.schedules import PAIRS
+from campaign.schedules import explore as explore_schedules
 from campaign.table import Findings, show, versions, write
 
 ROOT = Path(__file__).parents[2]
@@ -40,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         freeze_garbage_collector()
         harness.environments.mutate = MUTANTS.get(options.mutant, unchanged)
         _play_all(harness, options, findings, console)
+        scheduled = _schedules(harness, options, console)
         corrupted = _fuzz(harness, options, console)
     model = _model(options, console)
     document = {
@@ -50,21 +53,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "mutant": options.mutant,
         "versions": versions(ROOT),
         **findings.document(),
+        "schedules": scheduled,
         "corrupted_answers": corrupted,
         "model": model,
     }
     show(findings, console)
     write(options.output, document)
-    for text in (*(f"not reached: {case}" for case in findings.not_reached), *corrupted["failed"], *model["failed"]):
+    failed = [*scheduled["failed"], *corrupted["failed"], *model["failed"]]
+    for text in (*(f"not reached: {case}" for case in findings.not_reached), *failed):
         console.print(text, style="red", markup=False)
     console.print(
         f"{document['boundaries']} boundaries, {document['cases']} cases, {document['cases_of_recovery']} of recovery, "
         f"with {document['violations']} violations, {len(findings.not_reached)} not reached; "
+        f"{sum(scheduled['played'].values())} schedules with {len(scheduled['failed'])}; "
         f"{corrupted['runs']} corrupted answers with {len(corrupted['failed'])}; "
         f"{model['sequences']} random histories with {model['violations']}; "
         f"{document['seconds']} s (seed {options.seed}); {options.output}"
     )
-    return 1 if findings.has_failed or corrupted["failed"] or model["failed"] else 0
+    return 1 if findings.has_failed or failed else 0
 
 
 def _play_all(harness: Harness, options: argparse.Namespace, findings: Findings, console: Console) -> None:
@@ -98,6 +104,18 @@ def _chosen(every: list[Case], options: argparse.Namespace) -> list[Case]:
     return random.Random(options.seed).sample(matching, min(most, len(matching)))  # noqa: S311
 
 
+def _schedules(harness: Harness, options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    played, failed = {}, []
+    for pair in PAIRS if options.schedules else ():
+        began, outcomes = time.monotonic(), []
+        for outcome in explore_schedules(harness, pair, options.schedules, jobs=options.jobs, seed=options.seed):
+            outcomes.append(outcome)
+            failed += [f"{outcome.schedule}: {text}" for text in outcome.violations]
+        played[pair.name] = len(outcomes)
+        console.print(f"{pair.name}: {len(outcomes)} schedules, {time.monotonic() - began:.0f} s")
+    return {"played": played, "failed": failed}
+
+
 def _fuzz(harness: Harness, options: argparse.Namespace, console: Console) -> dict[str, Any]:
     failed = []
     if options.fuzz:
@@ -129,6 +147,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="parallel processes")
     parser.add_argument("--scenario", default="", help="only scenarios whose name contains this text")
     parser.add_argument("--boundary", default="", help="only boundaries that contain this text")
+    parser.add_argument(
+        "--schedules",
+        type=int,
+        default=0,
+        help="number of schedules with two switches of each pair of runs, by the seed",
+    )
     parser.add_argument("--fuzz", type=int, default=0, help="number of corrupted answers of SCM to play, one a run")
     parser.add_argument("--model", type=int, default=0, help="number of random histories to play")
     parser.add_argument("--mutant", choices=sorted(MUTANTS), default="", help="remove a protection on purpose")

@@ -41,6 +41,31 @@ class Case:
         first = FaultInjection(harness, self.first_fault.mode, self.first_fault.boundary)
         return SecondInjection(harness, self.mode, self.boundary, first=first)
 
+    def play(self, harness: Harness) -> Outcome:
+        """Run with the fault, then daily until the estate is at rest."""
+        before = len(harness.played.simulator.orders)
+        injection = self.injection(harness)
+        run = harness.run_with(injection)
+        days, found = settled(harness, before, self.scenario.due)
+        return self._outcome(run.error or run.status, found, days=days, was_reached=injection.was_reached)
+
+    def failed(self, text: str) -> Outcome:
+        """Return the outcome when the harness failed."""
+        return self._outcome("", [text], days=0, was_reached=True)
+
+    def _outcome(self, faulty_run: str, found: Sequence[str], *, days: int, was_reached: bool) -> Outcome:
+        return Outcome(
+            scenario=self.scenario.name,
+            boundary=str(self),
+            operation=f"{self.boundary.service}:{self.boundary.operation}",
+            mode=self.mode.value,
+            was_reached=was_reached,
+            faulty_run=faulty_run,
+            days=days,
+            violations=tuple(dict.fromkeys(found)),
+            is_recovery=self.first_fault is not None,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class FirstFault:
@@ -110,14 +135,14 @@ def _belongs(mode: Mode, boundary: Boundary, scenario: Scenario) -> bool:
 def play(harness: Harness, case: Case) -> Outcome:
     """Prepare the scenario, then play the case."""
     case.scenario.prepare(harness)
-    return play_prepared(harness, case)
+    return case.play(harness)
 
 
-def play_prepared(harness: Harness, case: Case) -> Outcome:
-    """Run with the fault, then daily until the estate is at rest; return every violation on the way."""
-    before = len(harness.played.simulator.orders)
-    injection = case.injection(harness)
-    run = harness.run_with(injection)
+def settled(harness: Harness, orders: int, due: int) -> tuple[int, list[str]]:
+    """Run daily until the estate is at rest; return the days, and every violation on the way.
+
+    orders: those that SCM had before; *due*: those that a correct estate has made since.
+    """
     evidence = gather(harness)
     found, days = violations(evidence, ALWAYS), 0
     while days == 0 or (days < MOST_DAYS and violations(evidence, AT_REST)):
@@ -126,24 +151,9 @@ def play_prepared(harness: Harness, case: Case) -> Outcome:
         evidence = gather(harness)
         found += violations(evidence, ALWAYS)
     found += violations(evidence, AT_REST)
-    orders = orders_of(evidence) - before
-    if orders != case.scenario.due:
-        found.append(f"exactly_one_order: {orders} orders at SCM, {case.scenario.due} due")
+    made = orders_of(evidence) - orders
+    if made != due:
+        found.append(f"exactly_one_order: {made} orders at SCM, {due} due")
     if harness.played.runs[-1].status != "SUCCEEDED":
         found.append(f"the_last_run_succeeds: it ended {harness.played.runs[-1].error}")
-    return outcome(case, run.error or run.status, found, days=days, was_reached=injection.was_reached)
-
-
-def outcome(case: Case, faulty_run: str, found: Sequence[str], *, days: int, was_reached: bool) -> Outcome:
-    """Return the outcome of a case, each violation once."""
-    return Outcome(
-        scenario=case.scenario.name,
-        boundary=str(case),
-        operation=f"{case.boundary.service}:{case.boundary.operation}",
-        mode=case.mode.value,
-        was_reached=was_reached,
-        faulty_run=faulty_run,
-        days=days,
-        violations=tuple(dict.fromkeys(found)),
-        is_recovery=case.first_fault is not None,
-    )
+    return days, found

@@ -106,7 +106,7 @@ class FaultInjection:
         if self.mode in SCM_MODES:
             return self._faulty(call)
         if self.mode is Mode.RUN_KILLED_AFTER and is_later:
-            return _kill(call)
+            return killed(call)
         return _EFFECTS[self.mode](self, call)
 
     def _faulty(self, call: Call) -> Any:
@@ -118,7 +118,7 @@ class FaultInjection:
     def killed_after(self, call: Call) -> Any:
         """Make the call, and kill the environment before it reads the answer."""
         call.answers.effect()
-        return _kill(call)
+        return killed(call)
 
     def answer_lost(self, call: Call) -> Any:
         """Make the call, and lose its answer."""
@@ -134,7 +134,7 @@ class FaultInjection:
     def concurrent_before(self, call: Call) -> Any:
         """Let another run do all its work here; then make the call, if there is time left."""
         self._run_concurrently()
-        return call.answers.effect() if self.harness.time() <= call.invocation.ends_at else _kill(call)
+        return call.answers.effect() if self.harness.time() <= call.invocation.ends_at else killed(call)
 
     def concurrent_after(self, call: Call) -> Any:
         """Make the call, and let another run do all its work before the answer is used."""
@@ -146,7 +146,8 @@ class FaultInjection:
         (self.concurrent or self.harness.concurrent_run)()
 
 
-def _kill(call: Call) -> Any:
+def killed(call: Call) -> Any:
+    """Kill the environment. Raises Killed."""
     call.invocation.is_dead = True
     raise Killed
 
@@ -164,9 +165,9 @@ def _in_own_thread(effect: Callable[[], Any]) -> None:
 
 
 _EFFECTS: dict[Mode, Callable[[FaultInjection, Call], Any]] = {
-    Mode.KILLED_BEFORE: lambda _, call: _kill(call),
+    Mode.KILLED_BEFORE: lambda _, call: killed(call),
     Mode.KILLED_AFTER: FaultInjection.killed_after,
-    Mode.RUN_KILLED_BEFORE: lambda _, call: _kill(call),
+    Mode.RUN_KILLED_BEFORE: lambda _, call: killed(call),
     Mode.RUN_KILLED_AFTER: FaultInjection.killed_after,
     Mode.ANSWER_LOST: FaultInjection.answer_lost,
     Mode.ANSWERS_LOST: FaultInjection.answer_lost,

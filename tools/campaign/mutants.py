@@ -10,10 +10,12 @@ from typing import Any
 from campaign.environments import Mutation
 from renewal.adapters.acm import Acm
 from renewal.adapters.objects import S3Certificates, _files, _folder, _pointer_to
-from renewal.domain.order import EnrollRequest, Order, OrderStatus
+from renewal.domain.due import Cause
+from renewal.domain.errors import OrderConflict
+from renewal.domain.order import EnrollRequest, ManagedCertificate, Order, OrderStatus
 from renewal.ports import CertificateAuthority, Pair
 from renewal.steps.enroll import Enroll
-from renewal.steps.payload import Task
+from renewal.steps.payload import Progress, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,17 @@ class PostAgain(Enroll):
 
     def _resume(self, order: Order, _record: Any, _authority: CertificateAuthority, task: Task) -> Order:
         return self.transitions.claim_post(order, self.clock(), task.run_id)
+
+
+@dataclass(frozen=True, slots=True)
+class CompareTimes(Enroll):
+    """Infers from times whether the order that the plan was to collect has been stored since (O11)."""
+
+    def _done_by_another(self, certificate: ManagedCertificate, record: Any, task: Task) -> Progress | None:
+        served = certificate.served
+        if set(task.causes) == {Cause.ORDER_OPEN} and not (served and served.stored_at >= task.started_at):
+            raise OrderConflict(task.certificate)
+        return Enroll._done_by_another(self, certificate, record, task)  # noqa: SLF001
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +105,7 @@ def _of(function: str, mutate: Callable[[Any], Any]) -> Mutation:
 
 MUTANTS: Mapping[str, Mutation] = {
     "post-again": _of("enroll", partial(_as, PostAgain)),
+    "compare-times": _of("enroll", partial(_as, CompareTimes)),
     "skip-intent": _of("enroll", partial(_as, SkipIntent)),
     "pointer-first": _of("collect", _pointer_first),
     "import-again": _of("collect", _import_again),

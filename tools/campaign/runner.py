@@ -10,14 +10,25 @@ import threading
 import time
 import traceback
 from collections.abc import Iterable, Iterator
+from typing import Any, Protocol, TypeVar
 
-from campaign.cases import Case, Outcome, outcome, play_prepared
 from campaign.harness import Harness
 
 _WAIT_FOR_THREADS = 5.0  # seconds: of executions that have just ended
+T_co = TypeVar("T_co", covariant=True)
 
 
-def play_all(harness: Harness, cases: Iterable[Case], *, jobs: int, seed: int) -> Iterator[Outcome]:
+class Playable(Protocol[T_co]):
+    """What can be played in a copy of the process."""
+
+    def play(self, harness: Harness) -> T_co:
+        """Play it on the prepared harness; return the outcome, which can be pickled."""
+
+    def failed(self, text: str) -> T_co:
+        """Return the outcome when the harness failed, which is reported like a violation."""
+
+
+def play_all(harness: Harness, cases: Iterable[Playable[T_co]], *, jobs: int, seed: int) -> Iterator[T_co]:
     """Yield the outcome of every case, as it ends; *harness* has been prepared and does not change."""
     _await_other_threads()
     waiting = iter(cases)
@@ -40,7 +51,7 @@ def _await_other_threads() -> None:
         time.sleep(0.005)
 
 
-def _start(harness: Harness, case: Case, seed: int, running: selectors.DefaultSelector) -> None:
+def _start(harness: Harness, case: Playable[T_co], seed: int, running: selectors.DefaultSelector) -> None:
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:  # ends without any of the parent's clean-up
@@ -52,16 +63,15 @@ def _start(harness: Harness, case: Case, seed: int, running: selectors.DefaultSe
     running.register(reading, selectors.EVENT_READ, (pid, case, bytearray()))
 
 
-def _played(harness: Harness, case: Case, seed: int) -> Outcome:
-    random.seed(f"{seed} {case.scenario.name} {case} {case.mode}")
+def _played(harness: Harness, case: Playable[T_co], seed: int) -> T_co:
+    random.seed(f"{seed} {case!r}")
     try:
-        return play_prepared(harness, case)
+        return case.play(harness)
     except Exception:  # noqa: BLE001 - an error of the harness is reported like a violation
-        found = [f"the harness failed: {traceback.format_exc()}"]
-        return outcome(case, "", found, days=0, was_reached=True)
+        return case.failed(f"the harness failed: {traceback.format_exc()}")
 
 
-def _ended(running: selectors.DefaultSelector) -> Iterator[Outcome]:
+def _ended(running: selectors.DefaultSelector) -> Iterator[Any]:
     for key, _ in running.select():
         pid, case, received = key.data
         if chunk := os.read(key.fd, 65_536):
@@ -71,6 +81,6 @@ def _ended(running: selectors.DefaultSelector) -> Iterator[Outcome]:
         os.close(key.fd)
         os.waitpid(pid, 0)
         if not received:
-            message = f"the process of {case.boundary}, {case.mode.value}, ended without an outcome"
+            message = f"the process of {case} ended without an outcome"
             raise RuntimeError(message)
         yield pickle.loads(bytes(received))  # noqa: S301 - our own child wrote it

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from renewal.deadline import Deadline
 from renewal.domain.due import Cause
 from renewal.domain.errors import (
+    NEEDS_ATTENTION,
     AddressRefused,
     AnswerLost,
     CredentialRefused,
@@ -24,10 +25,11 @@ from renewal.domain.errors import (
     OrderUnconfirmed,
     RenewalError,
     ScmUnavailable,
+    error_named,
     error_of,
 )
 from renewal.domain.keypair import KeyPair
-from renewal.domain.order import EnrollRequest, ManagedCertificate, Order, OrderStatus
+from renewal.domain.order import EnrollRequest, ManagedCertificate, Order, OrderStatus, Served
 from renewal.domain.order_search import SearchControl, SearchedOrder, SearchProof, SearchResult, known_ids
 from renewal.domain.orderable import decide_with, require_orderable
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
@@ -89,9 +91,8 @@ class Enroll:
     ) -> Progress | None:
         """A certificate that was due when the plan was made may have been renewed since, by another run."""
         served = certificate.served
-        if set(task.causes) == {Cause.ORDER_OPEN} and not (served and served.stored_at >= task.started_at):
-            msg = f"the open order of {certificate.spec.path} ended meanwhile; the hourly run places no new order"
-            raise OrderConflict(msg)
+        if set(task.causes) == {Cause.ORDER_OPEN}:
+            return _end_of_planned_order(certificate, task)
         if served is None:
             return None
         newer = served.stored_at >= task.started_at
@@ -104,7 +105,7 @@ class Enroll:
         )
         if still_due.causes:
             return None
-        return Progress(task.run_id, task.delegation, task.certificate, served.token, served.ssl_id, OrderStatus.STORED)
+        return _stored(task, served)
 
     def _begin(
         self, certificate: ManagedCertificate, record: DelegationRecord, inspection: Inspection, task: Task
@@ -251,6 +252,25 @@ class Enroll:
 
 def _progress(task: Task, order: Order) -> Progress:
     return Progress(task.run_id, task.delegation, task.certificate, order.token, order.ssl_id or 0, order.status)
+
+
+def _end_of_planned_order(certificate: ManagedCertificate, task: Task) -> Progress:
+    """The order that the run was to collect has ended since its plan was made, and no new one is placed for it.
+
+    The record has how, whatever the clocks: `stored_at` is earlier than the moment in which the order book shows that
+    the order is stored, and the plan may have been made between the two. Raises the error that ended the order;
+    OrderConflict when it was closed by the operator.
+    """
+    if certificate.served and not certificate.last_error:
+        return _stored(task, certificate.served)
+    if certificate.last_error in NEEDS_ATTENTION:
+        raise error_named(certificate.last_error)(certificate.last_error_text)
+    msg = f"the open order of {certificate.spec.path} was closed meanwhile; this run places no new order"
+    raise OrderConflict(msg)
+
+
+def _stored(task: Task, served: Served) -> Progress:
+    return Progress(task.run_id, task.delegation, task.certificate, served.token, served.ssl_id, OrderStatus.STORED)
 
 
 def _may_post_again(order: Order, now: datetime, quiet: timedelta) -> bool:

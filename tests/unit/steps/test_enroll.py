@@ -657,6 +657,17 @@ def test_a_revocation_that_the_inspection_found_reaches_scm(system: System) -> N
     assert system.enroll(system.task(causes=("revoked",))).status == "ordered"
 
 
+def test_a_follow_up_planned_before_the_record_was_written_is_stored(system: System) -> None:
+    """The certificate is stored some seconds before the order book shows it; a plan of these seconds is no failure."""
+    served = system.renew()
+    system.clock.advance(seconds=3)
+
+    progress = system.enroll(system.task(causes=("order-open",), forced=True))
+
+    assert (progress.status, progress.token) == ("stored", served.token)
+    assert len(system.scm.orders) == 1
+
+
 def test_a_follow_up_of_an_order_that_ended_meanwhile_orders_nothing(system: System) -> None:
     """Declined between the plan and this step: a new order minutes after a no would be more than was allowed."""
     progress = system.enroll()
@@ -664,7 +675,18 @@ def test_a_follow_up_of_an_order_that_ended_meanwhile_orders_nothing(system: Sys
     with pytest.raises(OrderDeclined):
         system.collect(progress)
 
-    with pytest.raises(OrderConflict, match="places no new order"):
+    with pytest.raises(OrderDeclined):
         system.enroll(replace(system.task(), causes=("order-open",)))
+
+    assert list(system.scm.orders) == [5001]
+
+
+def test_a_follow_up_of_an_order_that_was_closed_orders_nothing(system: System) -> None:
+    """The operator closed it between the plan and this step."""
+    system.enroll()
+    system.book.fail(system.book.orders[PATH], "ClosedByOperator", "wrong names", system.clock(), hold_until=None)
+
+    with pytest.raises(OrderConflict, match="places no new order"):
+        system.enroll(system.task(causes=("order-open",)))
 
     assert list(system.scm.orders) == [5001]
