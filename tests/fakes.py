@@ -30,7 +30,7 @@ from renewal.adapters.acm_rules import (
 )
 from renewal.deadline import Deadline
 from renewal.domain.certificate import Chain
-from renewal.domain.delegation import CertificatePath, CertificateSpec, Delegation, Profile
+from renewal.domain.delegation import CertificatePath, CertificateSpec, CustomField, Delegation, Profile
 from renewal.domain.due import next_action
 from renewal.domain.errors import (
     AcmCertificateMissing,
@@ -417,6 +417,7 @@ class FakeScm:
     """What is delivered instead of root, intermediate, leaf."""
     offered: tuple[Profile, ...] = (Profile(1018, "OV", (46, 99, 199)),)
     password: PasswordState | None = None
+    defined_fields: tuple[CustomField, ...] = ()
     own: Account | None = None
     place: Department | None = None
     delegated: tuple[DelegatedName, ...] | None = None
@@ -456,6 +457,10 @@ class FakeScm:
     def profiles(self, department_id: int) -> tuple[Profile, ...]:  # noqa: ARG002  # one department's are enough here
         self._called("profiles")
         return self.offered
+
+    def custom_fields(self) -> tuple[CustomField, ...]:
+        self._called("custom_fields")
+        return self.defined_fields
 
     def reported(self, department_id: int) -> tuple[ReportedCertificate, ...]:
         self._called("reported")

@@ -9,7 +9,7 @@ from typing import Any, Protocol, Self, TypeVar
 
 from renewal.domain.certificate import Chain
 from renewal.domain.credential import Credential
-from renewal.domain.delegation import CertificatePath, CertificateSpec, Profile
+from renewal.domain.delegation import CertificatePath, CertificateSpec, CustomField, Profile
 from renewal.domain.errors import PlanUnreadable, RecordUnreadable, RenewalError
 from renewal.domain.keypair import KeyPair
 from renewal.domain.order import (
@@ -96,6 +96,9 @@ class SetupReader(DepartmentReader, Protocol):
 
     def validations(self, *organisation_ids: int) -> tuple[OrganisationValidation, ...]:
         """Return the validations of the first organisation or department that shows any; () when all are hidden."""
+
+    def custom_fields(self) -> tuple[CustomField, ...]:
+        """Return the custom fields that the customer's orders may have, or must have."""
 
 
 class Accounts(Protocol):

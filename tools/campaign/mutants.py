@@ -57,9 +57,7 @@ class _PostsFirst:
 
     def open(self, order: Order, revision: int) -> None:
         """Order, then record the order."""
-        request = EnrollRequest(
-            order.department_id, order.profile_id, order.term_days, order.names, order.csr, order.comment
-        )
+        request = EnrollRequest.of(order)
         ssl_id = self.authority.enroll(request)
         self.transitions.open(replace(order, ssl_id=ssl_id, status=OrderStatus.ORDERED), revision)
 

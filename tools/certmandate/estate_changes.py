@@ -12,9 +12,10 @@ from certmandate.files.spec_writer import EstateChange
 from certmandate.files.specification import Specification
 from certmandate.files.yaml_document import FileFault, YamlDocument
 from renewal.domain.delegation import CertificatePath, CertificateSpec, Delegation
-from renewal.domain.errors import RecordUnreadable
+from renewal.domain.errors import FieldRefused, RecordUnreadable
 from renewal.domain.order import ManagedCertificate
-from renewal.domain.setup.inspection import DelegationRecord
+from renewal.domain.orderable import require_custom_fields
+from renewal.domain.setup.inspection import DelegationRecord, Inspection
 
 Kind = Literal["create", "change", "remove", "keep"]
 Loaded = Sequence[tuple[Specification, YamlDocument]]
@@ -185,13 +186,26 @@ def warnings(loaded: Loaded, stored: Stored, today: date) -> Iterator[str]:
         if first != delegation.name:
             yield f"{delegation.name} and {first} have the same department_id {delegation.department_id}"
         record = stored.delegations.get(delegation.name)
-        for spec in specification.certificates:
-            yield from _profile_warnings(spec, record)
+        if record and record.inspection:
+            yield from _field_warnings(specification, record.inspection)
+            for spec in specification.certificates:
+                yield from _profile_warnings(spec, record.inspection)
 
 
-def _profile_warnings(spec: CertificateSpec, record: DelegationRecord | None) -> Iterator[str]:
-    inspection = record.inspection if record else None
-    if inspection is None or not inspection.profiles:
+def _field_warnings(specification: Specification, inspection: Inspection) -> Iterator[str]:
+    """Most often all certificates lack the same field: one warning for each fault."""
+    affected: dict[str, list[str]] = {}
+    for spec in specification.certificates:
+        try:
+            require_custom_fields(spec.custom_fields, inspection.custom_fields)
+        except FieldRefused as error:
+            affected.setdefault(str(error), []).append(spec.path)
+    for text, (first, *others) in affected.items():
+        yield f"{first}{f' and {len(others)} more' if others else ''}: on {inspection.at:%Y-%m-%d} {text}"
+
+
+def _profile_warnings(spec: CertificateSpec, inspection: Inspection) -> Iterator[str]:
+    if not inspection.profiles:
         return
     profile = next((each for each in inspection.profiles if each.profile_id == spec.profile_id), None)
     if profile is None:

@@ -107,6 +107,10 @@ class CertificateSpec:
     arns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), metadata=REQUIRED)
     """Region to ARN, of existing ACM certificates that the operator wants to re-import into."""
     policy: RenewalPolicy = field(default=RenewalPolicy(), metadata=REQUIRED)
+    custom_fields: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Name to value of SCM's custom fields, as each order has them (SCM reference §5.4)."""
+    external_requester: str = ""
+    """E-mail addresses, separated by `, `, as each order has them."""
 
     @property
     def record_key(self) -> CertificatePath:
@@ -157,6 +161,14 @@ class Profile:
             )
             raise TermRefused(msg)
         return max([term for term in fitting if term <= longest_allowed] or [min(fitting)])
+
+
+@dataclass(frozen=True, slots=True)
+class CustomField:
+    """A custom field that SCM defines for the customer's orders (`/customFields`, SCM reference §5.3)."""
+
+    name: str
+    mandatory: bool = False
 
 
 def _days(terms: Iterable[int]) -> str:

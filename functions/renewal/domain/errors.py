@@ -163,6 +163,12 @@ class KeyRefused(NeedsAttention):
     ends_order = True
 
 
+class FieldRefused(NeedsAttention):
+    """SCM requires a field that the delegation file lacks, or has no custom field with a name that the file has."""
+
+    ends_order = True
+
+
 class RequestRefused(NeedsAttention):
     """SCM cannot use the request as it is."""
 

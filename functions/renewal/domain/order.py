@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
 from renewal.domain.certificate import Chain
 from renewal.domain.delegation import ACM, CertificatePath, CertificateSpec
@@ -83,6 +83,8 @@ class Order:
     """Region to ARN, for the regions in which ACM already has the new certificate."""
     stores: tuple[str, ...] = ()
     """The stores that have the new certificate, as was announced; the others still serve the previous one."""
+    custom_fields: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    external_requester: str = ""
     importing: Mapping[str, datetime] = field(default_factory=lambda: MappingProxyType({}), metadata=REQUIRED)
     """Region to the time of the latest claim of a first import, or RELEASED. A second import would make a second ARN,
     so no other run claims it before `IMPORT_LEASE` is over."""
@@ -289,6 +291,13 @@ class EnrollRequest:
     names: tuple[str, ...]
     csr: str = field(repr=False)
     comment: str = ""
+    custom_fields: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    external_requester: str = ""
+
+    @classmethod
+    def of(cls, order: Order) -> Self:
+        """Return the request for *order*: every POST of an order is the same."""
+        return cls(**{member.name: getattr(order, member.name) for member in fields(cls)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from renewal.domain.calendar import phase_at
-from renewal.domain.delegation import profile_of
+from renewal.domain.delegation import CustomField, profile_of
 from renewal.domain.due import Cause, Decision, decide
+from renewal.domain.errors import FieldRefused
 from renewal.domain.order import ManagedCertificate, Replacement
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import dcv_of
@@ -40,10 +41,40 @@ def require_orderable(
 ) -> int:
     """Return the term to ask for, in days.
 
-    Raises NameNotDelegated, ProfileRefused, KeyRefused or TermRefused: refusals that can be foreseen.
+    Raises NameNotDelegated, FieldRefused, ProfileRefused, KeyRefused or TermRefused: refusals that can be foreseen.
     """
     spec = certificate.spec
     record.delegation.require_delegated(spec.names)
+    require_custom_fields(spec.custom_fields, inspection.custom_fields)
     profile = profile_of(spec, inspection.profiles)
     profile.require_key_type(spec.key_type)
     return profile.term_for(spec.term_days, phase_at(now).term_days)
+
+
+def require_custom_fields(given: Mapping[str, str], defined: Sequence[CustomField] | None) -> None:
+    """Raise FieldRefused when *given* lacks a mandatory field, or has one that SCM does not define.
+
+    *defined*: the fields that SCM defines; None = not known, so nothing is refused.
+    """
+    if defined is None:
+        return
+    known = [field.name for field in defined]
+    missing = [field.name for field in defined if field.mandatory and field.name not in given]
+    faults = []
+    if missing:
+        line = ", ".join(f'"{name}": "…"' for name in missing)
+        faults.append(
+            f"SCM requires the custom field {_quoted(missing)}: write `custom_fields: {{{line}}}` in the delegation "
+            "file, with the value that the RAO gives"
+        )
+    if unknown := [name for name in given if name not in known]:
+        faults.append(
+            f"SCM has no custom field {_quoted(unknown)}; it has {_quoted(known) or 'none'}: correct custom_fields in "
+            "the delegation file"
+        )
+    if faults:
+        raise FieldRefused("; ".join(faults))
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)

@@ -164,6 +164,8 @@ class Enroll:
             profile_id=spec.profile_id,
             key_type=spec.key_type,
             term_days=term_days,
+            custom_fields=spec.custom_fields,
+            external_requester=spec.external_requester,
             csr=key.signing_request(spec.names),
             sealed_key=self.sealer.seal(key, delegation=spec.delegation, certificate=spec.name, token=token),
             causes=task.causes,
@@ -233,9 +235,7 @@ class Enroll:
         return tuple(ssl_id for ssl_id in candidates if ssl_id not in known)
 
     def _post(self, order: Order, authority: CertificateAuthority) -> Order:
-        request = EnrollRequest(
-            order.department_id, order.profile_id, order.term_days, order.names, order.csr, order.comment
-        )
+        request = EnrollRequest.of(order)
         try:
             ssl_id = authority.enroll(request)
         except AnswerLost as lost:

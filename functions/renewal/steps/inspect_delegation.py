@@ -211,6 +211,7 @@ def _inspection(
         revoked=revoked,
         remarks=checks,
         delegated=snapshot.delegated,
+        custom_fields=snapshot.custom_fields,
         organisation_validated_until=snapshot.organisation_validated_until,
     )
 

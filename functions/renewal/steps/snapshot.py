@@ -20,9 +20,10 @@ from renewal.ports import SetupReader
 class SnapshotReader:
     """Reads one snapshot of a delegation's set-up before *deadline*; `snapshot` grows while it reads.
 
-    The requests: password state, profiles, account (2), department, report, validations (1 or 2), domains (1 + one for
-    each entry that concerns *names*, + 1 where such an entry lacks its validation). Nothing is kept from one run to the
-    next. When the time is over, the remaining sections are late: the domains, which may take longest, come last.
+    The requests: password state, profiles, account (2), department, custom fields, report, validations (1 or 2),
+    domains (1 + one for each entry that concerns *names*, + 1 where such an entry lacks its validation). Nothing is
+    kept from one run to the next. When the time is over, the remaining sections are late: the domains, which may take
+    longest, come last.
     """
 
     scm: SetupReader
@@ -60,6 +61,7 @@ class SnapshotReader:
     def _other_sections(self) -> Iterator[tuple[Section, Callable[[], Any]]]:
         yield Section.ACCOUNT, self.scm.account
         yield Section.DEPARTMENT, partial(self.scm.department, self.department_id)
+        yield Section.CUSTOM_FIELDS, self.scm.custom_fields
         yield Section.REPORT, partial(self.scm.reported, self.department_id)
         yield Section.VALIDATIONS, partial(self.scm.validations, *self._organisations())
         yield Section.DOMAINS, partial(self.scm.domains, self.department_id, self.names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from renewal.adapters.scm.client import ScmClient
 from renewal.domain import errors
 from renewal.domain.certificate import Chain
+from renewal.domain.delegation import CustomField
 from renewal.domain.keypair import KeyPair, KeyType, public_key_bytes
 from renewal.domain.order import EnrollRequest, ended
 from renewal.domain.order_search import SearchedOrder, SearchResult
@@ -54,6 +56,37 @@ def test_a_certificate_is_ordered_awaited_and_collected(authority: ScmClient):
     assert len(chain.issuers) == 1
     details = authority.details(ssl_id)
     assert (details.status, details.serial) == ("ISSUED", chain.leaf.serial)
+
+
+def test_an_order_has_its_custom_fields_and_external_requester(authority: ScmClient, simulator: Simulator):
+    """A customer may require both; without them SCM refuses every order."""
+    simulator.dials.external_requester_required = True
+    simulator.dials.mandatory_custom_field = "Project"
+    given = {"cost centre": "4711", "Project": "P 1"}
+
+    ssl_id = authority.enroll(replace(order(), custom_fields=given, external_requester="pki@example.edu"))
+
+    assert authority.custom_fields() == (CustomField("cost centre"), CustomField("Project", mandatory=True))
+    placed = simulator.order(ssl_id)
+    assert (dict(placed.custom_fields), placed.external_requester) == (given, "pki@example.edu")
+
+
+@pytest.mark.parametrize(
+    ("dial", "value", "fields", "code"),
+    [
+        ("mandatory_custom_field", "Project", {}, -62),
+        ("external_requester_required", True, {}, -139),
+        ("web_api", True, {"Projekt": "P 1"}, -135),
+    ],
+)
+def test_a_refused_field_has_an_error_of_its_own(
+    authority: ScmClient, simulator: Simulator, dial: str, value: object, fields: dict[str, str], code: int
+):
+    """The remedy is a line of the delegation file, unlike that of other refusals of the request."""
+    setattr(simulator.dials, dial, value)
+
+    with pytest.raises(errors.FieldRefused, match=str(code)):
+        authority.enroll(replace(order(), custom_fields=fields))
 
 
 @pytest.mark.parametrize("others", [(), ("portal.example.edu",)])

@@ -24,7 +24,7 @@ FILE: dict[str, Any] = {
     "profile_id": 1018,
     "certificates": [{"name": "idp", "names": ["idp.univ.example"]}],
 }
-OF_A_CERTIFICATE = "arns, key, name, names, policy, profile_id, stores, term_days"
+OF_A_CERTIFICATE = "arns, custom_fields, external_requester, key, name, names, policy, profile_id, stores, term_days"
 ARN = "arn:aws:acm:eu-west-3:111122223333:certificate/0a1b2c3d-0000-4000-8000-000000000000"
 REMOVED = object()
 
@@ -59,6 +59,7 @@ def test_a_small_file_is_read_with_its_defaults() -> None:
     (idp,) = specification.certificates
     assert (idp.path, idp.profile_id, idp.key_type, idp.term_days) == ("univ/idp", 1018, KeyType.P_256, None)
     assert (idp.stores, dict(idp.arns), idp.policy) == (("s3",), {}, RenewalPolicy())
+    assert (idp.custom_fields, idp.external_requester) == ({}, "")
 
 
 def test_a_full_file_is_read_whole() -> None:
@@ -69,6 +70,8 @@ def test_a_full_file_is_read_whole() -> None:
         "address": "192.0.2.10/32",
         "delegated_names": ["idp.univ.example", "*.Université.example"],
         "policy": {"ratio": 0.25},
+        "custom_fields": {"Cost centre": "4711", "Project": "P 1"},
+        "external_requester": "pki@univ.example,it@univ.example",
         "certificates": [
             {
                 "name": "idp",
@@ -79,6 +82,8 @@ def test_a_full_file_is_read_whole() -> None:
                 "stores": ["acm:eu-west-3", "s3"],
                 "arns": {"eu-west-3": ARN},
                 "policy": {"floor_days": 20},
+                "custom_fields": {"Cost centre": "0815"},
+                "external_requester": "idp@univ.example",
             },
             {"name": "www", "names": ["www.université.example"]},
         ],
@@ -93,6 +98,14 @@ def test_a_full_file_is_read_whole() -> None:
     assert (idp.names, idp.key_type, idp.profile_id) == (("idp.univ.example",), KeyType.RSA_3072, 7)
     assert (idp.term_days, idp.stores, dict(idp.arns)) == (99, ("acm:eu-west-3", "s3"), {"eu-west-3": ARN})
     assert (idp.policy, www.policy) == (RenewalPolicy(0.25, 20), RenewalPolicy(0.25))
+    assert (idp.custom_fields, idp.external_requester) == (
+        {"Cost centre": "0815", "Project": "P 1"},
+        "idp@univ.example",
+    )
+    assert (www.custom_fields, www.external_requester) == (
+        {"Cost centre": "4711", "Project": "P 1"},
+        "pki@univ.example, it@univ.example",
+    )
     assert www.names == ("www.xn--universit-j4a.example",)
 
 
@@ -105,6 +118,8 @@ KEYS = "must be one of RSA-2048, RSA-3072, RSA-4096, P-256, P-384"
 STORE = "must be s3 or acm:<region>, as in acm:eu-west-3"
 RATIO = "must be a share of the lifetime between 0.1 and 0.5; more would renew in a loop"
 DAYS = "must be a whole number of days, 0 or more"
+FIELD = "must be a text of 1 to 256 characters, in quotes if it is a number or a date"
+REQUESTER = "must be an e-mail address, or several with commas between them, of at most 512 characters"
 
 
 @pytest.mark.parametrize(
@@ -136,6 +151,11 @@ DAYS = "must be a whole number of days, 0 or more"
         ("delegated_names.1", "IDP.univ.example", "'idp.univ.example' is listed twice"),
         ("profile_id", "OV", WHOLE),
         ("policy", 30, "must be a mapping with floor_days, ratio"),
+        ("custom_fields", ["Cost centre"], "must map the name of a custom field to its value"),
+        ("external_requester", "pki", REQUESTER),
+        ("external_requester", "pki@univ.example,", REQUESTER),
+        ("external_requester", f"{'a' * 500}@univ.example", REQUESTER),
+        ("certificates.0.external_requester", ["pki@univ.example"], REQUESTER),
         ("certificates.0", "idp", f"must be a mapping with {OF_A_CERTIFICATE}"),
         ("certificates.0.nmaes", [], f"unknown field; known here: {OF_A_CERTIFICATE}"),
         ("certificates.0.names", REMOVED, "is missing"),
@@ -177,8 +197,12 @@ ITSELF = "ask the RAO for idp.univ.example itself"
         ("certificates.0.arns", {"eu-west-3": "x"}, ".arns.eu-west-3: is not the ARN of an ACM certificate"),
         ("certificates.0.arns", {"eu-west-1": ARN}, ".arns.eu-west-1: is an ARN of eu-west-3, not of eu-west-1"),
         ("profile_id", REMOVED, "certificates[0].profile_id: is missing, here and at the top of the file"),
-        ("orgId", 5, "orgId: unknown field; known here: address, certificates, delegated_names, delegation, "),
+        ("orgId", 5, "orgId: unknown field; known here: address, certificates, custom_fields, delegated_names, "),
         ("certificates.0.names", ["idp.univ.example", "IDP.univ.example"], "names[1]: 'idp.univ.example' is listed"),
+        ("custom_fields", {"Cost centre": 4711}, f"custom_fields.Cost centre: {FIELD}"),
+        ("custom_fields", {"Cost centre": ""}, f"custom_fields.Cost centre: {FIELD}"),
+        ("custom_fields", {5: "4711"}, f"custom_fields.5: {FIELD}"),
+        ("certificates.0.custom_fields", {"Cost centre": "4" * 257}, f"[0].custom_fields.Cost centre: {FIELD}"),
         ("delegated_names", [], f"'idp.univ.example' is not delegated: delegated are no names at all; {ITSELF}"),
         ("policy", {"floor_days": 100}, f"certificates[0].policy.floor_days: {LOOP}"),
         ("policy", {"floor_days": -1}, f"policy.floor_days: {DAYS}"),

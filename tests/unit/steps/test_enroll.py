@@ -31,7 +31,7 @@ from renewal.domain.errors import (
     TermRefused,
 )
 from renewal.domain.keypair import KeyType, public_key_bytes, requested_key
-from renewal.domain.order import OrderStatus, Replacement, token_in
+from renewal.domain.order import EnrollRequest, OrderStatus, Replacement, token_in
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import Inspection
 from tests.assertions import assert_ordered_once
@@ -154,6 +154,20 @@ def test_profiles_are_read_once_a_run(system: System) -> None:
     later.book.record_inspection("univ", Inspection("yesterday", NOW, (Profile(1018, "OV", (99,)),)))
     later.enroll()
     assert next(iter(later.scm.orders.values())).request.term_days == 199
+
+
+def test_an_open_order_keeps_the_fields_that_it_was_opened_with(system: System) -> None:
+    """The delegation file may change while the answer is lost; another POST is the same request."""
+    ordered = replace(IDP, custom_fields={"Cost centre": "4711"}, external_requester="pki@univ.example")
+    system.add(ordered)
+    system.scm.lost_before = 1
+    with pytest.raises(OrderUnconfirmed):
+        system.enroll()
+
+    system.add(replace(IDP, custom_fields={"Cost centre": "9"}))
+
+    posted = EnrollRequest.of(system.book.orders[PATH])
+    assert (posted.custom_fields, posted.external_requester) == ({"Cost centre": "4711"}, "pki@univ.example")
 
 
 # ---- Foreseen refusals: nothing is sent, nothing is opened -----------------------------------------------------------

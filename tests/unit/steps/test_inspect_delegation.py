@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from renewal.domain.delegation import Profile
+from renewal.domain.delegation import CustomField, Profile
 from renewal.domain.errors import (
     AddressRefused,
     CredentialExpired,
@@ -64,6 +64,8 @@ def test_one_inspection_asks_each_question_once(system: System) -> None:
         ({"profile_id": 7}, "ProfileRefused"),
         ({"key_type": KeyType.P_384}, "KeyRefused"),
         ({"term_days": 30}, "TermRefused"),
+        ({"custom_fields": {}}, "FieldRefused"),
+        ({"custom_fields": {"Cost centre": "4711", "Project": "9"}}, "FieldRefused"),
     ],
 )
 def test_what_would_refuse_the_next_order_is_found_long_before(
@@ -71,13 +73,42 @@ def test_what_would_refuse_the_next_order_is_found_long_before(
 ) -> None:
     """The certificate is not due for months; the RAO has as long to fix it."""
     system.scm.offered = (Profile(1018, "OV", (99, 199), {"EC": ("P-256",)}),)
-    broken = replace(IDP, name="broken", **changes)
+    system.scm.defined_fields = (CustomField("Cost centre", mandatory=True), CustomField("Owner"))
+    with_field = replace(IDP, custom_fields={"Cost centre": "4711"})
+    system.add(with_field)
+    broken = replace(with_field, name="broken", **changes)
     system.add(broken)
     system.book.adopt(("univ", "broken"), served_by(broken, age=1), NOW)
 
     system.inspect(system.item())
 
     assert codes(system) == [(code, "error", "broken")]
+
+
+def test_a_custom_field_finding_has_the_line_to_write(system: System) -> None:
+    """SCM's refusal, -62, does not name the field."""
+    system.scm.defined_fields = (CustomField("Cost centre", mandatory=True), CustomField("Owner"))
+    system.add(replace(IDP, custom_fields={"Centre": "4711"}))
+
+    system.inspect(system.item())
+
+    (finding,) = system.inspection().findings
+    assert finding.text == (
+        'SCM requires the custom field \'Cost centre\': write `custom_fields: {"Cost centre": "…"}` in the delegation '
+        "file, with the value that the RAO gives; SCM has no custom field 'Centre'; it has 'Cost centre', 'Owner': "
+        "correct custom_fields in the delegation file"
+    )
+
+
+@pytest.mark.parametrize("answer", [PermissionMissing("-3"), ScmUnavailable("no answer")])
+def test_hidden_custom_fields_refuse_nothing(system: System, answer: RenewalError) -> None:
+    """Nothing is known of them, and most accounts need none."""
+    system.scm.answers["custom_fields"] = answer
+    system.add(replace(IDP, custom_fields={"Cost centre": "4711"}))
+
+    system.inspect(system.item())
+
+    assert (codes(system), system.inspection().custom_fields) == ([], None)
 
 
 @pytest.mark.parametrize(("days", "is_finding"), [(None, False), (22, False), (21, True), (1, True), (0, True)])

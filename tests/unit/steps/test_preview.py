@@ -8,7 +8,8 @@ from datetime import date
 
 import pytest
 
-from renewal.domain.delegation import CertificateSpec
+from renewal.domain.delegation import CertificateSpec, CustomField
+from renewal.domain.errors import PermissionMissing
 from renewal.domain.keypair import KeyType
 from renewal.domain.run_report import Outcome
 from renewal.domain.setup.snapshot import DelegatedName
@@ -49,6 +50,20 @@ def its_profile_is_missing(system: System) -> None:
     apply(system, replace(IDP, profile_id=7))
 
 
+def its_mandatory_field_is_missing(system: System) -> None:
+    apply(system)
+    system.scm.defined_fields = (CustomField("Cost centre", mandatory=True),)
+
+
+def its_custom_field_is_unknown(system: System) -> None:
+    apply(system, replace(IDP, custom_fields={"Cost center": "4711"}))
+
+
+def the_custom_fields_are_hidden(system: System) -> None:
+    its_custom_field_is_unknown(system)
+    system.scm.answers["custom_fields"] = PermissionMissing("-3")
+
+
 def its_validation_has_expired(system: System) -> None:
     apply(system)
     expired = date(2026, 11, 22)
@@ -63,6 +78,9 @@ def its_validation_has_expired(system: System) -> None:
         (its_answer_was_lost, "search SCM for the unconfirmed order of 2026-11-23"),
         (its_key_type_changed, f"order profile 1018, P-256, 199 days, for {ACM}, under a new ARN"),
         (its_profile_is_missing, "be refused: ProfileRefused"),
+        (its_mandatory_field_is_missing, "be refused: FieldRefused"),
+        (its_custom_field_is_unknown, "be refused: FieldRefused"),
+        (the_custom_fields_are_hidden, "order profile 1018, P-256, 199 days, for s3"),
         (its_validation_has_expired, "be refused: DcvLapsed"),
     ],
 )

@@ -28,6 +28,7 @@ _LATER = {
     "department_id": "the OrgID that the RAO notes in step 3 of the guide",
     "profile_id": "the number of the certificate profile; then uncomment the certificates",
 }
+_FROM_STEP_3 = "the custom fields that are mandatory, with the values that the RAO notes in step 3 of the guide"
 _QUESTIONS = {
     "organisation": "Name of the organisation in SCM",
     "domain": "The organisation's own domain",
@@ -245,6 +246,7 @@ def delegation_file(found: Onboarding) -> str:
     text.write(f"# Delegated by {_one_line(delegation.organisation)}. Account in SCM: {found.account}\n")
     for field in found.missing:
         text.write(f"# {field}:  (to add: {_LATER[field]})\n")
+    text.write(f'# custom_fields: {{Name: "value"}}  (to add, if there are any: {_FROM_STEP_3})\n')
     document = dict(found.document)
     if "profile_id" not in found.missing:
         text.write(_yaml(document))
@@ -280,7 +282,7 @@ def _print_result(found: Onboarding, files: list[Path], *, as_json: bool) -> Non
     typer.echo(f"Send the guide to {delegation.rao_email}, ideally with an invitation to a video call.")
     name, folder = delegation.name, files[0].parent
     if "department_id" in found.missing:
-        typer.echo(f"Then add department_id to {files[0]}: {_LATER['department_id']}.")
+        typer.echo(f"Then add department_id to {files[0]}: {_LATER['department_id']}; and {_FROM_STEP_3}.")
     typer.echo(f"Then: certmandate credential {name}; certmandate apply {folder}; certmandate check {name}")
     if "profile_id" in found.missing:
         typer.echo(

@@ -176,6 +176,24 @@ def email(value: Any) -> str:
     return value
 
 
+def external_requester(value: Any) -> str:
+    """One e-mail address or several, at most 512 characters, separated by `, ` (SCM reference §5.4)."""
+    addresses = [part.strip() for part in value.split(",")] if isinstance(value, str) else [""]
+    written = ", ".join(addresses)
+    if len(written) > 512 or not all(EMAIL.fullmatch(address) for address in addresses):
+        msg = "must be an e-mail address, or several with commas between them, of at most 512 characters"
+        raise ValueError(msg)
+    return written
+
+
+def custom_field(value: Any) -> str:
+    """Name or value of a custom field: 1 to 256 characters (SCM reference §5.4)."""
+    if not isinstance(value, str) or not 0 < len(value.strip()) <= len(value) <= 256:
+        msg = "must be a text of 1 to 256 characters, in quotes if it is a number or a date"
+        raise ValueError(msg)
+    return value.strip()
+
+
 def day(value: Any) -> date:
     """A day, as YAML reads it or as ISO text."""
     if isinstance(value, date) and not isinstance(value, datetime):

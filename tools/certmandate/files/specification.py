@@ -11,6 +11,8 @@ The shape (YAML or JSON; `delegations/` has examples):
     delegated_names: [idp.univ.example, "*.apps.univ.example"]
     profile_id: 1018                    # default for its certificates
     policy: {ratio: 0.33, floor_days: 20}    # optional
+    custom_fields: {Cost centre: "4711"}     # optional, SCM's custom fields, sent with each order
+    external_requester: pki@univ.example     # optional, sent with each order; several with commas between them
     certificates:
       - name: idp
         names: [idp.univ.example]
@@ -20,13 +22,15 @@ The shape (YAML or JSON; `delegations/` has examples):
         stores: [s3, "acm:eu-west-3"]   # default: s3
         arns: {eu-west-3: "arn:aws:acm:…"}   # optional, existing certificates to re-import into
         policy: {…}                     # optional
+        custom_fields: {…}              # optional, laid over those of the delegation
+        external_requester: …           # optional, in place of the delegation's
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -41,6 +45,7 @@ _ARN = re.compile(r"arn:aws[a-z-]*:acm:(?P<region>[a-z0-9-]+):\d{12}:certificate
 MAX_NAMES = 100  # names a certificate; common profiles refuse more
 
 
+_INHERITED = ("profile_id", "policy", "custom_fields", "external_requester")
 _TOP = frozenset(
     [
         "delegation",
@@ -50,12 +55,11 @@ _TOP = frozenset(
         "mandate_ends",
         "address",
         "delegated_names",
-        "profile_id",
-        "policy",
         "certificates",
+        *_INHERITED,
     ]
 )
-_CERTIFICATE = frozenset(["name", "names", "key", "profile_id", "term_days", "stores", "arns", "policy"])
+_CERTIFICATE = frozenset(["name", "names", "key", "term_days", "stores", "arns", *_INHERITED])
 _POLICY = frozenset({"ratio", "floor_days"})
 
 
@@ -65,6 +69,16 @@ class Specification:
 
     delegation: Delegation
     certificates: tuple[CertificateSpec, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Inherited:
+    """What the top of the file gives to every certificate that does not have its own."""
+
+    profile_id: int | None = None
+    policy: RenewalPolicy = field(default_factory=RenewalPolicy)
+    custom_fields: Mapping[str, str] = field(default_factory=dict)
+    external_requester: str = ""
 
 
 def read(document: object, now: datetime) -> tuple[Specification | None, list[Fault]]:
@@ -77,9 +91,7 @@ def read(document: object, now: datetime) -> tuple[Specification | None, list[Fa
     if not isinstance(document, Mapping):
         return None, reader.faults
     delegation = _delegation(reader, top)
-    policy = _policy(reader, top, (), RenewalPolicy())
-    profile_id = reader.value(top, "profile_id", (), fields.positive, default=None)
-    certificates = _certificates(reader, top, delegation.name, profile_id, policy)
+    certificates = _certificates(reader, top, delegation.name, _inherited(reader, top, (), _Inherited()))
     for index, spec in certificates:
         _hold_against(reader, ("certificates", index), spec, delegation, now)
     if reader.faults:
@@ -99,8 +111,33 @@ def _delegation(reader: Reader, top: Mapping[str, Any]) -> Delegation:
     )
 
 
+def _inherited(reader: Reader, source: Mapping[str, Any], place: Place, default: _Inherited) -> _Inherited:
+    return _Inherited(
+        profile_id=reader.value(source, "profile_id", place, fields.positive, default=default.profile_id),
+        policy=_policy(reader, source, place, default.policy),
+        custom_fields={**default.custom_fields, **_custom_fields(reader, source, place)},
+        external_requester=reader.value(
+            source, "external_requester", place, fields.external_requester, default=default.external_requester
+        ),
+    )
+
+
+def _custom_fields(reader: Reader, source: Mapping[str, Any], place: Place) -> dict[str, str]:
+    written, place = source.get("custom_fields") or {}, (*place, "custom_fields")
+    if not isinstance(written, Mapping):
+        reader.fault(place, "must map the name of a custom field to its value")
+        return {}
+    read: dict[str, str] = {}
+    for name, value in written.items():
+        try:
+            read[fields.custom_field(name)] = fields.custom_field(value)
+        except ValueError as error:
+            reader.fault((*place, str(name)), str(error))
+    return read
+
+
 def _certificates(
-    reader: Reader, top: Mapping[str, Any], delegation: str, profile_id: int | None, policy: RenewalPolicy
+    reader: Reader, top: Mapping[str, Any], delegation: str, defaults: _Inherited
 ) -> list[tuple[int, CertificateSpec]]:
     entries = top.get("certificates")
     if not isinstance(entries, list):
@@ -111,35 +148,35 @@ def _certificates(
         if not isinstance(entry, Mapping):
             reader.mapping(entry, ("certificates", index), _CERTIFICATE)
             continue
-        spec = _certificate(reader, entry, ("certificates", index), delegation, profile_id, policy)
+        spec = _certificate(reader, entry, ("certificates", index), delegation, defaults)
         if any(spec.name and spec.name == other.name for _, other in found):
             reader.fault(("certificates", index, "name"), f"'{spec.name}' is the name of an earlier certificate too")
         found.append((index, spec))
     return found
 
 
-def _certificate(
-    reader: Reader, entry: Any, place: Place, delegation: str, profile_id: int | None, policy: RenewalPolicy
-) -> CertificateSpec:
+def _certificate(reader: Reader, entry: Any, place: Place, delegation: str, defaults: _Inherited) -> CertificateSpec:
     source = reader.mapping(entry, place, _CERTIFICATE)
     names = reader.items(source, "names", place, fields.domain_name)
     if source.get("names") == []:
         reader.fault((*place, "names"), "must have at least one name")
     if len(names) > MAX_NAMES:
         reader.fault((*place, "names"), f"has {len(names)} names; {MAX_NAMES} at most")
-    own_profile = reader.value(source, "profile_id", place, fields.positive, default=profile_id)
-    if own_profile is None and reader.is_clean(("profile_id",)) and reader.is_clean((*place, "profile_id")):
+    own = _inherited(reader, source, place, defaults)
+    if own.profile_id is None and reader.is_clean(("profile_id",)) and reader.is_clean((*place, "profile_id")):
         reader.fault((*place, "profile_id"), "is missing, here and at the top of the file")
     return CertificateSpec(
         delegation=delegation,
         name=reader.value(source, "name", place, fields.delegation_or_certificate) or "",
         names=tuple(names),
-        profile_id=own_profile or 0,
+        profile_id=own.profile_id or 0,
         key_type=reader.value(source, "key", place, fields.key_type, default=KeyType.P_256),
         term_days=reader.value(source, "term_days", place, fields.positive, default=None),
         stores=tuple(reader.items(source, "stores", place, fields.store)) if "stores" in source else (S3,),
         arns=_arns(reader, source, place),
-        policy=_policy(reader, source, place, policy),
+        policy=own.policy,
+        custom_fields=own.custom_fields,
+        external_requester=own.external_requester,
     )
 
 

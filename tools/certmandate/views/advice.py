@@ -84,9 +84,16 @@ ADVICE = {
         "Change key in the delegation file to a type that the profile offers",
         then=APPLY,
     ),
+    "FieldRefused": Advice(
+        "SCM requires a custom field or an external requester that the delegation file lacks, or lacks a custom field "
+        "that the file has",
+        "Ask the RAO for the value and write it in the delegation file, as `custom_fields: {Name: value}` or "
+        "`external_requester: address`; `certmandate check` lists the custom fields",
+        then=APPLY,
+    ),
     "RequestRefused": Advice(
         "SCM cannot process the request",
-        "Read SCM's error above: it names the field. A mandatory custom field: ask the RAO to make it optional",
+        "Read SCM's error above: it names the field",
     ),
     "ScmRefused": Advice(
         "SCM refused the request with a code that has no error of its own here",

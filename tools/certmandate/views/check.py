@@ -12,6 +12,7 @@ from rich.text import Text
 from certmandate.certificate_state import finding_line, open_findings
 from certmandate.views import printing
 from certmandate.views.json_records import finding_document
+from renewal.domain.delegation import CustomField
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.order_search import SearchProof
 from renewal.domain.run_report import RunReport
@@ -98,6 +99,7 @@ def page(
         known = f"valid until {until}" if until else "SCM shows no end date"
         parts.append(Text(f"  organisation validation (OV): {known}"))
     parts += printing.bullets("Certificate profiles of the department", _profiles(inspection))
+    parts += printing.bullets("Custom fields of orders", map(_custom_field, inspection.custom_fields or ()))
     parts += printing.bullets("Search for orders at SCM", [_search(record)])
     parts += printing.bullets("Next renewals", _renewals(report))
     others = [finding for finding in open_findings(record) if not finding.text.startswith("step ")]
@@ -121,6 +123,10 @@ def _profiles(inspection: Inspection) -> Iterator[str]:
         keys = "; ".join(f"{name} {', '.join(sizes)}" for name, sizes in profile.key_types.items())
         terms = ", ".join(str(term) for term in profile.terms)
         yield f"{profile.profile_id} {profile.name}: {terms} days" + (f"; keys {keys}" if keys else "")
+
+
+def _custom_field(field: CustomField) -> str:
+    return f"{field.name}{' (mandatory)' if field.mandatory else ''}"
 
 
 def _search(record: DelegationRecord) -> str:
@@ -174,6 +180,7 @@ def document(
     record: DelegationRecord, inspection: Inspection, covered: Sequence[Coverage], run_id: str, report: RunReport | None
 ) -> dict[str, Any]:
     """Return the check as JSON has it."""
+    fields = inspection.custom_fields
     return {
         "delegation": record.delegation.name,
         "run_id": run_id,
@@ -190,6 +197,7 @@ def document(
             }
             for profile in inspection.profiles
         ],
+        "custom_fields": None if fields is None else [{"name": f.name, "mandatory": f.mandatory} for f in fields],
         "names": [name.document() for name in covered],
         "organisation_validated_until": inspection.organisation_validated_until,
         "password_expires": inspection.password_expires,

@@ -13,6 +13,7 @@ from renewal.domain.setup.inspection import DelegationRecord
 
 _NAME = re.compile(r"(?<![\w@.-])(?:\*\.)?(?:[a-z0-9-]+\.)+[a-z][a-z0-9-]*[a-z0-9](?![\w-])")
 _DETAILS = {
+    "FieldRefused": re.compile(r"custom field ('.+?')(?:: write|; it has)"),
     "OrderDeclined": re.compile(r"(SSL ID \d+)"),
     "DepartmentNotFound": re.compile(r"no department (\d+)"),
     "PrivilegeExtra": re.compile(r": ([^:]+)$"),

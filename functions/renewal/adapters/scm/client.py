@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import suppress
+from typing import Any
 
 from renewal.adapters.scm import responses
 from renewal.adapters.scm.pages import Pages
@@ -11,7 +12,7 @@ from renewal.adapters.scm.request import Operation, Request, details_of, report_
 from renewal.adapters.scm.responses import Row, number, text
 from renewal.adapters.scm.search import Search
 from renewal.adapters.scm.session import Session
-from renewal.domain.delegation import Profile
+from renewal.domain.delegation import CustomField, Profile
 from renewal.domain.errors import NeedsAttention, PermissionMissing, ScmUnavailable
 from renewal.domain.names import common_name
 from renewal.domain.order import EnrollRequest, OrderDetails
@@ -44,9 +45,9 @@ class ScmClient(CertificateAuthority, SetupReader):
     # ---- Orders --------------------------------------------------------------------------------------------------
 
     def enroll(self, request: EnrollRequest) -> int:
-        """Send the names in `subjAltNames` (§5.4): SCM ignores those inside the CSR."""
+        """Send the names in `subjAltNames` (§5.4): SCM ignores those inside the CSR. Empty fields are left out."""
         first = common_name(request.names)
-        body = {
+        body: dict[str, Any] = {
             "orgId": request.department_id,
             "csr": request.csr,
             "certType": request.profile_id,
@@ -54,6 +55,10 @@ class ScmClient(CertificateAuthority, SetupReader):
             "subjAltNames": ",".join(name for name in request.names if name != first),
             "comments": request.comment,
         }
+        if request.custom_fields:
+            body["customFields"] = [{"name": name, "value": value} for name, value in request.custom_fields.items()]
+        if request.external_requester:
+            body["externalRequester"] = request.external_requester
         order = Request(Operation.ENROLL, "POST", "/ssl/v1/enroll", body=body)
         return responses.ordered_id(order, self._session.send(order))
 
@@ -88,6 +93,11 @@ class ScmClient(CertificateAuthority, SetupReader):
         """List certificate profiles with their terms in days (§5.3)."""
         request = Request(Operation.PROFILES, "GET", "/ssl/v1/types", {"organizationId": department_id})
         return responses.profiles_from(responses.rows_from(request, self._session.send(request)))
+
+    def custom_fields(self) -> tuple[CustomField, ...]:
+        """List the custom fields of SSL orders (§5.3)."""
+        request = Request(Operation.CUSTOM_FIELDS, "GET", "/ssl/v1/customFields")
+        return responses.custom_fields_from(responses.rows_from(request, self._session.send(request)))
 
     def password_state(self) -> PasswordState | None:
         """Read the state (§9); an OAuth2 client has no password, so nothing is requested."""

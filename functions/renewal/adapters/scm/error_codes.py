@@ -109,6 +109,10 @@ _MEANINGS: Mapping[type[RenewalError], Mapping[int, str]] = {
         -194: "the CSR uses an unsupported key size",
         -1138: "error while checking the size of the public key",
     },
+    errors.FieldRefused: {
+        -135: "custom field not found",
+        -139: "an external requester is required",
+    },
     errors.RequestRefused: {
         -7: "a required value is missing",
         -10: "error while decoding the CSR",
@@ -117,9 +121,7 @@ _MEANINGS: Mapping[type[RenewalError], Mapping[int, str]] = {
         -126: "unknown certificate file format",
         -131: "too many custom fields for the customer",
         -134: "the custom field's name is not unique",
-        -135: "custom field not found",
         -138: "invalid CSR",
-        -139: "an external requester is required",
         -160: "two fields with the same name",
         -164: "local names and private addresses are not certified for so long",
         -221: "select an organisation or department for each role",
@@ -198,7 +200,7 @@ _TWO_MEANINGS: Mapping[int, tuple[tuple[Operation | None, type[RenewalError], st
         (None, errors.ScmRefused, "explained only in the description"),
     ),
     -62: (
-        (Operation.ENROLL, errors.RequestRefused, "a mandatory custom field is missing"),
+        (Operation.ENROLL, errors.FieldRefused, "a mandatory custom field is missing"),
         (None, errors.ScmRefused, "invalid IP address"),
     ),
     -105: (

@@ -24,6 +24,7 @@ class Operation(StrEnum):
     DETAILS = "read the details"
     SEARCH = "search for orders"
     PROFILES = "list certificate profiles"
+    CUSTOM_FIELDS = "list custom fields"
     REPORT = "report certificates"
     MARK_RENEWED = "mark as renewed"
     ACCOUNT = "read the account"

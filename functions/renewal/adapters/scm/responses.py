@@ -17,7 +17,7 @@ from renewal.adapters.scm.dates import date_from, time_from
 from renewal.adapters.scm.error_mapping import ErrorResponse, error_within, unusable
 from renewal.adapters.scm.request import Request
 from renewal.domain.certificate import normalised_serial
-from renewal.domain.delegation import Profile
+from renewal.domain.delegation import CustomField, Profile
 from renewal.domain.errors import OrderPending
 from renewal.domain.names import comparable
 from renewal.domain.order import OrderDetails, normalised_status
@@ -162,6 +162,12 @@ def profiles_from(rows: Iterable[Row]) -> tuple[Profile, ...]:
         for row in rows
         if (profile_id := whole(row.get("id"))) is not None
     )
+
+
+def custom_fields_from(rows: Iterable[Row]) -> tuple[CustomField, ...]:
+    """Read custom fields (§5.3); rows without a name are skipped."""
+    named = ((text(row.get("name")), row) for row in rows)
+    return tuple(CustomField(name, mandatory=row.get("mandatory") is True) for name, row in named if name)
 
 
 def _terms(value: object) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
-from renewal.domain.delegation import Delegation, Profile
+from renewal.domain.delegation import CustomField, Delegation, Profile
 from renewal.domain.order_search import SearchProof
 from renewal.domain.setup.check_result import CheckResult, capped
 from renewal.domain.setup.finding import Finding
@@ -31,6 +31,8 @@ class Inspection:
     """The results for the eight setup steps, in their order; empty when nothing was checked."""
     delegated: tuple[DelegatedName, ...] = ()
     """The domain entries that SCM delegates to the department, with their validation."""
+    custom_fields: tuple[CustomField, ...] | None = None
+    """The custom fields that SCM defines; None when it did not show them."""
     organisation_validated_until: date | None = None
     seen_address: str = ""
     address_run: str = ""  # the run that observed it: later than run_id when SCM has not answered since

@@ -12,6 +12,7 @@ _SSL = f"{DEPARTMENTS} → Edit → SSL Certificate"
 _ORG_ID = f"{DEPARTMENTS} → Edit → General"
 _NAMES = f"{DEPARTMENTS} → Domains"
 _DCV = "Domains → the domain → DCV"
+_CUSTOM_FIELDS = "Settings → Custom Fields"
 _ORDERS = "Certificates → SSL Certificates"
 _PROFILES = "Enrollment → Certificate Profiles"
 
@@ -32,6 +33,7 @@ _CODES = {
     f"{ACCOUNT}, {ACCESS_LIST}": ("LoginRefused",),
     ACCESS_LIST: ("AddressRefused",),
     _PROFILES: ("KeyRefused", "ProfileRefused", "TermRefused", "TermTooLong"),
+    _CUSTOM_FIELDS: ("FieldRefused",),
     _ORDERS: (
         "AnswerLost", "CertificateMismatch", "OrderDeclined", "OrderNotRecorded", "OrderRejected", "OrderRevoked",
         "OrderUnconfirmed", "OrderUnknown", "ScmRefused", "SearchUnproven",

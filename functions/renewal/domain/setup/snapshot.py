@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from renewal.domain.delegation import Profile
+from renewal.domain.delegation import CustomField, Profile
 from renewal.domain.names import is_wildcard, permits
 
 
@@ -118,6 +118,7 @@ class Section(StrEnum):
     DEPARTMENT = "the department's record"
     DOMAINS = "the delegated domains"
     VALIDATIONS = "the organisation's validations"
+    CUSTOM_FIELDS = "the custom fields"
     REPORT = "the SSL report"
 
     @property
@@ -136,6 +137,7 @@ class Snapshot:
     department: Department | None = None
     domains: Domains = Domains()
     validations: tuple[OrganisationValidation, ...] = ()
+    custom_fields: tuple[CustomField, ...] | None = None
     reported: tuple[ReportedCertificate, ...] = ()
     unavailable: frozenset[Section] = frozenset(Section)
     """The sections that SCM refused or did not answer, or that were not requested: nothing is known of these."""
