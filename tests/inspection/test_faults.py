@@ -343,8 +343,8 @@ def test_what_scm_does_not_show_is_a_manual_check_and_no_finding(hidden: str, an
     assert {result.step for result in inspection.remarks} == set(SetupStep)
 
 
-def test_an_inspection_asks_scm_eight_things_and_one_an_entry() -> None:
-    """Password, account (2), department, domains, organisation (2), profiles, report; and each delegated entry."""
+def test_an_inspection_asks_scm_nine_things_and_one_an_entry() -> None:
+    """Password, profiles, account (2), department, fields, report, organisation (2), domains; and each entry."""
     mandate = Mandate()
     mandate.inspect()
 
@@ -354,6 +354,7 @@ def test_an_inspection_asks_scm_eight_things_and_one_an_entry() -> None:
         "/admin/v1",
         "/admin/v1/1601",
         f"/organization/v1/{DEPARTMENT}",
+        "/ssl/v1/customFields",
         "/report/v1/ssl-certificates",
         f"/organization/v2/{ORGANISATION}/validations",
         f"/organization/v2/{DEPARTMENT}/validations",

@@ -11,7 +11,7 @@ import pytest
 from renewal import records
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.setup.check_result import CheckStatus, SetupStep
-from renewal.domain.setup.inspection import MOST_ENTRIES, Inspection
+from renewal.domain.setup.inspection import MOST_ENTRIES, MOST_FIELDS, Inspection
 from scm_simulator.world.world import Domain
 from tests.unit.estate import NOW
 
@@ -112,14 +112,15 @@ def test_the_largest_inspection_fits_into_an_item() -> None:
         domains=tuple(Domain(name, dcv="EXPIRED") for name in names),
         seconds_left=10_000,
     )
-    mandate.change = lambda path, document: (
-        [{"id": index, "name": "N" * 200, "terms": [1, 2, 3]} for index in range(1_000)]
-        if path == "/ssl/v1/types"
-        else document
-    )
+    many = {
+        "/ssl/v1/types": [{"id": index, "name": "N" * 200, "terms": [1, 2, 3]} for index in range(1_000)],
+        "/ssl/v1/customFields": [{"id": index, "name": f"{index:F>256}", "mandatory": True} for index in range(50)],
+    }
+    mandate.change = lambda path, document: many.get(path, document)
 
     inspection = mandate.inspect()
 
     assert len(inspection.delegated) == MOST_ENTRIES
+    assert len(inspection.custom_fields or ()) == MOST_FIELDS
     assert {99, 108} <= {profile.profile_id for profile in inspection.profiles}
     assert len(json.dumps(records.to_json(inspection))) < 300_000

@@ -38,18 +38,20 @@ class Inspection:
     address_run: str = ""  # the run that observed it: later than run_id when SCM has not answered since
 
 
-MOST_ENTRIES, MOST_PROFILES = 200, 100
-"""With the most results and findings of the longest text, an inspection has 250 KB; DynamoDB takes items of 400 KB."""
+MOST_ENTRIES, MOST_PROFILES, MOST_FIELDS = 200, 100, 50
+"""With the most results and findings of the longest text, an inspection has 300 KB; DynamoDB takes items of 400 KB."""
 
 
 def bounded(inspection: Inspection, profile_ids: Collection[int]) -> Inspection:
     """Return what is stored of *inspection*: the profiles *profile_ids* and the first validations to expire, first."""
     by_use = sorted(inspection.profiles, key=lambda profile: profile.profile_id not in profile_ids)
     by_expiry = sorted(inspection.delegated, key=lambda entry: entry.dcv_expires or date.max)
+    has_too_many = len(inspection.custom_fields or ()) > MOST_FIELDS  # with a part of them, known fields would be refused
     return replace(
         inspection,
         profiles=tuple(by_use[:MOST_PROFILES]),
         delegated=tuple(by_expiry[:MOST_ENTRIES]),
+        custom_fields=None if has_too_many else inspection.custom_fields,
         remarks=capped(inspection.remarks),
     )
 
