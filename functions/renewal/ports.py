@@ -89,10 +89,7 @@ class SetupReader(DepartmentReader, Protocol):
         """Return the department's record; None when SCM has none for this account."""
 
     def domains(self, department_id: int, names: Collection[str]) -> Domains:
-        """Return the domain entries delegated to the department, those in full that concern *names*.
-
-        2 + n requests; when no time is left, the rest is unread. Raises PermissionMissing.
-        """
+        """Return the department's domain entries, read in full where they concern *names* and time is left."""
 
     def validations(self, *organisation_ids: int) -> tuple[OrganisationValidation, ...]:
         """Return the validations of the first organisation or department that shows any; () when all are hidden."""
