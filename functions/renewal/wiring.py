@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from random import SystemRandom
 from typing import Protocol
 
@@ -28,6 +29,7 @@ from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
 from renewal.adapters.rotation import ScheduledRotations, SecretsManagerVault
 from renewal.adapters.runs import S3RunArchive
 from renewal.adapters.scm.accounts import PinnedScmAccounts, ScmAccounts
+from renewal.adapters.scm.recording import ScmRecorder
 from renewal.adapters.scm.session import RefusedVersions
 from renewal.adapters.secrets import SecretsManagerCredentials
 from renewal.deadline import Deadline
@@ -45,7 +47,10 @@ from renewal.steps.stores import Stores
 RECORD_SECONDS = 30.0
 """Kept for recording what the last request to SCM led to: a call of AWS lasts 24 s at most (`adapters.aws`)."""
 INSPECTION_RECORD_SECONDS = 55.0
-"""After the requests to SCM: the egress address (5 s), the day of the rotation and the record (24 s each)."""
+"""After the requests to SCM: the egress address (5 s), the day of the rotation and the record (24 s each).
+
+A recording of the answers, which only the operator asks for, has no time of its own.
+"""
 
 
 class Invocation(Protocol):
@@ -119,6 +124,12 @@ def _accounts(deadline: Deadline) -> ScmAccounts:
     )
 
 
+def _recording(run_id: str, delegation: str) -> AbstractContextManager[None]:
+    base_urls = settings().scm_url, settings().scm_oauth_url
+    recorder = ScmRecorder(_http(), base_urls=base_urls, token_url=settings().scm_token_url)
+    return recorder.recording(partial(_archive().write_recording, run_id, delegation))
+
+
 def _egress(deadline: Deadline) -> EgressAddress:
     url = settings().egress_echo_url
     return unknown_address if url == OFF else EchoedAddress(_http(), url, deadline)
@@ -144,6 +155,7 @@ def inspect_delegation(invocation: Invocation) -> InspectDelegation:
         _accounts(deadline),
         _egress(_deadline(invocation)),
         ScheduledRotations(aws.client("secretsmanager"), settings().secret_prefix),
+        _recording,
         settings().orders_per_delegation,
         utc_now,
         deadline,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -77,7 +78,15 @@ class Mandate:
             self.book.adopt(spec.record_key, served_by(spec, age=self.age), self.clock())
         deadline = Deadline(self.clock() + timedelta(seconds=self.seconds_left), self.clock)
         step = InspectDelegation(
-            self.book, self.book, self._accounts(deadline), unknown_address, lambda _: None, 30, self.clock, deadline
+            self.book,
+            self.book,
+            self._accounts(deadline),
+            unknown_address,
+            lambda _: None,
+            lambda *_: nullcontext(),
+            30,
+            self.clock,
+            deadline,
         )
         try:
             self.tasks = step(

@@ -31,6 +31,7 @@ PATTERNS: Mapping[tuple[str, str], str] = {
     ("RenewalRole", "WriteResults"): RUN,
     ("CheckExpiryRole", "WritePlan"): RUN,
     ("InspectDelegationRole", "Credential"): BY_DELEGATION,
+    ("InspectDelegationRole", "WriteRecording"): RUN,
     ("EnrollRole", "Credential"): BY_DELEGATION,
     ("EnrollRole", "ForeseeRefusals"): ANY_ARN,
     ("CollectRole", "Credential"): BY_DELEGATION,
@@ -131,6 +132,7 @@ RUN_FOLDER = "{StoreBucket}/runs/daily"
         ("s3:PutObject", f"{RUN_FOLDER}/facts.json", {"CheckExpiryRole"}),
         ("s3:PutObject", f"{RUN_FOLDER}/results/0a1b/manifest.json", {"RenewalRole"}),
         ("s3:PutObject", f"{RUN_FOLDER}/report.json", {"ReportRole"}),
+        ("s3:PutObject", f"{RUN_FOLDER}/recording-univ.json", {"InspectDelegationRole"}),
         ("s3:PutObject", f"{RUN_FOLDER}/anything.json", set()),
         # No other function, such as the report's, can overwrite a certificate.
         ("s3:PutObject", PRIVATE_KEY, {"CollectRole"}),

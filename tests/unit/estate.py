@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
@@ -130,6 +131,7 @@ class System:
             self._accounts(instead),
             instead.get("egress", self.egress),
             lambda _delegation: self.rotation,
+            instead.get("recording", lambda _run_id, _delegation: nullcontext()),
             self.limits.orders_per_delegation,
             self.clock,
             ample(self.clock),

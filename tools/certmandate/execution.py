@@ -107,17 +107,27 @@ class Execution:
     def _states(self) -> Any:
         return self.deployment.client("stepfunctions")
 
+    def recording(self, delegation: str) -> Any:
+        """Return the recording of SCM's answers for *delegation*; None when the run has written none."""
+        return json.loads(self._content(f"recording-{delegation}") or "null")
+
     def _report(self) -> RunReport | None:
-        s3, key = self.deployment.client("s3"), f"runs/{self.run_id}/report.json"
+        content = self._content("report")
+        try:
+            return RunReport.parse(json.loads(content)) if content else None
+        except ValueError as error:
+            key = f"runs/{self.run_id}/report.json"
+            msg = f"{key} cannot be read ({error}); was it written by a newer version? Then use its `certmandate`"
+            raise PlanUnreadable(msg) from None
+
+    def _content(self, name: str) -> bytes | None:
+        s3, key = self.deployment.client("s3"), f"runs/{self.run_id}/{name}.json"
         try:
             answer = s3.get_object(Bucket=self.deployment.fact("StoreBucket"), Key=key)
         except s3.exceptions.NoSuchKey:
             return None
-        try:
-            return RunReport.parse(json.loads(answer["Body"].read()))
-        except ValueError as error:
-            msg = f"{key} cannot be read ({error}); was it written by a newer version? Then use its `certmandate`"
-            raise PlanUnreadable(msg) from None
+        content: bytes = answer["Body"].read()
+        return content
 
 
 def start(deployment: Deployment, request: Mapping[str, Any], purpose: str) -> Execution:

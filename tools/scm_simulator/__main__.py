@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from scm_simulator.dial_options import add_dials, chosen_dials
-from scm_simulator.server import Server
+from scm_simulator.replay import RecordingError, Replay
+from scm_simulator.server import Application, Server
 from scm_simulator.simulator import Simulator
 from scm_simulator.world.example import example_world
 from scm_simulator.world.world import World, WorldError
@@ -29,19 +30,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
-        world = read_world(Path(options.world)) if options.world else example_world()
-        dials = copy.deepcopy(world.dials).overlaid(chosen_dials(options))
-        settings = _account_settings(world)
+        application, settings = _replay(options) if options.replay else _simulator(options)
     except (WorldError, ValueError) as error:
         print(f"scm_simulator: {error}", file=sys.stderr)
         return _WRONG_USAGE
     try:
-        server = Server(Simulator(world, dials=dials), tls=not options.http, port=options.port)
+        server = Server(application, tls=not options.http, port=options.port)
     except OSError as error:
         print(f"scm_simulator: port {options.port}: {error.strerror}", file=sys.stderr)
         return _WRONG_USAGE
     _serve(server, settings, as_json=options.json)
     return 0
+
+
+def _simulator(options: argparse.Namespace) -> tuple[Application, dict[str, Any]]:
+    world = read_world(Path(options.world)) if options.world else example_world()
+    dials = copy.deepcopy(world.dials).overlaid(chosen_dials(options))
+    return Simulator(world, dials=dials), _account_settings(world)
+
+
+def _replay(options: argparse.Namespace) -> tuple[Application, dict[str, Any]]:
+    if options.world or chosen_dials(options):
+        message = "--replay answers as recorded: it has no world and no dials"
+        raise RecordingError(message)
+    replay = Replay.read(Path(options.replay))
+    return replay, {"requests": replay.requests}
 
 
 def _serve(server: Server, settings: dict[str, Any], *, as_json: bool) -> None:
@@ -68,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=_port, default=0, help="port to listen on; 0: any free port (default)")
     parser.add_argument("--json", action="store_true", help="print the settings of a client as a line of JSON")
     parser.add_argument("--world", metavar="FILE", help="YAML file of a world (default: the example world)")
+    parser.add_argument("--replay", metavar="FILE", help="answer as in a recording of `certmandate check --record`")
     add_dials(parser)
     return parser
 
@@ -110,6 +124,24 @@ def _registration_authority(world: World) -> dict[str, str] | None:
 
 
 def _text(facts: dict[str, Any]) -> str:
+    return _replay_text(facts) if "requests" in facts else _simulator_text(facts)
+
+
+def _replay_text(facts: dict[str, Any]) -> str:
+    requests = "\n".join(f"  {request}" for request in facts["requests"])
+    return f"""\
+The SCM simulator replays a recording. It does not check the login.
+
+  base URL      {facts["base_url"]}
+  TLS CA        {facts["tls_ca_file"] or "none, plain HTTP"}
+
+It has answers to:
+{requests}
+
+Stop it with Ctrl-C."""
+
+
+def _simulator_text(facts: dict[str, Any]) -> str:
     profiles = "\n".join(
         f"  profile {p['id']}: {p['name']}, terms {', '.join(map(str, p['terms']))} days" for p in facts["profiles"]
     )

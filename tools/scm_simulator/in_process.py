@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from wsgiref.types import WSGIApplication
+
 import httpx
 
 from scm_simulator.http.messages import ConnectionLost
-from scm_simulator.simulator import Simulator
 
 
 class InProcess(httpx.BaseTransport):
     """Like httpx.WSGITransport, but a ConnectionLost becomes httpx.ReadError, as a reset connection does."""
 
-    def __init__(self, simulator: Simulator, *, peer: str = "127.0.0.1") -> None:
+    def __init__(self, simulator: WSGIApplication, *, peer: str = "127.0.0.1") -> None:
         """Call *simulator* as from the address *peer*."""
         self._wsgi = httpx.WSGITransport(app=simulator, remote_addr=peer)
 

@@ -13,17 +13,33 @@ from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any, Self
+from typing import Any, Protocol, Self
 from urllib.parse import unquote_to_bytes
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 import trustme
 
 from scm_simulator.http.messages import CONNECTION, ConnectionLost
-from scm_simulator.simulator import Simulator
+from scm_simulator.world.dials import Dials
 
 LOOPBACK = "127.0.0.1"
 _HANDSHAKE_SECONDS = 10.0
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+class Application(Protocol):
+    """What a server answers with: a simulator, or a recording that is replayed."""
+
+    @property
+    def dials(self) -> Dials:
+        """Those of the connection have immediate effect."""
+
+    @property
+    def root_pem(self) -> str:
+        """The roots of the issued certificates, as PEM."""
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse, /) -> Iterable[bytes]:
+        """Answer a request."""
 
 
 class Server:
@@ -33,7 +49,7 @@ class Server:
     `roots_file` has the roots of the issued certificates. Both files are deleted with the server.
     """
 
-    def __init__(self, simulator: Simulator, *, tls: bool = True, port: int = 0) -> None:
+    def __init__(self, simulator: Application, *, tls: bool = True, port: int = 0) -> None:
         """Listen on *port* of 127.0.0.1 (0: any free port) at once; requests are answered within `with`."""
         authority = trustme.CA() if tls else None
         context = _server_context(authority) if authority else None
@@ -48,7 +64,7 @@ class Server:
         self.base_url = f"{'https' if tls else 'http'}://{LOOPBACK}:{self.port}/api"
         self._thread = Thread(target=self._listener.serve_forever, args=(0.1,), daemon=True)
 
-    def switch_to(self, simulator: Simulator) -> None:
+    def switch_to(self, simulator: Application) -> None:
         """Answer with *simulator* from the next request on."""
         self._listener.simulator = simulator
         self.roots_file.write_text(simulator.root_pem)
@@ -78,7 +94,7 @@ class _Listener(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], simulator: Simulator, context: ssl.SSLContext | None) -> None:
+    def __init__(self, address: tuple[str, int], simulator: Application, context: ssl.SSLContext | None) -> None:
         self.simulator = simulator
         self.context = context
         super().__init__(address, _Connection)

@@ -4,6 +4,7 @@
     runs/<run id>/facts.json              what the report needs of the plan
     runs/<run id>/results/<uuid>/…        written by its ResultWriter: manifest.json and the files it names
     runs/<run id>/report.json             the report
+    runs/<run id>/recording-<delegation>.json   the answers of SCM, when the run records them
 
 Shapes: AWS, step-functions/latest/dg/input-output-resultwriter.html.
 """
@@ -47,6 +48,9 @@ class S3RunArchive:
 
     def write_report(self, run_id: str, report: RunReport) -> str:
         return self._write(run_id, "report", report.document())
+
+    def write_recording(self, run_id: str, delegation: str, recording: Mapping[str, Any]) -> None:
+        self._write(run_id, f"recording-{delegation}", recording)
 
     def read_facts(self, run_id: str) -> PlanFacts:
         key = _key(run_id, "facts")

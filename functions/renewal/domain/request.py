@@ -22,6 +22,7 @@ _FIELDS = {
     "reason": "a text of 1 to 200 characters",
     "all_due_is_right": "true or false",
     "open_orders_only": "true or false",
+    "record": "true or false",
     "scheduled_at": "the scheduled time, set by EventBridge Scheduler",
 }
 
@@ -34,7 +35,7 @@ class RunRequest:
     certificates whatever their age, and requires names and a reason. `dry_run` decides, logs in, and orders nothing.
     `order_again` (one certificate, with a reason) permits one POST although SCM may have the order already.
     `all_due_is_right` (with a reason) overrides `TooManyDue`. `open_orders_only` follows up on open orders and starts
-    none.
+    none. `record` writes a redacted recording of SCM's answers beside the run's report.
     """
 
     delegations: tuple[str, ...] = ()
@@ -45,6 +46,7 @@ class RunRequest:
     reason: str = ""
     all_due_is_right: bool = False
     open_orders_only: bool = False
+    record: bool = False
     scheduled_at: str = ""
 
     @classmethod
@@ -87,7 +89,7 @@ def _once(names: list[str]) -> tuple[str, ...]:
 
 
 def _fits(field: str, value: Any) -> bool:
-    if field in {"force", "dry_run", "order_again", "all_due_is_right", "open_orders_only"}:
+    if field in {"force", "dry_run", "order_again", "all_due_is_right", "open_orders_only", "record"}:
         return isinstance(value, bool)
     if field in {"reason", "scheduled_at"}:
         return isinstance(value, str) and 0 < len(value.strip()) <= len(value) <= 200
@@ -106,6 +108,8 @@ def _contradictions(document: Mapping[str, Any]) -> list[str]:
         faults.append("'order_again' needs exactly one name in 'certificates', no 'delegations', and a 'reason'")
     if document.get("force") and document.get("open_orders_only"):
         faults.append("'force' and 'open_orders_only' contradict each other")
+    if document.get("record") and not (document.get("dry_run") and "delegations" in document):
+        faults.append("'record' needs 'dry_run' and 'delegations'")
     return faults
 
 

@@ -120,6 +120,7 @@ def _item(
         dry_run=request.dry_run,
         whole=not request.open_orders_only and (not request.is_narrowed or name in request.delegations),
         follow_up=request.open_orders_only,
+        record=request.record,
         room=capacity,
         reason=request.reason,
         certificates=tuple(task for _, task in mine),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -28,6 +29,7 @@ from renewal.ports import (
     NextRotation,
     OrderReader,
     OrderTransitions,
+    Recording,
     SetupReader,
 )
 from renewal.steps.payload import DelegationTask, Task
@@ -46,6 +48,7 @@ class InspectDelegation:
     accounts: Accounts
     egress: EgressAddress
     next_rotation: NextRotation
+    recording: Recording
     orders_per_delegation: int
     clock: Clock
     deadline: Deadline
@@ -66,9 +69,12 @@ class InspectDelegation:
         now, reader = self.clock(), None
         try:
             _require_mandate(record, task, now)
-            with ScmLogin(self.transitions, self.accounts).setup_reader(
-                record, task.run_id, follow_up=task.follow_up
-            ) as scm:
+            with (
+                self.recording(task.run_id, task.delegation) if task.record else nullcontext(),
+                ScmLogin(self.transitions, self.accounts).setup_reader(
+                    record, task.run_id, follow_up=task.follow_up
+                ) as scm,
+            ):
                 names = frozenset(record.delegation.delegated_names).union(
                     *(managed.spec.names for managed in certificates)
                 )

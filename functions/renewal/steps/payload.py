@@ -4,7 +4,7 @@ The only other text is the operator's reason, which is part of the execution's i
 
 A plan item (one for each delegation, written by check_expiry, read by the Distributed Map):
 
-    {"run_id", "started_at", "delegation", "dry_run", "whole", "follow_up",
+    {"run_id", "started_at", "delegation", "dry_run", "whole", "follow_up", "record",
      "room", "reason", "certificates": [{"certificate", "causes", "forced", "order_again"}], "issued": [task…]}
 
 A task (one for each due certificate, input of enroll):
@@ -66,6 +66,8 @@ class DelegationTask:
     certificates: tuple[Task, ...]
     follow_up: bool = False
     """Whether the run only follows up on open orders, as it does every hour."""
+    record: bool = False
+    """Whether the answers of SCM are recorded."""
     room: int = 0
     """How many certificates the inspection may add to those of the plan."""
     reason: str = ""

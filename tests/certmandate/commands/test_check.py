@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from tests.certmandate.conftest import Sit
 from tests.certmandate.rao_samples import FACTS
@@ -114,6 +115,56 @@ def test_a_refused_login_from_here_exits_0_after_one_attempt(sit: Sit):
     assert (found["outcome"], found["good"]) == ("refused", True)
     assert "answers a wrong password in the same way" in found["text"]
     assert len(desk.system.simulator.calls) == before + 1
+
+
+def test_a_check_records_the_answers_of_scm_for_its_owner_only(sit: Sit, tmp_path: Path):
+    """It is made where the login is permitted, redacted there, and read by the operator before it is shared."""
+    desk, file = sit("idp:20"), tmp_path / "new" / "recording.json"
+
+    result = desk.run("check", "univ", "--record", file)
+
+    recording, printed = json.loads(file.read_text(encoding="utf-8")), " ".join(result.stdout.split())
+    paths = [answer["path"] for answer in recording["answers"]]
+    assert {"/admin/v1/password", "/organization/v1/7", "/ssl/v1/types", "/report/v1/ssl-certificates"} <= set(paths)
+    assert (file.stat().st_mode & 0o777, result.exit_code) == (0o600, 0)
+    assert "univ.example" not in file.read_text(encoding="utf-8")
+    assert f"{file}: {len(paths)} answers of SCM." in printed
+    assert "in these members: activeState, activeStatus, backendType" in printed
+    assert "Read the file before you share it." in printed
+
+
+def test_an_existing_recording_is_kept_and_nobody_logs_in(sit: Sit, tmp_path: Path):
+    """It may be the only one of an answer that SCM gives once."""
+    desk, file = sit("idp:20"), tmp_path / "recording.json"
+    file.write_text("first", encoding="utf-8")
+    before = len(desk.system.simulator.calls)
+
+    assert f"{file} exists already" in desk.refused("check", "univ", "--record", file)
+    assert (file.read_text(encoding="utf-8"), len(desk.system.simulator.calls)) == ("first", before)
+
+
+def test_the_answer_to_a_login_from_here_is_recorded_here(sit: Sit, tmp_path: Path):
+    """What SCM answers to another address is one of the questions of docs/first-account.md."""
+    desk, file = sit("idp:20"), tmp_path / "recording.json"
+    desk.store_wrong_password()
+
+    found = desk.document("check", "univ", "--from-here", "--yes", "--record", file)
+
+    (answer,) = json.loads(file.read_text(encoding="utf-8"))["answers"]
+    assert (found["outcome"], answer["path"], answer["status"]) == ("refused", "/admin/v1/password", 401)
+    assert answer["body"]["code"] == -16
+
+
+def test_a_check_without_a_request_to_scm_writes_no_recording(sit: Sit, tmp_path: Path):
+    """An empty file would look like a recording of nothing."""
+    desk, file = sit("idp:20"), tmp_path / "recording.json"
+    desk.rewrite("delegated_names:", "mandate_ends: 2020-01-01\ndelegated_names:")
+    desk.run("apply", desk.folder, "--yes")
+
+    result = desk.run("check", "univ", "--record", file)
+
+    assert "was not written: SCM has received no request" in result.stdout
+    assert not file.exists()
 
 
 def test_check_lists_the_profiles_before_the_file_names_one(sit: Sit):

@@ -14,7 +14,8 @@ from renewal.domain.request import RunRequest
 ORDER_AGAIN = "'order_again' needs exactly one name in 'certificates', no 'delegations', and a 'reason'"
 KNOWN = (
     "Known fields: delegations, certificates, force, dry_run, order_again, reason, all_due_is_right, open_orders_only, "
-    "scheduled_at"
+    "record, 
+    "record, scheduled_at"
 )
 
 
@@ -86,6 +87,8 @@ def test_a_full_request_is_read_whole() -> None:
             {"force": True, "delegations": ["univ"]},
             "'force' and 'all_due_is_right' need a 'reason' for the audit trail",
         ),
+        ({"record": True, "dry_run": True}, "'record' needs 'dry_run' and 'delegations'"),
+        ({"record": True, "delegations": ["univ"]}, "'record' needs 'dry_run' and 'delegations'"),
         ({"all_due_is_right": True}, "'force' and 'all_due_is_right' need a 'reason' for the audit trail"),
         (
             {"force": True, "open_orders_only": True, "delegations": ["univ"], "reason": "r"},

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +13,7 @@ from certmandate.deployment import Deployment, deployed
 from certmandate.execution import Ended, start
 from certmandate.exit import NEEDS_ATTENTION, Refused
 from certmandate.options import DelegationArgument, JsonOption, YesOption, confirm
+from certmandate.scm_recording import RecordOption, require_new, save
 from certmandate.views import check as check_view
 from certmandate.views import printing
 from certmandate.views.printing import printer
@@ -26,6 +29,7 @@ def check_command(
         bool,
         typer.Option("--from-here", help="Log in once from this machine, to test that the access list refuses it."),
     ] = False,
+    record_to: RecordOption = None,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -35,15 +39,20 @@ def check_command(
     each step of the onboarding guide. Exits 1 when something is wrong.
     """
     with deployed(context) as deployment:
+        require_new(record_to)
         record = deployment.book.delegation(delegation)
         if from_here:
-            raise typer.Exit(_from_here(deployment, record, yes=yes, as_json=as_json))
+            raise typer.Exit(_from_here(deployment, record, record_to, yes=yes, as_json=as_json))
         console = printer(to_stderr=as_json)
         request = {"dry_run": True, "delegations": [delegation], "reason": "check"}
+        if record_to:
+            request["record"] = True
         execution = start(deployment, request, f"check-{delegation}")
         text = f"Run {execution.run_id}: one login from the registered address; nothing is ordered."
         console.print(text, soft_wrap=True)
         ended = execution.follow(console)
+        if record_to:
+            save(execution.recording(delegation), record_to, console)
         record = deployment.book.delegation(delegation)
         certificates = deployment.book.certificates(delegation)
     printing.print_left_out(certificates.unreadable)
@@ -78,14 +87,19 @@ class _Login:
     exit_code: int
 
 
-def _from_here(deployment: Deployment, record: DelegationRecord, *, yes: bool, as_json: bool) -> int:
+def _from_here(
+    deployment: Deployment, record: DelegationRecord, record_to: Path | None, *, yes: bool, as_json: bool
+) -> int:
     name = record.delegation.name
     question = (
         f"Log in once to the account of {name} from this machine? With an access list, SCM refuses the login "
         "and counts it as a failed login of the account."
     )
     confirm(question, yes=yes)
-    login = _log_in_once(deployment, record)
+    recordings: list[Mapping[str, Any]] = []
+    login = _log_in_once(deployment, record, recordings)
+    if record_to:
+        save(recordings[0] if recordings else None, record_to, printer(to_stderr=as_json))
     is_good = login.exit_code == 0
     if as_json:
         document = {"delegation": name, "outcome": login.outcome, "text": login.text, "good": is_good}
@@ -95,13 +109,13 @@ def _from_here(deployment: Deployment, record: DelegationRecord, *, yes: bool, a
     return login.exit_code
 
 
-def _log_in_once(deployment: Deployment, record: DelegationRecord) -> _Login:
-    """One call with the stored credential; never a second."""
+def _log_in_once(deployment: Deployment, record: DelegationRecord, recordings: list[Mapping[str, Any]]) -> _Login:
+    """One call with the stored credential; never a second. The recording of the answer is added to *recordings*."""
     from renewal.domain.errors import AddressRefused, CredentialRefused, RenewalError
 
     address = record.delegation.address or "the registered address"
     try:
-        _log_in(deployment, record.delegation.name)
+        _log_in(deployment, record.delegation.name, recordings)
     except (CredentialRefused, AddressRefused) as error:
         text = (
             f"SCM refused this login ({type(error).__name__}), as it must with an access list of only {address}. "
@@ -119,11 +133,12 @@ def _log_in_once(deployment: Deployment, record: DelegationRecord) -> _Login:
     return _Login("accepted", text, NEEDS_ATTENTION)
 
 
-def _log_in(deployment: Deployment, delegation: str) -> None:
+def _log_in(deployment: Deployment, delegation: str, recordings: list[Mapping[str, Any]]) -> None:
     from datetime import UTC, datetime, timedelta
 
     from renewal.adapters.http import new_http_client
     from renewal.adapters.scm.accounts import ScmAccounts
+    from renewal.adapters.scm.recording import ScmRecorder
     from renewal.adapters.scm.session import RefusedVersions
     from renewal.adapters.secrets import SecretsManagerCredentials
     from renewal.deadline import Deadline
@@ -136,18 +151,20 @@ def _log_in(deployment: Deployment, delegation: str) -> None:
             return None
 
     credentials = OnlyCurrent(deployment.client("secretsmanager"), deployment.fact("SecretPrefix"))
+    base_url, oauth_base_url, token_url = map(deployment.fact, ("ScmUrl", "ScmOauthUrl", "ScmTokenUrl"))
     with new_http_client() as http:
         accounts = ScmAccounts(
             credentials,
             http,
-            base_url=deployment.fact("ScmUrl"),
-            oauth_base_url=deployment.fact("ScmOauthUrl"),
-            token_url=deployment.fact("ScmTokenUrl"),
+            base_url=base_url,
+            oauth_base_url=oauth_base_url,
+            token_url=token_url,
             deadline=Deadline(now() + timedelta(minutes=1), now),
             refused=RefusedVersions(now),
         )
-        if (
-            accounts.setup_reader(delegation).password_state() is None
-        ):  # an OAuth2 client has no password, so SCM was not called
+        recorder = ScmRecorder(http, base_urls=(base_url, oauth_base_url), token_url=token_url)
+        with recorder.recording(recordings.append):
+            state = accounts.setup_reader(delegation).password_state()
+        if state is None:  # an OAuth2 client has no password, so SCM was not called
             msg = "this delegation logs in as an OAuth2 client: SCM's access lists apply to logins with a password only"
             raise Refused(msg)

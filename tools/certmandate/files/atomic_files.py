@@ -12,25 +12,25 @@ class NotWritten(Exception):
     """No file was written; the text has the reason and what to do instead."""
 
 
-def write_together(files: Mapping[Path, bytes], *, force: bool = False) -> None:
-    """Write all *files*, or none of them. Raises NotWritten, also for the first that exists, unless *force*."""
+def write_together(files: Mapping[Path, bytes], *, force: bool = False, mode: int = 0o644) -> None:
+    """Write all *files* with *mode*, or none. Raises NotWritten, also for the first that exists, unless *force*."""
     for path in files if not force else ():
         if path.exists():
             msg = f"{path} exists already; check it, then overwrite it with --force"
             raise NotWritten(msg)
     try:
-        _write(files)
+        _write(files, mode)
     except OSError as error:
         msg = f"{error.filename} cannot be written: {error.strerror}"
         raise NotWritten(msg) from None
 
 
-def _write(files: Mapping[Path, bytes]) -> None:
+def _write(files: Mapping[Path, bytes], mode: int) -> None:
     before = {path: path.read_bytes() for path in files if path.is_file()}
     staged: dict[Path, Path] = {}
     try:
         for path, content in files.items():
-            staged[path] = _staged(path, content)
+            staged[path] = _staged(path, content, mode)
         for path, temporary in staged.items():
             temporary.replace(path)
     except BaseException:
@@ -38,14 +38,14 @@ def _write(files: Mapping[Path, bytes]) -> None:
         raise
 
 
-def _staged(path: Path, content: bytes) -> Path:
+def _staged(path: Path, content: bytes, mode: int) -> Path:
     """Write *content* to a temporary file beside *path*, so that only a rename remains."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     with os.fdopen(handle, "wb") as file:
         file.write(content)
     temporary = Path(name)
-    temporary.chmod(0o644)
+    temporary.chmod(mode)
     return temporary
 
 
