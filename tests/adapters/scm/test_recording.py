@@ -83,7 +83,7 @@ def test_a_replayed_recording_is_inspected_like_the_original(credential: Mapping
     original, recording = inspect(InProcess(simulator), credential, "portal.example.edu", "Example University")
 
     names = {
-        **{f"{answer(recording, f'/domain/v1/{number}')['name']}": name for number, name in DOMAINS.items()},
+        **{row["name"]: DOMAINS[row["id"]] for row in answer(recording, "/domain/v1")},
         answer(recording, "/organization/v1/2001")["name"]: "Delegated services",
         answer(recording, "/organization/v1/2001")["parentName"]: "Example University",
         **{profile["name"]: PROFILES[profile["id"]] for profile in answer(recording, "/ssl/v1/types")},
@@ -100,7 +100,7 @@ def test_a_replayed_recording_is_inspected_like_the_original(credential: Mapping
     for example, name in {**names, "login-1": "drao-example"}.items():
         text = text.replace(json.dumps(example)[1:-1], name)
     assert json.loads(text) == records.to_json(original)
-    assert len(again["answers"]) == len(recording["answers"]) > 8
+    assert len(again["answers"]) == len(recording["answers"]) >= 8
 
 
 DOMAINS = {403: "portal.example.edu", 402: "*.service.example.edu", 401: "service.example.edu"}
@@ -115,9 +115,10 @@ def test_the_client_reads_every_section_of_a_stored_recording(file: Path):
     login = next((query["login"] for query in queries if "login" in query), "login-1")
     department = next(int(query["orgId"]) for query in queries if "orgId" in query)
     names = [found["body"]["name"] for found in stored["answers"] if found["path"].startswith("/domain/v1/")]
+    assert names
 
     inspection, again = inspect(
-        InProcess(Replay(stored)), {**SIMULATED_LOGIN, "login": login}, names[-1], "Name 1", department
+        InProcess(Replay(stored)), {**SIMULATED_LOGIN, "login": login}, names[0], "Name 1", department
     )
 
     assert inspection
@@ -223,7 +224,7 @@ def test_a_recording_keeps_what_the_client_decides_by():
 
     assert answer(recording, "/domain/v1/403") == {
         "id": 403,
-        "name": "label4.label2.label3.example",
+        "name": "label1.label2.label3.example",
         "delegationStatus": "ACTIVE",
         "state": "ACTIVE",
         "validationStatus": "VALIDATED",

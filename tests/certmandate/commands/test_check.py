@@ -129,7 +129,7 @@ def test_a_check_records_the_answers_of_scm_for_its_owner_only(sit: Sit, tmp_pat
     assert (file.stat().st_mode & 0o777, result.exit_code) == (0o600, 0)
     assert "univ.example" not in file.read_text(encoding="utf-8")
     assert f"{file}: {len(paths)} answers of SCM." in printed
-    assert "in these members: activeState, activeStatus, backendType" in printed
+    assert "SCM's own, in these members: activeState, activeStatus, " in printed
     assert "Read the file before you share it." in printed
 
 

@@ -55,20 +55,6 @@ def client_of(settings: dict[str, Any], account: dict[str, Any]) -> httpx.Client
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_recording_is_served_until_a_signal_stops_the_command(start: Start, tmp_path: Path):
-    """The printed list of requests shows what a client may ask for."""
-    answer = {"method": "GET", "path": "/ssl/v1", "query": {"size": "1"}, "status": 200, "headers": {}, "body": [7]}
-    file = tmp_path / "recording.json"
-    file.write_text(json.dumps({"answers": [answer]}))
-    as_json, as_text = start("--replay", str(file), "--http", "--json"), start("--replay", str(file), "--http")
-    settings = settings_of(as_json)
-    assert as_text.stdout
-
-    assert httpx.get(f"{settings['base_url']}/ssl/v1?size=1").json() == [7]
-    assert settings["requests"] == ["GET /ssl/v1?size=1"]
-    assert "  GET /ssl/v1?size=1\n" in iter(as_text.stdout.readline, "Stop it with Ctrl-C.\n")
-
-
 def test_a_line_of_json_has_all_settings_of_a_client(start: Start, number: signal.Signals):
     """The command then serves HTTPS until a signal stops it, and exits with 0."""
     process = start("--json")
@@ -187,3 +173,17 @@ def test_help_lists_every_dial_with_its_mistake(capsys: pytest.CaptureFixture[st
         option = "--fault" if field.name == "faults" else f"--{field.name.replace('_', '-')}"
         assert option in text
         assert "Exposes" in field.metadata["help"]
+
+
+def test_a_recording_is_served_until_a_signal_stops_the_command(start: Start, tmp_path: Path):
+    """The printed list of requests shows what a client may ask for."""
+    answer = {"method": "GET", "path": "/ssl/v1", "query": {"size": "1"}, "status": 200, "headers": {}, "body": [7]}
+    file = tmp_path / "recording.json"
+    file.write_text(json.dumps({"answers": [answer]}))
+    as_json, as_text = start("--replay", str(file), "--http", "--json"), start("--replay", str(file), "--http")
+    settings = settings_of(as_json)
+    assert as_text.stdout
+
+    assert httpx.get(f"{settings['base_url']}/ssl/v1?size=1").json() == [7]
+    assert settings["requests"] == ["GET /ssl/v1?size=1"]
+    assert "  GET /ssl/v1?size=1\n" in iter(as_text.stdout.readline, "Stop it with Ctrl-C.\n")
