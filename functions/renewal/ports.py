@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Protocol, Self, TypeVar
@@ -43,9 +42,6 @@ EgressAddress = Callable[[], str]
 """Returns the IPv4 address that the outside sees us come from, empty when it is not known; never raises."""
 NextRotation = Callable[[str], date | None]
 """Returns the day by which a delegation's password is rotated, None when not, or not known; never raises."""
-
-Recording = Callable[[str, str], AbstractContextManager[None]]
-"""Takes run and delegation; returns the context in which SCM's answers are recorded, redacted, beside its report."""
 
 
 # ---- SCM ---------------------------------------------------------------------------------------------------------

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -29,7 +29,6 @@ from renewal.ports import (
     NextRotation,
     OrderReader,
     OrderTransitions,
-    Recording,
     SetupReader,
 )
 from renewal.steps.payload import DelegationTask, Task
@@ -48,7 +47,8 @@ class InspectDelegation:
     accounts: Accounts
     egress: EgressAddress
     next_rotation: NextRotation
-    recording: Recording
+    recording: Callable[[str, str], AbstractContextManager[None]]
+    """Takes run and delegation; returns the context in which SCM's answers are recorded beside the run's report."""
     orders_per_delegation: int
     clock: Clock
     deadline: Deadline

@@ -76,10 +76,10 @@ class Vault:
         return self.stored[delegation]
 
 
-def vault(document: Mapping[str, str] = LOGIN) -> Vault:
-    """Return a vault that holds one credential of `univ`, version 1."""
+def vault(document: Mapping[str, str] = LOGIN, delegation: str = "univ") -> Vault:
+    """Return a vault that holds one credential of *delegation*, version 1."""
     full = Vault()
-    full.store("1", document)
+    full.store("1", document, delegation)
     return full
 
 

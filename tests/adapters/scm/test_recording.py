@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +32,8 @@ from tests.fakes import HandClock
 from tests.unit.estate import System
 
 RECORDINGS = Path(__file__).parent / "recordings"
+NAME = "delegation-1"
+"""The first delegation of every recording."""
 Document = Mapping[str, Any]
 
 
@@ -47,13 +48,13 @@ def inspect(
     """Inspect a delegation of one *name* as a run does; return the inspection and its recording."""
     system, recordings = System(clock=HandClock(NOW)), list[Document]()
     system.add(
-        CertificateSpec("univ", "portal", (name,), 3001),
-        delegation=Delegation("univ", organisation, department, (name,)),
+        CertificateSpec(NAME, "certificate-1", (name,), 3001),
+        delegation=Delegation(NAME, organisation, department, (name,)),
     )
-    real = accounts(transport, vault(credential), system.clock)
+    real = accounts(transport, vault(credential, NAME), system.clock)
     recording = lambda *_: recorder(real._http).recording(recordings.append)  # noqa: E731  # as short as it is
-    system.inspect_step(accounts=real, recording=recording)(replace(system.item(), record=True))
-    return system.book.delegation("univ").inspection, recordings[0]
+    system.inspect_step(accounts=real, recording=recording)(system.item(delegation=NAME, record=True))
+    return system.book.delegation(NAME).inspection, recordings[0]
 
 
 def answer(recording: Document, path: str) -> Any:
@@ -65,9 +66,9 @@ def ordered(simulator: Simulator, credential: Mapping[str, str]) -> None:
     """Have SCM issue a certificate, so that its report has a row."""
     simulator.dials.issuance_polls = 0
     system = System(clock=HandClock(NOW))
-    spec = CertificateSpec("univ", "portal", ("portal.example.edu",), 3001)
-    system.add(spec, delegation=Delegation("univ", "Example University", 2001, spec.names))
-    system.enroll_step(accounts=accounts(InProcess(simulator), vault(credential), system.clock))(
+    spec = CertificateSpec(NAME, "certificate-1", ("portal.example.edu",), 3001)
+    system.add(spec, delegation=Delegation(NAME, "Example University", 2001, spec.names))
+    system.enroll_step(accounts=accounts(InProcess(simulator), vault(credential, NAME), system.clock))(
         system.task(spec, forced=True)
     )
 
@@ -97,7 +98,7 @@ def test_a_replayed_recording_is_inspected_like_the_original(credential: Mapping
     assert original
     assert replayed
     text = json.dumps(records.to_json(replayed), ensure_ascii=False)
-    for example, name in {**names, "login-1": "drao-example"}.items():
+    for example, name in {**names, "login-1": "drao-example", f"{1:032}": "token1"}.items():
         text = text.replace(json.dumps(example)[1:-1], name)
     assert json.loads(text) == records.to_json(original)
     assert len(again["answers"]) == len(recording["answers"]) >= 8
@@ -236,7 +237,7 @@ def test_a_recording_keeps_what_the_client_decides_by():
     account = answer(recording, "/admin/v1/1601")
     assert (account["login"], account["email"], account["privileges"][0]) == ("login-1", "[text]", "sslRequest")
     (row,) = answer(recording, "/report/v1/ssl-certificates")["reports"]
-    assert row["comments"] == f"certmandate order {1:032}"
+    assert row["comments"] == f"certmandate order {1:032} for delegation-1/certificate-1"
     assert recording["replaced"]["logins"] == 1
     assert {"status", "dcvExpiration", "id"} <= set(recording["kept"])
 

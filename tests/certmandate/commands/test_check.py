@@ -133,7 +133,7 @@ def test_a_check_records_the_answers_of_scm_for_its_owner_only(sit: Sit, tmp_pat
     assert "Read the file before you share it." in printed
 
 
-def test_an_existing_recording_is_kept_and_nobody_logs_in(sit: Sit, tmp_path: Path):
+def test_an_existing_recording_is_kept_without_a_login(sit: Sit, tmp_path: Path):
     """It may be the only one of an answer that SCM gives once."""
     desk, file = sit("idp:20"), tmp_path / "recording.json"
     file.write_text("first", encoding="utf-8")

@@ -14,7 +14,6 @@ from renewal.domain.request import RunRequest
 ORDER_AGAIN = "'order_again' needs exactly one name in 'certificates', no 'delegations', and a 'reason'"
 KNOWN = (
     "Known fields: delegations, certificates, force, dry_run, order_again, reason, all_due_is_right, open_orders_only, "
-    "record, 
     "record, scheduled_at"
 )
 

@@ -57,10 +57,11 @@ _WORDS = """
 WORDS = frozenset(_WORDS.split())
 """Words of SCM's states, roles, methods and error texts; none that is known as a name of persons may be added."""
 
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+(?:st|nd)?|[^\x20_./,:;=()-]")
+_TERM = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+(?:st|nd)?|[^\x20_./,:;=()-]")
 """A word of `camelCase`, `CONSTANT_CASE` or a sentence; else any one character that is no separator."""
 _DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}(?:[T ][\d:.]{5,15}(?:Z|[+-]\d\d:?\d\d)?)?")
 _HOST = re.compile(r"[^\s@;,=/]+(?:\.[^\s@;,=/]+)+")
+_COMMENT = re.compile(rf"{COMMENT_PREFIX}(?P<token>\S+) for (?P<delegation>[^\s/]+)/(?P<certificate>\S+)")
 _SEPARATORS = re.compile(r"([;,\s]+|dNSName=)")
 _MEMBER = re.compile(r"[A-Za-z]\w{0,39}", re.ASCII)
 _PATH_NUMBER = re.compile(r"\d+")
@@ -121,7 +122,7 @@ class AnswerRedaction:
         """Keep the words that are known; other words become three full stops."""
         if not isinstance(value, str):
             return None
-        known = _WORD.sub(lambda found: found[0] if found[0].lower() in WORDS else "...", value)
+        known = _TERM.sub(lambda found: found[0] if found[0].lower() in WORDS else "...", value)
         return re.sub(r"(?:\.\.\.)+", "...", known)
 
     def hosts(self, value: object) -> str | None:
@@ -152,11 +153,14 @@ class AnswerRedaction:
         return "".join(next(written) if character.isalnum() else character for character in value)
 
     def comment(self, value: object) -> str | None:
-        """Replace the token of an order of ours; the comment of another order is not kept."""
-        if not isinstance(value, str) or not value.startswith(COMMENT_PREFIX):
+        """Replace token and names of an order of ours; the comment of another order is not kept."""
+        found = _COMMENT.fullmatch(value) if isinstance(value, str) else None
+        if found is None:
             return None
-        token = value.removeprefix(COMMENT_PREFIX).partition(" ")[0]
-        return f"{COMMENT_PREFIX}{self._example('tokens', token):032}"
+        token, delegation, certificate = (
+            self._example(f"{kind}s", original) for kind, original in found.groupdict().items()
+        )
+        return f"{COMMENT_PREFIX}{token:032} for delegation-{delegation}/certificate-{certificate}"
 
     # ---- Example names -----------------------------------------------------------------------------------------------
 
