@@ -16,7 +16,7 @@ def write(desk: Desk, *lines: str) -> None:
 
 def test_a_missing_mandatory_field_is_refused_before_an_order(sit: Sit):
     """The dry run was clean, and SCM refused every order with -62, which does not name the field."""
-    desk = sit("idp", scm=REQUIRED)
+    desk = sit("idp", "www", scm=REQUIRED)
 
     checked = desk.run("check", "univ")
     renewed = desk.run("renew", "univ/idp", "--reason", "test", "--yes")
@@ -28,7 +28,7 @@ def test_a_missing_mandatory_field_is_refused_before_an_order(sit: Sit):
     assert (checked.exit_code, renewed.exit_code, desk.system.orders_posted()) == (1, 1, 0)
     for text in (output, warning):
         assert LINE in text
-    assert warning.startswith("univ/idp: on ")
+    assert warning.startswith("univ/idp and 1 more: on ")
 
 
 def test_the_fields_of_the_file_are_in_the_order(sit: Sit):

@@ -116,6 +116,18 @@ def test_the_file_can_be_applied_once_orgid_and_profile_are_added(tmp_path: Path
     assert loaded.delegation.delegated_names == found.specification.delegation.delegated_names
 
 
+def test_the_file_has_a_place_for_the_mandatory_fields(tmp_path: Path) -> None:
+    """The RAO sends them with the OrgID; uncommented, the line is valid."""
+    text = delegation_file(onboarding(answers(department_id=7, profile_id=8), NOW))
+    (line,) = (line for line in text.splitlines() if "custom_fields" in line)
+    path = tmp_path / "univ.yaml"
+    path.write_text(f"{text}{line.removeprefix('# ').partition('  (')[0]}\n", encoding="utf-8")
+
+    loaded, _ = load_delegation(path, NOW)
+
+    assert loaded.certificates[0].custom_fields == {"Name": "value"}
+
+
 def test_an_organisations_name_cannot_add_lines_to_the_file(tmp_path: Path) -> None:
     """The name is also in a comment of the file."""
     path = tmp_path / "univ.yaml"

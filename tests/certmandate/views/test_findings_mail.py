@@ -9,8 +9,11 @@ import pytest
 
 from certmandate.views.findings_mail import findings_mail, names_in
 from certmandate.views.language import language
+from renewal.domain.delegation import CustomField
+from renewal.domain.errors import FieldRefused
+from renewal.domain.orderable import require_custom_fields
 from renewal.domain.setup.checks import review
-from renewal.domain.setup.finding import Finding
+from renewal.domain.setup.finding import Finding, finding_from
 from renewal.domain.setup.snapshot import Account, DelegatedName, Domains, Snapshot
 from tests.certmandate.rao_samples import DELEGATION, FINDINGS, record
 from tests.unit.estate import NOW
@@ -143,3 +146,15 @@ def test_extra_privileges_and_roles_are_named() -> None:
 
     for detail in ("Précisions\u00a0: RAO_SMIME sur 7", "Précisions\u00a0: allowCreate", "Précisions\u00a0: SMIME"):
         assert detail in body
+
+
+@pytest.mark.parametrize(
+    ("given", "named"), [({}, "'Cost centre'"), ({"Cost centre": "1", "Projekt": "2", "Nr": "3"}, "'Projekt', 'Nr'")]
+)
+def test_a_custom_field_is_named(given: dict[str, str], named: str) -> None:
+    """The RAO must send its value, or the right name."""
+    with pytest.raises(FieldRefused) as refused:
+        require_custom_fields(given, (CustomField("Cost centre", mandatory=True),))
+
+    for code in ("en", "fr"):
+        assert f"{named}\n" in mail(code, finding_from(refused.value, "idp"))[1]

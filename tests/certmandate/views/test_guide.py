@@ -35,6 +35,7 @@ def test_every_value_is_in_both_languages(code: str) -> None:
     ("step", "expected"),
     [
         (2, "at most 20 characters"),
+        (3, "SCM refuses every order without the mandatory fields"),
         (4, "Delegate only what is in this list"),
         (5, "another channel"),
         (7, "Only after step 6"),
@@ -47,6 +48,15 @@ def test_each_step_warns_of_its_common_mistake(step: int, expected: str) -> None
 
     assert re.findall(r'type="checkbox" name="en-step-(\d)"', english) == list("12345678")
     assert expected in english.split(f'name="en-step-{step}"')[1].split('<div class="step">')[0]
+
+
+@pytest.mark.parametrize("code", ["fr", "en"])
+def test_the_guide_asks_for_the_mandatory_fields(code: str) -> None:
+    """SCM refuses every order without them, and only the RAO has the values."""
+    third = part(made(), code).split(f'name="{code}-step-3"')[1].split('<div class="step">')[0]
+
+    assert "Settings → Custom Fields" in third
+    assert third.count('class="write-here"') == 2  # the OrgID, and the fields with their values
 
 
 def test_exact_names_and_stars_are_explained() -> None:
