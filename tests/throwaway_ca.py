@@ -39,8 +39,9 @@ class Issuer:
         not_before: datetime,
         days: float,
         usages: Sequence[x509.ObjectIdentifier] = SERVER,
+        others: Sequence[x509.ExtensionType] = (),
     ) -> x509.Certificate:
-        """Certify *public_key* for *names*; no usages = no such extension."""
+        """Certify *public_key* for *names*; no usages = no such extension; *others*: further extensions."""
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0][:64])] if names else [])
         builder = _builder(subject, self.certificate.subject, public_key, not_before, not_before + timedelta(days=days))
         if names:
@@ -48,6 +49,8 @@ class Issuer:
             builder = builder.add_extension(san, critical=not len(subject.rdns))
         if usages:
             builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
+        for other in others:
+            builder = builder.add_extension(other, critical=True)
         return builder.sign(self.key, hashes.SHA256())
 
     def certify(self, name: str, key: PrivateKey, *, closes: datetime = CLOSES) -> Issuer:

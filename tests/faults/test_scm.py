@@ -23,8 +23,8 @@ SCENARIO = SCENARIOS[1]
 BAD_CERTIFICATES: dict[str, tuple[dict[str, Any], str]] = {
     "wrong_key": ({"wrong_key": True}, "CertificateMismatch"),
     "missing_name": ({"missing_name": True}, "CertificateMismatch"),
-    "not_yet_valid": ({"starts_in_days": 3}, "CertificateMismatch"),
-    "longer_than_requested": ({"validity_days": 400}, "CertificateMismatch"),
+    "much_too_early": ({"starts_in_days": 30}, "CertificateUnusable"),
+    "longer_than_clients_accept": ({"validity_days": 400}, "CertificateUnusable"),
     "not_for_servers": ({"server_auth": False}, "CertificateMismatch"),
     "chain_of_another_ca": ({"chain": "other"}, "ChainBroken"),
     "no_chain": ({"chain": "leaf-only"}, "ChainBroken"),
@@ -66,6 +66,20 @@ def test_a_certificate_other_than_requested_is_not_stored(harness: Harness, bad:
     assert not evidence.acm
     assert not list(evidence.folders())
     assert len(evidence.scm) == 1
+    assert violations(evidence, ALWAYS) == []
+
+
+def test_a_certificate_that_begins_in_three_days_is_stored_then(harness: Harness) -> None:
+    """It is pending until then and raises no alarm; reporting a mismatch would have a good certificate revoked."""
+    run = _run(harness, starts_in_days=3)
+    early = gather(harness)
+    for _ in range(3):
+        harness.daily_run()
+
+    evidence = gather(harness)
+    assert (run.status, run.certificate_errors, early.acm) == ("SUCCEEDED", [""], ())
+    assert len(evidence.scm) == 1
+    assert evidence.acm
     assert violations(evidence, ALWAYS) == []
 
 

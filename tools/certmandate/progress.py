@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from renewal.domain.due import Cause
-from renewal.domain.errors import NEEDS_ATTENTION, OrderPending, OrderUnconfirmed
+from renewal.domain.errors import NEEDS_ATTENTION, CertificateBeginsLater, OrderPending, OrderUnconfirmed
 
 Event = Mapping[str, Any]
 
@@ -122,5 +122,6 @@ def _failed(error: str, times: int) -> str:
     polls = f"{times} poll{'s' if times > 1 else ''}"
     return {
         OrderPending.__name__: f"pending ({polls})",
+        CertificateBeginsLater.__name__: f"issued, not valid yet ({polls})",
         OrderUnconfirmed.__name__: f"not confirmed; searching for the order (attempt {times})",
     }.get(error, f"{error} (attempt {times})")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
@@ -12,13 +13,30 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from renewal.domain.errors import CertificateMismatch, ChainBroken, OrderPending
+from renewal.domain.calendar import phase_at
+from renewal.domain.errors import (
+    CertificateBeginsLater,
+    CertificateMismatch,
+    CertificateUnusable,
+    ChainBroken,
+    RenewalError,
+    shortened,
+)
 from renewal.domain.keypair import KeyType, public_key_bytes
 
 ONE_DAY = timedelta(days=1)
 MOST_CERTIFICATES = 10
-CLOCK_SKEW = timedelta(minutes=5)
-"""By how much a CA's clock and ours may differ."""
+LONGEST_WAIT = timedelta(days=7)
+"""How far ahead a certificate may begin: it is waited for. What begins later has a wrong date."""
+_LIBRARY_ERRORS = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+"""What cryptography raises for a certificate that it cannot read, most of it only when a part is used."""
 
 _KEY_USAGE_BITS = {
     "digital_signature": "DIGITAL_SIGNATURE",
@@ -93,6 +111,14 @@ class Certificate:
         return ExtendedKeyUsageOID.CLIENT_AUTH.dotted_string in self.extended_key_usages
 
     @property
+    def is_authority(self) -> bool:
+        """Whether it may issue certificates (RFC 5280 §4.2.1.9)."""
+        try:
+            return self.x509.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+        except x509.ExtensionNotFound:
+            return False
+
+    @property
     def key_usages(self) -> frozenset[str]:
         """The bits of the keyUsage extension in ACM's names (RFC 5280 §4.2.1.3); empty when it is absent."""
         try:
@@ -105,6 +131,20 @@ class Certificate:
     def is_self_signed(self) -> bool:
         """Whether it is a root: issued by itself."""
         return self.x509.issuer == self.x509.subject and self.is_issued_by(self)
+
+    def require_readable(self) -> None:
+        """Raise CertificateUnusable when a fact cannot be read: one extension that is not DER hides all of them."""
+        with _library_errors_as(CertificateUnusable, f"the certificate with serial {self.serial} is not valid DER"):
+            _ = self.not_before, self.not_after, self.issuer, self.key_type, self.x509.extensions
+
+    def require_begun(self, now: datetime) -> None:
+        """Raise CertificateBeginsLater before it is valid: clients would refuse it."""
+        if now < self.not_before:
+            msg = (
+                f"the certificate with serial {self.serial} is issued and valid from "
+                f"{self.not_before:%Y-%m-%d %H:%M:%S} UTC; it is stored then"
+            )
+            raise CertificateBeginsLater(msg)
 
     def has_key(self, public_key: bytes) -> bool:
         """Return whether this certificate is for *public_key* (SubjectPublicKeyInfo DER); an unreadable key is not."""
@@ -147,14 +187,17 @@ class Chain:
 
         SCM delivers root first, leaf first, or unsorted, by format and release (SCM reference §5.10): the leaf is found
         by its key and every further certificate by having signed the one before. Raises CertificateMismatch when no
-        certificate has our key, ChainBroken when the text holds no certificate or the leaf's issuer is missing.
+        certificate has our key, CertificateUnusable when that certificate cannot be read, and ChainBroken when the text
+        holds no certificate or the leaf's issuer is missing.
         """
         certificates = _parse(pem)
         leaf = next((certificate for certificate in certificates if certificate.has_key(public_key)), None)
         if leaf is None:
             msg = f"none of the {len(certificates)} certificates that SCM delivered has the public key of this order"
             raise CertificateMismatch(msg)
-        return cls(leaf, tuple(_build_path(leaf, certificates)))
+        leaf.require_readable()
+        with _library_errors_as(ChainBroken, "an issuer that SCM delivered is not valid DER"):
+            return cls(leaf, tuple(_build_path(leaf, certificates)))
 
     @classmethod
     def parse(cls, pem: str) -> Self:
@@ -176,11 +219,17 @@ def _parse(pem: str) -> list[Certificate]:
         msg = f"SCM delivered more than {MOST_CERTIFICATES} certificates with the leaf; no public chain is as long"
         raise ChainBroken(msg)
     text = pem.replace("\r\n", "\n").replace("\r", "\n").strip().replace("-----BEGIN", "\n-----BEGIN")
-    try:
+    with _library_errors_as(ChainBroken, "the text that SCM delivered is not a list of PEM certificates"):
         return [Certificate(loaded) for loaded in x509.load_pem_x509_certificates(text.encode("ascii"))]
-    except ValueError as error:
-        msg = "the text that SCM delivered is not a list of PEM certificates"
-        raise ChainBroken(msg) from error
+
+
+@contextmanager
+def _library_errors_as(error: type[RenewalError], what: str) -> Iterator[None]:
+    try:
+        yield
+    except _LIBRARY_ERRORS as cause:
+        msg = f"{what}: {shortened(str(cause), 200)}"
+        raise error(msg) from cause
 
 
 def _build_path(leaf: Certificate, certificates: Sequence[Certificate]) -> list[Certificate]:
@@ -220,41 +269,52 @@ class Expectation:
 def check(chain: Chain, expected: Expectation, now: datetime) -> tuple[str, ...]:
     """Compare *chain* with what was asked for; return notes for the operator (empty = exactly as asked).
 
-    Raises OrderPending for what becomes valid within the minutes by which clocks differ; otherwise CertificateMismatch,
-    with every fault in one message.
+    | deviation | outcome |
+    | --- | --- |
+    | it lacks a name, is not for servers, or is a CA certificate | CertificateMismatch: it must be revoked |
+    | it has expired, begins a week ahead or later, or lives longer than clients accept | CertificateUnusable |
+    | another lifetime than asked for, or further names (CAs add `www`) | a note |
+
+    Each error has all its faults in one message. `Certificate.require_begun` is for the time until it begins.
     """
-    faults = [*_name_faults(chain.leaf, expected), *_validity_faults(chain.leaf, expected, now)]
-    if ExtendedKeyUsageOID.SERVER_AUTH.dotted_string not in chain.leaf.extended_key_usages:
-        faults.append("it is not for servers (extended key usage serverAuth is missing)")
-    if faults:
-        msg = f"the certificate with serial {chain.leaf.serial} was not stored: {'; '.join(faults)}"
+    where = f"the certificate with serial {chain.leaf.serial} was not stored"
+    if faults := _dangers(chain.leaf, expected):
+        msg = f"{where}: {'; '.join(faults)}"
         raise CertificateMismatch(msg)
-    if now < chain.leaf.not_before:
-        msg = f"it is valid from {chain.leaf.not_before:%Y-%m-%d %H:%M:%S} UTC: the CA's clock is ahead of ours"
-        raise OrderPending(msg)
+    if faults := _validity_faults(chain.leaf, expected, now):
+        msg = f"{where}: {'; '.join(faults)}"
+        raise CertificateUnusable(msg)
     return _notes(chain.leaf, expected)
 
 
-def _name_faults(leaf: Certificate, expected: Expectation) -> list[str]:
+def _dangers(leaf: Certificate, expected: Expectation) -> list[str]:
     missing = [name for name in expected.names if name not in leaf.names]
-    return [f"it lacks {', '.join(missing)}"] if missing else []
+    faults = [f"it lacks {', '.join(missing)}"] if missing else []
+    if ExtendedKeyUsageOID.SERVER_AUTH.dotted_string not in leaf.extended_key_usages:
+        faults.append("it is not for servers (extended key usage serverAuth is missing)")
+    if leaf.is_authority:
+        faults.append("it is a CA certificate (basic constraints)")
+    return faults
 
 
 def _validity_faults(leaf: Certificate, expected: Expectation, now: datetime) -> list[str]:
+    """Clients refuse a public certificate beyond the maximum of its day of issue (BR §6.3.2)."""
+    longest = max(phase_at(leaf.not_before).term_days, expected.term_days)
     faults = []
-    if now + CLOCK_SKEW < leaf.not_before:
+    if leaf.not_before - now > LONGEST_WAIT:
         faults.append(f"it is not valid before {leaf.not_before:%Y-%m-%d %H:%M} UTC")
     if now > leaf.not_after:
         faults.append(f"it expired on {leaf.not_after:%Y-%m-%d %H:%M} UTC")
-    if leaf.not_after - leaf.not_before > timedelta(days=expected.term_days) + ONE_DAY:
-        faults.append(f"its lifetime is longer than the {expected.term_days} days asked for")
+    if leaf.not_after - leaf.not_before > timedelta(days=longest) + ONE_DAY:
+        days = (leaf.not_after - leaf.not_before).days
+        faults.append(f"its lifetime is {days} days, and clients accept {longest + 1} at most")
     return faults
 
 
 def _notes(leaf: Certificate, expected: Expectation) -> tuple[str, ...]:
     lifetime = leaf.not_after - leaf.not_before
     notes = []
-    if lifetime < timedelta(days=expected.term_days) - ONE_DAY:
+    if abs(lifetime - timedelta(days=expected.term_days)) > ONE_DAY:
         notes.append(f"its lifetime is {lifetime.days} days; {expected.term_days} were asked for")
     if extra := sorted(set(leaf.names) - set(expected.names)):
         notes.append(f"it also has the names {', '.join(extra)}")

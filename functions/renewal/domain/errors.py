@@ -37,6 +37,10 @@ class OrderPending(Retryable):
     """SCM has not issued the certificate yet (SCM reference §5.10)."""
 
 
+class CertificateBeginsLater(Retryable):
+    """The issued certificate begins in the next days: the order waits, and it is stored then."""
+
+
 class OrderUnconfirmed(Retryable):
     """The answer to an order was lost; a later search of SCM decides whether it exists."""
 
@@ -207,7 +211,14 @@ class OrderNotRecorded(NeedsAttention):
 
 
 class CertificateMismatch(NeedsAttention):
-    """The issued certificate is not what was asked for; nothing was stored."""
+    """The issued certificate could harm: other key, missing names, other usage; nothing was stored."""
+
+
+class CertificateUnusable(NeedsAttention):
+    """The issued certificate is for our key and names, but clients would refuse it; nothing was stored.
+
+    Its validity period is over, too far ahead or too long, or it is not valid DER.
+    """
 
 
 class ChainBroken(NeedsAttention):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import idna
 
@@ -51,6 +51,13 @@ def spellings(name: str) -> tuple[str, ...]:
         return tuple(dict.fromkeys((name, star + idna.decode(base))))
     except idna.IDNAError:
         return (name,)
+
+
+def without_added(names: Iterable[str], wanted: Collection[str]) -> tuple[str, ...]:
+    """Return *names* without those that CAs add to *wanted* ones: `www.univ.example` to `univ.example`, and back."""
+    return tuple(
+        name for name in names if name in wanted or not {f"www.{name}", name.removeprefix("www.")} & set(wanted)
+    )
 
 
 def _to_ascii(base: str, text: str) -> str:

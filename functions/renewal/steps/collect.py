@@ -10,6 +10,7 @@ from datetime import timedelta
 from renewal.domain.certificate import Chain, Expectation, check
 from renewal.domain.errors import (
     CertificateMismatch,
+    CertificateUnusable,
     ChainBroken,
     KeyLost,
     NeedsAttention,
@@ -46,9 +47,10 @@ class Collect:
         """Return the progress with status `stored`.
 
         SCM is asked for what it has not issued yet; a certificate that is in the order book needs no login.
-        Raises OrderPending while SCM has not issued; OrderDeclined, OrderRejected or OrderRevoked, which end the order;
-        CertificateMismatch or ChainBroken, which keep it open so that nothing is ordered again before the operator has
-        checked it; and what the stores refuse.
+        Raises OrderPending while SCM has not issued; CertificateBeginsLater until the certificate begins;
+        OrderDeclined, OrderRejected or OrderRevoked, which end the order; CertificateMismatch, CertificateUnusable or ChainBroken,
+        which keep it open until the operator has checked it, so that nothing is ordered again; and what the stores
+        refuse.
         """
         certificate = self.book.certificate(progress.delegation, progress.certificate)
         order = certificate.order
@@ -66,7 +68,7 @@ class Collect:
         except OrderPending:
             self._control_search(order, progress)
             raise
-        except (CertificateMismatch, ChainBroken, KeyLost) as error:
+        except (CertificateMismatch, CertificateUnusable, ChainBroken, KeyLost) as error:
             self._note(order, type(error).__name__)
             raise
         except NeedsAttention as error:
@@ -95,10 +97,12 @@ class Collect:
 
     def _issued(self, order: Order, pem: str) -> tuple[Order, Chain, str]:
         """The verified chain of *pem*, and notes about it."""
-        chain = Chain.assemble(pem, requested_key(order.csr))
-        notes = check(chain, _expected(order), self.clock())
-        is_recorded = order.status is OrderStatus.ISSUED
-        return (order if is_recorded else self.transitions.record_issued(order, chain)), chain, "; ".join(notes)
+        chain, now = Chain.assemble(pem, requested_key(order.csr)), self.clock()
+        notes = check(chain, _expected(order), now)
+        if order.status is not OrderStatus.ISSUED:
+            order = self.transitions.record_issued(order, chain)
+        chain.leaf.require_begun(now)
+        return order, chain, "; ".join(notes)
 
     def _collected(self, order: Order, authority: CertificateAuthority) -> str:
         if order.ssl_id is None:

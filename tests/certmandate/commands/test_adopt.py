@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from renewal.domain.keypair import KeyPair, KeyType
 from tests.certmandate.desk import Desk
+from tests.throwaway_ca import hierarchy, pem
 
 ESTATE = ("idp:20", "other:30", "www")
 """The records lose their served certificates, as if another program had stored them."""
@@ -47,3 +50,21 @@ def test_a_file_without_a_certificate_for_these_names_is_refused(desk: Desk, tmp
 
     assert desk.refused("adopt", "univ/www", "--pem", str(file), "--yes")
     assert desk.certificate("www").served is None
+
+
+def test_a_name_that_the_ca_added_is_no_change_of_names(desk: Desk, tmp_path: Path):
+    """Otherwise the first run orders a certificate that is not needed, and its CA adds the name again."""
+    wanted = desk.certificate("www").spec.names
+    certificate = hierarchy().ec.issue(
+        KeyPair.generate(KeyType.P_256).private_key.public_key(),
+        [*wanted, *(f"www.{name}" for name in wanted)],
+        not_before=datetime.now(UTC),
+        days=199,
+    )
+    file = tmp_path / "www.pem"
+    file.write_text(pem(certificate))
+
+    found = desk.document("adopt", "univ/www", "--pem", str(file), "--yes")
+
+    assert found["state"] == "fine"
+    assert desk.served("www").names == wanted

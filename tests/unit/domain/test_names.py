@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from renewal.domain.names import normalised, not_permitted, permits
+from renewal.domain.names import normalised, not_permitted, permits, without_added
 
 labels = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True)
 bases = st.lists(labels, min_size=2, max_size=5).map(".".join).filter(lambda name: any(c.isalpha() for c in name))
@@ -126,3 +126,17 @@ def test_what_is_not_permitted_is_named_in_its_order() -> None:
     names = ("z.univ.example", "a.apps.univ.example", "apps.univ.example", "idp.univ.example")
 
     assert not_permitted(iter(entries), names) == ("z.univ.example", "apps.univ.example")
+
+
+@pytest.mark.parametrize(
+    ("names", "left"),
+    [
+        ("univ.example www.univ.example", "univ.example"),
+        ("univ.example www.univ.example idp.univ.example", "univ.example idp.univ.example"),
+        ("univ.example www.idp.univ.example", "univ.example www.idp.univ.example"),
+    ],
+)
+def test_only_the_twin_that_a_ca_adds_is_left_out(names: str, left: str) -> None:
+    """Any other name that is not wanted is a change that a renewal must remove."""
+    assert without_added(names.split(), ["univ.example"]) == tuple(left.split())
+    assert without_added(["www.univ.example", "univ.example"], ["www.univ.example"]) == ("www.univ.example",)

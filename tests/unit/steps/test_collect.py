@@ -12,7 +12,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from renewal.domain.errors import (
     AddressRefused,
+    CertificateBeginsLater,
     CertificateMismatch,
+    CertificateUnusable,
     ChainBroken,
     CredentialRefused,
     KeyLost,
@@ -539,8 +541,26 @@ def test_what_was_issued_is_checked_again_before_it_is_stored(system: System) ->
         system.collect(progress, opener=interrupted(system.seal, "open", before=killed))
     system.clock.advance(days=400)
 
-    with pytest.raises(CertificateMismatch, match="it expired on"):
+    with pytest.raises(CertificateUnusable, match="it expired on"):
         system.collect(progress)
+
+
+def test_a_certificate_that_begins_tomorrow_is_stored_tomorrow(system: System) -> None:
+    """Nothing is wrong with the order: no attention, no second request to SCM, no alarm."""
+    system.scm.starts_ago = timedelta(days=-1)
+    progress = ordered(system)
+    for _ in range(2):
+        with pytest.raises(CertificateBeginsLater):
+            system.collect(progress)
+    assert_nothing_stored(system)
+    order = system.book.orders[PATH]
+    assert (order.status, order.trouble) == (OrderStatus.ISSUED, "")
+
+    system.clock.advance(days=1)
+    system.scm.answers["collect"] = ScmUnavailable("down")
+    system.collect(progress)
+
+    assert_stored_everywhere(system)
 
 
 def test_two_runs_side_by_side_make_one_arn(system: System) -> None:

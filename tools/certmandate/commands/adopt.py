@@ -50,7 +50,8 @@ def adopt_command(
     """Take over a certificate that was not ordered by certmandate.
 
     Nothing is ordered: the certificate is renewed when it is due. It is read from the stores of the delegation file
-    (ACM: the ARN in `arns`, or the only imported certificate with exactly these names; S3: current.json) or from --pem.
+    (ACM: the ARN in `arns`, or the only imported certificate with these names; S3: current.json) or from --pem. A
+    `www` that the CA added is ignored.
     """
     delegation, name = split(certificate)
     with deployed(context) as deployment:
@@ -75,7 +76,8 @@ def adopt_command(
 
 
 def _served(found: Found, spec: CertificateSpec, ssl_id: int, now: datetime) -> Served:
-    """Raises Refused when the certificate cannot be adopted."""
+    """Raises Refused when the certificate cannot be adopted. A name that the CA added is no change of names."""
+    from renewal.domain.names import without_added
     from renewal.domain.order import Served
 
     leaf, key_type = found.leaf, found.leaf.key_type
@@ -93,7 +95,7 @@ def _served(found: Found, spec: CertificateSpec, ssl_id: int, now: datetime) -> 
         serial=leaf.serial,
         not_before=leaf.not_before,
         not_after=leaf.not_after,
-        names=leaf.names,
+        names=without_added(leaf.names, spec.names),
         profile_id=spec.profile_id,
         key_type=key_type,
         issuer=leaf.issuer,
@@ -173,8 +175,9 @@ def _held(deployment: Deployment, spec: CertificateSpec, store: str) -> tuple[Ce
 
 
 def _arn_by_names(deployment: Deployment, spec: CertificateSpec, region: str) -> str | None:
-    """Return the only imported certificate with exactly these names. Raises Refused when there are several."""
+    """Return the only imported certificate with these names, besides what the CA added. Raises Refused for several."""
     from renewal.adapters.acm import EVERY_KEY_TYPE
+    from renewal.domain.names import without_added
 
     acm = deployment.client("acm", region)
     pages = acm.get_paginator("list_certificates").paginate(Includes={"keyTypes": list(EVERY_KEY_TYPE)})
@@ -184,7 +187,7 @@ def _arn_by_names(deployment: Deployment, spec: CertificateSpec, region: str) ->
             continue
         described = acm.describe_certificate(CertificateArn=summary["CertificateArn"])["Certificate"]
         names = {name.lower() for name in described.get("SubjectAlternativeNames", [])}
-        if described.get("Type") == "IMPORTED" and names == set(spec.names):
+        if described.get("Type") == "IMPORTED" and set(without_added(names, spec.names)) == set(spec.names):
             matching.append(summary["CertificateArn"])
     if len(matching) > 1:
         msg = f"ACM in {region} has several for these names; write one ARN to `arns`: {', '.join(sorted(matching))}"

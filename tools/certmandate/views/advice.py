@@ -119,8 +119,16 @@ ADVICE = {
         "Search SCM for an order of that name. If there is none, ask Sectigo's support before ordering again",
     ),
     "CertificateMismatch": Advice(
-        "The certificate from SCM differs from the order, or has expired since; nothing was stored",
+        "The certificate from SCM has another key, fewer names or another usage than the order; nothing was stored",
         "Compare the order in SCM with the delegation file, have its certificate revoked, and close it (close-order)",
+    ),
+    "CertificateBeginsLater": Advice(
+        "The new certificate is issued and begins within the next days",
+        "Nothing: the next run after that time stores it and orders nothing. Do not have it revoked",
+    ),
+    "CertificateUnusable": Advice(
+        "Clients would refuse the certificate from SCM: its dates or its encoding are wrong; nothing was stored",
+        "Ask Sectigo's support about the order, then close it (close-order) and renew. Nothing has to be revoked",
     ),
     "ChainBroken": Advice(
         "The issuers that SCM sent with the certificate do not certify it; nothing was stored",
