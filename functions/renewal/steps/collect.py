@@ -48,9 +48,9 @@ class Collect:
 
         SCM is asked for what it has not issued yet; a certificate that is in the order book needs no login.
         Raises OrderPending while SCM has not issued; CertificateBeginsLater until the certificate begins;
-        OrderDeclined, OrderRejected or OrderRevoked, which end the order; CertificateMismatch, CertificateUnusable or ChainBroken,
-        which keep it open until the operator has checked it, so that nothing is ordered again; and what the stores
-        refuse.
+        OrderDeclined, OrderRejected or OrderRevoked, which end the order; CertificateMismatch, CertificateUnusable or
+        ChainBroken, which keep it open until the operator has checked it, so that nothing is ordered again; and what
+        the stores refuse.
         """
         certificate = self.book.certificate(progress.delegation, progress.certificate)
         order = certificate.order
