@@ -109,6 +109,20 @@ class FakeEgress:
         return self.address
 
 
+@dataclass(slots=True)
+class FakeDns:
+    """The TXT records of DNS names; a name that is not there has none."""
+
+    records: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    is_silent: bool = False
+    asked: list[str] = field(default_factory=list)
+
+    def __call__(self, name: str, deadline: Deadline) -> tuple[str, ...] | None:
+        assert deadline.seconds() > 0
+        self.asked.append(name)
+        return None if self.is_silent else self.records.get(name, ())
+
+
 class Killed(BaseException):
     """The process ended here: no `except` of the product sees it, as none sees a killed function."""
 

@@ -34,6 +34,8 @@ class Settings:
     scm_token_url: str
     egress_echo_url: str
     """URL that answers a GET with the caller's IPv4 address as plain text; `off` = the address is not checked."""
+    dns_queries: str
+    """`on`, or `off` = the records of domains that are validated persistently are not read."""
     registered_addresses: str
     """Our addresses in organisations' access lists, /32s separated by commas; `off` = those of the delegation files."""
     quiet_seconds: int

@@ -40,6 +40,7 @@ from renewal.steps.check_expiry import CheckExpiry
 from renewal.steps.collect import Collect
 from renewal.steps.enroll import Enroll
 from renewal.steps.inspect_delegation import InspectDelegation
+from renewal.steps.persistent_dcv import TxtRecords
 from renewal.steps.report import Report
 from renewal.steps.rotate_password import RotatePassword
 from renewal.steps.stores import Stores
@@ -135,6 +136,20 @@ def _egress(deadline: Deadline) -> EgressAddress:
     return unknown_address if url == OFF else EchoedAddress(_http(), url, deadline)
 
 
+def _txt_records() -> TxtRecords:
+    if settings().dns_queries == OFF:
+        return lambda _name, _deadline: None
+    return lambda name, deadline: _dns()(name, deadline)  # noqa: PLW0108  # the first query imports, not the wiring
+
+
+@cache
+def _dns() -> TxtRecords:
+    # Imported by the first query: most delegations have no domain that may be validated persistently.
+    from renewal.adapters.txt_records import DnsTxtRecords
+
+    return DnsTxtRecords()
+
+
 def _acm() -> Acm:
     return Acm(lambda region: aws.client("acm", region))
 
@@ -159,6 +174,7 @@ def inspect_delegation(invocation: Invocation) -> InspectDelegation:
         settings().orders_per_delegation,
         utc_now,
         deadline,
+        _txt_records(),
         settings().registered,
     )
 

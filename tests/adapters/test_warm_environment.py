@@ -37,6 +37,7 @@ VARIABLES = {
     "SCM_OAUTH_URL": "https://scm.test/api",
     "SCM_TOKEN_URL": "https://scm.test/token",
     "EGRESS_ECHO_URL": "off",
+    "DNS_QUERIES": "off",
     "REGISTERED_ADDRESSES": "off",
     "QUIET_SECONDS": "390",
     "ORDERS_PER_DELEGATION": "30",

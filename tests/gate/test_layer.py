@@ -33,6 +33,7 @@ def function(tmp_path: Path) -> Path:
         ("from aws_lambda_powertools.event_handler import Router", "deleted from the layer"),
         ("from aws_lambda_powertools import event_handler", "deleted from the layer"),
         ("import yaml", "enroll.py:1: yaml is not a package"),
+        ("import dns.resolver", "enroll.py:1: dns is not a package"),
         ("from rich.table import Table", "rich is not a package"),
     ],
 )

@@ -25,7 +25,7 @@ from renewal.steps.payload import DelegationTask
 from scm_simulator.in_process import InProcess
 from scm_simulator.simulator import Simulator
 from scm_simulator.world.world import Account, Department, Domain, Organisation, Profile, World
-from tests.fakes import FakeOrderBook, HandClock
+from tests.fakes import FakeDns, FakeOrderBook, HandClock
 from tests.unit.estate import NOW, served_by
 
 DEPARTMENT, ORGANISATION, NEIGHBOUR = 2001, 2000, 2002
@@ -57,6 +57,7 @@ class Mandate:
     )
     change: Change = lambda _path, document: document
     """What SCM answers instead."""
+    dns: FakeDns = field(default_factory=FakeDns)
     seconds_per_answer: float = 0
     seconds_left: float = 65
     """Before every request to SCM must have ended."""
@@ -87,6 +88,7 @@ class Mandate:
             30,
             self.clock,
             deadline,
+            self.dns,
         )
         try:
             self.tasks = step(

@@ -31,6 +31,7 @@ from tests.fakes import (
     FakeAcm,
     FakeAnnouncer,
     FakeArchive,
+    FakeDns,
     FakeEgress,
     FakeObjects,
     FakeOrderBook,
@@ -135,6 +136,7 @@ class System:
             self.limits.orders_per_delegation,
             self.clock,
             ample(self.clock),
+            FakeDns(is_silent=True),
             self.registered,
         )
 

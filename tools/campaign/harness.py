@@ -98,7 +98,9 @@ class Harness:
         self._quotas: list[RetryQuota] = []
         product_aws._clients.clear()  # noqa: SLF001 - made before this AWS started
         self.aws = InProcessAws(
-            TEMPLATE, {name: self._handler(name) for name in HANDLERS}, parameters={"EgressEchoUrl": "off"}
+            TEMPLATE,
+            {name: self._handler(name) for name in HANDLERS},
+            parameters={"EgressEchoUrl": "off", "DnsQueries": "off"},
         )
         self._resources.callback(self.aws.close)
         self._set_up()

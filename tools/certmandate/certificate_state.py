@@ -115,7 +115,7 @@ def state_of(
 ) -> CertificateState:
     """Return the state of *certificate* at *now*, decided as the next run decides, with the last *inspection*."""
     decision = decide_with(certificate, inspection, now, replacements=replacements)
-    validated_until = dcv_of(inspection.delegated, certificate.spec.names) if inspection else None
+    validated_until = dcv_of(inspection.delegated, certificate.spec.names, now) if inspection else None
     renew_at = renewal_due_at(certificate, validated_until, now)
     ordered_on = (now if decision.causes or renew_at is None else renew_at).date()
     ends = mandate_ends if mandate_ends and mandate_ends < ordered_on else None

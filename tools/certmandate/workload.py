@@ -30,7 +30,8 @@ ASSUMPTIONS = (
     ),
     (
         "Each delegated entry (a star together with the name below it) is validated separately, on the day of the "
-        "first order that needs a new validation. If the RAO validates a parent domain, fewer are needed."
+        "first order that needs a new validation; with a persistent DNS record, never. If the RAO validates a parent "
+        "domain, fewer are needed."
     ),
     "An organisation is validated on the day of the first order that needs it.",
     "A re-import counts as an import into ACM; the AWS documentation does not exclude it.",
@@ -57,6 +58,8 @@ class Known:
 
     domains: dict[str, date] = field(default_factory=dict)
     organisations: dict[str, date] = field(default_factory=dict)
+    persistent: set[str] = field(default_factory=set)
+    """Domain names that the CA validates again by a DNS record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +134,8 @@ def workload(starts: Iterable[Start], known: Known, until: date) -> Workload:
             work.imports.setdefault(region, Counter())[day] += 1
         phase = _phase(day)
         for entry in start.entries:
-            _validate(known.domains, entry, day, phase.dcv_reuse_days, work.domains)
+            if entry not in known.persistent:
+                _validate(known.domains, entry, day, phase.dcv_reuse_days, work.domains)
         _validate(known.organisations, start.organisation, day, phase.organisation_reuse_days, work.organisations)
     return work
 
@@ -166,13 +170,15 @@ def starts_of_book(
         inspection = record.inspection
         delegated = inspection.delegated if inspection else ()
         for entry in delegated:
-            if entry.dcv_expires:
+            if entry.is_renewed(now):
+                known.persistent.add(_base(entry.entry))
+            elif entry.dcv_expires:
                 known.domains[_base(entry.entry)] = entry.dcv_expires - timedelta(days=phase.dcv_reuse_days)
         if inspection and inspection.organisation_validated_until:
             made = inspection.organisation_validated_until - timedelta(days=phase.organisation_reuse_days)
             known.organisations[record.delegation.organisation] = made
         for certificate in certificates:
-            day = next_renewal(certificate, dcv_of(delegated, certificate.spec.names), now).date()
+            day = next_renewal(certificate, dcv_of(delegated, certificate.spec.names, now), now).date()
             starts.append(_start(record.delegation, certificate.spec, day))
     return starts, known
 

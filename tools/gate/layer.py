@@ -49,10 +49,14 @@ def _is_type_checking(test: ast.expr) -> bool:
     return isinstance(test, ast.Name) and test.id == "TYPE_CHECKING"
 
 
+_MODULES = {"dnspython": "dns"}
+"""The packages whose module has another name."""
+
+
 def named(requirements: str) -> frozenset[str]:
     """Return the top-level modules of the packages that a requirements file names."""
     names = re.findall(r"^[a-z][a-z0-9-]*", requirements, re.MULTILINE)
-    return frozenset(name.replace("-", "_") for name in [*names, "botocore"])  # boto3's other half
+    return frozenset(_MODULES.get(name, name.replace("-", "_")) for name in [*names, "botocore"])  # boto3's other half
 
 
 @dataclass(frozen=True, slots=True)

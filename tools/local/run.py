@@ -68,6 +68,7 @@ def parameters(scm_base_url: str) -> dict[str, str]:
         "ScmOauthUrl": scm_base_url,
         "ScmTokenUrl": scm_base_url.removesuffix("/api") + TOKEN_PATH,
         "EgressEchoUrl": "off",
+        "DnsQueries": "off",
     }
 
 

@@ -36,6 +36,9 @@ PHASES = (
 PERSISTENT_REUSE = timedelta(days=10)
 """How long a validation by a persistent DNS record may be used again, in every phase (BR §3.2.2.4.22)."""
 
+PERSISTENT_METHOD = "PERSIST"
+"""Letters in SCM's name of that method; which name it has is not documented."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sunset:

@@ -11,7 +11,7 @@ from renewal.domain.calendar import Phase, phase_at
 from renewal.domain.delegation import Delegation
 from renewal.domain.due import DCV_MARGIN, is_brought_forward, renewal_point
 from renewal.domain.order import ManagedCertificate
-from renewal.domain.setup.domain_checks import dcv_soon
+from renewal.domain.setup.domain_checks import RECORD_NOTICE, dcv_soon
 from renewal.domain.setup.finding import Finding, Severity
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.domain.setup.scm_menu import screen_of
@@ -41,7 +41,7 @@ def forecast(
     *rotation*: the day by which the password is rotated; None when it is not, or when the day is not known.
     """
     renewals = [
-        (certificate, next_renewal(certificate, dcv_of(snapshot.delegated, certificate.spec.names), now).date())
+        (certificate, next_renewal(certificate, dcv_of(snapshot.delegated, certificate.spec.names, now), now).date())
         for certificate in certificates
     ]
     return (
@@ -86,7 +86,7 @@ class NextRenewal:
     def of(cls, certificate: ManagedCertificate, record: DelegationRecord | None, now: datetime) -> Self:
         """The next renewal, given the last inspection; *record*: None when it cannot be read."""
         inspection = record.inspection if record else None
-        expires = dcv_of(inspection.delegated, certificate.spec.names) if inspection else None
+        expires = dcv_of(inspection.delegated, certificate.spec.names, now) if inspection else None
         return cls(renewal_due_at(certificate, expires, now), record.delegation.mandate_ends if record else None)
 
     @property
@@ -113,20 +113,35 @@ def _brought_forward_to(certificate: ManagedCertificate, dcv_expires: date | Non
 
 def _domain_validations(renewals: Renewals, snapshot: Snapshot, now: datetime) -> Iterator[Finding]:
     """Validations that expire before a renewal, but not soon: the setup check reports those that expire soon."""
-    today, screen = now.date(), screen_of("DcvLapsing")
+    today = now.date()
     affected: dict[DelegatedName, Renewals] = {}
     for certificate, day in renewals:
         for entry in {entry_for(snapshot.delegated, name) for name in certificate.spec.names}:
-            if entry and entry.dcv_expires and today + dcv_soon(now) < entry.dcv_expires <= day:
+            expires = entry.expiry(now) if entry else None
+            if entry and expires and today + _reported_before(entry, now) < expires <= day:
                 affected.setdefault(entry, []).append((certificate, day))
     for entry, these in affected.items():
-        expires = entry.dcv_expires or today
-        first = min(day for _, day in these)
+        yield _ending_validation(entry, these, now)
+
+
+def _reported_before(entry: DelegatedName, now: datetime) -> timedelta:
+    return RECORD_NOTICE if entry.is_renewed(now) else dcv_soon(now)
+
+
+def _ending_validation(entry: DelegatedName, these: Renewals, now: datetime) -> Finding:
+    expires = entry.expiry(now) or now.date()
+    first = min(day for _, day in these)
+    if entry.is_renewed(now):
+        code, due = "PersistentRecordEnding", expires
+        text = f"the record by which {entry.entry} is validated persistently ends on {expires} (persistUntil), before "
+        text += f"{_renewal(these)}; publish a new one from SCM"
+    else:
         reuse = timedelta(days=_phase(expires).dcv_reuse_days)
         # Repeated just before it expires, a validation of 198 days is still valid on the day; one of ten days is not.
-        due = _by((expires if expires + reuse > first else first) - DCV_MARGIN, now)
+        code, due = "DcvLapsing", (expires if expires + reuse > first else first) - DCV_MARGIN
         text = f"the validation of {entry.entry} expires on {expires}, before {_renewal(these)}; validate it again"
-        yield Finding("DcvLapsing", _severity(due, now), "rao", text, _only(these), due, screen)
+    due = _by(due, now)
+    return Finding(code, _severity(due, now), "rao", text, _only(these), due, screen_of(code))
 
 
 def _organisation_validation(renewals: Renewals, snapshot: Snapshot, now: datetime) -> Iterator[Finding]:

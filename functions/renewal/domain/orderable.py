@@ -32,7 +32,7 @@ def decide_with(
         revoked=inspection.revoked if inspection else (),
         replacements=replacements,
         forced=forced,
-        dcv_expires=dcv_of(inspection.delegated, certificate.spec.names) if inspection else None,
+        dcv_expires=dcv_of(inspection.delegated, certificate.spec.names, now) if inspection else None,
     )
 
 

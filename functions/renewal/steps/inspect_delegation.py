@@ -32,6 +32,7 @@ from renewal.ports import (
     SetupReader,
 )
 from renewal.steps.payload import DelegationTask, Task
+from renewal.steps.persistent_dcv import LONGEST_SECONDS, PersistentRecords, TxtRecords
 from renewal.steps.scm_login import ScmLogin
 from renewal.steps.snapshot import SnapshotReader
 
@@ -53,6 +54,7 @@ class InspectDelegation:
     clock: Clock
     deadline: Deadline
     """By when every request to SCM has ended."""
+    txt_records: TxtRecords
     registered: tuple[str, ...] = ()
     """The addresses that the stack leaves by, for delegations whose file names none."""
 
@@ -82,18 +84,24 @@ class InspectDelegation:
                 reader.read()
                 record = record if reader.snapshot.late else self._controlled(record, scm)
         except NeedsAttention as error:
-            snapshot = reader.snapshot if reader else Snapshot()
+            snapshot = self._with_records(reader.snapshot, record, now) if reader else Snapshot()
             self._record(record, _interrupted(task.run_id, record, certificates, snapshot, error, now))
             raise
         except ScmUnavailable:
             # A broken egress path causes the same error. What SCM showed before is kept; the address is of this run.
             self._record(record, record.inspection or Inspection("", now), task.run_id)
             raise
+        snapshot = self._with_records(reader.snapshot, record, now)
         # An OAuth2 client has no password that could be replaced.
-        rotation = self.next_rotation(task.delegation) if reader.snapshot.password else None
-        unrecorded = self._unrecorded(task.delegation, certificates, reader.snapshot, now)
-        complete = _complete(task.run_id, record, certificates, reader.snapshot, unrecorded, now, rotation)
+        rotation = self.next_rotation(task.delegation) if snapshot.password else None
+        unrecorded = self._unrecorded(task.delegation, certificates, snapshot, now)
+        complete = _complete(task.run_id, record, certificates, snapshot, unrecorded, now, rotation)
         return self._payload(task, certificates, self._record(record, complete))
+
+    def _with_records(self, snapshot: Snapshot, record: DelegationRecord, now: datetime) -> Snapshot:
+        before = record.inspection.delegated if record.inspection else ()
+        deadline = self.deadline.at_most(LONGEST_SECONDS)
+        return PersistentRecords(self.txt_records, deadline, before).added_to(snapshot, now)
 
     def _unrecorded(
         self, delegation: str, certificates: Certificates, snapshot: Snapshot, now: datetime

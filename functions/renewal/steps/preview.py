@@ -29,7 +29,7 @@ def preview(
         term_days = require_orderable(certificate, record, inspection, now)
     except NeedsAttention as error:
         return f"be refused: {type(error).__name__}"
-    dcv_expires = dcv_of(inspection.delegated, certificate.spec.names)
+    dcv_expires = dcv_of(inspection.delegated, certificate.spec.names, now)
     if dcv_expires is not None and dcv_expires < now.date():
         return f"be refused: {DcvLapsed.__name__}"
     spec = certificate.spec

@@ -1,5 +1,6 @@
 """Domains, their delegation and their validation (SCM reference §7, §8)."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -272,3 +273,24 @@ def test_status_and_dates_of_a_validation_are_consistent(entry: Domain, dial: An
     assert listed["expirationDate"] == single["expirationDate"] == details["dcvExpiration"] == end
     assert single["validationDate"] == details["dcvValidation"] < end
     assert bool(soon) == (status == "EXPIRED")
+
+
+@pytest.mark.parametrize(
+    ("entry", "ends"),
+    [
+        (Domain("d.example.edu", dcv_rolls=True, dcv_expires_in_days=10), ["2026-05-31", "2026-06-10", "2026-06-10"]),
+        (Domain("d.example.edu", dcv_dated=False), [None, None, None]),
+    ],
+)
+def test_a_validation_may_roll_or_have_no_date(entry: Domain, ends: list[str | None]):
+    """What SCM shows of a persistent validation is not documented."""
+    department = Department(2, "D", domains=(replace(entry, dcv_method="DNS_PERSISTENT"),))
+    scm = Scm(World((Organisation(1, "O", departments=(department,)),), (Account("m", "x", mrao=True),), ()))
+    found = []
+    for days in (9, 1, 9):
+        scm.clock.forward(days=days)
+        details = scm.get("/domain/v1/401", by="m").json()
+        assert (details["validationStatus"], details["validationMethod"]) == ("VALIDATED", "DNS_PERSISTENT")
+        found.append(details.get("dcvExpiration"))
+
+    assert found == ends

@@ -19,6 +19,7 @@ from renewal.domain.run_report import RunReport
 from renewal.domain.setup.check_result import CheckResult, CheckStatus, SetupStep
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import DelegatedName, entry_for
+from renewal.records import to_json
 
 _TITLES = {
     SetupStep.DEPARTMENT: "Department",
@@ -67,6 +68,8 @@ class Coverage:
             "active": entry.active if entry else None,
             "dcv_status": entry.dcv_status or None if entry else None,
             "dcv_expires": entry.dcv_expires if entry else None,
+            "dcv_method": entry.dcv_method or None if entry else None,
+            "persistent": to_json(entry.persistent) if entry and entry.persistent else None,
         }
 
 

@@ -115,7 +115,7 @@ def _nexts(record: DelegationRecord, managed: Iterable[ManagedCertificate], now:
     ends = record.delegation.mandate_ends
     found = []
     for certificate in managed:
-        day = next_renewal(certificate, dcv_of(delegated, certificate.spec.names), now).date()
+        day = next_renewal(certificate, dcv_of(delegated, certificate.spec.names, now), now).date()
         found.append(NextOrder(certificate, None if ends and ends < day else day))
     return tuple(sorted(found, key=lambda order: (order.renewal or date.max, order.certificate.spec.name)))
 

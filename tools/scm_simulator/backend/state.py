@@ -70,6 +70,7 @@ class DelegatedDomain:
     dcv: str
     validated_at: datetime
     expires_at: datetime
+    spec: Domain
     delegations: dict[int, str] = field(default_factory=dict)
 
 
@@ -199,6 +200,7 @@ class State:
             dcv=entry.dcv or "NOT_VALIDATED",
             validated_at=min(start - _VALIDATED_BEFORE, ends - _VALIDATION),
             expires_at=ends,
+            spec=entry,
             delegations=dict(delegations),
         )
         self.domains[domain.id] = domain
@@ -218,11 +220,16 @@ class State:
         by_dial = self.dials_for([domain.name, *names]).dcv
         if by_dial:
             return by_dial
-        return "EXPIRED" if domain.dcv == "VALIDATED" and domain.expires_at <= self.now() else domain.dcv
+        is_over = domain.expires_at <= self.now() and not domain.spec.dcv_rolls
+        return "EXPIRED" if domain.dcv == "VALIDATED" and is_over else domain.dcv
 
     def validation_period(self, domain: DelegatedDomain) -> tuple[datetime, datetime]:
         """Return begin and end of a current or expired validation, consistent with domain_validation."""
         validation, now = self.domain_validation(domain), self.now()
+        if domain.spec.dcv_rolls:
+            span = max(domain.expires_at - self.started, timedelta(days=1))
+            begins = self.started + (now - self.started) // span * span
+            return begins, begins + span
         if validation == "EXPIRED" and domain.expires_at > now:
             ended = self.started - timedelta(days=1)
             return ended - _VALIDATION, ended

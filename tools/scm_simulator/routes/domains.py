@@ -39,8 +39,9 @@ def validation_json(call: Call, domain: DelegatedDomain, names: Mapping[str, str
     if validation != "NOT_VALIDATED":
         begin, end = state.validation_period(domain)
         # The vendor's example has EMAIL beside VALIDATED, the OpenAPI document CNAME_CSR_HASH beside Validated.
-        values["method"] = "CNAME_CSR_HASH" if state.dials.enum_dialect == "labels" else "EMAIL"
-        values |= {"begin": format_date(begin, ISO), "end": format_date(end, ISO)}
+        by_dialect = "CNAME_CSR_HASH" if state.dials.enum_dialect == "labels" else "EMAIL"
+        values["method"] = domain.spec.dcv_method or by_dialect
+        values |= {"begin": format_date(begin, ISO)} | ({"end": format_date(end, ISO)} if domain.spec.dcv_dated else {})
     return {names[key]: value for key, value in values.items() if key in names}
 
 

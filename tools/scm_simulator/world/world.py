@@ -74,7 +74,9 @@ def _changes(value: Any, handler: Callable[[Any], Dials]) -> dict[str, Any]:
 class Domain:
     """A delegation of one entry to a department: `a.org` is that name alone, `*.a.org` every name below it.
 
-    dcv_expires_on takes precedence over dcv_expires_in_days (counted from the simulator's start).
+    dcv_expires_on takes precedence over dcv_expires_in_days (counted from the simulator's start). What SCM shows of a
+    persistent validation is not documented: dcv_method may be any name, the expiry may be left out (dcv_dated), or
+    begin again when it is reached (dcv_rolls).
     """
 
     name: Annotated[str, AfterValidator(_domain_name)]
@@ -83,6 +85,9 @@ class Domain:
     dcv: DomainValidation = "VALIDATED"
     dcv_expires_in_days: int = 180
     dcv_expires_on: date | None = None
+    dcv_rolls: bool = False
+    dcv_dated: bool = True
+    dcv_method: str = ""
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,11 @@ from renewal.domain.calendar import phase_at
 from renewal.domain.delegation import Delegation
 from renewal.domain.names import is_wildcard, permits
 from renewal.domain.setup.check_result import CheckResult, CheckStatus, SetupStep, manual, passed, warning
+from renewal.domain.setup.persistent_dcv import places
 from renewal.domain.setup.snapshot import DelegatedName, Domains, dcv_of, entry_for
 
+RECORD_NOTICE = timedelta(days=30)
+"""How long before the end of a persistent record it is reported: a change of DNS may pass several hands."""
 MOST_NAMES = 8  # listed in one sentence
 
 
@@ -30,7 +33,7 @@ def domain_results(delegation: Delegation, wanted: Iterable[str], domains: Domai
         results.append(manual(SetupStep.DOMAINS, text))
     if results:
         return results
-    expires = dcv_of(domains.delegated, names)
+    expires = dcv_of(domains.delegated, names, now)
     until = f"; the first validation expires on {expires}" if expires else ""
     return [passed(SetupStep.DOMAINS, f"{some(names)}: delegated for SSL{until}")]
 
@@ -89,14 +92,37 @@ def _not_delegated(name: str, entries: set[str]) -> tuple[str, str]:
 
 def _validation(entry: DelegatedName, now: datetime) -> _Fault | None:
     what, expires = f"domain control validation of {entry.entry}", entry.dcv_expires
-    if entry.dcv_status == "EXPIRED" or (expires and expires <= now.date()):
+    has_ended = entry.dcv_status == "EXPIRED" or (expires is not None and expires <= now.date())
+    if has_ended and not entry.is_renewed(now):
         return _Fault(
             CheckStatus.FAILED, "DcvLapsed", f"the {what} {f'expired on {expires}' if expires else 'has expired'}"
         )
-    if entry.dcv_status not in {"", "VALIDATED"}:
+    if entry.dcv_status not in {"", "VALIDATED", "EXPIRED"}:
         return _Fault(CheckStatus.FAILED, "DcvMissing", f"the {what} is missing ({entry.dcv_status.lower()})")
+    if entry.is_persistent(now):
+        return _persistent_record(entry, now)
     if expires and expires - now.date() <= dcv_soon(now):
         return _Fault(CheckStatus.WARNING, "DcvLapsing", f"the {what} expires on {expires}; renew it", due=expires)
+    return None
+
+
+def _persistent_record(entry: DelegatedName, now: datetime) -> _Fault | None:
+    """The record decides, not SCM's date. The remedy is SCM's own record: its account is not known here."""
+    record, place = entry.persistent, next(places(entry.entry))
+    if record is None:
+        return None
+    if trouble := record.trouble(now):
+        sentence = (
+            f"{entry.entry} is validated persistently, but the TXT record at {place} cannot be used ({trouble}); "
+            "publish the record that SCM shows"
+        )
+        return _Fault(CheckStatus.WARNING, "PersistentRecordUnusable", sentence)
+    if record.until and record.until - now <= RECORD_NOTICE:
+        ends = record.until.date()
+        sentence = f"{entry.entry} is validated persistently until {ends} (persistUntil of the TXT record at {place})"
+        return _Fault(
+            CheckStatus.WARNING, "PersistentRecordEnding", f"{sentence}; publish a new one from SCM", due=ends
+        )
     return None
 
 

@@ -25,7 +25,8 @@ _CODES = {
         "BaseNotDelegated", "DelegationNotActive", "NameExtra", "NameNotDelegated", "NotForSsl", "ParentOnly",
         "StarNotDelegated", "TypesExtra", "WiderThanWanted",
     ),
-    _DCV: ("DcvLapsed", "DcvLapsing", "DcvMethodEnding", "DcvMissing"),
+    _DCV: ("DcvLapsed", "DcvLapsing", "DcvMethodEnding", "DcvMissing", "PersistentRecordEnding",
+        "PersistentRecordUnusable"),
     ACCOUNT: (
         "AccountSuspended", "ApprovalByHand", "CredentialExpired", "CredentialRefused", "NotApiOnly",
         "PasswordPolicyRefused", "PrivilegeExtra", "PrivilegeMissing", "RoleExtra", "RoleMissing",

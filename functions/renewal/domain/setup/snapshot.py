@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
+from renewal.domain.calendar import PERSISTENT_METHOD, PERSISTENT_REUSE, is_method
 from renewal.domain.delegation import CustomField, Profile
 from renewal.domain.names import is_wildcard, permits
+from renewal.domain.setup.persistent_dcv import PersistentRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,32 @@ class DelegatedName:
     """`VALIDATED`, `NOTVALIDATED`, `EXPIRED`, or empty where DCV is not enabled."""
     dcv_expires: date | None = None
     dcv_method: str = ""
+    persistent: PersistentRecord | None = None
+    """The DNS record for persistent validation; None when it was not read."""
+
+    def may_be_persistent(self, now: datetime) -> bool:
+        """Whether it may be validated persistently: by SCM's name of the method, or a date at most ten days ahead."""
+        ends_soon = self.dcv_expires is not None and self.dcv_expires - now.date() <= PERSISTENT_REUSE
+        return is_method(self.dcv_method, PERSISTENT_METHOD) or (ends_soon and self.dcv_status in {"", "VALIDATED"})
+
+    def is_persistent(self, now: datetime) -> bool:
+        """Whether it is validated persistently: the method's name, or the date with a live record, shows it."""
+        has_record = self.persistent is not None and self.persistent.is_live(now)
+        return is_method(self.dcv_method, PERSISTENT_METHOD) or (self.may_be_persistent(now) and has_record)
+
+    def is_renewed(self, now: datetime) -> bool:
+        """Whether the CA validates it again by its persistent record; a record that was not read is taken as live."""
+        return self.is_persistent(now) and (self.persistent is None or self.persistent.is_live(now))
+
+    def expiry(self, now: datetime) -> date | None:
+        """Return the day on which the validation ends, None when none is known: of one that is renewed, the record's.
+
+        The day that SCM shows for such a validation is at most ten days ahead, and moves on.
+        """
+        if not self.is_renewed(now):
+            return self.dcv_expires
+        until = self.persistent.until if self.persistent else None
+        return until.date() if until else None
 
     @property
     def lacks_validation(self) -> bool:
@@ -176,8 +204,8 @@ def _unfitness(entry: DelegatedName) -> tuple[bool, bool, bool]:
     return not entry.active, "SSL" not in entry.certificate_types, is_wildcard(entry.entry)
 
 
-def dcv_of(delegated: Iterable[DelegatedName], names: Iterable[str]) -> date | None:
+def dcv_of(delegated: Iterable[DelegatedName], names: Iterable[str], now: datetime) -> date | None:
     """Return the day on which the first validation of *names* expires, None when none is known."""
     entries = tuple(delegated)
-    found = [entry.dcv_expires for name in names if (entry := entry_for(entries, name)) and entry.dcv_expires]
-    return min(found, default=None)
+    found = [entry.expiry(now) for name in names if (entry := entry_for(entries, name))]
+    return min((expiry for expiry in found if expiry), default=None)
