@@ -88,6 +88,7 @@ def test_a_replayed_recording_is_inspected_like_the_original(credential: Mapping
         answer(recording, "/organization/v1/2001")["name"]: "Delegated services",
         answer(recording, "/organization/v1/2001")["parentName"]: "Example University",
         **{profile["name"]: PROFILES[profile["id"]] for profile in answer(recording, "/ssl/v1/types")},
+        answer(recording, "/ssl/v1/customFields")[0]["name"]: "cost centre",
     }
     back = {original: example for example, original in names.items()}
     login = {**credential, "login": "login-1"} if "login" in credential else credential
@@ -109,7 +110,7 @@ PROFILES = {3001: "OV single and multi domain", 3002: "OV RSA only", 3003: "Shor
 
 
 @pytest.mark.parametrize("file", sorted(RECORDINGS.glob("*.json")), ids=lambda file: file.stem)
-def test_the_client_reads_every_section_of_a_stored_recording(file: Path):
+def test_the_client_reads_a_stored_recording(file: Path):
     """The first answers of a real account are added to the folder; `example` is the simulator's."""
     stored = json.loads(file.read_text(encoding="utf-8"))
     queries = [found["query"] for found in stored["answers"]]
@@ -118,14 +119,14 @@ def test_the_client_reads_every_section_of_a_stored_recording(file: Path):
     names = [found["body"]["name"] for found in stored["answers"] if found["path"].startswith("/domain/v1/")]
     assert names
 
-    inspection, again = inspect(
+    inspection, _ = inspect(
         InProcess(Replay(stored)), {**SIMULATED_LOGIN, "login": login}, names[0], "Name 1", department
     )
 
     assert inspection
     assert inspection.profiles
+    assert inspection.password_expires
     assert {entry.entry for entry in inspection.delegated} == set(names)
-    assert len(again["answers"]) == len(stored["answers"])
 
 
 # ---- Nothing secret, nothing personal --------------------------------------------------------------------------------

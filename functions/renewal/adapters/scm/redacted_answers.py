@@ -40,7 +40,7 @@ _NAMES = "name organizationName parentName"
 _WORDS = """
     a access account acme action active address administrator admins alive allow and any api application applied
     approval approve approved are at attempts attributes authorized auto awaiting bearer bulk by ca cannot cert
-    certificate certificates client cname code collect common configured contact create csr customer date dcv
+    certificate certificates charset client cname code collect common configured contact create csr customer date dcv
     declined delegated delegation delete deleted department departments dns does domain domains drao draoextended ec
     edit email empty enroll enrolled enrollment error est ev exist expired expires external file filter for form
     format found greater has hash html http https id idp import in incorrect init initiated invalid ip is iso issued
