@@ -274,11 +274,12 @@ class FakeOrderBook:
         confirmed_at: datetime | None = None,
         found_at: datetime | None = None,
         missed_at: datetime | None = None,
+        scm_status: str | None = None,
         trouble: str | None = None,
     ) -> None:
         there = self._unanswered(order) if searched_at else self._open(order)
         noted = {"searched_at": searched_at, "confirmed_at": confirmed_at, "trouble": trouble}
-        noted |= {"found_at": found_at, "missed_at": missed_at}
+        noted |= {"found_at": found_at, "missed_at": missed_at, "scm_status": scm_status}
         changes: Any = {name: value for name, value in noted.items() if value}
         self._write(replace(there, **changes))
 

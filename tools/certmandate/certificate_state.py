@@ -12,6 +12,7 @@ from renewal.domain.due import Decision, last_resort
 from renewal.domain.forecast import renewal_due_at
 from renewal.domain.order import ManagedCertificate, Replacement
 from renewal.domain.orderable import decide_with
+from renewal.domain.run_outcome import waits_for
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import dcv_of
@@ -59,6 +60,8 @@ class CertificateState:
     """When the next renewal is due, by age or before a domain validation expires; None: nothing was ever stored."""
     mandate_ends: date | None = None
     """The mandate's last day, when the next order would be after it and is therefore not made; None otherwise."""
+    waits_for: str = ""
+    """What the open order waits for, as far as SCM or its certificate shows it."""
 
     @property
     def path(self) -> str:
@@ -84,7 +87,8 @@ class CertificateState:
             if order.trouble:
                 return f"open order ({order.trouble}{number}): nothing is ordered until the operator acts"
             since = f"since {order.opened_at:%Y-%m-%d}"
-            return f"open order ({order.status.value}{number}, {since}): collected, not ordered again"
+            waits = f"; {self.waits_for}" if self.waits_for else ""
+            return f"open order ({order.status.value}{number}, {since}): collected, not ordered again{waits}"
         if self.decision.held and held:
             return f"held until {held:%Y-%m-%d} after {last_error(self.certificate)}"
         if self.mandate_ends:
@@ -122,7 +126,8 @@ def state_of(
     served = certificate.served
     left = (served.not_after - now).days if served else None
     state = _state(certificate, decision, now, has_ended=ends is not None)
-    return CertificateState(certificate, decision, state, left, renew_at, ends)
+    waits = waits_for(certificate.order, now) if certificate.order else ""
+    return CertificateState(certificate, decision, state, left, renew_at, ends, waits)
 
 
 def record_state(

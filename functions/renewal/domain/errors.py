@@ -282,8 +282,9 @@ def _names(kinds: Iterable[type[RenewalError]]) -> frozenset[str]:
     return frozenset(kind.__name__ for kind in kinds)
 
 
-CREDENTIAL_ERRORS = _names((CredentialRefused, AddressRefused))
-"""Names of the errors by which SCM refuses an account."""
+CREDENTIAL_REFUSALS = (CredentialRefused, AddressRefused)
+"""The errors by which SCM refuses an account: another request would be another refused login."""
+CREDENTIAL_ERRORS = _names(CREDENTIAL_REFUSALS)
 
 NEEDS_ATTENTION = _names(kind for kind in every_error() if issubclass(kind, NeedsAttention))
 """Names of the errors that the state machine never retries."""

@@ -74,6 +74,8 @@ class Order:
     """The run that claimed the latest POST; empty for the first, which `run_id` made."""
     confirmed_at: datetime | None = None
     """When SCM's details last showed that the order is still pending."""
+    scm_status: str = ""
+    """The status that they showed: `REQUESTED` awaits approval in SCM, `APPLIED` waits for the CA (§5.14)."""
     trouble: str = ""
     """Name of the error because of which the issued certificate was not stored; the order stays open until an operator
     closes it."""

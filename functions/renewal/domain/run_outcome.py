@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
+from renewal.domain.certificate import Chain
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.due import Cause
-from renewal.domain.errors import OrderRejected
+from renewal.domain.errors import ChainBroken, OrderRejected
 from renewal.domain.forecast import NextRenewal
-from renewal.domain.order import FinishedOrder, ManagedCertificate
+from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, OrderStatus
 from renewal.domain.orderable import FOUND_BY_INSPECTION, decide_with
 from renewal.domain.run_report import Failure, Outcome
 from renewal.domain.setup.inspection import Inspection
@@ -157,9 +159,28 @@ def reason_of(planned: PlannedCertificate | None, finished: FinishedOrder | None
     return f"due from {next_renewal.renew_at:%Y-%m-%d}" if next_renewal.renew_at else "nothing to do"
 
 
-def notes_of(certificate: ManagedCertificate, finished: FinishedOrder | None) -> tuple[str, ...]:
-    """Return what the operator should know of a success."""
-    served = certificate.served
+AWAITS_APPROVAL = frozenset({"REQUESTED", "AWAITINGAPPROVAL"})
+"""SCM's statuses of an order that it has not passed to the CA (SCM reference §5.14)."""
+
+
+def waits_for(order: Order, now: datetime) -> str:
+    """Return what the open *order* waits for, as far as SCM or its certificate shows it; empty otherwise."""
+    with suppress(ChainBroken):
+        begins = Chain.parse(order.chain).leaf.not_before
+        if begins > now:
+            return f"issued, and stored when it is valid: {begins:%Y-%m-%d %H:%M} UTC"
+    if order.status is not OrderStatus.ORDERED or not order.scm_status:
+        return ""
+    if order.scm_status in AWAITS_APPROVAL:
+        return f"SCM's status is {order.scm_status.title()}: the RAO has to approve the order in SCM"
+    return f"SCM's status is {order.scm_status.title()}: it waits for the CA"
+
+
+def notes_of(certificate: ManagedCertificate, finished: FinishedOrder | None, now: datetime) -> tuple[str, ...]:
+    """Return what the operator should know of a success, or of an open order."""
+    served, order = certificate.served, certificate.order
+    if order is not None:
+        return tuple(note for note in (waits_for(order, now),) if note)
     if finished is None or served is None:
         return ()
     notes = [finished.text] if finished.text else []

@@ -9,15 +9,17 @@ from datetime import timedelta
 
 from renewal.domain.certificate import Chain, Expectation, check
 from renewal.domain.errors import (
+    CREDENTIAL_REFUSALS,
     CertificateMismatch,
     CertificateUnusable,
     ChainBroken,
     KeyLost,
     NeedsAttention,
     OrderPending,
-    OrderUnknown,
+    PermissionMissing,
     PlanUnreadable,
     RenewalError,
+    ScmRefused,
     error_named,
 )
 from renewal.domain.keypair import requested_key
@@ -110,19 +112,22 @@ class Collect:
             raise PlanUnreadable(msg)
         try:
             return authority.collect(order.ssl_id)
-        except (OrderPending, OrderUnknown) as error:
-            # SCM's answer for a declined order is that of a pending one, in some releases that of an unknown one: only
-            # the details distinguish them (SCM reference §5.10).
-            if isinstance(error, OrderUnknown) or not self._is_confirmed(order):
-                self._confirm(order, authority.details(order.ssl_id))
+        except CREDENTIAL_REFUSALS:
+            raise
+        except (OrderPending, NeedsAttention) as error:
+            # SCM's answer for an order that ended is that of a pending one, or any other refusal: only the details
+            # distinguish them (SCM reference §5.10).
+            if isinstance(error, NeedsAttention) or not self._is_confirmed(order):
+                with suppress(PermissionMissing, ScmRefused):
+                    self._confirm(order, authority.details(order.ssl_id))
             raise
 
     def _confirm(self, order: Order, details: OrderDetails) -> None:
-        """Record that the order can still be issued. Raises the error that its status amounts to otherwise."""
+        """Record SCM's status of an order that can still be issued. Raises the error that it amounts to otherwise."""
         if error := ended(details.status):
             msg = f"SCM order {details.ssl_id} of {order.path} is {details.status.lower()}"
             raise error(msg)
-        self.transitions.note(order, confirmed_at=self.clock())
+        self.transitions.note(order, confirmed_at=self.clock(), scm_status=details.status)
 
     def _is_confirmed(self, order: Order) -> bool:
         """A time in the future does not count: a wrong clock recorded it."""

@@ -118,7 +118,7 @@ class Report:
             new_serial=finished.serial if finished else "",
             key=spec.key_type,
             stores=spec.stores,
-            remarks=notes_of(certificate, finished),
+            remarks=notes_of(certificate, finished, run.now),
             would=preview(certificate, record, inspected, run.now) if record and outcome is Outcome.PLANNED else "",
             renew_at=next_renewal.renew_at,
             **_served_members(certificate.served),

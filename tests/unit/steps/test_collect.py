@@ -512,18 +512,63 @@ def test_an_order_without_a_number_cannot_be_collected(system: System) -> None:
         system.collect(Progress("run", "univ", "idp", token, 0, "intent"))
 
 
-def test_an_unknown_ssl_id_is_confirmed_by_the_details(system: System) -> None:
-    """Some releases answer so for a declined order; the details know better, also within the ten minutes."""
+REFUSALS = [
+    OrderUnknown("-5101"),
+    ScmRefused("-1113"),
+    ScmRefused("-130"),
+    PermissionMissing("-3"),
+    ScmRefused("-9999"),
+]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=str)
+def test_any_refusal_to_collect_is_confirmed_by_the_details(system: System, refusal: RenewalError) -> None:
+    """No one knows which codes SCM uses for a declined order; its status decides, also within the ten minutes."""
     system.scm.polls = 1
     progress = system.enroll()
     with pytest.raises(OrderPending):
         system.collect(progress)
-    system.scm.answers["collect"] = OrderUnknown("-5101")
+    system.scm.answers["collect"] = refusal
     system.scm.orders[5001].status = "DECLINED"
 
     with pytest.raises(OrderDeclined):
         system.collect(progress)
     assert not system.book.orders
+    assert system.book.certificate(*PATH).hold_until == NOW + timedelta(days=1)
+
+
+@pytest.mark.parametrize("details", [None, PermissionMissing("-3")], ids=["not ended", "hidden"])
+def test_a_refused_order_that_has_not_ended_stays_open(system: System, details: RenewalError | None) -> None:
+    """Its certificate may still be issued; the refusal is reported as SCM gave it."""
+    progress = system.enroll()
+    system.scm.answers["collect"] = ScmRefused("-1113")
+    if details:
+        system.scm.answers["details"] = details
+
+    with pytest.raises(ScmRefused, match="-1113"):
+        system.collect(progress)
+    assert system.book.orders[PATH].status is OrderStatus.ORDERED
+
+
+@pytest.mark.parametrize("refusal", [CredentialRefused("-16"), AddressRefused("403")], ids=str)
+def test_a_refused_login_is_not_tried_again_for_the_details(system: System, refusal: RenewalError) -> None:
+    """SCM locks accounts after some refused logins, and the details would be one more."""
+    progress = system.enroll()
+    system.scm.answers["collect"] = refusal
+
+    with pytest.raises(type(refusal)):
+        system.collect(progress)
+    assert not system.scm.calls["details"]
+
+
+def test_an_order_keeps_the_status_that_scm_shows(system: System) -> None:
+    """An order that awaits approval waits for the RAO, and not for the CA."""
+    system.scm.polls = 1
+    progress = system.enroll()
+    with pytest.raises(OrderPending):
+        system.collect(progress)
+
+    assert system.book.orders[PATH].scm_status == "REQUESTED"
 
 
 def test_a_shorter_lifetime_is_noted_in_the_audit_row(system: System) -> None:

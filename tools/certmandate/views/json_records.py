@@ -48,6 +48,7 @@ def order_document(order: Order) -> Document:
         "posts": order.posts,
         "run_id": order.run_id,
         "trouble": order.trouble,
+        "scm_status": order.scm_status,
         "stores": list(order.held_in),
     }
 

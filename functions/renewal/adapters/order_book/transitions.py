@@ -90,14 +90,16 @@ class DynamoDbOrderTransitions:
         confirmed_at: datetime | None = None,
         found_at: datetime | None = None,
         missed_at: datetime | None = None,
+        scm_status: str | None = None,
         trouble: str | None = None,
     ) -> None:
         if searched_at:
             searched = {"looked_at": timestamp(searched_at)}
             self._change(order, searched, condition=_UNCONFIRMED, values={"post": order.posts})
         times = {"confirmed_at": confirmed_at, "found_at": found_at, "missed_at": missed_at}
+        texts = {"scm_status": scm_status, "trouble": trouble}
         noted = {name: timestamp(time) for name, time in times.items() if time}
-        if noted := noted | ({"trouble": trouble} if trouble else {}):
+        if noted := noted | {name: text for name, text in texts.items() if text}:
             self._change(order, noted)
 
     def record_ordered(self, order: Order, ssl_id: int) -> Order:
