@@ -11,13 +11,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from campaign import invariants as must
+from campaign.audit import causes
+from campaign.audit import invariants as audit
 from campaign.evidence import Evidence, gather
 from campaign.harness import Harness
 from campaign.interception.scm import Refusal
 from campaign.invariants import ALWAYS, AT_REST, Invariant, violations
 from campaign.scenarios import DAYS_UNTIL_DUE, DELEGATION, LOGIN, PARIS, credential, specification, world
 from renewal.domain.delegation import S3
-from renewal.domain.run_report import Outcome
+from renewal.domain.errors import every_error
+from renewal.domain.run_outcome import RESULT_MISSING
 from scm_simulator import Dials
 
 Falsify = Callable[[Evidence], Evidence]
@@ -45,11 +48,6 @@ def rows(evidence: Evidence, kind: str, **changes: Any) -> Evidence:
     return replace(evidence, items=tuple(changed))
 
 
-def without(evidence: Evidence, kind: str) -> Evidence:
-    """Remove all items of a kind."""
-    return replace(evidence, items=tuple(item for item in evidence.items if not item["item"].startswith(f"{kind}#")))
-
-
 def files(evidence: Evidence, end: str, content: bytes | None) -> Evidence:
     """Change, or with None remove, every stored file whose name ends with *end*."""
     kept = {key: value for key, value in evidence.objects.items() if not key.endswith(end)}
@@ -67,11 +65,11 @@ def last_run(evidence: Evidence, **changes: Any) -> Evidence:
     return replace(evidence, runs=(*evidence.runs[:RUN], replace(evidence.runs[RUN], **changes)))
 
 
-def reported(evidence: Evidence, outcome: Outcome, error: str) -> Evidence:
+def reported(evidence: Evidence, **changes: Any) -> Evidence:
     """Change the certificates in the last report."""
     report = evidence.runs[RUN].report
     assert report is not None
-    rows = tuple(replace(row, outcome=outcome, error=error) for row in report.certificates)
+    rows = tuple(replace(row, **changes) for row in report.certificates)
     return last_run(evidence, report=replace(report, certificates=rows))
 
 
@@ -96,60 +94,79 @@ def refused(evidence: Evidence, *logins: str) -> Evidence:
 
 
 FALSIFIED: Mapping[str, tuple[Invariant, Falsify]] = {
-    "an order without intent": (must.every_order_has_its_intent, lambda found: without(found, "finished")),
+    "an order without intent": (must.every_order_has_its_intent, lambda found: replace(found, items=())),
     "a token twice": (must.every_order_has_its_intent, lambda found: replace(found, scm=(*found.scm, found.scm[0]))),
-    "two at a time": (must.one_unfinished_order_at_a_time, lambda found: without(found, "finished")),
-    "failed but issued": (must.what_failed_was_not_issued, lambda found: rows(found, "finished", status="failed")),
-    "a key lost": (must.no_certified_key_is_missing, lambda found: replace(found, sealed={})),
-    "a wrong key": (
-        must.no_certified_key_is_missing,
-        lambda found: replace(found, sealed=dict.fromkeys(found.sealed, b"other")),
-    ),
-    "another key in S3": (must.every_stored_key_matches, lambda found: files(found, "/privkey.pem", a_key())),
-    "another key in ACM": (must.every_stored_key_matches, lambda found: acm(found, key=b"other")),
-    "half a pair": (must.nothing_stored_is_half_a_pair, lambda found: files(found, "/privkey.pem", None)),
+    "two at a time": (audit.one_unfinished_order_at_a_time, lambda found: replace(found, events=())),
+    "another key in S3": (audit.every_stored_key_matches, lambda found: files(found, "/privkey.pem", a_key())),
+    "another key in ACM": (audit.every_stored_key_matches, lambda found: acm(found, key=b"other")),
+    "half a pair": (audit.nothing_stored_is_half_a_pair, lambda found: files(found, "/privkey.pem", None)),
     "no issuer in S3": (
-        must.nothing_stored_is_half_a_pair,
+        audit.nothing_stored_is_half_a_pair,
         lambda found: files(found, "/fullchain.pem", found.acm[0].certificate.public_bytes(Encoding.PEM)),
     ),
-    "no issuer in ACM": (must.nothing_stored_is_half_a_pair, lambda found: acm(found, chain=())),
-    "a broken chain": (must.nothing_stored_is_half_a_pair, lambda found: acm(found, chain=(found.acm[0].certificate,))),
-    "a success without report": (must.a_success_is_true, lambda found: last_run(found, report=None)),
-    "a success without metric": (must.a_success_is_true, lambda found: last_run(found, metrics={})),
-    "a success that failed": (must.a_success_is_true, lambda found: reported(found, Outcome.FAILED, "OrderDeclined")),
-    "a failure without error": (must.a_failure_is_reported, lambda found: last_run(found, status="FAILED", error="")),
+    "no issuer in ACM": (audit.nothing_stored_is_half_a_pair, lambda found: acm(found, chain=())),
+    "a broken chain": (
+        audit.nothing_stored_is_half_a_pair,
+        lambda found: acm(found, chain=(found.acm[0].certificate,)),
+    ),
+    "a success without report": (audit.a_success_is_true, lambda found: last_run(found, report=None)),
+    "a success without metric": (audit.a_success_is_true, lambda found: last_run(found, metrics={})),
+    "a success that failed": (audit.a_success_is_true, lambda found: reported(found, outcome="failed")),
+    "a failure without error": (audit.a_failure_is_reported, lambda found: last_run(found, status="FAILED", error="")),
     "attention without reason": (
-        must.a_failure_is_reported,
+        audit.a_failure_is_reported,
         lambda found: last_run(found, status="FAILED", error="RunNeedsPerson"),
     ),
-    "a run that never ends": (must.a_failure_is_reported, lambda found: last_run(found, status="RUNNING")),
-    "an error without name": (must.every_error_has_a_name, lambda found: reported(found, Outcome.FAILED, "KeyError")),
-    "a refusal twice": (must.one_refusal_a_credential, lambda found: refused(found, LOGIN, LOGIN)),
+    "a run that never ends": (audit.a_failure_is_reported, lambda found: last_run(found, status="RUNNING")),
+    "an error without name": (audit.every_error_has_a_name, lambda found: reported(found, error="KeyError")),
+    "a conflict without a fault": (
+        causes.every_failure_has_a_cause,
+        lambda found: reported(found, outcome="failed", error="OrderConflict"),
+    ),
+    "a decline that SCM did not make": (
+        causes.every_failure_has_a_cause,
+        lambda found: reported(found, outcome="held", error="OrderDeclined"),
+    ),
+    "a time-out without a fault": (
+        causes.every_failure_has_a_cause,
+        lambda found: reported(found, outcome="failed", error="Sandbox.Timedout"),
+    ),
+    "a refusal twice": (audit.one_refusal_a_credential, lambda found: refused(found, LOGIN, LOGIN)),
+    "calls all at once": (
+        audit.two_calls_at_a_time,
+        lambda found: replace(found, ledger=tuple(replace(entry, began=0) for entry in found.ledger)),
+    ),
     "a store without event": (must.the_audit_trail_is_correct, lambda found: replace(found, events=())),
     "two audit rows": (must.the_audit_trail_is_correct, lambda found: replace(found, items=found.items * 2)),
     "another serial": (must.the_audit_trail_is_correct, lambda found: rows(found, "finished", serial="0")),
     "stored and never issued": (must.the_audit_trail_is_correct, lambda found: replace(found, scm=())),
     "an order left open": (
-        must.the_book_is_at_rest,
-        lambda found: replace(found, items=({"item": "order#idp", "token": "", "status": "ordered"}, *found.items)),
+        audit.the_estate_is_at_rest,
+        lambda found: replace(found, scm=tuple(replace(order, status="Applied") for order in found.scm)),
     ),
-    "nothing served": (must.the_book_is_at_rest, lambda found: rows(found, "certificate", served=None)),
-    "still due": (must.the_book_is_at_rest, lambda found: rows(found, "certificate", next_action_at="2020")),
-    "issued and not stored": (must.every_order_was_used, lambda found: without(found, "finished")),
+    "no report": (audit.the_estate_is_at_rest, lambda found: last_run(found, report=None)),
+    "still pending": (audit.the_estate_is_at_rest, lambda found: reported(found, outcome="pending")),
+    "nothing served": (audit.the_estate_is_at_rest, lambda found: reported(found, not_after="")),
+    "still due": (audit.the_estate_is_at_rest, lambda found: reported(found, renew_at="2020-01-01T00:00:00Z")),
+    "issued and not stored": (audit.every_order_was_used, lambda found: replace(found, events=())),
     "a stale pointer": (
-        must.the_stores_hold_what_is_served,
+        audit.the_stores_hold_what_was_announced,
         lambda found: files(found, "/current.json", b'{"serial": "0"}'),
     ),
+    "a store left out": (
+        audit.every_wanted_store_was_announced,
+        lambda found: reported(found, stores=("s3", PARIS, "acm:us-east-1")),
+    ),
     "an orphan in ACM": (
-        must.the_stores_hold_what_is_served,
+        audit.the_stores_hold_what_was_announced,
         lambda found: replace(found, acm=(*found.acm, replace(found.acm[0], arn="arn:orphan"))),
     ),
-    "nothing in ACM": (must.the_stores_hold_what_is_served, lambda found: replace(found, acm=())),
+    "nothing in ACM": (audit.the_stores_hold_what_was_announced, lambda found: replace(found, acm=())),
     "an old certificate in ACM": (
-        must.the_stores_hold_what_is_served,
+        audit.the_stores_hold_what_was_announced,
         lambda found: acm(found, certificate=found.scm[0].certificate),
     ),
-    "an old key left": (must.replaced_keys_are_erased, with_old_key),
+    "an old key left": (audit.replaced_keys_are_erased, with_old_key),
 }
 
 
@@ -168,9 +185,26 @@ def test_a_falsification_violates_its_invariant(healthy: Evidence, what: str) ->
 
 def test_two_accounts_may_be_refused_in_one_run(healthy: Evidence) -> None:
     """Each uses its own password, once."""
-    assert violations(refused(healthy, LOGIN, "another"), [must.one_refusal_a_credential]) == []
+    assert violations(refused(healthy, LOGIN, "another"), [audit.one_refusal_a_credential]) == []
 
 
 def test_every_invariant_has_a_falsification() -> None:
     """A new invariant needs a falsification."""
     assert {invariant for invariant, _ in FALSIFIED.values()} == {*ALWAYS, *AT_REST}
+
+
+def test_the_auditor_has_the_names_of_all_errors_and_no_others() -> None:
+    """It reads them from the runbook, which must not lack one."""
+    assert causes.names() == {kind.__name__ for kind in every_error()} | {RESULT_MISSING}
+    assert causes.names() >= causes.CAUSES.keys() | causes.LASTING
+
+
+def test_a_failure_after_a_fault_has_a_cause(healthy: Evidence) -> None:
+    """In the run with the fault; in a later run, where the error is one that lasts."""
+    failed = reported(healthy, outcome="failed", error="OrderConflict")
+    lasting = reported(healthy, outcome="failed", error="OrderUnconfirmed")
+    earlier = tuple(replace(run, is_disturbed=True) for run in healthy.runs[:RUN])
+
+    assert violations(last_run(failed, is_disturbed=True), [causes.every_failure_has_a_cause]) == []
+    assert violations(replace(failed, runs=(*earlier, failed.runs[RUN])), [causes.every_failure_has_a_cause])
+    assert violations(replace(lasting, runs=(*earlier, lasting.runs[RUN])), [causes.every_failure_has_a_cause]) == []

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
+from campaign.audit.invariants import one_refusal_a_credential, two_calls_at_a_time
 from campaign.evidence import gather
 from campaign.fault_injection import FaultInjection, Mode
 from campaign.harness import Harness, Run
 from campaign.interception.calls import Boundary, Call
-from campaign.invariants import ALWAYS, AT_REST, one_refusal_a_credential, violations
+from campaign.invariants import ALWAYS, AT_REST, violations
 from campaign.scenarios import DELEGATION, ENROLL, PROFILE, credential, specification, world
 from renewal.domain.delegation import S3, CertificateSpec
 from scm_simulator import Dials
@@ -46,9 +48,9 @@ class BothAtOnce(FaultInjection):
         return FaultInjection.apply(self, call)
 
 
-def begin(harness: Harness) -> None:
-    """A delegation with two certificates that are due."""
-    specs = tuple(CertificateSpec(DELEGATION, n, (f"{n}.idp.univ.example",), PROFILE) for n in ("one", "two"))
+def begin(harness: Harness, *names: str) -> None:
+    """A delegation with certificates that are due; without *names* two."""
+    specs = tuple(CertificateSpec(DELEGATION, n, (f"{n}.idp.univ.example",), PROFILE) for n in names or ("one", "two"))
     whole = replace(specification((S3,)), certificates=specs)
     harness.begin(world(), [whole], {DELEGATION: credential()}, Dials(issuance_polls=1))
 
@@ -88,3 +90,39 @@ def test_a_login_refused_in_parallel_is_tried_at_most_twice(
     refused_from(harness, place, BothAtOnce)
 
     assert len(harness.played.refusals) == 2
+
+
+@dataclass(slots=True)
+class AllAtOnce:
+    """Holds every POST until three wait."""
+
+    run_id: str = ""
+    meeting: threading.Barrier = field(default_factory=lambda: threading.Barrier(IN_PARALLEL + 1))
+
+    def is_due(self, call: Call) -> bool:
+        """Return whether it is a POST of an order."""
+        return call.boundary.operation == ENROLL
+
+    def apply(self, call: Call) -> Any:
+        """Wait for the others."""
+        with contextlib.suppress(threading.BrokenBarrierError):
+            self.meeting.wait(MEETING_SECONDS)
+        return call.answers.effect()
+
+
+@pytest.mark.parametrize("in_parallel", [IN_PARALLEL, IN_PARALLEL + 1])
+def test_more_than_two_calls_at_a_time_are_detected(harness: Harness, in_parallel: int) -> None:
+    """Only the state machine limits them; here it is changed."""
+    states, machine = harness.aws.client("stepfunctions"), harness.aws.outputs["StateMachineArn"]
+    shipped = states.describe_state_machine(stateMachineArn=machine)["definition"]
+    changed = json.loads(shipped)
+    child = changed["States"]["RenewDelegations"]["ItemProcessor"]["States"]
+    child["RenewCertificates"]["MaxConcurrency"] = in_parallel
+    begin(harness, "one", "two", "three")
+    states.update_state_machine(stateMachineArn=machine, definition=json.dumps(changed))
+    try:
+        harness.run_with(AllAtOnce())
+    finally:
+        states.update_state_machine(stateMachineArn=machine, definition=shipped)
+
+    assert bool(violations(gather(harness), [two_calls_at_a_time])) is (in_parallel > IN_PARALLEL)

@@ -65,7 +65,7 @@ def places(harness: Harness, debug: str) -> Mapping[str, str]:
         "events": repr(evidence.events),
         "log": harness.played.log.getvalue(),
         "debug log": debug,
-        "reports": repr([run.report for run in harness.played.runs]),
+        "reports": repr([run.document for run in harness.played.runs]),
         "metrics": repr([run.metrics for run in harness.played.runs]),
         "orders at SCM": repr([order.comments for order in evidence.scm]),
     }
@@ -178,7 +178,9 @@ PLANT: Mapping[str, Callable[[Harness, str], object]] = {
     "objects": into_objects,
     "events": lambda harness, text: harness.played.events.append({"token": text}),
     "log": lambda harness, text: harness.played.log.write(text),
-    "reports": lambda harness, text: into_runs(harness, report={"text": text}),
+    "reports": lambda harness, text: into_runs(
+        harness, document={**(harness.played.runs[-1].document or {}), "text": text}
+    ),
     "metrics": lambda harness, text: into_runs(harness, metrics={text: 1.0}),
     "orders at SCM": lambda harness, text: setattr(last_order(harness), "comments", text),
     "debug log": lambda _, text: logging.getLogger("stray").debug("%s", text),

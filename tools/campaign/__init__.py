@@ -3,8 +3,8 @@
 `interception` numbers every call and injects faults into it; `fault_injection` has the modes. `environments` plays the
 shipped handlers and wiring in throw-away Lambda environments; `harness` the shipped template and state machine with
 SCM's simulator, in virtual time. `scenarios` are the estates. `evidence` is read from the services without our
-adapters, and `invariants` must hold for it, one function each. `cases` and `runner` play boundaries by modes by
-scenarios, each in a process of its own; `schedules` two runs that alternate;
-`history` and `histories` random histories; `fuzz` corrupted answers.
-`mutants` are the product without one of its protections, which the campaign must detect. `table` prints the result.
+adapters; `audit` judges it by the world alone, and `invariants` compares the order book with the world. `cases` and
+`runner` play boundaries by modes by scenarios, each in a process of its own; `schedules` two runs that alternate;
+`history` and `histories` random histories; `fuzz` corrupted answers. `mutants` are the product without one of its
+protections, which the campaign must detect. `table` prints the result.
 """

@@ -15,15 +15,16 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from campaign.audit.invariants import one_unfinished_order_at_a_time
 from campaign.evidence import gather
 from campaign.harness import Harness
 from campaign.interception.calls import Boundary, Call
-from campaign.invariants import ALWAYS, violations, what_failed_was_not_issued
+from campaign.invariants import ALWAYS, violations
 from campaign.scenarios import Scenario
 from campaign.virtual_time import START
 
-UNDETECTABLE = {what_failed_was_not_issued}
-"""No client detects a well-formed answer that wrongly reports an order as refused."""
+UNDETECTABLE = {one_unfinished_order_at_a_time}
+"""No client detects a well-formed answer that wrongly reports an order as refused. Two POSTs have one token."""
 _PEM_END = b"-----END CERTIFICATE-----\n"
 
 

@@ -55,7 +55,13 @@ class Run:
     error: str
     metrics: Mapping[str, float]
     """Those it published; empty without any."""
-    report: RunReport | None
+    document: Mapping[str, Any] | None
+    """Its report.json, None when there is none."""
+
+    @property
+    def report(self) -> RunReport | None:
+        """Its report."""
+        return None if self.document is None else RunReport.parse(self.document)
 
     @property
     def certificate_errors(self) -> list[str]:
@@ -72,6 +78,8 @@ class Played:
     events: list[Mapping[str, Any]] = field(default_factory=list)
     log: io.StringIO = field(default_factory=io.StringIO)
     runs: list[Run] = field(default_factory=list)
+    disturbed: set[str] = field(default_factory=set)
+    """Runs into which a fault was injected, or whose functions' clock was wrong."""
 
 
 def freeze_garbage_collector() -> None:
@@ -210,13 +218,15 @@ class Harness:
     def run(self, run_id: str = "", **request: Any) -> Run:
         """Run the state machine to its end."""
         name = run_id or self.next_run_id()
+        if self.skew:
+            self.played.disturbed.add(name)
         before = self.played.log.tell()
         with contextlib.redirect_stdout(self.played.log):
             arn = self.aws.start_execution(self.aws.outputs["StateMachineArn"], name, request)
             executions.wait(arn, _PATIENCE)
         described = self.aws.client("stepfunctions").describe_execution(executionArn=arn)
         written = self.played.log.getvalue()[before:]
-        run = Run(name, described["status"], described.get("error", ""), published(written), self.report(name))
+        run = Run(name, described["status"], described.get("error", ""), published(written), self.document(name))
         self.played.runs.append(run)
         return run
 
@@ -224,6 +234,7 @@ class Harness:
         """Run the state machine to its end with a fault injected."""
         injection.run_id = self.next_run_id()
         self.interception.injection = injection
+        self.played.disturbed.add(injection.run_id)
         run = self.run(injection.run_id)
         self.interception.injection = None
         return run
@@ -245,14 +256,15 @@ class Harness:
         machine = self.aws.outputs["StateMachineArn"].replace(":stateMachine:", ":execution:")
         return self.aws.history(f"{machine}:{run_id}")
 
-    def report(self, run_id: str) -> RunReport | None:
-        """Return the run's report, None when there is none."""
+    def document(self, run_id: str) -> Mapping[str, Any] | None:
+        """Return the run's report.json, None when there is none."""
         s3 = self.aws.client("s3")
         try:
             answer = s3.get_object(Bucket=self.aws.outputs["StoreBucket"], Key=f"runs/{run_id}/report.json")
         except s3.exceptions.NoSuchKey:
             return None
-        return RunReport.parse(json.loads(answer["Body"].read()))
+        document: Mapping[str, Any] = json.loads(answer["Body"].read())
+        return document
 
     # ---- What the functions call -------------------------------------------------------------------------------------
 

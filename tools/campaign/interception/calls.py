@@ -5,9 +5,10 @@ The boundaries of a run are found by recording a healthy run, so a new call is c
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -51,6 +52,22 @@ class Invocation:
 
 
 @dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """A call that was made, and how it was answered."""
+
+    run_id: str
+    service: str
+    operation: str
+    account: str
+    """SCM's login; empty for calls to AWS."""
+    status: int
+    """HTTP status; 0: no answer."""
+    began: int
+    ended: int
+    """Positions in the order of all begins and ends."""
+
+
+@dataclass(frozen=True, slots=True)
 class Answers:
     """The ways in which a call can end."""
 
@@ -64,6 +81,8 @@ class Answers:
     """Raises, or returns, the answer of a service that refuses for good, and does nothing."""
     faulty: Callable[[Any], Any] | None = None
     """Makes the call while SCM's simulator has this fault, or with None refuses the login; only for calls to SCM."""
+    account: str = ""
+    """The login; only for calls to SCM."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +114,9 @@ class Interception:
     injection: Injection | None = None
     boundaries: dict[str, list[Boundary]] = field(default_factory=dict)
     """By run, in the order of the calls."""
+    ledger: list[LedgerEntry] = field(default_factory=list)
+    """Every call, in the order of their ends."""
+    _positions: Iterator[int] = field(default_factory=itertools.count)
     _counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _local: threading.local = field(default_factory=threading.local)
@@ -116,10 +138,17 @@ class Interception:
         self.time.pass_seconds(CALL_SECONDS)
         boundary = self._numbered(invocation, service, operation)
         call, injection = Call(boundary, invocation, answers), self.injection
+        began, status = next(self._positions), 0
         try:
-            return injection.apply(call) if injection is not None and injection.is_due(call) else answers.effect()
+            answer = injection.apply(call) if injection is not None and injection.is_due(call) else answers.effect()
+            status = getattr(answer, "status_code", 200)
         finally:
+            ended = next(self._positions)
+            self.ledger.append(
+                LedgerEntry(invocation.run_id, service, operation, answers.account, status, began, ended)
+            )
             self.require_alive(invocation)  # it may have been killed while it waited, whatever the answer
+        return answer
 
     def require_alive(self, invocation: Invocation) -> None:
         """Raise Killed when the environment is dead, or out of time."""
@@ -132,6 +161,7 @@ class Interception:
         """Discard all runs, and disarm."""
         self.injection = None
         self.boundaries = {}
+        self.ledger = []
         self._counts.clear()
 
     def _numbered(self, invocation: Invocation, service: str, operation: str) -> Boundary:

@@ -67,6 +67,7 @@ class ScmTransport(httpx.BaseTransport):
             error=lambda: httpx.Response(503, text="upstream connect error or disconnect/reset before headers"),
             denial=denial,
             faulty=faulty,
+            account=request.headers.get("login", ""),
         )
         answer: httpx.Response = self._interception.intercept("scm", operation, answers)
         if answer.status_code == REFUSED:

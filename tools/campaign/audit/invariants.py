@@ -1,0 +1,232 @@
+"""The auditor's invariants, one sentence and one function each.
+
+`ALWAYS` holds after every run, however it ended; `AT_REST` holds in addition once daily runs have finished all
+open orders. Each function yields a sentence for every violation that it finds.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+
+from campaign.audit.causes import OF_AWS, every_failure_has_a_cause, names
+from campaign.audit.world import World, path_of, public_half, public_key
+
+Check = Callable[[World], Iterator[str]]
+FILES = {"cert.pem", "chain.pem", "fullchain.pem", "privkey.pem"}
+AT_A_TIME = 2
+"""Calls of one run with one account (docs/security.md)."""
+
+
+# ---- Never ordered twice -------------------------------------------------------------------------------------------
+
+
+def one_unfinished_order_at_a_time(world: World) -> Iterator[str]:
+    """At most one order of a certificate is at SCM, open or issued, whose certificate no event has announced."""
+    announced = {event["token"] for event in world.events}
+    unfinished = Counter(
+        path_of(order)
+        for token, order in world.ours()
+        if token not in announced and order.status in {"Requested", "Approved", "Applied", "Issued"}
+    )
+    for path, count in unfinished.items():
+        if count > 1:
+            yield f"{count} unfinished orders of {path} are at SCM"
+
+
+# ---- Never lost ----------------------------------------------------------------------------------------------------
+
+
+def every_stored_key_matches(world: World) -> Iterator[str]:
+    """Every private key in a store belongs to the certificate beside it."""
+    for folder, files in world.folders():
+        if {"cert.pem", "privkey.pem"} <= files.keys():
+            leaf = x509.load_pem_x509_certificate(files["cert.pem"])
+            if public_half(files["privkey.pem"]) != public_key(leaf):
+                yield f"{folder}: the key is not the certificate's"
+    for imported in world.acm:
+        if imported.key != public_key(imported.certificate):
+            yield f"{imported.arn}: the key is not the certificate's"
+
+
+def nothing_stored_is_half_a_pair(world: World) -> Iterator[str]:
+    """A pointer leads to four files, with the serial that it names and a chain that certifies the leaf."""
+    folders = dict(world.folders())
+    for folder, pointer in world.pointers():
+        files = folders.get(f"{folder}/{pointer['serial']}", {})
+        if missing := FILES - files.keys():
+            yield f"{folder} points to {pointer['serial']}, which lacks {', '.join(sorted(missing))}"
+            continue
+        chain = x509.load_pem_x509_certificates(files["fullchain.pem"])
+        if f"{chain[0].serial_number:X}" != pointer["serial"]:
+            yield f"{folder} points to {pointer['serial']} but another certificate is there"
+        yield from _chain_faults(folder, chain)
+    for imported in world.acm:
+        yield from _chain_faults(imported.arn, [imported.certificate, *imported.chain])
+
+
+def _chain_faults(where: str, chain: Sequence[x509.Certificate]) -> Iterator[str]:
+    for below, above in pairwise(chain):
+        try:
+            below.verify_directly_issued_by(above)
+        except (ValueError, TypeError, InvalidSignature):
+            yield f"{where}: the chain is broken"
+    if len(chain) < 2:
+        yield f"{where}: no issuer beside the certificate"
+
+
+# ---- Never silent, and never a false alarm -------------------------------------------------------------------------
+
+
+def a_success_is_true(world: World) -> Iterator[str]:
+    """An execution that succeeded wrote its report, published its metrics, and left nothing that needs attention."""
+    for run in world.runs:
+        if run.status != "SUCCEEDED":
+            continue
+        if run.report is None or run.metrics.get("RunCompleted") != 1.0:
+            yield f"{run.run_id} succeeded without a report or without RunCompleted"
+            continue
+        if run.report.outcome != "succeeded":
+            yield f"{run.run_id} succeeded, but its report has outcome {run.report.outcome}"
+        for row in run.report.certificates:
+            if row.has_failed:
+                yield f"{run.run_id} succeeded, but {row.path} is {row.outcome}: {row.error}"
+
+
+def a_failure_is_reported(world: World) -> Iterator[str]:
+    """An execution that did not succeed has a status that alarms on, and its report, if any, has the reason."""
+    for run in world.runs:
+        if run.status not in {"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"}:
+            yield f"{run.run_id} is {run.status}"
+        if run.status == "FAILED" and not run.error:
+            yield f"{run.run_id} failed without an error"
+        if run.error == "RunNeedsPerson" and not (run.report and any(run.report.failures())):
+            yield f"{run.run_id} needs attention, and its report has no reason"
+
+
+def every_error_has_a_name(world: World) -> Iterator[str]:
+    """A report names errors of the runbook, of Lambda or of Step Functions: never another exception."""
+    known = names()
+    for run in world.runs:
+        for _, error in run.report.failures() if run.report else ():
+            if error not in known and not error.startswith(OF_AWS):
+                yield f"{run.run_id} reports {error}, which is no named error"
+
+
+# ---- Never too much for SCM ----------------------------------------------------------------------------------------
+
+
+def one_refusal_a_credential(world: World) -> Iterator[str]:
+    """No credential is refused twice (401) in a run, unless the function that read the refusal was killed at once."""
+    for refusal, count in Counter(world.refusals).items():
+        if count > 1:
+            yield f"{refusal.run_id}: the credential of {refusal.credential[0]} was refused {count} times"
+
+
+def two_calls_at_a_time(world: World) -> Iterator[str]:
+    """No run makes more than two calls at a time with one account."""
+    for run_id, account in {(entry.run_id, entry.account) for entry in world.ledger if entry.account}:
+        calls = [entry for entry in world.ledger if (entry.run_id, entry.account) == (run_id, account)]
+        changes = sorted([*((call.began, 1) for call in calls), *((call.ended, -1) for call in calls)])
+        open_calls = most = 0
+        for _, change in changes:
+            open_calls += change
+            most = max(most, open_calls)
+        if most > AT_A_TIME:
+            yield f"{run_id}: {account} makes {most} calls at a time"
+
+
+# ---- At rest -------------------------------------------------------------------------------------------------------
+
+
+def the_estate_is_at_rest(world: World) -> Iterator[str]:
+    """No order is open at SCM; in the last report every certificate is served, and none is due."""
+    for order in world.open_orders():
+        yield f"order {order.ssl_id} of {path_of(order)} is still {order.status}"
+    last = world.runs[-1].report
+    if last is None:
+        yield f"{world.runs[-1].run_id} has no report"
+        return
+    for row in last.certificates:
+        if row.outcome not in {"renewed", "not-due"}:
+            yield f"{row.path} is {row.outcome}: {row.error}"
+        elif not row.not_after:
+            yield f"{row.path} serves nothing"
+        elif row.renew_at and datetime.fromisoformat(row.renew_at) <= world.now:
+            yield f"{row.path} is still due"
+
+
+def every_order_was_used(world: World) -> Iterator[str]:
+    """Every certificate that SCM issued to us was stored and announced."""
+    announced = {event["token"] for event in world.events}
+    for token, order in world.ours():
+        if order.status == "Issued" and token not in announced:
+            yield f"SCM issued {order.ssl_id} for order {token}, but it was not stored"
+
+
+def every_wanted_store_was_announced(world: World) -> Iterator[str]:
+    """The last event of each certificate names every store that is wanted."""
+    announced, last = world.announced(), world.runs[-1].report
+    for row in last.certificates if last else ():
+        if missing := set(row.stores) - set(announced.get(row.path, {}).get("stores", ())):
+            yield f"{row.path} was not announced in {', '.join(sorted(missing))}"
+
+
+def the_stores_hold_what_was_announced(world: World) -> Iterator[str]:
+    """Every store holds exactly what was announced last; ACM has no duplicate and no orphan."""
+    there = {arn: f"{imported.certificate.serial_number:X}" for arn, imported in world.by_arn().items()}
+    there |= {folder: pointer["serial"] for folder, pointer in world.pointers()}
+    for event in world.announced().values():
+        in_s3 = [_folder(event)] if "s3" in event["stores"] else []
+        for where in (*in_s3, *event["arns"].values()):
+            if there.get(where) != event["serial"]:
+                yield f"{where} holds serial {there.get(where)}, {event['serial']} was announced"
+    # A change of key type or of stores leaves the old ARN where it may still be in use.
+    for arn in world.by_arn().keys() - {arn for event in world.events for arn in event["arns"].values()}:
+        yield f"ACM holds {arn}, which no event names"
+
+
+def replaced_keys_are_erased(world: World) -> Iterator[str]:
+    """No private key is left in S3 whose certificate was replaced there.
+
+    By serials, not by dates: a wrong clock can date the successor earlier.
+    """
+    stored = [event for event in world.events if "s3" in event["stores"]]
+    there = {(_folder(event), event["serial"]) for event in stored}
+    replaced = {(_folder(event), event["previous_serial"]) for event in stored} - {
+        (_folder(event), event["serial"]) for event in stored if event["previous_serial"] == event["serial"]
+    }
+    folders = dict(world.folders())
+    for folder, serial in sorted(there & replaced):
+        if "privkey.pem" in folders.get(f"{folder}/{serial}", {}):
+            yield f"{folder}/{serial} still holds the key of a certificate that has been replaced"
+
+
+def _folder(event: Mapping[str, Any]) -> str:
+    return f"certificates/{event['delegation']}/{event['certificate']}"
+
+
+ALWAYS: tuple[Check, ...] = (
+    one_unfinished_order_at_a_time,
+    every_stored_key_matches,
+    nothing_stored_is_half_a_pair,
+    a_success_is_true,
+    a_failure_is_reported,
+    every_error_has_a_name,
+    every_failure_has_a_cause,
+    one_refusal_a_credential,
+    two_calls_at_a_time,
+)
+AT_REST: tuple[Check, ...] = (
+    the_estate_is_at_rest,
+    every_order_was_used,
+    every_wanted_store_was_announced,
+    the_stores_hold_what_was_announced,
+    replaced_keys_are_erased,
+)

@@ -1,0 +1,74 @@
+"""What the auditor reads of a run: its end, its metrics, and the few members of report.json that it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedCertificate:
+    """A certificate in a report."""
+
+    path: str
+    """`delegation/certificate`."""
+    outcome: str
+    error: str
+    stores: tuple[str, ...]
+    not_after: str
+    renew_at: str
+    """ISO 8601; empty when not known."""
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether somebody must act."""
+        return self.outcome in {"failed", "held"}
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedReport:
+    """A report.json."""
+
+    outcome: str
+    certificates: tuple[ReportedCertificate, ...]
+    delegations: Mapping[str, str]
+    """The error of each delegation, "" for none."""
+
+    def failures(self) -> Iterator[tuple[str, str]]:
+        """(delegation or path, error) of everything that failed."""
+        yield from ((name, error) for name, error in self.delegations.items() if error)
+        yield from ((row.path, row.error) for row in self.certificates if row.error)
+
+
+@dataclass(frozen=True, slots=True)
+class EndedRun:
+    """An execution, when it has ended."""
+
+    run_id: str
+    status: str
+    error: str
+    metrics: Mapping[str, float]
+    report: PublishedReport | None
+    is_disturbed: bool = False
+    """Whether a fault was injected, or the functions' clock was wrong."""
+
+
+def parsed(document: Mapping[str, Any] | None) -> PublishedReport | None:
+    """Read a report.json; None stays None."""
+    if document is None:
+        return None
+    rows = tuple(
+        ReportedCertificate(
+            path=f"{row['delegation']}/{row['name']}",
+            outcome=row["outcome"],
+            error=row["error"],
+            stores=tuple(row["stores"]),
+            not_after=row["not_after"],
+            renew_at=row["renew_at"],
+        )
+        for row in document["certificates"]
+    )
+    return PublishedReport(
+        document["outcome"], rows, {row["delegation"]: row["error"] for row in document["delegations"]}
+    )
