@@ -14,6 +14,7 @@ import pytest
 from certmandate.cli import main
 from certmandate.workload import HORIZON, Known, Start, order_days, starts_of_book, starts_of_files, workload
 from renewal.domain.order import ManagedCertificate
+from renewal.domain.setup.persistent_dcv import PersistentRecord
 from renewal.domain.setup.snapshot import DelegatedName
 from tests.certmandate.rao_samples import DELEGATION, IDP, record
 from tests.unit.estate import NOW, served_by
@@ -68,6 +69,19 @@ def test_a_valid_validation_is_not_repeated() -> None:
     work = workload(starts, known, TODAY + timedelta(days=7))
 
     assert (sum(work.orders.values()), sum(work.domains.values()), sum(work.organisations.values())) == (1, 0, 0)
+
+
+def test_a_domain_with_a_persistent_record_needs_no_validation() -> None:
+    """The CA validates it by the record, with every order from 2029 on too."""
+    found = record()
+    assert found.inspection is not None
+    rolling = DelegatedName(
+        "idp.univ.example", True, frozenset({"SSL"}), "VALIDATED", TODAY + timedelta(days=5), "", PersistentRecord()
+    )
+    estate = [(replace(found, inspection=replace(found.inspection, delegated=(rolling,))), (ManagedCertificate(IDP),))]
+    starts, known = starts_of_book(estate, NOW)
+
+    assert not workload(starts, known, HORIZON).domains
 
 
 def test_a_served_certificate_is_first_ordered_when_it_is_due() -> None:

@@ -116,6 +116,18 @@ def test_a_record_that_cannot_be_used_is_a_finding_for_the_rao(texts: tuple[str,
     assert "DcvLapsing" not in codes(tested)
 
 
+def test_a_date_that_rolls_without_a_live_record_is_an_ordinary_one() -> None:
+    """SCM names another method: the RAO validates again, and is told why the record does not do it."""
+    tested = mandate("a date that rolls", until(NOW - timedelta(days=1)))
+    found = tested.inspect()
+    without = mandate("a date that rolls")
+    without.inspect()
+
+    (finding,) = (finding for finding in found.findings if finding.code == "DcvLapsing")
+    assert "its persistent record cannot be used: its persistUntil was" in finding.text
+    assert codes(without) == {"DcvLapsing"}
+
+
 def test_the_date_decides_again_when_the_record_is_missing() -> None:
     """The last validation is still worth its days, so the renewal goes before they end."""
     tested = mandate("a sixth name and a date that rolls", age=110)

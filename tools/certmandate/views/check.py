@@ -57,6 +57,8 @@ class Coverage:
             return self.name, "NOT DELEGATED", "", ""
         state = "" if self.entry.active else " (not active)"
         dcv = _DCV.get(self.entry.dcv_status, self.entry.dcv_status.lower())
+        if self.entry.persistent and not self.entry.persistent.fault:
+            dcv += ", persistent record"
         return self.name, f"{self.entry.entry}{state}", dcv, str(self.entry.dcv_expires or "")
 
     def document(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from renewal.domain.calendar import phase_at
 from renewal.domain.delegation import Delegation
 from renewal.domain.names import is_wildcard, permits
 from renewal.domain.setup.check_result import CheckResult, CheckStatus, SetupStep, manual, passed, warning
-from renewal.domain.setup.persistent_dcv import places
+from renewal.domain.setup.persistent_dcv import NO_RECORD, places
 from renewal.domain.setup.snapshot import DelegatedName, Domains, dcv_of, entry_for
 
 RECORD_NOTICE = timedelta(days=30)
@@ -102,8 +102,15 @@ def _validation(entry: DelegatedName, now: datetime) -> _Fault | None:
     if entry.is_persistent(now):
         return _persistent_record(entry, now)
     if expires and expires - now.date() <= dcv_soon(now):
-        return _Fault(CheckStatus.WARNING, "DcvLapsing", f"the {what} expires on {expires}; renew it", due=expires)
+        sentence = f"the {what} expires on {expires}; renew it{_record_beside(entry, now)}"
+        return _Fault(CheckStatus.WARNING, "DcvLapsing", sentence, due=expires)
     return None
+
+
+def _record_beside(entry: DelegatedName, now: datetime) -> str:
+    """Why a persistent record that DNS has does not renew the validation."""
+    trouble = entry.persistent.trouble(now) if entry.persistent else ""
+    return f" (its persistent record cannot be used: {trouble})" if trouble not in {"", NO_RECORD} else ""
 
 
 def _persistent_record(entry: DelegatedName, now: datetime) -> _Fault | None:
