@@ -422,6 +422,8 @@ class FakeScm:
     """So many searches do not see what was ordered."""
     hides_comments: bool = False
     """Whether comments are shown to no account."""
+    rows: tuple[ReportedCertificate, ...] = ()
+    """More rows of the SSL report."""
     answers: dict[str, RenewalError] = field(default_factory=dict)
     """By method: what is raised instead of an answer, every time."""
     days: float | None = None
@@ -492,7 +494,7 @@ class FakeScm:
             for ssl_id, order in there.items()
         ]
         others = self.revoked - there.keys()
-        return (*rows, *(ReportedCertificate(ssl_id, "", (), "REVOKED") for ssl_id in sorted(others)))
+        return (*rows, *(ReportedCertificate(i, "", (), "REVOKED") for i in sorted(others)), *self.rows)
 
     def enroll(self, request: EnrollRequest) -> int:
         self._called("enroll")

@@ -8,6 +8,7 @@ from typing import Any
 
 from renewal import records
 from renewal.domain.delegation import CertificateSpec, Delegation, Profile
+from renewal.domain.due import Cause
 from renewal.domain.errors import CredentialRefused, NeedsAttention, OrderUnknown
 from renewal.domain.keypair import KeyType
 from renewal.domain.order import FinishedOrder, OrderStatus
@@ -36,7 +37,7 @@ def daily_run() -> System:
     for name in (*due, "quiet", "ending", "empty"):
         _serve(system, name, university, age=150 if name in due else 10)
     system.book.kept["univ", "empty"] = replace(system.book.kept["univ", "empty"], served=None)
-    _serve(system, "revoked", university, age=3, ssl_id=77)
+    _serve(system, "revoked", university, age=3, ssl_id=77, serial="A77")
     system.book.kept["univ", "revoked"] = replace(
         system.book.kept["univ", "revoked"], hold_until=NOW + timedelta(days=2), last_error="OrderRejected"
     )
@@ -136,7 +137,7 @@ def _inspect(system: System, delegation: str, run_id: str, findings: tuple[Findi
         profiles=(Profile(1018, "OV", (46, 99, 199)),),
         findings=findings,
         password_expires=date(2027, 2, 1),
-        revoked=(77,),
+        withdrawn={"A77": Cause.REVOKED},
         delegated=(DelegatedName("idp.univ.example", True, frozenset({"SSL"}), "VALIDATED", date(2027, 2, 20)),),
         seen_address="192.0.2.9",
         address_run=run_id,

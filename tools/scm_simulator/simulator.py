@@ -134,6 +134,17 @@ class Simulator:
         with self._current(ssl_id) as order:
             issuance.revoke(self._state, order, reason_code=reason_code, reason=reason)
 
+    def replace_in_portal(self, ssl_id: int) -> None:
+        """Replace an issued certificate for the same request, as in the portal: same ssl_id, new serial."""
+        with self._current(ssl_id) as order:
+            order.replacing = True
+            issuance.issue(self._state, order)
+
+    def delete(self, ssl_id: int) -> None:
+        """Delete an order, as in the portal: no list and no report has it any more."""
+        with self._state.lock:
+            del self._state.orders[ssl_id]
+
     def issue_past(self, past: PastCertificate, csr_pem: str = "") -> int:
         """Add a certificate from before the start, for *csr_pem* if given, without checks; return its ssl_id."""
         with self._state.lock:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 
 from renewal.domain.delegation import RenewalPolicy
 from renewal.domain.order import ManagedCertificate, Replacement, Served
@@ -31,6 +32,7 @@ class Cause(StrEnum):
     KEY_TYPE_CHANGED = "key-type-changed"
     STORES_CHANGED = "stores-changed"
     REVOKED = "revoked"
+    REPLACED_IN_SCM = "replaced-in-scm"
     ASKED = "asked"
     REPLACEMENT = "replacement"
     DCV_LAPSING = "dcv-lapsing"
@@ -89,16 +91,16 @@ def decide(
     certificate: ManagedCertificate,
     now: datetime,
     *,
-    revoked: Collection[int] = (),
+    withdrawn: Mapping[str, Cause] = MappingProxyType({}),
     replacements: Iterable[Replacement] = (),
     forced: bool = False,
     dcv_expires: date | None = None,
 ) -> Decision:
     """Decide whether *certificate* is due at *now*.
 
-    *revoked*: SSL IDs that SCM reports as revoked. *replacements*: replacement rules. *forced*: the execution asks for
-    it whatever its age. A hold after a failed order is overridden by a request for it, by *forced*, and by the last
-    tenth of the lifetime.
+    *withdrawn*: serials of what SCM reports as revoked or replaced. *replacements*: replacement rules. *forced*: the
+    execution asks for it whatever its age. A hold after a failed order is overridden by a request for it, by *forced*,
+    and by the last tenth of the lifetime.
     """
     served = certificate.served
     renew_at = _renew_at(certificate)
@@ -108,7 +110,7 @@ def decide(
     causes += [Cause.NEW] if served is None else _by_age(served, renew_at, now)
     causes += [Cause.DCV_LAPSING] if not causes and is_brought_forward(certificate, dcv_expires, now) else []
     in_force = [rule for rule in replacements if rule.issued_before <= now]
-    causes += [] if served is None else _by_change(certificate, served, revoked, in_force)
+    causes += [] if served is None else _by_change(certificate, served, withdrawn.get(served.serial), in_force)
     urgent = {Cause.ASKED, Cause.LAST_RESORT} & set(causes)
     on_hold = certificate.hold_until is not None and now < certificate.hold_until
     return Decision(tuple(causes), renew_at, held=bool(causes) and on_hold and not urgent)
@@ -132,7 +134,7 @@ def _by_age(served: Served, renew_at: datetime | None, now: datetime) -> list[Ca
 def _by_change(
     certificate: ManagedCertificate,
     served: Served,
-    revoked: Collection[int],
+    withdrawn: Cause | None,
     replacements: Iterable[Replacement],
 ) -> list[Cause]:
     spec = certificate.spec
@@ -141,7 +143,8 @@ def _by_change(
         Cause.PROFILE_CHANGED: spec.profile_id != served.profile_id,
         Cause.KEY_TYPE_CHANGED: spec.key_type != served.key_type,
         Cause.STORES_CHANGED: bool(set(spec.stores) - set(served.stores)),
-        Cause.REVOKED: served.ssl_id in revoked,
+        Cause.REVOKED: withdrawn is Cause.REVOKED,
+        Cause.REPLACED_IN_SCM: withdrawn is Cause.REPLACED_IN_SCM,
         Cause.REPLACEMENT: any(rule.covers(served) for rule in replacements),
     }
     return [cause for cause, applies in changes.items() if applies]

@@ -13,7 +13,7 @@ from renewal.domain.order import ManagedCertificate, Replacement
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import dcv_of
 
-FOUND_BY_INSPECTION = (Cause.REVOKED, Cause.DCV_LAPSING)
+FOUND_BY_INSPECTION = (Cause.REVOKED, Cause.REPLACED_IN_SCM, Cause.DCV_LAPSING)
 """Causes that only SCM knows, so that the plan of a run cannot have them."""
 
 
@@ -29,7 +29,7 @@ def decide_with(
     return decide(
         certificate,
         now,
-        revoked=inspection.revoked if inspection else (),
+        withdrawn=inspection.withdrawn if inspection else {},
         replacements=replacements,
         forced=forced,
         dcv_expires=dcv_of(inspection.delegated, certificate.spec.names, now) if inspection else None,

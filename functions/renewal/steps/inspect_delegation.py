@@ -19,8 +19,9 @@ from renewal.domain.setup.checks import refused_login, review, unreachable
 from renewal.domain.setup.egress import ADDRESS_CHANGED, address_findings
 from renewal.domain.setup.finding import Finding, finding_from, sorted_and_capped
 from renewal.domain.setup.inspection import DelegationRecord, Inspection, bounded
-from renewal.domain.setup.snapshot import ReportedCertificate, Section, Snapshot
+from renewal.domain.setup.snapshot import Section, Snapshot
 from renewal.domain.setup.unrecorded import ReportedOrder, require_recorded, unrecorded_orders
+from renewal.domain.setup.withdrawal import withdrawal_findings, withdrawn_in
 from renewal.ports import (
     Accounts,
     Clock,
@@ -164,14 +165,16 @@ def _complete(
     rotation: date | None,
 ) -> Inspection:
     checks = review(record.delegation, [managed.spec for managed in certificates], snapshot, now)
-    found = _inspection(run_id, now, snapshot, checks, _revoked_ids(certificates, snapshot.reported))
-    found = replace(found, unrecorded=unrecorded)
+    before = record.inspection.withdrawn if record.inspection else {}
+    withdrawn = withdrawn_in(certificates, snapshot, before)
+    found = replace(_inspection(run_id, now, snapshot, checks), withdrawn=withdrawn, unrecorded=unrecorded)
     findings = [
         *(finding for check in checks for finding in check.findings()),
         *_mandate_findings(record, now),
         *_certificate_findings(certificates, record, found, now),
         *(finding_from(error, error.certificate) for error in certificates.unreadable),
         *_report_findings(snapshot),
+        *withdrawal_findings(certificates, snapshot, withdrawn, now),
         *_late_findings(snapshot),
         *_search_findings(record),
         *forecast(record.delegation, certificates, snapshot, now, rotation),
@@ -213,7 +216,6 @@ def _inspection(
     now: datetime,
     snapshot: Snapshot,
     checks: tuple[CheckResult, ...],
-    revoked: tuple[int, ...] = (),
     findings: tuple[Finding, ...] = (),
 ) -> Inspection:
     return Inspection(
@@ -222,7 +224,6 @@ def _inspection(
         profiles=snapshot.profiles,
         findings=findings,
         password_expires=snapshot.password.expires if snapshot.password else None,
-        revoked=revoked,
         remarks=checks,
         delegated=snapshot.delegated,
         custom_fields=snapshot.custom_fields,
@@ -239,14 +240,6 @@ def _added(task: DelegationTask, certificates: Certificates, inspection: Inspect
         if is_new and not decision.held:
             name = certificate.spec.name
             yield Task(task.run_id, task.started_at, task.delegation, name, decision.causes, reason=task.reason)
-
-
-def _revoked_ids(
-    certificates: Iterable[ManagedCertificate], reported: Iterable[ReportedCertificate]
-) -> tuple[int, ...]:
-    revoked = {row.ssl_id for row in reported if row.status == "REVOKED"}
-    served = (certificate.served for certificate in certificates if certificate.served)
-    return tuple(certificate.ssl_id for certificate in served if certificate.ssl_id in revoked)
 
 
 def _report_findings(snapshot: Snapshot) -> tuple[Finding, ...]:

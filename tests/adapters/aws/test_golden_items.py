@@ -126,7 +126,7 @@ def _with_more(value: Any) -> Any:
         return [_with_more(member) for member in value]
     if not isinstance(value, dict):
         return value
-    is_record = not {"eu-west-3", "us-east-1", "EC", "Cost centre"} & set(value) and value != {}
+    is_record = not {"eu-west-3", "us-east-1", "EC", "Cost centre", "A1"} & set(value) and value != {}
     return {name: _with_more(member) for name, member in value.items()} | ({"newer": 1} if is_record else {})
 
 

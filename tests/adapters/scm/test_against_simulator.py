@@ -109,6 +109,22 @@ def test_a_revoked_certificate_shows_in_the_report(authority: ScmClient, simulat
         authority.collect(ssl_id)
 
 
+def test_what_the_portal_did_to_a_certificate_is_shown_by_the_report(
+    simulator: Simulator, authority: ScmClient
+) -> None:
+    """The SSL ID stays and the serial changes; a deleted order is in no report."""
+    ssl_id = authority.enroll(order())
+    simulator.issue(ssl_id)
+    before = authority.details(ssl_id).serial
+    simulator.replace_in_portal(ssl_id)
+    (row,) = authority.reported(DEPARTMENT)
+
+    assert (row.ssl_id, row.replaced is not None, row.serial == before) == (ssl_id, True, False)
+    assert row.serial == authority.details(ssl_id).serial
+    simulator.delete(ssl_id)
+    assert authority.reported(DEPARTMENT) == ()
+
+
 def test_the_old_certificate_is_marked_as_renewed(authority: ScmClient, simulator: Simulator):
     """SCM then sends no more reminders of its expiry."""
     simulator.dials.issuance_polls = 0

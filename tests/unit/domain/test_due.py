@@ -136,14 +136,15 @@ OLD_STANDING_ORDER = Replacement(NOW - 5 * DAY, "SECTIGO public", "key ceremony 
         (["profile-changed"], managed(age=1, spec=replace(IDP, profile_id=7)), {}),
         (["key-type-changed"], managed(age=1, spec=replace(IDP, key_type=KeyType.RSA_2048)), {}),
         (["stores-changed"], managed(age=1, spec=replace(IDP, stores=("s3", "acm:eu-west-3"))), {}),
-        (["revoked"], managed(age=1), {"revoked": [4000]}),
-        ([], managed(age=1), {"revoked": [4001]}),
+        (["revoked"], managed(age=1), {"withdrawn": {"ABC": Cause.REVOKED}}),
+        ([], managed(age=1), {"withdrawn": {"DEF": Cause.REVOKED}}),
         (["asked"], managed(age=1, asked="moved to another rack"), {}),
         (["asked"], managed(age=1), {"forced": True}),
         (["replacement"], managed(age=10), {"replacements": [OLD_STANDING_ORDER]}),
         (["order-open"], managed(order=an_order()), {}),
         (["order-open"], managed(age=180, order=an_order()), {"forced": True}),
-        (["asked", "age", "revoked"], managed(age=150, asked="why not"), {"revoked": [4000]}),
+        (["replaced-in-scm"], managed(age=1), {"withdrawn": {"ABC": Cause.REPLACED_IN_SCM}}),
+        (["asked", "age", "revoked"], managed(age=150, asked="why not"), {"withdrawn": {"ABC": Cause.REVOKED}}),
     ],
 )
 def test_every_cause_has_its_name(causes: list[str], certificate: Any, more: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from renewal.domain.delegation import Profile
+from renewal.domain.due import Cause
 from renewal.domain.errors import (
     AcmCertificateMissing,
     AddressRefused,
@@ -665,7 +666,9 @@ def test_a_newer_certificate_with_the_wrong_names_is_still_due(system: System) -
 def test_a_revocation_that_the_inspection_found_reaches_scm(system: System) -> None:
     """Nothing else makes the certificate due."""
     system.book.adopt(PATH, served_by(IDP, age=1), NOW)
-    found = Inspection("run", NOW, system.scm.offered, (Finding("x", "info", "rao", ""),), revoked=(4000,))
+    found = Inspection(
+        "run", NOW, system.scm.offered, (Finding("x", "info", "rao", ""),), withdrawn={"ABC": Cause.REVOKED}
+    )
     system.book.record_inspection("univ", found)
 
     assert system.enroll(system.task(causes=("revoked",))).status == "ordered"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from renewal.domain.delegation import CustomField, Profile
+from renewal.domain.due import Cause
 from renewal.domain.errors import (
     AddressRefused,
     CredentialExpired,
@@ -23,7 +24,7 @@ from renewal.domain.errors import (
 )
 from renewal.domain.keypair import KeyType
 from renewal.domain.setup.check_result import SetupStep
-from renewal.domain.setup.snapshot import PasswordState
+from renewal.domain.setup.snapshot import PasswordState, ReportedCertificate
 from renewal.steps.scm_login import ScmLogin
 from tests.unit.estate import DELEGATION, IDP, NOW, PATH, System, served_by
 
@@ -236,7 +237,7 @@ def test_what_scm_revoked_is_added_to_the_plan_before_everything_else(system: Sy
         ("idp", ["revoked"]),
         ("old", ["age"]),
     ]
-    assert system.inspection().revoked == (4000,)
+    assert system.inspection().withdrawn == {"ABC": Cause.REVOKED}
 
 
 @pytest.mark.parametrize("answer", [PermissionMissing("-3"), ScmUnavailable("-2")])
@@ -280,7 +281,67 @@ def test_a_certificate_revoked_elsewhere_is_not_ours(system: System) -> None:
     system.scm.revoked = {77}
 
     assert not system.inspect(system.item())["certificates"]
-    assert not system.inspection().revoked
+    assert not system.inspection().withdrawn
+
+
+# ---- Identified by its serial ----------------------------------------------------------------------------------------
+
+
+def row(
+    serial: str, ssl_id: int = 4000, status: str = "ISSUED", replaced: datetime | None = None
+) -> ReportedCertificate:
+    """A row of the SSL report."""
+    return ReportedCertificate(ssl_id, "idp.univ.example", IDP.names, status, serial=serial, replaced=replaced)
+
+
+YESTERDAY = NOW - timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("rows", "causes", "finding"),
+    [
+        ((row("ABC"),), [], None),
+        ((row("DEF", replaced=YESTERDAY),), ["replaced-in-scm"], "ServedReplaced"),
+        ((row("ABC", ssl_id=9, status="REVOKED"),), ["revoked"], "ServedRevoked"),
+        ((row("ABC"), row("DEF", 4001, "REVOKED")), [], None),
+        ((row("DEF", ssl_id=4001),), [], "ServedNotListed"),
+        ((row("", replaced=YESTERDAY),), [], None),
+        ((row("DEF"),), [], None),
+        ((), [], None),
+    ],
+    ids=[
+        "served",
+        "replaced",
+        "revoked, other ID",
+        "another revoked",
+        "deleted",
+        "no serial",
+        "no day",
+        "empty report",
+    ],
+)
+def test_what_is_served_is_compared_with_the_report_by_its_serial(
+    system: System, rows: tuple[ReportedCertificate, ...], causes: list[str], finding: str | None
+) -> None:
+    """SCM keeps the SSL ID of a replaced certificate. What the report does not show proves nothing."""
+    system.book.adopt(PATH, served_by(IDP, age=10), NOW)
+    system.scm.rows = rows
+
+    answer = system.inspect(system.item())
+
+    assert [found["causes"] for found in answer["certificates"]] == ([causes] if causes else [])
+    assert [code for code, _, _ in codes(system) if code.startswith("Served")] == ([finding] if finding else [])
+
+
+def test_a_revoked_certificate_stays_withdrawn_after_it_was_deleted(system: System) -> None:
+    """SCM's portal removes revoked certificates from its lists; the key is still served."""
+    revoked(system)
+    system.inspect(system.item())
+    system.scm.revoked, system.scm.rows = set(), (row("DEF", ssl_id=4001),)
+
+    (again,) = system.inspect(system.item(run_id="tomorrow"))["certificates"]
+
+    assert again["causes"] == ["revoked"]
 
 
 def test_a_mass_revocation_stays_within_the_delegations_limit(system: System) -> None:

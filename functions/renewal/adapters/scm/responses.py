@@ -215,6 +215,7 @@ def _reported(row: Row, ssl_id: int) -> ReportedCertificate:
         serial=_serial(row.get("serialNumber")),
         requested=time_from(row.get("requested")),
         issued=time_from(row.get("issued")),
+        replaced=time_from(row.get("replaced")),
         expires=time_from(row.get("expires")),
     )
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from types import MappingProxyType
 
 from renewal.domain.delegation import CustomField, Delegation, Profile
+from renewal.domain.due import Cause
 from renewal.domain.order_search import SearchProof
 from renewal.domain.setup.check_result import CheckResult, capped
 from renewal.domain.setup.finding import Finding
@@ -26,7 +28,8 @@ class Inspection:
     password_expires: date | None = None
     unrecorded: tuple[ReportedOrder, ...] = ()
     """Orders at SCM that the order book does not have, and that a new order would duplicate."""
-    revoked: tuple[int, ...] = ()  # SSL IDs of served certificates that SCM reports as revoked
+    withdrawn: Mapping[str, Cause] = field(default_factory=lambda: MappingProxyType({}))
+    """Serials of served certificates that SCM reports as revoked or replaced, and which of these."""
     remarks: tuple[CheckResult, ...] = ()
     """The results for the eight setup steps, in their order; empty when nothing was checked."""
     delegated: tuple[DelegatedName, ...] = ()

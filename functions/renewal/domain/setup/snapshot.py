@@ -135,6 +135,7 @@ class ReportedCertificate:
     serial: str = ""
     requested: datetime | None = None
     issued: datetime | None = None
+    replaced: datetime | None = None
     expires: datetime | None = None
 
 

@@ -1,0 +1,77 @@
+"""What became in SCM of the certificates that are served, from its SSL report.
+
+A certificate is identified by its serial: SCM keeps the SSL ID of an order whose certificate was replaced in its portal
+(SCM reference §5.9).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+
+from renewal.domain.due import Cause
+from renewal.domain.order import ManagedCertificate, Served
+from renewal.domain.setup.finding import Finding
+from renewal.domain.setup.snapshot import ReportedCertificate, Section, Snapshot
+
+LISTED_AFTER = timedelta(days=1)
+"""How long the report may omit a new certificate."""
+
+_CODES = {Cause.REVOKED: "ServedRevoked", Cause.REPLACED_IN_SCM: "ServedReplaced"}
+_TEXTS = {
+    Cause.REVOKED: "is revoked in SCM. The next run replaces it; clients may refuse it until then",
+    Cause.REPLACED_IN_SCM: "was replaced in SCM's portal, so the CA will revoke it. The next run replaces it",
+}
+
+
+def withdrawn_in(
+    certificates: Iterable[ManagedCertificate], snapshot: Snapshot, before: Mapping[str, Cause]
+) -> dict[str, Cause]:
+    """Return the served certificates that have to be replaced: serial to cause; *before*: of the previous inspection.
+
+    What was withdrawn stays so while SCM does not list it, because SCM deletes revoked certificates from its lists.
+    """
+    rows = _Rows(snapshot.reported)
+    served = {managed.served.serial: rows.of(managed.served) for managed in certificates if managed.served}
+    causes = {serial: rows.cause(serial, row) if row else before.get(serial) for serial, row in served.items()}
+    return {serial: cause for serial, cause in causes.items() if cause}
+
+
+def withdrawal_findings(
+    certificates: Iterable[ManagedCertificate], snapshot: Snapshot, withdrawn: Mapping[str, Cause], now: datetime
+) -> Iterator[Finding]:
+    """What the operator should know of each served certificate that is withdrawn, or that the report lacks."""
+    rows = _Rows(snapshot.reported)
+    is_shown = Section.REPORT not in snapshot.unavailable and bool(snapshot.reported)
+    for certificate in certificates:
+        served, name = certificate.served, certificate.spec.name
+        if served is None:
+            continue
+        if served.serial in withdrawn:
+            cause = withdrawn[served.serial]
+            text = f"the served certificate {served.serial} {_TEXTS[cause]}"
+            yield Finding(_CODES[cause], "warning", "operator", text, name)
+        elif is_shown and served.ssl_id and not rows.of(served) and served.stored_at + LISTED_AFTER < now:
+            text = (
+                f"SCM's report does not list the served certificate {served.serial} (SSL ID {served.ssl_id}): ask the "
+                "RAO whether it was deleted or revoked; then run `certmandate renew`"
+            )
+            yield Finding("ServedNotListed", "warning", "operator", text, name)
+
+
+class _Rows:
+    """The rows of a report, by serial and by SSL ID."""
+
+    def __init__(self, reported: Iterable[ReportedCertificate]) -> None:
+        rows = tuple(reported)
+        self._by_serial = {row.serial: row for row in rows if row.serial}
+        self._by_id = {row.ssl_id: row for row in rows}
+
+    def of(self, served: Served) -> ReportedCertificate | None:
+        return self._by_serial.get(served.serial) or self._by_id.get(served.ssl_id)
+
+    def cause(self, serial: str, row: ReportedCertificate) -> Cause | None:
+        """A row without serial, or without the day of a replacement, is no proof of one."""
+        if row.status == "REVOKED":
+            return Cause.REVOKED
+        return Cause.REPLACED_IN_SCM if row.replaced and row.serial not in {"", serial} else None
