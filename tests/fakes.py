@@ -381,8 +381,8 @@ class FakeOrderBook:
     def record_inspection(self, delegation: str, inspection: Inspection) -> None:
         self.records[delegation] = replace(self.delegation(delegation), inspection=inspection)
 
-    def record_refusal(self, delegation: str, version: str, run_id: str) -> None:
-        self.records[delegation] = replace(self.delegation(delegation), refusal=Refusal(version, run_id))
+    def record_refusal(self, delegation: str, version: str, run_id: str, pending: str = "") -> None:
+        self.records[delegation] = replace(self.delegation(delegation), refusal=Refusal(version, run_id, pending))
 
     def record_search(self, delegation: str, control: SearchControl, result: SearchResult) -> None:
         before = self.delegation(delegation)
@@ -569,6 +569,8 @@ class FakeAccounts:
     """(delegation, version) that SCM answers with 401."""
     shown: Counter[Path] = field(default_factory=Counter)
     """401s by (delegation, version)."""
+    noted: set[Path] = field(default_factory=set)
+    """(delegation, version) that this invocation does not show again."""
 
     def authority(self, delegation: str) -> FakeScm:
         key = (delegation, self.credential_version(delegation))
@@ -582,6 +584,12 @@ class FakeAccounts:
             raise CredentialMissing(f"nothing is stored for {delegation}")
         return version
 
+    def refuse(self, delegation: str, version: str) -> None:
+        self.noted.add((delegation, version))
+
+    def refused_versions(self, delegation: str) -> list[str]:
+        return [version for name, version in sorted(self.noted) if name == delegation]
+
 
 class _Account:
     """SCM with one credential: every call shows it."""
@@ -593,10 +601,17 @@ class _Account:
         real = getattr(self._accounts.scm, name)
 
         def call(*args: Any, **kwargs: Any) -> Any:
+            if self._key in self._accounts.noted:
+                raise CredentialRefused("401, before")
             if self._key in self._accounts.refused:
+                self._accounts.noted.add(self._key)
                 self._accounts.shown[self._key] += 1
                 raise CredentialRefused("401")
-            return real(*args, **kwargs)
+            try:
+                return real(*args, **kwargs)
+            except CredentialRefused:
+                self._accounts.noted.add(self._key)
+                raise
 
         return call
 

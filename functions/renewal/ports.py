@@ -110,6 +110,12 @@ class Accounts(Protocol):
     def credential_version(self, delegation: str) -> str:
         """Return which version of the stored credential is in use; changes when a new one is stored."""
 
+    def refuse(self, delegation: str, version: str) -> None:
+        """Send no request with this version: SCM has refused it. A pending version is tried in its place."""
+
+    def refused_versions(self, delegation: str) -> Collection[str]:
+        """Return the versions that SCM has refused, in their order, with those passed to `refuse`."""
+
 
 class PinnedAccounts(Protocol):
     """SCM accounts by one exact credential: no newer one is read, no refusal is remembered."""
@@ -141,6 +147,9 @@ class CredentialVault(Protocol):
 
     def promote(self, secret: str, credential: Credential, instead_of: Credential) -> None:
         """Make the pending *credential* the current one. Harmless when it is."""
+
+    def withdraw(self, secret: str, credential: Credential) -> None:
+        """Make *credential* no longer the pending one."""
 
 
 # ---- Keys --------------------------------------------------------------------------------------------------------
@@ -281,8 +290,11 @@ class OrderTransitions(Protocol):
     def record_inspection(self, delegation: str, inspection: Inspection) -> None:
         """Replace the delegation's last inspection. Raises UnknownDelegation."""
 
-    def record_refusal(self, delegation: str, version: str, run_id: str) -> None:
-        """Record that SCM refused a version of the credential in a run. Raises UnknownDelegation."""
+    def record_refusal(self, delegation: str, version: str, run_id: str, pending: str = "") -> None:
+        """Record that SCM refused a version of the credential in a run. Raises UnknownDelegation.
+
+        pending: the version of an interrupted rotation, when SCM refused that one too.
+        """
 
     def record_search(self, delegation: str, control: SearchControl, result: SearchResult) -> None:
         """Record whether a search has found an order that exists. Raises UnknownDelegation and OrderConflict."""

@@ -30,7 +30,6 @@ from renewal.adapters.rotation import ScheduledRotations, SecretsManagerVault
 from renewal.adapters.runs import S3RunArchive
 from renewal.adapters.scm.accounts import PinnedScmAccounts, ScmAccounts
 from renewal.adapters.scm.recording import ScmRecorder
-from renewal.adapters.scm.session import RefusedVersions
 from renewal.adapters.secrets import SecretsManagerCredentials
 from renewal.deadline import Deadline
 from renewal.domain.limits import Limits
@@ -102,11 +101,6 @@ def _http() -> httpx.Client:
     return new_http_client()
 
 
-@cache
-def _refused_versions() -> RefusedVersions:
-    return RefusedVersions(utc_now)
-
-
 def _deadline(invocation: Invocation, kept_seconds: float = RECORD_SECONDS) -> Deadline:
     """The time by which every request to SCM ends: *kept_seconds* before Lambda kills the function."""
     left = timedelta(milliseconds=invocation.get_remaining_time_in_millis())
@@ -121,7 +115,6 @@ def _accounts(deadline: Deadline) -> ScmAccounts:
         oauth_base_url=settings().scm_oauth_url,
         token_url=settings().scm_token_url,
         deadline=deadline,
-        refused=_refused_versions(),
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +17,9 @@ from renewal import wiring
 from renewal.adapters import aws
 from renewal.adapters.acm import Acm
 from renewal.adapters.aws import config_of
-from renewal.adapters.scm.session import REFUSAL_REMEMBERED, RefusedVersions
 from tests.adapters.aws.records import a_pair
 from tests.adapters.loopback import HEAD, Server
 from tests.call_depth import CONTEXT
-from tests.fakes import HandClock
 
 REGION, SECRET = "eu-west-3", "certmandate/univ"
 ARN = "arn:aws:acm:eu-west-3:123456789012:certificate/1"
@@ -76,27 +73,13 @@ def test_the_next_invocation_uses_a_rotated_secret(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.usefixtures("environment")
-def test_a_refused_version_is_remembered_by_the_next_invocation(monkeypatch: pytest.MonkeyPatch) -> None:
-    """SCM counts failed attempts: a pending password would otherwise cost one in every poll."""
+def test_a_refusal_is_kept_in_the_order_book_and_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The RAO has unlocked the account; a run that the operator starts must log in, whatever environment it meets."""
     monkeypatch.setattr(aws, "client", lambda _service: None)
     deadline = wiring._deadline(CONTEXT)
-    wiring._accounts(deadline)._refused.add("univ", "v1", "refused")
+    wiring._accounts(deadline).refuse("univ", "v1")
 
-    assert wiring._accounts(deadline)._refused.versions("univ") == ["v1"]
-
-
-def test_a_refused_version_is_tried_again_after_an_hour_of_the_wall_clock() -> None:
-    """The account may have been unlocked. A clock that was set back does not keep it for longer."""
-    clock = HandClock(datetime(2026, 11, 23, tzinfo=UTC))
-    refused = RefusedVersions(clock)
-    refused.add("univ", "v1", "refused")
-    assert refused.refusal("univ", "v1") == "refused"
-    assert not refused.refusal("other", "v1")
-
-    clock.now += REFUSAL_REMEMBERED
-    assert not refused.refusal("univ", "v1")
-    clock.now -= 2 * REFUSAL_REMEMBERED
-    assert not refused.refusal("univ", "v1")
+    assert not wiring._accounts(deadline).refused_versions("univ")
 
 
 def test_an_import_after_hours_in_the_freezer_reaches_acm_once() -> None:

@@ -103,6 +103,18 @@ def test_the_hourly_run_does_not_lock_the_account(harness: Harness) -> None:
     assert len([call for call in harness.played.simulator.calls if call.status == 401]) == 2, "the daily run tries it"
 
 
+def test_a_run_by_hand_logs_in_after_the_account_was_unlocked(harness: Harness) -> None:
+    """Minutes after the refusal, in the same warm environments: only scheduled follow-ups stay quiet."""
+    begin(harness)
+    harness.played.simulator.set_password(LOGIN, "set by the RAO")
+    assert harness.run().status == "FAILED"
+    harness.played.simulator.set_password(LOGIN, credential()["password"])
+
+    harness.time.pass_seconds(300)
+
+    assert harness.run().status == "SUCCEEDED"
+
+
 def test_a_refused_login_lists_its_causes_likeliest_first(harness: Harness) -> None:
     """The operator checks them in this order."""
     begin(harness, locked=True)

@@ -14,7 +14,6 @@ import httpx
 from renewal.adapters.egress import unknown_address
 from renewal.adapters.http import new_http_client
 from renewal.adapters.scm.accounts import ScmAccounts, StoredCredential
-from renewal.adapters.scm.session import RefusedVersions
 from renewal.deadline import Deadline
 from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.errors import CredentialMissing, NeedsAttention
@@ -140,7 +139,6 @@ class Mandate:
             oauth_base_url=url,
             token_url=url,
             deadline=deadline,
-            refused=RefusedVersions(self.clock),
         )
 
     # ---- Where the credential is stored ------------------------------------------------------------------

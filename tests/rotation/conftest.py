@@ -19,7 +19,6 @@ from moto import mock_aws
 from renewal.adapters.http import new_http_client
 from renewal.adapters.rotation import SecretsManagerVault
 from renewal.adapters.scm.accounts import PinnedScmAccounts, ScmAccounts
-from renewal.adapters.scm.session import RefusedVersions
 from renewal.adapters.secrets import SecretsManagerCredentials
 from renewal.domain.delegation import Delegation
 from renewal.domain.errors import RenewalError
@@ -147,7 +146,6 @@ class Rotation:
             oauth_base_url=url,
             token_url=url,
             deadline=ample(self.clock),
-            refused=RefusedVersions(self.clock),
         )
 
     def failed_logins(self) -> Counter[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Literal
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from renewal.adapters.http import new_http_client
 from renewal.domain import errors
 from renewal.steps.rotate_password import KEEP_AWAKE
+from renewal.steps.scm_login import ScmLogin
 from scm_simulator.world.fault import Fault
 from tests.adapters.aws.wire import refused
 from tests.call_depth import DepthMeter, handled
@@ -127,6 +129,94 @@ def test_the_right_password_repairs_the_rotation_immediately(rotation: Rotation)
     assert rotation.ends(TOKEN) == ""
 
     assert rotation.stored()["password"] == rotation.passwords()
+
+
+def stored_by_the_operator(rotation: Rotation) -> dict[str, str]:
+    """Store the credential of another account in the AWS console, which keeps the pending label."""
+    other = {**LOGIN, "login": "drao-other", "password": "Password-of-the-other-1"}
+    first = rotation.simulator._state.admins[LOGIN["login"]]
+    rotation.simulator._state.admins["drao-other"] = replace(
+        first, id=first.id + 1000, spec=replace(first.spec, login="drao-other"), password=other["password"]
+    )
+    rotation.secretsmanager.put_secret_value(SecretId=SECRET, SecretString=json.dumps(other))
+    return other
+
+
+def password_of(rotation: Rotation, login: str) -> str:
+    """What SCM takes for an account."""
+    return rotation.simulator._state.admins[login].password
+
+
+def test_a_password_pending_for_one_account_is_never_set_on_another(rotation: Rotation) -> None:
+    """SCM was down; the operator has stored another account since. Nothing stored would log in as it."""
+    rotation.step()(SECRET, TOKEN, "createSecret")
+    meant_for_the_first = rotation.stored("AWSPENDING")["password"]
+    other = stored_by_the_operator(rotation)
+
+    assert rotation.ends(TOKEN) == ""
+
+    assert password_of(rotation, "drao-other") == rotation.stored()["password"]
+    assert password_of(rotation, "drao-other") not in {meant_for_the_first, other["password"]}
+    assert rotation.stored()["login"] == "drao-other"
+    assert rotation.passwords() == LOGIN["password"]
+    assert not rotation.failed_logins()
+
+
+@pytest.mark.parametrize("step", ["setSecret", "testSecret", "finishSecret"])
+def test_another_account_stored_during_a_rotation_stays_current(rotation: Rotation, step: str) -> None:
+    """What was made for the first account is neither set, tried nor promoted; nor does it block the next rotation."""
+    for name in STEPS[: STEPS.index(step)]:
+        rotation.step()(SECRET, TOKEN, name)
+    other = stored_by_the_operator(rotation)
+
+    for name in STEPS[STEPS.index(step) :]:
+        rotation.step()(SECRET, TOKEN, name)
+
+    assert rotation.stored() == other
+    assert password_of(rotation, "drao-other") == other["password"]
+    assert rotation.ends(OTHER) == ""
+    assert rotation.stored()["password"] == password_of(rotation, "drao-other") != other["password"]
+    assert not rotation.failed_logins()
+
+
+def test_an_interrupted_rotation_costs_one_refused_login(rotation: Rotation) -> None:
+    """However often Secrets Manager repeats it: what SCM has refused is recorded, and the pending one goes first."""
+    for name in STEPS[:2]:
+        rotation.step()(SECRET, TOKEN, name)
+
+    for _ in range(4):
+        rotation.step()(SECRET, TOKEN, "setSecret")
+
+    assert sum(rotation.failed_logins().values()) == 1
+
+
+def test_an_interrupted_rotation_costs_a_run_one_refused_login(rotation: Rotation) -> None:
+    """Inspection, order and collection are three cold environments; the order book is all that they share."""
+    for name in STEPS[:2]:
+        rotation.step()(SECRET, TOKEN, name)
+
+    for _ in range(3):
+        login = ScmLogin(rotation.book, rotation.functions())
+        with login.authority(rotation.book.delegation("univ"), "run") as scm:
+            assert scm.profiles(2001)
+
+    assert sum(rotation.failed_logins().values()) == 1
+
+
+def test_a_run_shows_each_of_two_wrong_passwords_once(rotation: Rotation) -> None:
+    """The pending version is recorded, too, when SCM refuses it."""
+    rotation.step()(SECRET, TOKEN, "createSecret")
+    rotation.simulator.set_password(LOGIN["login"], "Somebody-else-set-1")
+
+    for _ in range(3):
+        login = ScmLogin(rotation.book, rotation.functions())
+        with (
+            pytest.raises(errors.CredentialRefused),
+            login.authority(rotation.book.delegation("univ"), "run") as scm,
+        ):
+            scm.profiles(2001)
+
+    assert sum(rotation.failed_logins().values()) == 2
 
 
 @pytest.mark.parametrize("kind", ["reset_before", "reset_after"])

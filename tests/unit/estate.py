@@ -157,6 +157,7 @@ class System:
         return Collect(book, book, self._accounts(instead), stores, self.clock)
 
     def _accounts(self, instead: Mapping[str, Any]) -> Accounts:
+        self.accounts.noted.clear()  # every step is an invocation of its own
         if "scm" in instead:
             return replace(self.accounts, scm=instead["scm"])
         found: Accounts = instead.get("accounts", self.accounts)

@@ -62,6 +62,15 @@ def stop_rotation(deployment: Deployment, delegation: str) -> None:
         client.cancel_rotate_secret(SecretId=name)
 
 
+def withdraw_pending(deployment: Deployment, delegation: str) -> None:
+    """Remove the label of the password that an unfinished rotation has stored: it was made for another credential."""
+    client, name = deployment.client("secretsmanager"), deployment.secret_name(delegation)
+    versions: Mapping[str, list[str]] = client.describe_secret(SecretId=name).get("VersionIdsToStages", {})
+    for version, labels in versions.items():
+        if "AWSPENDING" in labels and "AWSCURRENT" not in labels:
+            client.update_secret_version_stage(SecretId=name, VersionStage="AWSPENDING", RemoveFromVersionId=version)
+
+
 def has_password(deployment: Deployment, delegation: str) -> bool:
     """Return whether the stored credential is a login with a password; an OAuth2 client has none."""
     text = deployment.client("secretsmanager").get_secret_value(SecretId=deployment.secret_name(delegation))

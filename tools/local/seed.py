@@ -195,6 +195,9 @@ class _PastAccounts:
     def credential_version(self, delegation: str) -> str:  # noqa: ARG002
         return "then"
 
+    def refused_versions(self, delegation: str) -> tuple[str, ...]:  # noqa: ARG002
+        return ()
+
 
 class _Silence:
     """No event is published now of a renewal in the past."""

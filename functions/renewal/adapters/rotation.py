@@ -73,6 +73,13 @@ class SecretsManagerVault:
             RemoveFromVersionId=instead_of.version,
         )
 
+    @translated("secretsmanager:UpdateSecretVersionStage")
+    def withdraw(self, secret: str, credential: Credential) -> None:
+        """Remove the pending label, which blocks a later rotation."""
+        self._client.update_secret_version_stage(
+            SecretId=secret, VersionStage=PENDING, RemoveFromVersionId=credential.version
+        )
+
     @translated("secretsmanager:GetSecretValue", ABSENT)
     def _read(self, secret: str, stage: str) -> tuple[str, str]:
         answer = self._client.get_secret_value(SecretId=secret, VersionStage=stage)

@@ -26,6 +26,12 @@ class Credential:
     members: Mapping[str, str] = field(repr=False)
     """`login`, `password`, …: all stored members, also those that the rotation does not know."""
 
+    @property
+    def account(self) -> tuple[str, ...]:
+        """What names the account: only the password of the same one may be changed."""
+        customer_uri = self.members.get("customer_uri") or self.members.get("customerUri", "")
+        return self.members.get("login", ""), customer_uri, self.members.get("client_id", "")
+
 
 @dataclass(frozen=True, slots=True)
 class PasswordForm:

@@ -15,8 +15,13 @@ the same token: it is stored under an id of its own, changed, proved and promote
 follow find nothing pending and have nothing to do. So the pending label is never left on a version that is not current,
 which would block every later rotation (AWS: API_RotateSecret).
 
-*Failed logins.* SCM counts them and locks accounts (SCM reference §2.4). One attempt sends each of the two passwords at
-most once without success. When both are refused, that is recorded, and no attempt is made again on that day.
+*Which account.* The operator may store another account's credential while a password is pending. The pending version is
+then for another account: createSecret stores a new one, and any other step removes the pending label. No account ever
+gets a password that was made for another one.
+
+*Failed logins.* SCM counts them and locks accounts (SCM reference §2.4). Each refused version is recorded: the current
+one is not tried again on that day, the pending one is tried in its place, and when both are refused no attempt is made
+on that day.
 
 *When.* Secrets Manager starts it in the interval that `certmandate credential --rotate-days` set, and on demand by
 `certmandate credential --rotate`. The RAO is notified in the week before (finding `PasswordRotation`,
@@ -67,11 +72,17 @@ class RotatePassword:
         current = self.vault.current(secret)
         if not self.accounts.has_password(current):
             return NOTHING_TO_DO
-        if step == "createSecret":
-            return self._create(secret, token, current)
         pending = self.vault.pending(secret)
+        if step == "createSecret":
+            return self._create(secret, token, current, pending)
         if pending is None:
             return "nothing is pending: the new password is in use already"
+        return self._proceed(secret, step, current, pending)
+
+    def _proceed(self, secret: str, step: str, current: Credential, pending: Credential) -> str:
+        if pending.account != current.account:
+            self.vault.withdraw(secret, pending)
+            return "another account was stored meanwhile: its password stays, and nothing is pending"
         if step == "setSecret":
             return self._set(secret, current, pending)
         if step == "testSecret":
@@ -82,21 +93,28 @@ class RotatePassword:
         msg = f"'{step}' is no step of a rotation (createSecret, setSecret, testSecret, finishSecret)"
         raise InvalidRequest(msg)
 
-    def _create(self, secret: str, token: str, current: Credential) -> str:
-        if self.vault.pending(secret) is not None:
+    def _create(self, secret: str, token: str, current: Credential, pending: Credential | None) -> str:
+        if pending is not None and pending.account == current.account:
             return "a new password is stored already"  # it may be the one in force: never replace it here
-        if current.version == token or not self.vault.stage(secret, self._another(current, token, PasswordForm())):
+        # The value under this attempt's token may be the one for another account, and a version is written once.
+        version = token if pending is None else self.new_id()
+        if current.version == token or not self.vault.stage(secret, self._another(current, version, PasswordForm())):
             return "this attempt has ended already"
         return "a new password is stored as pending"
 
     def _set(self, secret: str, current: Credential, pending: Credential) -> str:
+        """Change the current password; try the pending one first where the current one was refused today."""
         delegation = self.vault.delegation(secret)
-        self._require_untried(delegation, current)
-        if self.accounts.accepts(current):
-            return self._change(secret, current, pending)
+        noted, today = self.book.delegation(delegation).refusal, self._today()
+        if noted == Refusal(current.version, today, pending.version):
+            raise CredentialRefused(REFUSED.format(delegation=delegation))
+        if noted != Refusal(current.version, today):
+            if self.accounts.accepts(current):
+                return self._change(secret, current, pending)
+            self.transitions.record_refusal(delegation, current.version, today)
         if self.accounts.accepts(pending):
             return "the new password is in force already: an earlier attempt had changed it"
-        self.transitions.record_refusal(delegation, current.version, self._today())
+        self.transitions.record_refusal(delegation, current.version, today, pending.version)
         raise CredentialRefused(REFUSED.format(delegation=delegation))
 
     def _change(self, secret: str, current: Credential, pending: Credential) -> str:
@@ -138,11 +156,6 @@ class RotatePassword:
     def _another(self, current: Credential, version: str, form: PasswordForm) -> Credential:
         password = form.make(current.members.get("login", ""), self.chance)
         return replace(current, version=version, members={**current.members, "password": password})
-
-    def _require_untried(self, delegation: str, current: Credential) -> None:
-        record = self.book.delegation(delegation)
-        if record.refusal == Refusal(current.version, self._today()):
-            raise CredentialRefused(REFUSED.format(delegation=delegation))
 
     def _today(self) -> str:
         """The run id under which a refusal is recorded: a rotation has no run."""

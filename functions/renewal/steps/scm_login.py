@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -22,9 +22,9 @@ REFUSED = (
 class ScmLogin:
     """The only way in which steps log in to SCM as a delegation's account.
 
-    A refused login is recorded and holds for the rest of the run: each method raises CredentialRefused without any
-    request when this run, or for a *follow_up* any run, has had this version of the credential refused. 24 hourly
-    attempts a day would lock the account.
+    A refused login is recorded and holds for the rest of the run, and for every *follow_up* until a run has logged in:
+    24 hourly attempts a day would lock the account. The refused version is not sent again; where a rotation was
+    interrupted, its pending version is tried in its place, and otherwise CredentialRefused is raised without a request.
     """
 
     transitions: OrderTransitions
@@ -47,16 +47,27 @@ class ScmLogin:
     @contextmanager
     def _recorded(self, record: DelegationRecord, run_id: str, *, follow_up: bool) -> Iterator[None]:
         name = record.delegation.name
-        version = self.accounts.credential_version(name)
         last = record.refusal
-        is_of_this_run = last is not None and (last.run_id == run_id or (follow_up and _was_refused_last(record)))
-        if last is not None and is_of_this_run and last.version == version:
-            raise CredentialRefused(_refusal(name, follow_up=follow_up))
+        if last is not None and (last.run_id == run_id or (follow_up and _was_refused_last(record))):
+            for version in filter(None, (last.version, last.pending)):
+                self.accounts.refuse(name, version)
+        known = self.accounts.refused_versions(name)
         try:
             yield
         except CredentialRefused as refusal:
-            self.transitions.record_refusal(name, self.accounts.credential_version(name), run_id)
             raise CredentialRefused(_refusal(name, follow_up=follow_up)) from refusal
+        finally:
+            self._note(name, run_id, known)
+
+    def _note(self, name: str, run_id: str, known: Collection[str]) -> None:
+        """Record what SCM has refused now, although another version may have logged in after it."""
+        refused = self.accounts.refused_versions(name)
+        if set(refused) <= set(known):
+            return
+        version = self.accounts.credential_version(name)
+        if version in refused:
+            others = [other for other in refused if other != version]
+            self.transitions.record_refusal(name, version, run_id, *others[-1:])
 
 
 def _was_refused_last(record: DelegationRecord) -> bool:

@@ -12,7 +12,6 @@ import httpx
 from renewal.adapters.http import new_http_client
 from renewal.adapters.scm.accounts import ScmAccounts, StoredCredential
 from renewal.adapters.scm.client import ScmClient
-from renewal.adapters.scm.session import RefusedVersions
 from renewal.deadline import Deadline
 from renewal.domain.errors import CredentialMissing
 from renewal.domain.order import EnrollRequest
@@ -131,7 +130,6 @@ def accounts(
         oauth_base_url=OAUTH_BASE_URL,
         token_url=TOKEN_URL,
         deadline=deadline or ample(clock),
-        refused=RefusedVersions(clock),
     )
 
 

@@ -31,6 +31,21 @@ def test_a_first_credential_creates_its_secret(desk: Desk):
     assert "certmandate apply" in result.stdout
 
 
+def test_storing_a_credential_withdraws_the_pending_password(desk: Desk):
+    """A rotation that was interrupted made it for the credential before; it must not be set on this account."""
+    client = desk.system.aws.client("secretsmanager")
+    client.put_secret_value(
+        SecretId="certmandate/univ", SecretString=json.dumps(desk.secret()), VersionStages=["AWSPENDING"]
+    )
+
+    desk.run("credential", "univ", "--stdin", stdin=f"drao-other\n{CANARY}\nnren-a\n")
+
+    described = client.describe_secret(SecretId="certmandate/univ")
+    labels = [label for found in described["VersionIdsToStages"].values() for label in found]
+    assert "AWSPENDING" not in labels
+    assert desk.secret()["login"] == "drao-other"
+
+
 WRONG = {
     "too few lines": (("univ",), f"drao-univ\n{CANARY}\n", "3 lines"),
     "an empty password": (("univ",), "drao-univ\n\nnren-a\n", "lacks password"),

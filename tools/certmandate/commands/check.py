@@ -139,7 +139,6 @@ def _log_in(deployment: Deployment, delegation: str, recordings: list[Mapping[st
     from renewal.adapters.http import new_http_client
     from renewal.adapters.scm.accounts import ScmAccounts
     from renewal.adapters.scm.recording import ScmRecorder
-    from renewal.adapters.scm.session import RefusedVersions
     from renewal.adapters.secrets import SecretsManagerCredentials
     from renewal.deadline import Deadline
 
@@ -160,7 +159,6 @@ def _log_in(deployment: Deployment, delegation: str, recordings: list[Mapping[st
             oauth_base_url=oauth_base_url,
             token_url=token_url,
             deadline=Deadline(now() + timedelta(minutes=1), now),
-            refused=RefusedVersions(now),
         )
         recorder = ScmRecorder(http, base_urls=(base_url, oauth_base_url), token_url=token_url)
         with recorder.recording(recordings.append):

@@ -12,7 +12,13 @@ import typer
 from certmandate.deployment import Deployment, deployed
 from certmandate.exit import Refused
 from certmandate.options import DelegationArgument, JsonOption, YesOption, confirm
-from certmandate.password_rotation import require_rotatable, rotate_now, schedule_rotation, stop_rotation
+from certmandate.password_rotation import (
+    require_rotatable,
+    rotate_now,
+    schedule_rotation,
+    stop_rotation,
+    withdraw_pending,
+)
 from certmandate.views import printing
 from certmandate.views.printing import printer
 from renewal.domain.request import NAME
@@ -164,6 +170,7 @@ def _store(
         if "DeletedDate" in described:
             client.restore_secret(SecretId=name)
         client.put_secret_value(SecretId=name, SecretString=text)
+        withdraw_pending(deployment, delegation)
         did = "stored again, its scheduled deletion cancelled" if "DeletedDate" in described else "replaced"
     return {"secret": name, "did": did, **_rotation(deployment, delegation, document, rotate_days)}
 

@@ -226,8 +226,8 @@ class DynamoDbOrderTransitions:
     def record_inspection(self, delegation: str, inspection: Inspection) -> None:
         self._record(delegation, "inspection", inspection)
 
-    def record_refusal(self, delegation: str, version: str, run_id: str) -> None:
-        self._record(delegation, "refusal", Refusal(version, run_id))
+    def record_refusal(self, delegation: str, version: str, run_id: str, pending: str = "") -> None:
+        self._record(delegation, "refusal", Refusal(version, run_id, pending))
 
     def record_search(self, delegation: str, control: SearchControl, result: SearchResult) -> None:
         key = delegation_key(delegation)

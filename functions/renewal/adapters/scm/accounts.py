@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -14,7 +15,7 @@ from renewal.adapters.scm.connection import exchange
 from renewal.adapters.scm.credential import ClientCredentialsCredential, PasswordCredential, credential_from
 from renewal.adapters.scm.request import Operation, Request
 from renewal.adapters.scm.responses import password_state_from
-from renewal.adapters.scm.session import RefusedVersions, Session
+from renewal.adapters.scm.session import Session
 from renewal.deadline import Deadline
 from renewal.domain.credential import Credential
 from renewal.domain.errors import CredentialMissing, CredentialRefused, PermissionMissing
@@ -47,7 +48,8 @@ class CredentialSource(Protocol):
 class ScmAccounts(Accounts):
     """Accounts with a header login at *base_url*, OAuth2 clients at *oauth_base_url*; both end in `/api`.
 
-    For one invocation: every request ends by *deadline*, and access tokens are kept as long as this object.
+    For one invocation: every request ends by *deadline*; access tokens and refused versions are kept as long as this
+    object.
     """
 
     def __init__(
@@ -59,12 +61,11 @@ class ScmAccounts(Accounts):
         oauth_base_url: str,
         token_url: str,
         deadline: Deadline,
-        refused: RefusedVersions,
     ) -> None:
         self._source = source
         self._http = http
         self._deadline = deadline
-        self._refused = refused
+        self._refused: defaultdict[str, dict[str, str]] = defaultdict(dict)
         self._base_url = base_url
         self._oauth_base_url = oauth_base_url
         self._token_url = token_url
@@ -82,6 +83,12 @@ class ScmAccounts(Accounts):
         """Raises CredentialMissing."""
         return self._source.current(delegation).version
 
+    def refuse(self, delegation: str, version: str) -> None:
+        self._refused[delegation].setdefault(version, "SCM refused the credential before")
+
+    def refused_versions(self, delegation: str) -> Collection[str]:
+        return tuple(self._refused[delegation])
+
     def _session(self, delegation: str) -> Session:
         stored = self._source.current(delegation)
         session = self._sessions.get(delegation)
@@ -92,7 +99,7 @@ class ScmAccounts(Accounts):
                 stored.version,
                 self._login(stored),
                 lambda refused: self._newer(delegation, refused),
-                self._refused,
+                self._refused[delegation],
                 self._deadline,
             )
             self._sessions[delegation] = session

@@ -67,6 +67,8 @@ class Refusal:
 
     version: str
     run_id: str
+    pending: str = ""
+    """The version that an interrupted rotation had stored, when SCM refused that one too."""
 
 
 @dataclass(frozen=True, slots=True)
