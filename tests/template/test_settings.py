@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
 import json
 import math
+import random
 import re
 from collections.abc import Iterator
 from dataclasses import fields
@@ -136,24 +138,80 @@ def test_a_claimed_import_is_waited_for_until_its_lease_is_over(stack: Stack, ma
     assert stack.resource("CollectFunction").properties["Timeout"] < IMPORT_LEASE.total_seconds() < patience
 
 
+def longest(machine: dict[str, Any], orders: int) -> float:
+    """The seconds of one delegation in which each of *orders* is unconfirmed first, and then pending to the end."""
+    lost = sum(waits(task_of(machine, "EnrollFunction"), "OrderUnconfirmed"))
+    pending = sum(waits(task_of(machine, "CollectFunction"), "OrderPending"))
+    login = sum(waits(task_of(machine, "InspectDelegationFunction"), "ScmUnavailable"))
+    return math.ceil(orders / concurrency(machine, "RenewCertificates")) * (lost + pending) + login
+
+
+def concurrency(machine: dict[str, Any], name: str) -> int:
+    """How many items a Map works on at a time."""
+    (found,) = [state.body["MaxConcurrency"] for state in every_state(machine) if state.path.endswith(name)]
+    return int(found)
+
+
+@pytest.mark.parametrize(("delegations", "orders"), [(100, 15), (500, 1), (20, 30)])
+def test_the_longest_run_fits_the_time_of_the_state_machine(
+    source: dict[str, Any], machine: dict[str, Any], delegations: int, orders: int
+) -> None:
+    """The time is that of the whole Map, which works on a few delegations at a time, and not that of one of them."""
+    rounds = math.ceil(delegations / concurrency(machine, "RenewDelegations"))
+
+    assert orders <= source["Parameters"]["OrdersPerDelegation"]["MaxValue"]
+    assert rounds * longest(machine, orders) < machine["TimeoutSeconds"]
+
+
 def test_the_time_budget_of_the_header_is_the_one_of_the_states(
     source: dict[str, Any], machine: dict[str, Any]
 ) -> None:
     """The header's sum is what TimeoutSeconds rests on; both must follow when a number changes."""
-    lost = sum(waits(task_of(machine, "EnrollFunction"), "OrderUnconfirmed"))
-    pending = math.floor(sum(waits(task_of(machine, "CollectFunction"), "OrderPending")))
-    login = sum(waits(task_of(machine, "InspectDelegationFunction"), "ScmUnavailable"))
-    (in_parallel,) = [
-        state.body["MaxConcurrency"] for state in every_state(machine) if state.path.endswith("RenewCertificates")
-    ]
-    waves = math.ceil(source["Parameters"]["OrdersPerDelegation"]["Default"] / in_parallel)
-    total = waves * (lost + pending) + login
-
+    most = source["Parameters"]["OrdersPerDelegation"]["Default"]
+    rounds = math.ceil(100 / concurrency(machine, "RenewDelegations"))
     text = (ROOT / "infra" / "renewal.asl.yaml").read_text(encoding="utf-8")
     header = text[: text.index("Comment:")].replace(",", "")
-    for number in (lost, pending, lost + pending, login, waves, total, machine["TimeoutSeconds"]):
+
+    totals = (longest(machine, most), rounds * longest(machine, 15), machine["TimeoutSeconds"])
+    for number in (*totals, math.ceil(most / concurrency(machine, "RenewCertificates"))):
         assert f"{number:.0f}" in header
-    assert total < machine["TimeoutSeconds"]
+
+
+@pytest.mark.parametrize("function", sorted(IN_VPC - BY_SECRETS_MANAGER))
+def test_throttling_by_reserved_concurrency_is_waited_out(stack: Stack, machine: dict[str, Any], function: str) -> None:
+    """With five environments all others are throttled until one is free; a lost race must not fail a delegation."""
+    state, seconds = task_of(machine, function), stack.resource(function).properties["Timeout"]
+    at_a_time = concurrency(machine, "RenewDelegations")
+    if function != "InspectDelegationFunction":
+        at_a_time *= concurrency(machine, "RenewCertificates")
+
+    retry = retry_of(state, "Lambda.TooManyRequestsException")
+    others_first = (math.ceil(at_a_time / 5) - 1) * seconds
+
+    assert retry["ErrorEquals"] == ["Lambda.TooManyRequestsException"], "its tries must not be used up by other errors"
+    assert retry["JitterStrategy"] == "FULL"
+    assert sum(waits(state, "Lambda.TooManyRequestsException")) / 2 > others_first  # with full jitter, half on average
+
+
+def test_a_hundred_inspections_pass_five_environments(machine: dict[str, Any]) -> None:
+    """Retries at random times, played for each of ten runs: no inspection is throttled until its tries are used up."""
+    wait = waits(task_of(machine, "InspectDelegationFunction"), "Lambda.TooManyRequestsException")
+    for seed in range(10):
+        chance = random.Random(seed)  # noqa: S311  # the same runs in every test
+        waiting = [(0.0, 0)] * concurrency(machine, "RenewDelegations")  # when each tries next, and its tries so far
+        left, busy = 100 - len(waiting), [0.0] * 5
+        heapq.heapify(waiting)
+        while waiting:
+            now, tries = heapq.heappop(waiting)
+            if min(busy) <= now:
+                ends = now + 60
+                heapq.heapreplace(busy, ends)
+                if left:
+                    left -= 1
+                    heapq.heappush(waiting, (ends, 0))
+            else:
+                assert tries < len(wait), f"run {seed}: throttled {tries} times"
+                heapq.heappush(waiting, (now + chance.uniform(0, wait[tries]), tries + 1))
 
 
 def test_no_retry_names_all_errors(machine: dict[str, Any]) -> None:
