@@ -37,7 +37,8 @@ from random import Random
 from renewal.domain.credential import Credential, PasswordForm, form_for, forms
 from renewal.domain.errors import CredentialRefused, InvalidRequest, PasswordPolicyRefused
 from renewal.domain.setup.inspection import Refusal
-from renewal.ports import Clock, CredentialVault, OrderReader, OrderTransitions, PinnedAccounts
+from renewal.ports import Clock, OrderReader, OrderTransitions
+from renewal.rotation_ports import CredentialVault, PinnedAccounts
 
 KEEP_AWAKE = "keepAwake"
 """Not a step of a rotation: the weekly call that keeps the function's network interface. It changes nothing."""

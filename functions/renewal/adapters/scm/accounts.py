@@ -19,7 +19,8 @@ from renewal.adapters.scm.session import Session
 from renewal.deadline import Deadline
 from renewal.domain.credential import Credential
 from renewal.domain.errors import CredentialMissing, CredentialRefused, PermissionMissing
-from renewal.ports import Accounts, PinnedAccounts
+from renewal.ports import Accounts
+from renewal.rotation_ports import PinnedAccounts
 
 
 @dataclass(frozen=True, slots=True)
