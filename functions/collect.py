@@ -7,11 +7,13 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from renewal import wiring
+from renewal.adapters.cause import BoundedCause
 from renewal.steps.payload import Progress
 
 logger = Logger()
 
 
+@BoundedCause()
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: wiring.Invocation) -> dict[str, Any]:
     """Take a progress; return it with status `stored`."""

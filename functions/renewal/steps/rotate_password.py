@@ -73,17 +73,11 @@ class RotatePassword:
         current = self.vault.current(secret)
         if not self.accounts.has_password(current):
             return NOTHING_TO_DO
-        pending = self.vault.pending(secret)
         if step == "createSecret":
-            return self._create(secret, token, current, pending)
+            return self._create(secret, token, current)
+        pending = self._usable(secret, current)
         if pending is None:
-            return "nothing is pending: the new password is in use already"
-        return self._proceed(secret, step, current, pending)
-
-    def _proceed(self, secret: str, step: str, current: Credential, pending: Credential) -> str:
-        if pending.account != current.account:
-            self.vault.withdraw(secret, pending)
-            return "another account was stored meanwhile: its password stays, and nothing is pending"
+            return "nothing is pending: the new password is in use already, or another account was stored meanwhile"
         if step == "setSecret":
             return self._set(secret, current, pending)
         if step == "testSecret":
@@ -94,7 +88,16 @@ class RotatePassword:
         msg = f"'{step}' is no step of a rotation (createSecret, setSecret, testSecret, finishSecret)"
         raise InvalidRequest(msg)
 
-    def _create(self, secret: str, token: str, current: Credential, pending: Credential | None) -> str:
+    def _usable(self, secret: str, current: Credential) -> Credential | None:
+        """The pending version; None when there is none, or when it was for another account and is pending no more."""
+        pending = self.vault.pending(secret)
+        if pending is None or pending.account == current.account:
+            return pending
+        self.vault.withdraw(secret, pending)
+        return None
+
+    def _create(self, secret: str, token: str, current: Credential) -> str:
+        pending = self.vault.pending(secret)
         if pending is not None and pending.account == current.account:
             return "a new password is stored already"  # it may be the one in force: never replace it here
         # The value under this attempt's token may be the one for another account, and a version is written once.
