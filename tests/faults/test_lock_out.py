@@ -96,7 +96,7 @@ def test_the_hourly_run_does_not_lock_the_account(harness: Harness) -> None:
 
     for _ in range(3):
         harness.time.pass_seconds(2 * 3600)
-        assert harness.run(open_orders_only=True).status == "FAILED"
+        assert harness.run(open_orders_only=True, scheduled_at="hourly").status == "FAILED"
 
     assert len([call for call in harness.played.simulator.calls if call.status == 401]) == 1
     harness.run()
@@ -113,6 +113,20 @@ def test_a_run_by_hand_logs_in_after_the_account_was_unlocked(harness: Harness) 
     harness.time.pass_seconds(300)
 
     assert harness.run().status == "SUCCEEDED"
+
+
+def test_a_follow_up_by_hand_logs_in_after_the_account_was_unlocked(harness: Harness) -> None:
+    """The operator collects what is open; only the schedule's follow-ups stay quiet after a refusal."""
+    begin(harness)
+    harness.played.simulator.dials.issuance_seconds = 3600.0
+    assert harness.run().status == "SUCCEEDED"
+    harness.played.simulator.set_password(LOGIN, "set by the RAO")
+    assert harness.run().status == "FAILED"
+    harness.played.simulator.set_password(LOGIN, credential()["password"])
+    harness.time.pass_seconds(7200)
+
+    assert harness.run(open_orders_only=True, scheduled_at="hourly").status == "FAILED"
+    assert harness.run(open_orders_only=True).status == "SUCCEEDED"
 
 
 def test_a_refused_login_lists_its_causes_likeliest_first(harness: Harness) -> None:

@@ -82,7 +82,7 @@ class History:
     def follow_up(self) -> None:
         """The hourly run, which orders nothing."""
         self.harness.time.pass_seconds(3600)
-        self.harness.run(open_orders_only=True)
+        self.harness.run(open_orders_only=True, scheduled_at="hourly")
 
     def force(self, certificate: str) -> None:
         """A manual run that replaces a certificate."""

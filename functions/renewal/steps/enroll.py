@@ -93,9 +93,7 @@ class Enroll:
         served = certificate.served
         if set(task.causes) == {Cause.ORDER_OPEN}:
             return _end_of_planned_order(certificate, task)
-        if served is None:
-            return None
-        newer = served.stored_at >= task.started_at
+        newer = served is not None and served.stored_at >= task.started_at
         still_due = decide_with(
             certificate,
             record.inspection,
@@ -103,9 +101,9 @@ class Enroll:
             replacements=self.book.replacements() if Cause.REPLACEMENT in task.causes else (),
             forced=task.forced and not newer,
         )
-        if still_due.causes:
-            return None
-        return _stored(task, served)
+        if still_due.held:  # no plan has what is on hold: an order has failed since
+            return _end_of_planned_order(certificate, task)
+        return None if served is None or still_due.causes else _stored(task, served)
 
     def _begin(
         self, certificate: ManagedCertificate, record: DelegationRecord, inspection: Inspection, task: Task
@@ -117,8 +115,8 @@ class Enroll:
         refusals = self.acm.foresee(certificate)
         if set(refusals) == set(certificate.spec.stores):  # a store that takes the certificate does not wait for others
             raise error_of(refusals)
-        self._require_time()
         order = self._intend(certificate, record, task, term_days)
+        self._require_time()  # after the key was made and sealed, which may take half a minute
         # Refused when another run has opened an order, or has even stored its certificate, since ours was read.
         self.transitions.open(order, certificate.revision)
         return order

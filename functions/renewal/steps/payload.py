@@ -65,7 +65,7 @@ class DelegationTask:
     """Whether the run covers all certificates of the delegation, so that revoked ones may be added."""
     certificates: tuple[Task, ...]
     follow_up: bool = False
-    """Whether the run only follows up on open orders, as it does every hour."""
+    """Whether the schedule started it to follow up on open orders: then a login that was refused last is not tried."""
     record: bool = False
     """Whether the answers of SCM are recorded."""
     room: int = 0
