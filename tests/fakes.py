@@ -412,6 +412,7 @@ class FakeScm:
     clock: HandClock
     orders: dict[int, ScmOrder] = field(default_factory=dict)
     calls: Counter[str] = field(default_factory=Counter)
+    searched: list[SearchedOrder] = field(default_factory=list)
     polls: int = 0
     """How often each order is pending before it is issued."""
     lost_after: int = 0
@@ -510,6 +511,7 @@ class FakeScm:
 
     def find(self, order: SearchedOrder) -> SearchResult:
         self._called("find")
+        self.searched.append(order)
         if self.hidden:
             self.hidden -= 1
             return SearchResult()

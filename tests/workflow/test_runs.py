@@ -45,6 +45,24 @@ def test_force_renews_what_is_not_due(start: Start) -> None:
     assert forced.row("univ/idp").reason == "asked"
 
 
+def test_a_renewal_issued_at_once_makes_four_requests_about_orders(start: Start) -> None:
+    """SCM limits rates; the list controls that a lost order would be found."""
+    system = start("idp")
+    system.run()
+    before = len(system.simulator.calls)
+
+    system.run({"certificates": ["univ/idp"], "force": True, "reason": "the key leaked"})
+
+    of_inspection = {"GET /api/ssl/v1/types", "GET /api/ssl/v1/customFields"}
+    operations = [call.operation for call in system.simulator.calls[before:] if "/api/ssl/v1" in call.operation]
+    assert sorted(operation for operation in operations if operation not in of_inspection) == [
+        "GET /api/ssl/v1",
+        "GET /api/ssl/v1/collect/{sslId}",
+        "POST /api/ssl/v1/enroll",
+        "POST /api/ssl/v1/renew/manual/{sslId}",
+    ]
+
+
 def test_two_runs_side_by_side_order_once(start: Start) -> None:
     """An operator starts one by hand while the daily one runs, and meets an order that SCM has not answered yet."""
     names = ("idp", "vpn", "www", "mail")

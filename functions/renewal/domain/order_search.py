@@ -32,6 +32,8 @@ class SearchedOrder:
     names: tuple[str, ...]
     department_id: int
     opened_at: datetime
+    listed_id: int | None = None
+    """Its SSL ID, when a list that has it is enough; None when only a comment with the token is."""
 
     @classmethod
     def of(cls, order: Order) -> SearchedOrder:
@@ -99,10 +101,16 @@ class SearchControl:
             now,
         )
 
-    @property
-    def searched(self) -> SearchedOrder:
-        """What SCM is searched for."""
-        return SearchedOrder(self.token, self.names, self.department_id, self.opened_at)
+    def searched(self, proof: SearchProof | None) -> SearchedOrder:
+        """Return what SCM is searched for.
+
+        Where a search has already found an order of this department by its comment, the lists alone are controlled.
+        That costs one request; and a comment that SCM hides later leaves a candidate, which stops a second POST.
+        """
+        is_enough = proof is not None and proof.awaited is None and not proof.unproven(self.department_id)
+        return SearchedOrder(
+            self.token, self.names, self.department_id, self.opened_at, self.ssl_id if is_enough else None
+        )
 
     @property
     def seconds(self) -> int:

@@ -90,7 +90,7 @@ class Collect:
         with suppress(RenewalError):
             record = self.book.delegation(progress.delegation)
             with ScmLogin(self.transitions, self.accounts).authority(record, progress.run_id, follow_up=True) as scm:
-                result = scm.find(control.searched)
+                result = scm.find(control.searched(record.search_proof))
             self.transitions.record_search(order.delegation, control, result)
             if result.ssl_id == order.ssl_id:
                 self.transitions.note(order, found_at=now)

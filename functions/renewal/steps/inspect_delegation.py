@@ -120,7 +120,7 @@ class InspectDelegation:
             return record
         control = replace(proof.awaited, searched_at=self.clock())
         try:
-            result = scm.find(control.searched)
+            result = scm.find(control.searched(proof))
             self.transitions.record_search(record.delegation.name, control, result)
         except CredentialRefused:
             raise

@@ -377,6 +377,14 @@ def test_an_order_is_found_by_its_token_newest_first():
     }
 
 
+def test_a_control_that_needs_no_comment_ends_with_the_list():
+    """Comments were shown before; each renewal controls the lists, with one request."""
+    listing = Listing({3: (NAMES[0], None), 9: (NAMES[0], None)})
+
+    assert client(listing).find(replace(searched(), listed_id=3)).ssl_id == 3
+    assert (listing.opened(), len(listing.requests)) == ([], 1)
+
+
 @pytest.mark.parametrize("comment", [None, "", "certmandate order t0ken2 for univ/idp", "certmandate order xt0ken"])
 def test_an_order_of_another_client_is_not_adopted(comment):
     """Only a comment with exactly this token is our order's."""

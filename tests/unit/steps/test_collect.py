@@ -743,6 +743,15 @@ def test_an_order_is_searched_for_once(system: System) -> None:
     assert system.scm.calls["find"] == 1
 
 
+def test_only_the_first_control_reads_a_comment(system: System) -> None:
+    """That SCM shows comments is proven once; that it lists orders, and how late, with each of them."""
+    system.renew()
+    system.clock.advance(days=1)
+    system.collect(system.enroll(system.task(forced=True)))
+
+    assert [order.listed_id for order in system.scm.searched] == [None, 5002]
+
+
 def test_an_order_issued_at_once_is_searched_for_after_it_is_stored(system: System) -> None:
     """A search that is killed, or takes long, must not delay the certificate."""
     progress = system.enroll()

@@ -49,6 +49,9 @@ class Search:
         """Yield each request. Raises ScmUnavailable when something that SCM lists cannot be read."""
         for name, value in _filters(self._order.names):
             yield from self._list(name, value)
+            if self._order.listed_id in self._listed:
+                self.result = SearchResult(self._order.listed_id, self._listed[self._order.listed_id])
+                return
         for ssl_id in sorted(self._listed, reverse=True):
             request = details_of(ssl_id)
             yield request
