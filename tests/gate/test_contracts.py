@@ -24,6 +24,10 @@ FORBIDDEN = {
         "tools/local/seed.py",
         "renewal.adapters.order_book.schema",
     ),
+    "The campaign's auditor shares no code with what it judges": (
+        "tools/campaign/audit/__init__.py",
+        "renewal.ports",
+    ),
     "Domain, ports and steps know neither AWS nor HTTP": ("functions/renewal/ports.py", "boto3"),
     "No step imports another step; what several need is in the row below": (
         "functions/renewal/steps/enroll.py",
