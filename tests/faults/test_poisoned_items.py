@@ -27,8 +27,8 @@ READ: Mapping[str, Callable[[Any], Any]] = {
 """By kind: what reads an item."""
 
 
-REWRITTEN = ("inspection", "refusal")
-"""Members of a delegation that each run writes again."""
+REWRITTEN = ("inspection", "refusal", "search_proof")
+"""Members of a delegation that runs write again; without its proof, a search that finds nothing proves nothing."""
 FIRST: Mapping[str, str] = {"replacement": "of one issuer"}
 
 
