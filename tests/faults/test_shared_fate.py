@@ -56,7 +56,9 @@ class Estate:
             self.put(certificate, item=f"certificate#{name}")
             self.put(item, item=f"order#{name}")
             self.certificates[f"{DELEGATION}/{name}"] = how
-        for how, item in _unreadable({name: delegation[name] for name in delegation.keys() - {"inspection", "search_proof"}}):
+        for how, item in _unreadable(
+            {name: delegation[name] for name in delegation.keys() - {"inspection", "search_proof"}}
+        ):
             name = f"d{len(self.delegations)}"
             self.put(item, delegation=name)
             self.put(certificate, delegation=name)
