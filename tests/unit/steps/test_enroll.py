@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from renewal.deadline import Deadline
 from renewal.domain.delegation import Profile
 from renewal.domain.due import Cause
 from renewal.domain.errors import (
@@ -31,12 +32,12 @@ from renewal.domain.errors import (
     StoreUnavailable,
     TermRefused,
 )
-from renewal.domain.keypair import KeyType, public_key_bytes, requested_key
+from renewal.domain.keypair import KeyPair, KeyType, public_key_bytes, requested_key
 from renewal.domain.order import EnrollRequest, OrderStatus, Replacement, token_in
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import Inspection
 from tests.assertions import assert_ordered_once
-from tests.fakes import Killed, interrupted, killed
+from tests.fakes import FakeSeal, Killed, interrupted, killed
 from tests.unit.estate import DELEGATION, IDP, NOW, PATH, QUIET, System, served_by
 
 
@@ -622,6 +623,23 @@ def test_a_login_refused_at_the_post_ends_the_intent(system: System) -> None:
     assert system.accounts.shown == {("univ", "v1"): 1}
 
 
+def test_a_key_that_took_long_is_not_ordered_for(system: System) -> None:
+    """KMS took 20 s: an intent whose POST is not sent in time would wait for a search, or for the operator."""
+
+    class SlowSeal(FakeSeal):
+        def seal(self, key: KeyPair, *, delegation: str, certificate: str, token: str) -> bytes:
+            system.clock.advance(seconds=20)
+            return system.seal.seal(key, delegation=delegation, certificate=certificate, token=token)
+
+    deadline = Deadline(system.clock() + timedelta(seconds=50), system.clock)
+
+    with pytest.raises(ScmUnavailable, match="nothing was ordered"):
+        replace(system.enroll_step(sealer=SlowSeal()), deadline=deadline)(system.task())
+
+    assert not system.book.orders
+    assert not system.scm.orders
+
+
 # ---- Not due any more ------------------------------------------------------------------------------------------------
 
 
@@ -694,6 +712,23 @@ def test_a_follow_up_of_an_order_that_ended_meanwhile_orders_nothing(system: Sys
 
     with pytest.raises(OrderDeclined):
         system.enroll(replace(system.task(), causes=("order-open",)))
+
+    assert list(system.scm.orders) == [5001]
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_retry_after_the_order_was_declined_orders_nothing(system: System, *, is_new: bool) -> None:
+    """The result of the first try was lost, and the hourly run has recorded that the order was declined: it is held."""
+    if not is_new:
+        system.book.adopt(PATH, served_by(IDP, age=150), NOW)
+    task = system.task(causes=("new" if is_new else "age",))
+    progress = system.enroll(task)
+    system.scm.orders[5001].status = "DECLINED"
+    with pytest.raises(OrderDeclined):
+        system.collect(progress)
+
+    with pytest.raises(OrderDeclined):
+        system.enroll(task)
 
     assert list(system.scm.orders) == [5001]
 
