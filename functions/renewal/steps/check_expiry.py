@@ -119,7 +119,7 @@ def _item(
         delegation=name,
         dry_run=request.dry_run,
         whole=not request.open_orders_only and (not request.is_narrowed or name in request.delegations),
-        follow_up=request.open_orders_only,
+        follow_up=request.open_orders_only and bool(request.scheduled_at),
         record=request.record,
         room=capacity,
         reason=request.reason,

@@ -207,6 +207,7 @@ def test_a_hold_grows_with_every_failure_and_ends_with_success(system: System) -
         with pytest.raises(OrderDeclined):
             system.collect(progress)
         holds.append((system.book.certificate(*PATH).hold_until or NOW) - system.clock())
+    system.clock.advance(days=8)
     system.renew()
 
     assert [hold.days for hold in holds] == [1, 2, 4, 8, 8]
