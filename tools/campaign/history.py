@@ -32,7 +32,7 @@ from renewal.adapters.order_book.reader import DynamoDbOrderReader
 from renewal.adapters.order_book.table import Table
 from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
 from renewal.domain.delegation import S3, CertificateSpec
-from renewal.domain.errors import CertificateMismatch, OrderUnconfirmed
+from renewal.domain.errors import CertificateMismatch, CertificateUnusable, OrderUnconfirmed
 from renewal.domain.keypair import KeyType
 from scm_simulator import Dials
 
@@ -179,7 +179,7 @@ class History:
     def _act_as_operator(self, run: Run) -> None:
         """Follow the runbook: close orders with a wrong certificate, and request new ones."""
         for row in run.report.certificates if run.report else ():
-            if row.error == CertificateMismatch.__name__:
+            if row.error in {CertificateMismatch.__name__, CertificateUnusable.__name__}:
                 self._close_order(row.name)
             if row.error == OrderUnconfirmed.__name__:
                 self.harness.run(certificates=[row.path], order_again=True, reason="runbook")
