@@ -145,8 +145,10 @@ class Enroll:
             raise
         except (NeedsAttention, ScmUnavailable):
             pass  # SCM may hide the report, and a renewal does not depend on it
-        history = self.book.history(record.delegation.name, certificate.spec.name)
-        unrecorded = unrecorded_orders([certificate], reported, history, now)
+        # The report is newer than what was read of the order book: another run may have ordered in between.
+        name, delegation = certificate.spec.name, record.delegation.name
+        later, history = self.book.certificate(delegation, name), self.book.history(delegation, name)
+        unrecorded = unrecorded_orders([later], reported, history, now)
         return Inspection(task.run_id, now, profiles=profiles, unrecorded=unrecorded)
 
     def _intend(self, certificate: ManagedCertificate, record: DelegationRecord, task: Task, term_days: int) -> Order:
