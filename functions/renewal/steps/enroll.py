@@ -93,6 +93,7 @@ class Enroll:
         served = certificate.served
         if set(task.causes) == {Cause.ORDER_OPEN}:
             return _end_of_planned_order(certificate, task)
+        self._require_unended(task)
         newer = served is not None and served.stored_at >= task.started_at
         still_due = decide_with(
             certificate,
@@ -104,6 +105,12 @@ class Enroll:
         if still_due.held:  # no plan has what is on hold: an order has failed since
             return _end_of_planned_order(certificate, task)
         return None if served is None or still_due.causes else _stored(task, served)
+
+    def _require_unended(self, task: Task) -> None:
+        """Raise how an order of this run has ended: an earlier attempt may have ordered, and its result was lost."""
+        rows = self.book.history(task.delegation, task.certificate)
+        if row := next((row for row in reversed(rows) if row.run_id == task.run_id and row.error), None):
+            raise _ended_by(row.error, row.text, f"{task.delegation}/{task.certificate}")
 
     def _begin(
         self, certificate: ManagedCertificate, record: DelegationRecord, inspection: Inspection, task: Task
@@ -263,10 +270,14 @@ def _end_of_planned_order(certificate: ManagedCertificate, task: Task) -> Progre
     """
     if certificate.served and not certificate.last_error:
         return _stored(task, certificate.served)
-    if certificate.last_error in NEEDS_ATTENTION:
-        raise error_named(certificate.last_error)(certificate.last_error_text)
-    msg = f"the open order of {certificate.spec.path} was closed meanwhile; this run places no new order"
-    raise OrderConflict(msg)
+    raise _ended_by(certificate.last_error, certificate.last_error_text, certificate.spec.path)
+
+
+def _ended_by(error: str, text: str, path: str) -> RenewalError:
+    """The error that ended an order; OrderConflict when it was closed by the operator."""
+    if error in NEEDS_ATTENTION:
+        return error_named(error)(text)
+    return OrderConflict(f"the open order of {path} was closed meanwhile; this run places no new order")
 
 
 def _stored(task: Task, served: Served) -> Progress:

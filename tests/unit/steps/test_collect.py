@@ -200,9 +200,9 @@ def test_a_declined_order_is_not_polled_for_ever(system: System, status: str, er
 def test_a_hold_grows_with_every_failure_and_ends_with_success(system: System) -> None:
     """1, 2, 4, 8, 8 days: a RAO who declines every day is asked less often."""
     holds = []
-    for _ in range(5):
+    for number in range(5):
         system.book.ask(PATH, "again", system.clock())
-        progress = system.enroll()
+        progress = system.enroll(system.task(run_id=f"run-{number}"))
         system.scm.orders[progress.ssl_id].status = "DECLINED"
         with pytest.raises(OrderDeclined):
             system.collect(progress)
@@ -703,7 +703,7 @@ def test_an_order_that_ended_is_not_taken_for_the_one_that_is_served(system: Sys
     with pytest.raises(OrderDeclined):
         system.collect(progress)
     system.book.ask(PATH, "the RAO agrees now", NOW)
-    system.renew()
+    system.collect(system.enroll(system.task(run_id="later")))
 
     with pytest.raises(OrderDeclined, match="is declined"):
         system.collect(progress)

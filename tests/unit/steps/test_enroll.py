@@ -717,12 +717,12 @@ def test_a_follow_up_of_an_order_that_ended_meanwhile_orders_nothing(system: Sys
     assert list(system.scm.orders) == [5001]
 
 
-@pytest.mark.parametrize("is_new", [True, False])
-def test_a_retry_after_the_order_was_declined_orders_nothing(system: System, *, is_new: bool) -> None:
-    """The result of the first try was lost, and the hourly run has recorded that the order was declined: it is held."""
-    if not is_new:
+@pytest.mark.parametrize(("cause", "forced"), [("new", False), ("age", False), ("asked", True)])
+def test_a_retry_after_the_order_was_declined_orders_nothing(system: System, cause: str, *, forced: bool) -> None:
+    """The result of the first try was lost, and the hourly run has recorded that the order was declined."""
+    if cause != "new":
         system.book.adopt(PATH, served_by(IDP, age=150), NOW)
-    task = system.task(causes=("new" if is_new else "age",))
+    task = system.task(causes=(cause,), forced=forced)
     progress = system.enroll(task)
     system.scm.orders[5001].status = "DECLINED"
     with pytest.raises(OrderDeclined):
@@ -731,6 +731,17 @@ def test_a_retry_after_the_order_was_declined_orders_nothing(system: System, *, 
     with pytest.raises(OrderDeclined):
         system.enroll(task)
 
+    assert list(system.scm.orders) == [5001]
+
+
+def test_a_retry_after_the_order_was_closed_orders_nothing(system: System) -> None:
+    """`close-order` promises that the next run orders again, not the one that placed the order."""
+    task = system.task()
+    system.enroll(task)
+    system.book.fail(system.book.orders[PATH], "ClosedByOperator", "wrong names", system.clock(), hold_until=None)
+
+    with pytest.raises(OrderConflict, match="places no new order"):
+        system.enroll(task)
     assert list(system.scm.orders) == [5001]
 
 
