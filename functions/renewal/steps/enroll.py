@@ -78,7 +78,7 @@ class Enroll:
             return _progress(task, certificate.order)
         with ScmLogin(self.transitions, self.accounts).authority(record, task.run_id) as authority:
             if certificate.order is None:
-                inspection = self._inspected(certificate, record, authority, task)
+                inspection = self._inspected(record, authority, task)
                 order = self._begin(certificate, record, inspection, task)
             else:
                 order = self._resume(certificate.order, record, authority, task)
@@ -135,9 +135,7 @@ class Enroll:
             msg = f"an order needs {LEAST_ORDER_SECONDS:.0f} s and {left:.0f} s are left; nothing was ordered"
             raise ScmUnavailable(msg)
 
-    def _inspected(
-        self, certificate: ManagedCertificate, record: DelegationRecord, authority: CertificateAuthority, task: Task
-    ) -> Inspection:
+    def _inspected(self, record: DelegationRecord, authority: CertificateAuthority, task: Task) -> Inspection:
         """The inspection of this run, or what an order requires of one. Raises MandateEnded."""
         now, inspection = self.clock(), record.inspection
         record.delegation.require_mandate(now)
@@ -153,9 +151,10 @@ class Enroll:
         except (NeedsAttention, ScmUnavailable):
             pass  # SCM may hide the report, and a renewal does not depend on it
         # The report is newer than what was read of the order book: another run may have ordered in between.
-        name, delegation = certificate.spec.name, record.delegation.name
-        later, history = self.book.certificate(delegation, name), self.book.history(delegation, name)
-        unrecorded = unrecorded_orders([later], reported, history, now)
+        # All certificates are compared, because two of them may have the same names.
+        delegation = record.delegation.name
+        later, history = self.book.certificates(delegation), self.book.history(delegation, "")
+        unrecorded = unrecorded_orders(later, reported, history, now)
         return Inspection(task.run_id, now, profiles=profiles, unrecorded=unrecorded)
 
     def _intend(self, certificate: ManagedCertificate, record: DelegationRecord, task: Task, term_days: int) -> Order:

@@ -36,6 +36,8 @@ from renewal.domain.keypair import KeyPair, KeyType, public_key_bytes, requested
 from renewal.domain.order import EnrollRequest, OrderStatus, Replacement, token_in
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import Inspection
+from renewal.domain.setup.snapshot import ReportedCertificate
+from renewal.domain.setup.unrecorded import unrecorded_orders
 from tests.assertions import assert_ordered_once
 from tests.fakes import FakeSeal, Killed, interrupted, killed
 from tests.unit.estate import DELEGATION, IDP, NOW, PATH, QUIET, System, served_by
@@ -754,3 +756,37 @@ def test_a_follow_up_of_an_order_that_was_closed_orders_nothing(system: System) 
         system.enroll(system.task(causes=("order-open",)))
 
     assert list(system.scm.orders) == [5001]
+
+
+# ---- What SCM has and the order book does not ------------------------------------------------------------------------
+
+
+def test_a_certificate_with_the_same_names_is_not_unrecorded(system: System) -> None:
+    """Names for which an RSA and an ECDSA certificate are served, in a department whose comments SCM hides."""
+    rsa = replace(IDP, name="idp-rsa", key_type=KeyType.RSA_3072)
+    system.add(IDP, rsa)
+    system.book.adopt(PATH, served_by(IDP, age=150), NOW)
+    system.scm.hides_comments = True
+    system.renew(rsa)
+
+    system.enroll(system.task(run_id="next", causes=("age",)))
+
+    assert len(system.scm.orders) == 2
+
+
+def test_an_order_of_ours_on_the_day_of_the_last_one_is_unrecorded(system: System) -> None:
+    """SCM shows the day without a time: after a restore, an order that the book lost seems older than the last one."""
+    system.renew()
+    certificate = system.book.certificate(*PATH)
+    row = ReportedCertificate(
+        9,
+        "idp.univ.example",
+        IDP.names,
+        "ISSUED",
+        "certmandate order lost for univ/idp",
+        requested=NOW - timedelta(hours=8),
+    )
+
+    found = unrecorded_orders([certificate], [row], system.book.history("univ", "idp"), NOW)
+
+    assert [order.ssl_id for order in found] == [9]

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from renewal.domain.errors import OrderNotRecorded
 from renewal.domain.order import COMMENT_PREFIX, FinishedOrder, ManagedCertificate, ended
-from renewal.domain.order_search import known_ids
+from renewal.domain.order_search import DATE_MARGIN, known_ids
 from renewal.domain.setup.snapshot import ReportedCertificate
 
 _OURS = re.compile(rf"{COMMENT_PREFIX}(?P<token>\S+) for (?P<path>\S+)", re.IGNORECASE)
@@ -79,6 +79,7 @@ def _of(
         token = ours["token"] if ours and ours["path"] == spec.path else ""
         is_other = (row.comment and not token) or token in tokens or (served and served.serial == row.serial)
         at = row.requested or row.issued
-        is_newer = at is None or last is None or at > last
+        least = last - DATE_MARGIN if last and token else last
+        is_newer = at is None or least is None or at > least
         if set(row.names) == set(spec.names) and not is_other and is_newer and (token or last):
             yield ReportedOrder(spec.name, row.ssl_id, row.status, token)
