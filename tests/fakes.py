@@ -31,7 +31,7 @@ from renewal.adapters.acm_rules import (
 from renewal.deadline import Deadline
 from renewal.domain.certificate import Chain
 from renewal.domain.delegation import CertificatePath, CertificateSpec, CustomField, Delegation, Profile
-from renewal.domain.due import next_action
+from renewal.domain.due import next_action, stored
 from renewal.domain.errors import (
     AcmCertificateMissing,
     AcmRefused,
@@ -340,9 +340,7 @@ class FakeOrderBook:
 
     def finish(self, order: Order, served: Served, previous: Served | None, text: str = "") -> None:
         row = order.stored(served, previous, text)
-        self._end(
-            replace(order, status=OrderStatus.ISSUED), row, lambda before: ManagedCertificate(before.spec, served)
-        )
+        self._end(replace(order, status=OrderStatus.ISSUED), row, lambda before: stored(before, order, served))
 
     def fail(self, order: Order, error: str, text: str, now: datetime, hold_until: datetime | None) -> None:
         self._end(

@@ -10,7 +10,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from renewal.domain.delegation import RenewalPolicy
-from renewal.domain.order import ManagedCertificate, Replacement, Served
+from renewal.domain.order import ManagedCertificate, Order, Replacement, Served
 
 SHORT_LIFETIME = timedelta(days=10)
 SHORT_RATIO = 1 / 2
@@ -114,6 +114,14 @@ def decide(
     urgent = {Cause.ASKED, Cause.LAST_RESORT} & set(causes)
     on_hold = certificate.hold_until is not None and now < certificate.hold_until
     return Decision(tuple(causes), renew_at, held=bool(causes) and on_hold and not urgent)
+
+
+def stored(certificate: ManagedCertificate, order: Order, served: Served) -> ManagedCertificate:
+    """Return the record of *certificate* once *order* has become *served*.
+
+    A request of the operator that came after the order was opened stays: the order's key was made before it.
+    """
+    return ManagedCertificate(certificate.spec, served, asked="" if Cause.ASKED in order.causes else certificate.asked)
 
 
 def _renew_at(certificate: ManagedCertificate) -> datetime | None:

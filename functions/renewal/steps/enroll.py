@@ -174,7 +174,7 @@ class Enroll:
             external_requester=spec.external_requester,
             csr=key.signing_request(spec.names),
             sealed_key=self.sealer.seal(key, delegation=spec.delegation, certificate=spec.name, token=token),
-            causes=task.causes,
+            causes=_causes(task, certificate),
             run_id=task.run_id,
             reason=self._reason(certificate, task),
             opened_at=now,
@@ -184,7 +184,7 @@ class Enroll:
     def _reason(self, certificate: ManagedCertificate, task: Task) -> str:
         """The reasons of the run, of the request on record and of the replacement rules; each once."""
         served = certificate.served
-        reasons = [task.reason, certificate.asked if Cause.ASKED in task.causes else ""]
+        reasons = [task.reason, certificate.asked]
         if served and Cause.REPLACEMENT in task.causes:
             reasons += [rule.reason for rule in self.book.replacements() if rule.covers(served)]
         return "; ".join(dict.fromkeys(reason for reason in reasons if reason))
@@ -258,6 +258,11 @@ class Enroll:
 
 def _progress(task: Task, order: Order) -> Progress:
     return Progress(task.run_id, task.delegation, task.certificate, order.token, order.ssl_id or 0, order.status)
+
+
+def _causes(task: Task, certificate: ManagedCertificate) -> tuple[str, ...]:
+    """Those of the plan, and a request of the operator that came since: the order's key is made after it."""
+    return tuple(dict.fromkeys((*task.causes, *([Cause.ASKED.value] if certificate.asked else []))))
 
 
 def _end_of_planned_order(certificate: ManagedCertificate, task: Task) -> Progress:

@@ -18,10 +18,11 @@ from .records import LATER, NOW, PATH, SPEC, a_pair, a_served, a_specification, 
 from .wire import asked, changed, counted, meanwhile, refused
 
 
-def issued(book: Book) -> Order:
+def issued(book: Book, **changes: Any) -> Order:
     """Bring an order as far as `issued`."""
-    book.begin(an_order())
-    order = book.record_ordered(an_order(), 77)
+    intent = an_order(**changes)
+    book.begin(intent)
+    order = book.record_ordered(intent, 77)
     return book.record_issued(order, a_pair().chain)
 
 
@@ -116,7 +117,7 @@ def test_no_inspection_makes_a_delegation(book: Book):
 def test_a_stored_certificate_leaves_no_open_order(book: Book, editor: OrderBookEditor):
     """Status, audit row and the end of the order go together, or the next run orders again."""
     editor.ask(*PATH, "key was mailed around", NOW)
-    order = issued(book)
+    order = issued(book, causes=("asked",))
 
     book.finish(order, a_served(), previous=a_served(serial="99"))
 

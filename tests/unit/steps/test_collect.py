@@ -197,6 +197,28 @@ def test_a_declined_order_is_not_polled_for_ever(system: System, status: str, er
     assert (certificate.last_error, certificate.failures) == (error.__name__, 1)
 
 
+def test_a_request_while_an_order_is_open_stays(system: System) -> None:
+    """The key of the order was made before the operator asked for another one."""
+    progress = system.enroll()
+    system.book.ask(PATH, "key stolen", system.clock())
+    system.collect(progress)
+    assert system.book.certificate(*PATH).asked == "key stolen"
+
+    system.collect(system.enroll(system.task(run_id="next", causes=("asked",))))
+    assert system.book.certificate(*PATH).asked == ""
+
+
+def test_a_request_between_plan_and_order_is_met_by_the_order(system: System) -> None:
+    """One order is enough: its key is made after the request."""
+    task = system.task()
+    system.book.ask(PATH, "key stolen", system.clock())
+
+    system.collect(system.enroll(task))
+
+    assert system.book.certificate(*PATH).asked == ""
+    assert system.book.history(*PATH)[-1].causes == ("new", "asked")
+
+
 def test_a_hold_grows_with_every_failure_and_ends_with_success(system: System) -> None:
     """1, 2, 4, 8, 8 days: a RAO who declines every day is asked less often."""
     holds = []

@@ -31,7 +31,7 @@ from renewal.adapters.order_book.schema import (
 )
 from renewal.adapters.order_book.table import ConditionFailed, Item, Request, Table, assigned, deleted, put, updated
 from renewal.domain.certificate import Chain
-from renewal.domain.due import next_action
+from renewal.domain.due import next_action, stored
 from renewal.domain.errors import OrderConflict, shortened
 from renewal.domain.order import IMPORT_LEASE, RELEASED, FinishedOrder, ManagedCertificate, Order, OrderStatus, Served
 from renewal.domain.order_search import SearchControl, SearchProof, SearchResult
@@ -177,7 +177,7 @@ class DynamoDbOrderTransitions:
         self._end(
             replace(order, status=OrderStatus.ISSUED),
             order.stored(served, previous, text),
-            lambda certificate: ManagedCertificate(certificate.spec, served),
+            lambda certificate: stored(certificate, order, served),
         )
 
     def fail(self, order: Order, error: str, text: str, now: datetime, hold_until: datetime | None) -> None:
