@@ -61,7 +61,8 @@ def _warning(order: Order) -> str:
     if order.status is OrderStatus.ISSUED:
         return (
             f"SCM has issued a certificate for this order's key (SSL ID {order.ssl_id}), and it only has to be stored. "
-            "Closing the order discards the certificate; have it revoked in SCM."
+            "Closing the order discards the certificate. A run that was killed may have stored it without a record: "
+            "have it revoked in SCM only when neither `current.json` in S3 nor ACM has its serial."
         )
     if order.ssl_id:
         return (
