@@ -10,7 +10,11 @@ from renewal.adapters.redaction import redacted
 
 BEGIN = "-----BEGIN " + "PRIVATE KEY-----"
 END = "-----END " + "PRIVATE KEY-----"
-OWNERS = {"renewal/domain/errors.py", "renewal/adapters/redaction.py"}
+OWNERS = {
+    "renewal/domain/errors.py",
+    "renewal/adapters/redaction.py",
+    "renewal/adapters/scm/redacted_answers.py",  # a recording keeps only what a list permits
+}
 
 
 def test_a_redacted_text_is_one_line():

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from renewal.domain.errors import shortened
+
 LABEL = "_validation-persist"
 ISSUERS = frozenset({"sectigo.com", "trust-provider.com", "usertrust.com"})
 """The issuer domain names of Sectigo's CAA records, one of which the record must have (CPS §4.2)."""
@@ -60,7 +62,7 @@ def record_in(texts: Iterable[str]) -> PersistentRecord:
         return max(ours, key=lambda record: (not record.fault, record.until or datetime.max.replace(tzinfo=UTC)))
     if not parsed:
         return PersistentRecord(NO_RECORD)
-    others = sorted({issuer[:LONGEST_ISSUER] for issuer, _ in parsed if issuer})[:MOST_ISSUERS]
+    others = sorted({shortened(issuer, LONGEST_ISSUER) for issuer, _ in parsed if issuer})[:MOST_ISSUERS]
     return PersistentRecord(f"the records are of {', '.join(others)}" if others else "the record has no CA's name")
 
 
