@@ -53,11 +53,9 @@ BY_LAMBDA = "Lambda writes the logs, with the function's role"
 BY_THE_VPC = "Lambda creates the interface; the code is denied it (tests/template)"
 BY_STATES = "inside Step Functions, which the local AWS does not do over HTTP"
 BY_SCHEDULER = "nothing fires schedules on this machine"
-IN_A_RACE = "queries the audit rows when another run has ended its order (the crash campaign does)"
 LARGE = f"results of more than a few megabytes are written in parts, {BY_STATES}"
 UNUSED: Mapping[str, str] = {
     "CollectRole acm:ListCertificates": "after a crash between an import and its record (the crash campaign)",
-    "EnrollRole dynamodb:Query": IN_A_RACE,
     "RenewalRole s3:AbortMultipartUpload": LARGE,
     "RenewalRole s3:GetObject": LARGE,
     "RenewalRole s3:ListMultipartUploadParts": LARGE,
