@@ -49,9 +49,8 @@ def bounded(inspection: Inspection, profile_ids: Collection[int]) -> Inspection:
     """Return what is stored of *inspection*: the profiles *profile_ids* and the first validations to expire, first."""
     by_use = sorted(inspection.profiles, key=lambda profile: profile.profile_id not in profile_ids)
     by_expiry = sorted(inspection.delegated, key=lambda entry: entry.dcv_expires or date.max)
-    has_too_many = (
-        len(inspection.custom_fields or ()) > MOST_FIELDS
-    )  # with a part of them, known fields would be refused
+    # With a part of them, fields that SCM has would be refused.
+    has_too_many = len(inspection.custom_fields or ()) > MOST_FIELDS
     return replace(
         inspection,
         profiles=tuple(by_use[:MOST_PROFILES]),
