@@ -12,7 +12,6 @@ from typing import Any
 
 from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.errors import NeedsAttention, OrderPending, RenewalError, Retryable
-from renewal.domain.keypair import KeyType
 from renewal.domain.limits import Limits
 from renewal.domain.order import ManagedCertificate, Served
 from renewal.domain.order_search import SearchControl, SearchResult
@@ -260,8 +259,3 @@ def child(delegation: str, output: Mapping[str, Any] | None, **changes: Any) -> 
     """What ResultWriter writes of one child execution."""
     described = {"Input": json.dumps({"delegation": delegation}), "Status": "SUCCEEDED", "Output": json.dumps(output)}
     return {**described, **changes}
-
-
-def rsa_spec(name: str, **changes: Any) -> CertificateSpec:
-    """An RSA-2048 certificate of the same names as IDP."""
-    return replace(IDP, name=name, key_type=KeyType.RSA_2048, **changes)

@@ -25,7 +25,6 @@ WHOLE = 1_000_000
 _PATIENCE = 120.0  # seconds of real time for one turn
 _DAILY: Mapping[str, Any] = {}
 _HOURLY: Mapping[str, Any] = {"open_orders_only": True, "scheduled_at": "hourly"}
-_NEXT_DAY = Scenario("acm, first, next day", (PARIS,), NEXT_DAY)
 _SCENARIO = {scenario.name: scenario for scenario in SCENARIOS}
 
 
