@@ -45,13 +45,18 @@ def counted(namespace: str, *metrics: tuple[str, Mapping[str, str]]) -> Watch:
     return Watch(namespace, metrics, "Sum", FIVE_MINUTES, AT_LEAST, 1)
 
 
+def waiting(queue: Mapping[str, str]) -> Watch:
+    """Return the watch of a dead-letter queue."""
+    return Watch("AWS/SQS", (("ApproximateNumberOfMessagesVisible", queue),), "Maximum", FIVE_MINUTES, AT_LEAST, 1)
+
+
 def expected(stack: Stack) -> dict[str, Watch]:
     """Every alarm by its logical id."""
     machine = {"StateMachineArn": stack.arn("Renewal")}
     group = {"ScheduleGroup": STACK_NAME}
     logs = [{"LogGroupName": stack.name(name)} for name in ("FunctionLogs", "StateMachineLogs")]
     audited = [dimensions for group in logs for dimensions in ({"DataProtectionOperation": "Audit", **group}, group)]
-    queue = {"QueueName": stack.name("ScheduleDeadLetters")}
+    starts, notices = ({"QueueName": stack.name(name)} for name in ("ScheduleDeadLetters", "UndeliveredNotices"))
     return {
         "RunMissing": ours("DailyRunCompleted", "Sum", DAY, BELOW, 1),
         "RunFailed": counted(
@@ -72,9 +77,8 @@ def expected(stack: Stack) -> dict[str, Watch]:
             ("InvocationDroppedCount", group),
             ("InvocationsFailedToBeSentToDeadLetterCount", group),
         ),
-        "ScheduleDeadLettersWait": Watch(
-            "AWS/SQS", (("ApproximateNumberOfMessagesVisible", queue),), "Maximum", FIVE_MINUTES, AT_LEAST, 1
-        ),
+        "ScheduleDeadLettersWait": waiting(starts),
+        "NoticesUndelivered": waiting(notices),
         "KeyMaterialInLog": counted("AWS/Logs", *(("LogEventsWithFindings", dimensions) for dimensions in audited)),
     }
 

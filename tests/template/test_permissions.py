@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from local.cloudformation.parameters import ACCOUNT, REGION, STACK_NAME
+from renewal.adapters.events import DETAIL_TYPE, SOURCE
 from stack.policy import Request, Statement, allowed, statements
 from stack.resolved import Resource, Stack
 
@@ -120,6 +121,7 @@ def test_patterns_of_resources_are_those_with_a_reason(stack: Stack) -> None:
 
 SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:certmandate/campus-AbCdEf"
 ANOTHERS = SECRET.replace("certmandate/", "payroll/")
+OF_A_LONGER_PREFIX = SECRET.replace("certmandate/", "certmandate/test/")
 PRIVATE_KEY = "{StoreBucket}/certificates/campus/portal/00AB/privkey.pem"
 RUN_FOLDER = "{StoreBucket}/runs/daily"
 
@@ -131,7 +133,7 @@ RUN_FOLDER = "{StoreBucket}/runs/daily"
         ("s3:PutObject", f"{RUN_FOLDER}/plan.json", {"CheckExpiryRole"}),
         ("s3:PutObject", f"{RUN_FOLDER}/facts.json", {"CheckExpiryRole"}),
         ("s3:PutObject", f"{RUN_FOLDER}/results/0a1b/manifest.json", {"RenewalRole"}),
-        ("s3:PutObject", f"{RUN_FOLDER}/report.json", {"ReportRole"}),
+        ("s3:PutObject", f"{RUN_FOLDER}/report.json", set()),
         ("s3:PutObject", f"{RUN_FOLDER}/recording-univ.json", {"InspectDelegationRole"}),
         ("s3:PutObject", f"{RUN_FOLDER}/anything.json", set()),
         # No other function, such as the report's, can overwrite a certificate.
@@ -146,6 +148,8 @@ RUN_FOLDER = "{StoreBucket}/runs/daily"
             {"InspectDelegationRole", "EnrollRole", "CollectRole", "RotatePasswordRole"},
         ),
         ("secretsmanager:GetSecretValue", ANOTHERS, set()),
+        ("secretsmanager:GetSecretValue", OF_A_LONGER_PREFIX, set()),
+        ("secretsmanager:PutSecretValue", OF_A_LONGER_PREFIX, set()),
         # A function that may write other credentials could lock other systems out.
         ("secretsmanager:PutSecretValue", SECRET, {"RotatePasswordRole"}),
         ("secretsmanager:PutSecretValue", ANOTHERS, set()),
@@ -157,6 +161,28 @@ def test_an_action_is_allowed_to_these_roles_only(stack: Stack, action: str, res
     """Each row has its reason above it."""
     request = Request(action, resource.replace("{StoreBucket}", stack.arn("StoreBucket")))
     assert {role for role, found in roles(stack).items() if allowed(found, request)} == who
+
+
+def test_a_report_is_written_once_and_by_the_reports_function_only(stack: Stack) -> None:
+    """Fault S9: the versions of an old report expire after 30 days, so a forged one must not replace it."""
+    once: dict[str, str | tuple[str, ...]] = {"s3:if-none-match": "*"}
+    request = Request("s3:PutObject", f"{stack.arn('StoreBucket')}/runs/daily/report.json", once)
+    assert {role for role, found in roles(stack).items() if allowed(found, request)} == {"ReportRole"}
+
+
+def test_only_our_own_event_can_be_published(stack: Stack) -> None:
+    """Fault S9: the rules of other systems on the same bus must not be started by a compromised function."""
+    bus, ours = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default", (SOURCE, DETAIL_TYPE)
+    for source, detail_type, permitted in (
+        (*ours, {"CollectRole"}),
+        ("payroll", DETAIL_TYPE, set()),
+        (SOURCE, "Payment Approved", set()),
+        ((SOURCE, "payroll"), DETAIL_TYPE, set()),
+        (None, DETAIL_TYPE, set()),
+    ):
+        context = {"events:detail-type": detail_type} | ({"events:source": source} if source else {})
+        request = Request("events:PutEvents", bus, context)
+        assert {role for role, found in roles(stack).items() if allowed(found, request)} == permitted, source
 
 
 def test_only_enroll_encrypts_keys_and_only_collect_decrypts_them(stack: Stack) -> None:
@@ -259,8 +285,9 @@ def test_every_role_is_assumed_by_one_service_for_this_account_only(stack: Stack
 
 def test_workflow_roles_are_assumed_for_this_stacks_resources_only(stack: Stack) -> None:
     """Another state machine or schedule of the account must not act with these rights."""
+    machine = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{STACK_NAME}-renewal"
     wanted = {
-        "RenewalRole": ("ArnLike", f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{STACK_NAME}-*"),
+        "RenewalRole": ("ArnLike", [machine, f"{machine}/*"]),
         "ScheduleRole": ("StringEquals", f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/{STACK_NAME}"),
     }
     for role, (operator, source) in wanted.items():

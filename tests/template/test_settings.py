@@ -248,7 +248,7 @@ def test_functions_that_leave_the_vpc_can_release_their_interfaces(stack: Stack)
     """Lambda releases them with the role, minutes later; otherwise the network cannot be deleted."""
     for template in (stack, Stack(TEMPLATE)):
         attached = {role.logical_id for role in template.resources("AWS::IAM::Role")
-                    if role.properties.get("ManagedPolicyArns") == [template.arn("NetworkInterfaces")]}  # fmt: skip
+                    if template.arn("NetworkInterfaces") in role.properties.get("ManagedPolicyArns", ())}  # fmt: skip
         assert attached == {name.replace("Function", "Role") for name in IN_VPC}
 
 
@@ -334,3 +334,49 @@ def test_the_error_that_ends_a_run_is_in_the_runbook(machine: dict[str, Any]) ->
     assert named == ENDS_OF_A_RUN
     text = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
     assert all(f"`{name}`" in text for name in named)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "url"),
+    [
+        ("ScmUrl", "https://cert-manager.com.example/api"),
+        ("ScmOauthUrl", "https://admin.enterprise.sectigo.com.example/api"),
+        ("ScmTokenUrl", "https://auth.example/token"),
+    ],
+)
+def test_credentials_go_to_sectigo_unless_another_parameter_permits(
+    source: dict[str, Any], parameter: str, url: str
+) -> None:
+    """Fault S9: one parameter with a typing error would send the password of every account to another host."""
+    defaults = {name: body.get("Default", "") for name, body in source["Parameters"].items()}
+    assert refused_by_rules(source, defaults) == []
+    (text,) = refused_by_rules(source, {**defaults, parameter: url})
+    assert parameter in text
+    assert refused_by_rules(source, {**defaults, parameter: url, "OtherScmHosts": "yes"}) == []
+
+
+def refused_by_rules(source: dict[str, Any], parameters: dict[str, Any]) -> list[str]:
+    """Return the texts of the assertions that fail; CloudFormation then refuses the parameters."""
+
+    def value(node: Any) -> Any:
+        (name, arguments), *more = node.items() if isinstance(node, dict) else [("", node)]
+        assert not more
+        match name:
+            case "Ref":
+                return parameters[arguments].split(",") if arguments.endswith("Ids") else parameters[arguments]
+            case "Fn::Not":
+                return not value(arguments[0])
+            case "Fn::Equals":
+                return value(arguments[0]) == value(arguments[1])
+            case "Fn::Contains":
+                return value(arguments[1]) in value(arguments[0])
+            case _:
+                return arguments
+
+    return [
+        assertion["AssertDescription"]
+        for rule in source["Rules"].values()
+        if value(rule["RuleCondition"])
+        for assertion in rule["Assertions"]
+        if not value(assertion["Assert"])
+    ]

@@ -190,6 +190,18 @@ def test_the_subscribers_in_the_parameters_are_notified() -> None:
     assert subscribed == {(topic, "email", given["NoticeEmail"]), (topic, "https", given["PagerUrl"])}
 
 
+def test_a_notice_that_cannot_be_delivered_is_kept_in_a_queue() -> None:
+    """Fault S9: after its retries SNS drops a notice, and the operator who was to be paged knows nothing."""
+    given = {"NoticeEmail": "certificates@example.org", "PagerUrl": "https://pager.example/integration"}
+    stack = Stack(ROOT / "template.yaml", given)
+    queue = stack.arn("UndeliveredNotices")
+    for subscription in stack.resources("AWS::SNS::Subscription"):
+        assert subscription.properties["RedrivePolicy"] == {"deadLetterTargetArn": queue}
+    policy = statements([stack.resource("UndeliveredNoticesPolicy").properties["PolicyDocument"]])
+    for source, permitted in ((stack.arn("Notices"), True), (f"{stack.arn('Notices')}-of-others", False)):
+        assert allowed(policy, Request("sqs:SendMessage", queue, {"aws:SourceArn": source})) is permitted
+
+
 def test_every_alarm_has_its_meaning_its_urgency_and_its_runbook(alarms: dict[str, Resource]) -> None:
     """The operator reads it on a telephone, at night, without other documents."""
     for name, alarm in alarms.items():

@@ -64,6 +64,7 @@ class Finished:
 def parameters(scm_base_url: str) -> dict[str, str]:
     """Return the template's parameters for the simulator at *scm_base_url*."""
     return {
+        "OtherScmHosts": "yes",
         "ScmUrl": scm_base_url,
         "ScmOauthUrl": scm_base_url,
         "ScmTokenUrl": scm_base_url.removesuffix("/api") + TOKEN_PATH,

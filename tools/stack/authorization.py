@@ -101,7 +101,8 @@ def _get_object(call: Call, place: Place) -> Iterator[Request]:
 
 
 def _put_object(call: Call, place: Place) -> Iterator[Request]:
-    yield Request("s3:PutObject", _object(call))
+    condition = {"s3:if-none-match": call.headers["if-none-match"]} if "if-none-match" in call.headers else {}
+    yield Request("s3:PutObject", _object(call), condition)
     yield _key(place, "s3", "kms:GenerateDataKey")
     if "if-match" in call.headers:
         yield Request("s3:GetObject", _object(call))
@@ -163,7 +164,9 @@ def _listed_certificates(_call: Call, _place: Place) -> Iterator[Request]:
 def _events(call: Call, place: Place) -> Iterator[Request]:
     for entry in call.body["Entries"]:
         bus = f"arn:aws:events:{place.region}:{place.account}:event-bus/{entry['EventBusName']}"
-        yield Request("events:PutEvents", bus)
+        yield Request(
+            "events:PutEvents", bus, {"events:source": entry["Source"], "events:detail-type": entry["DetailType"]}
+        )
 
 
 def _invoked(call: Call, place: Place) -> Iterator[Request]:

@@ -47,7 +47,7 @@ class S3RunArchive:
         self._write(run_id, "facts", records.to_json(facts))
 
     def write_report(self, run_id: str, report: RunReport) -> str:
-        return self._write(run_id, "report", report.document())
+        return self._write(run_id, "report", report.document(), once=True)
 
     def write_recording(self, run_id: str, delegation: str, recording: Mapping[str, Any]) -> None:
         self._write(run_id, f"recording-{delegation}", recording)
@@ -117,14 +117,20 @@ class S3RunArchive:
             raise
 
     @translated("s3:PutObject")
-    def _write(self, run_id: str, name: str, document: object) -> str:
-        key = _key(run_id, name)
-        self._client.put_object(
-            Bucket=self._bucket,
-            Key=key,
-            Body=json.dumps(document, indent=2).encode(),
-            ContentType="application/json",
-        )
+    def _write(self, run_id: str, name: str, document: object, *, once: bool = False) -> str:
+        """*once*: an object that is there stays; it is of an earlier attempt whose answer was lost."""
+        key, condition = _key(run_id, name), {"IfNoneMatch": "*"} if once else {}
+        try:
+            self._client.put_object(
+                Bucket=self._bucket,
+                Key=key,
+                Body=json.dumps(document, indent=2).encode(),
+                ContentType="application/json",
+                **condition,  # type: ignore[arg-type]  # a mapping of any names
+            )
+        except ClientError as error:
+            if error_code(error) != "PreconditionFailed":
+                raise
         return key
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -72,6 +73,17 @@ def test_the_key_of_the_written_report_is_returned(archive: S3RunArchive):
     report = RunReport(run_id=RUN, started_at=now, finished_at=now, outcome=RunOutcome.SUCCEEDED)
 
     assert archive.write_report(RUN, report) == f"runs/{RUN}/report.json"
+
+
+def test_a_report_that_is_there_is_not_replaced(archive: S3RunArchive, s3: Any):
+    """Fault S9: a forged report would stay, and the versions that it replaced would expire after 30 days."""
+    now = datetime(2026, 11, 23, 8, tzinfo=UTC)
+    first = RunReport(run_id=RUN, started_at=now, finished_at=now, outcome=RunOutcome.FAILED)
+    archive.write_report(RUN, first)
+
+    key = archive.write_report(RUN, replace(first, outcome=RunOutcome.SUCCEEDED))
+
+    assert json.loads(s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())["outcome"] == "failed"
 
 
 def test_results_of_every_status_and_file_are_read(archive: S3RunArchive, s3: Any):

@@ -112,12 +112,13 @@ def _by_aws(deployed: Deployed) -> Iterator[Metric]:
     """Yield what AWS publishes for the resources of this stack (names: AWS's guide of each service)."""
     outputs = deployed.outputs
     machine = {"StateMachineArn": outputs["StateMachineArn"]}
-    queue = {"QueueName": outputs["ScheduleDeadLettersUrl"].rsplit("/", 1)[-1]}
+    queues = [outputs[name].rsplit("/", 1)[-1] for name in ("ScheduleDeadLettersUrl", "UndeliveredNoticesUrl")]
     found = {"LogGroupName": outputs["FunctionLogs"], "DataProtectionOperation": "Audit"}
     yield "AWS/States", "ExecutionsFailed", machine, 1.0
     yield "AWS/States", "ExecutionThrottled", machine, 1.0
     yield "AWS/Scheduler", "TargetErrorCount", {"ScheduleGroup": STACK}, 1.0
-    yield "AWS/SQS", "ApproximateNumberOfMessagesVisible", queue, 1.0
+    for name in queues:
+        yield "AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": name}, 1.0
     yield "AWS/Logs", "LogEventsWithFindings", found, 1.0
 
 

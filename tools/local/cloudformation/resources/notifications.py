@@ -28,7 +28,10 @@ def topic_policy(properties: Properties, stack: Stack) -> Made:
 def subscription(properties: Properties, stack: Stack) -> Made:
     """Subscribe an endpoint to a topic."""
     request = properties.some("TopicArn", "Protocol", "Endpoint")
-    return Made(stack.client("sns").subscribe(ReturnSubscriptionArn=True, **request)["SubscriptionArn"])
+    redrive = properties.take("RedrivePolicy")
+    attributes = {"RedrivePolicy": json.dumps(redrive)} if redrive else {}
+    made = stack.client("sns").subscribe(ReturnSubscriptionArn=True, Attributes=attributes, **request)
+    return Made(made["SubscriptionArn"])
 
 
 def queue(properties: Properties, stack: Stack) -> Made:
@@ -39,6 +42,14 @@ def queue(properties: Properties, stack: Stack) -> Made:
     url = client.create_queue(QueueName=name, Attributes=texts)["QueueUrl"]
     arn = client.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     return Made(url, {"Arn": arn, "QueueName": name, "QueueUrl": url})
+
+
+def queue_policy(properties: Properties, stack: Stack) -> Made:
+    """Attach a policy to queues."""
+    policy = json.dumps(properties.need("PolicyDocument"))
+    for url in properties.need("Queues"):
+        stack.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    return Made(properties.logical_id)
 
 
 def log_group(properties: Properties, stack: Stack) -> Made:
@@ -77,6 +88,7 @@ MAKERS: dict[str, Maker] = {
     "AWS::SNS::TopicPolicy": topic_policy,
     "AWS::SNS::Subscription": subscription,
     "AWS::SQS::Queue": queue,
+    "AWS::SQS::QueuePolicy": queue_policy,
     "AWS::Logs::LogGroup": log_group,
     "AWS::CloudWatch::Alarm": alarm,
     "AWS::CloudWatch::Dashboard": dashboard,
