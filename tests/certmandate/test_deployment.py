@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
-from certmandate.cli import app
+from certmandate.cli import app, main
 from certmandate.deployment import StackOptions, find
-from certmandate.exit import DeploymentMissing
+from certmandate.exit import DeploymentMissing, exit_on_error
+from certmandate.options import confirm
 
 FOUND = """<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><DescribeStacksResult><Stacks>
 <member><StackName>certmandate</StackName><StackStatus>CREATE_COMPLETE</StackStatus>
@@ -18,8 +22,14 @@ FOUND = """<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/do
 </Parameters><Outputs><member><OutputKey>StateMachineArn</OutputKey>
 <OutputValue>arn:aws:states:eu-west-3:123456789012:stateMachine:renewal</OutputValue></member></Outputs></member></Stacks>
 </DescribeStacksResult></DescribeStacksResponse>"""
-MISSING = """<ErrorResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><Error><Type>Sender</Type>
-<Code>ValidationError</Code><Message>Stack with id typo does not exist</Message></Error></ErrorResponse>"""
+ERROR = """<ErrorResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><Error><Type>Sender</Type>
+<Code>{}</Code><Message>{}</Message></Error></ErrorResponse>"""
+ANSWERS = {
+    "certmandate": (200, FOUND),
+    "page": (200, "<html><title>Proxy"),
+    "denied": (403, ERROR.format("AccessDenied", "not authorized to perform: cloudformation:DescribeStacks")),
+    "busy": (400, ERROR.format("Throttling", "Rate exceeded")),
+}
 
 
 class CloudFormation(BaseHTTPRequestHandler):
@@ -27,10 +37,11 @@ class CloudFormation(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         asked = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        known = "StackName=certmandate" in asked
-        self.send_response(200 if known else 400)
+        stack = parse_qs(asked)["StackName"][0]
+        status, page = ANSWERS.get(stack, (400, ERROR.format("ValidationError", "Stack with id typo does not exist")))
+        self.send_response(status)
         self.end_headers()
-        self.wfile.write((FOUND if known else MISSING).encode())
+        self.wfile.write(page.encode())
 
     def log_message(self, *_: object) -> None:
         """Log nothing."""
@@ -78,20 +89,83 @@ def test_a_missing_output_of_an_older_stack_is_named():
 
 
 @pytest.mark.parametrize(
-    ("options", "expected"),
+    ("options", "code", "expected"),
     [
-        (("--stack", "typo", "--region", "eu-west-3"), "'typo'"),
-        (("--profile", "typo"), "no profile 'typo'"),
-        ((), "--region"),
+        (("--stack", "typo", "--region", "eu-west-3"), 2, "'typo'"),
+        (("--profile", "typo"), 2, "no profile 'typo'"),
+        ((), 3, "--region"),
+        (("--stack", "page", "--region", "eu-west-3"), 3, "ResponseParserError"),
+        (("--stack", "denied", "--region", "eu-west-3"), 3, "AccessDenied"),
+        (("--stack", "busy", "--region", "eu-west-3"), 75, "Throttling"),
     ],
 )
-def test_the_error_of_a_missing_stack_has_the_remedy(options: tuple[str, ...], expected: str):
-    """Another stack, another profile and no region are the commonest mistakes."""
-    result = CliRunner().invoke(app, ["status", *options])
+def test_the_error_of_a_missing_stack_has_the_remedy(options: tuple[str, ...], code: int, expected: str):
+    """N5, N6: a script must distinguish a typing error from an account that cannot be reached, now or for long.
+
+    `page`: a proxy answered with its own page.
+    """
+    result = CliRunner().invoke(app, ["status", "--json", *options])
+
+    assert result.exit_code == code
+    assert expected in result.stderr
+    document = json.loads(result.stdout)
+    assert document["exit_code"] == code
+    assert expected in document["text"]
+
+
+def test_an_option_that_the_exports_would_override_is_refused(monkeypatch: pytest.MonkeyPatch):
+    """N5: the change would be made in another stack than the one that was named."""
+    monkeypatch.setenv("CERTMANDATE_OUTPUTS", "{}")
+
+    result = CliRunner().invoke(app, ["status", "--stack", "production"])
 
     assert result.exit_code == 2
-    assert expected in result.stderr
-    assert "Traceback" not in result.output
+    assert "--stack production would have no effect" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "expected"),
+    [
+        ("https://dynamodb.eu-west-3.amazonaws.com", "AWS account 123456789012, region eu-west-3, stack certmandate."),
+        ("http://127.0.0.1:1", "On this machine: `certmandate local up`."),
+    ],
+)
+def test_the_stack_that_is_changed_is_named(monkeypatch: pytest.MonkeyPatch, endpoint: str, expected: str):
+    """N5: a second terminal without the exports works on production, and nothing else shows it."""
+    deployment = find(StackOptions(region="eu-west-3"))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+
+    assert deployment.identity == expected
+
+
+@pytest.mark.parametrize(("pressed", "code"), [(KeyboardInterrupt, 130), (EOFError, 2)])
+def test_an_interruption_at_a_question_is_no_answer(
+    monkeypatch: pytest.MonkeyPatch, pressed: type[BaseException], code: int
+):
+    """N6: a script that is stopped must not take it for a refusal by certmandate."""
+
+    def read(_: str) -> str:
+        raise pressed
+
+    monkeypatch.setattr("typer._click.termui.visible_prompt_func", read)
+    monkeypatch.setattr("certmandate.cli.app", app_with_a_question())
+
+    assert main(["ask"]) == code
+
+
+def app_with_a_question() -> typer.Typer:
+    asking = typer.Typer()
+
+    @asking.callback()
+    def root() -> None:
+        """Make `ask` a command of its own."""
+
+    @asking.command("ask")
+    def ask() -> None:
+        with exit_on_error():
+            confirm("Go on?", yes=False)
+
+    return asking
 
 
 @pytest.mark.parametrize(
@@ -118,4 +192,4 @@ def test_malformed_outputs_in_the_environment_are_refused(monkeypatch: pytest.Mo
     monkeypatch.setenv("CERTMANDATE_OUTPUTS", '{"StateMachineArn": ')
 
     with pytest.raises(DeploymentMissing, match="certmandate local up"):
-        find(StackOptions(region="eu-west-3"))
+        find(StackOptions())

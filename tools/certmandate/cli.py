@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import typer
+from typer._click.exceptions import UsageError  # typer does not export it
+from typer.core import TyperGroup
 
 from certmandate.commands import (
     adopt,
@@ -24,26 +28,77 @@ from certmandate.commands import (
     status,
 )
 from certmandate.deployment import StackOptions
+from certmandate.exit import INTERRUPTED, WRONG_USAGE
 from certmandate.options import StackCommand
+from certmandate.views.printing import print_json
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
-app.command("onboard")(onboard.onboard_command)
-app.command("findings", cls=StackCommand)(rao.findings_command)
-app.command("report", cls=StackCommand)(rao.report_command)
-app.command("calendar", cls=StackCommand)(calendar.calendar_command)
-app.command("plan", cls=StackCommand)(apply.plan_command)
-app.command("apply", cls=StackCommand)(apply.apply_command)
-app.command("status", cls=StackCommand)(status.status_command)
-app.command("show", cls=StackCommand)(status.show_command)
-app.command("renew", cls=StackCommand)(renew.renew_command)
-app.command("revoke", cls=StackCommand)(revoke.revoke_command)
-app.command("close-order", cls=StackCommand)(close_order.close_order_command)
-app.command("adopt", cls=StackCommand)(adopt.adopt_command)
-app.command("credential", cls=StackCommand)(credential.credential_command)
-app.command("check", cls=StackCommand)(check.check_command)
-app.command("retire", cls=StackCommand)(retire.retire_command)
-app.command("drill", cls=StackCommand)(drill.drill_command)
-app.add_typer(local.app, name="local")
+COMMANDS: Mapping[str, Mapping[str, Callable[..., Any]]] = {
+    "Delegations": {
+        "onboard": onboard.onboard_command,
+        "plan": apply.plan_command,
+        "apply": apply.apply_command,
+        "credential": credential.credential_command,
+        "check": check.check_command,
+        "adopt": adopt.adopt_command,
+        "retire": retire.retire_command,
+    },
+    "Certificates": {
+        "status": status.status_command,
+        "show": status.show_command,
+        "renew": renew.renew_command,
+        "revoke": revoke.revoke_command,
+        "close-order": close_order.close_order_command,
+        "calendar": calendar.calendar_command,
+    },
+    "For the RAO": {
+        "findings": rao.findings_command,
+        "report": rao.report_command,
+    },
+    "Tests": {
+        "drill": drill.drill_command,
+    },
+}
+"""Every command by name, under the heading that `certmandate --help` prints."""
+_WITHOUT_STACK = frozenset(("onboard",))
+
+
+class TaskGroup(TyperGroup):
+    """Lists the commands by task, each with the whole first sentence of its help."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write one section for each task."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for name in self.list_commands(ctx):
+            command: Any = self.commands[name]
+            first = (command.help or "").strip().partition("\n\n")[0]
+            sections.setdefault(command.rich_help_panel, []).append((name, " ".join(first.split())))
+        for task, rows in sections.items():
+            with formatter.section(task):
+                formatter.write_dl(rows)
+
+
+def _app() -> typer.Typer:
+    made = typer.Typer(
+        cls=TaskGroup,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for task, commands in COMMANDS.items():
+        for name, function in commands.items():
+            made.command(name, cls=None if name in _WITHOUT_STACK else StackCommand, rich_help_panel=task)(function)
+    made.add_typer(local.app, name="local", rich_help_panel="Tests")
+    return made
+
+
+app = _app()
+
+
+def _print_version(requested: bool) -> None:
+    if requested:
+        typer.echo(f"certmandate {version('certmandate')}")
+        raise typer.Exit
 
 
 @app.callback()
@@ -54,15 +109,25 @@ def certmandate(
     stack: Annotated[
         str | None, typer.Option(help="Name of the stack. Default: $CERTMANDATE_STACK, then $STACK, then certmandate.")
     ] = None,
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
 ) -> None:
     """Renew delegated TLS certificates through Sectigo Certificate Manager, on AWS."""
     context.obj = StackOptions(profile, region, stack)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return 0 success, 1 something needs attention, 2 wrong usage or bad input."""
+    """Run one command; return its exit code: 0, or one of `certmandate.exit`."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        app(args=None if arguments is None else list(arguments), prog_name="certmandate")
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 0
-    return 0
+        code = app(args=given, prog_name="certmandate", standalone_mode=False)
+    except UsageError as error:
+        error.show()
+        if "--json" in given:
+            print_json({"error": "WrongUsage", "text": error.format_message(), "exit_code": WRONG_USAGE})
+        return WRONG_USAGE
+    except typer.Abort as end:
+        typer.echo(err=True)  # ends the line of the question
+        return INTERRUPTED if isinstance(end.__context__, KeyboardInterrupt) else WRONG_USAGE
+    return code if isinstance(code, int) else 0

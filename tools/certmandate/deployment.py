@@ -6,14 +6,15 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import typer
 
-from certmandate.exit import DeploymentMissing, aws_sentence, exit_on_error
-from certmandate.views.printing import printer
+from certmandate.exit import DeploymentMissing, Refused, aws_errors, aws_unreachable, exit_on_error
+from certmandate.views.printing import print_line, printer
 
 if TYPE_CHECKING:
     from certmandate.estate_changes import Stored
@@ -24,7 +25,12 @@ if TYPE_CHECKING:
 OUTPUTS_VARIABLE = "CERTMANDATE_OUTPUTS"
 """JSON object of the stack's outputs and parameters, in place of CloudFormation: `certmandate local up` exports it."""
 DEFAULT_STACK = "certmandate"
+_WHERE = (
+    "Pass the stack's name with --stack, its account and region with --profile and --region; or start "
+    "`certmandate local up` and set its exports"
+)
 _ARN_PARTS = 6
+_LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,14 @@ class Deployment:
         """Where the stack is deployed."""
         return _region_in(self.fact("StateMachineArn"))
 
+    @property
+    def identity(self) -> str:
+        """Which stack this is, in one line: account, region and name, or that it runs on this machine."""
+        if urlsplit(self.client("dynamodb").meta.endpoint_url).hostname in _LOOPBACK:
+            return "On this machine: `certmandate local up`."
+        account = self.fact("StateMachineArn").split(":")[4]
+        return f"AWS account {account}, region {self.region}, stack {self.stack}."
+
     @cached_property
     def book(self) -> EstateReader:
         """The order book, to read."""
@@ -100,8 +114,16 @@ class Deployment:
 @contextmanager
 def deployed(context: typer.Context) -> Iterator[Deployment]:
     """Find the stack of the command's options; print errors and end with their exit code, as `exit_on_error` does."""
-    with exit_on_error():
+    with exit_on_error(as_json=context.params.get("as_json", False)):
         yield find(context.obj)
+
+
+@contextmanager
+def to_change(context: typer.Context) -> Iterator[Deployment]:
+    """Find the stack as `deployed` does, and print first, on standard error, which one is about to be changed."""
+    with deployed(context) as deployment:
+        print_line(deployment.identity, style="dim", to_stderr=True)
+        yield deployment
 
 
 def read_stored(deployment: Deployment) -> Stored:
@@ -123,15 +145,28 @@ def find(options: StackOptions) -> Deployment:
     import boto3
     from botocore.exceptions import ProfileNotFound
 
+    region = options.region or os.environ.get("AWS_REGION")  # the AWS CLI reads this variable, boto3 does not
     try:
-        session = boto3.Session(profile_name=options.profile, region_name=options.region)
+        session = boto3.Session(profile_name=options.profile, region_name=region)
     except ProfileNotFound:
         msg = f"the AWS configuration has no profile '{options.profile}'; `aws configure list-profiles` lists them"
         raise DeploymentMissing(msg) from None
-    stack = options.stack or os.environ.get("CERTMANDATE_STACK") or os.environ.get("STACK") or DEFAULT_STACK
     if given := os.environ.get(OUTPUTS_VARIABLE):
-        return Deployment(session, _given(given), stack)
+        _require_no_other(options)
+        return Deployment(session, _given(given))
+    stack = options.stack or os.environ.get("CERTMANDATE_STACK") or os.environ.get("STACK") or DEFAULT_STACK
     return Deployment(session, _described(session, stack), stack)
+
+
+def _require_no_other(options: StackOptions) -> None:
+    """Raise Refused for an option that would have no effect: the command would change another stack than meant."""
+    named = [f"--{name} {value}" for name, value in asdict(options).items() if value]
+    if named:
+        msg = (
+            f"{OUTPUTS_VARIABLE} is set (an export of `certmandate local up`), so {' and '.join(named)} would have no "
+            "effect. Omit it, or use a shell without these exports. Nothing was changed"
+        )
+        raise Refused(msg)
 
 
 def _given(text: str) -> dict[str, str]:
@@ -146,16 +181,16 @@ def _given(text: str) -> dict[str, str]:
 
 
 def _described(session: Any, stack: str) -> dict[str, str]:
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import ClientError
 
     try:
         found = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
-    except (BotoCoreError, ClientError) as error:
-        msg = (
-            f"stack '{stack}' was not found: {aws_sentence(error)} Pass its name with --stack, its account and region "
-            "with --profile and --region; or start `certmandate local up` and set its exports"
-        )
-        raise DeploymentMissing(msg) from None
+    except aws_errors() as error:
+        is_unknown = isinstance(error, ClientError) and "does not exist" in str(error)
+        unreachable = aws_unreachable(error, _WHERE)
+        raise (
+            DeploymentMissing(f"stack '{stack}' was not found: {unreachable}") if is_unknown else unreachable
+        ) from None
     parameters = {item["ParameterKey"]: item["ParameterValue"] for item in found.get("Parameters", [])}
     outputs = {item["OutputKey"]: item["OutputValue"] for item in found.get("Outputs", [])}
     return parameters | outputs

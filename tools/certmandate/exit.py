@@ -4,21 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 import typer
 
 from certmandate.files.atomic_files import NotWritten
 from certmandate.files.yaml_document import FilesInvalid
-from certmandate.views.printing import print_error
-from renewal.domain.errors import InvalidDelegation, InvalidRequest, RenewalError, UnknownDelegation
+from certmandate.views.printing import print_error, print_json
+from renewal.domain.errors import InvalidDelegation, InvalidRequest, RenewalError, Retryable, UnknownDelegation
 
 NEEDS_ATTENTION = 1
 WRONG_USAGE = 2
+UNREACHABLE = 3
+TRY_LATER = 75  # EX_TEMPFAIL of BSD's sysexits
 INTERRUPTED = 130  # what shells expect of a program that Ctrl-C ended
 
 
 class DeploymentMissing(Exception):
     """The stack was not found or lacks an output; the text has what to do."""
+
+
+class AwsUnreachable(Exception):
+    """AWS was not reached or refused the operator; the text has what to do. `code` is the exit code."""
+
+    def __init__(self, text: str, code: int) -> None:
+        super().__init__(text)
+        self.code = code
 
 
 class Refused(Exception):
@@ -30,31 +41,65 @@ class Stopped(Exception):
 
 
 @contextmanager
-def exit_on_error() -> Iterator[None]:
-    """Print an error as text and end with its exit code: 1 needs attention, 2 wrong usage or bad input."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
+def exit_on_error(*, as_json: bool = False) -> Iterator[None]:
+    """Print an error and end with its exit code (docs/operator.md); with *as_json*, print it as a document too."""
     try:
         yield
-    except FilesInvalid as invalid:
-        print_error(f"{invalid}\nNothing was changed.")
-        raise typer.Exit(WRONG_USAGE) from None
-    except NotWritten as error:
-        print_error(f"{error}. Nothing was written.")
-        raise typer.Exit(WRONG_USAGE) from None
-    except (DeploymentMissing, Refused) as error:
-        print_error(str(error))
-        raise typer.Exit(WRONG_USAGE) from None
-    except Stopped as stop:
-        print_error(str(stop))
-        raise typer.Exit(NEEDS_ATTENTION) from None
-    except RenewalError as error:
-        print_error(f"{type(error).__name__}: {error}")
-        bad_input = isinstance(error, InvalidDelegation | InvalidRequest | UnknownDelegation)
-        raise typer.Exit(WRONG_USAGE if bad_input else NEEDS_ATTENTION) from None
-    except (BotoCoreError, ClientError) as error:
-        print_error(aws_sentence(error))
-        raise typer.Exit(NEEDS_ATTENTION) from None
+    except (FilesInvalid, NotWritten, DeploymentMissing, AwsUnreachable, Refused, Stopped, RenewalError) as error:
+        end = error
+    except aws_errors() as error:
+        end = aws_unreachable(error)
+    else:
+        return
+    exit_with(*_ending(end), as_json=as_json)
+
+
+def exit_with(code: int, name: str, text: str, *, as_json: bool) -> NoReturn:
+    """Print an error, and end with *code*."""
+    print_error(text)
+    if as_json:
+        print_json({"error": name, "text": text, "exit_code": code})
+    raise typer.Exit(code)
+
+
+def _ending(error: Exception) -> tuple[int, str, str]:
+    """Return the exit code, the error's name and its text."""
+    name, text = type(error).__name__, str(error)
+    match error:
+        case AwsUnreachable():
+            return error.code, name, text
+        case FilesInvalid():
+            return WRONG_USAGE, name, f"{text}\nNothing was changed."
+        case NotWritten():
+            return WRONG_USAGE, name, f"{text}. Nothing was written."
+        case DeploymentMissing() | Refused():
+            return WRONG_USAGE, name, text
+        case InvalidDelegation() | InvalidRequest() | UnknownDelegation():
+            return WRONG_USAGE, name, f"{name}: {text}"
+        case Retryable():
+            return TRY_LATER, name, f"{name}: {text}"
+        case RenewalError():
+            return NEEDS_ATTENTION, name, f"{name}: {text}"
+        case _:
+            return NEEDS_ATTENTION, name, text
+
+
+def aws_errors() -> tuple[type[Exception], ...]:
+    """Return what boto3 raises; imported here, because it takes most of a command's start."""
+    from boto3.exceptions import Boto3Error
+    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError  # a proxy's page in place of AWS's answer
+
+    return BotoCoreError, ClientError, ResponseParserError, Boto3Error
+
+
+def aws_unreachable(error: Exception, advice: str = "") -> AwsUnreachable:
+    """Return boto3's error under our name, with *advice* after its sentence."""
+    from renewal.adapters.aws import meaning
+    from renewal.domain.errors import StoreUnavailable
+
+    code = TRY_LATER if isinstance(meaning(error, "", {}), StoreUnavailable) else UNREACHABLE
+    return AwsUnreachable(f"{aws_sentence(error)} {advice}".rstrip(), code)
 
 
 def aws_sentence(error: Exception) -> str:

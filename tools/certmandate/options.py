@@ -52,7 +52,9 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     try:
         agreed = typer.confirm(question, err=True)
-    except typer.Abort:
+    except typer.Abort as end:
+        if isinstance(end.__context__, KeyboardInterrupt):
+            raise
         typer.echo(err=True)  # ends the line of the question
         agreed = False
     if not agreed:

@@ -88,9 +88,9 @@ def translated(
             try:
                 return function(*args, **kwargs)
             except (ClientError, BotoCoreError) as error:
-                meaning = _meaning(error, action, named)
+                translated_error = meaning(error, action, named)
             # Raised out here, so that botocore's error, which may quote the request, is not even the context of ours.
-            raise meaning
+            raise translated_error
 
         return wrapper
 
@@ -102,8 +102,9 @@ def error_code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", "Unknown"))
 
 
-def _meaning(error: ClientError | BotoCoreError, action: str, named: Mapping[str, type[RenewalError]]) -> RenewalError:
-    if isinstance(error, BotoCoreError):
+def meaning(error: Exception, action: str, named: Mapping[str, type[RenewalError]]) -> RenewalError:
+    """Return our error for one of boto3's; see `translated`."""
+    if not isinstance(error, ClientError):
         return _of_botocore(error, action)
     code = error_code(error)
     if code in named:
@@ -120,7 +121,7 @@ def _meaning(error: ClientError | BotoCoreError, action: str, named: Mapping[str
     )
 
 
-def _of_botocore(error: BotoCoreError, action: str) -> RenewalError:
+def _of_botocore(error: Exception, action: str) -> RenewalError:
     name = type(error).__name__
     if isinstance(error, _NO_ANSWER):
         return StoreUnavailable(f"{action}: no answer from AWS ({name})")

@@ -44,7 +44,7 @@ WRONG = {
     "report on no month": ((*REPORT, "November"), "is not a month"),
     "report on the future": ((*REPORT, "2999-01"), "in the future"),
     "drill an unknown alarm": (("drill", "--alarm", "Typo", "--yes"), "no alarm Typo; its alarms are"),
-    "drill another stack": (("drill", "--stack", "other", "--yes"), "no alarm begins with 'other-'"),
+    "drill another stack": (("drill", "--stack", "other", "--yes"), "--stack other would have no effect"),
     "drill, unconfirmed": (("drill",), "Nothing was changed"),
 }
 

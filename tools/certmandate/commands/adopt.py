@@ -13,7 +13,7 @@ import typer
 from rich.text import Text
 
 from certmandate.certificate_state import CertificateState, state_of
-from certmandate.deployment import Deployment, deployed
+from certmandate.deployment import Deployment, to_change
 from certmandate.exit import Refused
 from certmandate.options import CertificateArgument, JsonOption, YesOption, confirm, split
 from certmandate.views import printing
@@ -54,7 +54,7 @@ def adopt_command(
     `www` that the CA added is ignored.
     """
     delegation, name = split(certificate)
-    with deployed(context) as deployment:
+    with to_change(context) as deployment:
         now = datetime.now(UTC)
         managed = deployment.book.certificate(delegation, name)
         if managed.order is not None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from certmandate.certificate_state import CertificateState, state_of
-from certmandate.deployment import Deployment, deployed, read_stored
+from certmandate.deployment import Deployment, deployed, read_stored, to_change
 from certmandate.files.delegation_files import load_delegations
 from certmandate.files.yaml_document import FileFault, FilesInvalid
 from certmandate.options import JsonOption, YesOption, confirm
@@ -53,7 +53,7 @@ def apply_command(
 
     All files are applied, or none.
     """
-    with deployed(context) as deployment:
+    with to_change(context) as deployment:
         now = datetime.now(UTC)
         plan = make_plan(deployment, folder, now)
         if not as_json:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from certmandate.deployment import Deployment, deployed
+from certmandate.deployment import Deployment, to_change
 from certmandate.execution import Ended, start
 from certmandate.exit import NEEDS_ATTENTION, Refused
 from certmandate.options import DelegationArgument, JsonOption, YesOption, confirm
@@ -38,7 +38,7 @@ def check_command(
     Runs a dry run of the delegation: one login from the registered address, nothing is ordered. Prints the result of
     each step of the onboarding guide. Exits 1 when something is wrong.
     """
-    with deployed(context) as deployment:
+    with to_change(context) as deployment:
         require_new(record_to)
         record = deployment.book.delegation(delegation)
         if from_here:

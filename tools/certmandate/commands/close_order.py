@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from certmandate.certificate_state import CLOSED
-from certmandate.deployment import Deployment, deployed
+from certmandate.deployment import Deployment, to_change
 from certmandate.exit import Refused
 from certmandate.options import CertificateArgument, JsonOption, YesOption, confirm, split
 from certmandate.views import printing
@@ -29,7 +29,7 @@ def close_order_command(
     Its key is erased, and the next run orders again if the certificate is due.
     """
     delegation, name = split(certificate)
-    with deployed(context) as deployment:
+    with to_change(context) as deployment:
         managed = deployment.book.certificate(delegation, name)
         order = managed.order
         if order is None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from certmandate.deployment import Deployment, deployed
+from certmandate.deployment import Deployment, to_change
 from certmandate.exit import Refused
 from certmandate.options import DelegationArgument, JsonOption, YesOption, confirm
 from certmandate.password_rotation import (
@@ -57,7 +57,7 @@ def credential_command(
     Login, password and customer URI, or an OAuth2 client. The password is typed without echo or read from standard
     input; it is never an argument and never shown.
     """
-    with deployed(context) as deployment:
+    with to_change(context) as deployment:
         require_name(delegation)
         if rotate:
             if oauth or stdin:

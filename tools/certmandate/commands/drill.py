@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from certmandate.deployment import Deployment, deployed
+from certmandate.deployment import Deployment, to_change
 from certmandate.exit import NEEDS_ATTENTION, Refused, Stopped, aws_sentence
 from certmandate.options import JsonOption, YesOption, confirm
 from certmandate.views import printing
@@ -48,7 +48,7 @@ def drill_command(
     Raises each alarm that is not in alarm, and checks that its notification was sent. Exits 1 when one was not sent.
     Only the subscribers can confirm that it arrived: the command lists them.
     """
-    with deployed(context) as deployment:
+    with to_change(context) as deployment:
         names, busy = _names(deployment, alarm or [])
         confirm(f"Set {printing.counted(len(names), 'alarm')}? The receivers get one notice for each.", yes=yes)
         with printer(to_stderr=True).status("Setting the alarms …"):

@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 
 from certmandate.completion import certificate_names, delegation_names
-from certmandate.deployment import Deployment, deployed, read_stored
+from certmandate.deployment import Deployment, read_stored, to_change
 from certmandate.execution import Ended, start
 from certmandate.exit import Refused
 from certmandate.options import JsonOption, YesOption, confirm, split
@@ -88,7 +88,7 @@ def renew_command(
     given = {"certificates": certificate, "delegations": delegation, "force": force, "reason": reason}
     given |= {"dry_run": dry_run, "all_due_is_right": all_due_is_right, "order_again": order_again}
     request = {name: value for name, value in given.items() if value}
-    with deployed(context) as deployment:
+    with to_change(context) as deployment:
         if issued_before is not None or issuer is not None or cancel:
             _require_alone(request, all_due=all_due)
             replacement = _replacement(issuer, issued_before, reason, cancel=cancel)

@@ -11,7 +11,7 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from certmandate.deployment import Deployment, deployed
+from certmandate.deployment import Deployment, to_change
 from certmandate.exit import Refused
 from certmandate.options import DelegationArgument, JsonOption, YesOption
 from certmandate.password_rotation import has_password, schedule_rotation, stop_rotation
@@ -48,7 +48,7 @@ def retire_command(
     which certificates stay valid and what the RAO must remove in SCM, then asks for the delegation's name. The
     certificates in the stores are kept, because services still use them. After an interruption, run it again.
     """
-    with deployed(context) as deployment:
+    with to_change(context) as deployment:
         if undo:
             _undo(deployment, delegation, as_json=as_json)
             return

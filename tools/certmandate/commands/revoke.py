@@ -13,7 +13,7 @@ from rich.text import Text
 
 from certmandate.certificate_state import CertificateState
 from certmandate.commands.status import read_state
-from certmandate.deployment import Deployment, deployed
+from certmandate.deployment import Deployment, to_change
 from certmandate.execution import start
 from certmandate.exit import NEEDS_ATTENTION, Refused, Stopped
 from certmandate.options import CertificateArgument, JsonOption, YesOption, confirm, split
@@ -86,7 +86,7 @@ def revoke_command(
     the delegation's account may only order. Exits 1, because the RAO still has to act.
     """
     delegation, name = split(certificate)
-    with deployed(context) as deployment:
+    with to_change(context) as deployment:
         record, state = read_state(deployment, delegation, name, datetime.now(UTC))
         target = _target(deployment, state, serial)
         replace = target.is_served and not no_replacement and reason_code is not ReasonCode.CESSATION_OF_OPERATION
