@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
@@ -97,6 +96,8 @@ app = _app()
 
 def _print_version(requested: bool) -> None:
     if requested:
+        from importlib.metadata import version  # takes as long as all command modules
+
         typer.echo(f"certmandate {version('certmandate')}")
         raise typer.Exit
 

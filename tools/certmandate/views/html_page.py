@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from certmandate.files.atomic_files import NotWritten
 from certmandate.views.language import languages, marked
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 PAGES = Path(__file__).parent / "pages"
 PDF_MISSING = (
@@ -52,6 +54,8 @@ def breakable(name: str) -> Markup:
 
 @cache
 def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # most commands render no page
+
     environment = Environment(
         loader=FileSystemLoader(PAGES),
         autoescape=True,

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
 from rich.text import Text
 
 from certmandate.certificate_state import CertificateState
-from certmandate.estate_changes import Change, Loaded
 from certmandate.views import printing
 from certmandate.views.json_records import certificate_document
+
+if TYPE_CHECKING:
+    from certmandate.estate_changes import Change, Loaded
 
 _MARKS = {"create": ("+", "green"), "change": ("~", "yellow"), "remove": ("-", "red")}
 
