@@ -21,6 +21,7 @@ class Settings:
     """The environment of every function; each variable is the field's name in upper case."""
 
     orders_table: str
+    audit_table: str
     store_bucket: str
     order_key_id: str
     """KMS key that seals private keys."""

@@ -24,7 +24,7 @@ from renewal.adapters.http import new_http_client
 from renewal.adapters.keys import KmsOpener, KmsSealer
 from renewal.adapters.objects import S3Certificates
 from renewal.adapters.order_book.reader import DynamoDbOrderReader
-from renewal.adapters.order_book.table import Table
+from renewal.adapters.order_book.table import OrderTables
 from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
 from renewal.adapters.rotation import ScheduledRotations, SecretsManagerVault
 from renewal.adapters.runs import S3RunArchive
@@ -77,18 +77,18 @@ def settings() -> Settings:
 
 
 @cache
-def _orders() -> Table:
-    return Table(aws.client("dynamodb"), settings().orders_table)
+def _tables() -> OrderTables:
+    return OrderTables.of(aws.client("dynamodb"), settings().orders_table, settings().audit_table)
 
 
 @cache
 def _book() -> DynamoDbOrderReader:
-    return DynamoDbOrderReader(_orders())
+    return DynamoDbOrderReader(_tables())
 
 
 @cache
 def _transitions() -> DynamoDbOrderTransitions:
-    return DynamoDbOrderTransitions(_orders())
+    return DynamoDbOrderTransitions(_tables())
 
 
 @cache

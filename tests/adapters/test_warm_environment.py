@@ -26,6 +26,7 @@ ARN = "arn:aws:acm:eu-west-3:123456789012:certificate/1"
 ACCOUNT: Any = {"region_name": REGION, "aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
 VARIABLES = {
     "ORDERS_TABLE": "orders",
+    "AUDIT_TABLE": "audit",
     "STORE_BUCKET": "store",
     "ORDER_KEY_ID": "key",
     "SECRET_PREFIX": "certmandate",

@@ -18,7 +18,6 @@ from typer.testing import CliRunner, Result
 from certmandate.cli import app
 from certmandate.files.estate import EstateReader
 from local.run import parameters
-from renewal.adapters.order_book.table import Table
 from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
 from renewal.domain.order import ManagedCertificate, Served
 from renewal.domain.setup.inspection import Inspection
@@ -77,12 +76,11 @@ class Desk:
 
     @property
     def book(self) -> EstateReader:
-        return EstateReader.of(self.system.aws.client("dynamodb"), self.system.aws.outputs["OrdersTable"])
+        return EstateReader(self.system.aws.tables)
 
     def record_inspection(self, delegation: str, inspection: Inspection) -> None:
         """Write the inspection that a run left."""
-        table = Table(self.system.aws.client("dynamodb"), self.system.aws.outputs["OrdersTable"])
-        DynamoDbOrderTransitions(table).record_inspection(delegation, inspection)
+        DynamoDbOrderTransitions(self.system.aws.tables).record_inspection(delegation, inspection)
 
     def certificate(self, name: str) -> ManagedCertificate:
         return self.book.certificate("univ", name)

@@ -44,6 +44,7 @@ def found(aws: InProcessAws) -> dict[str, Any]:
     executions = aws.client("stepfunctions").list_executions(stateMachineArn=aws.outputs["StateMachineArn"])
     return {
         "items": aws.client("dynamodb").scan(TableName=aws.outputs["OrdersTable"])["Items"],
+        "audit rows": aws.client("dynamodb").scan(TableName=aws.outputs["AuditTable"])["Items"],
         "objects": [item["Key"] for item in listed.get("Contents", [])],
         "secrets": [secret["Name"] for secret in aws.client("secretsmanager").list_secrets()["SecretList"]],
         "certificates": aws.client("acm").list_certificates(Includes={"keyTypes": ["EC_prime256v1"]})[
@@ -58,7 +59,8 @@ def put_everything(aws: InProcessAws) -> None:
     """Put one item of each kind into the stack."""
     secrets, prefix = aws.client("secretsmanager"), aws.outputs["SecretPrefix"]
     item = {"delegation": {"S": "univ"}, "item": {"S": "delegation"}}
-    aws.client("dynamodb").put_item(TableName=aws.outputs["OrdersTable"], Item=item)
+    for table in ("OrdersTable", "AuditTable"):
+        aws.client("dynamodb").put_item(TableName=aws.outputs[table], Item=item)
     aws.client("s3").put_object(Bucket=aws.outputs["StoreBucket"], Key="runs/one", Body=b"")
     secrets.create_secret(Name=f"{prefix}/univ", SecretString="{}")
     secrets.put_secret_value(SecretId=f"{prefix}/example", SecretString="changed")

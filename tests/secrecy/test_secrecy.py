@@ -160,7 +160,7 @@ def test_no_error_quotes_the_request(harness: Harness, debug_log: io.StringIO, p
 def into_table(harness: Harness, text: str) -> None:
     """Plant *text* in an attribute."""
     item = {"delegation": {"S": DELEGATION}, "item": {"S": "finished#stray"}, "text": {"S": text}}
-    harness.aws.client("dynamodb").put_item(TableName=harness.aws.outputs["OrdersTable"], Item=item)
+    harness.aws.client("dynamodb").put_item(TableName=harness.aws.outputs["AuditTable"], Item=item)
 
 
 def into_objects(harness: Harness, text: str) -> None:

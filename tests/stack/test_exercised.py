@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
+from certmandate.order_book_editor import OrderBookEditor
 from local.calls import Call
 from local.clients import OPERATOR
 from local.cloudformation.parameters import ACCOUNT, REGION
 from local.estate import load_estate
 from local.run import TEMPLATE, LocalSystem
+from renewal.domain.order import Replacement
 from renewal.domain.run_report import Outcome, RunReport
 from stack.authorization import Place, asked
 from stack.policy import Request, Statement, allowed, statements
@@ -38,6 +40,7 @@ CERTIFICATES = """\
   - {name: lost, names: [lost.univ.example], stores: [s3, "acm:eu-west-3"]}
   - {name: open, names: [open.univ.example]}
   - {name: refused, names: [refused.univ.example]}
+  - {name: twin, names: [twin.univ.example]}
 """
 AT_SCM = """\
 dials: {issuance_polls: 0}
@@ -46,6 +49,8 @@ behaviours:
   - {name: refused.univ.example, dcv: EXPIRED}
 certificates:
   - {label: univ/both, department: 7, names: [both.univ.example], profile: 1, term_days: 199, issued_days_ago: 180}
+  - {label: univ/twin, department: 7, names: [twin.univ.example], profile: 1, term_days: 199, issued_days_ago: 9}
+  - {department: 7, names: [twin.univ.example], profile: 1, term_days: 199, issued_days_ago: 2}
   - {label: univ/open, department: 7, names: [open.univ.example], profile: 1, term_days: 199, status: Applied}
 """
 
@@ -119,6 +124,8 @@ def proof(tmp_path_factory: pytest.TempPathFactory) -> Proof:
     (folder / "delegations" / "univ.yaml").write_text(DELEGATION + CERTIFICATES, encoding="utf-8")
     (folder / "scm.yaml").write_text(SCM + AT_SCM, encoding="utf-8")
     with LocalSystem(load_estate(folder, datetime.now(UTC))) as system:
+        rule = Replacement(datetime.now(UTC) - timedelta(days=30), "", "exercised")
+        OrderBookEditor(system.aws.tables).add_replacement(rule)
         system.aws.calls.clear()  # calls that set up the estate
         finished = system.execute({}, lambda _history: None)
         system.execute({"dry_run": True, "delegations": ["univ"], "record": True}, lambda _history: None)

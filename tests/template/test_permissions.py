@@ -122,6 +122,7 @@ def test_patterns_of_resources_are_those_with_a_reason(stack: Stack) -> None:
 SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:certmandate/campus-AbCdEf"
 ANOTHERS = SECRET.replace("certmandate/", "payroll/")
 OF_A_LONGER_PREFIX = SECRET.replace("certmandate/", "certmandate/test/")
+AUDIT_TRAIL = "{AuditTable}"
 PRIVATE_KEY = "{StoreBucket}/certificates/campus/portal/00AB/privkey.pem"
 RUN_FOLDER = "{StoreBucket}/runs/daily"
 
@@ -136,6 +137,12 @@ RUN_FOLDER = "{StoreBucket}/runs/daily"
         ("s3:PutObject", f"{RUN_FOLDER}/report.json", set()),
         ("s3:PutObject", f"{RUN_FOLDER}/recording-univ.json", {"InspectDelegationRole"}),
         ("s3:PutObject", f"{RUN_FOLDER}/anything.json", set()),
+        # What was done in an organisation's name is added to the audit trail, and nothing in it is changed.
+        ("dynamodb:PutItem", AUDIT_TRAIL, {"EnrollRole", "CollectRole"}),
+        ("dynamodb:UpdateItem", AUDIT_TRAIL, set()),
+        ("dynamodb:DeleteItem", AUDIT_TRAIL, set()),
+        ("dynamodb:BatchWriteItem", AUDIT_TRAIL, set()),
+        ("dynamodb:PartiQLUpdate", AUDIT_TRAIL, set()),
         # No other function, such as the report's, can overwrite a certificate.
         ("s3:PutObject", PRIVATE_KEY, {"CollectRole"}),
         ("acm:ImportCertificate", f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/x", {"CollectRole"}),
@@ -159,7 +166,7 @@ RUN_FOLDER = "{StoreBucket}/runs/daily"
 )
 def test_an_action_is_allowed_to_these_roles_only(stack: Stack, action: str, resource: str, who: set[str]) -> None:
     """Each row has its reason above it."""
-    request = Request(action, resource.replace("{StoreBucket}", stack.arn("StoreBucket")))
+    request = Request(action, resource.format(**{name: stack.arn(name) for name in ("StoreBucket", "AuditTable")}))
     assert {role for role, found in roles(stack).items() if allowed(found, request)} == who
 
 

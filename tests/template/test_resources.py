@@ -25,9 +25,10 @@ def test_what_holds_data_outlives_the_stack(stack: Stack) -> None:
             assert resource.body.get("UpdateReplacePolicy") == "Retain", resource.logical_id
 
 
-def test_the_table_is_encrypted_backed_up_and_protected(stack: Stack) -> None:
-    """The table holds encrypted keys and the audit trail."""
-    table = stack.resource("OrdersTable").properties
+@pytest.mark.parametrize("name", ["OrdersTable", "AuditTable"])
+def test_a_table_is_encrypted_backed_up_and_protected(stack: Stack, name: str) -> None:
+    """One holds encrypted keys, the other the audit trail."""
+    table = stack.resource(name).properties
     assert table["SSESpecification"]["KMSMasterKeyId"] == stack.arn("StoreKey")
     assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
     assert table["DeletionProtectionEnabled"]

@@ -19,9 +19,10 @@ Item = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Evidence(World):
-    """The world, and beside it the order book."""
+    """The world, and beside it the order book with its audit trail."""
 
     items: tuple[Item, ...]
+    """Of both tables."""
 
     def of_kind(self, kind: str) -> Iterator[Item]:
         """Items whose sort key begins with *kind*: `certificate`, `order`, `finished`."""
@@ -50,9 +51,10 @@ def _ended(harness: Harness, run: Run) -> EndedRun:
 
 def _items(harness: Harness) -> Iterator[Item]:
     read = TypeDeserializer().deserialize
-    answer = harness.aws.client("dynamodb").scan(TableName=harness.aws.outputs["OrdersTable"], ConsistentRead=True)
-    for item in answer["Items"]:
-        yield {name: read(value) for name, value in item.items()}
+    for table in ("OrdersTable", "AuditTable"):
+        answer = harness.aws.client("dynamodb").scan(TableName=harness.aws.outputs[table], ConsistentRead=True)
+        for item in answer["Items"]:
+            yield {name: read(value) for name, value in item.items()}
 
 
 def _objects(harness: Harness) -> Iterator[tuple[str, bytes]]:

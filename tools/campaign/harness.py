@@ -33,7 +33,6 @@ from certmandate.order_book_editor import OrderBookEditor
 from local import executions
 from local.in_process import InProcessAws
 from renewal.adapters import aws as product_aws
-from renewal.adapters.order_book.table import Table
 from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
 from renewal.domain.order_search import SearchControl, SearchResult
 from renewal.domain.run_report import RunReport
@@ -129,8 +128,7 @@ class Harness:
         self._seconds = self._time_limits()
         self.environments = Environments(Replacements(self._function_clock, self.client, self._transport))
         self._resources.callback(self.environments.close)
-        table = self.aws.client("dynamodb"), self.aws.outputs["OrdersTable"]
-        self.editor, self._spec_writer = OrderBookEditor(*table), SpecWriter(*table)
+        self.editor, self._spec_writer = OrderBookEditor(self.aws.tables), SpecWriter(self.aws.tables)
         virtual = SimpleNamespace(sleep=self.time.pass_seconds)
         quotas = self._quotas
 
@@ -186,10 +184,10 @@ class Harness:
 
     def prove_search(self, delegation: str, department_id: int) -> None:
         """Record that an earlier order of the delegation was found by a search, one second after its POST."""
-        aws, now = self.aws, self.time()
+        now = self.time()
         posted = now - timedelta(seconds=1)
         control = SearchControl("earlier", "earlier", (), department_id, 1, posted, posted, now)
-        transitions = DynamoDbOrderTransitions(Table(aws.client("dynamodb"), aws.outputs["OrdersTable"]))
+        transitions = DynamoDbOrderTransitions(self.aws.tables)
         transitions.record_search(delegation, control, SearchResult(1, "commonName"))
 
     def store_credential(self, delegation: str, document: Mapping[str, str]) -> None:

@@ -29,7 +29,6 @@ from campaign.scenarios import (
 )
 from certmandate.certificate_state import CLOSED
 from renewal.adapters.order_book.reader import DynamoDbOrderReader
-from renewal.adapters.order_book.table import Table
 from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
 from renewal.domain.delegation import S3, CertificateSpec
 from renewal.domain.errors import CertificateMismatch, CertificateUnusable, OrderUnconfirmed
@@ -188,14 +187,13 @@ class History:
 
     def _close_order(self, certificate: str) -> None:
         """Revoke what was issued, then close the order as `certmandate close-order` does."""
-        aws = self.harness.aws
-        table = Table(aws.client("dynamodb"), aws.outputs["OrdersTable"])
-        if order := DynamoDbOrderReader(table).certificate(DELEGATION, certificate).order:
+        tables = self.harness.aws.tables
+        if order := DynamoDbOrderReader(tables).certificate(DELEGATION, certificate).order:
             simulator = self.harness.played.simulator
             for scm_order in simulator.orders:
                 if (scm_order.ssl_id, scm_order.status) == (order.ssl_id, "Issued"):
                     simulator.revoke(scm_order.ssl_id)
-            DynamoDbOrderTransitions(table).fail(order, CLOSED, "runbook", self.harness.time(), hold_until=None)
+            DynamoDbOrderTransitions(tables).fail(order, CLOSED, "runbook", self.harness.time(), hold_until=None)
 
     def _require(self, found: Sequence[str]) -> None:
         if found:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from certmandate.files.estate import EstateReader
     from certmandate.files.spec_writer import SpecWriter
     from certmandate.order_book_editor import OrderBookEditor
+    from renewal.adapters.order_book.table import OrderTables
 
 OUTPUTS_VARIABLE = "CERTMANDATE_OUTPUTS"
 """JSON object of the stack's outputs and parameters, in place of CloudFormation: `certmandate local up` exports it."""
@@ -86,25 +87,32 @@ class Deployment:
         return f"AWS account {account}, region {self.region}, stack {self.stack}."
 
     @cached_property
+    def tables(self) -> OrderTables:
+        """The order book's tables."""
+        from renewal.adapters.order_book.table import OrderTables
+
+        return OrderTables.of(self.client("dynamodb"), self.fact("OrdersTable"), self.fact("AuditTable"))
+
+    @cached_property
     def book(self) -> EstateReader:
         """The order book, to read."""
         from certmandate.files.estate import EstateReader
 
-        return EstateReader.of(self.client("dynamodb"), self.fact("OrdersTable"))
+        return EstateReader(self.tables)
 
     @cached_property
     def editor(self) -> OrderBookEditor:
         """The order book, to change what the operator may change of status."""
         from certmandate.order_book_editor import OrderBookEditor
 
-        return OrderBookEditor(self.client("dynamodb"), self.fact("OrdersTable"))
+        return OrderBookEditor(self.tables)
 
     @cached_property
     def spec_writer(self) -> SpecWriter:
         """The order book, to write specs."""
         from certmandate.files.spec_writer import SpecWriter
 
-        return SpecWriter(self.client("dynamodb"), self.fact("OrdersTable"))
+        return SpecWriter(self.tables)
 
     def secret_name(self, delegation: str) -> str:
         """Return the name of the delegation's secret in Secrets Manager."""

@@ -8,19 +8,15 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from renewal.adapters.order_book import schema
 from renewal.adapters.order_book.reader import DynamoDbOrderReader, unknown
-from renewal.adapters.order_book.table import ConditionFailed, Table, deleted, put, updated
+from renewal.adapters.order_book.table import ConditionFailed, OrderTables, deleted, put, updated
 from renewal.adapters.order_book.transitions import status_updated
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.errors import InvalidDelegation, OrderConflict
 from renewal.domain.order import Replacement, Served
 from renewal.records import timestamp
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.client import DynamoDBClient
 
 _TRIES = 5  # of a write that follows from what was read, while functions write status
 
@@ -28,9 +24,9 @@ _TRIES = 5  # of a write that follows from what was read, while functions write 
 class OrderBookEditor:
     """Writes what operators may change of status."""
 
-    def __init__(self, client: DynamoDBClient, table: str) -> None:
-        self._table = Table(client, table)
-        self._reader = DynamoDbOrderReader(self._table)
+    def __init__(self, tables: OrderTables) -> None:
+        self._table = tables.orders
+        self._reader = DynamoDbOrderReader(tables)
 
     def ask(self, delegation: str, certificate: str, reason: str, now: datetime) -> None:
         """Have a certificate replaced by the next run, whatever its age. Raises UnknownDelegation."""

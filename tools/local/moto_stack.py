@@ -14,6 +14,7 @@ from local.cloudformation.parameters import REGION
 from local.isolation import isolate
 from local.moto_repairs.strict_acm import StrictAcm
 from local.process_guard import only_one
+from renewal.adapters.order_book.table import OrderTables
 
 
 class MotoStack:
@@ -45,6 +46,11 @@ class MotoStack:
     def client(self, service: str, region: str | None = None) -> Any:
         """Return the operator's boto3 client."""
         return self._operator.client(service, region or REGION)
+
+    @property
+    def tables(self) -> OrderTables:
+        """The order book's tables, for the operator."""
+        return OrderTables.of(self.client("dynamodb"), self.outputs["OrdersTable"], self.outputs["AuditTable"])
 
     def run(
         self,

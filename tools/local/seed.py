@@ -25,7 +25,6 @@ from renewal.adapters.acm import Acm
 from renewal.adapters.keys import KmsOpener, KmsSealer
 from renewal.adapters.objects import S3Certificates
 from renewal.adapters.order_book.reader import DynamoDbOrderReader
-from renewal.adapters.order_book.table import Table
 from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.due import Cause
@@ -53,10 +52,6 @@ class Seed:
     aws: LocalAws | InProcessAws
     simulator: Simulator
 
-    @property
-    def _table(self) -> Table:
-        return Table(self.aws.client("dynamodb"), self.aws.outputs["OrdersTable"])
-
     def plant(self, estate: Estate) -> None:
         """Store the credentials, repeat the past orders, and apply the delegation files as they are now."""
         with self._without_throttle():
@@ -74,7 +69,7 @@ class Seed:
     def _live(self, estate: Estate) -> None:
         now = datetime.now(UTC)
         self._store_credentials(estate)
-        writer = SpecWriter(self.aws.client("dynamodb"), self.aws.outputs["OrdersTable"])
+        writer = SpecWriter(self.aws.tables)
         writer.write(EstateChange.of(*map(_without_arns, estate.specifications)), now)
         statuses = {past.comments: past.status for past in estate.world.certificates if past.label}
         labelled = [order for order in self.simulator.orders if order.label]
@@ -95,11 +90,11 @@ class Seed:
         days = estate.accounts[delegation].password_expires_in_days
         expires = (now + timedelta(days=days)).date() if days is not None else None
         inspection = Inspection(EARLIER_RUN, now - _A_DAY, password_expires=expires)
-        DynamoDbOrderTransitions(self._table).record_inspection(delegation, inspection)
+        DynamoDbOrderTransitions(self.aws.tables).record_inspection(delegation, inspection)
 
     def _relive(self, past: ScmOrder, estate: Estate, *, is_open: bool) -> None:
         """Order as an earlier run did; collect and store too, unless that run left the order open."""
-        book, transitions = DynamoDbOrderReader(self._table), DynamoDbOrderTransitions(self._table)
+        book, transitions = DynamoDbOrderReader(self.aws.tables), DynamoDbOrderTransitions(self.aws.tables)
         order = self._order(past, Cause.AGE if is_open else Cause.NEW)
         transitions.open(order, book.certificate(*order.record_key).revision)
         transitions.record_ordered(order, past.ssl_id)

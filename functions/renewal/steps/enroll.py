@@ -153,7 +153,7 @@ class Enroll:
         # The report is newer than what was read of the order book: another run may have ordered in between.
         # All certificates are compared, because two of them may have the same names.
         delegation = record.delegation.name
-        later, history = self.book.certificates(delegation), self.book.history(delegation, "")
+        history, later = self.book.history(delegation, ""), self.book.certificates(delegation)
         unrecorded = unrecorded_orders(later, reported, history, now)
         return Inspection(task.run_id, now, profiles=profiles, unrecorded=unrecorded)
 
@@ -226,18 +226,20 @@ class Enroll:
     def _unexplained(self, order: Order, proof: SearchProof, found: SearchResult) -> str:
         """Return why the operator must decide whether the order exists; empty when the search has decided it."""
         decide = _DECIDE.format(name=order.names[0], path=order.path)
-        if candidates := self._unknown(found.candidates, order.delegation):
+        if candidates := self._unknown(found.candidates, order):
             listed = ", ".join(map(str, candidates))
             return f"SCM has {listed} for its names, which the order book does not have, and which may be it. {decide}"
         if unproven := proof.unproven(order.department_id):
             return f"SCM does not list it, but it is not proven that a search finds orders: {unproven}. {decide}"
         return ""
 
-    def _unknown(self, candidates: tuple[int, ...], delegation: str) -> tuple[int, ...]:
-        """Return those of *candidates* that the order book does not have."""
+    def _unknown(self, candidates: tuple[int, ...], order: Order) -> tuple[int, ...]:
+        """Return those of *candidates* that belong to no other order of the order book."""
         if not candidates:
             return ()
-        known = known_ids(self.book.certificates(delegation), self.book.history(delegation, ""))
+        # An order that a restore of the orders table has opened again has an audit row.
+        others = (row for row in self.book.history(order.delegation, "") if row.token != order.token)
+        known = known_ids(self.book.certificates(order.delegation), others)
         return tuple(ssl_id for ssl_id in candidates if ssl_id not in known)
 
     def _post(self, order: Order, authority: CertificateAuthority) -> Order:

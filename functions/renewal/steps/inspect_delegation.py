@@ -110,7 +110,7 @@ class InspectDelegation:
         if not unrecorded_orders(certificates, snapshot.reported, (), now):
             return ()
         # The report is newer than what was read of the order book: another run may have ordered in between.
-        later, history = self.book.certificates(delegation), self.book.history(delegation, "")
+        history, later = self.book.history(delegation, ""), self.book.certificates(delegation)
         return unrecorded_orders(later, snapshot.reported, history, now)
 
     def _controlled(self, record: DelegationRecord, scm: SetupReader) -> DelegationRecord:

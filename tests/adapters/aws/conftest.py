@@ -17,7 +17,7 @@ from certmandate.files.specification import Specification
 from certmandate.order_book_editor import OrderBookEditor
 from local.moto_repairs.strict_acm import StrictAcm
 from renewal.adapters.aws import config_of
-from renewal.adapters.order_book.table import Table
+from renewal.adapters.order_book.table import OrderTables
 from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.order import Order
@@ -26,6 +26,7 @@ from .records import NOW, a_specification
 
 REGION = "eu-west-3"
 TABLE = "orders"
+AUDIT = "audit"
 BUCKET = "store"
 
 
@@ -33,8 +34,9 @@ class Book(DynamoDbOrderTransitions, EstateReader):
     """Both halves of the order book, and the writer of specs."""
 
     def __init__(self, client: Any) -> None:
-        super().__init__(Table(client, TABLE))
-        self._writer = SpecWriter(client, TABLE)
+        tables = OrderTables.of(client, TABLE, AUDIT)
+        super().__init__(tables)
+        self._writer = SpecWriter(tables)
 
     def begin(self, order: Order) -> None:
         """Open an order on the record as it is now."""
@@ -67,7 +69,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def dynamodb() -> Any:
-    """DynamoDB with the order book's table and its index."""
+    """DynamoDB with the order book's two tables and the index."""
     attributes = ("delegation", "item", "action", "next_action_at")
     client("dynamodb").create_table(
         TableName=TABLE,
@@ -82,6 +84,12 @@ def dynamodb() -> Any:
             }
         ],
     )
+    client("dynamodb").create_table(
+        TableName=AUDIT,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in attributes[:2]],
+        KeySchema=_keys("delegation", "item"),
+    )
     return client("dynamodb")
 
 
@@ -95,7 +103,7 @@ def _keys(partition: str, sort: str) -> list[dict[str, str]]:
 @pytest.fixture
 def editor(dynamodb: Any) -> OrderBookEditor:
     """What operators change of status."""
-    return OrderBookEditor(dynamodb, TABLE)
+    return OrderBookEditor(OrderTables.of(dynamodb, TABLE, AUDIT))
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from renewal.domain.order import IMPORT_LEASE, FinishedOrder, Order, OrderStatus
 from renewal.domain.order_search import SearchControl, SearchResult
 from tests.fakes import FakeOrderBook
 
-from .conftest import TABLE, Book
+from .conftest import AUDIT, TABLE, Book
 from .records import DELEGATION, NOW, PATH, SPEC, a_pair, a_served, a_specification, an_order
 
 REGION = "eu-west-3"
@@ -114,8 +114,9 @@ def _rows(book: Any) -> list[FinishedOrder]:
 
 def a_pair_of_books(dynamodb: Any, way: tuple[str, ...] = ()) -> Pair:
     """An empty table, and the fake, each with the one certificate in it, and with an order that has come this *way*."""
-    for item in dynamodb.scan(TableName=TABLE)["Items"]:
-        dynamodb.delete_item(TableName=TABLE, Key={name: item[name] for name in ("delegation", "item")})
+    for table in (TABLE, AUDIT):
+        for item in dynamodb.scan(TableName=table)["Items"]:
+            dynamodb.delete_item(TableName=table, Key={name: item[name] for name in ("delegation", "item")})
     book = Book(dynamodb)
     book.apply(a_specification(), NOW)
     fake = FakeOrderBook()

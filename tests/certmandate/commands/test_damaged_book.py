@@ -19,7 +19,7 @@ def put(desk: Desk, delegation: str, item: str, **attributes: Any) -> None:
     """Overwrite attributes of an item, or write a new one."""
     wire = TypeSerializer().serialize
     desk.system.aws.client("dynamodb").update_item(
-        TableName=desk.system.aws.outputs["OrdersTable"],
+        TableName=desk.system.aws.outputs["AuditTable" if item.startswith("finished#") else "OrdersTable"],
         Key={"delegation": {"S": delegation}, "item": {"S": item}},
         UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in attributes),
         ExpressionAttributeNames={f"#{name}": name for name in attributes},

@@ -19,7 +19,7 @@ def apply_all(desk: Desk) -> None:
     """Apply the files as `apply` does, without its handling of Ctrl-C."""
     now = datetime.now(UTC)
     plan = make_plan(find(StackOptions()), desk.folder, now)
-    writer = SpecWriter(desk.system.aws.client("dynamodb"), desk.system.aws.outputs["OrdersTable"])
+    writer = SpecWriter(desk.system.aws.tables)
     writer.write(estate_change(plan.loaded, plan.edits), now)
 
 
@@ -83,7 +83,7 @@ def test_an_apply_without_a_change_writes_nothing(sit: Sit):
     desk = sit("idp:20")
     before = desk.certificate("idp").revision
 
-    SpecWriter(desk.system.aws.client("dynamodb"), desk.system.aws.outputs["OrdersTable"]).write(
+    SpecWriter(desk.system.aws.tables).write(
         EstateChange(certificates=(desk.certificate("idp").spec,)),
         desk.served("idp").stored_at,
     )

@@ -78,11 +78,10 @@ def _warning(order: Order) -> str:
 
 def _close(deployment: Deployment, certificate: ManagedCertificate, order: Order, reason: str) -> None:
     """Raises OrderConflict when a run has changed the order meanwhile."""
-    from renewal.adapters.order_book.table import Table
     from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
     from renewal.domain.order import served_by
 
-    transitions = DynamoDbOrderTransitions(Table(deployment.client("dynamodb"), deployment.fact("OrdersTable")))
+    transitions = DynamoDbOrderTransitions(deployment.tables)
     now, text = datetime.now(UTC), reason[:500]
     if order.held_in:
         transitions.finish(order, served_by(order, certificate, order.held_in, now), certificate.served, text)

@@ -9,19 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Self
 
 from renewal.adapters.order_book import schema
 from renewal.adapters.order_book.reader import DynamoDbOrderReader
-from renewal.adapters.order_book.table import Item, Key, Table
+from renewal.adapters.order_book.table import Item, Key
 from renewal.domain.delegation import Delegation
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.ports import Listing
 from renewal.records import REWRITTEN
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.client import DynamoDBClient
 
 UNFINISHED_APPLY: Key = (schema.ESTATE, "apply#unfinished")
 _RETIRED_PREFIX = "retired#"
@@ -83,11 +79,6 @@ def retired_from(item: Item) -> Retired:
 
 class EstateReader(DynamoDbOrderReader):
     """The order book as operators read it."""
-
-    @classmethod
-    def of(cls, client: DynamoDBClient, table: str) -> Self:
-        """Return the reader of the table with that name."""
-        return cls(Table(client, table))
 
     def delegation_records(self) -> Listing[DelegationRecord]:
         """Every delegation, by name; also one that the index has lost, but has certificates of."""

@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from certmandate.files.estate import UNFINISHED_APPLY, EstateReader, Retired, retired_key
 from certmandate.files.specification import Specification
 from renewal import records
 from renewal.adapters.order_book import schema
-from renewal.adapters.order_book.table import ConditionFailed, Request, Table, assigned, checked, deleted, updated
+from renewal.adapters.order_book.table import ConditionFailed, OrderTables, Request, assigned, checked, deleted, updated
 from renewal.domain.delegation import CertificatePath, CertificateSpec, Delegation
 from renewal.domain.due import next_action
 from renewal.domain.errors import OrderConflict, UnknownDelegation
 from renewal.domain.order import ManagedCertificate
 from renewal.records import timestamp
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.client import DynamoDBClient
 
 MOST_ACTIONS = 100  # in a transaction (AWS: amazondynamodb/latest/developerguide/transaction-apis.html)
 _TRIES = 5  # of transactions that follow from what was read, while functions write status
@@ -47,9 +44,9 @@ class EstateChange:
 class SpecWriter:
     """Writes an EstateChange. Up to 100 actions are one transaction; more are repeatable."""
 
-    def __init__(self, client: DynamoDBClient, table: str) -> None:
-        self._table = Table(client, table)
-        self._reader = EstateReader(self._table)
+    def __init__(self, tables: OrderTables) -> None:
+        self._table = tables.orders
+        self._reader = EstateReader(tables)
 
     def write(self, change: EstateChange, now: datetime) -> None:
         """Write *change*; status is not touched. Raises OrderConflict while a removed certificate has an open order.

@@ -18,7 +18,7 @@ from typing import Any
 from certmandate.files.spec_writer import EstateChange, SpecWriter
 from gate.asl.state_machine import parsed
 from renewal.adapters.order_book.reader import DynamoDbOrderReader
-from renewal.adapters.order_book.table import Table
+from renewal.adapters.order_book.table import OrderTables
 from renewal.domain.delegation import CertificateSpec, Delegation
 from scm_simulator.world.world import Account, Department, Domain, Organisation, Profile, World
 from stack.deploy import change_sets
@@ -121,6 +121,10 @@ class Deployed:
         (found,) = [str(row["PhysicalResourceId"]) for row in resources if row["LogicalResourceId"] == logical_id]
         return found
 
+    @property
+    def _tables(self) -> OrderTables:
+        return OrderTables.of(self.aws.client("dynamodb"), self.outputs["OrdersTable"], self.outputs["AuditTable"])
+
     def set_up(self) -> None:
         """Store the credential, and apply a delegation with one certificate that is stored in S3 only."""
         secret = {"login": _LOGIN, "password": _PASSWORD, "customer_uri": "nren"}
@@ -128,7 +132,7 @@ class Deployed:
         self.aws.client("secretsmanager").create_secret(Name=name, SecretString=json.dumps(secret))
         specs = (CertificateSpec("univ", _CERTIFICATE, (f"{_CERTIFICATE}.univ.example",), 31),)
         delegation = Delegation("univ", "University", 1101, ("*.univ.example",))
-        writer = SpecWriter(self.aws.client("dynamodb"), self.outputs["OrdersTable"])
+        writer = SpecWriter(self._tables)
         writer.write(EstateChange((delegation,), specs), datetime.now(UTC))
 
     def run(self, run_id: str) -> bool:
@@ -145,7 +149,7 @@ class Deployed:
         deadline = time.monotonic() + _RUN_SECONDS
         while workflow.describe_execution(executionArn=arn)["status"] == "RUNNING" and time.monotonic() < deadline:
             time.sleep(0.05)
-        book = DynamoDbOrderReader(Table(self.aws.client("dynamodb"), self.outputs["OrdersTable"]))
+        book = DynamoDbOrderReader(self._tables)
         inspection, rows = book.delegation("univ").inspection, book.history("univ", _CERTIFICATE)
         return (
             any(row.status == "stored" and row.run_id == run_id for row in rows)

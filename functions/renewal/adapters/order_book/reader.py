@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from renewal.adapters.order_book import schema
-from renewal.adapters.order_book.table import Item, Table
+from renewal.adapters.order_book.table import Item, OrderTables
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.errors import UnknownDelegation
 from renewal.domain.order import FinishedOrder, ManagedCertificate, Replacement
@@ -15,10 +15,10 @@ from renewal.ports import Listing
 
 
 class DynamoDbOrderReader:
-    """`renewal.ports.OrderReader` on a table."""
+    """`renewal.ports.OrderReader` on the two tables."""
 
-    def __init__(self, table: Table) -> None:
-        self._table = table
+    def __init__(self, tables: OrderTables) -> None:
+        self._table, self._audit = tables.orders, tables.audit
 
     def delegations(self) -> Iterator[str]:
         return (delegation for delegation, _ in self._table.index(schema.DELEGATION))
@@ -59,7 +59,7 @@ class DynamoDbOrderReader:
 
     def history(self, delegation: str, certificate: str) -> Listing[FinishedOrder]:
         # The key of an audit row has the time at which the order ended, also when the row cannot be read.
-        items = self._table.query(delegation, schema.finished_prefix(certificate))
+        items = self._audit.query(delegation, schema.finished_prefix(certificate))
         by_time = sorted(items, key=lambda item: item["item"].split("#")[2:])
         return Listing.of(by_time, lambda item: schema.read(FinishedOrder, item, item))
 

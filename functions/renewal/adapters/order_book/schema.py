@@ -1,12 +1,16 @@
-"""The table: its keys, and which record each item holds.
+"""The tables: their keys, and which record each item holds.
 
+    orders table
     delegation     item
     univ-example   delegation                         spec, inspection, refusal, search_proof
     univ-example   certificate#idp                    spec, served, asked, hold_until, failures, last_error,
                                                       last_error_text, revision
     univ-example   order#idp                          the certificate's open order, with the sealed private key
-    univ-example   finished#idp#2026-11-23…#<token>   audit row of an order that has ended; never changed
     #estate        replacement#<before>#<issuer>      a replacement rule
+
+    audit table
+    delegation     item
+    univ-example   finished#idp#2026-11-23…#<token>   audit row of an order that has ended; never changed
 
 Members are written by `renewal.records`. The index `next-action` consists of `action` and `next_action_at` of
 delegations and certificates.

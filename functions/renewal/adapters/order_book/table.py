@@ -1,10 +1,11 @@
-"""One DynamoDB table: requests, pages, batches and conditions, in Python's types."""
+"""The order book's tables: requests, pages, batches and conditions, in Python's types."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
@@ -141,9 +142,13 @@ class Table:
             return None, _plain(found) if found else None
         return _plain(answer["Attributes"]), None
 
+    def addressed(self, write: Request) -> Request:
+        """Return *write* to this table, for a transaction of another one."""
+        return {kind: {"TableName": self._name} | body for kind, body in write.items()}
+
     def transact(self, *writes: Request) -> None:
         """Make all of *writes* or none. Raises ConditionFailed."""
-        codes = self._transact([{kind: {"TableName": self._name} | write[kind]} for write in writes for kind in write])
+        codes = self._transact([self.addressed(write) for write in writes])
         if "ConditionalCheckFailed" in codes:
             raise ConditionFailed
         if codes:
@@ -165,6 +170,20 @@ class Table:
                 raise
             return codes
         return set()
+
+
+@dataclass(frozen=True, slots=True)
+class OrderTables:
+    """The order book's tables."""
+
+    orders: Table
+    audit: Table
+    """Rows are only added to it, in the transaction that they describe."""
+
+    @classmethod
+    def of(cls, client: DynamoDBClient, orders: str, audit: str) -> Self:
+        """Return the tables with these names."""
+        return cls(Table(client, orders), Table(client, audit))
 
 
 # ---- Writes as DynamoDB expects them: `#name` is an attribute, `:name` a value -----------------------------------

@@ -29,7 +29,16 @@ from renewal.adapters.order_book.schema import (
     order_key,
     status_attributes,
 )
-from renewal.adapters.order_book.table import ConditionFailed, Item, Request, Table, assigned, deleted, put, updated
+from renewal.adapters.order_book.table import (
+    ConditionFailed,
+    Item,
+    OrderTables,
+    Request,
+    assigned,
+    deleted,
+    put,
+    updated,
+)
 from renewal.domain.certificate import Chain
 from renewal.domain.due import next_action, stored
 from renewal.domain.errors import OrderConflict, shortened
@@ -48,11 +57,11 @@ _UNCONFIRMED = "#posts = :post AND attribute_not_exists(#ssl_id)"
 
 
 class DynamoDbOrderTransitions:
-    """`renewal.ports.OrderTransitions` on a table."""
+    """`renewal.ports.OrderTransitions` on the two tables."""
 
-    def __init__(self, table: Table) -> None:
-        self._table = table
-        self._reader = DynamoDbOrderReader(table)
+    def __init__(self, tables: OrderTables) -> None:
+        self._table, self._audit = tables.orders, tables.audit
+        self._reader = DynamoDbOrderReader(tables)
 
     # ---- Open orders ---------------------------------------------------------------------------------------------
 
@@ -210,7 +219,7 @@ class DynamoDbOrderTransitions:
                 return self._require_ended(order, row)
             status = status_updated(becomes(certificate), certificate.revision, row.ended_at)
             try:
-                return self._table.transact(put(finished_item(row)), close, status)
+                return self._table.transact(self._audit.addressed(put(finished_item(row))), close, status)
             except ConditionFailed:
                 continue  # the next read shows why
         raise _conflict(order, "its certificate's record keeps changing")

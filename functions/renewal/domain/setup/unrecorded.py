@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from renewal.domain.errors import OrderNotRecorded
-from renewal.domain.order import COMMENT_PREFIX, FinishedOrder, ManagedCertificate, ended
+from renewal.domain.order import COMMENT_PREFIX, FinishedOrder, ManagedCertificate, OrderStatus, ended
 from renewal.domain.order_search import DATE_MARGIN, known_ids
 from renewal.domain.setup.snapshot import ReportedCertificate
 
@@ -38,8 +38,13 @@ def unrecorded_orders(
     They can still be issued, or are issued and valid; the order book has neither their SSL ID nor their token nor their
     serial; and they are newer than the certificate's last order. One of ours, by its comment, counts also when the
     order book has no order. One whose comment belongs to no order of ours is someone else's.
+
+    *history*, read before *certificates*, outlives a restore of the orders table. What it has as stored and the order
+    book as neither served nor open is lost there.
     """
-    managed, ended_orders = tuple(certificates), tuple(history)
+    managed = tuple(certificates)
+    records = {certificate.spec.name: certificate for certificate in managed}
+    ended_orders = [row for row in history if not _is_lost(row, records.get(row.certificate))]
     ids = known_ids(managed, ended_orders)
     alive = [row for row in reported if row.ssl_id not in ids and _is_alive(row, now)]
     found = (order for certificate in managed for order in _of(certificate, alive, ended_orders))
@@ -60,6 +65,15 @@ def require_recorded(certificate: ManagedCertificate, orders: Iterable[ReportedO
         "--reason …`"
     )
     raise OrderNotRecorded(msg)
+
+
+def _is_lost(row: FinishedOrder, certificate: ManagedCertificate | None) -> bool:
+    if certificate is None or row.status is not OrderStatus.STORED:
+        return False
+    served, order = certificate.served, certificate.order
+    if row.token in {record.token for record in (served, order) if record}:
+        return False
+    return served is None or row.ended_at > served.stored_at
 
 
 def _is_alive(row: ReportedCertificate, now: datetime) -> bool:
