@@ -29,7 +29,7 @@ from renewal.adapters.acm_rules import (
     require_usages_kept,
 )
 from renewal.deadline import Deadline
-from renewal.domain.certificate import Chain
+from renewal.domain.certificate.chain import Chain
 from renewal.domain.delegation import CertificatePath, CertificateSpec, CustomField, Delegation, Profile
 from renewal.domain.due import next_action, stored
 from renewal.domain.errors import (

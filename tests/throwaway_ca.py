@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from renewal.domain.certificate.chain import TrustedRoots
 from renewal.domain.keypair import PrivateKey, PublicKey
 
 SERVER = (ExtendedKeyUsageOID.SERVER_AUTH,)
@@ -95,6 +96,11 @@ def hierarchy() -> Hierarchy:
         ec=new.certify("Throw-Away EC CA", ec.generate_private_key(ec.SECP256R1())),
         rsa=new.certify("Throw-Away RSA CA", rsa.generate_private_key(public_exponent=65537, key_size=2048)),
     )
+
+
+def trusted_roots() -> TrustedRoots:
+    """Its root, as a public one."""
+    return TrustedRoots((hierarchy().root.certificate,))
 
 
 def _named(name: str) -> x509.Name:

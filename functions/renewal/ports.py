@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Protocol, Self, TypeVar
 
-from renewal.domain.certificate import Chain
+from renewal.domain.certificate.chain import Chain
 from renewal.domain.delegation import CertificatePath, CertificateSpec, CustomField, Profile
 from renewal.domain.errors import PlanUnreadable, RecordUnreadable, RenewalError
 from renewal.domain.keypair import KeyPair

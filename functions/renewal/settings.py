@@ -39,6 +39,8 @@ class Settings:
     """`on`, or `off` = the records of domains that are validated persistently are not read."""
     registered_addresses: str
     """Our addresses in organisations' access lists, /32s separated by commas; `off` = those of the delegation files."""
+    private_roots: str
+    """SHA-256 fingerprints of trusted private CA certificates, separated by commas; `off` = public roots only."""
     quiet_seconds: int
     """How long after a POST no other POST is sent; must exceed the time limit of the enroll function."""
     orders_per_delegation: int
@@ -69,6 +71,12 @@ class Settings:
     def registered(self) -> tuple[str, ...]:
         """`registered_addresses` as a tuple."""
         return () if self.registered_addresses == OFF else tuple(self.registered_addresses.split(","))
+
+    @property
+    def private_fingerprints(self) -> frozenset[str]:
+        """`private_roots`, as upper-case hexadecimal without colons."""
+        text = self.private_roots.replace(":", "").upper()
+        return frozenset() if self.private_roots == OFF else frozenset(text.split(","))
 
     @property
     def quiet(self) -> timedelta:

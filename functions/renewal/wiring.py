@@ -32,6 +32,7 @@ from renewal.adapters.scm.accounts import PinnedScmAccounts, ScmAccounts
 from renewal.adapters.scm.recording import ScmRecorder
 from renewal.adapters.secrets import SecretsManagerCredentials
 from renewal.deadline import Deadline
+from renewal.domain.certificate.chain import TrustedRoots
 from renewal.domain.limits import Limits
 from renewal.ports import EgressAddress
 from renewal.settings import OFF, Settings
@@ -94,6 +95,13 @@ def _transitions() -> DynamoDbOrderTransitions:
 @cache
 def _archive() -> S3RunArchive:
     return S3RunArchive(aws.client("s3"), settings().store_bucket)
+
+
+@cache
+def _roots() -> TrustedRoots:
+    from renewal.adapters.roots import public_roots
+
+    return TrustedRoots(public_roots(), settings().private_fingerprints)
 
 
 @cache
@@ -189,7 +197,7 @@ def collect(invocation: Invocation) -> Collect:
         EventBridgeAnnouncer(aws.client("events"), settings().event_bus),
         utc_now,
     )
-    return Collect(_book(), _transitions(), _accounts(_deadline(invocation)), stores, utc_now)
+    return Collect(_book(), _transitions(), _accounts(_deadline(invocation)), stores, _roots(), utc_now)
 
 
 @cache

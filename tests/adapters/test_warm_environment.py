@@ -37,6 +37,7 @@ VARIABLES = {
     "EGRESS_ECHO_URL": "off",
     "DNS_QUERIES": "off",
     "REGISTERED_ADDRESSES": "off",
+    "PRIVATE_ROOTS": "off",
     "QUIET_SECONDS": "390",
     "ORDERS_PER_DELEGATION": "30",
     "ORDERS_PER_RUN": "500",

@@ -111,6 +111,24 @@ def test_the_registered_addresses_reach_the_inspection(
     assert wiring.inspect_delegation(CONTEXT).registered == compared
 
 
+@pytest.mark.usefixtures("cleared_wiring")
+def test_a_private_root_reaches_the_verification_of_chains(
+    monkeypatch: pytest.MonkeyPatch, source: dict[str, Any]
+) -> None:
+    """Fingerprints are pasted as openssl prints them, or as browsers do."""
+    pasted = f"{':'.join(['a1'] * 32)},{'B2' * 32}"
+    assert re.fullmatch(source["Parameters"]["PrivateRoots"]["AllowedPattern"], pasted)
+    for given, trusted in (("", set()), (pasted, {"A1" * 32, "B2" * 32})):
+        stack = Stack(TEMPLATE, {"PrivateRoots": given})
+        for name, value in stack.resource("CollectFunction").properties["Environment"]["Variables"].items():
+            monkeypatch.setenv(name, str(value))
+        wiring.settings.cache_clear()
+        wiring._roots.cache_clear()
+        roots = wiring.collect(CONTEXT).roots
+        assert roots.private == trusted
+        assert roots.public
+
+
 @pytest.mark.parametrize("given", ["192.0.2.7/32, 192.0.2.8/32", "192.0.2.0/24", "192.0.2.7,", "example.org"])
 def test_a_malformed_list_of_addresses_is_refused_at_deployment(source: dict[str, Any], given: str) -> None:
     """It would never equal the observed address, and raise an alarm every hour."""

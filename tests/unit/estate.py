@@ -39,6 +39,7 @@ from tests.fakes import (
     HandClock,
     ample,
 )
+from tests.throwaway_ca import trusted_roots
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 QUIET = timedelta(minutes=5)
@@ -153,7 +154,7 @@ class System:
         opener, acm = instead.get("opener", self.seal), instead.get("acm", self.acm)
         objects, announcer = instead.get("objects", self.objects), instead.get("announcer", self.announcer)
         stores = Stores(book, opener, acm, objects, announcer, self.clock)
-        return Collect(book, book, self._accounts(instead), stores, self.clock)
+        return Collect(book, book, self._accounts(instead), stores, trusted_roots(), self.clock)
 
     def _accounts(self, instead: Mapping[str, Any]) -> Accounts:
         self.accounts.noted.clear()  # every step is an invocation of its own

@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from local.estate import Estate, load_estate
 from local.in_process import InProcessAws
-from local.run import TEMPLATE, parameters, quiet
+from local.run import TEMPLATE, fingerprints, parameters, quiet
 from local.seed import Seed
 from renewal import wiring
 from renewal.adapters import aws as clients
@@ -109,7 +109,8 @@ def _house(wait_factor: float) -> House:
         leave()
         with ExitStack() as resources:
             server = resources.enter_context(Server(Simulator()))
-            aws = InProcessAws(TEMPLATE, {}, parameters=parameters(server.base_url), wait_factor=wait_factor)
+            given = parameters(server.base_url, server.roots_file.read_text())
+            aws = InProcessAws(TEMPLATE, {}, parameters=given, wait_factor=wait_factor)
             resources.enter_context(aws)
             _houses[wait_factor] = House(server, aws, resources.pop_all())
     return _houses[wait_factor]
@@ -132,9 +133,13 @@ def started(folder: Path, *, wait_factor: float = 0.0) -> Iterator[System]:
     house = _house(wait_factor)
     house.aws.forget()
     house.server.switch_to(simulator)
-    variables = house.aws.variables("EnrollFunction")
+    variables = house.aws.variables("EnrollFunction") | quiet(wait_factor)
+    variables |= {
+        "SSL_CERT_FILE": str(house.server.ca_file),
+        "PRIVATE_ROOTS": ",".join(fingerprints(simulator.root_pem)),
+    }
     with (
-        patch.dict("os.environ", {**variables, **quiet(wait_factor), "SSL_CERT_FILE": str(house.server.ca_file)}),
+        patch.dict("os.environ", variables),
         new_http_client() as http,
         patch.object(wiring, "new_http_client", lambda: http),
     ):

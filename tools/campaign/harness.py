@@ -32,6 +32,7 @@ from certmandate.files.specification import Specification
 from certmandate.order_book_editor import OrderBookEditor
 from local import executions
 from local.in_process import InProcessAws
+from local.run import fingerprints
 from renewal.adapters import aws as product_aws
 from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
 from renewal.domain.order_search import SearchControl, SearchResult
@@ -104,14 +105,15 @@ class Harness:
         self._clients_lock = threading.Lock()
         self._quotas: list[RetryQuota] = []
         product_aws._clients.clear()  # noqa: SLF001 - made before this AWS started
+        self.played = Played(Simulator(clock=self.time))
+        roots = fingerprints(self.played.simulator.root_pem)
         self.aws = InProcessAws(
             TEMPLATE,
             {name: self._handler(name) for name in HANDLERS},
-            parameters={"EgressEchoUrl": "off", "DnsQueries": "off"},
+            parameters={"EgressEchoUrl": "off", "DnsQueries": "off", "PrivateRoots": ",".join(roots)},
         )
         self._resources.callback(self.aws.close)
         self._set_up()
-        self.played = Played(Simulator(clock=self.time))
 
     def __enter__(self) -> Self:
         """Return itself."""

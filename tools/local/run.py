@@ -13,11 +13,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from cryptography import x509
+
 from local.aws import LocalAws
 from local.clients import OPERATOR
 from local.estate import Estate
 from local.seed import Seed
 from local.summary import Costs, costs_of
+from renewal.domain.certificate.facts import Certificate
 from renewal.domain.run_report import RunReport
 from scm_simulator import Simulator
 from scm_simulator.http.login import TOKEN_PATH
@@ -61,8 +64,8 @@ class Finished:
             return cause
 
 
-def parameters(scm_base_url: str) -> dict[str, str]:
-    """Return the template's parameters for the simulator at *scm_base_url*."""
+def parameters(scm_base_url: str, root_pem: str) -> dict[str, str]:
+    """Return the template's parameters for the simulator at *scm_base_url*, whose CA has the roots *root_pem*."""
     return {
         "OtherScmHosts": "yes",
         "ScmUrl": scm_base_url,
@@ -70,7 +73,13 @@ def parameters(scm_base_url: str) -> dict[str, str]:
         "ScmTokenUrl": scm_base_url.removesuffix("/api") + TOKEN_PATH,
         "EgressEchoUrl": "off",
         "DnsQueries": "off",
+        "PrivateRoots": ",".join(fingerprints(root_pem)),
     }
+
+
+def fingerprints(root_pem: str) -> list[str]:
+    """Return the SHA-256 fingerprints of PEM certificates."""
+    return [Certificate(root).fingerprint() for root in x509.load_pem_x509_certificates(root_pem.encode())]
 
 
 def quiet(wait_factor: float) -> dict[str, str]:
@@ -95,7 +104,7 @@ class LocalSystem:
         try:
             self.simulator = Simulator(estate.world)
             self.scm = self._resources.enter_context(Server(self.simulator, port=scm_port))
-            self._parameters = parameters(self.scm.base_url)
+            self._parameters = parameters(self.scm.base_url, self.simulator.root_pem)
             self.aws = self._resources.enter_context(
                 LocalAws(
                     TEMPLATE,

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
-from cryptography.x509 import Certificate
 
 from certmandate.files.spec_writer import EstateChange, SpecWriter
 from certmandate.files.specification import Specification
@@ -26,6 +26,7 @@ from renewal.adapters.keys import KmsOpener, KmsSealer
 from renewal.adapters.objects import S3Certificates
 from renewal.adapters.order_book.reader import DynamoDbOrderReader
 from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
+from renewal.domain.certificate.chain import TrustedRoots
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.due import Cause
 from renewal.domain.errors import RenewalError
@@ -110,7 +111,8 @@ class Seed:
             lambda: collected_at,
         )
         accounts = cast("Accounts", _PastAccounts(_PastAuthority(self._delivered(past.certificate), past.ssl_id)))
-        Collect(book, transitions, accounts, stores, lambda: collected_at)(
+        roots = x509.load_pem_x509_certificates(self.simulator.root_pem.encode())
+        Collect(book, transitions, accounts, stores, TrustedRoots(tuple(roots)), lambda: collected_at)(
             Progress(
                 EARLIER_RUN,
                 order.delegation,
@@ -144,7 +146,7 @@ class Seed:
             posted_at=past.requested_at,
         )
 
-    def _delivered(self, leaf: Certificate) -> str:
+    def _delivered(self, leaf: x509.Certificate) -> str:
         """Return what SCM delivered: the certificate and its issuers."""
         issuers = self.simulator._state.authority.issuers_of(leaf)
         return "".join(certificate.public_bytes(Encoding.PEM).decode() for certificate in (leaf, *issuers))

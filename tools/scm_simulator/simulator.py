@@ -83,7 +83,7 @@ class Simulator:
 
     @property
     def root_pem(self) -> str:
-        """The CA's roots, RSA and EC, as PEM."""
+        """The CA's roots, RSA, EC and legacy, as PEM."""
         with self._state.lock:
             return self._state.authority.root_pem
 

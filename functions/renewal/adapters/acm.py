@@ -19,7 +19,7 @@ from renewal.adapters.acm_rules import (
     require_usages_kept,
 )
 from renewal.adapters.aws import translated
-from renewal.domain.certificate import KEY_USAGES, Certificate, normalised_serial
+from renewal.domain.certificate.facts import KEY_USAGES, Certificate, normalised_serial
 from renewal.domain.delegation import ACM
 from renewal.domain.errors import (
     AcmCertificateMissing,

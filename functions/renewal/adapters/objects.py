@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from renewal.adapters.aws import error_code, translated
-from renewal.domain.certificate import Certificate
+from renewal.domain.certificate.facts import Certificate
 from renewal.domain.errors import OrderConflict, StoreRefused
 from renewal.ports import Pair
 

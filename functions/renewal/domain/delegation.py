@@ -8,6 +8,7 @@ from datetime import date, datetime
 from types import MappingProxyType
 from typing import NamedTuple, Self
 
+from renewal.domain.certificate.chain import ChainForm
 from renewal.domain.errors import KeyRefused, MandateEnded, NameNotDelegated, ProfileRefused, TermRefused
 from renewal.domain.keypair import KeyType
 from renewal.domain.names import not_permitted
@@ -111,6 +112,8 @@ class CertificateSpec:
     """Name to value of SCM's custom fields, as each order has them (SCM reference §5.4)."""
     external_requester: str = ""
     """E-mail addresses, separated by `, `, as each order has them."""
+    chain: ChainForm = ChainForm.COMPATIBLE
+    """The issuers that are stored with it."""
 
     @property
     def record_key(self) -> CertificatePath:

@@ -211,7 +211,7 @@ class OrderNotRecorded(NeedsAttention):
 
 
 class CertificateMismatch(NeedsAttention):
-    """The issued certificate could harm: other key, missing names, other usage; nothing was stored."""
+    """The issued certificate could harm: other key, missing or foreign names, other usage; nothing was stored."""
 
 
 class CertificateUnusable(NeedsAttention):
@@ -222,7 +222,7 @@ class CertificateUnusable(NeedsAttention):
 
 
 class ChainBroken(NeedsAttention):
-    """The certificates delivered with the leaf do not certify it; nothing was stored."""
+    """The certificates delivered with the leaf do not lead to a trusted root; nothing was stored."""
 
 
 class KeyLost(NeedsAttention):

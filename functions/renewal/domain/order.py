@@ -9,7 +9,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Self
 
-from renewal.domain.certificate import Chain
+from renewal.domain.certificate.chain import Chain
 from renewal.domain.delegation import ACM, CertificatePath, CertificateSpec
 from renewal.domain.errors import NeedsAttention, OrderDeclined, OrderRejected, OrderRevoked
 from renewal.domain.keypair import KeyType

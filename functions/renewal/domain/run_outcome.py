@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
-from renewal.domain.certificate import Chain
+from renewal.domain.certificate.chain import Chain
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.due import Cause
 from renewal.domain.errors import ChainBroken, OrderRejected

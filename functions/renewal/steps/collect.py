@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from renewal.domain.certificate import Chain, Expectation, check
+from renewal.domain.certificate.acceptance import Expectation, check
+from renewal.domain.certificate.chain import Chain, Delivery, TrustedRoots
 from renewal.domain.errors import (
     CREDENTIAL_REFUSALS,
     CertificateMismatch,
@@ -43,6 +44,7 @@ class Collect:
     transitions: OrderTransitions
     accounts: Accounts
     stores: Stores
+    roots: TrustedRoots
     clock: Clock
 
     def __call__(self, progress: Progress) -> Progress:
@@ -59,14 +61,11 @@ class Collect:
         if order is None or order.token != progress.token:
             return _require_stored(certificate, progress, self.book.history(progress.delegation, progress.certificate))
         try:
-            if order.status is OrderStatus.ISSUED:
-                pem = order.chain
-            else:
-                record = self.book.delegation(progress.delegation)
-                with ScmLogin(self.transitions, self.accounts).authority(record, progress.run_id) as authority:
-                    pem = self._collected(order, authority)
-            order, chain, notes = self._issued(order, pem)
-            served = self.stores.store(order, chain, certificate, notes)
+            chain, notes = self._chain(order, certificate, progress)
+            if order.status is not OrderStatus.ISSUED:
+                order = self.transitions.record_issued(order, chain)
+            chain.leaf.require_begun(self.clock())
+            served = self.stores.store(order, chain, certificate, "; ".join(notes))
         except OrderPending:
             self._control_search(order, progress)
             raise
@@ -97,14 +96,21 @@ class Collect:
             else:
                 self.transitions.note(order, missed_at=now)
 
-    def _issued(self, order: Order, pem: str) -> tuple[Order, Chain, str]:
-        """The verified chain of *pem*, and notes about it."""
-        chain, now = Chain.assemble(pem, requested_key(order.csr)), self.clock()
-        notes = check(chain, _expected(order), now)
-        if order.status is not OrderStatus.ISSUED:
-            order = self.transitions.record_issued(order, chain)
-        chain.leaf.require_begun(now)
-        return order, chain, "; ".join(notes)
+    def _chain(self, order: Order, certificate: ManagedCertificate, progress: Progress) -> tuple[Chain, Sequence[str]]:
+        """The verified chain and notes about it: from SCM, or what the order book has of an issued order.
+
+        A root is not stored with a chain, so only what SCM delivers can be verified to a private one.
+        """
+        if order.status is OrderStatus.ISSUED:
+            stored = Delivery.parse(order.chain, requested_key(order.csr))
+            notes = check(stored.leaf, _expected(order, stored.leaf.names), self.clock())
+            return Chain(stored.leaf, stored.others), notes
+        record = self.book.delegation(progress.delegation)
+        with ScmLogin(self.transitions, self.accounts).authority(record, progress.run_id) as authority:
+            pem = self._collected(order, authority)
+        delivered = Delivery.parse(pem, requested_key(order.csr))
+        notes = check(delivered.leaf, _expected(order, record.delegation.delegated_names), self.clock())
+        return delivered.chain(certificate.spec.chain, self.roots, self.clock()), notes
 
     def _collected(self, order: Order, authority: CertificateAuthority) -> str:
         if order.ssl_id is None:
@@ -156,8 +162,8 @@ class Collect:
                 scm.mark_renewed(previous.ssl_id, served.ssl_id)
 
 
-def _expected(order: Order) -> Expectation:
-    return Expectation(order.names, order.key_type, order.term_days)
+def _expected(order: Order, delegated: tuple[str, ...]) -> Expectation:
+    return Expectation(order.names, order.key_type, order.term_days, delegated)
 
 
 def _require_stored(certificate: ManagedCertificate, progress: Progress, rows: Iterable[FinishedOrder]) -> Progress:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from renewal.domain.certificate import Chain
+from renewal.domain.certificate.chain import Chain
 from renewal.domain.delegation import ACM, S3
 from renewal.domain.due import is_due_by_age
 from renewal.domain.errors import NeedsAttention, RenewalError, StoreUnavailable, error_of

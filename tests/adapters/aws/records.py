@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from certmandate.files.specification import Specification
-from renewal.domain.certificate import Certificate, Chain
+from renewal.domain.certificate.chain import Chain
+from renewal.domain.certificate.facts import Certificate
 from renewal.domain.delegation import CertificatePath, CertificateSpec, Delegation
 from renewal.domain.keypair import KeyPair, KeyType
 from renewal.domain.order import Order, Served

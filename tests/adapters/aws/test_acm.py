@@ -11,7 +11,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from local.moto_repairs.strict_acm import StrictAcm
 from renewal.adapters.acm import EVERY_KEY_TYPE, MAX_KEY, Acm
-from renewal.domain.certificate import Certificate, Chain, normalised_serial
+from renewal.domain.certificate.chain import Chain
+from renewal.domain.certificate.facts import Certificate, normalised_serial
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.errors import (
     AcmCertificateMissing,
@@ -21,10 +22,10 @@ from renewal.domain.errors import (
     StoreRefused,
     StoreUnavailable,
 )
-from renewal.domain.keypair import KeyPair, KeyType, public_key_bytes
+from renewal.domain.keypair import KeyPair, KeyType
 from renewal.domain.order import ManagedCertificate
 from renewal.ports import Pair
-from tests.throwaway_ca import hierarchy, pem
+from tests.throwaway_ca import hierarchy
 
 from .conftest import REGION, client
 from .records import SPEC, a_pair, a_served
@@ -330,7 +331,7 @@ def test_a_root_that_issued_the_leaf_is_its_chain(acm: Acm):
     root = hierarchy().root
     public_key, begins = pair.key.private_key.public_key(), pair.chain.leaf.not_before
     leaf = root.issue(public_key, pair.spec.names, not_before=begins, days=9)
-    chain = Chain.assemble(pem(root.certificate, leaf), public_key_bytes(public_key))
+    chain = Chain(Certificate(leaf), (Certificate(root.certificate),))
 
     acm.put(replace(pair, chain=chain), REGION, None)
 

@@ -6,10 +6,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from cryptography import x509
 
 from renewal.adapters.scm.client import ScmClient
 from renewal.domain import errors
-from renewal.domain.certificate import Chain
+from renewal.domain.certificate.chain import Chain, ChainForm, Delivery, TrustedRoots
 from renewal.domain.delegation import CustomField
 from renewal.domain.keypair import KeyPair, KeyType, public_key_bytes
 from renewal.domain.order import EnrollRequest, ended
@@ -44,13 +45,13 @@ def search(authority: ScmClient, token: str = "t0ken", names: tuple[str, ...] = 
 # ---- All that a renewal asks ---------------------------------------------------------------------
 
 
-def test_a_certificate_is_ordered_awaited_and_collected(authority: ScmClient):
+def test_a_certificate_is_ordered_awaited_and_collected(authority: ScmClient, simulator: Simulator):
     """The main job, by both ways to log in."""
     ssl_id = authority.enroll(order())
     with pytest.raises(errors.OrderPending):
         authority.collect(ssl_id)
 
-    chain = Chain.assemble(authority.collect(ssl_id), public_key_bytes(KEY.private_key.public_key()))
+    chain = chain_of(authority.collect(ssl_id), simulator)
 
     assert set(chain.leaf.names) == set(NAMES)
     assert len(chain.issuers) == 1
@@ -179,13 +180,19 @@ def test_no_awkwardness_of_scm_changes_the_outcome(
     assert authority.profiles(DEPARTMENT)[0].terms == (90, 199)
     ssl_id = authority.enroll(order())
     assert find(authority) == ssl_id
-    chain = Chain.assemble(collected(authority, ssl_id), public_key_bytes(KEY.private_key.public_key()))
+    chain = chain_of(collected(authority, ssl_id), simulator)
     assert set(chain.leaf.names) == set(NAMES)
     assert authority.details(ssl_id).serial == chain.leaf.serial
     rows = {row.ssl_id: row for row in authority.reported(DEPARTMENT)}
     assert rows.keys() == {*others, ssl_id}
     assert rows[ssl_id].names == NAMES
     assert rows[ssl_id].serial == chain.leaf.serial
+
+
+def chain_of(pem: str, simulator: Simulator) -> Chain:
+    """Return the verified chain of what was collected for KEY."""
+    roots = TrustedRoots(tuple(x509.load_pem_x509_certificates(simulator.root_pem.encode())))
+    return Delivery.parse(pem, public_key_bytes(KEY.private_key.public_key())).chain(ChainForm.COMPATIBLE, roots, NOW)
 
 
 def collected(authority: ScmClient, ssl_id: int) -> str:

@@ -13,12 +13,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from renewal.adapters.scm.client import ScmClient
-from renewal.domain.certificate import Chain, Expectation, check
+from renewal.domain.certificate.acceptance import Expectation, check
+from renewal.domain.certificate.chain import ChainForm, Delivery
 from renewal.domain.errors import RenewalError
 from renewal.domain.keypair import KeyPair, KeyType, public_key_bytes
 from renewal.domain.order_search import SearchedOrder
 from tests.adapters.scm.stage import NOW, ORDER, scm
-from tests.throwaway_ca import SERVER, hierarchy, pem
+from tests.throwaway_ca import SERVER, hierarchy, pem, trusted_roots
 
 READERS: dict[str, Callable[[ScmClient], object]] = {
     "enroll": lambda client: client.enroll(ORDER),
@@ -103,8 +104,9 @@ def test_any_signed_extension_is_a_chain_or_a_named_error(oid: str, value: bytes
         others=[extension],
     )
     try:
-        chain = Chain.assemble(pem(leaf, ca.certificate), public_key_bytes(KEY.private_key.public_key()))
-        check(chain, Expectation(("idp.univ.example",), KeyType.P_256, 90), NOW)
+        delivery = Delivery.parse(pem(leaf, ca.certificate), public_key_bytes(KEY.private_key.public_key()))
+        check(delivery.leaf, Expectation(("idp.univ.example",), KeyType.P_256, 90, ()), NOW)
+        chain = delivery.chain(ChainForm.COMPATIBLE, trusted_roots(), NOW)
         facts = (chain.pem(), chain.leaf.key_usages, chain.leaf.extended_key_usages, chain.leaf.issuer)
     except RenewalError:
         return

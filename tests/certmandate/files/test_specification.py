@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certmandate.files.specification import read
+from renewal.domain.certificate.chain import ChainForm
 from renewal.domain.delegation import RenewalPolicy
 from renewal.domain.keypair import KeyType
 from tests.unit.estate import NOW
@@ -24,7 +25,9 @@ FILE: dict[str, Any] = {
     "profile_id": 1018,
     "certificates": [{"name": "idp", "names": ["idp.univ.example"]}],
 }
-OF_A_CERTIFICATE = "arns, custom_fields, external_requester, key, name, names, policy, profile_id, stores, term_days"
+OF_A_CERTIFICATE = (
+    "arns, chain, custom_fields, external_requester, key, name, names, policy, profile_id, stores, term_days"
+)
 ARN = "arn:aws:acm:eu-west-3:111122223333:certificate/0a1b2c3d-0000-4000-8000-000000000000"
 REMOVED = object()
 
@@ -81,6 +84,7 @@ def test_a_full_file_is_read_whole() -> None:
                 "term_days": 99,
                 "stores": ["acm:eu-west-3", "s3"],
                 "arns": {"eu-west-3": ARN},
+                "chain": "short",
                 "policy": {"floor_days": 20},
                 "custom_fields": {"Cost centre": "0815"},
                 "external_requester": "idp@univ.example",
@@ -97,6 +101,7 @@ def test_a_full_file_is_read_whole() -> None:
     assert delegation.address == "192.0.2.10/32"
     assert (idp.names, idp.key_type, idp.profile_id) == (("idp.univ.example",), KeyType.RSA_3072, 7)
     assert (idp.term_days, idp.stores, dict(idp.arns)) == (99, ("acm:eu-west-3", "s3"), {"eu-west-3": ARN})
+    assert (idp.chain, www.chain) == (ChainForm.SHORT, ChainForm.COMPATIBLE)
     assert (idp.policy, www.policy) == (RenewalPolicy(0.25, 20), RenewalPolicy(0.25))
     assert (idp.custom_fields, idp.external_requester) == (
         {"Cost centre": "0815", "Project": "P 1"},
@@ -194,6 +199,8 @@ ITSELF = "ask the RAO for idp.univ.example itself"
         ("certificates.0.stores", ["gcs"], f"certificates[0].stores[0]: {STORE}"),
         ("certificates.0.stores", ["acm:Paris"], f"certificates[0].stores[0]: {STORE}"),
         ("certificates.0.stores", ["s3", "s3"], "certificates[0].stores[1]: 's3' is listed twice"),
+        ("certificates.0.chain", "long", "certificates[0].chain: must be one of compatible, short"),
+        ("certificates.0.chain", ["short"], "certificates[0].chain: must be one of compatible, short"),
         ("certificates.0.arns", {"eu-west-3": "x"}, ".arns.eu-west-3: is not the ARN of an ACM certificate"),
         ("certificates.0.arns", {"eu-west-1": ARN}, ".arns.eu-west-1: is an ARN of eu-west-3, not of eu-west-1"),
         ("profile_id", REMOVED, "certificates[0].profile_id: is missing, here and at the top of the file"),
@@ -299,7 +306,7 @@ places = st.sampled_from(
     [*FILE, "policy", "address", "mandate_ends", "certificates.0", "certificates.0.names.0"]
     + [
         f"certificates.0.{name}"
-        for name in ("name", "names", "key", "profile_id", "term_days", "stores", "arns", "policy")
+        for name in ("name", "names", "key", "profile_id", "term_days", "stores", "arns", "chain", "policy")
     ]
 )
 

@@ -1,20 +1,13 @@
-"""What SCM delivers: found by its key, chained by its signatures, checked before anything is stored."""
+"""What SCM delivers is compared with its order before anything is stored."""
 
 from __future__ import annotations
 
-from base64 import encodebytes
-from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from functools import cache
+from datetime import datetime, timedelta
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from hypothesis import given
-from hypothesis import strategies as st
 
 from renewal.adapters.acm_rules import (
     CLIENT_AUTH,
@@ -23,211 +16,28 @@ from renewal.adapters.acm_rules import (
     require_same_key_type,
     require_usages_kept,
 )
-from renewal.domain.certificate import Certificate, Chain, Expectation, check, normalised_serial
+from renewal.domain.certificate.acceptance import Expectation, check
+from renewal.domain.certificate.facts import Certificate, normalised_serial
 from renewal.domain.errors import (
     AcmWouldRefuse,
     CertificateBeginsLater,
     CertificateMismatch,
     CertificateUnusable,
-    ChainBroken,
-    RenewalError,
 )
-from renewal.domain.keypair import KeyPair, KeyType, public_key_bytes
-from tests.throwaway_ca import SERVER, Issuer, hierarchy, pem
+from renewal.domain.keypair import KeyType
+from tests.throwaway_ca import SERVER, pem
 from tests.unit.estate import NOW
+from tests.unit.leaves import NAMES, delivered, leaf
 
-NAMES = ("idp.univ.example", "www.univ.example")
-EXPECTED = Expectation(NAMES, KeyType.P_256, 199)
+EXPECTED = Expectation(NAMES, KeyType.P_256, 199, ("*.univ.example", "univ.example"))
 CLIENT = ExtendedKeyUsageOID.CLIENT_AUTH
-
-
-@cache
-def key(key_type: KeyType) -> KeyPair:
-    return KeyPair.generate(key_type)
-
-
-def spki(pair: KeyPair) -> bytes:
-    return public_key_bytes(pair.private_key.public_key())
-
-
-def leaf(
-    issuer: Issuer | None = None,
-    *,
-    names: Sequence[str] = NAMES,
-    starts: datetime = NOW - timedelta(hours=8),
-    days: float = 199,
-    usages: Sequence[x509.ObjectIdentifier] = SERVER,
-    key_type: KeyType = KeyType.P_256,
-    others: Sequence[x509.ExtensionType] = (),
-) -> x509.Certificate:
-    public = key(key_type).private_key.public_key()
-    return (issuer or hierarchy().issuer_for(public)).issue(
-        public, names, not_before=starts, days=days, usages=usages, others=others
-    )
-
-
-@cache
-def bundle() -> tuple[x509.Certificate, ...]:
-    """Leaf, intermediate, both forms of the root, the old root, and another CA's intermediate."""
-    ca = hierarchy()
-    issuers = (ca.ec, ca.root, ca.cross_signed_root, ca.old_root, ca.rsa)
-    return (leaf(), *(issuer.certificate for issuer in issuers))
-
-
-def assembled(text: str, key_type: KeyType = KeyType.P_256) -> Chain:
-    return Chain.assemble(text, spki(key(key_type)))
-
-
-# ---- The chain -----------------------------------------------------------------------------------------------------
-
-
-@given(st.permutations(range(6)), st.lists(st.integers(0, 5), max_size=4))
-def test_any_order_of_the_bundle_gives_the_same_chain(order: list[int], repeated: list[int]) -> None:
-    """SCM delivers root first, leaf first or unsorted, and nothing keeps it from delivering one twice."""
-    chain = assembled(pem(*(bundle()[index] for index in [*order, *repeated])))
-
-    assert chain.pem() == pem(bundle()[0], hierarchy().ec.certificate)
-
-
-@pytest.mark.parametrize(
-    "malformed",
-    [
-        lambda text: text.replace("\n", "\r\n"),
-        lambda text: text.replace("\n", "\r"),
-        lambda text: text.rstrip("\n"),
-        lambda text: text.replace("-----END CERTIFICATE-----\n", "-----END CERTIFICATE-----"),
-        lambda text: "\n\n  \n" + text.replace("-----BEGIN", "\n\n-----BEGIN") + "\n\n",
-    ],
-    ids=["CRLF", "CR", "no final newline", "no newline between", "blank lines"],
-)
-def test_line_ends_do_not_matter(malformed: object) -> None:
-    """All of these were observed (SCM reference §5.10)."""
-    assert callable(malformed)
-    text = pem(hierarchy().root.certificate, hierarchy().ec.certificate, bundle()[0])
-
-    assert assembled(malformed(text)).pem() == pem(bundle()[0], hierarchy().ec.certificate)
-
-
-def test_a_bundle_without_root_is_complete() -> None:
-    """Some formats leave it out."""
-    assert assembled(pem(hierarchy().ec.certificate, bundle()[0])).issuers_pem() == pem(hierarchy().ec.certificate)
-
-
-def test_without_the_root_itself_its_cross_signed_twin_is_an_intermediate() -> None:
-    """Then the way goes over the old root, which is left out in its turn."""
-    ca = hierarchy()
-    text = pem(ca.old_root.certificate, ca.cross_signed_root.certificate, ca.ec.certificate, bundle()[0])
-
-    assert assembled(text).issuers_pem() == pem(ca.ec.certificate, ca.cross_signed_root.certificate)
-
-
-def test_of_two_ways_the_longer_lived_is_taken_whatever_the_order() -> None:
-    """An intermediate signed twice; one of them about to expire (as AddTrust did in May 2020)."""
-    ca = hierarchy()
-    twin = ca.old_root.certify("Throw-Away EC CA", ca.ec.key, closes=datetime(2027, 1, 1, tzinfo=UTC))
-
-    for pair in ((ca.ec, twin), (twin, ca.ec)):
-        text = pem(*(issuer.certificate for issuer in pair), bundle()[0])
-        assert assembled(text).issuers_pem() == pem(ca.ec.certificate)
-
-
-def test_two_authorities_that_signed_each_other_are_no_endless_way() -> None:
-    """Bridges do exist."""
-    ca = hierarchy()
-    first = ca.old_root.certify("One", ec.generate_private_key(ec.SECP256R1()))
-    other = first.certify("Other", ec.generate_private_key(ec.SECP256R1()))
-    back = other.certify("One", first.key)
-    ours = leaf(first)
-
-    assert len(assembled(pem(ours, other.certificate, back.certificate)).issuers) == 2
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "<html>502 Bad Gateway</html>",
-        "-----BEGIN CERTIFICATE-----\nTUlJ\n-----END CERTIFICATE-----\n",
-        "-----BEGIN CERTIFICATE-----\nTUlJ",
-        "université",
-    ],
-    ids=["empty", "HTML", "no certificate", "half", "not ASCII"],
-)
-def test_garbage_is_a_named_error(text: str) -> None:
-    """Whatever a proxy in between makes of the answer."""
-    with pytest.raises(ChainBroken, match="not a list of PEM certificates"):
-        assembled(text)
-
-
-def test_another_certificate_with_its_chain_is_a_mismatch() -> None:
-    """Its key is not ours, however fine it is."""
-    theirs = hierarchy().ec.issue(
-        KeyPair.generate(KeyType.P_256).private_key.public_key(), NAMES, not_before=NOW, days=199
-    )
-    with pytest.raises(CertificateMismatch, match="none of the 3 certificates that SCM delivered has the public key"):
-        assembled(pem(theirs, hierarchy().ec.certificate, hierarchy().root.certificate))
-
-
-def test_a_bundle_of_a_thousand_certificates_is_refused_unread() -> None:
-    """A thousand that sign each other took 182 s; `collect` has 120 s."""
-    with pytest.raises(ChainBroken, match="more than 10 certificates"):
-        assembled(pem(*bundle()) + pem(hierarchy().ec.certificate) * 1_000)
-
-
-def test_a_leaf_without_its_issuer_is_broken() -> None:
-    """Neither alone, nor with a certificate that only bears the issuer's name."""
-    impostor = hierarchy().root.certify("Throw-Away EC CA", ec.generate_private_key(ec.SECP256R1()))
-
-    for text in (pem(bundle()[0]), pem(bundle()[0], impostor.certificate, hierarchy().root.certificate)):
-        with pytest.raises(
-            ChainBroken, match=r"the issuer of the certificate \(CN=Throw-Away EC CA\) was not delivered with it"
-        ):
-            assembled(text)
-
-
-def test_a_self_signed_leaf_is_broken() -> None:
-    """Our key under a certificate that we could have made ourselves."""
-    private = key(KeyType.P_256).private_key
-    own = Issuer(leaf(names=["self.example"]), private).issue(
-        private.public_key(), ["self.example"], not_before=NOW, days=9
-    )
-
-    with pytest.raises(ChainBroken):
-        assembled(pem(own))
-
-
-def test_a_chain_reads_back_what_it_wrote() -> None:
-    """The order book keeps it between two tries."""
-    chain = assembled(pem(*bundle()))
-
-    assert Chain.parse(chain.pem()) == chain
-
-
-@given(st.integers(0, 5), st.integers(0, 700), st.integers(1, 255))
-def test_one_flipped_byte_is_a_named_error_or_the_same_chain(which: int, where: int, flip: int) -> None:
-    """A certificate that was changed on its way is not stored, and does not end in a traceback."""
-    der = bytearray(bundle()[which].public_bytes(Encoding.DER))
-    der[where % len(der)] ^= flip
-    malformed = f"-----BEGIN CERTIFICATE-----\n{encodebytes(bytes(der)).decode()}-----END CERTIFICATE-----\n"
-    others = [pem(first) for index, first in enumerate(bundle()) if index != which]
-    try:
-        chain = assembled("".join([malformed, *others]))
-        check(chain, EXPECTED, NOW)
-    except RenewalError:
-        return
-    assert chain.leaf.x509 == bundle()[0]
-    assert all(
-        below.is_issued_by(above) for below, above in zip([chain.leaf, *chain.issuers], chain.issuers, strict=False)
-    )
 
 
 # ---- The checks ----------------------------------------------------------------------------------------------------
 
 
 def checked(certificate: x509.Certificate, expected: Expectation = EXPECTED, now: datetime = NOW) -> tuple[str, ...]:
-    ca = hierarchy()
-    text = pem(certificate, ca.ec.certificate, ca.rsa.certificate, ca.root.certificate)
-    return check(assembled(text, expected.key_type), expected, now)
+    return check(delivered(pem(certificate), expected.key_type).leaf, expected, now)
 
 
 def test_a_certificate_as_asked_for_is_accepted_without_a_note() -> None:
@@ -242,13 +52,17 @@ def test_a_certificate_as_asked_for_is_accepted_without_a_note() -> None:
     [
         (leaf(names=NAMES[:1]), "it lacks www.univ.example"),
         (leaf(names=()), "it lacks idp.univ.example, www.univ.example"),
+        (
+            leaf(names=[*NAMES, "www.bank.example", "a.univ.example", "bank.example"]),
+            "it has names that were neither ordered nor delegated: bank.example, www.bank.example",
+        ),
         (leaf(usages=[CLIENT]), "it is not for servers (extended key usage serverAuth is missing)"),
         (leaf(usages=()), "it is not for servers (extended key usage serverAuth is missing)"),
         (leaf(others=[x509.BasicConstraints(True, 0)]), "it is a CA certificate (basic constraints)"),
     ],
 )
 def test_a_dangerous_certificate_is_not_stored(certificate: x509.Certificate, fault: str) -> None:
-    """The operator must have it revoked; the sentence gives the reason."""
+    """S6: the operator must have it revoked. A name of others in it, under our key, was no more than a note."""
     with pytest.raises(CertificateMismatch) as refused:
         checked(certificate)
 
@@ -313,6 +127,10 @@ def test_another_lifetime_or_more_names_are_noted() -> None:
     assert checked(leaf(days=90)) == ("its lifetime is 90 days; 199 were asked for",)
     assert checked(leaf(), replace(EXPECTED, term_days=90)) == ("its lifetime is 199 days; 90 were asked for",)
     assert checked(leaf(names=[*NAMES, "univ.example"])) == ("it also has the names univ.example",)
+    assert checked(leaf(names=[*NAMES, "univ.example"]), replace(EXPECTED, delegated=())) == (
+        "it also has the names univ.example",
+    )
+    assert checked(leaf(names=[*NAMES, "a.univ.example"])) == ("it also has the names a.univ.example",)
 
 
 @pytest.mark.parametrize("days", [198.1, 199, 199.99])
@@ -321,22 +139,9 @@ def test_a_day_more_or_less_is_as_asked(days: float) -> None:
     assert checked(leaf(days=days)) == ()
 
 
-def test_a_root_that_issued_the_leaf_is_its_whole_chain() -> None:
-    """ACM and chain.pem need the issuer; what certifies the root on paths of its own does not belong to it."""
-    ca = hierarchy()
-    certificate = leaf(ca.root)
-    delivered = (ca.cross_signed_root, ca.root, ca.old_root)
-
-    chain = assembled(pem(certificate, *(issuer.certificate for issuer in delivered)))
-
-    assert chain.issuers_pem() == pem(ca.root.certificate)
-    assert Chain.parse(chain.pem()) == chain
-    assert check(chain, EXPECTED, NOW) == ()
-
-
 def test_the_facts_of_a_certificate_are_as_the_order_book_writes_them() -> None:
     """Serials are compared with SCM's and ACM's."""
-    certificate = Certificate(bundle()[0])
+    certificate = Certificate(leaf())
 
     assert certificate.serial == normalised_serial(f"00:{certificate.x509.serial_number:x}")
     assert (certificate.not_before, certificate.not_after) == (

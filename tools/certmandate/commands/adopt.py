@@ -20,7 +20,7 @@ from certmandate.views import printing
 from certmandate.views.printing import printer
 
 if TYPE_CHECKING:
-    from renewal.domain.certificate import Certificate
+    from renewal.domain.certificate.facts import Certificate
     from renewal.domain.delegation import CertificateSpec
     from renewal.domain.order import Served
 
@@ -124,7 +124,7 @@ def _leaf(content: bytes, where: str) -> Certificate:
     """Return the first certificate with a DNS name. Raises Refused."""
     from cryptography import x509
 
-    from renewal.domain.certificate import Certificate
+    from renewal.domain.certificate.facts import Certificate
 
     try:
         certificates = x509.load_pem_x509_certificates(content)

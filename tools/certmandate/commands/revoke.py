@@ -110,7 +110,7 @@ def revoke_command(
 
 
 def _target(deployment: Deployment, state: CertificateState, serial: str | None) -> Target:
-    from renewal.domain.certificate import normalised_serial
+    from renewal.domain.certificate.facts import normalised_serial
 
     spec, served = state.certificate.spec, state.certificate.served
     if serial is None or (served and served.serial == normalised_serial(serial)):

@@ -14,6 +14,7 @@ from datetime import date, datetime
 from typing import Any
 
 from certmandate.files.yaml_document import Place, place_text
+from renewal.domain.certificate.chain import ChainForm
 from renewal.domain.delegation import S3
 from renewal.domain.keypair import KeyType
 from renewal.domain.names import normalised
@@ -158,6 +159,14 @@ def key_type(value: Any) -> KeyType:
         msg = f"must be one of {', '.join(KeyType)}"
         raise ValueError(msg)
     return KeyType(value)
+
+
+def chain(value: Any) -> ChainForm:
+    """A form of the chain by its value."""
+    if value not in tuple(ChainForm):
+        msg = f"must be one of {', '.join(ChainForm)}"
+        raise ValueError(msg)
+    return ChainForm(value)
 
 
 def store(value: Any) -> str:

@@ -21,6 +21,7 @@ The shape (YAML or JSON; `delegations/` has examples):
         term_days: 199                  # optional, an upper bound
         stores: [s3, "acm:eu-west-3"]   # default: s3
         arns: {eu-west-3: "arn:aws:acm:…"}   # optional, existing certificates to re-import into
+        chain: short                    # default: compatible, with the cross-signed issuers that SCM delivers
         policy: {…}                     # optional
         custom_fields: {…}              # optional, laid over those of the delegation
         external_requester: …           # optional, in place of the delegation's
@@ -38,6 +39,7 @@ from certmandate.files import fields
 from certmandate.files.fields import Fault, Reader
 from certmandate.files.yaml_document import Place
 from renewal.domain.calendar import phase_at
+from renewal.domain.certificate.chain import ChainForm
 from renewal.domain.delegation import S3, CertificateSpec, Delegation, RenewalPolicy
 from renewal.domain.keypair import KeyType
 
@@ -59,7 +61,7 @@ _TOP = frozenset(
         *_INHERITED,
     ]
 )
-_CERTIFICATE = frozenset(["name", "names", "key", "term_days", "stores", "arns", *_INHERITED])
+_CERTIFICATE = frozenset(["name", "names", "key", "term_days", "stores", "arns", "chain", *_INHERITED])
 _POLICY = frozenset({"ratio", "floor_days"})
 
 
@@ -174,6 +176,7 @@ def _certificate(reader: Reader, entry: Any, place: Place, delegation: str, defa
         term_days=reader.value(source, "term_days", place, fields.positive, default=None),
         stores=tuple(reader.items(source, "stores", place, fields.store)) if "stores" in source else (S3,),
         arns=_arns(reader, source, place),
+        chain=reader.value(source, "chain", place, fields.chain, default=ChainForm.COMPATIBLE),
         policy=own.policy,
         custom_fields=own.custom_fields,
         external_requester=own.external_requester,

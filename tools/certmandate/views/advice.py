@@ -119,7 +119,7 @@ ADVICE = {
         "Search SCM for an order of that name. If there is none, ask Sectigo's support before ordering again",
     ),
     "CertificateMismatch": Advice(
-        "The certificate from SCM has another key, fewer names or another usage than the order; nothing was stored",
+        "The certificate from SCM has another key, other names or another usage than the order; nothing was stored",
         "Compare the order in SCM with the delegation file, have its certificate revoked, and close it (close-order)",
     ),
     "CertificateBeginsLater": Advice(
@@ -131,8 +131,9 @@ ADVICE = {
         "Ask Sectigo's support about the order, then close it (close-order) and renew. Nothing has to be revoked",
     ),
     "ChainBroken": Advice(
-        "The issuers that SCM sent with the certificate do not certify it; nothing was stored",
-        "Nothing is lost: the order stays open and is collected again. If the error persists, ask Sectigo's support",
+        "The issuers that SCM sent with the certificate do not lead to a trusted root; nothing was stored",
+        "Nothing is lost: the order stays open and is collected again. If the error persists, name the private CA in "
+        "PrivateRoots (docs/deploy.md), or ask Sectigo's support",
     ),
     "KeyLost": Advice(
         "The order's private key cannot be decrypted, so its certificate is useless",

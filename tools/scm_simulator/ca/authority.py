@@ -76,8 +76,9 @@ class CertificateAuthority:
 
     @property
     def root_pem(self) -> str:
-        """Both roots as PEM."""
-        return "".join(root.certificate.public_bytes(Encoding.PEM).decode() for root, _ in (self.rsa, self.ec))
+        """The roots as PEM: of RSA and EC leaves, and the legacy one."""
+        roots = self.rsa[0], self.ec[0], self.legacy
+        return "".join(root.certificate.public_bytes(Encoding.PEM).decode() for root in roots)
 
     def issue(self, plan: LeafPlan) -> x509.Certificate:
         """Return a certificate for *plan*, from the hierarchy with its key algorithm."""

@@ -29,7 +29,8 @@ def rehearse_enforced(build: Path, python: str, packages: Path, log: Callable[[s
     python: of ministack's environment.
     packages: content of the layer, for this machine.
     """
-    with Server(Simulator(world())) as scm:
+    simulator = Simulator(world())
+    with Server(simulator) as scm:
         if scm.ca_file is None:
             msg = "the simulator has no TLS"
             raise RuntimeError(msg)
@@ -38,7 +39,7 @@ def rehearse_enforced(build: Path, python: str, packages: Path, log: Callable[[s
             network = deploy_network(aws)
             log(f"make deploy-network: the address is {network['RegisteredAddress']}; another zone was refused")
             own = {name: network[name] for name in ("SubnetIds", "SecurityGroupIds")} | {"ScheduleExpression": SCHEDULE}
-            deployed = Deployed.by_make_deploy(aws, template, parameters(scm.base_url) | own)
+            deployed = Deployed.by_make_deploy(aws, template, parameters(scm.base_url, simulator.root_pem) | own)
             log("make deploy: the plan was shown and executed")
             deployed.set_up()
             _check_alarms(deployed, log)

@@ -39,7 +39,7 @@ from renewal.adapters.order_book.table import (
     put,
     updated,
 )
-from renewal.domain.certificate import Chain
+from renewal.domain.certificate.chain import Chain
 from renewal.domain.due import next_action, stored
 from renewal.domain.errors import OrderConflict, shortened
 from renewal.domain.order import IMPORT_LEASE, RELEASED, FinishedOrder, ManagedCertificate, Order, OrderStatus, Served

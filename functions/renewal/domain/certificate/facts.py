@@ -1,0 +1,177 @@
+"""The facts of one certificate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from renewal.domain.errors import (
+    CertificateBeginsLater,
+    CertificateUnusable,
+    RenewalError,
+    shortened,
+)
+from renewal.domain.keypair import KeyType, public_key_bytes
+
+_LIBRARY_ERRORS = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+"""What cryptography raises for a certificate that it cannot read, most of it only when a part is used."""
+
+_KEY_USAGE_BITS = {
+    "digital_signature": "DIGITAL_SIGNATURE",
+    "content_commitment": "NON_REPUDIATION",
+    "key_encipherment": "KEY_ENCIPHERMENT",
+    "data_encipherment": "DATA_ENCIPHERMENT",
+    "key_agreement": "KEY_AGREEMENT",
+    "key_cert_sign": "CERTIFICATE_SIGNING",
+    "crl_sign": "CRL_SIGNING",
+}
+KEY_USAGES = frozenset(_KEY_USAGE_BITS.values())
+"""ACM's names of the bits of the keyUsage extension."""
+
+
+def normalised_serial(text: str) -> str:
+    """Return a serial as upper-case hexadecimal without separators or leading zeros (SCM reference §3.6)."""
+    return text.replace(":", "").replace(" ", "").upper().lstrip("0") or "0"
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """The facts of one X.509 certificate that decisions depend on."""
+
+    x509: x509.Certificate
+
+    @property
+    def serial(self) -> str:
+        """Upper-case hexadecimal, no leading zeros."""
+        return f"{self.x509.serial_number:X}"
+
+    @property
+    def not_before(self) -> datetime:
+        """UTC."""
+        return self.x509.not_valid_before_utc
+
+    @property
+    def not_after(self) -> datetime:
+        """UTC."""
+        return self.x509.not_valid_after_utc
+
+    @property
+    def issuer(self) -> str:
+        """The issuer's distinguished name (RFC 4514)."""
+        return self.x509.issuer.rfc4514_string()
+
+    @property
+    def public_key(self) -> bytes:
+        """SubjectPublicKeyInfo, DER."""
+        return public_key_bytes(self.x509.public_key())
+
+    @property
+    def key_type(self) -> KeyType | None:
+        """None when it is a type that certmandate does not order."""
+        return KeyType.of(self.x509.public_key())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """DNS names of the subjectAltName extension, lower case; common names are ignored (RFC 9525 §2)."""
+        try:
+            extension = self.x509.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        except x509.ExtensionNotFound:
+            return ()
+        return tuple(name.lower() for name in extension.value.get_values_for_type(x509.DNSName))
+
+    @property
+    def extended_key_usages(self) -> frozenset[str]:
+        """Dotted object identifiers; empty when the extension is absent."""
+        try:
+            extension = self.x509.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
+        except x509.ExtensionNotFound:
+            return frozenset()
+        return frozenset(usage.dotted_string for usage in extension.value)
+
+    @property
+    def is_for_clients(self) -> bool:
+        """Whether the extended key usage has clientAuth."""
+        return ExtendedKeyUsageOID.CLIENT_AUTH.dotted_string in self.extended_key_usages
+
+    @property
+    def is_authority(self) -> bool:
+        """Whether it may issue certificates (RFC 5280 §4.2.1.9)."""
+        try:
+            return self.x509.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+        except x509.ExtensionNotFound:
+            return False
+
+    @property
+    def key_usages(self) -> frozenset[str]:
+        """The bits of the keyUsage extension in ACM's names (RFC 5280 §4.2.1.3); empty when it is absent."""
+        try:
+            usage = self.x509.extensions.get_extension_for_class(x509.KeyUsage).value
+        except x509.ExtensionNotFound:
+            return frozenset()
+        return frozenset(acm_name for name, acm_name in _KEY_USAGE_BITS.items() if getattr(usage, name))
+
+    @property
+    def is_self_signed(self) -> bool:
+        """Whether it is a root: issued by itself."""
+        return self.x509.issuer == self.x509.subject and self.is_issued_by(self)
+
+    def require_readable(self) -> None:
+        """Raise CertificateUnusable when a fact cannot be read: one extension that is not DER hides all of them."""
+        with library_errors_as(CertificateUnusable, f"the certificate with serial {self.serial} is not valid DER"):
+            _ = self.not_before, self.not_after, self.issuer, self.key_type, self.x509.extensions
+
+    def require_begun(self, now: datetime) -> None:
+        """Raise CertificateBeginsLater before it is valid: clients would refuse it."""
+        if now < self.not_before:
+            msg = (
+                f"the certificate with serial {self.serial} is issued and valid from "
+                f"{self.not_before:%Y-%m-%d %H:%M:%S} UTC; it is stored then"
+            )
+            raise CertificateBeginsLater(msg)
+
+    def has_key(self, public_key: bytes) -> bool:
+        """Return whether this certificate is for *public_key* (SubjectPublicKeyInfo DER); an unreadable key is not."""
+        try:
+            return self.public_key == public_key
+        except (ValueError, UnsupportedAlgorithm):
+            return False
+
+    def is_issued_by(self, issuer: Certificate) -> bool:
+        """Return whether *issuer* signed this certificate: names and signature (RFC 5280 §6.1.3)."""
+        try:
+            self.x509.verify_directly_issued_by(issuer.x509)
+        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+            return False
+        return True
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the DER form, upper-case hexadecimal."""
+        return self.x509.fingerprint(hashes.SHA256()).hex().upper()
+
+    def pem(self) -> str:
+        """PEM with a final newline."""
+        return self.x509.public_bytes(serialization.Encoding.PEM).decode("ascii")
+
+
+@contextmanager
+def library_errors_as(error: type[RenewalError], what: str) -> Iterator[None]:
+    """Raise *error* for what cryptography raises when it cannot read a certificate; *what* begins the text."""
+    try:
+        yield
+    except _LIBRARY_ERRORS as cause:
+        msg = f"{what}: {shortened(str(cause), 200)}"
+        raise error(msg) from cause
