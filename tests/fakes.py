@@ -726,9 +726,11 @@ class FakeObjects:
         self.files[f"{folder}/privkey.pem"] = pair.key.pem().decode()
         self.current[path], self.begins[path] = serial, not_before
 
-    def erase_key(self, delegation: str, certificate: str, serial: str) -> None:
-        if self.current.get((delegation, certificate)) != serial:
-            self.files.pop(f"{delegation}/{certificate}/{serial}/privkey.pem", None)
+    def erase_replaced_keys(self, delegation: str, certificate: str) -> None:
+        folder, current = f"{delegation}/{certificate}", self.current[delegation, certificate]
+        for name in [name for name in self.files if name.startswith(f"{folder}/") and name.endswith("/privkey.pem")]:
+            if name != f"{folder}/{current}/privkey.pem":
+                del self.files[name]
 
 
 @dataclass(slots=True)

@@ -28,16 +28,19 @@ if TYPE_CHECKING:
 MOST_BYTES = 1_000_000
 """Of `current.json`; what certmandate writes has a thousandth of it for every name."""
 
+_KEY = "privkey.pem"
+_VERSIONS = ("Versions", "DeleteMarkers")
 _LOST_RACE = frozenset({"PreconditionFailed", "NoSuchKey"})
 
 
 @dataclass(frozen=True, slots=True)
 class _Pointer:
-    """The content of `current.json`, and the ETag of the version that was read."""
+    """The content of `current.json`, and what S3 has of the version that was read."""
 
     serial: str
     not_before: datetime
     etag: str
+    written_at: datetime
 
 
 class S3Certificates:
@@ -71,15 +74,19 @@ class S3Certificates:
             msg = f"{folder}/current.json was just replaced by another run"
             raise OrderConflict(msg)
 
-    def erase_key(self, delegation: str, certificate: str, serial: str) -> None:
-        """Erase every version: a delete marker would erase nothing. The key that `current.json` points to stays."""
+    def erase_replaced_keys(self, delegation: str, certificate: str) -> None:
+        """Erase every version: a delete marker would erase nothing.
+
+        The key that `current.json` points to stays, as does a key that was written after it, by the next order.
+        """
         folder = _folder(delegation, certificate)
         current = self._current(folder)
-        if current and current.serial == serial:
+        if current is None:
             return
-        key = f"{folder}/{serial}/privkey.pem"
-        for version in self._versions(key):
-            self._delete(key, version)
+        for version in self._versions(f"{folder}/"):
+            serial, _, name = version["Key"].removeprefix(f"{folder}/").partition("/")
+            if name == _KEY and serial != current.serial and version["LastModified"] <= current.written_at:
+                self._delete(version["Key"], version["VersionId"])
 
     def _current(self, folder: str) -> _Pointer | None:
         found = self._read(f"{folder}/current.json")
@@ -96,14 +103,15 @@ class S3Certificates:
     # ---- Calls -----------------------------------------------------------------------------------------
 
     @translated("s3:GetObject")
-    def _read(self, key: str) -> tuple[bytes, str] | None:
+    def _read(self, key: str) -> tuple[bytes, str, datetime] | None:
         try:
             answer = self._client.get_object(Bucket=self._bucket, Key=key)
         except ClientError as error:
             if error_code(error) == "NoSuchKey":
                 return None
             raise
-        return answer["Body"].read(MOST_BYTES), answer["ETag"]  # what is cut off there is no JSON
+        content = answer["Body"].read(MOST_BYTES)  # what is cut off there is no JSON
+        return content, answer["ETag"], answer["LastModified"]
 
     @translated("s3:PutObject")
     def _write(self, key: str, content: bytes) -> None:
@@ -124,10 +132,10 @@ class S3Certificates:
         return True
 
     @translated("s3:ListBucketVersions")
-    def _versions(self, key: str) -> list[str]:
-        answer: Any = self._client.list_object_versions(Bucket=self._bucket, Prefix=key)
-        found = [*answer.get("Versions", []), *answer.get("DeleteMarkers", [])]
-        return [version["VersionId"] for version in found if version["Key"] == key]
+    def _versions(self, prefix: str) -> list[Any]:
+        """Every version below *prefix*, and every delete marker."""
+        pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=prefix)
+        return [version for page in pages for kind in _VERSIONS for version in page.get(kind, [])]
 
     @translated("s3:DeleteObjectVersion")
     def _delete(self, key: str, version: str) -> None:
@@ -143,7 +151,7 @@ def _files(pair: Pair) -> Mapping[str, bytes]:
         "cert.pem": pair.chain.leaf.pem().encode(),
         "chain.pem": pair.chain.issuers_pem().encode(),
         "fullchain.pem": pair.chain.pem().encode(),
-        "privkey.pem": pair.key.pem(),
+        _KEY: pair.key.pem(),
     }
 
 
@@ -159,10 +167,10 @@ def _pointer_to(leaf: Certificate, folder: str) -> bytes:
     return json.dumps(document, indent=2).encode()
 
 
-def _pointer_from(content: bytes, etag: str) -> _Pointer | None:
+def _pointer_from(content: bytes, etag: str, written_at: datetime) -> _Pointer | None:
     try:
         document = json.loads(content)
-        return _Pointer(str(document["serial"]), datetime.fromisoformat(document["not_before"]), etag)
+        return _Pointer(str(document["serial"]), datetime.fromisoformat(document["not_before"]), etag, written_at)
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
 

@@ -144,7 +144,7 @@ def token_in(comment: str | None) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """The certificate that the stores hold now, as the last successful order left it."""
+    """The certificate that the stores hold now, as the last successful order left it. Its key is in the stores only."""
 
     ssl_id: int
     serial: str
@@ -160,8 +160,6 @@ class Served:
     stored_at: datetime
     arns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), metadata=REQUIRED)
     """Region to ARN. A region whose store is not in `stores` still holds an earlier certificate there."""
-    sealed_key: bytes = field(default=b"", repr=False)
-    """Kept until the certificate is replaced, then overwritten; empty for adopted certificates."""
     client_auth: bool | None = None
     """Whether its extended key usage has clientAuth; None in records of earlier versions."""
 
@@ -231,7 +229,6 @@ def served_by(order: Order, certificate: ManagedCertificate, stores: Collection[
         token=order.token,
         stored_at=now,
         arns={region: arn for region, arn in earlier.items() if region in spec.acm_regions} | dict(order.arns),
-        sealed_key=order.sealed_key,
         client_auth=leaf.is_for_clients,
     )
 

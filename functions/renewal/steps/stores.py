@@ -41,9 +41,9 @@ class Stores:
         if set(held) - set(order.stores):
             with _collected(failures, "event"):
                 self.announcer.renewed(order, served, previous)
-        if S3 in held and previous is not None and S3 in previous.stores and previous.serial != served.serial:
-            with _collected(failures, "replaced key in s3"):
-                self.objects.erase_key(order.delegation, order.certificate, previous.serial)
+        if S3 in held:
+            with _collected(failures, "replaced keys in s3"):
+                self.objects.erase_replaced_keys(order.delegation, order.certificate)
         if failures:
             self._keep_open(order, served, certificate, failures)
         self.transitions.finish(order, served, previous, notes)

@@ -51,7 +51,6 @@ def a_served(**changes: Any) -> Served:
         token="token-1",
         stored_at=NOW,
         arns={"eu-west-3": "arn:aws:acm:eu-west-3:123456789012:certificate/1"},
-        sealed_key=b"a sealed key",
     )
     return replace(served, **changes)
 

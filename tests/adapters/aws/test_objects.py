@@ -15,7 +15,7 @@ from renewal.ports import Pair
 
 from .conftest import BUCKET
 from .records import SPEC, a_pair
-from .wire import asked, counted, meanwhile, refused
+from .wire import asked, changed, counted, meanwhile, refused
 
 FOLDER = "certificates/univ/idp"
 POINTER = f"{FOLDER}/current.json"
@@ -176,33 +176,55 @@ def test_an_erased_key_is_deleted_in_every_version(store: S3Certificates, s3: An
     store.put(younger(old))
     assert len(key_versions(s3, old)) == 3
 
-    store.erase_key("univ", "idp", old.chain.leaf.serial)
-    store.erase_key("univ", "idp", old.chain.leaf.serial)
+    store.erase_replaced_keys("univ", "idp")
+    store.erase_replaced_keys("univ", "idp")
 
     assert key_versions(s3, old) == []
     assert body(s3, f"{FOLDER}/{old.chain.leaf.serial}/cert.pem")
 
 
-def test_the_key_in_use_is_never_erased(store: S3Certificates, s3: Any):
-    """A caller that is wrong about what has been replaced must not take a service down."""
-    pair = a_pair()
-    store.put(pair)
+def test_keys_of_all_earlier_certificates_are_erased(store: S3Certificates, s3: Any):
+    """S2: S3 kept the key before the last for ever when it had missed one renewal."""
+    first = a_pair()
+    newest = younger(first, days=2)
+    for pair in (first, younger(first), newest):
+        store.put(pair)
 
-    store.erase_key("univ", "idp", pair.chain.leaf.serial)
+    store.erase_replaced_keys("univ", "idp")
 
-    assert len(key_versions(s3, pair)) == 1
+    listed = s3.list_objects_v2(Bucket=BUCKET, Prefix=FOLDER)["Contents"]
+    keys = [entry["Key"] for entry in listed if entry["Key"].endswith("/privkey.pem")]
+    assert keys == [f"{FOLDER}/{newest.chain.leaf.serial}/privkey.pem"]
 
 
-def test_a_serial_that_begins_like_another_keeps_its_key(store: S3Certificates, s3: Any):
-    """S3 lists by prefix."""
+def test_a_key_that_the_pointer_does_not_name_yet_is_kept(store: S3Certificates, s3: Any):
+    """A late attempt of an earlier order erases while the next order writes its files: the pointer comes last."""
+    store.put(a_pair())
     key = f"{FOLDER}/AB/privkey.pem"
-    s3.put_object(Bucket=BUCKET, Key=f"{key}.bak", Body=b"x")
+    s3.put_object(Bucket=BUCKET, Key=key, Body=b"of the next order")
 
-    with counted(s3, "DeleteObject") as calls:
-        store.erase_key("univ", "idp", "AB")
+    def of_a_minute_later(parsed: dict[str, Any], **_: Any) -> None:
+        for version in parsed["Versions"]:
+            version["LastModified"] += timedelta(minutes=version["Key"] == key)
 
-    assert calls == []
-    assert body(s3, f"{key}.bak") == b"x"
+    with changed(s3, "ListObjectVersions", of_a_minute_later):
+        store.erase_replaced_keys("univ", "idp")
+
+    assert body(s3, key) == b"of the next order"
+
+
+def test_nothing_is_erased_besides_keys_of_the_certificate(store: S3Certificates, s3: Any):
+    """S3 lists by prefix: `idp` is one of `idp-test`, too. Without a pointer nothing shows which key is in use."""
+    others = [f"{FOLDER}-test/AB/privkey.pem", f"{FOLDER}/AB/privkey.pem.bak", f"{FOLDER}/AB/old/privkey.pem"]
+    for key in (*others, f"{FOLDER}/AB/privkey.pem"):
+        s3.put_object(Bucket=BUCKET, Key=key, Body=b"x")
+
+    store.erase_replaced_keys("univ", "idp")
+    assert body(s3, f"{FOLDER}/AB/privkey.pem") == b"x"
+    store.put(a_pair())
+    store.erase_replaced_keys("univ", "idp")
+
+    assert [body(s3, key) for key in others] == [b"x"] * 3
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def test_a_request_for_an_unknown_certificate_creates_nothing(book: Book, editor
 
 def test_an_adopted_certificate_is_renewed_when_it_is_due(book: Book, editor: OrderBookEditor):
     """Taking over a service must not order everything on the first day."""
-    served = a_served(token="", sealed_key=b"")
+    served = a_served(token="")
 
     editor.adopt(*PATH, served)
     editor.adopt(*PATH, served)

@@ -134,6 +134,31 @@ def test_a_stored_certificate_leaves_no_open_order(book: Book, editor: OrderBook
     assert (row.ended_at, row.opened_at, row.names) == (NOW, NOW, order.names)
 
 
+def test_no_sealed_key_is_left_once_the_certificate_is_stored(book: Book, dynamodb: Any):
+    """S2: collect could open the key of every certificate that was served, and nothing used it afterwards."""
+    book.finish(issued(book), a_served(), None)
+
+    assert "sealed_key" not in str(dynamodb.scan(TableName=TABLE)["Items"])
+
+
+def test_a_sealed_key_of_an_earlier_version_is_erased_by_the_next_status(book: Book, dynamodb: Any):
+    """S2: earlier versions kept the key of a served certificate in its item."""
+    book.finish(issued(book), a_served(), None)
+    key = {"delegation": {"S": "univ"}, "item": {"S": "certificate#idp"}}
+    dynamodb.update_item(
+        TableName=TABLE,
+        Key=key,
+        UpdateExpression="SET served.sealed_key = :key",
+        ExpressionAttributeValues={":key": {"B": b"sealed"}},
+    )
+    order = an_order(token="token-2")
+    book.begin(order)
+
+    book.fail(order, "OrderDeclined", "declined", LATER, None)
+
+    assert "sealed_key" not in str(dynamodb.scan(TableName=TABLE)["Items"])
+
+
 def test_a_stored_certificate_is_not_read_before_it_is_due(book: Book):
     """A run reads the certificates that are due, not the whole estate."""
     order = issued(book)

@@ -172,7 +172,7 @@ def test_a_refused_store_is_trouble_that_status_shows(system: System) -> None:
     assert system.book.orders[PATH].trouble == "AcmQuotaReached"
 
 
-@pytest.mark.parametrize(("port", "method"), [("objects", "erase_key"), ("announcer", "renewed")])
+@pytest.mark.parametrize(("port", "method"), [("objects", "erase_replaced_keys"), ("announcer", "renewed")])
 def test_what_follows_the_stores_is_repeated_on_its_own(system: System, port: str, method: str) -> None:
     """The old key is erased and the event is published in any case; neither keeps the certificate from its stores."""
     real: FakeObjects | FakeAnnouncer = system.objects if port == "objects" else system.announcer
@@ -202,7 +202,7 @@ MOMENTS = [
     ("book", "record_import", 2),
     ("objects", "put", 1),
     ("announcer", "renewed", 1),
-    ("objects", "erase_key", 1),
+    ("objects", "erase_replaced_keys", 1),
     ("book", "record_stores", 1),
     ("book", "note", 1),
 ]
