@@ -109,6 +109,20 @@ FALSIFIED: Mapping[str, tuple[Invariant, Falsify]] = {
         audit.nothing_stored_is_half_a_pair,
         lambda found: acm(found, chain=(found.acm[0].certificate,)),
     ),
+    "a sealed key of what is served": (
+        audit.only_open_orders_have_a_sealed_key,
+        lambda found: replace(found, sealed=("certificate#portal",)),
+    ),
+    "another's certificate in ACM": (
+        audit.each_store_holds_what_is_its_owners,
+        lambda found: acm(found, owner="another/portal"),
+    ),
+    "another's certificate in S3": (
+        audit.each_store_holds_what_is_its_owners,
+        lambda found: replace(
+            found, objects={key.replace(DELEGATION, "another"): value for key, value in found.objects.items()}
+        ),
+    ),
     "a success without report": (audit.a_success_is_true, lambda found: last_run(found, report=None)),
     "a success without metric": (audit.a_success_is_true, lambda found: last_run(found, metrics={})),
     "a success that failed": (audit.a_success_is_true, lambda found: reported(found, outcome="failed")),

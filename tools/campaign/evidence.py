@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from boto3.dynamodb.types import TypeDeserializer
+from boto3.dynamodb.types import Binary, TypeDeserializer
 from cryptography import x509
 
 from campaign.audit.reports import EndedRun, parsed
@@ -31,10 +31,12 @@ class Evidence(World):
 
 def gather(harness: Harness) -> Evidence:
     """Read everything."""
+    items = tuple(_items(harness))
     return Evidence(
         now=harness.time(),
         scm=harness.played.simulator.orders,
-        items=tuple(_items(harness)),
+        items=items,
+        sealed=tuple(item["item"] for item in items if _has_binary(item)),
         objects=dict(_objects(harness)),
         acm=tuple(_imported()),
         events=tuple(harness.played.events),
@@ -57,6 +59,12 @@ def _items(harness: Harness) -> Iterator[Item]:
             yield {name: read(value) for name, value in item.items()}
 
 
+def _has_binary(value: Any) -> bool:
+    if isinstance(value, Mapping | list):
+        return any(map(_has_binary, value.values() if isinstance(value, Mapping) else value))
+    return isinstance(value, Binary)
+
+
 def _objects(harness: Harness) -> Iterator[tuple[str, bytes]]:
     from moto.backends import get_backend  # noqa: PLC0415 - moto may be imported only after the isolation
 
@@ -72,4 +80,6 @@ def _imported() -> Iterator[Imported]:
         for arn, bundle in backend._certificates.items():  # noqa: SLF001 - the API does not return its key
             chain = x509.load_pem_x509_certificates(bundle.chain) if bundle.chain else []
             leaf = x509.load_pem_x509_certificate(bundle.cert)
-            yield Imported(region, arn, leaf, tuple(chain), public_half(bundle.key))
+            tags = bundle.tags
+            owner = "/".join(tags.get(f"certmandate:{part}") or "" for part in ("delegation", "certificate"))
+            yield Imported(region, arn, leaf, tuple(chain), public_half(bundle.key), owner.strip("/"))

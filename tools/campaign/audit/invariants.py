@@ -81,6 +81,28 @@ def _chain_faults(where: str, chain: Sequence[x509.Certificate]) -> Iterator[str
         yield f"{where}: no issuer beside the certificate"
 
 
+# ---- Never in other hands ------------------------------------------------------------------------------------------
+
+
+def only_open_orders_have_a_sealed_key(world: World) -> Iterator[str]:
+    """No sealed key of a served certificate is in the order book: nothing can open it but the key of an open order."""
+    for item in world.sealed:
+        if not item.startswith("order#"):
+            yield f"{item} in the order book has a sealed key"
+
+
+def each_store_holds_what_is_its_owners(world: World) -> Iterator[str]:
+    """A certificate that was ordered for a `delegation/certificate` is in no folder, and under no ARN, of another."""
+    ordered = {f"{order.certificate.serial_number:X}": path_of(order) for _, order in world.ours() if order.certificate}
+    there = [
+        (arn, imported.owner, f"{imported.certificate.serial_number:X}") for arn, imported in world.by_arn().items()
+    ]
+    there += [(folder, *folder.removeprefix("certificates/").rsplit("/", 1)) for folder, _ in world.folders()]
+    for where, owner, serial in there:
+        if owner and ordered.get(serial, owner) != owner:
+            yield f"{where} of {owner} holds a certificate of {ordered[serial]}"
+
+
 # ---- Never silent, and never a false alarm -------------------------------------------------------------------------
 
 
@@ -216,6 +238,8 @@ ALWAYS: tuple[Check, ...] = (
     one_unfinished_order_at_a_time,
     every_stored_key_matches,
     nothing_stored_is_half_a_pair,
+    only_open_orders_have_a_sealed_key,
+    each_store_holds_what_is_its_owners,
     a_success_is_true,
     a_failure_is_reported,
     every_error_has_a_name,

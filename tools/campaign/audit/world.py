@@ -30,6 +30,8 @@ class Imported:
     chain: tuple[x509.Certificate, ...]
     key: bytes
     """Public half of the private key, as SubjectPublicKeyInfo DER."""
+    owner: str
+    """`delegation/certificate` of its tags; empty without them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class World:
     ledger: tuple[LedgerEntry, ...]
     """Every call of a function, in the order of their ends."""
     runs: tuple[EndedRun, ...]
+    sealed: tuple[str, ...]
+    """Sort keys of the order book's items that have binary data: only sealed keys are binary."""
 
     def ours(self) -> Iterator[tuple[str, Order]]:
         """(token, order) of every order at SCM that is ours."""
