@@ -23,8 +23,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from renewal import records
 from renewal.adapters.acm_rules import (
     ACM_KEY_ALGORITHMS,
+    CERTIFICATE_TAG,
+    DELEGATION_TAG,
     HeldCertificate,
     require_algorithm_of_issuer,
+    require_ours,
     require_same_key_type,
     require_usages_kept,
 )
@@ -650,14 +653,19 @@ class FakeAcm:
     """How often each ARN was imported into."""
     lag: int = 0
     """So many searches do not list what was imported."""
+    tags: dict[str, dict[str, str]] = field(default_factory=dict)
+    """By ARN; those of first imports."""
 
     def foresee(self, certificate: ManagedCertificate) -> dict[str, RenewalError]:
         refusals: dict[str, RenewalError] = {}
         for region in certificate.spec.acm_regions:
-            arn = certificate.arn_in(region, certificate.spec.key_type)
+            spec, served = certificate.spec, certificate.served
+            arn = certificate.arn_in(region, spec.key_type)
             try:
                 if arn is not None:
-                    require_same_key_type(self._describe(arn), certificate.spec.key_type)
+                    held = self._describe(arn)
+                    require_ours(held, self.tags.get(arn, {}), spec, served.serial if served else "")
+                    require_same_key_type(held, spec.key_type)
             except RenewalError as error:
                 refusals[f"acm:{region}"] = error
         return refusals
@@ -668,7 +676,9 @@ class FakeAcm:
             raise AcmRefused("the private key does not match the certificate")
         if arn is None:
             arn = self._new_arn(region)
+            self.tags[arn] = {DELEGATION_TAG: pair.spec.delegation, CERTIFICATE_TAG: pair.spec.name}
         elif (held := self._describe(arn)).serial != pair.chain.leaf.serial:
+            require_ours(held, self.tags.get(arn, {}), pair.spec, pair.replaces)
             require_same_key_type(held, pair.key.key_type)
             leaf = pair.chain.leaf
             require_usages_kept(held, pair.key.key_type, extended=leaf.extended_key_usages, key_usages=leaf.key_usages)
@@ -698,7 +708,8 @@ class FakeAcm:
             raise AcmCertificateMissing(f"{arn} does not exist")
         leaf, region = self.held[arn].chain.leaf, arn.split(":")[3]
         algorithm = ACM_KEY_ALGORITHMS[self.held[arn].key.key_type]
-        return HeldCertificate(arn, region, leaf.serial, algorithm, leaf.extended_key_usages)
+        usages, names = leaf.extended_key_usages, frozenset(leaf.names)
+        return HeldCertificate(arn, region, leaf.serial, algorithm, names=names, extended_key_usages=usages)
 
 
 def _public(key: KeyPair) -> bytes:

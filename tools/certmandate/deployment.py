@@ -83,8 +83,12 @@ class Deployment:
         """Which stack this is, in one line: account, region and name, or that it runs on this machine."""
         if urlsplit(self.client("dynamodb").meta.endpoint_url).hostname in _LOOPBACK:
             return "On this machine: `certmandate local up`."
-        account = self.fact("StateMachineArn").split(":")[4]
-        return f"AWS account {account}, region {self.region}, stack {self.stack}."
+        return f"AWS account {self.account}, region {self.region}, stack {self.stack}."
+
+    @cached_property
+    def account(self) -> str:
+        """The AWS account in which the stack is deployed."""
+        return self.fact("StateMachineArn").split(":")[4]
 
     @cached_property
     def tables(self) -> OrderTables:

@@ -122,13 +122,15 @@ def _text(value: Any) -> str:
 
 
 def faults(
-    loaded: Loaded, stored: Stored, regions: Collection[str], retired: Mapping[str, date]
+    loaded: Loaded, stored: Stored, regions: Collection[str], retired: Mapping[str, date], account: str
 ) -> Iterator[FileFault]:
     """Yield the faults that show only across the files and the order book.
 
-    *regions*: those that have ACM. *retired*: retired delegations, with the day.
+    *regions*: those that have ACM. *retired*: retired delegations, with the day. *account*: the stack's.
     """
-    arns: dict[str, str] = {}
+    owners = arn_owners(
+        stored.certificates.values(), [spec for specification, _ in loaded for spec in specification.certificates]
+    )
     for specification, document in loaded:
         name = specification.delegation.name
         if name in retired:
@@ -139,9 +141,34 @@ def faults(
             yield from _region_faults(spec, document, place, regions)
             yield from _key_faults(spec, stored.certificates.get(spec.path), document, place)
             for region, arn in spec.arns.items():
-                if arns.setdefault(arn, spec.path) != spec.path:
-                    text = f"{arns[arn]} imports into this ARN too: use one ARN for each certificate"
-                    yield document.fault((*place, "arns", region), text)
+                if fault := arn_fault(arn, spec.path, owners, account):
+                    yield document.fault((*place, "arns", region), fault)
+
+
+def arn_owners(certificates: Iterable[ManagedCertificate], specs: Iterable[CertificateSpec] = ()) -> Mapping[str, str]:
+    """Return who serves from, or imports into, each ARN: ARN to `delegation/certificate`.
+
+    What is served, or being imported, comes before what is only named. *specs*: of files, in place of the stored ones.
+    """
+    certificates = tuple(certificates)
+    named = {spec.path: spec for spec in (*(each.spec for each in certificates), *specs)}
+    owners: dict[str, str] = {}
+    for certificate in certificates:
+        held = (part.arns for part in (certificate.served, certificate.order) if part)
+        owners |= {arn: certificate.spec.path for arns in held for arn in arns.values()}
+    for path, spec in named.items():
+        for arn in spec.arns.values():
+            owners.setdefault(arn, path)
+    return owners
+
+
+def arn_fault(arn: str, path: str, owners: Mapping[str, str], account: str) -> str:
+    """Return why the certificate *path* must not be imported into *arn*; empty: no reason is known."""
+    if (other := arn.split(":")[4]) != account:
+        return f"{arn} is of account {other}, and the stack is in {account}: it can import only there"
+    if (owner := owners.get(arn, path)) != path:
+        return f"{owner} serves from this ARN, or imports into it: use one ARN for each certificate"
+    return ""
 
 
 def _region_faults(

@@ -153,8 +153,8 @@ def _import(call: Call, place: Place) -> Iterator[Request]:
         yield Request("acm:AddTagsToCertificate", arn, {"aws:TagKeys": tuple(tags)})
 
 
-def _described(call: Call, place: Place) -> Iterator[Request]:
-    yield Request("acm:DescribeCertificate", _certificate(call, place))
+def _of_certificate(call: Call, place: Place) -> Iterator[Request]:
+    yield Request(f"acm:{call.operation}", _certificate(call, place))
 
 
 def _listed_certificates(_call: Call, _place: Place) -> Iterator[Request]:
@@ -175,9 +175,10 @@ def _invoked(call: Call, place: Place) -> Iterator[Request]:
 
 
 _ASKED: Mapping[str, Callable[[Call, Place], Iterator[Any]]] = {
-    "acm:DescribeCertificate": _described,
+    "acm:DescribeCertificate": _of_certificate,
     "acm:ImportCertificate": _import,
     "acm:ListCertificates": _listed_certificates,
+    "acm:ListTagsForCertificate": _of_certificate,
     "dynamodb:BatchGetItem": _batch,
     "dynamodb:Query": _query,
     "dynamodb:TransactWriteItems": _transaction,

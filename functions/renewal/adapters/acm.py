@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Any
 from cryptography.x509.oid import NameOID
 
 from renewal.adapters.acm_rules import (
+    CERTIFICATE_TAG,
+    DELEGATION_TAG,
     HeldCertificate,
     require_algorithm_of_issuer,
+    require_ours,
     require_same_key_type,
     require_usages_kept,
 )
@@ -79,10 +82,13 @@ class Acm:
         return {f"{ACM}{region}": error for region, error in found if error}
 
     def _foreseen(self, certificate: ManagedCertificate, region: str) -> RenewalError | None:
-        arn = certificate.arn_in(region, certificate.spec.key_type)
+        spec, served = certificate.spec, certificate.served
+        arn = certificate.arn_in(region, spec.key_type)
         try:
             if arn is not None:
-                require_same_key_type(self._held(region, arn), certificate.spec.key_type)
+                held = self._held(region, arn)
+                require_ours(held, self._tags(region, arn), spec, served.serial if served else "")
+                require_same_key_type(held, spec.key_type)
         except RenewalError as error:
             return error
         return None
@@ -105,7 +111,7 @@ class Acm:
         return None
 
     def put(self, pair: Pair, region: str, arn: str | None) -> str:
-        """Raises AcmWouldRefuse before the import, AcmRefused, AcmQuotaReached, AcmCertificateMissing.
+        """Raises StoreNotOurs or AcmWouldRefuse before the import, AcmRefused, AcmQuotaReached, AcmCertificateMissing.
 
         ACM's answer to the import decides: DescribeCertificate may still show what the ARN held before.
         """
@@ -114,6 +120,7 @@ class Acm:
             return self._import(pair, region)
         held, leaf = self._held(region, arn), pair.chain.leaf
         if held.serial != leaf.serial:
+            require_ours(held, self._tags(region, arn), pair.spec, pair.replaces)
             require_same_key_type(held, pair.key.key_type)
             require_usages_kept(held, pair.key.key_type, extended=leaf.extended_key_usages, key_usages=leaf.key_usages)
             self._reimport(pair, region, arn)
@@ -133,6 +140,8 @@ class Acm:
             region=region,
             serial=normalised_serial(described.get("Serial", "")),
             key_algorithm=described.get("KeyAlgorithm", ""),
+            kind=described.get("Type", ""),
+            names=frozenset(name.lower() for name in described.get("SubjectAlternativeNames", [])),
             extended_key_usages=_usages(described.get("ExtendedKeyUsages", [])),
             key_usages=frozenset(
                 usage["Name"] for usage in described.get("KeyUsages", []) if usage.get("Name") in KEY_USAGES
@@ -145,6 +154,11 @@ class Acm:
     def _describe(self, region: str, arn: str) -> Any:
         return self._client_for(region).describe_certificate(CertificateArn=arn)["Certificate"]
 
+    @translated("acm:ListTagsForCertificate", _MISSING)
+    def _tags(self, region: str, arn: str) -> dict[str, str]:
+        tags = self._client_for(region).list_tags_for_certificate(CertificateArn=arn)["Tags"]
+        return {tag["Key"]: tag.get("Value", "") for tag in tags}
+
     @translated("acm:ListCertificates")
     def _list(self, region: str, start: Any) -> Any:
         return self._client_for(region).list_certificates(
@@ -153,7 +167,7 @@ class Acm:
 
     @translated("acm:ImportCertificate", _IMPORT_ERRORS)
     def _import(self, pair: Pair, region: str) -> str:
-        tags = {"certmandate:delegation": pair.spec.delegation, "certmandate:certificate": pair.spec.name}
+        tags = {DELEGATION_TAG: pair.spec.delegation, CERTIFICATE_TAG: pair.spec.name}
         answer = self._newly_connected(region).import_certificate(
             Tags=[{"Key": key, "Value": value} for key, value in tags.items()], **_parts(pair)
         )

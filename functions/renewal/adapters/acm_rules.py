@@ -1,13 +1,20 @@
-"""What ACM refuses to import (AWS: acm/latest/userguide, import-certificate-prerequisites, import-reimport)."""
+"""What must not be imported under an ARN: what ACM refuses, and what would overwrite another's certificate.
+
+Source: AWS, acm/latest/userguide, import-certificate-prerequisites and import-reimport.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from renewal.domain.certificate.chain import Chain
-from renewal.domain.errors import AcmWouldRefuse
+from renewal.domain.delegation import CertificateSpec
+from renewal.domain.errors import AcmWouldRefuse, StoreNotOurs
 from renewal.domain.keypair import KeyType
 
+IMPORTED = "IMPORTED"
+DELEGATION_TAG, CERTIFICATE_TAG = "certmandate:delegation", "certmandate:certificate"
 CLIENT_AUTH = "1.3.6.1.5.5.7.3.2"
 
 ACM_KEY_ALGORITHMS = {
@@ -28,6 +35,9 @@ class HeldCertificate:
     region: str
     serial: str
     key_algorithm: str
+    kind: str = IMPORTED
+    """ACM's `Type`."""
+    names: frozenset[str] = frozenset()
     extended_key_usages: frozenset[str] = frozenset()
     """Dotted object identifiers."""
     key_usages: frozenset[str] = frozenset()
@@ -37,6 +47,25 @@ class HeldCertificate:
 def is_same_key_type(held_algorithm: str, key_type: KeyType) -> bool:
     """Return whether ACM's *held_algorithm* is *key_type*; ACM writes both `RSA_2048` and `RSA-2048`."""
     return held_algorithm.replace("-", "_") == ACM_KEY_ALGORITHMS[key_type]
+
+
+def require_ours(held: HeldCertificate, tags: Mapping[str, str], spec: CertificateSpec, served: str) -> None:
+    """Raise StoreNotOurs when a certificate of *spec* must not replace what the ARN holds.
+
+    The tag of a first import names the owner. A certificate without the tag, which is adopted, must be the one that the
+    order book has as *served* (a serial), or be for one of the names.
+    """
+    owner = tags.get(DELEGATION_TAG, "")
+    if held.kind != IMPORTED:
+        reason = f"is of type {held.kind}, and nothing can be imported into it"
+    elif owner not in {"", spec.delegation}:
+        reason = f"belongs to {owner}/{tags.get(CERTIFICATE_TAG, '')}, by its tag {DELEGATION_TAG}"
+    elif owner or held.serial == served or held.names & set(spec.names):
+        return
+    else:
+        reason = f"is for {', '.join(sorted(held.names)) or 'no names'}, and has no tag {DELEGATION_TAG}"
+    msg = f"{held.arn} {reason}: it is not overwritten for {spec.path}. Correct `arns` in the delegation file"
+    raise StoreNotOurs(msg)
 
 
 def require_algorithm_of_issuer(chain: Chain) -> None:

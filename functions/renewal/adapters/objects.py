@@ -134,7 +134,7 @@ class S3Certificates:
     @translated("s3:ListBucketVersions")
     def _versions(self, prefix: str) -> list[Any]:
         """Every version below *prefix*, and every delete marker."""
-        pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=prefix)
+        pages: Any = self._client.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=prefix)
         return [version for page in pages for kind in _VERSIONS for version in page.get(kind, [])]
 
     @translated("s3:DeleteObjectVersion")

@@ -245,6 +245,10 @@ class AcmCertificateMissing(NeedsAttention):
     """The ARN to re-import into does not exist in that account and region."""
 
 
+class StoreNotOurs(NeedsAttention):
+    """The ARN to re-import into holds another owner's certificate, or one that was not imported."""
+
+
 class StoreRefused(NeedsAttention):
     """AWS denied a call that the stack's roles should permit."""
 

@@ -19,6 +19,7 @@ from renewal.domain.errors import (
     AcmQuotaReached,
     AcmRefused,
     AcmWouldRefuse,
+    StoreNotOurs,
     StoreRefused,
     StoreUnavailable,
 )
@@ -68,7 +69,7 @@ def renewed(pair: Pair, **changes: Any) -> Pair:
 
 @pytest.mark.parametrize("key_type", [KeyType.P_256, KeyType.P_384, KeyType.RSA_2048])
 def test_a_first_import_makes_a_tagged_certificate(acm: Acm, eu: Any, key_type: KeyType):
-    """By the tags the operator sees whose it is, and the role may re-import into it."""
+    """By the tags it is known whose it is, so that no other delegation overwrites it."""
     pair = a_pair(replace(ACM_SPEC, key_type=key_type))
 
     arn = acm.put(pair, REGION, None)
@@ -237,6 +238,70 @@ def test_an_arn_that_does_not_exist_is_foreseen(acm: Acm):
     assert_refused(acm, ManagedCertificate(spec), AcmCertificateMissing, "acm:DescribeCertificate")
     with pytest.raises(AcmCertificateMissing):
         acm.put(a_pair(spec), REGION, NO_SUCH_ARN)
+
+
+SEEBERG = CertificateSpec("seeberg", "evil", ("evil.seeberg.example",), 1018, stores=("acm:eu-west-3",))
+
+
+def assert_not_ours(acm: Acm, eu: Any, arn: str, why: str, spec: CertificateSpec = SEEBERG) -> None:
+    """Neither an order nor an import is made for *spec* under the ARN."""
+    certificate = ManagedCertificate(replace(spec, arns={REGION: arn}))
+
+    assert_refused(acm, certificate, StoreNotOurs, why)
+    with counted(eu, "ImportCertificate") as calls, pytest.raises(StoreNotOurs, match=why):
+        acm.put(a_pair(certificate.spec), REGION, arn)
+    assert calls == []
+
+
+def test_an_arn_of_another_delegation_is_not_overwritten(acm: Acm, eu: Any):
+    """S1: its service presented the other one's certificate, and `status` called it fine for months."""
+    arn = acm.put(a_pair(ACM_SPEC), REGION, None)
+
+    assert_not_ours(acm, eu, arn, "belongs to univ/idp, by its tag certmandate:delegation")
+    assert_not_ours(acm, eu, arn, "belongs to univ/idp", replace(SEEBERG, names=ACM_SPEC.names))
+
+
+def imported(eu: Any, pair: Pair) -> str:
+    """A certificate that another program imported."""
+    leaf, chain = pair.chain.leaf.pem().encode(), pair.chain.issuers_pem().encode()
+    answer = eu.import_certificate(Certificate=leaf, CertificateChain=chain, PrivateKey=pair.key.pem())
+    return str(answer["CertificateArn"])
+
+
+def test_an_arn_for_other_names_is_not_overwritten(acm: Acm, eu: Any):
+    """S1: a typing error; the account has certificates that certmandate never managed."""
+    assert_not_ours(acm, eu, imported(eu, a_pair(ACM_SPEC)), "is for idp.univ.example, and has no tag")
+
+
+def test_an_arn_that_amazon_issued_into_is_not_overwritten(acm: Acm, eu: Any):
+    """S1: ACM imports into imported certificates only, and the order would be spent."""
+    arn = imported(eu, a_pair(SEEBERG))
+
+    def issued_by_amazon(parsed: dict[str, Any], **_: Any) -> None:
+        parsed["Certificate"]["Type"] = "AMAZON_ISSUED"
+
+    with changed(eu, "DescribeCertificate", issued_by_amazon):
+        assert_not_ours(acm, eu, arn, "is of type AMAZON_ISSUED")
+
+
+def test_an_adopted_arn_is_renewed(acm: Acm, eu: Any):
+    """It has no tag: one of the names in common is enough, and after a change of all names the serial in the book."""
+    shared, old = imported(eu, a_pair(ACM_SPEC)), a_pair(ACM_SPEC)
+    adopted, serial = imported(eu, old), old.chain.leaf.serial
+    renamed = replace(ACM_SPEC, names=("new.univ.example",), arns={REGION: adopted})
+
+    acm.put(a_pair(replace(ACM_SPEC, names=("www.univ.example", *ACM_SPEC.names))), REGION, shared)
+    assert acm.foresee(ManagedCertificate(renamed, a_served(serial=serial))) == {}
+    acm.put(replace(a_pair(renamed), replaces=serial), REGION, adopted)
+
+
+def test_an_arn_of_a_renamed_certificate_is_renewed(acm: Acm, eu: Any):
+    """The delegation is what must not be mixed up; a tag of the operator gives an ARN to another delegation."""
+    arn = acm.put(a_pair(ACM_SPEC), REGION, None)
+
+    acm.put(a_pair(replace(ACM_SPEC, name="login", names=("login.univ.example",))), REGION, arn)
+    eu.add_tags_to_certificate(CertificateArn=arn, Tags=[{"Key": "certmandate:delegation", "Value": "seeberg"}])
+    acm.put(a_pair(SEEBERG), REGION, arn)
 
 
 def test_the_arn_that_is_served_from_is_foreseen_too(acm: Acm):

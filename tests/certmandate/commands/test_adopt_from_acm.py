@@ -3,6 +3,8 @@ from __future__ import annotations
 from tests.certmandate.conftest import Sit
 from tests.certmandate.desk import OPEN_ORDER
 
+PARTS = {"Certificate": "cert", "PrivateKey": "privkey", "CertificateChain": "chain"}
+
 
 def test_nothing_is_adopted_while_an_order_is_open(sit: Sit):
     """The certificate of the order may be issued at any time."""
@@ -12,8 +14,7 @@ def test_nothing_is_adopted_while_an_order_is_open(sit: Sit):
 def test_an_acm_certificate_is_found_by_its_names(sit: Sit):
     """Operators have no list of ARNs; of two matching certificates none is chosen."""
     desk = sit("idp:20")
-    names = {"Certificate": "cert", "PrivateKey": "privkey", "CertificateChain": "chain"}
-    files = {name: desk.stored("idp", file) for name, file in names.items()}
+    files = {name: desk.stored("idp", file) for name, file in PARTS.items()}
     desk.rewrite("names: [idp.univ.example]", 'names: [idp.univ.example], stores: ["acm:eu-west-3"]')
     desk.run("apply", desk.folder, "--yes")
     desk.forget("idp")
@@ -28,3 +29,24 @@ def test_an_acm_certificate_is_found_by_its_names(sit: Sit):
     desk.forget("idp")
     acm.import_certificate(**files)
     assert "several" in desk.refused("adopt", "univ/idp", "--yes")
+
+
+def test_what_belongs_to_another_certificate_is_neither_adopted_nor_applied(sit: Sit):
+    """S1: an SSL ID and an ARN were believed as they were given; the renewal would overwrite the other one's store."""
+    desk = sit("idp:20", "www:20")
+    files = {name: desk.stored("idp", file) for name, file in PARTS.items()}
+    taken = desk.served("www").ssl_id
+    arn = desk.system.aws.client("acm", "eu-west-3").import_certificate(**files)["CertificateArn"]
+    in_acm = 'stores: ["acm:eu-west-3"]'
+    desk.rewrite("names: [idp.univ.example]", f"names: [idp.univ.example], {in_acm}")
+    desk.run("apply", desk.folder, "--yes")
+    desk.forget("idp")
+
+    assert "is the certificate of univ/www" in desk.refused("adopt", "univ/idp", "--ssl-id", taken, "--yes")
+
+    desk.document("adopt", "univ/idp", "--yes")
+    theirs = f'names: [www.univ.example, idp.univ.example], {in_acm}, arns: {{eu-west-3: "{arn}"}}'
+    desk.rewrite("names: [www.univ.example]", theirs)
+
+    assert "univ/idp serves from this ARN" in desk.refused("apply", desk.folder, "--yes")
+    assert desk.certificate("www").spec.arns == {}

@@ -43,6 +43,7 @@ def test_a_plan_shows_each_field_and_the_cause_of_the_next_order(desk: Desk):
 
 
 NO_ARN = "arn:aws:acm:eu-west-3:123456789012:certificate/00000000-0000-0000-0000-000000000000"
+OTHERS_ARN = NO_ARN.replace("123456789012", "9" * 12)
 FAULTS = {
     "a region without ACM": (
         "names: [idp.univ.example]",
@@ -53,6 +54,11 @@ FAULTS = {
         "names: [idp.univ.example]",
         f'names: [idp.univ.example], stores: ["acm:eu-west-3"], arns: {{eu-west-3: "{NO_ARN}"}}',
         "certificates[0].arns",
+    ),
+    "an ARN of another account": (
+        "names: [idp.univ.example]",
+        f'names: [idp.univ.example], stores: ["acm:eu-west-3"], arns: {{eu-west-3: "{OTHERS_ARN}"}}',
+        "is of account 999999999999, and the stack is in 123456789012",
     ),
     "no YAML": ("certificates:", "certificates: [", "is not YAML"),
 }

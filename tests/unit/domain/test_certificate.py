@@ -166,7 +166,9 @@ def test_serials_have_one_spelling(text: str, serial: str) -> None:
 
 # ---- ACM's rules ---------------------------------------------------------------------------------------------------
 
-HELD = HeldCertificate("arn:x", "eu-west-3", "A1", "RSA_2048", frozenset({"1.3.6.1.5.5.7.3.1", CLIENT_AUTH}))
+HELD = HeldCertificate(
+    "arn:x", "eu-west-3", "A1", "RSA_2048", extended_key_usages=frozenset({"1.3.6.1.5.5.7.3.1", CLIENT_AUTH})
+)
 
 
 @pytest.mark.parametrize("key_type", list(KeyType))

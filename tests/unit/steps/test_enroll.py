@@ -128,11 +128,10 @@ def test_the_intent_and_its_key_are_written_before_the_post(system: System) -> N
 
 def test_each_order_has_a_key_of_its_own(system: System) -> None:
     """A key that leaked is replaced with its certificate."""
-    first = system.renew()
+    system.renew()
     system.book.ask(PATH, "again", NOW)
-    second = system.renew()
+    system.renew()
 
-    assert first.sealed_key != second.sealed_key
     found, other = (order.request.csr for order in system.scm.orders.values())
     assert requested_key(found) != requested_key(other)
 

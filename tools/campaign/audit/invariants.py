@@ -97,7 +97,9 @@ def each_store_holds_what_is_its_owners(world: World) -> Iterator[str]:
     there = [
         (arn, imported.owner, f"{imported.certificate.serial_number:X}") for arn, imported in world.by_arn().items()
     ]
-    there += [(folder, *folder.removeprefix("certificates/").rsplit("/", 1)) for folder, _ in world.folders()]
+    for folder, _ in world.folders():
+        owner, _, serial = folder.removeprefix("certificates/").rpartition("/")
+        there.append((folder, owner, serial))
     for where, owner, serial in there:
         if owner and ordered.get(serial, owner) != owner:
             yield f"{where} of {owner} holds a certificate of {ordered[serial]}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain
@@ -13,7 +13,7 @@ import typer
 from rich.text import Text
 
 from certmandate.certificate_state import CertificateState, state_of
-from certmandate.deployment import Deployment, to_change
+from certmandate.deployment import Deployment, read_stored, to_change
 from certmandate.exit import Refused
 from certmandate.options import CertificateArgument, JsonOption, YesOption, confirm, split
 from certmandate.views import printing
@@ -22,7 +22,7 @@ from certmandate.views.printing import printer
 if TYPE_CHECKING:
     from renewal.domain.certificate.facts import Certificate
     from renewal.domain.delegation import CertificateSpec
-    from renewal.domain.order import Served
+    from renewal.domain.order import ManagedCertificate, Served
 
 _LONGEST_FILE = 1_000_000  # bytes
 
@@ -62,7 +62,9 @@ def adopt_command(
                 f"{certificate} has an open order; its certificate is stored when SCM issues it, so nothing is adopted"
             )
             raise Refused(msg)
+        others = [each for each in read_stored(deployment).certificates.values() if each.spec.path != certificate]
         found = _from_file(pem, managed.spec) if pem else _from_stores(deployment, managed.spec)
+        _require_unowned(deployment, managed.spec, found, ssl_id, others)
         served = _served(found, managed.spec, ssl_id, now)
         after = state_of(replace(managed, served=served), now)
         notes = list(_notes(found, served, after, from_file=pem is not None))
@@ -107,17 +109,49 @@ def _served(found: Found, spec: CertificateSpec, ssl_id: int, now: datetime) -> 
     )
 
 
+def _require_unowned(
+    deployment: Deployment, spec: CertificateSpec, found: Found, ssl_id: int, others: Iterable[ManagedCertificate]
+) -> None:
+    """Raise Refused when what is to be adopted is another certificate's: its SSL ID, or an ARN."""
+    from certmandate.estate_changes import arn_fault, arn_owners
+    from renewal.adapters.acm import Acm
+    from renewal.domain.errors import StoreNotOurs
+    from renewal.domain.order import ManagedCertificate
+
+    owner = next((other.spec.path for other in others if ssl_id and ssl_id in _ssl_ids(other)), "")
+    if owner:
+        msg = f"SSL ID {ssl_id} is the certificate of {owner}: look it up in SCM, or leave out --ssl-id"
+        raise Refused(msg)
+    owners = arn_owners(others)
+    for region, arn in found.arns.items():
+        if fault := arn_fault(arn, spec.path, owners, deployment.account):
+            raise Refused(fault)
+        stores, arns = (f"acm:{region}",), {region: arn}
+        refusals = Acm(lambda region: deployment.client("acm", region)).foresee(
+            ManagedCertificate(replace(spec, stores=stores, arns=arns))
+        )
+        if isinstance(error := refusals.get(stores[0]), StoreNotOurs):
+            raise Refused(str(error))
+
+
+def _ssl_ids(certificate: ManagedCertificate) -> set[int | None]:
+    return {part.ssl_id for part in (certificate.served, certificate.order) if part}
+
+
 # ---- Reading it ------------------------------------------------------------------------------------------------------
 
 
 def _from_file(path: Path, spec: CertificateSpec) -> Found:
-    """Record the stores as if they held it, so that nothing is ordered before it is due; `_notes` prints that."""
+    """Record the stores as if they held it, so that nothing is ordered before it is due; `_notes` prints that.
+
+    No ARN is recorded: what ACM holds under those of the file has still to be compared, before the next import.
+    """
     try:
         content = path.read_bytes()[: _LONGEST_FILE + 1]
     except OSError as error:
         msg = f"{path} cannot be read: {error.strerror}"
         raise Refused(msg) from None
-    return Found(_leaf(content, str(path)), spec.stores, dict(spec.arns))
+    return Found(_leaf(content, str(path)), spec.stores, {})
 
 
 def _leaf(content: bytes, where: str) -> Certificate:

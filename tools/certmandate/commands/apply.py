@@ -81,7 +81,7 @@ def make_plan(deployment: Deployment, folder: Path, now: datetime) -> Plan:
     stored = read_stored(deployment)
     retired = {record.delegation: record.retired_at.date() for record in deployment.book.retired()}
     regions = deployment.session.get_available_regions("acm") if _uses_acm(loaded) else ()
-    faults = list(estate_changes.faults(loaded, stored, regions, retired))
+    faults = list(estate_changes.faults(loaded, stored, regions, retired, deployment.account))
     faults = faults or list(_acm_faults(deployment, loaded, stored))
     if faults:
         raise FilesInvalid(faults)
@@ -99,22 +99,21 @@ def _uses_acm(loaded: Loaded) -> bool:
 
 
 def _acm_faults(deployment: Deployment, loaded: Loaded, stored: Stored) -> Iterable[FileFault]:
-    """Check with ACM each ARN that a file names for the first time, or for another key type."""
+    """Check with ACM each ARN that the certificate is not served from, or that has another key type."""
     from renewal.adapters.acm import Acm
     from renewal.domain.delegation import ACM
-    from renewal.domain.errors import AcmCertificateMissing, AcmWouldRefuse
+    from renewal.domain.errors import AcmCertificateMissing, AcmWouldRefuse, StoreNotOurs
     from renewal.domain.order import ManagedCertificate
 
     acm = Acm(lambda region: deployment.client("acm", region))
     for specification, document in loaded:
         for index, spec in enumerate(specification.certificates):
             before = stored.certificates.get(spec.path)
-            known = before is not None and (before.spec.arns, before.spec.key_type) == (spec.arns, spec.key_type)
-            if not spec.arns or known:
-                continue
-            stores = tuple(f"{ACM}{region}" for region in spec.arns)
-            for error in acm.foresee(ManagedCertificate(replace(spec, stores=stores))).values():
-                if not isinstance(error, AcmCertificateMissing | AcmWouldRefuse):
+            served = before.served if before else None
+            known = served.arns if served and served.key_type is spec.key_type else {}
+            stores = tuple(f"{ACM}{region}" for region, arn in spec.arns.items() if known.get(region) != arn)
+            for error in acm.foresee(ManagedCertificate(replace(spec, stores=stores), served)).values():
+                if not isinstance(error, AcmCertificateMissing | AcmWouldRefuse | StoreNotOurs):
                     raise error
                 yield document.fault(("certificates", index, "arns"), str(error))
 

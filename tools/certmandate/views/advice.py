@@ -163,6 +163,12 @@ ADVICE = {
         "AWS: ACM",
         then=APPLY,
     ),
+    "StoreNotOurs": Advice(
+        "The ARN holds another owner's certificate, which is not overwritten; that region gets no new certificate",
+        "Correct the ARN in the delegation file, or remove it, so that a new one is created",
+        "AWS: ACM",
+        then=APPLY,
+    ),
     "RecordUnreadable": Advice(
         "An item of the order book was edited, or a newer version wrote it; nothing is ordered for it",
         "Deploy the newer version again, or restore the item as it was",

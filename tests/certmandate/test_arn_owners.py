@@ -1,0 +1,52 @@
+"""A reference to a store is not trusted because its syntax is right: it may be another certificate's (S1)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from certmandate.estate_changes import arn_fault, arn_owners
+from renewal.domain.delegation import CertificateSpec
+from renewal.domain.order import ManagedCertificate
+from tests.unit.estate import IDP, served_by
+from tests.unit.orders import an_order
+
+ACCOUNT, REGION = "123456789012", "eu-west-3"
+ARN = f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/00000000-0000-4000-8000-000000000000"
+SEEBERG = CertificateSpec("seeberg", "evil", ("evil.seeberg.example",), 1018, arns={REGION: ARN})
+OWNERS = {
+    "served from": ManagedCertificate(IDP, served_by(IDP, arns={REGION: ARN})),
+    "imported by an open order": ManagedCertificate(IDP, order=an_order(arns={REGION: ARN})),
+    "named by a record whose file is missing": ManagedCertificate(replace(IDP, arns={REGION: ARN})),
+}
+
+
+@pytest.mark.parametrize("owner", OWNERS.values(), ids=OWNERS)
+def test_an_arn_of_the_order_book_has_an_owner(owner: ManagedCertificate) -> None:
+    """S1: most ARNs are in no file, because the first import made them; files alone were compared."""
+    owners = arn_owners([owner], [SEEBERG])
+
+    assert arn_fault(ARN, "seeberg/evil", owners, ACCOUNT).startswith("univ/idp serves from this ARN")
+    assert arn_fault(ARN, "univ/idp", owners, ACCOUNT) == ""
+
+
+def test_of_two_files_the_later_one_is_refused() -> None:
+    """Neither is served yet."""
+    owners = arn_owners([], [replace(IDP, arns={REGION: ARN}), SEEBERG])
+
+    assert arn_fault(ARN, "seeberg/evil", owners, ACCOUNT).startswith("univ/idp serves from this ARN, or imports")
+
+
+def test_a_file_that_gives_up_an_arn_frees_it_once_nothing_is_served_from_it() -> None:
+    """The record still names it, and the same `apply` changes the record."""
+    before = ManagedCertificate(replace(IDP, arns={REGION: ARN}))
+
+    assert arn_owners([before], [IDP, SEEBERG]) == {ARN: "seeberg/evil"}
+    served = replace(before, served=served_by(IDP, arns={REGION: ARN}))
+    assert arn_owners([served], [IDP, SEEBERG]) == {ARN: "univ/idp"}
+
+
+def test_an_arn_of_another_account_is_refused() -> None:
+    """S1: the role may import only into its own account, and an order would be spent to find that out."""
+    assert "is of account 999999999999" in arn_fault(ARN.replace(ACCOUNT, "9" * 12), "univ/idp", {}, ACCOUNT)
