@@ -670,6 +670,9 @@ class FakeAcm:
                 refusals[f"acm:{region}"] = error
         return refusals
 
+    def served(self, region: str, arn: str) -> str:
+        return self.held[arn].chain.leaf.serial if f":{region}:" in arn and arn in self.held else ""
+
     def put(self, pair: Pair, region: str, arn: str | None) -> str:
         require_algorithm_of_issuer(pair.chain)
         if not pair.chain.leaf.has_key(_public(pair.key)):
@@ -737,11 +740,21 @@ class FakeObjects:
         self.files[f"{folder}/privkey.pem"] = pair.key.pem().decode()
         self.current[path], self.begins[path] = serial, not_before
 
+    def served(self, delegation: str, certificate: str) -> str:
+        return self.current.get((delegation, certificate), "")
+
     def erase_replaced_keys(self, delegation: str, certificate: str) -> None:
         folder, current = f"{delegation}/{certificate}", self.current[delegation, certificate]
         for name in [name for name in self.files if name.startswith(f"{folder}/") and name.endswith("/privkey.pem")]:
             if name != f"{folder}/{current}/privkey.pem":
                 del self.files[name]
+
+
+class UnchangedStores:
+    """Stores that serve what the order book has, for tests of the rest of an inspection."""
+
+    def findings(self, *_: Any) -> tuple[()]:
+        return ()
 
 
 @dataclass(slots=True)

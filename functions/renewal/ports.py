@@ -290,6 +290,20 @@ class AcmStore(Protocol):
         """Import into *arn* (None = a new one) and return the ARN."""
 
 
+class ServedAcm(Protocol):
+    """What ACM serves, in any region."""
+
+    def served(self, region: str, arn: str) -> str:
+        """Return the serial under *arn*; empty when there is no such certificate."""
+
+
+class ServedObjects(Protocol):
+    """What the objects of a certificate serve."""
+
+    def served(self, delegation: str, certificate: str) -> str:
+        """Return the serial that `current.json` leads to, or what is wrong with it; empty when there is none."""
+
+
 class ObjectStore(Protocol):
     """Certificates as objects."""
 

@@ -38,6 +38,7 @@ from renewal.ports import EgressAddress
 from renewal.settings import OFF, Settings
 from renewal.steps.check_expiry import CheckExpiry
 from renewal.steps.collect import Collect
+from renewal.steps.drift import StoreComparison
 from renewal.steps.enroll import Enroll
 from renewal.steps.inspect_delegation import InspectDelegation
 from renewal.steps.persistent_dcv import TxtRecords
@@ -155,6 +156,10 @@ def _acm() -> Acm:
     return Acm(lambda region: aws.client("acm", region))
 
 
+def _objects() -> S3Certificates:
+    return S3Certificates(aws.client("s3"), settings().store_bucket)
+
+
 @cache
 def check_expiry() -> CheckExpiry:
     """The step of `check_expiry.py`."""
@@ -176,6 +181,7 @@ def inspect_delegation(invocation: Invocation) -> InspectDelegation:
         utc_now,
         deadline,
         _txt_records(),
+        StoreComparison(_book(), _acm(), _objects(), utc_now, deadline),
         settings().registered,
     )
 
@@ -193,7 +199,7 @@ def collect(invocation: Invocation) -> Collect:
         _transitions(),
         KmsOpener(aws.client("kms"), settings().order_key_id),
         _acm(),
-        S3Certificates(aws.client("s3"), settings().store_bucket),
+        _objects(),
         EventBridgeAnnouncer(aws.client("events"), settings().event_bus),
         utc_now,
     )

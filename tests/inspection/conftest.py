@@ -24,7 +24,7 @@ from renewal.steps.payload import DelegationTask
 from scm_simulator.in_process import InProcess
 from scm_simulator.simulator import Simulator
 from scm_simulator.world.world import Account, Department, Domain, Organisation, Profile, World
-from tests.fakes import FakeDns, FakeOrderBook, HandClock
+from tests.fakes import FakeDns, FakeOrderBook, HandClock, UnchangedStores
 from tests.unit.estate import NOW, served_by
 
 DEPARTMENT, ORGANISATION, NEIGHBOUR = 2001, 2000, 2002
@@ -88,6 +88,7 @@ class Mandate:
             self.clock,
             deadline,
             self.dns,
+            UnchangedStores(),  # type: ignore[arg-type]  # it only answers
         )
         try:
             self.tasks = step(

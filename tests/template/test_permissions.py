@@ -32,6 +32,8 @@ PATTERNS: Mapping[tuple[str, str], str] = {
     ("RenewalRole", "WriteResults"): RUN,
     ("CheckExpiryRole", "WritePlan"): RUN,
     ("InspectDelegationRole", "Credential"): BY_DELEGATION,
+    ("InspectDelegationRole", "CompareStores"): STORED,
+    ("InspectDelegationRole", "CompareAcm"): ANY_ARN,
     ("InspectDelegationRole", "WriteRecording"): RUN,
     ("EnrollRole", "Credential"): BY_DELEGATION,
     ("EnrollRole", "ForeseeRefusals"): ANY_ARN,
@@ -124,6 +126,8 @@ ANOTHERS = SECRET.replace("certmandate/", "payroll/")
 OF_A_LONGER_PREFIX = SECRET.replace("certmandate/", "certmandate/test/")
 AUDIT_TRAIL = "{AuditTable}"
 PRIVATE_KEY = "{StoreBucket}/certificates/campus/portal/00AB/privkey.pem"
+ACM_CERTIFICATE = f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/x"
+POINTER_READERS = {"InspectDelegationRole", "CollectRole"}
 RUN_FOLDER = "{StoreBucket}/runs/daily"
 
 
@@ -145,7 +149,14 @@ RUN_FOLDER = "{StoreBucket}/runs/daily"
         ("dynamodb:PartiQLUpdate", AUDIT_TRAIL, set()),
         # No other function, such as the report's, can overwrite a certificate.
         ("s3:PutObject", PRIVATE_KEY, {"CollectRole"}),
-        ("acm:ImportCertificate", f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/x", {"CollectRole"}),
+        ("acm:ImportCertificate", ACM_CERTIFICATE, {"CollectRole"}),
+        # S1: whose an ARN is, is read before anything is ordered for it or imported into it.
+        ("acm:ListTagsForCertificate", ACM_CERTIFICATE, {"EnrollRole", "CollectRole"}),
+        # S1: what the stores serve is compared every day, by the role that reads no key and writes to no store.
+        ("acm:DescribeCertificate", ACM_CERTIFICATE, {"InspectDelegationRole", "EnrollRole", "CollectRole"}),
+        ("s3:GetObject", PRIVATE_KEY.replace("00AB/privkey.pem", "current.json"), POINTER_READERS),
+        ("s3:GetObject", PRIVATE_KEY.replace("privkey", "cert"), {"InspectDelegationRole"}),
+        ("s3:GetObject", PRIVATE_KEY.replace("privkey", "fullchain"), set()),
         # The consuming service reads it; nothing in this stack needs to.
         ("s3:GetObject", PRIVATE_KEY, set()),
         # Deciding and reporting need no password.

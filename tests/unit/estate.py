@@ -37,6 +37,7 @@ from tests.fakes import (
     FakeScm,
     FakeSeal,
     HandClock,
+    UnchangedStores,
     ample,
 )
 from tests.throwaway_ca import trusted_roots
@@ -137,6 +138,7 @@ class System:
             self.clock,
             ample(self.clock),
             FakeDns(is_silent=True),
+            instead.get("stores", UnchangedStores()),
             self.registered,
         )
 

@@ -77,6 +77,12 @@ class Acm:
     def __init__(self, client_for: Callable[[str], ACMClient]) -> None:
         self._client_for = client_for
 
+    def served(self, region: str, arn: str) -> str:
+        try:
+            return self._held(region, arn).serial if arn else ""
+        except AcmCertificateMissing:
+            return ""
+
     def foresee(self, certificate: ManagedCertificate) -> Mapping[str, RenewalError]:
         found = ((region, self._foreseen(certificate, region)) for region in certificate.spec.acm_regions)
         return {f"{ACM}{region}": error for region, error in found if error}

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
+from cryptography import x509
 
 from renewal.adapters.aws import error_code, translated
 from renewal.domain.certificate.facts import Certificate
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
 MOST_BYTES = 1_000_000
-"""Of `current.json`; what certmandate writes has a thousandth of it for every name."""
+"""Of an object that is read; `current.json` has a thousandth of it for every name."""
 
 _KEY = "privkey.pem"
 _VERSIONS = ("Versions", "DeleteMarkers")
@@ -39,6 +40,7 @@ class _Pointer:
 
     serial: str
     not_before: datetime
+    path: str
     etag: str
     written_at: datetime
 
@@ -87,6 +89,20 @@ class S3Certificates:
             serial, _, name = version["Key"].removeprefix(f"{folder}/").partition("/")
             if name == _KEY and serial != current.serial and version["LastModified"] <= current.written_at:
                 self._delete(version["Key"], version["VersionId"])
+
+    def served(self, delegation: str, certificate: str) -> str:
+        """S3 reports an absent object as forbidden to a role that may not list the bucket: both count as absent."""
+        folder = _folder(delegation, certificate)
+        try:
+            pointer, leaf = self._current(folder), None
+            if pointer and pointer.path == f"{folder}/{pointer.serial}/":
+                leaf = self._read(f"{pointer.path}cert.pem")
+        except StoreRefused as error:
+            return "" if "AccessDenied" in str(error) else "a malformed current.json"
+        if pointer is None:
+            return ""
+        serial = _serial_in(leaf[0]) if leaf else ""
+        return serial if serial == pointer.serial else f"a current.json that leads to {serial or 'no certificate'}"
 
     def _current(self, folder: str) -> _Pointer | None:
         found = self._read(f"{folder}/current.json")
@@ -167,10 +183,18 @@ def _pointer_to(leaf: Certificate, folder: str) -> bytes:
     return json.dumps(document, indent=2).encode()
 
 
+def _serial_in(pem: bytes) -> str:
+    try:
+        return Certificate(x509.load_pem_x509_certificate(pem)).serial
+    except ValueError:
+        return ""
+
+
 def _pointer_from(content: bytes, etag: str, written_at: datetime) -> _Pointer | None:
     try:
         document = json.loads(content)
-        return _Pointer(str(document["serial"]), datetime.fromisoformat(document["not_before"]), etag, written_at)
+        not_before = datetime.fromisoformat(document["not_before"])
+        return _Pointer(str(document["serial"]), not_before, str(document["path"]), etag, written_at)
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
 

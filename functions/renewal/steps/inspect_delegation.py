@@ -32,6 +32,7 @@ from renewal.ports import (
     OrderTransitions,
     SetupReader,
 )
+from renewal.steps.drift import STORE_CODES, StoreComparison
 from renewal.steps.payload import DelegationTask, Task
 from renewal.steps.persistent_dcv import LONGEST_SECONDS, PersistentRecords, TxtRecords
 from renewal.steps.scm_login import ScmLogin
@@ -56,6 +57,7 @@ class InspectDelegation:
     deadline: Deadline
     """By when every request to SCM has ended."""
     txt_records: TxtRecords
+    stores: StoreComparison
     registered: tuple[str, ...] = ()
     """The addresses that the stack leaves by, for delegations whose file names none."""
 
@@ -70,6 +72,8 @@ class InspectDelegation:
         record = self.book.delegation(task.delegation)
         certificates = self.book.certificates(task.delegation)
         now, reader = self.clock(), None
+        before = record.inspection.findings if record.inspection else ()
+        drift = self.stores.findings(certificates, before)
         try:
             _require_mandate(record, task, now)
             with (
@@ -86,18 +90,18 @@ class InspectDelegation:
                 record = record if reader.snapshot.late else self._controlled(record, scm)
         except NeedsAttention as error:
             snapshot = self._with_records(reader.snapshot, record, now) if reader else Snapshot()
-            self._record(record, _interrupted(task.run_id, record, certificates, snapshot, error, now))
+            self._record(record, _interrupted(task.run_id, record, certificates, snapshot, error, now), drift)
             raise
         except ScmUnavailable:
-            # A broken egress path causes the same error. What SCM showed before is kept; the address is of this run.
-            self._record(record, record.inspection or Inspection("", now), task.run_id)
+            # A broken egress path causes the same error. What SCM showed before is kept; the rest is of this run.
+            self._record(record, record.inspection or Inspection("", now), drift, task.run_id)
             raise
         snapshot = self._with_records(reader.snapshot, record, now)
         # An OAuth2 client has no password that could be replaced.
         rotation = self.next_rotation(task.delegation) if snapshot.password else None
         unrecorded = self._unrecorded(task.delegation, certificates, snapshot, now)
         complete = _complete(task.run_id, record, certificates, snapshot, unrecorded, now, rotation)
-        return self._payload(task, certificates, self._record(record, complete))
+        return self._payload(task, certificates, self._record(record, complete, drift))
 
     def _with_records(self, snapshot: Snapshot, record: DelegationRecord, now: datetime) -> Snapshot:
         before = record.inspection.delegated if record.inspection else ()
@@ -140,14 +144,21 @@ class InspectDelegation:
             "certificates": [certificate.payload() for certificate in taken],
         }
 
-    def _record(self, record: DelegationRecord, inspection: Inspection, address_run: str = "") -> Inspection:
+    def _record(
+        self,
+        record: DelegationRecord,
+        inspection: Inspection,
+        drift: tuple[Finding, ...],
+        address_run: str = "",
+    ) -> Inspection:
         """Store it with the address from which it was made: a refusal may be because of that address.
 
-        address_run: the run, when the inspection is of an earlier one.
+        drift: the findings about the stores. address_run: the run, when the inspection is of an earlier one.
         """
         address = self.egress()
-        others = (finding for finding in inspection.findings if finding.code != ADDRESS_CHANGED)
-        findings = sorted_and_capped((*address_findings(record.delegation, address, self.registered), *others))
+        own = (*address_findings(record.delegation, address, self.registered), *drift)
+        others = (finding for finding in inspection.findings if finding.code not in {ADDRESS_CHANGED, *STORE_CODES})
+        findings = sorted_and_capped((*own, *others))
         complete = replace(
             inspection, seen_address=address, address_run=address_run or inspection.run_id, findings=findings
         )

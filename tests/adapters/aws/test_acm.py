@@ -211,6 +211,14 @@ def test_what_is_listed_and_not_described_is_searched_for_again(acm: Acm, eu: An
     assert acm.find(pair, REGION) == arn
 
 
+def test_the_served_serial_is_that_under_the_arn(acm: Acm):
+    """S1: it is compared with the order book; a deleted certificate is none."""
+    pair = a_pair(ACM_SPEC)
+
+    assert acm.served(REGION, acm.put(pair, REGION, None)) == pair.chain.leaf.serial
+    assert acm.served(REGION, NO_SUCH_ARN) == acm.served(REGION, "") == ""
+
+
 # ---- Refusals ------------------------------------------------------------------------------------------
 
 

@@ -197,7 +197,7 @@ def test_keys_of_all_earlier_certificates_are_erased(store: S3Certificates, s3: 
     assert keys == [f"{FOLDER}/{newest.chain.leaf.serial}/privkey.pem"]
 
 
-def test_a_key_that_the_pointer_does_not_name_yet_is_kept(store: S3Certificates, s3: Any):
+def test_a_key_that_is_newer_than_the_pointer_is_kept(store: S3Certificates, s3: Any):
     """A late attempt of an earlier order erases while the next order writes its files: the pointer comes last."""
     store.put(a_pair())
     key = f"{FOLDER}/AB/privkey.pem"
@@ -261,3 +261,48 @@ def test_s3s_errors_have_our_names(store: S3Certificates, s3: Any, code: str, st
     """A bucket that is busy is tried again; one that is forbidden raises an alarm."""
     with refused(s3, "PutObject", code, status=status), pytest.raises(error, match=code):
         store.put(a_pair(replace(SPEC, name="other")))
+
+
+# ---- What is served --------------------------------------------------------------------------------------------------
+
+
+def rewritten(s3: Any, **changes: Any) -> None:
+    """Someone edits current.json."""
+    s3.put_object(Bucket=BUCKET, Key=POINTER, Body=json.dumps(pointer(s3) | changes))
+
+
+def test_the_served_serial_is_that_of_pointer_and_certificate(store: S3Certificates, s3: Any):
+    """S1: consumers follow the pointer to the files, so both are compared with the order book."""
+    pair = a_pair()
+    assert store.served("univ", "idp") == ""
+
+    store.put(pair)
+
+    assert store.served("univ", "idp") == pair.chain.leaf.serial
+
+
+def test_what_the_pointer_leads_to_is_not_believed(store: S3Certificates, s3: Any):
+    """S1: each of these would send consumers to a certificate that is not in the order book."""
+    store.put(a_pair())
+    serial, folder = pointer(s3)["serial"], pointer(s3)["path"]
+    other = a_pair(replace(SPEC, name="other"))
+    store.put(other)
+    elsewhere = f"certificates/univ/other/{other.chain.leaf.serial}/"
+
+    rewritten(s3, path=elsewhere)
+    assert store.served("univ", "idp") == "a current.json that leads to no certificate"
+    rewritten(s3, path=folder, serial="0F")
+    assert store.served("univ", "idp") == "a current.json that leads to no certificate"
+    rewritten(s3, serial=serial)
+    s3.put_object(Bucket=BUCKET, Key=f"{folder}cert.pem", Body=body(s3, f"{elsewhere}cert.pem"))
+    assert store.served("univ", "idp") == f"a current.json that leads to {other.chain.leaf.serial}"
+    s3.put_object(Bucket=BUCKET, Key=f"{folder}cert.pem", Body=b"no certificate")
+    assert store.served("univ", "idp") == "a current.json that leads to no certificate"
+    s3.put_object(Bucket=BUCKET, Key=POINTER, Body=b"{")
+    assert store.served("univ", "idp") == "a malformed current.json"
+
+
+def test_a_pointer_that_is_deleted_is_absent_without_the_right_to_list(store: S3Certificates, s3: Any):
+    """S3 answers 403 for it; inspect_delegation may not list the bucket."""
+    with refused(s3, "GetObject", "AccessDenied", status=403):
+        assert store.served("univ", "idp") == ""

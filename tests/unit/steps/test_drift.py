@@ -1,0 +1,204 @@
+"""What each store serves is compared with the order book: another program or a person may write there, too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from renewal.deadline import Deadline
+from renewal.domain.errors import RenewalError, StoreRefused, StoreUnavailable
+from renewal.domain.setup.finding import Finding
+from renewal.steps.drift import LONGEST_SECONDS, StoreComparison
+from tests.fakes import ample, interrupted
+from tests.unit.estate import IDP, PATH, System
+
+PARIS = "acm:eu-west-3"
+SPEC = replace(IDP, stores=(PARIS, "s3"))
+FOREIGN = "0F"
+
+
+@pytest.fixture
+def system() -> System:
+    """A certificate that has been in both kinds of store for a day."""
+    system = System()
+    system.add(SPEC)
+    system.renew(SPEC)
+    system.clock.advance(days=1)
+    return system
+
+
+def compared(system: System, before: tuple[Finding, ...] = (), **instead: object) -> tuple[Finding, ...]:
+    """The findings of one comparison."""
+    ports = {"acm": system.acm, "objects": system.objects, "deadline": ample(system.clock), **instead}
+    comparison = StoreComparison(system.book, clock=system.clock, **ports)  # type: ignore[arg-type]
+    return comparison.findings(system.book.certificates("univ"), before)
+
+
+def raised(error: RenewalError) -> Callable[[], None]:
+    """Something that raises *error*."""
+
+    def fail() -> None:
+        raise error
+
+    return fail
+
+
+def replace_in_acm(system: System, days: int = 30) -> str:
+    """Someone imports another certificate under the ARN; return its serial."""
+    (arn,) = system.acm.held
+    other = System()
+    other.clock.advance(days=days)
+    other.add(SPEC)
+    serial = other.renew(SPEC).serial
+    (system.acm.held[arn],) = other.acm.held.values()
+    return serial
+
+
+def delete_in_acm(system: System) -> str:
+    """Someone deletes the ARN."""
+    system.acm.held.clear()
+    return "no certificate"
+
+
+def replace_in_s3(system: System) -> str:
+    """Someone changes the pointer."""
+    system.objects.current[PATH] = FOREIGN
+    return FOREIGN
+
+
+def delete_in_s3(system: System) -> str:
+    """Someone deletes the pointer."""
+    del system.objects.current[PATH]
+    return "no certificate"
+
+
+@pytest.mark.parametrize(
+    ("store", "change"),
+    [(PARIS, replace_in_acm), (PARIS, delete_in_acm), ("s3", replace_in_s3), ("s3", delete_in_s3)],
+)
+def test_a_store_that_someone_else_changed_is_found(
+    system: System, store: str, change: Callable[[System], str]
+) -> None:
+    """S1: the service presented another certificate, and `status` called it fine for 135 days."""
+    assert compared(system) == ()
+    observed = change(system)
+
+    (finding,) = compared(system)
+
+    serial = system.served().serial
+    assert (finding.code, finding.severity, finding.actor, finding.certificate) == (
+        "StoreDrifted",
+        "error",
+        "operator",
+        "idp",
+    )
+    assert finding.text.startswith(f"{store} has {observed}, and certmandate stored serial {serial} there")
+
+
+def test_the_finding_is_stored_whatever_scm_answers(system: System) -> None:
+    """A login that is refused for weeks must not hide it."""
+    step = system.inspect_step(stores=_comparison(system))
+    replace_in_s3(system)
+    step(system.item())
+    assert [finding.code for finding in system.inspection().findings if "Store" in finding.code] == ["StoreDrifted"]
+    system.objects.current[PATH] = system.served().serial
+    system.accounts.refused.add(("univ", "v1"))
+
+    with pytest.raises(RenewalError):
+        step(system.item(run_id="second"))
+    assert not [finding for finding in system.inspection().findings if "Store" in finding.code]
+
+
+def _comparison(system: System) -> StoreComparison:
+    return StoreComparison(system.book, system.acm, system.objects, system.clock, ample(system.clock))
+
+
+def test_a_renewal_in_progress_is_no_drift(system: System) -> None:
+    """One store has the certificate of the open order while the other one still waits for it."""
+    system.book.ask(PATH, "again", system.clock())
+    progress = system.enroll(system.task(SPEC))
+
+    with pytest.raises(StoreUnavailable):
+        system.collect(progress, acm=interrupted(system.acm, "put", before=raised(StoreUnavailable("busy"))))
+
+    assert system.objects.current[PATH] != system.served().serial
+    assert compared(system) == ()
+
+
+def test_what_another_run_stores_meanwhile_is_no_drift(system: System) -> None:
+    """The order book was read before the stores; and ACM may describe the earlier certificate for some time."""
+    read = system.book.certificates("univ")
+    system.book.ask(PATH, "again", system.clock())
+    system.renew(SPEC)
+
+    assert _comparison(system).findings(read, ()) == ()
+    system.clock.advance(minutes=59)
+    replace_in_acm(system)
+    assert compared(system) == ()
+    system.clock.advance(minutes=1)
+    assert compared(system)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda system: system.add(replace(SPEC, stores=("s3",))),
+        lambda system: system.book.adopt(PATH, replace(system.served(), token=""), system.clock()),
+    ],
+    ids=["a store that the file does not have any more", "adopted from a file, in no store yet"],
+)
+def test_a_store_that_certmandate_does_not_write_to_is_not_compared(
+    system: System, change: Callable[[System], None]
+) -> None:
+    """The operator deletes the ARN after the store was removed; S3 gets the next certificate."""
+    change(system)
+    (delete_in_acm if len(system.book.certificate(*PATH).spec.stores) == 1 else delete_in_s3)(system)
+
+    assert compared(system) == ()
+
+
+@pytest.mark.parametrize(
+    ("error", "severity"), [(StoreUnavailable("throttled"), "info"), (StoreRefused("denied"), "warning")]
+)
+def test_what_cannot_be_compared_is_reported_and_keeps_its_finding(
+    system: System, error: RenewalError, severity: str
+) -> None:
+    """The finding must not disappear on a day on which ACM is busy."""
+    replace_in_acm(system)
+    before = compared(system)
+
+    silent = interrupted(system.acm, "served", before=raised(error))
+    drifted, not_compared = compared(system, before, acm=silent)
+
+    assert (drifted, not_compared.code, not_compared.severity) == (*before, "StoresNotCompared", severity)
+    assert str(error) in not_compared.text
+
+
+def test_every_certificate_is_compared_though_one_day_does_not_suffice(system: System) -> None:
+    """A thousand reads take minutes, and SCM has to be asked in the same invocation."""
+    specs = [replace(SPEC, name=f"host-{number}") for number in range(4)]
+    for spec in specs:
+        system.add(spec)
+        system.renew(spec)
+    system.clock.advance(days=1)
+    asked: list[tuple[str, str]] = []
+
+    class Slow:
+        """Answers in half of the time that there is."""
+
+        def served(self, delegation: str, certificate: str) -> str:
+            asked.append((delegation, certificate))
+            system.clock.advance(seconds=LONGEST_SECONDS / 2)
+            return system.objects.served(delegation, certificate)
+
+    for _ in range(len(specs) + 1):
+        (finding,) = compared(system, objects=Slow())
+        assert finding.text.startswith("what the stores have of 3 certificates was not compared")
+        system.clock.advance(days=1)
+
+    assert {name for _, name in asked} == {"idp", *(spec.name for spec in specs)}
+    ended = Deadline(system.clock() - timedelta(seconds=1), system.clock)
+    assert [finding.code for finding in compared(system, deadline=ended)] == ["StoresNotCompared"]
