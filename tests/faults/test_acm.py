@@ -13,7 +13,18 @@ from campaign.evidence import gather
 from campaign.fault_injection import Mode
 from campaign.harness import Harness
 from campaign.invariants import ALWAYS, AT_REST, orders_of, violations
-from campaign.scenarios import DELEGATION, LOGIN, PARIS, SCENARIOS, VIRGINIA, credential, specification, world
+from campaign.scenarios import (
+    DAYS_UNTIL_DUE,
+    DELEGATION,
+    LOGIN,
+    NAME,
+    PARIS,
+    SCENARIOS,
+    VIRGINIA,
+    credential,
+    specification,
+    world,
+)
 from renewal.domain.delegation import S3
 from renewal.domain.keypair import KeyType
 from scm_simulator import Dials
@@ -87,6 +98,38 @@ def test_an_arn_that_does_not_exist_costs_no_order(harness: Harness) -> None:
 
     assert (run.status, run.certificate_errors) == ("FAILED", ["AcmCertificateMissing"])
     assert orders_of(gather(harness)) == 0
+
+
+def test_an_arn_of_another_owner_costs_no_order(harness: Harness) -> None:
+    """S1: the other delegation's service presented this certificate for 135 days."""
+    begin(harness)
+    harness.run()
+    (held,) = gather(harness).acm
+    tag = {"Key": "certmandate:delegation", "Value": "another"}
+    harness.aws.client("acm", held.region).add_tags_to_certificate(CertificateArn=held.arn, Tags=[tag])
+    harness.time.pass_seconds(DAYS_UNTIL_DUE * 86_400)
+
+    run = harness.run()
+
+    assert (run.status, run.certificate_errors) == ("FAILED", ["StoreNotOurs"])
+    evidence = gather(harness)
+    assert (orders_of(evidence), evidence.acm[0].certificate) == (1, held.certificate)
+
+
+def test_a_deleted_arn_is_found_the_next_day(harness: Harness) -> None:
+    """S1: although nothing is due, and although every run succeeds."""
+    begin(harness, PARIS, S3)
+    harness.run()
+    (held,) = gather(harness).acm
+    assert harness.daily_run().metrics["FindingsOpen"] == 0
+    harness.aws.client("acm", held.region).delete_certificate(CertificateArn=held.arn)
+
+    run = harness.daily_run()
+
+    assert (run.status, run.metrics["FindingsOpen"]) == ("SUCCEEDED", 1)
+    (delegation,) = gather(harness).of_kind("delegation")
+    found = [finding for finding in delegation["inspection"]["findings"] if finding["severity"] == "error"]
+    assert [(finding["code"], finding["certificate"]) for finding in found] == [("StoreDrifted", NAME)]
 
 
 def test_a_used_up_quota_is_reported_and_keeps_the_certificate(harness: Harness) -> None:

@@ -15,6 +15,7 @@ from samtranslator.yaml_helper import yaml_parse
 from local.cloudformation.parameters import ACCOUNT, REGION
 from renewal.domain.errors import Retryable, every_error
 from renewal.domain.run_report import CertificateRow, DelegationOutcome, DelegationRow, Outcome, RunOutcome, RunReport
+from renewal.steps.drift import STORE_DRIFTED
 from renewal.steps.metrics import run_metrics
 from stack.policy import Request, allowed, statements
 from stack.resolved import Resource, Stack
@@ -222,7 +223,7 @@ def test_the_runbook_has_a_section_for_every_alarm_and_every_error(
     alarms: dict[str, Resource], runbook: dict[str, str]
 ) -> None:
     """And none for what is gone. ResultMissing is what the report calls a result that is not there."""
-    named = {*alarms, *(kind.__name__ for kind in every_error()), "ResultMissing"}
+    named = {*alarms, *(kind.__name__ for kind in every_error()), "ResultMissing", STORE_DRIFTED}
     headings = {name for name in runbook if re.fullmatch(r"(?:[A-Z][a-z]+){2,}", name)}
     assert headings == named
 
@@ -231,7 +232,7 @@ def test_every_runbook_section_has_meaning_urgency_actor_and_action(
     alarms: dict[str, Resource], runbook: dict[str, str]
 ) -> None:
     """Nobody reads prose at three in the morning."""
-    for name in {*alarms, *(kind.__name__ for kind in every_error()), "ResultMissing"}:
+    for name in {*alarms, *(kind.__name__ for kind in every_error()), "ResultMissing", STORE_DRIFTED}:
         found = re.findall(r"^\*\*(\w+)\.\*\*", runbook[name], flags=re.MULTILINE)
         assert found == ["Meaning", "Urgency", "Who", "Do"], name
 

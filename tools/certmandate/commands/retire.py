@@ -44,7 +44,7 @@ def retire_command(
 ) -> None:
     """End a delegation.
 
-    Renewals stop now, the sealed keys are destroyed, and the credential is deleted after --grace-days. First prints
+    Renewals stop now, and the credential is deleted after --grace-days. First prints
     which certificates stay valid and what the RAO must remove in SCM, then asks for the delegation's name. The
     certificates in the stores are kept, because services still use them. After an interruption, run it again.
     """
@@ -170,7 +170,6 @@ def _page(mandate: Delegation | None, retired: Retired, grace_days: int) -> list
 
 def _own_steps(retired: Retired, grace_days: int) -> Iterator[str]:
     yield "no certificate is ordered any more"
-    yield "the sealed keys in the order book are destroyed (backups of the table keep them until they expire)"
     yield f"the credential is deleted in {grace_days} days"
     yield f"until then, `certmandate retire {retired.delegation} --undo` restores the credential"
     yield "the audit rows are kept"
