@@ -127,7 +127,7 @@ def test_a_deleted_arn_is_found_the_next_day(harness: Harness) -> None:
     run = harness.daily_run()
 
     assert (run.status, run.metrics["FindingsOpen"]) == ("SUCCEEDED", 1)
-    (delegation,) = gather(harness).of_kind("delegation")
+    (delegation,) = (item for item in gather(harness).items if item["item"] == "delegation")
     found = [finding for finding in delegation["inspection"]["findings"] if finding["severity"] == "error"]
     assert [(finding["code"], finding["certificate"]) for finding in found] == [("StoreDrifted", NAME)]
 
