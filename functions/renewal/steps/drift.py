@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from renewal.deadline import Deadline
-from renewal.domain.certificate import Chain
+from renewal.domain.certificate.chain import Chain
 from renewal.domain.delegation import ACM, S3
 from renewal.domain.errors import NeedsAttention, RenewalError
 from renewal.domain.order import ManagedCertificate
