@@ -64,6 +64,11 @@ def to_json(record: Any) -> dict[str, Any]:
     }
 
 
+def stored_names(kind: type[Any]) -> tuple[str, ...]:
+    """Return the names under which the members of a dataclass are stored."""
+    return tuple(map(_stored_name, fields(kind)))
+
+
 def _stored_name(field: Field[Any]) -> str:
     return str(field.metadata.get("stored", field.name))
 

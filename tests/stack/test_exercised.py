@@ -41,14 +41,17 @@ CERTIFICATES = """\
   - {name: open, names: [open.univ.example]}
   - {name: refused, names: [refused.univ.example]}
   - {name: twin, names: [twin.univ.example]}
+  - {name: declined, names: [declined.univ.example]}
 """
 AT_SCM = """\
 dials: {issuance_polls: 0}
 behaviours:
   - {name: lost.univ.example, faults: [{kind: reset_after, operation: POST /api/ssl/v1/enroll}]}
   - {name: refused.univ.example, dcv: EXPIRED}
+  - {name: declined.univ.example, outcome: declined}
 certificates:
   - {label: univ/both, department: 7, names: [both.univ.example], profile: 1, term_days: 199, issued_days_ago: 180}
+  - {label: univ/declined, department: 7, names: [declined.univ.example], profile: 1, term_days: 199, status: Applied}
   - {label: univ/twin, department: 7, names: [twin.univ.example], profile: 1, term_days: 199, issued_days_ago: 9}
   - {department: 7, names: [twin.univ.example], profile: 1, term_days: 199, issued_days_ago: 2}
   - {label: univ/open, department: 7, names: [open.univ.example], profile: 1, term_days: 199, status: Applied}
@@ -75,6 +78,15 @@ UNUSED: Mapping[str, str] = {
     **{f"{role} ec2:{action}": BY_THE_VPC for role in IN_THE_VPC for action in INTERFACES},
 }
 """Granted actions that a run on this machine does not use, and why."""
+LOGIN_REFUSED = "a login that SCM refuses (tests/faults/test_lock_out.py)"
+UNWRITTEN: Mapping[str, str] = {
+    "InspectDelegationRole refusal": LOGIN_REFUSED,
+    "InspectDelegationRole search_proof": "an order that no search has found (tests/inspection)",
+    "EnrollRole refusal": LOGIN_REFUSED,
+    "EnrollRole hold_until": "a refusal after a hold (tests/unit/steps/test_enroll.py)",
+    "CollectRole refusal": LOGIN_REFUSED,
+}
+"""Attributes that a role may write and that this run does not write, and why."""
 
 
 class Proof:
@@ -89,7 +101,13 @@ class Proof:
         }
         roles["states"] = "RenewalRole"
         self.requests = {
-            (roles[call.who], call.operation, request.action, request.resource): request
+            (
+                roles[call.who],
+                call.operation,
+                request.action,
+                request.resource,
+                *sorted(request.context.items()),
+            ): request
             for call in calls
             for request in asked(call, place)
         }
@@ -125,7 +143,9 @@ def proof(tmp_path_factory: pytest.TempPathFactory) -> Proof:
     (folder / "scm.yaml").write_text(SCM + AT_SCM, encoding="utf-8")
     with LocalSystem(load_estate(folder, datetime.now(UTC))) as system:
         rule = Replacement(datetime.now(UTC) - timedelta(days=30), "", "exercised")
-        OrderBookEditor(system.aws.tables).add_replacement(rule)
+        editor = OrderBookEditor(system.aws.tables)
+        editor.add_replacement(rule)
+        editor.ask("univ", "both", "exercised", datetime.now(UTC))
         system.aws.calls.clear()  # calls that set up the estate
         finished = system.execute({}, lambda _history: None)
         system.execute({"dry_run": True, "delegations": ["univ"], "record": True}, lambda _history: None)
@@ -191,6 +211,22 @@ def test_every_call_of_a_run_is_permitted_to_the_role_that_makes_it(proof: Proof
 def test_every_granted_action_is_used_or_listed_with_a_reason(proof: Proof) -> None:
     """An unused permission only serves an attacker; a reason without its permission is removed."""
     assert {f"{role} {action}" for role, _, action in _idle(proof)} == set(UNUSED)
+
+
+def test_every_attribute_that_a_role_may_write_is_written_or_listed(proof: Proof) -> None:
+    """An attribute that no code writes only serves an attacker; a reason without its permission is removed."""
+    permitted = {
+        f"{role} {attribute}"
+        for role, found in proof.roles.items()
+        for statement in found
+        for attribute in statement.conditions.get("ForAllValues:StringEquals", {}).get("dynamodb:Attributes", ())
+    }
+    written = {
+        f"{role} {attribute}"
+        for (role, *_), request in proof.requests.items()
+        for attribute in request.context.get("dynamodb:Attributes", ())
+    }
+    assert permitted - written == set(UNWRITTEN)
 
 
 def test_taking_any_used_permission_away_makes_a_call_fail(proof: Proof) -> None:

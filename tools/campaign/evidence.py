@@ -15,6 +15,7 @@ from campaign.harness import Harness, Run
 from local.cloudformation.parameters import ACCOUNT
 
 Item = Mapping[str, Any]
+KEYS = 2  # attributes of every item; an order that ended has no others
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +26,8 @@ class Evidence(World):
     """Of both tables."""
 
     def of_kind(self, kind: str) -> Iterator[Item]:
-        """Items whose sort key begins with *kind*: `certificate`, `order`, `finished`."""
-        return (item for item in self.items if item["item"].startswith(f"{kind}#"))
+        """Items whose sort key begins with *kind*: `certificate`, `order`, `finished`; an order that ended is none."""
+        return (item for item in self.items if item["item"].startswith(f"{kind}#") and len(item) > KEYS)
 
 
 def gather(harness: Harness) -> Evidence:

@@ -58,8 +58,7 @@ class OrderBookEditor:
                 )
                 raise InvalidDelegation(msg)
             try:
-                after = replace(before, served=served)
-                self._table.update(status_updated(after, before.revision, served.stored_at))
+                self._table.update(status_updated(before, replace(before, served=served), served.stored_at))
             except ConditionFailed:
                 continue
             return

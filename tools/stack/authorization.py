@@ -6,6 +6,7 @@ is missing. An unknown call is an error: add it here with the permissions that i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -20,6 +21,10 @@ _TRANSACTED = {
     "Delete": "dynamodb:DeleteItem",
     "ConditionCheck": "dynamodb:ConditionCheckItem",
 }
+_PARTITION = "delegation"
+"""Partition key of both tables."""
+_TOP_LEVEL = re.compile(r"(?<![.\w])#\w+")
+"""Placeholder of an attribute in an expression, and not of a member inside of it."""
 
 
 class UnknownCall(Exception):
@@ -69,15 +74,35 @@ def _batch(call: Call, place: Place) -> Iterator[Request]:
     yield _key(place, "dynamodb", "kms:Decrypt")
 
 
+def _written(place: Place, action: str, write: Mapping[str, Any]) -> Request:
+    """One write, alone or of a transaction.
+
+    IAM gets the names of all attributes of its key, its item and its expressions, those of conditions included, and the
+    partition (AWS: amazondynamodb/latest/developerguide/specifying-conditions.html).
+    """
+    keyed = write.get("Key") or write["Item"]
+    names = write.get("ExpressionAttributeNames", {})
+    expressions = " ".join(str(write.get(name, "")) for name in ("UpdateExpression", "ConditionExpression"))
+    used = {names[placeholder] for placeholder in _TOP_LEVEL.findall(expressions)}
+    return Request(
+        action,
+        _table(place, write["TableName"]),
+        {
+            "dynamodb:Attributes": tuple(sorted(used | keyed.keys())),
+            "dynamodb:LeadingKeys": (keyed[_PARTITION]["S"],),
+        },
+    )
+
+
 def _update(call: Call, place: Place) -> Iterator[Request]:
-    yield Request("dynamodb:UpdateItem", _table(place, call.body["TableName"]))
+    yield _written(place, "dynamodb:UpdateItem", call.body)
     yield _key(place, "dynamodb", "kms:Decrypt")
 
 
 def _transaction(call: Call, place: Place) -> Iterator[Request]:
     for item in call.body["TransactItems"]:
         for kind, write in item.items():
-            yield Request(_TRANSACTED[kind], _table(place, write["TableName"]))
+            yield _written(place, _TRANSACTED[kind], write)
     yield _key(place, "dynamodb", "kms:Decrypt")
 
 

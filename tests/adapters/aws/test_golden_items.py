@@ -66,7 +66,9 @@ def a_retired_delegation(item: dict[str, Any]) -> dict[str, Any]:
 WRITTEN: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "delegation": a_delegation,
     "certificate": a_certificate,
-    "order": lambda item: schema.order_item(schema.open_order(item)),
+    "order": lambda item: (
+        schema.order_attributes(schema.open_order(item)) | {name: item[name] for name in ("delegation", "item")}
+    ),
     "finished": lambda item: schema.finished_item(schema.read(FinishedOrder, item, item)),
     "replacement": lambda item: schema.replacement_item(schema.read(Replacement, item, item)),
     "retired": a_retired_delegation,

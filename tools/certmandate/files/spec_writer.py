@@ -11,7 +11,7 @@ from certmandate.files.estate import UNFINISHED_APPLY, EstateReader, Retired, re
 from certmandate.files.specification import Specification
 from renewal import records
 from renewal.adapters.order_book import schema
-from renewal.adapters.order_book.table import ConditionFailed, OrderTables, Request, assigned, checked, deleted, updated
+from renewal.adapters.order_book.table import ConditionFailed, OrderTables, Request, assigned, deleted, updated
 from renewal.domain.delegation import CertificatePath, CertificateSpec, Delegation
 from renewal.domain.due import next_action
 from renewal.domain.errors import OrderConflict, UnknownDelegation
@@ -96,7 +96,7 @@ class SpecWriter:
                 yield (_spec_updated(spec, before, now),)
         for path in change.removed:
             if path in stored:
-                idle = checked(schema.order_key(path), condition="attribute_not_exists(#item)")
+                idle = deleted(schema.order_key(path), condition="attribute_not_exists(#token)")
                 yield idle, deleted(schema.certificate_key(path), condition=_EXISTS)
         for key in self._table.read(schema.delegation_key(name) for name in change.removed_delegations):
             yield (deleted(key, condition=_EXISTS),)

@@ -12,6 +12,9 @@
     delegation     item
     univ-example   finished#idp#2026-11-23…#<token>   audit row of an order that has ended; never changed
 
+Functions write attributes of existing items and never whole items, because IAM distinguishes attributes and not items
+(`dynamodb:Attributes`). So an order ends when all its attributes are removed: the item without them is no order.
+
 Members are written by `renewal.records`. The index `next-action` consists of `action` and `next_action_at` of
 delegations and certificates.
 """
@@ -33,6 +36,9 @@ from renewal.records import timestamp
 
 T = TypeVar("T")
 
+_KEYS = frozenset({"delegation", "item"})
+ORDER_ATTRIBUTES = (*sorted({*records.stored_names(Order)} - {*_KEYS, "certificate"}), "claim")
+"""Every attribute that an open order may have."""
 DELEGATION = "delegation"
 """`action`, and sort key, of delegations."""
 CERTIFICATE = "certificate"
@@ -85,9 +91,9 @@ def path_in(item: Item) -> CertificatePath:
 # ---- Writing -----------------------------------------------------------------------------------------------------
 
 
-def order_item(order: Order) -> dict[str, Any]:
-    """Item of an open order."""
-    return records.to_item(order, without=("certificate",)) | {"item": order_key(order.record_key)[1]}
+def order_attributes(order: Order) -> dict[str, Any]:
+    """Attributes of an open order, besides its key."""
+    return records.to_item(order, without=("delegation", "certificate"))
 
 
 def finished_item(row: FinishedOrder) -> dict[str, Any]:
@@ -130,7 +136,8 @@ def managed_certificate(item: Item, order: Item | None) -> ManagedCertificate:
     read(_Indexed, item, item)
     path = path_in(item)
     stored = _with_keys(item, delegation=path.delegation, name=path.certificate)
-    certificate = read(ManagedCertificate, item, stored, order=open_order(order) if order else None)
+    is_open = order is not None and not order.keys() <= _KEYS
+    certificate = read(ManagedCertificate, item, stored, order=open_order(order) if order and is_open else None)
     if fault := _fault_of(certificate.spec):
         raise _unreadable(item, f"'spec': {fault}")
     return certificate

@@ -20,12 +20,13 @@ from uuid import uuid4
 from renewal import records
 from renewal.adapters.order_book.reader import DynamoDbOrderReader, unknown
 from renewal.adapters.order_book.schema import (
+    ORDER_ATTRIBUTES,
     certificate_key,
     delegation_key,
     delegation_record,
     finished_item,
     open_order,
-    order_item,
+    order_attributes,
     order_key,
     status_attributes,
 )
@@ -35,7 +36,7 @@ from renewal.adapters.order_book.table import (
     OrderTables,
     Request,
     assigned,
-    deleted,
+    cleared,
     put,
     updated,
 )
@@ -66,6 +67,8 @@ class DynamoDbOrderTransitions:
     # ---- Open orders ---------------------------------------------------------------------------------------------
 
     def open(self, order: Order, revision: int) -> None:
+        attributes = order_attributes(order)
+        opened = assigned(order_key(order.record_key), attributes, condition="attribute_not_exists(#token)", values={})
         follow_up = updated(
             certificate_key(order.record_key),
             "SET #next_action_at = :every_run, #revision = :next",
@@ -73,7 +76,7 @@ class DynamoDbOrderTransitions:
             condition="#revision = :read",
         )
         try:
-            return self._table.transact(put(order_item(order)), follow_up)
+            return self._table.transact(opened, follow_up)
         except ConditionFailed:
             found = self._reader.certificate(*order.record_key).order
         if found is None or found.token != order.token:
@@ -208,8 +211,9 @@ class DynamoDbOrderTransitions:
         self, order: Order, row: FinishedOrder, becomes: Callable[[ManagedCertificate], ManagedCertificate]
     ) -> None:
         """End *order* as *row*; repeat it when the spec, on which the next action depends, changes meanwhile."""
-        close = deleted(
+        close = cleared(
             order_key(order.record_key),
+            ORDER_ATTRIBUTES,
             condition="#token = :token AND #status = :status AND #posts = :posts",
             values={"token": order.token, "status": order.status.value, "posts": order.posts},
         )
@@ -217,7 +221,7 @@ class DynamoDbOrderTransitions:
             certificate = self._reader.certificate(*order.record_key)
             if certificate.order is None or _state(certificate.order) != _state(order):
                 return self._require_ended(order, row)
-            status = status_updated(becomes(certificate), certificate.revision, row.ended_at)
+            status = status_updated(certificate, becomes(certificate), row.ended_at)
             try:
                 return self._table.transact(self._audit.addressed(put(finished_item(row))), close, status)
             except ConditionFailed:
@@ -266,14 +270,15 @@ class DynamoDbOrderTransitions:
             raise unknown(delegation) from None
 
 
-def status_updated(certificate: ManagedCertificate, revision: int, now: datetime) -> Request:
-    """Write the status of *certificate* if its record still has *revision*."""
-    attributes = status_attributes(certificate) | {
-        "next_action_at": timestamp(next_action(certificate, now)),
-        "revision": revision + 1,
+def status_updated(before: ManagedCertificate, after: ManagedCertificate, now: datetime) -> Request:
+    """Write what of the status differs *after*, if the record is still as *before*."""
+    was = status_attributes(before)
+    attributes = {name: value for name, value in status_attributes(after).items() if value != was[name]} | {
+        "next_action_at": timestamp(next_action(after, now)),
+        "revision": before.revision + 1,
     }
-    key = certificate_key(certificate.spec.record_key)
-    return assigned(key, attributes, condition="#revision = :read", values={"read": revision})
+    key = certificate_key(after.spec.record_key)
+    return assigned(key, attributes, condition="#revision = :read", values={"read": before.revision})
 
 
 def _state(order: Order) -> tuple[str, OrderStatus, int]:

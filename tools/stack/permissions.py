@@ -1,0 +1,105 @@
+"""Which function may write which attribute of the order book, as the policies of template.yaml decide.
+
+The table of docs/permissions.md; `--write` puts it there.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from certmandate.files.estate import Retired
+from renewal.adapters.order_book.schema import ESTATE, ORDER_ATTRIBUTES
+from renewal.domain.order import FinishedOrder, ManagedCertificate, Replacement
+from renewal.domain.setup.inspection import DelegationRecord
+from renewal.records import stored_names
+from stack.policy import Request, Statement, allowed, statements
+from stack.resolved import Stack
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENT = ROOT / "docs" / "permissions.md"
+_BEGIN, _END = "<!-- computed -->\n", "<!-- /computed -->\n"
+_KEYS = ("delegation", "item")
+_INDEXED = ("action", "next_action_at")
+_WRITES = {"dynamodb:UpdateItem": "writes", "dynamodb:PartiQLUpdate": "writes"}
+_PUTS = {"dynamodb:PutItem": "adds", "dynamodb:BatchWriteItem": "adds", "dynamodb:PartiQLInsert": "adds"}
+_DELETES = ("dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb:PartiQLDelete")
+
+RECORDS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
+    "delegation": ("OrdersTable", "univ", (*stored_names(DelegationRecord), *_INDEXED)),
+    "certificate": ("OrdersTable", "univ", (*stored_names(ManagedCertificate), *_INDEXED)),
+    "open order": ("OrdersTable", "univ", ORDER_ATTRIBUTES),
+    "replacement rule": ("OrdersTable", ESTATE, stored_names(Replacement)),
+    "retired delegation": ("OrdersTable", ESTATE, ("retired", *stored_names(Retired))),
+    "interrupted apply": ("OrdersTable", ESTATE, ("begun_at",)),
+    "audit row": ("AuditTable", "univ", stored_names(FinishedOrder)),
+}
+"""By kind of item: its table, a partition that has one, and its attributes."""
+
+
+def functions(stack: Stack) -> dict[str, list[Statement]]:
+    """Return the statements that each function's role has, by the function's name."""
+    return {
+        function.properties["Handler"].removesuffix(".handler"): statements(
+            stack.policies(function.logical_id.removesuffix("Function") + "Role")
+        )
+        for function in stack.resources("AWS::Lambda::Function")
+    }
+
+
+def permitted(stack: Stack, policies: Iterable[Statement], record: str, attribute: str) -> str:
+    """Return what the policies permit: `deletes` its item, `writes` the attribute, `adds` items with it; or nothing."""
+    table, partition, _ = RECORDS[record]
+    found = list(policies)
+
+    def may(action: str, *attributes: str) -> bool:
+        names = tuple(dict.fromkeys((*_KEYS, *attributes)))
+        context = {"dynamodb:Attributes": names, "dynamodb:LeadingKeys": (partition,)}
+        return allowed(found, Request(action, stack.arn(table), context))
+
+    if any(may(action) for action in _DELETES):
+        return "deletes"
+    return next((word for action, word in (_WRITES | _PUTS).items() if may(action, attribute)), "")
+
+
+def rows(stack: Stack) -> Iterator[tuple[str, str, dict[str, str]]]:
+    """Yield record, attribute, and what each function may do with it."""
+    found = functions(stack)
+    for record, (_, _, attributes) in RECORDS.items():
+        for attribute in dict.fromkeys(attributes):
+            if attribute in _KEYS or (record, attribute) == ("certificate", "order"):
+                continue  # the open order is an item of its own
+            yield record, attribute, {name: permitted(stack, found[name], record, attribute) for name in found}
+
+
+def table() -> str:
+    """Return the table as Markdown."""
+    stack = Stack(ROOT / "template.yaml")
+    names = list(functions(stack))
+    lines = [f"| record | attribute | {' | '.join(f'`{name}`' for name in names)} |", "|---|---|" + "---|" * len(names)]
+    for record, attribute, may in rows(stack):
+        lines.append(f"| {record} | `{attribute}` | {' | '.join(may[name] or '-' for name in names)} |")
+    return "\n".join(lines) + "\n"
+
+
+def written(document: str) -> str:
+    """Return the document with the table of today between its marks."""
+    head, _, rest = document.partition(_BEGIN)
+    _, _, tail = rest.partition(_END)
+    return f"{head}{_BEGIN}{table()}{_END}{tail}"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the table, or write it into docs/permissions.md."""
+    parser = argparse.ArgumentParser(prog="python -m stack.permissions", description=__doc__.splitlines()[0])
+    parser.add_argument("--write", action="store_true", help="put the table into docs/permissions.md")
+    if parser.parse_args(arguments).write:
+        DOCUMENT.write_text(written(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")
+    else:
+        print(table())
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
