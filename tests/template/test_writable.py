@@ -37,7 +37,7 @@ def test_every_function_may_write_its_own_attributes_only(stack: Stack) -> None:
     found = list(rows(stack))
 
     assert {
-        (record, attribute): {name: word for name, word in may.items() if word} for record, attribute, may in found
+        (record, attribute): {name: verb for name, verb in may.items() if verb} for record, attribute, may in found
     } == {(record, attribute): expected(record, attribute) for record, attribute, _ in found}
     assert {record for record, _, _ in found} == set(RECORDS)
     assert {name for _, _, may in found for name in may} == set(functions(stack))

@@ -60,7 +60,7 @@ def permitted(stack: Stack, policies: Iterable[Statement], record: str, attribut
 
     if any(may(action) for action in _DELETES):
         return "deletes"
-    return next((word for action, word in (_WRITES | _PUTS).items() if may(action, attribute)), "")
+    return next((verb for action, verb in (_WRITES | _PUTS).items() if may(action, attribute)), "")
 
 
 def rows(stack: Stack) -> Iterator[tuple[str, str, dict[str, str]]]:
