@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 import rotate_password
-from certmandate import password_rotation
+from certmandate.stored_credential import rotation
 from tests.certmandate.desk import CANARY, Desk, seated
 
 ROTATE = ("credential", "univ", "--rotate", "--yes")
@@ -72,7 +72,7 @@ def test_a_failed_rotation_prints_its_error(desk: Desk):
 
 def test_a_rotation_without_an_end_is_reported(desk: Desk, monkeypatch: pytest.MonkeyPatch):
     """A function that runs out of time logs no error."""
-    monkeypatch.setattr(password_rotation, "LONGEST_ROTATION", 0.0)
+    monkeypatch.setattr(rotation, "LONGEST_ROTATION", 0.0)
     desk.store_wrong_password()
 
     assert "check the log group" in desk.refused(*ROTATE, code=1)
@@ -80,7 +80,7 @@ def test_a_rotation_without_an_end_is_reported(desk: Desk, monkeypatch: pytest.M
 
 def test_an_unfinished_rotation_is_retried_and_followed(desk: Desk, monkeypatch: pytest.MonkeyPatch):
     """Secrets Manager refuses a second rotation and retries the first."""
-    monkeypatch.setattr(password_rotation, "LONGEST_ROTATION", 0.0)
+    monkeypatch.setattr(rotation, "LONGEST_ROTATION", 0.0)
     desk.system.aws.handlers["RotatePasswordFunction"] = lambda _event, _context: 1 / 0
     assert desk.run(*ROTATE).exit_code == 1
     desk.system.aws.handlers["RotatePasswordFunction"] = rotate_password.handler

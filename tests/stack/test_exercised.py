@@ -94,7 +94,7 @@ class Proof:
 
     def __init__(self, calls: list[Call], stack: Stack) -> None:
         self.stack = stack
-        place = Place(ACCOUNT, REGION, stack.arn("StoreKey"))
+        place = Place(ACCOUNT, REGION, stack.arn("StoreKey"), stack.arn("CredentialKey"))
         functions = stack.resources("AWS::Lambda::Function")
         roles = {
             stack.name(function.logical_id): function.properties["Role"].rsplit("-", 1)[-1] for function in functions
@@ -120,10 +120,17 @@ class Proof:
         return [request for (who, *_), request in self.requests.items() if who == role]
 
     def permitted(self, role: str, request: Request) -> bool:
-        """Return whether the role's policies permit a request, and the key's policy, too, when it is about a key."""
+        """Return whether the role's policies permit a request, and the policy of its key or of the bucket, too."""
         keys = (resource.logical_id for resource in self.stack.resources("AWS::KMS::Key"))
         key = next((key_id for key_id in keys if self.stack.arn(key_id) == request.resource), None)
-        return allowed(self.roles[role], request) and (key is None or self._by_the_key(key, role, request))
+        by_key = key is None or self._by_the_key(key, role, request)
+        return allowed(self.roles[role], request) and by_key and not self._denied_by_the_bucket(role, request)
+
+    def _denied_by_the_bucket(self, role: str, request: Request) -> bool:
+        policy = statements([self.stack.resource("StoreBucketPolicy").properties["PolicyDocument"]])
+        who = {"aws:PrincipalArn": self.stack.arn(role), "aws:SecureTransport": "true"}
+        asked_by_role = replace(request, context={**request.context, **who})
+        return any(statement.effect == "Deny" and statement.applies(asked_by_role) for statement in policy)
 
     def _by_the_key(self, key: str, role: str, request: Request) -> bool:
         """Only statements whose principal is the account concern roles; the others are for services."""
@@ -205,7 +212,7 @@ def test_every_call_of_a_run_is_permitted_to_the_role_that_makes_it(proof: Proof
     assert not refused
     assert len(proof.requests) > 90
     of_keys = {request.resource for request in proof.requests.values() if ":key/" in request.resource}
-    assert of_keys == {proof.stack.arn("OrderKey"), proof.stack.arn("StoreKey")}
+    assert of_keys == {proof.stack.arn(key) for key in ("OrderKey", "StoreKey", "CredentialKey")}
 
 
 def test_every_granted_action_is_used_or_listed_with_a_reason(proof: Proof) -> None:

@@ -242,7 +242,7 @@ def test_the_order_keys_policy_denies_every_other_role_of_the_account(stack: Sta
         assert not allowed(statements([policy]), Request(action, "*", outsider)), action
 
 
-@pytest.mark.parametrize("key", ["OrderKey", "StoreKey", "WatchKey"])
+@pytest.mark.parametrize("key", ["OrderKey", "StoreKey", "CredentialKey", "WatchKey"])
 def test_the_account_can_always_change_a_keys_policy(stack: Stack, key: str) -> None:
     """The policy of a key without an administrator can never be corrected."""
     policy = stack.resource(key).properties["KeyPolicy"]

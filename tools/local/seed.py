@@ -15,6 +15,7 @@ from typing import Any, cast
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
+from certmandate.files.credential_policy import credential_policy
 from certmandate.files.spec_writer import EstateChange, SpecWriter
 from certmandate.files.specification import Specification
 from local.aws import LocalAws
@@ -81,10 +82,12 @@ class Seed:
         writer.write(EstateChange.of(*estate.specifications), now)
 
     def _store_credentials(self, estate: Estate) -> None:
-        client, prefix = self.aws.client("secretsmanager"), self.aws.outputs["SecretPrefix"]
+        client, outputs = self.aws.client("secretsmanager"), self.aws.outputs
+        policy = credential_policy(outputs["CredentialReaders"].split(","))
         for delegation in estate.accounts:
-            document = json.dumps(estate.credential(delegation))
-            client.create_secret(Name=f"{prefix}/{delegation}", SecretString=document)
+            name, document = f"{outputs['SecretPrefix']}/{delegation}", json.dumps(estate.credential(delegation))
+            client.create_secret(Name=name, SecretString=document, KmsKeyId=outputs["CredentialKeyArn"])
+            client.put_resource_policy(SecretId=name, ResourcePolicy=policy)
 
     def _remember_password(self, delegation: str, estate: Estate, now: datetime) -> None:
         """Store the last inspection: SCM returns when a password expires only until it has expired."""

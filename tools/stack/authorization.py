@@ -15,6 +15,7 @@ from typing import Any
 from local.calls import Call
 from stack.policy import Request
 
+_KEY_OF_SECRET = {"GetSecretValue": "kms:Decrypt", "PutSecretValue": "kms:GenerateDataKey"}
 _TRANSACTED = {
     "Put": "dynamodb:PutItem",
     "Update": "dynamodb:UpdateItem",
@@ -33,11 +34,12 @@ class UnknownCall(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Account and region of the calls, and the key that encrypts the table and the bucket."""
+    """Account and region of the calls, and the keys that encrypt the table and the bucket, and the credentials."""
 
     account: str
     region: str
     store_key: str
+    credential_key: str
 
 
 def asked(call: Call, place: Place) -> list[Request]:
@@ -153,6 +155,8 @@ def _secret(call: Call, place: Place) -> Iterator[Request]:
     name = f"{call.body['SecretId']}-AbCdEf"
     arn = f"arn:aws:secretsmanager:{place.region}:{place.account}:secret:{name}"
     yield Request(f"secretsmanager:{call.operation}", arn)
+    if action := _KEY_OF_SECRET.get(call.operation):
+        yield Request(action, place.credential_key, {"kms:ViaService": f"secretsmanager.{place.region}.amazonaws.com"})
 
 
 def _sealed(action: str) -> Callable[[Call, Place], Iterator[Request]]:

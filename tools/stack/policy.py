@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-_ELEMENTS = {"Sid", "Effect", "Action", "Resource", "Condition", "Principal"}
+_ELEMENTS = {"Sid", "Effect", "Action", "Resource", "NotResource", "Condition", "Principal"}
+_VARIABLE = re.compile(r"\$\{([^}]+)\}")
 
 
 class UnknownPolicyElement(Exception):
@@ -37,6 +38,7 @@ class Statement:
     effect: str
     actions: tuple[str, ...]
     resources: tuple[str, ...]
+    not_resources: tuple[str, ...]
     conditions: Mapping[str, Mapping[str, Any]]
 
     @classmethod
@@ -49,7 +51,8 @@ class Statement:
             str(body.get("Sid", "")),
             str(body["Effect"]),
             _texts(body["Action"]),
-            _texts(body["Resource"]),
+            _texts(body.get("Resource", ())),
+            _texts(body.get("NotResource", ())),
             body.get("Condition", {}),
         )
 
@@ -57,13 +60,18 @@ class Statement:
         """Return whether action, resource and every condition match."""
         return (
             any(_like(request.action.lower(), action.lower()) for action in self.actions)
-            and any(_like(request.resource, resource) for resource in self.resources)
+            and self._covers(request)
             and all(
                 _holds(operator, key, _texts(wanted), request.context)
                 for operator, tests in self.conditions.items()
                 for key, wanted in tests.items()
             )
         )
+
+    def _covers(self, request: Request) -> bool:
+        named = self.not_resources or self.resources
+        is_named = any(_like(request.resource, _resolved(resource, request.context)) for resource in named)
+        return is_named != bool(self.not_resources)
 
 
 def statements(documents: Iterable[Mapping[str, Any]]) -> list[Statement]:
@@ -96,8 +104,15 @@ def _holds(operator: str, key: str, wanted: tuple[str, ...], context: Mapping[st
     matches, negated = _OPERATORS[base]
     if found is None:
         return negated or quantifier == "ForAllValues"
-    hits = [any(matches(value, pattern) for pattern in wanted) != negated for value in _texts(found)]
+    patterns = [_resolved(pattern, context) for pattern in wanted]
+    hits = [any(matches(value, pattern) for pattern in patterns) != negated for value in _texts(found)]
     return all(hits) if quantifier == "ForAllValues" or negated else any(hits)
+
+
+def _resolved(pattern: str, context: Mapping[str, str | tuple[str, ...]]) -> str:
+    """Return *pattern* with its variables replaced; a variable without value matches nothing."""
+    values = {name.lower(): value for name, value in context.items()}
+    return _VARIABLE.sub(lambda found: str(values.get(found[1].lower(), "\0")), pattern)
 
 
 def _like(value: str, pattern: str) -> bool:
@@ -116,6 +131,7 @@ def _same_truth(value: str, other: str) -> bool:
 _OPERATORS: Mapping[str, tuple[Callable[[str, str], bool], bool]] = {
     "ArnEquals": (_like, False),
     "ArnLike": (_like, False),
+    "ArnNotEquals": (_like, True),
     "ArnNotLike": (_like, True),
     "Bool": (_same_truth, False),
     "StringEquals": (_same, False),

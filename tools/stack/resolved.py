@@ -99,6 +99,10 @@ class Stack:
         """Return the ARN that a resource would have."""
         return self._attribute(logical_id, "Arn")
 
+    def output(self, name: str) -> str:
+        """Return the value of an output."""
+        return str(self._intrinsics.value(self._body["Outputs"][name]["Value"]))
+
     def name(self, logical_id: str) -> str:
         """Return the name that a resource would have, with the suffix where AWS appends random characters."""
         if logical_id in self._names:

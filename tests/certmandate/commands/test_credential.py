@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from certmandate.password_rotation import ROTATION_OUTPUT
+from certmandate.stored_credential.rotation import ROTATION_OUTPUT
 from tests.certmandate.desk import CANARY, Desk
 
 ESTATE = ("idp:20",)
@@ -29,6 +29,33 @@ def test_a_first_credential_creates_its_secret(desk: Desk):
     assert desk.secret("newcomer") == document
     assert "no password that expires" in result.stdout
     assert "certmandate apply" in result.stdout
+
+
+def test_a_credential_of_an_earlier_version_is_protected(desk: Desk):
+    """S8: it had neither; and after a rotation no one knows the password, to store it again."""
+    client, name = desk.system.aws.client("secretsmanager"), "certmandate/univ"
+    client.delete_resource_policy(SecretId=name)
+    client.update_secret(SecretId=name, KmsKeyId="alias/aws/secretsmanager")
+    before = desk.secret()
+
+    assert "lacks the stack's key and policy" in desk.run("check", "univ").stderr
+    assert desk.document("credential", "univ", "--protect")["did"] == "protected"
+    assert desk.document("credential", "univ", "--protect")["did"] == "unchanged"
+
+    outputs = desk.system.aws.outputs
+    assert desk.secret() == before
+    assert client.describe_secret(SecretId=name)["KmsKeyId"] == outputs["CredentialKeyArn"]
+    policy = json.loads(client.get_resource_policy(SecretId=name)["ResourcePolicy"])
+    readers = policy["Statement"][0]["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]
+    assert readers == outputs["CredentialReaders"].split(",")
+    assert "credential lacks" not in desk.run("check", "univ").stderr
+
+
+def test_a_new_secret_is_protected(desk: Desk):
+    """S8: from the first moment, whatever the stack's default key permits."""
+    desk.run("credential", "newcomer", "--stdin", stdin=f"drao-univ\n{CANARY}\nnren-a\n")
+
+    assert desk.document("credential", "newcomer", "--protect")["did"] == "unchanged"
 
 
 def test_storing_a_credential_withdraws_the_pending_password(desk: Desk):

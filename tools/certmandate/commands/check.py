@@ -14,6 +14,7 @@ from certmandate.execution import Ended, start
 from certmandate.exit import NEEDS_ATTENTION, Refused
 from certmandate.options import DelegationArgument, JsonOption, YesOption, confirm
 from certmandate.scm_recording import RecordOption, require_new, save
+from certmandate.stored_credential.protection import unprotected
 from certmandate.views import check as check_view
 from certmandate.views import printing
 from certmandate.views.printing import printer
@@ -55,6 +56,7 @@ def check_command(
             save(execution.recording(delegation), record_to, console)
         record = deployment.book.delegation(delegation)
         certificates = deployment.book.certificates(delegation)
+        lacks = unprotected(deployment, delegation)
     printing.print_left_out(certificates.unreadable)
     covered = check_view.coverage(record, certificates)
     inspection = record.inspection
@@ -62,9 +64,16 @@ def check_command(
         printing.print_error(_not_inspected(ended))
         raise typer.Exit(NEEDS_ATTENTION)
     if as_json:
-        printing.print_json(check_view.document(record, inspection, covered, ended.run_id, ended.report))
+        document = check_view.document(record, inspection, covered, ended.run_id, ended.report)
+        printing.print_json({**document, "credential_lacks": lacks})
     else:
         printing.show(printer(), *check_view.page(record, inspection, covered, ended.report))
+    if lacks:
+        text = (
+            f"warning: the stored credential lacks the stack's {' and '.join(lacks)}, so that more principals may read "
+            f"it; run certmandate credential {delegation} --protect"
+        )
+        printing.print_line(text, style="yellow", to_stderr=True)
     raise typer.Exit(0 if check_view.is_good(record, ended.report) else NEEDS_ATTENTION)
 
 

@@ -12,7 +12,9 @@ import typer
 from certmandate.deployment import Deployment, to_change
 from certmandate.exit import Refused
 from certmandate.options import DelegationArgument, JsonOption, YesOption, confirm
-from certmandate.password_rotation import (
+from certmandate.stored_credential.protection import key_of, protect
+from certmandate.stored_credential.rotation import (
+    KIND_TAG,
     require_rotatable,
     rotate_now,
     schedule_rotation,
@@ -49,6 +51,10 @@ def credential_command(
         bool, typer.Option("--rotate", help="Rotate the stored password now and print the result.")
     ] = False,
     rotate_days: RotateDaysOption = None,
+    protect_only: Annotated[
+        bool,
+        typer.Option("--protect", help="Set the stack's key and resource policy on what is stored; the rest stays."),
+    ] = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -59,10 +65,13 @@ def credential_command(
     """
     with to_change(context) as deployment:
         require_name(delegation)
+        if (rotate or protect_only) and (oauth or stdin or (rotate and protect_only)):
+            msg = "--rotate and --protect work on the stored credential, one at a time: omit the other options"
+            raise Refused(msg)
+        if protect_only:
+            _protect(deployment, delegation, as_json=as_json)
+            return
         if rotate:
-            if oauth or stdin:
-                msg = "--rotate creates a new password itself: omit --oauth and --stdin"
-                raise Refused(msg)
             _rotate(deployment, delegation, rotate_days, yes=yes, as_json=as_json)
             return
         members = _members(oauth=oauth)
@@ -162,17 +171,35 @@ def _store(
     try:
         described = client.describe_secret(SecretId=name)
     except client.exceptions.ResourceNotFoundException:
-        tags = [{"Key": "certmandate:delegation", "Value": delegation}]
+        tags = [{"Key": "certmandate:delegation", "Value": delegation}, _kind(document)]
         description = f"SCM credential of the delegation {delegation}"
-        client.create_secret(Name=name, SecretString=text, Description=description, Tags=tags)
+        client.create_secret(
+            Name=name, SecretString=text, KmsKeyId=key_of(deployment), Description=description, Tags=tags
+        )
+        protect(deployment, delegation)
         did = "stored"
     else:
         if "DeletedDate" in described:
             client.restore_secret(SecretId=name)
+        protect(deployment, delegation)
+        client.tag_resource(SecretId=name, Tags=[_kind(document)])
         client.put_secret_value(SecretId=name, SecretString=text)
         withdraw_pending(deployment, delegation)
         did = "stored again, its scheduled deletion cancelled" if "DeletedDate" in described else "replaced"
     return {"secret": name, "did": did, **_rotation(deployment, delegation, document, rotate_days)}
+
+
+def _kind(document: Mapping[str, str]) -> dict[str, str]:
+    """A tag, because operators do not read the value."""
+    return {"Key": KIND_TAG, "Value": "password" if "password" in document else "client"}
+
+
+def _protect(deployment: Deployment, delegation: str, *, as_json: bool) -> None:
+    did = "protected" if protect(deployment, delegation) else "unchanged"
+    if as_json:
+        printing.print_json({"delegation": delegation, "secret": deployment.secret_name(delegation), "did": did})
+        return
+    printing.print_line(f"{deployment.secret_name(delegation)}: {did}; read by the functions that log in only.")
 
 
 def _rotation(

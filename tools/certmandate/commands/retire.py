@@ -14,7 +14,7 @@ from rich.text import Text
 from certmandate.deployment import Deployment, to_change
 from certmandate.exit import Refused
 from certmandate.options import DelegationArgument, JsonOption, YesOption
-from certmandate.password_rotation import has_password, schedule_rotation, stop_rotation
+from certmandate.stored_credential.rotation import has_password, schedule_rotation, stop_rotation
 from certmandate.views import printing
 from certmandate.views.language import Language, languages, plain
 from certmandate.views.printing import printer

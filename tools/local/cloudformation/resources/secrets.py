@@ -21,7 +21,7 @@ def key(properties: Properties, stack: Stack) -> Made:
 
 def secret(properties: Properties, stack: Stack) -> Made:
     """Make a secret with the value that the template gives."""
-    request = properties.some("Description", "SecretString")
+    request = properties.some("Description", "SecretString", "KmsKeyId")
     name = properties.take("Name", stack.physical(properties.logical_id))
     arn = stack.client("secretsmanager").create_secret(Name=name, Tags=tags(properties), **request)["ARN"]
     return Made(arn, {"Id": arn})

@@ -15,6 +15,8 @@ from certmandate.deployment import Deployment
 from certmandate.exit import Refused, Stopped, aws_sentence
 
 ROTATION_OUTPUT = "RotatePasswordFunctionArn"
+KIND_TAG = "certmandate:credential"
+"""`password` or `client`."""
 ROTATE_EVERY_DAYS = 60
 """The default: most customers' passwords are valid for 90 days."""
 LONGEST_ROTATION = 180.0
@@ -72,12 +74,12 @@ def withdraw_pending(deployment: Deployment, delegation: str) -> None:
 
 
 def has_password(deployment: Deployment, delegation: str) -> bool:
-    """Return whether the stored credential is a login with a password; an OAuth2 client has none."""
-    text = deployment.client("secretsmanager").get_secret_value(SecretId=deployment.secret_name(delegation))
-    try:
-        return "password" in json.loads(text.get("SecretString", ""))
-    except ValueError:
-        return False
+    """Return whether the stored credential is a login with a password; an OAuth2 client has none.
+
+    The tag of the secret has the answer. A credential of an earlier version has no tag, and is assumed to be a login.
+    """
+    described = deployment.client("secretsmanager").describe_secret(SecretId=deployment.secret_name(delegation))
+    return {"Key": KIND_TAG, "Value": "client"} not in described.get("Tags", [])
 
 
 def rotate_now(deployment: Deployment, delegation: str, days: int | None, console: Console) -> Rotated:

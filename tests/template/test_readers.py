@@ -1,0 +1,121 @@
+"""Who reads a served key, and who reads a credential."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from certmandate.files.credential_policy import credential_policy
+from local.cloudformation.parameters import ACCOUNT, REGION
+from stack.policy import Request, Statement, allowed, statements
+from stack.resolved import IN_A_VPC, Stack
+
+TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
+OPERATORS = f"arn:aws:iam::{ACCOUNT}:role/operators"
+READERS = ("InspectDelegationRole", "EnrollRole", "CollectRole", "RotatePasswordRole")
+ANYTHING = statements([{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}])
+"""An administrator's policy."""
+TAG = "aws:PrincipalTag/certmandate-delegation"
+FOLDER = "certificates/univ/idp"
+KEY, POINTER, REPORT = f"{FOLDER}/00AB/privkey.pem", f"{FOLDER}/current.json", "runs/daily/report.json"
+BY_SECRETS_MANAGER = f"secretsmanager.{REGION}.amazonaws.com"
+
+
+@pytest.fixture(scope="module")
+def stack() -> Stack:
+    """The stack with an operators' role."""
+    return Stack(TEMPLATE, {**IN_A_VPC, "OperatorsRole": OPERATORS})
+
+
+def arn(stack: Stack, who: str) -> str:
+    return stack.arn(who) if who.endswith("Role") else f"arn:aws:iam::{ACCOUNT}:role/{who}"
+
+
+def own_policies(stack: Stack, who: str) -> list[Statement]:
+    return statements(stack.policies(who)) if who.endswith("Role") else ANYTHING
+
+
+def in_bucket(stack: Stack, who: str, tags: Mapping[str, str], request: Request) -> bool:
+    """Return whether both the principal's policies and the bucket's permit the request."""
+    context = {"aws:PrincipalArn": arn(stack, who), "aws:SecureTransport": "true", **tags, **request.context}
+    policy = statements([stack.resource("StoreBucketPolicy").properties["PolicyDocument"]])
+    return allowed([*own_policies(stack, who), *policy], Request(request.action, request.resource, context))
+
+
+@pytest.mark.parametrize(
+    ("who", "delegation", "key", "permitted"),
+    [
+        ("web", "univ", KEY, True),
+        ("web", "univ", POINTER, True),
+        ("web", "univ", "certificates/univ-2/idp/00AB/privkey.pem", False),
+        ("web", "univ", REPORT, False),
+        ("web", "other", KEY, False),
+        ("web", "other", POINTER, False),
+        ("web", "", KEY, False),
+        ("administrator", None, KEY, False),
+        ("administrator", None, POINTER, False),
+        ("administrator", None, REPORT, True),
+        ("operators", None, POINTER, True),
+        ("operators", None, f"{FOLDER}/00AB/cert.pem", True),
+        ("operators", None, KEY, False),
+        ("operators", "univ", KEY, True),
+        ("CollectRole", None, POINTER, True),
+        *((role, None, KEY, False) for role in (*READERS, "CheckExpiryRole", "ReportRole", "RenewalRole")),
+    ],
+)
+def test_a_served_key_is_read_by_consumers_of_its_delegation_only(
+    stack: Stack, who: str, delegation: str | None, key: str, permitted: bool
+) -> None:
+    """S8: any principal with `s3:GetObject` read every private key. A consumer is a role with the delegation's tag."""
+    tags = {} if delegation is None else {TAG: delegation}
+    for action in ("s3:GetObject", "s3:GetObjectVersion")[: 1 if who.endswith("Role") else 2]:
+        request = Request(action, f"{stack.arn('StoreBucket')}/{key}")
+        assert in_bucket(stack, who, tags, request) is permitted, action
+
+
+@pytest.mark.parametrize(
+    ("prefix", "permitted"), [({"s3:prefix": f"{FOLDER}/"}, True), ({"s3:prefix": "certificates/"}, False), ({}, False)]
+)
+def test_a_consumer_lists_its_own_delegation_only(stack: Stack, prefix: dict[str, str], permitted: bool) -> None:
+    """S8: the names of others' certificates are not its business."""
+    request = Request("s3:ListBucket", stack.arn("StoreBucket"), prefix)
+
+    assert in_bucket(stack, "web", {TAG: "univ"}, request) is permitted
+
+
+def readers_of_a_credential(stack: Stack, operators: list[str]) -> set[str]:
+    """Who of the functions and others may read a secret, by its policy and by its key's."""
+    secret = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:certmandate/univ-AbCdEf"
+    document = json.loads(credential_policy([*stack.output("CredentialReaders").split(","), *operators]))
+    key_policy = statements([stack.resource("CredentialKey").properties["KeyPolicy"]])
+    found = set()
+    for who in (*READERS, "CheckExpiryRole", "ReportRole", "RenewalRole", "operators", "administrator"):
+        context = {"aws:PrincipalArn": arn(stack, who), "kms:CallerAccount": ACCOUNT}
+        own = own_policies(stack, who)
+        reads = allowed([*own, *statements([document])], Request("secretsmanager:GetSecretValue", secret, context))
+        context = {**context, "kms:ViaService": BY_SECRETS_MANAGER, "kms:EncryptionContext:SecretARN": secret}
+        decrypts = allowed(own, Request("kms:Decrypt", stack.arn("CredentialKey"), context))
+        assert reads == (decrypts and allowed(key_policy, Request("kms:Decrypt", "*", context))), who
+        found |= {who} if reads else set()
+    return found
+
+
+def test_a_credential_is_read_by_the_functions_that_log_in_only(stack: Stack) -> None:
+    """S8: any principal with `GetSecretValue` read every credential. Policy and key agree, and each would suffice."""
+    assert readers_of_a_credential(stack, [OPERATORS]) == {*READERS, "operators"}
+    assert readers_of_a_credential(Stack(TEMPLATE, IN_A_VPC), []) == set(READERS)
+
+
+def test_the_credential_key_is_used_through_secrets_manager_only(stack: Stack) -> None:
+    """Operators store a credential with it, and Secrets Manager tests it then; nothing decrypts with it directly."""
+    policy = statements([stack.resource("CredentialKey").properties["KeyPolicy"]])
+    context = {"aws:PrincipalArn": OPERATORS, "kms:CallerAccount": ACCOUNT, "kms:ViaService": BY_SECRETS_MANAGER}
+    tested = {"kms:EncryptionContext:SecretARN": "RequestToValidateKeyAccess"}
+
+    assert allowed(policy, Request("kms:GenerateDataKey", "*", context))
+    assert allowed(policy, Request("kms:Decrypt", "*", {**context, "aws:PrincipalArn": "any", **tested}))
+    for action in ("kms:Decrypt", "kms:GenerateDataKey", "kms:Encrypt"):
+        assert not allowed(policy, Request(action, "*", {**context, "kms:ViaService": f"s3.{REGION}.amazonaws.com"}))
