@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
 
 from certmandate.deployment import Deployment, to_change
 from certmandate.execution import Ended, start
@@ -44,23 +45,14 @@ def check_command(
         record = deployment.book.delegation(delegation)
         if from_here:
             raise typer.Exit(_from_here(deployment, record, record_to, yes=yes, as_json=as_json))
-        console = printer(to_stderr=as_json)
-        request = {"dry_run": True, "delegations": [delegation], "reason": "check"}
-        if record_to:
-            request["record"] = True
-        execution = start(deployment, request, f"check-{delegation}")
-        text = f"Run {execution.run_id}: one login from the registered address; nothing is ordered."
-        console.print(text, soft_wrap=True)
-        ended = execution.follow(console)
-        if record_to:
-            save(execution.recording(delegation), record_to, console)
+        ended = _dry_run(deployment, delegation, record_to, printer(to_stderr=as_json))
         record = deployment.book.delegation(delegation)
         certificates = deployment.book.certificates(delegation)
-        lacks = unprotected(deployment, delegation)
+        inspection = record.inspection if record.inspection and record.inspection.run_id == ended.run_id else None
+        lacks = unprotected(deployment, delegation) if inspection else ()
     printing.print_left_out(certificates.unreadable)
     covered = check_view.coverage(record, certificates)
-    inspection = record.inspection
-    if inspection is None or inspection.run_id != ended.run_id:
+    if inspection is None:
         printing.print_error(_not_inspected(ended))
         raise typer.Exit(NEEDS_ATTENTION)
     if as_json:
@@ -69,12 +61,27 @@ def check_command(
     else:
         printing.show(printer(), *check_view.page(record, inspection, covered, ended.report))
     if lacks:
-        text = (
-            f"warning: the stored credential lacks the stack's {' and '.join(lacks)}, so that more principals may read "
-            f"it; run certmandate credential {delegation} --protect"
-        )
-        printing.print_line(text, style="yellow", to_stderr=True)
+        printing.print_line(_unprotected_text(delegation, lacks), style="yellow", to_stderr=True)
     raise typer.Exit(0 if check_view.is_good(record, ended.report) else NEEDS_ATTENTION)
+
+
+def _dry_run(deployment: Deployment, delegation: str, record_to: Path | None, console: Console) -> Ended:
+    request = {"dry_run": True, "delegations": [delegation], "reason": "check"}
+    if record_to:
+        request["record"] = True
+    execution = start(deployment, request, f"check-{delegation}")
+    console.print(f"Run {execution.run_id}: one login from the registered address; nothing is ordered.", soft_wrap=True)
+    ended = execution.follow(console)
+    if record_to:
+        save(execution.recording(delegation), record_to, console)
+    return ended
+
+
+def _unprotected_text(delegation: str, lacks: Sequence[str]) -> str:
+    return (
+        f"warning: the stored credential lacks the stack's {' and '.join(lacks)}, so that more principals may read it; "
+        f"run certmandate credential {delegation} --protect"
+    )
 
 
 def _not_inspected(ended: Ended) -> str:

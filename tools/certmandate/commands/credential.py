@@ -69,22 +69,20 @@ def credential_command(
             msg = "--rotate and --protect work on the stored credential, one at a time: omit the other options"
             raise Refused(msg)
         if protect_only:
-            _protect(deployment, delegation, as_json=as_json)
-            return
+            return _protect(deployment, delegation, as_json=as_json)
         if rotate:
-            _rotate(deployment, delegation, rotate_days, yes=yes, as_json=as_json)
-            return
+            return _rotate(deployment, delegation, rotate_days, yes=yes, as_json=as_json)
         members = _members(oauth=oauth)
         document = _checked(_from_stdin(members) if stdin else _typed(members), members)
         done = _store(deployment, delegation, document, rotate_days)
         known = delegation in deployment.book.delegations()
     if as_json:
         printing.print_json({"delegation": delegation, **done, "applied": known})
-        return
+        return None
     printing.print_line(f"{done['secret']}: {done['did']} ({', '.join(members)}).")
     printing.print_line(done["rotation_text"])
     apply_first = "" if known else "certmandate apply DIR, then "
-    printing.print_line(f"Next: {apply_first}certmandate check {delegation}")
+    return printing.print_line(f"Next: {apply_first}certmandate check {delegation}")
 
 
 def require_name(delegation: str) -> None:
