@@ -63,6 +63,8 @@ def in_bucket(stack: Stack, who: str, tags: Mapping[str, str], request: Request)
         ("operators", None, KEY, False),
         ("operators", "univ", KEY, True),
         ("CollectRole", None, POINTER, True),
+        ("InspectDelegationRole", None, POINTER, True),
+        ("InspectDelegationRole", None, f"{FOLDER}/00AB/cert.pem", True),
         *((role, None, KEY, False) for role in (*READERS, "CheckExpiryRole", "ReportRole", "RenewalRole")),
     ],
 )
