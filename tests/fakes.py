@@ -66,6 +66,7 @@ from renewal.domain.order import (
 from renewal.domain.order_search import SearchControl, SearchedOrder, SearchProof, SearchResult
 from renewal.domain.run_outcome import PlanFacts
 from renewal.domain.run_report import RunReport
+from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord, Inspection, Refusal
 from renewal.domain.setup.snapshot import (
     Account,
@@ -189,6 +190,7 @@ class FakeOrderBook:
     orders: dict[Path, Order] = field(default_factory=dict)
     rows: list[FinishedOrder] = field(default_factory=list)
     rules: list[Replacement] = field(default_factory=list)
+    acknowledgements: list[Acknowledgement] = field(default_factory=list)
     next_actions: dict[Path, datetime] = field(default_factory=dict)
 
     # What an operator writes
@@ -249,6 +251,9 @@ class FakeOrderBook:
         return Listing(
             row for row in self.rows if row.delegation == delegation and certificate in {"", row.certificate}
         )
+
+    def acknowledged(self, delegation: str) -> Listing[Acknowledgement]:
+        return Listing(row for row in self.acknowledgements if row.delegation == delegation)
 
     # Moves of an open order
 

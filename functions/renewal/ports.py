@@ -23,6 +23,7 @@ from renewal.domain.order import (
 from renewal.domain.order_search import SearchControl, SearchedOrder, SearchResult
 from renewal.domain.run_outcome import PlanFacts
 from renewal.domain.run_report import RunReport
+from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import (
     Account,
@@ -193,6 +194,9 @@ class OrderReader(Protocol):
 
     def history(self, delegation: str, certificate: str) -> Listing[FinishedOrder]:
         """Audit rows, oldest first; *certificate* empty = all of the delegation."""
+
+    def acknowledged(self, delegation: str) -> Listing[Acknowledgement]:
+        """The orders at SCM that the operator has acknowledged as the organisation's own."""
 
 
 class OrderTransitions(Protocol):

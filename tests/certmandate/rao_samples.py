@@ -11,6 +11,7 @@ from certmandate.views.rao_report import RaoReport, month_named, rao_report
 from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
 from renewal.domain.setup.finding import Finding
+from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from tests.unit import estate
 from tests.unit.estate import NOW, served_by
@@ -124,4 +125,5 @@ def month(*, name: str = "2026-11", organisation: str = DELEGATION.organisation)
         ManagedCertificate(APPS, None, an_order(certificate="apps", names=APPS.names)),
     ]
     delegation = replace(DELEGATION, organisation=organisation)
-    return rao_report(record(*FINDINGS, delegation=delegation), managed, [REFUSED, row()], month_named(name), NOW)
+    rows, own = [REFUSED, row()], [Acknowledgement("univ", "4711", "ordered by the library", NOW)]
+    return rao_report(record(*FINDINGS, delegation=delegation), managed, rows, own, month_named(name), NOW)

@@ -70,6 +70,7 @@ def expected(stack: Stack) -> dict[str, Watch]:
         "AddressRefused": ours("AddressesRefused", "Sum", HOUR, AT_LEAST, 1),
         "AddressChanged": ours("AddressChanged", "Maximum", HOUR, AT_LEAST, 1),
         "FindingsNeedPerson": ours("FindingsOpen", "Maximum", DAY, AT_LEAST, 1),
+        "OrderNotOurs": ours("OrdersNotOurs", "Sum", FIVE_MINUTES, AT_LEAST, 1),
         "BacklogRemains": ours("CertificatesDeferred", "Maximum", DAY, AT_LEAST, 1, periods=3),
         "ScheduleFailed": counted(
             "AWS/Scheduler",

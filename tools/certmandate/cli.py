@@ -51,6 +51,7 @@ COMMANDS: Mapping[str, Mapping[str, Callable[..., Any]]] = {
     },
     "For the RAO": {
         "findings": rao.findings_command,
+        "acknowledge": rao.acknowledge_command,
         "report": rao.report_command,
     },
     "Tests": {

@@ -1,4 +1,4 @@
-"""What an operator changes in the order book besides specs: requests, adopted certificates, replacement rules.
+"""What an operator changes in the order book besides specs: requests, adopted certificates, rules, acknowledgements.
 
 No function's role permits any of it.
 """
@@ -16,6 +16,7 @@ from renewal.adapters.order_book.transitions import status_updated
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.errors import InvalidDelegation, OrderConflict
 from renewal.domain.order import Replacement, Served
+from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.records import timestamp
 
 _TRIES = 5  # of a write that follows from what was read, while functions write status
@@ -25,7 +26,7 @@ class OrderBookEditor:
     """Writes what operators may change of status."""
 
     def __init__(self, tables: OrderTables) -> None:
-        self._table = tables.orders
+        self._table, self._audit = tables.orders, tables.audit
         self._reader = DynamoDbOrderReader(tables)
 
     def ask(self, delegation: str, certificate: str, reason: str, now: datetime) -> None:
@@ -64,6 +65,11 @@ class OrderBookEditor:
             return
         msg = f"{delegation}/{certificate}: the record keeps changing; try again"
         raise OrderConflict(msg)
+
+    def acknowledge(self, acknowledgement: Acknowledgement) -> None:
+        """Record that an order at SCM is the organisation's own. The first record of an order stays."""
+        with suppress(ConditionFailed):
+            self._audit.transact(put(schema.acknowledged_item(acknowledgement)))
 
     def add_replacement(self, replacement: Replacement) -> None:
         """Have everything replaced that the rule covers. When the rule exists, its first reason stays."""

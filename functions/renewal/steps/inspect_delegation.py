@@ -18,6 +18,7 @@ from renewal.domain.setup.check_result import CheckResult
 from renewal.domain.setup.checks import refused_login, review, unreachable
 from renewal.domain.setup.egress import ADDRESS_CHANGED, address_findings
 from renewal.domain.setup.finding import Finding, finding_from, sorted_and_capped
+from renewal.domain.setup.foreign_orders import ForeignOrders, began_at, compared, foreign_findings, foreign_orders
 from renewal.domain.setup.inspection import DelegationRecord, Inspection, bounded
 from renewal.domain.setup.snapshot import Section, Snapshot
 from renewal.domain.setup.unrecorded import ReportedOrder, require_recorded, unrecorded_orders
@@ -39,6 +40,8 @@ from renewal.steps.scm_login import ScmLogin
 from renewal.steps.snapshot import SnapshotReader
 
 Certificates = Listing[ManagedCertificate]
+_Orders = tuple[tuple[ReportedOrder, ...], ForeignOrders | None]
+"""Those of SCM's report that the order book does not have: those that a new order would duplicate, and all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +102,8 @@ class InspectDelegation:
         snapshot = self._with_records(reader.snapshot, record, now)
         # An OAuth2 client has no password that could be replaced.
         rotation = self.next_rotation(task.delegation) if snapshot.password else None
-        unrecorded = self._unrecorded(task.delegation, certificates, snapshot, now)
-        complete = _complete(task.run_id, record, certificates, snapshot, unrecorded, now, rotation)
+        orders = self._compared(task, record, certificates, snapshot, now)
+        complete = _complete(task.run_id, record, certificates, snapshot, orders, now, rotation)
         return self._payload(task, certificates, self._record(record, complete, drift))
 
     def _with_records(self, snapshot: Snapshot, record: DelegationRecord, now: datetime) -> Snapshot:
@@ -108,14 +111,30 @@ class InspectDelegation:
         deadline = self.deadline.at_most(LONGEST_SECONDS)
         return PersistentRecords(self.txt_records, deadline, before).added_to(snapshot, now)
 
-    def _unrecorded(
-        self, delegation: str, certificates: Certificates, snapshot: Snapshot, now: datetime
-    ) -> tuple[ReportedOrder, ...]:
-        if not unrecorded_orders(certificates, snapshot.reported, (), now):
-            return ()
+    def _compared(
+        self,
+        task: DelegationTask,
+        record: DelegationRecord,
+        certificates: Certificates,
+        snapshot: Snapshot,
+        now: datetime,
+    ) -> _Orders:
+        inspection, reported = record.inspection, snapshot.reported
+        before = inspection.foreign if inspection else None
+        if Section.REPORT in snapshot.unavailable or (before and not reported):
+            return (), _unchanged(before)
+        since = before.since if before else now
+        orders, older = foreign_orders(reported, certificates, (), since, now)
+        if before and not orders and not unrecorded_orders(certificates, reported, (), now):
+            return (), replace(before, orders=(), count=0, noticed=(), new=0, before=older)
         # The report is newer than what was read of the order book: another run may have ordered in between.
-        history, later = self.book.history(delegation, ""), self.book.certificates(delegation)
-        return unrecorded_orders(later, snapshot.reported, history, now)
+        history, later = self.book.history(task.delegation, ""), self.book.certificates(task.delegation)
+        since = before.since if before else began_at(later, history, now)
+        orders, older = foreign_orders(reported, later, history, since, now)
+        acknowledged = {row.key for row in self.book.acknowledged(task.delegation)} if orders else set()
+        is_repeated = inspection is not None and inspection.run_id == task.run_id
+        foreign = compared(orders, acknowledged, before, since=since, is_repeated=is_repeated, ordered_before=older)
+        return unrecorded_orders(later, reported, history, now), foreign
 
     def _controlled(self, record: DelegationRecord, scm: SetupReader) -> DelegationRecord:
         """Search again for an order that exists and that no search has found. A failure fails nothing."""
@@ -171,14 +190,16 @@ def _complete(
     record: DelegationRecord,
     certificates: Certificates,
     snapshot: Snapshot,
-    unrecorded: tuple[ReportedOrder, ...],
+    orders: _Orders,
     now: datetime,
     rotation: date | None,
 ) -> Inspection:
     checks = review(record.delegation, [managed.spec for managed in certificates], snapshot, now)
     before = record.inspection.withdrawn if record.inspection else {}
     withdrawn = withdrawn_in(certificates, snapshot, before)
-    found = replace(_inspection(run_id, now, snapshot, checks), withdrawn=withdrawn, unrecorded=unrecorded)
+    unrecorded, foreign = orders
+    found = _inspection(run_id, now, snapshot, checks)
+    found = replace(found, withdrawn=withdrawn, unrecorded=unrecorded, foreign=foreign)
     findings = [
         *(finding for check in checks for finding in check.findings()),
         *_mandate_findings(record, now),
@@ -186,6 +207,7 @@ def _complete(
         *(finding_from(error, error.certificate) for error in certificates.unreadable),
         *_report_findings(snapshot),
         *withdrawal_findings(certificates, snapshot, withdrawn, now),
+        *_foreign_findings(foreign, record),
         *_late_findings(snapshot),
         *_search_findings(record),
         *forecast(record.delegation, certificates, snapshot, now, rotation),
@@ -215,7 +237,14 @@ def _interrupted(
         checks = review(record.delegation, [managed.spec for managed in certificates], snapshot, now)
     others = (finding for check in checks for finding in check.findings() if finding.code != type(error).__name__)
     findings = sorted_and_capped((finding_from(error), *refused_login(error), *others))
-    return bounded(_inspection(run_id, now, snapshot, checks, findings=findings), _profiles_of(certificates))
+    found = _inspection(run_id, now, snapshot, checks, findings=findings)
+    foreign = _unchanged(record.inspection.foreign if record.inspection else None)
+    return bounded(replace(found, foreign=foreign), _profiles_of(certificates))
+
+
+def _unchanged(foreign: ForeignOrders | None) -> ForeignOrders | None:
+    """What the previous inspection found, when SCM does not show its report now."""
+    return replace(foreign, new=0) if foreign else None
 
 
 def _profiles_of(certificates: Iterable[ManagedCertificate]) -> set[int]:
@@ -262,6 +291,11 @@ def _report_findings(snapshot: Snapshot) -> tuple[Finding, ...]:
         "ask the RAO to let the account read reports, and run `certmandate renew` for each certificate that they revoke"
     )
     return (Finding("ReportNotShown", "warning", "operator", text),)
+
+
+def _foreign_findings(foreign: ForeignOrders | None, record: DelegationRecord) -> Iterable[Finding]:
+    is_first = record.inspection is None or record.inspection.foreign is None
+    return foreign_findings(foreign, is_first=is_first) if foreign else ()
 
 
 def _late_findings(snapshot: Snapshot) -> tuple[Finding, ...]:

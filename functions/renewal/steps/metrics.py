@@ -7,6 +7,7 @@ from datetime import timedelta
 from renewal.domain.errors import AddressRefused
 from renewal.domain.run_report import Outcome, RunReport
 from renewal.domain.setup.egress import ADDRESS_CHANGED
+from renewal.domain.setup.finding import ORDER_NOT_OURS
 
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 
@@ -15,7 +16,8 @@ def run_metrics(report: RunReport) -> dict[str, float]:
     """Return the metrics of *report* by name.
 
     `DailyRunCompleted` is 1 only after a run over all delegations that could order: its absence raises the alarm. The
-    two `LeastDaysTo…` are left out where nothing can expire.
+    two `LeastDaysTo…` are left out where nothing can expire. `OrdersNotOurs` counts what no earlier run has observed,
+    so that each order is notified once.
     """
     findings = [finding for delegation in report.delegations for finding in delegation.findings]
     numbers = {
@@ -28,7 +30,8 @@ def run_metrics(report: RunReport) -> dict[str, float]:
         "DelegationsFailed": sum(1 for row in report.delegations if row.error),
         **_refusals(report),
         "AddressChanged": int(any(finding.code == ADDRESS_CHANGED for finding in findings)),
-        "FindingsOpen": sum(finding.severity == "error" for finding in findings),
+        "FindingsOpen": sum(finding.severity == "error" and finding.code != ORDER_NOT_OURS for finding in findings),
+        "OrdersNotOurs": sum(row.orders_not_ours for row in report.delegations),
         **_spans(report),
     }
     return {name: round(float(number), 2) for name, number in numbers.items()}

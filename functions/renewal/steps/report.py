@@ -167,6 +167,7 @@ def _delegation_row(name: str, record: _Record, run: _Run) -> DelegationRow:
         return DelegationRow(delegation=name, outcome=DelegationOutcome.FAILED, **failed)
     failure = run.results.failure_of(name)
     address, findings = _open_findings(record.inspection, run.run_id)
+    inspected = run.inspection_of(record)
     return DelegationRow(
         delegation=name,
         organisation=record.delegation.organisation,
@@ -176,6 +177,7 @@ def _delegation_row(name: str, record: _Record, run: _Run) -> DelegationRow:
         password_expires=record.inspection.password_expires if record.inspection else None,
         address=record.delegation.address,
         seen_address=address,
+        orders_not_ours=inspected.foreign.new if inspected and inspected.foreign else 0,
         **_failure_members(failure),
     )
 

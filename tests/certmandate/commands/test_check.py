@@ -1,8 +1,14 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
+
+from renewal.domain.keypair import KeyPair, KeyType
+from scm_simulator.in_process import InProcess
+from scm_simulator.simulator import Simulator
 from tests.certmandate.conftest import Sit
 from tests.certmandate.rao_samples import FACTS
 
@@ -80,6 +86,40 @@ def test_a_wider_delegation_than_agreed_is_a_security_finding(sit: Sit):
     assert [finding["code"] for finding in found["findings"] if finding["security"]] == ["WiderThanWanted"]
     assert [step["code"] for step in found["steps"] if step["security"]] == ["WiderThanWanted"]
     assert "(sécurité)" in desk.run("findings", "univ", "--language", "fr").stdout
+
+
+def test_an_order_by_a_stolen_credential_is_found_and_can_be_acknowledged(sit: Sit):
+    """Fault S3: an order with the account's own login and another key was in order for `check`."""
+    desk = sit("idp:20")
+    ssl_id = order_with(desk.secret(), desk.system.simulator)
+
+    result, found = desk.run("check", "univ"), desk.document("check", "univ")
+    mail = " ".join(desk.run("findings", "univ", "--language", "fr").stdout.replace("\u00a0", " ").split())
+    refused = desk.refused("acknowledge", "univ", ssl_id + 1, "--reason", "x", "--yes")
+    desk.run("acknowledge", "univ", ssl_id, "--reason", "ordered by the library", "--yes")
+    after, report = desk.run("check", "univ"), desk.document("report", "univ", "--month", f"{datetime.now(UTC):%Y-%m}")
+
+    assert (result.exit_code, found["good"]) == (1, False)
+    assert "Renewals work, but SCM has orders that are not ours: act now." in result.stdout
+    assert {finding["actor"] for finding in found["findings"] if finding["code"] == "OrderNotOurs"} == {
+        "operator", "rao",
+    }  # fmt: skip
+    assert found["report"]["delegations"][0]["orders_not_ours"] == 0  # the first of the two checks has notified it
+    assert f"Précisions : SSL ID {ssl_id}, " in mail
+    assert f"does not report SSL ID {ssl_id + 1}; it reports {ssl_id}" in refused
+    assert (after.exit_code, "OrderNotOurs" in after.stdout) == (0, False)
+    (own,) = report["acknowledged"]
+    assert (own["order"], own["reason"]) == (str(ssl_id), "ordered by the library")
+
+
+def order_with(credential: dict[str, str], simulator: Simulator) -> int:
+    """Order a certificate for another key, as a thief of the credential would; return its SSL ID."""
+    csr = KeyPair.generate(KeyType.P_256).signing_request(["login.univ.example"])
+    body = {"orgId": 7, "csr": csr, "certType": 1, "term": 199, "subjAltNames": "login.univ.example"}
+    headers = {name: credential[name] for name in ("login", "password")} | {"customerUri": credential["customer_uri"]}
+    with httpx.Client(transport=InProcess(simulator), base_url="https://scm.test/api") as client:
+        answer = client.post("/ssl/v1/enroll", json=body, headers=headers)
+    return int(answer.raise_for_status().json()["sslId"])
 
 
 def test_check_reports_an_open_order_as_collected_not_planned(sit: Sit):

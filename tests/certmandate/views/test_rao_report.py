@@ -21,7 +21,7 @@ from tests.unit.orders import an_order
 def of(*rows: FinishedOrder, name: str = "2026-11", **changes: Any) -> RaoReport:
     delegation = replace(DELEGATION, **changes)
     managed = [ManagedCertificate(IDP, served_by(IDP, age=10))]
-    return rao_report(record(delegation=delegation), managed, rows, month_named(name), NOW)
+    return rao_report(record(delegation=delegation), managed, rows, (), month_named(name), NOW)
 
 
 def test_the_report_has_orders_and_refusals() -> None:
@@ -110,7 +110,7 @@ def test_a_mismatched_certificate_is_not_reported_as_pending() -> None:
     """The CA has issued; the RAO may have to revoke the certificate."""
     order = an_order(certificate="idp", status=OrderStatus.ORDERED, ssl_id=4002)
     now, then = (
-        rao_report(record(), [ManagedCertificate(IDP, None, item)], [], month_named("2026-11"), NOW)
+        rao_report(record(), [ManagedCertificate(IDP, None, item)], [], [], month_named("2026-11"), NOW)
         for item in (order, replace(order, trouble="CertificateMismatch"))
     )
 

@@ -1,4 +1,4 @@
-"""`certmandate report` and `findings`: the RAO's monthly report, and the mail about what the RAO must do."""
+"""`certmandate report`, `findings` and `acknowledge`: the RAO's report, the mail to the RAO, and the RAO's answer."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import typer
 
 from certmandate.certificate_state import finding_line
 from certmandate.deployment import deployed
-from certmandate.exit import NEEDS_ATTENTION, exit_on_error
+from certmandate.exit import NEEDS_ATTENTION, Refused, exit_on_error
 from certmandate.files.atomic_files import write_together
-from certmandate.options import DelegationArgument, JsonOption
+from certmandate.options import DelegationArgument, JsonOption, YesOption, confirm
 from certmandate.refused_orders import findings_with_orders
 from certmandate.views.findings_mail import Mail, findings_mail
 from certmandate.views.html_page import pdf
 from certmandate.views.language import CODES, language
-from certmandate.views.printing import print_error, print_left_out
+from certmandate.views.printing import print_error, print_json, print_left_out, print_line
 from certmandate.views.rao_report import document, finding_document, month_before, month_named, page, rao_report
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord
@@ -53,8 +53,9 @@ def report_command(
     with deployed(context) as deployment:
         book = deployment.book
         certificates, history = book.certificates(name), book.history(name, "")
-        found = rao_report(book.delegation(name), certificates, history, chosen, now)
-    print_left_out((*certificates.unreadable, *history.unreadable))
+        acknowledged = book.acknowledged(name)
+        found = rao_report(book.delegation(name), certificates, history, acknowledged, chosen, now)
+    print_left_out((*certificates.unreadable, *history.unreadable, *acknowledged.unreadable))
     if as_json:
         typer.echo(json.dumps(document(found), ensure_ascii=False))
         return
@@ -95,6 +96,42 @@ def findings_command(
         typer.echo(json.dumps(_document(record, findings, mails), ensure_ascii=False))
     else:
         typer.echo(_text(mails) if mails else _list(name, findings, day))
+
+
+def acknowledge_command(
+    context: typer.Context,
+    name: DelegationArgument,
+    ssl_ids: Annotated[list[int], typer.Argument(metavar="SSL_ID...", help="SSL IDs of the finding OrderNotOurs.")],
+    reason: Annotated[str, typer.Option("--reason", help="Whose order it is and who said so; it is stored.")],
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Record that orders at SCM are the organisation's own.
+
+    They are no longer reported as OrderNotOurs. The record is never changed, and the RAO's report has it.
+    """
+    from renewal.domain.setup.foreign_orders import Acknowledgement
+
+    with deployed(context) as deployment:
+        inspection = deployment.book.delegation(name).inspection
+        found = inspection.foreign.noticed if inspection and inspection.foreign else ()
+        keys = {int(key.partition("@")[0]): key for key in found}
+        if unknown := [str(ssl_id) for ssl_id in ssl_ids if ssl_id not in keys]:
+            listed = ", ".join(map(str, keys)) or "none"
+            msg = f"the last inspection of {name} does not report SSL ID {', '.join(unknown)}; it reports {listed}"
+            raise Refused(msg)
+        if not reason.strip():
+            msg = "--reason is empty: pass whose order it is and who said so"
+            raise Refused(msg)
+        listed = ", ".join(map(str, ssl_ids))
+        confirm(f"Record SSL ID {listed} as the own orders of the organisation of {name}?", yes=yes)
+        now = datetime.now(UTC)
+        for ssl_id in ssl_ids:
+            deployment.editor.acknowledge(Acknowledgement(name, keys[ssl_id], reason.strip()[:500], now))
+    if as_json:
+        print_json({"delegation": name, "acknowledged": ssl_ids, "reason": reason.strip()[:500]})
+    else:
+        print_line(f"Acknowledged: SSL ID {listed}. The next inspection does not report it.")
 
 
 def _list(name: str, findings: Sequence[Finding], day: date) -> str:

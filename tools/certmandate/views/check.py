@@ -17,6 +17,7 @@ from renewal.domain.order import ManagedCertificate
 from renewal.domain.order_search import SearchProof
 from renewal.domain.run_report import RunReport
 from renewal.domain.setup.check_result import CheckResult, CheckStatus, SetupStep
+from renewal.domain.setup.finding import ORDER_NOT_OURS
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import DelegatedName, entry_for
 from renewal.records import to_json
@@ -153,8 +154,11 @@ def _renewals(report: RunReport | None) -> Iterator[str]:
 
 def is_good(record: DelegationRecord, report: RunReport | None) -> bool:
     """Return whether the dry run ended without an error and no finding is an error; warnings are for later."""
-    failed = any(row.error for row in report.delegations) if report else True
-    return not failed and not any(finding.severity == "error" for finding in open_findings(record))
+    return not _has_failed(report) and not any(finding.severity == "error" for finding in open_findings(record))
+
+
+def _has_failed(report: RunReport | None) -> bool:
+    return any(row.error for row in report.delegations) if report else True
 
 
 def _summary(record: DelegationRecord, report: RunReport | None) -> Text:
@@ -163,7 +167,10 @@ def _summary(record: DelegationRecord, report: RunReport | None) -> Text:
         return Text(text, style="bold red")
     findings = open_findings(record)
     if not is_good(record, report):
-        errors = printing.counted(sum(finding.severity == "error" for finding in findings), "error")
+        found = [finding for finding in findings if finding.severity == "error"]
+        if found and all(finding.code == ORDER_NOT_OURS for finding in found) and not _has_failed(report):
+            return Text("Renewals work, but SCM has orders that are not ours: act now.", style="bold magenta")
+        errors = printing.counted(len(found), "error")
         return Text(f"{errors}: renewals will stop or have stopped.", style="bold red")
     security = sum(finding.is_security for finding in findings)
     warnings = sum(finding.severity == "warning" for finding in findings if not finding.is_security)

@@ -15,6 +15,7 @@ _NAME = re.compile(r"(?<![\w@.-])(?:\*\.)?(?:[a-z0-9-]+\.)+[a-z][a-z0-9-]*[a-z0-
 _DETAILS = {
     "FieldRefused": re.compile(r"custom field ('.+?')(?:: write|; it has)"),
     "OrderDeclined": re.compile(r"(SSL ID \d+)"),
+    "OrderNotOurs": re.compile(r"order (SSL ID [^:]+): "),
     "DepartmentNotFound": re.compile(r"no department (\d+)"),
     "PrivilegeExtra": re.compile(r": ([^:]+)$"),
     "PrivilegeMissing": re.compile(r"the privilege ([^:]+):"),
@@ -89,7 +90,7 @@ def _item(number: int, finding: Finding, record: DelegationRecord, language: Lan
     for key, value in (
         ("certificate", finding.certificate),
         ("names", ", ".join(names_in(finding))),
-        ("detail", _detail(finding, known, language)),
+        ("detail", detail_in(language, finding) or _quoted(finding, known, language)),
         ("do", plain(texts["do"], finding_values(record, language))),
         ("where", finding.screen + language.meaning(finding.screen) if finding.actor == "rao" else ""),
         ("planned" if finding.code in _AUTOMATIC else "when", _day(finding, language)),
@@ -103,12 +104,17 @@ def _day(finding: Finding, language: Language) -> str:
     return language.day(finding.due) if finding.due else language.text("mail.now")
 
 
-def _detail(finding: Finding, known: Container[str], language: Language) -> str:
+def detail_in(language: Language, finding: Finding) -> str:
+    """Return the part of the finding's text that is the same in every language; empty when there is none."""
     pattern = _DETAILS.get(finding.code)
     match = pattern.search(finding.text) if pattern else None
-    if match:
-        return _roles(match[1], language) if finding.code in _OF_ROLES else match[1]
-    is_needed = pattern or finding.code in _QUOTED or finding.code not in known
+    if match is None:
+        return ""
+    return _roles(match[1], language) if finding.code in _OF_ROLES else match[1]
+
+
+def _quoted(finding: Finding, known: Container[str], language: Language) -> str:
+    is_needed = finding.code in _DETAILS or finding.code in _QUOTED or finding.code not in known
     return language.text("mail.quoted", text=finding.text) if is_needed else ""
 
 

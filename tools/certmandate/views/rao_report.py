@@ -8,12 +8,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from certmandate.refused_orders import findings_with_orders
-from certmandate.views.findings_mail import finding_values, names_in
+from certmandate.views.findings_mail import detail_in, finding_values, names_in
 from certmandate.views.html_page import html
 from certmandate.views.language import Language, languages
 from renewal.domain.forecast import next_renewal
 from renewal.domain.order import COMMENT_PREFIX, FinishedOrder, ManagedCertificate, OrderStatus
 from renewal.domain.setup.finding import Finding
+from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.domain.setup.snapshot import dcv_of
 
@@ -78,6 +79,8 @@ class RaoReport:
     under_way: tuple[ManagedCertificate, ...]
     """Certificates with an order that was opened before the end of the month and is open now."""
     nexts: tuple[NextOrder, ...]
+    acknowledged: tuple[Acknowledgement, ...]
+    """Orders that the operator recorded within the month as the organisation's own."""
     asks: tuple[Finding, ...]
     """Findings of the last inspection, and refused orders since, on which the RAO must act."""
 
@@ -91,6 +94,7 @@ def rao_report(
     record: DelegationRecord,
     certificates: Iterable[ManagedCertificate],
     history: Iterable[FinishedOrder],
+    acknowledged: Iterable[Acknowledgement],
     month: Month,
     now: datetime,
 ) -> RaoReport:
@@ -106,6 +110,7 @@ def rao_report(
         refusals=tuple(row for row in rows if row.status != OrderStatus.STORED),
         under_way=tuple(each for each in managed if each.order and each.order.opened_at < month.ends),
         nexts=_nexts(record, managed, now),
+        acknowledged=tuple(row for row in acknowledged if month.has(row.at)),
         asks=tuple(finding for finding in findings if finding.actor == "rao"),
     )
 
@@ -137,6 +142,10 @@ def document(report: RaoReport) -> dict[str, Any]:
         "refusals": [_refusal(row) for row in report.refusals],
         "under_way": [_under_way(certificate) for certificate in report.under_way],
         "next": [_next(order) for order in report.nexts],
+        "acknowledged": [
+            {"order": row.key, "reason": row.reason, "acknowledged_at": row.at.isoformat()}
+            for row in report.acknowledged
+        ],
         "asks": [finding_document(finding) for finding in report.asks],
     }
 
@@ -223,6 +232,7 @@ def page(report: RaoReport) -> str:
         values={language.code: _values(report, language) for language in languages()},
         finding_texts={language.code: language.texts["findings"] for language in languages()},
         names_in=names_in,
+        detail_in=detail_in,
         reason_in=_reason_in,
         today=report.made_at.date(),
     )

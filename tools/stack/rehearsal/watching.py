@@ -96,6 +96,7 @@ def _failed_report(now: datetime) -> RunReport:
         outcome=DelegationOutcome.FAILED,
         error=AddressRefused.__name__,
         password_expires=tomorrow.date(),
+        orders_not_ours=1,
         findings=(FindingRow(ADDRESS_CHANGED, "error", "operator"),),
     )
     return RunReport(

@@ -10,6 +10,7 @@ from renewal.adapters.order_book.table import Item, OrderTables
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.errors import UnknownDelegation
 from renewal.domain.order import FinishedOrder, ManagedCertificate, Replacement
+from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.ports import Listing
 
@@ -62,6 +63,10 @@ class DynamoDbOrderReader:
         items = self._audit.query(delegation, schema.finished_prefix(certificate))
         by_time = sorted(items, key=lambda item: item["item"].split("#")[2:])
         return Listing.of(by_time, lambda item: schema.read(FinishedOrder, item, item))
+
+    def acknowledged(self, delegation: str) -> Listing[Acknowledgement]:
+        items = self._audit.query(delegation, schema.ACKNOWLEDGED_PREFIX)
+        return Listing.of(items, lambda item: schema.read(Acknowledgement, item, item))
 
 
 def _certificates(items: Iterable[Item], orders: Mapping[CertificatePath, Item | None]) -> Listing[ManagedCertificate]:

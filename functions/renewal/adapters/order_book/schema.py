@@ -11,6 +11,7 @@
     audit table
     delegation     item
     univ-example   finished#idp#2026-11-23…#<token>   audit row of an order that has ended; never changed
+    univ-example   acknowledged#4711                  a foreign order that is the organisation's own; never changed
 
 Functions write attributes of existing items and never whole items, because IAM distinguishes attributes and not items
 (`dynamodb:Attributes`). So an order ends when all its attributes are removed: the item without them is no order.
@@ -31,6 +32,7 @@ from renewal.adapters.order_book.table import Item, Key
 from renewal.domain.delegation import S3, CertificatePath, CertificateSpec
 from renewal.domain.errors import RecordUnreadable
 from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, Replacement
+from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.records import timestamp
 
@@ -46,6 +48,7 @@ CERTIFICATE = "certificate"
 CERTIFICATE_PREFIX = "certificate#"
 ORDER_PREFIX = "order#"
 FINISHED_PREFIX = "finished#"
+ACKNOWLEDGED_PREFIX = "acknowledged#"
 REPLACEMENT_PREFIX = "replacement#"
 ESTATE = "#estate"
 """Partition of what concerns all delegations; no delegation can have this name (`renewal.domain.request.NAME`)."""
@@ -100,6 +103,12 @@ def finished_item(row: FinishedOrder) -> dict[str, Any]:
     """Item of an audit row."""
     item = f"{finished_prefix(row.certificate)}{timestamp(row.ended_at)}#{row.token}"
     return records.to_item(row) | {"item": item}
+
+
+def acknowledged_item(acknowledgement: Acknowledgement) -> dict[str, Any]:
+    """Item of an acknowledged order."""
+    item = f"{ACKNOWLEDGED_PREFIX}{acknowledgement.key}"
+    return records.to_item(acknowledgement) | {"item": item}
 
 
 def replacement_item(replacement: Replacement) -> dict[str, Any]:

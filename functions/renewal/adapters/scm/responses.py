@@ -217,6 +217,7 @@ def _reported(row: Row, ssl_id: int) -> ReportedCertificate:
         issued=time_from(row.get("issued")),
         replaced=time_from(row.get("replaced")),
         expires=time_from(row.get("expires")),
+        requester=text(row.get("requester")) or text(row.get("externalRequester")),
     )
 
 

@@ -10,10 +10,15 @@ from typing import Literal
 from renewal.domain.errors import Actor, NeedsAttention, shortened
 from renewal.domain.setup.scm_menu import screen_of
 
+ORDER_NOT_OURS = "OrderNotOurs"
+"""Code of the findings about orders that the order book does not have (`renewal.domain.setup.foreign_orders`)."""
 SECURITY = frozenset(
-    {"NameExtra", "NoDepartment", "NotApiOnly", "PrivilegeExtra", "RoleExtra", "TypesExtra", "WiderThanWanted"}
-)
-"""Codes of findings by which the account, or a thief of its password, can do more than was agreed."""
+    {
+        "NameExtra", "NoDepartment", "NotApiOnly", ORDER_NOT_OURS, "PrivilegeExtra", "RoleExtra", "TypesExtra",
+        "WiderThanWanted",
+    }
+)  # fmt: skip
+"""Codes of findings by which the account, or a thief of its password, can do more than was agreed, or has done it."""
 
 Severity = Literal["info", "warning", "error"]
 
@@ -35,7 +40,7 @@ class Finding:
 
     @property
     def is_security(self) -> bool:
-        """Whether the account can do more than was agreed."""
+        """Whether the account can do more than was agreed, or has done it."""
         return self.code in SECURITY
 
 

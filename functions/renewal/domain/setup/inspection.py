@@ -12,6 +12,7 @@ from renewal.domain.due import Cause
 from renewal.domain.order_search import SearchProof
 from renewal.domain.setup.check_result import CheckResult, capped
 from renewal.domain.setup.finding import Finding
+from renewal.domain.setup.foreign_orders import ForeignOrders
 from renewal.domain.setup.snapshot import DelegatedName
 from renewal.domain.setup.unrecorded import ReportedOrder
 from renewal.records import REWRITTEN
@@ -28,6 +29,8 @@ class Inspection:
     password_expires: date | None = None
     unrecorded: tuple[ReportedOrder, ...] = ()
     """Orders at SCM that the order book does not have, and that a new order would duplicate."""
+    foreign: ForeignOrders | None = None
+    """All orders at SCM that the order book does not have; None before the first comparison."""
     withdrawn: Mapping[str, Cause] = field(default_factory=lambda: MappingProxyType({}))
     """Serials of served certificates that SCM reports as revoked or replaced, and which of these."""
     remarks: tuple[CheckResult, ...] = ()

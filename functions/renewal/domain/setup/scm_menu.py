@@ -36,8 +36,9 @@ _CODES = {
     _PROFILES: ("KeyRefused", "ProfileRefused", "TermRefused", "TermTooLong"),
     _CUSTOM_FIELDS: ("FieldRefused",),
     _ORDERS: (
-        "AnswerLost", "CertificateMismatch", "CertificateUnusable", "OrderDeclined", "OrderNotRecorded",
-        "OrderRejected", "OrderRevoked", "OrderUnconfirmed", "OrderUnknown", "ScmRefused", "SearchUnproven",
+        "AnswerLost", "CertificateMismatch", "CertificateUnusable", "OrderDeclined", "OrderNotOurs",
+        "OrderNotRecorded", "OrderRejected", "OrderRevoked", "OrderUnconfirmed", "OrderUnknown", "ScmRefused",
+        "SearchUnproven",
     ),
 }  # fmt: skip
 _MENUS = MappingProxyType({code: screen for screen, codes in _CODES.items() for code in codes})

@@ -137,6 +137,8 @@ class ReportedCertificate:
     issued: datetime | None = None
     replaced: datetime | None = None
     expires: datetime | None = None
+    requester: str = ""
+    """Who ordered it, as SCM shows it; a person's name."""
 
 
 class Section(StrEnum):

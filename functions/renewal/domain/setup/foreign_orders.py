@@ -1,0 +1,207 @@
+"""Orders of the department that the order book does not have: the RAO's, another program's, or a thief's.
+
+Every row of SCM's report is compared with the order book. What was ordered before the delegation began is counted, and
+what the operator has acknowledged is left out; each other order is a finding until it expires.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from renewal.domain.errors import Actor, shortened
+from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, ended
+from renewal.domain.order_search import SearchedOrder, known_ids
+from renewal.domain.setup.finding import ORDER_NOT_OURS, Finding
+from renewal.domain.setup.scm_menu import screen_of
+from renewal.domain.setup.snapshot import ReportedCertificate
+
+MOST = 10  # that are kept and reported one by one; the others are counted
+MOST_NAMES = 5
+MOST_NOTICED = 5_000
+"""Of the keys by which an order is notified once: 60 KB."""
+_LONGEST_REQUESTER = 100  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """The operator's record that an order is the organisation's own; it is written once and never changed."""
+
+    delegation: str
+    key: str
+    """`ForeignOrder.key`."""
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignOrder:
+    """An order of the SSL report that the order book does not have."""
+
+    key: str
+    """The SSL ID and, if SCM has replaced the certificate since, the day: a replacement is another certificate."""
+    ssl_id: int
+    names: tuple[str, ...]
+    """The first five."""
+    status: str
+    requester: str = ""
+    at: datetime | None = None
+    """When it was requested, or replaced; None when SCM does not show it."""
+    certificate: str = ""
+    """The managed certificate with the same names; empty when there is none."""
+
+    @classmethod
+    def of(cls, row: ReportedCertificate, certificate: str) -> ForeignOrder:
+        """Return *row* as it is kept."""
+        key = f"{row.ssl_id}@{row.replaced:%Y-%m-%d}" if row.replaced else str(row.ssl_id)
+        requester = shortened(row.requester, _LONGEST_REQUESTER)
+        names = row.names[:MOST_NAMES]
+        return cls(key, row.ssl_id, names, row.status, requester, _requested(row), certificate)
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignOrders:
+    """The foreign orders of one inspection."""
+
+    since: datetime
+    """When the delegation began: orders of the days before it are the organisation's own."""
+    orders: tuple[ForeignOrder, ...] = ()
+    """The newest first."""
+    count: int = 0
+    """Of all, also of those that are not in `orders`."""
+    noticed: tuple[str, ...] = ()
+    """Keys of all."""
+    new: int = 0
+    """How many the run of this inspection observed first."""
+    before: int = 0
+    """How many valid certificates were ordered before the delegation began."""
+
+
+def foreign_orders(
+    reported: Iterable[ReportedCertificate],
+    certificates: Collection[ManagedCertificate],
+    history: Collection[FinishedOrder],
+    since: datetime,
+    now: datetime,
+) -> tuple[list[ForeignOrder], int]:
+    """Return the unexpired orders that the order book does not have, newest first, and the number of those before.
+
+    A row is ours by its serial, by its SSL ID unless SCM has replaced its certificate, or by the token in its comment.
+    """
+    book, valid = _Book(certificates, history), [row for row in reported if row.expires is None or row.expires > now]
+    foreign = [row for row in valid if not book.has(row)]
+    later = [row for row in foreign if (at := _requested(row)) is None or at.date() >= since.date()]
+    names = {frozenset(managed.spec.names): managed.spec.name for managed in certificates}
+    orders = [ForeignOrder.of(row, names.get(frozenset(row.names), "")) for row in later]
+    return sorted(orders, key=_newest_first), len(foreign) - len(later)
+
+
+def compared(
+    orders: Iterable[ForeignOrder],
+    acknowledged: Collection[str],
+    before: ForeignOrders | None,
+    *,
+    since: datetime,
+    is_repeated: bool,
+    ordered_before: int,
+) -> ForeignOrders:
+    """Return what an inspection keeps. *before*: of the previous one; *is_repeated*: which was of the same run."""
+    kept = [order for order in orders if order.key not in acknowledged]
+    noticed = set(before.noticed) if before else set()
+    new = sum(order.key not in noticed for order in kept)
+    return ForeignOrders(
+        since=since,
+        orders=tuple(kept[:MOST]),
+        count=len(kept),
+        noticed=tuple(order.key for order in kept[:MOST_NOTICED]),
+        new=new + (before.new if before and is_repeated else 0),
+        before=ordered_before,
+    )
+
+
+def began_at(certificates: Iterable[ManagedCertificate], history: Iterable[FinishedOrder], now: datetime) -> datetime:
+    """Return when the delegation began: its first order or adoption, *now* before there is one."""
+    times = [row.opened_at for row in history]
+    for managed in certificates:
+        times += [managed.served.stored_at] if managed.served else []
+        times += [managed.order.opened_at] if managed.order else []
+    return min([*times, now])
+
+
+def foreign_findings(found: ForeignOrders, *, is_first: bool) -> Iterator[Finding]:
+    """Yield each order for the RAO, who can say whose it is, and all of them for the operator.
+
+    *is_first*: whether it is the first comparison, which alone reports what was ordered before.
+    """
+    if is_first and found.before:
+        text = (
+            f"SCM lists {found.before} unexpired orders of before {found.since:%Y-%m-%d}, when the delegation began: "
+            "they are taken as the organisation's own, and are not reported again"
+        )
+        yield Finding("OrdersBefore", "info", "operator", text)
+    if not found.count:
+        return
+    yield from (_finding(_described(order), "rao", order.certificate) for order in found.orders)
+    listed = ", ".join(str(order.ssl_id) for order in found.orders)
+    if (left := found.count - len(found.orders)) > 0:
+        text = f"{left} older orders are not ours either; SCM lists them in the department"
+        yield Finding("MoreFindings", "warning", "rao", text)
+        listed += f" and {left} older ones"
+    text = (
+        f"SCM has orders that the order book does not have: SSL ID {listed}. Ask the RAO whose they are. If the "
+        "organisation made them, `certmandate acknowledge`; otherwise the credential may be stolen (runbook: "
+        f"{ORDER_NOT_OURS})"
+    )
+    yield _finding(text, "operator")
+
+
+def _finding(text: str, actor: Actor, certificate: str = "") -> Finding:
+    return Finding(ORDER_NOT_OURS, "error", actor, text, certificate, screen=screen_of(ORDER_NOT_OURS))
+
+
+def _described(order: ForeignOrder) -> str:
+    """SSL ID, day, requester and status in a form that the RAO's mail takes over; then the names."""
+    day = f", {order.at:%Y-%m-%d}" if order.at else ""
+    requester = f", {order.requester}" if order.requester else ""
+    renewal = "; it has the names of one of our certificates, so it may be a renewal by another program"
+    details = f"SSL ID {order.ssl_id}{day}{requester}, {order.status.lower() or 'status unknown'}"
+    return f"order {details}: {', '.join(order.names)}{renewal if order.certificate else ''}"
+
+
+def _requested(row: ReportedCertificate) -> datetime | None:
+    return row.replaced or row.requested or row.issued
+
+
+def _newest_first(order: ForeignOrder) -> tuple[bool, float, int]:
+    return order.at is not None, -order.at.timestamp() if order.at else 0, -order.ssl_id
+
+
+class _Book:
+    """By what the order book recognises a row."""
+
+    def __init__(self, certificates: Collection[ManagedCertificate], history: Collection[FinishedOrder]) -> None:
+        served = [managed.served for managed in certificates if managed.served]
+        orders = [managed.order for managed in certificates if managed.order]
+        ended_orders = list(history)
+        self._serials = {record.serial for records in (served, ended_orders) for record in records if record.serial}
+        self._tokens = {record.token for records in (served, orders, ended_orders) for record in records}
+        # What is served is compared by `renewal.domain.setup.withdrawal`; what is open has no serial yet.
+        self._current = known_ids(certificates, ())
+        self._ended = known_ids((), history)
+        self._unanswered = [order for order in orders if order.ssl_id is None]
+
+    def has(self, row: ReportedCertificate) -> bool:
+        if row.serial in self._serials or row.ssl_id in self._current:
+            return True
+        if row.ssl_id in self._ended and not row.replaced:
+            return True
+        words = re.findall(r"[0-9a-z]+", row.comment.lower())
+        return bool(self._tokens & set(words)) or any(_may_be(order, row) for order in self._unanswered)
+
+
+def _may_be(order: Order, row: ReportedCertificate) -> bool:
+    """Whether the row may be an order whose answer was lost: the search of the next run decides it."""
+    has_names = set(row.names) == set(order.names) and not ended(row.status)
+    return has_names and SearchedOrder.of(order).may_be(row.comment, row.requested)

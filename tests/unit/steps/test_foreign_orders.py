@@ -1,0 +1,161 @@
+"""Fault S3: every order of SCM's report is compared with the order book; one that it does not have is notified once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from renewal.domain.errors import PermissionMissing
+from renewal.domain.setup.finding import LONGEST, Finding
+from renewal.domain.setup.foreign_orders import MOST, Acknowledgement
+from renewal.domain.setup.snapshot import ReportedCertificate
+from renewal.records import to_json
+from tests.certmandate.rao_samples import row
+from tests.unit.estate import IDP, NOW, PATH, System, served_by
+from tests.unit.orders import an_order
+
+STOLEN = ReportedCertificate(
+    9001,
+    "login.univ.example",
+    ("login.univ.example",),
+    "ISSUED",
+    serial="BAD",
+    requested=NOW - timedelta(hours=3),
+    expires=NOW + timedelta(days=199),
+    requester="draouniv",
+)
+
+
+@pytest.fixture
+def begun(system: System) -> System:
+    """A delegation that began ten days ago, with an inspection of yesterday; SCM's report has its certificate."""
+    system.book.adopt(PATH, served_by(IDP, age=10), NOW)
+    of_served = ReportedCertificate(4000, "idp.univ.example", IDP.names, "ISSUED", serial="ABC")
+    system.scm.rows = (of_served,)
+    inspect(system, "yesterday")
+    return system
+
+
+def inspect(system: System, run_id: str) -> list[Finding]:
+    """Inspect; return the findings about orders that are not ours."""
+    system.inspect(system.item(run_id=run_id))
+    return [finding for finding in system.inspection().findings if finding.code == "OrderNotOurs"]
+
+
+def new(system: System) -> int:
+    """What the metric counts."""
+    foreign = system.inspection().foreign
+    assert foreign is not None
+    return foreign.new
+
+
+def show(system: System, *rows: ReportedCertificate) -> None:
+    """SCM's report has *rows* besides the served certificate."""
+    system.scm.rows = (system.scm.rows[0], *rows)
+
+
+def test_an_order_by_a_stolen_credential_is_reported_to_both(begun: System) -> None:
+    """The RAO can find out whose it is; the operator has to act when it is nobody's."""
+    show(begun, STOLEN)
+
+    for_rao, for_operator = sorted(inspect(begun, "today"), key=lambda finding: finding.actor, reverse=True)
+
+    assert (for_rao.actor, for_operator.actor) == ("rao", "operator")
+    assert {finding.severity for finding in (for_rao, for_operator)} == {"error"}
+    assert for_rao.is_security
+    assert "order SSL ID 9001, 2026-11-23, draouniv, issued: login.univ.example" in for_rao.text
+    assert "9001" in for_operator.text
+
+
+def test_an_order_is_new_in_one_run_and_open_until_it_is_acknowledged(begun: System) -> None:
+    """Each order is notified once; a second attempt of the same run must not lose the notice."""
+    show(begun, STOLEN)
+    assert (len(inspect(begun, "today")), new(begun)) == (2, 1)
+    assert (len(inspect(begun, "today")), new(begun)) == (2, 1)
+    assert (len(inspect(begun, "tomorrow")), new(begun)) == (2, 0)
+
+    show(begun, STOLEN, replace(STOLEN, ssl_id=9002, serial="WORSE"))
+    assert (len(inspect(begun, "later")), new(begun)) == (3, 1)
+
+    begun.book.acknowledgements += [Acknowledgement("univ", key, "the RAO's", NOW) for key in ("9001", "9002")]
+    assert (inspect(begun, "at last"), new(begun)) == ([], 0)
+
+
+def test_a_report_that_is_not_shown_changes_nothing(begun: System) -> None:
+    """Otherwise the orders would be notified again when SCM shows it again."""
+    show(begun, STOLEN)
+    inspect(begun, "today")
+    begun.scm.answers["reported"] = PermissionMissing("-3")
+    assert (len(inspect(begun, "tomorrow")), new(begun)) == (2, 0)
+
+    begun.scm.answers["profiles"] = PermissionMissing("-3")
+    with pytest.raises(PermissionMissing):
+        begun.inspect(begun.item(run_id="refused"))
+    begun.scm.answers.clear()
+    assert (len(inspect(begun, "later")), new(begun)) == (2, 0)
+
+
+def test_what_the_organisation_had_before_is_reported_once_without_an_alarm(system: System) -> None:
+    """A department with a thousand certificates of its own must not drown anyone."""
+    before = NOW - timedelta(days=2)
+    system.scm.rows = tuple(replace(STOLEN, ssl_id=number, requested=before) for number in range(1, 1_001))
+
+    assert (inspect(system, "first"), new(system)) == ([], 0)
+    (only,) = [finding for finding in system.inspection().findings if finding.code == "OrdersBefore"]
+    assert (only.severity, "1000 unexpired orders" in only.text) == ("info", True)
+    assert not inspect(system, "second")
+    assert "OrdersBefore" not in {finding.code for finding in system.inspection().findings}
+    assert len(str(to_json(system.inspection()))) < 5_000
+
+
+def test_a_thousand_foreign_orders_fit_the_item(begun: System) -> None:
+    """The newest are listed, the others counted; DynamoDB takes items of 400 KB."""
+    long = tuple(f"{number:03}.{'a' * 60}.univ.example" for number in range(100))
+    show(begun, *(replace(STOLEN, ssl_id=number, names=long) for number in range(1, 1_001)))
+
+    found = inspect(begun, "today")
+
+    assert (len(found), new(begun)) == (MOST + 1, 1_000)
+    assert "and 990 older ones" in next(finding for finding in found if finding.actor == "operator").text
+    assert max(len(finding.text) for finding in found) <= LONGEST
+    assert len(str(to_json(begun.inspection()))) < 60_000
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_ours"),
+    [
+        ({"serial": "ABC"}, True),
+        ({"comment": "certmandate order 0a1b for univ/idp"}, True),
+        ({"comment": "certmandate order other for univ/idp"}, False),
+        ({"ssl_id": 3999}, True),
+        ({"ssl_id": 3999, "replaced": NOW}, False),
+        ({"ssl_id": 3999, "serial": "OLD", "replaced": NOW}, True),
+        ({"expires": NOW - timedelta(days=1)}, True),
+        ({"requested": NOW - timedelta(days=20)}, True),
+        ({"requested": NOW - timedelta(days=20), "replaced": NOW}, False),
+        ({"requested": None, "issued": None}, False),
+        ({"status": "DECLINED", "serial": ""}, False),
+    ],
+)
+def test_a_row_is_ours_by_what_the_order_book_has(begun: System, changes: dict[str, Any], is_ours: bool) -> None:
+    """A thief can replace a certificate of ours as well, and SCM keeps its SSL ID then."""
+    begun.book.rows.append(row(ended_at=NOW - timedelta(days=9), ssl_id=3999, serial="OLD"))
+    begun.book.kept[PATH] = replace(begun.book.kept[PATH], served=served_by(IDP, age=10, token="0a1b"))
+    show(begun, replace(STOLEN, **changes))
+
+    assert (not inspect(begun, "today")) is is_ours
+
+
+def test_an_order_whose_answer_was_lost_is_not_taken_for_a_foreign_one(begun: System) -> None:
+    """The search of the next run decides whether it is ours; with another comment it is not."""
+    begun.book.orders[PATH] = replace(an_order(), ssl_id=None, opened_at=NOW, posted_at=NOW, names=IDP.names)
+    like_it = replace(STOLEN, names=IDP.names, common_name=IDP.names[0], requested=NOW)
+
+    show(begun, like_it)
+    assert not inspect(begun, "today")
+    show(begun, replace(like_it, comment="by hand"))
+    (found, _) = sorted(inspect(begun, "tomorrow"), key=lambda finding: finding.actor, reverse=True)
+    assert (found.certificate, "a renewal by another program" in found.text) == ("idp", True)
