@@ -113,6 +113,20 @@ def test_the_error_of_a_missing_stack_has_the_remedy(options: tuple[str, ...], c
     assert expected in document["text"]
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("SSLKEYLOGFILE", "/missing/file"), ("AWS_ENDPOINT_URL", "nonsense"), ("AWS_MAX_ATTEMPTS", "many")],
+)
+def test_a_malformed_environment_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str):
+    """N9: the libraries' own errors are tracebacks."""
+    monkeypatch.setenv(name, value)
+
+    result = CliRunner().invoke(app, ["status", "--region", "eu-west-3"])
+
+    assert result.exit_code == 2
+    assert name in result.stderr
+
+
 def test_an_option_that_the_exports_would_override_is_refused(monkeypatch: pytest.MonkeyPatch):
     """N5: the change would be made in another stack than the one that was named."""
     monkeypatch.setenv("CERTMANDATE_OUTPUTS", "{}")

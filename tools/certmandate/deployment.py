@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from certmandate.exit import DeploymentMissing, Refused, aws_errors, aws_unreachable, exit_on_error
+from certmandate.exit import DeploymentMissing, Refused, aws_errors, aws_unreachable, exit_on_error, usable_environment
 from certmandate.views.printing import print_line, printer
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ class Deployment:
 
         key = service, region or self.region
         if key not in self._clients:
-            self._clients[key] = self.session.client(service, region_name=key[1], config=config_of(service))
+            with usable_environment():
+                self._clients[key] = self.session.client(service, region_name=key[1], config=config_of(service))
         return self._clients[key]
 
     @cached_property
@@ -161,7 +162,8 @@ def find(options: StackOptions) -> Deployment:
     try:
         session = boto3.Session(profile_name=options.profile, region_name=region)
     except ProfileNotFound:
-        msg = f"the AWS configuration has no profile '{options.profile}'; `aws configure list-profiles` lists them"
+        name = options.profile or os.environ.get("AWS_PROFILE")
+        msg = f"the AWS configuration has no profile '{name}'; `aws configure list-profiles` lists them"
         raise DeploymentMissing(msg) from None
     if given := os.environ.get(OUTPUTS_VARIABLE):
         _require_no_other(options)
@@ -195,8 +197,10 @@ def _given(text: str) -> dict[str, str]:
 def _described(session: Any, stack: str) -> dict[str, str]:
     from botocore.exceptions import ClientError
 
+    with usable_environment():
+        client = session.client("cloudformation")
     try:
-        found = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+        found = client.describe_stacks(StackName=stack)["Stacks"][0]
     except aws_errors() as error:
         is_unknown = isinstance(error, ClientError) and "does not exist" in str(error)
         unreachable = aws_unreachable(error, _WHERE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
@@ -17,6 +19,7 @@ NEEDS_ATTENTION = 1
 WRONG_USAGE = 2
 UNREACHABLE = 3
 TRY_LATER = 75  # EX_TEMPFAIL of BSD's sysexits
+_CONFIGURES = re.compile(r"AWS_.*|.*_PROXY|SSL_CERT_.*|SSLKEYLOGFILE", re.IGNORECASE)
 INTERRUPTED = 130  # what shells expect of a program that Ctrl-C ended
 
 
@@ -38,6 +41,24 @@ class Refused(Exception):
 
 class Stopped(Exception):
     """The command stopped before its end and nothing is lost; the text has what was done and how to continue."""
+
+
+class EnvironmentUnusable(DeploymentMissing):
+    """An environment variable or the AWS configuration is malformed; the text has which variables to check."""
+
+
+@contextmanager
+def usable_environment() -> Iterator[None]:
+    """Name what libraries raise while they read their environment. Values are left out: a proxy's has a password."""
+    try:
+        yield
+    except (ValueError, OSError, ImportError) as error:
+        names = sorted(name for name in os.environ if _CONFIGURES.fullmatch(name))
+        msg = (
+            f"no client of AWS or SCM can be made ({type(error).__name__}): one of these environment variables, or "
+            f"the AWS configuration, is malformed or names a file that is missing: {', '.join(names) or 'none is set'}"
+        )
+        raise EnvironmentUnusable(msg) from None
 
 
 @contextmanager

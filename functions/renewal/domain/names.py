@@ -88,6 +88,17 @@ def _refuse_what_no_public_ca_certifies(base: str, text: str) -> None:
         if not _LABEL.fullmatch(label):
             msg = f"'{text}': the part '{label}' may only have letters, digits and inner hyphens (1 to 63)"
             raise ValueError(msg)
+        if label[2:4] == "--" and not _is_p_label(label):
+            msg = f"'{text}': the part '{label}' is not an internationalised label, so no public CA certifies it"
+            raise ValueError(msg)
+
+
+def _is_p_label(label: str) -> bool:
+    """Whether it is `xn--` and valid Punycode; other labels with hyphens in these places are reserved (BR §1.6.1)."""
+    try:
+        return label.startswith("xn--") and bool(label[4:].encode("ascii").decode("punycode"))
+    except UnicodeError:
+        return False
 
 
 def _is_address(base: str) -> bool:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from renewal.domain.run_report import Outcome, RunReport
 from renewal.domain.setup.finding import Finding
@@ -72,18 +75,34 @@ def test_a_refused_login_is_not_answered_with_force(sit: Sit):
     assert "--force --reason" not in result.stdout
 
 
+@pytest.mark.parametrize("arguments", [("renew", "univ/idp"), ("check", "univ")], ids=["renew", "check"])
+def test_a_refused_login_is_repeated_only_after_a_question(sit: Sit, arguments: tuple[str, ...]):
+    """N8: each further refused login brings the account nearer to its lock; a new credential is tried at once."""
+    desk = sit("idp:20")
+    right = desk.secret()
+    desk.store_wrong_password()
+    desk.run(*arguments)
+    before = len(desk.system.simulator.calls)
+
+    assert "SCM refused the last login of univ" in desk.refused(*arguments)
+    assert len(desk.system.simulator.calls) == before
+
+    desk.run("credential", "univ", "--stdin", stdin=json.dumps(right))
+    assert desk.run(*arguments).exit_code == 0
+
+
 def test_status_lists_replacement_rules_and_retired_delegations(sit: Sit):
     """Both explain what happens months later."""
     desk = sit("idp:20")
+    at = datetime.now(UTC) - timedelta(days=10)
+    desk.run("renew", "--issuer", "", "--issued-before", f"{at:%Y-%m-%d}", "--reason", "incident", "--yes")
     desk.run("retire", "univ", "--yes")
-    at = datetime.now(UTC) - timedelta(days=300)
-    desk.run("renew", "--issuer", "Old CA", "--issued-before", f"{at:%Y-%m-%d}", "--reason", "incident", "--yes")
 
     found = desk.document("status")
 
     assert found["certificates"] == []
     assert [delegation["delegation"] for delegation in found["retired"]] == ["univ"]
-    assert [(rule["issuer"], rule["reason"]) for rule in found["replacements"]] == [("Old CA", "incident")]
+    assert [(rule["issuer"], rule["reason"]) for rule in found["replacements"]] == [("", "incident")]
 
 
 def test_a_held_certificate_shows_everywhere_why_scm_refused(sit: Sit):

@@ -19,6 +19,14 @@ def test_three_lines_are_stored_and_never_printed(desk: Desk):
     assert "certmandate/univ: replaced" in result.stdout
 
 
+def test_json_is_accepted_as_scm_and_windows_write_it(desk: Desk):
+    """N9: SCM's documentation has `customerUri`, and PowerShell puts a mark before UTF-8."""
+    document = json.dumps({"login": "drao-univ", "password": CANARY, "customerUri": "nren-a"})
+
+    assert desk.run("credential", "univ", "--stdin", stdin=f"\ufeff{document}").exit_code == 0
+    assert desk.secret()["customer_uri"] == "nren-a"
+
+
 def test_a_first_credential_creates_its_secret(desk: Desk):
     """It is stored before the delegation file is applied; the next step is printed."""
     document = {"client_id": "renewal", "client_secret": CANARY}
@@ -82,6 +90,11 @@ WRONG = {
     "JSON of numbers": (("univ",), '{"login": 1}', "not a JSON object"),
     "an unknown member": (("univ",), json.dumps({"client_secret": CANARY}), "--oauth"),
     "an invalid name": (("Univ_1",), f"drao-univ\n{CANARY}\nnren-a\n", "lower-case"),
+    "an address as customer URI": (
+        ("univ",),
+        f"drao-univ\n{CANARY}\nhttps://scm.example/customer/nren-a\n",
+        "only the last part",
+    ),
     "too long an input": (("univ",), CANARY * 1000, "no credential"),
 }
 

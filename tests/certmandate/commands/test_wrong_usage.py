@@ -34,6 +34,10 @@ WRONG = {
     "a rule without a reason": (RULE, "--reason"),
     "a rule without an issuer": (("renew", "--yes", *RULE[4:], "--reason", "x"), "--issuer"),
     "a rule for the future": ((*RULE[:4], "--issued-before", "2999-01-01", "--reason", "x"), "in the future"),
+    "a rule that covers nothing": (
+        ("renew", "--yes", "--issuer", "Nope", *RULE[4:], "--reason", "x"),
+        "covers no certificate",
+    ),
     "a rule with names": ((*RULE, "univ/idp"), "without names"),
     "deletion of an unknown rule": ((*RULE, "--cancel"), "no such replacement rule"),
     "revoke nothing": (("revoke", "univ/www", "--reason-code", "superseded", "--yes"), "no served certificate"),

@@ -45,6 +45,14 @@ def test_a_name_is_written_as_scm_and_certificates_write_it(text: str, name: str
         ("192.0.2.1", "'192.0.2.1' is an IP address; only domain names are ordered"),
         ("*.192.0.2.1", "'*.192.0.2.1' is an IP address; only domain names are ordered"),
         ("[2001:db8::1]", "'[2001:db8::1]' is an IP address; only domain names are ordered"),
+        (
+            "xn--a.example",
+            "'xn--a.example': the part 'xn--a' is not an internationalised label, so no public CA certifies it",
+        ),
+        (
+            "ab--c.example",
+            "'ab--c.example': the part 'ab--c' is not an internationalised label, so no public CA certifies it",
+        ),
         ("a.*.example", "'a.*.example': a star may only be the whole first label, as in *.univ.example"),
         ("*.*.univ.example", "'*.*.univ.example': a star may only be the whole first label, as in *.univ.example"),
         ("idp*.univ.example", "'idp*.univ.example': a star may only be the whole first label, as in *.univ.example"),

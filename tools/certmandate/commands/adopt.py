@@ -15,9 +15,11 @@ from rich.text import Text
 from certmandate.certificate_state import CertificateState, state_of
 from certmandate.deployment import Deployment, read_stored, to_change
 from certmandate.exit import Refused
+from certmandate.files.certificate_files import certificates_in
 from certmandate.options import CertificateArgument, JsonOption, YesOption, confirm, split
 from certmandate.views import printing
 from certmandate.views.printing import printer
+from renewal.domain.errors import RenewalError
 
 if TYPE_CHECKING:
     from renewal.domain.certificate.facts import Certificate
@@ -41,7 +43,7 @@ def adopt_command(
     certificate: CertificateArgument,
     pem: Annotated[
         Path | None,
-        typer.Option("--pem", help="File with the certificate (no private key), when no store of the file holds it."),
+        typer.Option("--pem", help="File with the certificate (PEM, DER, PKCS #7; no key), when no store holds it."),
     ] = None,
     ssl_id: Annotated[int, typer.Option("--ssl-id", min=0, help="The certificate's SSL ID in SCM; 0: unknown.")] = 0,
     yes: YesOption = False,
@@ -156,20 +158,26 @@ def _from_file(path: Path, spec: CertificateSpec) -> Found:
 
 def _leaf(content: bytes, where: str) -> Certificate:
     """Return the first certificate with a DNS name. Raises Refused."""
-    from cryptography import x509
-
     from renewal.domain.certificate.facts import Certificate
 
     try:
-        certificates = x509.load_pem_x509_certificates(content)
-    except ValueError:
-        msg = f"{where} has no readable PEM certificate"
+        found = certificates_in(content)
+    except ValueError as error:
+        msg = f"{where} {error}"
         raise Refused(msg) from None
-    leaves = [certificate for certificate in map(Certificate, certificates) if certificate.names]
+    leaves = [certificate for certificate in map(Certificate, found) if _has_names(certificate)]
     if not leaves:
-        msg = f"{where} has no server certificate: none of its {len(certificates)} certificates has a DNS name"
+        msg = f"{where} has no server certificate: none of its {len(found)} certificates has a readable DNS name"
         raise Refused(msg)
     return leaves[0]
+
+
+def _has_names(certificate: Certificate) -> bool:
+    """Whether it has DNS names. Old roots that are no valid DER lie beside good certificates in one file."""
+    try:
+        return bool(certificate.names)
+    except (ValueError, RenewalError):
+        return False
 
 
 def _from_stores(deployment: Deployment, spec: CertificateSpec) -> Found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,8 @@ import typer
 from rich.console import Console
 
 from certmandate.deployment import Deployment, to_change
-from certmandate.execution import Ended, start
-from certmandate.exit import NEEDS_ATTENTION, Refused
+from certmandate.execution import Ended, confirm_logins, start
+from certmandate.exit import NEEDS_ATTENTION, Refused, usable_environment
 from certmandate.options import DelegationArgument, JsonOption, YesOption, confirm
 from certmandate.scm_recording import RecordOption, require_new, save
 from certmandate.stored_credential.protection import unprotected
@@ -45,6 +46,7 @@ def check_command(
         record = deployment.book.delegation(delegation)
         if from_here:
             raise typer.Exit(_from_here(deployment, record, record_to, yes=yes, as_json=as_json))
+        confirm_logins(deployment, [delegation], yes=yes)
         ended = _dry_run(deployment, delegation, record_to, printer(to_stderr=as_json))
         record = deployment.book.delegation(delegation)
         certificates = deployment.book.certificates(delegation)
@@ -93,6 +95,9 @@ def _not_inspected(ended: Ended) -> str:
 # ---- From this machine -----------------------------------------------------------------------------------------------
 
 
+_PROXIES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+
+
 @dataclass(frozen=True)
 class _Login:
     """The result of one login from this machine."""
@@ -111,6 +116,8 @@ def _from_here(
         f"Log in once to the account of {name} from this machine? With an access list, SCM refuses the login "
         "and counts it as a failed login of the account."
     )
+    if proxy := next((name for name in _PROXIES if os.environ.get(name)), None):
+        question += f" SCM receives the request from the proxy of ${proxy}, not from this machine."
     confirm(question, yes=yes)
     recordings: list[Mapping[str, Any]] = []
     login = _log_in_once(deployment, record, recordings)
@@ -167,7 +174,9 @@ def _log_in(deployment: Deployment, delegation: str, recordings: list[Mapping[st
 
     credentials = OnlyCurrent(deployment.client("secretsmanager"), deployment.fact("SecretPrefix"))
     base_url, oauth_base_url, token_url = map(deployment.fact, ("ScmUrl", "ScmOauthUrl", "ScmTokenUrl"))
-    with new_http_client() as http:
+    with usable_environment():
+        client = new_http_client()
+    with client as http:
         accounts = ScmAccounts(
             credentials,
             http,

@@ -114,7 +114,7 @@ def _prompt(member: str) -> str:
 
 def _from_stdin(members: tuple[str, ...]) -> dict[str, str]:
     """Return the members of a JSON object, or of one line for each in order."""
-    text = sys.stdin.read(_LONGEST + 1)
+    text = sys.stdin.read(_LONGEST + 1).removeprefix("\ufeff")  # Windows writes this mark before UTF-8
     if len(text) > _LONGEST:
         msg = f"standard input has more than {_LONGEST} characters, which is no credential"
         raise Refused(msg)
@@ -136,6 +136,8 @@ def _from_json(text: str, members: tuple[str, ...]) -> dict[str, str]:
     if not isinstance(document, dict) or not all(isinstance(value, str) for value in document.values()):
         msg = f"standard input is not a JSON object of strings with {', '.join(members)}"
         raise Refused(msg)
+    if "customerUri" in document:  # as SCM spells it
+        document.setdefault("customer_uri", document.pop("customerUri"))
     if unknown := sorted(set(document) - set(members)):
         hint = (
             "without --oauth, login and password are expected" if "client_id" in members else "--oauth is for clients"

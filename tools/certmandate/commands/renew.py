@@ -11,7 +11,7 @@ from rich.text import Text
 
 from certmandate.completion import certificate_names, delegation_names
 from certmandate.deployment import Deployment, read_stored, to_change
-from certmandate.execution import Ended, start
+from certmandate.execution import Ended, confirm_logins, start
 from certmandate.exit import Refused
 from certmandate.options import JsonOption, YesOption, confirm, split
 from certmandate.views import printing
@@ -97,6 +97,8 @@ def renew_command(
         _require_known(deployment, request)
         if order_again:
             _confirm_order_again(deployment, request, yes=yes)
+        named = [split(path).delegation for path in certificate or ()]
+        confirm_logins(deployment, [*named, *(delegation or ())], yes=yes)
         code = run(deployment, request, "renew", follow=follow, as_json=as_json)
     raise typer.Exit(code)
 
@@ -211,9 +213,12 @@ def _change_rule(deployment: Deployment, replacement: Replacement, *, cancel: bo
             msg = "there is no such replacement rule; `certmandate status` lists the rules"
             raise Refused(msg)
         deployment.editor.remove_replacement(replacement)
+    elif not covered:
+        msg = "the rule covers no certificate that is served: `certmandate show` has each one's issuer and beginning"
+        raise Refused(msg)
     else:
         counted = printing.counted(len(covered), "certificate")
-        printing.print_line(f"The rule covers {counted}: {', '.join(covered) or 'none'}.", to_stderr=True)
+        printing.print_line(f"The rule covers {counted}: {', '.join(covered)}.", to_stderr=True)
         confirm("Replace them in the next runs?", yes=yes)
         deployment.editor.add_replacement(replacement)
     if as_json:

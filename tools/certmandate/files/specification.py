@@ -44,8 +44,10 @@ from renewal.domain.delegation import S3, CertificateSpec, Delegation, RenewalPo
 from renewal.domain.keypair import KeyType
 
 _ARN = re.compile(r"arn:aws[a-z-]*:acm:(?P<region>[a-z0-9-]+):\d{12}:certificate/[0-9a-f-]{36}")
-MAX_NAMES = 100  # names a certificate; common profiles refuse more
-
+MAX_NAMES = 1000
+"""Names of a certificate. Profiles allow fewer, and SCM does not show how many: a refused order names it."""
+MAX_LETTERS = 50_000
+"""Of all names of a certificate: spec, order, request and chain repeat them in one item of at most 400 KB."""
 
 _INHERITED = ("profile_id", "policy", "custom_fields", "external_requester")
 _TOP = frozenset(
@@ -164,6 +166,8 @@ def _certificate(reader: Reader, entry: Any, place: Place, delegation: str, defa
         reader.fault((*place, "names"), "must have at least one name")
     if len(names) > MAX_NAMES:
         reader.fault((*place, "names"), f"has {len(names)} names; {MAX_NAMES} at most")
+    if sum(map(len, names)) > MAX_LETTERS:
+        reader.fault((*place, "names"), f"has names of more than {MAX_LETTERS:,} letters together")
     own = _inherited(reader, source, place, defaults)
     if own.profile_id is None and reader.is_clean(("profile_id",)) and reader.is_clean((*place, "profile_id")):
         reader.fault((*place, "profile_id"), "is missing, here and at the top of the file")

@@ -73,6 +73,15 @@ def withdraw_pending(deployment: Deployment, delegation: str) -> None:
             client.update_secret_version_stage(SecretId=name, VersionStage="AWSPENDING", RemoveFromVersionId=version)
 
 
+def current_version(deployment: Deployment, delegation: str) -> str:
+    """Return the version of the stored credential that is in use; empty when there is none."""
+    client = deployment.client("secretsmanager")
+    try:
+        return _current(client.describe_secret(SecretId=deployment.secret_name(delegation)))
+    except client.exceptions.ResourceNotFoundException:
+        return ""
+
+
 def has_password(deployment: Deployment, delegation: str) -> bool:
     """Return whether the stored credential is a login with a password; an OAuth2 client has none.
 

@@ -46,7 +46,14 @@ def credential_from(document: Mapping[str, str]) -> Credential:
         raise CredentialMissing(msg)
     if is_client:
         return ClientCredentialsCredential(*_values(document, CLIENT_MEMBERS))
-    return PasswordCredential(*_values(document, PASSWORD_MEMBERS))
+    login, password, customer_uri = _values(document, PASSWORD_MEMBERS)
+    if "/" in customer_uri:
+        msg = (
+            "customer_uri of the stored credential must be only the last part of the portal's address, after "
+            "`/customer/`: SCM refuses another one like a wrong password, and counts it"
+        )
+        raise CredentialMissing(msg)
+    return PasswordCredential(login, password, customer_uri)
 
 
 def _values(document: Mapping[str, str], members: tuple[str, ...]) -> tuple[str, ...]:
