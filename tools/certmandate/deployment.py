@@ -197,9 +197,9 @@ def _given(text: str) -> dict[str, str]:
 def _described(session: Any, stack: str) -> dict[str, str]:
     from botocore.exceptions import ClientError
 
-    with usable_environment():
-        client = session.client("cloudformation")
     try:
+        with usable_environment():
+            client = session.client("cloudformation")
         found = client.describe_stacks(StackName=stack)["Stacks"][0]
     except aws_errors() as error:
         is_unknown = isinstance(error, ClientError) and "does not exist" in str(error)

@@ -150,8 +150,8 @@ def confirm_logins(deployment: Deployment, delegations: Iterable[str], *, yes: b
     refused = [name for name in sorted(set(delegations)) if _is_refused(deployment, name)]
     if refused:
         confirm(
-            f"SCM refused the last login of {', '.join(refused)} with the credential that is still stored, counts refused "
-            "logins, and locks accounts. Has the RAO removed the cause, so that a run may log in again?",
+            f"SCM refused the last login of {', '.join(refused)} with the credential that is still stored, counts "
+            "refused logins, and locks accounts. Has the RAO removed the cause, so that a run may log in again?",
             yes=yes,
         )
 

@@ -265,11 +265,15 @@ def test_two_certificates_of_one_name_are_a_fault() -> None:
 
 
 def test_too_many_names_are_a_fault() -> None:
-    """Profiles commonly refuse more than a hundred."""
-    names = [f"n{number}.apps.univ.example" for number in range(101)]
+    """N9: Sectigo sells profiles of up to 1,000 names; all of them, several times, fit into an item of 400 KB."""
+    names = [f"n{number}.apps.univ.example" for number in range(1001)]
+    longest = [f"n{number}.{'a' * 60}.{'b' * 60}.apps.univ.example" for number in range(400)]
 
-    assert faults_of(changed("certificates.0.names", names)) == ["certificates[0].names: has 101 names; 100 at most"]
-    assert not faults_of(changed("certificates.0.names", names[:100]))
+    assert faults_of(changed("certificates.0.names", names)) == ["certificates[0].names: has 1001 names; 1000 at most"]
+    assert not faults_of(changed("certificates.0.names", names[:1000]))
+    assert faults_of(changed("certificates.0.names", longest)) == [
+        "certificates[0].names: has names of more than 50,000 letters together"
+    ]
 
 
 def test_all_faults_are_reported_in_the_order_of_the_file() -> None:

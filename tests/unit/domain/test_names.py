@@ -46,8 +46,8 @@ def test_a_name_is_written_as_scm_and_certificates_write_it(text: str, name: str
         ("*.192.0.2.1", "'*.192.0.2.1' is an IP address; only domain names are ordered"),
         ("[2001:db8::1]", "'[2001:db8::1]' is an IP address; only domain names are ordered"),
         (
-            "xn--a.example",
-            "'xn--a.example': the part 'xn--a' is not an internationalised label, so no public CA certifies it",
+            "xn--99999.example",
+            "'xn--99999.example': the part 'xn--99999' is not an internationalised label, so no public CA certifies it",
         ),
         (
             "ab--c.example",
