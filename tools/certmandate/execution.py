@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -16,11 +16,9 @@ from rich.text import Text
 
 from certmandate.deployment import Deployment
 from certmandate.exit import INTERRUPTED, NEEDS_ATTENTION, WRONG_USAGE
-from certmandate.options import confirm
-from certmandate.password_rotation import current_version
 from certmandate.progress import Progress
 from certmandate.views.printing import print_error
-from renewal.domain.errors import CREDENTIAL_ERRORS, InvalidRequest, PlanUnreadable, TooManyDue, UnknownDelegation
+from renewal.domain.errors import InvalidRequest, PlanUnreadable, TooManyDue, UnknownDelegation
 from renewal.domain.request import RunRequest
 from renewal.domain.run_report import RunReport
 
@@ -143,25 +141,6 @@ def start(deployment: Deployment, request: Mapping[str, Any], purpose: str) -> E
         stateMachineArn=deployment.fact("StateMachineArn"), name=name, input=json.dumps(request)
     )
     return Execution(deployment, started["executionArn"])
-
-
-def confirm_logins(deployment: Deployment, delegations: Iterable[str], *, yes: bool) -> None:
-    """Ask before a run logs in once more with a credential that SCM has refused. Raises Refused."""
-    refused = [name for name in sorted(set(delegations)) if _is_refused(deployment, name)]
-    if refused:
-        confirm(
-            f"SCM refused the last login of {', '.join(refused)} with the credential that is still stored, counts "
-            "refused logins, and locks accounts. Has the RAO removed the cause, so that a run may log in again?",
-            yes=yes,
-        )
-
-
-def _is_refused(deployment: Deployment, delegation: str) -> bool:
-    record = deployment.book.delegation(delegation)
-    findings = record.inspection.findings if record.inspection else ()
-    if record.refusal is None or not any(finding.code in CREDENTIAL_ERRORS for finding in findings):
-        return False
-    return current_version(deployment, delegation) == record.refusal.version
 
 
 def _sentence(cause: str) -> str:

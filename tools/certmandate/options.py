@@ -1,7 +1,8 @@
-"""Arguments and options that several commands have, and the question before a change."""
+"""Arguments and options that several commands have, and the questions before a change."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -9,9 +10,11 @@ import typer
 from typer.core import TyperCommand
 
 from certmandate.completion import certificate_names, delegation_names
-from certmandate.deployment import StackOptions
+from certmandate.deployment import Deployment, StackOptions
 from certmandate.exit import Refused
+from certmandate.password_rotation import current_version
 from renewal.domain.delegation import CertificatePath
+from renewal.domain.errors import CREDENTIAL_ERRORS
 
 DelegationArgument = Annotated[
     str, typer.Argument(metavar="DELEGATION", help="Name of the delegation.", autocompletion=delegation_names)
@@ -60,6 +63,25 @@ def confirm(question: str, *, yes: bool) -> None:
     if not agreed:
         msg = "Nothing was changed: not confirmed. In scripts, pass --yes"
         raise Refused(msg)
+
+
+def confirm_logins(deployment: Deployment, delegations: Iterable[str], *, yes: bool) -> None:
+    """Ask before a run logs in once more with a credential that SCM has refused. Raises Refused."""
+    refused = [name for name in sorted(set(delegations)) if _is_refused(deployment, name)]
+    if refused:
+        confirm(
+            f"SCM refused the last login of {', '.join(refused)} with the credential that is still stored, counts "
+            "refused logins, and locks accounts. Has the RAO removed the cause, so that a run may log in again?",
+            yes=yes,
+        )
+
+
+def _is_refused(deployment: Deployment, delegation: str) -> bool:
+    record = deployment.book.delegation(delegation)
+    findings = record.inspection.findings if record.inspection else ()
+    if record.refusal is None or not any(finding.code in CREDENTIAL_ERRORS for finding in findings):
+        return False
+    return current_version(deployment, delegation) == record.refusal.version
 
 
 def split(path: str) -> CertificatePath:

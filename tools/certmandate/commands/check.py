@@ -12,9 +12,9 @@ import typer
 from rich.console import Console
 
 from certmandate.deployment import Deployment, to_change
-from certmandate.execution import Ended, confirm_logins, start
+from certmandate.execution import Ended, start
 from certmandate.exit import NEEDS_ATTENTION, Refused, usable_environment
-from certmandate.options import DelegationArgument, JsonOption, YesOption, confirm
+from certmandate.options import DelegationArgument, JsonOption, YesOption, confirm, confirm_logins
 from certmandate.scm_recording import RecordOption, require_new, save
 from certmandate.stored_credential.protection import unprotected
 from certmandate.views import check as check_view

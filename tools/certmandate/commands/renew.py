@@ -11,9 +11,9 @@ from rich.text import Text
 
 from certmandate.completion import certificate_names, delegation_names
 from certmandate.deployment import Deployment, read_stored, to_change
-from certmandate.execution import Ended, confirm_logins, start
+from certmandate.execution import Ended, start
 from certmandate.exit import Refused
-from certmandate.options import JsonOption, YesOption, confirm, split
+from certmandate.options import JsonOption, YesOption, confirm, confirm_logins, split
 from certmandate.views import printing
 from certmandate.views.printing import print_error, printer
 from certmandate.views.run_page import print_page
