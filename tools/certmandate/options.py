@@ -12,7 +12,7 @@ from typer.core import TyperCommand
 from certmandate.completion import certificate_names, delegation_names
 from certmandate.deployment import Deployment, StackOptions
 from certmandate.exit import Refused
-from certmandate.password_rotation import current_version
+from certmandate.stored_credential.rotation import current_version
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.errors import CREDENTIAL_ERRORS
 
