@@ -11,7 +11,7 @@ from gate.asl.__main__ import lint, lint_template, main
 from gate.asl.error_names import Names
 
 SOUND = Path(__file__).with_name("sound.asl.yaml").read_text(encoding="utf-8")
-SUBSTITUTIONS = ("AlarmTopic", "CheckExpiryFunction", "CollectFunction")
+SUBSTITUTIONS = ("ReportFunction", "CheckExpiryFunction", "CollectFunction")
 NAMES = Names(
     raised=frozenset({"CredentialRefused", "OrderPending", "StoreUnavailable"}),
     retryable=frozenset({"OrderPending", "StoreUnavailable"}),
@@ -65,15 +65,11 @@ FAULTS = {
     "a Choice on an error that nothing raises": (
         "StringEquals: CredentialRefused", "StringEquals: CredentialsRefused", "which nothing raises"),
     "an integration that does not exist": (
-        "lambda:invoke", "lambda:invokeFunction", "there is no integration"),
-    "an SDK action that does not exist": (
-        "aws-sdk:sns:publish", "aws-sdk:sns:publishMessage", "there is no integration"),
-    "an SDK service that does not exist": (
-        "aws-sdk:sns:publish", "aws-sdk:snss:publish", "there is no integration"),
+        "lambda:invoke", "lambda:invokeFunction", "Task: arn:aws:states:::lambda:invokeFunction is not among"),
     "a reader that cannot read": (
-        "s3:getObject", "s3:readObject", "ItemReader: there is no integration"),
+        "s3:getObject", "s3:readObject", "ItemReader: arn:aws:states:::s3:readObject is not among"),
     "a writer that cannot write": (
-        "s3:putObject", "s3:writeObject", "ResultWriter: there is no integration"),
+        "s3:putObject", "s3:writeObject", "ResultWriter: arn:aws:states:::s3:writeObject is not among"),
     "a path in a field whose name does not end in .$": (
         "run_id.$: $$.Execution.Name", "run_id: $$.Execution.Name", "passed on as text"),
     "an intrinsic function in a field whose name does not end in .$": (
@@ -139,7 +135,7 @@ Resources:
     Type: AWS::Serverless::StateMachine
     Properties:
       DefinitionUri: renewal.asl.yaml
-      DefinitionSubstitutions: {AlarmTopic: a, CheckExpiryFunction: b, CollectFunction: c}
+      DefinitionSubstitutions: {ReportFunction: a, CheckExpiryFunction: b, CollectFunction: c}
 """
 
 
