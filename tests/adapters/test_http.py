@@ -70,7 +70,7 @@ def test_an_answer_that_drips_ends_at_the_deadline(
 
     server.answer = drip
 
-    with pytest.raises(error, match="ReadTimeout"):
+    with pytest.raises(error, match="Timeout"):
         ask(connected(server, seconds=0.5))
 
 

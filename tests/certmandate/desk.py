@@ -7,10 +7,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import boto3
 import typer.testing
 from typer.main import get_command
 from typer.testing import CliRunner, Result
@@ -26,6 +28,9 @@ from tests.workflow.system import System, started
 
 COMMAND = get_command(app)
 """The click command of `app`; typer's CliRunner would build it for each invocation."""
+
+SESSION = cache(boto3.Session)
+"""One session for all commands: each would read botocore's descriptions of the services again."""
 
 CANARY = "Canary-in-the-mine-1"
 """A password that must be in no output."""
@@ -56,7 +61,7 @@ class Desk:
     def run(self, *arguments: object, stdin: str = "") -> Result:
         """Run one command; its output must not contain the canary."""
         line = [str(argument) for argument in arguments]
-        with patch.object(typer.testing, "_get_command", lambda _: COMMAND):
+        with patch.object(typer.testing, "_get_command", lambda _: COMMAND), patch.object(boto3, "Session", SESSION):
             result = CliRunner().invoke(app, line, input=stdin, env={"COLUMNS": "200"})
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception

@@ -24,6 +24,6 @@ def test_transactions_and_writes_side_by_side_all_succeed() -> None:
             return client.put_item(TableName=table, Item={"delegation": {"S": f"p{number}"}, "item": {"S": "x"}})
 
         with ThreadPoolExecutor(8) as pool:
-            answers = list(pool.map(lambda number: (transact if number % 2 else put)(number), range(400)))
+            answers = list(pool.map(lambda number: (transact if number % 2 else put)(number), range(150)))
 
     assert {answer["ResponseMetadata"]["RetryAttempts"] for answer in answers} == {0}

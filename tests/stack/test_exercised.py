@@ -37,12 +37,13 @@ INTERFACES = (
 )  # fmt: skip
 CERTIFICATES = """\
   - {name: both, names: [both.univ.example], stores: [s3, "acm:eu-west-3", "acm:eu-west-1"]}
-  - {name: lost, names: [lost.univ.example], stores: [s3, "acm:eu-west-3"]}
+  - {name: lost, names: [lost.univ.example], stores: [s3, "acm:eu-central-1"]}
   - {name: open, names: [open.univ.example]}
   - {name: refused, names: [refused.univ.example]}
   - {name: twin, names: [twin.univ.example]}
   - {name: declined, names: [declined.univ.example]}
 """
+"""Each region imports one certificate: ACM refuses a second within a second, and the retry would list what ACM has."""
 AT_SCM = """\
 dials: {issuance_polls: 0}
 behaviours:

@@ -32,9 +32,16 @@ Resources:
 """
 
 
+@pytest.fixture(scope="module")
+def listed() -> bytes:
+    """The list of parts: a program makes it, which takes seconds."""
+    return parts()
+
+
 @pytest.fixture
-def build(tmp_path: Path) -> Path:
+def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listed: bytes) -> Path:
     """Return the output of `sam build`: the same functions twice, a layer, and a definition elsewhere."""
+    monkeypatch.setattr("stack.package.parts", lambda: listed)
     folder = tmp_path / ".aws-sam" / "build"
     for name in ("One", "Two"):
         (folder / name / "renewal" / "__pycache__").mkdir(parents=True)
@@ -106,10 +113,10 @@ def test_a_missing_build_is_reported_with_the_command(tmp_path: Path) -> None:
         package(tmp_path, tmp_path / "out")
 
 
-def test_the_list_of_parts_names_each_package_with_its_hashes() -> None:
+def test_the_list_of_parts_names_each_package_with_its_hashes(listed: bytes) -> None:
     """It is searched when a vulnerability in a dependency becomes known."""
     requirements = REQUIREMENTS.read_text(encoding="utf-8")
-    found = json.loads(parts())["components"]
+    found = json.loads(listed)["components"]
     assert len(found) == requirements.count("==")
     assert {"boto3", "botocore", "cryptography", "httpx", "aws-lambda-powertools"} <= {part["name"] for part in found}
     assert all(part["purl"] == f"pkg:pypi/{part['name']}@{part['version']}" for part in found)
@@ -117,6 +124,6 @@ def test_the_list_of_parts_names_each_package_with_its_hashes() -> None:
     assert len(hashes) == requirements.count("--hash=sha256:")
 
 
-def test_equal_lists_give_equal_documents() -> None:
+def test_equal_lists_give_equal_documents(listed: bytes) -> None:
     """A difference between two documents must mean a difference between two deployments."""
-    assert parts() == parts()
+    assert parts() == listed

@@ -61,7 +61,7 @@ STATUSES = st.sampled_from([200, 200, 200, 201, 204, 301, 400, 401, 403, 404, 42
 
 
 @pytest.mark.parametrize("reader", READERS)
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(status=STATUSES, answer=values)
 def test_any_json_is_a_result_or_a_named_error(reader: str, status: int, answer: Any) -> None:
     """A KeyError or TypeError would fail the function without a reason, for every certificate of a delegation."""
@@ -88,7 +88,7 @@ READ = ("2.5.29.14", "2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.32", "2.5.29
 CA_FALSE_WRITTEN = bytes.fromhex("3003010100")
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(oid=st.sampled_from(READ), value=st.binary(max_size=8))
 @example(oid="2.5.29.19", value=CA_FALSE_WRITTEN)
 def test_any_signed_extension_is_a_chain_or_a_named_error(oid: str, value: bytes) -> None:

@@ -53,9 +53,12 @@ WRONG = {
 }
 
 
-def everything(desk: Desk) -> tuple[dict[str, Any], int]:
-    """Return the runs, certificates and rules of the estate, and the number of requests that SCM received."""
-    return {**desk.document("status"), "at": None}, len(desk.system.simulator.calls)
+def everything(desk: Desk) -> tuple[Any, ...]:
+    """Return the order book, the runs and the credential, and the number of requests that SCM received."""
+    aws = desk.system.aws
+    items = aws.client("dynamodb").scan(TableName=aws.outputs["OrdersTable"])["Items"]
+    runs = aws.client("stepfunctions").list_executions(stateMachineArn=aws.outputs["StateMachineArn"])["executions"]
+    return items, [run["name"] for run in runs], desk.secret(), len(desk.system.simulator.calls)
 
 
 @pytest.mark.parametrize(("arguments", "expected"), WRONG.values(), ids=WRONG)
