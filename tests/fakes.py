@@ -128,7 +128,7 @@ class FakeDns:
 
 
 class Killed(BaseException):
-    """The process ended here: no `except` of the product sees it, as none sees a killed function."""
+    """The process ended here: no `except` of the product catches it, as none runs in a killed function."""
 
 
 T = TypeVar("T")
@@ -205,7 +205,7 @@ class FakeOrderBook:
             self._keep(spec.record_key, replace(before, spec=spec), now)
 
     def ask(self, path: Path, reason: str, now: datetime) -> None:
-        """An operator wants it replaced at the next run."""
+        """An operator requests its replacement by the next run."""
         self._keep(path, replace(self.kept[path], asked=reason), now)
         self.next_actions[path] = now
 
@@ -426,7 +426,7 @@ class FakeScm:
     lost_before: int = 0
     """… and so many requests before it."""
     hidden: int = 0
-    """So many searches do not see what was ordered."""
+    """So many searches do not find what was ordered."""
     hides_comments: bool = False
     """Whether comments are shown to no account."""
     rows: tuple[ReportedCertificate, ...] = ()
@@ -553,7 +553,7 @@ class FakeScm:
 
     def _order(self, ssl_id: int) -> ScmOrder:
         if ssl_id not in self.orders:
-            raise OrderUnknown(f"SCM does not know {ssl_id}")
+            raise OrderUnknown(f"SCM does not have {ssl_id}")
         return self.orders[ssl_id]
 
     def _issue(self, order: ScmOrder) -> str:
@@ -651,7 +651,7 @@ def _context(*parts: str) -> bytes:
 
 @dataclass(slots=True)
 class FakeAcm:
-    """ACM in any region; holds pairs by ARN and refuses what `renewal.adapters.acm_rules` says that ACM refuses."""
+    """ACM in any region; holds pairs by ARN and refuses what ACM refuses by `renewal.adapters.acm_rules`."""
 
     held: dict[str, Pair] = field(default_factory=dict)
     imports: Counter[str] = field(default_factory=Counter)
@@ -764,7 +764,7 @@ class UnchangedStores:
 
 @dataclass(slots=True)
 class FakeAnnouncer:
-    """Remembers what was announced."""
+    """Keeps what was announced."""
 
     announced: list[tuple[str, str]] = field(default_factory=list)
     """(path, serial)."""

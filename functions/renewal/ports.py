@@ -39,7 +39,7 @@ Item = TypeVar("Item")
 Clock = Callable[[], datetime]
 """Returns the current time, aware, in UTC."""
 EgressAddress = Callable[[], str]
-"""Returns the IPv4 address that the outside sees us come from, empty when it is not known; never raises."""
+"""Returns the IPv4 address from which our requests reach other hosts, empty when unknown; never raises."""
 NextRotation = Callable[[str], date | None]
 """Returns the day by which a delegation's password is rotated, None when not, or not known; never raises."""
 

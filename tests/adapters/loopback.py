@@ -1,4 +1,4 @@
-"""An HTTP server on loopback behind a NAT gateway that forgets flows."""
+"""An HTTP server on loopback behind a NAT gateway that drops idle flows."""
 
 from __future__ import annotations
 

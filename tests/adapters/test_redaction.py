@@ -90,7 +90,7 @@ def _cuts(node: ast.expr) -> bool:
 
 
 def test_one_place_shortens_and_cleans_texts_that_are_not_ours():
-    """A second place would forget one of the secrets that the first one removes."""
+    """A second place would omit one of the secrets that the first one removes."""
     root = Path(__file__).parents[2] / "functions"
     found = {path.relative_to(root).as_posix(): cuts(path.read_text("utf-8")) for path in root.rglob("*.py")}
 

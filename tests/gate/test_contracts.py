@@ -15,7 +15,7 @@ FORBIDDEN = {
     "Imports point inwards": ("functions/renewal/ports.py", "renewal.wiring"),
     "No import cycle": ("tools/gate/findings.py", "gate.shape"),
     "The operator's command is layered": ("tools/certmandate/files/__init__.py", "certmandate.cli"),
-    "AWS on this machine knows of the operator's command only how it reads files": (
+    "AWS on this machine uses only the file readers of the operator's command": (
         "tools/local/aws.py",
         "certmandate.cli",
     ),
@@ -28,12 +28,12 @@ FORBIDDEN = {
         "tools/campaign/audit/__init__.py",
         "renewal.ports",
     ),
-    "Domain, ports and steps know neither AWS nor HTTP": ("functions/renewal/ports.py", "boto3"),
+    "Domain, ports and steps use neither AWS nor HTTP": ("functions/renewal/ports.py", "boto3"),
     "No step imports another step; what several need is in the row below": (
         "functions/renewal/steps/enroll.py",
         "renewal.steps.collect",
     ),
-    "What runs in Lambda knows neither the tools nor the handlers": ("functions/renewal/settings.py", "gate.shape"),
+    "What runs in Lambda imports neither the tools nor the handlers": ("functions/renewal/settings.py", "gate.shape"),
     "The simulator is written from the vendor's reference, not from our client": (
         "tools/scm_simulator/world.py",
         "renewal.ports",

@@ -69,7 +69,7 @@ def test_a_test_of_presence_holds_for_its_document_only():
 
 
 def test_the_fields_that_a_map_selects_are_present():
-    """The items of a Map have the fields that its ItemSelector names, and a Catch inside knows only those."""
+    """The items of a Map have the fields that its ItemSelector names, and a Catch inside has only those."""
     collect = {
         "Type": "Task",
         "Catch": [{"Next": "Failed", "ResultPath": "$.error"}],

@@ -25,7 +25,7 @@ def texts(findings: list[str]) -> str:
 
 
 def test_three_modules_with_one_prefix_are_a_hidden_package(tmp_path: Path):
-    """Two may be a pair; a third makes a folder that nobody sees."""
+    """Two may be a pair; a third makes a folder that has no name."""
     found = files(tmp_path, order_book="", order_reader="")
     assert list(layout.faults(found, {})) == []
 
@@ -45,7 +45,7 @@ def test_a_folder_with_more_than_sixteen_modules_is_found(tmp_path: Path):
 
 
 def test_two_classes_of_one_name_in_a_distribution_are_found(tmp_path: Path):
-    """In two distributions they may have one name: no module sees both."""
+    """In two distributions they may have one name: no module imports both."""
     files(tmp_path, account="class Account: ...\n", snapshot="class Account: ...\n")
     assert "two classes Account in renewal" in texts([*layout.faults([], {"renewal": tmp_path})])
 

@@ -78,7 +78,7 @@ def from_elsewhere(mandate: Mandate) -> None:
 
 
 def from_elsewhere_403(mandate: Mandate) -> None:
-    """… and SCM says so."""
+    """… and SCM's answer gives the reason."""
     mandate.address = "198.51.100.9"
     mandate.dials = {"blocked_address_answer": "403"}
 
@@ -113,7 +113,7 @@ FAULTS: dict[str, tuple[Callable[[Mandate], None], set[tuple[str, str]]]] = {
     "the OrgID is the organisation's": (
         with_order_id(ORGANISATION), {("3", "DepartmentNotFound"), ("5", "RoleMissing")},
     ),
-    "the OrgID is the organisation's, which the account sees": (
+    "the OrgID is the organisation's, which SCM shows to the account": (
         with_order_id(ORGANISATION, organisations=(ORGANISATION,)),
         {("3", "OrganisationNotDepartment"), ("5", "RoleMissing")},
     ),
@@ -192,7 +192,7 @@ FAULTS: dict[str, tuple[Callable[[Mandate], None], set[tuple[str, str]]]] = {
     "the password has expired": (
         with_account(password_expires_in_days=-1), {(step, "LoginRefused") for step in "5678"},
     ),
-    "SCM itself says that the password has expired": (
+    "SCM's answer is that the password has expired": (
         answering("/admin/v1/password", state="Expired"), {("6", "CredentialExpired")},
     ),
     "the password expires soon": (with_account(password_expires_in_days=14), {("6", "PasswordExpiring")}),
@@ -200,7 +200,7 @@ FAULTS: dict[str, tuple[Callable[[Mandate], None], set[tuple[str, str]]]] = {
     "the account may use the portal": (with_account(type="STANDARD"), {("7", "NotApiOnly")}),
     # 8. the access list
     "the access list has another address": (from_elsewhere, {(step, "LoginRefused") for step in "5678"}),
-    "the access list has another address, and SCM says so": (from_elsewhere_403, {("8", "AddressRefused")}),
+    "the access list has another address, and SCM answers that": (from_elsewhere_403, {("8", "AddressRefused")}),
 }  # fmt: skip
 
 
@@ -264,8 +264,8 @@ STEP_MENUS = {
     "the validation expires soon": "Domains → the domain → DCV",
     "one name more is delegated": "Settings → Organizations → Departments → Domains",
     "the organisation was never validated": "Settings → Organizations → Validations",
-    "the access list has another address, and SCM says so": "Settings → Access Control → Organization ACL",
-    "SCM itself says that the password has expired": "Admins → Edit",
+    "the access list has another address, and SCM answers that": "Settings → Access Control → Organization ACL",
+    "SCM's answer is that the password has expired": "Admins → Edit",
 }
 
 
@@ -301,7 +301,7 @@ def test_more_than_was_agreed_is_a_security_finding(fault: str, *, is_security: 
 
 def test_an_expired_password_is_the_raos_to_replace() -> None:
     """An account that may use the API only cannot change it any more."""
-    findings = inspected("SCM itself says that the password has expired").inspection.findings
+    findings = inspected("SCM's answer is that the password has expired").inspection.findings
 
     assert [(finding.code, finding.actor) for finding in findings] == [("CredentialExpired", "rao")]
 

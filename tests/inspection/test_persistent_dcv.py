@@ -117,7 +117,7 @@ def test_a_record_that_cannot_be_used_is_a_finding_for_the_rao(texts: tuple[str,
 
 
 def test_a_date_that_rolls_without_a_live_record_is_an_ordinary_one() -> None:
-    """SCM names another method: the RAO validates again, and is told why the record does not do it."""
+    """SCM names another method: the RAO validates again, and is informed why the record does not do it."""
     tested = mandate("a date that rolls", until(NOW - timedelta(days=1)))
     found = tested.inspect()
     without = mandate("a date that rolls")

@@ -54,7 +54,7 @@ def test_a_refusal_in_the_middle_keeps_what_was_observed_before() -> None:
 
 
 def test_a_certificate_whose_validation_expires_is_added_to_the_run() -> None:
-    """The plan could not know it."""
+    """The plan could not contain it."""
     mandate = Mandate(domains=expiring(5), age=110)
     mandate.inspect()
 

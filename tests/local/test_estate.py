@@ -140,7 +140,7 @@ def test_a_delegation_without_its_department_or_account_is_refused(
 
 
 def test_a_certificate_of_another_department_is_refused(tmp_path: Path) -> None:
-    """The delegation's account could not even see it in SCM."""
+    """SCM would not even show it to the delegation's account."""
     second = ("departments: [{id: 7,", "departments: [{id: 8, name: Others}, {id: 7,")
 
     (fault,) = faults(tmp_path, scm="certificates:\n" + certificate(department=8), replace=second)

@@ -27,7 +27,7 @@ VALUES: dict[str, Any] = {
     "list": {"L": [{"S": "a"}, {"M": {"inner": {"L": []}}}]},
     "map": {"M": {"S": {"S": "a name that is a letter"}, "B": {"B": b"\x02"}}},
 }
-"""Every kind of value that DynamoDB knows, and nested ones."""
+"""Every kind of value that DynamoDB has, and nested ones."""
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ def invoke(aws: LocalAws, logical_id: str, event: Any) -> tuple[Any, str | None]
 
 @pytest.fixture(scope="module")
 def observed(aws: LocalAws) -> dict[str, Any]:
-    """What a function sees of its environment."""
+    """What a function has of its environment."""
     answer, error = invoke(aws, "EnvironmentFunction", {})
     assert error is None
     return dict(answer)

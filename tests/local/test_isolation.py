@@ -15,7 +15,7 @@ def _kept_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_setting_of_a_real_account_survives(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A local run must never touch a real account, whatever the caller's environment says."""
+    """A local run must never touch a real account, whatever the caller's environment contains."""
     monkeypatch.setenv("AWS_PROFILE", "production")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "real")
 

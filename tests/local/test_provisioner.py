@@ -62,7 +62,7 @@ def test_a_property_that_is_not_provisioned_is_an_error(up: Up) -> None:
 
 
 def test_a_misspelled_member_is_an_error_that_names_the_resource(up: Up) -> None:
-    """Botocore knows every member's name and type."""
+    """Botocore's model has every member's name and type."""
     with pytest.raises(NotProvisioned, match=r"(?s)Store \(AWS::S3::Bucket\).*Statuss"):
         up("Resources: {Store: {Type: AWS::S3::Bucket, Properties: {VersioningConfiguration: {Statuss: Enabled}}}}")
 
@@ -73,7 +73,7 @@ def test_what_is_left_out_on_purpose_is_no_error(up: Up) -> None:
 
 
 def test_a_reference_to_nothing_is_an_error(up: Up) -> None:
-    """cfn-lint does not see it inside Globals."""
+    """cfn-lint does not find it inside Globals."""
     with pytest.raises(UnknownIntrinsic, match="refers to Nothing"):
         up("Resources: {Topic: {Type: AWS::SNS::Topic, Properties: {TopicName: !Ref Nothing}}}")
 

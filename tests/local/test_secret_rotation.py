@@ -58,7 +58,7 @@ def value(aws: InProcessAws) -> str:
 
 
 def test_a_secret_rotates_twice_with_the_function_set_once(aws: InProcessAws) -> None:
-    """Moto forgets the ARN, makes an empty version current, and refuses the second rotation."""
+    """Moto drops the ARN, makes an empty version current, and refuses the second rotation."""
     secrets, values = aws.client("secretsmanager"), [value(aws)]
     for _ in range(2):
         secrets.rotate_secret(SecretId=SECRET)

@@ -80,7 +80,7 @@ def test_a_failed_child_is_in_failed_and_stops_no_other_child(aws: LocalAws, run
     manifest = stored(aws, output(history)["results"]["ResultWriterDetails"]["Key"])
     (failed,) = stored(aws, manifest["ResultFiles"]["FAILED"][0]["Key"])
     assert (failed["Status"], failed["Error"]) == ("FAILED", "ValueError")
-    assert json.loads(failed["Cause"])["errorMessage"] == "what nobody catches"
+    assert json.loads(failed["Cause"])["errorMessage"] == "what no one catches"
     assert "Output" not in failed
 
 

@@ -253,7 +253,7 @@ class System:
 
 
 def caught(error: RenewalError) -> dict[str, str]:
-    """What a Catch of the state machine gets to see."""
+    """What a Catch of the state machine receives."""
     document = {"errorMessage": str(error), "errorType": type(error).__name__}
     return {"Error": type(error).__name__, "Cause": json.dumps(document)}
 

@@ -122,7 +122,7 @@ def _did() -> list[dict[str, Any]]:
         for number, name in enumerate(("resumed", "fresh", "undone"))
     ]
     pending = {"certificate": "pending", "status": "pending", "token": "t0", "ssl_id": 5003}
-    failed = {"certificate": "mismatch", "status": "failed", "error": caught(OrderUnknown("SCM does not know 5004"))}
+    failed = {"certificate": "mismatch", "status": "failed", "error": caught(OrderUnknown("SCM does not have 5004"))}
     return [*stored, pending, failed]
 
 

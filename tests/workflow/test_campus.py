@@ -118,7 +118,7 @@ def test_acm_has_the_certificate_in_both_regions(campus: Campus) -> None:
 
 
 def test_an_internationalised_name_is_ordered_as_an_a_label(campus: Campus) -> None:
-    """SCM, certificates and browsers know A-labels only."""
+    """SCM, certificates and browsers use A-labels only."""
     assert campus.row("seeberg/muenster").names == ("xn--mnster-3ya.seeberg.example",)
 
 

@@ -1,4 +1,4 @@
-"""The address that other hosts see, from a service that returns it as plain text (checkip.amazonaws.com does)."""
+"""The address of our requests, from a service that returns it as plain text (checkip.amazonaws.com does)."""
 
 from __future__ import annotations
 

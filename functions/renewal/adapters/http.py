@@ -1,6 +1,6 @@
 """HTTP to other hosts: a new connection for every request, one time limit for the whole of it, bounded bodies.
 
-A connection is never kept. Lambda freezes an environment between invocations, a NAT gateway forgets a flow that was
+A connection is never kept. Lambda freezes an environment between invocations, a NAT gateway drops a flow that was
 idle for 350 s, and the clock by which idle connections are aged may stand still meanwhile: an order sent on such a
 connection would be lost without reaching SCM.
 """
@@ -28,7 +28,7 @@ CALL_SECONDS = 20.0
 MOST_BYTES = 2_000_000
 """Of a decoded body. The largest that is expected, an SSL report of a thousand certificates, has half of it."""
 
-_BY_ZLIB = zlib.MAX_WBITS | 32  # gzip and deflate, told apart by their headers
+_BY_ZLIB = zlib.MAX_WBITS | 32  # gzip and deflate, distinguished by their headers
 
 
 class AnswerTooLarge(httpx.RequestError):
@@ -106,7 +106,7 @@ def _decoded(encoding: str, chunks: Iterable[bytes]) -> bytes:
 
 
 class _TimedStream(httpcore.NetworkStream):
-    """Counts every time limit from the opening of the connection: httpx counts it anew for each read."""
+    """Counts every time limit from the opening of the connection: httpx counts it again for each read."""
 
     def __init__(self, inner: httpcore.NetworkStream, opened: float) -> None:
         self._inner = inner

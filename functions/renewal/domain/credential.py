@@ -24,7 +24,7 @@ class Credential:
 
     version: str
     members: Mapping[str, str] = field(repr=False)
-    """`login`, `password`, …: all stored members, also those that the rotation does not know."""
+    """`login`, `password`, …: all stored members, also those that the rotation does not use."""
 
     @property
     def account(self) -> tuple[str, ...]:

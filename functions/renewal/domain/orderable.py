@@ -14,7 +14,7 @@ from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import dcv_of
 
 FOUND_BY_INSPECTION = (Cause.REVOKED, Cause.REPLACED_IN_SCM, Cause.DCV_LAPSING)
-"""Causes that only SCM knows, so that the plan of a run cannot have them."""
+"""Causes that only SCM's answers show, so that the plan of a run cannot have them."""
 
 
 def decide_with(

@@ -444,7 +444,7 @@ def test_acms_errors_have_our_names(acm: Acm, eu: Any, operation: str, code: str
     """The state machine matches names; ACM imports once a second, so throttling is ordinary."""
     arn = acm.put(a_pair(ACM_SPEC), REGION, None)
 
-    with refused(eu, operation, code, "AWS says why"), pytest.raises(error, match=code):
+    with refused(eu, operation, code, "AWS's reason"), pytest.raises(error, match=code):
         acm.put(a_pair(ACM_SPEC), REGION, arn)
 
 

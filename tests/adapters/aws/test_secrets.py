@@ -94,7 +94,7 @@ def test_a_secret_scheduled_for_deletion_is_missing(secretsmanager: Any, credent
         credentials.latest("univ")
 
 
-def test_a_failed_reading_forgets_what_was_cached(secretsmanager: Any, credentials: SecretsManagerCredentials):
+def test_a_failed_reading_drops_what_was_cached(secretsmanager: Any, credentials: SecretsManagerCredentials):
     """`latest` was asked because the cached one is doubted."""
     credentials.current("univ")
     busy = refused(secretsmanager, "GetSecretValue", "InternalServiceError", status=500)

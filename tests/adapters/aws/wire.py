@@ -66,7 +66,7 @@ def meanwhile(
 
     with _hooked(client, f"before-call.{_service(client)}.{operation}", step_in):
         yield
-    assert not left, f"{operation} was called less often than somebody was to step in"
+    assert not left, f"{operation} was called less often than another client was to act"
 
 
 @contextmanager

@@ -38,6 +38,6 @@ def connected(simulator: Simulator, clock: HandClock) -> Callable[[Vault], ScmAc
 
 @pytest.fixture(params=["header login", "OAuth2"])
 def authority(request: pytest.FixtureRequest, connected: Callable[[Vault], ScmAccounts]) -> ScmClient:
-    """SCM as the example account sees it, by each way to log in."""
+    """SCM as it is shown to the example account, by each way to log in."""
     source = vault(SIMULATED_LOGIN if request.param == "header login" else SIMULATED_CLIENT)
     return connected(source).authority("univ")

@@ -258,7 +258,7 @@ def test_an_order_whose_answer_was_lost_is_found_and_not_made_twice(
 
 @pytest.mark.parametrize("kind", ["reset_before", "unavailable", "bad_gateway", "too_many_requests"])
 def test_an_order_that_never_arrived_is_not_found(authority: ScmClient, simulator: Simulator, kind):
-    """The same error, and nothing there: the search tells the two apart."""
+    """The same error, and nothing there: the search distinguishes the two."""
     simulator.dials.faults = [Fault(kind, ENROLL)]
     with pytest.raises(errors.AnswerLost):
         authority.enroll(order())

@@ -126,7 +126,7 @@ def test_a_revoked_certificate_is_not_pending(code):
 
 
 @pytest.mark.parametrize("answer", [refusal(-169), refusal(-5101), refusal(-124), refusal(-618), HTML])
-def test_an_order_that_scm_does_not_know_is_unknown(answer):
+def test_an_order_that_scm_does_not_have_is_unknown(answer):
     """404 is the documented answer, with or without a body; some releases send a code."""
     answer = httpx.Response(404) if answer is HTML else answer
 

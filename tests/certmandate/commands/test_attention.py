@@ -40,12 +40,12 @@ def test_status_sorts_the_findings_of_all_delegations_together(sit: Sit):
     now = datetime.now(UTC)
     soon = Finding("DcvLapsing", "warning", "rao", "soon", due=now.date())
     late = Finding("DcvLapsing", "warning", "rao", "late", due=now.date() + timedelta(days=9))
-    desk.record_inspection("other", Inspection("run", now, findings=(late, Finding("X", "info", "rao", "to know"))))
+    desk.record_inspection("other", Inspection("run", now, findings=(late, Finding("X", "info", "rao", "note"))))
     desk.record_inspection("univ", Inspection("run", now, findings=(soon,)))
 
     lines = [line for line in desk.run("status").stdout.splitlines() if line.startswith("  - ")]
 
-    assert [line.split(": ")[2].split(" (")[0] for line in lines[:3]] == ["soon", "late", "to know"]
+    assert [line.split(": ")[2].split(" (")[0] for line in lines[:3]] == ["soon", "late", "note"]
 
 
 def test_a_declined_order_is_in_the_raos_mail(sit: Sit):

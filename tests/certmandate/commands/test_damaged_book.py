@@ -74,7 +74,7 @@ def test_status_shows_the_others_and_names_what_is_damaged(desk: Desk):
     ],
 )
 def test_a_command_shows_the_rest_and_names_what_it_lacks(desk: Desk, arguments: list[str], shown: str, named: str):
-    """An operator who sees a part without a word would take it for the whole."""
+    """A part that is shown without a notice would be taken for the whole."""
     result = desk.run(*(argument.format(folder=desk.folder) for argument in arguments))
 
     assert shown in result.output

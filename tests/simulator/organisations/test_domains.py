@@ -119,7 +119,7 @@ def test_an_unknown_id_has_the_code_of_its_area(scm: Scm, path: str, code: int):
     ],
 )
 def test_what_others_manage_is_not_found_or_denied_by_dial(scm: Scm, path: str, code: int):
-    """An officer sees neither other departments nor its registration authority."""
+    """SCM shows an officer neither other departments nor its registration authority."""
     foreign = enrollment("theirs.example.edu", orgId=FOREIGN_DEPARTMENT)
     assert scm.post("/ssl/v1/enroll", by="other-drao", json=foreign).is_success
 

@@ -196,7 +196,7 @@ def test_every_member_of_the_table_is_attested():
 
 
 def test_every_documented_member_is_in_the_table_with_its_type():
-    """The table must know every member that SCM may send."""
+    """The table must have every member that SCM may send."""
     missing, differing = set(), set()
     for name, example in served_examples():
         if example["response"]["status"] != RESPONSE_SCHEMAS[name].status:

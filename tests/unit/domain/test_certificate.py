@@ -118,7 +118,7 @@ def test_all_dangers_are_reported_at_once() -> None:
 
 
 def test_names_are_compared_without_regard_to_case() -> None:
-    """DNS does not know case either."""
+    """DNS ignores case, too."""
     assert checked(leaf(names=["IDP.univ.example", "www.UNIV.example"])) == ()
 
 

@@ -88,7 +88,7 @@ def test_a_mandate_holds_on_its_last_day(ends: date | None, now: datetime, has_e
     assert replace(DELEGATION, mandate_ends=ends).has_ended(now) is has_ended
 
 
-def test_a_spec_knows_its_path_and_regions() -> None:
+def test_a_spec_has_its_path_and_regions() -> None:
     """The order of stores is the order in which they are written."""
     spec = replace(IDP, stores=("acm:us-east-1", "s3", "acm:eu-west-3"))
 

@@ -231,7 +231,7 @@ LATER = NOW + 3 * DAY
         (False, managed(age=150, hold_until=NOW)),
         (False, managed(age=180, hold_until=LATER)),
         (False, managed(age=300, hold_until=LATER)),
-        (False, managed(age=150, hold_until=LATER, asked="the RAO says go")),
+        (False, managed(age=150, hold_until=LATER, asked="the RAO agreed")),
         (False, managed(age=150, hold_until=LATER, order=an_order())),
     ],
     ids=["new", "by age", "over", "last tenth", "expired", "asked", "open order"],

@@ -26,7 +26,7 @@ def in_days(days: float) -> date:
 
 
 def snapshot_of(*, dcv: float | None = None, ov: float | None = None, **more: Any) -> Snapshot:
-    """What an inspection saw: validations that end in so many days."""
+    """An inspection with validations that end in so many days."""
     entry = DelegatedName("idp.univ.example", True, frozenset({"SSL"}), "VALIDATED", in_days(dcv) if dcv else None)
     validation = OrganisationValidation("OV_SSL", "VALIDATED", in_days(ov) if ov else None)
     return Snapshot(domains=Domains((entry,)), validations=(validation,), **more)
@@ -37,7 +37,7 @@ def found_by(
 ) -> list[tuple[str, str, str, date | None]]:
     """What the forecast finds for the certificate `idp`, issued *age* days ago for 199 days.
 
-    rotation: days until the password is replaced by itself.
+    rotation: days until the password is replaced automatically.
     """
     day = None if rotation is None else in_days(rotation)
     found = forecast(replace(DELEGATION, **mandate), (managed(age=age),), observation, NOW, day)

@@ -30,7 +30,7 @@ bases = st.lists(labels, min_size=2, max_size=5).map(".".join).filter(lambda nam
     ],
 )
 def test_a_name_is_written_as_scm_and_certificates_write_it(text: str, name: str) -> None:
-    """Two spellings of one name must be one name, or a renewal would see a change where there is none."""
+    """Two spellings of one name must be one name, or a renewal would find a change where there is none."""
     assert normalised(text) == name
 
 

@@ -111,7 +111,7 @@ def test_all_faults_are_reported_at_once() -> None:
 
 @pytest.mark.parametrize("document", [None, [], "univ", 5])
 def test_an_input_that_is_no_object_is_refused(document: object) -> None:
-    """JSON knows more than objects."""
+    """A JSON document need not be an object."""
     with pytest.raises(InvalidRequest, match=r"must be a JSON object, {} at least"):
         RunRequest.parse(document)
 

@@ -125,7 +125,7 @@ def test_without_a_registered_address_there_is_nothing_to_compare(system: System
 
 
 def test_a_refused_login_is_recorded_with_its_address(system: System) -> None:
-    """SCM answers a wrong address as it answers a wrong password: this is what tells them apart."""
+    """SCM answers a wrong address as it answers a wrong password: this distinguishes them."""
     system.egress.address = "198.51.100.9"
     system.accounts.refused = {("univ", "v1")}
     with pytest.raises(CredentialRefused):

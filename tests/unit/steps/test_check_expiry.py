@@ -67,7 +67,7 @@ def test_the_daily_run_reads_what_the_index_has_and_nothing_else() -> None:
         loaded: list[tuple[str, str]] = []  # noqa: RUF012  # one test, one list
 
         def load(self, paths: Any) -> Any:
-            """Read and remember."""
+            """Read, and keep the paths."""
             wanted = list(paths)
             self.loaded.extend(wanted)
             return super().load(wanted)
@@ -89,7 +89,7 @@ def test_a_run_over_an_empty_estate_is_a_run() -> None:
 
 
 def test_a_replacement_rule_makes_the_run_read_everything(system: System) -> None:
-    """Which certificates it covers, the index cannot know."""
+    """The index does not show which certificates it covers."""
     serving(system, univ__young=20, univ__fresh=1)
     system.book.rules.append(Replacement(NOW - timedelta(days=10), "", "mass revocation"))
 
@@ -196,7 +196,7 @@ def test_an_estate_that_is_due_all_at_once_stops_the_run(system: System) -> None
 
 
 def test_naming_every_delegation_is_no_way_round_the_guard(system: System) -> None:
-    """A script that names them all knows no more of the clock than the schedule does."""
+    """A script that names them all is no better protected from a wrong clock than the schedule."""
     serving(system, **{f"univ__c{n}": 1 for n in range(30)})
     system.clock.advance(days=365)
 

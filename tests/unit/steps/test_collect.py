@@ -70,7 +70,7 @@ def assert_stored_everywhere(system: System) -> None:
 
 
 def test_a_certificate_goes_with_its_key_into_every_store(system: System) -> None:
-    """And the order book knows it."""
+    """And the order book has it."""
     progress = system.collect(ordered(system))
 
     served = system.served()
@@ -136,7 +136,7 @@ def test_a_store_that_was_added_gets_an_arn_of_its_own(system: System) -> None:
     assert_stored_everywhere(system)
 
 
-def test_a_certificate_that_s3_does_not_want_is_not_put_there(system: System) -> None:
+def test_a_certificate_without_the_store_s3_is_not_put_there(system: System) -> None:
     """Each store only when the file names it."""
     only_acm = replace(IDP, stores=("acm:eu-west-3",))
     system.add(only_acm)
@@ -651,12 +651,12 @@ class Unlucky(FakeAcm):
     calls: list[str]
 
     def find(self, pair: Pair, region: str) -> str | None:
-        """Search and remember."""
+        """Search, and keep the result."""
         self.calls.append("find")
         return FakeAcm.find(self, pair, region)
 
     def put(self, pair: Pair, region: str, arn: str | None) -> str:
-        """Import and remember; the first time after nothing was done, or before an answer that is lost."""
+        """Import, and keep the serial; the first time after nothing was done, or before an answer that is lost."""
         is_first = "put" not in self.calls
         self.calls.append("put")
         if is_first and self.undone:

@@ -126,7 +126,7 @@ def test_events_name_the_stores_that_have_it(system: System) -> None:
         """Remembers stores and regions."""
 
         def renewed(self, order: Any, served: Any, previous: Any) -> None:
-            """Publish and remember."""
+            """Publish, and keep the serial."""
             published.append((served.stores, sorted(served.held_arns)))
             FakeAnnouncer.renewed(self, order, served, previous)
 
@@ -345,7 +345,7 @@ def test_a_region_that_cannot_be_asked_stops_no_order_for_another_store(system: 
 
 
 def test_the_algorithm_that_acm_refuses_is_stored_in_s3(system: System) -> None:
-    """It is ACM's rule: nobody else minds that the issuer's key is of another algorithm."""
+    """It is ACM's rule: no other store requires that the issuer's key is of the same algorithm."""
     spec = replace(IDP, key_type=KeyType.RSA_2048, stores=(PARIS, "s3"))
     system.scm.bundles = lambda order, leaf: pem(
         hierarchy().ec.issue(leaf.public_key(), order.request.names, not_before=NOW, days=199),  # type: ignore[arg-type]

@@ -22,7 +22,7 @@ class ReportedCertificate:
 
     @property
     def has_failed(self) -> bool:
-        """Whether somebody must act."""
+        """Whether it needs attention."""
         return self.outcome in {"failed", "held"}
 
 

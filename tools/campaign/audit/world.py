@@ -36,7 +36,7 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What an auditor can see."""
+    """What is shown to an auditor."""
 
     now: datetime
     scm: tuple[Order, ...]

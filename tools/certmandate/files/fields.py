@@ -232,5 +232,5 @@ def address(value: Any) -> str:
 def require_public(network: ipaddress.IPv4Network) -> None:
     """Raise ValueError for an address that no request over the internet can come from."""
     if not network.is_global or network.is_multicast:
-        msg = f"{network} is not a public address, so SCM never sees it; give the stack's Elastic IP"
+        msg = f"{network} is not a public address, so no request to SCM comes from it; give the stack's Elastic IP"
         raise ValueError(msg)

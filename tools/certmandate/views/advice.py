@@ -115,7 +115,7 @@ ADVICE = {
         then=ASK,
     ),
     "OrderUnknown": Advice(
-        "SCM does not know the open order any more",
+        "SCM does not have the open order any more",
         "Search SCM for an order of that name. If there is none, ask Sectigo's support before ordering again",
     ),
     "CertificateMismatch": Advice(

@@ -29,7 +29,7 @@ _ROLE = re.compile(r"(\w+) on (\w+)")
 _AUTOMATIC = frozenset({"PasswordRotation"})
 """Codes of what happens automatically: the day is no deadline."""
 _QUOTED = frozenset({"RequestRefused", "ScmRefused"})
-"""Codes whose text is SCM's answer, which says what to do."""
+"""Codes whose text is SCM's answer, which states what to do."""
 
 
 @dataclass(frozen=True, slots=True)

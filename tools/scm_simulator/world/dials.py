@@ -69,7 +69,7 @@ class Dials:
     pending_answer: PendingAnswer = _dial(
         "0",
         "what collect returns before issuance: a code in a 400, or an empty 200. "
-        "Exposes the client that knows one code only, or takes code 0 for success.",
+        "Exposes the client that handles one code only, or takes code 0 for success.",
     )
     dead_order_answer: Literal["pending", "unavailable"] = _dial(
         "pending",

@@ -153,7 +153,7 @@ def managed_certificate(item: Item, order: Item | None) -> ManagedCertificate:
 
 
 def _fault_of(spec: CertificateSpec) -> str:
-    """What this version cannot fulfil, or compute a date with; a store that it does not know would count as written."""
+    """What this version cannot fulfil, or compute a date with; an unknown store would count as written."""
     if not spec.names or not spec.stores:
         return "'names' or 'stores' is empty"
     if not all(store == S3 or store.startswith("acm:") for store in spec.stores):

@@ -38,7 +38,7 @@ class Operation(StrEnum):
 
 
 ABOUT_ONE_ORDER = frozenset({Operation.COLLECT, Operation.DETAILS, Operation.MARK_RENEWED})
-"""Operations whose path names an order: a 404 means that SCM does not know that order."""
+"""Operations whose path names an order: a 404 means that SCM does not have that order."""
 
 MAY_BE_HIDDEN = frozenset(
     {Operation.ACCOUNT, Operation.DEPARTMENT, Operation.DOMAINS, Operation.DCV, Operation.VALIDATIONS}

@@ -1,4 +1,4 @@
-"""Toy functions: each does what the name of its certificate says."""
+"""Toy functions: each does what its certificate is named after."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class OrderDeclined(Exception):
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Do what the name says; return what this environment looks like."""
+    """Do what the name states; return what this environment looks like."""
     name = event["name"]
     print(f"working on {name}")
     if name == "slow":
@@ -31,7 +31,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if name == "declined":
         raise OrderDeclined("no")
     if name == "lost":
-        raise ValueError("what nobody catches")
+        raise ValueError("what no one catches")
     if name == "exit":
         sys.exit(3)
     if name == "unserialisable":
