@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 import uuid
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,8 +15,28 @@ from local.clients import Clients
 from local.cloudformation.parameters import REGION
 from local.isolation import isolate
 from local.moto_repairs.strict_acm import StrictAcm
-from local.process_guard import only_one
 from renewal.adapters.order_book.table import OrderTables
+
+_running = threading.Lock()
+
+
+class AlreadyRunning(RuntimeError):
+    """moto's state belongs to the process: two stacks in one process would share it."""
+
+
+@contextmanager
+def _only_one() -> Iterator[None]:
+    """Refuse a second local AWS in this process; at the end reset moto, whose state outlives a server."""
+    if not _running.acquire(blocking=False):
+        message = "another LocalAws or InProcessAws runs in this process: close it first"
+        raise AlreadyRunning(message)
+    try:
+        yield
+    finally:
+        from moto.moto_api._internal.models import moto_api_backend
+
+        moto_api_backend.reset()
+        _running.release()
 
 
 class MotoStack:
@@ -30,7 +52,7 @@ class MotoStack:
     def __init__(self, wait_factor: float) -> None:
         self.acm = StrictAcm(wait_factor)
         self._resources = ExitStack()
-        self._resources.enter_context(only_one())
+        self._resources.enter_context(_only_one())
         isolate(REGION)
 
     def __enter__(self) -> Self:
