@@ -196,7 +196,7 @@ class FakeOrderBook:
     # What an operator writes
 
     def apply(self, delegation: Delegation, *specs: CertificateSpec, now: datetime) -> None:
-        """Create or update; status stays, and what changed is looked at now."""
+        """Create or update; status stays, and what changed is due now."""
         self.records[delegation.name] = replace(
             self.records.get(delegation.name, DelegationRecord(delegation)), delegation=delegation
         )

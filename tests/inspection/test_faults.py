@@ -100,7 +100,7 @@ FAULTS: dict[str, tuple[Callable[[Mandate], None], set[tuple[str, str]]]] = {
         with_order_id(ORGANISATION, departments=(), organisations=(ORGANISATION,)),
         {("1", "NoDepartment"), ("5", "RoleMissing")},
     ),
-    "the organisation's validation has lapsed": (
+    "the organisation's validation has expired": (
         with_organisation(validation="EXPIRED"), {("1", "OrganisationNotValidated")},
     ),
     "the organisation was never validated": (
@@ -147,7 +147,7 @@ FAULTS: dict[str, tuple[Callable[[Mandate], None], set[tuple[str, str]]]] = {
     "a star stands where the exact name was agreed": (
         with_domains(Domain("*.univ.example"), APPS_ENTRY), {("4", "WiderThanWanted")},
     ),
-    "a star stands beside the exact name": (
+    "a wildcard is delegated beside the exact name": (
         with_domains(IDP_ENTRY, Domain("*.univ.example"), APPS_ENTRY), {("4", "WiderThanWanted")},
     ),
     "the validation is missing": (

@@ -67,7 +67,7 @@ def emitted() -> set[str]:
 
 
 def metrics_of(alarm: Resource) -> Iterator[Metric]:
-    """The metrics that an alarm looks at: (namespace, name, dimensions)."""
+    """The metrics of an alarm: (namespace, name, dimensions)."""
     properties = alarm.properties
     single = [properties] if "MetricName" in properties else []
     several = [query["MetricStat"]["Metric"] for query in properties.get("Metrics", []) if "MetricStat" in query]
@@ -85,7 +85,7 @@ def metrics_shown(stack: Stack) -> Iterator[Metric]:
 
 
 def watched(stack: Stack, alarms: dict[str, Resource]) -> list[Metric]:
-    """Everything that an alarm or the dashboard looks at."""
+    """All metrics of the alarms and the dashboard."""
     return [*(metric for alarm in alarms.values() for metric in metrics_of(alarm)), *metrics_shown(stack)]
 
 
@@ -222,7 +222,7 @@ def test_the_dashboard_shows_every_alarm(stack: Stack, alarms: dict[str, Resourc
 def test_the_runbook_has_a_section_for_every_alarm_and_every_error(
     alarms: dict[str, Resource], runbook: dict[str, str]
 ) -> None:
-    """And none for what is gone. ResultMissing is what the report calls a result that is not there."""
+    """And none for an error that was deleted. ResultMissing is the report's name of a missing result."""
     named = {*alarms, *(kind.__name__ for kind in every_error()), "ResultMissing", STORE_DRIFTED}
     headings = {name for name in runbook if re.fullmatch(r"(?:[A-Z][a-z]+){2,}", name)}
     assert headings == named

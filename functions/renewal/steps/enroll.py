@@ -270,7 +270,7 @@ def _causes(task: Task, certificate: ManagedCertificate) -> tuple[str, ...]:
 def _end_of_planned_order(certificate: ManagedCertificate, task: Task) -> Progress:
     """The order that the run was to collect has ended since its plan was made, and no new one is placed for it.
 
-    The record has how, whatever the clocks: `stored_at` is earlier than the moment in which the order book shows that
+    The record has how, whatever the clocks: `stored_at` is earlier than the time at which the order book shows that
     the order is stored, and the plan may have been made between the two. Raises the error that ended the order;
     OrderConflict when it was closed by the operator.
     """

@@ -158,7 +158,7 @@ def test_a_delegation_without_a_credential_sends_no_request():
     assert not wire.requests
 
 
-# ---- While a rotation is under way: what it is about to make current stands beside what is in use -------------------
+# ---- While a rotation is under way: the pending version is stored beside the current one -----------------------------
 
 NEW = "the-one-of-the-rotation"
 

@@ -28,7 +28,7 @@ TWO_MEANINGS = {-9, -39, -62, -105, -159, -618}
 
 
 def _reference() -> Path:
-    """The shared reference, which a fresh clone does not have."""
+    """The shared reference, which a new clone does not have."""
     beside = Path(__file__).parents[4] / "shared" / "reference"
     return Path(os.environ.get("CERTMANDATE_REFERENCE", beside))
 

@@ -18,7 +18,7 @@ def test_status_exits_1_when_a_finding_is_an_error(sit: Sit):
     desk = sit("idp:20")
     before = desk.run("status")
     assert (before.exit_code, "nothing needs attention" in before.stdout) == (0, True)
-    finding = Finding("DcvLapsed", "error", "rao", "validation of univ.example has lapsed", screen="Domains")
+    finding = Finding("DcvLapsed", "error", "rao", "validation of univ.example has expired", screen="Domains")
     desk.record_inspection("univ", Inspection("run", datetime.now(UTC), findings=(finding,)))
 
     result = desk.run("status")

@@ -1,4 +1,4 @@
-"""What each store serves is compared with the order book: another program or a person may write there, too."""
+"""What each store serves is compared with the order book: another program or an administrator may write there, too."""
 
 from __future__ import annotations
 

@@ -534,7 +534,7 @@ def test_a_run_overtaken_by_another_one_does_not_order_again(system: System, por
 
 
 def test_a_second_post_is_claimed_once(system: System) -> None:
-    """Both looked twice and found nothing; the other one was quicker to claim the POST."""
+    """Both searched twice without success; the other run claimed the POST first."""
     lose_and_search(system)
     system.clock.advance(minutes=6)
     book = interrupted(system.book, "claim_post", before=system.enroll)

@@ -405,7 +405,7 @@ def test_the_next_run_tries_the_same_version_again(system: System) -> None:
 
 
 def test_a_follow_up_does_not_try_what_was_refused(system: System) -> None:
-    """An open order is looked at 24 times a day: so many failed logins lock every account."""
+    """An open order is polled 24 times a day: so many failed logins lock every account."""
     wrong_password(system)
     for run_id in ("run", "hour-1", "hour-2"):
         with pytest.raises(CredentialRefused):
