@@ -144,7 +144,7 @@ FAULTS: dict[str, tuple[Callable[[Mandate], None], set[tuple[str, str]]]] = {
     "one name more is delegated": (
         with_domains(IDP_ENTRY, APPS_ENTRY, Domain("www.univ.example")), {("4", "NameExtra")},
     ),
-    "a star stands where the exact name was agreed": (
+    "a wildcard is delegated where the exact name was agreed": (
         with_domains(Domain("*.univ.example"), APPS_ENTRY), {("4", "WiderThanWanted")},
     ),
     "a wildcard is delegated beside the exact name": (
@@ -280,7 +280,7 @@ def test_a_finding_names_the_scm_menu_where_it_is_fixed(fault: str) -> None:
 @pytest.mark.parametrize(
     ("fault", "is_security"),
     [
-        ("a star stands where the exact name was agreed", True),
+        ("a wildcard is delegated where the exact name was agreed", True),
         ("one name more is delegated", True),
         ("it is delegated for S/MIME too", True),
         ("the role RAO was given too", True),
