@@ -28,6 +28,7 @@ from certmandate.commands import (
 )
 from certmandate.deployment import StackOptions
 from certmandate.exit import INTERRUPTED, WRONG_USAGE
+from certmandate.files.visible_text import visible_output
 from certmandate.options import StackCommand
 from certmandate.views.printing import print_json
 
@@ -121,7 +122,11 @@ def certmandate(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code: 0, or one of `certmandate.exit`."""
-    given = sys.argv[1:] if arguments is None else list(arguments)
+    with visible_output():
+        return _run(sys.argv[1:] if arguments is None else list(arguments))
+
+
+def _run(given: list[str]) -> int:
     try:
         code = app(args=given, prog_name="certmandate", standalone_mode=False)
     except UsageError as error:

@@ -71,6 +71,11 @@ def test_json_is_read_too(tmp_path: Path) -> None:
         (("idp.univ.example]\n", "idp.univ.example]\n    arns: &loop {eu-west-3: *loop}\n"), "univ.yaml:9: "),
         (("7\n", "7\nmandate_ends: 2026-02-30\n"), "univ.yaml:4: mandate_ends: '2026-02-30': day is out of range"),
         (("organisation: Univ", "organisation: \x07Univ"), "univ.yaml:2: holds the character U+0007"),
+        # Faults S7 and S9: what an escape sequence of YAML hides, and what a few lines would multiply.
+        (("Université d'Exemple", '"\\e[2J"'), "univ.yaml:2: organisation: has the control character U+001B"),
+        (("Université d'Exemple", '"a\\nb"'), "univ.yaml:2: organisation: must be a text of"),
+        (("7\n", '7\n"a\\n\\u202eb": 1\n'), "univ.yaml:4: a\\n\\u202eb: has the control character U+202E"),
+        (("7\n", "7\nx: &x [a]\ny: *x\n"), "univ.yaml:5: is not YAML: the alias *x is not permitted: write its value"),
     ],
 )  # fmt: skip
 def test_a_fault_is_reported_with_file_line_and_field(tmp_path: Path, change: tuple[str, str], expected: str) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from certmandate.files import specification
 from certmandate.files.specification import Specification
-from certmandate.files.yaml_document import FileFault, FilesInvalid, YamlDocument, read_yaml
+from certmandate.files.visible_text import CONTROL
+from certmandate.files.yaml_document import FileFault, FilesInvalid, Place, YamlDocument, read_yaml
 
 SUFFIXES = (".yaml", ".yml", ".json")  # JSON is YAML
 
@@ -44,10 +46,25 @@ def delegation_paths(folder: Path) -> list[Path]:
 def load_delegation(path: Path, now: datetime) -> tuple[Specification, YamlDocument]:
     """Read one delegation file. Raises FilesInvalid with all its faults."""
     document = read_yaml(path)
+    if controls := [document.fault(place, text) for place, text in _control_characters(document.content, ())]:
+        raise FilesInvalid(controls)
     found, faults = specification.read(document.content, now)
     if found is None:
         raise FilesInvalid([document.fault(fault.place, fault.text) for fault in faults])
     return found, document
+
+
+def _control_characters(content: Any, place: Place) -> Iterator[tuple[Place, str]]:
+    """Yield the texts with control characters: they would reach SCM, mails and terminals."""
+    if isinstance(content, str) and (found := CONTROL.search(content)):
+        yield place, f"has the control character U+{ord(found[0]):04X}; remove it"
+    elif isinstance(content, list):
+        for index, entry in enumerate(content):
+            yield from _control_characters(entry, (*place, index))
+    elif isinstance(content, dict):
+        for name, value in content.items():
+            yield from _control_characters(name, (*place, str(name)))
+            yield from _control_characters(value, (*place, str(name)))
 
 
 def _repeated(loaded: Sequence[tuple[Specification, YamlDocument]]) -> list[FileFault]:

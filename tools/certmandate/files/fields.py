@@ -107,8 +107,8 @@ class Reader:
 
 def text(value: Any) -> str:
     """1 to 200 characters, without the blanks around them."""
-    if not isinstance(value, str) or not value.strip() or len(value) > 200:
-        msg = "must be a text of 1 to 200 characters"
+    if not isinstance(value, str) or not value.strip() or len(value) > 200 or "\n" in value.strip():
+        msg = "must be a text of 1 to 200 characters in one line"
         raise ValueError(msg)
     return value.strip()
 

@@ -9,7 +9,10 @@ from typing import Any
 
 import yaml
 
+from certmandate.files.visible_text import in_one_line
+
 Place = tuple[str | int, ...]
+_ALIAS = "the alias *{} is not permitted: write its value"
 
 
 def place_text(place: Place) -> str:
@@ -29,7 +32,7 @@ class FileFault:
     def __str__(self) -> str:
         """Return it in the format of compilers, which editors parse."""
         where = f"{place_text(self.place)}: " if self.place else ""
-        return f"{self.path}:{self.line}: {where}{self.text}"
+        return in_one_line(f"{self.path}:{self.line}: {where}{self.text}")
 
 
 class FilesInvalid(Exception):
@@ -55,14 +58,17 @@ class YamlDocument:
 
 
 def read_yaml(path: Path) -> YamlDocument:
-    """Read one document. Raises FilesInvalid: absent, not UTF-8, not YAML, empty, unknown tags, repeated keys."""
+    """Read one document.
+
+    Raises FilesInvalid: absent, not UTF-8, not YAML, empty, unknown tags, repeated keys, aliases.
+    """
     loader = _loader(path)
     try:
         node = loader.get_single_node()
         if node is None:
             raise FilesInvalid([FileFault(path, 1, "the file is empty")])
         lines: dict[Place, int] = {(): node.start_mark.line + 1}
-        faults = [FileFault(path, lines[place], fault, place) for place, fault in _walk(node, (), lines, set())]
+        faults = [FileFault(path, lines[place], fault, place) for place, fault in _walk(node, (), lines)]
         if faults:
             raise FilesInvalid(faults)
         return YamlDocument(path, loader.construct_document(node), lines)
@@ -74,10 +80,20 @@ def read_yaml(path: Path) -> YamlDocument:
         loader.dispose()
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML without aliases: a few lines of aliases of aliases are millions of values, and no file of ours needs one."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            event = self.get_event()  # type: ignore[no-untyped-call]  # of a class without types
+            raise yaml.MarkedYAMLError(problem=_ALIAS.format(event.anchor), problem_mark=event.start_mark)
+        return super().compose_node(parent, index)
+
+
 def _loader(path: Path) -> yaml.SafeLoader:
     text = _text(path)
     try:
-        return yaml.SafeLoader(text)
+        return _Loader(text)
     except yaml.reader.ReaderError as error:
         line = text[: error.position].count("\n") + 1
         fault = f"holds the character U+{ord(text[error.position]):04X}, which YAML does not allow"
@@ -96,11 +112,8 @@ def _text(path: Path) -> str:
         raise FilesInvalid([FileFault(path, line, text)]) from None
 
 
-def _walk(node: yaml.Node, place: Place, lines: dict[Place, int], visited: set[int]) -> Iterator[tuple[Place, str]]:
-    """Record the line of every place; yield what YAML allows and we do not. Aliases may be circular."""
-    if id(node) in visited:
-        return
-    visited.add(id(node))
+def _walk(node: yaml.Node, place: Place, lines: dict[Place, int]) -> Iterator[tuple[Place, str]]:
+    """Record the line of every place; yield what YAML allows and we do not."""
     if not node.tag.startswith("tag:yaml.org,2002:"):
         yield place, f"the tag {node.tag} is unknown; write the plain value"
     if isinstance(node, yaml.ScalarNode):
@@ -108,9 +121,9 @@ def _walk(node: yaml.Node, place: Place, lines: dict[Place, int], visited: set[i
     elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
             lines[*place, index] = item.start_mark.line + 1
-            yield from _walk(item, (*place, index), lines, visited)
+            yield from _walk(item, (*place, index), lines)
     elif isinstance(node, yaml.MappingNode):
-        yield from _walk_mapping(node, place, lines, visited)
+        yield from _walk_mapping(node, place, lines)
 
 
 def _scalar_faults(node: yaml.ScalarNode) -> Iterator[str]:
@@ -126,16 +139,14 @@ def _scalar_faults(node: yaml.ScalarNode) -> Iterator[str]:
         loader.dispose()
 
 
-def _walk_mapping(
-    node: yaml.MappingNode, place: Place, lines: dict[Place, int], visited: set[int]
-) -> Iterator[tuple[Place, str]]:
+def _walk_mapping(node: yaml.MappingNode, place: Place, lines: dict[Place, int]) -> Iterator[tuple[Place, str]]:
     for key, value in node.value:
         inner = (*place, str(key.value))
         if inner in lines:
             yield inner, f"appears twice, again on line {key.start_mark.line + 1}"
             continue
         lines[inner] = key.start_mark.line + 1
-        yield from _walk(value, inner, lines, visited)
+        yield from _walk(value, inner, lines)
 
 
 def _yaml_fault(path: Path, error: yaml.YAMLError) -> FileFault:

@@ -7,6 +7,7 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
+from certmandate.files.visible_text import visible
 from certmandate.views.language import Language, plain
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord
@@ -58,7 +59,8 @@ def findings_mail(
     who = third_party or language.text("mail.operators", delegation=delegation.name)
     signature = language.text("mail.signature", third_party=who)
     parts = [language.text("mail.greeting"), opening, *items, *closing, signature]
-    return Mail(delegation.rao_email, _subject(delegation.organisation, listed, language), "\n\n".join(parts) + "\n")
+    subject, body = _subject(delegation.organisation, listed, language), "\n\n".join(parts) + "\n"
+    return Mail(delegation.rao_email, visible(subject), visible(body))
 
 
 def finding_values(record: DelegationRecord, language: Language) -> dict[str, object]:

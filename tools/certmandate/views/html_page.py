@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from certmandate.files.atomic_files import NotWritten
+from certmandate.files.visible_text import visible
 from certmandate.views.language import languages, marked
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class PdfMissing(NotWritten):
 
 def html(template: str, **values: Any) -> str:
     """Return the page of *template* with *values*, which are escaped everywhere."""
-    return _environment().get_template(template).render(languages=languages(), **values)
+    return visible(_environment().get_template(template).render(languages=languages(), **values))
 
 
 def pdf(page: str) -> bytes:

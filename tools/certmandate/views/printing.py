@@ -12,12 +12,14 @@ from typing import Any
 
 import typer
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.padding import Padding
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from certmandate.certificate_state import State
+from certmandate.files.visible_text import VisibleStream, visible
 from renewal.domain.errors import RecordUnreadable
 
 Row = Sequence[str | Text]
@@ -31,12 +33,22 @@ _STYLES = {
 }
 
 
+class VisibleConsole(Console):
+    """A console that prints the control characters of texts as text, and only its own as they are."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Return the segments of *renderable*."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(visible(segment.text), segment.style)
+
+
 def printer(*, to_stderr: bool = False) -> Console:
     """Return a console on standard output or error: colours and width of the terminal, plain lines into a pipe."""
-    stream = sys.stderr if to_stderr else sys.stdout
+    stream: Any = sys.stderr if to_stderr else sys.stdout
+    stream = stream.raw if isinstance(stream, VisibleStream) else stream
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="replace")  # an organisation's name must not end a run on a terminal without UTF-8
-    console = Console(file=stream, highlight=False, emoji=False, markup=False)
+    console = VisibleConsole(file=stream, highlight=False, emoji=False, markup=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _PIPE_WIDTH
     return console
