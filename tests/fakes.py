@@ -409,6 +409,7 @@ class ScmOrder:
     polls: int = 0
     """How often it is still to be answered that it is pending."""
     bundle: str = ""
+    serial: str = ""
 
 
 @dataclass(slots=True)
@@ -535,7 +536,7 @@ class FakeScm:
     def details(self, ssl_id: int) -> OrderDetails:
         self._called("details")
         order = self._order(ssl_id)
-        return OrderDetails(ssl_id, order.status, order.request.comment)
+        return OrderDetails(ssl_id, order.status, order.request.comment, order.serial)
 
     def collect(self, ssl_id: int) -> str:
         self._called("collect")
@@ -561,6 +562,7 @@ class FakeScm:
         issuer = hierarchy().issuer_for(key)
         days = order.request.term_days if self.days is None else self.days
         leaf = issuer.issue(key, order.request.names, not_before=self.clock() - self.starts_ago, days=days)
+        order.serial = f"{leaf.serial_number:X}"
         if self.bundles is not None:
             return self.bundles(order, leaf)
         return pem(hierarchy().root.certificate, issuer.certificate, leaf)

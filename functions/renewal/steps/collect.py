@@ -153,13 +153,17 @@ class Collect:
         self.transitions.fail(order, type(error).__name__, str(error), now, hold_until=hold)
 
     def _mark_renewed(self, progress: Progress, served: Served, previous: Served | None) -> None:
-        """Mark the replaced certificate in SCM, so that SCM sends no more reminders: nothing depends on it."""
+        """Mark the replaced certificate in SCM, so that SCM sends no more reminders: nothing depends on it.
+
+        The SSL ID of an adopted certificate was typed: SCM would send no more reminders of another one.
+        """
         if previous is None or not previous.ssl_id or previous.ssl_id == served.ssl_id:
             return
         with suppress(RenewalError):
             record = self.book.delegation(progress.delegation)
             with ScmLogin(self.transitions, self.accounts).authority(record, progress.run_id, follow_up=True) as scm:
-                scm.mark_renewed(previous.ssl_id, served.ssl_id)
+                if previous.token or scm.details(previous.ssl_id).serial == previous.serial:
+                    scm.mark_renewed(previous.ssl_id, served.ssl_id)
 
 
 def _expected(order: Order, delegated: tuple[str, ...]) -> Expectation:

@@ -479,6 +479,21 @@ def test_a_certificate_of_an_unknown_number_is_not_marked(system: System) -> Non
     assert not system.scm.calls["mark_renewed"]
 
 
+def test_an_adopted_number_that_is_anothers_is_not_marked(system: System) -> None:
+    """S1: it was typed, and SCM would send no reminder of the other certificate any more."""
+    system.renew()
+    ours = system.served()
+    system.book.adopt(PATH, replace(ours, token="", serial="0F"), NOW)
+    system.book.ask(PATH, "again", NOW)
+    system.renew()
+    assert system.scm.marked == {}
+
+    renewed = system.served()
+    system.book.adopt(PATH, replace(renewed, token=""), NOW)
+    system.book.ask(PATH, "again", NOW)
+    assert system.scm.marked == {renewed.ssl_id: system.renew().ssl_id}
+
+
 def issued(system: System) -> Progress:
     """An order of a renewal whose verified chain is in the order book, and stored nowhere."""
     system.collect(ordered(system))

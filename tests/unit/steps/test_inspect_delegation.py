@@ -333,6 +333,17 @@ def test_what_is_served_is_compared_with_the_report_by_its_serial(
     assert [code for code, _, _ in codes(system) if code.startswith("Served")] == ([finding] if finding else [])
 
 
+@pytest.mark.parametrize(("name", "causes"), [("mail.univ.example", []), ("idp.univ.example", [["revoked"]])])
+def test_an_adopted_number_is_compared_by_name_too(system: System, name: str, causes: list[list[str]]) -> None:
+    """S1: it was typed, and the revocation of another certificate would cost an order."""
+    system.book.adopt(PATH, served_by(IDP, age=10, token=""), NOW)
+    system.scm.rows = (replace(row("DEF", status="REVOKED"), common_name=name, names=(name,)),)
+
+    answer = system.inspect(system.item())
+
+    assert [found["causes"] for found in answer["certificates"]] == causes
+
+
 def test_a_revoked_certificate_stays_withdrawn_after_it_was_deleted(system: System) -> None:
     """SCM's portal removes revoked certificates from its lists; the key is still served."""
     revoked(system)

@@ -68,7 +68,12 @@ class _Rows:
         self._by_id = {row.ssl_id: row for row in rows}
 
     def of(self, served: Served) -> ReportedCertificate | None:
-        return self._by_serial.get(served.serial) or self._by_id.get(served.ssl_id)
+        """The SSL ID of an adopted certificate was typed: a row without any of its names is another's."""
+        if served.serial in self._by_serial:
+            return self._by_serial[served.serial]
+        row = self._by_id.get(served.ssl_id)
+        is_named = row is not None and bool({row.common_name, *row.names} & set(served.names))
+        return row if served.token or is_named else None
 
     def cause(self, serial: str, row: ReportedCertificate) -> Cause | None:
         """A row without serial, or without the day of a replacement, is no proof of one."""
