@@ -105,6 +105,13 @@ def each_store_holds_what_is_its_owners(world: World) -> Iterator[str]:
             yield f"{where} of {owner} holds a certificate of {ordered[serial]}"
 
 
+def no_store_is_called_changed(world: World) -> Iterator[str]:
+    """No one but certmandate writes to the stores, so no report has a finding that someone else did."""
+    for run in world.runs:
+        if run.report and "StoreDrifted" in run.report.findings:
+            yield f"{run.run_id} reports that someone else has changed a store"
+
+
 # ---- Never silent, and never a false alarm -------------------------------------------------------------------------
 
 
@@ -242,6 +249,7 @@ ALWAYS: tuple[Check, ...] = (
     nothing_stored_is_half_a_pair,
     only_open_orders_have_a_sealed_key,
     each_store_holds_what_is_its_owners,
+    no_store_is_called_changed,
     a_success_is_true,
     a_failure_is_reported,
     every_error_has_a_name,

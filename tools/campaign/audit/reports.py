@@ -34,6 +34,8 @@ class PublishedReport:
     certificates: tuple[ReportedCertificate, ...]
     delegations: Mapping[str, str]
     """The error of each delegation, "" for none."""
+    findings: frozenset[str]
+    """The codes of all findings."""
 
     def failures(self) -> Iterator[tuple[str, str]]:
         """(delegation or path, error) of everything that failed."""
@@ -69,6 +71,7 @@ def parsed(document: Mapping[str, Any] | None) -> PublishedReport | None:
         )
         for row in document["certificates"]
     )
-    return PublishedReport(
-        document["outcome"], rows, {row["delegation"]: row["error"] for row in document["delegations"]}
-    )
+    delegations = document["delegations"]
+    errors = {row["delegation"]: row["error"] for row in delegations}
+    codes = frozenset(finding["code"] for row in delegations for finding in row["findings"])
+    return PublishedReport(document["outcome"], rows, errors, codes)
