@@ -141,7 +141,7 @@ def test_no_sealed_key_is_left_once_the_certificate_is_stored(book: Book, dynamo
     assert "sealed_key" not in str(dynamodb.scan(TableName=TABLE)["Items"])
 
 
-def test_a_sealed_key_of_an_earlier_version_is_erased_by_the_next_status(book: Book, dynamodb: Any):
+def test_a_sealed_key_of_an_earlier_version_is_erased_by_the_next_renewal(book: Book, dynamodb: Any):
     """S2: earlier versions kept the key of a served certificate in its item."""
     book.finish(issued(book), a_served(), None)
     key = {"delegation": {"S": "univ"}, "item": {"S": "certificate#idp"}}
@@ -151,10 +151,9 @@ def test_a_sealed_key_of_an_earlier_version_is_erased_by_the_next_status(book: B
         UpdateExpression="SET served.sealed_key = :key",
         ExpressionAttributeValues={":key": {"B": b"sealed"}},
     )
-    order = an_order(token="token-2")
-    book.begin(order)
+    assert book.certificate(*PATH).served == a_served()
 
-    book.fail(order, "OrderDeclined", "declined", LATER, None)
+    book.finish(issued(book, token="token-2"), a_served(serial="CD34", token="token-2"), a_served())
 
     assert "sealed_key" not in str(dynamodb.scan(TableName=TABLE)["Items"])
 
