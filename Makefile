@@ -16,9 +16,9 @@ export SAM_CLI_TELEMETRY := 0
 export __SAM_CLI_APP_DIR := $(CURDIR)/build/sam
 
 # `make test` must end within two minutes; these tests take longest for what they show.
-LONG := tests/campaign tests/certmandate/commands/test_local.py tests/faults/test_guards.py tests/faults/test_scm.py \
-    tests/faults/test_shared_fate.py tests/gate/test_template_lint.py tests/local/test_functions.py tests/model \
-    tests/rotation/test_kills.py tests/stack/test_exercised.py tests/stack/test_picture.py tests/workflow/test_campus.py \
+LONG := tests/campaign tests/certmandate/commands/test_local.py tests/faults tests/gate/test_template_lint.py \
+    tests/local/test_functions.py tests/model tests/rotation/test_kills.py tests/secrecy tests/silence \
+    tests/stack/test_exercised.py tests/stack/test_picture.py tests/template/test_writable.py tests/workflow/test_campus.py \
     tests/workflow/test_troubled.py
 
 # When it is set, each process compiles all modules again: a tenth of the time of `make test`.
@@ -40,7 +40,7 @@ run: .venv/.run ## renew an example estate on this machine: no account, no netwo
 test: .venv/.dev ## the tests, except those of test-long
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(LONG:%=--ignore=%)
 
-test-long: .venv/.dev ## the other tests: example estates, histories, faults injected into runs, permissions of a run
+test-long: .venv/.dev ## the other tests: example estates, histories, faults injected into runs, secrecy, permissions
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(LONG)
 
 check: .venv/.dev .venv-sam/.sam ## the whole static gate

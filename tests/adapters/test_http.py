@@ -71,7 +71,7 @@ def test_an_answer_that_drips_ends_at_the_deadline(
     server.answer = drip
 
     with pytest.raises(error, match="Timeout"):
-        ask(connected(server, seconds=0.5))
+        ask(connected(server, seconds=1))
 
 
 def test_nothing_is_sent_when_no_time_is_left(server: Server) -> None:

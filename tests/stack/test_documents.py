@@ -134,7 +134,7 @@ def unknown_to_aws(service: str, operation: str, *words: str) -> set[str]:
     """Return what the AWS CLI would refuse: an unknown operation or option, or a missing argument."""
     if service == "s3" or operation == "wait":  # not operations of the API
         return set()
-    model = service_model(service)
+    model = service_model({"s3api": "s3"}.get(service, service))
     names = {xform_name(name, "-"): name for name in model.operation_names}
     if operation not in names:
         return {f"{service} {operation}"}

@@ -128,7 +128,7 @@ def a_pair_of_books(dynamodb: Any, way: tuple[str, ...] = ()) -> Pair:
 
 
 @settings(
-    max_examples=12,
+    max_examples=6,
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
