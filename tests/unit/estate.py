@@ -156,7 +156,8 @@ class System:
         opener, acm = instead.get("opener", self.seal), instead.get("acm", self.acm)
         objects, announcer = instead.get("objects", self.objects), instead.get("announcer", self.announcer)
         stores = Stores(book, opener, acm, objects, announcer, self.clock)
-        return Collect(book, book, self._accounts(instead), stores, trusted_roots(), self.clock)
+        roots = instead.get("roots", trusted_roots())
+        return Collect(book, book, self._accounts(instead), stores, roots, self.clock)
 
     def _accounts(self, instead: Mapping[str, Any]) -> Accounts:
         self.accounts.noted.clear()  # every step is an invocation of its own

@@ -26,7 +26,7 @@ from renewal.domain.errors import (
 from renewal.domain.keypair import requested_key
 from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, OrderDetails, OrderStatus, Served, ended
 from renewal.domain.order_search import SearchControl
-from renewal.ports import Accounts, CertificateAuthority, Clock, OrderReader, OrderTransitions
+from renewal.ports import Accounts, Clock, OrderReader, OrderTransitions
 from renewal.steps.payload import Progress
 from renewal.steps.scm_login import ScmLogin
 from renewal.steps.stores import Stores
@@ -61,7 +61,8 @@ class Collect:
         if order is None or order.token != progress.token:
             return _require_stored(certificate, progress, self.book.history(progress.delegation, progress.certificate))
         try:
-            chain, notes = self._chain(order, certificate, progress)
+            collected = None if order.status is OrderStatus.ISSUED else self._collected(order, progress)
+            chain, notes = self._chain(order, certificate, collected)
             if order.status is not OrderStatus.ISSUED:
                 order = self.transitions.record_issued(order, chain)
             chain.leaf.require_begun(self.clock())
@@ -96,37 +97,40 @@ class Collect:
             else:
                 self.transitions.note(order, missed_at=now)
 
-    def _chain(self, order: Order, certificate: ManagedCertificate, progress: Progress) -> tuple[Chain, Sequence[str]]:
-        """The verified chain and notes about it: from SCM, or what the order book has of an issued order.
+    def _chain(
+        self, order: Order, certificate: ManagedCertificate, collected: tuple[str, tuple[str, ...]] | None
+    ) -> tuple[Chain, Sequence[str]]:
+        """The verified chain and notes about it: of what was *collected*, or of what the order book has (None).
 
         A root is not stored with a chain, so only what SCM delivers can be verified to a private one.
         """
-        if order.status is OrderStatus.ISSUED:
+        if collected is None:
             stored = Delivery.parse(order.chain, requested_key(order.csr))
             notes = check(stored.leaf, _expected(order, stored.leaf.names), self.clock())
             return Chain(stored.leaf, stored.others), notes
-        record = self.book.delegation(progress.delegation)
-        with ScmLogin(self.transitions, self.accounts).authority(record, progress.run_id) as authority:
-            pem = self._collected(order, authority)
+        pem, delegated_names = collected
         delivered = Delivery.parse(pem, requested_key(order.csr))
-        notes = check(delivered.leaf, _expected(order, record.delegation.delegated_names), self.clock())
+        notes = check(delivered.leaf, _expected(order, delegated_names), self.clock())
         return delivered.chain(certificate.spec.chain, self.roots, self.clock()), notes
 
-    def _collected(self, order: Order, authority: CertificateAuthority) -> str:
+    def _collected(self, order: Order, progress: Progress) -> tuple[str, tuple[str, ...]]:
+        """What SCM delivers, and the names that are delegated."""
         if order.ssl_id is None:
             msg = f"order {order.token} of {order.path} has no SSL ID yet; enroll comes first"
             raise PlanUnreadable(msg)
-        try:
-            return authority.collect(order.ssl_id)
-        except CREDENTIAL_REFUSALS:
-            raise
-        except (OrderPending, NeedsAttention) as error:
-            # SCM's answer for an order that ended is that of a pending one, or any other refusal: only the details
-            # distinguish them (SCM reference §5.10).
-            if isinstance(error, NeedsAttention) or not self._is_confirmed(order):
-                with suppress(PermissionMissing, ScmRefused):
-                    self._confirm(order, authority.details(order.ssl_id))
-            raise
+        record = self.book.delegation(progress.delegation)
+        with ScmLogin(self.transitions, self.accounts).authority(record, progress.run_id) as authority:
+            try:
+                return authority.collect(order.ssl_id), record.delegation.delegated_names
+            except CREDENTIAL_REFUSALS:
+                raise
+            except (OrderPending, NeedsAttention) as error:
+                # SCM's answer for an order that ended is that of a pending one, or any other refusal: only the details
+                # distinguish them (SCM reference §5.10).
+                if isinstance(error, NeedsAttention) or not self._is_confirmed(order):
+                    with suppress(PermissionMissing, ScmRefused):
+                        self._confirm(order, authority.details(order.ssl_id))
+                raise
 
     def _confirm(self, order: Order, details: OrderDetails) -> None:
         """Record SCM's status of an order that can still be issued. Raises the error that it amounts to otherwise."""

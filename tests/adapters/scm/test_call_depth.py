@@ -5,9 +5,11 @@ from typing import Any
 
 import httpx
 import pytest
+from cryptography import x509
 
 from renewal.adapters.egress import EchoedAddress
 from renewal.adapters.http import new_http_client
+from renewal.domain.certificate.chain import TrustedRoots
 from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.errors import OrderPending, OrderUnconfirmed
 from scm_simulator.in_process import InProcess
@@ -75,7 +77,8 @@ class Handlers:
         return handled("enroll", self.system.enroll_step(accounts=self.accounts), task.payload())
 
     def collect(self, progress: dict[str, Any]) -> Any:
-        return handled("collect", self.system.collect_step(accounts=self.accounts), progress)
+        roots = TrustedRoots(tuple(x509.load_pem_x509_certificates(self.simulator.root_pem.encode())))
+        return handled("collect", self.system.collect_step(accounts=self.accounts, roots=roots), progress)
 
 
 @pytest.mark.parametrize(
