@@ -213,7 +213,7 @@ def collected(authority: ScmClient, ssl_id: int) -> str:
         ("invalid", errors.OrderRejected),
     ],
 )
-@pytest.mark.parametrize("answer", ["pending", "unavailable"])
+@pytest.mark.parametrize("answer", ["pending", "-169"])
 def test_the_details_of_an_order_show_that_it_has_ended(
     authority: ScmClient, simulator: Simulator, outcome, error, answer
 ):
@@ -291,6 +291,10 @@ def test_an_internationalised_name_is_searched_in_both_forms(authority: ScmClien
     simulator.dials.common_name_form = "u-label"
 
     assert search(authority, names=names) == SearchResult(ssl_id, "commonName=bücher.service.example.edu")
+
+    simulator.dials.common_name_form = "upper-case"
+
+    assert search(authority, names=names) == SearchResult(ssl_id, f"commonName={names[0]}")
 
 
 def test_an_order_without_its_comment_is_a_candidate(authority: ScmClient, simulator: Simulator):

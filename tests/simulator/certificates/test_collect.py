@@ -95,8 +95,9 @@ def test_a_dead_order_is_pending_for_collect(scm: Scm, outcome: Any):
 
     assert refusal(scm.collect(ssl_id)) == (400, 0)
     assert scm.get(f"/ssl/v1/{ssl_id}").json()["status"] == outcome.capitalize()
-    scm.dials.dead_order_answer = "unavailable"
-    assert refusal(scm.collect(ssl_id)) == (400, -169)
+    for code in ("-169", "-130", "-1112", "-1113"):
+        scm.dials.dead_order_answer = code
+        assert refusal(scm.collect(ssl_id)) == (400, int(code))
 
 
 def test_a_declined_order_is_requested_first(scm: Scm):

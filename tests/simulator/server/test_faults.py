@@ -53,6 +53,16 @@ def test_proxies_answer_without_json(
         answer.json()
 
 
+def test_an_operation_can_be_refused_for_ever(simulator: Simulator, client: httpx.Client):
+    """SCM may permit an account everything but one request."""
+    simulator.dials.faults.append(Fault("refused", "GET /api/ssl/v1", times=0, code=-37))
+
+    answers = [client.get("/ssl/v1") for _ in range(3)]
+
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(400, -37)] * 3
+    assert client.get("/ssl/v1/types").is_success
+
+
 @pytest.mark.parametrize("wait", [None, 0, 30])
 def test_a_429_can_have_a_retry_after(simulator: Simulator, client: httpx.Client, wait: int | None):
     """SCM's documentation does not promise the header."""

@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection, Mapping
 
 from scm_simulator.backend.state import State
 from scm_simulator.ca.csr import read_csr
-from scm_simulator.http.messages import EMPTY_OK, ConnectionLost, Request, Response
-from scm_simulator.refusals import Refusal
+from scm_simulator.http.messages import EMPTY_OK, ConnectionLost, Request, Response, error_response
+from scm_simulator.refusals import Refusal, refuse
 from scm_simulator.world.fault import Fault
 
 Answer = Callable[[], Response]
@@ -83,6 +83,8 @@ def inject(fault: Fault, answer: Answer) -> Response:
         return _delayed(fault, answer)
     if fault.kind in _REPLACEMENTS:
         return _replaced(fault, answer)
+    if fault.kind == "refused":
+        return error_response(refuse(fault.code, "this"))
     if fault.kind == "reset_before":
         raise ConnectionLost(fault.kind)
     response = answer()

@@ -55,7 +55,8 @@ def with_missing(members: dict[str, Any], dials: Dials) -> dict[str, Any]:
 def common_name(order: Order, dials: Dials) -> str:
     """Return the common name as the dial common_name_form shows it."""
     name = order.common_name
-    return name if dials.common_name_form == "a-label" else name.encode().decode("idna")
+    forms = {"u-label": lambda: name.encode().decode("idna"), "upper-case": name.upper}
+    return forms.get(dials.common_name_form, lambda: name)()
 
 
 def comments(order: Order, dials: Dials) -> str | None:

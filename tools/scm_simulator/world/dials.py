@@ -71,9 +71,9 @@ class Dials:
         "what collect returns before issuance: a code in a 400, or an empty 200. "
         "Exposes the client that handles one code only, or takes code 0 for success.",
     )
-    dead_order_answer: Literal["pending", "unavailable"] = _dial(
+    dead_order_answer: Annotated[Literal["pending", "-169", "-130", "-1112", "-1113"], _TEXT] = _dial(
         "pending",
-        "what collect returns for a declined, rejected or invalid order: as if pending, or -169. "
+        "what collect returns for a declined, rejected or invalid order: as if pending, or a code in a 400. "
         "Exposes the client that never asks the details for the status.",
     )
     collect_lag_polls: int = _dial(
@@ -181,9 +181,9 @@ class Dials:
         "what orgId filters by: any place, or organisations only, so that a department's id matches nothing. "
         "Exposes the client that orders again because a filter matched nothing.",
     )
-    common_name_form: Literal["a-label", "u-label"] = _dial(
+    common_name_form: Literal["a-label", "u-label", "upper-case"] = _dial(
         "a-label",
-        "how the common name of an internationalised name is shown and filtered: xn--… or in Unicode. "
+        "how the common name is shown and filtered: as ordered (xn--…), in Unicode, or in capitals. "
         "Exposes the client that compares names as text.",
     )
     hidden_comments: bool = _dial(

@@ -32,11 +32,11 @@ def collect(call: Call) -> Response:
 
 
 def _is_pending(order: Order, dials: Dials) -> bool:
-    """Return whether there is no certificate so far; refuse -110 a revoked one, -169 a dead order by the dial."""
+    """Return whether there is no certificate so far; refuse -110 a revoked one, a dead order by the dial."""
     if order.status == REVOKED:
         raise refuse(-110)
-    if order.status in DEAD and dials.dead_order_answer == "unavailable":
-        raise refuse(-169)
+    if order.status in DEAD and dials.dead_order_answer != "pending":
+        raise refuse(int(dials.dead_order_answer), order.status, order.status)
     if order.replacing:
         return dials.collect_during_replacement != "old"
     if order.certificate is None or order.status == APPLIED:
