@@ -25,6 +25,7 @@ from campaign.scenarios import SCENARIOS
 from campaign.schedules import PAIRS
 from campaign.schedules import explore as explore_schedules
 from campaign.table import Findings, show, versions, write
+from campaign.worlds.explore import explore as explore_worlds
 
 ROOT = Path(__file__).parents[2]
 PROGRESS_SECONDS = 20
@@ -44,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _play_all(harness, options, findings, console)
         scheduled = _schedules(harness, options, console)
         corrupted = _fuzz(harness, options, console)
+        worlds = _worlds(harness, options, console)
     model = _model(options, console)
     document = {
         "command": "python -m campaign " + " ".join(sys.argv[1:] if arguments is None else arguments),
@@ -55,22 +57,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         **findings.document(),
         "schedules": scheduled,
         "corrupted_answers": corrupted,
+        "worlds": worlds.document(),
         "model": model,
     }
     show(findings, console)
     write(options.output, document)
     failed = [*scheduled["failed"], *corrupted["failed"], *model["failed"]]
-    for text in (*(f"not reached: {case}" for case in findings.not_reached), *failed):
+    for text in (*(f"not reached: {case}" for case in (*findings.not_reached, *worlds.not_reached)), *failed):
         console.print(text, style="red", markup=False)
     console.print(
         f"{document['boundaries']} boundaries, {document['cases']} cases, {document['cases_of_recovery']} of recovery, "
         f"with {document['violations']} violations, {len(findings.not_reached)} not reached; "
         f"{sum(scheduled['played'].values())} schedules with {len(scheduled['failed'])}; "
+        f"{len(worlds.outcomes)} cases of other worlds with {len(worlds.broken)}; "
         f"{corrupted['runs']} corrupted answers with {len(corrupted['failed'])}; "
         f"{model['sequences']} random histories with {model['violations']}; "
         f"{document['seconds']} s (seed {options.seed}); {options.output}"
     )
-    return 1 if findings.has_failed or failed else 0
+    return 1 if findings.has_failed or worlds.has_failed or failed else 0
 
 
 def _play_all(harness: Harness, options: argparse.Namespace, findings: Findings, console: Console) -> None:
@@ -90,6 +94,20 @@ def _play_all(harness: Harness, options: argparse.Namespace, findings: Findings,
                 console.print(f"  {scenario.name}: {number} of {len(chosen)} cases, {printed - began:.0f} s")
         seconds = time.monotonic() - began
         console.print(f"{scenario.name}: {len(boundaries)} boundaries, {len(chosen)} cases, {seconds:.0f} s")
+
+
+def _worlds(harness: Harness, options: argparse.Namespace, console: Console) -> Findings:
+    findings = Findings()
+    if not options.worlds:
+        return findings
+    for name, outcomes in explore_worlds(
+        harness, options.worlds, name=options.world, jobs=options.jobs, seed=options.seed
+    ):
+        for outcome in outcomes:
+            findings.add(outcome)
+            _print_violations(outcome, console)
+        console.print(f"{name}: {len(outcomes)} cases")
+    return findings
 
 
 def _print_violations(outcome: Outcome, console: Console) -> None:
@@ -153,6 +171,10 @@ def _parser() -> argparse.ArgumentParser:
         default=0,
         help="number of schedules with two switches of each pair of runs, by the seed",
     )
+    parser.add_argument(
+        "--worlds", type=int, default=0, help="number of faults in each variant of SCM, AWS and Lambda, by the seed"
+    )
+    parser.add_argument("--world", default="", help="only variants whose name contains this text")
     parser.add_argument("--fuzz", type=int, default=0, help="number of corrupted answers of SCM to play, one a run")
     parser.add_argument("--model", type=int, default=0, help="number of random histories to play")
     parser.add_argument("--mutant", choices=sorted(MUTANTS), default="", help="remove a protection on purpose")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from campaign.evidence import gather
 from campaign.fault_injection import SCM_MODES, FaultInjection, Mode, SecondInjection
-from campaign.harness import Harness
+from campaign.harness import Harness, Run
 from campaign.interception.calls import Boundary
 from campaign.invariants import ALWAYS, AT_REST, orders_of, violations
 from campaign.scenarios import Scenario
@@ -16,6 +16,7 @@ CANONICAL = (Mode.KILLED_BEFORE, Mode.KILLED_AFTER, Mode.ANSWERS_LOST, Mode.ERRO
 """At every boundary."""
 MOST_DAYS = 4
 """Daily runs after which the estate must be at rest."""
+NO_FAULT = "no fault"
 _READS = ("GET ", "Get", "List", "Describe", "Query", "BatchGet", "Decrypt")
 
 
@@ -47,23 +48,16 @@ class Case:
         injection = self.injection(harness)
         run = harness.run_with(injection)
         days, found = settled(harness, before, self.scenario.due)
-        return self._outcome(run.error or run.status, found, days=days, was_reached=injection.was_reached)
+        outcome = self._outcome(run, found, days=days, was_reached=injection.was_reached)
+        return replace(outcome, boundary=str(self), is_recovery=self.first_fault is not None)
 
     def failed(self, text: str) -> Outcome:
         """Return the outcome when the harness failed."""
-        return self._outcome("", [text], days=0, was_reached=True)
+        return self._outcome(None, [text])
 
-    def _outcome(self, faulty_run: str, found: Sequence[str], *, days: int, was_reached: bool) -> Outcome:
-        return Outcome(
-            scenario=self.scenario.name,
-            boundary=str(self),
-            operation=f"{self.boundary.service}:{self.boundary.operation}",
-            mode=self.mode.value,
-            was_reached=was_reached,
-            faulty_run=faulty_run,
-            days=days,
-            violations=tuple(dict.fromkeys(found)),
-            is_recovery=self.first_fault is not None,
+    def _outcome(self, run: Run | None, found: Sequence[str], *, days: int = 0, was_reached: bool = True) -> Outcome:
+        return Outcome.of(
+            self.scenario.name, self.boundary, self.mode.value, run, found, days=days, was_reached=was_reached
         )
 
 
@@ -88,8 +82,32 @@ class Outcome:
     """Error or status of the run with the fault."""
     days: int
     violations: tuple[str, ...]
-    is_recovery: bool
+    is_recovery: bool = False
     """Whether the fault was injected into the recovery from a first fault."""
+
+    @classmethod
+    def of(
+        cls,
+        scenario: str,
+        boundary: Boundary | None,
+        mode: str,
+        run: Run | None,
+        found: Sequence[str],
+        *,
+        days: int = 0,
+        was_reached: bool = True,
+    ) -> Outcome:
+        """Return the outcome of *run*, after which *found* was violated; without a boundary for a run without fault."""
+        return cls(
+            scenario=scenario,
+            boundary=str(boundary or NO_FAULT),
+            operation=f"{boundary.service}:{boundary.operation}" if boundary else NO_FAULT,
+            mode=mode,
+            was_reached=was_reached,
+            faulty_run=(run.error or run.status) if run else "",
+            days=days,
+            violations=tuple(dict.fromkeys(found)),
+        )
 
 
 def record(harness: Harness, scenario: Scenario) -> list[Boundary]:
@@ -129,6 +147,11 @@ def _belongs(mode: Mode, boundary: Boundary, scenario: Scenario) -> bool:
         return mode in CANONICAL
     if mode in SCM_MODES:
         return boundary.service == "scm"
+    return is_write(boundary)
+
+
+def is_write(boundary: Boundary) -> bool:
+    """Return whether the call changes something."""
     return not boundary.operation.startswith(_READS)
 
 

@@ -56,6 +56,8 @@ class Environments:
 
     replacements: Replacements
     mutate: Mutation = unchanged
+    are_cold: bool = False
+    """Whether each invocation has a new environment."""
     _idle: dict[str, list[ModuleType]] = field(default_factory=lambda: defaultdict(list))
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _here: threading.local = field(default_factory=threading.local)
@@ -72,8 +74,9 @@ class Environments:
             vars(module)["wiring"] = self._kept[name]
 
     def forget(self) -> None:
-        """Discard all environments."""
+        """Discard all environments; the next ones are kept."""
         self._idle.clear()
+        self.are_cold = False
 
     def play(self, name: str, event: Any, context: Any) -> Any:
         """Invoke a handler in an idle environment, or in a new one. A killed environment is not kept."""
@@ -90,7 +93,8 @@ class Environments:
 
     def _keep(self, name: str) -> None:
         with self._lock:
-            self._idle[name].append(self._here.wiring)
+            if not self.are_cold:
+                self._idle[name].append(self._here.wiring)
 
     def _new(self) -> ModuleType:
         """A cold start."""

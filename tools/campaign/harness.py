@@ -27,6 +27,7 @@ from campaign.interception.calls import Injection, Interception, Invocation
 from campaign.interception.invocations import invoked, published
 from campaign.interception.scm import Refusal, ScmTransport
 from campaign.virtual_time import START, VirtualTime
+from certmandate.certificate_state import CLOSED
 from certmandate.files.spec_writer import EstateChange, SpecWriter
 from certmandate.files.specification import Specification
 from certmandate.order_book_editor import OrderBookEditor
@@ -34,6 +35,7 @@ from local import executions
 from local.in_process import InProcessAws
 from local.run import fingerprints
 from renewal.adapters import aws as product_aws
+from renewal.adapters.order_book.reader import DynamoDbOrderReader
 from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
 from renewal.domain.order_search import SearchControl, SearchResult
 from renewal.domain.run_report import RunReport
@@ -78,6 +80,8 @@ class Played:
     events: list[Mapping[str, Any]] = field(default_factory=list)
     log: io.StringIO = field(default_factory=io.StringIO)
     runs: list[Run] = field(default_factory=list)
+    scm_seconds: Mapping[str, float] = field(default_factory=dict)
+    """How long SCM takes for an operation, `*` for any other; nothing where neither is there."""
     disturbed: set[str] = field(default_factory=set)
     """Runs into which a fault was injected, or whose functions' clock was wrong."""
 
@@ -189,8 +193,14 @@ class Harness:
         now = self.time()
         posted = now - timedelta(seconds=1)
         control = SearchControl("earlier", "earlier", (), department_id, 1, posted, posted, now)
-        transitions = DynamoDbOrderTransitions(self.aws.tables)
-        transitions.record_search(delegation, control, SearchResult(1, "commonName"))
+        DynamoDbOrderTransitions(self.aws.tables).record_search(delegation, control, SearchResult(1, "commonName"))
+
+    def close_order(self, delegation: str, certificate: str) -> int | None:
+        """Close an open order as `certmandate close-order` does; return its SSL ID, None when there is none."""
+        if order := DynamoDbOrderReader(self.aws.tables).certificate(delegation, certificate).order:
+            DynamoDbOrderTransitions(self.aws.tables).fail(order, CLOSED, "runbook", self.time(), hold_until=None)
+            return order.ssl_id
+        return None
 
     def store_credential(self, delegation: str, document: Mapping[str, str]) -> None:
         """Store a credential as an operator does: a new secret, or a new version of it."""
@@ -300,7 +310,11 @@ class Harness:
         return self.time() + self.skew
 
     def _transport(self) -> ScmTransport:
-        return ScmTransport(self.interception, self.played.simulator, self.played.refusals, PEER)
+        return ScmTransport(self.interception, self.played.simulator, self.played.refusals, PEER, self._scm_seconds)
+
+    def _scm_seconds(self, operation: str) -> float:
+        seconds = self.played.scm_seconds
+        return seconds.get(operation, seconds.get("*", 0.0))
 
     def _observe(self, service: str, operation: str, body: Any) -> None:
         if (service, operation) == ("events", "PutEvents"):

@@ -27,9 +27,6 @@ from campaign.scenarios import (
     specification,
     world,
 )
-from certmandate.certificate_state import CLOSED
-from renewal.adapters.order_book.reader import DynamoDbOrderReader
-from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
 from renewal.domain.delegation import S3, CertificateSpec
 from renewal.domain.errors import CertificateMismatch, CertificateUnusable, OrderUnconfirmed
 from renewal.domain.keypair import KeyType
@@ -186,14 +183,11 @@ class History:
             self.harness.editor.ask(DELEGATION, name, "runbook", self.harness.time())
 
     def _close_order(self, certificate: str) -> None:
-        """Revoke what was issued, then close the order as `certmandate close-order` does."""
-        tables = self.harness.aws.tables
-        if order := DynamoDbOrderReader(tables).certificate(DELEGATION, certificate).order:
-            simulator = self.harness.played.simulator
-            for scm_order in simulator.orders:
-                if (scm_order.ssl_id, scm_order.status) == (order.ssl_id, "Issued"):
-                    simulator.revoke(scm_order.ssl_id)
-            DynamoDbOrderTransitions(tables).fail(order, CLOSED, "runbook", self.harness.time(), hold_until=None)
+        """Revoke what was issued, then close the order."""
+        simulator, ssl_id = self.harness.played.simulator, self.harness.close_order(DELEGATION, certificate)
+        for order in simulator.orders:
+            if (order.ssl_id, order.status) == (ssl_id, "Issued"):
+                simulator.revoke(order.ssl_id)
 
     def _require(self, found: Sequence[str]) -> None:
         if found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -11,7 +12,7 @@ from campaign.environments import Mutation
 from renewal.adapters.acm import Acm
 from renewal.adapters.objects import S3Certificates, _files, _folder, _pointer_to
 from renewal.domain.due import Cause
-from renewal.domain.errors import OrderConflict
+from renewal.domain.errors import AcmRefused, OrderConflict
 from renewal.domain.order import EnrollRequest, ManagedCertificate, Order, OrderStatus
 from renewal.ports import CertificateAuthority, Pair
 from renewal.steps.enroll import Enroll
@@ -24,6 +25,14 @@ class PostAgain(Enroll):
 
     def _resume(self, order: Order, _record: Any, _authority: CertificateAuthority, task: Task) -> Order:
         return self.transitions.claim_post(order, self.clock(), task.run_id)
+
+
+@dataclass(frozen=True, slots=True)
+class BelieveSilence(Enroll):
+    """Believes that an order that SCM does not list does not exist (O1)."""
+
+    def _unexplained(self, *_: Any) -> str:
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +85,18 @@ class PointerFirst(S3Certificates):
             self._write(f"{folder}/{leaf.serial}/{name}", content)
 
 
+class DescribeAgain(Acm):
+    """Requires that ACM shows the new certificate at once after a re-import (O11)."""
+
+    def put(self, pair: Pair, region: str, arn: str | None) -> str:
+        """Import, and compare what ACM describes."""
+        made = super().put(pair, region, arn)
+        if self._held(region, made).serial != pair.chain.leaf.serial:
+            msg = f"{made} does not hold what was imported"
+            raise AcmRefused(msg)
+        return made
+
+
 class ImportAgain(Acm):
     """Imports without a search for an earlier import."""
 
@@ -93,8 +114,20 @@ def _pointer_first(step: Any) -> Any:
     return replace(step, stores=replace(step.stores, objects=PointerFirst(objects._client, objects._bucket)))  # noqa: SLF001
 
 
-def _import_again(step: Any) -> Any:
-    return replace(step, stores=replace(step.stores, acm=ImportAgain(step.stores.acm._client_for)))  # noqa: SLF001
+def _with_acm(kind: type[Acm], step: Any) -> Any:
+    return replace(step, stores=replace(step.stores, acm=kind(step.stores.acm._client_for)))  # noqa: SLF001
+
+
+class _Nothing(dict[str, str]):
+    """Refused versions of a credential, none of which is remembered."""
+
+    def __contains__(self, _version: object) -> bool:
+        return False
+
+
+def _try_again(step: Any) -> Any:
+    step.accounts._refused = defaultdict(_Nothing)  # noqa: SLF001
+    return step
 
 
 def _of(function: str, mutate: Callable[[Any], Any]) -> Mutation:
@@ -106,6 +139,9 @@ MUTANTS: Mapping[str, Mutation] = {
     "compare-times": _of("enroll", partial(_as, CompareTimes)),
     "skip-intent": _of("enroll", partial(_as, SkipIntent)),
     "pointer-first": _of("collect", _pointer_first),
-    "import-again": _of("collect", _import_again),
+    "import-again": _of("collect", partial(_with_acm, ImportAgain)),
+    "believe-silence": _of("enroll", partial(_as, BelieveSilence)),
+    "describe-again": _of("collect", partial(_with_acm, DescribeAgain)),
+    "try-again": _of("inspect_delegation", _try_again),
 }
 """Mutations by name."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NoReturn
 
 from botocore.awsrequest import AWSResponse
-from botocore.exceptions import ReadTimeoutError
+from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from moto.core.botocore_stubber import MockRawResponse
 from moto.core.models import botocore_stubber
 
 from campaign.interception.calls import Answers, Interception
+from campaign.interception.network import IDLE_SECONDS
+from campaign.interception.staleness import INDEX
 
 Observe = Callable[[str, str, Any], None]
 """Called with (service, operation, body) after every call that took effect."""
@@ -30,11 +33,13 @@ def intercepted_client(client: Any, interception: Interception, observe: Observe
     """
     service = client.meta.service_model.service_name
     client.meta.events.unregister("before-send", botocore_stubber)
+    connection = _connection_of(client, interception)
 
     def send(event_name: str, request: Any, **_: Any) -> Any:
-        operation = event_name.rsplit(".", 1)[-1]
+        operation = _operation(event_name, request)
 
         def effect() -> Any:
+            connection.use(request.url)
             request.reset_stream()  # a late or repeated call sends its body from the beginning
             answer = botocore_stubber(event_name, request)
             if answer is not None and answer.status_code < 300:
@@ -51,6 +56,43 @@ def intercepted_client(client: Any, interception: Interception, observe: Observe
 
     client.meta.events.register("before-send", send)
     return client
+
+
+@dataclass(slots=True)
+class _Connection:
+    """The connection that a client keeps between its calls."""
+
+    interception: Interception
+    used_at: float | None = None
+    """None: the next call opens one."""
+
+    def use(self, url: str) -> None:
+        """Raise ConnectionClosedError where the connection was forgotten while it was idle; the next one is new."""
+        used_at, now = self.used_at, self.interception.time.seconds()
+        is_forgotten = used_at is not None and now - used_at > IDLE_SECONDS
+        self.used_at = None if is_forgotten else now
+        if is_forgotten and self.interception.forgets_idle:
+            raise ConnectionClosedError(endpoint_url=url)
+
+    def close(self) -> None:
+        """Open a new one at the next call."""
+        self.used_at = None
+
+
+def _connection_of(client: Any, interception: Interception) -> _Connection:
+    connection, close = _Connection(interception), client.close
+
+    def closed() -> None:
+        close()
+        connection.close()
+
+    client.close = closed
+    return connection
+
+
+def _operation(event_name: str, request: Any) -> str:
+    operation = event_name.rsplit(".", 1)[-1]
+    return INDEX if operation == "Query" and b'"IndexName"' in request.body else operation
 
 
 def _lost(interception: Interception, url: str, seconds: float) -> NoReturn:

@@ -112,6 +112,8 @@ class Interception:
 
     time: VirtualTime
     injection: Injection | None = None
+    forgets_idle: bool = False
+    """Whether connections that were idle for long are reset, as a NAT gateway does."""
     boundaries: dict[str, list[Boundary]] = field(default_factory=dict)
     """By run, in the order of the calls."""
     ledger: list[LedgerEntry] = field(default_factory=list)
@@ -160,6 +162,7 @@ class Interception:
     def forget(self) -> None:
         """Discard all runs, and disarm."""
         self.injection = None
+        self.forgets_idle = False
         self.boundaries = {}
         self.ledger = []
         self._counts.clear()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
 import httpx
 
 from campaign.interception.calls import Answers, Interception, Invocation
+from campaign.interception.network import pooled_transport
 from scm_simulator import ConnectionLost, Fault, Simulator
 
 REFUSED = 401
@@ -28,18 +30,27 @@ class ScmTransport(httpx.BaseTransport):
     """A transport that intercepts every request to the simulator."""
 
     def __init__(
-        self, interception: Interception, simulator: Simulator, refusals: list[tuple[Refusal, Invocation]], peer: str
+        self,
+        interception: Interception,
+        simulator: Simulator,
+        refusals: list[tuple[Refusal, Invocation]],
+        peer: str,
+        seconds: Callable[[str], float],
     ) -> None:
         self._interception = interception
         self._dials = simulator.dials
-        self._simulator = httpx.WSGITransport(app=simulator, remote_addr=peer)
+        self._simulator: httpx.BaseTransport = httpx.WSGITransport(app=simulator, remote_addr=peer)
+        if interception.forgets_idle:
+            self._simulator = pooled_transport(self._simulator, interception.time)
         self._refusals = refusals
+        self._seconds = seconds
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request, or inject a fault."""
+        operation = f"{request.method} {_NUMBER.sub('/<id>', request.url.path)}"
 
         def effect() -> httpx.Response:
-            return self._sent(request)
+            return self._sent(request, self._seconds(operation))
 
         def faulty(fault: Fault | None) -> httpx.Response:
             if fault is None:
@@ -60,7 +71,6 @@ class ScmTransport(httpx.BaseTransport):
             return httpx.Response(400, json={"code": -3, "description": "You are not authorized."})
 
         invocation = self._interception.invocation
-        operation = f"{request.method} {_NUMBER.sub('/<id>', request.url.path)}"
         answers = Answers(
             effect=effect,
             lost=lost,
@@ -76,11 +86,17 @@ class ScmTransport(httpx.BaseTransport):
             self._refusals.append((Refusal(invocation.run_id, (headers.get("login", ""), secret)), invocation))
         return answer
 
-    def _sent(self, request: httpx.Request) -> httpx.Response:
+    def _sent(self, request: httpx.Request, seconds: float) -> httpx.Response:
+        """Send the request, which SCM answers after *seconds*; the caller does not wait longer than its time limit."""
+        patience: float = request.extensions["timeout"]["read"]
+        self._interception.time.pass_seconds(min(seconds, patience))
         try:
             answer = self._simulator.handle_request(request)
             answer.read()
         except ConnectionLost as lost:
             message = f"connection reset ({lost})"
             raise httpx.ReadError(message, request=request) from lost
+        if seconds >= patience:
+            message = "SCM took too long"
+            raise httpx.ReadTimeout(message, request=request)
         return answer

@@ -1,0 +1,127 @@
+"""Lambda's life: cold environments, connections that are forgotten while an environment is frozen, throttled calls."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from campaign.cases import CANONICAL, NO_FAULT, Outcome, record, settled
+from campaign.fault_injection import FaultInjection, Mode
+from campaign.harness import Harness, Run
+from campaign.interception.calls import Boundary, Call
+from campaign.scenarios import DELEGATION, NAME, Scenario
+
+THROTTLED = {"inspect_delegation": (1, 5, 40), "enroll": (1, 5, 40), "collect": (1, 5, 40)}
+"""How many times in a row an invocation is throttled. `ReservedConcurrency` limits these functions."""
+OTHERS_THROTTLED = (1, 5)
+FROZEN_SECONDS = 1200.0
+
+
+class Life(StrEnum):
+    """What Lambda does to environments."""
+
+    COLD = "cold environments"
+    FROZEN = "connections forgotten"
+    """Environments stay warm for as long as a history lasts, and idle connections are reset."""
+
+
+@dataclass(frozen=True, slots=True)
+class LifeCase:
+    """A second renewal, without a fault or with one, in such environments."""
+
+    scenario: Scenario
+    life: Life
+    boundary: Boundary | None = None
+    mode: Mode | None = None
+
+    def play(self, harness: Harness) -> Outcome:
+        """Renew, renew again, and play daily runs until the estate is at rest."""
+        harness.environments.forget()
+        harness.environments.are_cold = self.life is Life.COLD
+        harness.interception.forgets_idle = self.life is Life.FROZEN
+        harness.run()  # a renewal too, whose connections the next run would use
+        harness.time.pass_seconds(FROZEN_SECONDS)
+        harness.editor.ask(DELEGATION, NAME, "again", harness.time())
+        before = len(harness.played.simulator.orders)
+        run, was_reached = self._run(harness)
+        days, found = settled(harness, before, self.scenario.due)
+        return self._outcome(run, found, days=days, was_reached=was_reached)
+
+    def _run(self, harness: Harness) -> tuple[Run, bool]:
+        if self.boundary is None or self.mode is None:
+            return harness.run(), True
+        injection = FaultInjection(harness, self.mode, self.boundary)
+        return harness.run_with(injection), injection.was_reached
+
+    def failed(self, text: str) -> Outcome:
+        """Return the outcome when the harness failed."""
+        return self._outcome(None, [text])
+
+    def _outcome(self, run: Run | None, found: list[str], *, days: int = 0, was_reached: bool = True) -> Outcome:
+        mode = f"{self.life.value}, {self.mode.value if self.mode else NO_FAULT}"
+        return Outcome.of(self.scenario.name, self.boundary, mode, run, found, days=days, was_reached=was_reached)
+
+
+@dataclass(slots=True)
+class Throttle:
+    """Throttles one invocation of a run so many times in a row."""
+
+    boundary: Boundary
+    left: int
+    run_id: str = ""
+    was_reached: bool = False
+
+    def is_due(self, call: Call) -> bool:
+        """Return whether it is the invocation, or one of its retries."""
+        is_same = call.boundary.operation == self.boundary.operation and call.invocation.run_id == self.run_id
+        return is_same and self.left > 0 and (self.was_reached or call.boundary == self.boundary)
+
+    def apply(self, call: Call) -> Any:
+        """Answer that too many functions run."""
+        self.was_reached = True
+        self.left -= 1
+        return call.answers.error()
+
+
+@dataclass(frozen=True, slots=True)
+class ThrottleCase:
+    """One invocation that is throttled: the state machine waits until there is capacity, and nothing has failed."""
+
+    scenario: Scenario
+    boundary: Boundary
+    times: int
+
+    def play(self, harness: Harness) -> Outcome:
+        """Play the run, which is not counted as disturbed, and daily runs until the estate is at rest."""
+        before, run_id = len(harness.played.simulator.orders), harness.next_run_id()
+        throttle = Throttle(self.boundary, self.times, run_id)
+        harness.interception.injection = throttle
+        run = harness.run(run_id)
+        harness.interception.injection = None
+        days, found = settled(harness, before, self.scenario.due)
+        return self._outcome(run, found, days=days, was_reached=throttle.was_reached)
+
+    def failed(self, text: str) -> Outcome:
+        """Return the outcome when the harness failed."""
+        return self._outcome(None, [text])
+
+    def _outcome(self, run: Run | None, found: list[str], *, days: int = 0, was_reached: bool = True) -> Outcome:
+        mode = f"throttled {self.times} times"
+        return Outcome.of(self.scenario.name, self.boundary, mode, run, found, days=days, was_reached=was_reached)
+
+
+def life_cases(scenario: Scenario, harness: Harness, most: int, seed: int) -> Iterator[LifeCase | ThrottleCase]:
+    """Yield each kind of environment without a fault and with *most* faults, chosen by *seed*, and each throttle."""
+    boundaries = record(harness, scenario)
+    struck = [(boundary, mode) for boundary in boundaries for mode in CANONICAL]
+    for life in Life:
+        yield LifeCase(scenario, life)
+        sampled = random.Random(f"{seed} {life}").sample(struck, min(most, len(struck)))  # noqa: S311
+        yield from (LifeCase(scenario, life, boundary, mode) for boundary, mode in sampled)
+    for boundary in boundaries:
+        if boundary.service == "lambda":
+            for times in THROTTLED.get(boundary.operation.removeprefix("Invoke "), OTHERS_THROTTLED):
+                yield ThrottleCase(scenario, boundary, times)
