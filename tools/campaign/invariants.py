@@ -29,27 +29,27 @@ def every_order_has_its_intent(evidence: Evidence) -> Iterator[str]:
 
 def the_audit_trail_is_correct(evidence: Evidence) -> Iterator[str]:
     """Every audit row of a stored order has its order, certificate and event; no order has two rows."""
-    by_token = dict(evidence.ours())
     rows = list(evidence.of_kind("finished"))
     published = {event["token"] for event in evidence.events}
     for token, count in Counter(row["token"] for row in rows).items():
         if count > 1:
             yield f"order {token} has {count} audit rows"
     for row in rows:
-        order = by_token.get(row["token"])
-        if row["status"] != "stored":
-            continue
-        if order is None or order.certificate is None:
-            yield f"the audit trail has {row['token']} as stored; SCM never issued it"
-        elif int(row["ssl_id"]) != order.ssl_id or row["serial"] != _issued_serial(order, row):
-            yield f"the audit row of {row['token']} names another number or serial than SCM"
-        if row["token"] not in published:
-            yield f"order {row['token']} was stored without an event"
+        if row["status"] == "stored":
+            yield from _faults(row, dict(evidence.ours()).get(row["token"]))
+            if row["token"] not in published:
+                yield f"order {row['token']} was stored without an event"
 
 
-def _issued_serial(order: Order, row: Item) -> str:
-    """Return the serial that SCM issued; after a replacement in the portal it is not known any more."""
-    return row["serial"] if order.replaced_at else f"{order.certificate.serial_number:X}"
+def _faults(row: Item, order: Order | None) -> Iterator[str]:
+    """Compare the audit row of a stored order with SCM's."""
+    if order is None or order.certificate is None:
+        yield f"the audit trail has {row['token']} as stored; SCM never issued it"
+    elif int(row["ssl_id"]) != order.ssl_id:
+        yield f"the audit row of {row['token']} names another number than SCM"
+    # After a replacement in its portal, SCM does not show any more what it issued first.
+    elif order.replaced_at is None and row["serial"] != f"{order.certificate.serial_number:X}":
+        yield f"the audit row of {row['token']} names another serial than SCM"
 
 
 ALWAYS: tuple[Invariant, ...] = (*audit.ALWAYS, every_order_has_its_intent, the_audit_trail_is_correct)
