@@ -100,6 +100,13 @@ def refused(evidence: Evidence, *logins: str) -> Evidence:
     return replace(evidence, refusals=tuple(Refusal(run_id, (login, "password")) for login in logins))
 
 
+def all_at_once(evidence: Evidence) -> Evidence:
+    """Let three runs make one call each, at the same time."""
+    call = next(entry for entry in evidence.ledger if entry.account)
+    ledger = tuple(replace(call, run_id=f"run {number}") for number in range(3))
+    return replace(evidence, ledger=ledger, runs_overlap=False)
+
+
 FALSIFIED: Mapping[str, tuple[Invariant, Falsify]] = {
     "an order without intent": (must.every_order_has_its_intent, lambda found: replace(found, items=())),
     "a token twice": (must.every_order_has_its_intent, lambda found: replace(found, scm=(*found.scm, found.scm[0]))),
@@ -160,6 +167,15 @@ FALSIFIED: Mapping[str, tuple[Invariant, Falsify]] = {
     "calls all at once": (
         audit.two_calls_at_a_time,
         lambda found: replace(found, ledger=tuple(replace(entry, began=0) for entry in found.ledger)),
+    ),
+    "calls of two runs at once": (audit.two_calls_at_a_time, all_at_once),
+    "a branch without end": (
+        audit.the_time_suffices,
+        lambda found: replace(found, ledger=tuple(replace(entry, own_ended=1e6) for entry in found.ledger)),
+    ),
+    "too many branches": (
+        audit.the_time_suffices,
+        lambda found: replace(found, budget=replace(found.budget, seconds=found.budget.taken(found.ledger) / 2)),
     ),
     "a store without event": (must.the_audit_trail_is_correct, lambda found: replace(found, events=())),
     "two audit rows": (must.the_audit_trail_is_correct, lambda found: replace(found, items=found.items * 2)),

@@ -57,8 +57,8 @@ def after_a_new_password(harness: Harness) -> Outcome:
 @pytest.mark.parametrize(
     ("play", "mutant", "violation"),
     [
-        (in_variant("comments are hidden", mode=Mode.ANSWERS_LOST), "believe-silence", "2 unfinished orders"),
-        (in_variant("orders are never listed", is_renewal=True, mode=Mode.KILLED_AFTER), "believe-silence", "2 unfin"),
+        (in_variant("comments are hidden", mode=Mode.ANSWERS_LOST), "believe-silence", "2 orders"),
+        (in_variant("orders are never listed", is_renewal=True, mode=Mode.KILLED_AFTER), "believe-silence", "2 orders"),
         (after_an_import, "describe-again", "nothing in the world explains it"),
         (after_a_new_password, "try-again", "was refused 2 times"),
     ],

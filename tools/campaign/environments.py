@@ -56,6 +56,8 @@ class Environments:
 
     replacements: Replacements
     mutate: Mutation = unchanged
+    runs_overlap: bool = True
+    """Whether runs do their work at the same time, as when none of them is shown to the others."""
     are_cold: bool = False
     """Whether each invocation has a new environment."""
     _idle: dict[str, list[ModuleType]] = field(default_factory=lambda: defaultdict(list))

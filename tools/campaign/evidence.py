@@ -9,6 +9,7 @@ from typing import Any
 from boto3.dynamodb.types import Binary, TypeDeserializer
 from cryptography import x509
 
+from campaign.audit.budget import Budget
 from campaign.audit.reports import EndedRun, parsed
 from campaign.audit.world import Imported, World, public_half
 from campaign.harness import Harness, Run
@@ -44,6 +45,8 @@ def gather(harness: Harness) -> Evidence:
         refusals=tuple(refusal for refusal, reader in harness.played.refusals if not reader.is_dead),
         ledger=tuple(harness.interception.ledger),
         runs=tuple(_ended(harness, run) for run in harness.played.runs),
+        budget=Budget.of(harness.machine()),
+        runs_overlap=harness.environments.runs_overlap,
     )
 
 

@@ -261,6 +261,11 @@ class Harness:
             self.time.pass_seconds(DAY)
         return self.run(**request)
 
+    def machine(self) -> Any:
+        """Return the definition of the deployed state machine."""
+        states, arn = self.aws.client("stepfunctions"), self.aws.outputs["StateMachineArn"]
+        return json.loads(states.describe_state_machine(stateMachineArn=arn)["definition"])
+
     def history(self, run_id: str) -> dict[str, Any]:
         """Return the execution's history, children included."""
         machine = self.aws.outputs["StateMachineArn"].replace(":stateMachine:", ":execution:")

@@ -16,6 +16,7 @@ class VirtualTime:
         self._now = start
         self._due: list[tuple[datetime, Callable[[], None]]] = []
         self._lock = threading.RLock()
+        self._own = threading.local()
 
     def __call__(self) -> datetime:
         """Return the present time."""
@@ -26,8 +27,13 @@ class VirtualTime:
         """Return the present time in seconds, as a monotonic clock does."""
         return self().timestamp()
 
+    def own_seconds(self) -> float:
+        """Return the seconds by which this thread has advanced the clock: other threads' waits are not its own."""
+        return getattr(self._own, "seconds", 0.0)
+
     def pass_seconds(self, seconds: float) -> None:
         """Advance the clock, then run the actions that are due."""
+        self._own.seconds = self.own_seconds() + seconds
         with self._lock:
             self._now += timedelta(seconds=seconds)
             due = [action for time, action in self._due if time <= self._now]

@@ -6,7 +6,7 @@ open orders. Each function yields a sentence for every violation that it finds.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
@@ -15,13 +15,15 @@ from typing import Any
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
+from campaign.audit.budget import exceeded
 from campaign.audit.causes import OF_AWS, every_failure_has_a_cause, names
 from campaign.audit.world import World, path_of, public_half, public_key
+from campaign.interception.calls import LedgerEntry
 
 Check = Callable[[World], Iterator[str]]
 FILES = {"cert.pem", "chain.pem", "fullchain.pem", "privkey.pem"}
 AT_A_TIME = 2
-"""Calls of one run with one account (docs/security.md)."""
+"""Calls with one account (docs/security.md)."""
 
 
 # ---- Never ordered twice -------------------------------------------------------------------------------------------
@@ -161,9 +163,12 @@ def one_refusal_a_credential(world: World) -> Iterator[str]:
 
 
 def two_calls_at_a_time(world: World) -> Iterator[str]:
-    """No run makes more than two calls at a time with one account."""
-    for run_id, account in {(entry.run_id, entry.account) for entry in world.ledger if entry.account}:
-        calls = [entry for entry in world.ledger if (entry.run_id, entry.account) == (run_id, account)]
+    """No account gets more than two calls at a time, over all runs; where runs are made to overlap, from each run."""
+    calls_of: dict[tuple[str, str], list[LedgerEntry]] = defaultdict(list)
+    for entry in world.ledger:
+        if entry.account:
+            calls_of[entry.run_id if world.runs_overlap else "all runs", entry.account].append(entry)
+    for (run_id, account), calls in calls_of.items():
         changes = sorted([*((call.began, 1) for call in calls), *((call.ended, -1) for call in calls)])
         open_calls = most = 0
         for _, change in changes:
@@ -171,6 +176,12 @@ def two_calls_at_a_time(world: World) -> Iterator[str]:
             most = max(most, open_calls)
         if most > AT_A_TIME:
             yield f"{run_id}: {account} makes {most} calls at a time"
+
+
+def the_time_suffices(world: World) -> Iterator[str]:
+    """No run takes longer than the state machine permits, over all branches of its Maps."""
+    for run_id, seconds in exceeded(world.budget, world.ledger):
+        yield f"{run_id} takes {seconds:.0f} s, more than {world.budget.seconds:.0f} s"
 
 
 # ---- At rest -------------------------------------------------------------------------------------------------------
@@ -256,6 +267,7 @@ ALWAYS: tuple[Check, ...] = (
     every_failure_has_a_cause,
     one_refusal_a_credential,
     two_calls_at_a_time,
+    the_time_suffices,
 )
 AT_REST: tuple[Check, ...] = (
     the_estate_is_at_rest,

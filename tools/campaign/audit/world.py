@@ -11,6 +11,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
+from campaign.audit.budget import Budget
 from campaign.audit.reports import EndedRun
 from campaign.interception.calls import LedgerEntry
 from campaign.interception.scm import Refusal
@@ -50,6 +51,9 @@ class World:
     runs: tuple[EndedRun, ...]
     sealed: tuple[str, ...]
     """Sort keys of the order book's items that have binary data: only sealed keys are binary."""
+    budget: Budget
+    runs_overlap: bool
+    """Whether the campaign has runs overlap that the product would not: then each run is limited by itself."""
 
     def ours(self) -> Iterator[tuple[str, Order]]:
         """(token, order) of every order at SCM that is ours."""

@@ -44,6 +44,8 @@ class Invocation:
     function: str
     ends_at: datetime
     """When Lambda kills it."""
+    branch: tuple[str, str] = ("", "")
+    """(delegation, certificate) that it works on; empty where it works on the delegation, or on the run."""
     is_dead: bool = False
     is_exit: bool = False
     """Whether Lambda reports an exit, which the state machine does not repeat, rather than a time-out."""
@@ -65,6 +67,12 @@ class LedgerEntry:
     began: int
     ended: int
     """Positions in the order of all begins and ends."""
+    branch: tuple[str, str] = ("", "")
+    """(delegation, certificate) that the function works on."""
+    thread: int = 0
+    own_began: float = 0.0
+    own_ended: float = 0.0
+    """Seconds that this thread had spent before and after it: calls, and waits of the state machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +148,26 @@ class Interception:
         self.time.pass_seconds(CALL_SECONDS)
         boundary = self._numbered(invocation, service, operation)
         call, injection = Call(boundary, invocation, answers), self.injection
-        began, status = next(self._positions), 0
+        began, status, own = next(self._positions), 0, self.time.own_seconds()
         try:
             answer = injection.apply(call) if injection is not None and injection.is_due(call) else answers.effect()
             status = getattr(answer, "status_code", 200)
         finally:
             ended = next(self._positions)
             self.ledger.append(
-                LedgerEntry(invocation.run_id, service, operation, answers.account, status, began, ended)
+                LedgerEntry(
+                    run_id=invocation.run_id,
+                    service=service,
+                    operation=operation,
+                    account=answers.account,
+                    status=status,
+                    began=began,
+                    ended=ended,
+                    branch=invocation.branch,
+                    thread=threading.get_ident(),
+                    own_began=own,
+                    own_ended=self.time.own_seconds(),
+                )
             )
             self.require_alive(invocation)  # it may have been killed while it waited, whatever the answer
         return answer

@@ -28,7 +28,8 @@ def invoked(interception: Interception, function: str, seconds: float, event: An
     Raises the error that Lambda returns to Step Functions for an injected fault or a killed environment.
     """
     span = timedelta(seconds=seconds)
-    invocation = Invocation(event["run_id"], function, interception.time() + span)
+    branch = event.get("delegation", ""), event.get("certificate", "")
+    invocation = Invocation(event["run_id"], function, interception.time() + span, branch)
     interception.enter(invocation)
 
     def effect() -> Any:
