@@ -66,7 +66,7 @@ simulator: .venv/.run ## serve a simulator of Sectigo Certificate Manager until 
 	$(BIN)/python -m scm_simulator
 
 campaign: .venv/.dev ## kill a run at every call it makes, in every way, and check what is left: over an hour
-	$(BIN)/python -m campaign --fuzz 500 --model 2000
+	$(BIN)/python -m campaign --fuzz 500 --model 2000 --worlds 10
 
 # sam build needs the version of `Runtime:` on its PATH; pyenv may have it installed and not selected.
 RUNTIME = $(firstword $(foreach python,$(shell command -v python3.13) $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python3.13),$(if \

@@ -30,6 +30,7 @@ CAUSES: Mapping[str, set[CauseKind]] = {
     "OrderConflict": {_D},
     "ResultMissing": {_D},
     "KeyLost": {_D},
+    "PlanUnreadable": {_D, _A},
     "OrderPending": {_E},
     "OrderUnconfirmed": {_D, _S},
     "AnswerLost": {_D, _S},
