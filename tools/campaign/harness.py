@@ -149,6 +149,8 @@ class Harness:
             (retrier, "time", virtual),
             (program, "eval", self._limited(program.eval)),
             (sys.modules["botocore.endpoint"], "time", virtual),
+            # By this clock idle connections are aged; while an environment is frozen it may not advance.
+            (sys.modules["httpcore._sync.http11"], "time", SimpleNamespace(monotonic=lambda: 0.0)),
             (sys.modules["moto.acm.models"], "utcnow", lambda: self.time().replace(tzinfo=None)),
             (sys.modules["botocore.retries.quota"], "RetryQuota", Quota),
         ):

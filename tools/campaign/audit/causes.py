@@ -82,7 +82,8 @@ def _causes(world: World, run: EndedRun) -> Iterator[CauseKind]:
     if run.is_disturbed:
         yield _D
     for entry in world.ledger:
-        if entry.run_id == run.run_id and _is_error(entry):
+        # The error of a function is what needs a cause.
+        if entry.run_id == run.run_id and entry.service != "lambda" and _is_error(entry):
             yield _S if entry.service == "scm" else _A
             if entry.status == 401:
                 yield _L

@@ -1,8 +1,4 @@
-"""A network to the simulator for the product's own connections, of which a NAT gateway forgets those that are idle.
-
-The clock by which httpcore ages its connections stands still while virtual time passes, as it may in Lambda while an
-environment is frozen.
-"""
+"""A network to the simulator for the product's own connections, of which a NAT gateway forgets those that are idle."""
 
 from __future__ import annotations
 
@@ -20,11 +16,18 @@ IDLE_SECONDS = 350.0
 """AWS: vpc/latest/userguide/nat-gateway-troubleshooting.html."""
 
 
-def pooled_transport(simulator: httpx.BaseTransport, time: VirtualTime) -> httpx.BaseTransport:
-    """Return the transport of the product's client, with its pool of connections, over a network to *simulator*."""
-    transport: Any = new_http_client()._transport  # noqa: SLF001 - httpx has no parameter for the network
-    transport._pool._network_backend = MemoryNetwork(simulator, time)  # noqa: SLF001
-    return transport  # type: ignore[no-any-return]
+class PooledTransport(httpx.BaseTransport):
+    """The transport of the product's client, with its pool of connections, over a network to *simulator*."""
+
+    def __init__(self, simulator: httpx.BaseTransport, time: VirtualTime) -> None:
+        pooled: Any = new_http_client()._transport  # noqa: SLF001 - httpx has no parameter for the network
+        pooled._pool._network_backend = MemoryNetwork(simulator, time)  # noqa: SLF001
+        self._pooled: httpx.BaseTransport = pooled
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send the request; return an answer whose body can be read again."""
+        answer = self._pooled.handle_request(request)
+        return httpx.Response(answer.status_code, headers=answer.headers, content=answer.read())
 
 
 class MemoryNetwork(httpcore.NetworkBackend):
@@ -65,6 +68,8 @@ class MemoryStream(httpcore.NetworkStream):
             message = "connection reset by peer"
             raise httpcore.WriteError(message)
         self._used_at = now
+        if not buffer:  # to h11 that is the end of the connection
+            return
         self._server.receive_data(buffer)
         while (event := self._server.next_event()) not in (h11.NEED_DATA, h11.PAUSED):
             self._take(event)

@@ -10,7 +10,7 @@ from typing import NoReturn
 import httpx
 
 from campaign.interception.calls import Answers, Interception, Invocation
-from campaign.interception.network import pooled_transport
+from campaign.interception.network import PooledTransport
 from scm_simulator import ConnectionLost, Fault, Simulator
 
 REFUSED = 401
@@ -41,7 +41,7 @@ class ScmTransport(httpx.BaseTransport):
         self._dials = simulator.dials
         self._simulator: httpx.BaseTransport = httpx.WSGITransport(app=simulator, remote_addr=peer)
         if interception.forgets_idle:
-            self._simulator = pooled_transport(self._simulator, interception.time)
+            self._simulator = PooledTransport(self._simulator, interception.time)
         self._refusals = refusals
         self._seconds = seconds
 
