@@ -86,12 +86,12 @@ class Environments:
             wiring = self._idle[name].pop() if self._idle[name] else None
         self._here.wiring, self._here.name = wiring or self._new(), name
         try:
-            return self.modules[name].handler(event, context)
+            answer = self.modules[name].handler(event, context)
         except Exception:
             self._keep(name)
             raise
-        else:
-            self._keep(name)
+        self._keep(name)
+        return answer
 
     def _keep(self, name: str) -> None:
         with self._lock:
