@@ -125,10 +125,14 @@ def _chosen(every: list[Case], options: argparse.Namespace) -> list[Case]:
 def _schedules(harness: Harness, options: argparse.Namespace, console: Console) -> dict[str, Any]:
     played, failed = {}, []
     for pair in PAIRS if options.schedules else ():
-        began, outcomes = time.monotonic(), []
+        began = printed = time.monotonic()
+        outcomes = []
         for outcome in explore_schedules(harness, pair, options.schedules, jobs=options.jobs, seed=options.seed):
             outcomes.append(outcome)
             failed += [f"{outcome.schedule}: {text}" for text in outcome.violations]
+            if time.monotonic() - printed > PROGRESS_SECONDS:
+                printed = time.monotonic()
+                console.print(f"  {pair.name}: {len(outcomes)} schedules, {len(failed)} violations")
         played[pair.name] = len(outcomes)
         console.print(f"{pair.name}: {len(outcomes)} schedules, {time.monotonic() - began:.0f} s")
     return {"played": played, "failed": failed}
