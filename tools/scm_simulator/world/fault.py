@@ -30,9 +30,10 @@ class Fault:
         slow: answer `seconds` late; reset_before: break the connection, request not processed;
         reset_after: process the request, then break the connection; too_many_requests: 429, with
         `Retry-After: retry_after` when that is set; unavailable: 503 in plain text, as Envoy sends it;
-        bad_gateway: 502 in HTML; refused: 400 with `code`, whatever the account may do; empty: 200 with no body; truncated: half of the body;
-        wrong_content_type: the right body as text/html; stale: the kept-alive connection is closed
-        after the answer without notice, so that the next request on it fails.
+        bad_gateway: 502 in HTML; refused: 400 with `code`, whatever the account may do; empty: 200 with
+        no body; truncated: half of the body; wrong_content_type: the right body as text/html; stale: the
+        kept-alive connection is closed after the answer without notice, so that the next request on it
+        fails.
     operation:
         pattern of the operation's name, such as `POST /api/ssl/v1/enroll` or `* /api/ssl/v1/collect/*`.
     name, login:
