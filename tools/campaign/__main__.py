@@ -8,7 +8,7 @@ import random
 import sys
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -63,18 +63,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     show(findings, console)
     write(options.output, document)
     failed = [*scheduled["failed"], *corrupted["failed"], *model["failed"]]
-    for text in (*(f"not reached: {case}" for case in (*findings.not_reached, *worlds.not_reached)), *failed):
+    failed += [f"not reached: {case}" for case in (*findings.not_reached, *worlds.not_reached)]
+    for text in failed:
         console.print(text, style="red", markup=False)
+    _print_summary(document, options, console)
+    return 1 if findings.has_failed or worlds.has_failed or failed else 0
+
+
+def _print_summary(document: Mapping[str, Any], options: argparse.Namespace, console: Console) -> None:
+    schedules, corrupted = document["schedules"], document["corrupted_answers"]
+    worlds, model = document["worlds"], document["model"]
     console.print(
         f"{document['boundaries']} boundaries, {document['cases']} cases, {document['cases_of_recovery']} of recovery, "
-        f"with {document['violations']} violations, {len(findings.not_reached)} not reached; "
-        f"{sum(scheduled['played'].values())} schedules with {len(scheduled['failed'])}; "
-        f"{len(worlds.outcomes)} cases of other worlds with {len(worlds.broken)}; "
+        f"with {document['violations']} violations, {len(document['not_reached'])} not reached; "
+        f"{sum(schedules['played'].values())} schedules with {len(schedules['failed'])}; "
+        f"{worlds['cases']} cases of other worlds with {worlds['violations']}; "
         f"{corrupted['runs']} corrupted answers with {len(corrupted['failed'])}; "
         f"{model['sequences']} random histories with {model['violations']}; "
         f"{document['seconds']} s (seed {options.seed}); {options.output}"
     )
-    return 1 if findings.has_failed or worlds.has_failed or failed else 0
 
 
 def _play_all(harness: Harness, options: argparse.Namespace, findings: Findings, console: Console) -> None:

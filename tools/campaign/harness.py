@@ -19,12 +19,14 @@ from types import SimpleNamespace
 from typing import Any, Self
 from unittest.mock import patch
 
+import httpx
 from botocore.retries.quota import RetryQuota
 
 from campaign.environments import HANDLERS, Environments, Replacements
 from campaign.interception.aws import intercepted_client
 from campaign.interception.calls import Injection, Interception, Invocation
 from campaign.interception.invocations import invoked, published
+from campaign.interception.network import PooledTransport
 from campaign.interception.scm import Refusal, ScmTransport
 from campaign.virtual_time import START, VirtualTime
 from certmandate.certificate_state import CLOSED
@@ -35,6 +37,7 @@ from local import executions
 from local.in_process import InProcessAws
 from local.run import fingerprints
 from renewal.adapters import aws as product_aws
+from renewal.adapters.http import new_http_client
 from renewal.adapters.order_book.reader import DynamoDbOrderReader
 from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
 from renewal.domain.order_search import SearchControl, SearchResult
@@ -317,7 +320,11 @@ class Harness:
         return self.time() + self.skew
 
     def _transport(self) -> ScmTransport:
-        return ScmTransport(self.interception, self.played.simulator, self.played.refusals, PEER, self._scm_seconds)
+        simulator = self.played.simulator
+        network: httpx.BaseTransport = httpx.WSGITransport(app=simulator, remote_addr=PEER)
+        if self.interception.forgets_idle:
+            network = PooledTransport(new_http_client(), network, self.time)
+        return ScmTransport(self.interception, simulator.dials, network, self.played.refusals, self._scm_seconds)
 
     def _scm_seconds(self, operation: str) -> float:
         seconds = self.played.scm_seconds

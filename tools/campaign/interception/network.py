@@ -10,17 +10,16 @@ import httpcore
 import httpx
 
 from campaign.virtual_time import VirtualTime
-from renewal.adapters.http import new_http_client
 
 IDLE_SECONDS = 350.0
 """AWS: vpc/latest/userguide/nat-gateway-troubleshooting.html."""
 
 
 class PooledTransport(httpx.BaseTransport):
-    """The transport of the product's client, with its pool of connections, over a network to *simulator*."""
+    """The transport of the product's *client*, with its pool of connections, over a network to *simulator*."""
 
-    def __init__(self, simulator: httpx.BaseTransport, time: VirtualTime) -> None:
-        pooled: Any = new_http_client()._transport  # noqa: SLF001 - httpx has no parameter for the network
+    def __init__(self, client: httpx.Client, simulator: httpx.BaseTransport, time: VirtualTime) -> None:
+        pooled: Any = client._transport  # noqa: SLF001 - httpx has no parameter for the network
         pooled._pool._network_backend = MemoryNetwork(simulator, time)  # noqa: SLF001
         self._pooled: httpx.BaseTransport = pooled
 

@@ -10,8 +10,7 @@ from typing import NoReturn
 import httpx
 
 from campaign.interception.calls import Answers, Interception, Invocation
-from campaign.interception.network import PooledTransport
-from scm_simulator import ConnectionLost, Fault, Simulator
+from scm_simulator import ConnectionLost, Dials, Fault
 
 REFUSED = 401
 _NUMBER = re.compile(r"/\d+")
@@ -32,16 +31,14 @@ class ScmTransport(httpx.BaseTransport):
     def __init__(
         self,
         interception: Interception,
-        simulator: Simulator,
+        dials: Dials,
+        network: httpx.BaseTransport,
         refusals: list[tuple[Refusal, Invocation]],
-        peer: str,
         seconds: Callable[[str], float],
     ) -> None:
         self._interception = interception
-        self._dials = simulator.dials
-        self._simulator: httpx.BaseTransport = httpx.WSGITransport(app=simulator, remote_addr=peer)
-        if interception.forgets_idle:
-            self._simulator = PooledTransport(self._simulator, interception.time)
+        self._dials = dials
+        self._network = network
         self._refusals = refusals
         self._seconds = seconds
 
@@ -91,7 +88,7 @@ class ScmTransport(httpx.BaseTransport):
         patience: float = request.extensions["timeout"]["read"]
         self._interception.time.pass_seconds(min(seconds, patience))
         try:
-            answer = self._simulator.handle_request(request)
+            answer = self._network.handle_request(request)
             answer.read()
         except ConnectionLost as lost:
             message = f"connection reset ({lost})"

@@ -123,10 +123,10 @@ class ThrottleCase:
 def life_cases(scenario: Scenario, harness: Harness, most: int, seed: int) -> Iterator[LifeCase | ThrottleCase]:
     """Yield each kind of environment without a fault and with *most* faults, chosen by *seed*, and each throttle."""
     boundaries = record(harness, scenario)
-    struck = [(boundary, mode) for boundary in boundaries for mode in CANONICAL]
+    affected = [(boundary, mode) for boundary in boundaries for mode in CANONICAL]
     for life in Life:
         yield LifeCase(scenario, life)
-        sampled = random.Random(f"{seed} {life}").sample(struck, min(most, len(struck)))  # noqa: S311
+        sampled = random.Random(f"{seed} {life}").sample(affected, min(most, len(affected)))  # noqa: S311
         yield from (LifeCase(scenario, life, boundary, mode) for boundary, mode in sampled)
     for boundary in boundaries:
         if boundary.service == "lambda":

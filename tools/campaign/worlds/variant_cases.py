@@ -50,8 +50,8 @@ class Surroundings:
         orders = [found for found in boundaries if found.operation == ENROLL]
         others = [(found, mode) for found in boundaries if found not in orders for mode in CANONICAL]
         sampled = random.Random(f"{seed} {self}").sample(others, min(most, len(others)))  # noqa: S311
-        struck = [*((order, mode) for order in orders for mode in LOST_ORDERS), *sampled]
-        return [VariantCase(self, None, None), *(VariantCase(self, boundary, mode) for boundary, mode in struck)]
+        affected = [*((order, mode) for order in orders for mode in LOST_ORDERS), *sampled]
+        return [VariantCase(self, None, None), *(VariantCase(self, boundary, mode) for boundary, mode in affected)]
 
 
 @dataclass(frozen=True, slots=True)
