@@ -55,7 +55,7 @@ def test_retire_is_refused_while_an_order_is_open(sit: Sit):
     """SCM may issue the certificate at any time, and its key would be destroyed."""
     desk = sit("idp", scm=OPEN_ORDER)
 
-    assert "close-order" in desk.refused("retire", "univ", "--yes", code=1)
+    assert "close-order" in desk.refused("retire", "univ", "--yes", code=75)
     assert desk.certificate("idp").order
     assert desk.secret()
 
