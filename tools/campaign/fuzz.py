@@ -45,7 +45,7 @@ class CorruptedAnswer:
     def apply(self, call: Call) -> Any:
         """Make the call, and corrupt the answer."""
         answer: httpx.Response = call.answers.effect()
-        corrupt = self.dice.choice(_CORRUPTIONS)
+        corrupt = self.dice.choice(CORRUPTIONS)
         self.what = f"{corrupt.__name__} at {call.boundary}"
         headers = {name: value for name, value in answer.headers.items() if name.lower() != "content-length"}
         return httpx.Response(answer.status_code, headers=headers, content=corrupt(answer.content, self.dice))
@@ -120,7 +120,7 @@ def shuffle_chain(body: bytes, dice: random.Random) -> bytes:
     return b"".join(parts)
 
 
-_CORRUPTIONS = (flip_bytes, cut_off, drop_member, retype_member, swap_certificate, shuffle_chain)
+CORRUPTIONS = (flip_bytes, cut_off, drop_member, retype_member, swap_certificate, shuffle_chain)
 
 
 def _in_json(body: bytes, change: Callable[[dict[str, Any], str], Any], dice: random.Random) -> bytes:

@@ -76,6 +76,7 @@ def test_a_dangerous_certificate_is_not_stored(certificate: x509.Certificate, fa
         (leaf(days=230), "its lifetime is 230 days, and clients accept 200 at most"),
         (leaf(starts=NOW + timedelta(days=8)), "it is not valid before 2026-12-01 08:00 UTC"),
         (leaf(starts=NOW - timedelta(days=200)), "it expired on 2026-11-22 08:00 UTC"),
+        (leaf(names=[*NAMES, *(f"{n}.univ.example" for n in range(1_999))]), "it has 2001 names; 2000 at most"),
     ],
 )
 def test_what_clients_would_refuse_is_not_stored_and_not_dangerous(certificate: x509.Certificate, fault: str) -> None:

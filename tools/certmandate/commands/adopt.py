@@ -240,12 +240,14 @@ def _arn_by_names(deployment: Deployment, spec: CertificateSpec, region: str) ->
 def _in_s3(deployment: Deployment, spec: CertificateSpec) -> tuple[Certificate, str] | None:
     import json
 
+    from renewal.adapters.objects import MOST_BYTES
+
     s3, bucket = deployment.client("s3"), deployment.fact("StoreBucket")
     folder = f"certificates/{spec.delegation}/{spec.name}"
     try:
-        pointer = json.loads(s3.get_object(Bucket=bucket, Key=f"{folder}/current.json")["Body"].read())
+        pointer = json.loads(s3.get_object(Bucket=bucket, Key=f"{folder}/current.json")["Body"].read(MOST_BYTES))
         key = f"{folder}/{pointer['serial']}/cert.pem"
-        return _leaf(s3.get_object(Bucket=bucket, Key=key)["Body"].read(), f"s3://{bucket}/{key}"), ""
+        return _leaf(s3.get_object(Bucket=bucket, Key=key)["Body"].read(MOST_BYTES), f"s3://{bucket}/{key}"), ""
     except s3.exceptions.NoSuchKey:
         return None
     except (ValueError, TypeError, KeyError):

@@ -22,6 +22,8 @@ from renewal.domain.request import NAME
 
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 _FOR_DOCUMENTATION = tuple(map(ipaddress.IPv4Network, ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")))
+MOST_ENTRIES = 2_000
+"""Of a list, before it is read: certificates have a thousand names at most."""
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
@@ -88,10 +90,13 @@ class Reader:
         if not isinstance(values, list):
             self.fault((*place, key), "must be a list" if key in source else "is missing")
             return []
+        if len(values) > MOST_ENTRIES:  # aliases make a small file a large one
+            self.fault((*place, key), f"has {len(values)} entries; {MOST_ENTRIES} at most")
+            return []
         return self._entries(values, (*place, key), read)
 
     def _entries(self, values: list[Any], place: Place, read: Callable[[Any], Any]) -> list[Any]:
-        found: list[Any] = []
+        found: dict[Any, None] = {}
         for index, value in enumerate(values):
             try:
                 entry = read(value)
@@ -101,8 +106,8 @@ class Reader:
             if entry in found:
                 self.fault((*place, index), f"'{entry}' is listed twice")
             else:
-                found.append(entry)
-        return found
+                found[entry] = None
+        return list(found)
 
 
 def text(value: Any) -> str:

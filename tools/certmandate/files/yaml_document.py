@@ -13,6 +13,8 @@ from certmandate.files.visible_text import in_one_line
 
 Place = tuple[str | int, ...]
 _ALIAS = "the alias *{} is not permitted: write its value"
+MOST_BYTES = 1_000_000
+"""A delegation with a thousand certificates has a quarter of it."""
 
 
 def place_text(place: Place) -> str:
@@ -102,7 +104,11 @@ def _loader(path: Path) -> yaml.SafeLoader:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise FilesInvalid([FileFault(path, 1, f"has more than {MOST_BYTES} bytes")])
+        return content.decode("utf-8-sig")
     except OSError as error:
         raise FilesInvalid([FileFault(path, 1, f"cannot be read: {error.strerror}")]) from None
     except UnicodeDecodeError as error:

@@ -18,6 +18,9 @@ PAGE_SIZE = 200
 MOST_PAGES = 100
 """Twenty thousand rows; no department has as many orders or domains."""
 
+MOST_BYTES = 20_000_000
+"""Of all pages together, so that they fit into the memory of a function."""
+
 Key = TypeVar("Key", int, str)
 
 
@@ -31,7 +34,7 @@ class Pages(Generic[Key]):
         self.rows: dict[Key, Row] = {}
         self._request = request
         self._key: Callable[[Row], Key | None] = key
-        self._position = self._pages = 0
+        self._position = self._pages = self._bytes = 0
         self._is_complete = False
 
     def __iter__(self) -> Iterator[Request]:
@@ -44,7 +47,8 @@ class Pages(Generic[Key]):
         """Read one page.
 
         Raises ScmUnavailable when it is no list, when a row has no key, and when the list stays incomplete: because a
-        release ignores the position and serves one page for ever, or because the list has more than `MOST_PAGES`.
+        release ignores the position and serves one page for ever, or because the list has more than `MOST_PAGES`
+        or `MOST_BYTES`.
         """
         rows = rows_from(self._request, response)
         page = {self._key(row): row for row in rows}
@@ -55,10 +59,11 @@ class Pages(Generic[Key]):
         self.rows |= keyed
         self._position += len(rows)
         self._pages += 1
+        self._bytes += len(response.content)
         total = whole(response.headers.get("X-Total-Count"))
         has_all = not is_new and total is not None and len(self.rows) >= total
         self._is_complete = has_all or self._is_last(len(rows), total)
-        if not self._is_complete and (not is_new or self._pages == MOST_PAGES):
+        if not self._is_complete and (not is_new or self._pages == MOST_PAGES or self._bytes > MOST_BYTES):
             raise unusable(self._request, "further page")
 
     def _is_last(self, length: int, total: int | None) -> bool:

@@ -14,6 +14,8 @@ from renewal.domain.keypair import KeyType
 from renewal.domain.names import not_permitted, without_added
 
 ONE_DAY = timedelta(days=1)
+MOST_NAMES = 2_000
+"""Sectigo sells certificates with a thousand, and a CA may add `www` to each; the order book keeps them all."""
 LONGEST_WAIT = timedelta(days=7)
 """How far ahead a certificate may begin: it is waited for. What begins later has a wrong date."""
 
@@ -37,11 +39,15 @@ def check(leaf: Certificate, expected: Expectation, now: datetime) -> tuple[str,
     | it lacks a name, is not for servers, or is a CA certificate | CertificateMismatch: it must be revoked |
     | it has a name that was not delegated: the holder of our key could impersonate that name | CertificateMismatch |
     | it has expired, begins a week ahead or later, or lives longer than clients accept | CertificateUnusable |
+    | it has more than two thousand names | CertificateUnusable |
     | another lifetime than asked for; further names that are delegated, or that CAs add (`www`) | a note |
 
     Each error has all its faults in one message. `Certificate.require_begun` is for the time until it begins.
     """
     where = f"the certificate with serial {leaf.serial} was not stored"
+    if len(leaf.names) > MOST_NAMES:
+        msg = f"{where}: it has {len(leaf.names)} names; {MOST_NAMES} at most"
+        raise CertificateUnusable(msg)
     if faults := _dangers(leaf, expected):
         msg = f"{where}: {'; '.join(faults)}"
         raise CertificateMismatch(msg)
