@@ -26,7 +26,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test test-long check checkov format simulator campaign pdf build package rehearse \
+.PHONY: help setup run test test-long check checkov audit format simulator campaign pdf build package rehearse \
     deploy-network deploy requirements picture clean
 
 help: ## this list
@@ -57,6 +57,9 @@ check: .venv/.dev .venv-sam/.sam ## the whole static gate
 
 checkov: .venv-checkov/.checkov ## check both templates with checkov; every skip has its reason
 	.venv-checkov/bin/checkov --config-file infra/checkov.yaml
+
+audit: .venv/.dev .venv-audit/.audit ## known vulnerabilities of every pinned package; needs an advisory source, and fails without one
+	$(BIN)/python -m stack.audit .venv-audit/bin/pip-audit
 
 format: .venv/.dev ## format, and fix what ruff fixes safely
 	$(BIN)/ruff check --fix
@@ -109,6 +112,7 @@ requirements: .venv/.dev ## pin requirements/*.in (UPGRADE=--upgrade for the new
 	$(COMPILE) --python-version 3.11 --universal $(UNUSED) -c requirements/run.txt requirements/dev.in -o requirements/dev.txt
 	$(COMPILE) --python-version 3.11 --universal -c requirements/dev.txt requirements/pdf.in -o requirements/pdf.txt
 	$(COMPILE) --python-version 3.11 --universal requirements/sam.in -o requirements/sam.txt
+	$(COMPILE) --python-version 3.11 --universal requirements/audit.in -o requirements/audit.txt
 	$(COMPILE) --python-version 3.11 --universal requirements/checkov.in -o requirements/checkov.txt
 	$(COMPILE) --python-version 3.11 --universal requirements/awscli.in -o requirements/awscli.txt
 	$(COMPILE) --python-version 3.13 --universal requirements/ministack.in -o requirements/ministack.txt
@@ -117,11 +121,11 @@ picture: .venv/.run ## docs/images/run.svg, drawn from a run of the example esta
 	$(BIN)/python -m stack.picture
 
 clean: ## delete everything that these targets made
-	rm -rf .venv .venv-sam .venv-checkov .venv-awscli .venv-ministack .aws-sam build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-sam .venv-checkov .venv-audit .venv-awscli .venv-ministack .aws-sam build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 # ---- What the targets above need: environments, and a stamp for each list of packages installed in one ---------------
 
-.venv/bin/python .venv-sam/bin/python .venv-checkov/bin/python .venv-awscli/bin/python:
+.venv/bin/python .venv-sam/bin/python .venv-checkov/bin/python .venv-awscli/bin/python .venv-audit/bin/python:
 	@test -n "$(PYTHON)" && $(PYTHON) $(IS_SUPPORTED) || { echo "make: Python 3.11 to 3.14 with its venv is needed, and" \
 	    "$(or $(PYTHON),python3) is not one. Install it (Debian, Ubuntu: its venv is a package, such as python3-venv), or name it:" \
 	    "make $(MAKECMDGOALS) PYTHON=/path/to/python3.13" >&2; exit 1; }
@@ -140,6 +144,7 @@ clean: ## delete everything that these targets made
 
 .venv-sam/.sam: requirements/sam.txt | .venv-sam/bin/python
 .venv-checkov/.checkov: requirements/checkov.txt | .venv-checkov/bin/python
+.venv-audit/.audit: requirements/audit.txt | .venv-audit/bin/python
 .venv-awscli/.awscli: requirements/awscli.txt | .venv-awscli/bin/python
 .venv-ministack/.ministack: requirements/ministack.txt | .venv-ministack/bin/python
 
@@ -148,7 +153,7 @@ clean: ## delete everything that these targets made
 	@test -n "$(RUNTIME)" || { echo "make rehearse: no python3.13 on PATH or under pyenv: install Python 3.13." >&2; exit 1; }
 	$(RUNTIME) -m venv $(@D:/bin=)
 
-.venv-sam/.sam .venv-checkov/.checkov .venv-awscli/.awscli .venv-ministack/.ministack:
+.venv-sam/.sam .venv-checkov/.checkov .venv-awscli/.awscli .venv-audit/.audit .venv-ministack/.ministack:
 	@echo 'Installing $< into $(@D)'
 	@$(@D)/bin/python $(HASHED) $<
 	@touch $@
