@@ -113,15 +113,16 @@ def test_a_missing_build_is_reported_with_the_command(tmp_path: Path) -> None:
         package(tmp_path, tmp_path / "out")
 
 
-def test_the_list_of_parts_names_each_package_with_its_hashes(listed: bytes) -> None:
+def test_the_list_of_parts_has_hashes_and_licences(listed: bytes) -> None:
     """It is searched when a vulnerability in a dependency becomes known."""
     requirements = REQUIREMENTS.read_text(encoding="utf-8")
     found = json.loads(listed)["components"]
     assert len(found) == requirements.count("==")
     assert {"boto3", "botocore", "cryptography", "httpx", "aws-lambda-powertools"} <= {part["name"] for part in found}
     assert all(part["purl"] == f"pkg:pypi/{part['name']}@{part['version']}" for part in found)
-    hashes = [sum_["content"] for part in found for sum_ in part["externalReferences"][0]["hashes"]]
+    hashes = [sum_["content"] for part in found for sum_ in part["hashes"]]
     assert len(hashes) == requirements.count("--hash=sha256:")
+    assert all(part["licenses"] for part in found)
 
 
 def test_equal_lists_give_equal_documents(listed: bytes) -> None:

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 import re
 import subprocess
 import sys
 import zipfile
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = ROOT / "infra" / "dependencies" / "requirements.txt"
@@ -52,11 +55,27 @@ def zipped(folder: Path) -> bytes:
 def parts(requirements: Path = REQUIREMENTS) -> bytes:
     """Return the packages of a hashed requirements file as CycloneDX 1.6, without times and random numbers.
 
-    Raises CalledProcessError when the file cannot be read.
+    cyclonedx-py reads the hashes from the file and the licences from what is installed; both are put where scanners
+    read them. Raises CalledProcessError when the file cannot be read, KeyError when one of its packages is not
+    installed.
     """
-    command = [sys.executable, "-W", "ignore", "-m", "cyclonedx_py", "requirements", "--output-reproducible"]
+    listed, installed = _cyclonedx("requirements", str(requirements)), _installed()
+    licences = {component["purl"]: component.get("licenses", []) for component in installed["components"]}
+    for component in listed["components"]:
+        component["licenses"] = licences[component["purl"]]
+        component["hashes"] = [found for link in component["externalReferences"] for found in link.get("hashes", ())]
+    return json.dumps(listed, indent=2).encode()
+
+
+@cache
+def _installed() -> Any:
+    return _cyclonedx("environment", "--no-validate", sys.executable)  # to validate all of .venv takes half a minute
+
+
+def _cyclonedx(source: str, *arguments: str) -> Any:
+    command = [sys.executable, "-W", "ignore", "-m", "cyclonedx_py", source, "--output-reproducible"]
     command += ["--spec-version", "1.6", "--mc-type", "application", "--pyproject", str(ROOT / "pyproject.toml")]
-    return subprocess.run([*command, str(requirements)], check=True, stdout=subprocess.PIPE).stdout
+    return json.loads(subprocess.run([*command, *arguments], check=True, stdout=subprocess.PIPE).stdout)
 
 
 def package(build: Path, target: Path) -> dict[str, str]:
