@@ -65,7 +65,7 @@ from renewal.domain.order import (
 )
 from renewal.domain.order_search import SearchControl, SearchedOrder, SearchProof, SearchResult
 from renewal.domain.run_outcome import PlanFacts
-from renewal.domain.run_report import RunReport
+from renewal.domain.run_report import ReportedFailures, RunReport
 from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord, Inspection, Refusal
 from renewal.domain.setup.snapshot import (
@@ -789,6 +789,13 @@ class FakeArchive:
 
     def write_report(self, run_id: str, report: RunReport) -> str:
         return self._write(run_id, "report", report.document())
+
+    def read_reported(self) -> ReportedFailures:
+        kept = self.documents.get(("", "reported-failures"))
+        return records.read(ReportedFailures, json.loads(kept)) if kept else ReportedFailures()
+
+    def write_reported(self, reported: ReportedFailures) -> None:
+        self._write("", "reported-failures", records.to_json(reported))
 
     def write_results(self, run_id: str, results: list[Mapping[str, Any]]) -> None:
         """What Step Functions does."""

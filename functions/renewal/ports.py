@@ -22,7 +22,7 @@ from renewal.domain.order import (
 )
 from renewal.domain.order_search import SearchControl, SearchedOrder, SearchResult
 from renewal.domain.run_outcome import PlanFacts
-from renewal.domain.run_report import RunReport
+from renewal.domain.run_report import ReportedFailures, RunReport
 from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import (
@@ -342,3 +342,9 @@ class RunArchive(Protocol):
 
     def write_report(self, run_id: str, report: RunReport) -> str:
         """Write the report; return its key."""
+
+    def read_reported(self) -> ReportedFailures:
+        """Return what runs have failed for; nothing when it is missing or cannot be read."""
+
+    def write_reported(self, reported: ReportedFailures) -> None:
+        """Replace what runs have failed for."""

@@ -95,6 +95,9 @@ def test_a_second_run_orders_nothing_again(system: System, ended: Ended) -> None
 
 def test_the_hourly_run_for_open_orders_does_not_report_holds(system: System, ended: Ended) -> None:
     """The daily page is enough; the same message every hour would be ignored."""
-    hourly = system.run({"open_orders_only": True})
+    hourly = system.run({"open_orders_only": True, "scheduled_at": "2026-11-29T05:00:00Z"})
 
+    assert hourly.status == "SUCCEEDED"
+    assert hourly.report is not None
+    assert hourly.report.outcome == "reported-before"
     assert hourly.row("rivemort/press").outcome == "not-due"

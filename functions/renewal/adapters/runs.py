@@ -4,6 +4,7 @@
     runs/<run id>/facts.json              what the report needs of the plan
     runs/<run id>/results/<uuid>/…        written by its ResultWriter: manifest.json and the files it names
     runs/<run id>/report.json             the report
+    runs/reported-failures.json           what runs have failed for within the last day
     runs/<run id>/recording-<delegation>.json   the answers of SCM, when the run records them
 
 Shapes: AWS, step-functions/latest/dg/input-output-resultwriter.html.
@@ -21,12 +22,13 @@ from renewal import records
 from renewal.adapters.aws import error_code, translated
 from renewal.domain.errors import PlanUnreadable
 from renewal.domain.run_outcome import PlanFacts
-from renewal.domain.run_report import RunReport
+from renewal.domain.run_report import ReportedFailures, RunReport
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
 
+REPORTED = "runs/reported-failures.json"
 MOST_BYTES = 50_000_000
 """Of one object; the results of 10,000 certificates have less."""
 
@@ -45,6 +47,15 @@ class S3RunArchive:
 
     def write_facts(self, run_id: str, facts: PlanFacts) -> None:
         self._write(run_id, "facts", records.to_json(facts))
+
+    def read_reported(self) -> ReportedFailures:
+        try:
+            return records.read(ReportedFailures, _parsed(self._read(REPORTED) or b""))
+        except records.Unreadable:
+            return ReportedFailures()
+
+    def write_reported(self, reported: ReportedFailures) -> None:
+        self._put(REPORTED, records.to_json(reported))
 
     def write_report(self, run_id: str, report: RunReport) -> str:
         return self._write(run_id, "report", report.document(), once=True)
@@ -116,10 +127,13 @@ class S3RunArchive:
                 return None
             raise
 
-    @translated("s3:PutObject")
     def _write(self, run_id: str, name: str, document: object, *, once: bool = False) -> str:
+        return self._put(_key(run_id, name), document, once=once)
+
+    @translated("s3:PutObject")
+    def _put(self, key: str, document: object, *, once: bool = False) -> str:
         """*once*: an object that is there stays; it is of an earlier attempt whose answer was lost."""
-        key, condition = _key(run_id, name), {"IfNoneMatch": "*"} if once else {}
+        condition = {"IfNoneMatch": "*"} if once else {}
         try:
             self._client.put_object(
                 Bucket=self._bucket,

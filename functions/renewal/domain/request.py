@@ -77,6 +77,11 @@ class RunRequest:
         return bool(self.delegations or self.certificates)
 
     @property
+    def is_follow_up(self) -> bool:
+        """Whether the schedule started it to follow up on open orders."""
+        return self.open_orders_only and bool(self.scheduled_at)
+
+    @property
     def is_deliberate(self) -> bool:
         """Whether the operator accepts any number of renewals: by field, by certificate names, or with a reason."""
         by_name = bool(self.certificates and not self.delegations)

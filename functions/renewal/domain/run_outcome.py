@@ -48,6 +48,8 @@ class PlanFacts:
     dry_run: bool = False
     narrowed: bool = False
     open_orders_only: bool = False
+    follow_up: bool = False
+    """Whether the schedule started it to follow up on open orders."""
     named: tuple[str, ...] = ()
     """Delegations and `delegation/certificate` paths that the run was asked for; empty = all."""
     delegations: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Self
@@ -18,6 +18,7 @@ from renewal.domain.errors import ANSWERED_BY_SCM, CREDENTIAL_ERRORS, Actor
 from renewal.domain.setup.finding import Finding, Severity
 
 SCHEMA = 1
+REPORTED_AGAIN_AFTER = timedelta(days=1)
 
 
 class RunOutcome(StrEnum):
@@ -25,6 +26,8 @@ class RunOutcome(StrEnum):
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    REPORTED_BEFORE = "reported-before"
+    """A scheduled follow-up: what needs attention has failed another run within the last day."""
 
 
 class Outcome(StrEnum):
@@ -192,7 +195,21 @@ class RunReport:
     @property
     def needs_attention(self) -> bool:
         """Whether the operator or a RAO must act."""
-        return self.outcome is RunOutcome.FAILED
+        return self.outcome is not RunOutcome.SUCCEEDED
+
+    @property
+    def failures(self) -> frozenset[str]:
+        """What needs attention, as `path: error`; a replacement rule has no path."""
+        delegations = {f"{row.delegation}: {row.error}" for row in self.delegations if row.error}
+        certificates = {f"{row.path}: {row.error}" for row in self.certificates if row.outcome.needs_attention}
+        return frozenset(delegations | certificates | {f": {row.error}" for row in self.rules})
+
+    @property
+    def resolved(self) -> frozenset[str]:
+        """The delegations and certificates that this run has worked on without failure."""
+        delegations = {row.delegation for row in self.delegations if row.outcome is DelegationOutcome.INSPECTED}
+        done = {Outcome.RENEWED, Outcome.PENDING}
+        return frozenset(delegations | {row.path for row in self.certificates if row.outcome in done})
 
     @property
     def refused(self) -> tuple[DelegationRow, ...]:
@@ -207,6 +224,52 @@ def run_outcome(
     has_error = any(rules) or any(row.error for row in delegations)
     needs_attention = has_error or any(row.outcome.needs_attention for row in certificates)
     return RunOutcome.FAILED if needs_attention else RunOutcome.SUCCEEDED
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRun:
+    """The run that last failed for something, and when."""
+
+    run_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedFailures:
+    """What runs have failed for within the last day (`runs/reported-failures.json`).
+
+    The hourly follow-ups would otherwise fail, and raise the alarm, for one open order up to 24 times a day.
+    """
+
+    failed: Mapping[str, FailedRun] = field(default_factory=lambda: MappingProxyType({}))
+    """By `RunReport.failures`."""
+
+    def cover(self, report: RunReport) -> bool:
+        """Return whether other runs have failed within the last day for all that needs attention in *report*."""
+        return all(
+            any(run.run_id != report.run_id for run in self._recent(failure, report)) for failure in report.failures
+        )
+
+    def after(self, report: RunReport) -> ReportedFailures:
+        """Return what is known after *report*: what it failed for is added, and what it has resolved is removed.
+
+        A daily report is complete: nothing remains of what it does not show.
+        """
+        kept = {
+            failure: run
+            for failure in self.failed
+            for run in self._recent(failure, report)
+            if not report.is_daily and failure.split(": ")[0] not in report.resolved
+        }
+        if report.outcome is RunOutcome.FAILED:
+            kept |= dict.fromkeys(report.failures, FailedRun(report.run_id, report.finished_at))
+        return ReportedFailures(kept)
+
+    def _recent(self, failure: str, report: RunReport) -> Iterable[FailedRun]:
+        """Yield the run; none for one of another day, or of a time that a wrong clock has recorded."""
+        run = self.failed.get(failure)
+        if run is not None and timedelta(0) <= report.finished_at - run.at < REPORTED_AGAIN_AFTER:
+            yield run
 
 
 def common_cause(delegations: Iterable[DelegationRow]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ from renewal.domain.run_report import (
     FindingRow,
     Outcome,
     RuleRow,
+    RunOutcome,
     RunReport,
     common_cause,
     run_outcome,
@@ -48,6 +49,7 @@ class Report:
     def __call__(self, run_id: str) -> dict[str, Any]:
         """Write the report; return `{"run_id", "outcome", "counts", "report", "metrics"}`.
 
+        A scheduled follow-up does not fail again for what another run has failed for within the last day.
         `report` is the object's key; `metrics` are numbers by name. Missing or unreadable results are reported as
         failures of their delegations. Raises PlanUnreadable without the facts of the plan: then no report can be
         written, and the execution must fail.
@@ -72,7 +74,12 @@ class Report:
             certificates=certificates,
             rules=rules,
         )
+        reported = self.archive.read_reported()
+        if facts.follow_up and report.needs_attention and reported.cover(report):
+            report = replace(report, outcome=RunOutcome.REPORTED_BEFORE)
         key = self.archive.write_report(run_id, report)
+        if (after := reported.after(report)) != reported:
+            self.archive.write_reported(after)
         return {
             "run_id": run_id,
             "outcome": report.outcome,

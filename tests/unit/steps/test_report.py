@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from cryptography import x509
 
 from renewal.domain.errors import (
     AddressRefused,
@@ -14,6 +15,7 @@ from renewal.domain.errors import (
     MandateEnded,
     PermissionMissing,
     PlanUnreadable,
+    ScmRefused,
     ScmUnavailable,
 )
 from renewal.domain.limits import Limits
@@ -22,6 +24,8 @@ from renewal.domain.run_report import CertificateRow, Failure, RunReport
 from renewal.domain.setup.snapshot import DelegatedName
 from renewal.steps.map_results import failure, read_map_results
 from renewal.steps.report import Report
+from tests.fakes import ScmOrder
+from tests.throwaway_ca import pem
 from tests.unit.estate import DELEGATION, IDP, NOW, PATH, System, caught, child, served_by
 
 
@@ -85,6 +89,63 @@ def test_a_declined_order_is_held_and_still_needs_attention(system: System) -> N
     assert (second.outcome, row.outcome, row.error) == ("failed", "held", "OrderDeclined")
     assert row.text.startswith(f"{row_of(first).text}; no new order before 2026-11-24 08:00 UTC")
     assert len(system.scm.orders) == 1
+
+
+HOURLY: dict[str, Any] = {"open_orders_only": True, "scheduled_at": "2026-11-23T09:00:00Z"}
+
+
+def without_a_chain(_order: ScmOrder, leaf: x509.Certificate) -> str:
+    """For `FakeScm.bundles`: every run fails for the order with ChainBroken."""
+    return pem(leaf)
+
+
+def test_a_follow_up_fails_once_a_day_for_the_same_cause(system: System) -> None:
+    """One open order failed 24 runs a day, so that a new failure was one page among many."""
+    system.scm.bundles = without_a_chain
+
+    daily, hourly = system.daily_run(), system.daily_run(**HOURLY)
+    by_hand = system.daily_run(open_orders_only=True)
+    system.clock.advance(hours=25)
+    next_day = system.daily_run(**HOURLY)
+
+    assert [run.outcome for run in (daily, hourly, by_hand, next_day)] == ["failed", "reported-before"] + 2 * ["failed"]
+    assert (hourly.needs_attention, row_of(hourly).error) == (True, "ChainBroken")
+
+
+def test_a_follow_up_fails_at_once_for_a_new_cause(system: System) -> None:
+    """Another error of the same certificate, or the same error of another one, has not raised the alarm."""
+    system.scm.bundles = without_a_chain
+    system.daily_run()
+    system.add(replace(IDP, name="new"))
+    system.enroll(system.task(replace(IDP, name="new")))
+
+    assert [system.daily_run(**HOURLY).outcome for _ in range(2)] == ["failed", "reported-before"]
+    system.scm.answers["collect"] = ScmRefused("-1113")
+    system.scm.orders[5001].status = "DECLINED"
+    assert system.daily_run(**HOURLY).outcome == "failed"
+
+
+def test_a_cause_that_returns_after_it_was_resolved_is_new(system: System) -> None:
+    """The operator who resolved it expects to be paged when it happens again."""
+    system.scm.polls, system.accounts.refused = 40, {("univ", "v1")}
+    refused = system.daily_run()
+    system.accounts.refused = set()
+    system.enroll()
+    pending = system.daily_run(open_orders_only=True)
+    system.accounts.refused = {("univ", "v1")}
+    again = system.daily_run(**HOURLY)
+
+    assert [run.outcome for run in (refused, pending, again)] == ["failed", "succeeded", "failed"]
+    assert row_of(refused).error == row_of(again).error == "CredentialRefused"
+
+
+def test_a_report_that_is_written_again_fails_its_run_again(system: System) -> None:
+    """The function may be killed after its report: its second attempt finds what the first has recorded."""
+    system.scm.bundles = without_a_chain
+    system.enroll()
+
+    assert system.daily_run(**HOURLY).outcome == "failed"
+    assert system.report("run1").outcome == "failed"
 
 
 def test_a_dry_run_of_a_dead_delegation_fails(system: System) -> None:

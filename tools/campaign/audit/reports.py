@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 
@@ -31,6 +32,7 @@ class PublishedReport:
     """A report.json."""
 
     outcome: str
+    finished_at: datetime
     certificates: tuple[ReportedCertificate, ...]
     delegations: Mapping[str, str]
     """The error of each delegation, "" for none."""
@@ -40,7 +42,7 @@ class PublishedReport:
     def failures(self) -> Iterator[tuple[str, str]]:
         """(delegation or path, error) of everything that failed."""
         yield from ((name, error) for name, error in self.delegations.items() if error)
-        yield from ((row.path, row.error) for row in self.certificates if row.error)
+        yield from ((row.path, row.error) for row in self.certificates if row.error or row.has_failed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,4 +76,4 @@ def parsed(document: Mapping[str, Any] | None) -> PublishedReport | None:
     delegations = document["delegations"]
     errors = {row["delegation"]: row["error"] for row in delegations}
     codes = frozenset(finding["code"] for row in delegations for finding in row["findings"])
-    return PublishedReport(document["outcome"], rows, errors, codes)
+    return PublishedReport(document["outcome"], datetime.fromisoformat(document["finished_at"]), rows, errors, codes)
