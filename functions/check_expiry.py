@@ -13,10 +13,10 @@ logger = Logger()
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Take `{"run_id", "request"}`; return the plan's summary (see `CheckExpiry`)."""
-    plan = wiring.check_expiry()(event["run_id"], event["request"])
+    """Take `{"run_id", "request", "state_machine"}`; return the plan's summary (see `CheckExpiry`)."""
+    plan = wiring.check_expiry()(event["run_id"], event["request"], event["state_machine"])
     logger.info(
-        "plan written",
-        **{name: plan[name] for name in ("run_id", "delegations", "due", "deferred", "dry_run")},
+        "run planned",
+        **{name: plan[name] for name in ("run_id", "skipped", "delegations", "due", "deferred", "dry_run")},
     )
     return plan

@@ -776,6 +776,18 @@ class FakeAnnouncer:
 
 
 @dataclass(slots=True)
+class FakeRuns:
+    """The runs in progress, in the order of their start."""
+
+    running: list[str] = field(default_factory=list)
+
+    def older(self, state_machine: str, run_id: str) -> tuple[str, ...]:
+        assert ":stateMachine:" in state_machine
+        before = self.running.index(run_id) if run_id in self.running else None
+        return tuple(self.running[:before])
+
+
+@dataclass(slots=True)
 class FakeArchive:
     """Objects of runs by (run, name); what is written is JSON, as in S3."""
 

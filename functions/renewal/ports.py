@@ -325,6 +325,13 @@ class Announcer(Protocol):
         """Publish `Certificate Renewed` with identifiers only."""
 
 
+class RunsInProgress(Protocol):
+    """The executions of the state machine."""
+
+    def older(self, state_machine: str, run_id: str) -> tuple[str, ...]:
+        """Return the run ids of the executions of *state_machine* (an ARN) that began before *run_id* and still run."""
+
+
 class RunArchive(Protocol):
     """The objects of a run: `runs/<run id>/…`."""
 

@@ -20,6 +20,7 @@ from renewal.adapters import aws
 from renewal.adapters.acm import Acm
 from renewal.adapters.egress import EchoedAddress, unknown_address
 from renewal.adapters.events import EventBridgeAnnouncer
+from renewal.adapters.executions import RunningExecutions
 from renewal.adapters.http import new_http_client
 from renewal.adapters.keys import KmsOpener, KmsSealer
 from renewal.adapters.objects import S3Certificates
@@ -164,7 +165,7 @@ def _objects() -> S3Certificates:
 def check_expiry() -> CheckExpiry:
     """The step of `check_expiry.py`."""
     limits = Limits(settings().orders_per_delegation, settings().orders_per_run, settings().due_share_percent / 100)
-    return CheckExpiry(_book(), _archive(), limits, utc_now)
+    return CheckExpiry(_book(), _archive(), RunningExecutions(aws.client("stepfunctions")), limits, utc_now)
 
 
 def inspect_delegation(invocation: Invocation) -> InspectDelegation:

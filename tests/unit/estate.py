@@ -34,6 +34,7 @@ from tests.fakes import (
     FakeEgress,
     FakeObjects,
     FakeOrderBook,
+    FakeRuns,
     FakeScm,
     FakeSeal,
     HandClock,
@@ -47,6 +48,7 @@ QUIET = timedelta(minutes=5)
 DELEGATION = Delegation("univ", "Université d'Exemple", 1698, ("idp.univ.example", "*.apps.univ.example"))
 IDP = CertificateSpec("univ", "idp", ("idp.univ.example",), 1018)
 PATH = ("univ", "idp")
+MACHINE = "arn:aws:states:eu-west-3:123456789012:stateMachine:certmandate-renewal"
 
 
 def served_by(spec: CertificateSpec, *, age: float = 0, days: float = 199, **changes: Any) -> Served:
@@ -84,6 +86,7 @@ class System:
     objects: FakeObjects = field(default_factory=FakeObjects)
     announcer: FakeAnnouncer = field(default_factory=FakeAnnouncer)
     archive: FakeArchive = field(default_factory=FakeArchive)
+    runs: FakeRuns = field(default_factory=FakeRuns)
     seal: FakeSeal = field(default_factory=FakeSeal)
     limits: Limits = Limits(30, 500, 0.5)
     egress: FakeEgress = field(default_factory=FakeEgress)
@@ -103,7 +106,7 @@ class System:
 
     def check_expiry(self, run_id: str = "run", /, **request: Any) -> dict[str, Any]:
         """Plan a run."""
-        return CheckExpiry(self.book, self.archive, self.limits, self.clock)(run_id, request)
+        return CheckExpiry(self.book, self.archive, self.runs, self.limits, self.clock)(run_id, request, MACHINE)
 
     def plan(self, run_id: str = "run") -> list[DelegationTask]:
         """The plan that check_expiry wrote."""

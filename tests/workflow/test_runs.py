@@ -63,16 +63,18 @@ def test_a_renewal_issued_at_once_makes_four_requests_about_orders(start: Start)
     ]
 
 
-def test_two_runs_side_by_side_order_once(start: Start) -> None:
-    """An operator starts one by hand while the daily one runs, and meets an order that SCM has not answered yet."""
-    names = ("idp", "vpn", "www", "mail")
-    system = start(*names, scm=SLOW_TO_ANSWER, wait_factor=0.02)
+def test_a_run_begins_when_the_older_one_has_ended(start: Start) -> None:
+    """The operator starts one while the daily one runs: together they would call SCM four times at a time."""
+    system = start("idp", scm=SLOW_TO_ANSWER, wait_factor=0.02)
+    hourly = {"open_orders_only": True, "scheduled_at": "2026-11-29T05:00:00Z"}
 
-    arns = [system.start({}), system.start({})]
-    ended = [system.end(arn) for arn in arns]
+    first, second, third = (system.start(request) for request in ({}, {}, hourly))
+    ended = [system.end(arn) for arn in (third, first, second)]
 
-    assert "OrderUnconfirmed" in json.dumps([system.aws.history(arn) for arn in arns]), "they have met"
-    assert system.orders_posted() == len(names)
     assert {run.status for run in ended} == {"SUCCEEDED"}
-    for name in names:
-        assert "renewed" in {run.outcomes[f"univ/{name}"] for run in ended}
+    assert ended[0].report is None, "the follow-up was skipped"
+    assert ended[0].execution["stopDate"] < ended[1].execution["stopDate"]
+    (inspected,) = system.aws.history(second)["children"]
+    assert inspected["execution"]["startDate"] > ended[1].execution["stopDate"]
+    assert "RunInProgress" in json.dumps(system.aws.history(second)["events"])
+    assert system.orders_posted() == 1

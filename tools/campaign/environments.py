@@ -107,11 +107,19 @@ class Environments:
             aws=SimpleNamespace(client=self.replacements.client),
             utc_now=self.replacements.clock,
             new_http_client=lambda: new_http_client(transport=self.replacements.transport()),
+            RunningExecutions=lambda _client: _NoneInProgress(),
         )
         return wiring
 
     def _step(self, name: str, *invocation: Any) -> Any:
         return self.mutate(name, getattr(self._here.wiring, name)(*invocation))
+
+
+class _NoneInProgress:
+    """Runs overlap as when Step Functions' list, which is eventually consistent, does not show the other run yet."""
+
+    def older(self, _state_machine: str, _run_id: str) -> tuple[str, ...]:
+        return ()
 
 
 class _Dispatcher:

@@ -49,6 +49,10 @@ class OrderConflict(Retryable):
     """Another run has just changed this order: read it again and continue from there."""
 
 
+class RunInProgress(Retryable):
+    """An older run is in progress; two runs at once would call SCM with one account more than twice at a time."""
+
+
 class ScmUnavailable(Retryable):
     """No usable answer from SCM, or one that SCM documents as temporary."""
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.due import decide
-from renewal.domain.errors import UnknownDelegation
+from renewal.domain.errors import RunInProgress, UnknownDelegation
 from renewal.domain.limits import DueCertificate, Limits, allot, require_plausible, select
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.request import RunRequest
 from renewal.domain.run_outcome import PlanFacts, PlannedCertificate, PlanState
-from renewal.ports import Clock, OrderReader, RunArchive
+from renewal.ports import Clock, OrderReader, RunArchive, RunsInProgress
 from renewal.steps.payload import DelegationTask, Task
 
 
@@ -24,16 +24,21 @@ class CheckExpiry:
 
     book: OrderReader
     archive: RunArchive
+    runs: RunsInProgress
     limits: Limits
     clock: Clock
 
-    def __call__(self, run_id: str, document: object) -> dict[str, Any]:
-        """Plan the run *run_id* for the execution input *document*.
+    def __call__(self, run_id: str, document: object, state_machine: str) -> dict[str, Any]:
+        """Plan the run *run_id* of *state_machine* for the execution input *document*.
 
-        Returns `{"run_id", "dry_run", "delegations", "due", "deferred", "plan": {"bucket", "key"}, "results": prefix}`.
+        Returns `{"run_id", "dry_run", "skipped", "delegations", "due", "deferred", "plan": {"bucket", "key"},
+        "results": prefix}`. Runs work one after another: while an older one is in progress, a scheduled follow-up is
+        skipped (without plan and results), and any other run raises RunInProgress.
         Raises InvalidRequest, UnknownDelegation or TooManyDue before anything is written.
         """
         request = RunRequest.parse(document)
+        if older := self.runs.older(state_machine, run_id):
+            return _skipped(request, run_id, older)
         now = self.clock()
         delegations = self._delegations(request)
         due = self._due(request, now)
@@ -53,6 +58,7 @@ class CheckExpiry:
         return {
             "run_id": run_id,
             "dry_run": request.dry_run,
+            "skipped": False,
             "delegations": len(plan),
             "due": len(taken),
             "deferred": len(deferred),
@@ -98,6 +104,14 @@ class CheckExpiry:
             msg = f"the order book has no certificate {names}; `certmandate status` lists those that it has"
             raise UnknownDelegation(msg)
         return [*whole, *found]
+
+
+def _skipped(request: RunRequest, run_id: str, older: Collection[str]) -> dict[str, Any]:
+    """Return the summary of a follow-up that has nothing to do. Raises RunInProgress for any other run."""
+    if not request.is_follow_up:
+        msg = f"{', '.join(older)} is still in progress: this run begins when it has ended"
+        raise RunInProgress(msg)
+    return {"run_id": run_id, "dry_run": False, "skipped": True, "delegations": 0, "due": 0, "deferred": 0}
 
 
 def _paths(request: RunRequest) -> list[CertificatePath]:

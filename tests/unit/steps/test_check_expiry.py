@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from renewal.domain.delegation import CertificateSpec
-from renewal.domain.errors import InvalidRequest, TooManyDue, UnknownDelegation
+from renewal.domain.errors import InvalidRequest, RunInProgress, TooManyDue, UnknownDelegation
 from renewal.domain.limits import Limits
 from renewal.domain.order import Replacement
 from renewal.domain.run_outcome import PlannedCertificate, PlanState
@@ -50,12 +50,38 @@ def test_the_daily_run_plans_what_is_due_and_inspects_all(system: System) -> Non
     assert summary == {
         "run_id": "run",
         "dry_run": False,
+        "skipped": False,
         "delegations": 2,
         "due": 2,
         "deferred": 0,
         "plan": {"bucket": "bucket", "key": "runs/run/plan.json"},
         "results": "runs/run/results",
     }
+
+
+@pytest.mark.parametrize(
+    "request_", [{}, {"scheduled_at": "2026-11-23T04:30:00Z"}, {"open_orders_only": True}, {"dry_run": True}]
+)
+def test_a_run_waits_for_an_older_one(system: System, request_: dict[str, Any]) -> None:
+    """Two runs at once would call SCM with one account more than twice at a time; none of these may be lost."""
+    system.runs.running = ["older", "run", "younger"]
+
+    with pytest.raises(RunInProgress, match="older is still in progress"):
+        system.check_expiry(**request_)
+    assert system.archive.documents == {}
+
+    system.runs.running = ["run", "younger"]
+    assert system.check_expiry(**request_)["skipped"] is False
+
+
+def test_a_scheduled_follow_up_is_skipped_while_another_run_works(system: System) -> None:
+    """The next one is an hour away, and follow-ups that wait for each other would pile up."""
+    system.runs.running = ["older", "run"]
+
+    summary = system.check_expiry(open_orders_only=True, scheduled_at="2026-11-23T09:00:00Z")
+
+    assert (summary["skipped"], summary["delegations"]) == (True, 0)
+    assert system.archive.documents == {}
 
 
 def test_the_daily_run_reads_what_the_index_has_and_nothing_else() -> None:
