@@ -121,7 +121,12 @@ def _paths(request: RunRequest) -> list[CertificatePath]:
 def _item(
     name: str, run_id: str, now: datetime, request: RunRequest, taken: list[DueCertificate], capacity: int
 ) -> DelegationTask:
-    asked: dict[str, Any] = {"forced": request.force, "order_again": request.order_again, "reason": request.reason}
+    asked: dict[str, Any] = {
+        "forced": request.force,
+        "order_again": request.order_again,
+        "follow_up": request.is_follow_up,
+        "reason": request.reason,
+    }
     mine = [
         (due, Task(run_id, now, name, due.certificate.spec.name, due.decision.causes, **asked))
         for due in taken

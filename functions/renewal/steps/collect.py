@@ -26,6 +26,7 @@ from renewal.domain.errors import (
 from renewal.domain.keypair import requested_key
 from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, OrderDetails, OrderStatus, Served, ended
 from renewal.domain.order_search import SearchControl
+from renewal.domain.run_outcome import ResultStatus
 from renewal.ports import Accounts, Clock, OrderReader, OrderTransitions
 from renewal.steps.payload import Progress
 from renewal.steps.scm_login import ScmLogin
@@ -48,10 +49,10 @@ class Collect:
     clock: Clock
 
     def __call__(self, progress: Progress) -> Progress:
-        """Return the progress with status `stored`.
+        """Return the progress with status `stored`; in a scheduled follow-up also `pending`, after one poll.
 
         SCM is asked for what it has not issued yet; a certificate that is in the order book needs no login.
-        Raises OrderPending while SCM has not issued; CertificateBeginsLater until the certificate begins;
+        Otherwise raises OrderPending while SCM has not issued; CertificateBeginsLater until the certificate begins;
         OrderDeclined, OrderRejected or OrderRevoked, which end the order; CertificateMismatch, CertificateUnusable or
         ChainBroken, which keep it open until the operator has checked it, so that nothing is ordered again; and what
         the stores refuse.
@@ -69,6 +70,8 @@ class Collect:
             served = self.stores.store(order, chain, certificate, "; ".join(notes))
         except OrderPending:
             self._control_search(order, progress)
+            if progress.follow_up:
+                return replace(progress, status=ResultStatus.PENDING)
             raise
         except (CertificateMismatch, CertificateUnusable, ChainBroken, KeyLost) as error:
             self._note(order, type(error).__name__)

@@ -9,11 +9,11 @@ A plan item (one for each delegation, written by check_expiry, read by the Distr
 
 A task (one for each due certificate, input of enroll):
 
-    {"run_id", "started_at", "delegation", "certificate", "causes", "forced", "order_again", "reason"}
+    {"run_id", "started_at", "delegation", "certificate", "causes", "forced", "order_again", "follow_up", "reason"}
 
 A progress (result of enroll, input of collect; result of collect):
 
-    {"run_id", "delegation", "certificate", "token", "ssl_id", "status"}
+    {"run_id", "delegation", "certificate", "token", "ssl_id", "status", "follow_up"}
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ class Task:
     forced: bool = False
     order_again: bool = False
     """Whether the operator, after a search in SCM, permits one POST that would otherwise wait for them."""
+    follow_up: bool = False
+    """Whether the schedule started the run to follow up on open orders."""
     reason: str = ""
     """Why the run was started, in the operator's words; empty for the daily run."""
 
@@ -81,7 +83,8 @@ class DelegationTask:
         if not isinstance(entries, list):
             msg = f"a plan item's 'certificates' is a {type(entries).__name__}, not a list"
             raise PlanUnreadable(msg)
-        shared = {name: source.get(name) for name in ("run_id", "started_at", "delegation", "reason")}
+        names = ("run_id", "started_at", "delegation", "follow_up", "reason")
+        shared = {name: source[name] for name in names if name in source}
         return _read(cls, source, certificates=tuple(Task.parse({**_object(entry), **shared}) for entry in entries))
 
     def payload(self) -> dict[str, Any]:
@@ -101,6 +104,8 @@ class Progress:
     token: str
     ssl_id: int
     status: str
+    follow_up: bool = False
+    """Whether the schedule started the run to follow up on open orders."""
 
     @classmethod
     def parse(cls, event: object) -> Self:

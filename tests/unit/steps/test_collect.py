@@ -160,6 +160,17 @@ def test_a_certificate_is_compared_with_its_order_not_with_the_file(system: Syst
 # ---- Pending -------------------------------------------------------------------------------------------------------
 
 
+def test_a_scheduled_follow_up_polls_an_order_once(system: System) -> None:
+    """The next one is an hour away: five polls of each open order, every hour, would fill the hours of a slow CA."""
+    system.scm.polls = 40
+    system.enroll()
+
+    report = system.daily_run(open_orders_only=True, scheduled_at="2026-11-23T09:00:00Z")
+
+    assert [row.outcome for row in report.certificates] == ["pending"]
+    assert system.scm.calls["collect"] == 1
+
+
 def test_pending_is_confirmed_by_the_details_once_in_ten_minutes(system: System) -> None:
     """A declined order answers like a pending one; details cost SCM more than polls."""
     system.scm.polls = 100

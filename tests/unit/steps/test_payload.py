@@ -12,7 +12,7 @@ from renewal.domain.errors import PlanUnreadable
 from renewal.steps.payload import DelegationTask, Progress, Task
 from tests.unit.estate import NOW, System
 
-TASK = Task("run", NOW, "univ", "idp", ("age", "asked"), forced=True, reason="laptop stolen")
+TASK = Task("run", NOW, "univ", "idp", ("age", "asked"), forced=True, follow_up=True, reason="laptop stolen")
 ITEM = DelegationTask(
     "run",
     NOW,
@@ -24,7 +24,7 @@ ITEM = DelegationTask(
     reason="laptop stolen",
     issued=(TASK,),
 )
-PROGRESS = Progress("run", "univ", "idp", "t1", 5001, "ordered")
+PROGRESS = Progress("run", "univ", "idp", "t1", 5001, "ordered", follow_up=True)
 
 
 def test_payloads_survive_json() -> None:
