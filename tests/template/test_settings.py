@@ -174,7 +174,7 @@ def concurrency(machine: dict[str, Any], name: str) -> int:
 def test_the_longest_run_fits_the_time_of_the_state_machine(
     source: dict[str, Any], machine: dict[str, Any], delegations: int, orders: int
 ) -> None:
-    """The time is that of the whole Map, which works on a few delegations at a time, after the wait for an older run."""
+    """The time is that of the whole Map, which works on a few delegations at a time, and of the wait before it."""
     rounds = math.ceil(delegations / concurrency(machine, "RenewDelegations"))
     waited = sum(waits(task_of(machine, "CheckExpiryFunction"), "RunInProgress"))
 
