@@ -103,17 +103,16 @@ class Acm:
         """The name narrows the search, the serial decides. Raises StoreUnavailable while ACM shows only a part."""
         leaf = pair.chain.leaf
         names = {*leaf.names, *_common_names(leaf)}
-        for summary in self._imported(region):
-            if summary.get("DomainName", "").lower() not in names:
+        for arn, name in self._imported(region):
+            if name not in names:
                 continue
-            arn = summary["CertificateArn"]
             try:
                 serial = self._held(region, arn).serial
             except AcmCertificateMissing:  # listed and not described: just made, or just deleted
                 msg = f"ACM in {region} lists {arn} and does not describe it"
                 raise StoreUnavailable(msg) from None
             if serial == leaf.serial:
-                return str(arn)
+                return arn
         return None
 
     def put(self, pair: Pair, region: str, arn: str | None) -> str:
@@ -132,21 +131,24 @@ class Acm:
             self._reimport(pair, region, arn)
         return arn
 
-    def _imported(self, region: str) -> Iterator[Any]:
-        page: Any = self._list(region, {})
-        yield from page["CertificateSummaryList"]
-        while "NextToken" in page:
-            page = self._list(region, {"NextToken": page["NextToken"]})
-            yield from page["CertificateSummaryList"]
+    def _imported(self, region: str) -> Iterator[tuple[str, str]]:
+        """Yield ARN and name, in lower case, of each certificate."""
+        start: dict[str, str] | None = {}
+        while start is not None:
+            page, start = self._list(region, start)
+            yield from page
 
+    # ---- Calls -----------------------------------------------------------------------------------------
+
+    @translated("acm:DescribeCertificate", _MISSING)
     def _held(self, region: str, arn: str) -> HeldCertificate:
-        described = self._describe(region, arn)
+        described: Any = self._client_for(region).describe_certificate(CertificateArn=arn)["Certificate"]
         return HeldCertificate(
             arn=arn,
             region=region,
             serial=normalised_serial(described.get("Serial", "")),
-            key_algorithm=described.get("KeyAlgorithm", ""),
-            kind=described.get("Type", ""),
+            key_algorithm=str(described.get("KeyAlgorithm", "")),
+            kind=str(described.get("Type", "")),
             names=frozenset(name.lower() for name in described.get("SubjectAlternativeNames", [])),
             extended_key_usages=_usages(described.get("ExtendedKeyUsages", [])),
             key_usages=frozenset(
@@ -154,22 +156,20 @@ class Acm:
             ),
         )
 
-    # ---- Calls -----------------------------------------------------------------------------------------
-
-    @translated("acm:DescribeCertificate", _MISSING)
-    def _describe(self, region: str, arn: str) -> Any:
-        return self._client_for(region).describe_certificate(CertificateArn=arn)["Certificate"]
-
     @translated("acm:ListTagsForCertificate", _MISSING)
     def _tags(self, region: str, arn: str) -> dict[str, str]:
         tags = self._client_for(region).list_tags_for_certificate(CertificateArn=arn)["Tags"]
         return {tag["Key"]: tag.get("Value", "") for tag in tags}
 
     @translated("acm:ListCertificates")
-    def _list(self, region: str, start: Any) -> Any:
-        return self._client_for(region).list_certificates(
+    def _list(self, region: str, start: Any) -> tuple[list[tuple[str, str]], dict[str, str] | None]:
+        """Return one page of `_imported`, and where the next one starts."""
+        answer: Any = self._client_for(region).list_certificates(
             Includes={"keyTypes": list(EVERY_KEY_TYPE)}, MaxItems=1000, **start
         )
+        summaries = answer["CertificateSummaryList"]
+        page = [(summary["CertificateArn"], summary.get("DomainName", "").lower()) for summary in summaries]
+        return page, {"NextToken": answer["NextToken"]} if "NextToken" in answer else None
 
     @translated("acm:ImportCertificate", _IMPORT_ERRORS)
     def _import(self, pair: Pair, region: str) -> str:
@@ -210,7 +210,7 @@ def _parts(pair: Pair) -> Any:
 
 def _usages(described: list[Any]) -> frozenset[str]:
     oids = (usage.get("OID") or _USAGE_OIDS.get(usage.get("Name", "")) for usage in described)
-    return frozenset(oid for oid in oids if oid)
+    return frozenset(str(oid) for oid in oids if oid)
 
 
 def _common_names(leaf: Certificate) -> list[str]:

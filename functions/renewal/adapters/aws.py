@@ -20,6 +20,7 @@ from botocore.exceptions import (
     ResponseStreamingError,
 )
 from botocore.exceptions import ConnectionError as NoConnectionError
+from botocore.parsers import ResponseParserError
 
 from renewal.adapters.redaction import redacted_of_aws
 from renewal.domain.errors import RenewalError, StoreRefused, StoreUnavailable
@@ -50,6 +51,9 @@ _BUSY = frozenset((
 
 _NO_ANSWER = (NoConnectionError, HTTPClientError, IncompleteReadError, ResponseStreamingError)
 
+_UNREADABLE = (ResponseParserError, LookupError, TypeError, ValueError, AttributeError)
+"""What botocore's parser, and a function that reads an answer without some member, raise."""
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -79,7 +83,8 @@ def translated(
     """Decorate a function that makes one kind of call, so that it raises our errors instead of AWS's.
 
     *action* is IAM's name of the call, e.g. `kms:Encrypt`. *named* maps a code of AWS's to the error that it
-    amounts to, which quotes AWS's text. Other codes become StoreUnavailable (later) or StoreRefused (never).
+    amounts to, which quotes AWS's text. Other codes become StoreUnavailable (later) or StoreRefused (never). What
+    *function* cannot read of an answer is StoreUnavailable: the call may have had its effect.
     """
 
     def decorate(function: Callable[P, T]) -> Callable[P, T]:
@@ -89,6 +94,9 @@ def translated(
                 return function(*args, **kwargs)
             except (ClientError, BotoCoreError) as error:
                 translated_error = meaning(error, action, named)
+            except _UNREADABLE as error:
+                msg = f"{action}: the answer of AWS cannot be read ({type(error).__name__})"
+                translated_error = StoreUnavailable(msg)
             # Raised out here, so that botocore's error, which may quote the request, is not even the context of ours.
             raise translated_error
 

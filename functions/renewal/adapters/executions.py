@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from renewal.adapters.aws import translated
 
@@ -21,13 +21,10 @@ class RunningExecutions:
     def __init__(self, client: SFNClient) -> None:
         self._client = client
 
+    @translated("states:ListExecutions")
     def older(self, state_machine: str, run_id: str) -> tuple[str, ...]:
-        started = {found["name"]: (found["startDate"], found["name"]) for found in self._running(state_machine)}
+        """Of the newest thousand: the operator starts runs one by one, and the schedule once an hour."""
+        page = self._client.list_executions(stateMachineArn=state_machine, statusFilter="RUNNING", maxResults=1000)
+        started = {found["name"]: (found["startDate"], found["name"]) for found in page["executions"]}
         own = started.pop(run_id, None)
         return tuple(sorted(name for name, start in started.items() if own is None or start < own))
-
-    @translated("states:ListExecutions")
-    def _running(self, state_machine: str) -> list[Any]:
-        """The newest thousand: the operator starts runs one by one, and the schedule once an hour."""
-        page = self._client.list_executions(stateMachineArn=state_machine, statusFilter="RUNNING", maxResults=1000)
-        return list(page["executions"])

@@ -87,7 +87,7 @@ class SecretsManagerVault:
 
     @translated("secretsmanager:DescribeSecret", ABSENT)
     def _name(self, secret: str) -> str:
-        return self._client.describe_secret(SecretId=secret)["Name"]
+        return str(self._client.describe_secret(SecretId=secret)["Name"])
 
 
 class ScheduledRotations:

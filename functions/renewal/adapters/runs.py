@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import ClientError
@@ -105,18 +106,22 @@ class S3RunArchive:
 
     def _keys(self, prefix: str) -> list[str]:
         """Every key below *prefix*, in the order in which the objects were written."""
-        found, page = [], self._list(prefix, {})
-        while True:
-            found += page.get("Contents", [])
-            if not page.get("IsTruncated"):
-                return [item["Key"] for item in sorted(found, key=lambda item: item["LastModified"])]
-            page = self._list(prefix, {"ContinuationToken": page["NextContinuationToken"]})
+        found: list[tuple[datetime, str]] = []
+        start: dict[str, str] | None = {}
+        while start is not None:
+            page, start = self._list(prefix, start)
+            found += page
+        return [key for _, key in sorted(found, key=lambda item: item[0])]
 
     # ---- Calls -----------------------------------------------------------------------------------------
 
     @translated("s3:ListBucket")
-    def _list(self, prefix: str, start: Mapping[str, str]) -> Any:
-        return self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, **start)  # type: ignore[arg-type]
+    def _list(self, prefix: str, start: Mapping[str, str]) -> tuple[list[tuple[datetime, str]], dict[str, str] | None]:
+        """Return one page of times and keys, and where the next one starts."""
+        answer: Any = self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, **start)  # type: ignore[arg-type]
+        page = [(item["LastModified"], str(item["Key"])) for item in answer.get("Contents", [])]
+        is_last = not answer.get("IsTruncated")
+        return page, None if is_last else {"ContinuationToken": answer["NextContinuationToken"]}
 
     @translated("s3:GetObject")
     def _read(self, key: str) -> bytes | None:

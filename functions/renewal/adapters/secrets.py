@@ -70,7 +70,7 @@ def document_of(text: str) -> dict[str, str] | None:
     """Return the members of a JSON object of texts; None for any other *text*. No error quotes it."""
     try:
         document = json.loads(text)
-    except (ValueError, RecursionError):
+    except (ValueError, TypeError, RecursionError):
         return None
     if not isinstance(document, dict) or not all(isinstance(value, str) for value in document.values()):
         return None

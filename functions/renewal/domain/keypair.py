@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
+from renewal.domain.errors import RecordUnreadable
 from renewal.domain.names import common_name
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
@@ -115,5 +116,12 @@ def public_key_bytes(key: object) -> bytes:
 
 
 def requested_key(csr: str) -> bytes:
-    """Return the public key of a PEM signing request as SubjectPublicKeyInfo DER."""
-    return public_key_bytes(x509.load_pem_x509_csr(csr.encode("ascii")).public_key())
+    """Return the public key of a PEM signing request as SubjectPublicKeyInfo DER.
+
+    Raises RecordUnreadable: the request is one of ours, in the item of the open order.
+    """
+    try:
+        return public_key_bytes(x509.load_pem_x509_csr(csr.encode("ascii")).public_key())
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        msg = "the signing request of the open order cannot be read. Was the item edited?"
+        raise RecordUnreadable(msg) from error

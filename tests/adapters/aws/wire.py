@@ -24,7 +24,7 @@ def lost_answers(
             botocore_stubber(event_name, request)
             raise ConnectionClosedError(endpoint_url=request.url)
 
-    with _hooked(client, f"before-send.{_service(client)}.{operation}", lose):
+    with hooked(client, f"before-send.{_service(client)}.{operation}", lose):
         yield
     assert not left, f"{operation} was sent less often than its answer was to be lost"
 
@@ -44,7 +44,7 @@ def refused(
             "ResponseMetadata": metadata,
         } | (more or {})
 
-    with _hooked(client, f"before-call.{_service(client)}.{operation}", refuse):
+    with hooked(client, f"before-call.{_service(client)}.{operation}", refuse):
         yield
 
 
@@ -64,7 +64,7 @@ def meanwhile(
             left.pop()
             act()
 
-    with _hooked(client, f"before-call.{_service(client)}.{operation}", step_in):
+    with hooked(client, f"before-call.{_service(client)}.{operation}", step_in):
         yield
     assert not left, f"{operation} was called less often than another client was to act"
 
@@ -72,14 +72,14 @@ def meanwhile(
 @contextmanager
 def changed(client: Any, operation: str, change: Callable[..., None]) -> Iterator[None]:
     """AWS's answer to *operation* is what *change* makes of `parsed`."""
-    with _hooked(client, f"after-call.{_service(client)}.{operation}", change):
+    with hooked(client, f"after-call.{_service(client)}.{operation}", change):
         yield
 
 
 @contextmanager
 def asked(client: Any, operation: str, change: Callable[..., None]) -> Iterator[None]:
     """What is asked of *operation* is what *change* makes of `params`."""
-    with _hooked(client, f"provide-client-params.{_service(client)}.{operation}", change):
+    with hooked(client, f"provide-client-params.{_service(client)}.{operation}", change):
         yield
 
 
@@ -88,12 +88,13 @@ def counted(client: Any, operation: str) -> Iterator[list[dict[str, Any]]]:
     """Collect the parameters of every call of *operation*."""
     calls: list[dict[str, Any]] = []
     event = f"provide-client-params.{_service(client)}.{operation}"
-    with _hooked(client, event, lambda params, **_: calls.append(params)):
+    with hooked(client, event, lambda params, **_: calls.append(params)):
         yield calls
 
 
 @contextmanager
-def _hooked(client: Any, event: str, handler: Callable[..., Any]) -> Iterator[None]:
+def hooked(client: Any, event: str, handler: Callable[..., Any]) -> Iterator[None]:
+    """Call *handler* at an event of botocore, before all other handlers."""
     client.meta.events.register_first(event, handler)
     try:
         yield

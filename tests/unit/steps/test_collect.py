@@ -27,6 +27,7 @@ from renewal.domain.errors import (
     OrderUnknown,
     PermissionMissing,
     PlanUnreadable,
+    RecordUnreadable,
     RenewalError,
     ScmRefused,
     ScmUnavailable,
@@ -158,6 +159,26 @@ def test_a_certificate_is_compared_with_its_order_not_with_the_file(system: Syst
 
 
 # ---- Pending -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda _: "", lambda _: "no PEM", lambda _: "é", lambda text: text[:-60], lambda text: text.replace("MI", "AA")],
+)
+def test_a_damaged_open_order_fails_under_a_name(system: System, damage: Callable[[str], str]) -> None:
+    """Fault O9: an exception of the library would have no section in the runbook."""
+    progress = system.enroll()
+    order = system.book.orders[PATH]
+
+    system.book.orders[PATH] = replace(order, csr=damage(order.csr))
+    with pytest.raises(RecordUnreadable, match="signing request"):
+        system.collect(progress)
+
+    issued = damage(system.scm.collect(5001))
+    system.book.orders[PATH] = replace(order, status=OrderStatus.ISSUED, chain=issued)
+    with pytest.raises((ChainBroken, CertificateMismatch)):
+        system.collect(progress)
+    assert [row.outcome for row in system.daily_run().certificates] == ["failed"]
 
 
 def test_a_scheduled_follow_up_polls_an_order_once(system: System) -> None:

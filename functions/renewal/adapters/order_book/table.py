@@ -265,4 +265,6 @@ def _wire(values: Mapping[str, Any]) -> Request:
 
 
 def _plain(item: Mapping[str, Any]) -> Item:
-    return {name: _deserializer.deserialize(value) for name, value in item.items()}
+    """The item with its key. Raises KeyError and TypeError for anything else."""
+    plain = {name: _deserializer.deserialize(value) for name, value in item.items()}
+    return plain | {name: str(plain[name]) for name in ("delegation", "item")}
