@@ -159,7 +159,7 @@ class Acm:
     @translated("acm:ListTagsForCertificate", _MISSING)
     def _tags(self, region: str, arn: str) -> dict[str, str]:
         tags = self._client_for(region).list_tags_for_certificate(CertificateArn=arn)["Tags"]
-        return {tag["Key"]: tag.get("Value", "") for tag in tags}
+        return {str(tag["Key"]): str(tag.get("Value", "")) for tag in tags}
 
     @translated("acm:ListCertificates")
     def _list(self, region: str, start: Any) -> tuple[list[tuple[str, str]], dict[str, str] | None]:

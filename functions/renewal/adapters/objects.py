@@ -85,10 +85,10 @@ class S3Certificates:
         current = self._current(folder)
         if current is None:
             return
-        for version in self._versions(f"{folder}/"):
-            serial, _, name = version["Key"].removeprefix(f"{folder}/").partition("/")
-            if name == _KEY and serial != current.serial and version["LastModified"] <= current.written_at:
-                self._delete(version["Key"], version["VersionId"])
+        for key, version, written_at in self._versions(f"{folder}/"):
+            serial, _, name = key.removeprefix(f"{folder}/").partition("/")
+            if name == _KEY and serial != current.serial and written_at <= current.written_at:
+                self._delete(key, version)
 
     def served(self, delegation: str, certificate: str) -> str:
         """S3 reports an absent object as forbidden to a role that may not list the bucket: both count as absent."""
@@ -127,7 +127,7 @@ class S3Certificates:
                 return None
             raise
         content = answer["Body"].read(MOST_BYTES)  # what is cut off there is no JSON
-        return content, answer["ETag"], answer["LastModified"]
+        return content, answer["ETag"], answer["LastModified"].astimezone(UTC)
 
     @translated("s3:PutObject")
     def _write(self, key: str, content: bytes) -> None:
@@ -148,10 +148,11 @@ class S3Certificates:
         return True
 
     @translated("s3:ListBucketVersions")
-    def _versions(self, prefix: str) -> list[Any]:
-        """Every version below *prefix*, and every delete marker."""
+    def _versions(self, prefix: str) -> list[tuple[str, str, datetime]]:
+        """Key, version and time of every version below *prefix*, and of every delete marker."""
         pages: Any = self._client.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=prefix)
-        return [version for page in pages for kind in _VERSIONS for version in page.get(kind, [])]
+        found = (version for page in pages for kind in _VERSIONS for version in page.get(kind, []))
+        return [(str(each["Key"]), str(each["VersionId"]), each["LastModified"].astimezone(UTC)) for each in found]
 
     @translated("s3:DeleteObjectVersion")
     def _delete(self, key: str, version: str) -> None:

@@ -54,19 +54,24 @@ ACM: Answers = {
     "DescribeCertificate": {
         "Certificate": {
             "Serial": "ab:12",
+            "Type": "IMPORTED",
+            "SubjectAlternativeNames": ["idp.univ.example"],
             "KeyAlgorithm": "EC-prime256v1",
             "KeyUsages": [{"Name": "DIGITAL_SIGNATURE"}],
             "ExtendedKeyUsages": [{"Name": "TLS_WEB_SERVER_AUTHENTICATION", "OID": "1.3.6.1.5.5.7.3.1"}],
         }
     },
+    "ListTagsForCertificate": {"Tags": [{"Key": "certmandate:delegation", "Value": "univ"}]},
     "ImportCertificate": {"CertificateArn": ARN},
 }
-POINTER = json.dumps({"serial": "AB12", "not_before": "2026-01-01T00:00:00Z"}).encode()
+POINTER = json.dumps(
+    {"serial": "AB12", "not_before": "2026-01-01T00:00:00Z", "path": "certificates/univ/idp/AB12/"}
+).encode()
 KEY_FILE = "certificates/univ/idp/AB13/privkey.pem"
 OBJECTS: Answers = {
-    "GetObject": {"Body": POINTER, "ETag": '"1"'},
+    "GetObject": {"Body": POINTER, "ETag": '"1"', "LastModified": NOW},
     "PutObject": {"ETag": '"2"'},
-    "ListObjectVersions": {"Versions": [{"Key": KEY_FILE, "VersionId": "v"}], "DeleteMarkers": []},
+    "ListObjectVersions": {"Versions": [{"Key": KEY_FILE, "VersionId": "v", "LastModified": NOW}], "DeleteMarkers": []},
     "DeleteObject": {},
 }
 LISTED: Answers = {
@@ -128,10 +133,12 @@ CONTEXT = {"delegation": "univ", "certificate": "idp", "token": "token-1"}
 UPDATE = updated(("univ", "delegation"), "SET #spec = :spec", {"spec": "x"})
 CALLS: Mapping[str, tuple[str, Answers, Callable[[], object]]] = {
     "acm find": ("acm", ACM, lambda: Acm(acm).find(pair(), "eu-west-3")),
+    "acm served": ("acm", ACM, lambda: Acm(acm).served("eu-west-3", ARN)),
     "acm import": ("acm", ACM, lambda: Acm(acm).put(pair(), "eu-west-3", None)),
     "acm re-import": ("acm", ACM, lambda: Acm(acm).put(pair(), "eu-west-3", ARN)),
     "s3 put": ("s3", OBJECTS, lambda: objects().put(pair())),
-    "s3 erase": ("s3", OBJECTS, lambda: objects().erase_key("univ", "idp", "AB13")),
+    "s3 erase": ("s3", OBJECTS, lambda: objects().erase_replaced_keys("univ", "idp")),
+    "s3 served": ("s3", OBJECTS, lambda: objects().served("univ", "idp")),
     "run results": ("s3", LISTED, lambda: archive().read_results("r")),
     "run facts": ("s3", LISTED, lambda: archive().read_facts("r")),
     "run plan": ("s3", OBJECTS, lambda: archive().write_facts("r", PlanFacts(NOW))),
