@@ -76,7 +76,7 @@ def test_an_execution_over_its_time_limit_is_timed_out(harness: Harness, boundar
     """There is no report and no metric: the alarm RunFailed counts ExecutionsTimedOut."""
     place = next(found for found in boundaries if found.operation == "Invoke enroll")
 
-    run = run_with(harness, place, Mode.CONCURRENT_BEFORE, hours=11)
+    run = run_with(harness, place, Mode.CONCURRENT_BEFORE, hours=21)
 
     assert run.status == "TIMED_OUT"
     assert harness.history(run.run_id)["events"][-1]["type"] == "ExecutionTimedOut"
