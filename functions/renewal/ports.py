@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Protocol, Self, TypeVar
+from typing import Protocol, Self, TypeVar
 
 from renewal.domain.certificate.chain import Chain
 from renewal.domain.delegation import CertificatePath, CertificateSpec, CustomField, Profile
-from renewal.domain.errors import PlanUnreadable, RecordUnreadable, RenewalError
+from renewal.domain.errors import RecordUnreadable, RenewalError
 from renewal.domain.keypair import KeyPair
 from renewal.domain.order import (
     EnrollRequest,
@@ -21,8 +21,6 @@ from renewal.domain.order import (
     Served,
 )
 from renewal.domain.order_search import SearchControl, SearchedOrder, SearchResult
-from renewal.domain.run_outcome import PlanFacts
-from renewal.domain.run_report import ReportedFailures, RunReport
 from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import (
@@ -268,7 +266,7 @@ class OrderTransitions(Protocol):
         """Record whether a search has found an order that exists. Raises UnknownDelegation and OrderConflict."""
 
 
-# ---- Stores, events, runs ----------------------------------------------------------------------------------------
+# ---- Stores and events ---------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,35 +321,3 @@ class Announcer(Protocol):
 
     def renewed(self, order: Order, served: Served, previous: Served | None) -> None:
         """Publish `Certificate Renewed` with identifiers only."""
-
-
-class RunsInProgress(Protocol):
-    """The executions of the state machine."""
-
-    def older(self, state_machine: str, run_id: str) -> tuple[str, ...]:
-        """Return the run ids of the executions of *state_machine* (an ARN) that began before *run_id* and still run."""
-
-
-class RunArchive(Protocol):
-    """The objects of a run: `runs/<run id>/…`."""
-
-    def write_plan(self, run_id: str, items: list[Mapping[str, Any]]) -> tuple[str, str]:
-        """Write the plan; return (bucket, key) for the state machine's ItemReader."""
-
-    def write_facts(self, run_id: str, facts: PlanFacts) -> None:
-        """Write what the report needs of the plan."""
-
-    def read_facts(self, run_id: str) -> PlanFacts:
-        """Raises PlanUnreadable."""
-
-    def read_results(self, run_id: str) -> tuple[list[Mapping[str, Any]], list[PlanUnreadable]]:
-        """What ResultWriter wrote: one description per child execution; and why others cannot be read."""
-
-    def write_report(self, run_id: str, report: RunReport) -> str:
-        """Write the report; return its key."""
-
-    def read_reported(self) -> ReportedFailures:
-        """Return what runs have failed for; nothing when it is missing or cannot be read."""
-
-    def write_reported(self, reported: ReportedFailures) -> None:
-        """Replace what runs have failed for."""

@@ -14,7 +14,8 @@ from renewal.domain.limits import DueCertificate, Limits, allot, require_plausib
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.request import RunRequest
 from renewal.domain.run_outcome import PlanFacts, PlannedCertificate, PlanState
-from renewal.ports import Clock, OrderReader, RunArchive, RunsInProgress
+from renewal.ports import Clock, OrderReader
+from renewal.run_ports import RunArchive, RunsInProgress
 from renewal.steps.payload import DelegationTask, Task
 
 

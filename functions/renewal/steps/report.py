@@ -29,7 +29,8 @@ from renewal.domain.run_report import (
 from renewal.domain.setup.egress import ADDRESS_CHANGED
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
-from renewal.ports import Clock, OrderReader, RunArchive
+from renewal.ports import Clock, OrderReader
+from renewal.run_ports import RunArchive
 from renewal.steps.map_results import read_map_results
 from renewal.steps.metrics import run_metrics
 from renewal.steps.preview import preview

@@ -1,0 +1,42 @@
+"""What the first and the last step of a run need from outside: which runs are in progress, and the objects of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from renewal.domain.errors import PlanUnreadable
+from renewal.domain.run_outcome import PlanFacts
+from renewal.domain.run_report import ReportedFailures, RunReport
+
+
+class RunsInProgress(Protocol):
+    """The executions of the state machine."""
+
+    def older(self, state_machine: str, run_id: str) -> tuple[str, ...]:
+        """Return the run ids of the executions of *state_machine* (an ARN) that began before *run_id* and still run."""
+
+
+class RunArchive(Protocol):
+    """The objects of a run: `runs/<run id>/…`."""
+
+    def write_plan(self, run_id: str, items: list[Mapping[str, Any]]) -> tuple[str, str]:
+        """Write the plan; return (bucket, key) for the state machine's ItemReader."""
+
+    def write_facts(self, run_id: str, facts: PlanFacts) -> None:
+        """Write what the report needs of the plan."""
+
+    def read_facts(self, run_id: str) -> PlanFacts:
+        """Raises PlanUnreadable."""
+
+    def read_results(self, run_id: str) -> tuple[list[Mapping[str, Any]], list[PlanUnreadable]]:
+        """What ResultWriter wrote: one description per child execution; and why others cannot be read."""
+
+    def write_report(self, run_id: str, report: RunReport) -> str:
+        """Write the report; return its key."""
+
+    def read_reported(self) -> ReportedFailures:
+        """Return what runs have failed for; nothing when it is missing or cannot be read."""
+
+    def write_reported(self, reported: ReportedFailures) -> None:
+        """Replace what runs have failed for."""
