@@ -210,9 +210,7 @@ class System:
         """An earlier order of the delegation was found by a search, *seconds* after its POST."""
         delegation, now = self.book.delegation(spec.delegation).delegation, self.clock()
         posted = now - timedelta(seconds=seconds)
-        control = SearchControl(
-            "earlier", "earlier", ("earlier.univ.example",), delegation.department_id, 4000, posted, posted, now
-        )
+        control = SearchControl("earlier", "earlier", spec.names, delegation.department_id, 4000, posted, posted, now)
         self.book.record_search(spec.delegation, control, SearchResult(4000, "commonName=earlier.univ.example"))
 
     # ---- A whole run -------------------------------------------------------------------------------------

@@ -197,7 +197,7 @@ class Harness:
         """Record that an earlier order of the delegation was found by a search, one second after its POST."""
         now = self.time()
         posted = now - timedelta(seconds=1)
-        control = SearchControl("earlier", "earlier", (), department_id, 1, posted, posted, now)
+        control = SearchControl("earlier", "earlier", ("earlier.example",), department_id, 1, posted, posted, now)
         DynamoDbOrderTransitions(self.aws.tables).record_search(delegation, control, SearchResult(1, "commonName"))
 
     def close_order(self, delegation: str, certificate: str) -> int | None:

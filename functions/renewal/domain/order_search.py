@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from renewal.domain.names import common_name
 from renewal.domain.order import FinishedOrder, ManagedCertificate, Order
 
 LONGEST_LATENCY = timedelta(hours=12)
@@ -22,6 +23,11 @@ KEPT = timedelta(days=30)
 """How long an order that was not found refutes the proof, once newer ones are found."""
 DATE_MARGIN = timedelta(days=2)
 """SCM's details have days without a time zone (SCM reference §3.5)."""
+
+
+def filter_for(names: Iterable[str]) -> str:
+    """Return SCM's filter by which an order for *names* can be found: without a common name it may have no other."""
+    return "commonName" if common_name(names) else "subjectAlternativeName"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +113,7 @@ class SearchControl:
         Where a search has already found an order of this department by its comment, the lists alone are controlled.
         That costs one request; and a comment that SCM hides later leaves a candidate, which stops a second POST.
         """
-        is_enough = proof is not None and proof.awaited is None and not proof.unproven(self.department_id)
+        is_enough = proof is not None and proof.awaited is None and not proof.unproven(self.department_id, self.names)
         return SearchedOrder(
             self.token, self.names, self.department_id, self.opened_at, self.ssl_id if is_enough else None
         )
@@ -130,6 +136,8 @@ class SearchProof:
     order."""
     found_by: str = ""
     """The filter, with its spelling, or the report."""
+    filters: tuple[str, ...] = ()
+    """`filter_for` the names of the department's orders that a search has found."""
     awaited: SearchControl | None = None
     """An order that exists and that no search has found; it is searched for again."""
 
@@ -144,22 +152,29 @@ class SearchProof:
         is_awaited = awaited is not None and awaited.token == control.token
         if result.ssl_id != control.ssl_id:
             return replace(self, awaited=control) if awaited is None or is_awaited else self
+        earlier = self.filters if self.department_id == control.department_id else ()
         is_over = is_awaited or (awaited is not None and awaited.posted_at < control.posted_at - KEPT)
         return SearchProof(
             proven_at=control.searched_at,
             department_id=control.department_id,
             latency_seconds=max(control.seconds, self.latency_seconds // 2),
             found_by=result.found_by,
+            filters=tuple(sorted({filter_for(control.names), *earlier})),
             awaited=None if is_over else awaited,
         )
 
-    def unproven(self, department_id: int) -> str:
-        """Return why it is not proven that a search finds the department's orders; empty when it is."""
+    def unproven(self, department_id: int, names: Iterable[str] = ()) -> str:
+        """Return why it is not proven that a search finds the department's orders; empty when it is.
+
+        *names*: of the order that is searched for, because a proof by one filter of SCM's proves nothing of another.
+        """
         if self.awaited is not None and self.is_refuted:
             hours = self.awaited.seconds // 3600
             return f"order {self.awaited.ssl_id} of {self.awaited.certificate} was not found within {hours} hours"
         if self.proven_at is None or self.department_id != department_id:
             return "no search has found an order of this department yet"
+        if (names := tuple(names)) and (needed := filter_for(names)) not in self.filters:
+            return f"no search by {needed} has found an order of this department yet"
         return ""
 
     def quiet(self, least: timedelta) -> timedelta:

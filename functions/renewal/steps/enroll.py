@@ -229,7 +229,7 @@ class Enroll:
         if candidates := self._unknown(found.candidates, order):
             listed = ", ".join(map(str, candidates))
             return f"SCM has {listed} for its names, which the order book does not have, and which may be it. {decide}"
-        if unproven := proof.unproven(order.department_id):
+        if unproven := proof.unproven(order.department_id, order.names):
             return f"SCM does not list it, but it is not proven that a search finds orders: {unproven}. {decide}"
         return ""
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 from tests.adapters.aws.records import a_pair
 from tests.certmandate.conftest import Sit
 from tests.certmandate.desk import OPEN_ORDER, Desk
@@ -99,6 +101,20 @@ def test_close_order_warns_when_the_certificate_is_already_issued(sit: Sit):
     result = desk.run("close-order", "univ/idp", "--reason", "x", "--yes")
 
     assert "SCM has issued a certificate for this order's key" in result.stderr
+
+
+def test_close_order_leaves_an_order_that_only_has_to_be_recorded(sit: Sit):
+    """A run was killed after S3 had the certificate: closing would record a failure of what is served."""
+    desk = sit("idp", scm=OPEN_ORDER)
+    serial = issue(desk)
+    folder, store = "certificates/univ/idp", desk.system.aws.outputs["StoreBucket"]
+    chain = desk.certificate("idp").order.chain
+    pointer = {"serial": serial, "not_before": "2026-11-29T00:00:00Z", "path": f"{folder}/{serial}/"}
+    for key, body in ((f"{serial}/cert.pem", chain), ("current.json", json.dumps(pointer))):
+        desk.system.aws.client("s3").put_object(Bucket=store, Key=f"{folder}/{key}", Body=body.encode())
+
+    assert "S3 serves the certificate" in desk.refused("close-order", "univ/idp", "--reason", "x", "--yes", code=2)
+    assert desk.certificate("idp").order
 
 
 def test_close_order_keeps_what_a_store_serves(sit: Sit):

@@ -314,6 +314,28 @@ def test_orders_that_the_book_has_are_no_candidates(system: System) -> None:
 # ---- Never twice: a search that finds nothing proves nothing before a search has found an order ----------------------
 
 
+def test_a_proof_by_one_filter_proves_nothing_of_another(system: System) -> None:
+    """A certificate whose names are too long for a common name is searched for by another filter of SCM's."""
+    long = replace(IDP, name="long", names=(f"{'a' * 60}.apps.univ.example",))
+    system.add(long)
+    system.prove_search()
+    system.scm.lost_before = 1
+    with pytest.raises(OrderUnconfirmed):
+        system.enroll(system.task(long))
+
+    for _ in range(3):
+        system.clock.advance(minutes=10)
+        with pytest.raises(OrderUnconfirmed, match="no search by subjectAlternativeName has found an order"):
+            system.enroll(system.task(long))
+
+    system.prove_search(long)
+    system.clock.advance(minutes=10)
+    assert system.enroll(system.task(long)).ssl_id == 5001
+    proof = system.book.delegation("univ").search_proof
+    assert proof
+    assert proof.filters == ("commonName", "subjectAlternativeName")
+
+
 def test_without_a_proof_of_the_search_the_order_waits(system: System) -> None:
     """The first order of a delegation: no search has ever shown that SCM lists what we order."""
     system.scm.lost_before = 1

@@ -38,6 +38,12 @@ def close_order_command(
         if not reason.strip():
             msg = "--reason is empty: pass what you found in SCM, for the audit row"
             raise Refused(msg)
+        if _is_only_unrecorded(deployment, order):
+            msg = (
+                "S3 serves the certificate of this order already: a run was stopped before it could record that. "
+                f"The next hourly run records and announces it; then `certmandate show {certificate}`"
+            )
+            raise Refused(msg)
         warning = _warning(order)
         printing.print_error(warning)
         confirm(f"Close the order of {certificate} and erase its key?", yes=yes)
@@ -47,6 +53,17 @@ def close_order_command(
         printing.print_json({**document, "was": order.status.value, "warning": warning})
     else:
         printing.print_line(f"Order {order.token} is closed. The next run orders again if {certificate} is due.")
+
+
+def _is_only_unrecorded(deployment: Deployment, order: Order) -> bool:
+    """Return whether S3 serves the order's certificate, and no run has met an error that keeps it from the record."""
+    from renewal.adapters.objects import S3Certificates
+    from renewal.domain.certificate.chain import Chain
+
+    if order.held_in or order.trouble or not order.chain:
+        return False
+    objects = S3Certificates(deployment.client("s3"), deployment.fact("StoreBucket"))
+    return objects.served(order.delegation, order.certificate) == Chain.parse(order.chain).leaf.serial
 
 
 def _warning(order: Order) -> str:
