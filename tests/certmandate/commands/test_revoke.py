@@ -108,9 +108,10 @@ def test_close_order_leaves_an_order_that_only_has_to_be_recorded(sit: Sit):
     desk = sit("idp", scm=OPEN_ORDER)
     serial = issue(desk)
     folder, store = "certificates/univ/idp", desk.system.aws.outputs["StoreBucket"]
-    chain = desk.certificate("idp").order.chain
+    order = desk.certificate("idp").order
+    assert order
     pointer = {"serial": serial, "not_before": "2026-11-29T00:00:00Z", "path": f"{folder}/{serial}/"}
-    for key, body in ((f"{serial}/cert.pem", chain), ("current.json", json.dumps(pointer))):
+    for key, body in ((f"{serial}/cert.pem", order.chain), ("current.json", json.dumps(pointer))):
         desk.system.aws.client("s3").put_object(Bucket=store, Key=f"{folder}/{key}", Body=body.encode())
 
     assert "S3 serves the certificate" in desk.refused("close-order", "univ/idp", "--reason", "x", "--yes", code=2)
