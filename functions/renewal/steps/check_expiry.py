@@ -46,11 +46,7 @@ class CheckExpiry:
         if not request.is_deliberate:
             require_plausible(due, sum(1 for _ in self.book.every_certificate()) if due else 0, self.limits)
         taken, deferred = select((candidate for candidate in due if not candidate.decision.held), self.limits)
-        if not request.is_narrowed:
-            # The index lacks a delegation whose item is damaged; its certificates name it, so that it is reported.
-            delegations = sorted({*delegations, *(candidate.certificate.spec.delegation for candidate in due)})
-        if request.open_orders_only:
-            delegations = sorted({candidate.certificate.spec.delegation for candidate in taken})
+        delegations = _inspected(request, delegations, due, taken)
         capacities = allot(self.limits.orders_per_run - len(taken), delegations, run_id)
         items = (_item(name, run_id, now, request, taken, capacities[name]) for name in delegations)
         plan: list[Mapping[str, Any]] = [item.payload() for item in items]
@@ -105,6 +101,18 @@ class CheckExpiry:
             msg = f"the order book has no certificate {names}; `certmandate status` lists those that it has"
             raise UnknownDelegation(msg)
         return [*whole, *found]
+
+
+def _inspected(
+    request: RunRequest, delegations: list[str], due: Iterable[DueCertificate], taken: Iterable[DueCertificate]
+) -> list[str]:
+    """Return the delegations of the plan."""
+    if request.open_orders_only:
+        return sorted({candidate.certificate.spec.delegation for candidate in taken})
+    if request.is_narrowed:
+        return delegations
+    # The index lacks a delegation whose item is damaged; its certificates name it, so that it is reported.
+    return sorted({*delegations, *(candidate.certificate.spec.delegation for candidate in due)})
 
 
 def _skipped(request: RunRequest, run_id: str, older: Collection[str]) -> dict[str, Any]:

@@ -37,10 +37,9 @@ from renewal.adapters.secrets import SecretsManagerCredentials
 from renewal.domain.credential import Credential
 from renewal.domain.errors import RenewalError
 from renewal.domain.run_outcome import PlanFacts
-
-from .conftest import client
-from .records import NOW, a_pair, a_served, an_order
-from .wire import hooked
+from tests.adapters.aws.conftest import client
+from tests.adapters.aws.records import NOW, a_pair, a_served, an_order
+from tests.adapters.aws.wire import hooked
 
 SECRETS = "secretsmanager"
 ARN = "arn:aws:acm:eu-west-3:123456789012:certificate/1"
