@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from campaign.harness import Harness
-from campaign.histories import Histories, play_on, shares
-from campaign.history import History, Violated, replay
+from campaign.histories.history import History, Violated, replay
+from campaign.histories.machine import Histories, play_on, shares
 from campaign.mutants import MUTANTS
 
 Steps = list[tuple[str, Mapping[str, Any]]]

@@ -160,7 +160,7 @@ def _fuzz(harness: Harness, options: argparse.Namespace, console: Console) -> di
 def _model(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     if not options.model:
         return {"sequences": 0, "violations": 0, "failed": []}
-    from campaign.histories import explore  # noqa: PLC0415 - only this part needs hypothesis
+    from campaign.histories.machine import explore  # noqa: PLC0415 - only this part needs hypothesis
 
     console.print(f"model: {options.model} random histories")
     return explore(options.model, options.seed, options.jobs)

@@ -84,7 +84,7 @@ class Environments:
         """Invoke a handler in an idle environment, or in a new one. A killed environment is not kept."""
         with self._lock:
             wiring = self._idle[name].pop() if self._idle[name] else None
-        self._here.wiring, self._here.name = wiring or self._new(), name
+        self._here.wiring, self._here.name = wiring or self.cold_start(), name
         try:
             answer = self.modules[name].handler(event, context)
         except Exception:
@@ -98,8 +98,8 @@ class Environments:
             if not self.are_cold:
                 self._idle[name].append(self._here.wiring)
 
-    def _new(self) -> ModuleType:
-        """A cold start."""
+    def cold_start(self) -> ModuleType:
+        """Return a new environment's wiring."""
         spec: Any = importlib.util.find_spec("renewal.wiring")
         wiring = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(wiring)

@@ -25,14 +25,22 @@ class Evidence(World):
 
     items: tuple[Item, ...]
     """Of both tables."""
+    forgotten: frozenset[str] = frozenset()
+    """Tokens of orders that the table had before it was restored."""
 
     def of_kind(self, kind: str) -> Iterator[Item]:
         """Items whose sort key begins with *kind*: `certificate`, `order`, `finished`; an order that ended is none."""
         return (item for item in self.items if item["item"].startswith(f"{kind}#") and len(item) > KEYS)
 
 
-def gather(harness: Harness) -> Evidence:
-    """Read everything."""
+def gather(harness: Harness, forgotten: frozenset[str] = frozenset(), *, runs: int = 0) -> Evidence:
+    """Read everything; of the runs and their calls, only the last *runs* unless 0.
+
+    *forgotten*: tokens of orders that a restored table does not have.
+    """
+    played = harness.played.runs[-runs:]
+    run_ids = {run.run_id for run in played}
+    ledger = (entry for entry in harness.interception.ledger if not runs or entry.run_id in run_ids)
     items = tuple(_items(harness))
     return Evidence(
         now=harness.time(),
@@ -43,8 +51,9 @@ def gather(harness: Harness) -> Evidence:
         acm=tuple(_imported()),
         events=tuple(harness.played.events),
         refusals=tuple(refusal for refusal, reader in harness.played.refusals if not reader.is_dead),
-        ledger=tuple(harness.interception.ledger),
-        runs=tuple(_ended(harness, run) for run in harness.played.runs),
+        ledger=tuple(ledger),
+        runs=tuple(_ended(harness, run) for run in played),
+        forgotten=forgotten,
         budget=Budget.of(harness.machine()),
         runs_overlap=harness.environments.runs_overlap,
     )
@@ -74,7 +83,8 @@ def _objects(harness: Harness) -> Iterator[tuple[str, bytes]]:
 
     bucket = get_backend("s3")[ACCOUNT]["aws"].buckets[harness.aws.outputs["StoreBucket"]]
     for key in bucket.keys.values():  # too many documents of earlier runs for a call each
-        yield key.name, key.value
+        if not key.name.startswith("runs/"):  # what runs write for each other is no evidence
+            yield key.name, key.value
 
 
 def _imported() -> Iterator[Imported]:

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from random import Random
 from typing import Any
@@ -149,6 +149,19 @@ class Simulator:
         """Add a certificate from before the start, for *csr_pem* if given, without checks; return its ssl_id."""
         with self._state.lock:
             return history.add(self._state, past, csr_pem)
+
+    def change_issuers(self) -> None:
+        """Let new intermediates, with other keys, issue from now on."""
+        with self._state.lock:
+            self._state.authority.change_intermediates()
+
+    def validate_domains(self, department: int, days: int) -> None:
+        """Validate every domain of a department again, for *days* from now."""
+        with self._state.lock:
+            now = self._state.now()
+            for domain in self._state.domains.values():
+                if department in domain.delegations:
+                    domain.dcv, domain.validated_at, domain.expires_at = "VALIDATED", now, now + timedelta(days=days)
 
     def lock(self, login: str) -> None:
         """Lock an account."""

@@ -178,6 +178,20 @@ def test_pem_can_have_crlf_and_no_final_newline(scm: Scm):
     assert scm.collect(ssl_id).content == usual.rstrip(b"\n").replace(b"\n", b"\r\n")
 
 
+def test_new_intermediates_issue_after_a_change(scm: Scm):
+    """An earlier certificate keeps its issuer; a client that keeps one issuer for all breaks its chains."""
+    first = scm.enroll()
+    scm.collect(first)
+    scm.simulator.change_issuers()
+    second = scm.enroll()
+
+    old, old_issuer, root = certificates_of(scm.collect(first, "x509R"))
+    new, new_issuer, same_root = certificates_of(scm.collect(second, "x509R"))
+    assert (old_issuer.subject == new_issuer.subject, root == same_root) == (False, True)
+    old.verify_directly_issued_by(old_issuer)
+    new.verify_directly_issued_by(new_issuer)
+
+
 def test_a_cross_signed_chain_ends_in_a_legacy_root(scm: Scm):
     """The root is signed by another root instead of by itself."""
     scm.dials.chain = "cross-signed"

@@ -53,6 +53,11 @@ class CertificateAuthority:
         self._now = now.replace(microsecond=0)
         self._random = random
         self._serials: set[int] = set()
+        self._issuers: dict[int, tuple[Issuer, Issuer]] = {}
+        """By the leaf's serial: the root and the intermediate that issued it."""
+        self._newest: dict[str, Issuer] = {}
+        """By kind of root: the intermediate that issues since the last change, once it has."""
+        self._changes = 0
 
     @cached_property
     def rsa(self) -> tuple[Issuer, Issuer]:
@@ -82,16 +87,22 @@ class CertificateAuthority:
 
     def issue(self, plan: LeafPlan) -> x509.Certificate:
         """Return a certificate for *plan*, from the hierarchy with its key algorithm."""
-        issuer = self._hierarchy_for(plan.public_key)[1]
+        root, issuer = self._issuing(plan.public_key)
         builder = self._builder(_subject(plan), plan.public_key, issuer.certificate.subject)
         builder = builder.not_valid_before(plan.not_before).not_valid_after(plan.not_after)
         for extension, critical in _leaf_extensions(plan):
             builder = builder.add_extension(extension, critical)
-        return _signed(builder, issuer)
+        leaf = _signed(builder, issuer)
+        self._issuers[leaf.serial_number] = root, issuer
+        return leaf
+
+    def change_intermediates(self) -> None:
+        """Issue from new intermediates under the same roots from now on."""
+        self._changes, self._newest = self._changes + 1, {}
 
     def issuers_of(self, leaf: x509.Certificate) -> tuple[x509.Certificate, x509.Certificate]:
         """Return intermediate and root of *leaf*."""
-        root, intermediate = self._hierarchy_for(leaf.public_key())
+        root, intermediate = self._issuers[leaf.serial_number]
         return intermediate.certificate, root.certificate
 
     def unrelated_issuers(self) -> tuple[x509.Certificate, x509.Certificate]:
@@ -105,14 +116,23 @@ class CertificateAuthority:
         builder = self._ca_builder(root.subject, root.public_key(), self.legacy.certificate.subject)
         return intermediate, _signed(builder, self.legacy), self.legacy.certificate
 
-    def _hierarchy_for(self, key: object) -> tuple[Issuer, Issuer]:
-        return self.ec if isinstance(key, ec.EllipticCurvePublicKey) else self.rsa
+    def _issuing(self, key: object) -> tuple[Issuer, Issuer]:
+        """Return the root for leaves with *key*, and the intermediate that issues now."""
+        kind, (root, first) = ("EC", self.ec) if isinstance(key, ec.EllipticCurvePublicKey) else ("RSA", self.rsa)
+        if not self._changes:
+            return root, first
+        if kind not in self._newest:
+            new_key = ec.generate_private_key(ec.SECP384R1()) if kind == "EC" else rsa.generate_private_key(65537, 2048)
+            self._newest[kind] = self._intermediate(f"{kind} Intermediate {self._changes + 1}", root, new_key)
+        return root, self._newest[kind]
 
     def _hierarchy(self, kind: str, new_key: Callable[[], PrivateKey]) -> tuple[Issuer, Issuer]:
         root = self._root(f"{kind} Root", new_key())
-        key = new_key()
-        builder = self._ca_builder(_ca_name(f"{kind} Intermediate"), key.public_key(), root.certificate.subject)
-        return root, Issuer(_signed(builder, root), key)
+        return root, self._intermediate(f"{kind} Intermediate", root, new_key())
+
+    def _intermediate(self, name: str, root: Issuer, key: PrivateKey) -> Issuer:
+        builder = self._ca_builder(_ca_name(name), key.public_key(), root.certificate.subject)
+        return Issuer(_signed(builder, root), key)
 
     def _root(self, name: str, key: PrivateKey) -> Issuer:
         subject = _ca_name(name)

@@ -13,7 +13,9 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 
 from campaign.fault_injection import Mode
 from campaign.harness import Harness, freeze_garbage_collector
-from campaign.history import CERTIFICATES, History, Violated
+from campaign.histories.backup import Written
+from campaign.histories.estate import NAMES, SHORT_PROFILE
+from campaign.histories.history import History, Violated
 from campaign.scenarios import PROFILE
 
 LONGEST = 7
@@ -23,9 +25,13 @@ _WORST_RUN = 110
 _ORDERING = (15, 60)
 """Of those calls, the first and last that order or collect."""
 
+_ROTATION = 20
+"""Calls of a rotation; a fault at a later one lets it end."""
+
 modes = st.sampled_from([mode.value for mode in Mode if mode is not Mode.REFUSED])
 """Two certificates may each try a password once that was changed during the run: docs/reliability.md."""
-certificates = st.sampled_from(CERTIFICATES)
+certificates = st.sampled_from(sorted(NAMES))
+rotation_modes = st.sampled_from([Mode.KILLED_BEFORE.value, Mode.KILLED_AFTER.value, Mode.ANSWERS_LOST.value])
 
 
 def _rule(name: str, step: str = "", **arguments: Any) -> Any:
@@ -39,8 +45,20 @@ def _rule(name: str, step: str = "", **arguments: Any) -> Any:
     return decorate(take)
 
 
-def _has_wrong_password(histories: Histories) -> bool:
-    return histories.history.password != histories.history.stored_password
+def _is_shut_out(histories: Histories) -> bool:
+    return histories.history.is_shut_out
+
+
+def _has_backup(histories: Histories) -> bool:
+    return histories.history.backup is not None
+
+
+def _is_rolled_back(histories: Histories) -> bool:
+    return histories.history.is_rolled_back
+
+
+def _has_end_of_mandate(histories: Histories) -> bool:
+    return histories.history.affected.mandate_ends is not None
 
 
 class Histories(RuleBasedStateMachine):
@@ -75,7 +93,7 @@ class Histories(RuleBasedStateMachine):
         names=st.integers(0, 1),
         stores=st.integers(0, 3),
         key=st.sampled_from(["P-256", "P-384"]),
-        profile=st.sampled_from([PROFILE, PROFILE, 3002]),
+        profile=st.sampled_from([PROFILE, PROFILE, SHORT_PROFILE]),
     )
     slow_issuance = _rule(
         "slow_issuance",
@@ -92,8 +110,19 @@ class Histories(RuleBasedStateMachine):
     revoke = _rule("revoke", certificate=certificates)
     decide_orders = _rule("decide_orders", approve=st.booleans())
     change_password = _rule("change_password")
-    store_password = precondition(_has_wrong_password)(_rule("store_password"))
+    store_password = precondition(_is_shut_out)(_rule("store_password"))
+    replace_login = _rule("replace_login")
+    rotate = _rule("rotate", mode=rotation_modes, nth=st.integers(1, _ROTATION + 3))
     lock = _rule("lock")
+    unlock = precondition(_is_shut_out)(_rule("unlock"))
+    end_mandate = _rule("end_mandate", days=st.sampled_from([-1, 0, 2, 60]))
+    extend_mandate = precondition(_has_end_of_mandate)(_rule("extend_mandate"))
+    back_up = _rule("back_up")
+    restore = precondition(_has_backup)(_rule("restore"))
+    roll_back = _rule("roll_back", written=st.sampled_from([written.value for written in Written]))
+    upgrade = precondition(_is_rolled_back)(_rule("upgrade"))
+    change_issuers = _rule("change_issuers")
+    other_chain = _rule("other_chain", "scm_becomes", chain=st.sampled_from(["own", "cross-signed"]))
 
     def teardown(self) -> None:
         """Remove all faults, and check that the estate comes to rest."""

@@ -1,0 +1,127 @@
+"""What operators, the RAO and the CA do in a history: harmless, and each protection that makes it so is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from campaign.fault_injection import Mode
+from campaign.harness import Harness
+from campaign.histories.backup import Written
+from campaign.histories.history import Violated, replay
+from campaign.scenarios import DELEGATION
+from renewal.adapters.scm.accounts import ScmAccounts
+from renewal.adapters.secrets import SecretsManagerCredentials
+from renewal.domain import certificate
+from renewal.domain.delegation import Delegation
+from renewal.ports import Listing
+from renewal.steps import enroll
+
+Steps = list[tuple[str, Mapping[str, Any]]]
+
+DUE: tuple[str, Mapping[str, Any]] = ("days", {"count": 150})
+RUN: tuple[str, Mapping[str, Any]] = ("run", {})
+HALF_ROTATED = ("rotate", {"mode": Mode.KILLED_AFTER.value, "nth": 10})
+"""SCM has the new password, which is still pending."""
+
+PLAYED: dict[str, Steps] = {
+    "restored after a renewal": [RUN, ("back_up", {}), DUE, RUN, ("restore", {}), RUN],
+    "restored with an open order": [
+        ("scm_becomes", {"issuance_seconds": 72_000.0}),
+        RUN,
+        ("back_up", {}),
+        RUN,
+        ("restore", {}),
+        RUN,
+    ],
+    "a password that is pending": [HALF_ROTATED, RUN, HALF_ROTATED, RUN],
+    "another account while a password is pending": [HALF_ROTATED, ("replace_login", {}), RUN, HALF_ROTATED, RUN],
+    "locked and unlocked": [("lock", {}), RUN, ("unlock", {}), RUN],
+    "a mandate that ends and is extended": [RUN, ("end_mandate", {"days": -1}), DUE, RUN, ("extend_mandate", {}), RUN],
+    "other intermediates, cross-signed": [
+        RUN,
+        ("change_issuers", {}),
+        ("scm_becomes", {"chain": "cross-signed"}),
+        DUE,
+        RUN,
+    ],
+    **{
+        f"rolled back: {written.value}": [
+            ("scm_becomes", {"issuance_seconds": 72_000.0 if written is Written.ORDER else 0.0}),
+            RUN,
+            ("roll_back", {"written": written.value}),
+            *([] if written is Written.ORDER else [DUE]),
+            RUN,
+            ("upgrade", {}),
+            RUN,
+        ]
+        for written in Written
+    },
+}
+
+
+@pytest.mark.parametrize("name", PLAYED)
+def test_what_operators_do_violates_nothing(harness: Harness, name: str) -> None:
+    """At the end all is served, and nothing was ordered without a reason."""
+    replay(harness, PLAYED[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "owner", "member", "without", "violation"),
+    [
+        ("restored after a renewal", enroll, "require_recorded", lambda *_: None, "before half of a lifetime"),
+        ("a password that is pending", SecretsManagerCredentials, "pending", lambda *_: None, "CredentialRefused"),
+        (
+            "a mandate that ends and is extended",
+            Delegation,
+            "require_mandate",
+            lambda *_: None,
+            "placed after the mandate had ended",
+        ),
+        (
+            "rolled back: a word of a certificate",
+            Listing,
+            "of",
+            lambda items, read: Listing(map(read, items)),
+            "does not report lycee",
+        ),
+        (
+            "locked and unlocked",
+            ScmAccounts,
+            "_session",
+            lambda accounts, _, of=ScmAccounts._session: of(accounts, DELEGATION),  # what it replaces
+            "reports lycee as CredentialRefused",
+        ),
+    ],
+)
+def test_a_history_detects_what_a_protection_prevents(
+    harness: Harness,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    owner: Any,
+    member: str,
+    without: Callable[..., Any],
+    violation: str,
+) -> None:
+    """A step that finds no fault proves nothing."""
+    monkeypatch.setattr(owner, member, without)
+
+    with pytest.raises(Violated, match=violation):
+        replay(harness, PLAYED[name])
+
+
+def test_a_history_detects_issuers_that_are_kept_for_ever(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that stores the issuers of the first certificate breaks every chain when the CA changes them."""
+    shipped = certificate._build_path  # what it replaces
+    kept: list[Any] = []
+
+    def build(*arguments: Any) -> list[Any]:
+        kept[:] = kept or shipped(*arguments)
+        return kept
+
+    monkeypatch.setattr(certificate, "_build_path", build)
+
+    with pytest.raises(Violated, match="the chain is broken"):
+        replay(harness, PLAYED["other intermediates, cross-signed"])

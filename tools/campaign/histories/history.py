@@ -1,0 +1,301 @@
+"""A history: an estate, and what operators, the RAO, SCM and faults do to it, in some order.
+
+Every step is a method with plain arguments, so that a failed history can be kept as a list and replayed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from campaign.evidence import Evidence, gather
+from campaign.fault_injection import Mode, NthCallInjection
+from campaign.harness import DAY, Harness
+from campaign.histories import backup
+from campaign.histories.estate import NAMES, NEIGHBOUR, Tenant, scm_of, tenants
+from campaign.histories.operator import Operator
+from campaign.interception.calls import Boundary
+from campaign.invariants import ALWAYS, AT_REST, early_orders, neighbours_are_untouched, violations
+from campaign.scenarios import DELEGATION, PASSWORD, PROFILE
+from scm_simulator import Dials, Order
+
+DAYS_TO_REST = 20
+"""The longest hold after refused orders is eight days, counted from the last refusal."""
+DAYS_UNTIL_OPERATOR_ACTS = 12
+RUNS_JUDGED = 30
+"""Earlier runs were judged when they were the last ones. The cause of a failure may lie in one of these."""
+_NOWHERE = Boundary("", "", 0, "")
+
+
+class Violated(AssertionError):
+    """An invariant does not hold; the text has the steps so far."""
+
+
+class History:
+    """One history of two delegations. What concerns one of them only happens to the first, never to its neighbour."""
+
+    def __init__(self, harness: Harness, estate: Mapping[str, Tenant] | None = None, **scm: Any) -> None:
+        """*estate*: the delegations, by default those of `tenants`; *scm*: arguments of `scm_of`."""
+        self.harness = harness
+        self.steps: list[tuple[str, Mapping[str, Any]]] = []
+        self.broken = False
+        self.tenants = estate or tenants()
+        self.affected = self.tenants[DELEGATION]
+        self.login = self.affected.logins[0]
+        self.passwords = 0
+        """How many the RAO has set."""
+        self.is_shut_out = False
+        """Whether the stored password was made wrong, or the account locked, since a credential was stored."""
+        self.is_rolled_back = False
+        """Whether items may hold words of a newer version."""
+        self.backup: backup.Backup | None = None
+        self.forgotten: frozenset[str] = frozenset()
+        """Tokens of orders that a restored table did not have."""
+        self.reasons: Counter[str] = Counter()
+        """By `delegation/certificate`: how often there was a reason to order before half of the lifetime is over."""
+        self.whole: set[str] = set()
+        """Runs over the whole estate."""
+        harness.begin(scm_of(self.tenants, **scm), [], {}, Dials(issuance_polls=0))
+        self.operator = Operator(harness)
+        for tenant in self.tenants.values():
+            harness.apply(tenant.specification())
+            self.operator.store(tenant.name, tenant.logins[0], PASSWORD)
+            harness.prove_search(tenant.name, tenant.department)
+
+    def step(self, name: str, **arguments: Any) -> None:
+        """Take a step and check the invariants that always hold. Raises Violated."""
+        self.steps.append((name, arguments))
+        step: Callable[..., None] = getattr(self, name)
+        before = self.harness.played.simulator.orders
+        step(**arguments)
+        evidence = self.evidence()
+        self.require([*violations(evidence, ALWAYS), *self._found(evidence, before)])
+
+    def evidence(self) -> Evidence:
+        """Return the world as it is now."""
+        return gather(self.harness, self.forgotten, runs=RUNS_JUDGED)
+
+    def _found(self, evidence: Evidence, before: Sequence[Order]) -> Iterator[str]:
+        """What only this history can judge; *before*: the orders before its last step."""
+        yield from neighbours_are_untouched(evidence, NEIGHBOUR, self.whole)
+        for path, count in early_orders(evidence).items():
+            if count > self.reasons[path]:
+                yield f"{path} was ordered {count} times before half of a lifetime, with {self.reasons[path]} reasons"
+        ends = self.affected.mandate_ends
+        for order in evidence.scm[len(before) :]:
+            if ends and order.department_id == self.affected.department and order.requested_at.date() > ends:
+                yield f"order {order.ssl_id} was placed after the mandate had ended"
+
+    def _give_reason(self, *certificates: str) -> None:
+        for certificate in certificates:
+            self.reasons[self._tenant_of(certificate).specs[certificate].path] += 1
+
+    # ---- Runs --------------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """The daily run."""
+        self.whole.add(self.harness.daily_run().run_id)
+
+    def follow_up(self) -> None:
+        """The hourly run, which orders nothing."""
+        self.harness.time.pass_seconds(3600)
+        self.harness.run(open_orders_only=True, scheduled_at="hourly")
+
+    def force(self, certificate: str) -> None:
+        """A manual run that replaces a certificate."""
+        self._give_reason(certificate)
+        path = self._tenant_of(certificate).specs[certificate].path
+        self.harness.run(certificates=[path], force=True, reason="drill")
+
+    def run_with_fault(self, mode: str, nth: int) -> None:
+        """A daily run with a fault at its nth call."""
+        self.harness.time.pass_seconds(DAY)
+        self.harness.run_with(self._fault(mode, nth))
+
+    def run_with_wrong_clock(self, hours: int) -> None:
+        """A run whose functions' clock is *hours* fast, or slow when negative."""
+        self._give_reason(*NAMES)
+        self.harness.skew = timedelta(hours=hours)
+        self.harness.run()
+        self.harness.skew = timedelta(0)
+
+    # ---- Time and the operator ---------------------------------------------------------------------------------------
+
+    def days(self, count: int) -> None:
+        """Days on which no run starts."""
+        self.harness.time.pass_seconds(count * DAY)
+
+    def ask(self, certificate: str) -> None:
+        """The operator requests a new certificate."""
+        self._give_reason(certificate)
+        delegation = self._tenant_of(certificate).name
+        self.harness.editor.ask(delegation, certificate, "because", self.harness.time())
+
+    def respecify(
+        self, certificate: str, *, names: int = 0, stores: int = 0, key: str = "P-256", profile: int = PROFILE
+    ) -> None:
+        """The operator applies another file: other names, stores, key type or profile."""
+        self._give_reason(certificate)
+        tenant = self._tenant_of(certificate)
+        tenant.respecify(certificate, names=names, stores=stores, key=key, profile=profile)
+        self._apply(tenant)
+
+    def end_mandate(self, days: int) -> None:
+        """The mandate ends in some days, or has ended when negative."""
+        self.affected.mandate_ends = (self.harness.time() + timedelta(days=days)).date()
+        self._apply(self.affected)
+
+    def extend_mandate(self) -> None:
+        """The mandate is extended."""
+        self.affected.mandate_ends = None
+        self._apply(self.affected)
+
+    def back_up(self) -> None:
+        """The table as it is now is the one to which it is restored."""
+        self.backup = backup.taken(self.harness)
+
+    def restore(self) -> None:
+        """The table is put back to the backup, and the operator applies the files again."""
+        if self.backup is not None:
+            self.forgotten |= backup.restore(self.harness, self.backup)
+            self.is_rolled_back = True  # the backup may be of that time
+            for tenant in self.tenants.values():
+                self._apply(tenant)
+
+    def roll_back(self, written: str) -> None:
+        """A newer version of the code wrote items, and was rolled back."""
+        backup.write_as_newer_version(self.harness, self.affected.name, backup.Written(written))
+        self.is_rolled_back = True
+
+    def upgrade(self) -> None:
+        """The newer version is deployed again."""
+        backup.upgrade(self.harness, self.affected.name)
+        self.is_rolled_back = False
+
+    # ---- SCM and the RAO ---------------------------------------------------------------------------------------------
+
+    def scm_becomes(self, **dials: Any) -> None:
+        """Set SCM's dials: slow issuance, refusals, approval, the chain."""
+        for name, value in dials.items():
+            setattr(self.harness.played.simulator.dials, name, value)
+
+    def change_issuers(self) -> None:
+        """The CA issues from new intermediates."""
+        self.harness.played.simulator.change_issuers()
+
+    def validate(self, delegation: str, days: int) -> None:
+        """The RAO validates a delegation's domains again."""
+        self.harness.played.simulator.validate_domains(self.tenants[delegation].department, days)
+
+    def revoke(self, certificate: str) -> None:
+        """The RAO revokes the certificate."""
+        self._give_reason(certificate)
+        for order in self.harness.played.simulator.orders:
+            if order.status == "Issued" and order.comments.endswith(f"/{certificate}"):
+                self.harness.played.simulator.revoke(order.ssl_id)
+
+    def decide_orders(self, *, approve: bool) -> None:
+        """The RAO approves or declines the waiting orders."""
+        simulator = self.harness.played.simulator
+        for order in simulator.orders:
+            if order.status == "Requested":
+                (simulator.approve if approve else simulator.decline)(order.ssl_id)
+
+    # ---- The account -------------------------------------------------------------------------------------------------
+
+    def change_password(self) -> None:
+        """The password is changed in SCM, not in the secret."""
+        self.harness.played.simulator.set_password(self.login, self._new_password())
+        self.is_shut_out = True
+
+    def store_password(self) -> None:
+        """The RAO unlocks the account with another password, and the operator stores it."""
+        password = self._new_password()
+        self.harness.played.simulator.set_password(self.login, password)
+        self.operator.store(self.affected.name, self.login, password)
+        self.is_shut_out = False
+
+    def replace_login(self) -> None:
+        """The operator stores another account of the department."""
+        first, second = self.affected.logins
+        self.login = second if self.login == first else first
+        self.store_password()
+
+    def rotate(self, mode: str, nth: int) -> None:
+        """The password is rotated, with a fault at the rotation's nth call: then a new one is left pending."""
+        self.operator.rotate(self.affected.name, self._fault(mode, nth))
+
+    def lock(self) -> None:
+        """SCM locks the account."""
+        self.harness.played.simulator.lock(self.login)
+        self.is_shut_out = True
+
+    def unlock(self) -> None:
+        """The RAO unlocks the account."""
+        self.harness.played.simulator.unlock(self.login)
+
+    def follow_runbook(self) -> None:
+        """The operator does what the runbook requires after the last run."""
+        self.reasons.update(self.operator.follow_runbook(self.harness.played.runs[-1]))
+
+    # ---- The end -----------------------------------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        """Remove all faults, and run daily until the estate is at rest. Raises Violated."""
+        self.steps.append(("finish", {}))
+        self.remove_obstacles()
+        for day in range(DAYS_TO_REST):
+            run = self.harness.daily_run()
+            self.whole.add(run.run_id)
+            evidence = self.evidence()
+            self.require([*violations(evidence, ALWAYS), *self._found(evidence, evidence.scm)])
+            if not violations(evidence, AT_REST):
+                return
+            if day > DAYS_UNTIL_OPERATOR_ACTS and run.status == "FAILED":
+                self.follow_runbook()
+        self.require(violations(self.evidence(), AT_REST))
+
+    def remove_obstacles(self) -> None:
+        """Let SCM issue, the account log in, the mandate hold, and this version read every item."""
+        self.scm_becomes(issuance_polls=0, issuance_seconds=0.0, outcome="issued", auto_approve=True)
+        self.decide_orders(approve=True)
+        if self.is_shut_out:
+            self.store_password()
+        if self.affected.mandate_ends is not None:
+            self.extend_mandate()
+        if self.is_rolled_back:
+            self.upgrade()
+
+    def require(self, found: Sequence[str]) -> None:
+        """Raise Violated when an invariant was *found* not to hold."""
+        if found:
+            self.broken = True
+            played = "\n".join(f'    ("{name}", {dict(arguments)!r}),' for name, arguments in self.steps)
+            raise Violated("\n".join([*found, "after", played]))
+
+    def _fault(self, mode: str, nth: int) -> NthCallInjection:
+        return NthCallInjection(self.harness, Mode(mode), _NOWHERE, nth=nth)
+
+    def _tenant_of(self, certificate: str) -> Tenant:
+        return next(tenant for tenant in self.tenants.values() if certificate in tenant.specs)
+
+    def _apply(self, tenant: Tenant) -> None:
+        """`certmandate apply` refuses while an item cannot be read: then the newer version is deployed first."""
+        if self.is_rolled_back:
+            self.upgrade()
+        self.harness.apply(tenant.specification())
+
+    def _new_password(self) -> str:
+        self.passwords += 1
+        return f"{PASSWORD}{self.passwords}"
+
+
+def replay(harness: Harness, steps: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+    """Replay a kept history to its end. Raises Violated."""
+    history = History(harness)
+    for name, arguments in steps:
+        if name != "finish":
+            history.step(name, **arguments)
+    history.finish()

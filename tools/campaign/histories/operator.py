@@ -1,0 +1,135 @@
+"""What the operator does: stores credentials, rotates a password, and follows the runbook after a failed run."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import uuid
+from collections.abc import Iterator
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+from campaign.fault_injection import FaultInjection
+from campaign.harness import Harness, Run
+from campaign.interception.calls import Invocation, Killed
+from campaign.scenarios import credential
+from certmandate.certificate_state import CLOSED
+from certmandate.commands import adopt
+from certmandate.exit import Refused
+from certmandate.password_rotation import withdraw_pending
+from renewal.adapters.order_book.reader import DynamoDbOrderReader
+from renewal.adapters.order_book.table import Table
+from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
+from renewal.domain.errors import (
+    CertificateMismatch,
+    CertificateUnusable,
+    InvalidDelegation,
+    OrderNotRecorded,
+    OrderUnconfirmed,
+    RenewalError,
+)
+from renewal.domain.order import served_by
+from renewal.domain.run_report import CertificateRow
+
+ROTATION_STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
+_ROTATION_SECONDS = 60.0
+_SSL_ID = re.compile(r"SCM has order (\d+)")
+
+
+class Operator:
+    """Uses the operator's own code where there is any."""
+
+    def __init__(self, harness: Harness) -> None:
+        self._harness = harness
+        self._table = Table(harness.aws.client("dynamodb"), harness.aws.outputs["OrdersTable"])
+        self._reader = DynamoDbOrderReader(self._table)
+        self._transitions = DynamoDbOrderTransitions(self._table)
+        self._deployment: Any = SimpleNamespace(
+            client=harness.aws.client, fact=harness.aws.outputs.__getitem__, secret_name=self._secret
+        )
+
+    # ---- Credentials -------------------------------------------------------------------------------------------------
+
+    def store(self, delegation: str, login: str, password: str) -> None:
+        """Store a credential, as `certmandate credential` does."""
+        self._harness.store_credential(delegation, {**credential(password), "login": login})
+        withdraw_pending(self._deployment, delegation)
+
+    def rotate(self, delegation: str, injection: FaultInjection) -> None:
+        """Let Secrets Manager rotate the password once, with a fault injected."""
+        harness = self._harness
+        injection.run_id = f"rotation-{uuid.uuid4()}"
+        step = harness.environments.cold_start().rotate_password(_Context())
+        ends_at = harness.time() + timedelta(seconds=_ROTATION_SECONDS)
+        harness.interception.enter(Invocation(injection.run_id, "rotate_password", ends_at))
+        harness.interception.injection = injection
+        token = str(uuid.uuid4())
+        try:
+            with contextlib.suppress(RenewalError, Killed):  # the functions log in all the same, or report it
+                for name in ROTATION_STEPS:
+                    step(self._secret(delegation), token, name)
+        finally:
+            harness.interception.injection = None
+
+    def _secret(self, delegation: str) -> str:
+        return f"{self._harness.aws.outputs['SecretPrefix']}/{delegation}"
+
+    # ---- The runbook -------------------------------------------------------------------------------------------------
+
+    def follow_runbook(self, run: Run) -> list[str]:
+        """Do for each failed certificate of *run* what its error's section requires; return their paths."""
+        failed = [row for row in run.report.certificates if row.error] if run.report else []
+        for row in failed:
+            if row.error in {CertificateMismatch.__name__, CertificateUnusable.__name__}:
+                self._close_order(row)
+            if row.error == OrderUnconfirmed.__name__:
+                self._harness.run(certificates=[row.path], order_again=True, reason="runbook")
+            if row.error == OrderNotRecorded.__name__:
+                self._adopt_or_order_again(row)
+            else:
+                self._harness.editor.ask(row.delegation, row.name, "runbook", self._harness.time())
+        return [row.path for row in failed]
+
+    def _close_order(self, row: CertificateRow) -> None:
+        """Revoke what was issued, unless a store serves it; then close the order as `certmandate close-order` does."""
+        certificate = self._reader.certificate(row.delegation, row.name)
+        order, now = certificate.order, self._harness.time()
+        if order is None:
+            return None
+        if order.held_in:
+            served = served_by(order, certificate, order.held_in, now)
+            return self._transitions.finish(order, served, certificate.served, "runbook")
+        self._revoke(order.ssl_id)
+        return self._transitions.fail(order, CLOSED, "runbook", now, hold_until=None)
+
+    def _adopt_or_order_again(self, row: CertificateRow) -> None:
+        """Adopt what the stores hold, when it is what SCM has; otherwise its key is lost, and it is ordered again."""
+        self._close_order(row)
+        found = _SSL_ID.search(row.text)
+        ssl_id, spec = int(found[1]) if found else 0, self._reader.certificate(row.delegation, row.name).spec
+        for held in self._held(spec):
+            if held.leaf.x509.serial_number == self._serial(ssl_id):
+                served = adopt._served(held, spec, ssl_id, self._harness.time())  # noqa: SLF001 - as below
+                with contextlib.suppress(InvalidDelegation):  # the order book has a newer one
+                    return self._harness.editor.adopt(row.delegation, row.name, served)
+        self._harness.run(certificates=[row.path], order_again=True, reason="runbook")
+        return self._revoke(ssl_id)
+
+    def _held(self, spec: Any) -> Iterator[adopt.Found]:
+        with contextlib.suppress(Refused):  # the command asks on the terminal; this is what it does then
+            yield adopt._from_stores(self._deployment, spec)  # noqa: SLF001
+
+    def _serial(self, ssl_id: int) -> int | None:
+        orders = self._harness.played.simulator.orders
+        return next((order.serial_number for order in orders if order.ssl_id == ssl_id), None)
+
+    def _revoke(self, ssl_id: int | None) -> None:
+        simulator = self._harness.played.simulator
+        if any((order.ssl_id, order.status) == (ssl_id, "Issued") for order in simulator.orders):
+            simulator.revoke(ssl_id or 0)
+
+
+class _Context:
+    def get_remaining_time_in_millis(self) -> int:
+        return int(_ROTATION_SECONDS * 1000)

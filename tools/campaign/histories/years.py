@@ -1,0 +1,233 @@
+"""Three calendar years of an estate, over which terms and the reuse of validations are shortened twice.
+
+A run is played on each day on which anything is due, expires, is scheduled or is not finished. A sample of the days
+between shows that their runs change nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+from campaign.evidence import Evidence
+from campaign.harness import Harness
+from campaign.histories.disturbances import Disturbance, Step, drawn
+from campaign.histories.estate import NEIGHBOUR, tenants
+from campaign.histories.history import DAYS_TO_REST, History, Violated
+from campaign.invariants import AT_REST, terms_are_permitted, violations
+
+YEARS = timedelta(days=3 * 365)
+REUSE_DAYS = (
+    (datetime(2026, 3, 15, tzinfo=UTC), 198),
+    (datetime(2027, 3, 15, tzinfo=UTC), 98),
+    (datetime(2029, 3, 15, tzinfo=UTC), 10),
+)
+"""Since when a domain validation may be used again for how many days (ballot SC-081v3; SCM's numbers)."""
+TERMS = (46, 99, 199)
+CALENDAR = tuple(datetime(*day, tzinfo=UTC) for day in ((2027, 2, 10), (2027, 3, 15), (2028, 3, 15), (2029, 3, 15)))
+"""Days on which the rules of public TLS change."""
+MARGIN = timedelta(days=7)
+"""How long before a validation expires a run may renew because of it (docs/estate.md)."""
+SAMPLE = 0.2
+"""Of the spans without a run, those of which one day is played."""
+DAYS_UNTIL_OPERATOR_ACTS = 3
+FEW_DAYS, EVERY_DAYS = 3, 6
+"""While a disturbance lasts, runs are played on its first days and then every so many days."""
+
+
+@dataclass(slots=True)
+class Years:
+    """One history of three years, by its seed."""
+
+    harness: Harness
+    seed: int
+    history: History = field(init=False)
+    random: Random = field(init=False)
+    begins: datetime = field(init=False)
+    scheduled: list[tuple[int, tuple[Step, ...]]] = field(default_factory=list)
+    """(day, steps), the first day first."""
+    obstructed: list[tuple[int, int, Disturbance]] = field(default_factory=list)
+    """(first day, last day, disturbance)."""
+    validated: dict[str, int] = field(default_factory=dict)
+    """By delegation: the day on which its domains are validated again."""
+    expiries: dict[str, int] = field(default_factory=dict)
+    """By delegation: the day on which the validation of its domains expires."""
+    unfinished: int = 0
+    """Runs in a row after which the estate was not at rest."""
+    clear: dict[str, list[datetime]] = field(default_factory=dict)
+    """By delegation: the runs that nothing kept from renewing it."""
+    runs: int = 0
+    skipped: int = 0
+    sampled: int = 0
+
+    def play(self) -> None:
+        """Play all three years. Raises Violated."""
+        self._begin()
+        while self.day < YEARS.days:
+            self._pass(self._next_day() - self.day)
+            self._step_scheduled()
+            self._run()
+        self.history.finish()
+        self.history.require(list(terms_are_permitted(self.history.evidence())))
+
+    @property
+    def day(self) -> int:
+        """Days since the beginning."""
+        return (self.harness.time() - self.begins).days
+
+    def _begin(self) -> None:
+        self.random = Random(self.seed)  # noqa: S311 - of a history
+        self.history = History(self.harness, tenants(("idp",)), validated_days=198, terms=TERMS)
+        self.begins = self.harness.time()
+        for first, last, disturbance in drawn(self.random, YEARS.days - DAYS_TO_REST):
+            self.scheduled += [(first, disturbance.begins), (last, disturbance.ends)]
+            if disturbance.ends:
+                self.obstructed.append((first, last, disturbance))
+        self.scheduled += [((day - self.begins).days + 1, ()) for day in CALENDAR]
+        self.scheduled.sort(key=lambda entry: entry[0])
+        for name in self.history.tenants:
+            self.clear[name] = []
+            self._expect_validation(name, 198)
+        self._run()
+
+    # ---- Days --------------------------------------------------------------------------------------------------------
+
+    def _next_day(self) -> int:
+        """The next day on which anything is due, expires, is scheduled or is not finished."""
+        coming = [YEARS.days, *(day for day, _ in self.scheduled), *self.validated.values(), *self._due()]
+        if self.unfinished:
+            is_long = self.unfinished > FEW_DAYS and self._is_obstructed(self.history.affected.name)
+            coming.append(self.day + (EVERY_DAYS if is_long else 1))
+        return max(min(coming), self.day + 1)
+
+    def _due(self) -> Iterator[int]:
+        """Days on which a certificate is due: by its age, or because of a validation in the second half of its life."""
+        now, report = self.harness.time(), self.history.evidence().runs[-1].report
+        for row in report.certificates if report else ():
+            if not row.renew_at:
+                continue
+            renew_at = datetime.fromisoformat(row.renew_at)
+            yield max(self._day_of(renew_at), self.day + 1)
+            expiry = self.begins + timedelta(days=self.expiries[row.path.split("/")[0]])
+            if now < expiry <= renew_at:
+                yield max(self._day_of(expiry - MARGIN), self._day_of(self._half_of(row.path)), self.day + 1)
+
+    def _half_of(self, path: str) -> datetime:
+        orders = [order for _, order in self.history.evidence().ours() if order.comments.endswith(f" {path}")]
+        issued = [order.certificate for order in orders if order.certificate is not None]
+        if not issued:
+            return self.harness.time()
+        begins, ends = issued[-1].not_valid_before_utc, issued[-1].not_valid_after_utc
+        return begins + (ends - begins) / 2
+
+    def _day_of(self, time: datetime) -> int:
+        """The day whose run is the first at or after *time*."""
+        return -((self.begins - time) // timedelta(days=1))
+
+    def _pass(self, days: int) -> None:
+        """Let *days* pass; of a span without runs, play one day by chance."""
+        if days > 2 and not self.unfinished and self.random.random() < SAMPLE:
+            first = self.random.randint(1, days - 1)
+            self.history.step("days", count=first - 1)
+            self._run_without_effect()
+            days -= first
+        if days > 1:
+            self.skipped += days - 1
+            self.history.step("days", count=days - 1)
+
+    def _run_without_effect(self) -> None:
+        before = _stored(self.history.evidence())
+        self.history.step("run")
+        self.sampled += 1
+        after, run = _stored(self.history.evidence()), self.harness.played.runs[-1]
+        if (before, run.status) != (after, "SUCCEEDED"):
+            self.history.require(
+                [f"the run of a day on which nothing was due ended {run.status}, or changed something"]
+            )
+
+    # ---- One day -----------------------------------------------------------------------------------------------------
+
+    def _step_scheduled(self) -> None:
+        """What happens before the run of the coming day: at most its morning's run is replaced by one with a fault."""
+        while self.scheduled and self.scheduled[0][0] <= self.day + 1:
+            for name, arguments in self.scheduled.pop(0)[1]:
+                self.history.step(name, **arguments)
+        for name, day in tuple(self.validated.items()):
+            if day <= self.day + 1:
+                days = [reuse for since, reuse in REUSE_DAYS if since <= self.harness.time()][-1]
+                self.history.step("validate", delegation=name, days=days)
+                self._expect_validation(name, days)
+
+    def _expect_validation(self, name: str, days: int) -> None:
+        """The RAO, or SCM itself, validates in the last days before the expiry; sometimes after it."""
+        self.expiries[name] = self.day + days
+        late = self.random.randint(1, 12) if self.random.random() < 0.04 else 0
+        before = self.random.randint(1, 3) if days < 30 else self.random.randint(1, 20)
+        self.validated[name] = self.expiries[name] + (late or -before)
+        if late:
+            ends = Disturbance((), (), late, obstructs_neighbour=name == NEIGHBOUR)
+            self.obstructed.append((self.expiries[name], self.validated[name] + 1, ends))
+
+    def _run(self) -> None:
+        self.history.step("run")
+        self.runs += 1
+        if self.random.random() < 0.1:
+            self.history.step("follow_up")
+        for name in self.history.tenants:
+            if not self._is_obstructed(name):
+                self.clear[name].append(self.harness.time())
+        evidence = self.history.evidence()
+        self.unfinished = self.unfinished + 1 if violations(evidence, AT_REST) else 0
+        self.history.require([*self._expired(evidence), *self._never_at_rest(evidence)])
+
+    def _is_obstructed(self, name: str) -> bool:
+        """Whether something keeps the delegation from being renewed today."""
+        lasting = [each for first, last, each in self.obstructed if first <= self.day <= last]
+        return any(name != NEIGHBOUR or each.obstructs_neighbour for each in lasting)
+
+    # ---- What only years can show ------------------------------------------------------------------------------------
+
+    def _expired(self, evidence: Evidence) -> Iterator[str]:
+        """No certificate expires when two runs in the last tenth of its life could have renewed it."""
+        report = evidence.runs[-1].report
+        for row in report.certificates if report else ():
+            if not row.not_after or (ends := datetime.fromisoformat(row.not_after)) > evidence.now:
+                continue
+            tenth = (ends - self._half_of(row.path)) / 5
+            could = [run for run in self.clear[row.path.split("/")[0]] if ends - tenth <= run < ends]
+            if len(could) >= 2:
+                yield f"{row.path} expired on {ends:%Y-%m-%d}, and {len(could)} runs could have renewed it"
+
+    def _never_at_rest(self, evidence: Evidence) -> Iterator[str]:
+        """Without a disturbance the estate comes to rest, at the latest when the operator follows the runbook."""
+        if not self.unfinished or any(map(self._is_obstructed, self.history.tenants)):
+            return
+        clear = self.unfinished
+        if clear > DAYS_TO_REST:
+            yield from violations(evidence, AT_REST)
+        elif clear > DAYS_UNTIL_OPERATOR_ACTS:
+            self.history.follow_runbook()
+
+
+def _stored(evidence: Evidence) -> Mapping[str, Any]:
+    """What a run changes when it renews."""
+    return {
+        "orders": [(order.ssl_id, order.serial) for order in evidence.scm],
+        "objects": evidence.objects,
+        "acm": [(imported.arn, imported.certificate.serial_number) for imported in evidence.acm],
+        "events": len(evidence.events),
+    }
+
+
+def play(harness: Harness, seed: int) -> Years:
+    """Play the history of *seed*, and return it. Raises Violated."""
+    years = Years(harness, seed)
+    try:
+        years.play()
+    except Violated as violated:
+        message = f"seed {seed}, day {years.day}: {violated}"
+        raise Violated(message) from violated
+    return years
