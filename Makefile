@@ -70,7 +70,7 @@ simulator: .venv/.run ## serve a simulator of Sectigo Certificate Manager until 
 
 campaign: .venv/.dev ## kill a run at every call it makes, in every way, and check what is left: over an hour
 	$(BIN)/python -m campaign.hostile 2000
-	$(BIN)/python -m campaign --fuzz 500 --model 2000 --worlds 10
+	$(BIN)/python -m campaign --fuzz 500 --model 2000 --worlds 10 --years 20
 
 # sam build needs the version of `Runtime:` on its PATH; pyenv may have it installed and not selected.
 RUNTIME = $(firstword $(foreach python,$(shell command -v python3.13) $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python3.13),$(if \

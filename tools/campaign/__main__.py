@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         scheduled = _schedules(harness, options, console)
         corrupted = _fuzz(harness, options, console)
         worlds = _worlds(harness, options, console)
-    model = _model(options, console)
+    model, years = _model(options, console), _years(options, console)
     document = {
         "command": "python -m campaign " + " ".join(sys.argv[1:] if arguments is None else arguments),
         "started_at": started.isoformat(timespec="seconds"),
@@ -59,10 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "corrupted_answers": corrupted,
         "worlds": worlds.document(),
         "model": model,
+        "years": years,
     }
     show(findings, console)
     write(options.output, document)
-    failed = [*scheduled["failed"], *corrupted["failed"], *model["failed"]]
+    failed = [*scheduled["failed"], *corrupted["failed"], *model["failed"], *years["failed"]]
     failed += [f"not reached: {case}" for case in (*findings.not_reached, *worlds.not_reached)]
     for text in failed:
         console.print(text, style="red", markup=False)
@@ -72,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _print_summary(document: Mapping[str, Any], options: argparse.Namespace, console: Console) -> None:
     schedules, corrupted = document["schedules"], document["corrupted_answers"]
-    worlds, model = document["worlds"], document["model"]
+    worlds, model, years = document["worlds"], document["model"], document["years"]
     console.print(
         f"{document['boundaries']} boundaries, {document['cases']} cases, {document['cases_of_recovery']} of recovery, "
         f"with {document['violations']} violations, {len(document['not_reached'])} not reached; "
@@ -80,6 +81,7 @@ def _print_summary(document: Mapping[str, Any], options: argparse.Namespace, con
         f"{worlds['cases']} cases of other worlds with {worlds['violations']}; "
         f"{corrupted['runs']} corrupted answers with {len(corrupted['failed'])}; "
         f"{model['sequences']} random histories with {model['violations']}; "
+        f"{years['played']} histories of three years with {len(years['failed'])}; "
         f"{document['seconds']} s (seed {options.seed}); {options.output}"
     )
 
@@ -166,6 +168,15 @@ def _model(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     return explore(options.model, options.seed, options.jobs)
 
 
+def _years(options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    if not options.years:
+        return {"played": 0, "failed": []}
+    from campaign.histories.years import explore  # noqa: PLC0415 - only this part needs it
+
+    console.print(f"years: {options.years} histories of three years")
+    return explore(options.years, options.seed, options.jobs)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m campaign", description=__doc__)
     parser.add_argument("--quick", action="store_true", help=f"{QUICK} cases of each scenario, chosen by the seed")
@@ -188,6 +199,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--world", default="", help="only variants whose name contains this text")
     parser.add_argument("--fuzz", type=int, default=0, help="number of corrupted answers of SCM to play, one a run")
     parser.add_argument("--model", type=int, default=0, help="number of random histories to play")
+    parser.add_argument("--years", type=int, default=0, help="number of histories of three years to play, one a seed")
     parser.add_argument("--mutant", choices=sorted(MUTANTS), default="", help="remove a protection on purpose")
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "campaign.json", help="file to write")
     return parser

@@ -43,7 +43,7 @@ class Backup:
 
     items: Any
     tokens: frozenset[str]
-    """Of its orders, open and ended."""
+    """Of its open orders."""
 
 
 def taken(harness: Harness) -> Backup:
@@ -105,7 +105,7 @@ def _stored(harness: Harness, delegation: str) -> Iterator[dict[str, Any]]:
     read = TypeDeserializer().deserialize
     answer = harness.aws.client("dynamodb").scan(TableName=harness.aws.outputs["OrdersTable"], ConsistentRead=True)
     for item in answer["Items"]:
-        if item["delegation"]["S"] == delegation and not item["item"]["S"].startswith("finished#"):
+        if item["delegation"]["S"] == delegation:
             yield {name: read(value) for name, value in item.items()}
 
 
@@ -121,8 +121,8 @@ def _items(harness: Harness) -> Any:
 
 
 def _tokens(harness: Harness) -> Iterator[str]:
-    """Tokens of the orders in the table, open and ended."""
+    """Tokens of the open orders in the table; those that have ended are in the audit table, which is not put back."""
     answer = harness.aws.client("dynamodb").scan(TableName=harness.aws.outputs["OrdersTable"], ConsistentRead=True)
     for item in answer["Items"]:
-        if item["item"]["S"].startswith(("order#", "finished#")) and "token" in item:
+        if item["item"]["S"].startswith("order#") and "token" in item:
             yield item["token"]["S"]

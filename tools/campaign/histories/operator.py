@@ -19,7 +19,6 @@ from certmandate.commands import adopt
 from certmandate.exit import Refused
 from certmandate.password_rotation import withdraw_pending
 from renewal.adapters.order_book.reader import DynamoDbOrderReader
-from renewal.adapters.order_book.table import Table
 from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
 from renewal.domain.errors import (
     CertificateMismatch,
@@ -42,9 +41,8 @@ class Operator:
 
     def __init__(self, harness: Harness) -> None:
         self._harness = harness
-        self._table = Table(harness.aws.client("dynamodb"), harness.aws.outputs["OrdersTable"])
-        self._reader = DynamoDbOrderReader(self._table)
-        self._transitions = DynamoDbOrderTransitions(self._table)
+        self._reader = DynamoDbOrderReader(harness.aws.tables)
+        self._transitions = DynamoDbOrderTransitions(harness.aws.tables)
         self._deployment: Any = SimpleNamespace(
             client=harness.aws.client, fact=harness.aws.outputs.__getitem__, secret_name=self._secret
         )

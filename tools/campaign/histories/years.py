@@ -6,18 +6,22 @@ between shows that their runs change nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import chain
+from multiprocessing import get_context
 from random import Random
 from typing import Any
 
 from campaign.evidence import Evidence
-from campaign.harness import Harness
+from campaign.harness import Harness, freeze_garbage_collector
 from campaign.histories.disturbances import Disturbance, Step, drawn
 from campaign.histories.estate import NEIGHBOUR, tenants
 from campaign.histories.history import DAYS_TO_REST, History, Violated
 from campaign.invariants import AT_REST, terms_are_permitted, violations
+from renewal.domain.run_report import CertificateRow
 
 YEARS = timedelta(days=3 * 365)
 REUSE_DAYS = (
@@ -33,6 +37,8 @@ MARGIN = timedelta(days=7)
 """How long before a validation expires a run may renew because of it (docs/estate.md)."""
 SAMPLE = 0.2
 """Of the spans without a run, those of which one day is played."""
+FOLLOW_UPS = 0.1
+"""Of the daily runs, those after which an hourly run is played."""
 DAYS_UNTIL_OPERATOR_ACTS = 3
 FEW_DAYS, EVERY_DAYS = 3, 6
 """While a disturbance lasts, runs are played on its first days and then every so many days."""
@@ -55,8 +61,12 @@ class Years:
     """By delegation: the day on which its domains are validated again."""
     expiries: dict[str, int] = field(default_factory=dict)
     """By delegation: the day on which the validation of its domains expires."""
+    rows: tuple[CertificateRow, ...] = ()
+    """Of the last report of a daily run."""
     unfinished: int = 0
     """Runs in a row after which the estate was not at rest."""
+    undisturbed: int = 0
+    """Of those, the last ones that nothing obstructed."""
     clear: dict[str, list[datetime]] = field(default_factory=dict)
     """By delegation: the runs that nothing kept from renewing it."""
     runs: int = 0
@@ -97,26 +107,27 @@ class Years:
 
     def _next_day(self) -> int:
         """The next day on which anything is due, expires, is scheduled or is not finished."""
-        coming = [YEARS.days, *(day for day, _ in self.scheduled), *self.validated.values(), *self._due()]
+        days = [YEARS.days, *(day for day, _ in self.scheduled), *self.validated.values(), *self._due()]
         if self.unfinished:
             is_long = self.unfinished > FEW_DAYS and self._is_obstructed(self.history.affected.name)
-            coming.append(self.day + (EVERY_DAYS if is_long else 1))
-        return max(min(coming), self.day + 1)
+            days.append(self.day + (EVERY_DAYS if is_long else 1))
+        return max(min(days), self.day + 1)
 
     def _due(self) -> Iterator[int]:
         """Days on which a certificate is due: by its age, or because of a validation in the second half of its life."""
-        now, report = self.harness.time(), self.history.evidence().runs[-1].report
-        for row in report.certificates if report else ():
-            if not row.renew_at:
+        now = self.harness.time()
+        for row in self.rows:
+            if row.renew_at is None:
                 continue
-            renew_at = datetime.fromisoformat(row.renew_at)
-            yield max(self._day_of(renew_at), self.day + 1)
+            renew_at = row.renew_at
+            yield self._day_of(renew_at)
             expiry = self.begins + timedelta(days=self.expiries[row.path.split("/")[0]])
+            expiry = expiry.replace(hour=0, minute=0, second=0, microsecond=0)  # a run reads its date
             if now < expiry <= renew_at:
-                yield max(self._day_of(expiry - MARGIN), self._day_of(self._half_of(row.path)), self.day + 1)
+                yield max(self._day_of(expiry - MARGIN), self._day_of(self._half_of(row.path)))
 
     def _half_of(self, path: str) -> datetime:
-        orders = [order for _, order in self.history.evidence().ours() if order.comments.endswith(f" {path}")]
+        orders = [order for order in self.harness.played.simulator.orders if order.comments.endswith(f" {path}")]
         issued = [order.certificate for order in orders if order.certificate is not None]
         if not issued:
             return self.harness.time()
@@ -124,8 +135,8 @@ class Years:
         return begins + (ends - begins) / 2
 
     def _day_of(self, time: datetime) -> int:
-        """The day whose run is the first at or after *time*."""
-        return -((self.begins - time) // timedelta(days=1))
+        """The coming day whose run is the first at or after *time*."""
+        return self.day + max(-((self.harness.time() - time) // timedelta(days=1)), 1)
 
     def _pass(self, days: int) -> None:
         """Let *days* pass; of a span without runs, play one day by chance."""
@@ -143,9 +154,11 @@ class Years:
         self.history.step("run")
         self.sampled += 1
         after, run = _stored(self.history.evidence()), self.harness.played.runs[-1]
-        if (before, run.status) != (after, "SUCCEEDED"):
+        self.rows = run.report.certificates if run.report else self.rows
+        changed = [what for what, stored in before.items() if stored != after[what]]
+        if changed or not (run.status == "SUCCEEDED" or any(map(self._is_obstructed, self.history.tenants))):
             self.history.require(
-                [f"the run of a day on which nothing was due ended {run.status}, or changed something"]
+                [f"the run of a day on which nothing was due ended {run.status} and changed {changed}"]
             )
 
     # ---- One day -----------------------------------------------------------------------------------------------------
@@ -174,14 +187,20 @@ class Years:
     def _run(self) -> None:
         self.history.step("run")
         self.runs += 1
-        if self.random.random() < 0.1:
-            self.history.step("follow_up")
-        for name in self.history.tenants:
-            if not self._is_obstructed(name):
-                self.clear[name].append(self.harness.time())
-        evidence = self.history.evidence()
+        evidence, last = self.history.evidence(), self.harness.played.runs[-1].report
+        self.rows = last.certificates if last else self.rows
+        free = [name for name in self.history.tenants if not self._is_obstructed(name)]
+        for name in free:
+            self.clear[name].append(self.harness.time())
         self.unfinished = self.unfinished + 1 if violations(evidence, AT_REST) else 0
-        self.history.require([*self._expired(evidence), *self._never_at_rest(evidence)])
+        self.undisturbed = self.undisturbed + 1 if self.unfinished and len(free) == len(self.clear) else 0
+        self.history.require(list(self._expired(evidence)))
+        if self.undisturbed > DAYS_TO_REST:
+            self.history.require(violations(evidence, AT_REST))
+        if self.undisturbed > DAYS_UNTIL_OPERATOR_ACTS:
+            self.history.follow_runbook()
+        if self.random.random() < FOLLOW_UPS:
+            self.history.step("follow_up")
 
     def _is_obstructed(self, name: str) -> bool:
         """Whether something keeps the delegation from being renewed today."""
@@ -192,24 +211,13 @@ class Years:
 
     def _expired(self, evidence: Evidence) -> Iterator[str]:
         """No certificate expires when two runs in the last tenth of its life could have renewed it."""
-        report = evidence.runs[-1].report
-        for row in report.certificates if report else ():
-            if not row.not_after or (ends := datetime.fromisoformat(row.not_after)) > evidence.now:
+        for row in self.rows:
+            if row.not_after is None or (ends := row.not_after) > evidence.now:
                 continue
             tenth = (ends - self._half_of(row.path)) / 5
             could = [run for run in self.clear[row.path.split("/")[0]] if ends - tenth <= run < ends]
             if len(could) >= 2:
                 yield f"{row.path} expired on {ends:%Y-%m-%d}, and {len(could)} runs could have renewed it"
-
-    def _never_at_rest(self, evidence: Evidence) -> Iterator[str]:
-        """Without a disturbance the estate comes to rest, at the latest when the operator follows the runbook."""
-        if not self.unfinished or any(map(self._is_obstructed, self.history.tenants)):
-            return
-        clear = self.unfinished
-        if clear > DAYS_TO_REST:
-            yield from violations(evidence, AT_REST)
-        elif clear > DAYS_UNTIL_OPERATOR_ACTS:
-            self.history.follow_runbook()
 
 
 def _stored(evidence: Evidence) -> Mapping[str, Any]:
@@ -222,12 +230,31 @@ def _stored(evidence: Evidence) -> Mapping[str, Any]:
     }
 
 
-def play(harness: Harness, seed: int) -> Years:
-    """Play the history of *seed*, and return it. Raises Violated."""
-    years = Years(harness, seed)
-    try:
-        years.play()
-    except Violated as violated:
-        message = f"seed {seed}, day {years.day}: {violated}"
-        raise Violated(message) from violated
-    return years
+def explore(count: int, seed: int, jobs: int) -> dict[str, Any]:
+    """Play *count* histories from *seed* on in *jobs* processes; return the result."""
+    seeds = list(range(seed, seed + count))
+    shares = [seeds[first::jobs] for first in range(min(jobs, count))]
+    with ProcessPoolExecutor(len(shares), get_context("spawn")) as processes:
+        played = list(chain.from_iterable(processes.map(_explored, shares)))
+    return {
+        "played": len(played),
+        "runs": sum(runs for runs, _, _ in played),
+        "days_sampled": sum(sampled for _, sampled, _ in played),
+        "failed": [failure for _, _, failure in played if failure],
+    }
+
+
+def _explored(seeds: Sequence[int]) -> list[tuple[int, int, str]]:
+    """Runs, sampled days, and the violation of each seed."""
+    results = []
+    with Harness() as harness:
+        freeze_garbage_collector()
+        for seed in seeds:
+            years, failure = Years(harness, seed), ""
+            try:
+                years.play()
+            except Violated as violated:
+                failure = f"seed {seed}, day {years.day}: {violated}"
+            results.append((years.runs, years.sampled, failure))
+            print(f"  seed {seed}: {years.runs} runs, {years.sampled} days sampled {failure}", flush=True)
+    return results
