@@ -374,7 +374,8 @@ class FakeOrderBook:
                 return
             raise OrderConflict(f"order {order.token} of {order.path} is not open as {order.status} any more")
         del self.orders[path]
-        self.rows.append(row)
+        if row.token not in {ended.token for ended in self.rows}:
+            self.rows.append(row)
         self._keep(path, becomes(self.kept[path]), row.ended_at)
 
     def _keep(self, path: Path, certificate: ManagedCertificate, now: datetime) -> None:

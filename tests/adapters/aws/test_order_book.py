@@ -170,6 +170,21 @@ def test_a_stored_certificate_is_not_read_before_it_is_due(book: Book):
     assert list(book.waiting(due)) == [PATH]
 
 
+def test_an_order_that_a_restored_table_has_open_again_keeps_its_audit_row(book: Book, dynamodb: Any):
+    """The audit table is not restored: the row would be there twice, and the RAO's report would count two orders."""
+    book.begin(an_order())
+    order = book.record_issued(book.record_ordered(an_order(), 77), a_pair().chain)
+    items = dynamodb.scan(TableName=TABLE)["Items"]
+    book.finish(order, a_served(token=order.token), None)
+    for item in items:
+        dynamodb.put_item(TableName=TABLE, Item=item)
+
+    book.finish(order, a_served(token=order.token, stored_at=LATER), None)
+
+    assert book.certificate(*PATH).order is None
+    assert [row.ended_at for row in book.history("univ", "")] == [a_served().stored_at]
+
+
 def test_a_failed_order_leaves_its_audit_row_and_no_key(book: Book, editor: OrderBookEditor, dynamodb: Any):
     """The sealed key of a declined order is of use only to a thief."""
     editor.ask(*PATH, "an operator asked", NOW)

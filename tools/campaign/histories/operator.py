@@ -17,7 +17,7 @@ from campaign.scenarios import credential
 from certmandate.certificate_state import CLOSED
 from certmandate.commands import adopt
 from certmandate.exit import Refused
-from certmandate.password_rotation import withdraw_pending
+from certmandate.stored_credential.rotation import withdraw_pending
 from renewal.adapters.order_book.reader import DynamoDbOrderReader
 from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
 from renewal.domain.errors import (

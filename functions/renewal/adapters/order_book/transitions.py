@@ -210,20 +210,25 @@ class DynamoDbOrderTransitions:
     def _end(
         self, order: Order, row: FinishedOrder, becomes: Callable[[ManagedCertificate], ManagedCertificate]
     ) -> None:
-        """End *order* as *row*; repeat it when the spec, on which the next action depends, changes meanwhile."""
+        """End *order* as *row*; repeat it when the spec, on which the next action depends, changes meanwhile.
+
+        A restored table may have an order as open that had ended: its row stays the only one.
+        """
         close = cleared(
             order_key(order.record_key),
             ORDER_ATTRIBUTES,
             condition="#token = :token AND #status = :status AND #posts = :posts",
             values={"token": order.token, "status": order.status.value, "posts": order.posts},
         )
+        has_ended = any(other.token == order.token for other in self._reader.history(*order.record_key))
+        rows = () if has_ended else (self._audit.addressed(put(finished_item(row))),)
         for _ in range(_TRIES):
             certificate = self._reader.certificate(*order.record_key)
             if certificate.order is None or _state(certificate.order) != _state(order):
                 return self._require_ended(order, row)
             status = status_updated(certificate, becomes(certificate), row.ended_at)
             try:
-                return self._table.transact(self._audit.addressed(put(finished_item(row))), close, status)
+                return self._table.transact(*rows, close, status)
             except ConditionFailed:
                 continue  # the next read shows why
         raise _conflict(order, "its certificate's record keeps changing")
