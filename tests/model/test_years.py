@@ -43,7 +43,6 @@ def test_months_without_a_disturbance_violate_nothing(harness: Harness) -> None:
     ("owner", "member", "without", "violation"),
     [
         (orderable, "phase_at", lambda _: phase_at(datetime(2026, 12, 1, tzinfo=UTC)), "valid for more than 100 days"),
-        (due, "_by_age", lambda *_: [], r"univ/idp expired on .* runs could have renewed it"),
         (
             due,
             "is_brought_forward",
@@ -61,8 +60,23 @@ def test_years_detect_a_renewal_at_the_wrong_time(
     without: Callable[..., Any],
     violation: str,
 ) -> None:
-    """A term that is too long, an expiry, a renewal on a day on which none is due, or twice as often."""
+    """A term that is too long, a renewal on a day on which none is due, or twice as often."""
     monkeypatch.setattr(owner, member, without)
 
     with pytest.raises(Violated, match=violation):
         Years(harness, seed=1).play()
+
+
+def test_an_expiry_that_two_runs_could_have_prevented_is_found(harness: Harness) -> None:
+    """Of a certificate that nothing kept from being renewed; its neighbour had one run only."""
+    played = Years(harness, seed=1)
+    played._begin()
+    (ends,) = {row.not_after for row in played.rows}
+    assert ends is not None
+    day = timedelta(days=1)
+    played.clear = {"univ": [ends - 2 * day, ends - day], "lycee": [ends - 40 * day, ends - day]}
+    harness.time.set(ends + day)
+
+    found = list(played._expired(played.history.evidence()))
+
+    assert found == [f"univ/idp expired on {ends:%Y-%m-%d}, and 2 runs could have renewed it"]

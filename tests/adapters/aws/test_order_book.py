@@ -170,6 +170,20 @@ def test_a_stored_certificate_is_not_read_before_it_is_due(book: Book):
     assert list(book.waiting(due)) == [PATH]
 
 
+def test_an_order_ends_also_with_a_member_of_a_newer_version(book: Book, dynamodb: Any):
+    """A rolled-back version may not leave an item that no version reads as an order: nothing would be ordered again."""
+    book.begin(an_order())
+    key = {"delegation": {"S": "univ"}, "item": {"S": "order#idp"}}
+    newer = {":newer": {"S": "of the next version"}}
+    dynamodb.update_item(TableName=TABLE, Key=key, UpdateExpression="SET x = :newer", ExpressionAttributeValues=newer)
+
+    book.fail(an_order(), "OrderDeclined", "declined", LATER, None)
+
+    assert book.certificate(*PATH).order is None
+    book.begin(an_order(token="another"))
+    assert book.certificate(*PATH).order == an_order(token="another")
+
+
 def test_an_order_that_a_restored_table_has_open_again_keeps_its_audit_row(book: Book, dynamodb: Any):
     """The audit table is not restored: the row would be there twice, and the RAO's report would count two orders."""
     book.begin(an_order())

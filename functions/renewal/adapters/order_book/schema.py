@@ -40,7 +40,8 @@ T = TypeVar("T")
 
 _KEYS = frozenset({"delegation", "item"})
 ORDER_ATTRIBUTES = (*sorted({*records.stored_names(Order)} - {*_KEYS, "certificate"}), "claim")
-"""Every attribute that an open order may have."""
+"""Every attribute that an open order may have. An item with none of them is of an order that has ended, also when it
+has an attribute of a newer version."""
 DELEGATION = "delegation"
 """`action`, and sort key, of delegations."""
 CERTIFICATE = "certificate"
@@ -145,7 +146,7 @@ def managed_certificate(item: Item, order: Item | None) -> ManagedCertificate:
     read(_Indexed, item, item)
     path = path_in(item)
     stored = _with_keys(item, delegation=path.delegation, name=path.certificate)
-    is_open = order is not None and not order.keys() <= _KEYS
+    is_open = order is not None and not order.keys().isdisjoint(ORDER_ATTRIBUTES)
     certificate = read(ManagedCertificate, item, stored, order=open_order(order) if order and is_open else None)
     if fault := _fault_of(certificate.spec):
         raise _unreadable(item, f"'spec': {fault}")
