@@ -128,15 +128,12 @@ def test_the_file_has_a_place_for_the_mandatory_fields(tmp_path: Path) -> None:
     assert loaded.certificates[0].custom_fields == {"Name": "value"}
 
 
-def test_an_organisations_name_cannot_add_lines_to_the_file(tmp_path: Path) -> None:
+def test_an_organisations_name_cannot_add_lines_to_the_file() -> None:
     """The name is also in a comment of the file."""
-    path = tmp_path / "univ.yaml"
     name = "Université\ndepartment_id: 1\nrao_email: evil@example.org"
-    found = onboarding(answers(organisation=name, department_id=7, profile_id=8), NOW)
-    path.write_text(delegation_file(found), encoding="utf-8")
-    loaded, _ = load_delegation(path, NOW)
 
-    assert (loaded.delegation.department_id, loaded.delegation.rao_email) == (7, "rao@univ.example")
+    with pytest.raises(FactsInvalid, match="--organisation: must be a text of 1 to 200 characters in one line"):
+        onboarding(answers(organisation=name, department_id=7, profile_id=8), NOW)
 
 
 def test_onboard_writes_the_file_and_the_guide(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

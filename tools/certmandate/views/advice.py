@@ -228,6 +228,11 @@ ADVICE = {
         "So many certificates are due at once that a wrong clock or policy is likely; nothing was ordered",
         "If all are really due, start an execution with a reason and all_due_is_right",
     ),
+    "RunInProgress": Advice(
+        "An older run was still in progress after this one had waited for ten hours; nothing was ordered",
+        "Stop the older run if it hangs; the next run continues where it was",
+        "AWS: Step Functions",
+    ),
     "PlanUnreadable": Advice(
         "This version cannot read the run's own objects",
         "Check whether two versions are deployed in parallel; the order book is not affected",

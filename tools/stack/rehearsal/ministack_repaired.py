@@ -13,8 +13,9 @@ TLS: the bucket denies requests without TLS, and loopback has none; the emulator
 
 Network: its CloudFormation has neither elastic addresses nor NAT gateways; its EC2 has both, and they are made there.
 
-Conditions: it does not evaluate KMS's encryption context, so every request has that of an order; and aws:PrincipalArn
-is the role's, not the session's. What the conditions deny is asserted on the policies (tests/template).
+Conditions: it resolves no keys of KMS, DynamoDB, EventBridge and S3's conditional writes, so every request has the values of one
+that is allowed; and aws:PrincipalArn is the role's, not the session's. What the conditions deny is asserted on the
+policies (tests/template).
 """
 
 from __future__ import annotations
@@ -25,6 +26,14 @@ from importlib import import_module
 from typing import Any
 
 _BETWEEN = "\\x1f"  # the unit separator, as the worker's source writes it
+_OF_AN_ALLOWED_REQUEST = {
+    "kms:encryptioncontext:order": "order",
+    "dynamodb:attributes": ["delegation", "item"],
+    "dynamodb:leadingkeys": ["a delegation"],
+    "events:source": "certmandate",
+    "events:detail-type": "Certificate Renewed",
+    "s3:if-none-match": "*",
+}
 _SENT = '"error": str(e), "trace"'
 
 
@@ -106,8 +115,8 @@ def repair_conditions() -> None:
     resolve = evaluator._resolve_condition_key  # noqa: SLF001 - there is no other seam
 
     def resolved(key: str, context: Any) -> Any:
-        if key.lower().startswith("kms:encryptioncontext"):
-            return "order"
+        if key.lower() in _OF_AN_ALLOWED_REQUEST:
+            return _OF_AN_ALLOWED_REQUEST[key.lower()]
         found = resolve(key, context)
         if key.lower() == "aws:principalarn" and ":assumed-role/" in str(found):
             head, _, session = found.partition(":assumed-role/")
