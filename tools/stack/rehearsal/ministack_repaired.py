@@ -13,9 +13,9 @@ TLS: the bucket denies requests without TLS, and loopback has none; the emulator
 
 Network: its CloudFormation has neither elastic addresses nor NAT gateways; its EC2 has both, and they are made there.
 
-Conditions: it resolves no keys of KMS, DynamoDB, EventBridge and S3's conditional writes, so every request has the values of one
-that is allowed; and aws:PrincipalArn is the role's, not the session's. What the conditions deny is asserted on the
-policies (tests/template).
+Conditions: it resolves no keys of KMS, DynamoDB, EventBridge and S3's conditional writes, so every request has the
+values of one that is allowed; and aws:PrincipalArn is the role's, not the session's. What the conditions deny is
+asserted on the policies (tests/template).
 """
 
 from __future__ import annotations
