@@ -90,8 +90,8 @@ def _book() -> DynamoDbOrderReader:
 
 
 @cache
-def _transitions() -> DynamoDbOrderTransitions:
-    return DynamoDbOrderTransitions(_tables())
+def _transitions(function: str) -> DynamoDbOrderTransitions:
+    return DynamoDbOrderTransitions(_tables(), function)
 
 
 @cache
@@ -173,7 +173,7 @@ def inspect_delegation(invocation: Invocation) -> InspectDelegation:
     deadline = _deadline(invocation, INSPECTION_RECORD_SECONDS)
     return InspectDelegation(
         _book(),
-        _transitions(),
+        _transitions("inspect_delegation"),
         _accounts(deadline),
         _egress(_deadline(invocation)),
         ScheduledRotations(aws.client("secretsmanager"), settings().secret_prefix),
@@ -191,20 +191,20 @@ def enroll(invocation: Invocation) -> Enroll:
     """The step of `enroll.py`."""
     sealer, deadline = KmsSealer(aws.client("kms"), settings().order_key_id), _deadline(invocation)
     accounts, quiet = _accounts(deadline), settings().quiet
-    return Enroll(_book(), _transitions(), accounts, sealer, _acm(), utc_now, new_token, quiet, deadline)
+    return Enroll(_book(), _transitions("enroll"), accounts, sealer, _acm(), utc_now, new_token, quiet, deadline)
 
 
 def collect(invocation: Invocation) -> Collect:
     """The step of `collect.py`."""
     stores = Stores(
-        _transitions(),
+        _transitions("collect"),
         KmsOpener(aws.client("kms"), settings().order_key_id),
         _acm(),
         _objects(),
         EventBridgeAnnouncer(aws.client("events"), settings().event_bus),
         utc_now,
     )
-    return Collect(_book(), _transitions(), _accounts(_deadline(invocation)), stores, _roots(), utc_now)
+    return Collect(_book(), _transitions("collect"), _accounts(_deadline(invocation)), stores, _roots(), utc_now)
 
 
 @cache
@@ -217,4 +217,6 @@ def rotate_password(invocation: Invocation) -> RotatePassword:
     """The step of `rotate_password.py`."""
     vault = SecretsManagerVault(aws.client("secretsmanager"), settings().secret_prefix)
     accounts = PinnedScmAccounts(_http(), base_url=settings().scm_url, deadline=_deadline(invocation))
-    return RotatePassword(vault, accounts, _book(), _transitions(), utc_now, SystemRandom(), lambda: str(uuid.uuid4()))
+    return RotatePassword(
+        vault, accounts, _book(), _transitions("rotate_password"), utc_now, SystemRandom(), lambda: str(uuid.uuid4())
+    )

@@ -8,6 +8,7 @@ from typing import Any
 
 from certmandate.onboarding import Answers
 from certmandate.views.rao_report import RaoReport, month_named, rao_report
+from renewal.domain.audit.chain import ChainHead
 from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
 from renewal.domain.setup.finding import Finding
@@ -56,6 +57,9 @@ DELEGATION = replace(
 )
 IDP = replace(estate.IDP, stores=("s3", "acm:eu-west-3"))
 APPS = CertificateSpec("univ", "apps", ("*.apps.univ.example",), 1018)
+
+
+HEAD = ChainHead(7, "0123456789abcdef" * 4)
 
 
 def row(certificate: str = "idp", *, ended_at: datetime = NOW, status: str = "stored", **changes: Any) -> FinishedOrder:
@@ -126,4 +130,4 @@ def month(*, name: str = "2026-11", organisation: str = DELEGATION.organisation)
     ]
     delegation = replace(DELEGATION, organisation=organisation)
     rows, own = [REFUSED, row()], [Acknowledgement("univ", "4711", "ordered by the library", NOW)]
-    return rao_report(record(*FINDINGS, delegation=delegation), managed, rows, own, month_named(name), NOW)
+    return rao_report(record(*FINDINGS, delegation=delegation), managed, rows, own, month_named(name), NOW, HEAD)

@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from certmandate.commands import (
     adopt,
     apply,
+    audit,
     calendar,
     check,
     close_order,
@@ -89,6 +90,7 @@ def _app() -> typer.Typer:
     for task, commands in COMMANDS.items():
         for name, function in commands.items():
             made.command(name, cls=None if name in _WITHOUT_STACK else StackCommand, rich_help_panel=task)(function)
+    made.add_typer(audit.app, name="audit", rich_help_panel="For the RAO")
     made.add_typer(local.app, name="local", rich_help_panel="Tests")
     return made
 

@@ -119,6 +119,11 @@ class Deployment:
 
         return SpecWriter(self.tables)
 
+    @cached_property
+    def operator(self) -> str:
+        """The ARN of who runs the command, for the audit trail."""
+        return str(self.client("sts").get_caller_identity()["Arn"])
+
     def secret_name(self, delegation: str) -> str:
         """Return the name of the delegation's secret in Secrets Manager."""
         return f"{self.fact('SecretPrefix')}/{delegation}"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from certmandate.files.estate import Retired
 from renewal.adapters.order_book.schema import ESTATE, ORDER_ATTRIBUTES
+from renewal.domain.audit.chain import ChainHead
 from renewal.domain.order import FinishedOrder, ManagedCertificate, Replacement
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.records import stored_names
@@ -34,6 +35,7 @@ RECORDS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "retired delegation": ("OrdersTable", ESTATE, ("retired", *stored_names(Retired))),
     "interrupted apply": ("OrdersTable", ESTATE, ("begun_at",)),
     "audit row": ("AuditTable", "univ", stored_names(FinishedOrder)),
+    "head of the audit trail": ("AuditTable", "univ", stored_names(ChainHead)),
 }
 """By kind of item: its table, a partition that has one, and its attributes."""
 

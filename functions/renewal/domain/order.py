@@ -278,6 +278,12 @@ class FinishedOrder:
     text: str = ""
     reason: str = ""
     posts: int = 1
+    sequence: int | None = field(default=None, compare=False)
+    """Its number in the delegation's chain (`renewal.domain.audit.chain`); None in rows of earlier versions."""
+    previous_hash: str = field(default="", compare=False)
+    """Hash of the row before."""
+    identity: str = field(default="", compare=False)
+    """Which function, or which operator by ARN, has added it."""
 
 
 @dataclass(frozen=True, slots=True)

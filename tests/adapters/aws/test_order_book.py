@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from certmandate.audit_trail import AuditTrail, faults
 from certmandate.order_book_editor import OrderBookEditor
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.due import renewal_point
@@ -288,6 +289,21 @@ def test_an_order_that_is_found_during_the_transaction_does_not_fail(book: Book,
 
     assert book.certificate(*PATH).order == an_order(ssl_id=77, status=OrderStatus.ORDERED)
     assert book.history(*PATH) == ()
+
+
+def test_two_orders_that_end_at_the_same_time_are_one_chain(book: Book, rival: Book, dynamodb: Any):
+    """Both have read the same head; with two rows of one number, the audit trail could not be verified any more."""
+    book.apply(a_specification(SPEC, replace(SPEC, name="www")), NOW)
+    for name in ("idp", "www"):
+        book.begin(an_order(certificate=name, token=f"token-{name}"))
+    other = an_order(certificate="www", token="token-www")
+
+    with meanwhile(dynamodb, "TransactWriteItems", lambda: rival.fail(other, "DcvLapsed", "expired", NOW, None)):
+        book.fail(an_order(token="token-idp"), "DcvLapsed", "expired", LATER, None)
+
+    trail = AuditTrail.of("univ", book.head("univ"), list(book.audit_items("univ")))
+    assert faults(trail) == ()
+    assert [(int(row["sequence"]), row["token"]) for row in trail.rows] == [(1, "token-www"), (2, "token-idp")]
 
 
 # ---- Spec and status -----------------------------------------------------------------------------------

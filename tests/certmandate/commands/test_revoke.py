@@ -71,6 +71,7 @@ def test_close_order_writes_an_audit_row_and_ends_the_order(sit: Sit):
     assert f"SSL ID {order.ssl_id} and may still issue it" in result.stderr
     row = desk.book.history("univ", "idp")[-1]
     assert (row.status, row.error, row.text) == ("failed", "ClosedByOperator", "declined in SCM on Monday")
+    assert row.identity.startswith("arn:aws:"), "of two operators, it is known which one it was"
     assert desk.certificate("idp").order is None
     assert desk.document("status")["certificates"][0]["state"] == "new"
     assert desk.run(*close, "again", "--yes").exit_code == 2

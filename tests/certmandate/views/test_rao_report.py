@@ -13,7 +13,7 @@ import pytest
 from certmandate.commands.revoke import ReasonCode
 from certmandate.views.rao_report import REVOCATION, RaoReport, document, month_before, month_named, page, rao_report
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
-from tests.certmandate.rao_samples import DELEGATION, HOSTILE, IDP, month, record, row
+from tests.certmandate.rao_samples import DELEGATION, HEAD, HOSTILE, IDP, month, record, row
 from tests.unit.estate import NOW, served_by
 from tests.unit.orders import an_order
 
@@ -21,7 +21,13 @@ from tests.unit.orders import an_order
 def of(*rows: FinishedOrder, name: str = "2026-11", **changes: Any) -> RaoReport:
     delegation = replace(DELEGATION, **changes)
     managed = [ManagedCertificate(IDP, served_by(IDP, age=10))]
-    return rao_report(record(delegation=delegation), managed, rows, (), month_named(name), NOW)
+    return rao_report(record(delegation=delegation), managed, rows, (), month_named(name), NOW, HEAD)
+
+
+def test_the_report_has_the_head_of_the_audit_trail() -> None:
+    """Kept by the RAO, it is out of the reach of everyone who could rewrite the audit trail."""
+    assert document(month())["audit_head"] == str(HEAD)
+    assert HEAD.hash in page(month()).replace("<wbr>", "")
 
 
 def test_the_report_has_orders_and_refusals() -> None:
@@ -110,7 +116,7 @@ def test_a_mismatched_certificate_is_not_reported_as_pending() -> None:
     """The CA has issued; the RAO may have to revoke the certificate."""
     order = an_order(certificate="idp", status=OrderStatus.ORDERED, ssl_id=4002)
     now, then = (
-        rao_report(record(), [ManagedCertificate(IDP, None, item)], [], [], month_named("2026-11"), NOW)
+        rao_report(record(), [ManagedCertificate(IDP, None, item)], [], [], month_named("2026-11"), NOW, HEAD)
         for item in (order, replace(order, trouble="CertificateMismatch"))
     )
 

@@ -98,7 +98,7 @@ def _close(deployment: Deployment, certificate: ManagedCertificate, order: Order
     from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
     from renewal.domain.order import served_by
 
-    transitions = DynamoDbOrderTransitions(deployment.tables)
+    transitions = DynamoDbOrderTransitions(deployment.tables, deployment.operator)
     now, text = datetime.now(UTC), reason[:500]
     if order.held_in:
         transitions.finish(order, served_by(order, certificate, order.held_in, now), certificate.served, text)

@@ -54,7 +54,7 @@ def report_command(
         book = deployment.book
         certificates, history = book.certificates(name), book.history(name, "")
         acknowledged = book.acknowledged(name)
-        found = rao_report(book.delegation(name), certificates, history, acknowledged, chosen, now)
+        found = rao_report(book.delegation(name), certificates, history, acknowledged, chosen, now, book.head(name))
     print_left_out((*certificates.unreadable, *history.unreadable, *acknowledged.unreadable))
     if as_json:
         typer.echo(json.dumps(document(found), ensure_ascii=False))

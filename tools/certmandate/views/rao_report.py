@@ -11,6 +11,7 @@ from certmandate.refused_orders import findings_with_orders
 from certmandate.views.findings_mail import detail_in, finding_values, names_in
 from certmandate.views.html_page import html
 from certmandate.views.language import Language, languages
+from renewal.domain.audit.chain import ChainHead
 from renewal.domain.forecast import next_renewal
 from renewal.domain.order import COMMENT_PREFIX, FinishedOrder, ManagedCertificate, OrderStatus
 from renewal.domain.setup.finding import Finding
@@ -83,6 +84,8 @@ class RaoReport:
     """Orders that the operator recorded within the month as the organisation's own."""
     asks: tuple[Finding, ...]
     """Findings of the last inspection, and refused orders since, on which the RAO must act."""
+    head: ChainHead
+    """The last row of the audit trail when the report was made."""
 
     @property
     def is_over(self) -> bool:
@@ -97,8 +100,9 @@ def rao_report(
     acknowledged: Iterable[Acknowledgement],
     month: Month,
     now: datetime,
+    head: ChainHead,
 ) -> RaoReport:
-    """Return the report of *month*. *history*: the delegation's audit rows, oldest first."""
+    """Return the report of *month*. *history*: the delegation's audit rows, oldest first; *head*: of their chain."""
     managed, every = tuple(certificates), tuple(history)
     rows = [row for row in every if month.has(row.ended_at)]
     findings = findings_with_orders(record.inspection, managed, every) if record.inspection else ()
@@ -112,6 +116,7 @@ def rao_report(
         nexts=_nexts(record, managed, now),
         acknowledged=_of_month(month, acknowledged),
         asks=tuple(finding for finding in findings if finding.actor == "rao"),
+        head=head,
     )
 
 
@@ -151,6 +156,7 @@ def document(report: RaoReport) -> dict[str, Any]:
             for row in report.acknowledged
         ],
         "asks": [finding_document(finding) for finding in report.asks],
+        "audit_head": str(report.head),
     }
 
 

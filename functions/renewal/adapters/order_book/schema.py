@@ -12,6 +12,7 @@
     delegation     item
     univ-example   finished#idp#2026-11-23…#<token>   audit row of an order that has ended; never changed
     univ-example   acknowledged#4711                  a foreign order that is the organisation's own; never changed
+    univ-example   head                               number and hash of the last audit row
 
 Functions write attributes of existing items and never whole items, because IAM distinguishes attributes and not items
 (`dynamodb:Attributes`). So an order ends when all its attributes are removed: the item without them is no order.
@@ -29,6 +30,7 @@ from typing import Any, Literal, TypeVar
 
 from renewal import records
 from renewal.adapters.order_book.table import Item, Key
+from renewal.domain.audit.chain import ChainHead
 from renewal.domain.delegation import S3, CertificatePath, CertificateSpec
 from renewal.domain.errors import RecordUnreadable
 from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, Replacement
@@ -50,6 +52,7 @@ CERTIFICATE_PREFIX = "certificate#"
 ORDER_PREFIX = "order#"
 FINISHED_PREFIX = "finished#"
 ACKNOWLEDGED_PREFIX = "acknowledged#"
+HEAD = "head"
 REPLACEMENT_PREFIX = "replacement#"
 ESTATE = "#estate"
 """Partition of what concerns all delegations; no delegation can have this name (`renewal.domain.request.NAME`)."""
@@ -110,6 +113,11 @@ def acknowledged_item(acknowledgement: Acknowledgement) -> dict[str, Any]:
     """Item of an acknowledged order."""
     item = f"{ACKNOWLEDGED_PREFIX}{acknowledgement.key}"
     return records.to_item(acknowledgement) | {"item": item}
+
+
+def head_item(delegation: str, head: ChainHead) -> dict[str, Any]:
+    """Item of the head of a delegation's audit trail."""
+    return {"delegation": delegation, "item": HEAD} | records.to_item(head)
 
 
 def replacement_item(replacement: Replacement) -> dict[str, Any]:

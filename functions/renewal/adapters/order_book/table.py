@@ -189,16 +189,16 @@ class OrderTables:
 # ---- Writes as DynamoDB expects them: `#name` is an attribute, `:name` a value -----------------------------------
 
 
-def put(item: Item) -> Request:
-    """Write a whole item where there is none."""
-    condition = "attribute_not_exists(#item)"
-    return {
-        "Put": {
-            "Item": _wire(item),
-            "ConditionExpression": condition,
-            "ExpressionAttributeNames": _names(condition),
-        }
+def put(
+    item: Item, *, condition: str = "attribute_not_exists(#item)", values: Mapping[str, Any] | None = None
+) -> Request:
+    """Write a whole item; without another condition, where there is none."""
+    request: Request = {
+        "Item": _wire(item),
+        "ConditionExpression": condition,
+        "ExpressionAttributeNames": _names(condition),
     }
+    return {"Put": request | ({"ExpressionAttributeValues": _values(values)} if values else {})}
 
 
 def updated(

@@ -25,6 +25,7 @@ from renewal.adapters.order_book.schema import (
     delegation_key,
     delegation_record,
     finished_item,
+    head_item,
     open_order,
     order_attributes,
     order_key,
@@ -40,6 +41,7 @@ from renewal.adapters.order_book.table import (
     put,
     updated,
 )
+from renewal.domain.audit.chain import ChainHead
 from renewal.domain.certificate.chain import Chain
 from renewal.domain.due import next_action, stored
 from renewal.domain.errors import OrderConflict, shortened
@@ -58,9 +60,10 @@ _UNCONFIRMED = "#posts = :post AND attribute_not_exists(#ssl_id)"
 
 
 class DynamoDbOrderTransitions:
-    """`renewal.ports.OrderTransitions` on the two tables."""
+    """`renewal.ports.OrderTransitions` on the two tables. *identity*: who ends orders, for the audit trail."""
 
-    def __init__(self, tables: OrderTables) -> None:
+    def __init__(self, tables: OrderTables, identity: str = "") -> None:
+        self._identity = identity
         self._table, self._audit = tables.orders, tables.audit
         self._reader = DynamoDbOrderReader(tables)
 
@@ -221,17 +224,25 @@ class DynamoDbOrderTransitions:
             values={"token": order.token, "status": order.status.value, "posts": order.posts},
         )
         has_ended = any(other.token == order.token for other in self._reader.history(*order.record_key))
-        rows = () if has_ended else (self._audit.addressed(put(finished_item(row))),)
         for _ in range(_TRIES):
             certificate = self._reader.certificate(*order.record_key)
             if certificate.order is None or _state(certificate.order) != _state(order):
                 return self._require_ended(order, row)
             status = status_updated(certificate, becomes(certificate), row.ended_at)
             try:
-                return self._table.transact(*rows, close, status)
+                return self._table.transact(*([] if has_ended else self._added(row)), close, status)
             except ConditionFailed:
                 continue  # the next read shows why
         raise _conflict(order, "its certificate's record keeps changing")
+
+    def _added(self, row: FinishedOrder) -> list[Request]:
+        """Add *row* to the delegation's chain, unless another row has been added since its head was read."""
+        head = self._reader.head(row.delegation)
+        item = finished_item(head.followed_by(row, self._identity))
+        after = head_item(row.delegation, ChainHead.at(item))
+        read = {"read": head.sequence}
+        moved = put(after, condition="#sequence = :read", values=read) if head.sequence else put(after)
+        return [self._audit.addressed(write) for write in (put(item), moved)]
 
     def _require_ended(self, order: Order, row: FinishedOrder) -> None:
         """Require that an earlier try, whose response was lost, has ended the order in the same way."""

@@ -1,0 +1,1 @@
+"""The audit trail: what makes a change of it visible."""

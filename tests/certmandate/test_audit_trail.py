@@ -1,0 +1,140 @@
+"""An audit trail that was tampered with, in every way: it is found, and the row is named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from certmandate.audit_trail import AuditTrail, NotAnExport, faults
+from renewal.adapters.order_book.schema import finished_item
+from renewal.domain.audit.chain import ChainHead, beginning
+from tests.certmandate.rao_samples import row
+from tests.unit.estate import NOW
+
+Item = Mapping[str, Any]
+
+
+def a_trail(count: int = 6, unnumbered: int = 0) -> AuditTrail:
+    """A delegation's rows as they were added, read back from their export."""
+    items: list[Item] = [finished_item(a_row(-number)) for number in range(unnumbered, 0, -1)]
+    head = ChainHead(0, beginning(items))
+    for number in range(count):
+        items.append(finished_item(head.followed_by(a_row(number), "collect")))
+        head = ChainHead.at(items[-1])
+    trail = AuditTrail.of("univ", head, items)
+    return AuditTrail.read(trail.text())
+
+
+def a_row(number: int) -> Any:
+    return replace(row(ended_at=NOW + timedelta(hours=number)), delegation="univ", token=f"token{number}")
+
+
+TRAIL, OLDER = a_trail(), a_trail(4, unnumbered=3)
+NUMBERS = st.integers(0, len(TRAIL.rows) - 1)
+
+
+def tampered(rows: list[Item], trail: AuditTrail = TRAIL) -> str:
+    """What is found when *rows* are in place of those of the trail."""
+    return "\n".join(faults(replace(trail, rows=tuple(rows))))
+
+
+@pytest.mark.parametrize("trail", [a_trail(0), a_trail(1), TRAIL, OLDER], ids=["empty", "one", "numbered", "older"])
+def test_a_trail_as_it_was_added_has_no_fault(trail: AuditTrail) -> None:
+    """A verification with false findings is not run again."""
+    assert faults(trail) == ()
+    assert faults(trail, trail.head) == ()
+
+
+@given(
+    number=NUMBERS,
+    member=st.sampled_from(["serial", "reason", "status", "names", "identity", "previous_hash", "item", "new"]),
+)
+@settings(max_examples=60)
+def test_a_changed_row_is_named(number: int, member: str) -> None:
+    """Whatever was changed in it."""
+    rows = list(TRAIL.rows)
+    rows[number] = {**rows[number], member: "forged"}
+
+    assert f"row {number + 1} (" in tampered(rows)
+
+
+@given(number=NUMBERS)
+def test_a_removed_row_is_named(number: int) -> None:
+    """The last one too, because the head has its number."""
+    rows = [each for index, each in enumerate(TRAIL.rows) if index != number]
+
+    assert f"row {number + 1} was removed" in tampered(rows)
+
+
+@given(count=NUMBERS)
+def test_a_truncated_trail_names_the_rows_that_are_missing(count: int) -> None:
+    """An order that must not have happened is usually among the last ones."""
+    missing = f"row {count + 1} was removed" if count == len(TRAIL.rows) - 1 else f"rows {count + 1} to 6 were removed"
+
+    assert missing in tampered(list(TRAIL.rows[:count]))
+
+
+@given(number=NUMBERS, place=NUMBERS, numbered=st.booleans())
+def test_an_inserted_row_is_named(number: int, place: int, numbered: bool) -> None:
+    """With the number of another row, or with none, as rows of earlier versions have."""
+    forged = {**TRAIL.rows[number], "item": "finished#idp#forged", "token": "forged"}
+    if not numbered:
+        del forged["sequence"]
+    rows = [*TRAIL.rows[:place], forged, *TRAIL.rows[place:]]
+
+    assert "finished#idp#forged" in tampered(rows)
+
+
+@given(first=NUMBERS, second=NUMBERS, in_the_file=st.booleans())
+def test_a_reordered_row_is_named(first: int, second: int, in_the_file: bool) -> None:
+    """In the file, or by its number."""
+    rows = list(TRAIL.rows)
+    if in_the_file:
+        rows[first], rows[second] = rows[second], rows[first]
+    else:
+        rows[first], rows[second] = (
+            {**rows[second], "sequence": first + 1},
+            {**rows[first], "sequence": second + 1},
+        )
+    found = tampered(rows)
+
+    assert (not found) == (first == second)
+    assert first == second or f"row {min(first, second) + 1} (" in found
+
+
+def test_a_trail_that_was_written_again_is_found_by_a_kept_head() -> None:
+    """Who can write every row can write a chain that matches; the head in the RAO's report is out of reach."""
+    shorter = a_trail(5)
+    forged = a_trail(7)
+    rows = list(forged.rows)
+    rows[5] = {**rows[5], "serial": "0"}
+
+    assert faults(shorter) == ()
+    assert "row 6 was removed" in "\n".join(faults(shorter, TRAIL.head))
+    assert "row 6 (" in "\n".join(faults(replace(forged, rows=tuple(rows)), TRAIL.head))
+
+
+@pytest.mark.parametrize("change", ["removed", "changed", "inserted"])
+def test_rows_of_an_earlier_version_are_held_by_the_first_with_a_number(change: str) -> None:
+    """They were written without a chain, and are as they were when the chain began."""
+    first, *others = OLDER.rows
+    instead: dict[str, list[Item]] = {
+        "removed": [],
+        "changed": [{**first, "serial": "0"}],
+        "inserted": [first, {**first, "item": "finished#idp#forged"}],
+    }
+
+    assert str(others[0]["item"]) in tampered([*instead[change], *others], OLDER)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": 1, "delegation": "univ", "head": {}, "rows": [7]}'])
+def test_another_file_is_not_taken_for_a_trail(text: str) -> None:
+    """An empty list of faults about a wrong file would be believed."""
+    with pytest.raises(NotAnExport):
+        AuditTrail.read(text)
