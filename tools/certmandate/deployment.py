@@ -117,7 +117,7 @@ class Deployment:
         """The order book, to write specs."""
         from certmandate.files.spec_writer import SpecWriter
 
-        return SpecWriter(self.tables)
+        return SpecWriter(self.tables, self.operator)
 
     @cached_property
     def operator(self) -> str:

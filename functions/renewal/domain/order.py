@@ -187,6 +187,8 @@ class ManagedCertificate:
     """Name of the error that ended the last order; empty when it was stored."""
     last_error_text: str = ""
     """The sentence of that error, shortened; empty in records of earlier versions."""
+    applied_by: str = field(default="", compare=False)
+    """ARN of the operator who last wrote the spec; empty in records of earlier versions."""
     revision: int = field(default=0, compare=False, metadata=REQUIRED)
     """Version of the record that was read; 0 = not read. A write that follows from the record holds only while the
     record still has it."""

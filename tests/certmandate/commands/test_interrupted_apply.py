@@ -78,6 +78,17 @@ def test_an_interrupted_apply_is_completed_by_the_next(sit: Sit, monkeypatch: py
     assert desk.document("status")["unfinished_apply"] is None
 
 
+def test_a_spec_names_the_operator_who_applied_it(sit: Sit):
+    """Of two operators, it must be known who had an organisation's certificate ordered."""
+    desk = sit("idp:20")
+    desk.rewrite("certificates:\n", "certificates:\n  - {name: www, names: [www.univ.example], key: P-384}\n")
+
+    assert desk.run("apply", desk.folder, "--yes").exit_code == 0
+
+    assert desk.document("show", "univ/www")["applied_by"].startswith("arn:aws:")
+    assert desk.document("show", "univ/idp")["applied_by"] is None, "its spec was not written"
+
+
 def test_an_apply_without_a_change_writes_nothing(sit: Sit):
     """Some pipelines apply in a loop; that must cost reads only."""
     desk = sit("idp:20")

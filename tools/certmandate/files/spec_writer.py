@@ -42,9 +42,10 @@ class EstateChange:
 
 
 class SpecWriter:
-    """Writes an EstateChange. Up to 100 actions are one transaction; more are repeatable."""
+    """Writes an EstateChange of *operator*, an ARN. Up to 100 actions are one transaction; more are repeatable."""
 
-    def __init__(self, tables: OrderTables) -> None:
+    def __init__(self, tables: OrderTables, operator: str = "") -> None:
+        self._operator = operator
         self._table = tables.orders
         self._reader = EstateReader(tables)
 
@@ -93,7 +94,7 @@ class SpecWriter:
         for spec in change.certificates:
             before = stored.get(spec.record_key)
             if before is None or before.spec != spec:
-                yield (_spec_updated(spec, before, now),)
+                yield (_spec_updated(spec, before, now, self._operator),)
         for path in change.removed:
             if path in stored:
                 idle = deleted(schema.order_key(path), condition="attribute_not_exists(#token)")
@@ -138,11 +139,12 @@ def _delegation_updated(delegation: Delegation, now: datetime) -> Request:
     )
 
 
-def _spec_updated(spec: CertificateSpec, before: ManagedCertificate | None, now: datetime) -> Request:
+def _spec_updated(spec: CertificateSpec, before: ManagedCertificate | None, now: datetime, operator: str) -> Request:
     """Write *spec* if the record is still *before* (None = there is none)."""
     after = replace(before, spec=spec) if before else ManagedCertificate(spec)
     attributes = {
         "spec": records.to_item(spec, without=("delegation", "name")),
+        "applied_by": operator or None,
         "action": schema.CERTIFICATE,
         "next_action_at": timestamp(next_action(after, now)),
         "revision": after.revision + 1,
