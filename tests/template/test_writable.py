@@ -17,13 +17,14 @@ OF_THE_DELEGATION = {
     "rotate_password": {"refusal"},
 }
 OF_THE_CERTIFICATE = {"enroll": STATUS, "collect": {*STATUS, "asked", "served"}}
+ONLY_OF_STORED = {"serial", "previous_serial", "not_before", "not_after"}
 BY_ORDERING = ("enroll", "collect")
 
 
 def expected(record: str, attribute: str) -> dict[str, str]:
     """What each function's code does with an attribute."""
-    if record in {"audit row", "head of the audit trail"}:
-        return dict.fromkeys(BY_ORDERING, "adds")
+    if record in {"audit row", "head of the audit trail"} or (attribute == "reason" and record == "acknowledged order"):
+        return dict.fromkeys(["collect"] if attribute in ONLY_OF_STORED else BY_ORDERING, "adds")
     if record == "open order":
         return dict.fromkeys(BY_ORDERING, "writes")
     kinds = {"delegation": OF_THE_DELEGATION, "certificate": OF_THE_CERTIFICATE}.get(record, {})

@@ -13,6 +13,7 @@ from certmandate.files.estate import Retired
 from renewal.adapters.order_book.schema import ESTATE, ORDER_ATTRIBUTES
 from renewal.domain.audit.chain import ChainHead
 from renewal.domain.order import FinishedOrder, ManagedCertificate, Replacement
+from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.records import stored_names
 from stack.policy import Request, Statement, allowed, statements
@@ -35,6 +36,7 @@ RECORDS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "retired delegation": ("OrdersTable", ESTATE, ("retired", *stored_names(Retired))),
     "interrupted apply": ("OrdersTable", ESTATE, ("begun_at",)),
     "audit row": ("AuditTable", "univ", stored_names(FinishedOrder)),
+    "acknowledged order": ("AuditTable", "univ", stored_names(Acknowledgement)),
     "head of the audit trail": ("AuditTable", "univ", stored_names(ChainHead)),
 }
 """By kind of item: its table, a partition that has one, and its attributes."""
