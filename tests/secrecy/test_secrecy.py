@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from campaign.evidence import gather
+from campaign.evidence import gather, objects
 from campaign.fault_injection import FaultInjection, Mode
 from campaign.harness import Harness
 from campaign.scenarios import DELEGATION, LOGIN, SCENARIOS, account, credential, specification, world
@@ -55,7 +55,7 @@ def places(harness: Harness, debug: str) -> Mapping[str, str]:
     own = {"sealed_key", "csr"}
     items = [{name: value for name, value in item.items() if name not in own} for item in evidence.items]
     histories = [harness.history(run.run_id) for run in harness.played.runs]
-    outside = {key: content for key, content in evidence.objects.items() if not key.endswith("/privkey.pem")}
+    outside = {key: content for key, content in objects(harness) if not key.endswith("/privkey.pem")}
     return {
         "table": repr(items),
         "histories": json.dumps(histories),

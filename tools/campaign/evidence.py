@@ -47,7 +47,7 @@ def gather(harness: Harness, forgotten: frozenset[str] = frozenset(), *, runs: i
         scm=harness.played.simulator.orders,
         items=items,
         sealed=tuple(item["item"] for item in items if _has_binary(item)),
-        objects=dict(_objects(harness)),
+        objects=dict(objects(harness, "certificates/")),  # what runs write for each other is no evidence
         acm=tuple(_imported()),
         events=tuple(harness.played.events),
         refusals=tuple(refusal for refusal, reader in harness.played.refusals if not reader.is_dead),
@@ -78,12 +78,13 @@ def _has_binary(value: Any) -> bool:
     return isinstance(value, Binary)
 
 
-def _objects(harness: Harness) -> Iterator[tuple[str, bytes]]:
+def objects(harness: Harness, prefix: str = "") -> Iterator[tuple[str, bytes]]:
+    """Yield the key and the current content of each object of the bucket below *prefix*."""
     from moto.backends import get_backend  # noqa: PLC0415 - moto may be imported only after the isolation
 
     bucket = get_backend("s3")[ACCOUNT]["aws"].buckets[harness.aws.outputs["StoreBucket"]]
     for key in bucket.keys.values():  # too many documents of earlier runs for a call each
-        if not key.name.startswith("runs/"):  # what runs write for each other is no evidence
+        if key.name.startswith(prefix):
             yield key.name, key.value
 
 
