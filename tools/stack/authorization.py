@@ -203,6 +203,10 @@ def _invoked(call: Call, place: Place) -> Iterator[Request]:
     yield Request("lambda:InvokeFunction", f"arn:aws:lambda:{place.region}:{place.account}:function:{name}")
 
 
+def _executions(call: Call, _place: Place) -> Iterator[Request]:
+    yield Request("states:ListExecutions", call.body["stateMachineArn"])
+
+
 _ASKED: Mapping[str, Callable[[Call, Place], Iterator[Any]]] = {
     "acm:DescribeCertificate": _of_certificate,
     "acm:ImportCertificate": _import,
@@ -225,4 +229,5 @@ _ASKED: Mapping[str, Callable[[Call, Place], Iterator[Any]]] = {
     "secretsmanager:GetSecretValue": _secret,
     "secretsmanager:PutSecretValue": _secret,
     "secretsmanager:UpdateSecretVersionStage": _secret,
+    "stepfunctions:ListExecutions": _executions,
 }
