@@ -751,8 +751,10 @@ class FakeObjects:
     def served(self, delegation: str, certificate: str) -> str:
         return self.current.get((delegation, certificate), "")
 
-    def erase_replaced_keys(self, delegation: str, certificate: str) -> None:
+    def erase_replaced_keys(self, delegation: str, certificate: str, serial: str) -> None:
         folder, current = f"{delegation}/{certificate}", self.current[delegation, certificate]
+        if current != serial:
+            return
         for name in [name for name in self.files if name.startswith(f"{folder}/") and name.endswith("/privkey.pem")]:
             if name != f"{folder}/{current}/privkey.pem":
                 del self.files[name]

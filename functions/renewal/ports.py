@@ -312,8 +312,8 @@ class ObjectStore(Protocol):
     def put(self, pair: Pair) -> None:
         """Write the four files, then the `current.json` that names them (docs/architecture.md)."""
 
-    def erase_replaced_keys(self, delegation: str, certificate: str) -> None:
-        """Erase every private key of the certificate's earlier serials, also of those that other orders left."""
+    def erase_replaced_keys(self, delegation: str, certificate: str, serial: str) -> None:
+        """Erase every private key of the certificate besides that of *serial*, which the store serves."""
 
 
 class Announcer(Protocol):

@@ -136,7 +136,7 @@ CALLS: Mapping[str, tuple[str, Answers, Callable[[], object]]] = {
     "acm import": ("acm", ACM, lambda: Acm(acm).put(pair(), "eu-west-3", None)),
     "acm re-import": ("acm", ACM, lambda: Acm(acm).put(pair(), "eu-west-3", ARN)),
     "s3 put": ("s3", OBJECTS, lambda: objects().put(pair())),
-    "s3 erase": ("s3", OBJECTS, lambda: objects().erase_replaced_keys("univ", "idp")),
+    "s3 erase": ("s3", OBJECTS, lambda: objects().erase_replaced_keys("univ", "idp", "AB")),
     "s3 served": ("s3", OBJECTS, lambda: objects().served("univ", "idp")),
     "run results": ("s3", LISTED, lambda: archive().read_results("r")),
     "run facts": ("s3", LISTED, lambda: archive().read_facts("r")),

@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from cryptography import x509
 
 from renewal.adapters.aws import error_code, translated
-from renewal.domain.certificate.facts import Certificate
+from renewal.domain.certificate.facts import LIBRARY_ERRORS, Certificate
 from renewal.domain.errors import OrderConflict, StoreRefused
 from renewal.ports import Pair
 
@@ -76,18 +76,19 @@ class S3Certificates:
             msg = f"{folder}/current.json was just replaced by another run"
             raise OrderConflict(msg)
 
-    def erase_replaced_keys(self, delegation: str, certificate: str) -> None:
+    def erase_replaced_keys(self, delegation: str, certificate: str, serial: str) -> None:
         """Erase every version: a delete marker would erase nothing.
 
-        The key that `current.json` points to stays, as does a key that was written after it, by the next order.
+        A key that was written after `current.json`, by the next order, stays. Nothing is erased while `current.json`
+        points elsewhere than to *serial*: someone has put it back, and which key is in use is not known.
         """
         folder = _folder(delegation, certificate)
         current = self._current(folder)
-        if current is None:
+        if current is None or current.serial != serial:
             return
         for key, version, written_at in self._versions(f"{folder}/"):
-            serial, _, name = key.removeprefix(f"{folder}/").partition("/")
-            if name == _KEY and serial != current.serial and written_at <= current.written_at:
+            of, _, name = key.removeprefix(f"{folder}/").partition("/")
+            if name == _KEY and of != current.serial and written_at <= current.written_at:
                 self._delete(key, version)
 
     def served(self, delegation: str, certificate: str) -> str:
@@ -187,7 +188,7 @@ def _pointer_to(leaf: Certificate, folder: str) -> bytes:
 def _serial_in(pem: bytes) -> str:
     try:
         return Certificate(x509.load_pem_x509_certificate(pem)).serial
-    except ValueError:
+    except LIBRARY_ERRORS:
         return ""
 
 
@@ -195,6 +196,8 @@ def _pointer_from(content: bytes, etag: str, written_at: datetime) -> _Pointer |
     try:
         document = json.loads(content)
         not_before = datetime.fromisoformat(document["not_before"])
+        if not_before.tzinfo is None:
+            return None
         return _Pointer(str(document["serial"]), not_before, str(document["path"]), etag, written_at)
     except (ValueError, TypeError, KeyError, RecursionError):
         return None

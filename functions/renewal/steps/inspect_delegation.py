@@ -122,7 +122,7 @@ class InspectDelegation:
         inspection, reported = record.inspection, snapshot.reported
         before = inspection.foreign if inspection else None
         if Section.REPORT in snapshot.unavailable or (before and not reported):
-            return (), _unchanged(before)
+            return (), _unchanged(inspection, task.run_id)
         since = before.since if before else now
         orders, older = foreign_orders(reported, certificates, (), since, now)
         if before and not orders and not unrecorded_orders(certificates, reported, (), now):
@@ -238,13 +238,15 @@ def _interrupted(
     others = (finding for check in checks for finding in check.findings() if finding.code != type(error).__name__)
     findings = sorted_and_capped((finding_from(error), *refused_login(error), *others))
     found = _inspection(run_id, now, snapshot, checks, findings=findings)
-    foreign = _unchanged(record.inspection.foreign if record.inspection else None)
+    foreign = _unchanged(record.inspection, run_id)
     return bounded(replace(found, foreign=foreign), _profiles_of(certificates))
 
 
-def _unchanged(foreign: ForeignOrders | None) -> ForeignOrders | None:
-    """What the previous inspection found, when SCM does not show its report now."""
-    return replace(foreign, new=0) if foreign else None
+def _unchanged(before: Inspection | None, run_id: str) -> ForeignOrders | None:
+    """What the previous inspection found, when SCM does not show its report now; what is new stays so in its run."""
+    if before is None or before.foreign is None or before.run_id == run_id:
+        return before.foreign if before else None
+    return replace(before.foreign, new=0)
 
 
 def _profiles_of(certificates: Iterable[ManagedCertificate]) -> set[int]:

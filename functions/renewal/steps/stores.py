@@ -43,7 +43,7 @@ class Stores:
                 self.announcer.renewed(order, served, previous)
         if S3 in held:
             with _collected(failures, "replaced keys in s3"):
-                self.objects.erase_replaced_keys(order.delegation, order.certificate)
+                self.objects.erase_replaced_keys(order.delegation, order.certificate, served.serial)
         if failures:
             self._keep_open(order, served, certificate, failures)
         self.transitions.finish(order, served, previous, notes)

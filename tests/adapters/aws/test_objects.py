@@ -176,8 +176,9 @@ def test_an_erased_key_is_deleted_in_every_version(store: S3Certificates, s3: An
     store.put(younger(old))
     assert len(key_versions(s3, old)) == 3
 
-    store.erase_replaced_keys("univ", "idp")
-    store.erase_replaced_keys("univ", "idp")
+    serial = pointer(s3)["serial"]
+    store.erase_replaced_keys("univ", "idp", serial)
+    store.erase_replaced_keys("univ", "idp", serial)
 
     assert key_versions(s3, old) == []
     assert body(s3, f"{FOLDER}/{old.chain.leaf.serial}/cert.pem")
@@ -190,7 +191,7 @@ def test_keys_of_all_earlier_certificates_are_erased(store: S3Certificates, s3: 
     for pair in (first, younger(first), newest):
         store.put(pair)
 
-    store.erase_replaced_keys("univ", "idp")
+    store.erase_replaced_keys("univ", "idp", pointer(s3)["serial"])
 
     listed = s3.list_objects_v2(Bucket=BUCKET, Prefix=FOLDER)["Contents"]
     keys = [entry["Key"] for entry in listed if entry["Key"].endswith("/privkey.pem")]
@@ -208,9 +209,23 @@ def test_a_key_that_is_newer_than_the_pointer_is_kept(store: S3Certificates, s3:
             version["LastModified"] += timedelta(minutes=version["Key"] == key)
 
     with changed(s3, "ListObjectVersions", of_a_minute_later):
-        store.erase_replaced_keys("univ", "idp")
+        store.erase_replaced_keys("univ", "idp", pointer(s3)["serial"])
 
     assert body(s3, key) == b"of the next order"
+
+
+def test_no_key_is_erased_while_the_pointer_leads_elsewhere(store: S3Certificates, s3: Any):
+    """Someone restored an earlier `current.json` while ACM failed: the new key is nowhere else once the order ends."""
+    old = a_pair()
+    store.put(old)
+    earlier = body(s3, POINTER)
+    new = younger(old)
+    store.put(new)
+    s3.put_object(Bucket=BUCKET, Key=POINTER, Body=earlier)
+
+    store.erase_replaced_keys("univ", "idp", new.chain.leaf.serial)
+
+    assert len(key_versions(s3, new)) == len(key_versions(s3, old)) == 1
 
 
 def test_nothing_is_erased_besides_keys_of_the_certificate(store: S3Certificates, s3: Any):
@@ -219,10 +234,10 @@ def test_nothing_is_erased_besides_keys_of_the_certificate(store: S3Certificates
     for key in (*others, f"{FOLDER}/AB/privkey.pem"):
         s3.put_object(Bucket=BUCKET, Key=key, Body=b"x")
 
-    store.erase_replaced_keys("univ", "idp")
+    store.erase_replaced_keys("univ", "idp", "CD")
     assert body(s3, f"{FOLDER}/AB/privkey.pem") == b"x"
     store.put(a_pair())
-    store.erase_replaced_keys("univ", "idp")
+    store.erase_replaced_keys("univ", "idp", pointer(s3)["serial"])
 
     assert [body(s3, key) for key in others] == [b"x"] * 3
 

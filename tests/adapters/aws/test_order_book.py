@@ -104,6 +104,18 @@ def test_a_transaction_that_was_throttled_can_be_retried(book: Book, dynamodb: A
         book.begin(an_order())
 
 
+def test_an_order_ends_although_another_order_of_its_delegation_ends_too(book: Book, dynamodb: Any):
+    """Both rows move the head of one chain: a refusal by SCM that is not recorded is taken for a lost answer."""
+    order = an_order()
+    book.begin(order)
+    conflict = {"CancellationReasons": [{"Code": "TransactionConflict"}, {"Code": "None"}]}
+
+    with refused(dynamodb, "TransactWriteItems", "TransactionCanceledException", more=conflict, times=1):
+        book.fail(order, "ScmRefused", "no", NOW, None)
+
+    assert [row.error for row in book.history(*PATH)] == ["ScmRefused"]
+
+
 def test_no_inspection_makes_a_delegation(book: Book):
     """A delegation that was removed during its inspection must not come back without a spec."""
     with pytest.raises(UnknownDelegation):

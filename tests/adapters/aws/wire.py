@@ -31,11 +31,21 @@ def lost_answers(
 
 @contextmanager
 def refused(
-    client: Any, operation: str, code: str, message: str = "", *, status: int = 400, more: Any = None
+    client: Any,
+    operation: str,
+    code: str,
+    message: str = "",
+    *,
+    status: int = 400,
+    more: Any = None,
+    times: int = 1000,
 ) -> Iterator[None]:
-    """AWS answers *operation* with an error, with *more* members in the answer, and does nothing."""
+    """AWS answers *operation* with an error, with *more* members in the answer, and does nothing; so many times."""
+    left = iter(range(times))
 
-    def refuse(**_: Any) -> tuple[AWSResponse, dict[str, Any]]:
+    def refuse(**_: Any) -> tuple[AWSResponse, dict[str, Any]] | None:
+        if next(left, None) is None:
+            return None
         error = {"Code": code, "Message": message}
         metadata = {"HTTPStatusCode": status}
         response: Any = AWSResponse

@@ -153,7 +153,7 @@ class Table:
             raise ConditionFailed
         if codes:
             msg = f"dynamodb:TransactWriteItems: AWS is busy ({', '.join(sorted(codes))})"
-            raise StoreUnavailable(msg)
+            raise StoreUnavailable(msg, undone=True)
 
     @translated("dynamodb:TransactWriteItems")
     def _transact(self, items: Any) -> set[str]:

@@ -44,7 +44,7 @@ from renewal.adapters.order_book.table import (
 from renewal.domain.audit.chain import ChainHead
 from renewal.domain.certificate.chain import Chain
 from renewal.domain.due import next_action, stored
-from renewal.domain.errors import OrderConflict, shortened
+from renewal.domain.errors import OrderConflict, StoreUnavailable, shortened
 from renewal.domain.order import IMPORT_LEASE, RELEASED, FinishedOrder, ManagedCertificate, Order, OrderStatus, Served
 from renewal.domain.order_search import SearchControl, SearchProof, SearchResult
 from renewal.domain.setup.inspection import Inspection, Refusal
@@ -223,7 +223,9 @@ class DynamoDbOrderTransitions:
             condition="#token = :token AND #status = :status AND #posts = :posts",
             values={"token": order.token, "status": order.status.value, "posts": order.posts},
         )
-        has_ended = any(other.token == order.token for other in self._reader.history(*order.record_key))
+        has_ended = (row.token, row.status) in {
+            (each.token, each.status) for each in self._reader.history(*order.record_key)
+        }
         for _ in range(_TRIES):
             certificate = self._reader.certificate(*order.record_key)
             if certificate.order is None or _state(certificate.order) != _state(order):
@@ -233,6 +235,11 @@ class DynamoDbOrderTransitions:
                 return self._table.transact(*([] if has_ended else self._added(row)), close, status)
             except ConditionFailed:
                 continue  # the next read shows why
+            except StoreUnavailable as busy:
+                # Another order of the delegation, which moves the chain's head, too. A refusal by SCM that is not
+                # recorded now would be taken for a lost answer.
+                if not busy.undone:
+                    raise
         raise _conflict(order, "its certificate's record keeps changing")
 
     def _added(self, row: FinishedOrder) -> list[Request]:

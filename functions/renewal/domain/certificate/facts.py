@@ -20,7 +20,7 @@ from renewal.domain.errors import (
 )
 from renewal.domain.keypair import KeyType, public_key_bytes
 
-_LIBRARY_ERRORS = (
+LIBRARY_ERRORS = (
     ValueError,
     TypeError,
     UnsupportedAlgorithm,
@@ -172,6 +172,6 @@ def library_errors_as(error: type[RenewalError], what: str) -> Iterator[None]:
     """Raise *error* for what cryptography raises when it cannot read a certificate; *what* begins the text."""
     try:
         yield
-    except _LIBRARY_ERRORS as cause:
+    except LIBRARY_ERRORS as cause:
         msg = f"{what}: {shortened(str(cause), 200)}"
         raise error(msg) from cause
