@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NoReturn
 
 import typer
 
@@ -72,11 +71,7 @@ def exit_on_error(*, as_json: bool = False) -> Iterator[None]:
         end = aws_unreachable(error)
     else:
         return
-    exit_with(*_ending(end), as_json=as_json)
-
-
-def exit_with(code: int, name: str, text: str, *, as_json: bool) -> NoReturn:
-    """Print an error, and end with *code*."""
+    code, name, text = _ending(end)
     print_error(text)
     if as_json:
         print_json({"error": name, "text": text, "exit_code": code})
