@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Iterator
@@ -226,6 +227,28 @@ def test_the_runbook_has_a_section_for_every_alarm_and_every_error(
     named = {*alarms, *(kind.__name__ for kind in every_error()), "ResultMissing", STORE_DRIFTED}
     headings = {name for name in runbook if re.fullmatch(r"(?:[A-Z][a-z]+){2,}", name)}
     assert headings == named
+
+
+def test_the_runbook_has_a_row_for_every_finding_without_a_section(alarms: dict[str, Resource]) -> None:
+    """`status` and the RAO's mail name findings, too; and none remains that was deleted."""
+    text = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8").partition("\n## Findings\n")[2]
+    listed = re.findall(r"^\| `(\w+)` \|", text.partition("\n## ")[0], flags=re.MULTILINE)
+    errors = {kind.__name__ for kind in every_error()}
+    assert sorted(listed) == sorted(_finding_codes() - errors - {STORE_DRIFTED, *alarms})
+
+
+def _finding_codes() -> set[str]:
+    """Every literal of the form of a code in the modules that make findings; `ByEye` is a result that is no finding."""
+    renewal = ROOT / "functions" / "renewal"
+    modules = [*(renewal / "domain" / "setup").glob("*.py"), renewal / "domain" / "forecast.py"]
+    modules += [renewal / "steps" / name for name in ("inspect_delegation.py", "drift.py")]
+    literals = {
+        node.value
+        for module in modules
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    return {text for text in literals if re.fullmatch(r"(?:[A-Z][a-z]+){2,}", text)} - {"ByEye"}
 
 
 def test_every_runbook_section_has_meaning_urgency_actor_and_action(
