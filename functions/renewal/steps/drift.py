@@ -10,7 +10,7 @@ from renewal.deadline import Deadline
 from renewal.domain.certificate.chain import Chain
 from renewal.domain.delegation import ACM, S3
 from renewal.domain.errors import NeedsAttention, RenewalError
-from renewal.domain.order import ManagedCertificate
+from renewal.domain.order import ManagedCertificate, OrderStatus
 from renewal.domain.setup.finding import Finding, Severity
 from renewal.ports import Clock, OrderReader, ServedAcm, ServedObjects
 
@@ -71,8 +71,16 @@ class StoreComparison:
             if observed or store != S3 or served.token:  # of a certificate adopted from a file, S3 has nothing yet
                 yield (
                     f"{store} has {observed or 'no certificate'}, and certmandate stored serial {served.serial} there: "
-                    f"someone else has changed it (runbook: {STORE_DRIFTED})"
+                    f"{self._cause(certificate, observed)}"
                 )
+
+    def _cause(self, certificate: ManagedCertificate, observed: str) -> str:
+        """After a restore of the order book the stores have what was stored later; the audit trail is not restored."""
+        for row in self.book.history(*certificate.spec.record_key):
+            if observed and row.serial == observed and row.status is OrderStatus.STORED:
+                day = f"{row.ended_at:%Y-%m-%d %H:%M} UTC"
+                return f"certmandate stored it on {day}, so the order book is of an earlier time (runbook: Restore)"
+        return f"someone else has changed it (runbook: {STORE_DRIFTED})"
 
     def _observed(self, certificate: ManagedCertificate, store: str) -> str:
         served, region = certificate.served, store.removeprefix(ACM)

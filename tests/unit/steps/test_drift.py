@@ -202,3 +202,17 @@ def test_every_certificate_is_compared_though_one_day_does_not_suffice(system: S
     assert {name for _, name in asked} == {"idp", *(spec.name for spec in specs)}
     ended = Deadline(system.clock() - timedelta(seconds=1), system.clock)
     assert [finding.code for finding in compared(system, deadline=ended)] == ["StoresNotCompared"]
+
+
+def test_a_restored_order_book_is_not_taken_for_a_change_by_someone_else(system: System) -> None:
+    """O10: the operator would look for an intruder, and order again what the stores have."""
+    restored = dict(system.book.kept)
+    system.book.ask(PATH, "again", system.clock())
+    serial = system.renew(SPEC).serial
+    system.clock.advance(days=1)
+    system.book.kept = restored
+
+    texts = [finding.text for finding in compared(system)]
+
+    assert len(texts) == len(SPEC.stores)
+    assert all(serial in text and "(runbook: Restore)" in text for text in texts)
