@@ -1,1 +1,1 @@
-"""Notices as the operator gets them: CloudWatch's evaluation of the shipped alarms, beside histories in virtual time."""
+"""Notices as the operator gets them: the shipped alarms as CloudWatch evaluates them, in virtual time."""

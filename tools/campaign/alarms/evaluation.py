@@ -1,7 +1,7 @@
 """How CloudWatch evaluates an alarm, in virtual time.
 
-AWS, AmazonCloudWatch/latest/monitoring: alarm-evaluation.html, alarms-and-missing-data.html, alarm-evaluation-window.html
-and alarm-warm-up.html. An alarm acts only when its state changes.
+AWS, AmazonCloudWatch/latest/monitoring: alarm-evaluation, alarms-and-missing-data, alarm-evaluation-window
+and alarm-warm-up (.html). An alarm acts only when its state changes.
 """
 
 from __future__ import annotations
