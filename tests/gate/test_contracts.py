@@ -38,6 +38,8 @@ FORBIDDEN = {
         "tools/scm_simulator/world.py",
         "renewal.ports",
     ),
+    "The client for servers needs nothing else of this repository": ("tools/certmandate_fetch/pair.py", "httpx"),
+    "Nothing of this repository uses the client for servers": ("tools/stack/cost.py", "certmandate_fetch.pair"),
 }
 """An import for each contract, and the module that must not have it; all are planted at once."""
 

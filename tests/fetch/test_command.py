@@ -1,0 +1,153 @@
+"""`certmandate-fetch` as the timer runs it: exit codes, output, the report, boto3."""
+
+from __future__ import annotations
+
+import ast
+import fcntl
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ReadTimeoutError,
+)
+from moto import mock_aws
+
+from certmandate_fetch.__main__ import main
+from certmandate_fetch.configuration import read_configuration
+from certmandate_fetch.errors import FetchError
+from certmandate_fetch.store import Store
+from renewal.adapters.objects import S3Certificates
+from tests.adapters.aws.records import SPEC
+from tests.fetch.host import Host, a_new_pair
+
+SOURCES = sorted((Path(__file__).parents[2] / "tools" / "certmandate_fetch").glob("*.py"))
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The bucket, in an account of moto's."""
+    for name, value in {"ACCESS_KEY_ID": "x", "SECRET_ACCESS_KEY": "x", "DEFAULT_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    with mock_aws():
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="store")
+        yield client
+
+
+def run(host: Host, *options: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, Any]]:
+    """Run the command with --json; return its exit code and its document."""
+    code = main(["--config", str(host.configuration), "--patience", "0", "--json", *options])
+    document = json.loads(capsys.readouterr().out)
+    assert document["exit_code"] == code
+    return code, document
+
+
+def test_the_report_has_what_is_installed_and_presented(host: Host, s3: Any, capsys: pytest.CaptureFixture[str]):
+    """`reported_by` takes it for a proof: it names the certificate, its key, and what each endpoint presents."""
+    pair = a_new_pair()
+    S3Certificates(s3, "store").put(pair)
+    host.declare("connect = 127.0.0.1:1")
+
+    code, document = run(host, capsys=capsys)
+
+    stored = json.loads(s3.get_object(Bucket="store", Key=f"served/{SPEC.delegation}/web-1.json")["Body"].read())
+    assert {**stored, "exit_code": 1, "report_error": ""} == document
+    assert (code, stored["format"], stored["host"], stored["delegation"]) == (1, 1, "web-1", SPEC.delegation)
+    (row,) = stored["certificates"]
+    assert (row["name"], row["state"], row["error"]) == (SPEC.name, "not served", "NotServed")
+    assert row["serial"] == pair.chain.leaf.serial
+    assert row["sha256"].upper() == pair.chain.leaf.fingerprint()
+    assert [endpoint["state"] for endpoint in row["endpoints"]] == ["unreachable"]
+    host.declare()
+    assert run(host, capsys=capsys)[1]["certificates"][0]["state"] == "installed"
+
+
+def test_a_run_without_a_change_prints_nothing(host: Host, s3: Any, capsys: pytest.CaptureFixture[str]):
+    """The journal of a server has a line for each certificate that was installed, and one for each error."""
+    S3Certificates(s3, "store").put(a_new_pair())
+    printed = []
+    for _ in range(2):
+        assert main(["--config", str(host.configuration)]) == 0
+        printed.append(capsys.readouterr())
+
+    assert printed[0].out.startswith("idp: installed ")
+    assert (printed[1].out, printed[1].err) == ("", "")
+
+
+def test_a_certificate_that_is_not_stored_needs_attention(host: Host, s3: Any, capsys: pytest.CaptureFixture[str]):
+    """The name may be misspelt; the report has it all the same."""
+    code, document = run(host, capsys=capsys)
+
+    assert (code, document["certificates"][0]["error"]) == (1, "CertificateMissing")
+    assert document["certificates"][0]["serial"] == ""
+
+
+def test_wrong_usage_exits_2_with_the_lines(host: Host, capsys: pytest.CaptureFixture[str]):
+    """`--check-config` lets a configuration management validate the file before it replaces the former one."""
+    assert main(["--config", str(host.configuration), "--check-config"]) == 0
+    host.declare("mode = 0777")
+    code, document = run(host, "--check-config", capsys=capsys)
+    assert (code, document["error"]) == (2, "ConfigurationInvalid")
+    host.declare()
+    (host.folder / "roots.pem").write_text("no certificate")
+    assert run(host, capsys=capsys)[1]["error"] == "ConfigurationInvalid"
+
+
+def test_two_runs_at_a_time_exclude_each_other(host: Host, capsys: pytest.CaptureFixture[str]):
+    """An operator's run beside the timer's would switch and clean under its hands."""
+    with host.configuration.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert run(host, capsys=capsys) == (
+            75,
+            {
+                "error": "AlreadyRunning",
+                "text": f"another run with {host.configuration} is in progress",
+                "exit_code": 75,
+            },
+        )
+
+
+def refusal(code: str, status: int = 400) -> ClientError:
+    return ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "GetObject")  # type: ignore[typeddict-item]
+
+
+@pytest.mark.parametrize(
+    ("error", "name", "exit_code"),
+    [
+        (refusal("NoSuchKey", 404), "CertificateMissing", 1),
+        (refusal("AccessDenied", 403), "StoreRefused", 3),
+        (refusal("NoSuchBucket", 404), "StoreRefused", 3),
+        (refusal("ExpiredToken"), "StoreRefused", 3),
+        (refusal("SlowDown", 503), "StoreUnavailable", 75),
+        (refusal("Unknown", 500), "StoreUnavailable", 75),
+        (NoCredentialsError(), "StoreRefused", 3),
+        (EndpointConnectionError(endpoint_url="https://s3"), "StoreUnavailable", 75),
+        (ConnectionClosedError(endpoint_url="https://s3"), "StoreUnavailable", 75),
+        (ReadTimeoutError(endpoint_url="https://s3"), "StoreUnavailable", 75),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_an_error_of_aws_has_a_name_and_an_exit_code(host: Host, error: Exception, name: str, exit_code: int):
+    """75 is for a later run, 3 for who administers the role, and the timer's unit fails for each."""
+
+    class Refusing:
+        def get_object(self, **_request: str) -> None:
+            raise error
+
+    with pytest.raises(FetchError) as found:
+        Store(read_configuration(host.configuration).store, Refusing()).pointer("idp")
+    assert (type(found.value).__name__, found.value.exit_code) == (name, exit_code)
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
+def test_the_client_is_written_for_python_3_9(source: Path):
+    """That of enterprise distributions; names that the standard library has since are the import's business."""
+    ast.parse(source.read_text(encoding="utf-8"), feature_version=(3, 9))

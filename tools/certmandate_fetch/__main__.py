@@ -1,0 +1,121 @@
+"""`certmandate-fetch`: run by the systemd timer, or by hand."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import ssl
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from certmandate_fetch import __version__
+from certmandate_fetch.configuration import Configuration, read_configuration
+from certmandate_fetch.errors import AlreadyRunning, ConfigurationInvalid, FetchError
+from certmandate_fetch.pair import trusting
+from certmandate_fetch.report import report, written
+from certmandate_fetch.store import Store
+from certmandate_fetch.update import Result, Updater
+
+CONFIGURATION = "/etc/certmandate-fetch.conf"
+_PATIENCE = "how long after a reload the server may present the former certificate; default: 30"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run once; return the exit code: 0, or that of the gravest error (`errors`, docs/servers.md)."""
+    options = _parser().parse_args(arguments)
+    try:
+        configuration = read_configuration(options.config)
+        if options.check_config:
+            return 0
+        with _lock(options.config):
+            return _run(configuration, options)
+    except FetchError as error:
+        _print_error(str(error))
+        if options.json:
+            _print({"error": type(error).__name__, "text": str(error), "exit_code": error.exit_code})
+        return error.exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("certmandate-fetch", description="Install the certificates of a delegation.")
+    parser.add_argument("--config", type=Path, default=Path(CONFIGURATION), help="default: %(default)s")
+    parser.add_argument("--check-config", action="store_true", help="check the configuration file, and do nothing else")
+    parser.add_argument("--allow-older", action="store_true", help="install a certificate that begins earlier")
+    parser.add_argument("--patience", type=float, default=30.0, metavar="SECONDS", help=_PATIENCE)
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--version", action="version", version=f"certmandate-fetch {__version__}")
+    return parser
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Raises AlreadyRunning. The lock ends with the process, however that ends."""
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            msg = f"another run with {path} is in progress"
+            raise AlreadyRunning(msg) from None
+        yield
+
+
+def _run(configuration: Configuration, options: argparse.Namespace) -> int:
+    settings = configuration.store
+    store = Store(settings)
+    updater = Updater(store, _roots(settings.roots), allow_older=options.allow_older, patience_seconds=options.patience)
+    results = [updater.update(declared) for declared in configuration.certificates]
+    document = report(settings, results, datetime.now(timezone.utc))
+    unreported = _send(store, written(document))
+    for result in results:
+        _print_result(result, is_quiet=options.json)
+    code = _gravest([*(result.error for result in results), unreported])
+    if options.json:
+        reported = f"{type(unreported).__name__}: {unreported}" if unreported else ""
+        _print({**document, "report_error": reported, "exit_code": code})
+    return code
+
+
+def _roots(path: str) -> ssl.SSLContext:
+    try:
+        return trusting(path)
+    except OSError as error:  # of which ssl.SSLError is a kind
+        msg = f"{path}: holds no certificates in PEM ({getattr(error, 'reason', None) or error.strerror})"
+        raise ConfigurationInvalid(msg) from None
+
+
+def _send(store: Store, content: bytes) -> FetchError | None:
+    try:
+        store.write_report(content)
+    except FetchError as error:
+        _print_error(f"the report was not written: {type(error).__name__}: {error}")
+        return error
+    return None
+
+
+def _gravest(errors: Iterable[FetchError | None]) -> int:
+    codes = {error.exit_code for error in errors if error}
+    return next((code for code in (1, 3, 75) if code in codes), 0)
+
+
+def _print_result(result: Result, *, is_quiet: bool) -> None:
+    if result.error:
+        _print_error(f"{result.name}: {type(result.error).__name__}: {result.error}")
+    elif result.changed and result.installed and not is_quiet:
+        print(f"{result.name}: installed {result.installed.serial}, valid to {result.installed.not_after:%Y-%m-%d}")
+
+
+def _print(document: dict[str, Any]) -> None:
+    print(json.dumps(document, indent=2))
+
+
+def _print_error(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

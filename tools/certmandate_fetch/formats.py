@@ -1,0 +1,49 @@
+"""The files that some servers need in place of certbot's four."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.serialization import pkcs12
+
+from certmandate_fetch.configuration import Declaration, Keystore
+from certmandate_fetch.errors import KeystorePasswordMissing
+
+_END = b"-----END CERTIFICATE-----"
+
+
+def built(declared: Declaration, downloaded: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the declared files, made of the downloaded ones. Raises KeystorePasswordMissing."""
+    made = {}
+    if declared.haproxy:
+        made["haproxy.pem"] = downloaded["fullchain.pem"].rstrip() + b"\n" + downloaded["privkey.pem"]
+    if declared.keystore:
+        made["keystore.p12"] = _keystore(declared.keystore, downloaded)
+    return made
+
+
+def _keystore(declared: Keystore, downloaded: Mapping[str, bytes]) -> bytes:
+    key = serialization.load_pem_private_key(downloaded["privkey.pem"], password=None)
+    leaf, *issuers = (
+        x509.load_pem_x509_certificate(block + _END)
+        for block in downloaded["fullchain.pem"].split(_END)
+        if block.strip()
+    )
+    encryption = serialization.BestAvailableEncryption(_password(declared.password_file))
+    return pkcs12.serialize_key_and_certificates(declared.alias.encode(), key, leaf, issuers, encryption)  # type: ignore[arg-type]  # of the kinds of keys that certmandate makes
+
+
+def _password(path: Path) -> bytes:
+    """The first line of the file."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        msg = f"{path} cannot be read: {error.strerror}"
+        raise KeystorePasswordMissing(msg) from None
+    if not lines or not lines[0]:
+        msg = f"{path}: the first line must be the keystore's password"
+        raise KeystorePasswordMissing(msg)
+    return lines[0]
