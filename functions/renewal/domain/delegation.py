@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import NamedTuple, Self
 
 from renewal.domain.certificate.chain import ChainForm
+from renewal.domain.endpoint.declaration import GRACE_HOURS, Endpoint
 from renewal.domain.errors import KeyRefused, MandateEnded, NameNotDelegated, ProfileRefused, TermRefused
 from renewal.domain.keypair import KeyType
 from renewal.domain.names import not_permitted
@@ -114,6 +115,10 @@ class CertificateSpec:
     """E-mail addresses, separated by `, `, as each order has them."""
     chain: ChainForm = ChainForm.COMPATIBLE
     """The issuers that are stored with it."""
+    served_at: tuple[Endpoint, ...] = ()
+    """Where clients meet it, as far as it is declared."""
+    grace_hours: int = GRACE_HOURS
+    """How long after a renewal an endpoint may still present the former certificate."""
 
     @property
     def record_key(self) -> CertificatePath:

@@ -128,6 +128,12 @@ def not_permitted(entries: Iterable[str], names: Iterable[str]) -> tuple[str, ..
     return tuple(name for name in names if not any(permits(entry, name) for entry in known))
 
 
+def is_for(names: Iterable[str], host: str) -> bool:
+    """Return whether a certificate with *names* is for *host*: a star is one whole label (RFC 9525 §6.3)."""
+    parent = host.partition(".")[2]
+    return any(name in {host, f"*.{parent}"} for name in names)
+
+
 def common_name(names: Iterable[str]) -> str:
     """Return the first of *names* that fits into a common name, or "" when none does."""
     return next((name for name in names if len(name) <= MAX_COMMON_NAME), "")

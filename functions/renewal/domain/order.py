@@ -162,6 +162,8 @@ class Served:
     """Region to ARN. A region whose store is not in `stores` still holds an earlier certificate there."""
     client_auth: bool | None = None
     """Whether its extended key usage has clientAuth; None in records of earlier versions."""
+    key_fingerprint: str = ""
+    """SHA-256 of its public key, upper-case hexadecimal; empty in records of earlier versions."""
 
     @property
     def held_arns(self) -> dict[str, str]:
@@ -232,6 +234,7 @@ def served_by(order: Order, certificate: ManagedCertificate, stores: Collection[
         stored_at=now,
         arns={region: arn for region, arn in earlier.items() if region in spec.acm_regions} | dict(order.arns),
         client_auth=leaf.is_for_clients,
+        key_fingerprint=leaf.key_fingerprint,
     )
 
 

@@ -103,7 +103,7 @@ def test_items_without_custom_fields_are_read():
     spec = schema.managed_certificate(golden("certificate", version), None).spec
     order = schema.open_order(golden("order", version))
 
-    assert (spec.custom_fields, spec.external_requester) == ({}, "")
+    assert (spec.custom_fields, spec.external_requester, spec.served_at, spec.grace_hours) == ({}, "", (), 24)
     assert (order.custom_fields, order.external_requester) == ({}, "")
 
 

@@ -26,7 +26,8 @@ FILE: dict[str, Any] = {
     "certificates": [{"name": "idp", "names": ["idp.univ.example"]}],
 }
 OF_A_CERTIFICATE = (
-    "arns, chain, custom_fields, external_requester, key, name, names, policy, profile_id, stores, term_days"
+    "arns, chain, custom_fields, external_requester, grace_hours, key, name, names, policy, profile_id, served_at, "
+    "stores, term_days"
 )
 ARN = "arn:aws:acm:eu-west-3:111122223333:certificate/0a1b2c3d-0000-4000-8000-000000000000"
 REMOVED = object()
@@ -85,6 +86,12 @@ def test_a_full_file_is_read_whole() -> None:
                 "stores": ["acm:eu-west-3", "s3"],
                 "arns": {"eu-west-3": ARN},
                 "chain": "short",
+                "served_at": [
+                    "IDP.univ.example:443",
+                    {"host": "idp.univ.example", "port": 587, "starttls": "smtp", "address": "2001:DB8::7"},
+                    {"reported_by": "campus-lb-2"},
+                ],
+                "grace_hours": 72,
                 "policy": {"floor_days": 20},
                 "custom_fields": {"Cost centre": "0815"},
                 "external_requester": "idp@univ.example",
@@ -102,6 +109,12 @@ def test_a_full_file_is_read_whole() -> None:
     assert (idp.names, idp.key_type, idp.profile_id) == (("idp.univ.example",), KeyType.RSA_3072, 7)
     assert (idp.term_days, idp.stores, dict(idp.arns)) == (99, ("acm:eu-west-3", "s3"), {"eu-west-3": ARN})
     assert (idp.chain, www.chain) == (ChainForm.SHORT, ChainForm.COMPATIBLE)
+    assert [str(endpoint) for endpoint in idp.served_at] == [
+        "idp.univ.example:443",
+        "idp.univ.example:587 (smtp) at 2001:db8::7",
+        "reported by campus-lb-2",
+    ]
+    assert (idp.grace_hours, www.served_at, www.grace_hours) == (72, (), 24)
     assert (idp.policy, www.policy) == (RenewalPolicy(0.25, 20), RenewalPolicy(0.25))
     assert (idp.custom_fields, idp.external_requester) == (
         {"Cost centre": "0815", "Project": "P 1"},
@@ -184,6 +197,51 @@ def test_a_fault_has_the_place_of_the_value_and_its_fix(path: str, value: Any, t
     place = re.sub(r"\.(\d+)", r"[\1]", path)
 
     assert faults_of(changed(path, value)) == [f"{place}: {text}"]
+
+
+FORM = "must be host:port, {host: …, port: …} with starttls and address where needed, or {reported_by: …}"
+HOST = {"host": "idp.univ.example", "port": 443}
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "text"),
+    [
+        ("idp.univ.example", FORM),
+        ("idp.univ.example:https", FORM),
+        ("https://idp.univ.example", FORM),
+        (443, FORM),
+        ("idp.univ.example:22", "must be one of 25, 110, "),
+        ("192.0.2.7:443", "'192.0.2.7' is an IP address; only domain names are ordered"),
+        ("*.apps.univ.example:443", "'*.apps.univ.example' is no host; name one that the wildcard covers"),
+        ({"host": "idp.univ.example"}, "port must be given: it must be host:port"),
+        ({**HOST, "port": True}, "port: must be one of 25, 110, "),
+        ({**HOST, "starttls": "ftp"}, "starttls: must be one of smtp, imap, pop3, ldap, xmpp"),
+        ({**HOST, "starttls": []}, "starttls: must be one of smtp, imap, pop3, ldap, xmpp"),
+        ({**HOST, "address": "192.0.2.0/24"}, "address: must be one IPv4 or IPv6 address, as in 203.0.113.7"),
+        ({**HOST, "sni": "x"}, "unknown field sni; known here: address, host, port, starttls"),
+        ({"reported_by": "LB 2"}, "reported_by: must be 1 to 40 lower-case letters"),
+        ({"reported_by": "lb-2", "port": 443}, "unknown field port; known here: reported_by"),
+    ],
+)
+def test_a_fault_of_an_endpoint_has_its_fix(endpoint: Any, text: str) -> None:
+    """What is not read rightly would be contacted wrongly, or never."""
+    (fault,) = faults_of(changed("certificates.0.served_at", [endpoint]))
+
+    assert fault.startswith(f"certificates[0].served_at[0]: {text}")
+
+
+def test_an_endpoint_is_of_a_host_that_the_certificate_is_for() -> None:
+    """Nothing else is contacted, and clients would refuse the certificate there."""
+    assert faults_of(changed("certificates.0.served_at", ["sp.apps.univ.example:443"])) == [
+        "certificates[0].served_at: 'sp.apps.univ.example' is none of the certificate's names, so clients would refuse "
+        "it there"
+    ]
+    wildcard = changed("certificates.0.served_at", ["sp.apps.univ.example:443"])
+    wildcard["certificates"][0]["names"] = ["*.apps.univ.example"]
+    assert not faults_of(wildcard)
+    assert faults_of(changed("certificates.0.grace_hours", 721)) == [
+        "certificates[0].grace_hours: must be a whole number of hours, 0 to 720"
+    ]
 
 
 LOOP = (
@@ -321,7 +379,7 @@ places = st.sampled_from(
     [*FILE, "policy", "address", "mandate_ends", "certificates.0", "certificates.0.names.0"]
     + [
         f"certificates.0.{name}"
-        for name in ("name", "names", "key", "profile_id", "term_days", "stores", "arns", "chain", "policy")
+        for name in ("name", "names", "key", "profile_id", "term_days", "stores", "arns", "chain", "policy", "served_at")
     ]
 )
 

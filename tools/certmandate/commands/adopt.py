@@ -108,6 +108,7 @@ def _served(found: Found, spec: CertificateSpec, ssl_id: int, now: datetime) -> 
         stored_at=now,
         arns=dict(found.arns),
         client_auth=leaf.is_for_clients,
+        key_fingerprint=leaf.key_fingerprint,
     )
 
 

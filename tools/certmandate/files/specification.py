@@ -22,6 +22,12 @@ The shape (YAML or JSON; `delegations/` has examples):
         stores: [s3, "acm:eu-west-3"]   # default: s3
         arns: {eu-west-3: "arn:aws:acm:…"}   # optional, existing certificates to re-import into
         chain: short                    # default: compatible, with the cross-signed issuers that SCM delivers
+        served_at:                      # optional: where clients meet it; each run verifies that they do
+          - idp.univ.example:443                                       # every address of the host
+          - {host: idp.univ.example, port: 443, address: 192.0.2.7}    # one server behind a load balancer
+          - {host: mx.univ.example, port: 587, starttls: smtp}         # or imap, pop3, ldap, xmpp
+          - {reported_by: campus-lb-2}                                 # not reachable: certmandate-fetch reports
+        grace_hours: 24                 # optional: how long after a renewal they may present the former one
         policy: {…}                     # optional
         custom_fields: {…}              # optional, laid over those of the delegation
         external_requester: …           # optional, in place of the delegation's
@@ -35,13 +41,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from certmandate.files import fields
+from certmandate.files import endpoints, fields
 from certmandate.files.fields import Fault, Reader
 from certmandate.files.yaml_document import Place
 from renewal.domain.calendar import phase_at
 from renewal.domain.certificate.chain import ChainForm
 from renewal.domain.delegation import S3, CertificateSpec, Delegation, RenewalPolicy
+from renewal.domain.endpoint.declaration import GRACE_HOURS
 from renewal.domain.keypair import KeyType
+from renewal.domain.names import is_for
 
 _ARN = re.compile(r"arn:aws[a-z-]*:acm:(?P<region>[a-z0-9-]+):\d{12}:certificate/[0-9a-f-]{36}")
 MAX_NAMES = 1000
@@ -63,7 +71,9 @@ _TOP = frozenset(
         *_INHERITED,
     ]
 )
-_CERTIFICATE = frozenset(["name", "names", "key", "term_days", "stores", "arns", "chain", *_INHERITED])
+_CERTIFICATE = frozenset(
+    ["name", "names", "key", "term_days", "stores", "arns", "chain", "served_at", "grace_hours", *_INHERITED]
+)
 _POLICY = frozenset({"ratio", "floor_days"})
 
 
@@ -181,6 +191,8 @@ def _certificate(reader: Reader, entry: Any, place: Place, delegation: str, defa
         stores=tuple(reader.items(source, "stores", place, fields.store)) if "stores" in source else (S3,),
         arns=_arns(reader, source, place),
         chain=reader.value(source, "chain", place, fields.chain, default=ChainForm.COMPATIBLE),
+        served_at=tuple(reader.items(source, "served_at", place, endpoints.endpoint)) if "served_at" in source else (),
+        grace_hours=reader.value(source, "grace_hours", place, endpoints.grace_hours, default=GRACE_HOURS),
         policy=own.policy,
         custom_fields=own.custom_fields,
         external_requester=own.external_requester,
@@ -223,6 +235,7 @@ def _hold_against(reader: Reader, place: Place, spec: CertificateSpec, delegatio
         reader.fault(arns, f"{', '.join(sorted(extra))}: stores has no acm:<region> for it")
     if not spec.stores and reader.is_clean(stores):
         reader.fault(stores, "must name at least one store: s3 or acm:<region>")
+    _hold_endpoints(reader, (*place, "served_at"), spec)
     lifetime = min(spec.term_days or 10**6, phase_at(now).term_days)
     if spec.policy.floor_days > lifetime // 2:
         reader.fault(
@@ -230,6 +243,15 @@ def _hold_against(reader: Reader, place: Place, spec: CertificateSpec, delegatio
             f"{spec.policy.floor_days} days of a lifetime of {lifetime} would renew in a loop; "
             f"at most {lifetime // 2} (half of it), or leave it out: the ratio follows the lifetime",
         )
+
+
+def _hold_endpoints(reader: Reader, place: Place, spec: CertificateSpec) -> None:
+    if len(spec.served_at) > endpoints.MOST_ENDPOINTS:
+        reader.fault(place, f"has {len(spec.served_at)} endpoints; {endpoints.MOST_ENDPOINTS} at most")
+    hosts = dict.fromkeys(endpoint.host for endpoint in spec.served_at if endpoint.host)
+    for host in hosts if reader.is_clean((*place[:-1], "names")) else ():
+        if not is_for(spec.names, host):
+            reader.fault(place, f"'{host}' is none of the certificate's names, so clients would refuse it there")
 
 
 def _why_not(name: str, entries: tuple[str, ...]) -> str:

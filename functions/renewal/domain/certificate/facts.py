@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -78,6 +79,11 @@ class Certificate:
     def public_key(self) -> bytes:
         """SubjectPublicKeyInfo, DER."""
         return public_key_bytes(self.x509.public_key())
+
+    @property
+    def key_fingerprint(self) -> str:
+        """SHA-256 of the public key (`public_key`), upper-case hexadecimal."""
+        return hashlib.sha256(self.public_key).hexdigest().upper()
 
     @property
     def key_type(self) -> KeyType | None:

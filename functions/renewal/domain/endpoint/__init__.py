@@ -1,0 +1,1 @@
+"""Where a certificate is declared to be served, and what is presented there."""
