@@ -233,8 +233,10 @@ def test_a_fault_of_an_endpoint_has_its_fix(endpoint: Any, text: str) -> None:
 def test_an_endpoint_is_of_a_host_that_the_certificate_is_for() -> None:
     """Nothing else is contacted, and clients would refuse the certificate there."""
     assert faults_of(changed("certificates.0.served_at", ["sp.apps.univ.example:443"])) == [
-        "certificates[0].served_at: 'sp.apps.univ.example' is none of the certificate's names, so clients would refuse "
-        "it there"
+        (
+            "certificates[0].served_at: 'sp.apps.univ.example' is none of the certificate's names, so clients would refuse "
+            "it there"
+        )
     ]
     wildcard = changed("certificates.0.served_at", ["sp.apps.univ.example:443"])
     wildcard["certificates"][0]["names"] = ["*.apps.univ.example"]
@@ -379,7 +381,18 @@ places = st.sampled_from(
     [*FILE, "policy", "address", "mandate_ends", "certificates.0", "certificates.0.names.0"]
     + [
         f"certificates.0.{name}"
-        for name in ("name", "names", "key", "profile_id", "term_days", "stores", "arns", "chain", "policy", "served_at")
+        for name in (
+            "name",
+            "names",
+            "key",
+            "profile_id",
+            "term_days",
+            "stores",
+            "arns",
+            "chain",
+            "policy",
+            "served_at",
+        )
     ]
 )
 
