@@ -232,12 +232,9 @@ def test_a_fault_of_an_endpoint_has_its_fix(endpoint: Any, text: str) -> None:
 
 def test_an_endpoint_is_of_a_host_that_the_certificate_is_for() -> None:
     """Nothing else is contacted, and clients would refuse the certificate there."""
-    assert faults_of(changed("certificates.0.served_at", ["sp.apps.univ.example:443"])) == [
-        (
-            "certificates[0].served_at: 'sp.apps.univ.example' is none of the certificate's names, so clients would refuse "
-            "it there"
-        )
-    ]
+    (fault,) = faults_of(changed("certificates.0.served_at", ["sp.apps.univ.example:443"]))
+
+    assert fault.startswith("certificates[0].served_at: 'sp.apps.univ.example' is none of the certificate's names")
     wildcard = changed("certificates.0.served_at", ["sp.apps.univ.example:443"])
     wildcard["certificates"][0]["names"] = ["*.apps.univ.example"]
     assert not faults_of(wildcard)
