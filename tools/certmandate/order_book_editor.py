@@ -13,6 +13,7 @@ from renewal.adapters.order_book import schema
 from renewal.adapters.order_book.reader import DynamoDbOrderReader, unknown
 from renewal.adapters.order_book.table import ConditionFailed, OrderTables, deleted, put, updated
 from renewal.adapters.order_book.transitions import status_updated
+from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.errors import InvalidDelegation, OrderConflict
 from renewal.domain.order import Replacement, Served
@@ -54,7 +55,7 @@ class OrderBookEditor:
                 return
             if before.served is not None and served.not_before <= before.served.not_before:
                 msg = (
-                    f"{before.spec.path} serves serial {before.served.serial} already; "
+                    f"{before.spec.path} serves serial {printed_serial(before.served.serial)} already; "
                     "a certificate can be adopted only where none is served, or where an older one is served"
                 )
                 raise InvalidDelegation(msg)

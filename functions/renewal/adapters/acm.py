@@ -22,7 +22,8 @@ from renewal.adapters.acm_rules import (
     require_usages_kept,
 )
 from renewal.adapters.aws import translated
-from renewal.domain.certificate.facts import KEY_USAGES, Certificate, normalised_serial
+from renewal.domain.certificate.facts import KEY_USAGES, Certificate
+from renewal.domain.certificate.serial import normalised_serial
 from renewal.domain.delegation import ACM
 from renewal.domain.errors import (
     AcmCertificateMissing,

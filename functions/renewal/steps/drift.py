@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from renewal.deadline import Deadline
 from renewal.domain.certificate.chain import Chain
+from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.delegation import ACM, S3
 from renewal.domain.errors import NeedsAttention, RenewalError
 from renewal.domain.order import ManagedCertificate, OrderStatus
@@ -70,8 +71,8 @@ class StoreComparison:
                 continue
             if observed or store != S3 or served.token:  # of a certificate adopted from a file, S3 has nothing yet
                 yield (
-                    f"{store} has {observed or 'no certificate'}, and certmandate stored serial {served.serial} there: "
-                    f"{self._cause(certificate, observed)}"
+                    f"{store} has {observed or 'no certificate'}, and certmandate stored serial "
+                    f"{printed_serial(served.serial)} there: {self._cause(certificate, observed)}"
                 )
 
     def _cause(self, certificate: ManagedCertificate, observed: str) -> str:

@@ -12,7 +12,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from local.moto_repairs.strict_acm import StrictAcm
 from renewal.adapters.acm import EVERY_KEY_TYPE, MAX_KEY, Acm
 from renewal.domain.certificate.chain import Chain
-from renewal.domain.certificate.facts import Certificate, normalised_serial
+from renewal.domain.certificate.facts import Certificate
+from renewal.domain.certificate.serial import normalised_serial
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.errors import (
     AcmCertificateMissing,

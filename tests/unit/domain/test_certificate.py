@@ -17,7 +17,8 @@ from renewal.adapters.acm_rules import (
     require_usages_kept,
 )
 from renewal.domain.certificate.acceptance import Expectation, check
-from renewal.domain.certificate.facts import Certificate, normalised_serial
+from renewal.domain.certificate.facts import Certificate
+from renewal.domain.certificate.serial import normalised_serial
 from renewal.domain.errors import (
     AcmWouldRefuse,
     CertificateBeginsLater,

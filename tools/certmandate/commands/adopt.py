@@ -19,6 +19,7 @@ from certmandate.files.certificate_files import certificates_in
 from certmandate.options import CertificateArgument, JsonOption, YesOption, confirm, split
 from certmandate.views import printing
 from certmandate.views.printing import printer
+from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.errors import RenewalError
 
 if TYPE_CHECKING:
@@ -193,7 +194,8 @@ def _from_stores(deployment: Deployment, spec: CertificateSpec) -> Found:
     serials = {leaf.serial for leaf, _ in held.values()}
     if len(serials) > 1:
         listed = "; ".join(
-            f"{store} serial {leaf.serial}, until {printing.day(leaf.not_after)}" for store, (leaf, _) in held.items()
+            f"{store} serial {printed_serial(leaf.serial)}, until {printing.day(leaf.not_after)}"
+            for store, (leaf, _) in held.items()
         )
         msg = f"the stores hold different certificates ({listed}): import one of them everywhere, or pass it with --pem"
         raise Refused(msg)
@@ -278,7 +280,7 @@ def _notes(found: Found, served: Served, after: CertificateState, *, from_file: 
 def _page(path: str, served: Served, after: CertificateState, notes: list[str]) -> list[Any]:
     pairs = [
         ("names", ", ".join(served.names)),
-        ("serial", served.serial),
+        ("serial", printed_serial(served.serial)),
         ("SSL ID", str(served.ssl_id or "")),
         (
             "valid",

@@ -110,17 +110,17 @@ def revoke_command(
 
 
 def _target(deployment: Deployment, state: CertificateState, serial: str | None) -> Target:
-    from renewal.domain.certificate.facts import normalised_serial
+    from renewal.domain.certificate.serial import normalised_serial, printed_serial
 
     spec, served = state.certificate.spec, state.certificate.served
     if serial is None or (served and served.serial == normalised_serial(serial)):
         if served is None:
             msg = f"{spec.path} has no served certificate to revoke"
             raise Refused(msg)
-        return Target(spec.path, served.names, served.ssl_id, served.serial, is_served=True)
+        return Target(spec.path, served.names, served.ssl_id, printed_serial(served.serial), is_served=True)
     for row in deployment.book.history(spec.delegation, spec.name):
         if row.serial and row.serial == normalised_serial(serial):
-            return Target(spec.path, row.names, row.ssl_id or 0, row.serial, is_served=False)
+            return Target(spec.path, row.names, row.ssl_id or 0, printed_serial(row.serial), is_served=False)
     msg = f"{spec.path} never had serial {serial}; `certmandate show {spec.path}` lists its serials"
     raise Refused(msg)
 

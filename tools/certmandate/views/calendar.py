@@ -21,11 +21,14 @@ def page(
     """Yield the parts of the page."""
     yield Text(f"{len(starts)} certificates, from {now.date()} to {HORIZON}", style="bold")
     rules = ["from", "longest term#", "permitted#", "domain validation#", "organisation validation#"]
-    yield printing.table(rules, _phases(now), title="Rules by day of issue")
+    yield printing.heading("Rules by day of issue")
+    yield printing.table(rules, _phases(now))
     ends = ((str(sunset.ends), sunset.subject, sunset.source) for sunset in SUNSETS if sunset.ends > now.date())
-    yield printing.table(["from", "no longer", "source"], ends, title="What ends")
+    yield printing.heading("What ends")
+    yield printing.table(["from", "no longer", "source"], ends)
     columns = ["quarter", "orders#", "a week#", "busiest week#", "domains#", "organisations#", "ACM in 365 days#"]
-    yield printing.table(columns, map(_row, periods), title="Workload")
+    yield printing.heading("Workload")
+    yield printing.table(columns, map(_row, periods))
     yield from (Text(f"- {line}", style="dim") for line in assumptions)
 
 

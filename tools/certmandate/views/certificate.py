@@ -9,6 +9,7 @@ from rich.text import Text
 
 from certmandate.certificate_state import CertificateState, finding_line, last_error, open_findings
 from certmandate.views import json_records, printing
+from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.order import FinishedOrder
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord
@@ -55,7 +56,7 @@ def _served_part(state: CertificateState) -> list[RenderableType]:
     valid = f"{printing.minute(served.not_before)} to {printing.minute(served.not_after)}, {state.days_left} days left"
     pairs = [
         ("SSL ID", str(served.ssl_id) if served.ssl_id else "unknown (adopted)"),
-        ("serial", served.serial),
+        ("serial", printed_serial(served.serial)),
         ("valid", valid),
         ("names", ", ".join(served.names) if set(served.names) != set(spec.names) else ""),
         ("issuer", served.issuer),
@@ -92,7 +93,7 @@ def _history_part(history: tuple[FinishedOrder, ...]) -> list[RenderableType]:
             order.status,
             printing.cause(order.causes, order.reason),
             str(order.ssl_id or ""),
-            order.serial or (f"{order.error}: {order.text}" if order.error else ""),
+            printed_serial(order.serial) or (f"{order.error}: {order.text}" if order.error else ""),
             printing.day(order.not_after),
         )
         for order in reversed(history)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from certmandate.certificate_state import CertificateState
+from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.order import FinishedOrder, Order, Served
 from renewal.domain.setup.finding import Finding
 
@@ -57,7 +58,7 @@ def served_document(served: Served) -> Document:
     """Return the certificate that the stores hold."""
     return {
         "ssl_id": served.ssl_id or None,
-        "serial": served.serial,
+        "serial": printed_serial(served.serial),
         "not_before": served.not_before,
         "not_after": served.not_after,
         "names": list(served.names),
@@ -81,8 +82,8 @@ def finished_document(row: FinishedOrder) -> Document:
         "causes": list(row.causes),
         "reason": row.reason,
         "ssl_id": row.ssl_id,
-        "serial": row.serial,
-        "previous_serial": row.previous_serial,
+        "serial": printed_serial(row.serial),
+        "previous_serial": printed_serial(row.previous_serial),
         "not_after": row.not_after,
         "error": row.error,
         "text": row.text,

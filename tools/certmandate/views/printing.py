@@ -1,19 +1,23 @@
-"""Printing: tables and lists for the operator, and one JSON document for programs."""
+"""Printing: tables and lists for the operator, and one JSON document for programs.
+
+No word is ever broken, and no command in backticks. A terminal's lines are wrapped between words, and a table that does
+not fit its width becomes one record for each row. Where the output is no terminal, nothing is wrapped.
+"""
 
 from __future__ import annotations
 
 import io
 import json
-import os
+import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
 import typer
-from rich import box
-from rich.console import Console, ConsoleOptions, Group, RenderableType
-from rich.padding import Padding
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
@@ -23,7 +27,11 @@ from certmandate.files.visible_text import VisibleStream, visible
 from renewal.domain.errors import RecordUnreadable
 
 Row = Sequence[str | Text]
-_PIPE_WIDTH = 120  # columns, when the output is no terminal
+_UNLIMITED = 100_000  # columns, when the output is no terminal
+_READABLE = 24  # columns; a table's sentences are not wrapped to less
+_GAP = 2  # columns between two cells
+_COMMAND = re.compile("`[^`]*`")
+_HARD_SPACE = "\ue000"  # of Unicode's private use area: a space at which no line is wrapped
 _STYLES = {
     State.EXPIRED: "bold red",
     State.NEAR_EXPIRY: "bold red",
@@ -42,6 +50,72 @@ class VisibleConsole(Console):
             yield segment if segment.control else Segment(visible(segment.text), segment.style)
 
 
+@dataclass(frozen=True)
+class Wrapped:
+    """A text after a label. Further lines begin below its first; a word that is wider than the room overflows it."""
+
+    text: Text
+    label: Text
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the lines."""
+        text = _joined(self.text)
+        text.overflow = "ignore"  # wraps as "crop" does, and crops nothing
+        label = self.label
+        for line in text.wrap(console, max(1, options.max_width - label.cell_len)):
+            yield Text.assemble(label, line, no_wrap=True, overflow="ignore")
+            label = Text(" " * label.cell_len)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Rows in columns where they fit, else one record for each row."""
+
+    columns: Sequence[str]
+    """Their names; one that ends in `#` has numbers."""
+    rows: Sequence[Sequence[Text]]
+
+    def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the table or the records."""
+        names = [name.removesuffix("#") for name in self.columns]
+        widths = _widths([*zip(map(Text, names), *self.rows, strict=True)], options.max_width)
+        if widths is None:
+            for number, row in enumerate(self.rows):
+                yield from ([Text()] if number else [])
+                yield facts(zip(names, row, strict=True), indent=0)
+            return
+        made = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), highlight=False)
+        for name, label, width in zip(self.columns, names, widths, strict=True):
+            made.add_column(label, justify="right" if name.endswith("#") else "left", width=width)
+        for row in self.rows:
+            made.add_row(*row)
+        yield made
+
+
+def _widths(columns: Sequence[Sequence[Text]], room: int) -> list[int] | None:
+    """Share *room* out: what a column needs at least, and of the rest what it lacks; None when it is too little."""
+    natural = [max(map(_longest, (text.plain.split("\n") for text in column))) for column in columns]
+    words = [max(map(_longest, (text.plain.split() for text in column))) for column in columns]
+    least = [min(full, max(word, _READABLE)) for full, word in zip(natural, words, strict=True)]
+    rest = room - sum(least) - _GAP * (len(columns) - 1)
+    lacking = sum(natural) - sum(least)
+    if rest < 0:
+        return None
+    share = min(1.0, rest / lacking) if lacking else 0.0
+    return [low + int((full - low) * share) for full, low in zip(natural, least, strict=True)]
+
+
+def _longest(parts: Iterable[str]) -> int:
+    return max(map(cell_len, parts), default=0)
+
+
+def _joined(cell: str | Text) -> Text:
+    """Return a copy whose commands in backticks are one word each."""
+    text = Text(cell) if isinstance(cell, str) else cell.copy()
+    text.plain = _COMMAND.sub(lambda found: found[0].replace(" ", _HARD_SPACE), text.plain)
+    return text
+
+
 def printer(*, to_stderr: bool = False) -> Console:
     """Return a console on standard output or error: colours and width of the terminal, plain lines into a pipe."""
     stream: Any = sys.stderr if to_stderr else sys.stdout
@@ -49,8 +123,8 @@ def printer(*, to_stderr: bool = False) -> Console:
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="replace")  # an organisation's name must not end a run on a terminal without UTF-8
     console = VisibleConsole(file=stream, highlight=False, emoji=False, markup=False)
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = _PIPE_WIDTH
+    if not console.is_terminal:
+        console.width = _UNLIMITED
     return console
 
 
@@ -71,13 +145,19 @@ def print_line(text: str | Text, *, style: str = "", to_stderr: bool = False) ->
 
 
 def show(console: Console, *parts: RenderableType) -> None:
-    """Print the parts; plain text without trailing blanks when *console* is no terminal."""
-    if console.is_terminal:
-        console.print(Group(*parts))
-        return
+    """Print the parts, without trailing blanks."""
     with console.capture() as captured:
-        console.print(Group(*parts))
-    console.print(Text("\n".join(line.rstrip() for line in captured.get().splitlines())), soft_wrap=True)
+        console.print(Group(*_unbroken(parts)), crop=False)
+    lines = captured.get().replace(_HARD_SPACE, " ").split("\n")
+    console.file.write("\n".join(line.rstrip() for line in lines))
+
+
+def _unbroken(parts: Iterable[RenderableType]) -> Iterator[RenderableType]:
+    for part in parts:
+        if isinstance(part, Group):
+            yield from _unbroken(part.renderables)
+        else:
+            yield Wrapped(part, Text()) if isinstance(part, Text) else part
 
 
 def print_json(document: Mapping[str, Any]) -> None:
@@ -93,26 +173,17 @@ def _plain(value: object) -> object:
     return str(value)
 
 
-def table(columns: Iterable[str], rows: Iterable[Row], *, title: str | None = None) -> Table:
+def table(columns: Iterable[str], rows: Iterable[Row]) -> Listing:
     """Return a table; a column whose name ends in `#` has numbers."""
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, highlight=False, title=title, title_justify="left")
-    for index, name in enumerate(columns):
-        justify: Any = "right" if name.endswith("#") else "left"
-        made.add_column(name.removesuffix("#"), justify=justify, overflow="fold", no_wrap=index == 0)
-    for row in rows:
-        made.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
-    return made
+    return Listing(tuple(columns), [[_joined(cell) for cell in row] for row in rows])
 
 
-def facts(pairs: Iterable[tuple[str, str]], *, indent: int = 2) -> RenderableType:
+def facts(pairs: Iterable[tuple[str, str | Text]], *, indent: int = 2) -> RenderableType:
     """Return names and their values, one pair a line; pairs without a value are left out."""
-    made = Table(box=None, show_header=False, pad_edge=False, highlight=False)
-    made.add_column(style="dim", no_wrap=True)
-    made.add_column(overflow="fold")
-    for name, value in pairs:
-        if value:
-            made.add_row(name, Text(value))
-    return Padding(made, (0, 0, 0, indent))
+    given = [(name, value) for name, value in pairs if value]
+    width = max((len(name) for name, _ in given), default=0)
+    labels = [Text(f"{'':{indent}}{name:{width}}{'':{_GAP}}", style="dim") for name, _ in given]
+    return Group(*(Wrapped(_joined(value), label) for label, (_, value) in zip(labels, given, strict=True)))
 
 
 def heading(text: str) -> Text:
@@ -122,7 +193,7 @@ def heading(text: str) -> Text:
 
 def bullets(title: str, lines: Iterable[str]) -> list[RenderableType]:
     """Return a titled list, or nothing when there are no lines."""
-    texts: list[RenderableType] = [Padding(Text(f"- {line}"), (0, 0, 0, 2)) for line in lines]
+    texts: list[RenderableType] = [Wrapped(Text(line), Text("  - ")) for line in lines]
     return [heading(title), *texts] if texts else []
 
 

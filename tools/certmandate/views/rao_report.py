@@ -12,6 +12,7 @@ from certmandate.views.findings_mail import detail_in, finding_values, names_in
 from certmandate.views.html_page import html
 from certmandate.views.language import Language, languages
 from renewal.domain.audit.chain import ChainHead
+from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.forecast import next_renewal
 from renewal.domain.order import COMMENT_PREFIX, FinishedOrder, ManagedCertificate, OrderStatus
 from renewal.domain.setup.finding import Finding
@@ -179,8 +180,8 @@ def _order(row: FinishedOrder) -> dict[str, Any]:
         "certificate": row.certificate,
         "names": list(row.names),
         "ssl_id": row.ssl_id,
-        "serial": row.serial,
-        "previous_serial": row.previous_serial or None,
+        "serial": printed_serial(row.serial),
+        "previous_serial": printed_serial(row.previous_serial) or None,
         "ordered_at": row.opened_at.isoformat(),
         "stored_at": row.ended_at.isoformat(),
         "causes": list(row.causes),
@@ -221,7 +222,7 @@ def _next(order: NextOrder) -> dict[str, Any]:
     return {
         "certificate": spec.name,
         "names": list(spec.names),
-        "serial": served.serial if served else None,
+        "serial": printed_serial(served.serial) if served else None,
         "not_after": _iso(served.not_after if served else None),
         "renewal": order.renewal.isoformat() if order.renewal else None,
     }

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 from rich.console import Console, Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from certmandate.views import printing
@@ -61,7 +60,7 @@ def print_page(console: Console, report: RunReport) -> None:
     printing.show(console, page(report))
 
 
-def _certificates(report: RunReport) -> Table:
+def _certificates(report: RunReport) -> RenderableType:
     columns = ["certificate", "outcome", "cause", "SSL ID#", "expires", "days#"]
     rows = sorted(report.certificates, key=lambda row: _urgency(row, report))
     return printing.table(

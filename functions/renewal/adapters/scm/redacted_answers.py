@@ -14,7 +14,7 @@ from typing import Any
 import idna
 
 from renewal.adapters.scm.dates import time_from
-from renewal.domain.certificate.facts import normalised_serial
+from renewal.domain.certificate.serial import normalised_serial
 from renewal.domain.order import COMMENT_PREFIX
 
 TEXT = "[text]"

@@ -16,7 +16,7 @@ from renewal.adapters.redaction import redacted
 from renewal.adapters.scm.dates import date_from, time_from
 from renewal.adapters.scm.error_mapping import ErrorResponse, error_within, unusable
 from renewal.adapters.scm.request import Request
-from renewal.domain.certificate.facts import normalised_serial
+from renewal.domain.certificate.serial import normalised_serial
 from renewal.domain.delegation import CustomField, Profile
 from renewal.domain.errors import OrderPending
 from renewal.domain.names import comparable

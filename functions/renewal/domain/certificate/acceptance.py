@@ -9,6 +9,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from renewal.domain.calendar import phase_at
 from renewal.domain.certificate.facts import Certificate
+from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.errors import CertificateMismatch, CertificateUnusable
 from renewal.domain.keypair import KeyType
 from renewal.domain.names import not_permitted, without_added
@@ -44,7 +45,7 @@ def check(leaf: Certificate, expected: Expectation, now: datetime) -> tuple[str,
 
     Each error has all its faults in one message. `Certificate.require_begun` is for the time until it begins.
     """
-    where = f"the certificate with serial {leaf.serial} was not stored"
+    where = f"the certificate with serial {printed_serial(leaf.serial)} was not stored"
     if len(leaf.names) > MOST_NAMES:
         msg = f"{where}: it has {len(leaf.names)} names; {MOST_NAMES} at most"
         raise CertificateUnusable(msg)

@@ -20,6 +20,7 @@ from cryptography.x509.verification import (
 )
 
 from renewal.domain.certificate.facts import Certificate, library_errors_as
+from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.errors import CertificateMismatch, ChainBroken, shortened
 
 MOST_CERTIFICATES = 10
@@ -119,8 +120,8 @@ class Delivery:
             if verifier.accepts(path):
                 return path
         msg = (
-            f"no chain leads from the certificate with serial {self.leaf.serial} (issuer {self.leaf.issuer}) to a "
-            f"trusted root: {verifier.refusal}"
+            f"no chain leads from the certificate with serial {printed_serial(self.leaf.serial)} (issuer "
+            f"{self.leaf.issuer}) to a trusted root: {verifier.refusal}"
         )
         raise ChainBroken(msg)
 

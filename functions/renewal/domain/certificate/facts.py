@@ -13,6 +13,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.errors import (
     CertificateBeginsLater,
     CertificateUnusable,
@@ -42,11 +43,6 @@ _KEY_USAGE_BITS = {
 }
 KEY_USAGES = frozenset(_KEY_USAGE_BITS.values())
 """ACM's names of the bits of the keyUsage extension."""
-
-
-def normalised_serial(text: str) -> str:
-    """Return a serial as upper-case hexadecimal without separators or leading zeros (SCM reference §3.6)."""
-    return text.replace(":", "").replace(" ", "").upper().lstrip("0") or "0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,14 +133,15 @@ class Certificate:
 
     def require_readable(self) -> None:
         """Raise CertificateUnusable when a fact cannot be read: one extension that is not DER hides all of them."""
-        with library_errors_as(CertificateUnusable, f"the certificate with serial {self.serial} is not valid DER"):
+        text = f"the certificate with serial {printed_serial(self.serial)} is not valid DER"
+        with library_errors_as(CertificateUnusable, text):
             _ = self.not_before, self.not_after, self.issuer, self.key_type, self.x509.extensions
 
     def require_begun(self, now: datetime) -> None:
         """Raise CertificateBeginsLater before it is valid: clients would refuse it."""
         if now < self.not_before:
             msg = (
-                f"the certificate with serial {self.serial} is issued and valid from "
+                f"the certificate with serial {printed_serial(self.serial)} is issued and valid from "
                 f"{self.not_before:%Y-%m-%d %H:%M:%S} UTC; it is stored then"
             )
             raise CertificateBeginsLater(msg)

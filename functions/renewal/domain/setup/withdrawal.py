@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
+from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.due import Cause
 from renewal.domain.order import ManagedCertificate, Served
 from renewal.domain.setup.finding import Finding
@@ -49,12 +50,12 @@ def withdrawal_findings(
             continue
         if served.serial in withdrawn:
             cause = withdrawn[served.serial]
-            text = f"the served certificate {served.serial} {_TEXTS[cause]}"
+            text = f"the served certificate {printed_serial(served.serial)} {_TEXTS[cause]}"
             yield Finding(_CODES[cause], "warning", "operator", text, name)
         elif is_shown and served.ssl_id and not rows.of(served) and served.stored_at + LISTED_AFTER < now:
             text = (
-                f"SCM's report does not list the served certificate {served.serial} (SSL ID {served.ssl_id}): ask the "
-                "RAO whether it was deleted or revoked; then run `certmandate renew`"
+                f"SCM's report does not list the served certificate {printed_serial(served.serial)} (SSL ID "
+                f"{served.ssl_id}): ask the RAO whether it was deleted or revoked; then run `certmandate renew`"
             )
             yield Finding("ServedNotListed", "warning", "operator", text, name)
 

@@ -1,0 +1,99 @@
+"""Fault N7: what is printed, on terminals of every width and into a pipe."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections import Counter
+
+import pytest
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from certmandate.views import printing
+from certmandate.views.printing import Listing, VisibleConsole, show
+from renewal.domain.certificate.serial import normalised_serial, printed_serial
+from tests.certmandate.conftest import Sit
+
+WIDTHS = (30, 40, 60, 72, 80, 100, 120, 200)
+ARN = "arn:aws:acm:eu-central-1:123456789012:certificate/11111111-2222-3333-4444-555555555555"
+
+
+def rendered(width: int, *parts: RenderableType) -> str:
+    """Return what a terminal without colours shows."""
+    stream = io.StringIO()
+    show(VisibleConsole(file=stream, force_terminal=True, color_system=None, width=width), *parts)
+    return stream.getvalue()
+
+
+def words(text: str) -> Counter[str]:
+    """Count the words; a command in backticks is one."""
+    return Counter(re.findall(r"`[^`\n]*`|[^\s`#]+", text))
+
+
+def listings(*parts: RenderableType) -> list[Listing]:
+    """Return the tables among *parts*."""
+    found: list[Listing] = []
+    for part in parts:
+        found += listings(*part.renderables) if isinstance(part, Group) else []
+        found += [part] if isinstance(part, Listing) else []
+    return found
+
+
+def test_no_word_of_any_page_is_broken_at_any_width(sit: Sit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A serial, a name, a path, an ARN or a command over two lines cannot be copied, searched for or compared."""
+    desk = sit("recent:20", "application-of-the-registrar-long-name:198", "new", "due:160")
+    desk.rewrite("names: [new.univ.example]", "names: [new.univ.example, name-that-nobody-has-delegated.univ.example]")
+    shown: list[tuple[RenderableType, ...]] = []
+    monkeypatch.setattr(printing, "show", lambda console, *parts: (shown.append(parts), show(console, *parts)))
+    commands: tuple[tuple[object, ...], ...] = (
+        ("plan", desk.folder),
+        ("check", "univ"),
+        ("status",),
+        ("show", "univ/recent"),
+        ("calendar",),
+        ("revoke", "univ/recent", "--reason-code", "superseded", "--no-replacement", "--yes"),
+        ("retire", "univ"),
+    )
+    for command in commands:
+        shown.clear()
+        piped = desk.run(*command).output
+        assert shown, command
+        for parts in shown:
+            whole = rendered(100_000, *parts)
+            assert whole.strip("\n") in piped, "wrapped in a pipe"
+            expected = words(whole) - words(" ".join(name for table in listings(*parts) for name in table.columns))
+            for width in WIDTHS:
+                assert not expected - words(rendered(width, *parts)), (command, width)
+
+
+def test_a_table_that_does_not_fit_becomes_records() -> None:
+    """At 40 columns, the cells of a table would be a few letters wide."""
+    table = printing.table(["ARN", "days#"], [[ARN, "1"], ["short", "20"]])
+
+    assert rendered(40, table).splitlines() == [f"ARN   {ARN}", "days  1", "", "ARN   short", "days  20"]
+    assert rendered(100, table).splitlines()[1:] == [f"{ARN}     1", f"{'short':86}    20"]
+
+
+def test_a_command_is_one_word_and_lines_fit_otherwise() -> None:
+    """A command that a line break divides runs as another command."""
+    (line,) = printing.bullets("Findings", ["the credential is refused: `certmandate check univ` logs in once"])[1:]
+
+    assert rendered(36, line).splitlines() == [
+        "  - the credential is refused:",
+        "    `certmandate check univ` logs in",
+        "    once",
+    ]
+
+
+def test_a_pipe_has_no_colours_and_no_trailing_blanks(capsys: pytest.CaptureFixture[str]) -> None:
+    """Programs and mails read it."""
+    printing.show(printing.printer(), printing.table(["name", "state"], [["a", Text("fine", style="red")], ["b", ""]]))
+
+    assert capsys.readouterr().out == "name  state\na     fine\nb\n"
+
+
+@pytest.mark.parametrize(("text", "printed"), [("a7:7", "0A77"), ("00 0b", "0B"), ("1234", "1234"), ("0", "00")])
+def test_a_serial_is_printed_in_whole_bytes(text: str, printed: str) -> None:
+    """OpenSSL, browsers and ACM print them so: a serial without its zero is not found by a search."""
+    assert printed_serial(normalised_serial(text)) == printed
