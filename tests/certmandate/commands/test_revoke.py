@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+from renewal.domain.certificate.serial import printed_serial
 from tests.adapters.aws.records import a_pair
 from tests.certmandate.conftest import Sit
 from tests.certmandate.desk import OPEN_ORDER, Desk
@@ -14,10 +15,10 @@ def test_the_replacement_is_stored_before_the_rao_is_asked_to_revoke(sit: Sit):
 
     found = desk.document("revoke", "univ/idp", "--reason-code", "superseded", "--yes")
 
-    assert (found["serial"], found["ssl_id"], found["reason_number"]) == (old.serial, old.ssl_id, 4)
+    assert (found["serial"], found["ssl_id"], found["reason_number"]) == (printed_serial(old.serial), old.ssl_id, 4)
     assert found["replacement"] == "stored"
     assert "rao@univ.example" in found["who"]
-    assert f"numéro de série {old.serial} (idp.univ.example), motif superseded" in found["rao"]["fr"]
+    assert f"numéro de série {printed_serial(old.serial)} (idp.univ.example), motif superseded" in found["rao"]["fr"]
     assert desk.served("idp").serial != old.serial
     assert desk.run("revoke", "univ/idp", "--reason-code", "superseded", "--serial", old.serial, "--yes").exit_code == 1
 

@@ -6,6 +6,7 @@ from typer.main import get_command
 
 from certmandate.cli import app
 from certmandate.completion import certificate_names, delegation_names
+from renewal.domain.certificate.serial import printed_serial
 from tests.certmandate.desk import Desk
 
 ESTATE = ("recent:20", "old:198", "new", "due:160")
@@ -29,7 +30,7 @@ def test_show_prints_the_served_certificate_and_every_order(desk: Desk):
     """The RAO may ask which certificate it was and why it was ordered."""
     found = desk.document("show", "univ/recent")
 
-    assert found["served"]["serial"] == desk.served("recent").serial
+    assert found["served"]["serial"] == printed_serial(desk.served("recent").serial)
     assert [(order["status"], order["causes"]) for order in found["history"]] == [("stored", ["new"])]
     assert found["next"].startswith("renewed from ")
     assert found["served"]["serial"] in desk.run("show", "univ/recent").stdout

@@ -18,7 +18,7 @@ from renewal.adapters.acm_rules import (
 )
 from renewal.domain.certificate.acceptance import Expectation, check
 from renewal.domain.certificate.facts import Certificate
-from renewal.domain.certificate.serial import normalised_serial
+from renewal.domain.certificate.serial import normalised_serial, printed_serial
 from renewal.domain.errors import (
     AcmWouldRefuse,
     CertificateBeginsLater,
@@ -67,7 +67,7 @@ def test_a_dangerous_certificate_is_not_stored(certificate: x509.Certificate, fa
     with pytest.raises(CertificateMismatch) as refused:
         checked(certificate)
 
-    serial = f"{certificate.serial_number:X}"
+    serial = printed_serial(f"{certificate.serial_number:X}")
     assert str(refused.value) == f"the certificate with serial {serial} was not stored: {fault}"
 
 
@@ -85,7 +85,7 @@ def test_what_clients_would_refuse_is_not_stored_and_not_dangerous(certificate: 
     with pytest.raises(CertificateUnusable) as refused:
         checked(certificate)
 
-    serial = f"{certificate.serial_number:X}"
+    serial = printed_serial(f"{certificate.serial_number:X}")
     assert str(refused.value) == f"the certificate with serial {serial} was not stored: {fault}"
 
 

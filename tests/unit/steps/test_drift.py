@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from renewal.deadline import Deadline
+from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.errors import RenewalError, StoreRefused, StoreUnavailable
 from renewal.domain.setup.finding import Finding
 from renewal.steps.drift import LONGEST_SECONDS, StoreComparison
@@ -88,7 +89,7 @@ def test_a_store_that_someone_else_changed_is_found(
 
     (finding,) = compared(system)
 
-    serial = system.served().serial
+    serial = printed_serial(system.served().serial)
     assert (finding.code, finding.severity, finding.actor, finding.certificate) == (
         "StoreDrifted",
         "error",

@@ -18,7 +18,6 @@ from certmandate.stored_credential.rotation import has_password, schedule_rotati
 from certmandate.views import printing
 from certmandate.views.language import Language, languages, plain
 from certmandate.views.printing import printer
-from renewal.domain.certificate.serial import printed_serial
 
 if TYPE_CHECKING:
     from certmandate.files.estate import Retired
@@ -154,12 +153,7 @@ def _page(mandate: Delegation | None, retired: Retired, grace_days: int) -> list
     if mandate is None:
         return [title, Text("It is already retired; the steps that an earlier attempt did not complete are done now.")]
     rows = [
-        (
-            f"{retired.delegation}/{each.certificate}",
-            printing.day(each.not_after),
-            str(each.ssl_id or ""),
-            printed_serial(each.serial),
-        )
+        (f"{retired.delegation}/{each.certificate}", printing.day(each.not_after), str(each.ssl_id or ""), each.serial)
         for each in sorted(retired.certificates, key=lambda each: each.not_after)
     ]
     parts: list[RenderableType] = [title]

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from renewal.adapters.order_book import schema
 from renewal.adapters.order_book.reader import DynamoDbOrderReader
 from renewal.adapters.order_book.table import Item, Key
+from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.delegation import Delegation
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.setup.inspection import DelegationRecord
@@ -64,7 +65,7 @@ def retired_key(delegation: str) -> Key:
 def retirement(delegation: Delegation, certificates: Iterable[ManagedCertificate], now: datetime) -> Retired:
     """Return what is kept of *delegation*: those of its certificates that are valid after *now*."""
     valid = tuple(
-        StillValid(certificate.spec.name, served.ssl_id or None, served.serial, served.not_after)
+        StillValid(certificate.spec.name, served.ssl_id or None, printed_serial(served.serial), served.not_after)
         for certificate in certificates
         if (served := certificate.served) and served.not_after > now
     )
