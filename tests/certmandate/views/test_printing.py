@@ -7,7 +7,7 @@ import re
 from collections import Counter
 
 import pytest
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from certmandate.views import printing
@@ -45,7 +45,12 @@ def test_no_word_of_any_page_is_broken_at_any_width(sit: Sit, monkeypatch: pytes
     desk = sit("recent:20", "application-of-the-registrar-long-name:198", "new", "due:160")
     desk.rewrite("names: [new.univ.example]", "names: [new.univ.example, name-that-nobody-has-delegated.univ.example]")
     shown: list[tuple[RenderableType, ...]] = []
-    monkeypatch.setattr(printing, "show", lambda console, *parts: (shown.append(parts), show(console, *parts)))
+
+    def record(console: Console, *parts: RenderableType) -> None:
+        shown.append(parts)
+        show(console, *parts)
+
+    monkeypatch.setattr(printing, "show", record)
     commands: tuple[tuple[object, ...], ...] = (
         ("plan", desk.folder),
         ("check", "univ"),
