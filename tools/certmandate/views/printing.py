@@ -95,8 +95,8 @@ class Listing:
 def _widths(columns: Sequence[Sequence[Text]], room: int) -> list[int] | None:
     """Share *room* out: what a column needs at least, and of the rest what it lacks; None when it is too little."""
     natural = [max(map(_longest, (text.plain.split("\n") for text in column))) for column in columns]
-    words = [max(map(_longest, (text.plain.split() for text in column))) for column in columns]
-    least = [min(full, max(word, _READABLE)) for full, word in zip(natural, words, strict=True)]
+    unbroken = [max(map(_longest, (text.plain.split() for text in column))) for column in columns]
+    least = [min(full, max(low, _READABLE)) for full, low in zip(natural, unbroken, strict=True)]
     rest = room - sum(least) - _GAP * (len(columns) - 1)
     lacking = sum(natural) - sum(least)
     if rest < 0:
