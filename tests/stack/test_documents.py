@@ -158,7 +158,7 @@ def test_every_certmandate_command_accepts_its_arguments(document: Path, tmp_pat
     """A command that is copied from a document must work."""
     command: Any = typer.main.get_command(app)
     named = re.findall(r"`certmandate ([a-z][a-z-]*)", document.read_text(encoding="utf-8"))
-    assert set(named) <= set(command.commands)
+    assert set(named) <= set(command.list_commands(None))
     for call in [call[1:] for call in typed(document, tmp_path) if call[0] == "certmandate"]:
         context = command.make_context("certmandate", list(call))
         name, chosen, rest = command.resolve_command(context, list(call))

@@ -1,101 +1,94 @@
-"""The operator's command, put together from one module per group of commands."""
+"""The operator's command: one module for each group of commands, imported when one of them is run."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 from typer._click.exceptions import UsageError  # typer does not export it
 from typer.core import TyperGroup
 
-from certmandate.commands import (
-    adopt,
-    apply,
-    audit,
-    calendar,
-    check,
-    close_order,
-    credential,
-    drill,
-    local,
-    onboard,
-    rao,
-    renew,
-    retire,
-    revoke,
-    status,
-)
-from certmandate.deployment import StackOptions
-from certmandate.exit import INTERRUPTED, WRONG_USAGE
 from certmandate.files.visible_text import visible_output
-from certmandate.options import StackCommand
-from certmandate.views.printing import print_json
 
-COMMANDS: Mapping[str, Mapping[str, Callable[..., Any]]] = {
+COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Delegations": {
-        "onboard": onboard.onboard_command,
-        "plan": apply.plan_command,
-        "apply": apply.apply_command,
-        "credential": credential.credential_command,
-        "check": check.check_command,
-        "adopt": adopt.adopt_command,
-        "retire": retire.retire_command,
+        "onboard": ("onboard", "Write the file of a new delegation and the RAO's guide."),
+        "plan": ("apply", "Show what `apply` would change."),
+        "apply": ("apply", "Write the delegation files to the order book."),
+        "credential": ("credential", "Store the credential of a delegation's SCM account."),
+        "check": ("check", "Check the setup of a delegation in SCM."),
+        "adopt": ("adopt", "Take over a certificate that was not ordered by certmandate."),
+        "retire": ("retire", "End a delegation."),
     },
     "Certificates": {
-        "status": status.status_command,
-        "show": status.show_command,
-        "renew": renew.renew_command,
-        "revoke": revoke.revoke_command,
-        "close-order": close_order.close_order_command,
-        "calendar": calendar.calendar_command,
+        "status": ("status", "Show every certificate, most urgent first."),
+        "show": ("status", "Show one certificate and its orders."),
+        "renew": ("renew", "Renew certificates now, or add a replacement rule."),
+        "revoke": ("revoke", "Replace a certificate and print what the RAO must revoke."),
+        "close-order": ("close_order", "Close an open order that you have checked in SCM."),
+        "calendar": ("calendar", "Show the workload until 2030."),
     },
     "For the RAO": {
-        "findings": rao.findings_command,
-        "acknowledge": rao.acknowledge_command,
-        "report": rao.report_command,
+        "findings": ("rao", "Print the findings as a mail to the RAO."),
+        "acknowledge": ("rao", "Record that orders at SCM are the organisation's own."),
+        "report": ("rao", "Write the RAO's report on a month."),
+        "audit": ("audit", "Export and verify the audit trail."),
     },
     "Tests": {
-        "drill": drill.drill_command,
+        "drill": ("drill", "Test the alarms of the stack."),
+        "local": ("local", "Run the whole system on this machine."),
     },
 }
-"""Every command by name, under the heading that `certmandate --help` prints."""
+"""Every command under the heading that `certmandate --help` prints, with its module and the first sentence of its help.
+Importing all modules for that sentence would take a second."""
 _WITHOUT_STACK = frozenset(("onboard",))
 
 
 class TaskGroup(TyperGroup):
-    """Lists the commands by task, each with the whole first sentence of its help."""
+    """Lists the commands by task; imports a command when it is run or completed."""
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the name of every command."""
+        return [name for commands in COMMANDS.values() for name in commands]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - click's signature
+        """Return a command, or None."""
+        modules = {name: module for commands in COMMANDS.values() for name, (module, _) in commands.items()}
+        return command(cmd_name, modules[cmd_name]) if cmd_name in modules else None
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - click's signature
         """Write one section for each task."""
-        sections: dict[str, list[tuple[str, str]]] = {}
-        for name in self.list_commands(ctx):
-            command: Any = self.commands[name]
-            first = (command.help or "").strip().partition("\n\n")[0]
-            sections.setdefault(command.rich_help_panel, []).append((name, " ".join(first.split())))
-        for task, rows in sections.items():
+        for task, commands in COMMANDS.items():
             with formatter.section(task):
-                formatter.write_dl(rows)
+                formatter.write_dl([(name, sentence) for name, (_, sentence) in commands.items()])
 
 
-def _app() -> typer.Typer:
-    made = typer.Typer(
-        cls=TaskGroup,
-        no_args_is_help=True,
-        pretty_exceptions_enable=False,
-        rich_markup_mode=None,
-        context_settings={"help_option_names": ["-h", "--help"]},
-    )
-    for task, commands in COMMANDS.items():
-        for name, function in commands.items():
-            made.command(name, cls=None if name in _WITHOUT_STACK else StackCommand, rich_help_panel=task)(function)
-    made.add_typer(audit.app, name="audit", rich_help_panel="For the RAO")
-    made.add_typer(local.app, name="local", rich_help_panel="Tests")
+def command(name: str, module: str) -> Any:
+    """Import a command: `NAME_command` of its module, or the module's `app` when it is a group."""
+    from certmandate.options import StackCommand
+
+    imported = import_module(f"certmandate.commands.{module}")
+    function = getattr(imported, f"{name.replace('-', '_')}_command", None)
+    if function is None:
+        made = typer.main.get_command(imported.app)
+    else:
+        single = typer.Typer(add_completion=False, rich_markup_mode=None)
+        single.command(name, cls=None if name in _WITHOUT_STACK else StackCommand)(function)
+        made = typer.main.get_command(single)
+    made.name = name
     return made
 
 
-app = _app()
+app = typer.Typer(
+    cls=TaskGroup,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 
 def _print_version(requested: bool) -> None:
@@ -119,6 +112,8 @@ def certmandate(
     ] = False,
 ) -> None:
     """Renew delegated TLS certificates through Sectigo Certificate Manager, on AWS."""
+    from certmandate.deployment import StackOptions
+
     context.obj = StackOptions(profile, region, stack)
 
 
@@ -131,12 +126,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(given: list[str]) -> int:
     try:
         code = app(args=given, prog_name="certmandate", standalone_mode=False)
-    except UsageError as error:
+    except (UsageError, typer.Abort) as error:
+        return _ended(error, given)
+    return code if isinstance(code, int) else 0
+
+
+def _ended(error: UsageError | typer.Abort, given: list[str]) -> int:
+    from certmandate.exit import INTERRUPTED, WRONG_USAGE
+    from certmandate.views.printing import print_json
+
+    if isinstance(error, UsageError):
         error.show()
         if "--json" in given:
             print_json({"error": "WrongUsage", "text": error.format_message(), "exit_code": WRONG_USAGE})
         return WRONG_USAGE
-    except typer.Abort as end:
-        typer.echo(err=True)  # ends the line of the question
-        return INTERRUPTED if isinstance(end.__context__, KeyboardInterrupt) else WRONG_USAGE
-    return code if isinstance(code, int) else 0
+    typer.echo(err=True)  # ends the line of the question
+    return INTERRUPTED if isinstance(error.__context__, KeyboardInterrupt) else WRONG_USAGE

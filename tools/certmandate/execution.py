@@ -18,7 +18,6 @@ from certmandate.deployment import Deployment
 from certmandate.exit import INTERRUPTED, NEEDS_ATTENTION, WRONG_USAGE
 from certmandate.progress import Progress
 from certmandate.views.printing import print_error
-from renewal.adapters.executions import RunningExecutions
 from renewal.domain.errors import InvalidRequest, PlanUnreadable, TooManyDue, UnknownDelegation
 from renewal.domain.request import RunRequest
 from renewal.domain.run_report import RunReport
@@ -93,6 +92,8 @@ class Execution:
         )
 
     def _followed(self, console: Console) -> Mapping[str, Any]:
+        from renewal.adapters.executions import RunningExecutions
+
         watcher, pause = _Watcher(self._states, self.arn), _FIRST_PAUSE
         if older := RunningExecutions(self._states).older(self.deployment.fact("StateMachineArn"), self.run_id):
             text = f"{', '.join(older)} is in progress: this run begins when it has ended"

@@ -13,7 +13,7 @@ import pytest
 from renewal.adapters.scm.error_codes import CODES, known
 from renewal.adapters.scm.request import Operation
 from renewal.domain import errors
-from tests.adapters.scm.stage import HTML, ORDER, refusal, scm
+from tests.adapters.scm.stage import HTML, ORDER, PASSWORD, json_answer, refusal, scm
 
 KNOWN = """
 0 -1 -2 -3 -7 -9 -10 -11 -13 -14 -16 -25 -35 -36 -37 -39 -43 -44 -62 -64 -65 -76 -78 -102 -103 -105 -107
@@ -228,3 +228,45 @@ def test_a_code_without_description_is_explained_from_the_table():
     """Some answers hold the number only."""
     with pytest.raises(errors.DcvLapsed, match="domain control validation is incomplete or expired"):
         scm(httpx.Response(400, json={"code": -107})).enroll(ORDER)
+
+
+# ---- Fault N10: who answered -------------------------------------------------------------------------------------
+
+FIREWALL = httpx.Response(403, text="<html><TITLE>Access blocked &mdash; Web gateway</TITLE><p>Call the IT desk")
+NOT_SCM = "was not answered by SCM's API but by"
+
+
+def test_a_page_after_a_good_answer_is_not_the_access_list():
+    """A firewall's page sent the RAO to the access list, seconds after ten good calls."""
+    first, then = scm(FIREWALL), scm(json_answer([]), FIREWALL)
+    then.profiles(2001)
+
+    with pytest.raises(errors.AddressRefused, match=f"{NOT_SCM} 'Access blocked — Web gateway'"):
+        first.profiles(2001)
+    with pytest.raises(errors.ScmUnavailable, match="not the access list, because SCM has answered this login before"):
+        then.profiles(2001)
+
+
+def test_a_page_in_answer_to_an_order_leaves_open_what_scm_has():
+    """An inspection has logged in from the same address; whether the order reached SCM, a search finds out."""
+    with pytest.raises(errors.AnswerLost, match="Access blocked"):
+        scm(FIREWALL).enroll(ORDER)
+
+
+@pytest.mark.parametrize(
+    ("answer", "quoted"),
+    [
+        (httpx.Response(301, headers={"Location": "https://x.example/a?password=1"}), "a redirect to https://x.example/a"),
+        (httpx.Response(503, text="<title>\nMaintenance until 06:00 UTC\x1b[2J</title><p>…"), "Maintenance until 06:00 UTC[2J"),
+        (httpx.Response(503, text="upstream connect error"), "upstream connect error"),
+        (httpx.Response(503, text=f"<p>{PASSWORD}</p>{'x ' * 500}"), "[removed] x x"),
+    ],
+)  # fmt: skip
+def test_what_came_in_place_of_scms_answer_is_quoted(answer: httpx.Response, quoted: str):
+    """The title of a maintenance page states when it ends; it is shortened, in one line and without secrets."""
+    with pytest.raises(errors.ScmUnavailable) as raised:
+        scm(answer).profiles(2001)
+
+    assert f"{NOT_SCM} '{quoted}" in str(raised.value)
+    assert PASSWORD not in str(raised.value)
+    assert len(str(raised.value)) < 400

@@ -14,8 +14,12 @@ from renewal.deadline import Deadline
 from renewal.domain.errors import RenewalError
 
 
-def exchange(http: httpx.Client, login: Login, request: Request, deadline: Deadline) -> httpx.Response:
+def exchange(
+    http: httpx.Client, login: Login, request: Request, deadline: Deadline, *, was_answered: bool = False
+) -> httpx.Response:
     """Send *request* with *login* and return SCM's 2xx response, before *deadline* and in the request's own time.
+
+    *was_answered*: SCM has answered an earlier request of this login.
 
     Raises the error for any other response, AnswerLost when an order may have reached SCM, ScmUnavailable for any
     other failure.
@@ -38,5 +42,6 @@ def exchange(http: httpx.Client, login: Login, request: Request, deadline: Deadl
         # ours is raised outside of the `except`: the cause is not even its context.
         raise result
     if not result.is_success:
-        raise error_for(request, error_response_from(result, (*login.secrets(), request.secret)))
+        answer = error_response_from(result, (*login.secrets(), request.secret))
+        raise error_for(request, answer, was_answered=was_answered)
     return result

@@ -45,17 +45,22 @@ class ErrorResponse:
     code: str = ""
     """The code as SCM writes it."""
     description: str = ""
+    page: str = ""
+    """In place of SCM's JSON: the page's title, the target of the redirect, or the text. Redacted; empty: none."""
 
 
-def error_for(request: Request, answer: ErrorResponse) -> RenewalError:
-    """Return the error for a *answer* to *request*.
+def error_for(request: Request, answer: ErrorResponse, *, was_answered: bool = False) -> RenewalError:
+    """Return the error for a *answer* to *request*; *was_answered*: SCM has answered this login before.
 
-    Its message has the operation, SCM's code and description and the HTTP status: never a header, a signing request or
-    a body.
+    Its message has the operation, SCM's code and description and the HTTP status, or the title of a page: never a
+    header besides `Location`, and never a signing request.
     """
     meaning = known(answer.number, request.operation)
-    error = _lost_unless_refused(request, answer.status, _error(request, answer.status, meaning))
-    return error(_message(request, answer, meaning))
+    error = _error(request, answer.status, meaning)
+    if error is AddressRefused and answer.page and (was_answered or request.orders):
+        error = ScmUnavailable  # an order is sent only after an inspection has logged in from the same address
+    error = _lost_unless_refused(request, answer.status, error)
+    return error(_page_message(request, answer, error) if answer.page else _message(request, answer, meaning))
 
 
 def error_within(request: Request, answer: ErrorResponse) -> RenewalError:
@@ -119,6 +124,12 @@ def _lost_unless_refused(request: Request, status: int, error: type[RenewalError
     if request.orders and (issubclass(error, Retryable) or not httpx.codes.is_client_error(status)):
         return AnswerLost
     return error
+
+
+def _page_message(request: Request, answer: ErrorResponse, error: type[RenewalError]) -> str:
+    is_address_known = answer.status == httpx.codes.FORBIDDEN and error is not AddressRefused
+    hint = ": not the access list, because SCM has answered this login before" if is_address_known else ""
+    return f"'{request.operation}' was not answered by SCM's API but by '{answer.page}' (HTTP {answer.status}){hint}"
 
 
 def _message(request: Request, answer: ErrorResponse, meaning: Code | None) -> str:

@@ -5,7 +5,9 @@ Absent, null and empty are the same. Numbers may be text.
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -34,6 +36,10 @@ Row = Mapping[str, Any]
 
 LARGEST_ID = 2**53 - 1
 """SCM's ids are far below; not every reader of JSON understands a larger number (RFC 8259, section 6)."""
+
+_QUOTED_BYTES = 20_000
+_TITLE = re.compile(r"<title[^<>]*>([^<]*)", re.IGNORECASE)
+_TAG = re.compile(r"<[^<>]*>")
 
 _PEM_BEGIN = "-----BEGIN CERTIFICATE-----"
 _PEM_END = "-----END CERTIFICATE-----"
@@ -112,7 +118,18 @@ def rows_from(request: Request, response: httpx.Response) -> list[Row]:
 
 def error_response_from(response: httpx.Response, secrets: Iterable[str]) -> ErrorResponse:
     """Read a response that is not 2xx, without *secrets*."""
-    return _error_response(response.status_code, members(response), ("code", "description"), secrets)
+    known, row = tuple(secrets), members(response)
+    refusal = _error_response(response.status_code, row, ("code", "description"), known)
+    return refusal if row else replace(refusal, page=redacted(_page(response), known))
+
+
+def _page(response: httpx.Response) -> str:
+    """Return where a redirect leads, else a page's title, else its text: what a firewall or a proxy has sent."""
+    if location := response.headers.get("Location", ""):
+        return f"a redirect to {location.partition('?')[0]}"
+    body = response.content[:_QUOTED_BYTES].decode("utf-8", "replace")
+    title = _TITLE.search(body)
+    return html.unescape(_TAG.sub(" ", title[1] if title else body))
 
 
 def _error_response(status: int, row: Row, names: tuple[str, str], secrets: Iterable[str]) -> ErrorResponse:

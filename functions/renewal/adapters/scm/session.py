@@ -39,6 +39,7 @@ class Session:
         self._newer = newer
         self._refused = refused
         self._deadline = deadline
+        self._was_answered = False
 
     @property
     def version(self) -> str:
@@ -71,15 +72,20 @@ class Session:
         """
         if self._version not in self._refused:
             try:
-                return exchange(self._http, self._login, request, self._deadline)
+                return self._exchange(request)
             except CredentialRefused as refusal:
                 self._remember(refusal)
         self._take_newer()
         try:
-            return exchange(self._http, self._login, request, self._deadline)
+            return self._exchange(request)
         except CredentialRefused as refusal:
             self._remember(refusal)
             raise
+
+    def _exchange(self, request: Request) -> httpx.Response:
+        response = exchange(self._http, self._login, request, self._deadline, was_answered=self._was_answered)
+        self._was_answered = True
+        return response
 
     def _remember(self, refusal: CredentialRefused) -> None:
         self._refused[self._version] = str(refusal)

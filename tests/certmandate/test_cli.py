@@ -1,0 +1,41 @@
+"""The list of commands, which is printed without importing them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from certmandate.cli import COMMANDS, command
+
+HEAVY = (
+    "boto3",
+    "botocore",
+    "cryptography",
+    "httpx",
+    "jinja2",
+    "moto",
+    "rich",
+    "yaml",
+    "renewal",
+    "certmandate.commands",
+)
+
+
+def test_help_imports_no_command() -> None:
+    """The imports of all commands take six times as long as the rest of `--help`."""
+    program = (
+        "import sys; from certmandate.cli import main; main(['--help']); "
+        f"sys.exit(' '.join(name for name in {HEAVY} if name in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "close-order" in done.stdout
+
+
+def test_the_list_has_the_first_sentence_of_each_command() -> None:
+    """It is written twice, so that `--help` need not import the command."""
+    for commands in COMMANDS.values():
+        for name, (module, sentence) in commands.items():
+            first = (command(name, module).help or "").strip().partition("\n\n")[0]
+            assert " ".join(first.split()) == sentence
