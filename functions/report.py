@@ -16,8 +16,8 @@ metrics = Metrics()
 @metrics.log_metrics
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Take `{"run_id"}`; return `{"run_id", "outcome", "counts", "report"}`."""
-    summary = wiring.report()(event["run_id"])
+    """Take `{"run_id", "verification"}`; return `{"run_id", "outcome", "counts", "report"}`."""
+    summary = wiring.report()(event["run_id"], event["verification"])
     for name, value in summary.pop("metrics").items():
         metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
     logger.info("run reported", **summary)

@@ -35,6 +35,7 @@ from renewal.deadline import Deadline
 from renewal.domain.certificate.chain import Chain
 from renewal.domain.delegation import CertificatePath, CertificateSpec, CustomField, Delegation, Profile
 from renewal.domain.due import next_action, stored
+from renewal.domain.endpoint.observation import ServiceRecord, ServiceState
 from renewal.domain.errors import (
     AcmCertificateMissing,
     AcmRefused,
@@ -382,6 +383,12 @@ class FakeOrderBook:
         revision = self.kept[path].revision + 1 if path in self.kept else 1
         self.kept[path] = replace(certificate, revision=revision)
         self.next_actions[path] = next_action(replace(self.kept[path], order=self.orders.get(path)), now)
+
+    # Endpoints
+
+    def record_service(self, path: CertificatePath, record: ServiceRecord) -> None:
+        if path in self.kept:
+            self.kept[path] = replace(self.kept[path], service=record)
 
     # Delegations
 
@@ -772,10 +779,13 @@ class FakeAnnouncer:
     """Keeps what was announced."""
 
     announced: list[tuple[str, str]] = field(default_factory=list)
-    """(path, serial)."""
+    """(path, serial) of what was renewed, (path, state) of what is served or not."""
 
     def renewed(self, order: Order, served: Served, previous: Served | None) -> None:  # noqa: ARG002
         self.announced.append((order.path, served.serial))
+
+    def serviced(self, certificate: ManagedCertificate, record: ServiceRecord, state: ServiceState) -> None:  # noqa: ARG002
+        self.announced.append((certificate.spec.path, state))
 
 
 @dataclass(slots=True)

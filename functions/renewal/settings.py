@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Self
 
+ON = "on"
 OFF = "off"
 """Value of a setting that switches something off; an empty variable counts as missing."""
 
@@ -37,6 +38,8 @@ class Settings:
     """URL that answers a GET with the caller's IPv4 address as plain text; `off` = the address is not checked."""
     dns_queries: str
     """`on`, or `off` = the records of domains that are validated persistently are not read."""
+    private_endpoints: str
+    """`on` = declared endpoints may also have addresses that are not public; else `off`."""
     registered_addresses: str
     """Our addresses in organisations' access lists, /32s separated by commas; `off` = those of the delegation files."""
     private_roots: str

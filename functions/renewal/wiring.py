@@ -19,6 +19,7 @@ import httpx
 from renewal.adapters import aws
 from renewal.adapters.acm import Acm
 from renewal.adapters.egress import EchoedAddress, unknown_address
+from renewal.adapters.endpoints.prober import TlsProber
 from renewal.adapters.events import EventBridgeAnnouncer
 from renewal.adapters.executions import RunningExecutions
 from renewal.adapters.http import new_http_client
@@ -36,7 +37,7 @@ from renewal.deadline import Deadline
 from renewal.domain.certificate.chain import TrustedRoots
 from renewal.domain.limits import Limits
 from renewal.ports import EgressAddress
-from renewal.settings import OFF, Settings
+from renewal.settings import OFF, ON, Settings
 from renewal.steps.check_expiry import CheckExpiry
 from renewal.steps.collect import Collect
 from renewal.steps.drift import StoreComparison
@@ -46,6 +47,7 @@ from renewal.steps.persistent_dcv import TxtRecords
 from renewal.steps.report import Report
 from renewal.steps.rotate_password import RotatePassword
 from renewal.steps.stores import Stores
+from renewal.steps.verify_served import VerifyServed
 
 RECORD_SECONDS = 30.0
 """Kept for recording what the last request to SCM led to: a call of AWS lasts 24 s at most (`adapters.aws`)."""
@@ -54,6 +56,9 @@ INSPECTION_RECORD_SECONDS = 55.0
 
 A recording of the answers, which only the operator asks for, has no time of its own.
 """
+
+VERIFICATION_RECORD_SECONDS = 60.0
+"""After the last contact: a chain is validated, and a record written, in milliseconds each."""
 
 
 class Invocation(Protocol):
@@ -205,6 +210,19 @@ def collect(invocation: Invocation) -> Collect:
         utc_now,
     )
     return Collect(_book(), _transitions("collect"), _accounts(_deadline(invocation)), stores, _roots(), utc_now)
+
+
+def verify_served(invocation: Invocation) -> VerifyServed:
+    """The step of `verify_served.py`."""
+    return VerifyServed(
+        _book(),
+        _transitions("verify_served"),
+        TlsProber(permits_private=settings().private_endpoints == ON),
+        EventBridgeAnnouncer(aws.client("events"), settings().event_bus),
+        _roots(),
+        utc_now,
+        _deadline(invocation, VERIFICATION_RECORD_SECONDS),
+    )
 
 
 @cache

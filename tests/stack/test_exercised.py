@@ -24,7 +24,8 @@ from stack.resolved import IN_A_VPC, Stack
 from tests.workflow.conftest import DELEGATION, SCM
 
 FUNCTIONS = (
-    "CheckExpiryRole", "InspectDelegationRole", "EnrollRole", "CollectRole", "ReportRole", "RotatePasswordRole",
+    "CheckExpiryRole", "InspectDelegationRole", "EnrollRole", "CollectRole", "VerifyServedRole", "ReportRole",
+    "RotatePasswordRole",
 )  # fmt: skip
 LOG_DELIVERY = (
     "CreateLogDelivery", "CreateLogStream", "GetLogDelivery", "UpdateLogDelivery", "DeleteLogDelivery",

@@ -125,8 +125,8 @@ def test_every_alarm_watches_its_metrics(stack: Stack, alarms: dict[str, Resourc
 @pytest.mark.parametrize(
     ("reserved", "functions"),
     [
-        ("0", ("CheckExpiry", "Report", "InspectDelegation", "Enroll", "Collect", "RotatePassword")),
-        ("3", ("CheckExpiry", "Report")),
+        ("0", ("CheckExpiry", "Report", "VerifyServed", "InspectDelegation", "Enroll", "Collect", "RotatePassword")),
+        ("3", ("CheckExpiry", "Report", "VerifyServed")),
     ],
 )
 def test_throttling_raises_an_alarm_unless_concurrency_is_reserved(reserved: str, functions: tuple[str, ...]) -> None:

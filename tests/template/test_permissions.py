@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from local.cloudformation.parameters import ACCOUNT, REGION, STACK_NAME
-from renewal.adapters.events import DETAIL_TYPE, SOURCE
+from renewal.adapters.events import RENEWED, SOURCE
 from stack.policy import Request, Statement, allowed, statements
 from stack.resolved import Resource, Stack
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
-LAMBDAS = ("CheckExpiry", "InspectDelegation", "Enroll", "Collect", "Report", "RotatePassword")
+LAMBDAS = ("CheckExpiry", "InspectDelegation", "Enroll", "Collect", "VerifyServed", "Report", "RotatePassword")
 WIDE: Mapping[tuple[str, str], str] = {
     ("RenewalRole", "LogDelivery"): "the log delivery actions have no resource",
     ("CollectRole", "FindEarlierImport"): "acm:ListCertificates has no resource",
@@ -191,13 +191,15 @@ def test_a_report_is_written_once_and_by_the_reports_function_only(stack: Stack)
 
 def test_only_our_own_event_can_be_published(stack: Stack) -> None:
     """Fault S9: the rules of other systems on the same bus must not be started by a compromised function."""
-    bus, ours = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default", (SOURCE, DETAIL_TYPE)
+    bus, ours = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default", (SOURCE, RENEWED)
     for source, detail_type, permitted in (
         (*ours, {"CollectRole"}),
-        ("payroll", DETAIL_TYPE, set()),
+        (SOURCE, "Certificate Served", {"VerifyServedRole"}),
+        (SOURCE, "Certificate Not Served", {"VerifyServedRole"}),
+        ("payroll", RENEWED, set()),
         (SOURCE, "Payment Approved", set()),
-        ((SOURCE, "payroll"), DETAIL_TYPE, set()),
-        (None, DETAIL_TYPE, set()),
+        ((SOURCE, "payroll"), RENEWED, set()),
+        (None, RENEWED, set()),
     ):
         context = {"events:detail-type": detail_type} | ({"events:source": source} if source else {})
         request = Request("events:PutEvents", bus, context)

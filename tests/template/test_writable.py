@@ -16,7 +16,7 @@ OF_THE_DELEGATION = {
     "collect": {"refusal", "search_proof"},
     "rotate_password": {"refusal"},
 }
-OF_THE_CERTIFICATE = {"enroll": STATUS, "collect": {*STATUS, "asked", "served"}}
+OF_THE_CERTIFICATE = {"enroll": STATUS, "collect": {*STATUS, "asked", "served"}, "verify_served": {"service"}}
 ONLY_OF_STORED = {"serial", "previous_serial", "not_before", "not_after"}
 BY_ORDERING = ("enroll", "collect")
 

@@ -30,6 +30,7 @@ HANDLERS = {
     "InspectDelegationFunction": "inspect_delegation",
     "EnrollFunction": "enroll",
     "CollectFunction": "collect",
+    "VerifyServedFunction": "verify_served",
     "ReportFunction": "report",
 }
 

@@ -25,6 +25,7 @@ HANDLERS: Mapping[str, str] = {
     "InspectDelegationFunction": "inspect_delegation",
     "EnrollFunction": "enroll",
     "CollectFunction": "collect",
+    "VerifyServedFunction": "verify_served",
     "ReportFunction": "report",
 }
 """Logical id in template.yaml to the handler's module."""

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from renewal.adapters.aws import translated
+from renewal.domain.endpoint.observation import ServiceRecord, ServiceState
 from renewal.domain.errors import StoreUnavailable
-from renewal.domain.order import Order, Served
+from renewal.domain.order import ManagedCertificate, Order, Served
 
 if TYPE_CHECKING:
     from mypy_boto3_events.client import EventBridgeClient
 
 SOURCE = "certmandate"
-DETAIL_TYPE = "Certificate Renewed"
+RENEWED = "Certificate Renewed"
+DETAIL_TYPES = {ServiceState.SERVED: "Certificate Served", ServiceState.NOT_SERVED: "Certificate Not Served"}
 
 
 class EventBridgeAnnouncer:
@@ -24,26 +27,33 @@ class EventBridgeAnnouncer:
         self._client = client
         self._bus = bus
 
-    @translated("events:PutEvents")
     def renewed(self, order: Order, served: Served, previous: Served | None) -> None:
+        self._publish(RENEWED, _renewed(order, served, previous), served.held_arns.values())
+
+    def serviced(self, certificate: ManagedCertificate, record: ServiceRecord, state: ServiceState) -> None:
+        self._publish(DETAIL_TYPES[state], _serviced(certificate, record), ())
+
+    @translated("events:PutEvents")
+    def _publish(self, detail_type: str, detail: Mapping[str, Any], arns: Iterable[str]) -> None:
         answer = self._client.put_events(
             Entries=[
                 {
                     "EventBusName": self._bus,
                     "Source": SOURCE,
-                    "DetailType": DETAIL_TYPE,
-                    "Detail": json.dumps(_detail(order, served, previous)),
-                    "Resources": sorted(served.held_arns.values()),
+                    "DetailType": detail_type,
+                    "Detail": json.dumps(detail),
+                    "Resources": sorted(arns),
                 }
             ]
         )
         if answer["FailedEntryCount"]:
             code = answer["Entries"][0].get("ErrorCode", "Unknown")
-            msg = f"events:PutEvents did not accept the event for {order.path}: {code}"
+            path = f"{detail['delegation']}/{detail['certificate']}"
+            msg = f"events:PutEvents did not accept the event for {path}: {code}"
             raise StoreUnavailable(msg)
 
 
-def _detail(order: Order, served: Served, previous: Served | None) -> dict[str, Any]:
+def _renewed(order: Order, served: Served, previous: Served | None) -> dict[str, Any]:
     return {
         "delegation": order.delegation,
         "certificate": order.certificate,
@@ -56,6 +66,19 @@ def _detail(order: Order, served: Served, previous: Served | None) -> dict[str, 
         "names": list(served.names),
         "stores": list(served.stores),
         "arns": served.held_arns,
+    }
+
+
+def _serviced(certificate: ManagedCertificate, record: ServiceRecord) -> dict[str, Any]:
+    return {
+        "delegation": certificate.spec.delegation,
+        "certificate": certificate.spec.name,
+        "serial": record.serial,
+        "hours": record.hours,
+        "endpoints": [
+            {"endpoint": each.endpoint, "address": each.address, "state": each.state, "since": _iso(each.since)}
+            for each in record.observations
+        ],
     }
 
 

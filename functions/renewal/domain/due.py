@@ -174,7 +174,12 @@ def is_brought_forward(certificate: ManagedCertificate, dcv_expires: date | None
 
 
 def next_action(certificate: ManagedCertificate, now: datetime) -> datetime:
-    """Return when a run must consider *certificate* again: the key of the order book's index."""
+    """Return when a run must consider *certificate* again: the key of the order book's index.
+
+    With declared endpoints that is each run, because each may verify what they present.
+    """
+    if certificate.spec.served_at:
+        return now
     decision = decide(certificate, now)
     due_at = now if decision.causes or decision.renew_at is None else decision.renew_at
     return due_at if decision.is_due else max(due_at, _hold_ends(certificate) or due_at)

@@ -11,9 +11,10 @@ from typing import Any, Self
 
 from renewal.domain.certificate.chain import Chain
 from renewal.domain.delegation import ACM, CertificatePath, CertificateSpec
+from renewal.domain.endpoint.observation import ServiceRecord
 from renewal.domain.errors import NeedsAttention, OrderDeclined, OrderRejected, OrderRevoked
 from renewal.domain.keypair import KeyType
-from renewal.records import REQUIRED
+from renewal.records import REQUIRED, REWRITTEN
 
 COMMENT_PREFIX = "certmandate order "
 IMPORT_LEASE = timedelta(seconds=300)
@@ -191,6 +192,8 @@ class ManagedCertificate:
     """The sentence of that error, shortened; empty in records of earlier versions."""
     applied_by: str = field(default="", compare=False)
     """ARN of the operator who last wrote the spec; empty in records of earlier versions."""
+    service: ServiceRecord | None = field(default=None, compare=False, metadata=REWRITTEN)
+    """What its endpoints presented last; None before, and without `served_at`."""
     revision: int = field(default=0, compare=False, metadata=REQUIRED)
     """Version of the record that was read; 0 = not read. A write that follows from the record holds only while the
     record still has it."""

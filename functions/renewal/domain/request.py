@@ -77,6 +77,11 @@ class RunRequest:
         return bool(self.delegations or self.certificates)
 
     @property
+    def is_for_everything(self) -> bool:
+        """Whether it is for all delegations, and not for open orders only: the daily run, and others like it."""
+        return not (self.is_narrowed or self.open_orders_only)
+
+    @property
     def is_follow_up(self) -> bool:
         """Whether the schedule started it to follow up on open orders."""
         return self.open_orders_only and bool(self.scheduled_at)

@@ -144,6 +144,10 @@ class CertificateRow:
     would: str = ""
     """Dry run: what a run would do."""
     renew_at: datetime | None = None
+    service: str = ""
+    """Whether clients meet it (`renewal.domain.endpoint.observation.ServiceState`)."""
+    hours_to_served: float | None = None
+    """From storing it to the first time that every endpoint served it."""
 
     @property
     def path(self) -> str:
@@ -179,6 +183,8 @@ class RunReport:
     """One cause for the refusal of every account; empty when there is none."""
     delegations: tuple[DelegationRow, ...] = ()
     certificates: tuple[CertificateRow, ...] = ()
+    not_verified: str = ""
+    """Why the declared endpoints were not verified; empty when they were."""
     rules: tuple[RuleRow, ...] = ()
     """The replacement rules that were not applied, because they cannot be read."""
 

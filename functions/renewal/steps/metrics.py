@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 from renewal.domain.errors import AddressRefused
-from renewal.domain.run_report import Outcome, RunReport
+from renewal.domain.run_report import FindingRow, Outcome, RunReport
 from renewal.domain.setup.egress import ADDRESS_CHANGED
 from renewal.domain.setup.finding import ORDER_NOT_OURS
 
@@ -30,11 +31,15 @@ def run_metrics(report: RunReport) -> dict[str, float]:
         "DelegationsFailed": sum(1 for row in report.delegations if row.error),
         **_refusals(report),
         "AddressChanged": int(any(finding.code == ADDRESS_CHANGED for finding in findings)),
-        "FindingsOpen": sum(finding.severity == "error" and finding.code != ORDER_NOT_OURS for finding in findings),
+        "FindingsOpen": _open(findings) + bool(report.not_verified),
         "OrdersNotOurs": sum(row.orders_not_ours for row in report.delegations),
         **_spans(report),
     }
     return {name: round(float(number), 2) for name, number in numbers.items()}
+
+
+def _open(findings: Iterable[FindingRow]) -> int:
+    return sum(finding.severity == "error" and finding.code != ORDER_NOT_OURS for finding in findings)
 
 
 def _refusals(report: RunReport) -> dict[str, float]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from renewal.domain.delegation import CertificatePath
+from renewal.domain.endpoint.service import current_service, not_served, service_state
 from renewal.domain.errors import RecordUnreadable, UnknownDelegation
 from renewal.domain.forecast import NextRenewal
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus, Served
@@ -27,14 +29,15 @@ from renewal.domain.run_report import (
     run_outcome,
 )
 from renewal.domain.setup.egress import ADDRESS_CHANGED
-from renewal.domain.setup.finding import Finding
+from renewal.domain.setup.finding import Finding, sorted_and_capped
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
-from renewal.ports import Clock, OrderReader
+from renewal.ports import Clock, Listing, OrderReader
 from renewal.run_ports import RunArchive
-from renewal.steps.map_results import read_map_results
+from renewal.steps.map_results import failure, read_map_results
 from renewal.steps.metrics import run_metrics
 from renewal.steps.preview import preview
 
+_VERIFIED: Mapping[str, Any] = MappingProxyType({})
 _Record = DelegationRecord | UnknownDelegation | RecordUnreadable
 """A delegation's record, or why there is none."""
 
@@ -47,9 +50,10 @@ class Report:
     archive: RunArchive
     clock: Clock
 
-    def __call__(self, run_id: str) -> dict[str, Any]:
+    def __call__(self, run_id: str, verification: Mapping[str, Any] = _VERIFIED) -> dict[str, Any]:
         """Write the report; return `{"run_id", "outcome", "counts", "report", "metrics"}`.
 
+        *verification*: what `VerifyServed` returned, or what was caught of it: that fails no run.
         A scheduled follow-up does not fail again for what another run has failed for within the last day.
         `report` is the object's key; `metrics` are numbers by name. Missing or unreadable results are reported as
         failures of their delegations. Raises PlanUnreadable without the facts of the plan: then no report can be
@@ -58,8 +62,11 @@ class Report:
         facts = self.archive.read_facts(run_id)
         run = _Run(run_id, facts, read_map_results(*self.archive.read_results(run_id)), self.clock())
         found = {name: self._record(name) for name in facts.delegations}
-        delegations = tuple(_delegation_row(name, record, run) for name, record in found.items())
-        certificates = tuple(row for name, record in found.items() for row in self._rows(name, record, run))
+        managed = {name: self.book.certificates(name) for name in found}
+        delegations = tuple(_delegation_row(name, record, managed[name], run) for name, record in found.items())
+        certificates = tuple(
+            row for name, record in found.items() for row in self._rows(name, record, managed[name], run)
+        )
         rules = tuple(RuleRow(**_failure_members(_failure(error))) for error in self.book.replacements().unreadable)
         report = RunReport(
             run_id=run_id,
@@ -73,6 +80,7 @@ class Report:
             common_cause=common_cause(delegations),
             delegations=delegations,
             certificates=certificates,
+            not_verified=_not_verified(verification),
             rules=rules,
         )
         reported = self.archive.read_reported()
@@ -95,8 +103,9 @@ class Report:
         except (UnknownDelegation, RecordUnreadable) as error:
             return error
 
-    def _rows(self, delegation: str, record: _Record, run: _Run) -> Iterator[CertificateRow]:
-        found = self.book.certificates(delegation)
+    def _rows(
+        self, delegation: str, record: _Record, found: Listing[ManagedCertificate], run: _Run
+    ) -> Iterator[CertificateRow]:
         for certificate in found:
             if run.facts.covers(certificate.spec.record_key):
                 yield self._row(certificate, record if isinstance(record, DelegationRecord) else None, run)
@@ -112,7 +121,7 @@ class Report:
         if planned is None and not run.facts.open_orders_only:
             planned = planned_by_inspection(certificate, inspected, run.now)
         finished = self._finished(certificate, run)
-        outcome, failure = outcome_of(certificate, planned, run.results, finished)
+        outcome, failed = outcome_of(certificate, planned, run.results, finished)
         next_renewal = NextRenewal.of(certificate, record, run.now)
         return CertificateRow(
             delegation=spec.delegation,
@@ -129,8 +138,10 @@ class Report:
             remarks=notes_of(certificate, finished, run.now),
             would=preview(certificate, record, inspected, run.now) if record and outcome is Outcome.PLANNED else "",
             renew_at=next_renewal.renew_at,
+            service=service_state(certificate),
+            hours_to_served=service.hours if (service := current_service(certificate)) else None,
             **_served_members(certificate.served),
-            **_failure_members(failure),
+            **_failure_members(failed),
         )
 
     def _finished(self, certificate: ManagedCertificate, run: _Run) -> FinishedOrder | None:
@@ -165,37 +176,45 @@ class _Run:
         return inspection if inspection and inspection.run_id == self.run_id else None
 
 
-def _delegation_row(name: str, record: _Record, run: _Run) -> DelegationRow:
+def _delegation_row(name: str, record: _Record, certificates: Iterable[ManagedCertificate], run: _Run) -> DelegationRow:
     if isinstance(record, UnknownDelegation):
         # The operator retired it during the run: that is no failure, and the other delegations are still reported.
         text = "removed from the order book during the run"
         return DelegationRow(delegation=name, outcome=DelegationOutcome.REMOVED, text=text)
     if isinstance(record, RecordUnreadable):
-        failed = _failure_members(_failure(record))
-        return DelegationRow(delegation=name, outcome=DelegationOutcome.FAILED, **failed)
-    failure = run.results.failure_of(name)
+        unreadable = _failure_members(_failure(record))
+        return DelegationRow(delegation=name, outcome=DelegationOutcome.FAILED, **unreadable)
+    failed = run.results.failure_of(name)
     address, findings = _open_findings(record.inspection, run.run_id)
     inspected = run.inspection_of(record)
+    unserved = filter(None, map(not_served, certificates))
     return DelegationRow(
         delegation=name,
         organisation=record.delegation.organisation,
         rao_email=record.delegation.rao_email,
-        outcome=DelegationOutcome.FAILED if failure else DelegationOutcome.INSPECTED,
-        findings=tuple(FindingRow.of(finding) for finding in findings),
+        outcome=DelegationOutcome.FAILED if failed else DelegationOutcome.INSPECTED,
+        findings=tuple(FindingRow.of(finding) for finding in sorted_and_capped((*findings, *unserved))),
         password_expires=record.inspection.password_expires if record.inspection else None,
         address=record.delegation.address,
         seen_address=address,
         orders_not_ours=inspected.foreign.new if inspected and inspected.foreign else 0,
-        **_failure_members(failure),
+        **_failure_members(failed),
     )
+
+
+def _not_verified(verification: Mapping[str, Any]) -> str:
+    if "Error" not in verification:
+        return ""
+    caught = failure(verification)
+    return f"{caught.error}: {caught.text}"
 
 
 def _failure(error: RecordUnreadable) -> Failure:
     return Failure(type(error).__name__, str(error))
 
 
-def _failure_members(failure: Failure | None) -> dict[str, Any]:
-    return {"error": failure.error, "text": failure.text} if failure else {}
+def _failure_members(failed: Failure | None) -> dict[str, Any]:
+    return {"error": failed.error, "text": failed.text} if failed else {}
 
 
 def _served_members(served: Served | None) -> dict[str, Any]:

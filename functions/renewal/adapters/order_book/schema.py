@@ -4,7 +4,7 @@
     delegation     item
     univ-example   delegation                         spec, inspection, refusal, search_proof
     univ-example   certificate#idp                    spec, applied_by, served, asked, hold_until, failures, last_error,
-                                                      last_error_text, revision
+                                                      last_error_text, service, revision
     univ-example   order#idp                          the certificate's open order, with the sealed private key
     #estate        replacement#<before>#<issuer>      a replacement rule
 
@@ -129,7 +129,9 @@ def replacement_item(replacement: Replacement) -> dict[str, Any]:
 def status_attributes(certificate: ManagedCertificate) -> dict[str, Any]:
     """Attributes of a certificate's status; None = to be removed."""
     names = ("served", "asked", "hold_until", "failures", "last_error", "last_error_text")
-    return dict.fromkeys(names) | records.to_item(certificate, without=("spec", "applied_by", "order", "revision"))
+    return dict.fromkeys(names) | records.to_item(
+        certificate, without=("spec", "applied_by", "order", "service", "revision")
+    )
 
 
 # ---- Reading: each raises RecordUnreadable for an item that cannot be read ---------------------------------------

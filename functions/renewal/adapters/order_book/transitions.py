@@ -11,6 +11,7 @@ read of a certificate raises `revision`, and requires the one that was read.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -43,7 +44,9 @@ from renewal.adapters.order_book.table import (
 )
 from renewal.domain.audit.chain import ChainHead
 from renewal.domain.certificate.chain import Chain
+from renewal.domain.delegation import CertificatePath
 from renewal.domain.due import next_action, stored
+from renewal.domain.endpoint.observation import ServiceRecord
 from renewal.domain.errors import OrderConflict, StoreUnavailable, shortened
 from renewal.domain.order import IMPORT_LEASE, RELEASED, FinishedOrder, ManagedCertificate, Order, OrderStatus, Served
 from renewal.domain.order_search import SearchControl, SearchProof, SearchResult
@@ -256,6 +259,13 @@ class DynamoDbOrderTransitions:
         ended = self._reader.history(*order.record_key)
         if (row.token, row.status) not in {(other.token, other.status) for other in ended}:
             raise _conflict(order, f"it is not open as {order.status.value} any more")
+
+    # ---- Endpoints -----------------------------------------------------------------------------------------------
+
+    def record_service(self, path: CertificatePath, record: ServiceRecord) -> None:
+        change, values = "SET #service = :value", {"value": records.to_item(record)}
+        with suppress(ConditionFailed):  # it was removed meanwhile
+            self._table.update(updated(certificate_key(path), change, values, condition="attribute_exists(#item)"))
 
     # ---- Delegations ---------------------------------------------------------------------------------------------
 

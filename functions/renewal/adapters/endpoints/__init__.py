@@ -1,0 +1,1 @@
+"""Connections to declared endpoints, as a client makes them."""

@@ -1,0 +1,107 @@
+"""The comparison of what an address presented with the certificate that is expected there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from cryptography import x509
+
+from renewal.domain.certificate.chain import MOST_CERTIFICATES, ChainForm, Delivery, TrustedRoots
+from renewal.domain.certificate.facts import LIBRARY_ERRORS, Certificate
+from renewal.domain.endpoint.observation import EndpointState
+from renewal.domain.errors import ChainBroken, shortened
+from renewal.domain.names import is_for
+from renewal.domain.order import ManagedCertificate
+
+Compared = tuple[EndpointState, str]
+_LONGEST = 300  # characters of a text: a record has up to 50 endpoints with several addresses each
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """One connection to one address."""
+
+    address: str
+    """Empty when the host has none."""
+    chain: tuple[bytes, ...] = ()
+    """DER certificates in the order in which they were sent, the leaf first; empty without a handshake."""
+    failure: str = ""
+    """Why there was no handshake."""
+    is_connected: bool = False
+    """Whether there was a connection, over which TLS then failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the endpoints of a certificate are to present."""
+
+    serial: str
+    key_fingerprint: str
+    """Empty in records of earlier versions; then the serial is compared."""
+    former: Callable[[], Collection[str]]
+    """Returns the serials of former certificates; called only for what is not the expected one."""
+
+    @classmethod
+    def of(cls, certificate: ManagedCertificate, former: Callable[[], Collection[str]]) -> Self:
+        """Return the expectation for what the stores have of *certificate*; without that, no endpoint fulfils it."""
+        served = certificate.served
+        return cls(served.serial, served.key_fingerprint, former) if served else cls("", "", former)
+
+    def is_presented_by(self, leaf: Certificate) -> bool:
+        """Compare by public key: it was made for one order only."""
+        if self.key_fingerprint:
+            return leaf.key_fingerprint == self.key_fingerprint
+        return leaf.serial == self.serial
+
+
+def compare(contact: Contact, host: str, expected: Expected, roots: TrustedRoots, now: datetime) -> Compared:
+    """Return the state of the address that *contact* was with, and a text where it does not serve.
+
+    A certificate is first identified and then validated, so that a former one that has expired is `old`, and a
+    stranger's with a sound chain is `foreign`. Only what passes everything is `served`.
+    """
+    if not contact.chain:
+        state = EndpointState.BROKEN if contact.is_connected else EndpointState.UNREACHABLE
+        return state, shortened(contact.failure, _LONGEST)
+    try:
+        state, text = _presented(contact.chain, host, expected, roots, now)
+    except LIBRARY_ERRORS as error:
+        state, text = EndpointState.BROKEN, f"it presents a certificate that cannot be read: {error}"
+    return state, shortened(text, _LONGEST)
+
+
+def _presented(chain: tuple[bytes, ...], host: str, expected: Expected, roots: TrustedRoots, now: datetime) -> Compared:
+    leaf, *others = [Certificate(x509.load_der_x509_certificate(der)) for der in chain[: MOST_CERTIFICATES + 1]]
+    if not expected.is_presented_by(leaf):
+        which = f"serial {leaf.serial}, valid until {leaf.not_after:%Y-%m-%d}"
+        if leaf.serial in expected.former():
+            return EndpointState.OLD, f"it presents a former certificate ({which})"
+        return EndpointState.FOREIGN, f"it presents another certificate ({which}, for {_names(leaf)}, {leaf.issuer})"
+    if fault := _fault(leaf, host, now) or _chain_fault(leaf, others, roots, now):
+        return EndpointState.BROKEN, fault
+    return EndpointState.SERVED, ""
+
+
+def _fault(leaf: Certificate, host: str, now: datetime) -> str:
+    if not is_for(leaf.names, host):
+        return f"the certificate is not for {host}, only for {_names(leaf)}"
+    if now > leaf.not_after:
+        return f"the certificate expired on {leaf.not_after:%Y-%m-%d}"
+    return f"the certificate begins on {leaf.not_before:%Y-%m-%d %H:%M} UTC" if now < leaf.not_before else ""
+
+
+def _chain_fault(leaf: Certificate, others: Iterable[Certificate], roots: TrustedRoots, now: datetime) -> str:
+    """Build the path from what was sent only: clients do not fetch what is missing."""
+    sent = tuple(other for other in others if other != leaf)
+    try:
+        Delivery(leaf, sent).chain(ChainForm.SHORT, roots, now)
+    except ChainBroken:
+        return f"clients refuse its chain: {len(sent)} issuers were sent, and none of them leads to a trusted root"
+    return ""
+
+
+def _names(leaf: Certificate) -> str:
+    return ", ".join(leaf.names[:3]) or "no name"

@@ -1,0 +1,78 @@
+"""What the endpoints of a certificate presented, as its record keeps it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+
+class EndpointState(StrEnum):
+    """What one address of an endpoint presented."""
+
+    SERVED = "served"
+    """The certificate that the stores have, with a chain that leads to a trusted root."""
+    OLD = "old"
+    """A former certificate of this one: the server was not reloaded."""
+    FOREIGN = "foreign"
+    """A certificate that was not ordered here for this one."""
+    BROKEN = "broken"
+    """The right certificate that clients refuse (name, chain, validity), or no handshake."""
+    UNREACHABLE = "unreachable"
+    """No connection, or no address."""
+    UNREPORTED = "unreported"
+    """The server that reports has not, or not about this certificate."""
+
+
+class ServiceState(StrEnum):
+    """Whether clients meet a certificate at all its endpoints."""
+
+    SERVED = "served"
+    PARTLY = "partly served"
+    NOT_SERVED = "not served"
+    NOT_DECLARED = "not declared"
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What one address of one endpoint presented."""
+
+    endpoint: str
+    """The endpoint as text (`renewal.domain.endpoint.declaration`)."""
+    state: EndpointState
+    since: datetime
+    """When the address was first observed in this state, without another one since."""
+    address: str = ""
+    """Empty when there is none: the name does not resolve, or a server reports."""
+    text: str = ""
+    """What it presented, or why nothing; empty when it is served."""
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """By what it is found in another record."""
+        return self.endpoint, self.address
+
+    def __str__(self) -> str:
+        """`idp.univ.example:443 (192.0.2.7) old: …`."""
+        address = f" ({self.address})" if self.address and self.address not in self.endpoint else ""
+        return f"{self.endpoint}{address} {self.state}{f': {self.text}' if self.text else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRecord:
+    """What all endpoints of a certificate presented when they were last contacted."""
+
+    serial: str
+    """Of the certificate that was expected."""
+    observed_at: datetime
+    observations: tuple[Observation, ...]
+    unserved_since: datetime | None = None
+    """Since when not every endpoint has served it; None while they do."""
+    hours: float | None = None
+    """From storing the certificate to the first time that every endpoint served it; None before."""
+    announced: ServiceState | None = None
+    """`served` or `not served`, as the last event about this certificate has it; None before the first."""
+
+    def has_waited(self, grace: timedelta) -> bool:
+        """Return whether an endpoint has not served it for longer than *grace*."""
+        return self.unserved_since is not None and self.observed_at - self.unserved_since > grace

@@ -1,0 +1,89 @@
+"""Whether a certificate is served everywhere it is declared to be, since when, and whether the operator must act."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from renewal.domain.endpoint.observation import EndpointState, Observation, ServiceRecord, ServiceState
+from renewal.domain.order import ManagedCertificate
+from renewal.domain.setup.finding import Finding
+
+NOT_SERVED = "NotServed"
+_MOST_NAMED = 3
+
+
+def service_state(certificate: ManagedCertificate) -> ServiceState:
+    """Return whether clients meet *certificate*, as last observed; what was not observed is not served."""
+    if not certificate.spec.served_at:
+        return ServiceState.NOT_DECLARED
+    observed = current_service(certificate)
+    states = {observation.state for observation in observed.observations} if observed else set()
+    if EndpointState.SERVED not in states:
+        return ServiceState.NOT_SERVED
+    return ServiceState.SERVED if observed and _is_everywhere(certificate, observed) else ServiceState.PARTLY
+
+
+def current_service(certificate: ManagedCertificate) -> ServiceRecord | None:
+    """Return the record, if it is about the certificate that the stores have now."""
+    record, served = certificate.service, certificate.served
+    return record if record and served and record.serial == served.serial else None
+
+
+def service_after(certificate: ManagedCertificate, observations: Iterable[Observation], now: datetime) -> ServiceRecord:
+    """Return the record of *certificate*, of which the stores have one, after *observations* of all its endpoints.
+
+    An address that is as before keeps its `since`.
+    """
+    served, before = certificate.served, current_service(certificate)
+    serial, stored_at = (served.serial, served.stored_at) if served else ("", now)
+    known = {observation.place: observation for observation in before.observations} if before else {}
+    record = ServiceRecord(serial, now, tuple(_dated(each, known.get(each.place)) for each in observations))
+    if _is_everywhere(certificate, record):
+        hours = before.hours if before and before.hours is not None else (now - stored_at) / timedelta(hours=1)
+        return replace(record, hours=round(hours, 2), announced=before.announced if before else None)
+    if before is None:
+        return replace(record, unserved_since=stored_at)
+    return replace(record, unserved_since=before.unserved_since or now, hours=before.hours, announced=before.announced)
+
+
+def to_announce(certificate: ManagedCertificate, record: ServiceRecord) -> ServiceState | None:
+    """Return the state to publish: `served` at once, `not served` after the grace; None without a change."""
+    if record.unserved_since is None:
+        state = ServiceState.SERVED
+    elif record.has_waited(_grace(certificate)):
+        state = ServiceState.NOT_SERVED
+    else:
+        return None
+    return state if state is not record.announced else None
+
+
+def not_served(certificate: ManagedCertificate) -> Finding | None:
+    """Return the finding about endpoints that have not served *certificate* for longer than its grace."""
+    record = current_service(certificate)
+    if not certificate.spec.served_at or record is None or not record.has_waited(_grace(certificate)):
+        return None
+    wrong = [each for each in record.observations if each.state is not EndpointState.SERVED]
+    more = f"; and {len(wrong) - _MOST_NAMED} more" if len(wrong) > _MOST_NAMED else ""
+    named = "; ".join(map(str, wrong[:_MOST_NAMED]))
+    commands = [each.reload for each in certificate.spec.served_at if str(each) in {place.endpoint for place in wrong}]
+    act = f". On the server: `{'` or `'.join(dict.fromkeys(commands))}`" if commands else ""
+    text = f"not every endpoint presents serial {record.serial}: {named}{more}{act}"
+    return Finding(NOT_SERVED, "error", "operator", text, certificate.spec.name)
+
+
+def _grace(certificate: ManagedCertificate) -> timedelta:
+    return timedelta(hours=certificate.spec.grace_hours)
+
+
+def _is_everywhere(certificate: ManagedCertificate, record: ServiceRecord) -> bool:
+    """Whether every declared endpoint was observed, and all of its addresses serve."""
+    observed = {observation.endpoint for observation in record.observations}
+    is_complete = observed >= set(map(str, certificate.spec.served_at))
+    return is_complete and all(each.state is EndpointState.SERVED for each in record.observations)
+
+
+def _dated(observation: Observation, before: Observation | None) -> Observation:
+    is_same = before is not None and before.state is observation.state
+    return replace(observation, since=before.since) if before and is_same else observation

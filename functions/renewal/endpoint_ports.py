@@ -1,0 +1,34 @@
+"""What the verification of endpoints needs from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Protocol
+
+from renewal.deadline import Deadline
+from renewal.domain.delegation import CertificatePath
+from renewal.domain.endpoint.comparison import Contact
+from renewal.domain.endpoint.declaration import Endpoint
+from renewal.domain.endpoint.observation import ServiceRecord, ServiceState
+from renewal.domain.order import ManagedCertificate
+
+
+class EndpointProber(Protocol):
+    """Connects to endpoints as a client does."""
+
+    def contacts(self, endpoints: Collection[Endpoint], deadline: Deadline) -> Mapping[Endpoint, tuple[Contact, ...]]:
+        """Contact every address of each of *endpoints*; one that could not be in time is left out."""
+
+
+class ServiceRecorder(Protocol):
+    """Records what endpoints presented."""
+
+    def record_service(self, path: CertificatePath, record: ServiceRecord) -> None:
+        """Replace the certificate's record of its endpoints; nothing when it was removed meanwhile."""
+
+
+class ServiceAnnouncer(Protocol):
+    """Publishes to EventBridge, at least once, whether a certificate is served."""
+
+    def serviced(self, certificate: ManagedCertificate, record: ServiceRecord, state: ServiceState) -> None:
+        """Publish `Certificate Served` or `Certificate Not Served` with identifiers only."""

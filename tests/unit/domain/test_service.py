@@ -1,0 +1,129 @@
+"""Is a certificate served everywhere, since when, and when must anyone act?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from renewal.domain.endpoint.declaration import Endpoint, StartTls
+from renewal.domain.endpoint.observation import EndpointState, Observation, ServiceState
+from renewal.domain.endpoint.service import not_served, service_after, service_state, to_announce
+from renewal.domain.order import ManagedCertificate
+from tests.unit.estate import IDP, NOW, served_by
+
+WEB, MAIL = Endpoint("idp.univ.example"), Endpoint("idp.univ.example", 587, StartTls.SMTP)
+SPEC = replace(IDP, served_at=(WEB, MAIL), grace_hours=24)
+HOUR = timedelta(hours=1)
+SERVED, OLD, BROKEN = EndpointState.SERVED, EndpointState.OLD, EndpointState.BROKEN
+
+
+def stored(hours_ago: float = 1, serial: str = "B2") -> ManagedCertificate:
+    """The certificate, stored some hours before NOW."""
+    served = served_by(SPEC, serial=serial, stored_at=NOW - hours_ago * HOUR)
+    return ManagedCertificate(SPEC, served)
+
+
+def observed(
+    certificate: ManagedCertificate, *states: EndpointState, at: datetime = NOW, addresses: tuple[str, ...] = ()
+) -> ManagedCertificate:
+    """The certificate after the endpoints were observed in these states."""
+    places = addresses or ("192.0.2.1",) * len(states)
+    observations = [
+        Observation(str(endpoint), state, at, address, "" if state is SERVED else "why")
+        for endpoint, state, address in zip((WEB, MAIL, MAIL), states, places, strict=False)
+    ]
+    return replace(certificate, service=service_after(certificate, observations, at))
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        ((SERVED, SERVED), ServiceState.SERVED),
+        ((SERVED, OLD), ServiceState.PARTLY),
+        ((OLD, BROKEN), ServiceState.NOT_SERVED),
+        ((SERVED,), ServiceState.PARTLY),
+        ((), ServiceState.NOT_SERVED),
+    ],
+)
+def test_a_certificate_is_served_only_if_all_endpoints_are(
+    states: tuple[EndpointState, ...], expected: ServiceState
+) -> None:
+    """An endpoint that was not observed counts as not served."""
+    assert service_state(observed(stored(), *states)) is expected
+
+
+def test_one_address_that_is_old_makes_it_partly_served() -> None:
+    """One node of two behind a name was not reloaded."""
+    certificate = observed(stored(), SERVED, SERVED, OLD, addresses=("192.0.2.1", "192.0.2.1", "192.0.2.2"))
+
+    assert service_state(certificate) is ServiceState.PARTLY
+
+
+def test_a_renewed_certificate_is_not_served_before_it_is_observed() -> None:
+    """What was observed of the former certificate proves nothing about the new one."""
+    served = observed(stored(), SERVED, SERVED)
+    renewed = replace(served, served=served_by(SPEC, serial="C3"))
+
+    assert service_state(renewed) is ServiceState.NOT_SERVED
+    assert service_state(replace(served, spec=IDP)) is ServiceState.NOT_DECLARED
+
+
+def test_the_grace_begins_with_the_renewal() -> None:
+    """Servers are reloaded once a day at worst: until then nothing is to be done."""
+    early, late = observed(stored(23), OLD, SERVED), observed(stored(25), OLD, SERVED)
+
+    assert not_served(early) is None
+    finding = not_served(late)
+    assert finding is not None
+    assert (finding.code, finding.severity, finding.actor, finding.certificate) == (
+        "NotServed", "error", "operator", "idp"
+    )  # fmt: skip
+    assert finding.text == (
+        "not every endpoint presents serial B2: idp.univ.example:443 (192.0.2.1) old: why. "
+        "On the server: `nginx -t && systemctl reload nginx`"
+    )
+
+
+def test_a_served_certificate_has_the_grace_again_when_it_is_lost() -> None:
+    """A restart of a server, or of the network, is over before anyone is called."""
+    served = observed(stored(1_000), SERVED, SERVED, at=NOW - 30 * HOUR)
+    lost = observed(served, SERVED, BROKEN, at=NOW - 25 * HOUR)
+
+    assert not_served(lost) is None
+    still = observed(lost, OLD, BROKEN)
+    assert not_served(still) is not None
+    assert still.service is not None
+    assert [each.since for each in still.service.observations] == [NOW, NOW - 25 * HOUR]
+    assert not_served(observed(still, SERVED, SERVED)) is None
+
+
+def test_the_hours_until_it_is_served_are_measured_once() -> None:
+    """They show how long a renewal takes to reach the clients."""
+    late = observed(observed(stored(6), OLD, SERVED, at=NOW - 2 * HOUR), SERVED, SERVED, at=NOW - HOUR)
+
+    assert late.service is not None
+    assert late.service.hours == 5.0
+    again = observed(observed(late, OLD, SERVED), SERVED, SERVED)
+    assert again.service is not None
+    assert again.service.hours == 5.0
+
+
+def test_each_change_is_announced_once() -> None:
+    """Consumers of the events act on changes; a state that lasts is no event."""
+    announced: list[ServiceState | None] = []
+    certificate = stored(30)
+    for states in ((SERVED, SERVED), (SERVED, SERVED), (OLD, SERVED), (OLD, SERVED), (SERVED, SERVED)):
+        at = NOW + len(announced) * 20 * HOUR
+        certificate = observed(certificate, *states, at=at)
+        assert certificate.service is not None
+        announced.append(to_announce(certificate, certificate.service))
+        if announced[-1]:
+            certificate = replace(certificate, service=replace(certificate.service, announced=announced[-1]))
+
+    assert announced == [ServiceState.SERVED, None, None, None, None]
+    certificate = observed(certificate, OLD, SERVED, at=NOW + 200 * HOUR)
+    certificate = observed(certificate, OLD, SERVED, at=NOW + 225 * HOUR)
+    assert certificate.service is not None
+    assert to_announce(certificate, certificate.service) is ServiceState.NOT_SERVED

@@ -1,0 +1,189 @@
+"""After the renewals of a run: the declared endpoints are contacted, and what they present is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from renewal.deadline import Deadline
+from renewal.domain.certificate.facts import Certificate
+from renewal.domain.delegation import CertificateSpec
+from renewal.domain.endpoint.comparison import Contact
+from renewal.domain.endpoint.declaration import Endpoint
+from renewal.domain.endpoint.observation import EndpointState, ServiceState
+from renewal.domain.endpoint.service import service_state
+from renewal.domain.keypair import KeyPair, KeyType
+from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
+from renewal.steps.verify_served import VerifyServed
+from tests.fakes import ample
+from tests.throwaway_ca import hierarchy, trusted_roots
+from tests.unit.estate import IDP, NOW, PATH, System, served_by
+
+WEB, NODE = Endpoint("idp.univ.example"), Endpoint("idp.univ.example", address="203.0.113.7")
+SPEC = replace(IDP, served_at=(WEB,))
+FOLLOW_UP = {"open_orders_only": True}
+
+
+def issued() -> x509.Certificate:
+    """A certificate for SPEC."""
+    key = KeyPair.generate(KeyType.P_256).private_key.public_key()
+    return hierarchy().ec.issue(key, SPEC.names, not_before=NOW - timedelta(days=1), days=199)
+
+
+@dataclass
+class FakeProber:
+    """Servers that present a certificate each; None = no answer, and no entry = not contacted in time."""
+
+    presented: dict[Endpoint, x509.Certificate | None] = field(default_factory=dict)
+    contacted: list[str] = field(default_factory=list)
+
+    def contacts(self, endpoints: Collection[Endpoint], _deadline: Deadline) -> Mapping[Endpoint, tuple[Contact, ...]]:
+        self.contacted += sorted(map(str, endpoints))
+        return {each: (self._contact(self.presented[each]),) for each in endpoints if each in self.presented}
+
+    def _contact(self, leaf: x509.Certificate | None) -> Contact:
+        if leaf is None:
+            return Contact("192.0.2.1", failure="no connection")
+        chain = (leaf, hierarchy().ec.certificate)
+        return Contact("192.0.2.1", tuple(each.public_bytes(Encoding.DER) for each in chain), is_connected=True)
+
+
+@dataclass
+class Verification:
+    """The step over a system with `univ/idp`, of which the stores have `current`."""
+
+    system: System
+    prober: FakeProber = field(default_factory=FakeProber)
+    current: x509.Certificate = field(default_factory=issued)
+
+    def manage(self, spec: CertificateSpec = SPEC, **changes: Any) -> None:
+        leaf = Certificate(self.current)
+        identity: dict[str, Any] = {"serial": leaf.serial, "key_fingerprint": leaf.key_fingerprint}
+        changes = {**identity, "stored_at": NOW - timedelta(hours=3), **changes}
+        self.system.add(spec)
+        self.system.book.adopt(PATH, served_by(spec, **changes), NOW)
+
+    def run(self, **request: Any) -> dict[str, Any]:
+        book, announcer = self.system.book, self.system.announcer
+        step = VerifyServed(
+            book, book, self.prober, announcer, trusted_roots(), self.system.clock, ample(self.system.clock)
+        )
+        return step(request)
+
+    @property
+    def certificate(self) -> ManagedCertificate:
+        return self.system.book.certificate(*PATH)
+
+    @property
+    def states(self) -> list[EndpointState]:
+        record = self.certificate.service
+        return [each.state for each in record.observations] if record else []
+
+
+@pytest.fixture
+def verification(system: System) -> Verification:
+    return Verification(system)
+
+
+def test_a_certificate_that_every_endpoint_presents_is_served(verification: Verification) -> None:
+    """It is recorded, announced once, and its hours are a metric."""
+    verification.manage()
+    verification.prober.presented[WEB] = verification.current
+
+    first, second = verification.run(), verification.run()
+
+    assert service_state(verification.certificate) is ServiceState.SERVED
+    assert (first["verified"], first["late"]) == (1, 0)
+    assert first["metrics"] == {"EndpointsNotServed": 0, "CertificatesNotServed": 0, "HoursToServed": 3.0}
+    assert "HoursToServed" not in second["metrics"]
+    assert verification.system.announcer.announced == [("univ/idp", "served")]
+
+
+def test_a_former_certificate_is_found_by_the_audit_trail(verification: Verification) -> None:
+    """The server was not reloaded: `old`, and not `foreign`."""
+    former, stranger = issued(), issued()
+    verification.manage()
+    row = FinishedOrder(
+        "univ", "idp", "token", OrderStatus.STORED, NOW, NOW, SPEC.names, (), "run", 4000,
+        previous_serial=Certificate(former).serial,
+    )  # fmt: skip
+    verification.system.book.rows.append(row)
+
+    for presented in (former, stranger):
+        verification.prober.presented[WEB] = presented
+        verification.run()
+        verification.system.announcer.announced.append(("", verification.states[0]))
+
+    assert verification.system.announcer.announced == [("", "old"), ("", "foreign")]
+
+
+def test_a_certificate_that_is_not_served_is_announced_after_its_grace(verification: Verification) -> None:
+    """Until then the servers may not have fetched it."""
+    verification.manage()
+    verification.prober.presented[WEB] = None
+
+    metrics = []
+    for _ in range(3):
+        metrics.append(verification.run()["metrics"]["CertificatesNotServed"])
+        verification.system.clock.advance(hours=22)
+
+    assert metrics == [0, 1, 1]
+    assert verification.system.announcer.announced == [("univ/idp", "not served")]
+
+
+def test_a_follow_up_verifies_what_is_not_served_and_a_dry_run_nothing(verification: Verification) -> None:
+    """The hourly run finds out soon that a renewal has arrived, without connecting to everything."""
+    verification.manage()
+    verification.prober.presented[WEB] = verification.current
+
+    verification.run(dry_run=True)
+    assert not verification.prober.contacted
+    verification.run(**FOLLOW_UP)
+    verification.run(**FOLLOW_UP)
+    assert verification.prober.contacted == ["idp.univ.example:443"]
+    verification.run()
+    assert len(verification.prober.contacted) == 2
+
+
+def test_what_was_not_contacted_in_time_stays_as_it_was(verification: Verification) -> None:
+    """No time must not read as an outage, nor half of the endpoints as all."""
+    verification.manage(replace(SPEC, served_at=(WEB, NODE)))
+    verification.prober.presented[WEB] = verification.current
+
+    assert (verification.run()["late"], verification.states) == (1, [])
+
+
+def test_a_server_that_has_not_reported_is_not_served(verification: Verification) -> None:
+    """What is not proved is not claimed."""
+    verification.manage(replace(SPEC, served_at=(WEB, Endpoint(reported_by="campus-lb-2"))))
+    verification.prober.presented[WEB] = verification.current
+
+    verification.run()
+
+    assert verification.states == [EndpointState.SERVED, EndpointState.UNREPORTED]
+    assert service_state(verification.certificate) is ServiceState.PARTLY
+
+
+def test_a_record_without_a_public_key_is_compared_by_serial(verification: Verification) -> None:
+    """Certificates that earlier versions stored are served until their renewal."""
+    verification.manage(key_fingerprint="")
+    verification.prober.presented[WEB] = verification.current
+
+    verification.run()
+
+    assert verification.states == [EndpointState.SERVED]
+
+
+def test_each_run_finds_a_certificate_with_endpoints(verification: Verification) -> None:
+    """The index is asked, so that a run costs what it verifies; without `served_at` it is not contacted."""
+    verification.manage()
+    assert list(verification.system.book.waiting(NOW)) == [PATH]
+    verification.manage(IDP)
+    assert not list(verification.system.book.waiting(NOW))
+    assert verification.run()["verified"] == 0

@@ -1,0 +1,82 @@
+"""A server on loopback that presents one certificate: what stands for a web server in `make run` and in tests."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import tempfile
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+from local.isolation import LOOPBACK
+
+Dialog = Callable[[socket.socket], None]
+_SECONDS = 10.0
+
+
+class TlsServer:
+    """Ends each connection after its handshake; a context manager.
+
+    *pem*: private key, certificate and issuers, as `load` takes them. *dialog*: what is said before TLS begins;
+    it raises OSError to end the connection.
+    """
+
+    def __init__(self, pem: str, *, host: str = LOOPBACK, dialog: Dialog = lambda _connection: None) -> None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listener = socket.create_server((host, 0), family=family)
+        self._dialog = dialog
+        self.handshakes: list[bool | None] = []
+        """Of each handshake whether it resumed a session."""
+        self.context = self.load(pem)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it listens."""
+        host, port = self._listener.getsockname()[:2]
+        return host, port
+
+    def load(self, pem: str) -> ssl.SSLContext:
+        """Reload: present another certificate from the next connection on."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:  # readable by its owner only
+            file.write(pem)
+            file.flush()
+            context.load_cert_chain(file.name)
+        self.context = context
+        return context
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Take no more connections."""
+        self.close()
+
+    def close(self) -> None:
+        """Take no more connections."""
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        connection.settimeout(_SECONDS)
+        with connection, suppress(OSError):  # the client has closed it, or does not trust it
+            self._dialog(connection)
+            with self.context.wrap_socket(connection, server_side=True) as tls:
+                self.handshakes.append(tls.session_reused)
+                tls.recv(1)  # until the client closes it
