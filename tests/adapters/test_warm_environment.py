@@ -36,6 +36,7 @@ VARIABLES = {
     "SCM_TOKEN_URL": "https://scm.test/token",
     "EGRESS_ECHO_URL": "off",
     "DNS_QUERIES": "off",
+    "PRIVATE_ENDPOINTS": "off",
     "REGISTERED_ADDRESSES": "off",
     "PRIVATE_ROOTS": "off",
     "QUIET_SECONDS": "390",
