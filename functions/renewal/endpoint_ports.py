@@ -7,10 +7,10 @@ from typing import Protocol
 
 from renewal.deadline import Deadline
 from renewal.domain.delegation import CertificatePath
-from renewal.domain.endpoint.comparison import Contact
 from renewal.domain.endpoint.declaration import Endpoint
 from renewal.domain.endpoint.observation import ServiceRecord, ServiceState
 from renewal.domain.order import ManagedCertificate
+from renewal.domain.service.comparison import Contact
 
 
 class EndpointProber(Protocol):

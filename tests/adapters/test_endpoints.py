@@ -20,10 +20,10 @@ from local.tls_server import Dialog, TlsServer
 from renewal.adapters.endpoints.prober import TlsProber
 from renewal.deadline import Deadline
 from renewal.domain.certificate.facts import Certificate
-from renewal.domain.endpoint.comparison import Compared, Contact, Expected, compare
 from renewal.domain.endpoint.declaration import Endpoint, StartTls
 from renewal.domain.endpoint.observation import EndpointState
 from renewal.domain.keypair import KeyPair, KeyType
+from renewal.domain.service.comparison import Compared, Contact, Expected, compare
 from tests.throwaway_ca import hierarchy, pem, root, trusted_roots
 
 NOW = datetime.now(UTC)

@@ -241,7 +241,7 @@ def _finding_codes() -> set[str]:
     """Every literal of the form of a code in the modules that make findings; `ByEye` is a result that is no finding."""
     renewal = ROOT / "functions" / "renewal"
     modules = [*(renewal / "domain" / "setup").glob("*.py"), renewal / "domain" / "forecast.py"]
-    modules += [renewal / "domain" / "endpoint" / "service.py"]
+    modules += [renewal / "domain" / "service" / "state.py"]
     modules += [renewal / "steps" / name for name in ("inspect_delegation.py", "drift.py")]
     literals = {
         node.value

@@ -10,7 +10,6 @@ from types import MappingProxyType
 from typing import Any
 
 from renewal.domain.delegation import CertificatePath
-from renewal.domain.endpoint.service import current_service, not_served, service_state
 from renewal.domain.errors import RecordUnreadable, UnknownDelegation
 from renewal.domain.forecast import NextRenewal
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus, Served
@@ -28,6 +27,7 @@ from renewal.domain.run_report import (
     common_cause,
     run_outcome,
 )
+from renewal.domain.service.state import current_service, not_served, service_state
 from renewal.domain.setup.egress import ADDRESS_CHANGED
 from renewal.domain.setup.finding import Finding, sorted_and_capped
 from renewal.domain.setup.inspection import DelegationRecord, Inspection

@@ -9,12 +9,12 @@ from typing import Any
 
 from renewal.deadline import Deadline
 from renewal.domain.certificate.chain import TrustedRoots
-from renewal.domain.endpoint.comparison import Contact, Expected, compare
 from renewal.domain.endpoint.declaration import Endpoint
 from renewal.domain.endpoint.observation import EndpointState, Observation, ServiceState
-from renewal.domain.endpoint.service import current_service, not_served, service_after, service_state, to_announce
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.request import RunRequest
+from renewal.domain.service.comparison import Contact, Expected, compare
+from renewal.domain.service.state import current_service, not_served, service_after, service_state, to_announce
 from renewal.endpoint_ports import EndpointProber, ServiceAnnouncer, ServiceRecorder
 from renewal.ports import Clock, OrderReader
 

@@ -9,8 +9,8 @@ import pytest
 
 from renewal.domain.endpoint.declaration import Endpoint, StartTls
 from renewal.domain.endpoint.observation import EndpointState, Observation, ServiceState
-from renewal.domain.endpoint.service import not_served, service_after, service_state, to_announce
 from renewal.domain.order import ManagedCertificate
+from renewal.domain.service.state import not_served, service_after, service_state, to_announce
 from tests.unit.estate import IDP, NOW, served_by
 
 WEB, MAIL = Endpoint("idp.univ.example"), Endpoint("idp.univ.example", 587, StartTls.SMTP)

@@ -14,12 +14,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from renewal.deadline import Deadline
 from renewal.domain.certificate.facts import Certificate
 from renewal.domain.delegation import CertificateSpec
-from renewal.domain.endpoint.comparison import Contact
 from renewal.domain.endpoint.declaration import Endpoint
 from renewal.domain.endpoint.observation import EndpointState, ServiceState
-from renewal.domain.endpoint.service import service_state
 from renewal.domain.keypair import KeyPair, KeyType
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
+from renewal.domain.service.comparison import Contact
+from renewal.domain.service.state import service_state
 from renewal.steps.verify_served import VerifyServed
 from tests.fakes import ample
 from tests.throwaway_ca import hierarchy, trusted_roots

@@ -38,7 +38,7 @@ def _is_complete(tls: ssl.SSLObject) -> bool:
 
 @cache
 def _context() -> ssl.SSLContext:
-    """Accept any certificate: it is compared, and validated, by the domain (`renewal.domain.endpoint.comparison`)."""
+    """Accept any certificate: it is compared, and validated, by the domain (`renewal.domain.service.comparison`)."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

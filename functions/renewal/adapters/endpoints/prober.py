@@ -15,8 +15,8 @@ from renewal.adapters.endpoints.connection import Connection, Unanswered
 from renewal.adapters.endpoints.handshake import certificates
 from renewal.adapters.endpoints.starttls import begin_tls
 from renewal.deadline import Deadline
-from renewal.domain.endpoint.comparison import Contact
 from renewal.domain.endpoint.declaration import PORTS, Endpoint
+from renewal.domain.service.comparison import Contact
 
 T = TypeVar("T")
 U = TypeVar("U")

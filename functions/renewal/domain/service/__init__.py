@@ -1,0 +1,1 @@
+"""Whether clients meet a certificate: what its endpoints present, compared with the order book."""
