@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from certmandate.deployment import deployed
+from certmandate.deployment import deployed, read_stored
 from certmandate.exit import exit_on_error
 from certmandate.files.delegation_files import load_delegations
 from certmandate.options import JsonOption
@@ -31,13 +31,23 @@ def calendar_command(
     folder: Annotated[
         Path | None, typer.Argument(metavar="[DIR]", help="Delegation files. Default: the order book.")
     ] = None,
+    as_ics: Annotated[
+        bool, typer.Option("--ics", help="Print the dates of the order book's certificates and passwords (RFC 5545).")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show the workload until 2030.
 
-    Orders, validations and imports of each quarter, while the lifetimes of certificates get shorter.
+    Orders, validations and imports of each quarter, while the lifetimes of certificates get shorter. With --ics, a
+    calendar file: expiries, planned renewals, ends of mandates, rotations and expiries of passwords.
     """
     now = datetime.now(UTC)
+    if as_ics:
+        if folder is not None or as_json:
+            msg = "--ics prints the dates of the order book: pass it without DIR and without --json"
+            raise typer.BadParameter(msg, param_hint="--ics")
+        _print_ics(context, now)
+        return
     starts, known, assumptions = _estate(context, folder, now)
     work = workload(starts, known, HORIZON)
     periods = work.periods(now.date(), HORIZON)
@@ -45,6 +55,22 @@ def calendar_command(
         printing.print_json(calendar_view.document(starts, work, periods, assumptions, now.date()))
     else:
         printing.show(printing.printer(), *calendar_view.page(starts, periods, assumptions, now))
+
+
+def _print_ics(context: typer.Context, now: datetime) -> None:
+    from certmandate.views.exports import icalendar
+    from renewal.adapters.rotation import ScheduledRotations
+
+    with deployed(context) as deployment:
+        rotation = ScheduledRotations(deployment.client("secretsmanager"), deployment.fact("SecretPrefix"))
+        stored = read_stored(deployment)
+        estate = [
+            (record, [each for each in stored.certificates.values() if each.spec.delegation == name], rotation(name))
+            for name, record in sorted(stored.delegations.items())
+        ]
+        stack = deployment.fact("StateMachineArn")
+    printing.print_left_out(stored.unreadable)
+    printing.print_crlf(icalendar.lines(icalendar.events(estate, now), stack, now))
 
 
 def _estate(context: typer.Context, folder: Path | None, now: datetime) -> tuple[list[Start], Known, tuple[str, ...]]:

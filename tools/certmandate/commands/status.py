@@ -2,34 +2,67 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from certmandate.certificate_state import CertificateState, record_state
+from certmandate.certificate_state import CertificateState, State, record_state
+from certmandate.completion import delegation_names
 from certmandate.deployment import Deployment, deployed, read_stored
 from certmandate.exit import NEEDS_ATTENTION
 from certmandate.options import CertificateArgument, JsonOption, split
 from certmandate.views import certificate as certificate_view
 from certmandate.views import estate as estate_view
 from certmandate.views import printing
+from certmandate.views.exports.csv_table import csv_lines
 
 if TYPE_CHECKING:
+    from certmandate.estate_changes import Stored
     from certmandate.views.estate import Estate
     from renewal.domain.setup.inspection import DelegationRecord
 
 _LAST_RUNS = 5
 
 
-def status_command(context: typer.Context, as_json: JsonOption = False) -> None:
+DelegationsOption = Annotated[
+    list[str] | None,
+    typer.Option("--delegation", help="Only this delegation; may be repeated.", autocompletion=delegation_names),
+]
+StatesOption = Annotated[
+    list[str] | None, typer.Option("--state", help="Only certificates in this state, as in `due`; may be repeated.")
+]
+ExpiresBeforeOption = Annotated[
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], help="Only certificates that expire before this day (UTC), or have expired."),
+]
+
+
+def status_command(
+    context: typer.Context,
+    delegation: DelegationsOption = None,
+    state: StatesOption = None,
+    expires_before: ExpiresBeforeOption = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print the certificates as a table for spreadsheets.")] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Show every certificate, most urgent first.
 
-    Exits 1 when something needs attention, 0 otherwise.
+    Exits 1 when something needs attention, 0 otherwise: of the selected delegations and certificates.
     """
+    if as_csv and as_json:
+        msg = "--csv and --json are two forms of the same output: pass one of them"
+        raise typer.BadParameter(msg, param_hint="--csv")
+    states = _known_states(state or ())
     with deployed(context) as deployment:
-        estate = _estate(deployment, datetime.now(UTC))
-    if as_json:
+        estate = _estate(deployment, datetime.now(UTC), delegation or (), expires_before)
+    estate = estate.only(states)
+    if as_csv:
+        printing.print_left_out(estate.unreadable)
+        printing.print_crlf(csv_lines(estate_view.CSV_COLUMNS, estate_view.csv_rows(estate)))
+    elif as_json:
         printing.print_json(estate_view.document(estate))
     else:
         printing.show(printing.printer(), *estate_view.page(estate))
@@ -60,12 +93,40 @@ def read_state(
     return record, record_state(record, certificate, now, deployment.book.replacements())
 
 
-def _estate(deployment: Deployment, now: datetime) -> Estate:
+def _known_states(names: Collection[str]) -> frozenset[str]:
+    """Return the labels; raise typer.BadParameter for one that does not exist."""
+    known = [state.label for state in State]
+    if unknown := [name for name in names if name not in known]:
+        msg = f"'{unknown[0]}' is not a state; the states are {', '.join(known)}"
+        raise typer.BadParameter(msg, param_hint="--state")
+    return frozenset(names)
+
+
+def _selected(deployment: Deployment, names: Collection[str], expires_before: datetime | None) -> Stored:
+    """Read the delegations *names*, or all, with what expires before a day. Raises UnknownDelegation."""
+    for name in names:
+        deployment.book.delegation(name)
+    stored = read_stored(deployment)
+    before = expires_before.replace(tzinfo=UTC) if expires_before else None
+    return replace(
+        stored,
+        delegations={name: each for name, each in stored.delegations.items() if not names or name in names},
+        certificates={
+            path: each
+            for path, each in stored.certificates.items()
+            if not names or each.spec.delegation in names
+            if before is None or (each.served and each.served.not_after < before)
+        },
+        unreadable=tuple(error for error in stored.unreadable if not names or error.delegation in names),
+    )
+
+
+def _estate(deployment: Deployment, now: datetime, names: Collection[str], expires_before: datetime | None) -> Estate:
     from certmandate.views.estate import Estate
     from certmandate.views.json_records import run_document
 
     book = deployment.book
-    stored, replacements, retired = read_stored(deployment), book.replacements(), book.retired()
+    stored, replacements, retired = _selected(deployment, names, expires_before), book.replacements(), book.retired()
     states = [
         record_state(stored.delegations.get(certificate.spec.delegation), certificate, now, replacements)
         for certificate in stored.certificates.values()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from rich.text import Text
 from certmandate.certificate_state import CertificateState, finding_line, finding_urgency, open_findings
 from certmandate.views import printing
 from certmandate.views.json_records import certificate_document, finding_document
+from renewal.domain.certificate.serial import printed_serial
 
 if TYPE_CHECKING:
     from certmandate.files.estate import Retired
@@ -39,6 +40,10 @@ class Estate:
     runs: list[dict[str, Any]]
     """The last executions, newest first."""
     at: datetime
+
+    def only(self, states: Collection[str]) -> Estate:
+        """Return the estate with the certificates in *states*, or with all when there are none."""
+        return replace(self, states=[each for each in self.states if not states or each.state.label in states])
 
     @property
     def needs_attention(self) -> bool:
@@ -111,6 +116,23 @@ def _summary(estate: Estate) -> Text:
     urgent = sum(state.needs_attention for state in estate.states)
     what = f"{printing.counted(urgent, 'needs', 'need')} attention" if urgent else "see the errors above"
     return Text(f"{where}: {what}.", style="bold red")
+
+
+CSV_COLUMNS = (
+    "delegation", "name", "state", "needs_person", "days_left", "not_after", "renew_at", "causes", "next",
+    "last_error", "failures", "ssl_id", "serial", "names", "issuer", "stores",
+)  # fmt: skip
+
+
+def csv_rows(estate: Estate) -> Iterator[dict[str, object]]:
+    """Yield each certificate as JSON has it, and of what is served the members that a list needs."""
+    for state in estate.states:
+        served, names = state.certificate.served, " ".join(state.certificate.spec.names)
+        row = {**dict.fromkeys(CSV_COLUMNS), **certificate_document(state), "names": names}
+        if served:
+            row |= {"ssl_id": served.ssl_id or None, "serial": printed_serial(served.serial), "issuer": served.issuer}
+            row |= {"stores": " ".join(served.stores)}
+        yield row | {"causes": " ".join(state.decision.causes)}
 
 
 def document(estate: Estate) -> dict[str, Any]:

@@ -165,6 +165,13 @@ def print_json(document: Mapping[str, Any]) -> None:
     typer.echo(json.dumps(document, ensure_ascii=False, indent=2, default=_plain))
 
 
+def print_crlf(lines: Iterable[str]) -> None:
+    """Print lines that end as CSV (RFC 4180) and iCalendar (RFC 5545) have it, without control characters in them."""
+    stream: Any = sys.stdout
+    stream = stream.raw if isinstance(stream, VisibleStream) else stream
+    stream.write("".join(f"{visible(line)}\r\n" for line in lines))
+
+
 def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,1 @@
+"""Documents for other programs than ours: calendars and spreadsheets."""
