@@ -7,13 +7,13 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from certmandate.onboarding import Answers
-from certmandate.views.rao_report import RaoReport, month_named, rao_report
 from renewal.domain.audit.chain import ChainHead
 from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
+from renewal.mail.rao_report import RaoReport, month_named, rao_report
 from tests.unit import estate
 from tests.unit.estate import NOW, served_by
 from tests.unit.orders import an_order

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from rich.table import Table
 from rich.text import Text
 
-from certmandate.files.visible_text import VisibleStream, in_one_line, visible
+from certmandate.files.visible_text import VisibleStream, in_one_line
 from certmandate.views.printing import VisibleConsole
+from renewal.mail.visible_text import visible
 
 ANY_TEXT = st.text(st.one_of(st.characters(codec=None), st.sampled_from("\x1b\x07\x9b\x7f\u202e\u2066\u200f\u2028\r")))
 _DIRECTION = {"LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI"}

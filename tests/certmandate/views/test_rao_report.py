@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from certmandate.commands.revoke import ReasonCode
-from certmandate.views.rao_report import REVOCATION, RaoReport, document, month_before, month_named, page, rao_report
+from certmandate.views.rao_report import REVOCATION, document, page
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
+from renewal.mail.rao_report import RaoReport, month_before, month_named, rao_report
 from tests.certmandate.rao_samples import DELEGATION, HEAD, HOSTILE, IDP, month, record, row
 from tests.unit.estate import NOW, served_by
 from tests.unit.orders import an_order

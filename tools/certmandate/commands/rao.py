@@ -15,14 +15,16 @@ from certmandate.deployment import deployed
 from certmandate.exit import NEEDS_ATTENTION, Refused, exit_on_error
 from certmandate.files.atomic_files import write_together
 from certmandate.options import DelegationArgument, JsonOption, YesOption, confirm
-from certmandate.refused_orders import findings_with_orders
-from certmandate.views.findings_mail import Mail, findings_mail
 from certmandate.views.html_page import pdf
-from certmandate.views.language import CODES, language
+from certmandate.views.language import language
 from certmandate.views.printing import print_error, print_json, print_left_out, print_line
-from certmandate.views.rao_report import document, finding_document, month_before, month_named, page, rao_report
+from certmandate.views.rao_report import document, finding_document, page
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord
+from renewal.domain.setup.refused_orders import findings_with_orders
+from renewal.mail.findings_mail import Mail, findings_mail
+from renewal.mail.language import CODES
+from renewal.mail.rao_report import month_before, month_named, rao_report
 
 ThirdPartyOption = Annotated[
     str, typer.Option(envvar="CERTMANDATE_THIRD_PARTY", help="Your own name, as the RAO knows it; it signs the mail.")

@@ -16,8 +16,9 @@ from certmandate.exit import Refused
 from certmandate.options import DelegationArgument, JsonOption, YesOption
 from certmandate.stored_credential.rotation import has_password, schedule_rotation, stop_rotation
 from certmandate.views import printing
-from certmandate.views.language import Language, languages, plain
+from certmandate.views.language import languages
 from certmandate.views.printing import printer
+from renewal.mail.language import Language, plain
 
 if TYPE_CHECKING:
     from certmandate.files.estate import Retired

@@ -9,8 +9,8 @@ from typing import Any
 
 from certmandate.files import specification
 from certmandate.files.specification import Specification
-from certmandate.files.visible_text import CONTROL
 from certmandate.files.yaml_document import FileFault, FilesInvalid, Place, YamlDocument, read_yaml
+from renewal.mail.visible_text import CONTROL
 
 SUFFIXES = (".yaml", ".yml", ".json")  # JSON is YAML
 

@@ -8,9 +8,10 @@ from datetime import date
 
 from certmandate.onboarding import Onboarding
 from certmandate.views.html_page import html
-from certmandate.views.language import CODES, language
+from certmandate.views.language import language
 from renewal.domain.names import is_wildcard, permits
 from renewal.domain.setup.check_result import SetupStep
+from renewal.mail.language import CODES
 
 SURNAME = "API"
 MANY = 8  # names; a longer list is only in the table

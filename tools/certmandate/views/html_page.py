@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from certmandate.files.atomic_files import NotWritten
-from certmandate.files.visible_text import visible
 from certmandate.views.language import languages, marked
+from renewal.mail.visible_text import visible
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -23,8 +23,9 @@ from rich.table import Table
 from rich.text import Text
 
 from certmandate.certificate_state import State
-from certmandate.files.visible_text import VisibleStream, visible
+from certmandate.files.visible_text import VisibleStream
 from renewal.domain.errors import RecordUnreadable
+from renewal.mail.visible_text import visible
 
 Row = Sequence[str | Text]
 _UNLIMITED = 100_000  # columns, when the output is no terminal

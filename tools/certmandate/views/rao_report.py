@@ -1,138 +1,22 @@
-"""The RAO's report on one month: orders in the organisation's name, refusals, and the next renewals."""
+"""The RAO's report on one month as a page and as JSON (`renewal.mail.rao_report`)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-from certmandate.refused_orders import findings_with_orders
-from certmandate.views.findings_mail import detail_in, finding_values, names_in
 from certmandate.views.html_page import html
-from certmandate.views.language import Language, languages
-from renewal.domain.audit.chain import ChainHead
+from certmandate.views.language import languages
 from renewal.domain.certificate.serial import printed_serial
-from renewal.domain.forecast import next_renewal
-from renewal.domain.order import COMMENT_PREFIX, FinishedOrder, ManagedCertificate, OrderStatus
+from renewal.domain.order import COMMENT_PREFIX, FinishedOrder, ManagedCertificate
 from renewal.domain.setup.finding import Finding
-from renewal.domain.setup.foreign_orders import Acknowledgement
-from renewal.domain.setup.inspection import DelegationRecord
-from renewal.domain.setup.snapshot import dcv_of
+from renewal.mail.findings_mail import detail_in, finding_values, names_in
+from renewal.mail.language import Language
+from renewal.mail.rao_report import NextOrder, RaoReport
 
 REVOCATION = "revoke: "
 """Begins the reason of an order that `certmandate revoke` requested; a ReasonCode and the operator's text follow."""
-
-
-@dataclass(frozen=True, slots=True)
-class Month:
-    """A calendar month, UTC."""
-
-    first: date
-
-    @property
-    def begins(self) -> datetime:
-        """Its start."""
-        return datetime(self.first.year, self.first.month, 1, tzinfo=UTC)
-
-    @property
-    def ends(self) -> datetime:
-        """The start of the next month."""
-        return (self.begins + timedelta(days=31)).replace(day=1)
-
-    def has(self, at: datetime) -> bool:
-        """Return whether *at* is in it."""
-        return self.begins <= at < self.ends
-
-    def __str__(self) -> str:
-        """`2026-11`."""
-        return f"{self.first:%Y-%m}"
-
-
-def month_named(text: str) -> Month:
-    """Return the month written as `2026-11`. Raises ValueError."""
-    return Month(datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC).date())
-
-
-def month_before(now: datetime) -> Month:
-    """Return the month before the one of *now*."""
-    return Month((now.date().replace(day=1) - timedelta(days=1)).replace(day=1))
-
-
-@dataclass(frozen=True, slots=True)
-class NextOrder:
-    """A managed certificate with the day of its next renewal; None: the mandate ends before."""
-
-    certificate: ManagedCertificate
-    renewal: date | None
-
-
-@dataclass(frozen=True, slots=True)
-class RaoReport:
-    """One month, from the order book at `made_at`."""
-
-    record: DelegationRecord
-    month: Month
-    made_at: datetime
-    orders: tuple[FinishedOrder, ...]
-    """Stored within the month, oldest first."""
-    refusals: tuple[FinishedOrder, ...]
-    """Ended without a certificate within the month, oldest first."""
-    under_way: tuple[ManagedCertificate, ...]
-    """Certificates with an order that was opened before the end of the month and is open now."""
-    nexts: tuple[NextOrder, ...]
-    acknowledged: tuple[Acknowledgement, ...]
-    """Orders that the operator recorded within the month as the organisation's own."""
-    asks: tuple[Finding, ...]
-    """Findings of the last inspection, and refused orders since, on which the RAO must act."""
-    head: ChainHead
-    """The last row of the audit trail when the report was made."""
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the month was over when the report was made."""
-        return self.made_at >= self.month.ends
-
-
-def rao_report(
-    record: DelegationRecord,
-    certificates: Iterable[ManagedCertificate],
-    history: Iterable[FinishedOrder],
-    acknowledged: Iterable[Acknowledgement],
-    month: Month,
-    now: datetime,
-    head: ChainHead,
-) -> RaoReport:
-    """Return the report of *month*. *history*: the delegation's audit rows, oldest first; *head*: of their chain."""
-    managed, every = tuple(certificates), tuple(history)
-    rows = [row for row in every if month.has(row.ended_at)]
-    findings = findings_with_orders(record.inspection, managed, every) if record.inspection else ()
-    return RaoReport(
-        record=record,
-        month=month,
-        made_at=now,
-        orders=tuple(row for row in rows if row.status == OrderStatus.STORED),
-        refusals=tuple(row for row in rows if row.status != OrderStatus.STORED),
-        under_way=tuple(each for each in managed if each.order and each.order.opened_at < month.ends),
-        nexts=_nexts(record, managed, now),
-        acknowledged=_of_month(month, acknowledged),
-        asks=tuple(finding for finding in findings if finding.actor == "rao"),
-        head=head,
-    )
-
-
-def _of_month(month: Month, acknowledged: Iterable[Acknowledgement]) -> tuple[Acknowledgement, ...]:
-    return tuple(row for row in acknowledged if month.has(row.at))
-
-
-def _nexts(record: DelegationRecord, managed: Iterable[ManagedCertificate], now: datetime) -> tuple[NextOrder, ...]:
-    delegated = record.inspection.delegated if record.inspection else ()
-    ends = record.delegation.mandate_ends
-    found = []
-    for certificate in managed:
-        day = next_renewal(certificate, dcv_of(delegated, certificate.spec.names, now), now).date()
-        found.append(NextOrder(certificate, None if ends and ends < day else day))
-    return tuple(sorted(found, key=lambda order: (order.renewal or date.max, order.certificate.spec.name)))
 
 
 # ---- JSON ------------------------------------------------------------------------------------------------------------

@@ -7,10 +7,10 @@ from datetime import date, timedelta
 
 import pytest
 
-from certmandate.refused_orders import findings_with_orders
 from renewal.domain.order import FinishedOrder, ManagedCertificate
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import Inspection
+from renewal.domain.setup.refused_orders import findings_with_orders
 from renewal.domain.setup.snapshot import DelegatedName
 from tests.certmandate.rao_samples import IDP, row
 from tests.unit.estate import NOW

@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import pytest
 
-from certmandate.views.findings_mail import findings_mail, names_in
 from certmandate.views.language import language
 from renewal.domain.delegation import CustomField
 from renewal.domain.errors import FieldRefused
@@ -15,6 +14,7 @@ from renewal.domain.orderable import require_custom_fields
 from renewal.domain.setup.checks import review
 from renewal.domain.setup.finding import Finding, finding_from
 from renewal.domain.setup.snapshot import Account, DelegatedName, Domains, Snapshot
+from renewal.mail.findings_mail import findings_mail, names_in
 from tests.certmandate.rao_samples import DELEGATION, FINDINGS, record
 from tests.unit.estate import NOW
 

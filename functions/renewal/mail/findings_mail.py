@@ -7,10 +7,10 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from certmandate.files.visible_text import visible
-from certmandate.views.language import Language, plain
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord
+from renewal.mail.language import Language, plain
+from renewal.mail.visible_text import visible
 
 _NAME = re.compile(r"(?<![\w@.-])(?:\*\.)?(?:[a-z0-9-]+\.)+[a-z][a-z0-9-]*[a-z0-9](?![\w-])")
 _DETAILS = {

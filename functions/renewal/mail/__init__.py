@@ -1,0 +1,1 @@
+"""Mails to RAOs: their texts in French and English, and how they are filled in. Nothing here sends."""
