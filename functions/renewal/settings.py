@@ -51,6 +51,13 @@ class Settings:
     due_share_percent: int
     """Share of the certificates (1 to 100) that may be due by age at once; beyond, the run stops with TooManyDue."""
 
+    mail_sender: str
+    """Address that mails to RAOs come from; `off` = none are sent."""
+    third_party: str
+    """Our name as RAOs know it; signs the mails. `off` = the operators of the delegation."""
+    mail_configuration_set: str
+    """Configuration set of Amazon SES, whose events have the bounces; `off` without a sender."""
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
         """Read all fields. Raises SettingMissing that names every variable that is missing or no whole number."""
@@ -74,6 +81,11 @@ class Settings:
     def registered(self) -> tuple[str, ...]:
         """`registered_addresses` as a tuple."""
         return () if self.registered_addresses == OFF else tuple(self.registered_addresses.split(","))
+
+    @property
+    def signature(self) -> str:
+        """`third_party`; empty when it is off."""
+        return "" if self.third_party == OFF else self.third_party
 
     @property
     def private_fingerprints(self) -> frozenset[str]:

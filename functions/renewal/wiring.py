@@ -21,15 +21,15 @@ from renewal.adapters.acm import Acm
 from renewal.adapters.egress import EchoedAddress, unknown_address
 from renewal.adapters.endpoints.prober import TlsProber
 from renewal.adapters.events import EventBridgeAnnouncer
-from renewal.adapters.executions import RunningExecutions
 from renewal.adapters.http import new_http_client
 from renewal.adapters.keys import KmsOpener, KmsSealer
+from renewal.adapters.mail import SesMailer
 from renewal.adapters.objects import S3Certificates
 from renewal.adapters.order_book.reader import DynamoDbOrderReader
 from renewal.adapters.order_book.table import OrderTables
 from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
 from renewal.adapters.rotation import ScheduledRotations, SecretsManagerVault
-from renewal.adapters.runs import S3RunArchive
+from renewal.adapters.runs import RunningExecutions, S3RunArchive
 from renewal.adapters.scm.accounts import PinnedScmAccounts, ScmAccounts
 from renewal.adapters.scm.recording import ScmRecorder
 from renewal.adapters.secrets import SecretsManagerCredentials
@@ -43,6 +43,7 @@ from renewal.steps.collect import Collect
 from renewal.steps.drift import StoreComparison
 from renewal.steps.enroll import Enroll
 from renewal.steps.inspect_delegation import InspectDelegation
+from renewal.steps.notify import Notify
 from renewal.steps.persistent_dcv import TxtRecords
 from renewal.steps.report import Report
 from renewal.steps.rotate_password import RotatePassword
@@ -229,6 +230,20 @@ def verify_served(invocation: Invocation) -> VerifyServed:
 def report() -> Report:
     """The step of `report.py`."""
     return Report(_book(), _archive(), utc_now)
+
+
+@cache
+def notify() -> Notify:
+    """The step of `notify.py`."""
+    announcer = EventBridgeAnnouncer(aws.client("events"), settings().event_bus)
+    return Notify(_book(), _transitions("notify"), announcer, _mailer(), settings().signature, utc_now)
+
+
+def _mailer() -> SesMailer | None:
+    if settings().mail_sender == OFF:
+        return None
+    sender, configuration_set = settings().mail_sender, settings().mail_configuration_set
+    return SesMailer(aws.client("sesv2"), sender, settings().signature, configuration_set)
 
 
 def rotate_password(invocation: Invocation) -> RotatePassword:

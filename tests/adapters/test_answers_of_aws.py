@@ -27,12 +27,11 @@ from botocore.response import StreamingBody
 
 from renewal.adapters.acm import Acm
 from renewal.adapters.events import EventBridgeAnnouncer
-from renewal.adapters.executions import RunningExecutions
 from renewal.adapters.keys import KmsOpener, KmsSealer
 from renewal.adapters.objects import S3Certificates
 from renewal.adapters.order_book.table import ConditionFailed, Table, updated
 from renewal.adapters.rotation import ScheduledRotations, SecretsManagerVault
-from renewal.adapters.runs import S3RunArchive
+from renewal.adapters.runs import RunningExecutions, S3RunArchive
 from renewal.adapters.secrets import SecretsManagerCredentials
 from renewal.domain.credential import Credential
 from renewal.domain.errors import RenewalError

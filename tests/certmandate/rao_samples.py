@@ -130,4 +130,5 @@ def month(*, name: str = "2026-11", organisation: str = DELEGATION.organisation)
     ]
     delegation = replace(DELEGATION, organisation=organisation)
     rows, own = [REFUSED, row()], [Acknowledgement("univ", "4711", "ordered by the library", NOW)]
-    return rao_report(record(*FINDINGS, delegation=delegation), managed, rows, own, month_named(name), NOW, HEAD)
+    found = record(*FINDINGS, delegation=delegation)
+    return rao_report(found, managed, rows, month_named(name), NOW, acknowledged=own, head=HEAD)

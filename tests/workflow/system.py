@@ -32,6 +32,7 @@ HANDLERS = {
     "CollectFunction": "collect",
     "VerifyServedFunction": "verify_served",
     "ReportFunction": "report",
+    "NotifyFunction": "notify",
 }
 
 

@@ -27,6 +27,7 @@ HANDLERS: Mapping[str, str] = {
     "CollectFunction": "collect",
     "VerifyServedFunction": "verify_served",
     "ReportFunction": "report",
+    "NotifyFunction": "notify",
 }
 """Logical id in template.yaml to the handler's module."""
 

@@ -1,4 +1,4 @@
-"""The files in `build/run/` after a run: report, history, SCM's root, certificates as the S3 store holds them."""
+"""The files in `build/run/` after a run: report, history, SCM's root, mails, certificates as in the S3 store."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from local.mails import FOLDER as MAILS
+from local.mails import write_mails
 from local.run import Finished, LocalSystem
 
 PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
@@ -23,12 +25,14 @@ def write_artifacts(system: LocalSystem, finished: Finished, folder: Path) -> No
     folder.mkdir(parents=True, exist_ok=True)
     for name in _OURS:
         (folder / name).unlink(missing_ok=True)
-    shutil.rmtree(folder / CERTIFICATES, ignore_errors=True)
+    for name in (CERTIFICATES, MAILS):
+        shutil.rmtree(folder / name, ignore_errors=True)
     if finished.report is not None:
         (folder / "report.json").write_text(_json(finished.report.document()), encoding="utf-8")
     (folder / "history.json").write_text(_json(finished.history), encoding="utf-8")
     (folder / "scm-root.pem").write_text(system.simulator.root_pem, encoding="ascii")
     _write_certificates(system, folder / CERTIFICATES)
+    write_mails(folder / MAILS)
 
 
 def _write_certificates(system: LocalSystem, folder: Path) -> None:

@@ -18,6 +18,7 @@ from cryptography import x509
 from local.aws import LocalAws
 from local.clients import OPERATOR
 from local.estate import Estate
+from local.mails import PARAMETERS, verify_sender
 from local.seed import Seed
 from local.summary import Costs, costs_of
 from renewal.domain.certificate.facts import Certificate
@@ -104,7 +105,7 @@ class LocalSystem:
         try:
             self.simulator = Simulator(estate.world)
             self.scm = self._resources.enter_context(Server(self.simulator, port=scm_port))
-            self._parameters = parameters(self.scm.base_url, self.simulator.root_pem)
+            self._parameters = {**parameters(self.scm.base_url, self.simulator.root_pem), **PARAMETERS}
             self.aws = self._resources.enter_context(
                 LocalAws(
                     TEMPLATE,
@@ -114,6 +115,7 @@ class LocalSystem:
                     function_environment={"SSL_CERT_FILE": str(self.scm.ca_file), **quiet(wait_factor)},
                 )
             )
+            verify_sender(self.aws.client("sesv2"))
             Seed(self.aws, self.simulator).plant(estate)
         except BaseException:
             self._resources.close()

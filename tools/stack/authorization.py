@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from email.utils import parseaddr
 from http import HTTPStatus
 from typing import Any
 
@@ -198,6 +199,14 @@ def _events(call: Call, place: Place) -> Iterator[Request]:
         )
 
 
+def _mail(call: Call, place: Place) -> Iterator[Request]:
+    """SES checks the identity that it sends by, and the configuration set."""
+    _, address = parseaddr(call.body["FromEmailAddress"])
+    arn, context = f"arn:aws:ses:{place.region}:{place.account}", {"ses:FromAddress": address}
+    yield Request("ses:SendEmail", f"{arn}:identity/{address}", context)
+    yield Request("ses:SendEmail", f"{arn}:configuration-set/{call.body['ConfigurationSetName']}", context)
+
+
 def _invoked(call: Call, place: Place) -> Iterator[Request]:
     name = call.path.split("/")[3].rsplit(":", 1)[-1]  # /2015-03-31/functions/<name or ARN>/invocations
     yield Request("lambda:InvokeFunction", f"arn:aws:lambda:{place.region}:{place.account}:function:{name}")
@@ -225,6 +234,7 @@ _ASKED: Mapping[str, Callable[[Call, Place], Iterator[Any]]] = {
     "s3:ListObjectVersions": _listed("s3:ListBucketVersions"),
     "s3:ListObjectsV2": _listed("s3:ListBucket"),
     "s3:PutObject": _put_object,
+    "ses:SendEmail": _mail,
     "secretsmanager:DescribeSecret": _secret,
     "secretsmanager:GetSecretValue": _secret,
     "secretsmanager:PutSecretValue": _secret,

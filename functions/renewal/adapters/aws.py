@@ -34,9 +34,10 @@ _CONNECT_SECONDS, _READ_SECONDS = 2, 5
 """Three attempts last 24 s at most: 3 x (2 + 5) s, and 1 s and 2 s between them (botocore's mode `standard`). Each
 function keeps more than that after its last request to SCM (`renewal.wiring`)."""
 
-_SINGLE_ATTEMPT = frozenset({"acm"})
-"""An import that is sent again because its answer was lost makes a second certificate under a second ARN. So
-botocore repeats nothing here: `acm.py` searches for the first one, and the state machine waits."""
+_SINGLE_ATTEMPT = frozenset({"acm", "sesv2"})
+"""An import that is sent again because its answer was lost makes a second certificate under a second ARN, and a mail
+is sent a second time. So botocore repeats nothing here: `acm.py` searches for the first one, and the state machine
+waits."""
 _SINGLE_READ_SECONDS = 20
 
 _BUSY = frozenset((

@@ -1,4 +1,4 @@
-"""The deploy hook: an EventBridge event for every renewed certificate."""
+"""Events on EventBridge: the deploy hook, for every renewed certificate, and every notice to an RAO."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from renewal import records
 from renewal.adapters.aws import translated
 from renewal.domain.endpoint.observation import ServiceRecord, ServiceState
 from renewal.domain.errors import StoreUnavailable
+from renewal.domain.notices.notice import Notice
 from renewal.domain.order import ManagedCertificate, Order, Served
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 SOURCE = "certmandate"
 RENEWED = "Certificate Renewed"
 DETAIL_TYPES = {ServiceState.SERVED: "Certificate Served", ServiceState.NOT_SERVED: "Certificate Not Served"}
+NOTICE = "RAO Notice"
 
 
 class EventBridgeAnnouncer:
@@ -32,6 +35,9 @@ class EventBridgeAnnouncer:
 
     def serviced(self, certificate: ManagedCertificate, record: ServiceRecord, state: ServiceState) -> None:
         self._publish(DETAIL_TYPES[state], _serviced(certificate, record), ())
+
+    def notified(self, delegation: str, notice: Notice) -> None:
+        self._publish(NOTICE, {"delegation": delegation, **records.to_json(notice)}, ())
 
     @translated("events:PutEvents")
     def _publish(self, detail_type: str, detail: Mapping[str, Any], arns: Iterable[str]) -> None:
@@ -48,8 +54,8 @@ class EventBridgeAnnouncer:
         )
         if answer["FailedEntryCount"]:
             code = answer["Entries"][0].get("ErrorCode", "Unknown")
-            path = f"{detail['delegation']}/{detail['certificate']}"
-            msg = f"events:PutEvents did not accept the event for {path}: {code}"
+            subject = "/".join(str(detail[name]) for name in ("delegation", "certificate") if name in detail)
+            msg = f"events:PutEvents did not accept the event for {subject}: {code}"
             raise StoreUnavailable(msg)
 
 

@@ -1,4 +1,4 @@
-"""The objects of a run in S3: plan, facts, results, report.
+"""The runs in progress, and the objects of a run in S3: plan, facts, results, report.
 
     runs/<run id>/plan.json               items of the Distributed Map (its ItemReader reads it)
     runs/<run id>/facts.json              what the report needs of the plan
@@ -27,6 +27,7 @@ from renewal.domain.run_report import ReportedFailures, RunReport
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_stepfunctions import SFNClient
 
 
 REPORTED = "runs/reported-failures.json"
@@ -184,3 +185,23 @@ def _entries(key: str, entries: Any) -> list[Mapping[str, Any]]:
         msg = f"{key} is not a list of execution descriptions"
         raise PlanUnreadable(msg)
     return entries
+
+
+class RunningExecutions:
+    """Lists executions by the state machine's ARN, which Step Functions passes to check_expiry.
+
+    The list is eventually consistent (AWS: step-functions/latest/apireference/API_ListExecutions.html): two executions
+    that start within seconds may both be missing from it. Then they work at the same time, and the conditions of the
+    order book's writes keep them apart.
+    """
+
+    def __init__(self, client: SFNClient) -> None:
+        self._client = client
+
+    @translated("states:ListExecutions")
+    def older(self, state_machine: str, run_id: str) -> tuple[str, ...]:
+        """Of the newest thousand: the operator starts runs one by one, and the schedule once an hour."""
+        page = self._client.list_executions(stateMachineArn=state_machine, statusFilter="RUNNING", maxResults=1000)
+        started = {found["name"]: (found["startDate"], found["name"]) for found in page["executions"]}
+        own = started.pop(run_id, None)
+        return tuple(sorted(name for name, start in started.items() if own is None or start < own))

@@ -19,6 +19,8 @@ S3 = "s3"
 ACM = "acm:"
 """Before the region, the name of a store."""
 DEFAULT_RATIO = 1 / 3
+LANGUAGES = ("fr", "en")
+"""Of the texts for RAOs, in the order in which a page or a mail has them."""
 
 
 class CertificatePath(NamedTuple):
@@ -64,6 +66,8 @@ class Delegation:
     delegated_names: tuple[str, ...]
     """Entries as the RAO delegated them, normalised; their meaning: `renewal.domain.names`."""
     rao_email: str = ""
+    language: str = ""
+    """Of the mails to the RAO: `fr` or `en`; empty = both, one after the other."""
     mandate_ends: date | None = None
     """Last day on which anything may be ordered; None = until the mandate is withdrawn."""
     address: str = ""

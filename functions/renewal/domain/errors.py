@@ -257,6 +257,10 @@ class StoreRefused(NeedsAttention):
     """AWS denied a call that the stack's roles should permit."""
 
 
+class MailRefused(NeedsAttention):
+    """SES refused to send a mail to an RAO; nothing was sent."""
+
+
 class RecordUnreadable(NeedsAttention):
     """An item of the order book was edited, or written by a newer version.
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import date
 
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.mail.language import Language, plain
-from renewal.mail.visible_text import visible
+from renewal.mail.mail import Mail, mail_of
 
 _NAME = re.compile(r"(?<![\w@.-])(?:\*\.)?(?:[a-z0-9-]+\.)+[a-z][a-z0-9-]*[a-z0-9](?![\w-])")
 _DETAILS = {
@@ -33,15 +32,6 @@ _QUOTED = frozenset({"RequestRefused", "ScmRefused"})
 """Codes whose text is SCM's answer, which states what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mail:
-    """A mail, ready to be sent: plain text."""
-
-    to: str
-    subject: str
-    body: str
-
-
 def findings_mail(
     record: DelegationRecord, findings: Iterable[Finding], day: date, language: Language, third_party: str = ""
 ) -> Mail:
@@ -54,13 +44,12 @@ def findings_mail(
         department=delegation.department_id,
         day=language.day(day),
     )
-    items = ["\n".join(_item(number, finding, record, language)) for number, finding in enumerate(listed, 1)]
+    items = ["\n".join(finding_item(number, finding, record, language)) for number, finding in enumerate(listed, 1)]
     closing = [language.text("mail.closing")] if listed else []
     who = third_party or language.text("mail.operators", delegation=delegation.name)
     signature = language.text("mail.signature", third_party=who)
     parts = [language.text("mail.greeting"), opening, *items, *closing, signature]
-    subject, body = _subject(delegation.organisation, listed, language), "\n\n".join(parts) + "\n"
-    return Mail(delegation.rao_email, visible(subject), visible(body))
+    return mail_of(delegation.rao_email, _subject(delegation.organisation, listed, language), parts)
 
 
 def finding_values(record: DelegationRecord, language: Language) -> dict[str, object]:
@@ -74,17 +63,17 @@ def names_in(finding: Finding) -> tuple[str, ...]:
 
 
 def _subject(organisation: str, findings: tuple[Finding, ...], language: Language) -> str:
-    """Return the subject as one line: a line feed in the organisation's name would begin another header."""
     kind, day = "none", ""
     if findings:
         to_do = [finding for finding in findings if finding.severity != "info" and finding.actor == "rao"]
         days = [finding.due for finding in to_do if finding.due]
         kind = "info" if not to_do else "now" if len(days) < len(to_do) else "urgent"
         day = language.day(min(days)) if kind == "urgent" else ""
-    return " ".join(language.text(f"mail.subject_{kind}", organisation=organisation, day=day).split())
+    return language.text(f"mail.subject_{kind}", organisation=organisation, day=day)
 
 
-def _item(number: int, finding: Finding, record: DelegationRecord, language: Language) -> Iterator[str]:
+def finding_item(number: int, finding: Finding, record: DelegationRecord, language: Language) -> Iterator[str]:
+    """Yield the lines about a finding: what, where, what to do, and by when."""
     known = language.at("findings")
     texts = known.get(finding.code, known["unknown"])
     security = f" ({language.text('mail.security')})" if finding.is_security else ""

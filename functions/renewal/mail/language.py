@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 TEXTS = Path(__file__).parent / "texts"
-CODES = ("fr", "en")
-"""The languages, in the order in which a page or a mail has them."""
 _VALUE = re.compile(r"\{([a-z_]+)\}")
 _MENU = re.compile(r"\[\[(.+?)\]\]")
 _BEFORE, _AFTER = re.compile(r" (?=[:;?!»])"), re.compile(r"(?<=«) ")

@@ -77,8 +77,8 @@ class RaoReport:
     """Orders that the operator recorded within the month as the organisation's own."""
     asks: tuple[Finding, ...]
     """Findings of the last inspection, and refused orders since, on which the RAO must act."""
-    head: ChainHead
-    """The last row of the audit trail when the report was made."""
+    head: ChainHead | None
+    """The last row of the audit trail when the report was made; None when it was not read."""
 
     @property
     def is_over(self) -> bool:
@@ -90,12 +90,16 @@ def rao_report(
     record: DelegationRecord,
     certificates: Iterable[ManagedCertificate],
     history: Iterable[FinishedOrder],
-    acknowledged: Iterable[Acknowledgement],
     month: Month,
     now: datetime,
-    head: ChainHead,
+    *,
+    acknowledged: Iterable[Acknowledgement] = (),
+    head: ChainHead | None = None,
 ) -> RaoReport:
-    """Return the report of *month*. *history*: the delegation's audit rows, oldest first; *head*: of their chain."""
+    """Return the report of *month*. *history*: the delegation's audit rows, oldest first; *head*: of their chain.
+
+    The page has *acknowledged* and *head*; the mail does not.
+    """
     managed, every = tuple(certificates), tuple(history)
     rows = [row for row in every if month.has(row.ended_at)]
     findings = findings_with_orders(record.inspection, managed, every) if record.inspection else ()

@@ -51,7 +51,7 @@ class Report:
     clock: Clock
 
     def __call__(self, run_id: str, verification: Mapping[str, Any] = _VERIFIED) -> dict[str, Any]:
-        """Write the report; return `{"run_id", "outcome", "counts", "report", "metrics"}`.
+        """Write the report; return `{"run_id", "outcome", "is_daily", "counts", "report", "metrics"}`.
 
         *verification*: what `VerifyServed` returned, or what was caught of it: that fails no run.
         A scheduled follow-up does not fail again for what another run has failed for within the last day.
@@ -92,6 +92,7 @@ class Report:
         return {
             "run_id": run_id,
             "outcome": report.outcome,
+            "is_daily": report.is_daily,
             "counts": dict(report.counts),
             "report": key,
             "metrics": run_metrics(report),

@@ -22,7 +22,7 @@ from tests.unit.orders import an_order
 def of(*rows: FinishedOrder, name: str = "2026-11", **changes: Any) -> RaoReport:
     delegation = replace(DELEGATION, **changes)
     managed = [ManagedCertificate(IDP, served_by(IDP, age=10))]
-    return rao_report(record(delegation=delegation), managed, rows, (), month_named(name), NOW, HEAD)
+    return rao_report(record(delegation=delegation), managed, rows, month_named(name), NOW, head=HEAD)
 
 
 def test_the_report_has_the_head_of_the_audit_trail() -> None:
@@ -117,7 +117,7 @@ def test_a_mismatched_certificate_is_not_reported_as_pending() -> None:
     """The CA has issued; the RAO may have to revoke the certificate."""
     order = an_order(certificate="idp", status=OrderStatus.ORDERED, ssl_id=4002)
     now, then = (
-        rao_report(record(), [ManagedCertificate(IDP, None, item)], [], [], month_named("2026-11"), NOW, HEAD)
+        rao_report(record(), [ManagedCertificate(IDP, None, item)], [], month_named("2026-11"), NOW, head=HEAD)
         for item in (order, replace(order, trouble="CertificateMismatch"))
     )
 

@@ -225,9 +225,14 @@ def _print(console: Console, finished: Finished, output: Path, seconds: float) -
     else:
         print_page(console, finished.report)
         took = f"{seconds:.1f} s in total, {finished.seconds:.1f} s for the run"
-        lines = (*_figures(finished.costs), took, f"Report, history and certificates are in {output}/")
+        lines = (*_figures(finished.costs), took, f"Report, history and certificates are in {output}/", *_mails(output))
     for line in lines:
         console.print(Text(line, style="dim"), soft_wrap=True)
+
+
+def _mails(output: Path) -> Iterator[str]:
+    if number := len(list((output / "mails").glob("*.eml"))):
+        yield f"{printing.counted(number, 'mail')} to RAOs, kept and not sent, in {output / 'mails'}/"
 
 
 def _figures(costs: Costs) -> Iterator[str]:

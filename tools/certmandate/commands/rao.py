@@ -19,11 +19,12 @@ from certmandate.views.html_page import pdf
 from certmandate.views.language import language
 from certmandate.views.printing import print_error, print_json, print_left_out, print_line
 from certmandate.views.rao_report import document, finding_document, page
+from renewal.domain.delegation import LANGUAGES
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.domain.setup.refused_orders import findings_with_orders
-from renewal.mail.findings_mail import Mail, findings_mail
-from renewal.mail.language import CODES
+from renewal.mail.findings_mail import findings_mail
+from renewal.mail.mail import Mail
 from renewal.mail.rao_report import month_before, month_named, rao_report
 
 ThirdPartyOption = Annotated[
@@ -55,8 +56,9 @@ def report_command(
     with deployed(context) as deployment:
         book = deployment.book
         certificates, history = book.certificates(name), book.history(name, "")
-        acknowledged = book.acknowledged(name)
-        found = rao_report(book.delegation(name), certificates, history, acknowledged, chosen, now, book.head(name))
+        acknowledged, head = book.acknowledged(name), book.head(name)
+        record = book.delegation(name)
+        found = rao_report(record, certificates, history, chosen, now, acknowledged=acknowledged, head=head)
     print_left_out((*certificates.unreadable, *history.unreadable, *acknowledged.unreadable))
     if as_json:
         typer.echo(json.dumps(document(found), ensure_ascii=False))
@@ -91,7 +93,7 @@ def findings_command(
         raise typer.Exit(NEEDS_ATTENTION)
     found = findings_with_orders(inspection, certificates, history)
     findings = [finding for finding in found if recipient is None or finding.actor == recipient]
-    codes = [] if recipient == "operator" else [language_code] if language_code else CODES
+    codes = [] if recipient == "operator" else [language_code] if language_code else LANGUAGES
     day = inspection.at.date()
     mails = {code: findings_mail(record, findings, day, language(code), third_party) for code in codes}
     if as_json:

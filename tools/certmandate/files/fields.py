@@ -15,7 +15,7 @@ from typing import Any
 
 from certmandate.files.yaml_document import Place, place_text
 from renewal.domain.certificate.chain import ChainForm
-from renewal.domain.delegation import S3
+from renewal.domain.delegation import LANGUAGES, S3
 from renewal.domain.keypair import KeyType
 from renewal.domain.names import normalised
 from renewal.domain.request import NAME
@@ -188,6 +188,14 @@ def email(value: Any) -> str:
         msg = "must be an e-mail address"
         raise ValueError(msg)
     return value
+
+
+def language(value: Any) -> str:
+    """A language of the mails to the RAO."""
+    if value not in LANGUAGES:
+        msg = f"must be one of {', '.join(LANGUAGES)}"
+        raise ValueError(msg)
+    return str(value)
 
 
 def external_requester(value: Any) -> str:

@@ -6,6 +6,7 @@ The shape (YAML or JSON; `delegations/` has examples):
     organisation: Université d'Exemple
     department_id: 1698                 # the OrgID of the department, not of the organisation
     rao_email: rao@univ.example         # optional
+    language: fr                        # optional, of the mails to the RAO: fr or en; default: both
     mandate_ends: 2028-12-31            # optional, the last day
     address: 192.0.2.10/32              # optional, the /32 in the department's access list
     delegated_names: [idp.univ.example, "*.apps.univ.example"]
@@ -64,6 +65,7 @@ _TOP = frozenset(
         "organisation",
         "department_id",
         "rao_email",
+        "language",
         "mandate_ends",
         "address",
         "delegated_names",
@@ -120,6 +122,7 @@ def _delegation(reader: Reader, top: Mapping[str, Any]) -> Delegation:
         department_id=reader.value(top, "department_id", (), fields.positive) or 0,
         delegated_names=tuple(reader.items(top, "delegated_names", (), fields.domain_name)),
         rao_email=reader.value(top, "rao_email", (), fields.email, default=""),
+        language=reader.value(top, "language", (), fields.language, default=""),
         mandate_ends=reader.value(top, "mandate_ends", (), fields.day, default=None),
         address=reader.value(top, "address", (), fields.address, default=""),
     )

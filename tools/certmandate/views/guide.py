@@ -9,9 +9,9 @@ from datetime import date
 from certmandate.onboarding import Onboarding
 from certmandate.views.html_page import html
 from certmandate.views.language import language
+from renewal.domain.delegation import LANGUAGES
 from renewal.domain.names import is_wildcard, permits
 from renewal.domain.setup.check_result import SetupStep
-from renewal.mail.language import CODES
 
 SURNAME = "API"
 MANY = 8  # names; a longer list is only in the table
@@ -36,7 +36,7 @@ def guide(found: Onboarding, today: date) -> str:
     entries = entries_of(found)
     return html(
         "guide.html.j2",
-        values={code: _values(found, today, code) for code in CODES},
+        values={code: _values(found, today, code) for code in LANGUAGES},
         entries=entries,
         parent=_parent(entries),
         steps=[(step.value, "operator" if step in _BY_OPERATOR else "rao") for step in SetupStep],

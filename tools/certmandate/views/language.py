@@ -10,7 +10,8 @@ from pathlib import Path
 import yaml
 from markupsafe import Markup, escape
 
-from renewal.mail.language import CODES, Language, language_of, mail_language, plain
+from renewal.domain.delegation import LANGUAGES
+from renewal.mail.language import Language, language_of, mail_language, plain
 
 TEXTS = Path(__file__).parent / "texts"
 _PARTS = re.compile(r"\[\[(?P<screen>.+?)\]\]|`(?P<code>[^`]+)`|\{(?P<value>[a-z_]+)\}")
@@ -45,4 +46,4 @@ def language(code: str) -> Language:
 
 def languages() -> tuple[Language, ...]:
     """Return both languages, in the order of a page."""
-    return tuple(language(code) for code in CODES)
+    return tuple(language(code) for code in LANGUAGES)

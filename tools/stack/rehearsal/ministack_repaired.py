@@ -31,7 +31,6 @@ _OF_AN_ALLOWED_REQUEST = {
     "dynamodb:attributes": ["delegation", "item"],
     "dynamodb:leadingkeys": ["a delegation"],
     "events:source": "certmandate",
-    "events:detail-type": "Certificate Renewed",
     "s3:if-none-match": "*",
 }
 _SENT = '"error": str(e), "trace"'
@@ -115,6 +114,9 @@ def repair_conditions() -> None:
     resolve = evaluator._resolve_condition_key  # noqa: SLF001 - there is no other seam
 
     def resolved(key: str, context: Any) -> Any:
+        if key.lower() == "events:detail-type":
+            is_notify = "NotifyRole" in str(resolve("aws:PrincipalArn", context))
+            return "RAO Notice" if is_notify else "Certificate Renewed"
         if key.lower() in _OF_AN_ALLOWED_REQUEST:
             return _OF_AN_ALLOWED_REQUEST[key.lower()]
         found = resolve(key, context)

@@ -2,7 +2,7 @@
 
     orders table
     delegation     item
-    univ-example   delegation                         spec, inspection, refusal, search_proof
+    univ-example   delegation                         spec, inspection, refusal, search_proof, notices
     univ-example   certificate#idp                    spec, applied_by, served, asked, hold_until, failures, last_error,
                                                       last_error_text, service, revision
     univ-example   order#idp                          the certificate's open order, with the sealed private key
@@ -33,6 +33,7 @@ from renewal.adapters.order_book.table import Item, Key
 from renewal.domain.audit.chain import ChainHead
 from renewal.domain.delegation import S3, CertificatePath, CertificateSpec
 from renewal.domain.errors import RecordUnreadable
+from renewal.domain.notices.notice import Notices
 from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, Replacement
 from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord
@@ -149,6 +150,11 @@ def delegation_record(item: Item) -> DelegationRecord:
     """Read a delegation."""
     read(_Indexed, item, item)
     return read(DelegationRecord, item, _with_keys(item, name=item["delegation"]))
+
+
+def notices_of(item: Item) -> Notices:
+    """Read a delegation's notices; unlike in its record, one that cannot be read is an error: it would be repeated."""
+    return read(Notices, item, item.get("notices", {}))
 
 
 def managed_certificate(item: Item, order: Item | None) -> ManagedCertificate:

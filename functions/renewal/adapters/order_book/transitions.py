@@ -27,6 +27,7 @@ from renewal.adapters.order_book.schema import (
     delegation_record,
     finished_item,
     head_item,
+    notices_of,
     open_order,
     order_attributes,
     order_key,
@@ -35,6 +36,7 @@ from renewal.adapters.order_book.schema import (
 from renewal.adapters.order_book.table import (
     ConditionFailed,
     Item,
+    Key,
     OrderTables,
     Request,
     assigned,
@@ -48,6 +50,7 @@ from renewal.domain.delegation import CertificatePath
 from renewal.domain.due import next_action, stored
 from renewal.domain.endpoint.observation import ServiceRecord
 from renewal.domain.errors import OrderConflict, StoreUnavailable, shortened
+from renewal.domain.notices.notice import Notices, NoticesChange
 from renewal.domain.order import IMPORT_LEASE, RELEASED, FinishedOrder, ManagedCertificate, Order, OrderStatus, Served
 from renewal.domain.order_search import SearchControl, SearchProof, SearchResult
 from renewal.domain.setup.inspection import Inspection, Refusal
@@ -63,7 +66,10 @@ _UNCONFIRMED = "#posts = :post AND attribute_not_exists(#ssl_id)"
 
 
 class DynamoDbOrderTransitions:
-    """`renewal.ports.OrderTransitions` on the two tables. *identity*: who ends orders, for the audit trail."""
+    """`renewal.ports.OrderTransitions` and `renewal.notice_ports.NoticeBook` on the two tables.
+
+    *identity*: who ends orders, for the audit trail.
+    """
 
     def __init__(self, tables: OrderTables, identity: str = "") -> None:
         self._identity = identity
@@ -281,18 +287,32 @@ class DynamoDbOrderTransitions:
             item = self._table.read([key]).get(key)
             if item is None:
                 raise unknown(delegation)
-            before = item.get("search_proof")
             proof = delegation_record(item).search_proof or SearchProof()
-            after = proof.after(control, result)
-            is_same = "attribute_not_exists(#search_proof)" if before is None else "#search_proof = :before"
-            values = {"value": records.to_item(after)} | ({} if before is None else {"before": before})
-            condition = f"attribute_exists(#item) AND {is_same}"
+            after = records.to_item(proof.after(control, result))
             try:
-                self._table.update(updated(key, "SET #search_proof = :value", values, condition=condition))
+                self._table.update(_replaced(key, "search_proof", item.get("search_proof"), after))
             except ConditionFailed:
                 continue
             return
         msg = f"the proof of the search for orders of {delegation} keeps changing"
+        raise OrderConflict(msg)
+
+    def change_notices(self, delegation: str, change: NoticesChange) -> Notices:
+        key = delegation_key(delegation)
+        for _ in range(_TRIES):
+            item = self._table.read([key]).get(key)
+            if item is None:
+                raise unknown(delegation)
+            before = notices_of(item)
+            after = change(before)
+            if after == before:
+                return before
+            try:
+                self._table.update(_replaced(key, "notices", item.get("notices"), records.to_item(after)))
+            except ConditionFailed:
+                continue
+            return after
+        msg = f"the record of the notices of {delegation} keeps changing"
         raise OrderConflict(msg)
 
     def _record(self, delegation: str, attribute: str, record: Inspection | Refusal) -> None:
@@ -312,6 +332,13 @@ def status_updated(before: ManagedCertificate, after: ManagedCertificate, now: d
     }
     key = certificate_key(after.spec.record_key)
     return assigned(key, attributes, condition="#revision = :read", values={"read": before.revision})
+
+
+def _replaced(key: Key, attribute: str, before: Any, after: Any) -> Request:
+    """Replace an attribute of an existing item that is still *before*, as DynamoDB has it; None = not there."""
+    is_same = f"attribute_not_exists(#{attribute})" if before is None else f"#{attribute} = :before"
+    values = {"value": after} | ({} if before is None else {"before": before})
+    return updated(key, f"SET #{attribute} = :value", values, condition=f"attribute_exists(#item) AND {is_same}")
 
 
 def _state(order: Order) -> tuple[str, OrderStatus, int]:

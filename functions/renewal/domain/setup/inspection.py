@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from renewal.domain.delegation import CustomField, Delegation, Profile
 from renewal.domain.due import Cause
+from renewal.domain.notices.notice import Notices
 from renewal.domain.order_search import SearchProof
 from renewal.domain.setup.check_result import CheckResult, capped
 from renewal.domain.setup.finding import Finding
@@ -82,3 +83,5 @@ class DelegationRecord:
     refusal: Refusal | None = field(default=None, metadata=REWRITTEN)
     search_proof: SearchProof | None = field(default=None, metadata=REWRITTEN)
     """Whether searches find the delegation's orders; None before the first order was searched for."""
+    notices: Notices | None = field(default=None, metadata=REWRITTEN)
+    """What the RAO was notified of; None before the first notice."""

@@ -1,0 +1,19 @@
+"""Lambda function: notifies RAOs after the daily run, and records the bounces of its mails."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from renewal import wiring
+
+logger = Logger()
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: object) -> dict[str, int]:
+    """Take `{"run_id"}`, or an event of Amazon SES; return the number of notices by delivery."""
+    sent = wiring.notify()(event)
+    logger.info("notices done", outcomes=sent)
+    return sent

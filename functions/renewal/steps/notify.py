@@ -1,0 +1,174 @@
+"""After the daily run: each RAO is notified of what needs them, and gets the report on the month that is over.
+
+At most once: a notice is claimed in the order book before its mail is sent, and what became of it is recorded after. A
+function that is killed in between leaves the claim, and nothing is sent again. Every notice is also an event, with or
+without a mail.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from renewal.domain.delegation import LANGUAGES
+from renewal.domain.errors import MailRefused, RenewalError, StoreRefused, StoreUnavailable
+from renewal.domain.notices.escalation import Problem, claimed
+from renewal.domain.notices.notice import MailOutcome, Notice, NoticeKind
+from renewal.domain.order import FinishedOrder, ManagedCertificate
+from renewal.domain.setup.finding import Finding
+from renewal.domain.setup.inspection import DelegationRecord
+from renewal.domain.setup.refused_orders import findings_with_orders
+from renewal.mail.findings_mail import findings_mail
+from renewal.mail.language import Language, mail_language
+from renewal.mail.mail import Mail, in_all_languages
+from renewal.mail.rao_report import Month, month_before, rao_report
+from renewal.mail.report_mail import report_mail
+from renewal.notice_ports import Mailer, NoticeAnnouncer, NoticeBook
+from renewal.ports import Clock, OrderReader
+from renewal.steps.payload import MailEvent
+
+REPORT_DAYS = 7
+"""The report is sent on the first of the month, or by the next daily run up to this day."""
+_VARYING = re.compile(r"\d{4}-\d{2}-\d{2}(?:T[\d:.+Z]+)?|\b\d+ (?:days?|hours?|h|times)\b")
+"""The parts of a finding's text that change while the problem stays the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Claims, sends and records the notices of every delegation."""
+
+    book: OrderReader
+    notices: NoticeBook
+    announcer: NoticeAnnouncer
+    mailer: Mailer | None
+    """None = mails are off."""
+    third_party: str
+    """Signs the mails; empty = the operators of the delegation."""
+    clock: Clock
+
+    def __call__(self, event: dict[str, Any]) -> dict[str, int]:
+        """Send the notices that are due, or record the bounce that *event* of Amazon SES is about.
+
+        Return the number of notices by delivery. A delegation that fails stops no other; its error is raised at the
+        end: MailRefused, StoreUnavailable, StoreRefused, RecordUnreadable, OrderConflict.
+        """
+        if mail_event := MailEvent.parse(event):
+            return self._bounced(mail_event)
+        sent: Counter[str] = Counter()
+        errors: dict[str, RenewalError] = {}
+        for name in self.book.delegations():
+            try:
+                for notice in self._delegation(name):
+                    sent[notice.delivery.value] += 1
+                    if notice.delivery is MailOutcome.REFUSED:
+                        errors[name] = MailRefused(notice.text)
+            except RenewalError as error:
+                errors[name] = error
+        for first in errors.values():
+            raise type(first)("; ".join(f"{name}: {each}" for name, each in errors.items()))
+        return dict(sent)
+
+    def _bounced(self, event: MailEvent) -> dict[str, int]:
+        if not event.is_lost:
+            return {}
+        self.notices.change_notices(event.delegation, lambda notices: notices.bounced(event.message_id, event.text))
+        return {MailOutcome.BOUNCED.value: 1}
+
+    def _delegation(self, name: str) -> Iterator[Notice]:
+        facts = _Facts(
+            self.book.delegation(name), self.book.certificates(name), self.book.history(name, ""), self.clock()
+        )
+        to = facts.record.delegation.rao_email if self.mailer else ""
+        yield from self._problems(facts, to)
+        yield from self._report(facts, to)
+
+    def _problems(self, facts: _Facts, to: str) -> Iterator[Notice]:
+        found, now = facts.asked(), facts.now
+        problems = [Problem(key, each.code, each.severity, each.due) for key, each in found.items()]
+        after = self.notices.change_notices(facts.name, lambda notices: claimed(notices, problems, to, now))
+        named = [found[problem.key] for problem in after.problems if problem.at == now]
+        if named:
+            yield self._sent(
+                facts,
+                after.at(now, NoticeKind.PROBLEMS),
+                lambda language, who: findings_mail(facts.record, named, now.date(), language, who),
+            )
+
+    def _report(self, facts: _Facts, to: str) -> Iterator[Notice]:
+        month, now = month_before(facts.now), facts.now
+        if now.day > REPORT_DAYS or not facts.existed_in(month):
+            return
+        claim = Notice(now, NoticeKind.REPORT, to, (str(month),))
+        after = self.notices.change_notices(
+            facts.name, lambda notices: notices if notices.has_report(str(month)) else notices.with_notice(claim)
+        )
+        if claim in after.sent:
+            report = rao_report(facts.record, facts.certificates, facts.history, month, now)
+            yield self._sent(facts, claim, lambda language, who: report_mail(report, language, who))
+
+    def _sent(self, facts: _Facts, claim: Notice, render: Callable[[Language, str], Mail]) -> Notice:
+        """Send the mail of a claimed notice, record what became of it, and publish the event."""
+        mail = in_all_languages([render(language, self._signature(facts, language)) for language in facts.languages])
+        delivery, message_id, text = self._delivered(facts.name, claim, mail)
+        after = self.notices.change_notices(
+            facts.name, lambda notices: notices.delivered(claim, delivery, message_id=message_id, text=text)
+        )
+        notice = after.at(claim.at, claim.kind)
+        self.announcer.notified(facts.name, notice)
+        return notice
+
+    def _delivered(self, delegation: str, claim: Notice, mail: Mail) -> tuple[MailOutcome, str, str]:
+        if self.mailer is None or not claim.to:
+            return MailOutcome.OFF, "", ""
+        try:
+            return MailOutcome.SENT, self.mailer.send(mail, {"delegation": delegation}), ""
+        except (MailRefused, StoreRefused) as error:
+            return MailOutcome.REFUSED, "", str(error)
+        except StoreUnavailable as error:
+            return MailOutcome.REFUSED if error.undone else MailOutcome.CLAIMED, "", str(error)
+
+    def _signature(self, facts: _Facts, language: Language) -> str:
+        return self.third_party or language.text("mail.operators", delegation=facts.name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What the order book has of a delegation."""
+
+    record: DelegationRecord
+    certificates: tuple[ManagedCertificate, ...]
+    history: tuple[FinishedOrder, ...]
+    """Oldest first."""
+    now: datetime
+
+    @property
+    def name(self) -> str:
+        return self.record.delegation.name
+
+    @property
+    def languages(self) -> list[Language]:
+        chosen = self.record.delegation.language
+        return [mail_language(code) for code in ([chosen] if chosen in LANGUAGES else LANGUAGES)]
+
+    def asked(self) -> dict[str, Finding]:
+        """The findings on which the RAO must act, by a key that identifies each from day to day."""
+        if self.record.inspection is None:
+            return {}
+        found = findings_with_orders(self.record.inspection, self.certificates, self.history)
+        return {_key(finding): finding for finding in found if finding.actor == "rao"}
+
+    def existed_in(self, month: Month) -> bool:
+        """Return whether anything was stored, refused or served before the end of *month*."""
+        times = [row.ended_at for row in self.history]
+        times += [certificate.served.stored_at for certificate in self.certificates if certificate.served]
+        return any(at < month.ends for at in times)
+
+
+def _key(finding: Finding) -> str:
+    same = hashlib.sha256(_VARYING.sub("", finding.text).encode()).hexdigest()[:12]
+    return f"{finding.certificate}: {finding.code} {same}"
