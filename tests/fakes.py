@@ -52,6 +52,7 @@ from renewal.domain.errors import (
     UnknownDelegation,
 )
 from renewal.domain.keypair import KeyPair, PublicKey, public_key_bytes
+from renewal.domain.notices.notice import Notice, Notices, NoticesChange
 from renewal.domain.order import (
     IMPORT_LEASE,
     RELEASED,
@@ -78,6 +79,7 @@ from renewal.domain.setup.snapshot import (
     PasswordState,
     ReportedCertificate,
 )
+from renewal.mail.mail import Mail
 from renewal.ports import Listing, Pair
 from tests.throwaway_ca import hierarchy, pem
 
@@ -402,6 +404,12 @@ class FakeOrderBook:
         before = self.delegation(delegation)
         proof = before.search_proof or SearchProof()
         self.records[delegation] = replace(before, search_proof=proof.after(control, result))
+
+    def change_notices(self, delegation: str, change: NoticesChange) -> Notices:
+        before = self.delegation(delegation)
+        after = change(before.notices or Notices())
+        self.records[delegation] = replace(before, notices=after)
+        return after
 
 
 # ---- SCM ---------------------------------------------------------------------------------------------------------
@@ -780,12 +788,33 @@ class FakeAnnouncer:
 
     announced: list[tuple[str, str]] = field(default_factory=list)
     """(path, serial) of what was renewed, (path, state) of what is served or not."""
+    notices: list[tuple[str, Notice]] = field(default_factory=list)
+    """(delegation, notice)."""
 
     def renewed(self, order: Order, served: Served, previous: Served | None) -> None:  # noqa: ARG002
         self.announced.append((order.path, served.serial))
 
     def serviced(self, certificate: ManagedCertificate, record: ServiceRecord, state: ServiceState) -> None:  # noqa: ARG002
         self.announced.append((certificate.spec.path, state))
+
+    def notified(self, delegation: str, notice: Notice) -> None:
+        self.notices.append((delegation, notice))
+
+
+@dataclass(slots=True)
+class FakeMailer:
+    """Keeps what was sent; `error` is raised instead."""
+
+    mails: list[Mail] = field(default_factory=list)
+    tags: list[Mapping[str, str]] = field(default_factory=list)
+    error: RenewalError | None = None
+
+    def send(self, mail: Mail, tags: Mapping[str, str]) -> str:
+        if self.error:
+            raise self.error
+        self.mails.append(mail)
+        self.tags.append(tags)
+        return f"message-{len(self.mails)}"
 
 
 @dataclass(slots=True)

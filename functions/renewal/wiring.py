@@ -75,7 +75,7 @@ def utc_now() -> datetime:
 
 
 def new_token() -> str:
-    """A random order token: 32 hexadecimal digits, 128 bits."""
+    """A random token of an order or a notice: 32 hexadecimal digits, 128 bits."""
     return secrets.token_hex(16)
 
 
@@ -236,7 +236,7 @@ def report() -> Report:
 def notify() -> Notify:
     """The step of `notify.py`."""
     announcer = EventBridgeAnnouncer(aws.client("events"), settings().event_bus)
-    return Notify(_book(), _transitions("notify"), announcer, _mailer(), settings().signature, utc_now)
+    return Notify(_book(), _transitions("notify"), announcer, _mailer(), settings().signature, utc_now, new_token)
 
 
 def _mailer() -> SesMailer | None:

@@ -80,6 +80,7 @@ def expected(stack: Stack) -> dict[str, Watch]:
         ),
         "ScheduleDeadLettersWait": waiting(starts),
         "NoticesUndelivered": waiting(notices),
+        "RaoNoticesFailed": counted("AWS/Lambda", ("Errors", {"FunctionName": stack.name("NotifyFunction")})),
         "KeyMaterialInLog": counted("AWS/Logs", *(("LogEventsWithFindings", dimensions) for dimensions in audited)),
     }
 
@@ -125,8 +126,8 @@ def test_every_alarm_watches_its_metrics(stack: Stack, alarms: dict[str, Resourc
 @pytest.mark.parametrize(
     ("reserved", "functions"),
     [
-        ("0", ("CheckExpiry", "Report", "VerifyServed", "InspectDelegation", "Enroll", "Collect", "RotatePassword")),
-        ("3", ("CheckExpiry", "Report", "VerifyServed")),
+        ("0", ("CheckExpiry", "Report", "Notify", "VerifyServed", "InspectDelegation", "Enroll", "Collect", "RotatePassword")),
+        ("3", ("CheckExpiry", "Report", "Notify", "VerifyServed")),
     ],
 )
 def test_throttling_raises_an_alarm_unless_concurrency_is_reserved(reserved: str, functions: tuple[str, ...]) -> None:

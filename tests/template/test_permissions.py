@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from local.cloudformation.parameters import ACCOUNT, REGION, STACK_NAME
-from renewal.adapters.events import RENEWED, SOURCE
+from renewal.adapters.events import NOTICE, RENEWED, SOURCE
 from stack.policy import Request, Statement, allowed, statements
 from stack.resolved import Resource, Stack
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
-LAMBDAS = ("CheckExpiry", "InspectDelegation", "Enroll", "Collect", "VerifyServed", "Report", "RotatePassword")
+LAMBDAS = ("CheckExpiry", "InspectDelegation", "Enroll", "Collect", "VerifyServed", "Report", "Notify", "RotatePassword")
 WIDE: Mapping[tuple[str, str], str] = {
     ("RenewalRole", "LogDelivery"): "the log delivery actions have no resource",
     ("CollectRole", "FindEarlierImport"): "acm:ListCertificates has no resource",
@@ -189,11 +189,12 @@ def test_a_report_is_written_once_and_by_the_reports_function_only(stack: Stack)
     assert {role for role, found in roles(stack).items() if allowed(found, request)} == {"ReportRole"}
 
 
-def test_only_our_own_event_can_be_published(stack: Stack) -> None:
+def test_only_our_own_events_can_be_published(stack: Stack) -> None:
     """Fault S9: the rules of other systems on the same bus must not be started by a compromised function."""
     bus, ours = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default", (SOURCE, RENEWED)
     for source, detail_type, permitted in (
         (*ours, {"CollectRole"}),
+        (SOURCE, NOTICE, {"NotifyRole"}),
         (SOURCE, "Certificate Served", {"VerifyServedRole"}),
         (SOURCE, "Certificate Not Served", {"VerifyServedRole"}),
         ("payroll", RENEWED, set()),
@@ -204,6 +205,43 @@ def test_only_our_own_event_can_be_published(stack: Stack) -> None:
         context = {"events:detail-type": detail_type} | ({"events:source": source} if source else {})
         request = Request("events:PutEvents", bus, context)
         assert {role for role, found in roles(stack).items() if allowed(found, request)} == permitted, source
+
+
+MAIL_IS_ON = {"MailSender": "pki@host.example"}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "action", "resource", "sender", "who"),
+    [
+        (MAIL_IS_ON, "ses:SendEmail", "identity/pki@host.example", "pki@host.example", {"NotifyRole"}),
+        (MAIL_IS_ON, "ses:SendEmail", "identity/host.example", "pki@host.example", {"NotifyRole"}),
+        (MAIL_IS_ON, "ses:SendEmail", "configuration-set/certmandate-rao", "pki@host.example", {"NotifyRole"}),
+        (MAIL_IS_ON, "ses:SendEmail", "identity/host.example", "director@host.example", set()),
+        (MAIL_IS_ON, "ses:SendEmail", "identity/other.example", "pki@host.example", set()),
+        (MAIL_IS_ON, "ses:SendRawEmail", "identity/host.example", "pki@host.example", set()),
+        ({}, "ses:SendEmail", "identity/host.example", "pki@host.example", set()),
+    ],
+)
+def test_only_notify_sends_mails_and_only_from_the_configured_address(
+    parameters: dict[str, str], action: str, resource: str, sender: str, who: set[str]
+) -> None:
+    """N3: a compromised function must not write in the name of another address of the domain."""
+    arn = f"arn:aws:ses:{REGION}:{ACCOUNT}:{resource}"
+    request = Request(action, arn, {"ses:FromAddress": sender})
+    found = roles(Stack(TEMPLATE, parameters))
+    assert {role for role, policy in found.items() if allowed(policy, request)} == who
+
+
+def test_bounces_of_our_mails_only_invoke_notify() -> None:
+    """Another program of the account may send by SES, too, and its bounces have no delegation."""
+    stack = Stack(TEMPLATE, MAIL_IS_ON)
+    pattern = stack.resource("Bounces").properties["EventPattern"]
+    assert pattern["detail"]["mail"]["tags"] == {"ses:configuration-set": [stack.name("MailConfiguration")]}
+    permission = stack.resource("BouncesInvokeNotify").properties
+    assert permission["Principal"] == "events.amazonaws.com"
+    assert permission["SourceArn"] == stack.arn("Bounces")
+    variables = stack.resource("NotifyFunction").properties["Environment"]["Variables"]
+    assert variables["MAIL_CONFIGURATION_SET"] == stack.name("MailConfiguration")
 
 
 def test_only_enroll_encrypts_keys_and_only_collect_decrypts_them(stack: Stack) -> None:

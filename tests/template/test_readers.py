@@ -65,7 +65,10 @@ def in_bucket(stack: Stack, who: str, tags: Mapping[str, str], request: Request)
         ("CollectRole", None, POINTER, True),
         ("InspectDelegationRole", None, POINTER, True),
         ("InspectDelegationRole", None, f"{FOLDER}/00AB/cert.pem", True),
-        *((role, None, KEY, False) for role in (*READERS, "CheckExpiryRole", "ReportRole", "RenewalRole")),
+        *(
+            (role, None, KEY, False)
+            for role in (*READERS, "CheckExpiryRole", "ReportRole", "NotifyRole", "RenewalRole")
+        ),
     ],
 )
 def test_a_served_key_is_read_by_consumers_of_its_delegation_only(
@@ -94,7 +97,7 @@ def readers_of_a_credential(stack: Stack, operators: list[str]) -> set[str]:
     document = json.loads(credential_policy([*stack.output("CredentialReaders").split(","), *operators]))
     key_policy = statements([stack.resource("CredentialKey").properties["KeyPolicy"]])
     found = set()
-    for who in (*READERS, "CheckExpiryRole", "ReportRole", "RenewalRole", "operators", "administrator"):
+    for who in (*READERS, "CheckExpiryRole", "ReportRole", "NotifyRole", "RenewalRole", "operators", "administrator"):
         context = {"aws:PrincipalArn": arn(stack, who), "kms:CallerAccount": ACCOUNT}
         own = own_policies(stack, who)
         reads = allowed([*own, *statements([document])], Request("secretsmanager:GetSecretValue", secret, context))

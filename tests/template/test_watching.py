@@ -23,7 +23,7 @@ from stack.resolved import Resource, Stack
 
 ROOT = Path(__file__).resolve().parents[2]
 AWS_METRICS = {
-    "AWS/Lambda": ({"Throttles"}, {"FunctionName"}),
+    "AWS/Lambda": ({"Errors", "Throttles"}, {"FunctionName"}),
     "AWS/Logs": ({"LogEventsWithFindings"}, {"LogGroupName", "DataProtectionOperation"}),
     "AWS/SNS": ({"NumberOfNotificationsDelivered", "NumberOfNotificationsFailed"}, {"TopicName"}),
     "AWS/SQS": ({"ApproximateNumberOfMessagesVisible"}, {"QueueName"}),

@@ -15,6 +15,7 @@ OF_THE_DELEGATION = {
     "enroll": {"refusal", "search_proof"},
     "collect": {"refusal", "search_proof"},
     "rotate_password": {"refusal"},
+    "notify": {"notices"},
 }
 OF_THE_CERTIFICATE = {"enroll": STATUS, "collect": {*STATUS, "asked", "served"}, "verify_served": {"service"}}
 ONLY_OF_STORED = {"serial", "previous_serial", "not_before", "not_after"}

@@ -17,7 +17,7 @@ from typing import Any
 
 from renewal.domain.delegation import LANGUAGES
 from renewal.domain.errors import MailRefused, RenewalError, StoreRefused, StoreUnavailable
-from renewal.domain.notices.escalation import Problem, claimed
+from renewal.domain.notices.escalation import Topic, claimed
 from renewal.domain.notices.notice import MailOutcome, Notice, NoticeKind
 from renewal.domain.order import FinishedOrder, ManagedCertificate
 from renewal.domain.setup.finding import Finding
@@ -35,7 +35,7 @@ from renewal.steps.payload import MailEvent
 REPORT_DAYS = 7
 """The report is sent on the first of the month, or by the next daily run up to this day."""
 _VARYING = re.compile(r"\d{4}-\d{2}-\d{2}(?:T[\d:.+Z]+)?|\b\d+ (?:days?|hours?|h|times)\b")
-"""The parts of a finding's text that change while the problem stays the same."""
+"""The parts of a finding's text that change while the topic stays the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +50,13 @@ class Notify:
     third_party: str
     """Signs the mails; empty = the operators of the delegation."""
     clock: Clock
+    new_id: Callable[[], str]
+    """Makes random ids."""
 
     def __call__(self, event: dict[str, Any]) -> dict[str, int]:
         """Send the notices that are due, or record the bounce that *event* of Amazon SES is about.
 
-        Return the number of notices by delivery. A delegation that fails stops no other; its error is raised at the
+        Return the number of notices by outcome. A delegation that fails stops no other; its error is raised at the
         end: MailRefused, StoreUnavailable, StoreRefused, RecordUnreadable, OrderConflict.
         """
         if mail_event := MailEvent.parse(event):
@@ -64,8 +66,8 @@ class Notify:
         for name in self.book.delegations():
             try:
                 for notice in self._delegation(name):
-                    sent[notice.delivery.value] += 1
-                    if notice.delivery is MailOutcome.REFUSED:
+                    sent[notice.outcome.value] += 1
+                    if notice.outcome is MailOutcome.REFUSED:
                         errors[name] = MailRefused(notice.text)
             except RenewalError as error:
                 errors[name] = error
@@ -88,37 +90,34 @@ class Notify:
         yield from self._report(facts, to)
 
     def _problems(self, facts: _Facts, to: str) -> Iterator[Notice]:
-        found, now = facts.asked(), facts.now
-        problems = [Problem(key, each.code, each.severity, each.due) for key, each in found.items()]
-        after = self.notices.change_notices(facts.name, lambda notices: claimed(notices, problems, to, now))
-        named = [found[problem.key] for problem in after.problems if problem.at == now]
-        if named:
-            yield self._sent(
-                facts,
-                after.at(now, NoticeKind.PROBLEMS),
-                lambda language, who: findings_mail(facts.record, named, now.date(), language, who),
-            )
+        found = facts.asked()
+        topics = [Topic(key, each.code, each.severity, each.due) for key, each in found.items()]
+        claim = Notice(self.new_id(), facts.now, NoticeKind.PROBLEMS, to)
+        after = self.notices.change_notices(facts.name, lambda notices: claimed(notices, topics, claim))
+        if after.notice(claim.id):
+            named, day = [found[key] for key in after.named_by(claim.id)], facts.now.date()
+            yield self._sent(facts, claim, lambda language, who: findings_mail(facts.record, named, day, language, who))
 
     def _report(self, facts: _Facts, to: str) -> Iterator[Notice]:
-        month, now = month_before(facts.now), facts.now
-        if now.day > REPORT_DAYS or not facts.existed_in(month):
+        month = month_before(facts.now)
+        if facts.now.day > REPORT_DAYS or not facts.existed_in(month):
             return
-        claim = Notice(now, NoticeKind.REPORT, to, (str(month),))
+        claim = Notice(self.new_id(), facts.now, NoticeKind.REPORT, to, (str(month),))
         after = self.notices.change_notices(
             facts.name, lambda notices: notices if notices.has_report(str(month)) else notices.with_notice(claim)
         )
-        if claim in after.sent:
-            report = rao_report(facts.record, facts.certificates, facts.history, month, now)
+        if after.notice(claim.id):
+            report = rao_report(facts.record, facts.certificates, facts.history, month, facts.now)
             yield self._sent(facts, claim, lambda language, who: report_mail(report, language, who))
 
     def _sent(self, facts: _Facts, claim: Notice, render: Callable[[Language, str], Mail]) -> Notice:
         """Send the mail of a claimed notice, record what became of it, and publish the event."""
         mail = in_all_languages([render(language, self._signature(facts, language)) for language in facts.languages])
-        delivery, message_id, text = self._delivered(facts.name, claim, mail)
+        outcome, message_id, text = self._delivered(facts.name, claim, mail)
         after = self.notices.change_notices(
-            facts.name, lambda notices: notices.delivered(claim, delivery, message_id=message_id, text=text)
+            facts.name, lambda notices: notices.delivered(claim, outcome, message_id=message_id, text=text)
         )
-        notice = after.at(claim.at, claim.kind)
+        notice = after.notice(claim.id) or claim
         self.announcer.notified(facts.name, notice)
         return notice
 

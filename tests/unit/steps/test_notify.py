@@ -1,0 +1,218 @@
+"""Notices to RAOs: each at most once, with a mail or without; the report once a month; bounces."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from renewal.domain.errors import MailRefused, PlanUnreadable, StoreUnavailable, UnknownDelegation
+from renewal.domain.notices.notice import MailOutcome, Notice
+from renewal.domain.setup.finding import Finding
+from renewal.domain.setup.inspection import Inspection
+from renewal.steps.notify import Notify
+from tests.fakes import FakeMailer, Killed, interrupted, killed
+from tests.unit.estate import DELEGATION, IDP, NOW, System, served_by
+
+RAO = "rao@univ.example"
+DCV = Finding("DcvLapsing", "warning", "rao", "idp.univ.example expires on 2027-01-08", due=date(2027, 1, 1))
+
+
+def notify(system: System, mailer: FakeMailer | None, **instead: Any) -> Notify:
+    """The step over the system's fakes."""
+    book = instead.get("book", system.book)
+    announcer, name = instead.get("announcer", system.announcer), "Hébergeur Exemple"
+    return Notify(book, book, announcer, mailer, name, system.clock, lambda: uuid4().hex)
+
+
+def sent(system: System) -> list[Notice]:
+    """The history of the delegation's notices."""
+    notices = system.book.delegation("univ").notices
+    return list(notices.sent) if notices else []
+
+
+def found(system: System, *findings: Finding, **delegation: Any) -> None:
+    """An inspection of today has *findings*."""
+    record = system.book.delegation("univ")
+    of = replace(record.delegation, **{"rao_email": RAO, **delegation})
+    system.book.records["univ"] = replace(
+        record, delegation=of, inspection=Inspection("run", system.clock(), findings=findings)
+    )
+
+
+def test_a_mail_has_what_the_rao_must_do_in_both_languages(system: System) -> None:
+    """N3, N11: until the file names a language, neither is guessed; the third party signs."""
+    found(system, DCV, Finding("PasswordExpiring", "warning", "operator", "…"))
+    mailer = FakeMailer()
+
+    assert notify(system, mailer)({"run_id": "run"}) == {"sent": 1}
+
+    (mail,) = mailer.mails
+    assert mail.to == RAO
+    assert "première échéance le 1er janvier 2027 / [Université d'Exemple] Delegated" in mail.subject
+    assert "Validez de nouveau le domaine" in mail.body
+    assert "Validate the domain again" in mail.body
+    assert "password" not in mail.body
+    assert mail.body.count("Hébergeur Exemple") == 2
+    (notice,) = sent(system)
+    assert (notice.to, notice.codes, notice.outcome) == (RAO, ("DcvLapsing",), MailOutcome.SENT)
+    assert mailer.tags == [{"delegation": "univ"}]
+
+
+def test_a_file_with_a_language_gets_a_mail_in_it(system: System) -> None:
+    """An RAO of a French administration gets no English text."""
+    found(system, DCV, language="fr")
+    mailer = FakeMailer()
+    notify(system, mailer)({})
+
+    assert "Validate" not in mailer.mails[0].body + mailer.mails[0].subject
+
+
+@pytest.mark.parametrize("address", ["", RAO])
+def test_without_a_mail_there_is_still_an_event_and_a_record(system: System, address: str) -> None:
+    """Mails are off until a sender is configured; a ticket system may use the event."""
+    found(system, DCV, rao_email=address)
+    mailer = None if address else FakeMailer()
+
+    assert notify(system, mailer)({}) == {"off": 1}
+    assert notify(system, mailer)({}) == {}
+
+    (notice,) = sent(system)
+    assert (notice.to, notice.outcome) == ("", MailOutcome.OFF)
+    assert system.announcer.notices == [("univ", notice)]
+
+
+def test_a_function_that_is_killed_sends_nothing_twice(system: System) -> None:
+    """Whether SES had accepted the mail is not known; the record shows it, and the RAO is not notified twice."""
+    for number, (before, after) in enumerate(((killed, None), (None, killed))):
+        found(system, replace(DCV, certificate=f"number {number}"))
+        mailer = FakeMailer()
+        with pytest.raises(Killed):
+            notify(system, interrupted(mailer, "send", before=before, after=after))({})
+
+        assert notify(system, mailer)({}) == {}
+        assert len(mailer.mails) == number
+        assert sent(system)[-1].outcome is MailOutcome.CLAIMED
+
+
+def test_an_answer_that_is_lost_leaves_the_mail_as_claimed(system: System) -> None:
+    """A second mail is worse than a mail that the operator finds in the record."""
+    found(system, DCV)
+    mailer = FakeMailer(error=StoreUnavailable("no answer"))
+    notify(system, mailer)({})
+    mailer.error = None
+
+    assert notify(system, mailer)({}) == {}
+    assert (sent(system)[0].outcome, sent(system)[0].text) == (MailOutcome.CLAIMED, "no answer")
+
+
+def test_a_refused_mail_is_an_error_and_tried_the_next_day(system: System) -> None:
+    """A sender that is not verified yet: the alarm RaoNoticesFailed goes off, and nothing is lost."""
+    found(system, DCV)
+    mailer = FakeMailer(error=MailRefused("the identity is not verified"))
+    with pytest.raises(MailRefused, match="univ: the identity is not verified"):
+        notify(system, mailer)({})
+
+    mailer.error = None
+    system.clock.advance(days=1)
+    assert notify(system, mailer)({}) == {"sent": 1}
+
+
+def test_a_delegation_that_fails_does_not_stop_the_others(system: System) -> None:
+    """One unreadable record must not keep every RAO from being notified."""
+    found(system, DCV)
+    system.book.records = {"lost": system.book.records["univ"], **system.book.records}
+    broken = interrupted(system.book, "delegation", before=lambda: system.book.records.pop("lost"))
+    mailer = FakeMailer()
+
+    with pytest.raises(UnknownDelegation, match="lost"):
+        notify(system, mailer, book=broken)({})
+    assert len(mailer.mails) == 1
+
+
+def test_the_report_is_sent_once_in_the_first_days_of_a_month(system: System) -> None:
+    """N3: the guide promises a monthly report. A daily run that is missed on the first does not lose it."""
+    found(system, DCV)
+    system.book.adopt(IDP.record_key, served_by(IDP, age=10), NOW)
+    mailer = FakeMailer()
+    days = []
+    for day in range(45):
+        system.clock.now = NOW + timedelta(days=day)
+        if day != 8 and notify(system, mailer)({}):  # 1 December
+            days.append(system.clock.now.date())
+    reports = [mail for mail in mailer.mails if "report for" in mail.subject]
+
+    assert len(reports) == 2
+    assert date(2026, 12, 2) in days
+    body = reports[0].body
+    assert body.index("Ce que nous attendons de vous") < body.index("Renouvelés ce mois-ci")
+    assert "idp (idp.univ.example): on " in body
+    assert "stops working at the end of its validity" in body
+
+
+def test_a_new_delegation_gets_no_report_on_the_time_before_it(system: System) -> None:
+    """An empty report would be the first mail of the RAO."""
+    found(system)
+    system.clock.now = NOW.replace(day=1)
+
+    assert notify(system, FakeMailer())({}) == {}
+
+
+def bounce(kind: str = "Permanent", subtype: str = "NoEmail", **detail: Any) -> dict[str, Any]:
+    """An event as AWS documents it (ses/latest/dg/event-publishing-retrieving-sns-contents.html)."""
+    recipients = [{"emailAddress": RAO, "status": "5.1.1", "diagnosticCode": "smtp; 550 5.1.1 no such user"}]
+    body = {
+        "eventType": "Bounce",
+        "mail": {"messageId": "message-1", "destination": [RAO], "tags": {"delegation": ["univ"]}},
+        "bounce": {"bounceType": kind, "bounceSubType": subtype, "bouncedRecipients": recipients},
+    }
+    return {"source": "aws.ses", "detail-type": "Email Bounced", "detail": body | detail}
+
+
+def test_a_bounce_is_recorded_and_becomes_a_finding_of_the_operator(system: System) -> None:
+    """N3: nothing stops; but the RAO does not know what they must do."""
+    found(system, DCV)
+    mailer = FakeMailer()
+    notify(system, mailer)({})
+
+    assert notify(system, mailer)(bounce()) == {"bounced": 1}
+
+    assert sent(system)[0].text == "Bounce Permanent NoEmail smtp; 550 5.1.1 no such user"
+    system.inspect(system.item())
+    (finding,) = [each for each in system.inspection().findings if each.code == "RaoMailUndelivered"]
+    assert (finding.actor, finding.severity) == ("operator", "warning")
+    assert RAO in finding.text
+    found(system, rao_email="successor@univ.example")
+    system.inspect(system.item())
+    assert "RaoMailUndelivered" not in {each.code for each in system.inspection().findings}
+
+
+def test_an_absence_notice_is_no_bounce(system: System) -> None:
+    """SES reports it as a transient bounce; the mail has arrived."""
+    found(system, DCV)
+    mailer = FakeMailer()
+    notify(system, mailer)({})
+
+    assert notify(system, mailer)(bounce("Transient", "General")) == {}
+    assert sent(system)[0].outcome is MailOutcome.SENT
+
+
+def test_an_event_that_is_not_documented_is_refused_by_name(system: System) -> None:
+    """A traceback would not name what to look for."""
+    with pytest.raises(PlanUnreadable, match="Amazon SES"):
+        notify(system, None)(bounce(mail={}))
+
+
+def test_two_functions_at_once_send_one_mail(system: System) -> None:
+    """Step Functions may deliver a task twice."""
+    found(system, DCV)
+    mailer = FakeMailer()
+    other = notify(system, mailer)
+
+    notify(system, mailer, book=interrupted(system.book, "change_notices", before=lambda: other({})))({})
+
+    assert len(mailer.mails) == 1
+    assert system.book.delegation("univ").delegation.name == DELEGATION.name
