@@ -92,7 +92,7 @@ class Execution:
         )
 
     def _followed(self, console: Console) -> Mapping[str, Any]:
-        from renewal.adapters.executions import RunningExecutions
+        from renewal.adapters.runs import RunningExecutions
 
         watcher, pause = _Watcher(self._states, self.arn), _FIRST_PAUSE
         if older := RunningExecutions(self._states).older(self.deployment.fact("StateMachineArn"), self.run_id):

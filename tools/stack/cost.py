@@ -65,7 +65,7 @@ class Load:
     @property
     def invocations(self) -> float:
         """Invocations of all functions a month."""
-        return 2 * self.runs + self.inspections + self.renewals * (2 + self.polls)
+        return 2 * self.runs + DAYS_A_MONTH + self.inspections + self.renewals * (2 + self.polls)
 
 
 def prices() -> Prices:
@@ -94,8 +94,8 @@ def used(load: Load, table: Prices) -> dict[str, float]:
     price, calls = table["used"], 1 + load.polls
     seconds = 0.5 * (2 * load.runs) * 0.5 + 0.5 * 2 * load.inspections
     seconds += load.renewals * (1.0 * 3 + 0.5 * 1.5 * calls)  # gigabytes times seconds: enroll has 1 GB, collect half
-    transitions = 5 * load.runs + 4 * load.inspections + load.renewals * (1 + calls)
-    reads = load.runs * 10 + load.inspections * (6 + load.certificates_each) + load.renewals * 5 * (1 + calls)
+    transitions = 6 * load.runs + DAYS_A_MONTH + 4 * load.inspections + load.renewals * (1 + calls)
+    reads = load.runs * 10 + load.inspections * (9 + 2 * load.certificates_each) + load.renewals * 5 * (1 + calls)
     writes = load.inspections + load.renewals * 14
     return {
         "steps": price["transitions_1000"] * transitions / 1_000,

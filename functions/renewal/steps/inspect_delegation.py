@@ -21,6 +21,7 @@ from renewal.domain.setup.finding import Finding, finding_from, sorted_and_cappe
 from renewal.domain.setup.foreign_orders import ForeignOrders, began_at, compared, foreign_findings, foreign_orders
 from renewal.domain.setup.inspection import DelegationRecord, Inspection, bounded
 from renewal.domain.setup.snapshot import Section, Snapshot
+from renewal.domain.setup.undelivered_mail import undelivered_mail
 from renewal.domain.setup.unrecorded import ReportedOrder, require_recorded, unrecorded_orders
 from renewal.domain.setup.withdrawal import withdrawal_findings, withdrawn_in
 from renewal.ports import (
@@ -210,7 +211,7 @@ def _complete(
         *_foreign_findings(foreign, record),
         *_late_findings(snapshot),
         *_search_findings(record),
-        *_mail_findings(record),
+        *undelivered_mail(record),
         *forecast(record.delegation, certificates, snapshot, now, rotation),
     ]
     return bounded(replace(found, findings=sorted_and_capped(findings)), _profiles_of(certificates))
@@ -330,19 +331,6 @@ def _search_findings(record: DelegationRecord) -> tuple[Finding, ...]:
         "department's orders and their comments"
     )
     return (Finding("SearchUnproven", "warning", "operator", text),)
-
-
-def _mail_findings(record: DelegationRecord) -> tuple[Finding, ...]:
-    """A mail that did not reach the RAO stops nothing, but they do not know what they must do."""
-    address, notices = record.delegation.rao_email, record.notices
-    lost = notices.undelivered(address) if notices else None
-    if lost is None:
-        return ()
-    text = (
-        f"the mail of {lost.at:%Y-%m-%d} to {address} did not reach the RAO: {lost.outcome}, {lost.text}. Notify them "
-        "over another channel, correct rao_email in the delegation's file, and run `certmandate apply`"
-    )
-    return (Finding("RaoMailUndelivered", "warning", "operator", text),)
 
 
 def _certificate_findings(

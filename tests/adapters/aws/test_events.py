@@ -7,11 +7,22 @@ from typing import Any
 import pytest
 
 from renewal.adapters.events import EventBridgeAnnouncer
-from renewal.domain.errors import StoreRefused, StoreUnavailable
+from renewal.adapters.mail import SesMailer
+from renewal.domain.errors import (
+    MailRefused,
+    OrderConflict,
+    RecordUnreadable,
+    StoreRefused,
+    StoreUnavailable,
+    UnknownDelegation,
+)
+from renewal.domain.notices.escalation import Topic, claimed
+from renewal.domain.notices.notice import Notice, NoticeKind, Notices
+from renewal.mail.mail import Mail
 
-from .conftest import client
-from .records import a_served, an_order
-from .wire import changed, counted, refused
+from .conftest import TABLE, Book, client
+from .records import LATER, NOW, a_served, a_specification, an_order
+from .wire import changed, counted, meanwhile, refused
 
 ARN = "arn:aws:acm:eu-west-3:123456789012:certificate/1"
 SERVED = a_served(stores=("s3", "acm:eu-west-3"), arns={"eu-west-3": ARN})
@@ -71,3 +82,97 @@ def test_a_bus_that_refuses_is_named():
         pytest.raises(StoreRefused, match="events:PutEvents"),
     ):
         EventBridgeAnnouncer(events, "default").renewed(an_order(), a_served(), None)
+
+
+# ---- Notices: the claim in DynamoDB, and one request to SES ----------------------------------------
+
+MAIL = Mail("rao@univ.example", "Délégation", "Bonjour,\n")
+TOPIC = Topic("univ: DcvLapsing", "DcvLapsing", "warning", NOW.date())
+
+
+def claim(notices: Notices, now: Any = NOW) -> Notices:
+    return claimed(notices, [TOPIC], Notice(f"at {now}", now, NoticeKind.PROBLEMS, MAIL.to))
+
+
+def mailer() -> SesMailer:
+    client("sesv2").create_email_identity(EmailIdentity="host.example")
+    return SesMailer(client("sesv2"), "pki@host.example", "Hébergeur", "certmandate-rao")
+
+
+def test_of_two_functions_one_claims_a_notice(book: Book, dynamodb: Any) -> None:
+    """The claim is conditional: the other finds it, and sends nothing."""
+    book.apply(a_specification(), NOW)
+    with meanwhile(dynamodb, "UpdateItem", lambda: book.change_notices("univ", lambda before: claim(before, LATER))):
+        after = book.change_notices("univ", claim)
+
+    assert [notice.at for notice in after.sent] == [LATER]
+    assert book.delegation("univ").notices == after
+
+
+def test_an_unchanged_record_is_not_written(book: Book, dynamodb: Any) -> None:
+    """Most days have no notice."""
+    book.apply(a_specification(), NOW)
+    book.change_notices("univ", claim)
+    with counted(dynamodb, "UpdateItem") as calls:
+        book.change_notices("univ", claim)
+
+    assert not calls
+
+
+def test_notices_that_cannot_be_read_are_not_repeated(book: Book, dynamodb: Any) -> None:
+    """As an empty record they would all be sent again; renewals go on, because the delegation can be read."""
+    book.apply(a_specification(), NOW)
+    dynamodb.update_item(
+        TableName=TABLE,
+        Key={"delegation": {"S": "univ"}, "item": {"S": "delegation"}},
+        UpdateExpression="SET notices = :n",
+        ExpressionAttributeValues={":n": {"M": {"sent": {"S": "x"}}}},
+    )
+
+    with pytest.raises(RecordUnreadable, match="'sent'"):
+        book.change_notices("univ", claim)
+    assert book.delegation("univ").notices is None
+
+
+def test_a_record_that_keeps_changing_is_a_conflict(book: Book, dynamodb: Any) -> None:
+    """An endless loop would use up the function's time."""
+    book.apply(a_specification(), NOW)
+    with refused(dynamodb, "UpdateItem", "ConditionalCheckFailedException"), pytest.raises(OrderConflict):
+        book.change_notices("univ", claim)
+    with pytest.raises(UnknownDelegation, match="nowhere"):
+        book.change_notices("nowhere", claim)
+
+
+def test_a_mail_is_one_request_with_the_delegation_as_tag() -> None:
+    """The tag comes back with a bounce; the header keeps absence notices away (RFC 3834)."""
+    with counted(client("sesv2"), "SendEmail") as calls:
+        message_id = mailer().send(MAIL, {"delegation": "univ"})
+
+    assert message_id
+    (call,) = calls
+    assert call["FromEmailAddress"] == "=?utf-8?q?H=C3=A9bergeur?= <pki@host.example>"
+    assert call["Destination"] == {"ToAddresses": ["rao@univ.example"]}
+    assert call["ConfigurationSetName"] == "certmandate-rao"
+    assert call["EmailTags"] == [{"Name": "delegation", "Value": "univ"}]
+    assert call["Content"]["Simple"]["Subject"]["Data"] == "Délégation"
+    assert {"Name": "Auto-Submitted", "Value": "auto-generated"} in call["Content"]["Simple"]["Headers"]
+
+
+def test_a_refusal_of_ses_is_a_refused_mail_with_its_reason() -> None:
+    """The sandbox refuses every address that is not verified."""
+    with (
+        refused(client("sesv2"), "SendEmail", "MessageRejected", "Email address is not verified."),
+        pytest.raises(MailRefused, match="not verified"),
+    ):
+        mailer().send(MAIL, {})
+
+
+def test_a_lost_answer_is_not_repeated_by_botocore() -> None:
+    """Its second request would be a second mail."""
+    with (
+        counted(client("sesv2"), "SendEmail") as calls,
+        refused(client("sesv2"), "SendEmail", "InternalFailure", status=500),
+        pytest.raises(StoreUnavailable),
+    ):
+        mailer().send(MAIL, {})
+    assert len(calls) == 1

@@ -17,6 +17,7 @@ from certmandate.files.atomic_files import write_together
 from certmandate.options import DelegationArgument, JsonOption, YesOption, confirm
 from certmandate.views.html_page import pdf
 from certmandate.views.language import language
+from certmandate.views.notices import notice_documents, notice_lines
 from certmandate.views.printing import print_error, print_json, print_left_out, print_line
 from certmandate.views.rao_report import document, finding_document, page
 from renewal.domain.delegation import LANGUAGES
@@ -81,7 +82,8 @@ def findings_command(
 ) -> None:
     """Print the findings as a mail to the RAO.
 
-    The findings of the last inspection and of refused orders, in French and English. With --for operator, a list.
+    The findings of the last inspection and of refused orders, in French and English; with --for operator, a list.
+    Then the notices that were sent, to whom and when.
     """
     with deployed(context) as deployment:
         book = deployment.book
@@ -100,6 +102,8 @@ def findings_command(
         typer.echo(json.dumps(_document(record, findings, mails), ensure_ascii=False))
     else:
         typer.echo(_text(mails) if mails else _list(name, findings, day))
+        if lines := notice_lines(record):
+            typer.echo("\n".join(["\nNotices to the RAO, newest first:", *(f"- {line}" for line in lines)]))
 
 
 def acknowledge_command(
@@ -148,6 +152,7 @@ def _document(record: DelegationRecord, findings: Sequence[Finding], mails: dict
         "delegation": record.delegation.name,
         "to": record.delegation.rao_email or None if mails else None,
         "findings": [finding_document(finding) for finding in findings],
+        "notices": notice_documents(record),
         "mails": {code: {"subject": mail.subject, "body": mail.body} for code, mail in mails.items()},
     }
 

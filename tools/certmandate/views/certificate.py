@@ -9,6 +9,7 @@ from rich.text import Text
 
 from certmandate.certificate_state import CertificateState, finding_line, last_error, open_findings
 from certmandate.views import json_records, printing
+from certmandate.views.notices import notice_documents, notice_lines
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.order import FinishedOrder
 from renewal.domain.setup.finding import Finding
@@ -39,6 +40,7 @@ def page(record: DelegationRecord, state: CertificateState, history: tuple[Finis
         *_served_part(state),
         *_order_part(state),
         *printing.bullets("Findings", findings),
+        *printing.bullets("Notices to the RAO, newest first", notice_lines(record)),
         *_history_part(history),
     ]
 
@@ -118,5 +120,6 @@ def document(record: DelegationRecord, state: CertificateState, history: tuple[F
         "applied_by": certificate.applied_by or None,
         "served": json_records.served_document(certificate.served) if certificate.served else None,
         "findings": [json_records.finding_document(finding, spec.delegation) for finding in _findings(record, state)],
+        "notices": notice_documents(record),
         "history": [json_records.finished_document(order) for order in history],
     }
