@@ -15,6 +15,7 @@ from local.calls import Call
 from local.clients import OPERATOR
 from local.cloudformation.parameters import ACCOUNT, REGION
 from local.estate import load_estate
+from local.mails import PARAMETERS as MAILS_ARE_ON
 from local.run import TEMPLATE, LocalSystem
 from renewal.domain.order import Replacement
 from renewal.domain.run_report import Outcome, RunReport
@@ -25,6 +26,7 @@ from tests.workflow.conftest import DELEGATION, SCM
 
 FUNCTIONS = (
     "CheckExpiryRole", "InspectDelegationRole", "EnrollRole", "CollectRole", "VerifyServedRole", "ReportRole",
+    "NotifyRole",
     "RotatePasswordRole",
 )  # fmt: skip
 LOG_DELIVERY = (
@@ -162,7 +164,8 @@ def proof(tmp_path_factory: pytest.TempPathFactory) -> Proof:
         _rotate(system)
         key = system.aws.outputs["OrderKeyArn"]
         of_functions = [_with_key(call, key) for call in system.aws.calls if call.who != OPERATOR]
-    return Proof(of_functions, Stack(TEMPLATE, IN_A_VPC, suffix="", names={"OrderKey": "order-key"}))
+    given = {**IN_A_VPC, **MAILS_ARE_ON}
+    return Proof(of_functions, Stack(TEMPLATE, given, suffix="", names={"OrderKey": "order-key"}))
 
 
 def _collect_again(system: LocalSystem, report: RunReport | None) -> None:

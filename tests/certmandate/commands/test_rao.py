@@ -83,3 +83,16 @@ def test_findings_for_the_operator_are_a_list_not_a_mail(desk: Desk) -> None:
     assert listed == "- warning: univ: the password expires (PasswordExpiring; for the operator)\n"
     assert (found["to"], found["mails"], len(found["findings"])) == (None, {}, 1)
     assert empty.endswith("found nothing for the operator to do.\n")
+
+
+def test_the_daily_run_notifies_the_rao_and_commands_print_the_history(desk: Desk) -> None:
+    """N3: the operator finds out whether the RAO was notified, also while mails are off."""
+    desk.system.run()
+
+    (notice,) = desk.document("findings", "univ")["notices"]
+    assert (notice["outcome"], "DcvLapsed" in notice["codes"]) == ("off", True)
+    assert desk.document("show", "univ/idp")["notices"] == [notice]
+    for command in (["findings", "univ"], ["show", "univ/idp"]):
+        output = desk.run(*command).stdout
+        assert "Notices to the RAO, newest first" in output
+        assert "(no mail)" in output
