@@ -13,7 +13,7 @@ from botocore.exceptions import UnknownServiceError
 from werkzeug.exceptions import NotFound
 
 _SCOPE = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/")
-_CLIENTS_OF_SIGNING_NAMES = {"states": "stepfunctions", "monitoring": "cloudwatch"}
+_CLIENTS_OF_SIGNING_NAMES = {"states": "stepfunctions", "monitoring": "cloudwatch", "ses": "sesv2"}
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 

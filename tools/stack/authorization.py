@@ -234,10 +234,10 @@ _ASKED: Mapping[str, Callable[[Call, Place], Iterator[Any]]] = {
     "s3:ListObjectVersions": _listed("s3:ListBucketVersions"),
     "s3:ListObjectsV2": _listed("s3:ListBucket"),
     "s3:PutObject": _put_object,
-    "ses:SendEmail": _mail,
     "secretsmanager:DescribeSecret": _secret,
     "secretsmanager:GetSecretValue": _secret,
     "secretsmanager:PutSecretValue": _secret,
     "secretsmanager:UpdateSecretVersionStage": _secret,
+    "sesv2:SendEmail": _mail,
     "stepfunctions:ListExecutions": _executions,
 }
