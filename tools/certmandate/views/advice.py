@@ -174,6 +174,11 @@ ADVICE = {
         "Deploy the newer version again, or restore the item as it was",
         "AWS: DynamoDB, the table of the stack",
     ),
+    "MailRefused": Advice(
+        "Amazon SES refused to send a mail to an RAO",
+        "Check the identity of MailSender and that the account is outside the sandbox of SES",
+        "AWS: Amazon SES, Identities",
+    ),
     "StoreRefused": Advice(
         "AWS denied a call that the stack's roles should permit",
         "Check that the stack is deployed completely and that its roles, key and bucket are unchanged",
