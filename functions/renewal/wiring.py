@@ -44,9 +44,9 @@ from renewal.steps.drift import StoreComparison
 from renewal.steps.enroll import Enroll
 from renewal.steps.inspect_delegation import InspectDelegation
 from renewal.steps.notify import Notify
-from renewal.steps.persistent_dcv import TxtRecords
 from renewal.steps.report import Report
 from renewal.steps.rotate_password import RotatePassword
+from renewal.steps.snapshot import TxtRecords
 from renewal.steps.stores import Stores
 from renewal.steps.verify_served import VerifyServed
 

@@ -14,7 +14,9 @@ from stack.policy import Request, Statement, allowed, statements
 from stack.resolved import Resource, Stack
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
-LAMBDAS = ("CheckExpiry", "InspectDelegation", "Enroll", "Collect", "VerifyServed", "Report", "Notify", "RotatePassword")
+LAMBDAS = (
+    "CheckExpiry", "InspectDelegation", "Enroll", "Collect", "VerifyServed", "Report", "Notify", "RotatePassword",
+)  # fmt: skip
 WIDE: Mapping[tuple[str, str], str] = {
     ("RenewalRole", "LogDelivery"): "the log delivery actions have no resource",
     ("CollectRole", "FindEarlierImport"): "acm:ListCertificates has no resource",

@@ -37,7 +37,7 @@ from local import executions
 from local.in_process import InProcessAws
 from local.run import fingerprints
 from renewal.adapters import aws as product_aws
-from renewal.adapters.events import DETAIL_TYPE
+from renewal.adapters.events import RENEWED
 from renewal.adapters.http import new_http_client
 from renewal.adapters.order_book.reader import DynamoDbOrderReader
 from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
@@ -333,5 +333,5 @@ class Harness:
 
     def _observe(self, service: str, operation: str, body: Any) -> None:
         if (service, operation) == ("events", "PutEvents"):
-            entries = [entry for entry in json.loads(body)["Entries"] if entry["DetailType"] == DETAIL_TYPE]
+            entries = [entry for entry in json.loads(body)["Entries"] if entry["DetailType"] == RENEWED]
             self.played.events += [json.loads(entry["Detail"]) for entry in entries]
