@@ -8,6 +8,14 @@ import pytest
 from tests.fetch.host import Host, TlsServer
 
 
+@pytest.fixture(autouse=True)
+def flushed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """What is flushed to the disk, which takes longer than all else."""
+    descriptors: list[int] = []
+    monkeypatch.setattr("os.fsync", descriptors.append)
+    return descriptors
+
+
 @pytest.fixture
 def host(tmp_path: Path) -> Host:
     """A server that has fetched nothing."""

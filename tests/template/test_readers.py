@@ -21,6 +21,7 @@ ANYTHING = statements([{"Statement": {"Effect": "Allow", "Action": "*", "Resourc
 TAG = "aws:PrincipalTag/certmandate-delegation"
 FOLDER = "certificates/univ/idp"
 KEY, POINTER, REPORT = f"{FOLDER}/00AB/privkey.pem", f"{FOLDER}/current.json", "runs/daily/report.json"
+OF_A_HOST = "served/univ/web-1.json"
 BY_SECRETS_MANAGER = f"secretsmanager.{REGION}.amazonaws.com"
 
 
@@ -89,6 +90,33 @@ def test_a_consumer_lists_its_own_delegation_only(stack: Stack, prefix: dict[str
     request = Request("s3:ListBucket", stack.arn("StoreBucket"), prefix)
 
     assert in_bucket(stack, "web", {TAG: "univ"}, request) is permitted
+
+
+@pytest.mark.parametrize(
+    ("who", "delegation", "action", "key", "permitted"),
+    [
+        ("web", "univ", "s3:PutObject", OF_A_HOST, True),
+        ("web", "univ", "s3:GetObject", OF_A_HOST, False),
+        ("web", "univ", "s3:GetObjectVersion", OF_A_HOST, False),
+        ("web", "univ", "s3:DeleteObject", OF_A_HOST, False),
+        ("web", "univ", "s3:DeleteObjectVersion", OF_A_HOST, False),
+        ("web", "univ", "s3:PutObject", "served/univ-2/web-1.json", False),
+        ("web", "univ", "s3:PutObject", POINTER, False),
+        ("web", "univ", "s3:DeleteObject", POINTER, False),
+        ("web", "univ", "s3:PutObjectTagging", KEY, False),
+        ("web", "univ", "s3:PutObject", REPORT, False),
+        ("web", "", "s3:PutObject", OF_A_HOST, False),
+        ("administrator", None, "s3:PutObject", OF_A_HOST, False),
+        ("administrator", None, "s3:GetObject", OF_A_HOST, True),
+        ("CollectRole", None, "s3:PutObject", OF_A_HOST, False),
+    ],
+)
+def test_a_report_of_a_host_is_written_by_its_delegation_only(
+    stack: Stack, who: str, delegation: str | None, action: str, key: str, permitted: bool
+) -> None:
+    """A report is taken for a proof that a certificate is served; with its role a server writes that and nothing else."""
+    tags = {} if delegation is None else {TAG: delegation}
+    assert in_bucket(stack, who, tags, Request(action, f"{stack.arn('StoreBucket')}/{key}")) is permitted
 
 
 def readers_of_a_credential(stack: Stack, operators: list[str]) -> set[str]:

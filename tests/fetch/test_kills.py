@@ -1,0 +1,24 @@
+"""The client is killed at each of its file operations, and in the middle of each write."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+KILLS = Path(__file__).with_name("kills.py")
+
+
+@pytest.mark.parametrize("scenario", ["first", "renewal", "refused"])
+def test_a_killed_run_leaves_a_whole_pair_and_the_next_one_repairs(scenario: str, tmp_path: Path):
+    """Power fails, and systemd kills what takes too long: a server that starts then must find a pair that works."""
+    done = subprocess.run(
+        [sys.executable, str(KILLS), scenario, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": ":".join(sys.path)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert not done.returncode, done.stderr[-3000:]
+    assert int(done.stdout) > 50, "operations of one run"
