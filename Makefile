@@ -26,7 +26,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test test-long check checkov audit format simulator campaign pdf build package rehearse \
+.PHONY: help setup run test test-long check checkov audit format simulator campaign pdf build package client rehearse \
     deploy-network deploy requirements picture clean
 
 help: ## this list
@@ -86,6 +86,12 @@ pdf: .venv/.run requirements/pdf.txt ## WeasyPrint into .venv, for --pdf (needs 
 
 package: build .venv/.dev ## build/package: bundles with the same bytes on every machine, their sums, their parts
 	$(BIN)/python -m stack.package .aws-sam/build build/package
+
+client: ## build/certmandate-fetch: the client for servers, one file for their own Python, boto3 and cryptography
+	rm -rf build/client && mkdir -p build/client/certmandate_fetch
+	cp tools/certmandate_fetch/*.py build/client/certmandate_fetch
+	printf 'import sys\n\nfrom certmandate_fetch.__main__ import main\n\nsys.exit(main())\n' > build/client/__main__.py
+	$(PYTHON) -m zipapp --python '/usr/bin/env python3' --output build/certmandate-fetch build/client
 
 rehearse: build .venv-awscli/.awscli .venv-ministack/.ministack ## run what was built by the AWS CLI, then deploy it on an emulator that enforces IAM
 	$(BIN)/python -m stack.rehearsal --build .aws-sam/build --aws .venv-awscli/bin/aws --python $(RUNTIME) \

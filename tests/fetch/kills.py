@@ -126,5 +126,5 @@ def _serial(keystore: Path) -> str:
 
 
 if __name__ == "__main__":
-    os.fsync = lambda _descriptor: None  # a killed process loses nothing that it has written
+    os.fsync = lambda fd: None  # a killed process loses nothing that it has written
     print(Scenario(sys.argv[1], Path(sys.argv[2])).kills())

@@ -90,6 +90,8 @@ def read_sections(path: Path, titles: Mapping[str, str], faults: Faults) -> Iter
     section = None
     for number, line in enumerate(map(str.strip, lines), start=1):
         key, equals, value = (part.strip() for part in line.partition("="))
+        if not line or line.startswith("#"):
+            continue
         if line.startswith("["):
             section = Section(" ".join(line.strip("[]").split()), number, faults)
             if not any(re.fullmatch(pattern, section.title) for pattern in titles):
@@ -97,5 +99,5 @@ def read_sections(path: Path, titles: Mapping[str, str], faults: Faults) -> Iter
             yield section
         elif section and equals:
             section.enter(key, value, number)
-        elif line and not line.startswith("#"):
+        else:
             faults.add(number, "neither [section], nor 'key = value' in a section, nor a comment that begins with #")
