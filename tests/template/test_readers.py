@@ -114,7 +114,7 @@ def test_a_consumer_lists_its_own_delegation_only(stack: Stack, prefix: dict[str
 def test_a_report_of_a_host_is_written_by_its_delegation_only(
     stack: Stack, who: str, delegation: str | None, action: str, key: str, permitted: bool
 ) -> None:
-    """A report is taken for a proof that a certificate is served; with its role a server writes that and nothing else."""
+    """A report counts as a proof that a certificate is served; a server writes that and nothing else."""
     tags = {} if delegation is None else {TAG: delegation}
     assert in_bucket(stack, who, tags, Request(action, f"{stack.arn('StoreBucket')}/{key}")) is permitted
 
