@@ -82,6 +82,23 @@ def test_a_run_without_a_change_prints_nothing(host: Host, s3: Any, capsys: pyte
     assert (printed[1].out, printed[1].err) == ("", "")
 
 
+def test_no_secret_is_printed_or_reported(host: Host, s3: Any, capfd: pytest.CaptureFixture[str]):
+    """The journal and the report have more readers than the key; an unusable key is not quoted either."""
+    pair = a_new_pair()
+    S3Certificates(s3, "store").put(pair)
+    host.declare(f"keystore = {host.folder}/key.p12", f"password_file = {host.folder}/password", "reload = false")
+    assert main(["--config", str(host.configuration), "--json"]) == 1
+    host.bucket.objects.clear()
+    key = f"certificates/{SPEC.delegation}/{SPEC.name}/{pair.chain.leaf.serial}/privkey.pem"
+    s3.put_object(Bucket="store", Key=key, Body=pair.key.pem().replace(b"PRIVATE KEY", b"ENCRYPTED PRIVATE KEY"))
+    assert main(["--config", str(host.configuration), "--json"]) == 1
+
+    report = s3.get_object(Bucket="store", Key=f"served/{SPEC.delegation}/web-1.json")["Body"].read().decode()
+    output = capfd.readouterr()
+    for secret in ("keystore password", *pair.key.pem().decode().splitlines()[1:-1]):
+        assert secret not in report + output.out + output.err
+
+
 def test_a_certificate_that_is_not_stored_needs_attention(host: Host, s3: Any, capsys: pytest.CaptureFixture[str]):
     """The name may be misspelt; the report has it all the same."""
     code, document = run(host, capsys=capsys)

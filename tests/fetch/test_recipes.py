@@ -18,11 +18,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from cfnlint.api import lint_all
+from samtranslator.yaml_helper import yaml_parse
 
 from certmandate_fetch.configuration import read_configuration
 from certmandate_fetch.errors import ConfigurationInvalid
 from local import LocalAws
 from local.run import TEMPLATE
+from renewal.adapters.events import DETAIL_TYPE, SOURCE
 from renewal.adapters.objects import S3Certificates
 from tests.adapters.aws.records import SPEC
 from tests.fetch.debian import ROOT, NotInstallable, Unpacked
@@ -188,6 +192,19 @@ def test_the_example_of_a_configuration_is_valid() -> None:
 
     absent = re.compile(r"there is no (program|folder|file)|this system has no (owner|group)")
     assert not [fault for fault in str(found.value).splitlines() if not absent.search(fault)]
+
+
+def test_the_other_examples_can_be_parsed() -> None:
+    """They are not executed: CloudFormation's is linted, YAML has no duplicate or misspelt top-level fields."""
+    rule = RECIPES / "reload-on-renewal.yaml"
+    assert not [each for each in lint_all(rule.read_text(encoding="utf-8")) if each.rule.id[0] in "EW"]
+    command = yaml_parse(rule.read_text())["Resources"]["Renewed"]["Properties"]
+    assert command["EventPattern"]["detail-type"] == [DETAIL_TYPE]
+    assert command["EventPattern"]["source"] == [SOURCE]
+    secret = yaml.safe_load((RECIPES / "external-secret.yaml").read_text())
+    assert {entry["secretKey"] for entry in secret["spec"]["data"]} == {"tls.crt", "tls.key"}
+    (play,) = yaml.safe_load((RECIPES / "playbook.yaml").read_text())
+    assert all(len(set(task) - {"name", "loop"}) == 1 for task in play["tasks"])
 
 
 def test_systemd_accepts_the_units() -> None:

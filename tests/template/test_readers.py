@@ -119,6 +119,32 @@ def test_a_report_of_a_host_is_written_by_its_delegation_only(
     assert in_bucket(stack, who, tags, Request(action, f"{stack.arn('StoreBucket')}/{key}")) is permitted
 
 
+def test_the_policy_of_the_documents_suffices_for_a_server(stack: Stack) -> None:
+    """docs/servers.md has it for every server: with less, a run fails; with the tag, more would do no harm."""
+    text = (
+        (TEMPLATE.parent / "docs" / "servers.md")
+        .read_text(encoding="utf-8")
+        .partition("```json\n")[2]
+        .partition("```")[0]
+    )
+    for name, value in {
+        "arn:aws:s3:::BUCKET": stack.arn("StoreBucket"), "NAME": "univ", "STORE_KEY_ARN": stack.arn("StoreKey"),
+        "REGION": REGION,
+    }.items():  # fmt: skip
+        text = text.replace(name, value)
+    own = statements([json.loads(text)])
+    bucket = statements([stack.resource("StoreBucketPolicy").properties["PolicyDocument"]])
+    context = {"aws:PrincipalArn": arn(stack, "web"), "aws:SecureTransport": "true", TAG: "univ"}
+
+    for action, key in (("s3:GetObject", POINTER), ("s3:GetObject", KEY), ("s3:PutObject", OF_A_HOST)):
+        assert allowed([*own, *bucket], Request(action, f"{stack.arn('StoreBucket')}/{key}", context)), key
+    key_policy = statements([stack.resource("StoreKey").properties["KeyPolicy"]])
+    through_s3 = {"kms:CallerAccount": ACCOUNT, "kms:ViaService": f"s3.{REGION}.amazonaws.com"}
+    for action in ("kms:Decrypt", "kms:GenerateDataKey"):
+        assert allowed(own, Request(action, stack.arn("StoreKey"), through_s3))
+        assert allowed(key_policy, Request(action, "*", through_s3))
+
+
 def readers_of_a_credential(stack: Stack, operators: list[str]) -> set[str]:
     """Who of the functions and others may read a secret, by its policy and by its key's."""
     secret = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:certmandate/univ-AbCdEf"

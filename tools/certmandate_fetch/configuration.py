@@ -14,10 +14,11 @@ from pathlib import Path
 
 from certmandate_fetch.sections import Faults, Section, read_sections
 
-_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+_NAME = r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?"
+"""Of delegations, certificates and hosts: as in delegation files."""
 _TITLES = {"store": "[store]", f"certificate {_NAME}": "[certificate NAME]"}
 _DNS_NAME = r"(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}"
-_ENDPOINT = re.compile(rf"(\[[0-9A-Fa-f:.]+\]|[^:\[\]/]+):([0-9]{{1,5}})(?:/({_NAME}))?")
+_ENDPOINT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]/]+):([0-9]{1,5})(?:/([A-Za-z0-9.-]+))?")
 
 
 @dataclass(frozen=True)
@@ -96,12 +97,18 @@ def _store(section: Section) -> StoreSettings:
     return StoreSettings(
         bucket=section.text("bucket"),
         delegation=section.text("delegation", pattern=_NAME, what="a delegation's name"),
-        host=section.text("host", socket.gethostname(), _NAME, "at most 100 letters, digits and . _ -"),
+        host=section.text("host", _host_name(), _NAME, "a name as for reported_by"),
         region=section.text("region", ""),
         profile=section.text("profile", ""),
         endpoint=section.text("endpoint", ""),
         roots=str(section.path("roots", is_file=True)) if "roots" in section else "",
     )
+
+
+def _host_name() -> str | None:
+    """Without its domain; None when no report can have that name."""
+    name = socket.gethostname().partition(".")[0].lower()
+    return name if re.fullmatch(_NAME, name) else None
 
 
 def _certificate(section: Section) -> Declaration:

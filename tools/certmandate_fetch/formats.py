@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from certmandate_fetch.configuration import Declaration, Keystore
-from certmandate_fetch.errors import KeystorePasswordMissing
+from certmandate_fetch.errors import KeystorePasswordMissing, PairInvalid
 
 _END = b"-----END CERTIFICATE-----"
 
@@ -26,14 +28,15 @@ def built(declared: Declaration, downloaded: Mapping[str, bytes]) -> dict[str, b
 
 
 def _keystore(declared: Keystore, downloaded: Mapping[str, bytes]) -> bytes:
-    key = serialization.load_pem_private_key(downloaded["privkey.pem"], password=None)
-    leaf, *issuers = (
-        x509.load_pem_x509_certificate(block + _END)
-        for block in downloaded["fullchain.pem"].split(_END)
-        if block.strip()
-    )
     encryption = serialization.BestAvailableEncryption(_password(declared.password_file))
-    return pkcs12.serialize_key_and_certificates(declared.alias.encode(), key, leaf, issuers, encryption)  # type: ignore[arg-type]  # of the kinds of keys that certmandate makes
+    blocks = [block + _END for block in downloaded["fullchain.pem"].split(_END) if block.strip()]
+    try:
+        key: Any = serialization.load_pem_private_key(downloaded["privkey.pem"], password=None)
+        leaf, *issuers = map(x509.load_pem_x509_certificate, blocks)
+        return pkcs12.serialize_key_and_certificates(declared.alias.encode(), key, leaf, issuers, encryption)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        msg = "no keystore can be made of privkey.pem and fullchain.pem"
+        raise PairInvalid(msg) from None
 
 
 def _password(path: Path) -> bytes:
