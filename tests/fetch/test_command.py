@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import fcntl
 import json
+import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -68,6 +70,18 @@ def test_the_report_has_what_is_installed_and_presented(host: Host, s3: Any, cap
     assert [endpoint["state"] for endpoint in row["endpoints"]] == ["unreachable"]
     host.declare()
     assert run(host, capsys=capsys)[1]["certificates"][0]["state"] == "installed"
+
+
+def test_a_strict_umask_does_not_lock_servers_out(host: Host, s3: Any):
+    """An administrator's shell may have 077: then only root could enter the folder, whatever `owner` and `mode` are."""
+    S3Certificates(s3, "store").put(a_new_pair())
+    before = os.umask(0o077)
+    try:
+        assert main(["--config", str(host.configuration)]) == 0
+    finally:
+        os.umask(before)
+
+    assert stat.S_IMODE((host.folder / "www").stat().st_mode) == 0o755
 
 
 def test_a_run_without_a_change_prints_nothing(host: Host, s3: Any, capsys: pytest.CaptureFixture[str]):

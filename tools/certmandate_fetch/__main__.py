@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import json
+import os
 import ssl
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,6 +29,7 @@ _PATIENCE = "how long after a reload the server may present the former certifica
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run once; return the exit code: 0, or that of the gravest error (`errors`, docs/servers.md)."""
     options = _parser().parse_args(arguments)
+    os.umask(0o022)  # servers must be able to enter the folders that are made; keys have modes of their own
     try:
         configuration = read_configuration(options.config)
         if options.check_config:
