@@ -102,8 +102,7 @@ class Scenario:
         serial = self._new.chain.leaf.serial
         assert host.served_now() == serial == _serial(host.folder / "key.p12")
         assert len(host.versions()) == 1
-        leftovers = [path for path in host.folder.rglob("*.certmandate") if path.parent.name != host.versions()[0]]
-        assert not leftovers
+        assert not [path for path in host.folder.rglob("*.certmandate") if path.parent.name != host.versions()[0]]
 
 
 def _forked(prepare: Callable[[], None], host: Host) -> bool:

@@ -26,7 +26,7 @@ from certmandate_fetch.configuration import read_configuration
 from certmandate_fetch.errors import ConfigurationInvalid
 from local import LocalAws
 from local.run import TEMPLATE
-from renewal.adapters.events import DETAIL_TYPE, SOURCE
+from renewal.adapters.events import RENEWED, SOURCE
 from renewal.adapters.objects import S3Certificates
 from tests.adapters.aws.records import SPEC
 from tests.fetch.debian import ROOT, NotInstallable, Unpacked
@@ -199,7 +199,7 @@ def test_the_other_examples_can_be_parsed() -> None:
     rule = RECIPES / "reload-on-renewal.yaml"
     assert not [each for each in lint_all(rule.read_text(encoding="utf-8")) if each.rule.id[0] in "EW"]
     command = yaml_parse(rule.read_text())["Resources"]["Renewed"]["Properties"]
-    assert command["EventPattern"]["detail-type"] == [DETAIL_TYPE]
+    assert command["EventPattern"]["detail-type"] == [RENEWED]
     assert command["EventPattern"]["source"] == [SOURCE]
     secret = yaml.safe_load((RECIPES / "external-secret.yaml").read_text())
     assert {entry["secretKey"] for entry in secret["spec"]["data"]} == {"tls.crt", "tls.key"}

@@ -245,6 +245,24 @@ def test_a_failed_reload_brings_back_the_former_files_and_reloads(host: Host):
     assert host.served_now() == serial
 
 
+def test_a_pair_that_was_never_presented_is_not_brought_back(host: Host):
+    """Only the one that the server has presented is known to work."""
+    host.declare(*keystore_lines(host))
+    former = host.publish(a_new_pair(begins_days_ago=3))
+    host.update()
+    keystore = (host.folder / "key.p12").read_bytes()
+    host.declare("connect = 127.0.0.1:1", *keystore_lines(host))
+    host.publish(a_new_pair(begins_days_ago=2))
+    assert error_of(host) == "NotServed"
+    host.declare("reload = false", *keystore_lines(host))
+    host.publish()
+
+    assert error_of(host) == "ReloadFailed"
+
+    assert host.served_now() == former
+    assert (host.folder / "key.p12").read_bytes() == keystore
+
+
 def test_the_first_certificate_is_taken_back_to_nothing(host: Host):
     """There are no former files to put in place."""
     host.declare("reload = false", *keystore_lines(host))
@@ -305,6 +323,9 @@ def test_a_changed_declaration_or_a_lost_file_builds_again(host: Host):
     for lines in (["haproxy = yes"], keystore_lines(host)):
         host.declare(*lines)
         assert host.update().changed
+    (host.folder / "password").write_text("another password\n")
+    os.utime(host.folder / "password", (0, 0))
+    assert host.update().changed
     (host.live / "privkey.pem").unlink()
     assert host.update().changed
     (host.folder / "key.p12").write_bytes(b"changed by hand")

@@ -44,7 +44,7 @@ def flush(folder: Path) -> None:
 
 
 def temporary_for(path: Path) -> Path:
-    """Return the name beside *path* under which it is prepared; the next run removes what is left."""
+    """Return the name beside *path* under which it is prepared; what an interrupted run has left is replaced."""
     return path.with_name(f".{path.name}.certmandate")
 
 

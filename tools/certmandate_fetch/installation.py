@@ -127,11 +127,9 @@ class Installation:
         self._write(replace(version, state=replace(version.state, confirmed=True)))
 
     def clean(self) -> None:
-        """Remove what is neither shown nor needed to switch back: old versions, and leftovers of interrupted runs."""
+        """Remove versions that are neither shown nor needed to switch back, also those of interrupted runs."""
         current = self.current()
         needed = {self._target(), current.state.previous if current and not current.state.confirmed else ""}
-        for path in (self._link, *([self._declared.keystore.path] if self._declared.keystore else [])):
-            files.temporary_for(path).unlink(missing_ok=True)
         for entry in sorted(self._folder.iterdir()) if self._folder.is_dir() else ():
             if _VERSION.fullmatch(entry.name) and entry.name not in needed:
                 shutil.rmtree(entry)
