@@ -50,6 +50,10 @@ class Settings:
     orders_per_run: int
     due_share_percent: int
     """Share of the certificates (1 to 100) that may be due by age at once; beyond, the run stops with TooManyDue."""
+    operator_working_days: int
+    """How long it takes until the operator has acted; a finding whose consequence is closer fails the run."""
+    rao_working_days: int
+    """The same for RAOs."""
 
     mail_sender: str
     """Address that mails to RAOs come from; `off` = none are sent."""

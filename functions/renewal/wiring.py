@@ -35,6 +35,7 @@ from renewal.adapters.scm.recording import ScmRecorder
 from renewal.adapters.secrets import SecretsManagerCredentials
 from renewal.deadline import Deadline
 from renewal.domain.certificate.chain import TrustedRoots
+from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.limits import Limits
 from renewal.ports import EgressAddress
 from renewal.settings import OFF, ON, Settings
@@ -229,7 +230,8 @@ def verify_served(invocation: Invocation) -> VerifyServed:
 @cache
 def report() -> Report:
     """The step of `report.py`."""
-    return Report(_book(), _archive(), utc_now)
+    times = ActingTimes(settings().operator_working_days, settings().rao_working_days)
+    return Report(_book(), _archive(), utc_now, times)
 
 
 @cache

@@ -43,6 +43,11 @@ VARIABLES = {
     "ORDERS_PER_DELEGATION": "30",
     "ORDERS_PER_RUN": "500",
     "DUE_SHARE_PERCENT": "40",
+    "MAIL_SENDER": "off",
+    "MAIL_CONFIGURATION_SET": "off",
+    "THIRD_PARTY": "off",
+    "OPERATOR_WORKING_DAYS": "1",
+    "RAO_WORKING_DAYS": "10",
 }
 
 

@@ -152,9 +152,8 @@ def test_an_address_that_no_list_allows_is_one_incident(harness: Harness) -> Non
     (incident,) = incidents_of(run.report)
     assert incident.title == "every delegation"
     assert len(incident.paths) == 3
-    assert incident.where.startswith("AWS: VPC"), "the operator's address comes before the RAOs' lists"
-    findings = [finding for delegation in run.report.delegations for finding in delegation.findings]
-    assert all(incident.covers(DELEGATION, finding) for finding in findings if finding.code == "LoginRefused")
+    assert incident.remedy.startswith("AWS: VPC"), "the operator's address comes before the RAOs' lists"
+    assert {problem.code for problem in incident.problems} == {"CredentialRefused", "LoginRefused"}
     assert run.metrics["AddressesRefused"] == 3
     assert run.metrics["CredentialsRefused"] == 0
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.errors import NeedsAttention, OrderPending, RenewalError, Retryable
+from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.limits import Limits
 from renewal.domain.order import ManagedCertificate, Served
 from renewal.domain.order_search import SearchControl, SearchResult
@@ -171,7 +172,7 @@ class System:
 
     def report(self, run_id: str = "run") -> RunReport:
         """Report a run; return the report."""
-        Report(self.book, self.archive, self.clock)(run_id)
+        Report(self.book, self.archive, self.clock, ActingTimes())(run_id)
         return RunReport.parse(self.archive.read(run_id, "report"))
 
     # ---- Shorthands --------------------------------------------------------------------------------------

@@ -29,7 +29,6 @@ from campaign.interception.invocations import invoked, published
 from campaign.interception.network import PooledTransport
 from campaign.interception.scm import Refusal, ScmTransport
 from campaign.virtual_time import START, VirtualTime
-from certmandate.certificate_state import CLOSED
 from certmandate.files.spec_writer import EstateChange, SpecWriter
 from certmandate.files.specification import Specification
 from certmandate.order_book_editor import OrderBookEditor
@@ -41,6 +40,7 @@ from renewal.adapters.events import RENEWED
 from renewal.adapters.http import new_http_client
 from renewal.adapters.order_book.reader import DynamoDbOrderReader
 from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
+from renewal.domain.judgement.certificate import CLOSED
 from renewal.domain.order_search import SearchControl, SearchResult
 from renewal.domain.run_report import RunReport
 from scm_simulator import Dials, Simulator

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from certmandate.files.spec_writer import SpecWriter
     from certmandate.order_book_editor import OrderBookEditor
     from renewal.adapters.order_book.table import OrderTables
+    from renewal.domain.judgement.acting_times import ActingTimes
 
 OUTPUTS_VARIABLE = "CERTMANDATE_OUTPUTS"
 """JSON object of the stack's outputs and parameters, in place of CloudFormation: `certmandate local up` exports it."""
@@ -118,6 +119,13 @@ class Deployment:
         from certmandate.files.spec_writer import SpecWriter
 
         return SpecWriter(self.tables, self.operator)
+
+    @cached_property
+    def acting_times(self) -> ActingTimes:
+        """How long acting takes, as the stack's parameters have it."""
+        from renewal.domain.judgement.acting_times import ActingTimes
+
+        return ActingTimes(int(self.fact("OperatorWorkingDays")), int(self.fact("RaoWorkingDays")))
 
     @cached_property
     def operator(self) -> str:

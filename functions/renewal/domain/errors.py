@@ -11,6 +11,7 @@ The class names are a contract: the state machine matches them as text (Retry an
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 Actor = Literal["operator", "rao"]
@@ -276,6 +277,14 @@ class RecordUnreadable(NeedsAttention):
     def path(self) -> str:
         """`delegation/certificate`, or the delegation."""
         return "/".join(name for name in (self.delegation, self.certificate) if name)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error as the state machine caught it: its name and its sentence."""
+
+    error: str
+    text: str
 
 
 def every_error() -> tuple[type[RenewalError], ...]:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
-from renewal.domain.certificate.chain import Chain
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.due import Cause
-from renewal.domain.errors import ChainBroken, OrderRejected
+from renewal.domain.errors import Failure
 from renewal.domain.forecast import NextRenewal
-from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, OrderStatus
+from renewal.domain.judgement.certificate import held_failure, waits_for
+from renewal.domain.order import FinishedOrder, ManagedCertificate
 from renewal.domain.orderable import FOUND_BY_INSPECTION, decide_with
-from renewal.domain.run_report import Failure, Outcome
+from renewal.domain.run_report import Outcome
 from renewal.domain.setup.inspection import Inspection
 
 RESULT_MISSING = "ResultMissing"
@@ -139,16 +138,6 @@ def outcome_of(
     return Outcome.FAILED, failure
 
 
-def held_failure(certificate: ManagedCertificate) -> Failure:
-    """Return the failure that a hold goes back to."""
-    until = (
-        f"no new order before {certificate.hold_until:%Y-%m-%d %H:%M} UTC, "
-        f"unless requested with `certmandate renew {certificate.spec.path} --force`"
-    )
-    text = f"{certificate.last_error_text}; {until}" if certificate.last_error_text else until
-    return Failure(certificate.last_error or OrderRejected.__name__, text)
-
-
 def reason_of(planned: PlannedCertificate | None, finished: FinishedOrder | None, next_renewal: NextRenewal) -> str:
     """Return why a certificate was due, or from when it will be."""
     if finished is not None:
@@ -159,23 +148,6 @@ def reason_of(planned: PlannedCertificate | None, finished: FinishedOrder | None
     if next_renewal.is_after_the_mandate:
         return f"none: the mandate ends on {next_renewal.mandate_ends}, before its renewal"
     return f"due from {next_renewal.renew_at:%Y-%m-%d}" if next_renewal.renew_at else "nothing to do"
-
-
-AWAITS_APPROVAL = frozenset({"REQUESTED", "AWAITINGAPPROVAL"})
-"""SCM's statuses of an order that it has not passed to the CA (SCM reference §5.14)."""
-
-
-def waits_for(order: Order, now: datetime) -> str:
-    """Return what the open *order* waits for, as far as SCM or its certificate shows it; empty otherwise."""
-    with suppress(ChainBroken):
-        begins = Chain.parse(order.chain).leaf.not_before
-        if begins > now:
-            return f"issued, and stored when it is valid: {begins:%Y-%m-%d %H:%M} UTC"
-    if order.status is not OrderStatus.ORDERED or not order.scm_status:
-        return ""
-    if order.scm_status in AWAITS_APPROVAL:
-        return f"SCM's status is {order.scm_status.title()}: the RAO has to approve the order in SCM"
-    return f"SCM's status is {order.scm_status.title()}: it waits for the CA"
 
 
 def notes_of(certificate: ManagedCertificate, finished: FinishedOrder | None, now: datetime) -> tuple[str, ...]:

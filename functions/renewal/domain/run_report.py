@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from renewal import records
 from renewal.domain.errors import ANSWERED_BY_SCM, CREDENTIAL_ERRORS, Actor
+from renewal.domain.judgement.problem import Problem
 from renewal.domain.setup.finding import Finding, Severity
 
 SCHEMA = 1
@@ -45,11 +46,6 @@ class Outcome(StrEnum):
     """Due in a dry run."""
     NOT_DUE = "not-due"
 
-    @property
-    def needs_attention(self) -> bool:
-        """Whether the operator or the RAO must act."""
-        return self in {Outcome.FAILED, Outcome.HELD}
-
 
 class DelegationOutcome(StrEnum):
     """What became of one delegation in one run."""
@@ -58,14 +54,6 @@ class DelegationOutcome(StrEnum):
     FAILED = "failed"
     REMOVED = "removed"
     """Removed from the order book during the run."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """An error as the state machine caught it: its name and its sentence."""
-
-    error: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +70,11 @@ class FindingRow:
     security: bool = False
 
     @classmethod
-    def of(cls, finding: Finding) -> Self:
-        """The row of a finding."""
+    def of(cls, finding: Finding, severity: Severity) -> Self:
+        """The row of a finding; *severity*: at the time of the report."""
         return cls(
             code=finding.code,
-            severity=finding.severity,
+            severity=severity,
             actor=finding.actor,
             certificate=finding.certificate,
             text=finding.text,
@@ -148,6 +136,15 @@ class CertificateRow:
     """Whether clients meet it (`renewal.domain.endpoint.observation.ServiceState`)."""
     hours_to_served: float | None = None
     """From storing it to the first time that every endpoint served it."""
+    state: str = ""
+    """Its state after the run (`renewal.domain.judgement.certificate.State.label`); empty: its record is unreadable."""
+    severity: Literal["", "info", "warning", "error"] = ""
+    """Of its problem; empty when it has none."""
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether the operator or the RAO must act."""
+        return self.severity == "error"
 
     @property
     def path(self) -> str:
@@ -187,6 +184,8 @@ class RunReport:
     """Why the declared endpoints were not verified; empty when they were."""
     rules: tuple[RuleRow, ...] = ()
     """The replacement rules that were not applied, because they cannot be read."""
+    problems: tuple[Problem, ...] = ()
+    """All that is open after the run, most urgent first: what `status` shows at that time."""
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON: an unknown time or date is empty text, an unknown `ssl_id` is null."""
@@ -205,10 +204,8 @@ class RunReport:
 
     @property
     def failures(self) -> frozenset[str]:
-        """What needs attention, as `path: error`; a replacement rule has no path."""
-        delegations = {f"{row.delegation}: {row.error}" for row in self.delegations if row.error}
-        certificates = {f"{row.path}: {row.error}" for row in self.certificates if row.outcome.needs_attention}
-        return frozenset(delegations | certificates | {f": {row.error}" for row in self.rules})
+        """What needs attention, as `path: code`; a replacement rule has no path."""
+        return frozenset(problem.key for problem in self.problems if problem.needs_attention)
 
     @property
     def resolved(self) -> frozenset[str]:
@@ -221,15 +218,6 @@ class RunReport:
     def refused(self) -> tuple[DelegationRow, ...]:
         """The delegations whose account SCM refused."""
         return tuple(row for row in self.delegations if row.error in CREDENTIAL_ERRORS)
-
-
-def run_outcome(
-    delegations: Iterable[DelegationRow], certificates: Iterable[CertificateRow], rules: Iterable[RuleRow] = ()
-) -> RunOutcome:
-    """Return FAILED when one delegation, certificate or rule needs attention."""
-    has_error = any(rules) or any(row.error for row in delegations)
-    needs_attention = has_error or any(row.outcome.needs_attention for row in certificates)
-    return RunOutcome.FAILED if needs_attention else RunOutcome.SUCCEEDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +253,7 @@ class ReportedFailures:
             failure: run
             for failure in self.failed
             for run in self._recent(failure, report)
-            if not report.is_daily and failure.split(": ")[0] not in report.resolved
+            if failure in report.failures or not (report.is_daily or failure.split(": ")[0] in report.resolved)
         }
         if report.outcome is RunOutcome.FAILED:
             kept |= dict.fromkeys(report.failures, FailedRun(report.run_id, report.finished_at))

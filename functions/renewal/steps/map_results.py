@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from renewal import records
-from renewal.domain.errors import PlanUnreadable, shortened
+from renewal.domain.errors import Failure, PlanUnreadable, shortened
 from renewal.domain.run_outcome import CertificateResult, ResultStatus, RunResults
-from renewal.domain.run_report import Failure
 
 T = TypeVar("T")
 

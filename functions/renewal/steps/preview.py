@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from renewal.domain.errors import DcvLapsed, NeedsAttention
+from renewal.domain.errors import NeedsAttention
+from renewal.domain.judgement.obstacle import obstacle
 from renewal.domain.order import ManagedCertificate, Order, OrderStatus
 from renewal.domain.orderable import require_orderable
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
-from renewal.domain.setup.snapshot import dcv_of
-from renewal.domain.setup.unrecorded import require_recorded
 
 
 def preview(
@@ -24,14 +23,12 @@ def preview(
         return ""
     if certificate.order is not None:
         return _resumed(certificate.order, certificate.lacking)
+    if refusal := obstacle(certificate, record, now):
+        return f"be refused: {refusal.code}"
     try:
-        require_recorded(certificate, inspection.unrecorded)
         term_days = require_orderable(certificate, record, inspection, now)
     except NeedsAttention as error:
         return f"be refused: {type(error).__name__}"
-    dcv_expires = dcv_of(inspection.delegated, certificate.spec.names, now)
-    if dcv_expires is not None and dcv_expires < now.date():
-        return f"be refused: {DcvLapsed.__name__}"
     spec = certificate.spec
     what = f"order profile {spec.profile_id}, {spec.key_type}, {term_days} days, for {', '.join(spec.stores)}"
     return f"{what}, under a new ARN" if _gets_a_new_arn(certificate) else what

@@ -3,35 +3,36 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
 from renewal.domain.delegation import CertificatePath
-from renewal.domain.errors import RecordUnreadable, UnknownDelegation
+from renewal.domain.errors import Failure, RecordUnreadable, UnknownDelegation
 from renewal.domain.forecast import NextRenewal
-from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus, Served
+from renewal.domain.judgement.acting_times import ActingTimes
+from renewal.domain.judgement.certificate import Judgement, judge
+from renewal.domain.judgement.delegation import problems_of, rule_problems
+from renewal.domain.judgement.problem import Problem, severity_at
+from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus, Replacement, Served
 from renewal.domain.run_outcome import PlanFacts, RunResults, notes_of, outcome_of, planned_by_inspection, reason_of
 from renewal.domain.run_report import (
     CertificateRow,
     DelegationOutcome,
     DelegationRow,
-    Failure,
     FindingRow,
     Outcome,
     RuleRow,
     RunOutcome,
     RunReport,
     common_cause,
-    run_outcome,
 )
 from renewal.domain.service.state import current_service, not_served, service_state
-from renewal.domain.setup.egress import ADDRESS_CHANGED
-from renewal.domain.setup.finding import Finding, sorted_and_capped
+from renewal.domain.setup.finding import Finding, Severity, sorted_and_capped
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
-from renewal.ports import Clock, Listing, OrderReader
+from renewal.ports import Clock, OrderReader
 from renewal.run_ports import RunArchive
 from renewal.steps.map_results import failure, read_map_results
 from renewal.steps.metrics import run_metrics
@@ -49,6 +50,7 @@ class Report:
     book: OrderReader
     archive: RunArchive
     clock: Clock
+    times: ActingTimes
 
     def __call__(self, run_id: str, verification: Mapping[str, Any] = _VERIFIED) -> dict[str, Any]:
         """Write the report; return `{"run_id", "outcome", "is_daily", "counts", "report", "metrics"}`.
@@ -60,30 +62,7 @@ class Report:
         written, and the execution must fail.
         """
         facts = self.archive.read_facts(run_id)
-        run = _Run(run_id, facts, read_map_results(*self.archive.read_results(run_id)), self.clock())
-        found = {name: self._record(name) for name in facts.delegations}
-        managed = {name: self.book.certificates(name) for name in found}
-        delegations = tuple(_delegation_row(name, record, managed[name], run) for name, record in found.items())
-        certificates = tuple(
-            row for name, record in found.items() for row in self._rows(name, record, managed[name], run)
-        )
-        rules = tuple(RuleRow(**_failure_members(_failure(error))) for error in self.book.replacements().unreadable)
-        report = RunReport(
-            run_id=run_id,
-            started_at=facts.started_at,
-            finished_at=run.now,
-            outcome=run_outcome(delegations, certificates, rules),
-            reason=facts.reason,
-            dry_run=facts.dry_run,
-            is_daily=not (facts.narrowed or facts.dry_run or facts.open_orders_only),
-            counts=Counter(row.outcome for row in certificates),
-            common_cause=common_cause(delegations),
-            delegations=delegations,
-            certificates=certificates,
-            not_verified=_not_verified(verification),
-            rules=rules,
-        )
-        reported = self.archive.read_reported()
+        report, reported = self._report(run_id, facts, _not_verified(verification)), self.archive.read_reported()
         if facts.follow_up and report.needs_attention and reported.cover(report):
             report = replace(report, outcome=RunOutcome.REPORTED_BEFORE)
         key = self.archive.write_report(run_id, report)
@@ -98,24 +77,59 @@ class Report:
             "metrics": run_metrics(report),
         }
 
+    def _report(self, run_id: str, facts: PlanFacts, not_verified: str) -> RunReport:
+        rules = self.book.replacements()
+        run = _Run(run_id, facts, read_map_results(*self.archive.read_results(run_id)), self.clock(), self.times, rules)
+        parts = [self._part(name, run) for name in facts.delegations]
+        delegations = tuple(part.row for part in parts)
+        certificates = tuple(row for part in parts for row in part.certificates)
+        unreadable = tuple(RuleRow(**_failure_members(_failure(error))) for error in rules.unreadable)
+        problems = [*(problem for part in parts for problem in part.problems), *rule_problems(rules.unreadable)]
+        return RunReport(
+            run_id=run_id,
+            started_at=facts.started_at,
+            finished_at=run.now,
+            outcome=RunOutcome.FAILED if any(each.needs_attention for each in problems) else RunOutcome.SUCCEEDED,
+            reason=facts.reason,
+            dry_run=facts.dry_run,
+            is_daily=not (facts.narrowed or facts.dry_run or facts.open_orders_only),
+            counts=Counter(row.outcome for row in certificates),
+            common_cause=common_cause(delegations),
+            delegations=delegations,
+            certificates=certificates,
+            not_verified=not_verified,
+            rules=unreadable,
+            problems=tuple(sorted(problems, key=lambda problem: problem.urgency)),
+        )
+
+    def _part(self, delegation: str, run: _Run) -> _Part:
+        """The part of the report about one delegation."""
+        record, found = self._record(delegation), self.book.certificates(delegation)
+        known = record if isinstance(record, DelegationRecord) else None
+        covered = [each for each in found if run.facts.covers(each.spec.record_key)]
+        damaged = [each for each in found.unreadable if run.facts.covers(CertificatePath(delegation, each.certificate))]
+        rows = [self._row(certificate, known, run) for certificate in covered]
+        about = _delegation_row(delegation, record, found, run)
+        problems = problems_of(
+            delegation,
+            known,
+            [judgement for _, judgement in rows],
+            run.now,
+            run.times,
+            failure=Failure(about.error, about.text) if about.error else None,
+            unreadable=damaged,
+        )
+        return _Part(about, (*(row for row, _ in rows), *map(_unreadable_row, damaged)), problems)
+
     def _record(self, delegation: str) -> _Record:
         try:
             return self.book.delegation(delegation)
         except (UnknownDelegation, RecordUnreadable) as error:
             return error
 
-    def _rows(
-        self, delegation: str, record: _Record, found: Listing[ManagedCertificate], run: _Run
-    ) -> Iterator[CertificateRow]:
-        for certificate in found:
-            if run.facts.covers(certificate.spec.record_key):
-                yield self._row(certificate, record if isinstance(record, DelegationRecord) else None, run)
-        for error in found.unreadable:
-            if run.facts.covers(CertificatePath(delegation, error.certificate)):
-                failed = _failure_members(_failure(error))
-                yield CertificateRow(delegation=delegation, name=error.certificate, outcome=Outcome.FAILED, **failed)
-
-    def _row(self, certificate: ManagedCertificate, record: DelegationRecord | None, run: _Run) -> CertificateRow:
+    def _row(
+        self, certificate: ManagedCertificate, record: DelegationRecord | None, run: _Run
+    ) -> tuple[CertificateRow, Judgement]:
         spec, order = certificate.spec, certificate.order
         inspected = run.inspection_of(record) if record else None
         planned = run.facts.due.get(spec.path)
@@ -124,6 +138,8 @@ class Report:
         finished = self._finished(certificate, run)
         outcome, failed = outcome_of(certificate, planned, run.results, finished)
         next_renewal = NextRenewal.of(certificate, record, run.now)
+        error = failed if outcome is Outcome.FAILED else None
+        judged = judge(certificate, record, run.now, run.times, replacements=run.replacements, failure=error)
         return CertificateRow(
             delegation=spec.delegation,
             name=spec.name,
@@ -141,9 +157,11 @@ class Report:
             renew_at=next_renewal.renew_at,
             service=service_state(certificate),
             hours_to_served=service.hours if (service := current_service(certificate)) else None,
+            state=judged.state.label,
+            severity=judged.severity,
             **_served_members(certificate.served),
             **_failure_members(failed),
-        )
+        ), judged
 
     def _finished(self, certificate: ManagedCertificate, run: _Run) -> FinishedOrder | None:
         """The audit row of what this run, or another one at the same time, has stored since it began."""
@@ -158,6 +176,15 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
+class _Part:
+    """What is reported of one delegation."""
+
+    row: DelegationRow
+    certificates: tuple[CertificateRow, ...]
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Run:
     """What is reported on."""
 
@@ -165,11 +192,17 @@ class _Run:
     facts: PlanFacts
     results: RunResults
     now: datetime
+    times: ActingTimes
+    replacements: Iterable[Replacement]
 
     def ssl_id_of(self, certificate: ManagedCertificate) -> int | None:
         """The SSL ID of this run's order, else of what is served."""
         result, served = self.results.certificates.get(certificate.spec.path), certificate.served
         return (result.ssl_id if result else None) or (served.ssl_id if served else None)
+
+    def severity_of(self, finding: Finding) -> Severity:
+        """The severity of a finding at the end of the run."""
+        return severity_at(finding, self.now.date(), self.times)
 
     def inspection_of(self, record: DelegationRecord) -> Inspection | None:
         """The inspection that this run made, None when it made none."""
@@ -185,8 +218,8 @@ def _delegation_row(name: str, record: _Record, certificates: Iterable[ManagedCe
     if isinstance(record, RecordUnreadable):
         unreadable = _failure_members(_failure(record))
         return DelegationRow(delegation=name, outcome=DelegationOutcome.FAILED, **unreadable)
-    failed = run.results.failure_of(name)
-    address, findings = _open_findings(record.inspection, run.run_id)
+    failed, inspection = run.results.failure_of(name), record.inspection
+    findings = inspection.findings if inspection else ()
     inspected = run.inspection_of(record)
     unserved = filter(None, map(not_served, certificates))
     return DelegationRow(
@@ -194,10 +227,12 @@ def _delegation_row(name: str, record: _Record, certificates: Iterable[ManagedCe
         organisation=record.delegation.organisation,
         rao_email=record.delegation.rao_email,
         outcome=DelegationOutcome.FAILED if failed else DelegationOutcome.INSPECTED,
-        findings=tuple(FindingRow.of(finding) for finding in sorted_and_capped((*findings, *unserved))),
-        password_expires=record.inspection.password_expires if record.inspection else None,
+        findings=tuple(
+            FindingRow.of(finding, run.severity_of(finding)) for finding in sorted_and_capped((*findings, *unserved))
+        ),
+        password_expires=inspection.password_expires if inspection else None,
         address=record.delegation.address,
-        seen_address=address,
+        seen_address=inspection.seen_address if inspection and inspection.address_run == run.run_id else "",
         orders_not_ours=inspected.foreign.new if inspected and inspected.foreign else 0,
         **_failure_members(failed),
     )
@@ -208,6 +243,13 @@ def _not_verified(verification: Mapping[str, Any]) -> str:
         return ""
     caught = failure(verification)
     return f"{caught.error}: {caught.text}"
+
+
+def _unreadable_row(error: RecordUnreadable) -> CertificateRow:
+    failed = _failure_members(_failure(error))
+    return CertificateRow(
+        delegation=error.delegation, name=error.certificate, outcome=Outcome.FAILED, severity="error", **failed
+    )
 
 
 def _failure(error: RecordUnreadable) -> Failure:
@@ -229,15 +271,3 @@ def _old_serial(certificate: ManagedCertificate, finished: FinishedOrder | None)
     if finished:
         return finished.previous_serial
     return certificate.served.serial if certificate.served else ""
-
-
-def _open_findings(inspection: Inspection | None, run_id: str) -> tuple[str, tuple[Finding, ...]]:
-    """The address that this run came from, and the open findings.
-
-    Findings of an earlier inspection stay open until the next inspection; its address does not.
-    """
-    if inspection is None:
-        return "", ()
-    if inspection.address_run == run_id:
-        return inspection.seen_address, inspection.findings
-    return "", tuple(finding for finding in inspection.findings if finding.code != ADDRESS_CHANGED)

@@ -13,18 +13,27 @@ from rich.console import Console
 
 from certmandate.views.advice import ADVICE
 from certmandate.views.run_page import print_page, summary
-from renewal.domain.errors import AddressRefused, DcvLapsed, OrderDeclined, every_error
+from renewal.domain.errors import (
+    AddressRefused,
+    DcvLapsed,
+    OrderDeclined,
+    RecordUnreadable,
+    error_named,
+    every_error,
+)
+from renewal.domain.judgement.acting_times import ActingTimes
+from renewal.domain.judgement.delegation import rule_problems
+from renewal.domain.judgement.problem import Problem, problem_of
 from renewal.domain.run_report import (
     CertificateRow,
     DelegationOutcome,
     DelegationRow,
-    FindingRow,
     Outcome,
-    RuleRow,
     RunOutcome,
     RunReport,
 )
-from renewal.domain.setup.finding import finding_from
+from renewal.domain.setup.finding import Finding, finding_from
+from renewal.domain.setup.scm_menu import screen_of
 
 NOW = datetime(2026, 11, 23, 4, 31, tzinfo=UTC)
 
@@ -32,6 +41,7 @@ NOW = datetime(2026, 11, 23, 4, 31, tzinfo=UTC)
 def row(name: str, outcome: Outcome, *, error: str = "", not_after: str = "", **changes: Any) -> CertificateRow:
     """One certificate of a report."""
     return CertificateRow(
+        severity="error" if error else "",
         delegation="univ",
         name=name,
         names=(f"{name}.univ.example",),
@@ -45,8 +55,15 @@ def row(name: str, outcome: Outcome, *, error: str = "", not_after: str = "", **
     )
 
 
-def report(*rows: CertificateRow, **delegation: Any) -> RunReport:
+def problem(code: str, text: str, name: str = "") -> Problem:
+    """The problem of an error of the delegation, or of its certificate *name*."""
+    finding = Finding(code, "error", error_named(code).actor, text, name, screen=screen_of(code))
+    return problem_of(finding, "univ", (), NOW.date(), ActingTimes())
+
+
+def report(*rows: CertificateRow, findings: tuple[Finding, ...] = (), **delegation: Any) -> RunReport:
     """The report of a run over one delegation."""
+    stopped = [problem(delegation["error"], delegation["text"])] if "error" in delegation else []
     about = {
         "delegation": "univ",
         "organisation": "Université d'Exemple",
@@ -62,6 +79,11 @@ def report(*rows: CertificateRow, **delegation: Any) -> RunReport:
         counts=Counter(row.outcome for row in rows),
         delegations=(DelegationRow(**about),),
         certificates=rows,
+        problems=(
+            *stopped,
+            *(problem(row.error, row.text, row.name) for row in rows if row.error),
+            *(problem_of(finding, "univ", (), NOW.date(), ActingTimes()) for finding in findings),
+        ),
     )
 
 
@@ -120,7 +142,8 @@ def test_an_incident_has_who_must_do_what_and_where() -> None:
         "Error  SCM's own sentence [in brackets]",
         "Who    the RAO of Université d'Exemple, rao@univ.example",
         "Where  SCM: Certificates → SSL Certificates, SSL ID 10023",
-        'Then   start an execution with {"certificates": ["univ/www"], "force": true, "reason": "…"}.',
+        'Then   run `certmandate renew univ/www --force --reason "…"`.',
+        "Else   there is no certificate",
         "Read   docs/runbook.md, OrderDeclined",
         "1 incident needs attention: 1 failed.",
     ):
@@ -129,7 +152,8 @@ def test_an_incident_has_who_must_do_what_and_where() -> None:
 
 def test_a_rule_that_was_not_applied_is_an_incident() -> None:
     """It was written ahead of a mass revocation; the certificates themselves look well."""
-    made = replace(report(), rules=(RuleRow(error="RecordUnreadable", text="'issued_before' is missing"),))
+    unreadable = RecordUnreadable("'issued_before' is missing")
+    made = replace(report(), problems=tuple(rule_problems([unreadable])))
 
     page = printed(made)
 
@@ -171,24 +195,35 @@ def test_a_delegation_removed_during_the_run_is_noted() -> None:
 
 def test_warnings_are_last_and_do_not_change_the_summary() -> None:
     """A password that expires next week needs no alarm."""
-    finding = FindingRow("PasswordExpiring", "warning", "operator", text="the password expires")
+    finding = Finding("PasswordExpiring", "warning", "operator", "the password expires")
 
     page = printed(report(row("a", Outcome.RENEWED, not_after="2027-06-10T00:00:00+00:00"), findings=(finding,)))
 
-    assert "univ: the password expires (PasswordExpiring, for the operator)." in page
+    line = "warning: univ: the password expires (PasswordExpiring; for the operator; certmandate credential univ"
+    assert line in " ".join(page.split())
     assert summary(report(row("a", Outcome.RENEWED))).plain == "Success: 1 renewed."
 
 
-def test_a_finding_is_not_repeated_beside_its_incident() -> None:
-    """The same fault of another name must still be listed."""
-    findings = tuple(
-        FindingRow("DcvLapsed", "error", "rao", text=f"{name}.univ.example has lapsed") for name in ("www", "later")
-    )
+def test_a_cause_is_one_incident_with_all_that_it_affects() -> None:
+    """A finding of another name must be listed with the certificate that failed, and neither twice."""
+    finding = Finding("DcvLapsed", "error", "rao", "later.univ.example has expired")
 
-    page = printed(report(row("www", Outcome.FAILED, error="DcvLapsed"), findings=findings))
+    page = printed(report(row("www", Outcome.FAILED, error="DcvLapsed"), findings=(finding,)))
 
-    assert "www.univ.example has lapsed" not in page
-    assert "univ: later.univ.example has lapsed (DcvLapsed, for the RAO)." in page
+    assert page.count("later.univ.example has expired") == page.count("SCM's own sentence") == 1
+    assert "1 incident needs attention" in page
+
+
+def test_a_summary_by_actor_and_cause_comes_first() -> None:
+    """The operator on call reads one line and one command for each cause, before the details."""
+    rows = [row(name, Outcome.FAILED, error="CertificateMismatch") for name in ("a", "b")]
+
+    page = printed(report(*rows, row("c", Outcome.FAILED, error="DcvLapsed")))
+
+    to_do = " ".join(page.split("Who must do what")[0].split("To do")[1].split())
+    command = 'certmandate close-order univ/a --reason "…"'
+    assert f"you, the operator: CertificateMismatch of univ: {command}" in to_do
+    assert "rao@univ.example: DcvLapsed of univ/c: SCM: Domains → the domain → DCV" in to_do
 
 
 def test_the_page_and_the_raos_mail_have_the_same_menu_path() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from renewal.domain.errors import CredentialRefused, ScmUnavailable
+from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.setup.egress import ADDRESS_CHANGED
 from renewal.steps.report import Report
 from tests.unit.estate import DELEGATION, System
@@ -25,8 +26,8 @@ def address_findings(system: System) -> list[str]:
     return [finding.text for finding in found.findings if finding.code == ADDRESS_CHANGED]
 
 
-def test_another_address_is_reported_and_fails_nothing(system: System) -> None:
-    """The login worked, so certificates go on; but organisations that check will refuse us."""
+def test_another_address_is_reported_and_stops_no_order(system: System) -> None:
+    """The login worked, so certificates go on; but organisations that check will refuse us, so the run fails."""
     system.egress.address = "198.51.100.9"
     report = system.daily_run()
 
@@ -35,8 +36,10 @@ def test_another_address_is_reported_and_fails_nothing(system: System) -> None:
     assert "198.51.100.9" in text
     (delegation,) = report.delegations
     assert (delegation.address, delegation.seen_address) == ("192.0.2.7/32", "198.51.100.9")
-    assert not report.needs_attention
-    assert Report(system.book, system.archive, system.clock)(report.run_id)["metrics"][ADDRESS_CHANGED] == 1
+    assert (report.outcome, report.counts) == ("failed", {"renewed": 1})
+    assert (
+        Report(system.book, system.archive, system.clock, ActingTimes())(report.run_id)["metrics"][ADDRESS_CHANGED] == 1
+    )
 
 
 @pytest.mark.parametrize("observed", ["192.0.2.7", ""])
@@ -46,7 +49,9 @@ def test_the_registered_or_an_unknown_address_is_no_finding(system: System, obse
     report = system.daily_run()
 
     assert not address_findings(system)
-    assert Report(system.book, system.archive, system.clock)(report.run_id)["metrics"][ADDRESS_CHANGED] == 0
+    assert (
+        Report(system.book, system.archive, system.clock, ActingTimes())(report.run_id)["metrics"][ADDRESS_CHANGED] == 0
+    )
 
 
 def test_without_an_address_in_the_file_the_stacks_addresses_count(system: System) -> None:
@@ -103,7 +108,7 @@ def test_a_first_inspection_without_an_answer_records_its_address(system: System
 
 
 def test_a_report_shows_no_address_of_an_earlier_run(system: System) -> None:
-    """A run without an inspection has no address; the reader would take it for today's."""
+    """A run without an inspection has no address; what the last inspection found stays open, as in `status`."""
     system.egress.address = "198.51.100.9"
     system.inspect(system.item(run_id="yesterday"))
     system.check_expiry("today")
@@ -112,7 +117,7 @@ def test_a_report_shows_no_address_of_an_earlier_run(system: System) -> None:
 
     (delegation,) = report.delegations
     assert not delegation.seen_address
-    assert not [finding for finding in delegation.findings if finding.code == ADDRESS_CHANGED]
+    assert [finding.code for finding in delegation.findings] == [ADDRESS_CHANGED]
 
 
 def test_without_a_registered_address_there_is_nothing_to_compare(system: System) -> None:

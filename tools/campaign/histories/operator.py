@@ -14,7 +14,6 @@ from campaign.fault_injection import FaultInjection
 from campaign.harness import Harness, Run
 from campaign.interception.calls import Invocation, Killed
 from campaign.scenarios import credential
-from certmandate.certificate_state import CLOSED
 from certmandate.commands import adopt
 from certmandate.exit import Refused
 from certmandate.stored_credential.rotation import withdraw_pending
@@ -28,6 +27,7 @@ from renewal.domain.errors import (
     OrderUnconfirmed,
     RenewalError,
 )
+from renewal.domain.judgement.certificate import CLOSED
 from renewal.domain.order import served_by
 from renewal.domain.run_report import CertificateRow
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from certmandate.certificate_state import CertificateState, state_of
 from certmandate.deployment import Deployment, read_stored, to_change
 from certmandate.exit import Refused
 from certmandate.files.certificate_files import certificates_in
@@ -25,6 +24,7 @@ from renewal.domain.errors import RenewalError
 if TYPE_CHECKING:
     from renewal.domain.certificate.facts import Certificate
     from renewal.domain.delegation import CertificateSpec
+    from renewal.domain.judgement.certificate import Judgement
     from renewal.domain.order import ManagedCertificate, Served
 
 _LONGEST_FILE = 1_000_000  # bytes
@@ -58,6 +58,8 @@ def adopt_command(
     """
     delegation, name = split(certificate)
     with to_change(context) as deployment:
+        from renewal.domain.judgement.certificate import judge
+
         now = datetime.now(UTC)
         managed = deployment.book.certificate(delegation, name)
         if managed.order is not None:
@@ -69,7 +71,9 @@ def adopt_command(
         found = _from_file(pem, managed.spec) if pem else _from_stores(deployment, managed.spec)
         _require_unowned(deployment, managed.spec, found, ssl_id, others)
         served = _served(found, managed.spec, ssl_id, now)
-        after = state_of(replace(managed, served=served), now)
+        after = judge(
+            replace(managed, served=served), deployment.book.delegation(delegation), now, deployment.acting_times
+        )
         notes = list(_notes(found, served, after, from_file=pem is not None))
         printing.show(printer(to_stderr=as_json), *_page(certificate, served, after, notes))
         confirm(f"Adopt it as {certificate}?", yes=yes)
@@ -261,7 +265,7 @@ def _in_s3(deployment: Deployment, spec: CertificateSpec) -> tuple[Certificate, 
 # ---- Printing --------------------------------------------------------------------------------------------------------
 
 
-def _notes(found: Found, served: Served, after: CertificateState, *, from_file: bool) -> Iterator[str]:
+def _notes(found: Found, served: Served, after: Judgement, *, from_file: bool) -> Iterator[str]:
     spec = after.certificate.spec
     if from_file:
         yield f"the stores ({', '.join(spec.stores)}) do not hold it; they get the next certificate when it is renewed"
@@ -273,11 +277,11 @@ def _notes(found: Found, served: Served, after: CertificateState, *, from_file: 
         yield f"its key is {served.key_type} and the file has {spec.key_type}, so the next run renews it"
     if not served.ssl_id:
         yield "without --ssl-id, SCM keeps sending expiry reminders for it, and its revocation in SCM is not noticed"
-    if after.needs_attention or after.decision.causes:
-        yield "it is due: the next run renews it"
+    if after.decision.causes:
+        yield f"it is due: {after.next_step()}"
 
 
-def _page(path: str, served: Served, after: CertificateState, notes: list[str]) -> list[Any]:
+def _page(path: str, served: Served, after: Judgement, notes: list[str]) -> list[Any]:
     pairs = [
         ("names", ", ".join(served.names)),
         ("serial", printed_serial(served.serial)),
@@ -294,7 +298,7 @@ def _page(path: str, served: Served, after: CertificateState, notes: list[str]) 
     return [Text(path, style="bold"), printing.facts(pairs), *printing.bullets("Notes", notes), Text()]
 
 
-def _document(served: Served, after: CertificateState, notes: list[str]) -> dict[str, Any]:
+def _document(served: Served, after: Judgement, notes: list[str]) -> dict[str, Any]:
     from certmandate.views.json_records import certificate_document, served_document
 
     return {**certificate_document(after), "served": served_document(served), "remarks": notes}

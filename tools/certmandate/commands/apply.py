@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from certmandate.certificate_state import CertificateState, state_of
 from certmandate.deployment import Deployment, deployed, read_stored, to_change
 from certmandate.files.delegation_files import load_delegations
 from certmandate.files.yaml_document import FileFault, FilesInvalid
@@ -22,6 +21,7 @@ from certmandate.views.printing import printer
 if TYPE_CHECKING:
     from certmandate.estate_changes import Loaded, Stored
     from certmandate.views.plan import Plan
+    from renewal.domain.judgement.certificate import Judgement
 
 FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="Folder with one YAML file for each delegation.")]
 PruneOption = Annotated[bool, typer.Option("--prune", help="Also remove the records that no file has any more.")]
@@ -118,20 +118,19 @@ def _acm_faults(deployment: Deployment, loaded: Loaded, stored: Stored) -> Itera
                 yield document.fault(("certificates", index, "arns"), str(error))
 
 
-def _after(deployment: Deployment, loaded: Loaded, stored: Stored, now: datetime) -> list[CertificateState]:
+def _after(deployment: Deployment, loaded: Loaded, stored: Stored, now: datetime) -> tuple[Judgement, ...]:
+    from certmandate.judged_estate import judged_estate
     from renewal.domain.order import ManagedCertificate
+    from renewal.domain.setup.inspection import DelegationRecord
 
-    replacements = deployment.book.replacements()
-    states = []
+    records, certificates = {}, []
     for specification, _ in loaded:
-        record = stored.delegations.get(specification.delegation.name)
-        inspection, ends = record.inspection if record else None, specification.delegation.mandate_ends
+        delegation = specification.delegation
+        record = stored.delegations.get(delegation.name)
+        records[delegation.name] = replace(record, delegation=delegation) if record else DelegationRecord(delegation)
         for spec in specification.certificates:
-            if spec.path in stored.damaged:
-                continue
-            before = stored.certificates.get(spec.path)
-            certificate = replace(before, spec=spec) if before else ManagedCertificate(spec)
-            states.append(
-                state_of(certificate, now, inspection=inspection, mandate_ends=ends, replacements=replacements)
-            )
-    return sorted(states, key=lambda state: state.urgency)
+            if spec.path not in stored.damaged:
+                before = stored.certificates.get(spec.path)
+                certificates.append(replace(before, spec=spec) if before else ManagedCertificate(spec))
+    times, rules = deployment.acting_times, deployment.book.replacements()
+    return judged_estate(records, certificates, now, times, replacements=rules).certificates

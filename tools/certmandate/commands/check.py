@@ -64,7 +64,7 @@ def check_command(
         printing.show(printer(), *check_view.page(record, inspection, covered, ended.report))
     if lacks:
         printing.print_line(_unprotected_text(delegation, lacks), style="yellow", to_stderr=True)
-    raise typer.Exit(0 if check_view.is_good(record, ended.report) else NEEDS_ATTENTION)
+    raise typer.Exit(0 if check_view.is_good(ended.report) else NEEDS_ATTENTION)
 
 
 def _dry_run(deployment: Deployment, delegation: str, record_to: Path | None, console: Console) -> Ended:

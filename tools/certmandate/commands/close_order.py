@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from certmandate.certificate_state import CLOSED
 from certmandate.deployment import Deployment, to_change
 from certmandate.exit import Refused
 from certmandate.options import CertificateArgument, JsonOption, YesOption, confirm, split
 from certmandate.views import printing
+from renewal.domain.judgement.certificate import CLOSED
 
 if TYPE_CHECKING:
     from renewal.domain.order import ManagedCertificate, Order

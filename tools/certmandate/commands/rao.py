@@ -10,17 +10,19 @@ from typing import Annotated, Literal
 
 import typer
 
-from certmandate.certificate_state import finding_line
 from certmandate.deployment import deployed
 from certmandate.exit import NEEDS_ATTENTION, Refused, exit_on_error
 from certmandate.files.atomic_files import write_together
+from certmandate.judged_estate import judged_estate
 from certmandate.options import DelegationArgument, JsonOption, YesOption, confirm
 from certmandate.views.html_page import pdf
 from certmandate.views.language import language
 from certmandate.views.notices import notice_documents, notice_lines
 from certmandate.views.printing import print_error, print_json, print_left_out, print_line
+from certmandate.views.problems import problem_line
 from certmandate.views.rao_report import document, finding_document, page
 from renewal.domain.delegation import LANGUAGES
+from renewal.domain.judgement.problem import Problem
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.domain.setup.refused_orders import findings_with_orders
@@ -88,6 +90,14 @@ def findings_command(
     with deployed(context) as deployment:
         book = deployment.book
         record, certificates, history = book.delegation(name), book.certificates(name), book.history(name, "")
+        judged = judged_estate(
+            {name: record},
+            certificates,
+            datetime.now(UTC),
+            deployment.acting_times,
+            replacements=book.replacements(),
+            unreadable=certificates.unreadable,
+        )
     print_left_out((*certificates.unreadable, *history.unreadable))
     inspection = record.inspection
     if inspection is None:
@@ -101,7 +111,7 @@ def findings_command(
     if as_json:
         typer.echo(json.dumps(_document(record, findings, mails), ensure_ascii=False))
     else:
-        typer.echo(_text(mails) if mails else _list(name, findings, day))
+        typer.echo(_text(mails) if mails else _list(name, judged.problems_of(name), day))
         if lines := notice_lines(record):
             typer.echo("\n".join(["\nNotices to the RAO, newest first:", *(f"- {line}" for line in lines)]))
 
@@ -142,8 +152,8 @@ def acknowledge_command(
         print_line(f"Acknowledged: SSL ID {listed}. The next inspection does not report it.")
 
 
-def _list(name: str, findings: Sequence[Finding], day: date) -> str:
-    lines = [f"- {finding.severity}: {finding_line(name, finding)}" for finding in findings]
+def _list(name: str, problems: Sequence[Problem], day: date) -> str:
+    lines = [f"- {problem_line(problem)}" for problem in problems if problem.actor == "operator"]
     return "\n".join(lines) or f"{name}: the inspection of {day} found nothing for the operator to do."
 
 

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from certmandate.certificate_state import CertificateState
-from certmandate.commands.status import read_state
+from certmandate.commands.status import read_judgement
 from certmandate.deployment import Deployment, to_change
 from certmandate.execution import start
 from certmandate.exit import NEEDS_ATTENTION, Refused, Stopped
@@ -24,6 +23,7 @@ from certmandate.views.rao_report import REVOCATION
 from renewal.domain.run_report import Outcome
 
 if TYPE_CHECKING:
+    from renewal.domain.judgement.certificate import Judgement
     from renewal.domain.setup.inspection import DelegationRecord
 
 WHERE = "SCM: Certificates → SSL Certificates → the SSL ID → Revoke"
@@ -87,7 +87,7 @@ def revoke_command(
     """
     delegation, name = split(certificate)
     with to_change(context) as deployment:
-        record, state = read_state(deployment, delegation, name, datetime.now(UTC))
+        record, state, _ = read_judgement(deployment, delegation, name, datetime.now(UTC))
         target = _target(deployment, state, serial)
         replace = target.is_served and not no_replacement and reason_code is not ReasonCode.CESSATION_OF_OPERATION
         printing.print_line(f"To be revoked: {target}.", style="bold", to_stderr=as_json)
@@ -109,7 +109,7 @@ def revoke_command(
     raise typer.Exit(NEEDS_ATTENTION)
 
 
-def _target(deployment: Deployment, state: CertificateState, serial: str | None) -> Target:
+def _target(deployment: Deployment, state: Judgement, serial: str | None) -> Target:
     from renewal.domain.certificate.serial import normalised_serial, printed_serial
 
     spec, served = state.certificate.spec, state.certificate.served

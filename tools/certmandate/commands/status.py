@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from certmandate.certificate_state import CertificateState, State, record_state
 from certmandate.completion import delegation_names
 from certmandate.deployment import Deployment, deployed, read_stored
 from certmandate.exit import NEEDS_ATTENTION
@@ -21,7 +20,9 @@ from certmandate.views.exports.csv_table import csv_lines
 
 if TYPE_CHECKING:
     from certmandate.estate_changes import Stored
+    from certmandate.judged_estate import JudgedEstate
     from certmandate.views.estate import Estate
+    from renewal.domain.judgement.certificate import Judgement
     from renewal.domain.setup.inspection import DelegationRecord
 
 _LAST_RUNS = 5
@@ -76,25 +77,36 @@ def show_command(context: typer.Context, certificate: CertificateArgument, as_js
     """
     delegation, name = split(certificate)
     with deployed(context) as deployment:
-        record, state = read_state(deployment, delegation, name, datetime.now(UTC))
+        record, state, judged = read_judgement(deployment, delegation, name, datetime.now(UTC))
         history = deployment.book.history(delegation, name)
     printing.print_left_out(history.unreadable)
     if as_json:
-        printing.print_json(certificate_view.document(record, state, history))
+        printing.print_json(certificate_view.document(record, state, judged, history))
     else:
-        printing.show(printing.printer(), *certificate_view.page(record, state, history))
+        printing.show(printing.printer(), *certificate_view.page(record, state, judged, history))
 
 
-def read_state(
+def read_judgement(
     deployment: Deployment, delegation: str, name: str, now: datetime
-) -> tuple[DelegationRecord, CertificateState]:
-    """Read one certificate with its delegation. Raises UnknownDelegation."""
+) -> tuple[DelegationRecord, Judgement, JudgedEstate]:
+    """Read one certificate with its delegation, and judge them. Raises UnknownDelegation."""
+    from certmandate.judged_estate import judged_estate
+
     record, certificate = deployment.book.delegation(delegation), deployment.book.certificate(delegation, name)
-    return record, record_state(record, certificate, now, deployment.book.replacements())
+    judged = judged_estate(
+        {delegation: record},
+        [certificate],
+        now,
+        deployment.acting_times,
+        replacements=deployment.book.replacements(),
+    )
+    return record, judged.certificates[0], judged
 
 
 def _known_states(names: Collection[str]) -> frozenset[str]:
     """Return the labels; raise typer.BadParameter for one that does not exist."""
+    from renewal.domain.judgement.certificate import State
+
     known = [state.label for state in State]
     if unknown := [name for name in names if name not in known]:
         msg = f"'{unknown[0]}' is not a state; the states are {', '.join(known)}"
@@ -122,24 +134,30 @@ def _selected(deployment: Deployment, names: Collection[str], expires_before: da
 
 
 def _estate(deployment: Deployment, now: datetime, names: Collection[str], expires_before: datetime | None) -> Estate:
+    from certmandate.judged_estate import judged_estate
     from certmandate.views.estate import Estate
     from certmandate.views.json_records import run_document
 
     book = deployment.book
     stored, replacements, retired = _selected(deployment, names, expires_before), book.replacements(), book.retired()
-    states = [
-        record_state(stored.delegations.get(certificate.spec.delegation), certificate, now, replacements)
-        for certificate in stored.certificates.values()
-    ]
+    unreadable = (*stored.unreadable, *replacements.unreadable)
+    judged = judged_estate(
+        stored.delegations,
+        stored.certificates.values(),
+        now,
+        deployment.acting_times,
+        replacements=replacements,
+        unreadable=unreadable,
+    )
     runs = deployment.client("stepfunctions").list_executions(
         stateMachineArn=deployment.fact("StateMachineArn"), maxResults=_LAST_RUNS
     )
     return Estate(
         delegations=stored.delegations,
-        states=sorted(states, key=lambda state: state.urgency),
+        judged=judged,
         replacements=replacements,
         retired=tuple(each for each in retired if each.valid_until > now),
-        unreadable=(*stored.unreadable, *replacements.unreadable, *retired.unreadable),
+        unreadable=(*unreadable, *retired.unreadable),
         unfinished_apply=book.unfinished_apply(),
         runs=[run_document(run) for run in runs["executions"]],
         at=now,

@@ -8,7 +8,7 @@ from renewal.domain.setup.scm_menu import screen_of
 
 AGAIN = "the next run tries again automatically"
 APPLY = "apply the changed delegation file; the next run then continues"
-ASK = 'start an execution with {{"certificates": [{certificates}], "force": true, "reason": "…"}}'
+ASK = 'run `certmandate renew {certificates} --force --reason "…"`'
 """After these errors the daily run waits 1 to 8 days before it orders again, unless the operator requests a renewal."""
 
 
@@ -21,7 +21,7 @@ class Advice:
     elsewhere: str = ""
     """Where to act, if not in SCM."""
     then: str = AGAIN
-    """How renewal continues; `{certificates}` is replaced with the JSON names of the certificates."""
+    """How renewal continues; `{certificates}` is replaced with their paths."""
 
 
 ADVICE = {

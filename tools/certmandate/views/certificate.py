@@ -7,16 +7,19 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from certmandate.certificate_state import CertificateState, finding_line, last_error, open_findings
+from certmandate.judged_estate import JudgedEstate
 from certmandate.views import json_records, printing
 from certmandate.views.notices import notice_documents, notice_lines
+from certmandate.views.problems import problem_line
 from renewal.domain.certificate.serial import printed_serial
+from renewal.domain.judgement.certificate import Judgement, last_error
 from renewal.domain.order import FinishedOrder
-from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord
 
 
-def page(record: DelegationRecord, state: CertificateState, history: tuple[FinishedOrder, ...]) -> list[RenderableType]:
+def page(
+    record: DelegationRecord, state: Judgement, judged: JudgedEstate, history: tuple[FinishedOrder, ...]
+) -> list[RenderableType]:
     """Return the page: what the file asks for, what is served, the open order, findings, every order so far."""
     certificate, spec = state.certificate, state.certificate.spec
     term = f", {spec.term_days} days" if spec.term_days else ""
@@ -32,8 +35,10 @@ def page(record: DelegationRecord, state: CertificateState, history: tuple[Finis
         ("requested", certificate.asked),
         ("last error", last_error(certificate)),
     ]
-    title = Text(f"{state.path}  ", style="bold").append(printing.state_text(state.state, normal="green"))
-    findings = (f"{finding.severity}: {finding_line(spec.delegation, finding)}" for finding in _findings(record, state))
+    title = Text(f"{state.path}  ", style="bold").append(
+        printing.state_text(state.state.label, state.severity, normal="green")
+    )
+    findings = map(problem_line, judged.problems_of(spec.delegation, spec.name))
     return [
         title,
         printing.facts(requested),
@@ -45,13 +50,7 @@ def page(record: DelegationRecord, state: CertificateState, history: tuple[Finis
     ]
 
 
-def _findings(record: DelegationRecord, state: CertificateState) -> list[Finding]:
-    """The findings of the certificate and of its whole delegation."""
-    name = state.certificate.spec.name
-    return [finding for finding in open_findings(record) if finding.certificate in {"", name}]
-
-
-def _served_part(state: CertificateState) -> list[RenderableType]:
+def _served_part(state: Judgement) -> list[RenderableType]:
     served, spec = state.certificate.served, state.certificate.spec
     if served is None:
         return [printing.heading("Served"), Text("  no certificate")]
@@ -68,7 +67,7 @@ def _served_part(state: CertificateState) -> list[RenderableType]:
     return [printing.heading("Served"), printing.facts(pairs)]
 
 
-def _order_part(state: CertificateState) -> list[RenderableType]:
+def _order_part(state: Judgement) -> list[RenderableType]:
     order = state.certificate.order
     if order is None:
         return []
@@ -104,7 +103,9 @@ def _history_part(history: tuple[FinishedOrder, ...]) -> list[RenderableType]:
     return [printing.heading("Orders so far, newest first"), printing.table(columns, rows)]
 
 
-def document(record: DelegationRecord, state: CertificateState, history: tuple[FinishedOrder, ...]) -> dict[str, Any]:
+def document(
+    record: DelegationRecord, state: Judgement, judged: JudgedEstate, history: tuple[FinishedOrder, ...]
+) -> dict[str, Any]:
     """Return the certificate as JSON has it."""
     certificate, spec = state.certificate, state.certificate.spec
     return {
@@ -119,7 +120,9 @@ def document(record: DelegationRecord, state: CertificateState, history: tuple[F
         "external_requester": spec.external_requester,
         "applied_by": certificate.applied_by or None,
         "served": json_records.served_document(certificate.served) if certificate.served else None,
-        "findings": [json_records.finding_document(finding, spec.delegation) for finding in _findings(record, state)],
+        "findings": [
+            json_records.problem_document(problem) for problem in judged.problems_of(spec.delegation, spec.name)
+        ],
         "notices": notice_documents(record),
         "history": [json_records.finished_document(order) for order in history],
     }

@@ -9,10 +9,11 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from certmandate.certificate_state import finding_line, open_findings
 from certmandate.views import printing
-from certmandate.views.json_records import finding_document
+from certmandate.views.json_records import problem_document
+from certmandate.views.problems import problem_line
 from renewal.domain.delegation import CustomField
+from renewal.domain.judgement.problem import Problem
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.order_search import SearchProof
 from renewal.domain.run_report import RunReport
@@ -108,8 +109,8 @@ def page(
     parts += printing.bullets("Custom fields of orders", map(_custom_field, inspection.custom_fields or ()))
     parts += printing.bullets("Search for orders at SCM", [_search(record)])
     parts += printing.bullets("Next renewals", _renewals(report))
-    others = [finding for finding in open_findings(record) if not finding.text.startswith("step ")]
-    parts += printing.bullets("Findings, errors first", (finding_line(delegation.name, other) for other in others))
+    others = [problem for problem in _problems(report) if not problem.text.startswith("step ")]
+    parts += printing.bullets("Findings, errors first", map(problem_line, others))
     return [*parts, Text(), _summary(record, report)]
 
 
@@ -152,28 +153,27 @@ def _renewals(report: RunReport | None) -> Iterator[str]:
         )
 
 
-def is_good(record: DelegationRecord, report: RunReport | None) -> bool:
-    """Return whether the dry run ended without an error and no finding is an error; warnings are for later."""
-    return not _has_failed(report) and not any(finding.severity == "error" for finding in open_findings(record))
+def _problems(report: RunReport | None) -> tuple[Problem, ...]:
+    return report.problems if report else ()
 
 
-def _has_failed(report: RunReport | None) -> bool:
-    return any(row.error for row in report.delegations) if report else True
+def is_good(report: RunReport | None) -> bool:
+    """Return whether the dry run ended without anything that needs attention; warnings are for later."""
+    return report is not None and not report.needs_attention
 
 
 def _summary(record: DelegationRecord, report: RunReport | None) -> Text:
     if suspected := _suspected(record):
         text = f"One of the steps {suspected} is wrong; SCM does not report which. Renewals have stopped."
         return Text(text, style="bold red")
-    findings = open_findings(record)
-    if not is_good(record, report):
-        found = [finding for finding in findings if finding.severity == "error"]
-        if found and all(finding.code == ORDER_NOT_OURS for finding in found) and not _has_failed(report):
+    problems = _problems(report)
+    if not is_good(report):
+        errors = [problem for problem in problems if problem.needs_attention]
+        if errors and all(problem.code == ORDER_NOT_OURS for problem in errors):
             return Text("Renewals work, but SCM has orders that are not ours: act now.", style="bold magenta")
-        errors = printing.counted(len(found), "error")
-        return Text(f"{errors}: renewals will stop or have stopped.", style="bold red")
-    security = sum(finding.is_security for finding in findings)
-    warnings = sum(finding.severity == "warning" for finding in findings if not finding.is_security)
+        return Text(f"{printing.counted(len(errors), 'error')}: renewals will stop or have stopped.", style="bold red")
+    security = sum(problem.security for problem in problems)
+    warnings = sum(problem.severity == "warning" for problem in problems if not problem.security)
     rest = f", {printing.counted(warnings, 'warning')}" if warnings else ""
     if security:
         text = f"Renewals work; {printing.counted(security, 'security finding')}{rest}."
@@ -197,7 +197,7 @@ def document(
         "delegation": record.delegation.name,
         "run_id": run_id,
         "at": inspection.at,
-        "good": is_good(record, report),
+        "good": is_good(report),
         "steps": [_result_document(result) for result in inspection.remarks],
         "search": _search_document(record),
         "profiles": [
@@ -213,7 +213,7 @@ def document(
         "names": [name.document() for name in covered],
         "organisation_validated_until": inspection.organisation_validated_until,
         "password_expires": inspection.password_expires,
-        "findings": [finding_document(finding, record.delegation.name) for finding in open_findings(record)],
+        "findings": [problem_document(problem) for problem in _problems(report)],
         "report": report.document() if report else None,
     }
 

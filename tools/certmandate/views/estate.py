@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from certmandate.certificate_state import CertificateState, finding_line, finding_urgency, open_findings
 from certmandate.views import printing
-from certmandate.views.json_records import certificate_document, finding_document
+from certmandate.views.json_records import certificate_document, problem_document
+from certmandate.views.problems import problem_line
 from renewal.domain.certificate.serial import printed_serial
 
 if TYPE_CHECKING:
     from certmandate.files.estate import Retired
+    from certmandate.judged_estate import JudgedEstate
     from renewal.domain.errors import RecordUnreadable
+    from renewal.domain.judgement.certificate import Judgement
     from renewal.domain.order import Replacement
     from renewal.domain.setup.inspection import DelegationRecord
 
@@ -29,8 +31,7 @@ class Estate:
     """Everything that `status` shows."""
 
     delegations: Mapping[str, DelegationRecord]
-    states: list[CertificateState]
-    """Most urgent first."""
+    judged: JudgedEstate
     replacements: tuple[Replacement, ...]
     retired: tuple[Retired, ...]
     """Retired delegations of which a certificate is still valid."""
@@ -43,15 +44,12 @@ class Estate:
 
     def only(self, states: Collection[str]) -> Estate:
         """Return the estate with the certificates in *states*, or with all when there are none."""
-        return replace(self, states=[each for each in self.states if not states or each.state.label in states])
+        return replace(self, judged=self.judged.only(states)) if states else self
 
     @property
     def needs_attention(self) -> bool:
         """Whether the operator or a RAO must act."""
-        records = self.delegations.values()
-        has_error = any(finding.severity == "error" for record in records for finding in open_findings(record))
-        is_damaged = bool(self.unreadable) or self.unfinished_apply is not None
-        return has_error or is_damaged or any(state.needs_attention for state in self.states)
+        return self.judged.needs_attention or bool(self.unreadable) or self.unfinished_apply is not None
 
 
 def page(estate: Estate) -> list[RenderableType]:
@@ -61,36 +59,32 @@ def page(estate: Estate) -> list[RenderableType]:
         started = printing.minute(estate.unfinished_apply)
         parts.append(Text(f"The apply of {started} was interrupted: apply its files again.", style="bold red"))
     columns = ["certificate", "state", "expires", "days#", "what happens next"]
-    parts.append(printing.table(columns, map(_row, estate.states)))
+    parts.append(printing.table(columns, map(_row, estate.judged.certificates)))
     parts += printing.bullets("Cannot be read, so nothing is ordered for it", map(str, estate.unreadable))
-    parts += printing.bullets("Findings, errors first", _finding_lines(estate))
+    parts += printing.bullets("Findings, errors first", map(problem_line, estate.judged.problems))
     parts += printing.bullets("Notes", _notes(estate))
     parts += printing.bullets("Last runs", map(_run_line, estate.runs))
     return [*parts, Text(), _summary(estate)]
 
 
-def _row(state: CertificateState) -> printing.Row:
+def _row(state: Judgement) -> printing.Row:
     served = state.certificate.served
     return (
         state.path,
-        printing.state_text(state.state),
+        printing.state_text(state.state.label, state.severity),
         printing.day(served.not_after) if served else "never stored",
         "" if state.days_left is None else str(state.days_left),
         state.next_step(),
     )
 
 
-def _finding_lines(estate: Estate) -> Iterator[str]:
-    found = [(name, finding) for name, record in estate.delegations.items() for finding in open_findings(record)]
-    for name, finding in sorted(found, key=lambda pair: finding_urgency(pair[1])):
-        yield f"{finding.severity}: {finding_line(name, finding)}"
-
-
 def _notes(estate: Estate) -> Iterator[str]:
     for name, record in estate.delegations.items():
         if record.inspection is None:
             yield f"{name} has not been inspected: `certmandate check {name}`"
-        elif expires := record.inspection.password_expires:
+            continue
+        yield f"{name} was last inspected {printing.minute(record.inspection.at)}"
+        if expires := record.inspection.password_expires:
             days = (expires - estate.at.date()).days
             if days <= _PASSWORD_SOON:
                 yield f"{name}: its password {'expired' if days < 0 else 'expires'} on {expires} ({days} days)"
@@ -109,11 +103,11 @@ def _run_line(run: dict[str, Any]) -> str:
 
 
 def _summary(estate: Estate) -> Text:
-    total = printing.counted(len(estate.states), "certificate")
+    total = printing.counted(len(estate.judged.certificates), "certificate")
     where = f"{total} of {printing.counted(len(estate.delegations), 'delegation')}"
     if not estate.needs_attention:
         return Text(f"{where}: nothing needs attention.", style="bold green")
-    urgent = sum(state.needs_attention for state in estate.states)
+    urgent = sum(state.needs_attention for state in estate.judged.certificates)
     what = f"{printing.counted(urgent, 'needs', 'need')} attention" if urgent else "see the errors above"
     return Text(f"{where}: {what}.", style="bold red")
 
@@ -126,7 +120,7 @@ CSV_COLUMNS = (
 
 def csv_rows(estate: Estate) -> Iterator[dict[str, object]]:
     """Yield each certificate as JSON has it, and of what is served the members that a list needs."""
-    for state in estate.states:
+    for state in estate.judged.certificates:
         served, names = state.certificate.served, " ".join(state.certificate.spec.names)
         row = {**dict.fromkeys(CSV_COLUMNS), **certificate_document(state), "names": names}
         if served:
@@ -140,8 +134,8 @@ def document(estate: Estate) -> dict[str, Any]:
     return {
         "at": estate.at,
         "needs_person": estate.needs_attention,
-        "certificates": [certificate_document(state) for state in estate.states],
-        "delegations": [_delegation_document(name, record) for name, record in estate.delegations.items()],
+        "certificates": [certificate_document(state) for state in estate.judged.certificates],
+        "delegations": [_delegation_document(name, record, estate) for name, record in estate.delegations.items()],
         "replacements": [
             {"issuer": rule.issuer, "issued_before": rule.issued_before, "reason": rule.reason}
             for rule in estate.replacements
@@ -158,12 +152,12 @@ def document(estate: Estate) -> dict[str, Any]:
     }
 
 
-def _delegation_document(name: str, record: DelegationRecord) -> dict[str, Any]:
+def _delegation_document(name: str, record: DelegationRecord, estate: Estate) -> dict[str, Any]:
     return {
         "delegation": name,
         "organisation": record.delegation.organisation,
         "mandate_ends": record.delegation.mandate_ends,
         "inspected_at": record.inspection.at if record.inspection else None,
         "password_expires": record.inspection.password_expires if record.inspection else None,
-        "findings": [finding_document(finding, name) for finding in open_findings(record)],
+        "findings": [problem_document(problem) for problem in estate.judged.problems_of(name)],
     }

@@ -4,152 +4,121 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from certmandate.views.advice import EVERY_ACCOUNT, Advice, advice_for, where
-from renewal.domain.errors import CREDENTIAL_ERRORS, AddressRefused, CredentialRefused, error_named
-from renewal.domain.run_report import CertificateRow, DelegationRow, FindingRow, RuleRow, RunReport
+from renewal.domain.errors import CREDENTIAL_ERRORS, CredentialRefused
+from renewal.domain.judgement.problem import Problem
+from renewal.domain.run_report import CertificateRow, DelegationRow, RunReport
 
 EVERY_DELEGATION = "every delegation"
-LOGIN_REFUSED = "LoginRefused"  # the finding of a refused login in the RAO's mail
+RULE = "a replacement rule"
+LOGIN_REFUSED = "LoginRefused"  # the RAO's part of a refused login
 
 
 @dataclass(frozen=True, slots=True)
 class Incident:
     """One cause with everything that it stops."""
 
-    title: str
-    """The delegation when all of it is stopped, else `delegation/certificate`."""
-    organisation: str
-    error: str
-    text: str
-    """The text of the error."""
-    paths: tuple[str, ...]
-    """The due certificates that were not renewed because of it."""
-    expires: datetime | None
-    """When the first of them expires; None: none was ever issued."""
-    ssl_id: int | None = None
-    names: tuple[str, ...] = ()
-    """The domain names of the certificate; empty for a whole delegation."""
-    rao_email: str = ""
-    password_expires: date | None = None
-    """When the account's password expires or expired; None: SCM has not returned it."""
+    problems: tuple[Problem, ...]
+    """Of one delegation and one code, at least one; of all delegations when there is a common cause."""
+    rows: tuple[CertificateRow, ...]
+    """The certificates that it stops."""
+    delegation: DelegationRow | None
+    """None: a common cause, or a replacement rule."""
+    common_cause: str = ""
+
+    @property
+    def title(self) -> str:
+        """The certificate when it is one, else the delegation."""
+        if self.common_cause:
+            return EVERY_DELEGATION
+        paths = {problem.path for problem in self.problems}
+        return (paths.pop() if len(paths) == 1 else self.problems[0].delegation) or RULE
+
+    @property
+    def code(self) -> str:
+        """The cause."""
+        return self.problems[0].code
+
+    @property
+    def text(self) -> str:
+        """The common cause, or the texts of the problems, each once."""
+        return self.common_cause or "; ".join(dict.fromkeys(problem.text for problem in self.problems if problem.text))
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The certificates that it stops."""
+        return tuple(row.path for row in self.rows)
+
+    @property
+    def expires(self) -> datetime | None:
+        """When the first of them expires; None: none was ever issued."""
+        return min((row.not_after for row in self.rows if row.not_after), default=None)
 
     @property
     def advice(self) -> Advice:
         """What to do about it."""
-        return EVERY_ACCOUNT if self.title == EVERY_DELEGATION else advice_for(self.error)
+        return EVERY_ACCOUNT if self.common_cause else advice_for(self.code)
 
     @property
-    def where(self) -> str:
-        """Where to act."""
-        return self.advice.elsewhere if self.title == EVERY_DELEGATION else where(self.error)
+    def remedy(self) -> str:
+        """The command, or where to act."""
+        if self.common_cause:
+            return self.advice.elsewhere
+        lead = self.problems[0]
+        return where(self.code) if lead.actor == "rao" or not lead.command else lead.command
 
-    def then(self) -> str:
-        """Return how renewal continues after the action."""
-        return self.advice.then.format(certificates=", ".join(f'"{path}"' for path in self.paths))
+    @property
+    def nearest(self) -> Problem:
+        """The problem of the certificate that expires first, else the first one."""
+        paths = self.paths[:1]
+        return next((problem for problem in self.problems if problem.path in paths), self.problems[0])
 
     @property
     def is_for_rao(self) -> bool:
         """Whether the RAO must act, not the operator."""
-        return self.title != EVERY_DELEGATION and error_named(self.error).actor == "rao"
-
-    def covers(self, delegation: str, finding: FindingRow) -> bool:
-        """Return whether a finding of *delegation* only repeats this incident."""
-        if self.title == EVERY_DELEGATION:
-            return finding.code in {*CREDENTIAL_ERRORS, LOGIN_REFUSED}
-        if finding.code == LOGIN_REFUSED and self.error == CredentialRefused.__name__:
-            return self.title == delegation
-        if finding.code != self.error or self.title.partition("/")[0] != delegation:
-            return False
-        is_whole = self.title == delegation
-        return is_whole or self.title == f"{delegation}/{finding.certificate}" or self._is_named_in(finding.text)
-
-    def _is_named_in(self, text: str) -> bool:
-        return any(name in text for name in self.names)
+        return not self.common_cause and self.problems[0].actor == "rao"
 
     def known(self, today: date) -> str:
         """Return what is known of the password: SCM's answer is the same for every refused login. Empty: nothing."""
-        if self.error != CredentialRefused.__name__ or self.password_expires is None:
+        expires = self.delegation.password_expires if self.delegation else None
+        if self.code != CredentialRefused.__name__ or expires is None:
             return ""
-        if self.password_expires <= today:
-            return f"its password expired on {self.password_expires}, which is the most likely cause"
-        return f"its password is valid until {self.password_expires}: first check for a lock or a changed password"
+        if expires <= today:
+            return f"its password expired on {expires}, which is the most likely cause"
+        return f"its password is valid until {expires}: first check for a lock or a changed password"
 
 
 def incidents_of(report: RunReport) -> list[Incident]:
     """Return what needs attention, soonest expiry first; certificates that were never issued come last."""
     refused = {row.delegation for row in report.refused} if report.common_cause else set()
-    found, of_refused = [], []
-    for delegation in report.delegations:
-        rows = [row for row in report.certificates if row.delegation == delegation.delegation]
-        affected = [row for row in rows if row.outcome.needs_attention]
-        if delegation.delegation in refused:
-            of_refused += affected
-        elif delegation.error:
-            found.append(_of_delegation(delegation, affected))
-        else:
-            found += [_of_certificate(row, delegation) for row in affected]
-    common = [_of_all(report, of_refused)] if refused else []
-    return sorted([*common, *found, *map(_of_rule, report.rules)], key=_urgency)
+    groups: dict[tuple[str, str], list[Problem]] = {}
+    for problem in report.problems:
+        if problem.needs_attention:
+            groups.setdefault(_group(problem, refused), []).append(problem)
+    return sorted((_incident(group, problems, report) for group, problems in groups.items()), key=_urgency)
+
+
+def _group(problem: Problem, refused: Iterable[str]) -> tuple[str, str]:
+    """Delegation and code: a refused login is one incident, and so are all of them when they have a common cause."""
+    code = CredentialRefused.__name__ if problem.code == LOGIN_REFUSED else problem.code
+    if problem.delegation in refused and code in CREDENTIAL_ERRORS:
+        return EVERY_DELEGATION, ""
+    return problem.delegation, code
+
+
+def _incident(group: tuple[str, str], problems: list[Problem], report: RunReport) -> Incident:
+    first = sorted(problems, key=lambda problem: (problem.code == LOGIN_REFUSED, bool(problem.certificate)))
+    paths = {problem.path for problem in problems}
+    rows = sorted((row for row in report.certificates if row.path in paths), key=_expiry)
+    about = next((row for row in report.delegations if row.delegation == group[0]), None)
+    return Incident(tuple(first), tuple(rows), about, "" if group[1] else report.common_cause)
+
+
+def _expiry(row: CertificateRow) -> tuple[bool, str, str]:
+    return row.not_after is None, row.not_after.isoformat() if row.not_after else "", row.path
 
 
 def _urgency(incident: Incident) -> tuple[bool, str, str]:
     return incident.expires is None, incident.expires.isoformat() if incident.expires else "", incident.title
-
-
-def _of_all(report: RunReport, rows: list[CertificateRow]) -> Incident:
-    """One incident for a common cause: one for each delegation would mislead every RAO."""
-    return Incident(
-        title=EVERY_DELEGATION,
-        organisation="",
-        error=AddressRefused.__name__,
-        text=report.common_cause,
-        paths=tuple(row.path for row in rows),
-        expires=_expires(rows),
-    )
-
-
-def _of_rule(rule: RuleRow) -> Incident:
-    return Incident("a replacement rule", "", rule.error, rule.text, paths=(), expires=None)
-
-
-def days_left(row: CertificateRow, report: RunReport) -> int | None:
-    """Return the days until the served certificate expires, negative when it has; None: none was ever issued."""
-    return whole_days(row.not_after - report.finished_at) if row.not_after else None
-
-
-def whole_days(span: timedelta) -> int:
-    """Return the whole days of *span*, rounded towards zero: `timedelta.days` rounds down."""
-    return int(span / timedelta(days=1))
-
-
-def _of_delegation(delegation: DelegationRow, rows: list[CertificateRow]) -> Incident:
-    return Incident(
-        title=delegation.delegation,
-        organisation=delegation.organisation,
-        error=delegation.error,
-        text=delegation.text,
-        paths=tuple(row.path for row in rows),
-        expires=_expires(rows),
-        rao_email=delegation.rao_email,
-        password_expires=delegation.password_expires,
-    )
-
-
-def _of_certificate(row: CertificateRow, delegation: DelegationRow) -> Incident:
-    return Incident(
-        title=row.path,
-        organisation=delegation.organisation,
-        error=row.error,
-        text=row.text,
-        paths=(row.path,),
-        expires=row.not_after,
-        ssl_id=row.ssl_id,
-        names=row.names,
-        rao_email=delegation.rao_email,
-    )
-
-
-def _expires(rows: Iterable[CertificateRow]) -> datetime | None:
-    return min((row.not_after for row in rows if row.not_after), default=None)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from certmandate.certificate_state import CertificateState
 from renewal.domain.certificate.serial import printed_serial
+from renewal.domain.judgement.certificate import Judgement
+from renewal.domain.judgement.problem import Problem
 from renewal.domain.order import FinishedOrder, Order, Served
-from renewal.domain.setup.finding import Finding
+from renewal.records import to_json
 
 Document = dict[str, Any]
 
 
-def certificate_document(state: CertificateState) -> Document:
+def certificate_document(state: Judgement) -> Document:
     """Return a certificate with its state."""
     certificate, served = state.certificate, state.certificate.served
     return {
@@ -21,6 +22,7 @@ def certificate_document(state: CertificateState) -> Document:
         "name": certificate.spec.name,
         "state": state.state.label,
         "needs_person": state.needs_attention,
+        "problem": to_json(state.problem) if state.problem else None,
         "days_left": state.days_left,
         "not_after": served.not_after if served else None,
         "renew_at": None if state.mandate_ends else state.renew_at,
@@ -93,19 +95,9 @@ def finished_document(row: FinishedOrder) -> Document:
     }
 
 
-def finding_document(finding: Finding, delegation: str) -> Document:
-    """Return a finding with its delegation."""
-    return {
-        "delegation": delegation,
-        "certificate": finding.certificate,
-        "code": finding.code,
-        "severity": finding.severity,
-        "actor": finding.actor,
-        "text": finding.text,
-        "due": finding.due,
-        "screen": finding.screen,
-        "security": finding.is_security,
-    }
+def problem_document(problem: Problem) -> Document:
+    """Return a problem."""
+    return to_json(problem)
 
 
 def run_document(execution: Mapping[str, Any]) -> Document:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from certmandate.certificate_state import CertificateState
 from certmandate.views import printing
 from certmandate.views.json_records import certificate_document
 
 if TYPE_CHECKING:
     from certmandate.estate_changes import Change, Loaded
+    from renewal.domain.judgement.certificate import Judgement
 
 _MARKS = {"create": ("+", "green"), "change": ("~", "yellow"), "remove": ("-", "red")}
 
@@ -27,7 +27,7 @@ class Plan:
     loaded: Loaded
     changes: list[Change]
     warnings: list[str]
-    after: list[CertificateState]
+    after: tuple[Judgement, ...]
     """The state of every certificate once the files are applied, most urgent first."""
     unfinished: datetime | None
     """When an apply began that was interrupted."""
@@ -58,7 +58,10 @@ def page(plan: Plan, *, prune: bool) -> list[RenderableType]:
     parts += printing.bullets("Please check", plan.warnings)
     if not plan.edits and not plan.removals:
         parts.append(Text("The order book matches the files."))
-    rows = [(state.path, printing.state_text(state.state), state.next_step(), _expiry(state)) for state in plan.after]
+    rows = [
+        (state.path, printing.state_text(state.state.label, state.severity), state.next_step(), _expiry(state))
+        for state in plan.after
+    ]
     columns = ["certificate", "state", "next run", "expires"]
     return [*parts, printing.heading("What the next run then does"), printing.table(columns, rows)]
 
@@ -71,7 +74,7 @@ def _lines(changes: list[Change]) -> Iterator[Text]:
             yield Text(f"      {field.field}: {field.before}  →  {field.after}")
 
 
-def _expiry(state: CertificateState) -> str:
+def _expiry(state: Judgement) -> str:
     served = state.certificate.served
     return f"{printing.day(served.not_after)} ({state.days_left} days)" if served else "nothing served yet"
 

@@ -22,7 +22,6 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from certmandate.certificate_state import State
 from certmandate.files.visible_text import VisibleStream
 from renewal.domain.errors import RecordUnreadable
 from renewal.mail.visible_text import visible
@@ -33,13 +32,8 @@ _READABLE = 24  # columns; a table's sentences are not wrapped to less
 _GAP = 2  # columns between two cells
 _COMMAND = re.compile("`[^`]*`")
 _HARD_SPACE = "\ue000"  # of Unicode's private use area: a space at which no line is wrapped
-_STYLES = {
-    State.EXPIRED: "bold red",
-    State.NEAR_EXPIRY: "bold red",
-    State.FAILING: "red",
-    State.MANDATE_ENDED: "red",
-    State.PENDING: "yellow",
-}
+_STYLES = {"error": "bold red", "warning": "yellow", "info": "yellow"}
+"""By the severity of a problem."""
 
 
 class VisibleConsole(Console):
@@ -205,9 +199,9 @@ def bullets(title: str, lines: Iterable[str]) -> list[RenderableType]:
     return [heading(title), *texts] if texts else []
 
 
-def state_text(state: State, *, normal: str = "") -> Text:
-    """Return a state in its colour; *normal*: the style of a state that needs nothing."""
-    return Text(state.label, style=_STYLES.get(state, normal))
+def state_text(state: str, severity: str, *, normal: str = "") -> Text:
+    """Return a state in the colour of its problem; *normal*: the style of a state without one."""
+    return Text(state, style=_STYLES.get(severity, normal))
 
 
 def cause(causes: Iterable[str], reason: str) -> str:

@@ -9,7 +9,9 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from certmandate.views import printing
-from certmandate.views.incident import Incident, days_left, incidents_of, whole_days
+from certmandate.views.incident import Incident, incidents_of
+from certmandate.views.problems import otherwise, problem_line
+from renewal.domain.judgement.certificate import whole_days
 from renewal.domain.run_report import CertificateRow, DelegationOutcome, Outcome, RunReport
 
 _ORDER = (
@@ -35,10 +37,11 @@ def page(report: RunReport) -> RenderableType:
     incidents = incidents_of(report)
     parts: list[RenderableType] = [_certificates(report)]
     if incidents:
+        parts += printing.bullets("To do", _to_do(incidents))
         parts += [printing.heading("Who must do what, most urgent first")]
         parts += [_incident(number, incident, report) for number, incident in enumerate(incidents, 1)]
     parts += printing.bullets("Notes", _notes(report))
-    parts += printing.bullets("Warnings", _findings(report, incidents))
+    parts += printing.bullets("Warnings", _warnings(report))
     parts += [Text(), summary(report)]
     return Group(*parts)
 
@@ -69,8 +72,15 @@ def _certificates(report: RunReport) -> RenderableType:
     )
 
 
+def _to_do(incidents: list[Incident]) -> Iterator[str]:
+    """By person and cause: one line, and one command or menu path."""
+    for incident in sorted(incidents, key=lambda incident: (incident.is_for_rao, _who(incident))):
+        remedy = f": {incident.remedy}" if incident.remedy else ""
+        yield f"{_who(incident)}: {incident.code} of {incident.title}{remedy}"
+
+
 def _row(row: CertificateRow, report: RunReport) -> tuple[str | Text, ...]:
-    left = days_left(row, report)
+    left = _days_left(row, report)
     return (
         row.path,
         Text(row.outcome.replace("-", " "), style=_COLOURS.get(row.outcome, "")),
@@ -81,10 +91,14 @@ def _row(row: CertificateRow, report: RunReport) -> tuple[str | Text, ...]:
     )
 
 
-def _urgency(row: CertificateRow, report: RunReport) -> tuple[int, bool, int, str]:
-    """Sort key: what needs attention first, then the nearest expiry."""
-    left = days_left(row, report)
-    return _ORDER.index(row.outcome), left is None, left or 0, row.path
+def _urgency(row: CertificateRow, report: RunReport) -> tuple[bool, int, bool, int, str]:
+    """Sort key: what needs attention first, then by outcome, then the nearest expiry."""
+    left = _days_left(row, report)
+    return not row.needs_attention, _ORDER.index(row.outcome), left is None, left or 0, row.path
+
+
+def _days_left(row: CertificateRow, report: RunReport) -> int | None:
+    return whole_days(row.not_after - report.finished_at) if row.not_after else None
 
 
 def _incident(number: int, incident: Incident, report: RunReport) -> RenderableType:
@@ -98,16 +112,25 @@ def _facts(incident: Incident, today: date) -> Iterator[tuple[str, str]]:
     yield "What", f"{advice.what}."
     yield "Error", incident.text or "no text"
     yield "Known", incident.known(today)
-    rao = f"the RAO of {incident.organisation}" + (f", {incident.rao_email}" if incident.rao_email else "")
-    yield "Who", rao if incident.is_for_rao else "you, the operator"
+    yield "Who", _who(incident)
     yield "Do", f"{advice.do}."
-    if place := incident.where:
-        order = f", SSL ID {incident.ssl_id}" if incident.ssl_id and "SSL Certificates" in place else ""
-        yield "Where", place + order
-    yield "Then", f"{incident.then()}."
+    order = f", SSL ID {incident.rows[0].ssl_id}" if len(incident.rows) == 1 and incident.rows[0].ssl_id else ""
+    yield (
+        ("Where" if ": " in incident.remedy else "Run"),
+        incident.remedy + (order if "SSL Certificates" in incident.remedy else ""),
+    )
+    yield "Then", f"{advice.then.format(certificates=' '.join(incident.paths))}."
+    yield "Else", otherwise(incident.nearest).removeprefix("otherwise ")
     if incident.title not in incident.paths:
         yield "Stops", ", ".join(incident.paths) or "no certificate that is due today"
-    yield "Read", f"docs/runbook.md, {incident.error}"
+    yield "Read", f"docs/runbook.md, {incident.code}"
+
+
+def _who(incident: Incident) -> str:
+    if not incident.is_for_rao or incident.delegation is None:
+        return "you, the operator"
+    address = f", {incident.delegation.rao_email}" if incident.delegation.rao_email else ""
+    return f"the RAO of {incident.delegation.organisation}{address}"
 
 
 def _deadline(incident: Incident, report: RunReport) -> str:
@@ -128,13 +151,6 @@ def _notes(report: RunReport) -> Iterator[str]:
             yield f"{row.path}: {note}."
 
 
-def _findings(report: RunReport, incidents: list[Incident]) -> Iterator[str]:
-    """The findings that no incident covers."""
-    for delegation in report.delegations:
-        name = delegation.delegation
-        for finding in delegation.findings:
-            if not any(incident.covers(name, finding) for incident in incidents):
-                subject = "/".join(part for part in (name, finding.certificate) if part)
-                who = "the RAO" if finding.actor == "rao" else "the operator"
-                kind = f"security, {finding.code}" if finding.security else finding.code
-                yield f"{subject}: {finding.text} ({kind}, for {who})."
+def _warnings(report: RunReport) -> Iterator[str]:
+    """What is for later."""
+    return (problem_line(problem) for problem in report.problems if not problem.needs_attention)

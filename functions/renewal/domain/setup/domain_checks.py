@@ -16,6 +16,13 @@ from renewal.domain.setup.snapshot import DelegatedName, Domains, dcv_of, entry_
 RECORD_NOTICE = timedelta(days=30)
 """How long before the end of a persistent record it is reported: a change of DNS may pass several hands."""
 MOST_NAMES = 8  # listed in one sentence
+DOMAIN_CODES = frozenset(
+    {
+        "BaseNotDelegated", "DcvLapsed", "DcvMissing", "DelegationNotActive", "NameNotDelegated", "NotForSsl",
+        "ParentOnly", "StarNotDelegated",
+    }
+)  # fmt: skip
+"""Codes of the faults because of which nothing can be ordered for the names in the text."""
 
 
 def domain_results(delegation: Delegation, wanted: Iterable[str], domains: Domains, now: datetime) -> list[CheckResult]:
@@ -77,6 +84,14 @@ def _fault_of(name: str, domains: Domains, listed: set[str], now: datetime) -> _
     if "SSL" not in entry.certificate_types:
         return _Fault(CheckStatus.FAILED, "NotForSsl", f"{entry.entry} is delegated, but not for SSL")
     return _validation(entry, now)
+
+
+def is_usable(entry: DelegatedName | None, now: datetime) -> bool:
+    """Return whether an order for a name that *entry* permits can be issued now."""
+    if entry is None or not entry.active or "SSL" not in entry.certificate_types:
+        return False
+    fault = _validation(entry, now)
+    return fault is None or fault.status is not CheckStatus.FAILED
 
 
 def _not_delegated(name: str, entries: set[str]) -> tuple[str, str]:

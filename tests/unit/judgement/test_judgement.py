@@ -1,19 +1,21 @@
-"""The states of `plan`, `status` and `show` match what the next run does."""
+"""The judgement of a certificate matches what the next run does, and every view has it."""
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 
 import pytest
 
-from certmandate.certificate_state import State, state_of
+from renewal.domain.judgement.acting_times import ActingTimes
+from renewal.domain.judgement.certificate import Judgement, State, judge
 from renewal.domain.keypair import KeyPair, KeyType
-from renewal.domain.order import OrderStatus
+from renewal.domain.order import ManagedCertificate, OrderStatus
 from renewal.domain.run_outcome import notes_of
-from renewal.domain.setup.inspection import Inspection
+from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import DelegatedName
 from tests.throwaway_ca import hierarchy, pem
-from tests.unit.estate import NOW, managed
+from tests.unit.estate import DELEGATION, NOW, managed
 from tests.unit.orders import an_order
 
 
@@ -23,6 +25,18 @@ def inspection(*, dcv_days: int) -> Inspection:
         "idp.univ.example", True, frozenset({"SSL"}), "VALIDATED", NOW.date() + timedelta(days=dcv_days)
     )
     return Inspection("run", NOW, delegated=(entry,))
+
+
+def judged(
+    certificate: ManagedCertificate,
+    inspected: Inspection | None = None,
+    *,
+    now: datetime = NOW,
+    ends: date | None = None,
+) -> Judgement:
+    """Return the judgement of *certificate* with the last inspection and the end of the mandate."""
+    record = DelegationRecord(replace(DELEGATION, mandate_ends=ends), inspected)
+    return judge(certificate, record, now, ActingTimes())
 
 
 @pytest.mark.parametrize(
@@ -37,9 +51,7 @@ def test_a_state_has_the_day_and_the_cause_of_the_next_order(
     age: float, dcv_days: int, state: State, next_step: str
 ) -> None:
     """A validation that expires before the renewal brings it forward, as in `check` and in the next run."""
-    found = state_of(
-        managed(age=age), NOW, inspection=inspection(dcv_days=dcv_days), mandate_ends=NOW.date() + timedelta(days=198)
-    )
+    found = judged(managed(age=age), inspection(dcv_days=dcv_days), ends=NOW.date() + timedelta(days=198))
 
     assert (found.state, found.next_step()) == (state, next_step.format(renew_at=found.renew_at))
 
@@ -55,7 +67,7 @@ def test_a_state_has_the_day_and_the_cause_of_the_next_order(
 )
 def test_no_renewal_is_announced_after_the_end_of_the_mandate(age: float | None, ends: date, state: State) -> None:
     """Nothing is ordered after it, even if it is due."""
-    found = state_of(managed(age=age), NOW, mandate_ends=ends)
+    found = judged(managed(age=age), ends=ends)
 
     assert found.state is state
     assert found.next_step() == f"nothing: the mandate ends on {ends}, before its next order"
@@ -72,7 +84,7 @@ def test_an_open_order_names_who_keeps_it_waiting(status: str, waits: str) -> No
     """An order that awaits approval was reported as pending at the CA, so no one asked the RAO."""
     order = an_order(status=OrderStatus.ORDERED, ssl_id=5001, scm_status=status)
 
-    assert state_of(managed(age=150, order=order), NOW).next_step().endswith(f"collected, not ordered again; {waits}")
+    assert judged(managed(age=150, order=order)).next_step().endswith(f"collected, not ordered again; {waits}")
     assert notes_of(managed(age=150, order=order), None, NOW) == (waits,)
 
 
@@ -85,14 +97,22 @@ def test_an_issued_order_states_when_its_certificate_begins() -> None:
     )
     order = an_order(status=OrderStatus.ISSUED, ssl_id=5001, chain=pem(leaf, ca.ec.certificate))
 
-    assert state_of(managed(order=order), NOW).waits_for == "issued, and stored when it is valid: 2026-11-24 08:00 UTC"
-    assert not state_of(managed(order=order), begins).waits_for
+    assert judged(managed(order=order)).waits_for == "issued, and stored when it is valid: 2026-11-24 08:00 UTC"
+    assert not judged(managed(order=order), now=begins).waits_for
 
 
 def test_an_order_with_a_mismatched_certificate_needs_attention() -> None:
     """It was reported as being collected for weeks."""
-    found = state_of(managed(age=150, order=an_order(trouble="CertificateMismatch")), NOW)
+    found = judged(managed(age=150, order=an_order(trouble="CertificateMismatch")))
 
     assert "CertificateMismatch" in found.next_step()
     assert "collected" not in found.next_step()
     assert found.needs_attention
+
+
+def test_an_order_that_failed_without_a_hold_is_judged() -> None:
+    """Some errors end an order without a hold, so that the next run orders again."""
+    found = judged(managed(age=150, failures=1, last_error="DcvLapsed", last_error_text="-9"))
+
+    assert (found.state, found.severity, found.problem and found.problem.actor) == (State.FAILING, "error", "rao")
+    assert found.next_step() == "the next run renews it (age); the last attempt failed: DcvLapsed: -9"

@@ -1,0 +1,1 @@
+"""One judgement of each certificate and delegation: who must act, by when, and what happens otherwise."""

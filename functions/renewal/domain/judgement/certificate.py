@@ -1,0 +1,343 @@
+"""The judgement of a certificate: its state, what happens next, and who must act."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import IntEnum
+from typing import Any, Literal
+
+from renewal.domain.certificate.chain import Chain
+from renewal.domain.due import Cause, Decision, last_resort
+from renewal.domain.errors import (
+    Actor,
+    ChainBroken,
+    Failure,
+    MandateEnded,
+    OrderPending,
+    OrderRejected,
+    RecordUnreadable,
+    error_named,
+)
+from renewal.domain.forecast import renewal_due_at
+from renewal.domain.judgement.acting_times import ActingTimes
+from renewal.domain.judgement.command import command_for
+from renewal.domain.judgement.obstacle import obstacle
+from renewal.domain.judgement.problem import Consequence, Problem
+from renewal.domain.order import ManagedCertificate, Order, OrderStatus, Replacement
+from renewal.domain.orderable import decide_with
+from renewal.domain.setup.finding import Finding, Severity
+from renewal.domain.setup.inspection import DelegationRecord
+from renewal.domain.setup.scm_menu import screen_of
+from renewal.domain.setup.snapshot import dcv_of
+
+CLOSED = "ClosedByOperator"
+"""The error that is stored with an order which the operator closed: it needs no attention any more."""
+OVERDUE = "RenewalOverdue"
+"""Code: it is due, nothing is known to stop it, and less life is left than acting takes."""
+WITHDRAWN = {Cause.REVOKED: "ServedRevoked", Cause.REPLACED_IN_SCM: "ServedReplaced"}
+"""Codes: SCM reports the served certificate as revoked, or as replaced in its portal."""
+AWAITS_APPROVAL = frozenset({"REQUESTED", "AWAITINGAPPROVAL"})
+"""SCM's statuses of an order that it has not passed to the CA (SCM reference §5.14)."""
+
+
+class State(IntEnum):
+    """The state of a certificate, most urgent first."""
+
+    EXPIRED = 0
+    REVOKED = 1
+    """SCM reports the served certificate as revoked."""
+    NEAR_EXPIRY = 2
+    """A tenth of its lifetime is left: renewal has failed for weeks."""
+    FAILING = 3
+    """Its last order or run failed and none has succeeded since, or SCM's certificate for it was not stored."""
+    MANDATE_ENDED = 4
+    """It is due, and nothing is ordered because the mandate ended."""
+    BLOCKED = 5
+    """It is due, and the last inspection found why no order for it would be accepted."""
+    PENDING = 6
+    """An order is open."""
+    DUE = 7
+    """The next run renews it."""
+    NEW = 8
+    """The next run orders it for the first time."""
+    FINE = 9
+
+    @property
+    def label(self) -> str:
+        """The state as it is printed: `near-expiry`."""
+        return self.name.lower().replace("_", "-")
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One certificate as it is at a given time."""
+
+    certificate: ManagedCertificate
+    decision: Decision
+    state: State
+    days_left: int | None
+    """Whole days until the served certificate expires, negative when it has; None: nothing was ever stored."""
+    renew_at: datetime | None
+    """When the next renewal is due, by age or before a domain validation expires; None: nothing was ever stored."""
+    mandate_ends: date | None
+    """The mandate's last day, when the next order would be after it and is therefore not made; None otherwise."""
+    waits_for: str
+    """What the open order waits for, as far as SCM or its certificate shows it."""
+    obstacle: Finding | None
+    """Why an order would be refused now; None: nothing is known."""
+    problem: Problem | None
+    """What must be done about it; None: nothing."""
+
+    @property
+    def path(self) -> str:
+        """`delegation/certificate`."""
+        return self.certificate.spec.path
+
+    @property
+    def severity(self) -> Literal["", "info", "warning", "error"]:
+        """Of the problem; empty when there is none."""
+        return self.problem.severity if self.problem else ""
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether the operator or the RAO must act now."""
+        return self.severity == "error"
+
+    @property
+    def urgency(self) -> tuple[Any, ...]:
+        """Sort key: what needs attention first, then by state, then the nearest expiry."""
+        return not self.needs_attention, self.state, self.days_left is None, self.days_left or 0, self.path
+
+    def next_step(self) -> str:
+        """Return what happens next, as text."""
+        order = self.certificate.order
+        if order is not None:
+            return self._order_step(order)
+        if self.decision.held and self.certificate.hold_until:
+            return f"held until {self.certificate.hold_until:%Y-%m-%d} after {last_error(self.certificate)}"
+        if self.mandate_ends:
+            return f"nothing: the mandate ends on {self.mandate_ends}, before its next order"
+        verb = "orders" if self.certificate.served is None else "renews"
+        if self.decision.causes and self.obstacle:
+            return f"no run {verb} it until this is resolved: {self.obstacle.code}: {self.obstacle.text}"
+        if self.decision.causes:
+            return f"the next run {verb} it ({', '.join(self.decision.causes)}){self._after_failure()}"
+        if self.renew_at is None:
+            return ""
+        condition = f", if this is resolved by then: {self.obstacle.code}" if self.obstacle else ""
+        return f"renewed from {self.renew_at:%Y-%m-%d}{self._why_then()}{condition}{self._after_failure()}"
+
+    def _order_step(self, order: Order) -> str:
+        number = f", SSL ID {order.ssl_id}" if order.ssl_id else ""
+        number += f", stored in {', '.join(order.held_in)} only" if order.held_in else ""
+        if order.trouble:
+            return f"open order ({order.trouble}{number}): nothing is ordered until the operator acts"
+        since = f"since {order.opened_at:%Y-%m-%d}"
+        waits = f"; {self.waits_for}" if self.waits_for else ""
+        failure = self._after_failure() or (f", once this is resolved: {self.obstacle.code}" if self.obstacle else "")
+        return f"open order ({order.status.value}{number}, {since}): collected, not ordered again{waits}{failure}"
+
+    def _after_failure(self) -> str:
+        """Why the last attempt failed, where the order book or the last run has it."""
+        problem = self.problem
+        if problem is None or problem.code in {OVERDUE, OrderPending.__name__, *WITHDRAWN.values()}:
+            return ""
+        return f"; the last attempt failed: {problem.code}: {problem.text}"
+
+    def _why_then(self) -> str:
+        by_age = self.decision.renew_at
+        is_forward = by_age is not None and self.renew_at is not None and self.renew_at < by_age
+        return ", before a domain validation expires" if is_forward else ""
+
+
+def last_error(certificate: ManagedCertificate) -> str:
+    """Return the error that ended the last order, with its sentence when it is stored; empty: none."""
+    return ": ".join(part for part in (certificate.last_error, certificate.last_error_text) if part)
+
+
+def judge(
+    certificate: ManagedCertificate,
+    record: DelegationRecord | None,
+    now: datetime,
+    times: ActingTimes,
+    *,
+    replacements: Iterable[Replacement] = (),
+    failure: Failure | None = None,
+) -> Judgement:
+    """Return the judgement of *certificate* at *now*, decided as the next run decides.
+
+    *record*: its delegation with the last inspection; None when it cannot be read. *failure*: the error with which the
+    last run that worked on the certificate ended, where the order book does not have it.
+    """
+    inspection = record.inspection if record else None
+    decision = decide_with(certificate, inspection, now, replacements=replacements)
+    validated_until = dcv_of(inspection.delegated, certificate.spec.names, now) if inspection else None
+    renew_at = renewal_due_at(certificate, validated_until, now)
+    ordered_on = (now if decision.causes or renew_at is None else renew_at).date()
+    mandate_ends = record.delegation.mandate_ends if record else None
+    ends = mandate_ends if mandate_ends and mandate_ends < ordered_on else None
+    served, order = certificate.served, certificate.order
+    blocked = obstacle(certificate, record, now) if record else _unreadable(certificate)
+    withdrawn = inspection.withdrawn.get(served.serial) if inspection and served else None
+    case = _Case(certificate, decision, now, times, failure, blocked, withdrawn, is_ended=ends is not None)
+    return Judgement(
+        certificate=certificate,
+        decision=decision,
+        state=case.state(),
+        days_left=whole_days(served.not_after - now) if served else None,
+        renew_at=renew_at,
+        mandate_ends=ends,
+        waits_for=waits_for(order, now) if order else "",
+        obstacle=blocked,
+        problem=case.problem(),
+    )
+
+
+def _unreadable(certificate: ManagedCertificate) -> Finding:
+    text = f"the record of delegation {certificate.spec.delegation} cannot be read"
+    return Finding(RecordUnreadable.__name__, "error", "operator", text)
+
+
+def whole_days(span: timedelta) -> int:
+    """Return the whole days of *span*, rounded towards zero: `timedelta.days` rounds down."""
+    return int(span / timedelta(days=1))
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """What is known of a certificate."""
+
+    certificate: ManagedCertificate
+    decision: Decision
+    now: datetime
+    times: ActingTimes
+    failure: Failure | None
+    obstacle: Finding | None
+    withdrawn: Cause | None
+    is_ended: bool
+    """Whether the mandate ends before the next order."""
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the last order failed, and none has succeeded since."""
+        return bool(self.certificate.failures) and self.certificate.last_error != CLOSED
+
+    @property
+    def is_due(self) -> bool:
+        return bool(self.decision.causes)
+
+    def state(self) -> State:
+        served, order = self.certificate.served, self.certificate.order
+        if served and self.now >= served.not_after:
+            return State.EXPIRED
+        if self.withdrawn is Cause.REVOKED:
+            return State.REVOKED
+        if served and self.now >= last_resort(served.not_before, served.not_after):
+            return State.NEAR_EXPIRY
+        if self.failure or (order and order.trouble) or self.decision.held:
+            return State.FAILING
+        if order is not None:
+            return State.PENDING
+        return self._without_order()
+
+    def _without_order(self) -> State:
+        if self.has_failed:
+            return State.FAILING
+        if self.is_due and (self.is_ended or self.obstacle):
+            return State.MANDATE_ENDED if self.is_ended else State.BLOCKED
+        if self.certificate.served is None:
+            return State.NEW
+        return State.DUE if self.is_due else State.FINE
+
+    def problem(self) -> Problem | None:
+        """Return what must be done, by the nearest cause."""
+        order = self.certificate.order
+        if self.failure:
+            return self._now(self.failure.error, self.failure.text)
+        if order is not None:
+            return self._of_order(order)
+        if self.decision.held or self.has_failed:
+            return self._of_failed_order()
+        if self.is_due and self.is_ended:
+            return self._now(MandateEnded.__name__, "the mandate ends before its next order")
+        if self.is_due and self.obstacle:
+            return self._now(self.obstacle.code, self.obstacle.text, self.obstacle.actor)
+        if self.withdrawn:
+            return self._now(WITHDRAWN[self.withdrawn], f"SCM reports the served certificate as {self.withdrawn}")
+        is_overdue = self.is_due and self._is_late("operator")
+        return self._now(OVERDUE, "it is due and was not renewed in time") if is_overdue else None
+
+    def _of_order(self, order: Order) -> Problem:
+        if order.trouble:
+            return self._now(order.trouble, "the issued certificate was not stored")
+        awaits = order.scm_status in AWAITS_APPROVAL
+        actor: Actor = "rao" if awaits else "operator"
+        text = f"order of {order.opened_at:%Y-%m-%d}: {waits_for(order, self.now) or 'SCM has not issued it yet'}"
+        early: Severity = "warning" if awaits else "info"
+        severity = "error" if self._is_late(actor, order) else early
+        return self._made(OrderPending.__name__, text, severity, actor)
+
+    def _of_failed_order(self) -> Problem:
+        certificate = self.certificate
+        code, text = certificate.last_error or OrderRejected.__name__, certificate.last_error_text
+        text = held_failure(certificate).text if self.decision.held else text
+        is_urgent = self.is_due or self._is_late(error_named(code).actor)
+        return self._made(code, text, "error" if is_urgent else "warning")
+
+    def _is_late(self, actor: Actor, order: Order | None = None) -> bool:
+        """Whether less life is left than acting takes; of a first *order*, whether it waits for longer than that."""
+        served, today = self.certificate.served, self.now.date()
+        if served is None:
+            return order is not None and self.times.last_day(actor, today) >= order.opened_at.date()
+        is_last = self.now >= last_resort(served.not_before, served.not_after)
+        return is_last or self.withdrawn is not None or today >= self.times.last_day(actor, served.not_after.date())
+
+    def _now(self, code: str, text: str, actor: Actor | None = None) -> Problem:
+        """Return a problem that needs attention, whatever life is left."""
+        return self._made(code, text, "error", actor)
+
+    def _made(self, code: str, text: str, severity: Severity, actor: Actor | None = None) -> Problem:
+        spec, served = self.certificate.spec, self.certificate.served
+        who = actor or error_named(code).actor
+        expires = served.not_after.date() if served else None
+        consequence = Consequence.EXPIRES if served else Consequence.NO_CERTIFICATE
+        return Problem(
+            delegation=spec.delegation,
+            certificate=spec.name,
+            code=code,
+            severity=severity,
+            actor=who,
+            text=text,
+            due=expires,
+            act_by=self.times.last_day(who, expires) if expires else None,
+            consequence=Consequence.REVOKED if self.withdrawn else consequence,
+            consequence_on=None if self.withdrawn else expires,
+            command=command_for(code, who, spec.delegation, spec.name),
+            screen=screen_of(code),
+        )
+
+
+def held_failure(certificate: ManagedCertificate) -> Failure:
+    """Return the failure that a hold goes back to."""
+    until = (
+        f"no new order before {certificate.hold_until:%Y-%m-%d %H:%M} UTC, "
+        f"unless requested with `certmandate renew {certificate.spec.path} --force`"
+    )
+    text = f"{certificate.last_error_text}; {until}" if certificate.last_error_text else until
+    return Failure(certificate.last_error or OrderRejected.__name__, text)
+
+
+def waits_for(order: Order, now: datetime) -> str:
+    """Return what the open *order* waits for, as far as SCM or its certificate shows it; empty otherwise."""
+    with suppress(ChainBroken):
+        begins = Chain.parse(order.chain).leaf.not_before
+        if begins > now:
+            return f"issued, and stored when it is valid: {begins:%Y-%m-%d %H:%M} UTC"
+    if order.status is not OrderStatus.ORDERED or not order.scm_status:
+        return ""
+    if order.scm_status in AWAITS_APPROVAL:
+        return f"SCM's status is {order.scm_status.title()}: the RAO has to approve the order in SCM"
+    return f"SCM's status is {order.scm_status.title()}: it waits for the CA"

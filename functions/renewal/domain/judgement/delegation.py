@@ -1,0 +1,70 @@
+"""The problems of a delegation and its certificates, most urgent first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from renewal.domain.errors import Failure, RecordUnreadable, error_named
+from renewal.domain.judgement.acting_times import ActingTimes
+from renewal.domain.judgement.certificate import WITHDRAWN, Judgement
+from renewal.domain.judgement.problem import Problem, problem_of
+from renewal.domain.service.state import not_served
+from renewal.domain.setup.finding import Finding, finding_from
+from renewal.domain.setup.inspection import DelegationRecord
+from renewal.domain.setup.scm_menu import screen_of
+
+
+def problems_of(
+    delegation: str,
+    record: DelegationRecord | None,
+    judgements: Iterable[Judgement],
+    now: datetime,
+    times: ActingTimes,
+    *,
+    failure: Failure | None = None,
+    unreadable: Iterable[RecordUnreadable] = (),
+) -> tuple[Problem, ...]:
+    """Return what must be done for *delegation* at *now*; each path and code of an error or certificate once.
+
+    *judgements*: of its certificates; *failure*: what stopped the last run for all of it; *unreadable*: its items that
+    cannot be read.
+    """
+    judged, today = tuple(judgements), now.date()
+    certificates = [judgement.certificate for judgement in judged]
+    own = {judgement.problem.key: judgement.problem for judgement in judged if judgement.problem}
+    unserved = filter(None, map(not_served, certificates))
+    findings = [*(finding_from(error, error.certificate) for error in unreadable), *_failed(failure), *unserved]
+    covered = own.keys() | {_key(delegation, finding) for finding in findings}
+    findings += [finding for finding in _open(record, judged) if _key(delegation, finding) not in covered]
+    found = (problem_of(finding, delegation, certificates, today, times) for finding in findings)
+    return tuple(sorted((*own.values(), *found), key=lambda problem: problem.urgency))
+
+
+def rule_problems(unreadable: Iterable[RecordUnreadable]) -> Iterator[Problem]:
+    """Yield a problem for each replacement rule that cannot be read, and is therefore not applied."""
+    for error in unreadable:
+        yield Problem(delegation="", code=type(error).__name__, severity="error", actor=error.actor, text=str(error))
+
+
+def _key(delegation: str, finding: Finding) -> str:
+    return f"{'/'.join(name for name in (delegation, finding.certificate) if name)}: {finding.code}"
+
+
+def _failed(failure: Failure | None) -> Iterator[Finding]:
+    if failure is not None:
+        actor = error_named(failure.error).actor
+        yield Finding(failure.error, "error", actor, failure.text, screen=screen_of(failure.error))
+
+
+def _open(record: DelegationRecord | None, judgements: Iterable[Judgement]) -> Iterator[Finding]:
+    """The findings of the last inspection, without those of certificates that were replaced since."""
+    withdrawn = record.inspection.withdrawn if record and record.inspection else {}
+    replaced = {
+        judgement.certificate.spec.name
+        for judgement in judgements
+        if judgement.certificate.served and judgement.certificate.served.serial not in withdrawn
+    }
+    for finding in record.inspection.findings if record and record.inspection else ():
+        if finding.code not in WITHDRAWN.values() or finding.certificate not in replaced:
+            yield finding

@@ -1,0 +1,69 @@
+"""The judgements of the certificates in the order book, and the problems of their delegations."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from renewal.domain.errors import RecordUnreadable
+from renewal.domain.judgement.acting_times import ActingTimes
+from renewal.domain.judgement.certificate import Judgement, judge
+from renewal.domain.judgement.delegation import problems_of, rule_problems
+from renewal.domain.judgement.problem import Problem
+from renewal.domain.order import ManagedCertificate, Replacement
+from renewal.domain.setup.inspection import DelegationRecord
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedEstate:
+    """What is judged at one time."""
+
+    certificates: tuple[Judgement, ...]
+    """Most urgent first."""
+    problems: tuple[Problem, ...]
+    """Most urgent first."""
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether the operator or a RAO must act now."""
+        return any(problem.needs_attention for problem in self.problems)
+
+    def only(self, states: Collection[str]) -> JudgedEstate:
+        """Return the certificates in *states*, by label, with their problems and those of whole delegations."""
+        certificates = tuple(judgement for judgement in self.certificates if judgement.state.label in states)
+        paths = {judgement.path for judgement in certificates}
+        problems = tuple(each for each in self.problems if not each.certificate or each.path in paths)
+        return JudgedEstate(certificates, problems)
+
+    def problems_of(self, delegation: str, certificate: str | None = None) -> tuple[Problem, ...]:
+        """Return the problems of a delegation; with *certificate*, only those that concern it."""
+        return tuple(
+            problem
+            for problem in self.problems
+            if problem.delegation == delegation and certificate in {None, problem.certificate or certificate}
+        )
+
+
+def judged_estate(
+    records: Mapping[str, DelegationRecord],
+    certificates: Iterable[ManagedCertificate],
+    now: datetime,
+    times: ActingTimes,
+    *,
+    replacements: Iterable[Replacement] = (),
+    unreadable: Iterable[RecordUnreadable] = (),
+) -> JudgedEstate:
+    """Return the judgements of *certificates*, whose delegations are *records*; *unreadable*: the other items."""
+    rules, faults = tuple(replacements), tuple(unreadable)
+    judged = [judge(each, records.get(each.spec.delegation), now, times, replacements=rules) for each in certificates]
+    names = dict.fromkeys((*records, *(error.delegation for error in faults if error.delegation)))
+    problems = [*rule_problems(error for error in faults if not error.delegation)]
+    for name in names:
+        mine = [judgement for judgement in judged if judgement.certificate.spec.delegation == name]
+        damaged = [error for error in faults if error.delegation == name]
+        problems += problems_of(name, records.get(name), mine, now, times, unreadable=damaged)
+    return JudgedEstate(
+        tuple(sorted(judged, key=lambda judgement: judgement.urgency)),
+        tuple(sorted(problems, key=lambda problem: problem.urgency)),
+    )

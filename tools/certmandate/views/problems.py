@@ -1,0 +1,40 @@
+"""A problem as text: the same in `status`, `show`, `check`, `findings` and the page of a run."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from renewal.domain.judgement.problem import Consequence, Problem
+
+_CONSEQUENCES = {
+    Consequence.EXPIRES: "the certificate expires",
+    Consequence.NO_CERTIFICATE: "there is no certificate",
+    Consequence.REVOKED: "clients may refuse the certificate",
+    Consequence.ORDERS_STOP: "no more certificates are ordered",
+    Consequence.MISUSE: "more can be ordered than was agreed",
+    Consequence.OTHER_SERVED: "clients meet another certificate",
+    Consequence.USAGE_ENDS: "renewed certificates lack the usage",
+    Consequence.UNNOTICED: "other faults are not found",
+    Consequence.NONE: "",
+}
+
+
+def problem_line(problem: Problem) -> str:
+    """Return one problem as a line: where, what, who, by when, how, and what happens otherwise."""
+    who = "the RAO" if problem.actor == "rao" else "the operator"
+    until = f" by {problem.due}" if problem.due else ""
+    kind = f"security, {problem.code}" if problem.security else problem.code
+    remedy = f"SCM: {problem.screen}" if problem.actor == "rao" and problem.screen else problem.command
+    parts = [kind, f"for {who}{until}", remedy, otherwise(problem)]
+    subject = f"{problem.path}: " if problem.path else ""
+    return f"{problem.severity}: {subject}{problem.text} ({'; '.join(part for part in parts if part)})"
+
+
+def otherwise(problem: Problem) -> str:
+    """Return what happens unless the actor acts; empty when nothing does."""
+    text = _CONSEQUENCES[problem.consequence]
+    return f"otherwise {text}{_on(problem.consequence_on)}" if text else ""
+
+
+def _on(day: date | None) -> str:
+    return f" on {day}" if day else ""
