@@ -3,7 +3,7 @@
     domain/     what is decided: pure functions and frozen records, no AWS, no HTTP, no clock
     ports.py    what the steps need from outside, as Protocols
     records.py  frozen records as JSON and as DynamoDB maps, and back
-    steps/      one module for each Lambda function: the six steps of the state machine, and rotate_password
+    steps/      one module for each Lambda function: the six steps of the state machine, rotate_password, seal_audit
     adapters/   the ports, over SCM (httpx) and AWS (boto3)
     settings.py one field per environment variable of template.yaml
     wiring.py   builds the adapters, once per execution environment

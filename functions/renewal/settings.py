@@ -23,6 +23,10 @@ class Settings:
 
     orders_table: str
     audit_table: str
+    audit_bucket: str
+    """Where sealed audit trails are kept."""
+    audit_key_id: str
+    """KMS key that signs them."""
     store_bucket: str
     order_key_id: str
     """KMS key that seals private keys."""

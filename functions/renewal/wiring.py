@@ -22,10 +22,12 @@ from renewal.adapters.egress import EchoedAddress, unknown_address
 from renewal.adapters.endpoints.prober import TlsProber
 from renewal.adapters.events import EventBridgeAnnouncer
 from renewal.adapters.http import new_http_client
-from renewal.adapters.keys import KmsOpener, KmsSealer
+from renewal.adapters.keys import KmsOpener, KmsSealer, KmsSigner
 from renewal.adapters.mail import SesMailer
 from renewal.adapters.objects import S3Certificates
+from renewal.adapters.order_book.audit_trails import DynamoDbAuditTrails
 from renewal.adapters.order_book.reader import DynamoDbOrderReader
+from renewal.adapters.order_book.seals import S3Seals
 from renewal.adapters.order_book.table import OrderTables
 from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
 from renewal.adapters.rotation import ScheduledRotations, SecretsManagerVault
@@ -47,7 +49,8 @@ from renewal.steps.inspect_delegation import InspectDelegation
 from renewal.steps.notify import Notify
 from renewal.steps.report import Report
 from renewal.steps.rotate_password import RotatePassword
-from renewal.steps.snapshot import TxtRecords
+from renewal.steps.scm.snapshot import TxtRecords
+from renewal.steps.seal_audit import SealAudit
 from renewal.steps.stores import Stores
 from renewal.steps.verify_served import VerifyServed
 
@@ -246,6 +249,18 @@ def _mailer() -> SesMailer | None:
         return None
     sender, configuration_set = settings().mail_sender, settings().mail_configuration_set
     return SesMailer(aws.client("sesv2"), sender, settings().signature, configuration_set)
+
+
+@cache
+def seal_audit() -> SealAudit:
+    """The step of `seal_audit.py`."""
+    return SealAudit(
+        DynamoDbAuditTrails(_tables().audit),
+        S3Seals(aws.client("s3"), settings().audit_bucket),
+        KmsSigner(aws.client("kms"), settings().audit_key_id),
+        EventBridgeAnnouncer(aws.client("events"), settings().event_bus),
+        utc_now,
+    )
 
 
 def rotate_password(invocation: Invocation) -> RotatePassword:

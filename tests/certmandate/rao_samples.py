@@ -8,12 +8,13 @@ from typing import Any
 
 from certmandate.onboarding import Answers
 from renewal.domain.audit.chain import ChainHead
+from renewal.domain.audit.seal import Seal, Statement
 from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
-from renewal.mail.rao_report import RaoReport, month_named, rao_report
+from renewal.mail.rao_report import Proof, RaoReport, month_named, rao_report
 from tests.unit import estate
 from tests.unit.estate import NOW, served_by
 from tests.unit.orders import an_order
@@ -60,6 +61,7 @@ APPS = CertificateSpec("univ", "apps", ("*.apps.univ.example",), 1018)
 
 
 HEAD = ChainHead(7, "0123456789abcdef" * 4)
+SEAL = Seal(Statement("univ", HEAD, ChainHead(5, "5" * 64), NOW), "a2V5", "c2lnbmF0dXJl")
 
 
 def row(certificate: str = "idp", *, ended_at: datetime = NOW, status: str = "stored", **changes: Any) -> FinishedOrder:
@@ -131,4 +133,4 @@ def month(*, name: str = "2026-11", organisation: str = DELEGATION.organisation)
     delegation = replace(DELEGATION, organisation=organisation)
     rows, own = [REFUSED, row()], [Acknowledgement("univ", "4711", "ordered by the library", NOW)]
     found = record(*FINDINGS, delegation=delegation)
-    return rao_report(found, managed, rows, month_named(name), NOW, acknowledged=own, head=HEAD)
+    return rao_report(found, managed, rows, month_named(name), NOW, acknowledged=own, proof=Proof(HEAD, SEAL))

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certmandate.audit_trail import AuditTrail, NotAnExport, faults
+from certmandate.audit.trail import AuditTrail, NotAnExport, faults
+from renewal.adapters.order_book.audit_trails import DynamoDbAuditTrails
 from renewal.adapters.order_book.schema import finished_item
 from renewal.domain.audit.chain import ChainHead, beginning
 from tests.certmandate.conftest import Sit
@@ -137,7 +138,9 @@ def test_rows_of_an_earlier_version_are_held_by_the_first_with_a_number(change: 
     assert str(others[0]["item"]) in tampered([*instead[change], *others], OLDER)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": 1, "delegation": "univ", "head": {}, "rows": [7]}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"schema": 1, "delegation": "univ", "head": {}, "rows": [7], "seals": []}']
+)
 def test_another_file_is_not_taken_for_a_trail(text: str) -> None:
     """An empty list of faults about a wrong file would be believed."""
     with pytest.raises(NotAnExport):
@@ -149,7 +152,7 @@ def test_another_file_is_not_taken_for_a_trail(text: str) -> None:
 
 def overwrite(desk: Desk, **attributes: str) -> str:
     """Change the last audit row as an administrator could; return its key."""
-    rows = list(desk.book.audit_items("univ"))
+    rows = list(DynamoDbAuditTrails(desk.system.aws.tables.audit).rows("univ"))
     last = max(rows, key=lambda row: int(row["sequence"]))
     for name, value in attributes.items():
         desk.system.aws.client("dynamodb").update_item(

@@ -11,7 +11,7 @@ import pytest
 from renewal.adapters.http import new_http_client
 from renewal.domain import errors
 from renewal.steps.rotate_password import KEEP_AWAKE
-from renewal.steps.scm_login import ScmLogin
+from renewal.steps.scm.login import ScmLogin
 from scm_simulator.world.fault import Fault
 from tests.adapters.aws.wire import refused
 from tests.call_depth import DepthMeter, handled

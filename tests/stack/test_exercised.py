@@ -28,6 +28,7 @@ FUNCTIONS = (
     "CheckExpiryRole", "InspectDelegationRole", "EnrollRole", "CollectRole", "VerifyServedRole", "ReportRole",
     "NotifyRole",
     "RotatePasswordRole",
+    "SealAuditRole",
 )  # fmt: skip
 LOG_DELIVERY = (
     "CreateLogDelivery", "CreateLogStream", "GetLogDelivery", "UpdateLogDelivery", "DeleteLogDelivery",
@@ -98,7 +99,7 @@ class Proof:
 
     def __init__(self, calls: list[Call], stack: Stack) -> None:
         self.stack = stack
-        place = Place(ACCOUNT, REGION, stack.arn("StoreKey"), stack.arn("CredentialKey"))
+        place = Place(ACCOUNT, REGION, stack.arn("StoreKey"), stack.arn("CredentialKey"), stack.name("AuditBucket"))
         functions = stack.resources("AWS::Lambda::Function")
         roles = {
             stack.name(function.logical_id): function.properties["Role"].rsplit("-", 1)[-1] for function in functions
@@ -131,7 +132,8 @@ class Proof:
         return allowed(self.roles[role], request) and by_key and not self._denied_by_the_bucket(role, request)
 
     def _denied_by_the_bucket(self, role: str, request: Request) -> bool:
-        policy = statements([self.stack.resource("StoreBucketPolicy").properties["PolicyDocument"]])
+        buckets = self.stack.resources("AWS::S3::BucketPolicy")
+        policy = statements([bucket.properties["PolicyDocument"] for bucket in buckets])
         who = {"aws:PrincipalArn": self.stack.arn(role), "aws:SecureTransport": "true"}
         asked_by_role = replace(request, context={**request.context, **who})
         return any(statement.effect == "Deny" and statement.applies(asked_by_role) for statement in policy)
@@ -162,10 +164,12 @@ def proof(tmp_path_factory: pytest.TempPathFactory) -> Proof:
         system.execute({"dry_run": True, "delegations": ["univ"], "record": True}, lambda _history: None)
         _collect_again(system, finished.report)
         _rotate(system)
-        key = system.aws.outputs["OrderKeyArn"]
-        of_functions = [_with_key(call, key) for call in system.aws.calls if call.who != OPERATOR]
+        assert "FunctionError" not in system.aws.client("lambda").invoke(FunctionName="certmandate-SealAuditFunction")
+        keys = {system.aws.outputs["OrderKeyArn"]: "order-key", system.aws.outputs["AuditKeyArn"]: "audit-key"}
+        of_functions = [_with_key(call, keys) for call in system.aws.calls if call.who != OPERATOR]
     given = {**IN_A_VPC, **MAILS_ARE_ON}
-    return Proof(of_functions, Stack(TEMPLATE, given, suffix="", names={"OrderKey": "order-key"}))
+    names = {"OrderKey": "order-key", "AuditKey": "audit-key"}
+    return Proof(of_functions, Stack(TEMPLATE, given, suffix="", names=names))
 
 
 def _collect_again(system: LocalSystem, report: RunReport | None) -> None:
@@ -200,11 +204,12 @@ def _rotated(system: LocalSystem, secret: str) -> bool:
     return True
 
 
-def _with_key(call: Call, key: str) -> Call:
-    """Replace the key's name, which is random in each run."""
-    if call.body.get("KeyId") != key:
+def _with_key(call: Call, names: Mapping[str, str]) -> Call:
+    """Replace the name of a key, which is random in each run."""
+    key = str(call.body.get("KeyId"))
+    if key not in names:
         return call
-    return replace(call, body={**call.body, "KeyId": key.rsplit("/", 1)[0] + "/order-key"})
+    return replace(call, body={**call.body, "KeyId": f"{key.rsplit('/', 1)[0]}/{names[key]}"})
 
 
 def test_every_call_of_a_run_is_permitted_to_the_role_that_makes_it(proof: Proof) -> None:
@@ -217,7 +222,7 @@ def test_every_call_of_a_run_is_permitted_to_the_role_that_makes_it(proof: Proof
     assert not refused
     assert len(proof.requests) > 90
     of_keys = {request.resource for request in proof.requests.values() if ":key/" in request.resource}
-    assert of_keys == {proof.stack.arn(key) for key in ("OrderKey", "StoreKey", "CredentialKey")}
+    assert of_keys == {proof.stack.arn(key) for key in ("OrderKey", "StoreKey", "CredentialKey", "AuditKey")}
 
 
 def test_every_granted_action_is_used_or_listed_with_a_reason(proof: Proof) -> None:

@@ -58,6 +58,7 @@ def expected(stack: Stack) -> dict[str, Watch]:
     """Every alarm by its logical id."""
     machine = {"StateMachineArn": stack.arn("Renewal")}
     group = {"ScheduleGroup": STACK_NAME}
+    sealer = {"FunctionName": stack.name("SealAuditFunction")}
     logs = [{"LogGroupName": stack.name(name)} for name in ("FunctionLogs", "StateMachineLogs")]
     audited = [dimensions for group in logs for dimensions in ({"DataProtectionOperation": "Audit", **group}, group)]
     starts, notices = ({"QueueName": stack.name(name)} for name in ("ScheduleDeadLetters", "UndeliveredNotices"))
@@ -75,6 +76,7 @@ def expected(stack: Stack) -> dict[str, Watch]:
         "AddressChanged": ours("AddressChanged", "Maximum", HOUR, AT_LEAST, 1),
         "FindingsNeedPerson": ours("FindingsOpen", "Maximum", DAY, AT_LEAST, 1),
         "OrderNotOurs": ours("OrdersNotOurs", "Sum", FIVE_MINUTES, AT_LEAST, 1),
+        "AuditNotSealed": counted("AWS/Lambda", ("Errors", sealer), ("Throttles", sealer)),
         "BacklogRemains": ours("CertificatesDeferred", "Maximum", DAY, AT_LEAST, 1, periods=3),
         "ScheduleFailed": counted(
             "AWS/Scheduler",

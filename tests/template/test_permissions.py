@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from local.cloudformation.parameters import ACCOUNT, REGION, STACK_NAME
-from renewal.adapters.events import NOTICE, RENEWED, SOURCE
+from renewal.adapters.events import NOTICE, RENEWED, SEALED, SOURCE
 from stack.policy import Request, Statement, allowed, statements
 from stack.resolved import Resource, Stack
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
 LAMBDAS = (
     "CheckExpiry", "InspectDelegation", "Enroll", "Collect", "VerifyServed", "Report", "Notify", "RotatePassword",
+    "SealAudit",
 )  # fmt: skip
 WIDE: Mapping[tuple[str, str], str] = {
     ("RenewalRole", "LogDelivery"): "the log delivery actions have no resource",
@@ -27,6 +28,7 @@ WIDE: Mapping[tuple[str, str], str] = {
 BY_DELEGATION = "delegations are added and removed without a deployment, one secret each"
 RUN = "a run's id is known only when it begins"
 STORED = "one folder for each certificate, added and removed without a deployment"
+SEALED_TRAIL = "one object for each seal"
 ANY_ARN = "certificates of any region; adopted certificates carry no tag to require"
 PATTERNS: Mapping[tuple[str, str], str] = {
     ("RenewalRole", "ChildExecutionsWatched"): RUN,
@@ -48,10 +50,12 @@ PATTERNS: Mapping[tuple[str, str], str] = {
     ("ReportRole", "ReadRun"): RUN,
     ("ReportRole", "WriteReport"): RUN,
     ("RotatePasswordRole", "Credential"): BY_DELEGATION,
+    ("SealAuditRole", "AddSeal"): SEALED_TRAIL,
 }
 """Statements that name their resources by a pattern, and why not by name."""
 
 THEIR_KEY = "arn:aws:kms:eu-west-3:999999999999:key/theirs"
+ONCE: dict[str, str | tuple[str, ...]] = {"s3:if-none-match": "*"}
 ORDER_CONTEXT: dict[str, str | tuple[str, ...]] = {
     "kms:EncryptionContext:order": "0123456789abcdef",
     "kms:EncryptionContextKeys": ("delegation", "certificate", "order"),
@@ -186,9 +190,52 @@ def test_an_action_is_allowed_to_these_roles_only(stack: Stack, action: str, res
 
 def test_a_report_is_written_once_and_by_the_reports_function_only(stack: Stack) -> None:
     """Fault S9: the versions of an old report expire after 30 days, so a forged one must not replace it."""
-    once: dict[str, str | tuple[str, ...]] = {"s3:if-none-match": "*"}
-    request = Request("s3:PutObject", f"{stack.arn('StoreBucket')}/runs/daily/report.json", once)
+    request = Request("s3:PutObject", f"{stack.arn('StoreBucket')}/runs/daily/report.json", ONCE)
     assert {role for role, found in roles(stack).items() if allowed(found, request)} == {"ReportRole"}
+
+
+@pytest.mark.parametrize("action", ["s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"])
+def test_only_seals_are_added_to_the_audit_bucket_and_nothing_is_deleted(stack: Stack, action: str) -> None:
+    """Fault S4: an administrator of the account, whose IAM policies permit everything, is denied by the bucket."""
+    policy = stack.resource("AuditBucketPolicy").properties["PolicyDocument"]
+    denials = [statement for statement in statements([policy]) if statement.effect == "Deny"]
+    seal = f"{stack.arn('AuditBucket')}/audit/univ/000000000001-00.json"
+    sealer, administrator = stack.arn("SealAuditRole"), f"arn:aws:iam::{ACCOUNT}:role/administrator"
+    for who, context, permitted in (
+        (sealer, ONCE, action == "s3:PutObject"),
+        (sealer, {}, False),
+        (administrator, ONCE, False),
+    ):
+        request = Request(action, seal, {**context, "aws:PrincipalArn": who, "aws:SecureTransport": "true"})
+        assert any(statement.applies(request) for statement in denials) is not permitted, who
+    able = {role for role, found in roles(stack).items() if allowed(found, Request(action, seal, ONCE))}
+    assert able == ({"SealAuditRole"} if action == "s3:PutObject" else set())
+    assert not any(allowed(found, Request(action, seal)) for found in roles(stack).values())
+    plain = Request(action, seal, {**ONCE, "aws:PrincipalArn": sealer, "aws:SecureTransport": "false"})
+    assert any(statement.applies(plain) for statement in denials)
+
+
+@pytest.mark.parametrize("mode", ["GOVERNANCE", "COMPLIANCE"])
+def test_sealed_audit_trails_are_locked(mode: str) -> None:
+    """Fault S4: a trail that its writer can delete proves nothing."""
+    bucket = Stack(TEMPLATE, {"AuditRetentionMode": mode, "AuditRetentionDays": "400"}).resource("AuditBucket")
+    assert bucket.properties["ObjectLockEnabled"] is True
+    lock = bucket.properties["ObjectLockConfiguration"]
+    assert lock == {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": mode, "Days": "400"}}}
+    assert bucket.properties["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert set(bucket.properties["PublicAccessBlockConfiguration"].values()) == {True}
+
+
+def test_only_seal_audit_signs(stack: Stack) -> None:
+    """Fault S4: a signature that others can make proves nothing; with the same key, no other algorithm is used."""
+    key = stack.resource("AuditKey").properties
+    assert (key["KeySpec"], key["KeyUsage"]) == ("ECC_NIST_P256", "SIGN_VERIFY")
+    for algorithm, who in (("ECDSA_SHA_256", {"SealAuditRole"}), ("ECDSA_SHA_384", set())):
+        context = {"kms:SigningAlgorithm": algorithm}
+        assert {role for role in roles(stack) if may(stack, role, "kms:Sign", "AuditKey", context)} == who
+        outsider = {**context, "aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role/administrator"}
+        for action in ("kms:Sign", "kms:CreateGrant"):
+            assert not allowed(statements([key["KeyPolicy"]]), Request(action, "*", outsider)), action
 
 
 def test_only_our_own_events_can_be_published(stack: Stack) -> None:
@@ -200,6 +247,8 @@ def test_only_our_own_events_can_be_published(stack: Stack) -> None:
         (SOURCE, "Certificate Served", {"VerifyServedRole"}),
         (SOURCE, "Certificate Not Served", {"VerifyServedRole"}),
         ("payroll", RENEWED, set()),
+        (SOURCE, SEALED, {"SealAuditRole"}),
+        ("payroll", SEALED, set()),
         (SOURCE, "Payment Approved", set()),
         ((SOURCE, "payroll"), RENEWED, set()),
         (None, RENEWED, set()),
@@ -285,7 +334,7 @@ def test_the_order_keys_policy_denies_every_other_role_of_the_account(stack: Sta
         assert not allowed(statements([policy]), Request(action, "*", outsider)), action
 
 
-@pytest.mark.parametrize("key", ["OrderKey", "StoreKey", "CredentialKey", "WatchKey"])
+@pytest.mark.parametrize("key", ["OrderKey", "StoreKey", "CredentialKey", "WatchKey", "AuditKey"])
 def test_the_account_can_always_change_a_keys_policy(stack: Stack, key: str) -> None:
     """The policy of a key without an administrator can never be corrected."""
     policy = stack.resource(key).properties["KeyPolicy"]

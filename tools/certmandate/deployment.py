@@ -17,10 +17,13 @@ from certmandate.exit import DeploymentMissing, Refused, aws_errors, aws_unreach
 from certmandate.views.printing import print_line, printer
 
 if TYPE_CHECKING:
+    from certmandate.audit.seals import SealedTrails
     from certmandate.estate_changes import Stored
     from certmandate.files.estate import EstateReader
     from certmandate.files.spec_writer import SpecWriter
     from certmandate.order_book_editor import OrderBookEditor
+    from renewal.adapters.keys import KmsSigner
+    from renewal.adapters.order_book.audit_trails import DynamoDbAuditTrails
     from renewal.adapters.order_book.table import OrderTables
     from renewal.domain.judgement.acting_times import ActingTimes
 
@@ -105,6 +108,27 @@ class Deployment:
         from certmandate.files.estate import EstateReader
 
         return EstateReader(self.tables)
+
+    @cached_property
+    def audit_trails(self) -> DynamoDbAuditTrails:
+        """The audit trails."""
+        from renewal.adapters.order_book.audit_trails import DynamoDbAuditTrails
+
+        return DynamoDbAuditTrails(self.tables.audit)
+
+    @cached_property
+    def seals(self) -> SealedTrails:
+        """The sealed audit trails."""
+        from certmandate.audit.seals import SealedTrails
+
+        return SealedTrails(self.client("s3"), self.fact("AuditBucket"))
+
+    @cached_property
+    def audit_signer(self) -> KmsSigner:
+        """The key that signs seals; only the function seal_audit may sign with it."""
+        from renewal.adapters.keys import KmsSigner
+
+        return KmsSigner(self.client("kms"), self.fact("AuditKeyArn"))
 
     @cached_property
     def editor(self) -> OrderBookEditor:

@@ -41,6 +41,8 @@ class Place:
     region: str
     store_key: str
     credential_key: str
+    audit_bucket: str
+    """Its name; it is encrypted by S3's own key."""
 
 
 def asked(call: Call, place: Place) -> list[Request]:
@@ -68,6 +70,11 @@ def _table(place: Place, name: str, index: str = "") -> str:
 def _query(call: Call, place: Place) -> Iterator[Request]:
     table = _table(place, call.body["TableName"], call.body.get("IndexName", ""))
     yield Request("dynamodb:Query", table)
+    yield _key(place, "dynamodb", "kms:Decrypt")
+
+
+def _scan(call: Call, place: Place) -> Iterator[Request]:
+    yield Request("dynamodb:Scan", _table(place, call.body["TableName"]))
     yield _key(place, "dynamodb", "kms:Decrypt")
 
 
@@ -131,7 +138,8 @@ def _get_object(call: Call, place: Place) -> Iterator[Request]:
 def _put_object(call: Call, place: Place) -> Iterator[Request]:
     condition = {"s3:if-none-match": call.headers["if-none-match"]} if "if-none-match" in call.headers else {}
     yield Request("s3:PutObject", _object(call), condition)
-    yield _key(place, "s3", "kms:GenerateDataKey")
+    if _bucket(call) != f"arn:aws:s3:::{place.audit_bucket}":
+        yield _key(place, "s3", "kms:GenerateDataKey")
     if "if-match" in call.headers:
         yield Request("s3:GetObject", _object(call))
 
@@ -169,6 +177,11 @@ def _sealed(action: str) -> Callable[[Call, Place], Iterator[Request]]:
         yield Request(action, call.body["KeyId"], {**keys, "kms:EncryptionContextKeys": tuple(context)})
 
     return ask
+
+
+def _signing_key(call: Call, _place: Place) -> Iterator[Request]:
+    algorithm = {"kms:SigningAlgorithm": call.body["SigningAlgorithm"]} if "SigningAlgorithm" in call.body else {}
+    yield Request(f"kms:{call.operation}", call.body["KeyId"], algorithm)
 
 
 def _certificate(call: Call, place: Place) -> str:
@@ -223,11 +236,14 @@ _ASKED: Mapping[str, Callable[[Call, Place], Iterator[Any]]] = {
     "acm:ListTagsForCertificate": _of_certificate,
     "dynamodb:BatchGetItem": _batch,
     "dynamodb:Query": _query,
+    "dynamodb:Scan": _scan,
     "dynamodb:TransactWriteItems": _transaction,
     "dynamodb:UpdateItem": _update,
     "events:PutEvents": _events,
     "kms:Decrypt": _sealed("kms:Decrypt"),
     "kms:Encrypt": _sealed("kms:Encrypt"),
+    "kms:GetPublicKey": _signing_key,
+    "kms:Sign": _signing_key,
     "lambda:Invoke": _invoked,
     "s3:DeleteObject": _delete_object,
     "s3:GetObject": _get_object,

@@ -58,6 +58,11 @@ class Load:
         return 25 * DAYS_A_MONTH
 
     @property
+    def seals(self) -> float:
+        """Seals a month: one for each day on which an order of a delegation ends, at most one for each order."""
+        return min(self.inspections, self.renewals)
+
+    @property
     def objects(self) -> float:
         """Objects written in a month: plan, results and report of a run; four files and pointer of a certificate."""
         return 3 * self.runs + 5 * self.renewals
@@ -105,6 +110,8 @@ def used(load: Load, table: Prices) -> dict[str, float]:
         "bucket": (price["bucket_puts_1000"] + price["bucket_gets_1000"] * 2) * load.objects / 1_000,
         "key and credential calls": price["kms_requests_10000"] * (reads + writes + load.objects) / 10_000
         + price["secret_calls_10000"] * (load.inspections + 2 * load.renewals) / 10_000,
+        "seals": price["kms_signatures_10000"] * 2 * load.seals / 10_000
+        + price["bucket_puts_1000"] * (load.inspections + load.seals) / 1_000,
         "logs and traffic": price["log_gigabyte"] * load.invocations * 2e-6
         + price["nat_gigabyte"] * (load.inspections + load.renewals * calls) * 1e-4,
         "storage and backup": _kept(load, table),
@@ -176,7 +183,7 @@ def choices() -> str:
     stack, table, largest = Stack(ROOT / "template.yaml", IN_A_VPC), prices(), Load(DELEGATIONS[-1], 199)
     price, hours = table["fixed"], table["hours_a_month"]
     address, gateway = price["public_address_hour"] * hours, price["nat_gateway_hour"] * hours
-    keys = len(list(stack.resources("AWS::KMS::Key")))
+    keys = sum(bool(key.properties.get("EnableKeyRotation")) for key in stack.resources("AWS::KMS::Key"))
     endpoints = ", ".join(f"`{service}`" for service in BY_INTERFACE)
     events = 3 * largest.objects  # each is written once and read twice
     rows = {

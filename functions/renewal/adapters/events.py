@@ -1,4 +1,4 @@
-"""Events on EventBridge: the deploy hook, for every renewed certificate, and every notice to an RAO."""
+"""Events on EventBridge: the deploy hook, for every renewed certificate; notices to RAOs; seals of audit trails."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from renewal import records
 from renewal.adapters.aws import translated
+from renewal.domain.audit.seal import Seal
 from renewal.domain.endpoint.observation import ServiceRecord, ServiceState
 from renewal.domain.errors import StoreUnavailable
 from renewal.domain.notices.notice import Notice
@@ -21,6 +22,7 @@ SOURCE = "certmandate"
 RENEWED = "Certificate Renewed"
 DETAIL_TYPES = {ServiceState.SERVED: "Certificate Served", ServiceState.NOT_SERVED: "Certificate Not Served"}
 NOTICE = "RAO Notice"
+SEALED = "Audit Trail Sealed"
 
 
 class EventBridgeAnnouncer:
@@ -31,16 +33,21 @@ class EventBridgeAnnouncer:
         self._bus = bus
 
     def renewed(self, order: Order, served: Served, previous: Served | None) -> None:
-        self._publish(RENEWED, _renewed(order, served, previous), served.held_arns.values())
+        self._publish(RENEWED, _renewed(order, served, previous), order.path, served.held_arns.values())
 
     def serviced(self, certificate: ManagedCertificate, record: ServiceRecord, state: ServiceState) -> None:
-        self._publish(DETAIL_TYPES[state], _serviced(certificate, record), ())
+        self._publish(DETAIL_TYPES[state], _serviced(certificate, record), certificate.spec.path)
+
+    def sealed(self, seal: Seal) -> None:
+        statement = seal.statement
+        head = {"number": statement.head.sequence, "hash": statement.head.hash}
+        self._publish(SEALED, {"delegation": statement.delegation, **head}, statement.delegation)
 
     def notified(self, delegation: str, notice: Notice) -> None:
-        self._publish(NOTICE, {"delegation": delegation, **records.to_json(notice)}, ())
+        self._publish(NOTICE, {"delegation": delegation, **records.to_json(notice)}, delegation)
 
     @translated("events:PutEvents")
-    def _publish(self, detail_type: str, detail: Mapping[str, Any], arns: Iterable[str]) -> None:
+    def _publish(self, detail_type: str, detail: Mapping[str, Any], of: str, arns: Iterable[str] = ()) -> None:
         answer = self._client.put_events(
             Entries=[
                 {
@@ -54,8 +61,7 @@ class EventBridgeAnnouncer:
         )
         if answer["FailedEntryCount"]:
             code = answer["Entries"][0].get("ErrorCode", "Unknown")
-            subject = "/".join(str(detail[name]) for name in ("delegation", "certificate") if name in detail)
-            msg = f"events:PutEvents did not accept the event for {subject}: {code}"
+            msg = f"events:PutEvents did not accept the event for {of}: {code}"
             raise StoreUnavailable(msg)
 
 

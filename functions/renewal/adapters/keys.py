@@ -1,7 +1,8 @@
-"""Private keys sealed by KMS: bound to one order, so that a sealed key cannot be used for another one."""
+"""KMS: private keys, sealed for one order so that they cannot be used for another one; and signatures."""
 
 from __future__ import annotations
 
+import base64
 import contextlib
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,25 @@ class KmsOpener:
     def _decrypt(self, sealed: bytes, context: dict[str, str]) -> bytes:
         answer = self._client.decrypt(KeyId=self._key_id, CiphertextBlob=sealed, EncryptionContext=context)
         return answer["Plaintext"]
+
+
+class KmsSigner:
+    """Signs seals of audit trails; needs `kms:Sign` and `kms:GetPublicKey`."""
+
+    def __init__(self, client: KMSClient, key_id: str) -> None:
+        self._client = client
+        self._key_id = key_id
+
+    @translated("kms:GetPublicKey")
+    def public_key(self) -> str:
+        return base64.b64encode(self._client.get_public_key(KeyId=self._key_id)["PublicKey"]).decode()
+
+    @translated("kms:Sign")
+    def sign(self, message: bytes) -> str:
+        answer = self._client.sign(
+            KeyId=self._key_id, Message=message, MessageType="RAW", SigningAlgorithm="ECDSA_SHA_256"
+        )
+        return base64.b64encode(answer["Signature"]).decode()
 
 
 def _context(delegation: str, certificate: str, token: str) -> dict[str, str]:

@@ -262,6 +262,10 @@ class MailRefused(NeedsAttention):
     """SES refused to send a mail to an RAO; nothing was sent."""
 
 
+class AuditTrailTampered(NeedsAttention):
+    """The rows of an audit trail do not follow from what was sealed last: it is not sealed."""
+
+
 class RecordUnreadable(NeedsAttention):
     """An item of the order book was edited, or written by a newer version.
 

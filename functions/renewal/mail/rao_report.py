@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from renewal.domain.audit.chain import ChainHead
+from renewal.domain.audit.seal import Seal
 from renewal.domain.forecast import next_renewal
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
 from renewal.domain.setup.finding import Finding
@@ -60,6 +61,16 @@ class NextOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class Proof:
+    """With what the audit trail can be verified later."""
+
+    head: ChainHead
+    """Its last row when the report was made."""
+    seal: Seal | None = None
+    """Its last seal; None when nothing was sealed."""
+
+
+@dataclass(frozen=True, slots=True)
 class RaoReport:
     """One month, from the order book at `made_at`."""
 
@@ -77,8 +88,8 @@ class RaoReport:
     """Orders that the operator recorded within the month as the organisation's own."""
     asks: tuple[Finding, ...]
     """Findings of the last inspection, and refused orders since, on which the RAO must act."""
-    head: ChainHead | None
-    """The last row of the audit trail when the report was made; None when it was not read."""
+    proof: Proof | None
+    """None when the audit trail was not read."""
 
     @property
     def is_over(self) -> bool:
@@ -94,11 +105,11 @@ def rao_report(
     now: datetime,
     *,
     acknowledged: Iterable[Acknowledgement] = (),
-    head: ChainHead | None = None,
+    proof: Proof | None = None,
 ) -> RaoReport:
-    """Return the report of *month*. *history*: the delegation's audit rows, oldest first; *head*: of their chain.
+    """Return the report of *month*. *history*: the delegation's audit rows, oldest first; *proof*: of their chain.
 
-    The page has *acknowledged* and *head*; the mail does not.
+    The page has *acknowledged* and *proof*; the mail does not.
     """
     managed, every = tuple(certificates), tuple(history)
     rows = [row for row in every if month.has(row.ended_at)]
@@ -113,7 +124,7 @@ def rao_report(
         nexts=_nexts(record, managed, now),
         acknowledged=_of_month(month, acknowledged),
         asks=tuple(finding for finding in findings if finding.actor == "rao"),
-        head=head,
+        proof=proof,
     )
 
 

@@ -29,7 +29,7 @@ from renewal.domain.order_search import SearchControl
 from renewal.domain.run_outcome import ResultStatus
 from renewal.ports import Accounts, Clock, OrderReader, OrderTransitions
 from renewal.steps.payload import Progress
-from renewal.steps.scm_login import ScmLogin
+from renewal.steps.scm.login import ScmLogin
 from renewal.steps.stores import Stores
 
 CONFIRM_EVERY = timedelta(minutes=10)

@@ -37,7 +37,7 @@ from renewal.domain.setup.snapshot import ReportedCertificate
 from renewal.domain.setup.unrecorded import require_recorded, unrecorded_orders
 from renewal.ports import Accounts, AcmStore, CertificateAuthority, Clock, KeySealer, OrderReader, OrderTransitions
 from renewal.steps.payload import Progress, Task
-from renewal.steps.scm_login import ScmLogin
+from renewal.steps.scm.login import ScmLogin
 
 _DECIDE = (
     "Search SCM for {name} with this token in the comments. If the order is not there: `certmandate renew {path} "

@@ -36,8 +36,8 @@ from renewal.ports import (
 )
 from renewal.steps.drift import STORE_CODES, StoreComparison
 from renewal.steps.payload import DelegationTask, Task
-from renewal.steps.scm_login import ScmLogin
-from renewal.steps.snapshot import LONGEST_SECONDS, PersistentRecords, SnapshotReader, TxtRecords
+from renewal.steps.scm.login import ScmLogin
+from renewal.steps.scm.snapshot import LONGEST_SECONDS, PersistentRecords, SnapshotReader, TxtRecords
 
 Certificates = Listing[ManagedCertificate]
 _Orders = tuple[tuple[ReportedOrder, ...], ForeignOrders | None]

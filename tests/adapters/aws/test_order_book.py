@@ -6,15 +6,17 @@ from typing import Any
 
 import pytest
 
-from certmandate.audit_trail import AuditTrail, faults
+from certmandate.audit.trail import AuditTrail, faults
 from certmandate.order_book_editor import OrderBookEditor
+from renewal.adapters.order_book.audit_trails import DynamoDbAuditTrails
+from renewal.adapters.order_book.table import Table
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.due import renewal_point
 from renewal.domain.errors import OrderConflict, StoreUnavailable, UnknownDelegation
 from renewal.domain.order import Order, OrderStatus
 from renewal.domain.setup.inspection import Inspection
 
-from .conftest import TABLE, Book
+from .conftest import AUDIT, TABLE, Book
 from .records import LATER, NOW, PATH, SPEC, a_pair, a_served, a_specification, an_order
 from .wire import asked, changed, counted, meanwhile, refused
 
@@ -313,9 +315,41 @@ def test_two_orders_that_end_at_the_same_time_are_one_chain(book: Book, rival: B
     with meanwhile(dynamodb, "TransactWriteItems", lambda: rival.fail(other, "DcvLapsed", "expired", NOW, None)):
         book.fail(an_order(token="token-idp"), "DcvLapsed", "expired", LATER, None)
 
-    trail = AuditTrail.of("univ", book.head("univ"), list(book.audit_items("univ")))
+    trail = trail_of(dynamodb)
     assert faults(trail) == ()
     assert [(int(row["sequence"]), row["token"]) for row in trail.rows] == [(1, "token-www"), (2, "token-idp")]
+
+
+def trail_of(dynamodb: Any) -> AuditTrail:
+    trails = DynamoDbAuditTrails(Table(dynamodb, AUDIT))
+    return AuditTrail.of("univ", trails.stored_head("univ"), list(trails.rows("univ")))
+
+
+HEAD_KEY = {"delegation": {"S": "univ"}, "item": {"S": "head"}}
+
+
+@pytest.mark.parametrize(
+    ("attribute", "damaged"),
+    [("", None), ("sequence", None), ("sequence", {"S": "two"}), ("sequence", {"N": "1.5"}), ("hash", {"N": "0"})],
+)
+def test_a_lost_or_damaged_head_blocks_no_order(book: Book, dynamodb: Any, attribute: str, damaged: Any):
+    """Every end of an order moves it: one edited item kept all orders of a delegation open for ever."""
+    for number in (1, 2):
+        book.begin(an_order(token=f"token-{number}"))
+        book.fail(an_order(token=f"token-{number}"), "DcvLapsed", "expired", LATER, None)
+    head = dynamodb.get_item(TableName=AUDIT, Key=HEAD_KEY)["Item"]
+    if attribute:
+        changed = {name: value for name, value in head.items() if name != attribute}
+        dynamodb.put_item(TableName=AUDIT, Item=changed | ({attribute: damaged} if damaged else {}))
+    else:
+        dynamodb.delete_item(TableName=AUDIT, Key=HEAD_KEY)
+    assert "head of the audit trail was removed or damaged" in "\n".join(faults(trail_of(dynamodb)))
+
+    book.begin(an_order(token="token-3"))
+    book.fail(an_order(token="token-3"), "DcvLapsed", "expired", LATER, None)
+
+    assert faults(trail_of(dynamodb)) == ()
+    assert [int(row["sequence"]) for row in trail_of(dynamodb).rows] == [1, 2, 3]
 
 
 # ---- Spec and status -----------------------------------------------------------------------------------

@@ -13,8 +13,8 @@ import pytest
 from certmandate.commands.revoke import ReasonCode
 from certmandate.views.rao_report import REVOCATION, document, page
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
-from renewal.mail.rao_report import RaoReport, month_before, month_named, rao_report
-from tests.certmandate.rao_samples import DELEGATION, HEAD, HOSTILE, IDP, month, record, row
+from renewal.mail.rao_report import Proof, RaoReport, month_before, month_named, rao_report
+from tests.certmandate.rao_samples import DELEGATION, HEAD, HOSTILE, IDP, SEAL, month, record, row
 from tests.unit.estate import NOW, served_by
 from tests.unit.orders import an_order
 
@@ -22,13 +22,19 @@ from tests.unit.orders import an_order
 def of(*rows: FinishedOrder, name: str = "2026-11", **changes: Any) -> RaoReport:
     delegation = replace(DELEGATION, **changes)
     managed = [ManagedCertificate(IDP, served_by(IDP, age=10))]
-    return rao_report(record(delegation=delegation), managed, rows, month_named(name), NOW, head=HEAD)
+    return rao_report(record(delegation=delegation), managed, rows, month_named(name), NOW, proof=Proof(HEAD))
 
 
 def test_the_report_has_the_head_of_the_audit_trail() -> None:
     """Kept by the RAO, it is out of the reach of everyone who could rewrite the audit trail."""
     assert document(month())["audit_head"] == str(HEAD)
     assert HEAD.hash in page(month()).replace("<wbr>", "")
+    assert document(month())["audit_sealed"] == {
+        "head": str(HEAD),
+        "sealed_at": NOW.isoformat(),
+        "key": SEAL.fingerprint,
+    }
+    assert SEAL.fingerprint in page(month()).replace("<wbr>", "")
 
 
 def test_the_report_has_orders_and_refusals() -> None:
@@ -117,7 +123,7 @@ def test_a_mismatched_certificate_is_not_reported_as_pending() -> None:
     """The CA has issued; the RAO may have to revoke the certificate."""
     order = an_order(certificate="idp", status=OrderStatus.ORDERED, ssl_id=4002)
     now, then = (
-        rao_report(record(), [ManagedCertificate(IDP, None, item)], [], month_named("2026-11"), NOW, head=HEAD)
+        rao_report(record(), [ManagedCertificate(IDP, None, item)], [], month_named("2026-11"), NOW, proof=Proof(HEAD))
         for item in (order, replace(order, trouble="CertificateMismatch"))
     )
 

@@ -25,7 +25,7 @@ from renewal.domain.errors import (
 from renewal.domain.keypair import KeyType
 from renewal.domain.setup.check_result import SetupStep
 from renewal.domain.setup.snapshot import PasswordState, ReportedCertificate
-from renewal.steps.scm_login import ScmLogin
+from renewal.steps.scm.login import ScmLogin
 from tests.unit.estate import DELEGATION, IDP, NOW, PATH, System, served_by
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from base64 import b64decode
+from hashlib import sha256
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from certmandate.audit_trail import AuditTrail, NotAnExport, faults
+from certmandate.audit.trail import AuditTrail, NotAnExport, faults
 from certmandate.deployment import Deployment, deployed
 from certmandate.exit import NEEDS_ATTENTION, exit_on_error
 from certmandate.files.atomic_files import write_together
@@ -28,7 +30,7 @@ def export_command(
     file: Annotated[Path | None, typer.Argument(help="Where to write it. Default: standard output.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
 ) -> None:
-    """Export every audit row of a delegation, with the head of its chain, as JSON."""
+    """Export every audit row of a delegation as JSON, with the head of its chain, the seals and their public key."""
     with deployed(context) as deployment:
         text = _stored(deployment, name).text()
         if file is not None:
@@ -44,11 +46,13 @@ def verify_command(
     context: typer.Context,
     source: Annotated[str, typer.Argument(metavar="DELEGATION|FILE", help="A delegation, or an exported file.")],
     head: Annotated[str, typer.Option(help="NUMBER:HASH of an earlier report; that row must be as it was.")] = "",
+    key: Annotated[str, typer.Option(help="Fingerprint of the key in a report; it must have signed every seal.")] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Verify that no audit row was changed, removed, inserted or moved.
 
-    Of a delegation as it is stored, or of an export, which needs no AWS. Each row that does not match is named.
+    Of a delegation as it is stored, compared with what was sealed; or of an export, which needs no AWS. Each row that
+    does not match is named.
     """
     known = _parsed(head)
     if Path(source).is_file():
@@ -57,26 +61,48 @@ def verify_command(
     else:
         with deployed(context) as deployment:
             trail = _stored(deployment, source)
-    found = faults(trail, known)
-    numbered = sum(1 for row in trail.rows if row.get("sequence"))
+            key = key or sha256(b64decode(deployment.audit_signer.public_key())).hexdigest()
+    found = faults(trail, known, key)
     if as_json:
-        print_json({"delegation": trail.delegation, "rows": len(trail.rows), "head": str(trail.head), "faults": found})
+        print_json(_document(trail, found))
     for fault in found if not as_json else ():
         print_error(fault)
     if not found and not as_json:
+        numbered = sum(1 for row in trail.rows if row.get("sequence"))
         print_line(f"{trail.delegation}: {numbered} rows are as they were added; the head is {trail.head}.")
+        print_line(_sealed(trail))
     raise typer.Exit(NEEDS_ATTENTION if found else 0)
+
+
+def _document(trail: AuditTrail, found: tuple[str, ...]) -> dict[str, Any]:
+    last = trail.seals[-1].seal if trail.seals else None
+    return {
+        "delegation": trail.delegation,
+        "rows": len(trail.rows),
+        "head": str(trail.head),
+        "sealed": str(last.statement.head) if last else None,
+        "key": last.fingerprint if last else None,
+        "faults": found,
+    }
+
+
+def _sealed(trail: AuditTrail) -> str:
+    if not trail.seals:
+        return "Nothing is sealed yet: the function seal_audit seals it once a day."
+    last = trail.seals[-1].seal
+    day = last.statement.sealed_at.date()
+    return f"Sealed up to row {last.statement.head.sequence} on {day}, signed with the key {last.fingerprint}."
 
 
 def _stored(deployment: Deployment, name: str) -> AuditTrail:
     """Read the trail, again while a run adds rows to it."""
-    book = deployment.book
-    head, rows = book.head(name), list(book.audit_items(name))
-    if not rows:
-        book.delegation(name)  # raises UnknownDelegation for a name that is misspelt
-    while (later := book.head(name)) != head:
-        head, rows = later, list(book.audit_items(name))
-    return AuditTrail.of(name, head, rows)
+    trails, sealed = deployment.audit_trails, deployment.seals.every(name)
+    head, rows = trails.stored_head(name), list(trails.rows(name))
+    if not rows and not sealed:
+        deployment.book.delegation(name)  # raises UnknownDelegation for a name that is misspelt
+    while (later := trails.stored_head(name)) != head:
+        head, rows = later, list(trails.rows(name))
+    return AuditTrail.of(name, head, rows, sealed)
 
 
 def _read(file: Path) -> AuditTrail:

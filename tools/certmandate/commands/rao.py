@@ -28,7 +28,7 @@ from renewal.domain.setup.inspection import DelegationRecord
 from renewal.domain.setup.refused_orders import findings_with_orders
 from renewal.mail.findings_mail import findings_mail
 from renewal.mail.mail import Mail
-from renewal.mail.rao_report import month_before, month_named, rao_report
+from renewal.mail.rao_report import Proof, month_before, month_named, rao_report
 
 ThirdPartyOption = Annotated[
     str, typer.Option(envvar="CERTMANDATE_THIRD_PARTY", help="Your own name, as the RAO knows it; it signs the mail.")
@@ -59,9 +59,9 @@ def report_command(
     with deployed(context) as deployment:
         book = deployment.book
         certificates, history = book.certificates(name), book.history(name, "")
-        acknowledged, head = book.acknowledged(name), book.head(name)
-        record = book.delegation(name)
-        found = rao_report(record, certificates, history, chosen, now, acknowledged=acknowledged, head=head)
+        acknowledged, record = book.acknowledged(name), book.delegation(name)
+        proof = Proof(deployment.audit_trails.head(name), deployment.seals.newest(name))
+        found = rao_report(record, certificates, history, chosen, now, acknowledged=acknowledged, proof=proof)
     print_left_out((*certificates.unreadable, *history.unreadable, *acknowledged.unreadable))
     if as_json:
         typer.echo(json.dumps(document(found), ensure_ascii=False))

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -86,10 +86,6 @@ class EstateReader(DynamoDbOrderReader):
         names = {*self.delegations(), *(path.delegation for path in self.every_certificate())}
         found = self._table.read(map(schema.delegation_key, names))
         return Listing.of((found[key] for key in sorted(found)), schema.delegation_record)
-
-    def audit_items(self, delegation: str) -> Iterator[Item]:
-        """The delegation's audit rows as they are stored."""
-        return self._audit.query(delegation, schema.FINISHED_PREFIX)
 
     def retired(self) -> Listing[Retired]:
         """The retired delegations, by name."""

@@ -169,6 +169,11 @@ ADVICE = {
         "AWS: ACM",
         then=APPLY,
     ),
+    "AuditTrailTampered": Advice(
+        "Rows of the audit trail do not follow from what was sealed last",
+        "Run `certmandate audit verify` with the delegation, which names the rows",
+        "AWS: DynamoDB, the audit table of the stack",
+    ),
     "RecordUnreadable": Advice(
         "An item of the order book was edited, or a newer version wrote it; nothing is ordered for it",
         "Deploy the newer version again, or restore the item as it was",

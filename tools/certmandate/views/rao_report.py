@@ -8,6 +8,7 @@ from typing import Any
 
 from certmandate.views.html_page import html
 from certmandate.views.language import languages
+from renewal.domain.audit.seal import Seal
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.order import COMMENT_PREFIX, FinishedOrder, ManagedCertificate
 from renewal.domain.setup.finding import Finding
@@ -41,8 +42,16 @@ def document(report: RaoReport) -> dict[str, Any]:
             for row in report.acknowledged
         ],
         "asks": [finding_document(finding) for finding in report.asks],
-        "audit_head": str(report.head),
+        "audit_head": str(report.proof.head) if report.proof else None,
+        "audit_sealed": _seal(report.proof.seal) if report.proof else None,
     }
+
+
+def _seal(seal: Seal | None) -> dict[str, Any] | None:
+    if seal is None:
+        return None
+    statement = seal.statement
+    return {"head": str(statement.head), "sealed_at": statement.sealed_at.isoformat(), "key": seal.fingerprint}
 
 
 def finding_document(finding: Finding) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from datetime import datetime
 
 from renewal.adapters.order_book import schema
 from renewal.adapters.order_book.table import Item, OrderTables
-from renewal.domain.audit.chain import ChainHead, beginning
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.errors import UnknownDelegation
 from renewal.domain.order import FinishedOrder, ManagedCertificate, Replacement
@@ -68,13 +67,6 @@ class DynamoDbOrderReader:
     def acknowledged(self, delegation: str) -> Listing[Acknowledgement]:
         items = self._audit.query(delegation, schema.ACKNOWLEDGED_PREFIX)
         return Listing.of(items, lambda item: schema.read(Acknowledgement, item, item))
-
-    def head(self, delegation: str) -> ChainHead:
-        """Return the last row of the delegation's chain, as the head of the audit trail has it."""
-        found = next(iter(self._audit.query(delegation, schema.HEAD)), None)
-        if found is not None:
-            return schema.read(ChainHead, found, found)
-        return ChainHead(0, beginning(self._audit.query(delegation, schema.FINISHED_PREFIX)))
 
 
 def _certificates(items: Iterable[Item], orders: Mapping[CertificatePath, Item | None]) -> Listing[ManagedCertificate]:

@@ -107,6 +107,19 @@ class Table:
         }
         return ((item["delegation"], item["item"]) for item in self._pages(request))
 
+    def partitions(self) -> Iterator[str]:
+        """Yield the partition key of every item; a very recent one may be missing."""
+        start: Request | None = {}
+        while start is not None:
+            names, start = self._scanned(start)
+            yield from names
+
+    @translated("dynamodb:Scan")
+    def _scanned(self, start: Request) -> tuple[list[str], Request | None]:
+        more: Any = {"ExclusiveStartKey": start} if start else {}
+        answer: Any = self._client.scan(TableName=self._name, ProjectionExpression="delegation", **more)
+        return [str(item["delegation"]["S"]) for item in answer["Items"]], answer.get("LastEvaluatedKey")
+
     def _pages(self, request: Request) -> Iterator[Item]:
         start: Request | None = {}
         while start is not None:

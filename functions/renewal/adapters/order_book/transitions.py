@@ -19,14 +19,13 @@ from typing import Any
 from uuid import uuid4
 
 from renewal import records
+from renewal.adapters.order_book.audit_trails import DynamoDbAuditTrails
 from renewal.adapters.order_book.reader import DynamoDbOrderReader, unknown
 from renewal.adapters.order_book.schema import (
     ORDER_ATTRIBUTES,
     certificate_key,
     delegation_key,
     delegation_record,
-    finished_item,
-    head_item,
     notices_of,
     open_order,
     order_attributes,
@@ -41,10 +40,8 @@ from renewal.adapters.order_book.table import (
     Request,
     assigned,
     cleared,
-    put,
     updated,
 )
-from renewal.domain.audit.chain import ChainHead
 from renewal.domain.certificate.chain import Chain
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.due import next_action, stored
@@ -74,6 +71,7 @@ class DynamoDbOrderTransitions:
     def __init__(self, tables: OrderTables, identity: str = "") -> None:
         self._identity = identity
         self._table, self._audit = tables.orders, tables.audit
+        self._trails = DynamoDbAuditTrails(tables.audit)
         self._reader = DynamoDbOrderReader(tables)
 
     # ---- Open orders ---------------------------------------------------------------------------------------------
@@ -241,7 +239,9 @@ class DynamoDbOrderTransitions:
                 return self._require_ended(order, row)
             status = status_updated(certificate, becomes(certificate), row.ended_at)
             try:
-                return self._table.transact(*([] if has_ended else self._added(row)), close, status)
+                return self._table.transact(
+                    *([] if has_ended else self._trails.added(row, self._identity)), close, status
+                )
             except ConditionFailed:
                 continue  # the next read shows why
             except StoreUnavailable as busy:
@@ -250,15 +250,6 @@ class DynamoDbOrderTransitions:
                 if not busy.undone:
                     raise
         raise _conflict(order, "its certificate's record keeps changing")
-
-    def _added(self, row: FinishedOrder) -> list[Request]:
-        """Add *row* to the delegation's chain, unless another row has been added since its head was read."""
-        head = self._reader.head(row.delegation)
-        item = finished_item(head.followed_by(row, self._identity))
-        after = head_item(row.delegation, ChainHead.at(item))
-        read = {"read": head.sequence}
-        moved = put(after, condition="#sequence = :read", values=read) if head.sequence else put(after)
-        return [self._audit.addressed(write) for write in (put(item), moved)]
 
     def _require_ended(self, order: Order, row: FinishedOrder) -> None:
         """Require that an earlier try, whose response was lost, has ended the order in the same way."""

@@ -9,20 +9,32 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any, Self
 
 from renewal.domain.order import FinishedOrder
 
 
-def row_hash(item: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of a stored row, in hexadecimal: of its JSON with sorted keys and without blanks."""
-    text = json.dumps(item, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=_number)
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
+def canonical(document: Mapping[str, Any]) -> bytes:
+    """Return *document* as JSON in the one form that is hashed and signed: sorted keys, no blanks, ASCII."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), default=plain_number).encode("ascii")
 
 
-def _number(value: Any) -> int | str:
+def plain_number(value: Any) -> int | str:
     """DynamoDB's numbers are Decimal; those of audit rows are whole."""
     return int(value) if value == int(value) else str(value)
+
+
+def row_hash(item: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a stored row, in hexadecimal."""
+    return hashlib.sha256(canonical(item)).hexdigest()
+
+
+def number_of(item: Mapping[str, Any]) -> int:
+    """Return the number of a stored row; 0 = it has none, as rows of earlier versions, or none that can be read."""
+    number = item.get("sequence", 0)
+    is_number = isinstance(number, int | Decimal) and not isinstance(number, bool)
+    return int(number) if is_number and number == int(number) and number > 0 else 0
 
 
 def beginning(unnumbered: Iterable[Mapping[str, Any]]) -> str:
@@ -48,6 +60,22 @@ class ChainHead:
         """Return the head of a chain that ends in the stored row *item*."""
         return cls(int(item["sequence"]), row_hash(item))
 
+    def followers(self, rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """Return the stored *rows* with which the chain goes on, in order; it ends where a hash does not match."""
+        head, found = self, []
+        for row in sorted(rows, key=number_of):
+            if (number_of(row), row.get("previous_hash")) == (head.sequence + 1, head.hash):
+                head = ChainHead.at(row)
+                found.append(row)
+        return found
+
     def __str__(self) -> str:
         """`<number>:<hash>`."""
         return f"{self.sequence}:{self.hash}"
+
+
+def newest(rows: Iterable[Mapping[str, Any]]) -> ChainHead:
+    """Return the head of a chain of which only the stored *rows* are known."""
+    every = list(rows)
+    last = max(every, key=number_of, default={})
+    return ChainHead.at(last) if number_of(last) else ChainHead(0, beginning(every))

@@ -9,8 +9,8 @@ from local.cloudformation.resources.resource import Made, Maker, Stack, tags
 
 
 def key(properties: Properties, stack: Stack) -> Made:
-    """Make a symmetric key for encryption."""
-    client, request = stack.client("kms"), properties.some("Description")
+    """Make a key."""
+    client, request = stack.client("kms"), properties.some("Description", "KeySpec", "KeyUsage")
     kms_tags = [{"TagKey": tag["Key"], "TagValue": tag["Value"]} for tag in tags(properties)]
     policy = json.dumps(properties.need("KeyPolicy"))
     made = client.create_key(Policy=policy, Tags=kms_tags, **request)["KeyMetadata"]

@@ -28,10 +28,14 @@ def table(properties: Properties, stack: Stack) -> Made:
 
 
 def bucket(properties: Properties, stack: Stack) -> Made:
-    """Make a bucket with versioning, encryption, ownership, life cycle and its public access block."""
+    """Make a bucket with its settings, such as versioning, encryption and life cycle."""
     name = properties.take("BucketName", stack.physical(properties.logical_id).lower())
     client = stack.client("s3")
-    client.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+    client.create_bucket(
+        Bucket=name,
+        CreateBucketConfiguration={"LocationConstraint": REGION},
+        ObjectLockEnabledForBucket=properties.take("ObjectLockEnabled", default=False),
+    )
     for property_name, put, argument, translated in _BUCKET_SETTINGS:
         value = properties.take(property_name)
         if value is not None:
@@ -71,12 +75,19 @@ def _life_cycle_rule(rule: dict[str, Any]) -> dict[str, Any]:
     return {**renamed, **rule}
 
 
+def _object_lock(value: dict[str, Any]) -> dict[str, Any]:
+    """A parameter of CloudFormation is text, also where S3 expects a number."""
+    retention = value["Rule"]["DefaultRetention"]
+    return {**value, "Rule": {"DefaultRetention": {**retention, "Days": int(retention["Days"])}}}
+
+
 def _same(value: Any) -> Any:
     return value
 
 
 _BUCKET_SETTINGS = (
     ("VersioningConfiguration", "put_bucket_versioning", "VersioningConfiguration", _same),
+    ("ObjectLockConfiguration", "put_object_lock_configuration", "ObjectLockConfiguration", _object_lock),
     ("BucketEncryption", "put_bucket_encryption", "ServerSideEncryptionConfiguration", _encryption),
     ("PublicAccessBlockConfiguration", "put_public_access_block", "PublicAccessBlockConfiguration", _same),
     ("OwnershipControls", "put_bucket_ownership_controls", "OwnershipControls", _same),

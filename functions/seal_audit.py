@@ -1,0 +1,19 @@
+"""Lambda function: seals the audit trails of all delegations, once a day."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from renewal import wiring
+
+logger = Logger()
+
+
+@logger.inject_lambda_context
+def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Return `{"sealed": [delegation…]}`."""
+    sealed = list(wiring.seal_audit()())
+    logger.info("audit trails sealed", sealed=sealed)
+    return {"sealed": sealed}

@@ -1,0 +1,1 @@
+"""The audit trail of a delegation as operators read and verify it."""

@@ -1,0 +1,46 @@
+"""Reads the seals of audit trails, with the rows that were stored with them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from certmandate.audit.trail import SealedRows
+from certmandate.exit import Refused
+from renewal import records
+from renewal.adapters.aws import translated
+from renewal.adapters.order_book.seals import S3Seals
+from renewal.domain.audit.seal import Seal
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+
+class SealedTrails(S3Seals):
+    """The bucket of seals, as operators read it."""
+
+    def __init__(self, client: S3Client, bucket: str) -> None:
+        super().__init__(client, bucket)
+        self._client, self._bucket = client, bucket
+
+    def every(self, delegation: str) -> tuple[SealedRows, ...]:
+        """Return every seal of the delegation, those that a delete marker hides included. Raises Refused."""
+        return tuple(self._read(key, version) for key, version in self.versions(delegation))
+
+    def newest(self, delegation: str) -> Seal | None:
+        """Return the last seal of the delegation; None when there is none. Raises Refused."""
+        last = max(self.versions(delegation), default=None)
+        return self._read(*last).seal if last else None
+
+    def _read(self, key: str, version: str) -> SealedRows:
+        content = self._content(key, version)
+        try:
+            document = json.loads(content)
+            return SealedRows(records.read(Seal, document), tuple(document["rows"]))
+        except (ValueError, TypeError, LookupError, RecursionError):
+            msg = f"{key} in {self._bucket} is not what seal_audit writes; see docs/runbook.md, section AuditNotSealed"
+            raise Refused(msg) from None
+
+    @translated("s3:GetObjectVersion")
+    def _content(self, key: str, version: str) -> bytes:
+        return self._client.get_object(Bucket=self._bucket, Key=key, VersionId=version)["Body"].read()
