@@ -23,7 +23,7 @@ from datetime import datetime
 from typing import Any, Self, TypeVar
 
 from renewal import records
-from renewal.domain.errors import PlanUnreadable
+from renewal.domain.errors import InvalidRequest, PlanUnreadable
 
 T = TypeVar("T")
 
@@ -133,7 +133,7 @@ class MailEvent:
 
     @classmethod
     def parse(cls, event: dict[str, Any]) -> Self | None:
-        """Return None for an event of another source. Raises PlanUnreadable when it is not as AWS documents it."""
+        """Return None for an event of another source. Raises InvalidRequest when it is not as AWS documents it."""
         if event.get("source") != "aws.ses":
             return None
         try:
@@ -146,7 +146,7 @@ class MailEvent:
             message_id = str(mail["messageId"])
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             msg = f"the event of Amazon SES is not as AWS documents it ({type(error).__name__})"
-            raise PlanUnreadable(msg) from None
+            raise InvalidRequest(msg) from None
         text = " ".join(part for part in parts if part)
         return cls(str(delegation), message_id, text, kind != AUTOMATIC_REPLY)
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from renewal.domain.errors import MailRefused, PlanUnreadable, StoreUnavailable, UnknownDelegation
+from renewal.domain.errors import InvalidRequest, MailRefused, StoreUnavailable, UnknownDelegation
 from renewal.domain.notices.notice import MailOutcome, Notice
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import Inspection
@@ -202,7 +202,7 @@ def test_an_absence_notice_is_no_bounce(system: System) -> None:
 
 def test_an_event_that_is_not_documented_is_refused_by_name(system: System) -> None:
     """A traceback would not name what to look for."""
-    with pytest.raises(PlanUnreadable, match="Amazon SES"):
+    with pytest.raises(InvalidRequest, match="Amazon SES"):
         notify(system, None)(bounce(mail={}))
 
 
