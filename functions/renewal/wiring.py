@@ -233,15 +233,20 @@ def verify_served(invocation: Invocation) -> VerifyServed:
 @cache
 def report() -> Report:
     """The step of `report.py`."""
-    times = ActingTimes(settings().operator_working_days, settings().rao_working_days)
-    return Report(_book(), _archive(), utc_now, times)
+    return Report(_book(), _archive(), utc_now, _times())
+
+
+def _times() -> ActingTimes:
+    return ActingTimes(settings().operator_working_days, settings().rao_working_days)
 
 
 @cache
 def notify() -> Notify:
     """The step of `notify.py`."""
     announcer = EventBridgeAnnouncer(aws.client("events"), settings().event_bus)
-    return Notify(_book(), _transitions("notify"), announcer, _mailer(), settings().signature, utc_now, new_token)
+    return Notify(
+        _book(), _transitions("notify"), announcer, _mailer(), settings().signature, utc_now, new_token, _times()
+    )
 
 
 def _mailer() -> SesMailer | None:

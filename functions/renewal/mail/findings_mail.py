@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 
+from renewal.domain.judgement.problem import Consequence
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.mail.language import Language, plain
@@ -32,8 +35,29 @@ _QUOTED = frozenset({"RequestRefused", "ScmRefused"})
 """Codes whose text is SCM's answer, which states what to do."""
 
 
+@dataclass(frozen=True, slots=True)
+class Otherwise:
+    """What happens unless the RAO acts, and when; *on* None: it does so already, or the day is not known."""
+
+    consequence: Consequence
+    on: date | None
+
+    def line(self, day: date, language: Language) -> str:
+        """Return it as it is on *day*; empty when nothing happens."""
+        if self.consequence is Consequence.NONE:
+            return ""
+        past = {Consequence.EXPIRES: "expired", Consequence.ORDERS_STOP: "orders-stopped"}
+        key = past.get(self.consequence) if self.on and self.on <= day else None
+        return language.text(f"consequences.{key or self.consequence}", day=language.day(self.on) if self.on else "")
+
+
 def findings_mail(
-    record: DelegationRecord, findings: Iterable[Finding], day: date, language: Language, third_party: str = ""
+    record: DelegationRecord,
+    findings: Iterable[Finding],
+    day: date,
+    language: Language,
+    third_party: str = "",
+    otherwise: Mapping[Finding, Otherwise] = MappingProxyType({}),
 ) -> Mail:
     """Return the mail about *findings*, most urgent first. *day*: of the inspection; *third_party*: the signature."""
     listed = tuple(findings)
@@ -44,7 +68,12 @@ def findings_mail(
         department=delegation.department_id,
         day=language.day(day),
     )
-    items = ["\n".join(finding_item(number, finding, record, language)) for number, finding in enumerate(listed, 1)]
+    items = [
+        finding_item(
+            number, finding, record, language, otherwise[finding].line(day, language) if finding in otherwise else ""
+        )
+        for number, finding in enumerate(listed, 1)
+    ]
     closing = [language.text("mail.closing")] if listed else []
     who = third_party or language.text("mail.operators", delegation=delegation.name)
     signature = language.text("mail.signature", third_party=who)
@@ -72,8 +101,16 @@ def _subject(organisation: str, findings: tuple[Finding, ...], language: Languag
     return language.text(f"mail.subject_{kind}", organisation=organisation, day=day)
 
 
-def finding_item(number: int, finding: Finding, record: DelegationRecord, language: Language) -> Iterator[str]:
-    """Yield the lines about a finding: what, where, what to do, and by when."""
+def finding_item(
+    number: int, finding: Finding, record: DelegationRecord, language: Language, otherwise: str = ""
+) -> str:
+    """Return the lines about a finding: what, where, what to do, by when, and what happens otherwise."""
+    return "\n".join(_lines(number, finding, record, language, otherwise))
+
+
+def _lines(
+    number: int, finding: Finding, record: DelegationRecord, language: Language, otherwise: str
+) -> Iterator[str]:
     known = language.at("findings")
     texts = known.get(finding.code, known["unknown"])
     security = f" ({language.text('mail.security')})" if finding.is_security else ""
@@ -85,6 +122,7 @@ def finding_item(number: int, finding: Finding, record: DelegationRecord, langua
         ("do", plain(texts["do"], finding_values(record, language))),
         ("where", finding.screen + language.meaning(finding.screen) if finding.actor == "rao" else ""),
         ("planned" if finding.code in _AUTOMATIC else "when", _day(finding, language)),
+        ("otherwise", otherwise),
         ("who", language.text(f"mail.{finding.actor}") if finding.actor != "rao" else ""),
     ):
         if value:

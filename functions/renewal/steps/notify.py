@@ -10,20 +10,24 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from renewal.domain.delegation import LANGUAGES
 from renewal.domain.errors import MailRefused, RenewalError, StoreRefused, StoreUnavailable
+from renewal.domain.judgement.acting_times import ActingTimes
+from renewal.domain.judgement.certificate import judge
+from renewal.domain.judgement.delegation import problems_of
+from renewal.domain.judgement.problem import Consequence, Problem
 from renewal.domain.notices.escalation import Topic, claimed
 from renewal.domain.notices.notice import MailOutcome, Notice, NoticeKind
-from renewal.domain.order import FinishedOrder, ManagedCertificate
+from renewal.domain.order import FinishedOrder, ManagedCertificate, Replacement
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.domain.setup.refused_orders import findings_with_orders
-from renewal.mail.findings_mail import findings_mail
+from renewal.mail.findings_mail import Otherwise, findings_mail
 from renewal.mail.language import Language, mail_language
 from renewal.mail.mail import Mail, in_all_languages
 from renewal.mail.rao_report import Month, month_before, rao_report
@@ -52,6 +56,7 @@ class Notify:
     clock: Clock
     new_id: Callable[[], str]
     """Makes random ids."""
+    times: ActingTimes
 
     def __call__(self, event: dict[str, Any]) -> dict[str, int]:
         """Send the notices that are due, or record the bounce that *event* of Amazon SES is about.
@@ -63,9 +68,10 @@ class Notify:
             return self._bounced(mail_event)
         sent: Counter[str] = Counter()
         errors: dict[str, RenewalError] = {}
+        rules = self.book.replacements()
         for name in self.book.delegations():
             try:
-                for notice in self._delegation(name):
+                for notice in self._delegation(name, rules):
                     sent[notice.outcome.value] += 1
                     if notice.outcome is MailOutcome.REFUSED:
                         errors[name] = MailRefused(notice.text)
@@ -81,22 +87,24 @@ class Notify:
         self.notices.change_notices(event.delegation, lambda notices: notices.bounced(event.message_id, event.text))
         return {MailOutcome.BOUNCED.value: 1}
 
-    def _delegation(self, name: str) -> Iterator[Notice]:
-        facts = _Facts(
-            self.book.delegation(name), self.book.certificates(name), self.book.history(name, ""), self.clock()
-        )
+    def _delegation(self, name: str, rules: Iterable[Replacement]) -> Iterator[Notice]:
+        certificates, history = self.book.certificates(name), self.book.history(name, "")
+        facts = _Facts(self.book.delegation(name), certificates, history, tuple(rules), self.clock(), self.times)
         to = facts.record.delegation.rao_email if self.mailer else ""
         yield from self._problems(facts, to)
         yield from self._report(facts, to)
 
     def _problems(self, facts: _Facts, to: str) -> Iterator[Notice]:
-        found = facts.asked()
-        topics = [Topic(key, each.code, each.severity, each.due) for key, each in found.items()]
+        found = {asked.topic.key: asked for asked in facts.asked()}
+        topics = [asked.topic for asked in found.values()]
         claim = Notice(self.new_id(), facts.now, NoticeKind.PROBLEMS, to)
         after = self.notices.change_notices(facts.name, lambda notices: claimed(notices, topics, claim))
         if after.notice(claim.id):
-            named, day = [found[key] for key in after.named_by(claim.id)], facts.now.date()
-            yield self._sent(facts, claim, lambda language, who: findings_mail(facts.record, named, day, language, who))
+            named = {found[key].finding: found[key].otherwise for key in after.named_by(claim.id)}
+            day = facts.now.date()
+            yield self._sent(
+                facts, claim, lambda language, who: findings_mail(facts.record, named, day, language, who, named)
+            )
 
     def _report(self, facts: _Facts, to: str) -> Iterator[Notice]:
         month = month_before(facts.now)
@@ -107,8 +115,10 @@ class Notify:
             facts.name, lambda notices: notices if notices.has_report(str(month)) else notices.with_notice(claim)
         )
         if after.notice(claim.id):
+            asks = {asked.finding: asked.otherwise for asked in facts.asked()}
             report = rao_report(facts.record, facts.certificates, facts.history, month, facts.now)
-            yield self._sent(facts, claim, lambda language, who: report_mail(report, language, who))
+            report = replace(report, asks=tuple(asks))
+            yield self._sent(facts, claim, lambda language, who: report_mail(report, language, who, asks))
 
     def _sent(self, facts: _Facts, claim: Notice, render: Callable[[Language, str], Mail]) -> Notice:
         """Send the mail of a claimed notice, record what became of it, and publish the event."""
@@ -136,6 +146,15 @@ class Notify:
 
 
 @dataclass(frozen=True, slots=True)
+class _Asked:
+    """A problem on which the RAO must act, for the record and for the mail."""
+
+    topic: Topic
+    finding: Finding
+    otherwise: Otherwise
+
+
+@dataclass(frozen=True, slots=True)
 class _Facts:
     """What the order book has of a delegation."""
 
@@ -143,7 +162,9 @@ class _Facts:
     certificates: tuple[ManagedCertificate, ...]
     history: tuple[FinishedOrder, ...]
     """Oldest first."""
+    rules: tuple[Replacement, ...]
     now: datetime
+    times: ActingTimes
 
     @property
     def name(self) -> str:
@@ -154,12 +175,28 @@ class _Facts:
         chosen = self.record.delegation.language
         return [mail_language(code) for code in ([chosen] if chosen in LANGUAGES else LANGUAGES)]
 
-    def asked(self) -> dict[str, Finding]:
-        """The findings on which the RAO must act, by a key that identifies each from day to day."""
+    def asked(self) -> list[_Asked]:
+        """Return the problems on which the RAO must act, most urgent first."""
+        judged = [judge(each, self.record, self.now, self.times, replacements=self.rules) for each in self.certificates]
+        problems = problems_of(self.name, self.record, judged, self.now, self.times)
+        return [self._asked(problem) for problem in problems if problem.actor == "rao"]
+
+    def _asked(self, problem: Problem) -> _Asked:
+        ends = problem.consequence_on or problem.due
+        topic = Topic(_key(problem), problem.code, problem.severity, ends)
+        # A certificate expires on that day, but the RAO must act now; and only a refused order's row has its SSL ID.
+        due = None if problem.consequence is Consequence.EXPIRES else problem.due
+        text = self._refused.get((problem.code, problem.certificate), problem.text)
+        finding = Finding(problem.code, problem.severity, "rao", text, problem.certificate, due, problem.screen)
+        return _Asked(topic, finding, Otherwise(problem.consequence, problem.consequence_on))
+
+    @property
+    def _refused(self) -> dict[tuple[str, str], str]:
+        """The texts about refused orders, by code and certificate."""
         if self.record.inspection is None:
             return {}
         found = findings_with_orders(self.record.inspection, self.certificates, self.history)
-        return {_key(finding): finding for finding in found if finding.actor == "rao"}
+        return {(finding.code, finding.certificate): finding.text for finding in found if finding.certificate}
 
     def existed_in(self, month: Month) -> bool:
         """Return whether anything was stored, refused or served before the end of *month*."""
@@ -168,6 +205,8 @@ class _Facts:
         return any(at < month.ends for at in times)
 
 
-def _key(finding: Finding) -> str:
-    same = hashlib.sha256(_VARYING.sub("", finding.text).encode()).hexdigest()[:12]
-    return f"{finding.certificate}: {finding.code} {same}"
+def _key(problem: Problem) -> str:
+    """Identify a problem from day to day: of a delegation, several may have one code."""
+    if problem.certificate:
+        return problem.key
+    return f"{problem.key} {hashlib.sha256(_VARYING.sub('', problem.text).encode()).hexdigest()[:12]}"

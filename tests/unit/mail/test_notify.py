@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 
 from renewal.domain.errors import InvalidRequest, MailRefused, StoreUnavailable, UnknownDelegation
+from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.notices.notice import MailOutcome, Notice
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import Inspection
@@ -25,7 +26,7 @@ def notify(system: System, mailer: FakeMailer | None, **instead: Any) -> Notify:
     """The step over the system's fakes."""
     book = instead.get("book", system.book)
     announcer, name = instead.get("announcer", system.announcer), "Hébergeur Exemple"
-    return Notify(book, book, announcer, mailer, name, system.clock, lambda: uuid4().hex)
+    return Notify(book, book, announcer, mailer, name, system.clock, lambda: uuid4().hex, ActingTimes())
 
 
 def sent(system: System) -> list[Notice]:
