@@ -48,9 +48,6 @@ VARIABLES = {
     "THIRD_PARTY": "off",
     "OPERATOR_WORKING_DAYS": "1",
     "RAO_WORKING_DAYS": "10",
-    "MAIL_SENDER": "off",
-    "MAIL_CONFIGURATION_SET": "off",
-    "THIRD_PARTY": "off",
 }
 
 

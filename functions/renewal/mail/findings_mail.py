@@ -68,12 +68,8 @@ def findings_mail(
         department=delegation.department_id,
         day=language.day(day),
     )
-    items = [
-        finding_item(
-            number, finding, record, language, otherwise[finding].line(day, language) if finding in otherwise else ""
-        )
-        for number, finding in enumerate(listed, 1)
-    ]
+    lines = {finding: what.line(day, language) for finding, what in otherwise.items()}
+    items = [finding_item(n, finding, record, language, lines.get(finding, "")) for n, finding in enumerate(listed, 1)]
     closing = [language.text("mail.closing")] if listed else []
     who = third_party or language.text("mail.operators", delegation=delegation.name)
     signature = language.text("mail.signature", third_party=who)

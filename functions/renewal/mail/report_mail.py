@@ -44,7 +44,7 @@ def report_mail(
 def _asks(report: RaoReport, language: Language, otherwise: Mapping[Finding, Otherwise]) -> Iterator[str]:
     yield language.text("report_mail.asks" if report.asks else "report_mail.no_asks")
     for number, finding in enumerate(report.asks, 1):
-        line = otherwise[finding].line(report.made_at.date(), language) if finding in otherwise else ""
+        line = otherwise[finding].line(report.made_at.date(), language)
         yield finding_item(number, finding, report.record, language, line)
     if report.asks:
         yield language.text("report_mail.otherwise")

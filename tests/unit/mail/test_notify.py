@@ -56,11 +56,31 @@ def test_a_mail_has_what_the_rao_must_do_in_both_languages(system: System) -> No
     assert "première échéance le 1er janvier 2027 / [Université d'Exemple] Delegated" in mail.subject
     assert "Validez de nouveau le domaine" in mail.body
     assert "Validate the domain again" in mail.body
+    assert "Otherwise: from 1 January 2027, nothing can be ordered or renewed" in mail.body
     assert "password" not in mail.body
     assert mail.body.count("Hébergeur Exemple") == 2
     (notice,) = sent(system)
     assert (notice.to, notice.codes, notice.outcome) == (RAO, ("DcvLapsing",), MailOutcome.SENT)
     assert mailer.tags == [{"delegation": "univ"}]
+
+
+def test_a_certificate_that_cannot_be_renewed_is_notified_until_it_expires(system: System) -> None:
+    """N1: a certificate expired while every run succeeded; the RAO is notified at each stage of its last weeks."""
+    system.book.adopt(IDP.record_key, served_by(IDP, age=150), NOW)  # it expires on 11 January
+    expired = Finding("DcvLapsed", "error", "rao", "idp.univ.example has expired", certificate="idp")
+    days: list[int] = []
+    bodies: list[str] = []
+    for day in range(60):
+        system.clock.now = NOW + timedelta(days=day)
+        found(system, expired, language="en")
+        mailer = FakeMailer()
+        notify(system, mailer)({})
+        bodies += [mail.body for mail in mailer.mails if "report for" not in mail.subject]
+        days += [49 - day] * (len(bodies) - len(days))
+
+    assert days == [49, 14, 7, 3, 1, 0]
+    assert "Otherwise: the certificate stops working on 11 January 2027" in bodies[0]
+    assert "Otherwise: the certificate has not worked since 11 January 2027" in bodies[-1]
 
 
 def test_a_file_with_a_language_gets_a_mail_in_it(system: System) -> None:
