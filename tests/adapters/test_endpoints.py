@@ -74,9 +74,9 @@ class Farm:
         self.addresses.append(server.address)
         return server
 
-    def observed(self, endpoint: Endpoint = HTTPS) -> list[Compared]:
-        """The state of each address."""
-        return [self.compared(contact, endpoint) for contact in self.contacts(endpoint)]
+    def observed(self, endpoint: Endpoint = HTTPS) -> list[tuple[EndpointState, str]]:
+        """State and text of each address."""
+        return [self.compared(contact, endpoint)[:2] for contact in self.contacts(endpoint)]
 
     def contacts(self, endpoint: Endpoint = HTTPS) -> tuple[Contact, ...]:
         prober = TlsProber(self.permits_private, lambda _host, _port: self.addresses, seconds=0.5)

@@ -42,7 +42,7 @@ INTERFACES = (
 CERTIFICATES = """\
   - {name: both, names: [both.univ.example], stores: [s3, "acm:eu-west-3", "acm:eu-west-1"]}
   - {name: lost, names: [lost.univ.example], stores: [s3, "acm:eu-central-1"]}
-  - {name: open, names: [open.univ.example]}
+  - {name: open, names: [open.univ.example], served_at: ["open.univ.example:443"], grace_hours: 0}
   - {name: refused, names: [refused.univ.example]}
   - {name: twin, names: [twin.univ.example]}
   - {name: declined, names: [declined.univ.example]}

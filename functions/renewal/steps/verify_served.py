@@ -76,8 +76,8 @@ class VerifyServed:
             if endpoint.reported_by:
                 yield Observation(str(endpoint), EndpointState.UNREPORTED, now, text="it has not reported")
             for contact in contacts.get(endpoint, ()):
-                state, text = compare(contact, endpoint.host, expected, self.roots, now)
-                yield Observation(str(endpoint), state, now, contact.address, text)
+                found = compare(contact, endpoint.host, expected, self.roots, now)
+                yield Observation(str(endpoint), found.state, now, contact.address, found.text, found.serial)
 
     def _former_serials(self, certificate: ManagedCertificate) -> Collection[str]:
         rows = self.book.history(*certificate.spec.record_key)

@@ -17,9 +17,11 @@ from certmandate.execution import start
 from certmandate.exit import NEEDS_ATTENTION, Refused, Stopped
 from certmandate.options import CertificateArgument, JsonOption, YesOption, confirm, split
 from certmandate.views import printing
+from certmandate.views.endpoints import presenting
 from certmandate.views.language import languages
 from certmandate.views.printing import printer
 from certmandate.views.rao_report import REVOCATION
+from renewal.domain.delegation import CertificatePath
 from renewal.domain.run_report import Outcome
 
 if TYPE_CHECKING:
@@ -101,6 +103,8 @@ def revoke_command(
             # A compromised key is revoked whether its replacement is stored or not.
             deployment.editor.ask(delegation, name, why[:200], datetime.now(UTC))
             start(deployment, order, "revoke")
+        if not urgent:
+            _require_unpresented(deployment, target, yes=yes)
     request = _request(record, target, reason_code, why, replaced=replace, urgent=urgent)
     if as_json:
         printing.print_json(request)
@@ -138,6 +142,15 @@ def _replace(deployment: Deployment, target: Target, order: dict[str, Any], *, a
             f"--serial {target.serial}"
         )
         raise Stopped(msg)
+
+
+def _require_unpresented(deployment: Deployment, target: Target, *, yes: bool) -> None:
+    """Ask before the RAO is asked to revoke what servers still present. Raises Refused."""
+    certificate = deployment.book.certificate(*CertificatePath.parse(target.path))
+    if found := presenting(certificate, target.serial):
+        question = f"{', '.join(found)} still presented it when last verified, and clients would refuse it there."
+        printing.print_line(question, style="bold red", to_stderr=True)
+        confirm("Have it revoked all the same?", yes=yes)
 
 
 def _request(

@@ -8,7 +8,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from certmandate.judged_estate import JudgedEstate
-from certmandate.views import json_records, printing
+from certmandate.views import endpoints, json_records, printing
 from certmandate.views.notices import notice_documents, notice_lines
 from certmandate.views.problems import problem_line
 from renewal.domain.certificate.serial import printed_serial
@@ -43,6 +43,7 @@ def page(
         title,
         printing.facts(requested),
         *_served_part(state),
+        *endpoints.part(certificate),
         *_order_part(state),
         *printing.bullets("Findings", findings),
         *printing.bullets("Notices to the RAO, newest first", notice_lines(record)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from certmandate.views import endpoints
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.judgement.certificate import Judgement
 from renewal.domain.judgement.problem import Problem
@@ -32,6 +33,7 @@ def certificate_document(state: Judgement) -> Document:
         "last_error": certificate.last_error,
         "last_error_text": certificate.last_error_text,
         "asked": certificate.asked,
+        "service": endpoints.document(certificate),
         "next": state.next_step(),
         "order": order_document(certificate.order) if certificate.order else None,
     }

@@ -46,6 +46,8 @@ class Observation:
     """Empty when there is none: the name does not resolve, or a server reports."""
     text: str = ""
     """What it presented, or why nothing; empty when it is served."""
+    serial: str = ""
+    """Of the certificate that it presented; empty when there was none."""
 
     @property
     def place(self) -> tuple[str, str]:

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Self
+from typing import NamedTuple, Self
 
 from cryptography import x509
 
 from renewal.domain.certificate.chain import MOST_CERTIFICATES, ChainForm, Delivery, TrustedRoots
 from renewal.domain.certificate.facts import LIBRARY_ERRORS, Certificate
+from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.endpoint.observation import EndpointState
 from renewal.domain.errors import ChainBroken, shortened
 from renewal.domain.names import is_for
 from renewal.domain.order import ManagedCertificate
 
-Compared = tuple[EndpointState, str]
+_MOST_SENT = MOST_CERTIFICATES + 1  # the leaf as well; clients ignore what is beyond a sound chain
 _LONGEST = 300  # characters of a text: a record has up to 50 endpoints with several addresses each
+
+
+class Compared(NamedTuple):
+    """The state of an address, a text where it does not serve, and the serial that it presented."""
+
+    state: EndpointState
+    text: str = ""
+    serial: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,25 +67,32 @@ class Expected:
 
 
 def compare(contact: Contact, host: str, expected: Expected, roots: TrustedRoots, now: datetime) -> Compared:
-    """Return the state of the address that *contact* was with, and a text where it does not serve.
+    """Return the state of the address that *contact* was with.
 
     A certificate is first identified and then validated, so that a former one that has expired is `old`, and a
     stranger's with a sound chain is `foreign`. Only what passes everything is `served`.
     """
     if not contact.chain:
         state = EndpointState.BROKEN if contact.is_connected else EndpointState.UNREACHABLE
-        return state, shortened(contact.failure, _LONGEST)
+        return Compared(state, shortened(contact.failure, _LONGEST))
     try:
-        state, text = _presented(contact.chain, host, expected, roots, now)
+        leaf, *others = [Certificate(x509.load_der_x509_certificate(der)) for der in contact.chain[:_MOST_SENT]]
+        state, text = _presented(leaf, others, host, expected, roots, now)
     except LIBRARY_ERRORS as error:
-        state, text = EndpointState.BROKEN, f"it presents a certificate that cannot be read: {error}"
-    return state, shortened(text, _LONGEST)
+        return Compared(EndpointState.BROKEN, shortened(f"its certificate cannot be read: {error}", _LONGEST))
+    return Compared(state, shortened(text, _LONGEST), leaf.serial)
 
 
-def _presented(chain: tuple[bytes, ...], host: str, expected: Expected, roots: TrustedRoots, now: datetime) -> Compared:
-    leaf, *others = [Certificate(x509.load_der_x509_certificate(der)) for der in chain[: MOST_CERTIFICATES + 1]]
+def _presented(
+    leaf: Certificate,
+    others: Sequence[Certificate],
+    host: str,
+    expected: Expected,
+    roots: TrustedRoots,
+    now: datetime,
+) -> tuple[EndpointState, str]:
     if not expected.is_presented_by(leaf):
-        which = f"serial {leaf.serial}, valid until {leaf.not_after:%Y-%m-%d}"
+        which = f"serial {printed_serial(leaf.serial)}, valid until {leaf.not_after:%Y-%m-%d}"
         if leaf.serial in expected.former():
             return EndpointState.OLD, f"it presents a former certificate ({which})"
         return EndpointState.FOREIGN, f"it presents another certificate ({which}, for {_names(leaf)}, {leaf.issuer})"
@@ -93,7 +109,7 @@ def _fault(leaf: Certificate, host: str, now: datetime) -> str:
     return f"the certificate begins on {leaf.not_before:%Y-%m-%d %H:%M} UTC" if now < leaf.not_before else ""
 
 
-def _chain_fault(leaf: Certificate, others: Iterable[Certificate], roots: TrustedRoots, now: datetime) -> str:
+def _chain_fault(leaf: Certificate, others: Sequence[Certificate], roots: TrustedRoots, now: datetime) -> str:
     """Build the path from what was sent only: clients do not fetch what is missing."""
     sent = tuple(other for other in others if other != leaf)
     try:

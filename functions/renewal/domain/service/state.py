@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.endpoint.observation import EndpointState, Observation, ServiceRecord, ServiceState
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.setup.finding import Finding
@@ -69,7 +70,7 @@ def not_served(certificate: ManagedCertificate) -> Finding | None:
     named = "; ".join(map(str, wrong[:_MOST_NAMED]))
     commands = [each.reload for each in certificate.spec.served_at if str(each) in {place.endpoint for place in wrong}]
     act = f". On the server: `{'` or `'.join(dict.fromkeys(commands))}`" if commands else ""
-    text = f"not every endpoint presents serial {record.serial}: {named}{more}{act}"
+    text = f"not every endpoint presents serial {printed_serial(record.serial)}: {named}{more}{act}"
     return Finding(NOT_SERVED, "error", "operator", text, certificate.spec.name)
 
 
