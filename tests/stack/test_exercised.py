@@ -40,9 +40,13 @@ INTERFACES = (
     "AssignPrivateIpAddresses", "UnassignPrivateIpAddresses",
 )  # fmt: skip
 CERTIFICATES = """\
-  - {name: both, names: [both.univ.example], stores: [s3, "acm:eu-west-3", "acm:eu-west-1"]}
+  - name: both
+    names: [both.univ.example]
+    stores: [s3, "acm:eu-west-3", "acm:eu-west-1"]
+    served_at: ["both.univ.example:443"]
+    grace_hours: 0
   - {name: lost, names: [lost.univ.example], stores: [s3, "acm:eu-central-1"]}
-  - {name: open, names: [open.univ.example], served_at: ["open.univ.example:443"], grace_hours: 0}
+  - {name: open, names: [open.univ.example]}
   - {name: refused, names: [refused.univ.example]}
   - {name: twin, names: [twin.univ.example]}
   - {name: declined, names: [declined.univ.example]}
@@ -154,6 +158,7 @@ def proof(tmp_path_factory: pytest.TempPathFactory) -> Proof:
     (folder / "delegations").mkdir()
     (folder / "delegations" / "univ.yaml").write_text(DELEGATION + CERTIFICATES, encoding="utf-8")
     (folder / "scm.yaml").write_text(SCM + AT_SCM, encoding="utf-8")
+    (folder / "servers.yaml").write_text("univ/both: [not-reloaded]\n", encoding="utf-8")
     with LocalSystem(load_estate(folder, datetime.now(UTC))) as system:
         rule = Replacement(datetime.now(UTC) - timedelta(days=30), "", "exercised")
         editor = OrderBookEditor(system.aws.tables)

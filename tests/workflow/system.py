@@ -14,9 +14,11 @@ from unittest.mock import patch
 from uuid import uuid4
 
 from local.estate import Estate, load_estate
+from local.functions.fork_server import resolve_locally
 from local.in_process import InProcessAws
 from local.run import TEMPLATE, fingerprints, parameters, quiet
 from local.seed import Seed
+from local.web_servers import WebServers, stored_in
 from renewal import wiring
 from renewal.adapters import aws as clients
 from renewal.adapters.http import new_http_client
@@ -141,22 +143,25 @@ def started(folder: Path, *, wait_factor: float = 0.0) -> Iterator[System]:
         "PRIVATE_ROOTS": ",".join(fingerprints(simulator.root_pem)),
     }
     with (
+        WebServers(estate.certificates, estate.nodes) as servers,
         patch.dict("os.environ", variables),
         new_http_client() as http,
         patch.object(wiring, "new_http_client", lambda: http),
     ):
         house.is_taken = True
         try:
-            yield _planted(house.aws, simulator, estate)
+            resolve_locally(servers.hosts)
+            yield _planted(house.aws, simulator, estate, servers)
         finally:
             house.is_taken = False
 
 
-def _planted(aws: InProcessAws, simulator: Simulator, estate: Estate) -> System:
+def _planted(aws: InProcessAws, simulator: Simulator, estate: Estate, servers: WebServers) -> System:
     _forget_wiring()
     aws.handlers.clear()
     aws.handlers.update({name: importlib.import_module(module).handler for name, module in HANDLERS.items()})
     Seed(aws, simulator).plant(estate)
+    servers.connect(stored_in(aws.client("s3"), aws.outputs["StoreBucket"], simulator.root_pem))
     return System(aws, simulator)
 
 

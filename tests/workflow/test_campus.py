@@ -73,6 +73,14 @@ def test_all_of_it_ends_well(campus: Campus) -> None:
     assert campus.document["status"] == "SUCCEEDED"
 
 
+def test_what_was_renewed_is_served(campus: Campus) -> None:
+    """A run that prints *served* has connected to the servers after it stored the certificates."""
+    declared = {row.path: row.service for row in campus.report.certificates if row.service != "not declared"}
+
+    assert set(declared) == {f"valombre/{name}" for name in ("idp", "vpn", "archives", "www", "lms")}
+    assert set(declared.values()) == {"served"}
+
+
 def test_every_certificate_is_renewed_for_its_own_reason(campus: Campus) -> None:
     """Each certificate of the estate is there to show one cause."""
     found = {path: campus.row(path) for path in EXPECTED}

@@ -53,6 +53,17 @@ def ended(system: System) -> Ended:
     return system.run()
 
 
+def test_servers_that_were_not_reloaded_are_named(ended: Ended) -> None:
+    """Both certificates were renewed, and clients do not meet them, or not everywhere."""
+    services = {row.path: row.service for row in ended.report.certificates} if ended.report else {}
+
+    assert {path: services[path] for path in ("fjordnes/www", "fjordnes/old", "rivemort/portal")} == {
+        "fjordnes/www": "not served",
+        "fjordnes/old": "partly served",
+        "rivemort/portal": "not declared",
+    }
+
+
 def test_every_certificate_ends_with_the_expected_outcome(ended: Ended) -> None:
     """The error's name is what the operator, the runbook and the alarms go by."""
     outcomes = ended.outcomes

@@ -13,6 +13,7 @@ from certmandate.files.delegation_files import load_delegations
 from certmandate.files.specification import Specification
 from certmandate.files.yaml_document import FileFault, FilesInvalid, YamlDocument, read_yaml
 from local.aws_file import load_aws
+from local.web_servers import load_nodes
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.keypair import KeyType
 from renewal.domain.order import COMMENT_PREFIX
@@ -39,6 +40,8 @@ class Estate:
     """The account that each delegation logs in with."""
     throttled_regions: tuple[str, ...] = ()
     """Where ACM refuses every import."""
+    nodes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The servers of certificates with endpoints, where they are not one that is reloaded."""
 
     def credential(self, delegation: str) -> Mapping[str, str]:
         """What the operator stored for a delegation: its account's API key if there is one, else its login."""
@@ -67,18 +70,21 @@ def load_estate(folder: Path, now: datetime) -> Estate:
         written, world = read_yaml(folder / WORLD_FILE), _load_world(folder / WORLD_FILE)
     with _noted(faults):
         aws = load_aws(folder)
+    nodes: Mapping[str, tuple[str, ...]] = {}
     if not faults:
         specs = _by_path([specification for specification, _ in loaded]).values()
         regions = sorted({region for spec in specs for region in spec.acm_regions})
         faults += _department_faults(loaded, world)
         faults += _label_faults(loaded, world, written, now)
         faults += aws.misfits(regions)
+        with _noted(faults):
+            nodes = load_nodes(folder, [spec.path for spec in specs if spec.served_at])
     if faults:
         raise FilesInvalid(faults)
     specifications = tuple(specification for specification, _ in loaded)
     accounts = {spec.delegation.name: _account(spec.delegation.department_id, world) for spec in specifications}
     known = {name: account for name, account in accounts.items() if account is not None}
-    return Estate(folder, specifications, _with_comments(world), known, aws.throttled_regions)
+    return Estate(folder, specifications, _with_comments(world), known, aws.throttled_regions, nodes)
 
 
 @contextmanager

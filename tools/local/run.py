@@ -18,9 +18,11 @@ from cryptography import x509
 from local.aws import LocalAws
 from local.clients import OPERATOR
 from local.estate import Estate
+from local.functions.fork_server import LOCAL_HOSTS
 from local.mails import PARAMETERS, verify_sender
 from local.seed import Seed
 from local.summary import Costs, costs_of
+from local.web_servers import WebServers, stored_in
 from renewal.domain.certificate.facts import Certificate
 from renewal.domain.run_report import RunReport
 from scm_simulator import Simulator
@@ -74,6 +76,7 @@ def parameters(scm_base_url: str, root_pem: str) -> dict[str, str]:
         "ScmTokenUrl": scm_base_url.removesuffix("/api") + TOKEN_PATH,
         "EgressEchoUrl": "off",
         "DnsQueries": "off",
+        "PrivateEndpoints": "on",
         "PrivateRoots": ",".join(fingerprints(root_pem)),
     }
 
@@ -105,6 +108,7 @@ class LocalSystem:
         try:
             self.simulator = Simulator(estate.world)
             self.scm = self._resources.enter_context(Server(self.simulator, port=scm_port))
+            servers = self._resources.enter_context(WebServers(estate.certificates, estate.nodes))
             self._parameters = {**parameters(self.scm.base_url, self.simulator.root_pem), **PARAMETERS}
             self.aws = self._resources.enter_context(
                 LocalAws(
@@ -112,11 +116,17 @@ class LocalSystem:
                     parameters=self._parameters,
                     wait_factor=wait_factor,
                     port=aws_port,
-                    function_environment={"SSL_CERT_FILE": str(self.scm.ca_file), **quiet(wait_factor)},
+                    function_environment={
+                        "SSL_CERT_FILE": str(self.scm.ca_file),
+                        LOCAL_HOSTS: json.dumps(servers.hosts),
+                        **quiet(wait_factor),
+                    },
                 )
             )
             verify_sender(self.aws.client("sesv2"))
             Seed(self.aws, self.simulator).plant(estate)
+            bucket, root_pem = self.aws.outputs["StoreBucket"], self.simulator.root_pem
+            servers.connect(stored_in(self.aws.client("s3"), bucket, root_pem))
         except BaseException:
             self._resources.close()
             raise

@@ -20,8 +20,8 @@ _SECONDS = 10.0
 class TlsServer:
     """Ends each connection after its handshake; a context manager.
 
-    *pem*: private key, certificate and issuers, as `load` takes them. *dialog*: what is said before TLS begins;
-    it raises OSError to end the connection.
+    *pem*: private key, certificate and issuers, as `load` takes them; empty: every handshake fails. *dialog*: what is
+    exchanged before TLS begins; it raises OSError to end the connection.
     """
 
     def __init__(self, pem: str, *, host: str = LOOPBACK, dialog: Dialog = lambda _connection: None) -> None:
@@ -45,7 +45,8 @@ class TlsServer:
         with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:  # readable by its owner only
             file.write(pem)
             file.flush()
-            context.load_cert_chain(file.name)
+            if pem:
+                context.load_cert_chain(file.name)
         self.context = context
         return context
 

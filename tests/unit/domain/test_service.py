@@ -110,6 +110,14 @@ def test_the_hours_until_it_is_served_are_measured_once() -> None:
     assert again.service.hours == 5.0
 
 
+def test_the_hours_of_what_was_served_before_it_was_declared_are_unknown() -> None:
+    """Endpoints that are declared later would otherwise show a renewal of months."""
+    declared = observed(stored(1_000), SERVED, SERVED)
+
+    assert declared.service is not None
+    assert declared.service.hours is None
+
+
 def test_each_change_is_announced_once() -> None:
     """Consumers of the events act on changes; a state that lasts is no event."""
     announced: list[ServiceState | None] = []

@@ -11,6 +11,7 @@ from rich.text import Text
 from certmandate.views import printing
 from certmandate.views.incident import Incident, incidents_of
 from certmandate.views.problems import otherwise, problem_line
+from renewal.domain.endpoint.observation import ServiceState
 from renewal.domain.judgement.certificate import whole_days
 from renewal.domain.run_report import CertificateRow, DelegationOutcome, Outcome, RunReport
 
@@ -40,10 +41,22 @@ def page(report: RunReport) -> RenderableType:
         parts += printing.bullets("To do", _to_do(incidents))
         parts += [printing.heading("Who must do what, most urgent first")]
         parts += [_incident(number, incident, report) for number, incident in enumerate(incidents, 1)]
+    parts += printing.bullets("At the declared endpoints", _services(report))
     parts += printing.bullets("Notes", _notes(report))
     parts += printing.bullets("Warnings", _warnings(report))
     parts += [Text(), summary(report)]
     return Group(*parts)
+
+
+def _services(report: RunReport) -> Iterator[str]:
+    if report.not_verified:
+        yield f"not verified: {report.not_verified}"
+    by_service: dict[str, list[str]] = {}
+    for row in report.certificates:
+        by_service.setdefault(row.service, []).append(row.path)
+    for service in (ServiceState.NOT_SERVED, ServiceState.PARTLY, ServiceState.SERVED):
+        if service in by_service:
+            yield f"{service}: {', '.join(sorted(by_service[service]))}"
 
 
 def summary(report: RunReport) -> Text:

@@ -37,6 +37,8 @@ _PRELOADED = (
     "s3transfer.manager",
 )
 _PR_SET_PDEATHSIG = 1
+LOCAL_HOSTS = "LOCAL_HOSTS"
+"""Variable with the addresses of `resolve_locally` as JSON."""
 
 
 class LambdaContext:
@@ -117,6 +119,7 @@ def initialise(function: dict[str, Any]) -> tuple[Any, str]:
     """Set the environment up and import the handler; return it with the reply."""
     os.environ.clear()
     os.environ.update(function["environment"])
+    resolve_locally(json.loads(os.environ.get(LOCAL_HOSTS, "{}")))
     time.tzset()
     sys.path.insert(0, function["folder"])
     os.chdir(function["folder"])
@@ -128,6 +131,20 @@ def initialise(function: dict[str, Any]) -> tuple[Any, str]:
         print_trace(failure)
         return None, json.dumps({"error": init_error(failure, module), "pid": os.getpid()})
     return handler, json.dumps({"ready": True, "pid": os.getpid()})
+
+
+def resolve_locally(hosts: dict[str, list[tuple[str, int]]]) -> None:
+    """Let `host:port` lead to these addresses and ports on loopback: the DNS of the estate, for this process."""
+    real: Any = socket.getaddrinfo
+
+    def found(host: Any, port: Any, *arguments: Any, **more: Any) -> Any:
+        addresses = hosts.get(f"{host}:{port}")
+        if addresses is None:
+            return real(host, port, *arguments, **more)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", tuple(address)) for address in addresses]
+
+    if hosts:
+        socket.getaddrinfo = found
 
 
 def init_error(failure: BaseException, module: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from renewal.domain.setup.finding import Finding
 
 NOT_SERVED = "NotServed"
 _MOST_NAMED = 3
+_FIRST = timedelta(days=1)  # a daily run verifies within it what another has stored
 
 
 def service_state(certificate: ManagedCertificate) -> ServiceState:
@@ -42,8 +43,8 @@ def service_after(certificate: ManagedCertificate, observations: Iterable[Observ
     known = {observation.place: observation for observation in before.observations} if before else {}
     record = ServiceRecord(serial, now, tuple(_dated(each, known.get(each.place)) for each in observations))
     if _is_everywhere(certificate, record):
-        hours = before.hours if before and before.hours is not None else (now - stored_at) / timedelta(hours=1)
-        return replace(record, hours=round(hours, 2), announced=before.announced if before else None)
+        hours = before.hours if before and before.hours is not None else _hours(certificate, now - stored_at)
+        return replace(record, hours=hours, announced=before.announced if before else None)
     if before is None:
         return replace(record, unserved_since=stored_at)
     return replace(record, unserved_since=before.unserved_since or now, hours=before.hours, announced=before.announced)
@@ -72,6 +73,12 @@ def not_served(certificate: ManagedCertificate) -> Finding | None:
     act = f". On the server: `{'` or `'.join(dict.fromkeys(commands))}`" if commands else ""
     text = f"not every endpoint presents serial {printed_serial(record.serial)}: {named}{more}{act}"
     return Finding(NOT_SERVED, "error", "operator", text, certificate.spec.name)
+
+
+def _hours(certificate: ManagedCertificate, took: timedelta) -> float | None:
+    """None when it may have been served long before its endpoints were verified for the first time."""
+    is_known = certificate.service is not None or took < _FIRST
+    return round(took / timedelta(hours=1), 2) if is_known else None
 
 
 def _grace(certificate: ManagedCertificate) -> timedelta:
