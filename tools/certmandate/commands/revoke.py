@@ -17,7 +17,6 @@ from certmandate.execution import start
 from certmandate.exit import NEEDS_ATTENTION, Refused, Stopped
 from certmandate.options import CertificateArgument, JsonOption, YesOption, confirm, split
 from certmandate.views import printing
-from certmandate.views.endpoints import presenting
 from certmandate.views.language import languages
 from certmandate.views.printing import printer
 from certmandate.views.rao_report import REVOCATION
@@ -146,10 +145,14 @@ def _replace(deployment: Deployment, target: Target, order: dict[str, Any], *, a
 
 def _require_unpresented(deployment: Deployment, target: Target, *, yes: bool) -> None:
     """Ask before the RAO is asked to revoke what servers still present. Raises Refused."""
+    from renewal.domain.certificate.serial import printed_serial
+
     certificate = deployment.book.certificate(*CertificatePath.parse(target.path))
-    if found := presenting(certificate, target.serial):
-        question = f"{', '.join(found)} still presented it when last verified, and clients would refuse it there."
-        printing.print_line(question, style="bold red", to_stderr=True)
+    observations = certificate.service.observations if certificate.service else ()
+    found = dict.fromkeys(each.endpoint for each in observations if printed_serial(each.serial) == target.serial)
+    if found:
+        text = f"{', '.join(found)} still presented it when last verified: clients would refuse it there."
+        printing.print_line(text, style="bold red", to_stderr=True)
         confirm("Have it revoked all the same?", yes=yes)
 
 

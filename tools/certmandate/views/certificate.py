@@ -8,12 +8,14 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from certmandate.judged_estate import JudgedEstate
-from certmandate.views import endpoints, json_records, printing
+from certmandate.views import json_records, printing
 from certmandate.views.notices import notice_documents, notice_lines
 from certmandate.views.problems import problem_line
 from renewal.domain.certificate.serial import printed_serial
+from renewal.domain.endpoint.observation import Observation
 from renewal.domain.judgement.certificate import Judgement, last_error
-from renewal.domain.order import FinishedOrder
+from renewal.domain.order import FinishedOrder, ManagedCertificate
+from renewal.domain.service.state import current_service, service_state
 from renewal.domain.setup.inspection import DelegationRecord
 
 
@@ -43,7 +45,7 @@ def page(
         title,
         printing.facts(requested),
         *_served_part(state),
-        *endpoints.part(certificate),
+        *_endpoints_part(certificate),
         *_order_part(state),
         *printing.bullets("Findings", findings),
         *printing.bullets("Notices to the RAO, newest first", notice_lines(record)),
@@ -66,6 +68,23 @@ def _served_part(state: Judgement) -> list[RenderableType]:
         ("ARNs", ", ".join(f"{region}: {arn}" for region, arn in served.held_arns.items())),
     ]
     return [printing.heading("Served"), printing.facts(pairs)]
+
+
+def _endpoints_part(certificate: ManagedCertificate) -> list[RenderableType]:
+    if not certificate.spec.served_at:
+        return []
+    heading = printing.heading(f"Endpoints: {service_state(certificate)}")
+    record = current_service(certificate)
+    if record is None:
+        endpoints = ", ".join(map(str, certificate.spec.served_at))
+        return [heading, Text(f"  {endpoints}: not verified since this certificate was stored")]
+    hours = "" if record.hours is None else f"{record.hours:.1f} hours after it was stored"
+    pairs = [("verified", printing.minute(record.observed_at)), ("first served", hours)]
+    return [heading, printing.facts(pairs), *printing.bullets("Addresses", map(_observation_line, record.observations))]
+
+
+def _observation_line(observation: Observation) -> str:
+    return f"{observation}, since {printing.minute(observation.since)}"
 
 
 def _order_part(state: Judgement) -> list[RenderableType]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from certmandate.views import endpoints
 from renewal.domain.certificate.serial import printed_serial
+from renewal.domain.endpoint.observation import Observation
 from renewal.domain.judgement.certificate import Judgement
 from renewal.domain.judgement.problem import Problem
-from renewal.domain.order import FinishedOrder, Order, Served
+from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, Served
+from renewal.domain.service.state import current_service, service_state
 from renewal.records import to_json
 
 Document = dict[str, Any]
@@ -33,7 +34,7 @@ def certificate_document(state: Judgement) -> Document:
         "last_error": certificate.last_error,
         "last_error_text": certificate.last_error_text,
         "asked": certificate.asked,
-        "service": endpoints.document(certificate),
+        "service": service_document(certificate),
         "next": state.next_step(),
         "order": order_document(certificate.order) if certificate.order else None,
     }
@@ -55,6 +56,30 @@ def order_document(order: Order) -> Document:
         "trouble": order.trouble,
         "scm_status": order.scm_status,
         "stores": list(order.held_in),
+    }
+
+
+def service_document(certificate: ManagedCertificate) -> Document:
+    """Return what the declared endpoints of a certificate presented."""
+    record = current_service(certificate)
+    return {
+        "state": service_state(certificate),
+        "declared": [str(endpoint) for endpoint in certificate.spec.served_at],
+        "verified_at": record.observed_at if record else None,
+        "hours_to_served": record.hours if record else None,
+        "unserved_since": record.unserved_since if record else None,
+        "observations": [_observation(each) for each in record.observations] if record else [],
+    }
+
+
+def _observation(observation: Observation) -> Document:
+    return {
+        "endpoint": observation.endpoint,
+        "address": observation.address,
+        "state": observation.state,
+        "since": observation.since,
+        "serial": printed_serial(observation.serial) if observation.serial else "",
+        "text": observation.text,
     }
 
 
