@@ -32,6 +32,8 @@ from renewal.adapters.acm_rules import (
     require_usages_kept,
 )
 from renewal.deadline import Deadline
+from renewal.domain.alerts.alert import Alert
+from renewal.domain.alerts.memory import NotifiedProblems
 from renewal.domain.certificate.chain import Chain
 from renewal.domain.delegation import CertificatePath, CertificateSpec, CustomField, Delegation, Profile
 from renewal.domain.due import next_action, stored
@@ -67,7 +69,7 @@ from renewal.domain.order import (
 )
 from renewal.domain.order_search import SearchControl, SearchedOrder, SearchProof, SearchResult
 from renewal.domain.run_outcome import PlanFacts
-from renewal.domain.run_report import ReportedFailures, RunReport
+from renewal.domain.run_report import RunReport
 from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord, Inspection, Refusal
 from renewal.domain.setup.snapshot import (
@@ -830,6 +832,19 @@ class FakeRuns:
 
 
 @dataclass(slots=True)
+class FakeAlerts:
+    """The alerts that were sent; with *error* none is accepted."""
+
+    sent: list[Alert] = field(default_factory=list)
+    error: RenewalError | None = None
+
+    def publish(self, alert: Alert) -> None:
+        if self.error:
+            raise self.error
+        self.sent.append(alert)
+
+
+@dataclass(slots=True)
 class FakeArchive:
     """Objects of runs by (run, name); what is written is JSON, as in S3."""
 
@@ -844,12 +859,12 @@ class FakeArchive:
     def write_report(self, run_id: str, report: RunReport) -> str:
         return self._write(run_id, "report", report.document())
 
-    def read_reported(self) -> ReportedFailures:
-        kept = self.documents.get(("", "reported-failures"))
-        return records.read(ReportedFailures, json.loads(kept)) if kept else ReportedFailures()
+    def read_notified(self) -> NotifiedProblems:
+        kept = self.documents.get(("", "notified"))
+        return records.read(NotifiedProblems, json.loads(kept)) if kept else NotifiedProblems()
 
-    def write_reported(self, reported: ReportedFailures) -> None:
-        self._write("", "reported-failures", records.to_json(reported))
+    def write_notified(self, notified: NotifiedProblems) -> None:
+        self._write("", "notified", records.to_json(notified))
 
     def write_results(self, run_id: str, results: list[Mapping[str, Any]]) -> None:
         """What Step Functions does."""

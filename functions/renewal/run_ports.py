@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from renewal.domain.alerts.alert import Alert
+from renewal.domain.alerts.memory import NotifiedProblems
 from renewal.domain.errors import PlanUnreadable
 from renewal.domain.run_outcome import PlanFacts
-from renewal.domain.run_report import ReportedFailures, RunReport
+from renewal.domain.run_report import RunReport
 
 
 class RunsInProgress(Protocol):
@@ -35,8 +37,15 @@ class RunArchive(Protocol):
     def write_report(self, run_id: str, report: RunReport) -> str:
         """Write the report; return its key."""
 
-    def read_reported(self) -> ReportedFailures:
-        """Return what runs have failed for; nothing when it is missing or cannot be read."""
+    def read_notified(self) -> NotifiedProblems:
+        """Return what the operator has been notified of; nothing when it is missing or cannot be read."""
 
-    def write_reported(self, reported: ReportedFailures) -> None:
-        """Replace what runs have failed for."""
+    def write_notified(self, notified: NotifiedProblems) -> None:
+        """Replace what the operator has been notified of."""
+
+
+class Alerts(Protocol):
+    """The operator, by all subscriptions of the stack's topic."""
+
+    def publish(self, alert: Alert) -> None:
+        """Send *alert*. Raises StoreUnavailable and StoreRefused: then the operator has not been notified."""

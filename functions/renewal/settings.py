@@ -58,6 +58,16 @@ class Settings:
     """How long it takes until the operator has acted; a finding whose consequence is closer fails the run."""
     rao_working_days: int
     """The same for RAOs."""
+    expiry_alarm_days: int
+    """Remaining days at which the operator is notified of a certificate whose renewal is overdue."""
+    pending_alarm_hours: int
+    """Age at which the operator is notified of an open order."""
+    password_alarm_days: int
+    """Remaining days at which the operator is notified of the password of an SCM account."""
+    notices_topic: str
+    """ARN of the SNS topic by which the operator is notified."""
+    powertools_service_name: str
+    """Name of the stack."""
 
     mail_sender: str
     """Address that mails to RAOs come from; `off` = none are sent."""

@@ -20,7 +20,7 @@ from renewal.adapters import aws
 from renewal.adapters.acm import Acm
 from renewal.adapters.egress import EchoedAddress, unknown_address
 from renewal.adapters.endpoints.prober import TlsProber
-from renewal.adapters.events import EventBridgeAnnouncer
+from renewal.adapters.events import EventBridgeAnnouncer, SnsAlerts
 from renewal.adapters.http import new_http_client
 from renewal.adapters.keys import KmsOpener, KmsSealer, KmsSigner
 from renewal.adapters.mail import SesMailer
@@ -36,6 +36,7 @@ from renewal.adapters.scm.accounts import PinnedScmAccounts, ScmAccounts
 from renewal.adapters.scm.recording import ScmRecorder
 from renewal.adapters.secrets import SecretsManagerCredentials
 from renewal.deadline import Deadline
+from renewal.domain.alerts.crossings import Thresholds
 from renewal.domain.certificate.chain import TrustedRoots
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.limits import Limits
@@ -47,7 +48,7 @@ from renewal.steps.drift import StoreComparison
 from renewal.steps.enroll import Enroll
 from renewal.steps.inspect_delegation import InspectDelegation
 from renewal.steps.notify import Notify
-from renewal.steps.report import Report
+from renewal.steps.report import AlertSender, Report
 from renewal.steps.rotate_password import RotatePassword
 from renewal.steps.scm.snapshot import TxtRecords
 from renewal.steps.seal_audit import SealAudit
@@ -233,11 +234,21 @@ def verify_served(invocation: Invocation) -> VerifyServed:
 @cache
 def report() -> Report:
     """The step of `report.py`."""
-    return Report(_book(), _archive(), utc_now, _times())
+    return Report(_book(), _archive(), utc_now, _times(), _alert_sender())
 
 
 def _times() -> ActingTimes:
     return ActingTimes(settings().operator_working_days, settings().rao_working_days)
+
+
+def _alert_sender() -> AlertSender:
+    thresholds = Thresholds(
+        expiry=timedelta(days=settings().expiry_alarm_days),
+        pending=timedelta(hours=settings().pending_alarm_hours),
+        password=timedelta(days=settings().password_alarm_days),
+    )
+    topic = SnsAlerts(aws.client("sns"), settings().notices_topic)
+    return AlertSender(_archive(), topic, thresholds, settings().powertools_service_name)
 
 
 @cache

@@ -140,7 +140,7 @@ CALLS: Mapping[str, tuple[str, Answers, Callable[[], object]]] = {
     "run results": ("s3", LISTED, lambda: archive().read_results("r")),
     "run facts": ("s3", LISTED, lambda: archive().read_facts("r")),
     "run plan": ("s3", OBJECTS, lambda: archive().write_facts("r", PlanFacts(NOW))),
-    "reported failures": ("s3", LISTED, lambda: archive().read_reported()),
+    "reported failures": ("s3", LISTED, lambda: archive().read_notified()),
     "kms seal": ("kms", KMS, lambda: KmsSealer(client("kms"), "key").seal(pair().key, **CONTEXT)),
     "kms open": ("kms", KMS, lambda: KmsOpener(client("kms"), "key").open(b"sealed", **CONTEXT)),
     "credential": (SECRETS, VALUE, lambda: SecretsManagerCredentials(client(SECRETS), "sectigo").latest("univ")),

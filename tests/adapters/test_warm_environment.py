@@ -43,11 +43,18 @@ VARIABLES = {
     "ORDERS_PER_DELEGATION": "30",
     "ORDERS_PER_RUN": "500",
     "DUE_SHARE_PERCENT": "40",
+    "AUDIT_BUCKET": "audit",
+    "AUDIT_KEY_ID": "audit",
     "MAIL_SENDER": "off",
     "MAIL_CONFIGURATION_SET": "off",
     "THIRD_PARTY": "off",
     "OPERATOR_WORKING_DAYS": "1",
     "RAO_WORKING_DAYS": "10",
+    "EXPIRY_ALARM_DAYS": "14",
+    "PENDING_ALARM_HOURS": "48",
+    "PASSWORD_ALARM_DAYS": "14",
+    "NOTICES_TOPIC": "arn:aws:sns:eu-west-3:123456789012:notices",
+    "POWERTOOLS_SERVICE_NAME": "certmandate",
 }
 
 

@@ -158,6 +158,10 @@ FALSIFIED: Mapping[str, tuple[Invariant, Falsify]] = {
         audit.a_failure_is_reported,
         lambda found: last_run(found, status="FAILED", error="RunNeedsPerson"),
     ),
+    "a failure without an alert": (
+        audit.every_failure_is_notified,
+        lambda found: reported(found, outcome="failed", error="OrderConflict"),
+    ),
     "a run that never ends": (audit.a_failure_is_reported, lambda found: last_run(found, status="RUNNING")),
     "an error without name": (audit.every_error_has_a_name, lambda found: reported(found, error="KeyError")),
     "a conflict without a fault": (

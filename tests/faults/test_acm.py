@@ -117,16 +117,16 @@ def test_an_arn_of_another_owner_costs_no_order(harness: Harness) -> None:
 
 
 def test_a_deleted_arn_is_found_the_next_day(harness: Harness) -> None:
-    """S1: although nothing is due, and although every run succeeds."""
+    """S1: although nothing is due."""
     begin(harness, PARIS, S3)
     harness.run()
     (held,) = gather(harness).acm
-    assert harness.daily_run().metrics["FindingsOpen"] == 0
+    assert harness.daily_run().metrics["ProblemsOpen"] == 0
     harness.aws.client("acm", held.region).delete_certificate(CertificateArn=held.arn)
 
     run = harness.daily_run()
 
-    assert (run.status, run.metrics["FindingsOpen"]) == ("SUCCEEDED", 1)
+    assert (run.status, run.metrics["ProblemsOpen"]) == ("FAILED", 1)
     (delegation,) = (item for item in gather(harness).items if item["item"] == "delegation")
     found = [finding for finding in delegation["inspection"]["findings"] if finding["severity"] == "error"]
     assert [(finding["code"], finding["certificate"]) for finding in found] == [("StoreDrifted", NAME)]

@@ -241,9 +241,9 @@ def test_the_page_names_readers_and_writers_of_credentials(stack: Stack) -> None
     assert set(re.findall(r"`(\w+)`", writers)) == permitted(stack, "secretsmanager:PutSecretValue")
 
 
-def test_the_section_credentialnearexpiry_repairs_the_rotation() -> None:
-    """The alarm means that the rotation has failed; a manual change of the password helps for 90 days only."""
-    section = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8").partition("\n### CredentialNearExpiry\n")[2]
+def test_the_section_passwordexpiring_repairs_the_rotation() -> None:
+    """The notice means that the rotation has failed; a manual change of the password helps for 90 days only."""
+    section = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8").partition("\n### PasswordExpiring\n")[2]
     section = section.partition("\n### ")[0]
     assert re.findall(r"^(aws \w+ [\w-]+|certmandate credential .* --\w+)", section, flags=re.MULTILINE) == [
         "aws secretsmanager describe-secret",

@@ -103,7 +103,14 @@ class Proof:
 
     def __init__(self, calls: list[Call], stack: Stack) -> None:
         self.stack = stack
-        place = Place(ACCOUNT, REGION, stack.arn("StoreKey"), stack.arn("CredentialKey"), stack.name("AuditBucket"))
+        place = Place(
+            ACCOUNT,
+            REGION,
+            stack.arn("StoreKey"),
+            stack.arn("CredentialKey"),
+            stack.name("AuditBucket"),
+            stack.arn("WatchKey"),
+        )
         functions = stack.resources("AWS::Lambda::Function")
         roles = {
             stack.name(function.logical_id): function.properties["Role"].rsplit("-", 1)[-1] for function in functions
@@ -227,7 +234,9 @@ def test_every_call_of_a_run_is_permitted_to_the_role_that_makes_it(proof: Proof
     assert not refused
     assert len(proof.requests) > 90
     of_keys = {request.resource for request in proof.requests.values() if ":key/" in request.resource}
-    assert of_keys == {proof.stack.arn(key) for key in ("OrderKey", "StoreKey", "CredentialKey", "AuditKey")}
+    assert of_keys == {
+        proof.stack.arn(key) for key in ("OrderKey", "StoreKey", "CredentialKey", "AuditKey", "WatchKey")
+    }
 
 
 def test_every_granted_action_is_used_or_listed_with_a_reason(proof: Proof) -> None:

@@ -13,12 +13,8 @@ from local.cloudformation.parameters import STACK_NAME
 from stack.resolved import IN_A_VPC, Resource, Stack
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
-FIVE_MINUTES, HOUR, DAY = 300, 3600, 86400  # seconds
-AT_LEAST, AT_MOST, BELOW = (
-    "GreaterThanOrEqualToThreshold",
-    "LessThanOrEqualToThreshold",
-    "LessThanThreshold",
-)
+FIVE_MINUTES, DAY = 300, 86400  # seconds
+AT_LEAST, BELOW = "GreaterThanOrEqualToThreshold", "LessThanThreshold"
 
 
 UNRESERVED = ("CheckExpiry", "Report", "Notify", "VerifyServed")
@@ -68,14 +64,6 @@ def expected(stack: Stack) -> dict[str, Watch]:
             "AWS/States",
             *((name, machine) for name in ("ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted")),
         ),
-        "CertificateNearExpiry": ours("LeastDaysToExpiry", "Minimum", DAY, AT_MOST, 7),
-        "OrderPendingTooLong": ours("OldestOrderHours", "Maximum", DAY, AT_LEAST, 48),
-        "CredentialRefused": ours("CredentialsRefused", "Sum", HOUR, AT_LEAST, 1),
-        "CredentialNearExpiry": ours("LeastDaysToPasswordExpiry", "Minimum", DAY, AT_MOST, 14),
-        "AddressRefused": ours("AddressesRefused", "Sum", HOUR, AT_LEAST, 1),
-        "AddressChanged": ours("AddressChanged", "Maximum", HOUR, AT_LEAST, 1),
-        "FindingsNeedPerson": ours("FindingsOpen", "Maximum", DAY, AT_LEAST, 1),
-        "OrderNotOurs": ours("OrdersNotOurs", "Sum", FIVE_MINUTES, AT_LEAST, 1),
         "AuditNotSealed": counted("AWS/Lambda", ("Errors", sealer), ("Throttles", sealer)),
         "BacklogRemains": ours("CertificatesDeferred", "Maximum", DAY, AT_LEAST, 1, periods=3),
         "ScheduleFailed": counted(

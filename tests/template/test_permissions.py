@@ -147,6 +147,10 @@ RUN_FOLDER = "{StoreBucket}/runs/daily"
         ("s3:PutObject", f"{RUN_FOLDER}/report.json", set()),
         ("s3:PutObject", f"{RUN_FOLDER}/recording-univ.json", {"InspectDelegationRole"}),
         ("s3:PutObject", f"{RUN_FOLDER}/anything.json", set()),
+        # What was notified decides what is notified next: who writes it can silence the alerts.
+        ("s3:PutObject", "{StoreBucket}/runs/notified.json", {"ReportRole"}),
+        ("sns:Publish", "{Notices}", {"ReportRole"}),
+        ("sns:Publish", "{Notices}-of-others", set()),
         # What was done in an organisation's name is added to the audit trail, and nothing in it is changed.
         # A request that names no attributes is refused; test_writable.py has the attributes of each role.
         ("dynamodb:PutItem", AUDIT_TRAIL, set()),
@@ -184,7 +188,9 @@ RUN_FOLDER = "{StoreBucket}/runs/daily"
 )
 def test_an_action_is_allowed_to_these_roles_only(stack: Stack, action: str, resource: str, who: set[str]) -> None:
     """Each row has its reason above it."""
-    request = Request(action, resource.format(**{name: stack.arn(name) for name in ("StoreBucket", "AuditTable")}))
+    request = Request(
+        action, resource.format(**{name: stack.arn(name) for name in ("StoreBucket", "AuditTable", "Notices")})
+    )
     assert {role for role, found in roles(stack).items() if allowed(found, request)} == who
 
 
@@ -300,6 +306,14 @@ def test_only_enroll_encrypts_keys_and_only_collect_decrypts_them(stack: Stack) 
     for action, who in (("kms:Encrypt", "EnrollRole"), ("kms:Decrypt", "CollectRole")):
         able = {role for role in roles(stack) if may(stack, role, action, "OrderKey", ORDER_CONTEXT)}
         assert able == {who}, action
+
+
+def test_only_the_report_encrypts_alerts_and_only_through_sns(stack: Stack) -> None:
+    """Without the key, SNS refuses the alert and the run fails."""
+    for action in ("kms:Decrypt", "kms:GenerateDataKey"):
+        for service, permitted in (("sns", {"ReportRole"}), ("logs", set())):
+            via = {"kms:ViaService": f"{service}.{REGION}.amazonaws.com"}
+            assert {role for role in roles(stack) if may(stack, role, action, "WatchKey", via)} == permitted, action
 
 
 def test_a_key_is_encrypted_and_decrypted_for_a_named_order_only(stack: Stack) -> None:

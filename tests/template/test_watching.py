@@ -14,8 +14,11 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from local.cloudformation.parameters import ACCOUNT, REGION
+from renewal.domain.alerts.crossings import NEAR_EXPIRY, PASSWORD_EXPIRING
 from renewal.domain.errors import Retryable, every_error
 from renewal.domain.run_report import CertificateRow, DelegationOutcome, DelegationRow, Outcome, RunOutcome, RunReport
+from renewal.domain.setup.egress import ADDRESS_CHANGED
+from renewal.domain.setup.finding import ORDER_NOT_OURS
 from renewal.steps.drift import STORE_DRIFTED
 from renewal.steps.metrics import run_metrics
 from stack.policy import Request, allowed, statements
@@ -39,6 +42,8 @@ AWS_METRICS = {
 """AWS's own metrics that may be used, and the dimensions under which AWS publishes them."""
 
 Metric = tuple[str, str, dict[str, str]]
+NOTIFIED = {"ResultMissing", STORE_DRIFTED, NEAR_EXPIRY, PASSWORD_EXPIRING, ADDRESS_CHANGED, ORDER_NOT_OURS}
+"""Names that are no error and have a section; ResultMissing is the report's name of a missing result."""
 
 
 @pytest.fixture(scope="module")
@@ -223,18 +228,18 @@ def test_the_dashboard_shows_every_alarm(stack: Stack, alarms: dict[str, Resourc
 def test_the_runbook_has_a_section_for_every_alarm_and_every_error(
     alarms: dict[str, Resource], runbook: dict[str, str]
 ) -> None:
-    """And none for an error that was deleted. ResultMissing is the report's name of a missing result."""
-    named = {*alarms, *(kind.__name__ for kind in every_error()), "ResultMissing", STORE_DRIFTED}
+    """And none for an error that was deleted."""
+    named = {*alarms, *(kind.__name__ for kind in every_error()), *NOTIFIED}
     headings = {name for name in runbook if re.fullmatch(r"(?:[A-Z][a-z]+){2,}", name)}
     assert headings == named
 
 
-def test_the_runbook_has_a_row_for_every_finding_without_a_section(alarms: dict[str, Resource]) -> None:
+def test_the_runbook_has_a_row_for_every_finding_without_a_section() -> None:
     """`status` and the RAO's mail name findings, too; and none remains that was deleted."""
     text = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8").partition("\n## Findings\n")[2]
     listed = re.findall(r"^\| `(\w+)` \|", text.partition("\n## ")[0], flags=re.MULTILINE)
     errors = {kind.__name__ for kind in every_error()}
-    assert sorted(listed) == sorted(_finding_codes() - errors - {STORE_DRIFTED, *alarms})
+    assert sorted(listed) == sorted(_finding_codes() - errors - NOTIFIED)
 
 
 def _finding_codes() -> set[str]:
@@ -256,7 +261,7 @@ def test_every_runbook_section_has_meaning_urgency_actor_and_action(
     alarms: dict[str, Resource], runbook: dict[str, str]
 ) -> None:
     """Nobody reads prose at three in the morning."""
-    for name in {*alarms, *(kind.__name__ for kind in every_error()), "ResultMissing", STORE_DRIFTED}:
+    for name in {*alarms, *(kind.__name__ for kind in every_error()), *NOTIFIED}:
         found = re.findall(r"^\*\*(\w+)\.\*\*", runbook[name], flags=re.MULTILINE)
         assert found == ["Meaning", "Urgency", "Who", "Do"], name
 

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any
 
+from renewal.domain.alerts.crossings import Thresholds
 from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.errors import NeedsAttention, OrderPending, RenewalError, Retryable
 from renewal.domain.judgement.acting_times import ActingTimes
@@ -24,11 +25,12 @@ from renewal.steps.collect import Collect
 from renewal.steps.enroll import Enroll
 from renewal.steps.inspect_delegation import InspectDelegation
 from renewal.steps.payload import DelegationTask, Progress, Task
-from renewal.steps.report import Report
+from renewal.steps.report import AlertSender, Report
 from renewal.steps.stores import Stores
 from tests.fakes import (
     FakeAccounts,
     FakeAcm,
+    FakeAlerts,
     FakeAnnouncer,
     FakeArchive,
     FakeDns,
@@ -87,6 +89,7 @@ class System:
     objects: FakeObjects = field(default_factory=FakeObjects)
     announcer: FakeAnnouncer = field(default_factory=FakeAnnouncer)
     archive: FakeArchive = field(default_factory=FakeArchive)
+    alerts: FakeAlerts = field(default_factory=FakeAlerts)
     runs: FakeRuns = field(default_factory=FakeRuns)
     seal: FakeSeal = field(default_factory=FakeSeal)
     limits: Limits = Limits(30, 500, 0.5)
@@ -163,6 +166,12 @@ class System:
         roots = instead.get("roots", trusted_roots())
         return Collect(book, book, self._accounts(instead), stores, roots, self.clock)
 
+    def report_step(self) -> Report:
+        """The last step of a run."""
+        thresholds = Thresholds(expiry=timedelta(days=14), pending=timedelta(hours=48), password=timedelta(days=14))
+        sender = AlertSender(self.archive, self.alerts, thresholds, "certmandate")
+        return Report(self.book, self.archive, self.clock, ActingTimes(), sender)
+
     def _accounts(self, instead: Mapping[str, Any]) -> Accounts:
         self.accounts.noted.clear()  # every step is an invocation of its own
         if "scm" in instead:
@@ -172,7 +181,7 @@ class System:
 
     def report(self, run_id: str = "run") -> RunReport:
         """Report a run; return the report."""
-        Report(self.book, self.archive, self.clock, ActingTimes())(run_id)
+        self.report_step()(run_id)
         return RunReport.parse(self.archive.read(run_id, "report"))
 
     # ---- Shorthands --------------------------------------------------------------------------------------

@@ -50,6 +50,7 @@ def gather(harness: Harness, forgotten: frozenset[str] = frozenset(), *, runs: i
         objects=dict(objects(harness, "certificates/")),  # what runs write for each other is no evidence
         acm=tuple(_imported()),
         events=tuple(harness.played.events),
+        alerts=tuple(harness.played.alerts),
         refusals=tuple(refusal for refusal, reader in harness.played.refusals if not reader.is_dead),
         ledger=tuple(ledger),
         runs=tuple(_ended(harness, run) for run in played),

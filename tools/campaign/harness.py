@@ -18,6 +18,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Self
 from unittest.mock import patch
+from urllib.parse import parse_qs
 
 import httpx
 from botocore.retries.quota import RetryQuota
@@ -82,6 +83,8 @@ class Played:
     simulator: Simulator
     refusals: list[tuple[Refusal, Invocation]] = field(default_factory=list)
     events: list[Mapping[str, Any]] = field(default_factory=list)
+    alerts: list[str] = field(default_factory=list)
+    """The texts of the alerts."""
     log: io.StringIO = field(default_factory=io.StringIO)
     runs: list[Run] = field(default_factory=list)
     scm_seconds: Mapping[str, float] = field(default_factory=dict)
@@ -335,3 +338,5 @@ class Harness:
         if (service, operation) == ("events", "PutEvents"):
             entries = [entry for entry in json.loads(body)["Entries"] if entry["DetailType"] == RENEWED]
             self.played.events += [json.loads(entry["Detail"]) for entry in entries]
+        if (service, operation) == ("sns", "Publish"):
+            self.played.alerts += parse_qs(body)["Message"]

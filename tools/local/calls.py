@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl
 
 from botocore.exceptions import UnknownServiceError
 from werkzeug.exceptions import NotFound
@@ -20,13 +21,13 @@ WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One AWS API call and its parameters: the JSON body, or path, query and headers for S3.
+    """One AWS API call and its parameters: the body, or path, query and headers for S3.
 
     service: boto3's name of the service, such as `acm` or `stepfunctions`.
     who: the function's name, `states` (Step Functions itself) or `operator` (all others).
     status: the HTTP status of the answer.
     headers: by lower-case name.
-    body: empty when it is not JSON.
+    body: empty when it is neither JSON nor a form.
     """
 
     service: str
@@ -58,7 +59,7 @@ class CallRecorder:
             content = environ["wsgi.input"].read(request.content_length or 0)
             request.environ["wsgi.input"], environ["wsgi.input"] = io.BytesIO(content), io.BytesIO(content)
         operation = _operation(service, request)
-        body = json.loads(content) if content and "json" in request.mimetype else {}
+        body = _body(content, request.mimetype)
         headers = {name.lower(): value for name, value in request.headers}
 
         def respond(status: str, *arguments: Any) -> Any:
@@ -67,6 +68,13 @@ class CallRecorder:
             return start_response(status, *arguments)
 
         return self._app(environ, respond)
+
+
+def _body(content: bytes, media_type: str) -> Mapping[str, Any]:
+    if content and "json" in media_type:
+        document: Mapping[str, Any] = json.loads(content)
+        return document
+    return dict(parse_qsl(content.decode())) if "form" in media_type else {}
 
 
 def _scope(request: Any) -> tuple[str, str, str]:

@@ -35,7 +35,7 @@ class UnknownCall(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Account and region of the calls, and the keys that encrypt the table and the bucket, and the credentials."""
+    """Account and region of the calls, and the keys of the table and the bucket, of credentials and of notices."""
 
     account: str
     region: str
@@ -43,6 +43,7 @@ class Place:
     credential_key: str
     audit_bucket: str
     """Its name; it is encrypted by S3's own key."""
+    notices_key: str
 
 
 def asked(call: Call, place: Place) -> list[Request]:
@@ -220,6 +221,12 @@ def _mail(call: Call, place: Place) -> Iterator[Request]:
     yield Request("ses:SendEmail", f"{arn}:configuration-set/{call.body['ConfigurationSetName']}", context)
 
 
+def _published(call: Call, place: Place) -> Iterator[Request]:
+    yield Request("sns:Publish", call.body["TopicArn"])
+    for action in ("kms:Decrypt", "kms:GenerateDataKey"):
+        yield Request(action, place.notices_key, {"kms:ViaService": f"sns.{place.region}.amazonaws.com"})
+
+
 def _invoked(call: Call, place: Place) -> Iterator[Request]:
     name = call.path.split("/")[3].rsplit(":", 1)[-1]  # /2015-03-31/functions/<name or ARN>/invocations
     yield Request("lambda:InvokeFunction", f"arn:aws:lambda:{place.region}:{place.account}:function:{name}")
@@ -255,5 +262,6 @@ _ASKED: Mapping[str, Callable[[Call, Place], Iterator[Any]]] = {
     "secretsmanager:PutSecretValue": _secret,
     "secretsmanager:UpdateSecretVersionStage": _secret,
     "sesv2:SendEmail": _mail,
+    "sns:Publish": _published,
     "stepfunctions:ListExecutions": _executions,
 }

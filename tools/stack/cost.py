@@ -6,6 +6,7 @@ Everything that costs is counted from the template or assumed in `Load`; prices 
 from __future__ import annotations
 
 import argparse
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -133,15 +134,9 @@ def _kept(load: Load, table: Prices) -> float:
 
 def _own_metrics(stack: Stack) -> set[str]:
     """Return our own metrics: those of the alarms, and those that only the dashboard shows."""
-    named = {str(alarm.properties.get("MetricName")) for alarm in stack.resources("AWS::CloudWatch::Alarm")
-             if alarm.properties.get("Namespace") == "certmandate"}  # fmt: skip
-    return named | {
-        "RunCompleted",
-        "CertificatesRenewed",
-        "CertificatesPending",
-        "CertificatesFailed",
-        "DelegationsFailed",
-    }
+    watched = [alarm.properties for alarm in stack.resources("AWS::CloudWatch::Alarm")]
+    named = {str(alarm["MetricName"]) for alarm in watched if alarm.get("Namespace") == "certmandate"}
+    return named | set(re.findall(r'\["certmandate", "(\w+)"', stack.resource("Overview").properties["DashboardBody"]))
 
 
 def tables() -> str:

@@ -42,7 +42,7 @@ _SINGLE_READ_SECONDS = 20
 
 _BUSY = frozenset((
     "BandwidthLimitExceeded", "ConditionalRequestConflict", "DependencyTimeoutException", "KMSInternalException",
-    "KeyUnavailableException", "OperationAborted", "PriorRequestNotComplete",
+    "KMSThrottling", "KeyUnavailableException", "OperationAborted", "PriorRequestNotComplete",
     "ProvisionedThroughputExceededException", "RequestLimitExceeded", "RequestThrottled", "RequestThrottledException",
     "RequestTimeout", "RequestTimeoutException", "SlowDown", "ThrottledException", "Throttling",
     "ThrottlingException", "TooManyRequestsException", "TransactionConflictException",

@@ -1,4 +1,4 @@
-"""Events on EventBridge: the deploy hook, for every renewed certificate; notices to RAOs; seals of audit trails."""
+"""What is published: events on EventBridge (renewals, notices to RAOs, seals of audit trails), and alerts by SNS."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from renewal import records
 from renewal.adapters.aws import translated
+from renewal.domain.alerts.alert import Alert
 from renewal.domain.audit.seal import Seal
 from renewal.domain.endpoint.observation import ServiceRecord, ServiceState
 from renewal.domain.errors import StoreUnavailable
@@ -17,6 +18,7 @@ from renewal.domain.order import ManagedCertificate, Order, Served
 
 if TYPE_CHECKING:
     from mypy_boto3_events.client import EventBridgeClient
+    from mypy_boto3_sns.client import SNSClient
 
 SOURCE = "certmandate"
 RENEWED = "Certificate Renewed"
@@ -63,6 +65,18 @@ class EventBridgeAnnouncer:
             code = answer["Entries"][0].get("ErrorCode", "Unknown")
             msg = f"events:PutEvents did not accept the event for {of}: {code}"
             raise StoreUnavailable(msg)
+
+
+class SnsAlerts:
+    """Notifies the operator by one topic, at least once: an alert whose answer was lost is published again."""
+
+    def __init__(self, client: SNSClient, topic: str) -> None:
+        self._client = client
+        self._topic = topic
+
+    @translated("sns:Publish")
+    def publish(self, alert: Alert) -> None:
+        self._client.publish(TopicArn=self._topic, Subject=alert.subject, Message=alert.text)
 
 
 def _renewed(order: Order, served: Served, previous: Served | None) -> dict[str, Any]:

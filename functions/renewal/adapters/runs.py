@@ -4,7 +4,7 @@
     runs/<run id>/facts.json              what the report needs of the plan
     runs/<run id>/results/<uuid>/…        written by its ResultWriter: manifest.json and the files it names
     runs/<run id>/report.json             the report
-    runs/reported-failures.json           what runs have failed for within the last day
+    runs/notified.json                    what the operator has been notified of, and what runs have failed for
     runs/<run id>/recording-<delegation>.json   the answers of SCM, when the run records them
 
 Shapes: AWS, step-functions/latest/dg/input-output-resultwriter.html.
@@ -21,16 +21,17 @@ from botocore.exceptions import ClientError
 
 from renewal import records
 from renewal.adapters.aws import error_code, translated
+from renewal.domain.alerts.memory import NotifiedProblems
 from renewal.domain.errors import PlanUnreadable
 from renewal.domain.run_outcome import PlanFacts
-from renewal.domain.run_report import ReportedFailures, RunReport
+from renewal.domain.run_report import RunReport
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
     from mypy_boto3_stepfunctions import SFNClient
 
 
-REPORTED = "runs/reported-failures.json"
+NOTIFIED = "runs/notified.json"
 MOST_BYTES = 50_000_000
 """Of one object; the results of 10,000 certificates have less."""
 
@@ -50,14 +51,14 @@ class S3RunArchive:
     def write_facts(self, run_id: str, facts: PlanFacts) -> None:
         self._write(run_id, "facts", records.to_json(facts))
 
-    def read_reported(self) -> ReportedFailures:
+    def read_notified(self) -> NotifiedProblems:
         try:
-            return records.read(ReportedFailures, _parsed(self._read(REPORTED) or b""))
+            return records.read(NotifiedProblems, _parsed(self._read(NOTIFIED) or b""))
         except records.Unreadable:
-            return ReportedFailures()
+            return NotifiedProblems()
 
-    def write_reported(self, reported: ReportedFailures) -> None:
-        self._put(REPORTED, records.to_json(reported))
+    def write_notified(self, notified: NotifiedProblems) -> None:
+        self._put(NOTIFIED, records.to_json(notified))
 
     def write_report(self, run_id: str, report: RunReport) -> str:
         return self._write(run_id, "report", report.document(), once=True)

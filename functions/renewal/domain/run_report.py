@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Literal, Self
@@ -19,7 +19,6 @@ from renewal.domain.judgement.problem import Problem
 from renewal.domain.setup.finding import Finding, Severity
 
 SCHEMA = 1
-REPORTED_AGAIN_AFTER = timedelta(days=1)
 
 
 class RunOutcome(StrEnum):
@@ -218,52 +217,6 @@ class RunReport:
     def refused(self) -> tuple[DelegationRow, ...]:
         """The delegations whose account SCM refused."""
         return tuple(row for row in self.delegations if row.error in CREDENTIAL_ERRORS)
-
-
-@dataclass(frozen=True, slots=True)
-class FailedRun:
-    """The run that last failed for something, and when."""
-
-    run_id: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class ReportedFailures:
-    """What runs have failed for within the last day (`runs/reported-failures.json`).
-
-    The hourly follow-ups would otherwise fail, and raise the alarm, for one open order up to 24 times a day.
-    """
-
-    failed: Mapping[str, FailedRun] = field(default_factory=lambda: MappingProxyType({}))
-    """By `RunReport.failures`."""
-
-    def cover(self, report: RunReport) -> bool:
-        """Return whether other runs have failed within the last day for all that needs attention in *report*."""
-        return all(
-            any(run.run_id != report.run_id for run in self._recent(failure, report)) for failure in report.failures
-        )
-
-    def after(self, report: RunReport) -> ReportedFailures:
-        """Return what is known after *report*: what it failed for is added, and what it has resolved is removed.
-
-        A daily report is complete: nothing remains of what it does not show.
-        """
-        kept = {
-            failure: run
-            for failure in self.failed
-            for run in self._recent(failure, report)
-            if failure in report.failures or not (report.is_daily or failure.split(": ")[0] in report.resolved)
-        }
-        if report.outcome is RunOutcome.FAILED:
-            kept |= dict.fromkeys(report.failures, FailedRun(report.run_id, report.finished_at))
-        return ReportedFailures(kept)
-
-    def _recent(self, failure: str, report: RunReport) -> Iterable[FailedRun]:
-        """Yield the run; none for one of another day, or of a time that a wrong clock has recorded."""
-        run = self.failed.get(failure)
-        if run is not None and timedelta(0) <= report.finished_at - run.at < REPORTED_AGAIN_AFTER:
-            yield run
 
 
 def common_cause(delegations: Iterable[DelegationRow]) -> str:

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import timedelta
 
-from renewal.domain.errors import AddressRefused
-from renewal.domain.run_report import FindingRow, Outcome, RunReport
-from renewal.domain.setup.egress import ADDRESS_CHANGED
-from renewal.domain.setup.finding import ORDER_NOT_OURS
+from renewal.domain.run_report import Outcome, RunReport
 
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 
 
-def run_metrics(report: RunReport) -> dict[str, float]:
-    """Return the metrics of *report* by name.
+def run_metrics(report: RunReport, news: int = 0) -> dict[str, float]:
+    """Return the metrics of *report* by name; *news*: how many problems the operator was notified of.
 
     `DailyRunCompleted` is 1 only after a run over all delegations that could order: its absence raises the alarm. The
-    two `LeastDaysTo…` are left out where nothing can expire. `OrdersNotOurs` counts what no earlier run has observed,
-    so that each order is notified once.
+    two `LeastDaysTo…` are left out where nothing can expire.
     """
-    findings = [finding for delegation in report.delegations for finding in delegation.findings]
     numbers = {
         "RunCompleted": 1,
         "DailyRunCompleted": int(report.is_daily),
@@ -29,26 +23,11 @@ def run_metrics(report: RunReport) -> dict[str, float]:
         "CertificatesFailed": _count(report, Outcome.FAILED, Outcome.HELD),
         "CertificatesDeferred": _count(report, Outcome.DEFERRED),
         "DelegationsFailed": sum(1 for row in report.delegations if row.error),
-        **_refusals(report),
-        "AddressChanged": int(any(finding.code == ADDRESS_CHANGED for finding in findings)),
-        "FindingsOpen": _open(findings) + bool(report.not_verified),
-        "OrdersNotOurs": sum(row.orders_not_ours for row in report.delegations),
+        "ProblemsOpen": len(report.failures),
+        "NewProblems": news,
         **_spans(report),
     }
     return {name: round(float(number), 2) for name, number in numbers.items()}
-
-
-def _open(findings: Iterable[FindingRow]) -> int:
-    return sum(finding.severity == "error" and finding.code != ORDER_NOT_OURS for finding in findings)
-
-
-def _refusals(report: RunReport) -> dict[str, float]:
-    """With a common cause every refusal counts as one of our address, so that one alarm is raised and not two."""
-    refused = len(report.refused)
-    if report.common_cause:
-        return {"CredentialsRefused": 0, "AddressesRefused": refused}
-    addresses = sum(row.error == AddressRefused.__name__ for row in report.refused)
-    return {"CredentialsRefused": refused, "AddressesRefused": addresses}
 
 
 def _spans(report: RunReport) -> dict[str, float]:

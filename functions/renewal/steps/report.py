@@ -9,6 +9,9 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
+from renewal.domain.alerts.alert import Alert
+from renewal.domain.alerts.crossings import Thresholds, notifiable
+from renewal.domain.alerts.memory import NotifiedProblems
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.errors import Failure, RecordUnreadable, UnknownDelegation
 from renewal.domain.forecast import NextRenewal
@@ -33,7 +36,7 @@ from renewal.domain.service.state import current_service, not_served, service_st
 from renewal.domain.setup.finding import Finding, Severity, sorted_and_capped
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.ports import Clock, OrderReader
-from renewal.run_ports import RunArchive
+from renewal.run_ports import Alerts, RunArchive
 from renewal.steps.map_results import failure, read_map_results
 from renewal.steps.metrics import run_metrics
 from renewal.steps.preview import preview
@@ -44,6 +47,31 @@ _Record = DelegationRecord | UnknownDelegation | RecordUnreadable
 
 
 @dataclass(frozen=True, slots=True)
+class AlertSender:
+    """Sends one alert with a run's new problems, and remembers them."""
+
+    archive: RunArchive
+    alerts: Alerts
+    thresholds: Thresholds
+    stack: str
+    """The stack's name, in each subject."""
+
+    def __call__(self, report: RunReport, known: NotifiedProblems, location: str) -> int:
+        """Return how many problems were new. Raises StoreUnavailable and StoreRefused when no alert was sent.
+
+        *location*: where the report is. A problem is remembered after its alert was sent: a run that ends in between
+        sends it again.
+        """
+        problems = notifiable(report, self.thresholds)
+        news = known.news(problems)
+        if news:
+            self.alerts.publish(Alert.of(news, report, self.stack, location))
+        if (after := known.after(report, problems)) != known:
+            self.archive.write_notified(after)
+        return len(news)
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Reads the results of a run and the order book, writes `runs/<run id>/report.json`."""
 
@@ -51,6 +79,7 @@ class Report:
     archive: RunArchive
     clock: Clock
     times: ActingTimes
+    send_alert: AlertSender
 
     def __call__(self, run_id: str, verification: Mapping[str, Any] = _VERIFIED) -> dict[str, Any]:
         """Write the report; return `{"run_id", "outcome", "is_daily", "counts", "report", "metrics"}`.
@@ -59,22 +88,21 @@ class Report:
         A scheduled follow-up does not fail again for what another run has failed for within the last day.
         `report` is the object's key; `metrics` are numbers by name. Missing or unreadable results are reported as
         failures of their delegations. Raises PlanUnreadable without the facts of the plan: then no report can be
-        written, and the execution must fail.
+        written, and the execution must fail; so it must when the operator could not be notified.
         """
         facts = self.archive.read_facts(run_id)
-        report, reported = self._report(run_id, facts, _not_verified(verification)), self.archive.read_reported()
-        if facts.follow_up and report.needs_attention and reported.cover(report):
+        report, notified = self._report(run_id, facts, _not_verified(verification)), self.archive.read_notified()
+        if facts.follow_up and report.needs_attention and notified.cover(report):
             report = replace(report, outcome=RunOutcome.REPORTED_BEFORE)
         key = self.archive.write_report(run_id, report)
-        if (after := reported.after(report)) != reported:
-            self.archive.write_reported(after)
+        news = self.send_alert(report, notified, key)
         return {
             "run_id": run_id,
             "outcome": report.outcome,
             "is_daily": report.is_daily,
             "counts": dict(report.counts),
             "report": key,
-            "metrics": run_metrics(report),
+            "metrics": run_metrics(report, news),
         }
 
     def _report(self, run_id: str, facts: PlanFacts, not_verified: str) -> RunReport:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from renewal.adapters.events import EventBridgeAnnouncer
+from renewal.adapters.events import EventBridgeAnnouncer, SnsAlerts
 from renewal.adapters.mail import SesMailer
+from renewal.domain.alerts.alert import Alert
 from renewal.domain.errors import (
     MailRefused,
     OrderConflict,
@@ -25,6 +26,7 @@ from .records import LATER, NOW, a_served, a_specification, an_order
 from .wire import changed, counted, meanwhile, refused
 
 ARN = "arn:aws:acm:eu-west-3:123456789012:certificate/1"
+ALERT = Alert("[certmandate] OrderPending: univ/idp", "Stack certmandate\n- univ/idp")
 SERVED = a_served(stores=("s3", "acm:eu-west-3"), arns={"eu-west-3": ARN})
 
 
@@ -176,3 +178,37 @@ def test_a_lost_answer_is_not_repeated_by_botocore() -> None:
     ):
         mailer().send(MAIL, {})
     assert len(calls) == 1
+
+
+# ---- Alerts ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def topic() -> str:
+    return str(client("sns").create_topic(Name="alerts")["TopicArn"])
+
+
+def test_an_alert_has_its_subject_and_its_text(topic: str):
+    """The subject is all that a pager shows."""
+    sns = client("sns")
+    with counted(sns, "Publish") as calls:
+        SnsAlerts(sns, topic).publish(ALERT)
+
+    assert calls == [{"TopicArn": topic, "Subject": ALERT.subject, "Message": ALERT.text}]
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "error"),
+    [
+        ("AuthorizationError", 403, StoreRefused),
+        ("KMSDisabled", 400, StoreRefused),
+        ("KMSThrottling", 400, StoreUnavailable),
+        ("Throttled", 429, StoreUnavailable),
+        ("InternalError", 500, StoreUnavailable),
+    ],
+)
+def test_an_alert_that_was_not_accepted_is_an_error(topic: str, code: str, status: int, error: Any):
+    """The run fails visibly, or tries again: nothing is remembered as notified."""
+    sns = client("sns")
+    with refused(sns, "Publish", code, status=status), pytest.raises(error, match="sns:Publish"):
+        SnsAlerts(sns, topic).publish(ALERT)

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from renewal.adapters.runs import S3RunArchive
+from renewal.domain.alerts.memory import Notified, NotifiedProblems
 from renewal.domain.errors import PlanUnreadable, StoreRefused
 from renewal.domain.run_outcome import PlanFacts, PlannedCertificate, PlanState
-from renewal.domain.run_report import FailedRun, ReportedFailures, RunOutcome, RunReport
+from renewal.domain.run_report import RunOutcome, RunReport
 
 from .conftest import BUCKET
 from .wire import refused
@@ -86,17 +87,23 @@ def test_a_report_that_is_there_is_not_replaced(archive: S3RunArchive, s3: Any):
     assert json.loads(s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())["outcome"] == "failed"
 
 
-def test_what_runs_have_failed_for_is_read_back(archive: S3RunArchive, s3: Any):
-    """It is one object for all runs; without it, or when it is damaged, each follow-up fails as the daily run does."""
-    assert archive.read_reported() == ReportedFailures()
+def test_what_was_notified_is_read_back(archive: S3RunArchive, s3: Any):
+    """It is one object for all runs; without it, or when it is damaged, all that is open is notified once more."""
+    assert archive.read_notified() == NotifiedProblems()
 
-    kept = ReportedFailures({"univ/idp: OrderDeclined": FailedRun(RUN, datetime(2026, 11, 23, 8, tzinfo=UTC))})
-    archive.write_reported(kept)
-    assert archive.read_reported() == kept
+    now = datetime(2026, 11, 23, 8, tzinfo=UTC)
+    kept = NotifiedProblems(
+        {
+            "univ/idp: OrderDeclined": Notified("error", now, now, RUN, now),
+            "univ: PasswordExpiring": Notified("warning", now, now),
+        }
+    )
+    archive.write_notified(kept)
+    assert archive.read_notified() == kept
 
-    for damaged in (b"", b"[]", b'{"failed": {"univ": 1}}'):
-        s3.put_object(Bucket=BUCKET, Key="runs/reported-failures.json", Body=damaged)
-        assert archive.read_reported() == ReportedFailures()
+    for damaged in (b"", b"[]", b'{"problems": {"univ": 1}}'):
+        s3.put_object(Bucket=BUCKET, Key="runs/notified.json", Body=damaged)
+        assert archive.read_notified() == NotifiedProblems()
 
 
 def test_results_of_every_status_and_file_are_read(archive: S3RunArchive, s3: Any):

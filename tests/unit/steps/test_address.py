@@ -7,9 +7,7 @@ from dataclasses import replace
 import pytest
 
 from renewal.domain.errors import CredentialRefused, ScmUnavailable
-from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.setup.egress import ADDRESS_CHANGED
-from renewal.steps.report import Report
 from tests.unit.estate import DELEGATION, System
 
 
@@ -37,21 +35,17 @@ def test_another_address_is_reported_and_stops_no_order(system: System) -> None:
     (delegation,) = report.delegations
     assert (delegation.address, delegation.seen_address) == ("192.0.2.7/32", "198.51.100.9")
     assert (report.outcome, report.counts) == ("failed", {"renewed": 1})
-    assert (
-        Report(system.book, system.archive, system.clock, ActingTimes())(report.run_id)["metrics"][ADDRESS_CHANGED] == 1
-    )
+    assert [alert.subject for alert in system.alerts.sent] == ["[certmandate] AddressChanged: univ"]
 
 
 @pytest.mark.parametrize("observed", ["192.0.2.7", ""])
 def test_the_registered_or_an_unknown_address_is_no_finding(system: System, observed: str) -> None:
     """An echo that is down is no reason to call anybody."""
     system.egress.address = observed
-    report = system.daily_run()
+    system.daily_run()
 
     assert not address_findings(system)
-    assert (
-        Report(system.book, system.archive, system.clock, ActingTimes())(report.run_id)["metrics"][ADDRESS_CHANGED] == 0
-    )
+    assert system.alerts.sent == []
 
 
 def test_without_an_address_in_the_file_the_stacks_addresses_count(system: System) -> None:

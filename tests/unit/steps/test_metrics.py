@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from renewal.domain.judgement.problem import Problem
 from renewal.domain.run_report import (
     CertificateRow,
     DelegationOutcome,
     DelegationRow,
-    FindingRow,
     Outcome,
     RunOutcome,
     RunReport,
@@ -30,17 +30,14 @@ def a_delegation(error: str = "", **changes: Any) -> DelegationRow:
     return DelegationRow(delegation="univ", outcome=DelegationOutcome.INSPECTED, error=error, **changes)
 
 
+def a_report(**changes: Any) -> RunReport:
+    """The report of a run that ended at NOW."""
+    return RunReport(run_id="run", started_at=NOW, finished_at=NOW, outcome=RunOutcome.SUCCEEDED, **changes)
+
+
 def metrics_of(*certificates: CertificateRow, **changes: Any) -> dict[str, float]:
-    """The metrics of a run that ended at NOW."""
-    report = RunReport(
-        run_id="run",
-        started_at=NOW,
-        finished_at=NOW,
-        outcome=RunOutcome.SUCCEEDED,
-        certificates=certificates,
-        **changes,
-    )
-    return run_metrics(report)
+    """The metrics of that run."""
+    return run_metrics(a_report(certificates=certificates, **changes))
 
 
 @pytest.mark.parametrize("is_daily", [True, False])
@@ -72,20 +69,14 @@ def test_the_first_expiry_is_left_out_where_nothing_expires() -> None:
     assert not {"LeastDaysToExpiry", "LeastDaysToPasswordExpiry"} & set(metrics_of())
 
 
-def test_accounts_refused_at_once_count_as_refused_addresses() -> None:
-    """A 401 for every account has one cause; a 401 for one of several is that account's password."""
-    refused = (a_delegation("CredentialRefused"), a_delegation("CredentialRefused"))
-
-    together = metrics_of(delegations=refused, common_cause="the address")
-    apart = metrics_of(delegations=(*refused, a_delegation("AddressRefused"), a_delegation()))
-
-    assert (together["AddressesRefused"], together["CredentialsRefused"]) == (2, 0), "one alarm, not two"
-    assert (apart["AddressesRefused"], apart["CredentialsRefused"], apart["DelegationsFailed"]) == (1, 3, 3)
-
-
-def test_open_findings_count_errors_and_no_warnings() -> None:
-    """A warning has its date in the report; an error stops the next order."""
+def test_open_problems_count_what_needs_attention_and_new_ones_what_was_notified() -> None:
+    """The dashboard shows both; a warning has its date in the report."""
     severities: tuple[Severity, ...] = ("error", "warning", "error", "info")
-    delegations = tuple(a_delegation(findings=(FindingRow("RoleMissing", severity, "rao"),)) for severity in severities)
+    problems = tuple(
+        Problem(delegation=f"univ{number}", code="RoleMissing", severity=severity, actor="rao")
+        for number, severity in enumerate(severities)
+    )
 
-    assert metrics_of(delegations=delegations)["FindingsOpen"] == 2
+    numbers = run_metrics(a_report(problems=problems), 1)
+
+    assert (numbers["ProblemsOpen"], numbers["NewProblems"]) == (2, 1)

@@ -19,13 +19,11 @@ from renewal.domain.errors import (
     ScmRefused,
     ScmUnavailable,
 )
-from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.limits import Limits
 from renewal.domain.run_outcome import CertificateResult, ResultStatus
 from renewal.domain.run_report import CertificateRow, RunReport
 from renewal.domain.setup.snapshot import DelegatedName
 from renewal.steps.map_results import failure, read_map_results
-from renewal.steps.report import Report
 from tests.fakes import ScmOrder
 from tests.throwaway_ca import pem
 from tests.unit.estate import DELEGATION, IDP, NOW, PATH, System, caught, child, served_by
@@ -46,7 +44,7 @@ def serving(system: System, name: str, **changes: Any) -> None:
 
 def metrics(system: System, run_id: str = "run1") -> dict[str, float]:
     """The metrics of a run that was played."""
-    found: dict[str, float] = Report(system.book, system.archive, system.clock, ActingTimes())(run_id)["metrics"]
+    found: dict[str, float] = system.report_step()(run_id)["metrics"]
     return found
 
 

@@ -10,9 +10,7 @@ from typing import Any
 
 import pytest
 
-from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.run_report import RunReport
-from renewal.steps.report import Report
 from tests.unit.estate import System
 from tests.unit.report_estates import RUN, daily_run, dry_run, refused_run
 
@@ -24,7 +22,7 @@ def test_a_report_has_the_members_and_values_of_its_golden_document(played: Call
     """Operators' scripts read report.json by its members."""
     system, golden = played(), GOLDEN[played.__name__]
 
-    summary = Report(system.book, system.archive, system.clock, ActingTimes())(RUN)
+    summary = system.report_step()(RUN)
 
     assert system.archive.read(RUN, "report") == golden["report"]
     assert summary == golden["summary"]

@@ -155,6 +155,19 @@ def a_failure_is_reported(world: World) -> Iterator[str]:
             yield f"{run.run_id} needs attention, and its report has no reason"
 
 
+def every_failure_is_notified(world: World) -> Iterator[str]:
+    """A run that ended with its report and metrics, or one before it, has sent an alert that names each failure."""
+    for run in world.runs:
+        for where, error in run.report.failures() if run.report and run.metrics else ():
+            if not any(f"\n- {where}: " in _section(alert, error) for alert in world.alerts):
+                yield f"{run.run_id} reports {error} of {where}, of which the operator was not notified"
+
+
+def _section(alert: str, name: str) -> str:
+    """What an alert has below a name."""
+    return alert.partition(f"\n\n{name}")[2].partition("\n\n")[0]
+
+
 def every_error_has_a_name(world: World) -> Iterator[str]:
     """A report names errors of the runbook, of Lambda or of Step Functions: never another exception."""
     known = names()
@@ -275,6 +288,7 @@ ALWAYS: tuple[Check, ...] = (
     no_store_is_called_changed,
     a_success_is_true,
     a_failure_is_reported,
+    every_failure_is_notified,
     every_error_has_a_name,
     every_failure_has_a_cause,
     one_refusal_a_credential,

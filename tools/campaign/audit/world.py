@@ -44,6 +44,8 @@ class World:
     objects: Mapping[str, bytes]
     acm: tuple[Imported, ...]
     events: tuple[Mapping[str, Any], ...]
+    alerts: tuple[str, ...]
+    """Their texts."""
     refusals: tuple[Refusal, ...]
     """Refused logins, without those whose reader was killed: it could not record them."""
     ledger: tuple[LedgerEntry, ...]

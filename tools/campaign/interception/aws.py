@@ -101,9 +101,10 @@ def _lost(interception: Interception, url: str, seconds: float) -> NoReturn:
 
 
 def _answer(service: str, url: str, status: int, code: str) -> Any:
-    """Return an error in the service's format: XML for S3, otherwise JSON."""
-    if service == "s3":
-        media, body = "application/xml", f"<Error><Code>{code}</Code><Message>injected</Message></Error>"
+    """Return an error in the service's format: XML for S3 and SNS, otherwise JSON."""
+    if service in {"s3", "sns"}:
+        error = f"<Error><Code>{code}</Code><Message>injected</Message></Error>"
+        media, body = "application/xml", error if service == "s3" else f"<ErrorResponse>{error}</ErrorResponse>"
     else:
         media, body = "application/x-amz-json-1.1", json.dumps({"__type": code, "message": "injected"})
     make: Any = AWSResponse

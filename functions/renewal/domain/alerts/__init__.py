@@ -1,0 +1,1 @@
+"""What the operator is notified of: each problem once, and again when it becomes more severe."""

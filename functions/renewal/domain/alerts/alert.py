@@ -1,0 +1,86 @@
+"""The alert of problems that are new to the operator: a subject of one line, and a text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import groupby
+
+from renewal.domain.errors import shortened
+from renewal.domain.judgement.problem import Consequence, Problem
+from renewal.domain.run_report import RunReport
+
+LONGEST_SUBJECT = 99
+"""Characters (AWS: sns/latest/api/API_Publish.html)."""
+MOST_LISTED = 100
+"""Problems in one alert: with all of their texts they have less than 100 KB of SNS's 256."""
+_ACTORS = {"operator": "the operator", "rao": "the RAO"}
+_OTHERWISE: Mapping[Consequence, str] = {
+    Consequence.EXPIRES: "the served certificate expires",
+    Consequence.NO_CERTIFICATE: "the service has no certificate",
+    Consequence.REVOKED: "clients refuse the served certificate",
+    Consequence.ORDERS_STOP: "no certificate is ordered any more",
+    Consequence.MISUSE: "the account can be misused",
+    Consequence.OTHER_SERVED: "clients get another certificate",
+    Consequence.USAGE_ENDS: "renewed certificates lack a usage",
+    Consequence.UNNOTICED: "other faults are not found",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """What is sent to the subscribers of the stack's topic."""
+
+    subject: str
+    text: str
+
+    @classmethod
+    def of(cls, problems: Sequence[Problem], report: RunReport, stack: str, location: str) -> Alert:
+        """Return the alert of *problems*, at least one; *location*: where the report is."""
+        today = report.finished_at.date()
+        listed = sorted(problems[:MOST_LISTED], key=lambda problem: problem.code)
+        lines = [f"Stack {stack}, run {report.run_id}, {report.finished_at:%Y-%m-%d %H:%M} UTC."]
+        lines += [report.common_cause] if report.common_cause else []
+        for code, group in groupby(listed, key=lambda problem: problem.code):
+            lines += ["", shortened(code), *(line for problem in group for line in _lines(problem, today))]
+        if left := len(problems) - len(listed):
+            lines += ["", f"{left} more problems are not listed: certmandate status"]
+        lines += [
+            "",
+            "What each name means, and what to do: docs/runbook.md.",
+            f"All that is open: certmandate status. This run: {location}",
+            "Each problem is notified once, and again when it becomes more severe or returns.",
+        ]
+        return cls(_subject(problems, stack), "\n".join(lines))
+
+
+def _subject(problems: Sequence[Problem], stack: str) -> str:
+    first = problems[0]
+    counted = "" if len(problems) == 1 else f"{len(problems)} problems, "
+    others = "" if len(problems) == 1 else ", ..."
+    line = f"[{stack}] {counted}{first.code}: {first.path or 'all delegations'}{others}"
+    cut = shortened(line, LONGEST_SUBJECT - 2).replace("…", "...")  # some subscribers get ASCII only
+    return cut.encode("ascii", "replace").decode()
+
+
+def _lines(problem: Problem, today: date) -> Iterator[str]:
+    yield shortened(f"- {problem.path or 'all delegations'}: {_ACTORS[problem.actor]} must act {_when(problem, today)}")
+    yield from _indented((problem.text, _consequence(problem), problem.screen and f"In SCM: {problem.screen}"))
+    yield from _indented((problem.command and f"Do: {problem.command}",))
+
+
+def _when(problem: Problem, today: date) -> str:
+    if not problem.needs_attention:
+        return f"by {problem.act_by}" if problem.act_by else "soon"
+    return f"now, on {problem.act_by} at the latest" if problem.act_by and problem.act_by > today else "now"
+
+
+def _consequence(problem: Problem) -> str:
+    otherwise = _OTHERWISE.get(problem.consequence, "")
+    on = f" on {problem.consequence_on}" if problem.consequence_on else ""
+    return f"Otherwise {otherwise}{on}." if otherwise else ""
+
+
+def _indented(texts: Iterable[str]) -> Iterator[str]:
+    return (f"  {shortened(text)}" for text in texts if text)

@@ -1,0 +1,82 @@
+"""What the operator is notified of although no run fails for it: thresholds, and a verification that failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from renewal.domain.errors import OrderPending
+from renewal.domain.judgement.problem import Problem
+from renewal.domain.run_report import CertificateRow, RunReport
+
+NEAR_EXPIRY = "CertificateNearExpiry"
+PASSWORD_EXPIRING = "PasswordExpiring"  # noqa: S105 - the name of a finding
+DUE_FOR = timedelta(days=2)
+"""A certificate of a short term is within the threshold when it becomes due: the runs of two days come first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Parameters of template.yaml."""
+
+    expiry: timedelta
+    """Remaining lifetime of a certificate."""
+    pending: timedelta
+    """Age of an open order."""
+    password: timedelta
+    """Remaining validity of the password of an SCM account."""
+
+
+def notifiable(report: RunReport, thresholds: Thresholds) -> tuple[Problem, ...]:
+    """Return what the operator is notified of: problems that need attention, and what has crossed a threshold."""
+    found = {problem.key: problem for problem in report.problems if problem.needs_attention}
+    for problem in _crossed(report, thresholds):
+        found.setdefault(problem.key, problem)
+    return tuple(sorted(found.values(), key=lambda problem: problem.urgency))
+
+
+def _crossed(report: RunReport, thresholds: Thresholds) -> Iterator[Problem]:
+    now = report.finished_at
+    if report.not_verified:
+        code, _, text = report.not_verified.partition(": ")
+        yield _problem(report, "", "", code, f"the declared endpoints were not verified: {text}")
+    for row in report.certificates:
+        if _is_near_expiry(row, now, thresholds.expiry):
+            yield _near_expiry(row, report)
+        if row.ordered_at and now - row.ordered_at >= thresholds.pending:
+            hours = int((now - row.ordered_at) / timedelta(hours=1))
+            yield _problem(report, row.delegation, row.name, OrderPending.__name__, f"ordered {hours} hours ago")
+    for delegation in report.delegations:
+        expires = delegation.password_expires
+        if expires and expires - now.date() <= thresholds.password:
+            text = f"the account's password expires on {expires}"
+            yield _problem(report, delegation.delegation, "", PASSWORD_EXPIRING, text)
+
+
+def _is_near_expiry(row: CertificateRow, now: datetime, threshold: timedelta) -> bool:
+    is_overdue = row.renew_at is None or now - row.renew_at >= DUE_FOR
+    return row.not_after is not None and row.not_after - now <= threshold and is_overdue
+
+
+def _near_expiry(row: CertificateRow, report: RunReport) -> Problem:
+    """With what is known to stop its renewal, who must act, and the command."""
+    found = (
+        problem
+        for problem in report.problems
+        if (problem.delegation, problem.certificate) == (row.delegation, row.name)
+    )
+    known = next(found, None)
+    text = f"expires on {row.not_after:%Y-%m-%d %H:%M} UTC"
+    if known is None:
+        return _problem(report, row.delegation, row.name, NEAR_EXPIRY, text)
+    return replace(known, code=NEAR_EXPIRY, severity="warning", text=f"{text}; {known.code}: {known.text}")
+
+
+def _problem(report: RunReport, delegation: str, certificate: str, code: str, text: str) -> Problem:
+    """The problem as it is judged, at least as a warning; a new one where the judgement has none."""
+    made = Problem(
+        delegation=delegation, certificate=certificate, code=code, severity="warning", actor="operator", text=text
+    )
+    known = next((problem for problem in report.problems if problem.key == made.key), None)
+    return made if known is None else replace(known, severity="warning")

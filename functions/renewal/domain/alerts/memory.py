@@ -1,0 +1,76 @@
+"""What the operator has been notified of, and what runs have failed for (`runs/notified.json`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from types import MappingProxyType
+
+from renewal.domain.judgement.problem import RANKS, Problem
+from renewal.domain.run_report import RunOutcome, RunReport
+from renewal.domain.setup.finding import Severity
+
+FAILED_AGAIN_AFTER = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Notified:
+    """What is remembered of one problem."""
+
+    severity: Severity
+    """When the operator was last notified of it."""
+    first: datetime
+    last: datetime
+    """When the operator was notified of it."""
+    failed_by: str = ""
+    """The run that last failed for it; empty: none."""
+    failed_at: datetime | None = None
+
+    def is_recent_failure(self, report: RunReport) -> bool:
+        """Whether another run has failed for it within the last day, and not at a time that a wrong clock recorded."""
+        if self.failed_at is None or self.failed_by == report.run_id:
+            return False
+        return timedelta(0) <= report.finished_at - self.failed_at < FAILED_AGAIN_AFTER
+
+
+@dataclass(frozen=True, slots=True)
+class NotifiedProblems:
+    """By `Problem.key`: every problem that lasts."""
+
+    problems: Mapping[str, Notified] = field(default_factory=lambda: MappingProxyType({}))
+
+    def news(self, problems: Iterable[Problem]) -> tuple[Problem, ...]:
+        """Return the problems that the operator does not know, or knows as less severe."""
+        return tuple(problem for problem in problems if self._is_news(problem))
+
+    def cover(self, report: RunReport) -> bool:
+        """Return whether other runs have failed within the last day for all that needs attention in *report*.
+
+        The hourly follow-ups would otherwise fail, and raise the alarm, for one open order up to 24 times a day.
+        """
+        known = [self.problems.get(key) for key in report.failures]
+        return all(entry is not None and entry.is_recent_failure(report) for entry in known)
+
+    def after(self, report: RunReport, problems: Iterable[Problem]) -> NotifiedProblems:
+        """Return what is remembered after *report*, when the operator has been notified of all *problems*."""
+        now, found = report.finished_at, {problem.key: problem for problem in problems}
+        kept = {key: entry for key, entry in self.problems.items() if key in found or _may_last(key, report)}
+        for key, problem in found.items():
+            entry = kept.get(key) or Notified(problem.severity, now, now)
+            kept[key] = replace(entry, severity=problem.severity, last=now) if self._is_news(problem) else entry
+            if report.outcome is RunOutcome.FAILED and problem.needs_attention:
+                kept[key] = replace(kept[key], failed_by=report.run_id, failed_at=now)
+        return NotifiedProblems(kept)
+
+    def _is_news(self, problem: Problem) -> bool:
+        known = self.problems.get(problem.key)
+        return known is None or RANKS[problem.severity] < RANKS[known.severity]
+
+
+def _may_last(key: str, report: RunReport) -> bool:
+    """Whether a problem that *report* does not have may last: the run did not work on its path, or could not."""
+    path = key.partition(": ")[0]
+    if report.is_daily:
+        return path.partition("/")[0] in {row.delegation for row in report.delegations if row.error}
+    return path not in report.resolved

@@ -1,0 +1,172 @@
+"""What should be notified, from what happened; and whether it was, once.
+
+It reads the alerts as their recipients do, and shares no rule with the code that writes them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from campaign.alarms.estate import Estate, PlayedRun, Sent
+from renewal.domain.forecast import renewal_due_at
+
+DAY = timedelta(days=1)
+DEADLINE = DAY + timedelta(hours=1)
+NEAR, OVERDUE, OLD, PASSWORD = timedelta(days=14), timedelta(days=2), timedelta(hours=48), timedelta(days=14)
+ACTING = timedelta(days=11)
+"""Ten working days are more than that: an order that awaits the RAO must be notified when so little life is left."""
+THRESHOLDS = {"CertificateNearExpiry", "OrderPending", "PasswordExpiring"}
+_ITEM = re.compile(r"- (\S+): the (?:operator|RAO) must act (now)?")
+_NAME = re.compile(r"[A-Z]\w+")
+
+Key = tuple[str, str]
+"""Delegation or `delegation/certificate`, and the name of the problem."""
+
+
+@dataclass(slots=True)
+class Incident:
+    """Something that must be notified while it lasts."""
+
+    key: Key
+    begins: datetime
+    earliest: datetime
+    """When it may be notified: where little life is left, an order is notified before it is old."""
+    ends: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A problem in an alert."""
+
+    at: datetime
+    key: Key
+    is_urgent: bool
+
+
+@dataclass(slots=True)
+class Watch:
+    """Follows the runs of an estate."""
+
+    estate: Estate
+    incidents: list[Incident] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
+    reminded_at: list[datetime] = field(default_factory=list)
+    """When a run had to fail: daily while anything needs attention, and for what has failed no run for a day."""
+    _lasting: dict[Key, Incident] = field(default_factory=dict)
+    _last_items: dict[Key, Item] = field(default_factory=dict)
+    _failed: dict[str, datetime] = field(default_factory=dict)
+    _read: int = 0
+
+    def observe(self, run: PlayedRun) -> None:
+        """Compare one run with the world."""
+        now = run.report.finished_at
+        self._open(run)
+        items = [item for sent in self.estate.sent[self._read :] for item in items_of(sent)]
+        self._read = len(self.estate.sent)
+        for item in items:
+            self._judge(item)
+        failures = run.report.failures
+        long_ago = [key for key in failures if now - self._failed.get(key, datetime.min.replace(tzinfo=UTC)) >= DAY]
+        if failures and (run.report.is_daily or long_ago):
+            self.reminded_at.append(now)
+            self._failed |= dict.fromkeys(failures, now)
+
+    def close(self) -> None:
+        """Judge the whole: every incident was notified within a day of its beginning."""
+        now = self.estate.now
+        notified: dict[Key, list[datetime]] = {}
+        for sent in self.estate.sent:
+            for item in items_of(sent):
+                notified.setdefault(item.key, []).append(item.at)
+        for incident in self.incidents:
+            until = min(incident.begins + DEADLINE, incident.ends or now)
+            if not any(incident.earliest <= at <= until for at in notified.get(incident.key, [])):
+                self.violations.append(f"missing: {incident.key} of {incident.begins:%Y-%m-%d %H:%M}")
+
+    # ---- What lasts --------------------------------------------------------------------------------------------------
+
+    def _open(self, run: PlayedRun) -> None:
+        now = run.report.finished_at
+        lasting = {key: Incident(key, now, now) for key in self._failing(run)}
+        lasting |= {key: Incident(key, begins, earliest) for key, begins, earliest in self._crossed(now)}
+        for key in self._lasting.keys() - lasting.keys():
+            self._lasting.pop(key).ends = now
+            self._last_items.pop(key, None)
+        new = {key: incident for key, incident in lasting.items() if key not in self._lasting}
+        self._lasting |= new
+        self.incidents += new.values()
+
+    def _failing(self, run: PlayedRun) -> Iterator[Key]:
+        """Yield what failed in this run, and what failed before and was not worked on since."""
+        yield from ((path, error) for path, error in run.results.items() if error)
+        yield from (key for key in self._lasting if self._is_unknown(key, run))
+        for path, certificate in self.estate.kept.items():
+            if certificate.last_error and certificate.order is None:
+                yield path, certificate.last_error
+        for name, record in self.estate.records.items():
+            for finding in record.inspection.findings if record.inspection else ():
+                if finding.severity == "error":
+                    yield f"{name}/{finding.certificate}", finding.code
+
+    def _is_unknown(self, key: Key, run: PlayedRun) -> bool:
+        """Whether the run did not work on what a failure is about, or could not."""
+        path, code = key
+        name, _, certificate = path.partition("/")
+        if code in THRESHOLDS:
+            return False
+        if name not in run.results or run.results[name]:
+            return True
+        return bool(certificate) and path not in run.results and not run.report.is_daily
+
+    def _crossed(self, now: datetime) -> Iterator[tuple[Key, datetime, datetime]]:
+        """Yield what is past a threshold, since when, and since when an alert of it is no false one."""
+        for path, certificate in self.estate.kept.items():
+            served, order = certificate.served, certificate.order
+            assert served is not None  # noqa: S101 - each certificate of the estate is served
+            if order:
+                begins = min(order.opened_at + OLD, max(order.opened_at, served.not_after - ACTING))
+                yield from [((path, "OrderPending"), begins, order.opened_at)] if begins <= now else []
+            due = renewal_due_at(certificate, None, now)
+            if due and (begins := max(served.not_after - NEAR, due + OVERDUE)) <= now:
+                yield (path, "CertificateNearExpiry"), begins, begins
+        for name, expires in self.estate.passwords.items():
+            inspection = self.estate.records[name].inspection
+            if inspection and inspection.password_expires == expires and expires - now.date() <= PASSWORD:
+                yield (name, "PasswordExpiring"), now, now
+
+    # ---- What was notified -------------------------------------------------------------------------------------------
+
+    def _judge(self, item: Item) -> None:
+        """An alert is about something that lasts, and repeats only what has become urgent."""
+        before, path = self._last_items.get(item.key), item.key[0]
+        if before and not (item.is_urgent and not before.is_urgent):
+            self.violations.append(f"twice: {item.key} on {before.at:%Y-%m-%d %H:%M} and {item.at:%Y-%m-%d %H:%M}")
+        about = {lasting for lasting, _ in self._lasting} & {path, path.partition("/")[0]}
+        if item.key not in self._lasting and not (about or self._is_late(path, item.at)):
+            self.violations.append(f"false: {item.key} on {item.at:%Y-%m-%d %H:%M}")
+        self._last_items[item.key] = item
+
+    def _is_late(self, path: str, now: datetime) -> bool:
+        """Whether so little life is left that any obstacle is urgent."""
+        served = self.estate.kept[path].served if path in self.estate.kept else None
+        if served is None:
+            return False
+        return served.not_after - now <= max(NEAR + DAY, (served.not_after - served.not_before) / 10)
+
+    def by_name(self) -> Counter[str]:
+        """Return the number of incidents by the name of the problem."""
+        return Counter(code for incident in self.incidents for _, code in [incident.key])
+
+
+def items_of(sent: Sent) -> Iterator[Item]:
+    """Read an alert: names stand alone in a line, and what they are about below."""
+    name = ""
+    for line in sent.alert.text.splitlines():
+        if _NAME.fullmatch(line):
+            name = line
+        elif found := _ITEM.match(line):
+            yield Item(sent.at, (found[1], name), bool(found[2]))
