@@ -12,7 +12,7 @@ from renewal.domain.delegation import CertificatePath
 from renewal.domain.due import Cause
 from renewal.domain.errors import Failure
 from renewal.domain.forecast import NextRenewal
-from renewal.domain.judgement.certificate import held_failure, waits_for
+from renewal.domain.judgement.order_wait import held_failure, waits_for
 from renewal.domain.order import FinishedOrder, ManagedCertificate
 from renewal.domain.orderable import FOUND_BY_INSPECTION, decide_with
 from renewal.domain.run_report import Outcome

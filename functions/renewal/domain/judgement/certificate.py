@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import IntEnum
 from typing import Any, Literal
 
-from renewal.domain.certificate.chain import Chain
 from renewal.domain.due import Cause, Decision, last_resort
 from renewal.domain.errors import (
     Actor,
-    ChainBroken,
     Failure,
     MandateEnded,
     OrderPending,
@@ -24,9 +21,10 @@ from renewal.domain.errors import (
 from renewal.domain.forecast import renewal_due_at
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.command import command_for
-from renewal.domain.judgement.obstacle import obstacle
+from renewal.domain.judgement.obstacle import is_shut_out, obstacle
+from renewal.domain.judgement.order_wait import AWAITS_APPROVAL, held_failure, waits_for
 from renewal.domain.judgement.problem import Consequence, Problem
-from renewal.domain.order import ManagedCertificate, Order, OrderStatus, Replacement
+from renewal.domain.order import ManagedCertificate, Order, Replacement
 from renewal.domain.orderable import decide_with
 from renewal.domain.setup.finding import Finding, Severity
 from renewal.domain.setup.inspection import DelegationRecord
@@ -39,8 +37,6 @@ OVERDUE = "RenewalOverdue"
 """Code: it is due, nothing is known to stop it, and less life is left than acting takes."""
 WITHDRAWN = {Cause.REVOKED: "ServedRevoked", Cause.REPLACED_IN_SCM: "ServedReplaced"}
 """Codes: SCM reports the served certificate as revoked, or as replaced in its portal."""
-AWAITS_APPROVAL = frozenset({"REQUESTED", "AWAITINGAPPROVAL"})
-"""SCM's statuses of an order that it has not passed to the CA (SCM reference §5.14)."""
 
 
 class State(IntEnum):
@@ -182,7 +178,8 @@ def judge(
     served, order = certificate.served, certificate.order
     blocked = obstacle(certificate, record, now) if record else _unreadable(certificate)
     withdrawn = inspection.withdrawn.get(served.serial) if inspection and served else None
-    case = _Case(certificate, decision, now, times, failure, blocked, withdrawn, is_ended=ends is not None)
+    unknown = _unless_known(failure, blocked, is_ended=ends is not None)
+    case = _Case(certificate, decision, now, times, unknown, blocked, withdrawn, is_ended=ends is not None)
     return Judgement(
         certificate=certificate,
         decision=decision,
@@ -194,6 +191,12 @@ def judge(
         obstacle=blocked,
         problem=case.problem(),
     )
+
+
+def _unless_known(failure: Failure | None, blocked: Finding | None, *, is_ended: bool) -> Failure | None:
+    """Return the failure of a run, unless the order book has its cause too."""
+    known = {blocked.code if blocked else "", MandateEnded.__name__ if is_ended else ""}
+    return None if failure is None or failure.error in known else failure
 
 
 def _unreadable(certificate: ManagedCertificate) -> Finding:
@@ -257,6 +260,8 @@ class _Case:
         order = self.certificate.order
         if self.failure:
             return self._now(self.failure.error, self.failure.text)
+        if order is not None and self.obstacle and not order.trouble and is_shut_out(self.obstacle, order):
+            return self._now(self.obstacle.code, self.obstacle.text, self.obstacle.actor)
         if order is not None:
             return self._of_order(order)
         if self.decision.held or self.has_failed:
@@ -318,26 +323,3 @@ class _Case:
             command=command_for(code, who, spec.delegation, spec.name),
             screen=screen_of(code),
         )
-
-
-def held_failure(certificate: ManagedCertificate) -> Failure:
-    """Return the failure that a hold goes back to."""
-    until = (
-        f"no new order before {certificate.hold_until:%Y-%m-%d %H:%M} UTC, "
-        f"unless requested with `certmandate renew {certificate.spec.path} --force`"
-    )
-    text = f"{certificate.last_error_text}; {until}" if certificate.last_error_text else until
-    return Failure(certificate.last_error or OrderRejected.__name__, text)
-
-
-def waits_for(order: Order, now: datetime) -> str:
-    """Return what the open *order* waits for, as far as SCM or its certificate shows it; empty otherwise."""
-    with suppress(ChainBroken):
-        begins = Chain.parse(order.chain).leaf.not_before
-        if begins > now:
-            return f"issued, and stored when it is valid: {begins:%Y-%m-%d %H:%M} UTC"
-    if order.status is not OrderStatus.ORDERED or not order.scm_status:
-        return ""
-    if order.scm_status in AWAITS_APPROVAL:
-        return f"SCM's status is {order.scm_status.title()}: the RAO has to approve the order in SCM"
-    return f"SCM's status is {order.scm_status.title()}: it waits for the CA"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from renewal.domain.errors import DcvLapsed, NeedsAttention
-from renewal.domain.order import ManagedCertificate
+from renewal.domain.errors import NEEDS_ATTENTION, DcvLapsed, NeedsAttention
+from renewal.domain.order import ManagedCertificate, Order, OrderStatus
 from renewal.domain.orderable import require_orderable
 from renewal.domain.setup.domain_checks import DOMAIN_CODES, is_usable
 from renewal.domain.setup.egress import ADDRESS_CHANGED
@@ -25,6 +25,15 @@ def obstacle(certificate: ManagedCertificate, record: DelegationRecord, now: dat
     The end of the mandate is not one: it depends on the day of the order.
     """
     return next(_obstacles(certificate, record, now), None)
+
+
+def is_shut_out(finding: Finding, order: Order) -> bool:
+    """Return whether *order* cannot be collected: the error ended the inspection, so that no step calls SCM after it.
+
+    The result of a setup step ends none; what SCM has issued is stored without SCM.
+    """
+    ended_it = finding.code in NEEDS_ATTENTION and not finding.certificate and not finding.text.startswith("step ")
+    return ended_it and order.status is not OrderStatus.ISSUED
 
 
 def _obstacles(certificate: ManagedCertificate, record: DelegationRecord, now: datetime) -> Iterator[Finding]:

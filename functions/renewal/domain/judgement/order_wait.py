@@ -1,0 +1,36 @@
+"""What an open order waits for, and until when no new one is placed after a failure."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import datetime
+
+from renewal.domain.certificate.chain import Chain
+from renewal.domain.errors import ChainBroken, Failure, OrderRejected
+from renewal.domain.order import ManagedCertificate, Order, OrderStatus
+
+AWAITS_APPROVAL = frozenset({"REQUESTED", "AWAITINGAPPROVAL"})
+"""SCM's statuses of an order that it has not passed to the CA (SCM reference §5.14)."""
+
+
+def held_failure(certificate: ManagedCertificate) -> Failure:
+    """Return the failure that a hold goes back to."""
+    until = (
+        f"no new order before {certificate.hold_until:%Y-%m-%d %H:%M} UTC, "
+        f"unless requested with `certmandate renew {certificate.spec.path} --force`"
+    )
+    text = f"{certificate.last_error_text}; {until}" if certificate.last_error_text else until
+    return Failure(certificate.last_error or OrderRejected.__name__, text)
+
+
+def waits_for(order: Order, now: datetime) -> str:
+    """Return what the open *order* waits for, as far as SCM or its certificate shows it; empty otherwise."""
+    with suppress(ChainBroken):
+        begins = Chain.parse(order.chain).leaf.not_before
+        if begins > now:
+            return f"issued, and stored when it is valid: {begins:%Y-%m-%d %H:%M} UTC"
+    if order.status is not OrderStatus.ORDERED or not order.scm_status:
+        return ""
+    if order.scm_status in AWAITS_APPROVAL:
+        return f"SCM's status is {order.scm_status.title()}: the RAO has to approve the order in SCM"
+    return f"SCM's status is {order.scm_status.title()}: it waits for the CA"
