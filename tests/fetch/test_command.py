@@ -66,7 +66,8 @@ def test_the_report_has_what_is_installed_and_presented(host: Host, s3: Any, cap
     (row,) = stored["certificates"]
     assert (row["name"], row["state"], row["error"]) == (SPEC.name, "not served", "NotServed")
     assert row["serial"] == pair.chain.leaf.serial
-    assert row["sha256"].upper() == pair.chain.leaf.fingerprint()
+    assert row["sha256"] == pair.chain.leaf.fingerprint()
+    assert row["public_key_sha256"] == pair.chain.leaf.key_fingerprint
     assert [endpoint["state"] for endpoint in row["endpoints"]] == ["unreachable"]
     host.declare()
     assert run(host, capsys=capsys)[1]["certificates"][0]["state"] == "installed"
@@ -135,7 +136,7 @@ def test_wrong_usage_exits_2_with_the_lines(host: Host, capsys: pytest.CaptureFi
 def test_two_runs_at_a_time_exclude_each_other(host: Host, capsys: pytest.CaptureFixture[str]):
     """An operator's run beside the timer's would switch and clean under its hands."""
     with host.configuration.open("rb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        fcntl.flock(file, fcntl.LOCK_SH)
         assert run(host, capsys=capsys) == (
             75,
             {

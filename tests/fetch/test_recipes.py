@@ -1,6 +1,6 @@
-"""The recipes of examples/servers with Debian's servers: fetch from the local AWS, reload, and present the certificate.
+"""The recipes of examples/servers with Debian's servers: fetch from the local AWS, reload, present the certificate.
 
-The client runs with Debian's Python, boto3 and cryptography.
+The client runs with Debian's Python, boto3 and cryptography; the prober of verify_served judges what is presented.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,18 @@ from certmandate_fetch.configuration import read_configuration
 from certmandate_fetch.errors import ConfigurationInvalid
 from local import LocalAws
 from local.run import TEMPLATE
+from renewal.adapters.endpoints.prober import TlsProber
 from renewal.adapters.events import RENEWED, SOURCE
 from renewal.adapters.objects import S3Certificates
+from renewal.deadline import Deadline
+from renewal.domain.endpoint.declaration import Endpoint
+from renewal.domain.endpoint.observation import EndpointState
+from renewal.domain.service.comparison import Expected, compare
+from renewal.ports import Pair
 from tests.adapters.aws.records import SPEC
 from tests.fetch.debian import ROOT, NotInstallable, Unpacked
 from tests.fetch.host import FOLDER, NAME, a_new_pair
-from tests.throwaway_ca import hierarchy, pem
+from tests.throwaway_ca import hierarchy, pem, trusted_roots
 
 RECIPES = ROOT / "examples" / "servers"
 APACHE_MODULES = ("mpm_event", "authz_core", "socache_shmcb", "ssl")
@@ -155,6 +162,15 @@ class RunningServer:
         assert done.returncode == 0, done.stderr + done.stdout
         return dict(json.loads(done.stdout))
 
+    def observed(self, pair: Pair) -> EndpointState:
+        """What verify_served observes there, when it expects *pair*."""
+        now, endpoint, leaf = datetime.now(UTC), Endpoint(NAME, 443), pair.chain.leaf
+        prober = TlsProber(permits_private=True, resolve=lambda _host, _port: [("127.0.0.1", self._port)])
+        deadline = Deadline(now + timedelta(seconds=20), lambda: datetime.now(UTC))
+        (contact,) = prober.contacts([endpoint], deadline)[endpoint]
+        expected = Expected(leaf.serial, leaf.key_fingerprint, tuple)
+        return compare(contact, NAME, expected, trusted_roots(), now)[0]
+
     def _run(self, command: str) -> None:
         words = shlex.split(command.format(self._folder))
         done = subprocess.run(
@@ -178,7 +194,9 @@ def test_a_renewed_certificate_is_presented_by(
         S3Certificates(store, bucket).put(renewed)
         server.declare_all()
         document = server.fetch(client)
+        observed = server.observed(renewed)
 
+    assert observed is EndpointState.SERVED
     (row,) = document["certificates"]
     assert (row["state"], row["serial"]) == ("served", renewed.chain.leaf.serial)
     report = store.get_object(Bucket=bucket, Key=f"served/{SPEC.delegation}/web-1.json")["Body"].read()

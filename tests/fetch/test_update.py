@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import grp
 import json
 import os
@@ -177,6 +178,7 @@ def test_a_pointer_that_certmandate_does_not_write_is_refused(host: Host):
         host.bucket.objects[f"{FOLDER}/current.json"] = json.dumps({**pointer, **change}).encode()
         assert error_of(host) in {"CertificateMissing", "PairInvalid"}
         assert not host.live.exists()
+    assert {name.rpartition("/")[0] for name in host.bucket.reads} <= {FOLDER, f"{FOLDER}/{pointer['serial']}"}
 
 
 def test_a_certificate_replaced_during_the_download_is_read_again(host: Host):
@@ -350,6 +352,22 @@ def test_a_refused_file_operation_has_a_name_and_changes_nothing(host: Host):
     host.publish()
 
     assert error_of(host) == "FileRefused"
+
+
+def test_a_switch_that_fails_half_way_is_taken_back(host: Host, monkeypatch: pytest.MonkeyPatch):
+    """The disk of the keystore may be full when the link has been switched already."""
+    former = host.publish(a_new_pair(begins_days_ago=2))
+    host.update()
+    host.declare(*keystore_lines(host))
+    host.publish()
+
+    def full(_source: Path, _target: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("certmandate_fetch.files.copy", full)
+
+    assert error_of(host) == "FileRefused"
+    assert host.served_now() == former
 
 
 # ---- What the server presents --------------------------------------------------------------------------

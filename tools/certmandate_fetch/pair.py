@@ -25,7 +25,7 @@ _ROUNDS = 4
 
 @dataclass(frozen=True)
 class Leaf:
-    """The facts of a certificate. Serial: upper-case hexadecimal; dates: UTC; hashes: SHA-256, hexadecimal."""
+    """The facts of a certificate. Dates: UTC; serial and SHA-256 hashes: upper-case hexadecimal."""
 
     serial: str
     not_before: datetime
@@ -53,8 +53,8 @@ class Leaf:
             f"{certificate.serial_number:X}",
             _utc(certificate, "not_valid_before"),
             _utc(certificate, "not_valid_after"),
-            hashlib.sha256(der).hexdigest(),
-            hashlib.sha256(spki).hexdigest(),
+            hashlib.sha256(der).hexdigest().upper(),
+            hashlib.sha256(spki).hexdigest().upper(),
         )
 
 

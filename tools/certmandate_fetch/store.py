@@ -21,7 +21,7 @@ _ABSENT = {"NoSuchKey", "404"}
 
 @dataclass(frozen=True)
 class Pointer:
-    """`current.json` of one certificate. `sha256`: of the leaf certificate, hexadecimal."""
+    """`current.json` of one certificate. `sha256`: of the leaf certificate."""
 
     serial: str
     sha256: str
@@ -42,7 +42,7 @@ class Store:
         key = f"{folder}current.json"
         try:
             document = json.loads(self.read(key))
-            found = Pointer(str(document["serial"]), str(document["sha256"]).lower(), str(document["path"]))
+            found = Pointer(str(document["serial"]), str(document["sha256"]), str(document["path"]))
         except (ValueError, TypeError, KeyError):
             found = Pointer("", "", "")
         if not re.fullmatch("[0-9A-F]{1,40}", found.serial) or found.path != f"{folder}{found.serial}/":
