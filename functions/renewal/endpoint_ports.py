@@ -8,7 +8,7 @@ from typing import Protocol
 from renewal.deadline import Deadline
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.endpoint.declaration import Endpoint
-from renewal.domain.endpoint.observation import ServiceRecord, ServiceState
+from renewal.domain.endpoint.observation import HostReport, ServiceRecord, ServiceState
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.service.comparison import Contact
 
@@ -18,6 +18,13 @@ class EndpointProber(Protocol):
 
     def contacts(self, endpoints: Collection[Endpoint], deadline: Deadline) -> Mapping[Endpoint, tuple[Contact, ...]]:
         """Contact every address of each of *endpoints*; one that could not be in time is left out."""
+
+
+class HostReports(Protocol):
+    """What hosts report that are not reachable."""
+
+    def report(self, delegation: str, host: str) -> HostReport | None:
+        """Return the last report of a host; None when there is none that can be read."""
 
 
 class ServiceRecorder(Protocol):

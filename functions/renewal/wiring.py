@@ -19,6 +19,7 @@ import httpx
 from renewal.adapters import aws
 from renewal.adapters.acm import Acm
 from renewal.adapters.egress import EchoedAddress, unknown_address
+from renewal.adapters.endpoints.host_reports import S3HostReports
 from renewal.adapters.endpoints.prober import TlsProber
 from renewal.adapters.events import EventBridgeAnnouncer, SnsAlerts
 from renewal.adapters.http import new_http_client
@@ -224,6 +225,7 @@ def verify_served(invocation: Invocation) -> VerifyServed:
         _book(),
         _transitions("verify_served"),
         TlsProber(permits_private=settings().private_endpoints == ON),
+        S3HostReports(aws.client("s3"), settings().store_bucket),
         EventBridgeAnnouncer(aws.client("events"), settings().event_bus),
         _roots(),
         utc_now,

@@ -43,7 +43,7 @@ CERTIFICATES = """\
   - name: both
     names: [both.univ.example]
     stores: [s3, "acm:eu-west-3", "acm:eu-west-1"]
-    served_at: ["both.univ.example:443"]
+    served_at: ["both.univ.example:443", {reported_by: lb-2}]
     grace_hours: 0
   - {name: lost, names: [lost.univ.example], stores: [s3, "acm:eu-central-1"]}
   - {name: open, names: [open.univ.example]}

@@ -47,6 +47,7 @@ PATTERNS: Mapping[tuple[str, str], str] = {
     ("CollectRole", "StoreCertificates"): STORED,
     ("CollectRole", "ReadPointer"): STORED,
     ("CollectRole", "EraseReplacedKeys"): STORED,
+    ("VerifyServedRole", "ReadReports"): "a host is declared by a delegation file",
     ("ReportRole", "ReadRun"): RUN,
     ("ReportRole", "WriteReport"): RUN,
     ("RotatePasswordRole", "Credential"): BY_DELEGATION,

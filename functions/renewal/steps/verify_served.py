@@ -13,9 +13,9 @@ from renewal.domain.endpoint.declaration import Endpoint
 from renewal.domain.endpoint.observation import EndpointState, Observation, ServiceState
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.request import RunRequest
-from renewal.domain.service.comparison import Contact, Expected, compare
+from renewal.domain.service.comparison import Contact, Expected, compare, compare_reported
 from renewal.domain.service.state import current_service, not_served, service_after, service_state, to_announce
-from renewal.endpoint_ports import EndpointProber, ServiceAnnouncer, ServiceRecorder
+from renewal.endpoint_ports import EndpointProber, HostReports, ServiceAnnouncer, ServiceRecorder
 from renewal.ports import Clock, OrderReader
 
 Contacts = Mapping[Endpoint, tuple[Contact, ...]]
@@ -28,6 +28,7 @@ class VerifyServed:
     book: OrderReader
     recorder: ServiceRecorder
     prober: EndpointProber
+    reports: HostReports
     announcer: ServiceAnnouncer
     roots: TrustedRoots
     clock: Clock
@@ -74,7 +75,9 @@ class VerifyServed:
         expected = Expected.of(certificate, lambda: self._former_serials(certificate))
         for endpoint in certificate.spec.served_at:
             if endpoint.reported_by:
-                yield Observation(str(endpoint), EndpointState.UNREPORTED, now, text="it has not reported")
+                report = self.reports.report(certificate.spec.delegation, endpoint.reported_by)
+                found = compare_reported(report, certificate.spec.name, expected, now)
+                yield Observation(str(endpoint), found.state, now, text=found.text, serial=found.serial)
             for contact in contacts.get(endpoint, ()):
                 found = compare(contact, endpoint.host, expected, self.roots, now)
                 yield Observation(str(endpoint), found.state, now, contact.address, found.text, found.serial)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from renewal.adapters.endpoints.host_reports import S3HostReports
 from renewal.adapters.runs import S3RunArchive
 from renewal.domain.alerts.memory import Notified, NotifiedProblems
 from renewal.domain.errors import PlanUnreadable, StoreRefused
@@ -194,3 +195,31 @@ def test_a_forbidden_bucket_is_not_an_unreadable_plan(archive: S3RunArchive, s3:
     """The role must be fixed, not the plan."""
     with refused(s3, "GetObject", "AccessDenied", status=403), pytest.raises(StoreRefused):
         archive.read_facts(RUN)
+
+
+# ---- Reports of hosts ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"{", b"\xff", b"[" * 100_000, b'{"at": 5}'])
+def test_what_is_no_report_is_none(s3: Any, content: bytes) -> None:
+    """A host of the organisation writes it: what it writes must stop no run."""
+    s3.put_object(Bucket=BUCKET, Key="served/univ/odd.json", Body=content)
+
+    assert S3HostReports(s3, BUCKET).report("univ", "odd") is None
+    assert S3HostReports(s3, BUCKET).report("univ", "none") is None
+
+
+def test_a_report_of_the_client_is_read(s3: Any) -> None:
+    """The format is that of tools/certmandate_fetch/report.py; further members are ignored."""
+    row = {"name": "www", "state": "served", "error": "", "text": "", "serial": "A77", "public_key_sha256": "ab"}
+    report = {"format": 1, "host": "web-1", "at": "2026-11-30T02:10:00Z", "certificates": [row]}
+    s3.put_object(Bucket=BUCKET, Key="served/univ/web-1.json", Body=json.dumps(report).encode())
+
+    found = S3HostReports(s3, BUCKET).report("univ", "web-1")
+
+    assert found is not None
+    assert found.at == datetime(2026, 11, 30, 2, 10, tzinfo=UTC)
+    installed = found.of("www")
+    assert installed is not None
+    assert (installed.state, installed.serial, installed.public_key_sha256) == ("served", "A77", "ab")
+    assert found.of("idp") is None

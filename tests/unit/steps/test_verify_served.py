@@ -15,7 +15,7 @@ from renewal.deadline import Deadline
 from renewal.domain.certificate.facts import Certificate
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.endpoint.declaration import Endpoint
-from renewal.domain.endpoint.observation import EndpointState, ServiceState
+from renewal.domain.endpoint.observation import EndpointState, HostReport, InstalledCertificate, ServiceState
 from renewal.domain.keypair import KeyPair, KeyType
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
 from renewal.domain.service.comparison import Contact
@@ -61,6 +61,7 @@ class Verification:
     system: System
     prober: FakeProber = field(default_factory=FakeProber)
     current: x509.Certificate = field(default_factory=issued)
+    reported: HostReport | None = None
 
     def manage(self, spec: CertificateSpec = SPEC, **changes: Any) -> None:
         leaf = Certificate(self.current)
@@ -71,10 +72,14 @@ class Verification:
 
     def run(self, **request: Any) -> dict[str, Any]:
         book, announcer = self.system.book, self.system.announcer
-        step = VerifyServed(
-            book, book, self.prober, announcer, trusted_roots(), self.system.clock, ample(self.system.clock)
-        )
+        clock = self.system.clock
+        step = VerifyServed(book, book, self.prober, self, announcer, trusted_roots(), clock, ample(clock))
         return step(request)
+
+    def report(self, delegation: str, host: str) -> HostReport | None:
+        """What `campus-lb-2` reports."""
+        assert (delegation, host) == ("univ", "campus-lb-2")
+        return self.reported
 
     @property
     def certificate(self) -> ManagedCertificate:
@@ -168,6 +173,31 @@ def test_a_server_that_has_not_reported_is_not_served(verification: Verification
 
     assert verification.states == [EndpointState.SERVED, EndpointState.UNREPORTED]
     assert service_state(verification.certificate) is ServiceState.PARTLY
+
+
+@pytest.mark.parametrize(
+    ("state", "is_current", "age", "expected"),
+    [
+        ("served", True, 1, EndpointState.SERVED),
+        ("served", True, 49, EndpointState.UNREPORTED),
+        ("served", False, 1, EndpointState.FOREIGN),
+        ("installed", True, 1, EndpointState.BROKEN),
+        ("not served", True, 1, EndpointState.BROKEN),
+        ("failed", False, 1, EndpointState.FOREIGN),
+    ],
+)
+def test_a_recent_report_that_it_is_presented_is_a_proof(
+    verification: Verification, state: str, is_current: bool, age: int, expected: EndpointState
+) -> None:
+    """A host that is not reachable from outside connects to itself; what is only installed is not served."""
+    verification.manage(replace(SPEC, served_at=(Endpoint(reported_by="campus-lb-2"),)))
+    leaf = Certificate(verification.current if is_current else issued())
+    installed = InstalledCertificate("idp", state, leaf.serial, leaf.key_fingerprint.lower())
+    verification.reported = HostReport(NOW - timedelta(hours=age), (installed,))
+
+    verification.run()
+
+    assert verification.states == [expected]
 
 
 def test_a_record_without_a_public_key_is_compared_by_serial(verification: Verification) -> None:

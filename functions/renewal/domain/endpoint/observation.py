@@ -61,6 +61,30 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
+class InstalledCertificate:
+    """A certificate in a host's report (tools/certmandate_fetch/report.py)."""
+
+    name: str
+    state: str
+    """`served`: the host has connected to itself, and every endpoint presents it."""
+    serial: str = ""
+    public_key_sha256: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HostReport:
+    """What a host has installed, and whether it presents it."""
+
+    at: datetime
+    certificates: tuple[InstalledCertificate, ...] = ()
+
+    def of(self, certificate: str) -> InstalledCertificate | None:
+        """Return what it reports about *certificate*."""
+        return next((each for each in self.certificates if each.name == certificate), None)
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceRecord:
     """What all endpoints of a certificate presented when they were last contacted."""
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple, Self
 
 from cryptography import x509
 
 from renewal.domain.certificate.chain import MOST_CERTIFICATES, ChainForm, Delivery, TrustedRoots
 from renewal.domain.certificate.facts import LIBRARY_ERRORS, Certificate
-from renewal.domain.certificate.serial import printed_serial
-from renewal.domain.endpoint.observation import EndpointState
+from renewal.domain.certificate.serial import normalised_serial, printed_serial
+from renewal.domain.endpoint.observation import EndpointState, HostReport
 from renewal.domain.errors import ChainBroken, shortened
 from renewal.domain.names import is_for
 from renewal.domain.order import ManagedCertificate
 
+REPORT_COUNTS = timedelta(days=2)
+"""A host reports at least once a day (docs/servers.md); after two days without a report it may present anything."""
 _MOST_SENT = MOST_CERTIFICATES + 1  # the leaf as well; clients ignore what is beyond a sound chain
 _LONGEST = 300  # characters of a text: a record has up to 50 endpoints with several addresses each
 
@@ -81,6 +83,24 @@ def compare(contact: Contact, host: str, expected: Expected, roots: TrustedRoots
     except LIBRARY_ERRORS as error:
         return Compared(EndpointState.BROKEN, shortened(f"its certificate cannot be read: {error}", _LONGEST))
     return Compared(state, shortened(text, _LONGEST), leaf.serial)
+
+
+def compare_reported(report: HostReport | None, certificate: str, expected: Expected, now: datetime) -> Compared:
+    """Return the state that a host reports of *certificate*: only a report of the last two days is a proof."""
+    installed = report.of(certificate) if report else None
+    if report is None or installed is None:
+        return Compared(EndpointState.UNREPORTED, "it has not reported about this certificate")
+    if now - report.at > REPORT_COUNTS:
+        return Compared(EndpointState.UNREPORTED, f"its last report is of {report.at:%Y-%m-%d %H:%M} UTC")
+    serial, key = normalised_serial(installed.serial), installed.public_key_sha256.upper()
+    is_expected = key == expected.key_fingerprint if expected.key_fingerprint else serial == expected.serial
+    if not is_expected:
+        state = EndpointState.OLD if serial in expected.former() else EndpointState.FOREIGN
+        return Compared(state, shortened(f"it has serial {printed_serial(serial)}: {installed.text}", _LONGEST), serial)
+    if installed.state == EndpointState.SERVED.value:
+        return Compared(EndpointState.SERVED, serial=serial)
+    text = f"it is {installed.state} there: {installed.text or 'the client has no endpoint to connect to'}"
+    return Compared(EndpointState.BROKEN, shortened(text, _LONGEST), serial)
 
 
 def _presented(
