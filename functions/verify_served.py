@@ -18,9 +18,9 @@ metrics = Metrics()
 @metrics.log_metrics
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: wiring.Invocation) -> dict[str, Any]:
-    """Take `{"request"}`, the execution's input; return `{"verified", "late"}`."""
+    """Take `{"run_id", "request"}`, the execution's input; return `{"verified", "late"}`."""
     summary = wiring.verify_served(context)(event["request"])
     for name, value in summary.pop("metrics").items():
         metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
-    logger.info("endpoints verified", **summary)
+    logger.info("endpoints verified", run_id=event["run_id"], **summary)
     return summary
