@@ -51,6 +51,21 @@ class Otherwise:
         return language.text(f"consequences.{key or self.consequence}", day=language.day(self.on) if self.on else "")
 
 
+def without_repetitions(found: Mapping[Finding, Otherwise]) -> Mapping[Finding, Otherwise]:
+    """Return *found* without those of a certificate that one of its delegation covers, which gets the nearest date."""
+    kept: dict[Finding, Otherwise] = {}
+    for finding, otherwise in found.items():
+        covering = (each for each in found if finding.certificate and _covers(each, finding))
+        target = next(covering, finding)
+        kept[target] = min(kept.get(target, otherwise), otherwise, key=lambda what: what.on or date.max)
+    return kept
+
+
+def _covers(of_delegation: Finding, finding: Finding) -> bool:
+    is_same = not of_delegation.certificate and of_delegation.code == finding.code
+    return is_same and set(names_in(finding)) <= set(names_in(of_delegation))
+
+
 def findings_mail(
     record: DelegationRecord,
     findings: Iterable[Finding],

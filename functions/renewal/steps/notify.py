@@ -27,7 +27,7 @@ from renewal.domain.order import FinishedOrder, ManagedCertificate, Replacement
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.domain.setup.refused_orders import findings_with_orders
-from renewal.mail.findings_mail import Otherwise, findings_mail
+from renewal.mail.findings_mail import Otherwise, findings_mail, without_repetitions
 from renewal.mail.language import Language, mail_language
 from renewal.mail.mail import Mail, in_all_languages
 from renewal.mail.rao_report import Month, month_before, rao_report
@@ -100,7 +100,7 @@ class Notify:
         claim = Notice(self.new_id(), facts.now, NoticeKind.PROBLEMS, to)
         after = self.notices.change_notices(facts.name, lambda notices: claimed(notices, topics, claim))
         if after.notice(claim.id):
-            named = {found[key].finding: found[key].otherwise for key in after.named_by(claim.id)}
+            named = without_repetitions({found[key].finding: found[key].otherwise for key in after.named_by(claim.id)})
             day = facts.now.date()
             yield self._sent(
                 facts, claim, lambda language, who: findings_mail(facts.record, named, day, language, who, named)
@@ -115,7 +115,7 @@ class Notify:
             facts.name, lambda notices: notices if notices.has_report(str(month)) else notices.with_notice(claim)
         )
         if after.notice(claim.id):
-            asks = {asked.finding: asked.otherwise for asked in facts.asked()}
+            asks = without_repetitions({asked.finding: asked.otherwise for asked in facts.asked()})
             report = rao_report(facts.record, facts.certificates, facts.history, month, facts.now)
             report = replace(report, asks=tuple(asks))
             yield self._sent(facts, claim, lambda language, who: report_mail(report, language, who, asks))

@@ -10,11 +10,12 @@ import pytest
 from certmandate.views.language import language
 from renewal.domain.delegation import CustomField
 from renewal.domain.errors import FieldRefused
+from renewal.domain.judgement.problem import Consequence
 from renewal.domain.orderable import require_custom_fields
 from renewal.domain.setup.checks import review
 from renewal.domain.setup.finding import Finding, finding_from
 from renewal.domain.setup.snapshot import Account, DelegatedName, Domains, Snapshot
-from renewal.mail.findings_mail import findings_mail, names_in
+from renewal.mail.findings_mail import Otherwise, findings_mail, names_in, without_repetitions
 from tests.certmandate.rao_samples import DELEGATION, FINDINGS, record
 from tests.unit.estate import NOW
 
@@ -158,3 +159,13 @@ def test_a_custom_field_is_named(given: dict[str, str], named: str) -> None:
 
     for code in ("en", "fr"):
         assert f"{named}\n" in mail(code, finding_from(refused.value, "idp"))[1]
+
+
+def test_a_fault_of_the_delegation_is_not_repeated_for_each_certificate() -> None:
+    """The RAO acts once; the date is that of the certificate that expires first."""
+    whole = Finding("DcvLapsed", "error", "rao", "a.univ.example and b.univ.example have expired")
+    first = Finding("DcvLapsed", "error", "rao", "a.univ.example has expired", certificate="a")
+    other = Finding("DcvLapsed", "error", "rao", "c.univ.example has expired", certificate="c")
+    none, expires = Otherwise(Consequence.NO_CERTIFICATE, None), Otherwise(Consequence.EXPIRES, NOW.date())
+
+    assert without_repetitions({first: expires, whole: none, other: none}) == {whole: expires, other: none}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -24,14 +24,18 @@ from certmandate.views.rao_report import document, finding_document, page
 from renewal.domain.delegation import LANGUAGES
 from renewal.domain.judgement.problem import Problem
 from renewal.domain.setup.finding import Finding
-from renewal.domain.setup.inspection import DelegationRecord
+from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.refused_orders import findings_with_orders
-from renewal.mail.findings_mail import findings_mail
+from renewal.mail.findings_mail import Otherwise, findings_mail
 from renewal.mail.mail import Mail
 from renewal.mail.rao_report import Proof, month_before, month_named, rao_report
 
 ThirdPartyOption = Annotated[
-    str, typer.Option(envvar="CERTMANDATE_THIRD_PARTY", help="Your own name, as the RAO knows it; it signs the mail.")
+    str,
+    typer.Option(
+        envvar="CERTMANDATE_THIRD_PARTY",
+        help="Your own name, as the RAO knows it; it signs the mail. Default: the stack's ThirdParty.",
+    ),
 ]
 
 
@@ -90,6 +94,7 @@ def findings_command(
     with deployed(context) as deployment:
         book = deployment.book
         record, certificates, history = book.delegation(name), book.certificates(name), book.history(name, "")
+        who = third_party or deployment.facts.get("ThirdParty", "")
         judged = judged_estate(
             {name: record},
             certificates,
@@ -99,21 +104,42 @@ def findings_command(
             unreadable=certificates.unreadable,
         )
     print_left_out((*certificates.unreadable, *history.unreadable))
-    inspection = record.inspection
-    if inspection is None:
-        print_error(f"'{name}' has not been inspected: wait for the daily run, or run certmandate check {name}")
-        raise typer.Exit(NEEDS_ATTENTION)
+    inspection = _inspection(record)
     found = findings_with_orders(inspection, certificates, history)
     findings = [finding for finding in found if recipient is None or finding.actor == recipient]
     codes = [] if recipient == "operator" else [language_code] if language_code else LANGUAGES
     day = inspection.at.date()
-    mails = {code: findings_mail(record, findings, day, language(code), third_party) for code in codes}
+    otherwise = _otherwise(findings, judged.problems_of(name))
+    mails = {code: findings_mail(record, findings, day, language(code), who, otherwise) for code in codes}
     if as_json:
         typer.echo(json.dumps(_document(record, findings, mails), ensure_ascii=False))
     else:
         typer.echo(_text(mails) if mails else _list(name, judged.problems_of(name), day))
         if lines := notice_lines(record):
             typer.echo("\n".join(["\nNotices to the RAO, newest first:", *(f"- {line}" for line in lines)]))
+
+
+def _inspection(record: DelegationRecord) -> Inspection:
+    if record.inspection is not None:
+        return record.inspection
+    name = record.delegation.name
+    print_error(f"'{name}' has not been inspected: wait for the daily run, or run certmandate check {name}")
+    raise typer.Exit(NEEDS_ATTENTION)
+
+
+def _otherwise(findings: Iterable[Finding], problems: Iterable[Problem]) -> dict[Finding, Otherwise]:
+    """Return what happens otherwise, as the judgement has it, for the findings that are among its problems."""
+    judged = {
+        (problem.code, problem.certificate, "" if problem.certificate else problem.text): problem
+        for problem in problems
+    }
+    found = {
+        finding: judged.get((finding.code, finding.certificate, "" if finding.certificate else finding.text))
+        for finding in findings
+    }
+    return {
+        finding: Otherwise(problem.consequence, problem.consequence_on) for finding, problem in found.items() if problem
+    }
 
 
 def acknowledge_command(
