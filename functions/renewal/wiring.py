@@ -203,7 +203,8 @@ def enroll(invocation: Invocation) -> Enroll:
     """The step of `enroll.py`."""
     sealer, deadline = KmsSealer(aws.client("kms"), settings().order_key_id), _deadline(invocation)
     accounts, quiet = _accounts(deadline), settings().quiet
-    return Enroll(_book(), _transitions("enroll"), accounts, sealer, _acm(), utc_now, new_token, quiet, deadline)
+    most = settings().orders_per_delegation
+    return Enroll(_book(), _transitions("enroll"), accounts, sealer, _acm(), utc_now, new_token, quiet, deadline, most)
 
 
 def collect(invocation: Invocation) -> Collect:

@@ -155,7 +155,8 @@ class System:
         sealer, acm = instead.get("sealer", self.seal), instead.get("acm", self.acm)
         token = lambda: f"token{next(self._tokens)}"  # noqa: E731  # as short as it is dull
         quiet, deadline = QUIET, ample(self.clock)
-        return Enroll(book, book, self._accounts(instead), sealer, acm, self.clock, token, quiet, deadline)
+        most = instead.get("most_orders", 30)
+        return Enroll(book, book, self._accounts(instead), sealer, acm, self.clock, token, quiet, deadline, most)
 
     def collect_step(self, **instead: Any) -> Collect:
         """The step that collects one order."""

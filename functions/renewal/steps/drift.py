@@ -10,7 +10,7 @@ from renewal.deadline import Deadline
 from renewal.domain.certificate.chain import Chain
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.delegation import ACM, S3
-from renewal.domain.errors import NeedsAttention, RenewalError
+from renewal.domain.errors import NeedsAttention, RenewalError, StoreUnavailable
 from renewal.domain.order import ManagedCertificate, OrderStatus
 from renewal.domain.setup.finding import Finding, Severity
 from renewal.ports import Clock, OrderReader, ServedAcm, ServedObjects
@@ -42,14 +42,16 @@ class StoreComparison:
         deadline = self.deadline.at_most(LONGEST_SECONDS)
         found: list[Finding] = []
         left: dict[str, RenewalError | None] = {}
+        is_down = False  # a store that does not answer is not waited for again: the requests to SCM need the time
         for certificate in (*served[first:], *served[:first]):
             try:
-                if deadline.seconds():
+                if deadline.seconds() and not is_down:
                     found += self._compared(certificate)
                 else:
                     left[certificate.spec.name] = None
             except RenewalError as error:
                 left[certificate.spec.name] = error
+                is_down = is_down or isinstance(error, StoreUnavailable)
         kept = (finding for finding in before if finding.code == STORE_DRIFTED and finding.certificate in left)
         return (*found, *kept, *_not_compared(left))
 

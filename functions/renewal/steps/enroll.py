@@ -25,6 +25,7 @@ from renewal.domain.errors import (
     OrderUnconfirmed,
     RenewalError,
     ScmUnavailable,
+    TooManyDue,
     error_named,
     error_of,
 )
@@ -63,6 +64,8 @@ class Enroll:
     """How long after an intent no POST is sent again: this function's lifetime, in which its POST may be under way."""
     deadline: Deadline
     """By when every request to SCM has ended; after it there is time to record the result."""
+    orders_per_delegation: int
+    """How many orders one run may begin for one delegation, whatever its plan has."""
 
     def __call__(self, task: Task) -> Progress:
         """Return the open order, with its SSL ID, or the stored certificate when another run was quicker.
@@ -76,6 +79,8 @@ class Enroll:
             return done
         if certificate.order is not None and certificate.order.ssl_id is not None:
             return _progress(task, certificate.order)
+        if certificate.order is None:
+            self._require_capacity(task)
         with ScmLogin(self.transitions, self.accounts).authority(record, task.run_id) as authority:
             if certificate.order is None:
                 inspection = self._inspected(record, authority, task)
@@ -111,6 +116,15 @@ class Enroll:
         rows = self.book.history(task.delegation, task.certificate)
         if row := next((row for row in reversed(rows) if row.run_id == task.run_id and row.error), None):
             raise _ended_by(row.error, row.text, f"{task.delegation}/{task.certificate}")
+
+    def _require_capacity(self, task: Task) -> None:
+        """Raise TooManyDue when this run has begun as many orders as it may: whoever forges a plan has no more."""
+        open_orders = (certificate.order for certificate in self.book.certificates(task.delegation))
+        ended = self.book.history(task.delegation, "")
+        begun = {order.token for order in (*open_orders, *ended) if order and order.run_id == task.run_id}
+        if len(begun) >= self.orders_per_delegation:
+            msg = f"this run has begun {len(begun)} orders of {task.delegation}: OrdersPerDelegation permits no more"
+            raise TooManyDue(msg)
 
     def _begin(
         self, certificate: ManagedCertificate, record: DelegationRecord, inspection: Inspection, task: Task

@@ -12,7 +12,7 @@ from renewal.deadline import Deadline
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.errors import RenewalError, StoreRefused, StoreUnavailable
 from renewal.domain.setup.finding import Finding
-from renewal.steps.drift import LONGEST_SECONDS, StoreComparison
+from renewal.steps.drift import LONGEST_SECONDS, NOT_COMPARED, StoreComparison
 from tests.fakes import ample, interrupted
 from tests.unit.estate import IDP, PATH, System
 
@@ -115,6 +115,25 @@ def test_the_finding_is_stored_whatever_scm_answers(system: System) -> None:
 
 def _comparison(system: System) -> StoreComparison:
     return StoreComparison(system.book, system.acm, system.objects, system.clock, ample(system.clock))
+
+
+def test_a_store_that_does_not_answer_is_waited_for_once(system: System) -> None:
+    """Each wait takes up to 24 s of the inspection's time at SCM, and a second certificate waits as long."""
+    system.add(*(replace(SPEC, name=name) for name in ("portal", "www")))
+    for name in ("portal", "www"):
+        system.renew(replace(SPEC, name=name))
+    system.clock.advance(days=1)
+    waits: list[None] = []
+
+    def unanswered() -> None:
+        waits.append(None)
+        msg = "no answer"
+        raise StoreUnavailable(msg)
+
+    (finding,) = compared(system, acm=interrupted(system.acm, "served", before=unanswered))
+
+    assert (len(waits), finding.code) == (1, NOT_COMPARED)
+    assert "3 certificates" in finding.text
 
 
 def test_a_renewal_in_progress_is_no_drift(system: System) -> None:

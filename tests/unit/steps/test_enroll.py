@@ -31,6 +31,7 @@ from renewal.domain.errors import (
     ScmUnavailable,
     StoreUnavailable,
     TermRefused,
+    TooManyDue,
 )
 from renewal.domain.keypair import KeyPair, KeyType, public_key_bytes, requested_key
 from renewal.domain.order import EnrollRequest, OrderStatus, Replacement, token_in
@@ -52,6 +53,21 @@ def lose_and_search(system: System, posts: int = 1) -> None:
     system.clock.advance(seconds=1)
     with pytest.raises(OrderUnconfirmed):
         system.enroll()
+
+
+def test_a_plan_with_more_orders_than_the_limit_is_not_believed(system: System) -> None:
+    """Fault S9: whoever forges a plan must not order without end. An order of this run that has ended counts, too."""
+    specs = [replace(IDP, name=f"c{number}", names=(f"c{number}.apps.univ.example",)) for number in range(3)]
+    system.add(*specs)
+    first, second, third = map(system.task, specs)
+    system.collect(system.enroll(first, most_orders=2))
+    progress = system.enroll(second, most_orders=2)
+
+    with pytest.raises(TooManyDue, match="2 orders of univ"):
+        system.enroll(third, most_orders=2)
+
+    assert system.enroll(second, most_orders=2) == progress
+    assert system.enroll(replace(third, run_id="tomorrow"), most_orders=2).ssl_id
 
 
 def test_the_operators_reason_is_kept_in_order_and_audit_row(system: System) -> None:
