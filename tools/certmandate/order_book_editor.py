@@ -13,12 +13,13 @@ from renewal.adapters.order_book import schema
 from renewal.adapters.order_book.reader import DynamoDbOrderReader, unknown
 from renewal.adapters.order_book.table import ConditionFailed, OrderTables, deleted, put, updated
 from renewal.adapters.order_book.transitions import status_updated
+from renewal.domain.certificate.revocation import RevocationRequest
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.errors import InvalidDelegation, OrderConflict
 from renewal.domain.order import Replacement, Served
 from renewal.domain.setup.foreign_orders import Acknowledgement
-from renewal.records import timestamp
+from renewal.records import timestamp, to_item
 
 _TRIES = 5  # of a write that follows from what was read, while functions write status
 
@@ -42,6 +43,28 @@ class OrderBookEditor:
             self._table.update(write)
         except ConditionFailed:
             raise unknown(delegation, certificate) from None
+
+    def request_revocation(self, delegation: str, certificate: str, request: RevocationRequest) -> None:
+        """Keep a revocation that the RAO was asked for: it is open until SCM shows it. Harmless when repeated."""
+        for _ in range(_TRIES):
+            before = self._reader.certificate(delegation, certificate)
+            if request.serial in {each.serial for each in before.revocations}:
+                return
+            write = updated(
+                schema.certificate_key(before.spec.record_key),
+                "SET #revocations = :requests ADD #revision :step",
+                {
+                    "requests": [to_item(each) for each in (*before.revocations, request)],
+                    "read": before.revision,
+                    "step": 1,
+                },
+                condition="attribute_exists(#item) AND #revision = :read",
+            )
+            with suppress(ConditionFailed):
+                self._table.update(write)
+                return
+        msg = f"{delegation}/{certificate}: the record keeps changing; try again"
+        raise OrderConflict(msg)
 
     def adopt(self, delegation: str, certificate: str, served: Served) -> None:
         """Take over a certificate that the stores hold already. Harmless when repeated.

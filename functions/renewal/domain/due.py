@@ -121,7 +121,8 @@ def stored(certificate: ManagedCertificate, order: Order, served: Served) -> Man
 
     A request of the operator that came after the order was opened stays: the order's key was made before it.
     """
-    return ManagedCertificate(certificate.spec, served, asked="" if Cause.ASKED in order.causes else certificate.asked)
+    asked = "" if Cause.ASKED in order.causes else certificate.asked
+    return ManagedCertificate(certificate.spec, served, asked=asked, revocations=certificate.revocations)
 
 
 def _renew_at(certificate: ManagedCertificate) -> datetime | None:

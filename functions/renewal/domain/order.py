@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from renewal.domain.certificate.chain import Chain
+from renewal.domain.certificate.revocation import RevocationRequest
 from renewal.domain.delegation import ACM, CertificatePath, CertificateSpec
 from renewal.domain.endpoint.observation import ServiceRecord
 from renewal.domain.errors import NeedsAttention, OrderDeclined, OrderRejected, OrderRevoked
@@ -194,9 +195,9 @@ class ManagedCertificate:
     """ARN of the operator who last wrote the spec; empty in records of earlier versions."""
     service: ServiceRecord | None = field(default=None, compare=False, metadata=REWRITTEN)
     """What its endpoints presented last; None before, and without `served_at`."""
+    revocations: tuple[RevocationRequest, ...] = field(default=(), compare=False)
     revision: int = field(default=0, compare=False, metadata=REQUIRED)
-    """Version of the record that was read; 0 = not read. A write that follows from the record holds only while the
-    record still has it."""
+    """Version of the record that was read; 0 = not read. A write holds only while the record still has it."""
 
     @property
     def lacking(self) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ _NAME = re.compile(r"(?<![\w@.-])(?:\*\.)?(?:[a-z0-9-]+\.)+[a-z][a-z0-9-]*[a-z0-
 _DETAILS = {
     "FieldRefused": re.compile(r"custom field ('.+?')(?:: write|; it has)"),
     "OrderDeclined": re.compile(r"(SSL ID \d+)"),
+    "NotRevoked": re.compile(r"certificate \((.+?)\)"),
     "OrderNotOurs": re.compile(r"order (SSL ID [^:]+): "),
     "DepartmentNotFound": re.compile(r"no department (\d+)"),
     "PrivilegeExtra": re.compile(r": ([^:]+)$"),

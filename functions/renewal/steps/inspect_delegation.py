@@ -23,7 +23,7 @@ from renewal.domain.setup.inspection import DelegationRecord, Inspection, bounde
 from renewal.domain.setup.snapshot import Section, Snapshot
 from renewal.domain.setup.undelivered_mail import undelivered_mail
 from renewal.domain.setup.unrecorded import ReportedOrder, require_recorded, unrecorded_orders
-from renewal.domain.setup.withdrawal import withdrawal_findings, withdrawn_in
+from renewal.domain.setup.withdrawal import revoked_in, withdrawal_findings, withdrawn_in
 from renewal.ports import (
     Accounts,
     Clock,
@@ -195,11 +195,11 @@ def _complete(
     rotation: date | None,
 ) -> Inspection:
     checks = review(record.delegation, [managed.spec for managed in certificates], snapshot, now)
-    before = record.inspection.withdrawn if record.inspection else {}
-    withdrawn = withdrawn_in(certificates, snapshot, before)
-    unrecorded, foreign = orders
+    before, (unrecorded, foreign) = record.inspection, orders
+    withdrawn = withdrawn_in(certificates, snapshot, before.withdrawn if before else {})
+    revoked = revoked_in(certificates, snapshot, before)
     found = _inspection(run_id, now, snapshot, checks)
-    found = replace(found, withdrawn=withdrawn, unrecorded=unrecorded, foreign=foreign)
+    found = replace(found, withdrawn=withdrawn, revoked=revoked, unrecorded=unrecorded, foreign=foreign)
     findings = [
         *(finding for check in checks for finding in check.findings()),
         *_mandate_findings(record, now),
@@ -239,8 +239,8 @@ def _interrupted(
     others = (finding for check in checks for finding in check.findings() if finding.code != type(error).__name__)
     findings = sorted_and_capped((finding_from(error), *refused_login(error), *others))
     found = _inspection(run_id, now, snapshot, checks, findings=findings)
-    foreign = _unchanged(record.inspection, run_id)
-    return bounded(replace(found, foreign=foreign), _profiles_of(certificates))
+    foreign, revoked = _unchanged(record.inspection, run_id), revoked_in(certificates, snapshot, record.inspection)
+    return bounded(replace(found, foreign=foreign, revoked=revoked), _profiles_of(certificates))
 
 
 def _unchanged(before: Inspection | None, run_id: str) -> ForeignOrders | None:

@@ -24,6 +24,7 @@ from renewal.domain.delegation import CertificatePath
 from renewal.domain.run_report import Outcome
 
 if TYPE_CHECKING:
+    from renewal.domain.certificate.revocation import RevocationRequest
     from renewal.domain.judgement.certificate import Judgement
     from renewal.domain.setup.inspection import DelegationRecord
 
@@ -59,6 +60,7 @@ class Target:
     """0 when it was adopted without its SSL ID."""
     serial: str
     is_served: bool
+    not_after: datetime | None
 
     def __str__(self) -> str:
         """Return it as it is named in a sentence."""
@@ -84,7 +86,8 @@ def revoke_command(
     """Replace a certificate and print what the RAO must revoke.
 
     The replacement is stored before the RAO is asked, unless the key is compromised. The RAO revokes in SCM, because
-    the delegation's account may only order. Exits 1, because the RAO still has to act.
+    the delegation's account may only order. Exits 1, because the RAO still has to act: `status` and the RAO's mails
+    list it until SCM shows the revocation.
     """
     delegation, name = split(certificate)
     with to_change(context) as deployment:
@@ -104,12 +107,27 @@ def revoke_command(
             start(deployment, order, "revoke")
         if not urgent:
             _require_unpresented(deployment, target, yes=yes)
+        deployment.editor.request_revocation(delegation, name, _remembered(target, reason_code))
     request = _request(record, target, reason_code, why, replaced=replace, urgent=urgent)
     if as_json:
         printing.print_json(request)
     else:
         printing.show(printer(), *_lines(request))
     raise typer.Exit(NEEDS_ATTENTION)
+
+
+def _remembered(target: Target, reason_code: ReasonCode) -> RevocationRequest:
+    from renewal.domain.certificate.revocation import RevocationRequest
+    from renewal.domain.certificate.serial import normalised_serial
+
+    return RevocationRequest(
+        serial=normalised_serial(target.serial),
+        ssl_id=target.ssl_id,
+        names=target.names,
+        reason_code=reason_code.value,
+        requested_at=datetime.now(UTC),
+        not_after=target.not_after,
+    )
 
 
 def _target(deployment: Deployment, state: Judgement, serial: str | None) -> Target:
@@ -120,10 +138,10 @@ def _target(deployment: Deployment, state: Judgement, serial: str | None) -> Tar
         if served is None:
             msg = f"{spec.path} has no served certificate to revoke"
             raise Refused(msg)
-        return Target(spec.path, served.names, served.ssl_id, printed_serial(served.serial), is_served=True)
+        return Target(spec.path, served.names, served.ssl_id, printed_serial(served.serial), True, served.not_after)
     for row in deployment.book.history(spec.delegation, spec.name):
         if row.serial and row.serial == normalised_serial(serial):
-            return Target(spec.path, row.names, row.ssl_id or 0, printed_serial(row.serial), is_served=False)
+            return Target(spec.path, row.names, row.ssl_id or 0, printed_serial(row.serial), False, row.not_after)
     msg = f"{spec.path} never had serial {serial}; `certmandate show {spec.path}` lists its serials"
     raise Refused(msg)
 

@@ -13,6 +13,7 @@ from renewal.domain.service.state import not_served
 from renewal.domain.setup.finding import Finding, finding_from
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.domain.setup.scm_menu import screen_of
+from renewal.domain.setup.withdrawal import open_revocations
 
 
 def problems_of(
@@ -33,8 +34,10 @@ def problems_of(
     judged, today = tuple(judgements), now.date()
     certificates = [judgement.certificate for judgement in judged]
     own = {judgement.problem.key: judgement.problem for judgement in judged if judgement.problem}
-    unserved = filter(None, map(not_served, certificates))
-    findings = [*(finding_from(error, error.certificate) for error in unreadable), *_failed(failure), *unserved]
+    inspection = record.inspection if record else None
+    findings = [*(finding_from(error, error.certificate) for error in unreadable), *_failed(failure)]
+    findings += filter(None, map(not_served, certificates))
+    findings += [finding for each in certificates for finding in open_revocations(each, inspection, now)]
     covered = own.keys() | {_key(delegation, finding) for finding in findings}
     findings += [finding for finding in _open(record, judged) if _key(delegation, finding) not in covered]
     found = (problem_of(finding, delegation, certificates, today, times) for finding in findings)

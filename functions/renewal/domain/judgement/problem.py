@@ -46,6 +46,7 @@ _CONSEQUENCES = {
     ),
     **dict.fromkeys(("OrdersBefore", "PasswordRotation"), Consequence.NONE),
     "ClientAuthEnding": Consequence.USAGE_ENDS,
+    "NotRevoked": Consequence.MISUSE,
     **dict.fromkeys(("NotServed", "StoreDrifted"), Consequence.OTHER_SERVED),
 }
 """By code; of all others orders stop on the day that the finding names, or certificates expire."""

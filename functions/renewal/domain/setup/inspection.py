@@ -34,6 +34,8 @@ class Inspection:
     """All orders at SCM that the order book does not have; None before the first comparison."""
     withdrawn: Mapping[str, Cause] = field(default_factory=lambda: MappingProxyType({}))
     """Serials of served certificates that SCM reports as revoked or replaced, and which of these."""
+    revoked: tuple[str, ...] = ()
+    """Serials of requested revocations that SCM's report has shown as revoked."""
     remarks: tuple[CheckResult, ...] = ()
     """The results for the eight setup steps, in their order; empty when nothing was checked."""
     delegated: tuple[DelegatedName, ...] = ()

@@ -9,6 +9,7 @@ from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
 from renewal.domain.setup.finding import Finding, sorted_and_capped
 from renewal.domain.setup.inspection import Inspection
 from renewal.domain.setup.scm_menu import screen_of
+from renewal.domain.setup.withdrawal import open_revocations
 
 _OF_DOMAINS = frozenset({DcvLapsed.__name__, NameNotDelegated.__name__})
 
@@ -16,13 +17,15 @@ _OF_DOMAINS = frozenset({DcvLapsed.__name__, NameNotDelegated.__name__})
 def findings_with_orders(
     inspection: Inspection, certificates: Iterable[ManagedCertificate], history: Iterable[FinishedOrder]
 ) -> tuple[Finding, ...]:
-    """Return the inspection's findings and the last refusals of orders that the RAO has to settle.
+    """Return the inspection's findings, open revocations, and the last refusals of orders that the RAO has to settle.
 
     *history*: the delegation's audit rows, oldest first. A refusal is left out when the inspection reports the same, or
     when a later inspection found its cause resolved.
     """
     rows = {row.certificate: row for row in history if row.status == OrderStatus.FAILED}
-    return sorted_and_capped((*inspection.findings, *_refused(inspection, certificates, rows)))
+    managed = tuple(certificates)
+    revocations = (finding for each in managed for finding in open_revocations(each, inspection, inspection.at))
+    return sorted_and_capped((*inspection.findings, *revocations, *_refused(inspection, managed, rows)))
 
 
 def _refused(

@@ -36,7 +36,7 @@ _CODES = {
     _PROFILES: ("KeyRefused", "ProfileRefused", "TermRefused", "TermTooLong"),
     _CUSTOM_FIELDS: ("FieldRefused",),
     _ORDERS: (
-        "AnswerLost", "CertificateMismatch", "CertificateUnusable", "OrderDeclined", "OrderNotOurs",
+        "AnswerLost", "CertificateMismatch", "CertificateUnusable", "NotRevoked", "OrderDeclined", "OrderNotOurs",
         "OrderNotRecorded", "OrderRejected", "OrderRevoked", "OrderUnconfirmed", "OrderUnknown", "ScmRefused",
         "SearchUnproven",
     ),

@@ -13,6 +13,8 @@ from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.due import Cause
 from renewal.domain.order import ManagedCertificate, Served
 from renewal.domain.setup.finding import Finding
+from renewal.domain.setup.inspection import Inspection
+from renewal.domain.setup.scm_menu import screen_of
 from renewal.domain.setup.snapshot import ReportedCertificate, Section, Snapshot
 
 LISTED_AFTER = timedelta(days=1)
@@ -58,6 +60,33 @@ def withdrawal_findings(
                 f"{served.ssl_id}): ask the RAO whether it was deleted or revoked; then run `certmandate renew`"
             )
             yield Finding("ServedNotListed", "warning", "operator", text, name)
+
+
+NOT_REVOKED = "NotRevoked"
+
+
+def revoked_in(
+    certificates: Iterable[ManagedCertificate], snapshot: Snapshot, before: Inspection | None
+) -> tuple[str, ...]:
+    """Return the serials of requested revocations that SCM's report shows as revoked, or has shown *before*."""
+    rows = {row.serial for row in snapshot.reported if row.status == "REVOKED"} | set(before.revoked if before else ())
+    return tuple(each.serial for managed in certificates for each in managed.revocations if each.serial in rows)
+
+
+def open_revocations(
+    certificate: ManagedCertificate, inspection: Inspection | None, now: datetime
+) -> Iterator[Finding]:
+    """Yield a finding for each requested revocation that SCM has not shown yet, until the certificate has expired."""
+    shown = inspection.revoked if inspection else ()
+    for request in certificate.revocations:
+        if request.serial in shown or (request.not_after and request.not_after <= now):
+            continue
+        number = f"SSL ID {request.ssl_id}, " if request.ssl_id else ""
+        text = (
+            f"the certificate ({number}serial {printed_serial(request.serial)}) for {', '.join(request.names)} is not "
+            f"revoked in SCM; its revocation was requested on {request.requested_at:%Y-%m-%d}: {request.reason_code}"
+        )
+        yield Finding(NOT_REVOKED, "error", "rao", text, certificate.spec.name, screen=screen_of(NOT_REVOKED))
 
 
 class _Rows:

@@ -1,0 +1,44 @@
+"""A requested revocation stays open until SCM shows it: a compromised key was forgotten after the command."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from renewal.domain.certificate.revocation import RevocationRequest
+from renewal.domain.setup.refused_orders import findings_with_orders
+from renewal.domain.setup.snapshot import ReportedCertificate, Section, Snapshot
+from renewal.domain.setup.withdrawal import open_revocations, revoked_in
+from tests.unit.estate import IDP, NOW, PATH, System, managed, served_by
+
+REQUEST = RevocationRequest("ABC", 4000, IDP.names, "keyCompromise", NOW, NOW + timedelta(days=100))
+
+
+def test_a_requested_revocation_fails_runs_and_is_in_the_raos_mail(system: System) -> None:
+    """Neither `status` nor the mail nor the report named it."""
+    system.book.adopt(PATH, served_by(IDP, age=20), NOW)
+    system.book.kept[PATH] = replace(system.book.kept[PATH], revocations=(REQUEST,))
+
+    report = system.daily_run()
+    mailed = findings_with_orders(system.inspection(), system.book.certificates("univ"), ())
+
+    assert report.outcome == "failed"
+    (problem,) = [each for each in report.problems if each.code == "NotRevoked"]
+    assert (problem.actor, problem.path, problem.consequence) == ("rao", "univ/idp", "misuse")
+    assert "NotRevoked" in {finding.code for finding in mailed}
+
+
+def test_it_is_closed_by_what_scm_shows_and_stays_closed() -> None:
+    """SCM deletes revoked certificates from its lists some time later."""
+    certificate = managed(age=20, revocations=(REQUEST,))
+    row = ReportedCertificate(4000, IDP.names[0], IDP.names, "REVOKED", serial="ABC")
+    shown = Snapshot(reported=(row,), unavailable=frozenset(set(Section) - {Section.REPORT}))
+    system = System()
+    system.add(IDP)
+    system.inspect(system.item())
+    before = replace(system.inspection(), revoked=revoked_in([certificate], shown, None))
+
+    assert before.revoked == ("ABC",) == revoked_in([certificate], Snapshot(), before)
+    assert not list(open_revocations(certificate, before, NOW))
+    assert len(list(open_revocations(certificate, None, NOW))) == 1
+    assert not list(open_revocations(certificate, None, NOW + timedelta(days=101)))
