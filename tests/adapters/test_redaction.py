@@ -14,7 +14,10 @@ OWNERS = {
     "renewal/domain/errors.py",
     "renewal/adapters/redaction.py",
     "renewal/adapters/scm/redacted_answers.py",  # a recording keeps only what a list permits
+    "renewal/steps/notify.py",  # a hash of a finding's text, without its numbers
 }
+MAIL = "renewal/mail/"
+"""Makes sentences of values that were redacted before."""
 
 
 def test_a_redacted_text_is_one_line():
@@ -94,7 +97,7 @@ def test_one_place_shortens_and_cleans_texts_that_are_not_ours():
     root = Path(__file__).parents[2] / "functions"
     found = {path.relative_to(root).as_posix(): cuts(path.read_text("utf-8")) for path in root.rglob("*.py")}
 
-    assert {name for name, lines in found.items() if lines} == OWNERS
+    assert {name for name, lines in found.items() if lines and not name.startswith(MAIL)} == OWNERS
 
 
 @pytest.mark.parametrize(

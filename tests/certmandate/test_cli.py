@@ -7,7 +7,7 @@ import sys
 
 from certmandate.cli import COMMANDS, command
 
-HEAVY = ("boto3", "certmandate.commands", "cryptography", "httpx", "jinja2", "moto", "renewal", "rich", "yaml")
+HEAVY = ("boto3", "certmandate.commands", "cryptography", "httpx", "jinja2", "moto", "renewal.domain", "rich", "yaml")
 
 
 def test_help_imports_no_command() -> None:

@@ -5,6 +5,7 @@ Every text that is not ours passes through here before it becomes part of an err
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterable
 
@@ -25,6 +26,14 @@ _LONG_CODE = re.compile(r"[A-Za-z0-9+/=_-]{32,}")
 """Base64 or hexadecimal of 24 bytes and more. Labels of domain names look like it, but have no capitals."""
 _LONGER_CODE = re.compile(r"[A-Za-z0-9+/=_]{48,}(?:\s+[A-Za-z0-9+/=_]{48,})*")
 """Base64 or hexadecimal of 36 bytes and more, over several lines. ARNs and names of roles are shorter between signs."""
+_TITLE = re.compile(r"<title[^<>]*>([^<]*)", re.IGNORECASE)
+_TAG = re.compile(r"<[^<>]*>")
+
+
+def page_text(page: str) -> str:
+    """Return the title of an HTML page, else its text without tags; it is not redacted by this."""
+    title = _TITLE.search(page)
+    return html.unescape(_TAG.sub(" ", title[1] if title else page))
 
 
 def redacted(text: str, secrets: Iterable[str] = ()) -> str:

@@ -5,16 +5,14 @@ Absent, null and empty are the same. Numbers may be text.
 
 from __future__ import annotations
 
-import html
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import httpx
 
-from renewal.adapters.redaction import redacted
+from renewal.adapters.redaction import page_text, redacted
 from renewal.adapters.scm.dates import date_from, time_from
 from renewal.adapters.scm.error_mapping import ErrorResponse, error_within, unusable
 from renewal.adapters.scm.request import Request
@@ -38,8 +36,6 @@ LARGEST_ID = 2**53 - 1
 """SCM's ids are far below; not every reader of JSON understands a larger number (RFC 8259, section 6)."""
 
 _QUOTED_BYTES = 20_000
-_TITLE = re.compile(r"<title[^<>]*>([^<]*)", re.IGNORECASE)
-_TAG = re.compile(r"<[^<>]*>")
 
 _PEM_BEGIN = "-----BEGIN CERTIFICATE-----"
 _PEM_END = "-----END CERTIFICATE-----"
@@ -127,9 +123,7 @@ def _page(response: httpx.Response) -> str:
     """Return where a redirect leads, else a page's title, else its text: what a firewall or a proxy has sent."""
     if location := response.headers.get("Location", ""):
         return f"a redirect to {location.partition('?')[0]}"
-    body = response.content[:_QUOTED_BYTES].decode("utf-8", "replace")
-    title = _TITLE.search(body)
-    return html.unescape(_TAG.sub(" ", title[1] if title else body))
+    return page_text(response.content[:_QUOTED_BYTES].decode("utf-8", "replace"))
 
 
 def _error_response(status: int, row: Row, names: tuple[str, str], secrets: Iterable[str]) -> ErrorResponse:

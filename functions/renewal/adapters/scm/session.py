@@ -72,18 +72,21 @@ class Session:
         """
         if self._version not in self._refused:
             try:
-                return self._exchange(request)
+                return self._answered(
+                    exchange(self._http, self._login, request, self._deadline, was_answered=self._was_answered)
+                )
             except CredentialRefused as refusal:
                 self._remember(refusal)
         self._take_newer()
         try:
-            return self._exchange(request)
+            return self._answered(
+                exchange(self._http, self._login, request, self._deadline, was_answered=self._was_answered)
+            )
         except CredentialRefused as refusal:
             self._remember(refusal)
             raise
 
-    def _exchange(self, request: Request) -> httpx.Response:
-        response = exchange(self._http, self._login, request, self._deadline, was_answered=self._was_answered)
+    def _answered(self, response: httpx.Response) -> httpx.Response:
         self._was_answered = True
         return response
 
