@@ -14,6 +14,7 @@ from unittest.mock import patch
 
 import boto3
 import typer.testing
+from jsonschema import Draft202012Validator
 from typer.main import get_command
 from typer.testing import CliRunner, Result
 
@@ -35,6 +36,10 @@ SESSION = cache(boto3.Session)
 CANARY = "Canary-in-the-mine-1"
 """A password that must be in no output."""
 
+SCHEMAS: dict[str, Any] = json.loads(
+    (Path(__file__).parents[2] / "docs" / "schemas" / "certmandate.json").read_text(encoding="utf-8")
+)
+
 PAST = (
     "  - {{label: univ/{name}, department: 7, names: [{name}.univ.example], profile: 1, term_days: 199, "
     "issued_days_ago: {age}}}\n"
@@ -49,6 +54,13 @@ certificates:
     issued_days_ago: 1
     status: Applied
 """
+
+
+@cache
+def validator(name: str) -> Draft202012Validator:
+    """Return a validator for what a command prints with --json."""
+    assert name in SCHEMAS["$defs"], f"docs/schemas/certmandate.json has no {name}"
+    return Draft202012Validator({**SCHEMAS, "$ref": f"#/$defs/{name}"})
 
 
 @dataclass(frozen=True)
@@ -77,7 +89,10 @@ class Desk:
     def document(self, *arguments: object, stdin: str = "") -> Any:
         """Run one command with --json; return the document."""
         result = self.run(*arguments, "--json", stdin=stdin)
-        return json.loads(_without_metrics(result.stdout))
+        document = json.loads(_without_metrics(result.stdout))
+        name = "-".join(map(str, arguments[:2])) if arguments[0] in {"audit", "local"} else str(arguments[0])
+        validator("error" if "exit_code" in document else name).validate(document)
+        return document
 
     @property
     def book(self) -> EstateReader:

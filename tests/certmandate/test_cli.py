@@ -5,9 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from jsonschema import Draft202012Validator
+
 from certmandate.cli import COMMANDS, command
+from tests.certmandate.desk import SCHEMAS
 
 HEAVY = ("boto3", "certmandate.commands", "cryptography", "httpx", "jinja2", "moto", "renewal.domain", "rich", "yaml")
+SHARED = {"certificate", "error", "finding", "finished_order", "order", "run_report", "served"}
 
 
 def test_help_imports_no_command() -> None:
@@ -28,3 +32,16 @@ def test_the_list_has_the_first_sentence_of_each_command() -> None:
         for name, (module, sentence) in commands.items():
             first = (command(name, module).help or "").strip().partition("\n\n")[0]
             assert " ".join(first.split()) == sentence
+
+
+def test_each_command_with_json_has_a_published_schema() -> None:
+    """A program that reads the output is written from it; every test that runs a command with --json validates it."""
+    found: set[str] = set()
+    for commands in COMMANDS.values():
+        for name, (module, _) in commands.items():
+            made = command(name, module)
+            parts = {f"{name}-{part}": each for part, each in getattr(made, "commands", {}).items()} or {name: made}
+            found |= {key for key, each in parts.items() if any(param.name == "as_json" for param in each.params)}
+
+    assert found == set(SCHEMAS["$defs"]) - SHARED
+    Draft202012Validator.check_schema(SCHEMAS)

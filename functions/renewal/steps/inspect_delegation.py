@@ -22,7 +22,7 @@ from renewal.domain.setup.foreign_orders import ForeignOrders, began_at, compare
 from renewal.domain.setup.inspection import DelegationRecord, Inspection, bounded
 from renewal.domain.setup.snapshot import Section, Snapshot
 from renewal.domain.setup.undelivered_mail import undelivered_mail
-from renewal.domain.setup.unrecorded import ReportedOrder, require_recorded, unrecorded_orders
+from renewal.domain.setup.unrecorded import ReportedOrder, adoptable_certificates, require_recorded, unrecorded_orders
 from renewal.domain.setup.withdrawal import revoked_in, withdrawal_findings, withdrawn_in
 from renewal.ports import (
     Accounts,
@@ -199,7 +199,9 @@ def _complete(
     withdrawn = withdrawn_in(certificates, snapshot, before.withdrawn if before else {})
     revoked = revoked_in(certificates, snapshot, before)
     found = _inspection(run_id, now, snapshot, checks)
-    found = replace(found, withdrawn=withdrawn, revoked=revoked, unrecorded=unrecorded, foreign=foreign)
+    adoptable = adoptable_certificates(certificates, snapshot.reported, now)
+    found = replace(found, withdrawn=withdrawn, revoked=revoked)
+    found = replace(found, unrecorded=unrecorded, adoptable=adoptable, foreign=foreign)
     findings = [
         *(finding for check in checks for finding in check.findings()),
         *_mandate_findings(record, now),

@@ -17,7 +17,9 @@ ESTATE = ("idp:20", "other:30", "www")
 def test_a_certificate_in_s3_is_adopted_and_not_ordered(desk: Desk):
     """A move to certmandate must not order every certificate on the first day."""
     before = desk.forget("idp")
+    assert desk.run("check", "univ").exit_code in {0, 1}
     posted = desk.system.orders_posted()
+    assert f"as SSL ID {before.ssl_id}, not 99999" in desk.refused("adopt", "univ/idp", "--ssl-id", "99999", "--yes")
 
     found = desk.document("adopt", "univ/idp", "--ssl-id", str(before.ssl_id), "--yes")
 
@@ -35,8 +37,10 @@ def test_a_certificate_file_is_adopted_without_any_store(desk: Desk, tmp_path: P
     file.write_bytes(desk.stored("other"))
     before = desk.forget("other")
 
+    question = desk.refused("adopt", "univ/other", "--pem", str(file), "--ssl-id", "99999")
     found = desk.document("adopt", "univ/other", "--pem", str(file), "--yes")
 
+    assert "with an SSL ID that is not verified?" in question
     assert found["served"]["serial"] == printed_serial(before.serial)
     assert any("do not hold it" in note for note in found["remarks"])
     assert any("--ssl-id" in note for note in found["remarks"])

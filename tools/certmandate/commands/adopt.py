@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from renewal.domain.delegation import CertificateSpec
     from renewal.domain.judgement.certificate import Judgement
     from renewal.domain.order import ManagedCertificate, Served
+    from renewal.domain.setup.inspection import DelegationRecord
 
 _LONGEST_FILE = 1_000_000  # bytes
 
@@ -71,12 +72,16 @@ def adopt_command(
         found = _from_file(pem, managed.spec) if pem else _from_stores(deployment, managed.spec)
         _require_unowned(deployment, managed.spec, found, ssl_id, others)
         served = _served(found, managed.spec, ssl_id, now)
-        after = judge(
-            replace(managed, served=served), deployment.book.delegation(delegation), now, deployment.acting_times
-        )
+        record = deployment.book.delegation(delegation)
+        after = judge(replace(managed, served=served), record, now, deployment.acting_times)
+        is_unverified = bool(ssl_id) and not _is_reported(record, managed.spec, served)
         notes = list(_notes(found, served, after, from_file=pem is not None))
+        if is_unverified:
+            notes.append(_unverified_note(delegation, ssl_id))
         printing.show(printer(to_stderr=as_json), *_page(certificate, served, after, notes))
-        confirm(f"Adopt it as {certificate}?", yes=yes)
+        confirm(
+            f"Adopt it as {certificate}{', with an SSL ID that is not verified' if is_unverified else ''}?", yes=yes
+        )
         deployment.editor.adopt(delegation, name, served)
     if as_json:
         printing.print_json(_document(served, after, notes))
@@ -140,6 +145,31 @@ def _require_unowned(
         )
         if isinstance(error := refusals.get(stores[0]), StoreNotOurs):
             raise Refused(str(error))
+
+
+def _is_reported(record: DelegationRecord, spec: CertificateSpec, served: Served) -> bool:
+    """Return whether SCM's report has the serial under the SSL ID, as of the last inspection. Raises Refused."""
+    rows = [row for row in (record.inspection.adoptable if record.inspection else ()) if row.certificate == spec.name]
+    serial, ssl_id = printed_serial(served.serial), served.ssl_id
+    same = next((row for row in rows if row.serial == served.serial), None)
+    other = next((row for row in rows if row.ssl_id == ssl_id), None)
+    if same and same.ssl_id != ssl_id:
+        msg = f"SCM's report has serial {serial} as SSL ID {same.ssl_id}, not {ssl_id}: pass --ssl-id {same.ssl_id}"
+        raise Refused(msg)
+    if other and not same:
+        msg = (
+            f"SSL ID {ssl_id} has serial {printed_serial(other.serial)} in SCM's report, and this certificate has "
+            f"serial {serial}: search SCM for it, or leave out --ssl-id"
+        )
+        raise Refused(msg)
+    return same is not None
+
+
+def _unverified_note(delegation: str, ssl_id: int) -> str:
+    return (
+        f"SSL ID {ssl_id} is not verified, because no inspection has SCM's report of it: `certmandate check "
+        f"{delegation}` makes one, if it is run before the adoption"
+    )
 
 
 def _ssl_ids(certificate: ManagedCertificate) -> set[int | None]:

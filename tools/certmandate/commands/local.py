@@ -86,7 +86,7 @@ def run_command(
         finished = _execute(console, system, request)
         _write(system, finished, output)
     if as_json:
-        typer.echo(json.dumps(_document(finished, output), ensure_ascii=False))
+        printing.print_json(_document(finished, output))
     else:
         _print(console, finished, output, time.monotonic() - started)
     raise typer.Exit(exit_code(finished.status, finished.error, finished.report))
@@ -108,7 +108,10 @@ def up_command(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     with _system(printer(to_stderr=True), estate, wait_factor, aws_port=aws_port, scm_port=scm_port) as system:
-        typer.echo(json.dumps(_facts(system)) if as_json else _lines(system))
+        if as_json:
+            printing.print_json(_facts(system))
+        else:
+            typer.echo(_lines(system))
         stopped.wait()
 
 

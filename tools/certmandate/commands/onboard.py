@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import ipaddress
-import json
 import shlex
 import sys
 from collections.abc import Callable, Mapping
@@ -22,7 +21,7 @@ from certmandate.onboarding import Answers, FactsInvalid, Onboarding, onboarding
 from certmandate.options import JsonOption
 from certmandate.views.guide import guide
 from certmandate.views.html_page import pdf
-from certmandate.views.printing import print_error
+from certmandate.views.printing import print_error, print_json
 
 _LATER = {
     "department_id": "the OrgID that the RAO notes in step 3 of the guide",
@@ -274,7 +273,7 @@ def _one_line(text: str) -> str:
 def _print_result(found: Onboarding, files: list[Path], *, as_json: bool) -> None:
     if as_json:
         document = {"files": [str(path) for path in files], "account": found.account, "missing": list(found.missing)}
-        typer.echo(json.dumps(document, ensure_ascii=False))
+        print_json(document)
         return
     for path in files:
         typer.echo(f"written: {path}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -68,7 +67,7 @@ def report_command(
         found = rao_report(record, certificates, history, chosen, now, acknowledged=acknowledged, proof=proof)
     print_left_out((*certificates.unreadable, *history.unreadable, *acknowledged.unreadable))
     if as_json:
-        typer.echo(json.dumps(document(found), ensure_ascii=False))
+        print_json(document(found))
         return
     _write(page(found), output / f"{name}-report-{chosen}", as_pdf=as_pdf)
 
@@ -112,7 +111,7 @@ def findings_command(
     otherwise = _otherwise(findings, judged.problems_of(name))
     mails = {code: findings_mail(record, findings, day, language(code), who, otherwise) for code in codes}
     if as_json:
-        typer.echo(json.dumps(_document(record, findings, mails), ensure_ascii=False))
+        print_json(_document(record, findings, mails))
     else:
         typer.echo(_text(mails) if mails else _list(name, judged.problems_of(name), day))
         if lines := notice_lines(record):

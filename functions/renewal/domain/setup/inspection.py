@@ -15,7 +15,7 @@ from renewal.domain.setup.check_result import CheckResult, capped
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.foreign_orders import ForeignOrders
 from renewal.domain.setup.snapshot import DelegatedName
-from renewal.domain.setup.unrecorded import ReportedOrder
+from renewal.domain.setup.unrecorded import AdoptableCertificate, ReportedOrder
 from renewal.records import REWRITTEN
 
 
@@ -30,6 +30,8 @@ class Inspection:
     password_expires: date | None = None
     unrecorded: tuple[ReportedOrder, ...] = ()
     """Orders at SCM that the order book does not have, and that a new order would duplicate."""
+    adoptable: tuple[AdoptableCertificate, ...] = ()
+    """Valid certificates at SCM for the names of certificates of which the order book serves none."""
     foreign: ForeignOrders | None = None
     """All orders at SCM that the order book does not have; None before the first comparison."""
     withdrawn: Mapping[str, Cause] = field(default_factory=lambda: MappingProxyType({}))

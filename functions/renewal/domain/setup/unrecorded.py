@@ -27,6 +27,30 @@ class ReportedOrder:
     """Of our comment; empty when SCM shows no comment."""
 
 
+@dataclass(frozen=True, slots=True)
+class AdoptableCertificate:
+    """A valid certificate of the SSL report for the names of *certificate*, of which the order book serves none."""
+
+    certificate: str
+    ssl_id: int
+    serial: str
+
+
+def adoptable_certificates(
+    certificates: Iterable[ManagedCertificate], reported: Iterable[ReportedCertificate], now: datetime
+) -> tuple[AdoptableCertificate, ...]:
+    """Return what `certmandate adopt` can compare an SSL ID with."""
+    wanted = [(frozenset(each.spec.names), each.spec.name) for each in certificates if each.served is None]
+    rows = [row for row in reported if row.serial and _is_alive(row, now)] if wanted else []
+    found = (
+        AdoptableCertificate(name, row.ssl_id, row.serial)
+        for names, name in wanted
+        for row in rows
+        if frozenset(row.names) == names
+    )
+    return tuple(found)[:MOST]
+
+
 def unrecorded_orders(
     certificates: Iterable[ManagedCertificate],
     reported: Iterable[ReportedCertificate],

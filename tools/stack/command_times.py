@@ -1,0 +1,100 @@
+"""What the operator's commands take of the processor: `python -m stack.command_times`, in seconds.
+
+`--help` in a process of its own; `status` of an estate of 1,000 certificates without the calls to AWS, which take as
+long as the network. Processor time is what is measured: another program on this machine changes it little.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from botocore.client import BaseClient
+
+from certmandate.cli import main
+from local.estate import load_estate
+from local.run import LocalSystem
+
+DELEGATIONS, CERTIFICATES = 10, 100
+_WORLD = """\
+organisations:
+  - {{id: 1000, name: Example, departments: [{departments}]}}
+accounts:
+  - {{login: drao, password: Example-password-1, departments: [{ids}]}}
+profiles:
+  - {{id: 1, name: OV, terms: [199]}}
+"""
+
+
+def help_seconds() -> float:
+    """Return the least of five runs of `certmandate --help`."""
+    return min(_child_seconds("-m", "certmandate", "--help") for _ in range(5))
+
+
+def _child_seconds(*arguments: str) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, *arguments], stdout=subprocess.DEVNULL, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def status_seconds(*options: str) -> float:
+    """Return the least of three runs of `certmandate status` over 1,000 certificates, without the calls to AWS."""
+    with tempfile.TemporaryDirectory() as folder, _estate(Path(folder)):
+        return min(_without_aws("status", *options) for _ in range(3))
+
+
+@contextmanager
+def _estate(folder: Path) -> Iterator[None]:
+    (folder / "delegations").mkdir()
+    for number in range(1, DELEGATIONS + 1):
+        names = (f"  - {{name: c{each}, names: [c{each}.d{number}.example]}}\n" for each in range(CERTIFICATES))
+        text = f"delegation: d{number}\norganisation: Example\ndepartment_id: {number}\n"
+        text += f'delegated_names: ["*.d{number}.example"]\nprofile_id: 1\ncertificates:\n'
+        (folder / "delegations" / f"d{number}.yaml").write_text(text + "".join(names))
+    ids = range(1, DELEGATIONS + 1)
+    departments = ", ".join(f'{{id: {each}, name: D{each}, domains: ["*.d{each}.example"]}}' for each in ids)
+    (folder / "scm.yaml").write_text(_WORLD.format(departments=departments, ids=", ".join(map(str, ids))))
+    with LocalSystem(load_estate(folder, datetime.now(UTC)), wait_factor=0.0) as system:
+        exports = {**system.aws.exports(), "CERTMANDATE_OUTPUTS": json.dumps(system.facts())}
+        with patch.dict(os.environ, exports):
+            yield
+
+
+def _without_aws(*arguments: str) -> float:
+    calls = 0.0
+    call: Any = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001 - what every call passes through
+
+    def timed(*given: Any) -> Any:
+        nonlocal calls
+        began = time.thread_time()
+        try:
+            return call(*given)
+        finally:
+            calls += time.thread_time() - began
+
+    with patch.object(BaseClient, "_make_api_call", timed), redirect_stdout(io.StringIO()) as printed:
+        began = time.thread_time()
+        main(arguments)
+        took = time.thread_time() - began
+    if f"d{DELEGATIONS}/c{CERTIFICATES - 1}" not in printed.getvalue():
+        msg = "status has not printed the estate"
+        raise RuntimeError(msg)
+    return took - calls
+
+
+if __name__ == "__main__":
+    print(f"certmandate --help: {help_seconds():.2f} s")
+    print(f"certmandate status, {DELEGATIONS * CERTIFICATES} certificates, without AWS: {status_seconds():.2f} s")
