@@ -64,9 +64,7 @@ def adopt_command(
         now = datetime.now(UTC)
         managed = deployment.book.certificate(delegation, name)
         if managed.order is not None:
-            msg = (
-                f"{certificate} has an open order; its certificate is stored when SCM issues it, so nothing is adopted"
-            )
+            msg = f"{certificate} has an open order: its certificate is stored when SCM issues it, nothing is adopted"
             raise Refused(msg)
         others = [each for each in read_stored(deployment).certificates.values() if each.spec.path != certificate]
         found = _from_file(pem, managed.spec) if pem else _from_stores(deployment, managed.spec)
@@ -79,9 +77,8 @@ def adopt_command(
         if is_unverified:
             notes.append(_unverified_note(delegation, ssl_id))
         printing.show(printer(to_stderr=as_json), *_page(certificate, served, after, notes))
-        confirm(
-            f"Adopt it as {certificate}{', with an SSL ID that is not verified' if is_unverified else ''}?", yes=yes
-        )
+        doubt = ", with an SSL ID that is not verified" if is_unverified else ""
+        confirm(f"Adopt it as {certificate}{doubt}?", yes=yes)
         deployment.editor.adopt(delegation, name, served)
     if as_json:
         printing.print_json(_document(served, after, notes))
