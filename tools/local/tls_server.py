@@ -8,6 +8,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from queue import SimpleQueue
 from types import TracebackType
 from typing import Self
 
@@ -28,7 +29,7 @@ class TlsServer:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._listener = socket.create_server((host, 0), family=family)
         self._dialog = dialog
-        self.handshakes: list[bool | None] = []
+        self.handshakes: SimpleQueue[bool | None] = SimpleQueue()
         """Of each handshake whether it resumed a session."""
         self.context = self.load(pem)
         threading.Thread(target=self._accept, daemon=True).start()
@@ -79,5 +80,5 @@ class TlsServer:
         with connection, suppress(OSError):  # the client has closed it, or does not trust it
             self._dialog(connection)
             with self.context.wrap_socket(connection, server_side=True) as tls:
-                self.handshakes.append(tls.session_reused)
+                self.handshakes.put(tls.session_reused)
                 tls.recv(1)  # until the client closes it
