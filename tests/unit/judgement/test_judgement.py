@@ -116,3 +116,11 @@ def test_an_order_that_failed_without_a_hold_is_judged() -> None:
 
     assert (found.state, found.severity, found.problem and found.problem.actor) == (State.FAILING, "error", "rao")
     assert found.next_step() == "the next run renews it (age); the last attempt failed: DcvLapsed: -9"
+
+
+def test_a_first_certificate_that_is_not_valid_until_later_needs_no_one() -> None:
+    """It is issued: the next run after its beginning stores it, however long that takes."""
+    order = replace(an_order(ssl_id=5001), status=OrderStatus.ISSUED, opened_at=NOW - timedelta(days=3))
+    waiting = replace(order, status=OrderStatus.ORDERED)
+
+    assert [judged(managed(order=each)).severity for each in (order, waiting)] == ["info", "error"]

@@ -151,7 +151,7 @@ def a_failure_is_reported(world: World) -> Iterator[str]:
             yield f"{run.run_id} is {run.status}"
         if run.status == "FAILED" and not run.error:
             yield f"{run.run_id} failed without an error"
-        if run.error == "RunNeedsPerson" and not (run.report and any(run.report.failures())):
+        if run.error == "RunNeedsPerson" and not (run.report and run.report.problems):
             yield f"{run.run_id} needs attention, and its report has no reason"
 
 

@@ -38,6 +38,8 @@ class PublishedReport:
     """The error of each delegation, "" for none."""
     findings: frozenset[str]
     """The codes of all findings."""
+    problems: frozenset[str]
+    """`path: code` of all that needs attention."""
 
     def failures(self) -> Iterator[tuple[str, str]]:
         """(delegation or path, error) of everything that failed."""
@@ -76,4 +78,10 @@ def parsed(document: Mapping[str, Any] | None) -> PublishedReport | None:
     delegations = document["delegations"]
     errors = {row["delegation"]: row["error"] for row in delegations}
     codes = frozenset(finding["code"] for row in delegations for finding in row["findings"])
-    return PublishedReport(document["outcome"], datetime.fromisoformat(document["finished_at"]), rows, errors, codes)
+    problems = frozenset(
+        f"{'/'.join(filter(None, (each['delegation'], each['certificate'])))}: {each['code']}"
+        for each in document["problems"]
+        if each["severity"] == "error"
+    )
+    finished_at = datetime.fromisoformat(document["finished_at"])
+    return PublishedReport(document["outcome"], finished_at, rows, errors, codes, problems)

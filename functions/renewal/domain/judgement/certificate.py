@@ -24,7 +24,7 @@ from renewal.domain.judgement.command import command_for
 from renewal.domain.judgement.obstacle import is_shut_out, obstacle
 from renewal.domain.judgement.order_wait import AWAITS_APPROVAL, held_failure, waits_for
 from renewal.domain.judgement.problem import Consequence, Problem
-from renewal.domain.order import ManagedCertificate, Order, Replacement
+from renewal.domain.order import ManagedCertificate, Order, OrderStatus, Replacement
 from renewal.domain.orderable import decide_with
 from renewal.domain.setup.finding import Finding, Severity
 from renewal.domain.setup.inspection import DelegationRecord
@@ -296,7 +296,10 @@ class _Case:
         """Whether less life is left than acting takes; of a first *order*, whether it waits for longer than that."""
         served, today = self.certificate.served, self.now.date()
         if served is None:
-            return order is not None and self.times.last_day(actor, today) >= order.opened_at.date()
+            # What is issued waits only until it is valid, or for a store, which a run reports itself.
+            if order is None or order.status is OrderStatus.ISSUED:
+                return False
+            return self.times.last_day(actor, today) >= order.opened_at.date()
         is_last = self.now >= last_resort(served.not_before, served.not_after)
         return is_last or self.withdrawn is not None or today >= self.times.last_day(actor, served.not_after.date())
 
