@@ -57,7 +57,7 @@ class Estate:
             self.put(item, item=f"order#{name}")
             self.certificates[f"{DELEGATION}/{name}"] = how
         for how, item in _unreadable(
-            {name: delegation[name] for name in delegation.keys() - {"inspection", "search_proof"}}
+            {name: delegation[name] for name in delegation.keys() - {"inspection", "search_proof", "notices"}}
         ):
             name = f"d{len(self.delegations)}"
             self.put(item, delegation=name)
