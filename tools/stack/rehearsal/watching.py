@@ -92,7 +92,8 @@ def _by_aws(deployed: Deployed) -> Iterator[Metric]:
     yield "AWS/States", "ExecutionsFailed", machine, 1.0
     yield "AWS/States", "ExecutionThrottled", machine, 1.0
     yield "AWS/Scheduler", "TargetErrorCount", {"ScheduleGroup": STACK}, 1.0
-    yield "AWS/Lambda", "Errors", {"FunctionName": deployed.physical("SealAuditFunction")}, 1.0
+    for function in ("SealAuditFunction", "NotifyFunction"):
+        yield "AWS/Lambda", "Errors", {"FunctionName": deployed.physical(function)}, 1.0
     for name in queues:
         yield "AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": name}, 1.0
     yield "AWS/Logs", "LogEventsWithFindings", found, 1.0
