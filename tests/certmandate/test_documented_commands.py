@@ -1,0 +1,67 @@
+"""Every command of certmandate in every document, run on an estate that has what the documents name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+from tests.certmandate.desk import Desk
+from tests.documents import ALL, typed
+
+ESTATE = ("idp:20", "www:160")
+_DELEGATION = re.compile(r"(?:univ-example|example-university|first|univ|value|NAME)(?P<path>/(?:idp|portal|value))?")
+"""The delegations and certificates of the documents; `value` is what a variable of the shell has."""
+_ELSEWHERE = {"drill", "local"}
+"""`drill` needs a real AWS account, as docs/operator.md states; tests/local runs `local`."""
+_ANSWERS = {
+    "retire univ": "univ\n",
+    "credential univ --stdin": "drao-univ\nUniv-example-1\nnren-a\n",
+    "credential univ --rotate": "n\n",  # tests/certmandate/test_password_rotation.py waits for rotations
+    "credential univ --rotate --rotate-days 30": "n\n",
+}
+_REFUSED = {
+    "acknowledge": "does not report SSL ID 4711",
+    "adopt": "a certificate can be adopted only where none is served",
+    "close-order": "univ/idp has no open order",
+    "credential": "there is no terminal to type the credential into|Rotate the password of univ now",
+    "onboard": "Pass them, or run the command at a terminal, where it asks",
+    "renew": "the rule covers no certificate that is served",
+}
+"""What a command may answer where the documents describe another state of SCM, or a terminal: with exit code 2."""
+
+
+def documented(desk: Desk, folder: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield each command with the names of the estate, once whatever its reason, and the document that has it."""
+    found: dict[tuple[str, ...], tuple[str, tuple[str, ...]]] = {}
+    for document in ALL:
+        (folder / document.name).mkdir()
+        for program, *words in typed(document, folder / document.name):
+            if program == "certmandate" and "…" not in "".join(words) and words[0] not in _ELSEWHERE:
+                line = tuple(_of_the_estate(word, desk) for word in words)
+                shape = tuple("reason" if before == "--reason" else word for before, word in pairwise(("", *line)))
+                found.setdefault(shape, (document.name, line))
+    yield from sorted(found.values(), key=lambda each: each[1][0] == "retire")  # nothing works after it
+
+
+def _of_the_estate(word: str, desk: Desk) -> str:
+    if match := _DELEGATION.fullmatch(word):
+        return "univ/idp" if match["path"] else "univ"
+    return str(desk.folder) if word in {"DIR", "delegations", "delegations/"} else word
+
+
+def test_every_command_in_the_documents_does_what_it_is_for(desk: Desk, tmp_path: Path, monkeypatch):
+    """N12: a command with a delegation where it takes a certificate was parsed, and refused when it was run."""
+    monkeypatch.chdir(tmp_path)
+    failed, commands = {}, list(documented(desk, tmp_path))
+
+    for document, line in commands:
+        text = " ".join(line)
+        result = desk.run(*line, stdin=_ANSWERS.get(text, "y\ny\n"))
+        refusal = re.search(_REFUSED.get(line[0], "nothing"), " ".join(result.stderr.split()))
+        if result.exit_code not in {0, 1} and not (result.exit_code == 2 and refusal):
+            failed[f"{document}: certmandate {text}"] = f"{result.exit_code}: {result.stderr}"
+
+    assert len(commands) > 30
+    assert not failed
