@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from tests.certmandate.desk import Desk
-from tests.documents import ALL, typed
+from tests.documents import ALL, ROOT, typed
 
 ESTATE = ("idp:20", "www:160")
 _DELEGATION = re.compile(r"(?:univ-example|example-university|first|univ|value|NAME)(?P<path>/(?:idp|portal|value))?")
@@ -26,7 +26,7 @@ _REFUSED = {
     "adopt": "a certificate can be adopted only where none is served",
     "close-order": "univ/idp has no open order",
     "credential": "there is no terminal to type the credential into|Rotate the password of univ now",
-    "onboard": "Pass them, or run the command at a terminal, where it asks",
+    "onboard": "Pass them, or run the command at a terminal, where it asks|--pdf needs WeasyPrint",
     "renew": "the rule covers no certificate that is served",
 }
 """What a command may answer where the documents describe another state of SCM, or a terminal: with exit code 2."""
@@ -51,9 +51,17 @@ def _of_the_estate(word: str, desk: Desk) -> str:
     return str(desk.folder) if word in {"DIR", "delegations", "delegations/"} else word
 
 
+def _third_party() -> str:
+    """Return the file that docs/delegation-guide.md has, with an address."""
+    text = (ROOT / "docs" / "delegation-guide.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```yaml\n(third_party:.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+    return str(block).replace("<Elastic IP>", "51.15.20.30")
+
+
 def test_every_command_in_the_documents_does_what_it_is_for(desk: Desk, tmp_path: Path, monkeypatch):
     """N12: a command with a delegation where it takes a certificate was parsed, and refused when it was run."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "third-party.yaml").write_text(_third_party(), encoding="utf-8")
     failed, commands = {}, list(documented(desk, tmp_path))
 
     for document, line in commands:
