@@ -41,7 +41,9 @@ from renewal.adapters.events import RENEWED
 from renewal.adapters.http import new_http_client
 from renewal.adapters.order_book.reader import DynamoDbOrderReader
 from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
+from renewal.domain.delegation import CertificatePath
 from renewal.domain.judgement.certificate import CLOSED
+from renewal.domain.order import ManagedCertificate
 from renewal.domain.order_search import SearchControl, SearchResult
 from renewal.domain.run_report import RunReport
 from scm_simulator import Dials, Simulator
@@ -206,7 +208,7 @@ class Harness:
 
     def close_order(self, delegation: str, certificate: str) -> int | None:
         """Close an open order as `certmandate close-order` does; return its SSL ID, None when there is none."""
-        if order := DynamoDbOrderReader(self.aws.tables).certificate(delegation, certificate).order:
+        if order := self._certificate(delegation, certificate).order:
             DynamoDbOrderTransitions(self.aws.tables).fail(order, CLOSED, "runbook", self.time(), hold_until=None)
             return order.ssl_id
         return None
@@ -248,6 +250,19 @@ class Harness:
         run = Run(name, described["status"], described.get("error", ""), published(written), self.document(name))
         self.played.runs.append(run)
         return run
+
+    def ask(self, path: CertificatePath, reason: str) -> None:
+        """Request the replacement of a certificate as `certmandate renew --force` does: not while an order is open."""
+        if self._certificate(*path).order is None:
+            self.editor.ask(*path, reason, self.time())
+
+    def _certificate(self, delegation: str, certificate: str) -> ManagedCertificate:
+        return DynamoDbOrderReader(self.aws.tables).certificate(delegation, certificate)
+
+    def order_again(self, delegation: str, certificate: str) -> Run:
+        """Permit one POST and run, as `certmandate renew --order-again` does."""
+        self.editor.permit_order_again(self._certificate(delegation, certificate), "runbook", self.time())
+        return self.run(certificates=[f"{delegation}/{certificate}"], reason="runbook")
 
     def run_with(self, injection: Injection) -> Run:
         """Run the state machine to its end with a fault injected."""

@@ -174,6 +174,23 @@ class Served:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderAgain:
+    """An operator's permission, after a search in SCM, for one POST although SCM may have the order already.
+
+    It holds for the record that the operator saw, so the POST that it permits uses it up. No function writes it.
+    """
+
+    reason: str
+    by: str
+    """ARN of the operator."""
+    at: datetime
+    revision: int
+    """Of the certificate's record."""
+    posts: int = 0
+    """How many POSTs of the open order there had been; 0 = no order was open."""
+
+
+@dataclass(frozen=True, slots=True)
 class ManagedCertificate:
     """A certificate's record: spec and status."""
 
@@ -196,8 +213,15 @@ class ManagedCertificate:
     service: ServiceRecord | None = field(default=None, compare=False, metadata=REWRITTEN)
     """What its endpoints presented last; None before, and without `served_at`."""
     revocations: tuple[RevocationRequest, ...] = field(default=(), compare=False)
+    order_again: OrderAgain | None = field(default=None, compare=False)
     revision: int = field(default=0, compare=False, metadata=REQUIRED)
     """Version of the record that was read; 0 = not read. A write holds only while the record still has it."""
+
+    @property
+    def permission(self) -> OrderAgain | None:
+        """The operator's permission to order again, if it holds for the record as it is now."""
+        given, posts = self.order_again, self.order.posts if self.order else 0
+        return given if given and (given.revision, given.posts) == (self.revision, posts) else None
 
     @property
     def lacking(self) -> tuple[str, ...]:
