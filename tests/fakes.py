@@ -64,10 +64,10 @@ from renewal.domain.order import (
     Order,
     OrderDetails,
     OrderStatus,
-    Replacement,
     Served,
 )
 from renewal.domain.order_search import SearchControl, SearchedOrder, SearchProof, SearchResult
+from renewal.domain.replacement.rule import Replacement
 from renewal.domain.run_outcome import PlanFacts
 from renewal.domain.run_report import RunReport
 from renewal.domain.setup.foreign_orders import Acknowledgement

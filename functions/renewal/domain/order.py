@@ -243,26 +243,6 @@ def served_by(order: Order, certificate: ManagedCertificate, stores: Collection[
 
 
 @dataclass(frozen=True, slots=True)
-class Replacement:
-    """A replacement rule: replace everything that *issuer* issued before a time, ahead of a mass revocation."""
-
-    issued_before: datetime
-    issuer: str
-    """Part of the issuer's name, any case; empty = every issuer."""
-    reason: str
-
-    def covers(self, served: Served) -> bool:
-        """Return whether *served* is to be replaced.
-
-        CAs backdate certificates, some to the midnight before. Where `not_before` is less than a day before
-        `issued_before`, the time of storing decides; otherwise a certificate would be replaced twice.
-        """
-        surely_before = served.not_before + timedelta(days=1) < self.issued_before
-        before = surely_before or max(served.not_before, served.stored_at) < self.issued_before
-        return before and self.issuer.casefold() in served.issuer.casefold()
-
-
-@dataclass(frozen=True, slots=True)
 class FinishedOrder:
     """An audit row: written once when an order ends (`status`: `stored` or `failed`), never changed."""
 

@@ -35,7 +35,8 @@ class RunRequest:
     certificates whatever their age, and requires names and a reason. `dry_run` decides, logs in, and orders nothing.
     `order_again` (one certificate, with a reason) permits one POST although SCM may have the order already.
     `all_due_is_right` (with a reason) overrides `TooManyDue`. `open_orders_only` follows up on open orders and starts
-    none. `record` writes a redacted recording of SCM's answers beside the run's report.
+    none, except that the schedule's follow-up works on replacement rules with a deadline too. `record` writes a
+    redacted recording of SCM's answers beside the run's report.
     """
 
     delegations: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ import pytest
 from certmandate.order_book_editor import OrderBookEditor
 from renewal.domain.due import renewal_point
 from renewal.domain.errors import InvalidDelegation, UnknownDelegation
-from renewal.domain.order import Replacement
+from renewal.domain.replacement.rule import Replacement
 from renewal.domain.setup.inspection import Refusal
 
 from .conftest import Book
