@@ -62,13 +62,13 @@ from renewal.domain.order import (
     FinishedOrder,
     ManagedCertificate,
     Order,
-    OrderAgain,
     OrderDetails,
     OrderStatus,
-    Replacement,
     Served,
 )
 from renewal.domain.order_search import SearchControl, SearchedOrder, SearchProof, SearchResult
+from renewal.domain.permission import OrderAgain
+from renewal.domain.replacement.rule import Replacement
 from renewal.domain.run_outcome import PlanFacts
 from renewal.domain.run_report import RunReport
 from renewal.domain.setup.foreign_orders import Acknowledgement

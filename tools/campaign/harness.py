@@ -41,9 +41,7 @@ from renewal.adapters.events import RENEWED
 from renewal.adapters.http import new_http_client
 from renewal.adapters.order_book.reader import DynamoDbOrderReader
 from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
-from renewal.domain.delegation import CertificatePath
 from renewal.domain.judgement.certificate import CLOSED
-from renewal.domain.order import ManagedCertificate
 from renewal.domain.order_search import SearchControl, SearchResult
 from renewal.domain.run_report import RunReport
 from scm_simulator import Dials, Simulator
@@ -143,6 +141,7 @@ class Harness:
         self._seconds = self._time_limits()
         self.environments = Environments(Replacements(self._function_clock, self.client, self._transport))
         self._resources.callback(self.environments.close)
+        self.reader = DynamoDbOrderReader(self.aws.tables)
         self.editor, self._spec_writer = OrderBookEditor(self.aws.tables), SpecWriter(self.aws.tables)
         virtual = SimpleNamespace(sleep=self.time.pass_seconds)
         quotas = self._quotas
@@ -208,7 +207,7 @@ class Harness:
 
     def close_order(self, delegation: str, certificate: str) -> int | None:
         """Close an open order as `certmandate close-order` does; return its SSL ID, None when there is none."""
-        if order := self._certificate(delegation, certificate).order:
+        if order := self.reader.certificate(delegation, certificate).order:
             DynamoDbOrderTransitions(self.aws.tables).fail(order, CLOSED, "runbook", self.time(), hold_until=None)
             return order.ssl_id
         return None
@@ -251,17 +250,9 @@ class Harness:
         self.played.runs.append(run)
         return run
 
-    def ask(self, path: CertificatePath, reason: str) -> None:
-        """Request the replacement of a certificate as `certmandate renew --force` does: not while an order is open."""
-        if self._certificate(*path).order is None:
-            self.editor.ask(*path, reason, self.time())
-
-    def _certificate(self, delegation: str, certificate: str) -> ManagedCertificate:
-        return DynamoDbOrderReader(self.aws.tables).certificate(delegation, certificate)
-
     def order_again(self, delegation: str, certificate: str) -> Run:
         """Permit one POST and run, as `certmandate renew --order-again` does."""
-        self.editor.permit_order_again(self._certificate(delegation, certificate), "runbook", self.time())
+        self.editor.permit_order_again(self.reader.certificate(delegation, certificate), "runbook", self.time())
         return self.run(certificates=[f"{delegation}/{certificate}"], reason="runbook")
 
     def run_with(self, injection: Injection) -> Run:

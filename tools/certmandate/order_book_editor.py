@@ -17,7 +17,9 @@ from renewal.domain.certificate.revocation import RevocationRequest
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.errors import InvalidDelegation, OrderConflict
-from renewal.domain.order import ManagedCertificate, OrderAgain, Replacement, Served
+from renewal.domain.order import ManagedCertificate, Served
+from renewal.domain.permission import OrderAgain
+from renewal.domain.replacement.rule import Replacement
 from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.records import timestamp, to_item
 

@@ -10,7 +10,8 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from renewal.domain.delegation import RenewalPolicy
-from renewal.domain.order import ManagedCertificate, Order, Replacement, Served
+from renewal.domain.order import ManagedCertificate, Order, Served
+from renewal.domain.replacement.rule import Replacement
 
 SHORT_LIFETIME = timedelta(days=10)
 SHORT_RATIO = 1 / 2
@@ -152,7 +153,7 @@ def _by_change(
         Cause.STORES_CHANGED: bool(set(spec.stores) - set(served.stores)),
         Cause.REVOKED: withdrawn is Cause.REVOKED,
         Cause.REPLACED_IN_SCM: withdrawn is Cause.REPLACED_IN_SCM,
-        Cause.REPLACEMENT: any(rule.covers(served) for rule in replacements),
+        Cause.REPLACEMENT: any(rule.covers(certificate) for rule in replacements),
     }
     return [cause for cause, applies in changes.items() if applies]
 

@@ -15,6 +15,7 @@ from renewal.domain.delegation import ACM, CertificatePath, CertificateSpec
 from renewal.domain.endpoint.observation import ServiceRecord
 from renewal.domain.errors import NeedsAttention, OrderDeclined, OrderRejected, OrderRevoked
 from renewal.domain.keypair import KeyType
+from renewal.domain.permission import OrderAgain
 from renewal.records import REQUIRED, REWRITTEN
 
 COMMENT_PREFIX = "certmandate order "
@@ -174,23 +175,6 @@ class Served:
 
 
 @dataclass(frozen=True, slots=True)
-class OrderAgain:
-    """An operator's permission, after a search in SCM, for one POST although SCM may have the order already.
-
-    It holds for the record that the operator saw, so the POST that it permits uses it up. No function writes it.
-    """
-
-    reason: str
-    by: str
-    """ARN of the operator."""
-    at: datetime
-    revision: int
-    """Of the certificate's record."""
-    posts: int = 0
-    """How many POSTs of the open order there had been; 0 = no order was open."""
-
-
-@dataclass(frozen=True, slots=True)
 class ManagedCertificate:
     """A certificate's record: spec and status."""
 
@@ -264,26 +248,6 @@ def served_by(order: Order, certificate: ManagedCertificate, stores: Collection[
         client_auth=leaf.is_for_clients,
         key_fingerprint=leaf.key_fingerprint,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Replacement:
-    """A replacement rule: replace everything that *issuer* issued before a time, ahead of a mass revocation."""
-
-    issued_before: datetime
-    issuer: str
-    """Part of the issuer's name, any case; empty = every issuer."""
-    reason: str
-
-    def covers(self, served: Served) -> bool:
-        """Return whether *served* is to be replaced.
-
-        CAs backdate certificates, some to the midnight before. Where `not_before` is less than a day before
-        `issued_before`, the time of storing decides; otherwise a certificate would be replaced twice.
-        """
-        surely_before = served.not_before + timedelta(days=1) < self.issued_before
-        before = surely_before or max(served.not_before, served.stored_at) < self.issued_before
-        return before and self.issuer.casefold() in served.issuer.casefold()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from renewal.domain.calendar import phase_at
 from renewal.domain.delegation import CustomField, profile_of
 from renewal.domain.due import Cause, Decision, decide
 from renewal.domain.errors import FieldRefused
-from renewal.domain.order import ManagedCertificate, Replacement
+from renewal.domain.order import ManagedCertificate
+from renewal.domain.replacement.rule import Replacement
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import dcv_of
 

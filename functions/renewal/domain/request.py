@@ -31,7 +31,8 @@ class RunRequest:
 
     `delegations` and `certificates` narrow the run (empty = everything). `dry_run` decides and logs in, no more.
     `all_due_is_right` (with a reason) overrides `TooManyDue`. `open_orders_only` follows up on open orders and starts
-    none. `record` writes a redacted recording of SCM's answers beside the run's report.
+    none, except that the schedule's follow-up works on replacement rules with a deadline too. `record` writes a
+    redacted recording of SCM's answers beside the run's report.
 
     No field makes a certificate due: what operators request is in the order book, which their own identity writes.
     """

@@ -30,9 +30,10 @@ from renewal.domain.errors import (
     error_of,
 )
 from renewal.domain.keypair import KeyPair
-from renewal.domain.order import EnrollRequest, ManagedCertificate, Order, OrderAgain, OrderStatus, Served
+from renewal.domain.order import EnrollRequest, ManagedCertificate, Order, OrderStatus, Served
 from renewal.domain.order_search import SearchControl, SearchedOrder, SearchProof, SearchResult, known_ids
 from renewal.domain.orderable import decide_with, require_orderable
+from renewal.domain.permission import OrderAgain
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import ReportedCertificate
 from renewal.domain.setup.unrecorded import require_recorded, unrecorded_orders
@@ -80,7 +81,7 @@ class Enroll:
         if certificate.order is not None and certificate.order.ssl_id is not None:
             return _progress(task, certificate.order)
         if certificate.order is None:
-            self._require_capacity(task)
+            self._require_capacity(task, certificate)
         with ScmLogin(self.transitions, self.accounts).authority(record, task.run_id) as authority:
             if certificate.order is None:
                 inspection = self._inspected(record, authority, task)
@@ -115,12 +116,15 @@ class Enroll:
         if row := next((row for row in reversed(rows) if row.run_id == task.run_id and row.error), None):
             raise _ended_by(row.error, row.text, f"{task.delegation}/{task.certificate}")
 
-    def _require_capacity(self, task: Task) -> None:
+    def _require_capacity(self, task: Task, certificate: ManagedCertificate) -> None:
         """Raise TooManyDue when this run has begun as many orders as it may: whoever forges a plan has no more."""
         open_orders = (certificate.order for certificate in self.book.certificates(task.delegation))
         ended = self.book.history(task.delegation, "")
         begun = {order.token for order in (*open_orders, *ended) if order and order.run_id == task.run_id}
-        if len(begun) >= self.orders_per_delegation:
+        if len(begun) < self.orders_per_delegation:
+            return
+        rules = [rule for rule in self.book.replacements() if rule.covers(certificate)]
+        if len(begun) >= max((rule.caps.orders_per_delegation for rule in rules if rule.caps), default=0):
             msg = f"this run has begun {len(begun)} orders of {task.delegation}: OrdersPerDelegation permits no more"
             raise TooManyDue(msg)
 
@@ -195,10 +199,9 @@ class Enroll:
 
     def _reason(self, certificate: ManagedCertificate, task: Task) -> str:
         """The reasons of the run, of the request on record and of the replacement rules; each once."""
-        served = certificate.served
         reasons = [task.reason, certificate.asked]
-        if served and Cause.REPLACEMENT in task.causes:
-            reasons += [rule.reason for rule in self.book.replacements() if rule.covers(served)]
+        if Cause.REPLACEMENT in task.causes:
+            reasons += [rule.reason for rule in self.book.replacements() if rule.covers(certificate)]
         return "; ".join(dict.fromkeys(reason for reason in reasons if reason))
 
     def _resume(

@@ -11,7 +11,8 @@ import pytest
 from certmandate.order_book_editor import OrderBookEditor
 from renewal.domain.due import renewal_point
 from renewal.domain.errors import InvalidDelegation, OrderConflict, UnknownDelegation
-from renewal.domain.order import OrderAgain, Replacement
+from renewal.domain.permission import OrderAgain
+from renewal.domain.replacement.rule import Replacement
 from renewal.domain.setup.inspection import Refusal
 
 from .conftest import OPERATOR, Book

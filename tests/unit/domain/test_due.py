@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from renewal.domain.delegation import RenewalPolicy
 from renewal.domain.due import Cause, decide, last_resort, next_action, renewal_point
 from renewal.domain.keypair import KeyType
-from renewal.domain.order import Replacement
+from renewal.domain.replacement.rule import Replacement
 from tests.unit.estate import IDP, NOW, managed, served_by
 from tests.unit.orders import an_order
 
@@ -208,6 +208,24 @@ def test_a_replacement_rule_of_the_future_is_not_in_force() -> None:
 
     assert not decide(managed(age=10), NOW, replacements=rules).causes
     assert decide(managed(age=10), NOW + DAY, replacements=rules).causes == ("replacement",)
+
+
+@pytest.mark.parametrize(
+    ("members", "is_covered"),
+    [
+        ({"delegations": ("univ",)}, True),
+        ({"delegations": ("lab", "other")}, False),
+        ({"serials": ("ABC",)}, True),
+        ({"serials": ("DEF",)}, False),
+        ({"serials": ("ABC",), "delegations": ("lab",)}, False),
+    ],
+)
+def test_a_rule_can_name_delegations_or_serials(members: dict[str, tuple[str, ...]], *, is_covered: bool) -> None:
+    """A CA lists serials; an organisation has lost its keys."""
+    serving = managed(served=replace(served_by(IDP, age=10), serial="ABC"))
+    rule = Replacement(NOW, "", "incident", **members)  # type: ignore[arg-type]
+
+    assert (Cause.REPLACEMENT in decide(serving, NOW, replacements=[rule]).causes) is is_covered
 
 
 def test_an_adopted_certificate_is_covered_by_the_date_in_it() -> None:

@@ -34,7 +34,8 @@ from renewal.domain.errors import (
     TooManyDue,
 )
 from renewal.domain.keypair import KeyPair, KeyType, public_key_bytes, requested_key
-from renewal.domain.order import EnrollRequest, OrderStatus, Replacement, token_in
+from renewal.domain.order import EnrollRequest, OrderStatus, token_in
+from renewal.domain.replacement.rule import RaisedCaps, Replacement
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import Inspection
 from renewal.domain.setup.snapshot import ReportedCertificate
@@ -69,6 +70,24 @@ def test_a_plan_with_more_orders_than_the_limit_is_not_believed(system: System) 
 
     assert system.enroll(second, most_orders=2) == progress
     assert system.enroll(replace(third, run_id="tomorrow"), most_orders=2).ssl_id
+
+
+@pytest.mark.parametrize(("delegation", "is_ordered"), [("univ", True), ("lab", False)])
+def test_only_a_rule_that_covers_it_raises_the_limit(system: System, delegation: str, *, is_ordered: bool) -> None:
+    """The limit of a rule is read from the order book, which no function can write, not from the plan."""
+    specs = [replace(IDP, name=f"c{number}", names=(f"c{number}.apps.univ.example",)) for number in range(3)]
+    system.add(*specs)
+    for spec in specs:
+        system.book.adopt(spec.record_key, served_by(spec, age=20), NOW)
+    rule = Replacement(NOW, "", "incident", delegations=(delegation,), caps=RaisedCaps(2, 2))
+    system.book.rules = [rule]
+    first, second, third = (system.asked_task(spec, causes=("replacement",)) for spec in specs)
+    system.enroll(first, most_orders=1)
+
+    with contextlib.nullcontext() if is_ordered else pytest.raises(TooManyDue):
+        system.enroll(second, most_orders=1)
+    with pytest.raises(TooManyDue):
+        system.enroll(third, most_orders=1)
 
 
 def test_the_operators_reason_is_kept_in_order_and_audit_row(system: System) -> None:

@@ -113,7 +113,7 @@ class History:
         """A manual run that replaces a certificate."""
         self._give_reason(certificate)
         spec = self._tenant_of(certificate).specs[certificate]
-        self.harness.ask(spec.record_key, "drill")
+        self.harness.editor.ask(*spec.record_key, "drill", self.harness.time())
         self.harness.run(certificates=[spec.path], reason="drill")
 
     def run_with_fault(self, mode: str, nth: int) -> None:

@@ -20,7 +20,7 @@ from certmandate.views.run_page import print_page
 from renewal.domain.run_report import Outcome
 
 if TYPE_CHECKING:
-    from renewal.domain.order import Replacement
+    from renewal.domain.replacement.rule import Replacement
 
 CertificatesArgument = Annotated[
     list[str] | None,
@@ -209,7 +209,7 @@ def _require_alone(request: Mapping[str, Any], *, others: bool) -> None:
 def _replacement(
     issuer: str | None, issued_before: datetime | None, reason: str | None, *, cancel: bool
 ) -> Replacement:
-    from renewal.domain.order import Replacement
+    from renewal.domain.replacement.rule import Replacement
 
     if issued_before is None or issuer is None:
         msg = "a replacement rule needs both --issuer (part of its name; '' for any) and --issued-before"
@@ -230,8 +230,7 @@ def _replacement(
 def _change_rule(deployment: Deployment, replacement: Replacement, *, cancel: bool, yes: bool, as_json: bool) -> None:
     stored = read_stored(deployment)
     printing.print_left_out(stored.unreadable)
-    served = {path: certificate.served for path, certificate in sorted(stored.certificates.items())}
-    covered = [path for path, certificate in served.items() if certificate and replacement.covers(certificate)]
+    covered = [path for path, certificate in sorted(stored.certificates.items()) if replacement.covers(certificate)]
     if cancel:
         if _identity(replacement) not in map(_identity, deployment.book.replacements()):
             msg = "there is no such replacement rule; `certmandate status` lists the rules"

@@ -103,8 +103,7 @@ def revoke_command(
             deployment.editor.ask(delegation, name, why[:200], datetime.now(UTC))
         if replace and not urgent:
             _replace(deployment, target, order, as_json=as_json)
-        elif replace:
-            # A compromised key is revoked whether its replacement is stored or not.
+        elif replace:  # a compromised key is revoked whether its replacement is stored or not
             start(deployment, order, "revoke")
         if not urgent:
             _require_unpresented(deployment, target, yes=yes)
