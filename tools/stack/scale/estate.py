@@ -15,7 +15,8 @@ from renewal import records
 from renewal.adapters.order_book import schema
 from renewal.domain.delegation import CertificatePath, CertificateSpec, Delegation, Profile
 from renewal.domain.due import Cause, next_action
-from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus, Replacement, Served
+from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus, Served
+from renewal.domain.replacement.rule import Replacement
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import DelegatedName
 
