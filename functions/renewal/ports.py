@@ -17,10 +17,10 @@ from renewal.domain.order import (
     ManagedCertificate,
     Order,
     OrderDetails,
-    Replacement,
     Served,
 )
 from renewal.domain.order_search import SearchControl, SearchedOrder, SearchResult
+from renewal.domain.replacement.rule import Replacement
 from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import (

@@ -17,7 +17,7 @@ from local.cloudformation.parameters import ACCOUNT, REGION
 from local.estate import load_estate
 from local.mails import PARAMETERS as MAILS_ARE_ON
 from local.run import TEMPLATE, LocalSystem
-from renewal.domain.order import Replacement
+from renewal.domain.replacement.rule import Replacement
 from renewal.domain.run_report import Outcome, RunReport
 from stack.authorization import Place, asked
 from stack.policy import Request, Statement, allowed, statements

@@ -15,6 +15,7 @@ from renewal.domain.delegation import ACM, CertificatePath, CertificateSpec
 from renewal.domain.endpoint.observation import ServiceRecord
 from renewal.domain.errors import NeedsAttention, OrderDeclined, OrderRejected, OrderRevoked
 from renewal.domain.keypair import KeyType, requested_key_fingerprint
+from renewal.domain.permission import OrderAgain
 from renewal.records import REQUIRED, REWRITTEN
 
 COMMENT_PREFIX = "certmandate order "
@@ -199,8 +200,15 @@ class ManagedCertificate:
     service: ServiceRecord | None = field(default=None, compare=False, metadata=REWRITTEN)
     """What its endpoints presented last; None before, and without `served_at`."""
     revocations: tuple[RevocationRequest, ...] = field(default=(), compare=False)
+    order_again: OrderAgain | None = field(default=None, compare=False)
     revision: int = field(default=0, compare=False, metadata=REQUIRED)
     """Version of the record that was read; 0 = not read. A write holds only while the record still has it."""
+
+    @property
+    def permission(self) -> OrderAgain | None:
+        """The operator's permission to order again, if it holds for the record as it is now."""
+        given, posts = self.order_again, self.order.posts if self.order else 0
+        return given if given and (given.revision, given.posts) == (self.revision, posts) else None
 
     @property
     def lacking(self) -> tuple[str, ...]:
@@ -244,26 +252,6 @@ def served_by(order: Order, certificate: ManagedCertificate, stores: Collection[
         key_fingerprint=leaf.key_fingerprint,
         fingerprint=leaf.fingerprint(),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Replacement:
-    """A replacement rule: replace everything that *issuer* issued before a time, ahead of a mass revocation."""
-
-    issued_before: datetime
-    issuer: str
-    """Part of the issuer's name, any case; empty = every issuer."""
-    reason: str
-
-    def covers(self, served: Served) -> bool:
-        """Return whether *served* is to be replaced.
-
-        CAs backdate certificates, some to the midnight before. Where `not_before` is less than a day before
-        `issued_before`, the time of storing decides; otherwise a certificate would be replaced twice.
-        """
-        surely_before = served.not_before + timedelta(days=1) < self.issued_before
-        before = surely_before or max(served.not_before, served.stored_at) < self.issued_before
-        return before and self.issuer.casefold() in served.issuer.casefold()
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ class CheckExpiry:
             require_plausible(due, sum(1 for _ in self.book.every_certificate()) if due else 0, self.limits)
         taken, deferred = select((candidate for candidate in due if not candidate.decision.held), self.limits)
         delegations = _inspected(request, delegations, due, taken)
-        capacities = allot(self.limits.orders_per_run - len(taken), delegations, run_id)
+        capacities = allot(self._left(taken), delegations, run_id)
         items = (_item(name, run_id, now, request, taken, capacities[name]) for name in delegations)
         plan: list[Mapping[str, Any]] = [item.payload() for item in items]
         bucket, key = self.archive.write_plan(run_id, plan)
@@ -63,6 +63,10 @@ class CheckExpiry:
             "results": f"runs/{run_id}/results",
         }
 
+    def _left(self, taken: Iterable[DueCertificate]) -> int:
+        """How many orders the inspections may add; what a rule's raised caps permit takes nothing from it."""
+        return self.limits.orders_per_run - sum(1 for candidate in taken if not candidate.caps)
+
     def _delegations(self, request: RunRequest) -> list[str]:
         known = sorted(self.book.delegations())
         if not request.is_narrowed:
@@ -77,13 +81,16 @@ class CheckExpiry:
         return sorted(wanted)
 
     def _due(self, request: RunRequest, now: datetime) -> list[DueCertificate]:
-        replacements = self.book.replacements()
+        rules = [rule for rule in self.book.replacements() if rule.issued_before <= now]
         decided = [
-            DueCertificate(certificate, decide(certificate, now, replacements=replacements, forced=request.force))
-            for certificate in self._candidates(request, now, everything=bool(replacements))
+            DueCertificate(
+                certificate,
+                decide(certificate, now, replacements=rules),
+                tuple(rule for rule in rules if rule.covers(certificate)),
+            )
+            for certificate in self._candidates(request, now, everything=bool(rules))
         ]
-        due = [candidate for candidate in decided if candidate.decision.causes]
-        return [candidate for candidate in due if candidate.resumes] if request.open_orders_only else due
+        return [candidate for candidate in decided if candidate.decision.causes and _is_asked(request, candidate)]
 
     def _candidates(self, request: RunRequest, now: datetime, *, everything: bool) -> Iterable[ManagedCertificate]:
         """A daily run reads the index, or everything when there is a replacement rule; a narrowed one what it names.
@@ -101,6 +108,11 @@ class CheckExpiry:
             msg = f"the order book has no certificate {names}; `certmandate status` lists those that it has"
             raise UnknownDelegation(msg)
         return [*whole, *found]
+
+
+def _is_asked(request: RunRequest, candidate: DueCertificate) -> bool:
+    """Whether the run works on it: a follow-up starts no order, except for a rule with a deadline."""
+    return not request.open_orders_only or candidate.resumes or (request.is_follow_up and candidate.has_deadline)
 
 
 def _inspected(
@@ -130,14 +142,9 @@ def _paths(request: RunRequest) -> list[CertificatePath]:
 def _item(
     name: str, run_id: str, now: datetime, request: RunRequest, taken: list[DueCertificate], capacity: int
 ) -> DelegationTask:
-    asked: dict[str, Any] = {
-        "forced": request.force,
-        "order_again": request.order_again,
-        "follow_up": request.is_follow_up,
-        "reason": request.reason,
-    }
+    shared: dict[str, Any] = {"follow_up": request.is_follow_up, "reason": request.reason}
     mine = [
-        (due, Task(run_id, now, name, due.certificate.spec.name, due.decision.causes, **asked))
+        (due, Task(run_id, now, name, due.certificate.spec.name, due.decision.causes, **shared))
         for due in taken
         if due.certificate.spec.delegation == name
     ]
