@@ -29,15 +29,23 @@ class OrderedKeys:
         """
         keys: dict[str, str] = {}
         for certificate in certificates:
-            path, served, order = certificate.spec.path, certificate.served, certificate.order
-            if served:
-                keys[f"{path}, serial {printed_serial(served.serial)}"] = served.key_fingerprint
-            if order:
-                keys[f"{path}, open order {order.token}"] = requested_key_fingerprint(order.csr)
-        for row in (each for each in finished if each.not_after is None or each.not_after > now):
-            subject = f"{row.delegation}/{row.certificate}, "
-            subject += f"serial {printed_serial(row.serial)}" if row.serial else f"order {row.token}"
-            if row.key_fingerprint or (row.serial and not keys.get(subject)):
-                keys[subject] = row.key_fingerprint
+            keys |= _keys_of(certificate)
+        for row in finished:
+            if row.not_after is None or row.not_after > now:
+                _add(row, keys)
         known = {key.lower() for key in keys.values() if key}
         return cls(tuple(sorted(known)), tuple(subject for subject, key in keys.items() if not key))
+
+
+def _keys_of(certificate: ManagedCertificate) -> dict[str, str]:
+    """Return what the record names: subject to hash, empty when it is not known."""
+    path, served, order = certificate.spec.path, certificate.served, certificate.order
+    keys = {f"{path}, serial {printed_serial(served.serial)}": served.key_fingerprint} if served else {}
+    return keys | ({f"{path}, open order {order.token}": requested_key_fingerprint(order.csr)} if order else {})
+
+
+def _add(row: FinishedOrder, keys: dict[str, str]) -> None:
+    path = f"{row.delegation}/{row.certificate}"
+    subject = f"{path}, serial {printed_serial(row.serial)}" if row.serial else f"{path}, order {row.token}"
+    if row.key_fingerprint or (row.serial and not keys.get(subject)):
+        keys[subject] = row.key_fingerprint
