@@ -94,20 +94,18 @@ def decide(
     *,
     withdrawn: Mapping[str, Cause] = MappingProxyType({}),
     replacements: Iterable[Replacement] = (),
-    forced: bool = False,
     dcv_expires: date | None = None,
 ) -> Decision:
     """Decide whether *certificate* is due at *now*.
 
-    *withdrawn*: serials of what SCM reports as revoked or replaced. *replacements*: replacement rules. *forced*: the
-    execution asks for it whatever its age. A hold after a failed order is overridden by a request for it, by *forced*,
-    and by the last tenth of the lifetime.
+    *withdrawn*: serials of what SCM reports as revoked or replaced. *replacements*: replacement rules. A hold after
+    a failed order is overridden by an operator's request and by the last tenth of the lifetime.
     """
     served = certificate.served
     renew_at = _renew_at(certificate)
     if certificate.order is not None:
         return Decision((Cause.ORDER_OPEN,), renew_at)
-    causes = [Cause.ASKED] if forced or certificate.asked else []
+    causes = [Cause.ASKED] if certificate.asked else []
     causes += [Cause.NEW] if served is None else _by_age(served, renew_at, now)
     causes += [Cause.DCV_LAPSING] if not causes and is_brought_forward(certificate, dcv_expires, now) else []
     in_force = [rule for rule in replacements if rule.issued_before <= now]

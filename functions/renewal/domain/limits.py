@@ -100,8 +100,8 @@ def _capped(
         for name, candidates in of_delegation.items()
         for candidate in _share(candidates, raised(limits, candidates).orders_per_delegation - used[name])
     }
-    fitting = [candidate for candidate in urgent if candidate.path in chosen]
-    return _share(fitting, raised(limits, urgent).orders_per_run - len(taken))
+    permitted = [candidate for candidate in urgent if candidate.path in chosen]
+    return _share(permitted, raised(limits, urgent).orders_per_run - len(taken))
 
 
 def raised(limits: Limits, candidates: Iterable[DueCertificate]) -> Limits:

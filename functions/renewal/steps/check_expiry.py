@@ -85,7 +85,7 @@ class CheckExpiry:
         decided = [
             DueCertificate(
                 certificate,
-                decide(certificate, now, replacements=rules, forced=request.force),
+                decide(certificate, now, replacements=rules),
                 tuple(rule for rule in rules if rule.covers(certificate)),
             )
             for certificate in self._candidates(request, now, everything=bool(rules))
@@ -142,14 +142,9 @@ def _paths(request: RunRequest) -> list[CertificatePath]:
 def _item(
     name: str, run_id: str, now: datetime, request: RunRequest, taken: list[DueCertificate], capacity: int
 ) -> DelegationTask:
-    asked: dict[str, Any] = {
-        "forced": request.force,
-        "order_again": request.order_again,
-        "follow_up": request.is_follow_up,
-        "reason": request.reason,
-    }
+    shared: dict[str, Any] = {"follow_up": request.is_follow_up, "reason": request.reason}
     mine = [
-        (due, Task(run_id, now, name, due.certificate.spec.name, due.decision.causes, **asked))
+        (due, Task(run_id, now, name, due.certificate.spec.name, due.decision.causes, **shared))
         for due in taken
         if due.certificate.spec.delegation == name
     ]

@@ -139,10 +139,9 @@ OLD_STANDING_ORDER = Replacement(NOW - 5 * DAY, "SECTIGO public", "key ceremony 
         (["revoked"], managed(age=1), {"withdrawn": {"ABC": Cause.REVOKED}}),
         ([], managed(age=1), {"withdrawn": {"DEF": Cause.REVOKED}}),
         (["asked"], managed(age=1, asked="moved to another rack"), {}),
-        (["asked"], managed(age=1), {"forced": True}),
         (["replacement"], managed(age=10), {"replacements": [OLD_STANDING_ORDER]}),
         (["order-open"], managed(order=an_order()), {}),
-        (["order-open"], managed(age=180, order=an_order()), {"forced": True}),
+        (["order-open"], managed(age=180, asked="again", order=an_order()), {}),
         (["replaced-in-scm"], managed(age=1), {"withdrawn": {"ABC": Cause.REPLACED_IN_SCM}}),
         (["asked", "age", "revoked"], managed(age=150, asked="why not"), {"withdrawn": {"ABC": Cause.REVOKED}}),
     ],
@@ -263,9 +262,9 @@ def test_a_hold_keeps_back_what_can_wait(is_held: bool, certificate: Any) -> Non
     assert decision.is_due is not is_held
 
 
-def test_force_overrides_a_hold() -> None:
+def test_a_request_overrides_a_hold() -> None:
     """An operator with a reason knows more than the schedule."""
-    assert decide(managed(age=150, hold_until=LATER), NOW, forced=True).is_due
+    assert decide(managed(age=150, hold_until=LATER, asked="again"), NOW).is_due
 
 
 # ---- When the daily run looks again --------------------------------------------------------------------------------

@@ -193,14 +193,14 @@ def test_named_certificates_that_are_not_due_are_left_alone(system: System) -> N
     assert system.check_expiry(certificates=["lab/young"])["due"] == 0
 
 
-def test_force_makes_due_what_is_named(system: System) -> None:
-    """Whatever its age; the task carries it to enroll."""
+def test_a_requested_certificate_is_due_whatever_its_age(system: System) -> None:
+    """The request is in the order book; no execution input makes one due."""
     serving(system, lab__young=1, lab__other=1)
+    system.book.ask(("lab", "young"), "moved", NOW)
 
-    system.check_expiry(certificates=["lab/young"], force=True, reason="moved")
+    system.check_expiry(delegations=["lab"])
 
     assert planned(system) == {"lab/young": ["asked"]}
-    assert system.plan()[0].certificates[0].forced
 
 
 @pytest.mark.parametrize(
@@ -295,8 +295,8 @@ def test_a_dry_run_is_marked_for_every_delegation(system: System) -> None:
 
 def test_the_facts_name_the_reason(system: System) -> None:
     """It appears in the report."""
-    system.check_expiry(certificates=["univ/idp"], force=True, reason="key ceremony")
+    system.check_expiry(certificates=["univ/idp"], reason="key ceremony")
 
     facts = system.archive.read_facts("run")
     assert (facts.reason, facts.narrowed, facts.named) == ("key ceremony", True, ("univ/idp",))
-    assert facts.due == {"univ/idp": PlannedCertificate(("asked", "new"), PlanState.PLANNED)}
+    assert facts.due == {"univ/idp": PlannedCertificate(("new",), PlanState.PLANNED)}
