@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from renewal.domain.due import Cause, Decision
 from renewal.domain.errors import TooManyDue
 from renewal.domain.order import ManagedCertificate, OrderStatus
-from renewal.domain.replacement.rule import RaisedCaps, Replacement
+from renewal.domain.replacement.rule import Caps, Replacement
 
 FAR_FUTURE = datetime.max.replace(tzinfo=UTC)
 SMALL_ESTATE = 20  # certificates; with fewer, it is ordinary that all are due at once
@@ -68,7 +68,7 @@ class DueCertificate:
         return any(rule.deadline for rule in self.rules)
 
     @property
-    def caps(self) -> tuple[RaisedCaps, ...]:
+    def caps(self) -> tuple[Caps, ...]:
         """The raised caps of its rules; () = it counts against the caps of the stack."""
         return tuple(rule.caps for rule in self.rules if rule.caps)
 

@@ -11,7 +11,7 @@ import pytest
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.errors import InvalidRequest, RunInProgress, TooManyDue, UnknownDelegation
 from renewal.domain.limits import SMALL_ESTATE, Limits
-from renewal.domain.replacement.rule import RaisedCaps, Replacement
+from renewal.domain.replacement.rule import Caps, Replacement
 from renewal.domain.run_outcome import PlannedCertificate, PlanState
 from tests.fakes import FakeOrderBook
 from tests.unit.estate import DELEGATION, IDP, NOW, System, served_by
@@ -182,7 +182,7 @@ def test_a_raised_cap_lets_a_run_plan_more_and_leaves_room_for_revoked(system: S
     """What the inspection may add is counted against the caps of the stack, which the incident does not use up."""
     system.limits = Limits(2, 4, 0.5)
     serving(system, **{f"univ__c{n}": 20 for n in range(9)})
-    system.book.rules.append(with_deadline(caps=RaisedCaps(6, 100)))
+    system.book.rules.append(with_deadline(caps=Caps(6, 100)))
 
     summary = system.check_expiry()
 
