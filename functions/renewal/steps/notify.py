@@ -23,7 +23,8 @@ from renewal.domain.judgement.delegation import problems_of
 from renewal.domain.judgement.problem import Consequence, Problem
 from renewal.domain.notices.escalation import Topic, claimed
 from renewal.domain.notices.notice import MailOutcome, Notice, NoticeKind
-from renewal.domain.order import FinishedOrder, ManagedCertificate, Replacement
+from renewal.domain.order import FinishedOrder, ManagedCertificate
+from renewal.domain.replacement.rule import Replacement
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.domain.setup.refused_orders import findings_with_orders
