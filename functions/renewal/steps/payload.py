@@ -5,11 +5,11 @@ The only other text is the operator's reason, which is part of the execution's i
 A plan item (one for each delegation, written by check_expiry, read by the Distributed Map):
 
     {"run_id", "started_at", "delegation", "dry_run", "whole", "follow_up", "record",
-     "room", "reason", "certificates": [{"certificate", "causes", "forced", "order_again"}], "issued": [task…]}
+     "room", "reason", "certificates": [{"certificate", "causes"}], "issued": [task…]}
 
 A task (one for each due certificate, input of enroll):
 
-    {"run_id", "started_at", "delegation", "certificate", "causes", "forced", "order_again", "follow_up", "reason"}
+    {"run_id", "started_at", "delegation", "certificate", "causes", "follow_up", "reason"}
 
 A progress (result of enroll, input of collect; result of collect):
 
@@ -37,9 +37,6 @@ class Task:
     delegation: str
     certificate: str
     causes: tuple[str, ...] = ()
-    forced: bool = False
-    order_again: bool = False
-    """Whether the operator, after a search in SCM, permits one POST that would otherwise wait for them."""
     follow_up: bool = False
     """Whether the schedule started the run to follow up on open orders."""
     reason: str = ""
@@ -89,7 +86,7 @@ class DelegationTask:
 
     def payload(self) -> dict[str, Any]:
         """Return it as JSON; what all certificates share is written once."""
-        own = ("certificate", "causes", "forced", "order_again")
+        own = ("certificate", "causes")
         tasks = [{name: task.payload()[name] for name in own} for task in self.certificates]
         return {**records.to_json(self), "certificates": tasks}
 
