@@ -37,18 +37,20 @@ def documented(desk: Desk, folder: Path) -> Iterator[tuple[str, tuple[str, ...]]
     found: dict[tuple[str, ...], tuple[str, tuple[str, ...]]] = {}
     for document in ALL:
         (folder / document.name).mkdir()
-        for program, *words in typed(document, folder / document.name):
-            if program == "certmandate" and "…" not in "".join(words) and words[0] not in _ELSEWHERE:
-                line = tuple(_of_the_estate(word, desk) for word in words)
-                shape = tuple("reason" if before == "--reason" else word for before, word in pairwise(("", *line)))
+        for program, *arguments in typed(document, folder / document.name):
+            if program == "certmandate" and "…" not in "".join(arguments) and arguments[0] not in _ELSEWHERE:
+                line = tuple(_of_the_estate(argument, desk) for argument in arguments)
+                shape = tuple(
+                    "reason" if before == "--reason" else argument for before, argument in pairwise(("", *line))
+                )
                 found.setdefault(shape, (document.name, line))
     yield from sorted(found.values(), key=lambda each: each[1][0] == "retire")  # nothing works after it
 
 
-def _of_the_estate(word: str, desk: Desk) -> str:
-    if match := _DELEGATION.fullmatch(word):
+def _of_the_estate(argument: str, desk: Desk) -> str:
+    if match := _DELEGATION.fullmatch(argument):
         return "univ/idp" if match["path"] else "univ"
-    return str(desk.folder) if word in {"DIR", "delegations", "delegations/"} else word
+    return str(desk.folder) if argument in {"DIR", "delegations", "delegations/"} else argument
 
 
 def _third_party() -> str:

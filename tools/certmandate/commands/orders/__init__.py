@@ -1,0 +1,1 @@
+"""Commands that order certificates, and that end orders and certificates."""
