@@ -9,7 +9,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from renewal.domain.alerts.alert import Alert
+from renewal.domain.alerts.alert import MOST_LISTED, Alert
 from renewal.domain.alerts.crossings import Thresholds, notifiable
 from renewal.domain.alerts.memory import NotifiedProblems
 from renewal.domain.delegation import CertificatePath
@@ -19,7 +19,8 @@ from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import Judgement, judge
 from renewal.domain.judgement.delegation import problems_of, rule_problems
 from renewal.domain.judgement.problem import Problem, severity_at
-from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus, Replacement, Served
+from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus, Served
+from renewal.domain.replacement.rule import Replacement
 from renewal.domain.run_outcome import PlanFacts, RunResults, notes_of, outcome_of, planned_by_inspection, reason_of
 from renewal.domain.run_report import (
     CertificateRow,
@@ -66,7 +67,7 @@ class AlertSender:
         news = known.news(problems)
         if news:
             self.alerts.publish(Alert.of(news, report, self.stack, location))
-        if (after := known.after(report, problems)) != known:
+        if (after := known.after(report, problems, news[:MOST_LISTED])) != known:
             self.archive.write_notified(after)
         return len(news)
 
