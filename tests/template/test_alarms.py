@@ -66,6 +66,7 @@ def expected(stack: Stack) -> dict[str, Watch]:
         ),
         "AuditNotSealed": counted("AWS/Lambda", ("Errors", sealer), ("Throttles", sealer)),
         "BacklogRemains": ours("CertificatesDeferred", "Maximum", DAY, AT_LEAST, 1, periods=3),
+        "ReplacementLate": ours("ReplacementsLate", "Maximum", HOUR, AT_LEAST, 1),
         "ScheduleFailed": counted(
             "AWS/Scheduler",
             ("TargetErrorCount", group),
