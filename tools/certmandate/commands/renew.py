@@ -177,7 +177,7 @@ def _ask(deployment: Deployment, request: Mapping[str, Any]) -> None:
     whole = [each for name in request.get("delegations", ()) for each in deployment.book.certificates(name)]
     for certificate in (*named, *whole):
         if certificate.order is None:
-            deployment.editor.ask(*certificate.spec.record_key, request["reason"], datetime.now(UTC))
+            deployment.editor.ask(*certificate.spec.record_key, request["reason"])
 
 
 def _permit_order_again(deployment: Deployment, request: Mapping[str, Any], *, yes: bool) -> None:
