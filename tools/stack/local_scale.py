@@ -21,7 +21,7 @@ from stack.written_estate import write_estate
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class LocalRun:
     """One local run."""
 
     renewed: int
@@ -31,7 +31,7 @@ class Measured:
     mebibytes: float
 
 
-def measure(delegations: int, certificates: int) -> Measured:
+def measure(delegations: int, certificates: int) -> LocalRun:
     """Renew an estate of *delegations* with *certificates* each. Raises CalledProcessError when the run fails."""
     with tempfile.TemporaryDirectory() as folder:
         estate, output = Path(folder, "estate"), Path(folder, "run")
@@ -42,7 +42,7 @@ def measure(delegations: int, certificates: int) -> Measured:
         printed = subprocess.run([sys.executable, *arguments], stdout=subprocess.PIPE, check=True).stdout
         seconds, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Measured(json.loads(printed)["report"]["counts"]["renewed"], seconds, processor, after.ru_maxrss / 1024)
+    return LocalRun(json.loads(printed)["report"]["counts"]["renewed"], seconds, processor, after.ru_maxrss / 1024)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
