@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from certmandate.commands.orders.revoke import ReasonCode
+from certmandate.commands.revoke import ReasonCode
 from certmandate.views.rao_report import REVOCATION, document, page
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
 from renewal.mail.rao_report import Proof, RaoReport, month_before, month_named, rao_report

@@ -1,1 +1,0 @@
-"""Commands that order certificates, and that end orders and certificates."""
