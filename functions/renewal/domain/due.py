@@ -20,6 +20,10 @@ SPREAD = 1 / 5  # of the renewal window
 DCV_MARGIN = timedelta(days=7)
 """How long before a domain validation expires a renewal is brought forward."""
 
+EVERY_RUN = datetime(1970, 1, 1, tzinfo=UTC)
+"""Next action of a certificate with an open order: in the past for every run, even if the clock of the run that opened
+the order was ahead, and before every other one, so that the hourly runs find open orders alone."""
+
 
 class Cause(StrEnum):
     """Why a certificate is due; the values are used in payloads, reports and audit rows."""
@@ -94,20 +98,18 @@ def decide(
     *,
     withdrawn: Mapping[str, Cause] = MappingProxyType({}),
     replacements: Iterable[Replacement] = (),
-    forced: bool = False,
     dcv_expires: date | None = None,
 ) -> Decision:
     """Decide whether *certificate* is due at *now*.
 
-    *withdrawn*: serials of what SCM reports as revoked or replaced. *replacements*: replacement rules. *forced*: the
-    execution asks for it whatever its age. A hold after a failed order is overridden by a request for it, by *forced*,
-    and by the last tenth of the lifetime.
+    *withdrawn*: serials of what SCM reports as revoked or replaced. *replacements*: replacement rules. A hold after
+    a failed order is overridden by an operator's request and by the last tenth of the lifetime.
     """
     served = certificate.served
     renew_at = _renew_at(certificate)
     if certificate.order is not None:
         return Decision((Cause.ORDER_OPEN,), renew_at)
-    causes = [Cause.ASKED] if forced or certificate.asked else []
+    causes = [Cause.ASKED] if certificate.asked else []
     causes += [Cause.NEW] if served is None else _by_age(served, renew_at, now)
     causes += [Cause.DCV_LAPSING] if not causes and is_brought_forward(certificate, dcv_expires, now) else []
     in_force = [rule for rule in replacements if rule.issued_before <= now]
@@ -180,6 +182,8 @@ def next_action(certificate: ManagedCertificate, now: datetime) -> datetime:
 
     With declared endpoints that is each run, because each may verify what they present.
     """
+    if certificate.order is not None:
+        return EVERY_RUN
     if certificate.spec.served_at:
         return now
     decision = decide(certificate, now)

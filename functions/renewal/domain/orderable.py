@@ -24,7 +24,6 @@ def decide_with(
     now: datetime,
     *,
     replacements: Iterable[Replacement] = (),
-    forced: bool = False,
 ) -> Decision:
     """Decide whether *certificate* is due, given the last inspection; the other arguments are those of `decide`."""
     return decide(
@@ -32,7 +31,6 @@ def decide_with(
         now,
         withdrawn=inspection.withdrawn if inspection else {},
         replacements=replacements,
-        forced=forced,
         dcv_expires=dcv_of(inspection.delegated, certificate.spec.names, now) if inspection else None,
     )
 

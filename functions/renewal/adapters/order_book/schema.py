@@ -4,7 +4,8 @@
     delegation     item
     univ-example   delegation                         spec, inspection, refusal, search_proof, notices
     univ-example   certificate#idp                    spec, applied_by, served, asked, hold_until, failures, last_error,
-                                                      last_error_text, service, revocations, revision
+                                                      last_error_text, service, revocations, order_again,
+                                                      revision
     univ-example   order#idp                          the certificate's open order, with the sealed private key
     #estate        replacement#<before>#<issuer>      a replacement rule; then #<scope> where it names any
 
@@ -84,9 +85,9 @@ def finished_prefix(certificate: str) -> str:
 
 def replacement_key(replacement: Replacement) -> Key:
     """Key of a replacement rule; the same rule twice is one item."""
-    scope = f"#{replacement.scope}" if replacement.scope else ""
-    issuer = replacement.issuer.casefold()
-    return ESTATE, f"{REPLACEMENT_PREFIX}{timestamp(replacement.issued_before)}#{issuer}{scope}"
+    before, issuer, scope = replacement.identity
+    names = (timestamp(before), issuer, *((scope,) if scope else ()))
+    return ESTATE, f"{REPLACEMENT_PREFIX}{'#'.join(names)}"
 
 
 def path_of(key: Key) -> CertificatePath:
@@ -134,7 +135,7 @@ def status_attributes(certificate: ManagedCertificate) -> dict[str, Any]:
     """Attributes of a certificate's status; None = to be removed."""
     names = ("served", "asked", "hold_until", "failures", "last_error", "last_error_text")
     return dict.fromkeys(names) | records.to_item(
-        certificate, without=("spec", "applied_by", "order", "service", "revocations", "revision")
+        certificate, without=("spec", "applied_by", "order", "service", "revocations", "order_again", "revision")
     )
 
 
