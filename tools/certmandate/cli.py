@@ -34,10 +34,10 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "export": ("export", "Print what monitoring must know."),
     },
     "For the RAO": {
-        "findings": ("rao", "Print the findings as a mail to the RAO."),
-        "acknowledge": ("rao", "Record that orders at SCM are the organisation's own."),
-        "report": ("rao", "Write the RAO's report on a month."),
-        "audit": ("audit", "Export and verify the audit trail."),
+        "findings": ("rao.reports", "Print the findings as a mail to the RAO."),
+        "acknowledge": ("rao.reports", "Record that orders at SCM are the organisation's own."),
+        "report": ("rao.reports", "Write the RAO's report on a month."),
+        "audit": ("rao.audit", "Export and verify the audit trail."),
     },
     "Tests": {
         "drill": ("drill", "Test the alarms of the stack."),
