@@ -16,6 +16,7 @@ from renewal.adapters.order_book.transitions import status_updated
 from renewal.domain.certificate.revocation import RevocationRequest
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.delegation import CertificatePath
+from renewal.domain.due import EVERY_RUN
 from renewal.domain.errors import InvalidDelegation, OrderConflict
 from renewal.domain.order import ManagedCertificate, Served
 from renewal.domain.permission import OrderAgain
@@ -34,12 +35,12 @@ class OrderBookEditor:
         self._table, self._audit = tables.orders, tables.audit
         self._reader = DynamoDbOrderReader(tables)
 
-    def ask(self, delegation: str, certificate: str, reason: str, now: datetime) -> None:
+    def ask(self, delegation: str, certificate: str, reason: str) -> None:
         """Have a certificate replaced by the next run, whatever its age. Raises UnknownDelegation."""
         write = updated(
             schema.certificate_key(CertificatePath(delegation, certificate)),
-            "SET #asked = :reason, #next_action_at = :now ADD #revision :step",
-            {"reason": reason, "now": timestamp(now), "step": 1},
+            "SET #asked = :reason, #next_action_at = :every_run ADD #revision :step",
+            {"reason": reason, "every_run": timestamp(EVERY_RUN), "step": 1},
             condition="attribute_exists(#item)",
         )
         try:

@@ -177,7 +177,7 @@ def _ask(deployment: Deployment, request: Mapping[str, Any]) -> None:
     whole = [each for name in request.get("delegations", ()) for each in deployment.book.certificates(name)]
     for certificate in (*named, *whole):
         if certificate.order is None:
-            deployment.editor.ask(*certificate.spec.record_key, request["reason"], datetime.now(UTC))
+            deployment.editor.ask(*certificate.spec.record_key, request["reason"])
 
 
 def _permit_order_again(deployment: Deployment, request: Mapping[str, Any], *, yes: bool) -> None:
@@ -232,7 +232,7 @@ def _change_rule(deployment: Deployment, replacement: Replacement, *, cancel: bo
     printing.print_left_out(stored.unreadable)
     covered = [path for path, certificate in sorted(stored.certificates.items()) if replacement.covers(certificate)]
     if cancel:
-        if _identity(replacement) not in map(_identity, deployment.book.replacements()):
+        if replacement.identity not in {rule.identity for rule in deployment.book.replacements()}:
             msg = "there is no such replacement rule; `certmandate status` lists the rules"
             raise Refused(msg)
         deployment.editor.remove_replacement(replacement)
@@ -250,7 +250,3 @@ def _change_rule(deployment: Deployment, replacement: Replacement, *, cancel: bo
     else:
         result = "deleted; open orders are still collected" if cancel else "stored; the next daily run applies it"
         printing.print_line(f"The replacement rule is {result}.")
-
-
-def _identity(rule: Replacement) -> tuple[datetime, str]:
-    return rule.issued_before, rule.issuer.casefold()

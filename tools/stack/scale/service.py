@@ -81,6 +81,8 @@ class Service(ThreadingHTTPServer):
             start = int(request.get("ExclusiveStartKey", {}).get("start", {}).get("N", "0"))
             keys = self._indexed(values[":action"], is_until=":until" in values)
             page = [{"delegation": {"S": key[0]}, "item": {"S": key[1]}} for key in keys[start : start + PAGE]]
+            if request.get("Select") == "COUNT":
+                return {"Count": min(len(keys), request["Limit"])}
             more = {"LastEvaluatedKey": {"start": {"N": str(start + PAGE)}}} if len(keys) > start + PAGE else {}
             return {"Items": page, **more}
         return {"Items": self._partition(request["TableName"], values[":partition"], values[":prefix"])}
