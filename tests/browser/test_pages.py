@@ -16,8 +16,8 @@ from certmandate.onboarding import onboarding
 from certmandate.views import rao_report
 from certmandate.views.guide import guide
 from certmandate.views.html_page import PdfMissing, pdf
-from tests.certmandate import status_samples
 from tests.certmandate.rao_samples import HOSTILE, answers, month
+from tests.certmandate.views import status_samples
 from tests.unit.estate import NOW
 
 HERE = Path(__file__).parent

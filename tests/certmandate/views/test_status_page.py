@@ -20,8 +20,8 @@ from renewal.domain.judgement.problem import Consequence
 from renewal.domain.order import OrderStatus
 from renewal.domain.service.state import NOT_SERVED
 from renewal.mail.language import Language
-from tests.certmandate import status_samples as samples
 from tests.certmandate.desk import Desk
+from tests.certmandate.views import status_samples as samples
 
 ESTATE = ("recent:20", "old:198", "new")
 ROOT = Path(__file__).parents[3]

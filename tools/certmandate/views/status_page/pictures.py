@@ -14,7 +14,7 @@ from certmandate.workload import WEEK
 SPAN = timedelta(days=365)
 MOST_LANES = 40
 """Delegations in the picture; the ones with the nearest dates."""
-PAST_WEEKS, COMING_WEEKS = 12, 52
+PAST_WEEKS, FUTURE_WEEKS = 12, 52
 MOST_BY_DAY = 60
 """Certificates; of a larger estate, the picture has one mark for each week."""
 _SMALLEST, _LARGEST = 4.0, 11.0  # radius in pixels
@@ -123,7 +123,7 @@ class Weeks:
         """Return the weeks. *ended*: day and outcome of each order that has ended."""
         numbers = Counter((_monday(day), outcome) for day, outcome in ended)
         numbers.update((_monday(day), "planned") for day in planned)
-        begins = [_monday(today) + WEEK * number for number in range(-PAST_WEEKS, COMING_WEEKS)]
+        begins = [_monday(today) + WEEK * number for number in range(-PAST_WEEKS, FUTURE_WEEKS)]
         weeks = [Week(day, {kind: numbers[day, kind] for kind in ("stored", "failed", "planned")}) for day in begins]
         return cls(tuple(weeks), max(week.orders["planned"] for week in weeks))
 
