@@ -15,8 +15,8 @@ from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.endpoint.observation import ServiceState
 from renewal.domain.judgement.certificate import Judgement, State
 from renewal.domain.judgement.problem import Consequence, Problem
-from renewal.domain.order import FinishedOrder, ManagedCertificate, Served
-from renewal.domain.service.state import current_service, service_state
+from renewal.domain.order import FinishedOrder, Served
+from renewal.domain.service.state import current_service
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.mail.findings_mail import Otherwise
 from renewal.mail.language import Language
@@ -113,7 +113,7 @@ def status_page(estate: Estate, finished: Iterable[FinishedOrder], stack: Mappin
         what=_what,
         otherwise=_otherwise,
         next_step=_next_step,
-        service_state=service_state,
+        service=_service,
         service_tone=_service_tone,
         current_service=current_service,
         printed_serial=printed_serial,
@@ -171,7 +171,7 @@ def _parts(estate: Estate) -> Iterable[Part]:
 
 
 def _figures(certificates: Sequence[Judgement], now: datetime) -> dict[str, dict[str, int]]:
-    services = [service_state(each.certificate) for each in certificates if each.certificate.spec.served_at]
+    services = [each.service for each in certificates if each.certificate.spec.served_at]
     ends = [each.certificate.served.not_after for each in certificates if each.certificate.served]
     return {
         "valid": {"number": sum(end > now for end in ends)},
@@ -198,11 +198,16 @@ def _tone(judgement: Judgement) -> str:
     return "open" if judgement.state is State.PENDING else "good"
 
 
-def _service_tone(certificate: ManagedCertificate) -> str:
+def _service(judgement: Judgement) -> ServiceState:
+    """Return whether clients meet the certificate; `not verified` also before its endpoints were verified at all."""
+    is_known = not judgement.certificate.spec.served_at or current_service(judgement.certificate) is not None
+    return judgement.service if is_known else ServiceState.NOT_VERIFIED
+
+
+def _service_tone(judgement: Judgement) -> str:
     """Return how the state of the endpoints is coloured; `soft` where nothing is known."""
-    if not certificate.spec.served_at or current_service(certificate) is None:
-        return "soft"
-    return {ServiceState.SERVED: "good", ServiceState.PARTLY: "warn"}.get(service_state(certificate), "bad")
+    tones = {ServiceState.SERVED: "good", ServiceState.PARTLY: "warn", ServiceState.NOT_SERVED: "bad"}
+    return tones.get(_service(judgement), "soft")
 
 
 def _what(language: Language, code: str) -> str:
