@@ -169,7 +169,7 @@ def proof(tmp_path_factory: pytest.TempPathFactory) -> Proof:
     with LocalSystem(load_estate(folder, datetime.now(UTC))) as system:
         rule = Replacement(datetime.now(UTC) - timedelta(days=30), "", "exercised")
         editor = OrderBookEditor(system.aws.tables)
-        editor.add_replacement(rule)
+        editor.add_replacement(rule, datetime.now(UTC))
         editor.ask("univ", "both", "exercised", datetime.now(UTC))
         system.aws.calls.clear()  # calls that set up the estate
         finished = system.execute({}, lambda _history: None)

@@ -37,7 +37,7 @@ class Book(DynamoDbOrderTransitions, EstateReader):
     def __init__(self, client: Any) -> None:
         tables = OrderTables.of(client, TABLE, AUDIT)
         super().__init__(tables)
-        self._writer = SpecWriter(tables)
+        self._writer = SpecWriter(tables, OPERATOR)
 
     def begin(self, order: Order) -> None:
         """Open an order on the record as it is now."""

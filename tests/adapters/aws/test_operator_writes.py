@@ -164,11 +164,11 @@ def test_a_replacement_rule_is_added_once_and_withdrawn(book: Book, editor: Orde
     """An operator must be able to stop a mass replacement."""
     replacement = Replacement(LATER, "Sectigo Public Server CA", "mis-issuance")
 
-    editor.add_replacement(replacement)
-    editor.add_replacement(replacement)
+    editor.add_replacement(replacement, LATER)
+    editor.add_replacement(replacement, LATER)
     assert book.replacements() == (replacement,)
     assert list(book.delegations()) == ["univ"], "the partition of the rules is no delegation"
 
-    editor.remove_replacement(replacement)
-    editor.remove_replacement(replacement)
+    editor.remove_replacement(replacement, LATER)
+    editor.remove_replacement(replacement, LATER)
     assert book.replacements() == ()

@@ -235,7 +235,7 @@ def _change_rule(deployment: Deployment, replacement: Replacement, *, cancel: bo
         if _identity(replacement) not in map(_identity, deployment.book.replacements()):
             msg = "there is no such replacement rule; `certmandate status` lists the rules"
             raise Refused(msg)
-        deployment.editor.remove_replacement(replacement)
+        deployment.editor.remove_replacement(replacement, datetime.now(UTC))
     elif not covered:
         msg = "the rule covers no certificate that is served: `certmandate show` has each one's issuer and beginning"
         raise Refused(msg)
@@ -243,7 +243,7 @@ def _change_rule(deployment: Deployment, replacement: Replacement, *, cancel: bo
         counted = printing.counted(len(covered), "certificate")
         printing.print_line(f"The rule covers {counted}: {', '.join(covered)}.", to_stderr=True)
         confirm("Replace them in the next runs?", yes=yes)
-        deployment.editor.add_replacement(replacement)
+        deployment.editor.add_replacement(replacement, datetime.now(UTC))
     if as_json:
         document = {"issuer": replacement.issuer, "issued_before": replacement.issued_before}
         printing.print_json({**document, "covers": covered, "stands": not cancel})
