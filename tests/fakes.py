@@ -237,6 +237,9 @@ class FakeOrderBook:
     def every_certificate(self) -> Iterator[CertificatePath]:
         return (CertificatePath(*path) for path in list(self.kept))
 
+    def count(self, most: int) -> int:
+        return min(len(self.kept), most)
+
     def replacements(self) -> Listing[Replacement]:
         return Listing(self.rules)
 

@@ -175,6 +175,9 @@ class OrderReader(Protocol):
     def every_certificate(self) -> Iterator[CertificatePath]:
         """All certificates, through the index."""
 
+    def count(self, most: int) -> int:
+        """How many certificates there are, counted up to *most* through the index."""
+
     def replacements(self) -> Listing[Replacement]:
         """The replacement rules."""
 

@@ -169,8 +169,8 @@ def proof(tmp_path_factory: pytest.TempPathFactory) -> Proof:
     with LocalSystem(load_estate(folder, datetime.now(UTC))) as system:
         rule = Replacement(datetime.now(UTC) - timedelta(days=30), "", "exercised")
         editor = OrderBookEditor(system.aws.tables)
-        editor.add_replacement(rule, datetime.now(UTC))
-        editor.ask("univ", "both", "exercised", datetime.now(UTC))
+        editor.add_replacement(rule)
+        editor.ask("univ", "both", "exercised")
         system.aws.calls.clear()  # calls that set up the estate
         finished = system.execute({}, lambda _history: None)
         system.execute({"dry_run": True, "delegations": ["univ"], "record": True}, lambda _history: None)

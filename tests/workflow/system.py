@@ -70,7 +70,7 @@ class System:
 
     def ask(self, delegation: str, certificate: str) -> None:
         """Request a replacement as `certmandate renew --force` does."""
-        OrderBookEditor(self.aws.tables).ask(delegation, certificate, "the key leaked", datetime.now(UTC))
+        OrderBookEditor(self.aws.tables).ask(delegation, certificate, "the key leaked")
 
     def start(self, request: Any) -> str:
         return self.aws.start_execution(self.aws.outputs["StateMachineArn"], f"run-{uuid4().hex}", request)

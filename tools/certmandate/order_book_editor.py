@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from certmandate.files.operator_action import Action, OperatorAction
 from renewal.adapters.order_book import schema
@@ -19,6 +19,7 @@ from renewal.adapters.order_book.transitions import status_updated
 from renewal.domain.audit.chain import ChainHead
 from renewal.domain.certificate.revocation import RevocationRequest
 from renewal.domain.certificate.serial import printed_serial
+from renewal.domain.due import EVERY_RUN
 from renewal.domain.errors import InvalidDelegation, OrderConflict, StoreUnavailable
 from renewal.domain.order import ManagedCertificate, Served
 from renewal.domain.permission import OrderAgain
@@ -29,33 +30,37 @@ from renewal.records import timestamp, to_item
 _TRIES = 5  # of a write that follows from what was read, while functions write status
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 class OrderBookEditor:
     """Writes what *operator*, an ARN, may change of status."""
 
-    def __init__(self, tables: OrderTables, operator: str = "") -> None:
-        self._operator = operator
+    def __init__(self, tables: OrderTables, operator: str = "", clock: Callable[[], datetime] = _now) -> None:
+        self._operator, self._clock = operator, clock
         self._table, self._trails = tables.orders, DynamoDbAuditTrails(tables.audit)
         self._reader = DynamoDbOrderReader(tables)
 
     # ---- Certificates --------------------------------------------------------------------------------------------
 
-    def ask(self, delegation: str, certificate: str, reason: str, now: datetime) -> None:
+    def ask(self, delegation: str, certificate: str, reason: str) -> None:
         """Have a certificate replaced by the next run, whatever its age. Raises UnknownDelegation."""
 
         def request() -> Request:
             return updated(
                 schema.certificate_key(self._reader.certificate(delegation, certificate).spec.record_key),
-                "SET #asked = :reason, #asked_by = :by, #next_action_at = :now ADD #revision :step",
-                {"reason": reason, "by": self._operator, "now": timestamp(now), "step": 1},
+                "SET #asked = :reason, #asked_by = :by, #next_action_at = :every_run ADD #revision :step",
+                {"reason": reason, "by": self._operator, "every_run": timestamp(EVERY_RUN), "step": 1},
                 condition="attribute_exists(#item)",
             )
 
-        self._record(OperatorAction(delegation, Action.RENEWAL_REQUESTED, now, (certificate,), reason=reason), request)
+        self._record(self._action(delegation, Action.RENEWAL_REQUESTED, (certificate,), reason=reason), request)
 
-    def permit_order_again(self, certificate: ManagedCertificate, reason: str, now: datetime) -> None:
+    def permit_order_again(self, certificate: ManagedCertificate, reason: str) -> None:
         """Permit one POST although SCM may have the order. Raises OrderConflict when *certificate* has changed."""
         spec, posts = certificate.spec, certificate.order.posts if certificate.order else 0
-        permission = OrderAgain(reason, self._operator, now, certificate.revision, posts)
+        permission = OrderAgain(reason, self._operator, self._clock(), certificate.revision, posts)
 
         def permit() -> Request:
             if self._reader.certificate(*spec.record_key).revision != certificate.revision:
@@ -68,7 +73,7 @@ class OrderBookEditor:
                 condition="#revision = :read",
             )
 
-        action = OperatorAction(spec.delegation, Action.ORDER_AGAIN_PERMITTED, now, (spec.name,), reason=reason)
+        action = self._action(spec.delegation, Action.ORDER_AGAIN_PERMITTED, (spec.name,), reason=reason)
         self._record(action, permit)
 
     def request_revocation(self, delegation: str, certificate: str, request: RevocationRequest) -> None:
@@ -90,8 +95,7 @@ class OrderBookEditor:
             )
 
         reason = f"serial {printed_serial(request.serial)}: {request.reason_code}"
-        at = request.requested_at
-        self._record(OperatorAction(delegation, Action.REVOCATION_REQUESTED, at, (certificate,), reason=reason), keep)
+        self._record(self._action(delegation, Action.REVOCATION_REQUESTED, (certificate,), reason=reason), keep)
 
     def adopt(self, delegation: str, certificate: str, served: Served) -> None:
         """Take over a certificate that the stores hold already. Harmless when repeated.
@@ -113,8 +117,7 @@ class OrderBookEditor:
             return status_updated(before, replace(before, served=served), served.stored_at)
 
         reason = f"serial {printed_serial(served.serial)}, SSL ID {served.ssl_id or 'unknown'}"
-        at = served.stored_at
-        self._record(OperatorAction(delegation, Action.ADOPTED, at, (certificate,), reason=reason), take_over)
+        self._record(self._action(delegation, Action.ADOPTED, (certificate,), reason=reason), take_over)
 
     # ---- Orders that are not ours, and rules ---------------------------------------------------------------------
 
@@ -132,26 +135,31 @@ class OrderBookEditor:
 
         self._transact(writes, f"{delegation}: the audit trail")
 
-    def add_replacement(self, replacement: Replacement, now: datetime) -> None:
+    def add_replacement(self, replacement: Replacement) -> None:
         """Have everything replaced that the rule covers. When the rule exists, its first reason stays."""
 
         def add() -> Request | None:
             return None if self._has(replacement) else put(schema.replacement_item(replacement))
 
-        self._record(OperatorAction(schema.ESTATE, Action.RULE_ADDED, now, reason=_described(replacement)), add)
+        self._record(self._action(schema.ESTATE, Action.RULE_ADDED, reason=_described(replacement)), add)
 
-    def remove_replacement(self, replacement: Replacement, now: datetime) -> None:
+    def remove_replacement(self, replacement: Replacement) -> None:
         """Withdraw a replacement rule. Harmless when there is none."""
 
         def remove() -> Request | None:
             key = schema.replacement_key(replacement)
             return deleted(key, condition="attribute_exists(#item)") if self._has(replacement) else None
 
-        self._record(OperatorAction(schema.ESTATE, Action.RULE_WITHDRAWN, now, reason=_described(replacement)), remove)
+        self._record(self._action(schema.ESTATE, Action.RULE_WITHDRAWN, reason=_described(replacement)), remove)
 
     def _has(self, replacement: Replacement) -> bool:
         key = schema.replacement_key(replacement)
         return bool(self._table.read([key]))
+
+    def _action(
+        self, delegation: str, action: Action, certificates: tuple[str, ...] = (), *, reason: str
+    ) -> OperatorAction:
+        return OperatorAction(delegation, action, self._clock(), certificates, reason=reason)
 
     # ---- Writing -------------------------------------------------------------------------------------------------
 

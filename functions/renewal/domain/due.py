@@ -20,6 +20,10 @@ SPREAD = 1 / 5  # of the renewal window
 DCV_MARGIN = timedelta(days=7)
 """How long before a domain validation expires a renewal is brought forward."""
 
+EVERY_RUN = datetime(1970, 1, 1, tzinfo=UTC)
+"""Next action of a certificate with an open order: in the past for every run, even if the clock of the run that opened
+the order was ahead, and before every other one, so that the hourly runs find open orders alone."""
+
 
 class Cause(StrEnum):
     """Why a certificate is due; the values are used in payloads, reports and audit rows."""
@@ -178,6 +182,8 @@ def next_action(certificate: ManagedCertificate, now: datetime) -> datetime:
 
     With declared endpoints that is each run, because each may verify what they present.
     """
+    if certificate.order is not None:
+        return EVERY_RUN
     if certificate.spec.served_at:
         return now
     decision = decide(certificate, now)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from renewal.domain.due import Cause, Decision
 from renewal.domain.errors import TooManyDue
 from renewal.domain.order import ManagedCertificate, OrderStatus
-from renewal.domain.replacement.rule import RaisedCaps, Replacement
+from renewal.domain.replacement.rule import Caps, Replacement
 
 FAR_FUTURE = datetime.max.replace(tzinfo=UTC)
 SMALL_ESTATE = 20  # certificates; with fewer, it is ordinary that all are due at once
@@ -68,7 +68,7 @@ class DueCertificate:
         return any(rule.deadline for rule in self.rules)
 
     @property
-    def caps(self) -> tuple[RaisedCaps, ...]:
+    def caps(self) -> tuple[Caps, ...]:
         """The raised caps of its rules; () = it counts against the caps of the stack."""
         return tuple(rule.caps for rule in self.rules if rule.caps)
 
@@ -134,13 +134,20 @@ def allot(capacity: int, delegations: Sequence[str], run_id: str) -> dict[str, i
     return {name: each + (place < rest) for place, name in enumerate(drawn)}
 
 
-def require_plausible(due: Sequence[DueCertificate], estate_size: int, limits: Limits) -> None:
-    """Raise TooManyDue when more of *estate_size* certificates are due by age than a correct clock and policy allow.
+def plausible_estate(due: Iterable[DueCertificate], limits: Limits) -> int:
+    """Return how many certificates the order book must have for *due* to be plausible; 0 = any number will do."""
+    by_age = len(_by_age(due))
+    return max(SMALL_ESTATE, int(by_age / limits.due_share) + 1) if by_age else 0
+
+
+def require_plausible(due: Iterable[DueCertificate], estate_size: int, limits: Limits) -> None:
+    """Raise TooManyDue when more of the estate is due by age than a correct clock and policy allow.
 
     Renewals are spread over months. If most certificates are due on one day, the clock or a policy is wrong, or this is
-    the first run after a long outage: the operator decides which, and gives a reason.
+    the first run after a long outage: the operator decides which, and gives a reason. *estate_size*: the number of
+    certificates in the order book, counted up to `plausible_estate`.
     """
-    by_age = [candidate for candidate in due if {Cause.AGE, Cause.LAST_RESORT} & set(candidate.decision.causes)]
+    by_age = _by_age(due)
     if estate_size < SMALL_ESTATE or len(by_age) <= estate_size * limits.due_share:
         return
     msg = (
@@ -148,3 +155,7 @@ def require_plausible(due: Sequence[DueCertificate], estate_size: int, limits: L
         "renewal policy may be wrong. If they are right, start an execution with a reason and all_due_is_right: true"
     )
     raise TooManyDue(msg)
+
+
+def _by_age(due: Iterable[DueCertificate]) -> list[DueCertificate]:
+    return [candidate for candidate in due if {Cause.AGE, Cause.LAST_RESORT} & set(candidate.decision.causes)]

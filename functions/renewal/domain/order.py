@@ -15,7 +15,7 @@ from renewal.domain.certificate.revocation import RevocationRequest
 from renewal.domain.delegation import ACM, CertificatePath, CertificateSpec
 from renewal.domain.endpoint.observation import ServiceRecord
 from renewal.domain.errors import NeedsAttention, OrderDeclined, OrderRejected, OrderRevoked
-from renewal.domain.keypair import KeyType
+from renewal.domain.keypair import KeyType, requested_key_fingerprint
 from renewal.domain.permission import OrderAgain
 from renewal.records import REQUIRED, REWRITTEN
 
@@ -136,7 +136,8 @@ class Order:
     def _finished(self, status: OrderStatus, now: datetime) -> FinishedOrder:
         kept = ("delegation", "certificate", "token", "opened_at", "names", "causes", "run_id", "reason", "posts")
         values: dict[str, Any] = {name: getattr(self, name) for name in kept}
-        return FinishedOrder(**values, status=status, ended_at=now, ssl_id=self.ssl_id, arns=self.arns)
+        values |= {"ssl_id": self.ssl_id, "arns": self.arns, "key_fingerprint": requested_key_fingerprint(self.csr)}
+        return FinishedOrder(**values, status=status, ended_at=now)
 
 
 def token_in(comment: str | None) -> str | None:
@@ -168,6 +169,8 @@ class Served:
     """Whether its extended key usage has clientAuth; None in records of earlier versions."""
     key_fingerprint: str = ""
     """SHA-256 of its public key, upper-case hexadecimal; empty in records of earlier versions."""
+    fingerprint: str = ""
+    """SHA-256 of the certificate, upper-case hexadecimal; empty in records of earlier versions."""
 
     @property
     def held_arns(self) -> dict[str, str]:
@@ -250,6 +253,7 @@ def served_by(order: Order, certificate: ManagedCertificate, stores: Collection[
         arns={region: arn for region, arn in earlier.items() if region in spec.acm_regions} | dict(order.arns),
         client_auth=leaf.is_for_clients,
         key_fingerprint=leaf.key_fingerprint,
+        fingerprint=leaf.fingerprint(),
     )
 
 
@@ -278,6 +282,8 @@ class FinishedOrder(ChainedRow):
     text: str = ""
     reason: str = ""
     posts: int = 1
+    key_fingerprint: str = ""
+    """SHA-256 of the public key that was ordered, upper-case hexadecimal; empty in rows of earlier versions."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from renewal.domain.alerts.alert import Alert
+from renewal.domain.alerts.alert import MOST_LISTED, Alert
 from renewal.domain.alerts.crossings import Thresholds, notifiable
 from renewal.domain.alerts.memory import NotifiedProblems
 from renewal.domain.delegation import CertificatePath
@@ -67,7 +67,7 @@ class AlertSender:
         news = known.news(problems)
         if news:
             self.alerts.publish(Alert.of(news, report, self.stack, location))
-        if (after := known.after(report, problems)) != known:
+        if (after := known.after(report, problems, news[:MOST_LISTED])) != known:
             self.archive.write_notified(after)
         return len(news)
 

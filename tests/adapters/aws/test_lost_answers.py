@@ -111,7 +111,7 @@ def test_what_operators_write_survives_a_lost_answer(book: Book, editor: OrderBo
     with lost_answers(dynamodb, "TransactWriteItems"):
         editor.adopt(*PATH, a_served())
     with lost_answers(dynamodb, "TransactWriteItems"):
-        editor.add_replacement(replacement, LATER)
+        editor.add_replacement(replacement)
 
     assert book.certificate(*PATH).served == a_served()
     assert book.replacements() == (replacement,)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from renewal.domain.delegation import RenewalPolicy
-from renewal.domain.due import Cause, decide, last_resort, next_action, renewal_point
+from renewal.domain.due import EVERY_RUN, Cause, decide, last_resort, next_action, renewal_point
 from renewal.domain.keypair import KeyType
 from renewal.domain.replacement.rule import Replacement
 from tests.unit.estate import IDP, NOW, managed, served_by
@@ -272,11 +272,16 @@ def test_a_request_overrides_a_hold() -> None:
 
 @pytest.mark.parametrize(
     "certificate",
-    [managed(), managed(age=150), managed(age=150, order=an_order()), managed(age=1, asked="please")],
+    [managed(), managed(age=150), managed(age=1, asked="please")],
 )
 def test_the_next_action_of_a_due_certificate_is_now(certificate: Any) -> None:
     """The next run takes it."""
     assert next_action(certificate, NOW) == NOW
+
+
+def test_open_orders_are_before_everything_else_that_waits() -> None:
+    """The hourly runs read them and nothing else, also when the file of such a certificate was applied."""
+    assert next_action(managed(age=150, order=an_order()), NOW) == EVERY_RUN
 
 
 def test_no_hold_sleeps_through_the_last_tenth() -> None:

@@ -12,7 +12,7 @@ from renewal.domain.due import Cause, Decision
 from renewal.domain.errors import TooManyDue
 from renewal.domain.limits import DueCertificate, Limits, require_plausible, select
 from renewal.domain.order import ManagedCertificate
-from renewal.domain.replacement.rule import RaisedCaps, Replacement
+from renewal.domain.replacement.rule import Caps, Replacement
 from tests.unit.estate import IDP, NOW, served_by
 from tests.unit.orders import an_order
 
@@ -88,7 +88,7 @@ def test_open_orders_get_the_capacity_that_is_left() -> None:
     assert names(select(found, Limits(4, 1000, 0.5))[0]) == ["open0", "open1", "open2", "due"]
 
 
-def covered(candidate: DueCertificate, *, hours: float = 24, caps: RaisedCaps | None = None) -> DueCertificate:
+def covered(candidate: DueCertificate, *, hours: float = 24, caps: Caps | None = None) -> DueCertificate:
     """The certificate, covered by a rule whose deadline is in *hours*."""
     rule = Replacement(NOW, "", "mass revocation", deadline=NOW + timedelta(hours=hours), caps=caps)
     return replace(candidate, rules=(rule,))
@@ -96,7 +96,7 @@ def covered(candidate: DueCertificate, *, hours: float = 24, caps: RaisedCaps | 
 
 def test_raised_caps_hold_for_what_their_rule_covers_only() -> None:
     """The operator has confirmed more orders for the incident, and none for anything else."""
-    mine = [covered(due(f"m{n}", Cause.REPLACEMENT), caps=RaisedCaps(5, 9)) for n in range(7)]
+    mine = [covered(due(f"m{n}", Cause.REPLACEMENT), caps=Caps(5, 9)) for n in range(7)]
     others = [due(f"o{n}") for n in range(3)]
 
     taken, deferred = select([*mine, *others], Limits(2, 4, 0.5))
@@ -107,7 +107,7 @@ def test_raised_caps_hold_for_what_their_rule_covers_only() -> None:
 
 def test_a_raised_cap_of_a_run_bounds_all_delegations_together() -> None:
     """What the operator confirmed is the number of orders of a run, not of each delegation."""
-    caps = RaisedCaps(5, 6)
+    caps = Caps(5, 6)
     mine = [covered(due(f"c{n}", delegation=f"d{n % 3}"), caps=caps) for n in range(12)]
 
     assert len(select(mine, Limits(2, 4, 0.5))[0]) == 6

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,8 +10,8 @@ import pytest
 
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.errors import InvalidRequest, RunInProgress, TooManyDue, UnknownDelegation
-from renewal.domain.limits import Limits
-from renewal.domain.replacement.rule import RaisedCaps, Replacement
+from renewal.domain.limits import SMALL_ESTATE, Limits
+from renewal.domain.replacement.rule import Caps, Replacement
 from renewal.domain.run_outcome import PlannedCertificate, PlanState
 from tests.fakes import FakeOrderBook
 from tests.unit.estate import DELEGATION, IDP, NOW, System, served_by
@@ -84,26 +84,47 @@ def test_a_scheduled_follow_up_is_skipped_while_another_run_works(system: System
     assert system.archive.documents == {}
 
 
+@dataclass(slots=True)
+class Reading(FakeOrderBook):
+    """Remembers what was read."""
+
+    loaded: list[tuple[str, str]] = field(default_factory=list)
+    counted: int = 0
+
+    def load(self, paths: Any) -> Any:
+        """Read, and keep the paths."""
+        wanted = list(paths)
+        self.loaded.extend(wanted)
+        return FakeOrderBook.load(self, wanted)
+
+    def count(self, most: int) -> int:
+        """Count, and keep how many certificates were counted."""
+        self.counted = FakeOrderBook.count(self, most)
+        return self.counted
+
+
 def test_the_daily_run_reads_what_the_index_has_and_nothing_else() -> None:
-    """It costs what is due, not what exists."""
-
-    class Reading(FakeOrderBook):
-        """Remembers what was loaded."""
-
-        loaded: list[tuple[str, str]] = []  # noqa: RUF012  # one test, one list
-
-        def load(self, paths: Any) -> Any:
-            """Read, and keep the paths."""
-            wanted = list(paths)
-            self.loaded.extend(wanted)
-            return super().load(wanted)
-
-    system = System(book=Reading())
+    """It costs what is due, not what exists: one certificate in fifty is plausible whatever else exists."""
+    system = System(book=(book := Reading()))
     serving(system, **{f"univ__c{n}": 1 for n in range(50)}, univ__old=150)
 
     system.check_expiry()
 
-    assert Reading.loaded == [("univ", "old")]
+    assert (book.loaded, book.counted) == ([("univ", "old")], SMALL_ESTATE)
+
+
+def test_a_run_for_open_orders_reads_these_alone() -> None:
+    """It comes every hour; what is due, deferred or held waits for the daily run."""
+    system = System(book=(book := Reading()))
+    serving(system, univ__old=150, lab__old=150)
+    system.add(IDP)
+    system.enroll()
+    system.book.ask(("lab", "old"), "moved", NOW)
+    book.loaded.clear()
+
+    system.check_expiry(open_orders_only=True)
+
+    assert book.loaded == [("univ", "idp")]
 
 
 def test_a_run_over_an_empty_estate_is_a_run() -> None:
@@ -161,7 +182,7 @@ def test_a_raised_cap_lets_a_run_plan_more_and_leaves_room_for_revoked(system: S
     """What the inspection may add is counted against the caps of the stack, which the incident does not use up."""
     system.limits = Limits(2, 4, 0.5)
     serving(system, **{f"univ__c{n}": 20 for n in range(9)})
-    system.book.rules.append(with_deadline(caps=RaisedCaps(6, 100)))
+    system.book.rules.append(with_deadline(caps=Caps(6, 100)))
 
     summary = system.check_expiry()
 

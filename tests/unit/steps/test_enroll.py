@@ -35,7 +35,7 @@ from renewal.domain.errors import (
 )
 from renewal.domain.keypair import KeyPair, KeyType, public_key_bytes, requested_key
 from renewal.domain.order import EnrollRequest, OrderStatus, token_in
-from renewal.domain.replacement.rule import RaisedCaps, Replacement
+from renewal.domain.replacement.rule import Caps, Replacement
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import Inspection
 from renewal.domain.setup.snapshot import ReportedCertificate
@@ -79,7 +79,7 @@ def test_only_a_rule_that_covers_it_raises_the_limit(system: System, delegation:
     system.add(*specs)
     for spec in specs:
         system.book.adopt(spec.record_key, served_by(spec, age=20), NOW)
-    rule = Replacement(NOW, "", "incident", delegations=(delegation,), caps=RaisedCaps(2, 2))
+    rule = Replacement(NOW, "", "incident", delegations=(delegation,), caps=Caps(2, 2))
     system.book.rules = [rule]
     first, second, third = (system.asked_task(spec, causes=("replacement",)) for spec in specs)
     system.enroll(first, most_orders=1)

@@ -91,7 +91,7 @@ class Operator:
             if row.error == OrderNotRecorded.__name__:
                 self._adopt_or_order_again(row)
             else:
-                self._harness.editor.ask(row.delegation, row.name, "runbook", self._harness.time())
+                self._harness.editor.ask(row.delegation, row.name, "runbook")
         return [row.path for row in failed]
 
     def _close_order(self, row: CertificateRow) -> None:

@@ -177,7 +177,7 @@ def _ask(deployment: Deployment, request: Mapping[str, Any]) -> None:
     whole = [each for name in request.get("delegations", ()) for each in deployment.book.certificates(name)]
     for certificate in (*named, *whole):
         if certificate.order is None:
-            deployment.editor.ask(*certificate.spec.record_key, request["reason"], datetime.now(UTC))
+            deployment.editor.ask(*certificate.spec.record_key, request["reason"])
 
 
 def _permit_order_again(deployment: Deployment, request: Mapping[str, Any], *, yes: bool) -> None:
@@ -197,7 +197,7 @@ def _permit_order_again(deployment: Deployment, request: Mapping[str, Any], *, y
         f"second certificate. Search SCM for it first{token}; include orders that await approval."
     )
     confirm(f"SCM has no such order, and {paths[0]} is to be ordered?", yes=yes)
-    deployment.editor.permit_order_again(certificate, request["reason"], datetime.now(UTC))
+    deployment.editor.permit_order_again(certificate, request["reason"])
 
 
 def _require_alone(request: Mapping[str, Any], *, others: bool) -> None:
@@ -232,10 +232,10 @@ def _change_rule(deployment: Deployment, replacement: Replacement, *, cancel: bo
     printing.print_left_out(stored.unreadable)
     covered = [path for path, certificate in sorted(stored.certificates.items()) if replacement.covers(certificate)]
     if cancel:
-        if _identity(replacement) not in map(_identity, deployment.book.replacements()):
+        if replacement.identity not in {rule.identity for rule in deployment.book.replacements()}:
             msg = "there is no such replacement rule; `certmandate status` lists the rules"
             raise Refused(msg)
-        deployment.editor.remove_replacement(replacement, datetime.now(UTC))
+        deployment.editor.remove_replacement(replacement)
     elif not covered:
         msg = "the rule covers no certificate that is served: `certmandate show` has each one's issuer and beginning"
         raise Refused(msg)
@@ -243,14 +243,10 @@ def _change_rule(deployment: Deployment, replacement: Replacement, *, cancel: bo
         counted = printing.counted(len(covered), "certificate")
         printing.print_line(f"The rule covers {counted}: {', '.join(covered)}.", to_stderr=True)
         confirm("Replace them in the next runs?", yes=yes)
-        deployment.editor.add_replacement(replacement, datetime.now(UTC))
+        deployment.editor.add_replacement(replacement)
     if as_json:
         document = {"issuer": replacement.issuer, "issued_before": replacement.issued_before}
         printing.print_json({**document, "covers": covered, "stands": not cancel})
     else:
         result = "deleted; open orders are still collected" if cancel else "stored; the next daily run applies it"
         printing.print_line(f"The replacement rule is {result}.")
-
-
-def _identity(rule: Replacement) -> tuple[datetime, str]:
-    return rule.issued_before, rule.issuer.casefold()

@@ -100,7 +100,7 @@ def revoke_command(
         order = {"certificates": [target.path], "reason": why[:200]}
         urgent = reason_code is ReasonCode.KEY_COMPROMISE
         if replace and (urgent or state.certificate.order is None):  # the key of an open order is a new one
-            deployment.editor.ask(delegation, name, why[:200], datetime.now(UTC))
+            deployment.editor.ask(delegation, name, why[:200])
         if replace and not urgent:
             _replace(deployment, target, order, as_json=as_json)
         elif replace:  # a compromised key is revoked whether its replacement is stored or not

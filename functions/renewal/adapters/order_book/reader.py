@@ -32,6 +32,9 @@ class DynamoDbOrderReader:
     def every_certificate(self) -> Iterator[CertificatePath]:
         return map(schema.path_of, self._table.index(schema.CERTIFICATE))
 
+    def count(self, most: int) -> int:
+        return self._table.count(schema.CERTIFICATE, most)
+
     def replacements(self) -> Listing[Replacement]:
         items = self._table.query(schema.ESTATE, schema.REPLACEMENT_PREFIX)
         return Listing.of(items, lambda item: schema.read(Replacement, item, item))

@@ -92,9 +92,9 @@ def finished_prefix(certificate: str) -> str:
 
 def replacement_key(replacement: Replacement) -> Key:
     """Key of a replacement rule; the same rule twice is one item."""
-    scope = f"#{replacement.scope}" if replacement.scope else ""
-    issuer = replacement.issuer.casefold()
-    return ESTATE, f"{REPLACEMENT_PREFIX}{timestamp(replacement.issued_before)}#{issuer}{scope}"
+    before, issuer, scope = replacement.identity
+    names = (timestamp(before), issuer, *((scope,) if scope else ()))
+    return ESTATE, f"{REPLACEMENT_PREFIX}{'#'.join(names)}"
 
 
 def path_of(key: Key) -> CertificatePath:

@@ -18,8 +18,8 @@ MOST_ORDERS_PER_RUN = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class RaisedCaps:
-    """How much one run may order for a rule, in place of the caps of the stack, where it is more."""
+class Caps:
+    """How many orders one run may begin."""
 
     orders_per_delegation: int
     orders_per_run: int
@@ -39,7 +39,7 @@ class Replacement:
     """Empty = every delegation."""
     serials: tuple[str, ...] = ()
     """Upper-case hexadecimal without separators or leading zeros; empty = every serial."""
-    caps: RaisedCaps | None = None
+    caps: Caps | None = None
     """Raised caps that the operator has confirmed for this rule; None = those of the stack."""
     planned_hours: float | None = None
     """How long the plan expected it to take, from `asked_at`; None = not planned."""
@@ -64,6 +64,16 @@ class Replacement:
         """
         surely_before = served.not_before + timedelta(days=1) < self.issued_before
         return surely_before or max(served.not_before, served.stored_at) < self.issued_before
+
+    @property
+    def began_at(self) -> datetime:
+        """When it came into force."""
+        return self.asked_at or self.issued_before
+
+    @property
+    def identity(self) -> tuple[datetime, str, str]:
+        """The same of two rules for the same certificates."""
+        return self.issued_before, self.issuer.casefold(), self.scope
 
     @property
     def scope(self) -> str:
