@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
 from certmandate.files.estate import UNFINISHED_APPLY, EstateReader, Retired, retired_key
 from certmandate.files.operator_action import Action, OperatorAction
@@ -14,7 +14,7 @@ from certmandate.files.specification import Specification
 from renewal import records
 from renewal.adapters.order_book import schema
 from renewal.adapters.order_book.audit_trails import DynamoDbAuditTrails
-from renewal.adapters.order_book.table import ConditionFailed, OrderTables, Request, assigned, deleted, updated
+from renewal.adapters.order_book.table import ConditionFailed, Item, OrderTables, Request, assigned, deleted, updated
 from renewal.domain.delegation import CertificatePath, CertificateSpec, Delegation
 from renewal.domain.due import next_action
 from renewal.domain.errors import OrderConflict, StoreUnavailable, UnknownDelegation
@@ -102,8 +102,7 @@ class SpecWriter:
         for retired in change.retired:
             values = {"map": records.to_item(retired, without=("delegation",))}
             yield (updated(retired_key(retired.delegation), "SET #retired = :map", values),)
-        for delegation in change.delegations:
-            yield (_delegation_updated(delegation, now),)
+        yield from self._of_delegations(change, stored, now)
         for spec in written:
             yield (_spec_updated(spec, stored.get(spec.record_key), now, self._operator),)
         for path in change.removed:
@@ -142,6 +141,29 @@ class SpecWriter:
     def _row(self, action: OperatorAction) -> list[Request]:
         return self._trails.extended(action.delegation, lambda head: head.followed_by(action, self._operator).item())
 
+    def _of_delegations(
+        self, change: EstateChange, stored: Mapping[CertificatePath, ManagedCertificate], now: datetime
+    ) -> Iterator[tuple[Request]]:
+        """Before what they get from the certificates is removed."""
+        kept = self._kept_revocations(change, stored)
+        for delegation in change.delegations:
+            yield (_delegation_updated(delegation, now, kept.pop(delegation.name, None)),)
+        for name, requests in kept.items():
+            yield (updated(schema.delegation_key(name), "SET #revocations = :kept", {"kept": requests}),)
+
+    def _kept_revocations(
+        self, change: EstateChange, stored: Mapping[CertificatePath, ManagedCertificate]
+    ) -> dict[str, list[Item]]:
+        """What was asked of the RAO for certificates that are removed, by delegation: it is open until SCM shows it."""
+        kept: dict[str, dict[str, Item]] = {}
+        for path in change.removed:
+            if path in stored and stored[path].revocations and path.delegation not in change.removed_delegations:
+                requests = {each.serial: records.to_item(each) for each in stored[path].revocations}
+                kept.setdefault(path.delegation, {}).update(requests)
+        for (name, _), item in self._table.read(map(schema.delegation_key, kept)).items():
+            kept[name] = {each["serial"]: each for each in item.get("revocations", ())} | kept[name]
+        return {name: list(requests.values()) for name, requests in kept.items()}
+
     def _stored(self, paths: Iterable[CertificatePath]) -> dict[CertificatePath, ManagedCertificate]:
         return {certificate.spec.record_key: certificate for certificate in self._reader.load(paths).complete()}
 
@@ -172,16 +194,16 @@ def _differs(spec: CertificateSpec, stored: Mapping[CertificatePath, ManagedCert
     return before is None or before.spec != spec
 
 
-def _delegation_updated(delegation: Delegation, now: datetime) -> Request:
-    return updated(
-        schema.delegation_key(delegation.name),
-        "SET #spec = :spec, #action = :action, #next_action_at = if_not_exists(#next_action_at, :now)",
-        {
-            "spec": records.to_item(delegation, without=("name",)),
-            "action": schema.DELEGATION,
-            "now": timestamp(now),
-        },
-    )
+def _delegation_updated(delegation: Delegation, now: datetime, revocations: list[Item] | None) -> Request:
+    values: dict[str, Any] = {
+        "spec": records.to_item(delegation, without=("name",)),
+        "action": schema.DELEGATION,
+        "now": timestamp(now),
+    }
+    write = "SET #spec = :spec, #action = :action, #next_action_at = if_not_exists(#next_action_at, :now)"
+    if revocations:
+        write, values = f"{write}, #revocations = :kept", values | {"kept": revocations}
+    return updated(schema.delegation_key(delegation.name), write, values)
 
 
 def _spec_updated(spec: CertificateSpec, before: ManagedCertificate | None, now: datetime, operator: str) -> Request:
