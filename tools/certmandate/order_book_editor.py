@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from certmandate.files.operator_action import Action, OperatorAction
+from certmandate.files.operator_action import ActionKind, OperatorAction
 from renewal.adapters.order_book import schema
 from renewal.adapters.order_book.audit_trails import DynamoDbAuditTrails
 from renewal.adapters.order_book.reader import DynamoDbOrderReader
@@ -55,7 +55,7 @@ class OrderBookEditor:
                 condition="attribute_exists(#item)",
             )
 
-        self._record(self._action(delegation, Action.RENEWAL_REQUESTED, (certificate,), reason=reason), request)
+        self._record(self._action(delegation, ActionKind.RENEWAL_REQUESTED, (certificate,), reason=reason), request)
 
     def permit_order_again(self, certificate: ManagedCertificate, reason: str) -> None:
         """Permit one POST although SCM may have the order. Raises OrderConflict when *certificate* has changed."""
@@ -73,7 +73,7 @@ class OrderBookEditor:
                 condition="#revision = :read",
             )
 
-        action = self._action(spec.delegation, Action.ORDER_AGAIN_PERMITTED, (spec.name,), reason=reason)
+        action = self._action(spec.delegation, ActionKind.ORDER_AGAIN_PERMITTED, (spec.name,), reason=reason)
         self._record(action, permit)
 
     def request_revocation(self, delegation: str, certificate: str, request: RevocationRequest) -> None:
@@ -95,7 +95,7 @@ class OrderBookEditor:
             )
 
         reason = f"serial {printed_serial(request.serial)}: {request.reason_code}"
-        self._record(self._action(delegation, Action.REVOCATION_REQUESTED, (certificate,), reason=reason), keep)
+        self._record(self._action(delegation, ActionKind.REVOCATION_REQUESTED, (certificate,), reason=reason), keep)
 
     def adopt(self, delegation: str, certificate: str, served: Served) -> None:
         """Take over a certificate that the stores hold already. Harmless when repeated.
@@ -117,7 +117,7 @@ class OrderBookEditor:
             return status_updated(before, replace(before, served=served), served.stored_at)
 
         reason = f"serial {printed_serial(served.serial)}, SSL ID {served.ssl_id or 'unknown'}"
-        self._record(self._action(delegation, Action.ADOPTED, (certificate,), reason=reason), take_over)
+        self._record(self._action(delegation, ActionKind.ADOPTED, (certificate,), reason=reason), take_over)
 
     # ---- Orders that are not ours, and rules ---------------------------------------------------------------------
 
@@ -141,7 +141,7 @@ class OrderBookEditor:
         def add() -> Request | None:
             return None if self._has(replacement) else put(schema.replacement_item(replacement))
 
-        self._record(self._action(schema.ESTATE, Action.RULE_ADDED, reason=_described(replacement)), add)
+        self._record(self._action(schema.ESTATE, ActionKind.RULE_ADDED, reason=_described(replacement)), add)
 
     def remove_replacement(self, replacement: Replacement) -> None:
         """Withdraw a replacement rule. Harmless when there is none."""
@@ -150,14 +150,14 @@ class OrderBookEditor:
             key = schema.replacement_key(replacement)
             return deleted(key, condition="attribute_exists(#item)") if self._has(replacement) else None
 
-        self._record(self._action(schema.ESTATE, Action.RULE_WITHDRAWN, reason=_described(replacement)), remove)
+        self._record(self._action(schema.ESTATE, ActionKind.RULE_WITHDRAWN, reason=_described(replacement)), remove)
 
     def _has(self, replacement: Replacement) -> bool:
         key = schema.replacement_key(replacement)
         return bool(self._table.read([key]))
 
     def _action(
-        self, delegation: str, action: Action, certificates: tuple[str, ...] = (), *, reason: str
+        self, delegation: str, action: ActionKind, certificates: tuple[str, ...] = (), *, reason: str
     ) -> OperatorAction:
         return OperatorAction(delegation, action, self._clock(), certificates, reason=reason)
 

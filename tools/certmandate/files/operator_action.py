@@ -15,7 +15,7 @@ from renewal.adapters.order_book.schema import ACTION_PREFIX
 from renewal.domain.audit.chained_row import ChainedRow
 
 
-class Action(StrEnum):
+class ActionKind(StrEnum):
     """What was done; the values are stored."""
 
     APPLIED = "applied"
@@ -35,7 +35,7 @@ class OperatorAction(ChainedRow):
 
     delegation: str
     """`#estate` for what concerns all delegations."""
-    action: Action
+    action: ActionKind
     at: datetime
     certificates: tuple[str, ...] = ()
     """Names of those whose record was written."""

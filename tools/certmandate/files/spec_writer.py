@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from certmandate.files.estate import UNFINISHED_APPLY, EstateReader, Retired, retired_key
-from certmandate.files.operator_action import Action, OperatorAction
+from certmandate.files.operator_action import ActionKind, OperatorAction
 from certmandate.files.specification import Specification
 from renewal import records
 from renewal.adapters.order_book import schema
@@ -76,7 +76,7 @@ class SpecWriter:
 
     def forget_retirement(self, delegation: str, now: datetime) -> None:
         """Permit a retired delegation to be applied again. Raises UnknownDelegation."""
-        row = self._row(OperatorAction(delegation, Action.REINSTATED, now))
+        row = self._row(OperatorAction(delegation, ActionKind.REINSTATED, now))
         try:
             self._table.transact(*row, deleted(retired_key(delegation), condition=_EXISTS))
         except ConditionFailed:
@@ -128,7 +128,7 @@ class SpecWriter:
                 removed[path.delegation].append(path.certificate)
         changed = {delegation.name for delegation in self._changed(change.delegations)}
         for name in sorted({*changed, *names, *removed, *change.removed_delegations}):
-            action = Action.RETIRED if name in change.removed_delegations else Action.APPLIED
+            action = ActionKind.RETIRED if name in change.removed_delegations else ActionKind.APPLIED
             yield OperatorAction(name, action, now, tuple(names[name]), tuple(removed[name]))
 
     def _changed(self, delegations: Sequence[Delegation]) -> Iterator[Delegation]:
