@@ -30,9 +30,8 @@ CHANGED = replace(SPEC, names=("idp.univ.example", "www.univ.example"))
 
 
 def test_a_new_certificate_is_due_at_once(book: Book):
-    """Nothing is served for it."""
-    assert list(book.waiting(NOW)) == [PATH]
-    assert list(book.waiting(NOW - timedelta(microseconds=1))) == []
+    """Also for a run whose clock is behind that of the operator's machine."""
+    assert list(book.waiting(NOW - timedelta(days=365))) == [PATH]
 
 
 def test_a_changed_spec_leaves_the_status(book: Book, editor: OrderBookEditor):
