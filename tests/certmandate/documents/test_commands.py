@@ -17,8 +17,8 @@ _DELEGATION = re.compile(
 )
 """The delegations and certificates of the documents; `value` is what a variable of the shell has."""
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\dZ")
-_ELSEWHERE = {"drill", "local"}
-"""`drill` needs a real AWS account, as docs/operator.md states; tests/local runs `local`."""
+_ELSEWHERE = {"drill", "local", "--open"}
+"""`drill` needs a real AWS account, as docs/operator.md states; tests/local runs `local`; `--open` needs a browser."""
 _ANSWERS = {
     "retire univ": "univ\n",
     "credential univ --stdin": "drao-univ\nUniv-example-1\nnren-a\n",
@@ -43,7 +43,7 @@ def documented(desk: Desk, folder: Path) -> Iterator[tuple[str, tuple[str, ...]]
     for document in (path for path in ALL if path.name != "CHANGELOG.md"):  # which mentions commands only
         (folder / document.name).mkdir()
         for program, *arguments in typed(document, folder / document.name):
-            if program == "certmandate" and "…" not in "".join(arguments) and arguments[0] not in _ELSEWHERE:
+            if program == "certmandate" and "…" not in "".join(arguments) and _ELSEWHERE.isdisjoint(arguments):
                 line = tuple(_of_the_estate(argument, desk) for argument in arguments)
                 shape = tuple(
                     "reason" if before == "--reason" else argument for before, argument in pairwise(("", *line))
@@ -75,6 +75,7 @@ def test_every_command_in_the_documents_does_what_it_is_for(desk: Desk, tmp_path
 
     for document, line in commands:
         text = " ".join(line)
+        (tmp_path / "FILE").unlink(missing_ok=True)
         if line[0] == "replace":
             (tmp_path / "FILE").write_text(desk.served("idp").serial, encoding="utf-8")
         result = desk.run(*line, stdin=_ANSWERS.get(text, "y\ny\n"))
