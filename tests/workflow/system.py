@@ -31,6 +31,7 @@ HANDLERS = {
     "CheckExpiryFunction": "check_expiry",
     "InspectDelegationFunction": "inspect_delegation",
     "EnrollFunction": "enroll",
+    "PlanCollectionFunction": "plan_collection",
     "CollectFunction": "collect",
     "VerifyServedFunction": "verify_served",
     "ReportFunction": "report",
