@@ -94,7 +94,7 @@ def test_six_functions_at_most_lead_from_a_handler_to_http(credential, login):
     with pytest.raises(OrderUnconfirmed):
         handlers.enroll("run without an inspection")
     first = handlers.enroll("run without an inspection")
-    assert handlers.collect(first).status == "pending"
+    assert handlers.collect(first)["status"] == "pending"
     handlers.collect(first)
     handlers.simulator.dials.issuance_polls = 0
     handlers.system.clock.advance(days=30)
