@@ -64,10 +64,11 @@ from renewal.domain.order import (
     Order,
     OrderDetails,
     OrderStatus,
-    Replacement,
     Served,
 )
 from renewal.domain.order_search import SearchControl, SearchedOrder, SearchProof, SearchResult
+from renewal.domain.permission import OrderAgain
+from renewal.domain.replacement.rule import Replacement
 from renewal.domain.run_outcome import PlanFacts
 from renewal.domain.run_report import RunReport
 from renewal.domain.setup.foreign_orders import Acknowledgement
@@ -214,6 +215,12 @@ class FakeOrderBook:
         self._keep(path, replace(self.kept[path], asked=reason), now)
         self.next_actions[path] = now
 
+    def permit_order_again(self, path: Path, reason: str, now: datetime) -> None:
+        """An operator, who has searched SCM, permits one POST of an order that SCM may have."""
+        posts = self.orders[path].posts if path in self.orders else 0
+        permission = OrderAgain(reason, "arn:aws:iam::1:role/operator", now, self.kept[path].revision, posts)
+        self.kept[path] = replace(self.kept[path], order_again=permission)
+
     def adopt(self, path: Path, served: Served, now: datetime) -> None:
         """Take over a certificate that the stores hold."""
         self._keep(path, replace(self.kept[path], served=served), now)
@@ -229,6 +236,9 @@ class FakeOrderBook:
 
     def every_certificate(self) -> Iterator[CertificatePath]:
         return (CertificatePath(*path) for path in list(self.kept))
+
+    def count(self, most: int) -> int:
+        return min(len(self.kept), most)
 
     def replacements(self) -> Listing[Replacement]:
         return Listing(self.rules)

@@ -17,10 +17,10 @@ from renewal.domain.order import (
     ManagedCertificate,
     Order,
     OrderDetails,
-    Replacement,
     Served,
 )
 from renewal.domain.order_search import SearchControl, SearchedOrder, SearchResult
+from renewal.domain.replacement.rule import Replacement
 from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import (
@@ -174,6 +174,9 @@ class OrderReader(Protocol):
 
     def every_certificate(self) -> Iterator[CertificatePath]:
         """All certificates, through the index."""
+
+    def count(self, most: int) -> int:
+        """How many certificates there are, counted up to *most* through the index."""
 
     def replacements(self) -> Listing[Replacement]:
         """The replacement rules."""

@@ -165,7 +165,12 @@ def seated(folder: Path, *certificates: str, scm: str = "dials: {issuance_polls:
     issued = "certificates:\n" + "".join(past) if past else ""
     with started(write_estate(folder, *names, scm=scm + issued)) as system:
         system.aws.handlers["RotatePasswordFunction"] = lambda _event, _context: None
-        times = {"OperatorWorkingDays": "1", "RaoWorkingDays": "10"}
-        facts = {**parameters(os.environ["SCM_URL"], system.simulator.root_pem), **times, **system.aws.outputs}
+        defaults = {
+            "OperatorWorkingDays": "1",
+            "RaoWorkingDays": "10",
+            "OrdersPerDelegation": "30",
+            "OrdersPerRun": "500",
+        }
+        facts = {**parameters(os.environ["SCM_URL"], system.simulator.root_pem), **defaults, **system.aws.outputs}
         with patch.dict(os.environ, {"CERTMANDATE_OUTPUTS": json.dumps(facts)}):
             yield Desk(system, folder / "delegations")

@@ -11,7 +11,17 @@ from certmandate.cli import COMMANDS, command
 from tests.certmandate.desk import SCHEMAS
 
 HEAVY = ("boto3", "certmandate.commands", "cryptography", "httpx", "jinja2", "moto", "renewal.domain", "rich", "yaml")
-SHARED = {"certificate", "error", "finding", "finished_order", "order", "run_report", "served"}
+SHARED = {
+    "certificate",
+    "error",
+    "finding",
+    "finished_order",
+    "order",
+    "raised_caps",
+    "replacement_rule",
+    "run_report",
+    "served",
+}
 
 
 def test_help_imports_no_command() -> None:

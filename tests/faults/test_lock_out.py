@@ -164,7 +164,7 @@ def test_a_password_that_was_just_rotated_costs_one_refusal(harness: Harness) ->
     harness.run()
     harness.played.simulator.set_password(LOGIN, "Rotated-password-2")
     harness.store_credential(DELEGATION, credential("Rotated-password-2"))
-    harness.editor.ask(DELEGATION, "idp", "drill", harness.time())
+    harness.editor.ask(DELEGATION, "idp", "drill")
 
     run = harness.run()
 

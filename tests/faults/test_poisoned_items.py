@@ -11,7 +11,8 @@ import pytest
 from certmandate.files.estate import retired_from
 from renewal.adapters.order_book import schema
 from renewal.domain.errors import RecordUnreadable
-from renewal.domain.order import FinishedOrder, Replacement
+from renewal.domain.order import FinishedOrder
+from renewal.domain.replacement.rule import Replacement
 from renewal.ports import Listing
 from tests.adapters.aws.test_golden_items import golden
 from tests.poison import NEWER, poisoned
@@ -29,7 +30,7 @@ READ: Mapping[str, Callable[[Any], Any]] = {
 
 REWRITTEN = ("inspection", "refusal", "search_proof")
 """Members of a delegation that runs write again; without its proof, a search that finds nothing proves nothing."""
-FIRST: Mapping[str, str] = {"replacement": "of one issuer"}
+FIRST: Mapping[str, str] = {"replacement": "with a deadline"}
 
 
 @pytest.mark.parametrize("kind", sorted(READ))

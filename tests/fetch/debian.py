@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,13 +26,13 @@ class Unpacked:
     root: Path
 
     @classmethod
-    def once(cls, folder: Path) -> Unpacked:
+    def once(cls, folder: Path, packages: Sequence[str] = PACKAGES) -> Unpacked:
         """Download and unpack what is not installed; later calls find it. Raises NotInstallable."""
         done = folder / "done"
         if not done.exists():
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
-            missing = _missing()
+            missing = _missing(packages)
             if missing:
                 _run(["apt-get", "download", "--quiet", *missing], folder)
             for package in sorted(folder.glob("*.deb")):
@@ -52,11 +53,11 @@ class Unpacked:
         }
 
 
-def _missing() -> list[str]:
+def _missing(packages: Sequence[str]) -> list[str]:
     """What apt would install."""
     if not shutil.which("apt-get"):
         raise NotInstallable("this system has no apt-get")
-    done = _run(["apt-get", "install", "--simulate", "--no-install-recommends", *PACKAGES], ROOT)
+    done = _run(["apt-get", "install", "--simulate", "--no-install-recommends", *packages], ROOT)
     return re.findall(r"^Inst (\S+)", done, re.MULTILINE)
 
 

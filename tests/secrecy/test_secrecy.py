@@ -109,7 +109,7 @@ def test_a_renewal_leaves_no_secret_anywhere(harness: Harness, debug_log: io.Str
     begin(harness)
 
     assert harness.run().status == "SUCCEEDED"
-    harness.editor.ask(DELEGATION, "idp", "drill", harness.time())
+    harness.editor.ask(DELEGATION, "idp", "drill")
     assert harness.daily_run().status == "SUCCEEDED"
 
     assert_secret(harness, debug_log.getvalue())
@@ -195,7 +195,7 @@ def test_a_leak_would_be_found_in_every_place(harness: Harness, debug_log: io.St
     """A search that cannot find anything proves nothing: each place, and each kind of secret without its head."""
     begin(harness)
     harness.run()
-    harness.editor.ask(DELEGATION, "idp", "drill", harness.time())
+    harness.editor.ask(DELEGATION, "idp", "drill")
     harness.played.simulator.dials.issuance_seconds = 1e6
     harness.daily_run()
     assert_secret(harness, debug_log.getvalue())

@@ -90,7 +90,7 @@ def test_an_execution_over_its_time_limit_is_timed_out(harness: Harness, boundar
     [
         ({"unknown": 1}, "InvalidRequest"),
         ({"delegations": "univ"}, "InvalidRequest"),
-        ({"force": True}, "InvalidRequest"),
+        ({"all_due_is_right": True}, "InvalidRequest"),
         ({"certificates": ["univ"]}, "InvalidRequest"),
         ({"delegations": ["elsewhere"]}, "UnknownDelegation"),
     ],

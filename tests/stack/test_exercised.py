@@ -17,7 +17,7 @@ from local.cloudformation.parameters import ACCOUNT, REGION
 from local.estate import load_estate
 from local.mails import PARAMETERS as MAILS_ARE_ON
 from local.run import TEMPLATE, LocalSystem
-from renewal.domain.order import Replacement
+from renewal.domain.replacement.rule import Replacement
 from renewal.domain.run_report import Outcome, RunReport
 from stack.authorization import Place, asked
 from stack.policy import Request, Statement, allowed, statements
@@ -170,7 +170,7 @@ def proof(tmp_path_factory: pytest.TempPathFactory) -> Proof:
         rule = Replacement(datetime.now(UTC) - timedelta(days=30), "", "exercised")
         editor = OrderBookEditor(system.aws.tables)
         editor.add_replacement(rule)
-        editor.ask("univ", "both", "exercised", datetime.now(UTC))
+        editor.ask("univ", "both", "exercised")
         system.aws.calls.clear()  # calls that set up the estate
         finished = system.execute({}, lambda _history: None)
         system.execute({"dry_run": True, "delegations": ["univ"], "record": True}, lambda _history: None)

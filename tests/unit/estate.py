@@ -194,6 +194,11 @@ class System:
         """A due certificate of a run that begins now."""
         return replace(Task("run", self.clock(), spec.delegation, spec.name, ("new",)), **changes)
 
+    def asked_task(self, spec: CertificateSpec = IDP, **changes: Any) -> Task:
+        """The task of a certificate whose replacement an operator has requested."""
+        self.book.ask(spec.record_key, "laptop stolen", self.clock())
+        return self.task(spec, **{"causes": ("asked",), **changes})
+
     def item(self, **changes: Any) -> DelegationTask:
         """The delegation's item of a whole run in which nothing is due."""
         item = DelegationTask("run", self.clock(), "univ", dry_run=False, whole=True, certificates=(), room=30)

@@ -76,7 +76,7 @@ def dry_run() -> System:
         system.book.kept["univ", "wrong"], spec=replace(IDP, name="wrong", profile_id=7)
     )
     _inspect(system, "univ", RUN, ())
-    tasks = [{"certificate": name, "causes": ["age"], "forced": False} for name in ("idp", "wrong")]
+    tasks = [{"certificate": name, "causes": ["age"]} for name in ("idp", "wrong")]
     due = {f"univ/{name}": {"causes": ["age"], "state": "planned"} for name in ("idp", "wrong")}
     named = {"named": ["univ/idp", "univ/wrong"], "narrowed": True, "dry_run": True, "reason": "before the holidays"}
     results = [child("univ", {"delegation": "univ", "certificates": tasks})]

@@ -16,6 +16,7 @@ from unittest.mock import patch
 from uuid import uuid4
 from wsgiref.types import StartResponse, WSGIEnvironment
 
+from certmandate.order_book_editor import OrderBookEditor
 from local.estate import Estate, load_estate
 from local.functions.fork_server import resolve_locally
 from local.in_process import InProcessAws
@@ -72,6 +73,10 @@ class System:
     aws: InProcessAws
     simulator: Simulator
     meter: Meter
+
+    def ask(self, delegation: str, certificate: str) -> None:
+        """Request a replacement as `certmandate renew --force` does."""
+        OrderBookEditor(self.aws.tables).ask(delegation, certificate, "the key leaked")
 
     def start(self, request: Any) -> str:
         return self.aws.start_execution(self.aws.outputs["StateMachineArn"], f"run-{uuid4().hex}", request)

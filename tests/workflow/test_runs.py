@@ -38,12 +38,13 @@ def test_a_run_for_one_certificate_leaves_the_others_alone(start: Start) -> None
     assert system.orders_posted() == 1
 
 
-def test_force_renews_what_is_not_due(start: Start) -> None:
+def test_a_request_renews_what_is_not_due(start: Start) -> None:
     """A key that leaked does not wait for its age."""
     system = start("idp")
     before = system.run().row("univ/idp").new_serial
 
-    forced = system.run({"certificates": ["univ/idp"], "force": True, "reason": "the key leaked"})
+    system.ask("univ", "idp")
+    forced = system.run({"certificates": ["univ/idp"], "reason": "the key leaked"})
 
     assert forced.row("univ/idp").outcome == "renewed"
     assert forced.row("univ/idp").old_serial == before != forced.row("univ/idp").new_serial
@@ -56,7 +57,8 @@ def test_a_renewal_issued_at_once_makes_four_requests_about_orders(start: Start)
     system.run()
     before = len(system.simulator.calls)
 
-    system.run({"certificates": ["univ/idp"], "force": True, "reason": "the key leaked"})
+    system.ask("univ", "idp")
+    system.run({"certificates": ["univ/idp"]})
 
     of_inspection = {"GET /api/ssl/v1/types", "GET /api/ssl/v1/customFields"}
     operations = [call.operation for call in system.simulator.calls[before:] if "/api/ssl/v1" in call.operation]

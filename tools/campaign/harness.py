@@ -141,6 +141,7 @@ class Harness:
         self._seconds = self._time_limits()
         self.environments = Environments(Replacements(self._function_clock, self.client, self._transport))
         self._resources.callback(self.environments.close)
+        self.reader = DynamoDbOrderReader(self.aws.tables)
         self.editor, self._spec_writer = OrderBookEditor(self.aws.tables), SpecWriter(self.aws.tables)
         virtual = SimpleNamespace(sleep=self.time.pass_seconds)
         quotas = self._quotas
@@ -206,7 +207,7 @@ class Harness:
 
     def close_order(self, delegation: str, certificate: str) -> int | None:
         """Close an open order as `certmandate close-order` does; return its SSL ID, None when there is none."""
-        if order := DynamoDbOrderReader(self.aws.tables).certificate(delegation, certificate).order:
+        if order := self.reader.certificate(delegation, certificate).order:
             DynamoDbOrderTransitions(self.aws.tables).fail(order, CLOSED, "runbook", self.time(), hold_until=None)
             return order.ssl_id
         return None
@@ -248,6 +249,11 @@ class Harness:
         run = Run(name, described["status"], described.get("error", ""), published(written), self.document(name))
         self.played.runs.append(run)
         return run
+
+    def order_again(self, delegation: str, certificate: str) -> Run:
+        """Permit one POST and run, as `certmandate renew --order-again` does."""
+        self.editor.permit_order_again(self.reader.certificate(delegation, certificate), "runbook", self.time())
+        return self.run(certificates=[f"{delegation}/{certificate}"], reason="runbook")
 
     def run_with(self, injection: Injection) -> Run:
         """Run the state machine to its end with a fault injected."""

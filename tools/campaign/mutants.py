@@ -23,7 +23,9 @@ from renewal.steps.payload import Progress, Task
 class PostAgain(Enroll):
     """Posts again at once when an answer was lost, as most clients do."""
 
-    def _resume(self, order: Order, _record: Any, _authority: CertificateAuthority, task: Task) -> Order:
+    def _resume(
+        self, order: Order, _record: Any, _authority: CertificateAuthority, task: Task, _permission: Any
+    ) -> Order:
         return self.transitions.claim_post(order, self.clock(), task.run_id)
 
 

@@ -135,7 +135,7 @@ class Deployment:
         """The order book, to change what the operator may change of status."""
         from certmandate.order_book_editor import OrderBookEditor
 
-        return OrderBookEditor(self.tables)
+        return OrderBookEditor(self.tables, self.operator)
 
     @cached_property
     def spec_writer(self) -> SpecWriter:

@@ -11,7 +11,8 @@ from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import Judgement, judge
 from renewal.domain.judgement.delegation import problems_of, rule_problems
 from renewal.domain.judgement.problem import Problem
-from renewal.domain.order import ManagedCertificate, Replacement
+from renewal.domain.order import ManagedCertificate
+from renewal.domain.replacement.rule import Replacement
 from renewal.domain.setup.inspection import DelegationRecord
 
 

@@ -16,8 +16,11 @@ from renewal.adapters.order_book.transitions import status_updated
 from renewal.domain.certificate.revocation import RevocationRequest
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.delegation import CertificatePath
+from renewal.domain.due import EVERY_RUN
 from renewal.domain.errors import InvalidDelegation, OrderConflict
-from renewal.domain.order import Replacement, Served
+from renewal.domain.order import ManagedCertificate, Served
+from renewal.domain.permission import OrderAgain
+from renewal.domain.replacement.rule import Replacement
 from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.records import timestamp, to_item
 
@@ -25,24 +28,41 @@ _TRIES = 5  # of a write that follows from what was read, while functions write 
 
 
 class OrderBookEditor:
-    """Writes what operators may change of status."""
+    """Writes what *operator*, an ARN, may change of status."""
 
-    def __init__(self, tables: OrderTables) -> None:
+    def __init__(self, tables: OrderTables, operator: str = "") -> None:
+        self._operator = operator
         self._table, self._audit = tables.orders, tables.audit
         self._reader = DynamoDbOrderReader(tables)
 
-    def ask(self, delegation: str, certificate: str, reason: str, now: datetime) -> None:
+    def ask(self, delegation: str, certificate: str, reason: str) -> None:
         """Have a certificate replaced by the next run, whatever its age. Raises UnknownDelegation."""
         write = updated(
             schema.certificate_key(CertificatePath(delegation, certificate)),
-            "SET #asked = :reason, #next_action_at = :now ADD #revision :step",
-            {"reason": reason, "now": timestamp(now), "step": 1},
+            "SET #asked = :reason, #next_action_at = :every_run ADD #revision :step",
+            {"reason": reason, "every_run": timestamp(EVERY_RUN), "step": 1},
             condition="attribute_exists(#item)",
         )
         try:
             self._table.update(write)
         except ConditionFailed:
             raise unknown(delegation, certificate) from None
+
+    def permit_order_again(self, certificate: ManagedCertificate, reason: str, now: datetime) -> None:
+        """Permit one POST although SCM may have the order. Raises OrderConflict when *certificate* has changed."""
+        posts = certificate.order.posts if certificate.order else 0
+        permission = OrderAgain(reason, self._operator, now, certificate.revision, posts)
+        write = updated(
+            schema.certificate_key(certificate.spec.record_key),
+            "SET #order_again = :permission",
+            {"permission": to_item(permission), "read": certificate.revision},
+            condition="#revision = :read",
+        )
+        try:
+            self._table.update(write)
+        except ConditionFailed:
+            msg = f"{certificate.spec.path}: the record has changed meanwhile; nothing was permitted, try again"
+            raise OrderConflict(msg) from None
 
     def request_revocation(self, delegation: str, certificate: str, request: RevocationRequest) -> None:
         """Keep a revocation that the RAO was asked for: it is open until SCM shows it. Harmless when repeated."""

@@ -12,7 +12,8 @@ from pathlib import Path
 from certmandate.files.estate import Retired
 from renewal.adapters.order_book.schema import ESTATE, ORDER_ATTRIBUTES
 from renewal.domain.audit.chain import ChainHead
-from renewal.domain.order import FinishedOrder, ManagedCertificate, Replacement
+from renewal.domain.order import FinishedOrder, ManagedCertificate
+from renewal.domain.replacement.rule import Replacement
 from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.records import stored_names

@@ -10,7 +10,8 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from renewal.domain.delegation import RenewalPolicy
-from renewal.domain.order import ManagedCertificate, Order, Replacement, Served
+from renewal.domain.order import ManagedCertificate, Order, Served
+from renewal.domain.replacement.rule import Replacement
 
 SHORT_LIFETIME = timedelta(days=10)
 SHORT_RATIO = 1 / 2
@@ -18,6 +19,10 @@ LAST_RESORT = 1 / 10
 SPREAD = 1 / 5  # of the renewal window
 DCV_MARGIN = timedelta(days=7)
 """How long before a domain validation expires a renewal is brought forward."""
+
+EVERY_RUN = datetime(1970, 1, 1, tzinfo=UTC)
+"""Next action of a certificate with an open order: in the past for every run, even if the clock of the run that opened
+the order was ahead, and before every other one, so that the hourly runs find open orders alone."""
 
 
 class Cause(StrEnum):
@@ -93,20 +98,18 @@ def decide(
     *,
     withdrawn: Mapping[str, Cause] = MappingProxyType({}),
     replacements: Iterable[Replacement] = (),
-    forced: bool = False,
     dcv_expires: date | None = None,
 ) -> Decision:
     """Decide whether *certificate* is due at *now*.
 
-    *withdrawn*: serials of what SCM reports as revoked or replaced. *replacements*: replacement rules. *forced*: the
-    execution asks for it whatever its age. A hold after a failed order is overridden by a request for it, by *forced*,
-    and by the last tenth of the lifetime.
+    *withdrawn*: serials of what SCM reports as revoked or replaced. *replacements*: replacement rules. A hold after
+    a failed order is overridden by an operator's request and by the last tenth of the lifetime.
     """
     served = certificate.served
     renew_at = _renew_at(certificate)
     if certificate.order is not None:
         return Decision((Cause.ORDER_OPEN,), renew_at)
-    causes = [Cause.ASKED] if forced or certificate.asked else []
+    causes = [Cause.ASKED] if certificate.asked else []
     causes += [Cause.NEW] if served is None else _by_age(served, renew_at, now)
     causes += [Cause.DCV_LAPSING] if not causes and is_brought_forward(certificate, dcv_expires, now) else []
     in_force = [rule for rule in replacements if rule.issued_before <= now]
@@ -154,7 +157,7 @@ def _by_change(
         Cause.STORES_CHANGED: bool(set(spec.stores) - set(served.stores)),
         Cause.REVOKED: withdrawn is Cause.REVOKED,
         Cause.REPLACED_IN_SCM: withdrawn is Cause.REPLACED_IN_SCM,
-        Cause.REPLACEMENT: any(rule.covers(served) for rule in replacements),
+        Cause.REPLACEMENT: any(rule.covers(certificate) for rule in replacements),
     }
     return [cause for cause, applies in changes.items() if applies]
 
@@ -179,6 +182,8 @@ def next_action(certificate: ManagedCertificate, now: datetime) -> datetime:
 
     With declared endpoints that is each run, because each may verify what they present.
     """
+    if certificate.order is not None:
+        return EVERY_RUN
     if certificate.spec.served_at:
         return now
     decision = decide(certificate, now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -125,3 +126,11 @@ def requested_key(csr: str) -> bytes:
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         msg = "the signing request of the open order cannot be read. Was the item edited?"
         raise RecordUnreadable(msg) from error
+
+
+def requested_key_fingerprint(csr: str) -> str:
+    """Return the SHA-256 of `requested_key`, upper-case hexadecimal; empty when the request cannot be read."""
+    try:
+        return hashlib.sha256(requested_key(csr)).hexdigest().upper()
+    except RecordUnreadable:
+        return ""

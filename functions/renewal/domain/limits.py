@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from renewal.domain.due import Cause, Decision
 from renewal.domain.errors import TooManyDue
 from renewal.domain.order import ManagedCertificate, OrderStatus
+from renewal.domain.replacement.rule import Caps, Replacement
 
 FAR_FUTURE = datetime.max.replace(tzinfo=UTC)
 SMALL_ESTATE = 20  # certificates; with fewer, it is ordinary that all are due at once
@@ -27,10 +29,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class DueCertificate:
-    """A certificate with the decision that it is due."""
+    """A certificate with the decision that it is due, and the replacement rules that cover it."""
 
     certificate: ManagedCertificate
     decision: Decision
+    rules: tuple[Replacement, ...] = ()
 
     @property
     def path(self) -> str:
@@ -54,24 +57,65 @@ class DueCertificate:
         served = self.certificate.served
         return served.not_after if served else FAR_FUTURE
 
+    @property
+    def needed_by(self) -> datetime:
+        """When the served certificate stops being valid: it expires, or a rule's deadline is over."""
+        return min(self.expires, *(rule.deadline or FAR_FUTURE for rule in self.rules), FAR_FUTURE)
+
+    @property
+    def has_deadline(self) -> bool:
+        """Whether a rule with a deadline covers it, so that hourly runs order it too."""
+        return any(rule.deadline for rule in self.rules)
+
+    @property
+    def caps(self) -> tuple[Caps, ...]:
+        """The raised caps of its rules; () = it counts against the caps of the stack."""
+        return tuple(rule.caps for rule in self.rules if rule.caps)
+
 
 def select(due: Iterable[DueCertificate], limits: Limits) -> tuple[list[DueCertificate], list[DueCertificate]]:
-    """Split *due* into what this run does and what it leaves to the next: open orders first, then nearest expiry.
+    """Split *due* into what this run does and what it leaves to the next: open orders first, then what ends first.
 
     Open orders get at most half of a cap while other certificates wait: orders that never end must not stop renewals.
+    Raised caps hold for the certificates that their rule covers; all others stay within *limits*.
     """
-    urgent = sorted(due, key=lambda candidate: (not candidate.resumes, candidate.expires, candidate.path))
-    of_delegation: dict[str, list[DueCertificate]] = {}
-    for candidate in urgent:
-        of_delegation.setdefault(candidate.certificate.spec.delegation, []).append(candidate)
-    shares = [_share(candidates, limits.orders_per_delegation) for candidates in of_delegation.values()]
-    chosen = {candidate.path for share in shares for candidate in share}
-    selected = _share([candidate for candidate in urgent if candidate.path in chosen], limits.orders_per_run)
-    chosen = {candidate.path for candidate in selected}
+    urgent = sorted(due, key=lambda candidate: (not candidate.resumes, candidate.needed_by, candidate.path))
+    ordinary = _capped([candidate for candidate in urgent if not candidate.caps], limits, ())
+    covered = [candidate for candidate in urgent if candidate.caps]
+    chosen = {candidate.path for candidate in (*ordinary, *_capped(covered, limits, ordinary))}
+    selected = [candidate for candidate in urgent if candidate.path in chosen]
     return selected, [candidate for candidate in urgent if candidate.path not in chosen]
 
 
+def _capped(
+    urgent: Sequence[DueCertificate], limits: Limits, taken: Collection[DueCertificate]
+) -> Sequence[DueCertificate]:
+    """Return the first of *urgent* within their caps, of which *taken* have used a part."""
+    of_delegation: dict[str, list[DueCertificate]] = {}
+    for candidate in urgent:
+        of_delegation.setdefault(candidate.certificate.spec.delegation, []).append(candidate)
+    used = Counter(candidate.certificate.spec.delegation for candidate in taken)
+    chosen = {
+        candidate.path
+        for name, candidates in of_delegation.items()
+        for candidate in _share(candidates, raised(limits, candidates).orders_per_delegation - used[name])
+    }
+    permitted = [candidate for candidate in urgent if candidate.path in chosen]
+    return _share(permitted, raised(limits, urgent).orders_per_run - len(taken))
+
+
+def raised(limits: Limits, candidates: Iterable[DueCertificate]) -> Limits:
+    """Return *limits* with the caps that the rules of *candidates* raise."""
+    caps = [caps for candidate in candidates for caps in candidate.caps]
+    return replace(
+        limits,
+        orders_per_delegation=max(limits.orders_per_delegation, *(each.orders_per_delegation for each in caps), 0),
+        orders_per_run=max(limits.orders_per_run, *(each.orders_per_run for each in caps), 0),
+    )
+
+
 def _share(urgent: Sequence[DueCertificate], cap: int) -> list[DueCertificate]:
+    cap = max(cap, 0)
     resumed = [candidate for candidate in urgent if candidate.resumes]
     others = [candidate for candidate in urgent if not candidate.resumes]
     most_resumed = max(cap - len(others), (cap + 1) // 2)
@@ -90,13 +134,20 @@ def allot(capacity: int, delegations: Sequence[str], run_id: str) -> dict[str, i
     return {name: each + (place < rest) for place, name in enumerate(drawn)}
 
 
-def require_plausible(due: Sequence[DueCertificate], estate_size: int, limits: Limits) -> None:
-    """Raise TooManyDue when more of *estate_size* certificates are due by age than a correct clock and policy allow.
+def plausible_estate(due: Iterable[DueCertificate], limits: Limits) -> int:
+    """Return how many certificates the order book must have for *due* to be plausible; 0 = any number will do."""
+    by_age = len(_by_age(due))
+    return max(SMALL_ESTATE, int(by_age / limits.due_share) + 1) if by_age else 0
+
+
+def require_plausible(due: Iterable[DueCertificate], estate_size: int, limits: Limits) -> None:
+    """Raise TooManyDue when more of the estate is due by age than a correct clock and policy allow.
 
     Renewals are spread over months. If most certificates are due on one day, the clock or a policy is wrong, or this is
-    the first run after a long outage: the operator decides which, and gives a reason.
+    the first run after a long outage: the operator decides which, and gives a reason. *estate_size*: the number of
+    certificates in the order book, counted up to `plausible_estate`.
     """
-    by_age = [candidate for candidate in due if {Cause.AGE, Cause.LAST_RESORT} & set(candidate.decision.causes)]
+    by_age = _by_age(due)
     if estate_size < SMALL_ESTATE or len(by_age) <= estate_size * limits.due_share:
         return
     msg = (
@@ -104,3 +155,7 @@ def require_plausible(due: Sequence[DueCertificate], estate_size: int, limits: L
         "renewal policy may be wrong. If they are right, start an execution with a reason and all_due_is_right: true"
     )
     raise TooManyDue(msg)
+
+
+def _by_age(due: Iterable[DueCertificate]) -> list[DueCertificate]:
+    return [candidate for candidate in due if {Cause.AGE, Cause.LAST_RESORT} & set(candidate.decision.causes)]

@@ -14,7 +14,8 @@ from renewal.domain.certificate.revocation import RevocationRequest
 from renewal.domain.delegation import ACM, CertificatePath, CertificateSpec
 from renewal.domain.endpoint.observation import ServiceRecord
 from renewal.domain.errors import NeedsAttention, OrderDeclined, OrderRejected, OrderRevoked
-from renewal.domain.keypair import KeyType
+from renewal.domain.keypair import KeyType, requested_key_fingerprint
+from renewal.domain.permission import OrderAgain
 from renewal.records import REQUIRED, REWRITTEN
 
 COMMENT_PREFIX = "certmandate order "
@@ -134,7 +135,8 @@ class Order:
     def _finished(self, status: OrderStatus, now: datetime) -> FinishedOrder:
         kept = ("delegation", "certificate", "token", "opened_at", "names", "causes", "run_id", "reason", "posts")
         values: dict[str, Any] = {name: getattr(self, name) for name in kept}
-        return FinishedOrder(**values, status=status, ended_at=now, ssl_id=self.ssl_id, arns=self.arns)
+        values |= {"ssl_id": self.ssl_id, "arns": self.arns, "key_fingerprint": requested_key_fingerprint(self.csr)}
+        return FinishedOrder(**values, status=status, ended_at=now)
 
 
 def token_in(comment: str | None) -> str | None:
@@ -166,6 +168,8 @@ class Served:
     """Whether its extended key usage has clientAuth; None in records of earlier versions."""
     key_fingerprint: str = ""
     """SHA-256 of its public key, upper-case hexadecimal; empty in records of earlier versions."""
+    fingerprint: str = ""
+    """SHA-256 of the certificate, upper-case hexadecimal; empty in records of earlier versions."""
 
     @property
     def held_arns(self) -> dict[str, str]:
@@ -196,8 +200,15 @@ class ManagedCertificate:
     service: ServiceRecord | None = field(default=None, compare=False, metadata=REWRITTEN)
     """What its endpoints presented last; None before, and without `served_at`."""
     revocations: tuple[RevocationRequest, ...] = field(default=(), compare=False)
+    order_again: OrderAgain | None = field(default=None, compare=False)
     revision: int = field(default=0, compare=False, metadata=REQUIRED)
     """Version of the record that was read; 0 = not read. A write holds only while the record still has it."""
+
+    @property
+    def permission(self) -> OrderAgain | None:
+        """The operator's permission to order again, if it holds for the record as it is now."""
+        given, posts = self.order_again, self.order.posts if self.order else 0
+        return given if given and (given.revision, given.posts) == (self.revision, posts) else None
 
     @property
     def lacking(self) -> tuple[str, ...]:
@@ -239,27 +250,8 @@ def served_by(order: Order, certificate: ManagedCertificate, stores: Collection[
         arns={region: arn for region, arn in earlier.items() if region in spec.acm_regions} | dict(order.arns),
         client_auth=leaf.is_for_clients,
         key_fingerprint=leaf.key_fingerprint,
+        fingerprint=leaf.fingerprint(),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Replacement:
-    """A replacement rule: replace everything that *issuer* issued before a time, ahead of a mass revocation."""
-
-    issued_before: datetime
-    issuer: str
-    """Part of the issuer's name, any case; empty = every issuer."""
-    reason: str
-
-    def covers(self, served: Served) -> bool:
-        """Return whether *served* is to be replaced.
-
-        CAs backdate certificates, some to the midnight before. Where `not_before` is less than a day before
-        `issued_before`, the time of storing decides; otherwise a certificate would be replaced twice.
-        """
-        surely_before = served.not_before + timedelta(days=1) < self.issued_before
-        before = surely_before or max(served.not_before, served.stored_at) < self.issued_before
-        return before and self.issuer.casefold() in served.issuer.casefold()
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +279,8 @@ class FinishedOrder:
     text: str = ""
     reason: str = ""
     posts: int = 1
+    key_fingerprint: str = ""
+    """SHA-256 of the public key that was ordered, upper-case hexadecimal; empty in rows of earlier versions."""
     sequence: int | None = field(default=None, compare=False)
     """Its number in the delegation's chain (`renewal.domain.audit.chain`); None in rows of earlier versions."""
     previous_hash: str = field(default="", compare=False)

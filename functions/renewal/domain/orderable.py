@@ -9,7 +9,8 @@ from renewal.domain.calendar import phase_at
 from renewal.domain.delegation import CustomField, profile_of
 from renewal.domain.due import Cause, Decision, decide
 from renewal.domain.errors import FieldRefused
-from renewal.domain.order import ManagedCertificate, Replacement
+from renewal.domain.order import ManagedCertificate
+from renewal.domain.replacement.rule import Replacement
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import dcv_of
 
@@ -23,7 +24,6 @@ def decide_with(
     now: datetime,
     *,
     replacements: Iterable[Replacement] = (),
-    forced: bool = False,
 ) -> Decision:
     """Decide whether *certificate* is due, given the last inspection; the other arguments are those of `decide`."""
     return decide(
@@ -31,7 +31,6 @@ def decide_with(
         now,
         withdrawn=inspection.withdrawn if inspection else {},
         replacements=replacements,
-        forced=forced,
         dcv_expires=dcv_of(inspection.delegated, certificate.spec.names, now) if inspection else None,
     )
 

@@ -16,9 +16,7 @@ _PATH = re.compile(rf"{NAME.pattern}/{NAME.pattern}")
 _FIELDS = {
     "delegations": "a list of one or more delegation names",
     "certificates": 'a list of one or more "delegation/name"',
-    "force": "true or false",
     "dry_run": "true or false",
-    "order_again": "true or false",
     "reason": "a text of 1 to 200 characters",
     "all_due_is_right": "true or false",
     "open_orders_only": "true or false",
@@ -31,18 +29,17 @@ _FIELDS = {
 class RunRequest:
     """What one run is asked to do; the daily schedule sets no field.
 
-    `delegations` and `certificates` narrow the run (empty = everything). `force` replaces the named
-    certificates whatever their age, and requires names and a reason. `dry_run` decides, logs in, and orders nothing.
-    `order_again` (one certificate, with a reason) permits one POST although SCM may have the order already.
+    `delegations` and `certificates` narrow the run (empty = everything). `dry_run` decides and logs in, no more.
     `all_due_is_right` (with a reason) overrides `TooManyDue`. `open_orders_only` follows up on open orders and starts
-    none. `record` writes a redacted recording of SCM's answers beside the run's report.
+    none, except that the schedule's follow-up works on replacement rules with a deadline too. `record` writes a
+    redacted recording of SCM's answers beside the run's report.
+
+    No field makes a certificate due: what operators request is in the order book, which their own identity writes.
     """
 
     delegations: tuple[str, ...] = ()
     certificates: tuple[str, ...] = ()
-    force: bool = False
     dry_run: bool = False
-    order_again: bool = False
     reason: str = ""
     all_due_is_right: bool = False
     open_orders_only: bool = False
@@ -99,7 +96,7 @@ def _once(names: list[str]) -> tuple[str, ...]:
 
 
 def _fits(field: str, value: Any) -> bool:
-    if field in {"force", "dry_run", "order_again", "all_due_is_right", "open_orders_only", "record"}:
+    if field in {"dry_run", "all_due_is_right", "open_orders_only", "record"}:
         return isinstance(value, bool)
     if field in {"reason", "scheduled_at"}:
         return isinstance(value, str) and 0 < len(value.strip()) <= len(value) <= 200
@@ -110,20 +107,8 @@ def _fits(field: str, value: Any) -> bool:
 
 def _contradictions(document: Mapping[str, Any]) -> list[str]:
     faults = []
-    if document.get("force") and not ("delegations" in document or "certificates" in document):
-        faults.append("'force' needs 'delegations' or 'certificates': all certificates at once are never forced")
-    if (document.get("force") or document.get("all_due_is_right")) and not document.get("reason"):
-        faults.append("'force' and 'all_due_is_right' need a 'reason' for the audit trail")
-    if document.get("order_again") and not _is_for_one(document):
-        faults.append("'order_again' needs exactly one name in 'certificates', no 'delegations', and a 'reason'")
-    if document.get("force") and document.get("open_orders_only"):
-        faults.append("'force' and 'open_orders_only' contradict each other")
+    if document.get("all_due_is_right") and not document.get("reason"):
+        faults.append("'all_due_is_right' needs a 'reason' for the audit trail")
     if document.get("record") and not (document.get("dry_run") and "delegations" in document):
         faults.append("'record' needs 'dry_run' and 'delegations'")
     return faults
-
-
-def _is_for_one(document: Mapping[str, Any]) -> bool:
-    names = document.get("certificates")
-    is_single = isinstance(names, list) and len(names) == 1 and "delegations" not in document
-    return is_single and bool(document.get("reason"))

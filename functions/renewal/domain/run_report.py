@@ -16,6 +16,7 @@ from typing import Any, Literal, Self
 from renewal import records
 from renewal.domain.errors import ANSWERED_BY_SCM, CREDENTIAL_ERRORS, Actor
 from renewal.domain.judgement.problem import Problem
+from renewal.domain.judgement.replacement_progress import ReplacementProgress
 from renewal.domain.setup.finding import Finding, Severity
 
 SCHEMA = 1
@@ -183,6 +184,8 @@ class RunReport:
     """Why the declared endpoints were not verified; empty when they were."""
     rules: tuple[RuleRow, ...] = ()
     """The replacement rules that were not applied, because they cannot be read."""
+    replacements: tuple[ReplacementProgress, ...] = ()
+    """The work for each replacement rule, when the run began."""
     problems: tuple[Problem, ...] = ()
     """All that is open after the run, most urgent first: what `status` shows at that time."""
 

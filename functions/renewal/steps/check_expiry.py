@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from renewal.domain.delegation import CertificatePath
-from renewal.domain.due import decide
-from renewal.domain.errors import RunInProgress, UnknownDelegation
-from renewal.domain.limits import DueCertificate, Limits, allot, require_plausible, select
+from renewal.domain.due import EVERY_RUN, decide
+from renewal.domain.errors import RecordUnreadable, RunInProgress, UnknownDelegation
+from renewal.domain.judgement.replacement_progress import ReplacementProgress, progress_of
+from renewal.domain.limits import DueCertificate, Limits, allot, plausible_estate, require_plausible, select
 from renewal.domain.order import ManagedCertificate
+from renewal.domain.replacement.rule import Replacement
 from renewal.domain.request import RunRequest
 from renewal.domain.run_outcome import PlanFacts, PlannedCertificate, PlanState
 from renewal.ports import Clock, OrderReader
@@ -42,16 +44,22 @@ class CheckExpiry:
             return _skipped(request, run_id, older)
         now = self.clock()
         delegations = self._delegations(request)
-        due = self._due(request, now)
+        rules = [rule for rule in self.book.replacements() if rule.issued_before <= now and _works_on(request, rule)]
+        certificates = tuple(self._candidates(request, now, everything=bool(rules)))
+        due = _due(request, rules, certificates, now)
         if not request.is_deliberate:
-            require_plausible(due, sum(1 for _ in self.book.every_certificate()) if due else 0, self.limits)
+            require_plausible(due, self.book.count(plausible_estate(due, self.limits)), self.limits)
         taken, deferred = select((candidate for candidate in due if not candidate.decision.held), self.limits)
-        delegations = _inspected(request, delegations, due, taken)
-        capacities = allot(self.limits.orders_per_run - len(taken), delegations, run_id)
-        items = (_item(name, run_id, now, request, taken, capacities[name]) for name in delegations)
+        of_delegation = _by_delegation(taken)
+        delegations = _inspected(request, delegations, due, of_delegation)
+        capacities = allot(self._left(taken), delegations, run_id)
+        items = (
+            _item(name, run_id, now, request, of_delegation.get(name, ()), capacities[name]) for name in delegations
+        )
         plan: list[Mapping[str, Any]] = [item.payload() for item in items]
         bucket, key = self.archive.write_plan(run_id, plan)
-        self.archive.write_facts(run_id, _facts(request, now, delegations, due, deferred))
+        progress = _progress(request, rules, certificates, now)
+        self.archive.write_facts(run_id, _facts(request, now, delegations, due, deferred, progress))
         return {
             "run_id": run_id,
             "dry_run": request.dry_run,
@@ -64,35 +72,42 @@ class CheckExpiry:
             "polls": 0,
         }
 
+    def _left(self, taken: Iterable[DueCertificate]) -> int:
+        """How many orders the inspections may add; what a rule's raised caps permit takes nothing from it."""
+        return self.limits.orders_per_run - sum(1 for candidate in taken if not candidate.caps)
+
     def _delegations(self, request: RunRequest) -> list[str]:
-        known = sorted(self.book.delegations())
+        """The delegations that the run was asked for; none when it inspects only those of what it takes."""
         if not request.is_narrowed:
-            return known
+            return [] if request.open_orders_only else sorted(self.book.delegations())
         wanted = {*request.delegations, *(path.delegation for path in _paths(request))}
-        if unknown := sorted(wanted - set(known)):
+        if unknown := sorted(name for name in wanted if not self._is_known(name)):
+            known = ", ".join(sorted(self.book.delegations())) or "none"
             msg = (
-                f"the order book has no delegation {', '.join(unknown)}; it has {', '.join(known) or 'none'}. "
+                f"the order book has no delegation {', '.join(unknown)}; it has {known}. "
                 "Correct the name, or create the delegation with `certmandate apply`"
             )
             raise UnknownDelegation(msg)
         return sorted(wanted)
 
-    def _due(self, request: RunRequest, now: datetime) -> list[DueCertificate]:
-        replacements = self.book.replacements()
-        decided = [
-            DueCertificate(certificate, decide(certificate, now, replacements=replacements, forced=request.force))
-            for certificate in self._candidates(request, now, everything=bool(replacements))
-        ]
-        due = [candidate for candidate in decided if candidate.decision.causes]
-        return [candidate for candidate in due if candidate.resumes] if request.open_orders_only else due
+    def _is_known(self, delegation: str) -> bool:
+        try:
+            self.book.delegation(delegation)
+        except UnknownDelegation:
+            return False
+        except RecordUnreadable:
+            return True  # its inspection fails, and the report names it
+        return True
 
     def _candidates(self, request: RunRequest, now: datetime, *, everything: bool) -> Iterable[ManagedCertificate]:
-        """A daily run reads the index, or everything when there is a replacement rule; a narrowed one what it names.
+        """A daily run reads what waits in the index, one for open orders these alone; a narrowed one what it names.
 
-        What cannot be read is not ordered; the report names it.
+        With a replacement rule to work on, the first two read everything. What cannot be read is not ordered; the
+        report names it.
         """
         if not request.is_narrowed:
-            return self.book.load(self.book.every_certificate() if everything else self.book.waiting(now))
+            until = EVERY_RUN if request.open_orders_only else now
+            return self.book.load(self.book.every_certificate() if everything else self.book.waiting(until))
         whole = [found for name in request.delegations for found in self.book.certificates(name)]
         single = [path for path in _paths(request) if path.delegation not in request.delegations]
         found = self.book.load(single)
@@ -104,12 +119,49 @@ class CheckExpiry:
         return [*whole, *found]
 
 
+def _due(
+    request: RunRequest, rules: Collection[Replacement], certificates: Iterable[ManagedCertificate], now: datetime
+) -> list[DueCertificate]:
+    decided = (
+        DueCertificate(
+            certificate,
+            decide(certificate, now, replacements=rules),
+            tuple(rule for rule in rules if rule.covers(certificate)),
+        )
+        for certificate in certificates
+    )
+    return [candidate for candidate in decided if candidate.decision.causes and _is_asked(request, candidate)]
+
+
+def _progress(
+    request: RunRequest, rules: Iterable[Replacement], certificates: Collection[ManagedCertificate], now: datetime
+) -> tuple[ReplacementProgress, ...]:
+    """How far each rule has come; () in a narrowed run, which reads a part of what they cover."""
+    return () if request.is_narrowed else tuple(progress_of(rule, certificates, now) for rule in rules)
+
+
+def _works_on(request: RunRequest, rule: Replacement) -> bool:
+    return not request.open_orders_only or (request.is_follow_up and rule.deadline is not None)
+
+
+def _is_asked(request: RunRequest, candidate: DueCertificate) -> bool:
+    """Whether the run works on it: a follow-up starts no order, except for a rule with a deadline."""
+    return not request.open_orders_only or candidate.resumes or (request.is_follow_up and candidate.has_deadline)
+
+
+def _by_delegation(taken: Iterable[DueCertificate]) -> Mapping[str, Sequence[DueCertificate]]:
+    found: dict[str, list[DueCertificate]] = {}
+    for candidate in taken:
+        found.setdefault(candidate.certificate.spec.delegation, []).append(candidate)
+    return found
+
+
 def _inspected(
-    request: RunRequest, delegations: list[str], due: Iterable[DueCertificate], taken: Iterable[DueCertificate]
+    request: RunRequest, delegations: list[str], due: Iterable[DueCertificate], taken: Iterable[str]
 ) -> list[str]:
-    """Return the delegations of the plan."""
+    """Return the delegations of the plan; *taken*: those of what the run works on."""
     if request.open_orders_only:
-        return sorted({candidate.certificate.spec.delegation for candidate in taken})
+        return sorted(taken)
     if request.is_narrowed:
         return delegations
     # The index lacks a delegation whose item is damaged; its certificates name it, so that it is reported.
@@ -129,19 +181,10 @@ def _paths(request: RunRequest) -> list[CertificatePath]:
 
 
 def _item(
-    name: str, run_id: str, now: datetime, request: RunRequest, taken: list[DueCertificate], capacity: int
+    name: str, run_id: str, now: datetime, request: RunRequest, taken: Iterable[DueCertificate], capacity: int
 ) -> DelegationTask:
-    asked: dict[str, Any] = {
-        "forced": request.force,
-        "order_again": request.order_again,
-        "follow_up": request.is_follow_up,
-        "reason": request.reason,
-    }
-    mine = [
-        (due, Task(run_id, now, name, due.certificate.spec.name, due.decision.causes, **asked))
-        for due in taken
-        if due.certificate.spec.delegation == name
-    ]
+    shared: dict[str, Any] = {"follow_up": request.is_follow_up, "reason": request.reason}
+    mine = [(due, Task(run_id, now, name, due.certificate.spec.name, due.decision.causes, **shared)) for due in taken]
     return DelegationTask(
         run_id=run_id,
         started_at=now,
@@ -163,6 +206,7 @@ def _facts(
     delegations: list[str],
     due: list[DueCertificate],
     deferred: list[DueCertificate],
+    progress: tuple[ReplacementProgress, ...],
 ) -> PlanFacts:
     paths = {candidate.path for candidate in deferred}
     return PlanFacts(
@@ -175,6 +219,7 @@ def _facts(
         named=(*request.delegations, *request.certificates),
         delegations=tuple(delegations),
         due={candidate.path: _planned(candidate, paths) for candidate in due},
+        replacements=progress,
     )
 
 

@@ -33,6 +33,7 @@ from renewal.domain.keypair import KeyPair
 from renewal.domain.order import EnrollRequest, ManagedCertificate, Order, OrderStatus, Served
 from renewal.domain.order_search import SearchControl, SearchedOrder, SearchProof, SearchResult, known_ids
 from renewal.domain.orderable import decide_with, require_orderable
+from renewal.domain.permission import OrderAgain
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import ReportedCertificate
 from renewal.domain.setup.unrecorded import require_recorded, unrecorded_orders
@@ -80,13 +81,13 @@ class Enroll:
         if certificate.order is not None and certificate.order.ssl_id is not None:
             return _progress(task, certificate.order)
         if certificate.order is None:
-            self._require_capacity(task)
+            self._require_capacity(task, certificate)
         with ScmLogin(self.transitions, self.accounts).authority(record, task.run_id) as authority:
             if certificate.order is None:
                 inspection = self._inspected(record, authority, task)
                 order = self._begin(certificate, record, inspection, task)
             else:
-                order = self._resume(certificate.order, record, authority, task)
+                order = self._resume(certificate.order, record, authority, task, certificate.permission)
             if order.ssl_id is None:
                 order = self._post(order, authority)
         return _progress(task, order)
@@ -99,13 +100,11 @@ class Enroll:
         if set(task.causes) == {Cause.ORDER_OPEN}:
             return _end_of_planned_order(certificate, task)
         self._require_unended(task)
-        newer = served is not None and served.stored_at >= task.started_at
         still_due = decide_with(
             certificate,
             record.inspection,
             self.clock(),
             replacements=self.book.replacements() if Cause.REPLACEMENT in task.causes else (),
-            forced=task.forced and not newer,
         )
         if still_due.held:  # no plan has what is on hold: an order has failed since
             return _end_of_planned_order(certificate, task)
@@ -117,12 +116,15 @@ class Enroll:
         if row := next((row for row in reversed(rows) if row.run_id == task.run_id and row.error), None):
             raise _ended_by(row.error, row.text, f"{task.delegation}/{task.certificate}")
 
-    def _require_capacity(self, task: Task) -> None:
+    def _require_capacity(self, task: Task, certificate: ManagedCertificate) -> None:
         """Raise TooManyDue when this run has begun as many orders as it may: whoever forges a plan has no more."""
         open_orders = (certificate.order for certificate in self.book.certificates(task.delegation))
         ended = self.book.history(task.delegation, "")
         begun = {order.token for order in (*open_orders, *ended) if order and order.run_id == task.run_id}
-        if len(begun) >= self.orders_per_delegation:
+        if len(begun) < self.orders_per_delegation:
+            return
+        rules = [rule for rule in self.book.replacements() if rule.covers(certificate)]
+        if len(begun) >= max((rule.caps.orders_per_delegation for rule in rules if rule.caps), default=0):
             msg = f"this run has begun {len(begun)} orders of {task.delegation}: OrdersPerDelegation permits no more"
             raise TooManyDue(msg)
 
@@ -130,7 +132,7 @@ class Enroll:
         self, certificate: ManagedCertificate, record: DelegationRecord, inspection: Inspection, task: Task
     ) -> Order:
         """Write the intent; return the order that is to be posted."""
-        if not task.order_again:
+        if certificate.permission is None:
             require_recorded(certificate, inspection.unrecorded)
         term_days = require_orderable(certificate, record, inspection, self.clock())
         refusals = self.acm.foresee(certificate)
@@ -197,13 +199,19 @@ class Enroll:
 
     def _reason(self, certificate: ManagedCertificate, task: Task) -> str:
         """The reasons of the run, of the request on record and of the replacement rules; each once."""
-        served = certificate.served
         reasons = [task.reason, certificate.asked]
-        if served and Cause.REPLACEMENT in task.causes:
-            reasons += [rule.reason for rule in self.book.replacements() if rule.covers(served)]
+        if Cause.REPLACEMENT in task.causes:
+            reasons += [rule.reason for rule in self.book.replacements() if rule.covers(certificate)]
         return "; ".join(dict.fromkeys(reason for reason in reasons if reason))
 
-    def _resume(self, order: Order, record: DelegationRecord, authority: CertificateAuthority, task: Task) -> Order:
+    def _resume(
+        self,
+        order: Order,
+        record: DelegationRecord,
+        authority: CertificateAuthority,
+        task: Task,
+        permission: OrderAgain | None,
+    ) -> Order:
         """Return the order with its SSL ID, or without one when it may be posted again."""
         found, now = authority.find(SearchedOrder.of(order)), self.clock()
         if found.ssl_id is not None:
@@ -212,7 +220,9 @@ class Enroll:
                 self.transitions.record_search(order.delegation, SearchControl.of(order, found.ssl_id, now), found)
                 self.transitions.note(ordered, found_at=now)
             return ordered
-        if doubt := self._doubt(order, record.search_proof or SearchProof(), found, task, now):
+        if doubt := self._doubt(
+            order, record.search_proof or SearchProof(), found, now, is_permitted=permission is not None
+        ):
             self.transitions.note(order, searched_at=now)
             msg = f"the answer to order {order.token} was lost at {order.posted_at:%Y-%m-%d %H:%M:%S}Z; {doubt}"
             raise OrderUnconfirmed(msg)
@@ -222,11 +232,15 @@ class Enroll:
             self.transitions.fail(order, type(error).__name__, str(error), now, hold_until=None)
             raise
         self._require_time()
-        return self.transitions.claim_post(order, now, task.run_id, task.reason if task.order_again else "")
+        return self.transitions.claim_post(order, now, task.run_id, permission.reason if permission else "")
 
-    def _doubt(self, order: Order, proof: SearchProof, found: SearchResult, task: Task, now: datetime) -> str:
-        """Return why the order may not be posted again after a search that has not found it; empty when it may be."""
-        is_permitted = task.order_again and (order.posted_by or order.run_id) != task.run_id
+    def _doubt(
+        self, order: Order, proof: SearchProof, found: SearchResult, now: datetime, *, is_permitted: bool
+    ) -> str:
+        """Return why the order may not be posted again after a search that has not found it; empty when it may be.
+
+        *is_permitted*: the operator has searched SCM and permits it.
+        """
         if not is_permitted and (unexplained := self._unexplained(order, proof, found)):
             return unexplained
         quiet = self.quiet if is_permitted else proof.quiet(self.quiet)

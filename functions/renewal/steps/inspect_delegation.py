@@ -154,7 +154,9 @@ class InspectDelegation:
     def _payload(self, task: DelegationTask, certificates: Certificates, inspection: Inspection) -> dict[str, Any]:
         # A revoked certificate fails its users now: it goes before those that merely grow old.
         tasks = [*_added(task, certificates, inspection), *task.certificates]
-        taken = tasks[: min(self.orders_per_delegation, len(task.certificates) + task.room)]
+        # A replacement rule may have raised the plan above the cap of the stack; enroll verifies that it has.
+        most = min(self.orders_per_delegation, len(task.certificates) + task.room)
+        taken = tasks[: max(most, len(task.certificates))]
         return {
             "run_id": task.run_id,
             "delegation": task.delegation,

@@ -23,7 +23,8 @@ from renewal.domain.judgement.delegation import problems_of
 from renewal.domain.judgement.problem import Consequence, Problem
 from renewal.domain.notices.escalation import Topic, claimed
 from renewal.domain.notices.notice import MailOutcome, Notice, NoticeKind
-from renewal.domain.order import FinishedOrder, ManagedCertificate, Replacement
+from renewal.domain.order import FinishedOrder, ManagedCertificate
+from renewal.domain.replacement.rule import Replacement
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.domain.setup.refused_orders import findings_with_orders
@@ -84,7 +85,9 @@ class Notify:
     def _bounced(self, event: MailEvent) -> dict[str, int]:
         if not event.is_lost:
             return {}
-        self.notices.change_notices(event.delegation, lambda notices: notices.bounced(event.message_id, event.text))
+        self.notices.change_notices(
+            event.delegation, lambda notices: notices.bounced(event.notice, event.message_id, event.text)
+        )
         return {MailOutcome.BOUNCED.value: 1}
 
     def _delegation(self, name: str, rules: Iterable[Replacement]) -> Iterator[Notice]:
@@ -135,7 +138,7 @@ class Notify:
         if self.mailer is None or not claim.to:
             return MailOutcome.OFF, "", ""
         try:
-            return MailOutcome.SENT, self.mailer.send(mail, {"delegation": delegation}), ""
+            return MailOutcome.SENT, self.mailer.send(mail, {"delegation": delegation, "notice": claim.id}), ""
         except (MailRefused, StoreRefused) as error:
             return MailOutcome.REFUSED, "", str(error)
         except StoreUnavailable as error:
@@ -206,7 +209,7 @@ class _Facts:
 
 
 def _key(problem: Problem) -> str:
-    """Identify a problem from day to day: of a delegation, several may have one code."""
-    if problem.certificate:
+    """Identify a problem from day to day; what a list of names is about is the list."""
+    if problem.certificate or problem.about:
         return problem.key
     return f"{problem.key} {hashlib.sha256(_VARYING.sub('', problem.text).encode()).hexdigest()[:12]}"

@@ -5,11 +5,11 @@ The only other text is the operator's reason, which is part of the execution's i
 A plan item (one for each delegation, written by check_expiry, read by the Distributed Map):
 
     {"run_id", "started_at", "delegation", "dry_run", "whole", "follow_up", "record",
-     "room", "reason", "certificates": [{"certificate", "causes", "forced", "order_again"}], "issued": [task…]}
+     "room", "reason", "certificates": [{"certificate", "causes"}], "issued": [task…]}
 
 A task (one for each due certificate, input of enroll):
 
-    {"run_id", "started_at", "delegation", "certificate", "causes", "forced", "order_again", "follow_up", "reason"}
+    {"run_id", "started_at", "delegation", "certificate", "causes", "follow_up", "reason"}
 
 A progress (result of enroll, input of collect; result of collect):
 
@@ -41,9 +41,6 @@ class Task:
     delegation: str
     certificate: str
     causes: tuple[str, ...] = ()
-    forced: bool = False
-    order_again: bool = False
-    """Whether the operator, after a search in SCM, permits one POST that would otherwise wait for them."""
     follow_up: bool = False
     """Whether the schedule started the run to follow up on open orders."""
     reason: str = ""
@@ -93,7 +90,7 @@ class DelegationTask:
 
     def payload(self) -> dict[str, Any]:
         """Return it as JSON; what all certificates share is written once."""
-        own = ("certificate", "causes", "forced", "order_again")
+        own = ("certificate", "causes")
         tasks = [{name: task.payload()[name] for name in own} for task in self.certificates]
         return {**records.to_json(self), "certificates": tasks}
 
@@ -129,6 +126,8 @@ class MailEvent:
     """An event of Amazon SES about a mail that was sent: a bounce, a complaint, or a rejection."""
 
     delegation: str
+    notice: str
+    """Its id; empty if an earlier version sent it."""
     message_id: str
     text: str
     is_lost: bool
@@ -141,6 +140,7 @@ class MailEvent:
         try:
             detail, mail = event["detail"], event["detail"]["mail"]
             (delegation,) = mail["tags"]["delegation"]
+            (notice,) = mail["tags"].get("notice", [""])
             bounce = detail.get("bounce", {})
             kind = (str(bounce.get("bounceType", "")), str(bounce.get("bounceSubType", "")))
             reasons = (str(each.get("diagnosticCode", "")) for each in bounce.get("bouncedRecipients", ()))
@@ -150,7 +150,7 @@ class MailEvent:
             msg = f"the event of Amazon SES is not as AWS documents it ({type(error).__name__})"
             raise InvalidRequest(msg) from None
         text = " ".join(part for part in parts if part)
-        return cls(str(delegation), message_id, text, kind != AUTOMATIC_REPLY)
+        return cls(str(delegation), str(notice), message_id, text, kind != AUTOMATIC_REPLY)
 
 
 def _read(kind: type[T], event: object, **given: Any) -> T:

@@ -9,17 +9,19 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from renewal.domain.alerts.alert import Alert
+from renewal.domain.alerts.alert import MOST_LISTED, Alert
 from renewal.domain.alerts.crossings import Thresholds, notifiable
 from renewal.domain.alerts.memory import NotifiedProblems
 from renewal.domain.delegation import CertificatePath
-from renewal.domain.errors import Failure, RecordUnreadable, UnknownDelegation
+from renewal.domain.errors import Failure, RecordUnreadable, ScmUnavailable, UnknownDelegation
 from renewal.domain.forecast import NextRenewal
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import Judgement, judge
 from renewal.domain.judgement.delegation import problems_of, rule_problems
 from renewal.domain.judgement.problem import Problem, severity_at
-from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus, Replacement, Served
+from renewal.domain.judgement.replacement_progress import ReplacementProgress
+from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus, Served
+from renewal.domain.replacement.rule import Replacement
 from renewal.domain.run_outcome import PlanFacts, RunResults, notes_of, outcome_of, planned_by_inspection, reason_of
 from renewal.domain.run_report import (
     CertificateRow,
@@ -66,7 +68,7 @@ class AlertSender:
         news = known.news(problems)
         if news:
             self.alerts.publish(Alert.of(news, report, self.stack, location))
-        if (after := known.after(report, problems)) != known:
+        if (after := known.after(report, problems, news[:MOST_LISTED])) != known:
             self.archive.write_notified(after)
         return len(news)
 
@@ -127,6 +129,7 @@ class Report:
             certificates=certificates,
             not_verified=not_verified,
             rules=unreadable,
+            replacements=tuple(_paused(each, delegations) for each in facts.replacements),
             problems=tuple(sorted(problems, key=lambda problem: problem.urgency)),
         )
 
@@ -263,6 +266,15 @@ def _delegation_row(name: str, record: _Record, certificates: Iterable[ManagedCe
         seen_address=inspection.seen_address if inspection and inspection.address_run == run.run_id else "",
         orders_not_ours=inspected.foreign.new if inspected and inspected.foreign else 0,
         **_failure_members(failed),
+    )
+
+
+def _paused(progress: ReplacementProgress, delegations: Iterable[DelegationRow]) -> ReplacementProgress:
+    """Name the delegations for which nothing was ordered because SCM is ill."""
+    if not progress.left:
+        return progress
+    return replace(
+        progress, paused=tuple(row.delegation for row in delegations if row.error == ScmUnavailable.__name__)
     )
 
 

@@ -28,6 +28,7 @@ REGION = "eu-west-3"
 TABLE = "orders"
 AUDIT = "audit"
 BUCKET = "store"
+OPERATOR = "arn:aws:sts::123456789012:assumed-role/operator/alice"
 
 
 class Book(DynamoDbOrderTransitions, EstateReader):
@@ -103,7 +104,7 @@ def _keys(partition: str, sort: str) -> list[dict[str, str]]:
 @pytest.fixture
 def editor(dynamodb: Any) -> OrderBookEditor:
     """What operators change of status."""
-    return OrderBookEditor(OrderTables.of(dynamodb, TABLE, AUDIT))
+    return OrderBookEditor(OrderTables.of(dynamodb, TABLE, AUDIT), OPERATOR)
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ from certmandate.files.estate import retired_from
 from renewal import records
 from renewal.adapters.order_book import schema
 from renewal.domain.errors import RecordUnreadable
-from renewal.domain.order import FinishedOrder, Replacement
+from renewal.domain.order import FinishedOrder
+from renewal.domain.replacement.rule import Replacement
 
 GOLDEN = {path.stem: json.loads(path.read_text()) for path in (Path(__file__).parent / "golden").glob("*.json")}
 ITEMS = [(kind, version) for kind, versions in sorted(GOLDEN.items()) for version in versions]

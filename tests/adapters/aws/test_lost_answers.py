@@ -10,7 +10,8 @@ import pytest
 from certmandate.order_book_editor import OrderBookEditor
 from renewal.adapters.objects import S3Certificates
 from renewal.domain.errors import OrderConflict, StoreUnavailable
-from renewal.domain.order import OrderStatus, Replacement
+from renewal.domain.order import OrderStatus
+from renewal.domain.replacement.rule import Replacement
 from renewal.domain.setup.inspection import Inspection
 
 from .conftest import BUCKET, Book

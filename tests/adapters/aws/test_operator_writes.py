@@ -10,11 +10,12 @@ import pytest
 
 from certmandate.order_book_editor import OrderBookEditor
 from renewal.domain.due import renewal_point
-from renewal.domain.errors import InvalidDelegation, UnknownDelegation
-from renewal.domain.order import Replacement
+from renewal.domain.errors import InvalidDelegation, OrderConflict, UnknownDelegation
+from renewal.domain.permission import OrderAgain
+from renewal.domain.replacement.rule import Replacement
 from renewal.domain.setup.inspection import Refusal
 
-from .conftest import Book
+from .conftest import OPERATOR, Book
 from .records import DELEGATION, LATER, NOW, PATH, SPEC, a_served, a_specification, an_order
 from .wire import meanwhile
 
@@ -30,7 +31,7 @@ def test_a_new_certificate_is_due_at_once(book: Book):
 def test_a_changed_spec_leaves_the_status(book: Book, editor: OrderBookEditor):
     """A delegation file contains no orders, no failures, and nothing that is served."""
     editor.adopt(*PATH, a_served())
-    editor.ask(*PATH, "asked", NOW)
+    editor.ask(*PATH, "asked")
     book.begin(an_order())
     before = book.certificate(*PATH)
 
@@ -87,7 +88,7 @@ def test_a_request_makes_a_renewed_certificate_due(book: Book, editor: OrderBook
     """A published key must be replaced before the certificate's age makes it due."""
     editor.adopt(*PATH, a_served())
 
-    editor.ask(*PATH, "the key was published", LATER)
+    editor.ask(*PATH, "the key was published")
 
     assert list(book.waiting(LATER)) == [PATH]
     assert book.certificate(*PATH).asked == "the key was published"
@@ -96,9 +97,31 @@ def test_a_request_makes_a_renewed_certificate_due(book: Book, editor: OrderBook
 def test_a_request_for_an_unknown_certificate_creates_nothing(book: Book, editor: OrderBookEditor):
     """An upsert would leave a certificate without a spec."""
     with pytest.raises(UnknownDelegation, match="univ/typo"):
-        editor.ask("univ", "typo", "asked", NOW)
+        editor.ask("univ", "typo", "asked")
 
     assert list(book.every_certificate()) == [PATH]
+
+
+def test_a_permission_to_order_again_is_for_one_order(book: Book, editor: OrderBookEditor):
+    """It names who gave it; opening an order changes the record and uses it up."""
+    before = book.certificate(*PATH)
+
+    editor.permit_order_again(before, "not in SCM", LATER)
+
+    permitted = book.certificate(*PATH)
+    assert permitted.permission == OrderAgain("not in SCM", OPERATOR, LATER, before.revision)
+    book.begin(an_order())
+    assert book.certificate(*PATH).permission is None
+
+
+def test_a_permission_for_a_record_that_has_changed_is_refused(book: Book, editor: OrderBookEditor):
+    """The operator has searched SCM for what the record was before."""
+    before = book.certificate(*PATH)
+    editor.ask(*PATH, "again")
+
+    with pytest.raises(OrderConflict, match="nothing was permitted"):
+        editor.permit_order_again(before, "not in SCM", LATER)
+    assert book.certificate(*PATH).order_again is None
 
 
 def test_an_adopted_certificate_is_renewed_when_it_is_due(book: Book, editor: OrderBookEditor):

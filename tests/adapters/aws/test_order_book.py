@@ -64,6 +64,7 @@ def test_a_page_of_the_index_is_followed_by_the_next(book: Book, dynamodb: Any):
 
     with asked(dynamodb, "Query", one_item_a_page):
         assert set(book.every_certificate()) == {PATH, ("univ", "second")}
+        assert [book.count(most) for most in (0, 1, 2, 3)] == [0, 1, 2, 2]
 
 
 def test_keys_that_dynamodb_leaves_unprocessed_are_read_again(book: Book, dynamodb: Any):
@@ -131,7 +132,7 @@ def test_no_inspection_makes_a_delegation(book: Book):
 
 def test_a_stored_certificate_leaves_no_open_order(book: Book, editor: OrderBookEditor):
     """Status, audit row and the end of the order go together, or the next run orders again."""
-    editor.ask(*PATH, "key was mailed around", NOW)
+    editor.ask(*PATH, "key was mailed around")
     order = issued(book, causes=("asked",))
 
     book.finish(order, a_served(), previous=a_served(serial="99"))
@@ -216,7 +217,7 @@ def test_an_order_that_a_restored_table_has_open_again_keeps_its_audit_row(book:
 
 def test_a_failed_order_leaves_its_audit_row_and_no_key(book: Book, editor: OrderBookEditor, dynamodb: Any):
     """The sealed key of a declined order is of use only to a thief."""
-    editor.ask(*PATH, "an operator asked", NOW)
+    editor.ask(*PATH, "an operator asked")
     book.begin(an_order())
     order = book.record_ordered(an_order(), 77)
     hold = NOW + timedelta(days=2)
@@ -372,6 +373,6 @@ def test_a_record_that_keeps_changing_is_left_to_the_next_try(book: Book, editor
     """The state machine waits and retries; the function does not spin."""
     order = issued(book)
 
-    changing = meanwhile(dynamodb, "TransactWriteItems", lambda: editor.ask(*PATH, "again", LATER), times=5)
+    changing = meanwhile(dynamodb, "TransactWriteItems", lambda: editor.ask(*PATH, "again"), times=5)
     with changing, pytest.raises(OrderConflict, match="keeps changing"):
         book.finish(order, a_served(), None)

@@ -73,7 +73,7 @@ class Handlers:
         return handled("inspect_delegation", step, self.system.item().payload())
 
     def enroll(self, run_id: str) -> Any:
-        task = self.system.task(SPEC, run_id=run_id, forced=True)
+        task = self.system.asked_task(SPEC, run_id=run_id)
         return handled("enroll", self.system.enroll_step(accounts=self.accounts), task.payload())
 
     def collect(self, progress: dict[str, Any]) -> Any:

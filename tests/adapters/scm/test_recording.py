@@ -69,7 +69,7 @@ def ordered(simulator: Simulator, credential: Mapping[str, str]) -> None:
     spec = CertificateSpec(NAME, "certificate-1", ("portal.example.edu",), 3001)
     system.add(spec, delegation=Delegation(NAME, "Example University", 2001, spec.names))
     system.enroll_step(accounts=accounts(InProcess(simulator), vault(credential, NAME), system.clock))(
-        system.task(spec, forced=True)
+        system.task(spec)
     )
 
 

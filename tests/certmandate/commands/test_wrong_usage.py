@@ -30,7 +30,7 @@ WRONG = {
     "renew an unknown certificate": (("renew", "--yes", "univ/typo"), "univ/typo"),
     "renew an unknown delegation": (("renew", "--yes", "--delegation", "typo"), "typo"),
     "renew a malformed path": (("renew", "--yes", "idp"), PATH),
-    "force without a reason": (("renew", "--yes", "univ/idp", "--force"), "need a 'reason' for the audit trail"),
+    "force without a reason": (("renew", "--yes", "univ/idp", "--force"), "needs a --reason for the audit trail"),
     "a rule without a reason": (RULE, "--reason"),
     "a rule without an issuer": (("renew", "--yes", *RULE[4:], "--reason", "x"), "--issuer"),
     "a rule for the future": ((*RULE[:4], "--issued-before", "2999-01-01", "--reason", "x"), "in the future"),

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from renewal.domain.delegation import RenewalPolicy
-from renewal.domain.due import Cause, decide, last_resort, next_action, renewal_point
+from renewal.domain.due import EVERY_RUN, Cause, decide, last_resort, next_action, renewal_point
 from renewal.domain.keypair import KeyType
-from renewal.domain.order import Replacement
+from renewal.domain.replacement.rule import Replacement
 from tests.unit.estate import IDP, NOW, managed, served_by
 from tests.unit.orders import an_order
 
@@ -139,10 +139,9 @@ OLD_STANDING_ORDER = Replacement(NOW - 5 * DAY, "SECTIGO public", "key ceremony 
         (["revoked"], managed(age=1), {"withdrawn": {"ABC": Cause.REVOKED}}),
         ([], managed(age=1), {"withdrawn": {"DEF": Cause.REVOKED}}),
         (["asked"], managed(age=1, asked="moved to another rack"), {}),
-        (["asked"], managed(age=1), {"forced": True}),
         (["replacement"], managed(age=10), {"replacements": [OLD_STANDING_ORDER]}),
         (["order-open"], managed(order=an_order()), {}),
-        (["order-open"], managed(age=180, order=an_order()), {"forced": True}),
+        (["order-open"], managed(age=180, asked="again", order=an_order()), {}),
         (["replaced-in-scm"], managed(age=1), {"withdrawn": {"ABC": Cause.REPLACED_IN_SCM}}),
         (["asked", "age", "revoked"], managed(age=150, asked="why not"), {"withdrawn": {"ABC": Cause.REVOKED}}),
     ],
@@ -211,6 +210,24 @@ def test_a_replacement_rule_of_the_future_is_not_in_force() -> None:
     assert decide(managed(age=10), NOW + DAY, replacements=rules).causes == ("replacement",)
 
 
+@pytest.mark.parametrize(
+    ("members", "is_covered"),
+    [
+        ({"delegations": ("univ",)}, True),
+        ({"delegations": ("lab", "other")}, False),
+        ({"serials": ("ABC",)}, True),
+        ({"serials": ("DEF",)}, False),
+        ({"serials": ("ABC",), "delegations": ("lab",)}, False),
+    ],
+)
+def test_a_rule_can_name_delegations_or_serials(members: dict[str, tuple[str, ...]], *, is_covered: bool) -> None:
+    """A CA lists serials; an organisation has lost its keys."""
+    serving = managed(served=replace(served_by(IDP, age=10), serial="ABC"))
+    rule = Replacement(NOW, "", "incident", **members)  # type: ignore[arg-type]
+
+    assert (Cause.REPLACEMENT in decide(serving, NOW, replacements=[rule]).causes) is is_covered
+
+
 def test_an_adopted_certificate_is_covered_by_the_date_in_it() -> None:
     """It was stored here long after it was issued."""
     adopted = served_by(IDP, age=100, stored_at=NOW)
@@ -245,9 +262,9 @@ def test_a_hold_keeps_back_what_can_wait(is_held: bool, certificate: Any) -> Non
     assert decision.is_due is not is_held
 
 
-def test_force_overrides_a_hold() -> None:
+def test_a_request_overrides_a_hold() -> None:
     """An operator with a reason knows more than the schedule."""
-    assert decide(managed(age=150, hold_until=LATER), NOW, forced=True).is_due
+    assert decide(managed(age=150, hold_until=LATER, asked="again"), NOW).is_due
 
 
 # ---- When the daily run looks again --------------------------------------------------------------------------------
@@ -255,11 +272,16 @@ def test_force_overrides_a_hold() -> None:
 
 @pytest.mark.parametrize(
     "certificate",
-    [managed(), managed(age=150), managed(age=150, order=an_order()), managed(age=1, asked="please")],
+    [managed(), managed(age=150), managed(age=1, asked="please")],
 )
 def test_the_next_action_of_a_due_certificate_is_now(certificate: Any) -> None:
     """The next run takes it."""
     assert next_action(certificate, NOW) == NOW
+
+
+def test_open_orders_are_before_everything_else_that_waits() -> None:
+    """The hourly runs read them and nothing else, also when the file of such a certificate was applied."""
+    assert next_action(managed(age=150, order=an_order()), NOW) == EVERY_RUN
 
 
 def test_no_hold_sleeps_through_the_last_tenth() -> None:

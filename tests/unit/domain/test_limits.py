@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -11,7 +12,8 @@ from renewal.domain.due import Cause, Decision
 from renewal.domain.errors import TooManyDue
 from renewal.domain.limits import DueCertificate, Limits, require_plausible, select
 from renewal.domain.order import ManagedCertificate
-from tests.unit.estate import IDP, served_by
+from renewal.domain.replacement.rule import Caps, Replacement
+from tests.unit.estate import IDP, NOW, served_by
 from tests.unit.orders import an_order
 
 MANY = Limits(100, 1000, 0.5)
@@ -84,6 +86,45 @@ def test_open_orders_get_the_capacity_that_is_left() -> None:
     found = [due(f"open{n}", Cause.ORDER_OPEN) for n in range(5)] + [due("due")]
 
     assert names(select(found, Limits(4, 1000, 0.5))[0]) == ["open0", "open1", "open2", "due"]
+
+
+def covered(candidate: DueCertificate, *, hours: float = 24, caps: Caps | None = None) -> DueCertificate:
+    """The certificate, covered by a rule whose deadline is in *hours*."""
+    rule = Replacement(NOW, "", "mass revocation", deadline=NOW + timedelta(hours=hours), caps=caps)
+    return replace(candidate, rules=(rule,))
+
+
+def test_raised_caps_hold_for_what_their_rule_covers_only() -> None:
+    """The operator has confirmed more orders for the incident, and none for anything else."""
+    mine = [covered(due(f"m{n}", Cause.REPLACEMENT), caps=Caps(5, 9)) for n in range(7)]
+    others = [due(f"o{n}") for n in range(3)]
+
+    taken, deferred = select([*mine, *others], Limits(2, 4, 0.5))
+
+    assert sorted(names(taken)) == ["m0", "m1", "m2", "o0", "o1"]
+    assert len(deferred) == 5
+
+
+def test_a_raised_cap_of_a_run_bounds_all_delegations_together() -> None:
+    """What the operator confirmed is the number of orders of a run, not of each delegation."""
+    caps = Caps(5, 6)
+    mine = [covered(due(f"c{n}", delegation=f"d{n % 3}"), caps=caps) for n in range(12)]
+
+    assert len(select(mine, Limits(2, 4, 0.5))[0]) == 6
+
+
+def test_without_raised_caps_a_rule_stays_within_those_of_the_stack() -> None:
+    """A limit is raised by the operator and by nothing else."""
+    mine = [covered(due(f"c{n}", Cause.REPLACEMENT)) for n in range(4)]
+
+    assert len(select(mine, Limits(2, 10, 0.5))[0]) == 2
+
+
+def test_the_nearest_deadline_goes_first() -> None:
+    """A certificate that the CA revokes tomorrow hurts before one that expires in a week."""
+    found = [due("old", age=192), covered(due("later", age=10), hours=48), covered(due("soon", age=1), hours=20)]
+
+    assert names(select(found, MANY)[0]) == ["soon", "later", "old"]
 
 
 def test_nothing_due_is_nothing_taken() -> None:

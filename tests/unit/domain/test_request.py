@@ -11,10 +11,8 @@ from hypothesis import strategies as st
 from renewal.domain.errors import InvalidRequest
 from renewal.domain.request import RunRequest
 
-ORDER_AGAIN = "'order_again' needs exactly one name in 'certificates', no 'delegations', and a 'reason'"
 KNOWN = (
-    "Known fields: delegations, certificates, force, dry_run, order_again, reason, all_due_is_right, open_orders_only, "
-    "record, scheduled_at"
+    "Known fields: delegations, certificates, dry_run, reason, all_due_is_right, open_orders_only, record, scheduled_at"
 )
 
 
@@ -30,7 +28,6 @@ def test_a_full_request_is_read_whole() -> None:
         {
             "delegations": ["univ", "univ"],
             "certificates": ["lab/idp", "lab/www", "lab/idp"],
-            "force": True,
             "dry_run": True,
             "reason": "key ceremony",
             "all_due_is_right": True,
@@ -39,12 +36,7 @@ def test_a_full_request_is_read_whole() -> None:
 
     assert request.delegations == ("univ",)
     assert request.certificates == ("lab/idp", "lab/www")
-    assert (request.force, request.dry_run, request.all_due_is_right, request.open_orders_only) == (
-        True,
-        True,
-        True,
-        False,
-    )
+    assert (request.dry_run, request.all_due_is_right, request.open_orders_only) == (True, True, False)
     assert request.is_narrowed
 
 
@@ -60,39 +52,20 @@ def test_a_full_request_is_read_whole() -> None:
         ({"certificates": ["idp"]}, "'certificates' must be a list of one or more \"delegation/name\""),
         ({"certificates": ["a/b/c"]}, "'certificates' must be a list of one or more \"delegation/name\""),
         ({"certificates": ["a/b\n"]}, "'certificates' must be a list of one or more \"delegation/name\""),
-        ({"force": 1}, "'force' must be true or false"),
-        ({"force": "true"}, "'force' must be true or false"),
         ({"dry_run": None}, "'dry_run' must be true or false"),
         ({"all_due_is_right": "yes"}, "'all_due_is_right' must be true or false"),
-        ({"order_again": "yes"}, "'order_again' must be true or false"),
-        ({"order_again": True, "certificates": ["univ/idp"]}, ORDER_AGAIN),
-        ({"order_again": True, "delegations": ["univ"], "reason": "x"}, ORDER_AGAIN),
-        (
-            {"order_again": True, "certificates": ["univ/idp", "univ/sp"], "reason": "x"},
-            ORDER_AGAIN,
-        ),
+        ({"force": True, "delegations": ["univ"], "reason": "r"}, "unknown field 'force'"),
+        ({"order_again": True, "certificates": ["univ/idp"], "reason": "r"}, "unknown field 'order_again'"),
         ({"open_orders_only": 0}, "'open_orders_only' must be true or false"),
         ({"reason": ""}, "'reason' must be a text of 1 to 200 characters"),
         ({"reason": "   "}, "'reason' must be a text of 1 to 200 characters"),
         ({"reason": "x" * 201}, "'reason' must be a text of 1 to 200 characters"),
         ({"reason": ["why"]}, "'reason' must be a text of 1 to 200 characters"),
         ({"scheduled_at": 5}, "'scheduled_at' must be the scheduled time, set by EventBridge Scheduler"),
-        (
-            {"force": True, "reason": "r"},
-            "'force' needs 'delegations' or 'certificates': all certificates at once are never forced",
-        ),
         ({"delegations": []}, "'delegations' must be a list of one or more delegation names"),
-        (
-            {"force": True, "delegations": ["univ"]},
-            "'force' and 'all_due_is_right' need a 'reason' for the audit trail",
-        ),
         ({"record": True, "dry_run": True}, "'record' needs 'dry_run' and 'delegations'"),
         ({"record": True, "delegations": ["univ"]}, "'record' needs 'dry_run' and 'delegations'"),
-        ({"all_due_is_right": True}, "'force' and 'all_due_is_right' need a 'reason' for the audit trail"),
-        (
-            {"force": True, "open_orders_only": True, "delegations": ["univ"], "reason": "r"},
-            "'force' and 'open_orders_only' contradict each other",
-        ),
+        ({"all_due_is_right": True}, "'all_due_is_right' needs a 'reason' for the audit trail"),
     ],
 )
 def test_an_input_that_is_not_ours_ends_the_run_with_a_sentence(document: dict[str, Any], fault: str) -> None:
@@ -105,8 +78,8 @@ def test_an_input_that_is_not_ours_ends_the_run_with_a_sentence(document: dict[s
 
 def test_all_faults_are_reported_at_once() -> None:
     """One execution, one correction."""
-    with pytest.raises(InvalidRequest, match=r"unknown field 'x'; 'force' must be .*; 'reason' must be"):
-        RunRequest.parse({"x": 1, "force": 2, "reason": 3})
+    with pytest.raises(InvalidRequest, match=r"unknown field 'x'; 'record' must be .*; 'reason' must be"):
+        RunRequest.parse({"x": 1, "record": 2, "reason": 3})
 
 
 @pytest.mark.parametrize("document", [None, [], "univ", 5])

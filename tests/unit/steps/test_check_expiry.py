@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,8 +10,8 @@ import pytest
 
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.errors import InvalidRequest, RunInProgress, TooManyDue, UnknownDelegation
-from renewal.domain.limits import Limits
-from renewal.domain.order import Replacement
+from renewal.domain.limits import SMALL_ESTATE, Limits
+from renewal.domain.replacement.rule import Caps, Replacement
 from renewal.domain.run_outcome import PlannedCertificate, PlanState
 from tests.fakes import FakeOrderBook
 from tests.unit.estate import DELEGATION, IDP, NOW, System, served_by
@@ -85,26 +85,47 @@ def test_a_scheduled_follow_up_is_skipped_while_another_run_works(system: System
     assert system.archive.documents == {}
 
 
+@dataclass(slots=True)
+class Reading(FakeOrderBook):
+    """Remembers what was read."""
+
+    loaded: list[tuple[str, str]] = field(default_factory=list)
+    counted: int = 0
+
+    def load(self, paths: Any) -> Any:
+        """Read, and keep the paths."""
+        wanted = list(paths)
+        self.loaded.extend(wanted)
+        return FakeOrderBook.load(self, wanted)
+
+    def count(self, most: int) -> int:
+        """Count, and keep how many certificates were counted."""
+        self.counted = FakeOrderBook.count(self, most)
+        return self.counted
+
+
 def test_the_daily_run_reads_what_the_index_has_and_nothing_else() -> None:
-    """It costs what is due, not what exists."""
-
-    class Reading(FakeOrderBook):
-        """Remembers what was loaded."""
-
-        loaded: list[tuple[str, str]] = []  # noqa: RUF012  # one test, one list
-
-        def load(self, paths: Any) -> Any:
-            """Read, and keep the paths."""
-            wanted = list(paths)
-            self.loaded.extend(wanted)
-            return super().load(wanted)
-
-    system = System(book=Reading())
+    """It costs what is due, not what exists: one certificate in fifty is plausible whatever else exists."""
+    system = System(book=(book := Reading()))
     serving(system, **{f"univ__c{n}": 1 for n in range(50)}, univ__old=150)
 
     system.check_expiry()
 
-    assert Reading.loaded == [("univ", "old")]
+    assert (book.loaded, book.counted) == ([("univ", "old")], SMALL_ESTATE)
+
+
+def test_a_run_for_open_orders_reads_these_alone() -> None:
+    """It comes every hour; what is due, deferred or held waits for the daily run."""
+    system = System(book=(book := Reading()))
+    serving(system, univ__old=150, lab__old=150)
+    system.add(IDP)
+    system.enroll()
+    system.book.ask(("lab", "old"), "moved", NOW)
+    book.loaded.clear()
+
+    system.check_expiry(open_orders_only=True)
+
+    assert book.loaded == [("univ", "idp")]
 
 
 def test_a_run_over_an_empty_estate_is_a_run() -> None:
@@ -123,6 +144,51 @@ def test_a_replacement_rule_makes_the_run_read_everything(system: System) -> Non
     system.check_expiry()
 
     assert planned(system) == {"univ/idp": ["new"], "univ/young": ["replacement"]}
+
+
+def with_deadline(**members: Any) -> Replacement:
+    """A rule for everything that is older than a day, with a deadline tomorrow."""
+    return Replacement(NOW - timedelta(days=1), "", "incident", deadline=NOW + timedelta(days=1), **members)
+
+
+def test_the_hourly_run_orders_for_a_rule_with_a_deadline(system: System) -> None:
+    """A CA that revokes within 24 hours does not wait for the daily run; what is merely due does."""
+    serving(system, univ__young=20, univ__old=150, lab__new=0.5)
+    system.book.rules.append(with_deadline(delegations=("univ",)))
+
+    system.check_expiry(open_orders_only=True, scheduled_at="2026-11-23T09:00:00Z")
+
+    assert planned(system) == {"univ/old": ["age", "replacement"], "univ/young": ["replacement"]}
+
+
+@pytest.mark.parametrize(
+    ("rule", "scheduled"),
+    [
+        (Replacement(NOW - timedelta(days=1), "", "no deadline"), {"scheduled_at": "2026-11-23T09:00:00Z"}),
+        (with_deadline(), {}),
+    ],
+    ids=["a rule without a deadline", "a run that the operator asked to start no order"],
+)
+def test_other_runs_for_open_orders_start_none(system: System, rule: Replacement, scheduled: dict[str, str]) -> None:
+    """The operator sets a deadline, or does not; what a run is asked not to do is not done."""
+    serving(system, univ__young=20)
+    system.book.rules.append(rule)
+
+    system.check_expiry(open_orders_only=True, **scheduled)
+
+    assert planned(system) == {}
+
+
+def test_a_raised_cap_lets_a_run_plan_more_and_leaves_room_for_revoked(system: System) -> None:
+    """What the inspection may add is counted against the caps of the stack, which the incident does not use up."""
+    system.limits = Limits(2, 4, 0.5)
+    serving(system, **{f"univ__c{n}": 20 for n in range(9)})
+    system.book.rules.append(with_deadline(caps=Caps(6, 100)))
+
+    summary = system.check_expiry()
+
+    (task,) = system.plan()
+    assert (len(task.certificates), summary["deferred"], task.room) == (6, 4, 3)
 
 
 def test_names_narrow_a_run(system: System) -> None:
@@ -149,14 +215,14 @@ def test_named_certificates_that_are_not_due_are_left_alone(system: System) -> N
     assert system.check_expiry(certificates=["lab/young"])["due"] == 0
 
 
-def test_force_makes_due_what_is_named(system: System) -> None:
-    """Whatever its age; the task carries it to enroll."""
+def test_a_requested_certificate_is_due_whatever_its_age(system: System) -> None:
+    """The request is in the order book; no execution input makes one due."""
     serving(system, lab__young=1, lab__other=1)
+    system.book.ask(("lab", "young"), "moved", NOW)
 
-    system.check_expiry(certificates=["lab/young"], force=True, reason="moved")
+    system.check_expiry(delegations=["lab"])
 
     assert planned(system) == {"lab/young": ["asked"]}
-    assert system.plan()[0].certificates[0].forced
 
 
 @pytest.mark.parametrize(
@@ -251,8 +317,8 @@ def test_a_dry_run_is_marked_for_every_delegation(system: System) -> None:
 
 def test_the_facts_name_the_reason(system: System) -> None:
     """It appears in the report."""
-    system.check_expiry(certificates=["univ/idp"], force=True, reason="key ceremony")
+    system.check_expiry(certificates=["univ/idp"], reason="key ceremony")
 
     facts = system.archive.read_facts("run")
     assert (facts.reason, facts.narrowed, facts.named) == ("key ceremony", True, ("univ/idp",))
-    assert facts.due == {"univ/idp": PlannedCertificate(("asked", "new"), PlanState.PLANNED)}
+    assert facts.due == {"univ/idp": PlannedCertificate(("new",), PlanState.PLANNED)}

@@ -810,7 +810,7 @@ def test_only_the_first_control_reads_a_comment(system: System) -> None:
     """That SCM shows comments is proven once; that it lists orders, and how late, with each of them."""
     system.renew()
     system.clock.advance(days=1)
-    system.collect(system.enroll(system.task(forced=True)))
+    system.collect(system.enroll(system.asked_task()))
 
     assert [order.listed_id for order in system.scm.searched] == [None, 5002]
 

@@ -34,11 +34,13 @@ from renewal.domain.errors import (
     TooManyDue,
 )
 from renewal.domain.keypair import KeyPair, KeyType, public_key_bytes, requested_key
-from renewal.domain.order import EnrollRequest, OrderStatus, Replacement, token_in
+from renewal.domain.order import EnrollRequest, OrderStatus, token_in
+from renewal.domain.replacement.rule import Caps, Replacement
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import Inspection
 from renewal.domain.setup.snapshot import ReportedCertificate
 from renewal.domain.setup.unrecorded import unrecorded_orders
+from renewal.steps.payload import Task
 from tests.assertions import assert_ordered_once
 from tests.fakes import FakeSeal, Killed, interrupted, killed
 from tests.unit.estate import DELEGATION, IDP, NOW, PATH, QUIET, System, served_by
@@ -70,10 +72,28 @@ def test_a_plan_with_more_orders_than_the_limit_is_not_believed(system: System) 
     assert system.enroll(replace(third, run_id="tomorrow"), most_orders=2).ssl_id
 
 
+@pytest.mark.parametrize(("delegation", "is_ordered"), [("univ", True), ("lab", False)])
+def test_only_a_rule_that_covers_it_raises_the_limit(system: System, delegation: str, *, is_ordered: bool) -> None:
+    """The limit of a rule is read from the order book, which no function can write, not from the plan."""
+    specs = [replace(IDP, name=f"c{number}", names=(f"c{number}.apps.univ.example",)) for number in range(3)]
+    system.add(*specs)
+    for spec in specs:
+        system.book.adopt(spec.record_key, served_by(spec, age=20), NOW)
+    rule = Replacement(NOW, "", "incident", delegations=(delegation,), caps=Caps(2, 2))
+    system.book.rules = [rule]
+    first, second, third = (system.asked_task(spec, causes=("replacement",)) for spec in specs)
+    system.enroll(first, most_orders=1)
+
+    with contextlib.nullcontext() if is_ordered else pytest.raises(TooManyDue):
+        system.enroll(second, most_orders=1)
+    with pytest.raises(TooManyDue):
+        system.enroll(third, most_orders=1)
+
+
 def test_the_operators_reason_is_kept_in_order_and_audit_row(system: System) -> None:
     """The command promises that it is in the audit trail."""
     system.book.adopt(PATH, served_by(IDP, age=20), NOW)
-    task = system.task(causes=("asked",), forced=True, reason="laptop stolen")
+    task = system.asked_task()
 
     progress = system.enroll(task)
     order = system.book.certificate(*PATH).order
@@ -318,7 +338,7 @@ def test_orders_that_the_book_has_are_no_candidates(system: System) -> None:
     system.renew()
     system.clock.advance(hours=1)
     system.scm.lost_before, system.scm.hides_comments = 1, True
-    task = system.task(forced=True)
+    task = system.asked_task()
     for _ in range(2):
         with pytest.raises(OrderUnconfirmed, match="lost"):
             system.enroll(task)
@@ -374,7 +394,7 @@ def test_a_refuted_proof_counts_as_none(system: System) -> None:
     system.clock.advance(days=1)
     system.inspect(system.plan_of("univ"))
     system.scm.lost_before = 1
-    task = system.task(forced=True)
+    task = system.asked_task()
     for _ in range(3):
         with pytest.raises(OrderUnconfirmed):
             system.enroll(task)
@@ -437,7 +457,8 @@ def test_the_operator_permits_exactly_one_more_post(system: System) -> None:
         with pytest.raises(OrderUnconfirmed):
             system.enroll()
         system.clock.advance(minutes=6)
-    permitted = system.task(run_id="by hand", order_again=True, reason="not in SCM")
+    system.book.permit_order_again(PATH, "not in SCM", system.clock())
+    permitted = system.task(run_id="by hand")
     for task in (permitted, permitted, permitted, system.task(run_id="tomorrow")):
         with pytest.raises(OrderUnconfirmed):
             system.enroll(task)
@@ -452,7 +473,8 @@ def test_a_permitted_post_still_waits_for_the_quiet_period(system: System) -> No
     system.scm.lost_before = 1
     with pytest.raises(OrderUnconfirmed):
         system.enroll()
-    permitted = system.task(run_id="by hand", order_again=True, reason="not in SCM")
+    system.book.permit_order_again(PATH, "not in SCM", system.clock())
+    permitted = system.task(run_id="by hand")
     for _ in range(2):
         system.clock.advance(minutes=2)
         with pytest.raises(OrderUnconfirmed, match="quiet period"):
@@ -468,7 +490,8 @@ def test_a_permission_does_not_post_an_order_that_is_found(system: System) -> No
     with pytest.raises(OrderUnconfirmed):
         system.enroll()
 
-    system.enroll(system.task(run_id="by hand", order_again=True, reason="not in SCM"))
+    system.book.permit_order_again(PATH, "not in SCM", system.clock())
+    system.enroll(system.task(run_id="by hand"))
     assert system.scm.calls["enroll"] == 1
 
 
@@ -697,7 +720,7 @@ def test_what_another_run_has_renewed_is_handed_on_as_stored(system: System) -> 
 
 def test_force_asks_for_one_new_certificate_not_for_two(system: System) -> None:
     """A forced task that is tried again after another run has done it."""
-    task = system.task(forced=True)
+    task = system.asked_task()
     system.clock.advance(seconds=5)
     system.renew()
 
@@ -709,12 +732,49 @@ def test_force_replaces_what_is_older_than_the_run(system: System) -> None:
     system.renew()
     system.clock.advance(hours=1)
 
-    assert system.enroll(system.task(forced=True)).status == "ordered"
+    assert system.enroll(system.asked_task()).status == "ordered"
+
+
+def test_a_forged_task_orders_nothing_that_is_not_due(system: System) -> None:
+    """A plan or an execution input that was crafted: the order book decides, whatever causes and times it claims."""
+    system.renew()
+    system.clock.advance(hours=1)
+    forged = {**system.task(causes=("asked", "revoked", "replacement")).payload(), "forced": True, "order_again": True}
+
+    assert system.enroll(Task.parse(forged)).status == "stored"
+    assert system.scm.calls["enroll"] == 1
+
+
+def test_a_forged_task_does_not_post_an_unconfirmed_order_again(system: System) -> None:
+    """Only the operator, who has searched SCM, permits it: their permission is in the order book."""
+    system.scm.lost_before = 1
+    forged = Task.parse({**system.task(run_id="other").payload(), "order_again": True, "reason": "not in SCM"})
+    for _ in range(4):
+        with pytest.raises(OrderUnconfirmed):
+            system.enroll(forged)
+        system.clock.advance(minutes=10)
+
+    assert system.scm.calls["enroll"] == 1
+
+
+def test_a_permission_is_void_once_the_record_has_changed(system: System) -> None:
+    """It was given for the names that the operator has searched SCM for."""
+    system.scm.lost_before = 1
+    with pytest.raises(OrderUnconfirmed):
+        system.enroll()
+    system.book.permit_order_again(PATH, "not in SCM", system.clock())
+    system.add(replace(IDP, names=("idp.univ.example", "a.apps.univ.example")))
+    for _ in range(2):
+        system.clock.advance(minutes=10)
+        with pytest.raises(OrderUnconfirmed):
+            system.enroll()
+
+    assert system.scm.calls["enroll"] == 1
 
 
 def test_a_newer_certificate_with_the_wrong_names_is_still_due(system: System) -> None:
     """The other run's order was older than the file: force or not, what is served is not what is wanted."""
-    task = system.task(forced=True)
+    task = system.asked_task()
     system.renew()
     system.add(replace(IDP, names=("idp.univ.example", "a.apps.univ.example")))
 
@@ -737,7 +797,7 @@ def test_a_follow_up_planned_before_the_record_was_written_is_stored(system: Sys
     served = system.renew()
     system.clock.advance(seconds=3)
 
-    progress = system.enroll(system.task(causes=("order-open",), forced=True))
+    progress = system.enroll(system.asked_task(causes=("order-open",)))
 
     assert (progress.status, progress.token) == ("stored", served.token)
     assert len(system.scm.orders) == 1
@@ -756,12 +816,12 @@ def test_a_follow_up_of_an_order_that_ended_meanwhile_orders_nothing(system: Sys
     assert list(system.scm.orders) == [5001]
 
 
-@pytest.mark.parametrize(("cause", "forced"), [("new", False), ("age", False), ("asked", True)])
-def test_a_retry_after_the_order_was_declined_orders_nothing(system: System, cause: str, *, forced: bool) -> None:
+@pytest.mark.parametrize("cause", ["new", "age", "asked"])
+def test_a_retry_after_the_order_was_declined_orders_nothing(system: System, cause: str) -> None:
     """The result of the first try was lost, and the hourly run has recorded that the order was declined."""
     if cause != "new":
         system.book.adopt(PATH, served_by(IDP, age=150), NOW)
-    task = system.task(causes=(cause,), forced=forced)
+    task = system.asked_task() if cause == "asked" else system.task(causes=(cause,))
     progress = system.enroll(task)
     system.scm.orders[5001].status = "DECLINED"
     with pytest.raises(OrderDeclined):

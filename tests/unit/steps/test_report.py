@@ -338,7 +338,7 @@ def test_outcomes_are_read_as_the_state_machine_writes_them() -> None:
             {"certificate": "a", "status": "stored", "token": "t", "ssl_id": 5, "run_id": "r"},
             {"certificate": "b", "status": "pending", "token": "t", "ssl_id": 6},
             {"certificate": "c", "status": "failed", "error": caught(MandateEnded("in May"))},
-            {"certificate": "d", "causes": ["age"], "forced": False},
+            {"certificate": "d", "causes": ["age"]},
         ],
     }
 

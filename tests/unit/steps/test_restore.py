@@ -140,7 +140,8 @@ def test_the_operator_may_order_again_instead() -> None:
     system = restored("first stored")
     assert error_of(system) == OrderNotRecorded.__name__
 
-    (row,) = system.daily_run(certificates=["univ/idp"], order_again=True, reason="key lost").certificates
+    system.book.permit_order_again(PATH, "key lost", system.clock())
+    (row,) = system.daily_run(certificates=["univ/idp"]).certificates
 
     assert row.outcome is Outcome.RENEWED
     assert error_of(system) == ""

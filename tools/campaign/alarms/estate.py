@@ -21,8 +21,9 @@ from renewal.domain.delegation import CertificateSpec, Delegation, Profile
 from renewal.domain.errors import PlanUnreadable
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.keypair import KeyType
-from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, OrderStatus, Replacement, Served
+from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, OrderStatus, Served
 from renewal.domain.orderable import decide_with
+from renewal.domain.replacement.rule import Replacement
 from renewal.domain.run_outcome import PlanFacts, PlannedCertificate, PlanState
 from renewal.domain.run_report import RunReport
 from renewal.domain.setup.finding import Finding

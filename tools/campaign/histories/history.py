@@ -112,8 +112,9 @@ class History:
     def force(self, certificate: str) -> None:
         """A manual run that replaces a certificate."""
         self._give_reason(certificate)
-        path = self._tenant_of(certificate).specs[certificate].path
-        self.harness.run(certificates=[path], force=True, reason="drill")
+        spec = self._tenant_of(certificate).specs[certificate]
+        self.harness.editor.ask(*spec.record_key, "drill")
+        self.harness.run(certificates=[spec.path], reason="drill")
 
     def run_with_fault(self, mode: str, nth: int) -> None:
         """A daily run with a fault at its nth call."""
@@ -137,7 +138,7 @@ class History:
         """The operator requests a new certificate."""
         self._give_reason(certificate)
         delegation = self._tenant_of(certificate).name
-        self.harness.editor.ask(delegation, certificate, "because", self.harness.time())
+        self.harness.editor.ask(delegation, certificate, "because")
 
     def respecify(
         self, certificate: str, *, names: int = 0, stores: int = 0, key: str = "P-256", profile: int = PROFILE

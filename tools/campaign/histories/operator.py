@@ -87,11 +87,11 @@ class Operator:
             if row.error in {CertificateMismatch.__name__, CertificateUnusable.__name__}:
                 self._close_order(row)
             if row.error == OrderUnconfirmed.__name__:
-                self._harness.run(certificates=[row.path], order_again=True, reason="runbook")
+                self._harness.order_again(row.delegation, row.name)
             if row.error == OrderNotRecorded.__name__:
                 self._adopt_or_order_again(row)
             else:
-                self._harness.editor.ask(row.delegation, row.name, "runbook", self._harness.time())
+                self._harness.editor.ask(row.delegation, row.name, "runbook")
         return [row.path for row in failed]
 
     def _close_order(self, row: CertificateRow) -> None:
@@ -116,7 +116,7 @@ class Operator:
                 served = adopt._served(held, spec, ssl_id, self._harness.time())  # noqa: SLF001 - as below
                 with contextlib.suppress(InvalidDelegation):  # the order book has a newer one
                     return self._harness.editor.adopt(row.delegation, row.name, served)
-        self._harness.run(certificates=[row.path], order_again=True, reason="runbook")
+        self._harness.order_again(row.delegation, row.name)
         return self._revoke(ssl_id)
 
     def _held(self, spec: Any) -> Iterator[adopt.Found]:

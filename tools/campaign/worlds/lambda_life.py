@@ -44,7 +44,7 @@ class LifeCase:
         harness.interception.forgets_idle = self.life is Life.FROZEN
         harness.run()  # a renewal too, whose connections the next run would use
         harness.time.pass_seconds(FROZEN_SECONDS)
-        harness.editor.ask(DELEGATION, NAME, "again", harness.time())
+        harness.editor.ask(DELEGATION, NAME, "again")
         before = len(harness.played.simulator.orders)
         run, was_reached = self._run(harness)
         days, found = settled(harness, before, self.scenario.due)

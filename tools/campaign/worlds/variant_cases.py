@@ -130,7 +130,7 @@ def _act_as_operator(harness: Harness, run: Run) -> None:
     """Order again what SCM does not have, and close the order that was deleted there."""
     errors = set(run.certificate_errors)
     if OrderUnconfirmed.__name__ in errors:
-        harness.run(certificates=[f"{DELEGATION}/{NAME}"], order_again=True, reason="runbook")
+        harness.order_again(DELEGATION, NAME)
     if OrderUnknown.__name__ in errors:
         harness.close_order(DELEGATION, NAME)
 

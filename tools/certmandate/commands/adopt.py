@@ -116,6 +116,7 @@ def _served(found: Found, spec: CertificateSpec, ssl_id: int, now: datetime) -> 
         arns=dict(found.arns),
         client_auth=leaf.is_for_clients,
         key_fingerprint=leaf.key_fingerprint,
+        fingerprint=leaf.fingerprint(),
     )
 
 

@@ -56,7 +56,6 @@ def run_command(
     certificate: Annotated[
         list[str] | None, typer.Option(help="Only this delegation/certificate; may be repeated.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Renew the named certificates whatever their age.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Decide and log in; order nothing.")] = False,
     reason: Annotated[str | None, typer.Option(help="Why; it is stored in the audit rows.")] = None,
     input: Annotated[  # noqa: A002 - its name on AWS
@@ -74,7 +73,6 @@ def run_command(
     given = {
         "delegations": delegation,
         "certificates": certificate,
-        "force": force,
         "dry_run": dry_run,
         "reason": reason,
     }

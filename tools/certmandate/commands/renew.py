@@ -20,7 +20,7 @@ from certmandate.views.run_page import print_page
 from renewal.domain.run_report import Outcome
 
 if TYPE_CHECKING:
-    from renewal.domain.order import Replacement
+    from renewal.domain.replacement.rule import Replacement
 
 CertificatesArgument = Annotated[
     list[str] | None,
@@ -85,20 +85,24 @@ def renew_command(
     is stored: every later run replaces the certificates that the rule covers, within the caps of a run, until all are
     replaced. No run is started then.
     """
-    given = {"certificates": certificate, "delegations": delegation, "force": force, "reason": reason}
-    given |= {"dry_run": dry_run, "all_due_is_right": all_due_is_right, "order_again": order_again}
+    given: dict[str, Any] = {"certificates": certificate, "delegations": delegation, "reason": reason}
+    given |= {"dry_run": dry_run, "all_due_is_right": all_due_is_right}
     request = {name: value for name, value in given.items() if value}
     with to_change(context) as deployment:
         if issued_before is not None or issuer is not None or cancel:
-            _require_alone(request, all_due=all_due)
+            _require_alone(request, others=all_due or force or order_again)
             replacement = _replacement(issuer, issued_before, reason, cancel=cancel)
             return _change_rule(deployment, replacement, cancel=cancel, yes=yes, as_json=as_json)
         _require_selection(request, all_due=all_due or all_due_is_right)
         _require_known(deployment, request)
+        if force or order_again:
+            _require_reason(request, option="--force" if force else "--order-again")
         if order_again:
-            _confirm_order_again(deployment, request, yes=yes)
+            _permit_order_again(deployment, request, yes=yes)
         named = [split(path).delegation for path in certificate or ()]
         confirm_logins(deployment, [*named, *(delegation or ())], yes=yes)
+        if force:
+            _ask(deployment, request)
         code = run(deployment, request, "renew", follow=follow, as_json=as_json)
     raise typer.Exit(code)
 
@@ -157,10 +161,29 @@ def _require_known(deployment: Deployment, request: Mapping[str, Any]) -> None:
         deployment.book.certificate(*split(path))
 
 
-def _confirm_order_again(deployment: Deployment, request: Mapping[str, Any], *, yes: bool) -> None:
-    """Print what SCM may have, and ask. Raises Refused when nothing waits for it."""
+def _require_reason(request: Mapping[str, Any], *, option: str) -> None:
+    """Raise Refused unless *option*, which makes the order book have an order placed, has what it needs."""
+    if not ("certificates" in request or "delegations" in request):
+        msg = f"{option} needs names: all certificates at once are never forced"
+        raise Refused(msg)
+    if not request.get("reason") or request.get("dry_run"):
+        msg = f"{option} needs a --reason for the audit trail, and no --dry-run: the request is stored"
+        raise Refused(msg)
+
+
+def _ask(deployment: Deployment, request: Mapping[str, Any]) -> None:
+    """Have the named certificates replaced whatever their age. An open order, whose key is new, is only collected."""
+    named = [deployment.book.certificate(*split(path)) for path in request.get("certificates", ())]
+    whole = [each for name in request.get("delegations", ()) for each in deployment.book.certificates(name)]
+    for certificate in (*named, *whole):
+        if certificate.order is None:
+            deployment.editor.ask(*certificate.spec.record_key, request["reason"])
+
+
+def _permit_order_again(deployment: Deployment, request: Mapping[str, Any], *, yes: bool) -> None:
+    """Print what SCM may have, ask, and store the permission. Raises Refused when nothing waits for it."""
     paths = request.get("certificates", [])
-    if len(paths) != 1 or "delegations" in request or not request.get("reason"):
+    if len(paths) != 1 or "delegations" in request:
         msg = "--order-again permits one order: name one certificate, and pass --reason with what you found in SCM"
         raise Refused(msg)
     certificate = deployment.book.certificate(*split(paths[0]))
@@ -174,10 +197,11 @@ def _confirm_order_again(deployment: Deployment, request: Mapping[str, Any], *, 
         f"second certificate. Search SCM for it first{token}; include orders that await approval."
     )
     confirm(f"SCM has no such order, and {paths[0]} is to be ordered?", yes=yes)
+    deployment.editor.permit_order_again(certificate, request["reason"], datetime.now(UTC))
 
 
-def _require_alone(request: Mapping[str, Any], *, all_due: bool) -> None:
-    if set(request) - {"reason"} or all_due:
+def _require_alone(request: Mapping[str, Any], *, others: bool) -> None:
+    if set(request) - {"reason"} or others:
         msg = "--issuer and --issued-before select what is replaced: pass them without names, with --reason only"
         raise Refused(msg)
 
@@ -185,7 +209,7 @@ def _require_alone(request: Mapping[str, Any], *, all_due: bool) -> None:
 def _replacement(
     issuer: str | None, issued_before: datetime | None, reason: str | None, *, cancel: bool
 ) -> Replacement:
-    from renewal.domain.order import Replacement
+    from renewal.domain.replacement.rule import Replacement
 
     if issued_before is None or issuer is None:
         msg = "a replacement rule needs both --issuer (part of its name; '' for any) and --issued-before"
@@ -206,10 +230,9 @@ def _replacement(
 def _change_rule(deployment: Deployment, replacement: Replacement, *, cancel: bool, yes: bool, as_json: bool) -> None:
     stored = read_stored(deployment)
     printing.print_left_out(stored.unreadable)
-    served = {path: certificate.served for path, certificate in sorted(stored.certificates.items())}
-    covered = [path for path, certificate in served.items() if certificate and replacement.covers(certificate)]
+    covered = [path for path, certificate in sorted(stored.certificates.items()) if replacement.covers(certificate)]
     if cancel:
-        if _identity(replacement) not in map(_identity, deployment.book.replacements()):
+        if replacement.identity not in {rule.identity for rule in deployment.book.replacements()}:
             msg = "there is no such replacement rule; `certmandate status` lists the rules"
             raise Refused(msg)
         deployment.editor.remove_replacement(replacement)
@@ -227,7 +250,3 @@ def _change_rule(deployment: Deployment, replacement: Replacement, *, cancel: bo
     else:
         result = "deleted; open orders are still collected" if cancel else "stored; the next daily run applies it"
         printing.print_line(f"The replacement rule is {result}.")
-
-
-def _identity(rule: Replacement) -> tuple[datetime, str]:
-    return rule.issued_before, rule.issuer.casefold()

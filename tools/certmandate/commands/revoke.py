@@ -97,13 +97,13 @@ def revoke_command(
         printing.print_line(f"To be revoked: {target}.", style="bold", to_stderr=as_json)
         confirm(f"Revoke {', '.join(target.names)} for {reason_code.value}?", yes=yes)
         why = f"{REVOCATION}{reason_code.value}" + (f", {reason}" if reason else "")
-        order = {"certificates": [target.path], "force": True, "reason": why[:200]}
+        order = {"certificates": [target.path], "reason": why[:200]}
         urgent = reason_code is ReasonCode.KEY_COMPROMISE
+        if replace and (urgent or state.certificate.order is None):  # the key of an open order is a new one
+            deployment.editor.ask(delegation, name, why[:200])
         if replace and not urgent:
             _replace(deployment, target, order, as_json=as_json)
-        elif replace:
-            # A compromised key is revoked whether its replacement is stored or not.
-            deployment.editor.ask(delegation, name, why[:200], datetime.now(UTC))
+        elif replace:  # a compromised key is revoked whether its replacement is stored or not
             start(deployment, order, "revoke")
         if not urgent:
             _require_unpresented(deployment, target, yes=yes)

@@ -33,7 +33,8 @@ DelegationsOption = Annotated[
     typer.Option("--delegation", help="Only this delegation; may be repeated.", autocompletion=delegation_names),
 ]
 StatesOption = Annotated[
-    list[str] | None, typer.Option("--state", help="Only certificates in this state, as in `due`; may be repeated.")
+    list[str] | None,
+    typer.Option("--state", help="Only certificates in this state, for example `due`; may be repeated."),
 ]
 ExpiresBeforeOption = Annotated[
     datetime | None,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from certmandate.judged_estate import JudgedEstate
     from renewal.domain.errors import RecordUnreadable
     from renewal.domain.judgement.certificate import Judgement
-    from renewal.domain.order import Replacement
+    from renewal.domain.replacement.rule import Replacement
     from renewal.domain.setup.inspection import DelegationRecord
 
 _PASSWORD_SOON = 30  # days; a password that expires later is not mentioned

@@ -11,6 +11,7 @@ from rich.text import Text
 from certmandate.views import printing
 from certmandate.views.incident import Incident, incidents_of
 from certmandate.views.problems import otherwise, problem_line
+from certmandate.views.replacement.progress import lines as replacement_lines
 from renewal.domain.endpoint.observation import ServiceState
 from renewal.domain.judgement.certificate import whole_days
 from renewal.domain.run_report import CertificateRow, DelegationOutcome, Outcome, RunReport
@@ -41,6 +42,7 @@ def page(report: RunReport) -> RenderableType:
         parts += printing.bullets("To do", _to_do(incidents))
         parts += [printing.heading("Who must do what, most urgent first")]
         parts += [_incident(number, incident, report) for number, incident in enumerate(incidents, 1)]
+    parts += printing.bullets("Replacements, when the run began", replacement_lines(report.replacements))
     parts += printing.bullets("At the declared endpoints", _services(report))
     parts += printing.bullets("Notes", _notes(report))
     parts += printing.bullets("Warnings", _warnings(report))

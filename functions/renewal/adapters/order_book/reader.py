@@ -9,7 +9,8 @@ from renewal.adapters.order_book import schema
 from renewal.adapters.order_book.table import Item, OrderTables
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.errors import UnknownDelegation
-from renewal.domain.order import FinishedOrder, ManagedCertificate, Replacement
+from renewal.domain.order import FinishedOrder, ManagedCertificate
+from renewal.domain.replacement.rule import Replacement
 from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.ports import Listing
@@ -29,6 +30,9 @@ class DynamoDbOrderReader:
 
     def every_certificate(self) -> Iterator[CertificatePath]:
         return map(schema.path_of, self._table.index(schema.CERTIFICATE))
+
+    def count(self, most: int) -> int:
+        return self._table.count(schema.CERTIFICATE, most)
 
     def replacements(self) -> Listing[Replacement]:
         items = self._table.query(schema.ESTATE, schema.REPLACEMENT_PREFIX)

@@ -4,9 +4,10 @@
     delegation     item
     univ-example   delegation                         spec, inspection, refusal, search_proof, notices
     univ-example   certificate#idp                    spec, applied_by, served, asked, hold_until, failures, last_error,
-                                                      last_error_text, service, revocations, revision
+                                                      last_error_text, service, revocations, order_again,
+                                                      revision
     univ-example   order#idp                          the certificate's open order, with the sealed private key
-    #estate        replacement#<before>#<issuer>      a replacement rule
+    #estate        replacement#<before>#<issuer>      a replacement rule; then #<scope> where it names any
 
     audit table
     delegation     item
@@ -34,7 +35,8 @@ from renewal.domain.audit.chain import ChainHead
 from renewal.domain.delegation import S3, CertificatePath, CertificateSpec
 from renewal.domain.errors import RecordUnreadable
 from renewal.domain.notices.notice import Notices
-from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, Replacement
+from renewal.domain.order import FinishedOrder, ManagedCertificate, Order
+from renewal.domain.replacement.rule import Replacement
 from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.records import timestamp
@@ -83,7 +85,9 @@ def finished_prefix(certificate: str) -> str:
 
 def replacement_key(replacement: Replacement) -> Key:
     """Key of a replacement rule; the same rule twice is one item."""
-    return ESTATE, f"{REPLACEMENT_PREFIX}{timestamp(replacement.issued_before)}#{replacement.issuer.casefold()}"
+    before, issuer, scope = replacement.identity
+    names = (timestamp(before), issuer, *((scope,) if scope else ()))
+    return ESTATE, f"{REPLACEMENT_PREFIX}{'#'.join(names)}"
 
 
 def path_of(key: Key) -> CertificatePath:
@@ -131,7 +135,7 @@ def status_attributes(certificate: ManagedCertificate) -> dict[str, Any]:
     """Attributes of a certificate's status; None = to be removed."""
     names = ("served", "asked", "hold_until", "failures", "last_error", "last_error_text")
     return dict.fromkeys(names) | records.to_item(
-        certificate, without=("spec", "applied_by", "order", "service", "revocations", "revision")
+        certificate, without=("spec", "applied_by", "order", "service", "revocations", "order_again", "revision")
     )
 
 

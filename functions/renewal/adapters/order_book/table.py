@@ -97,15 +97,22 @@ class Table:
 
     def index(self, action: str, until: datetime | None = None) -> Iterator[Key]:
         """Yield the keys that the index has under *action*, by time of next action, up to *until*."""
-        values = {":action": action} | ({":until": timestamp(until)} if until else {})
-        condition = "#action = :action" + (" AND #next_action_at <= :until" if until else "")
-        request = {
-            "IndexName": INDEX,
-            "KeyConditionExpression": condition,
-            "ExpressionAttributeNames": _names(condition),
-            "ExpressionAttributeValues": _wire(values),
-        }
-        return ((item["delegation"], item["item"]) for item in self._pages(request))
+        return ((item["delegation"], item["item"]) for item in self._pages(_of_index(action, until)))
+
+    def count(self, action: str, most: int) -> int:
+        """Return how many entries the index has under *action*, counted up to *most*."""
+        start: Request | None = {}
+        found = 0
+        while start is not None and found < most:
+            counted, start = self._counted(_of_index(action) | {"Select": "COUNT", "Limit": most - found} | start)
+            found += counted
+        return found
+
+    @translated("dynamodb:Query")
+    def _counted(self, request: Request) -> tuple[int, Request | None]:
+        answer: Any = self._client.query(TableName=self._name, **request)
+        last = answer.get("LastEvaluatedKey")
+        return answer["Count"], {"ExclusiveStartKey": last} if last else None
 
     def partitions(self) -> Iterator[str]:
         """Yield the partition key of every item; a very recent one may be missing."""
@@ -197,6 +204,18 @@ class OrderTables:
     def of(cls, client: DynamoDBClient, orders: str, audit: str) -> Self:
         """Return the tables with these names."""
         return cls(Table(client, orders), Table(client, audit))
+
+
+def _of_index(action: str, until: datetime | None = None) -> Request:
+    """Query the index."""
+    values = {":action": action} | ({":until": timestamp(until)} if until else {})
+    condition = "#action = :action" + (" AND #next_action_at <= :until" if until else "")
+    return {
+        "IndexName": INDEX,
+        "KeyConditionExpression": condition,
+        "ExpressionAttributeNames": _names(condition),
+        "ExpressionAttributeValues": _wire(values),
+    }
 
 
 # ---- Writes as DynamoDB expects them: `#name` is an attribute, `:name` a value -----------------------------------

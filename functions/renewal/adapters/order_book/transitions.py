@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
@@ -44,7 +44,7 @@ from renewal.adapters.order_book.table import (
 )
 from renewal.domain.certificate.chain import Chain
 from renewal.domain.delegation import CertificatePath
-from renewal.domain.due import next_action, stored
+from renewal.domain.due import EVERY_RUN, next_action, stored
 from renewal.domain.endpoint.observation import ServiceRecord
 from renewal.domain.errors import OrderConflict, StoreUnavailable, shortened
 from renewal.domain.notices.notice import Notices, NoticesChange
@@ -52,10 +52,6 @@ from renewal.domain.order import IMPORT_LEASE, RELEASED, FinishedOrder, ManagedC
 from renewal.domain.order_search import SearchControl, SearchProof, SearchResult
 from renewal.domain.setup.inspection import Inspection, Refusal
 from renewal.records import timestamp
-
-EVERY_RUN = datetime(1970, 1, 1, tzinfo=UTC)
-"""Next action of a certificate with an open order. It is in the past for every run, even if the clock of the run that
-opened the order was ahead."""
 
 _TRIES = 5  # to end an order while an operator applies a new spec
 _ISSUED = {"issued": OrderStatus.ISSUED.value}

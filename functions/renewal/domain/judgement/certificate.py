@@ -24,8 +24,9 @@ from renewal.domain.judgement.command import command_for
 from renewal.domain.judgement.obstacle import is_shut_out, obstacle
 from renewal.domain.judgement.order_wait import AWAITS_APPROVAL, held_failure, waits_for
 from renewal.domain.judgement.problem import Consequence, Problem
-from renewal.domain.order import ManagedCertificate, Order, OrderStatus, Replacement
+from renewal.domain.order import ManagedCertificate, Order, OrderStatus
 from renewal.domain.orderable import decide_with
+from renewal.domain.replacement.rule import Replacement
 from renewal.domain.setup.finding import Finding, Severity
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.domain.setup.scm_menu import screen_of

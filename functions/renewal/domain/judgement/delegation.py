@@ -47,11 +47,13 @@ def problems_of(
 def rule_problems(unreadable: Iterable[RecordUnreadable]) -> Iterator[Problem]:
     """Yield a problem for each replacement rule that cannot be read, and is therefore not applied."""
     for error in unreadable:
-        yield Problem(delegation="", code=type(error).__name__, severity="error", actor=error.actor, text=str(error))
+        text = str(error)
+        yield Problem(code=type(error).__name__, about=text, severity="error", actor=error.actor, text=text)
 
 
 def _key(delegation: str, finding: Finding) -> str:
-    return f"{'/'.join(name for name in (delegation, finding.certificate) if name)}: {finding.code}"
+    path = "/".join(name for name in (delegation, finding.certificate) if name)
+    return f"{path}: {finding.code} {finding.about}".rstrip()
 
 
 def _failed(failure: Failure | None) -> Iterator[Finding]:

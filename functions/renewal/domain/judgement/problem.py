@@ -62,6 +62,8 @@ class Problem:
     """Empty = it concerns the whole delegation."""
     code: str
     """The cause: the name of an error, of a finding, or of what `renewal.domain.judgement.certificate` defines."""
+    about: str = ""
+    """`Finding.about`."""
     severity: Severity
     """`error` needs attention: acting now is not early. `warning`: there is time left. `info`: no action is needed."""
     actor: Actor
@@ -86,8 +88,8 @@ class Problem:
 
     @property
     def key(self) -> str:
-        """`path: code`, which stays the same while the problem lasts."""
-        return f"{self.path}: {self.code}"
+        """`path: code`, with what it is about: it stays the same while the problem lasts, and no other one has it."""
+        return f"{self.path}: {self.code} {self.about}".rstrip()
 
     @property
     def needs_attention(self) -> bool:
@@ -120,6 +122,7 @@ def problem_of(
         delegation=delegation,
         certificate=finding.certificate,
         code=finding.code,
+        about=finding.about,
         severity=severity_at(finding, today, times),
         actor=finding.actor,
         text=finding.text,

@@ -143,11 +143,11 @@ def foreign_findings(found: ForeignOrders, *, is_first: bool) -> Iterator[Findin
         yield Finding("OrdersBefore", "info", "operator", text)
     if not found.count:
         return
-    yield from (_finding(_described(order), "rao", order.certificate) for order in found.orders)
+    yield from (_finding(_described(order), "rao", order.certificate, str(order.ssl_id)) for order in found.orders)
     listed = ", ".join(str(order.ssl_id) for order in found.orders)
     if (left := found.count - len(found.orders)) > 0:
         text = f"{left} older orders are not ours either; SCM lists them in the department"
-        yield Finding("MoreFindings", "warning", "rao", text)
+        yield Finding("MoreFindings", "warning", "rao", text, about=ORDER_NOT_OURS)
         listed += f" and {left} older ones"
     text = (
         f"SCM has orders that the order book does not have: SSL ID {listed}. Ask the RAO whose they are. If the "
@@ -157,8 +157,8 @@ def foreign_findings(found: ForeignOrders, *, is_first: bool) -> Iterator[Findin
     yield _finding(text, "operator")
 
 
-def _finding(text: str, actor: Actor, certificate: str = "") -> Finding:
-    return Finding(ORDER_NOT_OURS, "error", actor, text, certificate, screen=screen_of(ORDER_NOT_OURS))
+def _finding(text: str, actor: Actor, certificate: str = "", about: str = "") -> Finding:
+    return Finding(ORDER_NOT_OURS, "error", actor, text, certificate, screen=screen_of(ORDER_NOT_OURS), about=about)
 
 
 def _described(order: ForeignOrder) -> str:

@@ -86,7 +86,15 @@ def open_revocations(
             f"the certificate ({number}serial {printed_serial(request.serial)}) for {', '.join(request.names)} is not "
             f"revoked in SCM; its revocation was requested on {request.requested_at:%Y-%m-%d}: {request.reason_code}"
         )
-        yield Finding(NOT_REVOKED, "error", "rao", text, certificate.spec.name, screen=screen_of(NOT_REVOKED))
+        yield Finding(
+            NOT_REVOKED,
+            "error",
+            "rao",
+            text,
+            certificate.spec.name,
+            screen=screen_of(NOT_REVOKED),
+            about=request.serial,
+        )
 
 
 class _Rows:

@@ -18,7 +18,9 @@ from certmandate.options import DelegationArgument, JsonOption, StackCommand
 from certmandate.views.printing import print_error, print_json, print_line
 from renewal.domain.audit.chain import ChainHead
 
-app = typer.Typer(help="Export and verify the audit trail.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Export and verify the audit trail.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
+)
 
 _HEAD = re.compile(r"(?P<sequence>[0-9]+):(?P<hash>[0-9a-f]{64})")
 
@@ -30,7 +32,10 @@ def export_command(
     file: Annotated[Path | None, typer.Argument(help="Where to write it. Default: standard output.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
 ) -> None:
-    """Export every audit row of a delegation as JSON, with the head of its chain, the seals and their public key."""
+    """Export the audit trail of a delegation as JSON.
+
+    Every row, the head of the chain, the seals, and the key that verifies them.
+    """
     with deployed(context) as deployment:
         text = _stored(deployment, name).text()
         if file is not None:

@@ -1,0 +1,101 @@
+"""Replacing many certificates by a deadline: the plan, the rule, and how it ends."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.certmandate.desk import Desk
+
+ESTATE = ("recent:20", "young:5", "other:30", "later")
+TOMORROW = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%dT%H:%MZ}"
+
+
+def planned(desk: Desk, *arguments: str) -> dict[str, Any]:
+    """The plan that the command prints, without a change."""
+    found: dict[str, Any] = desk.document("replace", *arguments, "--reason", "incident 12", "--dry-run")
+    return found
+
+
+def test_a_dry_run_shows_the_plan_and_stores_nothing(desk: Desk) -> None:
+    """The operator sees the size of the incident before anything is ordered."""
+    before = f"{datetime.now(UTC) - timedelta(days=10):%Y-%m-%d}"
+
+    found = planned(desk, "--issuer", "INTERMEDIATE", "--issued-before", before, "--deadline", TOMORROW)
+
+    assert (found["stored"], found["delegations"], found["misses"]) == (False, 1, [])
+    assert {"univ/recent", "univ/other"} <= set(found["certificates"])
+    assert "univ/young" not in found["certificates"]
+    assert found["limits"]["orders_per_run"] == 500
+    assert found["bottleneck"]
+    assert desk.book.replacements() == ()
+
+
+def test_the_rule_is_stored_with_who_asked_and_deleted_by_its_reason(desk: Desk) -> None:
+    """The audit asks who raised the caps; a mistake can be undone."""
+    order = ("replace", "--delegation", "univ", "--deadline", TOMORROW, "--reason", "incident 13")
+    caps = ("--orders-per-delegation", "200", "--orders-per-run", "1000")
+
+    shown = desk.run(*order, *caps, "--yes")
+
+    assert "Order " in shown.output or "The replacement rule is stored" in shown.stdout
+    (rule,) = desk.book.replacements()
+    assert rule.caps is not None
+    assert (rule.delegations, rule.caps.orders_per_delegation, rule.reason) == (("univ",), 200, "incident 13")
+    assert rule.asked_by.startswith("arn:aws:")
+    assert rule.deadline is not None
+    deleted = desk.document("replace", "--cancel", "--reason", "incident 13")
+    assert [each["reason"] for each in deleted["deleted"]] == ["incident 13"]
+    assert desk.book.replacements() == ()
+
+
+def test_serials_of_a_file_are_covered_however_they_are_written(desk: Desk) -> None:
+    """CAs publish lists of serials with colons, in lower case, with leading zeros."""
+    serial = desk.served("recent").serial
+    file = desk.folder.parent / "serials.txt"
+    file.write_text(f"00:{serial.lower()}\n\nDEADBEEF\n")
+
+    found = planned(desk, "--serials", str(file))
+
+    assert found["certificates"] == ["univ/recent"]
+
+
+def test_without_a_confirmation_no_rule_is_stored(desk: Desk) -> None:
+    """An incident is no reason to order by accident."""
+    text = desk.refused("replace", "--delegation", "univ", "--reason", "incident 14", stdin="n\n")
+
+    assert "Nothing was changed" in text
+    assert desk.book.replacements() == ()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("--reason", "r"), "name what is replaced"),
+        (("--delegation", "univ"), "pass --reason"),
+        (("--delegation", "univ", "--reason", "r", "--deadline", "2026-01-01"), "one in the future"),
+        (("--delegation", "univ", "--reason", "r", "--orders-per-run", "20000"), "--orders-per-run 500 to 10000"),
+        (("--serials", "missing.txt", "--reason", "r"), "missing.txt cannot be read (FileNotFoundError)"),
+        (("--issuer", "Nobody's CA", "--reason", "r"), "covers no certificate that is served"),
+        (("--cancel", "--reason", "unknown"), "no replacement rule with this --reason"),
+    ],
+)
+def test_a_faulty_request_is_refused_with_what_to_pass(desk: Desk, arguments: tuple[str, ...], text: str) -> None:
+    """In an incident the error text is the manual."""
+    assert text in desk.refused("replace", *arguments)
+
+
+def test_status_shows_how_far_each_rule_has_come(desk: Desk) -> None:
+    """The operator watches it against the deadline, and so does a script."""
+    desk.run("replace", "--delegation", "univ", "--deadline", TOMORROW, "--reason", "incident 15", "--yes")
+
+    before = desk.document("replace", "status")["replacements"]
+    desk.system.end(desk.document("renew", "--all-due", "--no-follow")["arn"])
+    after = desk.document("replace", "status")["replacements"]
+
+    assert [(each["done"], each["complete"]) for each in before] == [(0, False)]
+    assert [(each["done"], each["left"], each["complete"]) for each in after] == [(after[0]["covered"], 0, True)]
+    page = desk.run("replace", "status")
+    assert (page.exit_code, "Complete. Delete the rule" in page.stdout) == (0, True)

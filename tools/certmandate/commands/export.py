@@ -1,0 +1,81 @@
+"""`certmandate export`: the order book for programs that watch servers and Certificate Transparency logs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from certmandate.deployment import Deployment, deployed, read_stored
+from certmandate.files.atomic_files import write_together
+from certmandate.views.exports import openmetrics
+from certmandate.views.exports.public_keys import OrderedKeys
+from certmandate.views.printing import print_error, print_left_out
+from renewal.mail.visible_text import visible
+
+
+def export_command(
+    context: typer.Context,
+    as_openmetrics: Annotated[
+        bool, typer.Option("--openmetrics", help="Expected fingerprints, expiries and states, for Prometheus.")
+    ] = False,
+    public_keys: Annotated[
+        bool, typer.Option("--public-keys", help="SHA-256 of each key of our orders, for a CT monitor.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option(help="Write this file instead, by one rename: a reader never meets half of it.")
+    ] = None,
+) -> None:
+    """Print what monitoring must know.
+
+    With --openmetrics, the certificate that clients must meet under each name, its expiry and state. With
+    --public-keys, a line for each public key that was ordered and may be in a valid certificate: a certificate of
+    these names with any other key was not ordered by certmandate. docs/monitoring.md describes how both are used.
+    """
+    if as_openmetrics == public_keys:
+        msg = "pass exactly one of --openmetrics and --public-keys"
+        raise typer.BadParameter(msg)
+    now = datetime.now(UTC)
+    with deployed(context) as deployment:
+        lines = _openmetrics(deployment, now) if as_openmetrics else _public_keys(deployment, now)
+        text = visible("".join(f"{line}\n" for line in lines))
+        if output:
+            write_together({output: text.encode()}, force=True)
+    if output is None:
+        typer.echo(text, nl=False)
+
+
+def _openmetrics(deployment: Deployment, now: datetime) -> Iterator[str]:
+    from certmandate.judged_estate import judged_estate
+
+    stored, replacements = read_stored(deployment), deployment.book.replacements()
+    unreadable = (*stored.unreadable, *replacements.unreadable)
+    judged = judged_estate(
+        stored.delegations,
+        stored.certificates.values(),
+        now,
+        deployment.acting_times,
+        replacements=replacements,
+        unreadable=unreadable,
+    )
+    print_left_out(unreadable)
+    _print_unknown(openmetrics.without_fingerprint(stored.certificates.values()), "certificate fingerprint")
+    return openmetrics.lines(judged.certificates, len(unreadable), now)
+
+
+def _public_keys(deployment: Deployment, now: datetime) -> Iterable[str]:
+    stored, retired = read_stored(deployment), deployment.book.retired()
+    names = {*stored.delegations, *(error.delegation for error in stored.unreadable)}
+    histories = [deployment.book.history(name, "") for name in {*names, *(each.delegation for each in retired)}]
+    keys = OrderedKeys.of(stored.certificates.values(), (row for history in histories for row in history), now)
+    print_left_out((*stored.unreadable, *retired.unreadable, *(e for history in histories for e in history.unreadable)))
+    _print_unknown(keys.unknown, "public key")
+    return keys.fingerprints
+
+
+def _print_unknown(subjects: Iterable[str], what: str) -> None:
+    for subject in subjects:
+        print_error(f"Left out: {subject}: the order book has no {what} of it; the next renewal records it")

@@ -1,0 +1,1 @@
+"""What a mass replacement takes, before it is begun: pure, from the order book and the limits."""

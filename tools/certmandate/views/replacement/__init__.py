@@ -1,0 +1,1 @@
+"""What `certmandate replace` prints."""

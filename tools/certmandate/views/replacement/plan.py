@@ -1,0 +1,99 @@
+"""The plan of a mass replacement, as it is printed before the rule is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from rich.console import RenderableType
+
+from certmandate.views import printing
+from certmandate.views.printing import counted, minute
+
+if TYPE_CHECKING:
+    from certmandate.replacement.plan import ReplacementPlan
+    from renewal.domain.replacement.rule import Replacement
+
+_SHOWN = 8  # of the certificates with one cause
+
+
+def page(plan: ReplacementPlan) -> list[RenderableType]:
+    """Return the page: scope, limits, duration, and what will not make the deadline."""
+    rule, limits = plan.rule, plan.limits
+    pairs = (
+        ("covered", f"{counted(len(plan.paths), 'certificate')} of {counted(len(plan.delegations), 'delegation')}"),
+        ("deadline", minute(rule.deadline)),
+        ("duration", f"{plan.hours:.1f} hours from now, until {minute(plan.ends_at)}"),
+        ("decided by", plan.bottleneck),
+        ("caps", f"{limits.orders_per_delegation} orders a run and delegation, {limits.orders_per_run} a run"),
+        (
+            "assumed",
+            (
+                f"{limits.scm_seconds:g} s for a request to SCM, {limits.issuance_minutes:g} min for the CA to issue, "
+                f"{limits.imports_a_second:g} imports into ACM a second and region, a run every "
+                f"{limits.hours_between_runs:g} h"
+            ),
+        ),
+        ("approvals", _approvals(plan)),
+        ("not verified", f"{counted(plan.unverified, 'certificate')} without `served_at`" if plan.unverified else ""),
+    )
+    parts = [printing.heading(f"Replacement: {rule.reason}"), printing.facts(pairs)]
+    return [*parts, *printing.bullets("Will not make the deadline", _misses(plan)), *_advice(plan)]
+
+
+def _approvals(plan: ReplacementPlan) -> str:
+    if not plan.awaiting_approval:
+        return ""
+    orders = counted(plan.awaiting_approval, "order")
+    return f"{orders} wait for an administrator in SCM; {plan.limits.approval_hours:g} h are assumed"
+
+
+def _misses(plan: ReplacementPlan) -> Iterator[str]:
+    by_cause = sorted(plan.misses, key=lambda miss: (miss.cause, miss.path))
+    for cause, misses in groupby(by_cause, key=lambda miss: miss.cause):
+        paths = [miss.path for miss in misses]
+        more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
+        yield f"{', '.join(paths[:_SHOWN])}{more}: {cause}"
+
+
+def _advice(plan: ReplacementPlan) -> list[RenderableType]:
+    caps = plan.sufficient
+    if caps is None:
+        return []
+    options = f"--orders-per-delegation {caps.orders_per_delegation} --orders-per-run {caps.orders_per_run}"
+    return printing.bullets("To make the deadline, raise the caps for this rule", [options])
+
+
+def document(plan: ReplacementPlan, *, is_stored: bool) -> dict[str, Any]:
+    """Return the plan as JSON has it."""
+    return {
+        "rule": rule_document(plan.rule),
+        "stored": is_stored,
+        "certificates": list(plan.paths),
+        "delegations": len(plan.delegations),
+        "hours": round(plan.hours, 2),
+        "ends_at": plan.ends_at,
+        "bottleneck": plan.bottleneck,
+        "limits": asdict(plan.limits),
+        "misses": [{"certificate": miss.path, "cause": miss.cause} for miss in plan.misses],
+        "unverified": plan.unverified,
+        "awaiting_approval": plan.awaiting_approval,
+        "sufficient_caps": asdict(plan.sufficient) if plan.sufficient else None,
+    }
+
+
+def rule_document(rule: Replacement) -> dict[str, Any]:
+    """Return a replacement rule as JSON has it."""
+    return {
+        "issuer": rule.issuer,
+        "issued_before": rule.issued_before,
+        "delegations": list(rule.delegations),
+        "serials": len(rule.serials),
+        "deadline": rule.deadline,
+        "reason": rule.reason,
+        "asked_by": rule.asked_by,
+        "asked_at": rule.asked_at,
+        "caps": asdict(rule.caps) if rule.caps else None,
+    }
