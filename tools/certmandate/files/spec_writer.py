@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
 from certmandate.files.estate import UNFINISHED_APPLY, EstateReader, Retired, retired_key
 from certmandate.files.specification import Specification
 from renewal import records
 from renewal.adapters.order_book import schema
-from renewal.adapters.order_book.table import ConditionFailed, OrderTables, Request, assigned, deleted, updated
+from renewal.adapters.order_book.table import ConditionFailed, Item, OrderTables, Request, assigned, deleted, updated
 from renewal.domain.delegation import CertificatePath, CertificateSpec, Delegation
 from renewal.domain.due import next_action
 from renewal.domain.errors import OrderConflict, UnknownDelegation
@@ -89,8 +89,7 @@ class SpecWriter:
         for retired in change.retired:
             values = {"map": records.to_item(retired, without=("delegation",))}
             yield (updated(retired_key(retired.delegation), "SET #retired = :map", values),)
-        for delegation in change.delegations:
-            yield (_delegation_updated(delegation, now),)
+        yield from self._of_delegations(change, stored, now)
         for spec in change.certificates:
             before = stored.get(spec.record_key)
             if before is None or before.spec != spec:
@@ -101,6 +100,29 @@ class SpecWriter:
                 yield idle, deleted(schema.certificate_key(path), condition=_EXISTS)
         for key in self._table.read(schema.delegation_key(name) for name in change.removed_delegations):
             yield (deleted(key, condition=_EXISTS),)
+
+    def _of_delegations(
+        self, change: EstateChange, stored: Mapping[CertificatePath, ManagedCertificate], now: datetime
+    ) -> Iterator[tuple[Request]]:
+        """Before what they get from the certificates is removed."""
+        kept = self._kept_revocations(change, stored)
+        for delegation in change.delegations:
+            yield (_delegation_updated(delegation, now, kept.pop(delegation.name, None)),)
+        for name, requests in kept.items():
+            yield (updated(schema.delegation_key(name), "SET #revocations = :kept", {"kept": requests}),)
+
+    def _kept_revocations(
+        self, change: EstateChange, stored: Mapping[CertificatePath, ManagedCertificate]
+    ) -> dict[str, list[Item]]:
+        """What was asked of the RAO for certificates that are removed, by delegation: it is open until SCM shows it."""
+        kept: dict[str, dict[str, Item]] = {}
+        for path in change.removed:
+            if path in stored and stored[path].revocations and path.delegation not in change.removed_delegations:
+                requests = {each.serial: records.to_item(each) for each in stored[path].revocations}
+                kept.setdefault(path.delegation, {}).update(requests)
+        for (name, _), item in self._table.read(map(schema.delegation_key, kept)).items():
+            kept[name] = {each["serial"]: each for each in item.get("revocations", ())} | kept[name]
+        return {name: list(requests.values()) for name, requests in kept.items()}
 
     def _stored(self, paths: Iterable[CertificatePath]) -> dict[CertificatePath, ManagedCertificate]:
         return {certificate.spec.record_key: certificate for certificate in self._reader.load(paths).complete()}
@@ -127,16 +149,16 @@ def _batches(groups: Iterable[tuple[Request, ...]]) -> Iterator[list[Request]]:
         yield batch
 
 
-def _delegation_updated(delegation: Delegation, now: datetime) -> Request:
-    return updated(
-        schema.delegation_key(delegation.name),
-        "SET #spec = :spec, #action = :action, #next_action_at = if_not_exists(#next_action_at, :now)",
-        {
-            "spec": records.to_item(delegation, without=("name",)),
-            "action": schema.DELEGATION,
-            "now": timestamp(now),
-        },
-    )
+def _delegation_updated(delegation: Delegation, now: datetime, revocations: list[Item] | None) -> Request:
+    values: dict[str, Any] = {
+        "spec": records.to_item(delegation, without=("name",)),
+        "action": schema.DELEGATION,
+        "now": timestamp(now),
+    }
+    write = "SET #spec = :spec, #action = :action, #next_action_at = if_not_exists(#next_action_at, :now)"
+    if revocations:
+        write, values = f"{write}, #revocations = :kept", values | {"kept": revocations}
+    return updated(schema.delegation_key(delegation.name), write, values)
 
 
 def _spec_updated(spec: CertificateSpec, before: ManagedCertificate | None, now: datetime, operator: str) -> Request:

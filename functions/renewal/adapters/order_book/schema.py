@@ -2,7 +2,8 @@
 
     orders table
     delegation     item
-    univ-example   delegation                         spec, inspection, refusal, search_proof, notices
+    univ-example   delegation                         spec, inspection, refusal, search_proof, notices,
+                                                      revocations
     univ-example   certificate#idp                    spec, applied_by, served, asked, hold_until, failures, last_error,
                                                       last_error_text, service, revocations, order_again,
                                                       revision

@@ -34,10 +34,9 @@ def problems_of(
     judged, today = tuple(judgements), now.date()
     certificates = [judgement.certificate for judgement in judged]
     own = {judgement.problem.key: judgement.problem for judgement in judged if judgement.problem}
-    inspection = record.inspection if record else None
     findings = [*(finding_from(error, error.certificate) for error in unreadable), *_failed(failure)]
     findings += filter(None, map(not_served, certificates))
-    findings += [finding for each in certificates for finding in open_revocations(each, inspection, now)]
+    findings += open_revocations(record, certificates, now) if record else ()
     covered = own.keys() | {_key(delegation, finding) for finding in findings}
     findings += [finding for finding in _open(record, judged) if _key(delegation, finding) not in covered]
     found = (problem_of(finding, delegation, certificates, today, times) for finding in findings)
