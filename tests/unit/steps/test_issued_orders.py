@@ -11,7 +11,7 @@ import pytest
 from renewal.domain.errors import AcmQuotaReached, ScmUnavailable
 from renewal.domain.run_report import Outcome
 from tests.unit.estate import DELEGATION, IDP, NOW, PATH, System
-from tests.unit.steps.test_stores import EVERYWHERE, failing
+from tests.unit.stores.test_stores import EVERYWHERE, failing
 
 
 def issue(system: System) -> None:
