@@ -128,7 +128,7 @@ def _delete_credential(deployment: Deployment, name: str, grace_days: int) -> da
 
 
 def _undo(deployment: Deployment, name: str, *, as_json: bool) -> None:
-    deployment.spec_writer.forget_retirement(name)
+    deployment.spec_writer.forget_retirement(name, datetime.now(UTC))
     client, secret = deployment.client("secretsmanager"), deployment.secret_name(name)
     try:
         client.restore_secret(SecretId=secret)

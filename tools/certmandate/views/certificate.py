@@ -34,7 +34,7 @@ def page(
         ("external requester", spec.external_requester),
         ("applied by", certificate.applied_by),
         ("next", state.next_step()),
-        ("requested", certificate.asked),
+        ("requested", certificate.asked and f"{certificate.asked} ({certificate.asked_by or 'operator not recorded'})"),
         ("last error", last_error(certificate)),
     ]
     title = Text(f"{state.path}  ", style="bold").append(
