@@ -181,7 +181,9 @@ class RunReport:
     delegations: tuple[DelegationRow, ...] = ()
     certificates: tuple[CertificateRow, ...] = ()
     not_verified: str = ""
-    """Why the declared endpoints were not verified; empty when they were."""
+    """Why the declared endpoints, or those of some certificates, were not verified; empty when they were."""
+    late: int = 0
+    """Certificates whose endpoints were not verified because the time was over; they are the first of the next run."""
     rules: tuple[RuleRow, ...] = ()
     """The replacement rules that were not applied, because they cannot be read."""
     replacements: tuple[ReplacementProgress, ...] = ()

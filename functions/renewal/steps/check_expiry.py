@@ -49,7 +49,7 @@ class CheckExpiry:
         due = _due(request, rules, certificates, now)
         if not request.is_deliberate:
             require_plausible(due, self.book.count(plausible_estate(due, self.limits)), self.limits)
-        taken, deferred = select((candidate for candidate in due if not candidate.decision.held), self.limits)
+        taken, deferred = select((each for each in due if not each.decision.held), self.limits, run_id)
         of_delegation = _by_delegation(taken)
         delegations = _inspected(request, delegations, due, of_delegation)
         capacities = allot(self._left(taken), delegations, run_id)

@@ -196,9 +196,7 @@ class _Facts:
     @property
     def _refused(self) -> dict[tuple[str, str], str]:
         """The texts about refused orders, by code and certificate."""
-        if self.record.inspection is None:
-            return {}
-        found = findings_with_orders(self.record.inspection, self.certificates, self.history)
+        found = findings_with_orders(self.record, self.certificates, self.history)
         return {(finding.code, finding.certificate): finding.text for finding in found if finding.certificate}
 
     def existed_in(self, month: Month) -> bool:

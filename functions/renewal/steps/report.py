@@ -34,7 +34,7 @@ from renewal.domain.run_report import (
     RunReport,
     common_cause,
 )
-from renewal.domain.service.state import current_service, not_served, service_state
+from renewal.domain.service.state import current_service, service_findings
 from renewal.domain.setup.finding import Finding, Severity, sorted_and_capped
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.ports import Clock, OrderReader
@@ -93,7 +93,7 @@ class Report:
         written, and the execution must fail; so it must when the operator could not be notified.
         """
         facts = self.archive.read_facts(run_id)
-        report, notified = self._report(run_id, facts, _not_verified(verification)), self.archive.read_notified()
+        report, notified = self._report(run_id, facts, verification), self.archive.read_notified()
         if facts.follow_up and report.needs_attention and notified.cover(report):
             report = replace(report, outcome=RunOutcome.REPORTED_BEFORE)
         key = self.archive.write_report(run_id, report)
@@ -107,7 +107,7 @@ class Report:
             "metrics": run_metrics(report, news),
         }
 
-    def _report(self, run_id: str, facts: PlanFacts, not_verified: str) -> RunReport:
+    def _report(self, run_id: str, facts: PlanFacts, verification: Mapping[str, Any]) -> RunReport:
         rules = self.book.replacements()
         run = _Run(run_id, facts, read_map_results(*self.archive.read_results(run_id)), self.clock(), self.times, rules)
         parts = [self._part(name, run) for name in facts.delegations]
@@ -127,7 +127,8 @@ class Report:
             common_cause=common_cause(delegations),
             delegations=delegations,
             certificates=certificates,
-            not_verified=not_verified,
+            not_verified=_not_verified(verification),
+            late=verification.get("late", 0),
             rules=unreadable,
             replacements=tuple(_paused(each, delegations) for each in facts.replacements),
             problems=tuple(sorted(problems, key=lambda problem: problem.urgency)),
@@ -186,7 +187,7 @@ class Report:
             remarks=notes_of(certificate, finished, run.now),
             would=preview(certificate, record, inspected, run.now) if record and outcome is Outcome.PLANNED else "",
             renew_at=next_renewal.renew_at,
-            service=service_state(certificate),
+            service=judged.service,
             hours_to_served=service.hours if (service := current_service(certificate)) else None,
             state=judged.state.label,
             severity=judged.severity,
@@ -251,15 +252,15 @@ def _delegation_row(name: str, record: _Record, certificates: Iterable[ManagedCe
         return DelegationRow(delegation=name, outcome=DelegationOutcome.FAILED, **unreadable)
     failed, inspection = run.results.failure_of(name), record.inspection
     findings = inspection.findings if inspection else ()
-    inspected = run.inspection_of(record)
-    unserved = filter(None, map(not_served, certificates))
+    inspected, at_endpoints = run.inspection_of(record), service_findings(certificates, run.now)
     return DelegationRow(
         delegation=name,
         organisation=record.delegation.organisation,
         rao_email=record.delegation.rao_email,
         outcome=DelegationOutcome.FAILED if failed else DelegationOutcome.INSPECTED,
         findings=tuple(
-            FindingRow.of(finding, run.severity_of(finding)) for finding in sorted_and_capped((*findings, *unserved))
+            FindingRow.of(finding, run.severity_of(finding))
+            for finding in sorted_and_capped((*findings, *at_endpoints))
         ),
         password_expires=inspection.password_expires if inspection else None,
         address=record.delegation.address,
@@ -280,7 +281,7 @@ def _paused(progress: ReplacementProgress, delegations: Iterable[DelegationRow])
 
 def _not_verified(verification: Mapping[str, Any]) -> str:
     if "Error" not in verification:
-        return ""
+        return str(verification.get("not_verified", ""))
     caught = failure(verification)
     return f"{caught.error}: {caught.text}"
 

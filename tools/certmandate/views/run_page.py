@@ -53,10 +53,12 @@ def page(report: RunReport) -> RenderableType:
 def _services(report: RunReport) -> Iterator[str]:
     if report.not_verified:
         yield f"not verified: {report.not_verified}"
+    if report.late:
+        yield f"not verified in time, the next run begins with them: {printing.counted(report.late, 'certificate')}"
     by_service: dict[str, list[str]] = {}
     for row in report.certificates:
         by_service.setdefault(row.service, []).append(row.path)
-    for service in (ServiceState.NOT_SERVED, ServiceState.PARTLY, ServiceState.SERVED):
+    for service in (ServiceState.NOT_SERVED, ServiceState.NOT_VERIFIED, ServiceState.PARTLY, ServiceState.SERVED):
         if service in by_service:
             yield f"{service}: {', '.join(sorted(by_service[service]))}"
 

@@ -41,7 +41,14 @@ _CONSEQUENCES = {
     **dict.fromkeys(SECURITY, Consequence.MISUSE),
     **dict.fromkeys(("ServedNotListed", "ServedReplaced", "ServedRevoked"), Consequence.REVOKED),
     **dict.fromkeys(
-        ("InspectionIncomplete", "MoreFindings", "ReportNotShown", "SearchUnproven", "StoresNotCompared"),
+        (
+            "InspectionIncomplete",
+            "MoreFindings",
+            "NotVerified",
+            "ReportNotShown",
+            "SearchUnproven",
+            "StoresNotCompared",
+        ),
         Consequence.UNNOTICED,
     ),
     **dict.fromkeys(("OrdersBefore", "PasswordRotation"), Consequence.NONE),

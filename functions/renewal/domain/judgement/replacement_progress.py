@@ -67,7 +67,7 @@ def progress_of(rule: Replacement, certificates: Iterable[ManagedCertificate], n
     in_flight = sum(each.order is not None and not has_failed(each) for each in left)
     done = None if rule.certificates is None else max(rule.certificates - len(left), 0)
     rate, ends_at = _estimate(rule, done, len(left), now)
-    not_served = sum(_is_not_served(each, rule) for each in mine)
+    not_served = sum(_is_not_served(each, rule, now) for each in mine)
     return ReplacementProgress(
         reason=rule.reason,
         issuer=rule.issuer,
@@ -92,11 +92,11 @@ def has_failed(certificate: ManagedCertificate) -> bool:
     return certificate.failures > 0
 
 
-def _is_not_served(certificate: ManagedCertificate, rule: Replacement) -> bool:
+def _is_not_served(certificate: ManagedCertificate, rule: Replacement, now: datetime) -> bool:
     served = certificate.served
     if served is None or served.stored_at < rule.began_at:
         return False
-    return service_state(certificate) in {ServiceState.NOT_SERVED, ServiceState.PARTLY}
+    return service_state(certificate, now) not in {ServiceState.SERVED, ServiceState.NOT_DECLARED}
 
 
 def _estimate(rule: Replacement, done: int | None, left: int, now: datetime) -> tuple[float | None, datetime | None]:

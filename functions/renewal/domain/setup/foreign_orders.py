@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from renewal.domain.audit.chained_row import ChainedRow
 from renewal.domain.errors import Actor, shortened
 from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, ended
 from renewal.domain.order_search import SearchedOrder, known_ids
@@ -26,8 +27,11 @@ _LONGEST_REQUESTER = 100  # characters
 
 
 @dataclass(frozen=True, slots=True)
-class Acknowledgement:
-    """The operator's record that an order is the organisation's own; it is written once and never changed."""
+class Acknowledgement(ChainedRow):
+    """The operator's record that an order is the organisation's own; an audit row.
+
+    One without number, as earlier versions wrote it, is in no chain and does not count.
+    """
 
     delegation: str
     key: str
