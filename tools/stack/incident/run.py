@@ -53,7 +53,7 @@ class Player:
     def run(self, now: float) -> RunDone:
         """Play a run that begins at *now*."""
         due = [each for each in self.estate.due(now, self.rules) if self._is_asked(each)]
-        taken, deferred = select(due, self.caps)
+        taken, deferred = select(due, self.caps, f"run-{len(self.done)}")
         mine = [self.estate.by_path[each.path] for each in taken]
         new = Counter(
             each.certificate.spec.delegation for each in taken if Cause.ORDER_OPEN not in each.decision.causes
