@@ -164,7 +164,6 @@ def _txt_records() -> TxtRecords:
 
 @cache
 def _dns() -> TxtRecords:
-    # Imported by the first query: most delegations have no domain that may be validated persistently.
     from renewal.adapters.txt_records import DnsTxtRecords
 
     return DnsTxtRecords()

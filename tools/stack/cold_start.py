@@ -30,7 +30,7 @@ OTHERS = 0.95
 """Largest ratio of the other functions."""
 
 _WORK = ROOT / "build" / "cold-start"
-_BUILT = """
+BUILT = """
 import sys
 sys.path[:0] = sys.argv[1:3]
 class Invocation:
@@ -39,6 +39,7 @@ module = __import__(sys.argv[3])
 build = getattr(module.wiring, sys.argv[3])
 build(*[Invocation()][:getattr(build, "__wrapped__", build).__code__.co_argcount])
 """
+"""Imports a handler and makes its step; arguments: its bundle, the layer, its name."""
 _TYPICAL = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -55,22 +56,12 @@ Logger(), Metrics(), httpx.Client(), boto3.client("s3"), boto3.client("secretsma
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
-    """What one process took."""
-
-    seconds: float
-    """Of the processor."""
-    megabytes: float
-    """Largest resident size."""
-
-
-@dataclass(frozen=True, slots=True)
 class ColdStart:
     """The cold starts of one function, compared with the typical one."""
 
     function: str
     ratio: float
-    megabytes: float
+    """Of the processor time, in the median of the pairs."""
 
     @property
     def limit(self) -> float:
@@ -80,28 +71,29 @@ class ColdStart:
 
 def measured(python: str, pairs: int) -> Iterator[ColdStart]:
     """Yield the median of *pairs* for each function of the template."""
-    environment = _environment()
+    variables = environment()
     typical = [python, "-I", "-S", "-B", "-c", _TYPICAL, str(_typical_packages(python))]
-    built = [python, "-I", "-S", "-B", "-c", _BUILT, str(_built(python)), str(layer(python))]
-    for name in _functions():
-        found = [(_cost([*built, name], environment), _cost(typical, environment)) for _ in range(pairs)]
-        ratio = median(ours.seconds / theirs.seconds for ours, theirs in found)
-        yield ColdStart(name, ratio, median(ours.megabytes for ours, _ in found))
+    built = [python, "-I", "-S", "-B", "-c", BUILT, str(_bundle(python)), str(layer(python))]
+    for name in functions():
+        found = [(_cost([*built, name], variables), _cost(typical, variables)) for _ in range(pairs)]
+        yield ColdStart(name, median(ours / theirs for ours, theirs in found))
 
 
-def _functions() -> list[str]:
+def functions() -> list[str]:
+    """The functions of the template, by the names of their handlers."""
     functions = Stack(ROOT / "template.yaml").resources("AWS::Lambda::Function")
     return [function.properties["Handler"].removesuffix(".handler") for function in functions]
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """The environment variables of every function, with keys that AWS does not know."""
     (function, *_) = Stack(ROOT / "template.yaml").resources("AWS::Lambda::Function")
     variables = {name: str(value) for name, value in function.properties["Environment"]["Variables"].items()}
     keys = {"AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none", "AWS_DEFAULT_REGION": "eu-west-3"}
     return {**variables, **keys, "PATH": os.environ["PATH"]}
 
 
-def _built(python: str) -> Path:
+def _bundle(python: str) -> Path:
     """Return the functions as they are packaged, with their bytecode."""
     target = _WORK / "functions"
     shutil.rmtree(target, ignore_errors=True)
@@ -122,13 +114,14 @@ def _typical_packages(python: str) -> Path:
     return target
 
 
-def _cost(command: Sequence[str], environment: dict[str, str]) -> Cost:
-    process = subprocess.Popen(command, env=environment)
+def _cost(command: Sequence[str], environment: dict[str, str]) -> float:
+    """Return the seconds of the processor that a new process takes."""
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
-    return Cost(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+    return used.ru_utime + used.ru_stime
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -140,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     exceeded = 0
     for found in measured(options.python, options.pairs):
         mark = "" if found.ratio <= found.limit else f"  exceeds {found.limit}"
-        print(f"{found.function:20} {found.ratio:5.2f} of the typical  {found.megabytes:4.0f} MB{mark}", flush=True)
+        print(f"{found.function:20} {found.ratio:5.2f} of the typical{mark}", flush=True)
         exceeded += found.ratio > found.limit
     return 1 if exceeded else 0
 
