@@ -25,14 +25,12 @@ if TYPE_CHECKING:
 
     from renewal.adapters.acm import Acm
     from renewal.adapters.mail import SesMailer
-    from renewal.adapters.objects import S3Certificates
     from renewal.adapters.order_book.reader import DynamoDbOrderReader
     from renewal.adapters.order_book.table import OrderTables
     from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
     from renewal.adapters.runs import S3RunArchive
     from renewal.adapters.scm.accounts import ScmAccounts
     from renewal.domain.certificate.chain import TrustedRoots
-    from renewal.domain.judgement.acting_times import ActingTimes
     from renewal.ports import EgressAddress
     from renewal.run_ports import RunsInProgress
     from renewal.steps.check_expiry import CheckExpiry
@@ -40,6 +38,7 @@ if TYPE_CHECKING:
     from renewal.steps.enroll import Enroll
     from renewal.steps.inspect_delegation import InspectDelegation
     from renewal.steps.notify import Notify
+    from renewal.steps.plan_collection import PlanCollection
     from renewal.steps.report import AlertSender, Report
     from renewal.steps.rotate_password import RotatePassword
     from renewal.steps.scm.snapshot import TxtRecords
@@ -67,9 +66,8 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def new_token() -> str:
-    """A random token of an order or a notice: 32 hexadecimal digits, 128 bits."""
-    return secrets.token_hex(16)
+new_token = partial(secrets.token_hex, 16)
+"""Makes a random token of an order or a notice: 32 hexadecimal digits, 128 bits."""
 
 
 @cache
@@ -181,12 +179,6 @@ def _acm() -> Acm:
     return Acm(lambda region: aws.client("acm", region))
 
 
-def _objects() -> S3Certificates:
-    from renewal.adapters.objects import S3Certificates
-
-    return S3Certificates(aws.client("s3"), settings().store_bucket)
-
-
 @cache
 def check_expiry() -> CheckExpiry:
     """The step of `check_expiry.py`."""
@@ -199,10 +191,12 @@ def check_expiry() -> CheckExpiry:
 
 def inspect_delegation(invocation: Invocation) -> InspectDelegation:
     """The step of `inspect_delegation.py`."""
+    from renewal.adapters.objects import S3Certificates
     from renewal.adapters.rotation import ScheduledRotations
     from renewal.steps.drift import StoreComparison
     from renewal.steps.inspect_delegation import InspectDelegation
 
+    objects = S3Certificates(aws.client("s3"), settings().store_bucket)
     deadline = _deadline(invocation, INSPECTION_RECORD_SECONDS)
     return InspectDelegation(
         _book(),
@@ -215,7 +209,7 @@ def inspect_delegation(invocation: Invocation) -> InspectDelegation:
         utc_now,
         deadline,
         _txt_records(),
-        StoreComparison(_book(), _acm(), _objects(), utc_now, deadline),
+        StoreComparison(_book(), _acm(), objects, utc_now, deadline),
         settings().registered,
     )
 
@@ -234,6 +228,7 @@ def collect(invocation: Invocation) -> Collect:
     """The step of `collect.py`."""
     from renewal.adapters.events import EventBridgeAnnouncer
     from renewal.adapters.keys import KmsOpener
+    from renewal.adapters.objects import S3Certificates
     from renewal.steps.collect import Collect
     from renewal.steps.stores import Stores
 
@@ -241,11 +236,19 @@ def collect(invocation: Invocation) -> Collect:
         _transitions("collect"),
         KmsOpener(aws.client("kms"), settings().order_key_id),
         _acm(),
-        _objects(),
+        S3Certificates(aws.client("s3"), settings().store_bucket),
         EventBridgeAnnouncer(aws.client("events"), settings().event_bus),
         utc_now,
     )
     return Collect(_book(), _transitions("collect"), _accounts(_deadline(invocation)), stores, _roots(), utc_now)
+
+
+@cache
+def plan_collection() -> PlanCollection:
+    """The step of `plan_collection.py`."""
+    from renewal.steps.plan_collection import PlanCollection
+
+    return PlanCollection(_archive())
 
 
 def verify_served(invocation: Invocation) -> VerifyServed:
@@ -271,15 +274,11 @@ def verify_served(invocation: Invocation) -> VerifyServed:
 @cache
 def report() -> Report:
     """The step of `report.py`."""
+    from renewal.domain.judgement.acting_times import ActingTimes
     from renewal.steps.report import Report
 
-    return Report(_book(), _archive(), utc_now, _times(), _alert_sender())
-
-
-def _times() -> ActingTimes:
-    from renewal.domain.judgement.acting_times import ActingTimes
-
-    return ActingTimes(settings().operator_working_days, settings().rao_working_days)
+    times = ActingTimes(settings().operator_working_days, settings().rao_working_days)
+    return Report(_book(), _archive(), utc_now, times, _alert_sender())
 
 
 def _alert_sender() -> AlertSender:
@@ -300,12 +299,13 @@ def _alert_sender() -> AlertSender:
 def notify() -> Notify:
     """The step of `notify.py`."""
     from renewal.adapters.events import EventBridgeAnnouncer
+    from renewal.domain.judgement.acting_times import ActingTimes
     from renewal.steps.notify import Notify
 
     announcer = EventBridgeAnnouncer(aws.client("events"), settings().event_bus)
-    return Notify(
-        _book(), _transitions("notify"), announcer, _mailer(), settings().signature, utc_now, new_token, _times()
-    )
+    times = ActingTimes(settings().operator_working_days, settings().rao_working_days)
+    signature, transitions = settings().signature, _transitions("notify")
+    return Notify(_book(), transitions, announcer, _mailer(), signature, utc_now, new_token, times)
 
 
 def _mailer() -> SesMailer | None:
