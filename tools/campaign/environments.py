@@ -25,6 +25,7 @@ HANDLERS: Mapping[str, str] = {
     "CheckExpiryFunction": "check_expiry",
     "InspectDelegationFunction": "inspect_delegation",
     "EnrollFunction": "enroll",
+    "PlanCollectionFunction": "plan_collection",
     "CollectFunction": "collect",
     "VerifyServedFunction": "verify_served",
     "ReportFunction": "report",
@@ -109,8 +110,8 @@ class Environments:
         vars(wiring).update(
             aws=SimpleNamespace(client=self.replacements.client),
             utc_now=self.replacements.clock,
-            new_http_client=lambda: new_http_client(transport=self.replacements.transport()),
-            RunningExecutions=lambda _client: _NoneInProgress(),
+            _http=functools.cache(lambda: new_http_client(transport=self.replacements.transport())),
+            _runs_in_progress=_NoneInProgress,
         )
         return wiring
 

@@ -66,14 +66,15 @@ def _read_child(results: RunResults, delegation: str, child: Mapping[str, Any]) 
         results.delegations[delegation] = failure({"Error": error, "Cause": child.get("Cause")})
         return
     output = _read(_Output, _json(child, "Output"), f"the output of delegation {delegation}")
-    results.delegations[delegation] = _failure(output.error)
+    # A delegation that could not be inspected has a second child, without error, that stored what was issued before.
+    results.delegations[delegation] = _failure(output.error) or results.delegations.get(delegation)
     for document in output.certificates:
         try:
             path = f"{delegation}/{_named(document, 'certificate')}"
         except PlanUnreadable as error:
             results.delegations[delegation] = _unreadable(error)
             continue
-        results.certificates[path] = _certificate(path, document)
+        results.add(path, _certificate(path, document))
 
 
 def _certificate(path: str, document: Mapping[str, Any]) -> CertificateResult:
