@@ -50,6 +50,7 @@ from renewal.steps.enroll import Enroll
 from renewal.steps.inspect_delegation import InspectDelegation
 from renewal.steps.notify import Notify
 from renewal.steps.report import AlertSender, Report
+from renewal.steps.report_reader import ReportReader
 from renewal.steps.rotate_password import RotatePassword
 from renewal.steps.scm.snapshot import TxtRecords
 from renewal.steps.seal_audit import SealAudit
@@ -195,6 +196,7 @@ def inspect_delegation(invocation: Invocation) -> InspectDelegation:
         deadline,
         _txt_records(),
         StoreComparison(_book(), _acm(), _objects(), utc_now, deadline),
+        _times(),
         settings().registered,
     )
 
@@ -237,7 +239,8 @@ def verify_served(invocation: Invocation) -> VerifyServed:
 @cache
 def report() -> Report:
     """The step of `report.py`."""
-    return Report(_book(), _archive(), utc_now, _times(), _alert_sender())
+    reader = ReportReader(_book(), timedelta(days=settings().password_alarm_days))
+    return Report(_book(), _archive(), utc_now, _times(), reader, _alert_sender())
 
 
 def _times() -> ActingTimes:

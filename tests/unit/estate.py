@@ -26,6 +26,7 @@ from renewal.steps.enroll import Enroll
 from renewal.steps.inspect_delegation import InspectDelegation
 from renewal.steps.payload import DelegationTask, Progress, Task
 from renewal.steps.report import AlertSender, Report
+from renewal.steps.report_reader import ReportReader
 from renewal.steps.stores import Stores
 from tests.fakes import (
     FakeAccounts,
@@ -146,6 +147,7 @@ class System:
             ample(self.clock),
             FakeDns(is_silent=True),
             instead.get("stores", UnchangedStores()),
+            ActingTimes(),
             self.registered,
         )
 
@@ -171,7 +173,8 @@ class System:
         """The last step of a run."""
         thresholds = Thresholds(expiry=timedelta(days=14), pending=timedelta(hours=48), password=timedelta(days=14))
         sender = AlertSender(self.archive, self.alerts, thresholds, "certmandate")
-        return Report(self.book, self.archive, self.clock, ActingTimes(), sender)
+        reader = ReportReader(self.book, thresholds.password)
+        return Report(self.book, self.archive, self.clock, ActingTimes(), reader, sender)
 
     def _accounts(self, instead: Mapping[str, Any]) -> Accounts:
         self.accounts.noted.clear()  # every step is an invocation of its own

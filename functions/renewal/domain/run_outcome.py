@@ -13,6 +13,7 @@ from renewal.domain.due import Cause
 from renewal.domain.errors import Failure
 from renewal.domain.forecast import NextRenewal
 from renewal.domain.judgement.order_wait import held_failure, waits_for
+from renewal.domain.judgement.standing import UNKNOWN, Standing
 from renewal.domain.order import FinishedOrder, ManagedCertificate
 from renewal.domain.orderable import FOUND_BY_INSPECTION, decide_with
 from renewal.domain.run_report import Outcome
@@ -93,8 +94,14 @@ class RunResults:
     """Every delegation with a result; with its failure when nothing could be done for it."""
     certificates: dict[str, CertificateResult] = field(default_factory=dict)
     """By `delegation/certificate`."""
+    standings: dict[str, Standing] = field(default_factory=dict)
+    """By delegation."""
     missing: str = "the run left no result for this delegation"
     """Why a delegation has no result."""
+
+    def standing_of(self, delegation: str) -> Standing:
+        """Return what its inspection left to the report."""
+        return UNKNOWN if self.failure_of(delegation) else self.standings.get(delegation, UNKNOWN)
 
     def failure_of(self, delegation: str) -> Failure | None:
         """Return what stopped the whole delegation, None when nothing did."""

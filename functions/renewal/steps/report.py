@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -13,6 +13,7 @@ from renewal.domain.alerts.alert import Alert
 from renewal.domain.alerts.crossings import Thresholds, notifiable
 from renewal.domain.alerts.memory import NotifiedProblems
 from renewal.domain.delegation import CertificatePath
+from renewal.domain.endpoint.observation import ServiceState
 from renewal.domain.errors import Failure, RecordUnreadable, UnknownDelegation
 from renewal.domain.forecast import NextRenewal
 from renewal.domain.judgement.acting_times import ActingTimes
@@ -41,10 +42,9 @@ from renewal.run_ports import Alerts, RunArchive
 from renewal.steps.map_results import failure, read_map_results
 from renewal.steps.metrics import run_metrics
 from renewal.steps.preview import preview
+from renewal.steps.report_reader import DelegationRead, Record, ReportReader
 
 _VERIFIED: Mapping[str, Any] = MappingProxyType({})
-_Record = DelegationRecord | UnknownDelegation | RecordUnreadable
-"""A delegation's record, or why there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,7 @@ class Report:
     archive: RunArchive
     clock: Clock
     times: ActingTimes
+    read: ReportReader
     send_alert: AlertSender
 
     def __call__(self, run_id: str, verification: Mapping[str, Any] = _VERIFIED) -> dict[str, Any]:
@@ -109,11 +110,12 @@ class Report:
     def _report(self, run_id: str, facts: PlanFacts, not_verified: str) -> RunReport:
         rules = self.book.replacements()
         run = _Run(run_id, facts, read_map_results(*self.archive.read_results(run_id)), self.clock(), self.times, rules)
-        parts = [self._part(name, run) for name in facts.delegations]
-        delegations = tuple(part.row for part in parts)
+        parts = [self._part(read, run) for read in self.read(facts, run.results, run.now)]
+        delegations = tuple(part.row for part in parts if part.row)
         certificates = tuple(row for part in parts for row in part.certificates)
         unreadable = tuple(RuleRow(**_failure_members(_failure(error))) for error in rules.unreadable)
         problems = [*(problem for part in parts for problem in part.problems), *rule_problems(rules.unreadable)]
+        quiet = len(parts) - len(delegations)
         return RunReport(
             run_id=run_id,
             started_at=facts.started_at,
@@ -123,17 +125,22 @@ class Report:
             dry_run=facts.dry_run,
             is_daily=not (facts.narrowed or facts.dry_run or facts.open_orders_only),
             counts=Counter(row.outcome for row in certificates),
-            common_cause=common_cause(delegations),
+            common_cause="" if quiet else common_cause(delegations),
             delegations=delegations,
+            quiet_delegations=quiet,
             certificates=certificates,
+            first_expiry=min(filter(None, (part.first_expiry for part in parts)), default=None),
+            first_password_expiry=min(filter(None, (part.password_expires for part in parts)), default=None),
             not_verified=not_verified,
             rules=unreadable,
             problems=tuple(sorted(problems, key=lambda problem: problem.urgency)),
         )
 
-    def _part(self, delegation: str, run: _Run) -> _Part:
+    def _part(self, read: DelegationRead, run: _Run) -> _Part:
         """The part of the report about one delegation."""
-        record, found = self._record(delegation), self.book.certificates(delegation)
+        delegation, record, found = read.delegation, read.record, read.certificates
+        if record is None:
+            return _Part(None, (), (), read.standing.first_expiry, read.standing.password_expires)
         known = record if isinstance(record, DelegationRecord) else None
         covered = [each for each in found if run.facts.covers(each.spec.record_key)]
         damaged = [each for each in found.unreadable if run.facts.covers(CertificatePath(delegation, each.certificate))]
@@ -148,13 +155,13 @@ class Report:
             failure=Failure(about.error, about.text) if about.error else None,
             unreadable=damaged,
         )
-        return _Part(about, (*(row for row, _ in rows), *map(_unreadable_row, damaged)), problems)
-
-    def _record(self, delegation: str) -> _Record:
-        try:
-            return self.book.delegation(delegation)
-        except (UnknownDelegation, RecordUnreadable) as error:
-            return error
+        wrong = {problem.certificate for problem in problems}
+        kept = (*(row for row, _ in rows if run.happened(row, wrong)), *map(_unreadable_row, damaged))
+        is_near = self.read.is_near(about.password_expires, run.now.date())
+        is_kept = kept or about.has_remark or is_near or run.facts.narrowed
+        expiries = [read.standing.first_expiry, *(each.served.not_after for each in covered if each.served)]
+        first_expiry = min(filter(None, expiries), default=None)
+        return _Part(about if is_kept else None, kept, problems, first_expiry, about.password_expires)
 
     def _row(
         self, certificate: ManagedCertificate, record: DelegationRecord | None, run: _Run
@@ -208,9 +215,12 @@ class Report:
 class _Part:
     """What is reported of one delegation."""
 
-    row: DelegationRow
+    row: DelegationRow | None
+    """None when there is nothing to report."""
     certificates: tuple[CertificateRow, ...]
     problems: tuple[Problem, ...]
+    first_expiry: datetime | None
+    password_expires: date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +233,12 @@ class _Run:
     now: datetime
     times: ActingTimes
     replacements: Iterable[Replacement]
+
+    def happened(self, row: CertificateRow, wrong: Collection[str]) -> bool:
+        """Whether *row* is reported: it was due, worked on, verified or asked for, or is wrong (names in *wrong*)."""
+        is_idle = row.outcome is Outcome.NOT_DUE and row.service == ServiceState.NOT_DECLARED
+        is_named = row.path in self.facts.due or row.path in self.results.certificates or row.name in wrong
+        return self.facts.narrowed or is_named or not is_idle
 
     def ssl_id_of(self, certificate: ManagedCertificate) -> int | None:
         """The SSL ID of this run's order, else of what is served."""
@@ -239,7 +255,7 @@ class _Run:
         return inspection if inspection and inspection.run_id == self.run_id else None
 
 
-def _delegation_row(name: str, record: _Record, certificates: Iterable[ManagedCertificate], run: _Run) -> DelegationRow:
+def _delegation_row(name: str, record: Record, certificates: Iterable[ManagedCertificate], run: _Run) -> DelegationRow:
     if isinstance(record, UnknownDelegation):
         # The operator retired it during the run: that is no failure, and the other delegations are still reported.
         text = "removed from the order book during the run"

@@ -213,7 +213,10 @@ def the_time_suffices(world: World) -> Iterator[str]:
 
 
 def the_estate_is_at_rest(world: World) -> Iterator[str]:
-    """No order is open at SCM; in the last report every certificate is served, and none is due."""
+    """No order is open at SCM; in the last report every certificate is served, and none is due.
+
+    What the report does not have has not expired, by the last event about it.
+    """
     for order in world.open_orders():
         yield f"order {order.ssl_id} of {path_of(order)} is still {order.status}"
     last = world.runs[-1].report
@@ -227,6 +230,10 @@ def the_estate_is_at_rest(world: World) -> Iterator[str]:
             yield f"{row.path} serves nothing"
         elif row.renew_at and datetime.fromisoformat(row.renew_at) <= world.now:
             yield f"{row.path} is still due"
+    reported = {row.path for row in last.certificates}
+    for path, event in world.announced().items():
+        if path not in reported and datetime.fromisoformat(event["not_after"]) <= world.now:
+            yield f"{path} has expired, and the report does not have it"
 
 
 def every_order_was_used(world: World) -> Iterator[str]:
