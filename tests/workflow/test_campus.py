@@ -30,6 +30,7 @@ EXPECTED = {
     "seeberg/wiki": ("renewed", "last-resort"),
     "valombre/archives": ("renewed", "expired, last-resort"),
     "valombre/idp": ("renewed", "age"),
+    "valombre/vpn": ("not-due", ""),
     "valombre/labs": ("renewed", "new"),
     "valombre/lms": ("renewed", "new"),
     "valombre/www": ("renewed", "names-changed"),

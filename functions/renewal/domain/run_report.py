@@ -185,8 +185,8 @@ class RunReport:
     """One cause for the refusal of every account; empty when there is none."""
     delegations: tuple[DelegationRow, ...] = ()
     """Those with something to report; of a run that was narrowed by name, all that it was asked for."""
-    quiet_delegations: int = 0
-    """How many others the run inspected: nothing was due, and nothing is wrong."""
+    quiet_delegations: tuple[str, ...] = ()
+    """The others, which the run inspected: nothing was due, and nothing is wrong."""
     certificates: tuple[CertificateRow, ...] = ()
     """Those that were due or worked on, have declared endpoints, or have a problem; of a narrowed run, all."""
     first_expiry: datetime | None = None

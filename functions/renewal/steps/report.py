@@ -115,7 +115,7 @@ class Report:
         certificates = tuple(row for part in parts for row in part.certificates)
         unreadable = tuple(RuleRow(**_failure_members(_failure(error))) for error in rules.unreadable)
         problems = [*(problem for part in parts for problem in part.problems), *rule_problems(rules.unreadable)]
-        quiet = len(parts) - len(delegations)
+        quiet = tuple(part.delegation for part in parts if not part.row)
         return RunReport(
             run_id=run_id,
             started_at=facts.started_at,
@@ -140,7 +140,7 @@ class Report:
         """The part of the report about one delegation."""
         delegation, record, found = read.delegation, read.record, read.certificates
         if record is None:
-            return _Part(None, (), (), read.standing.first_expiry, read.standing.password_expires)
+            return _Part(delegation, None, (), (), read.standing.first_expiry, read.standing.password_expires)
         known = record if isinstance(record, DelegationRecord) else None
         covered = [each for each in found if run.facts.covers(each.spec.record_key)]
         damaged = [each for each in found.unreadable if run.facts.covers(CertificatePath(delegation, each.certificate))]
@@ -161,7 +161,7 @@ class Report:
         is_kept = kept or about.has_remark or is_near or run.facts.narrowed
         expiries = [read.standing.first_expiry, *(each.served.not_after for each in covered if each.served)]
         first_expiry = min(filter(None, expiries), default=None)
-        return _Part(about if is_kept else None, kept, problems, first_expiry, about.password_expires)
+        return _Part(delegation, about if is_kept else None, kept, problems, first_expiry, about.password_expires)
 
     def _row(
         self, certificate: ManagedCertificate, record: DelegationRecord | None, run: _Run
@@ -215,6 +215,7 @@ class Report:
 class _Part:
     """What is reported of one delegation."""
 
+    delegation: str
     row: DelegationRow | None
     """None when there is nothing to report."""
     certificates: tuple[CertificateRow, ...]
