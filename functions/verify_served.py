@@ -18,7 +18,7 @@ metrics = Metrics()
 @metrics.log_metrics
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: wiring.Invocation) -> dict[str, Any]:
-    """Take `{"run_id", "request"}`, the execution's input; return `{"verified", "late"}`."""
+    """Take `{"run_id", "request"}`, the execution's input; return `{"verified", "late", "not_verified"}`."""
     summary = wiring.verify_served(context)(event["request"])
     for name, value in summary.pop("metrics").items():
         metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)

@@ -25,6 +25,9 @@ class AuditTrails(Protocol):
 class Seals(Protocol):
     """The sealed audit trails, which no one can change or delete."""
 
+    def delegations(self) -> Iterator[str]:
+        """The delegations that have a seal."""
+
     def last(self, delegation: str) -> ChainHead | None:
         """Return the head that was sealed last; None when none was."""
 

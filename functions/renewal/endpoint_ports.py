@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from renewal.deadline import Deadline
@@ -16,15 +16,15 @@ from renewal.domain.service.comparison import Contact
 class EndpointProber(Protocol):
     """Connects to endpoints as a client does."""
 
-    def contacts(self, endpoints: Collection[Endpoint], deadline: Deadline) -> Mapping[Endpoint, tuple[Contact, ...]]:
-        """Contact every address of each of *endpoints*; one that could not be in time is left out."""
+    def contacts(self, endpoints: Sequence[Endpoint], deadline: Deadline) -> Mapping[Endpoint, tuple[Contact, ...]]:
+        """Contact every address of each of *endpoints*, begun in their order; what the deadline cut is left out."""
 
 
 class HostReports(Protocol):
     """What hosts report that are not reachable."""
 
     def report(self, delegation: str, host: str) -> HostReport | None:
-        """Return the last report of a host; None when there is none that can be read."""
+        """Return the last report of a host, None when there is none. Raises records.Unreadable, StoreRefused."""
 
 
 class ServiceRecorder(Protocol):

@@ -233,6 +233,7 @@ def verify_served(invocation: Invocation) -> VerifyServed:
         _roots(),
         utc_now,
         _deadline(invocation, VERIFICATION_RECORD_SECONDS),
+        _deadline(invocation),
     )
 
 

@@ -250,6 +250,30 @@ def test_every_address_of_a_host_is_contacted(farm: Farm) -> None:
     assert [state for state, _ in farm.observed()] == [SERVED, OLD, SERVED]
 
 
+def test_what_the_deadline_cuts_is_late_and_not_broken(farm: Farm) -> None:
+    """A name that hangs may use up the time of all: what was not observed must not be reported as a fault."""
+    over = threading.Event()
+    farm.resources.callback(over.set)
+
+    def wait(_connection: socket.socket) -> None:
+        over.wait(20)
+
+    served, silent = farm.serve().address, farm.serve(dialog=wait).address
+    endpoints = {Endpoint(HOST): [served], Endpoint(HOST, 8443): [served, silent], Endpoint("slow.univ.example"): []}
+
+    def resolve(host: str, port: int) -> list[Address]:
+        if host != HOST:
+            over.wait(20)
+        return endpoints[Endpoint(host, port)]
+
+    deadline = Deadline(datetime.now(UTC) + timedelta(seconds=3), lambda: datetime.now(UTC))
+    found = TlsProber(permits_private=True, resolve=resolve).contacts(list(endpoints), deadline)
+
+    assert {endpoint: [bool(contact.chain) for contact in contacts] for endpoint, contacts in found.items()} == {
+        Endpoint(HOST): [True]
+    }
+
+
 def test_an_address_of_ipv6_is_contacted(farm: Farm) -> None:
     """Clients prefer it."""
     try:
@@ -295,7 +319,18 @@ def test_all_key_types_and_versions_are_understood(farm: Farm, key_type: KeyType
     assert farm.observed() == [(SERVED, "")]
 
 
-@pytest.mark.parametrize("address", ["169.254.169.254", "fe80::1", "224.0.0.1", "::", "::ffff:169.254.169.254"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "169.254.169.254",
+        "fe80::1",
+        "224.0.0.1",
+        "::",
+        "::ffff:169.254.169.254",
+        "::169.254.169.254",
+        "64:ff9b:1::a9fe:a9fe",
+    ],
+)
 def test_no_parameter_permits_an_address_of_the_machine(farm: Farm, address: str) -> None:
     """Instance metadata must not be reachable through a name that an organisation controls."""
     farm.addresses = [(address, 443)]
@@ -303,12 +338,26 @@ def test_no_parameter_permits_an_address_of_the_machine(farm: Farm, address: str
     assert farm.observed() == [(UNREACHABLE, f"{address} is not a public address (PrivateEndpoints permits others)")]
 
 
-@pytest.mark.parametrize("address", ["::ffff:10.0.0.1", "2002:a00:1::1", "64:ff9b::a00:1", "fd00::1", "10.0.0.1"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "::ffff:10.0.0.1",
+        "2002:a00:1::1",
+        "64:ff9b::a00:1",
+        "fd00::1",
+        "10.0.0.1",
+        "::10.0.0.1",
+        "fec0::1",
+        "5f00::1",
+        "3fff::1",
+    ],
+)
 def test_a_private_address_in_another_form_is_not_contacted(farm: Farm, address: str) -> None:
-    """An IPv6 address may lead to an IPv4 address of the account's network."""
+    """An IPv6 address may lead to an IPv4 address of the account's network, or no one's (RFC 3879, 9602, 9637)."""
     farm.addresses, farm.permits_private = [(address, 443)], False
 
-    assert farm.observed()[0][0] is UNREACHABLE
+    text = f"{address} is not a public address (PrivateEndpoints permits others)"
+    assert farm.observed() == [(UNREACHABLE, text)]
 
 
 def test_no_other_port_is_contacted(farm: Farm) -> None:

@@ -52,7 +52,7 @@ def muted(self: NotifiedProblems, problems: Any) -> Any:
     return tuple(problem for problem in problems if problem.code not in known)
 
 
-def forgetful(self: NotifiedProblems, report: RunReport, problems: Any) -> NotifiedProblems:
+def forgetful(self: NotifiedProblems, report: RunReport, problems: Any, named: Any) -> NotifiedProblems:
     return NotifiedProblems()
 
 

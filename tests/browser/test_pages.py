@@ -17,6 +17,7 @@ from certmandate.views import rao_report
 from certmandate.views.guide import guide
 from certmandate.views.html_page import PdfMissing, pdf
 from tests.certmandate.rao_samples import HOSTILE, answers, month
+from tests.certmandate.views import status_samples
 from tests.unit.estate import NOW
 
 HERE = Path(__file__).parent
@@ -44,6 +45,10 @@ def pages() -> dict[str, str]:
         "guide-many": guide(onboarding(many, NOW), NOW.date()),
         "report": rao_report.page(month()),
         "report-empty": rao_report.page(month(name="2026-10", organisation=HOSTILE)),
+        "status": status_samples.every_case(),
+        "status-unfolded": status_samples.hostile().replace("<details", "<details open"),
+        "status-many": status_samples.a_thousand(100),
+        "status-empty": status_samples.nothing(),
     }
 
 
@@ -97,14 +102,16 @@ def test_a_page_requests_nothing_from_the_network(measured: Measurements) -> Non
 
 
 @needs_browser
-def test_the_language_is_chosen_without_a_script(measured: Measurements) -> None:
-    """Both languages are shown until one is chosen."""
+def test_the_language_is_chosen_without_a_script(request: pytest.FixtureRequest, measured: Measurements) -> None:
+    """Both languages of a RAO's page are shown until one is chosen, and the first one of the operator's."""
     shown = {view["language"]: view["shown"] for view in measured}
+    first = {"status": ["fr"], "status-unfolded": ["fr"], "status-many": ["en"], "status-empty": ["en"]}
+    name = request.node.callspec.params["measured"]
 
-    assert shown == {"": ["fr", "en"], "fr": ["fr"], "en": ["en"]}
+    assert shown == {"": first.get(name, ["fr", "en"]), "fr": ["fr"], "en": ["en"]}
 
 
-@pytest.mark.parametrize("name", ["guide", "report"])
+@pytest.mark.parametrize("name", ["guide", "report", "status"])
 def test_the_pdf_needs_only_the_page(name: str) -> None:
     """No browser is necessary; the optional library is."""
     try:

@@ -85,11 +85,13 @@ def test_a_truncated_trail_names_the_rows_that_are_missing(count: int) -> None:
     assert missing in tampered(list(TRAIL.rows[:count]))
 
 
-@given(number=NUMBERS, place=NUMBERS, numbered=st.booleans())
-def test_an_inserted_row_is_named(number: int, place: int, numbered: bool) -> None:
-    """With the number of another row, or with none, as rows of earlier versions have."""
-    forged = {**TRAIL.rows[number], "item": "finished#idp#forged", "token": "forged"}
-    if not numbered:
+@given(
+    number=NUMBERS, place=NUMBERS, changes=st.sampled_from([{}, None, *({"sequence": n} for n in (-1, 0, 1.5, "x"))])
+)
+def test_an_inserted_row_is_named(number: int, place: int, changes: dict[str, Any] | None) -> None:
+    """With the number of another row, with none, as rows of earlier versions have, or with one that no row can have."""
+    forged = {**TRAIL.rows[number], "item": "finished#idp#forged", "token": "forged", **(changes or {})}
+    if changes is None:
         del forged["sequence"]
     rows = [*TRAIL.rows[:place], forged, *TRAIL.rows[place:]]
 
@@ -188,5 +190,5 @@ def test_the_head_of_a_report_is_compared_with_the_trail(sit: Sit) -> None:
 
     assert desk.run("audit", "verify", "univ", "--head", head).exit_code == 0
     number, _, value = head.partition(":")
-    assert "row 2" in desk.refused("audit", "verify", "univ", "--head", f"{number}:{value[::-1]}", code=1)
+    assert f"row {number}" in desk.refused("audit", "verify", "univ", "--head", f"{number}:{value[::-1]}", code=1)
     assert "NUMBER:HASH" in desk.refused("audit", "verify", "univ", "--head", "2")

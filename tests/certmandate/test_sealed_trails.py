@@ -58,8 +58,8 @@ def write_again(desk: Desk, rows: list[Item]) -> None:
 
 @pytest.fixture(scope="module")
 def sealed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, Path, list[Item]]]:
-    """A delegation with three rows that are sealed: its desk, its export, and its rows."""
-    with seated(tmp_path_factory.mktemp("sealed"), "idp:20", "www:30", "api:40") as desk:
+    """A delegation with three rows that are sealed, one of its apply: its desk, its export, and its rows."""
+    with seated(tmp_path_factory.mktemp("sealed"), "idp:20", "www:30") as desk:
         seal(desk)
         export = tmp_path_factory.mktemp("export") / "univ.json"
         assert desk.run("audit", "export", "univ", export).exit_code == 0

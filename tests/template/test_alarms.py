@@ -13,7 +13,7 @@ from local.cloudformation.parameters import STACK_NAME
 from stack.resolved import IN_A_VPC, Resource, Stack
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
-FIVE_MINUTES, DAY = 300, 86400  # seconds
+FIVE_MINUTES, HOUR, DAY = 300, 3600, 86400  # seconds
 AT_LEAST, BELOW = "GreaterThanOrEqualToThreshold", "LessThanThreshold"
 
 
@@ -66,6 +66,7 @@ def expected(stack: Stack) -> dict[str, Watch]:
         ),
         "AuditNotSealed": counted("AWS/Lambda", ("Errors", sealer), ("Throttles", sealer)),
         "BacklogRemains": ours("CertificatesDeferred", "Maximum", DAY, AT_LEAST, 1, periods=3),
+        "ReplacementLate": ours("ReplacementsLate", "Maximum", HOUR, AT_LEAST, 1),
         "ScheduleFailed": counted(
             "AWS/Scheduler",
             ("TargetErrorCount", group),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from renewal.domain.audit.chained_row import ChainedRow
+from renewal.records import stored_names
 from stack.permissions import DOCUMENT, RECORDS, functions, permitted, rows, written
 from stack.policy import Statement
 from stack.resolved import Stack
@@ -19,12 +21,15 @@ OF_THE_DELEGATION = {
 }
 OF_THE_CERTIFICATE = {"enroll": STATUS, "collect": {*STATUS, "asked", "served"}, "verify_served": {"service"}}
 ONLY_OF_STORED = {"serial", "previous_serial", "not_before", "not_after"}
+CHAINED = set(stored_names(ChainedRow))
 BY_ORDERING = ("enroll", "collect")
 
 
 def expected(record: str, attribute: str) -> dict[str, str]:
     """What each function's code does with an attribute."""
-    if record in {"audit row", "head of the audit trail"} or (attribute == "reason" and record == "acknowledged order"):
+    if record in {"acknowledged order", "operator's action"} and attribute not in {*CHAINED, "reason"}:
+        return {}  # so that no function can add one of these rows
+    if RECORDS[record][0] == "AuditTable":
         return dict.fromkeys(["collect"] if attribute in ONLY_OF_STORED else BY_ORDERING, "adds")
     if record == "open order":
         return dict.fromkeys(BY_ORDERING, "writes")

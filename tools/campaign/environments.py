@@ -6,6 +6,7 @@ used by one invocation at a time, and thrown away with an invocation that was ki
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import threading
@@ -102,9 +103,9 @@ class Environments:
 
     def cold_start(self) -> ModuleType:
         """Return a new environment's wiring."""
-        spec: Any = importlib.util.find_spec("renewal.wiring")
+        spec, code = _wiring()
         wiring = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(wiring)
+        exec(code, vars(wiring))  # noqa: S102 - the shipped module, as its loader would execute it
         vars(wiring).update(
             aws=SimpleNamespace(client=self.replacements.client),
             utc_now=self.replacements.clock,
@@ -115,6 +116,13 @@ class Environments:
 
     def _step(self, name: str, *invocation: Any) -> Any:
         return self.mutate(name, getattr(self._here.wiring, name)(*invocation))
+
+
+@functools.cache
+def _wiring() -> tuple[Any, Any]:
+    """Return the spec and the code of `renewal.wiring`, which are read once for all cold starts."""
+    spec: Any = importlib.util.find_spec("renewal.wiring")
+    return spec, spec.loader.get_code(spec.name)
 
 
 class _NoneInProgress:

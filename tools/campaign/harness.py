@@ -142,7 +142,7 @@ class Harness:
         self.environments = Environments(Replacements(self._function_clock, self.client, self._transport))
         self._resources.callback(self.environments.close)
         self.reader = DynamoDbOrderReader(self.aws.tables)
-        self.editor, self._spec_writer = OrderBookEditor(self.aws.tables), SpecWriter(self.aws.tables)
+        self.editor, self._spec_writer = OrderBookEditor(self.aws.tables, clock=self.time), SpecWriter(self.aws.tables)
         virtual = SimpleNamespace(sleep=self.time.pass_seconds)
         quotas = self._quotas
 
@@ -252,7 +252,7 @@ class Harness:
 
     def order_again(self, delegation: str, certificate: str) -> Run:
         """Permit one POST and run, as `certmandate renew --order-again` does."""
-        self.editor.permit_order_again(self.reader.certificate(delegation, certificate), "runbook", self.time())
+        self.editor.permit_order_again(self.reader.certificate(delegation, certificate), "runbook")
         return self.run(certificates=[f"{delegation}/{certificate}"], reason="runbook")
 
     def run_with(self, injection: Injection) -> Run:

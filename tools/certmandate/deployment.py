@@ -86,9 +86,14 @@ class Deployment:
     @property
     def identity(self) -> str:
         """Which stack this is, in one line: account, region and name, or that it runs on this machine."""
-        if urlsplit(self.client("dynamodb").meta.endpoint_url).hostname in _LOOPBACK:
+        if self.is_local:
             return "On this machine: `certmandate local up`."
         return f"AWS account {self.account}, region {self.region}, stack {self.stack}."
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it runs on this machine."""
+        return urlsplit(self.client("dynamodb").meta.endpoint_url).hostname in _LOOPBACK
 
     @cached_property
     def account(self) -> str:

@@ -1,23 +1,26 @@
 """What an operator changes in the order book besides specs: requests, adopted certificates, rules, acknowledgements.
 
-No function's role permits any of it.
+No function's role permits any of it. Each change is one transaction with its row of the audit trail, which has the
+operator's ARN.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
+from certmandate.files.operator_action import ActionKind, OperatorAction
 from renewal.adapters.order_book import schema
-from renewal.adapters.order_book.reader import DynamoDbOrderReader, unknown
-from renewal.adapters.order_book.table import ConditionFailed, OrderTables, deleted, put, updated
+from renewal.adapters.order_book.audit_trails import DynamoDbAuditTrails
+from renewal.adapters.order_book.reader import DynamoDbOrderReader
+from renewal.adapters.order_book.table import ConditionFailed, Item, OrderTables, Request, deleted, put, updated
 from renewal.adapters.order_book.transitions import status_updated
+from renewal.domain.audit.chain import ChainHead
 from renewal.domain.certificate.revocation import RevocationRequest
 from renewal.domain.certificate.serial import printed_serial
-from renewal.domain.delegation import CertificatePath
 from renewal.domain.due import EVERY_RUN
-from renewal.domain.errors import InvalidDelegation, OrderConflict
+from renewal.domain.errors import InvalidDelegation, OrderConflict, StoreUnavailable
 from renewal.domain.order import ManagedCertificate, Served
 from renewal.domain.permission import OrderAgain
 from renewal.domain.replacement.rule import Replacement
@@ -27,50 +30,60 @@ from renewal.records import timestamp, to_item
 _TRIES = 5  # of a write that follows from what was read, while functions write status
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 class OrderBookEditor:
     """Writes what *operator*, an ARN, may change of status."""
 
-    def __init__(self, tables: OrderTables, operator: str = "") -> None:
-        self._operator = operator
-        self._table, self._audit = tables.orders, tables.audit
+    def __init__(self, tables: OrderTables, operator: str = "", clock: Callable[[], datetime] = _now) -> None:
+        self._operator, self._clock = operator, clock
+        self._table, self._trails = tables.orders, DynamoDbAuditTrails(tables.audit)
         self._reader = DynamoDbOrderReader(tables)
+
+    # ---- Certificates --------------------------------------------------------------------------------------------
 
     def ask(self, delegation: str, certificate: str, reason: str) -> None:
         """Have a certificate replaced by the next run, whatever its age. Raises UnknownDelegation."""
-        write = updated(
-            schema.certificate_key(CertificatePath(delegation, certificate)),
-            "SET #asked = :reason, #next_action_at = :every_run ADD #revision :step",
-            {"reason": reason, "every_run": timestamp(EVERY_RUN), "step": 1},
-            condition="attribute_exists(#item)",
-        )
-        try:
-            self._table.update(write)
-        except ConditionFailed:
-            raise unknown(delegation, certificate) from None
 
-    def permit_order_again(self, certificate: ManagedCertificate, reason: str, now: datetime) -> None:
+        def request() -> Request:
+            return updated(
+                schema.certificate_key(self._reader.certificate(delegation, certificate).spec.record_key),
+                "SET #asked = :reason, #asked_by = :by, #next_action_at = :every_run ADD #revision :step",
+                {"reason": reason, "by": self._operator, "every_run": timestamp(EVERY_RUN), "step": 1},
+                condition="attribute_exists(#item)",
+            )
+
+        self._record(self._action(delegation, ActionKind.RENEWAL_REQUESTED, (certificate,), reason=reason), request)
+
+    def permit_order_again(self, certificate: ManagedCertificate, reason: str) -> None:
         """Permit one POST although SCM may have the order. Raises OrderConflict when *certificate* has changed."""
-        posts = certificate.order.posts if certificate.order else 0
-        permission = OrderAgain(reason, self._operator, now, certificate.revision, posts)
-        write = updated(
-            schema.certificate_key(certificate.spec.record_key),
-            "SET #order_again = :permission",
-            {"permission": to_item(permission), "read": certificate.revision},
-            condition="#revision = :read",
-        )
-        try:
-            self._table.update(write)
-        except ConditionFailed:
-            msg = f"{certificate.spec.path}: the record has changed meanwhile; nothing was permitted, try again"
-            raise OrderConflict(msg) from None
+        spec, posts = certificate.spec, certificate.order.posts if certificate.order else 0
+        permission = OrderAgain(reason, self._operator, self._clock(), certificate.revision, posts)
+
+        def permit() -> Request:
+            if self._reader.certificate(*spec.record_key).revision != certificate.revision:
+                msg = f"{spec.path}: the record has changed meanwhile; nothing was permitted, try again"
+                raise OrderConflict(msg)
+            return updated(
+                schema.certificate_key(spec.record_key),
+                "SET #order_again = :permission",
+                {"permission": to_item(permission), "read": certificate.revision},
+                condition="#revision = :read",
+            )
+
+        action = self._action(spec.delegation, ActionKind.ORDER_AGAIN_PERMITTED, (spec.name,), reason=reason)
+        self._record(action, permit)
 
     def request_revocation(self, delegation: str, certificate: str, request: RevocationRequest) -> None:
         """Keep a revocation that the RAO was asked for: it is open until SCM shows it. Harmless when repeated."""
-        for _ in range(_TRIES):
+
+        def keep() -> Request | None:
             before = self._reader.certificate(delegation, certificate)
             if request.serial in {each.serial for each in before.revocations}:
-                return
-            write = updated(
+                return None
+            return updated(
                 schema.certificate_key(before.spec.record_key),
                 "SET #revocations = :requests ADD #revision :step",
                 {
@@ -80,11 +93,9 @@ class OrderBookEditor:
                 },
                 condition="attribute_exists(#item) AND #revision = :read",
             )
-            with suppress(ConditionFailed):
-                self._table.update(write)
-                return
-        msg = f"{delegation}/{certificate}: the record keeps changing; try again"
-        raise OrderConflict(msg)
+
+        reason = f"serial {printed_serial(request.serial)}: {request.reason_code}"
+        self._record(self._action(delegation, ActionKind.REVOCATION_REQUESTED, (certificate,), reason=reason), keep)
 
     def adopt(self, delegation: str, certificate: str, served: Served) -> None:
         """Take over a certificate that the stores hold already. Harmless when repeated.
@@ -92,35 +103,95 @@ class OrderBookEditor:
         It replaces only an older certificate, which a restored table has. Raises UnknownDelegation, and
         InvalidDelegation when the order book has another certificate for it.
         """
-        for _ in range(_TRIES):
+
+        def take_over() -> Request | None:
             before = self._reader.certificate(delegation, certificate)
             if before.served == served:
-                return
+                return None
             if before.served is not None and served.not_before <= before.served.not_before:
                 msg = (
                     f"{before.spec.path} serves serial {printed_serial(before.served.serial)} already; "
                     "a certificate can be adopted only where none is served, or where an older one is served"
                 )
                 raise InvalidDelegation(msg)
-            try:
-                self._table.update(status_updated(before, replace(before, served=served), served.stored_at))
-            except ConditionFailed:
-                continue
-            return
-        msg = f"{delegation}/{certificate}: the record keeps changing; try again"
-        raise OrderConflict(msg)
+            return status_updated(before, replace(before, served=served), served.stored_at)
+
+        reason = f"serial {printed_serial(served.serial)}, SSL ID {served.ssl_id or 'unknown'}"
+        self._record(self._action(delegation, ActionKind.ADOPTED, (certificate,), reason=reason), take_over)
+
+    # ---- Orders that are not ours, and rules ---------------------------------------------------------------------
 
     def acknowledge(self, acknowledgement: Acknowledgement) -> None:
         """Record that an order at SCM is the organisation's own. The first record of an order stays."""
-        with suppress(ConditionFailed):
-            self._audit.transact(put(schema.acknowledged_item(acknowledgement)))
+        delegation, key = acknowledgement.delegation, acknowledgement.key
+
+        def follower(head: ChainHead) -> Item:
+            return schema.acknowledged_item(head.followed_by(acknowledgement, self._operator))
+
+        def writes() -> list[Request] | None:
+            if key in {each.key for each in self._reader.acknowledged(delegation)}:
+                return None
+            return self._trails.extended(delegation, follower)
+
+        self._transact(writes, f"{delegation}: the audit trail")
 
     def add_replacement(self, replacement: Replacement) -> None:
         """Have everything replaced that the rule covers. When the rule exists, its first reason stays."""
-        with suppress(ConditionFailed):
-            self._table.transact(put(schema.replacement_item(replacement)))
+
+        def add() -> Request | None:
+            return None if self._has(replacement) else put(schema.replacement_item(replacement))
+
+        self._record(self._action(schema.ESTATE, ActionKind.RULE_ADDED, reason=_described(replacement)), add)
 
     def remove_replacement(self, replacement: Replacement) -> None:
         """Withdraw a replacement rule. Harmless when there is none."""
-        with suppress(ConditionFailed):
-            self._table.transact(deleted(schema.replacement_key(replacement), condition="attribute_exists(#item)"))
+
+        def remove() -> Request | None:
+            key = schema.replacement_key(replacement)
+            return deleted(key, condition="attribute_exists(#item)") if self._has(replacement) else None
+
+        self._record(self._action(schema.ESTATE, ActionKind.RULE_WITHDRAWN, reason=_described(replacement)), remove)
+
+    def _has(self, replacement: Replacement) -> bool:
+        key = schema.replacement_key(replacement)
+        return bool(self._table.read([key]))
+
+    def _action(
+        self, delegation: str, action: ActionKind, certificates: tuple[str, ...] = (), *, reason: str
+    ) -> OperatorAction:
+        return OperatorAction(delegation, action, self._clock(), certificates, reason=reason)
+
+    # ---- Writing -------------------------------------------------------------------------------------------------
+
+    def _record(self, action: OperatorAction, write: Callable[[], Request | None]) -> None:
+        """Make a write, unless there is none, together with the audit row of *action*. Raises OrderConflict."""
+
+        def writes() -> list[Request] | None:
+            if (change := write()) is None:
+                return None
+            row = self._trails.extended(action.delegation, lambda head: head.followed_by(action, self._operator).item())
+            return [*row, change]
+
+        self._transact(writes, "/".join((action.delegation, *action.certificates)))
+
+    def _transact(self, writes: Callable[[], list[Request] | None], what: str) -> None:
+        """Make what *writes* returns, which follows from what it has read. Raises OrderConflict."""
+        for _ in range(_TRIES):
+            found = writes()
+            if found is None:
+                return None
+            try:
+                return self._table.transact(*found)
+            except ConditionFailed:
+                continue  # the next read shows why
+            except StoreUnavailable as busy:
+                if not busy.undone:
+                    raise
+        msg = f"{what}: the record keeps changing; try again"
+        raise OrderConflict(msg)
+
+
+def _described(rule: Replacement) -> str:
+    limits = (f"issued before {timestamp(rule.issued_before)}", f"issuer '{rule.issuer}'", *rule.delegations)
+    serials = (f"{len(rule.serials)} serials",) if rule.serials else ()
+    return f"{', '.join((*limits, *serials))}: {rule.reason}"

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from certmandate.files.estate import Retired
+from certmandate.files.operator_action import OperatorAction
 from renewal.adapters.order_book.schema import ESTATE, ORDER_ATTRIBUTES
 from renewal.domain.audit.chain import ChainHead
 from renewal.domain.order import FinishedOrder, ManagedCertificate
@@ -38,6 +39,7 @@ RECORDS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "interrupted apply": ("OrdersTable", ESTATE, ("begun_at",)),
     "audit row": ("AuditTable", "univ", stored_names(FinishedOrder)),
     "acknowledged order": ("AuditTable", "univ", stored_names(Acknowledgement)),
+    "operator's action": ("AuditTable", "univ", stored_names(OperatorAction)),
     "head of the audit trail": ("AuditTable", "univ", stored_names(ChainHead)),
 }
 """By kind of item: its table, a partition that has one, and its attributes."""

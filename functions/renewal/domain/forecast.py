@@ -141,7 +141,7 @@ def _ending_validation(entry: DelegatedName, these: Renewals, now: datetime) -> 
         code, due = "DcvLapsing", (expires if expires + reuse > first else first) - DCV_MARGIN
         text = f"the validation of {entry.entry} expires on {expires}, before {_renewal(these)}; validate it again"
     due = _by(due, now)
-    return Finding(code, _severity(due, now), "rao", text, _only(these), due, screen_of(code))
+    return Finding(code, _severity(due, now), "rao", text, _only(these), due, screen_of(code), entry.entry)
 
 
 def _organisation_validation(renewals: Renewals, snapshot: Snapshot, now: datetime) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from renewal.domain.due import Cause, Decision
 from renewal.domain.errors import TooManyDue
@@ -73,18 +74,32 @@ class DueCertificate:
         return tuple(rule.caps for rule in self.rules if rule.caps)
 
 
-def select(due: Iterable[DueCertificate], limits: Limits) -> tuple[list[DueCertificate], list[DueCertificate]]:
+def select(
+    due: Iterable[DueCertificate], limits: Limits, run_id: str
+) -> tuple[list[DueCertificate], list[DueCertificate]]:
     """Split *due* into what this run does and what it leaves to the next: open orders first, then what ends first.
 
     Open orders get at most half of a cap while other certificates wait: orders that never end must not stop renewals.
+    Of the open orders, those that are issued are first, and a hash of *run_id* decides the order of the others: where
+    they exceed the cap, each run polls other ones.
     Raised caps hold for the certificates that their rule covers; all others stay within *limits*.
     """
-    urgent = sorted(due, key=lambda candidate: (not candidate.resumes, candidate.needed_by, candidate.path))
+    urgent = sorted(due, key=lambda candidate: _place(candidate, run_id))
     ordinary = _capped([candidate for candidate in urgent if not candidate.caps], limits, ())
     covered = [candidate for candidate in urgent if candidate.caps]
     chosen = {candidate.path for candidate in (*ordinary, *_capped(covered, limits, ordinary))}
     selected = [candidate for candidate in urgent if candidate.path in chosen]
     return selected, [candidate for candidate in urgent if candidate.path not in chosen]
+
+
+def _place(candidate: DueCertificate, run_id: str) -> tuple[Any, ...]:
+    if candidate.resumes:
+        return 0, not candidate.is_issued, _draw(run_id, candidate.path)
+    return 1, candidate.needed_by, candidate.path
+
+
+def _draw(run_id: str, name: str) -> bytes:
+    return hashlib.sha256(f"{run_id}/{name}".encode()).digest()
 
 
 def _capped(
@@ -130,7 +145,7 @@ def allot(capacity: int, delegations: Sequence[str], run_id: str) -> dict[str, i
     if not delegations:
         return {}
     each, rest = divmod(max(capacity, 0), len(delegations))
-    drawn = sorted(delegations, key=lambda name: hashlib.sha256(f"{run_id}/{name}".encode()).digest())
+    drawn = sorted(delegations, key=lambda name: _draw(run_id, name))
     return {name: each + (place < rest) for place, name in enumerate(drawn)}
 
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Self
 
+from renewal.domain.audit.chained_row import ChainedRow
 from renewal.domain.certificate.chain import Chain
 from renewal.domain.certificate.revocation import RevocationRequest
 from renewal.domain.delegation import ACM, CertificatePath, CertificateSpec
@@ -187,6 +188,8 @@ class ManagedCertificate:
     """The open order, if there is one."""
     asked: str = ""
     """An operator's reason to replace it now; cleared when the new certificate is stored."""
+    asked_by: str = field(default="", compare=False)
+    """ARN of the operator who last asked; no function writes it. Empty in records of earlier versions."""
     hold_until: datetime | None = None
     """After an order was declined, rejected or revoked: no new one before this time, unless an operator asks."""
     failures: int = 0
@@ -255,7 +258,7 @@ def served_by(order: Order, certificate: ManagedCertificate, stores: Collection[
 
 
 @dataclass(frozen=True, slots=True)
-class FinishedOrder:
+class FinishedOrder(ChainedRow):
     """An audit row: written once when an order ends (`status`: `stored` or `failed`), never changed."""
 
     delegation: str
@@ -281,12 +284,6 @@ class FinishedOrder:
     posts: int = 1
     key_fingerprint: str = ""
     """SHA-256 of the public key that was ordered, upper-case hexadecimal; empty in rows of earlier versions."""
-    sequence: int | None = field(default=None, compare=False)
-    """Its number in the delegation's chain (`renewal.domain.audit.chain`); None in rows of earlier versions."""
-    previous_hash: str = field(default="", compare=False)
-    """Hash of the row before."""
-    identity: str = field(default="", compare=False)
-    """Which function, or which operator by ARN, has added it."""
 
 
 @dataclass(frozen=True, slots=True)

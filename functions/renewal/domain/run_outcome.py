@@ -13,6 +13,7 @@ from renewal.domain.due import Cause
 from renewal.domain.errors import Failure
 from renewal.domain.forecast import NextRenewal
 from renewal.domain.judgement.order_wait import held_failure, waits_for
+from renewal.domain.judgement.replacement_progress import ReplacementProgress
 from renewal.domain.judgement.standing import UNKNOWN, Standing
 from renewal.domain.order import FinishedOrder, ManagedCertificate
 from renewal.domain.orderable import FOUND_BY_INSPECTION, decide_with
@@ -55,6 +56,8 @@ class PlanFacts:
     delegations: tuple[str, ...] = ()
     due: Mapping[str, PlannedCertificate] = field(default_factory=lambda: MappingProxyType({}))
     """By `delegation/certificate`."""
+    replacements: tuple[ReplacementProgress, ...] = ()
+    """Of each replacement rule, when the run began; empty in a run that is narrowed."""
 
     def covers(self, path: CertificatePath) -> bool:
         """Return whether the run was asked for the certificate *path*."""

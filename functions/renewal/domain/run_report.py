@@ -16,6 +16,7 @@ from typing import Any, Literal, Self
 from renewal import records
 from renewal.domain.errors import ANSWERED_BY_SCM, CREDENTIAL_ERRORS, Actor
 from renewal.domain.judgement.problem import Problem
+from renewal.domain.judgement.replacement_progress import ReplacementProgress
 from renewal.domain.setup.finding import Finding, Severity
 
 SCHEMA = 2
@@ -193,9 +194,13 @@ class RunReport:
     """When the first certificate of all that the run covered expires."""
     first_password_expiry: date | None = None
     not_verified: str = ""
-    """Why the declared endpoints were not verified; empty when they were."""
+    """Why the declared endpoints, or those of some certificates, were not verified; empty when they were."""
+    late: int = 0
+    """Certificates whose endpoints were not verified because the time was over; they are the first of the next run."""
     rules: tuple[RuleRow, ...] = ()
     """The replacement rules that were not applied, because they cannot be read."""
+    replacements: tuple[ReplacementProgress, ...] = ()
+    """The work for each replacement rule, when the run began."""
     problems: tuple[Problem, ...] = ()
     """All that is open after the run, most urgent first: what `status` shows at that time."""
 

@@ -113,7 +113,7 @@ def rao_report(
     """
     managed, every = tuple(certificates), tuple(history)
     rows = [row for row in every if month.has(row.ended_at)]
-    findings = findings_with_orders(record.inspection, managed, every) if record.inspection else ()
+    findings = findings_with_orders(record, managed, every)
     return RaoReport(
         record=record,
         month=month,

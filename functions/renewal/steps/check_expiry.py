@@ -10,6 +10,7 @@ from typing import Any
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.due import EVERY_RUN, decide
 from renewal.domain.errors import RecordUnreadable, RunInProgress, UnknownDelegation
+from renewal.domain.judgement.replacement_progress import ReplacementProgress, progress_of
 from renewal.domain.limits import DueCertificate, Limits, allot, plausible_estate, require_plausible, select
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.replacement.rule import Replacement
@@ -43,10 +44,12 @@ class CheckExpiry:
             return _skipped(request, run_id, older)
         now = self.clock()
         delegations = self._delegations(request)
-        due = self._due(request, now)
+        rules = [rule for rule in self.book.replacements() if rule.issued_before <= now and _works_on(request, rule)]
+        certificates = tuple(self._candidates(request, now, everything=bool(rules)))
+        due = _due(request, rules, certificates, now)
         if not request.is_deliberate:
             require_plausible(due, self.book.count(plausible_estate(due, self.limits)), self.limits)
-        taken, deferred = select((candidate for candidate in due if not candidate.decision.held), self.limits)
+        taken, deferred = select((each for each in due if not each.decision.held), self.limits, run_id)
         of_delegation = _by_delegation(taken)
         delegations = _inspected(request, delegations, due, of_delegation)
         capacities = allot(self._left(taken), delegations, run_id)
@@ -55,7 +58,8 @@ class CheckExpiry:
         )
         plan: list[Mapping[str, Any]] = [item.payload() for item in items]
         bucket, key = self.archive.write_plan(run_id, plan)
-        self.archive.write_facts(run_id, _facts(request, now, delegations, due, deferred))
+        progress = _progress(request, rules, certificates, now)
+        self.archive.write_facts(run_id, _facts(request, now, delegations, due, deferred, progress))
         return {
             "run_id": run_id,
             "dry_run": request.dry_run,
@@ -94,18 +98,6 @@ class CheckExpiry:
             return True  # its inspection fails, and the report names it
         return True
 
-    def _due(self, request: RunRequest, now: datetime) -> list[DueCertificate]:
-        rules = [rule for rule in self.book.replacements() if rule.issued_before <= now and _works_on(request, rule)]
-        decided = [
-            DueCertificate(
-                certificate,
-                decide(certificate, now, replacements=rules),
-                tuple(rule for rule in rules if rule.covers(certificate)),
-            )
-            for certificate in self._candidates(request, now, everything=bool(rules))
-        ]
-        return [candidate for candidate in decided if candidate.decision.causes and _is_asked(request, candidate)]
-
     def _candidates(self, request: RunRequest, now: datetime, *, everything: bool) -> Iterable[ManagedCertificate]:
         """A daily run reads what waits in the index, one for open orders these alone; a narrowed one what it names.
 
@@ -124,6 +116,27 @@ class CheckExpiry:
             msg = f"the order book has no certificate {names}; `certmandate status` lists those that it has"
             raise UnknownDelegation(msg)
         return [*whole, *found]
+
+
+def _due(
+    request: RunRequest, rules: Collection[Replacement], certificates: Iterable[ManagedCertificate], now: datetime
+) -> list[DueCertificate]:
+    decided = (
+        DueCertificate(
+            certificate,
+            decide(certificate, now, replacements=rules),
+            tuple(rule for rule in rules if rule.covers(certificate)),
+        )
+        for certificate in certificates
+    )
+    return [candidate for candidate in decided if candidate.decision.causes and _is_asked(request, candidate)]
+
+
+def _progress(
+    request: RunRequest, rules: Iterable[Replacement], certificates: Collection[ManagedCertificate], now: datetime
+) -> tuple[ReplacementProgress, ...]:
+    """How far each rule has come; () in a narrowed run, which reads a part of what they cover."""
+    return () if request.is_narrowed else tuple(progress_of(rule, certificates, now) for rule in rules)
 
 
 def _works_on(request: RunRequest, rule: Replacement) -> bool:
@@ -192,6 +205,7 @@ def _facts(
     delegations: list[str],
     due: list[DueCertificate],
     deferred: list[DueCertificate],
+    progress: tuple[ReplacementProgress, ...],
 ) -> PlanFacts:
     paths = {candidate.path for candidate in deferred}
     return PlanFacts(
@@ -204,6 +218,7 @@ def _facts(
         named=(*request.delegations, *request.certificates),
         delegations=tuple(delegations),
         due={candidate.path: _planned(candidate, paths) for candidate in due},
+        replacements=progress,
     )
 
 

@@ -60,10 +60,11 @@ class StoreComparison:
             return
         # The stores were read after the order book: another run may have stored its certificate in between.
         later = self.book.certificate(*certificate.spec.record_key)
-        for text in self._differences(later):
-            yield Finding(STORE_DRIFTED, "error", "operator", text, certificate.spec.name)
+        for store, text in self._differences(later):
+            yield Finding(STORE_DRIFTED, "error", "operator", text, certificate.spec.name, about=store)
 
-    def _differences(self, certificate: ManagedCertificate) -> Iterator[str]:
+    def _differences(self, certificate: ManagedCertificate) -> Iterator[tuple[str, str]]:
+        """The stores that have another certificate, each with what it has."""
         served = certificate.served
         if served is None or self.clock() < served.stored_at + SETTLED_AFTER:
             return
@@ -72,10 +73,11 @@ class StoreComparison:
             if store not in served.stores or (observed := self._observed(certificate, store)) in expected:
                 continue
             if observed or store != S3 or served.token:  # of a certificate adopted from a file, S3 has nothing yet
-                yield (
+                text = (
                     f"{store} has {observed or 'no certificate'}, and certmandate stored serial "
                     f"{printed_serial(served.serial)} there: {self._cause(certificate, observed)}"
                 )
+                yield store, text
 
     def _cause(self, certificate: ManagedCertificate, observed: str) -> str:
         """After a restore of the order book the stores have what was stored later; the audit trail is not restored."""

@@ -208,7 +208,7 @@ def _complete(
     checks = review(record.delegation, [managed.spec for managed in certificates], snapshot, now)
     before, (unrecorded, foreign) = record.inspection, orders
     withdrawn = withdrawn_in(certificates, snapshot, before.withdrawn if before else {})
-    revoked = revoked_in(certificates, snapshot, before)
+    revoked = revoked_in(record, certificates, snapshot)
     found = _inspection(run_id, now, snapshot, checks)
     adoptable = adoptable_certificates(certificates, snapshot.reported, now)
     found = replace(found, withdrawn=withdrawn, revoked=revoked)
@@ -251,7 +251,7 @@ def _interrupted(
     others = (finding for check in checks for finding in check.findings() if finding.code != type(error).__name__)
     findings = sorted_and_capped((finding_from(error), *refused_login(error), *others))
     found = _inspection(run_id, now, snapshot, checks, findings=findings)
-    foreign, revoked = _unchanged(record.inspection, run_id), revoked_in(certificates, snapshot, record.inspection)
+    foreign, revoked = _unchanged(record.inspection, run_id), revoked_in(record, certificates, snapshot)
     return bounded(replace(found, foreign=foreign, revoked=revoked), _profiles_of(certificates))
 
 

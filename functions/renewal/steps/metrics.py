@@ -25,6 +25,7 @@ def run_metrics(report: RunReport, news: int = 0) -> dict[str, float]:
         "DelegationsFailed": sum(1 for row in report.delegations if row.error),
         "ProblemsOpen": len(report.failures),
         "NewProblems": news,
+        "ReplacementsLate": sum(1 for each in report.replacements if each.is_late),
         **_spans(report),
     }
     return {name: round(float(number), 2) for name, number in numbers.items()}

@@ -85,7 +85,9 @@ class Notify:
     def _bounced(self, event: MailEvent) -> dict[str, int]:
         if not event.is_lost:
             return {}
-        self.notices.change_notices(event.delegation, lambda notices: notices.bounced(event.message_id, event.text))
+        self.notices.change_notices(
+            event.delegation, lambda notices: notices.bounced(event.notice, event.message_id, event.text)
+        )
         return {MailOutcome.BOUNCED.value: 1}
 
     def _delegation(self, name: str, rules: Iterable[Replacement]) -> Iterator[Notice]:
@@ -136,7 +138,7 @@ class Notify:
         if self.mailer is None or not claim.to:
             return MailOutcome.OFF, "", ""
         try:
-            return MailOutcome.SENT, self.mailer.send(mail, {"delegation": delegation}), ""
+            return MailOutcome.SENT, self.mailer.send(mail, {"delegation": delegation, "notice": claim.id}), ""
         except (MailRefused, StoreRefused) as error:
             return MailOutcome.REFUSED, "", str(error)
         except StoreUnavailable as error:
@@ -194,9 +196,7 @@ class _Facts:
     @property
     def _refused(self) -> dict[tuple[str, str], str]:
         """The texts about refused orders, by code and certificate."""
-        if self.record.inspection is None:
-            return {}
-        found = findings_with_orders(self.record.inspection, self.certificates, self.history)
+        found = findings_with_orders(self.record, self.certificates, self.history)
         return {(finding.code, finding.certificate): finding.text for finding in found if finding.certificate}
 
     def existed_in(self, month: Month) -> bool:
@@ -207,7 +207,7 @@ class _Facts:
 
 
 def _key(problem: Problem) -> str:
-    """Identify a problem from day to day: of a delegation, several may have one code."""
-    if problem.certificate:
+    """Identify a problem from day to day; what a list of names is about is the list."""
+    if problem.certificate or problem.about:
         return problem.key
     return f"{problem.key} {hashlib.sha256(_VARYING.sub('', problem.text).encode()).hexdigest()[:12]}"

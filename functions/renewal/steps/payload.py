@@ -124,6 +124,8 @@ class MailEvent:
     """An event of Amazon SES about a mail that was sent: a bounce, a complaint, or a rejection."""
 
     delegation: str
+    notice: str
+    """Its id; empty if an earlier version sent it."""
     message_id: str
     text: str
     is_lost: bool
@@ -136,6 +138,7 @@ class MailEvent:
         try:
             detail, mail = event["detail"], event["detail"]["mail"]
             (delegation,) = mail["tags"]["delegation"]
+            (notice,) = mail["tags"].get("notice", [""])
             bounce = detail.get("bounce", {})
             kind = (str(bounce.get("bounceType", "")), str(bounce.get("bounceSubType", "")))
             reasons = (str(each.get("diagnosticCode", "")) for each in bounce.get("bouncedRecipients", ()))
@@ -145,7 +148,7 @@ class MailEvent:
             msg = f"the event of Amazon SES is not as AWS documents it ({type(error).__name__})"
             raise InvalidRequest(msg) from None
         text = " ".join(part for part in parts if part)
-        return cls(str(delegation), message_id, text, kind != AUTOMATIC_REPLY)
+        return cls(str(delegation), str(notice), message_id, text, kind != AUTOMATIC_REPLY)
 
 
 def _read(kind: type[T], event: object, **given: Any) -> T:

@@ -9,17 +9,18 @@ from datetime import date, datetime
 from types import MappingProxyType
 from typing import Any
 
-from renewal.domain.alerts.alert import Alert
+from renewal.domain.alerts.alert import MOST_LISTED, Alert
 from renewal.domain.alerts.crossings import Thresholds, notifiable
 from renewal.domain.alerts.memory import NotifiedProblems
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.endpoint.observation import ServiceState
-from renewal.domain.errors import Failure, RecordUnreadable, UnknownDelegation
+from renewal.domain.errors import Failure, RecordUnreadable, ScmUnavailable, UnknownDelegation
 from renewal.domain.forecast import NextRenewal
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import Judgement, judge
 from renewal.domain.judgement.delegation import problems_of, rule_problems
 from renewal.domain.judgement.problem import Problem, severity_at
+from renewal.domain.judgement.replacement_progress import ReplacementProgress
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus, Served
 from renewal.domain.replacement.rule import Replacement
 from renewal.domain.run_outcome import PlanFacts, RunResults, notes_of, outcome_of, planned_by_inspection, reason_of
@@ -34,7 +35,7 @@ from renewal.domain.run_report import (
     RunReport,
     common_cause,
 )
-from renewal.domain.service.state import current_service, not_served, service_state
+from renewal.domain.service.state import current_service, service_findings
 from renewal.domain.setup.finding import Finding, Severity, sorted_and_capped
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.ports import Clock, OrderReader
@@ -67,7 +68,7 @@ class AlertSender:
         news = known.news(problems)
         if news:
             self.alerts.publish(Alert.of(news, report, self.stack, location))
-        if (after := known.after(report, problems)) != known:
+        if (after := known.after(report, problems, news[:MOST_LISTED])) != known:
             self.archive.write_notified(after)
         return len(news)
 
@@ -93,7 +94,7 @@ class Report:
         written, and the execution must fail; so it must when the operator could not be notified.
         """
         facts = self.archive.read_facts(run_id)
-        report, notified = self._report(run_id, facts, _not_verified(verification)), self.archive.read_notified()
+        report, notified = self._report(run_id, facts, verification), self.archive.read_notified()
         if facts.follow_up and report.needs_attention and notified.cover(report):
             report = replace(report, outcome=RunOutcome.REPORTED_BEFORE)
         key = self.archive.write_report(run_id, report)
@@ -107,7 +108,7 @@ class Report:
             "metrics": run_metrics(report, news),
         }
 
-    def _report(self, run_id: str, facts: PlanFacts, not_verified: str) -> RunReport:
+    def _report(self, run_id: str, facts: PlanFacts, verification: Mapping[str, Any]) -> RunReport:
         rules = self.book.replacements()
         run = _Run(run_id, facts, read_map_results(*self.archive.read_results(run_id)), self.clock(), self.times, rules)
         parts = [self._part(read, run) for read in self.read(facts, run.results, run.now)]
@@ -131,8 +132,10 @@ class Report:
             certificates=certificates,
             first_expiry=min(filter(None, (part.first_expiry for part in parts)), default=None),
             first_password_expiry=min(filter(None, (part.password_expires for part in parts)), default=None),
-            not_verified=not_verified,
+            not_verified=_not_verified(verification),
+            late=verification.get("late", 0),
             rules=unreadable,
+            replacements=tuple(_paused(each, delegations) for each in facts.replacements),
             problems=tuple(sorted(problems, key=lambda problem: problem.urgency)),
         )
 
@@ -191,7 +194,7 @@ class Report:
             remarks=notes_of(certificate, finished, run.now),
             would=preview(certificate, record, inspected, run.now) if record and outcome is Outcome.PLANNED else "",
             renew_at=next_renewal.renew_at,
-            service=service_state(certificate),
+            service=judged.service,
             hours_to_served=service.hours if (service := current_service(certificate)) else None,
             state=judged.state.label,
             severity=judged.severity,
@@ -266,15 +269,15 @@ def _delegation_row(name: str, record: Record, certificates: Iterable[ManagedCer
         return DelegationRow(delegation=name, outcome=DelegationOutcome.FAILED, **unreadable)
     failed, inspection = run.results.failure_of(name), record.inspection
     findings = inspection.findings if inspection else ()
-    inspected = run.inspection_of(record)
-    unserved = filter(None, map(not_served, certificates))
+    inspected, at_endpoints = run.inspection_of(record), service_findings(certificates, run.now)
     return DelegationRow(
         delegation=name,
         organisation=record.delegation.organisation,
         rao_email=record.delegation.rao_email,
         outcome=DelegationOutcome.FAILED if failed else DelegationOutcome.INSPECTED,
         findings=tuple(
-            FindingRow.of(finding, run.severity_of(finding)) for finding in sorted_and_capped((*findings, *unserved))
+            FindingRow.of(finding, run.severity_of(finding))
+            for finding in sorted_and_capped((*findings, *at_endpoints))
         ),
         password_expires=inspection.password_expires if inspection else None,
         address=record.delegation.address,
@@ -284,9 +287,18 @@ def _delegation_row(name: str, record: Record, certificates: Iterable[ManagedCer
     )
 
 
+def _paused(progress: ReplacementProgress, delegations: Iterable[DelegationRow]) -> ReplacementProgress:
+    """Name the delegations for which nothing was ordered because SCM is ill."""
+    if not progress.left:
+        return progress
+    return replace(
+        progress, paused=tuple(row.delegation for row in delegations if row.error == ScmUnavailable.__name__)
+    )
+
+
 def _not_verified(verification: Mapping[str, Any]) -> str:
     if "Error" not in verification:
-        return ""
+        return str(verification.get("not_verified", ""))
     caught = failure(verification)
     return f"{caught.error}: {caught.text}"
 

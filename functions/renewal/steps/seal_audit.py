@@ -25,7 +25,7 @@ class SealAudit:
         """Return the delegations whose trail was sealed. Raises the errors of the others when all have been tried."""
         sealed: list[str] = []
         failures: dict[str, RenewalError] = {}
-        for delegation in self.trails.delegations():
+        for delegation in sorted({*self.trails.delegations(), *self.seals.delegations()}):
             try:
                 if self._seal(delegation):
                     sealed.append(delegation)

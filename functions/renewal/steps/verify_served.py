@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -11,14 +11,18 @@ from renewal.deadline import Deadline
 from renewal.domain.certificate.chain import TrustedRoots
 from renewal.domain.endpoint.declaration import Endpoint
 from renewal.domain.endpoint.observation import EndpointState, Observation, ServiceState
+from renewal.domain.errors import RenewalError, StoreRefused, shortened
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.request import RunRequest
-from renewal.domain.service.comparison import Contact, Expected, compare, compare_reported
+from renewal.domain.service.comparison import Compared, Contact, Expected, compare, compare_reported
 from renewal.domain.service.state import current_service, not_served, service_after, service_state, to_announce
 from renewal.endpoint_ports import EndpointProber, HostReports, ServiceAnnouncer, ServiceRecorder
 from renewal.ports import Clock, OrderReader
+from renewal.records import Unreadable
 
 Contacts = Mapping[Endpoint, tuple[Contact, ...]]
+_Pair = tuple[ManagedCertificate, ManagedCertificate]
+_Errors = dict[str, RenewalError]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +36,44 @@ class VerifyServed:
     announcer: ServiceAnnouncer
     roots: TrustedRoots
     clock: Clock
-    deadline: Deadline
+    contacts_end: Deadline
     """By when the last endpoint has been contacted."""
+    records_end: Deadline
+    """By when the last record is begun."""
 
     def __call__(self, document: object) -> dict[str, Any]:
-        """Verify for the execution input *document*; return `{"verified", "late", "metrics"}`: numbers.
+        """Verify for the execution input *document*; return `{"verified", "late", "not_verified", "metrics"}`.
 
         A daily run verifies every certificate with `served_at`; any other run those that are not served, and a dry
-        run none. Those that were not contacted in time (`late`) are the first of the next run.
+        run none. Those for which the time was too short (`late`, a number) are the first of the next run. What one
+        certificate meets stops no other: `not_verified` has it as text. Raises it when no certificate was verified.
         """
         request = RunRequest.parse(document)
         chosen = [] if request.dry_run else list(self._chosen(everything=request.is_for_everything))
-        endpoints = {each for certificate in chosen for each in certificate.spec.served_at if each.host}
-        contacts = self.prober.contacts(endpoints, self.deadline) if endpoints else {}
-        pairs = [(each, self._verified(each, contacts)) for each in chosen if _is_contacted(each, contacts)]
-        return {"verified": len(pairs), "late": len(chosen) - len(pairs), "metrics": _metrics(pairs)}
+        endpoints = [each for certificate in chosen for each in certificate.spec.served_at if each.host]
+        contacts = self.prober.contacts(tuple(dict.fromkeys(endpoints)), self.contacts_end) if endpoints else {}
+        pairs, errors = self._verify([each for each in chosen if _is_contacted(each, contacts)], contacts)
+        if errors and not pairs:
+            raise next(iter(errors.values()))
+        return {
+            "verified": len(pairs),
+            "late": len(chosen) - len(pairs) - len(errors),
+            "not_verified": _named(errors),
+            "metrics": {**_metrics(pairs), "CertificatesNotVerified": len(chosen) - len(pairs)},
+        }
+
+    def _verify(self, contacted: Iterable[ManagedCertificate], contacts: Contacts) -> tuple[list[_Pair], _Errors]:
+        """Return the certificates before and after, and the errors of others, until the time is over."""
+        pairs: list[_Pair] = []
+        errors: _Errors = {}
+        for certificate in contacted:
+            if not self.records_end.seconds():
+                break
+            try:
+                pairs.append((certificate, self._verified(certificate, contacts)))
+            except RenewalError as error:
+                errors[certificate.spec.path] = error
+        return pairs, errors
 
     def _chosen(self, *, everything: bool) -> Iterator[ManagedCertificate]:
         """Yield certificates with endpoints, which the index has as waiting; the least recently verified first."""
@@ -56,7 +83,7 @@ class VerifyServed:
             if certificate.spec.served_at and certificate.served
         )
         for certificate in sorted(declared, key=_observed_at):
-            if everything or service_state(certificate) is not ServiceState.SERVED:
+            if everything or service_state(certificate, self.clock()) is not ServiceState.SERVED:
                 yield certificate
 
     def _verified(self, certificate: ManagedCertificate, contacts: Contacts) -> ManagedCertificate:
@@ -75,12 +102,19 @@ class VerifyServed:
         expected = Expected.of(certificate, lambda: self._former_serials(certificate))
         for endpoint in certificate.spec.served_at:
             if endpoint.reported_by:
-                report = self.reports.report(certificate.spec.delegation, endpoint.reported_by)
-                found = compare_reported(report, certificate.spec.name, expected, now)
+                found = self._reported(certificate, endpoint.reported_by, expected, now)
                 yield Observation(str(endpoint), found.state, now, text=found.text, serial=found.serial)
             for contact in contacts.get(endpoint, ()):
                 found = compare(contact, endpoint.host, expected, self.roots, now)
                 yield Observation(str(endpoint), found.state, now, contact.address, found.text, found.serial)
+
+    def _reported(self, certificate: ManagedCertificate, host: str, expected: Expected, now: datetime) -> Compared:
+        """What one host has written must not hinder others: a report that cannot be read is observed as such."""
+        try:
+            report = self.reports.report(certificate.spec.delegation, host)
+        except (Unreadable, StoreRefused) as error:
+            return Compared.of(EndpointState.UNREPORTED, f"its report cannot be read: {error}")
+        return compare_reported(report, certificate.spec.name, expected, now)
 
     def _former_serials(self, certificate: ManagedCertificate) -> Collection[str]:
         rows = self.book.history(*certificate.spec.record_key)
@@ -96,7 +130,16 @@ def _is_contacted(certificate: ManagedCertificate, contacts: Contacts) -> bool:
     return all(endpoint in contacts for endpoint in certificate.spec.served_at if endpoint.host)
 
 
-def _metrics(pairs: Sequence[tuple[ManagedCertificate, ManagedCertificate]]) -> dict[str, float]:
+def _named(errors: _Errors) -> str:
+    """`StoreRefused: univ/idp: …; and 3 more`; empty when there are none."""
+    if not errors:
+        return ""
+    path, error = next(iter(errors.items()))
+    more = f"; and {len(errors) - 1} more" if len(errors) > 1 else ""
+    return shortened(f"{type(error).__name__}: {path}: {error}") + more
+
+
+def _metrics(pairs: Sequence[_Pair]) -> dict[str, float]:
     """The metrics of certificates before and after; without `HoursToServed` when none is served since this run."""
     after = [certificate for _, certificate in pairs]
     observations = [each for certificate in after if certificate.service for each in certificate.service.observations]

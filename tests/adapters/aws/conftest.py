@@ -22,7 +22,7 @@ from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.order import Order
 
-from .records import NOW, a_specification
+from .records import LATER, NOW, a_specification
 
 REGION = "eu-west-3"
 TABLE = "orders"
@@ -37,7 +37,7 @@ class Book(DynamoDbOrderTransitions, EstateReader):
     def __init__(self, client: Any) -> None:
         tables = OrderTables.of(client, TABLE, AUDIT)
         super().__init__(tables)
-        self._writer = SpecWriter(tables)
+        self._writer = SpecWriter(tables, OPERATOR)
 
     def begin(self, order: Order) -> None:
         """Open an order on the record as it is now."""
@@ -104,7 +104,7 @@ def _keys(partition: str, sort: str) -> list[dict[str, str]]:
 @pytest.fixture
 def editor(dynamodb: Any) -> OrderBookEditor:
     """What operators change of status."""
-    return OrderBookEditor(OrderTables.of(dynamodb, TABLE, AUDIT), OPERATOR)
+    return OrderBookEditor(OrderTables.of(dynamodb, TABLE, AUDIT), OPERATOR, lambda: LATER)
 
 
 @pytest.fixture

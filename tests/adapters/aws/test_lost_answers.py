@@ -108,7 +108,7 @@ def test_what_operators_write_survives_a_lost_answer(book: Book, editor: OrderBo
     replacement = Replacement(LATER, "Throw-Away", "mass revocation")
     with lost_answers(dynamodb, "TransactWriteItems"):
         book.apply(a_specification(SPEC), LATER)
-    with lost_answers(dynamodb, "UpdateItem"):
+    with lost_answers(dynamodb, "TransactWriteItems"):
         editor.adopt(*PATH, a_served())
     with lost_answers(dynamodb, "TransactWriteItems"):
         editor.add_replacement(replacement)

@@ -318,7 +318,7 @@ def test_two_orders_that_end_at_the_same_time_are_one_chain(book: Book, rival: B
 
     trail = trail_of(dynamodb)
     assert faults(trail) == ()
-    assert [(int(row["sequence"]), row["token"]) for row in trail.rows] == [(1, "token-www"), (2, "token-idp")]
+    assert [row["token"] for row in trail.rows if "token" in row] == ["token-www", "token-idp"]
 
 
 def trail_of(dynamodb: Any) -> AuditTrail:
@@ -350,7 +350,7 @@ def test_a_lost_or_damaged_head_blocks_no_order(book: Book, dynamodb: Any, attri
     book.fail(an_order(token="token-3"), "DcvLapsed", "expired", LATER, None)
 
     assert faults(trail_of(dynamodb)) == ()
-    assert [int(row["sequence"]) for row in trail_of(dynamodb).rows] == [1, 2, 3]
+    assert [row["token"] for row in trail_of(dynamodb).rows if "token" in row] == ["token-1", "token-2", "token-3"]
 
 
 # ---- Spec and status -----------------------------------------------------------------------------------
@@ -369,10 +369,17 @@ def test_a_spec_that_changes_while_an_order_ends_is_kept_and_due(book: Book, dyn
     assert list(book.waiting(LATER)) == [PATH]
 
 
-def test_a_record_that_keeps_changing_is_left_to_the_next_try(book: Book, editor: OrderBookEditor, dynamodb: Any):
+def test_a_record_that_keeps_changing_is_left_to_the_next_try(book: Book, dynamodb: Any):
     """The state machine waits and retries; the function does not spin."""
     order = issued(book)
 
-    changing = meanwhile(dynamodb, "TransactWriteItems", lambda: editor.ask(*PATH, "again"), times=5)
+    def changed() -> None:
+        key = {"delegation": {"S": "univ"}, "item": {"S": "certificate#idp"}}
+        step = {":step": {"N": "1"}}
+        dynamodb.update_item(
+            TableName=TABLE, Key=key, UpdateExpression="ADD revision :step", ExpressionAttributeValues=step
+        )
+
+    changing = meanwhile(dynamodb, "TransactWriteItems", changed, times=5)
     with changing, pytest.raises(OrderConflict, match="keeps changing"):
         book.finish(order, a_served(), None)

@@ -13,6 +13,7 @@ from renewal.domain.alerts.memory import Notified, NotifiedProblems
 from renewal.domain.errors import PlanUnreadable, StoreRefused
 from renewal.domain.run_outcome import PlanFacts, PlannedCertificate, PlanState
 from renewal.domain.run_report import RunOutcome, RunReport
+from renewal.records import Unreadable
 
 from .conftest import BUCKET
 from .wire import refused
@@ -200,12 +201,24 @@ def test_a_forbidden_bucket_is_not_an_unreadable_plan(archive: S3RunArchive, s3:
 # ---- Reports of hosts ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"{", b"\xff", b"[" * 100_000, b'{"at": 5}'])
-def test_what_is_no_report_is_none(s3: Any, content: bytes) -> None:
-    """A host of the organisation writes it: what it writes must stop no run."""
+LONG = json.dumps(
+    {"at": "2026-11-30T02:10:00Z", "certificates": [{"name": "www", "state": "served", "serial": "F" * 99}]}
+)
+
+
+@pytest.mark.parametrize(
+    "content", [b"[]", b"{}", b"{", b"\xff", b"[" * 100_000, b'{"at": 5}', b" " * 1_000_001, LONG.encode()]
+)
+def test_what_is_no_report_is_named(s3: Any, content: bytes) -> None:
+    """A host of the organisation writes it, and learns by the finding what is wrong with it."""
     s3.put_object(Bucket=BUCKET, Key="served/univ/odd.json", Body=content)
 
-    assert S3HostReports(s3, BUCKET).report("univ", "odd") is None
+    with pytest.raises(Unreadable):
+        S3HostReports(s3, BUCKET).report("univ", "odd")
+
+
+def test_a_host_without_report_has_none(s3: Any) -> None:
+    """It may be new, or stopped for a month."""
     assert S3HostReports(s3, BUCKET).report("univ", "none") is None
 
 

@@ -72,6 +72,8 @@ def test_a_refused_input_leaves_no_report_of_an_earlier_run(tmp_path: Path, caps
     assert "for each certificate of the run" not in printed
     assert not (output / "report.json").exists()
     assert (output / "history.json").exists()
+    assert f"The state of the estate as a page: {output / 'status.html'}" in printed
+    assert "On this machine" in (output / "status.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

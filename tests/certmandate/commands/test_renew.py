@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from renewal.adapters.order_book.audit_trails import DynamoDbAuditTrails
 from tests.certmandate.desk import Desk
 
 ESTATE = ("recent:20", "young:5", "due:160", "forced:30", "later")
@@ -63,3 +64,14 @@ def test_a_replacement_rule_is_stored_applied_and_deleted(desk: Desk):
     assert status["recent"]["causes"] == ["replacement"]
     assert desk.run(*order, "--cancel").exit_code == 0
     assert desk.book.replacements() == ()
+
+
+def test_a_request_has_who_made_it_in_the_audit_trail(desk: Desk):
+    """Fault S4: by the identity that AWS has, whatever the client's environment claims."""
+    desk.run("renew", "univ/young", "--force", "--reason", "laptop stolen", "--no-follow")
+
+    rows = list(DynamoDbAuditTrails(desk.system.aws.tables.audit).rows("univ"))
+    (asked,) = (row for row in rows if row.get("action") == "renewal-requested" and "young" in row["certificates"])
+    assert asked["identity"] == desk.system.aws.client("sts").get_caller_identity()["Arn"]
+    assert asked["reason"] == "laptop stolen"
+    assert desk.run("audit", "verify", "univ").exit_code == 0

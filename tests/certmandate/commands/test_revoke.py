@@ -56,6 +56,22 @@ def test_cessation_of_operation_orders_no_replacement(sit: Sit):
     assert desk.system.orders_posted() == 0
 
 
+def test_a_requested_revocation_outlives_its_certificate(sit: Sit):
+    """The operator takes the certificate of a service that has ended out of the file, before the RAO has revoked it."""
+    desk = sit("idp:20", "www:20")
+    desk.run("revoke", "univ/idp", "--reason-code", "cessationOfOperation", "--yes")
+    kept = [line for line in desk.file.read_text(encoding="utf-8").splitlines() if "name: idp," not in line]
+    desk.file.write_text("\n".join(kept), encoding="utf-8")
+
+    assert desk.run("apply", desk.folder, "--prune", "--yes").exit_code == 0
+    assert desk.run("apply", desk.folder, "--yes").exit_code == 0
+
+    assert [each.spec.name for each in desk.book.certificates("univ")] == ["www"]
+    serial = desk.book.delegation("univ").revocations[0].serial
+    assert serial in desk.run("status").stdout.replace(":", "")
+    assert serial in desk.document("retire", "univ", "--yes")["not_revoked"][0].replace(":", "")
+
+
 def test_close_order_writes_an_audit_row_and_ends_the_order(sit: Sit):
     """Closing erases the only key, so it needs a reason and a confirmation; the next run may order immediately."""
     desk = sit("idp", scm=OPEN_ORDER)

@@ -85,3 +85,17 @@ def test_without_a_confirmation_no_rule_is_stored(desk: Desk) -> None:
 def test_a_faulty_request_is_refused_with_what_to_pass(desk: Desk, arguments: tuple[str, ...], text: str) -> None:
     """In an incident the error text is the manual."""
     assert text in desk.refused("replace", *arguments)
+
+
+def test_status_shows_how_far_each_rule_has_come(desk: Desk) -> None:
+    """The operator watches it against the deadline, and so does a script."""
+    desk.run("replace", "--delegation", "univ", "--deadline", TOMORROW, "--reason", "incident 15", "--yes")
+
+    before = desk.document("replace", "status")["replacements"]
+    desk.system.end(desk.document("renew", "--all-due", "--no-follow")["arn"])
+    after = desk.document("replace", "status")["replacements"]
+
+    assert [(each["done"], each["complete"]) for each in before] == [(0, False)]
+    assert [(each["done"], each["left"], each["complete"]) for each in after] == [(after[0]["covered"], 0, True)]
+    page = desk.run("replace", "status")
+    assert (page.exit_code, "Complete. Delete the rule" in page.stdout) == (0, True)

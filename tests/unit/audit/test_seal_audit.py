@@ -39,13 +39,14 @@ class Audit:
             rows.append(finished_item(newest(rows).followed_by(row, "collect")))
 
     def delegations(self) -> Iterator[str]:
-        return iter(self.stored)
+        """For both ports: of the table, and of the bucket."""
+        return iter({*self.stored, *(seal.statement.delegation for seal in self.made)})
 
     def rows(self, delegation: str) -> Iterator[Any]:
-        return iter(self.stored[delegation])
+        return iter(self.stored.get(delegation, []))
 
     def head(self, delegation: str) -> ChainHead:
-        return newest(self.stored[delegation])
+        return newest(self.stored.get(delegation, []))
 
     def last(self, delegation: str) -> ChainHead | None:
         heads = [seal.statement.head for seal in self.made if seal.statement.delegation == delegation]
@@ -115,6 +116,14 @@ def test_rows_of_an_earlier_version_are_sealed_with_the_first(audit: Audit) -> N
     audit.add("old")
     assert audit.seal() == ("old",)
     assert audit.made[-1].statement.previous == ChainHead(0, beginning(older[:3]))
+
+
+def test_a_sealed_trail_that_was_deleted_whole_is_not_forgotten(audit: Audit) -> None:
+    """The table does not know its delegation any more; the bucket does."""
+    del audit.stored["univ"]
+
+    with pytest.raises(AuditTrailTampered, match="univ: the audit trail ends with 0:"):
+        audit.seal()
 
 
 def rewritten(rows: list[Any]) -> list[Any]:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from renewal.domain.delegation import RenewalPolicy
-from renewal.domain.due import EVERY_RUN, Cause, decide, last_resort, next_action, renewal_point
+from renewal.domain.due import EVERY_DAILY_RUN, EVERY_RUN, Cause, decide, last_resort, next_action, renewal_point
 from renewal.domain.keypair import KeyType
 from renewal.domain.replacement.rule import Replacement
 from tests.unit.estate import IDP, NOW, managed, served_by
@@ -274,9 +274,9 @@ def test_a_request_overrides_a_hold() -> None:
     "certificate",
     [managed(), managed(age=150), managed(age=1, asked="please")],
 )
-def test_the_next_action_of_a_due_certificate_is_now(certificate: Any) -> None:
-    """The next run takes it."""
-    assert next_action(certificate, NOW) == NOW
+def test_the_next_daily_run_takes_what_is_due_whatever_the_clock_of_the_writer(certificate: Any) -> None:
+    """A file that was applied on a laptop with the date of next year was in no index for a year."""
+    assert next_action(certificate, NOW + 365 * DAY) == EVERY_DAILY_RUN
 
 
 def test_open_orders_are_before_everything_else_that_waits() -> None:

@@ -11,7 +11,7 @@ from renewal.domain.delegation import CertificateSpec
 from renewal.domain.due import Cause, Decision
 from renewal.domain.errors import TooManyDue
 from renewal.domain.limits import DueCertificate, Limits, require_plausible, select
-from renewal.domain.order import ManagedCertificate
+from renewal.domain.order import ManagedCertificate, OrderStatus
 from renewal.domain.replacement.rule import Caps, Replacement
 from tests.unit.estate import IDP, NOW, served_by
 from tests.unit.orders import an_order
@@ -40,7 +40,7 @@ def test_open_orders_go_first_then_the_nearest_expiry() -> None:
         due("open", Cause.ORDER_OPEN, age=1),
     ]
 
-    taken, deferred = select(found, MANY)
+    taken, deferred = select(found, MANY, "run")
 
     assert names(taken) == ["open", "old", "young", "new"]
     assert not deferred
@@ -48,14 +48,14 @@ def test_open_orders_go_first_then_the_nearest_expiry() -> None:
 
 def test_equal_urgency_is_ordered_by_name() -> None:
     """Two runs over one estate take the same."""
-    assert names(select([due("b"), due("c"), due("a")], MANY)[0]) == ["a", "b", "c"]
+    assert names(select([due("b"), due("c"), due("a")], MANY, "run")[0]) == ["a", "b", "c"]
 
 
 def test_a_delegation_takes_no_more_than_its_share() -> None:
     """One organisation's backlog must not hold up the others."""
     found = [due(f"a{n}", age=199 - n) for n in range(4)] + [due("b0", age=100, delegation="other")]
 
-    taken, deferred = select(found, Limits(2, 10, 0.5))
+    taken, deferred = select(found, Limits(2, 10, 0.5), "run")
 
     assert names(taken) == ["a0", "a1", "b0"]
     assert names(deferred) == ["a2", "a3"]
@@ -65,7 +65,7 @@ def test_a_run_takes_no_more_than_its_share() -> None:
     """Nearest expiry first, over all delegations."""
     found = [due(f"c{n}", age=100 + n, delegation=f"d{n}") for n in range(5)]
 
-    taken, deferred = select(found, Limits(10, 2, 0.5))
+    taken, deferred = select(found, Limits(10, 2, 0.5), "run")
 
     assert names(taken) == ["c4", "c3"]
     assert names(deferred) == ["c2", "c1", "c0"]
@@ -75,9 +75,9 @@ def test_orders_that_never_end_do_not_hold_renewals_up() -> None:
     """A CA that sits on thirty orders must not let the other certificates of their delegation expire."""
     found = [due(f"stuck{n}", Cause.ORDER_OPEN) for n in range(5)] + [due(f"due{n}") for n in range(5)]
 
-    taken, deferred = select(found, Limits(4, 1000, 0.5))
+    taken, deferred = select(found, Limits(4, 1000, 0.5), "run")
 
-    assert names(taken) == ["stuck0", "stuck1", "due0", "due1"]
+    assert [name.rstrip("01234") for name in names(taken)] == ["stuck", "stuck", "due", "due"]
     assert len(deferred) == 6
 
 
@@ -85,7 +85,23 @@ def test_open_orders_get_the_capacity_that_is_left() -> None:
     """Half of the share is theirs for sure; the rest while it is free."""
     found = [due(f"open{n}", Cause.ORDER_OPEN) for n in range(5)] + [due("due")]
 
-    assert names(select(found, Limits(4, 1000, 0.5))[0]) == ["open0", "open1", "open2", "due"]
+    assert [name.rstrip("01234") for name in names(select(found, Limits(4, 1000, 0.5), "run")[0])] == [
+        *["open"] * 3,
+        "due",
+    ]
+
+
+def test_each_run_polls_other_orders_and_none_leaves_what_is_issued() -> None:
+    """Thirty orders that no one approves came first by name, in each run, while SCM had issued others."""
+    found = [due(f"a{number}", Cause.ORDER_OPEN) for number in range(30)]
+    issued = due("z", Cause.ORDER_OPEN)
+    order = an_order(certificate="z", status=OrderStatus.ISSUED)
+    issued = replace(issued, certificate=replace(issued.certificate, order=order))
+
+    taken = [names(select([*found, issued], Limits(10, 1000, 0.5), f"run{number}")[0]) for number in range(30)]
+
+    assert all(each[0] == "z" for each in taken)
+    assert {name for each in taken for name in each} == {"z", *names(found)}
 
 
 def covered(candidate: DueCertificate, *, hours: float = 24, caps: Caps | None = None) -> DueCertificate:
@@ -99,7 +115,7 @@ def test_raised_caps_hold_for_what_their_rule_covers_only() -> None:
     mine = [covered(due(f"m{n}", Cause.REPLACEMENT), caps=Caps(5, 9)) for n in range(7)]
     others = [due(f"o{n}") for n in range(3)]
 
-    taken, deferred = select([*mine, *others], Limits(2, 4, 0.5))
+    taken, deferred = select([*mine, *others], Limits(2, 4, 0.5), "run")
 
     assert sorted(names(taken)) == ["m0", "m1", "m2", "o0", "o1"]
     assert len(deferred) == 5
@@ -110,26 +126,26 @@ def test_a_raised_cap_of_a_run_bounds_all_delegations_together() -> None:
     caps = Caps(5, 6)
     mine = [covered(due(f"c{n}", delegation=f"d{n % 3}"), caps=caps) for n in range(12)]
 
-    assert len(select(mine, Limits(2, 4, 0.5))[0]) == 6
+    assert len(select(mine, Limits(2, 4, 0.5), "run")[0]) == 6
 
 
 def test_without_raised_caps_a_rule_stays_within_those_of_the_stack() -> None:
     """A limit is raised by the operator and by nothing else."""
     mine = [covered(due(f"c{n}", Cause.REPLACEMENT)) for n in range(4)]
 
-    assert len(select(mine, Limits(2, 10, 0.5))[0]) == 2
+    assert len(select(mine, Limits(2, 10, 0.5), "run")[0]) == 2
 
 
 def test_the_nearest_deadline_goes_first() -> None:
     """A certificate that the CA revokes tomorrow hurts before one that expires in a week."""
     found = [due("old", age=192), covered(due("later", age=10), hours=48), covered(due("soon", age=1), hours=20)]
 
-    assert names(select(found, MANY)[0]) == ["soon", "later", "old"]
+    assert names(select(found, MANY, "run")[0]) == ["soon", "later", "old"]
 
 
 def test_nothing_due_is_nothing_taken() -> None:
     """The ordinary day."""
-    assert select([], MANY) == ([], [])
+    assert select([], MANY, "run") == ([], [])
 
 
 @pytest.mark.parametrize(

@@ -107,13 +107,13 @@ def test_the_last_mail_to_the_address_decides_whether_it_arrives() -> None:
     """A bounce is a finding until a later mail arrives or the address changes."""
     first, second = claim(), claim(kind=NoticeKind.REPORT)
     sent = Notices().with_notice(first).delivered(first, MailOutcome.SENT, message_id="m-1")
-    bounced = sent.bounced("m-1", "Permanent: no such user")
+    bounced = sent.bounced("", "m-1", "Permanent: no such user")
 
     assert bounced.undelivered(RAO) == bounced.sent[0]
     assert bounced.sent[0].text == "Permanent: no such user"
     assert bounced.undelivered("new@univ.example") is None
     assert bounced.with_notice(second).delivered(second, MailOutcome.SENT, message_id="m-2").undelivered(RAO) is None
-    assert sent.bounced("of another stack", "…") == sent
+    assert sent.bounced("of another stack", "m-2", "…") == sent
 
 
 def test_the_record_of_notices_is_bounded() -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
+from renewal import records
 from renewal.domain.endpoint.declaration import Endpoint, StartTls
 from renewal.domain.endpoint.observation import EndpointState, Observation, ServiceState
 from renewal.domain.order import ManagedCertificate
-from renewal.domain.service.state import not_served, service_after, service_state, to_announce
+from renewal.domain.service.state import not_served, service_after, service_findings, service_state, to_announce
 from tests.unit.estate import IDP, NOW, served_by
 
 WEB, MAIL = Endpoint("idp.univ.example"), Endpoint("idp.univ.example", 587, StartTls.SMTP)
@@ -51,14 +53,14 @@ def test_a_certificate_is_served_only_if_all_endpoints_are(
     states: tuple[EndpointState, ...], expected: ServiceState
 ) -> None:
     """An endpoint that was not observed counts as not served."""
-    assert service_state(observed(stored(), *states)) is expected
+    assert service_state(observed(stored(), *states), NOW) is expected
 
 
 def test_one_address_that_is_old_makes_it_partly_served() -> None:
     """One node of two behind a name was not reloaded."""
     certificate = observed(stored(), SERVED, SERVED, OLD, addresses=("192.0.2.1", "192.0.2.1", "192.0.2.2"))
 
-    assert service_state(certificate) is ServiceState.PARTLY
+    assert service_state(certificate, NOW) is ServiceState.PARTLY
 
 
 def test_a_renewed_certificate_is_not_served_before_it_is_observed() -> None:
@@ -66,8 +68,45 @@ def test_a_renewed_certificate_is_not_served_before_it_is_observed() -> None:
     served = observed(stored(), SERVED, SERVED)
     renewed = replace(served, served=served_by(SPEC, serial="C3"))
 
-    assert service_state(renewed) is ServiceState.NOT_SERVED
-    assert service_state(replace(served, spec=IDP)) is ServiceState.NOT_DECLARED
+    assert service_state(renewed, NOW) is ServiceState.NOT_SERVED
+    assert service_state(replace(served, spec=IDP), NOW) is ServiceState.NOT_DECLARED
+
+
+def test_what_was_observed_three_days_ago_is_not_served_any_more() -> None:
+    """Endpoints that no run contacts in time may present anything; the operator must learn that."""
+    certificate = observed(stored(100), SERVED, SERVED, at=NOW)
+
+    def judged(after: int) -> tuple[ServiceState, list[str]]:
+        found = [f"{each.severity} {each.code}" for each in service_findings([certificate], NOW + after * HOUR)]
+        return service_state(certificate, NOW + after * HOUR), found
+
+    assert judged(47) == (ServiceState.SERVED, [])
+    assert judged(49) == (ServiceState.NOT_VERIFIED, ["error NotVerified"])
+
+
+def test_a_renewal_that_was_never_verified_is_reported() -> None:
+    """A record of the former certificate shows that runs have verified it before."""
+    before = observed(stored(100), SERVED, SERVED, at=NOW - 60 * HOUR)
+    renewed = replace(before, served=served_by(SPEC, serial="C3", stored_at=NOW - 50 * HOUR))
+
+    found = service_findings([renewed, stored(1_000), replace(renewed, spec=IDP)], NOW)
+
+    assert [(each.code, each.severity) for each in found] == [("NotVerified", "error"), ("NotVerified", "warning")]
+
+
+def test_a_record_leaves_room_in_the_item_of_its_certificate() -> None:
+    """DynamoDB takes 400 KB of an item: what servers send must not keep an order from being recorded."""
+    spec = replace(SPEC, served_at=tuple(Endpoint(f"host-{number}.univ.example") for number in range(50)))
+    observations = [
+        Observation(str(endpoint), BROKEN, NOW, f"2001:db8::{address}", "\U0001f9e8" * 300, "F" * 40)
+        for endpoint in spec.served_at
+        for address in range(16)
+    ]
+
+    record = service_after(replace(stored(), spec=spec), observations, NOW)
+
+    assert len(json.dumps(records.to_json(record), ensure_ascii=False).encode()) < 350_000
+    assert len(record.observations) == 800
 
 
 def test_the_grace_begins_with_the_renewal() -> None:

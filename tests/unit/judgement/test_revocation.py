@@ -20,7 +20,7 @@ def test_a_requested_revocation_fails_runs_and_is_in_the_raos_mail(system: Syste
     system.book.kept[PATH] = replace(system.book.kept[PATH], revocations=(REQUEST,))
 
     report = system.daily_run()
-    mailed = findings_with_orders(system.inspection(), system.book.certificates("univ"), ())
+    mailed = findings_with_orders(system.book.delegation("univ"), system.book.certificates("univ"), ())
 
     assert report.outcome == "failed"
     (problem,) = [each for each in report.problems if each.code == "NotRevoked"]
@@ -36,9 +36,21 @@ def test_it_is_closed_by_what_scm_shows_and_stays_closed() -> None:
     system = System()
     system.add(IDP)
     system.inspect(system.item())
-    before = replace(system.inspection(), revoked=revoked_in([certificate], shown, None))
+    before = system.book.delegation("univ")
+    after = replace(before, inspection=replace(system.inspection(), revoked=revoked_in(before, [certificate], shown)))
 
-    assert before.revoked == ("ABC",) == revoked_in([certificate], Snapshot(), before)
-    assert not list(open_revocations(certificate, before, NOW))
-    assert len(list(open_revocations(certificate, None, NOW))) == 1
-    assert not list(open_revocations(certificate, None, NOW + timedelta(days=101)))
+    assert ("ABC",) == revoked_in(before, [certificate], shown) == revoked_in(after, [certificate], Snapshot())
+    assert not list(open_revocations(after, [certificate], NOW))
+    assert len(list(open_revocations(before, [certificate], NOW))) == 1
+    assert not list(open_revocations(before, [certificate], NOW + timedelta(days=101)))
+
+
+def test_it_stays_open_when_its_certificate_has_left_the_file(system: System) -> None:
+    """`revoke` recommends just that for a service that has ended; the delegation keeps the request."""
+    record = system.book.delegation("univ")
+    system.book.records["univ"] = replace(record, revocations=(REQUEST,))
+
+    report = system.daily_run()
+
+    (problem,) = [each for each in report.problems if each.code == "NotRevoked"]
+    assert (problem.path, problem.about, report.outcome) == ("univ", "ABC", "failed")

@@ -61,7 +61,7 @@ def test_a_mail_has_what_the_rao_must_do_in_both_languages(system: System) -> No
     assert mail.body.count("Hébergeur Exemple") == 2
     (notice,) = sent(system)
     assert (notice.to, notice.codes, notice.outcome) == (RAO, ("DcvLapsing",), MailOutcome.SENT)
-    assert mailer.tags == [{"delegation": "univ"}]
+    assert mailer.tags == [{"delegation": "univ", "notice": notice.id}]
 
 
 def test_a_certificate_that_cannot_be_renewed_is_notified_until_it_expires(system: System) -> None:
@@ -128,6 +128,9 @@ def test_an_answer_that_is_lost_leaves_the_mail_as_claimed(system: System) -> No
 
     assert notify(system, mailer)({}) == {}
     assert (sent(system)[0].outcome, sent(system)[0].text) == (MailOutcome.CLAIMED, "no answer")
+    system.inspect(system.item())
+    (finding,) = [each for each in system.inspection().findings if each.code == "RaoMailUndelivered"]
+    assert "may not have reached the RAO: claimed, no answer" in finding.text
 
 
 def test_a_refused_mail_is_an_error_and_tried_the_next_day(system: System) -> None:
@@ -209,6 +212,36 @@ def test_a_bounce_is_recorded_and_becomes_a_finding_of_the_operator(system: Syst
     found(system, rao_email="successor@univ.example")
     system.inspect(system.item())
     assert "RaoMailUndelivered" not in {each.code for each in system.inspection().findings}
+
+
+def test_a_bounce_that_is_faster_than_the_record_of_its_mail_is_kept(system: System) -> None:
+    """SES may publish it before the function has recorded the id of the mail."""
+    found(system, DCV)
+    mailer = FakeMailer()
+
+    def bounced(*_: object) -> None:
+        (notice,) = sent(system)
+        detail = bounce()["detail"]["mail"] | {"tags": {"delegation": ["univ"], "notice": [notice.id]}}
+        notify(system, mailer)(bounce(mail=detail))
+
+    notify(system, interrupted(mailer, "send", before=None, after=bounced))({})
+
+    assert [notice.outcome for notice in sent(system)] == [MailOutcome.BOUNCED]
+
+
+def test_the_second_of_two_problems_of_a_certificate_is_notified(system: System) -> None:
+    """The code and the certificate are those of the first: orders of a thief, revocations that were asked for."""
+    first, second = (
+        Finding("OrderNotOurs", "error", "rao", f"order SSL ID {number}", "idp", about=str(number))
+        for number in (101, 102)
+    )
+    mailer = FakeMailer()
+    for day, findings in enumerate(((first,), (first, second))):
+        system.clock.now = NOW + timedelta(days=day)
+        found(system, *findings, language="en")
+        notify(system, mailer)({})
+
+    assert [number in mail.body for mail in mailer.mails for number in ("101", "102")] == [True, False, False, True]
 
 
 def test_an_absence_notice_is_no_bounce(system: System) -> None:

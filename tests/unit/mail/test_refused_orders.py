@@ -9,14 +9,17 @@ import pytest
 
 from renewal.domain.order import FinishedOrder, ManagedCertificate
 from renewal.domain.setup.finding import Finding
-from renewal.domain.setup.inspection import Inspection
+from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.refused_orders import findings_with_orders
 from renewal.domain.setup.snapshot import DelegatedName
 from tests.certmandate.rao_samples import IDP, row
-from tests.unit.estate import NOW
+from tests.unit.estate import DELEGATION, NOW
 
-INSPECTED = Inspection("run", NOW)
 LATER = NOW + timedelta(hours=1)
+
+
+def inspected(*findings: Finding) -> DelegationRecord:
+    return DelegationRecord(DELEGATION, Inspection("run", NOW, findings=findings))
 
 
 def refused(error: str) -> tuple[ManagedCertificate, FinishedOrder]:
@@ -30,7 +33,7 @@ def test_a_refusal_that_the_rao_can_resolve_is_a_finding(error: str) -> None:
     """The inspection ran before the refusal, so the mail listed no task."""
     certificate, ended = refused(error)
 
-    (found,) = findings_with_orders(INSPECTED, [certificate], [ended])
+    (found,) = findings_with_orders(inspected(), [certificate], [ended])
 
     assert (found.code, found.severity, found.actor, found.certificate) == (error, "error", "rao", "idp")
     assert found.screen
@@ -41,7 +44,7 @@ def test_a_refusal_for_the_operator_is_no_finding_of_the_rao() -> None:
     """The RAO cannot resolve a rejection by the CA."""
     certificate, ended = refused("OrderRejected")
 
-    assert findings_with_orders(INSPECTED, [certificate], [ended]) == ()
+    assert findings_with_orders(inspected(), [certificate], [ended]) == ()
 
 
 def test_a_refusal_is_not_repeated_beside_the_same_finding() -> None:
@@ -49,7 +52,7 @@ def test_a_refusal_is_not_repeated_beside_the_same_finding() -> None:
     certificate, ended = refused("DcvLapsed")
     finding = Finding("DcvLapsed", "error", "rao", "step 4: idp.univ.example: …")
 
-    assert findings_with_orders(replace(INSPECTED, findings=(finding,)), [certificate], [ended]) == (finding,)
+    assert findings_with_orders(inspected(finding), [certificate], [ended]) == (finding,)
 
 
 @pytest.mark.parametrize(
@@ -63,11 +66,11 @@ def test_a_resolved_refusal_is_no_finding(error: str, *, is_expected: bool) -> N
         "run", LATER + timedelta(hours=1), delegated=(entry,), organisation_validated_until=date(2027, 9, 9)
     )
 
-    assert bool(findings_with_orders(inspection, [certificate], [ended])) is is_expected
+    assert bool(findings_with_orders(DelegationRecord(DELEGATION, inspection), [certificate], [ended])) is is_expected
 
 
 def test_a_refusal_ends_with_the_next_order() -> None:
     """The failure remains in the report of the month."""
     certificate, ended = refused("OrderDeclined")
 
-    assert findings_with_orders(INSPECTED, [replace(certificate, failures=0, last_error="")], [ended]) == ()
+    assert findings_with_orders(inspected(), [replace(certificate, failures=0, last_error="")], [ended]) == ()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from renewal.domain.due import EVERY_DAILY_RUN
 from renewal.domain.errors import (
     AddressRefused,
     CertificateBeginsLater,
@@ -155,7 +156,7 @@ def test_a_certificate_is_compared_with_its_order_not_with_the_file(system: Syst
     system.collect(progress)
 
     assert system.served().names == ("idp.univ.example",)
-    assert system.book.next_actions[PATH] == NOW
+    assert system.book.next_actions[PATH] == EVERY_DAILY_RUN
 
 
 # ---- Pending -------------------------------------------------------------------------------------------------------

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 
 from renewal.domain.judgement.problem import Problem
+from renewal.domain.judgement.replacement_progress import ReplacementProgress
 from renewal.domain.run_report import (
     CertificateRow,
     DelegationOutcome,
@@ -78,3 +80,13 @@ def test_open_problems_count_what_needs_attention_and_new_ones_what_was_notified
     numbers = run_metrics(a_report(problems=problems), 1)
 
     assert (numbers["ProblemsOpen"], numbers["NewProblems"]) == (2, 1)
+
+
+def test_a_replacement_that_will_be_late_is_counted() -> None:
+    """The alarm must go off while there is time to raise a cap."""
+    progress = ReplacementProgress(
+        reason="incident", issued_before=NOW, in_flight=0, failed=0, waiting=5, not_served=0, is_late=True
+    )
+
+    assert metrics_of(replacements=(progress,))["ReplacementsLate"] == 1
+    assert metrics_of(replacements=(replace(progress, is_late=False),))["ReplacementsLate"] == 0

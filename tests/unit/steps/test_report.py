@@ -367,3 +367,23 @@ def test_outcomes_are_read_as_the_state_machine_writes_them() -> None:
 def test_an_error_is_reported_in_its_own_words(error: dict[str, Any], text: str) -> None:
     """Lambda wraps them in a document with a stack trace, of no use to the operator."""
     assert failure(error) == Failure("AddressRefused", text)
+
+
+@pytest.mark.parametrize(
+    ("verification", "late", "not_verified"),
+    [
+        ({"verified": 3, "late": 2, "not_verified": "StoreRefused: univ/sp: no"}, 2, "StoreRefused: univ/sp: no"),
+        ({"Error": "StoreUnavailable", "Cause": '{"errorMessage": "busy"}'}, 0, "StoreUnavailable: busy"),
+        ({}, 0, ""),
+    ],
+)
+def test_the_report_has_what_was_not_verified(
+    system: System, verification: dict[str, Any], late: int, not_verified: str
+) -> None:
+    """An endpoint that no run contacts must not be forgotten; nor must one certificate that a run cannot record."""
+    system.check_expiry()
+
+    system.report_step()("run", verification)
+
+    report = RunReport.parse(system.archive.read("run", "report"))
+    assert (report.late, report.not_verified) == (late, not_verified)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -13,13 +13,21 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from renewal.deadline import Deadline
 from renewal.domain.certificate.facts import Certificate
-from renewal.domain.delegation import CertificateSpec
+from renewal.domain.delegation import CertificatePath, CertificateSpec
 from renewal.domain.endpoint.declaration import Endpoint
-from renewal.domain.endpoint.observation import EndpointState, HostReport, InstalledCertificate, ServiceState
+from renewal.domain.endpoint.observation import (
+    EndpointState,
+    HostReport,
+    InstalledCertificate,
+    ServiceRecord,
+    ServiceState,
+)
+from renewal.domain.errors import RenewalError, StoreRefused, StoreUnavailable
 from renewal.domain.keypair import KeyPair, KeyType
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
-from renewal.domain.service.comparison import Contact
+from renewal.domain.service.comparison import Compared, Contact
 from renewal.domain.service.state import service_state
+from renewal.records import Unreadable
 from renewal.steps.verify_served import VerifyServed
 from tests.fakes import ample
 from tests.throwaway_ca import hierarchy, trusted_roots
@@ -43,8 +51,8 @@ class FakeProber:
     presented: dict[Endpoint, x509.Certificate | None] = field(default_factory=dict)
     contacted: list[str] = field(default_factory=list)
 
-    def contacts(self, endpoints: Collection[Endpoint], _deadline: Deadline) -> Mapping[Endpoint, tuple[Contact, ...]]:
-        self.contacted += sorted(map(str, endpoints))
+    def contacts(self, endpoints: Sequence[Endpoint], _deadline: Deadline) -> Mapping[Endpoint, tuple[Contact, ...]]:
+        self.contacted += map(str, endpoints)
         return {each: (self._contact(self.presented[each]),) for each in endpoints if each in self.presented}
 
     def _contact(self, leaf: x509.Certificate | None) -> Contact:
@@ -61,29 +69,48 @@ class Verification:
     system: System
     prober: FakeProber = field(default_factory=FakeProber)
     current: x509.Certificate = field(default_factory=issued)
-    reported: HostReport | None = None
+    reported: HostReport | Exception | None = None
+    refused: dict[CertificatePath, RenewalError] = field(default_factory=dict)
+    """Certificates whose records the order book refuses."""
+    seconds: float = 300.0
+    """For the records of a run."""
 
     def manage(self, spec: CertificateSpec = SPEC, **changes: Any) -> None:
         leaf = Certificate(self.current)
         identity: dict[str, Any] = {"serial": leaf.serial, "key_fingerprint": leaf.key_fingerprint}
         changes = {**identity, "stored_at": NOW - timedelta(hours=3), **changes}
         self.system.add(spec)
-        self.system.book.adopt(PATH, served_by(spec, **changes), NOW)
+        self.system.book.adopt(spec.record_key, served_by(spec, **changes), NOW)
 
     def run(self, **request: Any) -> dict[str, Any]:
         book, announcer = self.system.book, self.system.announcer
         clock = self.system.clock
-        step = VerifyServed(book, book, self.prober, self, announcer, trusted_roots(), clock, ample(clock))
+        records_end = ample(clock).at_most(self.seconds)
+        step = VerifyServed(book, self, self.prober, self, announcer, trusted_roots(), clock, ample(clock), records_end)
         return step(request)
 
     def report(self, delegation: str, host: str) -> HostReport | None:
         """What `campus-lb-2` reports."""
         assert (delegation, host) == ("univ", "campus-lb-2")
+        if isinstance(self.reported, Exception):
+            raise self.reported
         return self.reported
+
+    def record_service(self, path: CertificatePath, record: ServiceRecord) -> None:
+        if path in self.refused:
+            raise self.refused[path]
+        self.system.book.record_service(path, record)
 
     @property
     def certificate(self) -> ManagedCertificate:
         return self.system.book.certificate(*PATH)
+
+    def text(self) -> str:
+        """What was observed at the only endpoint."""
+        record = self.certificate.service
+        assert record
+        (observation,) = record.observations
+        return observation.text
 
     @property
     def states(self) -> list[EndpointState]:
@@ -103,9 +130,11 @@ def test_a_certificate_that_every_endpoint_presents_is_served(verification: Veri
 
     first, second = verification.run(), verification.run()
 
-    assert service_state(verification.certificate) is ServiceState.SERVED
+    assert service_state(verification.certificate, NOW) is ServiceState.SERVED
     assert (first["verified"], first["late"]) == (1, 0)
-    assert first["metrics"] == {"EndpointsNotServed": 0, "CertificatesNotServed": 0, "HoursToServed": 3.0}
+    assert first["metrics"] == {
+        "EndpointsNotServed": 0, "CertificatesNotServed": 0, "CertificatesNotVerified": 0, "HoursToServed": 3.0
+    }  # fmt: skip
     assert "HoursToServed" not in second["metrics"]
     assert verification.system.announcer.announced == [("univ/idp", "served")]
 
@@ -172,7 +201,7 @@ def test_a_server_that_has_not_reported_is_not_served(verification: Verification
     verification.run()
 
     assert verification.states == [EndpointState.SERVED, EndpointState.UNREPORTED]
-    assert service_state(verification.certificate) is ServiceState.PARTLY
+    assert service_state(verification.certificate, NOW) is ServiceState.PARTLY
 
 
 @pytest.mark.parametrize(
@@ -217,3 +246,113 @@ def test_each_run_finds_a_certificate_with_endpoints(verification: Verification)
     verification.manage(IDP)
     assert not list(verification.system.book.waiting(NOW))
     assert verification.run()["verified"] == 0
+
+
+# ---- What one server or certificate must not do to the others ------------------------------------------------------
+
+REPORTED = replace(SPEC, served_at=(Endpoint(reported_by="campus-lb-2"),))
+SP_HOST = Endpoint("sp.univ.example")
+SP = replace(SPEC, name="sp", names=("sp.univ.example",), served_at=(SP_HOST,))
+
+
+@pytest.mark.parametrize("error", [Unreadable("it is not JSON"), StoreRefused("s3:GetObject: InvalidRequest")])
+def test_a_report_that_cannot_be_read_is_observed(verification: Verification, error: Exception) -> None:
+    """A host may store anything under its name: its certificate is recorded, and is not the first of every run."""
+    verification.manage(REPORTED)
+    verification.reported = error
+
+    summary = verification.run()
+
+    assert (summary["verified"], verification.states) == (1, [EndpointState.UNREPORTED])
+    assert verification.text() == f"its report cannot be read: {error}"
+
+
+@pytest.mark.parametrize("member", ["name", "state", "serial", "public_key_sha256"])
+def test_no_member_of_a_report_is_longer_than_the_client_writes_it(member: str) -> None:
+    """A serial of 390 KB would fill the item of the certificate, so that no order could be recorded there."""
+    members = {"name": "idp", "state": "served", "serial": "A77", "public_key_sha256": "AB"}
+    InstalledCertificate(**members)
+
+    with pytest.raises(ValueError, match=f"'{member}' is not as certmandate-fetch writes it"):
+        InstalledCertificate(**{**members, member: "a" * 100})
+
+
+def test_a_presented_serial_is_kept_only_if_it_can_be_one() -> None:
+    """A server may present a certificate with a serial of any length, and of any issuer."""
+    assert Compared.of(EndpointState.FOREIGN, "why", "F" * 40).serial == "F" * 40
+    assert Compared.of(EndpointState.FOREIGN, "w" * 999, "F" * 41) == (EndpointState.FOREIGN, "w" * 299 + "…", "")
+
+
+@pytest.mark.parametrize("error", [StoreRefused, StoreUnavailable])
+def test_a_certificate_that_cannot_be_recorded_hinders_no_other(
+    verification: Verification, error: type[RenewalError]
+) -> None:
+    """Delegations share the run; a refusal that only one certificate meets is reported with its name."""
+    verification.manage()
+    verification.manage(SP)
+    verification.prober.presented = {WEB: verification.current, SP_HOST: None}
+    verification.refused[IDP.record_key] = error("dynamodb:UpdateItem: too large")
+
+    summary = verification.run()
+
+    assert (summary["verified"], summary["late"]) == (1, 0)
+    assert summary["not_verified"] == f"{error.__name__}: univ/idp: dynamodb:UpdateItem: too large"
+    assert summary["metrics"]["CertificatesNotVerified"] == 1
+    assert verification.system.book.certificate("univ", "sp").service is not None
+    verification.prober.presented.pop(SP_HOST)
+    with pytest.raises(error):
+        verification.run()
+
+
+def test_the_least_recently_verified_is_contacted_first(verification: Verification) -> None:
+    """What was late in one run would otherwise be late in each."""
+    verification.manage()
+    verification.manage(SP)
+    verification.prober.presented = {WEB: verification.current}
+    verification.run()
+    verification.system.clock.advance(hours=1)
+    verification.prober.contacted.clear()
+
+    verification.run()
+
+    assert verification.prober.contacted == [str(SP_HOST), str(WEB)]
+
+
+def test_what_is_not_recorded_in_time_is_late(verification: Verification) -> None:
+    """The function must end by itself: when Lambda ends it, the report does not learn what was verified."""
+    verification.manage()
+    verification.prober.presented = {WEB: verification.current}
+    verification.seconds = 0.0
+
+    summary = verification.run()
+
+    assert (summary["verified"], summary["late"], summary["metrics"]["CertificatesNotVerified"]) == (0, 1, 1)
+
+
+def test_what_is_late_for_days_is_not_served(verification: Verification) -> None:
+    """The record of the last contact must not claim anything for ever."""
+    verification.manage()
+    verification.prober.presented = {WEB: verification.current}
+    verification.run()
+    del verification.prober.presented[WEB]
+
+    states = []
+    for _ in range(3):
+        verification.system.clock.advance(days=1)
+        verification.run()
+        states.append(service_state(verification.certificate, verification.system.clock()))
+
+    assert states == [ServiceState.SERVED, ServiceState.SERVED, ServiceState.NOT_VERIFIED]
+
+
+@pytest.mark.parametrize(("minutes", "state"), [(4, EndpointState.SERVED), (6, EndpointState.UNREPORTED)])
+def test_a_report_of_the_future_proves_nothing(verification: Verification, minutes: int, state: EndpointState) -> None:
+    """It would count as recent for as long as its date is ahead; a clock may be some minutes fast."""
+    verification.manage(REPORTED)
+    leaf = Certificate(verification.current)
+    installed = InstalledCertificate("idp", "served", leaf.serial, leaf.key_fingerprint)
+    verification.reported = HostReport(NOW + timedelta(minutes=minutes), (installed,))
+
+    verification.run()
+
+    assert verification.states == [state]

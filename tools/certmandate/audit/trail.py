@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any, Self
 
 from renewal import records
-from renewal.domain.audit.chain import ChainHead, beginning, newest, plain_number, row_hash
+from renewal.domain.audit.chain import ChainHead, beginning, newest, number_of, plain_number, row_hash
 from renewal.domain.audit.seal import Seal
 
 Row = Mapping[str, Any]
@@ -50,7 +50,7 @@ class AuditTrail:
     @classmethod
     def of(cls, delegation: str, head: ChainHead | None, rows: Sequence[Row], seals: Sequence[SealedRows] = ()) -> Self:
         """Return the trail with its rows and seals in order. *head*: as it is stored; None when it is not."""
-        in_order = tuple(sorted(rows, key=lambda row: (row.get("sequence", 0), row["item"])))
+        in_order = tuple(sorted(rows, key=lambda row: (number_of(row), row["item"])))
         made = tuple(sorted(seals, key=lambda sealed: sealed.seal.statement.head.sequence))
         return cls(delegation, head or newest(rows), in_order, made, has_head=head is not None)
 
@@ -85,8 +85,7 @@ def _line(document: Row) -> str:
 
 
 def _is_row(row: Any) -> bool:
-    number = row.get("sequence", 1)
-    return isinstance(row["item"], str) and isinstance(number, int) and number > 0
+    return isinstance(row, Mapping) and isinstance(row["item"], str)
 
 
 def faults(trail: AuditTrail, known: ChainHead | None = None, key: str = "") -> tuple[str, ...]:
@@ -95,34 +94,40 @@ def faults(trail: AuditTrail, known: ChainHead | None = None, key: str = "") -> 
     *known*: a head that was kept elsewhere, for example in an earlier report to the RAO. *key*: fingerprint of the key
     that signs seals, as `Seal.fingerprint`; empty = any key.
     """
-    found = (*_of_rows(trail), *_of_links(trail), *_of_seals(trail, key), *_of_ends(trail, known))
+    found = (*_of_members(trail), *_of_rows(trail), *_of_links(trail), *_of_seals(trail, key), *_of_ends(trail, known))
     return tuple(dict.fromkeys(found))
 
 
-def _of_rows(trail: AuditTrail) -> Iterator[str]:
-    """Rows of another delegation, out of order, twice, or missing."""
+def _of_members(trail: AuditTrail) -> Iterator[str]:
+    """Rows of another delegation, or with a number that no row has."""
     for row in trail.rows:
         if row.get("delegation") != trail.delegation:
             yield f"{_name(row)} was inserted: it is a row of another delegation"
+        if "sequence" in row and not number_of(row):
+            yield f"{_name(row)} was inserted: its number, {row['sequence']}, is none that a row can have"
+
+
+def _of_rows(trail: AuditTrail) -> Iterator[str]:
+    """Rows out of order, twice, or missing."""
     for earlier, later in pairwise(trail.rows):
-        if later.get("sequence", 0) and later.get("sequence", 0) == earlier.get("sequence", 0):
+        if number_of(later) and number_of(later) == number_of(earlier):
             yield f"{_name(earlier)} or {_name(later)} was inserted: both have the same number"
-        elif later.get("sequence", 0) < earlier.get("sequence", 0):
+        elif number_of(later) < number_of(earlier):
             yield f"{_name(later)} was moved: it stands after {_name(earlier)}"
-    numbers = {0, *(row.get("sequence", 0) for row in trail.rows)}
-    for earlier, later in pairwise(sorted({*numbers, max(trail.head.sequence, *numbers) + 1})):
-        if later > earlier + 1:
+    numbers = {0, *(number_of(row) for row in trail.rows)}
+    for number, following in pairwise(sorted({*numbers, max(trail.head.sequence, *numbers) + 1})):
+        if following > number + 1:
             yield (
-                f"row {earlier + 1} was removed"
-                if later == earlier + 2
-                else f"rows {earlier + 1} to {later - 1} were removed"
+                f"row {number + 1} was removed"
+                if following == number + 2
+                else f"rows {number + 1} to {following - 1} were removed"
             )
 
 
 def _of_links(trail: AuditTrail) -> Iterator[str]:
     """Rows that are not what the row after, or the head, has recorded of them."""
-    numbered = {row["sequence"]: row for row in trail.rows if row.get("sequence")}
-    unnumbered = [row for row in trail.rows if not row.get("sequence")]
+    numbered = {number_of(row): row for row in trail.rows if number_of(row)}
+    unnumbered = [row for row in trail.rows if "sequence" not in row]
     first = numbered[1].get("previous_hash") if 1 in numbered else beginning(unnumbered)
     if first == beginning(()):
         yield from (f"{_name(row)} was inserted: it has no number" for row in unnumbered)
@@ -167,16 +172,16 @@ def _of_ends(trail: AuditTrail, known: ChainHead | None) -> Iterator[str]:
     sealed = [(each.seal.statement.head, each.name) for each in trail.seals if each.seal.is_genuine]
     kept = [*sealed, *([(known, "the head that was kept")] if known else [])]
     for head, source in ((trail.head, "the head of the audit trail"), *kept):
-        last = next((row for row in trail.rows if row.get("sequence", 0) == head.sequence and head.sequence), None)
+        last = next((row for row in trail.rows if number_of(row) == head.sequence and head.sequence), None)
         if last is not None and row_hash(last) != head.hash:
             yield f"{_name(last)} was changed: it is not what {source} has recorded"
         if last is None and head is not trail.head and head.sequence:
             yield f"row {head.sequence} was removed: {source} names it"
     for row in trail.rows:
-        if row.get("sequence", 0) > trail.head.sequence:
+        if number_of(row) > trail.head.sequence:
             yield f"{_name(row)} was inserted: the audit trail ends with row {trail.head.sequence}"
 
 
 def _name(row: Row) -> str:
     """`row 7 (finished#idp#2026-11-23…#token)`; without number, the key alone."""
-    return f"row {row['sequence']} ({row['item']})" if row.get("sequence") else f"row {row['item']}"
+    return f"row {number} ({row['item']})" if (number := number_of(row)) else f"row {row['item']}"

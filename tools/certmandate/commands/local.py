@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,7 +19,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from certmandate.deployment import OUTPUTS_VARIABLE
+from certmandate.deployment import OUTPUTS_VARIABLE, Deployment
 from certmandate.execution import exit_code
 from certmandate.exit import INTERRUPTED, WRONG_USAGE
 from certmandate.files.yaml_document import FilesInvalid
@@ -29,9 +30,11 @@ from certmandate.views.printing import print_error, printer
 from certmandate.views.run_page import print_page
 
 if TYPE_CHECKING:
+    from local.aws import LocalAws
     from local.run import Finished, LocalSystem
     from local.summary import Costs
 
+PAGE = "status.html"
 CAMPUS = Path(__file__).resolve().parents[3] / "examples" / "campus"
 
 app = typer.Typer(
@@ -209,9 +212,32 @@ def _write(system: LocalSystem, finished: Finished, output: Path) -> None:
 
     try:
         write_artifacts(system, finished, output)
+        _write_page(system, output)
     except OSError as error:
         print_error(f"{error.filename or output} cannot be written: {error.strerror}")
         raise typer.Exit(WRONG_USAGE) from None
+
+
+@dataclass(frozen=True, slots=True)
+class _LocalSession:
+    """What a Deployment needs of a boto3 session."""
+
+    aws: LocalAws
+
+    def client(self, service: str, region_name: str, config: object) -> Any:  # noqa: ARG002 - boto3's signature
+        """Return the operator's client."""
+        return self.aws.client(service, region_name)
+
+
+def _write_page(system: LocalSystem, output: Path) -> None:
+    """Write the page of `certmandate status --html`, for its owner only as the files beside it."""
+    from certmandate.commands.status import page_of, read_estate
+    from local.artifacts import PRIVATE_FILE
+
+    deployment = Deployment(_LocalSession(system.aws), system.facts())
+    path = output / PAGE
+    path.touch(mode=PRIVATE_FILE)
+    path.write_text(page_of(deployment, read_estate(deployment, datetime.now(UTC))), encoding="utf-8")
 
 
 # ---- Printing --------------------------------------------------------------------------------------------------------
@@ -227,6 +253,7 @@ def _print(console: Console, finished: Finished, output: Path, seconds: float) -
         print_page(console, finished.report)
         took = f"{seconds:.1f} s in total, {finished.seconds:.1f} s for the run"
         lines = (*_figures(finished.costs), took, f"Report, history and certificates are in {output}/", *_mails(output))
+    lines = (*lines, f"The state of the estate as a page: {output / PAGE}")
     for line in lines:
         console.print(Text(line, style="dim"), soft_wrap=True)
 

@@ -197,7 +197,7 @@ def _permit_order_again(deployment: Deployment, request: Mapping[str, Any], *, y
         f"second certificate. Search SCM for it first{token}; include orders that await approval."
     )
     confirm(f"SCM has no such order, and {paths[0]} is to be ordered?", yes=yes)
-    deployment.editor.permit_order_again(certificate, request["reason"], datetime.now(UTC))
+    deployment.editor.permit_order_again(certificate, request["reason"])
 
 
 def _require_alone(request: Mapping[str, Any], *, others: bool) -> None:

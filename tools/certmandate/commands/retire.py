@@ -54,22 +54,27 @@ def retire_command(
             _undo(deployment, delegation, as_json=as_json)
             return
         now = datetime.now(UTC)
-        mandate, retired = _retirement(deployment, delegation, now)
+        mandate, retired, requested = _retirement(deployment, delegation, now)
         console = printer(to_stderr=as_json)
         printing.show(console, *_page(mandate, retired, grace_days))
+        printing.show(console, *printing.bullets("The RAO still has to revoke; no run asks for it any more", requested))
         _require_name_again(delegation, yes=yes)
         _end(deployment, retired, now)
         deletion = _delete_credential(deployment, delegation, grace_days)
     if as_json:
-        printing.print_json(_document(mandate, retired, deletion))
+        printing.print_json(_document(mandate, retired, requested, deletion))
     else:
         _print_result(retired, deletion)
 
 
-def _retirement(deployment: Deployment, name: str, now: datetime) -> tuple[Delegation | None, Retired]:
-    """Return the retirement record; the stored one after an interrupted attempt. Raises UnknownDelegation."""
+def _retirement(deployment: Deployment, name: str, now: datetime) -> tuple[Delegation | None, Retired, list[str]]:
+    """Return the mandate, the retirement record, and the revocations that SCM does not show yet.
+
+    After an interrupted attempt, only the stored record. Raises UnknownDelegation.
+    """
     from certmandate.files.estate import retirement
     from renewal.domain.errors import UnknownDelegation
+    from renewal.domain.setup.withdrawal import open_revocations
 
     try:
         record = deployment.book.delegation(name)
@@ -77,8 +82,10 @@ def _retirement(deployment: Deployment, name: str, now: datetime) -> tuple[Deleg
         earlier = next((each for each in deployment.book.retired() if each.delegation == name), None)
         if earlier is None:
             raise
-        return None, earlier
-    return record.delegation, retirement(record.delegation, deployment.book.certificates(name).complete(), now)
+        return None, earlier, []
+    certificates = deployment.book.certificates(name).complete()
+    requested = [finding.text for finding in open_revocations(record, certificates, now)]
+    return record.delegation, retirement(record.delegation, certificates, now), requested
 
 
 def _require_name_again(name: str, *, yes: bool) -> None:
@@ -121,7 +128,7 @@ def _delete_credential(deployment: Deployment, name: str, grace_days: int) -> da
 
 
 def _undo(deployment: Deployment, name: str, *, as_json: bool) -> None:
-    deployment.spec_writer.forget_retirement(name)
+    deployment.spec_writer.forget_retirement(name, datetime.now(UTC))
     client, secret = deployment.client("secretsmanager"), deployment.secret_name(name)
     try:
         client.restore_secret(SecretId=secret)
@@ -196,11 +203,14 @@ def _print_result(retired: Retired, deletion: datetime | None) -> None:
     printing.print_line("Delete its delegation file: `certmandate apply` refuses it now.")
 
 
-def _document(mandate: Delegation | None, retired: Retired, deletion: datetime | None) -> dict[str, Any]:
+def _document(
+    mandate: Delegation | None, retired: Retired, requested: list[str], deletion: datetime | None
+) -> dict[str, Any]:
     return {
         "delegation": retired.delegation,
         "retired_at": retired.retired_at,
         "credential_deleted_on": deletion,
         "rao_steps": rao_steps(mandate) if mandate else None,
+        "not_revoked": requested,
         "still_valid": [asdict(certificate) for certificate in retired.certificates],
     }

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -48,19 +49,31 @@ def status_command(
     state: StatesOption = None,
     expires_before: ExpiresBeforeOption = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print the certificates as a table for spreadsheets.")] = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a page in English and French instead.")
+    ] = None,
+    in_browser: Annotated[
+        bool, typer.Option("--open", help="Open the page in the browser; without --html, from a temporary file.")
+    ] = False,
+    language_code: Annotated[
+        Literal["en", "fr"], typer.Option("--language", help="The language that the page shows first.")
+    ] = "en",
     as_json: JsonOption = False,
 ) -> None:
     """Show every certificate, most urgent first.
 
-    Exits 1 when something needs attention, 0 otherwise: of the selected delegations and certificates.
+    Exits 1 when something needs attention, 0 otherwise: of the selected delegations and certificates. With --html or
+    --open, a page for screens, phones and paper, with what is planned for the next twelve months and all orders.
     """
-    if as_csv and as_json:
-        msg = "--csv and --json are two forms of the same output: pass one of them"
+    if as_csv + as_json + bool(html or in_browser) > 1:
+        msg = "--csv, --json and --html (or --open) are forms of the same output: pass one of them"
         raise typer.BadParameter(msg, param_hint="--csv")
     states = _known_states(state or ())
     with deployed(context) as deployment:
-        estate = _estate(deployment, datetime.now(UTC), delegation or (), expires_before)
-    estate = estate.only(states)
+        estate = read_estate(deployment, datetime.now(UTC), delegation or (), expires_before).only(states)
+        if html or in_browser:
+            _show_page(page_of(deployment, estate, language_code), html, in_browser=in_browser)
+            raise typer.Exit(_code(estate))
     if as_csv:
         printing.print_left_out(estate.unreadable)
         printing.print_crlf(csv_lines(estate_view.CSV_COLUMNS, estate_view.csv_rows(estate)))
@@ -68,7 +81,11 @@ def status_command(
         printing.print_json(estate_view.document(estate))
     else:
         printing.show(printing.printer(), *estate_view.page(estate))
-    raise typer.Exit(NEEDS_ATTENTION if estate.needs_attention else 0)
+    raise typer.Exit(_code(estate))
+
+
+def _code(estate: Estate) -> int:
+    return NEEDS_ATTENTION if estate.needs_attention else 0
 
 
 def show_command(context: typer.Context, certificate: CertificateArgument, as_json: JsonOption = False) -> None:
@@ -134,7 +151,37 @@ def _selected(deployment: Deployment, names: Collection[str], expires_before: da
     )
 
 
-def _estate(deployment: Deployment, now: datetime, names: Collection[str], expires_before: datetime | None) -> Estate:
+def page_of(deployment: Deployment, estate: Estate, language_code: str = "en") -> str:
+    """Return the page about *estate*, with the audit rows of its certificates."""
+    from certmandate.views.status_page.page import status_page
+
+    shown = {each.path for each in estate.judged.certificates}
+    listings = [deployment.book.history(name, "") for name in sorted({path.partition("/")[0] for path in shown})]
+    for listing in listings:
+        printing.print_left_out(listing.unreadable)
+    rows = [row for listing in listings for row in listing if f"{row.delegation}/{row.certificate}" in shown]
+    stack = {"account": deployment.account, "region": deployment.region, "name": deployment.stack}
+    return status_page(estate, rows, {} if deployment.is_local else stack, language_code)
+
+
+def _show_page(page: str, target: Path | None, *, in_browser: bool) -> None:
+    """Write the page; readable by its owner only, because it names what is wrong. Raises NotWritten."""
+    import tempfile
+    import webbrowser
+
+    from certmandate.files.atomic_files import write_together
+
+    path = target or Path(tempfile.mkdtemp(prefix="certmandate-")) / "status.html"
+    write_together({path: page.encode()}, force=True, mode=0o600)
+    printing.print_line(f"written: {path}")
+    if in_browser and not webbrowser.open(path.absolute().as_uri()):
+        printing.print_error(f"no browser was found: open {path}")
+
+
+def read_estate(
+    deployment: Deployment, now: datetime, names: Collection[str] = (), expires_before: datetime | None = None
+) -> Estate:
+    """Read and judge the delegations *names*, or all, with what expires before a day. Raises UnknownDelegation."""
     from certmandate.judged_estate import judged_estate
     from certmandate.views.estate import Estate
     from certmandate.views.json_records import run_document

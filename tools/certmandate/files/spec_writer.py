@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
 from certmandate.files.estate import UNFINISHED_APPLY, EstateReader, Retired, retired_key
+from certmandate.files.operator_action import ActionKind, OperatorAction
 from certmandate.files.specification import Specification
 from renewal import records
 from renewal.adapters.order_book import schema
-from renewal.adapters.order_book.table import ConditionFailed, OrderTables, Request, assigned, deleted, updated
+from renewal.adapters.order_book.audit_trails import DynamoDbAuditTrails
+from renewal.adapters.order_book.table import ConditionFailed, Item, OrderTables, Request, assigned, deleted, updated
 from renewal.domain.delegation import CertificatePath, CertificateSpec, Delegation
 from renewal.domain.due import next_action
-from renewal.domain.errors import OrderConflict, UnknownDelegation
+from renewal.domain.errors import OrderConflict, StoreUnavailable, UnknownDelegation
 from renewal.domain.order import ManagedCertificate
 from renewal.records import timestamp
 
@@ -42,11 +45,14 @@ class EstateChange:
 
 
 class SpecWriter:
-    """Writes an EstateChange of *operator*, an ARN. Up to 100 actions are one transaction; more are repeatable."""
+    """Writes an EstateChange of *operator*, an ARN. Up to 100 actions are one transaction; more are repeatable.
+
+    Each delegation that changes gets a row in its audit trail, in the first transaction that changes it.
+    """
 
     def __init__(self, tables: OrderTables, operator: str = "") -> None:
         self._operator = operator
-        self._table = tables.orders
+        self._table, self._trails = tables.orders, DynamoDbAuditTrails(tables.audit)
         self._reader = EstateReader(tables)
 
     def write(self, change: EstateChange, now: datetime) -> None:
@@ -62,13 +68,17 @@ class SpecWriter:
                 return self._transact(batches, now)
             except ConditionFailed:
                 continue  # a function wrote status, or another operator applied: read again what is missing
+            except StoreUnavailable as busy:
+                if not busy.undone:
+                    raise
         msg = "the order book's records keep changing; nothing is lost, try again"
         raise OrderConflict(msg)
 
-    def forget_retirement(self, delegation: str) -> None:
+    def forget_retirement(self, delegation: str, now: datetime) -> None:
         """Permit a retired delegation to be applied again. Raises UnknownDelegation."""
+        row = self._row(OperatorAction(delegation, ActionKind.REINSTATED, now))
         try:
-            self._table.transact(deleted(retired_key(delegation), condition=_EXISTS))
+            self._table.transact(*row, deleted(retired_key(delegation), condition=_EXISTS))
         except ConditionFailed:
             msg = f"'{delegation}' is not retired"
             raise UnknownDelegation(msg) from None
@@ -86,21 +96,73 @@ class SpecWriter:
     def _actions(self, change: EstateChange, now: datetime) -> Iterator[tuple[Request, ...]]:
         """The writes, in groups that have to be in one transaction."""
         stored = self._stored((*(spec.record_key for spec in change.certificates), *change.removed))
+        written = [spec for spec in change.certificates if _differs(spec, stored)]
+        for action in self._operator_actions(change, written, stored, now):
+            yield tuple(self._row(action))
         for retired in change.retired:
             values = {"map": records.to_item(retired, without=("delegation",))}
             yield (updated(retired_key(retired.delegation), "SET #retired = :map", values),)
-        for delegation in change.delegations:
-            yield (_delegation_updated(delegation, now),)
-        for spec in change.certificates:
-            before = stored.get(spec.record_key)
-            if before is None or before.spec != spec:
-                yield (_spec_updated(spec, before, now, self._operator),)
+        yield from self._of_delegations(change, stored, now)
+        for spec in written:
+            yield (_spec_updated(spec, stored.get(spec.record_key), now, self._operator),)
         for path in change.removed:
             if path in stored:
                 idle = deleted(schema.order_key(path), condition="attribute_not_exists(#token)")
                 yield idle, deleted(schema.certificate_key(path), condition=_EXISTS)
         for key in self._table.read(schema.delegation_key(name) for name in change.removed_delegations):
             yield (deleted(key, condition=_EXISTS),)
+
+    def _operator_actions(
+        self,
+        change: EstateChange,
+        written: Iterable[CertificateSpec],
+        stored: Collection[CertificatePath],
+        now: datetime,
+    ) -> Iterator[OperatorAction]:
+        """Yield the audit row of each delegation that *change* does not leave as it is."""
+        names, removed = defaultdict(list), defaultdict(list)
+        for spec in written:
+            names[spec.delegation].append(spec.name)
+        for path in change.removed:
+            if path in stored:
+                removed[path.delegation].append(path.certificate)
+        changed = {delegation.name for delegation in self._changed(change.delegations)}
+        for name in sorted({*changed, *names, *removed, *change.removed_delegations}):
+            action = ActionKind.RETIRED if name in change.removed_delegations else ActionKind.APPLIED
+            yield OperatorAction(name, action, now, tuple(names[name]), tuple(removed[name]))
+
+    def _changed(self, delegations: Sequence[Delegation]) -> Iterator[Delegation]:
+        found = self._table.read(schema.delegation_key(delegation.name) for delegation in delegations)
+        for delegation in delegations:
+            item = found.get(schema.delegation_key(delegation.name), {})
+            if item.get("spec") != records.to_item(delegation, without=("name",)):
+                yield delegation
+
+    def _row(self, action: OperatorAction) -> list[Request]:
+        return self._trails.extended(action.delegation, lambda head: head.followed_by(action, self._operator).item())
+
+    def _of_delegations(
+        self, change: EstateChange, stored: Mapping[CertificatePath, ManagedCertificate], now: datetime
+    ) -> Iterator[tuple[Request]]:
+        """Before what they get from the certificates is removed."""
+        kept = self._kept_revocations(change, stored)
+        for delegation in change.delegations:
+            yield (_delegation_updated(delegation, now, kept.pop(delegation.name, None)),)
+        for name, requests in kept.items():
+            yield (updated(schema.delegation_key(name), "SET #revocations = :kept", {"kept": requests}),)
+
+    def _kept_revocations(
+        self, change: EstateChange, stored: Mapping[CertificatePath, ManagedCertificate]
+    ) -> dict[str, list[Item]]:
+        """What was asked of the RAO for certificates that are removed, by delegation: it is open until SCM shows it."""
+        kept: dict[str, dict[str, Item]] = {}
+        for path in change.removed:
+            if path in stored and stored[path].revocations and path.delegation not in change.removed_delegations:
+                requests = {each.serial: records.to_item(each) for each in stored[path].revocations}
+                kept.setdefault(path.delegation, {}).update(requests)
+        for (name, _), item in self._table.read(map(schema.delegation_key, kept)).items():
+            kept[name] = {each["serial"]: each for each in item.get("revocations", ())} | kept[name]
+        return {name: list(requests.values()) for name, requests in kept.items()}
 
     def _stored(self, paths: Iterable[CertificatePath]) -> dict[CertificatePath, ManagedCertificate]:
         return {certificate.spec.record_key: certificate for certificate in self._reader.load(paths).complete()}
@@ -127,16 +189,21 @@ def _batches(groups: Iterable[tuple[Request, ...]]) -> Iterator[list[Request]]:
         yield batch
 
 
-def _delegation_updated(delegation: Delegation, now: datetime) -> Request:
-    return updated(
-        schema.delegation_key(delegation.name),
-        "SET #spec = :spec, #action = :action, #next_action_at = if_not_exists(#next_action_at, :now)",
-        {
-            "spec": records.to_item(delegation, without=("name",)),
-            "action": schema.DELEGATION,
-            "now": timestamp(now),
-        },
-    )
+def _differs(spec: CertificateSpec, stored: Mapping[CertificatePath, ManagedCertificate]) -> bool:
+    before = stored.get(spec.record_key)
+    return before is None or before.spec != spec
+
+
+def _delegation_updated(delegation: Delegation, now: datetime, revocations: list[Item] | None) -> Request:
+    values: dict[str, Any] = {
+        "spec": records.to_item(delegation, without=("name",)),
+        "action": schema.DELEGATION,
+        "now": timestamp(now),
+    }
+    write = "SET #spec = :spec, #action = :action, #next_action_at = if_not_exists(#next_action_at, :now)"
+    if revocations:
+        write, values = f"{write}, #revocations = :kept", values | {"kept": revocations}
+    return updated(schema.delegation_key(delegation.name), write, values)
 
 
 def _spec_updated(spec: CertificateSpec, before: ManagedCertificate | None, now: datetime, operator: str) -> Request:

@@ -130,7 +130,7 @@ def plan_of(
     behind = {name for name, after in hours.items() if _is_late(after, rule, now)}
     late = [Miss(each.spec.path, limit) for each in orderable if each.spec.delegation in behind]
     return ReplacementPlan(
-        rule=replace(rule, planned_hours=round(last, 2)),
+        rule=replace(rule, certificates=len(covered), planned_hours=round(last, 2)),
         covered=tuple(covered),
         approved_by_hand=approved_by_hand,
         limits=raised,

@@ -14,8 +14,8 @@ from certmandate.views.problems import problem_line
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.endpoint.observation import Observation
 from renewal.domain.judgement.certificate import Judgement, last_error
-from renewal.domain.order import FinishedOrder, ManagedCertificate
-from renewal.domain.service.state import current_service, service_state
+from renewal.domain.order import FinishedOrder
+from renewal.domain.service.state import current_service
 from renewal.domain.setup.inspection import DelegationRecord
 
 
@@ -34,7 +34,7 @@ def page(
         ("external requester", spec.external_requester),
         ("applied by", certificate.applied_by),
         ("next", state.next_step()),
-        ("requested", certificate.asked),
+        ("requested", certificate.asked and f"{certificate.asked} ({certificate.asked_by or 'operator not recorded'})"),
         ("last error", last_error(certificate)),
     ]
     title = Text(f"{state.path}  ", style="bold").append(
@@ -45,7 +45,7 @@ def page(
         title,
         printing.facts(requested),
         *_served_part(state),
-        *_endpoints_part(certificate),
+        *_endpoints_part(state),
         *_order_part(state),
         *printing.bullets("Findings", findings),
         *printing.bullets("Notices to the RAO, newest first", notice_lines(record)),
@@ -70,10 +70,11 @@ def _served_part(state: Judgement) -> list[RenderableType]:
     return [printing.heading("Served"), printing.facts(pairs)]
 
 
-def _endpoints_part(certificate: ManagedCertificate) -> list[RenderableType]:
+def _endpoints_part(state: Judgement) -> list[RenderableType]:
+    certificate = state.certificate
     if not certificate.spec.served_at:
         return []
-    heading = printing.heading(f"Endpoints: {service_state(certificate)}")
+    heading = printing.heading(f"Endpoints: {state.service}")
     record = current_service(certificate)
     if record is None:
         endpoints = ", ".join(map(str, certificate.spec.served_at))

@@ -1,4 +1,4 @@
-"""The RAO's pages: one self-contained file each, in both languages, for screens, phones and paper."""
+"""The pages: one self-contained file each, in both languages, for screens, phones and paper."""
 
 from __future__ import annotations
 
@@ -28,8 +28,11 @@ class PdfMissing(NotWritten):
 
 
 def html(template: str, **values: Any) -> str:
-    """Return the page of *template* with *values*, which are escaped everywhere."""
-    return visible(_environment().get_template(template).render(languages=languages(), **values))
+    """Return the page of *template* with *values*, which are escaped everywhere.
+
+    `shown`: the languages in the order of the page, if not the usual one.
+    """
+    return visible(_environment().get_template(template).render({"shown": languages(), **values}))
 
 
 def pdf(page: str) -> bytes:

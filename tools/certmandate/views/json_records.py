@@ -9,8 +9,8 @@ from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.endpoint.observation import Observation
 from renewal.domain.judgement.certificate import Judgement
 from renewal.domain.judgement.problem import Problem
-from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, Served
-from renewal.domain.service.state import current_service, service_state
+from renewal.domain.order import FinishedOrder, Order, Served
+from renewal.domain.service.state import current_service
 from renewal.records import to_json
 
 Document = dict[str, Any]
@@ -34,7 +34,7 @@ def certificate_document(state: Judgement) -> Document:
         "last_error": certificate.last_error,
         "last_error_text": certificate.last_error_text,
         "asked": certificate.asked,
-        "service": service_document(certificate),
+        "service": service_document(state),
         "next": state.next_step(),
         "order": order_document(certificate.order) if certificate.order else None,
     }
@@ -59,11 +59,12 @@ def order_document(order: Order) -> Document:
     }
 
 
-def service_document(certificate: ManagedCertificate) -> Document:
+def service_document(state: Judgement) -> Document:
     """Return what the declared endpoints of a certificate presented."""
+    certificate = state.certificate
     record = current_service(certificate)
     return {
-        "state": service_state(certificate),
+        "state": state.service,
         "declared": [str(endpoint) for endpoint in certificate.spec.served_at],
         "verified_at": record.observed_at if record else None,
         "hours_to_served": record.hours if record else None,

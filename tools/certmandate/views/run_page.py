@@ -11,6 +11,7 @@ from rich.text import Text
 from certmandate.views import printing
 from certmandate.views.incident import Incident, incidents_of
 from certmandate.views.problems import otherwise, problem_line
+from certmandate.views.replacement.progress import lines as replacement_lines
 from renewal.domain.endpoint.observation import ServiceState
 from renewal.domain.judgement.certificate import whole_days
 from renewal.domain.run_report import CertificateRow, DelegationOutcome, Outcome, RunReport
@@ -41,6 +42,7 @@ def page(report: RunReport) -> RenderableType:
         parts += printing.bullets("To do", _to_do(incidents))
         parts += [printing.heading("Who must do what, most urgent first")]
         parts += [_incident(number, incident, report) for number, incident in enumerate(incidents, 1)]
+    parts += printing.bullets("Replacements, when the run began", replacement_lines(report.replacements))
     parts += printing.bullets("At the declared endpoints", _services(report))
     parts += printing.bullets("Notes", _notes(report))
     parts += printing.bullets("Warnings", _warnings(report))
@@ -51,10 +53,12 @@ def page(report: RunReport) -> RenderableType:
 def _services(report: RunReport) -> Iterator[str]:
     if report.not_verified:
         yield f"not verified: {report.not_verified}"
+    if report.late:
+        yield f"not verified in time, the next run begins with them: {printing.counted(report.late, 'certificate')}"
     by_service: dict[str, list[str]] = {}
     for row in report.certificates:
         by_service.setdefault(row.service, []).append(row.path)
-    for service in (ServiceState.NOT_SERVED, ServiceState.PARTLY, ServiceState.SERVED):
+    for service in (ServiceState.NOT_SERVED, ServiceState.NOT_VERIFIED, ServiceState.PARTLY, ServiceState.SERVED):
         if service in by_service:
             yield f"{service}: {', '.join(sorted(by_service[service]))}"
 

@@ -1,6 +1,6 @@
 """Every change made to moto, each with an input, moto's answer and AWS's; undone when the context ends.
 
-The seams are private members of moto 5.2.5, so its version is checked first. Only `dynamodb_speed` and, in part,
+The seams are private members of moto 5.2.5, so its version is checked first. Only `speed` and, in part,
 `definitions_are_parsed_once` are for speed.
 """
 
@@ -12,10 +12,10 @@ from contextlib import ExitStack, contextmanager
 
 import moto
 
-from local.moto_repairs.dynamodb_speed import attribute_values_are_serialized_once
 from local.moto_repairs.map_states import MAP_STATES
 from local.moto_repairs.repairs import Repairs
 from local.moto_repairs.secrets_manager import secrets_rotate_as_on_aws
+from local.moto_repairs.speed import FOR_SPEED
 from local.moto_repairs.step_functions import STEP_FUNCTIONS
 from local.moto_repairs.storage import bucket_policies_have_conditions, storage_takes_turns
 
@@ -24,7 +24,6 @@ _STORAGE = (
     bucket_policies_have_conditions,
     storage_takes_turns,
     secrets_rotate_as_on_aws,
-    attribute_values_are_serialized_once,
 )
 
 
@@ -41,7 +40,7 @@ def repaired(repairs: Repairs) -> Iterator[None]:
     with ExitStack() as stack:
         # All of the interpreter, because some repairs replace a name wherever it was imported.
         importlib.import_module("moto.stepfunctions.parser.models")
-        for repair in (*STEP_FUNCTIONS, *MAP_STATES, *_STORAGE):
+        for repair in (*STEP_FUNCTIONS, *MAP_STATES, *_STORAGE, *FOR_SPEED):
             stack.enter_context(repair(repairs))
         stack.enter_context(repairs.acm.installed())
         yield

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from renewal.domain.judgement.replacement_progress import ReplacementProgress
 from renewal.domain.run_report import CertificateRow, Outcome, RunOutcome, RunReport
 from renewal.steps.metrics import run_metrics
 from stack.rehearsal.deployed import STACK, Deployed
@@ -73,13 +74,17 @@ def _reported(deployed: Deployed) -> Iterator[Metric]:
 
 
 def _failed_report(now: datetime) -> RunReport:
-    """The report of a run that was not the daily one, and that deferred a certificate."""
+    """The report of a run that was not the daily one, deferred a certificate, and works on a rule that is late."""
+    late = ReplacementProgress(
+        reason="rehearsal", issued_before=now, in_flight=0, failed=0, waiting=1, not_served=0, is_late=True
+    )
     return RunReport(
         run_id="rehearsal",
         started_at=now,
         finished_at=now,
         outcome=RunOutcome.FAILED,
         certificates=(CertificateRow(delegation="univ", name="idp", outcome=Outcome.DEFERRED),),
+        replacements=(late,),
     )
 
 

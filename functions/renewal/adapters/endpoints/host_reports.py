@@ -27,10 +27,15 @@ class S3HostReports:
 
     def report(self, delegation: str, host: str) -> HostReport | None:
         content = self._read(f"served/{delegation}/{host}.json")
+        if len(content) > MOST_BYTES:
+            msg = f"it has more than {MOST_BYTES} bytes"
+            raise records.Unreadable(msg)
         try:
-            return records.read(HostReport, json.loads(content)) if content else None
+            document = json.loads(content) if content else None
         except (ValueError, RecursionError):
-            return None
+            msg = "it is not JSON"
+            raise records.Unreadable(msg) from None
+        return None if document is None else records.read(HostReport, document)
 
     @translated("s3:GetObject")
     def _read(self, key: str) -> bytes:
@@ -40,4 +45,4 @@ class S3HostReports:
             if error_code(error) == "NoSuchKey":
                 return b""
             raise
-        return body.read(MOST_BYTES)
+        return body.read(MOST_BYTES + 1)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import errno
 import ipaddress
 import socket
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
 from renewal.adapters.endpoints.connection import Connection, Unanswered
 from renewal.adapters.endpoints.handshake import certificates
@@ -18,15 +17,19 @@ from renewal.deadline import Deadline
 from renewal.domain.endpoint.declaration import PORTS, Endpoint
 from renewal.domain.service.comparison import Contact
 
-T = TypeVar("T")
-U = TypeVar("U")
 CONTACT_SECONDS = 10.0
-"""Of one address, with name resolution apart: a mail server may delay its greeting for some seconds."""
+"""Of one address: a mail server may delay its greeting for some seconds.
+
+Name resolution has the limits of the system (resolv.conf(5): 5 s, twice for each name server).
+"""
 MOST_ADDRESSES = 16
 """Of one host; behind a name with more is a provider's network."""
 _WORKERS = 64
+_CUT_SECONDS = 1.0  # a failure this shortly before the deadline may be its own: sockets have another clock
 _NO_ROUTE = {errno.ENETUNREACH, errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL}
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_WITH_IPV4 = tuple(map(ipaddress.IPv6Network, ("::/96", "64:ff9b::/96", "64:ff9b:1::/48")))
+"""Addresses whose last 32 bits are an IPv4 address: IPv4-compatible, NAT64 (RFC 6052, RFC 8215)."""
+_GLOBAL_UNICAST, _DOCUMENTATION = ipaddress.IPv6Network("2000::/3"), ipaddress.IPv6Network("3fff::/20")
 Address = tuple[str, int]
 
 
@@ -34,7 +37,7 @@ def system_addresses(host: str, port: int) -> tuple[Address, ...]:
     """Return every IPv4 and IPv6 address of *host*, which may be an address itself; none when it has none."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
+    except (OSError, ValueError):  # ValueError: no text that can be asked for, for example over 63 letters in a label
         return ()
     return tuple(dict.fromkeys((str(address[0]), int(address[1])) for *_, address in found))
 
@@ -51,31 +54,39 @@ class TlsProber:
     resolve: Callable[[str, int], Sequence[Address]] = system_addresses
     seconds: float = CONTACT_SECONDS
 
-    def contacts(self, endpoints: Collection[Endpoint], deadline: Deadline) -> Mapping[Endpoint, tuple[Contact, ...]]:
-        pool = ThreadPoolExecutor(_WORKERS)
+    def contacts(self, endpoints: Sequence[Endpoint], deadline: Deadline) -> Mapping[Endpoint, tuple[Contact, ...]]:
+        begun, connecting = ThreadPoolExecutor(_WORKERS), ThreadPoolExecutor(_WORKERS)
         try:
-            found = _done({each: pool.submit(self._addresses, each) for each in endpoints}, deadline)
-            targets = [(each, address) for each, addresses in found.items() for address in addresses]
-            contacted = _done(
-                {target: pool.submit(partial(self._contact, *target, deadline)) for target in targets}, deadline
-            )
+            futures = {each: begun.submit(self._contacts, each, deadline, connecting) for each in endpoints}
+            done, _ = wait(futures.values(), timeout=deadline.seconds())
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-        return {
-            each: _of_all(contacted[each, address] for address in addresses)
-            for each, addresses in found.items()
-            if all((each, address) in contacted for address in addresses)
-        }
+            for pool in (begun, connecting):
+                pool.shutdown(wait=False, cancel_futures=True)
+        made = {each: future.result() for each, future in futures.items() if future in done}
+        return {each: contacts for each, contacts in made.items() if contacts}
+
+    def _contacts(self, endpoint: Endpoint, deadline: Deadline, connecting: Executor) -> tuple[Contact, ...]:
+        """Return the contacts with all addresses; none when the deadline has cut one of them."""
+        contact = partial(self._contact, endpoint, deadline=deadline)
+        try:
+            return _of_all(connecting.map(contact, self._addresses(endpoint)))
+        except _Late:
+            return ()
 
     def _addresses(self, endpoint: Endpoint) -> Sequence[Address]:
         """The addresses to contact; one that is empty when there is none."""
         return self.resolve(endpoint.address or endpoint.host, endpoint.port)[:MOST_ADDRESSES] or [("", 0)]
 
     def _contact(self, endpoint: Endpoint, address: Address, deadline: Deadline) -> Contact | None:
-        """Return the contact; None for an IPv6 address that has no route from here."""
+        """Return the contact; None for an IPv6 address that has no route from here. Raises _Late."""
         if fault := self._fault(endpoint, address):
             return Contact(address[0], failure=fault)
-        deadline = deadline.at_most(self.seconds)
+        contact = self._connect(endpoint, address, deadline.at_most(self.seconds))
+        if not deadline.before(_CUT_SECONDS).seconds() and not (contact and contact.chain):
+            raise _Late
+        return contact
+
+    def _connect(self, endpoint: Endpoint, address: Address, deadline: Deadline) -> Contact | None:
         try:
             connection = Connection(address, deadline)
         except OSError as error:
@@ -102,14 +113,25 @@ class TlsProber:
         address = _unwrapped(ipaddress.ip_address(text.partition("%")[0]))
         if address.is_multicast or address.is_unspecified or address.is_link_local:
             return False
-        return self.permits_private or address.is_global
+        return self.permits_private or _is_public(address)
+
+
+class _Late(Exception):
+    """The deadline of all contacts has cut this one, so that it shows nothing of the endpoint."""
+
+
+def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """IANA assigns no other IPv6 addresses for use on the internet, which `is_global` of Python 3.11 does not know."""
+    if isinstance(address, ipaddress.IPv6Address):
+        return address.is_global and address in _GLOBAL_UNICAST and address not in _DOCUMENTATION
+    return address.is_global
 
 
 def _unwrapped(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     """The IPv4 address that an IPv6 address leads to, where it does."""
     if isinstance(address, ipaddress.IPv4Address):
         return address
-    if address in _NAT64:
+    if any(address in network for network in _WITH_IPV4):
         return ipaddress.IPv4Address(address.packed[-4:])
     return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else address)
 
@@ -118,12 +140,6 @@ def _of_all(contacts: Iterable[Contact | None]) -> tuple[Contact, ...]:
     """The contacts over routes that exist; when there is none, that is why."""
     made = tuple(contact for contact in contacts if contact)
     return made or (Contact("", failure="it has IPv6 addresses only, and there is no route to them from here"),)
-
-
-def _done(futures: Mapping[T, Future[U]], deadline: Deadline) -> dict[T, U]:
-    """The results that there are by the deadline."""
-    wait(futures.values(), timeout=deadline.seconds())
-    return {key: future.result() for key, future in futures.items() if future.done() and not future.cancelled()}
 
 
 def _reason(error: Exception) -> str:

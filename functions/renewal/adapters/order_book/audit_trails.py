@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from renewal.adapters.order_book import schema
 from renewal.adapters.order_book.table import Item, Request, Table, put
-from renewal.domain.audit.chain import ChainHead, newest
+from renewal.domain.audit.chain import ChainHead, newest, number_of
 from renewal.domain.errors import RecordUnreadable
 from renewal.domain.order import FinishedOrder
+
+_ALWAYS_NUMBERED = (schema.ACKNOWLEDGED_PREFIX, schema.ACTION_PREFIX)
+"""Prefixes of rows of which one without number does not count, and is no row of a chain."""
 
 
 class DynamoDbAuditTrails:
@@ -22,7 +26,8 @@ class DynamoDbAuditTrails:
         return iter(sorted(set(self._table.partitions())))
 
     def rows(self, delegation: str) -> Iterator[Item]:
-        return self._table.query(delegation, schema.FINISHED_PREFIX)
+        chained = chain.from_iterable(self._table.query(delegation, prefix) for prefix in _ALWAYS_NUMBERED)
+        return chain(self._table.query(delegation, schema.FINISHED_PREFIX), filter(number_of, chained))
 
     def head(self, delegation: str) -> ChainHead:
         return self.stored_head(delegation) or newest(self.rows(delegation))
@@ -32,15 +37,18 @@ class DynamoDbAuditTrails:
         return _head_in(self._head_item(delegation))
 
     def added(self, row: FinishedOrder, identity: str) -> list[Request]:
-        """Return the writes that add *row* to its chain, unless another row has been added since the head was read.
+        """Return the writes that add *row* to its chain (see `extended`). *identity*: see `ChainHead.followed_by`."""
+        return self.extended(row.delegation, lambda head: schema.finished_item(head.followed_by(row, identity)))
 
-        *identity*: see `ChainHead.followed_by`. A head that was lost or damaged is written again, from the newest row:
-        it must not keep orders from ending. `certmandate audit verify` reports it.
+    def extended(self, delegation: str, follower: Callable[[ChainHead], Item]) -> list[Request]:
+        """Return the writes that add a row to a chain, unless another row has been added since the head was read.
+
+        *follower* returns the item that follows a head. A head that was lost or damaged is written again, from the
+        newest row: it must not keep orders from ending. `certmandate audit verify` reports it.
         """
-        stored = self._head_item(row.delegation)
-        head = _head_in(stored) or newest(self.rows(row.delegation))
-        item = schema.finished_item(head.followed_by(row, identity))
-        moved = put(schema.head_item(row.delegation, ChainHead.at(item)), **_unchanged(stored))
+        stored = self._head_item(delegation)
+        item = follower(_head_in(stored) or newest(self.rows(delegation)))
+        moved = put(schema.head_item(delegation, ChainHead.at(item)), **_unchanged(stored))
         return [self._table.addressed(write) for write in (put(item), moved)]
 
     def _head_item(self, delegation: str) -> Item | None:

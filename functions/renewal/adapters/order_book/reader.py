@@ -7,6 +7,7 @@ from datetime import datetime
 
 from renewal.adapters.order_book import schema
 from renewal.adapters.order_book.table import Item, OrderTables
+from renewal.domain.audit.chain import number_of
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.errors import UnknownDelegation
 from renewal.domain.order import FinishedOrder, ManagedCertificate
@@ -72,7 +73,7 @@ class DynamoDbOrderReader:
         return Listing.of(by_time, lambda item: schema.read(FinishedOrder, item, item))
 
     def acknowledged(self, delegation: str) -> Listing[Acknowledgement]:
-        items = self._audit.query(delegation, schema.ACKNOWLEDGED_PREFIX)
+        items = filter(number_of, self._audit.query(delegation, schema.ACKNOWLEDGED_PREFIX))
         return Listing.of(items, lambda item: schema.read(Acknowledgement, item, item))
 
 

@@ -2,9 +2,10 @@
 
     orders table
     delegation     item
-    univ-example   delegation                         spec, inspection, refusal, search_proof, notices
+    univ-example   delegation                         spec, inspection, refusal, search_proof, notices,
+                                                      revocations
     univ-example   certificate#idp                    spec, applied_by, served, asked, hold_until, failures, last_error,
-                                                      last_error_text, service, revocations, order_again,
+                                                      last_error_text, service, revocations, asked_by, order_again,
                                                       revision
     univ-example   order#idp                          the certificate's open order, with the sealed private key
     #estate        replacement#<before>#<issuer>      a replacement rule; then #<scope> where it names any
@@ -12,7 +13,9 @@
     audit table
     delegation     item
     univ-example   finished#idp#2026-11-23…#<token>   audit row of an order that has ended; never changed
-    univ-example   acknowledged#4711                  a foreign order that is the organisation's own; never changed
+    univ-example   acknowledged#4711                  a foreign order that is the organisation's own; an audit row
+    univ-example   action#<number>                    what an operator changed; an audit row
+    #estate        action#<number>                    the same, of replacement rules
     univ-example   head                               number and hash of the last audit row
 
 Functions write attributes of existing items and never whole items, because IAM distinguishes attributes and not items
@@ -55,12 +58,17 @@ CERTIFICATE_PREFIX = "certificate#"
 ORDER_PREFIX = "order#"
 FINISHED_PREFIX = "finished#"
 ACKNOWLEDGED_PREFIX = "acknowledged#"
+ACTION_PREFIX = "action#"
 HEAD = "head"
 REPLACEMENT_PREFIX = "replacement#"
 ESTATE = "#estate"
 """Partition of what concerns all delegations; no delegation can have this name (`renewal.domain.request.NAME`)."""
 _MOST_DAYS = 36_500
 """Of a policy's `floor_days`: with more, dates overflow."""
+
+
+_OF_OTHERS = ("spec", "applied_by", "order", "service", "revocations", "asked_by", "order_again", "revision")
+"""Members of a certificate that are not of its status as orders change it."""
 
 
 def delegation_key(name: str) -> Key:
@@ -134,9 +142,7 @@ def replacement_item(replacement: Replacement) -> dict[str, Any]:
 def status_attributes(certificate: ManagedCertificate) -> dict[str, Any]:
     """Attributes of a certificate's status; None = to be removed."""
     names = ("served", "asked", "hold_until", "failures", "last_error", "last_error_text")
-    return dict.fromkeys(names) | records.to_item(
-        certificate, without=("spec", "applied_by", "order", "service", "revocations", "order_again", "revision")
-    )
+    return dict.fromkeys(names) | records.to_item(certificate, without=_OF_OTHERS)
 
 
 # ---- Reading: each raises RecordUnreadable for an item that cannot be read ---------------------------------------

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -22,6 +22,7 @@ from renewal.domain.audit.seal import Seal
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
+_FOLDER = "audit/"
 _NAME = re.compile(r"(?P<number>[0-9]{12})-(?P<hash>[0-9a-f]{64})\.json")
 
 
@@ -31,6 +32,14 @@ class S3Seals:
     def __init__(self, client: S3Client, bucket: str) -> None:
         self._client = client
         self._bucket = bucket
+
+    @translated("s3:ListBucketVersions")
+    def delegations(self) -> Iterator[str]:
+        pages: Any = self._client.get_paginator("list_object_versions").paginate(
+            Bucket=self._bucket, Prefix=_FOLDER, Delimiter="/"
+        )
+        folders = [str(each["Prefix"]) for page in pages for each in page.get("CommonPrefixes", [])]
+        return (folder.removeprefix(_FOLDER).removesuffix("/") for folder in folders)
 
     def last(self, delegation: str) -> ChainHead | None:
         heads = [head for key, _ in self.versions(delegation) if (head := _head_in(key, delegation))]
@@ -64,7 +73,7 @@ class S3Seals:
 
 
 def _folder(delegation: str) -> str:
-    return f"audit/{delegation}/"
+    return f"{_FOLDER}{delegation}/"
 
 
 def _head_in(key: str, delegation: str) -> ChainHead | None:

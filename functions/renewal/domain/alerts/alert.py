@@ -14,7 +14,7 @@ from renewal.domain.run_report import RunReport
 LONGEST_SUBJECT = 99
 """Characters (AWS: sns/latest/api/API_Publish.html)."""
 MOST_LISTED = 100
-"""Problems in one alert: with all of their texts they have less than 100 KB of SNS's 256."""
+"""Problems in one alert: with all of their texts, in letters of four bytes, they have less than SNS's 256 KB."""
 _ACTORS = {"operator": "the operator", "rao": "the RAO"}
 _OTHERWISE: Mapping[Consequence, str] = {
     Consequence.EXPIRES: "the served certificate expires",
@@ -45,7 +45,7 @@ class Alert:
         for code, group in groupby(listed, key=lambda problem: problem.code):
             lines += ["", shortened(code), *(line for problem in group for line in _lines(problem, today))]
         if left := len(problems) - len(listed):
-            lines += ["", f"{left} more problems are not listed: certmandate status"]
+            lines += ["", f"{left} more problems are not listed, and the next run sends them: certmandate status"]
         lines += [
             "",
             "What each name means, and what to do: docs/runbook.md.",

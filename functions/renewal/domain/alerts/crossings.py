@@ -1,13 +1,14 @@
-"""What the operator is notified of although no run fails for it: thresholds, and a verification that failed."""
+"""What the operator is notified of: what runs fail for, warnings that no date makes errors, crossed thresholds."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from renewal.domain.errors import OrderPending
-from renewal.domain.judgement.problem import Problem
+from renewal.domain.judgement.problem import RANKS, Problem
 from renewal.domain.run_report import CertificateRow, RunReport
 
 NEAR_EXPIRY = "CertificateNearExpiry"
@@ -29,11 +30,20 @@ class Thresholds:
 
 
 def notifiable(report: RunReport, thresholds: Thresholds) -> tuple[Problem, ...]:
-    """Return what the operator is notified of: problems that need attention, and what has crossed a threshold."""
-    found = {problem.key: problem for problem in report.problems if problem.needs_attention}
+    """Return what the operator is notified of, security first of what is equally severe."""
+    found = {problem.key: problem for problem in report.problems if problem.needs_attention or _stays_warning(problem)}
     for problem in _crossed(report, thresholds):
         found.setdefault(problem.key, problem)
-    return tuple(sorted(found.values(), key=lambda problem: problem.urgency))
+    return tuple(sorted(found.values(), key=_first_named))
+
+
+def _first_named(problem: Problem) -> tuple[Any, ...]:
+    return RANKS[problem.severity], not problem.security, problem.urgency
+
+
+def _stays_warning(problem: Problem) -> bool:
+    """Whether the actor should act already, and no run will ever fail for it; open orders have a threshold."""
+    return problem.severity == "warning" and problem.act_by is None and problem.code != OrderPending.__name__
 
 
 def _crossed(report: RunReport, thresholds: Thresholds) -> Iterator[Problem]:
@@ -70,7 +80,7 @@ def _near_expiry(row: CertificateRow, report: RunReport) -> Problem:
     text = f"expires on {row.not_after:%Y-%m-%d %H:%M} UTC"
     if known is None:
         return _problem(report, row.delegation, row.name, NEAR_EXPIRY, text)
-    return replace(known, code=NEAR_EXPIRY, severity="warning", text=f"{text}; {known.code}: {known.text}")
+    return replace(known, code=NEAR_EXPIRY, about="", severity="warning", text=f"{text}; {known.code}: {known.text}")
 
 
 def _problem(report: RunReport, delegation: str, certificate: str, code: str, text: str) -> Problem:

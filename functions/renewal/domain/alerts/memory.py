@@ -19,7 +19,7 @@ class Notified:
     """What is remembered of one problem."""
 
     severity: Severity
-    """When the operator was last notified of it."""
+    """The worst that the operator was notified of: a problem that eases and gets worse again is the same one."""
     first: datetime
     last: datetime
     """When the operator was notified of it."""
@@ -52,13 +52,17 @@ class NotifiedProblems:
         known = [self.problems.get(key) for key in report.failures]
         return all(entry is not None and entry.is_recent_failure(report) for entry in known)
 
-    def after(self, report: RunReport, problems: Iterable[Problem]) -> NotifiedProblems:
-        """Return what is remembered after *report*, when the operator has been notified of all *problems*."""
+    def after(self, report: RunReport, problems: Iterable[Problem], named: Iterable[Problem]) -> NotifiedProblems:
+        """Return what is remembered after *report* with *problems*, when an alert has *named* some of them."""
         now, found = report.finished_at, {problem.key: problem for problem in problems}
         kept = {key: entry for key, entry in self.problems.items() if key in found or _may_last(key, report)}
+        names = {problem.key for problem in named}
         for key, problem in found.items():
-            entry = kept.get(key) or Notified(problem.severity, now, now)
-            kept[key] = replace(entry, severity=problem.severity, last=now) if self._is_news(problem) else entry
+            if key in names:
+                entry = kept.get(key) or Notified(problem.severity, now, now)
+                kept[key] = replace(entry, severity=problem.severity, last=now)
+            elif self._is_news(problem):
+                continue  # the next run names it
             if report.outcome is RunOutcome.FAILED and problem.needs_attention:
                 kept[key] = replace(kept[key], failed_by=report.run_id, failed_at=now)
         return NotifiedProblems(kept)

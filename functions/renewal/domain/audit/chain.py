@@ -10,9 +10,11 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
-from renewal.domain.order import FinishedOrder
+from renewal.domain.audit.chained_row import ChainedRow
+
+Row = TypeVar("Row", bound=ChainedRow)
 
 
 def canonical(document: Mapping[str, Any]) -> bytes:
@@ -51,7 +53,7 @@ class ChainHead:
     hash: str
     """Its hash; of an empty chain, `beginning` of the rows without number."""
 
-    def followed_by(self, row: FinishedOrder, identity: str) -> FinishedOrder:
+    def followed_by(self, row: Row, identity: str) -> Row:
         """Return *row* as the next one of the chain. *identity*: the function, or the operator's ARN, that adds it."""
         return replace(row, sequence=self.sequence + 1, previous_hash=self.hash, identity=identity)
 

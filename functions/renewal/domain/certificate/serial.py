@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+MOST_DIGITS = 40
+"""Of a serial: 20 octets (RFC 5280 §4.1.2.2). A server can present a certificate with a longer one."""
+
 
 def normalised_serial(text: str) -> str:
     """Return a serial as upper-case hexadecimal without separators or leading zeros (SCM reference §3.6)."""

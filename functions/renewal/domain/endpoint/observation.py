@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+_OF_A_HOST = {
+    "name": r"[a-z0-9-]{1,40}",
+    "state": r"[a-z -]{1,40}",
+    "serial": r"[0-9A-Fa-f]{0,40}",  # 20 octets (RFC 5280 §4.1.2.2)
+    "public_key_sha256": r"[0-9A-Fa-f]{0,64}",
+}
+"""Patterns of the members of a report."""
 
 
 class EndpointState(StrEnum):
@@ -21,7 +30,7 @@ class EndpointState(StrEnum):
     UNREACHABLE = "unreachable"
     """No connection, or no address."""
     UNREPORTED = "unreported"
-    """The server that reports has not, or not about this certificate."""
+    """The server that reports has not, not about this certificate, or nothing that counts."""
 
 
 class ServiceState(StrEnum):
@@ -30,6 +39,8 @@ class ServiceState(StrEnum):
     SERVED = "served"
     PARTLY = "partly served"
     NOT_SERVED = "not served"
+    NOT_VERIFIED = "not verified"
+    """What was observed last is too long ago to claim anything."""
     NOT_DECLARED = "not declared"
 
 
@@ -62,7 +73,7 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class InstalledCertificate:
-    """A certificate in a host's report (tools/certmandate_fetch/report.py)."""
+    """A certificate in a host's report (tools/certmandate_fetch/report.py). Raises ValueError when it cannot be one."""
 
     name: str
     state: str
@@ -70,6 +81,14 @@ class InstalledCertificate:
     serial: str = ""
     public_key_sha256: str = ""
     text: str = ""
+    """As long as the report permits: it is shortened where it is used."""
+
+    def __post_init__(self) -> None:
+        """Bound what a host writes and the order book keeps."""
+        for name, pattern in _OF_A_HOST.items():
+            if not re.fullmatch(pattern, getattr(self, name)):
+                msg = f"'{name}' is not as certmandate-fetch writes it"
+                raise ValueError(msg)
 
 
 @dataclass(frozen=True, slots=True)

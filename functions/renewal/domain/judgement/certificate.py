@@ -9,6 +9,7 @@ from enum import IntEnum
 from typing import Any, Literal
 
 from renewal.domain.due import Cause, Decision, last_resort
+from renewal.domain.endpoint.observation import ServiceState
 from renewal.domain.errors import (
     Actor,
     Failure,
@@ -27,6 +28,7 @@ from renewal.domain.judgement.problem import Consequence, Problem
 from renewal.domain.order import ManagedCertificate, Order, OrderStatus
 from renewal.domain.orderable import decide_with
 from renewal.domain.replacement.rule import Replacement
+from renewal.domain.service.state import service_state
 from renewal.domain.setup.finding import Finding, Severity
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.domain.setup.scm_menu import screen_of
@@ -87,6 +89,8 @@ class Judgement:
     """Why an order would be refused now; None: nothing is known."""
     problem: Problem | None
     """What must be done about it; None: nothing."""
+    service: ServiceState
+    """Whether clients meet it at its declared endpoints."""
 
     @property
     def path(self) -> str:
@@ -191,6 +195,7 @@ def judge(
         waits_for=waits_for(order, now) if order else "",
         obstacle=blocked,
         problem=case.problem(),
+        service=service_state(certificate, now),
     )
 
 

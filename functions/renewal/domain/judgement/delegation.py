@@ -9,7 +9,7 @@ from renewal.domain.errors import Failure, RecordUnreadable, error_named
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import WITHDRAWN, Judgement
 from renewal.domain.judgement.problem import Problem, problem_of
-from renewal.domain.service.state import not_served
+from renewal.domain.service.state import service_findings
 from renewal.domain.setup.finding import Finding, finding_from
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.domain.setup.scm_menu import screen_of
@@ -34,10 +34,9 @@ def problems_of(
     judged, today = tuple(judgements), now.date()
     certificates = [judgement.certificate for judgement in judged]
     own = {judgement.problem.key: judgement.problem for judgement in judged if judgement.problem}
-    inspection = record.inspection if record else None
     findings = [*(finding_from(error, error.certificate) for error in unreadable), *_failed(failure)]
-    findings += filter(None, map(not_served, certificates))
-    findings += [finding for each in certificates for finding in open_revocations(each, inspection, now)]
+    findings += service_findings(certificates, now)
+    findings += open_revocations(record, certificates, now) if record else ()
     covered = own.keys() | {_key(delegation, finding) for finding in findings}
     findings += [finding for finding in _open(record, judged) if _key(delegation, finding) not in covered]
     found = (problem_of(finding, delegation, certificates, today, times) for finding in findings)
@@ -47,11 +46,13 @@ def problems_of(
 def rule_problems(unreadable: Iterable[RecordUnreadable]) -> Iterator[Problem]:
     """Yield a problem for each replacement rule that cannot be read, and is therefore not applied."""
     for error in unreadable:
-        yield Problem(delegation="", code=type(error).__name__, severity="error", actor=error.actor, text=str(error))
+        text = str(error)
+        yield Problem(code=type(error).__name__, about=text, severity="error", actor=error.actor, text=text)
 
 
 def _key(delegation: str, finding: Finding) -> str:
-    return f"{'/'.join(name for name in (delegation, finding.certificate) if name)}: {finding.code}"
+    path = "/".join(name for name in (delegation, finding.certificate) if name)
+    return f"{path}: {finding.code} {finding.about}".rstrip()
 
 
 def _failed(failure: Failure | None) -> Iterator[Finding]:

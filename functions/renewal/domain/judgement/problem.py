@@ -41,7 +41,14 @@ _CONSEQUENCES = {
     **dict.fromkeys(SECURITY, Consequence.MISUSE),
     **dict.fromkeys(("ServedNotListed", "ServedReplaced", "ServedRevoked"), Consequence.REVOKED),
     **dict.fromkeys(
-        ("InspectionIncomplete", "MoreFindings", "ReportNotShown", "SearchUnproven", "StoresNotCompared"),
+        (
+            "InspectionIncomplete",
+            "MoreFindings",
+            "NotVerified",
+            "ReportNotShown",
+            "SearchUnproven",
+            "StoresNotCompared",
+        ),
         Consequence.UNNOTICED,
     ),
     **dict.fromkeys(("OrdersBefore", "PasswordRotation"), Consequence.NONE),
@@ -62,6 +69,8 @@ class Problem:
     """Empty = it concerns the whole delegation."""
     code: str
     """The cause: the name of an error, of a finding, or of what `renewal.domain.judgement.certificate` defines."""
+    about: str = ""
+    """`Finding.about`."""
     severity: Severity
     """`error` needs attention: acting now is not early. `warning`: there is time left. `info`: no action is needed."""
     actor: Actor
@@ -86,8 +95,8 @@ class Problem:
 
     @property
     def key(self) -> str:
-        """`path: code`, which stays the same while the problem lasts."""
-        return f"{self.path}: {self.code}"
+        """`path: code`, with what it is about: it stays the same while the problem lasts, and no other one has it."""
+        return f"{self.path}: {self.code} {self.about}".rstrip()
 
     @property
     def needs_attention(self) -> bool:
@@ -120,6 +129,7 @@ def problem_of(
         delegation=delegation,
         certificate=finding.certificate,
         code=finding.code,
+        about=finding.about,
         severity=severity_at(finding, today, times),
         actor=finding.actor,
         text=finding.text,

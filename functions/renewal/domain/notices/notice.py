@@ -100,12 +100,14 @@ class Notices:
         What SES refused has not been sent: the topics of that notice are due again.
         """
         before = self.notice(claim.id) or claim
+        if before.outcome is MailOutcome.BOUNCED:  # its event was faster
+            return self
         after = replace(before, outcome=outcome, message_id=message_id, text=shortened(text))
         return replace(self._replaced(after), topics=self._topics_after(after))
 
-    def bounced(self, message_id: str, text: str) -> Notices:
-        """Return the record with the bounce of the mail that SES sent as *message_id*."""
-        found = next((notice for notice in self.sent if message_id and notice.message_id == message_id), None)
+    def bounced(self, notice_id: str, message_id: str, text: str) -> Notices:
+        """Return the record with the bounce of a notice's mail; *notice_id*: empty if an earlier version sent it."""
+        found = self.notice(notice_id) or self._sent_as(message_id)
         if found is None:
             return self
         return self._replaced(replace(found, outcome=MailOutcome.BOUNCED, text=shortened(text)))
@@ -118,10 +120,12 @@ class Notices:
         )
 
     def undelivered(self, address: str) -> Notice | None:
-        """Return the last mail to *address* if it did not arrive; None when it did, or when there was none."""
+        """Return the last mail to *address* unless SES has sent it and it did not bounce; None: no mail is missing."""
         mails = [notice for notice in self.sent if notice.to and notice.to == address]
-        is_lost = bool(mails) and mails[-1].outcome in {MailOutcome.REFUSED, MailOutcome.BOUNCED}
-        return mails[-1] if is_lost else None
+        return mails[-1] if mails and mails[-1].outcome is not MailOutcome.SENT else None
+
+    def _sent_as(self, message_id: str) -> Notice | None:
+        return next((notice for notice in self.sent if message_id and notice.message_id == message_id), None)
 
     def _replaced(self, after: Notice) -> Notices:
         return replace(self, sent=tuple(after if notice.id == after.id else notice for notice in self.sent))

@@ -41,6 +41,8 @@ class Replacement:
     """Upper-case hexadecimal without separators or leading zeros; empty = every serial."""
     caps: Caps | None = None
     """Raised caps that the operator has confirmed for this rule; None = those of the stack."""
+    certificates: int | None = None
+    """How many it covered when it was stored; None in rules of earlier versions."""
     planned_hours: float | None = None
     """How long the plan expected it to take, from `asked_at`; None = not planned."""
     asked_by: str = ""

@@ -11,7 +11,7 @@ from cryptography import x509
 
 from renewal.domain.certificate.chain import MOST_CERTIFICATES, ChainForm, Delivery, TrustedRoots
 from renewal.domain.certificate.facts import LIBRARY_ERRORS, Certificate
-from renewal.domain.certificate.serial import normalised_serial, printed_serial
+from renewal.domain.certificate.serial import MOST_DIGITS, normalised_serial, printed_serial
 from renewal.domain.endpoint.observation import EndpointState, HostReport
 from renewal.domain.errors import ChainBroken, shortened
 from renewal.domain.names import is_for
@@ -19,6 +19,7 @@ from renewal.domain.order import ManagedCertificate
 
 REPORT_COUNTS = timedelta(days=2)
 """A host reports at least once a day (docs/servers.md); after two days without a report it may present anything."""
+_CLOCK_SKEW = timedelta(minutes=5)  # a report of later would count beyond two days, if it is of next year for ever
 _MOST_SENT = MOST_CERTIFICATES + 1  # the leaf as well; clients ignore what is beyond a sound chain
 _LONGEST = 300  # characters of a text: a record has up to 50 endpoints with several addresses each
 
@@ -29,6 +30,12 @@ class Compared(NamedTuple):
     state: EndpointState
     text: str = ""
     serial: str = ""
+    """Empty also when it is longer than that of a certificate can be."""
+
+    @classmethod
+    def of(cls, state: EndpointState, text: str = "", serial: str = "") -> Self:
+        """Return what the order book can keep, however long what a server has sent is."""
+        return cls(state, shortened(text, _LONGEST), serial if len(serial) <= MOST_DIGITS else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,31 +83,34 @@ def compare(contact: Contact, host: str, expected: Expected, roots: TrustedRoots
     """
     if not contact.chain:
         state = EndpointState.BROKEN if contact.is_connected else EndpointState.UNREACHABLE
-        return Compared(state, shortened(contact.failure, _LONGEST))
+        return Compared.of(state, contact.failure)
     try:
         leaf, *others = [Certificate(x509.load_der_x509_certificate(der)) for der in contact.chain[:_MOST_SENT]]
         state, text = _presented(leaf, others, host, expected, roots, now)
     except LIBRARY_ERRORS as error:
-        return Compared(EndpointState.BROKEN, shortened(f"its certificate cannot be read: {error}", _LONGEST))
-    return Compared(state, shortened(text, _LONGEST), leaf.serial)
+        return Compared.of(EndpointState.BROKEN, f"its certificate cannot be read: {error}")
+    return Compared.of(state, text, leaf.serial)
 
 
 def compare_reported(report: HostReport | None, certificate: str, expected: Expected, now: datetime) -> Compared:
     """Return the state that a host reports of *certificate*: only a report of the last two days is a proof."""
     installed = report.of(certificate) if report else None
     if report is None or installed is None:
-        return Compared(EndpointState.UNREPORTED, "it has not reported about this certificate")
+        return Compared.of(EndpointState.UNREPORTED, "it has not reported about this certificate")
+    at = f"{report.at:%Y-%m-%d %H:%M} UTC"
     if now - report.at > REPORT_COUNTS:
-        return Compared(EndpointState.UNREPORTED, f"its last report is of {report.at:%Y-%m-%d %H:%M} UTC")
+        return Compared.of(EndpointState.UNREPORTED, f"its last report is of {at}")
+    if report.at - now > _CLOCK_SKEW:
+        return Compared.of(EndpointState.UNREPORTED, f"its last report is of {at}, later than now: set its clock")
     serial, key = normalised_serial(installed.serial), installed.public_key_sha256.upper()
     is_expected = key == expected.key_fingerprint if expected.key_fingerprint else serial == expected.serial
     if not is_expected:
         state = EndpointState.OLD if serial in expected.former() else EndpointState.FOREIGN
-        return Compared(state, shortened(f"it has serial {printed_serial(serial)}: {installed.text}", _LONGEST), serial)
+        return Compared.of(state, f"it has serial {printed_serial(serial)}: {installed.text}", serial)
     if installed.state == EndpointState.SERVED.value:
-        return Compared(EndpointState.SERVED, serial=serial)
+        return Compared.of(EndpointState.SERVED, serial=serial)
     text = f"it is {installed.state} there: {installed.text or 'the client has no endpoint to connect to'}"
-    return Compared(EndpointState.BROKEN, shortened(text, _LONGEST), serial)
+    return Compared.of(EndpointState.BROKEN, text, serial)
 
 
 def _presented(

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.endpoint.observation import EndpointState, Observation, ServiceRecord, ServiceState
 from renewal.domain.order import ManagedCertificate
-from renewal.domain.setup.finding import Finding
+from renewal.domain.setup.finding import Finding, Severity
 
-NOT_SERVED = "NotServed"
+NOT_SERVED, NOT_VERIFIED = "NotServed", "NotVerified"
+VERIFICATION_COUNTS = timedelta(days=2)
+"""A daily run verifies every certificate; an endpoint that was not contacted for two days may present anything."""
 _MOST_NAMED = 3
+_MOST_TEXT = 40_000  # characters in a record: with 50 endpoints and 16 addresses each it still fits into the item
 _FIRST = timedelta(days=1)  # a daily run verifies within it what another has stored
 
 
-def service_state(certificate: ManagedCertificate) -> ServiceState:
+def service_state(certificate: ManagedCertificate, now: datetime) -> ServiceState:
     """Return whether clients meet *certificate*, as last observed; what was not observed is not served."""
     if not certificate.spec.served_at:
         return ServiceState.NOT_DECLARED
+    if _is_outdated(certificate, now):
+        return ServiceState.NOT_VERIFIED
     observed = current_service(certificate)
     states = {observation.state for observation in observed.observations} if observed else set()
     if EndpointState.SERVED not in states:
@@ -41,7 +46,9 @@ def service_after(certificate: ManagedCertificate, observations: Iterable[Observ
     served, before = certificate.served, current_service(certificate)
     serial, stored_at = (served.serial, served.stored_at) if served else ("", now)
     known = {observation.place: observation for observation in before.observations} if before else {}
-    record = ServiceRecord(serial, now, tuple(_dated(each, known.get(each.place)) for each in observations))
+    dated = [_dated(observation, known.get(observation.place)) for observation in observations]
+    most = _MOST_TEXT // max(len(dated), 1)
+    record = ServiceRecord(serial, now, tuple(replace(each, text=each.text[:most]) for each in dated))
     if _is_everywhere(certificate, record):
         hours = before.hours if before and before.hours is not None else _hours(certificate, now - stored_at)
         return replace(record, hours=hours, announced=before.announced if before else None)
@@ -61,6 +68,14 @@ def to_announce(certificate: ManagedCertificate, record: ServiceRecord) -> Servi
     return state if state is not record.announced else None
 
 
+def service_findings(certificates: Iterable[ManagedCertificate], now: datetime) -> Iterator[Finding]:
+    """Yield what the operator must do about the endpoints of *certificates*."""
+    for certificate in certificates:
+        found = _not_verified(certificate) if _is_outdated(certificate, now) else not_served(certificate)
+        if found:
+            yield found
+
+
 def not_served(certificate: ManagedCertificate) -> Finding | None:
     """Return the finding about endpoints that have not served *certificate* for longer than its grace."""
     record = current_service(certificate)
@@ -73,6 +88,22 @@ def not_served(certificate: ManagedCertificate) -> Finding | None:
     act = f". On the server: `{'` or `'.join(dict.fromkeys(commands))}`" if commands else ""
     text = f"not every endpoint presents serial {printed_serial(record.serial)}: {named}{more}{act}"
     return Finding(NOT_SERVED, "error", "operator", text, certificate.spec.name)
+
+
+def _not_verified(certificate: ManagedCertificate) -> Finding:
+    """A warning where no run has verified it before: it may have been declared only now."""
+    record = current_service(certificate)
+    when = f"since {record.observed_at:%Y-%m-%d %H:%M} UTC" if record else "since this certificate was stored"
+    text = f"no run has verified its endpoints {when}: the reports of the runs have the reason (late, not_verified)"
+    severity: Severity = "error" if certificate.service else "warning"
+    return Finding(NOT_VERIFIED, severity, "operator", text, certificate.spec.name)
+
+
+def _is_outdated(certificate: ManagedCertificate, now: datetime) -> bool:
+    served, record = certificate.served, current_service(certificate)
+    if served is None or not certificate.spec.served_at:
+        return False
+    return now - (record.observed_at if record else served.stored_at) > VERIFICATION_COUNTS
 
 
 def _hours(certificate: ManagedCertificate, took: timedelta) -> float | None:

@@ -77,6 +77,8 @@ class CheckResult:
     actor: Actor = "rao"
     due: date | None = None
     """By when the actor must have acted; None = now."""
+    about: str = ""
+    """`Finding.about`."""
 
     @property
     def is_security(self) -> bool:
@@ -94,7 +96,7 @@ class CheckResult:
         if severity is None:
             return ()
         text = f"step {self.step}: {self.text}"
-        return (Finding(self.code, severity, self.actor, text, due=self.due, screen=self.screen),)
+        return (Finding(self.code, severity, self.actor, text, "", self.due, self.screen, self.about),)
 
 
 MOST_OF_A_STEP = 10
@@ -136,6 +138,8 @@ def failed(step: SetupStep, code: str, text: str, actor: Actor = "rao") -> Check
     return CheckResult(step, CheckStatus.FAILED, code, text, actor)
 
 
-def warning(step: SetupStep, code: str, text: str, actor: Actor = "rao", due: date | None = None) -> CheckResult:
+def warning(
+    step: SetupStep, code: str, text: str, actor: Actor = "rao", due: date | None = None, about: str = ""
+) -> CheckResult:
     """Return the result that *step* will stop working, or permits too much."""
-    return CheckResult(step, CheckStatus.WARNING, code, text, actor, due)
+    return CheckResult(step, CheckStatus.WARNING, code, text, actor, due, about)

@@ -238,7 +238,8 @@ def _roles(delegation: Delegation, account: Account) -> list[CheckResult]:
         text = f"the account needs {ROLE} on department {delegation.department_id}, but it has {_listed(roles)}"
         return [failed(SetupStep.ADMIN, "RoleMissing", text)]
     if extra := [role for role in roles if role != wanted]:
-        return [warning(SetupStep.ADMIN, "RoleExtra", f"the account has more roles than agreed: {_listed(extra)}")]
+        text = f"the account has more roles than agreed: {_listed(extra)}"
+        return [warning(SetupStep.ADMIN, "RoleExtra", text, about=_listed(extra))]
     return []
 
 
@@ -255,8 +256,9 @@ def _privileges(account: Account) -> list[CheckResult]:
         text = "the account lacks autoApproveCertificates: every order waits for an administrator's approval"
         results.append(warning(SetupStep.ADMIN, "ApprovalByHand", text))
     if extra := account.privileges - ALLOWED_PRIVILEGES:
-        text = f"the account may do more than order certificates: {', '.join(sorted(extra))}"
-        results.append(warning(SetupStep.ADMIN, "PrivilegeExtra", text))
+        listed = ", ".join(sorted(extra))
+        text = f"the account may do more than order certificates: {listed}"
+        results.append(warning(SetupStep.ADMIN, "PrivilegeExtra", text, about=listed))
     return results
 
 

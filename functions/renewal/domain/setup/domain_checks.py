@@ -59,10 +59,11 @@ class _Fault:
     code: str
     sentence: str
     due: date | None = None
+    entry: str = ""
 
     def result(self, names: list[str]) -> CheckResult:
         text = f"{some(names)}: {self.sentence}"
-        return CheckResult(SetupStep.DOMAINS, self.status, self.code, text, due=self.due)
+        return CheckResult(SetupStep.DOMAINS, self.status, self.code, text, due=self.due, about=self.entry)
 
 
 def some(names: Iterable[str]) -> str:
@@ -80,9 +81,11 @@ def _fault_of(name: str, domains: Domains, listed: set[str], now: datetime) -> _
         return _Fault(CheckStatus.FAILED, *_not_delegated(name, listed))
     if not entry.active:
         sentence = f"the delegation of {entry.entry} waits for approval, or the domain is suspended"
-        return _Fault(CheckStatus.FAILED, "DelegationNotActive", sentence)
+        return _Fault(CheckStatus.FAILED, "DelegationNotActive", sentence, entry=entry.entry)
     if "SSL" not in entry.certificate_types:
-        return _Fault(CheckStatus.FAILED, "NotForSsl", f"{entry.entry} is delegated, but not for SSL")
+        return _Fault(
+            CheckStatus.FAILED, "NotForSsl", f"{entry.entry} is delegated, but not for SSL", entry=entry.entry
+        )
     return _validation(entry, now)
 
 
@@ -109,16 +112,16 @@ def _validation(entry: DelegatedName, now: datetime) -> _Fault | None:
     what, expires = f"domain control validation of {entry.entry}", entry.dcv_expires
     has_ended = entry.dcv_status == "EXPIRED" or (expires is not None and expires <= now.date())
     if has_ended and not entry.is_renewed(now):
-        return _Fault(
-            CheckStatus.FAILED, "DcvLapsed", f"the {what} {f'expired on {expires}' if expires else 'has expired'}"
-        )
+        sentence = f"the {what} {f'expired on {expires}' if expires else 'has expired'}"
+        return _Fault(CheckStatus.FAILED, "DcvLapsed", sentence, entry=entry.entry)
     if entry.dcv_status not in {"", "VALIDATED", "EXPIRED"}:
-        return _Fault(CheckStatus.FAILED, "DcvMissing", f"the {what} is missing ({entry.dcv_status.lower()})")
+        sentence = f"the {what} is missing ({entry.dcv_status.lower()})"
+        return _Fault(CheckStatus.FAILED, "DcvMissing", sentence, entry=entry.entry)
     if entry.is_persistent(now):
         return _persistent_record(entry, now)
     if expires and expires - now.date() <= dcv_soon(now):
         sentence = f"the {what} expires on {expires}; renew it{_record_beside(entry, now)}"
-        return _Fault(CheckStatus.WARNING, "DcvLapsing", sentence, due=expires)
+        return _Fault(CheckStatus.WARNING, "DcvLapsing", sentence, expires, entry.entry)
     return None
 
 
@@ -138,13 +141,12 @@ def _persistent_record(entry: DelegatedName, now: datetime) -> _Fault | None:
             f"{entry.entry} is validated persistently, but the TXT record at {place} cannot be used ({trouble}); "
             "publish the record that SCM shows"
         )
-        return _Fault(CheckStatus.WARNING, "PersistentRecordUnusable", sentence)
+        return _Fault(CheckStatus.WARNING, "PersistentRecordUnusable", sentence, entry=entry.entry)
     if record.until and record.until - now <= RECORD_NOTICE:
         ends = record.until.date()
         sentence = f"{entry.entry} is validated persistently until {ends} (persistUntil of the TXT record at {place})"
-        return _Fault(
-            CheckStatus.WARNING, "PersistentRecordEnding", f"{sentence}; publish a new one from SCM", due=ends
-        )
+        sentence += "; publish a new one from SCM"
+        return _Fault(CheckStatus.WARNING, "PersistentRecordEnding", sentence, ends, entry.entry)
     return None
 
 
@@ -154,18 +156,18 @@ def _more_than_agreed(entries: tuple[str, ...]) -> list[CheckResult]:
         return []
     which = f"{entries[0]} is" if len(entries) == 1 else f"{some(entries)} are"
     text = f"{which} delegated, but not agreed: the account could order more than it should; withdraw the delegation"
-    return [warning(SetupStep.DOMAINS, "NameExtra", text)]
+    return [warning(SetupStep.DOMAINS, "NameExtra", text, about=some(entries))]
 
 
 def _too_wide(entry: DelegatedName, delegation: Delegation, wanted: tuple[str, ...]) -> list[CheckResult]:
     results = []
     if extra := entry.certificate_types - {"SSL"}:
         text = f"{entry.entry} is delegated for {', '.join(sorted(extra))} too; only SSL was agreed"
-        results.append(warning(SetupStep.DOMAINS, "TypesExtra", text))
+        results.append(warning(SetupStep.DOMAINS, "TypesExtra", text, about=entry.entry))
     if entry.entry not in delegation.delegated_names:
         used = is_wildcard(entry.entry) and any(permits(entry.entry, name) for name in wanted)
         code = "WiderThanWanted" if used else "NameExtra"
         remedy = "delegate the exact names instead" if used else "withdraw it"
         text = f"{entry.entry} is delegated, but was not agreed: the account could order more than it should; {remedy}"
-        results.append(warning(SetupStep.DOMAINS, code, text))
+        results.append(warning(SetupStep.DOMAINS, code, text, about=entry.entry))
     return results

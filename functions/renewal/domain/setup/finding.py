@@ -37,6 +37,8 @@ class Finding:
     """By when the actor must have acted; None = now."""
     screen: str = ""
     """Where in SCM, as SCM's menu has it (`renewal.domain.setup.scm_menu`)."""
+    about: str = ""
+    """Which one, where there may be several with one code: an SSL ID, a serial, a store, a domain, privileges."""
 
     @property
     def is_security(self) -> bool:
@@ -52,18 +54,23 @@ def finding_from(error: NeedsAttention, certificate: str = "") -> Finding:
 
 MOST = 100  # findings that are stored: a fault that affects a thousand certificates is one fault
 LONGEST = 1_000  # characters of a finding's text; a hundred of them are a quarter of what an item may hold
+LONGEST_ABOUT = 200
 _RANKS: dict[Severity, int] = {"error": 0, "warning": 1, "info": 2}
 
 
 def sorted_and_capped(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return *findings* each once, errors first, then by date (none = now); of more than a hundred, the last counts."""
-    found = sorted({replace(finding, text=shortened(finding.text, LONGEST)) for finding in findings}, key=_urgency)
+    found = sorted({_shortened(finding) for finding in findings}, key=_urgency)
     if len(found) <= MOST:
         return tuple(found)
     left = len(found) - MOST + 1
     first = found[MOST - 1]
     text = f"{left} more findings are not listed; resolve these first"
     return (*found[: MOST - 1], Finding("MoreFindings", first.severity, first.actor, text))
+
+
+def _shortened(finding: Finding) -> Finding:
+    return replace(finding, text=shortened(finding.text, LONGEST), about=shortened(finding.about, LONGEST_ABOUT))
 
 
 def _urgency(finding: Finding) -> tuple[int, date, str, str, str]:

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from renewal.domain.audit.chained_row import ChainedRow
 from renewal.domain.errors import Actor, shortened
 from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, ended
 from renewal.domain.order_search import SearchedOrder, known_ids
@@ -26,8 +27,11 @@ _LONGEST_REQUESTER = 100  # characters
 
 
 @dataclass(frozen=True, slots=True)
-class Acknowledgement:
-    """The operator's record that an order is the organisation's own; it is written once and never changed."""
+class Acknowledgement(ChainedRow):
+    """The operator's record that an order is the organisation's own; an audit row.
+
+    One without number, as earlier versions wrote it, is in no chain and does not count.
+    """
 
     delegation: str
     key: str
@@ -143,11 +147,11 @@ def foreign_findings(found: ForeignOrders, *, is_first: bool) -> Iterator[Findin
         yield Finding("OrdersBefore", "info", "operator", text)
     if not found.count:
         return
-    yield from (_finding(_described(order), "rao", order.certificate) for order in found.orders)
+    yield from (_finding(_described(order), "rao", order.certificate, str(order.ssl_id)) for order in found.orders)
     listed = ", ".join(str(order.ssl_id) for order in found.orders)
     if (left := found.count - len(found.orders)) > 0:
         text = f"{left} older orders are not ours either; SCM lists them in the department"
-        yield Finding("MoreFindings", "warning", "rao", text)
+        yield Finding("MoreFindings", "warning", "rao", text, about=ORDER_NOT_OURS)
         listed += f" and {left} older ones"
     text = (
         f"SCM has orders that the order book does not have: SSL ID {listed}. Ask the RAO whose they are. If the "
@@ -157,8 +161,8 @@ def foreign_findings(found: ForeignOrders, *, is_first: bool) -> Iterator[Findin
     yield _finding(text, "operator")
 
 
-def _finding(text: str, actor: Actor, certificate: str = "") -> Finding:
-    return Finding(ORDER_NOT_OURS, "error", actor, text, certificate, screen=screen_of(ORDER_NOT_OURS))
+def _finding(text: str, actor: Actor, certificate: str = "", about: str = "") -> Finding:
+    return Finding(ORDER_NOT_OURS, "error", actor, text, certificate, screen=screen_of(ORDER_NOT_OURS), about=about)
 
 
 def _described(order: ForeignOrder) -> str:

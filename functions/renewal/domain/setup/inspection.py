@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from types import MappingProxyType
 
+from renewal.domain.certificate.revocation import RevocationRequest
 from renewal.domain.delegation import CustomField, Delegation, Profile
 from renewal.domain.due import Cause
 from renewal.domain.notices.notice import Notices
@@ -89,3 +90,5 @@ class DelegationRecord:
     """Whether searches find the delegation's orders; None before the first order was searched for."""
     notices: Notices | None = field(default=None, metadata=REWRITTEN)
     """What the RAO was notified of; None before the first notice."""
+    revocations: tuple[RevocationRequest, ...] = ()
+    """Requests for certificates that have left the delegation's file since."""

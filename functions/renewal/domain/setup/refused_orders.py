@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from renewal.domain.errors import DcvLapsed, NameNotDelegated, OrganisationNotValidated, error_named
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
 from renewal.domain.setup.finding import Finding, sorted_and_capped
-from renewal.domain.setup.inspection import Inspection
+from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.scm_menu import screen_of
 from renewal.domain.setup.withdrawal import open_revocations
 
@@ -15,16 +15,19 @@ _OF_DOMAINS = frozenset({DcvLapsed.__name__, NameNotDelegated.__name__})
 
 
 def findings_with_orders(
-    inspection: Inspection, certificates: Iterable[ManagedCertificate], history: Iterable[FinishedOrder]
+    record: DelegationRecord, certificates: Iterable[ManagedCertificate], history: Iterable[FinishedOrder]
 ) -> tuple[Finding, ...]:
-    """Return the inspection's findings, open revocations, and the last refusals of orders that the RAO has to settle.
+    """Return the last inspection's findings, open revocations, and the last refusals that the RAO has to settle.
 
-    *history*: the delegation's audit rows, oldest first. A refusal is left out when the inspection reports the same, or
-    when a later inspection found its cause resolved.
+    None before the first inspection. *history*: the delegation's audit rows, oldest first. A refusal is left out when
+    the inspection reports the same, or when a later inspection found its cause resolved.
     """
+    inspection = record.inspection
+    if inspection is None:
+        return ()
     rows = {row.certificate: row for row in history if row.status == OrderStatus.FAILED}
     managed = tuple(certificates)
-    revocations = (finding for each in managed for finding in open_revocations(each, inspection, inspection.at))
+    revocations = open_revocations(record, managed, inspection.at)
     return sorted_and_capped((*inspection.findings, *revocations, *_refused(inspection, managed, rows)))
 
 

@@ -30,7 +30,15 @@ def method_findings(delegated: Iterable[DelegatedName], now: datetime) -> Iterat
                 "issued on such a validation from then on; validate by DNS instead, with the record that SCM shows"
             )
             code = "DcvMethodEnding"
-            yield Finding(code, _severity(sunset.ends, now), "rao", text, due=sunset.ends, screen=screen_of(code))
+            yield Finding(
+                code,
+                _severity(sunset.ends, now),
+                "rao",
+                text,
+                due=sunset.ends,
+                screen=screen_of(code),
+                about=sunset.method,
+            )
 
 
 def client_auth_findings(renewals: Iterable[tuple[ManagedCertificate, date]], now: datetime) -> Iterator[Finding]:

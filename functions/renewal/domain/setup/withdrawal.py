@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
+from renewal.domain.certificate.revocation import RevocationRequest
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.due import Cause
 from renewal.domain.order import ManagedCertificate, Served
 from renewal.domain.setup.finding import Finding
-from renewal.domain.setup.inspection import Inspection
+from renewal.domain.setup.inspection import DelegationRecord
 from renewal.domain.setup.scm_menu import screen_of
 from renewal.domain.setup.snapshot import ReportedCertificate, Section, Snapshot
 
@@ -66,19 +67,20 @@ NOT_REVOKED = "NotRevoked"
 
 
 def revoked_in(
-    certificates: Iterable[ManagedCertificate], snapshot: Snapshot, before: Inspection | None
+    record: DelegationRecord, certificates: Iterable[ManagedCertificate], snapshot: Snapshot
 ) -> tuple[str, ...]:
-    """Return the serials of requested revocations that SCM's report shows as revoked, or has shown *before*."""
-    rows = {row.serial for row in snapshot.reported if row.status == "REVOKED"} | set(before.revoked if before else ())
-    return tuple(each.serial for managed in certificates for each in managed.revocations if each.serial in rows)
+    """Return the serials of requested revocations that SCM's report shows as revoked, or has shown before."""
+    before = record.inspection.revoked if record.inspection else ()
+    rows = {row.serial for row in snapshot.reported if row.status == "REVOKED"} | set(before)
+    return tuple(each.serial for _, each in _requests(record, certificates) if each.serial in rows)
 
 
 def open_revocations(
-    certificate: ManagedCertificate, inspection: Inspection | None, now: datetime
+    record: DelegationRecord, certificates: Iterable[ManagedCertificate], now: datetime
 ) -> Iterator[Finding]:
     """Yield a finding for each requested revocation that SCM has not shown yet, until the certificate has expired."""
-    shown = inspection.revoked if inspection else ()
-    for request in certificate.revocations:
+    shown = record.inspection.revoked if record.inspection else ()
+    for name, request in _requests(record, certificates):
         if request.serial in shown or (request.not_after and request.not_after <= now):
             continue
         number = f"SSL ID {request.ssl_id}, " if request.ssl_id else ""
@@ -86,7 +88,23 @@ def open_revocations(
             f"the certificate ({number}serial {printed_serial(request.serial)}) for {', '.join(request.names)} is not "
             f"revoked in SCM; its revocation was requested on {request.requested_at:%Y-%m-%d}: {request.reason_code}"
         )
-        yield Finding(NOT_REVOKED, "error", "rao", text, certificate.spec.name, screen=screen_of(NOT_REVOKED))
+        yield Finding(
+            NOT_REVOKED,
+            "error",
+            "rao",
+            text,
+            name,
+            screen=screen_of(NOT_REVOKED),
+            about=request.serial,
+        )
+
+
+def _requests(
+    record: DelegationRecord, certificates: Iterable[ManagedCertificate]
+) -> Iterator[tuple[str, RevocationRequest]]:
+    """With the certificate's name; it is empty when the certificate has left the delegation's file."""
+    yield from (("", request) for request in record.revocations)
+    yield from ((managed.spec.name, request) for managed in certificates for request in managed.revocations)
 
 
 class _Rows:

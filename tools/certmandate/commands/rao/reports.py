@@ -104,7 +104,7 @@ def findings_command(
         )
     print_left_out((*certificates.unreadable, *history.unreadable))
     inspection = _inspection(record)
-    found = findings_with_orders(inspection, certificates, history)
+    found = findings_with_orders(record, certificates, history)
     findings = [finding for finding in found if recipient is None or finding.actor == recipient]
     codes = [] if recipient == "operator" else [language_code] if language_code else LANGUAGES
     day = inspection.at.date()

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from certmandate.commands.replacement.progress import print_status
 from certmandate.completion import delegation_names
 from certmandate.deployment import Deployment, deployed, read_stored, to_change
-from certmandate.exit import Refused
+from certmandate.exit import NEEDS_ATTENTION, Refused
 from certmandate.options import JsonOption, YesOption, confirm
 from certmandate.views import printing
 from certmandate.views.printing import printer
@@ -52,8 +54,18 @@ DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show the plan; st
 CancelOption = Annotated[bool, typer.Option("--cancel", help="Delete the rules with this --reason.")]
 
 
+class Action(StrEnum):
+    """What to do in place of planning a rule."""
+
+    STATUS = "status"
+
+
+ActionArgument = Annotated[Action | None, typer.Argument(metavar="[status]", help="How far the rules have come.")]
+
+
 def replace_command(
     context: typer.Context,
+    action: ActionArgument = None,
     issuer: IssuerOption = None,
     issued_before: IssuedBeforeOption = None,
     serials: SerialsOption = None,
@@ -74,15 +86,14 @@ def replace_command(
 
     Shows the plan: how many, how long, which limit decides, and what will not make the deadline. After a confirmation
     it stores a replacement rule, on which every run works until all is replaced. The rule covers what is served now;
-    what is issued for it is not replaced again.
+    what is issued for it is not replaced again. `status` exits 1 when a rule will not make its deadline.
     """
     from certmandate.replacement.capacity import Limits
 
     asked = _Asked(issuer, issued_before, serials, tuple(delegation or ()), deadline, reason.strip())
-    with deployed(context) if dry_run else to_change(context) as deployment:
-        if cancel:
-            _cancel(deployment, asked.reason, as_json=as_json)
-            raise typer.Exit
+    with deployed(context) if dry_run or action else to_change(context) as deployment:
+        if action or cancel:
+            raise typer.Exit(_without_plan(deployment, None if action else asked.reason, as_json=as_json))
         assumed = Limits(scm_seconds=scm_seconds, issuance_minutes=issuance_minutes, approval_hours=approval_hours)
         rule = asked.rule(deployment, _caps(deployment, orders_per_delegation, orders_per_run), datetime.now(UTC))
         plan = _plan(deployment, rule, assumed)
@@ -94,7 +105,15 @@ def replace_command(
         printing.print_json(plan_view.document(plan, is_stored=not dry_run))
     else:
         result = "Nothing was changed: --dry-run" if dry_run else "The replacement rule is stored"
-        printing.print_line(f"{result}. `certmandate status` lists the rules in force.")
+        printing.print_line(f"{result}. `certmandate replace status` shows how far it has come.")
+
+
+def _without_plan(deployment: Deployment, cancelled: str | None, *, as_json: bool) -> int:
+    """Delete the rules with the reason *cancelled*, or print the status; return the exit code."""
+    if cancelled is not None:
+        _cancel(deployment, cancelled, as_json=as_json)
+        return 0
+    return NEEDS_ATTENTION if print_status(deployment, as_json=as_json) else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,120 @@
+"""How far the work for a replacement rule has come, and when it will end at this rate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from renewal.domain.endpoint.observation import ServiceState
+from renewal.domain.order import ManagedCertificate
+from renewal.domain.replacement.rule import Replacement
+from renewal.domain.service.state import service_state
+
+_HOUR = timedelta(hours=1)
+FIRST_HOURS = 2.0
+"""In which no rate is known: what one hourly run orders is collected and counted by the next."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplacementProgress:
+    """The work for one rule at a given time; numbers of certificates."""
+
+    reason: str
+    issuer: str = ""
+    issued_before: datetime
+    deadline: datetime | None = None
+    covered: int | None = None
+    """How many it covered when it was stored; None for a rule of an earlier version."""
+    done: int | None = None
+    """How many of them are stored."""
+    in_flight: int
+    """How many have an open order that has not failed."""
+    failed: int
+    """How many have a failed order: held, or with a certificate that was not stored."""
+    waiting: int
+    """How many are not ordered."""
+    not_served: int
+    """How many certificates that were stored since, and declare endpoints, are not served by all of them."""
+    rate: float | None = None
+    """Certificates stored in an hour; None in the first hours."""
+    ends_at: datetime | None = None
+    """When all will be stored, at this rate or as planned; None: not known."""
+    is_late: bool = False
+    """Whether that is after the deadline, or the deadline is over and something is left."""
+    paused: tuple[str, ...] = ()
+    """The delegations for which the run ordered nothing because SCM was not available."""
+
+    @property
+    def left(self) -> int:
+        """How many are not stored."""
+        return self.in_flight + self.failed + self.waiting
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all are stored, and served where that is verified."""
+        return not self.left and not self.not_served
+
+
+def progress_of(rule: Replacement, certificates: Iterable[ManagedCertificate], now: datetime) -> ReplacementProgress:
+    """Return how far the work for *rule* has come; *certificates*: all that it covers or covered.
+
+    An ordinary renewal since the rule began counts as not served, too, until its endpoints serve it.
+    """
+    mine = [each for each in certificates if not rule.delegations or each.spec.delegation in rule.delegations]
+    left = [each for each in mine if rule.covers(each)]
+    failed = sum(map(has_failed, left))
+    in_flight = sum(each.order is not None and not has_failed(each) for each in left)
+    done = None if rule.certificates is None else max(rule.certificates - len(left), 0)
+    rate, ends_at = _estimate(rule, done, len(left), now)
+    not_served = sum(_is_not_served(each, rule, now) for each in mine)
+    return ReplacementProgress(
+        reason=rule.reason,
+        issuer=rule.issuer,
+        issued_before=rule.issued_before,
+        deadline=rule.deadline,
+        covered=rule.certificates,
+        done=done,
+        in_flight=in_flight,
+        failed=failed,
+        waiting=len(left) - in_flight - failed,
+        not_served=not_served,
+        rate=rate,
+        ends_at=ends_at,
+        is_late=_is_late(rule, len(left) + not_served, rate, ends_at, now),
+    )
+
+
+def has_failed(certificate: ManagedCertificate) -> bool:
+    """Return whether its last order failed, or left a certificate that was not stored."""
+    if certificate.order is not None:
+        return bool(certificate.order.trouble)
+    return certificate.failures > 0
+
+
+def _is_not_served(certificate: ManagedCertificate, rule: Replacement, now: datetime) -> bool:
+    served = certificate.served
+    if served is None or served.stored_at < rule.began_at:
+        return False
+    return service_state(certificate, now) not in {ServiceState.SERVED, ServiceState.NOT_DECLARED}
+
+
+def _estimate(rule: Replacement, done: int | None, left: int, now: datetime) -> tuple[float | None, datetime | None]:
+    """Return certificates an hour, and when the last one is stored; in the first hours as planned."""
+    if not left:
+        return None, now
+    hours = (now - rule.began_at) / _HOUR
+    if done is None or not rule.certificates:
+        return None, None
+    if hours <= max(FIRST_HOURS, rule.planned_hours or 0.0) and not done:
+        return None, None if rule.planned_hours is None else now + rule.planned_hours * _HOUR
+    # The first run orders, the second collects: the hour between them is not part of the rate.
+    rate = done / max(hours - 1, 1.0)
+    return round(rate, 2), now + left / rate * _HOUR if rate else None
+
+
+def _is_late(rule: Replacement, left: int, rate: float | None, ends_at: datetime | None, now: datetime) -> bool:
+    if rule.deadline is None or not left:
+        return False
+    is_stopped = rate == 0.0
+    return now >= rule.deadline or is_stopped or (ends_at is not None and ends_at > rule.deadline)

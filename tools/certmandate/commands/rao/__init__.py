@@ -1,0 +1,1 @@
+"""What the RAO gets: findings, reports, and the audit trail."""

@@ -1,0 +1,1 @@
+"""`certmandate replace`: many certificates because of an incident."""

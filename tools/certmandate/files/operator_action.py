@@ -1,0 +1,50 @@
+"""What operators change, as rows of the audit trail: what, whose, when, why, and who it was according to AWS.
+
+No function of the stack can add such a row: their roles permit neither `action` nor `at` (docs/permissions.md).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from renewal import records
+from renewal.adapters.order_book.schema import ACTION_PREFIX
+from renewal.domain.audit.chained_row import ChainedRow
+
+
+class ActionKind(StrEnum):
+    """What was done; the values are stored."""
+
+    APPLIED = "applied"
+    RETIRED = "retired"
+    REINSTATED = "reinstated"
+    RENEWAL_REQUESTED = "renewal-requested"
+    ORDER_AGAIN_PERMITTED = "order-again-permitted"
+    REVOCATION_REQUESTED = "revocation-requested"
+    ADOPTED = "adopted"
+    RULE_ADDED = "replacement-rule-added"
+    RULE_WITHDRAWN = "replacement-rule-withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorAction(ChainedRow):
+    """An audit row of something that an operator changed; `identity` is the operator's ARN."""
+
+    delegation: str
+    """`#estate` for what concerns all delegations."""
+    action: ActionKind
+    at: datetime
+    certificates: tuple[str, ...] = ()
+    """Names of those whose record was written."""
+    removed: tuple[str, ...] = ()
+    """Names of those that were removed."""
+    reason: str = ""
+
+    def item(self) -> dict[str, Any]:
+        """Return the row as it is stored."""
+        return records.to_item(self) | {
+            "item": f"{ACTION_PREFIX}{self.sequence or 0:012d}#{records.timestamp(self.at)}"
+        }

@@ -1,0 +1,75 @@
+"""How far the work for the replacement rules has come, as it is printed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from certmandate.views import printing
+from certmandate.views.printing import counted, minute
+from renewal import records
+
+if TYPE_CHECKING:
+    from renewal.domain.judgement.replacement_progress import ReplacementProgress
+
+
+def page(rules: Iterable[ReplacementProgress]) -> list[RenderableType]:
+    """Return one part for each rule."""
+    parts: list[RenderableType] = []
+    for rule in rules:
+        pairs = (
+            ("issued before", f"{minute(rule.issued_before)}, by {rule.issuer or 'any issuer'}"),
+            ("deadline", minute(rule.deadline)),
+            ("done", _done(rule)),
+            ("in flight", str(rule.in_flight)),
+            ("failed", str(rule.failed)),
+            ("not ordered", str(rule.waiting)),
+            ("not served", str(rule.not_served)),
+            ("rate", "" if rule.rate is None else f"{rule.rate:g} an hour"),
+            ("estimated end", "" if rule.is_complete else minute(rule.ends_at) or "not known"),
+        )
+        parts += [printing.heading(f"Replacement: {rule.reason}"), printing.facts(pairs), _state(rule)]
+    return parts
+
+
+def _done(rule: ReplacementProgress) -> str:
+    return "not known" if rule.done is None else f"{rule.done} of {rule.covered}"
+
+
+def _state(rule: ReplacementProgress) -> Text:
+    if rule.is_complete:
+        return Text(
+            f'  Complete. Delete the rule: `certmandate replace --cancel --reason "{rule.reason}"`', style="green"
+        )
+    if rule.is_late:
+        return Text("  Will not make the deadline: see runbook, ReplacementLate.", style="bold red")
+    return Text("  The next run continues.", style="yellow")
+
+
+def lines(rules: Iterable[ReplacementProgress]) -> Iterator[str]:
+    """Yield a sentence for each rule that is not complete."""
+    for rule in rules:
+        if not rule.is_complete:
+            late = "; it will not make the deadline" if rule.is_late else ""
+            ends = f", estimated end {minute(rule.ends_at)}" if rule.ends_at else ""
+            deadline = f", deadline {minute(rule.deadline)}" if rule.deadline else ""
+            failed = f", {rule.failed} failed" if rule.failed else ""
+            not_served = f", {rule.not_served} not served" if rule.not_served else ""
+            yield (
+                f"{rule.reason}: {counted(rule.left, 'certificate')} left, {rule.in_flight} in flight{failed}"
+                f"{not_served}{ends}{deadline}{late}{_paused(rule)}"
+            )
+
+
+def _paused(rule: ReplacementProgress) -> str:
+    if not rule.paused:
+        return ""
+    return f"; paused, because SCM is not available for {', '.join(rule.paused)}; the next run continues"
+
+
+def document(rule: ReplacementProgress) -> dict[str, Any]:
+    """Return the progress as JSON has it."""
+    return {**records.to_json(rule), "left": rule.left, "complete": rule.is_complete}

@@ -1,0 +1,1 @@
+"""The state of the estate as a page: what `certmandate status --html` writes."""

@@ -1,0 +1,243 @@
+"""The same answers, without what makes moto slow: each change names what moto does, and what that costs.
+
+No change here alters an answer. What grows with the square of an estate is a reason for a change, and so is what takes
+a hundredth or more of a case of the fault campaign (docs/decisions.md).
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import inspect
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from local.moto_repairs.repairs import Repairs, interpreter
+
+# ---- All services ----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def instances_are_not_kept(_: Repairs) -> Iterator[None]:
+    """Keep no list of all instances ever made of moto's models, except of those that it closes at its end: files."""
+    from moto.core.common_models import BaseModel
+
+    def new(model: Any, *_arguments: Any, **_named: Any) -> Any:
+        instance = object.__new__(model)
+        if hasattr(model, "dispose"):
+            model.instances_tracked.append(instance)
+        return instance
+
+    with patch.object(BaseModel, "__new__", new):
+        yield
+
+
+@contextmanager
+def operations_are_listed_once(_: Repairs) -> Iterator[None]:
+    """List the methods of a service's class once; moto inspects all its members at each request."""
+    from moto.core import responses
+    from moto.core.utils import method_names_from_class
+
+    with patch.object(responses, "method_names_from_class", functools.cache(method_names_from_class)):
+        yield
+
+
+# ---- Step Functions --------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def paths_are_parsed_once(_: Repairs) -> Iterator[None]:
+    """Keep parsed JSONPaths, which hold no state; moto builds the parser's tables again for each."""
+    json_path = interpreter("utils.json_path")
+
+    with patch.object(json_path, "parse", functools.lru_cache(maxsize=512)(json_path.parse)):
+        yield
+
+
+# ---- DynamoDB --------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def attribute_values_are_serialized_once(_: Repairs) -> Iterator[None]:
+    """Serialize the one member that an attribute value has; moto searches for all ten under five spellings each."""
+    from moto.core.serialize import JSONSerializer
+
+    original = JSONSerializer._serialize_type_structure
+
+    def structure(serializer: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
+        if not _is_attribute_value(shape, value):
+            original(serializer, serialized, value, shape, key)
+            return
+        serialized[key] = _serialized(serializer, value, shape)
+
+    with patch.object(JSONSerializer, "_serialize_type_structure", structure):
+        yield
+
+
+def _is_attribute_value(shape: Any, value: Any) -> bool:
+    """Return whether it is DynamoDB's: other services have shapes of that name."""
+    return shape.name == "AttributeValue" and "NULL" in shape.members and isinstance(value, dict) and len(value) == 1
+
+
+def _serialized(serializer: Any, value: Mapping[str, Any], shape: Any) -> dict[str, Any]:
+    kind, content = next(iter(value.items()))
+    if kind == "M":
+        return {kind: {name: _serialized(serializer, inner, shape) for name, inner in content.items()}}
+    if kind == "L":
+        return {kind: [_serialized(serializer, inner, shape) for inner in content]}
+    wrapper: dict[str, Any] = {}
+    serializer._serialize(wrapper, content, shape.members[kind], kind)
+    return wrapper
+
+
+@contextmanager
+def transactions_copy_what_they_update(_: Repairs) -> Iterator[None]:
+    """Copy an item before it is updated, so that a copy of a table can share its items.
+
+    moto updates an item where it is, and therefore copies the whole table before each transaction.
+    """
+    from moto.dynamodb.models import DynamoDBBackend
+    from moto.dynamodb.models.table import Table
+
+    update = DynamoDBBackend.update_item
+
+    def update_item(backend: Any, table_name: str, key: Any, *arguments: Any, **named: Any) -> Any:
+        table = backend.get_table(table_name)
+        hash_value, range_value = backend.get_keys_value(table, key)
+        if item := table.get_item(hash_value, range_value):
+            _replace(table, copy.deepcopy(item))
+        return update(backend, table_name, key, *arguments, **named)
+
+    with (
+        patch.object(Table, "__deepcopy__", _table_with_the_same_items, create=True),
+        patch.object(DynamoDBBackend, "update_item", update_item),
+    ):
+        yield
+
+
+def _replace(table: Any, item: Any) -> None:
+    if item.range_key:
+        table.items[item.hash_key][item.range_key] = item
+    else:
+        table.items[item.hash_key] = item
+
+
+def _table_with_the_same_items(table: Any, memo: dict[int, Any]) -> Any:
+    copied = copy.copy(table)
+    for name, value in vars(table).items():
+        setattr(copied, name, value if name == "items" else copy.deepcopy(value, memo))
+    copied.items = copy.copy(table.items)
+    if table.range_key_attr:
+        for key, partition in table.items.items():
+            copied.items[key] = dict(partition)
+    return copied
+
+
+@contextmanager
+def queries_read_one_partition(_: Repairs) -> Iterator[None]:
+    """Read one partition for a query of a table; moto compares the key of each of its items."""
+    from moto.dynamodb.models.table import Table
+
+    original = Table.query
+    parameters = inspect.signature(original)
+
+    def query(table: Any, *arguments: Any, **named: Any) -> Any:
+        given = parameters.bind(table, *arguments, **named).arguments
+        if given.get("index_name") or not table.range_key_attr:
+            return original(table, *arguments, **named)
+        return original(_Partition(table, given["hash_key"]), *arguments, **named)  # type: ignore[arg-type]
+
+    with patch.object(Table, "query", query):
+        yield
+
+
+class _Partition:
+    """A table as if it had the items of one partition only."""
+
+    def __init__(self, table: Any, hash_key: Any) -> None:
+        self._table = table
+        self._hash_key = hash_key
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._table, name)
+
+    def all_items(self) -> list[Any]:
+        return list(self._table.items.get(self._hash_key, {}).values())
+
+
+@contextmanager
+def values_are_copied_once(_: Repairs) -> Iterator[None]:
+    """Copy a value once for an answer; moto copies each level of it again."""
+    from moto.dynamodb.models.dynamo_type import DynamoType
+
+    original = DynamoType.to_regular_json
+
+    def to_regular_json(value: Any) -> dict[str, Any]:
+        if value.is_map():
+            return {value.type: {name: _regular(inner) for name, inner in value.value.items()}}
+        if value.is_list():
+            return {value.type: [_regular(inner) for inner in value.value]}
+        answer: dict[str, Any] = original(value)
+        return answer
+
+    def _regular(inner: Any) -> Any:
+        return to_regular_json(inner) if isinstance(inner, DynamoType) else copy.deepcopy(inner)
+
+    with patch.object(DynamoType, "to_regular_json", to_regular_json):
+        yield
+
+
+@contextmanager
+def clauses_are_counted_once(_: Repairs) -> Iterator[None]:
+    """Count the clauses of an update expression once; moto counts them again at each node of the expression."""
+    from moto.dynamodb.parsing.validators import ActionCountValidator
+
+    with patch.object(ActionCountValidator, "traverse", ActionCountValidator.verify_action_counts):
+        yield
+
+
+# ---- S3 --------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def versions_are_listed_by_prefix(_: Repairs) -> Iterator[None]:
+    """List the versions of the keys with a prefix; moto copies and sorts all versions of the bucket first."""
+    from moto.s3.models import S3Backend
+
+    original = S3Backend.list_object_versions
+
+    def list_object_versions(backend: Any, bucket_name: str, **named: Any) -> Any:
+        read: Any = _Prefixed(backend.get_bucket(bucket_name), named["prefix"])
+        return original(read, bucket_name, **named)
+
+    with patch.object(S3Backend, "list_object_versions", list_object_versions):
+        yield
+
+
+class _Prefixed:
+    """A backend as if its bucket had the keys with a prefix only."""
+
+    def __init__(self, bucket: Any, prefix: str) -> None:
+        self.keys = type(bucket.keys)()
+        for name, versions in bucket.keys.iterlists():
+            if name.startswith(prefix):
+                dict.__setitem__(self.keys, name, versions)
+
+    def get_bucket(self, _name: str) -> _Prefixed:
+        """Return itself, as the bucket."""
+        return self
+
+
+FOR_SPEED = (
+    instances_are_not_kept,
+    operations_are_listed_once,
+    paths_are_parsed_once,
+    attribute_values_are_serialized_once,
+    transactions_copy_what_they_update,
+    queries_read_one_partition,
+    values_are_copied_once,
+    clauses_are_counted_once,
+    versions_are_listed_by_prefix,
+)
