@@ -69,6 +69,8 @@ def test_no_command_prints_a_control_character(
     ]  # fmt: skip
     outputs = [printed(capsys, *command, *flags) for command in commands for flags in ((), ("--json",))]
     printed(capsys, "report", "univ", "--output", tmp_path)
+    printed(capsys, "status", "--html", tmp_path / "status.html")
+    printed(capsys, "export", "--openmetrics")
     printed(capsys, "findings", "univ", "--for", "operator")
     printed(capsys, "show", f"{HOSTILE}/idp")
     printed(capsys, HOSTILE)
@@ -78,4 +80,4 @@ def test_no_command_prints_a_control_character(
     assert "\n::error::" not in refused
     assert f"{evil / 'univ.yaml'}:1: " in refused
     pages = [path.read_text(encoding="utf-8") for path in tmp_path.glob("*.html")]
-    assert [controls(page) for page in pages] == [[]]
+    assert [controls(page) for page in pages] == [[], []]

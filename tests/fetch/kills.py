@@ -44,12 +44,12 @@ class Killer:
         if is_of_a_file and self._is_over():
             os._exit(KILLED)
 
-    def _half_of_a_write(self, path: Path, content: bytes) -> None:
+    def _half_of_a_write(self, path: Path, content: bytes, **owner: int) -> None:
         if self._is_over():
             path.unlink(missing_ok=True)
             path.write_bytes(content[: len(content) // 2])
             os._exit(KILLED)
-        self._write(path, content)
+        self._write(path, content, **owner)
 
 
 class Scenario:

@@ -46,7 +46,7 @@ def test_a_stored_certificate_is_installed_in_certbots_layout(host: Host):
     for name in FILES:
         assert (host.live / name).read_bytes() == host.bucket.objects[f"{FOLDER}/{serial}/{name}"]
         assert stat.S_IMODE((host.live / name).stat().st_mode) == 0o600
-    assert stat.S_IMODE(host.live.stat().st_mode) == 0o700
+    assert stat.S_IMODE(host.live.stat().st_mode) == 0o755
 
 
 def test_every_file_is_flushed_to_the_disk_before_the_switch(host: Host, monkeypatch: pytest.MonkeyPatch):
@@ -89,7 +89,7 @@ def test_a_renewed_certificate_replaces_the_former_one(host: Host):
     assert host.served_now() == serial
     assert [name.partition("-")[0] for name in host.versions()] == [serial]
     assert stat.S_IMODE((host.live / "privkey.pem").stat().st_mode) == 0o640
-    assert stat.S_IMODE(host.live.stat().st_mode) == 0o750
+    assert stat.S_IMODE(host.live.stat().st_mode) == 0o755
 
 
 def with_another_key(host: Host, path: str) -> None:
@@ -119,6 +119,21 @@ def with_another_fullchain(host: Host, path: str) -> None:
     host.bucket.objects[f"{path}privkey.pem"] = other.key.pem()
 
 
+def with_malformed_issuers(host: Host, path: str) -> None:
+    host.bucket.objects[f"{path}chain.pem"] = b"garbage"
+
+
+def with_fewer_issuers(host: Host, path: str) -> None:
+    """For servers that read chain.pem and not fullchain.pem."""
+    host.bucket.objects[f"{path}chain.pem"] = b""
+
+
+def with_text_behind_the_issuers(host: Host, path: str) -> None:
+    """In both files: OpenSSL ignores what follows a certificate."""
+    for name in ("chain.pem", "fullchain.pem"):
+        host.bucket.objects[f"{path}{name}"] += b"garbage"
+
+
 def malformed(host: Host, path: str) -> None:
     host.bucket.objects[f"{path}cert.pem"] = b"no certificate"
 
@@ -135,12 +150,28 @@ def nothing(host: Host, path: str) -> None:
         (with_another_leaf, 1.0, []),
         (with_another_pair, 1.0, []),
         (with_another_fullchain, 1.0, []),
+        (with_malformed_issuers, 1.0, []),
+        (with_fewer_issuers, 1.0, []),
+        (with_text_behind_the_issuers, 1.0, []),
         (malformed, 1.0, []),
         (nothing, 200.0, []),
         (nothing, -1.0, []),
         (nothing, 1.0, ["names = other.univ.example"]),
     ],
-    ids=["key", "chain", "leaf", "pair", "fullchain", "malformed", "expired", "begins later", "names"],
+    ids=[
+        "key",
+        "chain",
+        "leaf",
+        "pair",
+        "fullchain",
+        "issuers",
+        "fewer issuers",
+        "text",
+        "malformed",
+        "expired",
+        "begins later",
+        "names",
+    ],
 )
 def test_a_pair_that_clients_would_refuse_is_not_installed(
     host: Host, corrupt: Callable[[Host, str], None], days: float, lines: list[str]
@@ -168,6 +199,30 @@ def test_an_older_certificate_is_installed_only_with_the_option(host: Host):
     assert host.served_now() == serial
     assert host.update(allow_older=True).error is None
     assert host.served_now() == older
+
+
+@pytest.mark.parametrize("state", [b'{"of": "another client"}', b"", None])
+def test_what_is_installed_is_known_without_its_state(host: Host, state: bytes | None):
+    """After a return to an earlier client, or a lost file, an older certificate must be refused as before."""
+    host.publish()
+    host.update()
+    path = host.live / "state.json"
+    path.write_bytes(json.dumps(json.loads(path.read_bytes()) | {"newer": 1}).encode() if state is None else state)
+    host.bucket.objects.clear()
+    host.publish(a_new_pair(begins_days_ago=5))
+
+    assert error_of(host) == "OlderThanInstalled"
+    assert host.live.exists()
+
+
+def test_a_state_of_a_newer_client_is_read(host: Host):
+    """Nothing is downloaded and reloaded again only because the client was replaced by its former version."""
+    host.publish()
+    host.update()
+    path = host.live / "state.json"
+    path.write_bytes(json.dumps(json.loads(path.read_bytes()) | {"newer": 1}).encode())
+
+    assert host.update().changed is False
 
 
 def test_a_pointer_that_certmandate_does_not_write_is_refused(host: Host):

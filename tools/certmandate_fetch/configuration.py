@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import grp
+import os
 import pwd
 import re
 import shlex
 import shutil
 import socket
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,7 +126,7 @@ def _certificate(section: Section) -> Declaration:
     return Declaration(
         name=name,
         names=names,
-        folder=section.path("folder", f"/etc/certmandate-fetch/{name}"),
+        folder=_folder(section, f"/etc/certmandate-fetch/{name}"),
         uid=_id(section, "owner"),
         gid=_id(section, "group"),
         mode=int(section.text("mode", "0600", "0?(400|440|600|640)", "0400, 0440, 0600 or 0640: it holds a key"), 8),
@@ -134,6 +136,23 @@ def _certificate(section: Section) -> Declaration:
         reload=_command(section, "reload"),
         endpoints=tuple(_endpoints(section, names)),
     )
+
+
+def _folder(section: Section, default: str) -> Path:
+    """Keys are written there by root: no one else may put a link in place of a folder on the way."""
+    folder = section.path("folder", default)
+    for each in sorted({folder, *folder.parents, folder.resolve(), *folder.resolve().parents}):
+        if each.exists() and _is_changed_by_others(each.stat()):
+            section.fault("folder", f"others than root can change {each}: choose a folder below those of root")
+            break
+    return folder
+
+
+def _is_changed_by_others(folder: os.stat_result) -> bool:
+    is_foreign = folder.st_uid not in {0, os.geteuid()}
+    is_of_group = bool(folder.st_mode & stat.S_IWGRP) and folder.st_gid not in {0, os.getegid()}
+    is_shared = bool(folder.st_mode & stat.S_IWOTH) or is_of_group
+    return is_foreign or (is_shared and not folder.st_mode & stat.S_ISVTX)
 
 
 def _id(section: Section, key: str) -> int:

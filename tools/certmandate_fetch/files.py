@@ -1,26 +1,34 @@
-"""Files that a reader finds as they were, or whole. Functions raise OSError."""
+"""Files that a reader finds as they were, or whole. Functions raise OSError.
+
+A service user may own the folder of a keystore, and put a link in place of any name there at any time. So owner and
+mode are set on the descriptor of a file that was made here, and a file is opened once, without following a link.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from pathlib import Path
 
 
-def write(path: Path, content: bytes) -> None:
-    """Write a new file that only this user can read, and flush it to the disk."""
+def write(path: Path, content: bytes, *, uid: int = -1, gid: int = -1, mode: int = 0o600) -> None:
+    """Write a new file and flush it to the disk; ids of -1 are this user's."""
     path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
         file.write(content)
         file.flush()
-        os.fsync(file.fileno())
+        os.fchown(descriptor, uid, gid)
+        os.fchmod(descriptor, mode)
+        os.fsync(descriptor)
 
 
 def copy(source: Path, target: Path) -> None:
     """Replace *target* in one step by a copy of *source*, with its owner and mode."""
-    status, temporary = source.stat(), temporary_for(target)
-    write(temporary, source.read_bytes())
-    os.chown(temporary, status.st_uid, status.st_gid)
-    temporary.chmod(status.st_mode & 0o777)
+    copied, status = _read(source)
+    temporary = temporary_for(target)
+    write(temporary, copied, uid=status.st_uid, gid=status.st_gid, mode=status.st_mode & 0o777)
     temporary.replace(target)
     flush(target.parent)
 
@@ -50,4 +58,21 @@ def temporary_for(path: Path) -> Path:
 
 def content(path: Path) -> bytes | None:
     """Return what is in the file, if it exists."""
-    return path.read_bytes() if path.exists() else None
+    try:
+        return _read(path)[0]
+    except FileNotFoundError:
+        return None
+
+
+def _read(path: Path) -> tuple[bytes, os.stat_result]:
+    """The content of a regular file and its status, both of one descriptor."""
+    with open(path, "rb", opener=_opened) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "is no regular file", str(path))
+        return file.read(), status
+
+
+def _opened(path: str, flags: int) -> int:
+    """A pipe must not wait for its other end."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)

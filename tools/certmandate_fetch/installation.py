@@ -7,6 +7,7 @@
                                     state.json                    written last
     KEYSTORE                        a copy of keystore.p12, replaced by rename: servers in Java may not follow links
 
+The folders belong to the user that runs the client, the files to the declared owner, who can enter but replace none.
 The files of a version never change after its state is written, and servers read them only through the link: at every
 time they find one whole pair. What an interrupted run has left is removed by the next one.
 """
@@ -15,12 +16,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from certmandate_fetch import files
@@ -63,13 +63,18 @@ class Installation:
         self._link = declared.folder / LINK
 
     def current(self) -> Version | None:
-        """Return the version that the link shows, if it has a state that can be read."""
+        """Return the version that the link shows, if it has a state that can be read, of this client or a newer one."""
         folder = self._folder / self._target()
         try:
             stored = json.loads((folder / STATE).read_bytes())
-            return Version(folder, State(**{**stored, "former": tuple(stored["former"])}))
+            known = {field.name: stored[field.name] for field in fields(State) if field.name in stored}
+            return Version(folder, State(**{**known, "former": tuple(stored["former"])}))
         except (FileNotFoundError, NotADirectoryError, ValueError, TypeError, KeyError):
             return None
+
+    def certificate(self) -> bytes | None:
+        """Return what servers read as cert.pem, whatever the state of the version is."""
+        return files.content(self._folder / self._target() / "cert.pem") if self._target() else None
 
     def is_as_declared(self, version: Version) -> bool:
         """Return whether every file of the version is there, and was built by the present declaration."""
@@ -86,12 +91,15 @@ class Installation:
         self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
         return Path(tempfile.mkdtemp(prefix=f"{serial}-", dir=self._folder))
 
-    def complete(self, folder: Path, built: Mapping[str, bytes], serial: str, sha256: str) -> Version:
-        """Add what was *built* to the downloaded files, set owner and mode, and write the state."""
+    def write(self, folder: Path, built: Mapping[str, bytes]) -> None:
+        """Write files of a new version, with the declared owner and mode."""
+        owner = {"uid": self._declared.uid, "gid": self._declared.gid}
         for name, content in built.items():
-            files.write(folder / name, content)
-        for name in self._names():
-            self._hand_over(folder / name, self._declared.mode)
+            files.write(folder / name, content, mode=self._declared.mode, **owner)
+
+    def complete(self, folder: Path, built: Mapping[str, bytes], serial: str, sha256: str) -> Version:
+        """Add what was *built* to the downloaded files, write the state, and let the owner of the files enter."""
+        self.write(folder, built)
         before, previous, keystore = self.current(), self._target(), self._declared.keystore
         former = (*before.state.former, before.state.sha256) if before else ()
         replaced = keystore.path if keystore else None
@@ -101,7 +109,7 @@ class Installation:
             files.copy(replaced, folder / FORMER)
         version = Version(folder, State(serial, sha256, self._declaration(), previous, former[-_MOST_FORMER:]))
         self._write(version)
-        self._hand_over(folder, self._declared.mode | (self._declared.mode & 0o444) >> 2)
+        folder.chmod(0o755)
         return version
 
     def switch_to(self, version: Version) -> None:
@@ -157,7 +165,3 @@ class Installation:
         files.write(files.temporary_for(path), json.dumps(asdict(version.state)).encode())
         files.temporary_for(path).replace(path)
         files.flush(version.folder)
-
-    def _hand_over(self, path: Path, mode: int) -> None:
-        os.chown(path, self._declared.uid, self._declared.gid)
-        path.chmod(mode)

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import serialization
 
 from certmandate_fetch.errors import PairInvalid
 
+_END = "-----END CERTIFICATE-----"
 _ROUNDS = 4
 """Of a handshake in memory; a side that has nothing to read waits for the other."""
 
@@ -77,8 +78,9 @@ def require_pair(folder: Path, names: Iterable[str], client: ssl.SSLContext) -> 
     except (ssl.SSLError, ValueError) as error:
         msg = f"privkey.pem and fullchain.pem are no pair ({_reason(error)})"
         raise PairInvalid(msg) from None
-    if not (folder / "fullchain.pem").read_bytes().startswith((folder / "cert.pem").read_bytes().strip()):
-        msg = "fullchain.pem does not begin with cert.pem"
+    leaf, issuers = _certificates(folder / "cert.pem"), _certificates(folder / "chain.pem")
+    if len(leaf) != 1 or leaf + issuers != _certificates(folder / "fullchain.pem"):
+        msg = "fullchain.pem is not cert.pem and chain.pem, one after the other"
         raise PairInvalid(msg)
     for name in names:
         _require_accepted(server, client, name)
@@ -104,8 +106,21 @@ def _reason(error: Exception) -> str:
     return str(getattr(error, "verify_message", "") or getattr(error, "reason", "") or type(error).__name__)
 
 
+def _certificates(path: Path) -> list[bytes]:
+    """The certificates (DER) in a file that holds nothing else. Raises PairInvalid."""
+    *blocks, rest = path.read_text("ascii", "replace").split(_END)
+    try:
+        found = [ssl.PEM_cert_to_DER_cert(f"{block.strip()}{_END}\n") for block in blocks]
+    except ValueError:
+        found, rest = [], "not base64"
+    if rest.strip():
+        msg = f"{path.name} holds something other than certificates"
+        raise PairInvalid(msg)
+    return found
+
+
 def _first(pem: bytes) -> str:
-    head, mark, _ = pem.decode("ascii", "replace").partition("-----END CERTIFICATE-----")
+    head, mark, _ = pem.decode("ascii", "replace").partition(_END)
     return head.strip() + mark
 
 

@@ -6,9 +6,9 @@ import os
 import ssl
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from certmandate_fetch import files
 from certmandate_fetch.configuration import Declaration
 from certmandate_fetch.endpoints import SERVED, Presented, presented_after_reload
 from certmandate_fetch.errors import (
@@ -61,7 +61,8 @@ class Updater:
                 self._update(declared, installation, result)
             finally:
                 installation.clean()
-                result.installed = _shown(installation)
+                with suppress(OSError):
+                    result.installed = _leaf(installation)
         except FetchError as error:
             result.error = error
         except OSError as error:
@@ -73,7 +74,7 @@ class Updater:
         pointer, version = self._store.pointer(declared.name), installation.current()
         is_current = version and version.state.serial == pointer.serial and installation.is_as_declared(version)
         if version is None or not is_current or (version.state.confirmed and not installation.is_shown(version)):
-            version = self._prepare(declared, installation, pointer, version)
+            version = self._prepare(declared, installation, pointer)
         if not version.state.confirmed:
             self._activate(declared, installation, version)
             result.changed = True
@@ -83,20 +84,17 @@ class Updater:
 
     # ---- Download --------------------------------------------------------------------------------------
 
-    def _prepare(
-        self, declared: Declaration, installation: Installation, pointer: Pointer, before: Version | None
-    ) -> Version:
+    def _prepare(self, declared: Declaration, installation: Installation, pointer: Pointer) -> Version:
         """Return a new version that a client would accept. Nothing that servers read has changed."""
         pointer, downloaded = self._download(declared.name, pointer)
         folder = installation.begin(pointer.serial)
-        for name, content in downloaded.items():
-            files.write(folder / name, content)
+        installation.write(folder, downloaded)
         leaf = Leaf.of_pem(downloaded["cert.pem"])
         if (leaf.serial, leaf.sha256) != (pointer.serial, pointer.sha256):
             msg = f"{pointer.path}cert.pem is not the certificate that current.json names"
             raise PairInvalid(msg)
         require_pair(folder, declared.names, self._client)
-        self._require_not_older(leaf, before)
+        self._require_not_older(leaf, installation)
         return installation.complete(folder, built(declared, downloaded), leaf.serial, leaf.sha256)
 
     def _download(self, name: str, pointer: Pointer) -> tuple[Pointer, dict[str, bytes]]:
@@ -109,11 +107,10 @@ class Updater:
     def _files(self, pointer: Pointer) -> dict[str, bytes]:
         return {name: self._store.read(pointer.path + name) for name in FILES}
 
-    def _require_not_older(self, leaf: Leaf, before: Version | None) -> None:
-        if before is None or self._allow_older:
-            return
-        installed = _leaf(before)
-        if leaf.not_before < installed.not_before:
+    def _require_not_older(self, leaf: Leaf, installation: Installation) -> None:
+        """Compare with what servers read: the state of a version may be of another client, or lost."""
+        installed = None if self._allow_older else _leaf(installation)
+        if installed and leaf.not_before < installed.not_before:
             msg = (
                 f"the store has {leaf.serial}, which begins on {leaf.not_before:%Y-%m-%d}, before the installed "
                 f"{installed.serial}; if that is intended, run certmandate-fetch --allow-older once"
@@ -164,15 +161,12 @@ class Updater:
             raise NotServed(msg)
 
 
-def _leaf(version: Version) -> Leaf:
-    return Leaf.of_pem((version.folder / "cert.pem").read_bytes())
-
-
-def _shown(installation: Installation) -> Leaf | None:
+def _leaf(installation: Installation) -> Leaf | None:
+    """The certificate that servers read; None when there is none that can be."""
     try:
-        version = installation.current()
-        return _leaf(version) if version else None
-    except (OSError, PairInvalid):
+        pem = installation.certificate()
+        return Leaf.of_pem(pem) if pem else None
+    except PairInvalid:
         return None
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+import weakref
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from local.cloudformation.parameters import ACCOUNT, REGION
@@ -36,23 +39,44 @@ def wait(execution_arn: str, timeout_seconds: float) -> None:
         time.sleep(_POLL_SECONDS)
 
 
-def _with_children(execution: Any) -> dict[str, Any]:
-    from local.moto_repairs import distributed_map
+@dataclass(slots=True)
+class _Read:
+    """What has been read of an execution: a run with many children is read often while it grows."""
 
-    described: dict[str, Any] = _plain(execution.to_describe_output())
-    if hasattr(execution, "map_run_arn"):
+    events: list[Any] = field(default_factory=list)
+    ended: dict[str, Any] | None = None
+
+
+_read: weakref.WeakKeyDictionary[Any, _Read] = weakref.WeakKeyDictionary()
+
+
+def _with_children(execution: Any) -> dict[str, Any]:
+    read = _read.setdefault(execution, _Read())
+    if read.ended is not None:
+        return read.ended
+    described: dict[str, Any] = _plain(execution.to_describe_output())  # before the events, which then are complete
+    is_child = hasattr(execution, "map_run_arn")
+    if is_child:
         described["mapRunArn"] = execution.map_run_arn
     env = execution.exec_worker.env if execution.exec_worker else None
-    if env is None:
-        return {"execution": described, "events": [], "children": []}
-    records = env.map_run_record_pool_manager.get_all()
-    return {
-        "execution": described,
-        "events": _plain(env.event_manager.get_event_history()),
-        "children": [
-            _with_children(child) for record in records for child in list(distributed_map.children(record).values())
-        ],
-    }
+    found = {"execution": described, "events": _events(env, read), "children": list(_children(env))}
+    if is_child and described["status"] != "RUNNING":
+        read.ended = found
+    return found
+
+
+def _events(env: Any, read: _Read) -> list[Any]:
+    """Return all events; GetExecutionHistory would copy those that were read before again."""
+    if env is not None:
+        read.events += map(_plain, env.event_manager._history_event_list[len(read.events) :])
+    return list(read.events)
+
+
+def _children(env: Any) -> Iterator[dict[str, Any]]:
+    from local.moto_repairs import distributed_map
+
+    for record in env.map_run_record_pool_manager.get_all() if env is not None else ():
+        yield from map(_with_children, list(distributed_map.children(record).values()))
 
 
 def _plain(value: Any) -> Any:

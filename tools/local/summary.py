@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -60,7 +60,8 @@ def costs_of(
 ) -> Costs:
     """Count the calls of a run; *rows*: its report's certificates; *predecessors*: SSL ID to the one it renewed."""
     renewed = [row for row in rows if row.outcome is Outcome.RENEWED]
-    each = [_renewal(row, scm_calls, predecessors) for row in renewed]
+    by_ssl_id = _by_ssl_id(scm_calls)
+    each = [_renewal(row, by_ssl_id, predecessors) for row in renewed]
     immediate = [renewal for renewal in each if renewal.is_immediate]
     return Costs(
         scm=Counter(call.operation for call in scm_calls),
@@ -70,8 +71,17 @@ def costs_of(
     )
 
 
-def _renewal(row: CertificateRow, calls: Iterable[RecordedCall], predecessors: Mapping[int, int]) -> Renewal:
+def _by_ssl_id(calls: Iterable[RecordedCall]) -> Mapping[int, list[str]]:
+    """Return the operations that name each SSL ID."""
+    found: dict[int, list[str]] = defaultdict(list)
+    for call in calls:
+        for text in _SSL_ID.findall(call.path):
+            found[int(text)].append(call.operation)
+    return found
+
+
+def _renewal(row: CertificateRow, calls: Mapping[int, list[str]], predecessors: Mapping[int, int]) -> Renewal:
     """One enroll, and every call that names the new order or, to mark it, the old one."""
-    ids = {row.ssl_id, predecessors.get(row.ssl_id or 0)}
-    about = [call.operation for call in calls if ids & {int(text) for text in _SSL_ID.findall(call.path)}]
+    ids = [ssl_id for ssl_id in (row.ssl_id, predecessors.get(row.ssl_id or 0)) if ssl_id]
+    about = [operation for ssl_id in ids for operation in calls.get(ssl_id, ())]
     return Renewal(row.path, row.ssl_id or 0, (ENROLL, *about))

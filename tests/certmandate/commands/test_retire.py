@@ -25,6 +25,16 @@ def test_retire_stops_renewals_and_deletes_the_credential(sit: Sit):
     assert desk.system.orders_posted() == 0
 
 
+def test_the_keys_of_a_retired_delegation_are_exported(sit: Sit):
+    """Its certificates stay valid; a monitor of Certificate Transparency logs must not call them foreign."""
+    desk = sit("idp:20")
+    keys = desk.run("export", "--public-keys").stdout
+
+    assert desk.run("retire", "univ", "--yes").exit_code == 0
+    assert len(keys.split()) == 1
+    assert desk.run("export", "--public-keys").stdout == keys
+
+
 def test_the_rao_removes_the_account_before_the_access_list(sit: Sit):
     """Otherwise an account remains that may order; in the reverse order it could be used from anywhere in between."""
     desk = sit("idp:20")
