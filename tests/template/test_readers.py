@@ -128,7 +128,7 @@ def test_the_policy_of_the_documents_suffices_for_a_server(stack: Stack) -> None
         .partition("```")[0]
     )
     for name, value in {
-        "arn:aws:s3:::BUCKET": stack.arn("StoreBucket"), "NAME": "univ", "STORE_KEY_ARN": stack.arn("StoreKey"),
+        "arn:aws:s3:::BUCKET": stack.arn("StoreBucket"), "DELEGATION": "univ", "STORE_KEY_ARN": stack.arn("StoreKey"),
         "REGION": REGION,
     }.items():  # fmt: skip
         text = text.replace(name, value)

@@ -240,3 +240,14 @@ def test_the_page_is_plain_text_in_a_pipe() -> None:
 
     assert all(character.isprintable() for line in page.splitlines() for character in line)
     assert not any(line.endswith(" ") for line in page.splitlines())
+
+
+def test_the_page_has_what_was_not_verified() -> None:
+    """A certificate whose endpoints no run contacts may not look like one that is served."""
+    made = report(replace(row("idp", Outcome.NOT_DUE), service="not verified"))
+
+    page = printed(replace(made, late=2, not_verified="StoreRefused: univ/sp: no permission"))
+
+    assert "not verified: StoreRefused: univ/sp: no permission" in page
+    assert "not verified in time, the next run begins with them: 2 certificates" in page
+    assert "not verified: univ/idp" in page

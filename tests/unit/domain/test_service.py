@@ -109,6 +109,13 @@ def test_a_record_leaves_room_in_the_item_of_its_certificate() -> None:
     assert len(record.observations) == 800
 
 
+@pytest.mark.parametrize("changes", [{"text": "w" * 301}, {"serial": "F" * 41}])
+def test_no_observation_is_longer_than_the_item_has_room_for(changes: dict[str, str]) -> None:
+    """A stored one would keep every later order of its certificate from being recorded."""
+    with pytest.raises(ValueError, match="a text of"):
+        Observation("idp.univ.example:443", BROKEN, NOW, **changes)
+
+
 def test_the_grace_begins_with_the_renewal() -> None:
     """Servers are reloaded once a day at worst: until then nothing is to be done."""
     early, late = observed(stored(23), OLD, SERVED), observed(stored(25), OLD, SERVED)

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from renewal.domain.certificate.serial import MOST_DIGITS
+
+MOST_TEXT = 300
+"""Characters of an observation's text: a record has up to 50 endpoints with several addresses each."""
 _OF_A_HOST = {
     "name": r"[a-z0-9-]{1,40}",
     "state": r"[a-z -]{1,40}",
@@ -46,7 +50,7 @@ class ServiceState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What one address of one endpoint presented."""
+    """What one address of one endpoint presented. Raises ValueError when it is longer than an item has room for."""
 
     endpoint: str
     """The endpoint as text (`renewal.domain.endpoint.declaration`)."""
@@ -59,6 +63,12 @@ class Observation:
     """What it presented, or why nothing; empty when it is served."""
     serial: str = ""
     """Of the certificate that it presented; empty when there was none."""
+
+    def __post_init__(self) -> None:
+        """Servers of others choose text and serial, which are stored beside the orders of the certificate."""
+        if len(self.text) > MOST_TEXT or len(self.serial) > MOST_DIGITS:
+            msg = f"a text of {len(self.text)} and a serial of {len(self.serial)} characters"
+            raise ValueError(msg)
 
     @property
     def place(self) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from cryptography import x509
 from renewal.domain.certificate.chain import MOST_CERTIFICATES, ChainForm, Delivery, TrustedRoots
 from renewal.domain.certificate.facts import LIBRARY_ERRORS, Certificate
 from renewal.domain.certificate.serial import MOST_DIGITS, normalised_serial, printed_serial
-from renewal.domain.endpoint.observation import EndpointState, HostReport
+from renewal.domain.endpoint.observation import MOST_TEXT, EndpointState, HostReport
 from renewal.domain.errors import ChainBroken, shortened
 from renewal.domain.names import is_for
 from renewal.domain.order import ManagedCertificate
@@ -21,7 +21,6 @@ REPORT_COUNTS = timedelta(days=2)
 """A host reports at least once a day (docs/servers.md); after two days without a report it may present anything."""
 _CLOCK_SKEW = timedelta(minutes=5)  # a report of later would count beyond two days, if it is of next year for ever
 _MOST_SENT = MOST_CERTIFICATES + 1  # the leaf as well; clients ignore what is beyond a sound chain
-_LONGEST = 300  # characters of a text: a record has up to 50 endpoints with several addresses each
 
 
 class Compared(NamedTuple):
@@ -35,7 +34,7 @@ class Compared(NamedTuple):
     @classmethod
     def of(cls, state: EndpointState, text: str = "", serial: str = "") -> Self:
         """Return what the order book can keep, however long what a server has sent is."""
-        return cls(state, shortened(text, _LONGEST), serial if len(serial) <= MOST_DIGITS else "")
+        return cls(state, shortened(text, MOST_TEXT), serial if len(serial) <= MOST_DIGITS else "")
 
 
 @dataclass(frozen=True, slots=True)
