@@ -14,7 +14,7 @@ from renewal.domain.errors import Failure
 from renewal.domain.forecast import NextRenewal
 from renewal.domain.judgement.order_wait import held_failure, waits_for
 from renewal.domain.judgement.replacement_progress import ReplacementProgress
-from renewal.domain.judgement.standing import UNKNOWN, Standing
+from renewal.domain.judgement.summary import NO_SUMMARY, DelegationSummary
 from renewal.domain.order import FinishedOrder, ManagedCertificate
 from renewal.domain.orderable import FOUND_BY_INSPECTION, decide_with
 from renewal.domain.run_report import Outcome
@@ -59,6 +59,11 @@ class PlanFacts:
     replacements: tuple[ReplacementProgress, ...] = ()
     """Of each replacement rule, when the run began; empty in a run that is narrowed."""
 
+    @property
+    def is_daily(self) -> bool:
+        """Whether the run covers all delegations and can order."""
+        return not (self.narrowed or self.dry_run or self.open_orders_only)
+
     def covers(self, path: CertificatePath) -> bool:
         """Return whether the run was asked for the certificate *path*."""
         return not self.named or bool({path.delegation, str(path)} & set(self.named))
@@ -97,14 +102,14 @@ class RunResults:
     """Every delegation with a result; with its failure when nothing could be done for it."""
     certificates: dict[str, CertificateResult] = field(default_factory=dict)
     """By `delegation/certificate`."""
-    standings: dict[str, Standing] = field(default_factory=dict)
+    summaries: dict[str, DelegationSummary] = field(default_factory=dict)
     """By delegation."""
     missing: str = "the run left no result for this delegation"
     """Why a delegation has no result."""
 
-    def standing_of(self, delegation: str) -> Standing:
+    def summary_of(self, delegation: str) -> DelegationSummary:
         """Return what its inspection left to the report."""
-        return UNKNOWN if self.failure_of(delegation) else self.standings.get(delegation, UNKNOWN)
+        return NO_SUMMARY if self.failure_of(delegation) else self.summaries.get(delegation, NO_SUMMARY)
 
     def failure_of(self, delegation: str) -> Failure | None:
         """Return what stopped the whole delegation, None when nothing did."""

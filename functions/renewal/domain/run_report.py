@@ -106,7 +106,7 @@ class DelegationRow:
     """How many orders at SCM that the order book does not have this run observed first."""
 
     @property
-    def has_remark(self) -> bool:
+    def has_content(self) -> bool:
         """Whether the row reports anything besides a successful inspection."""
         return bool(self.error or self.text or self.findings)
 

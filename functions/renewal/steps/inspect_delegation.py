@@ -14,7 +14,7 @@ from renewal.domain.due import Cause
 from renewal.domain.errors import CredentialRefused, MandateEnded, NeedsAttention, RenewalError, ScmUnavailable
 from renewal.domain.forecast import forecast
 from renewal.domain.judgement.acting_times import ActingTimes
-from renewal.domain.judgement.standing import Standing
+from renewal.domain.judgement.summary import DelegationSummary
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.orderable import FOUND_BY_INSPECTION, decide_with, require_orderable
 from renewal.domain.setup.check_result import CheckResult
@@ -69,7 +69,7 @@ class InspectDelegation:
     """The addresses that the stack leaves by, for delegations whose file names none."""
 
     def __call__(self, task: DelegationTask) -> dict[str, Any]:
-        """Return `{"run_id", "delegation", "dry_run", "deferred", "certificates": [task…], "standing"}`.
+        """Return `{"run_id", "delegation", "dry_run", "deferred", "certificates": [task…], "summary"}`.
 
         The inspection is stored in the delegation's record: it is all that `certmandate check`, `status` and the RAO's
         mails need, without a second login. Raises what makes every order of this delegation impossible
@@ -164,14 +164,14 @@ class InspectDelegation:
         most = min(self.orders_per_delegation, len(task.certificates) + task.room)
         taken = tasks[: max(most, len(task.certificates))]
         inspected, names = replace(record, inspection=inspection), {each.certificate for each in taken}
-        standing = Standing.of(inspected, certificates, names, inspection.at, self.times)
+        summary = DelegationSummary.of(inspected, certificates, names, inspection.at, self.times)
         return {
             "run_id": task.run_id,
             "delegation": task.delegation,
             "dry_run": task.dry_run,
             "deferred": len(tasks) - len(taken),
             "certificates": [certificate.payload() for certificate in taken],
-            "standing": records.to_json(standing),
+            "summary": records.to_json(summary),
         }
 
     def _record(

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from renewal import records
 from renewal.domain.errors import Failure, PlanUnreadable, shortened
-from renewal.domain.judgement.standing import UNKNOWN, Standing
+from renewal.domain.judgement.summary import NO_SUMMARY, DelegationSummary
 from renewal.domain.run_outcome import CertificateResult, ResultStatus, RunResults
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ class _Output:
 
     certificates: tuple[Any, ...] = ()
     error: _Caught | None = None
-    standing: Standing = UNKNOWN
+    summary: DelegationSummary = NO_SUMMARY
 
 
 def read_map_results(children: Iterable[Mapping[str, Any]], unreadable: Iterable[PlanUnreadable] = ()) -> RunResults:
@@ -69,7 +69,7 @@ def _read_child(results: RunResults, delegation: str, child: Mapping[str, Any]) 
         return
     output = _read(_Output, _json(child, "Output"), f"the output of delegation {delegation}")
     results.delegations[delegation] = _failure(output.error)
-    results.standings[delegation] = output.standing
+    results.summaries[delegation] = output.summary
     for document in output.certificates:
         try:
             path = f"{delegation}/{_named(document, 'certificate')}"

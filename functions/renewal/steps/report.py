@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from itertools import chain
+from operator import attrgetter
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from renewal.domain.alerts.alert import MOST_LISTED, Alert
 from renewal.domain.alerts.crossings import Thresholds, notifiable
@@ -20,7 +22,6 @@ from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import Judgement, judge
 from renewal.domain.judgement.delegation import problems_of, rule_problems
 from renewal.domain.judgement.problem import Problem, severity_at
-from renewal.domain.judgement.replacement_progress import ReplacementProgress
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus, Served
 from renewal.domain.replacement.rule import Replacement
 from renewal.domain.run_outcome import PlanFacts, RunResults, notes_of, outcome_of, planned_by_inspection, reason_of
@@ -45,6 +46,7 @@ from renewal.steps.metrics import run_metrics
 from renewal.steps.preview import preview
 from renewal.steps.report_reader import DelegationRead, Record, ReportReader
 
+Time = TypeVar("Time", date, datetime)
 _VERIFIED: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -112,11 +114,9 @@ class Report:
         rules = self.book.replacements()
         run = _Run(run_id, facts, read_map_results(*self.archive.read_results(run_id)), self.clock(), self.times, rules)
         parts = [self._part(read, run) for read in self.read(facts, run.results, run.now)]
-        delegations = tuple(part.row for part in parts if part.row)
-        certificates = tuple(row for part in parts for row in part.certificates)
-        unreadable = tuple(RuleRow(**_failure_members(_failure(error))) for error in rules.unreadable)
-        problems = [*(problem for part in parts for problem in part.problems), *rule_problems(rules.unreadable)]
-        quiet = tuple(part.delegation for part in parts if not part.row)
+        problems = [*chain.from_iterable(part.problems for part in parts), *rule_problems(rules.unreadable)]
+        members = _members(parts)
+        ill = tuple(row.delegation for row in members["delegations"] if row.error == ScmUnavailable.__name__)
         return RunReport(
             run_id=run_id,
             started_at=facts.started_at,
@@ -124,47 +124,39 @@ class Report:
             outcome=RunOutcome.FAILED if any(each.needs_attention for each in problems) else RunOutcome.SUCCEEDED,
             reason=facts.reason,
             dry_run=facts.dry_run,
-            is_daily=not (facts.narrowed or facts.dry_run or facts.open_orders_only),
-            counts=Counter(row.outcome for row in certificates),
-            common_cause="" if quiet else common_cause(delegations),
-            delegations=delegations,
-            quiet_delegations=quiet,
-            certificates=certificates,
-            first_expiry=min(filter(None, (part.first_expiry for part in parts)), default=None),
-            first_password_expiry=min(filter(None, (part.password_expires for part in parts)), default=None),
+            is_daily=facts.is_daily,
             not_verified=_not_verified(verification),
             late=verification.get("late", 0),
-            rules=unreadable,
-            replacements=tuple(_paused(each, delegations) for each in facts.replacements),
-            problems=tuple(sorted(problems, key=lambda problem: problem.urgency)),
+            rules=tuple(RuleRow(**_failure_members(_failure(error))) for error in rules.unreadable),
+            replacements=tuple(each.paused_in(ill) for each in facts.replacements),
+            problems=tuple(sorted(problems, key=attrgetter("urgency"))),
+            **members,
         )
 
     def _part(self, read: DelegationRead, run: _Run) -> _Part:
         """The part of the report about one delegation."""
-        delegation, record, found = read.delegation, read.record, read.certificates
-        if record is None:
-            return _Part(delegation, None, (), (), read.standing.first_expiry, read.standing.password_expires)
-        known = record if isinstance(record, DelegationRecord) else None
-        covered = [each for each in found if run.facts.covers(each.spec.record_key)]
-        damaged = [each for each in found.unreadable if run.facts.covers(CertificatePath(delegation, each.certificate))]
-        rows = [self._row(certificate, known, run) for certificate in covered]
-        about = _delegation_row(delegation, record, found, run)
+        if read.record is None:
+            return _Part(read.delegation, read.summary.first_expiry, read.summary.password_expires)
+        known = read.record if isinstance(read.record, DelegationRecord) else None
+        covered, damaged = run.covered(read)
+        judged = [self._row(certificate, known, run) for certificate in covered]
+        about = _delegation_row(read.delegation, read.record, read.certificates, run)
         problems = problems_of(
-            delegation,
+            read.delegation,
             known,
-            [judgement for _, judgement in rows],
+            [judgement for _, judgement in judged],
             run.now,
             run.times,
             failure=Failure(about.error, about.text) if about.error else None,
             unreadable=damaged,
         )
         wrong = {problem.certificate for problem in problems}
-        kept = (*(row for row, _ in rows if run.happened(row, wrong)), *map(_unreadable_row, damaged))
+        rows = (*(row for row, _ in judged if run.happened(row, wrong)), *map(_unreadable_row, damaged))
         is_near = self.read.is_near(about.password_expires, run.now.date())
-        is_kept = kept or about.has_remark or is_near or run.facts.narrowed
-        expiries = [read.standing.first_expiry, *(each.served.not_after for each in covered if each.served)]
-        first_expiry = min(filter(None, expiries), default=None)
-        return _Part(delegation, about if is_kept else None, kept, problems, first_expiry, about.password_expires)
+        is_quiet = not (rows or about.has_content or is_near or run.facts.narrowed)
+        first_expiry = _first([read.summary.first_expiry, *(row.not_after for row, _ in judged)])
+        expires = about.password_expires
+        return _Part(read.delegation, first_expiry, expires, None if is_quiet else about, rows, problems)
 
     def _row(
         self, certificate: ManagedCertificate, record: DelegationRecord | None, run: _Run
@@ -219,12 +211,12 @@ class _Part:
     """What is reported of one delegation."""
 
     delegation: str
-    row: DelegationRow | None
-    """None when there is nothing to report."""
-    certificates: tuple[CertificateRow, ...]
-    problems: tuple[Problem, ...]
     first_expiry: datetime | None
     password_expires: date | None
+    row: DelegationRow | None = None
+    """None when there is nothing to report."""
+    certificates: tuple[CertificateRow, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +229,12 @@ class _Run:
     now: datetime
     times: ActingTimes
     replacements: Iterable[Replacement]
+
+    def covered(self, read: DelegationRead) -> tuple[list[ManagedCertificate], list[RecordUnreadable]]:
+        """The certificates that the run was asked for, and those of them that cannot be read."""
+        covers, found = self.facts.covers, read.certificates
+        damaged = [each for each in found.unreadable if covers(CertificatePath(read.delegation, each.certificate))]
+        return [each for each in found if covers(each.spec.record_key)], damaged
 
     def happened(self, row: CertificateRow, wrong: Collection[str]) -> bool:
         """Whether *row* is reported: it was due, worked on, verified or asked for, or is wrong (names in *wrong*)."""
@@ -287,13 +285,25 @@ def _delegation_row(name: str, record: Record, certificates: Iterable[ManagedCer
     )
 
 
-def _paused(progress: ReplacementProgress, delegations: Iterable[DelegationRow]) -> ReplacementProgress:
-    """Name the delegations for which nothing was ordered because SCM is ill."""
-    if not progress.left:
-        return progress
-    return replace(
-        progress, paused=tuple(row.delegation for row in delegations if row.error == ScmUnavailable.__name__)
-    )
+def _members(parts: Sequence[_Part]) -> dict[str, Any]:
+    """The members of the report about its delegations and certificates."""
+    delegations = tuple(part.row for part in parts if part.row)
+    quiet = tuple(part.delegation for part in parts if not part.row)
+    certificates = tuple(row for part in parts for row in part.certificates)
+    return {
+        "counts": Counter(row.outcome for row in certificates),
+        "common_cause": "" if quiet else common_cause(delegations),
+        "delegations": delegations,
+        "quiet_delegations": quiet,
+        "certificates": certificates,
+        "first_expiry": _first(part.first_expiry for part in parts),
+        "first_password_expiry": _first(part.password_expires for part in parts),
+    }
+
+
+def _first(times: Iterable[Time | None]) -> Time | None:
+    """The first of *times*, of which None is not known."""
+    return min((time for time in times if time is not None), default=None)
 
 
 def _not_verified(verification: Mapping[str, Any]) -> str:

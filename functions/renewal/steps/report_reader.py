@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.errors import RecordUnreadable, UnknownDelegation
-from renewal.domain.judgement.standing import UNKNOWN, Standing
+from renewal.domain.judgement.summary import NO_SUMMARY, DelegationSummary
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.run_outcome import PlanFacts, RunResults
 from renewal.domain.setup.inspection import DelegationRecord
@@ -31,8 +31,8 @@ class DelegationRead:
     record: Record | None
     """None when nothing was read."""
     certificates: Listing[ManagedCertificate]
-    standing: Standing = UNKNOWN
-    """Of what was not read; UNKNOWN when everything was."""
+    summary: DelegationSummary = NO_SUMMARY
+    """Of what was not read; NO_SUMMARY when everything was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +70,15 @@ class ReportReader:
                 found.setdefault(path.delegation, set()).add(path)
         return found
 
-    def _quiet(self, names: Iterable[str], results: RunResults, today: date) -> Iterator[tuple[str, Standing]]:
+    def _quiet(self, names: Iterable[str], results: RunResults, today: date) -> Iterator[tuple[str, DelegationSummary]]:
         for name in names:
-            standing = results.standing_of(name)
-            if standing.is_quiet and not self.is_near(standing.password_expires, today):
-                yield name, standing
+            summary = results.summary_of(name)
+            if summary.is_quiet and not self.is_near(summary.password_expires, today):
+                yield name, summary
 
-    def _batch(self, names: Iterable[str], quiet: Mapping[str, Standing], paths: _Paths) -> Iterator[DelegationRead]:
+    def _batch(
+        self, names: Iterable[str], quiet: Mapping[str, DelegationSummary], paths: _Paths
+    ) -> Iterator[DelegationRead]:
         records = self._records([name for name in names if name not in quiet or name in paths])
         worked_on = _by_delegation(self.book.load(path for name in quiet for path in sorted(paths.get(name, ()))))
         for name in names:

@@ -22,7 +22,7 @@ from renewal.domain.delegation import CertificatePath, CertificateSpec, Delegati
 from renewal.domain.due import next_action
 from renewal.domain.errors import PlanUnreadable
 from renewal.domain.judgement.acting_times import ActingTimes
-from renewal.domain.judgement.standing import Standing
+from renewal.domain.judgement.summary import DelegationSummary
 from renewal.domain.keypair import KeyType
 from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, OrderStatus, Served
 from renewal.domain.orderable import decide_with
@@ -152,9 +152,9 @@ class Estate:
             return {name: stopped, **dict.fromkeys(planned, stopped)}
         self._inspect(run_id, name, kinds)
         worked_on = {self.kept[path].spec.name for path in planned}
-        standing = Standing.of(self.records[name], self.certificates(name), worked_on, self.now, ActingTimes())
+        summary = DelegationSummary.of(self.records[name], self.certificates(name), worked_on, self.now, ActingTimes())
         ended = {path: self._renewed(run_id, path, each, kinds) for path, each in planned.items()}
-        output = {"certificates": list(ended.values()), "standing": records.to_json(standing)}
+        output = {"certificates": list(ended.values()), "summary": records.to_json(summary)}
         self._children.append(_child(name, output))
         return {name: "", **{path: each.get("error", {}).get("Error", "") for path, each in ended.items()}}
 

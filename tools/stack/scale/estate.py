@@ -16,7 +16,7 @@ from renewal.adapters.order_book import schema
 from renewal.domain.delegation import CertificatePath, CertificateSpec, Delegation, Profile
 from renewal.domain.due import Cause, next_action
 from renewal.domain.judgement.acting_times import ActingTimes
-from renewal.domain.judgement.standing import Standing
+from renewal.domain.judgement.summary import DelegationSummary
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus, Served
 from renewal.domain.replacement.rule import Replacement
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
@@ -68,12 +68,12 @@ class Estate:
         return tuple(f"d{number:05}" for number in range(self.size.delegations))
 
     @cached_property
-    def standing(self) -> Standing:
+    def summary(self) -> DelegationSummary:
         """What an inspection leaves: of the last delegation, because all are alike."""
         name = self.delegations[-1]
         certificates = [self.certificate(path) for path in self.certificates_of(name)]
         worked_on = [path.certificate for path in self.due if path.delegation == name]
-        return Standing.of(self._record(name), certificates, worked_on, self.now, ActingTimes())
+        return DelegationSummary.of(self._record(name), certificates, worked_on, self.now, ActingTimes())
 
     def certificates_of(self, delegation: str) -> tuple[CertificatePath, ...]:
         """The certificates of one delegation."""
@@ -165,7 +165,7 @@ class Estate:
                 for each in tasks
             ]  # fmt: skip
             output = {"run_id": RUN, "delegation": name, "dry_run": False, "deferred": 0, "certificates": done}
-            output["standing"] = records.to_json(self.standing)
+            output["summary"] = records.to_json(self.summary)
             arn = f"arn:aws:states:eu-west-3:111122223333:execution:certmandate-renewal/Delegation:{name}"
             yield {
                 "ExecutionArn": arn, "Input": json.dumps(item), "InputDetails": {"Included": True}, "Name": name,

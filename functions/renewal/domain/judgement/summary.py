@@ -16,7 +16,7 @@ from renewal.domain.setup.inspection import DelegationRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class DelegationSummary:
     """A delegation just after its inspection, without the certificates that the run works on.
 
     It is judged as the report judges. The default is that of an inspection that failed, and of an earlier version.
@@ -51,5 +51,5 @@ class Standing:
         )
 
 
-UNKNOWN = Standing()
-"""What is read in full: the inspection failed, or has left no standing."""
+NO_SUMMARY = DelegationSummary()
+"""What is read in full: the inspection failed, or has left no summary."""

@@ -17,7 +17,7 @@ from renewal.domain.endpoint.declaration import Endpoint
 from renewal.domain.endpoint.observation import EndpointState, Observation, ServiceRecord
 from renewal.domain.errors import OrderDeclined
 from renewal.domain.judgement.acting_times import ActingTimes
-from renewal.domain.judgement.standing import Standing
+from renewal.domain.judgement.summary import DelegationSummary
 from renewal.domain.limits import Limits
 from renewal.domain.order import ManagedCertificate, OrderStatus
 from renewal.domain.orderable import FOUND_BY_INSPECTION, decide_with
@@ -136,9 +136,9 @@ def result_of(system: System, chance: random.Random, name: str) -> dict[str, Any
         if set(FOUND_BY_INSPECTION) & set(decide_with(each, record.inspection, NOW).causes)
     ]
     worked_on = [*dict.fromkeys((*planned, *(each for each in added if chance.random() < 0.7)))]
-    standing = Standing.of(record, certificates, worked_on, NOW, ActingTimes())
+    summary = DelegationSummary.of(record, certificates, worked_on, NOW, ActingTimes())
     done = [worked(system, chance, name, each) for each in worked_on]
-    return child(name, {"delegation": name, "certificates": done, "standing": records.to_json(standing)})
+    return child(name, {"delegation": name, "certificates": done, "summary": records.to_json(summary)})
 
 
 def worked(system: System, chance: random.Random, delegation: str, name: str) -> dict[str, Any]:

@@ -353,21 +353,21 @@ def test_outcomes_are_read_as_the_state_machine_writes_them() -> None:
     }
 
 
-def test_a_delegation_that_failed_or_left_no_standing_is_not_taken_for_quiet() -> None:
+def test_a_delegation_that_failed_or_left_no_summary_is_not_taken_for_quiet() -> None:
     """Of a run that began before an update, and of a child execution that ended early, everything is read."""
-    quiet = {"standing": {"is_quiet": True, "first_expiry": None, "password_expires": None}}
+    quiet = {"summary": {"is_quiet": True, "first_expiry": None, "password_expires": None}}
 
     outcomes = read_map_results(
         [
             child("a", quiet),
             child("b", {}),
             child("c", quiet | {"error": caught(ScmUnavailable("502"))}),
-            child("d", {"standing": {"is_quiet": "yes"}}),
+            child("d", {"summary": {"is_quiet": "yes"}}),
             child("e", quiet, Status="FAILED"),
         ]
     )
 
-    assert [name for name in "abcdef" if outcomes.standing_of(name).is_quiet] == ["a"]
+    assert [name for name in "abcdef" if outcomes.summary_of(name).is_quiet] == ["a"]
     assert outcomes.failure_of("d") is not None
 
 
