@@ -866,6 +866,9 @@ class FakeArchive:
     def write_plan(self, run_id: str, items: list[Mapping[str, Any]]) -> tuple[str, str]:
         return "bucket", self._write(run_id, "plan", items)
 
+    def write_collection(self, run_id: str, items: list[Mapping[str, Any]]) -> tuple[str, str]:
+        return "bucket", self._write(run_id, "collection", items)
+
     def write_facts(self, run_id: str, facts: PlanFacts) -> None:
         self._write(run_id, "facts", records.to_json(facts))
 
@@ -880,8 +883,9 @@ class FakeArchive:
         self._write("", "notified", records.to_json(notified))
 
     def write_results(self, run_id: str, results: list[Mapping[str, Any]]) -> None:
-        """What Step Functions does."""
-        self._write(run_id, "results", results)
+        """What Step Functions does: each Map adds its own."""
+        earlier = json.loads(self.documents.get((run_id, "results"), "[]"))
+        self._write(run_id, "results", [*earlier, *results])
 
     def read_facts(self, run_id: str) -> PlanFacts:
         return records.read(PlanFacts, self.read(run_id, "facts"))

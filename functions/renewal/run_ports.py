@@ -25,6 +25,9 @@ class RunArchive(Protocol):
     def write_plan(self, run_id: str, items: list[Mapping[str, Any]]) -> tuple[str, str]:
         """Write the plan; return (bucket, key) for the state machine's ItemReader."""
 
+    def write_collection(self, run_id: str, items: list[Mapping[str, Any]]) -> tuple[str, str]:
+        """Write which orders are polled next; return (bucket, key) for the state machine's ItemReader."""
+
     def write_facts(self, run_id: str, facts: PlanFacts) -> None:
         """Write what the report needs of the plan."""
 

@@ -49,6 +49,7 @@ from renewal.steps.drift import StoreComparison
 from renewal.steps.enroll import Enroll
 from renewal.steps.inspect_delegation import InspectDelegation
 from renewal.steps.notify import Notify
+from renewal.steps.plan_collection import PlanCollection
 from renewal.steps.report import AlertSender, Report
 from renewal.steps.report_reader import ReportReader
 from renewal.steps.rotate_password import RotatePassword
@@ -220,6 +221,12 @@ def collect(invocation: Invocation) -> Collect:
         utc_now,
     )
     return Collect(_book(), _transitions("collect"), _accounts(_deadline(invocation)), stores, _roots(), utc_now)
+
+
+@cache
+def plan_collection() -> PlanCollection:
+    """The step of `plan_collection.py`."""
+    return PlanCollection(_archive())
 
 
 def verify_served(invocation: Invocation) -> VerifyServed:

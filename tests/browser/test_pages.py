@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from certmandate.files.third_party import LegalIdentity
 from certmandate.onboarding import onboarding
 from certmandate.views import rao_report
 from certmandate.views.guide import guide
@@ -37,7 +38,8 @@ Measurements = list[dict[str, Any]]
 
 def pages() -> dict[str, str]:
     """Return each page in its usual form, and with the longest and most hostile values."""
-    hostile = answers(organisation=HOSTILE, third_party=HOSTILE, account="drao" + "x" * 120)
+    identity = LegalIdentity(HOSTILE, HOSTILE * 3, HOSTILE, HOSTILE)
+    hostile = answers(organisation=HOSTILE, third_party=HOSTILE, account="drao" + "x" * 120, identity=identity)
     many = answers(certificates=MANY_NAMES, delegate=(), organisation="Université" + " très" * 20)
     return {
         "guide": guide(onboarding(answers(), NOW), NOW.date()),
@@ -121,6 +123,18 @@ def test_the_pdf_needs_only_the_page(name: str) -> None:
 
     assert made.startswith(b"%PDF-")
     assert b"/StructTreeRoot" in inflated(made)  # tagged, for screen readers
+
+
+def test_the_mandate_is_two_pages_in_each_language() -> None:
+    """N11: it is signed on paper, without the guide before it."""
+    page = guide(onboarding(answers(), NOW), NOW.date())
+    without = re.sub(r'<article class="mandate".*?</article>', "", page, flags=re.DOTALL)
+    try:
+        sheets = [len(re.findall(rb"/Type /Page\b", inflated(pdf(text)))) for text in (page, without)]
+    except PdfMissing as error:
+        pytest.skip(str(error))
+
+    assert sheets[0] - sheets[1] == 4
 
 
 def inflated(document: bytes) -> bytes:

@@ -45,7 +45,7 @@ def test_the_boundaries_are_recorded_from_a_healthy_run(harness: Harness) -> Non
     [
         ("post-again", FIRST, ENROLL, 1, Mode.ANSWERS_LOST, "2 orders"),
         ("skip-intent", FIRST, ENROLL, 1, Mode.RUN_KILLED_AFTER, "which is not in the order book"),
-        ("pointer-first", FIRST, "PutObject", 3, Mode.RUN_KILLED_AFTER, "which lacks"),
+        ("pointer-first", FIRST, "PutObject", 4, Mode.RUN_KILLED_AFTER, "which lacks"),
         ("import-again", ACM_FIRST, "ImportCertificate", 1, Mode.ANSWERS_LOST, "which no event names"),
     ],
 )

@@ -116,8 +116,8 @@ def test_more_than_two_calls_at_a_time_are_detected(harness: Harness, in_paralle
     states, machine = harness.aws.client("stepfunctions"), harness.aws.outputs["StateMachineArn"]
     shipped = states.describe_state_machine(stateMachineArn=machine)["definition"]
     changed = json.loads(shipped)
-    child = changed["States"]["RenewDelegations"]["ItemProcessor"]["States"]
-    child["RenewCertificates"]["MaxConcurrency"] = in_parallel
+    child = changed["States"]["OrderCertificates"]["ItemProcessor"]["States"]
+    child["EnrollEach"]["MaxConcurrency"] = in_parallel
     begin(harness, "one", "two", "three")
     states.update_state_machine(stateMachineArn=machine, definition=json.dumps(changed))
     try:

@@ -98,7 +98,7 @@ def test_throttled_invocations_are_waited_out(harness: Harness, tries: int) -> N
     states, machine = harness.aws.client("stepfunctions"), harness.aws.outputs["StateMachineArn"]
     shipped = states.describe_state_machine(stateMachineArn=machine)["definition"]
     changed: Any = json.loads(shipped)
-    inspect = changed["States"]["RenewDelegations"]["ItemProcessor"]["States"]["InspectDelegation"]
+    inspect = changed["States"]["OrderCertificates"]["ItemProcessor"]["States"]["InspectDelegation"]
     (retry,) = [retry for retry in inspect["Retry"] if "Lambda.TooManyRequestsException" in retry["ErrorEquals"]]
     retry["MaxAttempts"] = tries
     RENEWAL.prepare(harness)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from certmandate.files.third_party import LegalIdentity
 from certmandate.onboarding import Answers
 from renewal.domain.audit.chain import ChainHead
 from renewal.domain.audit.seal import Seal, Statement
@@ -20,6 +21,12 @@ from tests.unit.estate import NOW, served_by
 from tests.unit.orders import an_order
 
 HOSTILE = "<script>alert(1)</script>\"'&{{7*7}}[[x]]`y`{department}"
+IDENTITY = LegalIdentity(
+    legal_identity="Groupement d'intérêt public Réseau Exemple, SIREN 123 456 789",
+    postal_address="12 rue de l'Exemple, 75013 Paris, France",
+    signatory="Jeanne Exemple, directrice",
+    telephone="+33 1 23 45 67 89",
+)
 ANSWERS = Answers(
     delegation="univ",
     organisation="Université d'Exemple",
@@ -34,6 +41,7 @@ ANSWERS = Answers(
     address="51.15.20.30/32",
     delegate=("idp.univ.example", "*.apps.univ.example"),
     mandate_ends="2028-12-31",
+    identity=IDENTITY,
 )
 
 FACTS = (

@@ -199,13 +199,39 @@ def typed(folder: Path, *answers: str) -> tuple[int, str]:
 def test_an_invalid_answer_is_asked_again_immediately(tmp_path: Path) -> None:
     """An error at the end would lose all other answers."""
     ended, screen = typed(
-        tmp_path,
+        tmp_path / "delegations",
         "Example University", "*.univ example", "univ.example", "idp", "idp=idp.univ.example",
         "rao", "rao@univ.example", "Example Network", "certificates@network.example",
-        "10.0.0.1/32", "192.0.2.10/32", "51.15.20.30/32", "",
+        "10.0.0.1/32", "192.0.2.10/32", "51.15.20.30/32", "", "", "", "", "",
     )  # fmt: skip
 
     assert ended == 0, screen
     assert "'idp' must be NAME=domain,domain" in screen
     assert screen.count("is not a public address") == 2
-    assert (tmp_path / "univ.yaml").exists()
+    assert (tmp_path / "delegations" / "univ.yaml").exists()
+
+
+def test_who_the_third_party_is_is_asked_once(tmp_path: Path) -> None:
+    """N11: legal identity, address and contact are the same in every mandate."""
+    folder, own = tmp_path / "delegations", ("Example University", "univ.example", "idp=idp.univ.example")
+    first, screen = typed(
+        folder, *own, "rao@univ.example", "Example Network", "certificates@network.example", "51.15.20.30/32", "",
+        "Example Network Ltd, company number 01234567", "1 Example Street, London", "", "+44 20 7946 0000",
+    )  # fmt: skip
+    (folder / "univ.yaml").unlink()
+    (folder / "univ-guide.html").unlink()
+    again, second = typed(folder, *own, "rao@univ.example", "")
+
+    assert (first, again) == (0, 0), screen + second
+    assert "Blanks in the mandate: signatory." in " ".join(second.split())
+    assert "company number" in (folder / "univ-guide.html").read_text(encoding="utf-8")
+
+
+def test_a_faulty_file_of_the_third_party_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its values would be in every mandate."""
+    (tmp_path / "third-party.yaml").write_text("address: 10.0.0.1/32\nsiren: 1\n", encoding="utf-8")
+
+    assert main([*COMMAND, f"--folder={tmp_path / 'delegations'}"]) == 2
+    printed = capsys.readouterr().err
+    assert "third-party.yaml:1: address: 10.0.0.1/32 is not a public address" in printed
+    assert "third-party.yaml:2: siren: unknown field" in printed

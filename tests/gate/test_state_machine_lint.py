@@ -123,7 +123,8 @@ def test_the_names_are_those_of_the_functions():
     names = Names.of_the_functions()
 
     assert names.retryable < names.raised
-    assert "OrderPending" in names.retryable
+    assert "ScmUnavailable" in names.retryable
+    assert "OrderPending" not in names.retryable
     assert names.families >= {"NeedsAttention", "RenewalError", "Retryable"}
     assert not names.families & names.raised
 

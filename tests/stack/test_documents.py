@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from functools import cache
@@ -22,20 +21,13 @@ from gate.structure.vocabulary import Vocabulary
 from stack.deploy import overrides
 from stack.policy import Request, allowed, statements
 from stack.resolved import IN_A_VPC, Stack
+from tests.documents import ALL, BASH, ROOT, blocks, typed
 
-BASH = shutil.which("bash") or "/bin/bash"
-ROOT = Path(__file__).resolve().parents[2]
-ALL = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
 DOCUMENTS = [ROOT / "docs" / name for name in ("deploy.md", "runbook.md")]
 """Their blocks are copied into a shell, one after the other."""
 CALLING_AWS = [*DOCUMENTS, ROOT / "docs" / "first-account.md"]
 _NOT_CALLED = "git() { :; }; make() { :; }; aws() { :; }; cd() { :; }\n"
 _TEMPLATES = {"deploy": ROOT / "template.yaml", "deploy-network": ROOT / "infra" / "network.yaml"}
-
-
-def blocks(document: Path) -> list[str]:
-    """Return the blocks of commands."""
-    return re.findall(r"^```sh\n(.*?)^```$", document.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.parametrize("document", ALL, ids=lambda path: path.name)
@@ -86,42 +78,7 @@ def test_every_parameter_of_make_deploy_exists_in_its_template(document: Path) -
 
 # ---- Each command, as a shell parses it ------------------------------------------------------------------------------
 
-_RECORDED, _REAL = ("aws", "certmandate", "make"), ("date", "grep")
-_RECORDER = """#!/bin/bash
-[[ $0 == */sleep || $0 == */python3 ]] || printf '%s\\x1f' "${0##*/}" "$@" >> "$CALLS"
-printf '\\n' >> "$CALLS"
-echo value
-"""
 _EVERYWHERE = {"--output", "--query", "--profile", "--region"}
-
-
-def sections(document: Path) -> list[str]:
-    """Return the blocks, and the commands within sentences that have arguments."""
-    text = document.read_text(encoding="utf-8")
-    sentences = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
-    inline = re.findall(r"`((?:aws|certmandate) [^`]*)`", sentences)
-    complete = [command for command in inline if not re.fullmatch(r"certmandate [\w-]+", command)]
-    return blocks(document) + [re.sub(r"<[^>]*>", "value", command) for command in complete]
-
-
-def typed(document: Path, folder: Path) -> list[list[str]]:
-    """Return the commands that a shell calls for all sections of a document."""
-    for name in (*_RECORDED, "sleep", "python3", "git", "cd", "rm"):
-        (folder / name).write_text(_RECORDER)
-        (folder / name).chmod(0o700)
-    for name in _REAL:
-        (folder / name).symlink_to(shutil.which(name) or name)
-    calls = folder / "calls"
-    calls.touch()
-    subprocess.run(
-        [BASH, "-c", "cd() { :; }\n" + "\n".join(sections(document))],
-        env={"PATH": str(folder), "CALLS": str(calls), **dict.fromkeys(("DELEGATION", "CERTIFICATE"), "value")},
-        cwd=folder,
-        capture_output=True,
-        check=False,
-    )
-    recorded = [line.split("\x1f")[:-1] for line in calls.read_text(encoding="utf-8").splitlines()]
-    return [call for call in recorded if call and call[0] in _RECORDED]
 
 
 @cache

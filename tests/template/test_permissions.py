@@ -15,8 +15,8 @@ from stack.resolved import Resource, Stack
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
 LAMBDAS = (
-    "CheckExpiry", "InspectDelegation", "Enroll", "Collect", "VerifyServed", "Report", "Notify", "RotatePassword",
-    "SealAudit",
+    "CheckExpiry", "InspectDelegation", "Enroll", "PlanCollection", "Collect", "VerifyServed", "Report", "Notify",
+    "RotatePassword", "SealAudit",
 )  # fmt: skip
 WIDE: Mapping[tuple[str, str], str] = {
     ("RenewalRole", "LogDelivery"): "the log delivery actions have no resource",
@@ -41,6 +41,8 @@ PATTERNS: Mapping[tuple[str, str], str] = {
     ("InspectDelegationRole", "WriteRecording"): RUN,
     ("EnrollRole", "Credential"): BY_DELEGATION,
     ("EnrollRole", "ForeseeRefusals"): ANY_ARN,
+    ("PlanCollectionRole", "ReadRun"): RUN,
+    ("PlanCollectionRole", "WriteCollection"): RUN,
     ("CollectRole", "Credential"): BY_DELEGATION,
     ("CollectRole", "Acm"): ANY_ARN,
     ("CollectRole", "TagNewImports"): ANY_ARN,

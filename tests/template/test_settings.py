@@ -158,11 +158,19 @@ def test_a_claimed_import_is_waited_for_until_its_lease_is_over(stack: Stack, ma
 
 
 def longest(machine: dict[str, Any], orders: int) -> float:
-    """The seconds of one delegation in which each of *orders* is unconfirmed first, and then pending to the end."""
+    """The seconds of one delegation in which each of *orders* is unconfirmed to the end."""
     lost = sum(waits(task_of(machine, "EnrollFunction"), "OrderUnconfirmed"))
-    pending = sum(waits(task_of(machine, "CollectFunction"), "OrderPending"))
     login = sum(waits(task_of(machine, "InspectDelegationFunction"), "ScmUnavailable"))
-    return math.ceil(orders / concurrency(machine, "RenewCertificates")) * (lost + pending) + login
+    return math.ceil(orders / concurrency(machine, "EnrollEach")) * lost + login
+
+
+def polling(machine: dict[str, Any]) -> float:
+    """The seconds between the first and the last poll of a run."""
+    states = {state.path: state.body for state in every_state(machine)}
+    (polls,) = [
+        rule["NumericGreaterThan"] for rule in states["IsAnythingOpen"]["Choices"] if "NumericGreaterThan" in rule
+    ]
+    return float((polls - 1) * states["WaitForIssuance"]["Seconds"])
 
 
 def concurrency(machine: dict[str, Any], name: str) -> int:
@@ -176,12 +184,13 @@ def test_the_longest_run_fits_the_time_of_the_state_machine(
     source: dict[str, Any], machine: dict[str, Any], delegations: int, orders: int
 ) -> None:
     """The time is that of the whole Map, which works on a few delegations at a time, and of the wait before it."""
-    rounds = math.ceil(delegations / concurrency(machine, "RenewDelegations"))
+    rounds = math.ceil(delegations / concurrency(machine, "OrderCertificates"))
     waited = sum(waits(task_of(machine, "CheckExpiryFunction"), "RunInProgress"))
 
     assert orders <= source["Parameters"]["OrdersPerDelegation"]["MaxValue"]
-    assert rounds * longest(machine, orders) < waited, "it outlasts the older run"
-    assert rounds * longest(machine, orders) + waited < machine["TimeoutSeconds"]
+    works = rounds * longest(machine, orders) + polling(machine)
+    assert works < waited, "it outlasts the older run"
+    assert works + waited < machine["TimeoutSeconds"]
 
 
 def test_the_time_budget_of_the_header_is_the_one_of_the_states(
@@ -189,13 +198,13 @@ def test_the_time_budget_of_the_header_is_the_one_of_the_states(
 ) -> None:
     """The header's sum is what TimeoutSeconds rests on; both must follow when a number changes."""
     most = source["Parameters"]["OrdersPerDelegation"]["Default"]
-    rounds = math.ceil(100 / concurrency(machine, "RenewDelegations"))
+    rounds = math.ceil(100 / concurrency(machine, "OrderCertificates"))
     text = (ROOT / "infra" / "renewal.asl.yaml").read_text(encoding="utf-8")
     header = text[: text.index("Comment:")].replace(",", "")
 
     waited = sum(waits(task_of(machine, "CheckExpiryFunction"), "RunInProgress"))
-    totals = (longest(machine, most), rounds * longest(machine, 15), machine["TimeoutSeconds"])
-    for number in (*totals, waited, math.ceil(most / concurrency(machine, "RenewCertificates"))):
+    totals = (longest(machine, most), rounds * longest(machine, 15), polling(machine), machine["TimeoutSeconds"])
+    for number in (*totals, waited, math.ceil(most / concurrency(machine, "EnrollEach"))):
         assert f"{number:.0f}" in header
 
 
@@ -203,9 +212,9 @@ def test_the_time_budget_of_the_header_is_the_one_of_the_states(
 def test_throttling_by_reserved_concurrency_is_waited_out(stack: Stack, machine: dict[str, Any], function: str) -> None:
     """With five environments all others are throttled until one is free; a lost race must not fail a delegation."""
     state, seconds = task_of(machine, function), stack.resource(function).properties["Timeout"]
-    at_a_time = concurrency(machine, "RenewDelegations")
+    at_a_time = concurrency(machine, "OrderCertificates")
     if function != "InspectDelegationFunction":
-        at_a_time *= concurrency(machine, "RenewCertificates")
+        at_a_time *= concurrency(machine, "EnrollEach")
 
     retry = retry_of(state, "Lambda.TooManyRequestsException")
     others_first = (math.ceil(at_a_time / 5) - 1) * seconds
@@ -220,7 +229,7 @@ def test_a_hundred_inspections_pass_five_environments(machine: dict[str, Any]) -
     wait = waits(task_of(machine, "InspectDelegationFunction"), "Lambda.TooManyRequestsException")
     for seed in range(10):
         chance = random.Random(seed)  # noqa: S311  # the same runs in every test
-        waiting = [(0.0, 0)] * concurrency(machine, "RenewDelegations")  # when each tries next, and its tries so far
+        waiting = [(0.0, 0)] * concurrency(machine, "OrderCertificates")  # when each tries next, and its tries so far
         left, busy = 100 - len(waiting), [0.0] * 5
         heapq.heapify(waiting)
         while waiting:

@@ -15,7 +15,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from local.cloudformation.parameters import ACCOUNT, REGION
 from renewal.domain.alerts.crossings import NEAR_EXPIRY, PASSWORD_EXPIRING
-from renewal.domain.errors import Retryable, every_error
+from renewal.domain.errors import Pending, Retryable, every_error
 from renewal.domain.run_report import RunOutcome, RunReport
 from renewal.domain.setup.egress import ADDRESS_CHANGED
 from renewal.domain.setup.finding import ORDER_NOT_OURS
@@ -271,7 +271,8 @@ def test_the_runbook_names_the_actor_of_the_error(runbook: dict[str, str]) -> No
         who = re.search(r"^\*\*Who\.\*\* (.*)$", runbook[kind.__name__], flags=re.MULTILINE)
         assert who, kind.__name__
         assert who[1].startswith(words[kind.actor]), kind.__name__
-        assert ("Retried." in who[1]) is issubclass(kind, Retryable), kind.__name__
+        assert ("Retried." in who[1]) is (issubclass(kind, Retryable) and not issubclass(kind, Pending)), kind.__name__
+        assert ("Polled again." in who[1]) is issubclass(kind, Pending), kind.__name__
 
 
 def test_every_link_of_the_documents_leads_somewhere() -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from itertools import count
 from typing import Any
 
 from renewal.domain.alerts.crossings import Thresholds
 from renewal.domain.delegation import CertificateSpec, Delegation
-from renewal.domain.errors import NeedsAttention, OrderPending, RenewalError, Retryable
+from renewal.domain.errors import NeedsAttention, RenewalError, Retryable
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.limits import Limits
 from renewal.domain.order import ManagedCertificate, Served
@@ -25,6 +26,7 @@ from renewal.steps.collect import Collect
 from renewal.steps.enroll import Enroll
 from renewal.steps.inspect_delegation import InspectDelegation
 from renewal.steps.payload import DelegationTask, Progress, Task
+from renewal.steps.plan_collection import PlanCollection
 from renewal.steps.report import AlertSender, Report
 from renewal.steps.report_reader import ReportReader
 from renewal.steps.stores import Stores
@@ -52,6 +54,7 @@ QUIET = timedelta(minutes=5)
 DELEGATION = Delegation("univ", "Université d'Exemple", 1698, ("idp.univ.example", "*.apps.univ.example"))
 IDP = CertificateSpec("univ", "idp", ("idp.univ.example",), 1018)
 PATH = ("univ", "idp")
+MOST_POLLS = 5  # infra/renewal.asl.yaml
 MACHINE = "arn:aws:states:eu-west-3:123456789012:stateMachine:certmandate-renewal"
 
 
@@ -239,38 +242,52 @@ class System:
         run_id = f"run{next(self._runs)}"
         self.check_expiry(run_id, **request)
         self.archive.write_results(run_id, [self._child(task) for task in self.plan(run_id)])
+        for polls in range(MOST_POLLS):
+            if not PlanCollection(self.archive)(run_id, polls)["delegations"]:
+                break
+            self.clock.advance(seconds=30 if polls else 0)
+            self.archive.write_results(
+                run_id, [self._collection(item) for item in self.archive.read(run_id, "collection")]
+            )
         return self.report(run_id)
+
+    def _collection(self, item: Mapping[str, Any]) -> dict[str, Any]:
+        orders = [Progress.parse(order) for order in item["orders"]]
+        ended = [self._attempted(partial(self.collect, order), order.certificate, order) for order in orders]
+        return child(item["delegation"], {"certificates": ended})
 
     def _child(self, task: DelegationTask) -> dict[str, Any]:
         output: Mapping[str, Any]
         try:
             output = self.inspect(task)
         except RenewalError as error:
-            stored = [self._branch(issued) for issued in task.issued]
-            output = {"delegation": task.delegation, "error": caught(error), "certificates": stored}
+            resumed = [self._enrolled(issued) for issued in task.issued]
+            output = {"delegation": task.delegation, "error": caught(error), "certificates": resumed}
         else:
             if not task.dry_run:
-                ended = [self._branch(Task.parse(entry)) for entry in output["certificates"]]
-                output = {**output, "certificates": ended}
+                enrolled = [self._enrolled(Task.parse(entry)) for entry in output["certificates"]]
+                output = {**output, "certificates": enrolled}
         return child(task.delegation, output)
 
-    def _branch(self, task: Task) -> dict[str, Any]:
-        progress: Progress | None = None
+    def _enrolled(self, task: Task) -> dict[str, Any]:
+        return self._attempted(partial(self.enroll, task), task.certificate)
+
+    def _attempted(
+        self, step: Callable[[], Progress], certificate: str, order: Progress | None = None
+    ) -> dict[str, Any]:
+        """Play a Task with its Retry and its Catch."""
         failure = RenewalError()
         for _ in range(12):
             try:
-                progress = progress or self.enroll(task)
-                return self.collect(progress).payload()
+                return step().payload()
             except Retryable as error:
                 failure = error
                 self.clock.advance(minutes=3)
             except NeedsAttention as error:
                 failure = error
                 break
-        ids = {"token": progress.token, "ssl_id": progress.ssl_id} if progress else {}
-        if isinstance(failure, OrderPending):
-            return {"certificate": task.certificate, **ids, "status": "pending"}
-        return {"certificate": task.certificate, **ids, "status": "failed", "error": caught(failure)}
+        ids = {"token": order.token, "ssl_id": order.ssl_id} if order else {}
+        return {"certificate": certificate, **ids, "status": "failed", "error": caught(failure)}
 
 
 def caught(error: RenewalError) -> dict[str, str]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Iterator, Mapping
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 from uuid import uuid4
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 from certmandate.order_book_editor import OrderBookEditor
 from local.estate import Estate, load_estate
@@ -26,12 +29,14 @@ from renewal.adapters.http import new_http_client
 from renewal.domain.run_report import CertificateRow, RunReport
 from scm_simulator import Simulator
 from scm_simulator.server import Server
+from scm_simulator.world.dials import Dials
 
 ENROLL = "POST /api/ssl/v1/enroll"
 HANDLERS = {
     "CheckExpiryFunction": "check_expiry",
     "InspectDelegationFunction": "inspect_delegation",
     "EnrollFunction": "enroll",
+    "PlanCollectionFunction": "plan_collection",
     "CollectFunction": "collect",
     "VerifyServedFunction": "verify_served",
     "ReportFunction": "report",
@@ -67,6 +72,7 @@ class System:
 
     aws: InProcessAws
     simulator: Simulator
+    meter: Meter
 
     def ask(self, delegation: str, certificate: str) -> None:
         """Request a replacement as `certmandate renew --force` does."""
@@ -97,6 +103,39 @@ class System:
         except s3.exceptions.NoSuchKey:
             return None
         return RunReport.parse(json.loads(answer["Body"].read()))
+
+
+@dataclass
+class Meter:
+    """SCM, and how many calls of one account it has answered at the same time."""
+
+    simulator: Simulator
+    most: int = 0
+    now: Counter[str] = field(default_factory=Counter)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def dials(self) -> Dials:
+        """The simulator's."""
+        return self.simulator.dials
+
+    @property
+    def root_pem(self) -> str:
+        """The simulator's roots, which its server serves."""
+        return self.simulator.root_pem
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse, /) -> Iterable[bytes]:
+        account = environ.get("HTTP_LOGIN", "")
+        self._count(account, 1)
+        try:
+            return self.simulator(environ, start_response)
+        finally:
+            self._count(account, -1)
+
+    def _count(self, account: str, change: int) -> None:
+        with self.lock:
+            self.now[account] += change
+            self.most = max(self.most, self.now[account])
 
 
 @dataclass
@@ -141,7 +180,8 @@ def started(folder: Path, *, wait_factor: float = 0.0) -> Iterator[System]:
     simulator = Simulator(estate.world)
     house = _house(wait_factor)
     house.aws.forget()
-    house.server.switch_to(simulator)
+    meter = Meter(simulator)
+    house.server.switch_to(meter)
     variables = house.aws.variables("EnrollFunction") | quiet(wait_factor)
     variables |= {
         "SSL_CERT_FILE": str(house.server.ca_file),
@@ -156,18 +196,19 @@ def started(folder: Path, *, wait_factor: float = 0.0) -> Iterator[System]:
         house.is_taken = True
         try:
             resolve_locally(servers.hosts)
-            yield _planted(house.aws, simulator, estate, servers)
+            yield _planted(house.aws, meter, estate, servers)
         finally:
             house.is_taken = False
 
 
-def _planted(aws: InProcessAws, simulator: Simulator, estate: Estate, servers: WebServers) -> System:
+def _planted(aws: InProcessAws, meter: Meter, estate: Estate, servers: WebServers) -> System:
+    simulator = meter.simulator
     _forget_wiring()
     aws.handlers.clear()
     aws.handlers.update({name: importlib.import_module(module).handler for name, module in HANDLERS.items()})
     Seed(aws, simulator).plant(estate)
     servers.connect(stored_in(aws.client("s3"), aws.outputs["StoreBucket"], simulator.root_pem))
-    return System(aws, simulator)
+    return System(aws, simulator, meter)
 
 
 def _forget_wiring() -> None:

@@ -107,7 +107,7 @@ def test_the_progress_distinguishes_an_open_order_from_a_new_one(campus: Campus)
     lines = [line for line in campus.progress.splitlines() if "brzegowa/biblioteka" in line]
 
     assert any("its order is still open" in line for line in lines)
-    assert any("collecting, not ordered again" in line for line in lines)
+    assert any("not ordered again" in line for line in lines)
     assert not any(" ordered (SSL ID" in line for line in lines)
 
 
@@ -162,7 +162,8 @@ def test_the_report_and_the_history_are_there(campus: Campus) -> None:
     history = json.loads((campus.output / "history.json").read_text(encoding="utf-8"))
 
     assert report == campus.document["report"]
-    assert len(history["children"]) == len(campus.report.delegations) == 3
+    inspected = [child for child in history["children"] if "whole" in json.loads(child["execution"]["input"])]
+    assert len(inspected) == len(campus.report.delegations) == 3
 
 
 def test_no_secret_is_in_the_history(campus: Campus) -> None:
@@ -182,5 +183,5 @@ def test_the_progress_is_one_plain_line_a_change(campus: Campus) -> None:
     slow = [line.split(maxsplit=2)[2] for line in lines if "brzegowa/dziekanat" in line]
     assert slow[0] == "enrolling"
     assert slow[1].startswith("ordered (SSL ID ")
-    assert slow[2:-1] == ["pending (1 poll)", "pending (2 polls)", "pending (3 polls)", "pending (4 polls)"]
+    assert slow[2:-1] == ["pending"] * 4
     assert slow[-1] == "stored"

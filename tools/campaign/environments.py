@@ -25,6 +25,7 @@ HANDLERS: Mapping[str, str] = {
     "CheckExpiryFunction": "check_expiry",
     "InspectDelegationFunction": "inspect_delegation",
     "EnrollFunction": "enroll",
+    "PlanCollectionFunction": "plan_collection",
     "CollectFunction": "collect",
     "VerifyServedFunction": "verify_served",
     "ReportFunction": "report",

@@ -6,13 +6,14 @@ import ipaddress
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from certmandate.files import specification
 from certmandate.files.fields import EMAIL, Fault, require_public
 from certmandate.files.specification import Specification
+from certmandate.files.third_party import LegalIdentity
 from certmandate.files.yaml_document import place_text
 from renewal.domain.names import is_wildcard, normalised, permits
 
@@ -65,6 +66,7 @@ class Answers:
     profile_id: int = 0
     key: str = "P-256"
     stores: tuple[str, ...] = ("s3",)
+    identity: LegalIdentity = field(default_factory=LegalIdentity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ class Onboarding:
     third_party: str
     role_email: str
     account: str
+    identity: LegalIdentity
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -101,6 +104,7 @@ def onboarding(answers: Answers, now: datetime) -> Onboarding:
         third_party=answers.third_party,
         role_email=answers.role_email,
         account=answers.account or proposed_account(answers.delegation, answers.third_party),
+        identity=answers.identity,
     )
 
 

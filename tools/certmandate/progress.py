@@ -10,14 +10,10 @@ from datetime import datetime
 from typing import Any
 
 from renewal.domain.due import Cause
-from renewal.domain.errors import NEEDS_ATTENTION, CertificateBeginsLater, OrderPending, OrderUnconfirmed
+from renewal.domain.errors import NEEDS_ATTENTION, OrderUnconfirmed
 
 Event = Mapping[str, Any]
 
-_ENTERED = {
-    "InspectDelegation": "inspecting",
-    "StillPending": "still pending; the next run collects it",
-}
 _CAUGHT = {"DelegationFailed", "NotOrdered", "NotStored"}
 
 
@@ -98,7 +94,7 @@ def _entered(details: Mapping[str, Any], subject: str, known: _Child) -> str:
         return "its order is still open"
     if details["name"] in _CAUGHT:
         return f"failed: {json.loads(details['input'])['error']['Error']}"
-    return _ENTERED.get(details["name"], "")
+    return "inspecting" if details["name"] == "InspectDelegation" else ""
 
 
 def _left(details: Mapping[str, Any], subject: str, known: _Child) -> str:
@@ -110,18 +106,13 @@ def _left(details: Mapping[str, Any], subject: str, known: _Child) -> str:
     if details["name"] == "Enroll":
         if output["status"] != "ordered":
             return str(output["status"])
-        return (
-            f"{'collecting, not ordered again' if subject in known.resumed else 'ordered'} (SSL ID {output['ssl_id']})"
-        )
-    return "stored" if details["name"] == "Collect" else ""
+        return f"{'not ordered again' if subject in known.resumed else 'ordered'} (SSL ID {output['ssl_id']})"
+    return str(output["status"]) if details["name"] == "Collect" else ""
 
 
 def _failed(error: str, times: int) -> str:
     if error in NEEDS_ATTENTION:
         return ""  # never retried: the state that catches it reports it
-    polls = f"{times} poll{'s' if times > 1 else ''}"
     return {
-        OrderPending.__name__: f"pending ({polls})",
-        CertificateBeginsLater.__name__: f"issued, not valid yet ({polls})",
         OrderUnconfirmed.__name__: f"not confirmed; searching for the order (attempt {times})",
     }.get(error, f"{error} (attempt {times})")

@@ -125,9 +125,9 @@ class Simulator:
             self._state.orders[ssl_id].status = REJECTED
 
     def decline(self, ssl_id: int) -> None:
-        """Decline an open order as an administrator."""
-        with self._state.lock:
-            issuance.decline(self._state, self._state.orders[ssl_id])
+        """Decline an open order as an administrator; raise Refusal when it is issued, or has ended."""
+        with self._current(ssl_id) as order:
+            issuance.decline(self._state, order)
 
     def revoke(self, ssl_id: int, reason: str = "", *, reason_code: int = 4) -> None:
         """Revoke an issued certificate; raise Refusal when it is not issued."""

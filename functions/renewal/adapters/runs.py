@@ -1,8 +1,9 @@
 """The runs in progress, and the objects of a run in S3: plan, facts, results, report.
 
     runs/<run id>/plan.json               items of the Distributed Map (its ItemReader reads it)
+    runs/<run id>/collection.json         items of the second one: the orders that are polled next
     runs/<run id>/facts.json              what the report needs of the plan
-    runs/<run id>/results/<uuid>/…        written by its ResultWriter: manifest.json and the files it names
+    runs/<run id>/results/<uuid>/…        written by their ResultWriters: manifest.json and the files it names
     runs/<run id>/report.json             the report
     runs/notified.json                    what the operator has been notified of, and what runs have failed for
     runs/<run id>/recording-<delegation>.json   the answers of SCM, when the run records them
@@ -47,6 +48,9 @@ class S3RunArchive:
 
     def write_plan(self, run_id: str, items: list[Mapping[str, Any]]) -> tuple[str, str]:
         return self._bucket, self._write(run_id, "plan", items)
+
+    def write_collection(self, run_id: str, items: list[Mapping[str, Any]]) -> tuple[str, str]:
+        return self._bucket, self._write(run_id, "collection", items)
 
     def write_facts(self, run_id: str, facts: PlanFacts) -> None:
         self._write(run_id, "facts", records.to_json(facts))

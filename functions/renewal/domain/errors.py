@@ -5,6 +5,7 @@ The class names are a contract: the state machine matches them as text (Retry an
 
     RenewalError
     ├── Retryable      a retry of the same step can help; the state machine waits and retries
+    │   └── Pending    a later poll can help; collect returns it as the result `pending`
     └── NeedsAttention a retry cannot help; the operator or the RAO must act
 """
 
@@ -34,11 +35,15 @@ class Retryable(RenewalError):
     """A retry of the same step can help."""
 
 
-class OrderPending(Retryable):
+class Pending(Retryable):
+    """An order waits, and nothing is wrong: no state waits for it, a later poll collects it."""
+
+
+class OrderPending(Pending):
     """SCM has not issued the certificate yet (SCM reference §5.10)."""
 
 
-class CertificateBeginsLater(Retryable):
+class CertificateBeginsLater(Pending):
     """The issued certificate begins in the next days: the order waits, and it is stored then."""
 
 
@@ -293,7 +298,7 @@ class Failure:
 
 def every_error() -> tuple[type[RenewalError], ...]:
     """Return every class that is raised under its own name: all but the families."""
-    kinds = {*_below(RenewalError)} - {Retryable, NeedsAttention}
+    kinds = {*_below(RenewalError)} - {Retryable, Pending, NeedsAttention}
     return tuple(sorted(kinds, key=lambda kind: kind.__name__))
 
 

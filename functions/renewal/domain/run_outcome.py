@@ -21,7 +21,7 @@ from renewal.domain.run_report import Outcome
 from renewal.domain.setup.inspection import Inspection
 
 RESULT_MISSING = "ResultMissing"
-"""In a report, in the place of an error's name: the run left no result for the delegation."""
+"""In a report, in the place of an error's name: the run left no result for the delegation, or of an open order."""
 
 
 class PlanState(StrEnum):
@@ -72,11 +72,15 @@ class PlanFacts:
 class ResultStatus(StrEnum):
     """How far a certificate came in a child execution."""
 
-    STORED = "stored"
-    PENDING = "pending"
-    FAILED = "failed"
     PLANNED = "planned"
     """Dry run."""
+    ORDERED = "ordered"
+    """Its order is open, and this run has not polled it."""
+    ISSUED = "issued"
+    """The same; SCM has issued it before."""
+    PENDING = "pending"
+    STORED = "stored"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,11 @@ class CertificateResult:
     def is_stored(self) -> bool:
         """Whether every store holds the certificate."""
         return self.status is ResultStatus.STORED
+
+    @property
+    def is_uncollected(self) -> bool:
+        """Whether its order is open, and this run has not polled it."""
+        return self.status in {ResultStatus.ORDERED, ResultStatus.ISSUED}
 
 
 @dataclass(slots=True)
@@ -110,6 +119,16 @@ class RunResults:
     def summary_of(self, delegation: str) -> DelegationSummary:
         """Return what its inspection left to the report."""
         return NO_SUMMARY if self.failure_of(delegation) else self.summaries.get(delegation, NO_SUMMARY)
+
+    def add(self, path: str, result: CertificateResult) -> None:
+        """Add what one of the run's Maps did, in any order: what became of an order replaces how far it had come."""
+        known = self.certificates.get(path)
+        if (
+            known is None
+            or known.is_uncollected
+            or (known.status is ResultStatus.PENDING and not result.is_uncollected)
+        ):
+            self.certificates[path] = result
 
     def failure_of(self, delegation: str) -> Failure | None:
         """Return what stopped the whole delegation, None when nothing did."""
@@ -141,6 +160,8 @@ def outcome_of(
     if result is not None and result.is_stored:
         # Without an audit row of this run it was no longer due when enroll read it: nothing was ordered.
         return (Outcome.RENEWED if finished else Outcome.NOT_DUE), None
+    if result is not None and result.is_uncollected:
+        return Outcome.FAILED, Failure(RESULT_MISSING, "it is ordered, and the run left no result of collecting it")
     if result is not None:
         return Outcome(result.status), result.failure
     if planned is None:

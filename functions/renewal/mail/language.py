@@ -18,6 +18,7 @@ _BEFORE, _AFTER = re.compile(r" (?=[:;?!»])"), re.compile(r"(?<=«) ")
 _FRENCH_MENUS = {
     "Access Control": "Contrôle d'accès",
     "Add": "Ajouter",
+    "Automatically approve certificate requests": "Approuver automatiquement les demandes de certificat",
     "Admins": "Administrateurs",
     "Certificate Profiles": "Profils de certificat",
     "Certificates": "Certificats",

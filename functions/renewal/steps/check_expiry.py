@@ -35,8 +35,8 @@ class CheckExpiry:
         """Plan the run *run_id* of *state_machine* for the execution input *document*.
 
         Returns `{"run_id", "dry_run", "skipped", "delegations", "due", "deferred", "plan": {"bucket", "key"},
-        "results": prefix}`. Runs work one after another: while an older one is in progress, a scheduled follow-up is
-        skipped (without plan and results), and any other run raises RunInProgress.
+        "results": prefix, "polls": 0}`. Runs work one after another: while an older one is in progress, a scheduled
+        follow-up is skipped (without plan and results), and any other run raises RunInProgress.
         Raises InvalidRequest, UnknownDelegation or TooManyDue before anything is written.
         """
         request = RunRequest.parse(document)
@@ -69,6 +69,7 @@ class CheckExpiry:
             "deferred": len(deferred),
             "plan": {"bucket": bucket, "key": key},
             "results": f"runs/{run_id}/results",
+            "polls": 0,
         }
 
     def _left(self, taken: Iterable[DueCertificate]) -> int:

@@ -17,6 +17,7 @@ from renewal.domain.errors import (
     KeyLost,
     NeedsAttention,
     OrderPending,
+    Pending,
     PermissionMissing,
     PlanUnreadable,
     RenewalError,
@@ -49,13 +50,12 @@ class Collect:
     clock: Clock
 
     def __call__(self, progress: Progress) -> Progress:
-        """Return the progress with status `stored`; in a scheduled follow-up also `pending`, after one poll.
+        """Return the progress with status `stored`, or `pending`: SCM has not issued, or the certificate begins later.
 
-        SCM is asked for what it has not issued yet; a certificate that is in the order book needs no login.
-        Otherwise raises OrderPending while SCM has not issued; CertificateBeginsLater until the certificate begins;
-        OrderDeclined, OrderRejected or OrderRevoked, which end the order; CertificateMismatch, CertificateUnusable or
-        ChainBroken, which keep it open until the operator has checked it, so that nothing is ordered again; and what
-        the stores refuse.
+        SCM is asked once for what it has not issued yet; a certificate that is in the order book needs no login.
+        Otherwise raises OrderDeclined, OrderRejected or OrderRevoked, which end the order; CertificateMismatch,
+        CertificateUnusable or ChainBroken, which keep it open until the operator has checked it, so that nothing is
+        ordered again; and what the stores refuse.
         """
         certificate = self.book.certificate(progress.delegation, progress.certificate)
         order = certificate.order
@@ -68,11 +68,9 @@ class Collect:
                 order = self.transitions.record_issued(order, chain)
             chain.leaf.require_begun(self.clock())
             served = self.stores.store(order, chain, certificate, "; ".join(notes))
-        except OrderPending:
+        except Pending:
             self._control_search(order, progress)
-            if progress.follow_up:
-                return replace(progress, status=ResultStatus.PENDING)
-            raise
+            return replace(progress, status=ResultStatus.PENDING)
         except (CertificateMismatch, CertificateUnusable, ChainBroken, KeyLost) as error:
             self._note(order, type(error).__name__)
             raise

@@ -287,9 +287,7 @@ class Enroll:
 
 
 def _progress(task: Task, order: Order) -> Progress:
-    return Progress(
-        task.run_id, task.delegation, task.certificate, order.token, order.ssl_id or 0, order.status, task.follow_up
-    )
+    return Progress(task.run_id, task.delegation, task.certificate, order.token, order.ssl_id or 0, order.status)
 
 
 def _causes(task: Task, certificate: ManagedCertificate) -> tuple[str, ...]:
@@ -317,9 +315,7 @@ def _ended_by(error: str, text: str, path: str) -> RenewalError:
 
 
 def _stored(task: Task, served: Served) -> Progress:
-    return Progress(
-        task.run_id, task.delegation, task.certificate, served.token, served.ssl_id, OrderStatus.STORED, task.follow_up
-    )
+    return Progress(task.run_id, task.delegation, task.certificate, served.token, served.ssl_id, OrderStatus.STORED)
 
 
 def _may_post_again(order: Order, now: datetime, quiet: timedelta) -> bool:

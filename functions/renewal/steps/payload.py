@@ -13,7 +13,11 @@ A task (one for each due certificate, input of enroll):
 
 A progress (result of enroll, input of collect; result of collect):
 
-    {"run_id", "delegation", "certificate", "token", "ssl_id", "status", "follow_up"}
+    {"run_id", "delegation", "certificate", "token", "ssl_id", "status"}
+
+A collection item (one for each delegation with orders to be polled; by plan_collection, for the second Map):
+
+    {"run_id", "delegation", "orders": [progress…]}
 """
 
 from __future__ import annotations
@@ -101,8 +105,6 @@ class Progress:
     token: str
     ssl_id: int
     status: str
-    follow_up: bool = False
-    """Whether the schedule started the run to follow up on open orders."""
 
     @classmethod
     def parse(cls, event: object) -> Self:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import astuple
 from typing import Any
 
 import pytest
+from markupsafe import escape
 
+from certmandate.files.third_party import LegalIdentity
 from certmandate.onboarding import onboarding
 from certmandate.views.guide import entries_of, guide
-from tests.certmandate.rao_samples import HOSTILE, answers
+from renewal.domain.setup.checks import ALLOWED_PRIVILEGES
+from scm_simulator.world.world import LEAST_PRIVILEGES
+from tests.certmandate.rao_samples import HOSTILE, IDENTITY, answers
 from tests.unit.estate import NOW
 
 
@@ -57,6 +62,35 @@ def test_the_guide_asks_for_the_mandatory_fields(code: str) -> None:
 
     assert "Settings → Custom Fields" in third
     assert third.count('class="write-here"') == 2  # the OrgID, and the fields with their values
+
+
+@pytest.mark.parametrize("code", ["fr", "en"])
+def test_the_guide_names_the_privileges_to_tick_and_no_others(code: str) -> None:
+    """N11: `check` finds every other privilege (PrivilegeExtra), after the RAO has ticked it."""
+    fifth = part(made(), code).split(f'name="{code}-step-5"')[1].split('<div class="step">')[0]
+    ticked, left = re.split("<li>(?:Laissez|In particular)", fifth)
+
+    assert set(re.findall(r"<code>(\w+)</code>\)", ticked)) == ALLOWED_PRIVILEGES & set(LEAST_PRIVILEGES)
+    assert not set(re.findall(r"<code>(\w+)</code>\)", left)) & ALLOWED_PRIVILEGES
+
+
+@pytest.mark.parametrize("code", ["fr", "en"])
+def test_the_guide_ends_with_the_mandate_to_sign(code: str) -> None:
+    """N11: who commits to what, for which names, until when; a blank for what is not known."""
+    text = part(made(), code).split('<article class="mandate"')[1]
+
+    for value in (*astuple(IDENTITY), "Université d", "*.apps.univ.example", "draoUNIVReseauExemple", "2028"):
+        assert str(escape(value)) in text
+    assert text.count('class="blank"') == 2  # the address of the organisation, and who represents it
+    assert text.count('class="sign"') == 2
+
+
+def test_a_mandate_of_an_unknown_third_party_has_blanks() -> None:
+    """It can be filled in by hand; without a last day it is for an indefinite term."""
+    text = part(made(identity=LegalIdentity(), mandate_ends=""), "en").split('<article class="mandate"')[1]
+
+    assert text.count('class="blank"') == 4
+    assert "indefinite term" in text
 
 
 def test_exact_names_and_stars_are_explained() -> None:

@@ -7,6 +7,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import pkcs7
 
+from scm_simulator.refusals import Refusal
 from tests.simulator.driver import (
     NAME,
     Scm,
@@ -229,3 +230,13 @@ def test_controls_end_an_order_at_once(scm: Scm):
     scm.simulator.decline(declined)
 
     assert [scm.order(ssl_id).status for ssl_id in (issued, rejected, declined)] == ["Issued", "Rejected", "Declined"]
+
+
+def test_an_order_that_is_issued_at_once_cannot_be_declined(scm: Scm):
+    """SCM declines what waits; a control that ended an issued order would make a test prove nothing."""
+    scm.dials.issuance_polls = 0
+    ssl_id = scm.enroll()
+
+    with pytest.raises(Refusal, match="1112"):
+        scm.simulator.decline(ssl_id)
+    assert scm.order(ssl_id).status == "Issued"

@@ -64,7 +64,7 @@ def test_a_renewal_that_is_brought_forward_has_its_date(system: System) -> None:
 
 def test_a_pending_order_is_no_failure_and_the_next_run_collects_it(system: System) -> None:
     """SCM works on it; nothing is ordered again."""
-    system.scm.polls = 15
+    system.scm.polls = 5
 
     first, second = system.daily_run(), system.daily_run()
 
@@ -303,7 +303,7 @@ def test_a_run_without_facts_cannot_be_reported(system: System) -> None:
         (child("univ", {"certificates": 5}), "PlanUnreadable"),
         (child("univ", {"certificates": ["idp"]}), "PlanUnreadable"),
         (child("univ", {"certificates": [{"status": "stored"}]}), "PlanUnreadable"),
-        (child("univ", {"certificates": [{"certificate": "idp", "status": "ordered"}]}), "PlanUnreadable"),
+        (child("univ", {"certificates": [{"certificate": "idp", "status": "approved"}]}), "PlanUnreadable"),
         (
             child("univ", {"certificates": [{"certificate": "idp", "status": "stored", "ssl_id": "5"}]}),
             "PlanUnreadable",

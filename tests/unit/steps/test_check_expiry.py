@@ -56,6 +56,7 @@ def test_the_daily_run_plans_what_is_due_and_inspects_all(system: System) -> Non
         "deferred": 0,
         "plan": {"bucket": "bucket", "key": "runs/run/plan.json"},
         "results": "runs/run/results",
+        "polls": 0,
     }
 
 

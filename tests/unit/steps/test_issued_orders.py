@@ -11,7 +11,7 @@ import pytest
 from renewal.domain.errors import AcmQuotaReached, ScmUnavailable
 from renewal.domain.run_report import Outcome
 from tests.unit.estate import DELEGATION, IDP, NOW, PATH, System
-from tests.unit.steps.test_stores import EVERYWHERE, failing
+from tests.unit.stores.test_stores import EVERYWHERE, failing
 
 
 def issue(system: System) -> None:
@@ -85,7 +85,7 @@ def test_a_dry_run_reports_what_is_still_to_be_stored(system: System) -> None:
 def test_an_order_of_the_last_day_is_stored_after_the_mandate(system: System) -> None:
     """The mandate ends what is ordered, not what was: the certificate is paid for."""
     system.add(IDP, delegation=replace(DELEGATION, mandate_ends=NOW.date()))
-    system.scm.polls = 15
+    system.scm.polls = 5
     (row,) = system.daily_run().certificates
     assert row.outcome is Outcome.PENDING
     system.clock.advance(days=1)

@@ -24,7 +24,7 @@ ITEM = DelegationTask(
     reason="laptop stolen",
     issued=(TASK,),
 )
-PROGRESS = Progress("run", "univ", "idp", "t1", 5001, "ordered", follow_up=True)
+PROGRESS = Progress("run", "univ", "idp", "t1", 5001, "ordered")
 
 
 def test_payloads_survive_json() -> None:

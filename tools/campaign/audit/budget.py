@@ -26,8 +26,8 @@ class Budget:
     @classmethod
     def of(cls, machine: Any) -> Budget:
         """Read the deployed state machine."""
-        delegations = machine["States"]["RenewDelegations"]
-        certificates = delegations["ItemProcessor"]["States"]["RenewCertificates"]
+        delegations = machine["States"]["OrderCertificates"]
+        certificates = delegations["ItemProcessor"]["States"]["EnrollEach"]
         return cls(machine["TimeoutSeconds"], delegations["MaxConcurrency"], certificates["MaxConcurrency"])
 
     def taken(self, invocations: Iterable[LedgerEntry]) -> float:

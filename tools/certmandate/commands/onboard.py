@@ -17,6 +17,7 @@ import yaml
 from certmandate.exit import WRONG_USAGE, exit_on_error
 from certmandate.files import fields
 from certmandate.files.atomic_files import write_together
+from certmandate.files.third_party import FILE, LegalIdentity, read_third_party, third_party_file
 from certmandate.onboarding import Answers, FactsInvalid, Onboarding, onboarding, proposed_account
 from certmandate.options import JsonOption
 from certmandate.views.guide import guide
@@ -37,6 +38,13 @@ _QUESTIONS = {
     "role_email": "Your role's e-mail",
     "address": "The address from which you call SCM, as a /32",
 }
+_ASKED_ONCE = {
+    "legal_identity": "For the mandate, your name and legal form as registered, with the number (empty: a blank)",
+    "postal_address": "Your postal address, in one line (empty: a blank)",
+    "signatory": "Name and function of who signs mandates for you (empty: a blank)",
+    "telephone": "Telephone number for the RAO (empty: a blank)",
+}
+"""Asked while third-party.yaml does not exist; the answers are written there."""
 _LISTS = frozenset({"domain", "certificate"})
 
 
@@ -98,14 +106,21 @@ def onboard_command(
 ) -> None:
     """Write the file of a new delegation and the RAO's guide.
 
-    At a terminal, asks for the facts that no option gives. Both files are written, or none.
+    At a terminal, asks for the facts that no option gives. All files are written, or none. Who you are is read from
+    third-party.yaml beside the folder; it is written when it does not exist and you were asked.
     """
     given = dict(locals())  # by the options' names, which the prompts and the messages use
     now = datetime.now(UTC)
+    with exit_on_error():
+        known = read_third_party(folder)
+    given |= {key: given.get(key) or value for key, value in known.items()}
     typed = _typed(given)
-    found = _checked(_answers(given | typed), now, typed)
+    once = {key: _ask(question, key, "") for key, question in _ASKED_ONCE.items() if typed and not known}
+    found = _checked(_answers(given | typed | once), now, typed)
     with exit_on_error():
         files = _files(found, folder, now, as_pdf=as_pdf)
+        if once:
+            files[folder.absolute().parent / FILE] = third_party_file(given | typed | once).encode()
         write_together(files, force=force)
     _print_result(found, list(files), as_json=as_json)
 
@@ -132,6 +147,7 @@ def _answers(facts: Mapping[str, Any]) -> Answers:
         profile_id=facts["profile_id"],
         key=facts["key"],
         stores=tuple(facts["store"] or ("s3",)),
+        identity=LegalIdentity(**{key: facts.get(key, "") for key in _ASKED_ONCE}),
     )
 
 
@@ -164,7 +180,7 @@ def _ask(question: str, key: str, default: str | None = None) -> str:
             raise typer.BadParameter(str(error)) from None
         return answer.strip()
 
-    text: str = typer.prompt(question, default=default, value_proc=checked, err=True)
+    text: str = typer.prompt(question, default=default, show_default=bool(default), value_proc=checked, err=True)
     return text
 
 
@@ -278,7 +294,14 @@ def _print_result(found: Onboarding, files: list[Path], *, as_json: bool) -> Non
     for path in files:
         typer.echo(f"written: {path}")
     delegation = found.specification.delegation
-    typer.echo(f"Send the guide to {delegation.rao_email}, ideally with an invitation to a video call.")
+    typer.echo(
+        f"Send the guide to {delegation.rao_email}, ideally with an invitation to a video call. It ends with the "
+        "mandate to sign."
+    )
+    if blanks := [key for key in _ASKED_ONCE if not getattr(found.identity, key)]:
+        typer.echo(
+            f"Blanks in the mandate: {', '.join(blanks)}. {FILE} beside the folder fills them in for every delegation."
+        )
     name, folder = delegation.name, files[0].parent
     if "department_id" in found.missing:
         typer.echo(f"Then add department_id to {files[0]}: {_LATER['department_id']}; and {_FROM_STEP_3}.")

@@ -25,9 +25,9 @@ class Limits:
     orders_per_delegation: int = 30
     orders_per_run: int = 500
     calls_per_account: int = 2
-    """At a time (RenewCertificates, MaxConcurrency)."""
+    """At a time (EnrollEach and CollectEach, MaxConcurrency)."""
     delegations_at_a_time: int = 20
-    """RenewDelegations, MaxConcurrency."""
+    """OrderCertificates and CollectCertificates, MaxConcurrency."""
     scm_seconds: float = 2.0
     """An assumption: of one request to SCM."""
     imports_a_second: float = 1.0

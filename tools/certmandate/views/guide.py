@@ -44,6 +44,8 @@ def guide(found: Onboarding, today: date) -> str:
         account_fields=_account_fields(found),
         many=MANY,
         mandate_ends=found.specification.delegation.mandate_ends,
+        identity=found.identity,
+        rao_email=found.specification.delegation.rao_email,
     )
 
 
@@ -77,6 +79,7 @@ def _values(found: Onboarding, today: date, code: str) -> Mapping[str, object]:
         "department": found.department_name,
         "account": found.account,
         "email": found.role_email,
+        "telephone": f", {found.identity.telephone}" if found.identity.telephone else "",
         "address": delegation.address,
         "day": language(code).day(today),
     }

@@ -55,9 +55,14 @@ class Names:
         bases = {base for kind in raised for base in kind.__mro__ if issubclass(base, errors.RenewalError)}
         return cls(
             raised=frozenset(kind.__name__ for kind in raised),
-            retryable=frozenset(kind.__name__ for kind in raised if issubclass(kind, errors.Retryable)),
+            retryable=frozenset(kind.__name__ for kind in raised if _is_retried(kind)),
             families=frozenset(kind.__name__ for kind in bases - set(raised)),
         )
+
+
+def _is_retried(kind: type[errors.RenewalError]) -> bool:
+    """A pending order is a result of collect, which no Retry waits for."""
+    return issubclass(kind, errors.Retryable) and not issubclass(kind, errors.Pending)
 
 
 def faults(machine: Mapping[str, Any], ours: Names) -> Iterator[str]:

@@ -125,5 +125,7 @@ def revoke(state: State, order: Order, *, reason_code: int, reason: str) -> None
 
 
 def decline(state: State, order: Order) -> None:
-    """Decline an open order."""
+    """Decline an open order; refuse -1112 when it is not open."""
+    if order.status not in OPEN:
+        raise refuse(-1112, order.status)
     order.status, order.declined_at = DECLINED, state.now()

@@ -1,0 +1,19 @@
+"""Lambda function: lists the open orders that the run polls next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from renewal import wiring
+
+logger = Logger()
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Take `{"run_id", "polls"}`; return the summary of the collection (see `PlanCollection`)."""
+    plan = wiring.plan_collection()(event["run_id"], event["polls"])
+    logger.info("collection planned", **{name: plan[name] for name in ("run_id", "delegations", "polls")})
+    return plan

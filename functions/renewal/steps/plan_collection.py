@@ -1,0 +1,50 @@
+"""Between the Maps of a run: which orders are polled next."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from renewal.domain.run_outcome import PlanFacts, ResultStatus
+from renewal.run_ports import RunArchive
+from renewal.steps.map_results import read_map_results
+from renewal.steps.payload import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class PlanCollection:
+    """Lists the open orders that the run polls next, from what its Maps have left so far."""
+
+    archive: RunArchive
+
+    def __call__(self, run_id: str, polls: int) -> dict[str, Any]:
+        """Write which orders are polled, after *polls* times.
+
+        Each open order is polled once, and then those that are pending, except in a scheduled follow-up: the next one
+        is an hour away. Returns `{"run_id", "delegations", "polls", "plan": {"bucket", "key"},
+        "results": prefix}`; `delegations` is how many have an order to be polled. Raises PlanUnreadable without the
+        facts of the plan; results that cannot be read are left to the report.
+        """
+        orders: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+        for progress in self._polled(run_id, self.archive.read_facts(run_id)):
+            orders[progress.delegation].append(progress.payload())
+        items: list[Mapping[str, Any]] = [
+            {"run_id": run_id, "delegation": name, "orders": found} for name, found in sorted(orders.items())
+        ]
+        bucket, key = self.archive.write_collection(run_id, items)
+        return {
+            "run_id": run_id,
+            "delegations": len(items),
+            "polls": polls + 1,
+            "plan": {"bucket": bucket, "key": key},
+            "results": f"runs/{run_id}/results",
+        }
+
+    def _polled(self, run_id: str, facts: PlanFacts) -> Iterator[Progress]:
+        results = read_map_results(*self.archive.read_results(run_id))
+        for path, result in results.certificates.items():
+            if result.is_uncollected or (result.status is ResultStatus.PENDING and not facts.follow_up):
+                delegation, _, certificate = path.partition("/")
+                yield Progress(run_id, delegation, certificate, result.token, result.ssl_id or 0, result.status)

@@ -1,0 +1,81 @@
+"""Between the Maps: which orders are polled next."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from renewal.domain.run_outcome import CertificateResult, PlanFacts, ResultStatus, RunResults
+from renewal.steps.plan_collection import PlanCollection
+from tests.fakes import FakeArchive
+from tests.unit.estate import NOW, child
+
+
+def an_end(certificate: str, status: str, ssl_id: int = 5001) -> dict[str, Any]:
+    """What a Map has left of a certificate."""
+    return {"certificate": certificate, "token": f"t-{certificate}", "ssl_id": ssl_id, "status": status}
+
+
+@pytest.fixture
+def archive() -> FakeArchive:
+    """A run with one delegation."""
+    archive = FakeArchive()
+    archive.write_facts("run", PlanFacts(NOW, delegations=("univ",)))
+    return archive
+
+
+def polled(archive: FakeArchive, polls: int = 0) -> list[str]:
+    """The certificates whose orders are polled next."""
+    summary = PlanCollection(archive)("run", polls)
+    items = archive.read("run", "collection")
+    assert (summary["delegations"], summary["polls"]) == (len(items), polls + 1)
+    return [f"{item['delegation']}/{order['certificate']}" for item in items for order in item["orders"]]
+
+
+def test_open_orders_are_polled_and_nothing_else(archive: FakeArchive) -> None:
+    """What has failed, was stored by another run, or is only planned has no open order of this run."""
+    ends = [an_end("a", "ordered"), an_end("b", "issued"), an_end("c", "stored"), an_end("d", "failed")]
+    archive.write_results("run", [child("univ", {"certificates": [*ends, {"certificate": "e"}]})])
+
+    assert polled(archive) == ["univ/a", "univ/b"]
+
+
+def test_what_is_pending_is_polled_again(archive: FakeArchive) -> None:
+    """The result of a poll replaces that of the order, and a stored certificate is not asked for again."""
+    archive.write_results("run", [child("univ", {"certificates": [an_end("a", "ordered"), an_end("b", "ordered")]})])
+    archive.write_results("run", [child("univ", {"certificates": [an_end("a", "pending"), an_end("b", "stored")]})])
+
+    assert polled(archive, 1) == ["univ/a"]
+
+
+def test_an_item_has_what_collect_takes(archive: FakeArchive) -> None:
+    """Enroll's progress, as the results have it."""
+    archive.write_results("run", [child("univ", {"certificates": [an_end("a", "ordered")]})])
+    polled(archive)
+
+    (item,) = archive.read("run", "collection")
+    assert item == {
+        "run_id": "run",
+        "delegation": "univ",
+        "orders": [{"run_id": "run", "delegation": "univ", **an_end("a", "ordered")}],
+    }
+
+
+def test_an_unreadable_result_leaves_the_others_to_be_polled(archive: FakeArchive) -> None:
+    """The report names it; another delegation's orders do not wait for that."""
+    lost: dict[str, Any] = {"Input": "not JSON"}
+    archive.write_results("run", [lost, child("univ", {"certificates": [an_end("a", "ordered"), {"status": "x"}]})])
+
+    assert polled(archive) == ["univ/a"]
+
+
+def test_the_order_of_the_results_does_not_matter() -> None:
+    """S3 lists objects of the same second in any order."""
+    ways = [ResultStatus.ORDERED, ResultStatus.PENDING, ResultStatus.STORED]
+    for order in permutations(ways):
+        results = RunResults()
+        for status in order:
+            results.add("univ/a", CertificateResult(status))
+        assert results.certificates["univ/a"].is_stored, order
