@@ -50,8 +50,9 @@ from renewal.steps.enroll import Enroll
 from renewal.steps.inspect_delegation import InspectDelegation
 from renewal.steps.notify import Notify
 from renewal.steps.plan_collection import PlanCollection
-from renewal.steps.report import AlertSender, Report
-from renewal.steps.report_reader import ReportReader
+from renewal.steps.report import Report
+from renewal.steps.reporting.alert_sender import AlertSender
+from renewal.steps.reporting.reader import ReportReader
 from renewal.steps.rotate_password import RotatePassword
 from renewal.steps.scm.snapshot import TxtRecords
 from renewal.steps.seal_audit import SealAudit

@@ -20,7 +20,7 @@ from renewal.domain.run_report import RunOutcome, RunReport
 from renewal.domain.setup.egress import ADDRESS_CHANGED
 from renewal.domain.setup.finding import ORDER_NOT_OURS
 from renewal.steps.drift import STORE_DRIFTED
-from renewal.steps.metrics import run_metrics
+from renewal.steps.reporting.metrics import run_metrics
 from stack.policy import Request, allowed, statements
 from stack.resolved import Resource, Stack
 

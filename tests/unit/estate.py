@@ -27,8 +27,9 @@ from renewal.steps.enroll import Enroll
 from renewal.steps.inspect_delegation import InspectDelegation
 from renewal.steps.payload import DelegationTask, Progress, Task
 from renewal.steps.plan_collection import PlanCollection
-from renewal.steps.report import AlertSender, Report
-from renewal.steps.report_reader import ReportReader
+from renewal.steps.report import Report
+from renewal.steps.reporting.alert_sender import AlertSender
+from renewal.steps.reporting.reader import ReportReader
 from renewal.steps.stores import Stores
 from tests.fakes import (
     FakeAccounts,

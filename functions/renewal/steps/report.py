@@ -11,9 +11,6 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from renewal.domain.alerts.alert import MOST_LISTED, Alert
-from renewal.domain.alerts.crossings import Thresholds, notifiable
-from renewal.domain.alerts.memory import NotifiedProblems
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.endpoint.observation import ServiceState
 from renewal.domain.errors import Failure, RecordUnreadable, ScmUnavailable, UnknownDelegation
@@ -40,39 +37,15 @@ from renewal.domain.service.state import current_service, service_findings
 from renewal.domain.setup.finding import Finding, Severity, sorted_and_capped
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.ports import Clock, OrderReader
-from renewal.run_ports import Alerts, RunArchive
+from renewal.run_ports import RunArchive
 from renewal.steps.map_results import failure, read_map_results
-from renewal.steps.metrics import run_metrics
 from renewal.steps.preview import preview
-from renewal.steps.report_reader import DelegationRead, Record, ReportReader
+from renewal.steps.reporting.alert_sender import AlertSender
+from renewal.steps.reporting.metrics import run_metrics
+from renewal.steps.reporting.reader import DelegationRead, Record, ReportReader
 
 Time = TypeVar("Time", date, datetime)
 _VERIFIED: Mapping[str, Any] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class AlertSender:
-    """Sends one alert with a run's new problems, and remembers them."""
-
-    archive: RunArchive
-    alerts: Alerts
-    thresholds: Thresholds
-    stack: str
-    """The stack's name, in each subject."""
-
-    def __call__(self, report: RunReport, known: NotifiedProblems, location: str) -> int:
-        """Return how many problems were new. Raises StoreUnavailable and StoreRefused when no alert was sent.
-
-        *location*: where the report is. A problem is remembered after its alert was sent: a run that ends in between
-        sends it again.
-        """
-        problems = notifiable(report, self.thresholds)
-        news = known.news(problems)
-        if news:
-            self.alerts.publish(Alert.of(news, report, self.stack, location))
-        if (after := known.after(report, problems, news[:MOST_LISTED])) != known:
-            self.archive.write_notified(after)
-        return len(news)
 
 
 @dataclass(frozen=True, slots=True)

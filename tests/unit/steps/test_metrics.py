@@ -19,7 +19,7 @@ from renewal.domain.run_report import (
     RunReport,
 )
 from renewal.domain.setup.finding import Severity
-from renewal.steps.metrics import run_metrics
+from renewal.steps.reporting.metrics import run_metrics
 
 NOW = datetime(2026, 11, 23, 4, 30, tzinfo=UTC)
 

@@ -34,8 +34,9 @@ from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import DelegatedName
 from renewal.ports import Listing, OrderReader
 from renewal.run_ports import RunArchive
-from renewal.steps.report import AlertSender, Report
-from renewal.steps.report_reader import ReportReader
+from renewal.steps.report import Report
+from renewal.steps.reporting.alert_sender import AlertSender
+from renewal.steps.reporting.reader import ReportReader
 
 BEGINS = datetime(2026, 11, 23, 4, 30, tzinfo=UTC)
 LIMITS = Thresholds(expiry=timedelta(days=14), pending=timedelta(hours=48), password=timedelta(days=14))
