@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from renewal.steps.notify import Notify
     from renewal.steps.plan_collection import PlanCollection
     from renewal.steps.report import Report
-    from renewal.steps.reporting.alert_sender import AlertSender
     from renewal.steps.rotate_password import RotatePassword
     from renewal.steps.scm.snapshot import TxtRecords
     from renewal.steps.seal_audit import SealAudit
@@ -277,31 +276,23 @@ def verify_served(invocation: Invocation) -> VerifyServed:
 @cache
 def report() -> Report:
     """The step of `report.py`."""
+    from renewal.adapters.events import SnsAlerts
+    from renewal.domain.alerts.crossings import Thresholds
     from renewal.steps.report import Report
+    from renewal.steps.reporting.alert_sender import AlertSender
     from renewal.steps.reporting.reader import ReportReader
 
-    reader = ReportReader(_book(), timedelta(days=settings().password_alarm_days))
-    return Report(_book(), _archive(), utc_now, _times(), reader, _alert_sender())
+    expiry, pending = timedelta(days=settings().expiry_alarm_days), timedelta(hours=settings().pending_alarm_hours)
+    thresholds = Thresholds(expiry, pending, password=timedelta(days=settings().password_alarm_days))
+    alerts = SnsAlerts(aws.client("sns"), settings().notices_topic)
+    sender = AlertSender(_archive(), alerts, thresholds, settings().powertools_service_name)
+    return Report(_book(), _archive(), utc_now, _times(), ReportReader(_book(), thresholds.password), sender)
 
 
 def _times() -> ActingTimes:
     from renewal.domain.judgement.acting_times import ActingTimes
 
     return ActingTimes(settings().operator_working_days, settings().rao_working_days)
-
-
-def _alert_sender() -> AlertSender:
-    from renewal.adapters.events import SnsAlerts
-    from renewal.domain.alerts.crossings import Thresholds
-    from renewal.steps.reporting.alert_sender import AlertSender
-
-    thresholds = Thresholds(
-        expiry=timedelta(days=settings().expiry_alarm_days),
-        pending=timedelta(hours=settings().pending_alarm_hours),
-        password=timedelta(days=settings().password_alarm_days),
-    )
-    alerts = SnsAlerts(aws.client("sns"), settings().notices_topic)
-    return AlertSender(_archive(), alerts, thresholds, settings().powertools_service_name)
 
 
 @cache
