@@ -104,6 +104,11 @@ def test_the_page_begins_with_what_the_rao_must_do() -> None:
     assert "prévenez immédiatement Réseau Exemple" in " ".join(rest.split())
 
 
+def test_a_serial_is_printed_in_whole_bytes() -> None:
+    """N7: SCM has `0A77`, and a search for `A77` finds nothing there."""
+    assert "<code>0A77</code>" in page(of(row(serial="A77")))
+
+
 def test_an_expired_certificate_is_marked() -> None:
     """N11: it was a row like any other."""
     report = month()

@@ -145,6 +145,7 @@ def page(
         names_in=names_in,
         detail_in=detail_in,
         reason_in=_reason_in,
+        printed_serial=printed_serial,
         today=day,
         otherwise={
             language.code: {finding: each.line(day, language) for finding, each in otherwise.items()}
