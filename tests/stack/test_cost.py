@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from stack.cost import BY_INTERFACE, DOCUMENT, ROOT, Load, _own_metrics, choices, fixed, prices, used, written
+from stack.cost import BY_INTERFACE, DOCUMENT, ROOT, Load, choices, fixed, prices, used, written
 from stack.resolved import IN_A_VPC, Stack
 
 
@@ -49,13 +49,6 @@ def test_storage_is_counted_and_grows_with_the_renewals() -> None:
     assert used(in_2029, table)["storage and backup"] > 2 * used(today, table)["storage and backup"]
     free = {**table, "kept": dict.fromkeys(table["kept"], 0.0)}
     assert used(today, free)["storage and backup"] == 0
-
-
-def test_every_metric_that_the_functions_publish_is_counted() -> None:
-    """Each custom metric costs; three were published by verify_served, and neither shown nor counted."""
-    steps = ROOT / "functions" / "renewal" / "steps"
-    sources = "".join((steps / f"{name}.py").read_text(encoding="utf-8") for name in ("metrics", "verify_served"))
-    assert _own_metrics(Stack(ROOT / "template.yaml", IN_A_VPC)) == set(re.findall(r'"([A-Z][a-z]\w+)":', sources))
 
 
 def test_the_choices_follow_the_price_table() -> None:
