@@ -27,7 +27,7 @@ export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup run test test-long check checkov audit format simulator campaign pdf build package client rehearse \
-    deploy-network deploy requirements picture clean
+    deploy-network deploy requirements scale picture clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name does; do printf '  make %-14s %s\n' "$$name" "$$does"; done
@@ -122,6 +122,9 @@ requirements: .venv/.dev ## pin requirements/*.in (UPGRADE=--upgrade for the new
 	$(COMPILE) --python-version 3.11 --universal requirements/checkov.in -o requirements/checkov.txt
 	$(COMPILE) --python-version 3.11 --universal requirements/awscli.in -o requirements/awscli.txt
 	$(COMPILE) --python-version 3.13 --universal requirements/ministack.in -o requirements/ministack.txt
+
+scale: .venv/.run ## docs/scale.md and its curve: mass replacements of up to 10,000 certificates in virtual time (minutes)
+	$(BIN)/python -m stack.incident --write
 
 picture: .venv/.run ## docs/images/run.svg, drawn from a run of the example estate
 	$(BIN)/python -m stack.picture

@@ -1,5 +1,7 @@
 """Builds the steps with their adapters, for each invocation.
 
+Each function imports what it builds from, so that a cold start imports nothing that its step does not need.
+
 What is cached for an execution environment has no state that time makes wrong: clients of AWS, the HTTP client without
 connections, and the refused versions of credentials, which are aged by wall-clock time.
 """
@@ -8,63 +10,47 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
-from random import SystemRandom
-from typing import Protocol
-
-import httpx
+from typing import TYPE_CHECKING, Protocol
 
 from renewal.adapters import aws
-from renewal.adapters.acm import Acm
-from renewal.adapters.egress import EchoedAddress, unknown_address
-from renewal.adapters.endpoints.host_reports import S3HostReports
-from renewal.adapters.endpoints.prober import TlsProber
-from renewal.adapters.events import EventBridgeAnnouncer, SnsAlerts
-from renewal.adapters.http import new_http_client
-from renewal.adapters.keys import KmsOpener, KmsSealer, KmsSigner
-from renewal.adapters.mail import SesMailer
-from renewal.adapters.objects import S3Certificates
-from renewal.adapters.order_book.audit_trails import DynamoDbAuditTrails
-from renewal.adapters.order_book.reader import DynamoDbOrderReader
-from renewal.adapters.order_book.seals import S3Seals
-from renewal.adapters.order_book.table import OrderTables
-from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
-from renewal.adapters.rotation import ScheduledRotations, SecretsManagerVault
-from renewal.adapters.runs import RunningExecutions, S3RunArchive
-from renewal.adapters.scm.accounts import PinnedScmAccounts, ScmAccounts
-from renewal.adapters.scm.recording import ScmRecorder
-from renewal.adapters.secrets import SecretsManagerCredentials
 from renewal.deadline import Deadline
-from renewal.domain.alerts.crossings import Thresholds
-from renewal.domain.certificate.chain import TrustedRoots
-from renewal.domain.judgement.acting_times import ActingTimes
-from renewal.domain.limits import Limits
-from renewal.ports import EgressAddress
 from renewal.settings import OFF, ON, Settings
-from renewal.steps.check_expiry import CheckExpiry
-from renewal.steps.collect import Collect
-from renewal.steps.drift import StoreComparison
-from renewal.steps.enroll import Enroll
-from renewal.steps.inspect_delegation import InspectDelegation
-from renewal.steps.notify import Notify
-from renewal.steps.plan_collection import PlanCollection
-from renewal.steps.report import AlertSender, Report
-from renewal.steps.rotate_password import RotatePassword
-from renewal.steps.scm.snapshot import TxtRecords
-from renewal.steps.seal_audit import SealAudit
-from renewal.steps.stores import Stores
-from renewal.steps.verify_served import VerifyServed
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    import httpx
+
+    from renewal.adapters.acm import Acm
+    from renewal.adapters.mail import SesMailer
+    from renewal.adapters.order_book.reader import DynamoDbOrderReader
+    from renewal.adapters.order_book.table import OrderTables
+    from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
+    from renewal.adapters.runs import S3RunArchive
+    from renewal.adapters.scm.accounts import ScmAccounts
+    from renewal.domain.certificate.chain import TrustedRoots
+    from renewal.domain.judgement.acting_times import ActingTimes
+    from renewal.ports import EgressAddress
+    from renewal.run_ports import RunsInProgress
+    from renewal.steps.check_expiry import CheckExpiry
+    from renewal.steps.collect import Collect
+    from renewal.steps.enroll import Enroll
+    from renewal.steps.inspect_delegation import InspectDelegation
+    from renewal.steps.notify import Notify
+    from renewal.steps.plan_collection import PlanCollection
+    from renewal.steps.report import Report
+    from renewal.steps.rotate_password import RotatePassword
+    from renewal.steps.scm.snapshot import TxtRecords
+    from renewal.steps.seal_audit import SealAudit
+    from renewal.steps.verify_served import VerifyServed
 
 RECORD_SECONDS = 30.0
 """Kept for recording what the last request to SCM led to: a call of AWS lasts 24 s at most (`adapters.aws`)."""
 INSPECTION_RECORD_SECONDS = 55.0
-"""After the requests to SCM: the egress address (5 s), the day of the rotation and the record (24 s each).
-
-A recording of the answers, which only the operator asks for, has no time of its own.
-"""
-
+"""After the requests to SCM: the egress address (5 s), the day of the rotation and the record (24 s each). A recording
+of the answers, which only the operator asks for, has no time of its own."""
 VERIFICATION_RECORD_SECONDS = 60.0
 """After the last contact: a chain is validated, and a record written, in milliseconds each."""
 
@@ -81,9 +67,8 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def new_token() -> str:
-    """A random token of an order or a notice: 32 hexadecimal digits, 128 bits."""
-    return secrets.token_hex(16)
+new_token = partial(secrets.token_hex, 16)
+"""Makes a random token of an order or a notice: 32 hexadecimal digits, 128 bits."""
 
 
 @cache
@@ -94,33 +79,44 @@ def settings() -> Settings:
 
 @cache
 def _tables() -> OrderTables:
+    from renewal.adapters.order_book.table import OrderTables
+
     return OrderTables.of(aws.client("dynamodb"), settings().orders_table, settings().audit_table)
 
 
 @cache
 def _book() -> DynamoDbOrderReader:
+    from renewal.adapters.order_book.reader import DynamoDbOrderReader
+
     return DynamoDbOrderReader(_tables())
 
 
 @cache
 def _transitions(function: str) -> DynamoDbOrderTransitions:
+    from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
+
     return DynamoDbOrderTransitions(_tables(), function)
 
 
 @cache
 def _archive() -> S3RunArchive:
+    from renewal.adapters.runs import S3RunArchive
+
     return S3RunArchive(aws.client("s3"), settings().store_bucket)
 
 
 @cache
 def _roots() -> TrustedRoots:
     from renewal.adapters.roots import public_roots
+    from renewal.domain.certificate.chain import TrustedRoots
 
     return TrustedRoots(public_roots(), settings().private_fingerprints)
 
 
 @cache
 def _http() -> httpx.Client:
+    from renewal.adapters.http import new_http_client
+
     return new_http_client()
 
 
@@ -131,6 +127,9 @@ def _deadline(invocation: Invocation, kept_seconds: float = RECORD_SECONDS) -> D
 
 
 def _accounts(deadline: Deadline) -> ScmAccounts:
+    from renewal.adapters.scm.accounts import ScmAccounts
+    from renewal.adapters.secrets import SecretsManagerCredentials
+
     return ScmAccounts(
         SecretsManagerCredentials(aws.client("secretsmanager"), settings().secret_prefix),
         _http(),
@@ -142,12 +141,16 @@ def _accounts(deadline: Deadline) -> ScmAccounts:
 
 
 def _recording(run_id: str, delegation: str) -> AbstractContextManager[None]:
+    from renewal.adapters.scm.recording import ScmRecorder
+
     base_urls = settings().scm_url, settings().scm_oauth_url
     recorder = ScmRecorder(_http(), base_urls=base_urls, token_url=settings().scm_token_url)
     return recorder.recording(partial(_archive().write_recording, run_id, delegation))
 
 
 def _egress(deadline: Deadline) -> EgressAddress:
+    from renewal.adapters.egress import EchoedAddress, unknown_address
+
     url = settings().egress_echo_url
     return unknown_address if url == OFF else EchoedAddress(_http(), url, deadline)
 
@@ -160,29 +163,41 @@ def _txt_records() -> TxtRecords:
 
 @cache
 def _dns() -> TxtRecords:
-    # Imported by the first query: most delegations have no domain that may be validated persistently.
     from renewal.adapters.txt_records import DnsTxtRecords
 
     return DnsTxtRecords()
 
 
+def _runs_in_progress() -> RunsInProgress:
+    from renewal.adapters.runs import RunningExecutions
+
+    return RunningExecutions(aws.client("stepfunctions"))
+
+
 def _acm() -> Acm:
+    from renewal.adapters.acm import Acm
+
     return Acm(lambda region: aws.client("acm", region))
-
-
-def _objects() -> S3Certificates:
-    return S3Certificates(aws.client("s3"), settings().store_bucket)
 
 
 @cache
 def check_expiry() -> CheckExpiry:
     """The step of `check_expiry.py`."""
+    from renewal.domain.limits import Limits
+    from renewal.steps.check_expiry import CheckExpiry
+
     limits = Limits(settings().orders_per_delegation, settings().orders_per_run, settings().due_share_percent / 100)
-    return CheckExpiry(_book(), _archive(), RunningExecutions(aws.client("stepfunctions")), limits, utc_now)
+    return CheckExpiry(_book(), _archive(), _runs_in_progress(), limits, utc_now)
 
 
 def inspect_delegation(invocation: Invocation) -> InspectDelegation:
     """The step of `inspect_delegation.py`."""
+    from renewal.adapters.objects import S3Certificates
+    from renewal.adapters.rotation import ScheduledRotations
+    from renewal.steps.drift import StoreComparison
+    from renewal.steps.inspect_delegation import InspectDelegation
+
+    objects = S3Certificates(aws.client("s3"), settings().store_bucket)
     deadline = _deadline(invocation, INSPECTION_RECORD_SECONDS)
     return InspectDelegation(
         _book(),
@@ -195,26 +210,35 @@ def inspect_delegation(invocation: Invocation) -> InspectDelegation:
         utc_now,
         deadline,
         _txt_records(),
-        StoreComparison(_book(), _acm(), _objects(), utc_now, deadline),
+        StoreComparison(_book(), _acm(), objects, utc_now, deadline),
+        _times(),
         settings().registered,
     )
 
 
 def enroll(invocation: Invocation) -> Enroll:
     """The step of `enroll.py`."""
+    from renewal.adapters.keys import KmsSealer
+    from renewal.steps.enroll import Enroll
+
     sealer, deadline = KmsSealer(aws.client("kms"), settings().order_key_id), _deadline(invocation)
-    accounts, quiet = _accounts(deadline), settings().quiet
-    most = settings().orders_per_delegation
+    accounts, quiet, most = _accounts(deadline), settings().quiet, settings().orders_per_delegation
     return Enroll(_book(), _transitions("enroll"), accounts, sealer, _acm(), utc_now, new_token, quiet, deadline, most)
 
 
 def collect(invocation: Invocation) -> Collect:
     """The step of `collect.py`."""
+    from renewal.adapters.events import EventBridgeAnnouncer
+    from renewal.adapters.keys import KmsOpener
+    from renewal.adapters.objects import S3Certificates
+    from renewal.steps.collect import Collect
+    from renewal.steps.stores import Stores
+
     stores = Stores(
         _transitions("collect"),
         KmsOpener(aws.client("kms"), settings().order_key_id),
         _acm(),
-        _objects(),
+        S3Certificates(aws.client("s3"), settings().store_bucket),
         EventBridgeAnnouncer(aws.client("events"), settings().event_bus),
         utc_now,
     )
@@ -224,11 +248,18 @@ def collect(invocation: Invocation) -> Collect:
 @cache
 def plan_collection() -> PlanCollection:
     """The step of `plan_collection.py`."""
+    from renewal.steps.plan_collection import PlanCollection
+
     return PlanCollection(_archive())
 
 
 def verify_served(invocation: Invocation) -> VerifyServed:
     """The step of `verify_served.py`."""
+    from renewal.adapters.endpoints.host_reports import S3HostReports
+    from renewal.adapters.endpoints.prober import TlsProber
+    from renewal.adapters.events import EventBridgeAnnouncer
+    from renewal.steps.verify_served import VerifyServed
+
     return VerifyServed(
         _book(),
         _transitions("verify_served"),
@@ -245,35 +276,41 @@ def verify_served(invocation: Invocation) -> VerifyServed:
 @cache
 def report() -> Report:
     """The step of `report.py`."""
-    return Report(_book(), _archive(), utc_now, _times(), _alert_sender())
+    from renewal.adapters.events import SnsAlerts
+    from renewal.domain.alerts.crossings import Thresholds
+    from renewal.steps.report import Report
+    from renewal.steps.reporting.alert_sender import AlertSender
+    from renewal.steps.reporting.reader import ReportReader
+
+    expiry, pending = timedelta(days=settings().expiry_alarm_days), timedelta(hours=settings().pending_alarm_hours)
+    thresholds = Thresholds(expiry, pending, password=timedelta(days=settings().password_alarm_days))
+    alerts = SnsAlerts(aws.client("sns"), settings().notices_topic)
+    sender = AlertSender(_archive(), alerts, thresholds, settings().powertools_service_name)
+    return Report(_book(), _archive(), utc_now, _times(), ReportReader(_book(), thresholds.password), sender)
 
 
 def _times() -> ActingTimes:
+    from renewal.domain.judgement.acting_times import ActingTimes
+
     return ActingTimes(settings().operator_working_days, settings().rao_working_days)
-
-
-def _alert_sender() -> AlertSender:
-    thresholds = Thresholds(
-        expiry=timedelta(days=settings().expiry_alarm_days),
-        pending=timedelta(hours=settings().pending_alarm_hours),
-        password=timedelta(days=settings().password_alarm_days),
-    )
-    topic = SnsAlerts(aws.client("sns"), settings().notices_topic)
-    return AlertSender(_archive(), topic, thresholds, settings().powertools_service_name)
 
 
 @cache
 def notify() -> Notify:
     """The step of `notify.py`."""
+    from renewal.adapters.events import EventBridgeAnnouncer
+    from renewal.steps.notify import Notify
+
     announcer = EventBridgeAnnouncer(aws.client("events"), settings().event_bus)
-    return Notify(
-        _book(), _transitions("notify"), announcer, _mailer(), settings().signature, utc_now, new_token, _times()
-    )
+    signature, transitions = settings().signature, _transitions("notify")
+    return Notify(_book(), transitions, announcer, _mailer(), signature, utc_now, new_token, _times())
 
 
 def _mailer() -> SesMailer | None:
     if settings().mail_sender == OFF:
         return None
+    from renewal.adapters.mail import SesMailer
+
     sender, configuration_set = settings().mail_sender, settings().mail_configuration_set
     return SesMailer(aws.client("sesv2"), sender, settings().signature, configuration_set)
 
@@ -281,6 +318,12 @@ def _mailer() -> SesMailer | None:
 @cache
 def seal_audit() -> SealAudit:
     """The step of `seal_audit.py`."""
+    from renewal.adapters.events import EventBridgeAnnouncer
+    from renewal.adapters.keys import KmsSigner
+    from renewal.adapters.order_book.audit_trails import DynamoDbAuditTrails
+    from renewal.adapters.order_book.seals import S3Seals
+    from renewal.steps.seal_audit import SealAudit
+
     return SealAudit(
         DynamoDbAuditTrails(_tables().audit),
         S3Seals(aws.client("s3"), settings().audit_bucket),
@@ -292,6 +335,12 @@ def seal_audit() -> SealAudit:
 
 def rotate_password(invocation: Invocation) -> RotatePassword:
     """The step of `rotate_password.py`."""
+    from random import SystemRandom
+
+    from renewal.adapters.rotation import SecretsManagerVault
+    from renewal.adapters.scm.accounts import PinnedScmAccounts
+    from renewal.steps.rotate_password import RotatePassword
+
     vault = SecretsManagerVault(aws.client("secretsmanager"), settings().secret_prefix)
     accounts = PinnedScmAccounts(_http(), base_url=settings().scm_url, deadline=_deadline(invocation))
     return RotatePassword(

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography import x509
 
-from local.tls_server import Dialog, TlsServer
+from local.tls_server import STARTTLS, Dialog, TlsServer, conversation
 from renewal.adapters.endpoints.prober import TlsProber
 from renewal.deadline import Deadline
 from renewal.domain.certificate.facts import Certificate
@@ -371,36 +371,14 @@ def test_no_other_port_is_contacted(farm: Farm) -> None:
 # ---- STARTTLS ------------------------------------------------------------------------------------------------------
 
 
-def dialog(*answers: bytes, greeting: bytes = b"", end: bytes = b"\n") -> Dialog:
-    """A server that greets, and gives each of *answers* to a request, which ends with *end*."""
-
-    def speak(connection: socket.socket) -> None:
-        connection.sendall(greeting)
-        for answer in answers:
-            request = b""
-            while end not in request:
-                request += connection.recv(4096)
-            connection.sendall(answer)
-
-    return speak
-
-
-LDAP = bytes.fromhex("300c02010178070a010004000400"), bytes.fromhex("3084000000100201017884000000070a010234040004")
-XMPP = b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/></stream:features>"
 SMTP = b"220-mx.univ.example\r\n220 ESMTP\r\n"
-SPEAKING = {
-    StartTls.SMTP: dialog(b"250-mx\r\n250 STARTTLS\r\n", b"220 go ahead\r\n", greeting=SMTP),
-    StartTls.IMAP: dialog(b"* CAPABILITY IMAP4\r\na1 OK begin\r\n", greeting=b"* OK ready\r\n"),
-    StartTls.POP3: dialog(b"+OK begin\r\n", greeting=b"+OK ready\r\n"),
-    StartTls.LDAP: dialog(LDAP[0], end=b"20037"),
-    StartTls.XMPP: dialog(b"<stream:features>" + XMPP, b"<proceed/>", end=b">"),
-}
+NO_LDAP = bytes.fromhex("3084000000100201017884000000070a010234040004")
 REFUSING = {
-    StartTls.SMTP: (dialog(b"250 mx\r\n", b"502 no\r\n", greeting=SMTP), "502 no"),
-    StartTls.IMAP: (dialog(b"a1 NO not here\r\n", greeting=b"* OK ready\r\n"), "a1 NO not here"),
-    StartTls.POP3: (dialog(b"-ERR no\r\n", greeting=b"+OK ready\r\n"), "-ERR no"),
-    StartTls.LDAP: (dialog(LDAP[1], end=b"20037"), "LDAP result code 2"),
-    StartTls.XMPP: (dialog(b"<stream:features></stream:features>", end=b">"), "no STARTTLS among"),
+    StartTls.SMTP: (conversation(b"250 mx\r\n", b"502 no\r\n", greeting=SMTP), "502 no"),
+    StartTls.IMAP: (conversation(b"a1 NO not here\r\n", greeting=b"* OK ready\r\n"), "a1 NO not here"),
+    StartTls.POP3: (conversation(b"-ERR no\r\n", greeting=b"+OK ready\r\n"), "-ERR no"),
+    StartTls.LDAP: (conversation(NO_LDAP, end=b"20037"), "LDAP result code 2"),
+    StartTls.XMPP: (conversation(b"<stream:features></stream:features>", end=b">"), "no STARTTLS among"),
 }
 OF_PROTOCOLS = {
     protocol: Endpoint(HOST, port, protocol)
@@ -411,7 +389,7 @@ OF_PROTOCOLS = {
 @pytest.mark.parametrize("protocol", StartTls)
 def test_tls_begins_in_each_protocol(farm: Farm, protocol: StartTls) -> None:
     """Mail, directory and chat servers are forgotten after a renewal more often than web servers."""
-    farm.serve(dialog=SPEAKING[protocol])
+    farm.serve(dialog=STARTTLS[protocol])
 
     assert farm.observed(OF_PROTOCOLS[protocol]) == [(SERVED, "")]
 

@@ -191,7 +191,7 @@ def started(folder: Path, *, wait_factor: float = 0.0) -> Iterator[System]:
         WebServers(estate.certificates, estate.nodes) as servers,
         patch.dict("os.environ", variables),
         new_http_client() as http,
-        patch.object(wiring, "new_http_client", lambda: http),
+        patch.object(wiring, "_http", lambda: http),
     ):
         house.is_taken = True
         try:

@@ -110,8 +110,8 @@ class Environments:
         vars(wiring).update(
             aws=SimpleNamespace(client=self.replacements.client),
             utc_now=self.replacements.clock,
-            new_http_client=lambda: new_http_client(transport=self.replacements.transport()),
-            RunningExecutions=lambda _client: _NoneInProgress(),
+            _http=functools.cache(lambda: new_http_client(transport=self.replacements.transport())),
+            _runs_in_progress=_NoneInProgress,
         )
         return wiring
 

@@ -255,12 +255,12 @@ class Harness:
         self.editor.permit_order_again(self.reader.certificate(delegation, certificate), "runbook")
         return self.run(certificates=[f"{delegation}/{certificate}"], reason="runbook")
 
-    def run_with(self, injection: Injection) -> Run:
+    def run_with(self, injection: Injection, **request: Any) -> Run:
         """Run the state machine to its end with a fault injected."""
         injection.run_id = self.next_run_id()
         self.interception.injection = injection
         self.played.disturbed.add(injection.run_id)
-        run = self.run(injection.run_id)
+        run = self.run(injection.run_id, **request)
         self.interception.injection = None
         return run
 

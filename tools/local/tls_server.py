@@ -6,16 +6,52 @@ import socket
 import ssl
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Self
 
 from local.isolation import LOOPBACK
+from renewal.domain.endpoint.declaration import StartTls
 
 Dialog = Callable[[socket.socket], None]
 _SECONDS = 10.0
+_LARGEST = 4096  # bytes that are read at once
+
+
+def conversation(*answers: bytes, greeting: bytes = b"", end: bytes = b"\n") -> Dialog:
+    """Return the dialog of a server that greets, and gives each of *answers* to a request, which ends with *end*."""
+
+    def speak(connection: socket.socket) -> None:
+        connection.sendall(greeting)
+        for answer in answers:
+            request = b""
+            while end not in request:
+                received = connection.recv(_LARGEST)
+                if not received:
+                    msg = "the client has closed the connection"
+                    raise ConnectionError(msg)
+                request += received
+            connection.sendall(answer)
+
+    return speak
+
+
+STARTTLS: Mapping[StartTls, Dialog] = {
+    StartTls.SMTP: conversation(
+        b"250-mx\r\n250 STARTTLS\r\n", b"220 go ahead\r\n", greeting=b"220-mx.univ.example\r\n220 ESMTP\r\n"
+    ),
+    StartTls.IMAP: conversation(b"* CAPABILITY IMAP4\r\na1 OK begin\r\n", greeting=b"* OK ready\r\n"),
+    StartTls.POP3: conversation(b"+OK begin\r\n", greeting=b"+OK ready\r\n"),
+    StartTls.LDAP: conversation(bytes.fromhex("300c02010178070a010004000400"), end=b"20037"),
+    StartTls.XMPP: conversation(
+        b"<stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/></stream:features>",
+        b"<proceed/>",
+        end=b">",
+    ),
+}
+"""What a server sends in each protocol before TLS begins (RFC 3207, 3501, 2595, 4511 and 6120)."""
 
 
 class TlsServer:

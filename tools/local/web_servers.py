@@ -7,6 +7,7 @@ the run; `servers.yaml` names those, and docs/estate.md describes the format.
 from __future__ import annotations
 
 import json
+import socket
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
@@ -14,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from certmandate.files.yaml_document import FilesInvalid, read_yaml
-from local.tls_server import TlsServer
+from local.tls_server import STARTTLS, TlsServer
 from renewal.domain.delegation import CertificateSpec
+from renewal.domain.endpoint.declaration import StartTls
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -57,8 +59,8 @@ class WebServers:
         """`host:port` to the addresses at which it is served."""
         for path, spec in certificates.items():
             for endpoint in spec.served_at:
-                for state in nodes.get(path, (RELOADED,)) if endpoint.host and not endpoint.starttls else ():
-                    node = _Node(path, is_reloaded=state == RELOADED)
+                for state in nodes.get(path, (RELOADED,)) if endpoint.host else ():
+                    node = _Node(path, endpoint.starttls, is_reloaded=state == RELOADED)
                     self._resources.enter_context(node.server)
                     self._nodes.append(node)
                     self.hosts[f"{endpoint.host}:{endpoint.port}"].append(node.server.address)
@@ -80,18 +82,20 @@ class WebServers:
 
 
 class _Node:
-    def __init__(self, path: str, *, is_reloaded: bool) -> None:
-        self._path, self._is_reloaded = path, is_reloaded
+    def __init__(self, path: str, starttls: StartTls | None, *, is_reloaded: bool) -> None:
+        self._path, self._starttls, self._is_reloaded = path, starttls, is_reloaded
         self._stored: Stored = lambda _path: ""
-        self.server = TlsServer("", dialog=lambda _connection: self._reload())
+        self.server = TlsServer("", dialog=self._begin)
 
     def connect(self, stored: Stored) -> None:
         self._stored = stored
         self.server.load(stored(self._path))
 
-    def _reload(self) -> None:
+    def _begin(self, connection: socket.socket) -> None:
         if self._is_reloaded:
             self.server.load(self._stored(self._path))
+        if self._starttls:
+            STARTTLS[self._starttls](connection)
 
 
 def stored_in(s3: Any, bucket: str, root_pem: str) -> Stored:

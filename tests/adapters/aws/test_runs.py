@@ -207,7 +207,17 @@ LONG = json.dumps(
 
 
 @pytest.mark.parametrize(
-    "content", [b"[]", b"{}", b"{", b"\xff", b"[" * 100_000, b'{"at": 5}', b" " * 1_000_001, LONG.encode()]
+    "content",
+    [
+        b"[]",
+        b"{}",
+        b"{",
+        b"\xff",
+        b"[" * 100_000,
+        b'{"at": 5}',
+        b'{"at": "2026-11-30T02:10:00Z"}' + b" " * 1_000_000,
+        LONG.encode(),
+    ],
 )
 def test_what_is_no_report_is_named(s3: Any, content: bytes) -> None:
     """A host of the organisation writes it, and learns by the finding what is wrong with it."""

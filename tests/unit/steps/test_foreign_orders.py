@@ -159,3 +159,18 @@ def test_an_order_whose_answer_was_lost_is_not_taken_for_a_foreign_one(begun: Sy
     show(begun, replace(like_it, comment="by hand"))
     (found, _) = sorted(inspect(begun, "tomorrow"), key=lambda finding: finding.actor, reverse=True)
     assert (found.certificate, "a renewal by another program" in found.text) == ("idp", True)
+
+
+def test_an_order_of_a_run_that_died_before_its_report_is_alerted_by_the_next(begun: System) -> None:
+    """The inspection of the dead run has kept the order as known; what was alerted is kept by the report alone."""
+    show(begun, STOLEN)
+    inspect(begun, "died")
+    begun.clock.advance(days=1)
+
+    begun.daily_run()
+    first = len(begun.alerts.sent)
+    begun.clock.advance(days=1)
+    begun.daily_run()
+
+    assert any("9001" in alert.text for alert in begun.alerts.sent[:first])
+    assert not any("9001" in alert.text for alert in begun.alerts.sent[first:])

@@ -20,6 +20,7 @@ from campaign.histories.operator import Operator
 from campaign.interception.calls import Boundary
 from campaign.invariants import ALWAYS, AT_REST, Invariant, early_orders, neighbours_are_untouched, violations
 from campaign.scenarios import DELEGATION, PASSWORD, PROFILE
+from renewal.domain.replacement.rule import Caps, Replacement
 from scm_simulator import Dials, Order
 
 DAYS_TO_REST = 20
@@ -105,9 +106,14 @@ class History:
         self.whole.add(self.harness.daily_run().run_id)
 
     def follow_up(self) -> None:
-        """The hourly run, which orders nothing."""
+        """The hourly run, which orders only for a replacement rule with a deadline."""
         self.harness.time.pass_seconds(3600)
         self.harness.run(open_orders_only=True, scheduled_at="hourly")
+
+    def follow_up_with_fault(self, mode: str, nth: int) -> None:
+        """An hourly run with a fault at its nth call."""
+        self.harness.time.pass_seconds(3600)
+        self.harness.run_with(self._fault(mode, nth), open_orders_only=True, scheduled_at="hourly")
 
     def force(self, certificate: str) -> None:
         """A manual run that replaces a certificate."""
@@ -139,6 +145,13 @@ class History:
         self._give_reason(certificate)
         delegation = self._tenant_of(certificate).name
         self.harness.editor.ask(delegation, certificate, "because")
+
+    def replace_everything(self, *, orders: int = 0) -> None:
+        """The CA has to revoke: the operator stores a rule, for *orders* a run (0: the caps of the stack)."""
+        self._give_reason(*NAMES)
+        now, caps = self.harness.time(), Caps(orders, orders) if orders else None
+        rule = Replacement(now, "", "incident", deadline=now + timedelta(hours=24), caps=caps, asked_at=now)
+        self.harness.editor.add_replacement(rule)
 
     def respecify(
         self, certificate: str, *, names: int = 0, stores: int = 0, key: str = "P-256", profile: int = PROFILE

@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-INSPECTION_CALLS = 10
-"""Requests to SCM of one inspection of a delegation."""
-ORDER_CALLS = 2
-"""Requests to SCM of one order: the report that shows whether it was ordered already, and the order."""
-POLL_CALLS = 1
+INSPECTION_CALLS = 11
+"""Requests to SCM of one inspection of a delegation with one domain, one more for each other domain."""
+ORDER_CALLS = 1
+CONTROL_CALLS = 1
+"""With the first poll of an order: the search that proves that a lost order would be found."""
+POLL_CALLS = 2
+"""To collect, and to read what a pending order waits for."""
 COLLECT_CALLS = 2
-"""Requests to SCM for an issued certificate: to collect it, and to mark the previous one as renewed."""
+"""To collect what was issued, and to mark the previous one as renewed."""
 _MOST_PASSES = 10_000
 _NO_LIMIT = 10**9
 
@@ -108,7 +110,7 @@ def _pass(work: Mapping[str, _Work], limits: Limits, now: float) -> float:
         if new:
             each.ordered.append((now + limits.issuance_minutes / 60 + approval, new))
             each.left -= new
-        calls = new * (ORDER_CALLS + POLL_CALLS) + issued * COLLECT_CALLS + pending * POLL_CALLS
+        calls = new * (ORDER_CALLS + CONTROL_CALLS + POLL_CALLS) + issued * COLLECT_CALLS + pending * POLL_CALLS
         seconds.append((INSPECTION_CALLS + calls / limits.calls_per_account) * limits.scm_seconds)
         for region, number in each.demand.imports.items():
             share = number / max(each.demand.certificates, 1)

@@ -1,0 +1,26 @@
+"""A cold start imports what its step needs; `python -m stack.cold_start` measures it against the typical one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from stack.cold_start import BUILT, environment, functions
+from stack.rehearsal.bundles import ROOT
+
+ASKS_SCM = {"inspect_delegation", "enroll", "collect", "rotate_password"}
+_LIST = "\nprint(*sys.modules)"
+
+
+@pytest.mark.parametrize("function", functions())
+def test_only_functions_that_ask_scm_import_the_http_client(function: str) -> None:
+    """With one wiring that imports everything, each cold start took the time of all."""
+    command = [sys.executable, "-c", BUILT + _LIST, str(ROOT / "functions"), str(ROOT / "functions"), function]
+    done = subprocess.run(command, env=environment(), check=True, capture_output=True, text=True)
+
+    imported = set(done.stdout.split())
+    assert ("httpx" in imported) is (function in ASKS_SCM)
+    assert {name for name in imported if name.startswith("renewal.steps.")} >= {f"renewal.steps.{function}"}
+    assert not {f"renewal.steps.{other}" for other in functions() if other != function} & imported
