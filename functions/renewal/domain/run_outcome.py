@@ -74,6 +74,8 @@ class ResultStatus(StrEnum):
 
     PLANNED = "planned"
     """Dry run."""
+    DEFERRED = "deferred"
+    """Not ordered: the run has lasted too long to begin another order for a replacement rule."""
     ORDERED = "ordered"
     """Its order is open, and this run has not polled it."""
     ISSUED = "issued"
