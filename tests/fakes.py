@@ -248,6 +248,9 @@ class FakeOrderBook:
             raise UnknownDelegation(f"the order book has no '{name}'")
         return self.records[name]
 
+    def load_delegations(self, names: Iterable[str]) -> Listing[DelegationRecord]:
+        return Listing(self.records[name] for name in names if name in self.records)
+
     def certificates(self, delegation: str) -> Listing[ManagedCertificate]:
         return self.load(sorted(path for path in self.kept if path[0] == delegation))
 

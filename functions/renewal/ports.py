@@ -184,6 +184,9 @@ class OrderReader(Protocol):
     def delegation(self, name: str) -> DelegationRecord:
         """A delegation with its status. Raises UnknownDelegation, RecordUnreadable."""
 
+    def load_delegations(self, names: Iterable[str]) -> Listing[DelegationRecord]:
+        """The named delegations with their status; those that do not exist are left out."""
+
     def certificates(self, delegation: str) -> Listing[ManagedCertificate]:
         """All certificates of a delegation with their open orders."""
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from renewal.adapters.runs import S3RunArchive
     from renewal.adapters.scm.accounts import ScmAccounts
     from renewal.domain.certificate.chain import TrustedRoots
+    from renewal.domain.judgement.acting_times import ActingTimes
     from renewal.ports import EgressAddress
     from renewal.run_ports import RunsInProgress
     from renewal.steps.check_expiry import CheckExpiry
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from renewal.steps.inspect_delegation import InspectDelegation
     from renewal.steps.notify import Notify
     from renewal.steps.plan_collection import PlanCollection
-    from renewal.steps.report import AlertSender, Report
+    from renewal.steps.report import Report
     from renewal.steps.rotate_password import RotatePassword
     from renewal.steps.scm.snapshot import TxtRecords
     from renewal.steps.seal_audit import SealAudit
@@ -210,6 +211,7 @@ def inspect_delegation(invocation: Invocation) -> InspectDelegation:
         deadline,
         _txt_records(),
         StoreComparison(_book(), _acm(), objects, utc_now, deadline),
+        _times(),
         settings().registered,
     )
 
@@ -274,38 +276,34 @@ def verify_served(invocation: Invocation) -> VerifyServed:
 @cache
 def report() -> Report:
     """The step of `report.py`."""
-    from renewal.domain.judgement.acting_times import ActingTimes
-    from renewal.steps.report import Report
-
-    times = ActingTimes(settings().operator_working_days, settings().rao_working_days)
-    return Report(_book(), _archive(), utc_now, times, _alert_sender())
-
-
-def _alert_sender() -> AlertSender:
     from renewal.adapters.events import SnsAlerts
     from renewal.domain.alerts.crossings import Thresholds
-    from renewal.steps.report import AlertSender
+    from renewal.steps.report import Report
+    from renewal.steps.reporting.alert_sender import AlertSender
+    from renewal.steps.reporting.reader import ReportReader
 
-    thresholds = Thresholds(
-        expiry=timedelta(days=settings().expiry_alarm_days),
-        pending=timedelta(hours=settings().pending_alarm_hours),
-        password=timedelta(days=settings().password_alarm_days),
-    )
+    expiry, pending = timedelta(days=settings().expiry_alarm_days), timedelta(hours=settings().pending_alarm_hours)
+    thresholds = Thresholds(expiry, pending, password=timedelta(days=settings().password_alarm_days))
     alerts = SnsAlerts(aws.client("sns"), settings().notices_topic)
-    return AlertSender(_archive(), alerts, thresholds, settings().powertools_service_name)
+    sender = AlertSender(_archive(), alerts, thresholds, settings().powertools_service_name)
+    return Report(_book(), _archive(), utc_now, _times(), ReportReader(_book(), thresholds.password), sender)
+
+
+def _times() -> ActingTimes:
+    from renewal.domain.judgement.acting_times import ActingTimes
+
+    return ActingTimes(settings().operator_working_days, settings().rao_working_days)
 
 
 @cache
 def notify() -> Notify:
     """The step of `notify.py`."""
     from renewal.adapters.events import EventBridgeAnnouncer
-    from renewal.domain.judgement.acting_times import ActingTimes
     from renewal.steps.notify import Notify
 
     announcer = EventBridgeAnnouncer(aws.client("events"), settings().event_bus)
-    times = ActingTimes(settings().operator_working_days, settings().rao_working_days)
     signature, transitions = settings().signature, _transitions("notify")
-    return Notify(_book(), transitions, announcer, _mailer(), signature, utc_now, new_token, times)
+    return Notify(_book(), transitions, announcer, _mailer(), signature, utc_now, new_token, _times())
 
 
 def _mailer() -> SesMailer | None:

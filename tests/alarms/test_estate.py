@@ -14,7 +14,7 @@ from campaign.alarms import troubles
 from campaign.alarms.play import play
 from renewal.domain.alerts.memory import NotifiedProblems
 from renewal.domain.run_report import RunReport
-from renewal.steps import report as report_step
+from renewal.steps.reporting import alert_sender
 
 DELEGATIONS, DAYS = 5, 120
 FEW_RUNS, HOURLY_RUNS = 3, 4
@@ -65,7 +65,7 @@ def failures_only(report: RunReport, _thresholds: Any) -> Any:
     [
         (FEW_RUNS, NotifiedProblems, "news", muted, "missing"),
         (FEW_RUNS, NotifiedProblems, "after", forgetful, "twice"),
-        (FEW_RUNS, report_step, "notifiable", failures_only, "missing"),
+        (FEW_RUNS, alert_sender, "notifiable", failures_only, "missing"),
         (HOURLY_RUNS, NotifiedProblems, "cover", lambda *_: True, "alarm: RunFailed missing"),
         (HOURLY_RUNS, NotifiedProblems, "cover", lambda *_: False, "alarm: RunFailed for nothing new"),
     ],

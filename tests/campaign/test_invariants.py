@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -202,6 +203,10 @@ FALSIFIED: Mapping[str, tuple[Invariant, Falsify]] = {
     "still pending": (audit.the_estate_is_at_rest, lambda found: reported(found, outcome="pending")),
     "nothing served": (audit.the_estate_is_at_rest, lambda found: reported(found, not_after="")),
     "still due": (audit.the_estate_is_at_rest, lambda found: reported(found, renew_at="2020-01-01T00:00:00Z")),
+    "expired, and not reported": (
+        audit.nothing_expired_unreported,
+        lambda found: last_run(replace(found, now=found.now + timedelta(days=400)), report=None),
+    ),
     "issued and not stored": (audit.every_order_was_used, lambda found: replace(found, events=())),
     "a stale pointer": (
         audit.the_stores_hold_what_was_announced,

@@ -163,14 +163,21 @@ def seated(folder: Path, *certificates: str, scm: str = "dials: {issuance_polls:
     names = [label.partition(":")[0] for label in certificates]
     past = [PAST.format(name=name, age=age) for name, _, age in (label.partition(":") for label in certificates) if age]
     issued = "certificates:\n" + "".join(past) if past else ""
-    with started(write_estate(folder, *names, scm=scm + issued)) as system:
-        system.aws.handlers["RotatePasswordFunction"] = lambda _event, _context: None
-        defaults = {
-            "OperatorWorkingDays": "1",
-            "RaoWorkingDays": "10",
-            "OrdersPerDelegation": "30",
-            "OrdersPerRun": "500",
-        }
-        facts = {**parameters(os.environ["SCM_URL"], system.simulator.root_pem), **defaults, **system.aws.outputs}
-        with patch.dict(os.environ, {"CERTMANDATE_OUTPUTS": json.dumps(facts)}):
-            yield Desk(system, folder / "delegations")
+    estate = write_estate(folder, *names, scm=scm + issued)
+    with started(estate) as system, operated(system, folder / "delegations") as desk:
+        yield desk
+
+
+@contextmanager
+def operated(system: System, folder: Path) -> Iterator[Desk]:
+    """Let the commands find *system*; *folder* has the delegation files that were applied."""
+    system.aws.handlers["RotatePasswordFunction"] = lambda _event, _context: None
+    defaults = {
+        "OperatorWorkingDays": "1",
+        "RaoWorkingDays": "10",
+        "OrdersPerDelegation": "30",
+        "OrdersPerRun": "500",
+    }
+    facts = {**parameters(os.environ["SCM_URL"], system.simulator.root_pem), **defaults, **system.aws.outputs}
+    with patch.dict(os.environ, {"CERTMANDATE_OUTPUTS": json.dumps(facts)}):
+        yield Desk(system, folder)

@@ -17,6 +17,7 @@ from renewal.adapters.scm.accounts import ScmAccounts, StoredCredential
 from renewal.deadline import Deadline
 from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.errors import CredentialMissing, NeedsAttention
+from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.setup.check_result import CheckResult, CheckStatus
 from renewal.domain.setup.inspection import Inspection
 from renewal.steps.inspect_delegation import InspectDelegation
@@ -89,6 +90,7 @@ class Mandate:
             deadline,
             self.dns,
             UnchangedStores(),  # type: ignore[arg-type]  # it only answers
+            ActingTimes(),
         )
         try:
             self.tasks = step(

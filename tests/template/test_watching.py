@@ -16,11 +16,11 @@ from samtranslator.yaml_helper import yaml_parse
 from local.cloudformation.parameters import ACCOUNT, REGION
 from renewal.domain.alerts.crossings import NEAR_EXPIRY, PASSWORD_EXPIRING
 from renewal.domain.errors import Pending, Retryable, every_error
-from renewal.domain.run_report import CertificateRow, DelegationOutcome, DelegationRow, Outcome, RunOutcome, RunReport
+from renewal.domain.run_report import RunOutcome, RunReport
 from renewal.domain.setup.egress import ADDRESS_CHANGED
 from renewal.domain.setup.finding import ORDER_NOT_OURS
 from renewal.steps.drift import STORE_DRIFTED
-from renewal.steps.metrics import run_metrics
+from renewal.steps.reporting.metrics import run_metrics
 from stack.policy import Request, allowed, statements
 from stack.resolved import Resource, Stack
 
@@ -64,10 +64,8 @@ def emitted() -> set[str]:
         started_at=now,
         finished_at=now,
         outcome=RunOutcome.SUCCEEDED,
-        delegations=(
-            DelegationRow(delegation="univ", outcome=DelegationOutcome.INSPECTED, password_expires=now.date()),
-        ),
-        certificates=(CertificateRow(delegation="univ", name="idp", outcome=Outcome.NOT_DUE, not_after=now),),
+        first_expiry=now,
+        first_password_expiry=now.date(),
     )
     return set(run_metrics(report))
 

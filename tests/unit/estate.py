@@ -27,7 +27,9 @@ from renewal.steps.enroll import Enroll
 from renewal.steps.inspect_delegation import InspectDelegation
 from renewal.steps.payload import DelegationTask, Progress, Task
 from renewal.steps.plan_collection import PlanCollection
-from renewal.steps.report import AlertSender, Report
+from renewal.steps.report import Report
+from renewal.steps.reporting.alert_sender import AlertSender
+from renewal.steps.reporting.reader import ReportReader
 from renewal.steps.stores import Stores
 from tests.fakes import (
     FakeAccounts,
@@ -149,6 +151,7 @@ class System:
             ample(self.clock),
             FakeDns(is_silent=True),
             instead.get("stores", UnchangedStores()),
+            ActingTimes(),
             self.registered,
         )
 
@@ -174,7 +177,8 @@ class System:
         """The last step of a run."""
         thresholds = Thresholds(expiry=timedelta(days=14), pending=timedelta(hours=48), password=timedelta(days=14))
         sender = AlertSender(self.archive, self.alerts, thresholds, "certmandate")
-        return Report(self.book, self.archive, self.clock, ActingTimes(), sender)
+        reader = ReportReader(self.book, thresholds.password)
+        return Report(self.book, self.archive, self.clock, ActingTimes(), reader, sender)
 
     def _accounts(self, instead: Mapping[str, Any]) -> Accounts:
         self.accounts.noted.clear()  # every step is an invocation of its own

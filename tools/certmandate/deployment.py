@@ -78,6 +78,18 @@ class Deployment:
                 self._clients[key] = self.session.client(service, region_name=key[1], config=config_of(service))
         return self._clients[key]
 
+    def run_object(self, name: str) -> bytes | None:
+        """Return the object `runs/<name>` of the store bucket; None when there is none."""
+        from renewal.adapters.runs import MOST_BYTES
+
+        s3 = self.client("s3")
+        try:
+            answer = s3.get_object(Bucket=self.fact("StoreBucket"), Key=f"runs/{name}")
+        except s3.exceptions.NoSuchKey:
+            return None
+        content: bytes = answer["Body"].read(MOST_BYTES)  # what is cut off there is no JSON
+        return content
+
     @cached_property
     def region(self) -> str:
         """Where the stack is deployed."""

@@ -126,15 +126,7 @@ class Execution:
             raise PlanUnreadable(msg) from None
 
     def _content(self, name: str) -> bytes | None:
-        from renewal.adapters.runs import MOST_BYTES
-
-        s3, key = self.deployment.client("s3"), f"runs/{self.run_id}/{name}.json"
-        try:
-            answer = s3.get_object(Bucket=self.deployment.fact("StoreBucket"), Key=key)
-        except s3.exceptions.NoSuchKey:
-            return None
-        content: bytes = answer["Body"].read(MOST_BYTES)  # what is cut off there is no JSON
-        return content
+        return self.deployment.run_object(f"{self.run_id}/{name}.json")
 
 
 def start(deployment: Deployment, request: Mapping[str, Any], purpose: str) -> Execution:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
-from renewal.domain.errors import RecordUnreadable
+from renewal.domain.errors import Failure, RecordUnreadable
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import Judgement, judge
 from renewal.domain.judgement.delegation import problems_of, rule_problems
@@ -54,16 +55,31 @@ def judged_estate(
     *,
     replacements: Iterable[Replacement] = (),
     unreadable: Iterable[RecordUnreadable] = (),
+    failures: Mapping[str, Failure] = MappingProxyType({}),
 ) -> JudgedEstate:
-    """Return the judgements of *certificates*, whose delegations are *records*; *unreadable*: the other items."""
+    """Return the judgements of *certificates*, whose delegations are *records*; *unreadable*: the other items.
+
+    *failures*: what runs have failed for and the order book does not have, by certificate or delegation.
+    """
     rules, faults = tuple(replacements), tuple(unreadable)
-    judged = [judge(each, records.get(each.spec.delegation), now, times, replacements=rules) for each in certificates]
+    judged = [
+        judge(
+            each,
+            records.get(each.spec.delegation),
+            now,
+            times,
+            replacements=rules,
+            failure=failures.get(each.spec.path),
+        )
+        for each in certificates
+    ]
     names = dict.fromkeys((*records, *(error.delegation for error in faults if error.delegation)))
     problems = [*rule_problems(error for error in faults if not error.delegation)]
     for name in names:
         mine = [judgement for judgement in judged if judgement.certificate.spec.delegation == name]
         damaged = [error for error in faults if error.delegation == name]
-        problems += problems_of(name, records.get(name), mine, now, times, unreadable=damaged)
+        record, failure = records.get(name), failures.get(name)
+        problems += problems_of(name, record, mine, now, times, failure=failure, unreadable=damaged)
     return JudgedEstate(
         tuple(sorted(judged, key=lambda judgement: judgement.urgency)),
         tuple(sorted(problems, key=lambda problem: problem.urgency)),

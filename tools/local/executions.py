@@ -60,7 +60,7 @@ def _with_children(execution: Any) -> dict[str, Any]:
         described["mapRunArn"] = execution.map_run_arn
     env = execution.exec_worker.env if execution.exec_worker else None
     found = {"execution": described, "events": _events(env, read), "children": list(_children(env))}
-    if is_child and described["status"] != "RUNNING":
+    if is_child and described.get("status", "RUNNING") != "RUNNING":  # it has none before its thread has begun
         read.ended = found
     return found
 

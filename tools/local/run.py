@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 from cryptography import x509
@@ -33,6 +33,7 @@ TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
 QUIET_SECONDS = 390  # template.yaml's own, shortened with the waits that it is measured against
 WAIT_FACTOR = 0.01
 _POLL_SECONDS = 0.1
+_DEFAULTS: Mapping[str, str] = MappingProxyType({})
 
 History = dict[str, Any]
 
@@ -99,17 +100,25 @@ class LocalSystem:
 
     wait_factor: multiplies every wait and every Retry interval of the state machine, and the quiet period.
     aws_port, scm_port: ports on 127.0.0.1, 0 for any free one.
+    deployed_with: parameters of the template whose defaults are not wanted.
     """
 
     def __init__(
-        self, estate: Estate, *, wait_factor: float = WAIT_FACTOR, aws_port: int = 0, scm_port: int = 0
+        self,
+        estate: Estate,
+        *,
+        wait_factor: float = WAIT_FACTOR,
+        aws_port: int = 0,
+        scm_port: int = 0,
+        deployed_with: Mapping[str, str] = _DEFAULTS,
     ) -> None:
         self._resources = ExitStack()
         try:
             self.simulator = Simulator(estate.world)
             self.scm = self._resources.enter_context(Server(self.simulator, port=scm_port))
             servers = self._resources.enter_context(WebServers(estate.certificates, estate.nodes))
-            self._parameters = {**parameters(self.scm.base_url, self.simulator.root_pem), **PARAMETERS}
+            local = parameters(self.scm.base_url, self.simulator.root_pem)
+            self._parameters = {**local, **PARAMETERS, **deployed_with}
             self.aws = self._resources.enter_context(
                 LocalAws(
                     TEMPLATE,

@@ -26,16 +26,9 @@ from botocore.client import BaseClient
 from certmandate.cli import main
 from local.estate import load_estate
 from local.run import LocalSystem
+from stack.written_estate import write_estate
 
 DELEGATIONS, CERTIFICATES = 10, 100
-_WORLD = """\
-organisations:
-  - {{id: 1000, name: Example, departments: [{departments}]}}
-accounts:
-  - {{login: drao, password: Example-password-1, departments: [{ids}]}}
-profiles:
-  - {{id: 1, name: OV, terms: [199]}}
-"""
 
 
 def help_seconds() -> float:
@@ -58,15 +51,7 @@ def status_seconds(*options: str) -> float:
 
 @contextmanager
 def _estate(folder: Path) -> Iterator[None]:
-    (folder / "delegations").mkdir()
-    for number in range(1, DELEGATIONS + 1):
-        names = (f"  - {{name: c{each}, names: [c{each}.d{number}.example]}}\n" for each in range(CERTIFICATES))
-        text = f"delegation: d{number}\norganisation: Example\ndepartment_id: {number}\n"
-        text += f'delegated_names: ["*.d{number}.example"]\nprofile_id: 1\ncertificates:\n'
-        (folder / "delegations" / f"d{number}.yaml").write_text(text + "".join(names))
-    ids = range(1, DELEGATIONS + 1)
-    departments = ", ".join(f'{{id: {each}, name: D{each}, domains: ["*.d{each}.example"]}}' for each in ids)
-    (folder / "scm.yaml").write_text(_WORLD.format(departments=departments, ids=", ".join(map(str, ids))))
+    write_estate(folder, DELEGATIONS, CERTIFICATES)
     with LocalSystem(load_estate(folder, datetime.now(UTC)), wait_factor=0.0) as system:
         exports = {**system.aws.exports(), "CERTMANDATE_OUTPUTS": json.dumps(system.facts())}
         with patch.dict(os.environ, exports):

@@ -1,62 +1,65 @@
-"""What `certmandate local run` takes to renew a whole estate: `python -m stack.local_scale 30 10`.
+"""What it takes to renew a whole estate on this machine: `python -m stack.local_scale DELEGATIONS CERTIFICATES`.
 
-Processor seconds are those of all its processes, memory that of the largest one. Another program on this machine
-changes the wall-clock time most.
+The run is that of `certmandate local run`, on as many delegations with as many certificates each, all new. The cap
+`OrdersPerRun` is raised, so that one run orders them all. Processor seconds are those of all its processes, memory that
+of the largest one. The wall-clock time depends most on what else runs on this machine.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
+from local.artifacts import write_artifacts
+from local.estate import load_estate
+from local.run import LocalSystem
+from renewal.domain.run_report import Outcome
 from stack.written_estate import write_estate
 
-
-@dataclass(frozen=True, slots=True)
-class LocalRun:
-    """One local run."""
-
-    renewed: int
-    """Certificates."""
-    seconds: float
-    processor_seconds: float
-    mebibytes: float
+CAP = "10000"
 
 
-def measure(delegations: int, certificates: int) -> LocalRun:
-    """Renew an estate of *delegations* with *certificates* each. Raises CalledProcessError when the run fails."""
+def measure(delegations: int, certificates: int) -> str:
+    """Renew the estate in another process; return what that took. Raises CalledProcessError when the run fails."""
     with tempfile.TemporaryDirectory() as folder:
-        estate, output = Path(folder, "estate"), Path(folder, "run")
-        estate.mkdir()
-        write_estate(estate, delegations, certificates)
+        write_estate(Path(folder), delegations, certificates)
         began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
-        arguments = ("-m", "certmandate", "local", "run", "--estate", estate, "--output", output, "--json")
-        printed = subprocess.run([sys.executable, *arguments], stdout=subprocess.PIPE, check=True).stdout
+        subprocess.run([sys.executable, "-m", "stack.local_scale", "--run", folder], check=True)
         seconds, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return LocalRun(json.loads(printed)["report"]["counts"]["renewed"], seconds, processor, after.ru_maxrss / 1024)
+    return f"{seconds:.0f} s, {processor:.0f} processor seconds, {after.ru_maxrss / 1024:.0f} MiB"
+
+
+def run(folder: Path) -> bool:
+    """Renew the estate in *folder*; return whether every certificate was renewed."""
+    estate = load_estate(folder, datetime.now(UTC))
+    with LocalSystem(estate, deployed_with={"OrdersPerRun": CAP}) as system:
+        finished = system.execute({}, lambda _history: None)
+        write_artifacts(system, finished, folder / "run")
+    rows = finished.report.certificates if finished.report else ()
+    renewed = sum(row.outcome is Outcome.RENEWED for row in rows)
+    print(f"{renewed} of {len(estate.certificates)} certificates renewed")
+    return renewed == len(estate.certificates)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Return 0 when every certificate was renewed."""
     parser = argparse.ArgumentParser(prog="python -m stack.local_scale", description=__doc__)
-    parser.add_argument("delegations", type=int, help="how many")
-    parser.add_argument("certificates", type=int, help="of each delegation")
+    parser.add_argument("delegations", type=int, nargs="?", default=30, help="how many; default 30")
+    parser.add_argument("certificates", type=int, nargs="?", default=10, help="of each delegation; default 10")
+    parser.add_argument("--run", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
-    run = measure(options.delegations, options.certificates)
-    print(
-        f"{run.renewed} of {options.delegations * options.certificates} renewed: {run.seconds:.0f} s, "
-        f"{run.processor_seconds:.0f} processor seconds, {run.mebibytes:.0f} MiB"
-    )
-    return 0 if run.renewed == options.delegations * options.certificates else 1
+    if options.run:
+        return 0 if run(options.run) else 1
+    print(measure(options.delegations, options.certificates))
+    return 0
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from renewal.domain.errors import Failure
 from renewal.domain.forecast import NextRenewal
 from renewal.domain.judgement.order_wait import held_failure, waits_for
 from renewal.domain.judgement.replacement_progress import ReplacementProgress
+from renewal.domain.judgement.summary import NO_SUMMARY, DelegationSummary
 from renewal.domain.order import FinishedOrder, ManagedCertificate
 from renewal.domain.orderable import FOUND_BY_INSPECTION, decide_with
 from renewal.domain.run_report import Outcome
@@ -58,6 +59,11 @@ class PlanFacts:
     replacements: tuple[ReplacementProgress, ...] = ()
     """Of each replacement rule, when the run began; empty in a run that is narrowed."""
 
+    @property
+    def is_daily(self) -> bool:
+        """Whether the run covers all delegations and can order."""
+        return not (self.narrowed or self.dry_run or self.open_orders_only)
+
     def covers(self, path: CertificatePath) -> bool:
         """Return whether the run was asked for the certificate *path*."""
         return not self.named or bool({path.delegation, str(path)} & set(self.named))
@@ -68,6 +74,8 @@ class ResultStatus(StrEnum):
 
     PLANNED = "planned"
     """Dry run."""
+    DEFERRED = "deferred"
+    """Not ordered: the run has lasted too long to begin another order for a replacement rule."""
     ORDERED = "ordered"
     """Its order is open, and this run has not polled it."""
     ISSUED = "issued"
@@ -105,8 +113,14 @@ class RunResults:
     """Every delegation with a result; with its failure when nothing could be done for it."""
     certificates: dict[str, CertificateResult] = field(default_factory=dict)
     """By `delegation/certificate`."""
+    summaries: dict[str, DelegationSummary] = field(default_factory=dict)
+    """By delegation."""
     missing: str = "the run left no result for this delegation"
     """Why a delegation has no result."""
+
+    def summary_of(self, delegation: str) -> DelegationSummary:
+        """Return what its inspection left to the report."""
+        return NO_SUMMARY if self.failure_of(delegation) else self.summaries.get(delegation, NO_SUMMARY)
 
     def add(self, path: str, result: CertificateResult) -> None:
         """Add what one of the run's Maps did, in any order: what became of an order replaces how far it had come."""

@@ -19,7 +19,8 @@ from renewal.domain.judgement.problem import Problem
 from renewal.domain.judgement.replacement_progress import ReplacementProgress
 from renewal.domain.setup.finding import Finding, Severity
 
-SCHEMA = 1
+SCHEMA = 2
+"""2: delegations and certificates of which nothing is to be reported have no row."""
 
 
 class RunOutcome(StrEnum):
@@ -104,6 +105,11 @@ class DelegationRow:
     orders_not_ours: int = 0
     """How many orders at SCM that the order book does not have this run observed first."""
 
+    @property
+    def has_content(self) -> bool:
+        """Whether the row reports anything besides a successful inspection."""
+        return bool(self.error or self.text or self.findings)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateRow:
@@ -175,11 +181,18 @@ class RunReport:
     is_daily: bool = False
     """Whether the run covered all delegations and could order."""
     counts: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
-    """Certificates by outcome; outcomes that did not occur are left out."""
+    """The rows in `certificates` by outcome; outcomes that did not occur are left out."""
     common_cause: str = ""
     """One cause for the refusal of every account; empty when there is none."""
     delegations: tuple[DelegationRow, ...] = ()
+    """Those with something to report; of a run that was narrowed by name, all that it was asked for."""
+    quiet_delegations: tuple[str, ...] = ()
+    """The others, which the run inspected: nothing was due, and nothing is wrong."""
     certificates: tuple[CertificateRow, ...] = ()
+    """Those that were due or worked on, have declared endpoints, or have a problem; of a narrowed run, all."""
+    first_expiry: datetime | None = None
+    """When the first certificate of all that the run covered expires."""
+    first_password_expiry: date | None = None
     not_verified: str = ""
     """Why the declared endpoints, or those of some certificates, were not verified; empty when they were."""
     late: int = 0

@@ -34,6 +34,8 @@ from renewal.domain.order import EnrollRequest, ManagedCertificate, Order, Order
 from renewal.domain.order_search import SearchControl, SearchedOrder, SearchProof, SearchResult, known_ids
 from renewal.domain.orderable import decide_with, require_orderable
 from renewal.domain.permission import OrderAgain
+from renewal.domain.replacement.rule import LONGEST_ORDERING
+from renewal.domain.run_outcome import ResultStatus
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import ReportedCertificate
 from renewal.domain.setup.unrecorded import require_recorded, unrecorded_orders
@@ -71,6 +73,8 @@ class Enroll:
     def __call__(self, task: Task) -> Progress:
         """Return the open order, with its SSL ID, or the stored certificate when another run was quicker.
 
+        After LONGEST_ORDERING it begins no order for a replacement rule: the status is then `deferred`.
+
         Raises OrderUnconfirmed while it is not known whether the order exists, ScmUnavailable, OrderConflict, or
         the NeedsAttention that is the reason why nothing can be ordered.
         """
@@ -81,6 +85,8 @@ class Enroll:
         if certificate.order is not None and certificate.order.ssl_id is not None:
             return _progress(task, certificate.order)
         if certificate.order is None:
+            if Cause.REPLACEMENT in task.causes and self.clock() > task.started_at + LONGEST_ORDERING:
+                return Progress(task.run_id, task.delegation, task.certificate, "", 0, ResultStatus.DEFERRED)
             self._require_capacity(task, certificate)
         with ScmLogin(self.transitions, self.accounts).authority(record, task.run_id) as authority:
             if certificate.order is None:

@@ -8,14 +8,17 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
+from renewal import records
 from renewal.deadline import Deadline
 from renewal.domain.due import Cause
 from renewal.domain.errors import CredentialRefused, MandateEnded, NeedsAttention, RenewalError, ScmUnavailable
 from renewal.domain.forecast import forecast
+from renewal.domain.judgement.acting_times import ActingTimes
+from renewal.domain.judgement.summary import DelegationSummary
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.orderable import FOUND_BY_INSPECTION, decide_with, require_orderable
 from renewal.domain.setup.check_result import CheckResult
-from renewal.domain.setup.checks import refused_login, review, unreachable
+from renewal.domain.setup.checks import hidden_sections, refused_login, review, unreachable
 from renewal.domain.setup.egress import ADDRESS_CHANGED, address_findings
 from renewal.domain.setup.finding import Finding, finding_from, sorted_and_capped
 from renewal.domain.setup.foreign_orders import ForeignOrders, began_at, compared, foreign_findings, foreign_orders
@@ -61,11 +64,12 @@ class InspectDelegation:
     """By when every request to SCM has ended."""
     txt_records: TxtRecords
     stores: StoreComparison
+    times: ActingTimes
     registered: tuple[str, ...] = ()
     """The addresses that the stack leaves by, for delegations whose file names none."""
 
     def __call__(self, task: DelegationTask) -> dict[str, Any]:
-        """Return `{"run_id", "delegation", "dry_run", "deferred", "certificates": [task…]}`.
+        """Return `{"run_id", "delegation", "dry_run", "deferred", "certificates": [task…], "summary"}`.
 
         The inspection is stored in the delegation's record: it is all that `certmandate check`, `status` and the RAO's
         mails need, without a second login. Raises what makes every order of this delegation impossible
@@ -104,7 +108,7 @@ class InspectDelegation:
         rotation = self.next_rotation(task.delegation) if snapshot.password else None
         orders = self._compared(task, record, certificates, snapshot, now)
         complete = _complete(task.run_id, record, certificates, snapshot, orders, now, rotation)
-        return self._payload(task, certificates, self._record(record, complete, drift))
+        return self._payload(task, certificates, record, self._record(record, complete, drift))
 
     def _with_records(self, snapshot: Snapshot, record: DelegationRecord, now: datetime) -> Snapshot:
         before = record.inspection.delegated if record.inspection else ()
@@ -151,18 +155,23 @@ class InspectDelegation:
             return record
         return replace(record, search_proof=proof.after(control, result))
 
-    def _payload(self, task: DelegationTask, certificates: Certificates, inspection: Inspection) -> dict[str, Any]:
+    def _payload(
+        self, task: DelegationTask, certificates: Certificates, record: DelegationRecord, inspection: Inspection
+    ) -> dict[str, Any]:
         # A revoked certificate fails its users now: it goes before those that merely grow old.
         tasks = [*_added(task, certificates, inspection), *task.certificates]
         # A replacement rule may have raised the plan above the cap of the stack; enroll verifies that it has.
         most = min(self.orders_per_delegation, len(task.certificates) + task.room)
         taken = tasks[: max(most, len(task.certificates))]
+        inspected, names = replace(record, inspection=inspection), {each.certificate for each in taken}
+        summary = DelegationSummary.of(inspected, certificates, names, inspection.at, self.times)
         return {
             "run_id": task.run_id,
             "delegation": task.delegation,
             "dry_run": task.dry_run,
             "deferred": len(tasks) - len(taken),
             "certificates": [certificate.payload() for certificate in taken],
+            "summary": records.to_json(summary),
         }
 
     def _record(
@@ -209,10 +218,9 @@ def _complete(
         *_mandate_findings(record, now),
         *_certificate_findings(certificates, record, found, now),
         *(finding_from(error, error.certificate) for error in certificates.unreadable),
-        *_report_findings(snapshot),
         *withdrawal_findings(certificates, snapshot, withdrawn, now),
         *_foreign_findings(foreign, record),
-        *_late_findings(snapshot),
+        *hidden_sections(snapshot),
         *_search_findings(record),
         *undelivered_mail(record),
         *forecast(record.delegation, certificates, snapshot, now, rotation),
@@ -289,31 +297,9 @@ def _added(task: DelegationTask, certificates: Certificates, inspection: Inspect
             yield Task(task.run_id, task.started_at, task.delegation, name, decision.causes, reason=task.reason)
 
 
-def _report_findings(snapshot: Snapshot) -> tuple[Finding, ...]:
-    """Without the report nothing stops; but no one would notice which certificates the organisation revokes."""
-    if Section.REPORT not in snapshot.unavailable - snapshot.late:
-        return ()
-    text = (
-        "SCM did not show its SSL report, so what was revoked there is not known and not replaced; when it stays so, "
-        "ask the RAO to let the account read reports, and run `certmandate renew` for each certificate that they revoke"
-    )
-    return (Finding("ReportNotShown", "warning", "operator", text),)
-
-
 def _foreign_findings(foreign: ForeignOrders | None, record: DelegationRecord) -> Iterable[Finding]:
     is_first = record.inspection is None or record.inspection.foreign is None
     return foreign_findings(foreign, is_first=is_first) if foreign else ()
-
-
-def _late_findings(snapshot: Snapshot) -> tuple[Finding, ...]:
-    late = snapshot.late | ({Section.DOMAINS} if snapshot.domains.unread else set())
-    if not late:
-        return ()
-    text = (
-        f"SCM did not show everything in time: {', '.join(sorted(late))}. Faults there are not found, but renewals go "
-        "on. If it happens every day, ask Sectigo's support why these requests are slow"
-    )
-    return (Finding("InspectionIncomplete", "warning", "operator", text),)
 
 
 def _mandate_findings(record: DelegationRecord, now: datetime) -> Iterable[Finding]:

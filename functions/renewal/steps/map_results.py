@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from renewal import records
 from renewal.domain.errors import Failure, PlanUnreadable, shortened
+from renewal.domain.judgement.summary import DelegationSummary
 from renewal.domain.run_outcome import CertificateResult, ResultStatus, RunResults
 
 T = TypeVar("T")
@@ -38,6 +39,7 @@ class _Output:
 
     certificates: tuple[Any, ...] = ()
     error: _Caught | None = None
+    summary: DelegationSummary | None = None
 
 
 def read_map_results(children: Iterable[Mapping[str, Any]], unreadable: Iterable[PlanUnreadable] = ()) -> RunResults:
@@ -68,6 +70,8 @@ def _read_child(results: RunResults, delegation: str, child: Mapping[str, Any]) 
     output = _read(_Output, _json(child, "Output"), f"the output of delegation {delegation}")
     # A delegation that could not be inspected has a second child, without error, that stored what was issued before.
     results.delegations[delegation] = _failure(output.error) or results.delegations.get(delegation)
+    if output.summary:
+        results.summaries[delegation] = output.summary
     for document in output.certificates:
         try:
             path = f"{delegation}/{_named(document, 'certificate')}"

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
+from itertools import chain
+from operator import attrgetter
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
-from renewal.domain.alerts.alert import MOST_LISTED, Alert
-from renewal.domain.alerts.crossings import Thresholds, notifiable
-from renewal.domain.alerts.memory import NotifiedProblems
 from renewal.domain.delegation import CertificatePath
+from renewal.domain.endpoint.observation import ServiceState
 from renewal.domain.errors import Failure, RecordUnreadable, ScmUnavailable, UnknownDelegation
 from renewal.domain.forecast import NextRenewal
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import Judgement, judge
 from renewal.domain.judgement.delegation import problems_of, rule_problems
 from renewal.domain.judgement.problem import Problem, severity_at
-from renewal.domain.judgement.replacement_progress import ReplacementProgress
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus, Served
 from renewal.domain.replacement.rule import Replacement
 from renewal.domain.run_outcome import PlanFacts, RunResults, notes_of, outcome_of, planned_by_inspection, reason_of
@@ -38,39 +37,15 @@ from renewal.domain.service.state import current_service, service_findings
 from renewal.domain.setup.finding import Finding, Severity, sorted_and_capped
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.ports import Clock, OrderReader
-from renewal.run_ports import Alerts, RunArchive
+from renewal.run_ports import RunArchive
 from renewal.steps.map_results import failure, read_map_results
-from renewal.steps.metrics import run_metrics
 from renewal.steps.preview import preview
+from renewal.steps.reporting.alert_sender import AlertSender
+from renewal.steps.reporting.metrics import run_metrics
+from renewal.steps.reporting.reader import DelegationRead, Record, ReportReader
 
+Time = TypeVar("Time", date, datetime)
 _VERIFIED: Mapping[str, Any] = MappingProxyType({})
-_Record = DelegationRecord | UnknownDelegation | RecordUnreadable
-"""A delegation's record, or why there is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class AlertSender:
-    """Sends one alert with a run's new problems, and remembers them."""
-
-    archive: RunArchive
-    alerts: Alerts
-    thresholds: Thresholds
-    stack: str
-    """The stack's name, in each subject."""
-
-    def __call__(self, report: RunReport, known: NotifiedProblems, location: str) -> int:
-        """Return how many problems were new. Raises StoreUnavailable and StoreRefused when no alert was sent.
-
-        *location*: where the report is. A problem is remembered after its alert was sent: a run that ends in between
-        sends it again.
-        """
-        problems = notifiable(report, self.thresholds)
-        news = known.news(problems)
-        if news:
-            self.alerts.publish(Alert.of(news, report, self.stack, location))
-        if (after := known.after(report, problems, news[:MOST_LISTED])) != known:
-            self.archive.write_notified(after)
-        return len(news)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +56,7 @@ class Report:
     archive: RunArchive
     clock: Clock
     times: ActingTimes
+    read: ReportReader
     send_alert: AlertSender
 
     def __call__(self, run_id: str, verification: Mapping[str, Any] = _VERIFIED) -> dict[str, Any]:
@@ -110,11 +86,10 @@ class Report:
     def _report(self, run_id: str, facts: PlanFacts, verification: Mapping[str, Any]) -> RunReport:
         rules = self.book.replacements()
         run = _Run(run_id, facts, read_map_results(*self.archive.read_results(run_id)), self.clock(), self.times, rules)
-        parts = [self._part(name, run) for name in facts.delegations]
-        delegations = tuple(part.row for part in parts)
-        certificates = tuple(row for part in parts for row in part.certificates)
-        unreadable = tuple(RuleRow(**_failure_members(_failure(error))) for error in rules.unreadable)
-        problems = [*(problem for part in parts for problem in part.problems), *rule_problems(rules.unreadable)]
+        parts = [self._part(read, run) for read in self.read(facts, run.results, run.now)]
+        problems = [*chain.from_iterable(part.problems for part in parts), *rule_problems(rules.unreadable)]
+        members = _members(parts)
+        ill = tuple(row.delegation for row in members["delegations"] if row.error == ScmUnavailable.__name__)
         return RunReport(
             run_id=run_id,
             started_at=facts.started_at,
@@ -122,42 +97,39 @@ class Report:
             outcome=RunOutcome.FAILED if any(each.needs_attention for each in problems) else RunOutcome.SUCCEEDED,
             reason=facts.reason,
             dry_run=facts.dry_run,
-            is_daily=not (facts.narrowed or facts.dry_run or facts.open_orders_only),
-            counts=Counter(row.outcome for row in certificates),
-            common_cause=common_cause(delegations),
-            delegations=delegations,
-            certificates=certificates,
+            is_daily=facts.is_daily,
             not_verified=_not_verified(verification),
             late=verification.get("late", 0),
-            rules=unreadable,
-            replacements=tuple(_paused(each, delegations) for each in facts.replacements),
-            problems=tuple(sorted(problems, key=lambda problem: problem.urgency)),
+            rules=tuple(RuleRow(**_failure_members(_failure(error))) for error in rules.unreadable),
+            replacements=tuple(each.paused_in(ill) for each in facts.replacements),
+            problems=tuple(sorted(problems, key=attrgetter("urgency"))),
+            **members,
         )
 
-    def _part(self, delegation: str, run: _Run) -> _Part:
+    def _part(self, read: DelegationRead, run: _Run) -> _Part:
         """The part of the report about one delegation."""
-        record, found = self._record(delegation), self.book.certificates(delegation)
-        known = record if isinstance(record, DelegationRecord) else None
-        covered = [each for each in found if run.facts.covers(each.spec.record_key)]
-        damaged = [each for each in found.unreadable if run.facts.covers(CertificatePath(delegation, each.certificate))]
-        rows = [self._row(certificate, known, run) for certificate in covered]
-        about = _delegation_row(delegation, record, found, run)
+        if read.record is None:
+            return _Part(read.delegation, read.summary.first_expiry, read.summary.password_expires)
+        known = read.record if isinstance(read.record, DelegationRecord) else None
+        covered, damaged = run.covered(read)
+        judged = [self._row(certificate, known, run) for certificate in covered]
+        about = _delegation_row(read.delegation, read.record, read.certificates, run)
         problems = problems_of(
-            delegation,
+            read.delegation,
             known,
-            [judgement for _, judgement in rows],
+            [judgement for _, judgement in judged],
             run.now,
             run.times,
             failure=Failure(about.error, about.text) if about.error else None,
             unreadable=damaged,
         )
-        return _Part(about, (*(row for row, _ in rows), *map(_unreadable_row, damaged)), problems)
-
-    def _record(self, delegation: str) -> _Record:
-        try:
-            return self.book.delegation(delegation)
-        except (UnknownDelegation, RecordUnreadable) as error:
-            return error
+        wrong = {problem.certificate for problem in problems}
+        rows = (*(row for row, _ in judged if run.happened(row, wrong)), *map(_unreadable_row, damaged))
+        is_near = self.read.is_near(about.password_expires, run.now.date())
+        is_quiet = not (rows or about.has_content or is_near or run.facts.narrowed)
+        first_expiry = _first([read.summary.first_expiry, *(row.not_after for row, _ in judged)])
+        expires = about.password_expires
+        return _Part(read.delegation, first_expiry, expires, None if is_quiet else about, rows, problems)
 
     def _row(
         self, certificate: ManagedCertificate, record: DelegationRecord | None, run: _Run
@@ -211,9 +183,13 @@ class Report:
 class _Part:
     """What is reported of one delegation."""
 
-    row: DelegationRow
-    certificates: tuple[CertificateRow, ...]
-    problems: tuple[Problem, ...]
+    delegation: str
+    first_expiry: datetime | None
+    password_expires: date | None
+    row: DelegationRow | None = None
+    """None when there is nothing to report."""
+    certificates: tuple[CertificateRow, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +202,18 @@ class _Run:
     now: datetime
     times: ActingTimes
     replacements: Iterable[Replacement]
+
+    def covered(self, read: DelegationRead) -> tuple[list[ManagedCertificate], list[RecordUnreadable]]:
+        """The certificates that the run was asked for, and those of them that cannot be read."""
+        covers, found = self.facts.covers, read.certificates
+        damaged = [each for each in found.unreadable if covers(CertificatePath(read.delegation, each.certificate))]
+        return [each for each in found if covers(each.spec.record_key)], damaged
+
+    def happened(self, row: CertificateRow, wrong: Collection[str]) -> bool:
+        """Whether *row* is reported: it was due, worked on, verified or asked for, or is wrong (names in *wrong*)."""
+        is_idle = row.outcome is Outcome.NOT_DUE and row.service == ServiceState.NOT_DECLARED
+        is_named = row.path in self.facts.due or row.path in self.results.certificates or row.name in wrong
+        return self.facts.narrowed or is_named or not is_idle
 
     def ssl_id_of(self, certificate: ManagedCertificate) -> int | None:
         """The SSL ID of this run's order, else of what is served."""
@@ -242,7 +230,7 @@ class _Run:
         return inspection if inspection and inspection.run_id == self.run_id else None
 
 
-def _delegation_row(name: str, record: _Record, certificates: Iterable[ManagedCertificate], run: _Run) -> DelegationRow:
+def _delegation_row(name: str, record: Record, certificates: Iterable[ManagedCertificate], run: _Run) -> DelegationRow:
     if isinstance(record, UnknownDelegation):
         # The operator retired it during the run: that is no failure, and the other delegations are still reported.
         text = "removed from the order book during the run"
@@ -270,13 +258,25 @@ def _delegation_row(name: str, record: _Record, certificates: Iterable[ManagedCe
     )
 
 
-def _paused(progress: ReplacementProgress, delegations: Iterable[DelegationRow]) -> ReplacementProgress:
-    """Name the delegations for which nothing was ordered because SCM is ill."""
-    if not progress.left:
-        return progress
-    return replace(
-        progress, paused=tuple(row.delegation for row in delegations if row.error == ScmUnavailable.__name__)
-    )
+def _members(parts: Sequence[_Part]) -> dict[str, Any]:
+    """The members of the report about its delegations and certificates."""
+    delegations = tuple(part.row for part in parts if part.row)
+    quiet = tuple(part.delegation for part in parts if not part.row)
+    certificates = tuple(row for part in parts for row in part.certificates)
+    return {
+        "counts": Counter(row.outcome for row in certificates),
+        "common_cause": "" if quiet else common_cause(delegations),
+        "delegations": delegations,
+        "quiet_delegations": quiet,
+        "certificates": certificates,
+        "first_expiry": _first(part.first_expiry for part in parts),
+        "first_password_expiry": _first(part.password_expires for part in parts),
+    }
+
+
+def _first(times: Iterable[Time | None]) -> Time | None:
+    """The first of *times*, of which None is not known."""
+    return min((time for time in times if time is not None), default=None)
 
 
 def _not_verified(verification: Mapping[str, Any]) -> str:

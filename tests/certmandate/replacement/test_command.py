@@ -36,14 +36,14 @@ def test_a_dry_run_shows_the_plan_and_stores_nothing(desk: Desk) -> None:
 def test_the_rule_is_stored_with_who_asked_and_deleted_by_its_reason(desk: Desk) -> None:
     """The audit asks who raised the caps; a mistake can be undone."""
     order = ("replace", "--delegation", "univ", "--deadline", TOMORROW, "--reason", "incident 13")
-    caps = ("--orders-per-delegation", "200", "--orders-per-run", "1000")
+    caps = ("--orders-per-delegation", "120", "--orders-per-run", "1000")
 
     shown = desk.run(*order, *caps, "--yes")
 
     assert "Order " in shown.output or "The replacement rule is stored" in shown.stdout
     (rule,) = desk.book.replacements()
     assert rule.caps is not None
-    assert (rule.delegations, rule.caps.orders_per_delegation, rule.reason) == (("univ",), 200, "incident 13")
+    assert (rule.delegations, rule.caps.orders_per_delegation, rule.reason) == (("univ",), 120, "incident 13")
     assert rule.asked_by.startswith("arn:aws:")
     assert rule.deadline is not None
     deleted = desk.document("replace", "--cancel", "--reason", "incident 13")

@@ -44,9 +44,13 @@ def status_of(system: System) -> JudgedEstate:
 
 
 def require_agreement(report: RunReport, status: JudgedEstate) -> None:
-    """The run, its page and `status` have the same certificates and problems; texts may be the run's own."""
+    """The run, its page and `status` have the same certificates and problems; texts may be the run's own.
+
+    What the run has no row of, `status` has as fine.
+    """
     rows = {row.path: (row.state, row.severity) for row in report.certificates}
-    assert rows == {each.path: (each.state.label, each.severity) for each in status.certificates}
+    judged = {each.path: (each.state.label, each.severity) for each in status.certificates}
+    assert judged == {**dict.fromkeys(judged, ("fine", "")), **rows}
     assert all(row.needs_attention for row in report.certificates if row.outcome in {"failed", "held"})
     untold = [replace(problem, text="") for problem in report.problems]
     assert untold == [replace(problem, text="") for problem in status.problems]

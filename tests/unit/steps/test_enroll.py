@@ -90,6 +90,22 @@ def test_only_a_rule_that_covers_it_raises_the_limit(system: System, delegation:
         system.enroll(third, most_orders=1)
 
 
+@pytest.mark.parametrize(("causes", "is_ordered"), [(("replacement",), False), (("age",), True)])
+def test_a_run_that_lasts_too_long_begins_no_order_for_a_rule(
+    system: System, causes: tuple[str, ...], *, is_ordered: bool
+) -> None:
+    """With raised caps and an SCM that is ill, a run would last for days; the next one begins with a login."""
+    system.book.adopt(PATH, served_by(IDP, age=150), NOW)
+    system.book.rules = [Replacement(NOW, "", "incident", caps=Caps(150, 10_000))]
+    task = system.task(causes=causes)
+    system.clock.advance(seconds=2 * 3600 + 1)
+
+    progress = system.enroll(task)
+
+    assert progress.status == ("ordered" if is_ordered else "deferred")
+    assert (PATH in system.book.orders) is is_ordered
+
+
 def test_the_operators_reason_is_kept_in_order_and_audit_row(system: System) -> None:
     """The command promises that it is in the audit trail."""
     system.book.adopt(PATH, served_by(IDP, age=20), NOW)

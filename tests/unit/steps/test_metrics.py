@@ -19,7 +19,7 @@ from renewal.domain.run_report import (
     RunReport,
 )
 from renewal.domain.setup.finding import Severity
-from renewal.steps.metrics import run_metrics
+from renewal.steps.reporting.metrics import run_metrics
 
 NOW = datetime(2026, 11, 23, 4, 30, tzinfo=UTC)
 
@@ -61,11 +61,9 @@ def test_the_oldest_open_order_counts_in_hours() -> None:
 
 def test_the_first_expiry_is_left_out_where_nothing_expires() -> None:
     """A zero for an empty order book would raise the alarm."""
-    days = (date(2026, 12, 23), None, date(2026, 12, 3))
-    delegations = tuple(a_delegation(password_expires=day) for day in days)
-    expiring = a_certificate(not_after=datetime(2026, 12, 5, 16, 30, tzinfo=UTC))
-
-    numbers = metrics_of(expiring, a_certificate(), delegations=delegations)
+    numbers = metrics_of(
+        first_expiry=datetime(2026, 12, 5, 16, 30, tzinfo=UTC), first_password_expiry=date(2026, 12, 3)
+    )
 
     assert (numbers["LeastDaysToExpiry"], numbers["LeastDaysToPasswordExpiry"]) == (12.5, 10)
     assert not {"LeastDaysToExpiry", "LeastDaysToPasswordExpiry"} & set(metrics_of())

@@ -7,19 +7,22 @@ should be notified is known without the judgement of the product.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any, cast
 
 from campaign.alarms.troubles import Kind, Trouble
+from renewal import records
 from renewal.domain.alerts.alert import Alert
 from renewal.domain.alerts.crossings import Thresholds
 from renewal.domain.alerts.memory import NotifiedProblems
-from renewal.domain.delegation import CertificateSpec, Delegation, Profile
+from renewal.domain.delegation import CertificatePath, CertificateSpec, Delegation, Profile
+from renewal.domain.due import next_action
 from renewal.domain.errors import PlanUnreadable
 from renewal.domain.judgement.acting_times import ActingTimes
+from renewal.domain.judgement.summary import DelegationSummary
 from renewal.domain.keypair import KeyType
 from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, OrderStatus, Served
 from renewal.domain.orderable import decide_with
@@ -31,7 +34,9 @@ from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import DelegatedName
 from renewal.ports import Listing, OrderReader
 from renewal.run_ports import RunArchive
-from renewal.steps.report import AlertSender, Report
+from renewal.steps.report import Report
+from renewal.steps.reporting.alert_sender import AlertSender
+from renewal.steps.reporting.reader import ReportReader
 
 BEGINS = datetime(2026, 11, 23, 4, 30, tzinfo=UTC)
 LIMITS = Thresholds(expiry=timedelta(days=14), pending=timedelta(hours=48), password=timedelta(days=14))
@@ -124,7 +129,9 @@ class Estate:
             self.now, delegations=tuple(delegations), due=due, open_orders_only=not is_daily, follow_up=not is_daily
         )
         sender = AlertSender(cast("RunArchive", self), self, LIMITS, "certmandate")
-        step = Report(cast("OrderReader", self), cast("RunArchive", self), lambda: self.now, ActingTimes(), sender)
+        book = cast("OrderReader", self)
+        reader = ReportReader(book, LIMITS.password)
+        step = Report(book, cast("RunArchive", self), lambda: self.now, ActingTimes(), reader, sender)
         summary = step(run_id)
         assert self._report is not None  # noqa: S101 - written by the step
         return PlayedRun(self._report, summary["metrics"], results)
@@ -145,8 +152,11 @@ class Estate:
             self._children.append(_child(name, {"error": _caught(stopped)}))
             return {name: stopped, **dict.fromkeys(planned, stopped)}
         self._inspect(run_id, name, kinds)
+        worked_on = {self.kept[path].spec.name for path in planned}
+        summary = DelegationSummary.of(self.records[name], self.certificates(name), worked_on, self.now, ActingTimes())
         ended = {path: self._renewed(run_id, path, each, kinds) for path, each in planned.items()}
-        self._children.append(_child(name, {"certificates": list(ended.values())}))
+        output = {"certificates": list(ended.values()), "summary": records.to_json(summary)}
+        self._children.append(_child(name, output))
         return {name: "", **{path: each.get("error", {}).get("Error", "") for path, each in ended.items()}}
 
     def _inspect(self, run_id: str, name: str, kinds: set[Kind]) -> None:
@@ -216,9 +226,17 @@ class Estate:
 
     # ---- What the report's step reads and writes ---------------------------------------------------------------------
 
-    def delegation(self, name: str) -> DelegationRecord:
-        """The record of a delegation."""
-        return self.records[name]
+    def waiting(self, until: datetime) -> Iterator[CertificatePath]:
+        """What the index has as waiting."""
+        return (each.spec.record_key for each in self.kept.values() if next_action(each, self.now) <= until)
+
+    def load(self, paths: Iterable[CertificatePath]) -> Listing[ManagedCertificate]:
+        """The named certificates."""
+        return Listing(self.kept[str(path)] for path in dict.fromkeys(paths))
+
+    def load_delegations(self, names: Iterable[str]) -> Listing[DelegationRecord]:
+        """The records of delegations."""
+        return Listing(self.records[name] for name in names)
 
     def certificates(self, delegation: str) -> Listing[ManagedCertificate]:
         """All certificates of a delegation."""

@@ -229,6 +229,15 @@ def the_estate_is_at_rest(world: World) -> Iterator[str]:
             yield f"{row.path} is still due"
 
 
+def nothing_expired_unreported(world: World) -> Iterator[str]:
+    """The last report, which leaves out what is in order, has every certificate that has expired by its last event."""
+    last = world.runs[-1].report
+    reported = {row.path for row in last.certificates} if last else set()
+    for path, event in world.announced().items():
+        if path not in reported and datetime.fromisoformat(event["not_after"]) <= world.now:
+            yield f"{path} has expired, and the report does not have it"
+
+
 def every_order_was_used(world: World) -> Iterator[str]:
     """Every certificate that SCM issued to us was stored and announced."""
     announced = {event["token"] for event in world.events}
@@ -239,8 +248,9 @@ def every_order_was_used(world: World) -> Iterator[str]:
 
 def every_wanted_store_was_announced(world: World) -> Iterator[str]:
     """The last event of each certificate names every store that is wanted."""
-    announced, last = world.announced(), world.runs[-1].report
-    for row in last.certificates if last else ():
+    announced = world.announced()
+    rows = {row.path: row for run in world.runs if run.report for row in run.report.certificates}
+    for row in rows.values():
         if missing := set(row.stores) - set(announced.get(row.path, {}).get("stores", ())):
             yield f"{row.path} was not announced in {', '.join(sorted(missing))}"
 
@@ -297,6 +307,7 @@ ALWAYS: tuple[Check, ...] = (
 )
 AT_REST: tuple[Check, ...] = (
     the_estate_is_at_rest,
+    nothing_expired_unreported,
     every_order_was_used,
     every_wanted_store_was_announced,
     the_stores_hold_what_was_announced,

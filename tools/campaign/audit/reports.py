@@ -76,7 +76,7 @@ def parsed(document: Mapping[str, Any] | None) -> PublishedReport | None:
         for row in document["certificates"]
     )
     delegations = document["delegations"]
-    errors = {row["delegation"]: row["error"] for row in delegations}
+    errors = dict.fromkeys(document["quiet_delegations"], "") | {row["delegation"]: row["error"] for row in delegations}
     codes = frozenset(finding["code"] for row in delegations for finding in row["findings"])
     problems = frozenset(
         f"{'/'.join(filter(None, (each['delegation'], each['certificate'])))}: {each['code']}"

@@ -21,7 +21,11 @@ from campaign.histories.disturbances import Disturbance, Step, drawn
 from campaign.histories.estate import NEIGHBOUR, tenants
 from campaign.histories.history import DAYS_TO_REST, History, Violated
 from campaign.invariants import AT_REST, terms_are_permitted, violations
-from renewal.domain.run_report import CertificateRow, RunReport
+from renewal.adapters.order_book.reader import DynamoDbOrderReader
+from renewal.domain.forecast import NextRenewal
+from renewal.domain.order import ManagedCertificate
+from renewal.domain.run_report import RunReport
+from renewal.domain.setup.inspection import DelegationRecord
 
 YEARS = timedelta(days=3 * 365)
 REUSE_DAYS = (
@@ -61,7 +65,6 @@ class Years:
     """By delegation: the day on which its domains are validated again."""
     expiries: dict[str, int] = field(default_factory=dict)
     """By delegation: the day on which the validation of its domains expires."""
-    rows: tuple[CertificateRow, ...] = ()
     """Of the last report of a daily run."""
     unfinished: int = 0
     """Runs in a row after which the estate was not at rest."""
@@ -116,15 +119,21 @@ class Years:
     def _due(self) -> Iterator[int]:
         """Days on which a certificate is due: by its age, or because of a validation in the second half of its life."""
         now = self.harness.time()
-        for row in self.rows:
-            if row.renew_at is None:
+        for certificate, record in self._certificates():
+            renew_at = NextRenewal.of(certificate, record, now).renew_at
+            if renew_at is None:
                 continue
-            renew_at = row.renew_at
             yield self._day_of(renew_at)
-            expiry = self.begins + timedelta(days=self.expiries[row.path.split("/")[0]])
+            expiry = self.begins + timedelta(days=self.expiries[certificate.spec.delegation])
             expiry = expiry.replace(hour=0, minute=0, second=0, microsecond=0)  # a run reads its date
             if now < expiry <= renew_at:
-                yield max(self._day_of(expiry - MARGIN), self._day_of(self._half_of(row.path)))
+                yield max(self._day_of(expiry - MARGIN), self._day_of(self._half_of(certificate.spec.path)))
+
+    def _certificates(self) -> Iterator[tuple[ManagedCertificate, DelegationRecord]]:
+        reader = DynamoDbOrderReader(self.harness.aws.tables)
+        for name in self.history.tenants:
+            record = reader.delegation(name)
+            yield from ((each, record) for each in reader.certificates(name))
 
     def _half_of(self, path: str) -> datetime:
         orders = [order for order in self.harness.played.simulator.orders if order.comments.endswith(f" {path}")]
@@ -154,7 +163,6 @@ class Years:
         self.history.step("run")
         self.sampled += 1
         after, run = _stored(self.history.evidence()), self.harness.played.runs[-1]
-        self.rows = run.report.certificates if run.report else self.rows
         changed = [what for what, stored in before.items() if stored != after[what]]
         is_well = run.status == "SUCCEEDED" or _is_in_advance(run.report)
         if changed or not (is_well or any(map(self._is_obstructed, self.history.tenants))):
@@ -188,8 +196,7 @@ class Years:
     def _run(self) -> None:
         self.history.step("run")
         self.runs += 1
-        evidence, last = self.history.evidence(), self.harness.played.runs[-1].report
-        self.rows = last.certificates if last else self.rows
+        evidence = self.history.evidence()
         free = [name for name in self.history.tenants if not self._is_obstructed(name)]
         for name in free:
             self.clear[name].append(self.harness.time())
@@ -212,13 +219,14 @@ class Years:
 
     def _expired(self, evidence: Evidence) -> Iterator[str]:
         """No certificate expires when two runs in the last tenth of its life could have renewed it."""
-        for row in self.rows:
-            if row.not_after is None or (ends := row.not_after) > evidence.now:
+        for certificate, _ in self._certificates():
+            path, served = certificate.spec.path, certificate.served
+            if served is None or (ends := served.not_after) > evidence.now:
                 continue
-            tenth = (ends - self._half_of(row.path)) / 5
-            could = [run for run in self.clear[row.path.split("/")[0]] if ends - tenth <= run < ends]
+            tenth = (ends - self._half_of(path)) / 5
+            could = [run for run in self.clear[certificate.spec.delegation] if ends - tenth <= run < ends]
             if len(could) >= 2:
-                yield f"{row.path} expired on {ends:%Y-%m-%d}, and {len(could)} runs could have renewed it"
+                yield f"{path} expired on {ends:%Y-%m-%d}, and {len(could)} runs could have renewed it"
 
 
 def _is_in_advance(report: RunReport | None) -> bool:

@@ -49,15 +49,15 @@ def export_command(
 
 
 def _openmetrics(deployment: Deployment, now: datetime) -> Iterator[str]:
-    from certmandate.judged_estate import judged_estate
+    from certmandate.run_failures import judged_with_runs
 
     stored, replacements = read_stored(deployment), deployment.book.replacements()
     unreadable = (*stored.unreadable, *replacements.unreadable)
-    judged = judged_estate(
+    judged = judged_with_runs(
+        deployment,
         stored.delegations,
         stored.certificates.values(),
         now,
-        deployment.acting_times,
         replacements=replacements,
         unreadable=unreadable,
     )

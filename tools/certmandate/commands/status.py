@@ -108,14 +108,14 @@ def read_judgement(
     deployment: Deployment, delegation: str, name: str, now: datetime
 ) -> tuple[DelegationRecord, Judgement, JudgedEstate]:
     """Read one certificate with its delegation, and judge them. Raises UnknownDelegation."""
-    from certmandate.judged_estate import judged_estate
+    from certmandate.run_failures import judged_with_runs
 
     record, certificate = deployment.book.delegation(delegation), deployment.book.certificate(delegation, name)
-    judged = judged_estate(
+    judged = judged_with_runs(
+        deployment,
         {delegation: record},
         [certificate],
         now,
-        deployment.acting_times,
         replacements=deployment.book.replacements(),
     )
     return record, judged.certificates[0], judged
@@ -182,18 +182,18 @@ def read_estate(
     deployment: Deployment, now: datetime, names: Collection[str] = (), expires_before: datetime | None = None
 ) -> Estate:
     """Read and judge the delegations *names*, or all, with what expires before a day. Raises UnknownDelegation."""
-    from certmandate.judged_estate import judged_estate
+    from certmandate.run_failures import judged_with_runs
     from certmandate.views.estate import Estate
     from certmandate.views.json_records import run_document
 
     book = deployment.book
     stored, replacements, retired = _selected(deployment, names, expires_before), book.replacements(), book.retired()
     unreadable = (*stored.unreadable, *replacements.unreadable)
-    judged = judged_estate(
+    judged = judged_with_runs(
+        deployment,
         stored.delegations,
         stored.certificates.values(),
         now,
-        deployment.acting_times,
         replacements=replacements,
         unreadable=unreadable,
     )

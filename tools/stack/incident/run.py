@@ -11,12 +11,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from certmandate.replacement.capacity import COLLECT_CALLS, CONTROL_CALLS, INSPECTION_CALLS, ORDER_CALLS, POLL_CALLS
-from renewal.domain.due import Cause
 from renewal.domain.limits import DueCertificate, Limits, select
-from renewal.domain.replacement.rule import Replacement
+from renewal.domain.replacement.rule import LONGEST_ORDERING, Replacement
 from stack.incident.conditions import World
 from stack.incident.distributed_map import DistributedMap, Work
-from stack.incident.estate import Virtual, VirtualEstate
+from stack.incident.estate import Virtual, VirtualEstate, at
 
 _SECONDS_OF_START = 5.0
 """Planning, starting the Map, and the report: measured in local runs, not part of what is compared."""
@@ -49,18 +48,22 @@ class Player:
     """Whether the runs are the hourly ones, which order only for rules with a deadline."""
     done: list[RunDone] = field(default_factory=list)
     _most_at_once: int = 0
+    _began: float = 0.0
 
     def run(self, now: float) -> RunDone:
         """Play a run that begins at *now*."""
         due = [each for each in self.estate.due(now, self.rules) if self._is_asked(each)]
         taken, deferred = select(due, self.caps, f"run-{len(self.done)}")
         mine = [self.estate.by_path[each.path] for each in taken]
-        new = Counter(
-            each.certificate.spec.delegation for each in taken if Cause.ORDER_OPEN not in each.decision.causes
+        before = {each.record.spec.path: each.orders for each in mine}
+        self._began, self._most_at_once, stored = (
+            now,
+            0,
+            sum(each.stored_at is not None for each in self.estate.certificates),
         )
-        self._most_at_once, stored = 0, sum(each.stored_at is not None for each in self.estate.certificates)
         began = now + _SECONDS_OF_START
         ordered = self._map(((each, self._ordering(each)) for each in mine), began, INSPECTION_CALLS)
+        new = Counter(each.record.spec.delegation for each in mine if each.orders > before[each.record.spec.path])
         open_orders = ((each, self._collecting(each)) for each in mine if each.record.order is not None)
         ended = self._map(open_orders, ordered, 0)
         self._verify(ended)
@@ -82,7 +85,7 @@ class Player:
 
     def _ordering(self, certificate: Virtual) -> Work:
         def work(now: float) -> float:
-            if certificate.record.order is not None:
+            if certificate.record.order is not None or at(now) > at(self._began) + LONGEST_ORDERING:
                 return now  # enroll reads the order book only
             limits, conditions = self.world.conditions.limits, self.world.conditions
             ended = self.world.after_requests(ORDER_CALLS, now)

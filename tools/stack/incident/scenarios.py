@@ -13,7 +13,7 @@ from certmandate.replacement.capacity import Demand, bottleneck, hours_to_replac
 from certmandate.replacement.capacity import Limits as PlanningLimits
 from renewal.domain.limits import Limits
 from renewal.domain.order import Served
-from renewal.domain.replacement.rule import Caps, Replacement
+from renewal.domain.replacement.rule import MOST_ORDERS_PER_DELEGATION, MOST_ORDERS_PER_RUN, Caps, Replacement
 from stack.incident.conditions import Conditions, World
 from stack.incident.estate import BEGIN, VirtualEstate
 from stack.incident.run import Player, RunDone
@@ -23,7 +23,7 @@ SEED = 2026
 HOURS = 48
 """For which a replacement is played."""
 _SHIPPED = Caps(30, 500)
-_RAISED = Caps(500, 10_000)
+_RAISED = Caps(MOST_ORDERS_PER_DELEGATION, MOST_ORDERS_PER_RUN)
 """As many as a rule may have."""
 
 
@@ -166,10 +166,10 @@ SCENARIOS = (
     Scenario("10,000 in 200 delegations, 1 % of the orders declined", 200, 50, conditions=Conditions(declined=0.01)),
     Scenario("10,000 in one delegation", 1, 10_000, is_drawn=True),
     Scenario(
-        "10,000 in one delegation, a run every 15 minutes",
+        "10,000 in one delegation, a run every 5 minutes",
         1,
         10_000,
-        conditions=_with(hours_between_runs=0.25),
+        conditions=_with(hours_between_runs=1 / 12),
         is_drawn=True,
     ),
 )

@@ -15,6 +15,8 @@ from renewal import records
 from renewal.adapters.order_book import schema
 from renewal.domain.delegation import CertificatePath, CertificateSpec, Delegation, Profile
 from renewal.domain.due import Cause, next_action
+from renewal.domain.judgement.acting_times import ActingTimes
+from renewal.domain.judgement.summary import DelegationSummary
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus, Served
 from renewal.domain.replacement.rule import Replacement
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
@@ -65,6 +67,14 @@ class Estate:
         """Their names, in order."""
         return tuple(f"d{number:05}" for number in range(self.size.delegations))
 
+    @cached_property
+    def summary(self) -> DelegationSummary:
+        """What an inspection leaves: of the last delegation, because all are alike."""
+        name = self.delegations[-1]
+        certificates = [self.certificate(path) for path in self.certificates_of(name)]
+        worked_on = [path.certificate for path in self.due if path.delegation == name]
+        return DelegationSummary.of(self._record(name), certificates, worked_on, self.now, ActingTimes())
+
     def certificates_of(self, delegation: str) -> tuple[CertificatePath, ...]:
         """The certificates of one delegation."""
         first = int(delegation.removeprefix("d")) * self.size.each
@@ -110,6 +120,11 @@ class Estate:
 
     def delegation_item(self, name: str) -> Wire:
         """Item of a delegation, with the inspection of this run."""
+        record = records.to_item(self._record(name))
+        del record["spec"]["name"]
+        return self._item(schema.delegation_key(name), schema.DELEGATION, self.now, record)
+
+    def _record(self, name: str) -> DelegationRecord:
         entry = DelegatedName(f"*.{name}.example", True, frozenset({"SSL"}), "VALIDATED", self.now.date() + _LIFE)
         inspection = Inspection(
             RUN,
@@ -119,9 +134,7 @@ class Estate:
             delegated=(entry,),
         )
         delegation = Delegation(name, f"University {name}", 1, (f"*.{name}.example",), f"rao@{name}.example")
-        record = records.to_item(DelegationRecord(delegation, inspection))
-        del record["spec"]["name"]
-        return self._item(schema.delegation_key(name), schema.DELEGATION, self.now, record)
+        return DelegationRecord(delegation, inspection)
 
     def rule_items(self) -> list[Wire]:
         """Items of the replacement rules."""
@@ -152,6 +165,7 @@ class Estate:
                 for each in tasks
             ]  # fmt: skip
             output = {"run_id": RUN, "delegation": name, "dry_run": False, "deferred": 0, "certificates": done}
+            output["summary"] = records.to_json(self.summary)
             arn = f"arn:aws:states:eu-west-3:111122223333:execution:certmandate-renewal/Delegation:{name}"
             yield {
                 "ExecutionArn": arn, "Input": json.dumps(item), "InputDetails": {"Included": True}, "Name": name,

@@ -46,6 +46,9 @@ class DynamoDbOrderReader:
             raise unknown(name)
         return schema.delegation_record(item)
 
+    def load_delegations(self, names: Iterable[str]) -> Listing[DelegationRecord]:
+        return Listing.of(self._table.read(map(schema.delegation_key, names)).values(), schema.delegation_record)
+
     def certificates(self, delegation: str) -> Listing[ManagedCertificate]:
         orders = {schema.path_in(item): item for item in self._table.query(delegation, schema.ORDER_PREFIX)}
         items = self._table.query(delegation, schema.CERTIFICATE_PREFIX)

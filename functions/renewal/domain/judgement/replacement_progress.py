@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Self
 
 from renewal.domain.endpoint.observation import ServiceState
 from renewal.domain.order import ManagedCertificate
@@ -49,6 +50,10 @@ class ReplacementProgress:
     def left(self) -> int:
         """How many are not stored."""
         return self.in_flight + self.failed + self.waiting
+
+    def paused_in(self, delegations: tuple[str, ...]) -> Self:
+        """Return it with the *delegations* for which nothing was ordered because SCM is ill, while work is left."""
+        return replace(self, paused=delegations) if self.left else self
 
     @property
     def is_complete(self) -> bool:

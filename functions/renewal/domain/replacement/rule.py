@@ -10,11 +10,15 @@ from renewal.domain.order import ManagedCertificate, Served
 
 MOST_SERIALS = 8_000
 """Of one rule: an item of DynamoDB has at most 400 KB, and a serial 43 bytes (AWS: ServiceQuotas.html)."""
-MOST_ORDERS_PER_DELEGATION = 500
-"""Of a raised cap. The list of a delegation's certificates is a payload of at most 256 KB, and its Map a history of at
-most 25,000 events (AWS: step-functions/latest/dg/service-quotas.html)."""
+MOST_ORDERS_PER_DELEGATION = 150
+"""Of a raised cap. Even if all fail, their errors, of 1.5 KB each, are an output of at most 256 KB
+(AWS: step-functions/latest/dg/service-quotas.html)."""
 MOST_ORDERS_PER_RUN = 10_000
 """Of a raised cap: as many orders as the figures of docs/scale.md cover."""
+
+LONGEST_ORDERING = timedelta(hours=2)
+"""After the start of a run, in which it begins orders for rules. When SCM is ill, retries take an order up to twelve
+minutes: the run must end, and the next one finds at the login whether SCM is back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from renewal.domain.delegation import CertificateSpec, Delegation
@@ -55,6 +55,23 @@ def review(
     checked = {result.step for result in results}
     results += [passed(step, _observed(step, delegation, snapshot)) for step in SetupStep if step not in checked]
     return tuple(sorted(results, key=lambda result: result.step))
+
+
+def hidden_sections(snapshot: Snapshot) -> Iterator[Finding]:
+    """Yield the findings about what SCM did not show: it stops nothing, but no one would notice a fault there."""
+    if Section.REPORT in snapshot.unavailable - snapshot.late:
+        text = (
+            "SCM did not show its SSL report, so what was revoked there is not known and not replaced; when it stays "
+            "so, ask the RAO to let the account read reports, and run `certmandate renew` for each certificate that "
+            "they revoke"
+        )
+        yield Finding("ReportNotShown", "warning", "operator", text)
+    if late := snapshot.late | ({Section.DOMAINS} if snapshot.domains.unread else set()):
+        text = (
+            f"SCM did not show everything in time: {', '.join(sorted(late))}. Faults there are not found, but renewals "
+            "go on. If it happens every day, ask Sectigo's support why these requests are slow"
+        )
+        yield Finding("InspectionIncomplete", "warning", "operator", text)
 
 
 def _observed(step: SetupStep, delegation: Delegation, snapshot: Snapshot) -> str:

@@ -12,8 +12,8 @@ import typer
 from certmandate.deployment import deployed
 from certmandate.exit import NEEDS_ATTENTION, Refused, exit_on_error
 from certmandate.files.atomic_files import write_together
-from certmandate.judged_estate import judged_estate
 from certmandate.options import DelegationArgument, JsonOption, YesOption, confirm
+from certmandate.run_failures import judged_with_runs
 from certmandate.views.html_page import pdf
 from certmandate.views.language import language
 from certmandate.views.notices import notice_documents, notice_lines
@@ -94,11 +94,11 @@ def findings_command(
         book = deployment.book
         record, certificates, history = book.delegation(name), book.certificates(name), book.history(name, "")
         who = third_party or deployment.facts.get("ThirdParty", "")
-        judged = judged_estate(
+        judged = judged_with_runs(
+            deployment,
             {name: record},
             certificates,
             datetime.now(UTC),
-            deployment.acting_times,
             replacements=book.replacements(),
             unreadable=certificates.unreadable,
         )

@@ -34,10 +34,12 @@ def run_metrics(report: RunReport, news: int = 0) -> dict[str, float]:
 def _spans(report: RunReport) -> dict[str, float]:
     now = report.finished_at
     ages = [(now - row.ordered_at) / _HOUR for row in report.certificates if row.ordered_at]
-    lifetimes = [(row.not_after - now) / _DAY for row in report.certificates if row.not_after]
-    passwords = [(row.password_expires - now.date()) / _DAY for row in report.delegations if row.password_expires]
-    least = {"LeastDaysToExpiry": lifetimes, "LeastDaysToPasswordExpiry": passwords}
-    return {"OldestOrderHours": max(ages, default=0), **{name: min(days) for name, days in least.items() if days}}
+    least = {}
+    if report.first_expiry:
+        least["LeastDaysToExpiry"] = (report.first_expiry - now) / _DAY
+    if report.first_password_expiry:
+        least["LeastDaysToPasswordExpiry"] = (report.first_password_expiry - now.date()) / _DAY
+    return {"OldestOrderHours": max(ages, default=0), **least}
 
 
 def _count(report: RunReport, *outcomes: Outcome) -> int:

@@ -57,7 +57,7 @@ def test_a_renewal_that_is_brought_forward_has_its_date(system: System) -> None:
     expires = NOW.date() + timedelta(days=20)
     system.scm.delegated = (DelegatedName("idp.univ.example", True, frozenset({"SSL"}), "VALIDATED", expires),)
 
-    row = row_of(system.daily_run())
+    row = row_of(system.daily_run(delegations=["univ"]))
 
     assert row.reason == f"due from {expires - timedelta(days=7)}"
 
@@ -351,6 +351,24 @@ def test_outcomes_are_read_as_the_state_machine_writes_them() -> None:
         "univ/c": CertificateResult(ResultStatus.FAILED, failure=Failure("MandateEnded", "in May")),
         "univ/d": CertificateResult(ResultStatus.PLANNED),
     }
+
+
+def test_a_delegation_that_failed_or_left_no_summary_is_not_taken_for_quiet() -> None:
+    """Of a run that began before an update, and of a child execution that ended early, everything is read."""
+    quiet = {"summary": {"is_quiet": True, "first_expiry": None, "password_expires": None}}
+
+    outcomes = read_map_results(
+        [
+            child("a", quiet),
+            child("b", {}),
+            child("c", quiet | {"error": caught(ScmUnavailable("502"))}),
+            child("d", {"summary": {"is_quiet": "yes"}}),
+            child("e", quiet, Status="FAILED"),
+        ]
+    )
+
+    assert [name for name in "abcdef" if outcomes.summary_of(name).is_quiet] == ["a"]
+    assert outcomes.failure_of("d") is not None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,109 @@
+"""What the report of a run reads of the order book: what the run worked on, what waits, and what is not in order."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from renewal.domain.delegation import CertificatePath
+from renewal.domain.errors import RecordUnreadable, UnknownDelegation
+from renewal.domain.judgement.summary import NO_SUMMARY, DelegationSummary
+from renewal.domain.order import ManagedCertificate
+from renewal.domain.run_outcome import PlanFacts, RunResults
+from renewal.domain.setup.inspection import DelegationRecord
+from renewal.ports import Listing, OrderReader
+
+_BATCH = 100
+"""Delegations that are read at a time, so that the memory does not grow with the estate."""
+
+Record = DelegationRecord | UnknownDelegation | RecordUnreadable
+"""A delegation's record, or why there is none."""
+_Paths = Mapping[str, Collection[CertificatePath]]
+"""By delegation."""
+
+
+@dataclass(frozen=True, slots=True)
+class DelegationRead:
+    """What was read of one delegation, and what its inspection left in place of the rest."""
+
+    delegation: str
+    record: Record | None
+    """None when nothing was read."""
+    certificates: Listing[ManagedCertificate]
+    summary: DelegationSummary = NO_SUMMARY
+    """Of what was not read; NO_SUMMARY when everything was."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportReader:
+    """Reads the delegations of a run.
+
+    Of a delegation that its inspection has left in order, only what the run worked on or the index has as waiting: the
+    rest is as the inspection judged it. Every other delegation is read in full, and so is what the run was asked for by
+    name.
+    """
+
+    book: OrderReader
+    password_notice: timedelta
+    """How long before a password expires its delegation is read although it is in order."""
+
+    def __call__(self, facts: PlanFacts, results: RunResults, now: datetime) -> Iterator[DelegationRead]:
+        """Yield every delegation of the run, in the order of the plan."""
+        paths = self._paths(facts, results, now)
+        for start in range(0, len(facts.delegations), _BATCH):
+            names = facts.delegations[start : start + _BATCH]
+            quiet = {} if facts.narrowed else dict(self._quiet(names, results, now.date()))
+            yield from self._batch(names, quiet, paths)
+
+    def is_near(self, password_expires: date | None, today: date) -> bool:
+        """Return whether the operator is to be notified of a password that expires on *password_expires*."""
+        return password_expires is not None and password_expires - today <= self.password_notice
+
+    def _paths(self, facts: PlanFacts, results: RunResults, now: datetime) -> _Paths:
+        """The certificates that may be other than their inspection left them, or that no inspection judges."""
+        delegations = set(facts.delegations)
+        found: dict[str, set[CertificatePath]] = {}
+        named = map(CertificatePath.parse, (*facts.due, *results.certificates))
+        for path in (*named, *(() if facts.narrowed else self.book.waiting(now))):
+            if path.delegation in delegations:
+                found.setdefault(path.delegation, set()).add(path)
+        return found
+
+    def _quiet(self, names: Iterable[str], results: RunResults, today: date) -> Iterator[tuple[str, DelegationSummary]]:
+        for name in names:
+            summary = results.summary_of(name)
+            if summary.is_quiet and not self.is_near(summary.password_expires, today):
+                yield name, summary
+
+    def _batch(
+        self, names: Iterable[str], quiet: Mapping[str, DelegationSummary], paths: _Paths
+    ) -> Iterator[DelegationRead]:
+        records = self._records([name for name in names if name not in quiet or name in paths])
+        worked_on = _by_delegation(self.book.load(path for name in quiet for path in sorted(paths.get(name, ()))))
+        for name in names:
+            if name in quiet:
+                read = worked_on.get(name, Listing())
+                yield DelegationRead(name, records.get(name), read, quiet[name])
+            else:
+                yield DelegationRead(name, records[name], self.book.certificates(name))
+
+    def _records(self, names: Sequence[str]) -> Mapping[str, Record]:
+        found = self.book.load_delegations(names)
+        missing: dict[str, Record] = {name: UnknownDelegation(name) for name in names}
+        unreadable = {error.delegation: error for error in found.unreadable}
+        return missing | {record.delegation.name: record for record in found} | unreadable
+
+
+def _by_delegation(found: Listing[ManagedCertificate]) -> Mapping[str, Listing[ManagedCertificate]]:
+    certificates: dict[str, list[ManagedCertificate]] = {}
+    for certificate in found:
+        certificates.setdefault(certificate.spec.delegation, []).append(certificate)
+    unreadable: dict[str, list[RecordUnreadable]] = {}
+    for error in found.unreadable:
+        unreadable.setdefault(error.delegation, []).append(error)
+    grouped = {}
+    for name in certificates.keys() | unreadable.keys():
+        grouped[name] = Listing(certificates.get(name, ()))
+        grouped[name].unreadable = tuple(unreadable.get(name, ()))
+    return grouped

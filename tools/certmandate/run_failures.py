@@ -1,0 +1,111 @@
+"""What runs have failed for and the order book does not have, for example an import that ACM refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from certmandate.judged_estate import JudgedEstate, judged_estate
+from renewal import records
+from renewal.domain.alerts.memory import NotifiedProblems
+from renewal.domain.errors import Failure
+from renewal.domain.run_report import RunReport
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from certmandate.deployment import Deployment
+    from renewal.domain.errors import RecordUnreadable
+    from renewal.domain.order import ManagedCertificate
+    from renewal.domain.replacement.rule import Replacement
+    from renewal.domain.run_report import CertificateRow, DelegationRow
+    from renewal.domain.setup.inspection import DelegationRecord
+
+T = TypeVar("T")
+_MOST_REPORTS = 5
+"""Of the runs that failed last; each daily run fails again for what lasts."""
+
+
+def judged_with_runs(
+    deployment: Deployment,
+    delegations: Mapping[str, DelegationRecord],
+    certificates: Iterable[ManagedCertificate],
+    now: datetime,
+    *,
+    replacements: Iterable[Replacement] = (),
+    unreadable: Iterable[RecordUnreadable] = (),
+) -> JudgedEstate:
+    """Return `judged_estate`, with the failures that only the reports of runs have; each names its run and time."""
+    found, rules, damaged = tuple(certificates), tuple(replacements), tuple(unreadable)
+
+    def judged(failures: Mapping[str, Failure]) -> JudgedEstate:
+        return judged_estate(
+            delegations,
+            found,
+            now,
+            deployment.acting_times,
+            replacements=rules,
+            unreadable=damaged,
+            failures=failures,
+        )
+
+    stored = judged({})
+    failures = dict(_failures(deployment, stored, delegations))
+    return judged(failures) if failures else stored
+
+
+def _failures(
+    deployment: Deployment, judged: JudgedEstate, delegations: Mapping[str, DelegationRecord]
+) -> Iterator[tuple[str, Failure]]:
+    """Yield each failure that lasts and is not judged from the order book, by the path of what it is about."""
+    known = {problem.key for problem in judged.problems}
+    certificates = {each.path: each.certificate for each in judged.certificates}
+    entries = _notified(deployment).problems.items()
+    failed = {
+        key: entry
+        for key, entry in entries
+        if entry.failed_by and key not in known and key.partition(": ")[0] in {*certificates, *delegations}
+    }
+    runs = {entry.failed_by: entry.failed_at for entry in failed.values()}
+    for run in sorted(runs, key=lambda run: str(runs[run]), reverse=True)[:_MOST_REPORTS]:
+        for path, row, at in _rows(deployment, run, certificates, delegations):
+            if (entry := failed.get(f"{path}: {row.error}")) and entry.failed_by == run:
+                yield path, Failure(row.error, f"{row.text} (run of {at:%Y-%m-%d %H:%M} UTC, {run})")
+
+
+def _rows(
+    deployment: Deployment,
+    run: str,
+    certificates: Mapping[str, ManagedCertificate],
+    delegations: Mapping[str, DelegationRecord],
+) -> Iterator[tuple[str, CertificateRow | DelegationRow, datetime]]:
+    """Yield the rows of a run's report, with their paths, that are as they were."""
+    report = _parsed(RunReport.parse, deployment.run_object(f"{run}/report.json"))
+    if report is None:
+        return
+    for row in report.certificates:
+        if row.path in certificates and _is_unchanged(row, certificates[row.path]):
+            yield row.path, row, report.finished_at
+    for about in report.delegations:
+        if about.delegation in delegations:
+            yield about.delegation, about, report.finished_at
+
+
+def _is_unchanged(row: CertificateRow, certificate: ManagedCertificate) -> bool:
+    """Whether no order was opened, ended or stored since the report."""
+    served, order = certificate.served, certificate.order
+    return (row.not_after, row.ordered_at) == (served.not_after if served else None, order.opened_at if order else None)
+
+
+def _notified(deployment: Deployment) -> NotifiedProblems:
+    found = _parsed(lambda document: records.read(NotifiedProblems, document), deployment.run_object("notified.json"))
+    return found or NotifiedProblems()
+
+
+def _parsed(read: Callable[[Any], T], content: bytes | None) -> T | None:
+    """Return what *read* makes of the object; None when there is none, or it is of another version."""
+    try:
+        return read(json.loads(content)) if content else None
+    except (ValueError, records.Unreadable):
+        return None
