@@ -46,7 +46,7 @@ def called() -> set[str]:
 
 
 def _is_client(receiver: ast.expr) -> bool:
-    return any(word in ast.unparse(receiver) for word in ("client", "connected"))
+    return any(name in ast.unparse(receiver) for name in ("client", "connected"))
 
 
 @pytest.fixture(scope="module")
