@@ -105,7 +105,7 @@ def test_a_client_is_made_as_before(trimmed: Path, region: str) -> None:
         session = Session()
         loader = Loader(extra_search_paths=[str(data)], include_default_search_paths=False)
         session.register_component("data_loader", loader)
-        keys = {"aws_access_key_id": "none", "aws_secret_access_key": "none"}
+        keys: Any = {"aws_access_key_id": "none", "aws_secret_access_key": "none"}
         clients = {name: session.create_client(name, region, **keys) for name in sorted(SERVICES)}
         operations = [operation.split(":") for operation in sorted(OPERATIONS)]
         paginators = {name for service, name in operations if clients[service].can_paginate(xform_name(name))}
