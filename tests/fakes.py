@@ -265,6 +265,12 @@ class FakeOrderBook:
             raise UnknownDelegation(f"the order book has no '{delegation}/{name}'")
         return found[0]
 
+    def with_delegation(self, delegation: str, name: str) -> tuple[DelegationRecord, ManagedCertificate]:
+        return self.delegation(delegation), self.certificate(delegation, name)
+
+    def open_orders(self, delegation: str) -> Listing[Order]:
+        return Listing(order for order in self.orders.values() if order.delegation == delegation)
+
     def history(self, delegation: str, certificate: str) -> Listing[FinishedOrder]:
         return Listing(
             row for row in self.rows if row.delegation == delegation and certificate in {"", row.certificate}

@@ -196,6 +196,12 @@ class OrderReader(Protocol):
     def certificate(self, delegation: str, name: str) -> ManagedCertificate:
         """A certificate with its open order. Raises UnknownDelegation; RecordUnreadable also because of the order."""
 
+    def with_delegation(self, delegation: str, name: str) -> tuple[DelegationRecord, ManagedCertificate]:
+        """A certificate and its delegation, read at once. Raises UnknownDelegation, RecordUnreadable."""
+
+    def open_orders(self, delegation: str) -> Listing[Order]:
+        """The open orders of a delegation."""
+
     def history(self, delegation: str, certificate: str) -> Listing[FinishedOrder]:
         """Audit rows, oldest first; *certificate* empty = all of the delegation."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import json
 import re
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from renewal.domain.errors import Pending, Retryable, every_error
 from renewal.domain.run_report import RunOutcome, RunReport
 from renewal.domain.setup.egress import ADDRESS_CHANGED
 from renewal.domain.setup.finding import ORDER_NOT_OURS
+from renewal.steps import verify_served
 from renewal.steps.drift import STORE_DRIFTED
 from renewal.steps.reporting.metrics import run_metrics
 from stack.policy import Request, allowed, statements
@@ -57,7 +59,7 @@ def runbook() -> dict[str, str]:
 
 
 def emitted() -> set[str]:
-    """The names of the metrics that the report's function writes, for an estate in which everything can expire."""
+    """The names of the metrics that report writes, for an estate in which everything can expire, and verify_served."""
     now = datetime(2026, 11, 23, tzinfo=UTC)
     report = RunReport(
         run_id="run",
@@ -67,7 +69,8 @@ def emitted() -> set[str]:
         first_expiry=now,
         first_password_expiry=now.date(),
     )
-    return set(run_metrics(report))
+    of_verification = re.findall(r'"([A-Z][a-z]\w+)":', inspect.getsource(verify_served))
+    return set(run_metrics(report)) | set(of_verification)
 
 
 def metrics_of(alarm: Resource) -> Iterator[Metric]:

@@ -25,6 +25,20 @@ KEPT_YEARS = 5  # age of the order book whose storage is counted
 BY_INTERFACE = ("acm", "events", "kms", "secretsmanager")
 """Services that the functions in the VPC call through the gateway; endpoints of S3 and DynamoDB are free."""
 
+# What the program does; tests/stack/test_one_renewal.py holds these to a run. A poll that finds an order pending costs
+# POLL_TRANSITIONS of the run and its delegation, and one transition of the certificate.
+DAILY_TRANSITIONS, HOURLY_TRANSITIONS = 11, 7
+INSPECTION_TRANSITIONS = 3
+POLL_TRANSITIONS = 5
+CALLS_OF_A_RENEWAL = 28
+"""Calls of AWS by enroll and collect, at most, for a certificate that is issued at once."""
+CALLS_OF_A_POLL = 4
+"""More of them for a poll that finds the order pending, on average over three."""
+CALLS_OF_AN_INSPECTION, CALLS_OF_A_COMPARISON = 9, 2
+"""Calls of AWS of an inspection, and of its comparison of one certificate with what S3 has."""
+SCM_OF_AN_INSPECTION, SCM_OF_A_RENEWAL, SCM_OF_A_STATUS = 11, 4, 1
+"""Requests to SCM: of an inspection with one domain; of a renewal issued at once; once more while it is pending."""
+
 Prices = Mapping[str, Any]
 
 
@@ -70,8 +84,35 @@ class Load:
 
     @property
     def invocations(self) -> float:
-        """Invocations of all functions a month."""
-        return 2 * self.runs + DAYS_A_MONTH + self.inspections + self.renewals * (2 + self.polls)
+        """Invocations of all functions a month.
+
+        check_expiry, verify_served and report in each run; notify and seal_audit once a day; plan_collection before
+        each poll and after the last.
+        """
+        planned = min(self.renewals, DAYS_A_MONTH) * (2 + self.polls)
+        return 3 * self.runs + 2 * DAYS_A_MONTH + self.inspections + planned + self.renewals * (2 + self.polls)
+
+    @property
+    def transitions(self) -> float:
+        """Transitions of Step Functions a month; polls of several renewals at the same time would share some."""
+        runs = DAILY_TRANSITIONS * DAYS_A_MONTH + HOURLY_TRANSITIONS * (self.runs - DAYS_A_MONTH)
+        calls = 1 + self.polls
+        return runs + INSPECTION_TRANSITIONS * self.inspections + self.renewals * (1 + calls + POLL_TRANSITIONS * calls)
+
+    @property
+    def scm_requests(self) -> float:
+        """Requests to SCM a day and delegation: an inspection, and its share of the renewals."""
+        return SCM_OF_AN_INSPECTION + self._renewals_a_day * (SCM_OF_A_RENEWAL + SCM_OF_A_STATUS + self.polls)
+
+    @property
+    def aws_calls(self) -> float:
+        """Calls of AWS a day and delegation, by the functions that handle single delegations and certificates."""
+        inspection = CALLS_OF_AN_INSPECTION + CALLS_OF_A_COMPARISON * self.certificates_each
+        return inspection + self._renewals_a_day * (CALLS_OF_A_RENEWAL + CALLS_OF_A_POLL * self.polls)
+
+    @property
+    def _renewals_a_day(self) -> float:
+        return self.renewals / DAYS_A_MONTH / self.delegations
 
 
 def prices() -> Prices:
@@ -98,13 +139,12 @@ def fixed(stack: Stack, load: Load, table: Prices) -> dict[str, float]:
 def used(load: Load, table: Prices) -> dict[str, float]:
     """Return the costs of use, by name, in dollars a month."""
     price, calls = table["used"], 1 + load.polls
-    seconds = 0.5 * (2 * load.runs) * 0.5 + 0.5 * 2 * load.inspections
+    seconds = 0.5 * (3 * load.runs) * 0.5 + 0.5 * 2 * load.inspections
     seconds += load.renewals * (1.0 * 3 + 0.5 * 1.5 * calls)  # gigabytes times seconds: enroll has 1 GB, collect half
-    transitions = 6 * load.runs + DAYS_A_MONTH + 4 * load.inspections + load.renewals * (1 + calls)
     reads = load.runs * 10 + load.inspections * (9 + 2 * load.certificates_each) + load.renewals * 5 * (1 + calls)
     writes = load.inspections + load.renewals * 14
     return {
-        "steps": price["transitions_1000"] * transitions / 1_000,
+        "steps": price["transitions_1000"] * load.transitions / 1_000,
         "functions": price["lambda_gigabyte_second"] * seconds
         + price["lambda_requests_1000000"] * load.invocations / 1_000_000,
         "table": (price["table_reads_1000000"] * reads + price["table_writes_1000000"] * writes) / 1_000_000,
@@ -158,6 +198,12 @@ def tables() -> str:
     for name, days in LIVES.items():
         sums = [_together(stack, Load(count, days), table) for count in DELEGATIONS]
         lines.append(_row([f"certificates of {name}", *(f"{total:,.2f}" for total in sums)]))
+    lines += ["", _row(["for one delegation, a day", "requests to SCM", "calls of AWS", "dollars"]), _rule(3)]
+    for name, days in LIVES.items():
+        load = Load(DELEGATIONS[-1], days)
+        dollars = sum(used(load, table).values()) / DAYS_A_MONTH / load.delegations
+        cells = [f"{load.scm_requests:.1f}", f"{load.aws_calls:.1f}", f"{dollars:.5f}"]
+        lines.append(_row([f"certificates of {name}", *cells]))
     return "\n".join(lines) + "\n"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 from renewal.domain.certificate.acceptance import Expectation, check
 from renewal.domain.certificate.chain import Chain, Delivery, TrustedRoots
@@ -28,6 +29,7 @@ from renewal.domain.keypair import requested_key
 from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, OrderDetails, OrderStatus, Served, ended
 from renewal.domain.order_search import SearchControl
 from renewal.domain.run_outcome import ResultStatus
+from renewal.domain.setup.inspection import DelegationRecord
 from renewal.ports import Accounts, Clock, OrderReader, OrderTransitions
 from renewal.steps.payload import Progress
 from renewal.steps.scm.login import ScmLogin
@@ -69,7 +71,10 @@ class Collect:
             chain.leaf.require_begun(self.clock())
             served = self.stores.store(order, chain, certificate, "; ".join(notes))
         except Pending:
-            self._control_search(order, progress)
+            if self._awaits_search(order):
+                with suppress(RenewalError):
+                    record = self.book.delegation(progress.delegation)
+                    self.transitions.note(order, **self._control_search(order, record, progress))
             return replace(progress, status=ResultStatus.PENDING)
         except (CertificateMismatch, CertificateUnusable, ChainBroken, KeyLost) as error:
             self._note(order, type(error).__name__)
@@ -77,29 +82,30 @@ class Collect:
         except NeedsAttention as error:
             self._end(order, certificate, error)
             raise
-        self._mark_renewed(progress, served, certificate.served)
-        self._control_search(order, progress)
+        with suppress(RenewalError):
+            record = collected[1] if collected else self.book.delegation(progress.delegation)
+            self._mark_renewed(record, progress, served, certificate.served)
+            if self._awaits_search(order):
+                self._control_search(order, record, progress)
         return replace(progress, ssl_id=served.ssl_id, status=OrderStatus.STORED)
 
-    def _control_search(self, order: Order, progress: Progress) -> None:
-        """Search for the order, which exists, until a search has found it. A failure fails nothing."""
+    def _awaits_search(self, order: Order) -> bool:
+        """Whether no search has found the order, and none has just missed it."""
         now = self.clock()
         is_recent = order.missed_at is not None and order.missed_at <= now < order.missed_at + CONFIRM_EVERY
-        if order.ssl_id is None or order.found_at or is_recent:
-            return
-        control = SearchControl.of(order, order.ssl_id, now)
-        with suppress(RenewalError):
-            record = self.book.delegation(progress.delegation)
-            with ScmLogin(self.transitions, self.accounts).authority(record, progress.run_id, follow_up=True) as scm:
-                result = scm.find(control.searched(record.search_proof))
-            self.transitions.record_search(order.delegation, control, result)
-            if result.ssl_id == order.ssl_id:
-                self.transitions.note(order, found_at=now)
-            else:
-                self.transitions.note(order, missed_at=now)
+        return not (order.found_at or is_recent)
+
+    def _control_search(self, order: Order, record: DelegationRecord, progress: Progress) -> dict[str, Any]:
+        """Search for the order, which exists; return what is to be noted beside it."""
+        now, ssl_id = self.clock(), order.ssl_id or progress.ssl_id
+        control = SearchControl.of(order, ssl_id, now)
+        with ScmLogin(self.transitions, self.accounts).authority(record, progress.run_id, follow_up=True) as scm:
+            result = scm.find(control.searched(record.search_proof))
+        self.transitions.record_search(order.delegation, control, result)
+        return {"found_at" if result.ssl_id == ssl_id else "missed_at": now}
 
     def _chain(
-        self, order: Order, certificate: ManagedCertificate, collected: tuple[str, tuple[str, ...]] | None
+        self, order: Order, certificate: ManagedCertificate, collected: tuple[str, DelegationRecord] | None
     ) -> tuple[Chain, Sequence[str]]:
         """The verified chain and notes about it: of what was *collected*, or of what the order book has (None).
 
@@ -109,20 +115,20 @@ class Collect:
             stored = Delivery.parse(order.chain, requested_key(order.csr))
             notes = check(stored.leaf, _expected(order, stored.leaf.names), self.clock())
             return Chain(stored.leaf, stored.others), notes
-        pem, delegated_names = collected
+        pem, record = collected
         delivered = Delivery.parse(pem, requested_key(order.csr))
-        notes = check(delivered.leaf, _expected(order, delegated_names), self.clock())
+        notes = check(delivered.leaf, _expected(order, record.delegation.delegated_names), self.clock())
         return delivered.chain(certificate.spec.chain, self.roots, self.clock()), notes
 
-    def _collected(self, order: Order, progress: Progress) -> tuple[str, tuple[str, ...]]:
-        """What SCM delivers, and the names that are delegated."""
+    def _collected(self, order: Order, progress: Progress) -> tuple[str, DelegationRecord]:
+        """What SCM delivers, and the delegation."""
         if order.ssl_id is None:
             msg = f"order {order.token} of {order.path} has no SSL ID yet; enroll comes first"
             raise PlanUnreadable(msg)
         record = self.book.delegation(progress.delegation)
         with ScmLogin(self.transitions, self.accounts).authority(record, progress.run_id) as authority:
             try:
-                return authority.collect(order.ssl_id), record.delegation.delegated_names
+                return authority.collect(order.ssl_id), record
             except CREDENTIAL_REFUSALS:
                 raise
             except (OrderPending, NeedsAttention) as error:
@@ -157,18 +163,19 @@ class Collect:
         hold = now + timedelta(days=min(2**certificate.failures, LONGEST_HOLD_DAYS))
         self.transitions.fail(order, type(error).__name__, str(error), now, hold_until=hold)
 
-    def _mark_renewed(self, progress: Progress, served: Served, previous: Served | None) -> None:
+    def _mark_renewed(
+        self, record: DelegationRecord, progress: Progress, served: Served, previous: Served | None
+    ) -> None:
         """Mark the replaced certificate in SCM, so that SCM sends no more reminders: nothing depends on it.
 
         The SSL ID of an adopted certificate was typed: SCM would send no more reminders of another one.
         """
         if previous is None or not previous.ssl_id or previous.ssl_id == served.ssl_id:
             return
-        with suppress(RenewalError):
-            record = self.book.delegation(progress.delegation)
-            with ScmLogin(self.transitions, self.accounts).authority(record, progress.run_id, follow_up=True) as scm:
-                if previous.token or scm.details(previous.ssl_id).serial == previous.serial:
-                    scm.mark_renewed(previous.ssl_id, served.ssl_id)
+        login = ScmLogin(self.transitions, self.accounts)
+        with suppress(RenewalError), login.authority(record, progress.run_id, follow_up=True) as scm:
+            if previous.token or scm.details(previous.ssl_id).serial == previous.serial:
+                scm.mark_renewed(previous.ssl_id, served.ssl_id)
 
 
 def _expected(order: Order, delegated: tuple[str, ...]) -> Expectation:

@@ -7,7 +7,7 @@ search finds orders, after two searches, a quiet period apart from the first POS
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,7 +30,7 @@ from renewal.domain.errors import (
     error_of,
 )
 from renewal.domain.keypair import KeyPair
-from renewal.domain.order import EnrollRequest, ManagedCertificate, Order, OrderStatus, Served
+from renewal.domain.order import EnrollRequest, FinishedOrder, ManagedCertificate, Order, OrderStatus, Served
 from renewal.domain.order_search import SearchControl, SearchedOrder, SearchProof, SearchResult, known_ids
 from renewal.domain.orderable import decide_with, require_orderable
 from renewal.domain.permission import OrderAgain
@@ -78,16 +78,16 @@ class Enroll:
         Raises OrderUnconfirmed while it is not known whether the order exists, ScmUnavailable, OrderConflict, or
         the NeedsAttention that is the reason why nothing can be ordered.
         """
-        record = self.book.delegation(task.delegation)
-        certificate = self.book.certificate(task.delegation, task.certificate)
-        if certificate.order is None and (done := self._done_by_another(certificate, record, task)):
-            return done
-        if certificate.order is not None and certificate.order.ssl_id is not None:
-            return _progress(task, certificate.order)
+        record, certificate = self.book.with_delegation(task.delegation, task.certificate)
         if certificate.order is None:
+            ended = self.book.history(task.delegation, "")
+            if done := self._done_by_another(certificate, record, ended, task):
+                return done
             if Cause.REPLACEMENT in task.causes and self.clock() > task.started_at + LONGEST_ORDERING:
                 return Progress(task.run_id, task.delegation, task.certificate, "", 0, ResultStatus.DEFERRED)
-            self._require_capacity(task, certificate)
+            self._require_capacity(certificate, ended, task)
+        elif certificate.order.ssl_id is not None:
+            return _progress(task, certificate.order)
         with ScmLogin(self.transitions, self.accounts).authority(record, task.run_id) as authority:
             if certificate.order is None:
                 inspection = self._inspected(record, authority, task)
@@ -99,13 +99,13 @@ class Enroll:
         return _progress(task, order)
 
     def _done_by_another(
-        self, certificate: ManagedCertificate, record: DelegationRecord, task: Task
+        self, certificate: ManagedCertificate, record: DelegationRecord, ended: Iterable[FinishedOrder], task: Task
     ) -> Progress | None:
         """A certificate that was due when the plan was made may have been renewed since, by another run."""
         served = certificate.served
         if set(task.causes) == {Cause.ORDER_OPEN}:
             return _end_of_planned_order(certificate, task)
-        self._require_unended(task)
+        _require_unended(ended, task)
         still_due = decide_with(
             certificate,
             record.inspection,
@@ -116,17 +116,10 @@ class Enroll:
             return _end_of_planned_order(certificate, task)
         return None if served is None or still_due.causes else _stored(task, served)
 
-    def _require_unended(self, task: Task) -> None:
-        """Raise how an order of this run has ended: an earlier attempt may have ordered, and its result was lost."""
-        rows = self.book.history(task.delegation, task.certificate)
-        if row := next((row for row in reversed(rows) if row.run_id == task.run_id and row.error), None):
-            raise _ended_by(row.error, row.text, f"{task.delegation}/{task.certificate}")
-
-    def _require_capacity(self, task: Task, certificate: ManagedCertificate) -> None:
+    def _require_capacity(self, certificate: ManagedCertificate, ended: Iterable[FinishedOrder], task: Task) -> None:
         """Raise TooManyDue when this run has begun as many orders as it may: whoever forges a plan has no more."""
-        open_orders = (certificate.order for certificate in self.book.certificates(task.delegation))
-        ended = self.book.history(task.delegation, "")
-        begun = {order.token for order in (*open_orders, *ended) if order and order.run_id == task.run_id}
+        orders: Iterable[Order | FinishedOrder] = (*self.book.open_orders(task.delegation), *ended)
+        begun = {order.token for order in orders if order.run_id == task.run_id}
         if len(begun) < self.orders_per_delegation:
             return
         rules = [rule for rule in self.book.replacements() if rule.covers(certificate)]
@@ -299,6 +292,13 @@ def _progress(task: Task, order: Order) -> Progress:
 def _causes(task: Task, certificate: ManagedCertificate) -> tuple[str, ...]:
     """Those of the plan, and a request of the operator that came since: the order's key is made after it."""
     return tuple(dict.fromkeys((*task.causes, *([Cause.ASKED.value] if certificate.asked else []))))
+
+
+def _require_unended(ended: Iterable[FinishedOrder], task: Task) -> None:
+    """Raise how an order of this run has ended: an earlier attempt may have ordered, and its result was lost."""
+    own = [row for row in ended if (row.certificate, row.run_id) == (task.certificate, task.run_id) and row.error]
+    if own:
+        raise _ended_by(own[-1].error, own[-1].text, f"{task.delegation}/{task.certificate}")
 
 
 def _end_of_planned_order(certificate: ManagedCertificate, task: Task) -> Progress:

@@ -104,8 +104,9 @@ class Pair:
 
 
 def _held(book: Any) -> Any:
-    certificate = book.certificate(*PATH)
-    return certificate, certificate.revision, book.delegation(PATH.delegation)
+    record, certificate = book.with_delegation(*PATH)
+    assert (record, certificate) == (book.delegation(PATH.delegation), book.certificate(*PATH))
+    return certificate, certificate.revision, record, list(book.open_orders(PATH.delegation))
 
 
 def _rows(book: Any) -> list[FinishedOrder]:

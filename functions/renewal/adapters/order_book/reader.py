@@ -10,7 +10,7 @@ from renewal.adapters.order_book.table import Item, OrderTables
 from renewal.domain.audit.chain import number_of
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.errors import UnknownDelegation
-from renewal.domain.order import FinishedOrder, ManagedCertificate
+from renewal.domain.order import FinishedOrder, ManagedCertificate, Order
 from renewal.domain.replacement.rule import Replacement
 from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord
@@ -65,6 +65,19 @@ class DynamoDbOrderReader:
         if not found:
             raise unknown(delegation, name)
         return found[0]
+
+    def with_delegation(self, delegation: str, name: str) -> tuple[DelegationRecord, ManagedCertificate]:
+        path = CertificatePath(delegation, name)
+        key, kept, order = schema.delegation_key(delegation), schema.certificate_key(path), schema.order_key(path)
+        found = self._table.read([key, kept, order])
+        for wanted, names in ((key, [delegation]), (kept, [delegation, name])):
+            if wanted not in found:
+                raise unknown(*names)
+        return schema.delegation_record(found[key]), schema.managed_certificate(found[kept], found.get(order))
+
+    def open_orders(self, delegation: str) -> Listing[Order]:
+        items = self._table.query(delegation, schema.ORDER_PREFIX)
+        return Listing.of(filter(schema.is_open, items), schema.open_order)
 
     def history(self, delegation: str, certificate: str) -> Listing[FinishedOrder]:
         # The key of an audit row has the time at which the order ended, also when the row cannot be read.

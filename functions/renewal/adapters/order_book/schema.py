@@ -172,8 +172,7 @@ def managed_certificate(item: Item, order: Item | None) -> ManagedCertificate:
     read(_Indexed, item, item)
     path = path_in(item)
     stored = _with_keys(item, delegation=path.delegation, name=path.certificate)
-    is_open = order is not None and not order.keys().isdisjoint(ORDER_ATTRIBUTES)
-    certificate = read(ManagedCertificate, item, stored, order=open_order(order) if order and is_open else None)
+    certificate = read(ManagedCertificate, item, stored, order=open_order(order) if order and is_open(order) else None)
     if fault := _fault_of(certificate.spec):
         raise _unreadable(item, f"'spec': {fault}")
     return certificate
@@ -187,6 +186,11 @@ def _fault_of(spec: CertificateSpec) -> str:
         return "'stores' has one that this version does not know"
     is_possible = 0 < spec.policy.ratio <= 1 and 0 <= spec.policy.floor_days <= _MOST_DAYS
     return "" if is_possible else "'policy' has a number out of its range"
+
+
+def is_open(item: Item) -> bool:
+    """Return whether the item of an order has one: it stays, without attributes, when the order ends."""
+    return not item.keys().isdisjoint(ORDER_ATTRIBUTES)
 
 
 def open_order(item: Item) -> Order:
