@@ -17,6 +17,7 @@ from click.exceptions import UsageError
 from samtranslator.yaml_helper import yaml_parse
 
 from certmandate.cli import app
+from certmandate_fetch import __main__ as client
 from gate.structure.vocabulary import Vocabulary
 from stack.deploy import overrides
 from stack.policy import Request, allowed, statements
@@ -123,6 +124,14 @@ def test_every_certmandate_command_accepts_its_arguments(document: Path, tmp_pat
             chosen.make_context(name, list(rest), parent=context)
         except UsageError as error:
             pytest.fail(f"certmandate {' '.join(call)}: {error.format_message()}")
+
+
+def test_every_command_of_the_client_accepts_its_arguments(tmp_path: Path) -> None:
+    """It is copied onto a server, far from `--help` of this repository."""
+    calls = [call[1:] for call in typed(ROOT / "docs" / "servers.md", tmp_path) if call[0] == "certmandate-fetch"]
+    assert len(calls) > 3
+    for call in calls:
+        client.parser().parse_args(call)
 
 
 @pytest.mark.parametrize("document", ALL, ids=lambda path: path.name)

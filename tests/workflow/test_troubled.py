@@ -12,7 +12,6 @@ from tests.workflow.system import Ended, System, started
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 EXPECTED = {
-    "altenwald/kino": "not-due",
     "altenwald/mensa": "CredentialRefused",
     "duinkade/www": "MandateEnded",
     "fjordnes/down": "ScmUnavailable",

@@ -28,7 +28,7 @@ _PATIENCE = "how long after a reload the server may present the former certifica
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run once; return the exit code: 0, or that of the gravest error (`errors`, docs/servers.md)."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     os.umask(0o022)  # servers must be able to enter the folders that are made; keys have modes of their own
     try:
         configuration = read_configuration(options.config)
@@ -43,15 +43,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("certmandate-fetch", description="Install the certificates of a delegation.")
-    parser.add_argument("--config", type=Path, default=Path(CONFIGURATION), help="default: %(default)s")
-    parser.add_argument("--check-config", action="store_true", help="check the configuration file, and do nothing else")
-    parser.add_argument("--allow-older", action="store_true", help="install a certificate that begins earlier")
-    parser.add_argument("--patience", type=float, default=30.0, metavar="SECONDS", help=_PATIENCE)
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
-    parser.add_argument("--version", action="version", version=f"certmandate-fetch {__version__}")
-    return parser
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    made = argparse.ArgumentParser("certmandate-fetch", description="Install the certificates of a delegation.")
+    made.add_argument("--config", type=Path, default=Path(CONFIGURATION), help="default: %(default)s")
+    made.add_argument("--check-config", action="store_true", help="check the configuration file, and do nothing else")
+    made.add_argument("--allow-older", action="store_true", help="install a certificate that begins earlier")
+    made.add_argument("--patience", type=float, default=30.0, metavar="SECONDS", help=_PATIENCE)
+    made.add_argument("--json", action="store_true", help="print one JSON document")
+    made.add_argument("--version", action="version", version=f"certmandate-fetch {__version__}")
+    return made
 
 
 @contextmanager

@@ -1,8 +1,9 @@
 """What it takes to renew a whole estate on this machine: `python -m stack.local_scale DELEGATIONS CERTIFICATES`.
 
 The run is that of `certmandate local run`, on as many delegations with as many certificates each, all new. The cap
-`OrdersPerRun` is raised, so that one run orders them all. Processor seconds are those of all its processes, memory that
-of the largest one. The wall-clock time depends most on what else runs on this machine.
+`OrdersPerRun` is raised, so that one run orders them all. Processor seconds and memory are those of the process with
+AWS and SCM, which is the largest and does most; the functions' own processes are not counted. The wall-clock time
+depends most on what else runs on this machine.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from renewal.mail.mail import Mail, mail_of
 _NAME = re.compile(r"(?<![\w@.-])(?:\*\.)?(?:[a-z0-9-]+\.)+[a-z][a-z0-9-]*[a-z0-9](?![\w-])")
 _DETAILS = {
     "FieldRefused": re.compile(r"custom field ('.+?')(?:: write|; it has)"),
+    "OrderPending": re.compile(r"^order of ([0-9-]+(?: \(.+\))?): "),
     "OrderDeclined": re.compile(r"(SSL ID \d+)"),
     "NotRevoked": re.compile(r"certificate \((.+?)\)"),
     "OrderNotOurs": re.compile(r"order (SSL ID [^:]+): "),
@@ -27,7 +28,7 @@ _DETAILS = {
     "RoleMissing": re.compile(r"it has (.+)$"),
     "TypesExtra": re.compile(r"for (.+) too"),
 }
-"""The part of a finding's text that is the same in every language: identifiers of SCM."""
+"""The part of a finding's text that is the same in every language: identifiers of SCM, days, reasons."""
 _OF_ROLES = frozenset({"RoleExtra", "RoleMissing"})
 _ROLE = re.compile(r"(\w+) on (\w+)")
 _AUTOMATIC = frozenset({"PasswordRotation"})

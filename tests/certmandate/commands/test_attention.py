@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -62,6 +63,32 @@ def test_a_declined_order_is_in_the_raos_mail(sit: Sit):
     assert f"SSL ID {desk.book.history('univ', 'www')[-1].ssl_id}" in output
     assert "Certificates → SSL Certificates" in output
     assert "is declined" not in output
+
+
+def test_an_order_that_awaits_approval_is_in_the_raos_mail_and_report(sit: Sit, tmp_path: Path):
+    """Only the RAO can approve it; the notice of the daily run had it, and the mail that the operator sends had not."""
+    desk = sit("www", scm="dials: {issuance_polls: 0, outcome: requested}\n")
+    desk.run("renew", "univ/www")
+
+    mail = desk.run("findings", "univ", "--for", "rao", "--language", "fr").stdout
+    report = ("report", "univ", "--month", f"{datetime.now(UTC):%Y-%m}")
+    asks = desk.document(*report)["asks"]
+    desk.run(*report, "--third-party", "Réseau Exemple", "--output", tmp_path)
+
+    assert "Une demande attend une approbation dans SCM" in mail
+    assert "Sinon : le service reste sans certificat" in " ".join(mail.split())
+    assert [each["code"] for each in asks] == ["OrderPending"]
+    desk.run(
+        "report",
+        "univ",
+        "--month",
+        f"{datetime.now(UTC):%Y-%m}",
+        "--third-party",
+        "Réseau Exemple",
+        "--output",
+        tmp_path,
+    )
+    assert "par Réseau Exemple" in next(tmp_path.glob("*.html")).read_text(encoding="utf-8")
 
 
 def test_a_refused_login_is_not_answered_with_force(sit: Sit):

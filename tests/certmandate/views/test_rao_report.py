@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from certmandate.commands.revoke import ReasonCode
 from certmandate.views.rao_report import REVOCATION, document, page
+from renewal.domain.judgement.problem import Consequence
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
+from renewal.mail.findings_mail import Otherwise
 from renewal.mail.rao_report import Proof, RaoReport, month_before, month_named, rao_report
 from tests.certmandate.rao_samples import DELEGATION, HEAD, HOSTILE, IDP, SEAL, month, record, row
 from tests.unit.estate import NOW, served_by
@@ -87,6 +89,33 @@ def test_an_unfinished_and_an_empty_month_are_marked() -> None:
     assert "Le mois n&#39;est pas terminé" not in empty
     assert "Nothing was ordered in this month." in empty
     assert "Nothing was refused in this month." in empty
+
+
+def test_the_page_begins_with_what_the_rao_must_do() -> None:
+    """N11: it came last, without what happens otherwise, and nothing named who had written it."""
+    report = month()
+    otherwise = {finding: Otherwise(Consequence.EXPIRES, date(2026, 12, 8)) for finding in report.asks}
+
+    french = page(report, "Réseau Exemple", otherwise).partition('<section class="language" id="en"')[0]
+
+    asks, _, rest = french.partition("Ce qui a été demandé")
+    assert asks.count("Sinon\u00a0: le certificat cesse de fonctionner le 8 décembre 2026.") == len(report.asks) > 1
+    assert "Établi le 23 novembre 2026 par Réseau Exemple" in asks
+    assert "prévenez immédiatement Réseau Exemple" in " ".join(rest.split())
+
+
+def test_a_serial_is_printed_in_whole_bytes() -> None:
+    """N7: SCM has `0A77`, and a search for `A77` finds nothing there."""
+    assert "<code>0A77</code>" in page(of(row(serial="A77")))
+
+
+def test_an_expired_certificate_is_marked() -> None:
+    """N11: it was a row like any other."""
+    report = month()
+    late = replace(report, made_at=report.made_at + timedelta(days=400))
+
+    assert "expired on 10 June 2027" in page(late)
+    assert "expired on" not in page(report)
 
 
 def test_the_page_is_complete_in_both_languages() -> None:

@@ -10,14 +10,18 @@ import pytest
 from certmandate.views.language import language
 from renewal.domain.delegation import CustomField
 from renewal.domain.errors import FieldRefused
+from renewal.domain.judgement.acting_times import ActingTimes
+from renewal.domain.judgement.certificate import judge
 from renewal.domain.judgement.problem import Consequence
+from renewal.domain.order import OrderStatus
 from renewal.domain.orderable import require_custom_fields
 from renewal.domain.setup.checks import review
 from renewal.domain.setup.finding import Finding, finding_from
 from renewal.domain.setup.snapshot import Account, DelegatedName, Domains, Snapshot
 from renewal.mail.findings_mail import Otherwise, findings_mail, names_in, without_repetitions
 from tests.certmandate.rao_samples import DELEGATION, FINDINGS, record
-from tests.unit.estate import NOW
+from tests.unit.estate import NOW, managed
+from tests.unit.orders import an_order
 
 
 def mail(code: str, *findings: Finding) -> tuple[str, str]:
@@ -41,6 +45,19 @@ NOTICE = Finding("PasswordRotation", "info", "rao", "…", due=(NOW + timedelta(
 def test_the_subject_has_the_first_deadline_of_the_raos_tasks(findings: tuple[Finding, ...], subject: str) -> None:
     """The RAO must not be alarmed by a notice or by the operator's tasks."""
     assert mail("en", *findings)[0] == f"[Université d'Exemple] Delegated certificates: {subject}"
+
+
+@pytest.mark.parametrize("code", ["en", "fr"])
+@pytest.mark.parametrize(("reason", "detail"), [("incident 12", " (incident 12)"), ("", "")])
+def test_an_order_that_awaits_approval_names_the_incident(code: str, reason: str, detail: str) -> None:
+    """The RAO approves at once what a CA revokes tomorrow, and asks about what they do not expect."""
+    order = an_order(status=OrderStatus.ORDERED, ssl_id=5001, scm_status="REQUESTED", reason=reason)
+    problem = judge(managed(age=20, order=order), record(), NOW, ActingTimes()).problem
+    assert problem is not None
+
+    _, body = mail(code, Finding(problem.code, "warning", "rao", problem.text, "idp"))
+
+    assert f": {order.opened_at:%Y-%m-%d}{detail}\n" in body
 
 
 def test_each_finding_has_its_task_deadline_and_menu_path() -> None:

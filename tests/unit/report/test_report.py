@@ -20,6 +20,7 @@ from renewal.domain.errors import (
     ScmUnavailable,
 )
 from renewal.domain.limits import Limits
+from renewal.domain.replacement.rule import Replacement
 from renewal.domain.run_outcome import CertificateResult, ResultStatus
 from renewal.domain.run_report import CertificateRow, RunReport
 from renewal.domain.setup.snapshot import DelegatedName
@@ -238,6 +239,25 @@ def test_a_delegation_without_an_answer_does_not_count_for_the_cause() -> None:
     )
 
     assert system.report().common_cause.startswith("SCM refused all 2 accounts at once")
+
+
+def test_a_replacement_is_paused_while_scm_is_ill_and_continues_without_the_operator(system: System) -> None:
+    """The operator reads why nothing is replaced; no one has to start anything when SCM is back."""
+    system.book.adopt(("univ", "idp"), served_by(IDP, age=20), NOW)
+    system.book.rules = [Replacement(NOW, "", "incident", deadline=NOW + timedelta(days=1), certificates=1)]
+    system.check_expiry("run", **HOURLY)
+    ill = child("univ", {"delegation": "univ", "error": caught(ScmUnavailable("503")), "certificates": []})
+    system.archive.write_results("run", [ill])
+
+    (paused,) = system.report().replacements
+    system.clock.advance(hours=1)
+    (resumed,) = system.daily_run(**HOURLY).replacements
+    system.clock.advance(hours=1)
+    (done,) = system.daily_run(**HOURLY).replacements
+
+    assert (paused.left, paused.paused) == (1, ("univ",))
+    assert (resumed.left, resumed.paused) == (1, ())
+    assert (done.left, done.done, done.is_complete) == (0, 1, True)
 
 
 def test_a_refusal_of_another_kind_shows_that_the_address_is_right() -> None:

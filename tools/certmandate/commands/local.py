@@ -40,6 +40,7 @@ CAMPUS = Path(__file__).resolve().parents[3] / "examples" / "campus"
 app = typer.Typer(
     help="Run the whole system on this machine.",
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode=None,
 )
 

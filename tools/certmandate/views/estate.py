@@ -13,6 +13,7 @@ from rich.text import Text
 from certmandate.views import printing
 from certmandate.views.json_records import certificate_document, problem_document
 from certmandate.views.problems import problem_line
+from certmandate.views.replacement.plan import rule_document
 from renewal.domain.certificate.serial import printed_serial
 
 if TYPE_CHECKING:
@@ -88,14 +89,21 @@ def _notes(estate: Estate) -> Iterator[str]:
             days = (expires - estate.at.date()).days
             if days <= _PASSWORD_SOON:
                 yield f"{name}: its password {'expired' if days < 0 else 'expires'} on {expires} ({days} days)"
-    for rule in estate.replacements:
-        issuer = rule.issuer or "any issuer"
-        yield (
-            f"a replacement rule covers certificates of {issuer} from before {printing.minute(rule.issued_before)}: "
-            f"{rule.reason}"
-        )
+    yield from map(_rule_line, estate.replacements)
     for retired in estate.retired:
         yield f"{retired.delegation} is retired; its last certificate expires on {printing.day(retired.valid_until)}"
+
+
+def _rule_line(rule: Replacement) -> str:
+    scope = (
+        f"{printing.counted(len(rule.serials), 'serial')}"
+        if rule.serials
+        else f"certificates of {rule.issuer or 'any issuer'}"
+    )
+    where = f" in {', '.join(rule.delegations)}" if rule.delegations else ""
+    before = "" if rule.serials else f" from before {printing.minute(rule.issued_before)}"
+    deadline = f", deadline {printing.minute(rule.deadline)} (`certmandate replace status`)" if rule.deadline else ""
+    return f"a replacement rule covers {scope}{where}{before}{deadline}: {rule.reason}"
 
 
 def _run_line(run: dict[str, Any]) -> str:
@@ -136,10 +144,7 @@ def document(estate: Estate) -> dict[str, Any]:
         "needs_person": estate.needs_attention,
         "certificates": [certificate_document(state) for state in estate.judged.certificates],
         "delegations": [_delegation_document(name, record, estate) for name, record in estate.delegations.items()],
-        "replacements": [
-            {"issuer": rule.issuer, "issued_before": rule.issued_before, "reason": rule.reason}
-            for rule in estate.replacements
-        ],
+        "replacements": [rule_document(rule) for rule in estate.replacements],
         "retired": [
             {"delegation": retired.delegation, "valid_until": retired.valid_until} for retired in estate.retired
         ],

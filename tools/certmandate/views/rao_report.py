@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from certmandate.views.html_page import html
@@ -12,7 +13,7 @@ from renewal.domain.audit.seal import Seal
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.order import COMMENT_PREFIX, FinishedOrder, ManagedCertificate
 from renewal.domain.setup.finding import Finding
-from renewal.mail.findings_mail import detail_in, finding_values, names_in
+from renewal.mail.findings_mail import Otherwise, detail_in, finding_values, names_in
 from renewal.mail.language import Language
 from renewal.mail.rao_report import NextOrder, RaoReport
 
@@ -128,17 +129,28 @@ def _iso(at: datetime | None) -> str | None:
 # ---- The page --------------------------------------------------------------------------------------------------------
 
 
-def page(report: RaoReport) -> str:
-    """Return the report as one self-contained HTML page, French and English."""
+def page(
+    report: RaoReport, third_party: str = "", otherwise: Mapping[Finding, Otherwise] = MappingProxyType({})
+) -> str:
+    """Return the report of *third_party* as one self-contained HTML page, French and English.
+
+    *otherwise*: what happens unless the RAO does what the report asks for.
+    """
+    day = report.made_at.date()
     return html(
         "report.html.j2",
         report=report,
-        values={language.code: _values(report, language) for language in languages()},
+        values={language.code: _values(report, language, third_party) for language in languages()},
         finding_texts={language.code: language.texts["findings"] for language in languages()},
         names_in=names_in,
         detail_in=detail_in,
         reason_in=_reason_in,
-        today=report.made_at.date(),
+        printed_serial=printed_serial,
+        today=day,
+        otherwise={
+            language.code: {finding: each.line(day, language) for finding, each in otherwise.items()}
+            for language in languages()
+        },
     )
 
 
@@ -151,7 +163,7 @@ def _reason_in(language: Language, reason: str) -> str:
     return language.text("revocation.reason", meaning=meanings[code]) + (f", {text}" if text else "")
 
 
-def _values(report: RaoReport, language: Language) -> Mapping[str, object]:
+def _values(report: RaoReport, language: Language, third_party: str) -> Mapping[str, object]:
     delegation = report.record.delegation
     return {
         "organisation": delegation.organisation,
@@ -160,5 +172,6 @@ def _values(report: RaoReport, language: Language) -> Mapping[str, object]:
         "month": language.month(report.month.first),
         "day": language.day(report.made_at.date()),
         "prefix": COMMENT_PREFIX.strip(),
-        "contact": language.text("report.proof.contact"),
+        "contact": third_party or language.text("report.proof.contact"),
+        "third_party": third_party or language.text("mail.operators", delegation=delegation.name),
     } | finding_values(report.record, language)

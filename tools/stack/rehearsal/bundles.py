@@ -40,7 +40,7 @@ def built_template(build: Path) -> Path:
 def layer(python: str) -> Path:
     """Make the layer as for Lambda, but for this machine's processor; return the folder that goes on the path."""
     machine, source = platform.machine(), ROOT / "infra" / "dependencies"
-    recipe = b"".join((source / name).read_bytes() for name in ("Makefile", "requirements.txt"))
+    recipe = b"".join((source / name).read_bytes() for name in ("Makefile", "requirements.txt", "trim_models.py"))
     target = _WORK / f"layer-{hashlib.sha256(recipe + python.encode()).hexdigest()[:12]}"
     command = ["make", "--silent", "--directory", str(source), "build-Dependencies"]
     command += [f"ARTIFACTS_DIR={target}", f"PYTHON={python}"]

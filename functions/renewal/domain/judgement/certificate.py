@@ -286,7 +286,8 @@ class _Case:
             return self._now(order.trouble, "the issued certificate was not stored")
         awaits = order.scm_status in AWAITS_APPROVAL
         actor: Actor = "rao" if awaits else "operator"
-        text = f"order of {order.opened_at:%Y-%m-%d}: {waits_for(order, self.now) or 'SCM has not issued it yet'}"
+        why = f" ({order.reason})" if order.reason else ""
+        text = f"order of {order.opened_at:%Y-%m-%d}{why}: {waits_for(order, self.now) or 'SCM has not issued it yet'}"
         early: Severity = "warning" if awaits else "info"
         severity = "error" if self._is_late(actor, order) else early
         return self._made(OrderPending.__name__, text, severity, actor)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -22,18 +23,24 @@ from certmandate.views.problems import problem_line
 from certmandate.views.rao_report import document, finding_document, page
 from renewal.domain.delegation import LANGUAGES
 from renewal.domain.judgement.problem import Problem
-from renewal.domain.setup.finding import Finding
+from renewal.domain.setup.finding import Finding, sorted_and_capped
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.refused_orders import findings_with_orders
 from renewal.mail.findings_mail import Otherwise, findings_mail
 from renewal.mail.mail import Mail
 from renewal.mail.rao_report import Proof, month_before, month_named, rao_report
 
+if TYPE_CHECKING:
+    from certmandate.deployment import Deployment
+    from certmandate.judged_estate import JudgedEstate
+    from renewal.domain.order import ManagedCertificate
+    from renewal.ports import Listing
+
 ThirdPartyOption = Annotated[
     str,
     typer.Option(
         envvar="CERTMANDATE_THIRD_PARTY",
-        help="Your own name, as the RAO knows it; it signs the mail. Default: the stack's ThirdParty.",
+        help="Your own name, as the RAO knows it; it signs. Default: the stack's ThirdParty.",
     ),
 ]
 
@@ -43,6 +50,7 @@ def report_command(
     name: DelegationArgument,
     month: Annotated[str, typer.Option(help="For example 2026-11. Default: last month.")] = "",
     output: Annotated[Path, typer.Option(help="Folder for the page.")] = Path(),
+    third_party: ThirdPartyOption = "",
     as_pdf: Annotated[bool, typer.Option("--pdf", help="Write a PDF too (needs WeasyPrint).")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -65,11 +73,15 @@ def report_command(
         acknowledged, record = book.acknowledged(name), book.delegation(name)
         proof = Proof(deployment.audit_trails.head(name), deployment.seals.newest(name))
         found = rao_report(record, certificates, history, chosen, now, acknowledged=acknowledged, proof=proof)
+        problems = _judged(deployment, record, certificates, now).problems_of(name)
+        who = third_party or deployment.facts.get("ThirdParty", "")
     print_left_out((*certificates.unreadable, *history.unreadable, *acknowledged.unreadable))
+    asks = [finding for finding in _with_judged(found.asks, problems) if finding.actor == "rao"]
+    found = replace(found, asks=tuple(asks))
     if as_json:
         print_json(document(found))
         return
-    _write(page(found), output / f"{name}-report-{chosen}", as_pdf=as_pdf)
+    _write(page(found, who, _otherwise(asks, problems)), output / f"{name}-report-{chosen}", as_pdf=as_pdf)
 
 
 def findings_command(
@@ -94,17 +106,10 @@ def findings_command(
         book = deployment.book
         record, certificates, history = book.delegation(name), book.certificates(name), book.history(name, "")
         who = third_party or deployment.facts.get("ThirdParty", "")
-        judged = judged_with_runs(
-            deployment,
-            {name: record},
-            certificates,
-            datetime.now(UTC),
-            replacements=book.replacements(),
-            unreadable=certificates.unreadable,
-        )
+        judged = _judged(deployment, record, certificates, datetime.now(UTC))
     print_left_out((*certificates.unreadable, *history.unreadable))
     inspection = _inspection(record)
-    found = findings_with_orders(record, certificates, history)
+    found = _with_judged(findings_with_orders(record, certificates, history), judged.problems_of(name))
     findings = [finding for finding in found if recipient is None or finding.actor == recipient]
     codes = [] if recipient == "operator" else [language_code] if language_code else LANGUAGES
     day = inspection.at.date()
@@ -124,6 +129,30 @@ def _inspection(record: DelegationRecord) -> Inspection:
     name = record.delegation.name
     print_error(f"'{name}' has not been inspected: wait for the daily run, or run certmandate check {name}")
     raise typer.Exit(NEEDS_ATTENTION)
+
+
+def _judged(
+    deployment: Deployment, record: DelegationRecord, certificates: Listing[ManagedCertificate], now: datetime
+) -> JudgedEstate:
+    return judged_with_runs(
+        deployment,
+        {record.delegation.name: record},
+        certificates,
+        now,
+        replacements=deployment.book.replacements(),
+        unreadable=certificates.unreadable,
+    )
+
+
+def _with_judged(found: Sequence[Finding], problems: Iterable[Problem]) -> tuple[Finding, ...]:
+    """Return the findings with what the RAO must do besides: approve an order, for example."""
+    known = {(finding.code, finding.certificate) for finding in found}
+    missing = [
+        Finding(problem.code, problem.severity, "rao", problem.text, problem.certificate, None, problem.screen)
+        for problem in problems
+        if problem.actor == "rao" and (problem.code, problem.certificate) not in known
+    ]
+    return sorted_and_capped((*found, *missing))
 
 
 def _otherwise(findings: Iterable[Finding], problems: Iterable[Problem]) -> dict[Finding, Otherwise]:
