@@ -25,8 +25,8 @@ from stack.resolved import IN_A_VPC, Stack
 from tests.workflow.conftest import DELEGATION, SCM
 
 FUNCTIONS = (
-    "CheckExpiryRole", "InspectDelegationRole", "EnrollRole", "CollectRole", "VerifyServedRole", "ReportRole",
-    "NotifyRole",
+    "CheckExpiryRole", "InspectDelegationRole", "EnrollRole", "PlanCollectionRole", "CollectRole", "VerifyServedRole",
+    "ReportRole", "NotifyRole",
     "RotatePasswordRole",
     "SealAuditRole",
 )  # fmt: skip

@@ -104,7 +104,9 @@ class S3RunArchive:
         if content is None:
             msg = f"{key} is not in {self._bucket}"
             raise PlanUnreadable(msg)
-        document = _parsed(content)
+        text = _text(content)
+        del content  # results of thousands of delegations are in the memory once, not twice, while they are parsed
+        document = _parsed(text)
         if document is None:
             msg = f"{key} in {self._bucket} is not JSON"
             raise PlanUnreadable(msg)
@@ -163,7 +165,14 @@ def _key(run_id: str, name: str) -> str:
     return f"runs/{run_id}/{name}.json"
 
 
-def _parsed(content: bytes) -> Any:
+def _text(content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return ""  # no JSON
+
+
+def _parsed(content: bytes | str) -> Any:
     try:
         return json.loads(content)
     except (ValueError, RecursionError):
