@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from local.functions.fork_server import error_document
-from renewal.domain.errors import OrderRejected, ScmRefused
+from renewal.domain.errors import CertificateMismatch, ScmRefused
+from renewal.domain.replacement.rule import MOST_ORDERS_PER_DELEGATION
 from tests.call_depth import handled
 
 MOST_BYTES = 256 * 1024
 """Of a Map's output (AWS: step-functions/latest/dg/service-quotas.html)."""
-CERTIFICATES = 30
+BESIDE_THEM = 6_000
+"""Bytes that the output of EnrollEach has beside the certificates: the plan item and the inspection's summary."""
 TASK = {"run_id": "r" * 80, "started_at": "2026-11-29T04:30:00Z", "delegation": "d" * 40, "certificate": "c" * 40}
 PROGRESS = {**TASK, "token": "t" * 36, "ssl_id": 4_294_967_295, "status": "ordered"}
 
@@ -37,12 +39,12 @@ def cause_of(error: Exception) -> str:
 
 
 @pytest.mark.parametrize("letter", ["a", "é", "証", "😀", '"', "\\", "\n"], ids=ascii)
-def test_thirty_failed_certificates_fit_the_output_of_the_map(letter: str) -> None:
-    """With the longest text of each kind of letter, quoted twice, and a deep stack: otherwise all thirty are lost."""
-    error = {"Error": OrderRejected.__name__, "Cause": cause_of(OrderRejected(letter * 20_000))}
+def test_all_certificates_of_a_raised_cap_may_fail_in_one_output(letter: str) -> None:
+    """With the longest text of each kind of letter, quoted twice, and a deep stack: otherwise all results are lost."""
+    error = {"Error": CertificateMismatch.__name__, "Cause": cause_of(CertificateMismatch(letter * 20_000))}
     result = {"certificate": "c" * 40, "token": "t" * 36, "ssl_id": 4_294_967_295, "status": "failed", "error": error}
 
-    assert len(json.dumps([result] * CERTIFICATES)) < MOST_BYTES
+    assert len(json.dumps([result] * MOST_ORDERS_PER_DELEGATION)) + BESIDE_THEM < MOST_BYTES
 
 
 def test_an_ordinary_error_keeps_its_whole_text() -> None:

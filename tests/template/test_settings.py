@@ -19,7 +19,9 @@ from local.cloudformation.parameters import STACK_NAME
 from renewal import wiring
 from renewal.domain.order import IMPORT_LEASE
 from renewal.domain.request import RunRequest
+from renewal.domain.run_outcome import NO_ANSWER
 from renewal.settings import Settings
+from renewal.steps.collect import LONGEST_COLLECTING
 from renewal.steps.rotate_password import KEEP_AWAKE
 from stack.resolved import Resource, Stack
 from tests.call_depth import CONTEXT
@@ -157,11 +159,31 @@ def test_a_claimed_import_is_waited_for_until_its_lease_is_over(stack: Stack, ma
     assert stack.resource("CollectFunction").properties["Timeout"] < IMPORT_LEASE.total_seconds() < patience
 
 
+def test_a_poll_leaves_an_outage_of_scm_to_the_next_poll(machine: dict[str, Any]) -> None:
+    """150 orders that each waited nine minutes for one account kept all follow-ups from their work."""
+    collect = task_of(machine, "CollectFunction")
+    for error in ("ScmUnavailable", "AnswerLost", "States.Timeout", "Sandbox.Timedout"):
+        assert sum(waits(collect, error)) <= 60, error
+        assert error in NO_ANSWER, "it would not be polled again"
+
+
+def test_what_a_collection_leaves_is_its_certificates_only(machine: dict[str, Any]) -> None:
+    """The orders beside 150 failed certificates are more than an output of 256 KiB, and all results are lost."""
+    (collected,) = [state.body for state in every_state(machine) if state.path.endswith("CollectEach")]
+    assert (collected["ResultSelector"], collected.get("ResultPath", "$")) == ({"certificates.$": "$"}, "$")
+
+
 def longest(machine: dict[str, Any], orders: int) -> float:
     """The seconds of one delegation in which each of *orders* is unconfirmed to the end."""
     lost = sum(waits(task_of(machine, "EnrollFunction"), "OrderUnconfirmed"))
     login = sum(waits(task_of(machine, "InspectDelegationFunction"), "ScmUnavailable"))
     return math.ceil(orders / concurrency(machine, "EnrollEach")) * lost + login
+
+
+def last_poll(machine: dict[str, Any]) -> float:
+    """The longest that a poll waits between its tries, in seconds, when it is not for AWS."""
+    collect = task_of(machine, "CollectFunction")
+    return max(sum(waits(collect, error)) for error in ("ScmUnavailable", "States.Timeout", "OrderConflict"))
 
 
 def polling(machine: dict[str, Any]) -> float:
@@ -188,7 +210,8 @@ def test_the_longest_run_fits_the_time_of_the_state_machine(
     waited = sum(waits(task_of(machine, "CheckExpiryFunction"), "RunInProgress"))
 
     assert orders <= source["Parameters"]["OrdersPerDelegation"]["MaxValue"]
-    works = rounds * longest(machine, orders) + polling(machine)
+    collects = LONGEST_COLLECTING.total_seconds()  # since the start, so it is no addend
+    works = max(rounds * longest(machine, orders), collects) + last_poll(machine) + polling(machine)
     assert works < waited, "it outlasts the older run"
     assert works + waited < machine["TimeoutSeconds"]
 
@@ -204,7 +227,8 @@ def test_the_time_budget_of_the_header_is_the_one_of_the_states(
 
     waited = sum(waits(task_of(machine, "CheckExpiryFunction"), "RunInProgress"))
     totals = (longest(machine, most), rounds * longest(machine, 15), polling(machine), machine["TimeoutSeconds"])
-    for number in (*totals, waited, math.ceil(most / concurrency(machine, "EnrollEach"))):
+    collects = (LONGEST_COLLECTING.total_seconds(), last_poll(machine))
+    for number in (*totals, *collects, waited, math.ceil(most / concurrency(machine, "EnrollEach"))):
         assert f"{number:.0f}" in header
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -297,7 +297,10 @@ def caught(error: RenewalError) -> dict[str, str]:
     return {"Error": type(error).__name__, "Cause": json.dumps(document)}
 
 
-def child(delegation: str, output: Mapping[str, Any] | None, **changes: Any) -> dict[str, Any]:
-    """What ResultWriter writes of one child execution."""
-    described = {"Input": json.dumps({"delegation": delegation}), "Status": "SUCCEEDED", "Output": json.dumps(output)}
+def child(
+    delegation: str, output: Mapping[str, Any] | None, *, orders: Sequence[str] = (), **changes: Any
+) -> dict[str, Any]:
+    """What ResultWriter writes of one child execution; *orders*: certificates that it was to collect."""
+    item = {"delegation": delegation} | ({"orders": [{"certificate": name} for name in orders]} if orders else {})
+    described = {"Input": json.dumps(item), "Status": "SUCCEEDED", "Output": json.dumps(output)}
     return {**described, **changes}

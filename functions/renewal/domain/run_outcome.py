@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.due import Cause
-from renewal.domain.errors import Failure
+from renewal.domain.errors import AnswerLost, Failure, ScmUnavailable
 from renewal.domain.forecast import NextRenewal
 from renewal.domain.judgement.order_wait import held_failure, waits_for
 from renewal.domain.judgement.replacement_progress import ReplacementProgress
@@ -22,6 +22,8 @@ from renewal.domain.setup.inspection import Inspection
 
 RESULT_MISSING = "ResultMissing"
 """In a report, in the place of an error's name: the run left no result for the delegation, or of an open order."""
+NO_ANSWER = frozenset({ScmUnavailable.__name__, AnswerLost.__name__, "States.Timeout", "Sandbox.Timedout"})
+"""Errors of a poll that the next poll may not have, as the state machine names them."""
 
 
 class PlanState(StrEnum):
@@ -104,6 +106,12 @@ class CertificateResult:
         """Whether its order is open, and this run has not polled it."""
         return self.status in {ResultStatus.ORDERED, ResultStatus.ISSUED}
 
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether it was polled, and the next poll of this run may get it: it is pending, or SCM has not answered."""
+        has_no_answer = self.token and self.failure and self.failure.error in NO_ANSWER
+        return self.status is ResultStatus.PENDING or bool(has_no_answer)
+
 
 @dataclass(slots=True)
 class RunResults:
@@ -115,6 +123,8 @@ class RunResults:
     """By `delegation/certificate`."""
     summaries: dict[str, DelegationSummary] = field(default_factory=dict)
     """By delegation."""
+    not_collected: dict[str, Failure | None] = field(default_factory=dict)
+    """Every delegation with a child execution that polled and failed, with its failure."""
     missing: str = "the run left no result for this delegation"
     """Why a delegation has no result."""
 
@@ -125,12 +135,15 @@ class RunResults:
     def add(self, path: str, result: CertificateResult) -> None:
         """Add what one of the run's Maps did, in any order: what became of an order replaces how far it had come."""
         known = self.certificates.get(path)
-        if (
-            known is None
-            or known.is_uncollected
-            or (known.status is ResultStatus.PENDING and not result.is_uncollected)
-        ):
+        if known is None or known.is_uncollected or (known.is_unfinished and not result.is_uncollected):
             self.certificates[path] = result
+
+    def close(self) -> None:
+        """Fail the delegations whose orders could not be polled, except where each certificate has a final result."""
+        for delegation, failure in self.not_collected.items():
+            own = (result for path, result in self.certificates.items() if path.startswith(f"{delegation}/"))
+            if any(result.is_uncollected or result.is_unfinished for result in own):
+                self.delegations[delegation] = self.delegations.get(delegation) or failure
 
     def failure_of(self, delegation: str) -> Failure | None:
         """Return what stopped the whole delegation, None when nothing did."""

@@ -38,6 +38,9 @@ from renewal.steps.stores import Stores
 CONFIRM_EVERY = timedelta(minutes=10)
 """How often a pending order's details are requested at most: polls are cheap for SCM, details are not."""
 LONGEST_HOLD_DAYS = 8
+LONGEST_COLLECTING = timedelta(hours=4)
+"""After the start of a run, in which it polls. When SCM is ill, each poll of an account's orders takes minutes: the run
+must end, because no other run works meanwhile, and the next one polls what is open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +57,16 @@ class Collect:
     def __call__(self, progress: Progress) -> Progress:
         """Return the progress with status `stored`, or `pending`: SCM has not issued, or the certificate begins later.
 
-        SCM is asked once for what it has not issued yet; a certificate that is in the order book needs no login.
+        SCM is asked once for what it has not issued yet, and not at all after LONGEST_COLLECTING; a certificate that
+        is in the order book needs no login. A progress without token is returned as it is: nothing was ordered.
         Otherwise raises OrderDeclined, OrderRejected or OrderRevoked, which end the order; CertificateMismatch,
         CertificateUnusable or ChainBroken, which keep it open until the operator has checked it, so that nothing is
         ordered again; and what the stores refuse.
         """
         certificate = self.book.certificate(progress.delegation, progress.certificate)
         order = certificate.order
-        if order is None or order.token != progress.token:
-            return _require_stored(certificate, progress, self.book.history(progress.delegation, progress.certificate))
+        if order is None or order.token != progress.token or self._is_late(order, progress):
+            return self._unpolled(certificate, progress)
         try:
             collected = None if order.status is OrderStatus.ISSUED else self._collected(order, progress)
             chain, notes = self._chain(order, certificate, collected)
@@ -88,6 +92,19 @@ class Collect:
             if self._awaits_search(order):
                 self._control_search(order, record, progress)
         return replace(progress, ssl_id=served.ssl_id, status=OrderStatus.STORED)
+
+    def _is_late(self, order: Order, progress: Progress) -> bool:
+        """Whether SCM would be asked after the time in which a run polls."""
+        is_over = progress.started_at is not None and self.clock() > progress.started_at + LONGEST_COLLECTING
+        return is_over and order.status is not OrderStatus.ISSUED
+
+    def _unpolled(self, certificate: ManagedCertificate, progress: Progress) -> Progress:
+        """The result without a poll: it is late, or the order has ended, or there is none."""
+        if not progress.token:  # `deferred`: an execution that began before an update polls that too
+            return progress
+        if certificate.order is not None and certificate.order.token == progress.token:
+            return replace(progress, status=ResultStatus.PENDING)
+        return _require_stored(certificate, progress, self.book.history(progress.delegation, progress.certificate))
 
     def _awaits_search(self, order: Order) -> bool:
         """Whether no search has found the order, and none has just missed it."""

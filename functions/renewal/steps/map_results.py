@@ -50,33 +50,39 @@ def read_map_results(children: Iterable[Mapping[str, Any]], unreadable: Iterable
     results, faults = RunResults(), list(unreadable)
     for child in children:
         try:
-            delegation = _named(_json(child, "Input"), "delegation")
+            item = _json(child, "Input")
+            delegation = _named(item, "delegation")
         except PlanUnreadable as error:
             faults.append(error)
             continue
+        failures = results.not_collected if "orders" in item else results.delegations
         try:
-            _read_child(results, delegation, child)
+            _read_child(results, failures, delegation, child)
         except PlanUnreadable as error:
-            results.delegations[delegation] = _unreadable(error)
+            failures[delegation] = _unreadable(error)
+    results.close()
     results.missing = ": ".join([results.missing, *map(str, faults[:1])])
     return results
 
 
-def _read_child(results: RunResults, delegation: str, child: Mapping[str, Any]) -> None:
+def _read_child(
+    results: RunResults, failures: dict[str, Failure | None], delegation: str, child: Mapping[str, Any]
+) -> None:
+    """Add what *child* did to *results*, and to *failures* what stopped it as a whole."""
     if child.get("Status") != "SUCCEEDED":
         error = str(child.get("Error") or child.get("Status") or "Unknown")
-        results.delegations[delegation] = failure({"Error": error, "Cause": child.get("Cause")})
+        failures[delegation] = failure({"Error": error, "Cause": child.get("Cause")})
         return
     output = _read(_Output, _json(child, "Output"), f"the output of delegation {delegation}")
-    # A delegation that could not be inspected has a second child, without error, that stored what was issued before.
-    results.delegations[delegation] = _failure(output.error) or results.delegations.get(delegation)
+    if failures is results.delegations:
+        failures[delegation] = _failure(output.error)
     if output.summary:
         results.summaries[delegation] = output.summary
     for document in output.certificates:
         try:
             path = f"{delegation}/{_named(document, 'certificate')}"
         except PlanUnreadable as error:
-            results.delegations[delegation] = _unreadable(error)
+            failures[delegation] = _unreadable(error)
             continue
         results.add(path, _certificate(path, document))
 

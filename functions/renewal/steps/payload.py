@@ -13,7 +13,7 @@ A task (one for each due certificate, input of enroll):
 
 A progress (result of enroll, input of collect; result of collect):
 
-    {"run_id", "delegation", "certificate", "token", "ssl_id", "status"}
+    {"run_id", "delegation", "certificate", "token", "ssl_id", "status", "started_at"}
 
 A collection item (one for each delegation with orders to be polled; by plan_collection, for the second Map):
 
@@ -105,6 +105,8 @@ class Progress:
     token: str
     ssl_id: int
     status: str
+    started_at: datetime | None = None
+    """When the run started, in an order that is to be polled; None in the result of enroll."""
 
     @classmethod
     def parse(cls, event: object) -> Self:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from renewal.domain.run_outcome import PlanFacts, ResultStatus
+from renewal.domain.run_outcome import PlanFacts
 from renewal.run_ports import RunArchive
 from renewal.steps.map_results import read_map_results
 from renewal.steps.payload import Progress
@@ -22,10 +22,13 @@ class PlanCollection:
     def __call__(self, run_id: str, polls: int) -> dict[str, Any]:
         """Write which orders are polled, after *polls* times.
 
-        Each open order is polled once, and then those that are pending, except in a scheduled follow-up: the next one
-        is an hour away. Returns `{"run_id", "delegations", "polls", "plan": {"bucket", "key"},
-        "results": prefix}`; `delegations` is how many have an order to be polled. Raises PlanUnreadable without the
-        facts of the plan; results that cannot be read are left to the report.
+        Each open order is polled once, and then those that are unfinished, except in a scheduled follow-up: the next
+        one is an hour away. A delegation is left to the next run when the child execution that polled it failed: what
+        ends one without a result, such as an output that is too large, would end the next one too.
+
+        Returns `{"run_id", "delegations", "polls", "plan": {"bucket", "key"}, "results": prefix}`; `delegations` is how
+        many have an order to be polled. Raises PlanUnreadable without the facts of the plan; results that cannot be
+        read are left to the report.
         """
         orders: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         for progress in self._polled(run_id, self.archive.read_facts(run_id)):
@@ -45,6 +48,8 @@ class PlanCollection:
     def _polled(self, run_id: str, facts: PlanFacts) -> Iterator[Progress]:
         results = read_map_results(*self.archive.read_results(run_id))
         for path, result in results.certificates.items():
-            if result.is_uncollected or (result.status is ResultStatus.PENDING and not facts.follow_up):
-                delegation, _, certificate = path.partition("/")
-                yield Progress(run_id, delegation, certificate, result.token, result.ssl_id or 0, result.status)
+            delegation, _, certificate = path.partition("/")
+            is_polled = result.is_uncollected or (result.is_unfinished and not facts.follow_up)
+            if is_polled and delegation not in results.not_collected:
+                order = result.token, result.ssl_id or 0, result.status
+                yield Progress(run_id, delegation, certificate, *order, facts.started_at)

@@ -305,6 +305,20 @@ def test_a_killed_child_is_reported_by_its_status(system: System) -> None:
     assert row_of(system.report("run1")).error == "TIMED_OUT"
 
 
+@pytest.mark.parametrize("status", ["ordered", "pending", "stored"])
+@pytest.mark.parametrize("turn", [1, -1])
+def test_a_failed_poll_fails_a_delegation_with_open_orders_only(status: str, turn: int) -> None:
+    """Another poll has collected them all: nothing is left that needs attention. S3 lists both in any order."""
+    end = {"certificate": "idp", "status": status, "token": "t", "ssl_id": 5}
+    killed = child("univ", None, orders=["idp"], Status="TIMED_OUT")
+    polls = [killed, child("univ", {"certificates": [end]}, orders=["idp"])][::turn]
+
+    results = read_map_results([child("univ", {"certificates": [end | {"status": "ordered"}]}), *polls])
+
+    failure = results.failure_of("univ")
+    assert (failure.error if failure else "") == ("" if status == "stored" else "TIMED_OUT")
+
+
 def test_a_run_without_facts_cannot_be_reported(system: System) -> None:
     """Then the execution fails: silence is an error."""
     with pytest.raises(PlanUnreadable, match=r"runs/nobody/facts.json is not there"):

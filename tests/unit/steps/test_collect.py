@@ -36,6 +36,7 @@ from renewal.domain.errors import (
 from renewal.domain.order import IMPORT_LEASE, OrderStatus
 from renewal.domain.order_search import SearchControl, SearchProof, SearchResult
 from renewal.ports import Pair
+from renewal.steps.collect import LONGEST_COLLECTING
 from renewal.steps.payload import Progress
 from tests.assertions import assert_leaf_first, assert_pair, assert_whole_store
 from tests.fakes import FakeAcm, Killed, interrupted, killed
@@ -568,6 +569,33 @@ def test_a_password_refused_at_the_mark_is_not_tried_again(system: System) -> No
     with pytest.raises(CredentialRefused):
         system.enroll()
     assert system.accounts.shown["univ", "v1"] == 1
+
+
+def test_scm_is_not_asked_later_than_a_run_collects(system: System) -> None:
+    """When SCM is ill, hundreds of polls with their retries kept every other run from its work for half a day."""
+    late = replace(ordered(system), started_at=system.clock() - LONGEST_COLLECTING - timedelta(seconds=1))
+    asked = dict(system.scm.calls)
+
+    assert system.collect(late) == replace(late, status="pending")
+    assert dict(system.scm.calls) == asked
+
+    in_time = replace(late, started_at=system.clock() - LONGEST_COLLECTING)
+    assert system.collect(in_time).status == "stored"
+
+
+def test_what_is_issued_is_stored_however_late(system: System) -> None:
+    """Storing needs no answer of SCM."""
+    late = replace(issued(system), started_at=system.clock() - 2 * LONGEST_COLLECTING)
+
+    assert system.collect(late).status == "stored"
+
+
+def test_what_was_not_ordered_is_not_collected(system: System) -> None:
+    """An execution that began before an update polls everything that enroll returns, `deferred` too."""
+    system.add(IDP)
+    deferred = Progress("run", "univ", "idp", "", 0, "deferred")
+
+    assert system.collect(deferred) == deferred
 
 
 def test_an_order_without_a_number_cannot_be_collected(system: System) -> None:

@@ -59,8 +59,30 @@ def test_an_item_has_what_collect_takes(archive: FakeArchive) -> None:
     assert item == {
         "run_id": "run",
         "delegation": "univ",
-        "orders": [{"run_id": "run", "delegation": "univ", **an_end("a", "ordered")}],
+        "orders": [{"run_id": "run", "delegation": "univ", **an_end("a", "ordered"), "started_at": NOW.isoformat()}],
     }
+
+
+def test_what_scm_did_not_answer_is_polled_again(archive: FakeArchive) -> None:
+    """The state machine retries such a poll for a minute only; a refusal would be the same, and no order is none."""
+    unanswered = an_end("a", "failed") | {"error": {"Error": "ScmUnavailable", "Cause": "503"}}
+    refused = an_end("b", "failed") | {"error": {"Error": "ScmRefused", "Cause": "-1010"}}
+    not_ordered = {"certificate": "c", "status": "failed", "error": {"Error": "ScmUnavailable", "Cause": "503"}}
+    archive.write_results("run", [child("univ", {"certificates": [not_ordered]})])
+    archive.write_results("run", [child("univ", {"certificates": [unanswered, refused]}, orders="ab")])
+    assert polled(archive, 1) == ["univ/a"]
+
+    archive.write_results("run", [child("univ", {"certificates": [an_end("a", "stored")]}, orders="a")])
+    assert polled(archive, 2) == []
+
+
+def test_a_delegation_whose_collection_failed_is_left_to_the_next_run(archive: FakeArchive) -> None:
+    """An output that is too large is so again, after every certificate was polled and stored once more."""
+    ordered = {"certificates": [an_end("a", "ordered")]}
+    archive.write_results("run", [child("univ", ordered), child("lycee", ordered)])
+    archive.write_results("run", [child("univ", None, orders="a", Status="FAILED", Error="States.DataLimitExceeded")])
+
+    assert polled(archive, 1) == ["lycee/a"]
 
 
 def test_an_unreadable_result_leaves_the_others_to_be_polled(archive: FakeArchive) -> None:

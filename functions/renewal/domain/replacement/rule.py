@@ -11,7 +11,7 @@ from renewal.domain.order import ManagedCertificate, Served
 MOST_SERIALS = 8_000
 """Of one rule: an item of DynamoDB has at most 400 KB, and a serial 43 bytes (AWS: ServiceQuotas.html)."""
 MOST_ORDERS_PER_DELEGATION = 150
-"""Of a raised cap. Even if all fail, their errors, of 1.5 KB each, are an output of at most 256 KB
+"""Of a raised cap. Even if all fail, their errors (adapters/cause.py bounds each) are an output of at most 256 KiB
 (AWS: step-functions/latest/dg/service-quotas.html)."""
 MOST_ORDERS_PER_RUN = 10_000
 """Of a raised cap: as many orders as the figures of docs/scale.md cover."""
