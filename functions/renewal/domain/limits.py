@@ -86,13 +86,18 @@ def select(
     permitted uses a part of higher ones.
     """
     urgent = sorted(due, key=lambda candidate: _place(candidate, run_id))
+    chosen = {candidate.path for candidate in _chosen(urgent, limits)}
+    selected = [candidate for candidate in urgent if candidate.path in chosen]
+    return selected, [candidate for candidate in urgent if candidate.path not in chosen]
+
+
+def _chosen(urgent: Sequence[DueCertificate], limits: Limits) -> list[DueCertificate]:
+    """Return what its own caps permit, the lowest caps first."""
     taken = _capped([candidate for candidate in urgent if candidate.caps is None], limits, ())
     for caps in sorted({candidate.caps for candidate in urgent if candidate.caps}):
         covered = [candidate for candidate in urgent if candidate.caps == caps]
         taken += _capped(covered, raised(limits, caps), taken)
-    chosen = {candidate.path for candidate in taken}
-    selected = [candidate for candidate in urgent if candidate.path in chosen]
-    return selected, [candidate for candidate in urgent if candidate.path not in chosen]
+    return taken
 
 
 def _place(candidate: DueCertificate, run_id: str) -> tuple[Any, ...]:
