@@ -22,7 +22,7 @@ class PlanCollection:
     def __call__(self, run_id: str, polls: int) -> dict[str, Any]:
         """Write which orders are polled, after *polls* times.
 
-        Each open order is polled once, and then those that are pending, except in a scheduled follow-up: the next one
+        Each open order is polled once, and then those that are pending, except in an hourly run: the next one
         is an hour away. Returns `{"run_id", "delegations", "polls", "plan": {"bucket", "key"},
         "results": prefix}`; `delegations` is how many have an order to be polled. Raises PlanUnreadable without the
         facts of the plan; results that cannot be read are left to the report.
