@@ -47,8 +47,8 @@ class CertificatePath(NamedTuple):
 class RenewalPolicy:
     """When a certificate becomes due by age.
 
-    `ratio` (0.1 to 0.5) is the share of the lifetime that remains when renewal starts. `floor_days` (0 = none) is the
-    least number of days before expiry; more than half of the lifetime counts as half.
+    `ratio` (0.1 to 0.5) is the share of the lifetime that is left when the renewal window begins. `floor_days`
+    (0 = none) is the least number of days before expiry; more than half of the lifetime counts as half.
     """
 
     ratio: float = DEFAULT_RATIO

@@ -69,9 +69,9 @@ class DueCertificate:
         return any(rule.deadline for rule in self.rules)
 
     @property
-    def caps(self) -> tuple[Caps, ...]:
-        """The raised caps of its rules; () = it counts against the caps of the stack."""
-        return tuple(rule.caps for rule in self.rules if rule.caps)
+    def caps(self) -> Caps | None:
+        """The largest raised caps of its rules; None = it counts against the caps of the stack."""
+        return max((rule.caps for rule in self.rules if rule.caps), default=None)
 
 
 def select(
@@ -82,14 +82,22 @@ def select(
     Open orders get at most half of a cap while other certificates wait: orders that never end must not stop renewals.
     Of the open orders, those that are issued are first, and a hash of *run_id* decides the order of the others: where
     they exceed the cap, each run polls other ones.
-    Raised caps hold for the certificates that their rule covers; all others stay within *limits*.
+    Raised caps hold for the certificates that their rule covers; all others stay within *limits*. What lower caps have
+    permitted uses a part of higher ones.
     """
     urgent = sorted(due, key=lambda candidate: _place(candidate, run_id))
-    ordinary = _capped([candidate for candidate in urgent if not candidate.caps], limits, ())
-    covered = [candidate for candidate in urgent if candidate.caps]
-    chosen = {candidate.path for candidate in (*ordinary, *_capped(covered, limits, ordinary))}
+    chosen = {candidate.path for candidate in _chosen(urgent, limits)}
     selected = [candidate for candidate in urgent if candidate.path in chosen]
     return selected, [candidate for candidate in urgent if candidate.path not in chosen]
+
+
+def _chosen(urgent: Sequence[DueCertificate], limits: Limits) -> list[DueCertificate]:
+    """Return what its own caps permit, the lowest caps first."""
+    taken = _capped([candidate for candidate in urgent if candidate.caps is None], limits, ())
+    for caps in sorted({candidate.caps for candidate in urgent if candidate.caps}):
+        covered = [candidate for candidate in urgent if candidate.caps == caps]
+        taken += _capped(covered, raised(limits, caps), taken)
+    return taken
 
 
 def _place(candidate: DueCertificate, run_id: str) -> tuple[Any, ...]:
@@ -104,8 +112,8 @@ def _draw(run_id: str, name: str) -> bytes:
 
 def _capped(
     urgent: Sequence[DueCertificate], limits: Limits, taken: Collection[DueCertificate]
-) -> Sequence[DueCertificate]:
-    """Return the first of *urgent* within their caps, of which *taken* have used a part."""
+) -> list[DueCertificate]:
+    """Return the first of *urgent* within *limits*, of which *taken* have used a part."""
     of_delegation: dict[str, list[DueCertificate]] = {}
     for candidate in urgent:
         of_delegation.setdefault(candidate.certificate.spec.delegation, []).append(candidate)
@@ -113,19 +121,18 @@ def _capped(
     chosen = {
         candidate.path
         for name, candidates in of_delegation.items()
-        for candidate in _share(candidates, raised(limits, candidates).orders_per_delegation - used[name])
+        for candidate in _share(candidates, limits.orders_per_delegation - used[name])
     }
     permitted = [candidate for candidate in urgent if candidate.path in chosen]
-    return _share(permitted, raised(limits, urgent).orders_per_run - len(taken))
+    return _share(permitted, limits.orders_per_run - len(taken))
 
 
-def raised(limits: Limits, candidates: Iterable[DueCertificate]) -> Limits:
-    """Return *limits* with the caps that the rules of *candidates* raise."""
-    caps = [caps for candidate in candidates for caps in candidate.caps]
+def raised(limits: Limits, caps: Caps) -> Limits:
+    """Return *limits*, raised to *caps* where these are higher."""
     return replace(
         limits,
-        orders_per_delegation=max(limits.orders_per_delegation, *(each.orders_per_delegation for each in caps), 0),
-        orders_per_run=max(limits.orders_per_run, *(each.orders_per_run for each in caps), 0),
+        orders_per_delegation=max(limits.orders_per_delegation, caps.orders_per_delegation),
+        orders_per_run=max(limits.orders_per_run, caps.orders_per_run),
     )
 
 
@@ -173,4 +180,6 @@ def require_plausible(due: Iterable[DueCertificate], estate_size: int, limits: L
 
 
 def _by_age(due: Iterable[DueCertificate]) -> list[DueCertificate]:
-    return [candidate for candidate in due if {Cause.AGE, Cause.LAST_RESORT} & set(candidate.decision.causes)]
+    """Without what a replacement rule covers: the operator has confirmed how many that are."""
+    of_age = (candidate for candidate in due if {Cause.AGE, Cause.LAST_RESORT} & set(candidate.decision.causes))
+    return [candidate for candidate in of_age if Cause.REPLACEMENT not in candidate.decision.causes]

@@ -29,7 +29,7 @@ class RunOutcome(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     REPORTED_BEFORE = "reported-before"
-    """A scheduled follow-up: what needs attention has failed another run within the last day."""
+    """An hourly run: what needs attention has failed another run within the last day."""
 
 
 class Outcome(StrEnum):

@@ -74,7 +74,7 @@ class CheckExpiry:
 
     def _left(self, taken: Iterable[DueCertificate]) -> int:
         """How many orders the inspections may add; what a rule's raised caps permit takes nothing from it."""
-        return self.limits.orders_per_run - sum(1 for candidate in taken if not candidate.caps)
+        return self.limits.orders_per_run - sum(1 for candidate in taken if candidate.caps is None)
 
     def _delegations(self, request: RunRequest) -> list[str]:
         """The delegations that the run was asked for; none when it inspects only those of what it takes."""
@@ -145,8 +145,13 @@ def _works_on(request: RunRequest, rule: Replacement) -> bool:
 
 
 def _is_asked(request: RunRequest, candidate: DueCertificate) -> bool:
-    """Whether the run works on it: a follow-up starts no order, except for a rule with a deadline."""
-    return not request.open_orders_only or candidate.resumes or (request.is_follow_up and candidate.has_deadline)
+    """Whether the run works on it: a follow-up starts no order, except for a rule with a deadline.
+
+    What has failed is ordered again by the daily run, not 24 times a day.
+    """
+    if not request.open_orders_only or candidate.resumes:
+        return True
+    return request.is_follow_up and candidate.has_deadline and not candidate.certificate.failures
 
 
 def _by_delegation(taken: Iterable[DueCertificate]) -> Mapping[str, Sequence[DueCertificate]]:

@@ -34,7 +34,7 @@ from renewal.domain.order import EnrollRequest, FinishedOrder, ManagedCertificat
 from renewal.domain.order_search import SearchControl, SearchedOrder, SearchProof, SearchResult, known_ids
 from renewal.domain.orderable import decide_with, require_orderable
 from renewal.domain.permission import OrderAgain
-from renewal.domain.replacement.rule import LONGEST_ORDERING
+from renewal.domain.replacement.rule import LONGEST_ORDERING, Replacement
 from renewal.domain.run_outcome import ResultStatus
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import ReportedCertificate
@@ -50,6 +50,7 @@ _DECIDE = (
 )
 LEAST_ORDER_SECONDS = 35.0
 """Before an intent is written: 24 s that writing it may take, and twice the 3 to 6 s in which SCM answers an order."""
+_URGENT = frozenset({Cause.ASKED, Cause.LAST_RESORT, Cause.EXPIRED, Cause.REVOKED, Cause.REPLACED_IN_SCM})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Enroll:
     def __call__(self, task: Task) -> Progress:
         """Return the open order, with its SSL ID, or the stored certificate when another run was quicker.
 
-        After LONGEST_ORDERING it begins no order for a replacement rule: the status is then `deferred`.
+        After LONGEST_ORDERING it begins no order for a replacement rule alone: the status is then `deferred`.
 
         Raises OrderUnconfirmed while it is not known whether the order exists, ScmUnavailable, OrderConflict, or
         the NeedsAttention that is the reason why nothing can be ordered.
@@ -83,7 +84,7 @@ class Enroll:
             ended = self.book.history(task.delegation, "")
             if done := self._done_by_another(certificate, record, ended, task):
                 return done
-            if Cause.REPLACEMENT in task.causes and self.clock() > task.started_at + LONGEST_ORDERING:
+            if _may_wait(task) and self.clock() > task.started_at + LONGEST_ORDERING:
                 return Progress(task.run_id, task.delegation, task.certificate, "", 0, ResultStatus.DEFERRED)
             self._require_capacity(certificate, ended, task)
         elif certificate.order.ssl_id is not None:
@@ -119,12 +120,15 @@ class Enroll:
     def _require_capacity(self, certificate: ManagedCertificate, ended: Iterable[FinishedOrder], task: Task) -> None:
         """Raise TooManyDue when this run has begun as many orders as it may: whoever forges a plan has no more."""
         orders: Iterable[Order | FinishedOrder] = (*self.book.open_orders(task.delegation), *ended)
-        begun = {order.token for order in orders if order.run_id == task.run_id}
+        begun = {order.token: order for order in orders if order.run_id == task.run_id}
         if len(begun) < self.orders_per_delegation:
             return
         rules = [rule for rule in self.book.replacements() if rule.covers(certificate)]
-        if len(begun) >= max((rule.caps.orders_per_delegation for rule in rules if rule.caps), default=0):
-            msg = f"this run has begun {len(begun)} orders of {task.delegation}: OrdersPerDelegation permits no more"
+        # What raised caps permit for a rule takes nothing from the ordinary renewals.
+        counted = [order for order in begun.values() if rules or Cause.REPLACEMENT not in order.causes]
+        raised = max((rule.caps.orders_per_delegation for rule in rules if rule.caps), default=0)
+        if len(counted) >= max(raised, self.orders_per_delegation):
+            msg = f"this run has begun {len(counted)} orders of {task.delegation}: OrdersPerDelegation permits no more"
             raise TooManyDue(msg)
 
     def _begin(
@@ -174,6 +178,7 @@ class Enroll:
 
     def _intend(self, certificate: ManagedCertificate, record: DelegationRecord, task: Task, term_days: int) -> Order:
         spec, token, now = certificate.spec, self.new_token(), self.clock()
+        rules = self._rules(certificate, task)
         key = KeyPair.generate(spec.key_type)
         return Order(
             delegation=spec.delegation,
@@ -189,19 +194,18 @@ class Enroll:
             external_requester=spec.external_requester,
             csr=key.signing_request(spec.names),
             sealed_key=self.sealer.seal(key, delegation=spec.delegation, certificate=spec.name, token=token),
-            causes=_causes(task, certificate),
+            causes=_causes(task, certificate, rules),
             run_id=task.run_id,
-            reason=self._reason(certificate, task),
+            reason=_reason(task, certificate, rules),
             opened_at=now,
             posted_at=now,
         )
 
-    def _reason(self, certificate: ManagedCertificate, task: Task) -> str:
-        """The reasons of the run, of the request on record and of the replacement rules; each once."""
-        reasons = [task.reason, certificate.asked]
-        if Cause.REPLACEMENT in task.causes:
-            reasons += [rule.reason for rule in self.book.replacements() if rule.covers(certificate)]
-        return "; ".join(dict.fromkeys(reason for reason in reasons if reason))
+    def _rules(self, certificate: ManagedCertificate, task: Task) -> tuple[Replacement, ...]:
+        """The replacement rules that cover the certificate; none is read unless the plan has that cause."""
+        if Cause.REPLACEMENT not in task.causes:
+            return ()
+        return tuple(rule for rule in self.book.replacements() if rule.covers(certificate))
 
     def _resume(
         self,
@@ -285,13 +289,28 @@ class Enroll:
         return self.transitions.record_ordered(order, ssl_id)
 
 
+def _may_wait(task: Task) -> bool:
+    """Whether it is ordered for a replacement rule alone, and not for what is urgent without one."""
+    return Cause.REPLACEMENT in task.causes and _URGENT.isdisjoint(task.causes)
+
+
 def _progress(task: Task, order: Order) -> Progress:
     return Progress(task.run_id, task.delegation, task.certificate, order.token, order.ssl_id or 0, order.status)
 
 
-def _causes(task: Task, certificate: ManagedCertificate) -> tuple[str, ...]:
-    """Those of the plan, and a request of the operator that came since: the order's key is made after it."""
-    return tuple(dict.fromkeys((*task.causes, *([Cause.ASKED.value] if certificate.asked else []))))
+def _causes(task: Task, certificate: ManagedCertificate, rules: Iterable[Replacement]) -> tuple[str, ...]:
+    """Those of the plan, and a request of the operator that came since: the order's key is made after it.
+
+    A rule is a cause if the order book has one: such orders do not count for the ordinary limit.
+    """
+    planned = (cause for cause in task.causes if cause != Cause.REPLACEMENT or rules)
+    return tuple(dict.fromkeys((*planned, *([Cause.ASKED.value] if certificate.asked else []))))
+
+
+def _reason(task: Task, certificate: ManagedCertificate, rules: Iterable[Replacement]) -> str:
+    """The reasons of the run, of the request on record and of the replacement rules; each once."""
+    reasons = [task.reason, certificate.asked, *(rule.reason for rule in rules)]
+    return "; ".join(dict.fromkeys(reason for reason in reasons if reason))
 
 
 def _require_unended(ended: Iterable[FinishedOrder], task: Task) -> None:

@@ -22,7 +22,7 @@ class PlanCollection:
     def __call__(self, run_id: str, polls: int) -> dict[str, Any]:
         """Write which orders are polled, after *polls* times.
 
-        Each open order is polled once, and then those that are unfinished, except in a scheduled follow-up: the next
+        Each open order is polled once, and then those that are unfinished, except in an hourly run: the next
         one is an hour away. A delegation is left to the next run when the child execution that polled it failed: what
         ends one without a result, such as an output that is too large, would end the next one too.
 

@@ -63,7 +63,7 @@ class Report:
         """Write the report; return `{"run_id", "outcome", "is_daily", "counts", "report", "metrics"}`.
 
         *verification*: what `VerifyServed` returned, or what was caught of it: that fails no run.
-        A scheduled follow-up does not fail again for what another run has failed for within the last day.
+        An hourly run does not fail again for what another run has failed for within the last day.
         `report` is the object's key; `metrics` are numbers by name. Missing or unreadable results are reported as
         failures of their delegations. Raises PlanUnreadable without the facts of the plan: then no report can be
         written, and the execution must fail; so it must when the operator could not be notified.

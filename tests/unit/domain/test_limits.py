@@ -121,6 +121,16 @@ def test_raised_caps_hold_for_what_their_rule_covers_only() -> None:
     assert len(deferred) == 5
 
 
+def test_the_caps_of_a_rule_hold_for_no_other_rule() -> None:
+    """The operator confirmed a hundred orders for one incident, and two for the other."""
+    low = [covered(due(f"low{n}", Cause.REPLACEMENT), caps=Caps(4, 20)) for n in range(9)]
+    high = [covered(due(f"high{n}", Cause.REPLACEMENT), caps=Caps(100, 1000)) for n in range(3)]
+
+    taken, _ = select([*low, *high], Limits(2, 10, 0.5), "run")
+
+    assert sorted(names(taken)) == ["high0", "high1", "high2", "low0", "low1", "low2", "low3"]
+
+
 def test_a_raised_cap_of_a_run_bounds_all_delegations_together() -> None:
     """What the operator confirmed is the number of orders of a run, not of each delegation."""
     caps = Caps(5, 6)
@@ -134,6 +144,13 @@ def test_without_raised_caps_a_rule_stays_within_those_of_the_stack() -> None:
     mine = [covered(due(f"c{n}", Cause.REPLACEMENT)) for n in range(4)]
 
     assert len(select(mine, Limits(2, 10, 0.5), "run")[0]) == 2
+
+
+def test_what_a_rule_covers_is_plausible() -> None:
+    """The operator has confirmed how many are replaced; the hourly run failed, and collected nothing."""
+    found = [covered(due(f"c{n}", Cause.LAST_RESORT, Cause.REPLACEMENT)) for n in range(30)]
+
+    require_plausible(found, 40, MANY)
 
 
 def test_the_nearest_deadline_goes_first() -> None:

@@ -256,6 +256,7 @@ def test_a_replacement_is_paused_while_scm_is_ill_and_continues_without_the_oper
     (done,) = system.daily_run(**HOURLY).replacements
 
     assert (paused.left, paused.paused) == (1, ("univ",))
+    assert replace(paused, delegations=("lab",)).paused_in(("univ", "lab")).paused == ("lab",)
     assert (resumed.left, resumed.paused) == (1, ())
     assert (done.left, done.done, done.is_complete) == (0, 1, True)
 

@@ -151,6 +151,17 @@ def with_deadline(**members: Any) -> Replacement:
     return Replacement(NOW - timedelta(days=1), "", "incident", deadline=NOW + timedelta(days=1), **members)
 
 
+def test_the_hourly_run_leaves_what_has_failed_to_the_daily_run(system: System) -> None:
+    """A certificate in its last tenth has no hold: SCM would reject 24 orders a day."""
+    serving(system, univ__last=195)
+    system.book.kept["univ", "last"] = replace(system.book.kept["univ", "last"], failures=1)
+    system.book.rules.append(with_deadline())
+
+    system.check_expiry(open_orders_only=True, scheduled_at="2026-11-23T09:00:00Z")
+
+    assert planned(system) == {}
+
+
 def test_the_hourly_run_orders_for_a_rule_with_a_deadline(system: System) -> None:
     """A CA that revokes within 24 hours does not wait for the daily run; what is merely due does."""
     serving(system, univ__young=20, univ__old=150, lab__new=0.5)

@@ -572,7 +572,7 @@ def test_a_password_refused_at_the_mark_is_not_tried_again(system: System) -> No
 
 
 def test_scm_is_not_asked_later_than_a_run_collects(system: System) -> None:
-    """When SCM is ill, hundreds of polls with their retries kept every other run from its work for half a day."""
+    """Without answers, hundreds of polls with their retries kept every other run from its work for half a day."""
     late = replace(ordered(system), started_at=system.clock() - LONGEST_COLLECTING - timedelta(seconds=1))
     asked = dict(system.scm.calls)
 

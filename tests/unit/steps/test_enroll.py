@@ -90,7 +90,28 @@ def test_only_a_rule_that_covers_it_raises_the_limit(system: System, delegation:
         system.enroll(third, most_orders=1)
 
 
-@pytest.mark.parametrize(("causes", "is_ordered"), [(("replacement",), False), (("age",), True)])
+def test_orders_for_a_rule_leave_the_limit_to_ordinary_renewals(system: System) -> None:
+    """A certificate of another issuer in its last tenth was refused while the rule was worked off."""
+    specs = [replace(IDP, name=f"c{number}", names=(f"c{number}.apps.univ.example",)) for number in range(3)]
+    system.add(*specs)
+    for spec in specs:
+        system.book.adopt(spec.record_key, replace(served_by(spec, age=190), serial=spec.name), NOW)
+    system.book.rules = [Replacement(NOW, "", "incident", serials=("c0", "c1"), caps=Caps(9, 9))]
+    for spec in specs[:2]:
+        system.enroll(system.task(spec, causes=("replacement",)), most_orders=1)
+
+    assert system.enroll(system.task(specs[2], causes=("last-resort",)), most_orders=1).ssl_id
+
+
+@pytest.mark.parametrize(
+    ("causes", "is_ordered"),
+    [
+        (("replacement",), False),
+        (("age", "replacement"), False),
+        (("last-resort", "replacement"), True),
+        (("age",), True),
+    ],
+)
 def test_a_run_that_lasts_too_long_begins_no_order_for_a_rule(
     system: System, causes: tuple[str, ...], *, is_ordered: bool
 ) -> None:

@@ -38,7 +38,7 @@ def drill_command(
     context: typer.Context,
     alarm: Annotated[list[str] | None, typer.Option(help="Only this alarm, e.g. RunFailed; may be repeated.")] = None,
     wait_seconds: Annotated[
-        int, typer.Option("--wait-seconds", min=0, max=900, help="Seconds to wait for a notice to be sent.")
+        int, typer.Option("--wait-seconds", min=0, max=900, help="Seconds to wait for a notification to be sent.")
     ] = 60,
     yes: YesOption = False,
     as_json: JsonOption = False,

@@ -45,7 +45,10 @@ app = typer.Typer(
 )
 
 EstateOption = Annotated[
-    Path, typer.Option("--estate", help="Folder with delegations/*.yaml, scm.yaml and, optionally, aws.yaml.")
+    Path,
+    typer.Option(
+        "--estate", help="Folder with delegations/*.yaml, scm.yaml and, optionally, aws.yaml and servers.yaml."
+    ),
 ]
 WaitFactorOption = Annotated[
     float,

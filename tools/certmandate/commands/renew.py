@@ -82,8 +82,8 @@ def renew_command(
     """Renew certificates now, or add a replacement rule.
 
     Without --force, a certificate that is not due is not renewed. With --issuer and --issued-before, a replacement rule
-    is stored: every later run replaces the certificates that the rule covers, within the caps of a run, until all are
-    replaced. No run is started then.
+    is stored: every later daily or manual run replaces the certificates that the rule covers, within the caps of a run,
+    until all are replaced. No run is started then.
     """
     given: dict[str, Any] = {"certificates": certificate, "delegations": delegation, "reason": reason}
     given |= {"dry_run": dry_run, "all_due_is_right": all_due_is_right}

@@ -21,7 +21,8 @@ class Conditions:
     declined: float = 0.0
     """Share of the orders that SCM declines."""
     servers_minutes: float = 15.0
-    """From the store to the endpoints: the interval of certmandate-fetch."""
+    """From the store to the endpoints. With the shipped timer, certmandate-fetch takes up to seven hours; this assumes
+    that renewals start it."""
 
 
 @dataclass(slots=True)

@@ -43,6 +43,8 @@ class ReplacementProgress:
     """When all will be stored, at this rate or as planned; None: not known."""
     is_late: bool = False
     """Whether that is after the deadline, or the deadline is over and something is left."""
+    delegations: tuple[str, ...] = ()
+    """Of the rule; empty = all."""
     paused: tuple[str, ...] = ()
     """The delegations for which the run ordered nothing because SCM was not available."""
 
@@ -52,8 +54,9 @@ class ReplacementProgress:
         return self.in_flight + self.failed + self.waiting
 
     def paused_in(self, delegations: tuple[str, ...]) -> Self:
-        """Return it with the *delegations* for which nothing was ordered because SCM is ill, while work is left."""
-        return replace(self, paused=delegations) if self.left else self
+        """Return it with those of *delegations* that the rule covers, while work is left; SCM was not available."""
+        mine = tuple(name for name in delegations if not self.delegations or name in self.delegations)
+        return replace(self, paused=mine) if self.left else self
 
     @property
     def is_complete(self) -> bool:
@@ -78,6 +81,7 @@ def progress_of(rule: Replacement, certificates: Iterable[ManagedCertificate], n
         issuer=rule.issuer,
         issued_before=rule.issued_before,
         deadline=rule.deadline,
+        delegations=rule.delegations,
         covered=rule.certificates,
         done=done,
         in_flight=in_flight,

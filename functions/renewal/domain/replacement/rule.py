@@ -21,7 +21,7 @@ LONGEST_ORDERING = timedelta(hours=2)
 minutes: the run must end, and the next one finds at the login whether SCM is back."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Caps:
     """How many orders one run may begin."""
 

@@ -85,8 +85,9 @@ def replace_command(
     """Replace many certificates by a deadline.
 
     Shows the plan: how many, how long, which limit decides, and what will not make the deadline. After a confirmation
-    it stores a replacement rule, on which every run works until all is replaced. The rule covers what is served now;
-    what is issued for it is not replaced again. `status` exits 1 when a rule will not make its deadline.
+    it stores a replacement rule. Daily and manual runs work on it until all is replaced; with --deadline, the hourly
+    runs do, too. The rule covers what is served now; what is issued for it is not replaced again.
+    `status` exits 1 when a rule will not make its deadline.
     """
     from certmandate.replacement.capacity import Limits
 
