@@ -39,8 +39,8 @@ CONFIRM_EVERY = timedelta(minutes=10)
 """How often a pending order's details are requested at most: polls are cheap for SCM, details are not."""
 LONGEST_HOLD_DAYS = 8
 LONGEST_COLLECTING = timedelta(hours=4)
-"""After the start of a run, in which it polls. When SCM does not answer, each poll of an account's orders takes minutes: the run
-must end, because no other run works meanwhile, and the next one polls what is open."""
+"""After the start of a run, in which it polls. When SCM does not answer, each poll takes minutes: the run must end,
+because no other run works meanwhile, and the next one polls what is open."""
 
 
 @dataclass(frozen=True, slots=True)
