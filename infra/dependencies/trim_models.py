@@ -40,7 +40,9 @@ def _trim_service(folder: Path, names: set[str]) -> str:
     model["operations"] = {name: model["operations"][name] for name in sorted(names)}
     shapes = _reached(model["operations"].values(), model["shapes"])
     model["shapes"] = {name: shape for name, shape in model["shapes"].items() if name in shapes}
-    _write(newest / "service-2.json", _undocumented(model))
+    # botocore fails without the documentation of these parameters.
+    kept = {name: model[name] for name in ("clientContextParams",) if name in model}
+    _write(newest / "service-2.json", _undocumented(model) | kept)
     packed.unlink()
     pagination = json.loads(paginators.read_text(encoding="utf-8"))["pagination"]
     _write(paginators, {"pagination": {name: of for name, of in pagination.items() if name in names}})

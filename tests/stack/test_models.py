@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
 import shutil
 import subprocess
@@ -14,8 +15,11 @@ from typing import Any
 import botocore
 import pytest
 from botocore import xform_name
+from botocore.awsrequest import AWSResponse, HTTPHeaders
+from botocore.exceptions import ClientError
 from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel, Shape
+from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
 from gate.layer import variable
@@ -97,16 +101,61 @@ def lines(shape: Shape, above: tuple[str, ...] = ()) -> Iterator[str]:
         yield from lines(inner[name], (*above, shape.name))
 
 
+def session(data: Path) -> Session:
+    """A session that reads the descriptions below *data*."""
+    made = Session()
+    loader = Loader(extra_search_paths=[str(data)], include_default_search_paths=False)
+    made.register_component("data_loader", loader)
+    made.set_credentials("none", "none")
+    return made
+
+
+@pytest.mark.parametrize("operation", sorted(OPERATIONS))
+def test_an_operation_is_requested_as_before(trimmed: Path, operation: str) -> None:
+    """A description also has parts that no shape refers to: without one, no object of S3 was written."""
+    service, _, name = operation.partition(":")
+    shape = service_model(service).operation_model(name).input_shape
+
+    def requested(data: Path) -> list[tuple[str, str]]:
+        client, sent = session(data).create_client(service, "eu-west-3"), []
+
+        def send(request: Any, **_: object) -> Any:
+            sent.append((request.method, request.url))
+            return AWSResponse(request.url, 400, HTTPHeaders(), Empty())
+
+        client.meta.events.register("before-send", send)
+        with pytest.raises((ClientError, ResponseParserError)):
+            getattr(client, xform_name(name))(**(sample(shape) if shape else {}))
+        return sent
+
+    assert requested(trimmed) == requested(DATA)
+
+
+class Empty(io.BytesIO):
+    """A body without content, as urllib3 has it."""
+
+    def stream(self, **_: object) -> Iterator[bytes]:
+        yield b""
+
+
+def sample(shape: Shape) -> Any:
+    """A value that botocore accepts for *shape*, with no optional member."""
+    kind: str = shape.type_name
+    if kind == "structure":
+        members: dict[str, Shape] = dict(getattr(shape, "members", {}))
+        return {name: sample(members[name]) for name in getattr(shape, "required_members", ())}
+    if kind == "list":
+        return [sample(getattr(shape, "member"))]  # noqa: B009 - of list shapes only
+    samples = {"string": "name-of-twenty-letters", "blob": b"x", "map": {}, "boolean": True}
+    return samples.get(kind, 1)
+
+
 @pytest.mark.parametrize("region", ["eu-west-3", "us-east-1", "eu-central-2", "us-gov-west-1", "cn-north-1"])
 def test_a_client_is_made_as_before(trimmed: Path, region: str) -> None:
     """With the same endpoint, also in another partition, and the same paginators."""
 
     def made(data: Path) -> dict[str, Any]:
-        session = Session()
-        loader = Loader(extra_search_paths=[str(data)], include_default_search_paths=False)
-        session.register_component("data_loader", loader)
-        keys: Any = {"aws_access_key_id": "none", "aws_secret_access_key": "none"}
-        clients = {name: session.create_client(name, region, **keys) for name in sorted(SERVICES)}
+        clients = {name: session(data).create_client(name, region) for name in sorted(SERVICES)}
         operations = [operation.split(":") for operation in sorted(OPERATIONS)]
         paginators = {name for service, name in operations if clients[service].can_paginate(xform_name(name))}
         return {"paginators": paginators} | {name: client.meta.endpoint_url for name, client in clients.items()}
