@@ -255,7 +255,8 @@ class System:
     def _collection(self, item: Mapping[str, Any]) -> dict[str, Any]:
         orders = [Progress.parse(order) for order in item["orders"]]
         ended = [self._attempted(partial(self.collect, order), order.certificate, order) for order in orders]
-        return child(item["delegation"], {"certificates": ended})
+        names = [order.certificate for order in orders]
+        return child(item["delegation"], {"certificates": ended}, orders=names)
 
     def _child(self, task: DelegationTask) -> dict[str, Any]:
         output: Mapping[str, Any]

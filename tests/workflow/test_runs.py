@@ -16,6 +16,11 @@ dials: {issuance_polls: 0}
 behaviours:
   - {name: idp.univ.example, faults: [{kind: slow, seconds: 2, operation: 'POST /api/ssl/v1/enroll'}]}
 """
+UNAVAILABLE_FOR_A_POLL = f"""\
+dials: {{issuance_polls: 0}}
+behaviours:
+  - {{name: idp.univ.example, faults: [{{kind: unavailable, times: 3, operation: '{COLLECT}'}}]}}
+"""
 
 
 def test_a_dry_run_reports_its_plan_and_orders_nothing(start: Start) -> None:
@@ -91,6 +96,16 @@ def test_what_is_issued_after_five_polls_is_left_to_the_hourly_run(start: Start)
     assert [run.outcomes["univ/idp"] for run in (daily, *hourly)] == ["pending", "pending", "renewed"]
     assert [waits_in(system, run) for run in (daily, *hourly)] == [4, 0, 0]
     assert (system.orders_posted(), system.calls("/collect/")) == (1, 7)
+
+
+def test_a_poll_without_an_answer_is_repeated_by_the_next_poll(start: Start) -> None:
+    """Its own retries last a minute only; an outage of some minutes must not leave the certificate to another run."""
+    system = start("idp", scm=UNAVAILABLE_FOR_A_POLL)
+
+    ended = system.run()
+
+    assert (ended.status, ended.outcomes) == ("SUCCEEDED", {"univ/idp": "renewed"})
+    assert (waits_in(system, ended), system.orders_posted()) == (1, 1)
 
 
 def test_an_order_that_was_not_collected_is_reported(start: Start) -> None:
