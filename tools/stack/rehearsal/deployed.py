@@ -136,10 +136,7 @@ class Deployed:
         writer.write(EstateChange((delegation,), specs), datetime.now(UTC))
 
     def run(self, run_id: str) -> bool:
-        """Run for the certificate; return whether this run stored it, inspected its delegation and wrote a report.
-
-        The execution's own status proves nothing: ministack has no ResultWriter, so every report lacks its results.
-        """
+        """Run for the certificate; return whether this run stored it, inspected its delegation and wrote a report."""
         workflow = self.aws.client("stepfunctions")
         arn = workflow.start_execution(
             stateMachineArn=self.outputs["StateMachineArn"],

@@ -1,4 +1,4 @@
-"""ministack 1.5.33 with six repairs: `python ministack_repaired.py`, by the Python of its own environment.
+"""ministack 1.5.33 with seven repairs: `python ministack_repaired.py`, by the Python of its own environment.
 
 Exceptions: its Lambda runtime returns only the text of a Python exception, under one name for all. AWS returns the name
 of the class, which every Retry and Catch of the state machine needs. The worker, a script in a string, is patched to
@@ -16,10 +16,13 @@ Network: its CloudFormation has neither elastic addresses nor NAT gateways; its 
 Conditions: it resolves no keys of KMS, DynamoDB, EventBridge and S3's conditional writes, so every request has the
 values of one that is allowed; and aws:PrincipalArn is the role's, not the session's. What the conditions deny is
 asserted on the policies (tests/template).
+
+Results: its Distributed Map has no ResultWriter; what the children of a Map leave is written where AWS writes it.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from importlib import import_module
@@ -164,6 +167,39 @@ def repair_network() -> None:
     handlers["AWS::EC2::NatGateway"] = {"create": make_gateway, "delete": delete_gateway}
 
 
+def repair_results() -> None:
+    """Write the results of a Distributed Map to S3 (AWS: step-functions/latest/dg/input-output-resultwriter.html)."""
+    service: Any = import_module("ministack.services.stepfunctions")
+    run_map = service._run_distributed_map  # noqa: SLF001 - there is no other seam
+
+    def run_and_write(state: dict[str, Any], given: Any, effective: Any, iterator: Any, run: Any, context: Any) -> Any:
+        before = set(service._map_runs)  # noqa: SLF001
+        answer = run_map(state, given, effective, iterator, run, context)
+        made = {arn: of["executionArn"] for arn, of in service._map_runs.items() if arn not in before}  # noqa: SLF001
+        (map_run,) = (arn for arn, execution in made.items() if execution == run["executionArn"])
+        where = service._resolve_params_obj(state["ResultWriter"]["Parameters"], effective, context)  # noqa: SLF001
+        children = service._executions.values()  # noqa: SLF001
+        _write_results(where, map_run, [child for child in children if child.get("mapRunArn") == map_run])
+        return answer
+
+    service._run_distributed_map = run_and_write  # noqa: SLF001
+
+
+def _write_results(where: dict[str, str], map_run: str, children: list[dict[str, Any]]) -> None:
+    put = import_module("ministack.services.s3")._put_object  # noqa: SLF001 - there is no other seam
+    members = ("executionArn", "name", "status", "input", "output", "error", "cause")
+    folder = f"{where['Prefix']}/{map_run.rpartition(':')[2]}"
+    files: dict[str, list[dict[str, str]]] = {"FAILED": [], "PENDING": [], "SUCCEEDED": []}
+    for status, listed in files.items():
+        own = [child for child in children if child["status"] == status]
+        if own:
+            entries = [{name[0].upper() + name[1:]: child.get(name) for name in members} for child in own]
+            listed.append({"Key": f"{folder}/{status}_0.json"})
+            put(where["Bucket"], listed[0]["Key"], json.dumps(entries).encode(), {})
+    manifest = {"DestinationBucket": where["Bucket"], "MapRunArn": map_run, "ResultFiles": files}
+    put(where["Bucket"], f"{folder}/manifest.json", json.dumps(manifest).encode(), {})
+
+
 def _element(answer: tuple[int, Any, bytes | str], name: str) -> str:
     """Return the text of the one element of that name in an answer of EC2. Raises RuntimeError."""
     body = answer[2].decode() if isinstance(answer[2], bytes) else answer[2]
@@ -181,5 +217,6 @@ if __name__ == "__main__":
     assume_tls()
     repair_conditions()
     repair_network()
+    repair_results()
     sys.argv = ["ministack"]
     import_module("ministack.app").main()
