@@ -68,7 +68,8 @@ def test_a_replacement_rule_is_stored_applied_and_deleted(desk: Desk):
 
 def test_a_request_has_who_made_it_in_the_audit_trail(desk: Desk):
     """Fault S4: by the identity that AWS has, whatever the client's environment claims."""
-    desk.run("renew", "univ/young", "--force", "--reason", "laptop stolen", "--no-follow")
+    found = desk.document("renew", "univ/young", "--force", "--reason", "laptop stolen", "--no-follow")
+    desk.system.end(found["arn"])
 
     rows = list(DynamoDbAuditTrails(desk.system.aws.tables.audit).rows("univ"))
     (asked,) = (row for row in rows if row.get("action") == "renewal-requested" and "young" in row["certificates"])
