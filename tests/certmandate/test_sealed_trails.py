@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 import seal_audit
 from certmandate.audit.trail import SealedRows, faults
 from renewal.adapters.order_book.audit_trails import DynamoDbAuditTrails
-from renewal.adapters.order_book.schema import head_item
+from renewal.adapters.order_book.schema import HEAD, head_item
 from renewal.domain.audit.chain import ChainHead, beginning, newest, number_of, row_hash
 from renewal.domain.audit.seal import Seal, Statement
 from renewal.domain.errors import AuditTrailTampered
@@ -43,11 +43,17 @@ def seal(desk: Desk) -> None:
     seal_audit.handler({}, CONTEXT)
 
 
+def delete(desk: Desk, sort_keys: Iterable[str]) -> None:
+    """Delete items of the delegation's trail."""
+    table, client = desk.system.aws.outputs["AuditTable"], desk.system.aws.client("dynamodb")
+    for name in sort_keys:
+        client.delete_item(TableName=table, Key={"delegation": {"S": "univ"}, "item": {"S": name}})
+
+
 def write_again(desk: Desk, rows: list[Item]) -> None:
     """Replace the whole trail by *rows* with numbers and hashes that match, and the head, as an administrator could."""
     table, client = desk.system.aws.outputs["AuditTable"], desk.system.aws.client("dynamodb")
-    for old in stored_rows(desk):
-        client.delete_item(TableName=table, Key={"delegation": {"S": "univ"}, "item": {"S": old["item"]}})
+    delete(desk, [row["item"] for row in stored_rows(desk)])
     done: list[Item] = []
     for row in rows:
         head = newest(done)
@@ -92,6 +98,17 @@ def test_a_trail_that_was_written_again_is_found_by_its_seal(
     assert desk.run("audit", "verify", export).exit_code == 0
     with pytest.raises(AuditTrailTampered, match="univ"):
         seal(desk)
+
+
+def test_a_trail_that_was_deleted_whole_is_found_by_its_seal(sealed: tuple[Desk, Path, list[Item]]) -> None:
+    """The table has no item of the delegation any more."""
+    desk, _, rows = sealed
+    delete(desk, [HEAD, *(row["item"] for row in rows)])
+
+    with pytest.raises(AuditTrailTampered, match="univ"):
+        seal(desk)
+
+    write_again(desk, rows)
 
 
 def test_an_export_names_the_key_and_each_damaged_seal(sealed: tuple[Desk, Path, list[Item]], tmp_path: Path) -> None:

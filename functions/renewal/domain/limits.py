@@ -96,7 +96,7 @@ def _chosen(urgent: Sequence[DueCertificate], limits: Limits) -> list[DueCertifi
     taken = _capped([candidate for candidate in urgent if candidate.caps is None], limits, ())
     for caps in sorted({candidate.caps for candidate in urgent if candidate.caps}):
         covered = [candidate for candidate in urgent if candidate.caps == caps]
-        taken += _capped(covered, raised(limits, caps), taken)
+        taken += _capped(covered, _raised(limits, caps), taken)
     return taken
 
 
@@ -127,7 +127,7 @@ def _capped(
     return _share(permitted, limits.orders_per_run - len(taken))
 
 
-def raised(limits: Limits, caps: Caps) -> Limits:
+def _raised(limits: Limits, caps: Caps) -> Limits:
     """Return *limits*, raised to *caps* where these are higher."""
     return replace(
         limits,

@@ -39,8 +39,7 @@ class Audit:
             rows.append(finished_item(newest(rows).followed_by(row, "collect")))
 
     def delegations(self) -> Iterator[str]:
-        """For both ports: of the table, and of the bucket."""
-        return iter({*self.stored, *(seal.statement.delegation for seal in self.made)})
+        return iter(self.stored)
 
     def rows(self, delegation: str) -> Iterator[Any]:
         return iter(self.stored.get(delegation, []))
@@ -71,7 +70,23 @@ class Audit:
         self.announced.append(seal)
 
     def seal(self) -> tuple[str, ...]:
-        return SealAudit(self, self, self, self, lambda: NOW)()
+        return SealAudit(self, Bucket(self), self, self, lambda: NOW)()
+
+
+@dataclass
+class Bucket:
+    """The bucket, which knows the delegations of its own seals."""
+
+    audit: Audit
+
+    def delegations(self) -> Iterator[str]:
+        return (seal.statement.delegation for seal in self.audit.made)
+
+    def last(self, delegation: str) -> ChainHead | None:
+        return self.audit.last(delegation)
+
+    def put(self, seal: Seal, rows: Any) -> None:
+        self.audit.put(seal, rows)
 
 
 @pytest.fixture

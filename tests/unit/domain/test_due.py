@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from renewal.domain.delegation import RenewalPolicy
 from renewal.domain.due import EVERY_DAILY_RUN, EVERY_RUN, Cause, decide, last_resort, next_action, renewal_point
+from renewal.domain.endpoint.declaration import Endpoint
 from renewal.domain.keypair import KeyType
 from renewal.domain.replacement.rule import Replacement
 from tests.unit.estate import IDP, NOW, managed, served_by
@@ -272,7 +273,12 @@ def test_a_request_overrides_a_hold() -> None:
 
 @pytest.mark.parametrize(
     "certificate",
-    [managed(), managed(age=150), managed(age=1, asked="please")],
+    [
+        managed(),
+        managed(age=150),
+        managed(age=1, asked="please"),
+        managed(age=1, spec=replace(IDP, served_at=(Endpoint("idp.univ.example"),))),
+    ],
 )
 def test_the_next_daily_run_takes_what_is_due_whatever_the_clock_of_the_writer(certificate: Any) -> None:
     """A file that was applied on a laptop with the date of next year was in no index for a year."""

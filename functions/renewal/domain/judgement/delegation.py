@@ -37,10 +37,13 @@ def problems_of(
     findings = [*(finding_from(error, error.certificate) for error in unreadable), *_failed(failure)]
     findings += service_findings(certificates, now)
     findings += open_revocations(record, certificates, now) if record else ()
-    covered = own.keys() | {_key(delegation, finding) for finding in findings}
-    findings += [finding for finding in _open(record, judged) if _key(delegation, finding) not in covered]
-    found = (problem_of(finding, delegation, certificates, today, times) for finding in findings)
-    return tuple(sorted((*own.values(), *found), key=lambda problem: problem.urgency))
+    found, inspected = (
+        [problem_of(finding, delegation, certificates, today, times) for finding in part]
+        for part in (findings, _open(record, judged))
+    )
+    covered = own.keys() | {problem.key for problem in found}
+    others = (problem for problem in inspected if problem.key not in covered)
+    return tuple(sorted((*own.values(), *found, *others), key=lambda problem: problem.urgency))
 
 
 def rule_problems(unreadable: Iterable[RecordUnreadable]) -> Iterator[Problem]:
@@ -48,11 +51,6 @@ def rule_problems(unreadable: Iterable[RecordUnreadable]) -> Iterator[Problem]:
     for error in unreadable:
         text = str(error)
         yield Problem(code=type(error).__name__, about=text, severity="error", actor=error.actor, text=text)
-
-
-def _key(delegation: str, finding: Finding) -> str:
-    path = "/".join(name for name in (delegation, finding.certificate) if name)
-    return f"{path}: {finding.code} {finding.about}".rstrip()
 
 
 def _failed(failure: Failure | None) -> Iterator[Finding]:
