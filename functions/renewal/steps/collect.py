@@ -30,7 +30,9 @@ from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, Order
 from renewal.domain.order_search import SearchControl
 from renewal.domain.run_outcome import ResultStatus
 from renewal.domain.setup.inspection import DelegationRecord
-from renewal.ports import Accounts, Clock, OrderReader, OrderTransitions
+from renewal.ports.environment import Clock
+from renewal.ports.order_book import OrderReader, OrderTransitions
+from renewal.ports.scm import Accounts
 from renewal.steps.payload import Progress
 from renewal.steps.scm.login import ScmLogin
 from renewal.steps.stores import Stores

@@ -32,8 +32,8 @@ from renewal.domain.run_report import RunReport
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import DelegatedName
-from renewal.ports import Listing, OrderReader
-from renewal.run_ports import RunArchive
+from renewal.ports.order_book import Listing, OrderReader
+from renewal.ports.runs import RunArchive
 from renewal.steps.report import Report
 from renewal.steps.reporting.alert_sender import AlertSender
 from renewal.steps.reporting.reader import ReportReader
