@@ -9,8 +9,8 @@ import pytest
 
 from campaign.fault_injection import Mode
 from campaign.harness import Harness
-from campaign.histories.estate import NAMES
 from campaign.histories.history import History
+from campaign.histories.tenants import NAMES
 from renewal.domain.due import Cause
 
 CAP = 1

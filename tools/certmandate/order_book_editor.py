@@ -16,14 +16,14 @@ from renewal.adapters.order_book.audit_trails import DynamoDbAuditTrails
 from renewal.adapters.order_book.reader import DynamoDbOrderReader
 from renewal.adapters.order_book.table import ConditionFailed, Item, OrderTables, Request, deleted, put, updated
 from renewal.adapters.order_book.transitions import status_updated
-from renewal.domain.audit.chain import ChainHead
+from renewal.domain.audit.hash_chain import ChainHead
 from renewal.domain.certificate.revocation import RevocationRequest
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.due import EVERY_RUN
 from renewal.domain.errors import InvalidDelegation, OrderConflict, StoreUnavailable
 from renewal.domain.order import ManagedCertificate, Served
 from renewal.domain.permission import OrderAgain
-from renewal.domain.replacement.rule import Replacement
+from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.records import timestamp, to_item
 
@@ -135,7 +135,7 @@ class OrderBookEditor:
 
         self._transact(writes, f"{delegation}: the audit trail")
 
-    def add_replacement(self, replacement: Replacement) -> None:
+    def add_replacement(self, replacement: ReplacementRule) -> None:
         """Have everything replaced that the rule covers. When the rule exists, its first reason stays."""
 
         def add() -> Request | None:
@@ -143,7 +143,7 @@ class OrderBookEditor:
 
         self._record(self._action(schema.ESTATE, ActionKind.RULE_ADDED, reason=_described(replacement)), add)
 
-    def remove_replacement(self, replacement: Replacement) -> None:
+    def remove_replacement(self, replacement: ReplacementRule) -> None:
         """Withdraw a replacement rule. Harmless when there is none."""
 
         def remove() -> Request | None:
@@ -152,7 +152,7 @@ class OrderBookEditor:
 
         self._record(self._action(schema.ESTATE, ActionKind.RULE_WITHDRAWN, reason=_described(replacement)), remove)
 
-    def _has(self, replacement: Replacement) -> bool:
+    def _has(self, replacement: ReplacementRule) -> bool:
         key = schema.replacement_key(replacement)
         return bool(self._table.read([key]))
 
@@ -191,7 +191,7 @@ class OrderBookEditor:
         raise OrderConflict(msg)
 
 
-def _described(rule: Replacement) -> str:
+def _described(rule: ReplacementRule) -> str:
     limits = (f"issued before {timestamp(rule.issued_before)}", f"issuer '{rule.issuer}'", *rule.delegations)
     serials = (f"{len(rule.serials)} serials",) if rule.serials else ()
     return f"{', '.join((*limits, *serials))}: {rule.reason}"

@@ -11,7 +11,7 @@ from renewal.domain.delegation import CertificatePath
 from renewal.domain.errors import RecordUnreadable
 from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, Served
 from renewal.domain.order_search import SearchControl, SearchResult
-from renewal.domain.replacement.rule import Replacement
+from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 
@@ -62,7 +62,7 @@ class OrderReader(Protocol):
     def count(self, most: int) -> int:
         """How many certificates there are, counted up to *most* through the index."""
 
-    def replacements(self) -> Listing[Replacement]:
+    def replacements(self) -> Listing[ReplacementRule]:
         """The replacement rules."""
 
     def delegation(self, name: str) -> DelegationRecord:

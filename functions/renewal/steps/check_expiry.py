@@ -13,9 +13,9 @@ from renewal.domain.errors import RecordUnreadable, RunInProgress, UnknownDelega
 from renewal.domain.judgement.replacement_progress import ReplacementProgress, progress_of
 from renewal.domain.limits import DueCertificate, Limits, allot, plausible_estate, require_plausible, select
 from renewal.domain.order import ManagedCertificate
-from renewal.domain.replacement.rule import Replacement
-from renewal.domain.request import RunRequest
-from renewal.domain.run_outcome import PlanFacts, PlannedCertificate, PlanState
+from renewal.domain.replacement_rule import ReplacementRule
+from renewal.domain.run.outcome import PlanFacts, PlannedCertificate, PlanState
+from renewal.domain.run.request import RunRequest
 from renewal.ports.environment import Clock
 from renewal.ports.order_book import OrderReader
 from renewal.ports.runs import RunArchive, RunsInProgress
@@ -121,7 +121,7 @@ class CheckExpiry:
 
 
 def _due(
-    request: RunRequest, rules: Collection[Replacement], certificates: Iterable[ManagedCertificate], now: datetime
+    request: RunRequest, rules: Collection[ReplacementRule], certificates: Iterable[ManagedCertificate], now: datetime
 ) -> list[DueCertificate]:
     decided = (
         DueCertificate(
@@ -135,13 +135,13 @@ def _due(
 
 
 def _progress(
-    request: RunRequest, rules: Iterable[Replacement], certificates: Collection[ManagedCertificate], now: datetime
+    request: RunRequest, rules: Iterable[ReplacementRule], certificates: Collection[ManagedCertificate], now: datetime
 ) -> tuple[ReplacementProgress, ...]:
     """How far each rule has come; () in a narrowed run, which reads a part of what they cover."""
     return () if request.is_narrowed else tuple(progress_of(rule, certificates, now) for rule in rules)
 
 
-def _works_on(request: RunRequest, rule: Replacement) -> bool:
+def _works_on(request: RunRequest, rule: ReplacementRule) -> bool:
     return not request.open_orders_only or (request.is_follow_up and rule.deadline is not None)
 
 

@@ -18,9 +18,9 @@ from renewal.domain.certificate.revocation import RevocationRequest
 from renewal.domain.due import renewal_point
 from renewal.domain.errors import InvalidDelegation, OrderConflict, UnknownDelegation
 from renewal.domain.permission import OrderAgain
-from renewal.domain.replacement.rule import Replacement
+from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.foreign_orders import Acknowledgement
-from renewal.domain.setup.inspection import Refusal
+from renewal.domain.setup.inspection import CredentialRefusal
 
 from .conftest import AUDIT, OPERATOR, Book
 from .records import DELEGATION, LATER, NOW, PATH, SPEC, a_served, a_specification, an_order
@@ -53,7 +53,7 @@ def test_a_changed_delegation_keeps_the_refusal(book: Book):
 
     book.apply(a_specification(), LATER)
 
-    assert book.delegation("univ").refusal == Refusal("version-1", "run-1")
+    assert book.delegation("univ").refusal == CredentialRefusal("version-1", "run-1")
 
 
 def test_changed_names_make_a_renewed_certificate_due(book: Book, editor: OrderBookEditor):
@@ -168,7 +168,7 @@ def test_a_removed_certificate_leaves_its_audit_trail(book: Book):
 
 def test_a_replacement_rule_is_added_once_and_withdrawn(book: Book, editor: OrderBookEditor):
     """An operator must be able to stop a mass replacement."""
-    replacement = Replacement(LATER, "Sectigo Public Server CA", "mis-issuance")
+    replacement = ReplacementRule(LATER, "Sectigo Public Server CA", "mis-issuance")
 
     editor.add_replacement(replacement)
     editor.add_replacement(replacement)
@@ -182,7 +182,7 @@ def test_a_replacement_rule_is_added_once_and_withdrawn(book: Book, editor: Orde
 
 # ---- The audit trail ---------------------------------------------------------------------------------------
 
-RULE = Replacement(NOW, "Throw-Away", "mass revocation")
+RULE = ReplacementRule(NOW, "Throw-Away", "mass revocation")
 OWN = Acknowledgement("univ", "4711", "ordered by the RAO", LATER)
 Edit = Callable[[OrderBookEditor, Book], object]
 

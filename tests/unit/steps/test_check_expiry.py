@@ -11,10 +11,10 @@ import pytest
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.errors import InvalidRequest, RunInProgress, TooManyDue, UnknownDelegation
 from renewal.domain.limits import SMALL_ESTATE, Limits
-from renewal.domain.replacement.rule import Caps, Replacement
-from renewal.domain.run_outcome import PlannedCertificate, PlanState
+from renewal.domain.replacement_rule import Caps, ReplacementRule
+from renewal.domain.run.outcome import PlannedCertificate, PlanState
 from tests.fakes import FakeOrderBook
-from tests.unit.estate import DELEGATION, IDP, NOW, System, served_by
+from tests.unit.system import DELEGATION, IDP, NOW, System, served_by
 
 LAB = replace(DELEGATION, name="lab", department_id=1700)
 
@@ -139,16 +139,16 @@ def test_a_run_over_an_empty_estate_is_a_run() -> None:
 def test_a_replacement_rule_makes_the_run_read_everything(system: System) -> None:
     """The index does not show which certificates it covers."""
     serving(system, univ__young=20, univ__fresh=1)
-    system.book.rules.append(Replacement(NOW - timedelta(days=10), "", "mass revocation"))
+    system.book.rules.append(ReplacementRule(NOW - timedelta(days=10), "", "mass revocation"))
 
     system.check_expiry()
 
     assert planned(system) == {"univ/idp": ["new"], "univ/young": ["replacement"]}
 
 
-def with_deadline(**members: Any) -> Replacement:
+def with_deadline(**members: Any) -> ReplacementRule:
     """A rule for everything that is older than a day, with a deadline tomorrow."""
-    return Replacement(NOW - timedelta(days=1), "", "incident", deadline=NOW + timedelta(days=1), **members)
+    return ReplacementRule(NOW - timedelta(days=1), "", "incident", deadline=NOW + timedelta(days=1), **members)
 
 
 def test_the_hourly_run_leaves_what_has_failed_to_the_daily_run(system: System) -> None:
@@ -175,12 +175,14 @@ def test_the_hourly_run_orders_for_a_rule_with_a_deadline(system: System) -> Non
 @pytest.mark.parametrize(
     ("rule", "scheduled"),
     [
-        (Replacement(NOW - timedelta(days=1), "", "no deadline"), {"scheduled_at": "2026-11-23T09:00:00Z"}),
+        (ReplacementRule(NOW - timedelta(days=1), "", "no deadline"), {"scheduled_at": "2026-11-23T09:00:00Z"}),
         (with_deadline(), {}),
     ],
     ids=["a rule without a deadline", "a run that the operator asked to start no order"],
 )
-def test_other_runs_for_open_orders_start_none(system: System, rule: Replacement, scheduled: dict[str, str]) -> None:
+def test_other_runs_for_open_orders_start_none(
+    system: System, rule: ReplacementRule, scheduled: dict[str, str]
+) -> None:
     """The operator sets a deadline, or does not; what a run is asked not to do is not done."""
     serving(system, univ__young=20)
     system.book.rules.append(rule)

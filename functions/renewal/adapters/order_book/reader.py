@@ -7,11 +7,11 @@ from datetime import datetime
 
 from renewal.adapters.order_book import schema
 from renewal.adapters.order_book.table import Item, OrderTables
-from renewal.domain.audit.chain import number_of
+from renewal.domain.audit.hash_chain import number_of
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.errors import UnknownDelegation
 from renewal.domain.order import FinishedOrder, ManagedCertificate, Order
-from renewal.domain.replacement.rule import Replacement
+from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.ports.order_book import Listing
@@ -35,9 +35,9 @@ class DynamoDbOrderReader:
     def count(self, most: int) -> int:
         return self._table.count(schema.CERTIFICATE, most)
 
-    def replacements(self) -> Listing[Replacement]:
+    def replacements(self) -> Listing[ReplacementRule]:
         items = self._table.query(schema.ESTATE, schema.REPLACEMENT_PREFIX)
-        return Listing.of(items, lambda item: schema.read(Replacement, item, item))
+        return Listing.of(items, lambda item: schema.read(ReplacementRule, item, item))
 
     def delegation(self, name: str) -> DelegationRecord:
         key = schema.delegation_key(name)

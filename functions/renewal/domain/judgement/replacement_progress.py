@@ -9,7 +9,7 @@ from typing import Self
 
 from renewal.domain.endpoint.observation import ServiceState
 from renewal.domain.order import ManagedCertificate
-from renewal.domain.replacement.rule import Replacement
+from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.service.state import service_state
 
 _HOUR = timedelta(hours=1)
@@ -64,7 +64,9 @@ class ReplacementProgress:
         return not self.left and not self.not_served
 
 
-def progress_of(rule: Replacement, certificates: Iterable[ManagedCertificate], now: datetime) -> ReplacementProgress:
+def progress_of(
+    rule: ReplacementRule, certificates: Iterable[ManagedCertificate], now: datetime
+) -> ReplacementProgress:
     """Return how far the work for *rule* has come; *certificates*: all that it covers or covered.
 
     An ordinary renewal since the rule began counts as not served, too, until its endpoints serve it.
@@ -101,14 +103,16 @@ def has_failed(certificate: ManagedCertificate) -> bool:
     return certificate.failures > 0
 
 
-def _is_not_served(certificate: ManagedCertificate, rule: Replacement, now: datetime) -> bool:
+def _is_not_served(certificate: ManagedCertificate, rule: ReplacementRule, now: datetime) -> bool:
     served = certificate.served
     if served is None or served.stored_at < rule.began_at:
         return False
     return service_state(certificate, now) not in {ServiceState.SERVED, ServiceState.NOT_DECLARED}
 
 
-def _estimate(rule: Replacement, done: int | None, left: int, now: datetime) -> tuple[float | None, datetime | None]:
+def _estimate(
+    rule: ReplacementRule, done: int | None, left: int, now: datetime
+) -> tuple[float | None, datetime | None]:
     """Return certificates an hour, and when the last one is stored; in the first hours as planned."""
     if not left:
         return None, now
@@ -122,7 +126,7 @@ def _estimate(rule: Replacement, done: int | None, left: int, now: datetime) -> 
     return round(rate, 2), now + left / rate * _HOUR if rate else None
 
 
-def _is_late(rule: Replacement, left: int, rate: float | None, ends_at: datetime | None, now: datetime) -> bool:
+def _is_late(rule: ReplacementRule, left: int, rate: float | None, ends_at: datetime | None, now: datetime) -> bool:
     if rule.deadline is None or not left:
         return False
     is_stopped = rate == 0.0

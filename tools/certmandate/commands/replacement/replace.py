@@ -23,7 +23,7 @@ from certmandate.views.replacement import plan as plan_view
 if TYPE_CHECKING:
     from certmandate.replacement_planning.capacity import PlanningLimits
     from certmandate.replacement_planning.plan import ReplacementPlan
-    from renewal.domain.replacement.rule import Caps, Replacement
+    from renewal.domain.replacement_rule import Caps, ReplacementRule
 
 _FORMATS = ["%Y-%m-%dT%H:%MZ", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"]
 _SERIAL = re.compile(r"[0-9A-F]{1,40}")
@@ -130,9 +130,9 @@ class _Asked:
     deadline: datetime | None
     reason: str
 
-    def rule(self, deployment: Deployment, caps: Caps | None, now: datetime) -> Replacement:
+    def rule(self, deployment: Deployment, caps: Caps | None, now: datetime) -> ReplacementRule:
         """Return the rule for it. Raises Refused, and UnknownDelegation."""
-        from renewal.domain.replacement.rule import Replacement
+        from renewal.domain.replacement_rule import ReplacementRule
 
         self._require_scope()
         for name in self.delegations:
@@ -142,7 +142,7 @@ class _Asked:
         if before > now or (ends and ends <= now):
             msg = "--issued-before must be a time in the past, and --deadline one in the future (UTC)"
             raise Refused(msg)
-        return Replacement(
+        return ReplacementRule(
             issued_before=before,
             issuer=(self.issuer or "").strip(),
             reason=self.reason,
@@ -169,7 +169,7 @@ class _Asked:
 def _serials(file: Path) -> tuple[str, ...]:
     """Read the serials of *file*, each once. Raises Refused with the first line that is none."""
     from renewal.domain.certificate.serial import normalised_serial
-    from renewal.domain.replacement.rule import MOST_SERIALS
+    from renewal.domain.replacement_rule import MOST_SERIALS
 
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
@@ -189,7 +189,7 @@ def _serials(file: Path) -> tuple[str, ...]:
 
 
 def _caps(deployment: Deployment, per_delegation: int | None, per_run: int | None) -> Caps | None:
-    from renewal.domain.replacement.rule import MOST_ORDERS_PER_DELEGATION, MOST_ORDERS_PER_RUN, Caps
+    from renewal.domain.replacement_rule import MOST_ORDERS_PER_DELEGATION, MOST_ORDERS_PER_RUN, Caps
 
     if per_delegation is None and per_run is None:
         return None
@@ -206,12 +206,12 @@ def _caps(deployment: Deployment, per_delegation: int | None, per_run: int | Non
 
 
 def _caps_of(deployment: Deployment) -> Caps:
-    from renewal.domain.replacement.rule import Caps
+    from renewal.domain.replacement_rule import Caps
 
     return Caps(int(deployment.fact("OrdersPerDelegation")), int(deployment.fact("OrdersPerRun")))
 
 
-def _plan(deployment: Deployment, rule: Replacement, assumed: PlanningLimits) -> ReplacementPlan:
+def _plan(deployment: Deployment, rule: ReplacementRule, assumed: PlanningLimits) -> ReplacementPlan:
     """Return the plan. Raises Refused when the rule covers nothing."""
     from certmandate.replacement_planning.plan import limits_of, plan_of
 

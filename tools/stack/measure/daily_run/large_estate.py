@@ -18,12 +18,12 @@ from renewal.domain.due import Cause, next_action
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.summary import DelegationSummary
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus, Served
-from renewal.domain.replacement.rule import Replacement
+from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import DelegatedName
 
 RUN = "scale"
-RULE = Replacement(datetime(2020, 1, 1, tzinfo=UTC), "", "a rule that covers nothing")
+RULE = ReplacementRule(datetime(2020, 1, 1, tzinfo=UTC), "", "a rule that covers nothing")
 _LIFE = timedelta(days=199)
 _SERIALIZER = TypeSerializer()
 

@@ -18,7 +18,7 @@ from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.limits import Limits
 from renewal.domain.order import ManagedCertificate, Served
 from renewal.domain.order_search import SearchControl, SearchResult
-from renewal.domain.run_report import RunReport
+from renewal.domain.run.report import RunReport
 from renewal.domain.setup.inspection import Inspection
 from renewal.ports.scm import Accounts
 from renewal.steps.check_expiry import CheckExpiry

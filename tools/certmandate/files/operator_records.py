@@ -78,7 +78,7 @@ def retired_from(item: Item) -> Retired:
     return schema.read(Retired, item, item.get("retired", {}), delegation=delegation)
 
 
-class EstateReader(DynamoDbOrderReader):
+class OperatorReader(DynamoDbOrderReader):
     """The order book as operators read it."""
 
     def delegation_records(self) -> Listing[DelegationRecord]:

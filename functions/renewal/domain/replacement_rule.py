@@ -30,7 +30,7 @@ class Caps:
 
 
 @dataclass(frozen=True, slots=True)
-class Replacement:
+class ReplacementRule:
     """A replacement rule: replace what was issued before a time, as far as issuer, delegations and serials match."""
 
     issued_before: datetime
