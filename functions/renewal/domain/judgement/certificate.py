@@ -42,6 +42,9 @@ WITHDRAWN = {Cause.REVOKED: "ServedRevoked", Cause.REPLACED_IN_SCM: "ServedRepla
 """Codes: SCM reports the served certificate as revoked, or as replaced in its portal."""
 
 
+_BY_CALENDAR = {Cause.AGE, Cause.DCV_LAPSING}
+
+
 class State(IntEnum):
     """The state of a certificate, most urgent first."""
 
@@ -91,6 +94,8 @@ class Judgement:
     """What must be done about it; None: nothing."""
     service: ServiceState
     """Whether clients meet it at its declared endpoints."""
+    can_wait: bool
+    """Whether an outage of SCM or AWS needs no attention: no change waits, and more life is left than acting takes."""
 
     @property
     def path(self) -> str:
@@ -196,6 +201,7 @@ def judge(
         obstacle=blocked,
         problem=case.problem(),
         service=service_state(certificate, now),
+        can_wait=case.can_wait,
     )
 
 
@@ -238,6 +244,14 @@ class _Case:
     def is_due(self) -> bool:
         return bool(self.decision.causes)
 
+    @property
+    def can_wait(self) -> bool:
+        """Whether it is renewed for its age only, if at all, and more life is left than acting takes."""
+        certificate, order = self.certificate, self.certificate.order
+        causes = set(order.causes if order else self.decision.causes)
+        is_ordinary = causes <= _BY_CALENDAR and not certificate.asked
+        return certificate.served is not None and is_ordinary and not self._is_late("operator")
+
     def state(self) -> State:
         served, order = self.certificate.served, self.certificate.order
         if served and self.now >= served.not_after:
@@ -265,7 +279,8 @@ class _Case:
         """Return what must be done, by the nearest cause."""
         order = self.certificate.order
         if self.failure:
-            return self._now(self.failure.error, self.failure.text)
+            is_early = error_named(self.failure.error).is_outage and self.can_wait
+            return self._made(self.failure.error, self.failure.text, "warning" if is_early else "error")
         if order is not None and self.obstacle and not order.trouble and is_shut_out(self.obstacle, order):
             return self._now(self.obstacle.code, self.obstacle.text, self.obstacle.actor)
         if order is not None:

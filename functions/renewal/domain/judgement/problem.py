@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from renewal.domain.errors import Actor
+from renewal.domain.errors import Actor, error_named
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.command import command_for
 from renewal.domain.order import ManagedCertificate
@@ -104,6 +104,11 @@ class Problem:
         return self.severity == "error"
 
     @property
+    def is_outage(self) -> bool:
+        """Whether it ends without an action of the operator or the RAO."""
+        return error_named(self.code).is_outage
+
+    @property
     def urgency(self) -> tuple[int, date, str, str]:
         """Sort key: what needs attention first, then by the day by which the actor must begin."""
         return RANKS[self.severity], self.act_by or date.min, self.key, self.text
@@ -146,7 +151,7 @@ def problem_of(
 def _consequence(finding: Finding, affected: Iterable[ManagedCertificate]) -> tuple[Consequence, date | None]:
     if finding.code in _CONSEQUENCES:
         return _CONSEQUENCES[finding.code], finding.due
-    if finding.due:
+    if finding.due and not error_named(finding.code).is_outage:
         return Consequence.ORDERS_STOP, finding.due
     served = [each.served for each in affected]
     if not served or None in served:
