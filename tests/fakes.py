@@ -83,7 +83,8 @@ from renewal.domain.setup.snapshot import (
     ReportedCertificate,
 )
 from renewal.mail.mail import Mail
-from renewal.ports import Listing, Pair
+from renewal.ports.order_book import Listing
+from renewal.ports.stores import Pair
 from tests.throwaway_ca import hierarchy, pem
 
 Path = tuple[str, str]

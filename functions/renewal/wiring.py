@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from renewal.adapters.scm.accounts import ScmAccounts
     from renewal.domain.certificate.chain import TrustedRoots
     from renewal.domain.judgement.acting_times import ActingTimes
-    from renewal.ports import EgressAddress
-    from renewal.run_ports import RunsInProgress
+    from renewal.ports.environment import EgressAddress
+    from renewal.ports.runs import RunsInProgress
     from renewal.steps.check_expiry import CheckExpiry
     from renewal.steps.collect import Collect
     from renewal.steps.enroll import Enroll

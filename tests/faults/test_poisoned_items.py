@@ -13,7 +13,7 @@ from renewal.adapters.order_book import schema
 from renewal.domain.errors import RecordUnreadable
 from renewal.domain.order import FinishedOrder
 from renewal.domain.replacement.rule import Replacement
-from renewal.ports import Listing
+from renewal.ports.order_book import Listing
 from tests.adapters.aws.test_golden_items import golden
 from tests.poison import NEWER, poisoned
 

@@ -94,7 +94,7 @@ class Mandate:
         )
         try:
             self.tasks = step(
-                DelegationTask("run", self.clock(), "univ", dry_run=True, whole=whole, certificates=(), room=30)
+                DelegationTask("run", self.clock(), "univ", dry_run=True, whole=whole, certificates=(), capacity=30)
             )
         except NeedsAttention as error:
             self.error = error

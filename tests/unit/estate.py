@@ -20,7 +20,7 @@ from renewal.domain.order import ManagedCertificate, Served
 from renewal.domain.order_search import SearchControl, SearchResult
 from renewal.domain.run_report import RunReport
 from renewal.domain.setup.inspection import Inspection
-from renewal.ports import Accounts
+from renewal.ports.scm import Accounts
 from renewal.steps.check_expiry import CheckExpiry
 from renewal.steps.collect import Collect
 from renewal.steps.enroll import Enroll
@@ -205,7 +205,7 @@ class System:
 
     def item(self, **changes: Any) -> DelegationTask:
         """The delegation's item of a whole run in which nothing is due."""
-        item = DelegationTask("run", self.clock(), "univ", dry_run=False, whole=True, certificates=(), room=30)
+        item = DelegationTask("run", self.clock(), "univ", dry_run=False, whole=True, certificates=(), capacity=30)
         return replace(item, **changes)
 
     def inspection(self) -> Inspection:

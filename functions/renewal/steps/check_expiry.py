@@ -16,8 +16,9 @@ from renewal.domain.order import ManagedCertificate
 from renewal.domain.replacement.rule import Replacement
 from renewal.domain.request import RunRequest
 from renewal.domain.run_outcome import PlanFacts, PlannedCertificate, PlanState
-from renewal.ports import Clock, OrderReader
-from renewal.run_ports import RunArchive, RunsInProgress
+from renewal.ports.environment import Clock
+from renewal.ports.order_book import OrderIndex
+from renewal.ports.runs import RunArchive, RunsInProgress
 from renewal.steps.payload import DelegationTask, Task
 
 
@@ -25,7 +26,7 @@ from renewal.steps.payload import DelegationTask, Task
 class CheckExpiry:
     """Reads the order book, decides what is due, and writes the plan of the run. Makes no request to SCM."""
 
-    book: OrderReader
+    book: OrderIndex
     archive: RunArchive
     runs: RunsInProgress
     limits: Limits
@@ -198,7 +199,7 @@ def _item(
         whole=not request.open_orders_only and (not request.is_narrowed or name in request.delegations),
         follow_up=request.is_follow_up,
         record=request.record,
-        room=capacity,
+        capacity=capacity,
         reason=request.reason,
         certificates=tuple(task for _, task in mine),
         issued=() if request.dry_run else tuple(task for due, task in mine if due.is_issued),

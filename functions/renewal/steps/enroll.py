@@ -39,7 +39,11 @@ from renewal.domain.run_outcome import ResultStatus
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import ReportedCertificate
 from renewal.domain.setup.unrecorded import require_recorded, unrecorded_orders
-from renewal.ports import Accounts, AcmStore, CertificateAuthority, Clock, KeySealer, OrderReader, OrderTransitions
+from renewal.ports.environment import Clock
+from renewal.ports.keys import KeySealer
+from renewal.ports.order_book import OrderReader, Transitions
+from renewal.ports.scm import Accounts, CertificateAuthority
+from renewal.ports.stores import AcmStore
 from renewal.steps.payload import Progress, Task
 from renewal.steps.scm.login import ScmLogin
 
@@ -58,7 +62,7 @@ class Enroll:
     """Orders one certificate, unless it is ordered already."""
 
     book: OrderReader
-    transitions: OrderTransitions
+    transitions: Transitions
     accounts: Accounts
     sealer: KeySealer
     acm: AcmStore
@@ -107,12 +111,8 @@ class Enroll:
         if set(task.causes) == {Cause.ORDER_OPEN}:
             return _end_of_planned_order(certificate, task)
         _require_unended(ended, task)
-        still_due = decide_with(
-            certificate,
-            record.inspection,
-            self.clock(),
-            replacements=self.book.replacements() if Cause.REPLACEMENT in task.causes else (),
-        )
+        rules = self.book.replacements() if Cause.REPLACEMENT in task.causes else ()
+        still_due = decide_with(certificate, record.inspection, self.clock(), replacements=rules)
         if still_due.held:  # no plan has what is on hold: an order has failed since
             return _end_of_planned_order(certificate, task)
         return None if served is None or still_due.causes else _stored(task, served)

@@ -33,8 +33,9 @@ from renewal.mail.language import Language, mail_language
 from renewal.mail.mail import Mail, in_all_languages
 from renewal.mail.rao_report import Month, month_before, rao_report
 from renewal.mail.report_mail import report_mail
-from renewal.notice_ports import Mailer, NoticeAnnouncer, NoticeBook
-from renewal.ports import Clock, OrderReader
+from renewal.ports.environment import Clock
+from renewal.ports.notices import Mailer, NoticeAnnouncer, NoticeBook
+from renewal.ports.order_book import OrderIndex
 from renewal.steps.payload import MailEvent
 
 REPORT_DAYS = 7
@@ -47,7 +48,7 @@ _VARYING = re.compile(r"\d{4}-\d{2}-\d{2}(?:T[\d:.+Z]+)?|\b\d+ (?:days?|hours?|h
 class Notify:
     """Claims, sends and records the notices of every delegation."""
 
-    book: OrderReader
+    book: OrderIndex
     notices: NoticeBook
     announcer: NoticeAnnouncer
     mailer: Mailer | None

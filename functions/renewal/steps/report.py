@@ -36,8 +36,9 @@ from renewal.domain.run_report import (
 from renewal.domain.service.state import current_service, service_findings
 from renewal.domain.setup.finding import Finding, Severity, sorted_and_capped
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
-from renewal.ports import Clock, OrderReader
-from renewal.run_ports import RunArchive
+from renewal.ports.environment import Clock
+from renewal.ports.order_book import OrderReader
+from renewal.ports.runs import RunArchive
 from renewal.steps.map_results import failure, read_map_results
 from renewal.steps.preview import preview
 from renewal.steps.reporting.alert_sender import AlertSender

@@ -37,8 +37,9 @@ from random import Random
 from renewal.domain.credential import Credential, PasswordForm, form_for, forms
 from renewal.domain.errors import CredentialRefused, InvalidRequest, PasswordPolicyRefused
 from renewal.domain.setup.inspection import Refusal
-from renewal.ports import Clock, OrderReader, OrderTransitions
-from renewal.rotation_ports import CredentialVault, PinnedAccounts
+from renewal.ports.environment import Clock
+from renewal.ports.order_book import DelegationTransitions, OrderReader
+from renewal.ports.rotation import CredentialVault, PinnedAccounts
 
 KEEP_AWAKE = "keepAwake"
 """Not a step of a rotation: the weekly call that keeps the function's network interface. It changes nothing."""
@@ -56,7 +57,7 @@ class RotatePassword:
     vault: CredentialVault
     accounts: PinnedAccounts
     book: OrderReader
-    transitions: OrderTransitions
+    transitions: DelegationTransitions
     clock: Clock
     chance: Random
     """A cryptographic source: `random.SystemRandom`."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from renewal.audit_ports import AuditTrails, SealAnnouncer, Seals, Signer
 from renewal.domain.audit.chain import ChainHead, beginning, number_of
 from renewal.domain.audit.seal import Seal, Statement
 from renewal.domain.errors import AuditTrailTampered, RenewalError, error_of
-from renewal.ports import Clock
+from renewal.ports.audit import AuditTrails, SealAnnouncer, Seals, Signer
+from renewal.ports.environment import Clock
 
 
 @dataclass(frozen=True, slots=True)

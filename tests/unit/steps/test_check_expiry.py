@@ -199,7 +199,7 @@ def test_a_raised_cap_lets_a_run_plan_more_and_leaves_room_for_revoked(system: S
     summary = system.check_expiry()
 
     (task,) = system.plan()
-    assert (len(task.certificates), summary["deferred"], task.room) == (6, 4, 3)
+    assert (len(task.certificates), summary["deferred"], task.capacity) == (6, 4, 3)
 
 
 def test_names_narrow_a_run(system: System) -> None:
@@ -316,8 +316,8 @@ def test_the_rest_of_a_runs_cap_is_divided_among_inspections(system: System) -> 
 
     system.check_expiry()
 
-    assert sum(task.room for task in system.plan()) == 2
-    assert max(task.room for task in system.plan()) == 1
+    assert sum(task.capacity for task in system.plan()) == 2
+    assert max(task.capacity for task in system.plan()) == 1
 
 
 def test_a_dry_run_is_marked_for_every_delegation(system: System) -> None:

@@ -35,7 +35,7 @@ from renewal.domain.errors import (
 )
 from renewal.domain.order import IMPORT_LEASE, OrderStatus
 from renewal.domain.order_search import SearchControl, SearchProof, SearchResult
-from renewal.ports import Pair
+from renewal.ports.stores import Pair
 from renewal.steps.collect import LONGEST_COLLECTING
 from renewal.steps.payload import Progress
 from tests.assertions import assert_leaf_first, assert_pair, assert_whole_store

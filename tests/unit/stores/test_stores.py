@@ -18,7 +18,7 @@ from renewal.domain.errors import (
 )
 from renewal.domain.keypair import KeyType
 from renewal.domain.order import OrderStatus
-from renewal.ports import Pair
+from renewal.ports.stores import Pair
 from renewal.steps.payload import Progress
 from tests.fakes import FakeAcm, FakeAnnouncer, FakeObjects, Killed, interrupted, killed
 from tests.throwaway_ca import hierarchy, pem

@@ -17,7 +17,7 @@ from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.delegation import Delegation
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.setup.inspection import DelegationRecord
-from renewal.ports import Listing
+from renewal.ports.order_book import Listing
 from renewal.records import REWRITTEN
 
 UNFINISHED_APPLY: Key = (schema.ESTATE, "apply#unfinished")

@@ -17,7 +17,7 @@ _ALWAYS_NUMBERED = (schema.ACKNOWLEDGED_PREFIX, schema.ACTION_PREFIX)
 
 
 class DynamoDbAuditTrails:
-    """`renewal.audit_ports.AuditTrails`, and what adds to them."""
+    """`renewal.ports.audit.AuditTrails`, and what adds to them."""
 
     def __init__(self, table: Table) -> None:
         self._table = table

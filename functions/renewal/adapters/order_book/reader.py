@@ -14,11 +14,11 @@ from renewal.domain.order import FinishedOrder, ManagedCertificate, Order
 from renewal.domain.replacement.rule import Replacement
 from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord
-from renewal.ports import Listing
+from renewal.ports.order_book import Listing
 
 
 class DynamoDbOrderReader:
-    """`renewal.ports.OrderReader` on the two tables."""
+    """`renewal.ports.order_book.OrderReader` on the two tables."""
 
     def __init__(self, tables: OrderTables) -> None:
         self._table, self._audit = tables.orders, tables.audit

@@ -59,7 +59,7 @@ _UNCONFIRMED = "#posts = :post AND attribute_not_exists(#ssl_id)"
 
 
 class DynamoDbOrderTransitions:
-    """`renewal.ports.OrderTransitions` and `renewal.notice_ports.NoticeBook` on the two tables.
+    """`renewal.ports.order_book.OrderTransitions` and `renewal.ports.notices.NoticeBook` on the two tables.
 
     *identity*: who ends orders, for the audit trail.
     """

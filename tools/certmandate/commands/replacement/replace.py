@@ -21,8 +21,8 @@ from certmandate.views.printing import printer
 from certmandate.views.replacement import plan as plan_view
 
 if TYPE_CHECKING:
-    from certmandate.replacement.capacity import Limits
-    from certmandate.replacement.plan import ReplacementPlan
+    from certmandate.replacement_planning.capacity import PlanningLimits
+    from certmandate.replacement_planning.plan import ReplacementPlan
     from renewal.domain.replacement.rule import Caps, Replacement
 
 _FORMATS = ["%Y-%m-%dT%H:%MZ", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"]
@@ -89,13 +89,15 @@ def replace_command(
     runs do, too. The rule covers what is served now; what is issued for it is not replaced again.
     `status` exits 1 when a rule will not make its deadline.
     """
-    from certmandate.replacement.capacity import Limits
+    from certmandate.replacement_planning.capacity import PlanningLimits
 
     asked = _Asked(issuer, issued_before, serials, tuple(delegation or ()), deadline, reason.strip())
     with deployed(context) if dry_run or action else to_change(context) as deployment:
         if action or cancel:
             raise typer.Exit(_without_plan(deployment, None if action else asked.reason, as_json=as_json))
-        assumed = Limits(scm_seconds=scm_seconds, issuance_minutes=issuance_minutes, approval_hours=approval_hours)
+        assumed = PlanningLimits(
+            scm_seconds=scm_seconds, issuance_minutes=issuance_minutes, approval_hours=approval_hours
+        )
         rule = asked.rule(deployment, _caps(deployment, orders_per_delegation, orders_per_run), datetime.now(UTC))
         plan = _plan(deployment, rule, assumed)
         if not as_json:
@@ -209,9 +211,9 @@ def _caps_of(deployment: Deployment) -> Caps:
     return Caps(int(deployment.fact("OrdersPerDelegation")), int(deployment.fact("OrdersPerRun")))
 
 
-def _plan(deployment: Deployment, rule: Replacement, assumed: Limits) -> ReplacementPlan:
+def _plan(deployment: Deployment, rule: Replacement, assumed: PlanningLimits) -> ReplacementPlan:
     """Return the plan. Raises Refused when the rule covers nothing."""
-    from certmandate.replacement.plan import limits_of, plan_of
+    from certmandate.replacement_planning.plan import limits_of, plan_of
 
     stored = read_stored(deployment)
     printing.print_left_out(stored.unreadable)

@@ -13,7 +13,7 @@ from certmandate.views import printing
 from certmandate.views.printing import counted, minute
 
 if TYPE_CHECKING:
-    from certmandate.replacement.plan import ReplacementPlan
+    from certmandate.replacement_planning.plan import ReplacementPlan
     from renewal.domain.replacement.rule import Replacement
 
 _SHOWN = 8  # of the certificates with one cause

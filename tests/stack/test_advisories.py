@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stack.audit import main
+from stack.advisories import main
 
 FINE = {"name": "idna", "version": "3.20", "vulns": []}
 AFFECTED = {"name": "httpx", "version": "0.1", "vulns": [{"id": "PYSEC-1", "fix_versions": ["0.2"]}]}

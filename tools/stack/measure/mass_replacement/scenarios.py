@@ -9,14 +9,13 @@ from datetime import timedelta
 from random import Random
 from types import MappingProxyType
 
-from certmandate.replacement.capacity import Demand, bottleneck, hours_to_replace
-from certmandate.replacement.capacity import Limits as PlanningLimits
+from certmandate.replacement_planning.capacity import Demand, PlanningLimits, bottleneck, hours_to_replace
 from renewal.domain.limits import Limits
 from renewal.domain.order import Served
 from renewal.domain.replacement.rule import MOST_ORDERS_PER_DELEGATION, MOST_ORDERS_PER_RUN, Caps, Replacement
-from stack.incident.conditions import Conditions, World
-from stack.incident.estate import BEGIN, VirtualEstate
-from stack.incident.run import Player, RunDone
+from stack.measure.mass_replacement.conditions import Conditions, VirtualServices
+from stack.measure.mass_replacement.run import Player, RunDone
+from stack.measure.mass_replacement.virtual_estate import BEGIN, VirtualEstate
 
 SEED = 2026
 """Of all chance, so that the figures are the same on every machine."""
@@ -122,7 +121,7 @@ def play(scenario: Scenario) -> Result:
     )
     rule = Replacement(BEGIN, "", "incident", deadline=BEGIN + timedelta(hours=24), caps=scenario.caps, asked_at=BEGIN)
     caps = Limits(_SHIPPED.orders_per_delegation, _SHIPPED.orders_per_run, 1.0)
-    player = Player(estate, World(scenario.conditions, Random(SEED)), caps, (rule,))  # noqa: S311 - no secret
+    player = Player(estate, VirtualServices(scenario.conditions, Random(SEED)), caps, (rule,))  # noqa: S311 - no secret
     interval, now = scenario.conditions.limits.hours_between_runs * 3600, 0.0
     while now < HOURS * 3600 and not all(each.served_at for each in estate.certificates):
         ended = player.run(now).ended
@@ -197,7 +196,7 @@ def load_of_2029(delegations: int = 1000, each: int = 10, days: int = 45, lifeti
     """Play daily and hourly runs over an estate of short-lived certificates (46 days, from 2029-03-15)."""
     estate = VirtualEstate.of(delegations, each, days=lifetime)
     limits = Limits(_SHIPPED.orders_per_delegation, _SHIPPED.orders_per_run, 1.0)
-    player = Player(estate, World(Conditions(), Random(SEED)), limits, follow_up=False)  # noqa: S311 - no secret
+    player = Player(estate, VirtualServices(Conditions(), Random(SEED)), limits, follow_up=False)  # noqa: S311 - no secret
     least, settled = timedelta(days=lifetime), days // 3
     for day in range(days):
         before = [each.record.served for each in estate.certificates]

@@ -1,4 +1,4 @@
-"""Measure what one renewal takes: `python -m stack.one_renewal`.
+"""Measure what one renewal takes: `python -m stack.measure.one_renewal`.
 
 A real local run renews one certificate that is due by age, in S3 or in ACM, issued at once or later. Counted are
 
@@ -128,7 +128,7 @@ def _is_retry(event: Mapping[str, Any], events: list[Mapping[str, Any]]) -> bool
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the counts, for each store, and for a certificate that SCM issues after three polls."""
-    argparse.ArgumentParser(prog="python -m stack.one_renewal", description=__doc__.splitlines()[0]).parse_args(
+    argparse.ArgumentParser(prog="python -m stack.measure.one_renewal", description=__doc__.splitlines()[0]).parse_args(
         arguments
     )
     for store, pending in (*((store, 0) for store in STORES), (STORES[0], 3)):

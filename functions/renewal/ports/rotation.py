@@ -1,4 +1,4 @@
-"""What the rotation of a password needs from the world; the other steps' needs are in `renewal.ports`."""
+"""The rotation of a password: the credential's versions, and SCM by exactly one of them."""
 
 from __future__ import annotations
 

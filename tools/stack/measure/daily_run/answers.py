@@ -1,4 +1,4 @@
-"""Answers the requests of check_expiry and report to DynamoDB, S3, Step Functions and SNS from an `Estate`.
+"""Answers the requests of check_expiry and report to DynamoDB, S3, Step Functions and SNS from an `LargeEstate`.
 
 On loopback, in another process than the measured function. Pages are as long as DynamoDB's. Of what is written, only
 the objects of the run are kept.
@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from renewal.adapters.order_book import schema
 from renewal.domain.delegation import CertificatePath
-from stack.scale.estate import RUN, Estate, Wire
+from stack.measure.daily_run.large_estate import RUN, LargeEstate, Wire
 
 PAGE = (1 << 20) // 150
 """Entries of the index in one answer: a megabyte, of 150 bytes each (AWS: Query.Pagination.html)."""
@@ -30,7 +30,7 @@ class Service(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, estate: Estate) -> None:
+    def __init__(self, estate: LargeEstate) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.estate = estate
         self.objects: dict[str, bytes] = {}

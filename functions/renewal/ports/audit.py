@@ -1,4 +1,4 @@
-"""What the sealing of audit trails needs from the world; the other steps' needs are in `renewal.ports`."""
+"""The audit trails and their seals."""
 
 from __future__ import annotations
 

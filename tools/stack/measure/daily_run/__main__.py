@@ -1,8 +1,8 @@
-"""Measure the daily run's first and last step: `python -m stack.scale`, or `… --size CERTIFICATES DELEGATIONS DUE`.
+"""Measure the ends of a daily run: `python -m stack.measure.daily_run [--size CERTIFICATES DELEGATIONS DUE]`.
 
 Each is one invocation of the shipped handler in a fresh process, as in the daily run, which comes once a day: with its
-imports and clients. AWS is answered by another process on loopback (`stack.scale.service`), so processor time and
-memory are the function's own; durations are not measured.
+imports and clients. AWS is answered by another process on loopback (`answers`), so processor time and memory are the
+function's own; durations are not measured.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from renewal.settings import OFF, Settings
-from stack.scale.estate import RUN, Estate, Size
-from stack.scale.service import AUDIT, BUCKET, ORDERS, Service
+from stack.measure.daily_run.answers import AUDIT, BUCKET, ORDERS, Service
+from stack.measure.daily_run.large_estate import RUN, LargeEstate, Size
 
 FUNCTIONS = ("check_expiry", "report")
 SIZES = (
@@ -65,10 +65,10 @@ class Measured:
 
 def measure(size: Size) -> Iterator[Measured]:
     """Play a daily run of an estate; yield what each function took."""
-    with _serving(Estate(size, datetime.now(UTC))) as service:
+    with _serving(LargeEstate(size, datetime.now(UTC))) as service:
         for function in FUNCTIONS:
             service.calls.clear()
-            command = [sys.executable, "-m", "stack.scale", "--invoke", function]
+            command = [sys.executable, "-m", "stack.measure.daily_run", "--invoke", function]
             done = subprocess.run(command, env=_environment(service.url), capture_output=True, text=True, check=False)
             if done.returncode:
                 msg = f"{function} failed:\n{done.stdout}\n{done.stderr}"
@@ -80,7 +80,7 @@ def measure(size: Size) -> Iterator[Measured]:
 
 
 @contextmanager
-def _serving(estate: Estate) -> Iterator[Service]:
+def _serving(estate: LargeEstate) -> Iterator[Service]:
     with Service(estate) as service:
         threading.Thread(target=service.serve_forever, daemon=True).start()
         try:
@@ -117,7 +117,7 @@ def _cpu_seconds() -> float:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print a table, or with `--invoke` one measurement as JSON."""
-    parser = argparse.ArgumentParser(prog="python -m stack.scale", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m stack.measure.daily_run", description=__doc__)
     parser.add_argument("--invoke", choices=FUNCTIONS, help=argparse.SUPPRESS)
     parser.add_argument("--size", nargs=3, type=int, action="append", metavar=("CERTIFICATES", "DELEGATIONS", "DUE"))
     given = parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""What the first and the last step of a run need from outside: which runs are in progress, and the objects of a run."""
+"""The runs: which are in progress, their objects, and the alert at their end."""
 
 from __future__ import annotations
 

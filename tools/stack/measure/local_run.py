@@ -1,4 +1,4 @@
-"""What it takes to renew a whole estate on this machine: `python -m stack.local_scale DELEGATIONS CERTIFICATES`.
+"""What it takes to renew a whole estate on this machine: `python -m stack.measure.local_run DELEGATIONS CERTIFICATES`.
 
 The run is that of `certmandate local run`, on as many delegations with as many certificates each, all new. The cap
 `OrdersPerRun` is raised, so that one run orders them all. Processor seconds and memory are those of the process with
@@ -22,7 +22,7 @@ from local.artifacts import write_artifacts
 from local.estate import load_estate
 from local.run import LocalSystem
 from renewal.domain.run_report import Outcome
-from stack.written_estate import write_estate
+from stack.measure.written_estate import write_estate
 
 CAP = "10000"
 
@@ -32,7 +32,7 @@ def measure(delegations: int, certificates: int) -> str:
     with tempfile.TemporaryDirectory() as folder:
         write_estate(Path(folder), delegations, certificates)
         began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, "-m", "stack.local_scale", "--run", folder], check=True)
+        subprocess.run([sys.executable, "-m", "stack.measure.local_run", "--run", folder], check=True)
         seconds, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return f"{seconds:.0f} s, {processor:.0f} processor seconds, {after.ru_maxrss / 1024:.0f} MiB"
@@ -52,7 +52,7 @@ def run(folder: Path) -> bool:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Return 0 when every certificate was renewed."""
-    parser = argparse.ArgumentParser(prog="python -m stack.local_scale", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m stack.measure.local_run", description=__doc__)
     parser.add_argument("delegations", type=int, nargs="?", default=30, help="how many; default 30")
     parser.add_argument("certificates", type=int, nargs="?", default=10, help="of each delegation; default 10")
     parser.add_argument("--run", type=Path, help=argparse.SUPPRESS)

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from stack.incident.scenarios import Result
+from stack.measure.mass_replacement.scenarios import Result
 
 _WIDTH, _HEIGHT = 640, 300
 _LEFT, _TOP = 52, 16

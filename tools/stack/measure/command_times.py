@@ -1,4 +1,4 @@
-"""What the operator's commands take of the processor: `python -m stack.command_times`, in seconds.
+"""What the operator's commands take of the processor: `python -m stack.measure.command_times`, in seconds.
 
 `--help` in a process of its own; `status` of an estate of 1,000 certificates without the calls to AWS, which take as
 long as the network. Processor time is what is measured: another program on this machine changes it little.
@@ -26,7 +26,7 @@ from botocore.client import BaseClient
 from certmandate.cli import main
 from local.estate import load_estate
 from local.run import LocalSystem
-from stack.written_estate import write_estate
+from stack.measure.written_estate import write_estate
 
 DELEGATIONS, CERTIFICATES = 10, 100
 

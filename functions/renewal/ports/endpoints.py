@@ -1,4 +1,4 @@
-"""What the verification of endpoints needs from outside."""
+"""The endpoints, and what is known of them."""
 
 from __future__ import annotations
 

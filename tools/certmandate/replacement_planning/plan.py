@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from operator import attrgetter
 
-from certmandate.replacement.capacity import Demand, Limits, bottleneck, hours_to_replace
+from certmandate.replacement_planning.capacity import Demand, PlanningLimits, bottleneck, hours_to_replace
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import Judgement, judge
 from renewal.domain.order import ManagedCertificate
@@ -21,7 +21,7 @@ from renewal.domain.replacement.rule import (
 )
 from renewal.domain.setup.inspection import DelegationRecord
 
-_MAP_DELEGATIONS = Limits().delegations_at_a_time
+_MAP_DELEGATIONS = PlanningLimits().delegations_at_a_time
 _UNITS = {"minute": 1 / 60, "hour": 1.0, "day": 24.0}
 _RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
 _EVERY_MINUTES = re.compile(r"cron\(\d+/(\d+) \* .*\)")
@@ -44,7 +44,7 @@ class ReplacementPlan:
     """The certificates that it covers, by name."""
     approved_by_hand: frozenset[str]
     """The delegations whose orders wait for an administrator's approval in SCM."""
-    limits: Limits
+    limits: PlanningLimits
     hours: float
     """Until the last certificate that can be ordered is stored."""
     bottleneck: str
@@ -78,7 +78,7 @@ class ReplacementPlan:
         return sum(each.spec.delegation in self.approved_by_hand for each in self.covered)
 
 
-def limits_of(caps: Caps, facts: Mapping[str, str], assumed: Limits) -> Limits:
+def limits_of(caps: Caps, facts: Mapping[str, str], assumed: PlanningLimits) -> PlanningLimits:
     """Return *assumed* with the *caps* of the stack, and what else its parameters set."""
     reserved = int(facts.get("ReservedConcurrency") or 0)
     return replace(
@@ -98,7 +98,7 @@ def _hours_between(expression: str) -> float:
     return int(every[1]) / 60 if every else 1.0
 
 
-def with_caps(limits: Limits, caps: Caps | None) -> Limits:
+def with_caps(limits: PlanningLimits, caps: Caps | None) -> PlanningLimits:
     """Return *limits* with the raised *caps*, as a run has them for what the rule covers."""
     if caps is None:
         return limits
@@ -113,7 +113,7 @@ def plan_of(
     rule: Replacement,
     records: Mapping[str, DelegationRecord],
     certificates: Iterable[ManagedCertificate],
-    limits: Limits,
+    limits: PlanningLimits,
     times: ActingTimes,
 ) -> ReplacementPlan:
     """Plan *rule* from the time at which it was asked for; *limits*: of the stack, without the rule's raised caps."""
@@ -178,7 +178,7 @@ def _is_late(hours: float, rule: Replacement, now: datetime) -> bool:
     return rule.deadline is not None and now + timedelta(hours=hours) > rule.deadline
 
 
-def _sufficient(demands: Mapping[str, Demand], rule: Replacement, limits: Limits, now: datetime) -> Caps | None:
+def _sufficient(demands: Mapping[str, Demand], rule: Replacement, limits: PlanningLimits, now: datetime) -> Caps | None:
     """Return the first caps of `_raised` with which the deadline is met, where those of the rule do not."""
     for tried in (rule.caps, *_raised(limits)):
         hours = hours_to_replace(demands, with_caps(limits, tried))
@@ -187,7 +187,7 @@ def _sufficient(demands: Mapping[str, Demand], rule: Replacement, limits: Limits
     return None
 
 
-def _raised(limits: Limits) -> Iterator[Caps]:
+def _raised(limits: PlanningLimits) -> Iterator[Caps]:
     """Yield caps that double from those of the stack to the highest that a rule may have."""
     caps = Caps(limits.orders_per_delegation, limits.orders_per_run)
     while caps != (most := Caps(MOST_ORDERS_PER_DELEGATION, MOST_ORDERS_PER_RUN)):

@@ -10,12 +10,18 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from certmandate.replacement.capacity import COLLECT_CALLS, CONTROL_CALLS, INSPECTION_CALLS, ORDER_CALLS, POLL_CALLS
+from certmandate.replacement_planning.capacity import (
+    COLLECT_CALLS,
+    CONTROL_CALLS,
+    INSPECTION_CALLS,
+    ORDER_CALLS,
+    POLL_CALLS,
+)
 from renewal.domain.limits import DueCertificate, Limits, select
 from renewal.domain.replacement.rule import LONGEST_ORDERING, Replacement
-from stack.incident.conditions import World
-from stack.incident.distributed_map import DistributedMap, Work
-from stack.incident.estate import Virtual, VirtualEstate, at
+from stack.measure.mass_replacement.conditions import VirtualServices
+from stack.measure.mass_replacement.distributed_map import DistributedMap, Work
+from stack.measure.mass_replacement.virtual_estate import Virtual, VirtualEstate, at
 
 _SECONDS_OF_START = 5.0
 """Planning, starting the Map, and the report: measured in local runs, not part of what is compared."""
@@ -41,7 +47,7 @@ class Player:
     """Plays runs over one estate."""
 
     estate: VirtualEstate
-    world: World
+    services: VirtualServices
     caps: Limits
     rules: Sequence[Replacement] = ()
     follow_up: bool = True
@@ -87,10 +93,10 @@ class Player:
         def work(now: float) -> float:
             if certificate.record.order is not None or at(now) > at(self._began) + LONGEST_ORDERING:
                 return now  # enroll reads the order book only
-            limits, conditions = self.world.conditions.limits, self.world.conditions
-            ended = self.world.after_requests(ORDER_CALLS, now)
+            limits, conditions = self.services.conditions.limits, self.services.conditions
+            ended = self.services.after_requests(ORDER_CALLS, now)
             approval = limits.approval_hours * 3600 if certificate.needs_approval else 0.0
-            is_declined = self.world.random.random() < conditions.declined
+            is_declined = self.services.random.random() < conditions.declined
             certificate.order(ended + limits.issuance_minutes * 60 + approval, is_declined=is_declined)
             return ended
 
@@ -101,13 +107,13 @@ class Player:
             calls = 0 if certificate.is_polled else CONTROL_CALLS
             certificate.is_polled = True
             if now < certificate.issued_at:
-                return self.world.after_requests(calls + POLL_CALLS, now)
+                return self.services.after_requests(calls + POLL_CALLS, now)
             if certificate.is_declined:
-                ended = self.world.after_requests(calls + POLL_CALLS, now)
+                ended = self.services.after_requests(calls + POLL_CALLS, now)
                 certificate.fail(ended)
                 return ended
-            ended = self.world.after_requests(calls + COLLECT_CALLS, now)
-            ended = self.world.after_import(ended) if certificate.has_acm else ended
+            ended = self.services.after_requests(calls + COLLECT_CALLS, now)
+            ended = self.services.after_import(ended) if certificate.has_acm else ended
             certificate.store(ended, self.estate.days)
             return ended
 
@@ -121,18 +127,18 @@ class Player:
 
     @property
     def _delay(self) -> float:
-        return self.world.conditions.servers_minutes * 60
+        return self.services.conditions.servers_minutes * 60
 
     def _map(self, works: Iterable[tuple[Virtual, Work]], now: float, first_calls: int) -> float:
         """Do each work for its certificate; return when the last one has ended."""
         by_delegation: dict[str, list[Work]] = {}
         for certificate, work in works:
             by_delegation.setdefault(certificate.record.spec.delegation, []).append(work)
-        limits = self.world.conditions.limits
+        limits = self.services.conditions.limits
         played = DistributedMap(
             limits.delegations_at_a_time,
             limits.calls_per_account,
-            lambda at: self.world.after_requests(first_calls, at),
+            lambda at: self.services.after_requests(first_calls, at),
         )
         ended = played.play(by_delegation, now)
         self._most_at_once = max(self._most_at_once, played.most_at_once)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from random import Random
 
-from certmandate.replacement.capacity import Limits
+from certmandate.replacement_planning.capacity import PlanningLimits
 
 _RETRY_SECONDS = 20.0
 """Before the first retry of a step after ScmUnavailable, with full jitter (infra/renewal.asl.yaml)."""
@@ -15,7 +15,7 @@ _RETRY_SECONDS = 20.0
 class Conditions:
     """Of one scenario."""
 
-    limits: Limits = field(default_factory=Limits)
+    limits: PlanningLimits = field(default_factory=PlanningLimits)
     too_many_requests: float = 0.0
     """Share of the requests to SCM that are answered with 429."""
     declined: float = 0.0
@@ -26,8 +26,8 @@ class Conditions:
 
 
 @dataclass(slots=True)
-class World:
-    """SCM, ACM and chance."""
+class VirtualServices:
+    """SCM and ACM in virtual time, and chance."""
 
     conditions: Conditions
     random: Random

@@ -1,4 +1,4 @@
-"""What a cold start takes: `python -m stack.cold_start --python PYTHON3.13`.
+"""What a cold start takes: `python -m stack.measure.cold_start --python PYTHON3.13`.
 
 A new process imports a handler as it is built and makes its step with its clients of AWS, on the layer's import path.
 In turn with it runs what is typical of such functions: boto3 as it is installed with clients of S3 and Secrets Manager,
@@ -126,7 +126,7 @@ def _cost(command: Sequence[str], environment: dict[str, str]) -> float:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print each function's ratio; return 1 when one exceeds its limit."""
-    parser = argparse.ArgumentParser(prog="python -m stack.cold_start", description="What a cold start takes.")
+    parser = argparse.ArgumentParser(prog="python -m stack.measure.cold_start", description="What a cold start takes.")
     parser.add_argument("--python", required=True, help="path of a Python of the functions' runtime")
     parser.add_argument("--pairs", type=int, default=PAIRS, help="processes of each kind; the median counts")
     options = parser.parse_args(arguments)

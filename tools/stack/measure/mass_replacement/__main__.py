@@ -1,4 +1,4 @@
-"""Play the scenarios: `python -m stack.incident` prints their figures, `--write` updates docs/scale.md."""
+"""Print the figures of the scenarios: `python -m stack.measure.mass_replacement`; `--write` updates docs/scale.md."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from stack.incident.curve import drawn
-from stack.incident.scenarios import SCENARIOS, RenewalLoad, Result, load_of_2029, play
+from stack.measure.mass_replacement.curve import drawn
+from stack.measure.mass_replacement.scenarios import SCENARIOS, RenewalLoad, Result, load_of_2029, play
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 DOCUMENT = ROOT / "docs" / "scale.md"
 PICTURE = ROOT / "docs" / "images" / "replacement.svg"
 _HOURS = 24

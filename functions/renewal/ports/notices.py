@@ -1,4 +1,4 @@
-"""What the notices to RAOs need from outside."""
+"""The notices to RAOs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Known vulnerabilities of the pinned packages: `python -m stack.audit .venv-audit/bin/pip-audit`.
+"""Known vulnerabilities of the pinned packages: `python -m stack.advisories .venv-audit/bin/pip-audit`.
 
 Exits 0 when every package was checked and none is affected, 1 when one is affected, and 3 when an advisory source could
 not be reached for some package: what was not checked never passes.

@@ -21,7 +21,7 @@ _NO_LIMIT = 10**9
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class PlanningLimits:
     """What bounds a mass replacement. The defaults without a source are of the template and the state machine."""
 
     orders_per_delegation: int = 30
@@ -77,7 +77,7 @@ class _Work:
         return issued, pending
 
 
-def hours_to_replace(demands: Mapping[str, Demand], limits: Limits) -> dict[str, float]:
+def hours_to_replace(demands: Mapping[str, Demand], limits: PlanningLimits) -> dict[str, float]:
     """Return after how many hours the last certificate of each delegation is stored; *demands*: by delegation.
 
     The first run begins now, the next ones with the next full interval after the previous run has ended. A run orders
@@ -95,7 +95,7 @@ def hours_to_replace(demands: Mapping[str, Demand], limits: Limits) -> dict[str,
     return done
 
 
-def _pass(work: Mapping[str, _Work], limits: Limits, now: float) -> float:
+def _pass(work: Mapping[str, _Work], limits: PlanningLimits, now: float) -> float:
     """Do what one run does; return how many hours it takes."""
     capacity, seconds, imports = limits.orders_per_run, [], dict[str, float]()
     for each in work.values():
@@ -136,7 +136,7 @@ _GAIN = 0.95
 """A limit without which at least this share of the time remains is not the one that decides."""
 
 
-def bottleneck(demands: Mapping[str, Demand], limits: Limits) -> str:
+def bottleneck(demands: Mapping[str, Demand], limits: PlanningLimits) -> str:
     """Return the limit without which the replacement would end earliest; RUNS when none of the others decides."""
 
     def hours(**without: float) -> float:

@@ -47,7 +47,7 @@ class Size:
 
 
 @dataclass(frozen=True)
-class Estate:
+class LargeEstate:
     """Every certificate is 30 days old, or 150 where it is due; nothing else is wrong."""
 
     size: Size

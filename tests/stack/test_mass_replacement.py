@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from certmandate.replacement.capacity import Limits
+from certmandate.replacement_planning.capacity import PlanningLimits
 from renewal.domain.replacement.rule import Caps
-from stack.incident.__main__ import DOCUMENT, PICTURE, placed, table
-from stack.incident.conditions import Conditions
-from stack.incident.curve import drawn
-from stack.incident.scenarios import SCENARIOS, Scenario, load_of_2029, play
+from stack.measure.mass_replacement.__main__ import DOCUMENT, PICTURE, placed, table
+from stack.measure.mass_replacement.conditions import Conditions
+from stack.measure.mass_replacement.curve import drawn
+from stack.measure.mass_replacement.scenarios import SCENARIOS, Scenario, load_of_2029, play
 
-FAST = Conditions(Limits())
+FAST = Conditions(PlanningLimits())
 
 
 def test_the_document_has_the_figures_of_its_command() -> None:
@@ -29,8 +29,8 @@ def test_the_document_has_the_figures_of_its_command() -> None:
         Scenario("many delegations", 60, 3),
         Scenario("one delegation", 1, 200, caps=Caps(40, 500)),
         Scenario("caps of the stack", 20, 60, caps=Caps(30, 500)),
-        Scenario("ACM", 10, 10, acm=True, conditions=replace(FAST, limits=Limits(imports_a_second=0.1))),
-        Scenario("approvals", 10, 5, approvals=0.5, conditions=replace(FAST, limits=Limits(approval_hours=3))),
+        Scenario("ACM", 10, 10, acm=True, conditions=replace(FAST, limits=PlanningLimits(imports_a_second=0.1))),
+        Scenario("approvals", 10, 5, approvals=0.5, conditions=replace(FAST, limits=PlanningLimits(approval_hours=3))),
     ],
     ids=lambda scenario: scenario.name,
 )

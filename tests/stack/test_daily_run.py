@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from stack.scale.__main__ import measure
-from stack.scale.estate import Size
+from stack.measure.daily_run.__main__ import measure
+from stack.measure.daily_run.large_estate import Size
 
 
 def test_a_measured_run_renews_what_is_due() -> None:
