@@ -30,9 +30,6 @@ class RenewalError(Exception):
     ends_order: ClassVar[bool] = False
     """Whether it ends the open order: its key is erased and an audit row written."""
 
-    is_outage: ClassVar[bool] = False
-    """Whether it ends without an action of the operator or the RAO: it needs attention when too little life is left."""
-
 
 class Retryable(RenewalError):
     """A retry of the same step can help."""
@@ -65,13 +62,9 @@ class RunInProgress(Retryable):
 class ScmUnavailable(Retryable):
     """No usable answer from SCM, or one that SCM documents as temporary."""
 
-    is_outage = True
-
 
 class AnswerLost(ScmUnavailable):
     """No usable answer to a call that orders: the effect may have happened (SCM reference §3.7)."""
-
-    is_outage = False
 
 
 class StoreUnavailable(Retryable):
@@ -79,8 +72,6 @@ class StoreUnavailable(Retryable):
 
     undone: AWS answered that the call had no effect; otherwise it may have had its effect, or have it later.
     """
-
-    is_outage = True
 
     def __init__(self, text: str, *, undone: bool = False) -> None:
         super().__init__(text)

@@ -24,7 +24,7 @@ from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.command import command_for
 from renewal.domain.judgement.obstacle import is_shut_out, obstacle
 from renewal.domain.judgement.order_wait import AWAITS_APPROVAL, held_failure, waits_for
-from renewal.domain.judgement.problem import Consequence, Problem
+from renewal.domain.judgement.problem import OUTAGES, Consequence, Problem
 from renewal.domain.order import ManagedCertificate, Order, OrderStatus
 from renewal.domain.orderable import decide_with
 from renewal.domain.replacement.rule import Replacement
@@ -279,7 +279,7 @@ class _Case:
         """Return what must be done, by the nearest cause."""
         order = self.certificate.order
         if self.failure:
-            is_early = error_named(self.failure.error).is_outage and self.can_wait
+            is_early = self.failure.error in OUTAGES and self.can_wait
             return self._made(self.failure.error, self.failure.text, "warning" if is_early else "error")
         if order is not None and self.obstacle and not order.trouble and is_shut_out(self.obstacle, order):
             return self._now(self.obstacle.code, self.obstacle.text, self.obstacle.actor)

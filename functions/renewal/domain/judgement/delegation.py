@@ -9,7 +9,7 @@ from datetime import datetime
 from renewal.domain.errors import Failure, RecordUnreadable, error_named
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import WITHDRAWN, Judgement
-from renewal.domain.judgement.problem import Problem, problem_of
+from renewal.domain.judgement.problem import OUTAGES, Problem, problem_of
 from renewal.domain.service.state import service_findings
 from renewal.domain.setup.finding import Finding, finding_from
 from renewal.domain.setup.inspection import DelegationRecord
@@ -60,7 +60,7 @@ def _failed(failure: Failure | None, judgements: Collection[Judgement]) -> Itera
         return
     error = error_named(failure.error)
     found = Finding(failure.error, "error", error.actor, failure.text, screen=screen_of(failure.error))
-    if error.is_outage and all(judgement.can_wait for judgement in judgements):
+    if failure.error in OUTAGES and all(judgement.can_wait for judgement in judgements):
         expiries = [judgement.certificate.served.not_after for judgement in judgements if judgement.certificate.served]
         first = min(expiries, default=None)
         found = replace(found, severity="warning", due=first.date() if first else None)

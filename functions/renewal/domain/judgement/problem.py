@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from renewal.domain.errors import Actor, error_named
+from renewal.domain.errors import Actor, ScmUnavailable, StoreUnavailable
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.command import command_for
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.setup.finding import SECURITY, Finding, Severity
+
+OUTAGES = frozenset({ScmUnavailable.__name__, StoreUnavailable.__name__})
+"""Codes of errors that end without an action of the operator or the RAO; after AnswerLost, an order may exist."""
 
 
 class Consequence(StrEnum):
@@ -106,7 +109,7 @@ class Problem:
     @property
     def is_outage(self) -> bool:
         """Whether it ends without an action of the operator or the RAO."""
-        return error_named(self.code).is_outage
+        return self.code in OUTAGES
 
     @property
     def urgency(self) -> tuple[int, date, str, str]:
@@ -151,7 +154,7 @@ def problem_of(
 def _consequence(finding: Finding, affected: Iterable[ManagedCertificate]) -> tuple[Consequence, date | None]:
     if finding.code in _CONSEQUENCES:
         return _CONSEQUENCES[finding.code], finding.due
-    if finding.due and not error_named(finding.code).is_outage:
+    if finding.due and finding.code not in OUTAGES:
         return Consequence.ORDERS_STOP, finding.due
     served = [each.served for each in affected]
     if not served or None in served:
