@@ -48,19 +48,7 @@ class Listing(tuple[T, ...]):  # noqa: SLOT001 - a tuple cannot have slots besid
 
 
 class OrderReader(Protocol):
-    """Reads the order book: consistently by name; through the index a very recent write may be missing."""
-
-    def delegations(self) -> Iterator[str]:
-        """Names of all delegations, through the index."""
-
-    def waiting(self, until: datetime) -> Iterator[CertificatePath]:
-        """Certificates whose next action is at or before *until*, through the index; costs what it returns."""
-
-    def every_certificate(self) -> Iterator[CertificatePath]:
-        """All certificates, through the index."""
-
-    def count(self, most: int) -> int:
-        """How many certificates there are, counted up to *most* through the index."""
+    """Reads the order book by name, consistently."""
 
     def replacements(self) -> Listing[ReplacementRule]:
         """The replacement rules."""
@@ -93,11 +81,26 @@ class OrderReader(Protocol):
         """The orders at SCM that the operator has acknowledged as the organisation's own."""
 
 
-class OrderTransitions(Protocol):
-    """Changes of orders and of delegations' status. Each is conditional, and harmless when it is repeated.
+class OrderIndex(OrderReader, Protocol):
+    """Finds in the order book what is to be read; through the index a very recent write may be missing."""
 
-    A change of an order raises OrderConflict when the open order is another one, or is not in the state that the
-    change starts from.
+    def delegations(self) -> Iterator[str]:
+        """Names of all delegations."""
+
+    def waiting(self, until: datetime) -> Iterator[CertificatePath]:
+        """Certificates whose next action is at or before *until*; costs what it returns."""
+
+    def every_certificate(self) -> Iterator[CertificatePath]:
+        """All certificates."""
+
+    def count(self, most: int) -> int:
+        """How many certificates there are, counted up to *most* through the index."""
+
+
+class OrderTransitions(Protocol):
+    """Changes of orders. Each is conditional, and harmless when it is repeated.
+
+    It raises OrderConflict when the open order is another one, or is not in the state that the change starts from.
     """
 
     def open(self, order: Order, revision: int) -> None:
@@ -149,6 +152,10 @@ class OrderTransitions(Protocol):
         Only from the state that *order* has: an order that has received an SSL ID since stays open.
         """
 
+
+class DelegationTransitions(Protocol):
+    """Changes of a delegation's status. Each is conditional, and harmless when it is repeated."""
+
     def record_inspection(self, delegation: str, inspection: Inspection) -> None:
         """Replace the delegation's last inspection. Raises UnknownDelegation."""
 
@@ -160,3 +167,7 @@ class OrderTransitions(Protocol):
 
     def record_search(self, delegation: str, control: SearchControl, result: SearchResult) -> None:
         """Record whether a search has found an order that exists. Raises UnknownDelegation and OrderConflict."""
+
+
+class Transitions(OrderTransitions, DelegationTransitions, Protocol):
+    """Both."""

@@ -17,7 +17,7 @@ from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.run.outcome import PlanFacts, PlannedCertificate, PlanState
 from renewal.domain.run.request import RunRequest
 from renewal.ports.environment import Clock
-from renewal.ports.order_book import OrderReader
+from renewal.ports.order_book import OrderIndex
 from renewal.ports.runs import RunArchive, RunsInProgress
 from renewal.steps.payload import DelegationTask, Task
 
@@ -26,7 +26,7 @@ from renewal.steps.payload import DelegationTask, Task
 class CheckExpiry:
     """Reads the order book, decides what is due, and writes the plan of the run. Makes no request to SCM."""
 
-    book: OrderReader
+    book: OrderIndex
     archive: RunArchive
     runs: RunsInProgress
     limits: Limits

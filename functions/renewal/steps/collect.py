@@ -31,7 +31,7 @@ from renewal.domain.order_search import SearchControl
 from renewal.domain.run.outcome import ResultStatus
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.ports.environment import Clock
-from renewal.ports.order_book import OrderReader, OrderTransitions
+from renewal.ports.order_book import OrderReader, Transitions
 from renewal.ports.scm import Accounts
 from renewal.steps.payload import Progress
 from renewal.steps.scm.login import ScmLogin
@@ -50,7 +50,7 @@ class Collect:
     """Collects one order and stores its certificate."""
 
     book: OrderReader
-    transitions: OrderTransitions
+    transitions: Transitions
     accounts: Accounts
     stores: Stores
     roots: TrustedRoots

@@ -41,7 +41,7 @@ from renewal.domain.setup.snapshot import ReportedCertificate
 from renewal.domain.setup.unrecorded import require_recorded, unrecorded_orders
 from renewal.ports.environment import Clock
 from renewal.ports.keys import KeySealer
-from renewal.ports.order_book import OrderReader, OrderTransitions
+from renewal.ports.order_book import OrderReader, Transitions
 from renewal.ports.scm import Accounts, CertificateAuthority
 from renewal.ports.stores import AcmStore
 from renewal.steps.payload import Progress, Task
@@ -62,7 +62,7 @@ class Enroll:
     """Orders one certificate, unless it is ordered already."""
 
     book: OrderReader
-    transitions: OrderTransitions
+    transitions: Transitions
     accounts: Accounts
     sealer: KeySealer
     acm: AcmStore

@@ -28,7 +28,7 @@ from renewal.domain.setup.undelivered_mail import undelivered_mail
 from renewal.domain.setup.unrecorded import ReportedOrder, adoptable_certificates, require_recorded, unrecorded_orders
 from renewal.domain.setup.withdrawal import revoked_in, withdrawal_findings, withdrawn_in
 from renewal.ports.environment import Clock, EgressAddress, NextRotation
-from renewal.ports.order_book import Listing, OrderReader, OrderTransitions
+from renewal.ports.order_book import DelegationTransitions, Listing, OrderReader
 from renewal.ports.scm import Accounts, SetupReader
 from renewal.steps.drift import STORE_CODES, StoreComparison
 from renewal.steps.payload import DelegationTask, Task
@@ -45,7 +45,7 @@ class InspectDelegation:
     """Logs in once, inspects the whole delegation, records findings, and completes the list of what is due."""
 
     book: OrderReader
-    transitions: OrderTransitions
+    transitions: DelegationTransitions
     accounts: Accounts
     egress: EgressAddress
     next_rotation: NextRotation

@@ -35,7 +35,7 @@ from renewal.mail.rao_report import Month, month_before, rao_report
 from renewal.mail.report_mail import report_mail
 from renewal.ports.environment import Clock
 from renewal.ports.notices import Mailer, NoticeAnnouncer, NoticeBook
-from renewal.ports.order_book import OrderReader
+from renewal.ports.order_book import OrderIndex
 from renewal.steps.payload import MailEvent
 
 REPORT_DAYS = 7
@@ -48,7 +48,7 @@ _VARYING = re.compile(r"\d{4}-\d{2}-\d{2}(?:T[\d:.+Z]+)?|\b\d+ (?:days?|hours?|h
 class Notify:
     """Claims, sends and records the notices of every delegation."""
 
-    book: OrderReader
+    book: OrderIndex
     notices: NoticeBook
     announcer: NoticeAnnouncer
     mailer: Mailer | None

@@ -38,7 +38,7 @@ from renewal.domain.credential import Credential, PasswordForm, form_for, forms
 from renewal.domain.errors import CredentialRefused, InvalidRequest, PasswordPolicyRefused
 from renewal.domain.setup.inspection import CredentialRefusal
 from renewal.ports.environment import Clock
-from renewal.ports.order_book import OrderReader, OrderTransitions
+from renewal.ports.order_book import DelegationTransitions, OrderReader
 from renewal.ports.rotation import CredentialVault, PinnedAccounts
 
 KEEP_AWAKE = "keepAwake"
@@ -57,7 +57,7 @@ class RotatePassword:
     vault: CredentialVault
     accounts: PinnedAccounts
     book: OrderReader
-    transitions: OrderTransitions
+    transitions: DelegationTransitions
     clock: Clock
     chance: Random
     """A cryptographic source: `random.SystemRandom`."""

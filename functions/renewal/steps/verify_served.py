@@ -18,7 +18,7 @@ from renewal.domain.service.comparison import Compared, Contact, Expected, compa
 from renewal.domain.service.state import current_service, not_served, service_after, service_state, to_announce
 from renewal.ports.endpoints import EndpointProber, HostReports, ServiceAnnouncer, ServiceRecorder
 from renewal.ports.environment import Clock
-from renewal.ports.order_book import OrderReader
+from renewal.ports.order_book import OrderIndex
 from renewal.records import Unreadable
 
 Contacts = Mapping[Endpoint, tuple[Contact, ...]]
@@ -30,7 +30,7 @@ _Errors = dict[str, RenewalError]
 class VerifyServed:
     """Contacts the declared endpoints, records what they presented, and publishes changes. Reads no key."""
 
-    book: OrderReader
+    book: OrderIndex
     recorder: ServiceRecorder
     prober: EndpointProber
     reports: HostReports

@@ -7,6 +7,8 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
+from renewal.domain.due import Cause
+from renewal.domain.errors import Failure
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import CertificateState, Judgement, judge
 from renewal.domain.keypair import KeyPair, KeyType
@@ -33,10 +35,11 @@ def judged(
     *,
     now: datetime = NOW,
     ends: date | None = None,
+    failed: str = "",
 ) -> Judgement:
-    """Return the judgement of *certificate* with the last inspection and the end of the mandate."""
+    """Return the judgement of *certificate* with the last inspection, the end of the mandate and a run's error."""
     record = DelegationRecord(replace(DELEGATION, mandate_ends=ends), inspected)
-    return judge(certificate, record, now, ActingTimes())
+    return judge(certificate, record, now, ActingTimes(), failure=Failure(failed, "503") if failed else None)
 
 
 @pytest.mark.parametrize(
@@ -135,3 +138,39 @@ def test_a_first_certificate_that_is_not_valid_until_later_needs_no_one() -> Non
     waiting = replace(order, status=OrderStatus.ORDERED)
 
     assert [judged(managed(order=each)).severity for each in (order, waiting)] == ["info", "error"]
+
+
+@pytest.mark.parametrize("error", ["ScmUnavailable", "StoreUnavailable"])
+@pytest.mark.parametrize(("left", "severity"), [(33, "warning"), (21, "warning"), (19, "error"), (-1, "error")])
+def test_an_outage_needs_attention_when_little_life_is_left(error: str, left: int, severity: str) -> None:
+    """N10: a maintenance page of SCM failed the run although 33 days were left; it ends without the operator."""
+    found = judged(managed(age=199 - left), failed=error)
+
+    assert (found.state.label, found.severity) == (
+        CertificateState.EXPIRED.label if left < 0 else found.state.label,
+        severity,
+    )
+    assert found.problem
+    assert (found.problem.code, found.problem.act_by is None) == (error, False)
+
+
+@pytest.mark.parametrize("error", ["CredentialRefused", "AnswerLost", "OrderConflict", "States.Timeout"])
+def test_what_waiting_does_not_end_needs_attention_at_once(error: str) -> None:
+    """A refusal lasts until the operator or the RAO acts, and a lost answer may be an order."""
+    assert judged(managed(age=150), failed=error).severity == "error"
+
+
+@pytest.mark.parametrize(
+    "waiting",
+    [
+        managed(),
+        managed(age=20, asked="the key leaked"),
+        managed(age=150, asked="the key leaked", order=an_order(causes=(Cause.AGE,))),
+        managed(age=20, order=an_order(causes=(Cause.REVOKED,))),
+        replace(managed(age=20), spec=replace(managed().spec, names=("new.univ.example",))),
+    ],
+    ids=["first", "requested", "requested later", "revoked", "changed"],
+)
+def test_an_outage_that_delays_more_than_a_renewal_needs_attention_at_once(waiting: ManagedCertificate) -> None:
+    """A service without its certificate, or an operator, waits for the order: the end of a lifetime is not its date."""
+    assert judged(waiting, failed="ScmUnavailable").severity == "error"

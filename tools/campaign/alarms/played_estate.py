@@ -32,7 +32,7 @@ from renewal.domain.run.report import RunReport
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import DelegatedName
-from renewal.ports.order_book import Listing, OrderReader
+from renewal.ports.order_book import Listing, OrderIndex
 from renewal.ports.runs import RunArchive
 from renewal.steps.report import Report
 from renewal.steps.reporting.alert_sender import AlertSender
@@ -129,7 +129,7 @@ class PlayedEstate:
             self.now, delegations=tuple(delegations), due=due, open_orders_only=not is_daily, follow_up=not is_daily
         )
         sender = AlertSender(cast("RunArchive", self), self, LIMITS, "certmandate")
-        book = cast("OrderReader", self)
+        book = cast("OrderIndex", self)
         reader = ReportReader(book, LIMITS.password)
         step = Report(book, cast("RunArchive", self), lambda: self.now, ActingTimes(), reader, sender)
         summary = step(run_id)

@@ -17,6 +17,7 @@ class CertificateInReport:
     outcome: str
     error: str
     stores: tuple[str, ...]
+    not_before: str
     not_after: str
     renew_at: str
     """ISO 8601; empty when not known."""
@@ -25,6 +26,13 @@ class CertificateInReport:
     def has_failed(self) -> bool:
         """Whether it needs attention."""
         return self.outcome in {"failed", "held"}
+
+    def has_time(self, now: datetime) -> bool:
+        """Whether it is served at *now*, with a tenth of its lifetime left."""
+        if not self.not_after:
+            return False
+        begins, ends = map(datetime.fromisoformat, (self.not_before, self.not_after))
+        return now < ends - (ends - begins) / 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +53,10 @@ class PublishedReport:
         """(delegation or path, error) of everything that failed."""
         yield from ((name, error) for name, error in self.delegations.items() if error)
         yield from ((row.path, row.error) for row in self.certificates if row.error or row.has_failed)
+
+    def has_time(self, delegation: str) -> bool:
+        """Whether each certificate of *delegation* in the report is served, with a tenth of its lifetime left."""
+        return all(row.has_time(self.finished_at) for row in self.certificates if row.path.startswith(f"{delegation}/"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +82,7 @@ def parsed(document: Mapping[str, Any] | None) -> PublishedReport | None:
             outcome=row["outcome"],
             error=row["error"],
             stores=tuple(row["stores"]),
+            not_before=row["not_before"],
             not_after=row["not_after"],
             renew_at=row["renew_at"],
         )

@@ -24,7 +24,7 @@ from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.command import command_for
 from renewal.domain.judgement.obstacle import is_shut_out, obstacle
 from renewal.domain.judgement.order_wait import AWAITS_APPROVAL, held_failure, waits_for
-from renewal.domain.judgement.problem import Consequence, Problem
+from renewal.domain.judgement.problem import OUTAGES, Consequence, Problem
 from renewal.domain.order import ManagedCertificate, Order, OrderStatus
 from renewal.domain.orderable import decide_with
 from renewal.domain.replacement_rule import ReplacementRule
@@ -40,6 +40,7 @@ OVERDUE = "RenewalOverdue"
 """Code: it is due, nothing is known to stop it, and less life is left than acting takes."""
 WITHDRAWN = {Cause.REVOKED: "ServedRevoked", Cause.REPLACED_IN_SCM: "ServedReplaced"}
 """Codes: SCM reports the served certificate as revoked, or as replaced in its portal."""
+_BY_CALENDAR = {Cause.AGE, Cause.DCV_LAPSING}
 
 
 class CertificateState(IntEnum):
@@ -91,6 +92,8 @@ class Judgement:
     """What must be done about it; None: nothing."""
     service: ServiceState
     """Whether clients meet it at its declared endpoints."""
+    can_wait: bool
+    """Whether an outage of SCM or AWS needs no attention: no change waits, and more life is left than acting takes."""
 
     @property
     def path(self) -> str:
@@ -196,6 +199,7 @@ def judge(
         obstacle=blocked,
         problem=case.problem(),
         service=service_state(certificate, now),
+        can_wait=case.can_wait,
     )
 
 
@@ -238,6 +242,14 @@ class _Case:
     def is_due(self) -> bool:
         return bool(self.decision.causes)
 
+    @property
+    def can_wait(self) -> bool:
+        """Whether it is renewed for its age only, if at all, and more life is left than acting takes."""
+        certificate, order = self.certificate, self.certificate.order
+        causes = set(order.causes if order else self.decision.causes)
+        is_ordinary = causes <= _BY_CALENDAR and not certificate.asked
+        return certificate.served is not None and is_ordinary and not self._is_late("operator")
+
     def state(self) -> CertificateState:
         served, order = self.certificate.served, self.certificate.order
         if served and self.now >= served.not_after:
@@ -265,7 +277,8 @@ class _Case:
         """Return what must be done, by the nearest cause."""
         order = self.certificate.order
         if self.failure:
-            return self._now(self.failure.error, self.failure.text)
+            is_early = self.failure.error in OUTAGES and self.can_wait
+            return self._made(self.failure.error, self.failure.text, "warning" if is_early else "error")
         if order is not None and self.obstacle and not order.trouble and is_shut_out(self.obstacle, order):
             return self._now(self.obstacle.code, self.obstacle.text, self.obstacle.actor)
         if order is not None:
