@@ -35,8 +35,8 @@ class CheckExpiry:
     def __call__(self, run_id: str, document: object, state_machine: str) -> dict[str, Any]:
         """Plan the run *run_id* of *state_machine* for the execution input *document*.
 
-        Returns `{"run_id", "dry_run", "skipped", "delegations", "due", "deferred", "plan": {"bucket", "key"},
-        "results": prefix, "polls": 0}`. Runs work one after another: while an older one is in progress, a scheduled
+        Returns `{"run_id", "dry_run", "is_daily", "skipped", "delegations", "due", "deferred",
+        "plan": {"bucket", "key"}, "results": prefix, "polls": 0}`. Runs work one after another: while an older one is in progress, a scheduled
         follow-up is skipped (without plan and results), and any other run raises RunInProgress.
         Raises InvalidRequest, UnknownDelegation or TooManyDue before anything is written.
         """
@@ -60,10 +60,12 @@ class CheckExpiry:
         plan: list[Mapping[str, Any]] = [item.payload() for item in items]
         bucket, key = self.archive.write_plan(run_id, plan)
         progress = _progress(request, rules, certificates, now)
-        self.archive.write_facts(run_id, _facts(request, now, delegations, due, deferred, progress))
+        facts = _facts(request, now, delegations, due, deferred, progress)
+        self.archive.write_facts(run_id, facts)
         return {
             "run_id": run_id,
             "dry_run": request.dry_run,
+            "is_daily": facts.is_daily,
             "skipped": False,
             "delegations": len(plan),
             "due": len(taken),
