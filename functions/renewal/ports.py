@@ -179,7 +179,10 @@ class OrderReader(Protocol):
         """How many certificates there are, counted up to *most* through the index."""
 
     def replacements(self) -> Listing[Replacement]:
-        """The replacement rules."""
+        """The replacement rules in force."""
+
+    def listed(self, rule: Replacement) -> Collection[CertificatePath] | None:
+        """The certificates that *rule* may cover, as listed when it was stored; None: not listed, or not in full."""
 
     def delegation(self, name: str) -> DelegationRecord:
         """A delegation with its status. Raises UnknownDelegation, RecordUnreadable."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Protocol
 
 from renewal.domain.alerts.alert import Alert
 from renewal.domain.alerts.memory import NotifiedProblems
 from renewal.domain.errors import PlanUnreadable
+from renewal.domain.replacement.rule import Replacement
 from renewal.domain.run_outcome import PlanFacts
 from renewal.domain.run_report import RunReport
 
@@ -17,6 +19,13 @@ class RunsInProgress(Protocol):
 
     def older(self, state_machine: str, run_id: str) -> tuple[str, ...]:
         """Return the run ids of the executions of *state_machine* (an ARN) that began before *run_id* and still run."""
+
+
+class RuleEnds(Protocol):
+    """Records in the order book that a replacement rule has ended."""
+
+    def end_replacement(self, rule: Replacement, now: datetime) -> None:
+        """Record that everything *rule* covers is replaced and served. Harmless when it has ended or was cancelled."""
 
 
 class RunArchive(Protocol):
