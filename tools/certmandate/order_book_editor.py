@@ -26,14 +26,14 @@ from renewal.adapters.order_book.table import (
     updated,
 )
 from renewal.adapters.order_book.transitions import status_updated
-from renewal.domain.audit.chain import ChainHead
+from renewal.domain.audit.hash_chain import ChainHead
 from renewal.domain.certificate.revocation import RevocationRequest
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.due import EVERY_RUN
 from renewal.domain.errors import InvalidDelegation, OrderConflict, StoreUnavailable
 from renewal.domain.order import ManagedCertificate, Served
 from renewal.domain.permission import OrderAgain
-from renewal.domain.replacement.rule import Replacement
+from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.records import timestamp, to_item
 
@@ -148,7 +148,7 @@ class OrderBookEditor:
 
         self._transact(writes, f"{delegation}: the audit trail")
 
-    def add_replacement(self, replacement: Replacement, certificates: Iterable[ManagedCertificate] = ()) -> None:
+    def add_replacement(self, replacement: ReplacementRule, certificates: Iterable[ManagedCertificate] = ()) -> None:
         """Have everything replaced that the rule covers. When the rule exists, its first reason stays.
 
         *certificates*: all, as they are when the rule is added; without them, runs read every certificate. Those that
@@ -168,7 +168,7 @@ class OrderBookEditor:
 
         self._record(self._action(schema.ESTATE, ActionKind.RULE_ADDED, reason=_described(rule)), add)
 
-    def remove_replacement(self, replacement: Replacement) -> None:
+    def remove_replacement(self, replacement: ReplacementRule) -> None:
         """Withdraw a replacement rule, and delete its list. Harmless when there is none."""
 
         def remove() -> Request | None:
@@ -193,7 +193,7 @@ class OrderBookEditor:
     def _write_list(self, key: Key, paths: tuple[str, ...]) -> None:
         self._table.update(assigned(key, to_item(schema.CoveredPaths(paths)), condition="", values={}))
 
-    def _has(self, replacement: Replacement) -> bool:
+    def _has(self, replacement: ReplacementRule) -> bool:
         key = schema.replacement_key(replacement)
         return bool(self._table.read([key]))
 
@@ -232,7 +232,7 @@ class OrderBookEditor:
         raise OrderConflict(msg)
 
 
-def _described(rule: Replacement) -> str:
+def _described(rule: ReplacementRule) -> str:
     limits = (f"issued before {timestamp(rule.issued_before)}", f"issuer '{rule.issuer}'", *rule.delegations)
     serials = (f"{len(rule.serials)} serials",) if rule.serials else ()
     return f"{', '.join((*limits, *serials))}: {rule.reason}"

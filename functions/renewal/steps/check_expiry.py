@@ -14,11 +14,12 @@ from renewal.domain.errors import RecordUnreadable, RunInProgress, UnknownDelega
 from renewal.domain.judgement.replacement_progress import ReplacementProgress, progress_of
 from renewal.domain.limits import DueCertificate, Limits, allot, plausible_estate, require_plausible, select
 from renewal.domain.order import ManagedCertificate
-from renewal.domain.replacement.rule import Replacement
-from renewal.domain.request import RunRequest
-from renewal.domain.run_outcome import PlanFacts, PlannedCertificate, PlanState
-from renewal.ports import Clock, Listing, OrderReader
-from renewal.run_ports import RuleEnds, RunArchive, RunsInProgress
+from renewal.domain.replacement_rule import ReplacementRule
+from renewal.domain.run.outcome import PlanFacts, PlannedCertificate, PlanState
+from renewal.domain.run.request import RunRequest
+from renewal.ports.environment import Clock
+from renewal.ports.order_book import Listing, OrderIndex, RuleEnds
+from renewal.ports.runs import RunArchive, RunsInProgress
 from renewal.steps.payload import DelegationTask, Task
 
 _Listed = Collection[CertificatePath] | None
@@ -32,7 +33,7 @@ class CheckExpiry:
     It also ends the replacement rules of which nothing is left.
     """
 
-    book: OrderReader
+    book: OrderIndex
     rule_ends: RuleEnds
     archive: RunArchive
     runs: RunsInProgress
@@ -81,12 +82,12 @@ class CheckExpiry:
             "polls": 0,
         }
 
-    def _rules(self, request: RunRequest, now: datetime) -> Mapping[Replacement, _Listed]:
+    def _rules(self, request: RunRequest, now: datetime) -> Mapping[ReplacementRule, _Listed]:
         """The replacement rules that the run works on, with what is listed for each."""
         in_force = (rule for rule in self.book.replacements() if rule.issued_before <= now)
         return {rule: self.book.listed(rule) for rule in in_force if _works_on(request, rule)}
 
-    def _end(self, progress: Mapping[Replacement, ReplacementProgress], now: datetime) -> None:
+    def _end(self, progress: Mapping[ReplacementRule, ReplacementProgress], now: datetime) -> None:
         """Record which rules have ended. Last, because after it no other run shows their progress."""
         for rule, found in progress.items():
             if found.ended_at:
@@ -147,7 +148,7 @@ class CheckExpiry:
 
 
 def _due(
-    request: RunRequest, rules: Collection[Replacement], certificates: Iterable[ManagedCertificate], now: datetime
+    request: RunRequest, rules: Collection[ReplacementRule], certificates: Iterable[ManagedCertificate], now: datetime
 ) -> list[DueCertificate]:
     due = []
     for certificate in certificates:
@@ -159,15 +160,15 @@ def _due(
 
 
 def _progress(
-    rules: Mapping[Replacement, _Listed], found: Listing[ManagedCertificate], now: datetime, *, may_end: bool
-) -> Mapping[Replacement, ReplacementProgress]:
+    rules: Mapping[ReplacementRule, _Listed], found: Listing[ManagedCertificate], now: datetime, *, may_end: bool
+) -> Mapping[ReplacementRule, ReplacementProgress]:
     """How far each rule has come. None ends while a certificate cannot be read: the rule may cover it."""
     progress = {rule: progress_of(rule, found, now, listed=listed) for rule, listed in rules.items()}
     ends = may_end and not found.unreadable
     return {rule: replace(each, ended_at=now) if ends and each.is_complete else each for rule, each in progress.items()}
 
 
-def _works_on(request: RunRequest, rule: Replacement) -> bool:
+def _works_on(request: RunRequest, rule: ReplacementRule) -> bool:
     return not request.open_orders_only or (request.is_follow_up and rule.deadline is not None)
 
 
@@ -225,7 +226,7 @@ def _item(
         whole=not request.open_orders_only and (not request.is_narrowed or name in request.delegations),
         follow_up=request.is_follow_up,
         record=request.record,
-        room=capacity,
+        capacity=capacity,
         reason=request.reason,
         certificates=tuple(task for _, task in mine),
         issued=() if request.dry_run else tuple(task for due, task in mine if due.is_issued),

@@ -12,10 +12,10 @@ from renewal.domain.delegation import CertificatePath, CertificateSpec
 from renewal.domain.endpoint.declaration import Endpoint
 from renewal.domain.errors import InvalidRequest, RecordUnreadable, RunInProgress, TooManyDue, UnknownDelegation
 from renewal.domain.limits import SMALL_ESTATE, Limits
-from renewal.domain.replacement.rule import Caps, Replacement
-from renewal.domain.run_outcome import PlannedCertificate, PlanState
+from renewal.domain.replacement_rule import Caps, ReplacementRule
+from renewal.domain.run.outcome import PlannedCertificate, PlanState
 from tests.fakes import FakeOrderBook
-from tests.unit.estate import DELEGATION, IDP, NOW, System, served_by
+from tests.unit.system import DELEGATION, IDP, NOW, System, served_by
 
 LAB = replace(DELEGATION, name="lab", department_id=1700)
 
@@ -150,7 +150,7 @@ def test_a_run_over_an_empty_estate_is_a_run() -> None:
     assert not system.report().needs_attention
 
 
-def listed(system: System, rule: Replacement) -> Replacement:
+def listed(system: System, rule: ReplacementRule) -> ReplacementRule:
     """Store a rule as the operator does, with the list of what it may cover now."""
     system.book.rules.append(rule)
     system.book.lists[rule.reason] = frozenset(
@@ -232,16 +232,16 @@ def test_no_rule_ends_while_a_certificate_cannot_be_read() -> None:
 def test_a_rule_of_an_earlier_version_makes_the_run_read_everything(system: System) -> None:
     """It has no list of the certificates that it covers."""
     serving(system, univ__young=20, univ__fresh=1)
-    system.book.rules.append(Replacement(NOW - timedelta(days=10), "", "mass revocation"))
+    system.book.rules.append(ReplacementRule(NOW - timedelta(days=10), "", "mass revocation"))
 
     system.check_expiry()
 
     assert planned(system) == {"univ/idp": ["new"], "univ/young": ["replacement"]}
 
 
-def with_deadline(**members: Any) -> Replacement:
+def with_deadline(**members: Any) -> ReplacementRule:
     """A rule for everything that is older than a day, with a deadline tomorrow."""
-    return Replacement(NOW - timedelta(days=1), "", "incident", deadline=NOW + timedelta(days=1), **members)
+    return ReplacementRule(NOW - timedelta(days=1), "", "incident", deadline=NOW + timedelta(days=1), **members)
 
 
 def test_the_hourly_run_leaves_what_has_failed_to_the_daily_run(system: System) -> None:
@@ -268,12 +268,14 @@ def test_the_hourly_run_orders_for_a_rule_with_a_deadline(system: System) -> Non
 @pytest.mark.parametrize(
     ("rule", "scheduled"),
     [
-        (Replacement(NOW - timedelta(days=1), "", "no deadline"), {"scheduled_at": "2026-11-23T09:00:00Z"}),
+        (ReplacementRule(NOW - timedelta(days=1), "", "no deadline"), {"scheduled_at": "2026-11-23T09:00:00Z"}),
         (with_deadline(), {}),
     ],
     ids=["a rule without a deadline", "a run that the operator asked to start no order"],
 )
-def test_other_runs_for_open_orders_start_none(system: System, rule: Replacement, scheduled: dict[str, str]) -> None:
+def test_other_runs_for_open_orders_start_none(
+    system: System, rule: ReplacementRule, scheduled: dict[str, str]
+) -> None:
     """The operator sets a deadline, or does not; what a run is asked not to do is not done."""
     serving(system, univ__young=20)
     system.book.rules.append(rule)
@@ -292,7 +294,7 @@ def test_a_raised_cap_lets_a_run_plan_more_and_leaves_room_for_revoked(system: S
     summary = system.check_expiry()
 
     (task,) = system.plan()
-    assert (len(task.certificates), summary["deferred"], task.room) == (6, 4, 3)
+    assert (len(task.certificates), summary["deferred"], task.capacity) == (6, 4, 3)
 
 
 def test_names_narrow_a_run(system: System) -> None:
@@ -409,8 +411,8 @@ def test_the_rest_of_a_runs_cap_is_divided_among_inspections(system: System) -> 
 
     system.check_expiry()
 
-    assert sum(task.room for task in system.plan()) == 2
-    assert max(task.room for task in system.plan()) == 1
+    assert sum(task.capacity for task in system.plan()) == 2
+    assert max(task.capacity for task in system.plan()) == 1
 
 
 def test_a_dry_run_is_marked_for_every_delegation(system: System) -> None:

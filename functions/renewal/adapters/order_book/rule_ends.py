@@ -7,17 +7,17 @@ from datetime import datetime
 
 from renewal.adapters.order_book.schema import replacement_key
 from renewal.adapters.order_book.table import ConditionFailed, OrderTables, updated
-from renewal.domain.replacement.rule import Replacement
+from renewal.domain.replacement_rule import ReplacementRule
 from renewal.records import timestamp
 
 
 class DynamoDbRuleEnds:
-    """`renewal.run_ports.RuleEnds` on the orders table."""
+    """`renewal.ports.order_book.RuleEnds` on the orders table."""
 
     def __init__(self, tables: OrderTables) -> None:
         self._table = tables.orders
 
-    def end_replacement(self, rule: Replacement, now: datetime) -> None:
+    def end_replacement(self, rule: ReplacementRule, now: datetime) -> None:
         in_force = "attribute_exists(#item) AND attribute_not_exists(#ended_at)"
         values = {"now": timestamp(now)}
         with suppress(ConditionFailed):  # an earlier try has ended it, or the operator has cancelled it

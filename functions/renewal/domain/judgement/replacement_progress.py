@@ -10,7 +10,7 @@ from typing import Self
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.endpoint.observation import ServiceState
 from renewal.domain.order import ManagedCertificate
-from renewal.domain.replacement.rule import Replacement
+from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.service.state import service_state
 
 _HOUR = timedelta(hours=1)
@@ -70,7 +70,7 @@ class ReplacementProgress:
 
 
 def progress_of(
-    rule: Replacement,
+    rule: ReplacementRule,
     certificates: Iterable[ManagedCertificate],
     now: datetime,
     *,
@@ -111,13 +111,13 @@ def progress_of(
     )
 
 
-def _is_of(rule: Replacement, certificate: ManagedCertificate, listed: Collection[CertificatePath] | None) -> bool:
+def _is_of(rule: ReplacementRule, certificate: ManagedCertificate, listed: Collection[CertificatePath] | None) -> bool:
     if listed is not None and certificate.spec.record_key not in listed:
         return False
     return not rule.delegations or certificate.spec.delegation in rule.delegations
 
 
-def _is_undecided(certificate: ManagedCertificate, rule: Replacement) -> bool:
+def _is_undecided(certificate: ManagedCertificate, rule: ReplacementRule) -> bool:
     """Return whether an order that began before the rule may lead to a certificate that it covers."""
     order = certificate.order
     return order is not None and order.opened_at <= rule.began_at
@@ -130,14 +130,16 @@ def has_failed(certificate: ManagedCertificate) -> bool:
     return certificate.failures > 0
 
 
-def _is_not_served(certificate: ManagedCertificate, rule: Replacement, now: datetime) -> bool:
+def _is_not_served(certificate: ManagedCertificate, rule: ReplacementRule, now: datetime) -> bool:
     served = certificate.served
     if served is None or served.stored_at < rule.began_at:
         return False
     return service_state(certificate, now) not in {ServiceState.SERVED, ServiceState.NOT_DECLARED}
 
 
-def _estimate(rule: Replacement, done: int | None, left: int, now: datetime) -> tuple[float | None, datetime | None]:
+def _estimate(
+    rule: ReplacementRule, done: int | None, left: int, now: datetime
+) -> tuple[float | None, datetime | None]:
     """Return certificates an hour, and when the last one is stored; in the first hours as planned."""
     if not left:
         return None, now
@@ -151,7 +153,7 @@ def _estimate(rule: Replacement, done: int | None, left: int, now: datetime) -> 
     return round(rate, 2), now + left / rate * _HOUR if rate else None
 
 
-def _is_late(rule: Replacement, left: int, rate: float | None, ends_at: datetime | None, now: datetime) -> bool:
+def _is_late(rule: ReplacementRule, left: int, rate: float | None, ends_at: datetime | None, now: datetime) -> bool:
     if rule.deadline is None or not left:
         return False
     is_stopped = rate == 0.0

@@ -22,9 +22,9 @@ from certmandate.views.replacement import plan as plan_view
 
 if TYPE_CHECKING:
     from certmandate.estate_changes import Stored
-    from certmandate.replacement.capacity import Limits
-    from certmandate.replacement.plan import ReplacementPlan
-    from renewal.domain.replacement.rule import Caps, Replacement
+    from certmandate.replacement_planning.capacity import PlanningLimits
+    from certmandate.replacement_planning.plan import ReplacementPlan
+    from renewal.domain.replacement_rule import Caps, ReplacementRule
 
 _FORMATS = ["%Y-%m-%dT%H:%MZ", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"]
 _SERIAL = re.compile(r"[0-9A-F]{1,40}")
@@ -91,13 +91,15 @@ def replace_command(
     again.
     `status` exits 1 when a rule will not make its deadline.
     """
-    from certmandate.replacement.capacity import Limits
+    from certmandate.replacement_planning.capacity import PlanningLimits
 
     asked = _Asked(issuer, issued_before, serials, tuple(delegation or ()), deadline, reason.strip())
     with deployed(context) if dry_run or action else to_change(context) as deployment:
         if action or cancel:
             raise typer.Exit(_without_plan(deployment, None if action else asked.reason, as_json=as_json))
-        assumed = Limits(scm_seconds=scm_seconds, issuance_minutes=issuance_minutes, approval_hours=approval_hours)
+        assumed = PlanningLimits(
+            scm_seconds=scm_seconds, issuance_minutes=issuance_minutes, approval_hours=approval_hours
+        )
         rule = asked.rule(deployment, _caps(deployment, orders_per_delegation, orders_per_run), datetime.now(UTC))
         stored = read_stored(deployment)
         plan = _plan(deployment, stored, rule, assumed)
@@ -131,9 +133,9 @@ class _Asked:
     deadline: datetime | None
     reason: str
 
-    def rule(self, deployment: Deployment, caps: Caps | None, now: datetime) -> Replacement:
+    def rule(self, deployment: Deployment, caps: Caps | None, now: datetime) -> ReplacementRule:
         """Return the rule for it. Raises Refused, and UnknownDelegation."""
-        from renewal.domain.replacement.rule import Replacement
+        from renewal.domain.replacement_rule import ReplacementRule
 
         self._require_scope()
         for name in self.delegations:
@@ -143,7 +145,7 @@ class _Asked:
         if before > now or (ends and ends <= now):
             msg = "--issued-before must be a time in the past, and --deadline one in the future (UTC)"
             raise Refused(msg)
-        return Replacement(
+        return ReplacementRule(
             issued_before=before,
             issuer=(self.issuer or "").strip(),
             reason=self.reason,
@@ -170,7 +172,7 @@ class _Asked:
 def _serials(file: Path) -> frozenset[str]:
     """Read the serials of *file*, each once. Raises Refused with the first line that is none."""
     from renewal.domain.certificate.serial import normalised_serial
-    from renewal.domain.replacement.rule import MOST_SERIALS
+    from renewal.domain.replacement_rule import MOST_SERIALS
 
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
@@ -190,7 +192,7 @@ def _serials(file: Path) -> frozenset[str]:
 
 
 def _caps(deployment: Deployment, per_delegation: int | None, per_run: int | None) -> Caps | None:
-    from renewal.domain.replacement.rule import MOST_ORDERS_PER_DELEGATION, MOST_ORDERS_PER_RUN, Caps
+    from renewal.domain.replacement_rule import MOST_ORDERS_PER_DELEGATION, MOST_ORDERS_PER_RUN, Caps
 
     if per_delegation is None and per_run is None:
         return None
@@ -207,14 +209,14 @@ def _caps(deployment: Deployment, per_delegation: int | None, per_run: int | Non
 
 
 def _caps_of(deployment: Deployment) -> Caps:
-    from renewal.domain.replacement.rule import Caps
+    from renewal.domain.replacement_rule import Caps
 
     return Caps(int(deployment.fact("OrdersPerDelegation")), int(deployment.fact("OrdersPerRun")))
 
 
-def _plan(deployment: Deployment, stored: Stored, rule: Replacement, assumed: Limits) -> ReplacementPlan:
+def _plan(deployment: Deployment, stored: Stored, rule: ReplacementRule, assumed: PlanningLimits) -> ReplacementPlan:
     """Return the plan. Raises Refused when the rule covers nothing."""
-    from certmandate.replacement.plan import limits_of, plan_of
+    from certmandate.replacement_planning.plan import limits_of, plan_of
 
     printing.print_left_out(stored.unreadable)
     limits = limits_of(_caps_of(deployment), deployment.facts, assumed)
