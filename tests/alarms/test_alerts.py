@@ -14,7 +14,7 @@ from renewal.domain.alerts.crossings import Thresholds, notifiable
 from renewal.domain.alerts.memory import NotifiedProblems
 from renewal.domain.errors import PermissionMissing, StoreRefused
 from renewal.domain.judgement.problem import Consequence, Problem
-from renewal.domain.run_report import (
+from renewal.domain.run.report import (
     CertificateRow,
     DelegationOutcome,
     DelegationRow,
@@ -22,8 +22,8 @@ from renewal.domain.run_report import (
     RunOutcome,
     RunReport,
 )
-from tests.unit.estate import DELEGATION, IDP, System, served_by
-from tests.unit.estate import NOW as BEGINS
+from tests.unit.system import DELEGATION, IDP, System, served_by
+from tests.unit.system import NOW as BEGINS
 
 NOW = datetime(2026, 11, 23, 4, 30, tzinfo=UTC)
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)

@@ -25,7 +25,7 @@ FORBIDDEN = {
         "renewal.adapters.order_book.schema",
     ),
     "The campaign's auditor shares no code with what it judges": (
-        "tools/campaign/audit/__init__.py",
+        "tools/campaign/auditor/__init__.py",
         "renewal.ports.keys",
     ),
     "Domain, ports and steps use neither AWS nor HTTP": ("functions/renewal/ports/keys.py", "boto3"),

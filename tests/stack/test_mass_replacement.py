@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from certmandate.replacement_planning.capacity import PlanningLimits
-from renewal.domain.replacement.rule import Caps
+from renewal.domain.replacement_rule import Caps
 from stack.measure.mass_replacement.__main__ import DOCUMENT, PICTURE, placed, table
 from stack.measure.mass_replacement.conditions import Conditions
 from stack.measure.mass_replacement.curve import drawn

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
-from renewal.domain.audit.chain import ChainHead
+from renewal.domain.audit.hash_chain import ChainHead
 from renewal.domain.audit.seal import Seal
 
 

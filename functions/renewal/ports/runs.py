@@ -8,8 +8,8 @@ from typing import Any, Protocol
 from renewal.domain.alerts.alert import Alert
 from renewal.domain.alerts.memory import NotifiedProblems
 from renewal.domain.errors import PlanUnreadable
-from renewal.domain.run_outcome import PlanFacts
-from renewal.domain.run_report import RunReport
+from renewal.domain.run.outcome import PlanFacts
+from renewal.domain.run.report import RunReport
 
 
 class RunsInProgress(Protocol):

@@ -24,7 +24,7 @@ from renewal.domain.judgement.problem import Consequence, Problem
 from renewal.domain.notices.escalation import Topic, claimed
 from renewal.domain.notices.notice import MailOutcome, Notice, NoticeKind
 from renewal.domain.order import FinishedOrder, ManagedCertificate
-from renewal.domain.replacement.rule import Replacement
+from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.domain.setup.refused_orders import findings_with_orders
@@ -91,7 +91,7 @@ class Notify:
         )
         return {MailOutcome.BOUNCED.value: 1}
 
-    def _delegation(self, name: str, rules: Iterable[Replacement]) -> Iterator[Notice]:
+    def _delegation(self, name: str, rules: Iterable[ReplacementRule]) -> Iterator[Notice]:
         certificates, history = self.book.certificates(name), self.book.history(name, "")
         facts = _Facts(self.book.delegation(name), certificates, history, tuple(rules), self.clock(), self.times)
         to = facts.record.delegation.rao_email if self.mailer else ""
@@ -166,7 +166,7 @@ class _Facts:
     certificates: tuple[ManagedCertificate, ...]
     history: tuple[FinishedOrder, ...]
     """Oldest first."""
-    rules: tuple[Replacement, ...]
+    rules: tuple[ReplacementRule, ...]
     now: datetime
     times: ActingTimes
 

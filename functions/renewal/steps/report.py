@@ -20,9 +20,9 @@ from renewal.domain.judgement.certificate import Judgement, judge
 from renewal.domain.judgement.delegation import problems_of, rule_problems
 from renewal.domain.judgement.problem import Problem, severity_at
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus, Served
-from renewal.domain.replacement.rule import Replacement
-from renewal.domain.run_outcome import PlanFacts, RunResults, notes_of, outcome_of, planned_by_inspection, reason_of
-from renewal.domain.run_report import (
+from renewal.domain.replacement_rule import ReplacementRule
+from renewal.domain.run.outcome import PlanFacts, RunResults, notes_of, outcome_of, planned_by_inspection, reason_of
+from renewal.domain.run.report import (
     CertificateRow,
     DelegationOutcome,
     DelegationRow,
@@ -202,7 +202,7 @@ class _Run:
     results: RunResults
     now: datetime
     times: ActingTimes
-    replacements: Iterable[Replacement]
+    replacements: Iterable[ReplacementRule]
 
     def covered(self, read: DelegationRead) -> tuple[list[ManagedCertificate], list[RecordUnreadable]]:
         """The certificates that the run was asked for, and those of them that cannot be read."""

@@ -13,7 +13,7 @@ from renewal.domain.endpoint.declaration import Endpoint
 from renewal.domain.endpoint.observation import EndpointState, Observation, ServiceState
 from renewal.domain.errors import RenewalError, StoreRefused, shortened
 from renewal.domain.order import ManagedCertificate
-from renewal.domain.request import RunRequest
+from renewal.domain.run.request import RunRequest
 from renewal.domain.service.comparison import Compared, Contact, Expected, compare, compare_reported
 from renewal.domain.service.state import current_service, not_served, service_after, service_state, to_announce
 from renewal.ports.endpoints import EndpointProber, HostReports, ServiceAnnouncer, ServiceRecorder

@@ -11,11 +11,11 @@ from certmandate.replacement_planning.capacity import RUNS, Demand, PlanningLimi
 from certmandate.replacement_planning.plan import limits_of, plan_of
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.order import ManagedCertificate
-from renewal.domain.replacement.rule import Caps, Replacement
+from renewal.domain.replacement_rule import Caps, ReplacementRule
 from renewal.domain.setup.inspection import DelegationRecord
-from tests.unit.estate import DELEGATION, IDP, NOW, served_by
+from tests.unit.system import DELEGATION, IDP, NOW, served_by
 
-RULE = Replacement(NOW, "", "incident", deadline=NOW + timedelta(hours=24), asked_at=NOW)
+RULE = ReplacementRule(NOW, "", "incident", deadline=NOW + timedelta(hours=24), asked_at=NOW)
 LARGE = {f"d{number}": Demand(50) for number in range(200)}
 RAISED = PlanningLimits(orders_per_delegation=500, orders_per_run=10_000)
 

@@ -41,7 +41,7 @@ from renewal.steps.payload import Progress
 from tests.assertions import assert_leaf_first, assert_pair, assert_whole_store
 from tests.fakes import FakeAcm, Killed, interrupted, killed
 from tests.throwaway_ca import hierarchy, pem
-from tests.unit.estate import IDP, NOW, PATH, System, served_by
+from tests.unit.system import IDP, NOW, PATH, System, served_by
 
 EVERYWHERE = replace(IDP, stores=("acm:eu-west-3", "acm:us-east-1", "s3"))
 

@@ -26,7 +26,7 @@ from renewal.domain.keypair import KeyType
 from renewal.domain.setup.check_result import SetupStep
 from renewal.domain.setup.snapshot import PasswordState, ReportedCertificate
 from renewal.steps.scm.login import ScmLogin
-from tests.unit.estate import DELEGATION, IDP, NOW, PATH, System, served_by
+from tests.unit.system import DELEGATION, IDP, NOW, PATH, System, served_by
 
 
 def codes(system: System) -> list[tuple[str, str, str]]:

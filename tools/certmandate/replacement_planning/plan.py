@@ -13,11 +13,11 @@ from certmandate.replacement_planning.capacity import Demand, PlanningLimits, bo
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import Judgement, judge
 from renewal.domain.order import ManagedCertificate
-from renewal.domain.replacement.rule import (
+from renewal.domain.replacement_rule import (
     MOST_ORDERS_PER_DELEGATION,
     MOST_ORDERS_PER_RUN,
     Caps,
-    Replacement,
+    ReplacementRule,
 )
 from renewal.domain.setup.inspection import DelegationRecord
 
@@ -39,7 +39,7 @@ class Miss:
 class ReplacementPlan:
     """What a rule would do."""
 
-    rule: Replacement
+    rule: ReplacementRule
     covered: tuple[ManagedCertificate, ...]
     """The certificates that it covers, by name."""
     approved_by_hand: frozenset[str]
@@ -110,7 +110,7 @@ def with_caps(limits: PlanningLimits, caps: Caps | None) -> PlanningLimits:
 
 
 def plan_of(
-    rule: Replacement,
+    rule: ReplacementRule,
     records: Mapping[str, DelegationRecord],
     certificates: Iterable[ManagedCertificate],
     limits: PlanningLimits,
@@ -141,11 +141,11 @@ def plan_of(
     )
 
 
-def _stopped(judged: Iterable[Judgement], rule: Replacement, now: datetime) -> list[Miss]:
+def _stopped(judged: Iterable[Judgement], rule: ReplacementRule, now: datetime) -> list[Miss]:
     return [Miss(judgement.path, cause) for judgement in judged if (cause := _stopped_by(judgement, rule, now))]
 
 
-def _stopped_by(judgement: Judgement, rule: Replacement, now: datetime) -> str:
+def _stopped_by(judgement: Judgement, rule: ReplacementRule, now: datetime) -> str:
     """Return why no order would be made for it as things are; empty: none is known."""
     certificate, until = judgement.certificate, judgement.certificate.hold_until
     if judgement.mandate_ends:
@@ -174,11 +174,13 @@ def _demands(certificates: Iterable[ManagedCertificate], approved_by_hand: Colle
     return {name: Demand(number, name in approved_by_hand, imports[name]) for name, number in numbers.items()}
 
 
-def _is_late(hours: float, rule: Replacement, now: datetime) -> bool:
+def _is_late(hours: float, rule: ReplacementRule, now: datetime) -> bool:
     return rule.deadline is not None and now + timedelta(hours=hours) > rule.deadline
 
 
-def _sufficient(demands: Mapping[str, Demand], rule: Replacement, limits: PlanningLimits, now: datetime) -> Caps | None:
+def _sufficient(
+    demands: Mapping[str, Demand], rule: ReplacementRule, limits: PlanningLimits, now: datetime
+) -> Caps | None:
     """Return the first caps of `_raised` with which the deadline is met, where those of the rule do not."""
     for tried in (rule.caps, *_raised(limits)):
         hours = hours_to_replace(demands, with_caps(limits, tried))

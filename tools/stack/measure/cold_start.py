@@ -33,11 +33,11 @@ _WORK = ROOT / "build" / "cold-start"
 BUILT = """
 import sys
 sys.path[:0] = sys.argv[1:3]
-class Invocation:
+class LambdaContext:
     def get_remaining_time_in_millis(self): return 60_000
 module = __import__(sys.argv[3])
 build = getattr(module.wiring, sys.argv[3])
-build(*[Invocation()][:getattr(build, "__wrapped__", build).__code__.co_argcount])
+build(*[LambdaContext()][:getattr(build, "__wrapped__", build).__code__.co_argcount])
 """
 """Imports a handler and makes its step; arguments: its bundle, the layer, its name."""
 _TYPICAL = """

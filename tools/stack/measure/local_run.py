@@ -21,7 +21,7 @@ from pathlib import Path
 from local.artifacts import write_artifacts
 from local.estate import load_estate
 from local.run import LocalSystem
-from renewal.domain.run_report import Outcome
+from renewal.domain.run.report import Outcome
 from stack.measure.written_estate import write_estate
 
 CAP = "10000"

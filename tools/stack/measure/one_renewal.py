@@ -22,7 +22,7 @@ from typing import Any
 from local.estate import load_estate
 from local.run import Finished, LocalSystem
 from local.summary import ENROLL
-from renewal.domain.run_report import Outcome
+from renewal.domain.run.report import Outcome
 
 OF_THE_CERTIFICATE = frozenset({"Enroll", "NotOrdered", "Collect", "NotStored"})
 COLLECT = "GET /api/ssl/v1/collect/{sslId}"

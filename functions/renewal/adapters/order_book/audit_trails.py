@@ -8,7 +8,7 @@ from typing import Any
 
 from renewal.adapters.order_book import schema
 from renewal.adapters.order_book.table import Item, Request, Table, put
-from renewal.domain.audit.chain import ChainHead, newest, number_of
+from renewal.domain.audit.hash_chain import ChainHead, newest, number_of
 from renewal.domain.errors import RecordUnreadable
 from renewal.domain.order import FinishedOrder
 

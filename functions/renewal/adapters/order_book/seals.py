@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from renewal import records
 from renewal.adapters.aws import error_code, translated
-from renewal.domain.audit.chain import ChainHead, plain_number
+from renewal.domain.audit.hash_chain import ChainHead, plain_number
 from renewal.domain.audit.seal import Seal
 
 if TYPE_CHECKING:

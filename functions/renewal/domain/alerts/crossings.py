@@ -9,7 +9,7 @@ from typing import Any
 
 from renewal.domain.errors import OrderPending
 from renewal.domain.judgement.problem import RANKS, Problem
-from renewal.domain.run_report import CertificateRow, RunReport
+from renewal.domain.run.report import CertificateRow, RunReport
 
 NEAR_EXPIRY = "CertificateNearExpiry"
 PASSWORD_EXPIRING = "PasswordExpiring"  # noqa: S105 - the name of a finding

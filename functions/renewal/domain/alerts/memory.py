@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from renewal.domain.judgement.problem import RANKS, Problem
-from renewal.domain.run_report import RunOutcome, RunReport
+from renewal.domain.run.report import RunOutcome, RunReport
 from renewal.domain.setup.finding import Severity
 
 FAILED_AGAIN_AFTER = timedelta(days=1)

@@ -27,7 +27,7 @@ from renewal.domain.judgement.order_wait import AWAITS_APPROVAL, held_failure, w
 from renewal.domain.judgement.problem import OUTAGES, Consequence, Problem
 from renewal.domain.order import ManagedCertificate, Order, OrderStatus
 from renewal.domain.orderable import decide_with
-from renewal.domain.replacement.rule import Replacement
+from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.service.state import service_state
 from renewal.domain.setup.finding import Finding, Severity
 from renewal.domain.setup.inspection import DelegationRecord
@@ -40,12 +40,10 @@ OVERDUE = "RenewalOverdue"
 """Code: it is due, nothing is known to stop it, and less life is left than acting takes."""
 WITHDRAWN = {Cause.REVOKED: "ServedRevoked", Cause.REPLACED_IN_SCM: "ServedReplaced"}
 """Codes: SCM reports the served certificate as revoked, or as replaced in its portal."""
-
-
 _BY_CALENDAR = {Cause.AGE, Cause.DCV_LAPSING}
 
 
-class State(IntEnum):
+class CertificateState(IntEnum):
     """The state of a certificate, most urgent first."""
 
     EXPIRED = 0
@@ -79,7 +77,7 @@ class Judgement:
 
     certificate: ManagedCertificate
     decision: Decision
-    state: State
+    state: CertificateState
     days_left: int | None
     """Whole days until the served certificate expires, negative when it has; None: nothing was ever stored."""
     renew_at: datetime | None
@@ -170,7 +168,7 @@ def judge(
     now: datetime,
     times: ActingTimes,
     *,
-    replacements: Iterable[Replacement] = (),
+    replacements: Iterable[ReplacementRule] = (),
     failure: Failure | None = None,
 ) -> Judgement:
     """Return the judgement of *certificate* at *now*, decided as the next run decides.
@@ -252,28 +250,28 @@ class _Case:
         is_ordinary = causes <= _BY_CALENDAR and not certificate.asked
         return certificate.served is not None and is_ordinary and not self._is_late("operator")
 
-    def state(self) -> State:
+    def state(self) -> CertificateState:
         served, order = self.certificate.served, self.certificate.order
         if served and self.now >= served.not_after:
-            return State.EXPIRED
+            return CertificateState.EXPIRED
         if self.withdrawn is Cause.REVOKED:
-            return State.REVOKED
+            return CertificateState.REVOKED
         if served and self.now >= last_resort(served.not_before, served.not_after):
-            return State.NEAR_EXPIRY
+            return CertificateState.NEAR_EXPIRY
         if self.failure or (order and order.trouble) or self.decision.held:
-            return State.FAILING
+            return CertificateState.FAILING
         if order is not None:
-            return State.PENDING
+            return CertificateState.PENDING
         return self._without_order()
 
-    def _without_order(self) -> State:
+    def _without_order(self) -> CertificateState:
         if self.has_failed:
-            return State.FAILING
+            return CertificateState.FAILING
         if self.is_due and (self.is_ended or self.obstacle):
-            return State.MANDATE_ENDED if self.is_ended else State.BLOCKED
+            return CertificateState.MANDATE_ENDED if self.is_ended else CertificateState.BLOCKED
         if self.certificate.served is None:
-            return State.NEW
-        return State.DUE if self.is_due else State.FINE
+            return CertificateState.NEW
+        return CertificateState.DUE if self.is_due else CertificateState.FINE
 
     def problem(self) -> Problem | None:
         """Return what must be done, by the nearest cause."""

@@ -18,7 +18,7 @@ from certmandate.replacement_planning.capacity import (
     POLL_CALLS,
 )
 from renewal.domain.limits import DueCertificate, Limits, select
-from renewal.domain.replacement.rule import LONGEST_ORDERING, Replacement
+from renewal.domain.replacement_rule import LONGEST_ORDERING, ReplacementRule
 from stack.measure.mass_replacement.conditions import VirtualServices
 from stack.measure.mass_replacement.distributed_map import DistributedMap, Work
 from stack.measure.mass_replacement.virtual_estate import Virtual, VirtualEstate, at
@@ -49,7 +49,7 @@ class Player:
     estate: VirtualEstate
     services: VirtualServices
     caps: Limits
-    rules: Sequence[Replacement] = ()
+    rules: Sequence[ReplacementRule] = ()
     follow_up: bool = True
     """Whether the runs are the hourly ones, which order only for rules with a deadline."""
     done: list[RunDone] = field(default_factory=list)

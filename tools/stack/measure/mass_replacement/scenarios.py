@@ -12,7 +12,7 @@ from types import MappingProxyType
 from certmandate.replacement_planning.capacity import Demand, PlanningLimits, bottleneck, hours_to_replace
 from renewal.domain.limits import Limits
 from renewal.domain.order import Served
-from renewal.domain.replacement.rule import MOST_ORDERS_PER_DELEGATION, MOST_ORDERS_PER_RUN, Caps, Replacement
+from renewal.domain.replacement_rule import MOST_ORDERS_PER_DELEGATION, MOST_ORDERS_PER_RUN, Caps, ReplacementRule
 from stack.measure.mass_replacement.conditions import Conditions, VirtualServices
 from stack.measure.mass_replacement.run import Player, RunDone
 from stack.measure.mass_replacement.virtual_estate import BEGIN, VirtualEstate
@@ -119,7 +119,9 @@ def play(scenario: Scenario) -> Result:
     estate = VirtualEstate.of(
         scenario.delegations, scenario.each, age_days=10, acm=scenario.acm, approvals=scenario.approvals
     )
-    rule = Replacement(BEGIN, "", "incident", deadline=BEGIN + timedelta(hours=24), caps=scenario.caps, asked_at=BEGIN)
+    rule = ReplacementRule(
+        BEGIN, "", "incident", deadline=BEGIN + timedelta(hours=24), caps=scenario.caps, asked_at=BEGIN
+    )
     caps = Limits(_SHIPPED.orders_per_delegation, _SHIPPED.orders_per_run, 1.0)
     player = Player(estate, VirtualServices(scenario.conditions, Random(SEED)), caps, (rule,))  # noqa: S311 - no secret
     interval, now = scenario.conditions.limits.hours_between_runs * 3600, 0.0

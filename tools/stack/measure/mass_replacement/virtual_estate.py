@@ -11,7 +11,7 @@ from renewal.domain.due import decide
 from renewal.domain.keypair import KeyType
 from renewal.domain.limits import DueCertificate
 from renewal.domain.order import ManagedCertificate, Order, OrderStatus, Served
-from renewal.domain.replacement.rule import Replacement
+from renewal.domain.replacement_rule import ReplacementRule
 
 BEGIN = datetime(2026, 11, 30, 8, tzinfo=UTC)
 """Second 0 of the virtual time."""
@@ -94,7 +94,7 @@ class VirtualEstate:
                 found.append(Virtual(ManagedCertificate(spec, served), acm, needs_approval))
         return cls(found, days)
 
-    def due(self, now: float, rules: Sequence[Replacement]) -> Iterator[DueCertificate]:
+    def due(self, now: float, rules: Sequence[ReplacementRule]) -> Iterator[DueCertificate]:
         """Yield what the shipped functions find due."""
         for each in self.certificates:
             decision = decide(each.record, at(now), replacements=rules)

@@ -18,7 +18,7 @@ from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.limits import Limits
 from renewal.domain.order import ManagedCertificate, Served
 from renewal.domain.order_search import SearchControl, SearchResult
-from renewal.domain.run_report import RunReport
+from renewal.domain.run.report import RunReport
 from renewal.domain.setup.inspection import Inspection
 from renewal.ports.scm import Accounts
 from renewal.steps.check_expiry import CheckExpiry
@@ -115,7 +115,9 @@ class System:
 
     def check_expiry(self, run_id: str = "run", /, **request: Any) -> dict[str, Any]:
         """Plan a run."""
-        return CheckExpiry(self.book, self.archive, self.runs, self.limits, self.clock)(run_id, request, MACHINE)
+        return CheckExpiry(self.book, self.book, self.archive, self.runs, self.limits, self.clock)(
+            run_id, request, MACHINE
+        )
 
     def plan(self, run_id: str = "run") -> list[DelegationTask]:
         """The plan that check_expiry wrote."""

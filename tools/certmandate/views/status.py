@@ -17,23 +17,23 @@ from certmandate.views.replacement.plan import rule_document
 from renewal.domain.certificate.serial import printed_serial
 
 if TYPE_CHECKING:
-    from certmandate.files.estate import Retired
+    from certmandate.files.operator_records import Retired
     from certmandate.judged_estate import JudgedEstate
     from renewal.domain.errors import RecordUnreadable
     from renewal.domain.judgement.certificate import Judgement
-    from renewal.domain.replacement.rule import Replacement
+    from renewal.domain.replacement_rule import ReplacementRule
     from renewal.domain.setup.inspection import DelegationRecord
 
 _PASSWORD_SOON = 30  # days; a password that expires later is not mentioned
 
 
 @dataclass(frozen=True)
-class Estate:
+class EstateStatus:
     """Everything that `status` shows."""
 
     delegations: Mapping[str, DelegationRecord]
     judged: JudgedEstate
-    replacements: tuple[Replacement, ...]
+    replacements: tuple[ReplacementRule, ...]
     retired: tuple[Retired, ...]
     """Retired delegations of which a certificate is still valid."""
     unreadable: tuple[RecordUnreadable, ...]
@@ -43,7 +43,7 @@ class Estate:
     """The last executions, newest first."""
     at: datetime
 
-    def only(self, states: Collection[str]) -> Estate:
+    def only(self, states: Collection[str]) -> EstateStatus:
         """Return the estate with the certificates in *states*, or with all when there are none."""
         return replace(self, judged=self.judged.only(states)) if states else self
 
@@ -53,7 +53,7 @@ class Estate:
         return self.judged.needs_attention or bool(self.unreadable) or self.unfinished_apply is not None
 
 
-def page(estate: Estate) -> list[RenderableType]:
+def page(estate: EstateStatus) -> list[RenderableType]:
     """Return the page: the certificates, findings, notes, the last runs, a sentence for all."""
     parts: list[RenderableType] = []
     if estate.unfinished_apply:
@@ -79,7 +79,7 @@ def _row(state: Judgement) -> printing.Row:
     )
 
 
-def _notes(estate: Estate) -> Iterator[str]:
+def _notes(estate: EstateStatus) -> Iterator[str]:
     for name, record in estate.delegations.items():
         if record.inspection is None:
             yield f"{name} has not been inspected: `certmandate check {name}`"
@@ -94,7 +94,7 @@ def _notes(estate: Estate) -> Iterator[str]:
         yield f"{retired.delegation} is retired; its last certificate expires on {printing.day(retired.valid_until)}"
 
 
-def _rule_line(rule: Replacement) -> str:
+def _rule_line(rule: ReplacementRule) -> str:
     scope = (
         f"{printing.counted(len(rule.serials), 'serial')}"
         if rule.serials
@@ -110,7 +110,7 @@ def _run_line(run: dict[str, Any]) -> str:
     return f"{run['run_id']}: {run['status']}, started {printing.minute(run['started_at'])}"
 
 
-def _summary(estate: Estate) -> Text:
+def _summary(estate: EstateStatus) -> Text:
     total = printing.counted(len(estate.judged.certificates), "certificate")
     where = f"{total} of {printing.counted(len(estate.delegations), 'delegation')}"
     if not estate.needs_attention:
@@ -126,7 +126,7 @@ CSV_COLUMNS = (
 )  # fmt: skip
 
 
-def csv_rows(estate: Estate) -> Iterator[dict[str, object]]:
+def csv_rows(estate: EstateStatus) -> Iterator[dict[str, object]]:
     """Yield each certificate as JSON has it, and of what is served the members that a list needs."""
     for state in estate.judged.certificates:
         served, names = state.certificate.served, " ".join(state.certificate.spec.names)
@@ -137,7 +137,7 @@ def csv_rows(estate: Estate) -> Iterator[dict[str, object]]:
         yield row | {"causes": " ".join(state.decision.causes)}
 
 
-def document(estate: Estate) -> dict[str, Any]:
+def document(estate: EstateStatus) -> dict[str, Any]:
     """Return the estate as JSON has it."""
     return {
         "at": estate.at,
@@ -157,7 +157,7 @@ def document(estate: Estate) -> dict[str, Any]:
     }
 
 
-def _delegation_document(name: str, record: DelegationRecord, estate: Estate) -> dict[str, Any]:
+def _delegation_document(name: str, record: DelegationRecord, estate: EstateStatus) -> dict[str, Any]:
     return {
         "delegation": name,
         "organisation": record.delegation.organisation,

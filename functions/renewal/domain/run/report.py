@@ -143,7 +143,7 @@ class CertificateRow:
     hours_to_served: float | None = None
     """From storing it to the first time that every endpoint served it."""
     state: str = ""
-    """Its state after the run (`renewal.domain.judgement.certificate.State.label`); empty: its record is unreadable."""
+    """Its state after the run (`CertificateState.label`); empty: its record is unreadable."""
     severity: Literal["", "info", "warning", "error"] = ""
     """Of its problem; empty when it has none."""
 

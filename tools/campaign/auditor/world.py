@@ -11,10 +11,10 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
-from campaign.audit.budget import Budget
-from campaign.audit.reports import EndedRun
+from campaign.auditor.budget import Budget
+from campaign.auditor.reports import EndedRun
 from campaign.interception.calls import LedgerEntry
-from campaign.interception.scm import Refusal
+from campaign.interception.scm import RefusedLogin
 from scm_simulator import Order
 
 _COMMENT = "certmandate order "
@@ -46,7 +46,7 @@ class World:
     events: tuple[Mapping[str, Any], ...]
     alerts: tuple[str, ...]
     """Their texts."""
-    refusals: tuple[Refusal, ...]
+    refusals: tuple[RefusedLogin, ...]
     """Refused logins, without those whose reader was killed: it could not record them."""
     ledger: tuple[LedgerEntry, ...]
     """Every call of a function, in the order of their ends."""

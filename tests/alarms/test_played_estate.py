@@ -13,7 +13,7 @@ import pytest
 from campaign.alarms import troubles
 from campaign.alarms.play import play
 from renewal.domain.alerts.memory import NotifiedProblems
-from renewal.domain.run_report import RunReport
+from renewal.domain.run.report import RunReport
 from renewal.steps.reporting import alert_sender
 
 DELEGATIONS, DAYS = 5, 120

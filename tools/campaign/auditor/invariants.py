@@ -15,10 +15,10 @@ from typing import Any
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
-from campaign.audit.budget import exceeded
-from campaign.audit.causes import OF_AWS, every_failure_has_a_cause, names
-from campaign.audit.reports import PublishedReport
-from campaign.audit.world import World, path_of, public_half, public_key
+from campaign.auditor.budget import exceeded
+from campaign.auditor.causes import OF_AWS, every_failure_has_a_cause, names
+from campaign.auditor.reports import PublishedReport
+from campaign.auditor.world import World, path_of, public_half, public_key
 from campaign.interception.calls import LedgerEntry
 
 Check = Callable[[World], Iterator[str]]

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 
-from campaign.audit.reports import EndedRun
-from campaign.audit.world import World
+from campaign.auditor.reports import EndedRun
+from campaign.auditor.world import World
 from campaign.interception.calls import LedgerEntry
 
 RUNBOOK = Path(__file__).parents[3] / "docs" / "runbook.md"

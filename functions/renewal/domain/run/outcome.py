@@ -17,7 +17,7 @@ from renewal.domain.judgement.replacement_progress import ReplacementProgress
 from renewal.domain.judgement.summary import NO_SUMMARY, DelegationSummary
 from renewal.domain.order import FinishedOrder, ManagedCertificate
 from renewal.domain.orderable import FOUND_BY_INSPECTION, decide_with
-from renewal.domain.run_report import Outcome
+from renewal.domain.run.report import Outcome
 from renewal.domain.setup.inspection import Inspection
 
 RESULT_MISSING = "ResultMissing"

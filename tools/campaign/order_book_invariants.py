@@ -13,8 +13,8 @@ from typing import Any
 
 from cryptography import x509
 
-from campaign.audit import invariants as audit
-from campaign.audit.world import path_of
+from campaign.auditor import invariants as audit
+from campaign.auditor.world import path_of
 from campaign.evidence import Evidence, Item
 from scm_simulator import Order
 

@@ -9,7 +9,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class ReportedCertificate:
+class CertificateInReport:
     """A certificate in a report."""
 
     path: str
@@ -41,7 +41,7 @@ class PublishedReport:
 
     outcome: str
     finished_at: datetime
-    certificates: tuple[ReportedCertificate, ...]
+    certificates: tuple[CertificateInReport, ...]
     delegations: Mapping[str, str]
     """The error of each delegation, "" for none."""
     findings: frozenset[str]
@@ -77,7 +77,7 @@ def parsed(document: Mapping[str, Any] | None) -> PublishedReport | None:
     if document is None:
         return None
     rows = tuple(
-        ReportedCertificate(
+        CertificateInReport(
             path=f"{row['delegation']}/{row['name']}",
             outcome=row["outcome"],
             error=row["error"],

@@ -26,9 +26,9 @@ from renewal.domain.judgement.summary import DelegationSummary
 from renewal.domain.keypair import KeyType
 from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, OrderStatus, Served
 from renewal.domain.orderable import decide_with
-from renewal.domain.replacement.rule import Replacement
-from renewal.domain.run_outcome import PlanFacts, PlannedCertificate, PlanState
-from renewal.domain.run_report import RunReport
+from renewal.domain.replacement_rule import ReplacementRule
+from renewal.domain.run.outcome import PlanFacts, PlannedCertificate, PlanState
+from renewal.domain.run.report import RunReport
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import DelegatedName
@@ -67,7 +67,7 @@ class PlayedRun:
 
 
 @dataclass(slots=True)
-class Estate:
+class PlayedEstate:
     """Delegations, their certificates, and the objects of runs: an order book and an archive for the report's step."""
 
     random: Random
@@ -242,7 +242,7 @@ class Estate:
         """All certificates of a delegation."""
         return Listing(each for each in self.kept.values() if each.spec.delegation == delegation)
 
-    def replacements(self) -> Listing[Replacement]:
+    def replacements(self) -> Listing[ReplacementRule]:
         """No replacement rule."""
         return Listing(())
 
