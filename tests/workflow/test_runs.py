@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-
 from certmandate.files.estate import EstateReader
+
 from tests.workflow.conftest import Start
 from tests.workflow.system import ENROLL, Ended, System
 

@@ -44,8 +44,9 @@ class CheckExpiry:
         """Plan the run *run_id* of *state_machine* for the execution input *document*.
 
         Returns `{"run_id", "dry_run", "is_daily", "skipped", "delegations", "due", "deferred",
-        "plan": {"bucket", "key"}, "results": prefix, "polls": 0}`. Runs work one after another: while an older one is in progress, a scheduled
-        follow-up is skipped (without plan and results), and any other run raises RunInProgress.
+        "plan": {"bucket", "key"}, "results": prefix, "polls": 0}`. Runs work one after another: while an older one is
+        in progress, a scheduled follow-up is skipped (without plan and results), and any other run raises
+        RunInProgress.
         Raises InvalidRequest, UnknownDelegation or TooManyDue before anything is written.
         """
         request = RunRequest.parse(document)

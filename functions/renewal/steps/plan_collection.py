@@ -27,8 +27,8 @@ class PlanCollection:
         ends one without a result, such as an output that is too large, would end the next one too.
 
         Returns `{"run_id", "is_daily", "delegations", "polls", "plan": {"bucket", "key"}, "results": prefix}`;
-        `delegations` is how many have an order to be polled. Raises PlanUnreadable without the facts of the plan; results that cannot be
-        read are left to the report.
+        `delegations` is how many have an order to be polled. Raises PlanUnreadable without the facts of the plan;
+        results that cannot be read are left to the report.
         """
         orders: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         facts = self.archive.read_facts(run_id)
