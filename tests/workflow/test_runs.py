@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from certmandate.files.estate import EstateReader
 
+from renewal.adapters.order_book.reader import DynamoDbOrderReader
 from tests.workflow.conftest import Start
 from tests.workflow.system import ENROLL, Ended, System
 
@@ -134,7 +134,7 @@ def test_one_broken_channel_does_not_silence_the_other(start: Start, broken: str
 
     ended = system.run()
 
-    notices = EstateReader(system.aws.tables).delegation("univ").notices
+    notices = DynamoDbOrderReader(system.aws.tables).delegation("univ").notices
     is_notified = bool(notices and notices.sent)
     assert (is_notified, ended.report is not None) == (broken == "ReportFunction", broken == "NotifyFunction")
     assert ended.status == ("FAILED" if broken == "ReportFunction" else "SUCCEEDED")
