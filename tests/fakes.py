@@ -197,6 +197,8 @@ class FakeOrderBook:
     orders: dict[Path, Order] = field(default_factory=dict)
     rows: list[FinishedOrder] = field(default_factory=list)
     rules: list[ReplacementRule] = field(default_factory=list)
+    lists: dict[str, Collection[CertificatePath]] = field(default_factory=dict)
+    """What is listed with a rule, by its reason."""
     acknowledgements: list[Acknowledgement] = field(default_factory=list)
     next_actions: dict[Path, datetime] = field(default_factory=dict)
 
@@ -242,7 +244,13 @@ class FakeOrderBook:
         return min(len(self.kept), most)
 
     def replacements(self) -> Listing[ReplacementRule]:
-        return Listing(self.rules)
+        return Listing(rule for rule in self.rules if rule.is_in_force)
+
+    def listed(self, rule: ReplacementRule) -> Collection[CertificatePath] | None:
+        return self.lists.get(rule.reason)
+
+    def end_replacement(self, rule: ReplacementRule, now: datetime) -> None:
+        self.rules = [replace(each, ended_at=now) if each == rule else each for each in self.rules]
 
     def delegation(self, name: str) -> DelegationRecord:
         if name not in self.records:

@@ -183,11 +183,13 @@ def _acm() -> Acm:
 @cache
 def check_expiry() -> CheckExpiry:
     """The step of `check_expiry.py`."""
+    from renewal.adapters.order_book.rule_ends import DynamoDbRuleEnds
     from renewal.domain.limits import Limits
     from renewal.steps.check_expiry import CheckExpiry
 
     limits = Limits(settings().orders_per_delegation, settings().orders_per_run, settings().due_share_percent / 100)
-    return CheckExpiry(_book(), _archive(), _runs_in_progress(), limits, utc_now)
+    rule_ends = DynamoDbRuleEnds(_tables())
+    return CheckExpiry(_book(), rule_ends, _archive(), _runs_in_progress(), limits, utc_now)
 
 
 def inspect_delegation(context: LambdaContext) -> InspectDelegation:

@@ -170,6 +170,7 @@ def proof(tmp_path_factory: pytest.TempPathFactory) -> Proof:
         rule = ReplacementRule(datetime.now(UTC) - timedelta(days=30), "", "exercised")
         editor = OrderBookEditor(system.aws.tables)
         editor.add_replacement(rule)
+        editor.add_replacement(replace(rule, delegations=("retired",)))  # nothing is left of it
         editor.ask("univ", "both", "exercised")
         system.aws.calls.clear()  # calls that set up the estate
         finished = system.execute({}, lambda _history: None)

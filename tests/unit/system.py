@@ -115,7 +115,9 @@ class System:
 
     def check_expiry(self, run_id: str = "run", /, **request: Any) -> dict[str, Any]:
         """Plan a run."""
-        return CheckExpiry(self.book, self.archive, self.runs, self.limits, self.clock)(run_id, request, MACHINE)
+        return CheckExpiry(self.book, self.book, self.archive, self.runs, self.limits, self.clock)(
+            run_id, request, MACHINE
+        )
 
     def plan(self, run_id: str = "run") -> list[DelegationTask]:
         """The plan that check_expiry wrote."""

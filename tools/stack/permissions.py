@@ -11,7 +11,7 @@ from pathlib import Path
 
 from certmandate.files.operator_action import OperatorAction
 from certmandate.files.operator_records import Retired
-from renewal.adapters.order_book.schema import ESTATE, ORDER_ATTRIBUTES
+from renewal.adapters.order_book.schema import ESTATE, ORDER_ATTRIBUTES, CoveredPaths
 from renewal.domain.audit.hash_chain import ChainHead
 from renewal.domain.order import FinishedOrder, ManagedCertificate
 from renewal.domain.replacement_rule import ReplacementRule
@@ -35,6 +35,7 @@ RECORDS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "certificate": ("OrdersTable", "univ", (*stored_names(ManagedCertificate), *_INDEXED)),
     "open order": ("OrdersTable", "univ", ORDER_ATTRIBUTES),
     "replacement rule": ("OrdersTable", ESTATE, stored_names(ReplacementRule)),
+    "list of a replacement rule": ("OrdersTable", ESTATE, stored_names(CoveredPaths)),
     "retired delegation": ("OrdersTable", ESTATE, ("retired", *stored_names(Retired))),
     "interrupted apply": ("OrdersTable", ESTATE, ("begun_at",)),
     "audit row": ("AuditTable", "univ", stored_names(FinishedOrder)),

@@ -41,7 +41,7 @@ class ReplacementRule:
     """When the CA revokes what is not replaced. With one, the hourly runs work on the rule too."""
     delegations: tuple[str, ...] = ()
     """Empty = every delegation."""
-    serials: tuple[str, ...] = ()
+    serials: frozenset[str] = frozenset()
     """Upper-case hexadecimal without separators or leading zeros; empty = every serial."""
     caps: Caps | None = None
     """Raised caps that the operator has confirmed for this rule; None = those of the stack."""
@@ -52,6 +52,19 @@ class ReplacementRule:
     asked_by: str = ""
     """ARN of the operator; empty in rules of earlier versions."""
     asked_at: datetime | None = None
+    lists: int | None = None
+    """How many items of the order book list the certificates that it may cover, so that no run reads all others; None
+    in rules of earlier versions."""
+    ended_at: datetime | None = None
+    """When a run found everything replaced and served; None while it is in force."""
+
+    def may_cover(self, certificate: ManagedCertificate) -> bool:
+        """Return whether it covers what is served, or may cover what the order leads to that is open now.
+
+        What is ordered after the rule was asked for is issued later.
+        """
+        in_scope = not self.delegations or certificate.spec.delegation in self.delegations
+        return self.covers(certificate) or (in_scope and certificate.order is not None)
 
     def covers(self, certificate: ManagedCertificate) -> bool:
         """Return whether what is served of *certificate* is to be replaced: never what was issued for the rule."""
@@ -70,6 +83,11 @@ class ReplacementRule:
         """
         surely_before = served.not_before + timedelta(days=1) < self.issued_before
         return surely_before or max(served.not_before, served.stored_at) < self.issued_before
+
+    @property
+    def is_in_force(self) -> bool:
+        """Whether runs work on it."""
+        return self.ended_at is None
 
     @property
     def began_at(self) -> datetime:

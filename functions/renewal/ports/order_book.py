@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Protocol, Self, TypeVar
 
@@ -51,7 +51,7 @@ class OrderReader(Protocol):
     """Reads the order book by name, consistently."""
 
     def replacements(self) -> Listing[ReplacementRule]:
-        """The replacement rules."""
+        """The replacement rules in force."""
 
     def delegation(self, name: str) -> DelegationRecord:
         """A delegation with its status. Raises UnknownDelegation, RecordUnreadable."""
@@ -93,8 +93,18 @@ class OrderIndex(OrderReader, Protocol):
     def every_certificate(self) -> Iterator[CertificatePath]:
         """All certificates."""
 
+    def listed(self, rule: ReplacementRule) -> Collection[CertificatePath] | None:
+        """What *rule* may cover, as listed when it was stored, read consistently; None: not listed, or not in full."""
+
     def count(self, most: int) -> int:
         """How many certificates there are, counted up to *most* through the index."""
+
+
+class RuleEnds(Protocol):
+    """Records in the order book that a replacement rule has ended."""
+
+    def end_replacement(self, rule: ReplacementRule, now: datetime) -> None:
+        """Record that everything *rule* covers is replaced and served. Harmless when it has ended or was cancelled."""
 
 
 class OrderTransitions(Protocol):

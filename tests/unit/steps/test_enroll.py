@@ -96,7 +96,7 @@ def test_orders_for_a_rule_leave_the_limit_to_ordinary_renewals(system: System) 
     system.add(*specs)
     for spec in specs:
         system.book.adopt(spec.record_key, replace(served_by(spec, age=190), serial=spec.name), NOW)
-    system.book.rules = [ReplacementRule(NOW, "", "incident", serials=("c0", "c1"), caps=Caps(9, 9))]
+    system.book.rules = [ReplacementRule(NOW, "", "incident", serials=frozenset({"c0", "c1"}), caps=Caps(9, 9))]
     for spec in specs[:2]:
         system.enroll(system.task(spec, causes=("replacement",)), most_orders=1)
 

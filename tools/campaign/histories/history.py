@@ -158,7 +158,9 @@ class History:
         self._give_reason(*NAMES)
         now, caps = self.harness.time(), Caps(orders, orders) if orders else None
         rule = ReplacementRule(now, "", "incident", deadline=now + timedelta(hours=24), caps=caps, asked_at=now)
-        self.harness.editor.add_replacement(rule)
+        reader = self.harness.reader
+        certificates = [each for name in reader.delegations() for each in reader.certificates(name)]
+        self.harness.editor.add_replacement(rule, certificates)
 
     def respecify(
         self, certificate: str, *, names: int = 0, stores: int = 0, key: str = "P-256", profile: int = PROFILE

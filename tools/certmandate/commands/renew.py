@@ -234,10 +234,11 @@ def _change_rule(
     printing.print_left_out(stored.unreadable)
     covered = [path for path, certificate in sorted(stored.certificates.items()) if replacement.covers(certificate)]
     if cancel:
-        if replacement.identity not in {rule.identity for rule in deployment.book.replacements()}:
-            msg = "there is no such replacement rule; `certmandate status` lists the rules"
+        rules = {rule.identity: rule for rule in deployment.book.all_replacements()}
+        if replacement.identity not in rules:
+            msg = "there is no such replacement rule; `certmandate replace status` lists the rules"
             raise Refused(msg)
-        deployment.editor.remove_replacement(replacement)
+        deployment.editor.remove_replacement(rules[replacement.identity])
     elif not covered:
         msg = "the rule covers no certificate that is served: `certmandate show` has each one's issuer and beginning"
         raise Refused(msg)
@@ -245,7 +246,7 @@ def _change_rule(
         counted = printing.counted(len(covered), "certificate")
         printing.print_line(f"The rule covers {counted}: {', '.join(covered)}.", to_stderr=True)
         confirm("Replace them in the next runs?", yes=yes)
-        deployment.editor.add_replacement(replacement)
+        deployment.editor.add_replacement(replacement, stored.complete)
     if as_json:
         document = {"issuer": replacement.issuer, "issued_before": replacement.issued_before}
         printing.print_json({**document, "covers": covered, "stands": not cancel})

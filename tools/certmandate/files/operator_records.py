@@ -16,6 +16,7 @@ from renewal.adapters.order_book.table import Item, Key
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.delegation import Delegation
 from renewal.domain.order import ManagedCertificate
+from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.ports.order_book import Listing
 from renewal.records import REWRITTEN
@@ -86,6 +87,10 @@ class OperatorReader(DynamoDbOrderReader):
         names = {*self.delegations(), *(path.delegation for path in self.every_certificate())}
         found = self._table.read(map(schema.delegation_key, names))
         return Listing.of((found[key] for key in sorted(found)), schema.delegation_record)
+
+    def all_replacements(self) -> Listing[ReplacementRule]:
+        """The replacement rules, those that have ended included."""
+        return Listing.of(self._table.query(schema.ESTATE, schema.REPLACEMENT_PREFIX), schema.replacement)
 
     def retired(self) -> Listing[Retired]:
         """The retired delegations, by name."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
+from itertools import filterfalse
 
 from renewal.adapters.order_book import schema
 from renewal.adapters.order_book.table import Item, OrderTables
@@ -37,7 +38,14 @@ class DynamoDbOrderReader:
 
     def replacements(self) -> Listing[ReplacementRule]:
         items = self._table.query(schema.ESTATE, schema.REPLACEMENT_PREFIX)
-        return Listing.of(items, lambda item: schema.read(ReplacementRule, item, item))
+        return Listing.of(filterfalse(schema.has_ended, items), schema.replacement)
+
+    def listed(self, rule: ReplacementRule) -> Collection[CertificatePath] | None:
+        keys = schema.list_keys(rule)
+        found = self._table.read(keys)
+        if not keys or len(found) < len(keys):
+            return None
+        return frozenset(CertificatePath.parse(path) for key in keys for path in schema.listed_in(found[key]))
 
     def delegation(self, name: str) -> DelegationRecord:
         key = schema.delegation_key(name)

@@ -9,6 +9,7 @@
                                                       revision
     univ-example   order#idp                          the certificate's open order, with the sealed private key
     #estate        replacement#<before>#<issuer>      a replacement rule; then #<scope> where it names any
+    #estate        covered#<before>#<issuer>#<number> paths of certificates that the rule may cover
 
     audit table
     delegation     item
@@ -61,6 +62,7 @@ ACKNOWLEDGED_PREFIX = "acknowledged#"
 ACTION_PREFIX = "action#"
 HEAD = "head"
 REPLACEMENT_PREFIX = "replacement#"
+_COVERED_PREFIX = "covered#"
 ESTATE = "#estate"
 """Partition of what concerns all delegations; no delegation can have this name (`renewal.domain.run.request.NAME`)."""
 _MOST_DAYS = 36_500
@@ -96,6 +98,20 @@ def replacement_key(replacement: ReplacementRule) -> Key:
     before, issuer, scope = replacement.identity
     names = (timestamp(before), issuer, *((scope,) if scope else ()))
     return ESTATE, f"{REPLACEMENT_PREFIX}{'#'.join(names)}"
+
+
+def list_keys(replacement: ReplacementRule) -> list[Key]:
+    """Keys of the items that list what a replacement rule may cover."""
+    rule = replacement_key(replacement)[1].removeprefix(REPLACEMENT_PREFIX)
+    return [(ESTATE, f"{_COVERED_PREFIX}{rule}#{number}") for number in range(replacement.lists or 0)]
+
+
+@dataclass(frozen=True, slots=True)
+class CoveredPaths:
+    """An item that lists certificates which a replacement rule may cover."""
+
+    paths: tuple[str, ...]
+    """`delegation/certificate`."""
 
 
 def path_of(key: Key) -> CertificatePath:
@@ -186,6 +202,21 @@ def _fault_of(spec: CertificateSpec) -> str:
         return "'stores' has one that this version does not know"
     is_possible = 0 < spec.policy.ratio <= 1 and 0 <= spec.policy.floor_days <= _MOST_DAYS
     return "" if is_possible else "'policy' has a number out of its range"
+
+
+def replacement(item: Item) -> ReplacementRule:
+    """Read a replacement rule."""
+    return read(ReplacementRule, item, item)
+
+
+def has_ended(item: Item) -> bool:
+    """Return whether the item of a replacement rule is of one that has ended."""
+    return "ended_at" in item
+
+
+def listed_in(item: Item) -> tuple[str, ...]:
+    """Read the paths in an item that lists certificates."""
+    return read(CoveredPaths, item, item).paths
 
 
 def is_open(item: Item) -> bool:

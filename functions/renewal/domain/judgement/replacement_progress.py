@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Self
 
+from renewal.domain.delegation import CertificatePath
 from renewal.domain.endpoint.observation import ServiceState
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.replacement_rule import ReplacementRule
@@ -25,12 +26,14 @@ class ReplacementProgress:
     issuer: str = ""
     issued_before: datetime
     deadline: datetime | None = None
+    began_at: datetime | None = None
+    """When the rule came into force; None in reports of earlier versions."""
     covered: int | None = None
     """How many it covered when it was stored; None for a rule of an earlier version."""
     done: int | None = None
     """How many of them are stored."""
     in_flight: int
-    """How many have an open order that has not failed."""
+    """How many have an open order that has not failed; also one that began before the rule, whatever is served."""
     failed: int
     """How many have a failed order: held, or with a certificate that was not stored."""
     waiting: int
@@ -45,6 +48,8 @@ class ReplacementProgress:
     """Whether that is after the deadline, or the deadline is over and something is left."""
     delegations: tuple[str, ...] = ()
     """Of the rule; empty = all."""
+    ended_at: datetime | None = None
+    """When a run found the work complete; None while the rule is in force."""
     paused: tuple[str, ...] = ()
     """The delegations for which the run ordered nothing because SCM was not available."""
 
@@ -65,17 +70,25 @@ class ReplacementProgress:
 
 
 def progress_of(
-    rule: ReplacementRule, certificates: Iterable[ManagedCertificate], now: datetime
+    rule: ReplacementRule,
+    certificates: Iterable[ManagedCertificate],
+    now: datetime,
+    *,
+    listed: Collection[CertificatePath] | None = None,
 ) -> ReplacementProgress:
-    """Return how far the work for *rule* has come; *certificates*: all that it covers or covered.
+    """Return how far the work for *rule* has come; *certificates*: all that it covers or covered, and any others.
+
+    *listed*: what is listed with the rule; what is not was issued after it. None: nothing is listed. A rule that has
+    ended counts as complete, whatever has become of its certificates since.
 
     An ordinary renewal since the rule began counts as not served, too, until its endpoints serve it.
     """
-    mine = [each for each in certificates if not rule.delegations or each.spec.delegation in rule.delegations]
-    left = [each for each in mine if rule.covers(each)]
+    mine = [each for each in certificates if rule.is_in_force and _is_of(rule, each, listed)]
+    covered = [each for each in mine if rule.covers(each)]
+    left = [*covered, *(each for each in mine if _is_undecided(each, rule) and not rule.covers(each))]
     failed = sum(map(has_failed, left))
     in_flight = sum(each.order is not None and not has_failed(each) for each in left)
-    done = None if rule.certificates is None else max(rule.certificates - len(left), 0)
+    done = None if rule.certificates is None else max(rule.certificates - len(covered), 0)
     rate, ends_at = _estimate(rule, done, len(left), now)
     not_served = sum(_is_not_served(each, rule, now) for each in mine)
     return ReplacementProgress(
@@ -83,6 +96,7 @@ def progress_of(
         issuer=rule.issuer,
         issued_before=rule.issued_before,
         deadline=rule.deadline,
+        began_at=rule.began_at,
         delegations=rule.delegations,
         covered=rule.certificates,
         done=done,
@@ -92,8 +106,21 @@ def progress_of(
         not_served=not_served,
         rate=rate,
         ends_at=ends_at,
+        ended_at=rule.ended_at,
         is_late=_is_late(rule, len(left) + not_served, rate, ends_at, now),
     )
+
+
+def _is_of(rule: ReplacementRule, certificate: ManagedCertificate, listed: Collection[CertificatePath] | None) -> bool:
+    if listed is not None and certificate.spec.record_key not in listed:
+        return False
+    return not rule.delegations or certificate.spec.delegation in rule.delegations
+
+
+def _is_undecided(certificate: ManagedCertificate, rule: ReplacementRule) -> bool:
+    """Return whether an order that began before the rule may lead to a certificate that it covers."""
+    order = certificate.order
+    return order is not None and order.opened_at <= rule.began_at
 
 
 def has_failed(certificate: ManagedCertificate) -> bool:

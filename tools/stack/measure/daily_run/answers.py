@@ -71,6 +71,8 @@ class Service(ThreadingHTTPServer):
     def _item(self, partition: str, sort_key: str) -> list[Wire]:
         if sort_key == schema.DELEGATION:
             return [self.estate.delegation_item(partition)]
+        if partition == schema.ESTATE:
+            return self.estate.list_item((partition, sort_key))
         is_certificate = sort_key.startswith(schema.CERTIFICATE_PREFIX)
         path = schema.path_of((partition, sort_key))
         return [self.estate.certificate_item(path)] if is_certificate else []

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +13,7 @@ from boto3.dynamodb.types import TypeSerializer
 
 from renewal import records
 from renewal.adapters.order_book import schema
+from renewal.adapters.order_book.table import Key
 from renewal.domain.delegation import CertificatePath, CertificateSpec, Delegation, Profile
 from renewal.domain.due import Cause, next_action
 from renewal.domain.judgement.acting_times import ActingTimes
@@ -23,7 +24,7 @@ from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import DelegatedName
 
 RUN = "scale"
-RULE = ReplacementRule(datetime(2020, 1, 1, tzinfo=UTC), "", "a rule that covers nothing")
+COVERED = "CN=A CA that has to revoke"
 _LIFE = timedelta(days=199)
 _SERIALIZER = TypeSerializer()
 
@@ -38,7 +39,8 @@ class Size:
     certificates: int
     delegations: int
     due: int
-    rules: int = 0
+    covered: int = 0
+    """By a replacement rule, if any: of those that are not due."""
 
     @property
     def each(self) -> int:
@@ -83,7 +85,16 @@ class LargeEstate:
     @cached_property
     def due(self) -> frozenset[CertificatePath]:
         """One certificate of each delegation, as long as there are enough of them."""
-        return frozenset(sorted(self.paths, key=lambda path: (path.certificate, path.delegation))[: self.size.due])
+        return frozenset(self._by_certificate[: self.size.due])
+
+    @cached_property
+    def covered(self) -> frozenset[CertificatePath]:
+        """What the rule covers: the last certificate of each delegation, as long as there are enough of them."""
+        return frozenset(self._by_certificate[len(self.paths) - self.size.covered :])
+
+    @cached_property
+    def _by_certificate(self) -> list[CertificatePath]:
+        return sorted(self.paths, key=lambda path: (path.certificate, path.delegation))
 
     def certificate(self, path: CertificatePath) -> ManagedCertificate:
         """The record of one certificate as it is now."""
@@ -98,7 +109,7 @@ class LargeEstate:
             names=spec.names,
             profile_id=1,
             key_type=spec.key_type,
-            issuer="CN=Sectigo Public Server Authentication CA OV R36",
+            issuer=COVERED if path in self.covered else "CN=Sectigo Public Server Authentication CA OV R36",
             stores=spec.stores,
             token=f"token-{path.certificate}",
             stored_at=begun,
@@ -136,10 +147,21 @@ class LargeEstate:
         delegation = Delegation(name, f"University {name}", 1, (f"*.{name}.example",), f"rao@{name}.example")
         return DelegationRecord(delegation, inspection)
 
+    @cached_property
+    def rules(self) -> tuple[ReplacementRule, ...]:
+        """The rule for what is covered; its list is one item."""
+        before = self.now - timedelta(days=1)
+        return (ReplacementRule(before, COVERED, "incident", lists=1),) if self.size.covered else ()
+
     def rule_items(self) -> list[Wire]:
         """Items of the replacement rules."""
-        rules = (replace(RULE, issuer=str(number)) for number in range(self.size.rules))
-        return [_wire(schema.replacement_item(rule)) for rule in rules]
+        return [_wire(schema.replacement_item(rule)) for rule in self.rules]
+
+    def list_item(self, key: Key) -> list[Wire]:
+        """Item that lists what a rule covers, if *key* is of one."""
+        paths = schema.CoveredPaths(tuple(sorted(map(str, self.covered))))
+        keys = [each for rule in self.rules for each in schema.list_keys(rule)]
+        return [_wire({**records.to_item(paths), "delegation": key[0], "item": key[1]})] if key in keys else []
 
     def audit_items(self, path: CertificatePath) -> list[Wire]:
         """Item of the order of this run, when it has renewed the certificate."""
