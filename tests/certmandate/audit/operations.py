@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -35,8 +35,9 @@ def _note(params: Any, model: Any, **_: Any) -> None:
 
 
 def _sort_keys(params: Any) -> Iterator[str]:
-    for write in (each for action in params.get("TransactItems", ()) for each in action.values()):
-        yield (write.get("Item") or write["Key"])["item"]["S"]
+    for write in (each for action in params.get("TransactItems", [{"": params}]) for each in action.values()):
+        item = write.get("Item") or write.get("Key")
+        yield from [item["item"]["S"]] if isinstance(item, Mapping) and "item" in item else ()
 
 
 @contextmanager
@@ -52,13 +53,13 @@ def rows_in(made: Sequence[Operation]) -> int:
 
 
 def unrecorded(made: Sequence[Operation]) -> list[str]:
-    """Return the calls that changed something before a row was added, or without one in the same transaction.
+    """Return the calls that changed something before a row was added; of the order book, without any row.
 
-    The mark of an apply that takes more than one transaction comes before the first row, and goes after the last.
+    The writes of a large apply, and of a long rule, are several transactions, of which one has the row.
     """
-    found, has_row = [], False
-    for name, keys in made:
-        has_row = has_row or any(map(_ROW.fullmatch, keys))
-        if not (has_row or _READS.fullmatch(name) or keys == (_MARK,)):
+    found = []
+    for index, (name, keys) in enumerate(made):
+        is_read = _READS.fullmatch(name) or keys == (_MARK,)
+        if not (is_read or rows_in(made if keys else made[:index])):
             found.append(f"{name} {', '.join(keys)}".strip())
     return found

@@ -55,11 +55,8 @@ class ActionRecorder:
     def transact(self, writes: Callable[[], list[Request] | None], what: str) -> None:
         """Make what *writes* returns, which follows from what it has read. Raises OrderConflict."""
         for _ in range(_TRIES):
-            found = writes()
-            if found is None:
-                return None
             try:
-                return self._orders.transact(*found)
+                return None if (found := writes()) is None else self._orders.transact(*found)
             except ConditionFailed:
                 continue  # the next read shows why
             except StoreUnavailable as busy:
