@@ -70,6 +70,7 @@ simulator: .venv/.run ## serve a simulator of Sectigo Certificate Manager until 
 
 campaign: .venv/.dev ## kill a run at every call it makes, in every way, and check what is left: over an hour
 	$(BIN)/python -m campaign.hostile 2000
+	$(BIN)/python -m campaign.served 300
 	$(BIN)/python -m campaign --fuzz 500 --model 2000 --worlds 10 --years 20
 
 # sam build needs the version of `Runtime:` on its PATH; pyenv may have it installed and not selected.

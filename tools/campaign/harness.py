@@ -49,6 +49,7 @@ from scm_simulator.world.world import World as ScmWorld
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 PEER = "192.0.2.7"
+_PARAMETERS = {"EgressEchoUrl": "off", "DnsQueries": "off", "PrivateEndpoints": "on"}
 DAY = 86_400.0
 _PATIENCE = 120.0  # seconds of real time for one execution
 
@@ -121,7 +122,7 @@ class Harness:
         self.aws = InProcessAws(
             TEMPLATE,
             {name: self._handler(name) for name in HANDLERS},
-            parameters={"EgressEchoUrl": "off", "DnsQueries": "off", "PrivateRoots": ",".join(roots)},
+            parameters=_PARAMETERS | {"PrivateRoots": ",".join(roots)},
         )
         self._resources.callback(self.aws.close)
         self._set_up()
