@@ -19,7 +19,8 @@ from certmandate.views.printing import print_line, printer
 if TYPE_CHECKING:
     from certmandate.audit.seals import SealedTrails
     from certmandate.estate_changes import Stored
-    from certmandate.files.estate import EstateReader
+    from certmandate.files.action_recorder import ActionRecorder
+    from certmandate.files.operator_records import OperatorReader
     from certmandate.files.spec_writer import SpecWriter
     from certmandate.order_book_editor import OrderBookEditor
     from renewal.adapters.keys import KmsSigner
@@ -120,11 +121,11 @@ class Deployment:
         return OrderTables.of(self.client("dynamodb"), self.fact("OrdersTable"), self.fact("AuditTable"))
 
     @cached_property
-    def book(self) -> EstateReader:
+    def book(self) -> OperatorReader:
         """The order book, to read."""
-        from certmandate.files.estate import EstateReader
+        from certmandate.files.operator_records import OperatorReader
 
-        return EstateReader(self.tables)
+        return OperatorReader(self.tables)
 
     @cached_property
     def audit_trails(self) -> DynamoDbAuditTrails:
@@ -146,6 +147,13 @@ class Deployment:
         from renewal.adapters.keys import KmsSigner
 
         return KmsSigner(self.client("kms"), self.fact("AuditKeyArn"))
+
+    @cached_property
+    def recorder(self) -> ActionRecorder:
+        """The audit trail, to add what is done outside the order book."""
+        from certmandate.files.action_recorder import ActionRecorder
+
+        return ActionRecorder(self.tables, self.operator)
 
     @cached_property
     def editor(self) -> OrderBookEditor:

@@ -56,6 +56,11 @@ class Stored:
         """The delegations and `delegation/certificate` paths that cannot be read."""
         return frozenset(error.path for error in self.unreadable)
 
+    @property
+    def complete(self) -> tuple[ManagedCertificate, ...]:
+        """Every certificate; none where anything cannot be read."""
+        return () if self.unreadable else tuple(self.certificates.values())
+
 
 def changes(loaded: Loaded, stored: Stored) -> list[Change]:
     """Return everything that the files change, in the order of the files; what only `--prune` removes comes last."""

@@ -13,7 +13,7 @@ from renewal.domain.judgement.certificate import Judgement, judge
 from renewal.domain.judgement.delegation import problems_of, rule_problems
 from renewal.domain.judgement.problem import Problem
 from renewal.domain.order import ManagedCertificate
-from renewal.domain.replacement.rule import Replacement
+from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.inspection import DelegationRecord
 
 
@@ -53,7 +53,7 @@ def judged_estate(
     now: datetime,
     times: ActingTimes,
     *,
-    replacements: Iterable[Replacement] = (),
+    replacements: Iterable[ReplacementRule] = (),
     unreadable: Iterable[RecordUnreadable] = (),
     failures: Mapping[str, Failure] = MappingProxyType({}),
 ) -> JudgedEstate:

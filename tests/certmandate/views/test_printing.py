@@ -11,7 +11,7 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from certmandate.views import printing
-from certmandate.views.printing import Listing, VisibleConsole, show
+from certmandate.views.printing import RowListing, VisibleConsole, show
 from renewal.domain.certificate.serial import normalised_serial, printed_serial
 from tests.certmandate.conftest import Sit
 
@@ -31,12 +31,12 @@ def words(text: str) -> Counter[str]:
     return Counter(re.findall(r"`[^`\n]*`|[^\s`#]+", text))
 
 
-def listings(*parts: RenderableType) -> list[Listing]:
+def listings(*parts: RenderableType) -> list[RowListing]:
     """Return the tables among *parts*."""
-    found: list[Listing] = []
+    found: list[RowListing] = []
     for part in parts:
         found += listings(*part.renderables) if isinstance(part, Group) else []
-        found += [part] if isinstance(part, Listing) else []
+        found += [part] if isinstance(part, RowListing) else []
     return found
 
 

@@ -17,10 +17,10 @@ from certmandate.options import JsonOption, YesOption, confirm, confirm_logins, 
 from certmandate.views import printing
 from certmandate.views.printing import print_error, printer
 from certmandate.views.run_page import print_page
-from renewal.domain.run_report import Outcome
+from renewal.domain.run.report import Outcome
 
 if TYPE_CHECKING:
-    from renewal.domain.replacement.rule import Replacement
+    from renewal.domain.replacement_rule import ReplacementRule
 
 CertificatesArgument = Annotated[
     list[str] | None,
@@ -56,6 +56,9 @@ OrderAgainOption = Annotated[
         help="You have searched SCM: permit one order that waits for you because SCM may have it; needs --reason.",
     ),
 ]
+WithdrawOption = Annotated[
+    bool, typer.Option("--withdraw", help="Withdraw a stored --force or --order-again; needs --reason. Starts no run.")
+]
 CancelOption = Annotated[bool, typer.Option("--cancel", help="Delete this replacement rule.")]
 FollowOption = Annotated[
     bool, typer.Option("--follow/--no-follow", help="Wait for the end of the run and show its report.")
@@ -72,6 +75,7 @@ def renew_command(
     all_due_is_right: AllDueIsRightOption = False,
     dry_run: DryRunOption = False,
     order_again: OrderAgainOption = False,
+    withdraw: WithdrawOption = False,
     issuer: IssuerOption = None,
     issued_before: IssuedBeforeOption = None,
     cancel: CancelOption = False,
@@ -90,11 +94,13 @@ def renew_command(
     request = {name: value for name, value in given.items() if value}
     with to_change(context) as deployment:
         if issued_before is not None or issuer is not None or cancel:
-            _require_alone(request, others=all_due or force or order_again)
+            _require_alone(request, others=all_due or force or order_again or withdraw)
             replacement = _replacement(issuer, issued_before, reason, cancel=cancel)
             return _change_rule(deployment, replacement, cancel=cancel, yes=yes, as_json=as_json)
-        _require_selection(request, all_due=all_due or all_due_is_right)
-        _require_known(deployment, request)
+        _require_selection(deployment, request, all_due=all_due or all_due_is_right)
+        if withdraw:
+            _require_only(request, others=force or order_again)
+            return _withdraw(deployment, request, yes=yes, as_json=as_json)
         if force or order_again:
             _require_reason(request, option="--force" if force else "--order-again")
         if order_again:
@@ -143,7 +149,8 @@ def _print_result(ended: Ended, request: Mapping[str, Any]) -> None:
 # ---- Options ---------------------------------------------------------------------------------------------------------
 
 
-def _require_selection(request: Mapping[str, Any], *, all_due: bool) -> None:
+def _require_selection(deployment: Deployment, request: Mapping[str, Any], *, all_due: bool) -> None:
+    """Raise Refused, or UnknownDelegation, before a run is started for nothing or for an unknown name."""
     named = "certificates" in request or "delegations" in request
     if not named and not all_due:
         msg = "name what to renew: DELEGATION/NAME, --delegation NAME, or --all-due for all due certificates"
@@ -151,10 +158,6 @@ def _require_selection(request: Mapping[str, Any], *, all_due: bool) -> None:
     if named and all_due:
         msg = "--all-due selects all due certificates: pass either it or names"
         raise Refused(msg)
-
-
-def _require_known(deployment: Deployment, request: Mapping[str, Any]) -> None:
-    """Raise UnknownDelegation before a run is started for an unknown name."""
     for name in request.get("delegations", ()):
         deployment.book.delegation(name)
     for path in request.get("certificates", ()):
@@ -200,6 +203,32 @@ def _permit_order_again(deployment: Deployment, request: Mapping[str, Any], *, y
     deployment.editor.permit_order_again(certificate, request["reason"])
 
 
+def _require_only(request: Mapping[str, Any], *, others: bool) -> None:
+    if others or set(request) != {"certificates", "reason"}:
+        msg = "--withdraw needs certificates and a --reason for the audit trail, and no other option: it starts no run"
+        raise Refused(msg)
+
+
+def _withdraw(deployment: Deployment, request: Mapping[str, Any], *, yes: bool, as_json: bool) -> None:
+    """Withdraw the requests of the named certificates. Raises Refused, before any is, when one has none."""
+    named = [deployment.book.certificate(*split(path)) for path in request["certificates"]]
+    if without := [each.spec.path for each in named if not (each.asked or each.order_again)]:
+        msg = f"{', '.join(without)}: no request is stored; `certmandate show` prints it under *requested*"
+        raise Refused(msg)
+    paths = [each.spec.path for each in named]
+    confirm(f"Withdraw the request to renew {', '.join(paths)}?", yes=yes)
+    for certificate in named:
+        deployment.editor.withdraw_request(certificate, request["reason"])
+    taken = [each.spec.path for each in named if each.order]
+    if as_json:
+        return printing.print_json({"withdrawn": paths, "open_orders": taken})
+    printing.print_line(f"Withdrawn: {', '.join(paths)}. Each is renewed when it is due.")
+    if taken:
+        text = "placed before; it is collected all the same, or ended with `certmandate close-order`"
+        printing.print_line(f"{', '.join(taken)}: an order is open that was {text}.")
+    return None
+
+
 def _require_alone(request: Mapping[str, Any], *, others: bool) -> None:
     if set(request) - {"reason"} or others:
         msg = "--issuer and --issued-before select what is replaced: pass them without names, with --reason only"
@@ -208,8 +237,8 @@ def _require_alone(request: Mapping[str, Any], *, others: bool) -> None:
 
 def _replacement(
     issuer: str | None, issued_before: datetime | None, reason: str | None, *, cancel: bool
-) -> Replacement:
-    from renewal.domain.replacement.rule import Replacement
+) -> ReplacementRule:
+    from renewal.domain.replacement_rule import ReplacementRule
 
     if issued_before is None or issuer is None:
         msg = "a replacement rule needs both --issuer (part of its name; '' for any) and --issued-before"
@@ -224,18 +253,21 @@ def _replacement(
             "pass a time in the past"
         )
         raise Refused(msg)
-    return Replacement(before, issuer.strip(), reason or "")
+    return ReplacementRule(before, issuer.strip(), reason or "")
 
 
-def _change_rule(deployment: Deployment, replacement: Replacement, *, cancel: bool, yes: bool, as_json: bool) -> None:
+def _change_rule(
+    deployment: Deployment, replacement: ReplacementRule, *, cancel: bool, yes: bool, as_json: bool
+) -> None:
     stored = read_stored(deployment)
     printing.print_left_out(stored.unreadable)
     covered = [path for path, certificate in sorted(stored.certificates.items()) if replacement.covers(certificate)]
     if cancel:
-        if replacement.identity not in {rule.identity for rule in deployment.book.replacements()}:
-            msg = "there is no such replacement rule; `certmandate status` lists the rules"
+        rules = {rule.identity: rule for rule in deployment.book.all_replacements()}
+        if replacement.identity not in rules:
+            msg = "there is no such replacement rule; `certmandate replace status` lists the rules"
             raise Refused(msg)
-        deployment.editor.remove_replacement(replacement)
+        deployment.editor.remove_replacement(rules[replacement.identity])
     elif not covered:
         msg = "the rule covers no certificate that is served: `certmandate show` has each one's issuer and beginning"
         raise Refused(msg)
@@ -243,7 +275,7 @@ def _change_rule(deployment: Deployment, replacement: Replacement, *, cancel: bo
         counted = printing.counted(len(covered), "certificate")
         printing.print_line(f"The rule covers {counted}: {', '.join(covered)}.", to_stderr=True)
         confirm("Replace them in the next runs?", yes=yes)
-        deployment.editor.add_replacement(replacement)
+        deployment.editor.add_replacement(replacement, stored.complete)
     if as_json:
         document = {"issuer": replacement.issuer, "issued_before": replacement.issued_before}
         printing.print_json({**document, "covers": covered, "stands": not cancel})

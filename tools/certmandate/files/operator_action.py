@@ -1,4 +1,6 @@
-"""What operators change, as rows of the audit trail: what, whose, when, why, and who it was according to AWS.
+"""What operators do, as rows of the audit trail: what, whose, when, why, and who it was according to AWS.
+
+One rule: every command that prints first which stack it works on adds a row of each thing that it does.
 
 No function of the stack can add such a row: their roles permit neither `action` nor `at` (docs/permissions.md).
 """
@@ -11,8 +13,11 @@ from enum import StrEnum
 from typing import Any
 
 from renewal import records
-from renewal.adapters.order_book.schema import ACTION_PREFIX
+from renewal.adapters.order_book.schema import ACTION_PREFIX, ESTATE
 from renewal.domain.audit.chained_row import ChainedRow
+
+WHOLE_ESTATE = ESTATE
+"""The delegation of what concerns all delegations."""
 
 
 class ActionKind(StrEnum):
@@ -21,27 +26,39 @@ class ActionKind(StrEnum):
     APPLIED = "applied"
     RETIRED = "retired"
     REINSTATED = "reinstated"
+    RUN_STARTED = "run-started"
     RENEWAL_REQUESTED = "renewal-requested"
     ORDER_AGAIN_PERMITTED = "order-again-permitted"
+    REQUEST_WITHDRAWN = "request-withdrawn"
     REVOCATION_REQUESTED = "revocation-requested"
     ADOPTED = "adopted"
     RULE_ADDED = "replacement-rule-added"
     RULE_WITHDRAWN = "replacement-rule-withdrawn"
+    CREDENTIAL_STORED = "credential-stored"
+    CREDENTIAL_PROTECTED = "credential-protected"
+    ROTATION_STARTED = "rotation-started"
+    LOGIN_TESTED = "login-tested"
+    """`certmandate check --from-here`."""
+    ALARMS_TESTED = "alarms-tested"
 
 
 @dataclass(frozen=True, slots=True)
 class OperatorAction(ChainedRow):
-    """An audit row of something that an operator changed; `identity` is the operator's ARN."""
+    """An audit row of something that an operator did; `identity` is the operator's ARN."""
 
     delegation: str
     """`#estate` for what concerns all delegations."""
     action: ActionKind
     at: datetime
     certificates: tuple[str, ...] = ()
-    """Names of those whose record was written."""
+    """Names of those whose record was written, or that the run is for."""
     removed: tuple[str, ...] = ()
     """Names of those that were removed."""
     reason: str = ""
+    run_id: str = ""
+    """Of a run that was started."""
+    details: tuple[str, ...] = ()
+    """The options of the run, or the alarms."""
 
     def item(self) -> dict[str, Any]:
         """Return the row as it is stored."""

@@ -63,7 +63,7 @@ class Wrapped:
 
 
 @dataclass(frozen=True)
-class Listing:
+class RowListing:
     """Rows in columns where they fit, else one record for each row."""
 
     columns: Sequence[str]
@@ -175,9 +175,9 @@ def _plain(value: object) -> object:
     return str(value)
 
 
-def table(columns: Iterable[str], rows: Iterable[Row]) -> Listing:
+def table(columns: Iterable[str], rows: Iterable[Row]) -> RowListing:
     """Return a table; a column whose name ends in `#` has numbers."""
-    return Listing(tuple(columns), [[_joined(cell) for cell in row] for row in rows])
+    return RowListing(tuple(columns), [[_joined(cell) for cell in row] for row in rows])
 
 
 def facts(pairs: Iterable[tuple[str, str | Text]], *, indent: int = 2) -> RenderableType:
