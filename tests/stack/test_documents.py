@@ -126,6 +126,24 @@ def test_every_certmandate_command_accepts_its_arguments(document: Path, tmp_pat
             pytest.fail(f"certmandate {' '.join(call)}: {error.format_message()}")
 
 
+def test_what_only_an_account_shows_is_marked_where_it_is_stated() -> None:
+    """Fault S10: a sentence stated as known what only CloudTrail on a real account can show."""
+    text = (ROOT / "docs" / "first-account.md").read_text(encoding="utf-8")
+    depending = [cells[3] for row in text.splitlines() if len(cells := re.split(r"(?<!\\)\|", row)) == 7]
+    linked = {name for cell in depending for name in re.findall(r"\]\((\w+\.md)", cell)}
+    assert "security.md" in linked
+    for name in linked:
+        assert "(first-account.md" in (ROOT / "docs" / name).read_text(encoding="utf-8"), name
+
+
+def test_the_readme_states_what_was_not_tried() -> None:
+    """Fault N13: it promised "never" three times, and another document alone had that no real account was used."""
+    _, _, status = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## Does it work?\n")
+    first = status.strip().partition("\n\n")[0]
+    assert "not run against a live SCM account, nor in a live AWS account" in first
+    assert "docs/first-account.md" in status.partition("\n## ")[0]
+
+
 def test_every_command_of_the_client_accepts_its_arguments(tmp_path: Path) -> None:
     """It is copied onto a server, far from `--help` of this repository."""
     calls = [call[1:] for call in typed(ROOT / "docs" / "servers.md", tmp_path) if call[0] == "certmandate-fetch"]

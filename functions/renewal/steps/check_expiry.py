@@ -45,9 +45,10 @@ class CheckExpiry:
     def __call__(self, run_id: str, document: object, state_machine: str) -> dict[str, Any]:
         """Plan the run *run_id* of *state_machine* for the execution input *document*.
 
-        Returns `{"run_id", "dry_run", "skipped", "delegations", "due", "deferred", "plan": {"bucket", "key"},
-        "results": prefix, "polls": 0}`. Runs work one after another: while an older one is in progress, a scheduled
-        follow-up is skipped (without plan and results), and any other run raises RunInProgress.
+        Returns `{"run_id", "dry_run", "is_daily", "skipped", "delegations", "due", "deferred",
+        "plan": {"bucket", "key"}, "results": prefix, "polls": 0}`. Runs work one after another: while an older one is
+        in progress, a scheduled follow-up is skipped (without plan and results), and any other run raises
+        RunInProgress.
         Raises InvalidRequest, UnknownDelegation or TooManyDue before anything is written.
         """
         request = RunRequest.parse(document)
@@ -70,11 +71,13 @@ class CheckExpiry:
         bucket, key = self.archive.write_plan(run_id, plan)
         # A rule may cover what cannot be read.
         progress = _progress(request, tallies, ends_at=now if is_whole and not request.dry_run else None)
-        self.archive.write_facts(run_id, _facts(request, now, delegations, due, deferred, tuple(progress.values())))
+        facts = _facts(request, now, delegations, due, deferred, tuple(progress.values()))
+        self.archive.write_facts(run_id, facts)
         self._end(progress, now)
         return {
             "run_id": run_id,
             "dry_run": request.dry_run,
+            "is_daily": facts.is_daily,
             "skipped": False,
             "delegations": len(plan),
             "due": len(taken),

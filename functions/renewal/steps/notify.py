@@ -1,4 +1,4 @@
-"""After the daily run: each RAO is notified of what needs them, and gets the report on the month that is over.
+"""In the daily run, before its report: each RAO is notified of what needs them, and gets the monthly report.
 
 At most once: a notice is claimed in the order book before its mail is sent, and what became of it is recorded after. A
 function that is killed in between leaves the claim, and nothing is sent again. Every notice is also an event, with or

@@ -52,6 +52,7 @@ def test_the_daily_run_plans_what_is_due_and_inspects_all(system: System) -> Non
     assert summary == {
         "run_id": "run",
         "dry_run": False,
+        "is_daily": True,
         "skipped": False,
         "delegations": 2,
         "due": 2,
