@@ -98,6 +98,7 @@ ATTACKS: Mapping[str, tuple[Callable[[Stack], Request], frozenset[str]]] = {
     "S4: forget what the RAO was notified of": (status("notices"), frozenset({"notify"})),
     "S4: forget what must be revoked": (status("revocations"), frozenset()),
     "S4: raise the caps": (status("caps", partition="#estate"), frozenset()),
+    "S4: end a replacement rule": (status("ended_at", partition="#estate"), frozenset({"check_expiry"})),
     "S4: add or replace the row of an order": (row("token", "sequence", "serial"), frozenset({"collect"})),
     "S4: add or replace the row of a refused order": (row("token", "sequence"), frozenset({"enroll", "collect"})),
     "S4: add an operator's action": (row("action", "at", "identity", "sequence"), frozenset()),
