@@ -153,8 +153,8 @@ def stack() -> Stack:
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_a_compromised_role_can_do_what_the_document_says(stack: Stack, attack: str) -> None:
-    """A right that is added to a role changes a row: then the document has to say what shows its misuse."""
+def test_a_compromised_role_can_do_what_the_table_has(stack: Stack, attack: str) -> None:
+    """A right that is added to a role changes a row: then the document has to state what shows its misuse."""
     request, permitted = ATTACKS[attack]
 
     assert {name for name, found in functions(stack).items() if allowed(found, request(stack))} == permitted
