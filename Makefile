@@ -68,9 +68,9 @@ format: .venv/.dev ## format, and fix what ruff fixes safely
 simulator: .venv/.run ## serve a simulator of Sectigo Certificate Manager until stopped
 	$(BIN)/python -m scm_simulator
 
-campaign: .venv/.dev ## kill a run at every call it makes, in every way, and check what is left: over an hour
+campaign: .venv/.dev ## kill a run at every call it makes, in every way, and check what is left: hours
 	$(BIN)/python -m campaign.hostile 2000
-	$(BIN)/python -m campaign --fuzz 500 --model 2000 --worlds 10 --years 20
+	$(BIN)/python -m campaign --fuzz 500 --model 2000 --worlds 10 --years 20 --schedules all
 
 faults: .venv/.dev ## bring each fault of the first version back, and require that its tests fail: about ten minutes
 	$(BIN)/python -m gate.planted
