@@ -174,3 +174,37 @@ def test_an_order_that_was_placed_for_a_request_is_not_withdrawn(sit: Sit):
     result = desk.run("renew", "univ/idp", "--withdraw", "--reason", "by mistake", "--yes")
     assert "univ/idp: an order is open" in result.stdout
     assert "close-order" in result.stdout
+
+
+def test_show_has_what_operators_did(sit: Sit) -> None:
+    """Two operators work on one estate: the second reads what the first has done, without an export."""
+    desk, me = sit(*ESTATE), "arn:aws:"
+    desk.run(*_withdrawn(desk))
+    desk.run("credential", "univ", "--stdin", stdin=f"drao-univ\n{CANARY}\nnren-a\n")
+    desk.run(*RULE)
+    desk.run("renew", "univ/www", "--dry-run")
+
+    lines = [line for line in desk.run("show", "univ/idp").stdout.splitlines() if f"by {me}" in line]
+    found = desk.document("show", "univ/idp")["actions"]
+
+    kinds = ["replacement-rule-added", "credential-stored", "request-withdrawn", "renewal-requested", "applied"]
+    assert [action["action"] for action in found] == kinds
+    assert all(kind in line for kind, line in zip(kinds[:3], lines, strict=False))
+    assert ": by mistake" in lines[2]
+    other = desk.document("show", "univ/www")["actions"]
+    assert [(each["action"], each["details"]) for each in other[:1]] == [("run-started", ["dry_run"])]
+    assert other[0]["run_id"].startswith("renew-")
+
+
+def test_show_has_who_closed_an_order_and_whose_order_was_acknowledged(sit: Sit) -> None:
+    """Both have rows of other kinds."""
+    desk = sit("idp", scm=OPEN_ORDER)
+    desk.run("close-order", "univ/idp", "--reason", "declined", "--yes")
+    desk.run(*_acknowledged(desk))
+
+    (closed,) = desk.document("show", "univ/idp")["history"]
+    newest = desk.document("show", "univ/idp")["actions"][0]
+
+    assert closed["identity"].startswith("arn:aws:")
+    assert f"declined ({closed['identity']})" in " ".join(desk.run("show", "univ/idp").stdout.split())
+    assert (newest["action"], newest["reason"]) == ("acknowledged", "the library's")

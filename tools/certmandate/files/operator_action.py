@@ -10,11 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 from renewal import records
 from renewal.adapters.order_book.schema import ACTION_PREFIX, ESTATE
 from renewal.domain.audit.chained_row import ChainedRow
+from renewal.domain.setup.foreign_orders import Acknowledgement
 
 WHOLE_ESTATE = ESTATE
 """The delegation of what concerns all delegations."""
@@ -40,6 +41,8 @@ class ActionKind(StrEnum):
     LOGIN_TESTED = "login-tested"
     """`certmandate check --from-here`."""
     ALARMS_TESTED = "alarms-tested"
+    ACKNOWLEDGED = "acknowledged"
+    """Not stored: such a row has a form of its own (`Acknowledgement`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,25 @@ class OperatorAction(ChainedRow):
     """Of a run that was started."""
     details: tuple[str, ...] = ()
     """The options of the run, or the alarms."""
+
+    @classmethod
+    def acknowledged(cls, row: Acknowledgement) -> Self:
+        """Return the row of an acknowledged order as an action; its details are the order."""
+        return cls(
+            row.delegation,
+            ActionKind.ACKNOWLEDGED,
+            row.at,
+            reason=row.reason,
+            details=(row.key,),
+            sequence=row.sequence,
+            previous_hash=row.previous_hash,
+            identity=row.identity,
+        )
+
+    def concerns(self, certificate: str) -> bool:
+        """Whether it was done to this certificate, or to none by name."""
+        named = (*self.certificates, *self.removed)
+        return not named or certificate in named
 
     def item(self) -> dict[str, Any]:
         """Return the row as it is stored."""
