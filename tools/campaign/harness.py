@@ -120,11 +120,10 @@ class Harness:
         self._quotas: list[RetryQuota] = []
         product_aws._clients.clear()  # noqa: SLF001 - made before this AWS started
         self.played = Played(Simulator(clock=self.time))
-        roots = fingerprints(self.played.simulator.root_pem)
         self.aws = InProcessAws(
             TEMPLATE,
             {name: self._handler(name) for name in HANDLERS},
-            parameters=_PARAMETERS | {"PrivateRoots": ",".join(roots)},
+            parameters=_PARAMETERS | {"PrivateRoots": ",".join(fingerprints(self.played.simulator.root_pem))},
         )
         self._resources.callback(self.aws.close)
         self._set_up()
