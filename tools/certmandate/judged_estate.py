@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -73,12 +74,14 @@ def judged_estate(
         )
         for each in certificates
     ]
+    of_delegation: dict[str, list[Judgement]] = defaultdict(list)
+    for judgement in judged:
+        of_delegation[judgement.certificate.spec.delegation].append(judgement)
     names = dict.fromkeys((*records, *(error.delegation for error in faults if error.delegation)))
     problems = [*rule_problems(error for error in faults if not error.delegation)]
     for name in names:
-        mine = [judgement for judgement in judged if judgement.certificate.spec.delegation == name]
         damaged = [error for error in faults if error.delegation == name]
-        record, failure = records.get(name), failures.get(name)
+        record, failure, mine = records.get(name), failures.get(name), of_delegation[name]
         problems += problems_of(name, record, mine, now, times, failure=failure, unreadable=damaged)
     return JudgedEstate(
         tuple(sorted(judged, key=lambda judgement: judgement.urgency)),

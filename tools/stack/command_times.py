@@ -1,85 +1,56 @@
-"""What the operator's commands take of the processor: `python -m stack.command_times`, in seconds.
+"""What the operator's commands take of the processor: `python -m stack.command_times`, or `… --size CERTIFICATES DELEGATIONS`.
 
-`--help` in a process of its own; `status` of an estate of 1,000 certificates without the calls to AWS, which take as
-long as the network. Processor time is what is measured: another program on this machine changes it little.
+Each is a process of its own, as an operator starts it, and what is printed is the least of three. AWS is answered by
+this process on loopback (`stack.scale.service`): a real one adds the time of the calls, whose number is printed.
 """
 
 from __future__ import annotations
 
-import io
+import argparse
 import json
 import os
 import resource
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-from unittest.mock import patch
 
-from botocore.client import BaseClient
+from stack.scale.estate import Estate, Size
+from stack.scale.service import AUDIT, BUCKET, ORDERS, Service, serving
 
-from certmandate.cli import main
-from local.estate import load_estate
-from local.run import LocalSystem
-from stack.written_estate import write_estate
-
-DELEGATIONS, CERTIFICATES = 10, 100
+SIZES = (Size(1_000, 100, due=1), Size(10_000, 1_000, due=1))
+FORMS = ("", "--json", "--csv", "--html")
+_FACTS = {
+    "OrdersTable": ORDERS, "AuditTable": AUDIT, "StoreBucket": BUCKET, "OperatorWorkingDays": "2", "RaoWorkingDays": "10",
+    "StateMachineArn": "arn:aws:states:eu-west-3:111122223333:stateMachine:certmandate-renewal",
+}  # fmt: skip
+"""The outputs and parameters of a stack that `status` reads."""
 
 
 def help_seconds() -> float:
-    """Return the least of five runs of `certmandate --help`."""
-    return min(_child_seconds("-m", "certmandate", "--help") for _ in range(5))
+    """Return what `certmandate --help` takes."""
+    return min(_seconds(["--help"], dict(os.environ)) for _ in range(3))
 
 
-def _child_seconds(*arguments: str) -> float:
+def status_seconds(size: Size, form: str) -> tuple[float, int]:
+    """Return what `certmandate status` takes over an estate, and how many calls to AWS it makes."""
+    with serving(Estate(size, datetime.now(UTC))) as service, tempfile.TemporaryDirectory() as folder:
+        options = [form, str(Path(folder) / "status.html")] if form == "--html" else [form] if form else []
+        seconds = min(_seconds(["status", *options], _environment(service)) for _ in range(3))
+        return seconds, service.calls.total() // 3
+
+
+def _environment(service: Service) -> dict[str, str]:
+    keys = {"AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none", "AWS_ENDPOINT_URL": service.url}
+    return {**os.environ, **keys, "CERTMANDATE_OUTPUTS": json.dumps(_FACTS)}
+
+
+def _seconds(arguments: Sequence[str], environment: dict[str, str]) -> float:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, *arguments], stdout=subprocess.DEVNULL, check=True)
+    command = [sys.executable, "-m", "certmandate", *arguments]
+    subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
-def status_seconds(*options: str) -> float:
-    """Return the least of three runs of `certmandate status` over 1,000 certificates, without the calls to AWS."""
-    with tempfile.TemporaryDirectory() as folder, _estate(Path(folder)):
-        return min(_without_aws("status", *options) for _ in range(3))
-
-
-@contextmanager
-def _estate(folder: Path) -> Iterator[None]:
-    write_estate(folder, DELEGATIONS, CERTIFICATES)
-    with LocalSystem(load_estate(folder, datetime.now(UTC)), wait_factor=0.0) as system:
-        exports = {**system.aws.exports(), "CERTMANDATE_OUTPUTS": json.dumps(system.facts())}
-        with patch.dict(os.environ, exports):
-            yield
-
-
-def _without_aws(*arguments: str) -> float:
-    calls = 0.0
-    call: Any = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001 - what every call passes through
-
-    def timed(*given: Any) -> Any:
-        nonlocal calls
-        began = time.thread_time()
-        try:
-            return call(*given)
-        finally:
-            calls += time.thread_time() - began
-
-    with patch.object(BaseClient, "_make_api_call", timed), redirect_stdout(io.StringIO()) as printed:
-        began = time.thread_time()
-        main(arguments)
-        took = time.thread_time() - began
-    if f"d{DELEGATIONS}/c{CERTIFICATES - 1}" not in printed.getvalue():
-        msg = "status has not printed the estate"
-        raise RuntimeError(msg)
-    return took - calls
-
-
-if __name__ == "__main__":
-    print(f"certmandate --help: {help_seconds():.2f} s")
-    print(f"certmandate status, {DELEGATIONS * CERTIFICATES} certificates, without AWS: {status_seconds():.2f} s")

@@ -19,6 +19,8 @@ from stack.scale.estate import RUN, Estate, Wire
 
 PAGE = (1 << 20) // 150
 """Entries of the index in one answer: a megabyte, of 150 bytes each (AWS: Query.Pagination.html)."""
+SCANNED = 100
+"""Delegations in one answer to a scan: a megabyte, where each has ten certificates of a kilobyte."""
 ORDERS, AUDIT, BUCKET = "orders", "audit", "store"
 _LISTED = "<ListBucketResult><IsTruncated>false</IsTruncated>{}</ListBucketResult>"
 _ENTRY = "<Contents><Key>{}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified></Contents>"
@@ -62,6 +64,8 @@ class Service(ThreadingHTTPServer):
             return {"Responses": {table: [item for key in keys for item in self._item(*key)]}, "UnprocessedKeys": {}}
         if action == "Query":
             return self._queried(request)
+        if action == "Scan":
+            return self._scanned(request)
         return {"executions": []}
 
     def listed(self, prefix: str) -> bytes:
@@ -86,6 +90,14 @@ class Service(ThreadingHTTPServer):
             more = {"LastEvaluatedKey": {"start": {"N": str(start + PAGE)}}} if len(keys) > start + PAGE else {}
             return {"Items": page, **more}
         return {"Items": self._partition(request["TableName"], values[":partition"], values[":prefix"])}
+
+    def _scanned(self, request: dict[str, Any]) -> dict[str, Any]:
+        start = int(request.get("ExclusiveStartKey", {}).get("start", {}).get("N", "0"))
+        names = self.estate.delegations[start : start + SCANNED]
+        paths = (path for name in names for path in self.estate.certificates_of(name))
+        more = {"LastEvaluatedKey": {"start": {"N": str(start + SCANNED)}}} if names else {}
+        items = [*map(self.estate.delegation_item, names), *map(self.estate.certificate_item, paths)]
+        return {"Items": items, **more}
 
     def _partition(self, table: str, partition: str, prefix: str) -> list[Wire]:
         estate = self.estate
