@@ -59,7 +59,7 @@ checkov: .venv-checkov/.checkov ## check both templates with checkov; every skip
 	.venv-checkov/bin/checkov --config-file infra/checkov.yaml
 
 audit: .venv/.dev .venv-audit/.audit ## known vulnerabilities of every pinned package; needs an advisory source, and fails without one
-	$(BIN)/python -m stack.audit .venv-audit/bin/pip-audit
+	$(BIN)/python -m stack.advisories .venv-audit/bin/pip-audit
 
 format: .venv/.dev ## format, and fix what ruff fixes safely
 	$(BIN)/ruff check --fix
@@ -124,7 +124,7 @@ requirements: .venv/.dev ## pin requirements/*.in (UPGRADE=--upgrade for the new
 	$(COMPILE) --python-version 3.13 --universal requirements/ministack.in -o requirements/ministack.txt
 
 scale: .venv/.run ## docs/scale.md and its curve: mass replacements of up to 10,000 certificates in virtual time (minutes)
-	$(BIN)/python -m stack.incident --write
+	$(BIN)/python -m stack.measure.mass_replacement --write
 
 picture: .venv/.run ## docs/images/run.svg, drawn from a run of the example estate
 	$(BIN)/python -m stack.picture

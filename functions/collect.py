@@ -15,7 +15,7 @@ logger = Logger()
 
 @BoundedCause()
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], context: wiring.Invocation) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: wiring.LambdaContext) -> dict[str, Any]:
     """Take a progress; return it with status `stored` or `pending`."""
     progress = wiring.collect(context)(Progress.parse(event)).payload()
     logger.info("order polled", **progress)

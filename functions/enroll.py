@@ -15,7 +15,7 @@ logger = Logger()
 
 @BoundedCause()
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], context: wiring.Invocation) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: wiring.LambdaContext) -> dict[str, Any]:
     """Take a task; return the progress: identifiers only."""
     progress = wiring.enroll(context)(Task.parse(event)).payload()
     logger.info("order opened", **progress)

@@ -15,7 +15,7 @@ logger = Logger()
 
 @BoundedCause()
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], context: wiring.Invocation) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: wiring.LambdaContext) -> dict[str, Any]:
     """Take a plan item; return `{"run_id", "delegation", "dry_run", "deferred", "certificates": [task…]}`."""
     task = DelegationTask.parse(event)
     inspected = wiring.inspect_delegation(context)(task)

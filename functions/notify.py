@@ -1,4 +1,4 @@
-"""Lambda function: notifies RAOs after the daily run, and records the bounces of its mails."""
+"""Lambda function: notifies RAOs in the daily run, and records the bounces of its mails."""
 
 from __future__ import annotations
 

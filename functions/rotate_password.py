@@ -12,7 +12,7 @@ logger = Logger()
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], context: wiring.Invocation) -> None:
+def handler(event: dict[str, Any], context: wiring.LambdaContext) -> None:
     """Take Secrets Manager's `{"SecretId", "ClientRequestToken", "Step"}`."""
     secret, step = event["SecretId"], event["Step"]
     done = wiring.rotate_password(context)(secret, event["ClientRequestToken"], step)

@@ -17,7 +17,7 @@ metrics = Metrics()
 @BoundedCause()
 @metrics.log_metrics
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], context: wiring.Invocation) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: wiring.LambdaContext) -> dict[str, Any]:
     """Take `{"run_id", "request"}`, the execution's input; return `{"verified", "late", "not_verified"}`."""
     summary = wiring.verify_served(context)(event["request"])
     for name, value in summary.pop("metrics").items():

@@ -68,11 +68,11 @@ from renewal.domain.order import (
 )
 from renewal.domain.order_search import SearchControl, SearchedOrder, SearchProof, SearchResult
 from renewal.domain.permission import OrderAgain
-from renewal.domain.replacement.rule import Replacement
-from renewal.domain.run_outcome import PlanFacts
-from renewal.domain.run_report import RunReport
+from renewal.domain.replacement_rule import ReplacementRule
+from renewal.domain.run.outcome import PlanFacts
+from renewal.domain.run.report import RunReport
 from renewal.domain.setup.foreign_orders import Acknowledgement
-from renewal.domain.setup.inspection import DelegationRecord, Inspection, Refusal
+from renewal.domain.setup.inspection import CredentialRefusal, DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import (
     Account,
     DelegatedName,
@@ -83,7 +83,8 @@ from renewal.domain.setup.snapshot import (
     ReportedCertificate,
 )
 from renewal.mail.mail import Mail
-from renewal.ports import Listing, Pair
+from renewal.ports.order_book import Listing
+from renewal.ports.stores import Pair
 from tests.throwaway_ca import hierarchy, pem
 
 Path = tuple[str, str]
@@ -195,7 +196,9 @@ class FakeOrderBook:
     """Certificates without their open orders."""
     orders: dict[Path, Order] = field(default_factory=dict)
     rows: list[FinishedOrder] = field(default_factory=list)
-    rules: list[Replacement] = field(default_factory=list)
+    rules: list[ReplacementRule] = field(default_factory=list)
+    lists: dict[str, Collection[CertificatePath]] = field(default_factory=dict)
+    """What is listed with a rule, by its reason."""
     acknowledgements: list[Acknowledgement] = field(default_factory=list)
     next_actions: dict[Path, datetime] = field(default_factory=dict)
 
@@ -240,8 +243,14 @@ class FakeOrderBook:
     def count(self, most: int) -> int:
         return min(len(self.kept), most)
 
-    def replacements(self) -> Listing[Replacement]:
-        return Listing(self.rules)
+    def replacements(self) -> Listing[ReplacementRule]:
+        return Listing(rule for rule in self.rules if rule.is_in_force)
+
+    def listed(self, rule: ReplacementRule) -> Collection[CertificatePath] | None:
+        return self.lists.get(rule.reason)
+
+    def end_replacement(self, rule: ReplacementRule, now: datetime) -> None:
+        self.rules = [replace(each, ended_at=now) if each == rule else each for each in self.rules]
 
     def delegation(self, name: str) -> DelegationRecord:
         if name not in self.records:
@@ -419,7 +428,9 @@ class FakeOrderBook:
         self.records[delegation] = replace(self.delegation(delegation), inspection=inspection)
 
     def record_refusal(self, delegation: str, version: str, run_id: str, pending: str = "") -> None:
-        self.records[delegation] = replace(self.delegation(delegation), refusal=Refusal(version, run_id, pending))
+        self.records[delegation] = replace(
+            self.delegation(delegation), refusal=CredentialRefusal(version, run_id, pending)
+        )
 
     def record_search(self, delegation: str, control: SearchControl, result: SearchResult) -> None:
         before = self.delegation(delegation)

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from renewal.adapters.scm.accounts import ScmAccounts
     from renewal.domain.certificate.chain import TrustedRoots
     from renewal.domain.judgement.acting_times import ActingTimes
-    from renewal.ports import EgressAddress
-    from renewal.run_ports import RunsInProgress
+    from renewal.ports.environment import EgressAddress
+    from renewal.ports.runs import RunsInProgress
     from renewal.steps.check_expiry import CheckExpiry
     from renewal.steps.collect import Collect
     from renewal.steps.enroll import Enroll
@@ -55,7 +55,7 @@ VERIFICATION_RECORD_SECONDS = 60.0
 """After the last contact: a chain is validated, and a record written, in milliseconds each."""
 
 
-class Invocation(Protocol):
+class LambdaContext(Protocol):
     """Lambda's context object."""
 
     def get_remaining_time_in_millis(self) -> int:
@@ -120,9 +120,9 @@ def _http() -> httpx.Client:
     return new_http_client()
 
 
-def _deadline(invocation: Invocation, kept_seconds: float = RECORD_SECONDS) -> Deadline:
+def _deadline(context: LambdaContext, kept_seconds: float = RECORD_SECONDS) -> Deadline:
     """The time by which every request to SCM ends: *kept_seconds* before Lambda kills the function."""
-    left = timedelta(milliseconds=invocation.get_remaining_time_in_millis())
+    left = timedelta(milliseconds=context.get_remaining_time_in_millis())
     return Deadline(utc_now() + left, utc_now).before(kept_seconds)
 
 
@@ -183,14 +183,16 @@ def _acm() -> Acm:
 @cache
 def check_expiry() -> CheckExpiry:
     """The step of `check_expiry.py`."""
+    from renewal.adapters.order_book.rule_ends import DynamoDbRuleEnds
     from renewal.domain.limits import Limits
     from renewal.steps.check_expiry import CheckExpiry
 
     limits = Limits(settings().orders_per_delegation, settings().orders_per_run, settings().due_share_percent / 100)
-    return CheckExpiry(_book(), _archive(), _runs_in_progress(), limits, utc_now)
+    rule_ends = DynamoDbRuleEnds(_tables())
+    return CheckExpiry(_book(), rule_ends, _archive(), _runs_in_progress(), limits, utc_now)
 
 
-def inspect_delegation(invocation: Invocation) -> InspectDelegation:
+def inspect_delegation(context: LambdaContext) -> InspectDelegation:
     """The step of `inspect_delegation.py`."""
     from renewal.adapters.objects import S3Certificates
     from renewal.adapters.rotation import ScheduledRotations
@@ -198,12 +200,12 @@ def inspect_delegation(invocation: Invocation) -> InspectDelegation:
     from renewal.steps.inspect_delegation import InspectDelegation
 
     objects = S3Certificates(aws.client("s3"), settings().store_bucket)
-    deadline = _deadline(invocation, INSPECTION_RECORD_SECONDS)
+    deadline = _deadline(context, INSPECTION_RECORD_SECONDS)
     return InspectDelegation(
         _book(),
         _transitions("inspect_delegation"),
         _accounts(deadline),
-        _egress(_deadline(invocation)),
+        _egress(_deadline(context)),
         ScheduledRotations(aws.client("secretsmanager"), settings().secret_prefix),
         _recording,
         settings().orders_per_delegation,
@@ -216,17 +218,17 @@ def inspect_delegation(invocation: Invocation) -> InspectDelegation:
     )
 
 
-def enroll(invocation: Invocation) -> Enroll:
+def enroll(context: LambdaContext) -> Enroll:
     """The step of `enroll.py`."""
     from renewal.adapters.keys import KmsSealer
     from renewal.steps.enroll import Enroll
 
-    sealer, deadline = KmsSealer(aws.client("kms"), settings().order_key_id), _deadline(invocation)
+    sealer, deadline = KmsSealer(aws.client("kms"), settings().order_key_id), _deadline(context)
     accounts, quiet, most = _accounts(deadline), settings().quiet, settings().orders_per_delegation
     return Enroll(_book(), _transitions("enroll"), accounts, sealer, _acm(), utc_now, new_token, quiet, deadline, most)
 
 
-def collect(invocation: Invocation) -> Collect:
+def collect(context: LambdaContext) -> Collect:
     """The step of `collect.py`."""
     from renewal.adapters.events import EventBridgeAnnouncer
     from renewal.adapters.keys import KmsOpener
@@ -242,7 +244,7 @@ def collect(invocation: Invocation) -> Collect:
         EventBridgeAnnouncer(aws.client("events"), settings().event_bus),
         utc_now,
     )
-    return Collect(_book(), _transitions("collect"), _accounts(_deadline(invocation)), stores, _roots(), utc_now)
+    return Collect(_book(), _transitions("collect"), _accounts(_deadline(context)), stores, _roots(), utc_now)
 
 
 @cache
@@ -253,7 +255,7 @@ def plan_collection() -> PlanCollection:
     return PlanCollection(_archive())
 
 
-def verify_served(invocation: Invocation) -> VerifyServed:
+def verify_served(context: LambdaContext) -> VerifyServed:
     """The step of `verify_served.py`."""
     from renewal.adapters.endpoints.host_reports import S3HostReports
     from renewal.adapters.endpoints.prober import TlsProber
@@ -268,8 +270,8 @@ def verify_served(invocation: Invocation) -> VerifyServed:
         EventBridgeAnnouncer(aws.client("events"), settings().event_bus),
         _roots(),
         utc_now,
-        _deadline(invocation, VERIFICATION_RECORD_SECONDS),
-        _deadline(invocation),
+        _deadline(context, VERIFICATION_RECORD_SECONDS),
+        _deadline(context),
     )
 
 
@@ -333,7 +335,7 @@ def seal_audit() -> SealAudit:
     )
 
 
-def rotate_password(invocation: Invocation) -> RotatePassword:
+def rotate_password(context: LambdaContext) -> RotatePassword:
     """The step of `rotate_password.py`."""
     from random import SystemRandom
 
@@ -342,7 +344,7 @@ def rotate_password(invocation: Invocation) -> RotatePassword:
     from renewal.steps.rotate_password import RotatePassword
 
     vault = SecretsManagerVault(aws.client("secretsmanager"), settings().secret_prefix)
-    accounts = PinnedScmAccounts(_http(), base_url=settings().scm_url, deadline=_deadline(invocation))
+    accounts = PinnedScmAccounts(_http(), base_url=settings().scm_url, deadline=_deadline(context))
     return RotatePassword(
         vault, accounts, _book(), _transitions("rotate_password"), utc_now, SystemRandom(), lambda: str(uuid.uuid4())
     )

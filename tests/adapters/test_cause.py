@@ -9,7 +9,7 @@ import pytest
 
 from local.functions.fork_server import error_document
 from renewal.domain.errors import CertificateMismatch, ScmRefused
-from renewal.domain.replacement.rule import MOST_ORDERS_PER_DELEGATION
+from renewal.domain.replacement_rule import MOST_ORDERS_PER_DELEGATION
 from tests.call_depth import handled
 
 MOST_BYTES = 256 * 1024

@@ -14,7 +14,7 @@ from renewal.domain.alerts.crossings import Thresholds, notifiable
 from renewal.domain.alerts.memory import NotifiedProblems
 from renewal.domain.errors import PermissionMissing, StoreRefused
 from renewal.domain.judgement.problem import Consequence, Problem
-from renewal.domain.run_report import (
+from renewal.domain.run.report import (
     CertificateRow,
     DelegationOutcome,
     DelegationRow,
@@ -22,8 +22,8 @@ from renewal.domain.run_report import (
     RunOutcome,
     RunReport,
 )
-from tests.unit.estate import DELEGATION, IDP, System, served_by
-from tests.unit.estate import NOW as BEGINS
+from tests.unit.system import DELEGATION, IDP, System, served_by
+from tests.unit.system import NOW as BEGINS
 
 NOW = datetime(2026, 11, 23, 4, 30, tzinfo=UTC)
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -153,6 +153,26 @@ def test_a_warning_that_no_date_makes_an_error_is_notified() -> None:
     keys, _ = notified(a_report(*found), a_report(*found, at=NOW + DAY))
 
     assert keys == [problem.key for problem in found]
+
+
+def test_an_outage_is_notified_at_once_and_when_it_needs_attention() -> None:
+    """A run that succeeds is not silent about it, and the alarm goes off when little life is left."""
+    outage = a_problem("ScmUnavailable", severity="warning", act_by=NOW.date() + 30 * DAY)
+    urgent = replace(outage, severity="error")
+    reports = [a_report(outage, at=NOW + number * DAY) for number in range(3)]
+
+    keys, known = notified(*reports, a_report(urgent, at=NOW + 3 * DAY), a_report(urgent, at=NOW + 4 * DAY))
+
+    assert keys == 2 * [outage.key]
+    assert known.problems[outage.key].failed_by == "run-27-04"
+
+
+def test_an_outage_that_failed_no_run_covers_no_failure() -> None:
+    """The first run for which it needs attention fails, although it is an hourly one."""
+    outage = a_problem("ScmUnavailable", severity="warning", act_by=NOW.date() + DAY)
+    _, known = notified(a_report(outage))
+
+    assert not known.cover(a_report(replace(outage, severity="error"), at=NOW + HOUR))
 
 
 def test_the_second_order_of_a_thief_is_notified_like_the_first() -> None:

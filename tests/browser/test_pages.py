@@ -19,7 +19,7 @@ from certmandate.views.guide import guide
 from certmandate.views.html_page import PdfMissing, pdf
 from tests.certmandate.rao_samples import HOSTILE, answers, month
 from tests.certmandate.views import status_samples
-from tests.unit.estate import NOW
+from tests.unit.system import NOW
 
 HERE = Path(__file__).parent
 CHROMIUM = next(

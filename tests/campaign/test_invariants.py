@@ -11,17 +11,17 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from campaign import invariants as must
-from campaign.audit import causes
-from campaign.audit import invariants as audit
+from campaign import order_book_invariants as must
+from campaign.auditor import causes
+from campaign.auditor import invariants as audit
 from campaign.evidence import Evidence, gather
 from campaign.harness import Harness
-from campaign.interception.scm import Refusal
-from campaign.invariants import ALWAYS, AT_REST, Invariant, violations
+from campaign.interception.scm import RefusedLogin
+from campaign.order_book_invariants import ALWAYS, AT_REST, Invariant, violations
 from campaign.scenarios import DAYS_UNTIL_DUE, DELEGATION, LOGIN, PARIS, credential, specification, world
 from renewal.domain.delegation import S3
 from renewal.domain.errors import every_error
-from renewal.domain.run_outcome import RESULT_MISSING
+from renewal.domain.run.outcome import RESULT_MISSING
 from renewal.steps.drift import STORE_DRIFTED
 from scm_simulator import Dials
 
@@ -107,7 +107,7 @@ def a_key() -> bytes:
 def refused(evidence: Evidence, *logins: str) -> Evidence:
     """Add refused logins to the last run."""
     run_id = evidence.runs[RUN].run_id
-    return replace(evidence, refusals=tuple(Refusal(run_id, (login, "password")) for login in logins))
+    return replace(evidence, refusals=tuple(RefusedLogin(run_id, (login, "password")) for login in logins))
 
 
 def all_at_once(evidence: Evidence) -> Evidence:

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from campaign.audit.invariants import one_refusal_a_credential, two_calls_at_a_time
+from campaign.auditor.invariants import one_refusal_a_credential, two_calls_at_a_time
 from campaign.evidence import gather
 from campaign.fault_injection import FaultInjection, Mode
 from campaign.harness import Harness, Run
 from campaign.interception.calls import Boundary, Call
-from campaign.invariants import ALWAYS, AT_REST, violations
+from campaign.order_book_invariants import ALWAYS, AT_REST, violations
 from campaign.scenarios import DELEGATION, ENROLL, PROFILE, credential, specification, world
 from renewal.domain.delegation import S3, CertificateSpec
 from scm_simulator import Dials

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from campaign.cases import NO_FAULT, Outcome, record
+from campaign.cases import NO_FAULT, CaseOutcome, record
 from campaign.environments import unchanged
 from campaign.fault_injection import Mode
 from campaign.harness import Harness
@@ -27,13 +27,13 @@ VARIANT = {variant.name: variant for variant in VARIANTS}
 RENEWAL, RE_IMPORT = BY_NAME["s3, renewal, slow"], BY_NAME["acm, re-import, immediate"]
 POST = Boundary("scm", ENROLL, 1, "enroll")
 
-Play = Callable[[Harness], Outcome]
+Play = Callable[[Harness], CaseOutcome]
 
 
 def in_variant(name: str, *, is_renewal: bool = False, mode: Mode | None = None) -> Play:
     """A run in a variant of SCM; *mode*: a fault of its POST."""
 
-    def play(harness: Harness) -> Outcome:
+    def play(harness: Harness) -> CaseOutcome:
         surroundings = Surroundings(VARIANT[name], is_renewal)
         surroundings.prepare(harness)
         return VariantCase(surroundings, POST if mode else None, mode).play(harness)
@@ -41,14 +41,14 @@ def in_variant(name: str, *, is_renewal: bool = False, mode: Mode | None = None)
     return play
 
 
-def after_an_import(harness: Harness) -> Outcome:
+def after_an_import(harness: Harness) -> CaseOutcome:
     """ACM describes once what the ARN held before."""
     place = next(found for found in recorded(harness, RE_IMPORT) if found.operation == IMPORT)
     RE_IMPORT.prepare(harness)
     return StaleCase(RE_IMPORT, place, 1).play(harness)
 
 
-def after_a_new_password(harness: Harness) -> Outcome:
+def after_a_new_password(harness: Harness) -> CaseOutcome:
     """The first two reads return the old one."""
     RENEWAL.prepare(harness)
     return StaleSecretCase(RENEWAL, 2).play(harness)

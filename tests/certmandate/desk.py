@@ -19,7 +19,7 @@ from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from certmandate.cli import app
-from certmandate.files.estate import EstateReader
+from certmandate.files.operator_records import OperatorReader
 from local.run import parameters
 from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
 from renewal.domain.order import ManagedCertificate, Served
@@ -95,8 +95,8 @@ class Desk:
         return document
 
     @property
-    def book(self) -> EstateReader:
-        return EstateReader(self.system.aws.tables)
+    def book(self) -> OperatorReader:
+        return OperatorReader(self.system.aws.tables)
 
     def record_inspection(self, delegation: str, inspection: Inspection) -> None:
         """Write the inspection that a run left."""

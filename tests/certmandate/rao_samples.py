@@ -8,17 +8,17 @@ from typing import Any
 
 from certmandate.files.third_party import LegalIdentity
 from certmandate.onboarding import Answers
-from renewal.domain.audit.chain import ChainHead
-from renewal.domain.audit.seal import Seal, Statement
+from renewal.domain.audit.hash_chain import ChainHead
+from renewal.domain.audit.seal import Seal, SealStatement
 from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.mail.rao_report import Proof, RaoReport, month_named, rao_report
-from tests.unit import estate
-from tests.unit.estate import NOW, served_by
+from tests.unit import system
 from tests.unit.orders import an_order
+from tests.unit.system import NOW, served_by
 
 HOSTILE = "<script>alert(1)</script>\"'&{{7*7}}[[x]]`y`{department}"
 IDENTITY = LegalIdentity(
@@ -62,14 +62,14 @@ def answers(**changes: Any) -> Answers:
 
 
 DELEGATION = replace(
-    estate.DELEGATION, rao_email="rao@univ.example", mandate_ends=date(2028, 12, 31), address="51.15.20.30/32"
+    system.DELEGATION, rao_email="rao@univ.example", mandate_ends=date(2028, 12, 31), address="51.15.20.30/32"
 )
-IDP = replace(estate.IDP, stores=("s3", "acm:eu-west-3"))
+IDP = replace(system.IDP, stores=("s3", "acm:eu-west-3"))
 APPS = CertificateSpec("univ", "apps", ("*.apps.univ.example",), 1018)
 
 
 HEAD = ChainHead(7, "0123456789abcdef" * 4)
-SEAL = Seal(Statement("univ", HEAD, ChainHead(5, "5" * 64), NOW), "a2V5", "c2lnbmF0dXJl")
+SEAL = Seal(SealStatement("univ", HEAD, ChainHead(5, "5" * 64), NOW), "a2V5", "c2lnbmF0dXJl")
 
 
 def row(certificate: str = "idp", *, ended_at: datetime = NOW, status: str = "stored", **changes: Any) -> FinishedOrder:

@@ -9,8 +9,8 @@ import pytest
 from certmandate.estate_changes import arn_fault, arn_owners
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.order import ManagedCertificate
-from tests.unit.estate import IDP, served_by
 from tests.unit.orders import an_order
+from tests.unit.system import IDP, served_by
 
 ACCOUNT, REGION = "123456789012", "eu-west-3"
 ARN = f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/00000000-0000-4000-8000-000000000000"

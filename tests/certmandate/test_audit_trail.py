@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from certmandate.audit.trail import AuditTrail, NotAnExport, faults
 from renewal.adapters.order_book.audit_trails import DynamoDbAuditTrails
 from renewal.adapters.order_book.schema import finished_item
-from renewal.domain.audit.chain import ChainHead, beginning
+from renewal.domain.audit.hash_chain import ChainHead, beginning
 from tests.certmandate.conftest import Sit
 from tests.certmandate.desk import Desk
 from tests.certmandate.rao_samples import row
-from tests.unit.estate import NOW
+from tests.unit.system import NOW
 
 Item = Mapping[str, Any]
 

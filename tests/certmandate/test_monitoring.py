@@ -35,8 +35,8 @@ from renewal.domain.setup.inspection import DelegationRecord
 from tests.certmandate.desk import Desk
 from tests.fetch.debian import ROOT, NotInstallable, Unpacked
 from tests.throwaway_ca import hierarchy, pem
-from tests.unit.estate import DELEGATION, IDP, NOW, managed, served_by
 from tests.unit.orders import an_order
+from tests.unit.system import DELEGATION, IDP, NOW, managed, served_by
 
 ESTATE = ("recent:20", "other:30", "renewed:5")
 A_DAY = timedelta(days=1)

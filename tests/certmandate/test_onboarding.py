@@ -20,7 +20,7 @@ from certmandate.files.delegation_files import load_delegation
 from certmandate.files.yaml_document import FilesInvalid
 from certmandate.onboarding import FactsInvalid, onboarding, proposed_account
 from tests.certmandate.rao_samples import FACTS, answers
-from tests.unit.estate import NOW
+from tests.unit.system import NOW
 
 COMMAND = ["onboard", "univ", *FACTS]
 

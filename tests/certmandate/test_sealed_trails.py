@@ -22,13 +22,13 @@ import seal_audit
 from certmandate.audit.trail import SealedRows, faults
 from renewal.adapters.order_book.audit_trails import DynamoDbAuditTrails
 from renewal.adapters.order_book.schema import HEAD, head_item
-from renewal.domain.audit.chain import ChainHead, beginning, newest, number_of, row_hash
-from renewal.domain.audit.seal import Seal, Statement
+from renewal.domain.audit.hash_chain import ChainHead, beginning, newest, number_of, row_hash
+from renewal.domain.audit.seal import Seal, SealStatement
 from renewal.domain.errors import AuditTrailTampered
 from tests.call_depth import CONTEXT
 from tests.certmandate.desk import Desk, seated
 from tests.certmandate.test_audit_trail import a_trail
-from tests.unit.estate import NOW
+from tests.unit.system import NOW
 
 Item = Mapping[str, Any]
 
@@ -132,7 +132,9 @@ def test_a_seal_between_two_others_that_is_missing_is_named() -> None:
     trail = a_trail()
     heads = [ChainHead(number, row_hash(trail.rows[number - 1])) for number in (2, 4, 6)]
     begin = ChainHead(0, beginning(()))
-    seals = [SealedRows(signed(Statement("univ", head, previous, NOW))) for previous, head in pairwise((begin, *heads))]
+    seals = [
+        SealedRows(signed(SealStatement("univ", head, previous, NOW))) for previous, head in pairwise((begin, *heads))
+    ]
 
     assert faults(replace(trail, seals=tuple(seals))) == ()
     assert "the seal of row 4 was removed" in "\n".join(faults(replace(trail, seals=(seals[0], seals[2]))))
@@ -140,7 +142,7 @@ def test_a_seal_between_two_others_that_is_missing_is_named() -> None:
     assert "row 6 was removed: the seal of row 6" in "\n".join(faults(replace(shorter, seals=tuple(seals))))
 
 
-def signed(statement: Statement) -> Seal:
+def signed(statement: SealStatement) -> Seal:
     """Return a seal by a key of its own."""
     key = ec.generate_private_key(ec.SECP256R1())
     der = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

@@ -17,7 +17,7 @@ from renewal.domain.order import ManagedCertificate
 from renewal.domain.setup.persistent_dcv import PersistentRecord
 from renewal.domain.setup.snapshot import DelegatedName
 from tests.certmandate.rao_samples import DELEGATION, IDP, record
-from tests.unit.estate import NOW, served_by
+from tests.unit.system import NOW, served_by
 
 TODAY = NOW.date()
 START = Start(IDP, "Université d'Exemple", ("idp.univ.example",), TODAY, None)

@@ -12,7 +12,7 @@ from campaign.cases import Case, play
 from campaign.evidence import gather
 from campaign.fault_injection import Mode
 from campaign.harness import Harness
-from campaign.invariants import ALWAYS, AT_REST, orders_of, violations
+from campaign.order_book_invariants import ALWAYS, AT_REST, orders_of, violations
 from campaign.scenarios import (
     DAYS_UNTIL_DUE,
     DELEGATION,

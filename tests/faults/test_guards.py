@@ -9,7 +9,7 @@ import pytest
 
 from campaign.evidence import gather
 from campaign.harness import Harness
-from campaign.invariants import orders_of
+from campaign.order_book_invariants import orders_of
 from campaign.scenarios import DELEGATION, PROFILE, credential, specification, world
 from renewal.domain.delegation import S3, CertificateSpec
 from scm_simulator import Dials

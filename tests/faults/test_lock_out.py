@@ -9,12 +9,12 @@ import pytest
 
 from campaign.evidence import gather
 from campaign.harness import PEER, Harness, Run
-from campaign.invariants import ALWAYS, AT_REST, violations
+from campaign.order_book_invariants import ALWAYS, AT_REST, violations
 from campaign.scenarios import DELEGATION, LOGIN, account, credential, specification, world
 from certmandate.files.specification import Specification
 from certmandate.views.incident import incidents_of
 from renewal.domain.delegation import S3, CertificateSpec, Delegation
-from renewal.domain.run_report import DelegationRow
+from renewal.domain.run.report import DelegationRow
 from scm_simulator import Account, Department, Dials, Domain, Organisation
 from scm_simulator.world.world import World
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from certmandate.files.estate import retired_from
+from certmandate.files.operator_records import retired_from
 from renewal.adapters.order_book import schema
 from renewal.domain.errors import RecordUnreadable
 from renewal.domain.order import FinishedOrder
-from renewal.domain.replacement.rule import Replacement
-from renewal.ports import Listing
+from renewal.domain.replacement_rule import ReplacementRule
+from renewal.ports.order_book import Listing
 from tests.adapters.aws.test_golden_items import golden
 from tests.poison import NEWER, poisoned
 
@@ -22,7 +22,7 @@ READ: Mapping[str, Callable[[Any], Any]] = {
     "certificate": lambda item: schema.managed_certificate(item, None),
     "order": schema.open_order,
     "finished": lambda item: schema.read(FinishedOrder, item, item),
-    "replacement": lambda item: schema.read(Replacement, item, item),
+    "replacement": lambda item: schema.read(ReplacementRule, item, item),
     "retired": retired_from,
 }
 """By kind: what reads an item."""

@@ -12,7 +12,7 @@ from campaign.evidence import gather
 from campaign.fault_injection import SCM_FAULTS, Mode
 from campaign.fuzz import play as play_corrupted
 from campaign.harness import Harness, Run
-from campaign.invariants import ALWAYS, violations
+from campaign.order_book_invariants import ALWAYS, violations
 from campaign.scenarios import DELEGATION, PARIS, SCENARIOS, credential, specification, world
 from renewal.domain.delegation import S3
 from scm_simulator import Dials

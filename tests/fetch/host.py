@@ -20,7 +20,7 @@ from certmandate_fetch.store import FILES, Store
 from certmandate_fetch.update import Result, Updater
 from renewal.adapters.objects import S3Certificates
 from renewal.domain.keypair import KeyPair, KeyType
-from renewal.ports import Pair
+from renewal.ports.stores import Pair
 from tests.adapters.aws.records import SPEC, a_pair
 from tests.throwaway_ca import hierarchy, pem
 

@@ -34,7 +34,7 @@ from renewal.deadline import Deadline
 from renewal.domain.endpoint.declaration import Endpoint
 from renewal.domain.endpoint.observation import EndpointState
 from renewal.domain.service.comparison import Expected, compare
-from renewal.ports import Pair
+from renewal.ports.stores import Pair
 from tests.adapters.aws.records import SPEC
 from tests.fetch.debian import ROOT, NotInstallable, Unpacked
 from tests.fetch.host import FOLDER, NAME, a_new_pair

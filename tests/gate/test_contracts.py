@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 FORBIDDEN = {
-    "Imports point inwards": ("functions/renewal/ports.py", "renewal.wiring"),
+    "Imports point inwards": ("functions/renewal/ports/keys.py", "renewal.wiring"),
     "No import cycle": ("tools/gate/findings.py", "gate.shape"),
     "The operator's command is layered": ("tools/certmandate/files/__init__.py", "certmandate.cli"),
     "AWS on this machine uses only the file readers of the operator's command": (
@@ -25,18 +25,18 @@ FORBIDDEN = {
         "renewal.adapters.order_book.schema",
     ),
     "The campaign's auditor shares no code with what it judges": (
-        "tools/campaign/audit/__init__.py",
-        "renewal.ports",
+        "tools/campaign/auditor/__init__.py",
+        "renewal.ports.keys",
     ),
-    "Domain, ports and steps use neither AWS nor HTTP": ("functions/renewal/ports.py", "boto3"),
+    "Domain, ports and steps use neither AWS nor HTTP": ("functions/renewal/ports/keys.py", "boto3"),
     "No step imports another step; what several need is in the row below": (
         "functions/renewal/steps/enroll.py",
         "renewal.steps.collect",
     ),
     "What runs in Lambda imports neither the tools nor the handlers": ("functions/renewal/settings.py", "gate.shape"),
     "The simulator is written from the vendor's reference, not from our client": (
-        "tools/scm_simulator/world.py",
-        "renewal.ports",
+        "tools/scm_simulator/refusals.py",
+        "renewal.ports.keys",
     ),
     "The client for servers needs nothing else of this repository": ("tools/certmandate_fetch/pair.py", "httpx"),
     "Nothing of this repository uses the client for servers": ("tools/stack/cost.py", "certmandate_fetch.pair"),

@@ -26,7 +26,7 @@ from scm_simulator.in_process import InProcess
 from scm_simulator.simulator import Simulator
 from scm_simulator.world.world import Account, Department, Domain, Organisation, Profile, World
 from tests.fakes import FakeDns, FakeOrderBook, HandClock, UnchangedStores
-from tests.unit.estate import NOW, served_by
+from tests.unit.system import NOW, served_by
 
 DEPARTMENT, ORGANISATION, NEIGHBOUR = 2001, 2000, 2002
 NAMES = ("idp.univ.example", "*.apps.univ.example")
@@ -94,7 +94,7 @@ class Mandate:
         )
         try:
             self.tasks = step(
-                DelegationTask("run", self.clock(), "univ", dry_run=True, whole=whole, certificates=(), room=30)
+                DelegationTask("run", self.clock(), "univ", dry_run=True, whole=whole, certificates=(), capacity=30)
             )
         except NeedsAttention as error:
             self.error = error

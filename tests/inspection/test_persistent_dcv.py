@@ -13,7 +13,7 @@ from renewal.domain.due import Cause, renewal_point
 from renewal.domain.orderable import decide_with
 from scm_simulator.world.world import Domain
 from tests.fakes import FakeDns
-from tests.unit.estate import NOW
+from tests.unit.system import NOW
 
 from .conftest import IDP, NAMES, Mandate, bad
 

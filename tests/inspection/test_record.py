@@ -10,7 +10,7 @@ from renewal.domain.due import DCV_MARGIN
 from renewal.domain.orderable import decide_with
 from renewal.steps.payload import Task
 from scm_simulator.world.world import Domain
-from tests.unit.estate import NOW, System
+from tests.unit.system import NOW, System
 
 from .conftest import IDP, NAMES, Mandate
 

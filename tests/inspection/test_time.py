@@ -13,7 +13,7 @@ from renewal.domain.delegation import CertificateSpec
 from renewal.domain.setup.check_result import CheckStatus, SetupStep
 from renewal.domain.setup.inspection import MOST_ENTRIES, MOST_FIELDS, Inspection
 from scm_simulator.world.world import Domain
-from tests.unit.estate import NOW
+from tests.unit.system import NOW
 
 from .conftest import NAMES, Mandate, faults
 

@@ -16,7 +16,7 @@ from renewal.adapters.scm.accounts import ScmAccounts
 from renewal.adapters.secrets import SecretsManagerCredentials
 from renewal.domain.certificate.chain import Delivery
 from renewal.domain.delegation import Delegation
-from renewal.ports import Listing
+from renewal.ports.order_book import Listing
 from renewal.steps import enroll
 
 Steps = list[tuple[str, Mapping[str, Any]]]

@@ -26,7 +26,7 @@ from renewal.steps.rotate_password import RotatePassword
 from scm_simulator.in_process import InProcess
 from scm_simulator.simulator import Simulator
 from tests.fakes import FakeOrderBook, HandClock, Killed, ample
-from tests.unit.estate import NOW
+from tests.unit.system import NOW
 
 STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
 SECRET = "certmandate/univ"  # a name

@@ -126,8 +126,10 @@ def test_a_store_that_is_down_fails_the_run(harness: Harness, boundaries: list[B
     assert "RunCompleted" not in run.metrics
 
 
-def test_an_outage_of_scm_fails_the_run_and_is_reported(harness: Harness, boundaries: list[Boundary]) -> None:
-    """The functions work, but nothing was renewed."""
+def test_an_outage_of_scm_before_a_first_certificate_fails_the_run(
+    harness: Harness, boundaries: list[Boundary]
+) -> None:
+    """The functions work, but the service has no certificate."""
     place = next(found for found in boundaries if found.service == "scm")
 
     run = run_with(harness, place, Mode.OUTAGE)
@@ -136,6 +138,21 @@ def test_an_outage_of_scm_fails_the_run_and_is_reported(harness: Harness, bounda
     assert run.report is not None
     assert [row.error for row in run.report.delegations] == ["ScmUnavailable"]
     assert run.metrics["DelegationsFailed"] == 1
+
+
+def test_an_outage_of_scm_before_a_renewal_is_reported_and_alerted(harness: Harness) -> None:
+    """N10: the served certificate has a quarter of its lifetime left, so that no alarm must wake the operator."""
+    renewal = SCENARIOS[1]
+    place = next(found for found in record(harness, renewal) if found.service == "scm")
+    renewal.prepare(harness)
+
+    run = harness.run_with(FaultInjection(harness, Mode.OUTAGE, place))
+
+    assert run.status == "SUCCEEDED"
+    assert run.report is not None
+    assert [row.error for row in run.report.delegations] == ["ScmUnavailable"]
+    assert run.metrics["CertificatesFailed"] == 1
+    assert "ScmUnavailable" in harness.played.alerts[-1]
 
 
 def test_an_order_that_stays_pending_is_reported(harness: Harness) -> None:

@@ -1,4 +1,4 @@
-"""A cold start imports what its step needs; `python -m stack.cold_start` measures it against the typical one."""
+"""A cold start imports what its step needs; `python -m stack.measure.cold_start` compares it with what is typical."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from stack.cold_start import BUILT, environment, functions
+from stack.measure.cold_start import BUILT, environment, functions
 from stack.rehearsal.bundles import ROOT
 
 ASKS_SCM = {"inspect_delegation", "enroll", "collect", "rotate_password"}

@@ -11,14 +11,14 @@ from uuid import uuid4
 import pytest
 
 from certmandate.order_book_editor import OrderBookEditor
-from local.calls import Call
+from local.calls import AwsCall
 from local.clients import OPERATOR
 from local.cloudformation.parameters import ACCOUNT, REGION
 from local.estate import load_estate
 from local.mails import PARAMETERS as MAILS_ARE_ON
 from local.run import TEMPLATE, LocalSystem
-from renewal.domain.replacement.rule import Replacement
-from renewal.domain.run_report import Outcome, RunReport
+from renewal.domain.replacement_rule import ReplacementRule
+from renewal.domain.run.report import Outcome, RunReport
 from stack.authorization import Place, asked
 from stack.policy import Request, Statement, allowed, statements
 from stack.resolved import IN_A_VPC, Stack
@@ -101,7 +101,7 @@ UNWRITTEN: Mapping[str, str] = {
 class Proof:
     """The permissions that each role needed, and those that it has."""
 
-    def __init__(self, calls: list[Call], stack: Stack) -> None:
+    def __init__(self, calls: list[AwsCall], stack: Stack) -> None:
         self.stack = stack
         place = Place(
             ACCOUNT,
@@ -167,9 +167,10 @@ def proof(tmp_path_factory: pytest.TempPathFactory) -> Proof:
     (folder / "scm.yaml").write_text(SCM + AT_SCM, encoding="utf-8")
     (folder / "servers.yaml").write_text("univ/both: [not-reloaded]\n", encoding="utf-8")
     with LocalSystem(load_estate(folder, datetime.now(UTC))) as system:
-        rule = Replacement(datetime.now(UTC) - timedelta(days=30), "", "exercised")
+        rule = ReplacementRule(datetime.now(UTC) - timedelta(days=30), "", "exercised")
         editor = OrderBookEditor(system.aws.tables)
         editor.add_replacement(rule)
+        editor.add_replacement(replace(rule, delegations=("retired",)))  # nothing is left of it
         editor.ask("univ", "both", "exercised")
         system.aws.calls.clear()  # calls that set up the estate
         finished = system.execute({}, lambda _history: None)
@@ -216,7 +217,7 @@ def _rotated(system: LocalSystem, secret: str) -> bool:
     return True
 
 
-def _with_key(call: Call, names: Mapping[str, str]) -> Call:
+def _with_key(call: AwsCall, names: Mapping[str, str]) -> AwsCall:
     """Replace the name of a key, which is random in each run."""
     key = str(call.body.get("KeyId"))
     if key not in names:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stack import cost
-from stack.one_renewal import STORES, Renewal, measure
+from stack.measure.one_renewal import STORES, Renewal, measure
 
 MOST_SCM_REQUESTS = 4  # order, collect, mark the predecessor, and the search that proves that searches find orders
 PENDING = 3

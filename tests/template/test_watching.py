@@ -17,7 +17,7 @@ from samtranslator.yaml_helper import yaml_parse
 from local.cloudformation.parameters import ACCOUNT, REGION
 from renewal.domain.alerts.crossings import NEAR_EXPIRY, PASSWORD_EXPIRING
 from renewal.domain.errors import Pending, Retryable, every_error
-from renewal.domain.run_report import RunOutcome, RunReport
+from renewal.domain.run.report import RunOutcome, RunReport
 from renewal.domain.setup.egress import ADDRESS_CHANGED
 from renewal.domain.setup.finding import ORDER_NOT_OURS
 from renewal.steps import verify_served

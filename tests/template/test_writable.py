@@ -31,6 +31,8 @@ def expected(record: str, attribute: str) -> dict[str, str]:
         return {}  # so that no function can add one of these rows
     if RECORDS[record][0] == "AuditTable":
         return dict.fromkeys(["collect"] if attribute in ONLY_OF_STORED else BY_ORDERING, "adds")
+    if (record, attribute) == ("replacement rule", "ended_at"):
+        return {"check_expiry": "writes"}
     if record == "open order":
         return dict.fromkeys(BY_ORDERING, "writes")
     kinds = {"delegation": OF_THE_DELEGATION, "certificate": OF_THE_CERTIFICATE}.get(record, {})

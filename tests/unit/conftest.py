@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.estate import IDP, System
+from tests.unit.system import IDP, System
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from cryptography import x509
 from renewal.domain.certificate.chain import Delivery
 from renewal.domain.keypair import KeyPair, KeyType, public_key_bytes
 from tests.throwaway_ca import SERVER, Issuer, hierarchy
-from tests.unit.estate import NOW
+from tests.unit.system import NOW
 
 NAMES = ("idp.univ.example", "www.univ.example")
 

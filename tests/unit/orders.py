@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from renewal.domain.order import Order, OrderStatus
-from tests.unit.estate import IDP, NOW
+from tests.unit.system import IDP, NOW
 
 
 def an_order(**changes: Any) -> Order:

@@ -12,12 +12,12 @@ from renewal.domain.due import Cause
 from renewal.domain.errors import CredentialRefused, NeedsAttention, OrderUnknown
 from renewal.domain.keypair import KeyType
 from renewal.domain.order import FinishedOrder, OrderStatus
-from renewal.domain.run_outcome import PlanFacts
+from renewal.domain.run.outcome import PlanFacts
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import Inspection
 from renewal.domain.setup.snapshot import DelegatedName
-from tests.unit.estate import DELEGATION, IDP, NOW, System, caught, child, served_by
 from tests.unit.orders import an_order
+from tests.unit.system import DELEGATION, IDP, NOW, System, caught, child, served_by
 
 STARTED = NOW - timedelta(minutes=10)
 RUN = "daily"

@@ -26,7 +26,7 @@ from local.web_servers import WebServers, stored_in
 from renewal import wiring
 from renewal.adapters import aws as clients
 from renewal.adapters.http import new_http_client
-from renewal.domain.run_report import CertificateRow, RunReport
+from renewal.domain.run.report import CertificateRow, RunReport
 from scm_simulator import Simulator
 from scm_simulator.server import Server
 from scm_simulator.world.dials import Dials

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from renewal.domain.run_report import RunReport
+from renewal.domain.run.report import RunReport
 from tests.certmandate.desk import Desk, operated
 from tests.workflow.system import started
 

@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from certmandate.cli import main
-from renewal.domain.run_report import CertificateRow, RunReport
+from renewal.domain.run.report import CertificateRow, RunReport
 from tests.workflow.system import leave
 
 EXPECTED = {

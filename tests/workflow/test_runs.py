@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
+from renewal.adapters.order_book.reader import DynamoDbOrderReader
 from tests.workflow.conftest import Start
 from tests.workflow.system import ENROLL, Ended, System
 
@@ -121,6 +124,20 @@ def test_an_order_that_was_not_collected_is_reported(start: Start) -> None:
     assert "no result of collecting it" in first.row("univ/idp").text
     assert system.run().outcomes == {"univ/idp": "renewed"}
     assert system.orders_posted() == 1
+
+
+@pytest.mark.parametrize("broken", ["ReportFunction", "NotifyFunction"])
+def test_one_broken_channel_does_not_silence_the_other(start: Start, broken: str) -> None:
+    """SNS refused the operator's alert, and the RAO's mail was a day late."""
+    system = start("idp", scm="dials: {issuance_polls: 0, outcome: requested}\n")
+    system.aws.handlers[broken] = failing
+
+    ended = system.run()
+
+    notices = DynamoDbOrderReader(system.aws.tables).delegation("univ").notices
+    is_notified = bool(notices and notices.sent)
+    assert (is_notified, ended.report is not None) == (broken == "ReportFunction", broken == "NotifyFunction")
+    assert ended.status == ("FAILED" if broken == "ReportFunction" else "SUCCEEDED")
 
 
 def test_two_runs_never_call_scm_more_than_twice_at_a_time(start: Start) -> None:

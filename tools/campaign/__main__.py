@@ -15,7 +15,7 @@ from typing import Any
 
 from rich.console import Console
 
-from campaign.cases import Case, Outcome, cases, record, recovery_cases
+from campaign.cases import Case, CaseOutcome, cases, record, recovery_cases
 from campaign.environments import unchanged
 from campaign.fuzz import play as play_corrupted
 from campaign.harness import Harness, freeze_garbage_collector
@@ -119,7 +119,7 @@ def _worlds(harness: Harness, options: argparse.Namespace, console: Console) -> 
     return findings
 
 
-def _print_violations(outcome: Outcome, console: Console) -> None:
+def _print_violations(outcome: CaseOutcome, console: Console) -> None:
     if outcome.violations:
         console.print(f"{outcome.scenario}: {outcome.boundary}, {outcome.mode}", style="red", markup=False)
         console.print("\n".join(f"    {text}" for text in outcome.violations), markup=False)

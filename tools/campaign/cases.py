@@ -9,7 +9,7 @@ from campaign.evidence import gather
 from campaign.fault_injection import SCM_MODES, FaultInjection, Mode, SecondInjection
 from campaign.harness import Harness, Run
 from campaign.interception.calls import Boundary
-from campaign.invariants import ALWAYS, AT_REST, orders_of, violations
+from campaign.order_book_invariants import ALWAYS, AT_REST, orders_of, violations
 from campaign.scenarios import Scenario
 
 CANONICAL = (Mode.KILLED_BEFORE, Mode.KILLED_AFTER, Mode.ANSWERS_LOST, Mode.ERRORS, Mode.CONCURRENT_BEFORE)
@@ -42,7 +42,7 @@ class Case:
         first = FaultInjection(harness, self.first_fault.mode, self.first_fault.boundary)
         return SecondInjection(harness, self.mode, self.boundary, first=first)
 
-    def play(self, harness: Harness) -> Outcome:
+    def play(self, harness: Harness) -> CaseOutcome:
         """Run with the fault, then daily until the estate is at rest."""
         before = len(harness.played.simulator.orders)
         injection = self.injection(harness)
@@ -51,12 +51,14 @@ class Case:
         outcome = self._outcome(run, found, days=days, was_reached=injection.was_reached)
         return replace(outcome, boundary=str(self), is_recovery=self.first_fault is not None)
 
-    def failed(self, text: str) -> Outcome:
+    def failed(self, text: str) -> CaseOutcome:
         """Return the outcome when the harness failed."""
         return self._outcome(None, [text])
 
-    def _outcome(self, run: Run | None, found: Sequence[str], *, days: int = 0, was_reached: bool = True) -> Outcome:
-        return Outcome.of(
+    def _outcome(
+        self, run: Run | None, found: Sequence[str], *, days: int = 0, was_reached: bool = True
+    ) -> CaseOutcome:
+        return CaseOutcome.of(
             self.scenario.name, self.boundary, self.mode.value, run, found, days=days, was_reached=was_reached
         )
 
@@ -70,7 +72,7 @@ class FirstFault:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CaseOutcome:
     """The outcome of one case."""
 
     scenario: str
@@ -96,7 +98,7 @@ class Outcome:
         *,
         days: int = 0,
         was_reached: bool = True,
-    ) -> Outcome:
+    ) -> CaseOutcome:
         """Return the outcome of *run*, after which *found* was violated; without a boundary for a run without fault."""
         return cls(
             scenario=scenario,
@@ -155,7 +157,7 @@ def is_write(boundary: Boundary) -> bool:
     return not boundary.operation.startswith(_READS)
 
 
-def play(harness: Harness, case: Case) -> Outcome:
+def play(harness: Harness, case: Case) -> CaseOutcome:
     """Prepare the scenario, then play the case."""
     case.scenario.prepare(harness)
     return case.play(harness)

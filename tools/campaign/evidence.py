@@ -9,9 +9,9 @@ from typing import Any
 from boto3.dynamodb.types import Binary, TypeDeserializer
 from cryptography import x509
 
-from campaign.audit.budget import Budget
-from campaign.audit.reports import EndedRun, parsed
-from campaign.audit.world import Imported, World, public_half
+from campaign.auditor.budget import Budget
+from campaign.auditor.reports import EndedRun, parsed
+from campaign.auditor.world import Imported, World, public_half
 from campaign.harness import Harness, Run
 from local.cloudformation.parameters import ACCOUNT
 

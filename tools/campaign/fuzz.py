@@ -15,11 +15,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from campaign.audit.invariants import one_unfinished_order_at_a_time
+from campaign.auditor.invariants import one_unfinished_order_at_a_time
 from campaign.evidence import gather
 from campaign.harness import Harness
 from campaign.interception.calls import Boundary, Call
-from campaign.invariants import ALWAYS, violations
+from campaign.order_book_invariants import ALWAYS, violations
 from campaign.scenarios import Scenario
 from campaign.virtual_time import START
 

@@ -28,7 +28,7 @@ from campaign.interception.aws import intercepted_client
 from campaign.interception.calls import Injection, Interception, Invocation
 from campaign.interception.invocations import invoked, published
 from campaign.interception.network import PooledTransport
-from campaign.interception.scm import Refusal, ScmTransport
+from campaign.interception.scm import RefusedLogin, ScmTransport
 from campaign.virtual_time import START, VirtualTime
 from certmandate.files.spec_writer import EstateChange, SpecWriter
 from certmandate.files.specification import Specification
@@ -43,7 +43,7 @@ from renewal.adapters.order_book.reader import DynamoDbOrderReader
 from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
 from renewal.domain.judgement.certificate import CLOSED
 from renewal.domain.order_search import SearchControl, SearchResult
-from renewal.domain.run_report import RunReport
+from renewal.domain.run.report import RunReport
 from scm_simulator import Dials, Simulator
 from scm_simulator.world.world import World as ScmWorld
 
@@ -81,7 +81,7 @@ class Played:
     """State of one history, from `begin` to the next `begin`."""
 
     simulator: Simulator
-    refusals: list[tuple[Refusal, Invocation]] = field(default_factory=list)
+    refusals: list[tuple[RefusedLogin, Invocation]] = field(default_factory=list)
     events: list[Mapping[str, Any]] = field(default_factory=list)
     alerts: list[str] = field(default_factory=list)
     """The texts of the alerts."""

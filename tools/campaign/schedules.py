@@ -29,7 +29,7 @@ _SCENARIO = {scenario.name: scenario for scenario in SCENARIOS}
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class RunPair:
     """Two runs of one scenario."""
 
     name: str
@@ -49,16 +49,16 @@ class Pair:
 
 
 PAIRS = (
-    Pair("daily and hourly, s3, renewal", _SCENARIO["s3, renewal, slow"], _DAILY, _HOURLY),
-    Pair("daily twice, s3, first", _SCENARIO["s3, first, immediate"], _DAILY, _DAILY),
-    Pair(
+    RunPair("daily and hourly, s3, renewal", _SCENARIO["s3, renewal, slow"], _DAILY, _HOURLY),
+    RunPair("daily twice, s3, first", _SCENARIO["s3, first, immediate"], _DAILY, _DAILY),
+    RunPair(
         "hourly and daily, acm, open order",
         Scenario("acm, first, next day", (PARIS,), NEXT_DAY),
         _HOURLY,
         _DAILY,
         is_ordered=True,
     ),
-    Pair("daily twice, acm, re-import", _SCENARIO["acm, re-import, immediate"], _DAILY, _DAILY),
+    RunPair("daily twice, acm, re-import", _SCENARIO["acm, re-import, immediate"], _DAILY, _DAILY),
 )
 
 
@@ -135,7 +135,7 @@ class PlayedSchedule:
 class Schedule:
     """*first* calls of the first run, *second* of the second, then the rest of each."""
 
-    pair: Pair
+    pair: RunPair
     first: int
     second: int = WHOLE
 
@@ -172,7 +172,7 @@ def _failures(run: Run) -> Iterator[str]:
         yield f"{run.run_id} ended {run.status} {run.error} {', '.join(run.certificate_errors)}"
 
 
-def explore(harness: Harness, pair: Pair, most: int, *, jobs: int, seed: int) -> Iterator[PlayedSchedule]:
+def explore(harness: Harness, pair: RunPair, most: int, *, jobs: int, seed: int) -> Iterator[PlayedSchedule]:
     """Yield the outcome of every schedule with one switch, and of *most* of those with two, chosen by *seed*."""
     pair.prepare(harness)
     calls = len(harness.interception.boundaries[harness.run(**pair.first).run_id])

@@ -16,7 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from campaign.cases import Outcome
+from campaign.cases import CaseOutcome
 from campaign.fault_injection import Mode
 
 _LIBRARIES = ("boto3", "cryptography", "httpx", "hypothesis", "moto")
@@ -26,19 +26,19 @@ _LIBRARIES = ("boto3", "cryptography", "httpx", "hypothesis", "moto")
 class Findings:
     """The outcomes so far."""
 
-    outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: list[CaseOutcome] = field(default_factory=list)
     boundaries: dict[str, int] = field(default_factory=dict)
     """Boundaries by scenario."""
     not_reached: list[str] = field(default_factory=list)
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: CaseOutcome) -> None:
         """Add an outcome."""
         self.outcomes.append(outcome)
         if not outcome.was_reached:
             self.not_reached.append(f"{outcome.scenario}: {outcome.boundary}, {outcome.mode}")
 
     @property
-    def broken(self) -> list[Outcome]:
+    def broken(self) -> list[CaseOutcome]:
         """The outcomes with violations."""
         return [outcome for outcome in self.outcomes if outcome.violations]
 
@@ -67,7 +67,7 @@ class Findings:
         }
 
 
-def _row(outcomes: Iterable[Outcome]) -> Mapping[str, Mapping[str, int]]:
+def _row(outcomes: Iterable[CaseOutcome]) -> Mapping[str, Mapping[str, int]]:
     cases: Counter[str] = Counter()
     broken: Counter[str] = Counter()
     for outcome in outcomes:

@@ -19,7 +19,7 @@ from certmandate.views.printing import print_line, printer
 if TYPE_CHECKING:
     from certmandate.audit.seals import SealedTrails
     from certmandate.estate_changes import Stored
-    from certmandate.files.estate import EstateReader
+    from certmandate.files.operator_records import OperatorReader
     from certmandate.files.spec_writer import SpecWriter
     from certmandate.order_book_editor import OrderBookEditor
     from renewal.adapters.keys import KmsSigner
@@ -120,11 +120,11 @@ class Deployment:
         return OrderTables.of(self.client("dynamodb"), self.fact("OrdersTable"), self.fact("AuditTable"))
 
     @cached_property
-    def book(self) -> EstateReader:
+    def book(self) -> OperatorReader:
         """The order book, to read."""
-        from certmandate.files.estate import EstateReader
+        from certmandate.files.operator_records import OperatorReader
 
-        return EstateReader(self.tables)
+        return OperatorReader(self.tables)
 
     @cached_property
     def audit_trails(self) -> DynamoDbAuditTrails:

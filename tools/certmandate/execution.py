@@ -16,11 +16,11 @@ from rich.text import Text
 
 from certmandate.deployment import Deployment
 from certmandate.exit import INTERRUPTED, NEEDS_ATTENTION, WRONG_USAGE
-from certmandate.progress import Progress
+from certmandate.progress import ProgressReader
 from certmandate.views.printing import print_error
 from renewal.domain.errors import InvalidRequest, PlanUnreadable, TooManyDue, UnknownDelegation
-from renewal.domain.request import RunRequest
-from renewal.domain.run_report import RunReport
+from renewal.domain.run.report import RunReport
+from renewal.domain.run.request import RunRequest
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0  # seconds between two queries; longer while nothing changes
 _MOST_FOLLOWED = 50  # delegations; of more, only the number is printed: GetExecutionHistory has a small quota
@@ -156,7 +156,7 @@ class _Watcher:
     def __init__(self, states: Any, arn: str) -> None:
         self._states = states
         self._arn = arn
-        self._progress = Progress()
+        self._progress = ProgressReader()
         self._finished: dict[str, Mapping[str, Any]] = {}
         self._counted = ""
 

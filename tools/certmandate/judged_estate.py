@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
+from typing import TypeVar
 
 from renewal.domain.errors import Failure, RecordUnreadable
 from renewal.domain.judgement.acting_times import ActingTimes
@@ -14,8 +14,10 @@ from renewal.domain.judgement.certificate import Judgement, judge
 from renewal.domain.judgement.delegation import problems_of, rule_problems
 from renewal.domain.judgement.problem import Problem
 from renewal.domain.order import ManagedCertificate
-from renewal.domain.replacement.rule import Replacement
+from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.inspection import DelegationRecord
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,14 @@ class JudgedEstate:
         problems = tuple(each for each in self.problems if not each.certificate or each.path in paths)
         return JudgedEstate(certificates, problems)
 
+    def of_delegations(self) -> dict[str, list[Judgement]]:
+        """Return the judgements of each delegation that has certificates, most urgent first."""
+        return _grouped(self.certificates, lambda judgement: judgement.certificate.spec.delegation)
+
+    def problems_of_delegations(self) -> dict[str, list[Problem]]:
+        """Return the problems of each delegation that has any, most urgent first."""
+        return _grouped(self.problems, lambda problem: problem.delegation)
+
     def problems_of(self, delegation: str, certificate: str | None = None) -> tuple[Problem, ...]:
         """Return the problems of a delegation; with *certificate*, only those that concern it."""
         return tuple(
@@ -54,7 +64,7 @@ def judged_estate(
     now: datetime,
     times: ActingTimes,
     *,
-    replacements: Iterable[Replacement] = (),
+    replacements: Iterable[ReplacementRule] = (),
     unreadable: Iterable[RecordUnreadable] = (),
     failures: Mapping[str, Failure] = MappingProxyType({}),
 ) -> JudgedEstate:
@@ -74,16 +84,21 @@ def judged_estate(
         )
         for each in certificates
     ]
-    of_delegation: dict[str, list[Judgement]] = defaultdict(list)
-    for judgement in judged:
-        of_delegation[judgement.certificate.spec.delegation].append(judgement)
+    judgements = _grouped(judged, lambda judgement: judgement.certificate.spec.delegation)
     names = dict.fromkeys((*records, *(error.delegation for error in faults if error.delegation)))
     problems = [*rule_problems(error for error in faults if not error.delegation)]
     for name in names:
         damaged = [error for error in faults if error.delegation == name]
-        record, failure, mine = records.get(name), failures.get(name), of_delegation[name]
+        record, failure, mine = records.get(name), failures.get(name), judgements.get(name, ())
         problems += problems_of(name, record, mine, now, times, failure=failure, unreadable=damaged)
     return JudgedEstate(
         tuple(sorted(judged, key=lambda judgement: judgement.urgency)),
         tuple(sorted(problems, key=lambda problem: problem.urgency)),
     )
+
+
+def _grouped(items: Iterable[T], name: Callable[[T], str]) -> dict[str, list[T]]:
+    groups: dict[str, list[T]] = {}
+    for item in items:
+        groups.setdefault(name(item), []).append(item)
+    return groups

@@ -6,7 +6,7 @@ operator's ARN.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -14,19 +14,31 @@ from certmandate.files.operator_action import ActionKind, OperatorAction
 from renewal.adapters.order_book import schema
 from renewal.adapters.order_book.audit_trails import DynamoDbAuditTrails
 from renewal.adapters.order_book.reader import DynamoDbOrderReader
-from renewal.adapters.order_book.table import ConditionFailed, Item, OrderTables, Request, deleted, put, updated
+from renewal.adapters.order_book.table import (
+    ConditionFailed,
+    Item,
+    Key,
+    OrderTables,
+    Request,
+    assigned,
+    deleted,
+    put,
+    updated,
+)
 from renewal.adapters.order_book.transitions import status_updated
-from renewal.domain.audit.chain import ChainHead
+from renewal.domain.audit.hash_chain import ChainHead
 from renewal.domain.certificate.revocation import RevocationRequest
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.due import EVERY_RUN
 from renewal.domain.errors import InvalidDelegation, OrderConflict, StoreUnavailable
 from renewal.domain.order import ManagedCertificate, Served
 from renewal.domain.permission import OrderAgain
-from renewal.domain.replacement.rule import Replacement
+from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.records import timestamp, to_item
 
+_LISTED_PATHS = 2_000
+"""In one item. A path has 81 bytes at most; an item of DynamoDB has at most 400 KB (AWS: ServiceQuotas.html)."""
 _TRIES = 5  # of a write that follows from what was read, while functions write status
 
 
@@ -114,7 +126,8 @@ class OrderBookEditor:
                     "a certificate can be adopted only where none is served, or where an older one is served"
                 )
                 raise InvalidDelegation(msg)
-            return status_updated(before, replace(before, served=served), served.stored_at)
+            self._list_with_rules(adopted := replace(before, served=served))
+            return status_updated(before, adopted, served.stored_at)
 
         reason = f"serial {printed_serial(served.serial)}, SSL ID {served.ssl_id or 'unknown'}"
         self._record(self._action(delegation, ActionKind.ADOPTED, (certificate,), reason=reason), take_over)
@@ -135,24 +148,52 @@ class OrderBookEditor:
 
         self._transact(writes, f"{delegation}: the audit trail")
 
-    def add_replacement(self, replacement: Replacement) -> None:
-        """Have everything replaced that the rule covers. When the rule exists, its first reason stays."""
+    def add_replacement(self, replacement: ReplacementRule, certificates: Iterable[ManagedCertificate] = ()) -> None:
+        """Have everything replaced that the rule covers. When the rule exists, its first reason stays.
+
+        *certificates*: all, as they are when the rule is added; without them, runs read every certificate. Those that
+        it may cover are listed first, so that a rule never has a part of its list; a list without its rule, after a
+        crash, has no effect.
+        """
+        paths = sorted(each.spec.path for each in certificates if replacement.may_cover(each))
+        parts = [tuple(paths[start : start + _LISTED_PATHS]) for start in range(0, len(paths), _LISTED_PATHS)]
+        rule = replace(replacement, lists=len(parts) or None)
 
         def add() -> Request | None:
-            return None if self._has(replacement) else put(schema.replacement_item(replacement))
+            if self._has(rule):
+                return None
+            for key, part in zip(schema.list_keys(rule), parts, strict=True):
+                self._write_list(key, part)
+            return put(schema.replacement_item(rule))
 
-        self._record(self._action(schema.ESTATE, ActionKind.RULE_ADDED, reason=_described(replacement)), add)
+        self._record(self._action(schema.ESTATE, ActionKind.RULE_ADDED, reason=_described(rule)), add)
 
-    def remove_replacement(self, replacement: Replacement) -> None:
-        """Withdraw a replacement rule. Harmless when there is none."""
+    def remove_replacement(self, replacement: ReplacementRule) -> None:
+        """Withdraw a replacement rule, and delete its list. Harmless when there is none."""
 
         def remove() -> Request | None:
             key = schema.replacement_key(replacement)
             return deleted(key, condition="attribute_exists(#item)") if self._has(replacement) else None
 
         self._record(self._action(schema.ESTATE, ActionKind.RULE_WITHDRAWN, reason=_described(replacement)), remove)
+        for key in self._table.read(schema.list_keys(replacement)):
+            self._table.transact(deleted(key, condition="attribute_exists(#item)"))
 
-    def _has(self, replacement: Replacement) -> bool:
+    def _list_with_rules(self, certificate: ManagedCertificate) -> None:
+        """List it with the rules that cover it: runs read nothing else for them."""
+        for rule in self._reader.replacements():
+            if rule.lists is None or not rule.covers(certificate):
+                continue
+            longer = replace(rule, lists=rule.lists + 1)
+            self._write_list(schema.list_keys(longer)[-1], (certificate.spec.path,))
+            counted = {"longer": longer.lists, "read": rule.lists}
+            change = updated(schema.replacement_key(rule), "SET #lists = :longer", counted, condition="#lists = :read")
+            self._table.transact(change)
+
+    def _write_list(self, key: Key, paths: tuple[str, ...]) -> None:
+        self._table.update(assigned(key, to_item(schema.CoveredPaths(paths)), condition="", values={}))
+
+    def _has(self, replacement: ReplacementRule) -> bool:
         key = schema.replacement_key(replacement)
         return bool(self._table.read([key]))
 
@@ -191,7 +232,7 @@ class OrderBookEditor:
         raise OrderConflict(msg)
 
 
-def _described(rule: Replacement) -> str:
+def _described(rule: ReplacementRule) -> str:
     limits = (f"issued before {timestamp(rule.issued_before)}", f"issuer '{rule.issuer}'", *rule.delegations)
     serials = (f"{len(rule.serials)} serials",) if rule.serials else ()
     return f"{', '.join((*limits, *serials))}: {rule.reason}"

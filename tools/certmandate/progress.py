@@ -43,7 +43,7 @@ class _Child:
     """Certificates with an open order of an earlier run: nothing is ordered for them."""
 
 
-class Progress:
+class ProgressReader:
     """Reads a growing history repeatedly and returns what is new."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ from certmandate.judged_estate import JudgedEstate, judged_estate
 from renewal import records
 from renewal.domain.alerts.memory import NotifiedProblems
 from renewal.domain.errors import Failure
-from renewal.domain.run_report import RunReport
+from renewal.domain.run.report import RunReport
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from certmandate.deployment import Deployment
     from renewal.domain.errors import RecordUnreadable
     from renewal.domain.order import ManagedCertificate
-    from renewal.domain.replacement.rule import Replacement
-    from renewal.domain.run_report import CertificateRow, DelegationRow
+    from renewal.domain.replacement_rule import ReplacementRule
+    from renewal.domain.run.report import CertificateRow, DelegationRow
     from renewal.domain.setup.inspection import DelegationRecord
 
 T = TypeVar("T")
@@ -33,7 +33,7 @@ def judged_with_runs(
     certificates: Iterable[ManagedCertificate],
     now: datetime,
     *,
-    replacements: Iterable[Replacement] = (),
+    replacements: Iterable[ReplacementRule] = (),
     unreadable: Iterable[RecordUnreadable] = (),
 ) -> JudgedEstate:
     """Return `judged_estate`, with the failures that only the reports of runs have; each names its run and time."""

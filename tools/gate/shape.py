@@ -12,6 +12,7 @@ from gate.findings import report
 
 LONGEST_FUNCTION = 40  # lines, without its docstring
 LONGEST_MODULE = 350  # lines; 250 is the aim
+MOST_METHODS = 12  # of a protocol: whoever implements it in a test writes each of them
 LONG_ON_PURPOSE = {
     "fakes",  # the ports in memory for the unit tests; remove when it is split
     "shapes",  # a table
@@ -63,6 +64,16 @@ def _of_module(file: Path, source: str) -> Iterator[str]:
         yield f"{file}: name it after what it holds"
     if lines > LONGEST_MODULE and file.stem not in LONG_ON_PURPOSE:
         yield f"{file}: {lines} lines; split a module above {LONGEST_MODULE}"
+    for protocol in _protocols(source):
+        methods = sum(isinstance(member, Function) for member in protocol.body)
+        if methods > MOST_METHODS:
+            yield f"{file}:{protocol.lineno}: {protocol.name}: {methods} methods, more than {MOST_METHODS}; split it"
+
+
+def _protocols(source: str) -> Iterator[ast.ClassDef]:
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ClassDef) and any(ast.unparse(base).startswith("Protocol") for base in node.bases):
+            yield node
 
 
 def main(arguments: list[str] | None = None) -> int:

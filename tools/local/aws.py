@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from local.calls import Call, CallRecorder
+from local.calls import AwsCall, CallRecorder
 from local.clients import OPERATOR, STATES, Clients
 from local.cloudformation.parameters import ACCOUNT, REGION
 from local.cloudformation.provisioner import Provisioner
@@ -43,7 +43,7 @@ class LocalAws(MotoStack):
         function_environment: Mapping[str, str] = _NOTHING,
     ) -> None:
         super().__init__(wait_factor)
-        self.calls: list[Call] = []
+        self.calls: list[AwsCall] = []
         try:
             self._start(port, wait_factor, function_environment)
             self._provision(template, parameters)
@@ -86,7 +86,7 @@ class LocalAws(MotoStack):
 class _Server:
     """moto's HTTP server on a port of loopback."""
 
-    def __init__(self, port: int, calls: list[Call]) -> None:
+    def __init__(self, port: int, calls: list[AwsCall]) -> None:
         from moto.moto_server.werkzeug_app import (
             DomainDispatcherApplication,
             MotoRequestHandler,

@@ -20,7 +20,7 @@ WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class AwsCall:
     """One AWS API call and its parameters: the body, or path, query and headers for S3.
 
     service: boto3's name of the service, such as `acm` or `stepfunctions`.
@@ -44,7 +44,7 @@ class Call:
 class CallRecorder:
     """WSGI middleware that records each call in a list."""
 
-    def __init__(self, app: WsgiApp, calls: list[Call]) -> None:
+    def __init__(self, app: WsgiApp, calls: list[AwsCall]) -> None:
         self._app = app
         self._calls = calls
 
@@ -64,7 +64,7 @@ class CallRecorder:
 
         def respond(status: str, *arguments: Any) -> Any:
             code, query = int(status.split(maxsplit=1)[0]), request.args.to_dict()
-            self._calls.append(Call(service, operation, who, region, code, request.path, query, headers, body))
+            self._calls.append(AwsCall(service, operation, who, region, code, request.path, query, headers, body))
             return start_response(status, *arguments)
 
         return self._app(environ, respond)

@@ -24,7 +24,7 @@ from local.seed import Seed
 from local.summary import Costs, costs_of
 from local.web_servers import WebServers, stored_in
 from renewal.domain.certificate.facts import Certificate
-from renewal.domain.run_report import RunReport
+from renewal.domain.run.report import RunReport
 from scm_simulator import Simulator
 from scm_simulator.http.login import TOKEN_PATH
 from scm_simulator.server import Server

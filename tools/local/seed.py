@@ -35,7 +35,8 @@ from renewal.domain.keypair import KeyPair, KeyType, PrivateKey
 from renewal.domain.order import Order, OrderStatus, Served, token_in
 from renewal.domain.order_search import SearchedOrder, SearchResult
 from renewal.domain.setup.inspection import Inspection
-from renewal.ports import Accounts, Pair
+from renewal.ports.scm import Accounts
+from renewal.ports.stores import Pair
 from renewal.steps.collect import Collect
 from renewal.steps.payload import Progress
 from renewal.steps.stores import Stores

@@ -7,8 +7,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from local.calls import Call
-from renewal.domain.run_report import CertificateRow, Outcome
+from local.calls import AwsCall
+from renewal.domain.run.report import CertificateRow, Outcome
 from scm_simulator import RecordedCall
 
 ENROLL = "POST /api/ssl/v1/enroll"
@@ -55,7 +55,7 @@ class Costs:
 def costs_of(
     rows: Sequence[CertificateRow],
     scm_calls: Sequence[RecordedCall],
-    aws_calls: Iterable[Call],
+    aws_calls: Iterable[AwsCall],
     predecessors: Mapping[int, int],
 ) -> Costs:
     """Count the calls of a run; *rows*: its report's certificates; *predecessors*: SSL ID to the one it renewed."""

@@ -13,7 +13,7 @@ from email.utils import parseaddr
 from http import HTTPStatus
 from typing import Any
 
-from local.calls import Call
+from local.calls import AwsCall
 from stack.policy import Request
 
 _KEY_OF_SECRET = {"GetSecretValue": "kms:Decrypt", "PutSecretValue": "kms:GenerateDataKey"}
@@ -46,7 +46,7 @@ class Place:
     notices_key: str
 
 
-def asked(call: Call, place: Place) -> list[Request]:
+def asked(call: AwsCall, place: Place) -> list[Request]:
     """Return every permission that a call needs. Raises UnknownCall."""
     name = f"{call.service}:{call.operation}"
     if name not in _ASKED:
@@ -68,18 +68,18 @@ def _table(place: Place, name: str, index: str = "") -> str:
     return f"{table}/index/{index}" if index else table
 
 
-def _query(call: Call, place: Place) -> Iterator[Request]:
+def _query(call: AwsCall, place: Place) -> Iterator[Request]:
     table = _table(place, call.body["TableName"], call.body.get("IndexName", ""))
     yield Request("dynamodb:Query", table)
     yield _key(place, "dynamodb", "kms:Decrypt")
 
 
-def _scan(call: Call, place: Place) -> Iterator[Request]:
+def _scan(call: AwsCall, place: Place) -> Iterator[Request]:
     yield Request("dynamodb:Scan", _table(place, call.body["TableName"]))
     yield _key(place, "dynamodb", "kms:Decrypt")
 
 
-def _batch(call: Call, place: Place) -> Iterator[Request]:
+def _batch(call: AwsCall, place: Place) -> Iterator[Request]:
     for name in call.body["RequestItems"]:
         yield Request("dynamodb:BatchGetItem", _table(place, name))
     yield _key(place, "dynamodb", "kms:Decrypt")
@@ -105,12 +105,12 @@ def _written(place: Place, action: str, write: Mapping[str, Any]) -> Request:
     )
 
 
-def _update(call: Call, place: Place) -> Iterator[Request]:
+def _update(call: AwsCall, place: Place) -> Iterator[Request]:
     yield _written(place, "dynamodb:UpdateItem", call.body)
     yield _key(place, "dynamodb", "kms:Decrypt")
 
 
-def _transaction(call: Call, place: Place) -> Iterator[Request]:
+def _transaction(call: AwsCall, place: Place) -> Iterator[Request]:
     for item in call.body["TransactItems"]:
         for kind, write in item.items():
             yield _written(place, _TRANSACTED[kind], write)
@@ -120,15 +120,15 @@ def _transaction(call: Call, place: Place) -> Iterator[Request]:
 # ---- S3: path style, /bucket/key -----------------------------------------------------------------------------
 
 
-def _object(call: Call) -> str:
+def _object(call: AwsCall) -> str:
     return f"arn:aws:s3:::{call.path.lstrip('/')}"
 
 
-def _bucket(call: Call) -> str:
+def _bucket(call: AwsCall) -> str:
     return f"arn:aws:s3:::{call.path.strip('/').split('/')[0]}"
 
 
-def _get_object(call: Call, place: Place) -> Iterator[Request]:
+def _get_object(call: AwsCall, place: Place) -> Iterator[Request]:
     yield Request("s3:GetObject", _object(call))
     if call.status == HTTPStatus.NOT_FOUND:
         yield Request("s3:ListBucket", _bucket(call))  # else the answer would be 403
@@ -136,7 +136,7 @@ def _get_object(call: Call, place: Place) -> Iterator[Request]:
         yield _key(place, "s3", "kms:Decrypt")
 
 
-def _put_object(call: Call, place: Place) -> Iterator[Request]:
+def _put_object(call: AwsCall, place: Place) -> Iterator[Request]:
     condition = {"s3:if-none-match": call.headers["if-none-match"]} if "if-none-match" in call.headers else {}
     yield Request("s3:PutObject", _object(call), condition)
     if _bucket(call) != f"arn:aws:s3:::{place.audit_bucket}":
@@ -145,15 +145,15 @@ def _put_object(call: Call, place: Place) -> Iterator[Request]:
         yield Request("s3:GetObject", _object(call))
 
 
-def _listed(action: str) -> Callable[[Call, Place], Iterator[Request]]:
-    def ask(call: Call, _place: Place) -> Iterator[Request]:
+def _listed(action: str) -> Callable[[AwsCall, Place], Iterator[Request]]:
+    def ask(call: AwsCall, _place: Place) -> Iterator[Request]:
         prefix = {"s3:prefix": call.query["prefix"]} if "prefix" in call.query else {}
         yield Request(action, _bucket(call), prefix)
 
     return ask
 
 
-def _delete_object(call: Call, _place: Place) -> Iterator[Request]:
+def _delete_object(call: AwsCall, _place: Place) -> Iterator[Request]:
     versioned = "versionId" in call.query
     yield Request("s3:DeleteObjectVersion" if versioned else "s3:DeleteObject", _object(call))
 
@@ -161,7 +161,7 @@ def _delete_object(call: Call, _place: Place) -> Iterator[Request]:
 # ---- The rest ------------------------------------------------------------------------------------------------
 
 
-def _secret(call: Call, place: Place) -> Iterator[Request]:
+def _secret(call: AwsCall, place: Place) -> Iterator[Request]:
     name = f"{call.body['SecretId']}-AbCdEf"
     arn = f"arn:aws:secretsmanager:{place.region}:{place.account}:secret:{name}"
     yield Request(f"secretsmanager:{call.operation}", arn)
@@ -169,8 +169,8 @@ def _secret(call: Call, place: Place) -> Iterator[Request]:
         yield Request(action, place.credential_key, {"kms:ViaService": f"secretsmanager.{place.region}.amazonaws.com"})
 
 
-def _sealed(action: str) -> Callable[[Call, Place], Iterator[Request]]:
-    def ask(call: Call, _place: Place) -> Iterator[Request]:
+def _sealed(action: str) -> Callable[[AwsCall, Place], Iterator[Request]]:
+    def ask(call: AwsCall, _place: Place) -> Iterator[Request]:
         context: Mapping[str, str] = call.body.get("EncryptionContext", {})
         keys: dict[str, str | tuple[str, ...]] = {
             f"kms:EncryptionContext:{name}": value for name, value in context.items()
@@ -180,32 +180,32 @@ def _sealed(action: str) -> Callable[[Call, Place], Iterator[Request]]:
     return ask
 
 
-def _signing_key(call: Call, _place: Place) -> Iterator[Request]:
+def _signing_key(call: AwsCall, _place: Place) -> Iterator[Request]:
     algorithm = {"kms:SigningAlgorithm": call.body["SigningAlgorithm"]} if "SigningAlgorithm" in call.body else {}
     yield Request(f"kms:{call.operation}", call.body["KeyId"], algorithm)
 
 
-def _certificate(call: Call, place: Place) -> str:
+def _certificate(call: AwsCall, place: Place) -> str:
     anywhere = f"arn:aws:acm:{call.region}:{place.account}:certificate/00000000"
     return str(call.body.get("CertificateArn", anywhere))
 
 
-def _import(call: Call, place: Place) -> Iterator[Request]:
+def _import(call: AwsCall, place: Place) -> Iterator[Request]:
     arn, tags = _certificate(call, place), [tag["Key"] for tag in call.body.get("Tags", ())]
     yield Request("acm:ImportCertificate", arn)
     if tags:
         yield Request("acm:AddTagsToCertificate", arn, {"aws:TagKeys": tuple(tags)})
 
 
-def _of_certificate(call: Call, place: Place) -> Iterator[Request]:
+def _of_certificate(call: AwsCall, place: Place) -> Iterator[Request]:
     yield Request(f"acm:{call.operation}", _certificate(call, place))
 
 
-def _listed_certificates(_call: Call, _place: Place) -> Iterator[Request]:
+def _listed_certificates(_call: AwsCall, _place: Place) -> Iterator[Request]:
     yield Request("acm:ListCertificates", "*")
 
 
-def _events(call: Call, place: Place) -> Iterator[Request]:
+def _events(call: AwsCall, place: Place) -> Iterator[Request]:
     for entry in call.body["Entries"]:
         bus = f"arn:aws:events:{place.region}:{place.account}:event-bus/{entry['EventBusName']}"
         yield Request(
@@ -213,7 +213,7 @@ def _events(call: Call, place: Place) -> Iterator[Request]:
         )
 
 
-def _mail(call: Call, place: Place) -> Iterator[Request]:
+def _mail(call: AwsCall, place: Place) -> Iterator[Request]:
     """SES checks the identity that it sends by, and the configuration set."""
     _, address = parseaddr(call.body["FromEmailAddress"])
     arn, context = f"arn:aws:ses:{place.region}:{place.account}", {"ses:FromAddress": address}
@@ -221,22 +221,22 @@ def _mail(call: Call, place: Place) -> Iterator[Request]:
     yield Request("ses:SendEmail", f"{arn}:configuration-set/{call.body['ConfigurationSetName']}", context)
 
 
-def _published(call: Call, place: Place) -> Iterator[Request]:
+def _published(call: AwsCall, place: Place) -> Iterator[Request]:
     yield Request("sns:Publish", call.body["TopicArn"])
     for action in ("kms:Decrypt", "kms:GenerateDataKey"):
         yield Request(action, place.notices_key, {"kms:ViaService": f"sns.{place.region}.amazonaws.com"})
 
 
-def _invoked(call: Call, place: Place) -> Iterator[Request]:
+def _invoked(call: AwsCall, place: Place) -> Iterator[Request]:
     name = call.path.split("/")[3].rsplit(":", 1)[-1]  # /2015-03-31/functions/<name or ARN>/invocations
     yield Request("lambda:InvokeFunction", f"arn:aws:lambda:{place.region}:{place.account}:function:{name}")
 
 
-def _executions(call: Call, _place: Place) -> Iterator[Request]:
+def _executions(call: AwsCall, _place: Place) -> Iterator[Request]:
     yield Request("states:ListExecutions", call.body["stateMachineArn"])
 
 
-_ASKED: Mapping[str, Callable[[Call, Place], Iterator[Any]]] = {
+_ASKED: Mapping[str, Callable[[AwsCall, Place], Iterator[Any]]] = {
     "acm:DescribeCertificate": _of_certificate,
     "acm:ImportCertificate": _import,
     "acm:ListCertificates": _listed_certificates,

@@ -9,12 +9,12 @@ import argparse
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from certmandate.files.estate import Retired
 from certmandate.files.operator_action import OperatorAction
-from renewal.adapters.order_book.schema import ESTATE, ORDER_ATTRIBUTES
-from renewal.domain.audit.chain import ChainHead
+from certmandate.files.operator_records import Retired
+from renewal.adapters.order_book.schema import ESTATE, ORDER_ATTRIBUTES, CoveredPaths
+from renewal.domain.audit.hash_chain import ChainHead
 from renewal.domain.order import FinishedOrder, ManagedCertificate
-from renewal.domain.replacement.rule import Replacement
+from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.records import stored_names
@@ -34,7 +34,8 @@ RECORDS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "delegation": ("OrdersTable", "univ", (*stored_names(DelegationRecord), *_INDEXED)),
     "certificate": ("OrdersTable", "univ", (*stored_names(ManagedCertificate), *_INDEXED)),
     "open order": ("OrdersTable", "univ", ORDER_ATTRIBUTES),
-    "replacement rule": ("OrdersTable", ESTATE, stored_names(Replacement)),
+    "replacement rule": ("OrdersTable", ESTATE, stored_names(ReplacementRule)),
+    "list of a replacement rule": ("OrdersTable", ESTATE, stored_names(CoveredPaths)),
     "retired delegation": ("OrdersTable", ESTATE, ("retired", *stored_names(Retired))),
     "interrupted apply": ("OrdersTable", ESTATE, ("begun_at",)),
     "audit row": ("AuditTable", "univ", stored_names(FinishedOrder)),

@@ -34,7 +34,7 @@ from renewal.domain.errors import (
     StoreUnavailable,
 )
 from renewal.domain.order import ManagedCertificate
-from renewal.ports import Pair
+from renewal.ports.stores import Pair
 
 if TYPE_CHECKING:
     from mypy_boto3_acm.client import ACMClient

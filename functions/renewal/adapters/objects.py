@@ -21,7 +21,7 @@ from cryptography import x509
 from renewal.adapters.aws import error_code, translated
 from renewal.domain.certificate.facts import LIBRARY_ERRORS, Certificate
 from renewal.domain.errors import OrderConflict, StoreRefused
-from renewal.ports import Pair
+from renewal.ports.stores import Pair
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client

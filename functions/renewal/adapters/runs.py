@@ -24,8 +24,8 @@ from renewal import records
 from renewal.adapters.aws import error_code, translated
 from renewal.domain.alerts.memory import NotifiedProblems
 from renewal.domain.errors import PlanUnreadable
-from renewal.domain.run_outcome import PlanFacts
-from renewal.domain.run_report import RunReport
+from renewal.domain.run.outcome import PlanFacts
+from renewal.domain.run.report import RunReport
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client

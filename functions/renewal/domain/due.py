@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from renewal.domain.delegation import RenewalPolicy
 from renewal.domain.order import ManagedCertificate, Order, Served
-from renewal.domain.replacement.rule import Replacement
+from renewal.domain.replacement_rule import ReplacementRule
 
 SHORT_LIFETIME = timedelta(days=10)
 SHORT_RATIO = 1 / 2
@@ -99,7 +99,7 @@ def decide(
     now: datetime,
     *,
     withdrawn: Mapping[str, Cause] = MappingProxyType({}),
-    replacements: Iterable[Replacement] = (),
+    replacements: Iterable[ReplacementRule] = (),
     dcv_expires: date | None = None,
 ) -> Decision:
     """Decide whether *certificate* is due at *now*.
@@ -149,7 +149,7 @@ def _by_change(
     certificate: ManagedCertificate,
     served: Served,
     withdrawn: Cause | None,
-    replacements: Iterable[Replacement],
+    replacements: Iterable[ReplacementRule],
 ) -> list[Cause]:
     spec = certificate.spec
     changes = {

@@ -12,7 +12,7 @@ from typing import Any
 from renewal.domain.due import Cause, Decision
 from renewal.domain.errors import TooManyDue
 from renewal.domain.order import ManagedCertificate, OrderStatus
-from renewal.domain.replacement.rule import Caps, Replacement
+from renewal.domain.replacement_rule import Caps, ReplacementRule
 
 FAR_FUTURE = datetime.max.replace(tzinfo=UTC)
 SMALL_ESTATE = 20  # certificates; with fewer, it is ordinary that all are due at once
@@ -34,7 +34,7 @@ class DueCertificate:
 
     certificate: ManagedCertificate
     decision: Decision
-    rules: tuple[Replacement, ...] = ()
+    rules: tuple[ReplacementRule, ...] = ()
 
     @property
     def path(self) -> str:

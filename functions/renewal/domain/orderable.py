@@ -10,7 +10,7 @@ from renewal.domain.delegation import CustomField, profile_of
 from renewal.domain.due import Cause, Decision, decide
 from renewal.domain.errors import FieldRefused
 from renewal.domain.order import ManagedCertificate
-from renewal.domain.replacement.rule import Replacement
+from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import dcv_of
 
@@ -23,7 +23,7 @@ def decide_with(
     inspection: Inspection | None,
     now: datetime,
     *,
-    replacements: Iterable[Replacement] = (),
+    replacements: Iterable[ReplacementRule] = (),
 ) -> Decision:
     """Decide whether *certificate* is due, given the last inspection; the other arguments are those of `decide`."""
     return decide(

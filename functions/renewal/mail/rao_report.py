@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from renewal.domain.audit.chain import ChainHead
+from renewal.domain.audit.hash_chain import ChainHead
 from renewal.domain.audit.seal import Seal
 from renewal.domain.forecast import next_renewal
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from renewal.domain.delegation import CertificatePath
@@ -13,19 +14,27 @@ from renewal.domain.errors import RecordUnreadable, RunInProgress, UnknownDelega
 from renewal.domain.judgement.replacement_progress import ReplacementProgress, progress_of
 from renewal.domain.limits import DueCertificate, Limits, allot, plausible_estate, require_plausible, select
 from renewal.domain.order import ManagedCertificate
-from renewal.domain.replacement.rule import Replacement
-from renewal.domain.request import RunRequest
-from renewal.domain.run_outcome import PlanFacts, PlannedCertificate, PlanState
-from renewal.ports import Clock, OrderReader
-from renewal.run_ports import RunArchive, RunsInProgress
+from renewal.domain.replacement_rule import ReplacementRule
+from renewal.domain.run.outcome import PlanFacts, PlannedCertificate, PlanState
+from renewal.domain.run.request import RunRequest
+from renewal.ports.environment import Clock
+from renewal.ports.order_book import Listing, OrderIndex, RuleEnds
+from renewal.ports.runs import RunArchive, RunsInProgress
 from renewal.steps.payload import DelegationTask, Task
+
+_Listed = Collection[CertificatePath] | None
+"""What is listed for a rule; None: nothing is."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckExpiry:
-    """Reads the order book, decides what is due, and writes the plan of the run. Makes no request to SCM."""
+    """Reads the order book, decides what is due, and writes the plan of the run. Makes no request to SCM.
 
-    book: OrderReader
+    It also ends the replacement rules of which nothing is left.
+    """
+
+    book: OrderIndex
+    rule_ends: RuleEnds
     archive: RunArchive
     runs: RunsInProgress
     limits: Limits
@@ -34,9 +43,10 @@ class CheckExpiry:
     def __call__(self, run_id: str, document: object, state_machine: str) -> dict[str, Any]:
         """Plan the run *run_id* of *state_machine* for the execution input *document*.
 
-        Returns `{"run_id", "dry_run", "skipped", "delegations", "due", "deferred", "plan": {"bucket", "key"},
-        "results": prefix, "polls": 0}`. Runs work one after another: while an older one is in progress, a scheduled
-        follow-up is skipped (without plan and results), and any other run raises RunInProgress.
+        Returns `{"run_id", "dry_run", "is_daily", "skipped", "delegations", "due", "deferred",
+        "plan": {"bucket", "key"}, "results": prefix, "polls": 0}`. Runs work one after another: while an older one is
+        in progress, a scheduled follow-up is skipped (without plan and results), and any other run raises
+        RunInProgress.
         Raises InvalidRequest, UnknownDelegation or TooManyDue before anything is written.
         """
         request = RunRequest.parse(document)
@@ -44,9 +54,9 @@ class CheckExpiry:
             return _skipped(request, run_id, older)
         now = self.clock()
         delegations = self._delegations(request)
-        rules = [rule for rule in self.book.replacements() if rule.issued_before <= now and _works_on(request, rule)]
-        certificates = tuple(self._candidates(request, now, everything=bool(rules)))
-        due = _due(request, rules, certificates, now)
+        rules = self._rules(request, now)
+        found = self._candidates(request, now, rules.values())
+        due = _due(request, rules, found, now)
         if not request.is_deliberate:
             require_plausible(due, self.book.count(plausible_estate(due, self.limits)), self.limits)
         taken, deferred = select((each for each in due if not each.decision.held), self.limits, run_id)
@@ -58,11 +68,14 @@ class CheckExpiry:
         )
         plan: list[Mapping[str, Any]] = [item.payload() for item in items]
         bucket, key = self.archive.write_plan(run_id, plan)
-        progress = _progress(request, rules, certificates, now)
-        self.archive.write_facts(run_id, _facts(request, now, delegations, due, deferred, progress))
+        progress = {} if request.is_narrowed else _progress(rules, found, now, may_end=not request.dry_run)
+        facts = _facts(request, now, delegations, due, deferred, tuple(progress.values()))
+        self.archive.write_facts(run_id, facts)
+        self._end(progress, now)
         return {
             "run_id": run_id,
             "dry_run": request.dry_run,
+            "is_daily": facts.is_daily,
             "skipped": False,
             "delegations": len(plan),
             "due": len(taken),
@@ -71,6 +84,17 @@ class CheckExpiry:
             "results": f"runs/{run_id}/results",
             "polls": 0,
         }
+
+    def _rules(self, request: RunRequest, now: datetime) -> Mapping[ReplacementRule, _Listed]:
+        """The replacement rules that the run works on, with what is listed for each."""
+        in_force = (rule for rule in self.book.replacements() if rule.issued_before <= now)
+        return {rule: self.book.listed(rule) for rule in in_force if _works_on(request, rule)}
+
+    def _end(self, progress: Mapping[ReplacementRule, ReplacementProgress], now: datetime) -> None:
+        """Record which rules have ended. Last, because after it no other run shows their progress."""
+        for rule, found in progress.items():
+            if found.ended_at:
+                self.rule_ends.end_replacement(rule, now)
 
     def _left(self, taken: Iterable[DueCertificate]) -> int:
         """How many orders the inspections may add; what a rule's raised caps permit takes nothing from it."""
@@ -99,15 +123,22 @@ class CheckExpiry:
             return True  # its inspection fails, and the report names it
         return True
 
-    def _candidates(self, request: RunRequest, now: datetime, *, everything: bool) -> Iterable[ManagedCertificate]:
+    def _candidates(
+        self, request: RunRequest, now: datetime, listed: Collection[_Listed]
+    ) -> Listing[ManagedCertificate]:
         """A daily run reads what waits in the index, one for open orders these alone; a narrowed one what it names.
 
-        With a replacement rule to work on, the first two read everything. What cannot be read is not ordered; the
-        report names it.
+        The first two also read what is *listed* for replacement rules, and everything for a rule without a list.
+        What cannot be read is not ordered; the report names it.
         """
-        if not request.is_narrowed:
-            until = EVERY_RUN if request.open_orders_only else now
-            return self.book.load(self.book.every_certificate() if everything else self.book.waiting(until))
+        if request.is_narrowed:
+            return self._named(request)
+        if None in listed:
+            return self.book.load(self.book.every_certificate())
+        until = EVERY_RUN if request.open_orders_only else now
+        return self.book.load(chain(self.book.waiting(until), *filter(None, listed)))
+
+    def _named(self, request: RunRequest) -> Listing[ManagedCertificate]:
         whole = [found for name in request.delegations for found in self.book.certificates(name)]
         single = [path for path in _paths(request) if path.delegation not in request.delegations]
         found = self.book.load(single)
@@ -116,31 +147,31 @@ class CheckExpiry:
             names = ", ".join(map(str, missing))
             msg = f"the order book has no certificate {names}; `certmandate status` lists those that it has"
             raise UnknownDelegation(msg)
-        return [*whole, *found]
+        return Listing([*whole, *found])
 
 
 def _due(
-    request: RunRequest, rules: Collection[Replacement], certificates: Iterable[ManagedCertificate], now: datetime
+    request: RunRequest, rules: Collection[ReplacementRule], certificates: Iterable[ManagedCertificate], now: datetime
 ) -> list[DueCertificate]:
-    decided = (
-        DueCertificate(
-            certificate,
-            decide(certificate, now, replacements=rules),
-            tuple(rule for rule in rules if rule.covers(certificate)),
-        )
-        for certificate in certificates
-    )
-    return [candidate for candidate in decided if candidate.decision.causes and _is_asked(request, candidate)]
+    due = []
+    for certificate in certificates:
+        covering = tuple(rule for rule in rules if rule.covers(certificate))
+        candidate = DueCertificate(certificate, decide(certificate, now, replacements=covering), covering)
+        if candidate.decision.causes and _is_asked(request, candidate):
+            due.append(candidate)
+    return due
 
 
 def _progress(
-    request: RunRequest, rules: Iterable[Replacement], certificates: Collection[ManagedCertificate], now: datetime
-) -> tuple[ReplacementProgress, ...]:
-    """How far each rule has come; () in a narrowed run, which reads a part of what they cover."""
-    return () if request.is_narrowed else tuple(progress_of(rule, certificates, now) for rule in rules)
+    rules: Mapping[ReplacementRule, _Listed], found: Listing[ManagedCertificate], now: datetime, *, may_end: bool
+) -> Mapping[ReplacementRule, ReplacementProgress]:
+    """How far each rule has come. None ends while a certificate cannot be read: the rule may cover it."""
+    progress = {rule: progress_of(rule, found, now, listed=listed) for rule, listed in rules.items()}
+    ends = may_end and not found.unreadable
+    return {rule: replace(each, ended_at=now) if ends and each.is_complete else each for rule, each in progress.items()}
 
 
-def _works_on(request: RunRequest, rule: Replacement) -> bool:
+def _works_on(request: RunRequest, rule: ReplacementRule) -> bool:
     return not request.open_orders_only or (request.is_follow_up and rule.deadline is not None)
 
 
@@ -198,7 +229,7 @@ def _item(
         whole=not request.open_orders_only and (not request.is_narrowed or name in request.delegations),
         follow_up=request.is_follow_up,
         record=request.record,
-        room=capacity,
+        capacity=capacity,
         reason=request.reason,
         certificates=tuple(task for _, task in mine),
         issued=() if request.dry_run else tuple(task for due, task in mine if due.is_issued),

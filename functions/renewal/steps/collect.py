@@ -28,9 +28,11 @@ from renewal.domain.errors import (
 from renewal.domain.keypair import requested_key
 from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, OrderDetails, OrderStatus, Served, ended
 from renewal.domain.order_search import SearchControl
-from renewal.domain.run_outcome import ResultStatus
+from renewal.domain.run.outcome import ResultStatus
 from renewal.domain.setup.inspection import DelegationRecord
-from renewal.ports import Accounts, Clock, OrderReader, OrderTransitions
+from renewal.ports.environment import Clock
+from renewal.ports.order_book import OrderReader, Transitions
+from renewal.ports.scm import Accounts
 from renewal.steps.payload import Progress
 from renewal.steps.scm.login import ScmLogin
 from renewal.steps.stores import Stores
@@ -48,7 +50,7 @@ class Collect:
     """Collects one order and stores its certificate."""
 
     book: OrderReader
-    transitions: OrderTransitions
+    transitions: Transitions
     accounts: Accounts
     stores: Stores
     roots: TrustedRoots

@@ -13,7 +13,9 @@ from renewal.domain.delegation import ACM, S3
 from renewal.domain.errors import NeedsAttention, RenewalError, StoreUnavailable
 from renewal.domain.order import ManagedCertificate, OrderStatus
 from renewal.domain.setup.finding import Finding, Severity
-from renewal.ports import Clock, OrderReader, ServedAcm, ServedObjects
+from renewal.ports.environment import Clock
+from renewal.ports.order_book import OrderReader
+from renewal.ports.stores import ServedAcm, ServedObjects
 
 STORE_DRIFTED, NOT_COMPARED = STORE_CODES = "StoreDrifted", "StoresNotCompared"
 SETTLED_AFTER = timedelta(hours=1)

@@ -34,12 +34,16 @@ from renewal.domain.order import EnrollRequest, FinishedOrder, ManagedCertificat
 from renewal.domain.order_search import SearchControl, SearchedOrder, SearchProof, SearchResult, known_ids
 from renewal.domain.orderable import decide_with, require_orderable
 from renewal.domain.permission import OrderAgain
-from renewal.domain.replacement.rule import LONGEST_ORDERING, Replacement
-from renewal.domain.run_outcome import ResultStatus
+from renewal.domain.replacement_rule import LONGEST_ORDERING, ReplacementRule
+from renewal.domain.run.outcome import ResultStatus
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import ReportedCertificate
 from renewal.domain.setup.unrecorded import require_recorded, unrecorded_orders
-from renewal.ports import Accounts, AcmStore, CertificateAuthority, Clock, KeySealer, OrderReader, OrderTransitions
+from renewal.ports.environment import Clock
+from renewal.ports.keys import KeySealer
+from renewal.ports.order_book import OrderReader, Transitions
+from renewal.ports.scm import Accounts, CertificateAuthority
+from renewal.ports.stores import AcmStore
 from renewal.steps.payload import Progress, Task
 from renewal.steps.scm.login import ScmLogin
 
@@ -58,7 +62,7 @@ class Enroll:
     """Orders one certificate, unless it is ordered already."""
 
     book: OrderReader
-    transitions: OrderTransitions
+    transitions: Transitions
     accounts: Accounts
     sealer: KeySealer
     acm: AcmStore
@@ -107,12 +111,8 @@ class Enroll:
         if set(task.causes) == {Cause.ORDER_OPEN}:
             return _end_of_planned_order(certificate, task)
         _require_unended(ended, task)
-        still_due = decide_with(
-            certificate,
-            record.inspection,
-            self.clock(),
-            replacements=self.book.replacements() if Cause.REPLACEMENT in task.causes else (),
-        )
+        rules = self.book.replacements() if Cause.REPLACEMENT in task.causes else ()
+        still_due = decide_with(certificate, record.inspection, self.clock(), replacements=rules)
         if still_due.held:  # no plan has what is on hold: an order has failed since
             return _end_of_planned_order(certificate, task)
         return None if served is None or still_due.causes else _stored(task, served)
@@ -201,7 +201,7 @@ class Enroll:
             posted_at=now,
         )
 
-    def _rules(self, certificate: ManagedCertificate, task: Task) -> tuple[Replacement, ...]:
+    def _rules(self, certificate: ManagedCertificate, task: Task) -> tuple[ReplacementRule, ...]:
         """The replacement rules that cover the certificate; none is read unless the plan has that cause."""
         if Cause.REPLACEMENT not in task.causes:
             return ()
@@ -298,7 +298,7 @@ def _progress(task: Task, order: Order) -> Progress:
     return Progress(task.run_id, task.delegation, task.certificate, order.token, order.ssl_id or 0, order.status)
 
 
-def _causes(task: Task, certificate: ManagedCertificate, rules: Iterable[Replacement]) -> tuple[str, ...]:
+def _causes(task: Task, certificate: ManagedCertificate, rules: Iterable[ReplacementRule]) -> tuple[str, ...]:
     """Those of the plan, and a request of the operator that came since: the order's key is made after it.
 
     A rule is a cause if the order book has one: such orders do not count for the ordinary limit.
@@ -307,7 +307,7 @@ def _causes(task: Task, certificate: ManagedCertificate, rules: Iterable[Replace
     return tuple(dict.fromkeys((*planned, *([Cause.ASKED.value] if certificate.asked else []))))
 
 
-def _reason(task: Task, certificate: ManagedCertificate, rules: Iterable[Replacement]) -> str:
+def _reason(task: Task, certificate: ManagedCertificate, rules: Iterable[ReplacementRule]) -> str:
     """The reasons of the run, of the request on record and of the replacement rules; each once."""
     reasons = [task.reason, certificate.asked, *(rule.reason for rule in rules)]
     return "; ".join(dict.fromkeys(reason for reason in reasons if reason))

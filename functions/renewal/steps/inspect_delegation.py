@@ -27,16 +27,9 @@ from renewal.domain.setup.snapshot import Section, Snapshot
 from renewal.domain.setup.undelivered_mail import undelivered_mail
 from renewal.domain.setup.unrecorded import ReportedOrder, adoptable_certificates, require_recorded, unrecorded_orders
 from renewal.domain.setup.withdrawal import revoked_in, withdrawal_findings, withdrawn_in
-from renewal.ports import (
-    Accounts,
-    Clock,
-    EgressAddress,
-    Listing,
-    NextRotation,
-    OrderReader,
-    OrderTransitions,
-    SetupReader,
-)
+from renewal.ports.environment import Clock, EgressAddress, NextRotation
+from renewal.ports.order_book import DelegationTransitions, Listing, OrderReader
+from renewal.ports.scm import Accounts, SetupReader
 from renewal.steps.drift import STORE_CODES, StoreComparison
 from renewal.steps.payload import DelegationTask, Task
 from renewal.steps.scm.login import ScmLogin
@@ -52,7 +45,7 @@ class InspectDelegation:
     """Logs in once, inspects the whole delegation, records findings, and completes the list of what is due."""
 
     book: OrderReader
-    transitions: OrderTransitions
+    transitions: DelegationTransitions
     accounts: Accounts
     egress: EgressAddress
     next_rotation: NextRotation
@@ -161,7 +154,7 @@ class InspectDelegation:
         # A revoked certificate fails its users now: it goes before those that merely grow old.
         tasks = [*_added(task, certificates, inspection), *task.certificates]
         # A replacement rule may have raised the plan above the cap of the stack; enroll verifies that it has.
-        most = min(self.orders_per_delegation, len(task.certificates) + task.room)
+        most = min(self.orders_per_delegation, len(task.certificates) + task.capacity)
         taken = tasks[: max(most, len(task.certificates))]
         inspected, names = replace(record, inspection=inspection), {each.certificate for each in taken}
         summary = DelegationSummary.of(inspected, certificates, names, inspection.at, self.times)

@@ -1,4 +1,4 @@
-"""After the daily run: each RAO is notified of what needs them, and gets the report on the month that is over.
+"""In the daily run, before its report: each RAO is notified of what needs them, and gets the monthly report.
 
 At most once: a notice is claimed in the order book before its mail is sent, and what became of it is recorded after. A
 function that is killed in between leaves the claim, and nothing is sent again. Every notice is also an event, with or
@@ -24,7 +24,7 @@ from renewal.domain.judgement.problem import Consequence, Problem
 from renewal.domain.notices.escalation import Topic, claimed
 from renewal.domain.notices.notice import MailOutcome, Notice, NoticeKind
 from renewal.domain.order import FinishedOrder, ManagedCertificate
-from renewal.domain.replacement.rule import Replacement
+from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.domain.setup.refused_orders import findings_with_orders
@@ -33,8 +33,9 @@ from renewal.mail.language import Language, mail_language
 from renewal.mail.mail import Mail, in_all_languages
 from renewal.mail.rao_report import Month, month_before, rao_report
 from renewal.mail.report_mail import report_mail
-from renewal.notice_ports import Mailer, NoticeAnnouncer, NoticeBook
-from renewal.ports import Clock, OrderReader
+from renewal.ports.environment import Clock
+from renewal.ports.notices import Mailer, NoticeAnnouncer, NoticeBook
+from renewal.ports.order_book import OrderIndex
 from renewal.steps.payload import MailEvent
 
 REPORT_DAYS = 7
@@ -47,7 +48,7 @@ _VARYING = re.compile(r"\d{4}-\d{2}-\d{2}(?:T[\d:.+Z]+)?|\b\d+ (?:days?|hours?|h
 class Notify:
     """Claims, sends and records the notices of every delegation."""
 
-    book: OrderReader
+    book: OrderIndex
     notices: NoticeBook
     announcer: NoticeAnnouncer
     mailer: Mailer | None
@@ -90,7 +91,7 @@ class Notify:
         )
         return {MailOutcome.BOUNCED.value: 1}
 
-    def _delegation(self, name: str, rules: Iterable[Replacement]) -> Iterator[Notice]:
+    def _delegation(self, name: str, rules: Iterable[ReplacementRule]) -> Iterator[Notice]:
         certificates, history = self.book.certificates(name), self.book.history(name, "")
         facts = _Facts(self.book.delegation(name), certificates, history, tuple(rules), self.clock(), self.times)
         to = facts.record.delegation.rao_email if self.mailer else ""
@@ -165,7 +166,7 @@ class _Facts:
     certificates: tuple[ManagedCertificate, ...]
     history: tuple[FinishedOrder, ...]
     """Oldest first."""
-    rules: tuple[Replacement, ...]
+    rules: tuple[ReplacementRule, ...]
     now: datetime
     times: ActingTimes
 

@@ -5,7 +5,7 @@ The only other text is the operator's reason, which is part of the execution's i
 A plan item (one for each delegation, written by check_expiry, read by the Distributed Map):
 
     {"run_id", "started_at", "delegation", "dry_run", "whole", "follow_up", "record",
-     "room", "reason", "certificates": [{"certificate", "causes"}], "issued": [task…]}
+     "capacity", "reason", "certificates": [{"certificate", "causes"}], "issued": [task…]}
 
 A task (one for each due certificate, input of enroll):
 
@@ -71,7 +71,7 @@ class DelegationTask:
     """Whether the schedule started it to follow up on open orders: then a login that was refused last is not tried."""
     record: bool = False
     """Whether the answers of SCM are recorded."""
-    room: int = 0
+    capacity: int = 0
     """How many certificates the inspection may add to those of the plan."""
     reason: str = ""
     issued: tuple[Task, ...] = ()

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from renewal.domain.run_outcome import PlanFacts
-from renewal.run_ports import RunArchive
+from renewal.domain.run.outcome import PlanFacts
+from renewal.ports.runs import RunArchive
 from renewal.steps.map_results import read_map_results
 from renewal.steps.payload import Progress
 
@@ -26,12 +26,13 @@ class PlanCollection:
         one is an hour away. A delegation is left to the next run when the child execution that polled it failed: what
         ends one without a result, such as an output that is too large, would end the next one too.
 
-        Returns `{"run_id", "delegations", "polls", "plan": {"bucket", "key"}, "results": prefix}`; `delegations` is how
-        many have an order to be polled. Raises PlanUnreadable without the facts of the plan; results that cannot be
-        read are left to the report.
+        Returns `{"run_id", "is_daily", "delegations", "polls", "plan": {"bucket", "key"}, "results": prefix}`;
+        `delegations` is how many have an order to be polled. Raises PlanUnreadable without the facts of the plan;
+        results that cannot be read are left to the report.
         """
         orders: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-        for progress in self._polled(run_id, self.archive.read_facts(run_id)):
+        facts = self.archive.read_facts(run_id)
+        for progress in self._polled(run_id, facts):
             orders[progress.delegation].append(progress.payload())
         items: list[Mapping[str, Any]] = [
             {"run_id": run_id, "delegation": name, "orders": found} for name, found in sorted(orders.items())
@@ -39,6 +40,7 @@ class PlanCollection:
         bucket, key = self.archive.write_collection(run_id, items)
         return {
             "run_id": run_id,
+            "is_daily": facts.is_daily,
             "delegations": len(items),
             "polls": polls + 1,
             "plan": {"bucket": bucket, "key": key},

@@ -20,9 +20,9 @@ from renewal.domain.judgement.certificate import Judgement, judge
 from renewal.domain.judgement.delegation import problems_of, rule_problems
 from renewal.domain.judgement.problem import Problem, severity_at
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus, Served
-from renewal.domain.replacement.rule import Replacement
-from renewal.domain.run_outcome import PlanFacts, RunResults, notes_of, outcome_of, planned_by_inspection, reason_of
-from renewal.domain.run_report import (
+from renewal.domain.replacement_rule import ReplacementRule
+from renewal.domain.run.outcome import PlanFacts, RunResults, notes_of, outcome_of, planned_by_inspection, reason_of
+from renewal.domain.run.report import (
     CertificateRow,
     DelegationOutcome,
     DelegationRow,
@@ -36,8 +36,9 @@ from renewal.domain.run_report import (
 from renewal.domain.service.state import current_service, service_findings
 from renewal.domain.setup.finding import Finding, Severity, sorted_and_capped
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
-from renewal.ports import Clock, OrderReader
-from renewal.run_ports import RunArchive
+from renewal.ports.environment import Clock
+from renewal.ports.order_book import OrderReader
+from renewal.ports.runs import RunArchive
 from renewal.steps.map_results import failure, read_map_results
 from renewal.steps.preview import preview
 from renewal.steps.reporting.alert_sender import AlertSender
@@ -201,7 +202,7 @@ class _Run:
     results: RunResults
     now: datetime
     times: ActingTimes
-    replacements: Iterable[Replacement]
+    replacements: Iterable[ReplacementRule]
 
     def covered(self, read: DelegationRead) -> tuple[list[ManagedCertificate], list[RecordUnreadable]]:
         """The certificates that the run was asked for, and those of them that cannot be read."""

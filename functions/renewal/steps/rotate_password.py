@@ -36,9 +36,10 @@ from random import Random
 
 from renewal.domain.credential import Credential, PasswordForm, form_for, forms
 from renewal.domain.errors import CredentialRefused, InvalidRequest, PasswordPolicyRefused
-from renewal.domain.setup.inspection import Refusal
-from renewal.ports import Clock, OrderReader, OrderTransitions
-from renewal.rotation_ports import CredentialVault, PinnedAccounts
+from renewal.domain.setup.inspection import CredentialRefusal
+from renewal.ports.environment import Clock
+from renewal.ports.order_book import DelegationTransitions, OrderReader
+from renewal.ports.rotation import CredentialVault, PinnedAccounts
 
 KEEP_AWAKE = "keepAwake"
 """Not a step of a rotation: the weekly call that keeps the function's network interface. It changes nothing."""
@@ -56,7 +57,7 @@ class RotatePassword:
     vault: CredentialVault
     accounts: PinnedAccounts
     book: OrderReader
-    transitions: OrderTransitions
+    transitions: DelegationTransitions
     clock: Clock
     chance: Random
     """A cryptographic source: `random.SystemRandom`."""
@@ -110,9 +111,9 @@ class RotatePassword:
         """Change the current password; try the pending one first where the current one was refused today."""
         delegation = self.vault.delegation(secret)
         noted, today = self.book.delegation(delegation).refusal, self._today()
-        if noted == Refusal(current.version, today, pending.version):
+        if noted == CredentialRefusal(current.version, today, pending.version):
             raise CredentialRefused(REFUSED.format(delegation=delegation))
-        if noted != Refusal(current.version, today):
+        if noted != CredentialRefusal(current.version, today):
             if self.accounts.accepts(current):
                 return self._change(secret, current, pending)
             self.transitions.record_refusal(delegation, current.version, today)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from renewal.audit_ports import AuditTrails, SealAnnouncer, Seals, Signer
-from renewal.domain.audit.chain import ChainHead, beginning, number_of
-from renewal.domain.audit.seal import Seal, Statement
+from renewal.domain.audit.hash_chain import ChainHead, beginning, number_of
+from renewal.domain.audit.seal import Seal, SealStatement
 from renewal.domain.errors import AuditTrailTampered, RenewalError, error_of
-from renewal.ports import Clock
+from renewal.ports.audit import AuditTrails, SealAnnouncer, Seals, Signer
+from renewal.ports.environment import Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class SealAudit:
             raise AuditTrailTampered(msg)
         if head == begin and not unnumbered:
             return False
-        statement = Statement(delegation, head, begin, self.clock())
+        statement = SealStatement(delegation, head, begin, self.clock())
         seal = Seal(statement, self.signer.public_key(), self.signer.sign(statement.signed_bytes()))
         self.announcer.sealed(seal)  # first, because a stored seal is not announced again
         self.seals.put(seal, added if last else (*unnumbered, *added))

@@ -11,7 +11,10 @@ from renewal.domain.delegation import ACM, S3
 from renewal.domain.due import is_due_by_age
 from renewal.domain.errors import NeedsAttention, RenewalError, StoreUnavailable, error_of
 from renewal.domain.order import ManagedCertificate, Order, Served, served_by
-from renewal.ports import AcmStore, Announcer, Clock, KeyOpener, ObjectStore, OrderTransitions, Pair
+from renewal.ports.environment import Clock
+from renewal.ports.keys import KeyOpener
+from renewal.ports.order_book import OrderTransitions
+from renewal.ports.stores import AcmStore, Announcer, ObjectStore, Pair
 
 Failures = dict[str, RenewalError]
 """By store, or by what else failed."""

@@ -13,11 +13,12 @@ from renewal.domain.endpoint.declaration import Endpoint
 from renewal.domain.endpoint.observation import EndpointState, Observation, ServiceState
 from renewal.domain.errors import RenewalError, StoreRefused, shortened
 from renewal.domain.order import ManagedCertificate
-from renewal.domain.request import RunRequest
+from renewal.domain.run.request import RunRequest
 from renewal.domain.service.comparison import Compared, Contact, Expected, compare, compare_reported
 from renewal.domain.service.state import current_service, not_served, service_after, service_state, to_announce
-from renewal.endpoint_ports import EndpointProber, HostReports, ServiceAnnouncer, ServiceRecorder
-from renewal.ports import Clock, OrderReader
+from renewal.ports.endpoints import EndpointProber, HostReports, ServiceAnnouncer, ServiceRecorder
+from renewal.ports.environment import Clock
+from renewal.ports.order_book import OrderIndex
 from renewal.records import Unreadable
 
 Contacts = Mapping[Endpoint, tuple[Contact, ...]]
@@ -29,7 +30,7 @@ _Errors = dict[str, RenewalError]
 class VerifyServed:
     """Contacts the declared endpoints, records what they presented, and publishes changes. Reads no key."""
 
-    book: OrderReader
+    book: OrderIndex
     recorder: ServiceRecorder
     prober: EndpointProber
     reports: HostReports

@@ -11,7 +11,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from certmandate.files.estate import EstateReader
+from certmandate.files.operator_records import OperatorReader
 from certmandate.files.spec_writer import EstateChange, SpecWriter
 from certmandate.files.specification import Specification
 from certmandate.order_book_editor import OrderBookEditor
@@ -31,7 +31,7 @@ BUCKET = "store"
 OPERATOR = "arn:aws:sts::123456789012:assumed-role/operator/alice"
 
 
-class Book(DynamoDbOrderTransitions, EstateReader):
+class Book(DynamoDbOrderTransitions, OperatorReader):
     """Both halves of the order book, and the writer of specs."""
 
     def __init__(self, client: Any) -> None:

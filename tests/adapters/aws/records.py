@@ -12,7 +12,7 @@ from renewal.domain.certificate.facts import Certificate
 from renewal.domain.delegation import CertificatePath, CertificateSpec, Delegation
 from renewal.domain.keypair import KeyPair, KeyType
 from renewal.domain.order import Order, Served
-from renewal.ports import Pair
+from renewal.ports.stores import Pair
 from tests.throwaway_ca import SERVER, hierarchy
 from tests.unit import orders
 

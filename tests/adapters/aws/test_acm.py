@@ -26,7 +26,7 @@ from renewal.domain.errors import (
 )
 from renewal.domain.keypair import KeyPair, KeyType
 from renewal.domain.order import ManagedCertificate
-from renewal.ports import Pair
+from renewal.ports.stores import Pair
 from tests.throwaway_ca import hierarchy
 
 from .conftest import REGION, client

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 from boto3.dynamodb.types import TypeDeserializer
 
-from certmandate.files.estate import retired_from
+from certmandate.files.operator_records import retired_from
 from renewal import records
 from renewal.adapters.order_book import schema
 from renewal.domain.errors import RecordUnreadable
 from renewal.domain.order import FinishedOrder
-from renewal.domain.replacement.rule import Replacement
+from renewal.domain.replacement_rule import ReplacementRule
 
 GOLDEN = {path.stem: json.loads(path.read_text()) for path in (Path(__file__).parent / "golden").glob("*.json")}
 ITEMS = [(kind, version) for kind, versions in sorted(GOLDEN.items()) for version in versions]
@@ -73,7 +73,10 @@ WRITTEN: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         schema.order_attributes(schema.open_order(item)) | {name: item[name] for name in ("delegation", "item")}
     ),
     "finished": lambda item: schema.finished_item(schema.read(FinishedOrder, item, item)),
-    "replacement": lambda item: schema.replacement_item(schema.read(Replacement, item, item)),
+    "replacement": lambda item: schema.replacement_item(schema.read(ReplacementRule, item, item)),
+    "covered": lambda item: (
+        records.to_item(schema.CoveredPaths(schema.listed_in(item))) | {"delegation": schema.ESTATE}
+    ),
     "retired": a_retired_delegation,
 }
 

@@ -11,7 +11,7 @@ from certmandate.order_book_editor import OrderBookEditor
 from renewal.adapters.objects import S3Certificates
 from renewal.domain.errors import OrderConflict, StoreUnavailable
 from renewal.domain.order import OrderStatus
-from renewal.domain.replacement.rule import Replacement
+from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.inspection import Inspection
 
 from .conftest import BUCKET, Book
@@ -105,7 +105,7 @@ def test_an_end_whose_answer_was_lost_has_happened_once(book: Book, dynamodb: An
 
 def test_what_operators_write_survives_a_lost_answer(book: Book, editor: OrderBookEditor, dynamodb: Any):
     """On a bad connection `certmandate apply` neither reports a conflict nor writes twice."""
-    replacement = Replacement(LATER, "Throw-Away", "mass revocation")
+    replacement = ReplacementRule(LATER, "Throw-Away", "mass revocation")
     with lost_answers(dynamodb, "TransactWriteItems"):
         book.apply(a_specification(SPEC), LATER)
     with lost_answers(dynamodb, "TransactWriteItems"):

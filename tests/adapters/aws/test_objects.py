@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import serialization
 
 from renewal.adapters.objects import MOST_BYTES, S3Certificates
 from renewal.domain.errors import OrderConflict, StoreRefused, StoreUnavailable
-from renewal.ports import Pair
+from renewal.ports.stores import Pair
 
 from .conftest import BUCKET
 from .records import SPEC, a_pair

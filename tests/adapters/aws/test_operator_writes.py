@@ -9,20 +9,24 @@ from typing import Any
 
 import pytest
 
+from certmandate import order_book_editor
 from certmandate.audit.trail import AuditTrail, faults
+from certmandate.files.operator_records import OperatorReader
 from certmandate.order_book_editor import OrderBookEditor
 from renewal.adapters.order_book.audit_trails import DynamoDbAuditTrails
-from renewal.adapters.order_book.schema import ESTATE
-from renewal.adapters.order_book.table import Table
+from renewal.adapters.order_book.rule_ends import DynamoDbRuleEnds
+from renewal.adapters.order_book.schema import ESTATE, list_keys
+from renewal.adapters.order_book.table import OrderTables, Table
 from renewal.domain.certificate.revocation import RevocationRequest
 from renewal.domain.due import renewal_point
 from renewal.domain.errors import InvalidDelegation, OrderConflict, UnknownDelegation
+from renewal.domain.order import ManagedCertificate
 from renewal.domain.permission import OrderAgain
-from renewal.domain.replacement.rule import Replacement
+from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.foreign_orders import Acknowledgement
-from renewal.domain.setup.inspection import Refusal
+from renewal.domain.setup.inspection import CredentialRefusal
 
-from .conftest import AUDIT, OPERATOR, Book
+from .conftest import AUDIT, OPERATOR, TABLE, Book
 from .records import DELEGATION, LATER, NOW, PATH, SPEC, a_served, a_specification, an_order
 from .wire import meanwhile
 
@@ -53,7 +57,7 @@ def test_a_changed_delegation_keeps_the_refusal(book: Book):
 
     book.apply(a_specification(), LATER)
 
-    assert book.delegation("univ").refusal == Refusal("version-1", "run-1")
+    assert book.delegation("univ").refusal == CredentialRefusal("version-1", "run-1")
 
 
 def test_changed_names_make_a_renewed_certificate_due(book: Book, editor: OrderBookEditor):
@@ -168,7 +172,7 @@ def test_a_removed_certificate_leaves_its_audit_trail(book: Book):
 
 def test_a_replacement_rule_is_added_once_and_withdrawn(book: Book, editor: OrderBookEditor):
     """An operator must be able to stop a mass replacement."""
-    replacement = Replacement(LATER, "Sectigo Public Server CA", "mis-issuance")
+    replacement = ReplacementRule(LATER, "Sectigo Public Server CA", "mis-issuance")
 
     editor.add_replacement(replacement)
     editor.add_replacement(replacement)
@@ -180,9 +184,48 @@ def test_a_replacement_rule_is_added_once_and_withdrawn(book: Book, editor: Orde
     assert book.replacements() == ()
 
 
+def test_a_rule_lists_what_it_may_cover_until_it_is_withdrawn(
+    dynamodb: Any, book: Book, editor: OrderBookEditor, monkeypatch: pytest.MonkeyPatch
+):
+    """Runs read the list and nothing else; a part of it is worse than none."""
+    monkeypatch.setattr(order_book_editor, "_LISTED_PATHS", 1)
+    others = [ManagedCertificate(replace(SPEC, name=name), a_served()) for name in ("other", "www")]
+    later = ManagedCertificate(replace(SPEC, name="later"))
+
+    editor.add_replacement(ReplacementRule(LATER, "", "incident"), [*others, later])
+
+    (rule,) = book.replacements()
+    assert book.listed(rule) == {each.spec.record_key for each in others}
+    editor.adopt(*PATH, replace(a_served(), not_before=NOW - timedelta(days=9), stored_at=NOW))
+    (longer,) = book.replacements()
+    assert book.listed(longer) == {PATH, *(each.spec.record_key for each in others)}
+    _, _, last = list_keys(longer)
+    dynamodb.delete_item(TableName=TABLE, Key={"delegation": {"S": last[0]}, "item": {"S": last[1]}})
+    assert book.listed(longer) is None
+    editor.remove_replacement(longer)
+    assert Table(dynamodb, TABLE).read(list_keys(longer)) == {}
+
+
+def test_a_rule_ends_once_and_is_kept_until_it_is_deleted(dynamodb: Any, book: Book, editor: OrderBookEditor):
+    """The time of the first run that found nothing left stays; a rule that was cancelled does not come back."""
+    rule, ends = ReplacementRule(LATER, "", "incident"), DynamoDbRuleEnds(OrderTables.of(dynamodb, TABLE, AUDIT))
+    every = OperatorReader(OrderTables.of(dynamodb, TABLE, AUDIT))
+
+    ends.end_replacement(rule, LATER)
+    assert every.all_replacements() == ()
+    editor.add_replacement(rule)
+    ends.end_replacement(rule, LATER)
+    ends.end_replacement(rule, LATER + timedelta(days=1))
+
+    assert book.replacements() == ()
+    assert every.all_replacements() == (replace(rule, ended_at=LATER),)
+    editor.remove_replacement(rule)
+    assert every.all_replacements() == ()
+
+
 # ---- The audit trail ---------------------------------------------------------------------------------------
 
-RULE = Replacement(NOW, "Throw-Away", "mass revocation")
+RULE = ReplacementRule(NOW, "Throw-Away", "mass revocation")
 OWN = Acknowledgement("univ", "4711", "ordered by the RAO", LATER)
 Edit = Callable[[OrderBookEditor, Book], object]
 

@@ -11,8 +11,8 @@ from renewal.adapters.endpoints.host_reports import S3HostReports
 from renewal.adapters.runs import S3RunArchive
 from renewal.domain.alerts.memory import Notified, NotifiedProblems
 from renewal.domain.errors import PlanUnreadable, StoreRefused
-from renewal.domain.run_outcome import PlanFacts, PlannedCertificate, PlanState
-from renewal.domain.run_report import RunOutcome, RunReport
+from renewal.domain.run.outcome import PlanFacts, PlannedCertificate, PlanState
+from renewal.domain.run.report import RunOutcome, RunReport
 from renewal.records import Unreadable
 
 from .conftest import BUCKET

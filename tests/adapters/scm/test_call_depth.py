@@ -18,7 +18,7 @@ from scm_simulator.world.fault import Fault
 from tests.adapters.scm.stage import SIMULATED_CLIENT, SIMULATED_LOGIN, accounts, vault
 from tests.call_depth import DepthMeter, handled
 from tests.fakes import HandClock, ample
-from tests.unit.estate import NOW, System
+from tests.unit.system import NOW, System
 
 DELEGATION = Delegation("univ", "Example University", 2001, ("portal.example.edu",))
 SPEC = CertificateSpec("univ", "portal", ("portal.example.edu",), 3001)

@@ -29,7 +29,7 @@ from tests.adapters.scm.stage import (
     vault,
 )
 from tests.fakes import HandClock
-from tests.unit.estate import System
+from tests.unit.system import System
 
 RECORDINGS = Path(__file__).parent / "recordings"
 NAME = "delegation-1"

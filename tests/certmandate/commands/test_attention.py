@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from renewal.domain.run_report import Outcome, RunReport
+from renewal.domain.run.report import Outcome, RunReport
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import Inspection
 from scm_simulator.world.fault import Fault

@@ -15,7 +15,7 @@ from certmandate.files.specification import read
 from renewal.domain.certificate.chain import ChainForm
 from renewal.domain.delegation import RenewalPolicy
 from renewal.domain.keypair import KeyType
-from tests.unit.estate import NOW
+from tests.unit.system import NOW
 
 FILE: dict[str, Any] = {
     "delegation": "univ",

@@ -99,4 +99,19 @@ def test_status_shows_how_far_each_rule_has_come(desk: Desk) -> None:
     assert [(each["done"], each["complete"]) for each in before] == [(0, False)]
     assert [(each["done"], each["left"], each["complete"]) for each in after] == [(after[0]["covered"], 0, True)]
     page = desk.run("replace", "status")
-    assert (page.exit_code, "Complete. Delete the rule" in page.stdout) == (0, True)
+    assert (page.exit_code, "Complete. The next run ends the rule." in page.stdout) == (0, True)
+
+
+def test_a_run_ends_the_rule_and_its_status_stays(desk: Desk) -> None:
+    """The operator need not remember to delete it; the audit asks when the incident was over."""
+    desk.run("replace", "--delegation", "univ", "--reason", "incident 16", "--yes")
+    desk.system.end(desk.document("renew", "--all-due", "--no-follow")["arn"])
+    desk.system.end(desk.document("renew", "--all-due", "--no-follow")["arn"])
+
+    (*_, ended) = desk.document("replace", "status")["replacements"]
+    assert (ended["reason"], ended["complete"], ended["began_at"] < ended["ended_at"]) == ("incident 16", True, True)
+    page = " ".join(desk.run("replace", "status").stdout.split())
+    assert f"{ended['covered']} certificates replaced and served" in page
+    assert desk.book.replacements() == ()
+    desk.run("replace", "--cancel", "--reason", "incident 16")
+    assert "incident 16" not in desk.run("replace", "status").stdout

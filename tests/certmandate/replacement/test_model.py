@@ -10,12 +10,12 @@ from random import Random
 import pytest
 
 from certmandate.order_book_editor import OrderBookEditor
-from certmandate.replacement.capacity import Limits as PlanningLimits
+from certmandate.replacement_planning.capacity import PlanningLimits
 from renewal.domain.limits import Limits
-from renewal.domain.replacement.rule import Caps, Replacement
-from stack.incident.conditions import Conditions, World
-from stack.incident.estate import BEGIN, VirtualEstate
-from stack.incident.run import Player
+from renewal.domain.replacement_rule import Caps, ReplacementRule
+from stack.measure.mass_replacement.conditions import Conditions, VirtualServices
+from stack.measure.mass_replacement.run import Player
+from stack.measure.mass_replacement.virtual_estate import BEGIN, VirtualEstate
 from tests.certmandate.desk import Desk, seated
 
 ESTATE = ("a:20", "b:20", "c:20", "d:20", "e:20")
@@ -29,7 +29,7 @@ def shipped(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> tuple[list[tuple[int
     monkeypatch.setenv("ORDERS_PER_DELEGATION", "1")
     monkeypatch.setenv("ORDERS_PER_RUN", "1")
     now = datetime.now(UTC)
-    rule = Replacement(now, "", "incident", deadline=now + timedelta(days=1), caps=CAPS, asked_at=now)
+    rule = ReplacementRule(now, "", "incident", deadline=now + timedelta(days=1), caps=CAPS, asked_at=now)
     OrderBookEditor(desk.system.aws.tables).add_replacement(rule)
     runs, requests = [], []
     for _ in range(RUNS):
@@ -43,14 +43,14 @@ def shipped(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> tuple[list[tuple[int
 def modelled(minutes: float) -> tuple[list[tuple[int, int]], list[int]]:
     """The same, by the model."""
     estate = VirtualEstate.of(1, len(ESTATE), age_days=20, days=199)
-    rule = Replacement(BEGIN, "", "incident", deadline=BEGIN + timedelta(days=1), caps=CAPS, asked_at=BEGIN)
-    world = World(Conditions(PlanningLimits(issuance_minutes=minutes)), Random(1))  # noqa: S311 - no secret
-    player = Player(estate, world, Limits(1, 1, 1.0), (rule,))
+    rule = ReplacementRule(BEGIN, "", "incident", deadline=BEGIN + timedelta(days=1), caps=CAPS, asked_at=BEGIN)
+    services = VirtualServices(Conditions(PlanningLimits(issuance_minutes=minutes)), Random(1))  # noqa: S311 - no secret
+    player = Player(estate, services, Limits(1, 1, 1.0), (rule,))
     requests = []
     for hour in range(RUNS):
-        before = world.requests
+        before = services.requests
         player.run(hour * 3600.0)
-        requests.append(world.requests - before)
+        requests.append(services.requests - before)
     return [(run.ordered, run.stored) for run in player.done], requests
 
 

@@ -7,17 +7,17 @@ from datetime import date, timedelta
 
 import pytest
 
-from certmandate.replacement.capacity import RUNS, Demand, Limits, bottleneck, hours_to_replace
-from certmandate.replacement.plan import limits_of, plan_of
+from certmandate.replacement_planning.capacity import RUNS, Demand, PlanningLimits, bottleneck, hours_to_replace
+from certmandate.replacement_planning.plan import limits_of, plan_of
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.order import ManagedCertificate
-from renewal.domain.replacement.rule import Caps, Replacement
+from renewal.domain.replacement_rule import Caps, ReplacementRule
 from renewal.domain.setup.inspection import DelegationRecord
-from tests.unit.estate import DELEGATION, IDP, NOW, served_by
+from tests.unit.system import DELEGATION, IDP, NOW, served_by
 
-RULE = Replacement(NOW, "", "incident", deadline=NOW + timedelta(hours=24), asked_at=NOW)
+RULE = ReplacementRule(NOW, "", "incident", deadline=NOW + timedelta(hours=24), asked_at=NOW)
 LARGE = {f"d{number}": Demand(50) for number in range(200)}
-RAISED = Limits(orders_per_delegation=500, orders_per_run=10_000)
+RAISED = PlanningLimits(orders_per_delegation=500, orders_per_run=10_000)
 
 
 def serving(count: int) -> list[ManagedCertificate]:
@@ -29,7 +29,7 @@ def serving(count: int) -> list[ManagedCertificate]:
 @pytest.mark.parametrize(
     ("limits", "name"),
     [
-        (Limits(), "OrdersPerRun"),
+        (PlanningLimits(), "OrdersPerRun"),
         (replace(RAISED, orders_per_delegation=10), "OrdersPerDelegation"),
         (replace(RAISED, delegations_at_a_time=2), "Map concurrency"),
         (replace(RAISED, delegations_at_a_time=1000, scm_seconds=40), "SCM account"),
@@ -37,7 +37,7 @@ def serving(count: int) -> list[ManagedCertificate]:
         (replace(RAISED, hours_between_runs=20), RUNS),
     ],
 )
-def test_the_bottleneck_is_named(limits: Limits, name: str) -> None:
+def test_the_bottleneck_is_named(limits: PlanningLimits, name: str) -> None:
     """The operator raises the limit that decides, and no other."""
     assert name in bottleneck(LARGE, limits)
 
@@ -53,9 +53,9 @@ def test_imports_and_approvals_can_be_the_bottleneck() -> None:
 
 def test_more_of_any_limit_never_takes_longer() -> None:
     """Otherwise raising a cap in an incident could be a mistake."""
-    hours = max(hours_to_replace(LARGE, Limits()).values())
+    hours = max(hours_to_replace(LARGE, PlanningLimits()).values())
 
-    for larger in (replace(Limits(), orders_per_run=1000), RAISED, replace(RAISED, scm_seconds=1)):
+    for larger in (replace(PlanningLimits(), orders_per_run=1000), RAISED, replace(RAISED, scm_seconds=1)):
         assert max(hours_to_replace(LARGE, larger).values()) <= hours
 
 
@@ -63,7 +63,7 @@ def test_what_stops_an_order_is_listed_with_its_cause() -> None:
     """The operator calls the organisations concerned while the others are replaced."""
     ended = replace(DELEGATION, mandate_ends=date(2020, 1, 1))
 
-    plan = plan_of(RULE, {"univ": DelegationRecord(ended)}, serving(3), Limits(), ActingTimes())
+    plan = plan_of(RULE, {"univ": DelegationRecord(ended)}, serving(3), PlanningLimits(), ActingTimes())
 
     assert [miss.path for miss in plan.misses] == ["univ/c0", "univ/c1", "univ/c2"]
     assert all(miss.cause.startswith("MandateEnded") for miss in plan.misses)
@@ -74,9 +74,9 @@ def test_a_plan_names_the_caps_that_make_the_deadline() -> None:
     """Nobody computes caps at night; the plan has them ready to be copied."""
     records = {"univ": DelegationRecord(DELEGATION)}
 
-    late = plan_of(RULE, records, serving(1000), Limits(), ActingTimes())
+    late = plan_of(RULE, records, serving(1000), PlanningLimits(), ActingTimes())
     assert late.sufficient is not None
-    in_time = plan_of(replace(RULE, caps=late.sufficient), records, serving(1000), Limits(), ActingTimes())
+    in_time = plan_of(replace(RULE, caps=late.sufficient), records, serving(1000), PlanningLimits(), ActingTimes())
 
     assert (len(late.misses), in_time.misses, in_time.sufficient) == (1000, (), None)
     assert in_time.rule.planned_hours == round(in_time.hours, 2)
@@ -90,7 +90,7 @@ def test_the_stacks_own_limits_are_planned_with(expression: str, hours: float) -
     """A plan with other numbers than the stack's would promise too much."""
     facts = {"ReservedConcurrency": "6", "FollowUpExpression": expression}
 
-    limits = limits_of(Caps(10, 70), facts, Limits())
+    limits = limits_of(Caps(10, 70), facts, PlanningLimits())
 
     assert (limits.orders_per_delegation, limits.orders_per_run, limits.delegations_at_a_time) == (10, 70, 3)
     assert limits.hours_between_runs == hours
@@ -102,7 +102,7 @@ def test_raised_caps_of_the_rule_are_planned_with() -> None:
         replace(RULE, caps=Caps(100, 600)),
         {"univ": DelegationRecord(DELEGATION)},
         serving(90),
-        Limits(),
+        PlanningLimits(),
         ActingTimes(),
     )
 

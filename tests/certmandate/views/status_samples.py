@@ -8,9 +8,9 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zlib import crc32
 
-from certmandate.files.estate import Retired, StillValid
+from certmandate.files.operator_records import Retired, StillValid
 from certmandate.judged_estate import judged_estate
-from certmandate.views.estate import Estate
+from certmandate.views.status import EstateStatus
 from certmandate.views.status_page.page import status_page
 from renewal.domain.delegation import CertificateSpec, Delegation
 from renewal.domain.endpoint.declaration import Endpoint
@@ -18,12 +18,12 @@ from renewal.domain.endpoint.observation import EndpointState, Observation, Serv
 from renewal.domain.errors import RecordUnreadable
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
-from renewal.domain.replacement.rule import Replacement
+from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from tests.certmandate.rao_samples import DELEGATION, FINDINGS, HOSTILE, row
-from tests.unit.estate import NOW, served_by
 from tests.unit.orders import an_order
+from tests.unit.system import NOW, served_by
 
 STACK = {"account": "123456789012", "region": "eu-west-3", "name": "certmandate"}
 
@@ -46,11 +46,13 @@ def observed(managed: ManagedCertificate, state: EndpointState, text: str = "") 
     return replace(managed, service=ServiceRecord(serial, NOW, (found,), unserved_since=unserved))
 
 
-def estate(records: Iterable[DelegationRecord], certificates: Iterable[ManagedCertificate], **changes: Any) -> Estate:
+def estate(
+    records: Iterable[DelegationRecord], certificates: Iterable[ManagedCertificate], **changes: Any
+) -> EstateStatus:
     """Return the estate as it is judged at NOW."""
     delegations = {record.delegation.name: record for record in records}
     judged = judged_estate(delegations, certificates, NOW, ActingTimes())
-    return replace(Estate(delegations, judged, (), (), (), None, [], NOW), **changes)
+    return replace(EstateStatus(delegations, judged, (), (), (), None, [], NOW), **changes)
 
 
 def every_case(organisation: str = DELEGATION.organisation, text: str = "") -> str:
@@ -76,7 +78,7 @@ def every_case(organisation: str = DELEGATION.organisation, text: str = "") -> s
     damaged = RecordUnreadable(f"item 'certificate#x' cannot be read {text}", delegation="univ", certificate="x")
     still = StillValid("www", 9, "AB", NOW + timedelta(days=9))
     changes = {
-        "replacements": (Replacement(NOW - timedelta(days=9), text or "Old CA", text or "incident 12"),),
+        "replacements": (ReplacementRule(NOW - timedelta(days=9), text or "Old CA", text or "incident 12"),),
         "retired": (Retired("former", text or "École", 3, NOW - timedelta(days=9), (still,)),),
         "unreadable": (damaged,),
         "unfinished_apply": NOW - timedelta(hours=1),

@@ -13,7 +13,7 @@ from renewal.domain.delegation import CertificateSpec
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from tests.certmandate.desk import Desk
-from tests.unit.estate import DELEGATION, NOW, managed
+from tests.unit.system import DELEGATION, NOW, managed
 
 ESTATE = ("recent:20", "old:198", "new")
 RECORD = DelegationRecord(

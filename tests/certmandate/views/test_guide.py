@@ -15,7 +15,7 @@ from certmandate.views.guide import entries_of, guide
 from renewal.domain.setup.checks import ALLOWED_PRIVILEGES
 from scm_simulator.world.world import LEAST_PRIVILEGES
 from tests.certmandate.rao_samples import HOSTILE, IDENTITY, answers
-from tests.unit.estate import NOW
+from tests.unit.system import NOW
 
 
 def made(**changes: Any) -> str:

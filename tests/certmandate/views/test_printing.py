@@ -11,7 +11,7 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from certmandate.views import printing
-from certmandate.views.printing import Listing, VisibleConsole, show
+from certmandate.views.printing import RowListing, VisibleConsole, show
 from renewal.domain.certificate.serial import normalised_serial, printed_serial
 from tests.certmandate.conftest import Sit
 
@@ -31,12 +31,12 @@ def words(text: str) -> Counter[str]:
     return Counter(re.findall(r"`[^`\n]*`|[^\s`#]+", text))
 
 
-def listings(*parts: RenderableType) -> list[Listing]:
+def listings(*parts: RenderableType) -> list[RowListing]:
     """Return the tables among *parts*."""
-    found: list[Listing] = []
+    found: list[RowListing] = []
     for part in parts:
         found += listings(*part.renderables) if isinstance(part, Group) else []
-        found += [part] if isinstance(part, Listing) else []
+        found += [part] if isinstance(part, RowListing) else []
     return found
 
 
@@ -78,6 +78,21 @@ def test_a_table_that_does_not_fit_becomes_records() -> None:
 
     assert rendered(40, table).splitlines() == [f"ARN   {ARN}", "days  1", "", "ARN   short", "days  20"]
     assert rendered(100, table).splitlines()[1:] == [f"{ARN}     1", f"{'short':86}    20"]
+
+
+def test_a_cell_that_is_wrapped_stays_in_its_column_and_colour() -> None:
+    """A sentence that runs into the next column, or a state without its colour, is overlooked in a long table."""
+    state = Text("needs attention", style="bold red")
+    table = printing.table(["what", "days#", "state"], [["one sentence of more words than fit", "1000", state]])
+
+    assert rendered(54, table).splitlines() == [
+        "what                             days  state",
+        "one sentence of more words than  1000  needs attention",
+        "fit",
+    ]
+    stream = io.StringIO()
+    show(VisibleConsole(file=stream, force_terminal=True, color_system="standard", width=80), table)
+    assert "\x1b[1;31mneeds attention\x1b[0m" in stream.getvalue()
 
 
 def test_a_command_is_one_word_and_lines_fit_otherwise() -> None:

@@ -17,8 +17,8 @@ from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
 from renewal.mail.findings_mail import Otherwise
 from renewal.mail.rao_report import Proof, RaoReport, month_before, month_named, rao_report
 from tests.certmandate.rao_samples import DELEGATION, HEAD, HOSTILE, IDP, SEAL, month, record, row
-from tests.unit.estate import NOW, served_by
 from tests.unit.orders import an_order
+from tests.unit.system import NOW, served_by
 
 
 def of(*rows: FinishedOrder, name: str = "2026-11", **changes: Any) -> RaoReport:

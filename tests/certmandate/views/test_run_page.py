@@ -24,7 +24,7 @@ from renewal.domain.errors import (
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.delegation import rule_problems
 from renewal.domain.judgement.problem import Problem, problem_of
-from renewal.domain.run_report import (
+from renewal.domain.run.report import (
     CertificateRow,
     DelegationOutcome,
     DelegationRow,

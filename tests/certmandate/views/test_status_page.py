@@ -15,7 +15,7 @@ from certmandate.views.advice import ADVICE
 from certmandate.views.language import languages
 from certmandate.views.status_page.pictures import MOST_BY_DAY, MOST_LANES, Planned, Timeline, Weeks
 from renewal.domain.endpoint.observation import EndpointState, ServiceState
-from renewal.domain.judgement.certificate import CLOSED, OVERDUE, WITHDRAWN, State
+from renewal.domain.judgement.certificate import CLOSED, OVERDUE, WITHDRAWN, CertificateState
 from renewal.domain.judgement.problem import Consequence
 from renewal.domain.order import OrderStatus
 from renewal.domain.service.state import NOT_SERVED
@@ -136,7 +136,7 @@ def test_every_code_has_a_sentence(language: Language) -> None:
 @pytest.mark.parametrize("language", languages(), ids=lambda language: language.code)
 def test_every_state_and_consequence_has_a_word(language: Language) -> None:
     """A state without a text would end the command."""
-    assert set(language.at("status.states")) == {state.label for state in State}
+    assert set(language.at("status.states")) == {state.label for state in CertificateState}
     assert set(language.at("status.services")) == set(ServiceState)
     assert set(language.at("status.endpoint_states")) == set(EndpointState)
     open_statuses = {OrderStatus.INTENT, OrderStatus.ORDERED, OrderStatus.ISSUED}

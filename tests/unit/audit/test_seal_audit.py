@@ -12,12 +12,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from renewal.adapters.order_book.schema import finished_item
-from renewal.domain.audit.chain import ChainHead, beginning, newest
+from renewal.domain.audit.hash_chain import ChainHead, beginning, newest
 from renewal.domain.audit.seal import Seal
 from renewal.domain.errors import AuditTrailTampered, StoreUnavailable
 from renewal.steps.seal_audit import SealAudit
-from tests.unit.estate import NOW
 from tests.unit.orders import an_order
+from tests.unit.system import NOW
 
 
 @dataclass

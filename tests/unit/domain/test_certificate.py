@@ -27,8 +27,8 @@ from renewal.domain.errors import (
 )
 from renewal.domain.keypair import KeyType
 from tests.throwaway_ca import SERVER, pem
-from tests.unit.estate import NOW
 from tests.unit.leaves import NAMES, delivered, leaf
+from tests.unit.system import NOW
 
 EXPECTED = Expectation(NAMES, KeyType.P_256, 199, ("*.univ.example", "univ.example"))
 CLIENT = ExtendedKeyUsageOID.CLIENT_AUTH

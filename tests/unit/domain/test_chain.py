@@ -23,8 +23,8 @@ from renewal.domain.certificate.facts import Certificate
 from renewal.domain.errors import CertificateMismatch, ChainBroken, RenewalError
 from renewal.domain.keypair import KeyPair, KeyType
 from tests.throwaway_ca import Issuer, hierarchy, pem, root
-from tests.unit.estate import NOW
 from tests.unit.leaves import NAMES, delivered, key, leaf
+from tests.unit.system import NOW
 
 EVERY_ROOT = TrustedRoots((hierarchy().root.certificate, hierarchy().old_root.certificate))
 

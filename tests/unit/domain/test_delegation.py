@@ -11,7 +11,7 @@ from renewal.domain.calendar import PHASES, phase_at
 from renewal.domain.delegation import Profile, profile_of
 from renewal.domain.errors import KeyRefused, NameNotDelegated, ProfileRefused, TermRefused
 from renewal.domain.keypair import KeyType
-from tests.unit.estate import DELEGATION, IDP
+from tests.unit.system import DELEGATION, IDP
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ from renewal.domain.delegation import RenewalPolicy
 from renewal.domain.due import EVERY_DAILY_RUN, EVERY_RUN, Cause, decide, last_resort, next_action, renewal_point
 from renewal.domain.endpoint.declaration import Endpoint
 from renewal.domain.keypair import KeyType
-from renewal.domain.replacement.rule import Replacement
-from tests.unit.estate import IDP, NOW, managed, served_by
+from renewal.domain.replacement_rule import ReplacementRule
 from tests.unit.orders import an_order
+from tests.unit.system import IDP, NOW, managed, served_by
 
 LIFETIMES = [199, 99, 46, 6]
 DAY = timedelta(days=1)
@@ -121,7 +121,7 @@ def test_a_year_of_daily_runs_renews_a_bounded_number_of_times(days: int, policy
 
 # ---- Causes --------------------------------------------------------------------------------------------------------
 
-OLD_STANDING_ORDER = Replacement(NOW - 5 * DAY, "SECTIGO public", "key ceremony went wrong")
+OLD_STANDING_ORDER = ReplacementRule(NOW - 5 * DAY, "SECTIGO public", "key ceremony went wrong")
 
 
 @pytest.mark.parametrize(
@@ -188,14 +188,14 @@ def test_a_standing_order_covers_what_that_issuer_issued_before(
     is_covered: bool, issued_before: datetime, issuer: str
 ) -> None:
     """The certificate is ten days old."""
-    causes = decide(managed(age=10), NOW, replacements=[Replacement(issued_before, issuer, "r")]).causes
+    causes = decide(managed(age=10), NOW, replacements=[ReplacementRule(issued_before, issuer, "r")]).causes
 
     assert (Cause.REPLACEMENT in causes) is is_covered
 
 
 def test_a_certificate_that_is_dated_back_is_not_replaced_twice() -> None:
     """Sectigo's certificates begin at midnight: by that date alone each run of the day would order once more."""
-    rules = [Replacement(NOW, ISSUER, "mass revocation")]
+    rules = [ReplacementRule(NOW, ISSUER, "mass revocation")]
     recent = served_by(IDP, not_before=NOW.replace(hour=0), stored_at=NOW + timedelta(hours=1))
     stale = replace(recent, stored_at=NOW - timedelta(hours=1))
 
@@ -205,7 +205,7 @@ def test_a_certificate_that_is_dated_back_is_not_replaced_twice() -> None:
 
 def test_a_replacement_rule_of_the_future_is_not_in_force() -> None:
     """Every certificate is "issued before tomorrow": acting now would order again each day until then."""
-    rules = [Replacement(NOW + DAY, "", "announced")]
+    rules = [ReplacementRule(NOW + DAY, "", "announced")]
 
     assert not decide(managed(age=10), NOW, replacements=rules).causes
     assert decide(managed(age=10), NOW + DAY, replacements=rules).causes == ("replacement",)
@@ -224,7 +224,7 @@ def test_a_replacement_rule_of_the_future_is_not_in_force() -> None:
 def test_a_rule_can_name_delegations_or_serials(members: dict[str, tuple[str, ...]], *, is_covered: bool) -> None:
     """A CA lists serials; an organisation has lost its keys."""
     serving = managed(served=replace(served_by(IDP, age=10), serial="ABC"))
-    rule = Replacement(NOW, "", "incident", **members)  # type: ignore[arg-type]
+    rule = ReplacementRule(NOW, "", "incident", **members)  # type: ignore[arg-type]
 
     assert (Cause.REPLACEMENT in decide(serving, NOW, replacements=[rule]).causes) is is_covered
 

@@ -15,7 +15,7 @@ from renewal.domain.due import DCV_MARGIN, Cause, decide, last_resort
 from renewal.domain.forecast import forecast, next_renewal, rotate_after
 from renewal.domain.setup.finding import MOST, Finding, sorted_and_capped
 from renewal.domain.setup.snapshot import DelegatedName, Domains, OrganisationValidation, PasswordState, Snapshot
-from tests.unit.estate import DELEGATION, IDP, NOW, managed, served_by
+from tests.unit.system import DELEGATION, IDP, NOW, managed, served_by
 
 TODAY = NOW.date()
 

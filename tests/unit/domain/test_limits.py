@@ -12,9 +12,9 @@ from renewal.domain.due import Cause, Decision
 from renewal.domain.errors import TooManyDue
 from renewal.domain.limits import DueCertificate, Limits, require_plausible, select
 from renewal.domain.order import ManagedCertificate, OrderStatus
-from renewal.domain.replacement.rule import Caps, Replacement
-from tests.unit.estate import IDP, NOW, served_by
+from renewal.domain.replacement_rule import Caps, ReplacementRule
 from tests.unit.orders import an_order
+from tests.unit.system import IDP, NOW, served_by
 
 MANY = Limits(100, 1000, 0.5)
 
@@ -106,7 +106,7 @@ def test_each_run_polls_other_orders_and_none_leaves_what_is_issued() -> None:
 
 def covered(candidate: DueCertificate, *, hours: float = 24, caps: Caps | None = None) -> DueCertificate:
     """The certificate, covered by a rule whose deadline is in *hours*."""
-    rule = Replacement(NOW, "", "mass revocation", deadline=NOW + timedelta(hours=hours), caps=caps)
+    rule = ReplacementRule(NOW, "", "mass revocation", deadline=NOW + timedelta(hours=hours), caps=caps)
     return replace(candidate, rules=(rule,))
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from renewal.domain.errors import InvalidRequest
-from renewal.domain.request import RunRequest
+from renewal.domain.run.request import RunRequest
 
 KNOWN = (
     "Known fields: delegations, certificates, dry_run, reason, all_due_is_right, open_orders_only, record, scheduled_at"

@@ -13,7 +13,7 @@ from renewal.domain.endpoint.declaration import Endpoint, StartTls
 from renewal.domain.endpoint.observation import EndpointState, Observation, ServiceState
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.service.state import not_served, service_after, service_findings, service_state, to_announce
-from tests.unit.estate import IDP, NOW, served_by
+from tests.unit.system import IDP, NOW, served_by
 
 WEB, MAIL = Endpoint("idp.univ.example"), Endpoint("idp.univ.example", 587, StartTls.SMTP)
 SPEC = replace(IDP, served_at=(WEB, MAIL), grace_hours=24)

@@ -11,7 +11,7 @@ from renewal.domain.calendar import SUNSETS, is_method
 from renewal.domain.forecast import forecast
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.snapshot import DelegatedName, Domains, Snapshot
-from tests.unit.estate import DELEGATION, IDP, managed, served_by
+from tests.unit.system import DELEGATION, IDP, managed, served_by
 
 EMAIL_ENDS = date(2028, 3, 15)
 

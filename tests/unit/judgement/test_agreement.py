@@ -17,11 +17,11 @@ from renewal.domain.errors import NeedsAttention, error_named
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.limits import Limits
 from renewal.domain.order import ManagedCertificate, OrderStatus
-from renewal.domain.run_report import RunReport
+from renewal.domain.run.report import RunReport
 from renewal.domain.setup.finding import Finding, finding_from
 from renewal.domain.setup.inspection import Inspection
-from tests.unit.estate import DELEGATION, IDP, NOW, System, caught, child, managed, served_by
 from tests.unit.orders import an_order
+from tests.unit.system import DELEGATION, IDP, NOW, System, caught, child, managed, served_by
 
 REFUSALS = ("CredentialRefused", "CredentialExpired", "PermissionMissing", "AddressRefused")
 FINDINGS = (

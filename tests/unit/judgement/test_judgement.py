@@ -7,16 +7,18 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
+from renewal.domain.due import Cause
+from renewal.domain.errors import Failure
 from renewal.domain.judgement.acting_times import ActingTimes
-from renewal.domain.judgement.certificate import Judgement, State, judge
+from renewal.domain.judgement.certificate import CertificateState, Judgement, judge
 from renewal.domain.keypair import KeyPair, KeyType
 from renewal.domain.order import ManagedCertificate, OrderStatus
-from renewal.domain.run_outcome import notes_of
+from renewal.domain.run.outcome import notes_of
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import DelegatedName
 from tests.throwaway_ca import hierarchy, pem
-from tests.unit.estate import DELEGATION, NOW, managed
 from tests.unit.orders import an_order
+from tests.unit.system import DELEGATION, NOW, managed
 
 
 def inspection(*, dcv_days: int) -> Inspection:
@@ -33,22 +35,28 @@ def judged(
     *,
     now: datetime = NOW,
     ends: date | None = None,
+    failed: str = "",
 ) -> Judgement:
-    """Return the judgement of *certificate* with the last inspection and the end of the mandate."""
+    """Return the judgement of *certificate* with the last inspection, the end of the mandate and a run's error."""
     record = DelegationRecord(replace(DELEGATION, mandate_ends=ends), inspected)
-    return judge(certificate, record, now, ActingTimes())
+    return judge(certificate, record, now, ActingTimes(), failure=Failure(failed, "503") if failed else None)
 
 
 @pytest.mark.parametrize(
     ("age", "dcv_days", "state", "next_step"),
     [
-        (110, 20, State.FINE, f"renewed from {NOW.date() + timedelta(days=13)}, before a domain validation expires"),
-        (110, 5, State.DUE, "the next run renews it (dcv-lapsing)"),
-        (20, 190, State.FINE, "renewed from {renew_at:%Y-%m-%d}"),
+        (
+            110,
+            20,
+            CertificateState.FINE,
+            f"renewed from {NOW.date() + timedelta(days=13)}, before a domain validation expires",
+        ),
+        (110, 5, CertificateState.DUE, "the next run renews it (dcv-lapsing)"),
+        (20, 190, CertificateState.FINE, "renewed from {renew_at:%Y-%m-%d}"),
     ],
 )
 def test_a_state_has_the_day_and_the_cause_of_the_next_order(
-    age: float, dcv_days: int, state: State, next_step: str
+    age: float, dcv_days: int, state: CertificateState, next_step: str
 ) -> None:
     """A validation that expires before the renewal brings it forward, as in `check` and in the next run."""
     found = judged(managed(age=age), inspection(dcv_days=dcv_days), ends=NOW.date() + timedelta(days=198))
@@ -59,13 +67,15 @@ def test_a_state_has_the_day_and_the_cause_of_the_next_order(
 @pytest.mark.parametrize(
     ("age", "ends", "state"),
     [
-        (20, NOW.date() + timedelta(days=30), State.FINE),
-        (150, NOW.date() - timedelta(days=1), State.MANDATE_ENDED),
-        (190, NOW.date() - timedelta(days=1), State.NEAR_EXPIRY),
-        (None, NOW.date() - timedelta(days=1), State.MANDATE_ENDED),
+        (20, NOW.date() + timedelta(days=30), CertificateState.FINE),
+        (150, NOW.date() - timedelta(days=1), CertificateState.MANDATE_ENDED),
+        (190, NOW.date() - timedelta(days=1), CertificateState.NEAR_EXPIRY),
+        (None, NOW.date() - timedelta(days=1), CertificateState.MANDATE_ENDED),
     ],
 )
-def test_no_renewal_is_announced_after_the_end_of_the_mandate(age: float | None, ends: date, state: State) -> None:
+def test_no_renewal_is_announced_after_the_end_of_the_mandate(
+    age: float | None, ends: date, state: CertificateState
+) -> None:
     """Nothing is ordered after it, even if it is due."""
     found = judged(managed(age=age), ends=ends)
 
@@ -114,7 +124,11 @@ def test_an_order_that_failed_without_a_hold_is_judged() -> None:
     """Some errors end an order without a hold, so that the next run orders again."""
     found = judged(managed(age=150, failures=1, last_error="DcvLapsed", last_error_text="-9"))
 
-    assert (found.state, found.severity, found.problem and found.problem.actor) == (State.FAILING, "error", "rao")
+    assert (found.state, found.severity, found.problem and found.problem.actor) == (
+        CertificateState.FAILING,
+        "error",
+        "rao",
+    )
     assert found.next_step() == "the next run renews it (age); the last attempt failed: DcvLapsed: -9"
 
 
@@ -124,3 +138,39 @@ def test_a_first_certificate_that_is_not_valid_until_later_needs_no_one() -> Non
     waiting = replace(order, status=OrderStatus.ORDERED)
 
     assert [judged(managed(order=each)).severity for each in (order, waiting)] == ["info", "error"]
+
+
+@pytest.mark.parametrize("error", ["ScmUnavailable", "StoreUnavailable"])
+@pytest.mark.parametrize(("left", "severity"), [(33, "warning"), (21, "warning"), (19, "error"), (-1, "error")])
+def test_an_outage_needs_attention_when_little_life_is_left(error: str, left: int, severity: str) -> None:
+    """N10: a maintenance page of SCM failed the run although 33 days were left; it ends without the operator."""
+    found = judged(managed(age=199 - left), failed=error)
+
+    assert (found.state.label, found.severity) == (
+        CertificateState.EXPIRED.label if left < 0 else found.state.label,
+        severity,
+    )
+    assert found.problem
+    assert (found.problem.code, found.problem.act_by is None) == (error, False)
+
+
+@pytest.mark.parametrize("error", ["CredentialRefused", "AnswerLost", "OrderConflict", "States.Timeout"])
+def test_what_waiting_does_not_end_needs_attention_at_once(error: str) -> None:
+    """A refusal lasts until the operator or the RAO acts, and a lost answer may be an order."""
+    assert judged(managed(age=150), failed=error).severity == "error"
+
+
+@pytest.mark.parametrize(
+    "waiting",
+    [
+        managed(),
+        managed(age=20, asked="the key leaked"),
+        managed(age=150, asked="the key leaked", order=an_order(causes=(Cause.AGE,))),
+        managed(age=20, order=an_order(causes=(Cause.REVOKED,))),
+        replace(managed(age=20), spec=replace(managed().spec, names=("new.univ.example",))),
+    ],
+    ids=["first", "requested", "requested later", "revoked", "changed"],
+)
+def test_an_outage_that_delays_more_than_a_renewal_needs_attention_at_once(waiting: ManagedCertificate) -> None:
+    """A service without its certificate, or an operator, waits for the order: the end of a lifetime is not its date."""
+    assert judged(waiting, failed="ScmUnavailable").severity == "error"

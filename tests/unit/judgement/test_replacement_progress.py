@@ -10,11 +10,11 @@ import pytest
 from renewal.domain.endpoint.declaration import Endpoint
 from renewal.domain.judgement.replacement_progress import ReplacementProgress, progress_of
 from renewal.domain.order import ManagedCertificate
-from renewal.domain.replacement.rule import Replacement
-from tests.unit.estate import IDP, NOW, served_by
+from renewal.domain.replacement_rule import ReplacementRule
 from tests.unit.orders import an_order
+from tests.unit.system import IDP, NOW, served_by
 
-RULE = Replacement(
+RULE = ReplacementRule(
     NOW, "", "incident", deadline=NOW + timedelta(hours=24), certificates=100, planned_hours=4, asked_at=NOW
 )
 """It covers 100 certificates, in four hours as planned."""
@@ -30,7 +30,7 @@ def replaced(stored_at: datetime = NOW + timedelta(hours=1)) -> ManagedCertifica
     return ManagedCertificate(IDP, replace(served_by(IDP, not_before=stored_at), stored_at=stored_at))
 
 
-def after(hours: float, certificates: list[ManagedCertificate], rule: Replacement = RULE) -> ReplacementProgress:
+def after(hours: float, certificates: list[ManagedCertificate], rule: ReplacementRule = RULE) -> ReplacementProgress:
     """The progress *hours* after the rule was stored."""
     return progress_of(rule, certificates, NOW + timedelta(hours=hours))
 
@@ -78,6 +78,6 @@ def test_the_estimated_end_is_compared_with_the_deadline(hours: float, remaining
 
 def test_a_rule_of_an_earlier_version_has_no_estimate() -> None:
     """It is not known how many it covered; nothing is invented."""
-    found = after(30, left(3), Replacement(NOW, "", "earlier"))
+    found = after(30, left(3), ReplacementRule(NOW, "", "earlier"))
 
     assert (found.done, found.ends_at, found.rate, found.is_late) == (None, None, None, False)

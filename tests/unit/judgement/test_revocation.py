@@ -9,7 +9,7 @@ from renewal.domain.certificate.revocation import RevocationRequest
 from renewal.domain.setup.refused_orders import findings_with_orders
 from renewal.domain.setup.snapshot import ReportedCertificate, Section, Snapshot
 from renewal.domain.setup.withdrawal import open_revocations, revoked_in
-from tests.unit.estate import IDP, NOW, PATH, System, managed, served_by
+from tests.unit.system import IDP, NOW, PATH, System, managed, served_by
 
 REQUEST = RevocationRequest("ABC", 4000, IDP.names, "keyCompromise", NOW, NOW + timedelta(days=100))
 

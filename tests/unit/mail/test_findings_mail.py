@@ -20,8 +20,8 @@ from renewal.domain.setup.finding import Finding, finding_from
 from renewal.domain.setup.snapshot import Account, DelegatedName, Domains, Snapshot
 from renewal.mail.findings_mail import Otherwise, findings_mail, names_in, without_repetitions
 from tests.certmandate.rao_samples import DELEGATION, FINDINGS, record
-from tests.unit.estate import NOW, managed
 from tests.unit.orders import an_order
+from tests.unit.system import NOW, managed
 
 
 def mail(code: str, *findings: Finding) -> tuple[str, str]:

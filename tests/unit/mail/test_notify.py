@@ -16,7 +16,7 @@ from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import Inspection
 from renewal.steps.notify import Notify
 from tests.fakes import FakeMailer, Killed, interrupted, killed
-from tests.unit.estate import DELEGATION, IDP, NOW, System, served_by
+from tests.unit.system import DELEGATION, IDP, NOW, System, served_by
 
 RAO = "rao@univ.example"
 DCV = Finding("DcvLapsing", "warning", "rao", "idp.univ.example expires on 2027-01-08", due=date(2027, 1, 1))

@@ -13,7 +13,7 @@ from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.refused_orders import findings_with_orders
 from renewal.domain.setup.snapshot import DelegatedName
 from tests.certmandate.rao_samples import IDP, row
-from tests.unit.estate import DELEGATION, NOW
+from tests.unit.system import DELEGATION, NOW
 
 LATER = NOW + timedelta(hours=1)
 

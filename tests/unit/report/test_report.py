@@ -20,14 +20,14 @@ from renewal.domain.errors import (
     ScmUnavailable,
 )
 from renewal.domain.limits import Limits
-from renewal.domain.replacement.rule import Replacement
-from renewal.domain.run_outcome import CertificateResult, ResultStatus
-from renewal.domain.run_report import CertificateRow, RunReport
+from renewal.domain.replacement_rule import ReplacementRule
+from renewal.domain.run.outcome import CertificateResult, ResultStatus
+from renewal.domain.run.report import CertificateRow, RunReport
 from renewal.domain.setup.snapshot import DelegatedName
 from renewal.steps.map_results import failure, read_map_results
 from tests.fakes import ScmOrder
 from tests.throwaway_ca import pem
-from tests.unit.estate import DELEGATION, IDP, NOW, PATH, System, caught, child, served_by
+from tests.unit.system import DELEGATION, IDP, NOW, PATH, System, caught, child, served_by
 
 
 def row_of(report: RunReport, path: str = "univ/idp") -> CertificateRow:
@@ -244,7 +244,7 @@ def test_a_delegation_without_an_answer_does_not_count_for_the_cause() -> None:
 def test_a_replacement_is_paused_while_scm_is_ill_and_continues_without_the_operator(system: System) -> None:
     """The operator reads why nothing is replaced; no one has to start anything when SCM is back."""
     system.book.adopt(("univ", "idp"), served_by(IDP, age=20), NOW)
-    system.book.rules = [Replacement(NOW, "", "incident", deadline=NOW + timedelta(days=1), certificates=1)]
+    system.book.rules = [ReplacementRule(NOW, "", "incident", deadline=NOW + timedelta(days=1), certificates=1)]
     system.check_expiry("run", **HOURLY)
     ill = child("univ", {"delegation": "univ", "error": caught(ScmUnavailable("503")), "certificates": []})
     system.archive.write_results("run", [ill])

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from renewal.domain.run_report import RunReport
-from tests.unit.estate import System
+from renewal.domain.run.report import RunReport
 from tests.unit.report_estates import RUN, daily_run, dry_run, refused_run
+from tests.unit.system import System
 
 GOLDEN: dict[str, Any] = json.loads(Path(__file__).with_name("report.json").read_text(encoding="utf-8"))
 

@@ -24,10 +24,10 @@ from renewal.domain.orderable import FOUND_BY_INSPECTION, decide_with
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import Inspection
 from renewal.domain.setup.snapshot import DelegatedName
-from renewal.ports import Listing
+from renewal.ports.order_book import Listing
 from tests.fakes import FakeOrderBook
-from tests.unit.estate import DELEGATION, IDP, NOW, System, caught, child, served_by
 from tests.unit.orders import an_order
+from tests.unit.system import DELEGATION, IDP, NOW, System, caught, child, served_by
 
 DAY = timedelta(days=1)
 ENDPOINT = Endpoint("idp.univ.example")

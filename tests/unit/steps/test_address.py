@@ -8,7 +8,7 @@ import pytest
 
 from renewal.domain.errors import CredentialRefused, ScmUnavailable
 from renewal.domain.setup.egress import ADDRESS_CHANGED
-from tests.unit.estate import DELEGATION, System
+from tests.unit.system import DELEGATION, System
 
 
 @pytest.fixture

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from renewal.domain.delegation import CertificateSpec
-from renewal.domain.errors import InvalidRequest, RunInProgress, TooManyDue, UnknownDelegation
+from renewal.domain.delegation import CertificatePath, CertificateSpec
+from renewal.domain.endpoint.declaration import Endpoint
+from renewal.domain.errors import InvalidRequest, RecordUnreadable, RunInProgress, TooManyDue, UnknownDelegation
 from renewal.domain.limits import SMALL_ESTATE, Limits
-from renewal.domain.replacement.rule import Caps, Replacement
-from renewal.domain.run_outcome import PlannedCertificate, PlanState
+from renewal.domain.replacement_rule import Caps, ReplacementRule
+from renewal.domain.run.outcome import PlannedCertificate, PlanState
 from tests.fakes import FakeOrderBook
-from tests.unit.estate import DELEGATION, IDP, NOW, System, served_by
+from tests.unit.system import DELEGATION, IDP, NOW, System, served_by
 
 LAB = replace(DELEGATION, name="lab", department_id=1700)
 
@@ -50,6 +51,7 @@ def test_the_daily_run_plans_what_is_due_and_inspects_all(system: System) -> Non
     assert summary == {
         "run_id": "run",
         "dry_run": False,
+        "is_daily": True,
         "skipped": False,
         "delegations": 2,
         "due": 2,
@@ -104,6 +106,19 @@ class Reading(FakeOrderBook):
         return self.counted
 
 
+@dataclass(slots=True)
+class Damaged(FakeOrderBook):
+    """Has an item that cannot be read."""
+
+    unreadable: tuple[RecordUnreadable, ...] = (RecordUnreadable("damaged", delegation="univ", certificate="idp"),)
+
+    def load(self, paths: Any) -> Any:
+        """Read the others."""
+        found = FakeOrderBook.load(self, paths)
+        found.unreadable = self.unreadable
+        return found
+
+
 def test_the_daily_run_reads_what_the_index_has_and_nothing_else() -> None:
     """It costs what is due, not what exists: one certificate in fifty is plausible whatever else exists."""
     system = System(book=(book := Reading()))
@@ -136,19 +151,98 @@ def test_a_run_over_an_empty_estate_is_a_run() -> None:
     assert not system.report().needs_attention
 
 
-def test_a_replacement_rule_makes_the_run_read_everything(system: System) -> None:
-    """The index does not show which certificates it covers."""
+def listed(system: System, rule: ReplacementRule) -> ReplacementRule:
+    """Store a rule as the operator does, with the list of what it may cover now."""
+    system.book.rules.append(rule)
+    system.book.lists[rule.reason] = frozenset(
+        each.spec.record_key for each in system.book.load(list(system.book.kept)) if rule.may_cover(each)
+    )
+    return rule
+
+
+@pytest.mark.parametrize("scheduled_at", ["", "2026-11-23T09:00:00Z"], ids=["daily", "hourly"])
+def test_for_a_listed_rule_a_run_reads_what_the_rule_covers(scheduled_at: str) -> None:
+    """In a large estate the incident of one CA must not cost as much as one of all."""
+    system = System(book=(book := Reading()))
+    serving(system, **{f"univ__c{n}": 0.5 for n in range(50)}, univ__young=20)
+    listed(system, with_deadline())
+    book.loaded.clear()
+
+    system.check_expiry(**({"open_orders_only": True, "scheduled_at": scheduled_at} if scheduled_at else {}))
+
+    assert book.loaded == [("univ", "young")]
+    assert planned(system) == {"univ/young": ["replacement"]}
+
+
+def test_what_was_in_flight_when_a_rule_was_stored_is_replaced() -> None:
+    """The CA may have issued it before the incident was known; its order was open, so it is on the list."""
+    system = System()
+    system.add(IDP)
+    system.enroll()
+    rule = listed(system, with_deadline(asked_at=NOW))
+
+    system.check_expiry()
+    (progress,) = system.archive.read_facts("run").replacements
+    assert (progress.in_flight, progress.is_complete) == (1, False)
+
+    system.book.orders.clear()
+    system.book.adopt(("univ", "idp"), served_by(IDP, age=3), NOW)
+
+    system.check_expiry("later")
+    assert rule.is_in_force
+    assert {due.causes for task in system.plan("later") for due in task.certificates} == {("replacement",)}
+
+
+def test_a_rule_ends_when_everything_is_replaced_and_served(system: System) -> None:
+    """Nothing is left to read, and its raised caps hold for nothing."""
+    serving(system, univ__fresh=0.5)
+    served_at = (Endpoint("fresh.univ.example"),)
+    path = CertificatePath("univ", "fresh")
+    system.book.kept[path] = replace(system.book.kept[path], spec=replace(spec("univ/fresh"), served_at=served_at))
+    rule = with_deadline(certificates=1)
+    system.book.rules, system.book.lists[rule.reason] = [rule], {path}
+
+    system.check_expiry("not-served")
+    assert system.book.replacements() == (rule,)
+
+    system.book.kept[path] = replace(system.book.kept[path], spec=spec("univ/fresh"))
+    system.check_expiry("dry", dry_run=True)
+    assert system.book.replacements() == (rule,)
+    system.check_expiry("done")
+
+    assert system.book.replacements() == ()
+    assert [each.ended_at for each in system.archive.read_facts("done").replacements] == [NOW]
+    system.check_expiry("after")
+    assert system.archive.read_facts("after").replacements == ()
+
+
+def test_no_rule_ends_while_a_certificate_cannot_be_read() -> None:
+    """The damaged record may be of a certificate that the CA revokes."""
+    system = System(book=(book := Damaged()))
+    serving(system, univ__fresh=0.5)
+    book.rules.append(with_deadline(certificates=1))
+
+    system.check_expiry()
+    assert book.replacements() == tuple(book.rules)
+
+    book.unreadable = ()
+    system.check_expiry("repaired")
+    assert book.replacements() == ()
+
+
+def test_a_rule_of_an_earlier_version_makes_the_run_read_everything(system: System) -> None:
+    """It has no list of the certificates that it covers."""
     serving(system, univ__young=20, univ__fresh=1)
-    system.book.rules.append(Replacement(NOW - timedelta(days=10), "", "mass revocation"))
+    system.book.rules.append(ReplacementRule(NOW - timedelta(days=10), "", "mass revocation"))
 
     system.check_expiry()
 
     assert planned(system) == {"univ/idp": ["new"], "univ/young": ["replacement"]}
 
 
-def with_deadline(**members: Any) -> Replacement:
+def with_deadline(**members: Any) -> ReplacementRule:
     """A rule for everything that is older than a day, with a deadline tomorrow."""
-    return Replacement(NOW - timedelta(days=1), "", "incident", deadline=NOW + timedelta(days=1), **members)
+    return ReplacementRule(NOW - timedelta(days=1), "", "incident", deadline=NOW + timedelta(days=1), **members)
 
 
 def test_the_hourly_run_leaves_what_has_failed_to_the_daily_run(system: System) -> None:
@@ -175,12 +269,14 @@ def test_the_hourly_run_orders_for_a_rule_with_a_deadline(system: System) -> Non
 @pytest.mark.parametrize(
     ("rule", "scheduled"),
     [
-        (Replacement(NOW - timedelta(days=1), "", "no deadline"), {"scheduled_at": "2026-11-23T09:00:00Z"}),
+        (ReplacementRule(NOW - timedelta(days=1), "", "no deadline"), {"scheduled_at": "2026-11-23T09:00:00Z"}),
         (with_deadline(), {}),
     ],
     ids=["a rule without a deadline", "a run that the operator asked to start no order"],
 )
-def test_other_runs_for_open_orders_start_none(system: System, rule: Replacement, scheduled: dict[str, str]) -> None:
+def test_other_runs_for_open_orders_start_none(
+    system: System, rule: ReplacementRule, scheduled: dict[str, str]
+) -> None:
     """The operator sets a deadline, or does not; what a run is asked not to do is not done."""
     serving(system, univ__young=20)
     system.book.rules.append(rule)
@@ -199,7 +295,7 @@ def test_a_raised_cap_lets_a_run_plan_more_and_leaves_room_for_revoked(system: S
     summary = system.check_expiry()
 
     (task,) = system.plan()
-    assert (len(task.certificates), summary["deferred"], task.room) == (6, 4, 3)
+    assert (len(task.certificates), summary["deferred"], task.capacity) == (6, 4, 3)
 
 
 def test_names_narrow_a_run(system: System) -> None:
@@ -316,8 +412,8 @@ def test_the_rest_of_a_runs_cap_is_divided_among_inspections(system: System) -> 
 
     system.check_expiry()
 
-    assert sum(task.room for task in system.plan()) == 2
-    assert max(task.room for task in system.plan()) == 1
+    assert sum(task.capacity for task in system.plan()) == 2
+    assert max(task.capacity for task in system.plan()) == 1
 
 
 def test_a_dry_run_is_marked_for_every_delegation(system: System) -> None:

@@ -35,7 +35,7 @@ from renewal.domain.errors import (
 )
 from renewal.domain.keypair import KeyPair, KeyType, public_key_bytes, requested_key
 from renewal.domain.order import EnrollRequest, OrderStatus, token_in
-from renewal.domain.replacement.rule import Caps, Replacement
+from renewal.domain.replacement_rule import Caps, ReplacementRule
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import Inspection
 from renewal.domain.setup.snapshot import ReportedCertificate
@@ -43,7 +43,7 @@ from renewal.domain.setup.unrecorded import unrecorded_orders
 from renewal.steps.payload import Task
 from tests.assertions import assert_ordered_once
 from tests.fakes import FakeSeal, Killed, interrupted, killed
-from tests.unit.estate import DELEGATION, IDP, NOW, PATH, QUIET, System, served_by
+from tests.unit.system import DELEGATION, IDP, NOW, PATH, QUIET, System, served_by
 
 
 def lose_and_search(system: System, posts: int = 1) -> None:
@@ -79,7 +79,7 @@ def test_only_a_rule_that_covers_it_raises_the_limit(system: System, delegation:
     system.add(*specs)
     for spec in specs:
         system.book.adopt(spec.record_key, served_by(spec, age=20), NOW)
-    rule = Replacement(NOW, "", "incident", delegations=(delegation,), caps=Caps(2, 2))
+    rule = ReplacementRule(NOW, "", "incident", delegations=(delegation,), caps=Caps(2, 2))
     system.book.rules = [rule]
     first, second, third = (system.asked_task(spec, causes=("replacement",)) for spec in specs)
     system.enroll(first, most_orders=1)
@@ -96,7 +96,7 @@ def test_orders_for_a_rule_leave_the_limit_to_ordinary_renewals(system: System) 
     system.add(*specs)
     for spec in specs:
         system.book.adopt(spec.record_key, replace(served_by(spec, age=190), serial=spec.name), NOW)
-    system.book.rules = [Replacement(NOW, "", "incident", serials=("c0", "c1"), caps=Caps(9, 9))]
+    system.book.rules = [ReplacementRule(NOW, "", "incident", serials=frozenset({"c0", "c1"}), caps=Caps(9, 9))]
     for spec in specs[:2]:
         system.enroll(system.task(spec, causes=("replacement",)), most_orders=1)
 
@@ -117,7 +117,7 @@ def test_a_run_that_lasts_too_long_begins_no_order_for_a_rule(
 ) -> None:
     """With raised caps and an SCM that is ill, a run would last for days; the next one begins with a login."""
     system.book.adopt(PATH, served_by(IDP, age=150), NOW)
-    system.book.rules = [Replacement(NOW, "", "incident", caps=Caps(150, 10_000))]
+    system.book.rules = [ReplacementRule(NOW, "", "incident", caps=Caps(150, 10_000))]
     task = system.task(causes=causes)
     system.clock.advance(seconds=2 * 3600 + 1)
 
@@ -144,7 +144,7 @@ def test_the_operators_reason_is_kept_in_order_and_audit_row(system: System) -> 
 def test_a_replacement_rules_reason_is_kept_in_the_order(system: System) -> None:
     """The audit trail must name the incident months later."""
     system.book.adopt(PATH, served_by(IDP, age=20), NOW)
-    system.book.rules = [Replacement(NOW - timedelta(days=1), "", "CA incident 42")]
+    system.book.rules = [ReplacementRule(NOW - timedelta(days=1), "", "CA incident 42")]
 
     system.enroll(system.task(causes=("replacement",)))
 

@@ -14,8 +14,8 @@ from renewal.domain.setup.foreign_orders import MOST, Acknowledgement
 from renewal.domain.setup.snapshot import ReportedCertificate
 from renewal.records import to_json
 from tests.certmandate.rao_samples import row
-from tests.unit.estate import IDP, NOW, PATH, System, served_by
 from tests.unit.orders import an_order
+from tests.unit.system import IDP, NOW, PATH, System, served_by
 
 STOLEN = ReportedCertificate(
     9001,

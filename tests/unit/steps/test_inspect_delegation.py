@@ -26,7 +26,7 @@ from renewal.domain.keypair import KeyType
 from renewal.domain.setup.check_result import SetupStep
 from renewal.domain.setup.snapshot import PasswordState, ReportedCertificate
 from renewal.steps.scm.login import ScmLogin
-from tests.unit.estate import DELEGATION, IDP, NOW, PATH, System, served_by
+from tests.unit.system import DELEGATION, IDP, NOW, PATH, System, served_by
 
 
 def codes(system: System) -> list[tuple[str, str, str]]:
@@ -375,7 +375,7 @@ def test_what_is_revoked_takes_no_more_than_the_runs_cap_leaves(system: System) 
     revoked(system)
     others = tuple(system.task(replace(IDP, name=name), causes=("age",)) for name in ("old", "older"))
 
-    answer = system.inspect(system.item(certificates=others, room=0))
+    answer = system.inspect(system.item(certificates=others, capacity=0))
 
     assert [found["certificate"] for found in answer["certificates"]] == ["idp", "old"]
     assert answer["deferred"] == 1

@@ -9,9 +9,9 @@ from datetime import timedelta
 import pytest
 
 from renewal.domain.errors import AcmQuotaReached, ScmUnavailable
-from renewal.domain.run_report import Outcome
-from tests.unit.estate import DELEGATION, IDP, NOW, PATH, System
+from renewal.domain.run.report import Outcome
 from tests.unit.stores.test_stores import EVERYWHERE, failing
+from tests.unit.system import DELEGATION, IDP, NOW, PATH, System
 
 
 def issue(system: System) -> None:

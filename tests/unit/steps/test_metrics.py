@@ -10,7 +10,7 @@ import pytest
 
 from renewal.domain.judgement.problem import Problem
 from renewal.domain.judgement.replacement_progress import ReplacementProgress
-from renewal.domain.run_report import (
+from renewal.domain.run.report import (
     CertificateRow,
     DelegationOutcome,
     DelegationRow,

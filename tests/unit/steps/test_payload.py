@@ -10,7 +10,7 @@ import pytest
 
 from renewal.domain.errors import PlanUnreadable
 from renewal.steps.payload import DelegationTask, Progress, Task
-from tests.unit.estate import NOW, System
+from tests.unit.system import NOW, System
 
 TASK = Task("run", NOW, "univ", "idp", ("age", "asked"), follow_up=True, reason="laptop stolen")
 ITEM = DelegationTask(

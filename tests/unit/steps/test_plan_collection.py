@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from renewal.domain.run_outcome import CertificateResult, PlanFacts, ResultStatus, RunResults
+from renewal.domain.run.outcome import CertificateResult, PlanFacts, ResultStatus, RunResults
 from renewal.steps.plan_collection import PlanCollection
 from tests.fakes import FakeArchive
-from tests.unit.estate import NOW, child
+from tests.unit.system import NOW, child
 
 
 def an_end(certificate: str, status: str, ssl_id: int = 5001) -> dict[str, Any]:

@@ -11,9 +11,9 @@ import pytest
 from renewal.domain.delegation import CertificateSpec, CustomField
 from renewal.domain.errors import PermissionMissing
 from renewal.domain.keypair import KeyType
-from renewal.domain.run_report import Outcome
+from renewal.domain.run.report import Outcome
 from renewal.domain.setup.snapshot import DelegatedName
-from tests.unit.estate import IDP, NOW, PATH, System, served_by
+from tests.unit.system import IDP, NOW, PATH, System, served_by
 
 ACM = "acm:eu-west-3"
 

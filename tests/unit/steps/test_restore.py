@@ -10,9 +10,9 @@ from functools import partial
 import pytest
 
 from renewal.domain.errors import OrderNotRecorded
-from renewal.domain.run_report import Outcome
+from renewal.domain.run.report import Outcome
 from tests.fakes import FakeOrderBook, interrupted
-from tests.unit.estate import IDP, PATH, System, served_by
+from tests.unit.system import IDP, PATH, System, served_by
 
 STATES = (
     "nothing ordered",

@@ -31,7 +31,7 @@ from renewal.records import Unreadable
 from renewal.steps.verify_served import VerifyServed
 from tests.fakes import ample
 from tests.throwaway_ca import hierarchy, trusted_roots
-from tests.unit.estate import IDP, NOW, PATH, System, served_by
+from tests.unit.system import IDP, NOW, PATH, System, served_by
 
 WEB, NODE = Endpoint("idp.univ.example"), Endpoint("idp.univ.example", address="203.0.113.7")
 SPEC = replace(IDP, served_at=(WEB,))

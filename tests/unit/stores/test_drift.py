@@ -14,7 +14,7 @@ from renewal.domain.errors import RenewalError, StoreRefused, StoreUnavailable
 from renewal.domain.setup.finding import Finding
 from renewal.steps.drift import LONGEST_SECONDS, NOT_COMPARED, StoreComparison
 from tests.fakes import ample, interrupted
-from tests.unit.estate import IDP, PATH, System
+from tests.unit.system import IDP, PATH, System
 
 PARIS = "acm:eu-west-3"
 SPEC = replace(IDP, stores=(PARIS, "s3"))

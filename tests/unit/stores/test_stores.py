@@ -18,11 +18,11 @@ from renewal.domain.errors import (
 )
 from renewal.domain.keypair import KeyType
 from renewal.domain.order import OrderStatus
-from renewal.ports import Pair
+from renewal.ports.stores import Pair
 from renewal.steps.payload import Progress
 from tests.fakes import FakeAcm, FakeAnnouncer, FakeObjects, Killed, interrupted, killed
 from tests.throwaway_ca import hierarchy, pem
-from tests.unit.estate import IDP, NOW, PATH, System
+from tests.unit.system import IDP, NOW, PATH, System
 
 PARIS, VIRGINIA = "acm:eu-west-3", "acm:us-east-1"
 EVERYWHERE = replace(IDP, stores=(PARIS, VIRGINIA, "s3"))

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from campaign.alarms.estate import Estate, PlayedRun, Sent
+from campaign.alarms.played_estate import PlayedEstate, PlayedRun, Sent
 from renewal.domain.forecast import renewal_due_at
 
 DAY = timedelta(days=1)
@@ -51,7 +51,7 @@ class Item:
 class Watch:
     """Follows the runs of an estate."""
 
-    estate: Estate
+    estate: PlayedEstate
     incidents: list[Incident] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     reminded_at: list[datetime] = field(default_factory=list)

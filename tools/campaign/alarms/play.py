@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
 
-from campaign.alarms.estate import BEGINS, TERMS, Estate, PlayedRun
 from campaign.alarms.evaluation import ALARM, Data, Transition
 from campaign.alarms.incidents import Watch, items_of
+from campaign.alarms.played_estate import BEGINS, TERMS, PlayedEstate, PlayedRun
 from campaign.alarms.shipped import shipped_alarms
 from campaign.alarms.troubles import drawn
 
@@ -36,7 +36,7 @@ def play(seed: int, delegations: int, days: int, *, healthy: bool = False) -> Fi
     """Play *days* of so many delegations."""
     random = Random(seed)  # noqa: S311 - of a history
     names = [f"d{number}" for number in range(delegations)]
-    estate = Estate(random, () if healthy else drawn(random, names, days))
+    estate = PlayedEstate(random, () if healthy else drawn(random, names, days))
     for number, name in enumerate(names):
         estate.add(name, TERMS[number % len(TERMS)], random.randint(1, 3))
     watch, data, runs = Watch(estate), Data(), 0

@@ -10,17 +10,24 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from campaign.audit.invariants import no_store_is_called_changed
+from campaign.auditor.invariants import no_store_is_called_changed
 from campaign.evidence import Evidence, gather
 from campaign.fault_injection import Mode, NthCallInjection
 from campaign.harness import DAY, Harness
 from campaign.histories import backup
-from campaign.histories.estate import NAMES, NEIGHBOUR, Tenant, scm_of, tenants
 from campaign.histories.operator import Operator
+from campaign.histories.tenants import NAMES, NEIGHBOUR, Tenant, scm_of, tenants
 from campaign.interception.calls import Boundary
-from campaign.invariants import ALWAYS, AT_REST, Invariant, early_orders, neighbours_are_untouched, violations
+from campaign.order_book_invariants import (
+    ALWAYS,
+    AT_REST,
+    Invariant,
+    early_orders,
+    neighbours_are_untouched,
+    violations,
+)
 from campaign.scenarios import DELEGATION, PASSWORD, PROFILE
-from renewal.domain.replacement.rule import Caps, Replacement
+from renewal.domain.replacement_rule import Caps, ReplacementRule
 from scm_simulator import Dials, Order
 
 DAYS_TO_REST = 20
@@ -150,8 +157,10 @@ class History:
         """The CA has to revoke: the operator stores a rule, for *orders* a run (0: the caps of the stack)."""
         self._give_reason(*NAMES)
         now, caps = self.harness.time(), Caps(orders, orders) if orders else None
-        rule = Replacement(now, "", "incident", deadline=now + timedelta(hours=24), caps=caps, asked_at=now)
-        self.harness.editor.add_replacement(rule)
+        rule = ReplacementRule(now, "", "incident", deadline=now + timedelta(hours=24), caps=caps, asked_at=now)
+        reader = self.harness.reader
+        certificates = [each for name in reader.delegations() for each in reader.certificates(name)]
+        self.harness.editor.add_replacement(rule, certificates)
 
     def respecify(
         self, certificate: str, *, names: int = 0, stores: int = 0, key: str = "P-256", profile: int = PROFILE

@@ -14,8 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from campaign.fault_injection import Mode
 from campaign.harness import Harness, freeze_garbage_collector
 from campaign.histories.backup import Written
-from campaign.histories.estate import NAMES, SHORT_PROFILE
 from campaign.histories.history import History, Violated
+from campaign.histories.tenants import NAMES, SHORT_PROFILE
 from campaign.scenarios import PROFILE
 
 LONGEST = 7

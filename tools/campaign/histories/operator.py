@@ -29,7 +29,7 @@ from renewal.domain.errors import (
 )
 from renewal.domain.judgement.certificate import CLOSED
 from renewal.domain.order import served_by
-from renewal.domain.run_report import CertificateRow
+from renewal.domain.run.report import CertificateRow
 
 ROTATION_STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
 _ROTATION_SECONDS = 60.0

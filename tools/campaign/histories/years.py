@@ -18,13 +18,13 @@ from typing import Any
 from campaign.evidence import Evidence
 from campaign.harness import Harness, freeze_garbage_collector
 from campaign.histories.disturbances import Disturbance, Step, drawn
-from campaign.histories.estate import NEIGHBOUR, tenants
 from campaign.histories.history import DAYS_TO_REST, History, Violated
-from campaign.invariants import AT_REST, terms_are_permitted, violations
+from campaign.histories.tenants import NEIGHBOUR, tenants
+from campaign.order_book_invariants import AT_REST, terms_are_permitted, violations
 from renewal.adapters.order_book.reader import DynamoDbOrderReader
 from renewal.domain.forecast import NextRenewal
 from renewal.domain.order import ManagedCertificate
-from renewal.domain.run_report import RunReport
+from renewal.domain.run.report import RunReport
 from renewal.domain.setup.inspection import DelegationRecord
 
 YEARS = timedelta(days=3 * 365)

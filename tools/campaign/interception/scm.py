@@ -17,7 +17,7 @@ _NUMBER = re.compile(r"/\d+")
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RefusedLogin:
     """A login that SCM refused, and whose refusal a function read."""
 
     run_id: str
@@ -33,7 +33,7 @@ class ScmTransport(httpx.BaseTransport):
         interception: Interception,
         dials: Dials,
         network: httpx.BaseTransport,
-        refusals: list[tuple[Refusal, Invocation]],
+        refusals: list[tuple[RefusedLogin, Invocation]],
         seconds: Callable[[str], float],
     ) -> None:
         self._interception = interception
@@ -80,7 +80,7 @@ class ScmTransport(httpx.BaseTransport):
         if answer.status_code == REFUSED:
             headers = request.headers
             secret = headers.get("password") or headers.get("authorization", "")
-            self._refusals.append((Refusal(invocation.run_id, (headers.get("login", ""), secret)), invocation))
+            self._refusals.append((RefusedLogin(invocation.run_id, (headers.get("login", ""), secret)), invocation))
         return answer
 
     def _sent(self, request: httpx.Request, seconds: float) -> httpx.Response:

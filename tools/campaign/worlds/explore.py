@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
-from campaign.cases import Outcome
+from campaign.cases import CaseOutcome
 from campaign.harness import Harness
 from campaign.runner import Playable, play_all
 from campaign.scenarios import SCENARIOS
@@ -14,14 +14,14 @@ from campaign.worlds.stale import stale_cases
 from campaign.worlds.variant_cases import Surroundings
 from campaign.worlds.variants import VARIANTS
 
-Cases = Iterable[Playable[Outcome]]
+Cases = Iterable[Playable[CaseOutcome]]
 
 
 Group = tuple[str, Callable[[Harness], None], Callable[[Harness], Cases]]
 """(name, what prepares the harness, what returns the cases)."""
 
 
-def explore(harness: Harness, most: int, *, name: str, jobs: int, seed: int) -> Iterator[tuple[str, list[Outcome]]]:
+def explore(harness: Harness, most: int, *, name: str, jobs: int, seed: int) -> Iterator[tuple[str, list[CaseOutcome]]]:
     """Yield each group of cases whose name contains *name*, played; *most*: sampled faults of a variant, by *seed*."""
     for group, prepare, cases in _groups(most, seed):
         if name in group:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from campaign.cases import CANONICAL, NO_FAULT, Outcome, record, settled
+from campaign.cases import CANONICAL, NO_FAULT, CaseOutcome, record, settled
 from campaign.fault_injection import FaultInjection, Mode
 from campaign.harness import Harness, Run
 from campaign.interception.calls import Boundary, Call
@@ -37,7 +37,7 @@ class LifeCase:
     boundary: Boundary | None = None
     mode: Mode | None = None
 
-    def play(self, harness: Harness) -> Outcome:
+    def play(self, harness: Harness) -> CaseOutcome:
         """Renew, renew again, and play daily runs until the estate is at rest."""
         harness.environments.forget()
         harness.environments.are_cold = self.life is Life.COLD
@@ -63,13 +63,13 @@ class LifeCase:
         injection = FaultInjection(harness, self.mode, self.boundary)
         return harness.run_with(injection), injection.was_reached
 
-    def failed(self, text: str) -> Outcome:
+    def failed(self, text: str) -> CaseOutcome:
         """Return the outcome when the harness failed."""
         return self._outcome(None, [text])
 
-    def _outcome(self, run: Run | None, found: list[str], *, days: int = 0, was_reached: bool = True) -> Outcome:
+    def _outcome(self, run: Run | None, found: list[str], *, days: int = 0, was_reached: bool = True) -> CaseOutcome:
         mode = f"{self.life.value}, {self.mode.value if self.mode else NO_FAULT}"
-        return Outcome.of(self.scenario.name, self.boundary, mode, run, found, days=days, was_reached=was_reached)
+        return CaseOutcome.of(self.scenario.name, self.boundary, mode, run, found, days=days, was_reached=was_reached)
 
 
 @dataclass(slots=True)
@@ -101,7 +101,7 @@ class ThrottleCase:
     boundary: Boundary
     times: int
 
-    def play(self, harness: Harness) -> Outcome:
+    def play(self, harness: Harness) -> CaseOutcome:
         """Play the run, which is not counted as disturbed, and daily runs until the estate is at rest."""
         before, run_id = len(harness.played.simulator.orders), harness.next_run_id()
         throttle = Throttle(self.boundary, self.times, run_id)
@@ -111,13 +111,13 @@ class ThrottleCase:
         days, found = settled(harness, before, self.scenario.due)
         return self._outcome(run, found, days=days, was_reached=throttle.was_reached)
 
-    def failed(self, text: str) -> Outcome:
+    def failed(self, text: str) -> CaseOutcome:
         """Return the outcome when the harness failed."""
         return self._outcome(None, [text])
 
-    def _outcome(self, run: Run | None, found: list[str], *, days: int = 0, was_reached: bool = True) -> Outcome:
+    def _outcome(self, run: Run | None, found: list[str], *, days: int = 0, was_reached: bool = True) -> CaseOutcome:
         mode = f"throttled {self.times} times"
-        return Outcome.of(self.scenario.name, self.boundary, mode, run, found, days=days, was_reached=was_reached)
+        return CaseOutcome.of(self.scenario.name, self.boundary, mode, run, found, days=days, was_reached=was_reached)
 
 
 def life_cases(scenario: Scenario, harness: Harness, most: int, seed: int) -> Iterator[LifeCase | ThrottleCase]:

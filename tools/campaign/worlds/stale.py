@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from campaign.cases import Outcome, is_write, record, settled
+from campaign.cases import CaseOutcome, is_write, record, settled
 from campaign.fault_injection import FaultInjection, Mode
 from campaign.harness import Harness, Run
 from campaign.interception.calls import Boundary, Call
@@ -66,7 +66,7 @@ class StaleCase:
     calls: int
     mode: Mode | None = None
 
-    def play(self, harness: Harness) -> Outcome:
+    def play(self, harness: Harness) -> CaseOutcome:
         """Play the run, another one at once, and daily runs until the estate is at rest."""
         before, run_id = len(harness.played.simulator.orders), harness.next_run_id()
         stale = StaleReads(harness, self.write, self.calls, run_id=run_id)
@@ -79,13 +79,13 @@ class StaleCase:
         days, found = settled(harness, before, self.scenario.due)
         return self._outcome(run, found, days=days, was_reached=stale.was_reached)
 
-    def failed(self, text: str) -> Outcome:
+    def failed(self, text: str) -> CaseOutcome:
         """Return the outcome when the harness failed."""
         return self._outcome(None, [text])
 
-    def _outcome(self, run: Run | None, found: list[str], *, days: int = 0, was_reached: bool = True) -> Outcome:
+    def _outcome(self, run: Run | None, found: list[str], *, days: int = 0, was_reached: bool = True) -> CaseOutcome:
         mode = f"{self.calls} stale reads" + (f", {self.mode.value}" if self.mode else "")
-        return Outcome.of(self.scenario.name, self.write, mode, run, found, days=days, was_reached=was_reached)
+        return CaseOutcome.of(self.scenario.name, self.write, mode, run, found, days=days, was_reached=was_reached)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class StaleSecretCase:
     scenario: Scenario
     calls: int
 
-    def play(self, harness: Harness) -> Outcome:
+    def play(self, harness: Harness) -> CaseOutcome:
         """Change the password in SCM and in the secret; then as for a write of a run."""
         before, stale = len(harness.played.simulator.orders), StaleReads(harness, None, self.calls)
         stale.keep("secretsmanager")
@@ -106,12 +106,14 @@ class StaleSecretCase:
         days, found = settled(harness, before, self.scenario.due)
         return self._outcome(run, found, days)
 
-    def failed(self, text: str) -> Outcome:
+    def failed(self, text: str) -> CaseOutcome:
         """Return the outcome when the harness failed."""
         return self._outcome(None, [text], 0)
 
-    def _outcome(self, run: Run | None, found: list[str], days: int) -> Outcome:
-        return Outcome.of(self.scenario.name, None, f"{self.calls} stale reads of a new secret", run, found, days=days)
+    def _outcome(self, run: Run | None, found: list[str], days: int) -> CaseOutcome:
+        return CaseOutcome.of(
+            self.scenario.name, None, f"{self.calls} stale reads of a new secret", run, found, days=days
+        )
 
 
 def stale_cases(scenario: Scenario, harness: Harness) -> Iterator[StaleCase | StaleSecretCase]:

@@ -11,12 +11,12 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from campaign.cases import CANONICAL, NO_FAULT, Outcome
+from campaign.cases import CANONICAL, NO_FAULT, CaseOutcome
 from campaign.evidence import gather
 from campaign.fault_injection import FaultInjection, Mode
 from campaign.harness import Harness, Run
 from campaign.interception.calls import Boundary
-from campaign.invariants import ALWAYS, AT_REST, violations
+from campaign.order_book_invariants import ALWAYS, AT_REST, violations
 from campaign.scenarios import DELEGATION, ENROLL, NAME
 from campaign.worlds.variants import ScmVariant
 from renewal.domain.errors import OrderUnconfirmed, OrderUnknown
@@ -62,7 +62,7 @@ class VariantCase:
     boundary: Boundary | None
     mode: Mode | None
 
-    def play(self, harness: Harness) -> Outcome:
+    def play(self, harness: Harness) -> CaseOutcome:
         """Play the run, daily runs, and what follows when SCM is the usual one again."""
         variant, before = self.surroundings.variant, live_orders(harness)
         found: list[str] = []
@@ -79,7 +79,7 @@ class VariantCase:
             found.append(f"exactly_one_order: {made} orders are open or issued, {variant.due} are needed")
         return self._outcome(run, found, days=days, was_reached=was_reached)
 
-    def failed(self, text: str) -> Outcome:
+    def failed(self, text: str) -> CaseOutcome:
         """Return the outcome when the harness failed."""
         return self._outcome(None, [text])
 
@@ -98,9 +98,11 @@ class VariantCase:
             for error in _errors(run) - self.surroundings.variant.explains:
                 yield f"no_false_failure: {run.run_id} reports {error}"
 
-    def _outcome(self, run: Run | None, found: list[str], *, days: int = 0, was_reached: bool = True) -> Outcome:
+    def _outcome(self, run: Run | None, found: list[str], *, days: int = 0, was_reached: bool = True) -> CaseOutcome:
         mode = self.mode.value if self.mode else NO_FAULT
-        return Outcome.of(str(self.surroundings), self.boundary, mode, run, found, days=days, was_reached=was_reached)
+        return CaseOutcome.of(
+            str(self.surroundings), self.boundary, mode, run, found, days=days, was_reached=was_reached
+        )
 
 
 def live_orders(harness: Harness) -> int:

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any, Self
 
 from renewal import records
-from renewal.domain.audit.chain import ChainHead, beginning, newest, number_of, plain_number, row_hash
+from renewal.domain.audit.hash_chain import ChainHead, beginning, newest, number_of, plain_number, row_hash
 from renewal.domain.audit.seal import Seal
 
 Row = Mapping[str, Any]

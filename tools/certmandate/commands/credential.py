@@ -23,7 +23,7 @@ from certmandate.stored_credential.rotation import (
 )
 from certmandate.views import printing
 from certmandate.views.printing import printer
-from renewal.domain.request import NAME
+from renewal.domain.run.request import NAME
 
 _LONGEST = 4_096  # characters read from standard input; a credential has a few hundred
 

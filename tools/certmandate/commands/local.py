@@ -24,7 +24,7 @@ from certmandate.execution import exit_code
 from certmandate.exit import INTERRUPTED, WRONG_USAGE
 from certmandate.files.yaml_document import FilesInvalid
 from certmandate.options import JsonOption
-from certmandate.progress import Progress
+from certmandate.progress import ProgressReader
 from certmandate.views import printing
 from certmandate.views.printing import print_error, printer
 from certmandate.views.run_page import print_page
@@ -202,7 +202,7 @@ def _waits(factor: float) -> str:
 
 
 def _execute(console: Console, system: LocalSystem, request: Any) -> Finished:
-    progress = Progress()
+    progress = ProgressReader()
 
     def watch(history: Mapping[str, Any]) -> None:
         for change in progress.changes(history):

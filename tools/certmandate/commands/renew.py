@@ -17,10 +17,10 @@ from certmandate.options import JsonOption, YesOption, confirm, confirm_logins, 
 from certmandate.views import printing
 from certmandate.views.printing import print_error, printer
 from certmandate.views.run_page import print_page
-from renewal.domain.run_report import Outcome
+from renewal.domain.run.report import Outcome
 
 if TYPE_CHECKING:
-    from renewal.domain.replacement.rule import Replacement
+    from renewal.domain.replacement_rule import ReplacementRule
 
 CertificatesArgument = Annotated[
     list[str] | None,
@@ -208,8 +208,8 @@ def _require_alone(request: Mapping[str, Any], *, others: bool) -> None:
 
 def _replacement(
     issuer: str | None, issued_before: datetime | None, reason: str | None, *, cancel: bool
-) -> Replacement:
-    from renewal.domain.replacement.rule import Replacement
+) -> ReplacementRule:
+    from renewal.domain.replacement_rule import ReplacementRule
 
     if issued_before is None or issuer is None:
         msg = "a replacement rule needs both --issuer (part of its name; '' for any) and --issued-before"
@@ -224,18 +224,21 @@ def _replacement(
             "pass a time in the past"
         )
         raise Refused(msg)
-    return Replacement(before, issuer.strip(), reason or "")
+    return ReplacementRule(before, issuer.strip(), reason or "")
 
 
-def _change_rule(deployment: Deployment, replacement: Replacement, *, cancel: bool, yes: bool, as_json: bool) -> None:
+def _change_rule(
+    deployment: Deployment, replacement: ReplacementRule, *, cancel: bool, yes: bool, as_json: bool
+) -> None:
     stored = read_stored(deployment)
     printing.print_left_out(stored.unreadable)
     covered = [path for path, certificate in sorted(stored.certificates.items()) if replacement.covers(certificate)]
     if cancel:
-        if replacement.identity not in {rule.identity for rule in deployment.book.replacements()}:
-            msg = "there is no such replacement rule; `certmandate status` lists the rules"
+        rules = {rule.identity: rule for rule in deployment.book.all_replacements()}
+        if replacement.identity not in rules:
+            msg = "there is no such replacement rule; `certmandate replace status` lists the rules"
             raise Refused(msg)
-        deployment.editor.remove_replacement(replacement)
+        deployment.editor.remove_replacement(rules[replacement.identity])
     elif not covered:
         msg = "the rule covers no certificate that is served: `certmandate show` has each one's issuer and beginning"
         raise Refused(msg)
@@ -243,7 +246,7 @@ def _change_rule(deployment: Deployment, replacement: Replacement, *, cancel: bo
         counted = printing.counted(len(covered), "certificate")
         printing.print_line(f"The rule covers {counted}: {', '.join(covered)}.", to_stderr=True)
         confirm("Replace them in the next runs?", yes=yes)
-        deployment.editor.add_replacement(replacement)
+        deployment.editor.add_replacement(replacement, stored.complete)
     if as_json:
         document = {"issuer": replacement.issuer, "issued_before": replacement.issued_before}
         printing.print_json({**document, "covers": covered, "stands": not cancel})

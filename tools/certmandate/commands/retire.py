@@ -21,7 +21,7 @@ from certmandate.views.printing import printer
 from renewal.mail.language import Language, plain
 
 if TYPE_CHECKING:
-    from certmandate.files.estate import Retired
+    from certmandate.files.operator_records import Retired
     from renewal.domain.delegation import Delegation
 
 SHORTEST_GRACE, LONGEST_GRACE = 7, 30
@@ -72,7 +72,7 @@ def _retirement(deployment: Deployment, name: str, now: datetime) -> tuple[Deleg
 
     After an interrupted attempt, only the stored record. Raises UnknownDelegation.
     """
-    from certmandate.files.estate import retirement
+    from certmandate.files.operator_records import retirement
     from renewal.domain.errors import UnknownDelegation
     from renewal.domain.setup.withdrawal import open_revocations
 

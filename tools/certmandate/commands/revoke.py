@@ -21,7 +21,7 @@ from certmandate.views.language import languages
 from certmandate.views.printing import printer
 from certmandate.views.rao_report import REVOCATION
 from renewal.domain.delegation import CertificatePath
-from renewal.domain.run_report import Outcome
+from renewal.domain.run.report import Outcome
 
 if TYPE_CHECKING:
     from renewal.domain.certificate.revocation import RevocationRequest

@@ -15,14 +15,14 @@ from certmandate.deployment import Deployment, deployed, read_stored
 from certmandate.exit import NEEDS_ATTENTION
 from certmandate.options import CertificateArgument, JsonOption, split
 from certmandate.views import certificate as certificate_view
-from certmandate.views import estate as estate_view
 from certmandate.views import printing
+from certmandate.views import status as status_view
 from certmandate.views.exports.csv_table import csv_lines
 
 if TYPE_CHECKING:
     from certmandate.estate_changes import Stored
     from certmandate.judged_estate import JudgedEstate
-    from certmandate.views.estate import Estate
+    from certmandate.views.status import EstateStatus
     from renewal.domain.judgement.certificate import Judgement
     from renewal.domain.setup.inspection import DelegationRecord
 
@@ -76,15 +76,15 @@ def status_command(
             raise typer.Exit(_code(estate))
     if as_csv:
         printing.print_left_out(estate.unreadable)
-        printing.print_crlf(csv_lines(estate_view.CSV_COLUMNS, estate_view.csv_rows(estate)))
+        printing.print_crlf(csv_lines(status_view.CSV_COLUMNS, status_view.csv_rows(estate)))
     elif as_json:
-        printing.print_json(estate_view.document(estate))
+        printing.print_json(status_view.document(estate))
     else:
-        printing.show(printing.printer(), *estate_view.page(estate))
+        printing.show(printing.printer(), *status_view.page(estate))
     raise typer.Exit(_code(estate))
 
 
-def _code(estate: Estate) -> int:
+def _code(estate: EstateStatus) -> int:
     return NEEDS_ATTENTION if estate.needs_attention else 0
 
 
@@ -123,9 +123,9 @@ def read_judgement(
 
 def _known_states(names: Collection[str]) -> frozenset[str]:
     """Return the labels; raise typer.BadParameter for one that does not exist."""
-    from renewal.domain.judgement.certificate import State
+    from renewal.domain.judgement.certificate import CertificateState
 
-    known = [state.label for state in State]
+    known = [state.label for state in CertificateState]
     if unknown := [name for name in names if name not in known]:
         msg = f"'{unknown[0]}' is not a state; the states are {', '.join(known)}"
         raise typer.BadParameter(msg, param_hint="--state")
@@ -151,7 +151,7 @@ def _selected(deployment: Deployment, names: Collection[str], expires_before: da
     )
 
 
-def page_of(deployment: Deployment, estate: Estate, language_code: str = "en") -> str:
+def page_of(deployment: Deployment, estate: EstateStatus, language_code: str = "en") -> str:
     """Return the page about *estate*, with the audit rows of its certificates."""
     from certmandate.views.status_page.page import status_page
 
@@ -180,11 +180,11 @@ def _show_page(page: str, target: Path | None, *, in_browser: bool) -> None:
 
 def read_estate(
     deployment: Deployment, now: datetime, names: Collection[str] = (), expires_before: datetime | None = None
-) -> Estate:
+) -> EstateStatus:
     """Read and judge the delegations *names*, or all, with what expires before a day. Raises UnknownDelegation."""
     from certmandate.run_failures import judged_with_runs
-    from certmandate.views.estate import Estate
     from certmandate.views.json_records import run_document
+    from certmandate.views.status import EstateStatus
 
     book = deployment.book
     stored, replacements, retired = _selected(deployment, names, expires_before), book.replacements(), book.retired()
@@ -200,7 +200,7 @@ def read_estate(
     runs = deployment.client("stepfunctions").list_executions(
         stateMachineArn=deployment.fact("StateMachineArn"), maxResults=_LAST_RUNS
     )
-    return Estate(
+    return EstateStatus(
         delegations=stored.delegations,
         judged=judged,
         replacements=replacements,

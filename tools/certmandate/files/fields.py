@@ -18,7 +18,7 @@ from renewal.domain.certificate.chain import ChainForm
 from renewal.domain.delegation import LANGUAGES, S3
 from renewal.domain.keypair import KeyType
 from renewal.domain.names import normalised
-from renewal.domain.request import NAME
+from renewal.domain.run.request import NAME
 
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 _FOR_DOCUMENTATION = tuple(map(ipaddress.IPv4Network, ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")))
@@ -119,7 +119,7 @@ def text(value: Any) -> str:
 
 
 def delegation_or_certificate(value: Any) -> str:
-    """A name of ours: `renewal.domain.request.NAME`."""
+    """A name of ours: `renewal.domain.run.request.NAME`."""
     if not isinstance(value, str) or not NAME.fullmatch(value):
         msg = "must be 1 to 40 lower-case letters, digits and inner hyphens"
         raise ValueError(msg)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Self
 
-from certmandate.files.estate import UNFINISHED_APPLY, EstateReader, Retired, retired_key
 from certmandate.files.operator_action import ActionKind, OperatorAction
+from certmandate.files.operator_records import UNFINISHED_APPLY, OperatorReader, Retired, retired_key
 from certmandate.files.specification import Specification
 from renewal import records
 from renewal.adapters.order_book import schema
@@ -53,7 +53,7 @@ class SpecWriter:
     def __init__(self, tables: OrderTables, operator: str = "") -> None:
         self._operator = operator
         self._table, self._trails = tables.orders, DynamoDbAuditTrails(tables.audit)
-        self._reader = EstateReader(tables)
+        self._reader = OperatorReader(tables)
 
     def write(self, change: EstateChange, now: datetime) -> None:
         """Write *change*; status is not touched. Raises OrderConflict while a removed certificate has an open order.

@@ -16,7 +16,7 @@ from renewal.domain.delegation import CustomField
 from renewal.domain.judgement.problem import Problem
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.order_search import SearchProof
-from renewal.domain.run_report import RunReport
+from renewal.domain.run.report import RunReport
 from renewal.domain.setup.check_result import CheckResult, CheckStatus, SetupStep
 from renewal.domain.setup.finding import ORDER_NOT_OURS
 from renewal.domain.setup.inspection import DelegationRecord, Inspection

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from certmandate.views.advice import EVERY_ACCOUNT, Advice, advice_for, where
 from renewal.domain.errors import CREDENTIAL_ERRORS, CredentialRefused
 from renewal.domain.judgement.problem import Problem
-from renewal.domain.run_report import CertificateRow, DelegationRow, RunReport
+from renewal.domain.run.report import CertificateRow, DelegationRow, RunReport
 
 EVERY_DELEGATION = "every delegation"
 RULE = "a replacement rule"

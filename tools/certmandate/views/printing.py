@@ -62,11 +62,8 @@ class Wrapped:
 
 
 @dataclass(frozen=True)
-class Listing:
-    """Rows in columns where they fit, else one record for each row.
-
-    rich's own table takes a third of a second for a thousand rows.
-    """
+class RowListing:
+    """Rows in columns where they fit, else one record for each row; rich's own table takes seconds for 10,000 rows."""
 
     columns: Sequence[str]
     """Their names; one that ends in `#` has numbers."""
@@ -87,10 +84,12 @@ class Listing:
     def _row(self, console: Console, row: Sequence[Text], widths: Sequence[int]) -> Iterator[Segment]:
         cells = [_lines(console, cell, width) for cell, width in zip(row, widths, strict=True)]
         for line in zip_longest(*cells, fillvalue=Text()):
+            blanks = ""
             for name, width, text in zip(self.columns, widths, line, strict=True):
-                blanks = " " * (width - text.cell_len)
-                before, after = (blanks, "") if name.endswith("#") else ("", blanks)
-                yield from _segments(console, text, before, f"{after}{'':{_GAP}}")
+                rest = " " * (width - text.cell_len)
+                before, after = (rest, "") if name.endswith("#") else ("", rest)
+                yield from _segments(console, text, f"{blanks}{before}")
+                blanks = f"{after}{'':{_GAP}}"
             yield Segment.line()
 
 
@@ -105,11 +104,13 @@ def _lines(console: Console, text: Text, width: int) -> Iterable[Text]:
     return lines
 
 
-def _segments(console: Console, text: Text, before: str = "", after: str = "") -> Iterable[Segment]:
-    """Return a line without its end, between blanks: one segment, unless the text has parts in other styles."""
+def _segments(console: Console, text: Text, before: str = "") -> Iterable[Segment]:
+    """Return a line without its end, after blanks; as few segments as possible, because each takes time."""
     if text.spans:
-        return [Segment(before), *text.render(console), Segment(after)]
-    return [Segment(f"{before}{text.plain}{after}", console.get_style(text.style))]
+        return [Segment(before), *text.render(console)]
+    if text.style:
+        return [Segment(before), Segment(text.plain, console.get_style(text.style))]
+    return [Segment(f"{before}{text.plain}")]
 
 
 def _widths(columns: Sequence[Sequence[Text]], room: int) -> list[int] | None:
@@ -200,9 +201,9 @@ def _plain(value: object) -> object:
     return str(value)
 
 
-def table(columns: Iterable[str], rows: Iterable[Row]) -> Listing:
+def table(columns: Iterable[str], rows: Iterable[Row]) -> RowListing:
     """Return a table; a column whose name ends in `#` has numbers."""
-    return Listing(tuple(columns), [[_joined(cell) for cell in row] for row in rows])
+    return RowListing(tuple(columns), [[_joined(cell) for cell in row] for row in rows])
 
 
 def facts(pairs: Iterable[tuple[str, str | Text]], *, indent: int = 2) -> RenderableType:

@@ -14,7 +14,7 @@ from certmandate.views.problems import otherwise, problem_line
 from certmandate.views.replacement.progress import lines as replacement_lines
 from renewal.domain.endpoint.observation import ServiceState
 from renewal.domain.judgement.certificate import whole_days
-from renewal.domain.run_report import CertificateRow, DelegationOutcome, Outcome, RunReport
+from renewal.domain.run.report import CertificateRow, DelegationOutcome, Outcome, RunReport
 
 _ORDER = (
     Outcome.FAILED,

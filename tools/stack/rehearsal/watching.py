@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from renewal.domain.judgement.replacement_progress import ReplacementProgress
-from renewal.domain.run_report import CertificateRow, Outcome, RunOutcome, RunReport
+from renewal.domain.run.report import CertificateRow, Outcome, RunOutcome, RunReport
 from renewal.steps.reporting.metrics import run_metrics
 from stack.rehearsal.deployed import STACK, Deployed
 from stack.rehearsal.emulator import REGION

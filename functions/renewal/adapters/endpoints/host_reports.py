@@ -19,7 +19,7 @@ MOST_BYTES = 1_000_000
 
 
 class S3HostReports:
-    """The reports in one bucket. Implements `renewal.endpoint_ports.HostReports`."""
+    """The reports in one bucket. Implements `renewal.ports.endpoints.HostReports`."""
 
     def __init__(self, client: S3Client, bucket: str) -> None:
         self._client = client

@@ -1,4 +1,4 @@
-"""Contacts declared endpoints, many at a time, and nothing else: see `renewal.ports.EndpointProber`."""
+"""Contacts declared endpoints, many at a time, and nothing else: see `renewal.ports.endpoints.EndpointProber`."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from renewal.adapters.order_book import schema
 from renewal.adapters.order_book.table import Item, Request, Table, put
-from renewal.domain.audit.chain import ChainHead, newest, number_of
+from renewal.domain.audit.hash_chain import ChainHead, newest, number_of
 from renewal.domain.errors import RecordUnreadable
 from renewal.domain.order import FinishedOrder
 
@@ -17,7 +17,7 @@ _ALWAYS_NUMBERED = (schema.ACKNOWLEDGED_PREFIX, schema.ACTION_PREFIX)
 
 
 class DynamoDbAuditTrails:
-    """`renewal.audit_ports.AuditTrails`, and what adds to them."""
+    """`renewal.ports.audit.AuditTrails`, and what adds to them."""
 
     def __init__(self, table: Table) -> None:
         self._table = table

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
+from itertools import filterfalse
 
 from renewal.adapters.order_book import schema
 from renewal.adapters.order_book.table import Item, OrderTables
-from renewal.domain.audit.chain import number_of
+from renewal.domain.audit.hash_chain import number_of
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.errors import UnknownDelegation
 from renewal.domain.order import FinishedOrder, ManagedCertificate, Order
-from renewal.domain.replacement.rule import Replacement
+from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord
-from renewal.ports import Listing
+from renewal.ports.order_book import Listing
 
 
 class DynamoDbOrderReader:
-    """`renewal.ports.OrderReader` on the two tables."""
+    """`renewal.ports.order_book.OrderReader` on the two tables."""
 
     def __init__(self, tables: OrderTables) -> None:
         self._table, self._audit = tables.orders, tables.audit
@@ -35,9 +36,16 @@ class DynamoDbOrderReader:
     def count(self, most: int) -> int:
         return self._table.count(schema.CERTIFICATE, most)
 
-    def replacements(self) -> Listing[Replacement]:
+    def replacements(self) -> Listing[ReplacementRule]:
         items = self._table.query(schema.ESTATE, schema.REPLACEMENT_PREFIX)
-        return Listing.of(items, lambda item: schema.read(Replacement, item, item))
+        return Listing.of(filterfalse(schema.has_ended, items), schema.replacement)
+
+    def listed(self, rule: ReplacementRule) -> Collection[CertificatePath] | None:
+        keys = schema.list_keys(rule)
+        found = self._table.read(keys)
+        if not keys or len(found) < len(keys):
+            return None
+        return frozenset(CertificatePath.parse(path) for key in keys for path in schema.listed_in(found[key]))
 
     def delegation(self, name: str) -> DelegationRecord:
         key = schema.delegation_key(name)

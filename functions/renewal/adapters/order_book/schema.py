@@ -9,6 +9,7 @@
                                                       revision
     univ-example   order#idp                          the certificate's open order, with the sealed private key
     #estate        replacement#<before>#<issuer>      a replacement rule; then #<scope> where it names any
+    #estate        covered#<before>#<issuer>#<number> paths of certificates that the rule may cover
 
     audit table
     delegation     item
@@ -34,12 +35,12 @@ from typing import Any, Literal, TypeVar
 
 from renewal import records
 from renewal.adapters.order_book.table import Item, Key
-from renewal.domain.audit.chain import ChainHead
+from renewal.domain.audit.hash_chain import ChainHead
 from renewal.domain.delegation import S3, CertificatePath, CertificateSpec
 from renewal.domain.errors import RecordUnreadable
 from renewal.domain.notices.notice import Notices
 from renewal.domain.order import FinishedOrder, ManagedCertificate, Order
-from renewal.domain.replacement.rule import Replacement
+from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.records import timestamp
@@ -61,8 +62,9 @@ ACKNOWLEDGED_PREFIX = "acknowledged#"
 ACTION_PREFIX = "action#"
 HEAD = "head"
 REPLACEMENT_PREFIX = "replacement#"
+_COVERED_PREFIX = "covered#"
 ESTATE = "#estate"
-"""Partition of what concerns all delegations; no delegation can have this name (`renewal.domain.request.NAME`)."""
+"""Partition of what concerns all delegations; no delegation can have this name (`renewal.domain.run.request.NAME`)."""
 _MOST_DAYS = 36_500
 """Of a policy's `floor_days`: with more, dates overflow."""
 
@@ -91,11 +93,25 @@ def finished_prefix(certificate: str) -> str:
     return f"{FINISHED_PREFIX}{certificate}#" if certificate else FINISHED_PREFIX
 
 
-def replacement_key(replacement: Replacement) -> Key:
+def replacement_key(replacement: ReplacementRule) -> Key:
     """Key of a replacement rule; the same rule twice is one item."""
     before, issuer, scope = replacement.identity
     names = (timestamp(before), issuer, *((scope,) if scope else ()))
     return ESTATE, f"{REPLACEMENT_PREFIX}{'#'.join(names)}"
+
+
+def list_keys(replacement: ReplacementRule) -> list[Key]:
+    """Keys of the items that list what a replacement rule may cover."""
+    rule = replacement_key(replacement)[1].removeprefix(REPLACEMENT_PREFIX)
+    return [(ESTATE, f"{_COVERED_PREFIX}{rule}#{number}") for number in range(replacement.lists or 0)]
+
+
+@dataclass(frozen=True, slots=True)
+class CoveredPaths:
+    """An item that lists certificates which a replacement rule may cover."""
+
+    paths: tuple[str, ...]
+    """`delegation/certificate`."""
 
 
 def path_of(key: Key) -> CertificatePath:
@@ -133,7 +149,7 @@ def head_item(delegation: str, head: ChainHead) -> dict[str, Any]:
     return {"delegation": delegation, "item": HEAD} | records.to_item(head)
 
 
-def replacement_item(replacement: Replacement) -> dict[str, Any]:
+def replacement_item(replacement: ReplacementRule) -> dict[str, Any]:
     """Item of a replacement rule."""
     delegation, item = replacement_key(replacement)
     return records.to_item(replacement) | {"delegation": delegation, "item": item}
@@ -186,6 +202,21 @@ def _fault_of(spec: CertificateSpec) -> str:
         return "'stores' has one that this version does not know"
     is_possible = 0 < spec.policy.ratio <= 1 and 0 <= spec.policy.floor_days <= _MOST_DAYS
     return "" if is_possible else "'policy' has a number out of its range"
+
+
+def replacement(item: Item) -> ReplacementRule:
+    """Read a replacement rule."""
+    return read(ReplacementRule, item, item)
+
+
+def has_ended(item: Item) -> bool:
+    """Return whether the item of a replacement rule is of one that has ended."""
+    return "ended_at" in item
+
+
+def listed_in(item: Item) -> tuple[str, ...]:
+    """Read the paths in an item that lists certificates."""
+    return read(CoveredPaths, item, item).paths
 
 
 def is_open(item: Item) -> bool:

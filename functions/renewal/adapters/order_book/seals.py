@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from renewal import records
 from renewal.adapters.aws import error_code, translated
-from renewal.domain.audit.chain import ChainHead, plain_number
+from renewal.domain.audit.hash_chain import ChainHead, plain_number
 from renewal.domain.audit.seal import Seal
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _NAME = re.compile(r"(?P<number>[0-9]{12})-(?P<hash>[0-9a-f]{64})\.json")
 
 
 class S3Seals:
-    """One bucket; `renewal.audit_ports.Seals`."""
+    """One bucket; `renewal.ports.audit.Seals`."""
 
     def __init__(self, client: S3Client, bucket: str) -> None:
         self._client = client

@@ -132,9 +132,7 @@ class Table:
         return _of_pages(partial(self._scanned, {"ConsistentRead": True}, _plain))
 
     @translated("dynamodb:Scan")
-    def _scanned(
-        self, request: Request, read: Callable[[Item], T], start: Request
-    ) -> tuple[list[T], Request | None]:
+    def _scanned(self, request: Request, read: Callable[[Item], T], start: Request) -> tuple[list[T], Request | None]:
         answer: Any = self._client.scan(TableName=self._name, **request, **start)
         return [read(item) for item in answer["Items"]], answer.get("LastEvaluatedKey")
 

@@ -50,7 +50,7 @@ from renewal.domain.errors import OrderConflict, StoreUnavailable, shortened
 from renewal.domain.notices.notice import Notices, NoticesChange
 from renewal.domain.order import IMPORT_LEASE, RELEASED, FinishedOrder, ManagedCertificate, Order, OrderStatus, Served
 from renewal.domain.order_search import SearchControl, SearchProof, SearchResult
-from renewal.domain.setup.inspection import Inspection, Refusal
+from renewal.domain.setup.inspection import CredentialRefusal, Inspection
 from renewal.records import timestamp
 
 _TRIES = 5  # to end an order while an operator applies a new spec
@@ -59,7 +59,7 @@ _UNCONFIRMED = "#posts = :post AND attribute_not_exists(#ssl_id)"
 
 
 class DynamoDbOrderTransitions:
-    """`renewal.ports.OrderTransitions` and `renewal.notice_ports.NoticeBook` on the two tables.
+    """`renewal.ports.order_book.OrderTransitions` and `renewal.ports.notices.NoticeBook` on the two tables.
 
     *identity*: who ends orders, for the audit trail.
     """
@@ -266,7 +266,7 @@ class DynamoDbOrderTransitions:
         self._record(delegation, "inspection", inspection)
 
     def record_refusal(self, delegation: str, version: str, run_id: str, pending: str = "") -> None:
-        self._record(delegation, "refusal", Refusal(version, run_id, pending))
+        self._record(delegation, "refusal", CredentialRefusal(version, run_id, pending))
 
     def record_search(self, delegation: str, control: SearchControl, result: SearchResult) -> None:
         key = delegation_key(delegation)
@@ -302,7 +302,7 @@ class DynamoDbOrderTransitions:
         msg = f"the record of the notices of {delegation} keeps changing"
         raise OrderConflict(msg)
 
-    def _record(self, delegation: str, attribute: str, record: Inspection | Refusal) -> None:
+    def _record(self, delegation: str, attribute: str, record: Inspection | CredentialRefusal) -> None:
         change, values = f"SET #{attribute} = :value", {"value": records.to_item(record)}
         try:
             self._table.update(updated(delegation_key(delegation), change, values, condition="attribute_exists(#item)"))

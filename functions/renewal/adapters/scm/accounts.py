@@ -19,8 +19,8 @@ from renewal.adapters.scm.session import Session
 from renewal.deadline import Deadline
 from renewal.domain.credential import Credential
 from renewal.domain.errors import CredentialMissing, CredentialRefused, PermissionMissing
-from renewal.ports import Accounts
-from renewal.rotation_ports import PinnedAccounts
+from renewal.ports.rotation import PinnedAccounts
+from renewal.ports.scm import Accounts
 
 
 @dataclass(frozen=True, slots=True)

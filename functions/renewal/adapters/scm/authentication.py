@@ -14,7 +14,7 @@ from renewal.adapters.scm.error_mapping import error_for
 from renewal.adapters.scm.request import ACCESS_TOKEN
 from renewal.adapters.scm.responses import error_response_from, members, text, whole
 from renewal.domain.errors import CredentialRefused, ScmUnavailable
-from renewal.ports import Clock
+from renewal.ports.environment import Clock
 
 REFRESH_EARLY = timedelta(seconds=60)
 _NEVER = datetime.min.replace(tzinfo=UTC)

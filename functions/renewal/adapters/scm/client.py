@@ -27,7 +27,7 @@ from renewal.domain.setup.snapshot import (
     ReportedCertificate,
     concerns,
 )
-from renewal.ports import CertificateAuthority, SetupReader
+from renewal.ports.scm import CertificateAuthority, SetupReader
 
 PASSWORD_STATE = Request(Operation.PASSWORD_STATE, "GET", "/admin/v1/password")
 

@@ -9,7 +9,7 @@ from itertools import groupby
 
 from renewal.domain.errors import shortened
 from renewal.domain.judgement.problem import Consequence, Problem
-from renewal.domain.run_report import RunReport
+from renewal.domain.run.report import RunReport
 
 LONGEST_SUBJECT = 99
 """Characters (AWS: sns/latest/api/API_Publish.html)."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from renewal.domain.errors import OrderPending
 from renewal.domain.judgement.problem import RANKS, Problem
-from renewal.domain.run_report import CertificateRow, RunReport
+from renewal.domain.run.report import CertificateRow, RunReport
 
 NEAR_EXPIRY = "CertificateNearExpiry"
 PASSWORD_EXPIRING = "PasswordExpiring"  # noqa: S105 - the name of a finding
@@ -31,7 +31,7 @@ class Thresholds:
 
 def notifiable(report: RunReport, thresholds: Thresholds) -> tuple[Problem, ...]:
     """Return what the operator is notified of, security first of what is equally severe."""
-    found = {problem.key: problem for problem in report.problems if problem.needs_attention or _stays_warning(problem)}
+    found = {problem.key: problem for problem in report.problems if _is_notified(problem)}
     for problem in _crossed(report, thresholds):
         found.setdefault(problem.key, problem)
     return tuple(sorted(found.values(), key=_first_named))
@@ -41,8 +41,13 @@ def _first_named(problem: Problem) -> tuple[Any, ...]:
     return RANKS[problem.severity], not problem.security, problem.urgency
 
 
-def _stays_warning(problem: Problem) -> bool:
-    """Whether the actor should act already, and no run will ever fail for it; open orders have a threshold."""
+def _is_notified(problem: Problem) -> bool:
+    """Whether it needs attention, is an outage, or is a warning for which no run will ever fail.
+
+    Open orders have a threshold.
+    """
+    if problem.needs_attention or problem.is_outage:
+        return True
     return problem.severity == "warning" and problem.act_by is None and problem.code != OrderPending.__name__
 
 

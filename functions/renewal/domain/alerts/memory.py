@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from renewal.domain.judgement.problem import RANKS, Problem
-from renewal.domain.run_report import RunOutcome, RunReport
+from renewal.domain.run.report import RunOutcome, RunReport
 from renewal.domain.setup.finding import Severity
 
 FAILED_AGAIN_AFTER = timedelta(days=1)
@@ -24,13 +24,13 @@ class Notified:
     last: datetime
     """When the operator was notified of it."""
     failed_by: str = ""
-    """The run that last failed for it; empty: none."""
+    """The run that last failed for it, or had it as an outage; empty: none."""
     failed_at: datetime | None = None
 
     def is_recent_failure(self, report: RunReport) -> bool:
         """Whether another run has failed for it within the last day, and not at a time that a wrong clock recorded."""
-        if self.failed_at is None or self.failed_by == report.run_id:
-            return False
+        if self.severity != "error" or self.failed_at is None or self.failed_by == report.run_id:
+            return False  # no run fails for an outage that can wait
         return timedelta(0) <= report.finished_at - self.failed_at < FAILED_AGAIN_AFTER
 
 
@@ -63,7 +63,7 @@ class NotifiedProblems:
                 kept[key] = replace(entry, severity=problem.severity, last=now)
             elif self._is_news(problem):
                 continue  # the next run names it
-            if report.outcome is RunOutcome.FAILED and problem.needs_attention:
+            if report.outcome is RunOutcome.FAILED if problem.needs_attention else problem.is_outage:
                 kept[key] = replace(kept[key], failed_by=report.run_id, failed_at=now)
         return NotifiedProblems(kept)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainedRow:
-    """A row of the audit trail; `renewal.domain.audit.chain` adds these members."""
+    """A row of the audit trail; `renewal.domain.audit.hash_chain` adds these members."""
 
     sequence: int | None = field(default=None, compare=False)
     """Its number in the delegation's chain; None in rows of earlier versions."""

@@ -14,11 +14,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from renewal import records
-from renewal.domain.audit.chain import ChainHead, canonical
+from renewal.domain.audit.hash_chain import ChainHead, canonical
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class SealStatement:
     """What is signed. By the chain, the head's hash covers every row up to it."""
 
     delegation: str
@@ -36,7 +36,7 @@ class Statement:
 class Seal:
     """A statement with its signature (ECDSA on P-256 with SHA-256)."""
 
-    statement: Statement
+    statement: SealStatement
     public_key: str
     """DER, SubjectPublicKeyInfo (RFC 5280), in base64."""
     signature: str

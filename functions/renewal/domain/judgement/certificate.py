@@ -24,10 +24,10 @@ from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.command import command_for
 from renewal.domain.judgement.obstacle import is_shut_out, obstacle
 from renewal.domain.judgement.order_wait import AWAITS_APPROVAL, held_failure, waits_for
-from renewal.domain.judgement.problem import Consequence, Problem
+from renewal.domain.judgement.problem import OUTAGES, Consequence, Problem
 from renewal.domain.order import ManagedCertificate, Order, OrderStatus
 from renewal.domain.orderable import decide_with
-from renewal.domain.replacement.rule import Replacement
+from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.service.state import service_state
 from renewal.domain.setup.finding import Finding, Severity
 from renewal.domain.setup.inspection import DelegationRecord
@@ -40,9 +40,10 @@ OVERDUE = "RenewalOverdue"
 """Code: it is due, nothing is known to stop it, and less life is left than acting takes."""
 WITHDRAWN = {Cause.REVOKED: "ServedRevoked", Cause.REPLACED_IN_SCM: "ServedReplaced"}
 """Codes: SCM reports the served certificate as revoked, or as replaced in its portal."""
+_BY_CALENDAR = {Cause.AGE, Cause.DCV_LAPSING}
 
 
-class State(IntEnum):
+class CertificateState(IntEnum):
     """The state of a certificate, most urgent first."""
 
     EXPIRED = 0
@@ -76,7 +77,7 @@ class Judgement:
 
     certificate: ManagedCertificate
     decision: Decision
-    state: State
+    state: CertificateState
     days_left: int | None
     """Whole days until the served certificate expires, negative when it has; None: nothing was ever stored."""
     renew_at: datetime | None
@@ -91,6 +92,8 @@ class Judgement:
     """What must be done about it; None: nothing."""
     service: ServiceState
     """Whether clients meet it at its declared endpoints."""
+    can_wait: bool
+    """Whether an outage of SCM or AWS needs no attention: no change waits, and more life is left than acting takes."""
 
     @property
     def path(self) -> str:
@@ -165,7 +168,7 @@ def judge(
     now: datetime,
     times: ActingTimes,
     *,
-    replacements: Iterable[Replacement] = (),
+    replacements: Iterable[ReplacementRule] = (),
     failure: Failure | None = None,
 ) -> Judgement:
     """Return the judgement of *certificate* at *now*, decided as the next run decides.
@@ -196,6 +199,7 @@ def judge(
         obstacle=blocked,
         problem=case.problem(),
         service=service_state(certificate, now),
+        can_wait=case.can_wait,
     )
 
 
@@ -238,34 +242,43 @@ class _Case:
     def is_due(self) -> bool:
         return bool(self.decision.causes)
 
-    def state(self) -> State:
+    @property
+    def can_wait(self) -> bool:
+        """Whether it is renewed for its age only, if at all, and more life is left than acting takes."""
+        certificate, order = self.certificate, self.certificate.order
+        causes = set(order.causes if order else self.decision.causes)
+        is_ordinary = causes <= _BY_CALENDAR and not certificate.asked
+        return certificate.served is not None and is_ordinary and not self._is_late("operator")
+
+    def state(self) -> CertificateState:
         served, order = self.certificate.served, self.certificate.order
         if served and self.now >= served.not_after:
-            return State.EXPIRED
+            return CertificateState.EXPIRED
         if self.withdrawn is Cause.REVOKED:
-            return State.REVOKED
+            return CertificateState.REVOKED
         if served and self.now >= last_resort(served.not_before, served.not_after):
-            return State.NEAR_EXPIRY
+            return CertificateState.NEAR_EXPIRY
         if self.failure or (order and order.trouble) or self.decision.held:
-            return State.FAILING
+            return CertificateState.FAILING
         if order is not None:
-            return State.PENDING
+            return CertificateState.PENDING
         return self._without_order()
 
-    def _without_order(self) -> State:
+    def _without_order(self) -> CertificateState:
         if self.has_failed:
-            return State.FAILING
+            return CertificateState.FAILING
         if self.is_due and (self.is_ended or self.obstacle):
-            return State.MANDATE_ENDED if self.is_ended else State.BLOCKED
+            return CertificateState.MANDATE_ENDED if self.is_ended else CertificateState.BLOCKED
         if self.certificate.served is None:
-            return State.NEW
-        return State.DUE if self.is_due else State.FINE
+            return CertificateState.NEW
+        return CertificateState.DUE if self.is_due else CertificateState.FINE
 
     def problem(self) -> Problem | None:
         """Return what must be done, by the nearest cause."""
         order = self.certificate.order
         if self.failure:
-            return self._now(self.failure.error, self.failure.text)
+            is_early = self.failure.error in OUTAGES and self.can_wait
+            return self._made(self.failure.error, self.failure.text, "warning" if is_early else "error")
         if order is not None and self.obstacle and not order.trouble and is_shut_out(self.obstacle, order):
             return self._now(self.obstacle.code, self.obstacle.text, self.obstacle.actor)
         if order is not None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from renewal.domain.errors import Failure, RecordUnreadable, error_named
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import WITHDRAWN, Judgement
-from renewal.domain.judgement.problem import Problem, problem_of
+from renewal.domain.judgement.problem import OUTAGES, Problem, problem_of
 from renewal.domain.service.state import service_findings
 from renewal.domain.setup.finding import Finding, finding_from
 from renewal.domain.setup.inspection import DelegationRecord
@@ -34,7 +35,7 @@ def problems_of(
     judged, today = tuple(judgements), now.date()
     certificates = [judgement.certificate for judgement in judged]
     own = {judgement.problem.key: judgement.problem for judgement in judged if judgement.problem}
-    findings = [*(finding_from(error, error.certificate) for error in unreadable), *_failed(failure)]
+    findings = [*(finding_from(error, error.certificate) for error in unreadable), *_failed(failure, judged)]
     findings += service_findings(certificates, now)
     findings += open_revocations(record, certificates, now) if record else ()
     found, inspected = (
@@ -53,10 +54,17 @@ def rule_problems(unreadable: Iterable[RecordUnreadable]) -> Iterator[Problem]:
         yield Problem(code=type(error).__name__, about=text, severity="error", actor=error.actor, text=text)
 
 
-def _failed(failure: Failure | None) -> Iterator[Finding]:
-    if failure is not None:
-        actor = error_named(failure.error).actor
-        yield Finding(failure.error, "error", actor, failure.text, screen=screen_of(failure.error))
+def _failed(failure: Failure | None, judgements: Collection[Judgement]) -> Iterator[Finding]:
+    """What stopped the last run for all of it; an outage is a warning while each certificate can wait."""
+    if failure is None:
+        return
+    error = error_named(failure.error)
+    found = Finding(failure.error, "error", error.actor, failure.text, screen=screen_of(failure.error))
+    if failure.error in OUTAGES and all(judgement.can_wait for judgement in judgements):
+        expiries = [judgement.certificate.served.not_after for judgement in judgements if judgement.certificate.served]
+        first = min(expiries, default=None)
+        found = replace(found, severity="warning", due=first.date() if first else None)
+    yield found
 
 
 def _open(record: DelegationRecord | None, judgements: Iterable[Judgement]) -> Iterator[Finding]:

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from renewal.domain.errors import Actor
+from renewal.domain.errors import Actor, ScmUnavailable, StoreUnavailable
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.command import command_for
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.setup.finding import SECURITY, Finding, Severity
+
+OUTAGES = frozenset({ScmUnavailable.__name__, StoreUnavailable.__name__})
+"""Codes of errors that end without an action of the operator or the RAO; after AnswerLost, an order may exist."""
 
 
 class Consequence(StrEnum):
@@ -104,6 +107,11 @@ class Problem:
         return self.severity == "error"
 
     @property
+    def is_outage(self) -> bool:
+        """Whether it ends without an action of the operator or the RAO."""
+        return self.code in OUTAGES
+
+    @property
     def urgency(self) -> tuple[int, date, str, str]:
         """Sort key: what needs attention first, then by the day by which the actor must begin."""
         return RANKS[self.severity], self.act_by or date.min, self.key, self.text
@@ -146,7 +154,7 @@ def problem_of(
 def _consequence(finding: Finding, affected: Iterable[ManagedCertificate]) -> tuple[Consequence, date | None]:
     if finding.code in _CONSEQUENCES:
         return _CONSEQUENCES[finding.code], finding.due
-    if finding.due:
+    if finding.due and finding.code not in OUTAGES:
         return Consequence.ORDERS_STOP, finding.due
     served = [each.served for each in affected]
     if not served or None in served:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Self
 
+from renewal.domain.delegation import CertificatePath
 from renewal.domain.endpoint.observation import ServiceState
 from renewal.domain.order import ManagedCertificate
-from renewal.domain.replacement.rule import Replacement
+from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.service.state import service_state
 
 _HOUR = timedelta(hours=1)
@@ -25,12 +26,14 @@ class ReplacementProgress:
     issuer: str = ""
     issued_before: datetime
     deadline: datetime | None = None
+    began_at: datetime | None = None
+    """When the rule came into force; None in reports of earlier versions."""
     covered: int | None = None
     """How many it covered when it was stored; None for a rule of an earlier version."""
     done: int | None = None
     """How many of them are stored."""
     in_flight: int
-    """How many have an open order that has not failed."""
+    """How many have an open order that has not failed; also one that began before the rule, whatever is served."""
     failed: int
     """How many have a failed order: held, or with a certificate that was not stored."""
     waiting: int
@@ -45,6 +48,8 @@ class ReplacementProgress:
     """Whether that is after the deadline, or the deadline is over and something is left."""
     delegations: tuple[str, ...] = ()
     """Of the rule; empty = all."""
+    ended_at: datetime | None = None
+    """When a run found the work complete; None while the rule is in force."""
     paused: tuple[str, ...] = ()
     """The delegations for which the run ordered nothing because SCM was not available."""
 
@@ -64,16 +69,26 @@ class ReplacementProgress:
         return not self.left and not self.not_served
 
 
-def progress_of(rule: Replacement, certificates: Iterable[ManagedCertificate], now: datetime) -> ReplacementProgress:
-    """Return how far the work for *rule* has come; *certificates*: all that it covers or covered.
+def progress_of(
+    rule: ReplacementRule,
+    certificates: Iterable[ManagedCertificate],
+    now: datetime,
+    *,
+    listed: Collection[CertificatePath] | None = None,
+) -> ReplacementProgress:
+    """Return how far the work for *rule* has come; *certificates*: all that it covers or covered, and any others.
+
+    *listed*: what is listed with the rule; what is not was issued after it. None: nothing is listed. A rule that has
+    ended counts as complete, whatever has become of its certificates since.
 
     An ordinary renewal since the rule began counts as not served, too, until its endpoints serve it.
     """
-    mine = [each for each in certificates if not rule.delegations or each.spec.delegation in rule.delegations]
-    left = [each for each in mine if rule.covers(each)]
+    mine = [each for each in certificates if rule.is_in_force and _is_of(rule, each, listed)]
+    covered = [each for each in mine if rule.covers(each)]
+    left = [*covered, *(each for each in mine if _is_undecided(each, rule) and not rule.covers(each))]
     failed = sum(map(has_failed, left))
     in_flight = sum(each.order is not None and not has_failed(each) for each in left)
-    done = None if rule.certificates is None else max(rule.certificates - len(left), 0)
+    done = None if rule.certificates is None else max(rule.certificates - len(covered), 0)
     rate, ends_at = _estimate(rule, done, len(left), now)
     not_served = sum(_is_not_served(each, rule, now) for each in mine)
     return ReplacementProgress(
@@ -81,6 +96,7 @@ def progress_of(rule: Replacement, certificates: Iterable[ManagedCertificate], n
         issuer=rule.issuer,
         issued_before=rule.issued_before,
         deadline=rule.deadline,
+        began_at=rule.began_at,
         delegations=rule.delegations,
         covered=rule.certificates,
         done=done,
@@ -90,8 +106,21 @@ def progress_of(rule: Replacement, certificates: Iterable[ManagedCertificate], n
         not_served=not_served,
         rate=rate,
         ends_at=ends_at,
+        ended_at=rule.ended_at,
         is_late=_is_late(rule, len(left) + not_served, rate, ends_at, now),
     )
+
+
+def _is_of(rule: ReplacementRule, certificate: ManagedCertificate, listed: Collection[CertificatePath] | None) -> bool:
+    if listed is not None and certificate.spec.record_key not in listed:
+        return False
+    return not rule.delegations or certificate.spec.delegation in rule.delegations
+
+
+def _is_undecided(certificate: ManagedCertificate, rule: ReplacementRule) -> bool:
+    """Return whether an order that began before the rule may lead to a certificate that it covers."""
+    order = certificate.order
+    return order is not None and order.opened_at <= rule.began_at
 
 
 def has_failed(certificate: ManagedCertificate) -> bool:
@@ -101,14 +130,16 @@ def has_failed(certificate: ManagedCertificate) -> bool:
     return certificate.failures > 0
 
 
-def _is_not_served(certificate: ManagedCertificate, rule: Replacement, now: datetime) -> bool:
+def _is_not_served(certificate: ManagedCertificate, rule: ReplacementRule, now: datetime) -> bool:
     served = certificate.served
     if served is None or served.stored_at < rule.began_at:
         return False
     return service_state(certificate, now) not in {ServiceState.SERVED, ServiceState.NOT_DECLARED}
 
 
-def _estimate(rule: Replacement, done: int | None, left: int, now: datetime) -> tuple[float | None, datetime | None]:
+def _estimate(
+    rule: ReplacementRule, done: int | None, left: int, now: datetime
+) -> tuple[float | None, datetime | None]:
     """Return certificates an hour, and when the last one is stored; in the first hours as planned."""
     if not left:
         return None, now
@@ -122,7 +153,7 @@ def _estimate(rule: Replacement, done: int | None, left: int, now: datetime) -> 
     return round(rate, 2), now + left / rate * _HOUR if rate else None
 
 
-def _is_late(rule: Replacement, left: int, rate: float | None, ends_at: datetime | None, now: datetime) -> bool:
+def _is_late(rule: ReplacementRule, left: int, rate: float | None, ends_at: datetime | None, now: datetime) -> bool:
     if rule.deadline is None or not left:
         return False
     is_stopped = rate == 0.0

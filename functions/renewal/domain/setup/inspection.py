@@ -70,7 +70,7 @@ def bounded(inspection: Inspection, profile_ids: Collection[int]) -> Inspection:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class CredentialRefusal:
     """The version of the credential that SCM refused last, and the run: it is not tried again in that run."""
 
     version: str
@@ -85,7 +85,7 @@ class DelegationRecord:
 
     delegation: Delegation = field(metadata={"stored": "spec"})
     inspection: Inspection | None = field(default=None, metadata=REWRITTEN)
-    refusal: Refusal | None = field(default=None, metadata=REWRITTEN)
+    refusal: CredentialRefusal | None = field(default=None, metadata=REWRITTEN)
     search_proof: SearchProof | None = field(default=None, metadata=REWRITTEN)
     """Whether searches find the delegation's orders; None before the first order was searched for."""
     notices: Notices | None = field(default=None, metadata=REWRITTEN)

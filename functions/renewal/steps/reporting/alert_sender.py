@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from renewal.domain.alerts.alert import MOST_LISTED, Alert
 from renewal.domain.alerts.crossings import Thresholds, notifiable
 from renewal.domain.alerts.memory import NotifiedProblems
-from renewal.domain.run_report import RunReport
-from renewal.run_ports import Alerts, RunArchive
+from renewal.domain.run.report import RunReport
+from renewal.ports.runs import Alerts, RunArchive
 
 
 @dataclass(frozen=True, slots=True)

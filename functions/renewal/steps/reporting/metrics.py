@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from renewal.domain.run_report import Outcome, RunReport
+from renewal.domain.run.report import Outcome, RunReport
 
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 

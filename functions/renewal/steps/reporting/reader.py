@@ -10,9 +10,9 @@ from renewal.domain.delegation import CertificatePath
 from renewal.domain.errors import RecordUnreadable, UnknownDelegation
 from renewal.domain.judgement.summary import NO_SUMMARY, DelegationSummary
 from renewal.domain.order import ManagedCertificate
-from renewal.domain.run_outcome import PlanFacts, RunResults
+from renewal.domain.run.outcome import PlanFacts, RunResults
 from renewal.domain.setup.inspection import DelegationRecord
-from renewal.ports import Listing, OrderReader
+from renewal.ports.order_book import Listing, OrderIndex
 
 _BATCH = 100
 """Delegations that are read at a time, so that the memory does not grow with the estate."""
@@ -44,7 +44,7 @@ class ReportReader:
     name.
     """
 
-    book: OrderReader
+    book: OrderIndex
     password_notice: timedelta
     """How long before a password expires its delegation is read although it is in order."""
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from renewal.domain.errors import CredentialRefused
 from renewal.domain.setup.inspection import DelegationRecord
-from renewal.ports import Accounts, CertificateAuthority, OrderTransitions, SetupReader
+from renewal.ports.order_book import DelegationTransitions
+from renewal.ports.scm import Accounts, CertificateAuthority, SetupReader
 
 REFUSED = (
     "SCM refused the credential of {delegation} (401) without a reason. Likely causes, most likely first: the password "
@@ -27,7 +28,7 @@ class ScmLogin:
     interrupted, its pending version is tried in its place, and otherwise CredentialRefused is raised without a request.
     """
 
-    transitions: OrderTransitions
+    transitions: DelegationTransitions
     accounts: Accounts
 
     @contextmanager

@@ -16,7 +16,7 @@ from certmandate.exit import NEEDS_ATTENTION, exit_on_error
 from certmandate.files.atomic_files import write_together
 from certmandate.options import DelegationArgument, JsonOption, StackCommand
 from certmandate.views.printing import print_error, print_json, print_line
-from renewal.domain.audit.chain import ChainHead
+from renewal.domain.audit.hash_chain import ChainHead
 
 app = typer.Typer(
     help="Export and verify the audit trail.", no_args_is_help=True, add_completion=False, rich_markup_mode=None

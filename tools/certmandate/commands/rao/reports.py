@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from certmandate.deployment import Deployment
     from certmandate.judged_estate import JudgedEstate
     from renewal.domain.order import ManagedCertificate
-    from renewal.ports import Listing
+    from renewal.ports.order_book import Listing
 
 ThirdPartyOption = Annotated[
     str,

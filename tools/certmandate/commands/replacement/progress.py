@@ -14,13 +14,14 @@ def print_status(deployment: Deployment, *, as_json: bool) -> bool:
     from certmandate.views.replacement import progress as progress_view
     from renewal.domain.judgement.replacement_progress import progress_of
 
-    rules, stored, now = deployment.book.replacements(), read_stored(deployment), datetime.now(UTC)
+    book, stored, now = deployment.book, read_stored(deployment), datetime.now(UTC)
+    rules = book.all_replacements()
     printing.print_left_out((*rules.unreadable, *stored.unreadable))
-    found = [progress_of(rule, stored.certificates.values(), now) for rule in rules]
+    found = [progress_of(rule, stored.certificates.values(), now, listed=book.listed(rule)) for rule in rules]
     if as_json:
         printing.print_json({"at": now, "replacements": [progress_view.document(each) for each in found]})
     elif found:
         printing.show(printer(), *progress_view.page(found))
     else:
-        printing.print_line("No replacement rule is in force.")
+        printing.print_line("There is no replacement rule.")
     return any(each.is_late for each in found)

@@ -21,9 +21,10 @@ from certmandate.views.printing import printer
 from certmandate.views.replacement import plan as plan_view
 
 if TYPE_CHECKING:
-    from certmandate.replacement.capacity import Limits
-    from certmandate.replacement.plan import ReplacementPlan
-    from renewal.domain.replacement.rule import Caps, Replacement
+    from certmandate.estate_changes import Stored
+    from certmandate.replacement_planning.capacity import PlanningLimits
+    from certmandate.replacement_planning.plan import ReplacementPlan
+    from renewal.domain.replacement_rule import Caps, ReplacementRule
 
 _FORMATS = ["%Y-%m-%dT%H:%MZ", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"]
 _SERIAL = re.compile(r"[0-9A-F]{1,40}")
@@ -85,23 +86,27 @@ def replace_command(
     """Replace many certificates by a deadline.
 
     Shows the plan: how many, how long, which limit decides, and what will not make the deadline. After a confirmation
-    it stores a replacement rule. Daily and manual runs work on it until all is replaced; with --deadline, the hourly
-    runs do, too. The rule covers what is served now; what is issued for it is not replaced again.
+    it stores a replacement rule. Daily and manual runs work on it until all is replaced and served, and end it then;
+    with --deadline, the hourly runs do, too. The rule covers what is served now; what is issued for it is not replaced
+    again.
     `status` exits 1 when a rule will not make its deadline.
     """
-    from certmandate.replacement.capacity import Limits
+    from certmandate.replacement_planning.capacity import PlanningLimits
 
     asked = _Asked(issuer, issued_before, serials, tuple(delegation or ()), deadline, reason.strip())
     with deployed(context) if dry_run or action else to_change(context) as deployment:
         if action or cancel:
             raise typer.Exit(_without_plan(deployment, None if action else asked.reason, as_json=as_json))
-        assumed = Limits(scm_seconds=scm_seconds, issuance_minutes=issuance_minutes, approval_hours=approval_hours)
+        assumed = PlanningLimits(
+            scm_seconds=scm_seconds, issuance_minutes=issuance_minutes, approval_hours=approval_hours
+        )
         rule = asked.rule(deployment, _caps(deployment, orders_per_delegation, orders_per_run), datetime.now(UTC))
-        plan = _plan(deployment, rule, assumed)
+        stored = read_stored(deployment)
+        plan = _plan(deployment, stored, rule, assumed)
         if not as_json:
             printing.show(printer(), *plan_view.page(plan))
         if not dry_run:
-            _store(deployment, plan, yes=yes)
+            _store(deployment, plan, stored, yes=yes)
     if as_json:
         printing.print_json(plan_view.document(plan, is_stored=not dry_run))
     else:
@@ -128,9 +133,9 @@ class _Asked:
     deadline: datetime | None
     reason: str
 
-    def rule(self, deployment: Deployment, caps: Caps | None, now: datetime) -> Replacement:
+    def rule(self, deployment: Deployment, caps: Caps | None, now: datetime) -> ReplacementRule:
         """Return the rule for it. Raises Refused, and UnknownDelegation."""
-        from renewal.domain.replacement.rule import Replacement
+        from renewal.domain.replacement_rule import ReplacementRule
 
         self._require_scope()
         for name in self.delegations:
@@ -140,13 +145,13 @@ class _Asked:
         if before > now or (ends and ends <= now):
             msg = "--issued-before must be a time in the past, and --deadline one in the future (UTC)"
             raise Refused(msg)
-        return Replacement(
+        return ReplacementRule(
             issued_before=before,
             issuer=(self.issuer or "").strip(),
             reason=self.reason,
             deadline=ends,
             delegations=tuple(sorted(set(self.delegations))),
-            serials=_serials(self.serials) if self.serials else (),
+            serials=_serials(self.serials) if self.serials else frozenset(),
             caps=caps,
             asked_by=deployment.operator,
             asked_at=now,
@@ -164,10 +169,10 @@ class _Asked:
             raise Refused(msg)
 
 
-def _serials(file: Path) -> tuple[str, ...]:
+def _serials(file: Path) -> frozenset[str]:
     """Read the serials of *file*, each once. Raises Refused with the first line that is none."""
     from renewal.domain.certificate.serial import normalised_serial
-    from renewal.domain.replacement.rule import MOST_SERIALS
+    from renewal.domain.replacement_rule import MOST_SERIALS
 
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
@@ -179,7 +184,7 @@ def _serials(file: Path) -> tuple[str, ...]:
         if not _SERIAL.fullmatch(serial):
             msg = f"{file}, line {number}: not a serial in hexadecimal, such as 0A:1B or 0a1b"
             raise Refused(msg)
-    serials = tuple(dict.fromkeys(found.values()))
+    serials = frozenset(found.values())
     if not 0 < len(serials) <= MOST_SERIALS:
         msg = f"{file} has {len(serials)} serials; a rule has 1 to {MOST_SERIALS}: split the file"
         raise Refused(msg)
@@ -187,7 +192,7 @@ def _serials(file: Path) -> tuple[str, ...]:
 
 
 def _caps(deployment: Deployment, per_delegation: int | None, per_run: int | None) -> Caps | None:
-    from renewal.domain.replacement.rule import MOST_ORDERS_PER_DELEGATION, MOST_ORDERS_PER_RUN, Caps
+    from renewal.domain.replacement_rule import MOST_ORDERS_PER_DELEGATION, MOST_ORDERS_PER_RUN, Caps
 
     if per_delegation is None and per_run is None:
         return None
@@ -204,16 +209,15 @@ def _caps(deployment: Deployment, per_delegation: int | None, per_run: int | Non
 
 
 def _caps_of(deployment: Deployment) -> Caps:
-    from renewal.domain.replacement.rule import Caps
+    from renewal.domain.replacement_rule import Caps
 
     return Caps(int(deployment.fact("OrdersPerDelegation")), int(deployment.fact("OrdersPerRun")))
 
 
-def _plan(deployment: Deployment, rule: Replacement, assumed: Limits) -> ReplacementPlan:
+def _plan(deployment: Deployment, stored: Stored, rule: ReplacementRule, assumed: PlanningLimits) -> ReplacementPlan:
     """Return the plan. Raises Refused when the rule covers nothing."""
-    from certmandate.replacement.plan import limits_of, plan_of
+    from certmandate.replacement_planning.plan import limits_of, plan_of
 
-    stored = read_stored(deployment)
     printing.print_left_out(stored.unreadable)
     limits = limits_of(_caps_of(deployment), deployment.facts, assumed)
     plan = plan_of(rule, stored.delegations, stored.certificates.values(), limits, deployment.acting_times)
@@ -223,19 +227,19 @@ def _plan(deployment: Deployment, rule: Replacement, assumed: Limits) -> Replace
     return plan
 
 
-def _store(deployment: Deployment, plan: ReplacementPlan, *, yes: bool) -> None:
+def _store(deployment: Deployment, plan: ReplacementPlan, stored: Stored, *, yes: bool) -> None:
     rule = plan.rule
-    if rule.identity in {each.identity for each in deployment.book.replacements()}:
-        msg = "a rule for the same certificates is in force: delete it first with --cancel and its --reason"
+    if rule.identity in {each.identity for each in deployment.book.all_replacements()}:
+        msg = "a rule for the same certificates is in force, or has ended: delete it with --cancel and its --reason"
         raise Refused(msg)
     caps = f", up to {rule.caps.orders_per_delegation} a run and delegation" if rule.caps else ""
     late = f" {printing.counted(len(plan.misses), 'certificate')} will not make the deadline." if plan.misses else ""
     confirm(f"Order {printing.counted(len(plan.paths), 'certificate')}{caps}?{late}", yes=yes)
-    deployment.editor.add_replacement(rule)
+    deployment.editor.add_replacement(rule, stored.complete)
 
 
 def _cancel(deployment: Deployment, reason: str, *, as_json: bool) -> None:
-    rules = [rule for rule in deployment.book.replacements() if rule.reason == reason]
+    rules = [rule for rule in deployment.book.all_replacements() if rule.reason == reason]
     if not rules:
         msg = "there is no replacement rule with this --reason; `certmandate status` lists the rules"
         raise Refused(msg)

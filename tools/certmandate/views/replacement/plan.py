@@ -13,8 +13,8 @@ from certmandate.views import printing
 from certmandate.views.printing import counted, minute
 
 if TYPE_CHECKING:
-    from certmandate.replacement.plan import ReplacementPlan
-    from renewal.domain.replacement.rule import Replacement
+    from certmandate.replacement_planning.plan import ReplacementPlan
+    from renewal.domain.replacement_rule import ReplacementRule
 
 _SHOWN = 8  # of the certificates with one cause
 
@@ -84,7 +84,7 @@ def document(plan: ReplacementPlan, *, is_stored: bool) -> dict[str, Any]:
     }
 
 
-def rule_document(rule: Replacement) -> dict[str, Any]:
+def rule_document(rule: ReplacementRule) -> dict[str, Any]:
     """Return a replacement rule as JSON has it."""
     return {
         "issuer": rule.issuer,

@@ -20,6 +20,9 @@ def page(rules: Iterable[ReplacementProgress]) -> list[RenderableType]:
     """Return one part for each rule."""
     parts: list[RenderableType] = []
     for rule in rules:
+        if rule.ended_at:
+            parts += [printing.heading(f"Replacement: {rule.reason}"), _ended(rule)]
+            continue
         pairs = (
             ("issued before", f"{minute(rule.issued_before)}, by {rule.issuer or 'any issuer'}"),
             ("deadline", minute(rule.deadline)),
@@ -35,24 +38,29 @@ def page(rules: Iterable[ReplacementProgress]) -> list[RenderableType]:
     return parts
 
 
+def _ended(rule: ReplacementProgress) -> Text:
+    many = "everything" if rule.covered is None else counted(rule.covered, "certificate")
+    return Text(f"  Ended {minute(rule.ended_at)}, begun {minute(rule.began_at)}: {many} replaced and served.", "green")
+
+
 def _done(rule: ReplacementProgress) -> str:
     return "not known" if rule.done is None else f"{rule.done} of {rule.covered}"
 
 
 def _state(rule: ReplacementProgress) -> Text:
     if rule.is_complete:
-        return Text(
-            f'  Complete. Delete the rule: `certmandate replace --cancel --reason "{rule.reason}"`', style="green"
-        )
+        return Text("  Complete. The next run ends the rule.", style="green")
     if rule.is_late:
         return Text("  Will not make the deadline: see runbook, ReplacementLate.", style="bold red")
     return Text("  The next run continues.", style="yellow")
 
 
 def lines(rules: Iterable[ReplacementProgress]) -> Iterator[str]:
-    """Yield a sentence for each rule that is not complete."""
+    """Yield a sentence for each rule that is not complete, or has ended with the run."""
     for rule in rules:
-        if not rule.is_complete:
+        if rule.ended_at:
+            yield f"{rule.reason}: ended; everything is replaced and served"
+        elif not rule.is_complete:
             late = "; it will not make the deadline" if rule.is_late else ""
             ends = f", estimated end {minute(rule.ends_at)}" if rule.ends_at else ""
             deadline = f", deadline {minute(rule.deadline)}" if rule.deadline else ""

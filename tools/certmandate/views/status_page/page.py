@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from certmandate.views.estate import Estate
 from certmandate.views.html_page import html
 from certmandate.views.language import languages
+from certmandate.views.status import EstateStatus
 from certmandate.views.status_page.pictures import SPAN, Planned, Timeline, Weeks
 from certmandate.workload import Start, order_days, starts_of_book
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.endpoint.observation import ServiceState
-from renewal.domain.judgement.certificate import Judgement, State
+from renewal.domain.judgement.certificate import CertificateState, Judgement
 from renewal.domain.judgement.problem import Consequence, Problem
 from renewal.domain.order import FinishedOrder, Served
 from renewal.domain.service.state import current_service
@@ -27,12 +27,19 @@ _MOST_OPEN = 60  # certificates; of a larger estate the delegations are folded
 _MOST_TASKS = 12
 _DATED = frozenset((Consequence.EXPIRES, Consequence.ORDERS_STOP))
 _URGENT = frozenset(
-    (State.EXPIRED, State.REVOKED, State.NEAR_EXPIRY, State.FAILING, State.MANDATE_ENDED, State.BLOCKED)
+    (
+        CertificateState.EXPIRED,
+        CertificateState.REVOKED,
+        CertificateState.NEAR_EXPIRY,
+        CertificateState.FAILING,
+        CertificateState.MANDATE_ENDED,
+        CertificateState.BLOCKED,
+    )
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class NeededAction:
     """One cause in one delegation: what the operator or the RAO must do, for all certificates that it affects."""
 
     problems: tuple[Problem, ...]
@@ -82,7 +89,7 @@ class Part:
         )
 
 
-def status_page(estate: Estate, finished: Iterable[FinishedOrder], stack: Mapping[str, str], first: str) -> str:
+def status_page(estate: EstateStatus, finished: Iterable[FinishedOrder], stack: Mapping[str, str], first: str) -> str:
     """Return the page, in both languages.
 
     finished: the audit rows of its certificates; stack: account, region and name, empty = on this machine; first: the
@@ -120,13 +127,10 @@ def status_page(estate: Estate, finished: Iterable[FinishedOrder], stack: Mappin
     )
 
 
-def _planned(estate: Estate, today: date) -> tuple[Planned, ...]:
+def _planned(estate: EstateStatus, today: date) -> tuple[Planned, ...]:
+    judged = estate.judged.of_delegations()
     by_delegation = [
-        (
-            record,
-            tuple(each.certificate for each in estate.judged.certificates if each.certificate.spec.delegation == name),
-        )
-        for name, record in estate.delegations.items()
+        (record, [each.certificate for each in judged.get(name, ())]) for name, record in estate.delegations.items()
     ]
     starts, _ = starts_of_book(by_delegation, estate.at)
     shut_out = {
@@ -149,24 +153,20 @@ def _ended(rows: Mapping[str, Iterable[FinishedOrder]]) -> Iterator[tuple[date, 
     return ((row.ended_at.date(), row.status.value) for each in rows.values() for row in each)
 
 
-def _tasks(problems: Iterable[Problem], severity: str) -> Iterator[Task]:
+def _tasks(problems: Iterable[Problem], severity: str) -> Iterator[NeededAction]:
     """Yield the tasks in the order of their most urgent problem."""
     found: dict[tuple[str, str, str], list[Problem]] = {}
     for problem in problems:
         if problem.severity == severity:
             found.setdefault((problem.delegation, problem.code, problem.actor), []).append(problem)
-    return (Task(tuple(each)) for each in found.values())
+    return (NeededAction(tuple(each)) for each in found.values())
 
 
-def _parts(estate: Estate) -> Iterable[Part]:
+def _parts(estate: EstateStatus) -> Iterable[Part]:
     """Return the delegations, those with urgent certificates first."""
-    parts = []
-    names = dict.fromkeys(
-        (*estate.delegations, *(each.certificate.spec.delegation for each in estate.judged.certificates))
-    )
-    for name in sorted(names):
-        mine = tuple(each for each in estate.judged.certificates if each.certificate.spec.delegation == name)
-        parts.append(Part(name, estate.delegations.get(name), mine))
+    judged = estate.judged.of_delegations()
+    names = {*estate.delegations, *judged}
+    parts = (Part(name, estate.delegations.get(name), tuple(judged.get(name, ()))) for name in names)
     return sorted(parts, key=lambda part: (not part.urgent, part.name))
 
 
@@ -193,9 +193,9 @@ def _tone(judgement: Judgement) -> str:
     """Return how a state is coloured: `bad`, `warn`, `open` or `good`."""
     if judgement.needs_attention or judgement.state in _URGENT:
         return "bad"
-    if judgement.state in {State.DUE, State.NEW} or judgement.severity:
+    if judgement.state in {CertificateState.DUE, CertificateState.NEW} or judgement.severity:
         return "warn"
-    return "open" if judgement.state is State.PENDING else "good"
+    return "open" if judgement.state is CertificateState.PENDING else "good"
 
 
 def _service(judgement: Judgement) -> ServiceState:

@@ -1,0 +1,218 @@
+"""What became of a certificate in a run: decided from the plan, the results of the run and the order book."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+from renewal.domain.delegation import CertificatePath
+from renewal.domain.due import Cause
+from renewal.domain.errors import AnswerLost, Failure, ScmUnavailable
+from renewal.domain.forecast import NextRenewal
+from renewal.domain.judgement.order_wait import held_failure, waits_for
+from renewal.domain.judgement.replacement_progress import ReplacementProgress
+from renewal.domain.judgement.summary import NO_SUMMARY, DelegationSummary
+from renewal.domain.order import FinishedOrder, ManagedCertificate
+from renewal.domain.orderable import FOUND_BY_INSPECTION, decide_with
+from renewal.domain.run.report import Outcome
+from renewal.domain.setup.inspection import Inspection
+
+RESULT_MISSING = "ResultMissing"
+"""In a report, in the place of an error's name: the run left no result for the delegation, or of an open order."""
+NO_ANSWER = frozenset({ScmUnavailable.__name__, AnswerLost.__name__, "States.Timeout", "Sandbox.Timedout"})
+"""Errors of a poll that the next poll may not have, as the state machine names them."""
+
+
+class PlanState(StrEnum):
+    """What the plan of a run does about a certificate that is due."""
+
+    PLANNED = "planned"
+    DEFERRED = "deferred"
+    HELD = "held"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCertificate:
+    """One certificate that is due."""
+
+    causes: tuple[str, ...]
+    state: PlanState
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFacts:
+    """What the report needs of the plan (`runs/<run id>/facts.json`)."""
+
+    started_at: datetime
+    reason: str = ""
+    dry_run: bool = False
+    narrowed: bool = False
+    open_orders_only: bool = False
+    follow_up: bool = False
+    """Whether the schedule started it to follow up on open orders."""
+    named: tuple[str, ...] = ()
+    """Delegations and `delegation/certificate` paths that the run was asked for; empty = all."""
+    delegations: tuple[str, ...] = ()
+    due: Mapping[str, PlannedCertificate] = field(default_factory=lambda: MappingProxyType({}))
+    """By `delegation/certificate`."""
+    replacements: tuple[ReplacementProgress, ...] = ()
+    """Of each replacement rule, when the run began; empty in a run that is narrowed."""
+
+    @property
+    def is_daily(self) -> bool:
+        """Whether the run covers all delegations and can order."""
+        return not (self.narrowed or self.dry_run or self.open_orders_only)
+
+    def covers(self, path: CertificatePath) -> bool:
+        """Return whether the run was asked for the certificate *path*."""
+        return not self.named or bool({path.delegation, str(path)} & set(self.named))
+
+
+class ResultStatus(StrEnum):
+    """How far a certificate came in a child execution."""
+
+    PLANNED = "planned"
+    """Dry run."""
+    DEFERRED = "deferred"
+    """Not ordered: the run has lasted too long to begin another order for a replacement rule."""
+    ORDERED = "ordered"
+    """Its order is open, and this run has not polled it."""
+    ISSUED = "issued"
+    """The same; SCM has issued it before."""
+    PENDING = "pending"
+    STORED = "stored"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateResult:
+    """What a child execution did for one certificate."""
+
+    status: ResultStatus
+    ssl_id: int | None = None
+    token: str = ""
+    failure: Failure | None = None
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether every store holds the certificate."""
+        return self.status is ResultStatus.STORED
+
+    @property
+    def is_uncollected(self) -> bool:
+        """Whether its order is open, and this run has not polled it."""
+        return self.status in {ResultStatus.ORDERED, ResultStatus.ISSUED}
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether it was polled, and the next poll of this run may get it: it is pending, or SCM has not answered."""
+        has_no_answer = self.token and self.failure and self.failure.error in NO_ANSWER
+        return self.status is ResultStatus.PENDING or bool(has_no_answer)
+
+
+@dataclass(slots=True)
+class RunResults:
+    """What the child executions of a run did."""
+
+    delegations: dict[str, Failure | None] = field(default_factory=dict)
+    """Every delegation with a result; with its failure when nothing could be done for it."""
+    certificates: dict[str, CertificateResult] = field(default_factory=dict)
+    """By `delegation/certificate`."""
+    summaries: dict[str, DelegationSummary] = field(default_factory=dict)
+    """By delegation."""
+    not_collected: dict[str, Failure | None] = field(default_factory=dict)
+    """Every delegation with a child execution that polled and failed, with its failure."""
+    missing: str = "the run left no result for this delegation"
+    """Why a delegation has no result."""
+
+    def summary_of(self, delegation: str) -> DelegationSummary:
+        """Return what its inspection left to the report."""
+        return NO_SUMMARY if self.failure_of(delegation) else self.summaries.get(delegation, NO_SUMMARY)
+
+    def add(self, path: str, result: CertificateResult) -> None:
+        """Add what one of the run's Maps did, in any order: what became of an order replaces how far it had come."""
+        known = self.certificates.get(path)
+        if known is None or known.is_uncollected or (known.is_unfinished and not result.is_uncollected):
+            self.certificates[path] = result
+
+    def close(self) -> None:
+        """Fail the delegations whose orders could not be polled, except where each certificate has a final result."""
+        for delegation, failure in self.not_collected.items():
+            own = (result for path, result in self.certificates.items() if path.startswith(f"{delegation}/"))
+            if any(result.is_uncollected or result.is_unfinished for result in own):
+                self.delegations[delegation] = self.delegations.get(delegation) or failure
+
+    def failure_of(self, delegation: str) -> Failure | None:
+        """Return what stopped the whole delegation, None when nothing did."""
+        return self.delegations.get(delegation, Failure(RESULT_MISSING, self.missing))
+
+
+def planned_by_inspection(
+    certificate: ManagedCertificate, inspection: Inspection | None, now: datetime
+) -> PlannedCertificate | None:
+    """Return what is due without being in the plan: found by the inspection, or held.
+
+    The order book's index hides a held certificate until the hold ends; the report shows it every day all the same, so
+    that a missed notification about the failed order is repeated.
+    """
+    decision = decide_with(certificate, inspection, now)
+    if not decision.held and not set(FOUND_BY_INSPECTION) & set(decision.causes):
+        return None
+    return PlannedCertificate(decision.causes, PlanState.HELD if decision.held else PlanState.PLANNED)
+
+
+def outcome_of(
+    certificate: ManagedCertificate,
+    planned: PlannedCertificate | None,
+    results: RunResults,
+    finished: FinishedOrder | None,
+) -> tuple[Outcome, Failure | None]:
+    """Return the outcome, and the failure behind it; *finished*: the audit row of what the run stored."""
+    result = results.certificates.get(certificate.spec.path)
+    if result is not None and result.is_stored:
+        # Without an audit row of this run it was no longer due when enroll read it: nothing was ordered.
+        return (Outcome.RENEWED if finished else Outcome.NOT_DUE), None
+    if result is not None and result.is_uncollected:
+        return Outcome.FAILED, Failure(RESULT_MISSING, "it is ordered, and the run left no result of collecting it")
+    if result is not None:
+        return Outcome(result.status), result.failure
+    if planned is None:
+        return Outcome.NOT_DUE, None
+    if planned.state is PlanState.HELD:
+        return Outcome.HELD, held_failure(certificate)
+    failure = results.failure_of(certificate.spec.delegation)
+    if planned.state is PlanState.DEFERRED or failure is None:
+        return Outcome.DEFERRED, None
+    return Outcome.FAILED, failure
+
+
+def reason_of(planned: PlannedCertificate | None, finished: FinishedOrder | None, next_renewal: NextRenewal) -> str:
+    """Return why a certificate was due, or from when it will be."""
+    if finished is not None:
+        resumed = [cause for cause in planned.causes if cause == Cause.ORDER_OPEN] if planned else []
+        return ", ".join([*resumed, *finished.causes])
+    if planned is not None:
+        return ", ".join(planned.causes)
+    if next_renewal.is_after_the_mandate:
+        return f"none: the mandate ends on {next_renewal.mandate_ends}, before its renewal"
+    return f"due from {next_renewal.renew_at:%Y-%m-%d}" if next_renewal.renew_at else "nothing to do"
+
+
+def notes_of(certificate: ManagedCertificate, finished: FinishedOrder | None, now: datetime) -> tuple[str, ...]:
+    """Return what the operator should know of a success, or of an open order."""
+    served, order = certificate.served, certificate.order
+    if order is not None:
+        return tuple(note for note in (waits_for(order, now),) if note)
+    if finished is None or served is None:
+        return ()
+    notes = [finished.text] if finished.text else []
+    if Cause.KEY_TYPE_CHANGED in finished.causes and served.held_arns:
+        made = ", ".join(served.held_arns.values())
+        notes.append(
+            f"ACM never changes the key type of an ARN, so a new one was made: {made}. "
+            "Associate it where the old one is in use; the old one stays as it is"
+        )
+    return tuple(notes)

@@ -1,0 +1,67 @@
+"""The stores, and where others learn of what they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from renewal.domain.certificate.chain import Chain
+from renewal.domain.delegation import CertificateSpec
+from renewal.domain.errors import RenewalError
+from renewal.domain.keypair import KeyPair
+from renewal.domain.order import ManagedCertificate, Order, Served
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A verified certificate with its key, on its way into the stores; *replaces*: serial of what is served now."""
+
+    spec: CertificateSpec
+    chain: Chain
+    key: KeyPair = field(repr=False)
+    replaces: str = ""
+
+
+class AcmStore(Protocol):
+    """ACM in any region."""
+
+    def foresee(self, certificate: ManagedCertificate) -> Mapping[str, RenewalError]:
+        """Return why stores would not take a new certificate, by store; empty when all would."""
+
+    def find(self, pair: Pair, region: str) -> str | None:
+        """Return the ARN under which an earlier attempt has imported the certificate; None when ACM lists none."""
+
+    def put(self, pair: Pair, region: str, arn: str | None) -> str:
+        """Import into *arn* (None = a new one) and return the ARN."""
+
+
+class ServedAcm(Protocol):
+    """What ACM serves, in any region."""
+
+    def served(self, region: str, arn: str) -> str:
+        """Return the serial under *arn*; empty when there is no such certificate."""
+
+
+class ServedObjects(Protocol):
+    """What the objects of a certificate serve."""
+
+    def served(self, delegation: str, certificate: str) -> str:
+        """Return the serial that `current.json` leads to, or what is wrong with it; empty when there is none."""
+
+
+class ObjectStore(Protocol):
+    """Certificates as objects."""
+
+    def put(self, pair: Pair) -> None:
+        """Write the four files, then the `current.json` that names them (docs/architecture.md)."""
+
+    def erase_replaced_keys(self, delegation: str, certificate: str, serial: str) -> None:
+        """Erase every private key of the certificate besides that of *serial*, which the store serves."""
+
+
+class Announcer(Protocol):
+    """Publishes to EventBridge, at least once, which stores have a new certificate."""
+
+    def renewed(self, order: Order, served: Served, previous: Served | None) -> None:
+        """Publish `Certificate Renewed` with identifiers only."""

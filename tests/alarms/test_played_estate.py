@@ -1,0 +1,82 @@
+"""Months of an estate with random trouble: each incident is notified once, and nothing else is.
+
+`python -m campaign.alarms` plays two years of twenty delegations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from campaign.alarms import troubles
+from campaign.alarms.play import play
+from renewal.domain.alerts.memory import NotifiedProblems
+from renewal.domain.run.report import RunReport
+from renewal.steps.reporting import alert_sender
+
+DELEGATIONS, DAYS = 5, 120
+FEW_RUNS, HOURLY_RUNS = 3, 4
+"""Seeds; in the second one, orders are open for weeks."""
+
+
+@pytest.fixture(autouse=True)
+def dense(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trouble of each delegation every ten days or so, and one of all every two weeks."""
+    monkeypatch.setattr(troubles, "DAYS_BETWEEN", 10)
+    monkeypatch.setattr(troubles, "DAYS_BETWEEN_OUTAGES", 15)
+
+
+def test_each_incident_is_notified_once_and_nothing_else() -> None:
+    """Fault N1, over orders, expiries, passwords, failures, refused credentials and findings."""
+    played = [play(seed, DELEGATIONS, DAYS) for seed in (FEW_RUNS, HOURLY_RUNS)]
+
+    assert [each.violations for each in played] == [(), ()]
+    assert len({name for each in played for name in each.by_name}) == 8
+    assert all(each.alerts <= each.incidents for each in played)
+
+
+def test_a_healthy_estate_sends_nothing() -> None:
+    """No alert in half a year, and no alarm but the OK of each new one."""
+    played = play(FEW_RUNS, 3, 180, healthy=True)
+
+    assert (played.alerts, played.violations) == (0, ())
+    assert {message.state for message in played.messages} == {"OK"}
+    assert played.runs >= 180
+
+
+def muted(self: NotifiedProblems, problems: Any) -> Any:
+    """As a gauge over all delegations does: the first problem of a kind mutes the others."""
+    known = {key.partition(": ")[2] for key in self.problems}
+    return tuple(problem for problem in problems if problem.code not in known)
+
+
+def forgetful(self: NotifiedProblems, report: RunReport, problems: Any, named: Any) -> NotifiedProblems:
+    return NotifiedProblems()
+
+
+def failures_only(report: RunReport, _thresholds: Any) -> Any:
+    return tuple(problem for problem in report.problems if problem.needs_attention)
+
+
+@pytest.mark.parametrize(
+    ("seed", "owner", "name", "instead", "violation"),
+    [
+        (FEW_RUNS, NotifiedProblems, "news", muted, "missing"),
+        (FEW_RUNS, NotifiedProblems, "after", forgetful, "twice"),
+        (FEW_RUNS, alert_sender, "notifiable", failures_only, "missing"),
+        (HOURLY_RUNS, NotifiedProblems, "cover", lambda *_: True, "alarm: RunFailed missing"),
+        (HOURLY_RUNS, NotifiedProblems, "cover", lambda *_: False, "alarm: RunFailed for nothing new"),
+    ],
+    ids=["gauge", "no memory", "no thresholds", "never fails again", "fails each hour"],
+)
+def test_the_play_detects(
+    monkeypatch: pytest.MonkeyPatch, seed: int, owner: Any, name: str, instead: Callable[..., Any], violation: str
+) -> None:
+    """Each as it was before, or could become."""
+    monkeypatch.setattr(owner, name, instead)
+
+    found = play(seed, DELEGATIONS, DAYS).violations
+
+    assert any(each.startswith(violation) for each in found), found[:5]

@@ -1,0 +1,14 @@
+"""The measurement of the daily run plays a whole one."""
+
+from __future__ import annotations
+
+from stack.measure.daily_run.__main__ import measure
+from stack.measure.daily_run.large_estate import Size
+
+
+def test_a_measured_run_renews_what_is_due_or_covered() -> None:
+    """A report that had failed early would take less than the shipped one."""
+    first, last = measure(Size(certificates=20, delegations=4, due=3, covered=5))
+
+    assert (first.function, last.function) == ("check_expiry", "report")
+    assert last.renewed == 8

@@ -1,0 +1,115 @@
+"""What the order book holds for operators only: retired delegations, and an `apply` that was interrupted.
+
+#estate   retired#<delegation>  a delegation that was ended, and which of its certificates are valid until when
+#estate   apply#unfinished      an `apply` of more than one transaction has begun and not ended
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from renewal.adapters.order_book import schema
+from renewal.adapters.order_book.reader import DynamoDbOrderReader
+from renewal.adapters.order_book.table import Item, Key
+from renewal.domain.certificate.serial import printed_serial
+from renewal.domain.delegation import Delegation
+from renewal.domain.order import ManagedCertificate
+from renewal.domain.replacement_rule import ReplacementRule
+from renewal.domain.setup.inspection import DelegationRecord
+from renewal.ports.order_book import Listing
+from renewal.records import REWRITTEN
+
+UNFINISHED_APPLY: Key = (schema.ESTATE, "apply#unfinished")
+_RETIRED_PREFIX = "retired#"
+
+
+@dataclass(frozen=True, slots=True)
+class StillValid:
+    """A certificate that is valid after its delegation has ended."""
+
+    certificate: str = field(metadata={"stored": "name"})
+    ssl_id: int | None
+    """None when it was adopted without SCM's number."""
+    serial: str
+    not_after: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Retired:
+    """A delegation that was ended."""
+
+    delegation: str
+    organisation: str
+    department_id: int
+    retired_at: datetime
+    certificates: tuple[StillValid, ...] = ()
+
+    @property
+    def valid_until(self) -> datetime:
+        """When the last of its certificates expires; without a certificate, when it was retired."""
+        return max((certificate.not_after for certificate in self.certificates), default=self.retired_at)
+
+
+@dataclass(frozen=True, slots=True)
+class _UnfinishedApply:
+    begun_at: datetime = field(default=datetime(1970, 1, 1, tzinfo=UTC), metadata=REWRITTEN)
+    """The next apply deletes the mark, whatever is in it."""
+
+
+def retired_key(delegation: str) -> Key:
+    """Key of a retired delegation."""
+    return schema.ESTATE, f"{_RETIRED_PREFIX}{delegation}"
+
+
+def retirement(delegation: Delegation, certificates: Iterable[ManagedCertificate], now: datetime) -> Retired:
+    """Return what is kept of *delegation*: those of its certificates that are valid after *now*."""
+    valid = tuple(
+        StillValid(certificate.spec.name, served.ssl_id or None, printed_serial(served.serial), served.not_after)
+        for certificate in certificates
+        if (served := certificate.served) and served.not_after > now
+    )
+    return Retired(delegation.name, delegation.organisation, delegation.department_id, now, valid)
+
+
+def retired_from(item: Item) -> Retired:
+    """Read a retired delegation. Raises RecordUnreadable."""
+    delegation = item["item"].removeprefix(_RETIRED_PREFIX)
+    return schema.read(Retired, item, item.get("retired", {}), delegation=delegation)
+
+
+class OperatorReader(DynamoDbOrderReader):
+    """The order book as operators read it."""
+
+    def everything(self) -> tuple[Listing[DelegationRecord], Listing[ManagedCertificate]]:
+        """Every delegation and its certificates, by name, in one reading of the table; the index may have lost them."""
+        items = {(item["delegation"], item["item"]): item for item in self._table.items()}
+        in_order = [items[key] for key in sorted(items)]
+        delegations = [item for item in in_order if item["item"] == schema.DELEGATION]
+        names = {item["delegation"] for item in delegations}
+        certificates = (
+            item
+            for item in in_order
+            if item["delegation"] in names and item["item"].startswith(schema.CERTIFICATE_PREFIX)
+        )
+        return (
+            Listing.of(delegations, schema.delegation_record),
+            Listing.of(
+                certificates,
+                lambda item: schema.managed_certificate(item, items.get(schema.order_key(schema.path_in(item)))),
+            ),
+        )
+
+    def all_replacements(self) -> Listing[ReplacementRule]:
+        """The replacement rules, those that have ended included."""
+        return Listing.of(self._table.query(schema.ESTATE, schema.REPLACEMENT_PREFIX), schema.replacement)
+
+    def retired(self) -> Listing[Retired]:
+        """The retired delegations, by name."""
+        return Listing.of(self._table.query(schema.ESTATE, _RETIRED_PREFIX), retired_from)
+
+    def unfinished_apply(self) -> datetime | None:
+        """Return when the `apply` began that has not ended; None when there is none."""
+        item = self._table.read([UNFINISHED_APPLY]).get(UNFINISHED_APPLY)
+        return schema.read(_UnfinishedApply, item, item).begun_at if item else None

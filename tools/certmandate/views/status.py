@@ -1,0 +1,172 @@
+"""The estate as `certmandate status` shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from certmandate.views import printing
+from certmandate.views.json_records import certificate_document, problem_document
+from certmandate.views.problems import problem_line
+from certmandate.views.replacement.plan import rule_document
+from renewal.domain.certificate.serial import printed_serial
+
+if TYPE_CHECKING:
+    from certmandate.files.operator_records import Retired
+    from certmandate.judged_estate import JudgedEstate
+    from renewal.domain.errors import RecordUnreadable
+    from renewal.domain.judgement.certificate import Judgement
+    from renewal.domain.judgement.problem import Problem
+    from renewal.domain.replacement_rule import ReplacementRule
+    from renewal.domain.setup.inspection import DelegationRecord
+
+_PASSWORD_SOON = 30  # days; a password that expires later is not mentioned
+
+
+@dataclass(frozen=True)
+class EstateStatus:
+    """Everything that `status` shows."""
+
+    delegations: Mapping[str, DelegationRecord]
+    judged: JudgedEstate
+    replacements: tuple[ReplacementRule, ...]
+    retired: tuple[Retired, ...]
+    """Retired delegations of which a certificate is still valid."""
+    unreadable: tuple[RecordUnreadable, ...]
+    """The items that cannot be read, and are therefore not above."""
+    unfinished_apply: datetime | None
+    runs: list[dict[str, Any]]
+    """The last executions, newest first."""
+    at: datetime
+
+    def only(self, states: Collection[str]) -> EstateStatus:
+        """Return the estate with the certificates in *states*, or with all when there are none."""
+        return replace(self, judged=self.judged.only(states)) if states else self
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether the operator or a RAO must act."""
+        return self.judged.needs_attention or bool(self.unreadable) or self.unfinished_apply is not None
+
+
+def page(estate: EstateStatus) -> list[RenderableType]:
+    """Return the page: the certificates, findings, notes, the last runs, a sentence for all."""
+    parts: list[RenderableType] = []
+    if estate.unfinished_apply:
+        started = printing.minute(estate.unfinished_apply)
+        parts.append(Text(f"The apply of {started} was interrupted: apply its files again.", style="bold red"))
+    columns = ["certificate", "state", "expires", "days#", "what happens next"]
+    parts.append(printing.table(columns, map(_row, estate.judged.certificates)))
+    parts += printing.bullets("Cannot be read, so nothing is ordered for it", map(str, estate.unreadable))
+    parts += printing.bullets("Findings, errors first", map(problem_line, estate.judged.problems))
+    parts += printing.bullets("Notes", _notes(estate))
+    parts += printing.bullets("Last runs", map(_run_line, estate.runs))
+    return [*parts, Text(), _summary(estate)]
+
+
+def _row(state: Judgement) -> printing.Row:
+    served = state.certificate.served
+    return (
+        state.path,
+        printing.state_text(state.state.label, state.severity),
+        printing.day(served.not_after) if served else "never stored",
+        "" if state.days_left is None else str(state.days_left),
+        state.next_step(),
+    )
+
+
+def _notes(estate: EstateStatus) -> Iterator[str]:
+    for name, record in estate.delegations.items():
+        if record.inspection is None:
+            yield f"{name} has not been inspected: `certmandate check {name}`"
+            continue
+        yield f"{name} was last inspected {printing.minute(record.inspection.at)}"
+        if expires := record.inspection.password_expires:
+            days = (expires - estate.at.date()).days
+            if days <= _PASSWORD_SOON:
+                yield f"{name}: its password {'expired' if days < 0 else 'expires'} on {expires} ({days} days)"
+    yield from map(_rule_line, estate.replacements)
+    for retired in estate.retired:
+        yield f"{retired.delegation} is retired; its last certificate expires on {printing.day(retired.valid_until)}"
+
+
+def _rule_line(rule: ReplacementRule) -> str:
+    scope = (
+        f"{printing.counted(len(rule.serials), 'serial')}"
+        if rule.serials
+        else f"certificates of {rule.issuer or 'any issuer'}"
+    )
+    where = f" in {', '.join(rule.delegations)}" if rule.delegations else ""
+    before = "" if rule.serials else f" from before {printing.minute(rule.issued_before)}"
+    deadline = f", deadline {printing.minute(rule.deadline)} (`certmandate replace status`)" if rule.deadline else ""
+    return f"a replacement rule covers {scope}{where}{before}{deadline}: {rule.reason}"
+
+
+def _run_line(run: dict[str, Any]) -> str:
+    return f"{run['run_id']}: {run['status']}, started {printing.minute(run['started_at'])}"
+
+
+def _summary(estate: EstateStatus) -> Text:
+    total = printing.counted(len(estate.judged.certificates), "certificate")
+    where = f"{total} of {printing.counted(len(estate.delegations), 'delegation')}"
+    if not estate.needs_attention:
+        return Text(f"{where}: nothing needs attention.", style="bold green")
+    urgent = sum(state.needs_attention for state in estate.judged.certificates)
+    what = f"{printing.counted(urgent, 'needs', 'need')} attention" if urgent else "see the errors above"
+    return Text(f"{where}: {what}.", style="bold red")
+
+
+CSV_COLUMNS = (
+    "delegation", "name", "state", "needs_person", "days_left", "not_after", "renew_at", "causes", "next",
+    "last_error", "failures", "ssl_id", "serial", "names", "issuer", "stores",
+)  # fmt: skip
+
+
+def csv_rows(estate: EstateStatus) -> Iterator[dict[str, object]]:
+    """Yield each certificate as JSON has it, and of what is served the members that a list needs."""
+    for state in estate.judged.certificates:
+        served, names = state.certificate.served, " ".join(state.certificate.spec.names)
+        row = {**dict.fromkeys(CSV_COLUMNS), **certificate_document(state), "names": names}
+        if served:
+            row |= {"ssl_id": served.ssl_id or None, "serial": printed_serial(served.serial), "issuer": served.issuer}
+            row |= {"stores": " ".join(served.stores)}
+        yield row | {"causes": " ".join(state.decision.causes)}
+
+
+def document(estate: EstateStatus) -> dict[str, Any]:
+    """Return the estate as JSON has it."""
+    problems = estate.judged.problems_of_delegations()
+    return {
+        "at": estate.at,
+        "needs_person": estate.needs_attention,
+        "certificates": [certificate_document(state) for state in estate.judged.certificates],
+        "delegations": [
+            _delegation_document(name, record, problems.get(name, ())) for name, record in estate.delegations.items()
+        ],
+        "replacements": [rule_document(rule) for rule in estate.replacements],
+        "retired": [
+            {"delegation": retired.delegation, "valid_until": retired.valid_until} for retired in estate.retired
+        ],
+        "unreadable": [
+            {"delegation": error.delegation, "certificate": error.certificate, "text": str(error)}
+            for error in estate.unreadable
+        ],
+        "unfinished_apply": estate.unfinished_apply,
+        "runs": estate.runs,
+    }
+
+
+def _delegation_document(name: str, record: DelegationRecord, problems: Iterable[Problem]) -> dict[str, Any]:
+    return {
+        "delegation": name,
+        "organisation": record.delegation.organisation,
+        "mandate_ends": record.delegation.mandate_ends,
+        "inspected_at": record.inspection.at if record.inspection else None,
+        "password_expires": record.inspection.password_expires if record.inspection else None,
+        "findings": [problem_document(problem) for problem in problems],
+    }

@@ -1,0 +1,146 @@
+"""Measure what one renewal takes: `python -m stack.measure.one_renewal`.
+
+A real local run renews one certificate that is due by age, in S3 or in ACM, issued at once or later. Counted are
+
+* requests to SCM: all from the order on; what its delegation's inspection requests is before it, and shared;
+* calls of AWS: those of the functions enroll and collect, by operation; those of the inspection by themselves;
+* transitions: the states that the run enters for the certificate (inside EnrollEach and CollectEach), each retry among
+  them. The states of the run and of the delegation are shared by all their certificates.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from local.estate import load_estate
+from local.run import Finished, LocalSystem
+from local.summary import ENROLL
+from renewal.domain.run.report import Outcome
+
+OF_THE_CERTIFICATE = frozenset({"Enroll", "NotOrdered", "Collect", "NotStored"})
+COLLECT = "GET /api/ssl/v1/collect/{sslId}"
+STORES = ("s3", "acm:eu-west-3")
+_DELEGATION = """\
+delegation: univ
+organisation: Example
+department_id: 7
+rao_email: rao@univ.example
+delegated_names: ["*.univ.example"]
+profile_id: 1
+certificates:
+  - {{name: idp, names: [idp.univ.example], stores: ["{store}"]}}
+"""
+_WORLD = """\
+organisations:
+  - {{id: 6, name: Example, departments: [{{id: 7, name: Services, domains: ["*.univ.example"]}}]}}
+accounts:
+  - {{login: drao-univ, password: Univ-example-1, departments: [7]}}
+profiles:
+  - {{id: 1, name: OV, terms: [199]}}
+dials: {{issuance_polls: {polls}}}
+certificates:
+  - {{label: univ/idp, department: 7, names: [idp.univ.example], profile: 1, term_days: 199, issued_days_ago: 165}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """What one renewal took."""
+
+    scm: tuple[str, ...]
+    """Operations, in their order."""
+    aws: Mapping[str, int]
+    """By function and operation, such as `collect s3:PutObject`."""
+    transitions: int
+    shared_transitions: int
+    """Of the run and of the delegation's child executions."""
+    inspection_scm: int
+    """Requests to SCM of the delegation's inspection."""
+    inspection_aws: int
+    """Calls of AWS of the delegation's inspection."""
+
+    @property
+    def polls(self) -> int:
+        """How often SCM was asked for the certificate."""
+        return self.scm.count(COLLECT)
+
+
+class NotRenewed(Exception):
+    """The measured run has not renewed the certificate."""
+
+
+def measure(store: str, pending_polls: int = 0) -> Renewal:
+    """Renew a certificate in *store* that SCM issues after *pending_polls* polls. Raises NotRenewed."""
+    with tempfile.TemporaryDirectory(prefix="one-renewal-") as folder:
+        _write(Path(folder), store, pending_polls)
+        with LocalSystem(load_estate(Path(folder), datetime.now(UTC)), wait_factor=0.0) as system:
+            finished = system.execute({}, lambda _: None)
+            operations = [call.operation for call in system.simulator.calls]
+            calls = [(call.who.rpartition("-")[2], call.service, call.operation) for call in system.aws.calls]
+    if not finished.report or finished.report.counts != {Outcome.RENEWED: 1}:
+        msg = f"the run ended {finished.status} and has not renewed the certificate"
+        raise NotRenewed(msg)
+    entered = Counter(_entered(finished))
+    own = sum(entered[name] for name in OF_THE_CERTIFICATE)
+    functions, began = {"EnrollFunction": "enroll", "CollectFunction": "collect"}, operations.index(ENROLL)
+    return Renewal(
+        tuple(operations[began:]),
+        Counter(f"{functions[who]} {service}:{operation}" for who, service, operation in calls if who in functions),
+        own,
+        entered.total() - own,
+        began,
+        sum(who == "InspectDelegationFunction" for who, _, _ in calls),
+    )
+
+
+def _write(folder: Path, store: str, polls: int) -> None:
+    (folder / "delegations").mkdir()
+    (folder / "delegations" / "univ.yaml").write_text(_DELEGATION.format(store=store), encoding="utf-8")
+    (folder / "scm.yaml").write_text(_WORLD.format(polls=polls), encoding="utf-8")
+
+
+def _entered(finished: Finished) -> Iterator[str]:
+    """Yield the name of each state that is entered, and again for each retry of its task."""
+    for execution in (finished.history, *finished.history["children"]):
+        names: dict[int, str] = {}
+        for event in execution["events"]:
+            names[event["id"]] = name = _state(event) or names.get(event["previousEventId"], "")
+            if _state(event) or _is_retry(event, execution["events"]):
+                yield name
+
+
+def _state(event: Mapping[str, Any]) -> str:
+    return str(event.get("stateEnteredEventDetails", {}).get("name", ""))
+
+
+def _is_retry(event: Mapping[str, Any], events: list[Mapping[str, Any]]) -> bool:
+    """A task that is scheduled after another event than the entry into its state."""
+    before = {each["id"]: each for each in events}.get(event["previousEventId"], {})
+    return event["type"] == "TaskScheduled" and not _state(before)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the counts, for each store, and for a certificate that SCM issues after three polls."""
+    argparse.ArgumentParser(prog="python -m stack.measure.one_renewal", description=__doc__.splitlines()[0]).parse_args(
+        arguments
+    )
+    for store, pending in (*((store, 0) for store in STORES), (STORES[0], 3)):
+        found = measure(store, pending)
+        print(f"{store}, pending at {pending} polls")
+        print(f"  renewal: {len(found.scm)} requests to SCM, {sum(found.aws.values())} calls of AWS")
+        print(f"  inspection: {found.inspection_scm} requests to SCM, {found.inspection_aws} calls of AWS")
+        print(f"  transitions: {found.transitions}; {found.shared_transitions} more of the run and its delegation")
+        for name, number in [*Counter(found.scm).items(), *sorted(found.aws.items())]:
+            print(f"  {number:3}  {name}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
