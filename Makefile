@@ -26,7 +26,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test test-long check checkov audit format simulator campaign pdf build package client rehearse \
+.PHONY: help setup run test test-long check checkov audit format simulator campaign faults pdf build package client rehearse \
     deploy-network deploy requirements scale picture clean
 
 help: ## this list
@@ -68,9 +68,12 @@ format: .venv/.dev ## format, and fix what ruff fixes safely
 simulator: .venv/.run ## serve a simulator of Sectigo Certificate Manager until stopped
 	$(BIN)/python -m scm_simulator
 
-campaign: .venv/.dev ## kill a run at every call it makes, in every way, and check what is left: over an hour
+campaign: .venv/.dev ## kill a run at every call it makes, in every way, and check what is left: hours
 	$(BIN)/python -m campaign.hostile 2000
-	$(BIN)/python -m campaign --fuzz 500 --model 2000 --worlds 10 --years 20
+	$(BIN)/python -m campaign --fuzz 500 --model 2000 --worlds 10 --years 20 --schedules all
+
+faults: .venv/.dev ## bring each fault of the first version back, and require that its tests fail: about ten minutes
+	$(BIN)/python -m gate.planted
 
 # sam build needs the version of `Runtime:` on its PATH; pyenv may have it installed and not selected.
 RUNTIME = $(firstword $(foreach python,$(shell command -v python3.13) $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python3.13),$(if \

@@ -233,7 +233,7 @@ FAULTS = [
 def test_each_fault_of_a_server_is_named(
     farm: Farm, fault: Callable[[Farm], object], state: EndpointState, text: str
 ) -> None:
-    """Issue I: no fault may count as served, and the operator must learn which it is."""
+    """No fault may count as served, and the operator must learn which it is."""
     fault(farm)
 
     ((found, reason),) = farm.observed()

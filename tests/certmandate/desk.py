@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,14 +24,12 @@ from local.run import parameters
 from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
 from renewal.domain.order import ManagedCertificate, Served
 from renewal.domain.setup.inspection import Inspection
+from tests.certmandate.audit.operations import Operation, operations, session, unrecorded
 from tests.workflow.conftest import write_estate
 from tests.workflow.system import System, started
 
 COMMAND = get_command(app)
 """The click command of `app`; typer's CliRunner would build it for each invocation."""
-
-SESSION = cache(boto3.Session)
-"""One session for all commands: each would read botocore's descriptions of the services again."""
 
 CANARY = "Canary-in-the-mine-1"
 """A password that must be in no output."""
@@ -69,15 +67,23 @@ class Desk:
 
     system: System
     folder: Path
+    made: list[Operation] = field(default_factory=list)
+    """The calls of AWS that the last command made."""
 
     def run(self, *arguments: object, stdin: str = "") -> Result:
-        """Run one command; its output must not contain the canary."""
+        """Run one command; its output must not contain the canary, and what it changes has a row."""
         line = [str(argument) for argument in arguments]
-        with patch.object(typer.testing, "_get_command", lambda _: COMMAND), patch.object(boto3, "Session", SESSION):
+        with (
+            patch.object(typer.testing, "_get_command", lambda _: COMMAND),
+            patch.object(boto3, "Session", session),
+            operations() as made,
+        ):
             result = CliRunner().invoke(app, line, input=stdin, env={"COLUMNS": "200"})
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
+        self.made[:] = made
         assert CANARY not in result.output
+        assert not unrecorded(made), f"{line}: no row of the audit trail for {unrecorded(made)}"
         return result
 
     def refused(self, *arguments: object, stdin: str = "", code: int = 2) -> str:

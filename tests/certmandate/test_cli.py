@@ -12,6 +12,7 @@ from tests.certmandate.desk import SCHEMAS
 
 HEAVY = ("boto3", "certmandate.commands", "cryptography", "httpx", "jinja2", "moto", "renewal.domain", "rich", "yaml")
 SHARED = {
+    "action",
     "certificate",
     "error",
     "finding",

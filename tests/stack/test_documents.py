@@ -126,6 +126,24 @@ def test_every_certmandate_command_accepts_its_arguments(document: Path, tmp_pat
             pytest.fail(f"certmandate {' '.join(call)}: {error.format_message()}")
 
 
+def test_what_only_an_account_shows_is_marked_where_it_is_stated() -> None:
+    """Fault S10: a sentence stated as known what only CloudTrail on a real account can show."""
+    text = (ROOT / "docs" / "first-account.md").read_text(encoding="utf-8")
+    depending = [cells[3] for row in text.splitlines() if len(cells := re.split(r"(?<!\\)\|", row)) == 7]
+    linked = {name for cell in depending for name in re.findall(r"\]\((\w+\.md)", cell)}
+    assert "security.md" in linked
+    for name in linked:
+        assert "(first-account.md" in (ROOT / "docs" / name).read_text(encoding="utf-8"), name
+
+
+def test_the_readme_states_what_was_not_tried() -> None:
+    """Fault N13: it promised "never" three times, and another document alone had that no real account was used."""
+    _, _, status = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## Does it work?\n")
+    first = status.strip().partition("\n\n")[0]
+    assert "not run against a live SCM account, nor in a live AWS account" in first
+    assert "docs/first-account.md" in status.partition("\n## ")[0]
+
+
 def test_every_command_of_the_client_accepts_its_arguments(tmp_path: Path) -> None:
     """It is copied onto a server, far from `--help` of this repository."""
     calls = [call[1:] for call in typed(ROOT / "docs" / "servers.md", tmp_path) if call[0] == "certmandate-fetch"]
@@ -205,6 +223,29 @@ def test_the_page_names_readers_and_writers_of_credentials(stack: Stack) -> None
     readers, _, writers = row.partition(" read; ")
     assert set(re.findall(r"`(\w+)`", readers)) == permitted(stack, "secretsmanager:GetSecretValue")
     assert set(re.findall(r"`(\w+)`", writers)) == permitted(stack, "secretsmanager:PutSecretValue")
+
+
+TESTS = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py"))
+_EVIDENCE = re.compile(r"`test_\w+`|`tests/[\w/.:]+`|`python -m|template\.yaml|[Nn]othing (?:of ours|in this stack)")
+
+
+@pytest.mark.parametrize("document", ALL, ids=lambda path: path.name)
+def test_a_test_that_a_document_names_exists(document: Path) -> None:
+    """A renamed test leaves a sentence that nothing holds."""
+    text = document.read_text(encoding="utf-8")
+    named = {*re.findall(r"`(test_\w+)`", text), *re.findall(r"`tests/[\w/.]+::(\w+)`", text)}
+    assert {name for name in named if f"def {name}(" not in TESTS} == set()
+    paths = re.findall(r"`(tests/[\w/.]+)(?:::\w+)?`", text)
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_each_paragraph_of_the_security_page_names_what_enforces_it() -> None:
+    """By it a network decides whether it lets this hold keys; what nothing enforces has a heading of its own."""
+    enforced = SECURITY.partition("\n## Not protected\n")[0]
+    for section in re.split(r"^#{2,3} ", enforced, flags=re.MULTILINE)[1:]:
+        blocks = [block.strip() for block in section.partition("\n")[2].split("\n\n")]
+        without = [block for block in blocks if block and block[0] != "|" and not _EVIDENCE.search(block)]
+        assert without == [], section.partition("\n")[0]
 
 
 def test_the_section_passwordexpiring_repairs_the_rotation() -> None:

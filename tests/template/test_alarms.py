@@ -65,6 +65,7 @@ def expected(stack: Stack) -> dict[str, Watch]:
             *((name, machine) for name in ("ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted")),
         ),
         "AuditNotSealed": counted("AWS/Lambda", ("Errors", sealer), ("Throttles", sealer)),
+        "SealMissing": Watch("AWS/Lambda", (("Invocations", sealer),), "Sum", DAY, BELOW, 1),
         "BacklogRemains": ours("CertificatesDeferred", "Maximum", DAY, AT_LEAST, 1, periods=3),
         "ReplacementLate": ours("ReplacementsLate", "Maximum", HOUR, AT_LEAST, 1),
         "ScheduleFailed": counted(

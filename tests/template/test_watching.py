@@ -28,7 +28,7 @@ from stack.resolved import Resource, Stack
 
 ROOT = Path(__file__).resolve().parents[2]
 AWS_METRICS = {
-    "AWS/Lambda": ({"Errors", "Throttles"}, {"FunctionName"}),
+    "AWS/Lambda": ({"Errors", "Throttles", "Invocations"}, {"FunctionName"}),
     "AWS/Logs": ({"LogEventsWithFindings"}, {"LogGroupName", "DataProtectionOperation"}),
     "AWS/SNS": ({"NumberOfNotificationsDelivered", "NumberOfNotificationsFailed"}, {"TopicName"}),
     "AWS/SQS": ({"ApproximateNumberOfMessagesVisible"}, {"QueueName"}),
@@ -43,6 +43,7 @@ AWS_METRICS = {
 }
 """AWS's own metrics that may be used, and the dimensions under which AWS publishes them."""
 
+BY_SILENCE = ("RunMissing", "SealMissing")
 Metric = tuple[str, str, dict[str, str]]
 NOTIFIED = {"ResultMissing", STORE_DRIFTED, NEAR_EXPIRY, PASSWORD_EXPIRING, ADDRESS_CHANGED, ORDER_NOT_OURS}
 """Names that are no error and have a section; ResultMissing is the report's name of a missing result."""
@@ -125,16 +126,17 @@ def test_aws_publishes_the_other_metrics_under_these_dimensions(stack: Stack, al
             assert all(dimensions.values()), name
 
 
-def test_only_the_missing_run_is_an_alarm_by_silence(alarms: dict[str, Resource]) -> None:
-    """The dead man's switch goes off when nothing is measured; the others must not: each day counts anew."""
+def test_only_what_a_schedule_does_each_day_is_an_alarm_by_silence(alarms: dict[str, Resource]) -> None:
+    """The dead man's switches go off when nothing is measured; the others must not: each day counts anew."""
     missing = {name: alarm.properties["TreatMissingData"] for name, alarm in alarms.items()}
-    assert missing.pop("RunMissing") == "breaching"
+    assert {missing.pop(name) for name in BY_SILENCE} == {"breaching"}
     assert set(missing.values()) == {"notBreaching"}
 
 
-def test_the_alarm_for_missing_runs_evaluates_whole_days(alarms: dict[str, Resource]) -> None:
+@pytest.mark.parametrize("name", BY_SILENCE)
+def test_an_alarm_by_silence_evaluates_whole_days(alarms: dict[str, Resource], name: str) -> None:
     """A sliding day takes two runs slightly more than a day apart for a gap, and old data hide a real one."""
-    alarm = alarms["RunMissing"].properties
+    alarm = alarms[name].properties
     assert alarm["EvaluationWindow"] == {"WallClockWindow": {"Timezone": "UTC"}}
     assert alarm["WarmUpConfiguration"]["WarmUpPeriodDurationInMinutes"] >= 2 * 24 * 60
 

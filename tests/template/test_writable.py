@@ -27,7 +27,7 @@ BY_ORDERING = ("enroll", "collect")
 
 def expected(record: str, attribute: str) -> dict[str, str]:
     """What each function's code does with an attribute."""
-    if record in {"acknowledged order", "operator's action"} and attribute not in {*CHAINED, "reason"}:
+    if record in {"acknowledged order", "operator's action"} and attribute not in {*CHAINED, "reason", "run_id"}:
         return {}  # so that no function can add one of these rows
     if RECORDS[record][0] == "AuditTable":
         return dict.fromkeys(["collect"] if attribute in ONLY_OF_STORED else BY_ORDERING, "adds")

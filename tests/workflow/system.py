@@ -16,6 +16,7 @@ from unittest.mock import patch
 from uuid import uuid4
 from wsgiref.types import StartResponse, WSGIEnvironment
 
+from campaign.environments import HANDLERS
 from certmandate.order_book_editor import OrderBookEditor
 from local.estate import Estate, load_estate
 from local.functions.fork_server import resolve_locally
@@ -32,16 +33,6 @@ from scm_simulator.server import Server
 from scm_simulator.world.dials import Dials
 
 ENROLL = "POST /api/ssl/v1/enroll"
-HANDLERS = {
-    "CheckExpiryFunction": "check_expiry",
-    "InspectDelegationFunction": "inspect_delegation",
-    "EnrollFunction": "enroll",
-    "PlanCollectionFunction": "plan_collection",
-    "CollectFunction": "collect",
-    "VerifyServedFunction": "verify_served",
-    "ReportFunction": "report",
-    "NotifyFunction": "notify",
-}
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from certmandate.views.printing import print_line, printer
 if TYPE_CHECKING:
     from certmandate.audit.seals import SealedTrails
     from certmandate.estate_changes import Stored
+    from certmandate.files.action_recorder import ActionRecorder
     from certmandate.files.operator_records import OperatorReader
     from certmandate.files.spec_writer import SpecWriter
     from certmandate.order_book_editor import OrderBookEditor
@@ -146,6 +147,13 @@ class Deployment:
         from renewal.adapters.keys import KmsSigner
 
         return KmsSigner(self.client("kms"), self.fact("AuditKeyArn"))
+
+    @cached_property
+    def recorder(self) -> ActionRecorder:
+        """The audit trail, to add what is done outside the order book."""
+        from certmandate.files.action_recorder import ActionRecorder
+
+        return ActionRecorder(self.tables, self.operator)
 
     @cached_property
     def editor(self) -> OrderBookEditor:

@@ -16,14 +16,17 @@ from rich.text import Text
 
 from certmandate.deployment import Deployment
 from certmandate.exit import INTERRUPTED, NEEDS_ATTENTION, WRONG_USAGE
+from certmandate.files.operator_action import WHOLE_ESTATE, ActionKind
 from certmandate.progress import ProgressReader
 from certmandate.views.printing import print_error
+from renewal.domain.delegation import CertificatePath
 from renewal.domain.errors import InvalidRequest, PlanUnreadable, TooManyDue, UnknownDelegation
 from renewal.domain.run.report import RunReport
 from renewal.domain.run.request import RunRequest
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0  # seconds between two queries; longer while nothing changes
 _MOST_FOLLOWED = 50  # delegations; of more, only the number is printed: GetExecutionHistory has a small quota
+_OPTIONS = ("dry_run", "all_due_is_right", "open_orders_only", "record")
 _BAD_INPUT = frozenset(kind.__name__ for kind in (InvalidRequest, UnknownDelegation, TooManyDue))
 
 
@@ -130,16 +133,33 @@ class Execution:
 
 
 def start(deployment: Deployment, request: Mapping[str, Any], purpose: str) -> Execution:
-    """Start an execution. Raises InvalidRequest before anything is started.
+    """Start an execution, after its row of each delegation's audit trail. Raises InvalidRequest before both.
 
     *purpose*: the beginning of the execution's name, for example `renew`.
     """
-    RunRequest.parse(request)
+    wanted = RunRequest.parse(request)
     name = f"{re.sub('[^a-z0-9-]', '-', purpose.lower())[:40]}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
+    for delegation, certificates in _worked_on(wanted).items():
+        deployment.recorder.announce(
+            ActionKind.RUN_STARTED,
+            delegation,
+            certificates,
+            reason=wanted.reason,
+            run_id=name,
+            details=[option for option in _OPTIONS if request.get(option)],
+        )
     started = deployment.client("stepfunctions").start_execution(
         stateMachineArn=deployment.fact("StateMachineArn"), name=name, input=json.dumps(request)
     )
     return Execution(deployment, started["executionArn"])
+
+
+def _worked_on(request: RunRequest) -> dict[str, list[str]]:
+    """Return the names of the certificates that a run is for, by delegation; without names, it is for the estate."""
+    found: dict[str, list[str]] = {name: [] for name in request.delegations}
+    for path in map(CertificatePath.parse, request.certificates):
+        found.setdefault(path.delegation, []).append(path.certificate)
+    return found or {WHOLE_ESTATE: []}
 
 
 def _sentence(cause: str) -> str:

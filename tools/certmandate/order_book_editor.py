@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
+from certmandate.files.action_recorder import ActionRecorder, utc_now
 from certmandate.files.operator_action import ActionKind, OperatorAction
 from renewal.adapters.order_book import schema
 from renewal.adapters.order_book.audit_trails import DynamoDbAuditTrails
 from renewal.adapters.order_book.reader import DynamoDbOrderReader
 from renewal.adapters.order_book.table import (
-    ConditionFailed,
     Item,
     Key,
     OrderTables,
@@ -29,8 +29,8 @@ from renewal.adapters.order_book.transitions import status_updated
 from renewal.domain.audit.hash_chain import ChainHead
 from renewal.domain.certificate.revocation import RevocationRequest
 from renewal.domain.certificate.serial import printed_serial
-from renewal.domain.due import EVERY_RUN
-from renewal.domain.errors import InvalidDelegation, OrderConflict, StoreUnavailable
+from renewal.domain.due import EVERY_RUN, next_action
+from renewal.domain.errors import InvalidDelegation, OrderConflict
 from renewal.domain.order import ManagedCertificate, Served
 from renewal.domain.permission import OrderAgain
 from renewal.domain.replacement_rule import ReplacementRule
@@ -39,19 +39,15 @@ from renewal.records import timestamp, to_item
 
 _LISTED_PATHS = 2_000
 """In one item. A path has 81 bytes at most; an item of DynamoDB has at most 400 KB (AWS: ServiceQuotas.html)."""
-_TRIES = 5  # of a write that follows from what was read, while functions write status
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 class OrderBookEditor:
     """Writes what *operator*, an ARN, may change of status."""
 
-    def __init__(self, tables: OrderTables, operator: str = "", clock: Callable[[], datetime] = _now) -> None:
+    def __init__(self, tables: OrderTables, operator: str = "", clock: Callable[[], datetime] = utc_now) -> None:
         self._operator, self._clock = operator, clock
         self._table, self._trails = tables.orders, DynamoDbAuditTrails(tables.audit)
+        self._recorder = ActionRecorder(tables, operator, clock)
         self._reader = DynamoDbOrderReader(tables)
 
     # ---- Certificates --------------------------------------------------------------------------------------------
@@ -67,7 +63,28 @@ class OrderBookEditor:
                 condition="attribute_exists(#item)",
             )
 
-        self._record(self._action(delegation, ActionKind.RENEWAL_REQUESTED, (certificate,), reason=reason), request)
+        self._change(delegation, ActionKind.RENEWAL_REQUESTED, (certificate,), request, reason=reason)
+
+    def withdraw_request(self, certificate: ManagedCertificate, reason: str) -> None:
+        """Withdraw what `ask` and `permit_order_again` have stored. Raises OrderConflict when it has changed.
+
+        An open order stays: it was placed for the request, and is collected.
+        """
+        spec = certificate.spec
+        after = replace(certificate, asked="", asked_by="", order_again=None)
+
+        def withdraw() -> Request:
+            if self._reader.certificate(*spec.record_key).revision != certificate.revision:
+                msg = f"{spec.path}: the record has changed meanwhile; nothing was withdrawn, try again"
+                raise OrderConflict(msg)
+            return updated(
+                schema.certificate_key(spec.record_key),
+                "REMOVE #asked, #asked_by, #order_again SET #next_action_at = :next ADD #revision :step",
+                {"next": timestamp(next_action(after, self._clock())), "read": certificate.revision, "step": 1},
+                condition="#revision = :read",
+            )
+
+        self._change(spec.delegation, ActionKind.REQUEST_WITHDRAWN, (spec.name,), withdraw, reason=reason)
 
     def permit_order_again(self, certificate: ManagedCertificate, reason: str) -> None:
         """Permit one POST although SCM may have the order. Raises OrderConflict when *certificate* has changed."""
@@ -85,8 +102,7 @@ class OrderBookEditor:
                 condition="#revision = :read",
             )
 
-        action = self._action(spec.delegation, ActionKind.ORDER_AGAIN_PERMITTED, (spec.name,), reason=reason)
-        self._record(action, permit)
+        self._change(spec.delegation, ActionKind.ORDER_AGAIN_PERMITTED, (spec.name,), permit, reason=reason)
 
     def request_revocation(self, delegation: str, certificate: str, request: RevocationRequest) -> None:
         """Keep a revocation that the RAO was asked for: it is open until SCM shows it. Harmless when repeated."""
@@ -107,7 +123,7 @@ class OrderBookEditor:
             )
 
         reason = f"serial {printed_serial(request.serial)}: {request.reason_code}"
-        self._record(self._action(delegation, ActionKind.REVOCATION_REQUESTED, (certificate,), reason=reason), keep)
+        self._change(delegation, ActionKind.REVOCATION_REQUESTED, (certificate,), keep, reason=reason)
 
     def adopt(self, delegation: str, certificate: str, served: Served) -> None:
         """Take over a certificate that the stores hold already. Harmless when repeated.
@@ -130,7 +146,7 @@ class OrderBookEditor:
             return status_updated(before, adopted, served.stored_at)
 
         reason = f"serial {printed_serial(served.serial)}, SSL ID {served.ssl_id or 'unknown'}"
-        self._record(self._action(delegation, ActionKind.ADOPTED, (certificate,), reason=reason), take_over)
+        self._change(delegation, ActionKind.ADOPTED, (certificate,), take_over, reason=reason)
 
     # ---- Orders that are not ours, and rules ---------------------------------------------------------------------
 
@@ -146,7 +162,7 @@ class OrderBookEditor:
                 return None
             return self._trails.extended(delegation, follower)
 
-        self._transact(writes, f"{delegation}: the audit trail")
+        self._recorder.transact(writes, f"{delegation}: the audit trail")
 
     def add_replacement(self, replacement: ReplacementRule, certificates: Iterable[ManagedCertificate] = ()) -> None:
         """Have everything replaced that the rule covers. When the rule exists, its first reason stays.
@@ -166,7 +182,7 @@ class OrderBookEditor:
                 self._write_list(key, part)
             return put(schema.replacement_item(rule))
 
-        self._record(self._action(schema.ESTATE, ActionKind.RULE_ADDED, reason=_described(rule)), add)
+        self._change(schema.ESTATE, ActionKind.RULE_ADDED, (), add, reason=_described(rule))
 
     def remove_replacement(self, replacement: ReplacementRule) -> None:
         """Withdraw a replacement rule, and delete its list. Harmless when there is none."""
@@ -175,7 +191,7 @@ class OrderBookEditor:
             key = schema.replacement_key(replacement)
             return deleted(key, condition="attribute_exists(#item)") if self._has(replacement) else None
 
-        self._record(self._action(schema.ESTATE, ActionKind.RULE_WITHDRAWN, reason=_described(replacement)), remove)
+        self._change(schema.ESTATE, ActionKind.RULE_WITHDRAWN, (), remove, reason=_described(replacement))
         for key in self._table.read(schema.list_keys(replacement)):
             self._table.transact(deleted(key, condition="attribute_exists(#item)"))
 
@@ -197,39 +213,17 @@ class OrderBookEditor:
         key = schema.replacement_key(replacement)
         return bool(self._table.read([key]))
 
-    def _action(
-        self, delegation: str, action: ActionKind, certificates: tuple[str, ...] = (), *, reason: str
-    ) -> OperatorAction:
-        return OperatorAction(delegation, action, self._clock(), certificates, reason=reason)
-
-    # ---- Writing -------------------------------------------------------------------------------------------------
-
-    def _record(self, action: OperatorAction, write: Callable[[], Request | None]) -> None:
-        """Make a write, unless there is none, together with the audit row of *action*. Raises OrderConflict."""
-
-        def writes() -> list[Request] | None:
-            if (change := write()) is None:
-                return None
-            row = self._trails.extended(action.delegation, lambda head: head.followed_by(action, self._operator).item())
-            return [*row, change]
-
-        self._transact(writes, "/".join((action.delegation, *action.certificates)))
-
-    def _transact(self, writes: Callable[[], list[Request] | None], what: str) -> None:
-        """Make what *writes* returns, which follows from what it has read. Raises OrderConflict."""
-        for _ in range(_TRIES):
-            found = writes()
-            if found is None:
-                return None
-            try:
-                return self._table.transact(*found)
-            except ConditionFailed:
-                continue  # the next read shows why
-            except StoreUnavailable as busy:
-                if not busy.undone:
-                    raise
-        msg = f"{what}: the record keeps changing; try again"
-        raise OrderConflict(msg)
+    def _change(
+        self,
+        delegation: str,
+        kind: ActionKind,
+        certificates: tuple[str, ...],
+        write: Callable[[], Request | None],
+        *,
+        reason: str,
+    ) -> None:
+        action = OperatorAction(delegation, kind, self._clock(), certificates, reason=reason)
+        self._recorder.change(action, write)
 
 
 def _described(rule: ReplacementRule) -> str:

@@ -6,5 +6,6 @@ shape      the sizes and names that CONTRIBUTING.md asks of the code, and the re
 structure  folders, complexity, modules that no handler reaches, words that identifiers do not use
 template   template.yaml: cfn-lint before and after SAM's transform, handlers, schedules
 
-Each is a program: it prints one line per finding and exits 1 when there is one.
+Each is a program: it prints one line per finding and exits 1 when there is one. So does `planted`, which `make check`
+does not run: whether the tests detect each fault of the first version.
 """

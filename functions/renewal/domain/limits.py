@@ -30,33 +30,38 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class DueCertificate:
-    """A certificate with the decision that it is due, and the replacement rules that cover it."""
+    """The decision that a certificate is due, and what limits and plans need of it, so that no record is kept."""
 
-    certificate: ManagedCertificate
+    delegation: str
+    name: str
     decision: Decision
+    expires: datetime
+    """When the served certificate expires; FAR_FUTURE while nothing is served."""
+    failures: int
+    is_issued: bool
+    """Whether its certificate is in the order book and only has to be stored."""
     rules: tuple[ReplacementRule, ...] = ()
+    """The replacement rules that cover it."""
+
+    @classmethod
+    def of(
+        cls, certificate: ManagedCertificate, decision: Decision, rules: tuple[ReplacementRule, ...] = ()
+    ) -> DueCertificate:
+        """Return what is needed of a record."""
+        spec, served, order = certificate.spec, certificate.served, certificate.order
+        is_issued = order is not None and order.status is OrderStatus.ISSUED
+        expires = served.not_after if served else FAR_FUTURE
+        return cls(spec.delegation, spec.name, decision, expires, certificate.failures, is_issued, rules)
 
     @property
     def path(self) -> str:
         """`delegation/certificate`."""
-        return self.certificate.spec.path
+        return f"{self.delegation}/{self.name}"
 
     @property
     def resumes(self) -> bool:
         """Whether an order is open already, so that nothing new is ordered."""
         return Cause.ORDER_OPEN in self.decision.causes
-
-    @property
-    def is_issued(self) -> bool:
-        """Whether its certificate is in the order book and only has to be stored."""
-        order = self.certificate.order
-        return order is not None and order.status is OrderStatus.ISSUED
-
-    @property
-    def expires(self) -> datetime:
-        """When the served certificate expires; FAR_FUTURE while nothing is served."""
-        served = self.certificate.served
-        return served.not_after if served else FAR_FUTURE
 
     @property
     def needed_by(self) -> datetime:
@@ -116,8 +121,8 @@ def _capped(
     """Return the first of *urgent* within *limits*, of which *taken* have used a part."""
     of_delegation: dict[str, list[DueCertificate]] = {}
     for candidate in urgent:
-        of_delegation.setdefault(candidate.certificate.spec.delegation, []).append(candidate)
-    used = Counter(candidate.certificate.spec.delegation for candidate in taken)
+        of_delegation.setdefault(candidate.delegation, []).append(candidate)
+    used = Counter(candidate.delegation for candidate in taken)
     chosen = {
         candidate.path
         for name, candidates in of_delegation.items()

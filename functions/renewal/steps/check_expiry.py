@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.due import EVERY_RUN, decide
 from renewal.domain.errors import RecordUnreadable, RunInProgress, UnknownDelegation
-from renewal.domain.judgement.replacement_progress import ReplacementProgress, progress_of
+from renewal.domain.judgement.replacement_progress import ReplacementProgress, ReplacementTally
 from renewal.domain.limits import DueCertificate, Limits, allot, plausible_estate, require_plausible, select
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.replacement_rule import ReplacementRule
@@ -24,6 +24,8 @@ from renewal.steps.payload import DelegationTask, Task
 
 _Listed = Collection[CertificatePath] | None
 """What is listed for a rule; None: nothing is."""
+_BATCH = 1_000
+"""Certificates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +56,8 @@ class CheckExpiry:
             return _skipped(request, run_id, older)
         now = self.clock()
         delegations = self._delegations(request)
-        rules = self._rules(request, now)
-        found = self._candidates(request, now, rules.values())
-        due = _due(request, rules, found, now)
+        tallies = self._tallies(request, now)
+        due, is_whole = self._due(request, tallies, now)
         if not request.is_deliberate:
             require_plausible(due, self.book.count(plausible_estate(due, self.limits)), self.limits)
         taken, deferred = select((each for each in due if not each.decision.held), self.limits, run_id)
@@ -68,7 +69,8 @@ class CheckExpiry:
         )
         plan: list[Mapping[str, Any]] = [item.payload() for item in items]
         bucket, key = self.archive.write_plan(run_id, plan)
-        progress = {} if request.is_narrowed else _progress(rules, found, now, may_end=not request.dry_run)
+        # A rule may cover what cannot be read.
+        progress = _progress(request, tallies, ends_at=now if is_whole and not request.dry_run else None)
         facts = _facts(request, now, delegations, due, deferred, tuple(progress.values()))
         self.archive.write_facts(run_id, facts)
         self._end(progress, now)
@@ -85,10 +87,28 @@ class CheckExpiry:
             "polls": 0,
         }
 
-    def _rules(self, request: RunRequest, now: datetime) -> Mapping[ReplacementRule, _Listed]:
-        """The replacement rules that the run works on, with what is listed for each."""
+    def _tallies(self, request: RunRequest, now: datetime) -> Sequence[ReplacementTally]:
+        """Of the replacement rules that the run works on."""
         in_force = (rule for rule in self.book.replacements() if rule.issued_before <= now)
-        return {rule: self.book.listed(rule) for rule in in_force if _works_on(request, rule)}
+        return [ReplacementTally(rule, now, self.book.listed(rule)) for rule in in_force if _works_on(request, rule)]
+
+    def _due(
+        self, request: RunRequest, tallies: Sequence[ReplacementTally], now: datetime
+    ) -> tuple[list[DueCertificate], bool]:
+        """What is due, and whether everything could be read. Every certificate is counted in *tallies*."""
+        due: list[DueCertificate] = []
+        is_whole = True
+        for found in self._candidates(request, now, [tally.listed for tally in tallies]):
+            is_whole = is_whole and not found.unreadable
+            for certificate in found:
+                covering = tuple(tally.rule for tally in tallies if tally.rule.covers(certificate))
+                decision = decide(certificate, now, replacements=covering)
+                candidate = DueCertificate.of(certificate, decision, covering)
+                if decision.causes and _is_asked(request, candidate):
+                    due.append(candidate)
+                for tally in tallies:
+                    tally.add(certificate)
+        return due, is_whole
 
     def _end(self, progress: Mapping[ReplacementRule, ReplacementProgress], now: datetime) -> None:
         """Record which rules have ended. Last, because after it no other run shows their progress."""
@@ -125,18 +145,24 @@ class CheckExpiry:
 
     def _candidates(
         self, request: RunRequest, now: datetime, listed: Collection[_Listed]
-    ) -> Listing[ManagedCertificate]:
+    ) -> Iterator[Listing[ManagedCertificate]]:
         """A daily run reads what waits in the index, one for open orders these alone; a narrowed one what it names.
 
         The first two also read what is *listed* for replacement rules, and everything for a rule without a list.
         What cannot be read is not ordered; the report names it.
         """
         if request.is_narrowed:
-            return self._named(request)
+            return iter([self._named(request)])
         if None in listed:
-            return self.book.load(self.book.every_certificate())
+            return self._in_batches(self.book.every_certificate())
         until = EVERY_RUN if request.open_orders_only else now
-        return self.book.load(chain(self.book.waiting(until), *filter(None, listed)))
+        return self._in_batches(dict.fromkeys(chain(self.book.waiting(until), *filter(None, listed))))
+
+    def _in_batches(self, paths: Iterable[CertificatePath]) -> Iterator[Listing[ManagedCertificate]]:
+        """Read at most _BATCH records at a time, so that the memory does not grow with them."""
+        rest = iter(paths)
+        while batch := list(islice(rest, _BATCH)):
+            yield self.book.load(batch)
 
     def _named(self, request: RunRequest) -> Listing[ManagedCertificate]:
         whole = [found for name in request.delegations for found in self.book.certificates(name)]
@@ -150,25 +176,15 @@ class CheckExpiry:
         return Listing([*whole, *found])
 
 
-def _due(
-    request: RunRequest, rules: Collection[ReplacementRule], certificates: Iterable[ManagedCertificate], now: datetime
-) -> list[DueCertificate]:
-    due = []
-    for certificate in certificates:
-        covering = tuple(rule for rule in rules if rule.covers(certificate))
-        candidate = DueCertificate(certificate, decide(certificate, now, replacements=covering), covering)
-        if candidate.decision.causes and _is_asked(request, candidate):
-            due.append(candidate)
-    return due
-
-
 def _progress(
-    rules: Mapping[ReplacementRule, _Listed], found: Listing[ManagedCertificate], now: datetime, *, may_end: bool
+    request: RunRequest, tallies: Iterable[ReplacementTally], ends_at: datetime | None
 ) -> Mapping[ReplacementRule, ReplacementProgress]:
-    """How far each rule has come. None ends while a certificate cannot be read: the rule may cover it."""
-    progress = {rule: progress_of(rule, found, now, listed=listed) for rule, listed in rules.items()}
-    ends = may_end and not found.unreadable
-    return {rule: replace(each, ended_at=now) if ends and each.is_complete else each for rule, each in progress.items()}
+    """How far each rule has come; those that are complete end at *ends_at*, unless it is None.
+
+    Empty in a narrowed run, which reads a part of what they cover.
+    """
+    found = {} if request.is_narrowed else {tally.rule: tally.progress() for tally in tallies}
+    return {rule: replace(each, ended_at=ends_at) if each.is_complete else each for rule, each in found.items()}
 
 
 def _works_on(request: RunRequest, rule: ReplacementRule) -> bool:
@@ -182,13 +198,13 @@ def _is_asked(request: RunRequest, candidate: DueCertificate) -> bool:
     """
     if not request.open_orders_only or candidate.resumes:
         return True
-    return request.is_follow_up and candidate.has_deadline and not candidate.certificate.failures
+    return request.is_follow_up and candidate.has_deadline and not candidate.failures
 
 
 def _by_delegation(taken: Iterable[DueCertificate]) -> Mapping[str, Sequence[DueCertificate]]:
     found: dict[str, list[DueCertificate]] = {}
     for candidate in taken:
-        found.setdefault(candidate.certificate.spec.delegation, []).append(candidate)
+        found.setdefault(candidate.delegation, []).append(candidate)
     return found
 
 
@@ -201,7 +217,7 @@ def _inspected(
     if request.is_narrowed:
         return delegations
     # The index lacks a delegation whose item is damaged; its certificates name it, so that it is reported.
-    return sorted({*delegations, *(candidate.certificate.spec.delegation for candidate in due)})
+    return sorted({*delegations, *(candidate.delegation for candidate in due)})
 
 
 def _skipped(request: RunRequest, run_id: str, older: Collection[str]) -> dict[str, Any]:
@@ -220,7 +236,7 @@ def _item(
     name: str, run_id: str, now: datetime, request: RunRequest, taken: Iterable[DueCertificate], capacity: int
 ) -> DelegationTask:
     shared: dict[str, Any] = {"follow_up": request.is_follow_up, "reason": request.reason}
-    mine = [(due, Task(run_id, now, name, due.certificate.spec.name, due.decision.causes, **shared)) for due in taken]
+    mine = [(due, Task(run_id, now, name, due.name, due.decision.causes, **shared)) for due in taken]
     return DelegationTask(
         run_id=run_id,
         started_at=now,

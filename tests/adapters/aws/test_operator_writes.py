@@ -112,6 +112,50 @@ def test_a_request_for_an_unknown_certificate_creates_nothing(book: Book, editor
     assert list(book.every_certificate()) == [PATH]
 
 
+def test_a_withdrawn_request_makes_nothing_due(book: Book, editor: OrderBookEditor):
+    """A request that was made by mistake stays until an order is stored, so every run would try again."""
+    editor.adopt(*PATH, a_served())
+    before = book.certificate(*PATH)
+    editor.ask(*PATH, "the wrong certificate")
+    editor.permit_order_again(book.certificate(*PATH), "not in SCM")
+
+    editor.withdraw_request(book.certificate(*PATH), "by mistake")
+
+    after = book.certificate(*PATH)
+    assert (after.asked, after.asked_by, after.order_again) == ("", "", None)
+    assert after == before
+    assert list(book.waiting(LATER)) == []
+
+
+def test_a_run_that_has_read_a_withdrawn_request_orders_nothing(book: Book, editor: OrderBookEditor):
+    """It decided before the withdrawal; the order that it begins belongs to a record that has changed."""
+    editor.adopt(*PATH, a_served())
+    editor.ask(*PATH, "the wrong certificate")
+    read_by_the_run = book.certificate(*PATH)
+
+    editor.withdraw_request(read_by_the_run, "by mistake")
+
+    with pytest.raises(OrderConflict):
+        book.open(an_order(), read_by_the_run.revision)
+    assert book.certificate(*PATH).order is None
+
+
+def test_a_request_that_a_run_takes_meanwhile_is_not_withdrawn(book: Book, editor: OrderBookEditor, dynamodb: Any):
+    """The operator has to know that the order is placed: withdrawing reports what has happened."""
+    editor.adopt(*PATH, a_served())
+    editor.ask(*PATH, "the wrong certificate")
+    before = book.certificate(*PATH)
+
+    with (
+        meanwhile(dynamodb, "TransactWriteItems", lambda: book.begin(an_order())),
+        pytest.raises(OrderConflict, match="nothing was withdrawn"),
+    ):
+        editor.withdraw_request(before, "by mistake")
+
+    assert book.certificate(*PATH).asked == "the wrong certificate"
+    assert [row["action"] for row in rows(dynamodb)] == ["applied", "adopted", "renewal-requested"]
+
+
 def test_a_permission_to_order_again_is_for_one_order(book: Book, editor: OrderBookEditor):
     """It names who gave it; opening an order changes the record and uses it up."""
     before = book.certificate(*PATH)
@@ -244,6 +288,11 @@ EDITS: dict[str, tuple[str, str, Edit]] = {
         ),
     ),
     "adopt": ("univ", "adopted", lambda editor, _: editor.adopt(*PATH, a_served())),
+    "withdrawal": (
+        "univ",
+        "request-withdrawn",
+        lambda editor, book: editor.withdraw_request(book.certificate(*PATH), "by mistake"),
+    ),
     "rule": (ESTATE, "replacement-rule-added", lambda editor, _: editor.add_replacement(RULE)),
     "apply": (
         "univ",

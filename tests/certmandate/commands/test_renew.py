@@ -2,9 +2,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from renewal.adapters.order_book.audit_trails import DynamoDbAuditTrails
 from tests.certmandate.desk import Desk
 
+OTHERS = ("--force", "--order-again", "--dry-run")
 ESTATE = ("recent:20", "young:5", "due:160", "forced:30", "later")
 
 
@@ -49,6 +52,30 @@ def test_no_follow_returns_after_the_start(desk: Desk):
     assert found["run_id"].startswith("renew-")
     desk.system.end(found["arn"])
     assert desk.certificate("later").served
+
+
+def test_a_forced_renewal_is_withdrawn_before_a_run_has_taken_it(desk: Desk):
+    """A run that could not order leaves the request, and the next run would order what was requested by mistake."""
+    desk.system.ask("univ", "recent")
+    withdraw = ("renew", "univ/recent", "--withdraw", "--reason", "the wrong certificate")
+    assert "Nothing was changed" in desk.refused(*withdraw)
+
+    result = desk.run(*withdraw, "--yes")
+
+    assert (result.exit_code, desk.certificate("recent").asked) == (0, "")
+    posted = desk.system.orders_posted()
+    desk.run("renew", "univ/recent")
+    assert desk.system.orders_posted() == posted
+    assert "univ/recent: no request is stored" in desk.refused(*withdraw, "--yes")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [("univ/later",), ("--all-due", "--reason", "x"), *(("univ/later", "--reason", "x", other) for other in OTHERS)],
+)
+def test_withdraw_is_refused_with_what_starts_a_run(desk: Desk, line: tuple[str, ...]):
+    """`renew --withdraw --force` cannot mean both."""
+    assert "--withdraw needs certificates and a --reason" in desk.refused("renew", "--withdraw", *line)
 
 
 def test_a_replacement_rule_is_stored_applied_and_deleted(desk: Desk):

@@ -11,7 +11,7 @@ from renewal.domain.delegation import CertificateSpec
 from renewal.domain.due import Cause, Decision
 from renewal.domain.errors import TooManyDue
 from renewal.domain.limits import DueCertificate, Limits, require_plausible, select
-from renewal.domain.order import ManagedCertificate, OrderStatus
+from renewal.domain.order import ManagedCertificate
 from renewal.domain.replacement_rule import Caps, ReplacementRule
 from tests.unit.orders import an_order
 from tests.unit.system import IDP, NOW, served_by
@@ -24,11 +24,11 @@ def due(name: str, *causes: Cause, age: float | None = 150, delegation: str = "u
     spec: CertificateSpec = replace(IDP, delegation=delegation, name=name)
     served = None if age is None else served_by(spec, age=age)
     order = an_order() if Cause.ORDER_OPEN in causes else None
-    return DueCertificate(ManagedCertificate(spec, served, order), Decision(causes or (Cause.AGE,), None))
+    return DueCertificate.of(ManagedCertificate(spec, served, order), Decision(causes or (Cause.AGE,), None))
 
 
 def names(found: list[DueCertificate]) -> list[str]:
-    return [candidate.certificate.spec.name for candidate in found]
+    return [candidate.name for candidate in found]
 
 
 def test_open_orders_go_first_then_the_nearest_expiry() -> None:
@@ -94,9 +94,7 @@ def test_open_orders_get_the_capacity_that_is_left() -> None:
 def test_each_run_polls_other_orders_and_none_leaves_what_is_issued() -> None:
     """Thirty orders that no one approves came first by name, in each run, while SCM had issued others."""
     found = [due(f"a{number}", Cause.ORDER_OPEN) for number in range(30)]
-    issued = due("z", Cause.ORDER_OPEN)
-    order = an_order(certificate="z", status=OrderStatus.ISSUED)
-    issued = replace(issued, certificate=replace(issued.certificate, order=order))
+    issued = replace(due("z", Cause.ORDER_OPEN), is_issued=True)
 
     taken = [names(select([*found, issued], Limits(10, 1000, 0.5), f"run{number}")[0]) for number in range(30)]
 

@@ -14,6 +14,7 @@ from renewal.domain.errors import InvalidRequest, RecordUnreadable, RunInProgres
 from renewal.domain.limits import SMALL_ESTATE, Limits
 from renewal.domain.replacement_rule import Caps, ReplacementRule
 from renewal.domain.run.outcome import PlannedCertificate, PlanState
+from renewal.steps import check_expiry
 from tests.fakes import FakeOrderBook
 from tests.unit.system import DELEGATION, IDP, NOW, System, served_by
 
@@ -92,12 +93,14 @@ class Reading(FakeOrderBook):
     """Remembers what was read."""
 
     loaded: list[tuple[str, str]] = field(default_factory=list)
+    batches: list[int] = field(default_factory=list)
     counted: int = 0
 
     def load(self, paths: Any) -> Any:
         """Read, and keep the paths."""
         wanted = list(paths)
         self.loaded.extend(wanted)
+        self.batches.append(len(wanted))
         return FakeOrderBook.load(self, wanted)
 
     def count(self, most: int) -> int:
@@ -214,6 +217,20 @@ def test_a_rule_ends_when_everything_is_replaced_and_served(system: System) -> N
     assert [each.ended_at for each in system.archive.read_facts("done").replacements] == [NOW]
     system.check_expiry("after")
     assert system.archive.read_facts("after").replacements == ()
+
+
+def test_records_are_read_in_batches_that_do_not_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rule that covers all of a large estate needed more memory than the function has."""
+    monkeypatch.setattr(check_expiry, "_BATCH", 3)
+    system = System(book=(book := Reading()))
+    serving(system, **{f"univ__c{n}": 20 for n in range(8)})
+    listed(system, with_deadline())
+    book.loaded.clear()
+    book.batches.clear()
+
+    system.check_expiry()
+
+    assert (book.batches, len(planned(system))) == ([3, 3, 2], 8)
 
 
 def test_no_rule_ends_while_a_certificate_cannot_be_read() -> None:

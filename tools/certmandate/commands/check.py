@@ -14,6 +14,7 @@ from rich.console import Console
 from certmandate.deployment import Deployment, to_change
 from certmandate.execution import Ended, start
 from certmandate.exit import NEEDS_ATTENTION, Refused, usable_environment
+from certmandate.files.operator_action import ActionKind
 from certmandate.options import DelegationArgument, JsonOption, YesOption, confirm, confirm_logins
 from certmandate.scm_recording import RecordOption, require_new, save
 from certmandate.stored_credential.protection import unprotected
@@ -119,6 +120,7 @@ def _from_here(
     if proxy := next((name for name in _PROXIES if os.environ.get(name)), None):
         question += f" SCM receives the request from the proxy of ${proxy}, not from this machine."
     confirm(question, yes=yes)
+    deployment.recorder.announce(ActionKind.LOGIN_TESTED, name)
     recordings: list[Mapping[str, Any]] = []
     login = _log_in_once(deployment, record, recordings)
     if record_to:

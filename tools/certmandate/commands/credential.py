@@ -11,8 +11,9 @@ import typer
 
 from certmandate.deployment import Deployment, to_change
 from certmandate.exit import Refused
+from certmandate.files.operator_action import ActionKind
 from certmandate.options import DelegationArgument, JsonOption, YesOption, confirm
-from certmandate.stored_credential.protection import key_of, protect
+from certmandate.stored_credential.protection import key_of, protect, unprotected
 from certmandate.stored_credential.rotation import (
     KIND_TAG,
     require_rotatable,
@@ -168,6 +169,7 @@ def _store(
 ) -> dict[str, Any]:
     client, name = deployment.client("secretsmanager"), deployment.secret_name(delegation)
     text = json.dumps(document)
+    deployment.recorder.announce(ActionKind.CREDENTIAL_STORED, delegation)
     try:
         described = client.describe_secret(SecretId=name)
     except client.exceptions.ResourceNotFoundException:
@@ -195,7 +197,11 @@ def _kind(document: Mapping[str, str]) -> dict[str, str]:
 
 
 def _protect(deployment: Deployment, delegation: str, *, as_json: bool) -> None:
-    did = "protected" if protect(deployment, delegation) else "unchanged"
+    did = "unchanged"
+    if lacks := unprotected(deployment, delegation):
+        deployment.recorder.announce(ActionKind.CREDENTIAL_PROTECTED, delegation, details=lacks)
+        protect(deployment, delegation)
+        did = "protected"
     if as_json:
         printing.print_json({"delegation": delegation, "secret": deployment.secret_name(delegation), "did": did})
         return
@@ -232,6 +238,7 @@ def _rotate(deployment: Deployment, delegation: str, days: int | None, *, yes: b
     console = printer(to_stderr=as_json)
     console.print(f"SCM sends a notice of the change: inform {rao} beforehand.", soft_wrap=True)
     confirm(f"Rotate the password of {delegation} now?", yes=yes)
+    deployment.recorder.announce(ActionKind.ROTATION_STARTED, delegation)
     done = rotate_now(deployment, delegation, days, console)
     if as_json:
         document = {"delegation": delegation, "secret": done.secret, "did": "rotated"}

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from certmandate.deployment import Deployment, to_change
 from certmandate.exit import NEEDS_ATTENTION, Refused, Stopped, aws_sentence
+from certmandate.files.operator_action import WHOLE_ESTATE, ActionKind
 from certmandate.options import JsonOption, YesOption, confirm
 from certmandate.views import printing
 from certmandate.views.printing import printer
@@ -51,6 +52,8 @@ def drill_command(
     with to_change(context) as deployment:
         names, busy = _names(deployment, alarm or [])
         confirm(f"Set {printing.counted(len(names), 'alarm')}? The receivers get one notice for each.", yes=yes)
+        tested_names = [name.removeprefix(f"{deployment.stack}-") for name in names]
+        deployment.recorder.announce(ActionKind.ALARMS_TESTED, WHOLE_ESTATE, details=tested_names)
         with printer(to_stderr=True).status("Setting the alarms …"):
             tested = [*_tested(deployment.client("cloudwatch"), names, wait_seconds), *busy]
         receivers = _receivers(deployment)

@@ -56,6 +56,9 @@ OrderAgainOption = Annotated[
         help="You have searched SCM: permit one order that waits for you because SCM may have it; needs --reason.",
     ),
 ]
+WithdrawOption = Annotated[
+    bool, typer.Option("--withdraw", help="Withdraw a stored --force or --order-again; needs --reason. Starts no run.")
+]
 CancelOption = Annotated[bool, typer.Option("--cancel", help="Delete this replacement rule.")]
 FollowOption = Annotated[
     bool, typer.Option("--follow/--no-follow", help="Wait for the end of the run and show its report.")
@@ -72,6 +75,7 @@ def renew_command(
     all_due_is_right: AllDueIsRightOption = False,
     dry_run: DryRunOption = False,
     order_again: OrderAgainOption = False,
+    withdraw: WithdrawOption = False,
     issuer: IssuerOption = None,
     issued_before: IssuedBeforeOption = None,
     cancel: CancelOption = False,
@@ -90,11 +94,13 @@ def renew_command(
     request = {name: value for name, value in given.items() if value}
     with to_change(context) as deployment:
         if issued_before is not None or issuer is not None or cancel:
-            _require_alone(request, others=all_due or force or order_again)
+            _require_alone(request, others=all_due or force or order_again or withdraw)
             replacement = _replacement(issuer, issued_before, reason, cancel=cancel)
             return _change_rule(deployment, replacement, cancel=cancel, yes=yes, as_json=as_json)
-        _require_selection(request, all_due=all_due or all_due_is_right)
-        _require_known(deployment, request)
+        _require_selection(deployment, request, all_due=all_due or all_due_is_right)
+        if withdraw:
+            _require_only(request, others=force or order_again)
+            return _withdraw(deployment, request, yes=yes, as_json=as_json)
         if force or order_again:
             _require_reason(request, option="--force" if force else "--order-again")
         if order_again:
@@ -143,7 +149,8 @@ def _print_result(ended: Ended, request: Mapping[str, Any]) -> None:
 # ---- Options ---------------------------------------------------------------------------------------------------------
 
 
-def _require_selection(request: Mapping[str, Any], *, all_due: bool) -> None:
+def _require_selection(deployment: Deployment, request: Mapping[str, Any], *, all_due: bool) -> None:
+    """Raise Refused, or UnknownDelegation, before a run is started for nothing or for an unknown name."""
     named = "certificates" in request or "delegations" in request
     if not named and not all_due:
         msg = "name what to renew: DELEGATION/NAME, --delegation NAME, or --all-due for all due certificates"
@@ -151,10 +158,6 @@ def _require_selection(request: Mapping[str, Any], *, all_due: bool) -> None:
     if named and all_due:
         msg = "--all-due selects all due certificates: pass either it or names"
         raise Refused(msg)
-
-
-def _require_known(deployment: Deployment, request: Mapping[str, Any]) -> None:
-    """Raise UnknownDelegation before a run is started for an unknown name."""
     for name in request.get("delegations", ()):
         deployment.book.delegation(name)
     for path in request.get("certificates", ()):
@@ -198,6 +201,32 @@ def _permit_order_again(deployment: Deployment, request: Mapping[str, Any], *, y
     )
     confirm(f"SCM has no such order, and {paths[0]} is to be ordered?", yes=yes)
     deployment.editor.permit_order_again(certificate, request["reason"])
+
+
+def _require_only(request: Mapping[str, Any], *, others: bool) -> None:
+    if others or set(request) != {"certificates", "reason"}:
+        msg = "--withdraw needs certificates and a --reason for the audit trail, and no other option: it starts no run"
+        raise Refused(msg)
+
+
+def _withdraw(deployment: Deployment, request: Mapping[str, Any], *, yes: bool, as_json: bool) -> None:
+    """Withdraw the requests of the named certificates. Raises Refused, before any is, when one has none."""
+    named = [deployment.book.certificate(*split(path)) for path in request["certificates"]]
+    if without := [each.spec.path for each in named if not (each.asked or each.order_again)]:
+        msg = f"{', '.join(without)}: no request is stored; `certmandate show` prints it under *requested*"
+        raise Refused(msg)
+    paths = [each.spec.path for each in named]
+    confirm(f"Withdraw the request to renew {', '.join(paths)}?", yes=yes)
+    for certificate in named:
+        deployment.editor.withdraw_request(certificate, request["reason"])
+    taken = [each.spec.path for each in named if each.order]
+    if as_json:
+        return printing.print_json({"withdrawn": paths, "open_orders": taken})
+    printing.print_line(f"Withdrawn: {', '.join(paths)}. Each is renewed when it is due.")
+    if taken:
+        text = "placed before; it is collected all the same, or ended with `certmandate close-order`"
+        printing.print_line(f"{', '.join(taken)}: an order is open that was {text}.")
+    return None
 
 
 def _require_alone(request: Mapping[str, Any], *, others: bool) -> None:

@@ -17,6 +17,7 @@ from certmandate.options import CertificateArgument, JsonOption, split
 from certmandate.views import certificate as certificate_view
 from certmandate.views import printing
 from certmandate.views import status as status_view
+from certmandate.views.certificate import AuditRows
 from certmandate.views.exports.csv_table import csv_lines
 
 if TYPE_CHECKING:
@@ -91,13 +92,13 @@ def _code(estate: EstateStatus) -> int:
 def show_command(context: typer.Context, certificate: CertificateArgument, as_json: JsonOption = False) -> None:
     """Show one certificate and its orders.
 
-    What is served, the open order, what happens next, findings, and every order so far.
+    What is served, the open order, what happens next, findings, what operators have done, and every order so far.
     """
     delegation, name = split(certificate)
     with deployed(context) as deployment:
         record, state, judged = read_judgement(deployment, delegation, name, datetime.now(UTC))
-        history = deployment.book.history(delegation, name)
-    printing.print_left_out(history.unreadable)
+        history = AuditRows(deployment.book.history(delegation, name), deployment.book.actions(delegation, name))
+    printing.print_left_out((*history.orders.unreadable, *history.actions.unreadable))
     if as_json:
         printing.print_json(certificate_view.document(record, state, judged, history))
     else:

@@ -9,14 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 
+from certmandate.files.operator_action import OperatorAction
 from renewal.adapters.order_book import schema
 from renewal.adapters.order_book.reader import DynamoDbOrderReader
 from renewal.adapters.order_book.table import Item, Key
+from renewal.domain.audit.hash_chain import number_of
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.delegation import Delegation
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.replacement_rule import ReplacementRule
+from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.ports.order_book import Listing
 from renewal.records import REWRITTEN
@@ -79,6 +83,12 @@ def retired_from(item: Item) -> Retired:
     return schema.read(Retired, item, item.get("retired", {}), delegation=delegation)
 
 
+def _action_from(item: Item) -> OperatorAction:
+    if item["item"].startswith(schema.ACKNOWLEDGED_PREFIX):
+        return OperatorAction.acknowledged(schema.read(Acknowledgement, item, item))
+    return schema.read(OperatorAction, item, item)
+
+
 class OperatorReader(DynamoDbOrderReader):
     """The order book as operators read it."""
 
@@ -108,6 +118,16 @@ class OperatorReader(DynamoDbOrderReader):
     def retired(self) -> Listing[Retired]:
         """The retired delegations, by name."""
         return Listing.of(self._table.query(schema.ESTATE, _RETIRED_PREFIX), retired_from)
+
+    def actions(self, delegation: str, certificate: str) -> Listing[OperatorAction]:
+        """What operators have done to a certificate, its delegation, or all delegations, by time."""
+        partitions = ((delegation, schema.ACTION_PREFIX), (delegation, schema.ACKNOWLEDGED_PREFIX))
+        found = [self._audit.query(*of) for of in (*partitions, (schema.ESTATE, schema.ACTION_PREFIX))]
+        rows = sorted(filter(number_of, chain.from_iterable(found)), key=lambda item: str(item.get("at")))
+        read = Listing.of(rows, _action_from)
+        chosen = Listing(action for action in read if action.concerns(certificate))
+        chosen.unreadable = read.unreadable
+        return chosen
 
     def unfinished_apply(self) -> datetime | None:
         """Return when the `apply` began that has not ended; None when there is none."""

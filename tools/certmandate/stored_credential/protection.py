@@ -16,8 +16,8 @@ def key_of(deployment: Deployment) -> str:
     return deployment.fact("CredentialKeyArn")
 
 
-def protect(deployment: Deployment, delegation: str) -> bool:
-    """Set the stack's key and the resource policy on a stored credential; return whether anything was missing.
+def protect(deployment: Deployment, delegation: str) -> None:
+    """Set what a stored credential lacks of the stack's key and the resource policy.
 
     The value stays as it is. Raises Refused when there is no such secret.
     """
@@ -27,7 +27,6 @@ def protect(deployment: Deployment, delegation: str) -> bool:
         client.update_secret(SecretId=name, KmsKeyId=key_of(deployment))
     if "policy" in missing:
         client.put_resource_policy(SecretId=name, ResourcePolicy=_policy(deployment), BlockPublicPolicy=True)
-    return bool(missing)
 
 
 def unprotected(deployment: Deployment, delegation: str) -> tuple[str, ...]:

@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import RenderableType
 from rich.text import Text
 
+from certmandate.files.operator_action import OperatorAction
 from certmandate.judged_estate import JudgedEstate
 from certmandate.views import json_records, printing
 from certmandate.views.notices import notice_documents, notice_lines
 from certmandate.views.problems import problem_line
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.endpoint.observation import Observation
-from renewal.domain.judgement.certificate import Judgement, last_error
+from renewal.domain.judgement.certificate import CLOSED, Judgement, last_error
 from renewal.domain.order import FinishedOrder
 from renewal.domain.service.state import current_service
 from renewal.domain.setup.inspection import DelegationRecord
+from renewal.ports.order_book import Listing
+
+SHOWN = 10
+"""Actions that are printed; --json has all."""
 
 
-def page(
-    record: DelegationRecord, state: Judgement, judged: JudgedEstate, history: tuple[FinishedOrder, ...]
-) -> list[RenderableType]:
-    """Return the page: what the file asks for, what is served, the open order, findings, every order so far."""
+@dataclass(frozen=True, slots=True)
+class AuditRows:
+    """What the audit trail has about a certificate."""
+
+    orders: Listing[FinishedOrder]
+    actions: Listing[OperatorAction]
+
+    def newest_actions(self) -> list[OperatorAction]:
+        """What operators have done, newest first."""
+        return list(reversed(self.actions))
+
+
+def page(record: DelegationRecord, state: Judgement, judged: JudgedEstate, history: AuditRows) -> list[RenderableType]:
+    """Return the page: what the file asks for and what is served, what is open or wrong, and what was done so far."""
     certificate, spec = state.certificate, state.certificate.spec
     term = f", {spec.term_days} days" if spec.term_days else ""
     requested = [
@@ -49,7 +65,8 @@ def page(
         *_order_part(state),
         *printing.bullets("Findings", findings),
         *printing.bullets("Notices to the RAO, newest first", notice_lines(record)),
-        *_history_part(history),
+        *printing.bullets("Operators, newest first", map(_action_line, history.newest_actions()[:SHOWN])),
+        *_history_part(history.orders),
     ]
 
 
@@ -115,7 +132,7 @@ def _history_part(history: tuple[FinishedOrder, ...]) -> list[RenderableType]:
             order.status,
             printing.cause(order.causes, order.reason),
             str(order.ssl_id or ""),
-            printed_serial(order.serial) or (f"{order.error}: {order.text}" if order.error else ""),
+            printed_serial(order.serial) or _failure(order),
             printing.day(order.not_after),
         )
         for order in reversed(history)
@@ -124,9 +141,21 @@ def _history_part(history: tuple[FinishedOrder, ...]) -> list[RenderableType]:
     return [printing.heading("Orders so far, newest first"), printing.table(columns, rows)]
 
 
-def document(
-    record: DelegationRecord, state: Judgement, judged: JudgedEstate, history: tuple[FinishedOrder, ...]
-) -> dict[str, Any]:
+def _failure(order: FinishedOrder) -> str:
+    """The error; of an order that an operator has closed, also who it was."""
+    who = f" ({order.identity})" if order.error == CLOSED and order.identity else ""
+    return f"{order.error}: {order.text}{who}" if order.error else ""
+
+
+def _action_line(action: OperatorAction) -> str:
+    """`2026-11-30 09:12Z: run-started (dry_run), run check-univ-…, by arn:aws:…: laptop stolen`."""
+    details = f" ({', '.join(action.details)})" if action.details else ""
+    run = f", run {action.run_id}" if action.run_id else ""
+    why = f": {action.reason}" if action.reason else ""
+    return f"{printing.minute(action.at)}: {action.action}{details}{run}, by {action.identity or 'unknown'}{why}"
+
+
+def document(record: DelegationRecord, state: Judgement, judged: JudgedEstate, history: AuditRows) -> dict[str, Any]:
     """Return the certificate as JSON has it."""
     certificate, spec = state.certificate, state.certificate.spec
     return {
@@ -145,5 +174,6 @@ def document(
             json_records.problem_document(problem) for problem in judged.problems_of(spec.delegation, spec.name)
         ],
         "notices": notice_documents(record),
-        "history": [json_records.finished_document(order) for order in history],
+        "actions": [json_records.action_document(action) for action in history.newest_actions()],
+        "history": [json_records.finished_document(order) for order in history.orders],
     }

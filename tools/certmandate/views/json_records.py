@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from certmandate.files.operator_action import OperatorAction
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.endpoint.observation import Observation
 from renewal.domain.judgement.certificate import Judgement
@@ -120,6 +121,23 @@ def finished_document(row: FinishedOrder) -> Document:
         "run_id": row.run_id,
         "token": row.token,
         "posts": row.posts,
+        "identity": row.identity,
+    }
+
+
+def action_document(action: OperatorAction) -> Document:
+    """Return what an operator did."""
+    return {
+        "at": action.at,
+        "action": action.action.value,
+        "identity": action.identity,
+        "certificates": list(action.certificates),
+        "removed": list(action.removed),
+        "reason": action.reason,
+        "run_id": action.run_id,
+        "details": list(action.details),
+        "delegation": action.delegation,
+        "sequence": action.sequence,
     }
 
 

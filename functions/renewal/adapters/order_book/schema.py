@@ -15,8 +15,8 @@
     delegation     item
     univ-example   finished#idp#2026-11-23…#<token>   audit row of an order that has ended; never changed
     univ-example   acknowledged#4711                  a foreign order that is the organisation's own; an audit row
-    univ-example   action#<number>                    what an operator changed; an audit row
-    #estate        action#<number>                    the same, of replacement rules
+    univ-example   action#<number>                    what an operator did; an audit row
+    #estate        action#<number>                    the same, of what concerns no single delegation
     univ-example   head                               number and hash of the last audit row
 
 Functions write attributes of existing items and never whole items, because IAM distinguishes attributes and not items

@@ -69,6 +69,62 @@ class ReplacementProgress:
         return not self.left and not self.not_served
 
 
+@dataclass(slots=True)
+class ReplacementTally:
+    """Counts the certificates of one rule one by one, so that none of them is kept."""
+
+    rule: ReplacementRule
+    now: datetime
+    listed: Collection[CertificatePath] | None = None
+    """What is listed with the rule; what is not was issued after it. None: nothing is listed."""
+    _covered: int = 0
+    _in_flight: int = 0
+    _failed: int = 0
+    _left: int = 0
+    _not_served: int = 0
+
+    def add(self, certificate: ManagedCertificate) -> None:
+        """Count *certificate*, if the rule covers or covered it; nothing for a rule that has ended."""
+        if not self.rule.is_in_force or not self._is_mine(certificate):
+            return
+        is_covered = self.rule.covers(certificate)
+        self._covered += is_covered
+        self._not_served += _is_not_served(certificate, self.rule, self.now)
+        if is_covered or _is_undecided(certificate, self.rule):
+            self._left += 1
+            self._failed += has_failed(certificate)
+            self._in_flight += certificate.order is not None and not has_failed(certificate)
+
+    def _is_mine(self, certificate: ManagedCertificate) -> bool:
+        if self.listed is not None and certificate.spec.record_key not in self.listed:
+            return False
+        return not self.rule.delegations or certificate.spec.delegation in self.rule.delegations
+
+    def progress(self) -> ReplacementProgress:
+        """Return how far the work has come."""
+        rule, now = self.rule, self.now
+        done = None if rule.certificates is None else max(rule.certificates - self._covered, 0)
+        rate, ends_at = _estimate(rule, done, self._left, now)
+        return ReplacementProgress(
+            reason=rule.reason,
+            issuer=rule.issuer,
+            issued_before=rule.issued_before,
+            deadline=rule.deadline,
+            began_at=rule.began_at,
+            delegations=rule.delegations,
+            covered=rule.certificates,
+            done=done,
+            in_flight=self._in_flight,
+            failed=self._failed,
+            waiting=self._left - self._in_flight - self._failed,
+            not_served=self._not_served,
+            rate=rate,
+            ends_at=ends_at,
+            ended_at=rule.ended_at,
+            is_late=_is_late(rule, self._left + self._not_served, rate, ends_at, now),
+        )
+
+
 def progress_of(
     rule: ReplacementRule,
     certificates: Iterable[ManagedCertificate],
@@ -78,43 +134,13 @@ def progress_of(
 ) -> ReplacementProgress:
     """Return how far the work for *rule* has come; *certificates*: all that it covers or covered, and any others.
 
-    *listed*: what is listed with the rule; what is not was issued after it. None: nothing is listed. A rule that has
-    ended counts as complete, whatever has become of its certificates since.
-
-    An ordinary renewal since the rule began counts as not served, too, until its endpoints serve it.
+    A rule that has ended counts as complete, whatever has become of its certificates since. An ordinary renewal since
+    the rule began counts as not served, too, until its endpoints serve it.
     """
-    mine = [each for each in certificates if rule.is_in_force and _is_of(rule, each, listed)]
-    covered = [each for each in mine if rule.covers(each)]
-    left = [*covered, *(each for each in mine if _is_undecided(each, rule) and not rule.covers(each))]
-    failed = sum(map(has_failed, left))
-    in_flight = sum(each.order is not None and not has_failed(each) for each in left)
-    done = None if rule.certificates is None else max(rule.certificates - len(covered), 0)
-    rate, ends_at = _estimate(rule, done, len(left), now)
-    not_served = sum(_is_not_served(each, rule, now) for each in mine)
-    return ReplacementProgress(
-        reason=rule.reason,
-        issuer=rule.issuer,
-        issued_before=rule.issued_before,
-        deadline=rule.deadline,
-        began_at=rule.began_at,
-        delegations=rule.delegations,
-        covered=rule.certificates,
-        done=done,
-        in_flight=in_flight,
-        failed=failed,
-        waiting=len(left) - in_flight - failed,
-        not_served=not_served,
-        rate=rate,
-        ends_at=ends_at,
-        ended_at=rule.ended_at,
-        is_late=_is_late(rule, len(left) + not_served, rate, ends_at, now),
-    )
-
-
-def _is_of(rule: ReplacementRule, certificate: ManagedCertificate, listed: Collection[CertificatePath] | None) -> bool:
-    if listed is not None and certificate.spec.record_key not in listed:
-        return False
-    return not rule.delegations or certificate.spec.delegation in rule.delegations
+    tally = ReplacementTally(rule, now, listed)
+    for certificate in certificates:
+        tally.add(certificate)
+    return tally.progress()
 
 
 def _is_undecided(certificate: ManagedCertificate, rule: ReplacementRule) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from certmandate.deployment import deployed
+from certmandate.deployment import deployed, to_change
 from certmandate.exit import NEEDS_ATTENTION, Refused, exit_on_error
 from certmandate.files.atomic_files import write_together
 from certmandate.options import DelegationArgument, JsonOption, YesOption, confirm
@@ -184,7 +184,7 @@ def acknowledge_command(
     """
     from renewal.domain.setup.foreign_orders import Acknowledgement
 
-    with deployed(context) as deployment:
+    with to_change(context) as deployment:
         inspection = deployment.book.delegation(name).inspection
         found = inspection.foreign.noticed if inspection and inspection.foreign else ()
         keys = {int(key.partition("@")[0]): key for key in found}

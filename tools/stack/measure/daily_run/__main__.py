@@ -69,7 +69,7 @@ def measure(size: Size) -> Iterator[Measured]:
         for function in FUNCTIONS:
             service.calls.clear()
             command = [sys.executable, "-m", "stack.measure.daily_run", "--invoke", function]
-            done = subprocess.run(command, env=_environment(service.url), capture_output=True, text=True, check=False)
+            done = subprocess.run(command, env=environment(service.url), capture_output=True, text=True, check=False)
             if done.returncode:
                 msg = f"{function} failed:\n{done.stdout}\n{done.stderr}"
                 raise RuntimeError(msg)
@@ -79,7 +79,8 @@ def measure(size: Size) -> Iterator[Measured]:
             yield Measured(function, size, **took, calls=calls, renewed=service.renewed())
 
 
-def _environment(url: str) -> dict[str, str]:
+def environment(url: str) -> dict[str, str]:
+    """Return the variables of a function whose AWS is at *url*."""
     values = {setting.name: "1" if setting.type == "int" else OFF for setting in fields(Settings)}
     values |= _SETTINGS | {"aws_endpoint_url": url}
     return {name.upper(): value for name, value in values.items()} | {"PATH": os.environ["PATH"]}

@@ -100,7 +100,7 @@ class VirtualEstate:
             decision = decide(each.record, at(now), replacements=rules)
             if decision.causes and not decision.held:
                 covering = tuple(rule for rule in rules if rule.covers(each.record))
-                yield DueCertificate(each.record, decision, covering)
+                yield DueCertificate.of(each.record, decision, covering)
 
 
 def _served(spec: CertificateSpec, not_before: datetime, days: int) -> Served:

@@ -26,8 +26,8 @@ from renewal.domain.audit.hash_chain import ChainHead, beginning, newest, number
 from renewal.domain.audit.seal import Seal, SealStatement
 from renewal.domain.errors import AuditTrailTampered
 from tests.call_depth import CONTEXT
+from tests.certmandate.audit.test_audit_trail import a_trail
 from tests.certmandate.desk import Desk, seated
-from tests.certmandate.test_audit_trail import a_trail
 from tests.unit.system import NOW
 
 Item = Mapping[str, Any]

@@ -1,0 +1,161 @@
+"""What one run of verify_served takes: `python -m stack.measure.verification [ENDPOINTS]`, by default 1,000.
+
+One invocation of the shipped handler in a fresh process, with its imports and clients. In another process on loopback
+AWS is answered, and a server with a full TLS handshake for each endpoint. Networks of the internet are slower: there
+a contact takes up to three round trips, 64 at a time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from random import Random
+from types import SimpleNamespace
+from typing import Any
+
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from local.functions.fork_server import LOCAL_HOSTS, resolve_locally
+from local.run import fingerprints
+from local.tls_server import TlsServer
+from renewal.adapters.order_book import schema
+from renewal.domain.certificate.facts import Certificate
+from renewal.domain.delegation import CertificatePath
+from renewal.domain.endpoint.declaration import Endpoint
+from renewal.domain.endpoint.observation import EndpointState
+from renewal.domain.keypair import KeyPair, KeyType
+from renewal.domain.order import ManagedCertificate
+from renewal.settings import ON
+from scm_simulator.ca.authority import CertificateAuthority, LeafPlan
+from stack.measure.daily_run.__main__ import environment
+from stack.measure.daily_run.answers import Service
+from stack.measure.daily_run.large_estate import RUN, LargeEstate, Size
+
+_EACH = 10  # certificates of one delegation
+
+
+@dataclass(frozen=True)
+class ServedEstate(LargeEstate):
+    """Each certificate is declared at one endpoint, which presents it."""
+
+    leaves: dict[CertificatePath, Certificate] = field(default_factory=dict)
+
+    def certificate(self, path: CertificatePath) -> ManagedCertificate:
+        """The record, with the certificate that the endpoint presents."""
+        made, leaf = super().certificate(path), self.leaves[path]
+        served = made.served and replace(made.served, serial=leaf.serial, key_fingerprint=leaf.key_fingerprint)
+        return replace(made, spec=replace(made.spec, served_at=(Endpoint(_host(path)),)), served=served)
+
+
+class VerificationService(Service):
+    """Answers the requests of verify_served; `served` counts what was recorded as that."""
+
+    served = 0
+
+    def answer(self, action: str, request: dict[str, Any]) -> dict[str, Any]:
+        """Answer a request of DynamoDB or EventBridge."""
+        if action == "UpdateItem":
+            (observation,) = request["ExpressionAttributeValues"][":value"]["M"]["observations"]["L"]
+            self.served += observation["M"]["state"]["S"] == EndpointState.SERVED
+            return {"Attributes": request["Key"]}
+        if action == "PutEvents":
+            return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"} for _ in request["Entries"]]}
+        return super().answer(action, request)
+
+    def _indexed(self, action: str, *, is_until: bool) -> list[tuple[str, str]]:
+        return super()._indexed(action, is_until=is_until and action != schema.CERTIFICATE)
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What one invocation took."""
+
+    endpoints: int
+    served: int
+    """Endpoints that were recorded as served."""
+    seconds: float
+    """Of the invocation alone, without imports."""
+    megabytes: float
+    """Highest resident set of the process."""
+
+
+def measure(endpoints: int) -> Verification:
+    """Verify as many endpoints as there are certificates, in a process of its own."""
+    now = datetime.now(UTC)
+    size = Size(endpoints, max(endpoints // _EACH, 1), 0)
+    authority = CertificateAuthority(now, Random(1))  # noqa: S311 - for serial numbers
+    estate = ServedEstate(size, now)
+    contexts = {_host(path): _issued(path, estate, authority) for path in estate.paths}
+    with TlsServer("") as server, VerificationService(estate) as service:
+        server.context.sni_callback = lambda tls, name, _context: setattr(tls, "context", contexts[str(name)])
+        threading.Thread(target=service.serve_forever, daemon=True).start()
+        given = environment(service.url) | {
+            "PRIVATE_ENDPOINTS": ON,
+            "PRIVATE_ROOTS": ",".join(fingerprints(authority.root_pem)),
+            LOCAL_HOSTS: json.dumps({f"{host}:443": [server.address] for host in contexts}),
+        }
+        command = [sys.executable, "-m", "stack.measure.verification", "--invoke"]
+        done = subprocess.run(command, env=given, capture_output=True, text=True, check=False)
+        service.shutdown()
+        if done.returncode:
+            msg = f"verify_served failed:\n{done.stdout}\n{done.stderr}"
+            raise RuntimeError(msg)
+        return Verification(len(contexts), service.served, **json.loads(done.stdout.splitlines()[-1]))
+
+
+def _host(path: CertificatePath) -> str:
+    return f"{path.certificate}.{path.delegation}.example"
+
+
+def _issued(path: CertificatePath, estate: ServedEstate, authority: CertificateAuthority) -> ssl.SSLContext:
+    """Issue a certificate and note it in *estate*; return what a server presents it with."""
+    key, begins = KeyPair.generate(KeyType.P_256), estate.now - timedelta(days=1)
+    plan = LeafPlan(key.private_key.public_key(), (_host(path),), begins, begins + timedelta(days=90), "Example")
+    leaf = authority.issue(plan)
+    estate.leaves[path] = Certificate(leaf)
+    chain = (leaf, *authority.issuers_of(leaf))
+    pem = key.pem().decode() + "".join(each.public_bytes(Encoding.PEM).decode() for each in chain)
+    with TlsServer(pem) as server:
+        return server.context
+
+
+def invoke() -> dict[str, float]:
+    """Invoke the handler once; return what it took."""
+    resolve_locally(json.loads(os.environ[LOCAL_HOSTS]))
+    import verify_served  # noqa: PLC0415 - in the environment of the function only
+
+    context = SimpleNamespace(
+        function_name="", memory_limit_in_mb=0, invoked_function_arn="", aws_request_id="",
+        get_remaining_time_in_millis=lambda: 300_000,
+    )  # fmt: skip
+    before = time.monotonic()
+    verify_served.handler({"run_id": RUN, "request": {}}, context)
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {"seconds": time.monotonic() - before, "megabytes": kilobytes / 1024}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print what it took, or with `--invoke` that as JSON."""
+    parser = argparse.ArgumentParser(prog="python -m stack.measure.verification", description=__doc__)
+    parser.add_argument("--invoke", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("endpoints", nargs="?", type=int, default=1000, help="how many; each of another certificate")
+    given = parser.parse_args(arguments)
+    if given.invoke:
+        print("\n" + json.dumps(invoke()))
+        return
+    took = measure(given.endpoints)
+    print(f"{took.endpoints:,} endpoints, {took.served:,} served: {took.seconds:.1f} s, {took.megabytes:.0f} MiB")
+
+
+if __name__ == "__main__":
+    main()
