@@ -21,15 +21,14 @@ from renewal.domain.errors import MailRefused, RenewalError, StoreRefused, Store
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import judge
 from renewal.domain.judgement.delegation import problems_of
-from renewal.domain.judgement.problem import Consequence, Problem
+from renewal.domain.judgement.problem import Problem
 from renewal.domain.notices.escalation import Topic, claimed
 from renewal.domain.notices.notice import MailOutcome, Notice, NoticeKind
 from renewal.domain.order import FinishedOrder, ManagedCertificate
 from renewal.domain.replacement_rule import ReplacementRule
-from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord
-from renewal.domain.setup.refused_orders import findings_with_orders
-from renewal.mail.findings_mail import Otherwise, findings_mail, without_repetitions
+from renewal.mail.asks import Ask, asks_of, listed
+from renewal.mail.findings_mail import findings_mail
 from renewal.mail.language import Language, mail_language
 from renewal.mail.mail import Mail, in_all_languages
 from renewal.mail.rao_report import Month, month_before, rao_report
@@ -111,16 +110,14 @@ class Notify:
         yield from self._report(facts, to)
 
     def _problems(self, facts: _Facts, to: str) -> Iterator[Notice]:
-        found = {asked.topic.key: asked for asked in facts.asked()}
-        topics = [asked.topic for asked in found.values()]
+        asks = {_key(ask.problem): ask for ask in facts.asks()}
+        topics = [_topic(ask.problem) for ask in asks.values()]
         claim = Notice(self.new_id(), facts.now, NoticeKind.PROBLEMS, to)
         after = self.notices.change_notices(facts.name, lambda notices: claimed(notices, topics, claim))
         if after.notice(claim.id):
-            named = without_repetitions({found[key].finding: found[key].otherwise for key in after.named_by(claim.id)})
+            named = listed(asks[key] for key in after.named_by(claim.id))
             day = facts.now.date()
-            yield self._sent(
-                facts, claim, lambda language, who: findings_mail(facts.record, named, day, language, who, named)
-            )
+            yield self._sent(facts, claim, lambda language, who: findings_mail(facts.record, named, day, language, who))
 
     def _report(self, facts: _Facts, to: str) -> Iterator[Notice]:
         month = month_before(facts.now)
@@ -131,10 +128,9 @@ class Notify:
             facts.name, lambda notices: notices if notices.has_report(str(month)) else notices.with_notice(claim)
         )
         if after.notice(claim.id):
-            asks = without_repetitions({asked.finding: asked.otherwise for asked in facts.asked()})
             report = rao_report(facts.record, facts.certificates, facts.history, month, facts.now)
-            report = replace(report, asks=tuple(asks))
-            yield self._sent(facts, claim, lambda language, who: report_mail(report, language, who, asks))
+            report = replace(report, asks=listed(facts.asks()))
+            yield self._sent(facts, claim, lambda language, who: report_mail(report, language, who))
 
     def _sent(self, facts: _Facts, claim: Notice, render: Callable[[Language, str], Mail]) -> Notice:
         """Send the mail of a claimed notice, record what became of it, and publish the event."""
@@ -162,15 +158,6 @@ class Notify:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """A problem on which the RAO must act, for the record and for the mail."""
-
-    topic: Topic
-    finding: Finding
-    otherwise: Otherwise
-
-
-@dataclass(frozen=True, slots=True)
 class _Facts:
     """What the order book has of a delegation."""
 
@@ -191,32 +178,22 @@ class _Facts:
         chosen = self.record.delegation.language
         return [mail_language(code) for code in ([chosen] if chosen in LANGUAGES else LANGUAGES)]
 
-    def asked(self) -> list[_Asked]:
-        """Return the problems on which the RAO must act, most urgent first."""
+    def asks(self) -> tuple[Ask, ...]:
+        """Return what the RAO is asked to do, most urgent first."""
         judged = [judge(each, self.record, self.now, self.times, replacements=self.rules) for each in self.certificates]
         problems = problems_of(self.name, self.record, judged, self.now, self.times)
-        return [self._asked(problem) for problem in problems if problem.actor == "rao"]
-
-    def _asked(self, problem: Problem) -> _Asked:
-        ends = problem.consequence_on or problem.due
-        topic = Topic(_key(problem), problem.code, problem.severity, ends)
-        # A certificate expires on that day, but the RAO must act now; and only a refused order's row has its SSL ID.
-        due = None if problem.consequence is Consequence.EXPIRES else problem.due
-        text = self._refused.get((problem.code, problem.certificate), problem.text)
-        finding = Finding(problem.code, problem.severity, "rao", text, problem.certificate, due, problem.screen)
-        return _Asked(topic, finding, Otherwise(problem.consequence, problem.consequence_on))
-
-    @property
-    def _refused(self) -> dict[tuple[str, str], str]:
-        """The texts about refused orders, by code and certificate."""
-        found = findings_with_orders(self.record, self.certificates, self.history)
-        return {(finding.code, finding.certificate): finding.text for finding in found if finding.certificate}
+        mine = [problem for problem in problems if problem.actor == "rao"]
+        return asks_of(mine, self.certificates, self.history)
 
     def existed_in(self, month: Month) -> bool:
         """Return whether anything was stored, refused or served before the end of *month*."""
         times = [row.ended_at for row in self.history]
         times += [certificate.served.stored_at for certificate in self.certificates if certificate.served]
         return any(at < month.ends for at in times)
+
+
+def _topic(problem: Problem) -> Topic:
+    return Topic(_key(problem), problem.code, problem.severity, problem.consequence_on or problem.due)
 
 
 def _key(problem: Problem) -> str:
