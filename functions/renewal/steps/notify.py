@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from renewal.deadline import Deadline
 from renewal.domain.delegation import LANGUAGES
 from renewal.domain.errors import MailRefused, RenewalError, StoreRefused, StoreUnavailable
 from renewal.domain.judgement.acting_times import ActingTimes
@@ -37,6 +38,8 @@ from renewal.ports.notices import Mailer, NoticeAnnouncer, NoticeBook
 from renewal.ports.order_book import OrderIndex
 from renewal.steps.payload import MailEvent
 
+LEAST_SECONDS = 80.0
+"""Before a delegation is begun: with less, a notice could be claimed and not sent. A mail takes 22 s at most."""
 REPORT_DAYS = 7
 """The report is sent on the first of the month, or by the next daily run up to this day."""
 _VARYING = re.compile(r"\d{4}-\d{2}-\d{2}(?:T[\d:.+Z]+)?|\b\d+ (?:days?|hours?|h|times)\b")
@@ -58,12 +61,15 @@ class Notify:
     new_id: Callable[[], str]
     """Makes random ids."""
     times: ActingTimes
+    deadline: Deadline
+    """When Lambda kills the function."""
 
     def __call__(self, event: dict[str, Any]) -> dict[str, int]:
         """Send the notices that are due, or record the bounce that *event* of Amazon SES is about.
 
         Return the number of notices by outcome. A delegation that fails stops no other; its error is raised at the
-        end: MailRefused, StoreUnavailable, StoreRefused, RecordUnreadable, OrderConflict.
+        end: MailRefused, StoreUnavailable, StoreRefused, RecordUnreadable, OrderConflict. StoreUnavailable of those for
+        which no time was left: the next daily run notifies their RAOs.
         """
         if mail_event := MailEvent.parse(event):
             return self._bounced(mail_event)
@@ -72,6 +78,7 @@ class Notify:
         rules = self.book.replacements()
         for name in self.book.delegations():
             try:
+                self._require_time()
                 for notice in self._delegation(name, rules):
                     sent[notice.outcome.value] += 1
                     if notice.outcome is MailOutcome.REFUSED:
@@ -81,6 +88,11 @@ class Notify:
         for first in errors.values():
             raise type(first)("; ".join(f"{name}: {each}" for name, each in errors.items()))
         return dict(sent)
+
+    def _require_time(self) -> None:
+        if self.deadline.seconds() < LEAST_SECONDS:
+            msg = "no time was left for its notices; the next daily run sends them"
+            raise StoreUnavailable(msg)
 
     def _bounced(self, event: MailEvent) -> dict[str, int]:
         if not event.is_lost:
