@@ -107,7 +107,7 @@ def test_a_page_requests_nothing_from_the_network(measured: Measurements) -> Non
 
 
 @needs_browser
-def test_everything_is_printed_or_the_page_tells_what_is_not(measurements: dict[str, Measurements]) -> None:
+def test_everything_is_printed_or_the_page_names_what_is_not(measurements: dict[str, Measurements]) -> None:
     """A folded list on paper cannot be unfolded: of 65 certificates none would be printed."""
     for name, certificates in (("status", 8), ("status-many", MANY_CERTIFICATES)):
         page = pages()[name]
