@@ -44,11 +44,12 @@ from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
 from renewal.domain.judgement.certificate import CLOSED
 from renewal.domain.order_search import SearchControl, SearchResult
 from renewal.domain.run.report import RunReport
-from scm_simulator import Dials, Simulator
+from scm_simulator import Dials, Order, Simulator
 from scm_simulator.world.world import World as ScmWorld
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 PEER = "192.0.2.7"
+_PARAMETERS = {"EgressEchoUrl": "off", "DnsQueries": "off", "PrivateEndpoints": "on"}
 DAY = 86_400.0
 _PATIENCE = 120.0  # seconds of real time for one execution
 
@@ -89,6 +90,8 @@ class Played:
     runs: list[Run] = field(default_factory=list)
     scm_seconds: Mapping[str, float] = field(default_factory=dict)
     """How long SCM takes for an operation, `*` for any other; nothing where neither is there."""
+    deleted: list[Order] = field(default_factory=list)
+    """Orders that SCM had until they were deleted in its portal."""
     disturbed: set[str] = field(default_factory=set)
     """Runs into which a fault was injected, or whose functions' clock was wrong."""
 
@@ -117,11 +120,10 @@ class Harness:
         self._quotas: list[RetryQuota] = []
         product_aws._clients.clear()  # noqa: SLF001 - made before this AWS started
         self.played = Played(Simulator(clock=self.time))
-        roots = fingerprints(self.played.simulator.root_pem)
         self.aws = InProcessAws(
             TEMPLATE,
             {name: self._handler(name) for name in HANDLERS},
-            parameters={"EgressEchoUrl": "off", "DnsQueries": "off", "PrivateRoots": ",".join(roots)},
+            parameters=_PARAMETERS | {"PrivateRoots": ",".join(fingerprints(self.played.simulator.root_pem))},
         )
         self._resources.callback(self.aws.close)
         self._set_up()
