@@ -19,7 +19,8 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/build/sam
 LONG := tests/browser tests/campaign tests/certmandate/commands/test_local.py tests/faults tests/fetch/test_kills.py \
     tests/fetch/test_recipes.py tests/gate/test_template_lint.py tests/local/test_functions.py tests/model \
     tests/rotation/test_kills.py tests/secrecy tests/silence tests/stack/test_exercised.py tests/stack/test_picture.py \
-    tests/template/test_writable.py tests/workflow/test_campus.py tests/workflow/test_troubled.py
+    tests/template/test_writable.py tests/workflow/test_campus.py tests/workflow/test_more_agreement.py \
+    tests/workflow/test_troubled.py
 
 # When it is set, each process compiles all modules again: a tenth of the time of `make test`.
 export PYTHONDONTWRITEBYTECODE :=
@@ -68,9 +69,9 @@ format: .venv/.dev ## format, and fix what ruff fixes safely
 simulator: .venv/.run ## serve a simulator of Sectigo Certificate Manager until stopped
 	$(BIN)/python -m scm_simulator
 
-campaign: .venv/.dev ## kill a run at every call it makes, in every way, and check what is left: over an hour
+campaign: .venv/.dev ## kill a run at every call it makes, in every way, and check what is left: hours
 	$(BIN)/python -m campaign.hostile 2000
-	$(BIN)/python -m campaign --fuzz 500 --model 2000 --worlds 10 --years 20
+	$(BIN)/python -m campaign --fuzz 500 --model 2000 --worlds 10 --years 20 --schedules all
 
 faults: .venv/.dev ## bring each fault of the first version back, and require that its tests fail: about ten minutes
 	$(BIN)/python -m gate.planted

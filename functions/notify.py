@@ -12,8 +12,8 @@ logger = Logger()
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], _context: object) -> dict[str, int]:
+def handler(event: dict[str, Any], context: wiring.LambdaContext) -> dict[str, int]:
     """Take `{"run_id"}`, or an event of Amazon SES; return the number of notices by delivery."""
-    sent = wiring.notify()(event)
+    sent = wiring.notify(context)(event)
     logger.info("notices done", outcomes=sent)
     return sent

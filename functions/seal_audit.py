@@ -12,8 +12,8 @@ logger = Logger()
 
 
 @logger.inject_lambda_context
-def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
+def handler(_event: dict[str, Any], context: wiring.LambdaContext) -> dict[str, Any]:
     """Return `{"sealed": [delegation…]}`."""
-    sealed = list(wiring.seal_audit()())
+    sealed = list(wiring.seal_audit(context)())
     logger.info("audit trails sealed", sealed=sealed)
     return {"sealed": sealed}

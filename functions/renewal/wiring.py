@@ -297,15 +297,15 @@ def _times() -> ActingTimes:
     return ActingTimes(settings().operator_working_days, settings().rao_working_days)
 
 
-@cache
-def notify() -> Notify:
+def notify(context: LambdaContext) -> Notify:
     """The step of `notify.py`."""
     from renewal.adapters.events import EventBridgeAnnouncer
     from renewal.steps.notify import Notify
 
     announcer = EventBridgeAnnouncer(aws.client("events"), settings().event_bus)
     signature, transitions = settings().signature, _transitions("notify")
-    return Notify(_book(), transitions, announcer, _mailer(), signature, utc_now, new_token, _times())
+    deadline = _deadline(context, 0)
+    return Notify(_book(), transitions, announcer, _mailer(), signature, utc_now, new_token, _times(), deadline)
 
 
 def _mailer() -> SesMailer | None:
@@ -317,8 +317,7 @@ def _mailer() -> SesMailer | None:
     return SesMailer(aws.client("sesv2"), sender, settings().signature, configuration_set)
 
 
-@cache
-def seal_audit() -> SealAudit:
+def seal_audit(context: LambdaContext) -> SealAudit:
     """The step of `seal_audit.py`."""
     from renewal.adapters.events import EventBridgeAnnouncer
     from renewal.adapters.keys import KmsSigner
@@ -332,6 +331,7 @@ def seal_audit() -> SealAudit:
         KmsSigner(aws.client("kms"), settings().audit_key_id),
         EventBridgeAnnouncer(aws.client("events"), settings().event_bus),
         utc_now,
+        _deadline(context, 0),
     )
 
 

@@ -8,9 +8,12 @@ import socket
 import tracemalloc
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+import trustme
 
+from local.tls_server import TlsServer
 from renewal.adapters.http import MOST_BYTES
 from renewal.adapters.scm.client import ScmClient
 from renewal.deadline import Deadline
@@ -84,6 +87,32 @@ def test_nothing_is_sent_when_no_time_is_left(server: Server) -> None:
 
     assert type(caught.value) is ScmUnavailable
     assert not server.requests
+
+
+@pytest.mark.parametrize(
+    ("name", "is_trusted", "is_refused"),
+    [("127.0.0.1", True, False), ("127.0.0.1", False, True), ("scm.example", True, True)],
+    ids=["the right one", "of another CA", "of another name"],
+)
+def test_only_a_server_with_a_trusted_certificate_of_its_name_gets_the_login(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, is_trusted: bool, is_refused: bool
+) -> None:
+    """Who answers in SCM's place would read the password, and could name any certificate as issued."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "roots.pem")
+    made = authority.issue_cert(name)
+    if is_trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "roots.pem"))
+    with TlsServer(
+        "".join(part.bytes().decode() for part in (made.private_key_pem, *made.cert_chain_pems))
+    ) as impostor:
+        host, port = impostor.address
+        deadline = Deadline(now() + timedelta(seconds=20), now)
+
+        with pytest.raises(ScmUnavailable):  # the right one closes the connection, too: it is no SCM
+            accounts(None, vault(), now, deadline, f"https://{host}:{port}/api").authority("univ").profiles(2001)
+
+        assert impostor.handshakes.empty() is is_refused
 
 
 def compressed(body: bytes) -> tuple[bytes, ...]:

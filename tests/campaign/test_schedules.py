@@ -6,8 +6,9 @@ import pytest
 
 from campaign.environments import unchanged
 from campaign.harness import Harness
+from campaign.interception.calls import Boundary
 from campaign.mutants import MUTANTS
-from campaign.schedules import PAIRS, PlayedSchedule, Schedule, twice
+from campaign.schedules import PAIRS, PlayedSchedule, Schedule, switches, twice
 
 DAILY_AND_HOURLY = PAIRS[0]
 PLANNED = 8  # calls after which a run has written its plan and has not yet read an order
@@ -26,12 +27,16 @@ def test_a_plan_made_while_an_order_is_stored_does_not_fail(harness: Harness, mu
     finally:
         harness.environments.mutate = unchanged
 
-    assert played.calls > PLANNED
+    assert max(played.switches) > PLANNED
     assert any("OrderConflict" in text for text in played.violations) is detected, played.violations
 
 
-def test_every_call_of_the_second_run_is_a_place_to_interrupt_it() -> None:
-    """After its last call nothing is left to interrupt."""
-    once = [PlayedSchedule(Schedule(DAILY_AND_HOURLY, first), calls, ()) for first, calls in ((1, 3), (2, 2))]
+def test_a_switch_after_each_call_that_others_can_notice_is_played() -> None:
+    """After the last call nothing is left to interrupt; what no other run can notice may as well come later."""
+    services = ("lambda", "dynamodb", "kms", "scm", "s3", "acm", "dynamodb")
+    calls = [Boundary(service, "any", number, "enroll") for number, service in enumerate(services, 1)]
+    calls[1:1] = [Boundary("s3", "GetObject", 1, "report", is_own=True)]
+    once = [PlayedSchedule(Schedule(DAILY_AND_HOURLY, 1), switches(calls), ())]
 
-    assert [(found.first, found.second) for found in twice(once)] == [(1, 1), (1, 2), (2, 1)]
+    assert switches(calls) == (3, 5, 6, 7)
+    assert [(found.first, found.second) for found in twice(once)] == [(1, 3), (1, 5), (1, 6), (1, 7)]

@@ -119,6 +119,7 @@ def test_throttled_invocations_are_waited_out(harness: Harness, tries: int) -> N
     [
         in_variant("each answer at the last second"),
         in_variant("replaced in the portal", is_renewal=True),
+        in_variant("deleted in the portal"),
         in_variant("an open order deleted"),
         in_variant("declined, answered by -1113"),
     ],

@@ -11,10 +11,12 @@ from certmandate.onboarding import Answers
 from renewal.domain.audit.hash_chain import ChainHead
 from renewal.domain.audit.seal import Seal, SealStatement
 from renewal.domain.delegation import CertificateSpec, Delegation
+from renewal.domain.judgement.problem import Consequence
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
+from renewal.mail.findings_mail import Otherwise
 from renewal.mail.rao_report import Proof, RaoReport, month_named, rao_report
 from tests.unit import system
 from tests.unit.orders import an_order
@@ -141,4 +143,6 @@ def month(*, name: str = "2026-11", organisation: str = DELEGATION.organisation)
     delegation = replace(DELEGATION, organisation=organisation)
     rows, own = [REFUSED, row()], [Acknowledgement("univ", "4711", "ordered by the library", NOW)]
     found = record(*FINDINGS, delegation=delegation)
-    return rao_report(found, managed, rows, month_named(name), NOW, acknowledged=own, proof=Proof(HEAD, SEAL))
+    report = rao_report(found, managed, rows, month_named(name), NOW, acknowledged=own, proof=Proof(HEAD, SEAL))
+    asked = (finding for finding in FINDINGS if finding.actor == "rao")
+    return replace(report, asks=dict.fromkeys(asked, Otherwise(Consequence.EXPIRES, date(2026, 12, 8))))

@@ -225,6 +225,29 @@ def test_the_page_names_readers_and_writers_of_credentials(stack: Stack) -> None
     assert set(re.findall(r"`(\w+)`", writers)) == permitted(stack, "secretsmanager:PutSecretValue")
 
 
+TESTS = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py"))
+_EVIDENCE = re.compile(r"`test_\w+`|`tests/[\w/.:]+`|`python -m|template\.yaml|[Nn]othing (?:of ours|in this stack)")
+
+
+@pytest.mark.parametrize("document", ALL, ids=lambda path: path.name)
+def test_a_test_that_a_document_names_exists(document: Path) -> None:
+    """A renamed test leaves a sentence that nothing holds."""
+    text = document.read_text(encoding="utf-8")
+    named = {*re.findall(r"`(test_\w+)`", text), *re.findall(r"`tests/[\w/.]+::(\w+)`", text)}
+    assert {name for name in named if f"def {name}(" not in TESTS} == set()
+    paths = re.findall(r"`(tests/[\w/.]+)(?:::\w+)?`", text)
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_each_paragraph_of_the_security_page_names_what_enforces_it() -> None:
+    """By it a network decides whether it lets this hold keys; what nothing enforces has a heading of its own."""
+    enforced = SECURITY.partition("\n## Not protected\n")[0]
+    for section in re.split(r"^#{2,3} ", enforced, flags=re.MULTILINE)[1:]:
+        blocks = [block.strip() for block in section.partition("\n")[2].split("\n\n")]
+        without = [block for block in blocks if block and block[0] != "|" and not _EVIDENCE.search(block)]
+        assert without == [], section.partition("\n")[0]
+
+
 def test_the_section_passwordexpiring_repairs_the_rotation() -> None:
     """The notice means that the rotation has failed; a manual change of the password helps for 90 days only."""
     section = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8").partition("\n### PasswordExpiring\n")[2]

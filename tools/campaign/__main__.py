@@ -22,7 +22,7 @@ from campaign.harness import Harness, freeze_garbage_collector
 from campaign.mutants import MUTANTS
 from campaign.runner import play_all
 from campaign.scenarios import SCENARIOS
-from campaign.schedules import PAIRS
+from campaign.schedules import ALL, PAIRS
 from campaign.schedules import explore as explore_schedules
 from campaign.table import Findings, show, versions, write
 from campaign.worlds.explore import explore as explore_worlds
@@ -133,7 +133,7 @@ def _chosen(every: list[Case], options: argparse.Namespace) -> list[Case]:
 
 def _schedules(harness: Harness, options: argparse.Namespace, console: Console) -> dict[str, Any]:
     played, failed = {}, []
-    for pair in PAIRS if options.schedules else ():
+    for pair in [pair for pair in PAIRS if options.schedules and options.pair in pair.name]:
         began = printed = time.monotonic()
         outcomes = []
         for outcome in explore_schedules(harness, pair, options.schedules, jobs=options.jobs, seed=options.seed):
@@ -189,10 +189,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--boundary", default="", help="only boundaries that contain this text")
     parser.add_argument(
         "--schedules",
-        type=int,
+        type=lambda text: ALL if text == "all" else int(text),
         default=0,
-        help="number of schedules with two switches of each pair of runs, by the seed",
+        help="number of schedules with two switches of each pair of runs, by the seed, or `all` (hours)",
     )
+    parser.add_argument("--pair", default="", help="only pairs of runs whose name contains this text")
     parser.add_argument(
         "--worlds", type=int, default=0, help="number of faults in each variant of SCM, AWS and Lambda, by the seed"
     )

@@ -14,6 +14,7 @@ from campaign.auditor.reports import EndedRun, parsed
 from campaign.auditor.world import Imported, World, public_half
 from campaign.harness import Harness, Run
 from local.cloudformation.parameters import ACCOUNT
+from scm_simulator import Order
 
 Item = Mapping[str, Any]
 
@@ -26,6 +27,8 @@ class Evidence(World):
     """Of both tables."""
     forgotten: frozenset[str] = frozenset()
     """Tokens of orders that the table had before it was restored."""
+    deleted: tuple[Order, ...] = ()
+    """What SCM had until it was deleted in its portal."""
 
     def of_kind(self, kind: str) -> Iterator[Item]:
         """Items whose sort key begins with *kind*: `certificate`, `order`, `finished`; an order that ended is none."""
@@ -55,6 +58,7 @@ def gather(harness: Harness, forgotten: frozenset[str] = frozenset(), *, runs: i
         ledger=tuple(ledger),
         runs=tuple(_ended(harness, run) for run in played),
         forgotten=forgotten,
+        deleted=tuple(harness.played.deleted),
         budget=Budget.of(harness.machine()),
         runs_overlap=harness.environments.runs_overlap,
     )

@@ -44,7 +44,7 @@ from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
 from renewal.domain.judgement.certificate import CLOSED
 from renewal.domain.order_search import SearchControl, SearchResult
 from renewal.domain.run.report import RunReport
-from scm_simulator import Dials, Simulator
+from scm_simulator import Dials, Order, Simulator
 from scm_simulator.world.world import World as ScmWorld
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
@@ -89,6 +89,8 @@ class Played:
     runs: list[Run] = field(default_factory=list)
     scm_seconds: Mapping[str, float] = field(default_factory=dict)
     """How long SCM takes for an operation, `*` for any other; nothing where neither is there."""
+    deleted: list[Order] = field(default_factory=list)
+    """Orders that SCM had until they were deleted in its portal."""
     disturbed: set[str] = field(default_factory=set)
     """Runs into which a fault was injected, or whose functions' clock was wrong."""
 

@@ -14,7 +14,7 @@ from typing import Any
 from cryptography import x509
 
 from campaign.auditor import invariants as audit
-from campaign.auditor.world import path_of
+from campaign.auditor.world import ours, path_of
 from campaign.evidence import Evidence, Item
 from scm_simulator import Order
 
@@ -42,13 +42,14 @@ def every_order_has_its_intent(evidence: Evidence) -> Iterator[str]:
 def the_audit_trail_is_correct(evidence: Evidence) -> Iterator[str]:
     """Every audit row of a stored order has its order, certificate and event; no order has two rows."""
     rows = list(evidence.of_kind("finished"))
+    orders = dict(ours((*evidence.deleted, *evidence.scm)))
     published = {event["token"] for event in evidence.events}
     for token, count in Counter(row["token"] for row in rows).items():
         if count > 1:
             yield f"order {token} has {count} audit rows"
     for row in rows:
         if row["status"] == "stored":
-            yield from _faults(row, dict(evidence.ours()).get(row["token"]))
+            yield from _faults(row, orders.get(row["token"]))
             if row["token"] not in published:
                 yield f"order {row['token']} was stored without an event"
 

@@ -9,19 +9,23 @@ from __future__ import annotations
 import contextlib
 import random
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from campaign.cases import settled
 from campaign.fault_injection import killed
 from campaign.harness import Harness, Run
-from campaign.interception.calls import Call
+from campaign.interception.calls import Boundary, Call
 from campaign.runner import play_all
 from campaign.scenarios import NEXT_DAY, PARIS, SCENARIOS, Scenario
 
 WHOLE = 1_000_000
 """More calls than a run makes."""
+ALL = 1_000_000
+"""More schedules than a pair of runs has."""
+UNSHARED = frozenset({"events", "kms", "lambda", "secretsmanager", "sns"})
+"""Services of which no call of a run changes what a call of another run returns."""
 _PATIENCE = 120.0  # seconds of real time for one turn
 _DAILY: Mapping[str, Any] = {}
 _HOURLY: Mapping[str, Any] = {"open_orders_only": True, "scheduled_at": "hourly"}
@@ -126,8 +130,8 @@ class PlayedSchedule:
     """The outcome of a schedule."""
 
     schedule: Schedule
-    calls: int
-    """Calls that the second run made."""
+    switches: tuple[int, ...]
+    """`switches` of the second run."""
     violations: tuple[str, ...]
 
 
@@ -160,11 +164,11 @@ class Schedule:
         ended = {run.run_id: run for run in harness.played.runs}
         found = [f"both_runs_succeed: {text}" for run_id in (first, second) for text in _failures(ended[run_id])]
         found += settled(harness, before, 0 if self.pair.is_ordered else self.pair.scenario.due)[1]
-        return PlayedSchedule(self, len(harness.interception.boundaries[second]), tuple(dict.fromkeys(found)))
+        return PlayedSchedule(self, switches(harness.interception.boundaries[second]), tuple(dict.fromkeys(found)))
 
     def failed(self, text: str) -> PlayedSchedule:
         """Return the outcome when the harness failed."""
-        return PlayedSchedule(self, 0, (text,))
+        return PlayedSchedule(self, (), (text,))
 
 
 def _failures(run: Run) -> Iterator[str]:
@@ -175,19 +179,28 @@ def _failures(run: Run) -> Iterator[str]:
 def explore(harness: Harness, pair: RunPair, most: int, *, jobs: int, seed: int) -> Iterator[PlayedSchedule]:
     """Yield the outcome of every schedule with one switch, and of *most* of those with two, chosen by *seed*."""
     pair.prepare(harness)
-    calls = len(harness.interception.boundaries[harness.run(**pair.first).run_id])
+    calls = harness.interception.boundaries[harness.run(**pair.first).run_id]
     pair.prepare(harness)
-    once = list(play_all(harness, [Schedule(pair, first) for first in range(1, calls)], jobs=jobs, seed=seed))
+    firsts = sorted({1, *switches(calls)})
+    once = list(play_all(harness, [Schedule(pair, first) for first in firsts], jobs=jobs, seed=seed))
     yield from once
     yield from play_all(harness, _chosen(twice(once), most, seed), jobs=jobs, seed=seed)
 
 
-def twice(once: Sequence[PlayedSchedule]) -> list[Schedule]:
+def switches(calls: Sequence[Boundary]) -> tuple[int, ...]:
+    """Return the numbers of the calls after which a switch to the other run is a schedule of its own.
+
+    None after the last. After a call of an `UNSHARED` service, or about the run's own objects, it is the same schedule
+    as before that call, because the call may as well be the first one after the switch back.
+    """
+    shared = (not call.is_own and call.service not in UNSHARED for call in calls[:-1])
+    return tuple(number for number, is_shared in enumerate(shared, 1) if is_shared)
+
+
+def twice(once: Iterable[PlayedSchedule]) -> list[Schedule]:
     """Return every schedule in which the second run is interrupted too."""
     return [
-        Schedule(played.schedule.pair, played.schedule.first, second)
-        for played in once
-        for second in range(1, played.calls)
+        Schedule(played.schedule.pair, played.schedule.first, second) for played in once for second in played.switches
     ]
 
 

@@ -42,6 +42,10 @@ class Stopped(Exception):
     """The command stopped before its end and nothing is lost; the text has what was done and how to continue."""
 
 
+class NotInspected(Exception):
+    """The delegation has no inspection, or that of this command failed; the text has why."""
+
+
 class EnvironmentUnusable(DeploymentMissing):
     """An environment variable or the AWS configuration is malformed; the text has which variables to check."""
 
@@ -65,7 +69,9 @@ def exit_on_error(*, as_json: bool = False) -> Iterator[None]:
     """Print an error and end with its exit code (docs/operator.md); with *as_json*, print it as a document too."""
     try:
         yield
-    except (FilesInvalid, NotWritten, DeploymentMissing, AwsUnreachable, Refused, Stopped, RenewalError) as error:
+    except (
+        FilesInvalid, NotWritten, DeploymentMissing, AwsUnreachable, Refused, Stopped, NotInspected, RenewalError,
+    ) as error:  # fmt: skip
         end = error
     except aws_errors() as error:
         end = aws_unreachable(error)

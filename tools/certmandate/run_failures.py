@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from renewal.domain.replacement_rule import ReplacementRule
     from renewal.domain.run.report import CertificateRow, DelegationRow
     from renewal.domain.setup.inspection import DelegationRecord
+    from renewal.ports.order_book import Listing
 
 T = TypeVar("T")
 _MOST_REPORTS = 5
@@ -53,6 +54,20 @@ def judged_with_runs(
     stored = judged({})
     failures = dict(_failures(deployment, stored, delegations))
     return judged(failures) if failures else stored
+
+
+def judged_delegation(
+    deployment: Deployment, record: DelegationRecord, certificates: Listing[ManagedCertificate], now: datetime
+) -> JudgedEstate:
+    """Return the judgement of one delegation with all of its *certificates*, as the next run judges it."""
+    return judged_with_runs(
+        deployment,
+        {record.delegation.name: record},
+        certificates,
+        now,
+        replacements=deployment.book.replacements(),
+        unreadable=certificates.unreadable,
+    )
 
 
 def _failures(

@@ -114,9 +114,10 @@ def played(chosen: Sequence[Fault], jobs: int) -> Iterator[tuple[Fault, str]]:
                 return f"{unsound[0]} does not pass without it"
             tree = trees.get()
             file = tree / fault.file
+            kept = shutil.copy2(file, tree / "planted.kept")
             file.write_text(file.read_text(encoding="utf-8").replace(fault.old, fault.new), encoding="utf-8")
             found = _results(tree, fault.tests)
-            shutil.copy2(ROOT / fault.file, file)
+            shutil.copy2(kept, file)
             trees.put(tree)
             return survival(fault, found)
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from types import MappingProxyType
 
 from renewal.domain.judgement.problem import Consequence
 from renewal.domain.setup.finding import Finding
@@ -70,28 +69,31 @@ def _covers(of_delegation: Finding, finding: Finding) -> bool:
 
 def findings_mail(
     record: DelegationRecord,
-    findings: Iterable[Finding],
+    findings: Mapping[Finding, Otherwise],
     day: date,
     language: Language,
     third_party: str = "",
-    otherwise: Mapping[Finding, Otherwise] = MappingProxyType({}),
 ) -> Mail:
-    """Return the mail about *findings*, most urgent first. *day*: of the inspection; *third_party*: the signature."""
-    listed = tuple(findings)
+    """Return the mail about *findings*, most urgent first, each with what happens otherwise.
+
+    *day*: of the inspection; *third_party*: the signature.
+    """
     delegation = record.delegation
     opening = language.text(
-        "mail.intro" if listed else "mail.none",
+        "mail.intro" if findings else "mail.none",
         delegation=delegation.name,
         department=delegation.department_id,
         day=language.day(day),
     )
-    lines = {finding: what.line(day, language) for finding, what in otherwise.items()}
-    items = [finding_item(n, finding, record, language, lines.get(finding, "")) for n, finding in enumerate(listed, 1)]
-    closing = [language.text("mail.closing")] if listed else []
+    items = [
+        finding_item(number, finding, record, language, otherwise.line(day, language))
+        for number, (finding, otherwise) in enumerate(findings.items(), 1)
+    ]
+    closing = [language.text("mail.closing")] if findings else []
     who = third_party or language.text("mail.operators", delegation=delegation.name)
     signature = language.text("mail.signature", third_party=who)
     parts = [language.text("mail.greeting"), opening, *items, *closing, signature]
-    return mail_of(delegation.rao_email, _subject(delegation.organisation, listed, language), parts)
+    return mail_of(delegation.rao_email, _subject(delegation.organisation, findings, language), parts)
 
 
 def finding_values(record: DelegationRecord, language: Language) -> dict[str, object]:
@@ -104,7 +106,7 @@ def names_in(finding: Finding) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_NAME.findall(finding.text)))
 
 
-def _subject(organisation: str, findings: tuple[Finding, ...], language: Language) -> str:
+def _subject(organisation: str, findings: Collection[Finding], language: Language) -> str:
     kind, day = "none", ""
     if findings:
         to_do = [finding for finding in findings if finding.severity != "info" and finding.actor == "rao"]

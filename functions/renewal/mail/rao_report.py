@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from types import MappingProxyType
 
 from renewal.domain.audit.hash_chain import ChainHead
 from renewal.domain.audit.seal import Seal
@@ -13,8 +14,8 @@ from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord
-from renewal.domain.setup.refused_orders import findings_with_orders
 from renewal.domain.setup.snapshot import dcv_of
+from renewal.mail.findings_mail import Otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +87,10 @@ class RaoReport:
     nexts: tuple[NextOrder, ...]
     acknowledged: tuple[Acknowledgement, ...]
     """Orders that the operator recorded within the month as the organisation's own."""
-    asks: tuple[Finding, ...]
-    """Findings of the last inspection, and refused orders since, on which the RAO must act."""
     proof: Proof | None
     """None when the audit trail was not read."""
+    asks: Mapping[Finding, Otherwise] = field(default_factory=lambda: MappingProxyType({}))
+    """What the RAO must do, most urgent first, and what happens otherwise (`renewal.mail.asks`)."""
 
     @property
     def is_over(self) -> bool:
@@ -111,9 +112,8 @@ def rao_report(
 
     The page has *acknowledged* and *proof*; the mail does not.
     """
-    managed, every = tuple(certificates), tuple(history)
-    rows = [row for row in every if month.has(row.ended_at)]
-    findings = findings_with_orders(record, managed, every)
+    managed = tuple(certificates)
+    rows = [row for row in history if month.has(row.ended_at)]
     return RaoReport(
         record=record,
         month=month,
@@ -123,7 +123,6 @@ def rao_report(
         under_way=tuple(each for each in managed if each.order and each.order.opened_at < month.ends),
         nexts=_nexts(record, managed, now),
         acknowledged=_of_month(month, acknowledged),
-        asks=tuple(finding for finding in findings if finding.actor == "rao"),
         proof=proof,
     )
 

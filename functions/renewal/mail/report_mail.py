@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.order import COMMENT_PREFIX, FinishedOrder
-from renewal.domain.setup.finding import Finding
-from renewal.mail.findings_mail import Otherwise, finding_item
+from renewal.mail.findings_mail import finding_item
 from renewal.mail.language import Language
 from renewal.mail.mail import Mail, mail_of
 from renewal.mail.rao_report import NextOrder, RaoReport
@@ -16,9 +15,7 @@ MOST_LINES = 100
 """Certificates that a list of the mail names; the report's page has all of them."""
 
 
-def report_mail(
-    report: RaoReport, language: Language, third_party: str, otherwise: Mapping[Finding, Otherwise]
-) -> Mail:
+def report_mail(report: RaoReport, language: Language, third_party: str) -> Mail:
     """Return the mail with the essentials of *report*, signed by *third_party*."""
     delegation = report.record.delegation
     values: dict[str, object] = {
@@ -29,7 +26,7 @@ def report_mail(
         "prefix": COMMENT_PREFIX.strip(),
     }
     sections = [
-        *_asks(report, language, otherwise),
+        *_asks(report, language),
         _list(language, "orders", (_order(row, language) for row in report.orders)),
         *([_list(language, "refusals", (_refusal(row) for row in report.refusals))] if report.refusals else []),
         _list(language, "next", (_next(each, language) for each in report.nexts)),
@@ -41,10 +38,10 @@ def report_mail(
     return mail_of(delegation.rao_email, subject, [*opening, *sections, signature])
 
 
-def _asks(report: RaoReport, language: Language, otherwise: Mapping[Finding, Otherwise]) -> Iterator[str]:
+def _asks(report: RaoReport, language: Language) -> Iterator[str]:
     yield language.text("report_mail.asks" if report.asks else "report_mail.no_asks")
-    for number, finding in enumerate(report.asks, 1):
-        line = otherwise[finding].line(report.made_at.date(), language)
+    for number, (finding, otherwise) in enumerate(report.asks.items(), 1):
+        line = otherwise.line(report.made_at.date(), language)
         yield finding_item(number, finding, report.record, language, line)
     if report.asks:
         yield language.text("report_mail.otherwise")

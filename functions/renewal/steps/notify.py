@@ -15,20 +15,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from renewal.deadline import Deadline
 from renewal.domain.delegation import LANGUAGES
 from renewal.domain.errors import MailRefused, RenewalError, StoreRefused, StoreUnavailable
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import judge
 from renewal.domain.judgement.delegation import problems_of
-from renewal.domain.judgement.problem import Consequence, Problem
+from renewal.domain.judgement.problem import Problem
 from renewal.domain.notices.escalation import Topic, claimed
 from renewal.domain.notices.notice import MailOutcome, Notice, NoticeKind
 from renewal.domain.order import FinishedOrder, ManagedCertificate
 from renewal.domain.replacement_rule import ReplacementRule
-from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import DelegationRecord
-from renewal.domain.setup.refused_orders import findings_with_orders
-from renewal.mail.findings_mail import Otherwise, findings_mail, without_repetitions
+from renewal.mail.asks import Ask, asks_of, listed
+from renewal.mail.findings_mail import findings_mail
 from renewal.mail.language import Language, mail_language
 from renewal.mail.mail import Mail, in_all_languages
 from renewal.mail.rao_report import Month, month_before, rao_report
@@ -38,6 +38,8 @@ from renewal.ports.notices import Mailer, NoticeAnnouncer, NoticeBook
 from renewal.ports.order_book import OrderIndex
 from renewal.steps.payload import MailEvent
 
+LEAST_SECONDS = 80.0
+"""Before a delegation is begun: with less, a notice could be claimed and not sent. A mail takes 22 s at most."""
 REPORT_DAYS = 7
 """The report is sent on the first of the month, or by the next daily run up to this day."""
 _VARYING = re.compile(r"\d{4}-\d{2}-\d{2}(?:T[\d:.+Z]+)?|\b\d+ (?:days?|hours?|h|times)\b")
@@ -59,12 +61,15 @@ class Notify:
     new_id: Callable[[], str]
     """Makes random ids."""
     times: ActingTimes
+    deadline: Deadline
+    """When Lambda kills the function."""
 
     def __call__(self, event: dict[str, Any]) -> dict[str, int]:
         """Send the notices that are due, or record the bounce that *event* of Amazon SES is about.
 
         Return the number of notices by outcome. A delegation that fails stops no other; its error is raised at the
-        end: MailRefused, StoreUnavailable, StoreRefused, RecordUnreadable, OrderConflict.
+        end: MailRefused, StoreUnavailable, StoreRefused, RecordUnreadable, OrderConflict. StoreUnavailable of those for
+        which no time was left: the next daily run notifies their RAOs.
         """
         if mail_event := MailEvent.parse(event):
             return self._bounced(mail_event)
@@ -73,6 +78,7 @@ class Notify:
         rules = self.book.replacements()
         for name in self.book.delegations():
             try:
+                self._require_time()
                 for notice in self._delegation(name, rules):
                     sent[notice.outcome.value] += 1
                     if notice.outcome is MailOutcome.REFUSED:
@@ -82,6 +88,11 @@ class Notify:
         for first in errors.values():
             raise type(first)("; ".join(f"{name}: {each}" for name, each in errors.items()))
         return dict(sent)
+
+    def _require_time(self) -> None:
+        if self.deadline.seconds() < LEAST_SECONDS:
+            msg = "no time was left for its notices; the next daily run sends them"
+            raise StoreUnavailable(msg)
 
     def _bounced(self, event: MailEvent) -> dict[str, int]:
         if not event.is_lost:
@@ -99,16 +110,14 @@ class Notify:
         yield from self._report(facts, to)
 
     def _problems(self, facts: _Facts, to: str) -> Iterator[Notice]:
-        found = {asked.topic.key: asked for asked in facts.asked()}
-        topics = [asked.topic for asked in found.values()]
+        asks = {_key(ask.problem): ask for ask in facts.asks()}
+        topics = [_topic(ask.problem) for ask in asks.values()]
         claim = Notice(self.new_id(), facts.now, NoticeKind.PROBLEMS, to)
         after = self.notices.change_notices(facts.name, lambda notices: claimed(notices, topics, claim))
         if after.notice(claim.id):
-            named = without_repetitions({found[key].finding: found[key].otherwise for key in after.named_by(claim.id)})
+            named = listed(asks[key] for key in after.named_by(claim.id))
             day = facts.now.date()
-            yield self._sent(
-                facts, claim, lambda language, who: findings_mail(facts.record, named, day, language, who, named)
-            )
+            yield self._sent(facts, claim, lambda language, who: findings_mail(facts.record, named, day, language, who))
 
     def _report(self, facts: _Facts, to: str) -> Iterator[Notice]:
         month = month_before(facts.now)
@@ -119,10 +128,9 @@ class Notify:
             facts.name, lambda notices: notices if notices.has_report(str(month)) else notices.with_notice(claim)
         )
         if after.notice(claim.id):
-            asks = without_repetitions({asked.finding: asked.otherwise for asked in facts.asked()})
             report = rao_report(facts.record, facts.certificates, facts.history, month, facts.now)
-            report = replace(report, asks=tuple(asks))
-            yield self._sent(facts, claim, lambda language, who: report_mail(report, language, who, asks))
+            report = replace(report, asks=listed(facts.asks()))
+            yield self._sent(facts, claim, lambda language, who: report_mail(report, language, who))
 
     def _sent(self, facts: _Facts, claim: Notice, render: Callable[[Language, str], Mail]) -> Notice:
         """Send the mail of a claimed notice, record what became of it, and publish the event."""
@@ -150,15 +158,6 @@ class Notify:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """A problem on which the RAO must act, for the record and for the mail."""
-
-    topic: Topic
-    finding: Finding
-    otherwise: Otherwise
-
-
-@dataclass(frozen=True, slots=True)
 class _Facts:
     """What the order book has of a delegation."""
 
@@ -179,32 +178,22 @@ class _Facts:
         chosen = self.record.delegation.language
         return [mail_language(code) for code in ([chosen] if chosen in LANGUAGES else LANGUAGES)]
 
-    def asked(self) -> list[_Asked]:
-        """Return the problems on which the RAO must act, most urgent first."""
+    def asks(self) -> tuple[Ask, ...]:
+        """Return what the RAO is asked to do, most urgent first."""
         judged = [judge(each, self.record, self.now, self.times, replacements=self.rules) for each in self.certificates]
         problems = problems_of(self.name, self.record, judged, self.now, self.times)
-        return [self._asked(problem) for problem in problems if problem.actor == "rao"]
-
-    def _asked(self, problem: Problem) -> _Asked:
-        ends = problem.consequence_on or problem.due
-        topic = Topic(_key(problem), problem.code, problem.severity, ends)
-        # A certificate expires on that day, but the RAO must act now; and only a refused order's row has its SSL ID.
-        due = None if problem.consequence is Consequence.EXPIRES else problem.due
-        text = self._refused.get((problem.code, problem.certificate), problem.text)
-        finding = Finding(problem.code, problem.severity, "rao", text, problem.certificate, due, problem.screen)
-        return _Asked(topic, finding, Otherwise(problem.consequence, problem.consequence_on))
-
-    @property
-    def _refused(self) -> dict[tuple[str, str], str]:
-        """The texts about refused orders, by code and certificate."""
-        found = findings_with_orders(self.record, self.certificates, self.history)
-        return {(finding.code, finding.certificate): finding.text for finding in found if finding.certificate}
+        mine = [problem for problem in problems if problem.actor == "rao"]
+        return asks_of(mine, self.certificates, self.history)
 
     def existed_in(self, month: Month) -> bool:
         """Return whether anything was stored, refused or served before the end of *month*."""
         times = [row.ended_at for row in self.history]
         times += [certificate.served.stored_at for certificate in self.certificates if certificate.served]
         return any(at < month.ends for at in times)
+
+
+def _topic(problem: Problem) -> Topic:
+    return Topic(_key(problem), problem.code, problem.severity, problem.consequence_on or problem.due)
 
 
 def _key(problem: Problem) -> str:

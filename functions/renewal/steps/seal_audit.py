@@ -4,29 +4,41 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from renewal.deadline import Deadline
 from renewal.domain.audit.hash_chain import ChainHead, beginning, number_of
 from renewal.domain.audit.seal import Seal, SealStatement
-from renewal.domain.errors import AuditTrailTampered, RenewalError, error_of
+from renewal.domain.errors import AuditTrailTampered, RenewalError, StoreUnavailable, error_of
 from renewal.ports.audit import AuditTrails, SealAnnouncer, Seals, Signer
 from renewal.ports.environment import Clock
+
+LEAST_SECONDS = 60.0
+"""Before a trail is begun. It takes seconds, unless AWS is slow; if it is interrupted, the trail is sealed again."""
 
 
 @dataclass(frozen=True, slots=True)
 class SealAudit:
-    """Runs once a day; what it could not seal, the next day seals."""
+    """Runs once a day; what it could not seal, the next day seals, beginning with another trail."""
 
     trails: AuditTrails
     seals: Seals
     signer: Signer
     announcer: SealAnnouncer
     clock: Clock
+    deadline: Deadline
+    """When Lambda kills the function."""
 
     def __call__(self) -> tuple[str, ...]:
-        """Return the delegations whose trail was sealed. Raises the errors of the others when all have been tried."""
+        """Return the delegations whose trail was sealed. Raises the errors of the others when all have been tried.
+
+        StoreUnavailable of those for which no time was left.
+        """
         sealed: list[str] = []
         failures: dict[str, RenewalError] = {}
-        for delegation in sorted({*self.trails.delegations(), *self.seals.delegations()}):
+        every = sorted({*self.trails.delegations(), *self.seals.delegations()})
+        first = self.clock().toordinal() % len(every) if every else 0
+        for delegation in (*every[first:], *every[:first]):
             try:
+                self._require_time()
                 if self._seal(delegation):
                     sealed.append(delegation)
             except RenewalError as error:
@@ -34,6 +46,11 @@ class SealAudit:
         if failures:
             raise error_of(failures)
         return tuple(sealed)
+
+    def _require_time(self) -> None:
+        if self.deadline.seconds() < LEAST_SECONDS:
+            msg = "no time was left to seal it; the next day seals it, and begins with another trail"
+            raise StoreUnavailable(msg)
 
     def _seal(self, delegation: str) -> bool:
         """Return whether there was something to seal. Raises AuditTrailTampered."""

@@ -18,7 +18,7 @@ from renewal.domain.order_search import SearchControl, SearchProof, SearchResult
 from renewal.domain.setup.inspection import Inspection
 
 from .conftest import AUDIT, TABLE, Book
-from .records import LATER, NOW, PATH, SPEC, a_pair, a_served, a_specification, an_order
+from .records import DELEGATION, LATER, NOW, PATH, SPEC, a_pair, a_served, a_specification, an_order
 from .wire import asked, changed, counted, meanwhile, refused
 
 
@@ -66,6 +66,26 @@ def test_a_page_of_the_index_is_followed_by_the_next(book: Book, dynamodb: Any):
     with asked(dynamodb, "Query", one_item_a_page):
         assert set(book.every_certificate()) == {PATH, ("univ", "second")}
         assert [book.count(most) for most in (0, 1, 2, 3)] == [0, 1, 2, 2]
+
+
+def test_operators_read_everything_in_one_pass_over_its_pages(book: Book, dynamodb: Any):
+    """With two queries a delegation, `certmandate status` of a thousand delegations waits for two thousand answers."""
+    other = replace(DELEGATION, name="another")
+    book.apply(a_specification(replace(SPEC, name="second")), NOW)
+    book.apply(a_specification(replace(SPEC, delegation="another"), delegation=other), NOW)
+    order = an_order()
+    book.begin(order)
+
+    def two_items_a_page(params: dict[str, Any], **_: Any) -> None:
+        params["Limit"] = 2
+
+    with asked(dynamodb, "Scan", two_items_a_page), counted(dynamodb, "Query") as queries:
+        delegations, certificates = book.everything()
+
+    assert not queries
+    assert [record.delegation.name for record in delegations] == ["another", "univ"]
+    assert [certificate.spec.path for certificate in certificates] == ["another/idp", "univ/idp", "univ/second"]
+    assert [certificate.order for certificate in certificates] == [None, order, None]
 
 
 def test_keys_that_dynamodb_leaves_unprocessed_are_read_again(book: Book, dynamodb: Any):

@@ -12,9 +12,7 @@ import pytest
 
 from certmandate.commands.revoke import ReasonCode
 from certmandate.views.rao_report import REVOCATION, document, page
-from renewal.domain.judgement.problem import Consequence
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
-from renewal.mail.findings_mail import Otherwise
 from renewal.mail.rao_report import Proof, RaoReport, month_before, month_named, rao_report
 from tests.certmandate.rao_samples import DELEGATION, HEAD, HOSTILE, IDP, SEAL, month, record, row
 from tests.unit.orders import an_order
@@ -94,9 +92,8 @@ def test_an_unfinished_and_an_empty_month_are_marked() -> None:
 def test_the_page_begins_with_what_the_rao_must_do() -> None:
     """N11: it came last, without what happens otherwise, and nothing named who had written it."""
     report = month()
-    otherwise = {finding: Otherwise(Consequence.EXPIRES, date(2026, 12, 8)) for finding in report.asks}
 
-    french = page(report, "Réseau Exemple", otherwise).partition('<section class="language" id="en"')[0]
+    french = page(report, "Réseau Exemple").partition('<section class="language" id="en"')[0]
 
     asks, _, rest = french.partition("Ce qui a été demandé")
     assert asks.count("Sinon\u00a0: le certificat cesse de fonctionner le 8 décembre 2026.") == len(report.asks) > 1

@@ -3,7 +3,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from renewal.adapters.order_book.schema import finished_item
+from renewal.deadline import Deadline
 from renewal.domain.audit.hash_chain import ChainHead, beginning, newest
 from renewal.domain.audit.seal import Seal
 from renewal.domain.errors import AuditTrailTampered, StoreUnavailable
@@ -29,6 +30,9 @@ class Audit:
     made: list[Seal] = field(default_factory=list)
     announced: list[Seal] = field(default_factory=list)
     is_down: bool = False
+    now: datetime = NOW
+    seconds: float = 0.0
+    """What a trail takes."""
     _key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
 
     def add(self, delegation: str, count: int = 1) -> None:
@@ -53,6 +57,7 @@ class Audit:
 
     def put(self, seal: Seal, rows: Any) -> None:
         self.made.append(seal)
+        self.now += timedelta(seconds=self.seconds)
         self.sealed_rows[seal.statement.delegation, str(seal.statement.head)] = list(rows)
 
     def public_key(self) -> str:
@@ -70,7 +75,8 @@ class Audit:
         self.announced.append(seal)
 
     def seal(self) -> tuple[str, ...]:
-        return SealAudit(self, Bucket(self), self, self, lambda: NOW)()
+        deadline = Deadline(self.now + timedelta(seconds=900), lambda: self.now)
+        return SealAudit(self, Bucket(self), self, self, lambda: self.now, deadline)()
 
 
 @dataclass
@@ -191,6 +197,21 @@ def test_what_could_not_be_sealed_is_sealed_the_next_day(audit: Audit) -> None:
 
     assert audit.seal() == ("univ",)
     assert len(audit.sealed_rows["univ", str(audit.head("univ"))]) == 2
+
+
+def test_each_trail_is_sealed_though_one_day_does_not_suffice(audit: Audit) -> None:
+    """A function that is killed at the same trail each day would never seal those after it."""
+    audit.made.clear()
+    audit.seconds = 430
+    for day in range(3):
+        audit.now = NOW + timedelta(days=day)
+        for name in ("univ", "other", "third"):
+            audit.add(name)
+        with pytest.raises(StoreUnavailable, match="no time was left"):
+            audit.seal()
+
+    sealed = [seal.statement.delegation for seal in audit.made]
+    assert set(sealed[::2]) == {"univ", "other", "third"}
 
 
 def test_a_changed_statement_does_not_have_the_signature(audit: Audit) -> None:

@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 from renewal.domain.certificate.revocation import RevocationRequest
-from renewal.domain.setup.refused_orders import findings_with_orders
 from renewal.domain.setup.snapshot import ReportedCertificate, Section, Snapshot
 from renewal.domain.setup.withdrawal import open_revocations, revoked_in
+from renewal.mail.asks import asks_of
 from tests.unit.system import IDP, NOW, PATH, System, managed, served_by
 
 REQUEST = RevocationRequest("ABC", 4000, IDP.names, "keyCompromise", NOW, NOW + timedelta(days=100))
@@ -20,12 +20,12 @@ def test_a_requested_revocation_fails_runs_and_is_in_the_raos_mail(system: Syste
     system.book.kept[PATH] = replace(system.book.kept[PATH], revocations=(REQUEST,))
 
     report = system.daily_run()
-    mailed = findings_with_orders(system.book.delegation("univ"), system.book.certificates("univ"), ())
+    mailed = asks_of(report.problems, system.book.certificates("univ"), ())
 
     assert report.outcome == "failed"
     (problem,) = [each for each in report.problems if each.code == "NotRevoked"]
     assert (problem.actor, problem.path, problem.consequence) == ("rao", "univ/idp", "misuse")
-    assert "NotRevoked" in {finding.code for finding in mailed}
+    assert "NotRevoked" in {ask.finding.code for ask in mailed}
 
 
 def test_it_is_closed_by_what_scm_shows_and_stays_closed() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -24,8 +25,13 @@ from tests.unit.orders import an_order
 from tests.unit.system import NOW, managed
 
 
+def unless(findings: Iterable[Finding]) -> dict[Finding, Otherwise]:
+    """With no consequence."""
+    return dict.fromkeys(findings, Otherwise(Consequence.NONE, None))
+
+
 def mail(code: str, *findings: Finding) -> tuple[str, str]:
-    found = findings_mail(record(*findings), findings, NOW.date(), language(code))
+    found = findings_mail(record(*findings), unless(findings), NOW.date(), language(code))
     return found.subject, found.body
 
 
@@ -94,14 +100,14 @@ def test_without_an_address_the_mail_refers_to_the_guide() -> None:
     finding = Finding("AddressRefused", "error", "rao", "…")
     found = record(finding, delegation=replace(DELEGATION, address=""))
 
-    assert "our address (see the guide) and" in findings_mail(found, [finding], NOW.date(), language("en")).body
+    assert "our address (see the guide) and" in findings_mail(found, unless([finding]), NOW.date(), language("en")).body
 
 
 def test_an_organisations_name_cannot_add_a_mail_header() -> None:
     """The subject is one line."""
     found = record(delegation=replace(DELEGATION, organisation="Univ\r\nBcc: evil@example.org"))
 
-    assert "\n" not in findings_mail(found, FINDINGS, NOW.date(), language("fr")).subject
+    assert "\n" not in findings_mail(found, unless(FINDINGS), NOW.date(), language("fr")).subject
 
 
 def test_an_automatic_rotation_has_a_date_and_no_deadline() -> None:
@@ -117,8 +123,8 @@ def test_the_mail_is_signed_by_the_third_party() -> None:
     """The RAO has a contract with the third party and none with certmandate."""
     found = record(*FINDINGS)
 
-    signed = findings_mail(found, FINDINGS, NOW.date(), language("fr"), "Réseau Exemple").body
-    unsigned = findings_mail(found, FINDINGS, NOW.date(), language("fr")).body
+    signed = findings_mail(found, unless(FINDINGS), NOW.date(), language("fr"), "Réseau Exemple").body
+    unsigned = findings_mail(found, unless(FINDINGS), NOW.date(), language("fr")).body
 
     assert signed.endswith("\n\nRéseau Exemple\n")
     assert unsigned.endswith("\n\nLes exploitants de la délégation «\u00a0univ\u00a0»\n")

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 
+from renewal.deadline import Deadline
 from renewal.domain.errors import InvalidRequest, MailRefused, StoreUnavailable, UnknownDelegation
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.notices.notice import MailOutcome, Notice
@@ -26,7 +27,9 @@ def notify(system: System, mailer: FakeMailer | None, **instead: Any) -> Notify:
     """The step over the system's fakes."""
     book = instead.get("book", system.book)
     announcer, name = instead.get("announcer", system.announcer), "Hébergeur Exemple"
-    return Notify(book, book, announcer, mailer, name, system.clock, lambda: uuid4().hex, ActingTimes())
+    clock = system.clock
+    deadline = Deadline(clock() + timedelta(seconds=instead.get("seconds", 600)), clock)
+    return Notify(book, book, announcer, mailer, name, clock, lambda: uuid4().hex, ActingTimes(), deadline)
 
 
 def sent(system: System) -> list[Notice]:
@@ -143,6 +146,19 @@ def test_a_refused_mail_is_an_error_and_tried_the_next_day(system: System) -> No
     mailer.error = None
     system.clock.advance(days=1)
     assert notify(system, mailer)({}) == {"sent": 1}
+
+
+def test_no_notice_is_claimed_that_may_not_be_sent_in_time(system: System) -> None:
+    """A function that is killed between the claim and the mail leaves the RAO without it."""
+    found(system, DCV)
+    mailer = FakeMailer()
+
+    with pytest.raises(StoreUnavailable, match="univ: no time was left for its notices"):
+        notify(system, mailer, seconds=60)({})
+    assert (mailer.mails, sent(system)) == ([], [])
+
+    notify(system, mailer)({})
+    assert len(mailer.mails) == 1
 
 
 def test_a_delegation_that_fails_does_not_stop_the_others(system: System) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -59,9 +59,7 @@ class World:
 
     def ours(self) -> Iterator[tuple[str, Order]]:
         """(token, order) of every order at SCM that is ours."""
-        for order in self.scm:
-            if order.comments.startswith(_COMMENT):
-                yield order.comments.removeprefix(_COMMENT).split(" ", 1)[0], order
+        return ours(self.scm)
 
     def open_orders(self) -> Iterator[Order]:
         """Our orders that SCM has not decided yet."""
@@ -95,6 +93,13 @@ class World:
             if key.startswith("certificates/") and name.endswith(".pem"):
                 found.setdefault(folder, {})[name] = content
         return iter(found.items())
+
+
+def ours(orders: Iterable[Order]) -> Iterator[tuple[str, Order]]:
+    """Yield (token, order) of each of *orders* that is ours."""
+    for order in orders:
+        if order.comments.startswith(_COMMENT):
+            yield order.comments.removeprefix(_COMMENT).split(" ", 1)[0], order
 
 
 def path_of(order: Order) -> str:

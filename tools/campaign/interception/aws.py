@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NoReturn
+from urllib.parse import unquote
 
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
@@ -51,6 +52,7 @@ def intercepted_client(client: Any, interception: Interception, observe: Observe
             lost=partial(_lost, interception, request.url, client.meta.config.read_timeout),
             error=partial(_answer, service, request.url, *_BUSY.get(service, _OTHERS_BUSY)),
             denial=partial(_answer, service, request.url, *(_DENIED if service == "s3" else _OTHERS_DENIED)),
+            is_own=f"runs/{interception.invocation.run_id}/" in unquote(request.url),
         )
         return interception.intercept(service, operation, answers)
 

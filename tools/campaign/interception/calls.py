@@ -31,6 +31,8 @@ class Boundary:
     operation: str
     nth: int
     function: str
+    is_own: bool = field(default=False, compare=False)
+    """Whether it concerns an object that only this run reads and writes: its plan, results or report."""
 
     def __str__(self) -> str:
         return f"{self.service}:{self.operation} #{self.nth} in {self.function}"
@@ -91,6 +93,8 @@ class Answers:
     """Makes the call while SCM's simulator has this fault, or with None refuses the login; only for calls to SCM."""
     account: str = ""
     """The login; only for calls to SCM."""
+    is_own: bool = False
+    """`Boundary.is_own`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +150,7 @@ class Interception:
         invocation = self.invocation
         self.require_alive(invocation)
         self.time.pass_seconds(CALL_SECONDS)
-        boundary = self._numbered(invocation, service, operation)
+        boundary = self._numbered(invocation, service, operation, is_own=answers.is_own)
         call, injection = Call(boundary, invocation, answers), self.injection
         began, status, own = next(self._positions), 0, self.time.own_seconds()
         try:
@@ -187,10 +191,10 @@ class Interception:
         self.ledger = []
         self._counts.clear()
 
-    def _numbered(self, invocation: Invocation, service: str, operation: str) -> Boundary:
+    def _numbered(self, invocation: Invocation, service: str, operation: str, *, is_own: bool) -> Boundary:
         with self._lock:
             key = (invocation.run_id, service, operation)
             self._counts[key] += 1
-            boundary = Boundary(service, operation, self._counts[key], invocation.function)
+            boundary = Boundary(service, operation, self._counts[key], invocation.function, is_own)
             self.boundaries.setdefault(invocation.run_id, []).append(boundary)
             return boundary

@@ -40,7 +40,9 @@ def replace_newest(harness: Harness) -> None:
 
 def delete_newest(harness: Harness) -> None:
     """Delete the latest order in the portal."""
-    harness.played.simulator.delete(newest_order(harness))
+    simulator, ssl_id = harness.played.simulator, newest_order(harness)
+    harness.played.deleted += [order for order in simulator.orders if order.ssl_id == ssl_id]
+    simulator.delete(ssl_id)
 
 
 def revoke_newest(harness: Harness) -> None:
@@ -66,7 +68,8 @@ class ScmVariant:
     portal: Callable[[Harness], None] = nothing
     """What is done in the portal after the first run."""
     due: int = 1
-    """Orders that are open or issued in the end, beside the earlier ones."""
+    """Orders that are open or issued in the end, beside the earlier ones; 1 where the portal was used before the
+    certificate was stored: the order is then collected as it is, or made again."""
 
     def prepare(self, harness: Harness, *, is_renewal: bool) -> None:
         """Prepare the harness for a first order, or for a renewal; no search has been proven before the first order."""

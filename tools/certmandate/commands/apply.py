@@ -119,7 +119,7 @@ def _acm_faults(deployment: Deployment, loaded: Loaded, stored: Stored) -> Itera
 
 
 def _after(deployment: Deployment, loaded: Loaded, stored: Stored, now: datetime) -> tuple[Judgement, ...]:
-    from certmandate.judged_estate import judged_estate
+    from certmandate.run_failures import judged_with_runs
     from renewal.domain.order import ManagedCertificate
     from renewal.domain.setup.inspection import DelegationRecord
 
@@ -132,5 +132,5 @@ def _after(deployment: Deployment, loaded: Loaded, stored: Stored, now: datetime
             if spec.path not in stored.damaged:
                 before = stored.certificates.get(spec.path)
                 certificates.append(replace(before, spec=spec) if before else ManagedCertificate(spec))
-    times, rules = deployment.acting_times, deployment.book.replacements()
-    return judged_estate(records, certificates, now, times, replacements=rules).certificates
+    rules = deployment.book.replacements()
+    return judged_with_runs(deployment, records, certificates, now, replacements=rules).certificates

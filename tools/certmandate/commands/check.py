@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,9 +14,10 @@ from rich.console import Console
 
 from certmandate.deployment import Deployment, to_change
 from certmandate.execution import Ended, start
-from certmandate.exit import NEEDS_ATTENTION, Refused, usable_environment
+from certmandate.exit import NEEDS_ATTENTION, NotInspected, Refused, usable_environment
 from certmandate.files.operator_action import ActionKind
 from certmandate.options import DelegationArgument, JsonOption, YesOption, confirm, confirm_logins
+from certmandate.run_failures import judged_delegation
 from certmandate.scm_recording import RecordOption, require_new, save
 from certmandate.stored_credential.protection import unprotected
 from certmandate.views import check as check_view
@@ -52,20 +54,20 @@ def check_command(
         record = deployment.book.delegation(delegation)
         certificates = deployment.book.certificates(delegation)
         inspection = record.inspection if record.inspection and record.inspection.run_id == ended.run_id else None
-        lacks = unprotected(deployment, delegation) if inspection else ()
+        if inspection is None:
+            raise NotInspected(_not_inspected(ended))
+        lacks = unprotected(deployment, delegation)
+        judged = judged_delegation(deployment, record, certificates, datetime.now(UTC))
     printing.print_left_out(certificates.unreadable)
-    covered = check_view.coverage(record, certificates)
-    if inspection is None:
-        printing.print_error(_not_inspected(ended))
-        raise typer.Exit(NEEDS_ATTENTION)
+    covered, problems = check_view.coverage(record, certificates), judged.problems_of(delegation)
+    checked = check_view.Checked(record, inspection, covered, problems, ended.run_id, ended.report)
     if as_json:
-        document = check_view.document(record, inspection, covered, ended.run_id, ended.report)
-        printing.print_json({**document, "credential_lacks": lacks})
+        printing.print_json({**check_view.document(checked), "credential_lacks": lacks})
     else:
-        printing.show(printer(), *check_view.page(record, inspection, covered, ended.report))
+        printing.show(printer(), *check_view.page(checked))
     if lacks:
         printing.print_line(_unprotected_text(delegation, lacks), style="yellow", to_stderr=True)
-    raise typer.Exit(0 if check_view.is_good(ended.report) else NEEDS_ATTENTION)
+    raise typer.Exit(0 if checked.is_good else NEEDS_ATTENTION)
 
 
 def _dry_run(deployment: Deployment, delegation: str, record_to: Path | None, console: Console) -> Ended:

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from certmandate.exit import WRONG_USAGE, exit_on_error
+from certmandate.exit import Refused, exit_on_error
 from certmandate.files import fields
 from certmandate.files.atomic_files import write_together
 from certmandate.files.third_party import FILE, LegalIdentity, read_third_party, third_party_file
@@ -22,7 +22,7 @@ from certmandate.onboarding import Answers, FactsInvalid, Onboarding, onboarding
 from certmandate.options import JsonOption
 from certmandate.views.guide import guide
 from certmandate.views.html_page import pdf
-from certmandate.views.printing import print_error, print_json
+from certmandate.views.printing import print_json
 
 _LATER = {
     "department_id": "the OrgID that the RAO notes in step 3 of the guide",
@@ -111,13 +111,12 @@ def onboard_command(
     """
     given = dict(locals())  # by the options' names, which the prompts and the messages use
     now = datetime.now(UTC)
-    with exit_on_error():
+    with exit_on_error(as_json=as_json):
         known = read_third_party(folder)
-    given |= {key: given.get(key) or value for key, value in known.items()}
-    typed = _typed(given)
-    once = {key: _ask(question, key, "") for key, question in _ASKED_ONCE.items() if typed and not known}
-    found = _checked(_answers(given | typed | once), now, typed)
-    with exit_on_error():
+        given |= {key: given.get(key) or value for key, value in known.items()}
+        typed = _typed(given)
+        once = {key: _ask(question, key, "") for key, question in _ASKED_ONCE.items() if typed and not known}
+        found = _checked(_answers(given | typed | once), now, typed)
         files = _files(found, folder, now, as_pdf=as_pdf)
         if once:
             files[folder.absolute().parent / FILE] = third_party_file(given | typed | once).encode()
@@ -159,10 +158,8 @@ def _typed(given: Mapping[str, Any]) -> dict[str, Any]:
     missing = [key for key in _QUESTIONS if not given[key]]
     if missing and not sys.stdin.isatty():
         options = ", ".join(f"--{key.replace('_', '-')}" for key in missing)
-        print_error(
-            f"missing: {options}\nPass them, or run the command at a terminal, where it asks. Nothing was written."
-        )
-        raise typer.Exit(WRONG_USAGE)
+        msg = f"missing: {options}\nPass them, or run the command at a terminal, where it asks. Nothing was written."
+        raise Refused(msg)
     answers = {key: _ask(_QUESTIONS[key], key) for key in missing}
     if missing and not given["account"]:
         proposed = proposed_account(given["name"], answers.get("third_party") or given["third_party"])
@@ -228,8 +225,8 @@ def _checked(answers: Answers, now: datetime, typed: dict[str, Any]) -> Onboardi
         return onboarding(answers, now)
     except FactsInvalid as invalid:
         again = f"\nYour answers, as options to correct: {_as_options(typed)}" if typed else ""
-        print_error(f"{invalid}\nNothing was written.{again}")
-        raise typer.Exit(WRONG_USAGE) from None
+        msg = f"{invalid}\nNothing was written.{again}"
+        raise Refused(msg) from None
 
 
 def _as_options(typed: dict[str, Any]) -> str:

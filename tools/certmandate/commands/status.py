@@ -108,18 +108,18 @@ def show_command(context: typer.Context, certificate: CertificateArgument, as_js
 def read_judgement(
     deployment: Deployment, delegation: str, name: str, now: datetime
 ) -> tuple[DelegationRecord, Judgement, JudgedEstate]:
-    """Read one certificate with its delegation, and judge them. Raises UnknownDelegation."""
-    from certmandate.run_failures import judged_with_runs
+    """Read one certificate with its delegation and all that belongs to it, and judge them. Raises UnknownDelegation."""
+    from certmandate.run_failures import judged_delegation
 
-    record, certificate = deployment.book.delegation(delegation), deployment.book.certificate(delegation, name)
-    judged = judged_with_runs(
-        deployment,
-        {delegation: record},
-        [certificate],
-        now,
-        replacements=deployment.book.replacements(),
+    book = deployment.book
+    record, certificate, certificates = (
+        book.delegation(delegation),
+        book.certificate(delegation, name),
+        book.certificates(delegation),
     )
-    return record, judged.certificates[0], judged
+    judged = judged_delegation(deployment, record, certificates, now)
+    path = certificate.spec.path
+    return record, next(state for state in judged.certificates if state.path == path), judged
 
 
 def _known_states(names: Collection[str]) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,10 +92,34 @@ def _was_observed(inspection: Inspection) -> bool:
     return any(result.step is SetupStep.DOMAINS and result.verdict not in unknown for result in inspection.remarks)
 
 
-def page(
-    record: DelegationRecord, inspection: Inspection, covered: Sequence[Coverage], report: RunReport | None
-) -> list[RenderableType]:
-    """Return the page. *report*: the report of the dry run; None when it has none."""
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A delegation after the dry run of a check."""
+
+    record: DelegationRecord
+    inspection: Inspection
+    """Of the dry run."""
+    covered: tuple[Coverage, ...]
+    problems: tuple[Problem, ...]
+    """As `status` has them."""
+    run_id: str
+    report: RunReport | None
+    """Of the dry run; None when it has none."""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether nothing needs attention; warnings are for later."""
+        return self.report is not None and not self.errors
+
+    @property
+    def errors(self) -> list[Problem]:
+        """The problems that need attention."""
+        return [problem for problem in self.problems if problem.needs_attention]
+
+
+def page(checked: Checked) -> list[RenderableType]:
+    """Return the page."""
+    record, inspection, covered = checked.record, checked.inspection, checked.covered
     delegation = record.delegation
     title = f"\n{delegation.organisation}: department {delegation.department_id}, {printing.minute(inspection.at)}"
     parts: list[RenderableType] = [Text(title, style="bold")]
@@ -108,10 +132,10 @@ def page(
     parts += printing.bullets("Certificate profiles of the department", _profiles(inspection))
     parts += printing.bullets("Custom fields of orders", map(_custom_field, inspection.custom_fields or ()))
     parts += printing.bullets("Search for orders at SCM", [_search(record)])
-    parts += printing.bullets("Next renewals", _renewals(report))
-    others = [problem for problem in _problems(report) if not problem.text.startswith("step ")]
+    parts += printing.bullets("Next renewals", _renewals(checked.report))
+    others = [problem for problem in checked.problems if not problem.text.startswith("step ")]
     parts += printing.bullets("Findings, errors first", map(problem_line, others))
-    return [*parts, Text(), _summary(record, report)]
+    return [*parts, Text(), _summary(checked)]
 
 
 def _row(result: CheckResult) -> printing.Row:
@@ -153,22 +177,12 @@ def _renewals(report: RunReport | None) -> Iterator[str]:
         )
 
 
-def _problems(report: RunReport | None) -> tuple[Problem, ...]:
-    return report.problems if report else ()
-
-
-def is_good(report: RunReport | None) -> bool:
-    """Return whether the dry run ended without anything that needs attention; warnings are for later."""
-    return report is not None and not report.needs_attention
-
-
-def _summary(record: DelegationRecord, report: RunReport | None) -> Text:
-    if suspected := _suspected(record):
+def _summary(checked: Checked) -> Text:
+    if suspected := _suspected(checked.record):
         text = f"One of the steps {suspected} is wrong; SCM does not report which. Renewals have stopped."
         return Text(text, style="bold red")
-    problems = _problems(report)
-    if not is_good(report):
-        errors = [problem for problem in problems if problem.needs_attention]
+    problems, errors = checked.problems, checked.errors
+    if not checked.is_good:
         if errors and all(problem.code == ORDER_NOT_OURS for problem in errors):
             return Text("Renewals work, but SCM has orders that are not ours: act now.", style="bold magenta")
         return Text(f"{printing.counted(len(errors), 'error')}: renewals will stop or have stopped.", style="bold red")
@@ -188,16 +202,15 @@ def _suspected(record: DelegationRecord) -> str:
     return ", ".join(dict.fromkeys(result.step.value for result in suspected))
 
 
-def document(
-    record: DelegationRecord, inspection: Inspection, covered: Sequence[Coverage], run_id: str, report: RunReport | None
-) -> dict[str, Any]:
+def document(checked: Checked) -> dict[str, Any]:
     """Return the check as JSON has it."""
+    record, inspection, report = checked.record, checked.inspection, checked.report
     fields = inspection.custom_fields
     return {
         "delegation": record.delegation.name,
-        "run_id": run_id,
+        "run_id": checked.run_id,
         "at": inspection.at,
-        "good": is_good(report),
+        "good": checked.is_good,
         "steps": [_result_document(result) for result in inspection.remarks],
         "search": _search_document(record),
         "profiles": [
@@ -210,10 +223,10 @@ def document(
             for profile in inspection.profiles
         ],
         "custom_fields": None if fields is None else [{"name": f.name, "mandatory": f.mandatory} for f in fields],
-        "names": [name.document() for name in covered],
+        "names": [name.document() for name in checked.covered],
         "organisation_validated_until": inspection.organisation_validated_until,
         "password_expires": inspection.password_expires,
-        "findings": [problem_document(problem) for problem in _problems(report)],
+        "findings": [problem_document(problem) for problem in checked.problems],
         "report": report.document() if report else None,
     }
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any
 
 from certmandate.views.html_page import html
@@ -13,7 +12,7 @@ from renewal.domain.audit.seal import Seal
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.order import COMMENT_PREFIX, FinishedOrder, ManagedCertificate
 from renewal.domain.setup.finding import Finding
-from renewal.mail.findings_mail import Otherwise, detail_in, finding_values, names_in
+from renewal.mail.findings_mail import detail_in, finding_values, names_in
 from renewal.mail.language import Language
 from renewal.mail.rao_report import NextOrder, RaoReport
 
@@ -129,13 +128,8 @@ def _iso(at: datetime | None) -> str | None:
 # ---- The page --------------------------------------------------------------------------------------------------------
 
 
-def page(
-    report: RaoReport, third_party: str = "", otherwise: Mapping[Finding, Otherwise] = MappingProxyType({})
-) -> str:
-    """Return the report of *third_party* as one self-contained HTML page, French and English.
-
-    *otherwise*: what happens unless the RAO does what the report asks for.
-    """
+def page(report: RaoReport, third_party: str = "") -> str:
+    """Return the report of *third_party* as one self-contained HTML page, French and English."""
     day = report.made_at.date()
     return html(
         "report.html.j2",
@@ -148,7 +142,7 @@ def page(
         printed_serial=printed_serial,
         today=day,
         otherwise={
-            language.code: {finding: each.line(day, language) for finding, each in otherwise.items()}
+            language.code: {finding: each.line(day, language) for finding, each in report.asks.items()}
             for language in languages()
         },
     )

@@ -61,7 +61,7 @@ def verify_command(
     """
     known = _parsed(head)
     if Path(source).is_file():
-        with exit_on_error():
+        with exit_on_error(as_json=as_json):
             trail = _read(Path(source))
     else:
         with deployed(context) as deployment:

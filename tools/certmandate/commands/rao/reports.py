@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from certmandate.deployment import deployed, to_change
-from certmandate.exit import NEEDS_ATTENTION, Refused, exit_on_error
+from certmandate.exit import NotInspected, Refused, exit_on_error
 from certmandate.files.atomic_files import write_together
 from certmandate.options import DelegationArgument, JsonOption, YesOption, confirm
-from certmandate.run_failures import judged_with_runs
+from certmandate.run_failures import judged_delegation
 from certmandate.views.html_page import pdf
 from certmandate.views.language import language
 from certmandate.views.notices import notice_documents, notice_lines
-from certmandate.views.printing import print_error, print_json, print_left_out, print_line
+from certmandate.views.printing import print_json, print_left_out, print_line
 from certmandate.views.problems import problem_line
 from certmandate.views.rao_report import document, finding_document, page
 from renewal.domain.delegation import LANGUAGES
-from renewal.domain.judgement.problem import Problem
-from renewal.domain.setup.finding import Finding, sorted_and_capped
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
-from renewal.domain.setup.refused_orders import findings_with_orders
-from renewal.mail.findings_mail import Otherwise, findings_mail
+from renewal.mail.asks import Ask, asks_of, listed
+from renewal.mail.findings_mail import findings_mail
 from renewal.mail.mail import Mail
 from renewal.mail.rao_report import Proof, month_before, month_named, rao_report
 
 if TYPE_CHECKING:
     from certmandate.deployment import Deployment
-    from certmandate.judged_estate import JudgedEstate
-    from renewal.domain.order import ManagedCertificate
+    from renewal.domain.errors import Actor
+    from renewal.domain.order import FinishedOrder, ManagedCertificate
     from renewal.ports.order_book import Listing
 
 ThirdPartyOption = Annotated[
@@ -73,15 +72,13 @@ def report_command(
         acknowledged, record = book.acknowledged(name), book.delegation(name)
         proof = Proof(deployment.audit_trails.head(name), deployment.seals.newest(name))
         found = rao_report(record, certificates, history, chosen, now, acknowledged=acknowledged, proof=proof)
-        problems = _judged(deployment, record, certificates, now).problems_of(name)
+        found = replace(found, asks=listed(_asks(deployment, record, certificates, history, "rao")))
         who = third_party or deployment.facts.get("ThirdParty", "")
     print_left_out((*certificates.unreadable, *history.unreadable, *acknowledged.unreadable))
-    asks = [finding for finding in _with_judged(found.asks, problems) if finding.actor == "rao"]
-    found = replace(found, asks=tuple(asks))
     if as_json:
         print_json(document(found))
         return
-    _write(page(found, who, _otherwise(asks, problems)), output / f"{name}-report-{chosen}", as_pdf=as_pdf)
+    _write(page(found, who), output / f"{name}-report-{chosen}", as_pdf=as_pdf)
 
 
 def findings_command(
@@ -106,19 +103,16 @@ def findings_command(
         book = deployment.book
         record, certificates, history = book.delegation(name), book.certificates(name), book.history(name, "")
         who = third_party or deployment.facts.get("ThirdParty", "")
-        judged = _judged(deployment, record, certificates, datetime.now(UTC))
+        day = _inspection(record).at.date()
+        asks = _asks(deployment, record, certificates, history, recipient)
     print_left_out((*certificates.unreadable, *history.unreadable))
-    inspection = _inspection(record)
-    found = _with_judged(findings_with_orders(record, certificates, history), judged.problems_of(name))
-    findings = [finding for finding in found if recipient is None or finding.actor == recipient]
     codes = [] if recipient == "operator" else [language_code] if language_code else LANGUAGES
-    day = inspection.at.date()
-    otherwise = _otherwise(findings, judged.problems_of(name))
-    mails = {code: findings_mail(record, findings, day, language(code), who, otherwise) for code in codes}
+    mail = partial(findings_mail, record, listed(asks), day)
+    mails = {code: mail(language(code), who) for code in codes}
     if as_json:
-        print_json(_document(record, findings, mails))
+        print_json(_document(record, asks, mails))
     else:
-        typer.echo(_text(mails) if mails else _list(name, judged.problems_of(name), day))
+        typer.echo(_text(mails) if mails else _list(name, asks, day))
         if lines := notice_lines(record):
             typer.echo("\n".join(["\nNotices to the RAO, newest first:", *(f"- {line}" for line in lines)]))
 
@@ -127,47 +121,21 @@ def _inspection(record: DelegationRecord) -> Inspection:
     if record.inspection is not None:
         return record.inspection
     name = record.delegation.name
-    print_error(f"'{name}' has not been inspected: wait for the daily run, or run certmandate check {name}")
-    raise typer.Exit(NEEDS_ATTENTION)
+    msg = f"'{name}' has not been inspected: wait for the daily run, or run certmandate check {name}"
+    raise NotInspected(msg)
 
 
-def _judged(
-    deployment: Deployment, record: DelegationRecord, certificates: Listing[ManagedCertificate], now: datetime
-) -> JudgedEstate:
-    return judged_with_runs(
-        deployment,
-        {record.delegation.name: record},
-        certificates,
-        now,
-        replacements=deployment.book.replacements(),
-        unreadable=certificates.unreadable,
-    )
-
-
-def _with_judged(found: Sequence[Finding], problems: Iterable[Problem]) -> tuple[Finding, ...]:
-    """Return the findings with what the RAO must do besides: approve an order, for example."""
-    known = {(finding.code, finding.certificate) for finding in found}
-    missing = [
-        Finding(problem.code, problem.severity, "rao", problem.text, problem.certificate, None, problem.screen)
-        for problem in problems
-        if problem.actor == "rao" and (problem.code, problem.certificate) not in known
-    ]
-    return sorted_and_capped((*found, *missing))
-
-
-def _otherwise(findings: Iterable[Finding], problems: Iterable[Problem]) -> dict[Finding, Otherwise]:
-    """Return what happens otherwise, as the judgement has it, for the findings that are among its problems."""
-    judged = {
-        (problem.code, problem.certificate, "" if problem.certificate else problem.text): problem
-        for problem in problems
-    }
-    found = {
-        finding: judged.get((finding.code, finding.certificate, "" if finding.certificate else finding.text))
-        for finding in findings
-    }
-    return {
-        finding: Otherwise(problem.consequence, problem.consequence_on) for finding, problem in found.items() if problem
-    }
+def _asks(
+    deployment: Deployment,
+    record: DelegationRecord,
+    certificates: Listing[ManagedCertificate],
+    history: Iterable[FinishedOrder],
+    actor: Actor | None,
+) -> tuple[Ask, ...]:
+    """Return what *actor*, or anyone, is asked to do, most urgent first."""
+    judged = judged_delegation(deployment, record, certificates, datetime.now(UTC))
+    problems = [problem for problem in judged.problems_of(record.delegation.name) if actor in {None, problem.actor}]
+    return asks_of(problems, certificates, history)
 
 
 def acknowledge_command(
@@ -206,16 +174,16 @@ def acknowledge_command(
         print_line(f"Acknowledged: SSL ID {listed}. The next inspection does not report it.")
 
 
-def _list(name: str, problems: Sequence[Problem], day: date) -> str:
-    lines = [f"- {problem_line(problem)}" for problem in problems if problem.actor == "operator"]
+def _list(name: str, asks: Iterable[Ask], day: date) -> str:
+    lines = [f"- {problem_line(ask.problem)}" for ask in asks]
     return "\n".join(lines) or f"{name}: the inspection of {day} found nothing for the operator to do."
 
 
-def _document(record: DelegationRecord, findings: Sequence[Finding], mails: dict[str, Mail]) -> dict[str, object]:
+def _document(record: DelegationRecord, asks: Iterable[Ask], mails: dict[str, Mail]) -> dict[str, object]:
     return {
         "delegation": record.delegation.name,
         "to": record.delegation.rao_email or None if mails else None,
-        "findings": [finding_document(finding) for finding in findings],
+        "findings": [finding_document(ask.finding) for ask in asks],
         "notices": notice_documents(record),
         "mails": {code: {"subject": mail.subject, "body": mail.body} for code, mail in mails.items()},
     }

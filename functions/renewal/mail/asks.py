@@ -1,0 +1,63 @@
+"""What someone is asked to do: the problems of a delegation, as the mails and the RAO's report word them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from renewal.domain.judgement.problem import Consequence, Problem
+from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
+from renewal.domain.setup.finding import Finding
+from renewal.mail.findings_mail import Otherwise, without_repetitions
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One problem with its texts."""
+
+    problem: Problem
+    finding: Finding
+    """As severe as the problem. Its text has the order where one was refused, and it has no day where the RAO must act
+    now although the certificate expires later."""
+
+    @property
+    def otherwise(self) -> Otherwise:
+        """What happens unless the actor acts."""
+        return Otherwise(self.problem.consequence, self.problem.consequence_on)
+
+
+def asks_of(
+    problems: Iterable[Problem], certificates: Iterable[ManagedCertificate], history: Iterable[FinishedOrder]
+) -> tuple[Ask, ...]:
+    """Return an ask for each of *problems*, in their order. *history*: the delegation's audit rows, oldest first."""
+    refused = _refused_orders(certificates, history)
+    return tuple(Ask(problem, _finding(problem, refused)) for problem in problems)
+
+
+def listed(asks: Iterable[Ask]) -> Mapping[Finding, Otherwise]:
+    """Return what a mail lists, with what happens otherwise; what a delegation's finding covers is not repeated."""
+    return without_repetitions({ask.finding: ask.otherwise for ask in asks})
+
+
+def _finding(problem: Problem, refused: Mapping[tuple[str, str], str]) -> Finding:
+    text = refused.get((problem.code, problem.certificate), problem.text)
+    due = None if problem.consequence is Consequence.EXPIRES else problem.due
+    certificate, screen = problem.certificate, problem.screen
+    return Finding(problem.code, problem.severity, problem.actor, text, certificate, due, screen, problem.about)
+
+
+def _refused_orders(
+    certificates: Iterable[ManagedCertificate], history: Iterable[FinishedOrder]
+) -> Mapping[tuple[str, str], str]:
+    """The texts about the refused orders that no other one has followed, by code and certificate."""
+    rows = {row.certificate: row for row in history if row.status == OrderStatus.FAILED}
+    failed = {each.spec.name: each.last_error for each in certificates if each.failures and each.order is None}
+    return {
+        (row.error, name): f"order of {row.opened_at:%Y-%m-%d} ({_number(row)}{', '.join(row.names)}): {row.text}"
+        for name, row in rows.items()
+        if row.error and failed.get(name) == row.error
+    }
+
+
+def _number(row: FinishedOrder) -> str:
+    return f"SSL ID {row.ssl_id}, " if row.ssl_id else ""

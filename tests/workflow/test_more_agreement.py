@@ -1,0 +1,31 @@
+"""The views that `test_agreement.py` compares, for the healthy example and for random estates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.random_estates import write_random_estate
+from tests.workflow.views import VIEWS, after_a_run
+
+CAMPUS = Path(__file__).resolve().parents[2] / "examples" / "campus"
+SEEDS = range(10, 15)
+
+
+def disagreements(folder: Path) -> dict[str, object]:
+    """What the run reported and what a view has, by view."""
+    with after_a_run(folder) as after:
+        compared = {name: view(after) for name, view in VIEWS.items()}
+    return {name: pair for name, pair in compared.items() if pair[0] != pair[1]}
+
+
+def test_every_view_of_the_healthy_example_agrees() -> None:
+    """N2, where nothing needs attention."""
+    assert disagreements(CAMPUS) == {}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_view_of_a_random_estate_agrees(tmp_path: Path, seed: int) -> None:
+    """N2, for combinations that no example has."""
+    assert disagreements(write_random_estate(tmp_path / "estate", seed)) == {}
