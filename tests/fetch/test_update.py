@@ -374,9 +374,9 @@ def test_java_reads_the_keystore(host: Host):
     host.publish()
     assert host.update().error is None
 
-    command = ["keytool", "-J-Duser.language=en", "-list", "-v", "-keystore", host.folder / "key.p12"]
+    command = ["keytool", "-J-Duser.language=en", "-list", "-v", "-keystore", str(host.folder / "key.p12")]
     done = subprocess.run(
-        [*command, "-storepass:file", host.folder / "password"], capture_output=True, text=True, check=False
+        [*command, "-storepass:file", str(host.folder / "password")], capture_output=True, text=True, check=False
     )
 
     assert not done.returncode, done.stdout + done.stderr
