@@ -218,7 +218,8 @@ class DynamoDbOrderTransitions:
     ) -> None:
         """End *order* as *row*; repeat it when the spec, on which the next action depends, changes meanwhile.
 
-        A restored table may have an order as open that had ended: its row stays the only one.
+        A restored table may have an order as open that had ended: its row stays the only one, whatever ends it now if
+        it was stored.
         """
         close = cleared(
             order_key(order.record_key),
@@ -226,9 +227,8 @@ class DynamoDbOrderTransitions:
             condition="#token = :token AND #status = :status AND #posts = :posts",
             values={"token": order.token, "status": order.status.value, "posts": order.posts},
         )
-        has_ended = (row.token, row.status) in {
-            (each.token, each.status) for each in self._reader.history(*order.record_key)
-        }
+        ends = {each.status for each in self._reader.history(*order.record_key) if each.token == row.token}
+        has_ended = not ends.isdisjoint({row.status, OrderStatus.STORED})
         for _ in range(_TRIES):
             certificate = self._reader.certificate(*order.record_key)
             if certificate.order is None or _state(certificate.order) != _state(order):
