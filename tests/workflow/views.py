@@ -66,7 +66,8 @@ class AfterRun:
     @property
     def names(self) -> list[str]:
         """The delegations."""
-        return sorted(record.delegation.name for record in self.desk.book.delegation_records())
+        delegations, _ = self.desk.book.everything()
+        return [record.delegation.name for record in delegations]
 
     @property
     def inspected(self) -> list[str]:

@@ -205,14 +205,13 @@ def read_stored(deployment: Deployment) -> Stored:
     """Read every delegation and certificate of the order book that can be read."""
     from certmandate.estate_changes import Stored
 
-    book = deployment.book
     with printer(to_stderr=True).status("Reading the order book …"):
-        found = book.delegation_records()
-        records = {record.delegation.name: record for record in found}
-        listings = [book.certificates(name) for name in (*records, *(error.delegation for error in found.unreadable))]
-    certificates = {certificate.spec.path: certificate for listing in listings for certificate in listing}
-    unreadable = (*found.unreadable, *(error for listing in listings for error in listing.unreadable))
-    return Stored(records, certificates, unreadable)
+        delegations, certificates = deployment.book.everything()
+    return Stored(
+        {record.delegation.name: record for record in delegations},
+        {certificate.spec.path: certificate for certificate in certificates},
+        (*delegations.unreadable, *certificates.unreadable),
+    )
 
 
 def find(options: StackOptions) -> Deployment:

@@ -51,6 +51,13 @@ class Stored:
     """By `delegation/certificate`."""
     unreadable: tuple[RecordUnreadable, ...] = ()
 
+    def by_delegation(self) -> list[tuple[DelegationRecord, list[ManagedCertificate]]]:
+        """Return each delegation with its certificates, by name."""
+        certificates: dict[str, list[ManagedCertificate]] = {name: [] for name in sorted(self.delegations)}
+        for certificate in self.certificates.values():
+            certificates.setdefault(certificate.spec.delegation, []).append(certificate)
+        return [(self.delegations[name], certificates[name]) for name in sorted(self.delegations)]
+
     @property
     def damaged(self) -> frozenset[str]:
         """The delegations and `delegation/certificate` paths that cannot be read."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
+from typing import TypeVar
 
 from renewal.domain.errors import Failure, RecordUnreadable
 from renewal.domain.judgement.acting_times import ActingTimes
@@ -15,6 +16,8 @@ from renewal.domain.judgement.problem import Problem
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.inspection import DelegationRecord
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,14 @@ class JudgedEstate:
         paths = {judgement.path for judgement in certificates}
         problems = tuple(each for each in self.problems if not each.certificate or each.path in paths)
         return JudgedEstate(certificates, problems)
+
+    def of_delegations(self) -> dict[str, list[Judgement]]:
+        """Return the judgements of each delegation that has certificates, most urgent first."""
+        return _grouped(self.certificates, lambda judgement: judgement.certificate.spec.delegation)
+
+    def problems_of_delegations(self) -> dict[str, list[Problem]]:
+        """Return the problems of each delegation that has any, most urgent first."""
+        return _grouped(self.problems, lambda problem: problem.delegation)
 
     def problems_of(self, delegation: str, certificate: str | None = None) -> tuple[Problem, ...]:
         """Return the problems of a delegation; with *certificate*, only those that concern it."""
@@ -73,14 +84,21 @@ def judged_estate(
         )
         for each in certificates
     ]
+    judgements = _grouped(judged, lambda judgement: judgement.certificate.spec.delegation)
     names = dict.fromkeys((*records, *(error.delegation for error in faults if error.delegation)))
     problems = [*rule_problems(error for error in faults if not error.delegation)]
     for name in names:
-        mine = [judgement for judgement in judged if judgement.certificate.spec.delegation == name]
         damaged = [error for error in faults if error.delegation == name]
-        record, failure = records.get(name), failures.get(name)
+        record, failure, mine = records.get(name), failures.get(name), judgements.get(name, ())
         problems += problems_of(name, record, mine, now, times, failure=failure, unreadable=damaged)
     return JudgedEstate(
         tuple(sorted(judged, key=lambda judgement: judgement.urgency)),
         tuple(sorted(problems, key=lambda problem: problem.urgency)),
     )
+
+
+def _grouped(items: Iterable[T], name: Callable[[T], str]) -> dict[str, list[T]]:
+    groups: dict[str, list[T]] = {}
+    for item in items:
+        groups.setdefault(name(item), []).append(item)
+    return groups

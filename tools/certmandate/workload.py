@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -162,7 +162,7 @@ def starts_of_files(estate: Iterable[tuple[Delegation, tuple[CertificateSpec, ..
 
 
 def starts_of_book(
-    estate: Iterable[tuple[DelegationRecord, tuple[ManagedCertificate, ...]]], now: datetime
+    estate: Iterable[tuple[DelegationRecord, Sequence[ManagedCertificate]]], now: datetime
 ) -> tuple[list[Start], Known]:
     """Return the starts of the order book, and the validations of the last inspections."""
     starts, known, phase = [], Known(), phase_at(now)

@@ -14,10 +14,11 @@ from renewal.domain.delegation import CertificatePath
 from renewal.domain.due import renewal_point
 from renewal.domain.errors import OrderConflict, StoreUnavailable, UnknownDelegation
 from renewal.domain.order import Order, OrderStatus
+from renewal.domain.order_search import SearchControl, SearchProof, SearchResult
 from renewal.domain.setup.inspection import Inspection
 
 from .conftest import AUDIT, TABLE, Book
-from .records import LATER, NOW, PATH, SPEC, a_pair, a_served, a_specification, an_order
+from .records import DELEGATION, LATER, NOW, PATH, SPEC, a_pair, a_served, a_specification, an_order
 from .wire import asked, changed, counted, meanwhile, refused
 
 
@@ -65,6 +66,26 @@ def test_a_page_of_the_index_is_followed_by_the_next(book: Book, dynamodb: Any):
     with asked(dynamodb, "Query", one_item_a_page):
         assert set(book.every_certificate()) == {PATH, ("univ", "second")}
         assert [book.count(most) for most in (0, 1, 2, 3)] == [0, 1, 2, 2]
+
+
+def test_operators_read_everything_in_one_pass_over_its_pages(book: Book, dynamodb: Any):
+    """With two queries a delegation, `certmandate status` of a thousand delegations waits for two thousand answers."""
+    other = replace(DELEGATION, name="another")
+    book.apply(a_specification(replace(SPEC, name="second")), NOW)
+    book.apply(a_specification(replace(SPEC, delegation="another"), delegation=other), NOW)
+    order = an_order()
+    book.begin(order)
+
+    def two_items_a_page(params: dict[str, Any], **_: Any) -> None:
+        params["Limit"] = 2
+
+    with asked(dynamodb, "Scan", two_items_a_page), counted(dynamodb, "Query") as queries:
+        delegations, certificates = book.everything()
+
+    assert not queries
+    assert [record.delegation.name for record in delegations] == ["another", "univ"]
+    assert [certificate.spec.path for certificate in certificates] == ["another/idp", "univ/idp", "univ/second"]
+    assert [certificate.order for certificate in certificates] == [None, order, None]
 
 
 def test_keys_that_dynamodb_leaves_unprocessed_are_read_again(book: Book, dynamodb: Any):
@@ -241,6 +262,41 @@ def test_a_failed_order_leaves_its_audit_row_and_no_key(book: Book, editor: Orde
         LATER,
     )
     assert order.sealed_key not in str(dynamodb.scan(TableName=TABLE)["Items"]).encode()
+
+
+def test_a_run_finds_what_it_has_begun_open_and_ended(book: Book):
+    """Its caps count both, without the delegation's audit trail and its orders' keys and chains."""
+    book.begin(an_order())
+    (opened,) = book.begun("univ", an_order().run_id)
+    book.fail(an_order(), "DcvLapsed", "expired", LATER, None)
+
+    assert list(book.begun("univ", an_order().run_id)) == [opened]
+    assert book.begun("univ", "another run") == []
+    assert book.certificate(*PATH).order is None
+
+
+def test_an_order_ends_by_the_record_that_was_read_or_by_a_newer_one(book: Book, editor: OrderBookEditor):
+    """The record is not read again where nothing has changed; a request that came since is not lost."""
+    book.begin(an_order())
+    read = book.certificate(*PATH)
+    editor.ask(*PATH, "laptop stolen")
+
+    book.fail(an_order(), "DcvLapsed", "expired", LATER, None, read=read)
+
+    after = book.certificate(*PATH)
+    assert (after.order, after.failures, after.asked) == (None, 1, "laptop stolen")
+
+
+def test_a_proof_that_has_changed_since_it_was_read_is_not_overwritten(book: Book):
+    """Two orders of a delegation are searched for at the same time."""
+    read = book.delegation("univ")
+    first = SearchControl.of(an_order(), 77, LATER), SearchResult(77, "commonName")
+    second = SearchControl.of(an_order(token="token-2"), 78, LATER), SearchResult(None, "")
+    book.record_search("univ", *first)
+
+    book.record_search("univ", *second, read=read)
+
+    assert book.delegation("univ").search_proof == SearchProof().after(*first).after(*second)
 
 
 def test_a_certificate_on_hold_waits_until_the_hold_is_over(book: Book):

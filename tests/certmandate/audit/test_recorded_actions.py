@@ -31,7 +31,7 @@ READS: dict[str, tuple[str, ...]] = {
     "findings": ("findings", "univ"),
     "report": ("report", "univ", "--month", "2026-11", "--json"),
     "audit export": ("audit", "export", "univ"),
-    "audit verify": ("audit", "verify", "univ"),
+    "audit verify": ("audit", "verify"),
 }
 """Commands that change nothing, and how they are run."""
 

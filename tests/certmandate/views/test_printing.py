@@ -80,6 +80,21 @@ def test_a_table_that_does_not_fit_becomes_records() -> None:
     assert rendered(100, table).splitlines()[1:] == [f"{ARN}     1", f"{'short':86}    20"]
 
 
+def test_a_cell_that_is_wrapped_stays_in_its_column_and_colour() -> None:
+    """A sentence that runs into the next column, or a state without its colour, is overlooked in a long table."""
+    state = Text("needs attention", style="bold red")
+    table = printing.table(["what", "days#", "state"], [["one sentence of more words than fit", "1000", state]])
+
+    assert rendered(54, table).splitlines() == [
+        "what                             days  state",
+        "one sentence of more words than  1000  needs attention",
+        "fit",
+    ]
+    stream = io.StringIO()
+    show(VisibleConsole(file=stream, force_terminal=True, color_system="standard", width=80), table)
+    assert "\x1b[1;31mneeds attention\x1b[0m" in stream.getvalue()
+
+
 def test_a_command_is_one_word_and_lines_fit_otherwise() -> None:
     """A command that a line break divides runs as another command."""
     (line,) = printing.bullets("Findings", ["the credential is refused: `certmandate check univ` logs in once"])[1:]

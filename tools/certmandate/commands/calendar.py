@@ -65,8 +65,7 @@ def _print_ics(context: typer.Context, now: datetime) -> None:
         rotation = ScheduledRotations(deployment.client("secretsmanager"), deployment.fact("SecretPrefix"))
         stored = read_stored(deployment)
         estate = [
-            (record, [each for each in stored.certificates.values() if each.spec.delegation == name], rotation(name))
-            for name, record in sorted(stored.delegations.items())
+            (record, certificates, rotation(record.delegation.name)) for record, certificates in stored.by_delegation()
         ]
         stack = deployment.fact("StateMachineArn")
     printing.print_left_out(stored.unreadable)
@@ -80,10 +79,6 @@ def _estate(context: typer.Context, folder: Path | None, now: datetime) -> tuple
         starts = starts_of_files(((each.delegation, each.certificates) for each in loaded), now.date())
         return starts, Known(), (UNKNOWN_START, *ASSUMPTIONS)
     with deployed(context) as deployment:
-        book = deployment.book
-        records = book.delegation_records()
-        estate = [(record, book.certificates(record.delegation.name)) for record in records]
-    printing.print_left_out(records.unreadable)
-    for _, certificates in estate:
-        printing.print_left_out(certificates.unreadable)
-    return *starts_of_book(estate, now), ASSUMPTIONS
+        stored = read_stored(deployment)
+    printing.print_left_out(stored.unreadable)
+    return *starts_of_book(stored.by_delegation(), now), ASSUMPTIONS

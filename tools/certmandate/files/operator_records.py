@@ -92,11 +92,24 @@ def _action_from(item: Item) -> OperatorAction:
 class OperatorReader(DynamoDbOrderReader):
     """The order book as operators read it."""
 
-    def delegation_records(self) -> Listing[DelegationRecord]:
-        """Every delegation, by name; also one that the index has lost, but has certificates of."""
-        names = {*self.delegations(), *(path.delegation for path in self.every_certificate())}
-        found = self._table.read(map(schema.delegation_key, names))
-        return Listing.of((found[key] for key in sorted(found)), schema.delegation_record)
+    def everything(self) -> tuple[Listing[DelegationRecord], Listing[ManagedCertificate]]:
+        """Every delegation and its certificates, by name, in one reading of the table; the index may have lost them."""
+        items = {(item["delegation"], item["item"]): item for item in self._table.items()}
+        in_order = [items[key] for key in sorted(items)]
+        delegations = [item for item in in_order if item["item"] == schema.DELEGATION]
+        names = {item["delegation"] for item in delegations}
+        certificates = (
+            item
+            for item in in_order
+            if item["delegation"] in names and item["item"].startswith(schema.CERTIFICATE_PREFIX)
+        )
+        return (
+            Listing.of(delegations, schema.delegation_record),
+            Listing.of(
+                certificates,
+                lambda item: schema.managed_certificate(item, items.get(schema.order_key(schema.path_in(item)))),
+            ),
+        )
 
     def all_replacements(self) -> Listing[ReplacementRule]:
         """The replacement rules, those that have ended included."""

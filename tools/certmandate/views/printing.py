@@ -13,13 +13,13 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from itertools import zip_longest
 from typing import Any
 
 import typer
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.segment import Segment
-from rich.table import Table
 from rich.text import Text
 
 from certmandate.files.visible_text import VisibleStream
@@ -31,6 +31,7 @@ _UNLIMITED = 100_000  # columns, when the output is no terminal
 _READABLE = 24  # columns; a table's sentences are not wrapped to less
 _GAP = 2  # columns between two cells
 _COMMAND = re.compile("`[^`]*`")
+_BREAK = re.compile("[\\n\\t]")
 _HARD_SPACE = "\ue000"  # of Unicode's private use area: a space at which no line is wrapped
 _STYLES = {"error": "bold red", "warning": "yellow", "info": "yellow"}
 """By the severity of a problem."""
@@ -54,37 +55,62 @@ class Wrapped:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the lines."""
-        text = _joined(self.text)
-        text.overflow = "ignore"  # wraps as "crop" does, and crops nothing
         label = self.label
-        for line in text.wrap(console, max(1, options.max_width - label.cell_len)):
-            yield Text.assemble(label, line, no_wrap=True, overflow="ignore")
+        for line in _lines(console, _joined(self.text), max(1, options.max_width - label.cell_len)):
+            yield from (*_segments(console, label), *_segments(console, line), Segment.line())
             label = Text(" " * label.cell_len)
 
 
 @dataclass(frozen=True)
 class RowListing:
-    """Rows in columns where they fit, else one record for each row."""
+    """Rows in columns where they fit, else one record for each row; rich's own table takes seconds for 10,000 rows."""
 
     columns: Sequence[str]
     """Their names; one that ends in `#` has numbers."""
     rows: Sequence[Sequence[Text]]
 
-    def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the table or the records."""
-        names = [name.removesuffix("#") for name in self.columns]
-        widths = _widths([*zip(map(Text, names), *self.rows, strict=True)], options.max_width)
+        names = [Text(name.removesuffix("#"), style="bold") for name in self.columns]
+        widths = _widths([*zip(names, *self.rows, strict=True)], options.max_width)
         if widths is None:
             for number, row in enumerate(self.rows):
                 yield from ([Text()] if number else [])
-                yield facts(zip(names, row, strict=True), indent=0)
+                yield facts(zip((name.plain for name in names), row, strict=True), indent=0)
             return
-        made = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), highlight=False)
-        for name, label, width in zip(self.columns, names, widths, strict=True):
-            made.add_column(label, justify="right" if name.endswith("#") else "left", width=width)
-        for row in self.rows:
-            made.add_row(*row)
-        yield made
+        for row in (names, *self.rows):
+            yield from self._row(console, row, widths)
+
+    def _row(self, console: Console, row: Sequence[Text], widths: Sequence[int]) -> Iterator[Segment]:
+        cells = [_lines(console, cell, width) for cell, width in zip(row, widths, strict=True)]
+        for line in zip_longest(*cells, fillvalue=Text()):
+            blanks = ""
+            for name, width, text in zip(self.columns, widths, line, strict=True):
+                rest = " " * (width - text.cell_len)
+                before, after = (rest, "") if name.endswith("#") else ("", rest)
+                yield from _segments(console, text, f"{blanks}{before}")
+                blanks = f"{after}{'':{_GAP}}"
+            yield Segment.line()
+
+
+def _lines(console: Console, text: Text, width: int) -> Iterable[Text]:
+    """Wrap *text* between words; a word that is wider overflows."""
+    if cell_len(text.plain) <= width and not _BREAK.search(text.plain):
+        return [text]
+    text.overflow = "ignore"  # wraps as "crop" does, and crops nothing
+    lines = text.wrap(console, width)
+    for line in lines:
+        line.rstrip()
+    return lines
+
+
+def _segments(console: Console, text: Text, before: str = "") -> Iterable[Segment]:
+    """Return a line without its end, after blanks; as few segments as possible, because each takes time."""
+    if text.spans:
+        return [Segment(before), *text.render(console)]
+    if text.style:
+        return [Segment(before), Segment(text.plain, console.get_style(text.style))]
+    return [Segment(f"{before}{text.plain}")]
 
 
 def _widths(columns: Sequence[Sequence[Text]], room: int) -> list[int] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from certmandate.judged_estate import JudgedEstate
     from renewal.domain.errors import RecordUnreadable
     from renewal.domain.judgement.certificate import Judgement
+    from renewal.domain.judgement.problem import Problem
     from renewal.domain.replacement_rule import ReplacementRule
     from renewal.domain.setup.inspection import DelegationRecord
 
@@ -139,11 +140,14 @@ def csv_rows(estate: EstateStatus) -> Iterator[dict[str, object]]:
 
 def document(estate: EstateStatus) -> dict[str, Any]:
     """Return the estate as JSON has it."""
+    problems = estate.judged.problems_of_delegations()
     return {
         "at": estate.at,
         "needs_person": estate.needs_attention,
         "certificates": [certificate_document(state) for state in estate.judged.certificates],
-        "delegations": [_delegation_document(name, record, estate) for name, record in estate.delegations.items()],
+        "delegations": [
+            _delegation_document(name, record, problems.get(name, ())) for name, record in estate.delegations.items()
+        ],
         "replacements": [rule_document(rule) for rule in estate.replacements],
         "retired": [
             {"delegation": retired.delegation, "valid_until": retired.valid_until} for retired in estate.retired
@@ -157,12 +161,12 @@ def document(estate: EstateStatus) -> dict[str, Any]:
     }
 
 
-def _delegation_document(name: str, record: DelegationRecord, estate: EstateStatus) -> dict[str, Any]:
+def _delegation_document(name: str, record: DelegationRecord, problems: Iterable[Problem]) -> dict[str, Any]:
     return {
         "delegation": name,
         "organisation": record.delegation.organisation,
         "mandate_ends": record.delegation.mandate_ends,
         "inspected_at": record.inspection.at if record.inspection else None,
         "password_expires": record.inspection.password_expires if record.inspection else None,
-        "findings": [problem_document(problem) for problem in estate.judged.problems_of(name)],
+        "findings": [problem_document(problem) for problem in problems],
     }

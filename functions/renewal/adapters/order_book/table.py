@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from uuid import uuid4
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
+T = TypeVar("T")
+
 Item = Mapping[str, Any]
 """An item, or a map in it."""
 
@@ -29,6 +32,7 @@ Key = tuple[str, str]
 INDEX = "next-action"
 """Global secondary index (keys only): partition key `action`, sort key `next_action_at`."""
 
+_KEY = ("delegation", "item")
 _BATCH = 100  # keys in a BatchGetItem (AWS: amazondynamodb/latest/developerguide/Limits.html)
 _MOST_EMPTY = 5  # responses in a row without an item before the table counts as unavailable
 
@@ -84,20 +88,26 @@ class Table:
         left = answer.get("UnprocessedKeys", {}).get(self._name, {}).get("Keys", [])
         return [_plain(item) for item in answer["Responses"].get(self._name, [])], left
 
-    def query(self, partition: str, prefix: str) -> Iterator[Item]:
-        """Yield the items of a partition whose sort key begins with *prefix*, in order, read consistently."""
-        return self._pages(
-            {
-                "KeyConditionExpression": "#delegation = :partition AND begins_with(#item, :prefix)",
-                "ExpressionAttributeNames": {"#delegation": "delegation", "#item": "item"},
-                "ExpressionAttributeValues": _wire({":partition": partition, ":prefix": prefix}),
-                "ConsistentRead": True,
-            }
-        )
+    def query(self, partition: str, prefix: str, attributes: Collection[str] = ()) -> Iterator[Item]:
+        """Yield the items of a partition whose sort key begins with *prefix*, in order, read consistently.
+
+        *attributes*: those that are read besides the key; empty = all.
+        """
+        condition = "#delegation = :partition AND begins_with(#item, :prefix)"
+        read = ", ".join(f"#{name}" for name in (*_KEY, *attributes)) if attributes else ""
+        request: Request = {
+            "KeyConditionExpression": condition,
+            "ExpressionAttributeNames": _names(f"{condition} {read}"),
+            "ExpressionAttributeValues": _wire({":partition": partition, ":prefix": prefix}),
+            "ConsistentRead": True,
+            **({"ProjectionExpression": read} if read else {}),
+        }
+        return _of_pages(partial(self._queried, request))
 
     def index(self, action: str, until: datetime | None = None) -> Iterator[Key]:
         """Yield the keys that the index has under *action*, by time of next action, up to *until*."""
-        return ((item["delegation"], item["item"]) for item in self._pages(_of_index(action, until)))
+        request = _of_index(action, until)
+        return ((item["delegation"], item["item"]) for item in _of_pages(partial(self._queried, request)))
 
     def count(self, action: str, most: int) -> int:
         """Return how many entries the index has under *action*, counted up to *most*."""
@@ -114,29 +124,24 @@ class Table:
         last = answer.get("LastEvaluatedKey")
         return answer["Count"], {"ExclusiveStartKey": last} if last else None
 
+    @translated("dynamodb:Query")
+    def _queried(self, request: Request, start: Request) -> tuple[list[Item], Request | None]:
+        answer: Any = self._client.query(TableName=self._name, **request, **start)
+        return [_plain(item) for item in answer["Items"]], answer.get("LastEvaluatedKey")
+
     def partitions(self) -> Iterator[str]:
         """Yield the partition key of every item; a very recent one may be missing."""
-        start: Request | None = {}
-        while start is not None:
-            names, start = self._scanned(start)
-            yield from names
+        request = {"ProjectionExpression": "delegation"}
+        return _of_pages(partial(self._scanned, request, lambda item: str(item["delegation"]["S"])))
+
+    def items(self) -> Iterator[Item]:
+        """Yield every item, read consistently, in order within its partition."""
+        return _of_pages(partial(self._scanned, {"ConsistentRead": True}, _plain))
 
     @translated("dynamodb:Scan")
-    def _scanned(self, start: Request) -> tuple[list[str], Request | None]:
-        more: Any = {"ExclusiveStartKey": start} if start else {}
-        answer: Any = self._client.scan(TableName=self._name, ProjectionExpression="delegation", **more)
-        return [str(item["delegation"]["S"]) for item in answer["Items"]], answer.get("LastEvaluatedKey")
-
-    def _pages(self, request: Request) -> Iterator[Item]:
-        start: Request | None = {}
-        while start is not None:
-            items, start = self._page(request | ({"ExclusiveStartKey": start} if start else {}))
-            yield from items
-
-    @translated("dynamodb:Query")
-    def _page(self, request: Request) -> tuple[list[Item], Request | None]:
-        answer: Any = self._client.query(TableName=self._name, **request)
-        return [_plain(item) for item in answer["Items"]], answer.get("LastEvaluatedKey")
+    def _scanned(self, request: Request, read: Callable[[Item], T], start: Request) -> tuple[list[T], Request | None]:
+        answer: Any = self._client.scan(TableName=self._name, **request, **start)
+        return [read(item) for item in answer["Items"]], answer.get("LastEvaluatedKey")
 
     def update(self, write: Request) -> Item:
         """Make one `updated(...)`; return the new item. Raises ConditionFailed, with the item as it is."""
@@ -204,6 +209,17 @@ class OrderTables:
     def of(cls, client: DynamoDBClient, orders: str, audit: str) -> Self:
         """Return the tables with these names."""
         return cls(Table(client, orders), Table(client, audit))
+
+
+def _of_pages(page: Callable[[Request], tuple[list[T], Request | None]]) -> Iterator[T]:
+    """Yield what *page* returns from the start that it is given, with the key after which the next page starts."""
+    start: Request = {}
+    while True:
+        found, last = page(start)
+        yield from found
+        if not last:
+            return
+        start = {"ExclusiveStartKey": last}
 
 
 def _of_index(action: str, until: datetime | None = None) -> Request:

@@ -128,12 +128,9 @@ def status_page(estate: EstateStatus, finished: Iterable[FinishedOrder], stack: 
 
 
 def _planned(estate: EstateStatus, today: date) -> tuple[Planned, ...]:
+    judged = estate.judged.of_delegations()
     by_delegation = [
-        (
-            record,
-            tuple(each.certificate for each in estate.judged.certificates if each.certificate.spec.delegation == name),
-        )
-        for name, record in estate.delegations.items()
+        (record, [each.certificate for each in judged.get(name, ())]) for name, record in estate.delegations.items()
     ]
     starts, _ = starts_of_book(by_delegation, estate.at)
     shut_out = {
@@ -167,13 +164,9 @@ def _tasks(problems: Iterable[Problem], severity: str) -> Iterator[NeededAction]
 
 def _parts(estate: EstateStatus) -> Iterable[Part]:
     """Return the delegations, those with urgent certificates first."""
-    parts = []
-    names = dict.fromkeys(
-        (*estate.delegations, *(each.certificate.spec.delegation for each in estate.judged.certificates))
-    )
-    for name in sorted(names):
-        mine = tuple(each for each in estate.judged.certificates if each.certificate.spec.delegation == name)
-        parts.append(Part(name, estate.delegations.get(name), mine))
+    judged = estate.judged.of_delegations()
+    names = {*estate.delegations, *judged}
+    parts = (Part(name, estate.delegations.get(name), tuple(judged.get(name, ()))) for name in names)
     return sorted(parts, key=lambda part: (not part.urgent, part.name))
 
 

@@ -13,9 +13,7 @@ import os
 import resource
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from importlib import import_module
@@ -23,7 +21,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from renewal.settings import OFF, Settings
-from stack.measure.daily_run.answers import AUDIT, BUCKET, ORDERS, Service
+from stack.measure.daily_run.answers import AUDIT, BUCKET, ORDERS, serving
 from stack.measure.daily_run.large_estate import RUN, LargeEstate, Size
 
 FUNCTIONS = ("check_expiry", "report")
@@ -67,7 +65,7 @@ class Measured:
 
 def measure(size: Size) -> Iterator[Measured]:
     """Play a daily run of an estate; yield what each function took."""
-    with _serving(LargeEstate(size, datetime.now(UTC))) as service:
+    with serving(LargeEstate(size, datetime.now(UTC))) as service:
         for function in FUNCTIONS:
             service.calls.clear()
             command = [sys.executable, "-m", "stack.measure.daily_run", "--invoke", function]
@@ -79,16 +77,6 @@ def measure(size: Size) -> Iterator[Measured]:
             if function == "check_expiry":
                 service.write_results()
             yield Measured(function, size, **took, calls=calls, renewed=service.renewed())
-
-
-@contextmanager
-def _serving(estate: LargeEstate) -> Iterator[Service]:
-    with Service(estate) as service:
-        threading.Thread(target=service.serve_forever, daemon=True).start()
-        try:
-            yield service
-        finally:
-            service.shutdown()
 
 
 def environment(url: str) -> dict[str, str]:

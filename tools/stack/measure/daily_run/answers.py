@@ -7,8 +7,11 @@ the objects of the run are kept.
 from __future__ import annotations
 
 import json
+import threading
 import uuid
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -19,6 +22,8 @@ from stack.measure.daily_run.large_estate import RUN, LargeEstate, Wire
 
 PAGE = (1 << 20) // 150
 """Entries of the index in one answer: a megabyte, of 150 bytes each (AWS: Query.Pagination.html)."""
+SCANNED = 100
+"""Delegations in one answer to a scan: a megabyte, where each has ten certificates of a kilobyte."""
 ORDERS, AUDIT, BUCKET = "orders", "audit", "store"
 _LISTED = "<ListBucketResult><IsTruncated>false</IsTruncated>{}</ListBucketResult>"
 _ENTRY = "<Contents><Key>{}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified></Contents>"
@@ -62,6 +67,8 @@ class Service(ThreadingHTTPServer):
             return {"Responses": {table: [item for key in keys for item in self._item(*key)]}, "UnprocessedKeys": {}}
         if action == "Query":
             return self._queried(request)
+        if action == "Scan":
+            return self._scanned(request)
         return {"executions": []}
 
     def listed(self, prefix: str) -> bytes:
@@ -89,6 +96,14 @@ class Service(ThreadingHTTPServer):
             return {"Items": page, **more}
         return {"Items": self._partition(request["TableName"], values[":partition"], values[":prefix"])}
 
+    def _scanned(self, request: dict[str, Any]) -> dict[str, Any]:
+        start = int(request.get("ExclusiveStartKey", {}).get("start", {}).get("N", "0"))
+        names = self.estate.delegations[start : start + SCANNED]
+        paths = (path for name in names for path in self.estate.certificates_of(name))
+        more = {"LastEvaluatedKey": {"start": {"N": str(start + SCANNED)}}} if names else {}
+        items = [*map(self.estate.delegation_item, names), *map(self.estate.certificate_item, paths)]
+        return {"Items": items, **more}
+
     def _partition(self, table: str, partition: str, prefix: str) -> list[Wire]:
         estate = self.estate
         if table == AUDIT:
@@ -103,6 +118,17 @@ class Service(ThreadingHTTPServer):
             return [schema.delegation_key(name) for name in self.estate.delegations]
         found = sorted(self.estate.due - self.estate.renewed) if is_until else self.estate.paths
         return [schema.certificate_key(path) for path in found]
+
+
+@contextmanager
+def serving(estate: LargeEstate) -> Iterator[Service]:
+    """Answer for *estate* from a thread of this process."""
+    with Service(estate) as service:
+        threading.Thread(target=service.serve_forever, daemon=True).start()
+        try:
+            yield service
+        finally:
+            service.shutdown()
 
 
 class _Handler(BaseHTTPRequestHandler):
