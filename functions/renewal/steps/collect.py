@@ -99,7 +99,6 @@ class Collect:
                 self._control_search(order, record(), progress)
         return replace(progress, ssl_id=served.ssl_id, status=OrderStatus.STORED)
 
-<<<<<<< HEAD
     def _require_newest(self, order: Order) -> None:
         """Raise OrderNotRecorded when the order had ended before a later one was stored.
 
@@ -118,7 +117,7 @@ class Collect:
                 f"--reason …`, then `certmandate adopt {order.path} --ssl-id {later[-1].ssl_id}`"
             )
             raise OrderNotRecorded(msg)
-=======
+
     def _read(self, progress: Progress) -> tuple[ManagedCertificate, Callable[[], DelegationRecord]]:
         """The certificate, and its delegation: what is issued is stored although that cannot be read."""
         path = progress.delegation, progress.certificate
@@ -127,7 +126,6 @@ class Collect:
         except (RecordUnreadable, UnknownDelegation):
             return self.book.certificate(*path), lambda: self.book.delegation(progress.delegation)
         return certificate, lambda: record
->>>>>>> main
 
     def _is_late(self, order: Order, progress: Progress) -> bool:
         """Whether SCM would be asked after the time in which a run polls."""

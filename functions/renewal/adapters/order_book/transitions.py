@@ -239,15 +239,9 @@ class DynamoDbOrderTransitions(DynamoDbDelegationTransitions):
             condition="#token = :token AND #status = :status AND #posts = :posts",
             values={"token": order.token, "status": order.status.value, "posts": order.posts},
         )
-<<<<<<< HEAD
         ends = {each.status for each in self._reader.history(*order.record_key) if each.token == row.token}
         has_ended = not ends.isdisjoint({row.status, OrderStatus.STORED})
-=======
-        has_ended = (row.token, row.status) in {
-            (each.token, each.status) for each in self._reader.history(*order.record_key)
-        }
         known = replace(read, order=order) if read else None
->>>>>>> main
         for _ in range(_TRIES):
             certificate = known or self._reader.certificate(*order.record_key)
             if certificate.order is None or _state(certificate.order) != _state(order):
