@@ -38,10 +38,15 @@ async function measure(page, width, language) {
   const headings = await tab.evaluate(() =>
     [...document.querySelectorAll("table.stacked tbody th")].filter((element) => element.offsetWidth)
       .map((element) => element.offsetWidth / element.parentElement.offsetWidth));
+  await tab.emulateMedia({ media: "print" });
+  const printed = await tab.evaluate(() =>
+    Object.fromEntries([".certificate .name", ".task h3", ".printed"].map((selector) =>
+      [selector, [...document.querySelectorAll(selector)].filter((element) => element.checkVisibility()).length])));
+  await tab.emulateMedia({ media: "screen" });
   await tab.screenshot({ path: join(folder, `${basename(page, ".html")}-${width}-${language || "both"}.png`), fullPage: true });
   await context.close();
   return {
-    width, language, requested, shown, scrollWidth, headings,
+    width, language, requested, shown, scrollWidth, headings, printed,
     rules: result.passes.length,
     violations: result.violations.map(brief),
     incomplete: result.incomplete.map(brief),

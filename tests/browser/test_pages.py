@@ -33,6 +33,9 @@ needs_browser = pytest.mark.skipif(
 )
 MANY_NAMES = {"labs": tuple(f"a-long-name-of-a-laboratory-{number}.labs.univ.example" for number in range(30))}
 
+MANY_CERTIFICATES = 65
+"""More than are listed unfolded."""
+
 Measurements = list[dict[str, Any]]
 
 
@@ -49,7 +52,7 @@ def pages() -> dict[str, str]:
         "report-empty": rao_report.page(month(name="2026-10", organisation=HOSTILE)),
         "status": status_samples.every_case(),
         "status-unfolded": status_samples.hostile().replace("<details", "<details open"),
-        "status-many": status_samples.a_thousand(65),
+        "status-many": status_samples.a_thousand(MANY_CERTIFICATES),
         "status-empty": status_samples.nothing(),
     }
 
@@ -101,6 +104,19 @@ def test_a_phone_shows_a_stacked_row_at_full_width(measured: Measurements) -> No
 def test_a_page_requests_nothing_from_the_network(measured: Measurements) -> None:
     """It is opened from a mail, possibly offline."""
     assert [view["requested"] for view in measured] == [0 for _ in measured]
+
+
+@needs_browser
+def test_everything_is_printed_or_the_page_names_what_is_not(measurements: dict[str, Measurements]) -> None:
+    """A folded list on paper cannot be unfolded: of 65 certificates none would be printed."""
+    for name, certificates in (("status", 8), ("status-many", MANY_CERTIFICATES)):
+        page = pages()[name]
+        for view in measurements[name]:
+            assert view["printed"] == {
+                ".certificate .name": certificates,
+                ".task h3": page.count('<li class="task') // 2,
+                ".printed": 1,
+            }
 
 
 @needs_browser

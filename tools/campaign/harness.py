@@ -49,6 +49,7 @@ from scm_simulator.world.world import World as ScmWorld
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 PEER = "192.0.2.7"
+_PARAMETERS = {"EgressEchoUrl": "off", "DnsQueries": "off", "PrivateEndpoints": "on"}
 DAY = 86_400.0
 _PATIENCE = 120.0  # seconds of real time for one execution
 
@@ -119,11 +120,10 @@ class Harness:
         self._quotas: list[RetryQuota] = []
         product_aws._clients.clear()  # noqa: SLF001 - made before this AWS started
         self.played = Played(Simulator(clock=self.time))
-        roots = fingerprints(self.played.simulator.root_pem)
         self.aws = InProcessAws(
             TEMPLATE,
             {name: self._handler(name) for name in HANDLERS},
-            parameters={"EgressEchoUrl": "off", "DnsQueries": "off", "PrivateRoots": ",".join(roots)},
+            parameters=_PARAMETERS | {"PrivateRoots": ",".join(fingerprints(self.played.simulator.root_pem))},
         )
         self._resources.callback(self.aws.close)
         self._set_up()

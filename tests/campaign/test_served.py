@@ -1,0 +1,43 @@
+"""What verify_served records, compared with an auditor that connects itself; `python -m campaign.served` plays more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from campaign.harness import Harness
+from campaign.served.play import play
+from renewal.adapters.endpoints import prober
+from renewal.domain.endpoint.observation import EndpointState
+from renewal.domain.service import comparison
+
+SEED, RUNS = 2, 9
+
+
+def test_the_auditor_agrees_with_everything_that_is_recorded(harness: Harness) -> None:
+    """The product's own comparison, wrong in one place, would confirm itself."""
+    played = play(harness, SEED, RUNS)
+
+    assert played.violations == []
+    assert set(played.states) == set(EndpointState) - {EndpointState.UNREPORTED}
+    assert played.states[EndpointState.SERVED] > 20
+
+
+@pytest.mark.parametrize(
+    ("owner", "member", "wrong", "violation"),
+    [
+        (comparison.Expected, "is_presented_by", lambda *_: True, "is called served, and a client does not meet it"),
+        (comparison, "_chain_fault", lambda *_: "", "is called served, and a client does not meet it"),
+        (comparison, "is_for", lambda *_: True, "is called served, and a client does not meet it"),
+        (comparison, "_fault", lambda *_: "refused", "is called broken, and a client meets it"),
+        (prober, "MOST_ADDRESSES", 1, "was not verified"),
+    ],
+)
+def test_a_wrong_comparison_is_detected(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch, owner: Any, member: str, wrong: Any, violation: str
+) -> None:
+    """An auditor that cannot disagree proves nothing."""
+    monkeypatch.setattr(owner, member, wrong)
+
+    assert violation in "\n".join(play(harness, SEED, RUNS).violations)
