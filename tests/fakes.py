@@ -430,7 +430,9 @@ class FakeOrderBook:
                 return
             raise OrderConflict(f"order {order.token} of {order.path} is not open as {order.status} any more")
         del self.orders[path]
-        if row.token not in {ended.token for ended in self.rows}:
+        if {ended.status for ended in self.rows if ended.token == row.token}.isdisjoint(
+            {row.status, OrderStatus.STORED}
+        ):
             self.rows.append(row)
         self._keep(path, becomes(self.kept[path]), row.ended_at)
 

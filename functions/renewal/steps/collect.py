@@ -17,6 +17,7 @@ from renewal.domain.errors import (
     ChainBroken,
     KeyLost,
     NeedsAttention,
+    OrderNotRecorded,
     OrderPending,
     Pending,
     PermissionMissing,
@@ -41,6 +42,8 @@ from renewal.steps.stores import Stores
 
 CONFIRM_EVERY = timedelta(minutes=10)
 """How often a pending order's details are requested at most: polls are cheap for SCM, details are not."""
+RESTORED_AFTER = timedelta(minutes=10)
+"""An order that is stored so soon after its POST is of no restored table: a restore and its deployment take longer."""
 LONGEST_HOLD_DAYS = 8
 LONGEST_COLLECTING = timedelta(hours=4)
 """After the start of a run, in which it polls. When SCM does not answer, each poll takes minutes: the run must end,
@@ -64,8 +67,8 @@ class Collect:
         SCM is asked once for what it has not issued yet, and not at all after LONGEST_COLLECTING; a certificate that
         is in the order book needs no login. A progress without token is returned as it is: nothing was ordered.
         Otherwise raises OrderDeclined, OrderRejected or OrderRevoked, which end the order; CertificateMismatch,
-        CertificateUnusable or ChainBroken, which keep it open until the operator has checked it, so that nothing is
-        ordered again; and what the stores refuse.
+        CertificateUnusable, ChainBroken or OrderNotRecorded, which keep it open until the operator has checked it, so
+        that nothing is ordered again; and what the stores refuse.
         """
         certificate, record = self._read(progress)
         order = certificate.order
@@ -77,13 +80,14 @@ class Collect:
             if order.status is not OrderStatus.ISSUED:
                 order = self.transitions.record_issued(order, chain)
             chain.leaf.require_begun(self.clock())
+            self._require_newest(order)
             served = self.stores.store(order, chain, certificate, "; ".join(notes))
         except Pending:
             if self._awaits_search(order):
                 with suppress(RenewalError):
                     self.transitions.note(order, **self._control_search(order, record(), progress))
             return replace(progress, status=ResultStatus.PENDING)
-        except (CertificateMismatch, CertificateUnusable, ChainBroken, KeyLost) as error:
+        except (CertificateMismatch, CertificateUnusable, ChainBroken, KeyLost, OrderNotRecorded) as error:
             self._note(order, type(error).__name__)
             raise
         except NeedsAttention as error:
@@ -94,6 +98,25 @@ class Collect:
             if self._awaits_search(order):
                 self._control_search(order, record(), progress)
         return replace(progress, ssl_id=served.ssl_id, status=OrderStatus.STORED)
+
+    def _require_newest(self, order: Order) -> None:
+        """Raise OrderNotRecorded when the order had ended before a later one was stored.
+
+        A restored table has it open again. The audit trail, which is not restored, has both: the stores have the later
+        certificate, and the older one may have been revoked since.
+        """
+        if self.clock() < order.posted_at + RESTORED_AFTER:
+            return
+        rows = self.book.history(order.delegation, order.certificate)
+        ended_at = next((row.ended_at for row in rows if row.token == order.token), None)
+        later = [row for row in rows if ended_at and row.status is OrderStatus.STORED and row.ended_at > ended_at]
+        if later:
+            msg = (
+                f"the orders table was restored: order {order.token} is open in it and had ended, and SCM has order "
+                f"{later[-1].ssl_id}, which was stored later; nothing is stored. `certmandate close-order {order.path} "
+                f"--reason …`, then `certmandate adopt {order.path} --ssl-id {later[-1].ssl_id}`"
+            )
+            raise OrderNotRecorded(msg)
 
     def _read(self, progress: Progress) -> tuple[ManagedCertificate, Callable[[], DelegationRecord]]:
         """The certificate, and its delegation: what is issued is stored although that cannot be read."""

@@ -221,7 +221,10 @@ def test_an_order_ends_also_with_a_member_of_a_newer_version(book: Book, dynamod
     assert book.certificate(*PATH).order == an_order(token="another")
 
 
-def test_an_order_that_a_restored_table_has_open_again_keeps_its_audit_row(book: Book, dynamodb: Any):
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_an_order_that_a_restored_table_has_open_again_keeps_its_audit_row(
+    book: Book, dynamodb: Any, *, is_closed: bool
+):
     """The audit table is not restored: the row would be there twice, and the RAO's report would count two orders."""
     book.begin(an_order())
     order = book.record_issued(book.record_ordered(an_order(), 77), a_pair().chain)
@@ -230,7 +233,10 @@ def test_an_order_that_a_restored_table_has_open_again_keeps_its_audit_row(book:
     for item in items:
         dynamodb.put_item(TableName=TABLE, Item=item)
 
-    book.finish(order, a_served(token=order.token, stored_at=LATER), None)
+    if is_closed:
+        book.fail(order, "ClosedByOperator", "restored", LATER, None)
+    else:
+        book.finish(order, a_served(token=order.token, stored_at=LATER), None)
 
     assert book.certificate(*PATH).order is None
     assert [row.ended_at for row in book.history("univ", "")] == [a_served().stored_at]

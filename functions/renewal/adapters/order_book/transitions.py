@@ -230,7 +230,8 @@ class DynamoDbOrderTransitions(DynamoDbDelegationTransitions):
     ) -> None:
         """End *order* as *row*; repeat it when the spec, on which the next action depends, changes meanwhile.
 
-        A restored table may have an order as open that had ended: its row stays the only one.
+        A restored table may have an order as open that had ended: its row stays the only one, whatever ends it now if
+        it was stored.
         """
         close = assigned(
             order_key(order.record_key),
@@ -238,9 +239,8 @@ class DynamoDbOrderTransitions(DynamoDbDelegationTransitions):
             condition="#token = :token AND #status = :status AND #posts = :posts",
             values={"token": order.token, "status": order.status.value, "posts": order.posts},
         )
-        has_ended = (row.token, row.status) in {
-            (each.token, each.status) for each in self._reader.history(*order.record_key)
-        }
+        ends = {each.status for each in self._reader.history(*order.record_key) if each.token == row.token}
+        has_ended = not ends.isdisjoint({row.status, OrderStatus.STORED})
         known = replace(read, order=order) if read else None
         for _ in range(_TRIES):
             certificate = known or self._reader.certificate(*order.record_key)
