@@ -54,6 +54,7 @@ from renewal.domain.errors import (
     UnknownDelegation,
 )
 from renewal.domain.keypair import KeyPair, PublicKey, public_key_bytes
+from renewal.domain.limits import BegunOrder
 from renewal.domain.notices.notice import Notice, Notices, NoticesChange
 from renewal.domain.order import (
     IMPORT_LEASE,
@@ -277,8 +278,11 @@ class FakeOrderBook:
     def with_delegation(self, delegation: str, name: str) -> tuple[DelegationRecord, ManagedCertificate]:
         return self.delegation(delegation), self.certificate(delegation, name)
 
-    def open_orders(self, delegation: str) -> Listing[Order]:
-        return Listing(order for order in self.orders.values() if order.delegation == delegation)
+    def begun(self, delegation: str, run_id: str) -> list[BegunOrder]:
+        last = {(row.delegation, row.certificate): row for row in self.rows}
+        orders: list[Order | FinishedOrder] = [*self.orders.values(), *last.values()]
+        found = (order for order in orders if (order.delegation, order.run_id) == (delegation, run_id))
+        return [BegunOrder(order.run_id, order.causes) for order in found]
 
     def history(self, delegation: str, certificate: str) -> Listing[FinishedOrder]:
         return Listing(
@@ -379,11 +383,30 @@ class FakeOrderBook:
 
     # Ends of an order
 
-    def finish(self, order: Order, served: Served, previous: Served | None, text: str = "") -> None:
+    def finish(
+        self,
+        order: Order,
+        served: Served,
+        previous: Served | None,
+        text: str = "",
+        *,
+        read: ManagedCertificate | None = None,
+    ) -> None:
+        del read  # nothing is read here
         row = order.stored(served, previous, text)
         self._end(replace(order, status=OrderStatus.ISSUED), row, lambda before: stored(before, order, served))
 
-    def fail(self, order: Order, error: str, text: str, now: datetime, hold_until: datetime | None) -> None:
+    def fail(
+        self,
+        order: Order,
+        error: str,
+        text: str,
+        now: datetime,
+        hold_until: datetime | None,
+        *,
+        read: ManagedCertificate | None = None,
+    ) -> None:
+        del read  # nothing is read here
         self._end(
             order,
             order.failed(error, text, now),
@@ -407,7 +430,9 @@ class FakeOrderBook:
                 return
             raise OrderConflict(f"order {order.token} of {order.path} is not open as {order.status} any more")
         del self.orders[path]
-        if row.token not in {ended.token for ended in self.rows}:
+        if {ended.status for ended in self.rows if ended.token == row.token}.isdisjoint(
+            {row.status, OrderStatus.STORED}
+        ):
             self.rows.append(row)
         self._keep(path, becomes(self.kept[path]), row.ended_at)
 
@@ -432,7 +457,10 @@ class FakeOrderBook:
             self.delegation(delegation), refusal=CredentialRefusal(version, run_id, pending)
         )
 
-    def record_search(self, delegation: str, control: SearchControl, result: SearchResult) -> None:
+    def record_search(
+        self, delegation: str, control: SearchControl, result: SearchResult, *, read: DelegationRecord | None = None
+    ) -> None:
+        del read  # nothing is read here
         before = self.delegation(delegation)
         proof = before.search_proof or SearchProof()
         self.records[delegation] = replace(before, search_proof=proof.after(control, result))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from queue import SimpleQueue
 
 import pytest
 from cryptography import x509
@@ -30,6 +31,8 @@ from tests.throwaway_ca import hierarchy, pem, root, trusted_roots
 NOW = datetime.now(UTC)
 HOST = "idp.univ.example"
 HTTPS = Endpoint(HOST, 443)
+MOST_SENT = 100_000_000
+"""Bytes: more than the buffers of a connection take."""
 Address = tuple[str, int]
 SERVED, OLD, FOREIGN, BROKEN, UNREACHABLE = (
     EndpointState.SERVED, EndpointState.OLD, EndpointState.FOREIGN, EndpointState.BROKEN, EndpointState.UNREACHABLE
@@ -307,6 +310,28 @@ def test_each_contact_is_a_connection_of_its_own(farm: Farm) -> None:
 
     assert [state for state, _ in (*before, *farm.observed())] == [OLD, SERVED]
     assert [server.handshakes.get(timeout=10) for _ in range(2)] == [False, False]
+
+
+def test_nothing_is_read_beyond_the_handshake(farm: Farm) -> None:
+    """A server may send for ever, and what it sends is none of the function's business: the connection is closed."""
+    sent: SimpleQueue[int] = SimpleQueue()
+    server = farm.serve()
+    context = server.context
+
+    def flood(connection: socket.socket) -> None:
+        count = 0
+        try:
+            with context.wrap_socket(connection, server_side=True) as tls:
+                while count < MOST_SENT:
+                    count += tls.send(b"x" * 16_384)
+        finally:
+            sent.put(count)
+
+    farm.addresses.clear()
+    farm.serve(dialog=flood)
+
+    assert farm.observed() == [(SERVED, "")]
+    assert sent.get(timeout=10) < MOST_SENT
 
 
 @pytest.mark.parametrize("key_type", [KeyType.RSA_2048, KeyType.P_384])

@@ -22,6 +22,7 @@ SHARED = {
     "replacement_rule",
     "run_report",
     "served",
+    "verified_trail",
 }
 
 

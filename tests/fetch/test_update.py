@@ -6,8 +6,11 @@ import errno
 import grp
 import json
 import os
+import re
+import shutil
 import ssl
 import stat
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -362,6 +365,22 @@ def test_a_keystore_is_replaced_in_place(host: Host):
     assert [each.certificate for each in found.additional_certs] == [each.x509 for each in pair.chain.issuers]
     assert not path.is_symlink()
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+@pytest.mark.skipif(not shutil.which("keytool"), reason="this system has no Java")
+def test_java_reads_the_keystore(host: Host):
+    """Jetty and Tomcat do: an algorithm that Java does not know would end their start."""
+    host.declare(*keystore_lines(host))
+    host.publish()
+    assert host.update().error is None
+
+    command = ["keytool", "-J-Duser.language=en", "-list", "-v", "-keystore", str(host.folder / "key.p12")]
+    done = subprocess.run(
+        [*command, "-storepass:file", str(host.folder / "password")], capture_output=True, text=True, check=False
+    )
+
+    assert not done.returncode, done.stdout + done.stderr
+    assert re.search(r"Alias name: idp\n.*\nEntry type: PrivateKeyEntry\nCertificate chain length: 2\n", done.stdout)
 
 
 def test_a_keystore_needs_a_password(host: Host):

@@ -50,7 +50,9 @@ def test_the_cost_model_counts_what_a_run_does(at_once: Renewal, later: Renewal)
 
     assert at_once.shared_transitions == alone + polled_at_once
     assert later.shared_transitions - at_once.shared_transitions == PENDING * cost.POLL_TRANSITIONS
-    assert sum(later.aws.values()) - sum(at_once.aws.values()) == PENDING * cost.CALLS_OF_A_POLL
+    assert (
+        sum(later.aws.values()) - sum(at_once.aws.values()) == PENDING * cost.CALLS_OF_A_POLL + cost.CALLS_OF_A_STATUS
+    )
     assert len(later.scm) == MOST_SCM_REQUESTS + PENDING + cost.SCM_OF_A_STATUS
     assert at_once.inspection_scm == cost.SCM_OF_AN_INSPECTION
     assert at_once.inspection_aws == cost.CALLS_OF_AN_INSPECTION + cost.CALLS_OF_A_COMPARISON

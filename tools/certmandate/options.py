@@ -25,6 +25,7 @@ CertificateArgument = Annotated[
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document; progress and questions go to standard error.")
 ]
+ActionReasonOption = Annotated[str, typer.Option("--reason", help="Why; it is stored in the audit trail.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 
 

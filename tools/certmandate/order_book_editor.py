@@ -125,7 +125,7 @@ class OrderBookEditor:
         reason = f"serial {printed_serial(request.serial)}: {request.reason_code}"
         self._change(delegation, ActionKind.REVOCATION_REQUESTED, (certificate,), keep, reason=reason)
 
-    def adopt(self, delegation: str, certificate: str, served: Served) -> None:
+    def adopt(self, delegation: str, certificate: str, served: Served, reason: str = "") -> None:
         """Take over a certificate that the stores hold already. Harmless when repeated.
 
         It replaces only an older certificate, which a restored table has. Raises UnknownDelegation, and
@@ -145,8 +145,9 @@ class OrderBookEditor:
             self._list_with_rules(adopted := replace(before, served=served))
             return status_updated(before, adopted, served.stored_at)
 
-        reason = f"serial {printed_serial(served.serial)}, SSL ID {served.ssl_id or 'unknown'}"
-        self._change(delegation, ActionKind.ADOPTED, (certificate,), take_over, reason=reason)
+        what = f"serial {printed_serial(served.serial)}, SSL ID {served.ssl_id or 'unknown'}"
+        why = f"{what}: {reason}" if reason else what
+        self._change(delegation, ActionKind.ADOPTED, (certificate,), take_over, reason=why)
 
     # ---- Orders that are not ours, and rules ---------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from certmandate.deployment import Deployment
+    from certmandate.estate_changes import Stored
     from renewal.domain.errors import RecordUnreadable
     from renewal.domain.order import ManagedCertificate
     from renewal.domain.replacement_rule import ReplacementRule
@@ -54,6 +55,20 @@ def judged_with_runs(
     stored = judged({})
     failures = dict(_failures(deployment, stored, delegations))
     return judged(failures) if failures else stored
+
+
+def judged_order_book(
+    deployment: Deployment, stored: Stored, replacements: Listing[ReplacementRule], now: datetime
+) -> JudgedEstate:
+    """Return the judgement of all that was read of the order book."""
+    return judged_with_runs(
+        deployment,
+        stored.delegations,
+        stored.certificates.values(),
+        now,
+        replacements=replacements,
+        unreadable=(*stored.unreadable, *replacements.unreadable),
+    )
 
 
 def judged_delegation(

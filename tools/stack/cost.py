@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from certmandate.replacement_planning.capacity import INSPECTION_CALLS
 from stack.resolved import IN_A_VPC, Stack
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,13 +31,13 @@ BY_INTERFACE = ("acm", "events", "kms", "secretsmanager")
 DAILY_TRANSITIONS, HOURLY_TRANSITIONS = 11, 7
 INSPECTION_TRANSITIONS = 3
 POLL_TRANSITIONS = 5
-CALLS_OF_A_RENEWAL = 28
+CALLS_OF_A_RENEWAL = 24
 """Calls of AWS by enroll and collect, at most, for a certificate that is issued at once."""
-CALLS_OF_A_POLL = 4
-"""More of them for a poll that finds the order pending, on average over three."""
+CALLS_OF_A_POLL, CALLS_OF_A_STATUS = 2, 2
+"""More of them for each poll that finds the order pending; once more for what the first one notes of it."""
 CALLS_OF_AN_INSPECTION, CALLS_OF_A_COMPARISON = 9, 2
 """Calls of AWS of an inspection, and of its comparison of one certificate with what S3 has."""
-SCM_OF_AN_INSPECTION, SCM_OF_A_RENEWAL, SCM_OF_A_STATUS = 11, 4, 1
+SCM_OF_AN_INSPECTION, SCM_OF_A_RENEWAL, SCM_OF_A_STATUS = INSPECTION_CALLS, 4, 1
 """Requests to SCM: of an inspection with one domain; of a renewal issued at once; once more while it is pending."""
 
 Prices = Mapping[str, Any]
@@ -108,7 +109,11 @@ class Load:
     def aws_calls(self) -> float:
         """Calls of AWS a day and delegation, by the functions that handle single delegations and certificates."""
         inspection = CALLS_OF_AN_INSPECTION + CALLS_OF_A_COMPARISON * self.certificates_each
-        return inspection + self._renewals_a_day * (CALLS_OF_A_RENEWAL + CALLS_OF_A_POLL * self.polls)
+        return inspection + self._renewals_a_day * (CALLS_OF_A_RENEWAL + self._calls_while_pending)
+
+    @property
+    def _calls_while_pending(self) -> float:
+        return CALLS_OF_A_STATUS + CALLS_OF_A_POLL * self.polls if self.polls else 0
 
     @property
     def _renewals_a_day(self) -> float:

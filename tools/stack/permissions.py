@@ -33,7 +33,7 @@ _DELETES = ("dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb:PartiQLD
 RECORDS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "delegation": ("OrdersTable", "univ", (*stored_names(DelegationRecord), *_INDEXED)),
     "certificate": ("OrdersTable", "univ", (*stored_names(ManagedCertificate), *_INDEXED)),
-    "open order": ("OrdersTable", "univ", ORDER_ATTRIBUTES),
+    "open order": ("OrdersTable", "univ", (*ORDER_ATTRIBUTES, "ended")),
     "replacement rule": ("OrdersTable", ESTATE, stored_names(ReplacementRule)),
     "list of a replacement rule": ("OrdersTable", ESTATE, stored_names(CoveredPaths)),
     "retired delegation": ("OrdersTable", ESTATE, ("retired", *stored_names(Retired))),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.errors import RecordUnreadable
+from renewal.domain.limits import BegunOrder
 from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, Served
 from renewal.domain.order_search import SearchControl, SearchResult
 from renewal.domain.replacement_rule import ReplacementRule
@@ -73,8 +74,8 @@ class OrderReader(Protocol):
     def with_delegation(self, delegation: str, name: str) -> tuple[DelegationRecord, ManagedCertificate]:
         """A certificate and its delegation, read at once. Raises UnknownDelegation, RecordUnreadable."""
 
-    def open_orders(self, delegation: str) -> Listing[Order]:
-        """The open orders of a delegation."""
+    def begun(self, delegation: str, run_id: str) -> Sequence[BegunOrder]:
+        """The orders that a run has begun for a delegation, open or ended; without its certificates and history."""
 
     def history(self, delegation: str, certificate: str) -> Listing[FinishedOrder]:
         """Audit rows, oldest first; *certificate* empty = all of the delegation."""
@@ -155,13 +156,33 @@ class OrderTransitions(Protocol):
     def record_stores(self, order: Order, stores: tuple[str, ...]) -> Order:
         """Record the stores that have the new certificate while others still lack it."""
 
-    def finish(self, order: Order, served: Served, previous: Served | None, text: str = "") -> None:
-        """`issued → stored`: write the audit row with *text* and the status, delete the open order, all or nothing."""
+    def finish(
+        self,
+        order: Order,
+        served: Served,
+        previous: Served | None,
+        text: str = "",
+        *,
+        read: ManagedCertificate | None = None,
+    ) -> None:
+        """`issued → stored`: write the audit row with *text* and the status, delete the open order, all or nothing.
 
-    def fail(self, order: Order, error: str, text: str, now: datetime, hold_until: datetime | None) -> None:
+        *read*: the certificate's record, where this invocation has it; it is read again when it has changed.
+        """
+
+    def fail(
+        self,
+        order: Order,
+        error: str,
+        text: str,
+        now: datetime,
+        hold_until: datetime | None,
+        *,
+        read: ManagedCertificate | None = None,
+    ) -> None:
         """`→ failed`: write the audit row and the status, delete the open order with its key, all or nothing.
 
-        Only from the state that *order* has: an order that has received an SSL ID since stays open.
+        Only from the state that *order* has: an order that has received an SSL ID since stays open. *read*: see finish.
         """
 
 
@@ -177,8 +198,13 @@ class DelegationTransitions(Protocol):
         pending: the version of an interrupted rotation, when SCM refused that one too.
         """
 
-    def record_search(self, delegation: str, control: SearchControl, result: SearchResult) -> None:
-        """Record whether a search has found an order that exists. Raises UnknownDelegation and OrderConflict."""
+    def record_search(
+        self, delegation: str, control: SearchControl, result: SearchResult, *, read: DelegationRecord | None = None
+    ) -> None:
+        """Record whether a search has found an order that exists. Raises UnknownDelegation and OrderConflict.
+
+        *read*: the delegation's record, where this invocation has it; it is read again when it has changed.
+        """
 
 
 class Transitions(OrderTransitions, DelegationTransitions, Protocol):

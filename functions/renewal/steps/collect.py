@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -17,12 +17,15 @@ from renewal.domain.errors import (
     ChainBroken,
     KeyLost,
     NeedsAttention,
+    OrderNotRecorded,
     OrderPending,
     Pending,
     PermissionMissing,
     PlanUnreadable,
+    RecordUnreadable,
     RenewalError,
     ScmRefused,
+    UnknownDelegation,
     error_named,
 )
 from renewal.domain.keypair import requested_key
@@ -39,6 +42,8 @@ from renewal.steps.stores import Stores
 
 CONFIRM_EVERY = timedelta(minutes=10)
 """How often a pending order's details are requested at most: polls are cheap for SCM, details are not."""
+RESTORED_AFTER = timedelta(minutes=10)
+"""An order that is stored so soon after its POST is of no restored table: a restore and its deployment take longer."""
 LONGEST_HOLD_DAYS = 8
 LONGEST_COLLECTING = timedelta(hours=4)
 """After the start of a run, in which it polls. When SCM does not answer, each poll takes minutes: the run must end,
@@ -62,38 +67,65 @@ class Collect:
         SCM is asked once for what it has not issued yet, and not at all after LONGEST_COLLECTING; a certificate that
         is in the order book needs no login. A progress without token is returned as it is: nothing was ordered.
         Otherwise raises OrderDeclined, OrderRejected or OrderRevoked, which end the order; CertificateMismatch,
-        CertificateUnusable or ChainBroken, which keep it open until the operator has checked it, so that nothing is
-        ordered again; and what the stores refuse.
+        CertificateUnusable, ChainBroken or OrderNotRecorded, which keep it open until the operator has checked it, so
+        that nothing is ordered again; and what the stores refuse.
         """
-        certificate = self.book.certificate(progress.delegation, progress.certificate)
+        certificate, record = self._read(progress)
         order = certificate.order
         if order is None or order.token != progress.token or self._is_late(order, progress):
             return self._unpolled(certificate, progress)
         try:
-            collected = None if order.status is OrderStatus.ISSUED else self._collected(order, progress)
-            chain, notes = self._chain(order, certificate, collected)
+            pem = None if order.status is OrderStatus.ISSUED else self._collected(order, record(), progress)
+            chain, notes = self._chain(order, certificate, pem, record)
             if order.status is not OrderStatus.ISSUED:
                 order = self.transitions.record_issued(order, chain)
             chain.leaf.require_begun(self.clock())
+            self._require_newest(order)
             served = self.stores.store(order, chain, certificate, "; ".join(notes))
         except Pending:
             if self._awaits_search(order):
                 with suppress(RenewalError):
-                    record = self.book.delegation(progress.delegation)
-                    self.transitions.note(order, **self._control_search(order, record, progress))
+                    self.transitions.note(order, **self._control_search(order, record(), progress))
             return replace(progress, status=ResultStatus.PENDING)
-        except (CertificateMismatch, CertificateUnusable, ChainBroken, KeyLost) as error:
+        except (CertificateMismatch, CertificateUnusable, ChainBroken, KeyLost, OrderNotRecorded) as error:
             self._note(order, type(error).__name__)
             raise
         except NeedsAttention as error:
             self._end(order, certificate, error)
             raise
         with suppress(RenewalError):
-            record = collected[1] if collected else self.book.delegation(progress.delegation)
-            self._mark_renewed(record, progress, served, certificate.served)
+            self._mark_renewed(record(), progress, served, certificate.served)
             if self._awaits_search(order):
-                self._control_search(order, record, progress)
+                self._control_search(order, record(), progress)
         return replace(progress, ssl_id=served.ssl_id, status=OrderStatus.STORED)
+
+    def _require_newest(self, order: Order) -> None:
+        """Raise OrderNotRecorded when the order had ended before a later one was stored.
+
+        A restored table has it open again. The audit trail, which is not restored, has both: the stores have the later
+        certificate, and the older one may have been revoked since.
+        """
+        if self.clock() < order.posted_at + RESTORED_AFTER:
+            return
+        rows = self.book.history(order.delegation, order.certificate)
+        ended_at = next((row.ended_at for row in rows if row.token == order.token), None)
+        later = [row for row in rows if ended_at and row.status is OrderStatus.STORED and row.ended_at > ended_at]
+        if later:
+            msg = (
+                f"the orders table was restored: order {order.token} is open in it and had ended, and SCM has order "
+                f"{later[-1].ssl_id}, which was stored later; nothing is stored. `certmandate close-order {order.path} "
+                f"--reason …`, then `certmandate adopt {order.path} --ssl-id {later[-1].ssl_id}`"
+            )
+            raise OrderNotRecorded(msg)
+
+    def _read(self, progress: Progress) -> tuple[ManagedCertificate, Callable[[], DelegationRecord]]:
+        """The certificate, and its delegation: what is issued is stored although that cannot be read."""
+        path = progress.delegation, progress.certificate
+        try:
+            record, certificate = self.book.with_delegation(*path)
+        except (RecordUnreadable, UnknownDelegation):
+            return self.book.certificate(*path), lambda: self.book.delegation(progress.delegation)
+        return certificate, lambda: record
 
     def _is_late(self, order: Order, progress: Progress) -> bool:
         """Whether SCM would be asked after the time in which a run polls."""
@@ -120,34 +152,32 @@ class Collect:
         control = SearchControl.of(order, ssl_id, now)
         with ScmLogin(self.transitions, self.accounts).authority(record, progress.run_id, follow_up=True) as scm:
             result = scm.find(control.searched(record.search_proof))
-        self.transitions.record_search(order.delegation, control, result)
+        self.transitions.record_search(order.delegation, control, result, read=record)
         return {"found_at" if result.ssl_id == ssl_id else "missed_at": now}
 
     def _chain(
-        self, order: Order, certificate: ManagedCertificate, collected: tuple[str, DelegationRecord] | None
+        self, order: Order, certificate: ManagedCertificate, pem: str | None, record: Callable[[], DelegationRecord]
     ) -> tuple[Chain, Sequence[str]]:
-        """The verified chain and notes about it: of what was *collected*, or of what the order book has (None).
+        """The verified chain and notes about it: of what SCM has delivered, or of what the order book has (None).
 
         A root is not stored with a chain, so only what SCM delivers can be verified to a private one.
         """
-        if collected is None:
+        if pem is None:
             stored = Delivery.parse(order.chain, requested_key(order.csr))
             notes = check(stored.leaf, _expected(order, stored.leaf.names), self.clock())
             return Chain(stored.leaf, stored.others), notes
-        pem, record = collected
         delivered = Delivery.parse(pem, requested_key(order.csr))
-        notes = check(delivered.leaf, _expected(order, record.delegation.delegated_names), self.clock())
+        notes = check(delivered.leaf, _expected(order, record().delegation.delegated_names), self.clock())
         return delivered.chain(certificate.spec.chain, self.roots, self.clock()), notes
 
-    def _collected(self, order: Order, progress: Progress) -> tuple[str, DelegationRecord]:
-        """What SCM delivers, and the delegation."""
+    def _collected(self, order: Order, record: DelegationRecord, progress: Progress) -> str:
+        """What SCM delivers."""
         if order.ssl_id is None:
             msg = f"order {order.token} of {order.path} has no SSL ID yet; enroll comes first"
             raise PlanUnreadable(msg)
-        record = self.book.delegation(progress.delegation)
         with ScmLogin(self.transitions, self.accounts).authority(record, progress.run_id) as authority:
             try:
-                return authority.collect(order.ssl_id), record
+                return authority.collect(order.ssl_id)
             except CREDENTIAL_REFUSALS:
                 raise
             except (OrderPending, NeedsAttention) as error:
@@ -180,7 +210,7 @@ class Collect:
             return
         now = self.clock()
         hold = now + timedelta(days=min(2**certificate.failures, LONGEST_HOLD_DAYS))
-        self.transitions.fail(order, type(error).__name__, str(error), now, hold_until=hold)
+        self.transitions.fail(order, type(error).__name__, str(error), now, hold_until=hold, read=certificate)
 
     def _mark_renewed(
         self, record: DelegationRecord, progress: Progress, served: Served, previous: Served | None

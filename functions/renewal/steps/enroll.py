@@ -85,12 +85,11 @@ class Enroll:
         """
         record, certificate = self.book.with_delegation(task.delegation, task.certificate)
         if certificate.order is None:
-            ended = self.book.history(task.delegation, "")
-            if done := self._done_by_another(certificate, record, ended, task):
+            if done := self._done_by_another(certificate, record, task):
                 return done
             if _may_wait(task) and self.clock() > task.started_at + LONGEST_ORDERING:
                 return Progress(task.run_id, task.delegation, task.certificate, "", 0, ResultStatus.DEFERRED)
-            self._require_capacity(certificate, ended, task)
+            self._require_capacity(certificate, task)
         elif certificate.order.ssl_id is not None:
             return _progress(task, certificate.order)
         with ScmLogin(self.transitions, self.accounts).authority(record, task.run_id) as authority:
@@ -104,28 +103,28 @@ class Enroll:
         return _progress(task, order)
 
     def _done_by_another(
-        self, certificate: ManagedCertificate, record: DelegationRecord, ended: Iterable[FinishedOrder], task: Task
+        self, certificate: ManagedCertificate, record: DelegationRecord, task: Task
     ) -> Progress | None:
         """A certificate that was due when the plan was made may have been renewed since, by another run."""
         served = certificate.served
         if set(task.causes) == {Cause.ORDER_OPEN}:
             return _end_of_planned_order(certificate, task)
-        _require_unended(ended, task)
+        if certificate.last_error:  # what ended an order without a certificate has left it
+            _require_unended(self.book.history(*certificate.spec.record_key), task)
         rules = self.book.replacements() if Cause.REPLACEMENT in task.causes else ()
         still_due = decide_with(certificate, record.inspection, self.clock(), replacements=rules)
         if still_due.held:  # no plan has what is on hold: an order has failed since
             return _end_of_planned_order(certificate, task)
         return None if served is None or still_due.causes else _stored(task, served)
 
-    def _require_capacity(self, certificate: ManagedCertificate, ended: Iterable[FinishedOrder], task: Task) -> None:
+    def _require_capacity(self, certificate: ManagedCertificate, task: Task) -> None:
         """Raise TooManyDue when this run has begun as many orders as it may: whoever forges a plan has no more."""
-        orders: Iterable[Order | FinishedOrder] = (*self.book.open_orders(task.delegation), *ended)
-        begun = {order.token: order for order in orders if order.run_id == task.run_id}
+        begun = self.book.begun(task.delegation, task.run_id)
         if len(begun) < self.orders_per_delegation:
             return
         rules = [rule for rule in self.book.replacements() if rule.covers(certificate)]
         # What raised caps permit for a rule takes nothing from the ordinary renewals.
-        counted = [order for order in begun.values() if rules or Cause.REPLACEMENT not in order.causes]
+        counted = [order for order in begun if rules or Cause.REPLACEMENT not in order.causes]
         raised = max((rule.caps.orders_per_delegation for rule in rules if rule.caps), default=0)
         if len(counted) >= max(raised, self.orders_per_delegation):
             msg = f"this run has begun {len(counted)} orders of {task.delegation}: OrdersPerDelegation permits no more"
@@ -315,7 +314,7 @@ def _reason(task: Task, certificate: ManagedCertificate, rules: Iterable[Replace
 
 def _require_unended(ended: Iterable[FinishedOrder], task: Task) -> None:
     """Raise how an order of this run has ended: an earlier attempt may have ordered, and its result was lost."""
-    own = [row for row in ended if (row.certificate, row.run_id) == (task.certificate, task.run_id) and row.error]
+    own = [row for row in ended if row.run_id == task.run_id and row.error]
     if own:
         raise _ended_by(own[-1].error, own[-1].text, f"{task.delegation}/{task.certificate}")
 

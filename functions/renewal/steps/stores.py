@@ -50,7 +50,7 @@ class Stores:
                 self.objects.erase_replaced_keys(order.delegation, order.certificate, served.serial)
         if failures:
             self._keep_open(order, served, certificate, failures)
-        self.transitions.finish(order, served, previous, notes)
+        self.transitions.finish(order, served, previous, notes, read=certificate)
         return served
 
     def _put_missing(self, order: Order, chain: Chain, certificate: ManagedCertificate, failures: Failures) -> Order:
@@ -96,7 +96,7 @@ class Stores:
         """
         error = error_of(failures, served.stores)
         if served.stores and is_due_by_age(served, certificate):
-            self.transitions.finish(order, served, certificate.served, str(error))
+            self.transitions.finish(order, served, certificate.served, str(error), read=certificate)
             raise error
         if "event" not in failures and set(served.stores) != set(order.stores):
             order = self.transitions.record_stores(order, served.stores)

@@ -9,6 +9,7 @@ import pytest
 from renewal.adapters.events import EventBridgeAnnouncer, SnsAlerts
 from renewal.adapters.mail import SesMailer
 from renewal.domain.alerts.alert import Alert
+from renewal.domain.endpoint.observation import EndpointState, Observation, ServiceRecord, ServiceState
 from renewal.domain.errors import (
     MailRefused,
     OrderConflict,
@@ -19,10 +20,11 @@ from renewal.domain.errors import (
 )
 from renewal.domain.notices.escalation import Topic, claimed
 from renewal.domain.notices.notice import Notice, NoticeKind, Notices
+from renewal.domain.order import ManagedCertificate
 from renewal.mail.mail import Mail
 
 from .conftest import TABLE, Book, client
-from .records import LATER, NOW, a_served, a_specification, an_order
+from .records import LATER, NOW, SPEC, a_served, a_specification, an_order
 from .wire import changed, counted, meanwhile, refused
 
 ARN = "arn:aws:acm:eu-west-3:123456789012:certificate/1"
@@ -63,6 +65,31 @@ def test_a_region_that_lacks_the_certificate_is_not_announced():
     (entry,) = calls[0]["Entries"]
     detail = json.loads(entry["Detail"])
     assert (detail["stores"], detail["arns"], entry["Resources"]) == (["s3"], {}, [])
+
+
+@pytest.mark.parametrize(
+    ("state", "detail_type"),
+    [(ServiceState.SERVED, "Certificate Served"), (ServiceState.NOT_SERVED, "Certificate Not Served")],
+)
+def test_whether_clients_meet_a_certificate_is_announced(state: ServiceState, detail_type: str):
+    """Consumers wait for it before they revoke the former certificate."""
+    events = client("events")
+    certificate = ManagedCertificate(SPEC, SERVED)
+    observation = Observation("idp.univ.example:443", EndpointState.OLD, NOW, "192.0.2.1", "it is old", "99")
+    with counted(events, "PutEvents") as calls:
+        EventBridgeAnnouncer(events, "default").serviced(certificate, ServiceRecord("AB12", NOW, (observation,)), state)
+
+    (entry,) = calls[0]["Entries"]
+    assert (entry["Source"], entry["DetailType"]) == ("certmandate", detail_type)
+    place = {
+        "endpoint": "idp.univ.example:443",
+        "address": "192.0.2.1",
+        "state": "old",
+        "since": "2026-11-23T08:00:00Z",
+    }
+    assert json.loads(entry["Detail"]) == {
+        "delegation": "univ", "certificate": "idp", "serial": "AB12", "hours": None, "endpoints": [place]
+    }  # fmt: skip
 
 
 def test_an_event_that_was_not_taken_is_announced_again():

@@ -14,6 +14,7 @@ from renewal.domain.delegation import CertificatePath
 from renewal.domain.due import renewal_point
 from renewal.domain.errors import OrderConflict, StoreUnavailable, UnknownDelegation
 from renewal.domain.order import Order, OrderStatus
+from renewal.domain.order_search import SearchControl, SearchProof, SearchResult
 from renewal.domain.setup.inspection import Inspection
 
 from .conftest import AUDIT, TABLE, Book
@@ -220,7 +221,10 @@ def test_an_order_ends_also_with_a_member_of_a_newer_version(book: Book, dynamod
     assert book.certificate(*PATH).order == an_order(token="another")
 
 
-def test_an_order_that_a_restored_table_has_open_again_keeps_its_audit_row(book: Book, dynamodb: Any):
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_an_order_that_a_restored_table_has_open_again_keeps_its_audit_row(
+    book: Book, dynamodb: Any, *, is_closed: bool
+):
     """The audit table is not restored: the row would be there twice, and the RAO's report would count two orders."""
     book.begin(an_order())
     order = book.record_issued(book.record_ordered(an_order(), 77), a_pair().chain)
@@ -229,7 +233,10 @@ def test_an_order_that_a_restored_table_has_open_again_keeps_its_audit_row(book:
     for item in items:
         dynamodb.put_item(TableName=TABLE, Item=item)
 
-    book.finish(order, a_served(token=order.token, stored_at=LATER), None)
+    if is_closed:
+        book.fail(order, "ClosedByOperator", "restored", LATER, None)
+    else:
+        book.finish(order, a_served(token=order.token, stored_at=LATER), None)
 
     assert book.certificate(*PATH).order is None
     assert [row.ended_at for row in book.history("univ", "")] == [a_served().stored_at]
@@ -255,6 +262,41 @@ def test_a_failed_order_leaves_its_audit_row_and_no_key(book: Book, editor: Orde
         LATER,
     )
     assert order.sealed_key not in str(dynamodb.scan(TableName=TABLE)["Items"]).encode()
+
+
+def test_a_run_finds_what_it_has_begun_open_and_ended(book: Book):
+    """Its caps count both, without the delegation's audit trail and its orders' keys and chains."""
+    book.begin(an_order())
+    (opened,) = book.begun("univ", an_order().run_id)
+    book.fail(an_order(), "DcvLapsed", "expired", LATER, None)
+
+    assert list(book.begun("univ", an_order().run_id)) == [opened]
+    assert book.begun("univ", "another run") == []
+    assert book.certificate(*PATH).order is None
+
+
+def test_an_order_ends_by_the_record_that_was_read_or_by_a_newer_one(book: Book, editor: OrderBookEditor):
+    """The record is not read again where nothing has changed; a request that came since is not lost."""
+    book.begin(an_order())
+    read = book.certificate(*PATH)
+    editor.ask(*PATH, "laptop stolen")
+
+    book.fail(an_order(), "DcvLapsed", "expired", LATER, None, read=read)
+
+    after = book.certificate(*PATH)
+    assert (after.order, after.failures, after.asked) == (None, 1, "laptop stolen")
+
+
+def test_a_proof_that_has_changed_since_it_was_read_is_not_overwritten(book: Book):
+    """Two orders of a delegation are searched for at the same time."""
+    read = book.delegation("univ")
+    first = SearchControl.of(an_order(), 77, LATER), SearchResult(77, "commonName")
+    second = SearchControl.of(an_order(token="token-2"), 78, LATER), SearchResult(None, "")
+    book.record_search("univ", *first)
+
+    book.record_search("univ", *second, read=read)
+
+    assert book.delegation("univ").search_proof == SearchProof().after(*first).after(*second)
 
 
 def test_a_certificate_on_hold_waits_until_the_hold_is_over(book: Book):

@@ -106,7 +106,12 @@ class Pair:
 def _held(book: Any) -> Any:
     record, certificate = book.with_delegation(*PATH)
     assert (record, certificate) == (book.delegation(PATH.delegation), book.certificate(*PATH))
-    return certificate, certificate.revision, record, list(book.open_orders(PATH.delegation))
+    return (
+        certificate,
+        certificate.revision,
+        record,
+        sorted(each.causes for each in book.begun(PATH.delegation, an_order().run_id)),
+    )
 
 
 def _rows(book: Any) -> list[FinishedOrder]:

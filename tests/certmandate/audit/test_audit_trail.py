@@ -192,3 +192,20 @@ def test_the_head_of_a_report_is_compared_with_the_trail(sit: Sit) -> None:
     number, _, value = head.partition(":")
     assert f"row {number}" in desk.refused("audit", "verify", "univ", "--head", f"{number}:{value[::-1]}", code=1)
     assert "NUMBER:HASH" in desk.refused("audit", "verify", "univ", "--head", "2")
+
+
+def test_every_trail_is_verified_at_once(sit: Sit) -> None:
+    """Who rewrites a trail chooses one that no one verifies: that of a retired delegation, or of the rules."""
+    desk = sit("idp:20", "www:30")
+    desk.run("renew", "--all-due", "--no-follow")
+
+    clean = desk.document("audit", "verify")["trails"]
+    item = overwrite(desk, serial="0")
+    found = desk.run("audit", "verify")
+
+    assert [(trail["delegation"], trail["faults"]) for trail in clean] == [("#estate", []), ("univ", [])]
+    assert found.exit_code == 1
+    assert "univ: row " in found.stderr
+    assert item in found.stderr
+    assert "#estate: 1 rows are as they were added" in found.stdout
+    assert "of one audit trail" in desk.refused("audit", "verify", "--head", f"1:{'0' * 64}")

@@ -18,6 +18,7 @@ from tests.certmandate.conftest import Sit
 from tests.certmandate.desk import CANARY, OPEN_ORDER, Desk
 
 ESTATE = ("idp:20", "www:30")
+WHY = ("--reason", "ticket 12")
 RULE = ("replace", "--issuer", "intermediate", "--issued-before", "2026-11-20", "--reason", "incident", "--yes")
 REVOKED = ("revoke", "univ/idp", "--reason-code", "superseded", "--no-replacement", "--yes")
 FORCED = ("renew", "univ/idp", "--force", "--reason", "laptop stolen")
@@ -31,7 +32,7 @@ READS: dict[str, tuple[str, ...]] = {
     "findings": ("findings", "univ"),
     "report": ("report", "univ", "--month", "2026-11", "--json"),
     "audit export": ("audit", "export", "univ"),
-    "audit verify": ("audit", "verify", "univ"),
+    "audit verify": ("audit", "verify"),
 }
 """Commands that change nothing, and how they are run."""
 
@@ -41,12 +42,12 @@ WITHOUT_STACK = {"onboard", "local run", "local up"}
 
 def _applied(desk: Desk) -> tuple[object, ...]:
     desk.rewrite("names: [idp.univ.example]", "names: [idp.univ.example, sso.univ.example]")
-    return "apply", desk.folder, "--yes"
+    return "apply", desk.folder, "--yes", *WHY
 
 
 def _adopted(desk: Desk) -> tuple[object, ...]:
     desk.forget("www")
-    return "adopt", "univ/www", "--yes"
+    return "adopt", "univ/www", "--yes", *WHY
 
 
 def _acknowledged(desk: Desk) -> tuple[object, ...]:
@@ -62,7 +63,7 @@ def _withdrawn(desk: Desk) -> tuple[object, ...]:
 
 def _undone(desk: Desk) -> tuple[object, ...]:
     desk.run("retire", "univ", "--yes")
-    return "retire", "univ", "--undo"
+    return "retire", "univ", "--undo", *WHY
 
 
 def _cancelled(desk: Desk) -> tuple[object, ...]:
@@ -72,7 +73,7 @@ def _cancelled(desk: Desk) -> tuple[object, ...]:
 
 def _unprotected(desk: Desk) -> tuple[object, ...]:
     desk.system.aws.client("secretsmanager").delete_resource_policy(SecretId="certmandate/univ")
-    return "credential", "univ", "--protect"
+    return "credential", "univ", "--protect", *WHY
 
 
 Begin = Callable[[Desk], tuple[object, ...]]
@@ -84,16 +85,16 @@ CHANGES: dict[str, tuple[str, tuple[object, ...] | Begin]] = {
     "check": ("run-started", ("check", "univ")),
     "check --from-here": ("login-tested", ("check", "univ", "--from-here", "--yes")),
     "close-order": ("failed", ("close-order", "univ/idp", "--reason", "declined", "--yes")),
-    "credential": ("credential-stored", ("credential", "univ", "--stdin")),
+    "credential": ("credential-stored", ("credential", "univ", "--stdin", *WHY)),
     "credential --protect": ("credential-protected", _unprotected),
-    "drill": ("alarms-tested", ("drill", "--alarm", "RunFailed", "--yes")),
-    "renew": ("run-started", ("renew", "univ/idp")),
+    "drill": ("alarms-tested", ("drill", "--alarm", "RunFailed", "--yes", *WHY)),
+    "renew": ("run-started", ("renew", "univ/idp", *WHY)),
     "renew --all-due": ("run-started", ("renew", "--all-due")),
     "renew --force": ("renewal-requested", FORCED),
     "renew --withdraw": ("request-withdrawn", _withdrawn),
     "replace": ("replacement-rule-added", RULE),
     "replace --cancel": ("replacement-rule-withdrawn", _cancelled),
-    "retire": ("retired", ("retire", "univ", "--yes")),
+    "retire": ("retired", ("retire", "univ", "--yes", *WHY)),
     "retire --undo": ("reinstated", _undone),
     "revoke": ("revocation-requested", REVOKED),
 }
@@ -146,6 +147,7 @@ def test_what_a_command_changes_has_a_row(sit: Sit, name: str) -> None:
     assert rows_in(desk.made) >= 1
     rows = [row for trail in ("univ", WHOLE_ESTATE) for row in rows_of(desk, trail)]
     *_, found = (row for row in rows if kind in {row.get("action"), row.get("status"), *_key_of(row)})
+    assert WHY[1] not in line or str(found["reason"]).endswith(WHY[1])
     assert found["identity"] == desk.system.aws.client("sts").get_caller_identity()["Arn"]
 
 

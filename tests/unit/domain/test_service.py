@@ -132,6 +132,28 @@ def test_the_grace_begins_with_the_renewal() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "command"),
+    [
+        (Endpoint("idp.univ.example"), "nginx -t && systemctl reload nginx"),
+        (Endpoint("idp.univ.example", 587, StartTls.SMTP), "postfix reload"),
+        (Endpoint("idp.univ.example", 143, StartTls.IMAP), "doveadm reload"),
+        (Endpoint("idp.univ.example", 389, StartTls.LDAP), "systemctl restart slapd"),
+        (Endpoint("idp.univ.example", 5222, StartTls.XMPP), "prosodyctl reload"),
+        (Endpoint(reported_by="lb-2"), "systemctl start certmandate-fetch"),
+    ],
+)
+def test_the_finding_has_the_command_of_the_declared_kind(endpoint: Endpoint, command: str) -> None:
+    """A mail server is not reloaded by the command for a web server."""
+    certificate = replace(stored(30), spec=replace(SPEC, served_at=(endpoint,)))
+    record = service_after(certificate, [Observation(str(endpoint), OLD, NOW)], NOW)
+
+    finding = not_served(replace(certificate, service=record))
+
+    assert finding is not None
+    assert finding.text.endswith(f"On the server: `{command}`")
+
+
 def test_a_served_certificate_has_the_grace_again_when_it_is_lost() -> None:
     """A restart of a server, or of the network, is over before anyone is called."""
     served = observed(stored(1_000), SERVED, SERVED, at=NOW - 30 * HOUR)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -43,7 +43,7 @@ from renewal.domain.setup.snapshot import ReportedCertificate
 from renewal.domain.setup.unrecorded import unrecorded_orders
 from renewal.steps.payload import Task
 from tests.assertions import assert_ordered_once
-from tests.fakes import FakeSeal, Killed, interrupted, killed
+from tests.fakes import FakeOrderBook, FakeSeal, Killed, interrupted, killed
 from tests.unit.system import DELEGATION, IDP, NOW, PATH, QUIET, System, served_by
 
 
@@ -71,6 +71,30 @@ def test_a_plan_with_more_orders_than_the_limit_is_not_believed(system: System) 
 
     assert system.enroll(second, most_orders=2) == progress
     assert system.enroll(replace(third, run_id="tomorrow"), most_orders=2).ssl_id
+
+
+@dataclass(slots=True)
+class WithoutHistory(FakeOrderBook):
+    """Refuses to read a whole audit trail, from when it is closed."""
+
+    is_closed: bool = False
+
+    def history(self, delegation: str, certificate: str) -> Any:
+        """Read that of one certificate."""
+        assert certificate or not self.is_closed
+        return FakeOrderBook.history(self, delegation, certificate)
+
+
+def test_an_order_reads_no_trail_of_its_whole_delegation() -> None:
+    """Ten thousand certificates have eighty thousand rows a year: each order would read them all."""
+    system = System(book=(book := WithoutHistory()))
+    system.add(IDP)
+    system.book.adopt(PATH, served_by(IDP, age=150), NOW)
+    task = system.task(causes=("age",))
+    system.inspect(system.plan_of("univ"))
+    book.is_closed = True
+
+    assert system.enroll(task).ssl_id
 
 
 @pytest.mark.parametrize(("delegation", "is_ordered"), [("univ", True), ("lab", False)])

@@ -9,6 +9,7 @@ from functools import partial
 
 import pytest
 
+from renewal.domain.delegation import CertificateSpec
 from renewal.domain.errors import OrderNotRecorded
 from renewal.domain.run.report import Outcome
 from tests.fakes import FakeOrderBook, interrupted
@@ -58,13 +59,15 @@ def played(system: System) -> Iterator[FakeOrderBook]:
         system.clock.advance(days=days)
 
 
-def restored(state: str, *, hides_comments: bool = False, keeps_rows: bool = False) -> System:
+def restored(
+    state: str, *, hides_comments: bool = False, keeps_rows: bool = False, spec: CertificateSpec = IDP
+) -> System:
     """A system whose second certificate was stored an hour ago, with the book of an earlier *state*.
 
     keeps_rows: the audit table was not put back.
     """
     system = System()
-    system.add(IDP)
+    system.add(spec)
     books = dict(zip(STATES, played(system), strict=True))
     assert len(system.scm.orders) == 2
     system.clock.advance(hours=1)
@@ -116,6 +119,18 @@ def test_the_operator_ends_each_stop_by_adopting_what_is_stored(state: str, keep
     assert error_of(system) == ""
     assert len(system.scm.orders) == 2
     assert system.served().serial == second
+
+
+@pytest.mark.parametrize("stores", [("s3",), ("acm:eu-west-3",)])
+def test_an_order_that_a_later_one_has_replaced_is_not_stored_again(stores: tuple[str, ...]) -> None:
+    """ACM would get the older certificate in place of the newer one, though it may have been revoked."""
+    system = restored("first ordered", keeps_rows=True, spec=replace(IDP, stores=stores))
+    before = (dict(system.objects.current), dict(system.acm.held))
+
+    assert error_of(system) == OrderNotRecorded.__name__
+    assert (system.objects.current, system.acm.held) == before
+    assert f"SCM has order {max(system.scm.orders)}" in system.daily_run().certificates[0].text
+    assert len(system.scm.orders) == 2
 
 
 def as_operator_adopt(system: System) -> None:

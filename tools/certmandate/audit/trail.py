@@ -11,6 +11,7 @@ from typing import Any, Self
 from renewal import records
 from renewal.domain.audit.hash_chain import ChainHead, beginning, newest, number_of, plain_number, row_hash
 from renewal.domain.audit.seal import Seal
+from renewal.mail.visible_text import visible
 
 Row = Mapping[str, Any]
 _SCHEMA = 1
@@ -70,11 +71,11 @@ class AuditTrail:
         raise NotAnExport(msg)
 
     def text(self) -> str:
-        """Return the export: JSON with one row, or one seal, a line."""
+        """Return the export: JSON with one row, or one seal, a line; control characters as JSON escapes them."""
         head = {"sequence": self.head.sequence, "hash": self.head.hash} if self.has_head else None
         rows = ",\n".join(map(_line, self.rows))
         seals = ",\n".join(_line(records.to_json(sealed.seal)) for sealed in self.seals)
-        return (
+        return visible(
             f'{{"schema": {_SCHEMA}, "delegation": {json.dumps(self.delegation)}, "head": {json.dumps(head)}, '
             f'"rows": [\n{rows}\n], "seals": [\n{seals}\n]}}\n'
         )

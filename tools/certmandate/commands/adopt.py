@@ -15,7 +15,7 @@ from rich.text import Text
 from certmandate.deployment import Deployment, read_stored, to_change
 from certmandate.exit import Refused
 from certmandate.files.certificate_files import certificates_in
-from certmandate.options import CertificateArgument, JsonOption, YesOption, confirm, split
+from certmandate.options import ActionReasonOption, CertificateArgument, JsonOption, YesOption, confirm, split
 from certmandate.views import printing
 from certmandate.views.printing import printer
 from renewal.domain.certificate.serial import printed_serial
@@ -48,6 +48,7 @@ def adopt_command(
         typer.Option("--pem", help="File with the certificate (PEM, DER, PKCS #7; no key), when no store holds it."),
     ] = None,
     ssl_id: Annotated[int, typer.Option("--ssl-id", min=0, help="The certificate's SSL ID in SCM; 0: unknown.")] = 0,
+    reason: ActionReasonOption = "",
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -79,7 +80,7 @@ def adopt_command(
         printing.show(printer(to_stderr=as_json), *_page(certificate, served, after, notes))
         doubt = ", with an SSL ID that is not verified" if is_unverified else ""
         confirm(f"Adopt it as {certificate}{doubt}?", yes=yes)
-        deployment.editor.adopt(delegation, name, served)
+        deployment.editor.adopt(delegation, name, served, reason)
     if as_json:
         printing.print_json(_document(served, after, notes))
     else:

@@ -13,7 +13,7 @@ import typer
 from certmandate.deployment import Deployment, deployed, read_stored, to_change
 from certmandate.files.delegation_files import load_delegations
 from certmandate.files.yaml_document import FileFault, FilesInvalid
-from certmandate.options import JsonOption, YesOption, confirm
+from certmandate.options import ActionReasonOption, JsonOption, YesOption, confirm
 from certmandate.views import plan as plan_view
 from certmandate.views import printing
 from certmandate.views.printing import printer
@@ -46,6 +46,7 @@ def apply_command(
     context: typer.Context,
     folder: FolderArgument,
     prune: PruneOption = False,
+    reason: ActionReasonOption = "",
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -65,7 +66,7 @@ def apply_command(
             from certmandate.estate_changes import estate_change
 
             with printer(to_stderr=True).status("Applying …"):
-                deployment.spec_writer.write(estate_change(plan.loaded, to_do), now)
+                deployment.spec_writer.write(replace(estate_change(plan.loaded, to_do), reason=reason), now)
     if as_json:
         printing.print_json({**plan_view.document(plan, prune=prune), "applied": bool(to_do)})
     else:

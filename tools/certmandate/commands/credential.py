@@ -12,7 +12,7 @@ import typer
 from certmandate.deployment import Deployment, to_change
 from certmandate.exit import Refused
 from certmandate.files.operator_action import ActionKind
-from certmandate.options import DelegationArgument, JsonOption, YesOption, confirm
+from certmandate.options import ActionReasonOption, DelegationArgument, JsonOption, YesOption, confirm
 from certmandate.stored_credential.protection import key_of, protect, unprotected
 from certmandate.stored_credential.rotation import (
     KIND_TAG,
@@ -56,6 +56,7 @@ def credential_command(
         bool,
         typer.Option("--protect", help="Set the stack's key and resource policy on what is stored; the rest stays."),
     ] = False,
+    reason: ActionReasonOption = "",
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -70,18 +71,17 @@ def credential_command(
             msg = "--rotate and --protect work on the stored credential, one at a time: omit the other options"
             raise Refused(msg)
         if protect_only:
-            return _protect(deployment, delegation, as_json=as_json)
+            return _protect(deployment, delegation, reason, as_json=as_json)
         if rotate:
-            return _rotate(deployment, delegation, rotate_days, yes=yes, as_json=as_json)
-        members = _members(oauth=oauth)
-        document = _checked(_from_stdin(members) if stdin else _typed(members), members)
+            return _rotate(deployment, delegation, rotate_days, reason, yes=yes, as_json=as_json)
+        document = _entered(_members(oauth=oauth), stdin=stdin)
+        deployment.recorder.announce(ActionKind.CREDENTIAL_STORED, delegation, reason=reason)
         done = _store(deployment, delegation, document, rotate_days)
         known = delegation in deployment.book.delegations()
     if as_json:
         printing.print_json({"delegation": delegation, **done, "applied": known})
         return None
-    printing.print_line(f"{done['secret']}: {done['did']} ({', '.join(members)}).")
-    printing.print_line(done["rotation_text"])
+    printing.print_line(f"{done['secret']}: {done['did']} ({', '.join(document)}).\n{done['rotation_text']}")
     apply_first = "" if known else "certmandate apply DIR, then "
     return printing.print_line(f"Next: {apply_first}certmandate check {delegation}")
 
@@ -97,6 +97,11 @@ def _members(*, oauth: bool) -> tuple[str, ...]:
     from renewal.adapters.scm.credential import CLIENT_MEMBERS, PASSWORD_MEMBERS
 
     return CLIENT_MEMBERS if oauth else PASSWORD_MEMBERS
+
+
+def _entered(members: tuple[str, ...], *, stdin: bool) -> dict[str, str]:
+    """Return the credential, from standard input or as it is typed. Raises Refused."""
+    return _checked(_from_stdin(members) if stdin else _typed(members), members)
 
 
 def _typed(members: tuple[str, ...]) -> dict[str, str]:
@@ -169,7 +174,6 @@ def _store(
 ) -> dict[str, Any]:
     client, name = deployment.client("secretsmanager"), deployment.secret_name(delegation)
     text = json.dumps(document)
-    deployment.recorder.announce(ActionKind.CREDENTIAL_STORED, delegation)
     try:
         described = client.describe_secret(SecretId=name)
     except client.exceptions.ResourceNotFoundException:
@@ -196,10 +200,10 @@ def _kind(document: Mapping[str, str]) -> dict[str, str]:
     return {"Key": KIND_TAG, "Value": "password" if "password" in document else "client"}
 
 
-def _protect(deployment: Deployment, delegation: str, *, as_json: bool) -> None:
+def _protect(deployment: Deployment, delegation: str, reason: str, *, as_json: bool) -> None:
     did = "unchanged"
     if lacks := unprotected(deployment, delegation):
-        deployment.recorder.announce(ActionKind.CREDENTIAL_PROTECTED, delegation, details=lacks)
+        deployment.recorder.announce(ActionKind.CREDENTIAL_PROTECTED, delegation, reason=reason, details=lacks)
         protect(deployment, delegation)
         did = "protected"
     if as_json:
@@ -232,13 +236,15 @@ def _rotation(
 # ---- Rotating now ----------------------------------------------------------------------------------------------------
 
 
-def _rotate(deployment: Deployment, delegation: str, days: int | None, *, yes: bool, as_json: bool) -> None:
+def _rotate(
+    deployment: Deployment, delegation: str, days: int | None, reason: str, *, yes: bool, as_json: bool
+) -> None:
     rao = deployment.book.delegation(delegation).delegation.rao_email or "the RAO"
     require_rotatable(deployment, delegation)
     console = printer(to_stderr=as_json)
     console.print(f"SCM sends a notice of the change: inform {rao} beforehand.", soft_wrap=True)
     confirm(f"Rotate the password of {delegation} now?", yes=yes)
-    deployment.recorder.announce(ActionKind.ROTATION_STARTED, delegation)
+    deployment.recorder.announce(ActionKind.ROTATION_STARTED, delegation, reason=reason)
     done = rotate_now(deployment, delegation, days, console)
     if as_json:
         document = {"delegation": delegation, "secret": done.secret, "did": "rotated"}

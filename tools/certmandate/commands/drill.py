@@ -13,7 +13,7 @@ from rich.text import Text
 from certmandate.deployment import Deployment, to_change
 from certmandate.exit import NEEDS_ATTENTION, Refused, Stopped, aws_sentence
 from certmandate.files.operator_action import WHOLE_ESTATE, ActionKind
-from certmandate.options import JsonOption, YesOption, confirm
+from certmandate.options import ActionReasonOption, JsonOption, YesOption, confirm
 from certmandate.views import printing
 from certmandate.views.printing import printer
 
@@ -41,6 +41,7 @@ def drill_command(
     wait_seconds: Annotated[
         int, typer.Option("--wait-seconds", min=0, max=900, help="Seconds to wait for a notification to be sent.")
     ] = 60,
+    reason: ActionReasonOption = "",
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -53,7 +54,7 @@ def drill_command(
         names, busy = _names(deployment, alarm or [])
         confirm(f"Set {printing.counted(len(names), 'alarm')}? The receivers get one notice for each.", yes=yes)
         tested_names = [name.removeprefix(f"{deployment.stack}-") for name in names]
-        deployment.recorder.announce(ActionKind.ALARMS_TESTED, WHOLE_ESTATE, details=tested_names)
+        deployment.recorder.announce(ActionKind.ALARMS_TESTED, WHOLE_ESTATE, reason=reason, details=tested_names)
         with printer(to_stderr=True).status("Setting the alarms …"):
             tested = [*_tested(deployment.client("cloudwatch"), names, wait_seconds), *busy]
         receivers = _receivers(deployment)

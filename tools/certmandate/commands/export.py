@@ -49,18 +49,11 @@ def export_command(
 
 
 def _openmetrics(deployment: Deployment, now: datetime) -> Iterator[str]:
-    from certmandate.run_failures import judged_with_runs
+    from certmandate.run_failures import judged_order_book
 
     stored, replacements = read_stored(deployment), deployment.book.replacements()
     unreadable = (*stored.unreadable, *replacements.unreadable)
-    judged = judged_with_runs(
-        deployment,
-        stored.delegations,
-        stored.certificates.values(),
-        now,
-        replacements=replacements,
-        unreadable=unreadable,
-    )
+    judged = judged_order_book(deployment, stored, replacements, now)
     print_left_out(unreadable)
     _print_unknown(openmetrics.without_fingerprint(stored.certificates.values()), "certificate fingerprint")
     return openmetrics.lines(judged.certificates, len(unreadable), now)

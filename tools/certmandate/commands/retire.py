@@ -13,7 +13,7 @@ from rich.text import Text
 
 from certmandate.deployment import Deployment, to_change
 from certmandate.exit import Refused
-from certmandate.options import DelegationArgument, JsonOption, YesOption
+from certmandate.options import ActionReasonOption, DelegationArgument, JsonOption, YesOption
 from certmandate.stored_credential.rotation import has_password, schedule_rotation, stop_rotation
 from certmandate.views import printing
 from certmandate.views.language import languages
@@ -40,6 +40,7 @@ def retire_command(
     undo: Annotated[
         bool, typer.Option("--undo", help="Restore the credential and allow the file to be applied again.")
     ] = False,
+    reason: ActionReasonOption = "",
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -51,7 +52,7 @@ def retire_command(
     """
     with to_change(context) as deployment:
         if undo:
-            _undo(deployment, delegation, as_json=as_json)
+            _undo(deployment, delegation, reason, as_json=as_json)
             return
         now = datetime.now(UTC)
         mandate, retired, requested = _retirement(deployment, delegation, now)
@@ -59,7 +60,7 @@ def retire_command(
         printing.show(console, *_page(mandate, retired, grace_days))
         printing.show(console, *printing.bullets("The RAO still has to revoke; no run asks for it any more", requested))
         _require_name_again(delegation, yes=yes)
-        _end(deployment, retired, now)
+        _end(deployment, retired, reason, now)
         deletion = _delete_credential(deployment, delegation, grace_days)
     if as_json:
         printing.print_json(_document(mandate, retired, requested, deletion))
@@ -101,14 +102,14 @@ def _require_name_again(name: str, *, yes: bool) -> None:
         raise Refused(msg)
 
 
-def _end(deployment: Deployment, retired: Retired, now: datetime) -> None:
+def _end(deployment: Deployment, retired: Retired, reason: str, now: datetime) -> None:
     """Remove it from the order book with all its certificates. Raises OrderConflict while an order is open."""
     from certmandate.files.spec_writer import EstateChange
 
     name = retired.delegation
     stored = deployment.book.certificates(name).complete()  # an order that cannot be read may be open
     certificates = tuple(certificate.spec.record_key for certificate in stored)
-    change = EstateChange(removed=certificates, removed_delegations=(name,), retired=(retired,))
+    change = EstateChange(removed=certificates, removed_delegations=(name,), retired=(retired,), reason=reason)
     deployment.spec_writer.write(change, now)
 
 
@@ -127,8 +128,8 @@ def _delete_credential(deployment: Deployment, name: str, grace_days: int) -> da
     return deleted
 
 
-def _undo(deployment: Deployment, name: str, *, as_json: bool) -> None:
-    deployment.spec_writer.forget_retirement(name, datetime.now(UTC))
+def _undo(deployment: Deployment, name: str, reason: str, *, as_json: bool) -> None:
+    deployment.spec_writer.forget_retirement(name, datetime.now(UTC), reason)
     client, secret = deployment.client("secretsmanager"), deployment.secret_name(name)
     try:
         client.restore_secret(SecretId=secret)

@@ -183,21 +183,13 @@ def read_estate(
     deployment: Deployment, now: datetime, names: Collection[str] = (), expires_before: datetime | None = None
 ) -> EstateStatus:
     """Read and judge the delegations *names*, or all, with what expires before a day. Raises UnknownDelegation."""
-    from certmandate.run_failures import judged_with_runs
+    from certmandate.run_failures import judged_order_book
     from certmandate.views.json_records import run_document
     from certmandate.views.status import EstateStatus
 
     book = deployment.book
     stored, replacements, retired = _selected(deployment, names, expires_before), book.replacements(), book.retired()
-    unreadable = (*stored.unreadable, *replacements.unreadable)
-    judged = judged_with_runs(
-        deployment,
-        stored.delegations,
-        stored.certificates.values(),
-        now,
-        replacements=replacements,
-        unreadable=unreadable,
-    )
+    judged = judged_order_book(deployment, stored, replacements, now)
     runs = deployment.client("stepfunctions").list_executions(
         stateMachineArn=deployment.fact("StateMachineArn"), maxResults=_LAST_RUNS
     )
@@ -206,7 +198,7 @@ def read_estate(
         judged=judged,
         replacements=replacements,
         retired=tuple(each for each in retired if each.valid_until > now),
-        unreadable=(*unreadable, *retired.unreadable),
+        unreadable=(*stored.unreadable, *replacements.unreadable, *retired.unreadable),
         unfinished_apply=book.unfinished_apply(),
         runs=[run_document(run) for run in runs["executions"]],
         at=now,

@@ -36,6 +36,8 @@ class EstateChange:
     removed_delegations: tuple[str, ...] = ()
     retired: tuple[Retired, ...] = ()
     """Written together with the removals."""
+    reason: str = ""
+    """Of the rows in the audit trails."""
 
     @classmethod
     def of(cls, *specifications: Specification) -> Self:
@@ -74,9 +76,9 @@ class SpecWriter:
         msg = "the order book's records keep changing; nothing is lost, try again"
         raise OrderConflict(msg)
 
-    def forget_retirement(self, delegation: str, now: datetime) -> None:
+    def forget_retirement(self, delegation: str, now: datetime, reason: str = "") -> None:
         """Permit a retired delegation to be applied again. Raises UnknownDelegation."""
-        row = self._row(OperatorAction(delegation, ActionKind.REINSTATED, now))
+        row = self._row(OperatorAction(delegation, ActionKind.REINSTATED, now, reason=reason))
         try:
             self._table.transact(*row, deleted(retired_key(delegation), condition=_EXISTS))
         except ConditionFailed:
@@ -129,7 +131,7 @@ class SpecWriter:
         changed = {delegation.name for delegation in self._changed(change.delegations)}
         for name in sorted({*changed, *names, *removed, *change.removed_delegations}):
             action = ActionKind.RETIRED if name in change.removed_delegations else ActionKind.APPLIED
-            yield OperatorAction(name, action, now, tuple(names[name]), tuple(removed[name]))
+            yield OperatorAction(name, action, now, tuple(names[name]), tuple(removed[name]), reason=change.reason)
 
     def _changed(self, delegations: Sequence[Delegation]) -> Iterator[Delegation]:
         found = self._table.read(schema.delegation_key(delegation.name) for delegation in delegations)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
-from itertools import filterfalse
+from itertools import chain, filterfalse
 
 from renewal.adapters.order_book import schema
 from renewal.adapters.order_book.table import Item, OrderTables
 from renewal.domain.audit.hash_chain import number_of
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.errors import UnknownDelegation
-from renewal.domain.order import FinishedOrder, ManagedCertificate, Order
+from renewal.domain.limits import BegunOrder
+from renewal.domain.order import FinishedOrder, ManagedCertificate
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord
@@ -83,9 +84,10 @@ class DynamoDbOrderReader:
                 raise unknown(*names)
         return schema.delegation_record(found[key]), schema.managed_certificate(found[kept], found.get(order))
 
-    def open_orders(self, delegation: str) -> Listing[Order]:
-        items = self._table.query(delegation, schema.ORDER_PREFIX)
-        return Listing.of(filter(schema.is_open, items), schema.open_order)
+    def begun(self, delegation: str, run_id: str) -> list[BegunOrder]:
+        items = self._table.query(delegation, schema.ORDER_PREFIX, schema.OF_BEGUN_ORDERS)
+        found = chain.from_iterable(Listing.of(items, schema.begun_orders))
+        return [order for order in found if order.run_id == run_id]
 
     def history(self, delegation: str, certificate: str) -> Listing[FinishedOrder]:
         # The key of an audit row has the time at which the order ended, also when the row cannot be read.

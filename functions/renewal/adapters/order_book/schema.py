@@ -7,7 +7,8 @@
     univ-example   certificate#idp                    spec, applied_by, served, asked, hold_until, failures, last_error,
                                                       last_error_text, service, revocations, asked_by, order_again,
                                                       revision
-    univ-example   order#idp                          the certificate's open order, with the sealed private key
+    univ-example   order#idp                          the certificate's open order, with the sealed private key; and
+                                                      ended: run and causes of the last one that has ended
     #estate        replacement#<before>#<issuer>      a replacement rule; then #<scope> where it names any
     #estate        covered#<before>#<issuer>#<number> paths of certificates that the rule may cover
 
@@ -20,7 +21,7 @@
     univ-example   head                               number and hash of the last audit row
 
 Functions write attributes of existing items and never whole items, because IAM distinguishes attributes and not items
-(`dynamodb:Attributes`). So an order ends when all its attributes are removed: the item without them is no order.
+(`dynamodb:Attributes`). So an order ends when all its attributes are removed: the item with `ended` alone is no order.
 
 Members are written by `renewal.records`. The index `next-action` consists of `action` and `next_action_at` of
 delegations and certificates.
@@ -38,6 +39,7 @@ from renewal.adapters.order_book.table import Item, Key
 from renewal.domain.audit.hash_chain import ChainHead
 from renewal.domain.delegation import S3, CertificatePath, CertificateSpec
 from renewal.domain.errors import RecordUnreadable
+from renewal.domain.limits import BegunOrder
 from renewal.domain.notices.notice import Notices
 from renewal.domain.order import FinishedOrder, ManagedCertificate, Order
 from renewal.domain.replacement_rule import ReplacementRule
@@ -51,6 +53,8 @@ _KEYS = frozenset({"delegation", "item"})
 ORDER_ATTRIBUTES = (*sorted({*records.stored_names(Order)} - {*_KEYS, "certificate"}), "claim")
 """Every attribute that an open order may have. An item with none of them is of an order that has ended, also when it
 has an attribute of a newer version."""
+OF_BEGUN_ORDERS = ("run_id", "causes", "ended")
+"""What `begun_orders` reads."""
 DELEGATION = "delegation"
 """`action`, and sort key, of delegations."""
 CERTIFICATE = "certificate"
@@ -130,6 +134,12 @@ def path_in(item: Item) -> CertificatePath:
 def order_attributes(order: Order) -> dict[str, Any]:
     """Attributes of an open order, besides its key."""
     return records.to_item(order, without=("delegation", "certificate"))
+
+
+def ended_attributes(order: Order) -> dict[str, Any]:
+    """Attributes of the item of *order* once it has ended: for the caps of its run. None = to be removed."""
+    begun = BegunOrder(order.run_id, order.causes)
+    return dict.fromkeys(ORDER_ATTRIBUTES) | {"ended": records.to_item(begun)}
 
 
 def finished_item(row: FinishedOrder) -> dict[str, Any]:
@@ -222,6 +232,12 @@ def listed_in(item: Item) -> tuple[str, ...]:
 def is_open(item: Item) -> bool:
     """Return whether the item of an order has one: it stays, without attributes, when the order ends."""
     return not item.keys().isdisjoint(ORDER_ATTRIBUTES)
+
+
+def begun_orders(item: Item) -> tuple[BegunOrder, ...]:
+    """Read of an order's item what the caps of a run need: of the open order, and of the last one that has ended."""
+    stored = (*([item] if is_open(item) else []), *([item["ended"]] if "ended" in item else []))
+    return tuple(read(BegunOrder, item, each) for each in stored)
 
 
 def open_order(item: Item) -> Order:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -32,6 +32,7 @@ Key = tuple[str, str]
 INDEX = "next-action"
 """Global secondary index (keys only): partition key `action`, sort key `next_action_at`."""
 
+_KEY = ("delegation", "item")
 _BATCH = 100  # keys in a BatchGetItem (AWS: amazondynamodb/latest/developerguide/Limits.html)
 _MOST_EMPTY = 5  # responses in a row without an item before the table counts as unavailable
 
@@ -85,13 +86,19 @@ class Table:
         left = answer.get("UnprocessedKeys", {}).get(self._name, {}).get("Keys", [])
         return [_plain(item) for item in answer["Responses"].get(self._name, [])], left
 
-    def query(self, partition: str, prefix: str) -> Iterator[Item]:
-        """Yield the items of a partition whose sort key begins with *prefix*, in order, read consistently."""
+    def query(self, partition: str, prefix: str, attributes: Collection[str] = ()) -> Iterator[Item]:
+        """Yield the items of a partition whose sort key begins with *prefix*, in order, read consistently.
+
+        *attributes*: those that are read besides the key; empty = all.
+        """
+        condition = "#delegation = :partition AND begins_with(#item, :prefix)"
+        read = ", ".join(f"#{name}" for name in (*_KEY, *attributes)) if attributes else ""
         request: Request = {
-            "KeyConditionExpression": "#delegation = :partition AND begins_with(#item, :prefix)",
-            "ExpressionAttributeNames": {"#delegation": "delegation", "#item": "item"},
+            "KeyConditionExpression": condition,
+            "ExpressionAttributeNames": _names(f"{condition} {read}"),
             "ExpressionAttributeValues": _wire({":partition": partition, ":prefix": prefix}),
             "ConsistentRead": True,
+            **({"ProjectionExpression": read} if read else {}),
         }
         return _of_pages(partial(self._queried, request))
 

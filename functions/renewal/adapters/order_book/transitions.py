@@ -11,22 +11,18 @@ read of a certificate raises `revision`, and requires the one that was read.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
 
-from renewal import records
 from renewal.adapters.order_book.audit_trails import DynamoDbAuditTrails
-from renewal.adapters.order_book.reader import DynamoDbOrderReader, unknown
+from renewal.adapters.order_book.delegation_transitions import DynamoDbDelegationTransitions
+from renewal.adapters.order_book.reader import DynamoDbOrderReader
 from renewal.adapters.order_book.schema import (
-    ORDER_ATTRIBUTES,
     certificate_key,
-    delegation_key,
-    delegation_record,
-    notices_of,
+    ended_attributes,
     open_order,
     order_attributes,
     order_key,
@@ -35,22 +31,15 @@ from renewal.adapters.order_book.schema import (
 from renewal.adapters.order_book.table import (
     ConditionFailed,
     Item,
-    Key,
     OrderTables,
     Request,
     assigned,
-    cleared,
     updated,
 )
 from renewal.domain.certificate.chain import Chain
-from renewal.domain.delegation import CertificatePath
 from renewal.domain.due import EVERY_RUN, next_action, stored
-from renewal.domain.endpoint.observation import ServiceRecord
 from renewal.domain.errors import OrderConflict, StoreUnavailable, shortened
-from renewal.domain.notices.notice import Notices, NoticesChange
 from renewal.domain.order import IMPORT_LEASE, RELEASED, FinishedOrder, ManagedCertificate, Order, OrderStatus, Served
-from renewal.domain.order_search import SearchControl, SearchProof, SearchResult
-from renewal.domain.setup.inspection import CredentialRefusal, Inspection
 from renewal.records import timestamp
 
 _TRIES = 5  # to end an order while an operator applies a new spec
@@ -58,7 +47,7 @@ _ISSUED = {"issued": OrderStatus.ISSUED.value}
 _UNCONFIRMED = "#posts = :post AND attribute_not_exists(#ssl_id)"
 
 
-class DynamoDbOrderTransitions:
+class DynamoDbOrderTransitions(DynamoDbDelegationTransitions):
     """`renewal.ports.order_book.OrderTransitions` and `renewal.ports.notices.NoticeBook` on the two tables.
 
     *identity*: who ends orders, for the audit trail.
@@ -191,14 +180,32 @@ class DynamoDbOrderTransitions:
 
     # ---- Ends of orders ------------------------------------------------------------------------------------------
 
-    def finish(self, order: Order, served: Served, previous: Served | None, text: str = "") -> None:
+    def finish(
+        self,
+        order: Order,
+        served: Served,
+        previous: Served | None,
+        text: str = "",
+        *,
+        read: ManagedCertificate | None = None,
+    ) -> None:
         self._end(
             replace(order, status=OrderStatus.ISSUED),
             order.stored(served, previous, text),
             lambda certificate: stored(certificate, order, served),
+            read,
         )
 
-    def fail(self, order: Order, error: str, text: str, now: datetime, hold_until: datetime | None) -> None:
+    def fail(
+        self,
+        order: Order,
+        error: str,
+        text: str,
+        now: datetime,
+        hold_until: datetime | None,
+        *,
+        read: ManagedCertificate | None = None,
+    ) -> None:
         self._end(
             order,
             order.failed(error, text, now),
@@ -211,29 +218,35 @@ class DynamoDbOrderTransitions:
                 last_error=error,
                 last_error_text=shortened(text),
             ),
+            read,
         )
 
     def _end(
-        self, order: Order, row: FinishedOrder, becomes: Callable[[ManagedCertificate], ManagedCertificate]
+        self,
+        order: Order,
+        row: FinishedOrder,
+        becomes: Callable[[ManagedCertificate], ManagedCertificate],
+        read: ManagedCertificate | None,
     ) -> None:
         """End *order* as *row*; repeat it when the spec, on which the next action depends, changes meanwhile.
 
-        A restored table may have an order as open that had ended: its row stays the only one.
+        A restored table may have an order as open that had ended: its row stays the only one, whatever ends it now if
+        it was stored.
         """
-        close = cleared(
+        close = assigned(
             order_key(order.record_key),
-            ORDER_ATTRIBUTES,
+            ended_attributes(order),
             condition="#token = :token AND #status = :status AND #posts = :posts",
             values={"token": order.token, "status": order.status.value, "posts": order.posts},
         )
-        has_ended = (row.token, row.status) in {
-            (each.token, each.status) for each in self._reader.history(*order.record_key)
-        }
+        ends = {each.status for each in self._reader.history(*order.record_key) if each.token == row.token}
+        has_ended = not ends.isdisjoint({row.status, OrderStatus.STORED})
+        known = replace(read, order=order) if read else None
         for _ in range(_TRIES):
-            certificate = self._reader.certificate(*order.record_key)
+            certificate = known or self._reader.certificate(*order.record_key)
             if certificate.order is None or _state(certificate.order) != _state(order):
                 return self._require_ended(order, row)
-            status = status_updated(certificate, becomes(certificate), row.ended_at)
+            known, status = None, status_updated(certificate, becomes(certificate), row.ended_at)
             try:
                 return self._table.transact(
                     *([] if has_ended else self._trails.added(row, self._identity)), close, status
@@ -253,62 +266,6 @@ class DynamoDbOrderTransitions:
         if (row.token, row.status) not in {(other.token, other.status) for other in ended}:
             raise _conflict(order, f"it is not open as {order.status.value} any more")
 
-    # ---- Endpoints -----------------------------------------------------------------------------------------------
-
-    def record_service(self, path: CertificatePath, record: ServiceRecord) -> None:
-        change, values = "SET #service = :value", {"value": records.to_item(record)}
-        with suppress(ConditionFailed):  # it was removed meanwhile
-            self._table.update(updated(certificate_key(path), change, values, condition="attribute_exists(#item)"))
-
-    # ---- Delegations ---------------------------------------------------------------------------------------------
-
-    def record_inspection(self, delegation: str, inspection: Inspection) -> None:
-        self._record(delegation, "inspection", inspection)
-
-    def record_refusal(self, delegation: str, version: str, run_id: str, pending: str = "") -> None:
-        self._record(delegation, "refusal", CredentialRefusal(version, run_id, pending))
-
-    def record_search(self, delegation: str, control: SearchControl, result: SearchResult) -> None:
-        key = delegation_key(delegation)
-        for _ in range(_TRIES):
-            item = self._table.read([key]).get(key)
-            if item is None:
-                raise unknown(delegation)
-            proof = delegation_record(item).search_proof or SearchProof()
-            after = records.to_item(proof.after(control, result))
-            try:
-                self._table.update(_replaced(key, "search_proof", item.get("search_proof"), after))
-            except ConditionFailed:
-                continue
-            return
-        msg = f"the proof of the search for orders of {delegation} keeps changing"
-        raise OrderConflict(msg)
-
-    def change_notices(self, delegation: str, change: NoticesChange) -> Notices:
-        key = delegation_key(delegation)
-        for _ in range(_TRIES):
-            item = self._table.read([key]).get(key)
-            if item is None:
-                raise unknown(delegation)
-            before = notices_of(item)
-            after = change(before)
-            if after == before:
-                return before
-            try:
-                self._table.update(_replaced(key, "notices", item.get("notices"), records.to_item(after)))
-            except ConditionFailed:
-                continue
-            return after
-        msg = f"the record of the notices of {delegation} keeps changing"
-        raise OrderConflict(msg)
-
-    def _record(self, delegation: str, attribute: str, record: Inspection | CredentialRefusal) -> None:
-        change, values = f"SET #{attribute} = :value", {"value": records.to_item(record)}
-        try:
-            self._table.update(updated(delegation_key(delegation), change, values, condition="attribute_exists(#item)"))
-        except ConditionFailed:
-            raise unknown(delegation) from None
-
 
 def status_updated(before: ManagedCertificate, after: ManagedCertificate, now: datetime) -> Request:
     """Write what of the status differs *after*, if the record is still as *before*."""
@@ -319,13 +276,6 @@ def status_updated(before: ManagedCertificate, after: ManagedCertificate, now: d
     }
     key = certificate_key(after.spec.record_key)
     return assigned(key, attributes, condition="#revision = :read", values={"read": before.revision})
-
-
-def _replaced(key: Key, attribute: str, before: Any, after: Any) -> Request:
-    """Replace an attribute of an existing item that is still *before*, as DynamoDB has it; None = not there."""
-    is_same = f"attribute_not_exists(#{attribute})" if before is None else f"#{attribute} = :before"
-    values = {"value": after} | ({} if before is None else {"before": before})
-    return updated(key, f"SET #{attribute} = :value", values, condition=f"attribute_exists(#item) AND {is_same}")
 
 
 def _state(order: Order) -> tuple[str, OrderStatus, int]:

@@ -12,7 +12,7 @@ import typer
 
 from certmandate.audit.trail import AuditTrail, NotAnExport, faults
 from certmandate.deployment import Deployment, deployed
-from certmandate.exit import NEEDS_ATTENTION, exit_on_error
+from certmandate.exit import NEEDS_ATTENTION, Refused, exit_on_error
 from certmandate.files.atomic_files import write_together
 from certmandate.options import DelegationArgument, JsonOption, StackCommand
 from certmandate.views.printing import print_error, print_json, print_line
@@ -49,34 +49,65 @@ def export_command(
 @app.command("verify", cls=StackCommand)
 def verify_command(
     context: typer.Context,
-    source: Annotated[str, typer.Argument(metavar="DELEGATION|FILE", help="A delegation, or an exported file.")],
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[DELEGATION|FILE]", help="A delegation, or an exported file. Default: every audit trail."
+        ),
+    ] = None,
     head: Annotated[str, typer.Option(help="NUMBER:HASH of an earlier report; that row must be as it was.")] = "",
     key: Annotated[str, typer.Option(help="Fingerprint of the key in a report; it must have signed every seal.")] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Verify that no audit row was changed, removed, inserted or moved.
 
-    Of a delegation as it is stored, compared with what was sealed; or of an export, which needs no AWS. Each row that
-    does not match is named.
+    Of every delegation as it is stored, or of one, compared with what was sealed; or of an export, which needs no AWS.
+    Each row that does not match is named.
     """
     known = _parsed(head)
-    if Path(source).is_file():
+    if known and source is None:
+        msg = "a head is of one audit trail: name its delegation, or the file"
+        raise typer.BadParameter(msg, param_hint="--head")
+    if source is not None and Path(source).is_file():
         with exit_on_error(as_json=as_json):
             trail = _read(Path(source))
+        found = [(trail, faults(trail, known, key))]
     else:
         with deployed(context) as deployment:
-            trail = _stored(deployment, source)
             key = key or sha256(b64decode(deployment.audit_signer.public_key())).hexdigest()
-    found = faults(trail, known, key)
+            found = [_verified(deployment, name, known, key) for name in ([source] if source else _every(deployment))]
     if as_json:
-        print_json(_document(trail, found))
-    for fault in found if not as_json else ():
-        print_error(fault)
-    if not found and not as_json:
+        documents = [_document(*each) for each in found]
+        print_json(documents[0] if source else {"trails": documents})
+    else:
+        for each in found:
+            _print(*each)
+    raise typer.Exit(NEEDS_ATTENTION if any(wrong for _, wrong in found) else 0)
+
+
+def _verified(
+    deployment: Deployment, name: str, known: ChainHead | None, key: str
+) -> tuple[AuditTrail, tuple[str, ...]]:
+    """Return a trail with what is wrong with it; a seal that cannot be read is a fault of this trail only."""
+    try:
+        trail = _stored(deployment, name)
+    except Refused as unreadable:
+        return AuditTrail.of(name, None, ()), (str(unreadable),)
+    return trail, faults(trail, known, key)
+
+
+def _every(deployment: Deployment) -> list[str]:
+    """Return the names of all trails, also of those that have only seals left."""
+    return sorted({*deployment.audit_trails.delegations(), *deployment.seals.delegations()})
+
+
+def _print(trail: AuditTrail, found: tuple[str, ...]) -> None:
+    for fault in found:
+        print_error(f"{trail.delegation}: {fault}")
+    if not found:
         numbered = sum(1 for row in trail.rows if row.get("sequence"))
         print_line(f"{trail.delegation}: {numbered} rows are as they were added; the head is {trail.head}.")
         print_line(_sealed(trail))
-    raise typer.Exit(NEEDS_ATTENTION if found else 0)
 
 
 def _document(trail: AuditTrail, found: tuple[str, ...]) -> dict[str, Any]:
