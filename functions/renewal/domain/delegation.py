@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple, Self
 
+from renewal.domain.certificate.chain_form import ChainForm
 from renewal.domain.endpoint.declaration import GRACE_HOURS, Endpoint
 from renewal.domain.errors import KeyRefused, MandateEnded, NameNotDelegated, ProfileRefused, TermRefused
 from renewal.domain.key_type import KeyType
@@ -21,17 +21,6 @@ ACM = "acm:"
 DEFAULT_RATIO = 1 / 3
 LANGUAGES = ("fr", "en")
 """Of the texts for RAOs, in the order in which a page or a mail has them."""
-
-
-class ChainForm(StrEnum):
-    """Which issuers are stored with a certificate: `chain` in the delegation file.
-
-    `compatible`: the longest chain that SCM delivered, so that cross-signed intermediates serve clients that have only
-    older roots. `short`: no more than is needed to reach a trusted root.
-    """
-
-    COMPATIBLE = "compatible"
-    SHORT = "short"
 
 
 class CertificatePath(NamedTuple):

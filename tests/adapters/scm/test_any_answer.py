@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from renewal.adapters.scm.client import ScmClient
 from renewal.domain.certificate.acceptance import Expectation, check
 from renewal.domain.certificate.chain import Delivery
-from renewal.domain.delegation import ChainForm
+from renewal.domain.certificate.chain_form import ChainForm
 from renewal.domain.errors import RenewalError
 from renewal.domain.key_type import KeyType
 from renewal.domain.keypair import KeyPair, public_key_bytes

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certmandate.files.specification import read
-from renewal.domain.delegation import ChainForm, RenewalPolicy
+from renewal.domain.certificate.chain_form import ChainForm
+from renewal.domain.delegation import RenewalPolicy
 from renewal.domain.key_type import KeyType
 from tests.unit.system import NOW
 

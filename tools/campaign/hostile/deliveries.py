@@ -19,7 +19,7 @@ from renewal.adapters.acm_rules import require_algorithm_of_issuer
 from renewal.adapters.http import MOST_BYTES
 from renewal.domain.certificate.acceptance import Expectation, check
 from renewal.domain.certificate.chain import Chain, Delivery, TrustedRoots
-from renewal.domain.delegation import ChainForm
+from renewal.domain.certificate.chain_form import ChainForm
 from renewal.domain.errors import RenewalError
 from renewal.domain.key_type import KeyType
 from renewal.domain.keypair import public_key_bytes

@@ -46,7 +46,8 @@ from certmandate.files import endpoints, fields
 from certmandate.files.fields import Fault, Reader
 from certmandate.files.yaml_document import Place
 from renewal.domain.calendar import phase_at
-from renewal.domain.delegation import S3, CertificateSpec, ChainForm, Delegation, RenewalPolicy
+from renewal.domain.certificate.chain_form import ChainForm
+from renewal.domain.delegation import S3, CertificateSpec, Delegation, RenewalPolicy
 from renewal.domain.endpoint.declaration import GRACE_HOURS
 from renewal.domain.key_type import KeyType
 from renewal.domain.names import is_for

@@ -18,9 +18,9 @@ from cryptography.x509.verification import (
     VerificationError,
 )
 
+from renewal.domain.certificate.chain_form import ChainForm
 from renewal.domain.certificate.facts import Certificate, library_errors_as
 from renewal.domain.certificate.serial import printed_serial
-from renewal.domain.delegation import ChainForm
 from renewal.domain.errors import CertificateMismatch, ChainBroken, shortened
 
 MOST_CERTIFICATES = 10
