@@ -189,7 +189,7 @@ class Deployment:
 @contextmanager
 def deployed(context: typer.Context) -> Iterator[Deployment]:
     """Find the stack of the command's options; print errors and end with their exit code, as `exit_on_error` does."""
-    with exit_on_error(as_json=context.params.get("as_json", False)):
+    with exit_on_error():
         yield find(context.obj)
 
 

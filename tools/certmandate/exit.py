@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import typer
+from typer._click.globals import get_current_context  # typer does not export it
 
 from certmandate.files.atomic_files import NotWritten
 from certmandate.files.yaml_document import FilesInvalid
@@ -65,8 +66,8 @@ def usable_environment() -> Iterator[None]:
 
 
 @contextmanager
-def exit_on_error(*, as_json: bool = False) -> Iterator[None]:
-    """Print an error and end with its exit code (docs/operator.md); with *as_json*, print it as a document too."""
+def exit_on_error() -> Iterator[None]:
+    """Print an error and end with its exit code (docs/operator.md); where --json was given, print a document too."""
     try:
         yield
     except (
@@ -79,7 +80,8 @@ def exit_on_error(*, as_json: bool = False) -> Iterator[None]:
         return
     code, name, text = _ending(end)
     print_error(text)
-    if as_json:
+    context = get_current_context(silent=True)
+    if context is not None and context.params.get("as_json"):
         print_json({"error": name, "text": text, "exit_code": code})
     raise typer.Exit(code)
 

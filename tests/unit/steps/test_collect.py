@@ -539,15 +539,24 @@ def down(system: System) -> None:
     system.scm.answers |= dict.fromkeys(("collect", "details", "mark_renewed"), ScmUnavailable("503"))
 
 
+def damaged(system: System) -> None:
+    def unreadable() -> None:
+        raise RecordUnreadable("damaged", delegation="univ")
+
+    for method in ("with_delegation", "delegation"):
+        system.book = interrupted(system.book, method, before=unreadable)
+
+
 @pytest.mark.parametrize(
     "trouble",
     [
         down,
+        damaged,
         lambda system: system.accounts.refused.add(("univ", "v1")),
         lambda system: system.accounts.versions.update(univ=""),
         lambda system: system.book.record_refusal("univ", "v1", "run"),
     ],
-    ids=["SCM is down", "login refused", "no credential", "login refused earlier in the run"],
+    ids=["SCM is down", "damaged delegation", "login refused", "no credential", "login refused earlier in the run"],
 )
 def test_what_is_issued_is_stored_without_scm(system: System, trouble: Callable[[System], None]) -> None:
     """Certificate and key are here: only the mark of the renewal would need SCM, and nothing depends on it."""

@@ -65,7 +65,7 @@ def write_as_newer_version(harness: Harness, delegation: str, written: Written) 
     for item in _stored(harness, delegation):
         if written is Written.MEMBERS:
             _put(harness, _with_unknown_members(item))
-        elif (place := _place(item, written)) is not None:
+        elif (place := _place(item, written)) is not None and place[0][place[1]] != NEWER:
             above, member = place
             item[_KEPT] = {"written": written.value, "value": above[member]}
             above[member] = NEWER

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from itertools import chain
 from typing import Any
 
 from campaign.auditor.invariants import no_store_is_called_changed
@@ -27,6 +28,7 @@ from campaign.order_book_invariants import (
     violations,
 )
 from campaign.scenarios import DELEGATION, PASSWORD, PROFILE
+from renewal.domain.errors import RecordUnreadable
 from renewal.domain.replacement_rule import Caps, ReplacementRule
 from scm_simulator import Dials, Order
 
@@ -124,10 +126,8 @@ class History:
 
     def force(self, certificate: str) -> None:
         """A manual run that replaces a certificate."""
-        self._give_reason(certificate)
-        spec = self._tenant_of(certificate).specs[certificate]
-        self.harness.editor.ask(*spec.record_key, "drill")
-        self.harness.run(certificates=[spec.path], reason="drill")
+        if self._asked(certificate):
+            self.harness.run(certificates=[self._tenant_of(certificate).specs[certificate].path], reason="drill")
 
     def run_with_fault(self, mode: str, nth: int) -> None:
         """A daily run with a fault at its nth call."""
@@ -149,9 +149,16 @@ class History:
 
     def ask(self, certificate: str) -> None:
         """The operator requests a new certificate."""
+        self._asked(certificate)
+
+    def _asked(self, certificate: str) -> bool:
+        """Request a new certificate, unless its item cannot be read: the command refuses then."""
+        try:
+            self.harness.editor.ask(*self._tenant_of(certificate).specs[certificate].record_key, "drill")
+        except RecordUnreadable:
+            return False
         self._give_reason(certificate)
-        delegation = self._tenant_of(certificate).name
-        self.harness.editor.ask(delegation, certificate, "because")
+        return True
 
     def replace_everything(self, *, orders: int = 0) -> None:
         """The CA has to revoke: the operator stores a rule, for *orders* a run (0: the caps of the stack)."""
@@ -159,8 +166,9 @@ class History:
         now, caps = self.harness.time(), Caps(orders, orders) if orders else None
         rule = ReplacementRule(now, "", "incident", deadline=now + timedelta(hours=24), caps=caps, asked_at=now)
         reader = self.harness.reader
-        certificates = [each for name in reader.delegations() for each in reader.certificates(name)]
-        self.harness.editor.add_replacement(rule, certificates)
+        read = [reader.certificates(name) for name in reader.delegations()]
+        is_whole = not any(each.unreadable for each in read)  # otherwise nothing is listed, as by the command
+        self.harness.editor.add_replacement(rule, chain.from_iterable(read) if is_whole else ())
 
     def respecify(
         self, certificate: str, *, names: int = 0, stores: int = 0, key: str = "P-256", profile: int = PROFILE

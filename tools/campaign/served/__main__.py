@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from campaign.harness import Harness
-from campaign.served.play import Compared, play
+from campaign.served.play import Agreement, play
 
 _RUNS = 30  # of one history
 
@@ -18,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("runs", type=int, help=f"how many, in histories of {_RUNS}")
     parser.add_argument("--seed", type=int, default=1, help="of the first history")
     options = parser.parse_args(arguments)
-    total = Compared()
+    total = Agreement()
     with Harness() as harness:
         for number in range(-(-options.runs // _RUNS)):
             played = play(harness, options.seed + number, min(_RUNS, options.runs - number * _RUNS))

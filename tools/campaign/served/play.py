@@ -33,7 +33,7 @@ _NEVER = 10_000 * DAY
 
 
 @dataclass
-class Compared:
+class Agreement:
     """What came of a history."""
 
     states: Counter[str] = field(default_factory=Counter)
@@ -41,9 +41,9 @@ class Compared:
     violations: list[str] = field(default_factory=list)
 
 
-def play(harness: Harness, seed: int, runs: int) -> Compared:
+def play(harness: Harness, seed: int, runs: int) -> Agreement:
     """Play *runs* runs with servers in random conditions; after each, the auditor connects to every address."""
-    random, played = Random(seed), Compared()  # noqa: S311 - no secret
+    random, played = Random(seed), Agreement()  # noqa: S311 - no secret
     nodes = [
         Node(harness, f"{DELEGATION}/{name}", endpoint, ip)
         for name, endpoints in _ENDPOINTS.items()

@@ -34,7 +34,7 @@ _REFUSING = {
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class StoredPair:
     """A private key and its certificate with the issuers, as PEM; both empty before the first is stored."""
 
     key: str = ""
@@ -61,7 +61,7 @@ class Node:
     endpoint: Endpoint
     ip: str
     condition: str = "reloaded"
-    loaded: Pair = field(default_factory=Pair)
+    loaded: StoredPair = field(default_factory=StoredPair)
     """What it has read of the store last."""
     address: tuple[str, int] = ("", 0)
 
@@ -87,7 +87,7 @@ class Node:
 
 
 def _reloaded(node: Node) -> str:
-    node.loaded = stored(node.harness).get(node.endpoint.host, Pair())
+    node.loaded = stored(node.harness).get(node.endpoint.host, StoredPair())
     return _kept(node)
 
 
@@ -98,11 +98,11 @@ def _kept(node: Node) -> str:
 def _default_host(node: Node) -> str:
     """The certificate of another virtual host."""
     others = (pair for host, pair in sorted(stored(node.harness).items()) if host != node.endpoint.host)
-    return _text(next(others, Pair()), node)
+    return _text(next(others, StoredPair()), node)
 
 
 def _without_issuers(node: Node) -> str:
-    pair = stored(node.harness).get(node.endpoint.host, Pair())
+    pair = stored(node.harness).get(node.endpoint.host, StoredPair())
     return pair.key + (_pem(pair.leaf) if pair.chain else "")
 
 
@@ -145,7 +145,7 @@ def listening(nodes: Iterable[Node]) -> Iterator[None]:
         yield
 
 
-def stored(harness: Harness) -> Mapping[str, Pair]:
+def stored(harness: Harness) -> Mapping[str, StoredPair]:
     """Return what the stores hold by the certificate's common name: S3's files, or else ACM's."""
     from moto.backends import get_backend  # noqa: PLC0415 - moto may be imported only after the isolation
 
@@ -153,16 +153,16 @@ def stored(harness: Harness) -> Mapping[str, Pair]:
     for backend in get_backend("acm")[ACCOUNT].values():
         for bundle in backend._certificates.values():  # noqa: SLF001 - the API does not return its key
             key, leaf, issuers = (f"{each.decode()}\n" for each in (bundle.key, bundle.cert, bundle.chain))
-            pairs.append(Pair(key, leaf + issuers))
+            pairs.append(StoredPair(key, leaf + issuers))
     files = dict(objects(harness, "certificates/"))
     for name, content in files.items():
         if name.endswith("/current.json"):
             folder = json.loads(content)["path"]
-            pairs.append(Pair(files[f"{folder}privkey.pem"].decode(), files[f"{folder}fullchain.pem"].decode()))
+            pairs.append(StoredPair(files[f"{folder}privkey.pem"].decode(), files[f"{folder}fullchain.pem"].decode()))
     return {pair.host: pair for pair in pairs}
 
 
-def _text(pair: Pair, node: Node) -> str:
+def _text(pair: StoredPair, node: Node) -> str:
     """As a server of a private CA loads it: it sends the root, too (docs/architecture.md)."""
     return pair.key + pair.chain + node.harness.played.simulator.root_pem if pair.key else ""
 

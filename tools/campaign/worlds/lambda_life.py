@@ -37,14 +37,18 @@ class LifeCase:
     boundary: Boundary | None = None
     mode: Mode | None = None
 
-    def play(self, harness: Harness) -> CaseOutcome:
-        """Renew, renew again, and play daily runs until the estate is at rest."""
+    def begin(self, harness: Harness) -> None:
+        """Renew, and have the certificate renewed again by the next run."""
         harness.environments.forget()
         harness.environments.are_cold = self.life is Life.COLD
         harness.interception.forgets_idle = self.life is Life.FROZEN
         harness.run()  # a renewal too, whose connections the next run would use
         harness.time.pass_seconds(FROZEN_SECONDS)
         harness.editor.ask(DELEGATION, NAME, "again")
+
+    def play(self, harness: Harness) -> CaseOutcome:
+        """Renew, renew again, and play daily runs until the estate is at rest."""
+        self.begin(harness)
         before = len(harness.played.simulator.orders)
         run, was_reached = self._run(harness)
         days, found = settled(harness, before, self.scenario.due)
@@ -122,13 +126,20 @@ class ThrottleCase:
 
 def life_cases(scenario: Scenario, harness: Harness, most: int, seed: int) -> Iterator[LifeCase | ThrottleCase]:
     """Yield each kind of environment without a fault and with *most* faults, chosen by *seed*, and each throttle."""
-    boundaries = record(harness, scenario)
-    affected = [(boundary, mode) for boundary in boundaries for mode in CANONICAL]
     for life in Life:
-        yield LifeCase(scenario, life)
+        healthy = LifeCase(scenario, life)
+        yield healthy
+        affected = [(boundary, mode) for boundary in _boundaries(healthy, harness) for mode in CANONICAL]
         sampled = random.Random(f"{seed} {life}").sample(affected, min(most, len(affected)))  # noqa: S311
         yield from (LifeCase(scenario, life, boundary, mode) for boundary, mode in sampled)
-    for boundary in boundaries:
+    for boundary in record(harness, scenario):
         if boundary.service == "lambda":
             for times in THROTTLED.get(boundary.operation.removeprefix("Invoke "), OTHERS_THROTTLED):
                 yield ThrottleCase(scenario, boundary, times)
+
+
+def _boundaries(healthy: LifeCase, harness: Harness) -> list[Boundary]:
+    """Return the calls of the second run, which are not those of a first one: logins and connections are kept."""
+    healthy.scenario.prepare(harness)
+    healthy.begin(harness)
+    return harness.interception.boundaries[harness.run().run_id]

@@ -111,7 +111,7 @@ def onboard_command(
     """
     given = dict(locals())  # by the options' names, which the prompts and the messages use
     now = datetime.now(UTC)
-    with exit_on_error(as_json=as_json):
+    with exit_on_error():
         known = read_third_party(folder)
         given |= {key: given.get(key) or value for key, value in known.items()}
         typed = _typed(given)

@@ -21,6 +21,7 @@ from stack.rehearsal.bundles import (
     layer,
 )
 from stack.rehearsal.by_cli import Cli, entered_states, run_to_its_end, stored_pairs
+from stack.rehearsal.documented import execute_documents
 from stack.rehearsal.enforced import rehearse_enforced
 
 
@@ -37,6 +38,8 @@ def rehearse(options: argparse.Namespace) -> None:
     log(f"{count} functions imported: no module of theirs or of the layer was compiled")
     with isolated_functions(options.python, packages, built_template(options.build)):
         _run_by_cli(options.aws, log)
+        done, left = execute_documents(options.aws)
+        log(f"{done} aws commands of the documents were executed; {left} are in the table of those that are not")
     if options.ministack:
         rehearse_enforced(options.build, options.ministack, packages, log)
 

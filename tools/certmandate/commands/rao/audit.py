@@ -69,7 +69,7 @@ def verify_command(
         msg = "a head is of one audit trail: name its delegation, or the file"
         raise typer.BadParameter(msg, param_hint="--head")
     if source is not None and Path(source).is_file():
-        with exit_on_error(as_json=as_json):
+        with exit_on_error():
             trail = _read(Path(source))
         found = [(trail, faults(trail, known, key))]
     else:
