@@ -4,9 +4,13 @@
     ports.py    what the steps need from outside, as Protocols
     records.py  frozen records as JSON and as DynamoDB maps, and back
     steps/      one module for each Lambda function: the six steps of the state machine, rotate_password, seal_audit
-    adapters/   the ports, over SCM (httpx) and AWS (boto3)
+    adapters/   the ports, over SCM (httpx) and AWS (botocore)
     settings.py one field per environment variable of template.yaml
     wiring.py   builds the adapters, once per execution environment
 
 Imports point inwards: domain ← ports ← steps ← adapters ← wiring ← handlers (`make check` enforces it).
 """
+
+import gc
+
+gc.set_threshold(10_000)  # imports make many objects and no garbage: to search them took a tenth of a cold start

@@ -198,15 +198,10 @@ def _whole(value: Any) -> int:
     return int(value)
 
 
-def _bytes(value: Any) -> bytes:
-    """DynamoDB's are boto3's `Binary`."""
-    return value if isinstance(value, bytes) else bytes(value.value)
-
-
 _SCALARS: dict[Any, Callable[[Any], Any]] = {
     str: partial(_instance, str),
     bool: partial(_instance, bool),
-    bytes: _bytes,
+    bytes: partial(_instance, bytes),
     int: _whole,
     float: lambda value: float(_instance(int | float | Decimal, value)),
     datetime: lambda text: datetime.fromisoformat(text).astimezone(UTC),

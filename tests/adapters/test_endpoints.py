@@ -23,7 +23,8 @@ from renewal.deadline import Deadline
 from renewal.domain.certificate.facts import Certificate
 from renewal.domain.endpoint.declaration import Endpoint, StartTls
 from renewal.domain.endpoint.observation import EndpointState
-from renewal.domain.keypair import KeyPair, KeyType
+from renewal.domain.key_type import KeyType
+from renewal.domain.keypair import KeyPair
 from renewal.domain.service.comparison import Compared, Contact, Expected, compare
 from tests.throwaway_ca import hierarchy, pem, root, trusted_roots
 

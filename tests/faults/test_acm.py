@@ -26,7 +26,7 @@ from campaign.scenarios import (
     world,
 )
 from renewal.domain.delegation import S3
-from renewal.domain.keypair import KeyType
+from renewal.domain.key_type import KeyType
 from scm_simulator import Dials
 from tests.recordings import recorded
 

@@ -19,7 +19,8 @@ from certmandate_fetch.pair import trusting
 from certmandate_fetch.store import FILES, Store
 from certmandate_fetch.update import Result, Updater
 from renewal.adapters.objects import S3Certificates
-from renewal.domain.keypair import KeyPair, KeyType
+from renewal.domain.key_type import KeyType
+from renewal.domain.keypair import KeyPair
 from renewal.ports.stores import Pair
 from tests.adapters.aws.records import SPEC, a_pair
 from tests.throwaway_ca import hierarchy, pem

@@ -9,7 +9,8 @@ from functools import cache
 from cryptography import x509
 
 from renewal.domain.certificate.chain import Delivery
-from renewal.domain.keypair import KeyPair, KeyType, public_key_bytes
+from renewal.domain.key_type import KeyType
+from renewal.domain.keypair import KeyPair, public_key_bytes
 from tests.throwaway_ca import SERVER, Issuer, hierarchy
 from tests.unit.system import NOW
 

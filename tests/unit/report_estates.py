@@ -10,7 +10,7 @@ from renewal import records
 from renewal.domain.delegation import CertificateSpec, Delegation, Profile
 from renewal.domain.due import Cause
 from renewal.domain.errors import CredentialRefused, NeedsAttention, OrderUnknown
-from renewal.domain.keypair import KeyType
+from renewal.domain.key_type import KeyType
 from renewal.domain.order import FinishedOrder, OrderStatus
 from renewal.domain.run.outcome import PlanFacts
 from renewal.domain.setup.finding import Finding

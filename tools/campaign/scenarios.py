@@ -10,7 +10,7 @@ from campaign.fault_injection import Mode
 from campaign.harness import Harness
 from certmandate.files.specification import Specification
 from renewal.domain.delegation import S3, CertificateSpec, Delegation
-from renewal.domain.keypair import KeyType
+from renewal.domain.key_type import KeyType
 from scm_simulator import Account, Department, Dials, Domain, Organisation, Profile
 from scm_simulator.world.world import World
 

@@ -15,7 +15,7 @@ from certmandate.files.yaml_document import FileFault, FilesInvalid, YamlDocumen
 from local.aws_file import load_aws
 from local.web_servers import load_nodes
 from renewal.domain.delegation import CertificateSpec
-from renewal.domain.keypair import KeyType
+from renewal.domain.key_type import KeyType
 from renewal.domain.order import COMMENT_PREFIX
 from scm_simulator.backend.order import OPEN, REVOKED
 from scm_simulator.world.world import Account, PastCertificate, World

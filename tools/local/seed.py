@@ -31,7 +31,8 @@ from renewal.domain.certificate.chain import TrustedRoots
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.due import Cause
 from renewal.domain.errors import RenewalError
-from renewal.domain.keypair import KeyPair, KeyType, PrivateKey
+from renewal.domain.key_type import KeyType
+from renewal.domain.keypair import KeyPair, PrivateKey, key_type_of
 from renewal.domain.order import Order, OrderStatus, Served, token_in
 from renewal.domain.order_search import SearchedOrder, SearchResult
 from renewal.domain.setup.inspection import Inspection
@@ -164,7 +165,7 @@ def _without_arns(specification: Specification) -> Specification:
 
 def _key_of(past: ScmOrder) -> KeyPair:
     key = load_pem_private_key(cast("bytes", past.private_key_pem), password=None)
-    return KeyPair(cast("KeyType", KeyType.of(key)), cast("PrivateKey", key))
+    return KeyPair(cast("KeyType", key_type_of(key)), cast("PrivateKey", key))
 
 
 # ---- What the past steps use instead of the network ----------------------------------------------------

@@ -1,1 +1,1 @@
-"""The ports over SCM (httpx) and AWS (boto3). Every client is handed in; `renewal.wiring` makes them."""
+"""The ports over SCM (httpx) and AWS (botocore). Every client is handed in; `renewal.wiring` makes them."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from renewal.domain.certificate.chain import Chain
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.errors import AcmWouldRefuse, StoreNotOurs
-from renewal.domain.keypair import KeyType
+from renewal.domain.key_type import KeyType
 
 IMPORTED = "IMPORTED"
 DELEGATION_TAG, CERTIFICATE_TAG = "certmandate:delegation", "certmandate:certificate"

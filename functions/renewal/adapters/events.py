@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from renewal import records
 from renewal.adapters.aws import translated
 from renewal.domain.alerts.alert import Alert
-from renewal.domain.audit.seal import Seal
 from renewal.domain.endpoint.observation import ServiceRecord, ServiceState
 from renewal.domain.errors import StoreUnavailable
 from renewal.domain.notices.notice import Notice
@@ -19,6 +18,8 @@ from renewal.domain.order import ManagedCertificate, Order, Served
 if TYPE_CHECKING:
     from mypy_boto3_events.client import EventBridgeClient
     from mypy_boto3_sns.client import SNSClient
+
+    from renewal.domain.audit.seal import Seal
 
 SOURCE = "certmandate"
 RENEWED = "Certificate Renewed"

@@ -8,10 +8,10 @@ from datetime import date, datetime
 from types import MappingProxyType
 from typing import NamedTuple, Self
 
-from renewal.domain.certificate.chain import ChainForm
+from renewal.domain.certificate.chain_form import ChainForm
 from renewal.domain.endpoint.declaration import GRACE_HOURS, Endpoint
 from renewal.domain.errors import KeyRefused, MandateEnded, NameNotDelegated, ProfileRefused, TermRefused
-from renewal.domain.keypair import KeyType
+from renewal.domain.key_type import KeyType
 from renewal.domain.names import not_permitted
 from renewal.records import REQUIRED
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Self, cast
 
 from cryptography import x509
@@ -15,43 +14,22 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from renewal.domain.errors import RecordUnreadable
+from renewal.domain.key_type import KeyType
 from renewal.domain.names import common_name
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 
 
-class KeyType(StrEnum):
-    """Algorithm and size; the value is the one in delegation files."""
-
-    RSA_2048 = "RSA-2048"
-    RSA_3072 = "RSA-3072"
-    RSA_4096 = "RSA-4096"
-    P_256 = "P-256"
-    P_384 = "P-384"
-
-    @property
-    def algorithm(self) -> str:
-        """`RSA` or `EC`, as in SCM's `keyTypes` (SCM reference §5.3)."""
-        return "RSA" if self.value.startswith("RSA") else "EC"
-
-    @property
-    def size(self) -> str:
-        """`2048` … or `P-256` …, as in SCM's `keyTypes`."""
-        return self.value.removeprefix("RSA-")
-
-    @classmethod
-    def of(cls, key: object) -> Self | None:
-        """Return the type of a public or private *key*, None for a type that is not ordered."""
-        if isinstance(key, rsa.RSAPublicKey | rsa.RSAPrivateKey):
-            return cls._find(f"RSA-{key.key_size}")
-        if isinstance(key, ec.EllipticCurvePublicKey | ec.EllipticCurvePrivateKey):
-            return cls._find({"secp256r1": "P-256", "secp384r1": "P-384"}.get(key.curve.name, ""))
+def key_type_of(key: object) -> KeyType | None:
+    """Return the type of a public or private *key*, None for a type that is not ordered."""
+    if isinstance(key, rsa.RSAPublicKey | rsa.RSAPrivateKey):
+        value = f"RSA-{key.key_size}"
+    elif isinstance(key, ec.EllipticCurvePublicKey | ec.EllipticCurvePrivateKey):
+        value = {"secp256r1": "P-256", "secp384r1": "P-384"}.get(key.curve.name, "")
+    else:
         return None
-
-    @classmethod
-    def _find(cls, value: str) -> Self | None:
-        return next((kind for kind in cls if kind.value == value), None)
+    return next((kind for kind in KeyType if kind.value == value), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +55,7 @@ class KeyPair:
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
             msg = "not an unencrypted PKCS#8 private key"
             raise ValueError(msg) from error
-        key_type = KeyType.of(key)
+        key_type = key_type_of(key)
         if key_type is None:
             msg = "a private key of a type that is not ordered"
             raise ValueError(msg)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -10,12 +10,11 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from renewal.domain.audit.chained_row import ChainedRow
-from renewal.domain.certificate.chain import Chain
 from renewal.domain.certificate.revocation import RevocationRequest
 from renewal.domain.delegation import ACM, CertificatePath, CertificateSpec
 from renewal.domain.endpoint.observation import ServiceRecord
 from renewal.domain.errors import NeedsAttention, OrderDeclined, OrderRejected, OrderRevoked
-from renewal.domain.keypair import KeyType, requested_key_fingerprint
+from renewal.domain.key_type import KeyType
 from renewal.domain.permission import OrderAgain
 from renewal.records import REQUIRED, REWRITTEN
 
@@ -134,6 +133,8 @@ class Order:
         return replace(self._finished(OrderStatus.FAILED, now), error=error, text=text)
 
     def _finished(self, status: OrderStatus, now: datetime) -> FinishedOrder:
+        from renewal.domain.keypair import requested_key_fingerprint  # noqa: PLC0415 - imports cryptography
+
         kept = ("delegation", "certificate", "token", "opened_at", "names", "causes", "run_id", "reason", "posts")
         values: dict[str, Any] = {name: getattr(self, name) for name in kept}
         values |= {"ssl_id": self.ssl_id, "arns": self.arns, "key_fingerprint": requested_key_fingerprint(self.csr)}
@@ -229,32 +230,6 @@ class ManagedCertificate:
             return self.spec.arns[region]
         served = self.served
         return served.arns.get(region) if served and served.key_type is key_type else None
-
-
-def served_by(order: Order, certificate: ManagedCertificate, stores: Collection[str], now: datetime) -> Served:
-    """Return what is served when *stores* hold the certificate of the issued *order*.
-
-    A region without it keeps its earlier ARN, because the next certificate is to be imported into the same one.
-    """
-    leaf, previous, spec = Chain.parse(order.chain).leaf, certificate.served, certificate.spec
-    earlier = previous.arns if previous and previous.key_type is order.key_type else {}
-    return Served(
-        ssl_id=order.ssl_id or 0,
-        serial=leaf.serial,
-        not_before=leaf.not_before,
-        not_after=leaf.not_after,
-        names=order.names,
-        profile_id=order.profile_id,
-        key_type=order.key_type,
-        issuer=leaf.issuer,
-        stores=tuple(store for store in spec.stores if store in stores),
-        token=order.token,
-        stored_at=now,
-        arns={region: arn for region, arn in earlier.items() if region in spec.acm_regions} | dict(order.arns),
-        client_auth=leaf.is_for_clients,
-        key_fingerprint=leaf.key_fingerprint,
-        fingerprint=leaf.fingerprint(),
-    )
 
 
 @dataclass(frozen=True, slots=True)

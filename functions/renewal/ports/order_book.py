@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
-from renewal.domain.certificate.chain import Chain
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.errors import RecordUnreadable
 from renewal.domain.limits import BegunOrder
@@ -15,6 +14,9 @@ from renewal.domain.order_search import SearchControl, SearchResult
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
+
+if TYPE_CHECKING:
+    from renewal.domain.certificate.chain import Chain
 
 T = TypeVar("T")
 Item = TypeVar("Item")

@@ -10,7 +10,8 @@ from renewal.domain.certificate.chain import Chain
 from renewal.domain.delegation import ACM, S3
 from renewal.domain.due import is_due_by_age
 from renewal.domain.errors import NeedsAttention, RenewalError, StoreUnavailable, error_of
-from renewal.domain.order import ManagedCertificate, Order, Served, served_by
+from renewal.domain.order import ManagedCertificate, Order, Served
+from renewal.domain.served import served_by
 from renewal.ports.environment import Clock
 from renewal.ports.keys import KeyOpener
 from renewal.ports.order_book import OrderTransitions

@@ -10,7 +10,8 @@ from certmandate.files.specification import Specification
 from renewal.domain.certificate.chain import Chain
 from renewal.domain.certificate.facts import Certificate
 from renewal.domain.delegation import CertificatePath, CertificateSpec, Delegation
-from renewal.domain.keypair import KeyPair, KeyType
+from renewal.domain.key_type import KeyType
+from renewal.domain.keypair import KeyPair
 from renewal.domain.order import Order, Served
 from renewal.ports.stores import Pair
 from tests.throwaway_ca import SERVER, hierarchy

@@ -24,7 +24,8 @@ from renewal.domain.errors import (
     StoreRefused,
     StoreUnavailable,
 )
-from renewal.domain.keypair import KeyPair, KeyType
+from renewal.domain.key_type import KeyType
+from renewal.domain.keypair import KeyPair
 from renewal.domain.order import ManagedCertificate
 from renewal.ports.stores import Pair
 from tests.throwaway_ca import hierarchy

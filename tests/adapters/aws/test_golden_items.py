@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from boto3.dynamodb.types import TypeDeserializer
 
 from certmandate.files.operator_records import retired_from
 from renewal import records
 from renewal.adapters.order_book import schema
+from renewal.adapters.order_book.attribute_values import from_wire
 from renewal.domain.errors import RecordUnreadable
 from renewal.domain.order import FinishedOrder
 from renewal.domain.replacement_rule import ReplacementRule
@@ -29,8 +29,7 @@ INDEXED = ("action", "next_action_at")
 
 def golden(kind: str, version: str) -> dict[str, Any]:
     """A golden item in Python's types."""
-    read: Any = TypeDeserializer().deserialize
-    return {name: read(_with_bytes(value)) for name, value in GOLDEN[kind][version].items()}
+    return {name: from_wire(_with_bytes(value)) for name, value in GOLDEN[kind][version].items()}
 
 
 def _with_bytes(value: dict[str, Any]) -> dict[str, Any]:

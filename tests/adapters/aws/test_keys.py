@@ -6,7 +6,8 @@ import pytest
 
 from renewal.adapters.keys import KmsOpener, KmsSealer
 from renewal.domain.errors import KeyLost, StoreRefused, StoreUnavailable
-from renewal.domain.keypair import KeyPair, KeyType
+from renewal.domain.key_type import KeyType
+from renewal.domain.keypair import KeyPair
 
 from .conftest import client
 from .wire import counted, refused

@@ -10,9 +10,11 @@ from cryptography import x509
 
 from renewal.adapters.scm.client import ScmClient
 from renewal.domain import errors
-from renewal.domain.certificate.chain import Chain, ChainForm, Delivery, TrustedRoots
+from renewal.domain.certificate.chain import Chain, Delivery, TrustedRoots
+from renewal.domain.certificate.chain_form import ChainForm
 from renewal.domain.delegation import CustomField
-from renewal.domain.keypair import KeyPair, KeyType, public_key_bytes
+from renewal.domain.key_type import KeyType
+from renewal.domain.keypair import KeyPair, public_key_bytes
 from renewal.domain.order import EnrollRequest, ended
 from renewal.domain.order_search import SearchedOrder, SearchResult
 from scm_simulator.simulator import Simulator

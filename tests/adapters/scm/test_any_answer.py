@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 from renewal.adapters.scm.client import ScmClient
 from renewal.domain.certificate.acceptance import Expectation, check
-from renewal.domain.certificate.chain import ChainForm, Delivery
+from renewal.domain.certificate.chain import Delivery
+from renewal.domain.certificate.chain_form import ChainForm
 from renewal.domain.errors import RenewalError
-from renewal.domain.keypair import KeyPair, KeyType, public_key_bytes
+from renewal.domain.key_type import KeyType
+from renewal.domain.keypair import KeyPair, public_key_bytes
 from renewal.domain.order_search import SearchedOrder
 from tests.adapters.scm.stage import NOW, ORDER, scm
 from tests.throwaway_ca import SERVER, hierarchy, pem, trusted_roots

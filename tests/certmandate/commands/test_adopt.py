@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from renewal.domain.certificate.serial import printed_serial
-from renewal.domain.keypair import KeyPair, KeyType
+from renewal.domain.key_type import KeyType
+from renewal.domain.keypair import KeyPair
 from tests.certmandate.desk import Desk
 from tests.throwaway_ca import hierarchy, pem
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import httpx
 
-from renewal.domain.keypair import KeyPair, KeyType
+from renewal.domain.key_type import KeyType
+from renewal.domain.keypair import KeyPair
 from scm_simulator.in_process import InProcess
 from scm_simulator.simulator import Simulator
 from tests.certmandate.conftest import Sit

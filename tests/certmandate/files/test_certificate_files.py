@@ -8,7 +8,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7, pkcs12
 
 from certmandate.files.certificate_files import certificates_in
-from renewal.domain.keypair import KeyPair, KeyType
+from renewal.domain.key_type import KeyType
+from renewal.domain.keypair import KeyPair
 from tests.throwaway_ca import FOUNDED, hierarchy, pem
 
 KEY = KeyPair.generate(KeyType.P_256).private_key

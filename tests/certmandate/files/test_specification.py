@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certmandate.files.specification import read
-from renewal.domain.certificate.chain import ChainForm
+from renewal.domain.certificate.chain_form import ChainForm
 from renewal.domain.delegation import RenewalPolicy
-from renewal.domain.keypair import KeyType
+from renewal.domain.key_type import KeyType
 from tests.unit.system import NOW
 
 FILE: dict[str, Any] = {

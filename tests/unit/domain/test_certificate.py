@@ -25,7 +25,7 @@ from renewal.domain.errors import (
     CertificateMismatch,
     CertificateUnusable,
 )
-from renewal.domain.keypair import KeyType
+from renewal.domain.key_type import KeyType
 from tests.throwaway_ca import SERVER, pem
 from tests.unit.leaves import NAMES, delivered, leaf
 from tests.unit.system import NOW

@@ -18,10 +18,12 @@ from hypothesis import strategies as st
 
 from renewal.adapters.roots import public_roots
 from renewal.domain.certificate.acceptance import Expectation, check
-from renewal.domain.certificate.chain import Chain, ChainForm, TrustedRoots
+from renewal.domain.certificate.chain import Chain, TrustedRoots
+from renewal.domain.certificate.chain_form import ChainForm
 from renewal.domain.certificate.facts import Certificate
 from renewal.domain.errors import CertificateMismatch, ChainBroken, RenewalError
-from renewal.domain.keypair import KeyPair, KeyType
+from renewal.domain.key_type import KeyType
+from renewal.domain.keypair import KeyPair
 from tests.throwaway_ca import Issuer, hierarchy, pem, root
 from tests.unit.leaves import NAMES, delivered, key, leaf
 from tests.unit.system import NOW

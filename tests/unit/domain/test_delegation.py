@@ -10,7 +10,7 @@ import pytest
 from renewal.domain.calendar import PHASES, phase_at
 from renewal.domain.delegation import Profile, profile_of
 from renewal.domain.errors import KeyRefused, NameNotDelegated, ProfileRefused, TermRefused
-from renewal.domain.keypair import KeyType
+from renewal.domain.key_type import KeyType
 from tests.unit.system import DELEGATION, IDP
 
 

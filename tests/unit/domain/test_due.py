@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from renewal.domain.delegation import RenewalPolicy
 from renewal.domain.due import EVERY_DAILY_RUN, EVERY_RUN, Cause, decide, last_resort, next_action, renewal_point
 from renewal.domain.endpoint.declaration import Endpoint
-from renewal.domain.keypair import KeyType
+from renewal.domain.key_type import KeyType
 from renewal.domain.replacement_rule import ReplacementRule
 from tests.unit.orders import an_order
 from tests.unit.system import IDP, NOW, managed, served_by

@@ -11,7 +11,8 @@ from renewal.domain.due import Cause
 from renewal.domain.errors import Failure
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.certificate import CertificateState, Judgement, judge
-from renewal.domain.keypair import KeyPair, KeyType
+from renewal.domain.key_type import KeyType
+from renewal.domain.keypair import KeyPair
 from renewal.domain.order import ManagedCertificate, OrderStatus
 from renewal.domain.run.outcome import notes_of
 from renewal.domain.setup.inspection import DelegationRecord, Inspection

@@ -33,7 +33,8 @@ from renewal.domain.errors import (
     TermRefused,
     TooManyDue,
 )
-from renewal.domain.keypair import KeyPair, KeyType, public_key_bytes, requested_key
+from renewal.domain.key_type import KeyType
+from renewal.domain.keypair import KeyPair, public_key_bytes, requested_key
 from renewal.domain.order import EnrollRequest, OrderStatus, token_in
 from renewal.domain.replacement_rule import Caps, ReplacementRule
 from renewal.domain.setup.finding import Finding

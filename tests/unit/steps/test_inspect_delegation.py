@@ -22,7 +22,7 @@ from renewal.domain.errors import (
     RenewalError,
     ScmUnavailable,
 )
-from renewal.domain.keypair import KeyType
+from renewal.domain.key_type import KeyType
 from renewal.domain.setup.check_result import SetupStep
 from renewal.domain.setup.snapshot import PasswordState, ReportedCertificate
 from renewal.steps.scm.login import ScmLogin

@@ -10,7 +10,7 @@ import pytest
 
 from renewal.domain.delegation import CertificateSpec, CustomField
 from renewal.domain.errors import PermissionMissing
-from renewal.domain.keypair import KeyType
+from renewal.domain.key_type import KeyType
 from renewal.domain.run.report import Outcome
 from renewal.domain.setup.snapshot import DelegatedName
 from tests.unit.system import IDP, NOW, PATH, System, served_by

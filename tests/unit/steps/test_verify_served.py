@@ -23,7 +23,8 @@ from renewal.domain.endpoint.observation import (
     ServiceState,
 )
 from renewal.domain.errors import RenewalError, StoreRefused, StoreUnavailable
-from renewal.domain.keypair import KeyPair, KeyType
+from renewal.domain.key_type import KeyType
+from renewal.domain.keypair import KeyPair
 from renewal.domain.order import FinishedOrder, ManagedCertificate, OrderStatus
 from renewal.domain.service.comparison import Compared, Contact
 from renewal.domain.service.state import service_state

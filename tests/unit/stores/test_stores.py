@@ -16,7 +16,7 @@ from renewal.domain.errors import (
     StoreRefused,
     StoreUnavailable,
 )
-from renewal.domain.keypair import KeyType
+from renewal.domain.key_type import KeyType
 from renewal.domain.order import OrderStatus
 from renewal.ports.stores import Pair
 from renewal.steps.payload import Progress

@@ -23,7 +23,7 @@ from renewal.domain.due import next_action
 from renewal.domain.errors import PlanUnreadable
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.judgement.summary import DelegationSummary
-from renewal.domain.keypair import KeyType
+from renewal.domain.key_type import KeyType
 from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, OrderStatus, Served
 from renewal.domain.orderable import decide_with
 from renewal.domain.replacement_rule import ReplacementRule

@@ -28,8 +28,8 @@ from renewal.domain.errors import (
     RenewalError,
 )
 from renewal.domain.judgement.certificate import CLOSED
-from renewal.domain.order import served_by
 from renewal.domain.run.report import CertificateRow
+from renewal.domain.served import served_by
 
 ROTATION_STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
 _ROTATION_SECONDS = 60.0

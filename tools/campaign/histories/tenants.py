@@ -9,7 +9,7 @@ from datetime import date
 from campaign.scenarios import DELEGATION, DEPARTMENT, LONG, PARIS, PASSWORD, PROFILE, VIRGINIA
 from certmandate.files.specification import Specification
 from renewal.domain.delegation import S3, CertificateSpec, Delegation
-from renewal.domain.keypair import KeyType
+from renewal.domain.key_type import KeyType
 from scm_simulator import Account, Department, Domain, Organisation, Profile
 from scm_simulator.world.world import World
 

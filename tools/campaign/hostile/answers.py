@@ -19,7 +19,8 @@ from renewal.adapters.scm.accounts import ScmAccounts, StoredCredential
 from renewal.adapters.scm.client import ScmClient
 from renewal.deadline import Deadline
 from renewal.domain.errors import RenewalError
-from renewal.domain.keypair import KeyPair, KeyType
+from renewal.domain.key_type import KeyType
+from renewal.domain.keypair import KeyPair
 from renewal.domain.order import EnrollRequest
 from renewal.domain.order_search import SearchedOrder
 from scm_simulator import Simulator

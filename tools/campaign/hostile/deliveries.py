@@ -18,9 +18,11 @@ from campaign.fuzz import CORRUPTIONS
 from renewal.adapters.acm_rules import require_algorithm_of_issuer
 from renewal.adapters.http import MOST_BYTES
 from renewal.domain.certificate.acceptance import Expectation, check
-from renewal.domain.certificate.chain import Chain, ChainForm, Delivery, TrustedRoots
+from renewal.domain.certificate.chain import Chain, Delivery, TrustedRoots
+from renewal.domain.certificate.chain_form import ChainForm
 from renewal.domain.errors import RenewalError
-from renewal.domain.keypair import KeyType, public_key_bytes
+from renewal.domain.key_type import KeyType
+from renewal.domain.keypair import public_key_bytes
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 NAMES = ("idp.univ.example",)

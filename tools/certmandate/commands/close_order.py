@@ -96,7 +96,7 @@ def _warning(order: Order) -> str:
 def _close(deployment: Deployment, certificate: ManagedCertificate, order: Order, reason: str) -> None:
     """Raises OrderConflict when a run has changed the order meanwhile."""
     from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
-    from renewal.domain.order import served_by
+    from renewal.domain.served import served_by
 
     transitions = DynamoDbOrderTransitions(deployment.tables, deployment.operator)
     now, text = datetime.now(UTC), reason[:500]

@@ -14,9 +14,9 @@ from datetime import date, datetime
 from typing import Any
 
 from certmandate.files.yaml_document import Place, place_text
-from renewal.domain.certificate.chain import ChainForm
+from renewal.domain.certificate.chain_form import ChainForm
 from renewal.domain.delegation import LANGUAGES, S3
-from renewal.domain.keypair import KeyType
+from renewal.domain.key_type import KeyType
 from renewal.domain.names import normalised
 from renewal.domain.run.request import NAME
 

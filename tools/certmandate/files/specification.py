@@ -46,10 +46,10 @@ from certmandate.files import endpoints, fields
 from certmandate.files.fields import Fault, Reader
 from certmandate.files.yaml_document import Place
 from renewal.domain.calendar import phase_at
-from renewal.domain.certificate.chain import ChainForm
+from renewal.domain.certificate.chain_form import ChainForm
 from renewal.domain.delegation import S3, CertificateSpec, Delegation, RenewalPolicy
 from renewal.domain.endpoint.declaration import GRACE_HOURS
-from renewal.domain.keypair import KeyType
+from renewal.domain.key_type import KeyType
 from renewal.domain.names import is_for
 
 _ARN = re.compile(r"arn:aws[a-z-]*:acm:(?P<region>[a-z0-9-]+):\d{12}:certificate/[0-9a-f-]{36}")

@@ -33,7 +33,8 @@ from renewal.domain.certificate.facts import Certificate
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.endpoint.declaration import Endpoint
 from renewal.domain.endpoint.observation import EndpointState
-from renewal.domain.keypair import KeyPair, KeyType
+from renewal.domain.key_type import KeyType
+from renewal.domain.keypair import KeyPair
 from renewal.domain.order import ManagedCertificate
 from renewal.settings import ON
 from scm_simulator.ca.authority import CertificateAuthority, LeafPlan

@@ -9,10 +9,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from uuid import uuid4
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
 from renewal.adapters.aws import error_code, translated
+from renewal.adapters.order_book.attribute_values import from_wire, to_wire
 from renewal.domain.errors import StoreUnavailable
 from renewal.records import timestamp
 
@@ -37,8 +37,6 @@ _BATCH = 100  # keys in a BatchGetItem (AWS: amazondynamodb/latest/developerguid
 _MOST_EMPTY = 5  # responses in a row without an item before the table counts as unavailable
 
 Request = dict[str, Any]
-
-_serializer, _deserializer = TypeSerializer(), TypeDeserializer()
 
 
 class ConditionFailed(Exception):
@@ -309,10 +307,10 @@ def _values(values: Mapping[str, Any]) -> Request:
 
 
 def _wire(values: Mapping[str, Any]) -> Request:
-    return {name: _serializer.serialize(value) for name, value in values.items()}
+    return {name: to_wire(value) for name, value in values.items()}
 
 
 def _plain(item: Mapping[str, Any]) -> Item:
     """The item with its key. Raises KeyError and TypeError for anything else."""
-    plain = {name: _deserializer.deserialize(value) for name, value in item.items()}
+    plain = {name: from_wire(value) for name, value in item.items()}
     return plain | {name: str(plain[name]) for name in ("delegation", "item")}

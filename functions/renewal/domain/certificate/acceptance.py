@@ -11,7 +11,7 @@ from renewal.domain.calendar import phase_at
 from renewal.domain.certificate.facts import Certificate
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.errors import CertificateMismatch, CertificateUnusable
-from renewal.domain.keypair import KeyType
+from renewal.domain.key_type import KeyType
 from renewal.domain.names import not_permitted, without_added
 
 ONE_DAY = timedelta(days=1)

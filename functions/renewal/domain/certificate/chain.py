@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Self
 
 from cryptography import x509
@@ -19,6 +18,7 @@ from cryptography.x509.verification import (
     VerificationError,
 )
 
+from renewal.domain.certificate.chain_form import ChainForm
 from renewal.domain.certificate.facts import Certificate, library_errors_as
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.errors import CertificateMismatch, ChainBroken, shortened
@@ -26,17 +26,6 @@ from renewal.domain.errors import CertificateMismatch, ChainBroken, shortened
 MOST_CERTIFICATES = 10
 Path = tuple[Certificate, ...]
 """The leaf's issuer, the issuer of that, and so on."""
-
-
-class ChainForm(StrEnum):
-    """Which issuers are stored with a certificate: `chain` in the delegation file.
-
-    `compatible`: the longest chain that SCM delivered, so that cross-signed intermediates serve clients that have only
-    older roots. `short`: no more than is needed to reach a trusted root.
-    """
-
-    COMPATIBLE = "compatible"
-    SHORT = "short"
 
 
 @dataclass(frozen=True, slots=True)

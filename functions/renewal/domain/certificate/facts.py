@@ -20,7 +20,8 @@ from renewal.domain.errors import (
     RenewalError,
     shortened,
 )
-from renewal.domain.keypair import KeyType, public_key_bytes
+from renewal.domain.key_type import KeyType
+from renewal.domain.keypair import key_type_of, public_key_bytes
 
 LIBRARY_ERRORS = (
     ValueError,
@@ -84,7 +85,7 @@ class Certificate:
     @property
     def key_type(self) -> KeyType | None:
         """None when it is a type that certmandate does not order."""
-        return KeyType.of(self.x509.public_key())
+        return key_type_of(self.x509.public_key())
 
     @property
     def names(self) -> tuple[str, ...]:

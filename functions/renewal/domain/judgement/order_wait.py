@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import datetime
 
-from renewal.domain.certificate.chain import Chain
 from renewal.domain.errors import ChainBroken, Failure, OrderRejected
 from renewal.domain.order import ManagedCertificate, Order, OrderStatus
 
@@ -25,12 +24,22 @@ def held_failure(certificate: ManagedCertificate) -> Failure:
 
 def waits_for(order: Order, now: datetime) -> str:
     """Return what the open *order* waits for, as far as SCM or its certificate shows it; empty otherwise."""
-    with suppress(ChainBroken):
-        begins = Chain.parse(order.chain).leaf.not_before
-        if begins > now:
-            return f"issued, and stored when it is valid: {begins:%Y-%m-%d %H:%M} UTC"
+    begins = _begins(order)
+    if begins and begins > now:
+        return f"issued, and stored when it is valid: {begins:%Y-%m-%d %H:%M} UTC"
     if order.status is not OrderStatus.ORDERED or not order.scm_status:
         return ""
     if order.scm_status in AWAITS_APPROVAL:
         return f"SCM's status is {order.scm_status.title()}: the RAO has to approve the order in SCM"
     return f"SCM's status is {order.scm_status.title()}: it waits for the CA"
+
+
+def _begins(order: Order) -> datetime | None:
+    """Return from when the issued certificate is valid; None when nothing is issued, or it cannot be read."""
+    if not order.chain:
+        return None
+    from renewal.domain.certificate.chain import Chain  # noqa: PLC0415 - imports cryptography
+
+    with suppress(ChainBroken):
+        return Chain.parse(order.chain).leaf.not_before
+    return None

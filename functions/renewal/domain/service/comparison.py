@@ -9,7 +9,8 @@ from typing import NamedTuple, Self
 
 from cryptography import x509
 
-from renewal.domain.certificate.chain import MOST_CERTIFICATES, ChainForm, Delivery, TrustedRoots
+from renewal.domain.certificate.chain import MOST_CERTIFICATES, Delivery, TrustedRoots
+from renewal.domain.certificate.chain_form import ChainForm
 from renewal.domain.certificate.facts import LIBRARY_ERRORS, Certificate
 from renewal.domain.certificate.serial import MOST_DIGITS, normalised_serial, printed_serial
 from renewal.domain.endpoint.observation import MOST_TEXT, EndpointState, HostReport

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from renewal.domain.delegation import CertificateSpec
 from renewal.domain.due import decide
-from renewal.domain.keypair import KeyType
+from renewal.domain.key_type import KeyType
 from renewal.domain.limits import DueCertificate
 from renewal.domain.order import ManagedCertificate, Order, OrderStatus, Served
 from renewal.domain.replacement_rule import ReplacementRule

@@ -1,0 +1,38 @@
+"""What is served when the certificate of an order is stored.
+
+Apart from `order`, because it parses certificates: most functions do not, and import no cryptography.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from renewal.domain.certificate.chain import Chain
+from renewal.domain.order import ManagedCertificate, Order, Served
+
+
+def served_by(order: Order, certificate: ManagedCertificate, stores: Collection[str], now: datetime) -> Served:
+    """Return what is served when *stores* hold the certificate of the issued *order*.
+
+    A region without it keeps its earlier ARN, because the next certificate is to be imported into the same one.
+    """
+    leaf, previous, spec = Chain.parse(order.chain).leaf, certificate.served, certificate.spec
+    earlier = previous.arns if previous and previous.key_type is order.key_type else {}
+    return Served(
+        ssl_id=order.ssl_id or 0,
+        serial=leaf.serial,
+        not_before=leaf.not_before,
+        not_after=leaf.not_after,
+        names=order.names,
+        profile_id=order.profile_id,
+        key_type=order.key_type,
+        issuer=leaf.issuer,
+        stores=tuple(store for store in spec.stores if store in stores),
+        token=order.token,
+        stored_at=now,
+        arns={region: arn for region, arn in earlier.items() if region in spec.acm_regions} | dict(order.arns),
+        client_auth=leaf.is_for_clients,
+        key_fingerprint=leaf.key_fingerprint,
+        fingerprint=leaf.fingerprint(),
+    )
