@@ -43,7 +43,7 @@ class JudgedEstate:
             judgement
             for judgement in self.certificates
             if not states or judgement.state.label in states
-            if before is None or judgement.expires_before(before)
+            if before is None or _expires_before(judgement, before)
         )
         paths = {judgement.path for judgement in certificates}
         problems = tuple(each for each in self.problems if not each.certificate or each.path in paths)
@@ -64,6 +64,11 @@ class JudgedEstate:
             for problem in self.problems
             if problem.delegation == delegation and certificate in {None, problem.certificate or certificate}
         )
+
+
+def _expires_before(judgement: Judgement, time: datetime) -> bool:
+    served = judgement.certificate.served
+    return served is not None and served.not_after < time
 
 
 def judged_estate(

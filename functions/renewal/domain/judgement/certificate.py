@@ -110,11 +110,6 @@ class Judgement:
         """Whether the operator or the RAO must act now."""
         return self.severity == "error"
 
-    def expires_before(self, time: datetime) -> bool:
-        """Return whether it is served and expires before *time*."""
-        served = self.certificate.served
-        return served is not None and served.not_after < time
-
     @property
     def urgency(self) -> tuple[Any, ...]:
         """Sort key: what needs attention first, then by state, then the nearest expiry."""
