@@ -74,7 +74,7 @@ campaign: .venv/.dev ## kill a run at every call it makes, in every way, and che
 	$(BIN)/python -m campaign.served 300
 	$(BIN)/python -m campaign --fuzz 500 --model 2000 --worlds 10 --years 20 --schedules all
 
-faults: .venv/.dev ## bring each fault of the first version back, and require that its tests fail: about ten minutes
+faults: .venv/.dev ## bring each fault of the first version back, and require that its tests fail: a quarter of an hour
 	$(BIN)/python -m gate.planted
 
 # sam build needs the version of `Runtime:` on its PATH; pyenv may have it installed and not selected.

@@ -118,6 +118,8 @@ def test_throttled_invocations_are_waited_out(harness: Harness, tries: int) -> N
     "play",
     [
         in_variant("each answer at the last second"),
+        in_variant("330 other domains"),
+        in_variant("GET /api/admin/v1/password is refused"),
         in_variant("replaced in the portal", is_renewal=True),
         in_variant("deleted in the portal"),
         in_variant("an open order deleted"),

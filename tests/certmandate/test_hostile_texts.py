@@ -12,6 +12,7 @@ import pytest
 
 from certmandate.cli import main
 from certmandate.commands import drill
+from certmandate.order_book_editor import OrderBookEditor
 from tests.certmandate.audit.test_recorded_actions import every_command
 from tests.certmandate.desk import Desk, seated
 from tests.certmandate.files.test_visible_text import controls
@@ -90,14 +91,15 @@ def test_no_command_prints_a_control_character(
 ) -> None:
     """A title or an erased screen hides what was printed before; an unknown key of a file reaches the log of a CI."""
     printed(capsys, "check", "univ")
+    OrderBookEditor(hostile.system.aws.tables).ask("univ", "www", f"asked{hostile_text}")
     why = ("--reason", f"because{hostile_text}", "--yes")
     lines: list[tuple[object, ...]] = [
         ("check", "univ", "--json"), ("renew", "univ/idp", *why), ("status",), ("status", "--json"),
         ("show", "univ/idp"), ("show", "univ/idp", "--json"), ("findings", "univ"), ("findings", "univ", "--json"),
         ("findings", "univ", "--for", "operator"), ("plan", hostile.folder), ("plan", hostile.folder, "--json"),
         ("calendar",), ("calendar", "--ics"), ("status", "--csv"), ("export", "--openmetrics"),
-        ("export", "--public-keys"), ("renew", "univ/idp", "--force", *why, "--no-follow"),
-        ("renew", "univ/idp", "--withdraw", *why), ("close-order", "univ/idp", *why),
+        ("export", "--public-keys"),
+        ("renew", "univ/www", "--withdraw", *why), ("close-order", "univ/idp", *why),
         ("replace", "--issuer", hostile_text, *why), ("replace", "--issuer", "intermediate", *why),
         ("replace", "status"), ("acknowledge", "univ", foreign_order(hostile), *why),
         ("adopt", "univ/www", "--ssl-id", "1", "--yes"), ("apply", hostile.folder, "--yes"),

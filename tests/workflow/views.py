@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -103,6 +104,13 @@ def after_a_run(folder: Path) -> Iterator[AfterRun]:
 def status(after: AfterRun) -> Compared:
     """`status --json`."""
     return after.problems(), _of_status(after)
+
+
+def selected(after: AfterRun) -> Compared:
+    """`status --expires-before` a day on which only some have expired: what it shows is as severe as in the whole."""
+    day = f"{datetime.now(UTC) + timedelta(days=30):%Y-%m-%d}"
+    found = _of_status(after, "--expires-before", day)
+    return [key for key in after.problems() if key in found], found
 
 
 def show(after: AfterRun) -> Compared:
@@ -220,6 +228,7 @@ def page(after: AfterRun) -> Compared:
 
 VIEWS: Mapping[str, Callable[[AfterRun], Compared]] = {
     "status": status,
+    "status --expires-before": selected,
     "show": show,
     "findings": findings,
     "findings --for rao": lambda after: findings(after, "rao"),
@@ -239,8 +248,8 @@ VIEWS: Mapping[str, Callable[[AfterRun], Compared]] = {
 """`check` is the last, because it inspects again."""
 
 
-def _of_status(after: AfterRun) -> list[Key]:
-    delegations = after.desk.document("status")["delegations"]
+def _of_status(after: AfterRun, *arguments: str) -> list[Key]:
+    delegations = after.desk.document("status", *arguments)["delegations"]
     return _of_each({each["delegation"]: each["findings"] for each in delegations})
 
 

@@ -34,9 +34,17 @@ class JudgedEstate:
         """Whether the operator or a RAO must act now."""
         return any(problem.needs_attention for problem in self.problems)
 
-    def only(self, states: Collection[str]) -> JudgedEstate:
-        """Return the certificates in *states*, by label, with their problems and those of whole delegations."""
-        certificates = tuple(judgement for judgement in self.certificates if judgement.state.label in states)
+    def only(self, states: Collection[str], before: datetime | None = None) -> JudgedEstate:
+        """Return the certificates in *states*, any when empty, that expire *before* a time, with their problems.
+
+        And with those of whole delegations, which are as severe as with all certificates.
+        """
+        certificates = tuple(
+            judgement
+            for judgement in self.certificates
+            if not states or judgement.state.label in states
+            if before is None or _expires_before(judgement, before)
+        )
         paths = {judgement.path for judgement in certificates}
         problems = tuple(each for each in self.problems if not each.certificate or each.path in paths)
         return JudgedEstate(certificates, problems)
@@ -56,6 +64,11 @@ class JudgedEstate:
             for problem in self.problems
             if problem.delegation == delegation and certificate in {None, problem.certificate or certificate}
         )
+
+
+def _expires_before(judgement: Judgement, time: datetime) -> bool:
+    served = judgement.certificate.served
+    return served is not None and served.not_after < time
 
 
 def judged_estate(

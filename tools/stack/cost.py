@@ -144,7 +144,7 @@ def fixed(stack: Stack, load: Load, table: Prices) -> dict[str, float]:
 def used(load: Load, table: Prices) -> dict[str, float]:
     """Return the costs of use, by name, in dollars a month."""
     price, calls = table["used"], 1 + load.polls
-    seconds = 0.5 * (3 * load.runs) * 0.5 + 0.5 * 2 * load.inspections
+    seconds = (2 * 0.5 + 1.73) * load.runs * 0.5 + 0.5 * 2 * load.inspections  # report has 1.73 GB
     seconds += load.renewals * (1.0 * 3 + 0.5 * 1.5 * calls)  # gigabytes times seconds: enroll has 1 GB, collect half
     reads = load.runs * 10 + load.inspections * (9 + 2 * load.certificates_each) + load.renewals * 5 * (1 + calls)
     writes = load.inspections + load.renewals * 14

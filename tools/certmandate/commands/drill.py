@@ -37,7 +37,9 @@ class TestedAlarm:
 
 def drill_command(
     context: typer.Context,
-    alarm: Annotated[list[str] | None, typer.Option(help="Only this alarm, e.g. RunFailed; may be repeated.")] = None,
+    alarm: Annotated[
+        list[str] | None, typer.Option(help="Only this alarm, for example RunFailed; may be repeated.")
+    ] = None,
     wait_seconds: Annotated[
         int, typer.Option("--wait-seconds", min=0, max=900, help="Seconds to wait for a notification to be sent.")
     ] = 60,

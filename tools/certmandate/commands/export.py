@@ -26,7 +26,8 @@ def export_command(
         bool, typer.Option("--public-keys", help="SHA-256 of each key of our orders, for a CT monitor.")
     ] = False,
     output: Annotated[
-        Path | None, typer.Option(help="Write this file instead, by one rename: a reader never meets half of it.")
+        Path | None,
+        typer.Option(help="Write this file instead, by one rename: a reader never reads an incomplete file."),
     ] = None,
 ) -> None:
     """Print what monitoring must know.

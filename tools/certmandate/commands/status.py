@@ -71,7 +71,7 @@ def status_command(
         raise typer.BadParameter(msg, param_hint="--csv")
     states = _known_states(state or ())
     with deployed(context) as deployment:
-        estate = read_estate(deployment, datetime.now(UTC), delegation or (), expires_before).only(states)
+        estate = read_estate(deployment, datetime.now(UTC), delegation or ()).only(states, expires_before)
         if html or in_browser:
             _show_page(page_of(deployment, estate, language_code), html, in_browser=in_browser)
             raise typer.Exit(_code(estate))
@@ -133,20 +133,16 @@ def _known_states(names: Collection[str]) -> frozenset[str]:
     return frozenset(names)
 
 
-def _selected(deployment: Deployment, names: Collection[str], expires_before: datetime | None) -> Stored:
-    """Read the delegations *names*, or all, with what expires before a day. Raises UnknownDelegation."""
+def _selected(deployment: Deployment, names: Collection[str]) -> Stored:
+    """Read the delegations *names*, or all. Raises UnknownDelegation."""
     for name in names:
         deployment.book.delegation(name)
     stored = read_stored(deployment)
-    before = expires_before.replace(tzinfo=UTC) if expires_before else None
     return replace(
         stored,
         delegations={name: each for name, each in stored.delegations.items() if not names or name in names},
         certificates={
-            path: each
-            for path, each in stored.certificates.items()
-            if not names or each.spec.delegation in names
-            if before is None or (each.served and each.served.not_after < before)
+            path: each for path, each in stored.certificates.items() if not names or each.spec.delegation in names
         },
         unreadable=tuple(error for error in stored.unreadable if not names or error.delegation in names),
     )
@@ -179,16 +175,14 @@ def _show_page(page: str, target: Path | None, *, in_browser: bool) -> None:
         printing.print_error(f"no browser was found: open {path}")
 
 
-def read_estate(
-    deployment: Deployment, now: datetime, names: Collection[str] = (), expires_before: datetime | None = None
-) -> EstateStatus:
-    """Read and judge the delegations *names*, or all, with what expires before a day. Raises UnknownDelegation."""
+def read_estate(deployment: Deployment, now: datetime, names: Collection[str] = ()) -> EstateStatus:
+    """Read and judge the delegations *names*, or all. Raises UnknownDelegation."""
     from certmandate.run_failures import judged_order_book
     from certmandate.views.json_records import run_document
     from certmandate.views.status import EstateStatus
 
     book = deployment.book
-    stored, replacements, retired = _selected(deployment, names, expires_before), book.replacements(), book.retired()
+    stored, replacements, retired = _selected(deployment, names), book.replacements(), book.retired()
     judged = judged_order_book(deployment, stored, replacements, now)
     runs = deployment.client("stepfunctions").list_executions(
         stateMachineArn=deployment.fact("StateMachineArn"), maxResults=_LAST_RUNS

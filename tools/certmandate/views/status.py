@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
@@ -44,9 +44,10 @@ class EstateStatus:
     """The last executions, newest first."""
     at: datetime
 
-    def only(self, states: Collection[str]) -> EstateStatus:
-        """Return the estate with the certificates in *states*, or with all when there are none."""
-        return replace(self, judged=self.judged.only(states)) if states else self
+    def only(self, states: Collection[str], expires_before: datetime | None = None) -> EstateStatus:
+        """Return the estate with the certificates in *states*, any when empty, that expire before a day in UTC."""
+        before = expires_before.replace(tzinfo=UTC) if expires_before else None
+        return replace(self, judged=self.judged.only(states, before)) if states or before else self
 
     @property
     def needs_attention(self) -> bool:

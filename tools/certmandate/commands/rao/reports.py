@@ -96,7 +96,7 @@ def findings_command(
 ) -> None:
     """Print the findings as a mail to the RAO.
 
-    The findings of the last inspection and of refused orders, in French and English; with --for operator, a list.
+    Everything that `status` shows for the delegation, in French and English; with --for operator, a list.
     Then the notices that were sent, to whom and when.
     """
     with deployed(context) as deployment:

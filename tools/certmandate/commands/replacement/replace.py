@@ -61,7 +61,9 @@ class Action(StrEnum):
     STATUS = "status"
 
 
-ActionArgument = Annotated[Action | None, typer.Argument(metavar="[status]", help="How far the rules have come.")]
+ActionArgument = Annotated[
+    Action | None, typer.Argument(metavar="[status]", help="`status`: print the progress of the rules.")
+]
 
 
 def replace_command(
