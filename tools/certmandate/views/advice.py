@@ -50,7 +50,7 @@ ADVICE = {
     ),
     "PermissionMissing": Advice(
         "The account or its department lacks a permission",
-        "Tick 'Web API' (in some versions of SCM 'Enable Web / REST API') for SSL in the department, and check that the account is DRAO SSL of it",
+        "Tick 'Web API' for SSL in the department, and check that the account is DRAO SSL of it",
     ),
     "MandateEnded": Advice(
         "The mandate for this organisation has ended, so nothing is ordered",
