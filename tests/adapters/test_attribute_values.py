@@ -43,7 +43,7 @@ def test_what_is_never_stored_is_refused(value: Any) -> None:
 
 
 @pytest.mark.parametrize("value", [{"SS": ["a"]}, {"NS": ["1", "2"]}, {"BS": [b"1"]}])
-def test_a_set_is_read_as_boto3_reads_it(value: dict[str, Any]) -> None:
+def test_a_set_is_read_as_boto3_reads_it(value: Any) -> None:
     """An attribute that the console has made a set of makes its own item unreadable, not the answer that has it."""
     assert from_wire(value) == TypeDeserializer().deserialize(value)
 
