@@ -1,4 +1,4 @@
-"""Step three: order a certificate, once.
+"""Order a certificate, once.
 
 The order of the actions prevents a second order: the intent with its token and its sealed key is written before the
 POST; after a lost answer SCM is searched for the token; a second POST is claimed only where it is proven that such a
