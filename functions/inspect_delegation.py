@@ -16,7 +16,7 @@ logger = Logger()
 @BoundedCause()
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: wiring.LambdaContext) -> dict[str, Any]:
-    """Take a plan item; return `{"run_id", "delegation", "dry_run", "deferred", "certificates": [task…]}`."""
+    """Take a plan item; return the delegation's tasks and its summary (see `InspectDelegation`)."""
     task = DelegationTask.parse(event)
     inspected = wiring.inspect_delegation(context)(task)
     due = len(inspected["certificates"])

@@ -13,7 +13,7 @@ logger = Logger()
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: wiring.LambdaContext) -> dict[str, int]:
-    """Take `{"run_id"}`, or an event of Amazon SES; return the number of notices by delivery."""
+    """Take `{"run_id"}`, or an event of Amazon SES; return the number of notices by outcome."""
     sent = wiring.notify(context)(event)
     logger.info("notices done", outcomes=sent)
     return sent

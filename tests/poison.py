@@ -21,9 +21,16 @@ def poisoned(item: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         value: Any = reduce(getitem, path, item)
         yield f"{_text(path)} removed", _damaged(item, path)
         if path[0] not in _INDEXED:
-            yield f"{_text(path)} retyped", _damaged(item, path, 7 if isinstance(value, str) else "another type")
+            yield f"{_text(path)} retyped", _damaged(item, path, _of_another_type(value))
         if isinstance(value, str):
             yield f"{_text(path)} newer", _damaged(item, path, NEWER)
+
+
+def _of_another_type(value: Any) -> Any:
+    """A list becomes a set, a type of DynamoDB that no item has: it is in one item, and is no answer that fails."""
+    if isinstance(value, list):
+        return {"another type"}
+    return 7 if isinstance(value, str) else "another type"
 
 
 def _paths(value: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

@@ -132,7 +132,7 @@ def written(document: str, letters: str) -> str:
         if fault.label[0] in letters
     )
     head, _, rest = document.partition(_BEGIN)
-    heading = "| | what was wrong | tests that fail when it is again |\n| --- | --- | --- |\n"
+    heading = "| | what was wrong | tests that fail when the fault is back |\n| --- | --- | --- |\n"
     return f"{head}{_BEGIN}{heading}{rows}{_END}{rest.partition(_END)[2]}"
 
 

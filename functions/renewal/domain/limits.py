@@ -187,7 +187,7 @@ def require_plausible(due: Iterable[DueCertificate], estate_size: int, limits: L
         return
     msg = (
         f"{len(by_age)} of {estate_size} certificates are due by age at once, so nothing was ordered: the clock or a "
-        "renewal policy may be wrong. If they are right, start an execution with a reason and all_due_is_right: true"
+        "renewal policy may be wrong. If they are right: `certmandate renew --all-due --all-due-is-right --reason …`"
     )
     raise TooManyDue(msg)
 

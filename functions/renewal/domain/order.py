@@ -114,6 +114,11 @@ class Order:
         """The text of SCM's `comments`: found by its token, readable for a RAO."""
         return f"{COMMENT_PREFIX}{self.token} for {self.path}"
 
+    def may_be_posted_again(self, now: datetime, quiet: timedelta) -> bool:
+        """Two searches after the latest POST found nothing (one earlier, one *now*), and the *quiet* period is over."""
+        searched_before = self.searched_at is not None and self.posted_at < self.searched_at < now
+        return searched_before and now >= self.posted_at + quiet
+
     def stored(self, served: Served, previous: Served | None, text: str) -> FinishedOrder:
         """Return the audit row of this order when *served* is stored in place of *previous*; *text*: warnings."""
         row = self._finished(OrderStatus.STORED, served.stored_at)

@@ -1,4 +1,4 @@
-"""What an operator permits that no run may do by itself."""
+"""What an operator permits that no run may do on its own."""
 
 from __future__ import annotations
 

@@ -168,7 +168,7 @@ class OrderTransitions(Protocol):
         *,
         read: ManagedCertificate | None = None,
     ) -> None:
-        """`issued → stored`: write the audit row with *text* and the status, delete the open order, all or nothing.
+        """`issued → stored`: write the audit row with *text* and the status, remove the open order, all or nothing.
 
         *read*: the certificate's record, where this invocation has it; it is read again when it has changed.
         """
@@ -183,7 +183,7 @@ class OrderTransitions(Protocol):
         *,
         read: ManagedCertificate | None = None,
     ) -> None:
-        """`→ failed`: write the audit row and the status, delete the open order with its key, all or nothing.
+        """`→ failed`: write the audit row and the status, remove the open order with its key, all or nothing.
 
         Only from the state that *order* has: an order that has received an SSL ID since stays open. *read*: see finish.
         """

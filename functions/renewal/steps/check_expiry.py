@@ -1,4 +1,4 @@
-"""First step of a run: what is due, and the plan for it."""
+"""First step of a run: what is due, and the plan of the run."""
 
 from __future__ import annotations
 

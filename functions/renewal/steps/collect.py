@@ -1,4 +1,4 @@
-"""Step four: collect an ordered certificate, check it, and store it with its key."""
+"""Collect an ordered certificate, check it, and store it with its key."""
 
 from __future__ import annotations
 

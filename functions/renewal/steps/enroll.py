@@ -1,4 +1,4 @@
-"""Step three: order a certificate, once.
+"""Order a certificate, once.
 
 The order of the actions prevents a second order: the intent with its token and its sealed key is written before the
 POST; after a lost answer SCM is searched for the token; a second POST is claimed only where it is proven that such a
@@ -38,7 +38,7 @@ from renewal.domain.replacement_rule import LONGEST_ORDERING, ReplacementRule
 from renewal.domain.run.outcome import ResultStatus
 from renewal.domain.setup.inspection import DelegationRecord, Inspection
 from renewal.domain.setup.snapshot import ReportedCertificate
-from renewal.domain.setup.unrecorded import require_recorded, unrecorded_orders
+from renewal.domain.setup.unrecorded import lost_order, require_none_lost, require_recorded, unrecorded_orders
 from renewal.ports.environment import Clock
 from renewal.ports.keys import KeySealer
 from renewal.ports.order_book import OrderReader, Transitions
@@ -136,6 +136,7 @@ class Enroll:
         """Write the intent; return the order that is to be posted."""
         if certificate.permission is None:
             require_recorded(certificate, inspection.unrecorded)
+            self._require_none_lost(certificate)
         term_days = require_orderable(certificate, record, inspection, self.clock())
         refusals = self.acm.foresee(certificate)
         if set(refusals) == set(certificate.spec.stores):  # a store that takes the certificate does not wait for others
@@ -145,6 +146,13 @@ class Enroll:
         # Refused when another run has opened an order, or has even stored its certificate, since ours was read.
         self.transitions.open(order, certificate.revision)
         return order
+
+    def _require_none_lost(self, certificate: ManagedCertificate) -> None:
+        """Raise OrderNotRecorded when a restored table has lost a stored order, whatever SCM's report shows."""
+        rows, now = self.book.history(*certificate.spec.record_key), self.clock()
+        if lost_order(certificate, rows, now):
+            # Another run may have stored it since the record was read: then `open` refuses the old revision.
+            require_none_lost(self.book.certificate(*certificate.spec.record_key), rows, now)
 
     def _require_time(self) -> None:
         """An intent whose POST is not sent in time must be searched for as if its answer had been lost."""
@@ -246,7 +254,7 @@ class Enroll:
         if not is_permitted and (unexplained := self._unexplained(order, proof, found)):
             return unexplained
         quiet = self.quiet if is_permitted else proof.quiet(self.quiet)
-        if _may_post_again(order, now, quiet):
+        if order.may_be_posted_again(now, quiet):
             return ""
         return (
             "SCM does not list it. SCM is searched again, and the order is posted again only after a quiet period of "
@@ -340,9 +348,3 @@ def _ended_by(error: str, text: str, path: str) -> RenewalError:
 
 def _stored(task: Task, served: Served) -> Progress:
     return Progress(task.run_id, task.delegation, task.certificate, served.token, served.ssl_id, OrderStatus.STORED)
-
-
-def _may_post_again(order: Order, now: datetime, quiet: timedelta) -> bool:
-    """Two searches after the latest POST found nothing (one earlier, one just now), and the quiet period is over."""
-    searched_before = order.searched_at is not None and order.posted_at < order.searched_at < now
-    return searched_before and now >= order.posted_at + quiet

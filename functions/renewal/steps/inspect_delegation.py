@@ -1,4 +1,4 @@
-"""Step two: one login with the delegation's credential, and what it shows."""
+"""Inspect one delegation: one login with the delegation's credential, and what it shows."""
 
 from __future__ import annotations
 

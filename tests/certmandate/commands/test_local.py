@@ -69,7 +69,7 @@ def test_a_refused_input_leaves_no_report_of_an_earlier_run(tmp_path: Path, caps
     assert "InvalidRequest: unknown field 'certificate'" in printed
     assert "there is no report.json" in printed
     assert "Report, history" not in printed
-    assert "for each certificate of the run" not in printed
+    assert "for each certificate" not in printed
     assert not (output / "report.json").exists()
     assert (output / "history.json").exists()
     assert f"The state of the estate as a page: {output / 'status.html'}" in printed
@@ -78,7 +78,11 @@ def test_a_refused_input_leaves_no_report_of_an_earlier_run(tmp_path: Path, caps
 
 @pytest.mark.parametrize(
     ("calls", "worked_on", "expected"),
-    [(30, 2, "to AWS: 30 (about 15 for each certificate of the run)"), (0, 2, "to AWS: 0"), (0, 0, "to AWS: 0")],
+    [
+        (30, 2, "to AWS: 30 (about 15 by enroll and collect for each certificate)"),
+        (0, 2, "to AWS: 0"),
+        (0, 0, "to AWS: 0"),
+    ],
 )
 def test_an_average_is_printed_only_if_it_is_not_zero(calls: int, worked_on: int, expected: str) -> None:
     """A run with refused logins calls AWS for no certificate."""

@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from renewal.domain.delegation import CertificateSpec
-from renewal.domain.errors import OrderNotRecorded
+from renewal.domain.errors import OrderConflict, OrderNotRecorded, PermissionMissing, RenewalError, ScmUnavailable
 from renewal.domain.run.report import Outcome
 from tests.fakes import FakeOrderBook, interrupted
 from tests.unit.system import IDP, PATH, System, served_by
@@ -91,18 +91,103 @@ def error_of(system: System) -> str:
 def test_a_restored_book_orders_nothing_that_scm_has(state: str, hides_comments: bool, keeps_rows: bool) -> None:
     """Either the order is found and collected, or a named error waits for the operator.
 
-    Without comments, an order book without any order cannot recognise its orders at SCM (docs/runbook.md).
+    Without comments and without audit rows, an order book without any order cannot recognise its orders at SCM.
     """
     system = restored(state, hides_comments=hides_comments, keeps_rows=keeps_rows)
 
     error = error_of(system)
 
-    if hides_comments and state == "nothing ordered":
+    if hides_comments and state == "nothing ordered" and not keeps_rows:
         assert len(system.scm.orders) == 3
         return
     assert len(system.scm.orders) == 2
     assert error in {"", "OrderNotRecorded", "OrderConflict", "OrderUnconfirmed"}
     assert (error == "") == (state.startswith("second") and not (hides_comments and state == "second intent"))
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("hidden", [None, PermissionMissing("-3"), ScmUnavailable("503")])
+@pytest.mark.parametrize("is_first_revoked", [False, True])
+def test_what_the_audit_trail_has_as_stored_is_not_ordered_again(
+    state: str, hidden: RenewalError | None, is_first_revoked: bool
+) -> None:
+    """The trail was used only to filter SCM's report; where SCM does not show that, a restored table ordered again.
+
+    A revoked order that the table has open again ends there, and the next run ordered.
+    """
+    system = restored(state, keeps_rows=True)
+    if hidden:
+        system.scm.answers["reported"] = hidden
+    if is_first_revoked:
+        first = min(system.scm.orders)
+        system.scm.orders[first].status = "REVOKED"
+        system.scm.revoked.add(first)
+
+    error_of(system)
+    last = error_of(system)
+
+    assert len(system.scm.orders) == 2
+    assert last == ("" if state.startswith("second") else OrderNotRecorded.__name__)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_without_the_report_the_operator_ends_each_stop_as_well(state: str) -> None:
+    """What is adopted is served, and the trail's row is older than that."""
+    system = restored(state, keeps_rows=True)
+    system.scm.answers["reported"] = PermissionMissing("-3")
+
+    if error_of(system):
+        as_operator_adopt(system)
+
+    assert error_of(system) == ""
+    assert len(system.scm.orders) == 2
+
+
+def test_without_the_report_the_operator_may_order_again_once() -> None:
+    """The permission is for one order; when that is stored, its row is the newest."""
+    system = restored("first stored", keeps_rows=True)
+    system.scm.answers["reported"] = PermissionMissing("-3")
+    assert error_of(system) == OrderNotRecorded.__name__
+
+    system.book.permit_order_again(PATH, "key lost", system.clock())
+
+    assert error_of(system) == ""
+    assert len(system.scm.orders) == 3
+
+
+@pytest.mark.parametrize(
+    ("names", "days", "is_ordered"),
+    [(IDP.names, 1, False), (IDP.names, 200, True), (("new.apps.univ.example",), 1, True)],
+    ids=["still valid", "expired", "other names"],
+)
+def test_a_certificate_that_was_removed_and_added_again_waits_only_for_its_like(
+    names: tuple[str, ...], days: int, is_ordered: bool
+) -> None:
+    """Its delegation may have been retired and reinstated. What has expired, or has other names, is no second order."""
+    system = System()
+    system.add(IDP)
+    system.renew()
+    del system.book.kept[PATH]
+    system.clock.advance(days=days)
+    system.add(replace(IDP, names=names))
+    system.scm.answers["reported"] = PermissionMissing("-3")
+
+    error = error_of(system)
+
+    assert error == ("" if is_ordered else OrderNotRecorded.__name__)
+    assert len(system.scm.orders) == 1 + is_ordered
+
+
+def test_what_another_run_stored_meanwhile_is_not_lost() -> None:
+    """The record was read before its rows: without reading it again, the operator would be told to adopt it."""
+    system = System()
+    system.add(IDP)
+    system.inspect(system.plan_of("univ"))
+    book = interrupted(system.book, "history", before=system.renew)
+
+    with pytest.raises(OrderConflict):
+        system.enroll(book=book)
+    assert len(system.scm.orders) == 1
 
 
 @pytest.mark.parametrize("state", STATES)

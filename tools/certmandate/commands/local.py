@@ -270,7 +270,7 @@ def _mails(output: Path) -> Iterator[str]:
 def _figures(costs: Costs) -> Iterator[str]:
     scm, aws = sum(costs.scm.values()), sum(costs.aws.values())
     average = round(costs.aws_per_certificate)
-    each = f" (about {average} for each certificate of the run)" if average else ""
+    each = f" (about {average} by enroll and collect for each certificate)" if average else ""
     yield f"Calls to SCM: {scm}; to AWS: {aws}{each}"
     if renewal := costs.immediate:
         operations = ", ".join(operation.split("/v1/")[-1] for operation in renewal.operations)

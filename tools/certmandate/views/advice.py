@@ -50,7 +50,7 @@ ADVICE = {
     ),
     "PermissionMissing": Advice(
         "The account or its department lacks a permission",
-        "Tick 'Enable Web / REST API' for SSL in the department, and check that the account is DRAO SSL of it",
+        "Tick 'Web API' for SSL in the department, and check that the account is DRAO SSL of it",
     ),
     "MandateEnded": Advice(
         "The mandate for this organisation has ended, so nothing is ordered",
@@ -236,7 +236,7 @@ ADVICE = {
     ),
     "TooManyDue": Advice(
         "So many certificates are due at once that a wrong clock or policy is likely; nothing was ordered",
-        "If all are really due, start an execution with a reason and all_due_is_right",
+        "If all are really due, run `certmandate renew --all-due --all-due-is-right --reason …`",
     ),
     "RunInProgress": Advice(
         "An older run was still in progress after this one had waited for ten hours; nothing was ordered",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 from renewal.domain.judgement.problem import Consequence, Problem
 
 _CONSEQUENCES = {
@@ -17,6 +15,8 @@ _CONSEQUENCES = {
     Consequence.UNNOTICED: "other faults are not found",
     Consequence.NONE: "",
 }
+_LASTING = frozenset((Consequence.ORDERS_STOP, Consequence.USAGE_ENDS))
+"""They begin on a day and go on."""
 
 
 def problem_line(problem: Problem) -> str:
@@ -33,8 +33,9 @@ def problem_line(problem: Problem) -> str:
 def otherwise(problem: Problem) -> str:
     """Return what happens unless the actor acts; empty when nothing does."""
     text = _CONSEQUENCES[problem.consequence]
-    return f"otherwise {text}{_on(problem.consequence_on)}" if text else ""
+    return f"otherwise {text}{_when(problem)}" if text else ""
 
 
-def _on(day: date | None) -> str:
-    return f" on {day}" if day else ""
+def _when(problem: Problem) -> str:
+    preposition = "from" if problem.consequence in _LASTING else "on"
+    return f" {preposition} {problem.consequence_on}" if problem.consequence_on else ""

@@ -90,10 +90,11 @@ def _certificates(report: RunReport) -> RenderableType:
 
 
 def _to_do(incidents: list[Incident]) -> Iterator[str]:
-    """By person and cause: one line, and one command or menu path."""
-    for incident in sorted(incidents, key=lambda incident: (incident.is_for_rao, _who(incident))):
+    """By actor and cause: one line with the number of the details, and one command or menu path."""
+    numbered = enumerate(incidents, 1)
+    for number, incident in sorted(numbered, key=lambda each: (each[1].is_for_rao, _who(each[1]), each[0])):
         remedy = f": {incident.remedy}" if incident.remedy else ""
-        yield f"{_who(incident)}: {incident.code} of {incident.title}{remedy}"
+        yield f"{number}. {_who(incident)}: {incident.code} of {incident.title}{remedy}"
 
 
 def _row(row: CertificateRow, report: RunReport) -> tuple[str | Text, ...]:
@@ -137,7 +138,8 @@ def _facts(incident: Incident, today: date) -> Iterator[tuple[str, str]]:
         incident.remedy + (order if "SSL Certificates" in incident.remedy else ""),
     )
     yield "Then", f"{advice.then.format(certificates=' '.join(incident.paths))}."
-    yield "Else", otherwise(incident.nearest).removeprefix("otherwise ")
+    if not (incident.nearest.consequence_on and incident.nearest.consequence_on <= today):  # the title has the past
+        yield "Else", otherwise(incident.nearest).removeprefix("otherwise ")
     if incident.title not in incident.paths:
         yield "Stops", ", ".join(incident.paths) or "no certificate that is due today"
     yield "Read", f"docs/runbook.md, {incident.code}"

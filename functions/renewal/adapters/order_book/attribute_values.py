@@ -1,4 +1,4 @@
-"""DynamoDB's attribute values: text, numbers, booleans, bytes, None, lists and maps. The tables have no sets.
+"""DynamoDB's attribute values: text, numbers, booleans, bytes, None, lists, maps, and sets, which are only read.
 
 In place of `boto3.dynamodb.types`, with which all of boto3 is imported: a sixth of a cold start.
 """
@@ -33,7 +33,10 @@ def to_wire(value: Any) -> dict[str, Any]:
 
 
 def from_wire(value: Mapping[str, Any]) -> Any:
-    """Return what an attribute value is. Raises TypeError and ValueError for another type, such as a set."""
+    """Return what an attribute value is. Raises TypeError and ValueError for what DynamoDB does not have.
+
+    No attribute of the tables is a set; one is read all the same, so that its item alone is unreadable.
+    """
     ((kind, content),) = value.items()
     match kind:
         case "S" | "B" | "BOOL":
@@ -44,6 +47,10 @@ def from_wire(value: Mapping[str, Any]) -> Any:
             return {name: from_wire(member) for name, member in content.items()}
         case "L":
             return [from_wire(element) for element in content]
+        case "SS" | "BS":
+            return set(content)
+        case "NS":
+            return set(map(Decimal, content))
         case "NULL":
             return None
         case _:

@@ -275,11 +275,6 @@ def assigned(key: Key, attributes: Mapping[str, Any], *, condition: str, values:
     return updated(key, change, {**present, **values}, condition=condition)
 
 
-def cleared(key: Key, attributes: Iterable[str], *, condition: str, values: Mapping[str, Any]) -> Request:
-    """Remove the attributes, and leave the item with its key."""
-    return updated(key, "REMOVE " + ", ".join(f"#{name}" for name in attributes), values, condition=condition)
-
-
 def deleted(key: Key, *, condition: str, values: Mapping[str, Any] | None = None) -> Request:
     """Delete an item."""
     return {"Delete": _conditional(key, condition, values)}

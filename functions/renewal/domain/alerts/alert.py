@@ -20,12 +20,14 @@ _OTHERWISE: Mapping[Consequence, str] = {
     Consequence.EXPIRES: "the served certificate expires",
     Consequence.NO_CERTIFICATE: "the service has no certificate",
     Consequence.REVOKED: "clients refuse the served certificate",
-    Consequence.ORDERS_STOP: "no certificate is ordered any more",
+    Consequence.ORDERS_STOP: "no more certificates are ordered",
     Consequence.MISUSE: "the account can be misused",
     Consequence.OTHER_SERVED: "clients get another certificate",
     Consequence.USAGE_ENDS: "renewed certificates lack a usage",
     Consequence.UNNOTICED: "other faults are not found",
 }
+_LASTING = frozenset((Consequence.ORDERS_STOP, Consequence.USAGE_ENDS))
+"""They begin on a day and go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,8 @@ def _when(problem: Problem, today: date) -> str:
 
 def _consequence(problem: Problem) -> str:
     otherwise = _OTHERWISE.get(problem.consequence, "")
-    on = f" on {problem.consequence_on}" if problem.consequence_on else ""
+    preposition = "from" if problem.consequence in _LASTING else "on"
+    on = f" {preposition} {problem.consequence_on}" if problem.consequence_on else ""
     return f"Otherwise {otherwise}{on}." if otherwise else ""
 
 

@@ -286,7 +286,7 @@ class _Case:
         if self.decision.held or self.has_failed:
             return self._of_failed_order()
         if self.is_due and self.is_ended:
-            return self._now(MandateEnded.__name__, "the mandate ends before its next order")
+            return self._now(MandateEnded.__name__, "no order is placed after the last day of the mandate")
         if self.is_due and self.obstacle:
             return self._now(self.obstacle.code, self.obstacle.text, self.obstacle.actor)
         if self.withdrawn:

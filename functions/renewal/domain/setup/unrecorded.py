@@ -91,6 +91,32 @@ def require_recorded(certificate: ManagedCertificate, orders: Iterable[ReportedO
     raise OrderNotRecorded(msg)
 
 
+def lost_order(
+    certificate: ManagedCertificate, history: Iterable[FinishedOrder], now: datetime
+) -> FinishedOrder | None:
+    """Return the newest stored order for exactly its names, still valid, that the order book has lost; None if none.
+
+    *history*: the certificate's. It needs no SSL report, which SCM may hide.
+    """
+    names = frozenset(certificate.spec.names)
+    lost = [row for row in history if _is_lost(row, certificate) and frozenset(row.names) == names]
+    return next((row for row in reversed(lost) if row.not_after is None or row.not_after > now), None)
+
+
+def require_none_lost(certificate: ManagedCertificate, history: Iterable[FinishedOrder], now: datetime) -> None:
+    """Raise OrderNotRecorded when the order book has lost a stored order of the certificate: see `lost_order`."""
+    row, path = lost_order(certificate, history, now), certificate.spec.path
+    if row is None:
+        return
+    msg = (
+        f"SCM has order {row.ssl_id} for exactly these names: the audit trail has it as stored at "
+        f"{row.ended_at:%Y-%m-%d %H:%M}Z, and the order book has lost it; nothing is ordered. If it is to be used, "
+        f"`certmandate adopt {path} --ssl-id {row.ssl_id}`; otherwise `certmandate renew {path} --order-again "
+        "--reason …`"
+    )
+    raise OrderNotRecorded(msg)
+
+
 def _is_lost(row: FinishedOrder, certificate: ManagedCertificate | None) -> bool:
     if certificate is None or row.status is not OrderStatus.STORED:
         return False

@@ -91,7 +91,7 @@ def replace_command(
     it stores a replacement rule. Daily and manual runs work on it until all is replaced and served, and end it then;
     with --deadline, the hourly runs do, too. The rule covers what is served now; what is issued for it is not replaced
     again.
-    `status` exits 1 when a rule will not make its deadline.
+    `replace status` exits 1 when a rule will not make its deadline.
     """
     from certmandate.replacement_planning.capacity import PlanningLimits
 
