@@ -207,7 +207,7 @@ def test_what_was_issued_hours_before_the_incident_and_stored_after_it_is_replac
     system.book.orders.clear()
     system.clock.advance(hours=13)
 
-    issued = {"not_before": NOW + timedelta(hours=2), "stored_at": system.clock()}
+    issued: dict[str, Any] = {"not_before": NOW + timedelta(hours=2), "stored_at": system.clock()}
     system.book.adopt(("univ", "idp"), served_by(IDP, **issued, ordered_at=ordered_at), system.clock())
     system.check_expiry("before")
     system.book.adopt(("univ", "idp"), served_by(IDP, **issued, ordered_at=system.clock()), system.clock())
