@@ -59,6 +59,7 @@ from renewal.domain.notices.notice import Notice, Notices, NoticesChange
 from renewal.domain.order import (
     IMPORT_LEASE,
     RELEASED,
+    Adoption,
     EnrollRequest,
     FinishedOrder,
     ManagedCertificate,
@@ -201,6 +202,7 @@ class FakeOrderBook:
     lists: dict[str, Collection[CertificatePath]] = field(default_factory=dict)
     """What is listed with a rule, by its reason."""
     acknowledgements: list[Acknowledgement] = field(default_factory=list)
+    adoptions: list[tuple[Path, Adoption]] = field(default_factory=list)
     next_actions: dict[Path, datetime] = field(default_factory=dict)
 
     # What an operator writes
@@ -228,6 +230,7 @@ class FakeOrderBook:
     def adopt(self, path: Path, served: Served, now: datetime) -> None:
         """Take over a certificate that the stores hold."""
         self._keep(path, replace(self.kept[path], served=served), now)
+        self.adoptions.append((path, Adoption(now, f"serial {served.serial}, SSL ID {served.ssl_id}")))
 
     # Reading
 
@@ -288,6 +291,9 @@ class FakeOrderBook:
         return Listing(
             row for row in self.rows if row.delegation == delegation and certificate in {"", row.certificate}
         )
+
+    def adopted(self, delegation: str, certificate: str) -> Listing[Adoption]:
+        return Listing(adoption for path, adoption in self.adoptions if path == (delegation, certificate))
 
     def acknowledged(self, delegation: str) -> Listing[Acknowledgement]:
         return Listing(row for row in self.acknowledgements if row.delegation == delegation)

@@ -82,6 +82,11 @@ def with_finding(evidence: Evidence, code: str) -> Evidence:
     return last_run(evidence, report=replace(report, findings=frozenset({code})))
 
 
+def an_outage(evidence: Evidence) -> Evidence:
+    """Let SCM be unavailable to a run for names, which succeeds all the same."""
+    return last_run(reported(evidence, outcome="failed", error="ScmUnavailable"), is_narrowed=True)
+
+
 def reported_before(evidence: Evidence) -> Evidence:
     """Let the last run succeed for a failure that no run has failed for."""
     failed = reported(evidence, outcome="failed", error="OrderConflict")
@@ -154,6 +159,7 @@ FALSIFIED: Mapping[str, tuple[Invariant, Falsify]] = {
     "a success without report": (audit.a_success_is_true, lambda found: last_run(found, report=None)),
     "a success without metric": (audit.a_success_is_true, lambda found: last_run(found, metrics={})),
     "a success that failed": (audit.a_success_is_true, lambda found: reported(found, outcome="failed")),
+    "a success for names in an outage": (audit.a_success_is_true, an_outage),
     "a failure that no run had": (audit.a_success_is_true, reported_before),
     "a failure without error": (audit.a_failure_is_reported, lambda found: last_run(found, status="FAILED", error="")),
     "attention without reason": (

@@ -13,9 +13,10 @@ import pytest
 from campaign.auditor.invariants import one_refusal_a_credential, two_calls_at_a_time
 from campaign.evidence import gather
 from campaign.fault_injection import FaultInjection, Mode
-from campaign.harness import Harness, Run
+from campaign.harness import Harness
 from campaign.interception.calls import Boundary, Call
 from campaign.order_book_invariants import ALWAYS, AT_REST, violations
+from campaign.run import Run
 from campaign.scenarios import DELEGATION, ENROLL, PROFILE, credential, specification, world
 from renewal.domain.delegation import S3, CertificateSpec
 from scm_simulator import Dials

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from campaign.evidence import gather
-from campaign.harness import PEER, Harness, Run
+from campaign.harness import PEER, Harness
 from campaign.order_book_invariants import ALWAYS, AT_REST, violations
+from campaign.run import Run
 from campaign.scenarios import DELEGATION, LOGIN, account, credential, specification, world
 from certmandate.files.specification import Specification
 from certmandate.views.incident import incidents_of

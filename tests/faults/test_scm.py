@@ -11,8 +11,9 @@ from campaign.cases import Case, play
 from campaign.evidence import gather
 from campaign.fault_injection import SCM_FAULTS, Mode
 from campaign.fuzz import play as play_corrupted
-from campaign.harness import Harness, Run
+from campaign.harness import Harness
 from campaign.order_book_invariants import ALWAYS, violations
+from campaign.run import Run
 from campaign.scenarios import DELEGATION, PARIS, SCENARIOS, credential, specification, world
 from renewal.domain.delegation import S3
 from scm_simulator import Dials

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
-from campaign.harness import Harness, Run
+from campaign.harness import Harness
+from campaign.run import Run
 from campaign.scenarios import DAYS_UNTIL_DUE, DELEGATION, PROFILE, credential, specification, world
 from renewal.domain.delegation import S3, CertificateSpec
 from scm_simulator import Dials

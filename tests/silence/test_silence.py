@@ -9,8 +9,9 @@ import pytest
 
 from campaign.cases import record
 from campaign.fault_injection import FaultInjection, Mode
-from campaign.harness import Harness, Run
+from campaign.harness import Harness
 from campaign.interception.calls import Boundary, Call
+from campaign.run import Run
 from campaign.scenarios import SCENARIOS
 
 SCENARIO = SCENARIOS[0]

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 from campaign.evidence import gather
 from campaign.fault_injection import SCM_MODES, FaultInjection, Mode, SecondInjection
-from campaign.harness import Harness, Run
+from campaign.harness import Harness
 from campaign.interception.calls import Boundary
 from campaign.order_book_invariants import ALWAYS, AT_REST, orders_of, violations
+from campaign.run import Run
 from campaign.scenarios import Scenario
 
 CANONICAL = (Mode.KILLED_BEFORE, Mode.KILLED_AFTER, Mode.ANSWERS_LOST, Mode.ERRORS, Mode.CONCURRENT_BEFORE)

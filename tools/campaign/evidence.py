@@ -12,7 +12,8 @@ from cryptography import x509
 from campaign.auditor.budget import Budget
 from campaign.auditor.reports import EndedRun, parsed
 from campaign.auditor.world import Imported, World, public_half
-from campaign.harness import Harness, Run
+from campaign.harness import Harness
+from campaign.run import Run
 from local.cloudformation.parameters import ACCOUNT
 from scm_simulator import Order
 
@@ -66,7 +67,7 @@ def gather(harness: Harness, forgotten: frozenset[str] = frozenset(), *, runs: i
 
 def _ended(harness: Harness, run: Run) -> EndedRun:
     is_disturbed = run.run_id in harness.played.disturbed
-    return EndedRun(run.run_id, run.status, run.error, run.metrics, parsed(run.document), is_disturbed)
+    return EndedRun(run.run_id, run.status, run.error, run.metrics, parsed(run.document), is_disturbed, run.is_narrowed)
 
 
 def _items(harness: Harness) -> Iterator[Item]:

@@ -29,6 +29,7 @@ from campaign.interception.calls import Injection, Interception, Invocation
 from campaign.interception.invocations import invoked, published
 from campaign.interception.network import PooledTransport
 from campaign.interception.scm import RefusedLogin, ScmTransport
+from campaign.run import Run
 from campaign.virtual_time import START, VirtualTime
 from certmandate.files.spec_writer import EstateChange, SpecWriter
 from certmandate.files.specification import Specification
@@ -43,7 +44,6 @@ from renewal.adapters.order_book.reader import DynamoDbOrderReader
 from renewal.adapters.order_book.transitions import DynamoDbOrderTransitions
 from renewal.domain.judgement.certificate import CLOSED
 from renewal.domain.order_search import SearchControl, SearchResult
-from renewal.domain.run.report import RunReport
 from scm_simulator import Dials, Order, Simulator
 from scm_simulator.world.world import World as ScmWorld
 
@@ -52,29 +52,6 @@ PEER = "192.0.2.7"
 _PARAMETERS = {"EgressEchoUrl": "off", "DnsQueries": "off", "PrivateEndpoints": "on"}
 DAY = 86_400.0
 _PATIENCE = 120.0  # seconds of real time for one execution
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One execution of the state machine, when it has ended."""
-
-    run_id: str
-    status: str
-    error: str
-    metrics: Mapping[str, float]
-    """Those it published; empty without any."""
-    document: Mapping[str, Any] | None
-    """Its report.json, None when there is none."""
-
-    @property
-    def report(self) -> RunReport | None:
-        """Its report."""
-        return None if self.document is None else RunReport.parse(self.document)
-
-    @property
-    def certificate_errors(self) -> list[str]:
-        """The error of each certificate in the report, "" for none; empty without a report."""
-        return [row.error for row in self.report.certificates] if self.report else []
 
 
 @dataclass
@@ -248,7 +225,9 @@ class Harness:
             executions.wait(arn, _PATIENCE)
         described = self.aws.client("stepfunctions").describe_execution(executionArn=arn)
         written = self.played.log.getvalue()[before:]
-        run = Run(name, described["status"], described.get("error", ""), published(written), self.document(name))
+        is_narrowed = bool({"certificates", "delegations"} & request.keys())
+        error, document = described.get("error", ""), self.document(name)
+        run = Run(name, described["status"], error, published(written), document, is_narrowed)
         self.played.runs.append(run)
         return run
 

@@ -15,8 +15,9 @@ from typing import Any
 
 from campaign.cases import settled
 from campaign.fault_injection import killed
-from campaign.harness import Harness, Run
+from campaign.harness import Harness
 from campaign.interception.calls import Boundary, Call
+from campaign.run import Run
 from campaign.runner import play_all
 from campaign.scenarios import NEXT_DAY, PARIS, SCENARIOS, Scenario
 

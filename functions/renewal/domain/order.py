@@ -269,6 +269,15 @@ class FinishedOrder(ChainedRow):
 
 
 @dataclass(frozen=True, slots=True)
+class Adoption:
+    """What the audit trail has of a certificate that an operator adopted."""
+
+    at: datetime
+    reason: str = ""
+    """With its serial and its SSL ID."""
+
+
+@dataclass(frozen=True, slots=True)
 class EnrollRequest:
     """What is sent to `/ssl/v1/enroll` (SCM reference §5.4)."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.errors import RecordUnreadable
 from renewal.domain.limits import BegunOrder
-from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, Served
+from renewal.domain.order import Adoption, FinishedOrder, ManagedCertificate, Order, Served
 from renewal.domain.order_search import SearchControl, SearchResult
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.foreign_orders import Acknowledgement
@@ -79,6 +79,9 @@ class OrderReader(Protocol):
 
     def history(self, delegation: str, certificate: str) -> Listing[FinishedOrder]:
         """Audit rows, oldest first; *certificate* empty = all of the delegation."""
+
+    def adopted(self, delegation: str, certificate: str) -> Listing[Adoption]:
+        """What operators have adopted as the certificate, oldest first; reads every action in the delegation."""
 
     def acknowledged(self, delegation: str) -> Listing[Acknowledgement]:
         """The orders at SCM that the operator has acknowledged as the organisation's own."""

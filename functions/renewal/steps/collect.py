@@ -100,7 +100,7 @@ class Collect:
         return replace(progress, ssl_id=served.ssl_id, status=OrderStatus.STORED)
 
     def _require_newest(self, order: Order) -> None:
-        """Raise OrderNotRecorded when the order had ended before a later one was stored.
+        """Raise OrderNotRecorded when the order had ended before a later certificate was stored or adopted.
 
         A restored table has it open again. The audit trail, which is not restored, has both: the stores have the later
         certificate, and the older one may have been revoked since.
@@ -109,14 +109,14 @@ class Collect:
             return
         rows = self.book.history(order.delegation, order.certificate)
         ended_at = next((row.ended_at for row in rows if row.token == order.token), None)
-        later = [row for row in rows if ended_at and row.status is OrderStatus.STORED and row.ended_at > ended_at]
-        if later:
-            msg = (
-                f"the orders table was restored: order {order.token} is open in it and had ended, and SCM has order "
-                f"{later[-1].ssl_id}, which was stored later; nothing is stored. `certmandate close-order {order.path} "
-                f"--reason …`, then `certmandate adopt {order.path} --ssl-id {later[-1].ssl_id}`"
-            )
-            raise OrderNotRecorded(msg)
+        if ended_at is None:
+            return
+        stored = [row for row in rows if row.status is OrderStatus.STORED and row.ended_at > ended_at]
+        if stored:
+            raise _replaced(order, f"SCM has order {stored[-1].ssl_id}, which was stored later")
+        adopted = [each for each in self.book.adopted(*order.record_key) if each.at > ended_at]
+        if adopted:
+            raise _replaced(order, f"a later certificate was adopted ({adopted[-1].reason})")
 
     def _read(self, progress: Progress) -> tuple[ManagedCertificate, Callable[[], DelegationRecord]]:
         """The certificate, and its delegation: what is issued is stored although that cannot be read."""
@@ -229,6 +229,14 @@ class Collect:
 
 def _expected(order: Order, delegated: tuple[str, ...]) -> Expectation:
     return Expectation(order.names, order.key_type, order.term_days, delegated)
+
+
+def _replaced(order: Order, by: str) -> OrderNotRecorded:
+    return OrderNotRecorded(
+        f"the orders table was restored: order {order.token} is open in it and had ended, and {by}; nothing is stored. "
+        f"`certmandate close-order {order.path} --reason …`, then adopt the later one: `certmandate adopt {order.path} "
+        "--ssl-id …`"
+    )
 
 
 def _require_stored(certificate: ManagedCertificate, progress: Progress, rows: Iterable[FinishedOrder]) -> Progress:

@@ -37,6 +37,7 @@ from renewal.ports.environment import Clock
 from renewal.ports.notices import Mailer, NoticeAnnouncer, NoticeBook
 from renewal.ports.order_book import OrderIndex
 from renewal.steps.payload import MailEvent
+from renewal.steps.turns import in_turn
 
 LEAST_SECONDS = 80.0
 """Before a delegation is begun: with less, a notice could be claimed and not sent. A mail takes 22 s at most."""
@@ -69,14 +70,14 @@ class Notify:
 
         Return the number of notices by outcome. A delegation that fails stops no other; its error is raised at the
         end: MailRefused, StoreUnavailable, StoreRefused, RecordUnreadable, OrderConflict. StoreUnavailable of those for
-        which no time was left: the next daily run notifies their RAOs.
+        which no time was left: the next daily run begins with another delegation.
         """
         if mail_event := MailEvent.parse(event):
             return self._bounced(mail_event)
         sent: Counter[str] = Counter()
         errors: dict[str, RenewalError] = {}
         rules = self.book.replacements()
-        for name in self.book.delegations():
+        for name in in_turn(self.book.delegations(), self.clock()):
             try:
                 self._require_time()
                 for notice in self._delegation(name, rules):
@@ -91,7 +92,7 @@ class Notify:
 
     def _require_time(self) -> None:
         if self.deadline.seconds() < LEAST_SECONDS:
-            msg = "no time was left for its notices; the next daily run sends them"
+            msg = "no time was left for its notices; the next daily run begins with another delegation"
             raise StoreUnavailable(msg)
 
     def _bounced(self, event: MailEvent) -> dict[str, int]:

@@ -90,12 +90,16 @@ class Report:
         parts = [self._part(read, run) for read in self.read(facts, run.results, run.now)]
         problems = [*chain.from_iterable(part.problems for part in parts), *rule_problems(rules.unreadable)]
         members = _members(parts)
-        ill = tuple(row.delegation for row in members["delegations"] if row.error == ScmUnavailable.__name__)
+        rows: tuple[DelegationRow, ...] = members["delegations"]
+        ill = tuple(row.delegation for row in rows if row.error == ScmUnavailable.__name__)
+        # An operator who named what to do waits for it, even where a daily run would have time.
+        is_undone = facts.narrowed and bool(members["counts"][Outcome.FAILED] or any(row.error for row in rows))
+        is_failed = is_undone or any(each.needs_attention for each in problems)
         return RunReport(
             run_id=run_id,
             started_at=facts.started_at,
             finished_at=run.now,
-            outcome=RunOutcome.FAILED if any(each.needs_attention for each in problems) else RunOutcome.SUCCEEDED,
+            outcome=RunOutcome.FAILED if is_failed else RunOutcome.SUCCEEDED,
             reason=facts.reason,
             dry_run=facts.dry_run,
             is_daily=facts.is_daily,

@@ -10,6 +10,7 @@ from renewal.domain.audit.seal import Seal, SealStatement
 from renewal.domain.errors import AuditTrailTampered, RenewalError, StoreUnavailable, error_of
 from renewal.ports.audit import AuditTrails, SealAnnouncer, Seals, Signer
 from renewal.ports.environment import Clock
+from renewal.steps.turns import in_turn
 
 LEAST_SECONDS = 60.0
 """Before a trail is begun. It takes seconds, unless AWS is slow; if it is interrupted, the trail is sealed again."""
@@ -35,8 +36,7 @@ class SealAudit:
         sealed: list[str] = []
         failures: dict[str, RenewalError] = {}
         every = sorted({*self.trails.delegations(), *self.seals.delegations()})
-        first = self.clock().toordinal() % len(every) if every else 0
-        for delegation in (*every[first:], *every[:first]):
+        for delegation in in_turn(every, self.clock()):
             try:
                 self._require_time()
                 if self._seal(delegation):

@@ -192,6 +192,17 @@ def test_an_adopted_certificate_is_renewed_when_it_is_due(book: Book, editor: Or
     assert list(book.waiting(due)) == [PATH]
 
 
+def test_an_adoption_is_read_from_the_audit_trail(book: Book, editor: OrderBookEditor):
+    """A restored orders table does not have it, and an older order that is open there must not be stored over it."""
+    editor.ask(*PATH, "asked")
+    editor.adopt(*PATH, a_served(token=""), "ordered by hand")
+
+    (adoption,) = book.adopted(*PATH)
+
+    assert "serial AB12, SSL ID" in adoption.reason
+    assert book.adopted(PATH.delegation, "another") == ()
+
+
 def test_nothing_is_adopted_over_what_is_served(book: Book, editor: OrderBookEditor):
     """The last order's certificate is what services use; an operator's inventory may be older."""
     editor.adopt(*PATH, a_served())

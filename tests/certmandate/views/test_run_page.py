@@ -204,6 +204,13 @@ def test_warnings_are_last_and_do_not_change_the_summary() -> None:
     assert summary(report(row("a", Outcome.RENEWED))).plain == "Success: 1 renewed."
 
 
+def test_a_run_that_failed_without_an_incident_is_no_success() -> None:
+    """An outage that the daily run can await left undone what the operator named."""
+    failed = replace(report(row("a", Outcome.FAILED)), outcome=RunOutcome.FAILED)
+
+    assert summary(failed).plain == "Not everything was done, see the warnings: 1 failed."
+
+
 def test_a_cause_is_one_incident_with_all_that_it_affects() -> None:
     """A finding of another name must be listed with the certificate that failed, and neither twice."""
     finding = Finding("DcvLapsed", "error", "rao", "later.univ.example has expired")

@@ -15,7 +15,8 @@ from certmandate.views.advice import ADVICE
 from certmandate.views.language import languages
 from certmandate.views.status_page.pictures import MOST_BY_DAY, MOST_LANES, Planned, Timeline, Weeks
 from renewal.domain.endpoint.observation import EndpointState, ServiceState
-from renewal.domain.judgement.certificate import CLOSED, OVERDUE, WITHDRAWN, CertificateState
+from renewal.domain.judgement.certificate import CLOSED, OVERDUE, WITHDRAWN
+from renewal.domain.judgement.certificate_state import CertificateState
 from renewal.domain.judgement.problem import Consequence
 from renewal.domain.order import OrderStatus
 from renewal.domain.service.state import NOT_SERVED

@@ -10,7 +10,8 @@ import pytest
 from renewal.domain.due import Cause
 from renewal.domain.errors import Failure
 from renewal.domain.judgement.acting_times import ActingTimes
-from renewal.domain.judgement.certificate import CertificateState, Judgement, judge
+from renewal.domain.judgement.certificate import Judgement, judge
+from renewal.domain.judgement.certificate_state import CertificateState
 from renewal.domain.key_type import KeyType
 from renewal.domain.keypair import KeyPair
 from renewal.domain.order import ManagedCertificate, OrderStatus

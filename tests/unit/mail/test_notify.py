@@ -13,10 +13,12 @@ from renewal.deadline import Deadline
 from renewal.domain.errors import InvalidRequest, MailRefused, StoreUnavailable, UnknownDelegation
 from renewal.domain.judgement.acting_times import ActingTimes
 from renewal.domain.notices.notice import MailOutcome, Notice
+from renewal.domain.order import FinishedOrder
 from renewal.domain.setup.finding import Finding
 from renewal.domain.setup.inspection import Inspection
+from renewal.ports.order_book import Listing
 from renewal.steps.notify import Notify
-from tests.fakes import FakeMailer, Killed, interrupted, killed
+from tests.fakes import FakeMailer, FakeOrderBook, HandClock, Killed, interrupted, killed
 from tests.unit.system import DELEGATION, IDP, NOW, System, served_by
 
 RAO = "rao@univ.example"
@@ -159,6 +161,36 @@ def test_no_notice_is_claimed_that_may_not_be_sent_in_time(system: System) -> No
 
     notify(system, mailer)({})
     assert len(mailer.mails) == 1
+
+
+class SlowOrderBook(FakeOrderBook):
+    """Many audit rows: a delegation takes a minute to read."""
+
+    clock: HandClock
+
+    def history(self, delegation: str, certificate: str) -> Listing[FinishedOrder]:
+        """Read them."""
+        self.clock.advance(seconds=60)
+        return super().history(delegation, certificate)
+
+
+def test_each_rao_is_notified_though_one_day_does_not_suffice() -> None:
+    """Each day the first nine of twenty delegations were reached, and no other one ever."""
+    slow = SlowOrderBook()
+    system = System(book=slow)
+    slow.clock = system.clock
+    for number in range(20):
+        delegation = replace(DELEGATION, name=f"d{number:02}", rao_email=RAO)
+        system.add(delegation=delegation)
+        inspection = Inspection("run", NOW, findings=(DCV,))
+        slow.records[delegation.name] = replace(slow.records[delegation.name], inspection=inspection)
+
+    for day in range(4):
+        system.clock.now = NOW + timedelta(days=day)
+        with pytest.raises(StoreUnavailable, match="no time was left"):
+            notify(system, FakeMailer())({})
+
+    assert {name for name, record in slow.records.items() if not record.notices} == set()
 
 
 def test_a_delegation_that_fails_does_not_stop_the_others(system: System) -> None:

@@ -34,6 +34,7 @@ def copied(book: FakeOrderBook) -> FakeOrderBook:
         kept=dict(book.kept),
         orders=dict(book.orders),
         rows=list(book.rows),
+        adoptions=list(book.adoptions),
         next_actions=dict(book.next_actions),
     )
 
@@ -216,6 +217,30 @@ def test_an_order_that_a_later_one_has_replaced_is_not_stored_again(stores: tupl
     assert (system.objects.current, system.acm.held) == before
     assert f"SCM has order {max(system.scm.orders)}" in system.daily_run().certificates[0].text
     assert len(system.scm.orders) == 2
+
+
+def test_an_order_that_an_adopted_certificate_has_replaced_is_not_stored_again() -> None:
+    """It was ordered by hand, so no order of the audit trail has it; its adoption does."""
+    system = System()
+    system.add(IDP)
+    progress = system.enroll()
+    earlier = copied(system.book)
+    system.collect(progress)
+    system.clock.advance(days=150)
+    now = system.clock()
+    later = served_by(IDP, age=-150, ssl_id=9999, serial="B0B", stored_at=now)
+    system.book.adopt(PATH, later, now)
+    system.book = replace(earlier, rows=system.book.rows, adoptions=system.book.adoptions)
+    system.clock.advance(hours=1)
+
+    with pytest.raises(OrderNotRecorded, match="SSL ID 9999"):
+        system.collect(progress)
+    assert system.book.certificate(*PATH).served is None
+
+    system.book.fail(system.book.orders[PATH], "ClosedByOperator", "restored", system.clock(), hold_until=None)
+    system.book.adopt(PATH, later, system.clock())
+    assert error_of(system) == ""
+    assert len(system.scm.orders) == 1
 
 
 def as_operator_adopt(system: System) -> None:

@@ -17,7 +17,7 @@ from cryptography.exceptions import InvalidSignature
 
 from campaign.auditor.budget import exceeded
 from campaign.auditor.causes import OF_AWS, every_failure_has_a_cause, names
-from campaign.auditor.reports import PublishedReport
+from campaign.auditor.reports import EndedRun, PublishedReport
 from campaign.auditor.world import World, path_of, public_half, public_key
 from campaign.interception.calls import LedgerEntry
 
@@ -122,7 +122,8 @@ def no_store_is_called_changed(world: World) -> Iterator[str]:
 def a_success_is_true(world: World) -> Iterator[str]:
     """An execution that succeeded wrote its report and metrics, and left only failures that were reported before.
 
-    Or outages, while each certificate of the delegation has more than a tenth of its lifetime left.
+    Or outages, while each certificate of the delegation has more than a tenth of its lifetime left, unless the run was
+    narrowed: then it did not do what the operator has named.
     """
     for run in world.runs:
         if run.status != "SUCCEEDED":
@@ -134,7 +135,7 @@ def a_success_is_true(world: World) -> Iterator[str]:
             yield f"{run.run_id} succeeded, but its report has outcome {run.report.outcome}"
         known = failed_before(world, run.report) if run.report.outcome == "reported-before" else set()
         for where, error in set(run.report.failures()) - known:
-            if error in OUTAGES and run.report.has_time(where.partition("/")[0]):
+            if error in OUTAGES and not run.is_narrowed and run.report.has_time(where.partition("/")[0]):
                 continue
             yield f"{run.run_id} succeeded, but {where} failed: {error}"
 
@@ -157,8 +158,12 @@ def a_failure_is_reported(world: World) -> Iterator[str]:
             yield f"{run.run_id} is {run.status}"
         if run.status == "FAILED" and not run.error:
             yield f"{run.run_id} failed without an error"
-        if run.error == "RunNeedsPerson" and not (run.report and run.report.problems):
+        if run.error == "RunNeedsPerson" and not (run.report and _has_reason(run, run.report)):
             yield f"{run.run_id} needs attention, and its report has no reason"
+
+
+def _has_reason(run: EndedRun, report: PublishedReport) -> bool:
+    return bool(report.problems) or (run.is_narrowed and any(report.failures()))
 
 
 def every_failure_is_notified(world: World) -> Iterator[str]:

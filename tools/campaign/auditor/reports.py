@@ -70,6 +70,8 @@ class EndedRun:
     report: PublishedReport | None
     is_disturbed: bool = False
     """Whether a fault was injected, or the functions' clock was wrong."""
+    is_narrowed: bool = False
+    """Whether it was started for certificates or delegations by name."""
 
 
 def parsed(document: Mapping[str, Any] | None) -> PublishedReport | None:

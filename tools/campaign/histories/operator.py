@@ -11,8 +11,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from campaign.fault_injection import FaultInjection
-from campaign.harness import Harness, Run
+from campaign.harness import Harness
 from campaign.interception.calls import Invocation, Killed
+from campaign.run import Run
 from campaign.scenarios import credential
 from certmandate.commands import adopt
 from certmandate.exit import Refused

@@ -10,8 +10,9 @@ from typing import Any
 
 from campaign.cases import CANONICAL, NO_FAULT, CaseOutcome, record, settled
 from campaign.fault_injection import FaultInjection, Mode
-from campaign.harness import Harness, Run
+from campaign.harness import Harness
 from campaign.interception.calls import Boundary, Call
+from campaign.run import Run
 from campaign.scenarios import DELEGATION, NAME, Scenario
 
 THROTTLED = {"inspect_delegation": (1, 5, 40), "enroll": (1, 5, 40), "collect": (1, 5, 40)}

@@ -8,9 +8,10 @@ from typing import Any
 
 from campaign.cases import CaseOutcome, is_write, record, settled
 from campaign.fault_injection import FaultInjection, Mode
-from campaign.harness import Harness, Run
+from campaign.harness import Harness
 from campaign.interception.calls import Boundary, Call
 from campaign.interception.staleness import EVENTUAL, is_eventual, snapshot
+from campaign.run import Run
 from campaign.scenarios import DELEGATION, LOGIN, Scenario, credential
 
 STALE_CALLS = (1, 2, 5)

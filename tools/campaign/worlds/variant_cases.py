@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from campaign.cases import CANONICAL, NO_FAULT, CaseOutcome
 from campaign.evidence import gather
 from campaign.fault_injection import FaultInjection, Mode
-from campaign.harness import Harness, Run
+from campaign.harness import Harness
 from campaign.interception.calls import Boundary
 from campaign.order_book_invariants import ALWAYS, AT_REST, violations
+from campaign.run import Run
 from campaign.scenarios import DELEGATION, ENROLL, NAME
 from campaign.worlds.variants import ScmVariant
 from renewal.domain.errors import OrderUnconfirmed, OrderUnknown

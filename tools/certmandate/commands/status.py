@@ -124,7 +124,7 @@ def read_judgement(
 
 def _known_states(names: Collection[str]) -> frozenset[str]:
     """Return the labels; raise typer.BadParameter for one that does not exist."""
-    from renewal.domain.judgement.certificate import CertificateState
+    from renewal.domain.judgement.certificate_state import CertificateState
 
     known = [state.label for state in CertificateState]
     if unknown := [name for name in names if name not in known]:

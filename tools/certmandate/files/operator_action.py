@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from renewal import records
-from renewal.adapters.order_book.schema import ACTION_PREFIX, ESTATE
+from renewal.adapters.order_book.schema import ACTION_PREFIX, ADOPTION, ESTATE
 from renewal.domain.audit.chained_row import ChainedRow
 from renewal.domain.setup.foreign_orders import Acknowledgement
 
@@ -32,7 +32,7 @@ class ActionKind(StrEnum):
     ORDER_AGAIN_PERMITTED = "order-again-permitted"
     REQUEST_WITHDRAWN = "request-withdrawn"
     REVOCATION_REQUESTED = "revocation-requested"
-    ADOPTED = "adopted"
+    ADOPTED = ADOPTION
     RULE_ADDED = "replacement-rule-added"
     RULE_WITHDRAWN = "replacement-rule-withdrawn"
     CREDENTIAL_STORED = "credential-stored"

@@ -68,6 +68,8 @@ def summary(report: RunReport) -> Text:
     outcomes = [f"{report.counts[name]} {name.replace('-', ' ')}" for name in _ORDER if report.counts.get(name)]
     text = ", ".join(outcomes) or "nothing to do"
     incidents = incidents_of(report)
+    if not incidents and report.needs_attention:
+        return Text(f"Not everything was done, see the warnings: {text}.", style="bold red")
     if not incidents:
         result = "Dry run, nothing was ordered" if report.dry_run else "Success"
         return Text(f"{result}: {text}.", style="bold green")

@@ -12,7 +12,7 @@ from renewal.domain.audit.hash_chain import number_of
 from renewal.domain.delegation import CertificatePath
 from renewal.domain.errors import RecordUnreadable, UnknownDelegation
 from renewal.domain.limits import BegunOrder
-from renewal.domain.order import FinishedOrder, ManagedCertificate
+from renewal.domain.order import Adoption, FinishedOrder, ManagedCertificate
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.foreign_orders import Acknowledgement
 from renewal.domain.setup.inspection import DelegationRecord
@@ -97,6 +97,13 @@ class DynamoDbOrderReader:
         items = self._audit.query(delegation, schema.finished_prefix(certificate))
         by_time = sorted(items, key=lambda item: item["item"].split("#")[2:])
         return Listing.of(by_time, lambda item: schema.read(FinishedOrder, item, item))
+
+    def adopted(self, delegation: str, certificate: str) -> Listing[Adoption]:
+        items = self._audit.query(delegation, schema.ACTION_PREFIX)
+        return Listing.of(
+            (item for item in items if schema.is_adoption(item, certificate)),
+            lambda item: schema.read(Adoption, item, item),
+        )
 
     def acknowledged(self, delegation: str) -> Listing[Acknowledgement]:
         items = filter(number_of, self._audit.query(delegation, schema.ACKNOWLEDGED_PREFIX))

@@ -64,6 +64,8 @@ ORDER_PREFIX = "order#"
 FINISHED_PREFIX = "finished#"
 ACKNOWLEDGED_PREFIX = "acknowledged#"
 ACTION_PREFIX = "action#"
+ADOPTION = "adopted"
+"""`action` of the audit row of an adoption."""
 HEAD = "head"
 REPLACEMENT_PREFIX = "replacement#"
 _COVERED_PREFIX = "covered#"
@@ -222,6 +224,11 @@ def replacement(item: Item) -> ReplacementRule:
 def has_ended(item: Item) -> bool:
     """Return whether the item of a replacement rule is of one that has ended."""
     return "ended_at" in item
+
+
+def is_adoption(item: Item, certificate: str) -> bool:
+    """Return whether the audit row of an action is of the adoption of *certificate*."""
+    return item.get("action") == ADOPTION and certificate in item.get("certificates", ())
 
 
 def listed_in(item: Item) -> tuple[CertificatePath, ...]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from enum import IntEnum
 from typing import Any, Literal
 
 from renewal.domain.due import Cause, Decision, last_resort
@@ -21,6 +20,7 @@ from renewal.domain.errors import (
 )
 from renewal.domain.forecast import renewal_due_at
 from renewal.domain.judgement.acting_times import ActingTimes
+from renewal.domain.judgement.certificate_state import CertificateState
 from renewal.domain.judgement.command import command_for
 from renewal.domain.judgement.obstacle import is_shut_out, obstacle
 from renewal.domain.judgement.order_wait import AWAITS_APPROVAL, held_failure, waits_for
@@ -43,34 +43,6 @@ WITHDRAWN = {Cause.REVOKED: "ServedRevoked", Cause.REPLACED_IN_SCM: "ServedRepla
 _BY_CALENDAR = {Cause.AGE, Cause.DCV_LAPSING}
 
 
-class CertificateState(IntEnum):
-    """The state of a certificate, most urgent first."""
-
-    EXPIRED = 0
-    REVOKED = 1
-    """SCM reports the served certificate as revoked."""
-    NEAR_EXPIRY = 2
-    """A tenth of its lifetime is left: renewal has failed for weeks."""
-    FAILING = 3
-    """Its last order or run failed and none has succeeded since, or SCM's certificate for it was not stored."""
-    MANDATE_ENDED = 4
-    """It is due, and nothing is ordered because the mandate ended."""
-    BLOCKED = 5
-    """It is due, and the last inspection found why no order for it would be accepted."""
-    PENDING = 6
-    """An order is open."""
-    DUE = 7
-    """The next run renews it."""
-    NEW = 8
-    """The next run orders it for the first time."""
-    FINE = 9
-
-    @property
-    def label(self) -> str:
-        """The state as it is printed: `near-expiry`."""
-        return self.name.lower().replace("_", "-")
-
-
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """One certificate as it is at a given time."""
@@ -88,8 +60,8 @@ class Judgement:
     """What the open order waits for, as far as SCM or its certificate shows it."""
     obstacle: Finding | None
     """Why an order would be refused now; None: nothing is known."""
-    problem: Problem | None
-    """What must be done about it; None: nothing."""
+    problems: tuple[Problem, ...]
+    """What must be done about it, most urgent first; two when an outage comes on top of an error."""
     service: ServiceState
     """Whether clients meet it at its declared endpoints."""
     can_wait: bool
@@ -99,6 +71,11 @@ class Judgement:
     def path(self) -> str:
         """`delegation/certificate`."""
         return self.certificate.spec.path
+
+    @property
+    def problem(self) -> Problem | None:
+        """The most urgent of `problems`; None: nothing must be done."""
+        return next(iter(self.problems), None)
 
     @property
     def severity(self) -> Literal["", "info", "warning", "error"]:
@@ -177,17 +154,21 @@ def judge(
     last run that worked on the certificate ended, where the order book does not have it.
     """
     inspection = record.inspection if record else None
-    decision = decide_with(certificate, inspection, now, replacements=replacements)
+    rules = tuple(replacements)
+    decision = decide_with(certificate, inspection, now, replacements=rules)
     validated_until = dcv_of(inspection.delegated, certificate.spec.names, now) if inspection else None
     renew_at = renewal_due_at(certificate, validated_until, now)
     ordered_on = (now if decision.causes or renew_at is None else renew_at).date()
     mandate_ends = record.delegation.mandate_ends if record else None
     ends = mandate_ends if mandate_ends and mandate_ends < ordered_on else None
     served, order = certificate.served, certificate.order
+    without_order = replace(certificate, order=None)
+    wanted = decision if order is None else decide_with(without_order, inspection, now, replacements=rules)
+    causes = frozenset[str]((*wanted.causes, *(order.causes if order else ())))
     blocked = obstacle(certificate, record, now) if record else _unreadable(certificate)
     withdrawn = inspection.withdrawn.get(served.serial) if inspection and served else None
     unknown = _unless_known(failure, blocked, is_ended=ends is not None)
-    case = _Case(certificate, decision, now, times, unknown, blocked, withdrawn, is_ended=ends is not None)
+    case = _Case(certificate, decision, causes, now, times, unknown, blocked, withdrawn, is_ended=ends is not None)
     return Judgement(
         certificate=certificate,
         decision=decision,
@@ -197,7 +178,7 @@ def judge(
         mandate_ends=ends,
         waits_for=waits_for(order, now) if order else "",
         obstacle=blocked,
-        problem=case.problem(),
+        problems=case.problems(),
         service=service_state(certificate, now),
         can_wait=case.can_wait,
     )
@@ -225,6 +206,8 @@ class _Case:
 
     certificate: ManagedCertificate
     decision: Decision
+    causes: frozenset[str]
+    """Why its order was opened, and why it is due apart from that."""
     now: datetime
     times: ActingTimes
     failure: Failure | None
@@ -245,10 +228,8 @@ class _Case:
     @property
     def can_wait(self) -> bool:
         """Whether it is renewed for its age only, if at all, and more life is left than acting takes."""
-        certificate, order = self.certificate, self.certificate.order
-        causes = set(order.causes if order else self.decision.causes)
-        is_ordinary = causes <= _BY_CALENDAR and not certificate.asked
-        return certificate.served is not None and is_ordinary and not self._is_late("operator")
+        is_ordinary = self.causes <= _BY_CALENDAR
+        return self.certificate.served is not None and is_ordinary and not self._is_late("operator")
 
     def state(self) -> CertificateState:
         served, order = self.certificate.served, self.certificate.order
@@ -273,12 +254,21 @@ class _Case:
             return CertificateState.NEW
         return CertificateState.DUE if self.is_due else CertificateState.FINE
 
-    def problem(self) -> Problem | None:
-        """Return what must be done, by the nearest cause."""
+    def problems(self) -> tuple[Problem, ...]:
+        """Return what must be done, most urgent first: an outage ends by itself, and hides no error that does not."""
+        known = self._without_failure()
+        if self.failure is None:
+            return (known,) if known else ()
+        is_outage = self.failure.error in OUTAGES
+        is_early = is_outage and self.can_wait
+        failed = self._made(self.failure.error, self.failure.text, "warning" if is_early else "error")
+        if not is_outage or known is None or known.severity != "error" or known.code == OVERDUE:
+            return (failed,)
+        return (known, failed) if is_early else (failed, known)
+
+    def _without_failure(self) -> Problem | None:
+        """Return what must be done as far as the order book shows it, by the nearest cause."""
         order = self.certificate.order
-        if self.failure:
-            is_early = self.failure.error in OUTAGES and self.can_wait
-            return self._made(self.failure.error, self.failure.text, "warning" if is_early else "error")
         if order is not None and self.obstacle and not order.trouble and is_shut_out(self.obstacle, order):
             return self._now(self.obstacle.code, self.obstacle.text, self.obstacle.actor)
         if order is not None:

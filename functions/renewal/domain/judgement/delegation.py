@@ -34,7 +34,7 @@ def problems_of(
     """
     judged, today = tuple(judgements), now.date()
     certificates = [judgement.certificate for judgement in judged]
-    own = {judgement.problem.key: judgement.problem for judgement in judged if judgement.problem}
+    own = {problem.key: problem for judgement in judged for problem in judgement.problems}
     findings = [*(finding_from(error, error.certificate) for error in unreadable), *_failed(failure, judged)]
     findings += service_findings(certificates, now)
     findings += open_revocations(record, certificates, now) if record else ()

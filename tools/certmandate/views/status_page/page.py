@@ -13,7 +13,8 @@ from certmandate.views.status_page.pictures import SPAN, Planned, Timeline, Week
 from certmandate.workload import Start, order_days, starts_of_book
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.endpoint.observation import ServiceState
-from renewal.domain.judgement.certificate import CertificateState, Judgement
+from renewal.domain.judgement.certificate import Judgement
+from renewal.domain.judgement.certificate_state import CertificateState
 from renewal.domain.judgement.problem import Consequence, Problem
 from renewal.domain.order import FinishedOrder, Served
 from renewal.domain.service.state import current_service
