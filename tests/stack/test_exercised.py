@@ -17,11 +17,14 @@ from local.cloudformation.parameters import ACCOUNT, REGION
 from local.estate import load_estate
 from local.mails import PARAMETERS as MAILS_ARE_ON
 from local.run import TEMPLATE, LocalSystem
+from renewal.domain.delegation import CertificateSpec
+from renewal.domain.order import ManagedCertificate
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.run.report import Outcome, RunReport
 from stack.authorization import Place, asked
 from stack.policy import Request, Statement, allowed, statements
 from stack.resolved import IN_A_VPC, Stack
+from tests.unit.orders import an_order
 from tests.workflow.conftest import DELEGATION, SCM
 
 FUNCTIONS = (
@@ -170,7 +173,8 @@ def proof(tmp_path_factory: pytest.TempPathFactory) -> Proof:
         rule = ReplacementRule(datetime.now(UTC) - timedelta(days=30), "", "exercised")
         editor = OrderBookEditor(system.aws.tables)
         editor.add_replacement(rule)
-        editor.add_replacement(replace(rule, delegations=("retired",)))  # nothing is left of it
+        of_retired = ManagedCertificate(CertificateSpec("retired", "idp", ("idp.univ.example",), 1), order=an_order())
+        editor.add_replacement(replace(rule, delegations=("retired",)), [of_retired])  # nothing is left of it
         editor.ask("univ", "both", "exercised")
         system.aws.calls.clear()  # calls that set up the estate
         finished = system.execute({}, lambda _history: None)

@@ -12,9 +12,9 @@ from datetime import datetime
 
 from certmandate.files.action_recorder import ActionRecorder, utc_now
 from certmandate.files.operator_action import ActionKind, OperatorAction
+from certmandate.files.operator_records import OperatorReader
 from renewal.adapters.order_book import schema
 from renewal.adapters.order_book.audit_trails import DynamoDbAuditTrails
-from renewal.adapters.order_book.reader import DynamoDbOrderReader
 from renewal.adapters.order_book.table import (
     Item,
     Key,
@@ -48,7 +48,7 @@ class OrderBookEditor:
         self._operator, self._clock = operator, clock
         self._table, self._trails = tables.orders, DynamoDbAuditTrails(tables.audit)
         self._recorder = ActionRecorder(tables, operator, clock)
-        self._reader = DynamoDbOrderReader(tables)
+        self._reader = OperatorReader(tables)
 
     # ---- Certificates --------------------------------------------------------------------------------------------
 
@@ -142,12 +142,13 @@ class OrderBookEditor:
                     "a certificate can be adopted only where none is served, or where an older one is served"
                 )
                 raise InvalidDelegation(msg)
-            self._list_with_rules(adopted := replace(before, served=served))
+            self._list_with_rules(adopted := replace(before, served=served))  # also when this stops after the change
             return status_updated(before, adopted, served.stored_at)
 
         what = f"serial {printed_serial(served.serial)}, SSL ID {served.ssl_id or 'unknown'}"
         why = f"{what}: {reason}" if reason else what
         self._change(delegation, ActionKind.ADOPTED, (certificate,), take_over, reason=why)
+        self._list_with_rules(self._reader.certificate(delegation, certificate))  # rules that were added meanwhile
 
     # ---- Orders that are not ours, and rules ---------------------------------------------------------------------
 
@@ -166,31 +167,34 @@ class OrderBookEditor:
         self._recorder.transact(writes, f"{delegation}: the audit trail")
 
     def add_replacement(self, replacement: ReplacementRule, certificates: Iterable[ManagedCertificate] = ()) -> None:
-        """Have everything replaced that the rule covers. When the rule exists, its first reason stays.
+        """Have everything replaced that the rule covers. When it is in force already, its first reason stays.
 
-        *certificates*: all, as they are when the rule is added; without them, runs read every certificate. Those that
-        it may cover are listed first, so that a rule never has a part of its list; a list without its rule, after a
-        crash, has no effect.
+        *certificates*: all, as they were read; without them, runs read every certificate. Those that it may cover are
+        listed first, so that a rule never has a part of its list; a list without its rule, after a crash, has no
+        effect. What was adopted since they were read is listed last. Raises OrderConflict when the rule has ended.
         """
         paths = sorted(each.spec.path for each in certificates if replacement.may_cover(each))
         parts = [tuple(paths[start : start + _LISTED_PATHS]) for start in range(0, len(paths), _LISTED_PATHS)]
         rule = replace(replacement, lists=len(parts) or None)
 
         def add() -> Request | None:
-            if self._has(rule):
+            if before := self._found(rule):
+                _require_in_force(before)
                 return None
             for key, part in zip(schema.list_keys(rule), parts, strict=True):
-                self._write_list(key, part)
+                self._table.update(_list_written(key, part))
             return put(schema.replacement_item(rule))
 
         self._change(schema.ESTATE, ActionKind.RULE_ADDED, (), add, reason=_described(rule))
+        if parts:
+            self._list(rule, filter(rule.covers, self._reader.everything()[1]))
 
     def remove_replacement(self, replacement: ReplacementRule) -> None:
         """Withdraw a replacement rule, and delete its list. Harmless when there is none."""
 
         def remove() -> Request | None:
             key = schema.replacement_key(replacement)
-            return deleted(key, condition="attribute_exists(#item)") if self._has(replacement) else None
+            return deleted(key, condition="attribute_exists(#item)") if self._found(replacement) else None
 
         self._change(schema.ESTATE, ActionKind.RULE_WITHDRAWN, (), remove, reason=_described(replacement))
         for key in self._table.read(schema.list_keys(replacement)):
@@ -199,20 +203,29 @@ class OrderBookEditor:
     def _list_with_rules(self, certificate: ManagedCertificate) -> None:
         """List it with the rules that cover it: runs read nothing else for them."""
         for rule in self._reader.replacements():
-            if rule.lists is None or not rule.covers(certificate):
-                continue
-            longer = replace(rule, lists=rule.lists + 1)
-            self._write_list(schema.list_keys(longer)[-1], (certificate.spec.path,))
-            counted = {"longer": longer.lists, "read": rule.lists}
-            change = updated(schema.replacement_key(rule), "SET #lists = :longer", counted, condition="#lists = :read")
-            self._table.transact(change)
+            if rule.covers(certificate):
+                self._list(rule, [certificate])
 
-    def _write_list(self, key: Key, paths: tuple[str, ...]) -> None:
-        self._table.update(assigned(key, to_item(schema.CoveredPaths(paths)), condition="", values={}))
+    def _list(self, rule: ReplacementRule, certificates: Iterable[ManagedCertificate]) -> None:
+        """Add to the list of *rule*, if it has one, those that it lacks."""
+        paths = {each.spec.record_key for each in certificates}
 
-    def _has(self, replacement: ReplacementRule) -> bool:
+        def lengthen() -> list[Request] | None:
+            stored = next((each for each in self._reader.replacements() if each.identity == rule.identity), None)
+            if stored is None or stored.lists is None:
+                return None
+            missing = sorted(map(str, paths.difference(self._reader.listed(stored) or ())))
+            longer = replace(stored, lists=stored.lists + 1)
+            counted = {"longer": longer.lists, "read": stored.lists}
+            count = updated(schema.replacement_key(rule), "SET #lists = :longer", counted, condition="#lists = :read")
+            # At once, so that another adoption, which reads the same count, does not overwrite it.
+            return [_list_written(schema.list_keys(longer)[-1], missing), count] if missing else None
+
+        self._recorder.transact(lengthen, f"the list of the rule '{rule.reason}'")
+
+    def _found(self, replacement: ReplacementRule) -> Item | None:
         key = schema.replacement_key(replacement)
-        return bool(self._table.read([key]))
+        return self._table.read([key]).get(key)
 
     def _change(
         self,
@@ -225,6 +238,16 @@ class OrderBookEditor:
     ) -> None:
         action = OperatorAction(delegation, kind, self._clock(), certificates, reason=reason)
         self._recorder.change(action, write)
+
+
+def _list_written(key: Key, paths: Iterable[str]) -> Request:
+    return assigned(key, to_item(schema.CoveredPaths(tuple(paths))), condition="", values={})
+
+
+def _require_in_force(rule: Item) -> None:
+    if schema.has_ended(rule):
+        msg = "a rule for the same certificates has ended: delete it with --cancel, then store it again"
+        raise OrderConflict(msg)
 
 
 def _described(rule: ReplacementRule) -> str:

@@ -177,6 +177,8 @@ class Served:
     """SHA-256 of its public key, upper-case hexadecimal; empty in records of earlier versions."""
     fingerprint: str = ""
     """SHA-256 of the certificate, upper-case hexadecimal; empty in records of earlier versions."""
+    ordered_at: datetime | None = None
+    """When its order was opened; None where it was adopted, and in records of earlier versions."""
 
     @property
     def held_arns(self) -> dict[str, str]:

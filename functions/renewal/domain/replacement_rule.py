@@ -79,10 +79,13 @@ class ReplacementRule:
         """Return whether *served* was issued before the rule's time.
 
         CAs backdate certificates, some to the midnight before. Where `not_before` is less than a day before
-        `issued_before`, the time of storing decides; otherwise a certificate would be replaced twice.
+        `issued_before`, the time of the order decides: what was ordered later was issued later, and would be replaced
+        twice; what was ordered before may be stored long after it was issued. Where that time is not known, the time of
+        storing decides.
         """
-        surely_before = served.not_before + timedelta(days=1) < self.issued_before
-        return surely_before or max(served.not_before, served.stored_at) < self.issued_before
+        if served.not_before + timedelta(days=1) < self.issued_before:
+            return True
+        return max(served.not_before, served.ordered_at or served.stored_at) < self.issued_before
 
     @property
     def is_in_force(self) -> bool:

@@ -35,4 +35,5 @@ def served_by(order: Order, certificate: ManagedCertificate, stores: Collection[
         client_auth=leaf.is_for_clients,
         key_fingerprint=leaf.key_fingerprint,
         fingerprint=leaf.fingerprint(),
+        ordered_at=order.opened_at,
     )

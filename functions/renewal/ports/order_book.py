@@ -100,7 +100,10 @@ class OrderIndex(OrderReader, Protocol):
         """All certificates."""
 
     def listed(self, rule: ReplacementRule) -> Collection[CertificatePath] | None:
-        """What *rule* may cover, as listed when it was stored, read consistently; None: not listed, or not in full."""
+        """What *rule* may cover, as listed when it was stored, read consistently.
+
+        None: not listed, or not in full, or the list cannot be read.
+        """
 
     def count(self, most: int) -> int:
         """How many certificates there are, counted up to *most* through the index."""

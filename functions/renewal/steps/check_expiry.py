@@ -179,12 +179,13 @@ class CheckExpiry:
 def _progress(
     request: RunRequest, tallies: Iterable[ReplacementTally], ends_at: datetime | None
 ) -> Mapping[ReplacementRule, ReplacementProgress]:
-    """How far each rule has come; those that are complete end at *ends_at*, unless it is None.
+    """How far each rule has come; those that are complete, and have a list, end at *ends_at*, unless it is None.
 
     Empty in a narrowed run, which reads a part of what they cover.
     """
     found = {} if request.is_narrowed else {tally.rule: tally.progress() for tally in tallies}
-    return {rule: replace(each, ended_at=ends_at) if each.is_complete else each for rule, each in found.items()}
+    ends = {rule for rule, each in found.items() if each.is_complete and each.is_listed}
+    return {rule: replace(each, ended_at=ends_at) if rule in ends else each for rule, each in found.items()}
 
 
 def _works_on(request: RunRequest, rule: ReplacementRule) -> bool:

@@ -74,7 +74,7 @@ WRITTEN: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "finished": lambda item: schema.finished_item(schema.read(FinishedOrder, item, item)),
     "replacement": lambda item: schema.replacement_item(schema.read(ReplacementRule, item, item)),
     "covered": lambda item: (
-        records.to_item(schema.CoveredPaths(schema.listed_in(item))) | {"delegation": schema.ESTATE}
+        records.to_item(schema.CoveredPaths(tuple(map(str, schema.listed_in(item))))) | {"delegation": schema.ESTATE}
     ),
     "retired": a_retired_delegation,
 }

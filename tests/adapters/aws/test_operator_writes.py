@@ -18,6 +18,7 @@ from renewal.adapters.order_book.rule_ends import DynamoDbRuleEnds
 from renewal.adapters.order_book.schema import ESTATE, list_keys
 from renewal.adapters.order_book.table import OrderTables, Table
 from renewal.domain.certificate.revocation import RevocationRequest
+from renewal.domain.delegation import CertificateSpec
 from renewal.domain.due import renewal_point
 from renewal.domain.errors import InvalidDelegation, OrderConflict, UnknownDelegation
 from renewal.domain.order import ManagedCertificate
@@ -28,7 +29,7 @@ from renewal.domain.setup.inspection import CredentialRefusal
 
 from .conftest import AUDIT, OPERATOR, TABLE, Book
 from .records import DELEGATION, LATER, NOW, PATH, SPEC, a_served, a_specification, an_order
-from .wire import meanwhile
+from .wire import hooked, meanwhile
 
 CHANGED = replace(SPEC, names=("idp.univ.example", "www.univ.example"))
 
@@ -276,6 +277,102 @@ def test_a_rule_ends_once_and_is_kept_until_it_is_deleted(dynamodb: Any, book: B
     assert every.all_replacements() == (replace(rule, ended_at=LATER),)
     editor.remove_replacement(rule)
     assert every.all_replacements() == ()
+
+
+def test_a_rule_that_has_ended_is_not_stored_a_second_time(dynamodb: Any, book: Book, editor: OrderBookEditor):
+    """Nothing would be replaced, and the operator in the incident would read that it is stored."""
+    rule = ReplacementRule(LATER, "", "incident")
+    editor.add_replacement(rule)
+    DynamoDbRuleEnds(OrderTables.of(dynamodb, TABLE, AUDIT)).end_replacement(rule, LATER)
+
+    with pytest.raises(OrderConflict, match="has ended: delete it with --cancel"):
+        editor.add_replacement(replace(rule, reason="second wave"))
+    editor.remove_replacement(rule)
+    editor.add_replacement(rule)
+
+    assert book.replacements() == (rule,)
+
+
+OLD = a_served(not_before=NOW - timedelta(days=9), stored_at=NOW - timedelta(days=9), serial="0D")
+ELSEWHERE = ManagedCertificate(replace(SPEC, name="elsewhere"), OLD)
+EVERYTHING = ReplacementRule(LATER, "", "incident")
+
+
+def named(name: str) -> CertificateSpec:
+    """Another certificate of the delegation."""
+    return replace(SPEC, name=name, names=(f"{name}.univ.example",))
+
+
+def another_editor(dynamodb: Any) -> OrderBookEditor:
+    """A colleague's command."""
+    return OrderBookEditor(OrderTables.of(dynamodb, TABLE, AUDIT), OPERATOR, lambda: LATER)
+
+
+def test_two_adoptions_at_once_are_both_listed(dynamodb: Any, book: Book, editor: OrderBookEditor):
+    """Both read the same number of items; what the second overwrote would never be replaced."""
+    book.apply(a_specification(SPEC, named("second"), named("third")), NOW)
+    editor.add_replacement(EVERYTHING, [ELSEWHERE])
+    colleague = another_editor(dynamodb)
+
+    acts = [lambda: colleague.adopt("univ", "third", OLD)]
+
+    def before_the_first_write(**_: Any) -> None:
+        if acts:
+            acts.pop()()
+
+    writes = [f"before-call.dynamodb.{operation}" for operation in ("UpdateItem", "TransactWriteItems")]
+    with hooked(dynamodb, writes[0], before_the_first_write), hooked(dynamodb, writes[1], before_the_first_write):
+        editor.adopt("univ", "second", OLD)
+
+    (rule,) = book.replacements()
+    assert book.listed(rule) == {("univ", "elsewhere"), ("univ", "second"), ("univ", "third")}
+
+
+def test_what_is_adopted_while_the_operator_confirms_is_listed(dynamodb: Any, book: Book, editor: OrderBookEditor):
+    """The command has read the estate before it asks, and an answer can take an hour."""
+    book.apply(a_specification(SPEC, named("second")), NOW)
+    editor.adopt(*PATH, OLD)
+    _, before_the_prompt = book.everything()
+    another_editor(dynamodb).adopt("univ", "second", OLD)
+
+    editor.add_replacement(EVERYTHING, before_the_prompt)
+
+    (rule,) = book.replacements()
+    assert book.listed(rule) == {PATH, ("univ", "second")}
+
+
+def test_a_rule_that_is_stored_during_an_adoption_lists_it(dynamodb: Any, book: Book, editor: OrderBookEditor):
+    """The adoption has read that there is no rule, and the rule's command that nothing is adopted."""
+    colleague = another_editor(dynamodb)
+
+    with meanwhile(dynamodb, "TransactWriteItems", lambda: colleague.add_replacement(EVERYTHING, [ELSEWHERE])):
+        editor.adopt(*PATH, OLD)
+
+    (rule,) = book.replacements()
+    assert book.listed(rule) == {PATH, ("univ", "elsewhere")}
+
+
+@pytest.mark.parametrize(
+    "paths", [{"S": "univ/other"}, {"L": [{"S": "no path"}]}, {"L": [{"N": "1"}]}], ids=["text", "no path", "number"]
+)
+def test_a_damaged_list_counts_as_missing(dynamodb: Any, book: Book, editor: OrderBookEditor, paths: dict[str, Any]):
+    """The run reads everything in its place; a list that stops every run would end all renewals."""
+    editor.add_replacement(EVERYTHING, [ELSEWHERE])
+    (rule,) = book.replacements()
+    ((delegation, item),) = list_keys(rule)
+    dynamodb.put_item(TableName=TABLE, Item={"delegation": {"S": delegation}, "item": {"S": item}, "paths": paths})
+
+    assert book.listed(rule) is None
+
+
+def test_a_delegation_without_its_item_is_reported_as_unreadable(dynamodb: Any, book: Book):
+    """Its certificates are left out: a rule's list that takes the rest for everything would lack them."""
+    dynamodb.delete_item(TableName=TABLE, Key={"delegation": {"S": "univ"}, "item": {"S": "delegation"}})
+
+    delegations, certificates = book.everything()
+
+    assert (delegations, certificates) == ((), ())
+    assert [error.path for error in delegations.unreadable] == ["univ"]
 
 
 # ---- The audit trail ---------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from renewal.adapters.order_book.audit_trails import DynamoDbAuditTrails
+from renewal.adapters.order_book.rule_ends import DynamoDbRuleEnds
 from tests.certmandate.desk import Desk
 
 OTHERS = ("--force", "--order-again", "--dry-run")
@@ -89,6 +90,9 @@ def test_a_replacement_rule_is_stored_applied_and_deleted(desk: Desk):
     assert "univ/young" not in found["covers"]
     status = {certificate["name"]: certificate for certificate in desk.document("status")["certificates"]}
     assert status["recent"]["causes"] == ["replacement"]
+    (rule,) = desk.book.replacements()
+    DynamoDbRuleEnds(desk.system.aws.tables).end_replacement(rule, datetime.now(UTC))
+    assert "is in force, or has ended" in desk.refused(*order, "--reason", "second wave", "--yes")
     assert desk.run(*order, "--cancel").exit_code == 0
     assert desk.book.replacements() == ()
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from certmandate.order_book_editor import OrderBookEditor
+from renewal.domain.replacement_rule import ReplacementRule
 from tests.certmandate.desk import Desk
 
 ESTATE = ("recent:20", "young:5", "other:30", "later")
@@ -100,6 +102,19 @@ def test_status_shows_how_far_each_rule_has_come(desk: Desk) -> None:
     assert [(each["done"], each["left"], each["complete"]) for each in after] == [(after[0]["covered"], 0, True)]
     page = desk.run("replace", "status")
     assert (page.exit_code, "Complete. The next run ends the rule." in page.stdout) == (0, True)
+
+
+def test_a_rule_without_a_list_is_ended_by_the_operator(desk: Desk) -> None:
+    """A run finds through the index, which may lack one, what it covers; the status says what to do."""
+    now = datetime.now(UTC)
+    rule = ReplacementRule(now - timedelta(days=300), "", "incident 17", asked_at=now)
+    OrderBookEditor(desk.system.aws.tables).add_replacement(rule)
+    desk.system.end(desk.document("renew", "--all-due", "--no-follow")["arn"])
+
+    assert "No run ends a rule without a list: delete it with --cancel" in desk.run("replace", "status").stdout
+    assert desk.book.replacements() == (rule,)
+    desk.run("replace", "--cancel", "--reason", "incident 17")
+    assert desk.book.replacements() == ()
 
 
 def test_a_run_ends_the_rule_and_its_status_stays(desk: Desk) -> None:

@@ -196,6 +196,30 @@ def test_what_was_in_flight_when_a_rule_was_stored_is_replaced() -> None:
     assert {due.causes for task in system.plan("later") for due in task.certificates} == {("replacement",)}
 
 
+def test_what_was_issued_hours_before_the_incident_and_stored_after_it_is_replaced() -> None:
+    """An approval, or ACM, was late: the CA revokes it all the same. What is ordered for the rule is not covered."""
+    system = System()
+    system.add(IDP)
+    system.enroll()
+    ordered_at = system.book.orders["univ", "idp"].opened_at
+    began_at = NOW + timedelta(hours=12)
+    rule = listed(system, ReplacementRule(began_at, "", "incident", asked_at=began_at, certificates=0))
+    system.book.orders.clear()
+    system.clock.advance(hours=13)
+
+    issued: dict[str, Any] = {"not_before": NOW + timedelta(hours=2), "stored_at": system.clock()}
+    system.book.adopt(("univ", "idp"), served_by(IDP, **issued, ordered_at=ordered_at), system.clock())
+    system.check_expiry("before")
+    system.book.adopt(("univ", "idp"), served_by(IDP, **issued, ordered_at=system.clock()), system.clock())
+    system.check_expiry("for the rule")
+
+    (task,) = system.plan("before")
+    assert [due.causes for due in task.certificates] == [("replacement",)]
+    assert [each.ended_at for each in system.archive.read_facts("before").replacements] == [None]
+    assert [task.certificates for task in system.plan("for the rule")] == [()]
+    assert system.book.rules == [replace(rule, ended_at=system.clock())]
+
+
 def test_a_rule_ends_when_everything_is_replaced_and_served(system: System) -> None:
     """Nothing is left to read, and its raised caps hold for nothing."""
     serving(system, univ__fresh=0.5)
@@ -237,7 +261,9 @@ def test_no_rule_ends_while_a_certificate_cannot_be_read() -> None:
     """The damaged record may be of a certificate that the CA revokes."""
     system = System(book=(book := Damaged()))
     serving(system, univ__fresh=0.5)
-    book.rules.append(with_deadline(certificates=1))
+    rule = with_deadline(certificates=1)
+    book.rules.append(rule)
+    book.lists[rule.reason] = {CertificatePath("univ", "fresh")}
 
     system.check_expiry()
     assert book.replacements() == tuple(book.rules)
@@ -245,6 +271,18 @@ def test_no_rule_ends_while_a_certificate_cannot_be_read() -> None:
     book.unreadable = ()
     system.check_expiry("repaired")
     assert book.replacements() == ()
+
+
+def test_no_run_ends_a_rule_without_a_list(system: System) -> None:
+    """It finds everything through the index, which may have lost what the CA revokes; the operator decides."""
+    serving(system, univ__fresh=0.5)
+    system.book.rules.append(with_deadline(certificates=1))
+
+    system.check_expiry()
+
+    (progress,) = system.archive.read_facts("run").replacements
+    assert (progress.is_complete, progress.is_listed, progress.ended_at) == (True, False, None)
+    assert system.book.replacements() == tuple(system.book.rules)
 
 
 def test_a_rule_of_an_earlier_version_makes_the_run_read_everything(system: System) -> None:

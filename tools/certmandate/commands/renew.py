@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
+from certmandate.commands.replacement.replace import require_new
 from certmandate.completion import certificate_names, delegation_names
 from certmandate.deployment import Deployment, read_stored, to_change
 from certmandate.execution import Ended, start
@@ -272,6 +273,7 @@ def _change_rule(
         msg = "the rule covers no certificate that is served: `certmandate show` has each one's issuer and beginning"
         raise Refused(msg)
     else:
+        require_new(deployment, replacement)
         counted = printing.counted(len(covered), "certificate")
         printing.print_line(f"The rule covers {counted}: {', '.join(covered)}.", to_stderr=True)
         confirm("Replace them in the next runs?", yes=yes)

@@ -18,6 +18,7 @@ from renewal.adapters.order_book.table import Item, Key
 from renewal.domain.audit.hash_chain import number_of
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.delegation import Delegation
+from renewal.domain.errors import RecordUnreadable
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.foreign_orders import Acknowledgement
@@ -83,6 +84,11 @@ def retired_from(item: Item) -> Retired:
     return schema.read(Retired, item, item.get("retired", {}), delegation=delegation)
 
 
+def _without_item(delegation: str) -> RecordUnreadable:
+    text = f"the order book has certificates of '{delegation}' and no item of the delegation: apply its file again"
+    return RecordUnreadable(text, delegation=delegation)
+
+
 def _action_from(item: Item) -> OperatorAction:
     if item["item"].startswith(schema.ACKNOWLEDGED_PREFIX):
         return OperatorAction.acknowledged(schema.read(Acknowledgement, item, item))
@@ -93,20 +99,22 @@ class OperatorReader(DynamoDbOrderReader):
     """The order book as operators read it."""
 
     def everything(self) -> tuple[Listing[DelegationRecord], Listing[ManagedCertificate]]:
-        """Every delegation and its certificates, by name, in one reading of the table; the index may have lost them."""
+        """Every delegation and its certificates, by name, in one reading of the table; the index may have lost them.
+
+        A delegation without its item is unreadable, and its certificates are left out.
+        """
         items = {(item["delegation"], item["item"]): item for item in self._table.items()}
         in_order = [items[key] for key in sorted(items)]
         delegations = [item for item in in_order if item["item"] == schema.DELEGATION]
         names = {item["delegation"] for item in delegations}
-        certificates = (
-            item
-            for item in in_order
-            if item["delegation"] in names and item["item"].startswith(schema.CERTIFICATE_PREFIX)
-        )
+        certificates = [item for item in in_order if item["item"].startswith(schema.CERTIFICATE_PREFIX)]
+        records = Listing.of(delegations, schema.delegation_record)
+        lost = dict.fromkeys(item["delegation"] for item in certificates if item["delegation"] not in names)
+        records.unreadable += tuple(map(_without_item, lost))
         return (
-            Listing.of(delegations, schema.delegation_record),
+            records,
             Listing.of(
-                certificates,
+                (item for item in certificates if item["delegation"] in names),
                 lambda item: schema.managed_certificate(item, items.get(schema.order_key(schema.path_in(item)))),
             ),
         )

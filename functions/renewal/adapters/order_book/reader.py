@@ -10,7 +10,7 @@ from renewal.adapters.order_book import schema
 from renewal.adapters.order_book.table import Item, OrderTables
 from renewal.domain.audit.hash_chain import number_of
 from renewal.domain.delegation import CertificatePath
-from renewal.domain.errors import UnknownDelegation
+from renewal.domain.errors import RecordUnreadable, UnknownDelegation
 from renewal.domain.limits import BegunOrder
 from renewal.domain.order import Adoption, FinishedOrder, ManagedCertificate
 from renewal.domain.replacement_rule import ReplacementRule
@@ -46,7 +46,10 @@ class DynamoDbOrderReader:
         found = self._table.read(keys)
         if not keys or len(found) < len(keys):
             return None
-        return frozenset(CertificatePath.parse(path) for key in keys for path in schema.listed_in(found[key]))
+        try:
+            return frozenset(chain.from_iterable(schema.listed_in(found[key]) for key in keys))
+        except RecordUnreadable:
+            return None
 
     def delegation(self, name: str) -> DelegationRecord:
         key = schema.delegation_key(name)

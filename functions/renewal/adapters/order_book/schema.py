@@ -231,9 +231,13 @@ def is_adoption(item: Item, certificate: str) -> bool:
     return item.get("action") == ADOPTION and certificate in item.get("certificates", ())
 
 
-def listed_in(item: Item) -> tuple[str, ...]:
+def listed_in(item: Item) -> tuple[CertificatePath, ...]:
     """Read the paths in an item that lists certificates."""
-    return read(CoveredPaths, item, item).paths
+    paths = read(CoveredPaths, item, item).paths
+    try:
+        return tuple(map(CertificatePath.parse, paths))
+    except ValueError as error:
+        raise _unreadable(item, f"'paths': {error}") from None
 
 
 def is_open(item: Item) -> bool:

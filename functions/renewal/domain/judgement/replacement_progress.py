@@ -52,6 +52,9 @@ class ReplacementProgress:
     """When a run found the work complete; None while the rule is in force."""
     paused: tuple[str, ...] = ()
     """The delegations for which the run ordered nothing because SCM was not available."""
+    is_listed: bool = True
+    """Whether there is a list of what the rule may cover. Without one no run ends it: the index, by which everything
+    is found then, may have lost a certificate."""
 
     @property
     def left(self) -> int:
@@ -121,6 +124,7 @@ class ReplacementTally:
             rate=rate,
             ends_at=ends_at,
             ended_at=rule.ended_at,
+            is_listed=self.listed is not None,
             is_late=_is_late(rule, self._left + self._not_served, rate, ends_at, now),
         )
 

@@ -231,13 +231,18 @@ def _plan(deployment: Deployment, stored: Stored, rule: ReplacementRule, assumed
 
 def _store(deployment: Deployment, plan: ReplacementPlan, stored: Stored, *, yes: bool) -> None:
     rule = plan.rule
-    if rule.identity in {each.identity for each in deployment.book.all_replacements()}:
-        msg = "a rule for the same certificates is in force, or has ended: delete it with --cancel and its --reason"
-        raise Refused(msg)
+    require_new(deployment, rule)
     caps = f", up to {rule.caps.orders_per_delegation} a run and delegation" if rule.caps else ""
     late = f" {printing.counted(len(plan.misses), 'certificate')} will not make the deadline." if plan.misses else ""
     confirm(f"Order {printing.counted(len(plan.paths), 'certificate')}{caps}?{late}", yes=yes)
     deployment.editor.add_replacement(rule, stored.complete)
+
+
+def require_new(deployment: Deployment, rule: ReplacementRule) -> None:
+    """Raise Refused when a rule for the same certificates is stored."""
+    if rule.identity in {each.identity for each in deployment.book.all_replacements()}:
+        msg = "a rule for the same certificates is in force, or has ended: delete it with --cancel and its --reason"
+        raise Refused(msg)
 
 
 def _cancel(deployment: Deployment, reason: str, *, as_json: bool) -> None:

@@ -48,6 +48,8 @@ def _done(rule: ReplacementProgress) -> str:
 
 
 def _state(rule: ReplacementProgress) -> Text:
+    if rule.is_complete and not rule.is_listed:
+        return Text("  Complete. No run ends a rule without a list: delete it with --cancel.", style="yellow")
     if rule.is_complete:
         return Text("  Complete. The next run ends the rule.", style="green")
     if rule.is_late:
@@ -60,6 +62,8 @@ def lines(rules: Iterable[ReplacementProgress]) -> Iterator[str]:
     for rule in rules:
         if rule.ended_at:
             yield f"{rule.reason}: ended; everything is replaced and served"
+        elif rule.is_complete and not rule.is_listed:
+            yield f"{rule.reason}: everything is replaced and served; no run ends a rule without a list: delete it"
         elif not rule.is_complete:
             late = "; it will not make the deadline" if rule.is_late else ""
             ends = f", estimated end {minute(rule.ends_at)}" if rule.ends_at else ""
