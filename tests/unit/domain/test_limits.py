@@ -186,7 +186,7 @@ def test_more_than_a_share_of_the_estate_due_by_age_is_not_believed(
         with pytest.raises(TooManyDue, match=f"{by_age} of {estate} certificates are due by age at once") as stopped:
             require_plausible(found, estate, MANY)
         assert "nothing was ordered" in str(stopped.value)
-        assert "all_due_is_right: true" in str(stopped.value)
+        assert "--all-due-is-right" in str(stopped.value)
 
 
 def test_expired_certificates_count_as_due_by_age() -> None:
