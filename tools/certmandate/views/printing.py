@@ -221,7 +221,16 @@ def heading(text: str) -> Text:
 
 def bullets(title: str, lines: Iterable[str]) -> list[RenderableType]:
     """Return a titled list, or nothing when there are no lines."""
-    texts: list[RenderableType] = [Wrapped(Text(line), Text("  - ")) for line in lines]
+    return _titled(title, (Wrapped(Text(line), Text("  - ")) for line in lines))
+
+
+def numbered(title: str, lines: Iterable[tuple[int, str]]) -> list[RenderableType]:
+    """Return a titled list of lines with the numbers of their details, or nothing when there are no lines."""
+    return _titled(title, (Wrapped(Text(line), Text(f"{number:>4}. ")) for number, line in lines))
+
+
+def _titled(title: str, lines: Iterable[RenderableType]) -> list[RenderableType]:
+    texts = list(lines)
     return [heading(title), *texts] if texts else []
 
 

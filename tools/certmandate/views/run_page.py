@@ -39,7 +39,7 @@ def page(report: RunReport) -> RenderableType:
     incidents = incidents_of(report)
     parts: list[RenderableType] = [_certificates(report)]
     if incidents:
-        parts += printing.bullets("To do", _to_do(incidents))
+        parts += printing.numbered("To do", _to_do(incidents))
         parts += [printing.heading("Who must do what, most urgent first")]
         parts += [_incident(number, incident, report) for number, incident in enumerate(incidents, 1)]
     parts += printing.bullets("Replacements, when the run began", replacement_lines(report.replacements))
@@ -91,12 +91,13 @@ def _certificates(report: RunReport) -> RenderableType:
     )
 
 
-def _to_do(incidents: list[Incident]) -> Iterator[str]:
-    """By actor and cause: one line with the number of the details, and one command or menu path."""
-    numbered = enumerate(incidents, 1)
-    for number, incident in sorted(numbered, key=lambda each: (each[1].is_for_rao, _who(each[1]), each[0])):
+def _to_do(incidents: list[Incident]) -> Iterator[tuple[int, str]]:
+    """By actor and cause: the number of the details, and one line with one command or menu path."""
+    for number, incident in sorted(
+        enumerate(incidents, 1), key=lambda each: (each[1].is_for_rao, _who(each[1]), each[0])
+    ):
         remedy = f": {incident.remedy}" if incident.remedy else ""
-        yield f"{number}. {_who(incident)}: {incident.code} of {incident.title}{remedy}"
+        yield number, f"{_who(incident)}: {incident.code} of {incident.title}{remedy}"
 
 
 def _row(row: CertificateRow, report: RunReport) -> tuple[str | Text, ...]:
