@@ -117,7 +117,12 @@ def _typed(program: str, environment: Mapping[str, str], names: tuple[str, ...])
         shell = Path(folder)
         _write_files(shell, texts)
         calls = shell / "calls"
-        own = {"PATH": f"{folder}:/usr/bin:/bin", "HOME": folder, "CALLS": str(calls), "AWS_PROGRAM": program}
+        own = {
+            "PATH": f"{folder}:/usr/bin:/bin",
+            "HOME": folder,
+            "CALLS": str(calls),
+            "AWS_PROGRAM": str(Path(program).absolute()),
+        }
         blocks = [block for text in texts for block in _blocks("sh", text)]
         # PATH stays as it is here: the first block of a document adds .venv/bin.
         typed = ["cd() { :; }", "readonly PATH", *blocks]
