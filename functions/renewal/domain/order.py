@@ -83,8 +83,8 @@ class Order:
     """Name of the error because of which the issued certificate was not stored; the order stays open until an operator
     closes it."""
     issued_at: datetime | None = None
-    """When it was first collected: SCM shows only the day on which it issued. None before, and in orders that an earlier
-    version collected."""
+    """When its certificate was first collected: SCM shows only the day on which it issued. None before, and in orders
+    that an earlier version collected."""
     chain: str = field(default="", repr=False)
     """The verified certificate and its issuers, PEM, leaf first; empty before `issued`."""
     arns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), metadata=REQUIRED)
