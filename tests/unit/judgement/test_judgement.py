@@ -155,8 +155,8 @@ def test_a_refused_login_is_past_when_a_later_one_succeeded(
     error: str, hours: int, inspected: Inspection | None, state: CertificateState, code: str
 ) -> None:
     """`check` passed with a new credential, and printed that renewals had stopped, until an order succeeded."""
-    failed = {"failures": 1, "last_error": error, "failed_at": NOW - timedelta(hours=hours)}
-    found = judged(managed(age=140, **failed), inspected)
+    failed = managed(age=140, failures=1, last_error=error, failed_at=NOW - timedelta(hours=hours))
+    found = judged(failed, inspected)
 
     assert (found.state, found.problem.code if found.problem else "") == (state, code)
 
