@@ -37,6 +37,7 @@ EXECUTED = {
     "haproxy -c": ("tests/fetch/test_recipes.py", "{HAPROXY} -c -q"),
     "npm ci": (".ci/run", "npm ci"),
     "pytest": ("Makefile", "-m pytest"),
+    "python -m stack.measure.command_times": ("tests/stack/test_command_times.py", "command_times.main("),
     "python -m campaign.results": ("tests/campaign/test_results.py", "main([])"),
     "python -m pytest": ("Makefile", "-m pytest"),
     "python -m scm_simulator": ("tests/simulator/server/test_command.py", '"-m", "scm_simulator"'),
