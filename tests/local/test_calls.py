@@ -1,4 +1,4 @@
-"""What the local AWS answers to operations that it does not have."""
+"""Operations that moto lacks, or answers otherwise than AWS."""
 
 from __future__ import annotations
 
@@ -25,3 +25,15 @@ def test_an_operation_that_is_not_implemented_is_answered(
 
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
     assert "Traceback" not in "".join(capfd.readouterr())
+
+
+def test_a_disabled_key_is_enabled_by_its_arn(aws: LocalAws) -> None:
+    """The runbook's commands have the ARN of the stack's output, which KMS accepts and moto did not."""
+    kms = aws.client("kms")
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+
+    kms.cancel_key_deletion(KeyId=key)
+    kms.enable_key(KeyId=key)
+
+    assert kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "Enabled"

@@ -160,7 +160,11 @@ def _blocks(language: str, text: str) -> list[str]:
 
 
 def _write_files(folder: Path, texts: list[str]) -> None:
-    scripts = {"aws": _AWS, "describe-stacks": _DESCRIBE_STACKS, **dict.fromkeys(_NOT_HERE, "#!/bin/bash\n")}
+    scripts = {
+        "aws": _AWS,
+        "describe-stacks": _DESCRIBE_STACKS,
+        **dict.fromkeys(_NOT_HERE, "#!/bin/bash\ncat > /dev/null\n"),
+    }
     for name, script in scripts.items():
         (folder / name).write_text(script, encoding="utf-8")
         (folder / name).chmod(0o700)
