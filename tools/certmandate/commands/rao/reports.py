@@ -175,7 +175,7 @@ def acknowledge_command(
 
 
 def _list(name: str, asks: Iterable[Ask], day: date) -> str:
-    lines = [f"- {problem_line(ask.problem)}" for ask in asks]
+    lines = [f"- {problem_line(ask.problem, datetime.now(UTC).date())}" for ask in asks]
     return "\n".join(lines) or f"{name}: the inspection of {day} found nothing for the operator to do."
 
 
