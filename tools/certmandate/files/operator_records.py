@@ -84,11 +84,6 @@ def retired_from(item: Item) -> Retired:
     return schema.read(Retired, item, item.get("retired", {}), delegation=delegation)
 
 
-def _without_item(delegation: str) -> RecordUnreadable:
-    text = f"the order book has certificates of '{delegation}' and no item of the delegation: apply its file again"
-    return RecordUnreadable(text, delegation=delegation)
-
-
 def _action_from(item: Item) -> OperatorAction:
     if item["item"].startswith(schema.ACKNOWLEDGED_PREFIX):
         return OperatorAction.acknowledged(schema.read(Acknowledgement, item, item))
@@ -110,7 +105,7 @@ class OperatorReader(DynamoDbOrderReader):
         certificates = [item for item in in_order if item["item"].startswith(schema.CERTIFICATE_PREFIX)]
         records = Listing.of(delegations, schema.delegation_record)
         lost = dict.fromkeys(item["delegation"] for item in certificates if item["delegation"] not in names)
-        records.unreadable += tuple(map(_without_item, lost))
+        records.unreadable += tuple(map(RecordUnreadable.without_item, lost))
         return (
             records,
             Listing.of(
