@@ -74,6 +74,7 @@ def served_by(spec: CertificateSpec, *, age: float = 0, days: float = 199, **cha
         stores=spec.stores,
         token=f"earlier-{spec.name}",
         stored_at=not_before,
+        issued_at=not_before,
     )
     return replace(served, **changes)
 

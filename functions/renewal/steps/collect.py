@@ -78,7 +78,7 @@ class Collect:
             pem = None if order.status is OrderStatus.ISSUED else self._collected(order, record(), progress)
             chain, notes = self._chain(order, certificate, pem, record)
             if order.status is not OrderStatus.ISSUED:
-                order = self.transitions.record_issued(order, chain)
+                order = self.transitions.record_issued(order, chain, self.clock())
             chain.leaf.require_begun(self.clock())
             self._require_newest(order)
             served = self.stores.store(order, chain, certificate, "; ".join(notes))

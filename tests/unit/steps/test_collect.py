@@ -466,8 +466,10 @@ def test_a_store_that_refuses_keeps_the_order_and_what_is_done(system: System) -
 
     order = system.book.orders[PATH]
     assert (order.status, list(order.arns)) == (OrderStatus.ISSUED, ["eu-west-3"])
+    system.clock.advance(hours=2)
     system.collect(progress)
     assert_stored_everywhere(system)
+    assert system.served().stored_at - (system.served().issued_at or NOW) == timedelta(hours=2)
     assert set(system.acm.imports.values()) == {1}
 
 

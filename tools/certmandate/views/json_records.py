@@ -99,6 +99,7 @@ def served_document(served: Served) -> Document:
         "stores": list(served.stores),
         "arns": served.held_arns,
         "client_auth": served.client_auth,
+        "issued_at": served.issued_at,
         "stored_at": served.stored_at,
         "adopted": not served.token,
     }
