@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal
 
 Actor = Literal["operator", "rao"]
 
@@ -281,12 +281,6 @@ class RecordUnreadable(NeedsAttention):
         super().__init__(text)
         self.delegation = delegation
         self.certificate = certificate
-
-    @classmethod
-    def without_item(cls, delegation: str) -> Self:
-        """Return the error of certificates whose delegation has no item."""
-        text = f"the order book has certificates of '{delegation}' and no item of the delegation: apply its file again"
-        return cls(text, delegation=delegation)
 
     @property
     def path(self) -> str:

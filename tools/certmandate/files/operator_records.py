@@ -22,7 +22,7 @@ from renewal.domain.errors import RecordUnreadable
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.foreign_orders import Acknowledgement
-from renewal.domain.setup.inspection import DelegationRecord
+from renewal.domain.setup.inspection import DelegationRecord, record_missing
 from renewal.ports.order_book import Listing
 from renewal.records import REWRITTEN
 
@@ -105,7 +105,7 @@ class OperatorReader(DynamoDbOrderReader):
         certificates = [item for item in in_order if item["item"].startswith(schema.CERTIFICATE_PREFIX)]
         records = Listing.of(delegations, schema.delegation_record)
         lost = dict.fromkeys(item["delegation"] for item in certificates if item["delegation"] not in names)
-        records.unreadable += tuple(map(RecordUnreadable.without_item, lost))
+        records.unreadable += tuple(map(record_missing, lost))
         return (
             records,
             Listing.of(

@@ -11,7 +11,7 @@ from renewal.domain.errors import RecordUnreadable, UnknownDelegation
 from renewal.domain.judgement.summary import NO_SUMMARY, DelegationSummary
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.run.outcome import PlanFacts, RunResults
-from renewal.domain.setup.inspection import DelegationRecord
+from renewal.domain.setup.inspection import DelegationRecord, record_missing
 from renewal.ports.order_book import Listing, OrderIndex
 
 _BATCH = 100
@@ -98,7 +98,7 @@ class ReportReader:
 def _whole(name: str, record: Record, certificates: Listing[ManagedCertificate]) -> DelegationRead:
     """A delegation that was retired has no certificates: with one, its item was lost."""
     if isinstance(record, UnknownDelegation) and (certificates or certificates.unreadable):
-        record = RecordUnreadable.without_item(name)
+        record = record_missing(name)
     return DelegationRead(name, record, certificates)
 
 
