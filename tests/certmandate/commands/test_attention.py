@@ -123,7 +123,7 @@ def test_status_lists_replacement_rules_and_retired_delegations(sit: Sit):
     """Both explain what happens months later."""
     desk = sit("idp:20")
     at = datetime.now(UTC) - timedelta(days=10)
-    desk.run("renew", "--issuer", "", "--issued-before", f"{at:%Y-%m-%d}", "--reason", "incident", "--yes")
+    desk.run("replace", "--issued-before", f"{at:%Y-%m-%d}", "--reason", "incident", "--yes")
     desk.run("retire", "univ", "--yes")
 
     found = desk.document("status")
