@@ -18,7 +18,6 @@ from renewal.adapters.order_book.table import Item, Key
 from renewal.domain.audit.hash_chain import number_of
 from renewal.domain.certificate.serial import printed_serial
 from renewal.domain.delegation import Delegation
-from renewal.domain.errors import RecordUnreadable
 from renewal.domain.order import ManagedCertificate
 from renewal.domain.replacement_rule import ReplacementRule
 from renewal.domain.setup.foreign_orders import Acknowledgement
