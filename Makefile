@@ -127,6 +127,7 @@ requirements: .venv/.dev ## pin requirements/*.in (UPGRADE=--upgrade for the new
 	$(COMPILE) --python-version 3.11 --universal requirements/checkov.in -o requirements/checkov.txt
 	$(COMPILE) --python-version 3.11 --universal requirements/awscli.in -o requirements/awscli.txt
 	$(COMPILE) --python-version 3.13 --universal requirements/ministack.in -o requirements/ministack.txt
+	$(COMPILE) --python-version 3.11 --universal -c requirements/run.txt requirements/peer.in -o requirements/peer.txt
 
 scale: .venv/.run ## docs/scale.md and its curve: mass replacements of up to 10,000 certificates in virtual time (minutes)
 	$(BIN)/python -m stack.measure.mass_replacement --write
