@@ -423,6 +423,7 @@ class FakeOrderBook:
                 failures=before.failures + 1,
                 last_error=error,
                 last_error_text=text,
+                failed_at=now,
             ),
         )
 
