@@ -31,7 +31,7 @@ from renewal.domain.errors import (
 from renewal.domain.keypair import requested_key
 from renewal.domain.order import FinishedOrder, ManagedCertificate, Order, OrderDetails, OrderStatus, Served, ended
 from renewal.domain.order_search import SearchControl
-from renewal.domain.run.outcome import ResultStatus
+from renewal.domain.run.result import ResultStatus
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.ports.environment import Clock
 from renewal.ports.order_book import OrderReader, Transitions
