@@ -40,7 +40,7 @@ WRONG = {
     ),
     "a rule with names": ((*RULE, "univ/idp"), "without names"),
     "deletion of an unknown rule": ((*RULE, "--cancel"), "no such replacement rule"),
-    "revoke nothing": (("revoke", "univ/www", "--reason-code", "superseded", "--yes"), "no served certificate"),
+    "revoke nothing": (("revoke", "univ/www", "--reason-code", "superseded", "--yes"), "no stored certificate"),
     "revoke an unknown serial": ((*REVOKE, "superseded", "--serial", "FF", "--yes"), "never had serial"),
     "revoke, unconfirmed": ((*REVOKE, "superseded"), "Nothing was changed"),
     "revoke without a valid reason": ((*REVOKE, "boredom"), "boredom"),

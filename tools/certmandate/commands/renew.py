@@ -270,7 +270,7 @@ def _change_rule(
             raise Refused(msg)
         deployment.editor.remove_replacement(rules[replacement.identity])
     elif not covered:
-        msg = "the rule covers no certificate that is served: `certmandate show` has each one's issuer and beginning"
+        msg = "the rule covers no certificate that is stored: `certmandate show` has each one's issuer and beginning"
         raise Refused(msg)
     else:
         require_new(deployment, replacement)
