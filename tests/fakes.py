@@ -423,6 +423,7 @@ class FakeOrderBook:
                 failures=before.failures + 1,
                 last_error=error,
                 last_error_text=text,
+                failed_at=now,
             ),
         )
 
@@ -853,7 +854,7 @@ class FakeAnnouncer:
     """Keeps what was announced."""
 
     announced: list[tuple[str, str]] = field(default_factory=list)
-    """(path, serial) of what was renewed, (path, state) of what is served or not."""
+    """(path, serial) of what was renewed, (path, state) of what is stored or not."""
     notices: list[tuple[str, Notice]] = field(default_factory=list)
     """(delegation, notice)."""
 

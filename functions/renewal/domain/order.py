@@ -211,6 +211,8 @@ class ManagedCertificate:
     """Name of the error that ended the last order; empty when it was stored."""
     last_error_text: str = ""
     """The sentence of that error, shortened; empty in records of earlier versions."""
+    failed_at: datetime | None = None
+    """When that order ended; None when it was stored, and in records of earlier versions."""
     applied_by: str = field(default="", compare=False)
     """ARN of the operator who last wrote the spec; empty in records of earlier versions."""
     service: ServiceRecord | None = field(default=None, compare=False, metadata=REWRITTEN)

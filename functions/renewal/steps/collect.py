@@ -40,13 +40,13 @@ from renewal.domain.order import (
 )
 from renewal.domain.order_search import SearchControl
 from renewal.domain.run.outcome import ResultStatus
+from renewal.domain.run.payload import Progress
 from renewal.domain.setup.inspection import DelegationRecord
 from renewal.ports.environment import Clock
 from renewal.ports.order_book import OrderReader, Transitions
 from renewal.ports.scm import Accounts
-from renewal.steps.payload import Progress
 from renewal.steps.scm.login import ScmLogin
-from renewal.steps.stores import Stores
+from renewal.steps.stores.storing import Stores
 
 CONFIRM_EVERY = timedelta(minutes=10)
 """How often a pending order's details are requested at most: polls are cheap for SCM, details are not."""

@@ -35,9 +35,9 @@ from renewal.domain.errors import (
 )
 from renewal.domain.order import IMPORT_LEASE, OrderStatus
 from renewal.domain.order_search import SearchControl, SearchProof, SearchResult
+from renewal.domain.run.payload import Progress
 from renewal.ports.stores import Pair
 from renewal.steps.collect import LONGEST_COLLECTING
-from renewal.steps.payload import Progress
 from tests.assertions import assert_leaf_first, assert_pair, assert_whole_store
 from tests.fakes import FakeAcm, Killed, interrupted, killed
 from tests.throwaway_ca import hierarchy, pem

@@ -34,6 +34,7 @@ def certificate_document(state: Judgement) -> Document:
         "failures": certificate.failures,
         "last_error": certificate.last_error,
         "last_error_text": certificate.last_error_text,
+        "failed_at": certificate.failed_at,
         "asked": certificate.asked,
         "service": service_document(state),
         "next": state.next_step(),

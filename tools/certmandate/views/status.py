@@ -86,7 +86,8 @@ def _notes(estate: EstateStatus) -> Iterator[str]:
         if record.inspection is None:
             yield f"{name} has not been inspected: `certmandate check {name}`"
             continue
-        yield f"{name} was last inspected {printing.minute(record.inspection.at)}"
+        again = f"; `certmandate check {name}` shows whether its findings last" if record.inspection.findings else ""
+        yield f"{name} was last inspected {printing.minute(record.inspection.at)}{again}"
         if expires := record.inspection.password_expires:
             days = (expires - estate.at.date()).days
             if days <= _PASSWORD_SOON:

@@ -225,6 +225,7 @@ class DynamoDbOrderTransitions(DynamoDbDelegationTransitions):
                 failures=certificate.failures + 1,
                 last_error=error,
                 last_error_text=shortened(text),
+                failed_at=now,
             ),
             read,
         )

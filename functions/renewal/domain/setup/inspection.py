@@ -10,6 +10,7 @@ from types import MappingProxyType
 from renewal.domain.certificate.revocation import RevocationRequest
 from renewal.domain.delegation import CustomField, Delegation, Profile
 from renewal.domain.due import Cause
+from renewal.domain.errors import SHOWN_BY_A_LOGIN, RecordUnreadable
 from renewal.domain.notices.notice import Notices
 from renewal.domain.order_search import SearchProof
 from renewal.domain.setup.check_result import CheckResult, capped
@@ -48,6 +49,10 @@ class Inspection:
     organisation_validated_until: date | None = None
     seen_address: str = ""
     address_run: str = ""  # the run that observed it: later than run_id when SCM has not answered since
+
+    def supersedes(self, error: str, at: datetime | None) -> bool:
+        """Return whether the *error* of a step at that time is past: this later login shows whether it lasts."""
+        return error in SHOWN_BY_A_LOGIN and bool(self.run_id) and at is not None and self.at > at
 
 
 MOST_ENTRIES, MOST_PROFILES, MOST_FIELDS = 200, 100, 50
@@ -92,3 +97,9 @@ class DelegationRecord:
     """What the RAO was notified of; None before the first notice."""
     revocations: tuple[RevocationRequest, ...] = ()
     """Requests for certificates that have left the delegation's file since."""
+
+
+def record_missing(delegation: str) -> RecordUnreadable:
+    """Return the error of certificates whose delegation has no record."""
+    text = f"the order book has certificates of '{delegation}' and no item of the delegation: apply its file again"
+    return RecordUnreadable(text, delegation=delegation)
