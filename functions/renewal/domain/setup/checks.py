@@ -57,6 +57,23 @@ def review(
     return tuple(sorted(results, key=lambda result: result.step))
 
 
+def review_again(
+    before: Iterable[CheckResult],
+    delegation: Delegation,
+    certificates: Iterable[CertificateSpec],
+    snapshot: Snapshot,
+    now: datetime,
+) -> tuple[CheckResult, ...]:
+    """Return the results of all steps when *snapshot* has only the daily sections anew.
+
+    The password, and validations that end, are judged again; the results of the other steps stay as they were *before*.
+    """
+    steps = {SetupStep.FIRST_LOGIN, *({SetupStep.DOMAINS} if snapshot.delegated else ())}
+    again = (each for each in review(delegation, certificates, snapshot, now) if each.step in steps)
+    kept = (each for each in before if each.step not in steps)
+    return tuple(sorted((*kept, *again), key=lambda result: result.step))
+
+
 def hidden_sections(snapshot: Snapshot) -> Iterator[Finding]:
     """Yield the findings about what SCM did not show: it stops nothing, but no one would notice a fault there."""
     if Section.REPORT in snapshot.unavailable - snapshot.late:
